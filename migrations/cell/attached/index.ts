@@ -1,0 +1,20 @@
+// The objects that hang on the product's table: init makes them, detach drops them so that the table can be altered.
+import { createAssessed, createDecided } from './decided.js';
+import { createOrgCapacity } from './org-capacity.js';
+import { type AttachedSource, createSourceOrgs } from './source-orgs.js';
+
+export type { AttachedSource } from './source-orgs.js';
+
+/** SQL that attaches our views to a source. Run `detachedSql` first. */
+export function attachedSql(source: AttachedSource): string {
+  return [createSourceOrgs(source), createAssessed, createDecided, createOrgCapacity].join('\n');
+}
+
+/** SQL that removes them again; a no-op where nothing is attached. */
+export const detachedSql = `
+drop view if exists credit_rollout.org_capacity;
+drop view if exists credit_rollout.decided;
+drop function if exists credit_rollout.decided;
+drop function if exists credit_rollout.assessed;
+drop view if exists credit_rollout.source_faults;
+drop view if exists credit_rollout.source_orgs;`;

@@ -1,0 +1,39 @@
+// The adapter between the product's relation and everything of ours: the only object that names the product's table.
+
+/** The source relation as found in the catalog; every part already quoted by the catalog. */
+export interface AttachedSource {
+  /** Quoted `"schema"."name"`. */
+  readonly relation: string;
+  /** Which optional columns it has. */
+  readonly has: {
+    readonly lightAgents: boolean;
+    readonly additionalCredits: boolean;
+    readonly legacyLimit: boolean;
+    readonly updatedAt: boolean;
+    readonly peakCredits: boolean;
+  };
+  /** True when a unique index proves that an org_id occurs once. */
+  readonly unique: boolean;
+}
+
+const optional = (present: boolean, column: string, otherwise: string): string =>
+  `${present ? `${column}::bigint` : otherwise} as ${column}`;
+
+/** SQL that makes `source_orgs` and `source_faults`. A null org_id is kept out of the one and counted in the other. */
+export function createSourceOrgs(source: AttachedSource): string {
+  const { has } = source;
+  return `
+create view credit_rollout.source_orgs as
+select org_id::credit_rollout.org_id as org_id, edition::text as edition, paid, agents::bigint as agents,
+  ${optional(has.lightAgents, 'light_agents', '0::bigint')},
+  ${optional(has.additionalCredits, 'additional_credits', '0::bigint')},
+  ${has.legacyLimit ? 'legacy_limit::bigint' : 'null::bigint'} as negotiated_limit,
+  created_at,
+  ${has.updatedAt ? 'updated_at' : 'null::timestamptz as updated_at'},
+  ${optional(has.peakCredits, 'peak_credits', 'null::bigint')},
+  ${source.unique ? 'false' : 'count(*) over (partition by org_id) > 1'} as duplicated
+from ${source.relation}
+${source.unique ? '' : 'where org_id is not null'};
+create view credit_rollout.source_faults as
+select count(*) as null_ids from ${source.relation} where org_id is null;`;
+}

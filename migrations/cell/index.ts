@@ -1,0 +1,13 @@
+// The cell schema in order. Objects that hang on the product's table are not here but in attached/: init makes them anew.
+import type { Migration } from '../migration.js';
+import { createAllotments, guardAllotments } from './allotments.js';
+import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
+import { createRangeFunctions } from './ranges.js';
+import { createFence, createRuns } from './work.js';
+
+export type { CellSchemaOptions } from './identity.js';
+
+/** All migrations of a cell, oldest first. */
+export function cellMigrations(options: CellSchemaOptions): readonly Migration[] {
+  return [createIdentity(options), protectRates, createAllotments, guardAllotments, createFence, createRuns, createRangeFunctions];
+}

@@ -1,0 +1,64 @@
+// Why: ranges are cut in the cell by an owner's function, so that a worker may cut but never write a batch row of its own making.
+import type { Migration } from '../migration.js';
+
+export const createRangeFunctions: Migration = {
+  name: '20261122040000_pre_create_range_functions',
+  up: `
+-- Cuts ranges of the run's batch size off its uncut tail. MOVE walks the index without shipping rows.
+-- The tail always exists until the end, so the ranges cover every possible id at every moment.
+create function credit_rollout.cut_ranges(run bigint, most integer) returns integer language plpgsql
+  security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  size integer; tail credit_rollout.batches; bound credit_rollout.org_id; scan refcursor;
+  taken integer := 0; moved integer; made integer := 0;
+begin
+  select batch_size into strict size from credit_rollout.runs where run_id = run;
+  select * into tail from credit_rollout.batches where run_id = run and state = 'uncut' for update;
+  if not found then return 0; end if;
+  open scan for select org_id from credit_rollout.source_orgs
+    where tail.lower_id is null or org_id >= tail.lower_id order by org_id;
+  while made < most loop
+    move forward size - taken in scan;
+    get diagnostics moved = row_count;
+    loop -- a range begins at an id that the one before does not hold, duplicates included
+      fetch scan into bound;
+      exit when not found or tail.lower_id is null or bound <> tail.lower_id;
+    end loop;
+    if not found then
+      update credit_rollout.batches set state = 'pending', expected = taken + moved
+        where run_id = run and batch_no = tail.batch_no;
+      update credit_rollout.runs set cut_at = clock_timestamp() where run_id = run;
+      return made + 1;
+    end if;
+    update credit_rollout.batches set state = 'pending', expected = size, upper_id = bound
+      where run_id = run and batch_no = tail.batch_no;
+    insert into credit_rollout.batches (run_id, batch_no, lower_id, state)
+      values (run, tail.batch_no + 1, bound, 'uncut') returning * into tail;
+    taken := 1;
+    made := made + 1;
+  end loop;
+  return made;
+end $$;
+
+-- Halves a pending range; false when it holds one id or none.
+create function credit_rollout.split_batch(run bigint, number integer) returns boolean language plpgsql
+  security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  whole credit_rollout.batches; middle credit_rollout.org_id; orgs integer;
+begin
+  select * into whole from credit_rollout.batches where run_id = run and batch_no = number and state = 'pending' for update;
+  if not found then return false; end if;
+  select count(*) into orgs from credit_rollout.source_orgs
+    where (whole.lower_id is null or org_id >= whole.lower_id) and (whole.upper_id is null or org_id < whole.upper_id);
+  select s.org_id into middle from (
+    select org_id from credit_rollout.source_orgs
+    where (whole.lower_id is null or org_id >= whole.lower_id) and (whole.upper_id is null or org_id < whole.upper_id)
+    order by org_id offset orgs / 2 limit 1) s;
+  if orgs < 2 or middle is null or exists (select where middle = whole.lower_id) then return false; end if;
+  update credit_rollout.batches set upper_id = middle, expected = orgs / 2 where run_id = run and batch_no = number;
+  insert into credit_rollout.batches (run_id, batch_no, lower_id, upper_id, expected)
+    select run, max(batch_no) + 1, middle, whole.upper_id, orgs - orgs / 2 from credit_rollout.batches
+    where run_id = run and state <> 'uncut' or run_id = run and whole.upper_id is null;
+  return true;
+end $$;`,
+};

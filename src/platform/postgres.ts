@@ -1,0 +1,64 @@
+// Opens pools on a Postgres. Knows nothing of rollouts; through PgBouncer in transaction mode it must keep working,
+// so: no start-up options, no session state, no named statements.
+import knex, { type Knex } from 'knex';
+import pg from 'pg';
+
+export interface PostgresOptions {
+  readonly url: string;
+  readonly applicationName: string;
+  /** Most connections of this pool. */
+  readonly max: number;
+  /** Runs on each new connection; a rejection refuses the connection. */
+  readonly onConnect?: (query: (sql: string) => Promise<readonly Record<string, unknown>[]>) => Promise<void>;
+}
+
+const DATE_OID = 1082;
+
+// Scoped to the client: dates stay text (a date has no zone), int8 and numeric stay text (pg's own default).
+const types = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === DATE_OID ? (value: string) => value : pg.types.getTypeParser(oid, format as 'text'),
+};
+
+interface RawConnection {
+  query(sql: string): Promise<{ rows: Record<string, unknown>[] }>;
+}
+
+/** A lazy pool: nothing connects before the first query. */
+export function openPostgres(options: PostgresOptions): Knex {
+  const { onConnect } = options;
+  return knex({
+    client: 'pg',
+    connection: {
+      connectionString: options.url,
+      application_name: options.applicationName,
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+      types,
+    } as Knex.PgConnectionConfig,
+    pool: {
+      min: 0,
+      max: options.max,
+      idleTimeoutMillis: 20_000,
+      ...(onConnect && {
+        afterCreate: (connection: RawConnection, done: (error: Error | null, connection: RawConnection) => void) => {
+          onConnect(async (sql) => (await connection.query(sql)).rows).then(
+            () => done(null, connection),
+            (error: Error) => done(error, connection),
+          );
+        },
+      }),
+    },
+    acquireConnectionTimeout: 10_000,
+  });
+}
+
+/** Host, port and database of a URL, without user or password: safe to show. */
+export function describeUrl(url: string): string {
+  try {
+    const { hostname, port, pathname, searchParams } = new URL(url);
+    return `${hostname || searchParams.get('host') || 'localhost'}${port ? `:${port}` : ''}${pathname}`;
+  } catch {
+    return 'an unreadable URL';
+  }
+}

@@ -1,0 +1,138 @@
+// Writes what the rule decides: plain INSERT where a range holds nothing yet, insert-and-raise elsewhere. Calls the rule, never restates it.
+import type { CellTransaction } from './cell-database.js';
+import { type KeyRange, withinRange } from './key-range.js';
+
+export interface WriteCounts {
+  readonly inserted: number;
+  readonly raised: number;
+  readonly legacyWins: number;
+  readonly totalCredits: string;
+  readonly beforeCredits: string;
+  readonly floors: string;
+}
+
+const TERMS = `org_id, edition, paid, agents, light_agents, negotiated_limit, base_credits, variable_credits, additional_credits,
+  legacy_limit, floor, floor_edition, unpaid_since, grandfathered_credits, total_credits, concurrency_limit, winner, rate_card`;
+const ROW = TERMS.replace(/(\w+)/gu, 'd.$1');
+const RANGE = '?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?';
+const SUMS = `count(*) filter (where winner = 'legacy')::int as legacy_wins, coalesce(sum(total_credits), 0)::text as total_credits,
+  (coalesce(sum(legacy_limit), 0) + coalesce(sum(additional_credits), 0))::text as before_credits, coalesce(sum(floor), 0)::text as floors`;
+const WRITTEN = 'winner, total_credits, legacy_limit, additional_credits, floor';
+
+export interface RangeOfRun extends KeyRange {
+  readonly runId: bigint;
+  readonly cardHash: string;
+}
+
+const bounds = (range: KeyRange): readonly [string | null, string | null] => [range.lowerId, range.upperId];
+
+/** Whether any org of the range has an allotment; then the plain INSERT would collide. */
+export async function hasAllotments(tx: CellTransaction, range: KeyRange): Promise<boolean> {
+  const within = withinRange(range);
+  const { rows } = await tx.raw(
+    `select exists (select from credit_rollout.allotments where ${within.sql}) as found`,
+    within.bindings,
+  );
+  return rows[0].found;
+}
+
+/** First decisions of a range that holds no allotment. A sign-up that slips in raises 23505: then use `raiseAllotments`. */
+export async function insertAllotments(tx: CellTransaction, range: RangeOfRun): Promise<WriteCounts> {
+  const { rows } = await tx.raw(
+    `with written as (
+       insert into credit_rollout.allotments (${TERMS}, origin, run_id)
+       select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided(${RANGE}) d where d.reason is null
+       returning ${WRITTEN})
+     select count(*)::int as inserted, ${SUMS} from written`,
+    [String(range.runId), ...bounds(range), range.cardHash],
+  );
+  return toCounts({ ...rows[0], raised: 0 });
+}
+
+const UPDATES = `${TERMS.replace('org_id, ', '')}, run_id`
+  .split(',')
+  .map((column) => `${column.trim()} = excluded.${column.trim()}`)
+  .join(', ');
+
+/** Inserts what is missing and raises what rose; falls stay as they are and are counted by `countDecisions`. */
+export async function raiseAllotments(tx: CellTransaction, range: RangeOfRun): Promise<WriteCounts> {
+  await tx.raw(`select set_config('credit_rollout.cause', 'apply', true), set_config('credit_rollout.run_id', ?, true)`, [
+    String(range.runId),
+  ]);
+  const { rows } = await tx.raw(
+    `with written as (
+       insert into credit_rollout.allotments as a (${TERMS}, origin, run_id)
+       select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided(${RANGE}) d
+       where d.reason is null and d.movement in ('first', 'raise') order by d.org_id
+       on conflict (org_id) do update set ${UPDATES}, computed_at = clock_timestamp()
+         where excluded.total_credits >= a.total_credits and (a.floor is null or excluded.floor >= a.floor)
+       returning ${WRITTEN}, xmax = 0 as fresh)
+     select count(*) filter (where fresh)::int as inserted, count(*) filter (where not fresh)::int as raised, ${SUMS} from written`,
+    [String(range.runId), ...bounds(range), range.cardHash],
+  );
+  return toCounts(rows[0]);
+}
+
+type CountsRow = {
+  inserted: number;
+  raised: number;
+  legacy_wins: number;
+  total_credits: string;
+  before_credits: string;
+  floors: string;
+};
+
+const toCounts = (row: CountsRow): WriteCounts => ({
+  inserted: row.inserted,
+  raised: row.raised,
+  legacyWins: row.legacy_wins,
+  totalCredits: row.total_credits,
+  beforeCredits: row.before_credits,
+  floors: row.floors,
+});
+
+/** How many orgs the source has in a range; `distinct` only where the source cannot prove that ids are unique. */
+export async function countOrgs(tx: CellTransaction, range: KeyRange, unique: boolean): Promise<number> {
+  const within = withinRange(range);
+  const { rows } = await tx.raw(
+    `select count(${unique ? '*' : 'distinct org_id'})::int as orgs from credit_rollout.source_orgs where ${within.sql}`,
+    within.bindings,
+  );
+  return rows[0].orgs;
+}
+
+/** What the rule says of a range beside what was written: undecidable orgs, and falls left as they are. */
+export async function countDecisions(tx: CellTransaction, range: RangeOfRun): Promise<{ orgs: number; quarantined: number; falls: number }> {
+  const { rows } = await tx.raw(
+    `select count(distinct d.org_id)::int as orgs, count(distinct d.org_id) filter (where d.reason is not null)::int as quarantined,
+       count(*) filter (where d.reason is null and d.movement = 'fall')::int as falls
+     from credit_rollout.decided(${RANGE}) d`,
+    [...bounds(range), range.cardHash],
+  );
+  return rows[0];
+}
+
+/** Sets aside every undecidable org of a range with its reason and inputs; an allotment it may have stays untouched. */
+export async function quarantineOrgs(tx: CellTransaction, range: RangeOfRun): Promise<number> {
+  const { rowCount } = await tx.raw(
+    `insert into credit_rollout.quarantine (run_id, org_id, reason, inputs)
+     select distinct on (d.org_id) ?::bigint, d.org_id, d.reason, jsonb_build_object('edition', d.edition, 'paid', d.paid, 'agents', d.agents,
+       'light_agents', d.light_agents, 'additional_credits', d.additional_credits, 'legacy_limit', d.negotiated_limit)
+     from credit_rollout.decided(${RANGE}) d where d.reason is not null order by d.org_id
+     on conflict (run_id, org_id) do nothing`,
+    [String(range.runId), ...bounds(range), range.cardHash],
+  );
+  return rowCount ?? 0;
+}
+
+/** The last resort for a row whose columns cannot even be read (22xxx down to one org). */
+export async function quarantineUnreadable(tx: CellTransaction, range: RangeOfRun): Promise<number> {
+  const within = withinRange(range, 's.org_id');
+  const { rowCount } = await tx.raw(
+    `insert into credit_rollout.quarantine (run_id, org_id, reason, inputs)
+     select distinct ?::bigint, s.org_id, 'unreadable', '{}'::jsonb from credit_rollout.source_orgs s where ${within.sql}
+     on conflict (run_id, org_id) do nothing`,
+    [String(range.runId), ...within.bindings],
+  );
+  return rowCount ?? 0;
+}

@@ -1,0 +1,86 @@
+// Which cell is behind a connection: refuses a URL that leads to another data center's, database's or system's cell.
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { CellTransaction } from './cell-database.js';
+
+type Query = (sql: string) => Promise<readonly Record<string, unknown>[]>;
+
+const FACTS = `select current_database() as database_name, pg_is_in_recovery() as standby,
+  (select system_identifier::text from pg_control_system()) as system_identifier,
+  current_setting('server_version_num')::int as version,
+  to_regclass('credit_rollout.cell') is not null as initialised`;
+
+/** Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` speak about it. */
+export async function assertCellIdentity(query: Query, dataCenter: string): Promise<void> {
+  const [facts] = await query(FACTS);
+  if (facts?.standby === true)
+    throw new RolloutError('cell_is_standby', {
+      message: `The database of data center "${dataCenter}" is a standby (in recovery); credit-rollout writes only to a primary.`,
+    });
+  if (facts?.initialised !== true) return;
+  const [cell] = await query('select data_center, system_identifier, database_name from credit_rollout.cell');
+  if (cell === undefined) return;
+  const wrong = [
+    ['data center', cell.data_center, dataCenter],
+    ['database', cell.database_name, facts.database_name],
+    ['system', cell.system_identifier, facts.system_identifier],
+  ].find(([, stored, found]) => stored !== found);
+  if (wrong)
+    throw new RolloutError('wrong_cell', {
+      message: `The database configured for data center "${dataCenter}" is another cell: its ${wrong[0]} is "${wrong[1]}", expected "${wrong[2]}".`,
+    });
+}
+
+export interface ServerFacts {
+  readonly databaseName: string;
+  readonly standby: boolean;
+  readonly systemIdentifier: string;
+  /** server_version_num, e.g. 180004. */
+  readonly version: number;
+  readonly initialised: boolean;
+  readonly synchronousCommit: string;
+  /** Cell clock, for doctor's comparison with ours. */
+  readonly now: Date;
+}
+
+export async function readServerFacts(tx: CellTransaction): Promise<ServerFacts> {
+  const { rows } = await tx.raw(`${FACTS}, current_setting('synchronous_commit') as synchronous_commit, clock_timestamp() as now`);
+  const row = rows[0];
+  return {
+    databaseName: row.database_name,
+    standby: row.standby,
+    systemIdentifier: row.system_identifier,
+    version: row.version,
+    initialised: row.initialised,
+    synchronousCommit: row.synchronous_commit,
+    now: row.now,
+  };
+}
+
+export interface CellRow {
+  readonly dataCenter: string;
+  readonly zone: string;
+  readonly activeCard: string | null;
+  readonly lapseGraceDays: number;
+  readonly source: string | null;
+  readonly sourceUnique: boolean;
+  readonly sourceSignature: string | null;
+  readonly today: string;
+}
+
+/** The cell's row; undefined before `init`. */
+export async function findCell(tx: CellTransaction): Promise<CellRow | undefined> {
+  const { rows } = await tx.raw(`select *, (now() at time zone zone)::date::text as today from credit_rollout.cell`);
+  const row = rows[0];
+  return (
+    row && {
+      dataCenter: row.data_center,
+      zone: row.zone,
+      activeCard: row.active_card,
+      lapseGraceDays: row.lapse_grace_days,
+      source: row.source,
+      sourceUnique: row.source_unique ?? false,
+      sourceSignature: row.source_signature,
+      today: row.today,
+    }
+  );
+}

@@ -1,0 +1,89 @@
+// Numbers of a run as its batches hold them: what status, the scheduler and the summary read. Counts only, no ids.
+import type { CellTransaction } from './cell-database.js';
+
+export interface RunProgress {
+  readonly batches: number;
+  readonly done: number;
+  readonly pending: number;
+  readonly verified: number;
+  /** Expected orgs of all cut ranges; exact orgs once a batch is done. */
+  readonly orgsExpected: number;
+  readonly orgsDone: number;
+  readonly orgsVerified: number;
+  readonly inserted: number;
+  readonly raised: number;
+  readonly unchanged: number;
+  readonly stale: number;
+  readonly quarantined: number;
+  readonly falls: number;
+  readonly legacyWins: number;
+  readonly mismatches: number;
+  readonly changedSince: number;
+  readonly appeared: number;
+  readonly totalCredits: string;
+  readonly beforeCredits: string;
+  readonly floors: string;
+  readonly lastDoneAt: Date | null;
+  /** Done batches that were written under another timeline than the present one. */
+  readonly otherTimeline: number;
+  /** The newest batches' durations in ms and orgs, for the estimate. */
+  readonly recent: readonly { readonly durationMs: number; readonly orgs: number }[];
+}
+
+const SUMMARY = `
+select count(*)::int as batches, count(*) filter (where state = 'done')::int as done,
+  count(*) filter (where state <> 'done')::int as pending, count(verified_at)::int as verified,
+  coalesce(sum(coalesce(orgs, expected)), 0)::float8 as orgs_expected, coalesce(sum(orgs), 0)::float8 as orgs_done,
+  coalesce(sum(orgs) filter (where verified_at is not null), 0)::float8 as orgs_verified,
+  coalesce(sum(inserted), 0)::float8 as inserted, coalesce(sum(raised), 0)::float8 as raised,
+  coalesce(sum(unchanged), 0)::float8 as unchanged, coalesce(sum(stale), 0)::float8 as stale,
+  coalesce(sum(quarantined), 0)::float8 as quarantined, coalesce(sum(falls), 0)::float8 as falls,
+  coalesce(sum(legacy_wins), 0)::float8 as legacy_wins, coalesce(sum(mismatches), 0)::float8 as mismatches,
+  coalesce(sum(changed_since), 0)::float8 as changed_since, coalesce(sum(appeared), 0)::float8 as appeared,
+  coalesce(sum(total_credits), 0)::text as total_credits, coalesce(sum(before_credits), 0)::text as before_credits,
+  coalesce(sum(floors), 0)::text as floors, max(done_at) as last_done_at,
+  count(*) filter (where state = 'done' and timeline <> left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::int as other_timeline
+from credit_rollout.batches where run_id = ?::bigint`;
+
+const RECENT = `
+select duration_ms, orgs from credit_rollout.batches where run_id = ?::bigint and state = 'done' and orgs > 0
+order by done_at desc limit 40`;
+
+export async function readProgress(tx: CellTransaction, runId: bigint): Promise<RunProgress> {
+  const row = (await tx.raw(SUMMARY, [String(runId)])).rows[0];
+  const recent = (await tx.raw(RECENT, [String(runId)])).rows;
+  return {
+    batches: row.batches,
+    done: row.done,
+    pending: row.pending,
+    verified: row.verified,
+    orgsExpected: row.orgs_expected,
+    orgsDone: row.orgs_done,
+    orgsVerified: row.orgs_verified,
+    inserted: row.inserted,
+    raised: row.raised,
+    unchanged: row.unchanged,
+    stale: row.stale,
+    quarantined: row.quarantined,
+    falls: row.falls,
+    legacyWins: row.legacy_wins,
+    mismatches: row.mismatches,
+    changedSince: row.changed_since,
+    appeared: row.appeared,
+    totalCredits: row.total_credits,
+    beforeCredits: row.before_credits,
+    floors: row.floors,
+    lastDoneAt: row.last_done_at,
+    otherTimeline: row.other_timeline,
+    recent: recent.map((r: { duration_ms: number; orgs: number }) => ({ durationMs: r.duration_ms, orgs: r.orgs })),
+  };
+}
+
+/** Undecidable orgs of a run by reason. */
+export async function countQuarantine(tx: CellTransaction, runId: bigint): Promise<readonly { reason: string; orgs: number }[]> {
+  const { rows } = await tx.raw(
+    'select reason, count(*)::int as orgs from credit_rollout.quarantine where run_id = ?::bigint group by reason order by orgs desc, reason',
+    [String(runId)],
+  );
+  return rows;
+}
