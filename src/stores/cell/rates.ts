@@ -29,26 +29,25 @@ export async function insertRateCard(tx: CellTransaction, card: StoredCard): Pro
      on conflict do nothing`,
     [card.hash, card.name, card.lightAgentsCountAsUsers, card.unpaid],
   );
-  if (rowCount === 0) return;
-  const text = (pick: (rate: StoredRate) => bigint | number | string | null): (string | null)[] =>
-    card.rates.map((rate) => {
-      const value = pick(rate);
-      return value === null ? null : String(value);
-    });
-  await tx.raw(
-    `insert into credit_rollout.rates (card_hash, edition, base, per_agent, concurrency, legacy_flat, legacy_per_user, legacy_min,
-       legacy_max, edition_rank, unpaid_base, unpaid_per_agent, unpaid_concurrency)
-     select ?, v.*, u.base, u.per_agent, u.concurrency
-     from unnest(?::text[], ?::bigint[], ?::bigint[], ?::int[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::int[])
-       as v (edition, base, per_agent, concurrency, legacy_flat, legacy_per_user, legacy_min, legacy_max, edition_rank),
-       (select x.base, x.per_agent, x.concurrency from unnest(?::text[], ?::bigint[], ?::bigint[], ?::int[])
-          as x (edition, base, per_agent, concurrency) where x.edition = ?) u`,
-    [
-      card.hash, text((r) => r.edition), text((r) => r.base), text((r) => r.perAgent), text((r) => r.concurrency),
-      text((r) => r.legacyFlat), text((r) => r.legacyPerUser), text((r) => r.legacyMin), text((r) => r.legacyMax), text((r) => r.rank),
-      text((r) => r.edition), text((r) => r.base), text((r) => r.perAgent), text((r) => r.concurrency), card.unpaid,
-    ],
-  );
+  const unpaid = card.rates.find((rate) => rate.edition === card.unpaid);
+  if (rowCount === 0 || unpaid === undefined) return;
+  const text = (value: bigint | null): string | null => (value === null ? null : String(value));
+  const rows = card.rates.map((rate) => ({
+    card_hash: card.hash,
+    edition: rate.edition,
+    base: text(rate.base),
+    per_agent: text(rate.perAgent),
+    concurrency: rate.concurrency,
+    unpaid_base: text(unpaid.base),
+    unpaid_per_agent: text(unpaid.perAgent),
+    unpaid_concurrency: unpaid.concurrency,
+    legacy_flat: text(rate.legacyFlat),
+    legacy_per_user: text(rate.legacyPerUser),
+    legacy_min: text(rate.legacyMin),
+    legacy_max: text(rate.legacyMax),
+    edition_rank: rate.rank,
+  }));
+  await tx.withSchema('credit_rollout').table('rates').insert(rows);
 }
 
 export async function hasRateCard(tx: CellTransaction, hash: string): Promise<boolean> {

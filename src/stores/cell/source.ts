@@ -1,17 +1,7 @@
 // The product's relation, found in the catalog by exact name: no other dynamic identifier exists anywhere.
+import type { SourceColumn } from '../../domain/source/source-contract.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from './cell-database.js';
-
-export interface SourceColumn {
-  readonly name: string;
-  /** As Postgres spells it, e.g. `bigint`, `character varying(20)`. */
-  readonly type: string;
-  /** Base type name from pg_type, e.g. `int8`, `varchar`. */
-  readonly base: string;
-  readonly isEnum: boolean;
-  /** Quoted collation of a text column, null when it is not collatable. */
-  readonly collation: string | null;
-}
 
 export interface Source {
   /** Quoted by the catalog: `"public"."orgs"`. */

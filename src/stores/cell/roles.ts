@@ -1,0 +1,92 @@
+// The roles of a cell and what each may do: as little as its work needs. Batches' key bounds are closed to the fencer (I15).
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from './cell-database.js';
+
+const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged, stale, quarantined,
+  falls, legacy_wins, total_credits, before_credits, floors, duration_ms, done_at, verified_at, checked, mismatches, changed_since, appeared`;
+const RULE = `execute on function credit_rollout.assessed, credit_rollout.decided`;
+const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
+  credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.sign_ups, credit_rollout.allotments,
+  credit_rollout.fence, credit_rollout.runs, credit_rollout.batches, credit_rollout.quarantine`;
+
+const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
+  worker: [
+    RULE,
+    RULE_INPUTS,
+    'insert, update on credit_rollout.allotments',
+    'insert on credit_rollout.quarantine',
+    'update on credit_rollout.batches',
+    'update (state, failure, single_writes, changed_at) on credit_rollout.fence',
+    'select, insert, update, delete on credit_rollout.workers',
+    'execute on function credit_rollout.cut_ranges, credit_rollout.split_batch',
+  ],
+  planner: [RULE, RULE_INPUTS],
+  reader: [RULE, RULE_INPUTS, 'select on credit_rollout.allotment_changes, credit_rollout.org_capacity, credit_rollout.workers'],
+  fencer: [
+    'select, update on credit_rollout.fence, credit_rollout.gate',
+    'select, insert, update on credit_rollout.runs',
+    `select (${FENCER_BATCH_COLUMNS}), insert (run_id, batch_no, state), update (${FENCER_BATCH_COLUMNS}) on credit_rollout.batches`,
+    'select on credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.workers',
+    'select (run_id, reason) on credit_rollout.quarantine',
+    'update (active_card) on credit_rollout.cell',
+  ],
+};
+
+const MISSING = `select rolname from unnest(?::text[]) rolname where not exists (select from pg_roles r where r.rolname = unnest.rolname)`;
+
+/** Makes the four roles and this login's membership in them; throws roles_missing with the SQL when it may not. */
+export async function ensureRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
+  const names = CELL_ROLES.map((role) => cellRoleName(dataCenter, role));
+  const { rows } = await tx.raw(MISSING.replaceAll('unnest.rolname', 'rolname'), [[...names]]);
+  const missing: readonly string[] = rows.map((row: { rolname: string }) => row.rolname);
+  const statements = [
+    ...missing.map((name) => `create role "${name}" nologin`),
+    ...(await findMissingMemberships(tx, names, missing)),
+  ];
+  if (statements.length === 0) return;
+  try {
+    await tx.transaction((nested) => nested.raw(statements.join(';\n')));
+  } catch (error) {
+    throw new RolloutError('roles_missing', {
+      message: `The login of data center "${dataCenter}" may not create roles (CREATEROLE is needed once).`,
+      next: `As a superuser run:\n${statements.join(';\n')};\nthen run init again.`,
+      cause: error,
+    });
+  }
+}
+
+async function findMissingMemberships(
+  tx: CellTransaction,
+  names: readonly string[],
+  missing: readonly string[],
+): Promise<readonly string[]> {
+  const login = (await tx.raw(`select format('%I', session_user) as login`)).rows[0].login;
+  const existing = names.filter((name) => !missing.includes(name));
+  const { rows } = await tx.raw(
+    `select r.rolname from pg_roles r where r.rolname = any (?::text[]) and not pg_has_role(session_user, r.oid, 'member')`,
+    [[...existing]],
+  );
+  const needed = [...missing, ...rows.map((row: { rolname: string }) => row.rolname)];
+  return needed.map((name) => `grant "${name}" to ${login}`);
+}
+
+/** Grants each role what it needs; safe to repeat. */
+export async function grantRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
+  const statements = CELL_ROLES.flatMap((role) => {
+    const name = `"${cellRoleName(dataCenter, role)}"`;
+    return [`grant usage on schema credit_rollout to ${name}`, ...GRANTS[role].map((grant) => `grant ${grant} to ${name}`)];
+  });
+  await tx.raw(
+    `revoke all on function credit_rollout.cut_ranges, credit_rollout.split_batch from public;\n${statements.join(';\n')}`,
+  );
+}
+
+/** `init --grant ROLE`: what the product reads. */
+export async function grantProduct(tx: CellTransaction, role: string): Promise<void> {
+  const { rows } = await tx.raw('select quote_ident(rolname) as name from pg_roles where rolname = ?', [role]);
+  if (rows[0] === undefined)
+    throw new RolloutError('invalid_argument', { message: `--grant names the role "${role}", which does not exist in the cell.` });
+  await tx.raw(
+    `grant usage on schema credit_rollout to ${rows[0].name}; grant select on credit_rollout.org_capacity, credit_rollout.allotments to ${rows[0].name}`,
+  );
+}

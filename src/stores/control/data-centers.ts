@@ -1,0 +1,113 @@
+// One row per data center: where it is, what its operator wants, what was asked for.
+import type { Intent, Stage } from '../../domain/rollout/stage.js';
+import type { ControlTransaction } from './control-database.js';
+
+/** Settings that a run is carried out with; taken from the configuration by `apply --execute`. */
+export interface RunSettings {
+  readonly cardHash: string;
+  readonly batchSize: number;
+  readonly lanes: number;
+  readonly bakeMs: number;
+  readonly bakeQuery?: string;
+  readonly windows: readonly unknown[];
+}
+
+export interface DataCenterRow {
+  readonly id: string;
+  readonly position: number;
+  readonly zone: string;
+  readonly stage: Stage;
+  readonly stageSince: Date;
+  readonly intent: Intent;
+  /** The fence of its cell is known to be closed. */
+  readonly quiet: boolean;
+  readonly requestedAt: Date | null;
+  readonly requestedBy: string | null;
+  readonly requestReason: string | null;
+  readonly runId: bigint | null;
+  readonly epoch: bigint | null;
+  readonly notBeforeAt: Date | null;
+  readonly notBeforeLocal: string | null;
+  readonly cutoverAt: Date | null;
+  readonly cutoverLocal: string | null;
+  readonly verifiedAt: Date | null;
+  readonly bakeUntil: Date | null;
+  readonly failure: string | null;
+  readonly settings: RunSettings | null;
+  readonly version: number;
+}
+
+const SELECT = `select id, position, zone, stage, stage_since as "stageSince", intent, quiet, requested_at as "requestedAt",
+  requested_by as "requestedBy", request_reason as "requestReason", run_id as "runId", epoch, not_before_at as "notBeforeAt",
+  not_before_local as "notBeforeLocal", cutover_at as "cutoverAt", cutover_local as "cutoverLocal", verified_at as "verifiedAt",
+  bake_until as "bakeUntil", failure, plan as settings, version from credit_rollout_control.data_centers`;
+
+// As the driver gives it: int8 as text.
+type Stored = Omit<DataCenterRow, 'runId' | 'epoch'> & { readonly runId: string | null; readonly epoch: string | null };
+
+const toRow = (row: Stored): DataCenterRow => ({
+  ...row,
+  runId: row.runId === null ? null : BigInt(row.runId),
+  epoch: row.epoch === null ? null : BigInt(row.epoch),
+});
+
+export async function listDataCenters(tx: ControlTransaction): Promise<readonly DataCenterRow[]> {
+  return (await tx.raw(`${SELECT} order by position`)).rows.map(toRow);
+}
+
+/** For a decision that will be written in this transaction. */
+export async function lockDataCenter(tx: ControlTransaction, id: string): Promise<DataCenterRow | undefined> {
+  const { rows } = await tx.raw(`${SELECT} where id = ? for update`, [id]);
+  return rows[0] && toRow(rows[0]);
+}
+
+/** Adds a data center or moves it in the order; never touches where it is. */
+export async function saveDataCenter(tx: ControlTransaction, dc: { id: string; position: number; zone: string }): Promise<void> {
+  await tx.raw(
+    `insert into credit_rollout_control.data_centers (id, position, zone) values (?, ?, ?)
+     on conflict (id) do update set position = excluded.position, zone = excluded.zone
+     where (data_centers.position, data_centers.zone) is distinct from (excluded.position, excluded.zone)`,
+    [dc.id, dc.position, dc.zone],
+  );
+}
+
+const COLUMNS = {
+  stage: 'stage',
+  intent: 'intent',
+  quiet: 'quiet',
+  requestedAt: 'requested_at',
+  requestedBy: 'requested_by',
+  requestReason: 'request_reason',
+  runId: 'run_id',
+  epoch: 'epoch',
+  notBeforeAt: 'not_before_at',
+  notBeforeLocal: 'not_before_local',
+  cutoverAt: 'cutover_at',
+  cutoverLocal: 'cutover_local',
+  verifiedAt: 'verified_at',
+  bakeUntil: 'bake_until',
+  failure: 'failure',
+  settings: 'plan',
+} as const;
+
+export type DataCenterChange = { readonly [K in keyof typeof COLUMNS]?: DataCenterRow[K] };
+
+/** Compare-and-set on the version that was seen; false when somebody was faster. */
+export async function transitionDataCenter(
+  tx: ControlTransaction,
+  seen: { readonly id: string; readonly version: number },
+  change: DataCenterChange,
+): Promise<boolean> {
+  const values = Object.fromEntries(
+    Object.entries(change).map(([key, value]) => [
+      COLUMNS[key as keyof typeof COLUMNS],
+      typeof value === 'bigint' ? String(value) : key === 'settings' ? JSON.stringify(value) : value,
+    ]),
+  );
+  const changed = await tx
+    .withSchema('credit_rollout_control')
+    .table('data_centers')
+    .where({ id: seen.id, version: seen.version })
+    .update(values);
+  return changed === 1;
+}

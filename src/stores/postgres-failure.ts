@@ -1,0 +1,57 @@
+// What a Postgres error means for us, by SQLSTATE: the one place that says what is retried. Never shows the server's text,
+// which can hold org data.
+
+export const FAILURE_KINDS = [
+  'retry',
+  'too_slow',
+  'resources',
+  'rule_broken',
+  'bad_value',
+  'duplicate',
+  'unreachable',
+  'login_refused',
+  'not_permitted',
+  'other',
+] as const;
+export type FailureKind = (typeof FAILURE_KINDS)[number];
+
+export interface PostgresFailure {
+  readonly kind: FailureKind;
+  readonly sqlstate: string | undefined;
+  /** Constraint or table that the server named: ours, never a value. */
+  readonly object: string | undefined;
+}
+
+const BY_STATE: readonly (readonly [RegExp, FailureKind])[] = [
+  [/^(40001|40P01|55P03|57P0.|08...|25P03|25P04)$/u, 'retry'],
+  [/^57014$/u, 'too_slow'],
+  [/^53...$/u, 'resources'],
+  [/^(23514|23502|23001)$/u, 'rule_broken'],
+  [/^23505$/u, 'duplicate'],
+  [/^22...$/u, 'bad_value'],
+  [/^28...$/u, 'login_refused'],
+  [/^(42501|25006)$/u, 'not_permitted'],
+];
+const NETWORK = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENOENT|EHOSTUNREACH|ENETUNREACH)$/u;
+const LOST = /^(ECONNRESET|EPIPE)$|Connection terminated|connection is closed|Client has encountered a connection error/u;
+
+interface Described {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly constraint?: unknown;
+  readonly table?: unknown;
+  readonly name?: unknown;
+}
+
+/** Classifies anything that a query threw. */
+export function classifyFailure(error: unknown): PostgresFailure {
+  const { code, message, constraint, table, name } = (error ?? {}) as Described;
+  const state = typeof code === 'string' ? code : undefined;
+  const object = [constraint, table].find((value): value is string => typeof value === 'string');
+  const kind =
+    BY_STATE.find(([pattern]) => state !== undefined && pattern.test(state))?.[1] ??
+    (NETWORK.test(state ?? '') || name === 'KnexTimeoutError' ? 'unreachable' : undefined) ??
+    (LOST.test(state ?? '') || LOST.test(String(message)) ? 'retry' : undefined) ??
+    (/timeout expired|connect/iu.test(String(message)) && state === undefined ? 'unreachable' : 'other');
+  return { kind, sqlstate: state, object };
+}
