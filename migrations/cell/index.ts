@@ -9,5 +9,13 @@ export type { CellSchemaOptions } from './identity.js';
 
 /** All migrations of a cell, oldest first. */
 export function cellMigrations(options: CellSchemaOptions): readonly Migration[] {
-  return [createIdentity(options), protectRates, createAllotments, guardAllotments, createFence, createRuns, createRangeFunctions];
+  return [
+    createIdentity(options),
+    protectRates,
+    createAllotments,
+    guardAllotments,
+    createFence,
+    createRuns,
+    createRangeFunctions,
+  ];
 }

@@ -53,38 +53,106 @@ export const ERRORS = {
   ),
   rate_card_case_failed: entry(1, 'A golden case of the rate card does not come out.', 'Correct the card or the case.'),
   // databases and cells
-  database_unreachable: entry(1, 'A database cannot be reached.', 'Check that it runs and that its URL is right, then run: doctor.'),
+  database_unreachable: entry(
+    1,
+    'A database cannot be reached.',
+    'Check that it runs and that its URL is right, then run: doctor.',
+  ),
   database_refused: entry(1, 'A database refused the login.', 'Check user and password in its URL.'),
-  unsupported_version: entry(1, 'A server is older or newer than what is supported.', 'Use PostgreSQL 14 to 18, Redis 6.2 or newer.'),
+  unsupported_version: entry(
+    1,
+    'A server is older or newer than what is supported.',
+    'Use PostgreSQL 14 to 18, Redis 6.2 or newer.',
+  ),
   cell_is_standby: entry(1, 'A cell URL leads to a standby.', 'Point the URL at the primary.'),
-  wrong_cell: entry(6, 'A cell URL leads to another cell.', 'Correct the URL of this data center in the configuration.'),
+  wrong_cell: entry(
+    6,
+    'A cell URL leads to another cell.',
+    'Correct the URL of this data center in the configuration.',
+  ),
   not_initialised: entry(1, 'The schema of a database is missing or old.', 'Run: credit-rollout init'),
   not_permitted: entry(7, 'The database denies something that is needed.', 'Run the GRANT that is shown as the owner.'),
-  roles_missing: entry(7, 'The cell roles do not exist and this login may not create them.', 'Run the SQL that is shown as a superuser, then init again.'),
-  cell_busy: entry(6, 'Another session holds a lock that is needed.', 'Run the command again; end the session that is named if it stays.'),
+  roles_missing: entry(
+    7,
+    'The cell roles do not exist and this login may not create them.',
+    'Run the SQL that is shown as a superuser, then init again.',
+  ),
+  cell_busy: entry(
+    6,
+    'Another session holds a lock that is needed.',
+    'Run the command again; end the session that is named if it stays.',
+  ),
   // source
-  invalid_source_name: entry(1, 'A source is not a name of the form schema.relation, or lies in a system schema.', 'Write it as schema.relation.'),
+  invalid_source_name: entry(
+    1,
+    'A source is not a name of the form schema.relation, or lies in a system schema.',
+    'Write it as schema.relation.',
+  ),
   source_not_found: entry(1, 'No table or view has the name of the source.', 'Correct source in the configuration.'),
-  source_column_missing: entry(1, 'The source lacks a column of the contract.', 'Add the column, or make a view that has it.'),
+  source_column_missing: entry(
+    1,
+    'The source lacks a column of the contract.',
+    'Add the column, or make a view that has it.',
+  ),
   source_column_type: entry(1, 'A column of the source is of a kind that cannot be used.', 'Cast it in a view.'),
   source_null_ids: entry(1, 'The source has rows without an org_id.', 'Leave them out in a view, or give them an id.'),
-  source_row_security: entry(7, 'Row-level security hides rows of the source from us.', 'Exempt the login that runs init (BYPASSRLS or owner), or use a view.'),
+  source_row_security: entry(
+    7,
+    'Row-level security hides rows of the source from us.',
+    'Exempt the login that runs init (BYPASSRLS or owner), or use a view.',
+  ),
   source_changed: entry(1, 'The source is not the one that init read.', 'Run: credit-rollout init'),
   // queue
   queue_unreachable: entry(1, 'The queue cannot be reached.', 'Check QUEUE_URL and that its server runs.'),
-  queue_pooled: entry(1, 'A Postgres queue needs a direct connection, and this URL goes through a transaction pooler.', 'Use the direct URL of the server for queue.'),
-  queue_required: entry(1, 'A worker needs a queue of its own in the configuration.', 'Set queue in the configuration.'),
+  queue_pooled: entry(
+    1,
+    'A Postgres queue needs a direct connection, and this URL goes through a transaction pooler.',
+    'Use the direct URL of the server for queue.',
+  ),
+  queue_required: entry(
+    1,
+    'A worker needs a queue of its own in the configuration.',
+    'Set queue in the configuration.',
+  ),
   // rollout
   data_center_busy: entry(6, 'The data center has a rollout under way already.', 'Run: credit-rollout status'),
   conflict: entry(6, 'Somebody else changed this at the same time.', 'Run: credit-rollout status, then decide again.'),
   wrong_stage: entry(6, 'The command does not fit the stage that the data center is in.', 'Run: credit-rollout status'),
-  verification_mismatch: entry(5, 'Stored allotments differ from the independent statement of the rule.', 'Run: credit-rollout verify --dc ID'),
-  rule_violation: entry(1, 'The database refused a write that breaks the promise; nothing was written.', 'Report it; the run has stopped.'),
+  verification_mismatch: entry(
+    5,
+    'Stored allotments differ from the independent statement of the rule.',
+    'Run: credit-rollout verify --dc ID',
+  ),
+  rule_violation: entry(
+    1,
+    'The database refused a write that breaks the promise; nothing was written.',
+    'Report it; the run has stopped.',
+  ),
   held: entry(4, 'The rollout waits for a person.', 'Run: credit-rollout status'),
   org_not_found: entry(1, 'The data center has no org with this id.', 'Check the id and the data center.'),
   invalid_org_id: entry(1, 'The text is not an id of the type that this cell uses.', 'Check the id.'),
-  instants_pinned: entry(6, 'An instant in the configuration differs from the one pinned by the first apply.', 'Restore it in the configuration.'),
+  instants_pinned: entry(
+    6,
+    'An instant in the configuration differs from the one pinned by the first apply.',
+    'Restore it in the configuration.',
+  ),
   invalid_argument: entry(1, 'A command-line argument is missing or impossible.', 'Run the command with --help.'),
+  // embedded servers
+  embedded_unsupported_platform: entry(
+    1,
+    'No embedded PostgreSQL exists for this machine.',
+    'Set CREDIT_ROLLOUT_PG_BIN to the bin folder of a PostgreSQL 14 to 18, or use your own servers with a configuration.',
+  ),
+  embedded_start_failed: entry(
+    1,
+    'The embedded PostgreSQL did not start; the last lines of its log are shown.',
+    'Remove the cause that its log names, then run the command again.',
+  ),
+  local_redis_failed: entry(
+    1,
+    'A local Redis server did not start.',
+    'Install redis-server or valkey-server, or remove the cause that it names.',
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 /** A stable code from the registry. */

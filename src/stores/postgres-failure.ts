@@ -33,7 +33,8 @@ const BY_STATE: readonly (readonly [RegExp, FailureKind])[] = [
   [/^(42501|25006)$/u, 'not_permitted'],
 ];
 const NETWORK = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENOENT|EHOSTUNREACH|ENETUNREACH)$/u;
-const LOST = /^(ECONNRESET|EPIPE)$|Connection terminated|connection is closed|Client has encountered a connection error/u;
+const LOST =
+  /^(ECONNRESET|EPIPE)$|Connection terminated|connection is closed|Client has encountered a connection error/u;
 
 interface Described {
   readonly code?: unknown;

@@ -51,8 +51,18 @@ const instant = (column: string, required: boolean): Requirement => ({
 });
 
 const requirements = (lightAgentsNeeded: boolean): readonly Requirement[] => [
-  { column: 'org_id', required: true, expected: 'smallint, integer, bigint, uuid, text or varchar', accepts: ({ base }) => base in IDS },
-  { column: 'edition', required: true, expected: 'text, varchar or an enum', accepts: (c) => c.isEnum || ['text', 'varchar'].includes(c.base) },
+  {
+    column: 'org_id',
+    required: true,
+    expected: 'smallint, integer, bigint, uuid, text or varchar',
+    accepts: ({ base }) => base in IDS,
+  },
+  {
+    column: 'edition',
+    required: true,
+    expected: 'text, varchar or an enum',
+    accepts: (c) => c.isEnum || ['text', 'varchar'].includes(c.base),
+  },
   { column: 'paid', required: true, expected: 'boolean', accepts: ({ base }) => base === 'bool' },
   integer('agents', true),
   instant('created_at', true),

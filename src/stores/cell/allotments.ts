@@ -56,9 +56,10 @@ const UPDATES = `${TERMS.replace('org_id, ', '')}, run_id`
 
 /** Inserts what is missing and raises what rose; falls stay as they are and are counted by `countDecisions`. */
 export async function raiseAllotments(tx: CellTransaction, range: RangeOfRun): Promise<WriteCounts> {
-  await tx.raw(`select set_config('credit_rollout.cause', 'apply', true), set_config('credit_rollout.run_id', ?, true)`, [
-    String(range.runId),
-  ]);
+  await tx.raw(
+    `select set_config('credit_rollout.cause', 'apply', true), set_config('credit_rollout.run_id', ?, true)`,
+    [String(range.runId)],
+  );
   const { rows } = await tx.raw(
     `with written as (
        insert into credit_rollout.allotments as a (${TERMS}, origin, run_id)
@@ -102,7 +103,10 @@ export async function countOrgs(tx: CellTransaction, range: KeyRange, unique: bo
 }
 
 /** What the rule says of a range beside what was written: undecidable orgs, and falls left as they are. */
-export async function countDecisions(tx: CellTransaction, range: RangeOfRun): Promise<{ orgs: number; quarantined: number; falls: number }> {
+export async function countDecisions(
+  tx: CellTransaction,
+  range: RangeOfRun,
+): Promise<{ orgs: number; quarantined: number; falls: number }> {
   const { rows } = await tx.raw(
     `select count(distinct d.org_id)::int as orgs, count(distinct d.org_id) filter (where d.reason is not null)::int as quarantined,
        count(*) filter (where d.reason is null and d.movement = 'fall')::int as falls

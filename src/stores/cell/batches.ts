@@ -15,7 +15,9 @@ export async function lockLane(tx: CellTransaction, lanes: number): Promise<numb
   return rows[0]?.lane;
 }
 
-const claimed = (rows: readonly { batch_no: number; lower_id: string | null; upper_id: string | null }[]): ClaimedBatch | undefined => {
+const claimed = (
+  rows: readonly { batch_no: number; lower_id: string | null; upper_id: string | null }[],
+): ClaimedBatch | undefined => {
   const row = rows[0];
   return row && { batchNo: row.batch_no, lowerId: row.lower_id, upperId: row.upper_id };
 };
@@ -67,8 +69,20 @@ export async function completeBatch(
        duration_ms = (extract(epoch from clock_timestamp() - now()) * 1000)::int
      where run_id = ?::bigint and batch_no = ? and state = 'pending'`,
     [
-      String(at.epoch), at.timeline, counts.orgs, counts.inserted, counts.raised, counts.unchanged, counts.quarantined,
-      counts.falls, counts.legacyWins, counts.totalCredits, counts.beforeCredits, counts.floors, String(at.runId), at.batchNo,
+      String(at.epoch),
+      at.timeline,
+      counts.orgs,
+      counts.inserted,
+      counts.raised,
+      counts.unchanged,
+      counts.quarantined,
+      counts.falls,
+      counts.legacyWins,
+      counts.totalCredits,
+      counts.beforeCredits,
+      counts.floors,
+      String(at.runId),
+      at.batchNo,
     ],
   );
   return rowCount === 1;
@@ -82,6 +96,9 @@ export async function cutRanges(tx: CellTransaction, runId: bigint, most: number
 
 /** Cuts a pending range in two where it is too slow for one transaction; false when it cannot be cut further. */
 export async function splitBatch(tx: CellTransaction, runId: bigint, batchNo: number): Promise<boolean> {
-  const { rows } = await tx.raw('select credit_rollout.split_batch(?::bigint, ?::int) as split', [String(runId), batchNo]);
+  const { rows } = await tx.raw('select credit_rollout.split_batch(?::bigint, ?::int) as split', [
+    String(runId),
+    batchNo,
+  ]);
   return rows[0].split;
 }

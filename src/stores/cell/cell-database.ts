@@ -11,7 +11,11 @@ export type CellTransaction = Knex.Transaction;
 export interface CellDatabase {
   readonly dataCenter: string;
   /** Runs `fn` in one READ COMMITTED transaction as `role`; statements are cut off after `statementMs` (default 2,000). */
-  inTransaction<T>(role: CellRole, fn: (tx: CellTransaction) => Promise<T>, limits?: { statementMs?: number }): Promise<T>;
+  inTransaction<T>(
+    role: CellRole,
+    fn: (tx: CellTransaction) => Promise<T>,
+    limits?: { statementMs?: number },
+  ): Promise<T>;
   /** As the login itself, for `init`, `detach` and `doctor`; locks are waited for 2 s at most. */
   asOwner<T>(fn: (tx: CellTransaction) => Promise<T>): Promise<T>;
   close(): Promise<void>;

@@ -54,16 +54,19 @@ export async function setFence(
   );
 }
 
-/** Needs the exclusive lock. Keeps epoch and run, so that the reason stays readable. */
-export async function closeFence(tx: CellTransaction, failure: string | null): Promise<void> {
+/** Needs the exclusive lock. Keeps the run, so that the reason stays readable; `epoch` shuts out everything older. */
+export async function closeFence(tx: CellTransaction, failure: string | null, epoch = 0n): Promise<void> {
   await tx.raw(
-    `update credit_rollout.fence set state = 'closed', single_writes = false, failure = coalesce(?, failure), changed_at = clock_timestamp()`,
-    [failure],
+    `update credit_rollout.fence set state = 'closed', single_writes = false, failure = coalesce(?, failure),
+       changed_at = clock_timestamp()${epoch > 0n ? ', epoch = greatest(epoch, ?::bigint)' : ''}`,
+    epoch > 0n ? [failure, String(epoch)] : [failure],
   );
 }
 
 /** Sessions of ours that still hold the fence, for a pause that takes longer than it should. */
-export async function listFenceHolders(tx: CellTransaction): Promise<readonly { pid: number; since: Date | null; application: string }[]> {
+export async function listFenceHolders(
+  tx: CellTransaction,
+): Promise<readonly { pid: number; since: Date | null; application: string }[]> {
   const { rows } = await tx.raw(
     `select l.pid, a.xact_start as since, coalesce(a.application_name, '') as application
      from pg_locks l left join pg_stat_activity a on a.pid = l.pid

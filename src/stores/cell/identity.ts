@@ -43,7 +43,9 @@ export interface ServerFacts {
 }
 
 export async function readServerFacts(tx: CellTransaction): Promise<ServerFacts> {
-  const { rows } = await tx.raw(`${FACTS}, current_setting('synchronous_commit') as synchronous_commit, clock_timestamp() as now`);
+  const { rows } = await tx.raw(
+    `${FACTS}, current_setting('synchronous_commit') as synchronous_commit, clock_timestamp() as now`,
+  );
   const row = rows[0];
   return {
     databaseName: row.database_name,

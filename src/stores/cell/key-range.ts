@@ -7,7 +7,10 @@ export interface KeyRange {
 }
 
 /** A condition on `column` that Postgres can use with an index: an open end adds nothing. */
-export function withinRange(range: KeyRange, column = 'org_id'): { readonly sql: string; readonly bindings: readonly string[] } {
+export function withinRange(
+  range: KeyRange,
+  column = 'org_id',
+): { readonly sql: string; readonly bindings: readonly string[] } {
   const ends = [
     { sql: `${column} >= ?::credit_rollout.org_id`, id: range.lowerId },
     { sql: `${column} < ?::credit_rollout.org_id`, id: range.upperId },

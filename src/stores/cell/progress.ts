@@ -80,7 +80,10 @@ export async function readProgress(tx: CellTransaction, runId: bigint): Promise<
 }
 
 /** Undecidable orgs of a run by reason. */
-export async function countQuarantine(tx: CellTransaction, runId: bigint): Promise<readonly { reason: string; orgs: number }[]> {
+export async function countQuarantine(
+  tx: CellTransaction,
+  runId: bigint,
+): Promise<readonly { reason: string; orgs: number }[]> {
   const { rows } = await tx.raw(
     'select reason, count(*)::int as orgs from credit_rollout.quarantine where run_id = ?::bigint group by reason order by orgs desc, reason',
     [String(runId)],

@@ -51,5 +51,6 @@ export async function insertRateCard(tx: CellTransaction, card: StoredCard): Pro
 }
 
 export async function hasRateCard(tx: CellTransaction, hash: string): Promise<boolean> {
-  return (await tx.raw('select exists (select from credit_rollout.rate_cards where card_hash = ?) as found', [hash])).rows[0].found;
+  return (await tx.raw('select exists (select from credit_rollout.rate_cards where card_hash = ?) as found', [hash]))
+    .rows[0].found;
 }

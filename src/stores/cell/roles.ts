@@ -21,7 +21,11 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'execute on function credit_rollout.cut_ranges, credit_rollout.split_batch',
   ],
   planner: [RULE, RULE_INPUTS],
-  reader: [RULE, RULE_INPUTS, 'select on credit_rollout.allotment_changes, credit_rollout.org_capacity, credit_rollout.workers'],
+  reader: [
+    RULE,
+    RULE_INPUTS,
+    'select on credit_rollout.allotment_changes, credit_rollout.org_capacity, credit_rollout.workers',
+  ],
   fencer: [
     'select, update on credit_rollout.fence, credit_rollout.gate',
     'select, insert, update on credit_rollout.runs',
@@ -32,12 +36,12 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   ],
 };
 
-const MISSING = `select rolname from unnest(?::text[]) rolname where not exists (select from pg_roles r where r.rolname = unnest.rolname)`;
+const MISSING = `select wanted as rolname from unnest(?::text[]) wanted where not exists (select from pg_roles r where r.rolname = wanted)`;
 
 /** Makes the four roles and this login's membership in them; throws roles_missing with the SQL when it may not. */
 export async function ensureRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
   const names = CELL_ROLES.map((role) => cellRoleName(dataCenter, role));
-  const { rows } = await tx.raw(MISSING.replaceAll('unnest.rolname', 'rolname'), [[...names]]);
+  const { rows } = await tx.raw(MISSING, [[...names]]);
   const missing: readonly string[] = rows.map((row: { rolname: string }) => row.rolname);
   const statements = [
     ...missing.map((name) => `create role "${name}" nologin`),
@@ -74,7 +78,10 @@ async function findMissingMemberships(
 export async function grantRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
   const statements = CELL_ROLES.flatMap((role) => {
     const name = `"${cellRoleName(dataCenter, role)}"`;
-    return [`grant usage on schema credit_rollout to ${name}`, ...GRANTS[role].map((grant) => `grant ${grant} to ${name}`)];
+    return [
+      `grant usage on schema credit_rollout to ${name}`,
+      ...GRANTS[role].map((grant) => `grant ${grant} to ${name}`),
+    ];
   });
   await tx.raw(
     `revoke all on function credit_rollout.cut_ranges, credit_rollout.split_batch from public;\n${statements.join(';\n')}`,
@@ -85,7 +92,9 @@ export async function grantRoles(tx: CellTransaction, dataCenter: string): Promi
 export async function grantProduct(tx: CellTransaction, role: string): Promise<void> {
   const { rows } = await tx.raw('select quote_ident(rolname) as name from pg_roles where rolname = ?', [role]);
   if (rows[0] === undefined)
-    throw new RolloutError('invalid_argument', { message: `--grant names the role "${role}", which does not exist in the cell.` });
+    throw new RolloutError('invalid_argument', {
+      message: `--grant names the role "${role}", which does not exist in the cell.`,
+    });
   await tx.raw(
     `grant usage on schema credit_rollout to ${rows[0].name}; grant select on credit_rollout.org_capacity, credit_rollout.allotments to ${rows[0].name}`,
   );

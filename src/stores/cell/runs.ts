@@ -44,7 +44,11 @@ export async function insertRun(
 }
 
 /** Ends an open run; false when it was not open. */
-export async function endRun(tx: CellTransaction, runId: bigint, state: 'done' | 'failed' | 'aborted'): Promise<boolean> {
+export async function endRun(
+  tx: CellTransaction,
+  runId: bigint,
+  state: 'done' | 'failed' | 'aborted',
+): Promise<boolean> {
   const { rowCount } = await tx.raw(
     `update credit_rollout.runs set state = ?, ended_at = clock_timestamp() where run_id = ?::bigint and state = 'open'`,
     [state, String(runId)],
@@ -54,12 +58,16 @@ export async function endRun(tx: CellTransaction, runId: bigint, state: 'done' |
 
 /** Reopens a failed run for `retry`. */
 export async function reopenRun(tx: CellTransaction, runId: bigint): Promise<void> {
-  await tx.raw(`update credit_rollout.runs set state = 'open', ended_at = null where run_id = ?::bigint and state = 'failed'`, [
-    String(runId),
-  ]);
+  await tx.raw(
+    `update credit_rollout.runs set state = 'open', ended_at = null where run_id = ?::bigint and state = 'failed'`,
+    [String(runId)],
+  );
 }
 
 /** Makes a card the one that this cell decides with from now on. */
 export async function activateCard(tx: CellTransaction, cardHash: string): Promise<void> {
-  await tx.raw('update credit_rollout.cell set active_card = ? where active_card is distinct from ?', [cardHash, cardHash]);
+  await tx.raw('update credit_rollout.cell set active_card = ? where active_card is distinct from ?', [
+    cardHash,
+    cardHash,
+  ]);
 }

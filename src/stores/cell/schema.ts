@@ -58,7 +58,9 @@ export async function attachSource(tx: CellTransaction, source: AttachedSource, 
   const sql = attachedSql(source);
   const digest = sourceDigest(sql, signature);
   const current = (
-    await tx.raw(`select source_signature, to_regclass('credit_rollout.source_orgs') is not null as attached from credit_rollout.cell`)
+    await tx.raw(
+      `select source_signature, to_regclass('credit_rollout.source_orgs') is not null as attached from credit_rollout.cell`,
+    )
   ).rows[0];
   if (current.attached && current.source_signature === digest) return false;
   await tx.raw(`${detachedSql}\n${sql}`);

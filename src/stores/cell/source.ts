@@ -25,7 +25,9 @@ export function parseSourceName(text: string): { schema: string; name: string } 
   const schema = (match?.[1] ?? match?.[2])?.replaceAll('""', '"');
   const name = (match?.[3] ?? match?.[4])?.replaceAll('""', '"');
   if (schema === undefined || name === undefined || text.includes('\u0000'))
-    throw new RolloutError('invalid_source_name', { message: `The source "${text}" is not a name of the form schema.relation.` });
+    throw new RolloutError('invalid_source_name', {
+      message: `The source "${text}" is not a name of the form schema.relation.`,
+    });
   if (/^(pg_.*|information_schema|credit_rollout)$/u.test(schema))
     throw new RolloutError('invalid_source_name', {
       message: `The source "${text}" lies in the system schema "${schema}", which is never a source of orgs.`,

@@ -40,7 +40,11 @@ export async function appendAudit(tx: ControlTransaction, entry: AuditEntry): Pr
 }
 
 /** The newest `most` entries, newest first. */
-export async function listAudit(tx: ControlTransaction, most: number, dataCenter?: string): Promise<readonly AuditRow[]> {
+export async function listAudit(
+  tx: ControlTransaction,
+  most: number,
+  dataCenter?: string,
+): Promise<readonly AuditRow[]> {
   const { rows } = await tx.raw(
     `select * from credit_rollout_control.audit where ?::text is null or data_center = ? order by seq desc limit ?`,
     [dataCenter ?? null, dataCenter ?? null, most],

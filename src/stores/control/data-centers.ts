@@ -1,4 +1,5 @@
 // One row per data center: where it is, what its operator wants, what was asked for.
+import type { WindowSpec } from '../../domain/calendar/windows.js';
 import type { Intent, Stage } from '../../domain/rollout/stage.js';
 import type { ControlTransaction } from './control-database.js';
 
@@ -8,8 +9,8 @@ export interface RunSettings {
   readonly batchSize: number;
   readonly lanes: number;
   readonly bakeMs: number;
-  readonly bakeQuery?: string;
-  readonly windows: readonly unknown[];
+  readonly bakeQuery?: string | undefined;
+  readonly windows: readonly WindowSpec[];
 }
 
 export interface DataCenterRow {
@@ -62,7 +63,10 @@ export async function lockDataCenter(tx: ControlTransaction, id: string): Promis
 }
 
 /** Adds a data center or moves it in the order; never touches where it is. */
-export async function saveDataCenter(tx: ControlTransaction, dc: { id: string; position: number; zone: string }): Promise<void> {
+export async function saveDataCenter(
+  tx: ControlTransaction,
+  dc: { id: string; position: number; zone: string },
+): Promise<void> {
   await tx.raw(
     `insert into credit_rollout_control.data_centers (id, position, zone) values (?, ?, ?)
      on conflict (id) do update set position = excluded.position, zone = excluded.zone

@@ -51,5 +51,8 @@ export async function reopenControlRun(tx: ControlTransaction, runId: bigint): P
 /** Every run, oldest first. */
 export async function listControlRuns(tx: ControlTransaction): Promise<readonly ControlRun[]> {
   const { rows } = await tx.raw(`${SELECT} order by run_id`);
-  return rows.map((row: Omit<ControlRun, 'runId'> & { readonly runId: string }) => ({ ...row, runId: BigInt(row.runId) }));
+  return rows.map((row: Omit<ControlRun, 'runId'> & { readonly runId: string }) => ({
+    ...row,
+    runId: BigInt(row.runId),
+  }));
 }

@@ -16,7 +16,9 @@ export async function deleteScheduler(tx: ControlTransaction, schedulerId: strin
 }
 
 /** Schedulers seen in the last 15 s, and when the last one was. */
-export async function readSchedulers(tx: ControlTransaction): Promise<{ readonly alive: number; readonly lastSeenAt: Date | null }> {
+export async function readSchedulers(
+  tx: ControlTransaction,
+): Promise<{ readonly alive: number; readonly lastSeenAt: Date | null }> {
   const { rows } = await tx.raw(
     `select count(*) filter (where seen_at > clock_timestamp() - interval '15 s')::int as alive, max(seen_at) as last from credit_rollout_control.schedulers`,
   );

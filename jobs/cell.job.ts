@@ -1,0 +1,24 @@
+// Delivers a cell's message to the engine: parse, one verb, its outcome. A malformed or foreign job is dropped.
+import type { Job } from 'bullmq';
+import type { WorkerContext } from '../src/engine/context.js';
+import { type CellMessage, serveMessage } from '../src/engine/serve-cell.js';
+
+/** The message of a job for this data center; undefined for anything else. */
+export function parseCellMessage(data: unknown, dataCenter: string): CellMessage | undefined {
+  const { dataCenter: named, epoch, kind } = (data ?? {}) as Readonly<Record<string, unknown>>;
+  const known = kind === 'cut' || kind === 'apply' || kind === 'verify';
+  if (named !== dataCenter || !known || typeof epoch !== 'string' || !/^\d{1,18}$/u.test(epoch)) return undefined;
+  return { dataCenter, epoch: BigInt(epoch), kind };
+}
+
+/** Processor of one data center's queue; takes BullMQ's abort signal as its third parameter. */
+export function createCellProcessor(context: WorkerContext, dataCenter: string) {
+  return async (job: Job, _token: string | undefined, signal: AbortSignal | undefined): Promise<string> => {
+    const message = parseCellMessage(job.data, dataCenter);
+    if (message === undefined) {
+      context.log.warn('job_rejected', { data_center: dataCenter });
+      return 'rejected';
+    }
+    return serveMessage(context, message, signal);
+  };
+}

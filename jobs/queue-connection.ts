@@ -1,0 +1,133 @@
+// The queue behind its URL: Redis through ioredis, or Postgres. One place decides which; the rest sees BullMQ's own classes.
+import {
+  createPostgresBackend,
+  type Job,
+  Queue,
+  type QueueOptions,
+  runMigrations,
+  Worker,
+  type WorkerOptions,
+  withBackend,
+} from 'bullmq';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { RolloutError } from '../src/kernel/rollout-error.js';
+
+export type QueueKind = 'redis' | 'postgres';
+
+/** Makes queues and workers on one URL. */
+export interface QueueConnection {
+  readonly kind: QueueKind;
+  createQueue(name: string): Queue;
+  createWorker(
+    name: string,
+    process: (job: Job, token: string | undefined, signal: AbortSignal | undefined) => Promise<unknown>,
+    options: { concurrency: number },
+  ): Worker;
+}
+
+const PREFIX = '{credit-rollout}'; // a hash tag, so that a Redis Cluster keeps a queue on one node
+// kept short: a killed worker's job is back in seconds; the fence, not this lock, makes a batch happen once
+const LOCKS = { lockDuration: 10_000, stalledInterval: 5_000, maxStalledCount: 1_000_000 };
+const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2_000);
+
+export function connectQueue(url: string): QueueConnection {
+  return /^rediss?:/u.test(url) ? connectRedis(url) : connectPostgresQueue(url);
+}
+
+function connectRedis(url: string): QueueConnection {
+  const producer = { url, enableOfflineQueue: false, maxRetriesPerRequest: 1, retryStrategy, connectTimeout: 3_000 };
+  const consumer = { url, maxRetriesPerRequest: null, retryStrategy };
+  return {
+    kind: 'redis',
+    createQueue: (name) =>
+      new Queue(name, { connection: producer, prefix: PREFIX, skipWaitingForReady: true } as QueueOptions),
+    createWorker: (name, process, { concurrency }) =>
+      new Worker(name, process, { connection: consumer, prefix: PREFIX, concurrency, ...LOCKS } as WorkerOptions),
+  };
+}
+
+function connectPostgresQueue(url: string): QueueConnection {
+  const classes = withBackend(createPostgresBackend);
+  const connection = {
+    connectionString: url,
+    max: 2,
+    application_name: 'credit-rollout queue',
+    connectionTimeoutMillis: 5_000,
+  };
+  return {
+    kind: 'postgres',
+    createQueue: (name) => new classes.Queue(name, { connection }) as unknown as Queue,
+    createWorker: (name, process, { concurrency }) =>
+      new classes.Worker(name, process, { connection, concurrency, ...LOCKS }) as unknown as Worker,
+  };
+}
+
+/** Makes the queue's own schema where it lies in Postgres; a no-op on Redis. Throws queue_unreachable, queue_pooled. */
+export async function initQueue(url: string): Promise<void> {
+  if (connectQueue(url).kind === 'redis') return checkRedis(url);
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await assertDirect(url);
+    await runMigrations(client);
+  } catch (error) {
+    throw error instanceof RolloutError ? error : unreachable(error);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+const unreachable = (cause: unknown): RolloutError =>
+  new RolloutError('queue_unreachable', {
+    message: `The queue cannot be reached (${String((cause as { code?: unknown }).code ?? 'no answer')}).`,
+    cause,
+  });
+
+/** A transaction pooler refuses or drops start-up options, which the queue depends on. */
+async function assertDirect(url: string): Promise<void> {
+  const client = new pg.Client({
+    connectionString: url,
+    options: '-c search_path=bullmq',
+    connectionTimeoutMillis: 5_000,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query('show search_path');
+    if (rows[0].search_path === 'bullmq') return;
+  } catch {
+    // falls through: a pooler answers "unsupported startup parameter: options"
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+  throw new RolloutError('queue_pooled', {
+    message: 'The queue URL goes through a transaction pooler (start-up options are not kept).',
+  });
+}
+
+const OLDEST_REDIS = [6, 2] as const;
+
+async function checkRedis(url: string): Promise<void> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    maxRetriesPerRequest: 1,
+    retryStrategy: () => null,
+    connectTimeout: 3_000,
+  });
+  redis.on('error', () => undefined);
+  try {
+    await redis.connect();
+    const info = await redis.info('server');
+    const [major = 0, minor = 0] = (/redis_version:(\S+)/u.exec(info)?.[1] ?? '0').split('.').map(Number);
+    if (major < OLDEST_REDIS[0] || (major === OLDEST_REDIS[0] && minor < OLDEST_REDIS[1]))
+      throw new RolloutError('unsupported_version', {
+        message: `The queue runs Redis ${major}.${minor}; 6.2 or newer is needed.`,
+      });
+  } catch (error) {
+    throw error instanceof RolloutError ? error : unreachable(error);
+  } finally {
+    redis.disconnect();
+  }
+}

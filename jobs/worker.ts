@@ -1,0 +1,93 @@
+// A worker process: BullMQ workers on its cells' queues, a sign of life, and a look at Postgres when no bell rings.
+import { hostname } from 'node:os';
+import type { Worker } from 'bullmq';
+import type { WorkerContext } from '../src/engine/context.js';
+import { reportAlive, reportGone, serveOpenWork } from '../src/engine/serve-cell.js';
+import { cellQueueName } from './bells.js';
+import { createCellProcessor } from './cell.job.js';
+import type { QueueConnection } from './queue-connection.js';
+
+/** Without a bell for this long the worker looks for itself, in ms. */
+const POLL_MS = 10_000;
+const ALIVE_MS = 5_000;
+
+export interface RunningProcess {
+  /** Stops taking work, lets the present batch end, closes; never longer than its deadline. */
+  stop(): Promise<void>;
+}
+
+export interface WorkerOptions {
+  readonly dataCenters: readonly string[];
+  readonly queue: QueueConnection;
+  /** Jobs at once per data center; lanes are held in the cell however many these are. */
+  readonly concurrency: number;
+}
+
+export function startWorker(context: WorkerContext, options: WorkerOptions): RunningProcess {
+  const stopping = new AbortController();
+  const workerId = `${hostname()}:${process.pid}`;
+  const served = options.dataCenters.map((dataCenter) =>
+    serve(context, dataCenter, workerId, options, stopping.signal),
+  );
+  return {
+    stop: async () => {
+      stopping.abort();
+      await Promise.allSettled(served.map((one) => one.stop()));
+    },
+  };
+}
+
+function serve(
+  context: WorkerContext,
+  dataCenter: string,
+  workerId: string,
+  options: WorkerOptions,
+  stopping: AbortSignal,
+): RunningProcess {
+  let lastJobAt = 0;
+  const log = context.log.child({ data_center: dataCenter });
+  const processor = createCellProcessor(context, dataCenter);
+  const worker = options.queue.createWorker(
+    cellQueueName(dataCenter),
+    (job, token, signal) => {
+      lastJobAt = context.clock.now().getTime();
+      return processor(job, token, signal === undefined ? stopping : AbortSignal.any([signal, stopping]));
+    },
+    { concurrency: options.concurrency },
+  );
+  worker.on('error', (error) => log.debug('worker_error', { err: error }));
+  worker.on('failed', (_job, error) =>
+    log.warn('job_failed', { code: (error as { code?: unknown }).code, name: error.name }),
+  );
+  const quietly = (event: string, act: () => Promise<unknown>): Promise<void> =>
+    act().then(
+      () => undefined,
+      (error) => log.debug(event, { code: (error as { code?: unknown }).code }),
+    );
+  const loop = async (ms: number, act: () => Promise<void>): Promise<void> => {
+    while (!stopping.aborted) {
+      await act();
+      await context.clock.sleep(ms, stopping);
+    }
+  };
+  const alive = loop(ALIVE_MS, () => quietly('alive_lost', () => reportAlive(context, dataCenter, workerId)));
+  const poll = loop(POLL_MS, async () => {
+    const silentMs = context.clock.now().getTime() - lastJobAt;
+    if (silentMs >= POLL_MS) await quietly('poll_failed', () => serveOpenWork(context, dataCenter, stopping));
+  });
+  return {
+    stop: async () => {
+      await closeWorker(worker, context);
+      await Promise.allSettled([alive, poll]);
+      await quietly('gone_lost', () => reportGone(context, dataCenter, workerId));
+    },
+  };
+}
+
+/** `close()` hangs when Redis is down, and a forced one must then be the first call: so the deadline is ours. */
+export async function closeWorker(worker: Worker, context: Pick<WorkerContext, 'clock'>): Promise<void> {
+  const closed = worker.close().catch(() => undefined);
+  const deadline = new AbortController();
+  await Promise.race([closed, context.clock.sleep(4_000, deadline.signal)]);
+  deadline.abort();
+}

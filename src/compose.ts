@@ -1,0 +1,188 @@
+// The one place where the rooms meet: configuration, databases, queue, engine. No decisions.
+import { readFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createBells, type QueueBells } from '../jobs/bells.js';
+import { connectQueue, initQueue, type QueueConnection } from '../jobs/queue-connection.js';
+import { resolveConfigText, type VariableLookup } from './domain/config/config-text.js';
+import { parseRolloutConfig } from './domain/config/parse-config.js';
+import type { DataCenterConfig, RolloutConfig } from './domain/config/rollout-config.js';
+import { parseRateCard } from './domain/rate-card/parse-rate-card.js';
+import type { RateCard } from './domain/rate-card/rate-card.js';
+import { EMBEDDED_CONFIG, EMBEDDED_DATABASES } from './embedded-default.js';
+import type { CellDirectory, EngineContext, WorkerContext } from './engine/context.js';
+import { systemClock } from './kernel/clock.js';
+import { RolloutError } from './kernel/rollout-error.js';
+import { type EmbeddedPostgres, joinEmbeddedPostgres } from './platform/embedded-postgres.js';
+import { readEnvironment } from './platform/environment.js';
+import { createLog } from './platform/log.js';
+import { openPostgres } from './platform/postgres.js';
+import { type CellDatabase, createCellDatabase } from './stores/cell/cell-database.js';
+import { assertCellIdentity } from './stores/cell/identity.js';
+import { createControlDatabase } from './stores/control/control-database.js';
+
+/** The folder that holds package.json: two up from src/, three from dist/src/. */
+export const projectFolder = resolve(
+  dirname(fileURLToPath(import.meta.url)),
+  import.meta.url.includes('/dist/src/') ? '../..' : '..',
+);
+
+export interface ComposeOptions {
+  /** Path of a configuration; undefined: the embedded default. */
+  readonly configPath?: string | undefined;
+  /** Most connections per cell; a worker needs one per job at once and one beside. */
+  readonly cellConnections?: number;
+}
+
+/** What commands and processes are made from. Everything opens on first use. */
+export interface Program {
+  readonly config: RolloutConfig;
+  readonly embedded: EmbeddedPostgres | undefined;
+  readonly engine: EngineContext;
+  readonly worker: WorkerContext;
+  /** Reads and parses the configured card; throws rate_card_not_found and the card's own errors. */
+  loadRateCard(path?: string): Promise<RateCard>;
+  /** The queue of the configuration, or control's database where `own` is not asked for. */
+  queueUrl(own: 'own' | 'any'): string;
+  connectQueue(own: 'own' | 'any'): QueueConnection;
+  /** Makes the queue's schema where it needs one. */
+  initQueue(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const CONFIG_FILE = 'rollout.config.yaml';
+
+/** Reads the configuration: --config, else rollout.config.yaml where it is run, else the embedded default. */
+export async function compose(options: ComposeOptions = {}): Promise<Program> {
+  const path = options.configPath ?? ((await exists(CONFIG_FILE)) ? CONFIG_FILE : undefined);
+  return path === undefined ? composeEmbedded(options) : composeFile(path, options);
+}
+
+const exists = (path: string): Promise<boolean> =>
+  readFile(path).then(
+    () => true,
+    () => false,
+  );
+
+async function composeFile(path: string, options: ComposeOptions): Promise<Program> {
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw new RolloutError('config_not_found', { message: `The configuration ${path} cannot be read.`, cause });
+  });
+  return composeProgram(text, readEnvironment, dirname(resolve(path)), undefined, options);
+}
+
+/** Joins the embedded server, starting it when nobody has. */
+export async function composeEmbedded(options: ComposeOptions = {}): Promise<Program> {
+  const embedded = await joinEmbeddedPostgres({ root: projectFolder, log: createLog() });
+  await Promise.all(Object.values(EMBEDDED_DATABASES).map((name) => embedded.ensureDatabase(name)));
+  const lookup: VariableLookup = (name) => {
+    const database = EMBEDDED_DATABASES[name as keyof typeof EMBEDDED_DATABASES];
+    return database === undefined ? undefined : embedded.url(database);
+  };
+  return composeProgram(EMBEDDED_CONFIG, lookup, projectFolder, embedded, options);
+}
+
+function composeProgram(
+  text: string,
+  lookup: VariableLookup,
+  folder: string,
+  embedded: EmbeddedPostgres | undefined,
+  options: ComposeOptions,
+): Program {
+  const config = parseRolloutConfig(text, { lookup });
+  const log = createLog();
+  const closers: (() => Promise<void>)[] = [];
+  const cells = createCells(config, lookup, options.cellConnections ?? 4, closers);
+  const control = lazyControl(() => resolveConfigText(config.controlDatabase.text, lookup, 'controlDatabase'), closers);
+  const queueUrl = (own: 'own' | 'any'): string => readQueueUrl(config, lookup, own);
+  const bells = lazyBells(() => createBells(connectQueue(queueUrl('any')), log), closers);
+  const worker: WorkerContext = { cells, bells, clock: systemClock, log };
+  return {
+    config,
+    embedded,
+    worker,
+    engine: { ...worker, control, actor: actorName() },
+    loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
+    queueUrl,
+    connectQueue: (own) => connectQueue(queueUrl(own)),
+    initQueue: () => initQueue(queueUrl('any')),
+    close: async () => {
+      await Promise.allSettled(closers.map((close) => close()));
+      await embedded?.leave();
+    },
+  };
+}
+
+const actorName = (): string => readEnvironment('CREDIT_ROLLOUT_ACTOR') ?? userInfo().username;
+
+function createCells(
+  config: RolloutConfig,
+  lookup: VariableLookup,
+  connections: number,
+  closers: (() => Promise<void>)[],
+): CellDirectory {
+  const opened = new Map<string, CellDatabase>();
+  const open = (dataCenter: DataCenterConfig): CellDatabase => {
+    const url = resolveConfigText(dataCenter.database.text, lookup, `dataCenters.${dataCenter.id}.database`);
+    const onConnect: Parameters<typeof openPostgres>[0]['onConnect'] = (query) =>
+      assertCellIdentity(query, dataCenter.id);
+    const db = openPostgres({ url, applicationName: 'credit-rollout', max: connections, onConnect });
+    const cell = createCellDatabase(db, dataCenter.id);
+    closers.push(() => cell.close());
+    opened.set(dataCenter.id, cell);
+    return cell;
+  };
+  return { get: (id) => opened.get(id) ?? open(findDataCenter(config, id)) };
+}
+
+/** Throws unknown_data_center with the ids that exist. */
+export function findDataCenter(config: RolloutConfig, id: string): DataCenterConfig {
+  const found = config.dataCenters.find((dataCenter) => dataCenter.id === id);
+  if (found) return found;
+  throw new RolloutError('unknown_data_center', {
+    message: `No data center has the id "${id}"; there are: ${config.dataCenters.map((dc) => dc.id).join(', ')}.`,
+  });
+}
+
+function lazyControl(url: () => string, closers: (() => Promise<void>)[]): EngineContext['control'] {
+  let opened: EngineContext['control'] | undefined;
+  const open = (): EngineContext['control'] => {
+    opened = createControlDatabase(openPostgres({ url: url(), applicationName: 'credit-rollout', max: 4 }));
+    closers.push(opened.close);
+    return opened;
+  };
+  return {
+    inTransaction: (fn) => (opened ?? open()).inTransaction(fn),
+    close: async () => opened?.close(),
+  };
+}
+
+function lazyBells(create: () => QueueBells, closers: (() => Promise<void>)[]): EngineContext['bells'] {
+  let opened: QueueBells | undefined;
+  const open = (): QueueBells => {
+    opened = create();
+    closers.push(() => Promise.race([opened?.close(), systemClock.sleep(2_000)]).then(() => undefined));
+    return opened;
+  };
+  return {
+    ring: (...rung) => (opened ?? open()).ring(...rung),
+    wakeSchedulers: () => (opened ?? open()).wakeSchedulers(),
+  };
+}
+
+function readQueueUrl(config: RolloutConfig, lookup: VariableLookup, own: 'own' | 'any'): string {
+  if (config.queue !== undefined) return resolveConfigText(config.queue.text, lookup, 'queue');
+  if (own === 'own')
+    throw new RolloutError('queue_required', {
+      message: 'The configuration names no queue; only `up` may use the control database as one.',
+    });
+  return resolveConfigText(config.controlDatabase.text, lookup, 'controlDatabase');
+}
+
+async function loadRateCard(path: string): Promise<RateCard> {
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw new RolloutError('rate_card_not_found', { message: `The rate card ${path} cannot be read.`, cause });
+  });
+  return parseRateCard(text);
+}

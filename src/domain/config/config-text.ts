@@ -1,0 +1,40 @@
+// Replaces `${NAME}` pieces after parsing, so that no value from outside ever becomes YAML syntax.
+// Never shows the text or a value: both may hold a password.
+import { RolloutError } from '../../kernel/rollout-error.js';
+
+/** Finds a variable's value; undefined when it is not set. */
+export type VariableLookup = (name: string) => string | undefined;
+
+const PIECE = /\$\{([^}]*)(\}?)/g;
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/**
+ * The text with every `${NAME}` replaced once; what a value contains is not looked at again. `path` is the key's path.
+ * Throws missing_environment_variable for an unset variable, and when nothing but empty ones are left; invalid_config
+ * for a piece that is no variable name.
+ */
+export function resolveConfigText(text: string, lookup: VariableLookup, path: string): string {
+  const resolved = text.replace(PIECE, (_piece, name: string, end: string) => {
+    if (end === '' || !NAME.test(name)) throw malformed(path);
+    const value = lookup(name);
+    if (value === undefined) throw missing(name, 'is not set', path);
+    return value;
+  });
+  const [, first] = new RegExp(PIECE.source).exec(text) ?? [];
+  if (resolved.trim() === '' && first !== undefined) throw missing(first, 'is empty', path);
+  return resolved;
+}
+
+function malformed(path: string): RolloutError {
+  return new RolloutError('invalid_config', {
+    message: `${path} has a \${…} that does not hold the name of a variable.`,
+    next: `Write it as \${NAME}, with letters, digits and underscores only.`,
+  });
+}
+
+function missing(name: string, problem: string, path: string): RolloutError {
+  return new RolloutError('missing_environment_variable', {
+    message: `${path} names the environment variable ${name}, which ${problem}.`,
+    next: `Set ${name} and run the command again.`,
+  });
+}

@@ -1,0 +1,87 @@
+// The shape of a validated rollout.config.yaml. Holds values only: it never reads files, the environment or a clock.
+import type { WindowSpec } from '../calendar/windows.js';
+
+/** A URL as written, its `${NAME}` pieces unresolved until it is first used (resolveConfigText). May hold a password. */
+export interface ConfigUrl {
+  readonly text: string;
+}
+
+/** Who approves a plan inside its guard-rails: the program, or always a person. */
+export const APPROVALS = ['auto', 'required'] as const;
+export type Approval = (typeof APPROVALS)[number];
+
+/** Limits outside which a person approves a plan. A limit that is left out does not hold anything. */
+export interface GuardRails {
+  /** Largest `after / max(before, 1)` of one org. */
+  readonly maxRaiseFactor?: number | undefined;
+  /** Largest floor as a multiple of the credits by formula. */
+  readonly floorOverPlan?: number | undefined;
+  /** Largest change of all credits together, in percent. */
+  readonly totalChangePercent?: number | undefined;
+  /** Largest number of orgs that a plan changes. */
+  readonly orgsTouched?: number | undefined;
+  /** Largest share of orgs in quarantine, 0 to 1. Default 0.01. */
+  readonly quarantinedShare: number;
+}
+
+/** How the rollout of a data center runs. Lengths are milliseconds or whole days, as the name says. */
+export interface RolloutSettings {
+  /** Local date or time before which no data center starts, read per zone by parseLocalInstant. */
+  readonly notBefore?: string | undefined;
+  /** Orgs per batch, 100 to 100,000. Default 10,000. */
+  readonly batchSize: number;
+  /** Parallel batches inside the active data center, 1 to 32. Default 2. */
+  readonly lanes: number;
+  /** Wait between a verified data center and the next. Default 0. */
+  readonly bakeMs: number;
+  /** SQL for the cell that must return true before baking ends. */
+  readonly bakeQuery?: string | undefined;
+  /** Wait after the canary. Default 0. */
+  readonly canaryWaitMs: number;
+  /** Days that plans are kept. Default 30. */
+  readonly planRetentionDays: number;
+  /** Local windows in which batches may run. Empty: always. */
+  readonly windows: readonly WindowSpec[];
+  readonly approval: Approval;
+  readonly guardRails: GuardRails;
+}
+
+/** The nightly reconciliation. */
+export interface ReconcileSettings {
+  /** Local `HH:MM`. Default 00:15. */
+  readonly at: string;
+  /** Most orgs that one night may change. */
+  readonly maxChanged?: number | undefined;
+  /** Most lapsed orgs that one night may lower. */
+  readonly maxLapsed?: number | undefined;
+}
+
+/** One data center, in rollout order. */
+export interface DataCenterConfig {
+  readonly id: string;
+  /** IANA name with a slash, or UTC. */
+  readonly zone: string;
+  readonly database: ConfigUrl;
+  /** The table or view of orgs as written; the cell's catalog decides whether it exists. */
+  readonly source: string;
+}
+
+/** Everything that rollout.config.yaml says, with defaults filled in. */
+export interface RolloutConfig {
+  readonly controlDatabase: ConfigUrl;
+  /** Undefined: the control database, for `up` only. */
+  readonly queue: ConfigUrl | undefined;
+  /** Path as written, relative to the file's folder. */
+  readonly rateCard: string;
+  readonly rollout: RolloutSettings;
+  readonly signups: {
+    /** Local date or time of the cut-over, read per zone by parseLocalInstant. */
+    readonly cutover?: string | undefined;
+  };
+  readonly reconcile: ReconcileSettings;
+  readonly grandfathering: {
+    /** Days for which a lapsed org keeps its floor. Default 30. */
+    readonly lapseGraceDays: number;
+  };
+  readonly dataCenters: readonly DataCenterConfig[];
+}

@@ -1,0 +1,68 @@
+// The decision for one org: its allotment, how it moves, and why. The oracle of the SQL view and the voice of `why`.
+// Pure: no clock, no I/O. Never grants a paid org with a floor less than its floor.
+import type { RateCard } from '../rate-card/rate-card.js';
+import type { Allotment } from './allotment.js';
+import { type AssessedOrg, assessOrg } from './assess-org.js';
+import { decideFloor, type FloorAnswer, type GateView } from './decide-floor.js';
+import { decideMovement, type Movement } from './decide-movement.js';
+import { GREATEST_STORED, type OrgInputs, type QuarantineReason } from './org-inputs.js';
+
+export interface OrgQuestion {
+  readonly inputs: OrgInputs;
+  readonly card: RateCard;
+  /** What is stored for the org; null before its first decision. */
+  readonly prior: Allotment | null;
+  readonly gate: GateView;
+  /** Local date of the data center, YYYY-MM-DD. */
+  readonly today: string;
+  /** Days a floor outlives payment: `grandfathering.lapseGrace`. */
+  readonly lapseGraceDays: number;
+}
+
+export interface DecidedOrg {
+  readonly kind: 'decided';
+  readonly allotment: Allotment;
+  readonly movement: Movement;
+  /** A floor that people must approve; null: nothing to propose. */
+  readonly proposedFloor: bigint | null;
+  /** Short sentences: which rule set, kept, raised, lowered or ended the floor. */
+  readonly because: readonly string[];
+}
+
+/** A quarantined org is set aside: nothing is written, and an allotment that it has stays. */
+export type Decision = { readonly kind: 'quarantine'; readonly reason: QuarantineReason } | DecidedOrg;
+
+/** Decides one org. Source: domain.md, "The arithmetic" and "The floor"; golden cases in life-of-an-org.md. */
+export function decideOrg(question: OrgQuestion): Decision {
+  const org = assessOrg(question.inputs, question.card);
+  if (org.kind === 'undecidable') return { kind: 'quarantine', reason: org.reason };
+  const answer = decideFloor({ ...question, org });
+  const allotment = composeAllotment(org, answer);
+  if (allotment.totalCredits > GREATEST_STORED) return { kind: 'quarantine', reason: 'overflow' };
+  const movement = decideMovement(question.prior, allotment);
+  return { kind: 'decided', allotment, movement, proposedFloor: answer.proposedFloor, because: answer.because };
+}
+
+/** Additional credits come after the maximum: what was bought is never clamped. */
+function composeAllotment(org: AssessedOrg, { floor, floorEdition, unpaidSince }: FloorAnswer): Allotment {
+  const missing = org.paid && floor !== null ? floor - org.planCredits : 0n;
+  const grandfatheredCredits = missing > 0n ? missing : 0n;
+  return {
+    edition: org.edition,
+    paid: org.paid,
+    agents: org.agents,
+    lightAgents: org.lightAgents,
+    negotiatedLimit: org.negotiatedLimit,
+    baseCredits: org.baseCredits,
+    variableCredits: org.variableCredits,
+    additionalCredits: org.additionalCredits,
+    legacyLimit: org.legacyLimit,
+    floor,
+    floorEdition,
+    unpaidSince,
+    grandfatheredCredits,
+    totalCredits: org.planCredits + grandfatheredCredits + org.additionalCredits,
+    concurrencyLimit: org.concurrencyLimit,
+    winner: grandfatheredCredits > 0n ? 'legacy' : 'credits',
+  };
+}

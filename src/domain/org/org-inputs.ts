@@ -1,0 +1,42 @@
+// What the source says about one org, as it says it: nulls and impossible numbers included. Never holds an org id.
+
+/** One row of the source, in the columns of the source contract. */
+export interface OrgInputs {
+  readonly edition: string | null;
+  /** A paid subscription runs, its dunning included; a trial is unpaid. */
+  readonly paid: boolean | null;
+  /** Full agents. */
+  readonly agents: bigint | null;
+  /** Null counts as 0 where the card does not count light agents as users. */
+  readonly lightAgents: bigint | null;
+  /** Credits a day, bought and running now. */
+  readonly additionalCredits: bigint | null;
+  /** Calls a day; the source column legacy_limit. Null: none was negotiated. */
+  readonly negotiatedLimit: bigint | null;
+  /** The first sign-up. */
+  readonly createdAt: Date | null;
+  /** More than one row of the source has this org's id. */
+  readonly duplicated: boolean;
+}
+
+/** Why an org cannot be decided, in the order in which they are looked for: the first that holds is the reason. */
+export const QUARANTINE_REASONS = [
+  'duplicate_id',
+  'null_edition',
+  'null_paid',
+  'null_agents',
+  'null_light_agents',
+  'null_additional_credits',
+  'null_created_at',
+  'negative_agents',
+  'negative_light_agents',
+  'negative_additional_credits',
+  'negative_legacy_limit',
+  'unknown_edition',
+  'overflow',
+] as const;
+
+export type QuarantineReason = (typeof QUARANTINE_REASONS)[number];
+
+/** The greatest number a cell can store (int8). */
+export const GREATEST_STORED = 2n ** 63n - 1n;

@@ -1,0 +1,31 @@
+// The identity of a rate card: what decides, and nothing else. Changing the canonical text changes every stored hash.
+import { createHash } from 'node:crypto';
+import type { EditionSpec, LegacyRates, RateCardSpec } from './rate-card.js';
+
+/**
+ * The first 16 hex digits of SHA-256 over a canonical text: the flag, the unpaid edition, and each edition's rates,
+ * sorted by name (UTF-16 code units). The card's name, its cases, its comments and the order of its lines do not count.
+ */
+export function hashRateCard(spec: Omit<RateCardSpec, 'name' | 'cases'>): string {
+  const editions = [...spec.editions]
+    .sort((one, other) => (one.edition < other.edition ? -1 : 1))
+    .map(canonicalEdition);
+  const canonical = JSON.stringify(['rate-card-1', spec.lightAgentsCountAsUsers, spec.unpaid, editions]);
+  return createHash('sha256').update(canonical, 'utf8').digest('hex').slice(0, 16);
+}
+
+function canonicalEdition(spec: EditionSpec): readonly unknown[] {
+  return [
+    spec.edition,
+    String(spec.base),
+    String(spec.perAgent),
+    String(spec.concurrency),
+    ...canonicalLegacy(spec.legacy),
+  ];
+}
+
+function canonicalLegacy(legacy: LegacyRates): readonly string[] {
+  return legacy.kind === 'flat'
+    ? ['flat', String(legacy.flat)]
+    : ['perUser', String(legacy.perUser), String(legacy.min), String(legacy.max)];
+}

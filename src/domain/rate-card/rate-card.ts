@@ -1,0 +1,85 @@
+// The rate card as the rules read it: exact integers, editions by name, ranked. Never holds a number that was rounded.
+
+/** The legacy limit of an edition, in calls a day: one number, or per user within bounds. */
+export type LegacyRates =
+  | { readonly kind: 'flat'; readonly flat: bigint }
+  | { readonly kind: 'perUser'; readonly perUser: bigint; readonly min: bigint; readonly max: bigint };
+
+/** One edition as a card states it. */
+export interface EditionSpec {
+  readonly edition: string;
+  /** Credits a day. */
+  readonly base: bigint;
+  /** Credits a day for each full agent. */
+  readonly perAgent: bigint;
+  /** Concurrent calls; not part of the promise. */
+  readonly concurrency: number;
+  readonly legacy: LegacyRates;
+}
+
+/** One edition with its place in the order of editions. */
+export interface EditionRates extends EditionSpec {
+  /** Dense rank by (base, perAgent), ascending from 0; equal rates share a rank, so that a move between them is sideways. */
+  readonly rank: number;
+}
+
+/** A value that a case expects in a column; numbers are exact. */
+export type CaseValue = bigint | string | boolean | null;
+
+/** The columns a case may expect, in the order they are compared: the allotment's, and plan_credits = base + variable. */
+export const CASE_COLUMNS = [
+  { column: 'edition', reads: 'text' },
+  { column: 'paid', reads: 'flag' },
+  { column: 'agents', reads: 'integer' },
+  { column: 'light_agents', reads: 'integer' },
+  { column: 'negotiated_limit', reads: 'integerOrNull' },
+  { column: 'base_credits', reads: 'integer' },
+  { column: 'variable_credits', reads: 'integer' },
+  { column: 'plan_credits', reads: 'integer' },
+  { column: 'additional_credits', reads: 'integer' },
+  { column: 'legacy_limit', reads: 'integer' },
+  { column: 'floor', reads: 'integerOrNull' },
+  { column: 'floor_edition', reads: 'textOrNull' },
+  { column: 'grandfathered_credits', reads: 'integer' },
+  { column: 'total_credits', reads: 'integer' },
+  { column: 'concurrency_limit', reads: 'integer' },
+  { column: 'winner', reads: 'text' },
+] as const;
+
+export type CaseColumn = (typeof CASE_COLUMNS)[number]['column'];
+
+/** The org of a golden case: source columns, with what was left out filled in. */
+export interface CaseOrg {
+  readonly edition: string;
+  readonly paid: boolean;
+  readonly agents: bigint;
+  readonly lightAgents: bigint;
+  readonly additionalCredits: bigint;
+  readonly negotiatedLimit: bigint | null;
+}
+
+/** A golden case: an org decided for the first time, before its cut-over, and what must come out. */
+export interface RateCardCase {
+  /** What the author calls it; null when it has no name. */
+  readonly name: string | null;
+  readonly org: CaseOrg;
+  readonly expect: ReadonlyMap<CaseColumn, CaseValue>;
+}
+
+/** What a card says, before it is ranked and hashed. */
+export interface RateCardSpec {
+  readonly name: string;
+  /** Whether light agents count as users in the legacy formula. They never count for credits. */
+  readonly lightAgentsCountAsUsers: boolean;
+  /** The edition whose credits and concurrency every org gets that does not pay. */
+  readonly unpaid: string;
+  readonly editions: readonly EditionSpec[];
+  readonly cases: readonly RateCardCase[];
+}
+
+/** A rate card; two cards with the same hash decide the same. */
+export interface RateCard extends Omit<RateCardSpec, 'editions'> {
+  readonly editions: ReadonlyMap<string, EditionRates>;
+  /** 16 hex digits over everything that decides; see hashRateCard. */
+  readonly hash: string;
+}

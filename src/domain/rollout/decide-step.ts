@@ -1,0 +1,191 @@
+// Decides the next step of one data center from a snapshot and a time: pure, and the first reason wins.
+// Order is safety: what must stop comes before what may go on, and a fence is closed before its stage moves.
+import { createHold, type Hold } from './hold.js';
+import type { DataCenterSnapshot, FenceReading, RunReading, Snapshot } from './snapshot.js';
+import { RESTING_STAGES, SLOT_STAGES, type Stage } from './stage.js';
+
+export type JobKind = 'cut' | 'apply' | 'verify';
+
+/** One thing to do now. */
+export type Step =
+  | { readonly kind: 'activate'; readonly reason: string }
+  | { readonly kind: 'open_fence'; readonly state: 'open' | 'verifying'; readonly reason: string }
+  | { readonly kind: 'close_fence'; readonly reason: string }
+  | { readonly kind: 'advance'; readonly to: Stage; readonly reason: string }
+  | { readonly kind: 'fail'; readonly code: string; readonly reason: string }
+  | { readonly kind: 'ring'; readonly job: JobKind; readonly want: number; readonly reason: string };
+
+export interface Decision {
+  readonly steps: readonly Step[];
+  readonly holds: readonly Hold[];
+}
+
+const go = (...steps: readonly Step[]): Decision => ({ steps, holds: [] });
+const hold = (...holds: readonly Hold[]): Decision => ({ steps: [], holds });
+const IDLE: Decision = { steps: [], holds: [] };
+
+/**
+ * Closed for good: at our epoch or later. A fence closed at an older epoch is not enough: a scheduler that fell asleep
+ * before opening could still open it.
+ */
+const isShut = (dc: DataCenterSnapshot, fence: FenceReading): boolean =>
+  fence.state === 'closed' && (dc.epoch === null || fence.epoch >= dc.epoch);
+
+type ReadCell = Extract<NonNullable<DataCenterSnapshot['cell']>, { kind: 'read' }>;
+
+/** What to do now for one data center, or why nothing is done. */
+export function decideStep(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
+  if (RESTING_STAGES.includes(dc.stage)) return decideResting(snapshot, dc);
+  if (dc.stage === 'baking') return decideBaking(snapshot, dc);
+  const cell = dc.cell;
+  if (cell === undefined || cell.kind === 'unreachable') return hold(unreachable(dc));
+  return decideStop(dc, cell) ?? decideWork(dc, cell);
+}
+
+const unreachable = (dc: DataCenterSnapshot): Hold =>
+  createHold('cell_unreachable', 'credit-rollout doctor', dc.cell?.kind === 'unreachable' ? dc.cell.code : null);
+
+function decideResting(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
+  // a fence left open by a crash or a restored control database is closed before anything else
+  if (!dc.quiet)
+    return dc.cell?.kind === 'read'
+      ? go({ kind: 'close_fence', reason: 'nothing is under way' })
+      : hold(unreachable(dc));
+  if (!dc.requested) return IDLE;
+  const holds = listStartHolds(snapshot, dc);
+  return holds.length > 0
+    ? hold(...holds)
+    : go({ kind: 'activate', reason: 'it was asked for and nothing is in its way' });
+}
+
+function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Hold[] {
+  const others = snapshot.dataCenters.filter((other) => other.id !== dc.id);
+  const earlier = others.filter((other) => other.position < dc.position);
+  const failed = earlier.find((other) => other.stage === 'failed');
+  const before = earlier.find(
+    (other) => other.requested || other.stage === 'baking' || SLOT_STAGES.includes(other.stage),
+  );
+  const slot = others.find((other) => SLOT_STAGES.includes(other.stage));
+  const loud = others.find((other) => !other.quiet && RESTING_STAGES.includes(other.stage));
+  const holds: (Hold | undefined)[] = [
+    dc.intent === 'pause' ? createHold('paused', `credit-rollout resume --dc ${dc.id}`) : undefined,
+    failed && createHold('predecessor_failed', `credit-rollout retry --dc ${failed.id}`, failed.id),
+    dc.notBeforeAt !== null && snapshot.now < dc.notBeforeAt
+      ? createHold(
+          'not_before',
+          'it starts by itself',
+          snapshot.now.toISOString(),
+          dc.notBeforeLocal ?? dc.notBeforeAt.toISOString(),
+        )
+      : undefined,
+    before && createHold('waits_for_order', 'it starts by itself', before.id),
+    slot && slot !== before ? createHold('slot_taken', 'it starts by itself', slot.id) : undefined,
+    loud && createHold('not_quiet', 'credit-rollout doctor', loud.id),
+    dc.cell?.kind === 'read' ? undefined : unreachable(dc),
+    windowHold(dc),
+  ];
+  return holds.filter((found) => found !== undefined);
+}
+
+const windowHold = (dc: DataCenterSnapshot): Hold | undefined =>
+  dc.window.open
+    ? undefined
+    : createHold(
+        'window_closed',
+        dc.window.changesAt === null ? 'change rollout.windows in the configuration' : 'it goes on by itself',
+        dc.window.reason,
+        dc.window.changesAt?.toISOString() ?? null,
+      );
+
+/** Everything that stops a run: a broken rule, an abort, a pause, a closed window. Undefined: it may go on. */
+function decideStop(dc: DataCenterSnapshot, cell: ReadCell): Decision | undefined {
+  const { fence } = cell;
+  if (fence.failure !== null && fence.epoch === dc.epoch)
+    return isShut(dc, fence)
+      ? go({ kind: 'fail', code: fence.failure, reason: 'a rule was broken' })
+      : go({ kind: 'close_fence', reason: 'a rule was broken' });
+  const why =
+    dc.intent === 'abort' ? 'the operator aborted' : dc.intent === 'pause' ? 'the operator paused' : dc.window.reason;
+  if (dc.intent === 'run' && dc.window.open) return undefined;
+  if (!isShut(dc, fence)) return go({ kind: 'close_fence', reason: why });
+  if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: why });
+  const release = windowHold(dc);
+  return hold(
+    ...(dc.intent === 'pause' ? [createHold('paused', `credit-rollout resume --dc ${dc.id}`)] : []),
+    ...(release ? [release] : []),
+  );
+}
+
+function decideWork(dc: DataCenterSnapshot, cell: ReadCell): Decision {
+  const { fence, run } = cell;
+  const ours = fence.epoch === dc.epoch && fence.runId === dc.runId && fence.sameTimeline;
+  if (dc.stage === 'canary')
+    return ours && fence.state === 'open' && run !== undefined
+      ? go({ kind: 'advance', to: 'migrating', reason: 'the canary passes at once' })
+      : go({ kind: 'open_fence', state: 'open', reason: 'the run begins' });
+  if (run === undefined)
+    return go({
+      kind: 'open_fence',
+      state: dc.stage === 'verifying' ? 'verifying' : 'open',
+      reason: 'the cell lost the run',
+    });
+  return dc.stage === 'verifying' ? decideVerifying(dc, cell, run, ours) : decideMigrating(dc, cell, run, ours);
+}
+
+function decideMigrating(
+  dc: DataCenterSnapshot,
+  { fence, workersAlive }: ReadCell,
+  run: RunReading,
+  ours: boolean,
+): Decision {
+  const finished = run.cut && run.pending === 0;
+  if (finished)
+    return isShut(dc, fence)
+      ? go({ kind: 'advance', to: 'verifying', reason: 'nothing is pending and the fence is closed' })
+      : go({ kind: 'close_fence', reason: 'nothing is pending' });
+  if (!ours || fence.state !== 'open') return go({ kind: 'open_fence', state: 'open', reason: 'ranges are pending' });
+  const steps: Step[] = [
+    { kind: 'ring', job: 'apply', want: Math.min(dc.lanes, Math.max(run.pending, 1)), reason: 'ranges are pending' },
+  ];
+  if (!run.cut) steps.unshift({ kind: 'ring', job: 'cut', want: 1, reason: 'ranges are not cut' });
+  return { steps, holds: workerHold(dc, workersAlive) };
+}
+
+function decideVerifying(
+  dc: DataCenterSnapshot,
+  { fence, workersAlive }: ReadCell,
+  run: RunReading,
+  ours: boolean,
+): Decision {
+  if (!run.cut || run.pending > 0)
+    return isShut(dc, fence)
+      ? go({ kind: 'advance', to: 'migrating', reason: 'work came back pending' })
+      : go({ kind: 'close_fence', reason: 'work came back pending' });
+  if (run.verified === run.batches) {
+    if (!isShut(dc, fence)) return go({ kind: 'close_fence', reason: 'every range is verified' });
+    return run.mismatches > 0
+      ? go({ kind: 'fail', code: 'verification_mismatch', reason: `${run.mismatches} allotments break the rule` })
+      : go({ kind: 'advance', to: 'baking', reason: 'every range is verified without a mismatch' });
+  }
+  if (!ours || fence.state !== 'verifying')
+    return go({ kind: 'open_fence', state: 'verifying', reason: 'ranges are to be verified' });
+  const want = Math.min(dc.lanes, run.batches - run.verified);
+  return {
+    steps: [{ kind: 'ring', job: 'verify', want, reason: 'ranges are to be verified' }],
+    holds: workerHold(dc, workersAlive),
+  };
+}
+
+const workerHold = (dc: DataCenterSnapshot, alive: number): readonly Hold[] =>
+  alive > 0 ? [] : [createHold('no_worker', `credit-rollout worker --dc ${dc.id}`, '0', '1')];
+
+function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
+  if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: 'the operator aborted' });
+  if (dc.intent === 'pause') return hold(createHold('paused', `credit-rollout resume --dc ${dc.id}`));
+  if (dc.bakeUntil !== null && snapshot.now < dc.bakeUntil)
+    return hold(createHold('baking', 'it goes on by itself', snapshot.now.toISOString(), dc.bakeUntil.toISOString()));
+  if (dc.cell?.kind === 'unreachable') return hold(unreachable(dc));
+  if (dc.cell?.kind === 'read' && dc.cell.bakeQuery === false)
+    return hold(createHold('bake_query', 'it goes on by itself once the query returns true', 'false', 'true'));
+  return go({ kind: 'advance', to: 'done', reason: 'the bake is over' });
+}

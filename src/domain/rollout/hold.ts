@@ -1,0 +1,58 @@
+// Why a data center does not move: every code, and the command that releases it.
+
+export const HOLD_CODES = [
+  'paused',
+  'predecessor_failed',
+  'not_before',
+  'waits_for_order',
+  'slot_taken',
+  'not_quiet',
+  'cell_unreachable',
+  'window_closed',
+  'no_worker',
+  'baking',
+  'bake_query',
+] as const;
+export type HoldCode = (typeof HOLD_CODES)[number];
+
+export interface Hold {
+  readonly code: HoldCode;
+  /** What is the case: an instant, a data center, a count. */
+  readonly value: string | null;
+  /** What it is measured against. */
+  readonly limit: string | null;
+  /** The command or condition that ends it. */
+  readonly release: string;
+  /** It will not end by itself. */
+  readonly needsPerson: boolean;
+}
+
+export interface HoldMeaning {
+  /** The rest of the sentence "it is not moving: …". */
+  readonly meaning: string;
+  readonly needsPerson: boolean;
+}
+
+/** One sentence per code; docs/stages.md lists the same, a test compares them. */
+export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
+  paused: { meaning: 'an operator paused it', needsPerson: true },
+  predecessor_failed: { meaning: 'an earlier data center failed', needsPerson: true },
+  not_before: { meaning: 'its start date has not come', needsPerson: false },
+  waits_for_order: { meaning: 'an earlier data center is not done', needsPerson: false },
+  slot_taken: { meaning: 'another data center is being rolled out', needsPerson: false },
+  not_quiet: { meaning: 'another data center has not confirmed that its fence is closed', needsPerson: false },
+  cell_unreachable: { meaning: 'its database cannot be reached', needsPerson: false },
+  window_closed: { meaning: 'no window is open', needsPerson: false },
+  no_worker: { meaning: 'no worker serves it', needsPerson: true },
+  baking: { meaning: 'it is verified and bakes', needsPerson: false },
+  bake_query: { meaning: 'its bake query does not return true', needsPerson: false },
+};
+
+export function createHold(
+  code: HoldCode,
+  release: string,
+  value: string | null = null,
+  limit: string | null = null,
+): Hold {
+  return { code, value, limit, release, needsPerson: HOLDS[code].needsPerson };
+}

@@ -1,0 +1,177 @@
+// Carries out one decided step: compare-and-set in control, the fence in the cell. Every step may run twice.
+
+import type { Step } from '../domain/rollout/decide-step.js';
+import { SLOT_STAGES, type Stage } from '../domain/rollout/stage.js';
+import { assertNever } from '../kernel/assert-never.js';
+import { closeFence, lockFenceExclusive } from '../stores/cell/fence.js';
+import { readProgress } from '../stores/cell/progress.js';
+import { endRun } from '../stores/cell/runs.js';
+import { appendAudit } from '../stores/control/audit.js';
+import { type DataCenterChange, type DataCenterRow, transitionDataCenter } from '../stores/control/data-centers.js';
+import { takeEpoch } from '../stores/control/rollout.js';
+import { endControlRun, insertControlRun } from '../stores/control/runs.js';
+import { classifyFailure } from '../stores/postgres-failure.js';
+import type { EngineContext } from './context.js';
+import { openFence } from './open-fence.js';
+import { readCell } from './read-cell.js';
+
+/** Carries out `step`; false when somebody else was faster or something must be waited for: look again at the next tick. */
+export async function carryOutStep(context: EngineContext, row: DataCenterRow, step: Step): Promise<boolean> {
+  switch (step.kind) {
+    case 'activate':
+      return activate(context, row, step.reason);
+    case 'open_fence':
+      return openFence(context, row, step.state, step.reason);
+    case 'close_fence':
+      return shutFence(context, row, step.reason);
+    case 'advance':
+      return advance(context, row, step.to, step.reason);
+    case 'fail':
+      return end(context, row, { stage: 'failed', failure: step.code }, 'failed', step.reason);
+    case 'ring':
+      if (row.epoch !== null) await context.bells.ring(row.id, step.job, row.epoch, step.want);
+      return false;
+    default:
+      return assertNever(step);
+  }
+}
+
+async function activate(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {
+  const reading = await readCell(() => context.cells.get(row.id), { runId: null });
+  const { settings } = row;
+  if (reading.kind !== 'read' || settings === null) return false;
+  try {
+    return await context.control.inTransaction(async (tx) => {
+      const epoch = await takeEpoch(tx, reading.fence.epoch);
+      await insertControlRun(tx, {
+        runId: epoch,
+        dataCenter: row.id,
+        kind: 'migrate',
+        cardHash: settings.cardHash,
+        requestedBy: row.requestedBy,
+        reason: row.requestReason,
+      });
+      const change = {
+        stage: 'canary',
+        epoch,
+        runId: epoch,
+        quiet: false,
+        failure: null,
+        verifiedAt: null,
+        bakeUntil: null,
+      } as const;
+      if (!(await transitionDataCenter(tx, row, change))) throw new Outrun();
+      await appendAudit(tx, {
+        actor: context.actor,
+        action: 'activate',
+        dataCenter: row.id,
+        runId: epoch,
+        epoch,
+        reason,
+      });
+      return true;
+    });
+  } catch (error) {
+    // the slot's unique index, or another scheduler's version: nothing was written
+    if (error instanceof Outrun || classifyFailure(error).kind === 'duplicate') return false;
+    throw error;
+  }
+}
+
+/** Another scheduler moved the row since it was read. */
+class Outrun extends Error {}
+
+/** Takes the fence exclusively and shuts it at our epoch: from then on nothing of this run can commit. */
+export async function shutFence(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {
+  try {
+    await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
+      await lockFenceExclusive(tx);
+      await closeFence(tx, null, row.epoch ?? 0n);
+    });
+  } catch (error) {
+    if (classifyFailure(error).kind !== 'retry') throw error;
+    return false;
+  }
+  return context.control.inTransaction(async (tx) => {
+    const moved = await transitionDataCenter(tx, row, { quiet: true });
+    if (moved)
+      await appendAudit(tx, { actor: context.actor, action: 'close_fence', dataCenter: row.id, reason, ...ofRun(row) });
+    return moved;
+  });
+}
+
+const ofRun = (row: DataCenterRow): { runId?: bigint; epoch?: bigint } => ({
+  ...(row.runId !== null && { runId: row.runId }),
+  ...(row.epoch !== null && { epoch: row.epoch }),
+});
+
+async function advance(context: EngineContext, row: DataCenterRow, to: Stage, reason: string): Promise<boolean> {
+  if (to === 'aborted') return end(context, row, { stage: 'aborted' }, 'aborted', reason);
+  if (to === 'baking') {
+    const verifiedAt = context.clock.now();
+    const bakeUntil = new Date(verifiedAt.getTime() + (row.settings?.bakeMs ?? 0));
+    return end(context, row, { stage: 'baking', verifiedAt, bakeUntil }, 'done', reason);
+  }
+  return move(context, row, { stage: to, ...(SLOT_STAGES.includes(to) ? {} : { quiet: true }) }, reason);
+}
+
+async function move(
+  context: EngineContext,
+  row: DataCenterRow,
+  change: DataCenterChange,
+  reason: string,
+): Promise<boolean> {
+  return context.control.inTransaction(async (tx) => {
+    const moved = await transitionDataCenter(tx, row, change);
+    const details = { from: row.stage, to: change.stage };
+    if (moved)
+      await appendAudit(tx, {
+        actor: context.actor,
+        action: 'transition',
+        dataCenter: row.id,
+        reason,
+        details,
+        ...ofRun(row),
+      });
+    return moved;
+  });
+}
+
+/** Ends the run in the cell first, so that control never says more than the cell does. */
+async function end(
+  context: EngineContext,
+  row: DataCenterRow,
+  change: DataCenterChange & { readonly stage: Stage },
+  state: 'done' | 'failed' | 'aborted',
+  reason: string,
+): Promise<boolean> {
+  const { runId } = row;
+  const counts = runId === null || row.stage === 'baking' ? null : await endInCell(context, row.id, runId, state);
+  return context.control.inTransaction(async (tx) => {
+    if (!(await transitionDataCenter(tx, row, { ...change, quiet: true, requestedAt: null }))) return false;
+    if (runId !== null && counts !== null) await endControlRun(tx, runId, state, counts);
+    const details = { from: row.stage, to: change.stage, ...(change.failure && { failure: change.failure }) };
+    await appendAudit(tx, {
+      actor: context.actor,
+      action: 'transition',
+      dataCenter: row.id,
+      reason,
+      details,
+      ...ofRun(row),
+    });
+    return true;
+  });
+}
+
+async function endInCell(
+  context: EngineContext,
+  dataCenter: string,
+  runId: bigint,
+  state: 'done' | 'failed' | 'aborted',
+): Promise<Record<string, number | string>> {
+  return context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
+    await endRun(tx, runId, state);
+    const { recent: _, lastDoneAt: __, ...counts } = await readProgress(tx, runId);
+    return counts;
+  });
+}

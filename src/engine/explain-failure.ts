@@ -1,0 +1,59 @@
+// Turns what a database threw into an error for people: code, sentence, way out; never the server's own text, which may hold org data.
+import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
+import { classifyFailure } from '../stores/postgres-failure.js';
+
+/** A registry error for `error`; anything that is no database failure comes back as it is. `subject`: "Data center "eu"". */
+export function explainFailure(error: unknown, subject: string): unknown {
+  if (isRolloutError(error)) return error;
+  const { kind, sqlstate, object } = classifyFailure(error);
+  const at = sqlstate === undefined ? '' : ` (SQLSTATE ${sqlstate}${object === undefined ? '' : `, ${object}`})`;
+  switch (kind) {
+    case 'unreachable':
+      return new RolloutError('database_unreachable', {
+        message: `${subject}: its database cannot be reached${at}.`,
+        cause: error,
+      });
+    case 'login_refused':
+      return new RolloutError('database_refused', {
+        message: `${subject}: its database refused the login${at}.`,
+        cause: error,
+      });
+    case 'not_permitted':
+      return explainPermission(error, subject, at);
+    case 'retry':
+    case 'too_slow':
+      return new RolloutError('cell_busy', {
+        message: `${subject}: its database was busy or cut the connection${at}.`,
+        cause: error,
+      });
+    case 'resources':
+      return new RolloutError('database_unreachable', {
+        message: `${subject}: its database is out of resources${at}.`,
+        cause: error,
+      });
+    default:
+      return sqlstate === '42P01' || sqlstate === '3F000' || sqlstate === '22023'
+        ? new RolloutError('not_initialised', {
+            message: `${subject}: our schema or a role of ours is missing${at}.`,
+            cause: error,
+          })
+        : error;
+  }
+}
+
+function explainPermission(error: unknown, subject: string, at: string): RolloutError {
+  // the server names the object ("permission denied for table orgs"): an object of the catalog, never data
+  const text =
+    error instanceof Error
+      ? /permission denied for [a-z ]+ "?[^\n"]{1,130}"?$|row-level security/mu.exec(error.message)?.[0]
+      : undefined;
+  if (text?.includes('row-level security'))
+    return new RolloutError('source_row_security', {
+      message: `${subject}: row-level security would hide rows of the source from us${at}.`,
+      cause: error,
+    });
+  return new RolloutError('not_permitted', {
+    message: `${subject}: ${text ?? 'the database denied a statement'}${at}.`,
+    cause: error,
+  });
+}

@@ -1,0 +1,67 @@
+// Opens a cell's fence for a run, or for its verification, under an epoch that is new to the cell.
+import { closeFence, lockFenceExclusive, readFence, setFence } from '../stores/cell/fence.js';
+import { activateCard, insertRun, reopenRun } from '../stores/cell/runs.js';
+import { forgetVerification } from '../stores/cell/verification.js';
+import { appendAudit } from '../stores/control/audit.js';
+import { type DataCenterRow, transitionDataCenter } from '../stores/control/data-centers.js';
+import { takeEpoch } from '../stores/control/rollout.js';
+import { classifyFailure } from '../stores/postgres-failure.js';
+import type { EngineContext } from './context.js';
+import { readCell } from './read-cell.js';
+
+/** True when the fence is open at the row's epoch; false when another scheduler was faster or a batch still holds it. */
+export async function openFence(
+  context: EngineContext,
+  row: DataCenterRow,
+  state: 'open' | 'verifying',
+  reason: string,
+): Promise<boolean> {
+  const reading = await readCell(() => context.cells.get(row.id), { runId: null });
+  if (reading.kind !== 'read' || row.runId === null || row.settings === null) return false;
+  const unused = row.epoch !== null && row.epoch > reading.fence.epoch;
+  // the new epoch is in control before the cell sees it: a crash in between is finished by the next tick
+  if (!unused) return takeNewEpoch(context, row, reading.fence.epoch, reason);
+  return openInCell(context, row, state, row.epoch);
+}
+
+async function takeNewEpoch(
+  context: EngineContext,
+  row: DataCenterRow,
+  seen: bigint,
+  reason: string,
+): Promise<boolean> {
+  return context.control.inTransaction(async (tx) => {
+    const epoch = await takeEpoch(tx, seen);
+    const moved = await transitionDataCenter(tx, row, { epoch, quiet: false });
+    if (moved) await appendAudit(tx, { actor: context.actor, action: 'open_fence', dataCenter: row.id, epoch, reason });
+    return moved;
+  });
+}
+
+async function openInCell(
+  context: EngineContext,
+  row: DataCenterRow,
+  state: 'open' | 'verifying',
+  epoch: bigint,
+): Promise<boolean> {
+  const { runId, settings } = row;
+  if (runId === null || settings === null) return false;
+  try {
+    return await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
+      await lockFenceExclusive(tx);
+      const fence = await readFence(tx);
+      if (fence.epoch >= epoch) return fence.epoch === epoch && fence.state === state;
+      // what was verified before a failover may be gone
+      if (state === 'verifying' && fence.timeline !== fence.currentTimeline) await forgetVerification(tx, runId);
+      await insertRun(tx, { runId, kind: 'migrate', ...settings });
+      await reopenRun(tx, runId);
+      await activateCard(tx, settings.cardHash);
+      await closeFence(tx, null);
+      await setFence(tx, { state, epoch, runId });
+      return true;
+    });
+  } catch (error) {
+    if (classifyFailure(error).kind === 'retry') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,46 @@
+// Reads what the scheduler's decision needs of one cell. Counts only; as fencer, which cannot read orgs.
+import type { CellReading } from '../domain/rollout/snapshot.js';
+import { isRolloutError } from '../kernel/rollout-error.js';
+import { runBakeQuery } from '../stores/cell/bake-query.js';
+import type { CellDatabase } from '../stores/cell/cell-database.js';
+import { readFence } from '../stores/cell/fence.js';
+import { readProgress } from '../stores/cell/progress.js';
+import { findRun } from '../stores/cell/runs.js';
+import { readWorkers } from '../stores/cell/workers.js';
+import { classifyFailure } from '../stores/postgres-failure.js';
+
+export interface CellQuestion {
+  readonly runId: bigint | null;
+  readonly bakeQuery?: string | undefined;
+}
+
+/** Never throws: a cell that cannot be read is a reading too. */
+export async function readCell(open: () => CellDatabase, { runId, bakeQuery }: CellQuestion): Promise<CellReading> {
+  try {
+    const cell = open();
+    const reading = await cell.inTransaction('fencer', async (tx): Promise<CellReading> => {
+      const fence = await readFence(tx);
+      const run = runId === null ? undefined : await findRun(tx, runId);
+      const progress = run && (await readProgress(tx, run.runId));
+      return {
+        kind: 'read',
+        fence: {
+          state: fence.state,
+          epoch: fence.epoch,
+          runId: fence.runId,
+          sameTimeline: fence.timeline === fence.currentTimeline,
+          failure: fence.failure,
+        },
+        run: run && progress && { cut: run.cut, ...progress },
+        workersAlive: (await readWorkers(tx)).alive,
+        bakeQuery: undefined,
+      };
+    });
+    if (bakeQuery === undefined || reading.kind !== 'read') return reading;
+    return { ...reading, bakeQuery: await cell.inTransaction('reader', (tx) => runBakeQuery(tx, bakeQuery)) };
+  } catch (error) {
+    if (isRolloutError(error)) return { kind: 'unreachable', code: error.code };
+    const failure = classifyFailure(error);
+    return { kind: 'unreachable', code: failure.kind === 'other' ? (failure.sqlstate ?? 'other') : failure.kind };
+  }
+}

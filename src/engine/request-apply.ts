@@ -1,0 +1,102 @@
+// Asks for the rollout of data centers: pins instants once, writes the request; the scheduler does the rest.
+import { parseLocalInstant } from '../domain/calendar/parse-instant.js';
+import type { DataCenterConfig, RolloutConfig } from '../domain/config/rollout-config.js';
+import type { RateCard } from '../domain/rate-card/rate-card.js';
+import { RESTING_STAGES } from '../domain/rollout/stage.js';
+import { RolloutError } from '../kernel/rollout-error.js';
+import { insertRateCard } from '../stores/cell/rates.js';
+import { isAttached } from '../stores/cell/schema.js';
+import { appendAudit } from '../stores/control/audit.js';
+import type { ControlTransaction } from '../stores/control/control-database.js';
+import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../stores/control/data-centers.js';
+import { pinRollout } from '../stores/control/rollout.js';
+import type { EngineContext } from './context.js';
+import { explainFailure } from './explain-failure.js';
+import { findUsableSource, refuseNullIds, toAttached } from './init-cell.js';
+import { toStoredCard } from './stored-card.js';
+
+export interface ApplyRequest {
+  readonly config: RolloutConfig;
+  readonly card: RateCard;
+  readonly dataCenters: readonly DataCenterConfig[];
+  readonly reason: string | null;
+}
+
+/** Writes the request for every named data center, or for none: throws data_center_busy, source_* and the like before. */
+export async function requestApply(context: EngineContext, request: ApplyRequest): Promise<void> {
+  for (const dataCenter of request.dataCenters) await prepareCell(context, dataCenter, request.card);
+  await context.control.inTransaction(async (tx) => {
+    const pinned = await pinRollout(tx, request.card.hash, request.card.name);
+    if (pinned) for (const dataCenter of request.config.dataCenters) await pinInstants(tx, dataCenter, request.config);
+    for (const dataCenter of request.dataCenters) await requestOne(context, tx, dataCenter, request);
+  });
+  await context.bells.wakeSchedulers();
+}
+
+/** The source must still be the one that init read; the card's rows are added to the cell. */
+async function prepareCell(context: EngineContext, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
+  try {
+    await context.cells.get(dataCenter.id).asOwner(async (tx) => {
+      const source = await findUsableSource(tx, dataCenter, card);
+      if (!(await isAttached(tx, toAttached(source), source.signature)))
+        throw new RolloutError('source_changed', {
+          message: `The source ${dataCenter.source} of data center "${dataCenter.id}" is not what init read.`,
+        });
+      await refuseNullIds(tx, dataCenter);
+      await insertRateCard(tx, toStoredCard(card));
+    });
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter.id}"`);
+  }
+}
+
+async function pinInstants(tx: ControlTransaction, dataCenter: DataCenterConfig, config: RolloutConfig): Promise<void> {
+  const row = await lockDataCenter(tx, dataCenter.id);
+  if (row === undefined) throw missing(dataCenter.id);
+  const { notBefore } = config.rollout;
+  const { cutover } = config.signups;
+  const start = notBefore === undefined ? undefined : parseLocalInstant(notBefore, dataCenter.zone);
+  const instant = cutover === undefined ? undefined : parseLocalInstant(cutover, dataCenter.zone);
+  await transitionDataCenter(tx, row, {
+    notBeforeAt: start?.instant ?? null,
+    notBeforeLocal: start === undefined ? null : `${start.local} ${start.zone}`,
+    cutoverAt: instant?.instant ?? null,
+    cutoverLocal: instant === undefined ? null : `${instant.local} ${instant.zone}`,
+  });
+}
+
+const missing = (id: string): RolloutError =>
+  new RolloutError('not_initialised', { message: `The control database does not know data center "${id}" yet.` });
+
+async function requestOne(
+  context: EngineContext,
+  tx: ControlTransaction,
+  { id }: DataCenterConfig,
+  request: ApplyRequest,
+): Promise<void> {
+  const row = await lockDataCenter(tx, id);
+  if (row === undefined) throw missing(id);
+  assertIdle(row);
+  const { batchSize, lanes, bakeMs, bakeQuery, windows } = request.config.rollout;
+  await transitionDataCenter(tx, row, {
+    intent: 'run',
+    requestedAt: context.clock.now(),
+    requestedBy: context.actor,
+    requestReason: request.reason,
+    settings: { cardHash: request.card.hash, batchSize, lanes, bakeMs, bakeQuery, windows },
+  });
+  await appendAudit(tx, {
+    actor: context.actor,
+    action: 'apply',
+    dataCenter: id,
+    reason: request.reason,
+    details: { card: request.card.hash, batch_size: batchSize, lanes },
+  });
+}
+
+function assertIdle(row: DataCenterRow): void {
+  if (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage))
+    throw new RolloutError('data_center_busy', {
+      message: `Data center "${row.id}" has a rollout under way already (stage ${row.stage}${row.requestedAt === null ? '' : ', asked for'}).`,
+    });
+}

@@ -1,0 +1,48 @@
+// Reopens a failed run under a new epoch: only what is pending, or only its verification.
+import { RolloutError } from '../kernel/rollout-error.js';
+import { readProgress } from '../stores/cell/progress.js';
+import { findRun } from '../stores/cell/runs.js';
+import { forgetVerification } from '../stores/cell/verification.js';
+import { appendAudit } from '../stores/control/audit.js';
+import { lockDataCenter, transitionDataCenter } from '../stores/control/data-centers.js';
+import { reopenControlRun } from '../stores/control/runs.js';
+import { classifyFailure } from '../stores/postgres-failure.js';
+import type { EngineContext } from './context.js';
+import { explainFailure } from './explain-failure.js';
+
+/** Throws wrong_stage unless the data center failed, data_center_busy when another holds the slot. */
+export async function retryRun(
+  context: EngineContext,
+  dataCenter: string,
+  reason: string | null,
+): Promise<{ pending: number }> {
+  try {
+    const row = await context.control.inTransaction((tx) => lockDataCenter(tx, dataCenter));
+    if (row?.stage !== 'failed' || row.runId === null)
+      throw new RolloutError('wrong_stage', {
+        message: `Data center "${dataCenter}" has not failed (stage ${row?.stage ?? 'unknown'}), so there is nothing to retry.`,
+      });
+    const runId = row.runId;
+    const { pending } = await context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
+      if ((await findRun(tx, runId)) === undefined) return { pending: 1 };
+      await forgetVerification(tx, runId);
+      return readProgress(tx, runId);
+    });
+    await context.control.inTransaction(async (tx) => {
+      const stage = pending > 0 ? 'migrating' : 'verifying';
+      const moved = await transitionDataCenter(tx, row, { stage, intent: 'run', failure: null, quiet: false });
+      if (!moved)
+        throw new RolloutError('conflict', { message: `Data center "${dataCenter}" was changed by somebody else.` });
+      await reopenControlRun(tx, runId);
+      await appendAudit(tx, { actor: context.actor, action: 'retry', dataCenter, runId, reason, details: { pending } });
+    });
+    await context.bells.wakeSchedulers();
+    return { pending };
+  } catch (error) {
+    if (classifyFailure(error).kind === 'duplicate')
+      throw new RolloutError('data_center_busy', {
+        message: `Another data center is being rolled out; "${dataCenter}" can be retried after it.`,
+      });
+    throw explainFailure(error, `Data center "${dataCenter}"`);
+  }
+}

@@ -1,0 +1,65 @@
+// What a worker does for one cell: the work of a job, the same work found by looking, and a sign of life.
+import type { JobKind } from '../domain/rollout/decide-step.js';
+import { readFence } from '../stores/cell/fence.js';
+import { findRun } from '../stores/cell/runs.js';
+import { deleteWorker, saveWorkerSeen } from '../stores/cell/workers.js';
+import { applyBatches } from './apply-batches.js';
+import type { WorkerContext } from './context.js';
+import { cutRanges } from './cut-ranges.js';
+import { verifyBatches } from './verify-batches.js';
+
+/** Longest that one job goes on taking batches, in ms; then it rings for its successor. */
+const JOB_MS = 20_000;
+
+export interface CellMessage {
+  readonly dataCenter: string;
+  readonly epoch: bigint;
+  readonly kind: JobKind;
+}
+
+/** Does what a message asks for as long as the fence agrees; rings again while something is left. */
+export async function serveMessage(
+  context: WorkerContext,
+  message: CellMessage,
+  signal?: AbortSignal,
+): Promise<string> {
+  const options = { ...message, forMs: JOB_MS, ...(signal && { signal }) };
+  if (message.kind === 'cut') {
+    await cutRanges(context, options);
+    return 'cut';
+  }
+  const { last } =
+    message.kind === 'apply' ? await applyBatches(context, options) : await verifyBatches(context, options);
+  const outcome = typeof last === 'string' ? last : last.kind;
+  if (outcome === 'done' || outcome === 'split')
+    await context.bells.ring(message.dataCenter, message.kind, message.epoch, 1);
+  else if (outcome !== 'no_lane') await context.bells.wakeSchedulers();
+  return outcome;
+}
+
+/** Looks into the cell without a bell: so a lost queue costs seconds. Undefined when nothing is open. */
+export async function serveOpenWork(
+  context: WorkerContext,
+  dataCenter: string,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const open = await context.cells.get(dataCenter).inTransaction('worker', async (tx) => {
+    const fence = await readFence(tx);
+    const run = fence.runId === null ? undefined : await findRun(tx, fence.runId);
+    return { fence, cut: run?.cut ?? true };
+  });
+  const { state, epoch } = open.fence;
+  if (state === 'closed') return undefined;
+  if (state === 'open' && !open.cut) await serveMessage(context, { dataCenter, epoch, kind: 'cut' }, signal);
+  return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, signal);
+}
+
+/** Tells the cell that this worker lives. */
+export async function reportAlive(context: WorkerContext, dataCenter: string, workerId: string): Promise<void> {
+  await context.cells.get(dataCenter).inTransaction('worker', (tx) => saveWorkerSeen(tx, workerId));
+}
+
+/** Takes the sign of life back at a clean stop. */
+export async function reportGone(context: WorkerContext, dataCenter: string, workerId: string): Promise<void> {
+  await context.cells.get(dataCenter).inTransaction('worker', (tx) => deleteWorker(tx, workerId));
+}

@@ -1,0 +1,78 @@
+// Pause, resume and abort: what the operator wants is written first, then acted on at once, with or without a scheduler.
+import type { Intent } from '../domain/rollout/stage.js';
+import { RESTING_STAGES } from '../domain/rollout/stage.js';
+import { RolloutError } from '../kernel/rollout-error.js';
+import { appendAudit } from '../stores/control/audit.js';
+import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../stores/control/data-centers.js';
+import type { EngineContext } from './context.js';
+import { explainFailure } from './explain-failure.js';
+import { tick } from './tick.js';
+
+export interface IntentRequest {
+  readonly dataCenter: string;
+  readonly intent: Intent;
+  readonly reason: string | null;
+}
+
+export interface IntentReport {
+  readonly dataCenter: string;
+  readonly intent: Intent;
+  readonly stage: DataCenterRow['stage'];
+  /** The fence is closed and acknowledged: nothing of ours commits any more. */
+  readonly quiet: boolean;
+}
+
+/** Writes the intent and takes the steps that follow from it; repeating it is harmless. */
+export async function setIntent(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
+  try {
+    await context.control.inTransaction(async (tx) => {
+      const row = await lockDataCenter(tx, request.dataCenter);
+      if (row === undefined) throw unknown(request.dataCenter);
+      assertFits(row, request.intent);
+      const withdrawn = request.intent === 'abort' && RESTING_STAGES.includes(row.stage);
+      const given = row.stage === 'failed' && withdrawn ? ({ stage: 'aborted' } as const) : {};
+      await transitionDataCenter(tx, row, {
+        ...given,
+        intent: withdrawn ? 'run' : request.intent,
+        ...(withdrawn && { requestedAt: null }),
+      });
+      await appendAudit(tx, {
+        actor: context.actor,
+        action: request.intent === 'run' ? 'resume' : request.intent,
+        dataCenter: row.id,
+        reason: request.reason,
+        details: { stage: row.stage },
+      });
+    });
+    await tick(context);
+    await context.bells.wakeSchedulers();
+    return readIntent(context, request);
+  } catch (error) {
+    throw explainFailure(error, `Data center "${request.dataCenter}"`);
+  }
+}
+
+/** How far the intent has come; for waiting until a pause is acknowledged. */
+export async function readIntent(context: EngineContext, { dataCenter, intent }: IntentRequest): Promise<IntentReport> {
+  const row = await context.control.inTransaction((tx) => lockDataCenter(tx, dataCenter));
+  if (row === undefined) throw unknown(dataCenter);
+  return { dataCenter, intent, stage: row.stage, quiet: row.quiet };
+}
+
+const unknown = (id: string): RolloutError =>
+  new RolloutError('unknown_data_center', { message: `The control database knows no data center "${id}".` });
+
+/** A command that fits no rollout is refused with where the data center is. */
+function assertFits(row: DataCenterRow, intent: Intent): void {
+  const underWay = row.requestedAt !== null || !RESTING_STAGES.includes(row.stage);
+  const fits =
+    underWay || (intent === 'abort' && row.stage === 'failed') || (intent === 'run' && row.intent === 'pause');
+  if (!fits)
+    throw new RolloutError('wrong_stage', {
+      message: `Data center "${row.id}" has no rollout under way (stage ${row.stage}), so there is nothing to ${intent === 'run' ? 'resume' : intent}.`,
+    });
+  if (row.intent === 'abort' && intent !== 'abort')
+    throw new RolloutError('wrong_stage', {
+      message: `The rollout of data center "${row.id}" is being aborted; an abort is not taken back.`,
+    });
+}

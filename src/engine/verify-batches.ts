@@ -1,0 +1,53 @@
+// Verifies the applied ranges of a run whose fence says `verifying`: an independent statement of the rule, on the primary.
+import { claimVerification, lockLane } from '../stores/cell/batches.js';
+import type { CellTransaction } from '../stores/cell/cell-database.js';
+import { lockFenceShared, readFence } from '../stores/cell/fence.js';
+import { findRun } from '../stores/cell/runs.js';
+import { recordVerification, verifyRange } from '../stores/cell/verification.js';
+import { classifyFailure } from '../stores/postgres-failure.js';
+import type { ApplyOptions } from './apply-batches.js';
+import type { WorkerContext } from './context.js';
+import { failRun } from './fail-run.js';
+
+export type VerifyOutcome = 'done' | 'fenced' | 'no_lane' | 'nothing_left';
+
+/** Takes ranges until none is left, the time is over, or it is told to stop. */
+export async function verifyBatches(
+  context: WorkerContext,
+  options: ApplyOptions,
+): Promise<{ batches: number; last: VerifyOutcome }> {
+  const cell = context.cells.get(options.dataCenter);
+  const until = context.clock.now().getTime() + options.forMs;
+  let batches = 0;
+  let statementMs = 2_000;
+  for (;;) {
+    try {
+      const last = await cell.inTransaction('worker', (tx) => verifyClaimed(tx, options.epoch), { statementMs });
+      if (last !== 'done') return { batches, last };
+      batches += 1;
+      if (options.signal?.aborted || context.clock.now().getTime() >= until) return { batches, last };
+    } catch (error) {
+      // three seconds is the longest that a pause may wait for us
+      const slow = classifyFailure(error).kind === 'too_slow';
+      if (!slow) throw error;
+      if (statementMs >= 3_000) {
+        await failRun(context, cell, options.epoch, 'source_too_slow');
+        return { batches, last: 'fenced' };
+      }
+      statementMs = 3_000;
+    }
+  }
+}
+
+async function verifyClaimed(tx: CellTransaction, epoch: bigint): Promise<VerifyOutcome> {
+  await lockFenceShared(tx);
+  const fence = await readFence(tx);
+  const ours = fence.state === 'verifying' && fence.epoch === epoch && fence.timeline === fence.currentTimeline;
+  const run = ours && fence.runId !== null ? await findRun(tx, fence.runId) : undefined;
+  if (run === undefined) return 'fenced';
+  if ((await lockLane(tx, run.lanes)) === undefined) return 'no_lane';
+  const batch = await claimVerification(tx, run.runId);
+  if (batch === undefined) return 'nothing_left';
+  await recordVerification(tx, { runId: run.runId, batchNo: batch.batchNo }, await verifyRange(tx, batch, run.runId));
+  return 'done';
+}

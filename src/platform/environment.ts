@@ -1,0 +1,7 @@
+// The only place that reads the process environment. Never keeps, prints or changes what it reads.
+
+/** The value of an environment variable; undefined when it is unset or empty. */
+export function readEnvironment(name: string): string | undefined {
+  const value = process.env[name];
+  return value === '' ? undefined : value;
+}

@@ -1,0 +1,298 @@
+import { describe, expect, test } from 'vitest';
+import { parseRateCard } from '../../../src/domain/rate-card/parse-rate-card.js';
+import { isRolloutError, type RolloutError } from '../../../src/kernel/rollout-error.js';
+import { sampleCard, sampleCardText } from './sample-card.js';
+
+const CARD = `
+name: test
+lightAgentsCountAsUsers: true
+unpaid: free
+editions:
+  free: { credits: { base: 5000, perAgent: 0 }, concurrency: 5, legacy: { flat: 5000 } }
+  standard:
+    credits: { base: 50000, perAgent: 250 }
+    concurrency: 10
+    legacy: { perUser: 500, min: 25000, max: 250000 }
+`;
+
+function edit(from: string, to: string): string {
+  if (!CARD.includes(from)) throw new Error(`the card has no ${from}`);
+  return CARD.replace(from, to);
+}
+
+function refuse(text: string): RolloutError {
+  try {
+    parseRateCard(text);
+  } catch (error) {
+    if (isRolloutError(error)) return error;
+    throw error;
+  }
+  throw new Error('the card was accepted');
+}
+
+describe('parseRateCard', () => {
+  test('reads the sample card exactly', () => {
+    expect([...sampleCard.editions.keys()]).toEqual([
+      'free',
+      'express',
+      'standard',
+      'professional',
+      'enterprise',
+      'zoho_one',
+      'crm_plus',
+      'service_plus',
+    ]);
+    expect(sampleCard.editions.get('standard')).toEqual({
+      edition: 'standard',
+      base: 50_000n,
+      perAgent: 250n,
+      concurrency: 10,
+      legacy: { kind: 'perUser', perUser: 500n, min: 25_000n, max: 250_000n },
+      rank: 2,
+    });
+    expect(sampleCard).toMatchObject({ name: 'desk-2025-10', lightAgentsCountAsUsers: true, unpaid: 'free' });
+    expect(sampleCard.cases).toHaveLength(16);
+  });
+
+  test('reads anchors and aliases', () => {
+    const text = `${edit('standard:', 'standard: &rates')}  bundle: *rates\n`;
+    const card = parseRateCard(text);
+    expect(card.editions.get('bundle')).toEqual({ ...card.editions.get('standard'), edition: 'bundle' });
+  });
+
+  test('reads JSON, a byte order mark and Windows line ends', () => {
+    const json = JSON.stringify({
+      name: 'test',
+      lightAgentsCountAsUsers: true,
+      unpaid: 'free',
+      editions: {
+        free: { credits: { base: 5000, perAgent: 0 }, concurrency: 5, legacy: { flat: 5000 } },
+        standard: {
+          credits: { base: 50000, perAgent: 250 },
+          concurrency: 10,
+          legacy: { perUser: 500, min: 25000, max: 250000 },
+        },
+      },
+    });
+    const { hash } = parseRateCard(CARD);
+    expect(parseRateCard(json).hash).toBe(hash);
+    expect(parseRateCard(`\uFEFF${CARD.replaceAll('\n', '\r\n')}`).hash).toBe(hash);
+  });
+
+  test('accepts every bound', () => {
+    const widest = edit(
+      '{ perUser: 500, min: 25000, max: 250000 }',
+      '{ perUser: 1000000000, min: 0, max: 1000000000000000 }',
+    )
+      .replace('perAgent: 250', 'perAgent: 1000000000')
+      .replace('base: 50000', 'base: 1000000000000000')
+      .replace('concurrency: 10', 'concurrency: 1000000')
+      .replace('concurrency: 5', 'concurrency: 1')
+      .replace('flat: 5000', 'flat: 0');
+    expect(parseRateCard(widest).editions.get('standard')).toMatchObject({ base: 10n ** 15n, perAgent: 10n ** 9n });
+  });
+
+  test.each([
+    '50000.0',
+    '5e4',
+    '5E4',
+    '0xC350',
+    '0o141520',
+    '050000',
+    '50_000',
+    '+50000',
+    '-0',
+    '-1',
+    '.inf',
+    '.nan',
+    '1000000000000001',
+    '9007199254740993',
+    '99999999999999999999999999',
+    '!!int 0xC350',
+    '1:30',
+    '50000k',
+    '2025-10-06',
+  ])('refuses base: %s as inexact', (written) => {
+    const error = refuse(edit('base: 50000', `base: ${written}`));
+    expect(error).toMatchObject({ code: 'inexact_number', exitCode: 1 });
+    expect(error.message).toContain('editions.standard.credits.base');
+  });
+
+  test.each([
+    ['perAgent: 250', 'perAgent: 1000000001'],
+    ['perUser: 500', 'perUser: 1000000001'],
+    ['min: 25000', 'min: 1000000000000001'],
+    ['max: 250000', 'max: 1000000000000001'],
+    ['flat: 5000', 'flat: 1000000000000001'],
+    ['concurrency: 10', 'concurrency: 0'],
+    ['concurrency: 10', 'concurrency: 1000001'],
+  ])('refuses %s -> %s beyond its bounds', (from, to) => {
+    expect(refuse(edit(from, to)).code).toBe('inexact_number');
+  });
+
+  test.each([
+    ['base: 50000', 'base: "50000"', 'editions.standard.credits.base'],
+    ['base: 50000', 'base: many', 'the text "many"'],
+    ['base: 50000', 'base:', 'editions.standard.credits.base: it is empty'],
+    ['base: 50000', 'base: true', 'true is not a plain integer'],
+    ['base: 50000', 'base: [50000]', 'it is a list'],
+    ['base: 50000', 'base: !!float 50000', 'YAML'],
+    ['base: 50000', 'base: *nowhere', '&nowhere'],
+    ['base: 50000, ', '', 'editions.standard.credits.base: it is missing'],
+    ['    concurrency: 10\n', '', 'editions.standard.concurrency: it is missing'],
+    ['{ perUser: 500, min: 25000, max: 250000 }', '{ perUser: 500, min: 25000 }', 'editions.standard.legacy.max'],
+    ['{ flat: 5000 }', '{ flat: 5000, max: 1 }', 'editions.free.legacy: it has flat'],
+    ['{ flat: 5000 }', '{}', 'editions.free.legacy: it is empty'],
+    ['min: 25000', 'min: 250001', 'min 250001 is greater than max 250000'],
+    ['base: 50000', 'base: 50,000', 'a key is 0, not text'],
+    ['name: test', 'name: 2025', '2025 is not text'],
+    ['name: test', 'name: ""', 'empty'],
+    ['name: test', 'name: "a\\0b"', 'control characters'],
+    ['name: test\n', '', 'name: it is missing'],
+    ['lightAgentsCountAsUsers: true', 'lightAgentsCountAsUsers: yes', 'the text "yes" is not true or false'],
+    ['unpaid: free', 'unpaid: trial', 'no edition is called "trial"'],
+    ['  standard:', '  ? [a]\n  :', 'a key is a list'],
+    ['  standard:', '  true:', 'a key is true'],
+    ['  standard:', '  free:', 'unique'],
+    ['  standard:', '  "free":', 'unique'],
+    ['perAgent: 250', 'perAgent: 250, perAgent: 250', 'unique'],
+    ['name: test', '%YAML 1.1\n---\nname: test', 'YAML 1.1'],
+    ['name: test', 'name: test\n---\nname: test', 'YAML'],
+    ['name: test', 'name: !secret test', 'YAML'],
+    ['name: test', 'name: [', 'YAML'],
+  ])('refuses %j -> %j', (from, to, told) => {
+    const error = refuse(edit(from, to).trimStart());
+    expect(error.code).toBe('invalid_rate_card');
+    expect(error.message).toContain(told);
+    expect(error.message).not.toContain('\n');
+  });
+
+  test.each([
+    ['perAgent: 250', 'perAgents: 250', 'perAgent'],
+    ['lightAgentsCountAsUsers', 'lightAgentCountsAsUsers', 'lightAgentsCountAsUsers'],
+    ['concurrency: 10', 'Concurrency: 10', 'concurrency'],
+    ['unpaid:', 'unpayed:', 'unpaid'],
+  ])('suggests the key for %j -> %j', (from, to, suggestion) => {
+    expect(refuse(edit(from, to))).toMatchObject({
+      code: 'invalid_rate_card',
+      next: expect.stringContaining(`Did you mean ${suggestion}?`),
+    });
+  });
+
+  test('lists the keys when none is near', () => {
+    const { next } = refuse(`${CARD}currency: EUR\n`);
+    expect(next).toBe('The keys here are name, lightAgentsCountAsUsers, unpaid, editions, cases.');
+  });
+
+  test.each(['', '# nothing', '[]', 'text', 'editions: {}', '{}'])('refuses %j', (text) => {
+    expect(refuse(text).code).toBe('invalid_rate_card');
+  });
+
+  test('refuses a card without editions', () => {
+    const head = 'name: a\nlightAgentsCountAsUsers: true\nunpaid: free\n';
+    expect(refuse(`${head}editions: {}`).message).toContain('it has no edition');
+  });
+
+  test('ranks editions by base, then per agent, and equal ones alike', () => {
+    const ranks = [...sampleCard.editions.values()].map(({ edition, rank }) => `${edition} ${rank}`);
+    expect(ranks).toEqual([
+      'free 0',
+      'express 1',
+      'standard 2',
+      'professional 3',
+      'enterprise 4',
+      'zoho_one 4',
+      'crm_plus 4',
+      'service_plus 4',
+    ]);
+    const tied = parseRateCard(edit('base: 5000, perAgent: 0', 'base: 50000, perAgent: 251'));
+    expect([...tied.editions.values()].map(({ rank }) => rank)).toEqual([1, 0]);
+  });
+});
+
+describe('parseRateCard on cases', () => {
+  const withCase = (golden: string): string => `${CARD}cases:\n  - ${golden}\n`;
+
+  test('fills in what a case leaves out', () => {
+    const { cases } = parseRateCard(
+      withCase('{ org: { edition: standard }, expect: { floor: null, winner: credits } }'),
+    );
+    const org = {
+      edition: 'standard',
+      paid: true,
+      agents: 0n,
+      lightAgents: 0n,
+      additionalCredits: 0n,
+      negotiatedLimit: null,
+    };
+    expect(cases).toEqual([
+      {
+        name: null,
+        org,
+        expect: new Map<string, unknown>([
+          ['floor', null],
+          ['winner', 'credits'],
+        ]),
+      },
+    ]);
+  });
+
+  test('keeps numbers beyond 2^53 exact', () => {
+    const { cases } = parseRateCard(
+      withCase('{ org: { edition: free, legacy_limit: 9007199254740993 }, expect: { floor: 9223372036854775807 } }'),
+    );
+    expect(cases[0]?.org.negotiatedLimit).toBe(9_007_199_254_740_993n);
+    expect(cases[0]?.expect.get('floor')).toBe(2n ** 63n - 1n);
+  });
+
+  test.each([
+    ['{ org: { edition: free, agents: 1e3 }, expect: { floor: 1 } }', 'inexact_number', 'cases[0].org.agents'],
+    ['{ org: { edition: free }, expect: { floor: 9223372036854775808 } }', 'inexact_number', 'cases[0].expect.floor'],
+    ['{ org: { edition: free }, expect: {} }', 'invalid_rate_card', 'cases[0].expect'],
+    ['{ org: { edition: free } }', 'invalid_rate_card', 'cases[0].expect: it is missing'],
+    ['{ org: { agents: 1 }, expect: { floor: 1 } }', 'invalid_rate_card', 'cases[0].org.edition'],
+    ['{ org: { edition: free, agent: 1 }, expect: { floor: 1 } }', 'invalid_rate_card', 'cases[0].org.agent'],
+    ['{ org: { edition: free }, expect: { total_credit: 1 } }', 'invalid_rate_card', 'cases[0].expect.total_credit'],
+    [
+      '{ org: { edition: free }, expect: { total_credits: null } }',
+      'invalid_rate_card',
+      'cases[0].expect.total_credits',
+    ],
+  ] as const)('refuses %s', (golden, code, path) => {
+    const error = refuse(withCase(golden));
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(path);
+  });
+});
+
+describe('the hash of a card', () => {
+  test('is 16 hex digits and ignores the name, the cases, comments and the order of editions', () => {
+    const { hash } = parseRateCard(CARD);
+    expect(hash).toMatch(/^[0-9a-f]{16}$/);
+    const [head = '', free = '', ...standard] = CARD.split(/(?<=editions:\n)|(?=^ {2}\w)/m);
+    const turned = `${head.replace('name: test', 'name: other # told')}${standard.join('')}${free}`;
+    const told = `${turned}cases: [{ org: { edition: free }, expect: { paid: true } }]\n`;
+    expect(parseRateCard(told)).toMatchObject({ name: 'other', hash });
+    expect([...parseRateCard(told).editions.keys()]).toEqual(['standard', 'free']);
+  });
+
+  test.each([
+    ['base: 50000', 'base: 50001'],
+    ['perAgent: 250', 'perAgent: 251'],
+    ['concurrency: 10', 'concurrency: 11'],
+    ['perUser: 500', 'perUser: 501'],
+    ['min: 25000', 'min: 25001'],
+    ['max: 250000', 'max: 250001'],
+    ['flat: 5000', 'flat: 5001'],
+    ['{ flat: 5000 }', '{ perUser: 0, min: 5000, max: 5000 }'],
+    ['unpaid: free', 'unpaid: standard'],
+    ['lightAgentsCountAsUsers: true', 'lightAgentsCountAsUsers: false'],
+    ['  standard:', '  Standard:'],
+  ])('changes with %j -> %j', (from, to) => {
+    expect(parseRateCard(edit(from, to)).hash).not.toBe(parseRateCard(CARD).hash);
+  });
+
+  test('is pinned: stored hashes depend on it', () => {
+    expect(parseRateCard(sampleCardText).hash).toBe('0888ebcda7cecffe');
+  });
+});

@@ -1,0 +1,39 @@
+// The log as its readers see it: lines of JSON without passwords.
+import { describe, expect, test } from 'vitest';
+import { createLog, redactPasswords } from '../../src/platform/log.js';
+
+describe('redactPasswords', () => {
+  test.each([
+    ['postgres://app:s3cret@db:5432/orgs', 'postgres://app:***@db:5432/orgs'],
+    ['redis://:s3cret@127.0.0.1:6379', 'redis://:***@127.0.0.1:6379'],
+    ['postgres://app:s3/cr@et@db/orgs is down', 'postgres://app:***@db/orgs is down'],
+    ['postgres://db/orgs?user=app&password=s3cret&host=/run', 'postgres://db/orgs?user=app&password=***&host=/run'],
+    ['http://127.0.0.1:8080/status', 'http://127.0.0.1:8080/status'],
+  ])('shows %s as %s', (text, shown) => {
+    expect(redactPasswords(text)).toBe(shown);
+  });
+});
+
+describe('createLog', () => {
+  test('writes an event with its fields, and those of its parent', () => {
+    const lines: string[] = [];
+    const log = createLog({ level: 'info', write: (line) => lines.push(line) });
+    log.child({ dc: 'eu' }).info('batch_applied', { batch: 7 });
+    expect(JSON.parse(lines.join(''))).toMatchObject({ event: 'batch_applied', dc: 'eu', batch: 7 });
+  });
+
+  test('redacts the message and the cause of an error', () => {
+    const lines: string[] = [];
+    const log = createLog({ level: 'info', write: (line) => lines.push(line) });
+    const cause = new Error('redis://:hidden@queue is down');
+    log.error('tick_failed', { err: new Error('no answer from postgres://a:hidden@b/c', { cause }) });
+    expect(lines.join('')).toContain('postgres://a:***@b/c');
+    expect(lines.join('')).not.toContain('hidden');
+  });
+
+  test('says nothing below its level', () => {
+    const lines: string[] = [];
+    createLog({ level: 'warn', write: (line) => lines.push(line) }).info('idle');
+    expect(lines).toEqual([]);
+  });
+});
