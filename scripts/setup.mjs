@@ -112,8 +112,8 @@ async function runStep(what, program, args) {
     child.once('close', resolve);
   });
   clearInterval(ticker);
-  if (code !== 0)
-    fail(`\n${output.trim()}\n${what} failed (${code}). Correct what is named above and run the command again.`);
+  const shown = output.trim().split('\n').slice(0, 30).join('\n');
+  if (code !== 0) fail(`\n${shown}\n${what} failed (${code}). Correct what is named above and run the command again.`);
   say(
     `${process.stderr.isTTY ? '\r' : ''}${what} … done in ${Math.max(1, Math.round((Date.now() - started) / 1000))} s\n`,
   );

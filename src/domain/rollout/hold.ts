@@ -1,6 +1,7 @@
 // Why a data center does not move: every code, and the command that releases it.
 
 export const HOLD_CODES = [
+  'no_scheduler',
   'paused',
   'predecessor_failed',
   'not_before',
@@ -35,6 +36,7 @@ export interface HoldMeaning {
 
 /** One sentence per code; docs/stages.md lists the same, a test compares them. */
 export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
+  no_scheduler: { meaning: 'no scheduler runs', needsPerson: true },
   paused: { meaning: 'an operator paused it', needsPerson: true },
   predecessor_failed: { meaning: 'an earlier data center failed', needsPerson: true },
   not_before: { meaning: 'its start date has not come', needsPerson: false },

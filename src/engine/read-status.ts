@@ -1,0 +1,183 @@
+// Where everything is, why it is not moving, since when, and the command that moves it.
+import { estimateRemaining, type RemainingEstimate } from '../domain/calendar/estimate.js';
+import { decideStep } from '../domain/rollout/decide-step.js';
+import { createHold, type Hold } from '../domain/rollout/hold.js';
+import type { DataCenterSnapshot } from '../domain/rollout/snapshot.js';
+import { type Intent, RESTING_STAGES, type Stage } from '../domain/rollout/stage.js';
+import { RolloutError } from '../kernel/rollout-error.js';
+import { countQuarantine, type RunProgress, readProgress } from '../stores/cell/progress.js';
+import { findRun } from '../stores/cell/runs.js';
+import { readWorkers } from '../stores/cell/workers.js';
+import { isControlReady } from '../stores/control/control-database.js';
+import type { DataCenterRow } from '../stores/control/data-centers.js';
+import { listHolds } from '../stores/control/holds.js';
+import { readRollout } from '../stores/control/rollout.js';
+import { type ControlRun, listControlRuns } from '../stores/control/runs.js';
+import { readSchedulers } from '../stores/control/schedulers.js';
+import type { EngineContext } from './context.js';
+import { explainFailure } from './explain-failure.js';
+import { readSnapshot } from './read-snapshot.js';
+
+export interface StatusHold extends Hold {
+  readonly since: Date;
+}
+
+export interface DataCenterStatus {
+  readonly id: string;
+  readonly zone: string;
+  readonly stage: Stage;
+  readonly stageSince: Date;
+  readonly intent: Intent;
+  /** running, pausing, paused, aborting, waiting, or the stage where nothing is under way. */
+  readonly state: string;
+  readonly requestedAt: Date | null;
+  readonly requestedBy: string | null;
+  readonly runId: bigint | null;
+  readonly holds: readonly StatusHold[];
+  readonly failure: string | null;
+  /** Null when the cell cannot be read or knows no run. */
+  readonly progress: RunProgress | null;
+  readonly remaining: RemainingEstimate | null;
+  readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
+  readonly workersAlive: number | null;
+  /** Code of why the cell cannot be read; null when it can. */
+  readonly unreachable: string | null;
+  readonly lastRun: ControlRun | null;
+  /** The command to try next; null while it moves by itself. */
+  readonly next: string | null;
+}
+
+export interface Status {
+  readonly at: Date;
+  readonly card: string | null;
+  readonly schedulersAlive: number;
+  readonly dataCenters: readonly DataCenterStatus[];
+}
+
+/** Throws not_initialised before the first `init`. */
+export async function readStatus(context: EngineContext): Promise<Status> {
+  try {
+    const known = await context.control.inTransaction(isControlReady);
+    if (!known)
+      throw new RolloutError('not_initialised', { message: 'The control database has not been initialised.' });
+    const snapshot = await readSnapshot(context, 'all');
+    const { rollout, schedulers, runs } = await context.control.inTransaction(async (tx) => ({
+      rollout: await readRollout(tx),
+      schedulers: await readSchedulers(tx),
+      runs: await listControlRuns(tx),
+    }));
+    const dataCenters = await Promise.all(
+      snapshot.dataCenters.map(async (dc) => {
+        const row = snapshot.rows.get(dc.id) as DataCenterRow;
+        const holds = await sinceWhen(context, dc.id, snapshot.now, [
+          ...schedulerHold(dc, schedulers.alive),
+          ...decideStep(snapshot, dc).holds,
+        ]);
+        return readOne(context, dc, row, holds, runs);
+      }),
+    );
+    return { at: snapshot.now, card: rollout.cardHash, schedulersAlive: schedulers.alive, dataCenters };
+  } catch (error) {
+    throw explainFailure(error, 'The control database');
+  }
+}
+
+const isUnderWay = (dc: DataCenterSnapshot): boolean => dc.requested || !RESTING_STAGES.includes(dc.stage);
+
+const schedulerHold = (dc: DataCenterSnapshot, alive: number): readonly Hold[] =>
+  alive === 0 && isUnderWay(dc) ? [createHold('no_scheduler', 'credit-rollout up', '0', '1')] : [];
+
+/** A hold that the scheduler has recorded keeps its `since`; one that is new is as old as this look. */
+async function sinceWhen(
+  context: EngineContext,
+  dataCenter: string,
+  now: Date,
+  holds: readonly Hold[],
+): Promise<readonly StatusHold[]> {
+  const recorded = await context.control.inTransaction((tx) => listHolds(tx, dataCenter));
+  return holds.map((hold) => ({ ...hold, since: recorded.find((row) => row.code === hold.code)?.since ?? now }));
+}
+
+async function readOne(
+  context: EngineContext,
+  dc: DataCenterSnapshot,
+  row: DataCenterRow,
+  holds: readonly StatusHold[],
+  runs: readonly ControlRun[],
+): Promise<DataCenterStatus> {
+  const reading = await readRun(context, dc);
+  const { progress } = reading;
+  const left = progress && dc.stage === 'migrating' ? remaining(progress, dc.lanes) : undefined;
+  return {
+    id: row.id,
+    zone: row.zone,
+    stage: row.stage,
+    stageSince: row.stageSince,
+    intent: row.intent,
+    state: nameState(dc),
+    requestedAt: row.requestedAt,
+    requestedBy: row.requestedBy,
+    runId: row.runId,
+    holds,
+    failure: row.failure,
+    progress,
+    remaining: left ?? null,
+    quarantined: reading.quarantined,
+    workersAlive: reading.workersAlive,
+    unreachable: dc.cell?.kind === 'unreachable' ? dc.cell.code : null,
+    lastRun: runs.findLast((run) => run.dataCenter === row.id) ?? null,
+    next: nextCommand(dc, holds),
+  };
+}
+
+const remaining = (progress: RunProgress, lanes: number): RemainingEstimate | undefined =>
+  estimateRemaining({
+    doneOrgs: progress.orgsDone,
+    totalOrgs: progress.orgsExpected,
+    batchDurationsMs: progress.recent.map((batch) => batch.durationMs),
+    batchOrgs: progress.recent.reduce((sum, batch) => sum + batch.orgs, 0) / Math.max(progress.recent.length, 1),
+    lanes,
+  });
+
+interface RunOfCell {
+  readonly progress: RunProgress | null;
+  readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
+  readonly workersAlive: number | null;
+}
+
+async function readRun(context: EngineContext, dc: DataCenterSnapshot): Promise<RunOfCell> {
+  const { runId, cell } = dc;
+  if (cell?.kind !== 'read') return { progress: null, quarantined: [], workersAlive: null };
+  return context.cells.get(dc.id).inTransaction('fencer', async (tx) => {
+    const run = runId === null ? undefined : await findRun(tx, runId);
+    return {
+      progress: run ? await readProgress(tx, run.runId) : null,
+      quarantined: run ? await countQuarantine(tx, run.runId) : [],
+      workersAlive: (await readWorkers(tx)).alive,
+    };
+  });
+}
+
+function nameState(dc: DataCenterSnapshot): string {
+  if (RESTING_STAGES.includes(dc.stage)) return dc.requested ? 'waiting' : dc.stage;
+  if (dc.intent === 'abort') return 'aborting';
+  if (dc.intent === 'pause') return dc.quiet || dc.stage === 'baking' ? 'paused' : 'pausing';
+  return 'running';
+}
+
+function nextCommand(dc: DataCenterSnapshot, holds: readonly StatusHold[]): string | null {
+  const release = holds.find((hold) => hold.release.startsWith('credit-rollout'))?.release;
+  if (release !== undefined) return release;
+  switch (dc.stage) {
+    case 'pending':
+    case 'aborted':
+    case 'undone':
+      return dc.requested ? null : `credit-rollout apply --dc ${dc.id} --execute`;
+    case 'failed':
+      return `credit-rollout retry --dc ${dc.id}`;
+    case 'done':
+      return `credit-rollout verify --dc ${dc.id}`;
+    default:
+      return null;
+  }
+}
