@@ -60,7 +60,7 @@ export async function planDataCenter(
     let read = 0;
     do {
       const from: string | null = lowerId;
-      const part = await cell.inTransaction(
+      const part: { upperId: string | null; groups: readonly DecisionGroup[] } = await cell.inTransaction(
         'planner',
         async (tx) => {
           const upperId = await findSourceRangeEnd(tx, from, ORGS_PER_READ);
@@ -99,11 +99,11 @@ function addGroup(groups: Map<string, DecisionGroup>, group: DecisionGroup): voi
 
 const addText = (a: string, b: string): string => String(BigInt(a) + BigInt(b));
 
-type Pick = (group: DecisionGroup) => boolean;
+type Choice = (group: DecisionGroup) => boolean;
 
 function toReport(dataCenter: string, card: string, groups: readonly DecisionGroup[]): PlanReport {
-  const count = (pick: Pick): number => groups.filter(pick).reduce((sum, group) => sum + group.orgs, 0);
-  const falling = (pick: Pick): number => groups.filter(pick).reduce((sum, group) => sum + group.falling, 0);
+  const count = (pick: Choice): number => groups.filter(pick).reduce((sum, group) => sum + group.orgs, 0);
+  const falling = (pick: Choice): number => groups.filter(pick).reduce((sum, group) => sum + group.falling, 0);
   const sum = (column: 'before' | 'after' | 'grandfathered'): string =>
     String(groups.reduce((total, group) => total + BigInt(group[column]), 0n));
   const first = count((group) => group.movement === 'first');
@@ -141,7 +141,7 @@ function groupEditions(groups: readonly DecisionGroup[]): readonly PlanLine[] {
   const editions = [...new Set(decided.map((group) => group.edition ?? ''))].sort();
   return editions.map((edition) => {
     const own = decided.filter((group) => group.edition === edition);
-    const count = (pick: Pick): number => own.filter(pick).reduce((sum, group) => sum + group.orgs, 0);
+    const count = (pick: Choice): number => own.filter(pick).reduce((sum, group) => sum + group.orgs, 0);
     return {
       edition,
       orgs: count(() => true),

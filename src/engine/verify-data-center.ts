@@ -23,7 +23,7 @@ export async function verifyDataCenter(
   try {
     do {
       const from: string | null = lowerId;
-      const part = await cell.inTransaction(
+      const part: { upperId: string | null; counts: VerifyCounts } = await cell.inTransaction(
         'reader',
         async (tx) => {
           const upperId = await findRangeEnd(tx, from, ORGS_PER_READ);
