@@ -1,8 +1,6 @@
+// The transitions below are domain/rollout/stage.ts as it was when this was released; a test holds the two together.
 // Why: stages, runs and the slot are rows with constraints, so that two schedulers can never start two data centers.
-import { STAGE_TRANSITIONS, STAGES } from '../../src/domain/rollout/stage.js';
 import type { Migration } from '../migration.js';
-
-const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(', ');
 
 export const createRollout: Migration = {
   name: '20261122010000_pre_create_rollout',
@@ -25,13 +23,38 @@ create table credit_rollout_control.stage_transitions (
   primary key (from_stage, to_stage)
 );
 insert into credit_rollout_control.stage_transitions values
-${STAGE_TRANSITIONS.map((t) => `  ('${t.from}', '${t.to}', '${t.reason}')`).join(',\n')};
+  ('pending', 'canary', 'it was asked for, its time has come and the slot is free'),
+  ('done', 'canary', 'a new run was asked for'),
+  ('failed', 'canary', 'a new run was asked for'),
+  ('aborted', 'canary', 'a new run was asked for'),
+  ('undone', 'canary', 'a new run was asked for'),
+  ('canary', 'migrating', 'the canary is applied and verified'),
+  ('canary', 'failed', 'the canary broke a rule'),
+  ('canary', 'aborted', 'the operator aborted'),
+  ('migrating', 'verifying', 'nothing is pending and the fence is closed'),
+  ('migrating', 'failed', 'a rule was broken'),
+  ('migrating', 'aborted', 'the operator aborted'),
+  ('verifying', 'migrating', 'stale orgs are left, or work was lost in a failover'),
+  ('verifying', 'baking', 'every range is verified without a mismatch'),
+  ('verifying', 'failed', 'the verification found a mismatch'),
+  ('verifying', 'aborted', 'the operator aborted'),
+  ('baking', 'done', 'the bake is over'),
+  ('baking', 'aborted', 'the operator aborted'),
+  ('failed', 'migrating', 'the operator retried; ranges are pending'),
+  ('failed', 'verifying', 'the operator retried; only the verification is left'),
+  ('failed', 'aborted', 'the operator gave it up'),
+  ('done', 'pending', 'the cell is not what was verified: work came back pending'),
+  ('done', 'undoing', 'an undo was asked for'),
+  ('aborted', 'undoing', 'an undo was asked for'),
+  ('failed', 'undoing', 'an undo was asked for'),
+  ('undoing', 'undone', 'every change of the run is undone or listed as a conflict'),
+  ('undoing', 'failed', 'a rule was broken');
 
 create table credit_rollout_control.data_centers (
   id text primary key,
   position integer not null,
   zone text not null,
-  stage text not null default 'pending' check (stage in (${quoted(STAGES)})),
+  stage text not null default 'pending' check (stage in ('pending', 'canary', 'migrating', 'verifying', 'baking', 'done', 'failed', 'aborted', 'undoing', 'undone')),
   stage_since timestamptz not null default now(),
   intent text not null default 'run' check (intent in ('run', 'pause', 'abort')),
   quiet boolean not null default true,

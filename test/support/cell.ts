@@ -1,0 +1,193 @@
+// A cell of its own for a suite: a database with the product's orgs and our schema, and a run without scheduler or queue.
+// Roles belong to the whole server, so the default data center id is unique; name one only where the test needs it.
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import type { DataCenterConfig } from '../../src/domain/config/rollout-config.js';
+import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
+import { applyBatches } from '../../src/engine/apply-batches.js';
+import { silentBells, type WorkerContext } from '../../src/engine/context.js';
+import { cutRanges } from '../../src/engine/cut-ranges.js';
+import { initCell } from '../../src/engine/init-cell.js';
+import { toStoredCard } from '../../src/engine/stored-card.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { silentLog } from '../../src/platform/log.js';
+import { openPostgres } from '../../src/platform/postgres.js';
+import { CELL_ROLES, type CellDatabase, cellRoleName, createCellDatabase } from '../../src/stores/cell/cell-database.js';
+import { closeFence, lockFenceExclusive, readFence, setFence } from '../../src/stores/cell/fence.js';
+import { assertCellIdentity } from '../../src/stores/cell/identity.js';
+import { insertRateCard } from '../../src/stores/cell/rates.js';
+import { activateCard, endRun, insertRun } from '../../src/stores/cell/runs.js';
+import { sampleCard } from '../domain/rate-card/sample-card.js';
+import { adminUrl, createTestDatabase } from './postgres.js';
+
+export type IdType = 'smallint' | 'integer' | 'bigint' | 'uuid' | 'text' | 'varchar';
+
+/** One org of the product. Left out: standard, paid, 300 agents, nothing else. Numbers beyond 2^53 as bigint or text. */
+export interface TestOrg {
+  readonly org_id?: string | number | bigint | null;
+  readonly edition?: string | null;
+  readonly paid?: boolean | null;
+  readonly agents?: number | bigint | string | null;
+  readonly light_agents?: number | bigint | string | null;
+  readonly additional_credits?: number | bigint | string | null;
+  readonly legacy_limit?: number | bigint | string | null;
+  /** As Postgres reads it, `infinity` included. */
+  readonly created_at?: string | null;
+  readonly updated_at?: string | null;
+  readonly peak_credits?: number | bigint | string | null;
+}
+
+export interface TestCellOptions {
+  readonly dataCenter?: string;
+  readonly zone?: string;
+  readonly card?: RateCard;
+  readonly idType?: IdType;
+  /** Makes the source a view over the table public.org_rows. */
+  readonly view?: boolean;
+  /** What orders ids: a primary key, a plain index (duplicates fit), or nothing (null ids fit too). */
+  readonly key?: 'primary' | 'index' | 'none';
+  readonly orgs?: readonly TestOrg[];
+  /** `left`: the product's table is there, our schema is not. */
+  readonly init?: 'done' | 'left';
+}
+
+export interface TestCell {
+  readonly cell: CellDatabase;
+  /** As the server's superuser. */
+  readonly url: string;
+  readonly database: string;
+  readonly dataCenter: DataCenterConfig;
+  readonly card: RateCard;
+  /** For engine verbs that need no control. */
+  readonly context: WorkerContext;
+  /** Runs SQL with $1 parameters as the superuser; int8 and numeric come as text, dates too. */
+  // biome-ignore lint/suspicious/noExplicitAny: rows of any query
+  sql(text: string, params?: readonly unknown[]): Promise<Record<string, any>[]>;
+  insertOrgs(...orgs: readonly TestOrg[]): Promise<void>;
+  /** Makes or upgrades our schema, as `init` does. */
+  init(card?: RateCard): Promise<void>;
+  drop(): Promise<void>;
+}
+
+/** The table that holds the product's orgs, whether the source is it or a view over it. */
+export const ORG_TABLE = 'public.org_rows';
+
+const OPTIONAL = 'additional_credits bigint, legacy_limit bigint, light_agents bigint';
+const KEYS = { primary: ' primary key', index: '', none: '' } as const;
+
+export async function createTestCell(options: TestCellOptions = {}): Promise<TestCell> {
+  const { idType = 'bigint', key = 'primary', card = sampleCard } = options;
+  const id = options.dataCenter ?? `t${randomBytes(5).toString('hex')}`;
+  const database = await createTestDatabase(`cell_${id}`);
+  const pool = new pg.Pool({ connectionString: database.url, max: 2 });
+  pool.on('error', () => undefined);
+  pg.types.setTypeParser(pg.types.builtins.DATE, (text) => text);
+  const sql: TestCell['sql'] = async (text, params) => (await pool.query(text, params && [...params])).rows;
+  await sql(`create table ${ORG_TABLE} (org_id ${idType}${KEYS[key]}, edition text, paid boolean, agents bigint,
+    ${OPTIONAL}, created_at timestamptz, updated_at timestamptz, peak_credits bigint)`);
+  if (key === 'index') await sql(`create index on ${ORG_TABLE} (org_id)`);
+  if (options.view) await sql(`create view public.orgs as select * from ${ORG_TABLE}`);
+  const source = options.view ? 'public.orgs' : ORG_TABLE;
+  const dataCenter = { id, zone: options.zone ?? 'UTC', database: { text: database.url }, source };
+  const cell = openCell(database.url, id);
+  const init = async (as: RateCard = card): Promise<void> => {
+    await initCell(cell, { dataCenter, card: as, lapseGraceDays: 30 });
+  };
+  const insertOrgs = createInserter(sql, idType);
+  if (options.orgs) await insertOrgs(...options.orgs);
+  if (options.init !== 'left') await init();
+  const drop = async (): Promise<void> => {
+    await pool.end();
+    await cell.close();
+    await database.drop();
+    await dropRoles(id);
+  };
+  const context = contextOf(cell);
+  return { cell, url: database.url, database: database.name, dataCenter, card, context, sql, insertOrgs, init, drop };
+}
+
+/** A cell behind a URL as compose opens it; the caller closes it. */
+export function openCell(url: string, dataCenter: string): CellDatabase {
+  const onConnect: Parameters<typeof openPostgres>[0]['onConnect'] = (query) => assertCellIdentity(query, dataCenter);
+  return createCellDatabase(openPostgres({ url, applicationName: 'credit-rollout', max: 4, onConnect }), dataCenter);
+}
+
+/** A worker's context on one cell, with silent bells and the machine's clock. */
+export function contextOf(cell: CellDatabase): WorkerContext {
+  return { cells: { get: () => cell }, bells: silentBells, clock: systemClock, log: silentLog };
+}
+
+function createInserter(sql: TestCell['sql'], idType: IdType): TestCell['insertOrgs'] {
+  let next = 1;
+  return async (...orgs) => {
+    const rows = orgs.map((org) => ({ ...DEFAULTS, org_id: makeId(next++, idType), ...org }));
+    const json = JSON.stringify(rows, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+    await sql(`insert into ${ORG_TABLE} select * from jsonb_populate_recordset(null::${ORG_TABLE}, $1::jsonb)`, [json]);
+  };
+}
+
+const DEFAULTS = {
+  edition: 'standard',
+  paid: true,
+  agents: 300,
+  light_agents: 0,
+  additional_credits: 0,
+  created_at: '2024-03-01 12:00+00',
+  updated_at: '2024-03-01 12:00+00',
+};
+
+/** The id that the n-th org gets when it names none: `7`, `org-000007`, `00000000-0000-4000-8000-000000000007`. */
+export function makeId(n: number, idType: IdType): string {
+  if (idType === 'uuid') return `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+  return idType === 'text' || idType === 'varchar' ? `org-${String(n).padStart(6, '0')}` : String(n);
+}
+
+async function dropRoles(dataCenter: string): Promise<void> {
+  const client = new pg.Client({ connectionString: adminUrl() });
+  await client.connect();
+  // another suite's cell may still use a role of a data center that was named on purpose
+  for (const role of CELL_ROLES)
+    await client.query(`drop role if exists "${cellRoleName(dataCenter, role)}"`).catch(() => undefined);
+  await client.end();
+}
+
+export interface ApplyAllOptions {
+  readonly batchSize?: number;
+  readonly lanes?: number;
+  readonly card?: RateCard;
+  /** How the fence is left: closed and the run done (default), or open. */
+  readonly leave?: 'done' | 'open';
+}
+
+/** Opens a run, cuts its ranges and applies every batch, with no control and no queue; returns run and epoch. */
+export async function applyAll(
+  { cell, context, dataCenter, card }: Pick<TestCell, 'cell' | 'context' | 'dataCenter' | 'card'>,
+  options: ApplyAllOptions = {},
+): Promise<{ runId: bigint; epoch: bigint }> {
+  const epoch = await openRun(cell, options.card ?? card, options);
+  const at = { dataCenter: dataCenter.id, epoch, forMs: 60_000 };
+  await cutRanges(context, at);
+  const { last } = await applyBatches(context, at);
+  if (last.kind !== 'nothing_pending') throw new Error(`the run stopped: ${JSON.stringify(last)}`);
+  if (options.leave !== 'open')
+    await cell.inTransaction('fencer', async (tx) => {
+      await lockFenceExclusive(tx);
+      await closeFence(tx, null);
+      await endRun(tx, epoch, 'done');
+    });
+  return { runId: epoch, epoch };
+}
+
+/** Opens the fence for a new run, whose id is its epoch, as the scheduler would; nothing is cut yet. */
+export async function openRun(cell: CellDatabase, card: RateCard, options: ApplyAllOptions = {}): Promise<bigint> {
+  const { batchSize = 1_000, lanes = 2 } = options;
+  await cell.asOwner((tx) => insertRateCard(tx, toStoredCard(card)));
+  return cell.inTransaction('fencer', async (tx) => {
+    await lockFenceExclusive(tx);
+    const epoch = (await readFence(tx)).epoch + 1n;
+    await insertRun(tx, { runId: epoch, kind: 'migrate', cardHash: card.hash, batchSize, lanes });
+    await activateCard(tx, card.hash);
+    await setFence(tx, { state: 'open', epoch, runId: epoch });
+    return epoch;
+  });
+}
