@@ -1,6 +1,7 @@
 // A scheduler process: ticks when a bell rings and on its own every few seconds. Several may run at once.
 import { hostname } from 'node:os';
 import type { EngineContext } from '../src/engine/context.js';
+import { auditCells } from '../src/engine/audit-cells.js';
 import { reportSchedulerGone } from '../src/engine/report-scheduler.js';
 import { tick } from '../src/engine/tick.js';
 import { SCHEDULER_QUEUE } from './bells.js';
@@ -10,6 +11,8 @@ import { closeWorker, type RunningProcess } from './worker.js';
 /** BullMQ's scheduler rings this often; the own loop below looks even when the queue is down. In ms. */
 const RING_MS = 2_000;
 const LOOK_MS = 4_000;
+/** How often verified cells are looked at again, in ms; apart from the ticks, so that a dead cell delays nothing. */
+const AUDIT_MS = 30_000;
 
 export function startScheduler(context: EngineContext, queue: QueueConnection): RunningProcess {
   const stopping = new AbortController();
@@ -34,11 +37,17 @@ export function startScheduler(context: EngineContext, queue: QueueConnection): 
       await context.clock.sleep(LOOK_MS, stopping.signal);
     }
   })();
+  const audit = (async () => {
+    while (!stopping.signal.aborted) {
+      await auditCells(context).catch(() => log.debug('audit_failed'));
+      await context.clock.sleep(AUDIT_MS, stopping.signal);
+    }
+  })();
   return {
     stop: async () => {
       stopping.abort();
       await closeWorker(worker, context);
-      await Promise.allSettled([loop]);
+      await Promise.allSettled([loop, audit]);
       await reportSchedulerGone(context, schedulerId).catch(() => undefined);
       await Promise.race([bell.close().catch(() => undefined), context.clock.sleep(1_000)]);
     },

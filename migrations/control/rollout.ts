@@ -44,6 +44,7 @@ insert into credit_rollout_control.stage_transitions values
   ('failed', 'verifying', 'the operator retried; only the verification is left'),
   ('failed', 'aborted', 'the operator gave it up'),
   ('done', 'pending', 'the cell is not what was verified: work came back pending'),
+  ('baking', 'pending', 'the cell is not what was verified: work came back pending'),
   ('done', 'undoing', 'an undo was asked for'),
   ('aborted', 'undoing', 'an undo was asked for'),
   ('failed', 'undoing', 'an undo was asked for'),

@@ -55,6 +55,7 @@ export const STAGE_TRANSITIONS: readonly StageTransition[] = [
   edge('failed', 'verifying', 'the operator retried; only the verification is left'),
   edge('failed', 'aborted', 'the operator gave it up'),
   edge('done', 'pending', 'the cell is not what was verified: work came back pending'),
+  edge('baking', 'pending', 'the cell is not what was verified: work came back pending'),
   edge('done', 'undoing', 'an undo was asked for'),
   edge('aborted', 'undoing', 'an undo was asked for'),
   edge('failed', 'undoing', 'an undo was asked for'),

@@ -15,37 +15,44 @@ export interface VerifyCounts {
   readonly gone: number;
 }
 
+// OFFSET 0: each layer's terms are computed once.
 const MISMATCHES = (within: string): string => `
 select count(*)::int as checked, count(*) filter (where not coalesce(holds, false))::int as mismatches from (
-  select a.base_credits = p.base and a.variable_credits = p.variable and a.concurrency_limit = p.concurrency
-     and a.legacy_limit = l.legacy_limit
-     and a.grandfathered_credits = t.top_up
-     and a.total_credits = p.base + p.variable + t.top_up + a.additional_credits
-     and a.winner = case t.top_up when 0 then 'credits' else 'legacy' end
-     and (a.unpaid_since is null) = a.paid
+  select t.base_credits = t.base and t.variable_credits = t.variable and t.concurrency_limit = t.concurrency
+     and t.stored_limit = t.formula_limit
+     and t.grandfathered_credits = t.top_up
+     and t.total_credits = t.plan + t.top_up + t.additional_credits
+     and t.winner = case t.top_up when 0 then 'credits' else 'legacy' end
+     and (t.unpaid_since is null) = t.paid
      -- while no gate was ever armed, a paid org's first decision is its promise
-     and (a.version > 1 or g.effective_at is not null or a.origin <> 'migrated'
-          or case when a.paid then a.floor = a.legacy_limit and a.floor_edition = a.edition else a.floor is null end)
-     and (a.version = 1 or g.effective_at is not null or not a.paid or a.floor is not null) as holds
-  from credit_rollout.allotments a
-  cross join credit_rollout.gate g
-  join credit_rollout.rate_cards c on c.card_hash = a.rate_card
-  left join credit_rollout.rates own on own.card_hash = a.rate_card and own.edition = a.edition
-  left join credit_rollout.rates pays on pays.card_hash = a.rate_card
-    and pays.edition = case when a.paid then a.edition else c.unpaid_edition end
-  cross join lateral (select pays.base::numeric as base, pays.per_agent::numeric * a.agents as variable,
-    pays.concurrency as concurrency,
-    a.agents::numeric + case when c.light_agents_count_as_users then a.light_agents else 0 end as users) p
-  cross join lateral (select case
-      when a.negotiated_limit is not null then a.negotiated_limit::numeric
-      when own.legacy_flat is not null then own.legacy_flat::numeric
-      when own.legacy_per_user * p.users > own.legacy_max then own.legacy_max::numeric
-      when own.legacy_per_user * p.users < own.legacy_min then own.legacy_min::numeric
-      else own.legacy_per_user * p.users end as legacy_limit) l
-  cross join lateral (select case
-      when not a.paid or a.floor is null or a.floor <= p.base + p.variable then 0::numeric
-      else a.floor - (p.base + p.variable) end as top_up) t
-  where ${within}
+     and (t.armed or case
+            when t.version = 1 and t.origin = 'migrated' and t.paid then t.floor = t.stored_limit and t.floor_edition = t.edition
+            when t.version = 1 and t.origin = 'migrated' then t.floor is null
+            else not t.paid or t.floor is not null end) as holds
+  from (
+    select f.*, case when not f.paid or f.floor is null or f.floor <= f.plan then 0 else f.floor - f.plan end as top_up,
+      (select effective_at is not null from credit_rollout.gate) as armed
+    from (
+      select a.*, a.legacy_limit as stored_limit, pays.base::numeric as base, pays.concurrency, u.variable,
+        pays.base + u.variable as plan,
+        case
+          when a.negotiated_limit is not null then a.negotiated_limit
+          when own.legacy_flat is not null then own.legacy_flat
+          when own.legacy_per_user * u.users > own.legacy_max then own.legacy_max
+          when own.legacy_per_user * u.users < own.legacy_min then own.legacy_min
+          else own.legacy_per_user * u.users end as formula_limit
+      from credit_rollout.allotments a
+      join credit_rollout.rate_cards c on c.card_hash = a.rate_card
+      left join credit_rollout.rates own on own.card_hash = a.rate_card and own.edition = a.edition
+      left join credit_rollout.rates pays on pays.card_hash = a.rate_card
+        and pays.edition = case when a.paid then a.edition else c.unpaid_edition end
+      cross join lateral (select pays.per_agent::numeric * a.agents as variable,
+        a.agents::numeric + case when c.light_agents_count_as_users then a.light_agents else 0 end as users offset 0) u
+      where ${within}
+      offset 0
+    ) f
+    offset 0
+  ) t
 ) rows`;
 
 const DIFFERENCES = (storedWithin: string, sourceWithin: string): string => `

@@ -1,0 +1,15 @@
+// Decides whether a verified data center is still what was verified: a failover or a restore can lose the tail of a run.
+import type { CellReading } from './snapshot.js';
+
+/** Why it must be rolled out again, or undefined. An unreadable cell proves nothing either way. */
+export function decideAudit(dc: { readonly epoch: bigint | null }, cell: CellReading): string | undefined {
+  if (cell.kind === 'unreachable' || dc.epoch === null) return undefined;
+  const { fence, run } = cell;
+  if (run === undefined) return 'the cell no longer knows the run';
+  if (!run.cut || run.pending > 0) return 'ranges of the run are pending again';
+  if (run.verified < run.batches) return 'verified ranges are unverified again';
+  if (fence.epoch < dc.epoch) return 'the fence is at an older epoch than it was closed at';
+  if (fence.state !== 'closed') return 'the fence is open again';
+  if (!fence.sameTimeline) return 'the cell has failed over since it was verified';
+  return undefined;
+}
