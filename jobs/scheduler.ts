@@ -1,7 +1,7 @@
 // A scheduler process: ticks when a bell rings and on its own every few seconds. Several may run at once.
 import { hostname } from 'node:os';
-import type { EngineContext } from '../src/engine/context.js';
 import { auditCells } from '../src/engine/audit-cells.js';
+import type { EngineContext } from '../src/engine/context.js';
 import { reportSchedulerGone } from '../src/engine/report-scheduler.js';
 import { tick } from '../src/engine/tick.js';
 import { SCHEDULER_QUEUE } from './bells.js';

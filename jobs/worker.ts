@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import type { Worker } from 'bullmq';
 import type { WorkerContext } from '../src/engine/context.js';
-import { reportAlive, reportGone, serveOpenWork } from '../src/engine/serve-cell.js';
+import { nameTrouble, reportAlive, reportGone, serveOpenWork } from '../src/engine/serve-cell.js';
 import { cellQueueName } from './bells.js';
 import { createCellProcessor } from './cell.job.js';
 import type { QueueConnection } from './queue-connection.js';
@@ -45,6 +45,7 @@ function serve(
   stopping: AbortSignal,
 ): RunningProcess {
   let lastJobAt = 0;
+  let trouble: string | null = null;
   const log = context.log.child({ data_center: dataCenter });
   const processor = createCellProcessor(context, dataCenter);
   const worker = options.queue.createWorker(
@@ -56,9 +57,13 @@ function serve(
     { concurrency: options.concurrency },
   );
   worker.on('error', (error) => log.debug('worker_error', { err: error }));
-  worker.on('failed', (_job, error) =>
-    log.warn('job_failed', { code: (error as { code?: unknown }).code, name: error.name }),
-  );
+  worker.on('completed', () => {
+    trouble = null;
+  });
+  worker.on('failed', (_job, error) => {
+    trouble = nameTrouble(error);
+    log.warn('job_failed', { code: trouble, name: error.name });
+  });
   const quietly = (event: string, act: () => Promise<unknown>): Promise<void> =>
     act().then(
       () => undefined,
@@ -70,7 +75,7 @@ function serve(
       await context.clock.sleep(ms, stopping);
     }
   };
-  const alive = loop(ALIVE_MS, () => quietly('alive_lost', () => reportAlive(context, dataCenter, workerId)));
+  const alive = loop(ALIVE_MS, () => quietly('alive_lost', () => reportAlive(context, dataCenter, workerId, trouble)));
   const poll = loop(POLL_MS, async () => {
     const silentMs = context.clock.now().getTime() - lastJobAt;
     if (silentMs >= POLL_MS) await quietly('poll_failed', () => serveOpenWork(context, dataCenter, stopping));

@@ -48,8 +48,10 @@ create table credit_rollout.sign_ups (
 create table credit_rollout.workers (
   worker_id text primary key,
   started_at timestamptz not null default now(),
-  seen_at timestamptz not null default now()
-);`,
+  seen_at timestamptz not null default now(),
+  trouble text
+);
+comment on column credit_rollout.workers.trouble is 'code of the last failed attempt; null after a success';`,
 };
 
 export const createRuns: Migration = {

@@ -18,7 +18,13 @@ async function auditOne(context: EngineContext, row: DataCenterRow): Promise<str
   const reason = decideAudit(row, reading);
   if (reason === undefined) return undefined;
   const moved = await context.control.inTransaction(async (tx) => {
-    const change = { stage: 'pending', quiet: false, requestedAt: context.clock.now(), requestedBy: context.actor, requestReason: reason } as const;
+    const change = {
+      stage: 'pending',
+      quiet: false,
+      requestedAt: context.clock.now(),
+      requestedBy: context.actor,
+      requestReason: reason,
+    } as const;
     const done = await transitionDataCenter(tx, row, change);
     if (done) await appendAudit(tx, { actor: context.actor, action: 'reopen', dataCenter: row.id, reason });
     return done;

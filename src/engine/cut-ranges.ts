@@ -6,7 +6,8 @@ import { classifyFailure } from '../stores/postgres-failure.js';
 import type { WorkerContext } from './context.js';
 import { failRun } from './fail-run.js';
 
-/** Ranges per transaction: about 500,000 orgs at the default size, well under the time that a pause waits. */
+/** Ranges per transaction: few at first, so that batches begin at once; then about 500,000 orgs at the default size. */
+const FIRST = 8;
 const MOST = 50;
 
 export interface CutOptions {
@@ -19,7 +20,7 @@ export interface CutOptions {
 export async function cutRanges(context: WorkerContext, options: CutOptions): Promise<{ ranges: number }> {
   const cell = context.cells.get(options.dataCenter);
   let ranges = 0;
-  let most = MOST;
+  let most = FIRST;
   while (!options.signal?.aborted) {
     const made = await cutChunk(context, options, most);
     if (made === 'too_slow' && most === 1) {
@@ -32,6 +33,7 @@ export async function cutRanges(context: WorkerContext, options: CutOptions): Pr
     ranges += made.ranges;
     await context.bells.ring(options.dataCenter, 'apply', options.epoch, made.lanes);
     if (made.cut) return { ranges };
+    if (most === FIRST) most = MOST;
   }
   return { ranges };
 }

@@ -22,6 +22,7 @@ export async function readCell(open: () => CellDatabase, { runId, bakeQuery }: C
       const fence = await readFence(tx);
       const run = runId === null ? undefined : await findRun(tx, runId);
       const progress = run && (await readProgress(tx, run.runId));
+      const workers = await readWorkers(tx);
       return {
         kind: 'read',
         fence: {
@@ -32,7 +33,8 @@ export async function readCell(open: () => CellDatabase, { runId, bakeQuery }: C
           failure: fence.failure,
         },
         run: run && progress && { cut: run.cut, ...progress },
-        workersAlive: (await readWorkers(tx)).alive,
+        workersAlive: workers.alive,
+        trouble: workers.trouble,
         bakeQuery: undefined,
       };
     });

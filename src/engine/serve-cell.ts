@@ -3,6 +3,7 @@ import type { JobKind } from '../domain/rollout/decide-step.js';
 import { readFence } from '../stores/cell/fence.js';
 import { findRun } from '../stores/cell/runs.js';
 import { deleteWorker, saveWorkerSeen } from '../stores/cell/workers.js';
+import { classifyFailure } from '../stores/postgres-failure.js';
 import { applyBatches } from './apply-batches.js';
 import type { WorkerContext } from './context.js';
 import { cutRanges } from './cut-ranges.js';
@@ -55,8 +56,19 @@ export async function serveOpenWork(
 }
 
 /** Tells the cell that this worker lives. */
-export async function reportAlive(context: WorkerContext, dataCenter: string, workerId: string): Promise<void> {
-  await context.cells.get(dataCenter).inTransaction('worker', (tx) => saveWorkerSeen(tx, workerId));
+export async function reportAlive(
+  context: WorkerContext,
+  dataCenter: string,
+  workerId: string,
+  trouble: string | null,
+): Promise<void> {
+  await context.cells.get(dataCenter).inTransaction('worker', (tx) => saveWorkerSeen(tx, workerId, trouble));
+}
+
+/** The code of a failed attempt as status shows it: SQLSTATE or kind, never a text. */
+export function nameTrouble(error: unknown): string {
+  const { sqlstate, kind } = classifyFailure(error);
+  return sqlstate ?? kind;
 }
 
 /** Takes the sign of life back at a clean stop. */

@@ -132,12 +132,8 @@ function decideWork(dc: DataCenterSnapshot, cell: ReadCell): Decision {
   return dc.stage === 'verifying' ? decideVerifying(dc, cell, run, ours) : decideMigrating(dc, cell, run, ours);
 }
 
-function decideMigrating(
-  dc: DataCenterSnapshot,
-  { fence, workersAlive }: ReadCell,
-  run: RunReading,
-  ours: boolean,
-): Decision {
+function decideMigrating(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading, ours: boolean): Decision {
+  const { fence } = cell;
   const finished = run.cut && run.pending === 0;
   if (finished)
     return isShut(dc, fence)
@@ -148,15 +144,11 @@ function decideMigrating(
     { kind: 'ring', job: 'apply', want: Math.min(dc.lanes, Math.max(run.pending, 1)), reason: 'ranges are pending' },
   ];
   if (!run.cut) steps.unshift({ kind: 'ring', job: 'cut', want: 1, reason: 'ranges are not cut' });
-  return { steps, holds: workerHold(dc, workersAlive) };
+  return { steps, holds: workHolds(dc, cell, run) };
 }
 
-function decideVerifying(
-  dc: DataCenterSnapshot,
-  { fence, workersAlive }: ReadCell,
-  run: RunReading,
-  ours: boolean,
-): Decision {
+function decideVerifying(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading, ours: boolean): Decision {
+  const { fence } = cell;
   if (!run.cut || run.pending > 0)
     return isShut(dc, fence)
       ? go({ kind: 'advance', to: 'migrating', reason: 'work came back pending' })
@@ -172,12 +164,24 @@ function decideVerifying(
   const want = Math.min(dc.lanes, run.batches - run.verified);
   return {
     steps: [{ kind: 'ring', job: 'verify', want, reason: 'ranges are to be verified' }],
-    holds: workerHold(dc, workersAlive),
+    holds: workHolds(dc, cell, run),
   };
 }
 
-const workerHold = (dc: DataCenterSnapshot, alive: number): readonly Hold[] =>
-  alive > 0 ? [] : [createHold('no_worker', `credit-rollout worker --dc ${dc.id}`, '0', '1')];
+/** Nothing done for this long with work pending is an alarm (I23), in ms. */
+const STALLED_MS = 120_000;
+
+/** Work is rung for, but may not be moving: no worker, a worker in trouble, or nothing done for too long. */
+function workHolds(dc: DataCenterSnapshot, { workersAlive, trouble }: ReadCell, run: RunReading): readonly Hold[] {
+  if (workersAlive === 0) return [createHold('no_worker', `credit-rollout worker --dc ${dc.id}`, '0', '1')];
+  const idle = `${Math.round(run.idleMs / 1_000)} s`;
+  return [
+    ...(trouble === null ? [] : [createHold('cell_trouble', 'credit-rollout doctor', trouble)]),
+    ...(run.idleMs > STALLED_MS
+      ? [createHold('stalled', 'credit-rollout doctor', idle, `${STALLED_MS / 1_000} s`)]
+      : []),
+  ];
+}
 
 function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: 'the operator aborted' });

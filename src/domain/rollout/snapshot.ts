@@ -10,6 +10,8 @@ export type CellReading =
       /** The run that control names; undefined when the cell does not know it yet. */
       readonly run: RunReading | undefined;
       readonly workersAlive: number;
+      /** Code that a worker reports instead of progress. */
+      readonly trouble: string | null;
       /** Result of the bake query; undefined when there is none. */
       readonly bakeQuery: boolean | undefined;
     };
@@ -29,6 +31,8 @@ export interface RunReading {
   readonly pending: number;
   readonly verified: number;
   readonly mismatches: number;
+  /** Since the last batch or verification, or since the fence was opened; by the cell's clock. In ms. */
+  readonly idleMs: number;
 }
 
 export interface WindowReading {

@@ -24,6 +24,8 @@ export interface RunProgress {
   readonly beforeCredits: string;
   readonly floors: string;
   readonly lastDoneAt: Date | null;
+  /** Since the last batch or verification, or since the fence changed; by the cell's clock. In ms. */
+  readonly idleMs: number;
   /** Done batches that were written under another timeline than the present one. */
   readonly otherTimeline: number;
   /** The newest batches' durations in ms and orgs, for the estimate. */
@@ -42,6 +44,7 @@ select count(*)::int as batches, count(*) filter (where state = 'done')::int as 
   coalesce(sum(changed_since), 0)::float8 as changed_since, coalesce(sum(appeared), 0)::float8 as appeared,
   coalesce(sum(total_credits), 0)::text as total_credits, coalesce(sum(before_credits), 0)::text as before_credits,
   coalesce(sum(floors), 0)::text as floors, max(done_at) as last_done_at,
+  (extract(epoch from clock_timestamp() - greatest(max(done_at), max(verified_at), (select changed_at from credit_rollout.fence))) * 1000)::float8 as idle_ms,
   count(*) filter (where state = 'done' and timeline <> left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::int as other_timeline
 from credit_rollout.batches where run_id = ?::bigint`;
 
@@ -74,6 +77,7 @@ export async function readProgress(tx: CellTransaction, runId: bigint): Promise<
     beforeCredits: row.before_credits,
     floors: row.floors,
     lastDoneAt: row.last_done_at,
+    idleMs: row.idle_ms,
     otherTimeline: row.other_timeline,
     recent: recent.map((r: { duration_ms: number; orgs: number }) => ({ durationMs: r.duration_ms, orgs: r.orgs })),
   };

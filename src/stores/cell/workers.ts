@@ -1,10 +1,12 @@
 // Which workers have been seen at this cell lately; lets status say "no worker" instead of nothing.
 import type { CellTransaction } from './cell-database.js';
 
-export async function saveWorkerSeen(tx: CellTransaction, workerId: string): Promise<void> {
+/** `trouble`: code of the last failed attempt, null after a success. */
+export async function saveWorkerSeen(tx: CellTransaction, workerId: string, trouble: string | null): Promise<void> {
   await tx.raw(
-    `insert into credit_rollout.workers (worker_id) values (?) on conflict (worker_id) do update set seen_at = clock_timestamp()`,
-    [workerId],
+    `insert into credit_rollout.workers (worker_id, trouble) values (?, ?)
+     on conflict (worker_id) do update set seen_at = clock_timestamp(), trouble = excluded.trouble`,
+    [workerId, trouble],
   );
 }
 
@@ -15,12 +17,13 @@ export async function deleteWorker(tx: CellTransaction, workerId: string): Promi
   );
 }
 
-/** Workers seen in the last 15 s, and when the last one was. */
+/** Workers seen in the last 15 s, and what one of them is in trouble with. */
 export async function readWorkers(
   tx: CellTransaction,
-): Promise<{ readonly alive: number; readonly lastSeenAt: Date | null }> {
+): Promise<{ readonly alive: number; readonly trouble: string | null }> {
   const { rows } = await tx.raw(
-    `select count(*) filter (where seen_at > clock_timestamp() - interval '15 s')::int as alive, max(seen_at) as last from credit_rollout.workers`,
+    `select count(*)::int as alive, max(trouble) as trouble from credit_rollout.workers
+     where seen_at > clock_timestamp() - interval '15 s'`,
   );
-  return { alive: rows[0].alive, lastSeenAt: rows[0].last };
+  return rows[0];
 }

@@ -1,0 +1,26 @@
+// Lets go of the product's table so that its owner can alter it: views of ours are dropped, tables of ours stay.
+import { RESTING_STAGES } from '../domain/rollout/stage.js';
+import { RolloutError } from '../kernel/rollout-error.js';
+import { detachSource } from '../stores/cell/schema.js';
+import { appendAudit } from '../stores/control/audit.js';
+import { lockDataCenter } from '../stores/control/data-centers.js';
+import type { EngineContext } from './context.js';
+import { explainFailure } from './explain-failure.js';
+
+/** Throws wrong_stage while a rollout is under way in the data center: it reads what would be dropped. */
+export async function detachCell(context: EngineContext, dataCenter: string, reason: string | null): Promise<void> {
+  try {
+    await context.control.inTransaction(async (tx) => {
+      const row = await lockDataCenter(tx, dataCenter);
+      if (row !== undefined && !RESTING_STAGES.includes(row.stage))
+        throw new RolloutError('wrong_stage', {
+          message: `Data center "${dataCenter}" has a rollout under way (stage ${row.stage}), which reads the product's table.`,
+          next: `Run: credit-rollout abort --dc ${dataCenter}, or wait until it is done.`,
+        });
+      await context.cells.get(dataCenter).asOwner(detachSource);
+      await appendAudit(tx, { actor: context.actor, action: 'detach', dataCenter, reason });
+    });
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter}"`);
+  }
+}
