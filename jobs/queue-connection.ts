@@ -1,5 +1,6 @@
 // The queue behind its URL: Redis through ioredis, or Postgres. One place decides which; the rest sees BullMQ's own classes.
 import {
+  assertSchemaCompatibility,
   createPostgresBackend,
   type Job,
   Queue,
@@ -66,12 +67,31 @@ function connectPostgresQueue(url: string): QueueConnection {
 /** Makes the queue's own schema where it lies in Postgres; a no-op on Redis. Throws queue_unreachable, queue_pooled. */
 export async function initQueue(url: string): Promise<void> {
   if (connectQueue(url).kind === 'redis') return checkRedis(url);
+  await withPostgres(url, async (client) => {
+    await assertDirect(url);
+    await runMigrations(client);
+  });
+}
+
+/** Whether the queue can be used as it is: reachable, direct, new enough, its schema made. Changes nothing. */
+export async function checkQueue(url: string): Promise<void> {
+  if (connectQueue(url).kind === 'redis') return checkRedis(url);
+  await withPostgres(url, async (client) => {
+    await assertDirect(url);
+    try {
+      await assertSchemaCompatibility(client);
+    } catch (cause) {
+      throw new RolloutError('not_initialised', { message: 'The queue has no schema of a fitting version yet.', cause });
+    }
+  });
+}
+
+async function withPostgres(url: string, act: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   client.on('error', () => undefined);
   try {
     await client.connect();
-    await assertDirect(url);
-    await runMigrations(client);
+    await act(client);
   } catch (error) {
     throw error instanceof RolloutError ? error : unreachable(error);
   } finally {

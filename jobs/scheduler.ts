@@ -14,7 +14,8 @@ const LOOK_MS = 4_000;
 /** How often verified cells are looked at again, in ms; apart from the ticks, so that a dead cell delays nothing. */
 const AUDIT_MS = 30_000;
 
-export function startScheduler(context: EngineContext, queue: QueueConnection): RunningProcess {
+export function startScheduler(engine: EngineContext, queue: QueueConnection): RunningProcess {
+  const context: EngineContext = { ...engine, actor: 'scheduler' };
   const stopping = new AbortController();
   const schedulerId = `${hostname()}:${process.pid}`;
   const { log } = context;

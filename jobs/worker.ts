@@ -21,6 +21,8 @@ export interface WorkerOptions {
   readonly queue: QueueConnection;
   /** Jobs at once per data center; lanes are held in the cell however many these are. */
   readonly concurrency: number;
+  /** How long without a bell until the worker looks for itself, in ms; 10,000 when left out. */
+  readonly pollMs?: number;
 }
 
 export function startWorker(context: WorkerContext, options: WorkerOptions): RunningProcess {
@@ -44,6 +46,7 @@ function serve(
   options: WorkerOptions,
   stopping: AbortSignal,
 ): RunningProcess {
+  const { pollMs = POLL_MS } = options;
   let lastJobAt = 0;
   let trouble: string | null = null;
   const log = context.log.child({ data_center: dataCenter });
@@ -76,9 +79,9 @@ function serve(
     }
   };
   const alive = loop(ALIVE_MS, () => quietly('alive_lost', () => reportAlive(context, dataCenter, workerId, trouble)));
-  const poll = loop(POLL_MS, async () => {
+  const poll = loop(pollMs, async () => {
     const silentMs = context.clock.now().getTime() - lastJobAt;
-    if (silentMs >= POLL_MS) await quietly('poll_failed', () => serveOpenWork(context, dataCenter, stopping));
+    if (silentMs >= pollMs) await quietly('poll_failed', () => serveOpenWork(context, dataCenter, stopping));
   });
   return {
     stop: async () => {

@@ -4,7 +4,9 @@ import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createBells, type QueueBells } from '../jobs/bells.js';
-import { connectQueue, initQueue, type QueueConnection } from '../jobs/queue-connection.js';
+import { checkQueue, connectQueue, initQueue, type QueueConnection } from '../jobs/queue-connection.js';
+import { startScheduler } from '../jobs/scheduler.js';
+import { type RunningProcess, startWorker } from '../jobs/worker.js';
 import { resolveConfigText, type VariableLookup } from './domain/config/config-text.js';
 import { parseRolloutConfig } from './domain/config/parse-config.js';
 import type { DataCenterConfig, RolloutConfig } from './domain/config/rollout-config.js';
@@ -32,8 +34,12 @@ export interface ComposeOptions {
   /** Path of a configuration; undefined: the embedded default. */
   readonly configPath?: string | undefined;
   /** Most connections per cell; a worker needs one per job at once and one beside. */
-  readonly cellConnections?: number;
+  readonly cellConnections?: (config: RolloutConfig) => number;
 }
+
+export type { RunningProcess };
+// the command line may not read the environment itself
+export { readEnvironment };
 
 /** What commands and processes are made from. Everything opens on first use. */
 export interface Program {
@@ -46,8 +52,15 @@ export interface Program {
   /** The queue of the configuration, or control's database where `own` is not asked for. */
   queueUrl(own: 'own' | 'any'): string;
   connectQueue(own: 'own' | 'any'): QueueConnection;
-  /** Makes the queue's schema where it needs one. */
+  /** Makes the queue's schema where it needs one; on Redis it only looks whether the server can be used. */
   initQueue(): Promise<void>;
+  /** Whether the queue can be used as it is; changes nothing. */
+  checkQueue(): Promise<void>;
+  /** Serves the queues of these data centers until it is stopped; never touches control. */
+  startWorker(options: { dataCenters: readonly string[]; queue: 'own' | 'any'; concurrency: number }): RunningProcess;
+  startScheduler(): RunningProcess;
+  /** Fills a data center of the embedded default with sample orgs unless it has some; how many it has. */
+  seedSample(dataCenter: string): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -93,28 +106,31 @@ function composeProgram(
   const config = parseRolloutConfig(text, { lookup });
   const log = createLog();
   const closers: (() => Promise<void>)[] = [];
-  const cells = createCells(config, lookup, options.cellConnections ?? 4, closers);
+  const cells = createCells(config, lookup, options.cellConnections?.(config) ?? 4, closers);
   const control = lazyControl(() => resolveConfigText(config.controlDatabase.text, lookup, 'controlDatabase'), closers);
   const queueUrl = (own: 'own' | 'any'): string => readQueueUrl(config, lookup, own);
   const bells = lazyBells(() => createBells(connectQueue(queueUrl('any')), log), closers);
   const worker: WorkerContext = { cells, bells, clock: systemClock, log };
+  const engine: EngineContext = { ...worker, control, actor: embedded === undefined ? null : userInfo().username };
   return {
     config,
     embedded,
     worker,
-    engine: { ...worker, control, actor: actorName() },
+    engine,
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
     queueUrl,
     connectQueue: (own) => connectQueue(queueUrl(own)),
     initQueue: () => initQueue(queueUrl('any')),
+    checkQueue: () => checkQueue(queueUrl('any')),
+    startWorker: ({ queue, ...served }) => startWorker(worker, { ...served, queue: connectQueue(queueUrl(queue)) }),
+    startScheduler: () => startScheduler(engine, connectQueue(queueUrl('any'))),
+    seedSample: (dataCenter) => seedSample(findDataCenter(config, dataCenter), lookup),
     close: async () => {
       await Promise.allSettled(closers.map((close) => close()));
       await embedded?.leave();
     },
   };
 }
-
-const actorName = (): string => readEnvironment('CREDIT_ROLLOUT_ACTOR') ?? userInfo().username;
 
 function createCells(
   config: RolloutConfig,
@@ -180,9 +196,20 @@ function readQueueUrl(config: RolloutConfig, lookup: VariableLookup, own: 'own' 
   return resolveConfigText(config.controlDatabase.text, lookup, 'controlDatabase');
 }
 
-async function loadRateCard(path: string): Promise<RateCard> {
+/** Reads and parses a card; throws rate_card_not_found and the card's own errors. */
+export async function loadRateCard(path: string): Promise<RateCard> {
   const text = await readFile(path, 'utf8').catch((cause) => {
     throw new RolloutError('rate_card_not_found', { message: `The rate card ${path} cannot be read.`, cause });
   });
   return parseRateCard(text);
+}
+
+const SAMPLE_IDS = ['in', 'eu', 'us'] as const;
+
+async function seedSample({ id, database }: DataCenterConfig, lookup: VariableLookup): Promise<number> {
+  const sample = SAMPLE_IDS.find((known) => known === id);
+  if (sample === undefined) throw new Error('only the embedded default has sample data');
+  // loaded on demand: nothing but the sample needs it
+  const { seedSampleOrgs } = await import('../scripts/sample/seed-orgs.js');
+  return (await seedSampleOrgs(resolveConfigText(database.text, lookup, `dataCenters.${id}.database`), sample)).orgs;
 }

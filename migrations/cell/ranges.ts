@@ -32,8 +32,10 @@ begin
     end if;
     update credit_rollout.batches set state = 'pending', expected = size, upper_id = bound
       where run_id = run and batch_no = tail.batch_no;
+    -- not the tail's number plus one: a range that was halved meanwhile may have taken it
     insert into credit_rollout.batches (run_id, batch_no, lower_id, state)
-      values (run, tail.batch_no + 1, bound, 'uncut') returning * into tail;
+      select run, max(b.batch_no) + 1, bound, 'uncut' from credit_rollout.batches b where b.run_id = run
+      returning * into tail;
     taken := 1;
     made := made + 1;
   end loop;
@@ -44,21 +46,20 @@ end $$;
 create function credit_rollout.split_batch(run bigint, number integer) returns boolean language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  whole credit_rollout.batches; middle credit_rollout.org_id; orgs integer;
+  whole credit_rollout.batches; middle credit_rollout.org_id; held integer;
 begin
   select * into whole from credit_rollout.batches where run_id = run and batch_no = number and state = 'pending' for update;
   if not found then return false; end if;
-  select count(*) into orgs from credit_rollout.source_orgs
+  select count(*) into held from credit_rollout.source_orgs
     where (whole.lower_id is null or org_id >= whole.lower_id) and (whole.upper_id is null or org_id < whole.upper_id);
   select s.org_id into middle from (
     select org_id from credit_rollout.source_orgs
     where (whole.lower_id is null or org_id >= whole.lower_id) and (whole.upper_id is null or org_id < whole.upper_id)
-    order by org_id offset orgs / 2 limit 1) s;
-  if orgs < 2 or middle is null or exists (select where middle = whole.lower_id) then return false; end if;
-  update credit_rollout.batches set upper_id = middle, expected = orgs / 2 where run_id = run and batch_no = number;
+    order by org_id offset held / 2 limit 1) s;
+  if held < 2 or middle is null or exists (select where middle = whole.lower_id) then return false; end if;
+  update credit_rollout.batches set upper_id = middle, expected = held / 2 where run_id = run and batch_no = number;
   insert into credit_rollout.batches (run_id, batch_no, lower_id, upper_id, expected)
-    select run, max(batch_no) + 1, middle, whole.upper_id, orgs - orgs / 2 from credit_rollout.batches
-    where run_id = run and state <> 'uncut' or run_id = run and whole.upper_id is null;
+    select run, max(b.batch_no) + 1, middle, whole.upper_id, held - held / 2 from credit_rollout.batches b where b.run_id = run;
   return true;
 end $$;`,
 };

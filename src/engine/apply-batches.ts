@@ -7,26 +7,18 @@ import {
   hasAllotments,
   insertAllotments,
   quarantineOrgs,
-  quarantineUnreadable,
   type RangeOfRun,
   raiseAllotments,
   type WriteCounts,
 } from '../stores/cell/allotments.js';
-import {
-  type BatchCounts,
-  type ClaimedBatch,
-  claimBatch,
-  completeBatch,
-  lockLane,
-  splitBatch,
-} from '../stores/cell/batches.js';
+import { type BatchCounts, type ClaimedBatch, claimBatch, completeBatch, lockLane } from '../stores/cell/batches.js';
 import type { CellDatabase, CellTransaction } from '../stores/cell/cell-database.js';
-import { lockFenceShared, readFence } from '../stores/cell/fence.js';
 import { findCell } from '../stores/cell/identity.js';
-import { type CellRun, findRun } from '../stores/cell/runs.js';
-import { classifyFailure, type PostgresFailure } from '../stores/postgres-failure.js';
+import { classifyFailure, type FailureKind } from '../stores/postgres-failure.js';
 import type { WorkerContext } from './context.js';
+import { enterFence } from './enter-fence.js';
 import { failRun } from './fail-run.js';
+import { halveBatch } from './halve-batch.js';
 
 export type BatchOutcome =
   | { readonly kind: 'done'; readonly orgs: number }
@@ -63,21 +55,22 @@ export async function applyBatches(
 }
 
 const ATTEMPTS = 6;
+const RETRIED: readonly FailureKind[] = ['retry', 'duplicate', 'bad_value', 'too_slow'];
 
 async function applyBatch(context: WorkerContext, cell: CellDatabase, epoch: bigint): Promise<BatchOutcome> {
   let path: 'insert' | 'raise' = 'insert';
   for (let attempt = 1; ; attempt += 1) {
-    const claim: { batch?: ClaimedBatch; runId?: bigint } = {};
+    const claim: { batch?: ClaimedBatch } = {};
     try {
       return await cell.inTransaction('worker', (tx) => applyClaimed(tx, epoch, path, claim));
     } catch (error) {
       const failure = classifyFailure(error);
-      if (failure.kind === 'too_slow' || failure.kind === 'bad_value') {
-        const split = await splitClaimed(context, cell, epoch, claim, failure);
-        if (split !== undefined) return split;
+      if (claim.batch && (failure.kind === 'too_slow' || failure.kind === 'bad_value')) {
+        const halved = await halveBatch(context, cell, { epoch, batch: claim.batch, why: failure.kind });
+        if (halved !== undefined) return halved;
       }
       if (failure.kind === 'rule_broken') return failRun(context, cell, epoch, failure.object ?? 'rule_violation');
-      const retry = ['retry', 'duplicate', 'bad_value'].includes(failure.kind) || error instanceof CountsDiffer;
+      const retry = RETRIED.includes(failure.kind) || error instanceof CountsDiffer;
       if (!retry || attempt === ATTEMPTS) throw error;
       if (failure.kind === 'duplicate') path = 'raise';
       context.log.debug('batch_retried', { data_center: cell.dataCenter, attempt, sqlstate: failure.sqlstate });
@@ -93,7 +86,7 @@ async function applyClaimed(
   tx: CellTransaction,
   epoch: bigint,
   path: 'insert' | 'raise',
-  claim: { batch?: ClaimedBatch; runId?: bigint },
+  claim: { batch?: ClaimedBatch },
 ): Promise<BatchOutcome> {
   const run = await enterFence(tx, epoch);
   if (run === undefined) return { kind: 'fenced' };
@@ -101,7 +94,6 @@ async function applyClaimed(
   const batch = await claimBatch(tx, run.runId);
   if (batch === undefined) return { kind: 'nothing_pending' };
   claim.batch = batch;
-  claim.runId = run.runId;
   const counts = await writeRange(tx, { ...batch, runId: run.runId, cardHash: run.cardHash }, path);
   const completed = await completeBatch(
     tx,
@@ -111,18 +103,6 @@ async function applyClaimed(
   if (!completed)
     throw new RolloutError('conflict', { message: `Batch ${batch.batchNo} was completed by another worker.` });
   return { kind: 'done', orgs: counts.orgs };
-}
-
-type OpenRun = CellRun & { readonly timeline: string };
-
-/** The shared lock first, then the row in a new statement; undefined: not ours to write. */
-async function enterFence(tx: CellTransaction, epoch: bigint): Promise<OpenRun | undefined> {
-  await lockFenceShared(tx);
-  const fence = await readFence(tx);
-  const ours = fence.state === 'open' && fence.epoch === epoch && fence.timeline === fence.currentTimeline;
-  if (!ours || fence.runId === null) return undefined;
-  const run = await findRun(tx, fence.runId);
-  return run?.state === 'open' ? { ...run, timeline: fence.currentTimeline } : undefined;
 }
 
 async function writeRange(tx: CellTransaction, range: RangeOfRun, path: 'insert' | 'raise'): Promise<BatchCounts> {
@@ -147,48 +127,3 @@ async function countRaised(tx: CellTransaction, range: RangeOfRun, written: Writ
   if (unchanged < 0) throw new CountsDiffer();
   return { ...written, orgs, quarantined, unchanged, falls };
 }
-
-/** Too slow, or a value that cannot be read: halve the range; a single unreadable org is set aside. */
-async function splitClaimed(
-  context: WorkerContext,
-  cell: CellDatabase,
-  epoch: bigint,
-  claim: { batch?: ClaimedBatch; runId?: bigint },
-  failure: PostgresFailure,
-): Promise<BatchOutcome | undefined> {
-  const { batch, runId } = claim;
-  if (batch === undefined || runId === undefined) return undefined;
-  const split = await cell.inTransaction('worker', async (tx) => {
-    if ((await enterFence(tx, epoch)) === undefined) return 'fenced';
-    return (await splitBatch(tx, runId, batch.batchNo)) ? 'split' : 'whole';
-  });
-  context.log.info('batch_split', {
-    data_center: cell.dataCenter,
-    run: String(runId),
-    batch: batch.batchNo,
-    result: split,
-  });
-  if (split !== 'whole') return { kind: split };
-  if (failure.kind === 'too_slow') return failRun(context, cell, epoch, 'batch_too_slow');
-  return cell.inTransaction('worker', async (tx) => {
-    const run = await enterFence(tx, epoch);
-    if (run === undefined) return { kind: 'fenced' };
-    const quarantined = await quarantineUnreadable(tx, { ...batch, runId, cardHash: run.cardHash });
-    const counts = { ...NOTHING_WRITTEN, orgs: quarantined, quarantined };
-    await completeBatch(tx, { runId, batchNo: batch.batchNo, epoch, timeline: run.timeline }, counts);
-    return { kind: 'done', orgs: quarantined };
-  });
-}
-
-const NOTHING_WRITTEN: BatchCounts = {
-  orgs: 0,
-  inserted: 0,
-  raised: 0,
-  unchanged: 0,
-  quarantined: 0,
-  falls: 0,
-  legacyWins: 0,
-  totalCredits: '0',
-  beforeCredits: '0',
-  floors: '0',
-};

@@ -1,6 +1,7 @@
 // The auditor: puts a verified data center whose cell changed behind our back to pending, and asks for it again.
 import { decideAudit } from '../domain/rollout/decide-audit.js';
 import { appendAudit } from '../stores/control/audit.js';
+import { readActor } from '../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters, transitionDataCenter } from '../stores/control/data-centers.js';
 import type { EngineContext } from './context.js';
 import { readCell } from './read-cell.js';
@@ -22,7 +23,7 @@ async function auditOne(context: EngineContext, row: DataCenterRow): Promise<str
       stage: 'pending',
       quiet: false,
       requestedAt: context.clock.now(),
-      requestedBy: context.actor,
+      requestedBy: await readActor(tx, context.actor),
       requestReason: reason,
     } as const;
     const done = await transitionDataCenter(tx, row, change);

@@ -15,8 +15,13 @@ import type { EngineContext } from './context.js';
 import { openFence } from './open-fence.js';
 import { readCell } from './read-cell.js';
 
-/** Carries out `step`; false when somebody else was faster or something must be waited for: look again at the next tick. */
-export async function carryOutStep(context: EngineContext, row: DataCenterRow, step: Step): Promise<boolean> {
+/** Carries out `step` at control's `now`; false when somebody else was faster or something must be waited for: look again at the next tick. */
+export async function carryOutStep(
+  context: EngineContext,
+  row: DataCenterRow,
+  step: Step,
+  now: Date,
+): Promise<boolean> {
   switch (step.kind) {
     case 'activate':
       return activate(context, row, step.reason);
@@ -25,7 +30,7 @@ export async function carryOutStep(context: EngineContext, row: DataCenterRow, s
     case 'close_fence':
       return shutFence(context, row, step.reason);
     case 'advance':
-      return advance(context, row, step.to, step.reason);
+      return advance(context, row, step.to, step.reason, now);
     case 'fail':
       return end(context, row, { stage: 'failed', failure: step.code }, 'failed', step.reason);
     case 'ring':
@@ -105,12 +110,17 @@ const ofRun = (row: DataCenterRow): { runId?: bigint; epoch?: bigint } => ({
   ...(row.epoch !== null && { epoch: row.epoch }),
 });
 
-async function advance(context: EngineContext, row: DataCenterRow, to: Stage, reason: string): Promise<boolean> {
+async function advance(
+  context: EngineContext,
+  row: DataCenterRow,
+  to: Stage,
+  reason: string,
+  now: Date,
+): Promise<boolean> {
   if (to === 'aborted') return end(context, row, { stage: 'aborted' }, 'aborted', reason);
   if (to === 'baking') {
-    const verifiedAt = context.clock.now();
-    const bakeUntil = new Date(verifiedAt.getTime() + (row.settings?.bakeMs ?? 0));
-    return end(context, row, { stage: 'baking', verifiedAt, bakeUntil }, 'done', reason);
+    const bakeUntil = new Date(now.getTime() + (row.settings?.bakeMs ?? 0));
+    return end(context, row, { stage: 'baking', verifiedAt: now, bakeUntil }, 'done', reason);
   }
   return move(context, row, { stage: to, ...(SLOT_STAGES.includes(to) ? {} : { quiet: true }) }, reason);
 }

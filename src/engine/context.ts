@@ -33,6 +33,6 @@ export interface WorkerContext {
 /** The context of schedulers and commands. */
 export interface EngineContext extends WorkerContext {
   readonly control: ControlDatabase;
-  /** Who acts, as control authenticated it; for audit rows. */
-  readonly actor: string;
+  /** Who acts, for audit rows: the OS user on the embedded default, else null: the login that control authenticated. */
+  readonly actor: string | null;
 }

@@ -32,6 +32,11 @@ export function explainFailure(error: unknown, subject: string): unknown {
         cause: error,
       });
     default:
+      if (sqlstate === '3D000')
+        return new RolloutError('database_unreachable', {
+          message: `${subject}: its URL names a database that does not exist${at}.`,
+          cause: error,
+        });
       return sqlstate === '42P01' || sqlstate === '3F000' || sqlstate === '22023'
         ? new RolloutError('not_initialised', {
             message: `${subject}: our schema or a role of ours is missing${at}.`,

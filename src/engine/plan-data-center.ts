@@ -1,8 +1,10 @@
 // The dry run on screen: what would be decided for every org of a data center, in numbers. Cannot write.
 import type { RateCard } from '../domain/rate-card/rate-card.js';
 import { RolloutError } from '../kernel/rollout-error.js';
+import type { CellDatabase } from '../stores/cell/cell-database.js';
 import { type DecisionGroup, findSourceRangeEnd, readDecisions } from '../stores/cell/decisions.js';
 import { hasRateCard } from '../stores/cell/rates.js';
+import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
 
@@ -60,14 +62,7 @@ export async function planDataCenter(
     let read = 0;
     do {
       const from: string | null = lowerId;
-      const part: { upperId: string | null; groups: readonly DecisionGroup[] } = await cell.inTransaction(
-        'planner',
-        async (tx) => {
-          const upperId = await findSourceRangeEnd(tx, from, ORGS_PER_READ);
-          return { upperId, groups: await readDecisions(tx, { lowerId: from, upperId }, card.hash) };
-        },
-        { statementMs: STATEMENT_MS },
-      );
+      const part = await planPart(cell, from, card.hash);
       for (const group of part.groups) addGroup(groups, group);
       read += part.groups.reduce((orgs, group) => orgs + group.orgs, 0);
       onProgress(read);
@@ -78,6 +73,48 @@ export async function planDataCenter(
   }
   return toReport(dataCenter, card.hash, [...groups.values()]);
 }
+
+interface Part {
+  readonly upperId: string | null;
+  readonly groups: readonly DecisionGroup[];
+}
+
+/** One range; an org that cannot be read is counted as `unreadable`, as a batch would set it aside. */
+async function planPart(
+  cell: CellDatabase,
+  lowerId: string | null,
+  cardHash: string,
+  orgs: number = ORGS_PER_READ,
+): Promise<Part> {
+  let upperId: string | null = null;
+  try {
+    return await cell.inTransaction(
+      'planner',
+      async (tx) => {
+        upperId = await findSourceRangeEnd(tx, lowerId, orgs);
+        return { upperId, groups: await readDecisions(tx, { lowerId, upperId }, cardHash) };
+      },
+      { statementMs: STATEMENT_MS },
+    );
+  } catch (error) {
+    if (classifyFailure(error).kind !== 'bad_value') throw error;
+    if (orgs === 1) return { upperId, groups: [UNREADABLE] };
+    return planPart(cell, lowerId, cardHash, Math.max(1, Math.floor(orgs / 8)));
+  }
+}
+
+const UNREADABLE: DecisionGroup = {
+  edition: null,
+  paid: null,
+  winner: null,
+  movement: null,
+  reason: 'unreadable',
+  orgs: 1,
+  before: '0',
+  after: '0',
+  grandfathered: '0',
+  falling: 0,
+};
 
 function addGroup(groups: Map<string, DecisionGroup>, group: DecisionGroup): void {
   const key = JSON.stringify([group.edition, group.paid, group.winner, group.movement, group.reason]);

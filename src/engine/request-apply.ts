@@ -7,7 +7,7 @@ import { RolloutError } from '../kernel/rollout-error.js';
 import { insertRateCard } from '../stores/cell/rates.js';
 import { isAttached } from '../stores/cell/schema.js';
 import { appendAudit } from '../stores/control/audit.js';
-import type { ControlTransaction } from '../stores/control/control-database.js';
+import { type ControlTransaction, readActor, readControlClock } from '../stores/control/control-database.js';
 import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../stores/control/data-centers.js';
 import { pinRollout } from '../stores/control/rollout.js';
 import type { EngineContext } from './context.js';
@@ -80,8 +80,8 @@ async function requestOne(
   const { batchSize, lanes, bakeMs, bakeQuery, windows } = request.config.rollout;
   await transitionDataCenter(tx, row, {
     intent: 'run',
-    requestedAt: context.clock.now(),
-    requestedBy: context.actor,
+    requestedAt: await readControlClock(tx),
+    requestedBy: await readActor(tx, context.actor),
     requestReason: request.reason,
     settings: { cardHash: request.card.hash, batchSize, lanes, bakeMs, bakeQuery, windows },
   });

@@ -1,10 +1,12 @@
 // Reopens a failed run under a new epoch: only what is pending, or only its verification.
 import { RolloutError } from '../kernel/rollout-error.js';
+import { readFence } from '../stores/cell/fence.js';
 import { readProgress } from '../stores/cell/progress.js';
 import { findRun } from '../stores/cell/runs.js';
 import { forgetVerification } from '../stores/cell/verification.js';
 import { appendAudit } from '../stores/control/audit.js';
 import { lockDataCenter, transitionDataCenter } from '../stores/control/data-centers.js';
+import { takeEpoch } from '../stores/control/rollout.js';
 import { reopenControlRun } from '../stores/control/runs.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
@@ -23,18 +25,29 @@ export async function retryRun(
         message: `Data center "${dataCenter}" has not failed (stage ${row?.stage ?? 'unknown'}), so there is nothing to retry.`,
       });
     const runId = row.runId;
-    const { pending } = await context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
-      if ((await findRun(tx, runId)) === undefined) return { pending: 1 };
+    const { pending, seen } = await context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
+      const { epoch } = await readFence(tx);
+      if ((await findRun(tx, runId)) === undefined) return { pending: 1, seen: epoch };
       await forgetVerification(tx, runId);
-      return readProgress(tx, runId);
+      return { pending: (await readProgress(tx, runId)).pending, seen: epoch };
     });
     await context.control.inTransaction(async (tx) => {
       const stage = pending > 0 ? 'migrating' : 'verifying';
-      const moved = await transitionDataCenter(tx, row, { stage, intent: 'run', failure: null, quiet: false });
+      // a new epoch at once: under the old one the fence still says why the run failed
+      const epoch = await takeEpoch(tx, seen);
+      const moved = await transitionDataCenter(tx, row, { stage, epoch, intent: 'run', failure: null, quiet: false });
       if (!moved)
         throw new RolloutError('conflict', { message: `Data center "${dataCenter}" was changed by somebody else.` });
       await reopenControlRun(tx, runId);
-      await appendAudit(tx, { actor: context.actor, action: 'retry', dataCenter, runId, reason, details: { pending } });
+      await appendAudit(tx, {
+        actor: context.actor,
+        action: 'retry',
+        dataCenter,
+        runId,
+        epoch,
+        reason,
+        details: { pending },
+      });
     });
     await context.bells.wakeSchedulers();
     return { pending };

@@ -1,5 +1,5 @@
 // One look of a scheduler: read what is, decide, take the step, look again; ends when nothing more is due.
-import { decideStep } from '../domain/rollout/decide-step.js';
+import { decideStep, type Step } from '../domain/rollout/decide-step.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { DataCenterRow } from '../stores/control/data-centers.js';
 import { saveHolds } from '../stores/control/holds.js';
@@ -32,7 +32,7 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
     if (row === undefined) continue;
     const decision = decideStep(snapshot, dc);
     await context.control.inTransaction((tx) => saveHolds(tx, dc.id, decision.holds));
-    for (const step of decision.steps) if (await attempt(context, row, step)) moved += 1;
+    for (const step of decision.steps) if (await attempt(context, row, step, snapshot.now)) moved += 1;
     // a step changes what the later data centers may do: look again before deciding on them
     if (moved > 0) return moved;
   }
@@ -40,13 +40,9 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
 }
 
 /** A failing step never stops the scheduler: the cause is logged by code, the next tick tries again. */
-async function attempt(
-  context: EngineContext,
-  row: DataCenterRow,
-  step: Parameters<typeof carryOutStep>[2],
-): Promise<boolean> {
+async function attempt(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<boolean> {
   try {
-    const moved = await carryOutStep(context, row, step);
+    const moved = await carryOutStep(context, row, step, now);
     if (moved) context.log.info('step', { data_center: row.id, step: step.kind, reason: step.reason });
     return moved;
   } catch (error) {

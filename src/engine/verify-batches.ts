@@ -3,6 +3,7 @@ import { claimVerification, lockLane } from '../stores/cell/batches.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { lockFenceShared, readFence } from '../stores/cell/fence.js';
 import { findRun } from '../stores/cell/runs.js';
+import { listUnreadable } from '../stores/cell/unreadable.js';
 import { recordVerification, verifyRange } from '../stores/cell/verification.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { ApplyOptions } from './apply-batches.js';
@@ -20,16 +21,24 @@ export async function verifyBatches(
   const until = context.clock.now().getTime() + options.forMs;
   let batches = 0;
   let statementMs = 2_000;
+  let reading: Reading = 'whole';
   for (;;) {
     try {
-      const last = await cell.inTransaction('worker', (tx) => verifyClaimed(tx, options.epoch), { statementMs });
+      const last = await cell.inTransaction('worker', (tx) => verifyClaimed(tx, options.epoch, reading), {
+        statementMs,
+      });
       if (last !== 'done') return { batches, last };
       batches += 1;
+      reading = 'whole';
       if (options.signal?.aborted || context.clock.now().getTime() >= until) return { batches, last };
     } catch (error) {
+      const { kind } = classifyFailure(error);
+      if (kind === 'bad_value' && reading === 'whole') {
+        reading = 'careful';
+        continue;
+      }
       // three seconds is the longest that a pause may wait for us
-      const slow = classifyFailure(error).kind === 'too_slow';
-      if (!slow) throw error;
+      if (kind !== 'too_slow') throw error;
       if (statementMs >= 3_000) {
         await failRun(context, cell, options.epoch, 'source_too_slow');
         return { batches, last: 'fenced' };
@@ -39,7 +48,10 @@ export async function verifyBatches(
   }
 }
 
-async function verifyClaimed(tx: CellTransaction, epoch: bigint): Promise<VerifyOutcome> {
+/** `careful`: some org of the range cannot be read; find out which, and compare the rest. */
+type Reading = 'whole' | 'careful';
+
+async function verifyClaimed(tx: CellTransaction, epoch: bigint, reading: Reading): Promise<VerifyOutcome> {
   await lockFenceShared(tx);
   const fence = await readFence(tx);
   const ours = fence.state === 'verifying' && fence.epoch === epoch && fence.timeline === fence.currentTimeline;
@@ -48,6 +60,8 @@ async function verifyClaimed(tx: CellTransaction, epoch: bigint): Promise<Verify
   if ((await lockLane(tx, run.lanes)) === undefined) return 'no_lane';
   const batch = await claimVerification(tx, run.runId);
   if (batch === undefined) return 'nothing_left';
-  await recordVerification(tx, { runId: run.runId, batchNo: batch.batchNo }, await verifyRange(tx, batch, run.runId));
+  const unreadable = reading === 'careful' ? await listUnreadable(tx, batch) : [];
+  const counts = await verifyRange(tx, batch, { runId: run.runId, unreadable });
+  await recordVerification(tx, { runId: run.runId, batchNo: batch.batchNo }, counts);
   return 'done';
 }

@@ -1,5 +1,8 @@
 // `verify`: the stored allotments against the independent rule, and against the source now. Reads only.
+import type { CellDatabase } from '../stores/cell/cell-database.js';
+import { listUnreadable } from '../stores/cell/unreadable.js';
 import { findRangeEnd, type VerifyCounts, verifyRange } from '../stores/cell/verification.js';
+import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
 
@@ -23,14 +26,7 @@ export async function verifyDataCenter(
   try {
     do {
       const from: string | null = lowerId;
-      const part: { upperId: string | null; counts: VerifyCounts } = await cell.inTransaction(
-        'reader',
-        async (tx) => {
-          const upperId = await findRangeEnd(tx, from, ORGS_PER_READ);
-          return { upperId, counts: await verifyRange(tx, { lowerId: from, upperId }, null) };
-        },
-        { statementMs: STATEMENT_MS },
-      );
+      const part = await verifyPart(cell, from);
       counts = add(counts, part.counts);
       onProgress(counts.checked);
       lowerId = part.upperId;
@@ -39,6 +35,29 @@ export async function verifyDataCenter(
     throw explainFailure(error, `Data center "${dataCenter}"`);
   }
   return { dataCenter, ...counts };
+}
+
+interface Part {
+  readonly upperId: string | null;
+  readonly counts: VerifyCounts;
+}
+
+/** One range; an org that cannot be read counts as changed and hides no other. */
+async function verifyPart(cell: CellDatabase, lowerId: string | null): Promise<Part> {
+  const read = (reading: 'whole' | 'careful'): Promise<Part> =>
+    cell.inTransaction(
+      'reader',
+      async (tx) => {
+        const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, ORGS_PER_READ) };
+        const unreadable = reading === 'careful' ? await listUnreadable(tx, range) : [];
+        return { upperId: range.upperId, counts: await verifyRange(tx, range, { runId: null, unreadable }) };
+      },
+      { statementMs: STATEMENT_MS },
+    );
+  return read('whole').catch((error) => {
+    if (classifyFailure(error).kind === 'bad_value') return read('careful');
+    throw error;
+  });
 }
 
 const add = (a: VerifyCounts, b: VerifyCounts): VerifyCounts => ({

@@ -136,7 +136,13 @@ export const ERRORS = {
     'An instant in the configuration differs from the one pinned by the first apply.',
     'Restore it in the configuration.',
   ),
+  zone_data_differs: entry(
+    1,
+    'A database and this machine disagree about the clock of a time zone.',
+    'Bring the older time zone data up to date: that of the PostgreSQL server, or Node.js.',
+  ),
   invalid_argument: entry(1, 'A command-line argument is missing or impossible.', 'Run the command with --help.'),
+  internal: entry(1, 'Something failed that should not have: a bug of ours.', 'Run the command again with --debug.'),
   // embedded servers
   embedded_unsupported_platform: entry(
     1,

@@ -20,6 +20,10 @@ const types = {
     oid === DATE_OID ? (value: string) => value : pg.types.getTypeParser(oid, format as 'text'),
 };
 
+// knex would print the server's text, which may hold org data, to standard output
+const ignore = (): void => undefined;
+const SILENT = { warn: ignore, error: ignore, deprecate: ignore, debug: ignore };
+
 interface RawConnection {
   query(sql: string): Promise<{ rows: Record<string, unknown>[] }>;
 }
@@ -50,6 +54,7 @@ export function openPostgres(options: PostgresOptions): Knex {
       }),
     },
     acquireConnectionTimeout: 10_000,
+    log: SILENT,
   });
 }
 

@@ -12,7 +12,12 @@ import { toStoredCard } from '../../src/engine/stored-card.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { silentLog } from '../../src/platform/log.js';
 import { openPostgres } from '../../src/platform/postgres.js';
-import { CELL_ROLES, type CellDatabase, cellRoleName, createCellDatabase } from '../../src/stores/cell/cell-database.js';
+import {
+  CELL_ROLES,
+  type CellDatabase,
+  cellRoleName,
+  createCellDatabase,
+} from '../../src/stores/cell/cell-database.js';
 import { closeFence, lockFenceExclusive, readFence, setFence } from '../../src/stores/cell/fence.js';
 import { assertCellIdentity } from '../../src/stores/cell/identity.js';
 import { insertRateCard } from '../../src/stores/cell/rates.js';
@@ -42,7 +47,7 @@ export interface TestCellOptions {
   readonly zone?: string;
   readonly card?: RateCard;
   readonly idType?: IdType;
-  /** Makes the source a view over the table public.org_rows. */
+  /** Makes public.orgs an updatable view over the table public.org_rows. */
   readonly view?: boolean;
   /** What orders ids: a primary key, a plain index (duplicates fit), or nothing (null ids fit too). */
   readonly key?: 'primary' | 'index' | 'none';
@@ -60,34 +65,24 @@ export interface TestCell {
   readonly card: RateCard;
   /** For engine verbs that need no control. */
   readonly context: WorkerContext;
-  /** Runs SQL with $1 parameters as the superuser; int8 and numeric come as text, dates too. */
-  // biome-ignore lint/suspicious/noExplicitAny: rows of any query
-  sql(text: string, params?: readonly unknown[]): Promise<Record<string, any>[]>;
+  /** Runs SQL with $1 parameters as the superuser; int8 and numeric come as text; cast dates to text yourself. */
+  sql(text: string, params?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>;
   insertOrgs(...orgs: readonly TestOrg[]): Promise<void>;
   /** Makes or upgrades our schema, as `init` does. */
   init(card?: RateCard): Promise<void>;
   drop(): Promise<void>;
 }
 
-/** The table that holds the product's orgs, whether the source is it or a view over it. */
-export const ORG_TABLE = 'public.org_rows';
-
-const OPTIONAL = 'additional_credits bigint, legacy_limit bigint, light_agents bigint';
 const KEYS = { primary: ' primary key', index: '', none: '' } as const;
 
+/** Makes the product's database, fills it, and runs `init` on it. Call drop() in afterAll or afterEach. */
 export async function createTestCell(options: TestCellOptions = {}): Promise<TestCell> {
-  const { idType = 'bigint', key = 'primary', card = sampleCard } = options;
+  const { idType = 'bigint', card = sampleCard } = options;
   const id = options.dataCenter ?? `t${randomBytes(5).toString('hex')}`;
   const database = await createTestDatabase(`cell_${id}`);
-  const pool = new pg.Pool({ connectionString: database.url, max: 2 });
-  pool.on('error', () => undefined);
-  pg.types.setTypeParser(pg.types.builtins.DATE, (text) => text);
-  const sql: TestCell['sql'] = async (text, params) => (await pool.query(text, params && [...params])).rows;
-  await sql(`create table ${ORG_TABLE} (org_id ${idType}${KEYS[key]}, edition text, paid boolean, agents bigint,
-    ${OPTIONAL}, created_at timestamptz, updated_at timestamptz, peak_credits bigint)`);
-  if (key === 'index') await sql(`create index on ${ORG_TABLE} (org_id)`);
-  if (options.view) await sql(`create view public.orgs as select * from ${ORG_TABLE}`);
-  const source = options.view ? 'public.orgs' : ORG_TABLE;
+  const { sql, end } = openSql(database.url);
+  await createOrgs(sql, options);
+  const source = 'public.orgs';
   const dataCenter = { id, zone: options.zone ?? 'UTC', database: { text: database.url }, source };
   const cell = openCell(database.url, id);
   const init = async (as: RateCard = card): Promise<void> => {
@@ -97,13 +92,33 @@ export async function createTestCell(options: TestCellOptions = {}): Promise<Tes
   if (options.orgs) await insertOrgs(...options.orgs);
   if (options.init !== 'left') await init();
   const drop = async (): Promise<void> => {
-    await pool.end();
-    await cell.close();
+    await Promise.all([end(), cell.close()]);
     await database.drop();
     await dropRoles(id);
   };
   const context = contextOf(cell);
   return { cell, url: database.url, database: database.name, dataCenter, card, context, sql, insertOrgs, init, drop };
+}
+
+function openSql(url: string): { sql: TestCell['sql']; end: () => Promise<void> } {
+  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  pool.on('error', () => undefined);
+  return {
+    sql: async (text, params) => (await pool.query(text, params && [...params])).rows,
+    end: () => pool.end(),
+  };
+}
+
+async function createOrgs(
+  sql: TestCell['sql'],
+  { idType = 'bigint', key = 'primary', view }: TestCellOptions,
+): Promise<void> {
+  const table = view ? 'public.org_rows' : 'public.orgs';
+  await sql(`create table ${table} (org_id ${idType}${KEYS[key]}, edition text, paid boolean, agents bigint,
+    light_agents bigint, additional_credits bigint, legacy_limit bigint, created_at timestamptz, updated_at timestamptz,
+    peak_credits bigint)`);
+  if (key === 'index') await sql(`create index on ${table} (org_id)`);
+  if (view) await sql(`create view public.orgs as select * from ${table}`);
 }
 
 /** A cell behind a URL as compose opens it; the caller closes it. */
@@ -122,7 +137,7 @@ function createInserter(sql: TestCell['sql'], idType: IdType): TestCell['insertO
   return async (...orgs) => {
     const rows = orgs.map((org) => ({ ...DEFAULTS, org_id: makeId(next++, idType), ...org }));
     const json = JSON.stringify(rows, (_, value) => (typeof value === 'bigint' ? String(value) : value));
-    await sql(`insert into ${ORG_TABLE} select * from jsonb_populate_recordset(null::${ORG_TABLE}, $1::jsonb)`, [json]);
+    await sql(`insert into public.orgs select * from jsonb_populate_recordset(null::public.orgs, $1::jsonb)`, [json]);
   };
 }
 

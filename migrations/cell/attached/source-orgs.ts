@@ -19,6 +19,7 @@ export interface AttachedSource {
 const optional = (present: boolean, column: string, otherwise: string): string =>
   `${present ? `${column}::bigint` : otherwise} as ${column}`;
 
+// The window is over the domain's expression, letter for letter: only then does a key range reach the scan below it.
 /** SQL that makes `source_orgs` and `source_faults`. A null org_id is kept out of the one and counted in the other. */
 export function createSourceOrgs(source: AttachedSource): string {
   const { has } = source;
@@ -31,7 +32,7 @@ select org_id::credit_rollout.org_id as org_id, edition::text as edition, paid, 
   created_at,
   ${has.updatedAt ? 'updated_at' : 'null::timestamptz as updated_at'},
   ${optional(has.peakCredits, 'peak_credits', 'null::bigint')},
-  ${source.unique ? 'false' : 'count(*) over (partition by org_id) > 1'} as duplicated
+  ${source.unique ? 'false' : 'count(*) over (partition by org_id::credit_rollout.org_id) > 1'} as duplicated
 from ${source.relation}
 ${source.unique ? '' : 'where org_id is not null'};
 create view credit_rollout.source_faults as

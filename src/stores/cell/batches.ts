@@ -32,6 +32,20 @@ export async function claimBatch(tx: CellTransaction, runId: bigint): Promise<Cl
   return claimed(rows);
 }
 
+/** One range as it is now, locked; undefined when it is no longer pending. */
+export async function lockPendingBatch(
+  tx: CellTransaction,
+  runId: bigint,
+  batchNo: number,
+): Promise<ClaimedBatch | undefined> {
+  const { rows } = await tx.raw(
+    `select batch_no, lower_id::text, upper_id::text from credit_rollout.batches
+     where run_id = ?::bigint and batch_no = ? and state = 'pending' for update`,
+    [String(runId), batchNo],
+  );
+  return claimed(rows);
+}
+
 /** The next range that is applied but not verified, locked. */
 export async function claimVerification(tx: CellTransaction, runId: bigint): Promise<ClaimedBatch | undefined> {
   const { rows } = await tx.raw(

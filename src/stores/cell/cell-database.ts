@@ -29,10 +29,12 @@ export function cellRoleName(dataCenter: string, role: CellRole): string {
 // One simple-protocol round trip. client_connection_check_interval frees the locks of a killed worker;
 // row_security = off turns a policy into an error instead of missing rows; jit only costs on short batches, and lanes
 // are all the parallelism that we take of the product's machine.
+// A lock is given up before its statement is: else a wait would look like a range that is too slow (57014).
+const LOCK_MS = 1_500;
 const limitsSql = (statementMs: number): string => `
 set local row_security = off;
 set local statement_timeout = ${statementMs};
-set local lock_timeout = 2000;
+set local lock_timeout = ${LOCK_MS};
 set local idle_in_transaction_session_timeout = 2000;
 set local client_connection_check_interval = 1000;
 set local max_parallel_workers_per_gather = 0;

@@ -22,8 +22,12 @@ export async function lockFenceShared(tx: CellTransaction): Promise<void> {
   await tx.raw('select pg_advisory_xact_lock_shared(?, ?)', [LOCK_CLASS, FENCE_LOCK]);
 }
 
-/** The pause's side: when it is granted, no batch of ours is open in this cell. */
+/**
+ * The pause's side: when it is granted, no batch of ours is open in this cell. It waits longer than any statement of a
+ * batch may take, and three seconds at most.
+ */
 export async function lockFenceExclusive(tx: CellTransaction): Promise<void> {
+  await tx.raw('set local statement_timeout = 3000; set local lock_timeout = 2900');
   await tx.raw('select pg_advisory_xact_lock(?, ?)', [LOCK_CLASS, FENCE_LOCK]);
 }
 

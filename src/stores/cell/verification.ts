@@ -68,11 +68,20 @@ from (select * from credit_rollout.allotments a where ${storedWithin}) a
 join credit_rollout.rate_cards c on c.card_hash = a.rate_card
 full join (select * from credit_rollout.source_orgs o where ${sourceWithin}) s on s.org_id = a.org_id`;
 
-/** Compares one key range; `runId` names the run whose quarantine excuses an absent allotment, null: any run's. */
-export async function verifyRange(tx: CellTransaction, range: KeyRange, runId: bigint | null): Promise<VerifyCounts> {
-  const stored = withinRange(range, 'a.org_id');
-  const source = withinRange(range, 'o.org_id');
-  const rule = (await tx.raw(MISMATCHES(stored.sql), stored.bindings)).rows[0];
+export interface VerifyOptions {
+  /** The run whose quarantine excuses an absent allotment; null: any run's. */
+  readonly runId: bigint | null;
+  /** Orgs whose columns cannot be read: their inputs count as changed. */
+  readonly unreadable?: readonly string[];
+}
+
+/** Compares one key range. */
+export async function verifyRange(tx: CellTransaction, range: KeyRange, options: VerifyOptions): Promise<VerifyCounts> {
+  const { runId, unreadable = [] } = options;
+  const stored = leaveOut(withinRange(range, 'a.org_id'), 'a.org_id', unreadable);
+  const source = leaveOut(withinRange(range, 'o.org_id'), 'o.org_id', unreadable);
+  const all = withinRange(range, 'a.org_id');
+  const rule = (await tx.raw(MISMATCHES(all.sql), all.bindings)).rows[0];
   const run = runId === null ? null : String(runId);
   const differences = (
     await tx.raw(DIFFERENCES(stored.sql, source.sql), [run, run, ...stored.bindings, ...source.bindings])
@@ -80,10 +89,21 @@ export async function verifyRange(tx: CellTransaction, range: KeyRange, runId: b
   return {
     checked: rule.checked,
     mismatches: rule.mismatches,
-    changedSince: differences.changed_since,
+    changedSince: differences.changed_since + unreadable.length,
     appeared: differences.appeared,
     gone: differences.gone,
   };
+}
+
+type Condition = ReturnType<typeof withinRange>;
+
+function leaveOut(
+  { sql, bindings }: Condition,
+  column: string,
+  ids: readonly string[],
+): { sql: string; bindings: (string | string[])[] } {
+  if (ids.length === 0) return { sql, bindings: [...bindings] };
+  return { sql: `${sql} and not (${column} = any (?::credit_rollout.org_id[]))`, bindings: [...bindings, [...ids]] };
 }
 
 /** Records what was found for a batch of a run. */

@@ -2,7 +2,8 @@
 import type { ControlTransaction } from './control-database.js';
 
 export interface AuditEntry {
-  readonly actor: string;
+  /** Null: who the control database authenticated. */
+  readonly actor: string | null;
   readonly action: string;
   readonly dataCenter?: string;
   readonly runId?: bigint;
@@ -26,7 +27,7 @@ export interface AuditRow {
 export async function appendAudit(tx: ControlTransaction, entry: AuditEntry): Promise<void> {
   await tx.raw(
     `insert into credit_rollout_control.audit (actor, action, data_center, run_id, epoch, reason, details)
-     values (?, ?, ?, ?::bigint, ?::bigint, ?, ?::jsonb)`,
+     values (coalesce(?, session_user), ?, ?, ?::bigint, ?::bigint, ?, ?::jsonb)`,
     [
       entry.actor,
       entry.action,

@@ -47,6 +47,11 @@ export async function isControlReady(tx: ControlTransaction): Promise<boolean> {
   return controlMigrations.every((migration) => names.has(migration.name));
 }
 
+/** Who acts: the name given, else the login that the control database authenticated. */
+export async function readActor(tx: ControlTransaction, actor: string | null): Promise<string> {
+  return (await tx.raw('select coalesce(?, session_user) as actor', [actor])).rows[0].actor;
+}
+
 /** Instant of control's clock. */
 export async function readControlClock(tx: ControlTransaction): Promise<Date> {
   return (await tx.raw('select clock_timestamp() as now')).rows[0].now;

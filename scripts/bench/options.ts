@@ -1,0 +1,83 @@
+// What `npm run bench -- …` can be told. Parses arguments; starts nothing.
+import { parseArgs } from 'node:util';
+import { RolloutError } from '../../src/kernel/rollout-error.js';
+
+/** Contenders of a comparison, in the order in which they run. */
+export const CONTENDERS = [
+  'insert-select',
+  'product',
+  'knex-loop',
+  'job-per-org-redis',
+  'job-per-org-postgres',
+] as const;
+export type ContenderName = (typeof CONTENDERS)[number];
+
+/** Modes of the product alone: cost per org by size, and memory of a worker. */
+export const MODES = ['flat', 'memory'] as const;
+export type Mode = (typeof MODES)[number];
+
+export interface BenchOptions {
+  readonly mode: 'compare' | Mode;
+  readonly contenders: readonly ContenderName[];
+  /** Orgs in the one cell. */
+  readonly orgs: number;
+  /** Sizes of the mode `flat`. */
+  readonly sizes: readonly number[];
+  readonly runs: number;
+  /** Orgs for the contenders that run one job per org. */
+  readonly sample: number;
+  readonly batchSize: number;
+  readonly lanes: number;
+  /** One org in so many is undecidable. */
+  readonly undecidableEvery: number;
+}
+
+export const USAGE = `npm run bench -- [--orgs N] [--runs N] [--only NAME,…] [--sample N] [--sizes N,…]
+                 [--batch-size N] [--lanes N] [--undecidable-every N]
+NAME: ${[...CONTENDERS, ...MODES].join(', ')}`;
+
+const FLAGS = ['orgs', 'runs', 'only', 'sample', 'sizes', 'batch-size', 'lanes', 'undecidable-every'] as const;
+type Flag = (typeof FLAGS)[number];
+type Values = { readonly [F in Flag]?: string | undefined };
+
+/** @throws invalid_argument */
+export function parseBenchOptions(args: readonly string[]): BenchOptions {
+  const values = readFlags(args);
+  const names = values.only?.split(',') ?? [...CONTENDERS];
+  const mode = MODES.find((one) => names.includes(one));
+  if (mode !== undefined && names.length > 1) throw refuse(`--only ${mode} stands alone`);
+  const unknown = names.find((name) => name !== mode && !CONTENDERS.some((one) => one === name));
+  if (unknown !== undefined) throw refuse(`No contender is called "${unknown}"`);
+  return {
+    mode: mode ?? 'compare',
+    contenders: CONTENDERS.filter((name) => names.includes(name)),
+    orgs: parseCount(values, 'orgs', mode === 'memory' ? 10_000_000 : 2_000_000),
+    sizes: (values.sizes ?? '100000,1000000,10000000').split(',').map((text) => toCount('sizes', text)),
+    runs: parseCount(values, 'runs', mode === 'memory' ? 1 : 3),
+    sample: parseCount(values, 'sample', 20_000),
+    batchSize: parseCount(values, 'batch-size', 10_000),
+    lanes: parseCount(values, 'lanes', 2),
+    undecidableEvery: parseCount(values, 'undecidable-every', 250_000),
+  };
+}
+
+function readFlags(args: readonly string[]): Values {
+  const options = Object.fromEntries(FLAGS.map((flag) => [flag, { type: 'string' as const }]));
+  try {
+    return parseArgs({ args: [...args], options, strict: true }).values;
+  } catch (cause) {
+    throw refuse(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+const parseCount = (values: Values, flag: Flag, otherwise: number): number =>
+  values[flag] === undefined ? otherwise : toCount(flag, values[flag]);
+
+function toCount(flag: Flag, text: string): number {
+  const count = Number(text.replaceAll('_', ''));
+  if (!Number.isSafeInteger(count) || count < 1) throw refuse(`--${flag} ${text} is not a count`);
+  return count;
+}
+
+const refuse = (message: string, cause?: unknown): RolloutError =>
+  new RolloutError('invalid_argument', { message: `${message}.`, next: USAGE, cause });

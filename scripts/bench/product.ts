@@ -1,0 +1,115 @@
+// The product's own path on a fresh schema: init, scheduler and worker as they ship, one apply, until the stage is done.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startScheduler } from '../../jobs/scheduler.js';
+import { compose, findDataCenter, type Program } from '../../src/compose.js';
+import { RESTING_STAGES } from '../../src/domain/rollout/stage.js';
+import { initCell } from '../../src/engine/init-cell.js';
+import { initControl } from '../../src/engine/init-control.js';
+import { requestApply } from '../../src/engine/request-apply.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { readWorkers } from '../../src/stores/cell/workers.js';
+import { type DataCenterRow, listDataCenters } from '../../src/stores/control/data-centers.js';
+import { type BenchBed, CELL, CONTROL, DATA_CENTER, type Measure, RATE_CARD, resetTarget } from './bed.js';
+import { type BenchWorker, forkWorker, startInlineWorker, type WorkerMemory } from './bench-worker.js';
+import { checkpoint, recreateDatabase } from './database.js';
+import { type ProductTimes, readProductTimes } from './product-times.js';
+
+export interface ProductMeasure extends Measure {
+  readonly times: ProductTimes;
+  /** From asking for the rollout to the start of the first batch. */
+  readonly askedToFirstBatchMs: number;
+  readonly memory: WorkerMemory | undefined;
+}
+
+type ProductBed = Pick<BenchBed, 'server' | 'options' | 'worker'>;
+
+const LOOK_MS = 100;
+
+/** Makes the product's schemas in a fresh state; the caller closes the program. */
+export async function initProduct({ server, options }: ProductBed): Promise<{ program: Program; configPath: string }> {
+  await recreateDatabase(server.url('postgres'), CONTROL);
+  const configPath = join(server.folder, 'rollout.config.yaml');
+  await writeFile(configPath, configText(server.url(CONTROL), server.url(CELL), options), { mode: 0o600 });
+  const program = await compose({ configPath, cellConnections: () => options.lanes + 4 });
+  try {
+    const card = await program.loadRateCard();
+    const dataCenter = findDataCenter(program.config, DATA_CENTER.id);
+    await initControl(program.engine, program.config);
+    await initCell(program.engine.cells.get(DATA_CENTER.id), { dataCenter, card, lapseGraceDays: 30 });
+    await program.initQueue();
+    return { program, configPath };
+  } catch (error) {
+    await program.close();
+    throw error;
+  }
+}
+
+// the queue lies beside control, as in the embedded default
+const configText = (control: string, cell: string, { batchSize, lanes }: ProductBed['options']): string => `
+controlDatabase: ${JSON.stringify(control)}
+queue: ${JSON.stringify(control)}
+rateCard: ${JSON.stringify(RATE_CARD)}
+rollout: { batchSize: ${batchSize}, lanes: ${lanes} }
+dataCenters:
+  - { id: ${DATA_CENTER.id}, zone: ${DATA_CENTER.zone}, database: ${JSON.stringify(cell)}, source: public.orgs }
+`;
+
+/** One whole rollout of the cell; verification is in `times`, apart. */
+export async function measureProduct(bed: BenchBed): Promise<ProductMeasure> {
+  await resetTarget(bed);
+  const { program, configPath } = await initProduct(bed);
+  // the job that cuts the ranges runs beside the lanes
+  const given = { configPath, dataCenter: DATA_CENTER.id, concurrency: bed.options.lanes + 1 };
+  const worker = bed.worker === 'process' ? forkWorker(given) : startInlineWorker(program, given);
+  const scheduler = startScheduler(program.engine, program.connectQueue('own'));
+  try {
+    await waitForWorker(program);
+    await checkpoint(bed.server.url(CELL));
+    return await rollOut(bed, program, worker);
+  } finally {
+    await worker.stop();
+    await scheduler.stop();
+    await program.close();
+  }
+}
+
+async function waitForWorker(program: Program): Promise<void> {
+  const alive = (): Promise<number> =>
+    program.engine.cells.get(DATA_CENTER.id).inTransaction('fencer', async (tx) => (await readWorkers(tx)).alive);
+  const deadline = Date.now() + 30_000;
+  while ((await alive()) === 0) {
+    if (Date.now() > deadline) throw new Error('the worker gave no sign of life within 30 s');
+    await systemClock.sleep(LOOK_MS);
+  }
+}
+
+async function rollOut(bed: BenchBed, program: Program, worker: BenchWorker): Promise<ProductMeasure> {
+  const dataCenters = [findDataCenter(program.config, DATA_CENTER.id)];
+  const card = await program.loadRateCard();
+  await worker.markStart();
+  const askedAt = Date.now();
+  await requestApply(program.engine, { config: program.config, card, dataCenters, reason: 'benchmark' });
+  const ended = await waitUntilResting(program);
+  const memory = await worker.readMemory();
+  if (ended.stage !== 'done') throw new Error(`the rollout ended as ${ended.stage} (${ended.failure ?? 'no failure'})`);
+  const times = await readProductTimes(bed.server.url(CELL), bed.server.url(CONTROL), DATA_CENTER.id);
+  return {
+    orgs: times.orgs,
+    ms: times.migrateMs,
+    written: times.written,
+    totalCredits: times.totalCredits,
+    times,
+    askedToFirstBatchMs: times.firstBatchAt - askedAt,
+    memory,
+  };
+}
+
+async function waitUntilResting(program: Program): Promise<DataCenterRow> {
+  for (;;) {
+    const [row] = await program.engine.control.inTransaction(listDataCenters);
+    if (row === undefined) throw new Error('control lost its data center');
+    if (row.requestedAt === null && RESTING_STAGES.includes(row.stage)) return row;
+    await systemClock.sleep(LOOK_MS);
+  }
+}

@@ -1,0 +1,26 @@
+// A worker of the product in a process of its own, as `credit-rollout worker` would be: its cells and the queue, nothing
+// else. Ends when its parent lets go of it or is gone. Arguments: configuration, data center, jobs at once.
+import { startWorker } from '../../jobs/worker.js';
+import { compose } from '../../src/compose.js';
+
+/** Longest that an orderly stop may take, in ms: servers may be gone before us. */
+const STOP_MS = 6_000;
+
+// Ctrl-C reaches the whole group: the parent decides when we end
+process.on('SIGINT', () => undefined);
+// first of all, since the parent may go while we still load
+const released = new Promise<void>((resolve) => process.once('disconnect', resolve));
+
+const [configPath, dataCenter = '', concurrency = '1'] = process.argv.slice(2);
+// a connection for each job at once, and two beside: the sign of life and the look without a bell
+const program = await compose({ configPath, cellConnections: () => Number(concurrency) + 2 });
+const worker = startWorker(program.worker, {
+  dataCenters: [dataCenter],
+  queue: program.connectQueue('own'),
+  concurrency: Number(concurrency),
+});
+await released;
+setTimeout(() => process.exit(1), STOP_MS).unref();
+await worker.stop();
+await program.close();
+process.exit(0);

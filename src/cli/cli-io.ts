@@ -1,0 +1,55 @@
+// The terminal as commands see it: two streams, its width, and how it is told to stop. Commands touch no other part of the process.
+
+/** Where a command's output goes and how it is interrupted. */
+export interface CliIo {
+  /** Writes to standard output, as is. */
+  out(text: string): void;
+  /** Writes to standard error, as is. */
+  err(text: string): void;
+  /** Standard output is a terminal that can be redrawn. */
+  readonly isTerminal: boolean;
+  /** Columns of the terminal now. */
+  width(): number;
+  /** Calls `stop` at the first SIGINT or SIGTERM; a second SIGINT ends the process with 130. Returns how to listen no more. */
+  onStop(stop: (signal: StopSignal) => void): () => void;
+}
+
+export type StopSignal = 'SIGINT' | 'SIGTERM';
+
+/** npm hands its own Ctrl-C on to us: two signals this close together are one, in ms. */
+const SAME_SIGNAL_MS = 400;
+const DEFAULT_WIDTH = 100;
+
+/** The real terminal. */
+export function createProcessIo(): CliIo {
+  // `status | head` closes the pipe: nothing is left to say, which is no failure
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+    });
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    isTerminal: process.stdout.isTTY === true,
+    width: () => process.stdout.columns ?? DEFAULT_WIDTH,
+    onStop: listenForStop,
+  };
+}
+
+function listenForStop(stop: (signal: StopSignal) => void): () => void {
+  let first: number | undefined;
+  const receive = (signal: StopSignal): void => {
+    if (first === undefined) {
+      first = performance.now();
+      stop(signal);
+    } else if (signal === 'SIGINT' && performance.now() - first > SAME_SIGNAL_MS) {
+      process.exit(130);
+    }
+  };
+  process.on('SIGINT', receive);
+  process.on('SIGTERM', receive);
+  return () => {
+    process.off('SIGINT', receive);
+    process.off('SIGTERM', receive);
+  };
+}

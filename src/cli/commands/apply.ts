@@ -1,0 +1,146 @@
+// `apply`: says what a rollout would do; with --execute it asks for it. The schedulers and workers carry it out.
+import type { Command } from 'commander';
+import type { Program } from '../../compose.js';
+import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
+import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { type PlanReport, planDataCenter } from '../../engine/plan-data-center.js';
+import { readStatus } from '../../engine/read-status.js';
+import { requestApply } from '../../engine/request-apply.js';
+import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { exitCodeOfStatus } from '../exit-code.js';
+import { loadCheckedCard } from '../load-checked-card.js';
+import { planDocument, showPlan } from '../show-plan.js';
+import { showHold } from '../show-state.js';
+import { showSummary } from '../show-summary.js';
+import { type Sorted, sortOut } from '../sort-out.js';
+import { listenForInterruption, signalExitCode, watchRollout } from '../watch-rollout.js';
+import { withCounter } from '../with-counter.js';
+import { withProgram } from '../with-program.js';
+
+interface ApplyFlags extends DataCenterChoice {
+  readonly execute?: boolean;
+  readonly wait?: boolean;
+}
+
+export function registerApply(cli: Command, execute: Execute): void {
+  cli
+    .command('apply')
+    .description('say what a rollout would do; with --execute, ask for it')
+    .option('--dc <ids...>', 'these data centers')
+    .option('--all', 'every data center, in order')
+    .option('--execute', 'do it')
+    .option('--wait', 'wait until every one is done, failed, aborted, or held by what needs a person')
+    .action((flags: ApplyFlags) => execute((session) => runApply(session, flags)));
+}
+
+function runApply(session: CliSession, flags: ApplyFlags): Promise<number> {
+  return withProgram(session, {}, async (program) => {
+    const dataCenters = chooseDataCenters(program.config, flags);
+    const card = await loadCheckedCard(program);
+    return flags.execute
+      ? executeApply(session, program, { card, dataCenters, flags })
+      : describeApply(session, program, { card, dataCenters, flags });
+  });
+}
+
+interface Asked {
+  readonly card: RateCard;
+  readonly dataCenters: readonly DataCenterConfig[];
+  readonly flags: ApplyFlags;
+}
+
+/** Without --execute: the plan of each, and the command that does it. */
+async function describeApply(
+  session: CliSession,
+  program: Program,
+  { card, dataCenters, flags }: Asked,
+): Promise<number> {
+  await readStatus(program.engine); // says not_initialised before a long read
+  const plans: PlanReport[] = [];
+  for (const { id, zone } of dataCenters) {
+    const plan = await withCounter(session, `Reading ${id}`, (count) =>
+      planDataCenter(program.engine, id, card, count),
+    );
+    session.say(`${showPlan(plan, { zone, card: card.name })}\n`);
+    plans.push(plan);
+  }
+  const pending = plans.some((plan) => plan.pending);
+  const command = session.commands.show(`apply ${showChoice(flags)} --execute${flags.wait ? ' --wait' : ''}`);
+  session.say(pending ? `Nothing was changed. To do it: ${command}` : 'Nothing was changed, and nothing is pending.');
+  if (session.options.json)
+    session.report({ executed: false, pending, plans: plans.map(planDocument), next: pending ? command : null }, '');
+  return session.options.exitCode && pending ? 2 : 0;
+}
+
+const showChoice = ({ all, dc = [] }: DataCenterChoice): string => (all ? '--all' : `--dc ${dc.join(' ')}`);
+
+async function executeApply(
+  session: CliSession,
+  program: Program,
+  { card, dataCenters, flags }: Asked,
+): Promise<number> {
+  const sorted = await sortOut(program, card, dataCenters, flags.all ? 'skipped' : 'requested');
+  const requested = sorted.requested.map(({ id }) => id);
+  if (sorted.requested.length > 0)
+    await requestApply(program.engine, {
+      config: program.config,
+      card,
+      dataCenters: sorted.requested,
+      reason: session.options.reason,
+    });
+  for (const id of sorted.unchanged) session.say(`✔ ${id}: done, and nothing to change`);
+  for (const id of sorted.busy) session.say(`▶ ${id}: under way already`);
+  if (requested.length > 0) session.say(`◷ ${requested.join(', ')}: asked for`);
+  const followed = [...requested, ...sorted.busy];
+  if (!flags.wait || followed.length === 0) return reportRequest(session, program, sorted);
+  return waitForEnd(session, program, sorted, followed);
+}
+
+const applyDocument = ({ requested, unchanged, busy }: Sorted): Readonly<Record<string, unknown>> => ({
+  executed: true,
+  requested: requested.map(({ id }) => id),
+  unchanged,
+  busy,
+});
+
+async function reportRequest(session: CliSession, program: Program, sorted: Sorted): Promise<number> {
+  const status = await readStatus(program.engine);
+  const followed = [...sorted.requested.map(({ id }) => id), ...sorted.busy];
+  const idle = status.dataCenters.find((dc) => followed.includes(dc.id) && dc.workersAlive === 0);
+  const missing = [
+    ...(status.schedulersAlive === 0 ? ['no scheduler runs'] : []),
+    ...(idle === undefined ? [] : [`no worker serves ${idle.id}`]),
+  ];
+  if (followed.length > 0) {
+    if (missing.length > 0)
+      session.say(`It waits: ${missing.join(', and ')}. Start them: ${session.commands.show('up')}`);
+    session.say(`Follow it: ${session.commands.show('status --watch')}`);
+  }
+  if (session.options.json) session.report({ ...applyDocument(sorted), status }, '');
+  return 0;
+}
+
+async function waitForEnd(
+  session: CliSession,
+  program: Program,
+  sorted: Sorted,
+  dataCenters: readonly string[],
+): Promise<number> {
+  const { commands, paint, options } = session;
+  const interruption = listenForInterruption(session);
+  const watched = { dataCenters, whenPaused: 'returns', interruption } as const;
+  const outcome = await watchRollout(session, program, watched).finally(interruption.close);
+  if (outcome.kind === 'stopped') {
+    session.say(
+      `The rollout goes on wherever a scheduler and workers run. Follow it: ${commands.show('status --watch')}`,
+    );
+    return signalExitCode(outcome.signal);
+  }
+  if (outcome.kind === 'held') {
+    const zone = program.config.dataCenters.find(({ id }) => id === outcome.dataCenter)?.zone ?? 'UTC';
+    session.say(`Held: ${outcome.dataCenter}: ${showHold(outcome.hold, zone, commands)}`);
+  } else session.say(`\n${showSummary(outcome.status, dataCenters, paint)}`);
+  if (options.json) session.report({ ...applyDocument(sorted), status: outcome.status }, '');
+  return exitCodeOfStatus(outcome.status, dataCenters);
+}

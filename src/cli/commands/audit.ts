@@ -1,0 +1,33 @@
+// `audit`: who did what, when and why; the newest entries.
+import type { Command } from 'commander';
+import { findDataCenter } from '../../compose.js';
+import { readAudit } from '../../engine/read-audit.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { showAudit } from '../show-audit.js';
+import { withProgram } from '../with-program.js';
+import { parseCount } from './quarantine.js';
+
+interface AuditFlags {
+  readonly dc?: string;
+  readonly limit: number;
+}
+
+const MOST = 100_000;
+
+export function registerAudit(cli: Command, execute: Execute): void {
+  cli
+    .command('audit')
+    .description('who did what, when and why')
+    .option('--dc <id>', 'only this data center')
+    .option('--limit <n>', 'most entries to list', parseCount(MOST), 50)
+    .action((flags: AuditFlags) => execute((session) => runAudit(session, flags)));
+}
+
+function runAudit(session: CliSession, { dc, limit }: AuditFlags): Promise<number> {
+  return withProgram(session, {}, async (program) => {
+    const id = dc === undefined ? undefined : findDataCenter(program.config, dc).id;
+    const rows = await readAudit(program.engine, limit, id);
+    session.report({ audit: rows }, showAudit(rows));
+    return 0;
+  });
+}

@@ -1,0 +1,109 @@
+// `demo`, which `npm start` runs: the whole rollout of the sample data centers on the embedded servers, before your eyes.
+// Never reads a configuration. Stops everything it started; run again, it goes on where it stopped.
+import type { Command } from 'commander';
+import type { Program } from '../../compose.js';
+import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { planDataCenter } from '../../engine/plan-data-center.js';
+import { readStatus, type Status } from '../../engine/read-status.js';
+import { requestApply } from '../../engine/request-apply.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { chooseExitCode, exitCodeOf } from '../exit-code.js';
+import { initAll, seedSamples } from '../init-all.js';
+import { loadCheckedCard } from '../load-checked-card.js';
+import { createServing } from '../serving.js';
+import { showChange, showCount, showOrgs } from '../show-number.js';
+import { showSummary } from '../show-summary.js';
+import { sortOut } from '../sort-out.js';
+import { listenForInterruption, signalExitCode, type WatchOutcome, watchRollout } from '../watch-rollout.js';
+import { withProgram } from '../with-program.js';
+
+export function registerDemo(cli: Command, execute: Execute): void {
+  cli
+    .command('demo', { hidden: true })
+    .description('the whole rollout of three sample data centers on the embedded servers')
+    .action(() => execute(runDemo));
+}
+
+const CONNECTIONS = 8;
+/** An org of the first sample data center. */
+const SAMPLE_ORG = '1000042';
+
+async function runDemo(session: CliSession): Promise<number> {
+  session.say('Starting the embedded PostgreSQL …');
+  return withProgram(session, { from: 'embedded', cellConnections: () => CONNECTIONS }, async (program) => {
+    const card = await prepare(session, program);
+    const dataCenters = program.config.dataCenters.map(({ id }) => id);
+    const sorted = await sortOut(program, card, program.config.dataCenters, 'skipped');
+    if (sorted.requested.length + sorted.busy.length === 0) {
+      session.say('\nEvery data center is done, and nothing is left to change.');
+      return conclude(session, program, await readStatus(program.engine), 0);
+    }
+    for (const { id } of sorted.requested) session.say(await describePlan(program, card, id));
+    if (sorted.busy.length > 0) session.say(`Going on where it stopped: ${sorted.busy.join(', ')}`);
+    return serveRollout(session, program, dataCenters, async () => {
+      const { config, engine } = program;
+      if (sorted.requested.length > 0)
+        await requestApply(engine, { config, card, dataCenters: sorted.requested, reason: session.options.reason });
+    });
+  });
+}
+
+async function prepare(session: CliSession, program: Program): Promise<RateCard> {
+  const card = await loadCheckedCard(program);
+  const counts = await seedSamples(program);
+  await initAll(program, card, program.config.dataCenters);
+  const shown = program.config.dataCenters.map(({ id, zone }) => `${id} (${zone}, ${showOrgs(counts.get(id) ?? 0)})`);
+  session.say(`Three sample data centers: ${shown.join(', ')}. Rate card ${card.name}.\n`);
+  return card;
+}
+
+async function describePlan(program: Program, card: RateCard, id: string): Promise<string> {
+  const plan = await planDataCenter(program.engine, id, card);
+  const setAside = plan.quarantined.reduce((sum, { orgs }) => sum + orgs, 0);
+  return `Plan ${id}: ${showCount(plan.first + plan.raises)} of ${showOrgs(plan.orgs)} to write, ${showCount(plan.legacyWins)} keep their legacy number, ${showCount(setAside)} set aside; credits a day ${showChange(plan.before, plan.after)}`;
+}
+
+async function serveRollout(
+  session: CliSession,
+  program: Program,
+  dataCenters: readonly string[],
+  request: () => Promise<void>,
+): Promise<number> {
+  const serving = createServing(program);
+  const interruption = listenForInterruption(session);
+  let outcome: WatchOutcome;
+  try {
+    serving.start({ dataCenters, concurrency: program.config.rollout.lanes });
+    await request();
+    session.say('');
+    outcome = await watchRollout(session, program, { dataCenters, whenPaused: 'stays', interruption });
+  } finally {
+    await serving.stop();
+    interruption.close();
+  }
+  if (outcome.kind === 'stopped') {
+    session.say('Stopped. Run it again: it goes on where it stopped.');
+    return signalExitCode(outcome.signal);
+  }
+  // undecidable samples are there to be looked at: they are no failure of a demonstration
+  const codes = outcome.status.dataCenters.map(exitCodeOf).filter((code) => code !== 3);
+  return conclude(session, program, outcome.status, chooseExitCode(codes));
+}
+
+function conclude(session: CliSession, program: Program, status: Status, exitCode: number): number {
+  const { commands, paint } = session;
+  const [first] = program.config.dataCenters;
+  const id = first?.id ?? '';
+  const next = [
+    ['status', 'where everything is'],
+    [`plan --dc ${id}`, 'what an apply would do now: nothing'],
+    [`why ${SAMPLE_ORG} --dc ${id}`, "one org's number and where it comes from"],
+    [`quarantine --dc ${id}`, 'the orgs that could not be decided, and why'],
+    ['verify --all', 'every allotment against an independent statement of the rule'],
+    ['audit', 'who did what, when and why'],
+  ] as const;
+  const ids = program.config.dataCenters.map((dc) => dc.id);
+  const lines = next.map(([command, what]) => `  ${commands.show(command).padEnd(48)} ${what}`);
+  session.report({ status }, `\n${showSummary(status, ids, paint)}\n\nTry next:\n${lines.join('\n')}`);
+  return exitCode;
+}

@@ -1,0 +1,30 @@
+// `doctor`: looks at everything a rollout stands on, says what is wrong and the fix. Changes nothing.
+import type { Command } from 'commander';
+import { examine } from '../../engine/examine.js';
+import { pickDataCenters } from '../choose-data-centers.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { chooseExitCode } from '../exit-code.js';
+import { showFindings } from '../show-findings.js';
+import { withProgram } from '../with-program.js';
+
+export function registerDoctor(cli: Command, execute: Execute): void {
+  cli
+    .command('doctor')
+    .description('check connections, versions, privileges, sources, zones, clocks and the queue; say the fix')
+    .option('--dc <ids...>', 'only these data centers')
+    .action(({ dc }: { readonly dc?: readonly string[] }) => execute((session) => runDoctor(session, dc)));
+}
+
+function runDoctor(session: CliSession, dc: readonly string[] | undefined): Promise<number> {
+  return withProgram(session, {}, async (program) => {
+    const dataCenters = pickDataCenters(program.config, dc);
+    const findings = await examine(program.engine, {
+      config: program.config,
+      card: () => program.loadRateCard(),
+      dataCenters,
+      queueCheck: () => program.checkQueue(),
+    });
+    session.report({ findings }, showFindings(findings, session));
+    return chooseExitCode(findings.map(({ level }) => (level === 'error' ? 1 : 0)));
+  });
+}

@@ -1,0 +1,38 @@
+// Every command, in the order in which --help lists them.
+import type { Command } from 'commander';
+import type { Execute } from '../cli-session.js';
+import { registerApply } from './apply.js';
+import { registerAudit } from './audit.js';
+import { registerDemo } from './demo.js';
+import { registerDetach } from './detach.js';
+import { registerDoctor } from './doctor.js';
+import { registerInit } from './init.js';
+import { registerOperate } from './operate.js';
+import { registerPlan } from './plan.js';
+import { registerQuarantine } from './quarantine.js';
+import { registerRateCard } from './rate-card.js';
+import { registerScheduler } from './scheduler.js';
+import { registerStatus } from './status.js';
+import { registerUp } from './up.js';
+import { registerVerify } from './verify.js';
+import { registerWhy } from './why.js';
+import { registerWorker } from './worker.js';
+
+export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[] = [
+  registerInit,
+  registerDetach,
+  registerDoctor,
+  registerPlan,
+  registerApply,
+  registerStatus,
+  registerOperate,
+  registerVerify,
+  registerWhy,
+  registerQuarantine,
+  registerAudit,
+  registerRateCard,
+  registerWorker,
+  registerScheduler,
+  registerUp,
+  registerDemo,
+];

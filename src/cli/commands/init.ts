@@ -1,0 +1,46 @@
+// `init`: makes or upgrades our schemas in control, cells and queue. Idempotent; safe when run by several at once.
+import type { Command } from 'commander';
+import { pickDataCenters } from '../choose-data-centers.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { type InitReport, initAll, seedSamples } from '../init-all.js';
+import { loadCheckedCard } from '../load-checked-card.js';
+import { withProgram } from '../with-program.js';
+
+interface InitFlags {
+  readonly grant?: string;
+  readonly dc?: readonly string[];
+}
+
+export function registerInit(cli: Command, execute: Execute): void {
+  cli
+    .command('init')
+    .description('make or upgrade our schemas in the control database, the cells and the queue')
+    .option('--grant <role>', "the product's role that may read org_capacity and allotments")
+    .option('--dc <ids...>', 'only the cells of these data centers')
+    .action((flags: InitFlags) => execute((session) => runInit(session, flags)));
+}
+
+function runInit(session: CliSession, { grant, dc }: InitFlags): Promise<number> {
+  return withProgram(session, {}, async (program) => {
+    const dataCenters = pickDataCenters(program.config, dc);
+    const card = await loadCheckedCard(program);
+    if (program.embedded !== undefined) await seedSamples(program);
+    const report = await initAll(program, card, dataCenters, grant);
+    session.report({ ...report }, showInit(session, report));
+    return 0;
+  });
+}
+
+function showInit({ commands }: CliSession, { controlMigrations, cells }: InitReport): string {
+  const made = (names: readonly string[]): string =>
+    names.length === 0 ? 'up to date' : `${names.length} migrations applied`;
+  return [
+    `✔ control database: ${made(controlMigrations)}`,
+    ...cells.map(
+      (cell) =>
+        `✔ ${cell.dataCenter}: ${made(cell.migrations)}, ${cell.attached ? 'attached to' : 'still attached to'} ${cell.source}`,
+    ),
+    '✔ queue: ready',
+    `Next: ${commands.show('doctor')}, then ${commands.show('plan --dc ID')}`,
+  ].join('\n');
+}

@@ -1,0 +1,123 @@
+// `pause`, `resume`, `abort`, `retry`: what the operator wants of one data center. Each says what follows from it.
+import type { Command } from 'commander';
+import { findDataCenter, type Program } from '../../compose.js';
+import type { Intent } from '../../domain/rollout/stage.js';
+import { type FenceHolder, listFenceHolders } from '../../engine/list-fence-holders.js';
+import { type DataCenterStatus, readStatus } from '../../engine/read-status.js';
+import { retryRun } from '../../engine/retry-run.js';
+import { type IntentReport, readIntent, setIntent } from '../../engine/set-intent.js';
+import { tick } from '../../engine/tick.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { showCount, showInstant, showOrgs } from '../show-number.js';
+import { withProgram } from '../with-program.js';
+
+type Operation = (session: CliSession, program: Program, dataCenter: string) => Promise<number>;
+
+export function registerOperate(cli: Command, execute: Execute): void {
+  const add = (verb: string, description: string, operation: Operation): void => {
+    cli
+      .command(verb)
+      .description(description)
+      .requiredOption('--dc <id>', 'the data center')
+      .action(({ dc }: { readonly dc: string }) =>
+        execute((session) =>
+          withProgram(session, {}, (program) => operation(session, program, findDataCenter(program.config, dc).id)),
+        ),
+      );
+  };
+  add('pause', 'stop after the present batches; `paused` is proof that nothing of ours commits', pause);
+  add('resume', 'go on after a pause', resume);
+  add('abort', 'end the rollout of a data center where it is', abort);
+  add('retry', 'reopen a failed run: only what is pending', retry);
+}
+
+/** Longest that an acknowledgement is waited for, in ms. */
+const ACKNOWLEDGE_MS = 3_000;
+const LOOK_MS = 100;
+
+/** Writes the intent, then takes steps until the fence is closed or the time is over. */
+async function ask(session: CliSession, program: Program, dataCenter: string, intent: Intent): Promise<IntentReport> {
+  const { engine } = program;
+  const request = { dataCenter, intent, reason: session.options.reason };
+  let report = await setIntent(engine, request);
+  const until = performance.now() + ACKNOWLEDGE_MS;
+  while (intent !== 'run' && !isAcknowledged(report, intent) && performance.now() < until) {
+    await engine.clock.sleep(LOOK_MS);
+    await tick(engine);
+    report = await readIntent(engine, request);
+  }
+  return report;
+}
+
+const isAcknowledged = ({ quiet, stage }: IntentReport, intent: Intent): boolean =>
+  quiet && (intent === 'pause' || stage === 'aborted' || stage === 'pending' || stage === 'done');
+
+async function pause(session: CliSession, program: Program, dataCenter: string): Promise<number> {
+  const report = await ask(session, program, dataCenter, 'pause');
+  const state = report.quiet ? 'paused' : 'pausing';
+  const holders = report.quiet ? [] : await listFenceHolders(program.engine, dataCenter).catch(() => []);
+  const resumeCommand = session.commands.show(`resume --dc ${dataCenter}`);
+  session.report(
+    { dataCenter, state, stage: report.stage, quiet: report.quiet, holders, next: resumeCommand },
+    [
+      report.quiet
+        ? `‖ ${dataCenter}: paused; its fence is closed, so no batch of ours can commit`
+        : `‖ ${dataCenter}: pausing; its fence is not closed yet`,
+      ...holders.map(showHolder),
+      `Next: ${resumeCommand}`,
+    ].join('\n'),
+  );
+  // `pause && …` must not go on before the pause is proven
+  return report.quiet ? 0 : 4;
+}
+
+const showHolder = ({ pid, since, application }: FenceHolder): string =>
+  `    held by session ${pid}${application === '' ? '' : ` (${application})`}${since === null ? '' : `, since ${showInstant(since)}`}`;
+
+async function resume(session: CliSession, program: Program, dataCenter: string): Promise<number> {
+  const report = await ask(session, program, dataCenter, 'run');
+  const next = session.commands.show('status --watch');
+  session.report(
+    { dataCenter, state: 'running', stage: report.stage, next },
+    `▶ ${dataCenter}: goes on (stage ${report.stage})\nNext: ${next}`,
+  );
+  return 0;
+}
+
+async function abort(session: CliSession, program: Program, dataCenter: string): Promise<number> {
+  const report = await ask(session, program, dataCenter, 'abort');
+  const status = await readStatus(program.engine);
+  const dc = status.dataCenters.find(({ id }) => id === dataCenter);
+  const ended = isAcknowledged(report, 'abort');
+  const state = !ended ? 'aborting' : report.stage === 'aborted' ? 'aborted' : 'withdrawn';
+  const next = session.commands.show(ended ? `apply --dc ${dataCenter}` : 'status');
+  const remains = describeRemains(dc, state);
+  session.report(
+    { dataCenter, state, stage: report.stage, next, ...remains.counts },
+    [`■ ${dataCenter}: ${state}`, `    ${remains.sentence}`, `Next: ${next}`].join('\n'),
+  );
+  return ended ? 0 : 4;
+}
+
+interface Remains {
+  readonly counts: { readonly orgsDone: number; readonly orgsUntouched: number };
+  readonly sentence: string;
+}
+
+function describeRemains(dc: DataCenterStatus | undefined, state: string): Remains {
+  const done = dc?.progress?.orgsDone ?? 0;
+  const untouched = Math.max(0, (dc?.progress?.orgsExpected ?? 0) - done);
+  const counts = { orgsDone: done, orgsUntouched: untouched };
+  if (state === 'withdrawn')
+    return { counts, sentence: 'It had not begun: nothing was written, the request is withdrawn.' };
+  const sentence = `${showOrgs(done)} done stay as they are, floors included; ${showOrgs(untouched)} untouched keep their legacy limit.`;
+  return { counts, sentence };
+}
+
+async function retry(session: CliSession, program: Program, dataCenter: string): Promise<number> {
+  const { pending } = await retryRun(program.engine, dataCenter, session.options.reason);
+  const next = session.commands.show('status --watch');
+  const what = pending > 0 ? `${showCount(pending)} ranges are pending` : 'only its verification is repeated';
+  session.report({ dataCenter, pending, next }, `▶ ${dataCenter}: goes on, ${what}\nNext: ${next}`);
+  return 0;
+}

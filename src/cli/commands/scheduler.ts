@@ -1,0 +1,17 @@
+// `scheduler`: decides and takes the next step of every data center. Several may run at once.
+import type { Command } from 'commander';
+import type { CliSession, Execute } from '../cli-session.js';
+import { serveUntilStopped } from '../serve-until-stopped.js';
+import { schedulerProcess } from '../served-processes.js';
+import { withProgram } from '../with-program.js';
+
+export function registerScheduler(cli: Command, execute: Execute): void {
+  cli
+    .command('scheduler')
+    .description('run a scheduler: it takes the next step of every data center')
+    .action(() => execute(runScheduler));
+}
+
+function runScheduler(session: CliSession): Promise<number> {
+  return withProgram(session, {}, (program) => serveUntilStopped(session, [schedulerProcess(session, program)]));
+}

@@ -1,0 +1,59 @@
+// `status`: where everything is, why it is not moving, and the command that moves it.
+import type { Command } from 'commander';
+import type { Program } from '../../compose.js';
+import { readStatus, type Status } from '../../engine/read-status.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { createLiveArea } from '../live-area.js';
+import { showStatusLine } from '../show-progress.js';
+import { showStatus } from '../show-status.js';
+import { withProgram } from '../with-program.js';
+
+interface StatusFlags {
+  readonly watch?: boolean;
+  readonly line?: boolean;
+}
+
+const WATCH_MS = 1_000;
+
+export function registerStatus(cli: Command, execute: Execute): void {
+  cli
+    .command('status')
+    .description('where everything is, why it is not moving, and the command that moves it')
+    .option('--watch', 'again and again until Ctrl-C')
+    .option('--line', 'one line per data center, for logs')
+    .action((flags: StatusFlags) => execute((session) => runStatus(session, flags)));
+}
+
+function runStatus(session: CliSession, flags: StatusFlags): Promise<number> {
+  return withProgram(session, {}, async (program) => {
+    const render = (status: Status): string => renderStatus(session, program, status, flags);
+    if (flags.watch) return watchStatus(session, program, render);
+    const status = await readStatus(program.engine);
+    session.report({ ...status }, render(status));
+    return 0;
+  });
+}
+
+function renderStatus({ commands, paint }: CliSession, program: Program, status: Status, flags: StatusFlags): string {
+  const { lanes } = program.config.rollout;
+  if (!flags.line) return showStatus(status, { commands, paint, lanes });
+  return status.dataCenters.map((dc) => showStatusLine(dc, lanes, commands)).join('\n');
+}
+
+async function watchStatus(session: CliSession, program: Program, render: (status: Status) => string): Promise<number> {
+  const stopping = new AbortController();
+  const unlisten = session.io.onStop(() => stopping.abort());
+  const area = createLiveArea(session.io, () => performance.now());
+  try {
+    while (!stopping.signal.aborted) {
+      const status = await readStatus(program.engine);
+      // with --json: one document after another
+      if (session.options.json) session.report({ ...status }, '');
+      else area.draw(render(status).split('\n'), `${status.at.getTime()}`);
+      await program.engine.clock.sleep(WATCH_MS, stopping.signal);
+    }
+    return 0;
+  } finally {
+    unlisten();
+  }
+}

@@ -1,0 +1,74 @@
+// `up`: scheduler and worker in one process; without a configuration, the embedded servers too. Starts no rollout by itself.
+import type { Command } from 'commander';
+import type { Program } from '../../compose.js';
+import type { RolloutConfig } from '../../domain/config/rollout-config.js';
+import { readStatus } from '../../engine/read-status.js';
+import { isRolloutError } from '../../kernel/rollout-error.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { initAll, seedSamples } from '../init-all.js';
+import { createLiveArea } from '../live-area.js';
+import { loadCheckedCard } from '../load-checked-card.js';
+import { serveUntilStopped } from '../serve-until-stopped.js';
+import { schedulerProcess, workerProcesses } from '../served-processes.js';
+import { showProgress } from '../show-progress.js';
+import { withProgram } from '../with-program.js';
+
+export function registerUp(cli: Command, execute: Execute): void {
+  cli
+    .command('up')
+    .description('run a scheduler and a worker in one process; without a configuration, the embedded servers too')
+    .action(() => execute(runUp));
+}
+
+/** `up` keeps within 80 connections: control and the schedulers' queue take 11, each data center's queue 5. */
+const BUDGET = { all: 80, shared: 11, perQueue: 5 } as const;
+const FEWEST = 2;
+
+/** Connections per cell, so that all together stay within the budget. */
+export function divideConnections(dataCenters: number, lanes: number): number {
+  const share = Math.floor((BUDGET.all - BUDGET.shared) / dataCenters) - BUDGET.perQueue;
+  return Math.max(FEWEST, Math.min(lanes + 3, share));
+}
+
+const connectionsOf = (config: RolloutConfig): number =>
+  divideConnections(config.dataCenters.length, config.rollout.lanes);
+
+function runUp(session: CliSession): Promise<number> {
+  return withProgram(session, { cellConnections: connectionsOf }, async (program) => {
+    const { config, embedded } = program;
+    if (embedded !== undefined) {
+      await seedSamples(program);
+      await initAll(program, await loadCheckedCard(program), config.dataCenters);
+      session.say(`The embedded PostgreSQL serves ${config.dataCenters.map(({ id }) => id).join(', ')}.`);
+    }
+    session.say(`Ask for a rollout: ${session.commands.show('apply --all --execute')}. Ctrl-C stops.`);
+    const concurrency = Math.max(1, Math.min(config.rollout.lanes, connectionsOf(config) - 1));
+    const dataCenters = config.dataCenters.map(({ id }) => id);
+    const processes = [
+      schedulerProcess(session, program),
+      ...workerProcesses(session, program, { dataCenters, queue: 'any', concurrency }),
+    ];
+    return serveUntilStopped(session, processes, (signal) => showChanges(session, program, signal));
+  });
+}
+
+const LOOK_MS = 1_000;
+
+/** Says every change of a stage or a hold, as a log: what else it prints stays readable. */
+async function showChanges(session: CliSession, program: Program, signal: AbortSignal): Promise<void> {
+  const io = { ...session.io, isTerminal: false };
+  const area = createLiveArea(io, () => 0); // only changes
+  const ids = program.config.dataCenters.map(({ id }) => id);
+  while (!signal.aborted) {
+    await program.engine.clock.sleep(LOOK_MS, signal);
+    try {
+      const status = await readStatus(program.engine);
+      const key = status.dataCenters.map((dc) => `${dc.stage} ${dc.state} ${dc.holds[0]?.code}`).join();
+      if (!session.options.json && !signal.aborted)
+        area.draw(showProgress(status, ids, program.config.rollout.lanes, session.paint), key);
+    } catch (error) {
+      // the scheduler has said what is missing
+      if (!isRolloutError(error)) throw error;
+    }
+  }
+}

@@ -1,0 +1,32 @@
+// `verify`: the stored allotments against an independent statement of the rule, and against the source now. Reads only.
+import type { Command } from 'commander';
+import { type VerifyReport, verifyDataCenter } from '../../engine/verify-data-center.js';
+import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { showVerification } from '../show-verification.js';
+import { withCounter } from '../with-counter.js';
+import { withProgram } from '../with-program.js';
+
+export function registerVerify(cli: Command, execute: Execute): void {
+  cli
+    .command('verify')
+    .description('check every stored allotment against the rule; a mismatch is exit code 5')
+    .option('--dc <ids...>', 'these data centers')
+    .option('--all', 'every data center')
+    .action((choice: DataCenterChoice) => execute((session) => runVerify(session, choice)));
+}
+
+function runVerify(session: CliSession, choice: DataCenterChoice): Promise<number> {
+  return withProgram(session, {}, async (program) => {
+    const reports: VerifyReport[] = [];
+    for (const { id } of chooseDataCenters(program.config, choice)) {
+      const report = await withCounter(session, `Verifying ${id}`, (count) =>
+        verifyDataCenter(program.engine, id, count),
+      );
+      session.say(showVerification(report, session.commands));
+      reports.push(report);
+    }
+    if (session.options.json) session.report({ dataCenters: reports }, '');
+    return reports.some(({ mismatches }) => mismatches > 0) ? 5 : 0;
+  });
+}

@@ -1,0 +1,25 @@
+// `why`: one org's number and where it comes from, read from its cell for the person who asks.
+import type { Command } from 'commander';
+import { findDataCenter } from '../../compose.js';
+import { explainOrg } from '../../engine/explain-org.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { showWhy } from '../show-why.js';
+import { withProgram } from '../with-program.js';
+
+export function registerWhy(cli: Command, execute: Execute): void {
+  cli
+    .command('why')
+    .description("one org's number and where it comes from")
+    .argument('<org>', "the org's id")
+    .requiredOption('--dc <id>', 'the data center')
+    .action((org: string, { dc }: { readonly dc: string }) => execute((session) => runWhy(session, org, dc)));
+}
+
+function runWhy(session: CliSession, orgId: string, dc: string): Promise<number> {
+  return withProgram(session, {}, async (program) => {
+    const { id, zone } = findDataCenter(program.config, dc);
+    const explanation = await explainOrg(program.engine, { dataCenter: id, orgId });
+    session.report({ ...explanation }, showWhy(explanation, zone));
+    return 0;
+  });
+}

@@ -1,0 +1,39 @@
+// `worker`: carries out batches. Needs its cells' URLs and the queue's; never touches the control database.
+import type { Command } from 'commander';
+import type { RolloutConfig } from '../../domain/config/rollout-config.js';
+import { pickDataCenters } from '../choose-data-centers.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { serveUntilStopped } from '../serve-until-stopped.js';
+import { workerProcesses } from '../served-processes.js';
+import { withProgram } from '../with-program.js';
+import { parseCount } from './quarantine.js';
+
+interface WorkerFlags {
+  readonly dc?: readonly string[];
+  readonly concurrency?: number;
+}
+
+const MOST = 64;
+
+export function registerWorker(cli: Command, execute: Execute): void {
+  cli
+    .command('worker')
+    .description('run a worker: it carries out batches')
+    .option('--dc <ids...>', 'only these data centers; default: all of the configuration')
+    .option('--concurrency <n>', 'jobs at once per data center; default: rollout.lanes', parseCount(MOST))
+    .action((flags: WorkerFlags) => execute((session) => runWorker(session, flags)));
+}
+
+function runWorker(session: CliSession, { dc, concurrency }: WorkerFlags): Promise<number> {
+  const jobs = (config: RolloutConfig): number => concurrency ?? config.rollout.lanes;
+  // one connection beside the jobs for signs of life, one for looking when no bell rings
+  const options = { cellConnections: (config: RolloutConfig) => jobs(config) + 2, drift: 'unchecked' } as const;
+  return withProgram(session, options, async (program) => {
+    const dataCenters = pickDataCenters(program.config, dc).map(({ id }) => id);
+    // on the embedded servers one database is all there is
+    const queue = program.embedded === undefined ? 'own' : 'any';
+    program.queueUrl(queue);
+    const served = { dataCenters, queue, concurrency: jobs(program.config) } as const;
+    return serveUntilStopped(session, workerProcesses(session, program, served));
+  });
+}

@@ -1,0 +1,70 @@
+// Reads the arguments, runs one command, turns what it threw into a sentence and an exit code. Knows no command's work.
+import { Command, CommanderError } from 'commander';
+import { explainFailure } from '../engine/explain-failure.js';
+import { RolloutError } from '../kernel/rollout-error.js';
+import type { CliIo } from './cli-io.js';
+import { createSession, type Execute, readGlobalOptions } from './cli-session.js';
+import { REGISTRATIONS } from './commands/index.js';
+import { showError } from './show-error.js';
+
+/** Runs one command line (without node and script); never throws, never ends the process. */
+export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  const cli = createCli(io);
+  let exitCode = 0;
+  const execute: Execute = async (action) => {
+    exitCode = await action(createSession(io, readGlobalOptions(cli.opts())));
+  };
+  for (const register of REGISTRATIONS) register(cli, execute);
+  try {
+    await cli.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const session = createSession(io, readGlobalOptions(readFlags(args)));
+    return showError(session, error instanceof CommanderError ? explainArguments(error) : toFailure(error));
+  }
+}
+
+const toFailure = (error: unknown): unknown => explainFailure(error, 'A database');
+
+function createCli(io: CliIo): Command {
+  return new Command('credit-rollout')
+    .description('Moves every org of every data center from the API limit to API credits, one data center at a time.')
+    .option('--config <file>', 'the configuration; default rollout.config.yaml here, else the embedded servers')
+    .option('--json', 'one JSON document on standard output')
+    .option('--reason <text>', 'why, for the audit')
+    .option('--exit-code', 'plan and dry apply return 2 when something is pending')
+    .option('--debug', 'show stack traces')
+    .option('--no-color', 'no colours')
+    .helpCommand(false)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: () => undefined, // shown by showError, in our own words
+    });
+}
+
+/** The flags that matter for showing an error, when parsing stopped before it reached them. */
+function readFlags(args: readonly string[]): Readonly<Record<string, unknown>> {
+  const at = args.indexOf('--config');
+  return {
+    json: args.includes('--json'),
+    debug: args.includes('--debug'),
+    color: !args.includes('--no-color'),
+    config: at < 0 ? undefined : args[at + 1],
+  };
+}
+
+const HELP = 'Run: credit-rollout --help';
+
+/** commander's "error: unknown command 'aply'\n(Did you mean apply?)" in our words. */
+function explainArguments(error: CommanderError): RolloutError {
+  if (error.code === 'commander.help')
+    return new RolloutError('invalid_argument', { message: 'No command was given.', next: HELP });
+  const [first = '', hint] = error.message.replace(/^error: /u, '').split('\n');
+  const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replace(/\.?$/u, '.');
+  const next = hint?.replace(/^\(|\)$/gu, '') ?? HELP;
+  return new RolloutError('invalid_argument', { message: sentence, next });
+}

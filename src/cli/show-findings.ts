@@ -1,0 +1,38 @@
+// `doctor` for people: every check under its subject, the fix below what is wrong.
+import type { Finding, FindingLevel } from '../engine/finding.js';
+import type { Paint, Tone } from './paint.js';
+import type { CommandNames } from './show-command.js';
+
+const LEVELS: Readonly<Record<FindingLevel, { readonly mark: string; readonly tone: Tone }>> = {
+  ok: { mark: '✔ ok', tone: 'green' },
+  warning: { mark: '⚠ warning', tone: 'yellow' },
+  error: { mark: '✖ error', tone: 'red' },
+};
+const WIDTH = 9;
+
+export function showFindings(
+  findings: readonly Finding[],
+  view: { readonly commands: CommandNames; readonly paint: Paint },
+): string {
+  const subjects = [...new Set(findings.map(({ subject }) => subject))];
+  const count = (level: FindingLevel): number => findings.filter((finding) => finding.level === level).length;
+  const blocks = subjects.flatMap((subject) => [
+    view.paint(subject, 'bold'),
+    ...findings.filter((finding) => finding.subject === subject).flatMap((finding) => showFinding(finding, view)),
+  ]);
+  return [...blocks, '', `${count('error')} errors, ${count('warning')} warnings, ${count('ok')} checks good`].join(
+    '\n',
+  );
+}
+
+function showFinding(
+  { level, check, found, fix, code }: Finding,
+  { commands, paint }: { readonly commands: CommandNames; readonly paint: Paint },
+): readonly string[] {
+  const { mark, tone } = LEVELS[level];
+  const named = code === undefined ? '' : ` [${code}]`;
+  const line = `  ${paint(mark.padEnd(WIDTH), tone)}  ${check}: ${found}${named}`;
+  return fix === null
+    ? [line]
+    : [line, `             fix: ${commands.rewrite(fix).replaceAll('\n', '\n             ')}`];
+}

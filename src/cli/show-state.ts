@@ -1,0 +1,43 @@
+// The icon and the word of where a data center is, and why it waits. A word always stands beside the icon.
+import { HOLDS } from '../domain/rollout/hold.js';
+import type { DataCenterStatus, StatusHold } from '../engine/read-status.js';
+import type { Tone } from './paint.js';
+import type { CommandNames } from './show-command.js';
+import { showInstant } from './show-number.js';
+
+const ICONS: Readonly<Record<string, { readonly icon: string; readonly tone: Tone }>> = {
+  done: { icon: '✔', tone: 'green' },
+  failed: { icon: '✖', tone: 'red' },
+  aborted: { icon: '■', tone: 'yellow' },
+  aborting: { icon: '■', tone: 'yellow' },
+  paused: { icon: '‖', tone: 'yellow' },
+  pausing: { icon: '‖', tone: 'yellow' },
+  waiting: { icon: '◷', tone: 'dim' },
+  baking: { icon: '◷', tone: 'cyan' },
+  pending: { icon: '·', tone: 'dim' },
+  undone: { icon: '↶', tone: 'yellow' },
+};
+const RUNNING = { icon: '▶', tone: 'cyan' } as const;
+
+/** The stage where it runs, else the state: migrating, paused, waiting, done. */
+export const nameWord = (dc: Pick<DataCenterStatus, 'state' | 'stage'>): string =>
+  dc.state === 'running' ? dc.stage : dc.state;
+
+export function findIcon(word: string): { readonly icon: string; readonly tone: Tone } {
+  return ICONS[word] ?? RUNNING;
+}
+
+/** "it waits: an earlier data center is not done (eu), since …; it starts by itself". */
+export function showHold(hold: StatusHold, zone: string, commands: CommandNames): string {
+  const { meaning } = HOLDS[hold.code];
+  const measured = [hold.value, hold.limit === null ? null : `limit ${hold.limit}`].filter((part) => part !== null);
+  const value = measured.length === 0 ? '' : ` (${measured.join(', ')})`;
+  const release = commands.rewrite(hold.release);
+  const way = release.startsWith('it ') ? release : `to go on: ${release}`;
+  return `${meaning}${value}, since ${showInstant(hold.since, zone)}; ${way}`;
+}
+
+/** Shorter, for a line that is redrawn. */
+export function showHoldBriefly(hold: StatusHold): string {
+  return `${HOLDS[hold.code].meaning}${hold.value === null ? '' : ` (${hold.value})`}`;
+}

@@ -1,0 +1,55 @@
+// The end of a rollout in one table: what every data center came to.
+import { formatDuration } from '../domain/calendar/duration.js';
+import type { DataCenterStatus, Status } from '../engine/read-status.js';
+import type { Paint } from './paint.js';
+import { showChange, showCount } from './show-number.js';
+import { findIcon, nameWord } from './show-state.js';
+import { layOutTable } from './show-table.js';
+
+export function showSummary(status: Status, dataCenters: readonly string[], paint: Paint): string {
+  const shown = status.dataCenters.filter(({ id }) => dataCenters.includes(id));
+  const [titles = '', ...lines] = layOutTable(COLUMNS, shown.map(toRow));
+  const rows = shown.map((dc, index) => {
+    const { icon, tone } = findIcon(nameWord(dc));
+    return `${paint(icon, tone)} ${lines[index] ?? ''}`;
+  });
+  return [paint(`  ${titles}`, 'bold'), ...rows].join('\n');
+}
+
+const right = (title: string) => ({ title, align: 'right' }) as const;
+const COLUMNS = [
+  { title: 'DC' },
+  { title: 'ZONE' },
+  { title: 'STAGE' },
+  right('ORGS'),
+  right('WRITTEN'),
+  right('UNCHANGED'),
+  right('LEGACY KEPT'),
+  right('SET ASIDE'),
+  right('CREDITS A DAY BEFORE'),
+  right('AFTER'),
+  right('CHANGE'),
+  right('MISMATCHES'),
+  right('TOOK'),
+];
+
+function toRow(dc: DataCenterStatus): readonly string[] {
+  const { progress, lastRun } = dc;
+  if (progress === null) return [dc.id, dc.zone, nameWord(dc), ...Array.from({ length: 10 }, () => '–')];
+  const took = lastRun?.endedAt ? formatDuration(lastRun.endedAt.getTime() - lastRun.openedAt.getTime()) : '–';
+  return [
+    dc.id,
+    dc.zone,
+    nameWord(dc),
+    showCount(progress.orgsDone),
+    showCount(progress.inserted + progress.raised),
+    showCount(progress.unchanged),
+    showCount(progress.legacyWins),
+    showCount(progress.quarantined),
+    showCount(progress.beforeCredits),
+    showCount(progress.totalCredits),
+    showChange(progress.beforeCredits, progress.totalCredits),
+    showCount(progress.mismatches),
+    took,
+  ];
+}

@@ -1,0 +1,49 @@
+// Before an apply: which data centers have something to change, which have not, and which are under way already.
+import type { Program } from '../compose.js';
+import type { DataCenterConfig } from '../domain/config/rollout-config.js';
+import type { RateCard } from '../domain/rate-card/rate-card.js';
+import { planDataCenter } from '../engine/plan-data-center.js';
+import { readStatus } from '../engine/read-status.js';
+import { isRolloutError } from '../kernel/rollout-error.js';
+import { hasEnded } from './exit-code.js';
+
+export interface Sorted {
+  readonly requested: readonly DataCenterConfig[];
+  /** Done, and the plan finds nothing to write. */
+  readonly unchanged: readonly string[];
+  readonly busy: readonly string[];
+}
+
+/** A done data center is planned first, so that an apply without work moves nothing. `busy`: whether those under way are asked for all the same, which is refused as data_center_busy. */
+export async function sortOut(
+  program: Program,
+  card: RateCard,
+  dataCenters: readonly DataCenterConfig[],
+  busy: 'skipped' | 'requested',
+): Promise<Sorted> {
+  const status = await readStatus(program.engine);
+  const found = await Promise.all(
+    dataCenters.map(async (dataCenter) => {
+      const row = status.dataCenters.find(({ id }) => id === dataCenter.id);
+      if (row !== undefined && !hasEnded(row)) return busy === 'skipped' ? 'busy' : 'requested';
+      if (row?.stage !== 'done') return 'requested';
+      return (await isPending(program, card, dataCenter.id)) ? 'requested' : 'unchanged';
+    }),
+  );
+  const pick = (kind: string): readonly DataCenterConfig[] => dataCenters.filter((_, index) => found[index] === kind);
+  return {
+    requested: pick('requested'),
+    unchanged: pick('unchanged').map(({ id }) => id),
+    busy: pick('busy').map(({ id }) => id),
+  };
+}
+
+async function isPending(program: Program, card: RateCard, dataCenter: string): Promise<boolean> {
+  try {
+    return (await planDataCenter(program.engine, dataCenter, card)).pending;
+  } catch (error) {
+    // a card that this cell has not seen yet: the apply brings it
+    if (isRolloutError(error, 'not_initialised')) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,63 @@
+// Doctor's look at time: the clock of a cell, its knowledge of the zone, and whether both sides read the same instants.
+import { type LocalInstant, parseLocalInstant } from '../domain/calendar/parse-instant.js';
+import type { DataCenterConfig, RolloutConfig } from '../domain/config/rollout-config.js';
+import type { CellDatabase } from '../stores/cell/cell-database.js';
+import { isZoneKnown, readLocalInCell } from '../stores/cell/examination.js';
+import type { Examiner, Finding } from './finding.js';
+
+const MOST_MS = 2_000;
+
+/** A cell's clock, and ours just before and after it was read. */
+export interface ClockReading {
+  readonly before: Date;
+  readonly cell: Date;
+  readonly after: Date;
+}
+
+/** Warns from 2 s on, whatever the answer took. */
+export function examineClock(examiner: Examiner, { before, cell, after }: ClockReading): Finding {
+  const tookMs = after.getTime() - before.getTime();
+  const aheadMs = cell.getTime() - before.getTime() - tookMs / 2;
+  if (Math.abs(aheadMs) <= MOST_MS + tookMs / 2) return examiner.ok('clock', `within ${MOST_MS / 1000} s of ours`);
+  const seconds = (Math.abs(aheadMs) / 1000).toFixed(1);
+  const found = `${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} ours; cut-overs go by the cell's clock`;
+  return examiner.warning('clock', found, 'Let both machines keep time by NTP.');
+}
+
+/** The zone as Postgres knows it, then every configured instant as both sides read it. */
+export async function examineCalendar(
+  examiner: Examiner,
+  cell: CellDatabase,
+  { zone }: DataCenterConfig,
+  config: RolloutConfig,
+): Promise<readonly Finding[]> {
+  return examiner.run('zone', async () => {
+    if (!(await cell.asOwner((tx) => isZoneKnown(tx, zone)))) {
+      const found = `the zone ${zone} is not known to its Postgres (pg_timezone_names)`;
+      return [examiner.error('zone', found, 'Use a name such as Asia/Kolkata, or UTC.', 'invalid_zone')];
+    }
+    const instants = [
+      ['rollout.notBefore', config.rollout.notBefore],
+      ['signups.cutover', config.signups.cutover],
+    ].flatMap(([key, text]) => (key === undefined || text === undefined ? [] : [{ key, text }]));
+    const findings = instants.map(({ key, text }) =>
+      examiner.run('instants', async () => [await examineInstant(examiner, cell, key, parseLocalInstant(text, zone))]),
+    );
+    return [examiner.ok('zone', zone), ...(await Promise.all(findings)).flat()];
+  });
+}
+
+/** Invariant I18 by the cell's own zone data, which may be older or newer than ours. */
+export async function examineInstant(
+  examiner: Examiner,
+  cell: CellDatabase,
+  key: string,
+  at: LocalInstant,
+): Promise<Finding> {
+  const reading = await cell.asOwner((tx) => readLocalInCell(tx, at));
+  const ours = `${key} ${at.local} ${at.zone} = ${at.instant.toISOString()}`;
+  if (reading.agrees) return examiner.ok('instants', ours);
+  const found = `${ours} here, but ${reading.instant.toISOString()} in its Postgres`;
+  const fix = 'Bring the older time zone data up to date: that of the PostgreSQL server, or Node.js.';
+  return examiner.error('instants', found, fix, 'zone_data_differs');
+}

@@ -1,0 +1,81 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommand } from './captured-io.js';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'credit-rollout-cli-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** A configuration whose databases nobody answers for. */
+async function writeConfig(own: string): Promise<string> {
+  const path = join(folder, `${Math.random().toString(36).slice(2)}.yaml`);
+  const dataCenter = '{ id: eu, zone: Europe/Berlin, database: "postgres://localhost:1/x", source: public.orgs }';
+  await writeFile(
+    path,
+    `controlDatabase: postgres://localhost:1/x\nrateCard: card.yaml\n${own}\ndataCenters: [${dataCenter}]\n`,
+  );
+  return path;
+}
+
+describe('runCli', () => {
+  test('suggests the command that was meant', async () => {
+    const { code, err } = await runCommand('aply');
+    expect(code).toBe(1);
+    expect(err).toContain("error [invalid_argument] Unknown command 'aply'.");
+    expect(err).toContain('Did you mean apply?');
+  });
+
+  test('shows an error as one document with --json, wherever it stands', async () => {
+    const { code, out, err } = await runCommand('--json', 'plan');
+    expect(code).toBe(1);
+    expect(JSON.parse(out).error.code).toBe('invalid_argument');
+    expect(err).toBe('');
+  });
+
+  test('shows help without an error', async () => {
+    const { code, out } = await runCommand('--help');
+    expect(code).toBe(0);
+    expect(out).toContain('apply');
+    expect(out).not.toContain('demo');
+  });
+
+  test('takes global options before and after the verb', async () => {
+    const config = await writeConfig('');
+    const before = await runCommand('--config', config, 'plan', '--dc', 'xx');
+    const after = await runCommand('plan', '--dc', 'xx', '--config', config);
+    expect(before.err).toContain('[unknown_data_center]');
+    expect(after.err).toBe(before.err);
+  });
+
+  test.each([
+    ['0', 'invalid_config'],
+    ['1000000000', 'invalid_config'],
+  ])('refuses the batch size %s', async (size, code) => {
+    const ran = await runCommand('status', '--config', await writeConfig(`rollout: { batchSize: ${size} }`));
+    expect(ran.code).toBe(1);
+    expect(ran.err).toContain(`[${code}]`);
+    expect(ran.err).toContain('next: ');
+  });
+
+  test('names a worker without a queue, and one with an unknown data center, at once', async () => {
+    const config = await writeConfig('');
+    expect((await runCommand('worker', '--config', config)).err).toContain('[queue_required]');
+    expect((await runCommand('worker', '--dc', 'xx', '--config', config)).err).toContain('[unknown_data_center]');
+  });
+
+  test('says that a database is down, without a stack trace', async () => {
+    const { code, err } = await runCommand('status', '--config', await writeConfig(''));
+    expect(code).toBe(1);
+    expect(err).toContain('[database_unreachable]');
+    expect(err).not.toContain('    at ');
+  });
+
+  test('shows the stack trace with --debug', async () => {
+    const { err } = await runCommand('status', '--debug', '--config', await writeConfig(''));
+    expect(err).toContain('    at ');
+  });
+});

@@ -1,0 +1,421 @@
+// The scheduler's decision: what stops comes before what goes on, the order of data centers, and every hold.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decideStep } from '../../../src/domain/rollout/decide-step.js';
+import { HOLD_CODES } from '../../../src/domain/rollout/hold.js';
+import type {
+  CellReading,
+  DataCenterSnapshot,
+  FenceReading,
+  RunReading,
+  Snapshot,
+} from '../../../src/domain/rollout/snapshot.js';
+import { findTransition, INTENTS, SLOT_STAGES, STAGES } from '../../../src/domain/rollout/stage.js';
+
+const NOW = new Date('2025-10-07T10:00:00Z');
+const LATER = new Date('2025-10-08T10:00:00Z');
+
+const fence = (change: Partial<FenceReading> = {}): FenceReading => ({
+  state: 'open',
+  epoch: 5n,
+  runId: 5n,
+  sameTimeline: true,
+  failure: null,
+  ...change,
+});
+const run = (change: Partial<RunReading> = {}): RunReading => ({
+  cut: true,
+  batches: 10,
+  pending: 4,
+  verified: 0,
+  mismatches: 0,
+  ...change,
+});
+
+interface CellSketch {
+  readonly fence?: Partial<FenceReading>;
+  readonly run?: Partial<RunReading> | null;
+  readonly workersAlive?: number;
+  readonly bakeQuery?: boolean;
+}
+
+const cell = (sketch: CellSketch = {}): CellReading => ({
+  kind: 'read',
+  fence: fence(sketch.fence),
+  run: sketch.run === null ? undefined : run(sketch.run),
+  workersAlive: sketch.workersAlive ?? 1,
+  bakeQuery: sketch.bakeQuery,
+});
+const AWAY: CellReading = { kind: 'unreachable', code: 'unreachable' };
+
+const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot => ({
+  id: 'eu',
+  position: 1,
+  stage: 'pending',
+  intent: 'run',
+  quiet: true,
+  requested: false,
+  runId: 5n,
+  epoch: 5n,
+  notBeforeAt: null,
+  notBeforeLocal: null,
+  bakeUntil: null,
+  lanes: 2,
+  window: { open: true, reason: 'always', changesAt: null },
+  cell: cell(),
+  ...change,
+});
+
+const decide = (one: DataCenterSnapshot, ...others: readonly DataCenterSnapshot[]) => {
+  const snapshot: Snapshot = { now: NOW, dataCenters: [one, ...others] };
+  const { steps, holds } = decideStep(snapshot, one);
+  return { steps: steps.map(name), holds: holds.map((hold) => hold.code) };
+};
+
+const name = (step: ReturnType<typeof decideStep>['steps'][number]): string => {
+  switch (step.kind) {
+    case 'open_fence':
+      return `open_fence ${step.state}`;
+    case 'advance':
+      return `advance ${step.to}`;
+    case 'fail':
+      return `fail ${step.code}`;
+    case 'ring':
+      return `ring ${step.job} ${step.want}`;
+    default:
+      return step.kind;
+  }
+};
+const asked = dc({ requested: true });
+const CLOSED_WINDOW = { open: false, reason: 'outside every window', changesAt: LATER };
+
+describe('decideStep: a data center that rests', () => {
+  test.each([
+    ['starts when it was asked for and nothing is in its way', asked, [], { steps: ['activate'], holds: [] }],
+    ['does nothing when nobody asked', dc(), [], { steps: [], holds: [] }],
+    [
+      'closes a fence that is not known to be closed before anything else',
+      dc({ requested: true, quiet: false }),
+      [],
+      { steps: ['close_fence'], holds: [] },
+    ],
+    ['waits for its cell', dc({ requested: true, cell: AWAY }), [], { steps: [], holds: ['cell_unreachable'] }],
+    [
+      'waits for a cell whose fence must be closed',
+      dc({ quiet: false, cell: AWAY }),
+      [],
+      { steps: [], holds: ['cell_unreachable'] },
+    ],
+    ['waits for its start date', dc({ requested: true, notBeforeAt: LATER }), [], { steps: [], holds: ['not_before'] }],
+    [
+      'waits for its window',
+      dc({ requested: true, window: CLOSED_WINDOW }),
+      [],
+      { steps: [], holds: ['window_closed'] },
+    ],
+    ['waits while paused', dc({ requested: true, intent: 'pause' }), [], { steps: [], holds: ['paused'] }],
+    [
+      'waits for a failed predecessor',
+      asked,
+      [dc({ id: 'in', position: 0, stage: 'failed' })],
+      { steps: [], holds: ['predecessor_failed'] },
+    ],
+    [
+      'waits for a predecessor that was asked for',
+      asked,
+      [dc({ id: 'in', position: 0, requested: true })],
+      { steps: [], holds: ['waits_for_order'] },
+    ],
+    [
+      'waits for a predecessor that bakes',
+      asked,
+      [dc({ id: 'in', position: 0, stage: 'baking' })],
+      { steps: [], holds: ['waits_for_order'] },
+    ],
+    [
+      'waits for a predecessor under way',
+      asked,
+      [dc({ id: 'in', position: 0, stage: 'verifying' })],
+      { steps: [], holds: ['waits_for_order'] },
+    ],
+    [
+      'waits for the slot that a later one holds',
+      asked,
+      [dc({ id: 'us', position: 2, stage: 'migrating' })],
+      { steps: [], holds: ['slot_taken'] },
+    ],
+    [
+      'waits for another one’s fence',
+      asked,
+      [dc({ id: 'us', position: 2, stage: 'aborted', quiet: false })],
+      { steps: [], holds: ['not_quiet'] },
+    ],
+    [
+      'does not wait for a predecessor that nobody asked for',
+      asked,
+      [dc({ id: 'in', position: 0 })],
+      { steps: ['activate'], holds: [] },
+    ],
+    [
+      'does not wait for a done, an aborted or a later one',
+      asked,
+      [
+        dc({ id: 'in', position: 0, stage: 'done' }),
+        dc({ id: 'xx', position: 0, stage: 'aborted' }),
+        dc({ id: 'us', position: 2, requested: true }),
+      ],
+      { steps: ['activate'], holds: [] },
+    ],
+    [
+      'does not wait for a later one that failed or bakes',
+      asked,
+      [dc({ id: 'us', position: 2, stage: 'failed' }), dc({ id: 'uk', position: 3, stage: 'baking' })],
+      { steps: ['activate'], holds: [] },
+    ],
+  ] as const)('%s', (_promise, one, others, expected) => {
+    expect(decide(one, ...others)).toEqual(expected);
+  });
+
+  test('names every reason at once, the strongest first', () => {
+    const one = dc({ requested: true, intent: 'pause', notBeforeAt: LATER, window: CLOSED_WINDOW, cell: AWAY });
+    expect(
+      decide(one, dc({ id: 'in', position: 0, stage: 'failed' }), dc({ id: 'us', position: 2, stage: 'migrating' }))
+        .holds,
+    ).toEqual(['paused', 'predecessor_failed', 'not_before', 'slot_taken', 'cell_unreachable', 'window_closed']);
+  });
+});
+
+describe('decideStep: what stops', () => {
+  const SHUT = { state: 'closed' } as const;
+  test.each(['canary', 'migrating', 'verifying'] as const)(
+    '%s: a cell that cannot be read holds everything',
+    (stage) => {
+      expect(decide(dc({ stage, cell: AWAY }))).toEqual({ steps: [], holds: ['cell_unreachable'] });
+    },
+  );
+
+  test.each(['canary', 'migrating', 'verifying'] as const)('%s: closes the fence before the stage moves', (stage) => {
+    for (const [change, then] of [
+      [{ intent: 'abort' }, 'advance aborted'],
+      [{ intent: 'pause' }, undefined],
+      [{ window: CLOSED_WINDOW }, undefined],
+    ] as const) {
+      expect(decide(dc({ stage, ...change })).steps).toEqual(['close_fence']);
+      expect(decide(dc({ stage, ...change, cell: cell({ fence: SHUT }) })).steps).toEqual(
+        then === undefined ? [] : [then],
+      );
+    }
+    expect(decide(dc({ stage, cell: cell({ fence: { failure: 'x' } }) })).steps).toEqual(['close_fence']);
+    expect(decide(dc({ stage, cell: cell({ fence: { ...SHUT, failure: 'x' } }) })).steps).toEqual(['fail x']);
+  });
+
+  test('a broken rule comes before an abort, an abort before a pause, a pause before a window', () => {
+    const failed = cell({ fence: { ...SHUT, failure: 'x' } });
+    expect(decide(dc({ stage: 'migrating', intent: 'abort', window: CLOSED_WINDOW, cell: failed })).steps).toEqual([
+      'fail x',
+    ]);
+    expect(
+      decide(dc({ stage: 'migrating', intent: 'abort', window: CLOSED_WINDOW, cell: cell({ fence: SHUT }) })).steps,
+    ).toEqual(['advance aborted']);
+    expect(
+      decide(dc({ stage: 'migrating', intent: 'pause', window: CLOSED_WINDOW, cell: cell({ fence: SHUT }) })).holds,
+    ).toEqual(['paused', 'window_closed']);
+  });
+
+  test('a fence closed under an older epoch is not closed: a sleeping scheduler could still open it', () => {
+    expect(decide(dc({ stage: 'migrating', intent: 'pause', epoch: 6n, cell: cell({ fence: SHUT }) })).steps).toEqual([
+      'close_fence',
+    ]);
+  });
+
+  test('a failure under an older epoch is over', () => {
+    expect(
+      decide(dc({ stage: 'migrating', epoch: 6n, cell: cell({ fence: { ...SHUT, failure: 'x' } }) })).steps,
+    ).toEqual(['open_fence open']);
+  });
+});
+
+describe('decideStep: a run', () => {
+  test.each([
+    ['canary opens the fence', 'canary', cell({ fence: { state: 'closed' } }), ['open_fence open']],
+    ['canary passes once the fence is open', 'canary', cell(), ['advance migrating']],
+    ['canary opens again where the cell lost the run', 'canary', cell({ run: null }), ['open_fence open']],
+    ['migrating rings for batches, not more than lanes', 'migrating', cell({ run: { pending: 9 } }), ['ring apply 2']],
+    ['migrating rings for as many as are left', 'migrating', cell({ run: { pending: 1 } }), ['ring apply 1']],
+    ['migrating rings for a cut first', 'migrating', cell({ run: { cut: false } }), ['ring cut 1', 'ring apply 2']],
+    ['migrating opens a closed fence', 'migrating', cell({ fence: { state: 'closed' } }), ['open_fence open']],
+    [
+      'migrating opens again after a failover',
+      'migrating',
+      cell({ fence: { sameTimeline: false } }),
+      ['open_fence open'],
+    ],
+    ['migrating opens again for another run’s fence', 'migrating', cell({ fence: { runId: 4n } }), ['open_fence open']],
+    ['migrating opens again where the cell lost the run', 'migrating', cell({ run: null }), ['open_fence open']],
+    ['migrating closes the fence when nothing is pending', 'migrating', cell({ run: { pending: 0 } }), ['close_fence']],
+    [
+      'migrating verifies once the fence is closed',
+      'migrating',
+      cell({ run: { pending: 0 }, fence: { state: 'closed' } }),
+      ['advance verifying'],
+    ],
+    [
+      'migrating does not end before it is cut',
+      'migrating',
+      cell({ run: { pending: 0, cut: false } }),
+      ['ring cut 1', 'ring apply 1'],
+    ],
+    [
+      'verifying opens for the verification',
+      'verifying',
+      cell({ run: { pending: 0 }, fence: { state: 'closed' } }),
+      ['open_fence verifying'],
+    ],
+    [
+      'verifying never works with a fence open for batches',
+      'verifying',
+      cell({ run: { pending: 0 } }),
+      ['open_fence verifying'],
+    ],
+    [
+      'verifying rings for ranges',
+      'verifying',
+      cell({ run: { pending: 0 }, fence: { state: 'verifying' } }),
+      ['ring verify 2'],
+    ],
+    [
+      'verifying closes when all is verified',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10 }, fence: { state: 'verifying' } }),
+      ['close_fence'],
+    ],
+    [
+      'verifying bakes when the fence is closed',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10 }, fence: { state: 'closed' } }),
+      ['advance baking'],
+    ],
+    [
+      'verifying fails on a mismatch',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10, mismatches: 1 }, fence: { state: 'closed' } }),
+      ['fail verification_mismatch'],
+    ],
+    [
+      'verifying goes back when work came back',
+      'verifying',
+      cell({ run: { pending: 1 }, fence: { state: 'closed' } }),
+      ['advance migrating'],
+    ],
+    [
+      'verifying closes before it goes back',
+      'verifying',
+      cell({ run: { pending: 1 }, fence: { state: 'verifying' } }),
+      ['close_fence'],
+    ],
+    ['verifying opens again where the cell lost the run', 'verifying', cell({ run: null }), ['open_fence verifying']],
+  ] as const)('%s', (_promise, stage, reading, steps) => {
+    expect(decide(dc({ stage, cell: reading })).steps).toEqual(steps);
+  });
+
+  test.each(['migrating', 'verifying'] as const)('%s holds without a worker, and rings all the same', (stage) => {
+    const reading = cell({
+      workersAlive: 0,
+      run: { pending: stage === 'migrating' ? 4 : 0 },
+      fence: { state: stage === 'migrating' ? 'open' : 'verifying' },
+    });
+    expect(decide(dc({ stage, cell: reading }))).toMatchObject({
+      holds: ['no_worker'],
+      steps: [expect.stringContaining('ring')],
+    });
+  });
+});
+
+describe('decideStep: the bake', () => {
+  test.each([
+    ['ends', {}, { steps: ['advance done'], holds: [] }],
+    ['waits', { bakeUntil: LATER }, { steps: [], holds: ['baking'] }],
+    ['ends at its instant', { bakeUntil: NOW }, { steps: ['advance done'], holds: [] }],
+    ['waits for its query', { cell: cell({ bakeQuery: false }) }, { steps: [], holds: ['bake_query'] }],
+    ['ends when its query is true', { cell: cell({ bakeQuery: true }) }, { steps: ['advance done'], holds: [] }],
+    ['waits for its cell', { cell: AWAY }, { steps: [], holds: ['cell_unreachable'] }],
+    ['waits while paused', { intent: 'pause' }, { steps: [], holds: ['paused'] }],
+    [
+      'is aborted even before its end',
+      { intent: 'abort', bakeUntil: LATER },
+      { steps: ['advance aborted'], holds: [] },
+    ],
+  ] as const)('%s', (_promise, change, expected) => {
+    expect(decide(dc({ stage: 'baking', ...change }))).toEqual(expected);
+  });
+});
+
+describe('decideStep: always', () => {
+  const anyReading = fc.oneof(
+    fc.constant(AWAY),
+    fc
+      .record({
+        state: fc.constantFrom('open', 'verifying', 'closed'),
+        epoch: fc.bigInt({ min: 3n, max: 7n }),
+        runId: fc.constantFrom(null, 4n, 5n),
+        sameTimeline: fc.boolean(),
+        failure: fc.constantFrom(null, 'x'),
+        pending: fc.nat(3),
+        cut: fc.boolean(),
+        verified: fc.nat(3),
+        known: fc.boolean(),
+      })
+      .map(
+        ({ pending, cut, verified, known, ...f }): CellReading =>
+          cell({ fence: f as Partial<FenceReading>, run: known ? { pending, cut, verified, batches: 3 } : null }),
+      ),
+  );
+  const anyDc = (id: string, position: number): fc.Arbitrary<DataCenterSnapshot> =>
+    fc
+      .record({
+        stage: fc.constantFrom(...STAGES.filter((stage) => stage !== 'undoing')),
+        intent: fc.constantFrom(...INTENTS),
+        quiet: fc.boolean(),
+        requested: fc.boolean(),
+        epoch: fc.constantFrom(null, 5n, 6n),
+        bakeUntil: fc.constantFrom(null, LATER),
+        notBeforeAt: fc.constantFrom(null, LATER),
+        window: fc.constantFrom(CLOSED_WINDOW, dc().window),
+        cell: anyReading,
+      })
+      .map((change) => dc({ id, position, ...change }));
+
+  test('starts nothing while another holds the slot or is not quiet, moves no stage but by the table, and leaves no slot with a fence that is open', () => {
+    fc.assert(
+      fc.property(anyDc('in', 0), anyDc('eu', 1), anyDc('us', 2), (...all) => {
+        const snapshot: Snapshot = { now: NOW, dataCenters: all };
+        for (const one of all) {
+          const { steps, holds } = decideStep(snapshot, one);
+          for (const hold of holds) expect(HOLD_CODES).toContain(hold.code);
+          const others = all.filter((other) => other !== one);
+          for (const step of steps) {
+            if (step.kind === 'activate') {
+              expect(others.some((other) => SLOT_STAGES.includes(other.stage))).toBe(false);
+              expect(
+                others.every(
+                  (other) => other.quiet || !['pending', 'done', 'failed', 'aborted', 'undone'].includes(other.stage),
+                ),
+              ).toBe(true);
+              expect(findTransition(one.stage, 'canary')).toBeDefined();
+            }
+            const to = step.kind === 'advance' ? step.to : step.kind === 'fail' ? 'failed' : undefined;
+            if (to !== undefined) expect(findTransition(one.stage, to)).toBeDefined();
+            if (to !== undefined && SLOT_STAGES.includes(one.stage) && !SLOT_STAGES.includes(to)) {
+              expect(
+                one.cell?.kind === 'read' &&
+                  one.cell.fence.state === 'closed' &&
+                  one.cell.fence.epoch >= (one.epoch ?? 0n),
+              ).toBe(true);
+            }
+          }
+        }
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});

@@ -1,0 +1,92 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { findMedian, formatTable } from '../../scripts/bench/numbers.js';
+import { parseBenchOptions } from '../../scripts/bench/options.js';
+import { runBench } from '../../scripts/bench/run-bench.js';
+import type { BenchServer } from '../../scripts/bench/server.js';
+import { adminUrl } from '../support/postgres.js';
+import { redisAvailable, startTestRedis } from '../support/redis.js';
+
+async function withServer(redis: 'with' | 'without', work: (server: BenchServer) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-bench-test-'));
+  const started = redis === 'with' ? await startTestRedis() : undefined;
+  const url = (database: string): string => Object.assign(new URL(adminUrl()), { pathname: `/${database}` }).href;
+  try {
+    await work({ url, folder, redisUrl: started?.url, close: async () => undefined });
+  } finally {
+    await started?.remove();
+    await rm(folder, { recursive: true });
+  }
+}
+
+const small = (...flags: readonly string[]): ReturnType<typeof parseBenchOptions> =>
+  parseBenchOptions(['--orgs', '5000', '--runs', '1', '--sample', '300', '--batch-size', '500', ...flags]);
+
+describe('runBench', () => {
+  test('has every contender write the same rows and reports their ratios', async () => {
+    const redis = redisAvailable() ? 'with' : 'without';
+    await withServer(redis, async (server) => {
+      const options = small('--undecidable-every', '500');
+      const report = await runBench({ server, options, worker: 'inline', say: () => undefined });
+      const text = report.join('\n');
+      expect(text).toMatch(/^insert-select +5,000/mu);
+      expect(text).toMatch(/^knex-loop +5,000/mu);
+      expect(text).toMatch(/^job-per-org-postgres +300/mu);
+      expect(text).toMatch(redis === 'with' ? /^job-per-org-redis +300/mu : /^job-per-org-redis: skipped/mu);
+      expect(text).toMatch(/^product \/ insert-select: \d+\.\d\d \(goal/mu);
+      expect(text).toContain('product: 4,990 allotments, 10 quarantined, 10 batches');
+    });
+  });
+
+  test('reports the cost per org by size', async () => {
+    await withServer('without', async (server) => {
+      const options = small('--only', 'flat', '--sizes', '1000,2000');
+      const report = await runBench({ server, options, worker: 'inline', say: () => undefined });
+      expect(report.join('\n')).toMatch(/^cost per org, dearest over cheapest size: \d/mu);
+    });
+  });
+});
+
+describe('parseBenchOptions', () => {
+  test('compares every contender on two million orgs when nothing is said', () => {
+    expect(parseBenchOptions([])).toMatchObject({
+      mode: 'compare',
+      orgs: 2_000_000,
+      runs: 3,
+      batchSize: 10_000,
+      lanes: 2,
+    });
+  });
+
+  test.each([
+    ['an unknown contender', ['--only', 'turbo']],
+    ['a count that is none', ['--orgs', '1e']],
+    ['an unknown flag', ['--fast']],
+    ['a mode beside contenders', ['--only', 'flat,product']],
+  ])('refuses %s', (_what, args) => {
+    expect(() => parseBenchOptions(args)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+  });
+});
+
+describe('findMedian', () => {
+  test.each([
+    [[3], 3],
+    [[9, 1, 5], 5],
+    [[4, 1, 3, 2], 2.5],
+  ])('of %j is %d', (values, median) => {
+    expect(findMedian(values)).toBe(median);
+  });
+});
+
+describe('formatTable', () => {
+  test('aligns the first column left and the rest right', () => {
+    expect(
+      formatTable([
+        ['a', 'bbb'],
+        ['cc', 'd'],
+      ]),
+    ).toEqual(['a   bbb', 'cc    d']);
+  });
+});

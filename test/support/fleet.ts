@@ -1,0 +1,252 @@
+// A whole rollout in a suite: control, cells, a queue, and workers and schedulers in this process or in ones that can be killed.
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { createBells } from '../../jobs/bells.js';
+import { connectQueue, initQueue, type QueueConnection } from '../../jobs/queue-connection.js';
+import { startScheduler } from '../../jobs/scheduler.js';
+import { type RunningProcess, startWorker } from '../../jobs/worker.js';
+import { parseRolloutConfig } from '../../src/domain/config/parse-config.js';
+import type { RolloutConfig } from '../../src/domain/config/rollout-config.js';
+import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
+import type { Stage } from '../../src/domain/rollout/stage.js';
+import { type EngineContext, silentBells } from '../../src/engine/context.js';
+import { initControl } from '../../src/engine/init-control.js';
+import { requestApply } from '../../src/engine/request-apply.js';
+import { serveOpenWork } from '../../src/engine/serve-cell.js';
+import { tick } from '../../src/engine/tick.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import type { Log } from '../../src/kernel/log.js';
+import { silentLog } from '../../src/platform/log.js';
+import { openPostgres } from '../../src/platform/postgres.js';
+import { createControlDatabase } from '../../src/stores/control/control-database.js';
+import { sampleCard } from '../domain/rate-card/sample-card.js';
+import { createTestCell, openCell, type TestCell, type TestCellOptions } from './cell.js';
+import { expectInvariants, type Sql } from './invariants.js';
+import { createTestDatabase } from './postgres.js';
+import { type FleetProcess, spawnFleetProcess } from './spawn-process.js';
+import { waitFor } from './wait.js';
+
+export interface FleetOptions {
+  /** One cell each, in rollout order; 1 when left out. */
+  readonly cells?: readonly TestCellOptions[];
+  /** Orgs of every cell that names none; 1,000 when left out. */
+  readonly orgs?: number;
+  /** `none`: nothing rings and nobody serves but `drive`. */
+  readonly queue?: 'none' | 'postgres' | { readonly redis: string };
+  /** YAML of the section `rollout`. */
+  readonly rollout?: string;
+  readonly card?: RateCard;
+  /** What processes connect to instead of the servers' own URLs, such as a pooler's. */
+  readonly through?: (url: string) => string;
+}
+
+export interface Fleet {
+  readonly cells: readonly TestCell[];
+  readonly config: RolloutConfig;
+  /** For engine verbs; rings the queue where there is one. */
+  readonly engine: EngineContext;
+  readonly controlUrl: string;
+  readonly queueUrl: string | undefined;
+  readonly control: Sql;
+  /** The n-th cell. */
+  cell(n: number): TestCell;
+  apply(...cells: readonly TestCell[]): Promise<void>;
+  /** The stage of every data center, in order. */
+  stages(): Promise<readonly Stage[]>;
+  /** Ticks and serves by hand until every data center rests or nothing moves any more; needs no queue. */
+  drive(): Promise<readonly Stage[]>;
+  /** Ticks by hand until something is so; somebody else serves. */
+  tickUntil(what: string, so: () => Promise<boolean>): Promise<void>;
+  waitForStages(want: (stages: readonly Stage[]) => boolean, forMs?: number): Promise<readonly Stage[]>;
+  startWorker(options?: { concurrency?: number; pollMs?: number; log?: Log }): RunningProcess;
+  startScheduler(options?: { log?: Log }): RunningProcess;
+  /** A process of its own, to be killed or stopped. */
+  spawn(role: 'worker' | 'scheduler', options?: { concurrency?: number }): Promise<FleetProcess>;
+  expectInvariants(except?: readonly string[]): Promise<void>;
+  drop(): Promise<void>;
+}
+
+const RESTING: readonly Stage[] = ['done', 'failed', 'aborted'];
+
+/** Everything that was asked for has ended. */
+export const allRest = (stages: readonly Stage[]): boolean => stages.every((stage) => RESTING.includes(stage));
+export const allDone = (stages: readonly Stage[]): boolean => stages.every((stage) => stage === 'done');
+
+/** Makes the databases, runs `init` on all of them, starts nothing. Call drop() in afterEach or afterAll. */
+export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
+  const {
+    cells: specs = [{}],
+    orgs = 1_000,
+    queue = 'none',
+    card = sampleCard,
+    through = (url: string) => url,
+  } = options;
+  const controlDatabase = await createTestDatabase('control');
+  const cells = await Promise.all(specs.map((spec) => createFilledCell(spec, orgs, card)));
+  const queueDatabase = queue === 'postgres' ? await createTestDatabase('queue') : undefined;
+  const queueUrl = typeof queue === 'object' ? queue.redis : queueDatabase?.url;
+  if (queueUrl !== undefined) await initQueue(queueUrl);
+  const config = parseFleetConfig(cells, options.rollout ?? '{ batchSize: 100 }');
+  const urls = {
+    control: through(controlDatabase.url),
+    cells: cells.map((cell) => ({ id: cell.dataCenter.id, url: through(cell.url) })),
+    queue: queueUrl,
+  };
+  const opened = new Set<() => Promise<unknown>>();
+  const open = (log: Log = silentLog): EngineContext => openContext(urls, log, opened);
+  const engine = open();
+  await initControl(engine, config);
+  const pool = new pg.Pool({ connectionString: controlDatabase.url, max: 2 });
+  pool.on('error', () => undefined);
+  const control: Sql = async (text, params) => (await pool.query(text, params && [...params])).rows;
+  const running = new Set<RunningProcess | FleetProcess>();
+  const remember = <T extends RunningProcess | FleetProcess>(started: T): T => {
+    running.add(started);
+    return started;
+  };
+  const connect = (): QueueConnection => {
+    if (queueUrl === undefined) throw new Error('this fleet has no queue');
+    return connectQueue(queueUrl);
+  };
+  const stages = async (): Promise<readonly Stage[]> =>
+    (await control('select stage from credit_rollout_control.data_centers order by position')).map(
+      (row) => row.stage as Stage,
+    );
+  const ids = cells.map((cell) => cell.dataCenter.id);
+  return {
+    cells,
+    config,
+    engine,
+    controlUrl: controlDatabase.url,
+    queueUrl,
+    control,
+    stages,
+    cell: (n) => at(cells, n),
+    apply: (...wanted) =>
+      requestApply(engine, { config, card, dataCenters: wanted.map((cell) => cell.dataCenter), reason: null }),
+    drive: async () => {
+      for (let quiet = 0; quiet < 2; ) {
+        const moved = await tick(engine);
+        const served = await Promise.all(ids.map((id) => serveOpenWork(engine, id)));
+        quiet = moved === 0 && served.every((outcome) => outcome === undefined || outcome === 'fenced') ? quiet + 1 : 0;
+      }
+      return stages();
+    },
+    tickUntil: async (what, so) => {
+      await waitFor(what, async () => {
+        await tick(engine);
+        return so();
+      });
+    },
+    waitForStages: (want, forMs = 60_000) =>
+      waitFor(
+        `stages (now ${ids.join(', ')})`,
+        async () => {
+          const now = await stages();
+          return want(now) && now;
+        },
+        { forMs, everyMs: 50 },
+      ),
+    startWorker: ({ concurrency = 4, pollMs, log } = {}) =>
+      remember(
+        startWorker(open(log), {
+          dataCenters: ids,
+          queue: connect(),
+          concurrency,
+          ...(pollMs !== undefined && { pollMs }),
+        }),
+      ),
+    startScheduler: ({ log } = {}) => remember(startScheduler(open(log), connect())),
+    spawn: async (role, { concurrency = 2 } = {}) =>
+      remember(await spawnFleetProcess({ role, concurrency, queueUrl: queueUrl ?? '', urls })),
+    expectInvariants: (except = []) =>
+      expectInvariants({
+        control,
+        cells: cells.map(({ dataCenter, sql }) => ({ id: dataCenter.id, sql })),
+        except,
+      }),
+    drop: async () => {
+      await Promise.allSettled([...running].map((one) => one.stop()));
+      await Promise.allSettled([...opened].map((close) => close()));
+      await pool.end();
+      await Promise.all(cells.map((cell) => cell.drop()));
+      await controlDatabase.drop();
+      await queueDatabase?.drop();
+    },
+  };
+}
+
+export interface FleetUrls {
+  readonly control: string;
+  readonly cells: readonly { readonly id: string; readonly url: string }[];
+  readonly queue: string | undefined;
+}
+
+/** What compose makes from a configuration, from URLs; everything opened is added to `opened`. */
+export function openContext(urls: FleetUrls, log: Log, opened: Set<() => Promise<unknown>>): EngineContext {
+  const cells = new Map(urls.cells.map(({ id, url }) => [id, openCell(url, id)]));
+  for (const cell of cells.values()) opened.add(() => cell.close());
+  const control = createControlDatabase(openPostgres({ url: urls.control, applicationName: 'credit-rollout', max: 4 }));
+  opened.add(() => control.close());
+  const bells = urls.queue === undefined ? silentBells : openBells(connectQueue(urls.queue), log, opened);
+  const get = (id: string) => {
+    const cell = cells.get(id);
+    if (cell === undefined) throw new Error(`no cell ${id}`);
+    return cell;
+  };
+  return { cells: { get }, control, bells, clock: systemClock, log, actor: 'tester' };
+}
+
+function openBells(queue: QueueConnection, log: Log, opened: Set<() => Promise<unknown>>): EngineContext['bells'] {
+  const bells = createBells(queue, log);
+  opened.add(() => Promise.race([bells.close(), systemClock.sleep(2_000)]));
+  return bells;
+}
+
+async function createFilledCell(spec: TestCellOptions, orgs: number, card: RateCard): Promise<TestCell> {
+  const cell = await createTestCell({ card, ...spec });
+  if (spec.orgs === undefined && spec.idType === undefined) await fillCell(cell, orgs);
+  return cell;
+}
+
+/** Adds `orgs` believable orgs with bigint ids from 1 on: every edition, both winners, purchases, one in 200 undecidable. */
+export async function fillCell(cell: TestCell, orgs: number): Promise<void> {
+  await cell.sql(
+    `insert into public.orgs (org_id, edition, paid, agents, light_agents, additional_credits, legacy_limit, created_at)
+     select n, case when n % 200 = 7 then 'retired' else (array['free', 'express', 'standard', 'professional', 'enterprise'])[1 + n % 5] end,
+       n % 5 <> 0, (n * 37) % 400, n % 11, case when n % 9 = 0 then 10000 else 0 end, case when n % 50 = 3 then 2000000 end,
+       timestamptz '2024-03-01 12:00+00' from generate_series(1, $1::int) n`,
+    [orgs],
+  );
+}
+
+/** Makes every write of allotments in a cell take so much longer, so that something can happen in the middle. */
+export async function slowDown(cell: TestCell, ms: number): Promise<void> {
+  await cell.sql(`create or replace function public.dawdle() returns trigger language plpgsql as $$
+    begin perform pg_sleep(${ms / 1_000}); return null; end $$`);
+  await cell.sql(`create or replace trigger dawdle after insert on credit_rollout.allotments
+    for each statement execute function public.dawdle()`);
+}
+
+export async function speedUp(cell: TestCell): Promise<void> {
+  await cell.sql('drop trigger if exists dawdle on credit_rollout.allotments');
+}
+
+function parseFleetConfig(cells: readonly TestCell[], rollout: string): RolloutConfig {
+  const lines = cells.map(
+    ({ dataCenter: { id, zone } }) => `  - { id: ${id}, zone: ${zone}, database: "\${${id}}", source: public.orgs }`,
+  );
+  return parseRolloutConfig(
+    `controlDatabase: \${CONTROL}\nrateCard: none.yaml\nrollout: ${rollout}\ndataCenters:\n${lines.join('\n')}\n`,
+    { lookup: () => undefined },
+  );
+}
+
+function at<T>(list: readonly T[], n: number): T {
+  const found = list[n];
+  if (found === undefined) throw new Error(`there is no ${n}-th`);
+  return found;
+}
+
+/** A data center id of its own: roles belong to the whole server. */
+export const uniqueId = (prefix: string): string => `${prefix}${randomBytes(4).toString('hex')}`;

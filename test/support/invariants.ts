@@ -1,0 +1,254 @@
+// The invariants of docs: each ONE query, and every row that it returns is a violation. Never repairs anything.
+// Cell queries run in a cell; control queries run in control and get the cells' facts (counts, no org data) as $1.
+import { expect } from 'vitest';
+
+/** Runs SQL with $1 parameters as the superuser. */
+export type Sql = (text: string, params?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
+
+/** A cell to examine, and which data center it must be. */
+export interface InvariantCell {
+  readonly id: string;
+  readonly sql: Sql;
+}
+
+export interface InvariantScope {
+  readonly control?: Sql;
+  readonly cells: readonly InvariantCell[];
+  /** Invariants that a test breaks on purpose from outside, such as an org added behind a finished range (I1). */
+  readonly except?: readonly string[];
+}
+
+interface Invariant {
+  readonly id: string;
+  readonly holds: string;
+  readonly sql: string;
+}
+
+const WITHIN = (id: string): string =>
+  `(b.lower_id is null or ${id} >= b.lower_id) and (b.upper_id is null or ${id} < b.upper_id)`;
+
+const PROMISE = [
+  {
+    id: 'I1',
+    holds: 'every org in a finished range has an allotment or is quarantined',
+    sql: `select b.run_id, b.batch_no, count(*) from credit_rollout.batches b
+      join credit_rollout.source_orgs s on ${WITHIN('s.org_id')}
+      where b.state = 'done' and not exists (select from credit_rollout.allotments a where a.org_id = s.org_id)
+        and not exists (select from credit_rollout.quarantine q where q.org_id = s.org_id)
+      group by 1, 2`,
+  },
+  {
+    id: 'I2',
+    holds: 'no paid org is below its floor, now or in any before-image, and a floor falls only with a named cause',
+    sql: `with forms as (
+        select org_id, version, paid, floor, base_credits + variable_credits + grandfathered_credits as kept, null as cause
+        from credit_rollout.allotments
+        union all
+        select c.org_id, c.version, r.paid, r.floor, r.base_credits + r.variable_credits + r.grandfathered_credits, c.cause
+        from credit_rollout.allotment_changes c, jsonb_populate_record(null::credit_rollout.allotments, c.before) r
+        where c.operation = 'update')
+      select 'below its floor' as broken, count(*) from forms where paid and floor is not null and kept < floor having count(*) > 0
+      union all
+      select 'fell without a cause', count(*) from (
+        select floor, cause, lead(floor) over (partition by org_id order by version) as later,
+          lead(version) over (partition by org_id order by version) as next_version from forms) f
+      where next_version is not null and floor is not null and (later is null or later < floor)
+        and coalesce(cause, '') not in ('edition', 'lapse', 'override', 'undo') having count(*) > 0`,
+  },
+  {
+    id: 'I3',
+    holds: 'version = 1 + the changes recorded since the row was last inserted',
+    sql: `select a.org_id, a.version from credit_rollout.allotments a
+      where a.version <> 1 + (select count(*) from credit_rollout.allotment_changes c
+        where c.org_id = a.org_id and c.operation = 'update' and c.change_id > coalesce((select max(d.change_id)
+          from credit_rollout.allotment_changes d where d.org_id = a.org_id and d.operation = 'delete'), 0))`,
+  },
+  {
+    id: 'I6',
+    holds: 'what is stored equals a second statement of the rule on the stored inputs',
+    sql: `select a.org_id from credit_rollout.allotments a
+      join credit_rollout.rate_cards c on c.card_hash = a.rate_card
+      join credit_rollout.rates own on own.card_hash = a.rate_card and own.edition = a.edition
+      join credit_rollout.rates e on e.card_hash = a.rate_card and e.edition = case when a.paid then a.edition else c.unpaid_edition end
+      cross join lateral (select e.base::numeric as base, e.per_agent::numeric * a.agents as variable,
+        a.agents::numeric + case when c.light_agents_count_as_users then a.light_agents else 0 end as users) p
+      cross join lateral (select coalesce(a.negotiated_limit, own.legacy_flat,
+        least(own.legacy_max, greatest(own.legacy_min, own.legacy_per_user * p.users))) as legacy) l
+      cross join lateral (select case when a.paid then greatest(coalesce(a.floor, 0), p.base + p.variable)
+        else p.base + p.variable end as kept) k
+      where (a.base_credits, a.variable_credits, a.legacy_limit, a.total_credits, a.winner, a.concurrency_limit)
+        is distinct from (p.base, p.variable, l.legacy, k.kept + a.additional_credits,
+          case when k.kept > p.base + p.variable then 'legacy' else 'credits' end, e.concurrency)`,
+  },
+] as const satisfies readonly Invariant[];
+
+const WORK = [
+  {
+    id: 'I7',
+    holds: 'no org is changed twice by one run',
+    sql: `select run_id, org_id from credit_rollout.allotment_changes where run_id is not null and operation = 'update'
+      group by 1, 2 having count(*) > 1
+      union all
+      select c.run_id, c.org_id from credit_rollout.allotment_changes c
+      where c.run_id is not null and (c.before ->> 'run_id')::bigint = c.run_id`,
+  },
+  {
+    id: 'I9',
+    holds: 'no batch committed under an epoch that was over, or that the cell never had',
+    sql: `select b.run_id, b.batch_no from credit_rollout.batches b, credit_rollout.fence f
+      where b.state = 'done' and (b.epoch > f.epoch or b.epoch < b.run_id)
+      union all
+      select b.run_id, b.batch_no from credit_rollout.batches b
+      where b.state = 'done' and b.done_at < (select max(o.done_at) from credit_rollout.batches o where o.epoch < b.epoch)`,
+  },
+  {
+    id: 'I12',
+    holds: 'the ranges of a run cover every possible id: no gap, no overlap, open at both ends',
+    sql: `select run_id, batch_no from (
+        select b.*, row_number() over w as place, lead(lower_id) over w as next_lower, lead(batch_no) over w as next_no
+        from credit_rollout.batches b window w as (partition by run_id order by lower_id nulls first)) r
+      where (place = 1) <> (lower_id is null) or (next_no is null) <> (upper_id is null)
+        or upper_id is distinct from next_lower or upper_id <= lower_id
+      union all
+      select run_id, 0 from credit_rollout.runs r where not exists (select from credit_rollout.batches b where b.run_id = r.run_id)`,
+  },
+  {
+    id: 'I13',
+    holds: 'a finished run was written under the present timeline, or verified again after it',
+    sql: `select b.run_id, b.batch_no from credit_rollout.batches b join credit_rollout.runs r using (run_id)
+      where b.state = 'done' and r.state = 'done' and b.verified_at is null
+        and b.timeline <> left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`,
+  },
+  {
+    id: 'I16',
+    holds: 'one rate card per run',
+    sql: `select r.run_id, a.rate_card from credit_rollout.runs r join credit_rollout.allotments a on a.run_id = r.run_id
+      where a.rate_card <> r.card_hash group by 1, 2`,
+  },
+  {
+    id: 'I22',
+    holds: 'the sums in a batch row are the sums of what it wrote',
+    sql: `select b.run_id, b.batch_no from credit_rollout.batches b cross join lateral (
+        select count(*) as orgs, coalesce(sum(a.total_credits), 0) as total, coalesce(sum(a.floor), 0) as floors,
+          count(*) filter (where a.winner = 'legacy') as legacy
+        from credit_rollout.allotments a where a.run_id = b.run_id and ${WITHIN('a.org_id')}) w
+      where b.state = 'done' and (w.orgs, w.total, w.floors, w.legacy)
+          is distinct from (b.inserted + b.raised, b.total_credits, b.floors, b.legacy_wins)
+        and not exists (select from credit_rollout.allotment_changes c where ${WITHIN('c.org_id')} and c.changed_at > b.done_at)
+      union all
+      select run_id, batch_no from credit_rollout.batches
+      where state = 'done' and orgs <> inserted + raised + unchanged + stale + quarantined`,
+  },
+  {
+    id: 'I24',
+    holds: 'the cell is the one that its data center names',
+    sql: `select data_center from credit_rollout.cell where database_name <> current_database()
+      or system_identifier <> (select system_identifier::text from pg_control_system())`,
+  },
+] as const satisfies readonly Invariant[];
+
+const CELL: readonly Invariant[] = [...PROMISE, ...WORK];
+
+// what control is compared with; one object per cell
+const FACTS = `select jsonb_build_object('id', $1::text, 'is', (select data_center from credit_rollout.cell),
+  'state', f.state, 'epoch', f.epoch,
+  'runs', (select coalesce(jsonb_agg(jsonb_build_object('run', r.run_id, 'state', r.state, 'card', r.card_hash,
+     'pending', (select count(*) from credit_rollout.batches b where b.run_id = r.run_id and b.state <> 'done'),
+     'unverified', (select count(*) from credit_rollout.batches b where b.run_id = r.run_id and b.verified_at is null),
+     'total', (select coalesce(sum(total_credits), 0)::text from credit_rollout.batches b where b.run_id = r.run_id),
+     'inserted', (select coalesce(sum(inserted), 0) from credit_rollout.batches b where b.run_id = r.run_id))), '[]')
+   from credit_rollout.runs r),
+  'commits', (select coalesce(jsonb_agg(jsonb_build_object('run', b.run_id, 'at', b.done_at,
+     'from', b.done_at - make_interval(secs => b.duration_ms / 1000.0))), '[]')
+   from credit_rollout.batches b where b.state = 'done')) as facts from credit_rollout.fence f`;
+
+const GIVEN = `with cell as (select * from jsonb_to_recordset($1::jsonb)
+    as c(id text, "is" text, state text, epoch bigint, runs jsonb, commits jsonb)),
+  run as (select c.id, r.* from cell c, jsonb_to_recordset(c.runs)
+    as r(run bigint, state text, card text, pending int, unverified int, total numeric, inserted bigint)),
+  batch as (select c.id, b.* from cell c, jsonb_to_recordset(c.commits) as b(run bigint, at timestamptz, "from" timestamptz))`;
+
+const CONTROL = [
+  {
+    id: 'I9',
+    holds: 'no batch committed between the acknowledgement of a closed fence and its next opening',
+    sql: `, shut as (select a.data_center, a.at, (select min(o.at) from credit_rollout_control.audit o where o.seq > a.seq
+        and o.data_center = a.data_center and o.action in ('activate', 'open_fence', 'retry')) as reopened
+      from credit_rollout_control.audit a where a.action = 'close_fence')
+      select b.id, b.run, b.at from batch b join shut s on s.data_center = b.id
+      where b.at > s.at and (s.reopened is null or b.at < s.reopened)`,
+  },
+  {
+    id: 'I10',
+    holds: 'never two data centers in the slot, and never two that write at once',
+    sql: `, life as (select id, run, min("from") as began, max(at) as ended from batch group by 1, 2)
+      select a.id, b.id as other from life a join life b on a.id < b.id and a.began < b.ended and b.began < a.ended
+      union all
+      select min(id), max(id) from credit_rollout_control.data_centers
+      where stage in ('canary', 'migrating', 'verifying', 'undoing') having count(*) > 1`,
+  },
+  {
+    id: 'I11',
+    holds: 'done in control means: fence closed, nothing pending, everything verified, the same counts',
+    sql: `select d.id, d.stage, r.pending, c.state from credit_rollout_control.data_centers d join cell c on c.id = d.id
+      left join run r on r.id = d.id and r.run = d.run_id
+      left join credit_rollout_control.runs k on k.run_id = d.run_id
+      where d.stage in ('baking', 'done') and (c.state <> 'closed' or not d.quiet or r.run is null or r.pending > 0
+        or r.unverified > 0 or r.state <> 'done' or k.state <> 'done'
+        or (k.counts ->> 'totalCredits')::numeric is distinct from r.total or (k.counts ->> 'inserted')::bigint is distinct from r.inserted)`,
+  },
+  {
+    id: 'I14',
+    holds: 'epochs never go back, and no cell knows one that control does not',
+    sql: `select id, epoch from cell where epoch > (select epoch from credit_rollout_control.rollout)
+      union all
+      select data_center, epoch from (select data_center, epoch, max(epoch) over (order by seq rows between unbounded preceding and 1 preceding) as before
+        from credit_rollout_control.audit where action in ('activate', 'open_fence')) a where epoch <= before`,
+  },
+  {
+    id: 'I16',
+    holds: 'a run has the same card in control and in its cell, and exists once',
+    sql: `select r.id, r.run from run r join credit_rollout_control.runs k on k.run_id = r.run
+      where k.card_hash <> r.card or k.data_center <> r.id
+      union all select id, run from run where not exists (select from credit_rollout_control.runs k where k.run_id = run.run)`,
+  },
+  {
+    id: 'I20',
+    holds: 'every change of stage has an audit row, and the rows form a legal chain',
+    sql: `, move as (select data_center, seq, case action when 'activate' then 'canary' when 'reopen' then 'pending'
+          when 'retry' then case when (details ->> 'pending')::int > 0 then 'migrating' else 'verifying' end
+          when 'abort' then 'aborted' else details ->> 'to' end as stage
+        from credit_rollout_control.audit
+        where action in ('activate', 'reopen', 'retry', 'transition') or action = 'abort' and details ->> 'stage' = 'failed')
+      select d.id, d.stage, m.stage as audited from credit_rollout_control.data_centers d
+      left join lateral (select stage from move m where m.data_center = d.id order by seq desc limit 1) m on true
+      where d.stage <> coalesce(m.stage, 'pending')
+      union all
+      select data_center, before, stage from (
+        select *, coalesce(lag(stage) over (partition by data_center order by seq), 'pending') as before from move) m
+      where not exists (select from credit_rollout_control.stage_transitions t where t.from_stage = m.before and t.to_stage = m.stage)`,
+  },
+  {
+    id: 'I24',
+    holds: 'every cell is the one that control means',
+    sql: `select id, "is" from cell where id <> "is"`,
+  },
+] as const satisfies readonly Invariant[];
+
+/** Fails with the id and the promise of every broken invariant, and its first rows. */
+export async function expectInvariants({ control, cells, except = [] }: InvariantScope): Promise<void> {
+  const broken: string[] = [];
+  const note = (where: string, { id, holds }: Invariant, rows: readonly unknown[]): void => {
+    if (rows.length > 0 && !except.includes(id))
+      broken.push(`${id} in ${where}: ${holds}; ${rows.length} rows, such as ${JSON.stringify(rows.slice(0, 3))}`);
+  };
+  const facts: unknown[] = [];
+  for (const { id, sql } of cells) {
+    for (const invariant of CELL) note(id, invariant, await sql(invariant.sql));
+    facts.push((await sql(FACTS, [id]))[0]?.facts);
+  }
+  if (control)
+    for (const invariant of CONTROL)
+      note('control', invariant, await control(`${GIVEN}${invariant.sql}`, [JSON.stringify(facts)]));
+  expect(broken).toEqual([]);
+}

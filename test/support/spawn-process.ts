@@ -1,0 +1,66 @@
+// A worker or a scheduler as a process of its own, so that it can be killed, stopped and continued.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { FleetUrls } from './fleet.js';
+
+export interface FleetProcessSpec {
+  readonly role: 'worker' | 'scheduler';
+  readonly concurrency: number;
+  readonly queueUrl: string;
+  readonly urls: FleetUrls;
+}
+
+export interface FleetProcess {
+  readonly pid: number;
+  signal(name: NodeJS.Signals): void;
+  /** SIGKILL, and waits for the end. */
+  kill(): Promise<void>;
+  /** SIGTERM, and waits for the end; its exit code, null after a signal. */
+  terminate(): Promise<number | null>;
+  /** Everything that it wrote, standard error included. */
+  output(): string;
+  stop(): Promise<void>;
+}
+
+const FIXTURE = fileURLToPath(new URL('./fixtures/fleet-process.ts', import.meta.url));
+
+/** Resolves when it serves. */
+export async function spawnFleetProcess(spec: FleetProcessSpec): Promise<FleetProcess> {
+  // URLs with passwords go in by standard input: arguments are seen by everybody
+  const child = spawn(process.execPath, ['--import', 'tsx', FIXTURE], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const said: string[] = [];
+  child.stderr.on('data', (chunk) => said.push(String(chunk)));
+  child.stdin.end(JSON.stringify(spec));
+  const ended = once(child, 'exit');
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.on('data', (chunk) => {
+      said.push(String(chunk));
+      if (String(chunk).includes('ready')) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`the ${spec.role} ended at once (${code}): ${said.join('')}`)));
+  });
+  return describeProcess(child, ended, said);
+}
+
+function describeProcess(child: ChildProcess, ended: Promise<unknown>, said: readonly string[]): FleetProcess {
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      await ended;
+    }
+    return child.exitCode;
+  };
+  return {
+    pid: child.pid ?? 0,
+    signal: (name) => child.kill(name),
+    kill: async () => {
+      await end('SIGKILL');
+    },
+    terminate: () => end('SIGTERM'),
+    output: () => said.join(''),
+    stop: async () => {
+      await end('SIGKILL');
+    },
+  };
+}
