@@ -3,6 +3,7 @@ import {
   assertSchemaCompatibility,
   createPostgresBackend,
   type Job,
+  type PgPool,
   Queue,
   type QueueOptions,
   runMigrations,
@@ -30,6 +31,7 @@ export interface QueueConnection {
 const PREFIX = '{credit-rollout}'; // a hash tag, so that a Redis Cluster keeps a queue on one node
 // kept short: a killed worker's job is back in seconds; the fence, not this lock, makes a batch happen once
 const LOCKS = { lockDuration: 10_000, stalledInterval: 5_000, maxStalledCount: 1_000_000 };
+const PRODUCERS = 3;
 const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2_000);
 
 export function connectQueue(url: string): QueueConnection {
@@ -50,17 +52,24 @@ function connectRedis(url: string): QueueConnection {
 
 function connectPostgresQueue(url: string): QueueConnection {
   const classes = withBackend(createPostgresBackend);
-  const connection = {
-    connectionString: url,
-    max: 2,
-    application_name: 'credit-rollout queue',
-    connectionTimeoutMillis: 5_000,
+  const shared = { connectionString: url, application_name: 'credit-rollout queue', connectionTimeoutMillis: 5_000 };
+  let producers: pg.Pool | undefined;
+  // one small pool for all producers; a worker has its own connection and one that listens
+  const openProducers = (): pg.Pool => {
+    producers = new pg.Pool({ ...shared, max: PRODUCERS, options: '-c search_path=bullmq', allowExitOnIdle: true });
+    producers.on('error', () => undefined);
+    return producers;
   };
   return {
     kind: 'postgres',
-    createQueue: (name) => new classes.Queue(name, { connection }) as unknown as Queue,
+    createQueue: (name) =>
+      new classes.Queue(name, { connection: (producers ?? openProducers()) as unknown as PgPool }) as unknown as Queue,
     createWorker: (name, process, { concurrency }) =>
-      new classes.Worker(name, process, { connection, concurrency, ...LOCKS }) as unknown as Worker,
+      new classes.Worker(name, process, {
+        connection: { ...shared, max: 1 },
+        concurrency,
+        ...LOCKS,
+      }) as unknown as Worker,
   };
 }
 
@@ -81,7 +90,10 @@ export async function checkQueue(url: string): Promise<void> {
     try {
       await assertSchemaCompatibility(client);
     } catch (cause) {
-      throw new RolloutError('not_initialised', { message: 'The queue has no schema of a fitting version yet.', cause });
+      throw new RolloutError('not_initialised', {
+        message: 'The queue has no schema of a fitting version yet.',
+        cause,
+      });
     }
   });
 }

@@ -11,7 +11,7 @@ export function schedulerProcess(session: CliSession, program: Program): ServedP
   return {
     start: async (signal) => {
       const control = await waitUntilReady(session, 'control database', () => readStatus(program.engine), signal);
-      const queue = control && (await waitUntilReady(session, 'queue', () => program.initQueue(), signal));
+      const queue = control && (await waitUntilReady(session, 'queue', () => program.checkQueue(), signal));
       if (!queue) return undefined;
       session.say('▶ scheduler: running');
       return program.startScheduler();
@@ -43,7 +43,7 @@ export function workerProcesses(session: CliSession, program: Program, served: W
         }
       };
       const cell = await waitUntilReady(session, dataCenter, reach, signal);
-      const bell = cell && (await waitUntilReady(session, 'queue', () => program.initQueue(), signal));
+      const bell = cell && (await waitUntilReady(session, 'queue', () => program.checkQueue(), signal));
       if (!bell) return undefined;
       session.say(`▶ worker: serving ${dataCenter}, ${concurrency} at once`);
       return program.startWorker({ dataCenters: [dataCenter], queue, concurrency });

@@ -13,33 +13,34 @@ export function showSummary(status: Status, dataCenters: readonly string[], pain
     const { icon, tone } = findIcon(nameWord(dc));
     return `${paint(icon, tone)} ${lines[index] ?? ''}`;
   });
-  return [paint(`  ${titles}`, 'bold'), ...rows].join('\n');
+  return [paint(`  ${titles}`, 'bold'), ...rows, LEGEND].join('\n');
 }
+
+const LEGEND =
+  '  LEGACY: the old number wins and is kept. BEFORE and AFTER: credits a day. WRONG: what the verification found.';
 
 const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [
   { title: 'DC' },
-  { title: 'ZONE' },
   { title: 'STAGE' },
   right('ORGS'),
   right('WRITTEN'),
-  right('UNCHANGED'),
-  right('LEGACY KEPT'),
+  right('SAME'),
+  right('LEGACY'),
   right('SET ASIDE'),
-  right('CREDITS A DAY BEFORE'),
+  right('BEFORE'),
   right('AFTER'),
   right('CHANGE'),
-  right('MISMATCHES'),
+  right('WRONG'),
   right('TOOK'),
 ];
 
 function toRow(dc: DataCenterStatus): readonly string[] {
   const { progress, lastRun } = dc;
-  if (progress === null) return [dc.id, dc.zone, nameWord(dc), ...Array.from({ length: 10 }, () => '–')];
+  if (progress === null) return [dc.id, nameWord(dc), ...Array.from({ length: COLUMNS.length - 2 }, () => '–')];
   const took = lastRun?.endedAt ? formatDuration(lastRun.endedAt.getTime() - lastRun.openedAt.getTime()) : '–';
   return [
     dc.id,
-    dc.zone,
     nameWord(dc),
     showCount(progress.orgsDone),
     showCount(progress.inserted + progress.raised),

@@ -20,8 +20,8 @@ export function registerUp(cli: Command, execute: Execute): void {
     .action(() => execute(runUp));
 }
 
-/** `up` keeps within 80 connections: control and the schedulers' queue take 11, each data center's queue 5. */
-const BUDGET = { all: 80, shared: 11, perQueue: 5 } as const;
+/** `up` keeps within 80 connections: control 4, producers 2 × 3 and the schedulers' queue 2; each data center's queue 2. */
+const BUDGET = { all: 80, shared: 12, perQueue: 2 } as const;
 const FEWEST = 2;
 
 /** Connections per cell, so that all together stay within the budget. */
