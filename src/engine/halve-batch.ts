@@ -40,8 +40,8 @@ export async function halveBatch(
     context.log.info('batch_split', { data_center: cell.dataCenter, batch, why: unfit.why, result: outcome.kind });
     return outcome.kind === 'too_slow' ? failRun(context, cell, unfit.epoch, 'batch_too_slow') : outcome;
   } catch (error) {
-    // somebody holds the product's table, or this batch: that says nothing about the range
-    if (['retry', 'too_slow'].includes(classifyFailure(error).kind)) return undefined;
+    // somebody holds the product's table or this batch, or took the number of the half: that says nothing about the range
+    if (['retry', 'too_slow', 'duplicate'].includes(classifyFailure(error).kind)) return undefined;
     throw error;
   }
 }

@@ -10,7 +10,12 @@ test('lists every code once, with its exit code, meaning and next step', () => {
   const rows = listSections(text)
     .filter(({ heading }) => heading.startsWith('Codes: '))
     .flatMap(({ lines }) => readRows(lines))
-    .map(([code = '', exit, meaning, next]) => [unquote(code), Number(exit), unquote(meaning ?? ''), unquote(next ?? '')]);
+    .map(([code = '', exit, meaning, next]) => [
+      unquote(code),
+      Number(exit),
+      unquote(meaning ?? ''),
+      unquote(next ?? ''),
+    ]);
   const registry = Object.entries(ERRORS).map(([code, { exit, meaning, next }]) => [code, exit, meaning, next]);
   expect(rows.toSorted()).toEqual(registry.toSorted());
 });

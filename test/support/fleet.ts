@@ -58,7 +58,8 @@ export interface Fleet {
   /** Ticks by hand until something is so; somebody else serves. */
   tickUntil(what: string, so: () => Promise<boolean>): Promise<void>;
   waitForStages(want: (stages: readonly Stage[]) => boolean, forMs?: number): Promise<readonly Stage[]>;
-  startWorker(options?: { concurrency?: number; pollMs?: number; log?: Log }): RunningProcess;
+  /** `withoutControl`: it gets a control URL that leads nowhere. */
+  startWorker(options?: { concurrency?: number; pollMs?: number; log?: Log; withoutControl?: boolean }): RunningProcess;
   startScheduler(options?: { log?: Log }): RunningProcess;
   /** A process of its own, to be killed or stopped. */
   spawn(role: 'worker' | 'scheduler', options?: { concurrency?: number }): Promise<FleetProcess>;
@@ -66,6 +67,7 @@ export interface Fleet {
   drop(): Promise<void>;
 }
 
+const NOWHERE = 'postgres://nobody@127.0.0.1:1/nothing';
 const RESTING: readonly Stage[] = ['done', 'failed', 'aborted'];
 
 /** Everything that was asked for has ended. */
@@ -147,9 +149,9 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
         },
         { forMs, everyMs: 50 },
       ),
-    startWorker: ({ concurrency = 4, pollMs, log } = {}) =>
+    startWorker: ({ concurrency = 4, pollMs, log = silentLog, withoutControl } = {}) =>
       remember(
-        startWorker(open(log), {
+        startWorker(openContext(withoutControl ? { ...urls, control: NOWHERE } : urls, log, opened), {
           dataCenters: ids,
           queue: connect(),
           concurrency,

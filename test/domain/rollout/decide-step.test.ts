@@ -29,6 +29,7 @@ const run = (change: Partial<RunReading> = {}): RunReading => ({
   pending: 4,
   verified: 0,
   mismatches: 0,
+  idleMs: 0,
   ...change,
 });
 
@@ -36,6 +37,7 @@ interface CellSketch {
   readonly fence?: Partial<FenceReading>;
   readonly run?: Partial<RunReading> | null;
   readonly workersAlive?: number;
+  readonly trouble?: string;
   readonly bakeQuery?: boolean;
 }
 
@@ -44,6 +46,7 @@ const cell = (sketch: CellSketch = {}): CellReading => ({
   fence: fence(sketch.fence),
   run: sketch.run === null ? undefined : run(sketch.run),
   workersAlive: sketch.workersAlive ?? 1,
+  trouble: sketch.trouble ?? null,
   bakeQuery: sketch.bakeQuery,
 });
 const AWAY: CellReading = { kind: 'unreachable', code: 'unreachable' };
@@ -318,17 +321,33 @@ describe('decideStep: a run', () => {
     expect(decide(dc({ stage, cell: reading })).steps).toEqual(steps);
   });
 
-  test.each(['migrating', 'verifying'] as const)('%s holds without a worker, and rings all the same', (stage) => {
-    const reading = cell({
-      workersAlive: 0,
-      run: { pending: stage === 'migrating' ? 4 : 0 },
-      fence: { state: stage === 'migrating' ? 'open' : 'verifying' },
+  const working = (stage: 'migrating' | 'verifying', sketch: CellSketch = {}): DataCenterSnapshot =>
+    dc({
+      stage,
+      cell: cell({
+        fence: { state: stage === 'migrating' ? 'open' : 'verifying' },
+        ...sketch,
+        run: { pending: stage === 'migrating' ? 4 : 0, ...sketch.run },
+      }),
     });
-    expect(decide(dc({ stage, cell: reading }))).toMatchObject({
-      holds: ['no_worker'],
-      steps: [expect.stringContaining('ring')],
-    });
-  });
+
+  test.each(['migrating', 'verifying'] as const)(
+    '%s says what is wrong with its workers, and rings all the same',
+    (stage) => {
+      for (const [sketch, holds] of [
+        [{}, []],
+        [{ workersAlive: 0, trouble: 'not_permitted', run: { idleMs: 120_001 } }, ['no_worker']],
+        [{ trouble: 'not_permitted' }, ['cell_trouble']],
+        [{ run: { idleMs: 120_000 } }, []],
+        [{ run: { idleMs: 120_001 } }, ['stalled']],
+        [{ trouble: 'not_permitted', run: { idleMs: 120_001 } }, ['cell_trouble', 'stalled']],
+      ] as const) {
+        const decision = decide(working(stage, sketch));
+        expect(decision.holds).toEqual(holds);
+        expect(decision.steps).toEqual([stage === 'migrating' ? 'ring apply 2' : 'ring verify 2']);
+      }
+    },
+  );
 });
 
 describe('decideStep: the bake', () => {

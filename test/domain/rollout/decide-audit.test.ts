@@ -1,0 +1,39 @@
+// When a verified data center goes back to pending: only when its cell proves that it is another one than was verified.
+import { describe, expect, test } from 'vitest';
+import { decideAudit } from '../../../src/domain/rollout/decide-audit.js';
+import type { CellReading, FenceReading, RunReading } from '../../../src/domain/rollout/snapshot.js';
+
+const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | null = {}): CellReading => ({
+  kind: 'read',
+  fence: { state: 'closed', epoch: 7n, runId: 5n, sameTimeline: true, failure: null, ...fence },
+  run: run === null ? undefined : { cut: true, batches: 3, pending: 0, verified: 3, mismatches: 0, idleMs: 0, ...run },
+  workersAlive: 0,
+  trouble: null,
+  bakeQuery: undefined,
+});
+
+describe('decideAudit', () => {
+  test.each([
+    ['it is as it was verified', reading()],
+    ['a later epoch closed it', reading({ epoch: 8n })],
+    ['it cannot be read', { kind: 'unreachable', code: 'unreachable' } as const],
+  ])('leaves a data center alone when %s', (_case, cell) => {
+    expect(decideAudit({ epoch: 7n }, cell)).toBeUndefined();
+  });
+
+  test.each([
+    ['lost its run', reading({}, null)],
+    ['has pending ranges', reading({}, { pending: 1 })],
+    ['is not cut', reading({}, { cut: false })],
+    ['has unverified ranges', reading({}, { verified: 2 })],
+    ['has an older epoch', reading({ epoch: 6n })],
+    ['has an open fence', reading({ state: 'open' })],
+    ['has failed over', reading({ sameTimeline: false })],
+  ])('puts a data center back whose cell %s', (_case, cell) => {
+    expect(decideAudit({ epoch: 7n }, cell)).toEqual(expect.any(String));
+  });
+
+  test('knows nothing of a data center that never ran', () => {
+    expect(decideAudit({ epoch: null }, reading({}, null))).toBeUndefined();
+  });
+});

@@ -1,0 +1,84 @@
+// What every queue must survive, whichever back end it lies on: losing everything, nonsense, and being away.
+import { expect, test } from 'vitest';
+import { cellQueueName, SCHEDULER_QUEUE } from '../../jobs/bells.js';
+import { connectQueue } from '../../jobs/queue-connection.js';
+import { allDone, createFleet, type Fleet, type FleetOptions, slowDown } from '../support/fleet.js';
+import { waitFor } from '../support/wait.js';
+
+export const done = async (fleet: Fleet, n = 0): Promise<number> =>
+  Number((await fleet.cell(n).sql(`select count(*) as done from credit_rollout.batches where state = 'done'`))[0]?.done);
+
+export async function withFleet(options: FleetOptions, act: (fleet: Fleet) => Promise<void>): Promise<void> {
+  const fleet = await createFleet(options);
+  try {
+    await act(fleet);
+  } finally {
+    await fleet.drop();
+  }
+}
+
+export interface QueueUnderTest {
+  readonly queue: () => Exclude<FleetOptions['queue'], undefined>;
+  /** Makes every key vanish. */
+  readonly empty: (fleet: Fleet) => Promise<void>;
+}
+
+/** The promises that hold on every back end. */
+export function testQueue({ queue, empty }: QueueUnderTest): void {
+  test('carries two data centers from apply to done', () =>
+    withFleet({ cells: [{}, {}], queue: queue() }, async (fleet) => {
+      fleet.startWorker();
+      fleet.startWorker();
+      fleet.startScheduler();
+      await fleet.apply(...fleet.cells);
+      await fleet.waitForStages(allDone);
+      await fleet.expectInvariants();
+    }));
+
+  test('may lose everything, again and again, in the middle of a run', () =>
+    withFleet({ orgs: 2_000, queue: queue() }, async (fleet) => {
+      await slowDown(fleet.cell(0), 80);
+      fleet.startWorker({ pollMs: 2_000 });
+      fleet.startScheduler();
+      await fleet.apply(fleet.cell(0));
+      for (let loss = 1; loss <= 3; loss += 1) {
+        await waitFor('some more batches', async () => (await done(fleet)) >= loss * 4);
+        await empty(fleet);
+      }
+      await fleet.waitForStages(allDone);
+      await fleet.expectInvariants();
+    }));
+
+  test('may hold forged, malformed, foreign and old jobs, ten of each', () =>
+    withFleet({ cells: [{}, {}], orgs: 500, queue: queue() }, async (fleet) => {
+      const [first, second] = fleet.cells.map((cell) => cell.dataCenter.id);
+      const connection = connectQueue(fleet.queueUrl ?? '');
+      const forged: readonly unknown[] = [
+        {},
+        { dataCenter: second, epoch: '1', kind: 'apply' },
+        { dataCenter: first, epoch: '0', kind: 'apply' },
+        { dataCenter: first, epoch: '999999', kind: 'apply' },
+        { dataCenter: first, epoch: '999999', kind: 'verify' },
+        { dataCenter: first, epoch: 1, kind: 'apply' },
+        { dataCenter: first, epoch: '1; drop table x', kind: 'apply' },
+        { dataCenter: first, epoch: '1', kind: 'drop' },
+        { dataCenter: first, epoch: '1', kind: 'cut', lanes: 99, __proto__: { x: 1 } },
+        ['apply'],
+        'apply',
+        null,
+      ];
+      const names = [...fleet.cells.map((cell) => cellQueueName(cell.dataCenter.id)), SCHEDULER_QUEUE];
+      for (const name of names) {
+        const target = connection.createQueue(name);
+        target.on('error', () => undefined);
+        await target.waitUntilReady();
+        await target.addBulk(forged.flatMap((data) => Array.from({ length: 10 }, () => ({ name: 'x', data }))));
+        await target.close();
+      }
+      fleet.startWorker();
+      fleet.startScheduler();
+      await fleet.apply(...fleet.cells);
+      await fleet.waitForStages(allDone);
+      await fleet.expectInvariants();
+    }));
+}

@@ -1,0 +1,101 @@
+// Workers that are killed, put to sleep and told to end: no batch is lost, none is done twice.
+import { afterEach, describe, expect, test } from 'vitest';
+import { createFleet, type Fleet, type FleetOptions, allDone, slowDown, speedUp } from '../support/fleet.js';
+import { waitFor } from '../support/wait.js';
+
+const dropped: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const drop of dropped.splice(0).reverse()) await drop();
+});
+
+async function makeFleet(options: FleetOptions): Promise<Fleet> {
+  const fleet = await createFleet(options);
+  dropped.push(fleet.drop);
+  return fleet;
+}
+
+const done = async (fleet: Fleet): Promise<number> =>
+  Number((await fleet.cell(0).sql(`select count(*) as done from credit_rollout.batches where state = 'done'`))[0]?.done);
+const inBatch = async (fleet: Fleet): Promise<boolean> =>
+  (await fleet.cell(0).sql(`select exists (select from pg_stat_activity where datname = current_database()
+    and application_name = 'credit-rollout' and wait_event = 'PgSleep') as found`))[0]?.found === true;
+
+describe('a worker', () => {
+  test('may be killed -9 in the middle of batches, over and over', async () => {
+    const fleet = await makeFleet({ orgs: 1_500, queue: 'postgres' });
+    await slowDown(fleet.cell(0), 300);
+    fleet.startScheduler();
+    await fleet.apply(fleet.cell(0));
+    for (let death = 0; death < 4; death += 1) {
+      const worker = await fleet.spawn('worker');
+      await waitFor('a batch in the middle of its write', () => inBatch(fleet));
+      await worker.kill();
+    }
+    await speedUp(fleet.cell(0));
+    fleet.startWorker();
+    await fleet.waitForStages(allDone);
+    await fleet.expectInvariants();
+  });
+
+  test('that is killed frees its batch within seconds, by the server’s own look at the connection', async () => {
+    const fleet = await makeFleet({ orgs: 100, queue: 'postgres' });
+    await slowDown(fleet.cell(0), 1_900);
+    fleet.startScheduler();
+    await fleet.apply(fleet.cell(0));
+    const worker = await fleet.spawn('worker');
+    await waitFor('a batch in the middle of its write', () => inBatch(fleet));
+    await worker.kill();
+    const killedAt = Date.now();
+    await waitFor('its locks to go', async () => !(await inBatch(fleet)));
+    expect(Date.now() - killedAt).toBeLessThan(2_500);
+    expect(await done(fleet)).toBe(0);
+  });
+
+  test('that sleeps longer than its transaction may idle changes nothing when it wakes', async () => {
+    const fleet = await makeFleet({ orgs: 1_200, queue: 'postgres' });
+    await slowDown(fleet.cell(0), 120);
+    fleet.startScheduler();
+    await fleet.apply(fleet.cell(0));
+    const sleeper = await fleet.spawn('worker');
+    await waitFor('a batch in the middle of its write', () => inBatch(fleet));
+    sleeper.signal('SIGSTOP');
+    await waitFor('its sessions to be cut', async () => (await fleet.cell(0).sql(`select count(*)::int as open from pg_stat_activity
+      where datname = current_database() and application_name = 'credit-rollout' and state like 'idle in transaction%'`))[0]?.open === 0 && !(await inBatch(fleet)));
+    fleet.startWorker({ pollMs: 500 });
+    await fleet.waitForStages(allDone);
+    const before = await fleet.cell(0).sql('select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a');
+    const changes = await fleet.cell(0).sql('select count(*) from credit_rollout.allotment_changes');
+    sleeper.signal('SIGCONT');
+    expect(await sleeper.terminate()).toBe(0);
+    expect(await fleet.cell(0).sql('select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a')).toEqual(before);
+    expect(await fleet.cell(0).sql('select count(*) from credit_rollout.allotment_changes')).toEqual(changes);
+    await fleet.expectInvariants();
+  });
+
+  test('ends within six seconds of SIGTERM, its batch done or not begun', async () => {
+    const fleet = await makeFleet({ orgs: 2_000, queue: 'postgres' });
+    await slowDown(fleet.cell(0), 400);
+    fleet.startScheduler();
+    await fleet.apply(fleet.cell(0));
+    const worker = await fleet.spawn('worker');
+    await waitFor('some batches', async () => (await done(fleet)) >= 2 && (await inBatch(fleet)));
+    const began = Date.now();
+    expect(await worker.terminate()).toBe(0);
+    expect(Date.now() - began).toBeLessThan(6_000);
+    expect(await fleet.cell(0).sql('select count(*)::int as alive from credit_rollout.workers')).toEqual([{ alive: 0 }]);
+    await fleet.expectInvariants();
+    await speedUp(fleet.cell(0));
+    fleet.startWorker();
+    await fleet.waitForStages(allDone);
+    await fleet.expectInvariants();
+  });
+
+  test('never needs control: it serves its cells with nothing but their URLs and the queue’s', async () => {
+    const fleet = await makeFleet({ cells: [{}, {}], orgs: 300, queue: 'postgres' });
+    fleet.startWorker({ withoutControl: true });
+    fleet.startScheduler();
+    await fleet.apply(...fleet.cells);
+    await fleet.waitForStages(allDone);
+    await fleet.expectInvariants();
+  });
+});
