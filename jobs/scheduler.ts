@@ -31,17 +31,18 @@ export function startScheduler(engine: EngineContext, queue: QueueConnection): R
   worker.on('error', (error) => log.debug('scheduler_queue_error', { err: error }));
   const bell = queue.createQueue(SCHEDULER_QUEUE);
   bell.on('error', (error) => log.debug('scheduler_queue_error', { err: error }));
+  const inspect = (): Promise<unknown> => auditCells(context).catch(() => log.debug('audit_failed'));
+  const audit = (async () => {
+    while (!stopping.signal.aborted) {
+      await inspect();
+      await context.clock.sleep(AUDIT_MS, stopping.signal);
+    }
+  })();
   const loop = (async () => {
     while (!stopping.signal.aborted) {
       await assertRinging(bell).catch(() => log.debug('job_scheduler_lost'));
       await look();
       await context.clock.sleep(LOOK_MS, stopping.signal);
-    }
-  })();
-  const audit = (async () => {
-    while (!stopping.signal.aborted) {
-      await auditCells(context).catch(() => log.debug('audit_failed'));
-      await context.clock.sleep(AUDIT_MS, stopping.signal);
     }
   })();
   return {

@@ -54,8 +54,10 @@ create table credit_rollout.cell (
   active_card text references credit_rollout.rate_cards,
   source text,
   source_unique boolean,
-  source_signature text
-);`,
+  source_signature text,
+  product_roles text[] not null default '{}'
+);
+comment on column credit_rollout.cell.product_roles is 'roles that init --grant named; granted again whenever the views are made anew';`,
   };
 }
 

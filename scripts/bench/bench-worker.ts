@@ -35,6 +35,10 @@ export function forkWorker({ configPath, dataCenter, concurrency }: BenchWorkerO
   const path = fileURLToPath(new URL('worker-process.js', import.meta.url));
   const child = fork(path, [configPath, dataCenter, String(concurrency)], { stdio: ['ignore', 2, 2, 'ipc'] });
   const pid = child.pid ?? 0;
+  // a benchmark that is interrupted must not leave it behind, whatever it is busy with
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   let startKb: number | undefined;
   return {
     markStart: async () => {

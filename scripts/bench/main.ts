@@ -9,11 +9,11 @@ const show = (line: string): void => void process.stdout.write(`${line}\n`);
 const say = (line: string): void => void process.stderr.write(`  ${line}\n`);
 
 /** Ends the benchmark at once on Ctrl-C, without leaving its servers or files. Aborted: what fails from now on is no news. */
-function stopOnSignal(server: BenchServer): AbortSignal {
+function stopOnSignal(starting: Promise<BenchServer>): AbortSignal {
   const stopped = new AbortController();
   const stop = (): void => {
     stopped.abort();
-    void server.close().finally(() => process.exit(130));
+    void starting.then((server) => server.close()).finally(() => process.exit(130));
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   process.on('unhandledRejection', (error) => {
@@ -26,8 +26,9 @@ async function bench(options: BenchOptions): Promise<void> {
   const load = findLoad();
   if (load !== undefined) say(load);
   const redis = options.contenders.includes('job-per-org-redis') ? 'wanted' : 'unwanted';
-  const server = await startBenchServer({ redis });
-  const stopped = stopOnSignal(server);
+  const starting = startBenchServer({ redis });
+  const stopped = stopOnSignal(starting);
+  const server = await starting;
   try {
     for (const line of await describeMachine(server)) show(line);
     const lines = await runBench({ server, options, worker: 'process', say });

@@ -72,7 +72,8 @@ function findHeld(status: Status, options: FollowOptions, patience: Patience): H
   const isLasting = (dc: DataCenterStatus, hold: StatusHold): boolean => {
     if (hold.code === 'paused' && options.whenPaused === 'stays') return false;
     const waited = patience(`${dc.id} ${hold.code}`, present);
-    return hold.needsPerson && (!hold.code.startsWith('no_') || waited >= PROCESS_GRACE_MS);
+    const mayPass = hold.code.startsWith('no_') || hold.code === 'cell_trouble';
+    return hold.needsPerson && (!mayPass || waited >= PROCESS_GRACE_MS);
   };
   const found = open.map((dc) => findCause(status, dc, isLasting, []));
   return found.length > 0 && found.every((cause) => cause !== undefined) ? found[0] : undefined;

@@ -1,35 +1,53 @@
-// The auditor: puts a verified data center whose cell changed behind our back to pending, and asks for it again.
-import { decideAudit } from '../domain/rollout/decide-audit.js';
+// The auditor: compares every data center at rest with its cell. A verified one that changed behind our back is put back
+// to pending and asked for again; a fence that nobody remembers opening is closed.
+import { decideAudit, isLeftOpen } from '../domain/rollout/decide-audit.js';
+import { RESTING_STAGES } from '../domain/rollout/stage.js';
 import { appendAudit } from '../stores/control/audit.js';
-import { readActor } from '../stores/control/control-database.js';
+import { readActor, readControlClock } from '../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters, transitionDataCenter } from '../stores/control/data-centers.js';
 import type { EngineContext } from './context.js';
 import { readCell } from './read-cell.js';
 
-/** Looks at every data center that is done or bakes; returns the ids put back. */
+/** Looks at every data center in which nothing is under way; returns the ids in which something was wrong. */
 export async function auditCells(context: EngineContext): Promise<readonly string[]> {
   const rows = await context.control.inTransaction(listDataCenters);
-  const verified = rows.filter((row) => (row.stage === 'done' || row.stage === 'baking') && row.requestedAt === null);
-  const back = await Promise.all(verified.map((row) => auditOne(context, row)));
-  return back.filter((id) => id !== undefined);
+  const atRest = rows.filter((row) => row.stage === 'baking' || RESTING_STAGES.includes(row.stage));
+  const found = await Promise.all(atRest.map((row) => auditOne(context, row)));
+  return found.filter((id) => id !== undefined);
 }
 
 async function auditOne(context: EngineContext, row: DataCenterRow): Promise<string | undefined> {
   const reading = await readCell(() => context.cells.get(row.id), { runId: row.runId });
-  const reason = decideAudit(row, reading);
-  if (reason === undefined) return undefined;
+  const isVerified = (row.stage === 'done' || row.stage === 'baking') && row.requestedAt === null;
+  const reason = isVerified ? decideAudit(row, reading) : undefined;
+  if (reason !== undefined) return reopen(context, row, reason);
+  // the next tick closes what is not known to be quiet
+  return row.quiet && isLeftOpen(reading) ? distrust(context, row) : undefined;
+}
+
+async function reopen(context: EngineContext, row: DataCenterRow, reason: string): Promise<string | undefined> {
   const moved = await context.control.inTransaction(async (tx) => {
-    const change = {
+    const done = await transitionDataCenter(tx, row, {
       stage: 'pending',
       quiet: false,
-      requestedAt: context.clock.now(),
+      requestedAt: await readControlClock(tx),
       requestedBy: await readActor(tx, context.actor),
       requestReason: reason,
-    } as const;
-    const done = await transitionDataCenter(tx, row, change);
+    });
     if (done) await appendAudit(tx, { actor: context.actor, action: 'reopen', dataCenter: row.id, reason });
     return done;
   });
   if (moved) context.log.warn('cell_changed', { data_center: row.id, reason });
+  return moved ? row.id : undefined;
+}
+
+async function distrust(context: EngineContext, row: DataCenterRow): Promise<string | undefined> {
+  const reason = 'its fence is open though nothing is under way';
+  const moved = await context.control.inTransaction(async (tx) => {
+    const done = await transitionDataCenter(tx, row, { quiet: false });
+    if (done) await appendAudit(tx, { actor: context.actor, action: 'distrust', dataCenter: row.id, reason });
+    return done;
+  });
+  if (moved) context.log.warn('fence_left_open', { data_center: row.id });
   return moved ? row.id : undefined;
 }

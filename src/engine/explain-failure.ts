@@ -32,6 +32,7 @@ export function explainFailure(error: unknown, subject: string): unknown {
         cause: error,
       });
     default:
+      if (sqlstate === '2BP01') return explainDependents(error, subject, at);
       if (sqlstate === '3D000')
         return new RolloutError('database_unreachable', {
           message: `${subject}: its URL names a database that does not exist${at}.`,
@@ -44,6 +45,16 @@ export function explainFailure(error: unknown, subject: string): unknown {
           })
         : error;
   }
+}
+
+/** The server names what depends on our views: an object of the catalog, never data. */
+function explainDependents(error: unknown, subject: string, at: string): RolloutError {
+  const detail = String((error as { readonly detail?: unknown }).detail ?? '');
+  const named = /^([a-z ]+ [^\n]{1,200}) depends on/u.exec(detail)?.[1] ?? 'an object of yours';
+  return new RolloutError('views_in_use', {
+    message: `${subject}: ${named} depends on a view of ours that must be made anew${at}.`,
+    cause: error,
+  });
 }
 
 function explainPermission(error: unknown, subject: string, at: string): RolloutError {

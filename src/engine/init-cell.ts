@@ -6,7 +6,7 @@ import { RolloutError } from '../kernel/rollout-error.js';
 import type { CellDatabase, CellTransaction } from '../stores/cell/cell-database.js';
 import { type CellRow, findCell, readServerFacts } from '../stores/cell/identity.js';
 import { insertRateCard } from '../stores/cell/rates.js';
-import { ensureRoles, grantProduct, grantRoles } from '../stores/cell/roles.js';
+import { ensureRoles, grantProduct, grantRoles, rememberProductRole } from '../stores/cell/roles.js';
 import {
   attachSource,
   findOrgIdType,
@@ -53,7 +53,8 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
       const attached = await attachSource(tx, toAttached(source), source.signature);
       await ensureRoles(tx, dataCenter.id);
       await grantRoles(tx, dataCenter.id);
-      if (options.grant !== undefined) await grantProduct(tx, options.grant);
+      if (options.grant !== undefined) await rememberProductRole(tx, options.grant);
+      await grantProduct(tx);
       await refuseNullIds(tx, dataCenter);
       const found = (await findCell(tx)) as CellRow;
       return {
@@ -78,7 +79,7 @@ export function assertVersion(dataCenter: string, version: number): void {
 }
 
 /** Finds the source and checks it against the contract; throws with what was found. */
-export async function findUsableSource(
+export async function findFittingSource(
   tx: CellTransaction,
   dataCenter: DataCenterConfig,
   card: RateCard,
@@ -94,10 +95,16 @@ export async function findUsableSource(
     throw new RolloutError('source_column_type', {
       message: `${where} has "${fault.column}" as ${fault.found}; it must be ${fault.expected}.`,
     });
+  return source;
+}
+
+/** As above, and this login may read it: what the views are made with. */
+async function findUsableSource(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<Source> {
+  const source = await findFittingSource(tx, dataCenter, card);
   if (!source.selectable)
     throw new RolloutError('not_permitted', {
-      message: `${where} may not be read by this login.`,
-      next: `As its owner run: GRANT SELECT ON ${source.relation} TO CURRENT_LOGIN (and USAGE on its schema).`,
+      message: `The source ${dataCenter.source} of data center "${dataCenter.id}" may not be read by this login.`,
+      next: `As its owner run: ${source.grant}`,
     });
   return source;
 }

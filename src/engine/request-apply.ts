@@ -4,6 +4,7 @@ import type { DataCenterConfig, RolloutConfig } from '../domain/config/rollout-c
 import type { RateCard } from '../domain/rate-card/rate-card.js';
 import { RESTING_STAGES } from '../domain/rollout/stage.js';
 import { RolloutError } from '../kernel/rollout-error.js';
+import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { insertRateCard } from '../stores/cell/rates.js';
 import { isAttached } from '../stores/cell/schema.js';
 import { appendAudit } from '../stores/control/audit.js';
@@ -12,7 +13,7 @@ import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../sto
 import { pinRollout } from '../stores/control/rollout.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
-import { findUsableSource, refuseNullIds, toAttached } from './init-cell.js';
+import { findFittingSource, refuseNullIds, toAttached } from './init-cell.js';
 import { toStoredCard } from './stored-card.js';
 
 export interface ApplyRequest {
@@ -24,6 +25,7 @@ export interface ApplyRequest {
 
 /** Writes the request for every named data center, or for none: throws data_center_busy, source_* and the like before. */
 export async function requestApply(context: EngineContext, request: ApplyRequest): Promise<void> {
+  assertSupported(request.config);
   for (const dataCenter of request.dataCenters) await prepareCell(context, dataCenter, request.card);
   await context.control.inTransaction(async (tx) => {
     const pinned = await pinRollout(tx, request.card.hash, request.card.name);
@@ -33,21 +35,39 @@ export async function requestApply(context: EngineContext, request: ApplyRequest
   await context.bells.wakeSchedulers();
 }
 
-/** The source must still be the one that init read; the card's rows are added to the cell. */
+/** The source must still be the one that init read; the card's rows are added to the cell. Needs no owner. */
 async function prepareCell(context: EngineContext, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
+  const cell = context.cells.get(dataCenter.id);
   try {
-    await context.cells.get(dataCenter.id).asOwner(async (tx) => {
-      const source = await findUsableSource(tx, dataCenter, card);
-      if (!(await isAttached(tx, toAttached(source), source.signature)))
-        throw new RolloutError('source_changed', {
-          message: `The source ${dataCenter.source} of data center "${dataCenter.id}" is not what init read.`,
-        });
-      await refuseNullIds(tx, dataCenter);
-      await insertRateCard(tx, toStoredCard(card));
-    });
+    const read = { statementMs: 60_000 }; // counting null ids reads a whole view
+    await cell.inTransaction('planner', (tx) => assertSourceUnchanged(tx, dataCenter, card), read);
+    await cell.inTransaction('fencer', (tx) => insertRateCard(tx, toStoredCard(card)));
   } catch (error) {
     throw explainFailure(error, `Data center "${dataCenter.id}"`);
   }
+}
+
+async function assertSourceUnchanged(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
+  const source = await findFittingSource(tx, dataCenter, card);
+  if (!(await isAttached(tx, toAttached(source), source.signature)))
+    throw new RolloutError('source_changed', {
+      message: `The source ${dataCenter.source} of data center "${dataCenter.id}" is not what init read.`,
+    });
+  await refuseNullIds(tx, dataCenter);
+}
+
+/** A safeguard that is asked for and not enforced is worse than none: refused until a version enforces it. */
+function assertSupported({ rollout }: RolloutConfig): void {
+  const { quarantinedShare: _, ...rails } = rollout.guardRails;
+  const asked = [
+    ...(rollout.approval === 'required' ? ['rollout.approval: required'] : []),
+    ...(rollout.canaryWaitMs > 0 ? ['rollout.canaryWait'] : []),
+    ...Object.entries(rails).flatMap(([key, value]) => (value === undefined ? [] : [`rollout.guardRails.${key}`])),
+  ];
+  if (asked[0] !== undefined)
+    throw new RolloutError('unsupported_setting', {
+      message: `The configuration asks for ${asked[0]}, which this version does not enforce; nothing was asked for.`,
+    });
 }
 
 async function pinInstants(tx: ControlTransaction, dataCenter: DataCenterConfig, config: RolloutConfig): Promise<void> {

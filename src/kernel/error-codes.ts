@@ -101,6 +101,16 @@ export const ERRORS = {
     'Row-level security hides rows of the source from us.',
     'Exempt the login that runs init (BYPASSRLS or owner), or use a view.',
   ),
+  views_in_use: entry(
+    6,
+    'Something of yours depends on a view of ours that must be made anew.',
+    'Drop what is named, run the command again, and make it anew.',
+  ),
+  unsupported_setting: entry(
+    1,
+    'The configuration asks for a safeguard that this version does not enforce.',
+    'Remove the key that is named.',
+  ),
   source_changed: entry(1, 'The source is not the one that init read.', 'Run: credit-rollout init'),
   // queue
   queue_unreachable: entry(1, 'The queue cannot be reached.', 'Check QUEUE_URL and that its server runs.'),

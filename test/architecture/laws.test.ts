@@ -49,7 +49,7 @@ describe('the five laws', () => {
 
   test('only the clock asks the machine what time it is', () => {
     const clock = /new Date\(\)|Date\.now\(\)|\bsetTimeout\(|\bsetInterval\(/u;
-    expect(offenders(clock, ['src/kernel/clock.ts', 'src/platform/'])).toEqual([]);
+    expect(offenders(clock, ['src/kernel/clock.ts', 'src/platform/', 'src/cli/main.ts'])).toEqual([]);
   });
 });
 

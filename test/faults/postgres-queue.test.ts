@@ -34,7 +34,9 @@ describe('the queue on Postgres', () => {
       await waitFor('a first batch', async () => (await done(fleet)) >= 1);
       const name = new URL(fleet.queueUrl ?? '').pathname.slice(1);
       await withClient(adminUrl(), (client) => client.query(`alter database ${name} allow_connections false`));
-      await withClient(adminUrl(), (client) => client.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`));
+      await withClient(adminUrl(), (client) =>
+        client.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`),
+      );
       await fleet.waitForStages(allDone);
       await withClient(adminUrl(), (client) => client.query(`alter database ${name} allow_connections true`));
       await fleet.expectInvariants();

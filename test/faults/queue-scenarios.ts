@@ -6,7 +6,9 @@ import { allDone, createFleet, type Fleet, type FleetOptions, slowDown } from '.
 import { waitFor } from '../support/wait.js';
 
 export const done = async (fleet: Fleet, n = 0): Promise<number> =>
-  Number((await fleet.cell(n).sql(`select count(*) as done from credit_rollout.batches where state = 'done'`))[0]?.done);
+  Number(
+    (await fleet.cell(n).sql(`select count(*) as done from credit_rollout.batches where state = 'done'`))[0]?.done,
+  );
 
 export async function withFleet(options: FleetOptions, act: (fleet: Fleet) => Promise<void>): Promise<void> {
   const fleet = await createFleet(options);

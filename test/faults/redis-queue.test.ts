@@ -44,7 +44,10 @@ describe.skipIf(!redisAvailable())('the queue on Redis', () => {
       await waitFor('some batches', async () => (await done(fleet)) >= 2);
       const request = { dataCenter: fleet.cell(0).dataCenter.id, intent: 'pause', reason: null } as const;
       await setIntent(fleet.engine, request);
-      await waitFor('quiet', async () => (await fleet.control('select quiet from credit_rollout_control.data_centers'))[0]?.quiet === true);
+      await waitFor(
+        'quiet',
+        async () => (await fleet.control('select quiet from credit_rollout_control.data_centers'))[0]?.quiet === true,
+      );
       const before = await done(fleet);
       await flush();
       const until = Date.now() + 1_000;

@@ -1,6 +1,6 @@
 // Workers that are killed, put to sleep and told to end: no batch is lost, none is done twice.
 import { afterEach, describe, expect, test } from 'vitest';
-import { createFleet, type Fleet, type FleetOptions, allDone, slowDown, speedUp } from '../support/fleet.js';
+import { allDone, createFleet, type Fleet, type FleetOptions, slowDown, speedUp } from '../support/fleet.js';
 import { waitFor } from '../support/wait.js';
 
 const dropped: (() => Promise<void>)[] = [];
@@ -15,10 +15,14 @@ async function makeFleet(options: FleetOptions): Promise<Fleet> {
 }
 
 const done = async (fleet: Fleet): Promise<number> =>
-  Number((await fleet.cell(0).sql(`select count(*) as done from credit_rollout.batches where state = 'done'`))[0]?.done);
+  Number(
+    (await fleet.cell(0).sql(`select count(*) as done from credit_rollout.batches where state = 'done'`))[0]?.done,
+  );
 const inBatch = async (fleet: Fleet): Promise<boolean> =>
-  (await fleet.cell(0).sql(`select exists (select from pg_stat_activity where datname = current_database()
-    and application_name = 'credit-rollout' and wait_event = 'PgSleep') as found`))[0]?.found === true;
+  (
+    await fleet.cell(0).sql(`select exists (select from pg_stat_activity where datname = current_database()
+    and application_name = 'credit-rollout' and wait_event = 'PgSleep') as found`)
+  )[0]?.found === true;
 
 describe('a worker', () => {
   test('may be killed -9 in the middle of batches, over and over', async () => {
@@ -59,15 +63,27 @@ describe('a worker', () => {
     const sleeper = await fleet.spawn('worker');
     await waitFor('a batch in the middle of its write', () => inBatch(fleet));
     sleeper.signal('SIGSTOP');
-    await waitFor('its sessions to be cut', async () => (await fleet.cell(0).sql(`select count(*)::int as open from pg_stat_activity
-      where datname = current_database() and application_name = 'credit-rollout' and state like 'idle in transaction%'`))[0]?.open === 0 && !(await inBatch(fleet)));
+    await waitFor(
+      'its sessions to be cut',
+      async () =>
+        (
+          await fleet.cell(0).sql(`select count(*)::int as open from pg_stat_activity
+      where datname = current_database() and application_name = 'credit-rollout' and state like 'idle in transaction%'`)
+        )[0]?.open === 0 && !(await inBatch(fleet)),
+    );
     fleet.startWorker({ pollMs: 500 });
     await fleet.waitForStages(allDone);
-    const before = await fleet.cell(0).sql('select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a');
+    const before = await fleet
+      .cell(0)
+      .sql('select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a');
     const changes = await fleet.cell(0).sql('select count(*) from credit_rollout.allotment_changes');
     sleeper.signal('SIGCONT');
     expect(await sleeper.terminate()).toBe(0);
-    expect(await fleet.cell(0).sql('select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a')).toEqual(before);
+    expect(
+      await fleet
+        .cell(0)
+        .sql('select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a'),
+    ).toEqual(before);
     expect(await fleet.cell(0).sql('select count(*) from credit_rollout.allotment_changes')).toEqual(changes);
     await fleet.expectInvariants();
   });
@@ -82,7 +98,9 @@ describe('a worker', () => {
     const began = Date.now();
     expect(await worker.terminate()).toBe(0);
     expect(Date.now() - began).toBeLessThan(6_000);
-    expect(await fleet.cell(0).sql('select count(*)::int as alive from credit_rollout.workers')).toEqual([{ alive: 0 }]);
+    expect(await fleet.cell(0).sql('select count(*)::int as alive from credit_rollout.workers')).toEqual([
+      { alive: 0 },
+    ]);
     await fleet.expectInvariants();
     await speedUp(fleet.cell(0));
     fleet.startWorker();

@@ -236,7 +236,12 @@ const CONTROL = [
 ] as const satisfies readonly Invariant[];
 
 /** Fails with the id and the promise of every broken invariant, and its first rows. */
-export async function expectInvariants({ control, cells, except = [] }: InvariantScope): Promise<void> {
+export async function expectInvariants(scope: InvariantScope): Promise<void> {
+  expect(await findBroken(scope)).toEqual([]);
+}
+
+/** A sentence for every invariant that is broken. */
+export async function findBroken({ control, cells, except = [] }: InvariantScope): Promise<readonly string[]> {
   const broken: string[] = [];
   const note = (where: string, { id, holds }: Invariant, rows: readonly unknown[]): void => {
     if (rows.length > 0 && !except.includes(id))
@@ -250,5 +255,5 @@ export async function expectInvariants({ control, cells, except = [] }: Invarian
   if (control)
     for (const invariant of CONTROL)
       note('control', invariant, await control(`${GIVEN}${invariant.sql}`, [JSON.stringify(facts)]));
-  expect(broken).toEqual([]);
+  return broken;
 }

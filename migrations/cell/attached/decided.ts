@@ -9,14 +9,10 @@ const BEFORE_CUTOVER = `case when (select effective_at from credit_rollout.gate)
   else coalesce((select s.decided_at from credit_rollout.sign_ups s where s.org_id = a.org_id), a.created_at)
     < (select effective_at from credit_rollout.gate) end`;
 
-/** Today's terms of every org, without history: `assessed(card)`, null for the active card. Never raises. */
-export const createAssessed = `
-create function credit_rollout.assessed(card text)
-returns table (org_id credit_rollout.org_id, edition text, paid boolean, agents bigint, light_agents bigint,
-  negotiated_limit bigint, additional_credits bigint, created_at timestamptz, reason text,
-  base_credits bigint, variable_credits bigint, legacy_limit bigint, concurrency_limit integer,
-  edition_rank integer, rate_card text)
-language sql stable rows 1000000 as $$
+const ACTIVE_CARD = '(select active_card from credit_rollout.cell)';
+
+/** Today's terms of every org, without history, under the card that `card` evaluates to. Never raises. */
+const assessedQuery = (card: string): string => `
 select o.org_id, o.edition, o.paid, o.agents, o.light_agents, o.negotiated_limit, o.additional_credits, o.created_at,
   case
     when not o.duplicated and o.paid is not null and o.agents >= 0 and o.light_agents >= 0 and o.additional_credits >= 0
@@ -61,16 +57,33 @@ select o.org_id, o.edition, o.paid, o.agents, o.light_agents, o.negotiated_limit
 from (
   select s.org_id, s.edition, s.paid, s.agents, s.negotiated_limit, s.additional_credits, s.created_at, s.duplicated,
     case when (select c.light_agents_count_as_users from credit_rollout.rate_cards c
-               where c.card_hash = coalesce(card, (select active_card from credit_rollout.cell)))
+               where c.card_hash = ${card})
       then s.light_agents else coalesce(s.light_agents, 0) end as light_agents
   from credit_rollout.source_orgs s
 ) o
 left join (
   select x.*, c.light_agents_count_as_users as light_agents_count
   from credit_rollout.rates x join credit_rollout.rate_cards c using (card_hash)
-  where x.card_hash = coalesce(card, (select active_card from credit_rollout.cell))
-) r on r.edition = o.edition
-$$;`;
+  where x.card_hash = ${card}
+) r on r.edition = o.edition`;
+
+/**
+ * `assessed(card)`, null for the active card, which Postgres inlines; and the view `assessed`, whose owner's rights let
+ * the product read org_capacity without any right on its own table.
+ */
+export const createAssessed = `
+create function credit_rollout.assessed(card text)
+returns table (org_id credit_rollout.org_id, edition text, paid boolean, agents bigint, light_agents bigint,
+  negotiated_limit bigint, additional_credits bigint, created_at timestamptz, reason text,
+  base_credits bigint, variable_credits bigint, legacy_limit bigint, concurrency_limit integer,
+  edition_rank integer, rate_card text)
+language sql stable rows 1000000 as $$
+${assessedQuery(`coalesce(card, ${ACTIVE_CARD})`)}
+$$;
+
+create view credit_rollout.assessed (org_id, edition, paid, agents, light_agents, negotiated_limit, additional_credits, created_at,
+  reason, base_credits, variable_credits, legacy_limit, concurrency_limit, edition_rank, rate_card) as
+${assessedQuery(ACTIVE_CARD)};`;
 
 /**
  * What is decided for every org with an id in [lower_id, upper_id) and, when given, in only_ids; null bounds are open.

@@ -10,5 +10,5 @@ select s.org_id,
     when s.reason is null and s.legacy_limit <= 9223372036854775807 - s.additional_credits
       then s.legacy_limit + s.additional_credits
   end as capacity
-from credit_rollout.assessed(null) s
+from credit_rollout.assessed s
 left join credit_rollout.allotments a on a.org_id = s.org_id;`;

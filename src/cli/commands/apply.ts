@@ -14,6 +14,7 @@ import { planDocument, showPlan } from '../show-plan.js';
 import { showHold } from '../show-state.js';
 import { showSummary } from '../show-summary.js';
 import { type Sorted, sortOut } from '../sort-out.js';
+import { statusDocument } from '../status-document.js';
 import { listenForInterruption, signalExitCode, watchRollout } from '../watch-rollout.js';
 import { withCounter } from '../with-counter.js';
 import { withProgram } from '../with-program.js';
@@ -117,7 +118,8 @@ async function reportRequest(session: CliSession, program: Program, sorted: Sort
       session.say(`It waits: ${missing.join(', and ')}. Start them: ${session.commands.show('up')}`);
     session.say(`Follow it: ${session.commands.show('status --watch')}`);
   }
-  if (session.options.json) session.report({ ...applyDocument(sorted), status }, '');
+  if (session.options.json)
+    session.report({ ...applyDocument(sorted), status: statusDocument(status, session.commands) }, '');
   return 0;
 }
 
@@ -141,6 +143,6 @@ async function waitForEnd(
     const zone = program.config.dataCenters.find(({ id }) => id === outcome.dataCenter)?.zone ?? 'UTC';
     session.say(`Held: ${outcome.dataCenter}: ${showHold(outcome.hold, zone, commands)}`);
   } else session.say(`\n${showSummary(outcome.status, dataCenters, paint)}`);
-  if (options.json) session.report({ ...applyDocument(sorted), status: outcome.status }, '');
+  if (options.json) session.report({ ...applyDocument(sorted), status: statusDocument(outcome.status, commands) }, '');
   return exitCodeOfStatus(outcome.status, dataCenters);
 }

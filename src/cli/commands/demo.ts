@@ -14,6 +14,7 @@ import { createServing } from '../serving.js';
 import { showChange, showCount, showOrgs } from '../show-number.js';
 import { showSummary } from '../show-summary.js';
 import { sortOut } from '../sort-out.js';
+import { statusDocument } from '../status-document.js';
 import { listenForInterruption, signalExitCode, type WatchOutcome, watchRollout } from '../watch-rollout.js';
 import { withProgram } from '../with-program.js';
 
@@ -104,6 +105,9 @@ function conclude(session: CliSession, program: Program, status: Status, exitCod
   ] as const;
   const ids = program.config.dataCenters.map((dc) => dc.id);
   const lines = next.map(([command, what]) => `  ${commands.show(command).padEnd(48)} ${what}`);
-  session.report({ status }, `\n${showSummary(status, ids, paint)}\n\nTry next:\n${lines.join('\n')}`);
+  session.report(
+    { status: statusDocument(status, commands) },
+    `\n${showSummary(status, ids, paint)}\n\nTry next:\n${lines.join('\n')}`,
+  );
   return exitCode;
 }

@@ -6,6 +6,7 @@ import type { CliSession, Execute } from '../cli-session.js';
 import { createLiveArea } from '../live-area.js';
 import { showStatusLine } from '../show-progress.js';
 import { showStatus } from '../show-status.js';
+import { statusDocument } from '../status-document.js';
 import { withProgram } from '../with-program.js';
 
 interface StatusFlags {
@@ -29,7 +30,7 @@ function runStatus(session: CliSession, flags: StatusFlags): Promise<number> {
     const render = (status: Status): string => renderStatus(session, program, status, flags);
     if (flags.watch) return watchStatus(session, program, render);
     const status = await readStatus(program.engine);
-    session.report({ ...status }, render(status));
+    session.report(statusDocument(status, session.commands), render(status));
     return 0;
   });
 }
@@ -48,7 +49,7 @@ async function watchStatus(session: CliSession, program: Program, render: (statu
     while (!stopping.signal.aborted) {
       const status = await readStatus(program.engine);
       // with --json: one document after another
-      if (session.options.json) session.report({ ...status }, '');
+      if (session.options.json) session.report(statusDocument(status, session.commands), '');
       else area.draw(render(status).split('\n'), `${status.at.getTime()}`);
       await program.engine.clock.sleep(WATCH_MS, stopping.signal);
     }

@@ -1,6 +1,11 @@
 // Decides whether a verified data center is still what was verified: a failover or a restore can lose the tail of a run.
 import type { CellReading } from './snapshot.js';
 
+/** Nothing is under way, yet the fence lets work through: a restored control database has forgotten that it opened it. */
+export function isLeftOpen(cell: CellReading): boolean {
+  return cell.kind === 'read' && cell.fence.state !== 'closed';
+}
+
 /** Why it must be rolled out again, or undefined. An unreadable cell proves nothing either way. */
 export function decideAudit(dc: { readonly epoch: bigint | null }, cell: CellReading): string | undefined {
   if (cell.kind === 'unreachable' || dc.epoch === null) return undefined;

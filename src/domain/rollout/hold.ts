@@ -48,7 +48,7 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   cell_unreachable: { meaning: 'its database cannot be reached', needsPerson: false },
   window_closed: { meaning: 'no window is open', needsPerson: false },
   no_worker: { meaning: 'no worker serves it', needsPerson: true },
-  cell_trouble: { meaning: 'its workers meet an error that they cannot get past', needsPerson: false },
+  cell_trouble: { meaning: 'its workers meet an error that they cannot get past', needsPerson: true },
   stalled: { meaning: 'nothing was done for two minutes though work is pending', needsPerson: true },
   baking: { meaning: 'it is verified and bakes', needsPerson: false },
   bake_query: { meaning: 'its bake query does not return true', needsPerson: false },

@@ -73,6 +73,11 @@ const requirements = (lightAgentsNeeded: boolean): readonly Requirement[] => [
   integer('peak_credits', false),
 ];
 
+/** Whether the contract names this column; all others are ignored. */
+export function isContractColumn(name: string): boolean {
+  return requirements(false).some(({ column }) => column === name);
+}
+
 /** Every fault of a relation against the contract, in the contract's order. */
 export function checkSourceColumns(
   columns: ReadonlyMap<string, SourceColumn>,

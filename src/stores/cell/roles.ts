@@ -33,6 +33,8 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select on credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.workers',
     'select (run_id, reason) on credit_rollout.quarantine',
     'update (active_card) on credit_rollout.cell',
+    'insert on credit_rollout.rate_cards, credit_rollout.rates',
+    'select on credit_rollout.rates',
   ],
 };
 
@@ -88,14 +90,26 @@ export async function grantRoles(tx: CellTransaction, dataCenter: string): Promi
   );
 }
 
-/** `init --grant ROLE`: what the product reads. */
-export async function grantProduct(tx: CellTransaction, role: string): Promise<void> {
-  const { rows } = await tx.raw('select quote_ident(rolname) as name from pg_roles where rolname = ?', [role]);
-  if (rows[0] === undefined)
+/** `init --grant ROLE`: remembers a role of the product; `grantProduct` gives it its rights. */
+export async function rememberProductRole(tx: CellTransaction, role: string): Promise<void> {
+  const { rows } = await tx.raw('select exists (select from pg_roles where rolname = ?) as found', [role]);
+  if (!rows[0].found)
     throw new RolloutError('invalid_argument', {
       message: `--grant names the role "${role}", which does not exist in the cell.`,
     });
   await tx.raw(
-    `grant usage on schema credit_rollout to ${rows[0].name}; grant select on credit_rollout.org_capacity, credit_rollout.allotments to ${rows[0].name}`,
+    'update credit_rollout.cell set product_roles = array_append(product_roles, ?) where not ? = any (product_roles)',
+    [role, role],
   );
+}
+
+/** What the product reads, for every remembered role that still exists; views made anew have lost their grants. */
+export async function grantProduct(tx: CellTransaction): Promise<void> {
+  const { rows } = await tx.raw(
+    'select quote_ident(r.rolname) as name from credit_rollout.cell c join pg_roles r on r.rolname = any (c.product_roles)',
+  );
+  for (const { name } of rows)
+    await tx.raw(
+      `grant usage on schema credit_rollout to ${name}; grant select on credit_rollout.org_capacity, credit_rollout.allotments to ${name}`,
+    );
 }

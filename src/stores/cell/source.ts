@@ -1,5 +1,5 @@
 // The product's relation, found in the catalog by exact name: no other dynamic identifier exists anywhere.
-import type { SourceColumn } from '../../domain/source/source-contract.js';
+import { isContractColumn, type SourceColumn } from '../../domain/source/source-contract.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from './cell-database.js';
 
@@ -14,6 +14,8 @@ export interface Source {
   readonly indexed: boolean;
   readonly rowSecurity: boolean;
   readonly selectable: boolean;
+  /** What lets this login read it, as its owner would type it. */
+  readonly grant: string;
   /** Changes when a column that we read changes type, or the relation is another one. */
   readonly signature: string;
 }
@@ -45,7 +47,8 @@ const KINDS: Readonly<Record<string, Source['kind']>> = {
 
 const RELATION = `
 select c.oid, c.relkind, format('%I.%I', n.nspname, c.relname) as relation, c.relrowsecurity as row_security,
-  has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as selectable
+  has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as selectable,
+  format('GRANT USAGE ON SCHEMA %1$I TO %3$I; GRANT SELECT ON %1$I.%2$I TO %3$I;', n.nspname, c.relname, session_user) as read_grant
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = ? and c.relname = ? and c.relkind in ('r', 'p', 'v', 'm', 'f')`;
 
@@ -73,7 +76,10 @@ export async function findSource(tx: CellTransaction, text: string, dataCenter: 
     });
   const columns = (await tx.raw(COLUMNS, [found.oid])).rows;
   const index = (await tx.raw(INDEXES, [found.oid])).rows[0];
-  const signature = columns.map((c: { name: string; type: string }) => `${c.name} ${c.type}`).join(', ');
+  const signature = columns
+    .filter((c: { name: string }) => isContractColumn(c.name)) // extra columns may come and go
+    .map((c: { name: string; type: string }) => `${c.name} ${c.type}`)
+    .join(', ');
   return {
     relation: found.relation,
     kind: KINDS[found.relkind] ?? 'table',
@@ -87,6 +93,7 @@ export async function findSource(tx: CellTransaction, text: string, dataCenter: 
     indexed: index.indexed || found.relkind === 'v',
     rowSecurity: found.row_security,
     selectable: found.selectable,
+    grant: found.read_grant,
     signature: `${found.relation}: ${signature}`,
   };
 }

@@ -1,0 +1,114 @@
+// The invariants themselves: each one must see the break it is there for, or a green suite means nothing.
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createFleet, type Fleet } from './fleet.js';
+import { findBroken, type Sql } from './invariants.js';
+
+let fleet: Fleet;
+beforeAll(async () => {
+  fleet = await createFleet({ cells: [{}, {}], orgs: 300 });
+  await fleet.apply(...fleet.cells);
+  await fleet.drive();
+  // history for the invariants on changes
+  await fleet.cell(0).sql(`update public.orgs set additional_credits = additional_credits + 1`);
+  await fleet.apply(fleet.cell(0));
+  await fleet.drive();
+});
+afterAll(() => fleet.drop());
+
+const OFF = `set local session_replication_role = 'replica'; alter table credit_rollout.allotments drop constraint allotments_promise_check;
+  alter table credit_rollout.allotments drop constraint allotments_total_check; alter table credit_rollout.batches drop constraint batches_counts_check;
+  alter table credit_rollout.allotments drop constraint allotments_floor_edition_check;`;
+const CONTROL_OFF = `set local session_replication_role = 'replica';`;
+const ALLOTMENTS = 'credit_rollout.allotments';
+const LAST = '(select max(run_id) from credit_rollout.runs)';
+
+const CELL_BREAKS = [
+  ['I1', `delete from ${ALLOTMENTS} where org_id = 12`],
+  ['I2', `update ${ALLOTMENTS} set grandfathered_credits = -1 where org_id = 2`],
+  ['I2', `update ${ALLOTMENTS} set floor = floor - 1 where org_id = 2`],
+  ['I2', `update ${ALLOTMENTS} set floor = null where org_id = 2`],
+  ['I3', `update ${ALLOTMENTS} set version = version + 1 where org_id = 2`],
+  ['I3', `delete from credit_rollout.allotment_changes where org_id = 2`],
+  ['I6', `update ${ALLOTMENTS} set total_credits = total_credits + 1 where org_id = 2`],
+  ['I6', `update ${ALLOTMENTS} set winner = 'credits' where winner = 'legacy'`],
+  [
+    'I7',
+    `insert into credit_rollout.allotment_changes (org_id, operation, cause, run_id, version, before)
+     select org_id, operation, cause, run_id, version, before from credit_rollout.allotment_changes where org_id = 2`,
+  ],
+  ['I9', `update credit_rollout.batches set epoch = epoch + 1000 where batch_no = 1 and run_id = ${LAST}`],
+  [
+    'I9',
+    `update credit_rollout.batches set done_at = now() + interval '1 hour' where batch_no = 1 and run_id = ${LAST}`,
+  ],
+  ['I12', `delete from credit_rollout.batches where batch_no = 2`],
+  ['I12', `update credit_rollout.batches set upper_id = null where batch_no = 1`],
+  ['I12', `update credit_rollout.batches set lower_id = lower_id - 1 where batch_no = 2`],
+  ['I13', `update credit_rollout.batches set timeline = '000000FF', verified_at = null`],
+  ['I16', `update ${ALLOTMENTS} set rate_card = 'another' where org_id = 2`],
+  ['I16', `update credit_rollout.runs set card_hash = 'another'`],
+  ['I22', `update credit_rollout.batches set total_credits = total_credits + 1 where run_id = ${LAST}`],
+  ['I22', `update credit_rollout.batches set unchanged = unchanged + 1`],
+  ['I24', `update credit_rollout.cell set database_name = 'elsewhere'`],
+  ['I24', `update credit_rollout.cell set data_center = 'elsewhere'`],
+  ['I11', `update credit_rollout.fence set state = 'open'`],
+  ['I11', `update credit_rollout.batches set verified_at = null where run_id = ${LAST}`],
+  ['I11', `update credit_rollout.batches set state = 'pending', done_at = null where run_id = ${LAST}`],
+  ['I14', `update credit_rollout.fence set epoch = 1000000`],
+] as const;
+
+const CONTROL_BREAKS = [
+  ['I9', `update credit_rollout_control.audit set at = at - interval '1 hour' where action = 'close_fence'`],
+  [
+    'I10',
+    `drop index credit_rollout_control.data_centers_rollout_slot_idx; update credit_rollout_control.data_centers set stage = 'migrating'`,
+  ],
+  ['I11', `update credit_rollout_control.data_centers set quiet = false`],
+  ['I11', `update credit_rollout_control.runs set counts = jsonb_set(counts, '{inserted}', '7')`],
+  [
+    'I14',
+    `update credit_rollout_control.audit set epoch = 1 where seq = (select max(seq) from credit_rollout_control.audit where action = 'open_fence')`,
+  ],
+  ['I16', `delete from credit_rollout_control.runs`],
+  ['I20', `update credit_rollout_control.data_centers set stage = 'aborted'`],
+  ['I20', `delete from credit_rollout_control.audit where action = 'transition' and details ->> 'to' = 'verifying'`],
+] as const;
+
+/** What the invariants say inside a transaction that breaks something; it is taken back. */
+async function breaksOf(where: 'cell' | 'control', breaking: string): Promise<string> {
+  const broken = fleet.cell(0);
+  const client = new pg.Client({ connectionString: where === 'cell' ? broken.url : fleet.controlUrl });
+  await client.connect();
+  const inside: Sql = async (text, params) => (await client.query(text, params && [...params])).rows;
+  try {
+    await client.query(`begin; ${where === 'cell' ? OFF : CONTROL_OFF} ${breaking}`);
+    const cells = fleet.cells.map(({ dataCenter, sql }) => ({ id: dataCenter.id, sql }));
+    const first = { id: broken.dataCenter.id, sql: inside };
+    const found = await findBroken(
+      where === 'cell' ? { control: fleet.control, cells: [first, ...cells.slice(1)] } : { control: inside, cells },
+    );
+    return found.join('\n');
+  } finally {
+    await client.query('rollback');
+    await client.end();
+  }
+}
+
+describe('expectInvariants', () => {
+  test('finds nothing in a sound fleet', () => fleet.expectInvariants());
+
+  test.each(CELL_BREAKS)('%s sees in a cell: %s', async (id, breaking) => {
+    expect(await breaksOf('cell', breaking)).toContain(`${id} in `);
+  });
+
+  test.each(CONTROL_BREAKS)('%s sees in control: %s', async (id, breaking) => {
+    expect(await breaksOf('control', breaking)).toContain(`${id} in `);
+  });
+
+  test('I10 sees two cells whose batches overlap in time', async () => {
+    expect(await breaksOf('cell', `update credit_rollout.batches set duration_ms = 3600000`)).toContain('I10 in ');
+  });
+
+  test('left everything as it was', () => fleet.expectInvariants());
+});

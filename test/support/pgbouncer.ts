@@ -1,0 +1,115 @@
+// A PgBouncer of our own in transaction mode in front of the shared server, where one is installed; else a reported skip.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { adminUrl } from './postgres.js';
+import { reportSkipped, requiresAll } from './skipped-suites.js';
+import { waitFor } from './wait.js';
+
+const PROGRAM = '/usr/sbin/pgbouncer';
+
+/** For `describe.skipIf(!pgbouncerAvailable())`: false, and reported, where it is not installed. */
+export function pgbouncerAvailable(): boolean {
+  if (isInstalled() || requiresAll()) return true;
+  reportSkipped('PgBouncer suites: pgbouncer is not installed (apt-get install pgbouncer).');
+  return false;
+}
+
+function isInstalled(): boolean {
+  try {
+    accessSync(PROGRAM, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export interface TestPgbouncer {
+  /** The same database through the pooler. */
+  through(url: string): string;
+  stop(): Promise<void>;
+}
+
+/** Starts it on loopback with few server connections, so that sessions are truly shared. Call stop() in afterAll. */
+export async function startPgbouncer(): Promise<TestPgbouncer> {
+  const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-pgbouncer-'));
+  const port = await findFreePort();
+  const server = new URL(adminUrl());
+  await writeFile(join(folder, 'pgbouncer.ini'), describeConfig(server, folder, port), { mode: 0o600 });
+  await writeFile(join(folder, 'users.txt'), `"${user(server)}" "${decodeURIComponent(server.password)}"\n`, {
+    mode: 0o600,
+  });
+  const child = await launch(folder);
+  const through = (url: string): string => {
+    const pooled = new URL(`postgres://${server.username}@127.0.0.1:${port}${new URL(url).pathname}`);
+    pooled.password = server.password;
+    return pooled.href;
+  };
+  await waitFor('PgBouncer to answer', () => answers(through(adminUrl())));
+  return {
+    through,
+    stop: async () => {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGTERM');
+        await once(child, 'exit');
+      }
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const user = (server: URL): string => decodeURIComponent(server.username) || 'postgres';
+
+function describeConfig(server: URL, folder: string, port: number): string {
+  const host = server.searchParams.get('host') ?? server.hostname;
+  const serverPort = server.searchParams.get('port') ?? (server.port || '5432');
+  return `[databases]
+* = host=${host} port=${serverPort}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = plain
+auth_file = ${join(folder, 'users.txt')}
+pool_mode = transaction
+default_pool_size = 4
+max_client_conn = 200
+server_reset_query_always = 0
+`;
+}
+
+/** It refuses to run as root: then it runs as nobody, to whom its folder is given. */
+async function launch(folder: string): Promise<ChildProcess> {
+  const asRoot = process.getuid?.() === 0;
+  const nobody = asRoot ? { uid: 65_534, gid: 65_534 } : {};
+  if (asRoot) {
+    await chmod(folder, 0o700);
+    for (const file of ['', 'pgbouncer.ini', 'users.txt']) await chown(join(folder, file), 65_534, 65_534);
+  }
+  return spawn(PROGRAM, ['-q', join(folder, 'pgbouncer.ini')], { stdio: 'ignore', ...nobody });
+}
+
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 1_000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return (await client.query('select 1')).rows.length === 1;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function findFreePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
