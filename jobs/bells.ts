@@ -1,6 +1,7 @@
 // The queue as a bell: one queue per data center and one for the schedulers. A lost ring costs seconds, so nothing here throws.
 import type { Queue } from 'bullmq';
 import type { Bells } from '../src/engine/context.js';
+import { systemClock } from '../src/kernel/clock.js';
 import type { Log } from '../src/kernel/log.js';
 import type { QueueConnection } from './queue-connection.js';
 
@@ -10,6 +11,23 @@ export const SCHEDULER_QUEUE = 'credit-rollout-scheduler';
 export const cellQueueName = (dataCenter: string): string => `credit-rollout-${dataCenter}`;
 
 const KEEP = { removeOnComplete: true, removeOnFail: { count: 100 } } as const;
+
+/** Longest that anybody waits for a bell, in ms: a queue that is down must not slow a tick down. */
+const PATIENCE_MS = 1_500;
+const PAUSES_MS = [25, 50, 100, 200, 400] as const;
+
+/** Tries again for a moment: a producer refuses everything until its connection stands. Ringing twice is harmless. */
+async function insist(act: () => Promise<unknown>): Promise<void> {
+  for (const pause of PAUSES_MS) {
+    const rung = await act().then(
+      () => true,
+      () => false,
+    );
+    if (rung) return;
+    await systemClock.sleep(pause);
+  }
+  await act();
+}
 
 export interface QueueBells extends Bells {
   close(): Promise<void>;
@@ -25,12 +43,9 @@ export function createBells(connection: QueueConnection, log: Log): QueueBells {
     queues.set(name, queue);
     return queue;
   };
-  const quietly = async (event: string, act: () => Promise<unknown>): Promise<void> => {
-    try {
-      await act();
-    } catch (error) {
-      log.debug(event, { err: error });
-    }
+  const quietly = (event: string, act: () => Promise<unknown>): Promise<void> => {
+    const lost = (error: unknown): void => log.debug(event, { err: error });
+    return Promise.race([insist(act).catch(lost), systemClock.sleep(PATIENCE_MS)]);
   };
   return {
     ring: (dataCenter, job, epoch, want) =>

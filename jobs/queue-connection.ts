@@ -44,7 +44,13 @@ function connectRedis(url: string): QueueConnection {
   return {
     kind: 'redis',
     createQueue: (name) =>
-      new Queue(name, { connection: producer, prefix: PREFIX, skipWaitingForReady: true } as QueueOptions),
+      new Queue(name, {
+        connection: producer,
+        prefix: PREFIX,
+        skipWaitingForReady: true,
+        // its INFO would be refused before the connection stands, and the queue stay broken for good; init checks
+        skipVersionCheck: true,
+      } as QueueOptions),
     createWorker: (name, process, { concurrency }) =>
       new Worker(name, process, { connection: consumer, prefix: PREFIX, concurrency, ...LOCKS } as WorkerOptions),
   };

@@ -6,7 +6,7 @@ import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
 import { ORG_COLUMNS, ORG_MIX } from '../sample/org-mix.js';
 import { checkpoint, recreateDatabase, withClient } from './database.js';
 import type { BenchOptions } from './options.js';
-import type { BenchServer } from './server.js';
+import type { BenchSite } from './server.js';
 
 /** The one data center of a benchmark. */
 export const DATA_CENTER = { id: 'bench', zone: 'Asia/Kolkata' } as const;
@@ -19,7 +19,7 @@ const SEED = 4;
 const CHUNK = 500_000;
 
 export interface BenchBed {
-  readonly server: BenchServer;
+  readonly server: BenchSite;
   readonly options: BenchOptions;
   readonly card: RateCard;
   /** Orgs in the cell now. */
@@ -41,7 +41,7 @@ export interface Measure {
 export const orgId = (n: number): number => ID_OFFSET + n;
 
 /** Makes the cell's database and its orgs; vacuumed, so that no contender pays for another's hint bits. */
-export async function loadOrgs(server: BenchServer, orgs: number, undecidableEvery: number): Promise<void> {
+export async function loadOrgs(server: BenchSite, orgs: number, undecidableEvery: number): Promise<void> {
   await recreateDatabase(server.url('postgres'), CELL);
   await withClient(server.url(CELL), async (client) => {
     await client.query(`create table public.orgs (${ORG_COLUMNS})`);

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { projectFolder } from '../../src/compose.js';
 import { withClient } from './database.js';
-import type { BenchServer } from './server.js';
+import type { BenchSite } from './server.js';
 
 /** One line each, for the head of a report. */
-export async function describeMachine(server: BenchServer): Promise<readonly string[]> {
+export async function describeMachine(server: BenchSite): Promise<readonly string[]> {
   const [bullmq, knex, redis] = await Promise.all([
     readVersion('bullmq'),
     readVersion('knex'),

@@ -1,48 +1,51 @@
 // `npm run bench`: how fast the product is beside three other ways to do the same job. Exit 0 whatever the numbers are.
+// Owns the servers; the work is done in a child, so that Ctrl-C leaves neither servers nor files.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { isRolloutError } from '../../src/kernel/rollout-error.js';
-import { describeMachine, findLoad } from './machine.js';
+import { findLoad } from './machine.js';
 import { type BenchOptions, parseBenchOptions, USAGE } from './options.js';
-import { runBench } from './run-bench.js';
-import { type BenchServer, startBenchServer } from './server.js';
+import type { RunMessage } from './run-process.js';
+import { startBenchServer } from './server.js';
 
-const show = (line: string): void => void process.stdout.write(`${line}\n`);
-const say = (line: string): void => void process.stderr.write(`  ${line}\n`);
-
-/** Ends the benchmark at once on Ctrl-C, without leaving its servers or files. Aborted: what fails from now on is no news. */
-function stopOnSignal(starting: Promise<BenchServer>): AbortSignal {
-  const stopped = new AbortController();
-  const stop = (): void => {
-    stopped.abort();
-    void starting.then((server) => server.close()).finally(() => process.exit(130));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
-  process.on('unhandledRejection', (error) => {
-    if (!stopped.signal.aborted) throw error;
-  });
-  return stopped.signal;
-}
-
-async function bench(options: BenchOptions): Promise<void> {
+/** Returns the exit code. */
+async function bench(options: BenchOptions): Promise<number> {
   const load = findLoad();
-  if (load !== undefined) say(load);
+  if (load !== undefined) process.stderr.write(`${load}\n`);
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
   const redis = options.contenders.includes('job-per-org-redis') ? 'wanted' : 'unwanted';
-  const starting = startBenchServer({ redis });
-  const stopped = stopOnSignal(starting);
-  const server = await starting;
+  const server = await startBenchServer({ redis });
   try {
-    for (const line of await describeMachine(server)) show(line);
-    const lines = await runBench({ server, options, worker: 'process', say });
-    for (const line of ['', ...lines, ...(load === undefined ? [] : ['', load])]) show(line);
-  } catch (error) {
-    if (!stopped.aborted) throw error;
+    if (stopping.signal.aborted) return 130;
+    const { adminUrl, redisUrl, folder } = server;
+    const code = await runInChild({ options, server: { adminUrl, redisUrl, folder } }, stopping.signal);
+    if (load !== undefined) process.stdout.write(`\n${load}\n`);
+    return code;
   } finally {
     await server.close();
   }
 }
 
+async function runInChild(message: RunMessage, stopping: AbortSignal): Promise<number> {
+  const path = fileURLToPath(new URL('run-process.js', import.meta.url));
+  // a process group of its own: Ctrl-C reaches us alone, and ending the group ends the product's worker too
+  const child = fork(path, { detached: true });
+  stopping.addEventListener('abort', () => endGroup(child), { once: true });
+  const ended = once(child, 'exit');
+  child.send(message);
+  const [code] = await ended;
+  return stopping.aborted ? 130 : (code ?? 1);
+}
+
+function endGroup({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+}
+
 try {
-  if (process.argv.includes('--help')) show(USAGE);
-  else await bench(parseBenchOptions(process.argv.slice(2)));
+  if (process.argv.includes('--help')) process.stdout.write(`${USAGE}\n`);
+  else process.exitCode = await bench(parseBenchOptions(process.argv.slice(2)));
 } catch (error) {
   if (!isRolloutError(error)) throw error;
   process.stderr.write(`error [${error.code}] ${error.message}\n  next: ${error.next}\n`);

@@ -9,10 +9,10 @@ import { formatCount, formatMs } from './numbers.js';
 import type { BenchOptions } from './options.js';
 import { initProduct, measureProduct, type ProductMeasure } from './product.js';
 import { reportComparison, reportFlat, reportProduct } from './report.js';
-import type { BenchServer } from './server.js';
+import type { BenchSite } from './server.js';
 
 export interface BenchRun {
-  readonly server: BenchServer;
+  readonly server: BenchSite;
   readonly options: BenchOptions;
   readonly worker: BenchBed['worker'];
   /** Progress, a line at a time. */

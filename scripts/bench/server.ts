@@ -8,13 +8,19 @@ import { joinEmbeddedPostgres } from '../../src/platform/embedded-postgres.js';
 import { findRedisServer, type LocalRedis, startLocalRedis } from '../../src/platform/local-redis.js';
 import { createLog } from '../../src/platform/log.js';
 
-export interface BenchServer {
+/** What a benchmark needs of its servers. */
+export interface BenchSite {
   /** A URL of a database, password included. */
   url(database: string): string;
   /** Undefined where no Redis server is installed. */
   readonly redisUrl: string | undefined;
   /** A folder for files of the benchmark, readable by us alone. */
   readonly folder: string;
+}
+
+export interface BenchServer extends BenchSite {
+  /** URL of the database `postgres`. */
+  readonly adminUrl: string;
   /** Stops what was started and removes its files. Idempotent. */
   close(): Promise<void>;
 }
@@ -40,7 +46,7 @@ export async function startBenchServer(options: { readonly redis: 'wanted' | 'un
     });
     const redis = options.redis === 'wanted' ? await startRedis(join(folder, 'redis')) : undefined;
     if (redis !== undefined) closers.push(redis.stop);
-    return { folder, url: postgres.url, redisUrl: redis?.url, close };
+    return { folder, adminUrl: postgres.adminUrl, url: postgres.url, redisUrl: redis?.url, close };
   } catch (error) {
     await close();
     throw error;

@@ -5,16 +5,16 @@ import { describe, expect, test } from 'vitest';
 import { findMedian, formatTable } from '../../scripts/bench/numbers.js';
 import { parseBenchOptions } from '../../scripts/bench/options.js';
 import { runBench } from '../../scripts/bench/run-bench.js';
-import type { BenchServer } from '../../scripts/bench/server.js';
+import type { BenchSite } from '../../scripts/bench/server.js';
 import { adminUrl } from '../support/postgres.js';
 import { redisAvailable, startTestRedis } from '../support/redis.js';
 
-async function withServer(redis: 'with' | 'without', work: (server: BenchServer) => Promise<void>): Promise<void> {
+async function withServer(redis: 'with' | 'without', work: (server: BenchSite) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-bench-test-'));
   const started = redis === 'with' ? await startTestRedis() : undefined;
   const url = (database: string): string => Object.assign(new URL(adminUrl()), { pathname: `/${database}` }).href;
   try {
-    await work({ url, folder, redisUrl: started?.url, close: async () => undefined });
+    await work({ url, folder, redisUrl: started?.url });
   } finally {
     await started?.remove();
     await rm(folder, { recursive: true });

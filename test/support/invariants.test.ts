@@ -25,7 +25,8 @@ const LAST = '(select max(run_id) from credit_rollout.runs)';
 
 const CELL_BREAKS = [
   ['I1', `delete from ${ALLOTMENTS} where org_id = 12`],
-  ['I2', `update ${ALLOTMENTS} set grandfathered_credits = -1 where org_id = 2`],
+  ['I2', `update ${ALLOTMENTS} set grandfathered_credits = 0 where winner = 'legacy'`],
+  ['I6', `update ${ALLOTMENTS} set grandfathered_credits = grandfathered_credits + 1 where org_id = 2`],
   ['I2', `update ${ALLOTMENTS} set floor = floor - 1 where org_id = 2`],
   ['I2', `update ${ALLOTMENTS} set floor = null where org_id = 2`],
   ['I3', `update ${ALLOTMENTS} set version = version + 1 where org_id = 2`],

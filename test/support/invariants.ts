@@ -76,8 +76,8 @@ const PROMISE = [
         least(own.legacy_max, greatest(own.legacy_min, own.legacy_per_user * p.users))) as legacy) l
       cross join lateral (select case when a.paid then greatest(coalesce(a.floor, 0), p.base + p.variable)
         else p.base + p.variable end as kept) k
-      where (a.base_credits, a.variable_credits, a.legacy_limit, a.total_credits, a.winner, a.concurrency_limit)
-        is distinct from (p.base, p.variable, l.legacy, k.kept + a.additional_credits,
+      where (a.base_credits, a.variable_credits, a.legacy_limit, a.grandfathered_credits, a.total_credits, a.winner, a.concurrency_limit)
+        is distinct from (p.base, p.variable, l.legacy, k.kept - p.base - p.variable, k.kept + a.additional_credits,
           case when k.kept > p.base + p.variable then 'legacy' else 'credits' end, e.concurrency)`,
   },
 ] as const satisfies readonly Invariant[];

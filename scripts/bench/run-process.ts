@@ -1,0 +1,26 @@
+// The benchmark itself, in a process of its own: whatever it is busy with, its parent can end it and clean up behind it.
+import { once } from 'node:events';
+import { describeMachine } from './machine.js';
+import type { BenchOptions } from './options.js';
+import { runBench } from './run-bench.js';
+import type { BenchServer } from './server.js';
+
+/** What the parent sends first. */
+export interface RunMessage {
+  readonly options: BenchOptions;
+  readonly server: Pick<BenchServer, 'adminUrl' | 'redisUrl' | 'folder'>;
+}
+
+const show = (line: string): void => void process.stdout.write(`${line}\n`);
+const say = (line: string): void => void process.stderr.write(`  ${line}\n`);
+
+const [{ options, server: given }]: [RunMessage] = await once(process, 'message').then(([message]) => [message]);
+// the parent was killed: so are we, and the worker with us
+process.once('disconnect', () => process.exit(1));
+const server = {
+  ...given,
+  url: (database: string): string => Object.assign(new URL(given.adminUrl), { pathname: `/${database}` }).href,
+};
+for (const line of await describeMachine(server)) show(line);
+for (const line of ['', ...(await runBench({ server, options, worker: 'process', say }))]) show(line);
+process.exit(0);
