@@ -1,6 +1,6 @@
 // The queue as a bell: one queue per data center and one for the schedulers. A lost ring costs seconds, so nothing here throws.
 import type { Queue } from 'bullmq';
-import type { Bells } from '../src/engine/context.js';
+import type { Bells, JobKind } from '../src/engine/context.js';
 import { systemClock } from '../src/kernel/clock.js';
 import type { Log } from '../src/kernel/log.js';
 import type { QueueConnection } from './queue-connection.js';
@@ -10,6 +10,8 @@ export const SCHEDULER_QUEUE = 'credit-rollout-scheduler';
 /** Queue of a data center. */
 export const cellQueueName = (dataCenter: string): string => `credit-rollout-${dataCenter}`;
 
+/** More jobs than this in one queue are not of our making. */
+const MOST_SEEN = 200;
 const KEEP = { removeOnComplete: true, removeOnFail: { count: 100 } } as const;
 
 /** Longest that anybody waits for a bell, in ms: a queue that is down must not slow a tick down. */
@@ -44,21 +46,35 @@ export function createBells(connection: QueueConnection, log: Log): QueueBells {
     return queue;
   };
   const quietly = (event: string, act: () => Promise<unknown>): Promise<void> => {
-    const lost = (error: unknown): void => log.debug(event, { err: error });
+    const lost = (error: unknown): void => {
+      log.debug(event, { err: error });
+      // a queue object whose first connection failed keeps that failure: the next ring gets a new one
+      if (connection.kind === 'postgres') queues.clear();
+    };
     return Promise.race([insist(act).catch(lost), systemClock.sleep(PATIENCE_MS)]);
   };
   return {
     ring: (dataCenter, job, epoch, want) =>
       quietly('ring_lost', async () => {
         const queue = open(cellQueueName(dataCenter));
-        const { waiting = 0, active = 0 } = await queue.getJobCounts('waiting', 'active');
-        const missing = Math.max(0, want - waiting - (job === 'cut' ? 0 : active));
-        const data = { dataCenter, epoch: String(epoch), kind: job };
-        await queue.addBulk(Array.from({ length: missing }, () => ({ name: job, data, opts: KEEP })));
+        // only this kind under this epoch counts: the cutting job is no lane, an older epoch's jobs do nothing
+        const present = await queue.getJobs(['waiting', 'active'], 0, MOST_SEEN);
+        const same = present.filter((one) => one?.name === job && one.data?.epoch === String(epoch));
+        const missing = Math.max(0, want - same.length);
+        const next = toJob(dataCenter, job, epoch);
+        await queue.addBulk(Array.from({ length: missing }, () => next));
       }),
+    ringAgain: (dataCenter, job, epoch) =>
+      quietly('ring_lost', () => open(cellQueueName(dataCenter)).addBulk([toJob(dataCenter, job, epoch)])),
     wakeSchedulers: () => quietly('wake_lost', () => open(SCHEDULER_QUEUE).add('tick', {}, KEEP)),
     close: async () => {
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
     },
   };
 }
+
+const toJob = (dataCenter: string, job: JobKind, epoch: bigint) => ({
+  name: job,
+  data: { dataCenter, epoch: String(epoch), kind: job },
+  opts: KEEP,
+});

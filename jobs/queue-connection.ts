@@ -20,6 +20,8 @@ export type QueueKind = 'redis' | 'postgres';
 /** Makes queues and workers on one URL. */
 export interface QueueConnection {
   readonly kind: QueueKind;
+  /** Throws queue_unreachable and the like while the queue cannot be used as it is; changes nothing. */
+  check(): Promise<void>;
   createQueue(name: string): Queue;
   createWorker(
     name: string,
@@ -43,6 +45,7 @@ function connectRedis(url: string): QueueConnection {
   const consumer = { url, maxRetriesPerRequest: null, retryStrategy };
   return {
     kind: 'redis',
+    check: () => checkQueue(url),
     createQueue: (name) =>
       new Queue(name, {
         connection: producer,
@@ -68,6 +71,7 @@ function connectPostgresQueue(url: string): QueueConnection {
   };
   return {
     kind: 'postgres',
+    check: () => checkQueue(url),
     createQueue: (name) =>
       new classes.Queue(name, { connection: (producers ?? openProducers()) as unknown as PgPool }) as unknown as Queue,
     createWorker: (name, process, { concurrency }) =>

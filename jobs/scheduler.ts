@@ -4,9 +4,12 @@ import { auditCells } from '../src/engine/audit-cells.js';
 import type { EngineContext } from '../src/engine/context.js';
 import { reportSchedulerGone } from '../src/engine/report-scheduler.js';
 import { tick } from '../src/engine/tick.js';
+import { systemClock } from '../src/kernel/clock.js';
+import type { Log } from '../src/kernel/log.js';
 import { SCHEDULER_QUEUE } from './bells.js';
 import type { QueueConnection } from './queue-connection.js';
-import { closeWorker, type RunningProcess } from './worker.js';
+import { startQueueWorker } from './queue-worker.js';
+import type { RunningProcess } from './worker.js';
 
 /** BullMQ's scheduler rings this often; the own loop below looks even when the queue is down. In ms. */
 const RING_MS = 2_000;
@@ -27,10 +30,12 @@ export function startScheduler(engine: EngineContext, queue: QueueConnection): R
       log.warn('tick_failed', { code: (error as { code?: unknown }).code, name: (error as Error).name });
     }
   };
-  const worker = queue.createWorker(SCHEDULER_QUEUE, look, { concurrency: 1 });
-  worker.on('error', (error) => log.debug('scheduler_queue_error', { err: error }));
-  const bell = queue.createQueue(SCHEDULER_QUEUE);
-  bell.on('error', (error) => log.debug('scheduler_queue_error', { err: error }));
+  const worker = startQueueWorker(
+    queue,
+    { name: SCHEDULER_QUEUE, concurrency: 1, process: look },
+    context,
+    stopping.signal,
+  );
   const inspect = (): Promise<unknown> => auditCells(context).catch(() => log.debug('audit_failed'));
   const audit = (async () => {
     while (!stopping.signal.aborted) {
@@ -38,9 +43,14 @@ export function startScheduler(engine: EngineContext, queue: QueueConnection): R
       await context.clock.sleep(AUDIT_MS, stopping.signal);
     }
   })();
+  const ringing = (async () => {
+    while (!stopping.signal.aborted) {
+      await assertRinging(queue, log);
+      await context.clock.sleep(LOOK_MS, stopping.signal);
+    }
+  })();
   const loop = (async () => {
     while (!stopping.signal.aborted) {
-      await assertRinging(bell).catch(() => log.debug('job_scheduler_lost'));
       await look();
       await context.clock.sleep(LOOK_MS, stopping.signal);
     }
@@ -48,19 +58,27 @@ export function startScheduler(engine: EngineContext, queue: QueueConnection): R
   return {
     stop: async () => {
       stopping.abort();
-      await closeWorker(worker, context);
-      await Promise.allSettled([loop, audit]);
+      await worker.stop();
+      await Promise.allSettled([loop, audit, ringing]);
       await reportSchedulerGone(context, schedulerId).catch(() => undefined);
-      await Promise.race([bell.close().catch(() => undefined), context.clock.sleep(1_000)]);
     },
   };
 }
 
-/** Upserted again and again, never removed: a queue that lost everything gets its scheduler back. */
-async function assertRinging(bell: ReturnType<QueueConnection['createQueue']>): Promise<void> {
-  await bell.upsertJobScheduler(
-    'tick',
-    { every: RING_MS },
-    { name: 'tick', opts: { removeOnComplete: true, removeOnFail: { count: 10 } } },
-  );
+const PATIENCE_MS = 1_500;
+
+/**
+ * Upserted again and again, never removed: a queue that lost everything gets its scheduler back. With a queue object of
+ * its own each time, because one that met a failure at first keeps it.
+ */
+async function assertRinging(queue: QueueConnection, log: Log): Promise<void> {
+  const bell = queue.createQueue(SCHEDULER_QUEUE);
+  bell.on('error', (error) => log.debug('scheduler_queue_error', { err: error }));
+  const upserted = bell
+    .upsertJobScheduler('tick', { every: RING_MS }, { name: 'tick', opts: KEEP })
+    .catch(() => log.debug('job_scheduler_lost'));
+  await Promise.race([upserted, systemClock.sleep(PATIENCE_MS)]);
+  await Promise.race([bell.close().catch(() => undefined), systemClock.sleep(PATIENCE_MS)]);
 }
+
+const KEEP = { removeOnComplete: true, removeOnFail: { count: 10 } } as const;

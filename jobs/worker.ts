@@ -1,11 +1,11 @@
 // A worker process: BullMQ workers on its cells' queues, a sign of life, and a look at Postgres when no bell rings.
 import { hostname } from 'node:os';
-import type { Worker } from 'bullmq';
 import type { WorkerContext } from '../src/engine/context.js';
 import { nameTrouble, reportAlive, reportGone, serveOpenWork } from '../src/engine/serve-cell.js';
 import { cellQueueName } from './bells.js';
 import { createCellProcessor } from './cell.job.js';
 import type { QueueConnection } from './queue-connection.js';
+import { startQueueWorker } from './queue-worker.js';
 
 /** Without a bell for this long the worker looks for itself, in ms. */
 const POLL_MS = 10_000;
@@ -51,22 +51,26 @@ function serve(
   let trouble: string | null = null;
   const log = context.log.child({ data_center: dataCenter });
   const processor = createCellProcessor(context, dataCenter);
-  const worker = options.queue.createWorker(
-    cellQueueName(dataCenter),
-    (job, token, signal) => {
-      lastJobAt = context.clock.now().getTime();
-      return processor(job, token, signal === undefined ? stopping : AbortSignal.any([signal, stopping]));
+  const worker = startQueueWorker(
+    options.queue,
+    {
+      name: cellQueueName(dataCenter),
+      concurrency: options.concurrency,
+      process: (job, token, signal) => {
+        lastJobAt = context.clock.now().getTime();
+        return processor(job, token, signal === undefined ? stopping : AbortSignal.any([signal, stopping]));
+      },
+      onCompleted: () => {
+        trouble = null;
+      },
+      onFailed: (error) => {
+        trouble = nameTrouble(error);
+        log.warn('job_failed', { code: trouble, name: error.name });
+      },
     },
-    { concurrency: options.concurrency },
+    context,
+    stopping,
   );
-  worker.on('error', (error) => log.debug('worker_error', { err: error }));
-  worker.on('completed', () => {
-    trouble = null;
-  });
-  worker.on('failed', (_job, error) => {
-    trouble = nameTrouble(error);
-    log.warn('job_failed', { code: trouble, name: error.name });
-  });
   const quietly = (event: string, act: () => Promise<unknown>): Promise<void> =>
     act().then(
       () => undefined,
@@ -85,17 +89,9 @@ function serve(
   });
   return {
     stop: async () => {
-      await closeWorker(worker, context);
+      await worker.stop();
       await Promise.allSettled([alive, poll]);
       await quietly('gone_lost', () => reportGone(context, dataCenter, workerId));
     },
   };
-}
-
-/** `close()` hangs when Redis is down, and a forced one must then be the first call: so the deadline is ours. */
-export async function closeWorker(worker: Worker, context: Pick<WorkerContext, 'clock'>): Promise<void> {
-  const closed = worker.close().catch(() => undefined);
-  const deadline = new AbortController();
-  await Promise.race([closed, context.clock.sleep(4_000, deadline.signal)]);
-  deadline.abort();
 }

@@ -183,6 +183,7 @@ function lazyBells(create: () => QueueBells, closers: (() => Promise<void>)[]): 
   };
   return {
     ring: (...rung) => (opened ?? open()).ring(...rung),
+    ringAgain: (...rung) => (opened ?? open()).ringAgain(...rung),
     wakeSchedulers: () => (opened ?? open()).wakeSchedulers(),
   };
 }

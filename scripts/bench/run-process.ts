@@ -14,7 +14,7 @@ export interface RunMessage {
 const show = (line: string): void => void process.stdout.write(`${line}\n`);
 const say = (line: string): void => void process.stderr.write(`  ${line}\n`);
 
-const [{ options, server: given }]: [RunMessage] = await once(process, 'message').then(([message]) => [message]);
+const { options, server: given }: RunMessage = (await once(process, 'message'))[0];
 // the parent was killed: so are we, and the worker with us
 process.once('disconnect', () => process.exit(1));
 const server = {

@@ -1,20 +1,29 @@
 // What engine verbs are given. Small ports, owned here and filled in by compose.
 import type { JobKind } from '../domain/rollout/decide-step.js';
+
 import type { Clock } from '../kernel/clock.js';
 import type { Log } from '../kernel/log.js';
 import type { CellDatabase } from '../stores/cell/cell-database.js';
 import type { ControlDatabase } from '../stores/control/control-database.js';
 
+export type { JobKind } from '../domain/rollout/decide-step.js';
+
 /** The queue as the engine sees it: a bell. Losing a ring costs seconds, never state. */
 export interface Bells {
   /** Makes sure that about `want` jobs of this kind wait or run for a data center. Never throws. */
   ring(dataCenter: string, job: JobKind, epoch: bigint, want: number): Promise<void>;
+  /** Adds exactly one job: the successor of one that ends while work is left. Never throws. */
+  ringAgain(dataCenter: string, job: JobKind, epoch: bigint): Promise<void>;
   /** Wakes the schedulers. Never throws. */
   wakeSchedulers(): Promise<void>;
 }
 
 /** Bells for commands that have no queue: the next tick and the workers' own polling do the rest. */
-export const silentBells: Bells = { ring: async () => undefined, wakeSchedulers: async () => undefined };
+export const silentBells: Bells = {
+  ring: async () => undefined,
+  ringAgain: async () => undefined,
+  wakeSchedulers: async () => undefined,
+};
 
 /** The cells that this process may reach. */
 export interface CellDirectory {

@@ -33,7 +33,7 @@ export async function serveMessage(
     message.kind === 'apply' ? await applyBatches(context, options) : await verifyBatches(context, options);
   const outcome = typeof last === 'string' ? last : last.kind;
   if (outcome === 'done' || outcome === 'split')
-    await context.bells.ring(message.dataCenter, message.kind, message.epoch, 1);
+    await context.bells.ringAgain(message.dataCenter, message.kind, message.epoch);
   else if (outcome !== 'no_lane') await context.bells.wakeSchedulers();
   return outcome;
 }

@@ -68,10 +68,6 @@ export interface Fleet {
 }
 
 const NOWHERE = 'postgres://nobody@127.0.0.1:1/nothing';
-const RESTING: readonly Stage[] = ['done', 'failed', 'aborted'];
-
-/** Everything that was asked for has ended. */
-export const allRest = (stages: readonly Stage[]): boolean => stages.every((stage) => RESTING.includes(stage));
 export const allDone = (stages: readonly Stage[]): boolean => stages.every((stage) => stage === 'done');
 
 /** Makes the databases, runs `init` on all of them, starts nothing. Call drop() in afterEach or afterAll. */
