@@ -85,7 +85,15 @@ function serve(
   const alive = loop(ALIVE_MS, () => quietly('alive_lost', () => reportAlive(context, dataCenter, workerId, trouble)));
   const poll = loop(pollMs, async () => {
     const silentMs = context.clock.now().getTime() - lastJobAt;
-    if (silentMs >= pollMs) await quietly('poll_failed', () => serveOpenWork(context, dataCenter, stopping));
+    if (silentMs < pollMs) return;
+    await quietly('poll_failed', async () => {
+      try {
+        if ((await serveOpenWork(context, dataCenter, stopping)) !== undefined) trouble = null;
+      } catch (error) {
+        trouble = nameTrouble(error);
+        throw error;
+      }
+    });
   });
   return {
     stop: async () => {

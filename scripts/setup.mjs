@@ -2,7 +2,17 @@
 // from node_modules, since it runs before they exist. Never writes to standard output, which belongs to the command.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -64,6 +74,8 @@ function isBuilt() {
 }
 
 async function install() {
+  // npm would empty what a link leads to, which belongs to somebody else
+  if (lstatSync(MODULES, { throwIfNoEntry: false })?.isSymbolicLink()) rmSync(MODULES);
   // the npm that runs us, if one does: another may be first in PATH
   const npm = process.env.npm_execpath ?? '';
   const [program, ...first] = /npm-cli\.js$/.test(npm) ? [process.execPath, npm] : ['npm'];

@@ -20,9 +20,11 @@ export function showFindings(
     view.paint(subject, 'bold'),
     ...findings.filter((finding) => finding.subject === subject).flatMap((finding) => showFinding(finding, view)),
   ]);
-  return [...blocks, '', `${count('error')} errors, ${count('warning')} warnings, ${count('ok')} checks good`].join(
-    '\n',
-  );
+  return [
+    ...blocks,
+    '',
+    `${plural(count('error'), 'error')}, ${plural(count('warning'), 'warning')}, ${plural(count('ok'), 'check')} good`,
+  ].join('\n');
 }
 
 function showFinding(
@@ -36,3 +38,5 @@ function showFinding(
     ? [line]
     : [line, `             fix: ${commands.rewrite(fix).replaceAll('\n', '\n             ')}`];
 }
+
+const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;

@@ -27,7 +27,7 @@ export function showPlan(plan: PlanReport, { zone, card }: PlanView): string {
     '',
     `  Credits a day: ${showCount(plan.before)} → ${showCount(plan.after)} (${showChange(plan.before, plan.after)})`,
     `  Legacy number kept: ${showOrgs(plan.legacyWins)}, ${showCount(plan.grandfathered)} credits a day above the rate card`,
-    `  Worse off: ${showOrgs(plan.paidFalling)} that pay; ${showCount(plan.unpaidFalling)} that do not (trial, lapsed, free)`,
+    `  Worse off at their first decision: ${showOrgs(plan.paidFalling)} that pay; ${showCount(plan.unpaidFalling)} that do not (trial, lapsed, free)`,
     '',
     `  ${titles}`,
     ...editions.map((line) => `  ${line}`),

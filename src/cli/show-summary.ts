@@ -1,6 +1,6 @@
 // The end of a rollout in one table: what every data center came to.
 import { formatDuration } from '../domain/calendar/duration.js';
-import type { DataCenterStatus, Status } from '../engine/read-status.js';
+import type { DataCenterStatus, RunProgress, Status } from '../engine/read-status.js';
 import type { Paint } from './paint.js';
 import { showChange, showCount } from './show-number.js';
 import { findIcon, nameWord } from './show-state.js';
@@ -17,7 +17,7 @@ export function showSummary(status: Status, dataCenters: readonly string[], pain
 }
 
 const LEGEND =
-  '  LEGACY: the old number wins and is kept. BEFORE and AFTER: credits a day. WRONG: what the verification found.';
+  '  Of what this run wrote: LEGACY, where the old number wins and is kept; BEFORE and AFTER, credits a day.\n  FALLS: would fall, left as they are for the nightly run. WRONG: what the verification found.';
 
 const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [
@@ -26,6 +26,7 @@ const COLUMNS = [
   right('ORGS'),
   right('WRITTEN'),
   right('SAME'),
+  right('FALLS'),
   right('LEGACY'),
   right('SET ASIDE'),
   right('BEFORE'),
@@ -34,6 +35,12 @@ const COLUMNS = [
   right('WRONG'),
   right('TOOK'),
 ];
+
+/** Sums of what this run wrote; a run that wrote nothing changed nothing. */
+function describeCredits({ inserted, raised, beforeCredits, totalCredits }: RunProgress): readonly string[] {
+  if (inserted + raised === 0) return ['–', '–', '–'];
+  return [showCount(beforeCredits), showCount(totalCredits), showChange(beforeCredits, totalCredits)];
+}
 
 function toRow(dc: DataCenterStatus): readonly string[] {
   const { progress, lastRun } = dc;
@@ -44,12 +51,11 @@ function toRow(dc: DataCenterStatus): readonly string[] {
     nameWord(dc),
     showCount(progress.orgsDone),
     showCount(progress.inserted + progress.raised),
-    showCount(progress.unchanged),
+    showCount(progress.unchanged - progress.falls),
+    showCount(progress.falls),
     showCount(progress.legacyWins),
     showCount(progress.quarantined),
-    showCount(progress.beforeCredits),
-    showCount(progress.totalCredits),
-    showChange(progress.beforeCredits, progress.totalCredits),
+    ...describeCredits(progress),
     showCount(progress.mismatches),
     took,
   ];

@@ -181,7 +181,7 @@ async function endInCell(
 ): Promise<Record<string, number | string>> {
   return context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
     await endRun(tx, runId, state);
-    const { recent: _, lastDoneAt: __, idleMs: ___, ...counts } = await readProgress(tx, runId);
+    const { recent: _, lastDoneAt: __, idleMs: ___, cut: ____, ...counts } = await readProgress(tx, runId);
     return counts;
   });
 }

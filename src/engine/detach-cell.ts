@@ -12,9 +12,9 @@ export async function detachCell(context: EngineContext, dataCenter: string, rea
   try {
     await context.control.inTransaction(async (tx) => {
       const row = await lockDataCenter(tx, dataCenter);
-      if (row !== undefined && !RESTING_STAGES.includes(row.stage))
+      if (row !== undefined && (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage)))
         throw new RolloutError('wrong_stage', {
-          message: `Data center "${dataCenter}" has a rollout under way (stage ${row.stage}), which reads the product's table.`,
+          message: `Data center "${dataCenter}" has a rollout under way or asked for (stage ${row.stage}), which reads the product's table.`,
           next: `Run: credit-rollout abort --dc ${dataCenter}, or wait until it is done.`,
         });
       await context.cells.get(dataCenter).asOwner(detachSource);

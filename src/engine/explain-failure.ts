@@ -6,7 +6,7 @@ import { classifyFailure } from '../stores/postgres-failure.js';
 export function explainFailure(error: unknown, subject: string): unknown {
   if (isRolloutError(error)) return error;
   const { kind, sqlstate, object } = classifyFailure(error);
-  const at = sqlstate === undefined ? '' : ` (SQLSTATE ${sqlstate}${object === undefined ? '' : `, ${object}`})`;
+  const at = describeCode(sqlstate, object);
   switch (kind) {
     case 'unreachable':
       return new RolloutError('database_unreachable', {
@@ -40,11 +40,18 @@ export function explainFailure(error: unknown, subject: string): unknown {
         });
       return sqlstate === '42P01' || sqlstate === '3F000' || sqlstate === '22023'
         ? new RolloutError('not_initialised', {
-            message: `${subject}: our schema or a role of ours is missing${at}.`,
+            message: `${subject}: our schema, a role of ours, or our views on the source (after detach) are missing${at}.`,
             cause: error,
           })
         : error;
   }
+}
+
+/** SQLSTATE, or the code of the network; and our own object that the server named. */
+function describeCode(code: string | undefined, object: string | undefined): string {
+  if (code === undefined) return '';
+  const named = /^[0-9A-Z]{5}$/u.test(code) ? `SQLSTATE ${code}` : code;
+  return ` (${named}${object === undefined ? '' : `, ${object}`})`;
 }
 
 /** The server names what depends on our views: an object of the catalog, never data. */

@@ -35,5 +35,7 @@ function compare(
 ): string | undefined {
   const configured = text === undefined ? null : parseLocalInstant(text, zone).instant;
   if (configured?.getTime() === pinnedAt?.getTime()) return undefined;
-  return `Data center "${id}": ${key} is ${text ?? 'absent'} in the configuration, but ${pinnedLocal ?? 'absent'} was pinned and holds.`;
+  const said = text === undefined ? 'is not in the configuration' : `is ${text} in the configuration`;
+  const pinned = pinnedLocal === null ? 'the first apply pinned none' : `${pinnedLocal} was pinned by the first apply`;
+  return `Data center "${id}": ${key} ${said}, but ${pinned}; that holds.`;
 }

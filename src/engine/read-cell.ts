@@ -4,6 +4,7 @@ import { isRolloutError } from '../kernel/rollout-error.js';
 import { runBakeQuery } from '../stores/cell/bake-query.js';
 import type { CellDatabase } from '../stores/cell/cell-database.js';
 import { readFence } from '../stores/cell/fence.js';
+import { hasAttachedSource } from '../stores/cell/identity.js';
 import { readProgress } from '../stores/cell/progress.js';
 import { findRun } from '../stores/cell/runs.js';
 import { readWorkers } from '../stores/cell/workers.js';
@@ -32,7 +33,8 @@ export async function readCell(open: () => CellDatabase, { runId, bakeQuery }: C
           sameTimeline: fence.timeline === fence.currentTimeline,
           failure: fence.failure,
         },
-        run: run && progress && { cut: run.cut, ...progress },
+        run: progress,
+        attached: await hasAttachedSource(tx),
         workersAlive: workers.alive,
         trouble: workers.trouble,
         bakeQuery: undefined,

@@ -18,6 +18,8 @@ import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
 import { readSnapshot } from './read-snapshot.js';
 
+export type { RunProgress } from '../stores/cell/progress.js';
+
 export interface StatusHold extends Hold {
   readonly since: Date;
 }

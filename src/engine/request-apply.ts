@@ -5,7 +5,7 @@ import type { RateCard } from '../domain/rate-card/rate-card.js';
 import { RESTING_STAGES } from '../domain/rollout/stage.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
-import { insertRateCard } from '../stores/cell/rates.js';
+import { countsLightAgentsAlike, findPromiseChange, insertRateCard } from '../stores/cell/rates.js';
 import { isAttached } from '../stores/cell/schema.js';
 import { appendAudit } from '../stores/control/audit.js';
 import { type ControlTransaction, readActor, readControlClock } from '../stores/control/control-database.js';
@@ -42,6 +42,7 @@ async function prepareCell(context: EngineContext, dataCenter: DataCenterConfig,
     const read = { statementMs: 60_000 }; // counting null ids reads a whole view
     await cell.inTransaction('planner', (tx) => assertSourceUnchanged(tx, dataCenter, card), read);
     await cell.inTransaction('fencer', (tx) => insertRateCard(tx, toStoredCard(card)));
+    await cell.inTransaction('planner', (tx) => assertPromiseKept(tx, dataCenter, card));
   } catch (error) {
     throw explainFailure(error, `Data center "${dataCenter.id}"`);
   }
@@ -51,9 +52,21 @@ async function assertSourceUnchanged(tx: CellTransaction, dataCenter: DataCenter
   const source = await findFittingSource(tx, dataCenter, card);
   if (!(await isAttached(tx, toAttached(source), source.signature)))
     throw new RolloutError('source_changed', {
-      message: `The source ${dataCenter.source} of data center "${dataCenter.id}" is not what init read.`,
+      message: `The views of data center "${dataCenter.id}" were made from another state of ${dataCenter.source}, or by another version.`,
     });
   await refuseNullIds(tx, dataCenter);
+}
+
+/** The legacy half and the order of editions are what floors were promised by: fixed while there are any. */
+async function assertPromiseKept(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
+  const found = await findPromiseChange(tx, card.hash);
+  const change = found && `edition "${found.edition}" ${found.change}`;
+  const broken =
+    change ?? ((await countsLightAgentsAlike(tx, card.hash)) ? undefined : 'it counts light agents otherwise');
+  if (broken !== undefined)
+    throw new RolloutError('rate_card_changes_promise', {
+      message: `The rate card ${card.name} changes what floors in data center "${dataCenter.id}" were promised by: ${broken}.`,
+    });
 }
 
 /** A safeguard that is asked for and not enforced is worse than none: refused until a version enforces it. */

@@ -51,6 +51,11 @@ export const ERRORS = {
     'A number in the rate card would be rounded when read.',
     'Write it as a plain integer within the limits.',
   ),
+  rate_card_changes_promise: entry(
+    1,
+    'A new rate card changes the legacy half or the order of editions while floors exist.',
+    'Restore them in the card; only credits, additions and concurrency may change.',
+  ),
   rate_card_case_failed: entry(1, 'A golden case of the rate card does not come out.', 'Correct the card or the case.'),
   // databases and cells
   database_unreachable: entry(

@@ -6,6 +6,7 @@ type Progress = NonNullable<DataCenterStatus['progress']>;
 
 export function sampleProgress(own: Partial<Progress> = {}): Progress {
   return {
+    cut: true,
     batches: 2,
     done: 1,
     pending: 1,

@@ -150,7 +150,7 @@ describe('showStatusLine', () => {
 
 describe('showSummary', () => {
   test('has a row per data center', () =>
-    expect(showSummary(sampleStatus(), ['eu'], plainPaint).split('\n')).toHaveLength(3));
+    expect(showSummary(sampleStatus(), ['eu'], plainPaint).split('\n')).toHaveLength(4)); // titles, the row, the legend
 });
 
 describe('cut', () => {

@@ -306,7 +306,12 @@ describe('examineCell', () => {
   test('says that the source changed since init', async () => {
     const cell = await makeCell();
     await cell.sql('alter table public.orgs add column region text');
+    expect(await troubles(cell)).toEqual([]); // a column that we do not read
+    await cell.sql(
+      'alter table public.orgs drop constraint orgs_pkey; create unique index on public.orgs (org_id, region); create index on public.orgs (org_id)',
+    );
     expect(await troubles(cell)).toMatchObject([
+      { check: 'unique ids', level: 'warning' },
       { check: 'attached', code: 'source_changed', fix: 'Run: credit-rollout init' },
     ]);
   });

@@ -1,7 +1,8 @@
 // What every queue must survive, whichever back end it lies on: losing everything, nonsense, and being away.
 import { test } from 'vitest';
-import { cellQueueName, SCHEDULER_QUEUE } from '../../jobs/bells.js';
+import { cellQueueName, createBells, SCHEDULER_QUEUE } from '../../jobs/bells.js';
 import { connectQueue } from '../../jobs/queue-connection.js';
+import { silentLog } from '../../src/platform/log.js';
 import { allDone, createFleet, type Fleet, type FleetOptions, slowDown } from '../support/fleet.js';
 import { waitFor } from '../support/wait.js';
 
@@ -33,8 +34,21 @@ export function testQueue({ queue, empty }: QueueUnderTest): void {
       fleet.startWorker();
       fleet.startScheduler();
       await fleet.apply(...fleet.cells);
-      await fleet.waitForStages(allDone);
+      // looking alone, without bells, takes twice as long
+      await fleet.waitForStages(allDone, 25_000);
       await fleet.expectInvariants();
+    }));
+
+  test('takes the very first ring of a process, before its connection stands', () =>
+    withFleet({ orgs: 0, queue: queue() }, async (fleet) => {
+      const id = fleet.cell(0).dataCenter.id;
+      const connection = connectQueue(fleet.queueUrl ?? '');
+      const bells = createBells(connection, silentLog);
+      await bells.ring(id, 'apply', 1n, 2);
+      const listener = connection.createQueue(cellQueueName(id));
+      listener.on('error', () => undefined);
+      await waitFor('two jobs', async () => (await listener.getJobCounts('waiting')).waiting === 2, { forMs: 3_000 });
+      await Promise.all([listener.close(), bells.close()]);
     }));
 
   test('may lose everything, again and again, in the middle of a run', () =>

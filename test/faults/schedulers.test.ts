@@ -6,8 +6,7 @@ import { openFence } from '../../src/engine/open-fence.js';
 import { readSnapshot } from '../../src/engine/read-snapshot.js';
 import { serveOpenWork } from '../../src/engine/serve-cell.js';
 import { tick } from '../../src/engine/tick.js';
-import { transitionDataCenter } from '../../src/stores/control/data-centers.js';
-import { takeEpoch } from '../../src/stores/control/rollout.js';
+import type { CellDatabase } from '../../src/stores/cell/cell-database.js';
 import { allDone, createFleet, type Fleet, type FleetOptions, slowDown } from '../support/fleet.js';
 import { adminUrl } from '../support/postgres.js';
 import { waitFor } from '../support/wait.js';
@@ -128,20 +127,23 @@ describe('several schedulers', () => {
     await fleet.expectInvariants();
   });
 
-  test('one that wakes up before its opening of a fence cannot open it any more', async () => {
+  test('one that falls asleep just before it opens a fence cannot open it any more', async () => {
     const fleet = await makeFleet({ cells: [{}], orgs: 300 });
+    const id = fleet.cell(0).dataCenter.id;
     await fleet.apply(fleet.cell(0));
-    await tick(fleet.engine);
-    const stale = (await readSnapshot(fleet.engine, 'due')).rows.get(fleet.cell(0).dataCenter.id);
-    expect(await fleet.drive()).toEqual(['done']);
-    const fence = await fleet.cell(0).sql('select * from credit_rollout.fence');
-    if (stale === undefined) throw new Error('there was a row');
-    for (const state of ['open', 'verifying'] as const)
-      expect(await openFence(fleet.engine, stale, state, 'late')).toBe(false);
-    // even with an epoch that it took itself and that nobody opened
-    const epoch = await fleet.engine.control.inTransaction((tx) => takeEpoch(tx, 0n));
-    expect(await fleet.engine.control.inTransaction((tx) => transitionDataCenter(tx, stale, { epoch }))).toBe(false);
+    await tick({ ...fleet.engine, cells: { get: (wanted) => crashAt(fleet, wanted) } });
+    const row = (await readSnapshot(fleet.engine, 'due')).rows.get(id);
+    if (row === undefined) throw new Error('there was a row');
+    let fence: readonly unknown[] = [];
+    const sleepy = beforeWrite(fleet, id, async () => {
+      expect(await fleet.drive()).toEqual(['done']);
+      fence = await fleet.cell(0).sql('select * from credit_rollout.fence');
+    });
+    expect(await openFence({ ...fleet.engine, cells: { get: () => sleepy } }, row, 'open', 'late')).toBe(false);
+    expect(fence).toHaveLength(1);
     expect(await fleet.cell(0).sql('select * from credit_rollout.fence')).toEqual(fence);
+    expect(await fleet.stages()).toEqual(['done']);
+    await fleet.expectInvariants();
   });
 
   test('go on after a crash between control’s epoch and the cell’s fence', async () => {
@@ -161,8 +163,22 @@ describe('several schedulers', () => {
   });
 });
 
+/** A cell that lets a scheduler sleep between what it read and what it writes. */
+function beforeWrite(fleet: Fleet, id: string, sleep: () => Promise<void>): CellDatabase {
+  const real = fleet.engine.cells.get(id);
+  let transactions = 0;
+  return {
+    ...real,
+    inTransaction: async (...call) => {
+      transactions += 1;
+      if (transactions === 2) await sleep();
+      return real.inTransaction(...call);
+    },
+  };
+}
+
 /** A cell in which the fencer's writes fail, as if the scheduler died before them. */
-function crashAt(fleet: Fleet, id: string): ReturnType<Fleet['engine']['cells']['get']> {
+function crashAt(fleet: Fleet, id: string): CellDatabase {
   const real = fleet.engine.cells.get(id);
   let transactions = 0;
   return {

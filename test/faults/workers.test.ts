@@ -63,13 +63,14 @@ describe('a worker', () => {
     const sleeper = await fleet.spawn('worker');
     await waitFor('a batch in the middle of its write', () => inBatch(fleet));
     sleeper.signal('SIGSTOP');
+    // one that slept right after its BEGIN stays, and holds nothing
     await waitFor(
-      'its sessions to be cut',
+      'its locks to go',
       async () =>
         (
-          await fleet.cell(0).sql(`select count(*)::int as open from pg_stat_activity
-      where datname = current_database() and application_name = 'credit-rollout' and state like 'idle in transaction%'`)
-        )[0]?.open === 0 && !(await inBatch(fleet)),
+          await fleet.cell(0).sql(`select count(*)::int as held from pg_locks where locktype = 'advisory'
+            and database = (select oid from pg_database where datname = current_database())`)
+        )[0]?.held === 0,
     );
     fleet.startWorker({ pollMs: 500 });
     await fleet.waitForStages(allDone);

@@ -110,7 +110,8 @@ function describeRemains(dc: DataCenterStatus | undefined, state: string): Remai
   const counts = { orgsDone: done, orgsUntouched: untouched };
   if (state === 'withdrawn')
     return { counts, sentence: 'It had not begun: nothing was written, the request is withdrawn.' };
-  const sentence = `${showOrgs(done)} done stay as they are, floors included; ${showOrgs(untouched)} untouched keep their legacy limit.`;
+  const rest = dc?.progress?.cut ? `${showOrgs(untouched)} untouched keep` : 'all others are untouched and keep';
+  const sentence = `${showOrgs(done)} done stay as they are, floors included; ${rest} their legacy limit.`;
   return { counts, sentence };
 }
 

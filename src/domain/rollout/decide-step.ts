@@ -82,10 +82,13 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
     slot && slot !== before ? createHold('slot_taken', 'it starts by itself', slot.id) : undefined,
     loud && createHold('not_quiet', 'credit-rollout doctor', loud.id),
     dc.cell?.kind === 'read' ? undefined : unreachable(dc),
+    dc.cell?.kind === 'read' && !dc.cell.attached ? detached() : undefined,
     windowHold(dc),
   ];
   return holds.filter((found) => found !== undefined);
 }
+
+const detached = (): Hold => createHold('source_detached', 'credit-rollout init');
 
 const windowHold = (dc: DataCenterSnapshot): Hold | undefined =>
   dc.window.open
@@ -172,7 +175,12 @@ function decideVerifying(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading
 const STALLED_MS = 120_000;
 
 /** Work is rung for, but may not be moving: no worker, a worker in trouble, or nothing done for too long. */
-function workHolds(dc: DataCenterSnapshot, { workersAlive, trouble }: ReadCell, run: RunReading): readonly Hold[] {
+function workHolds(
+  dc: DataCenterSnapshot,
+  { workersAlive, trouble, attached }: ReadCell,
+  run: RunReading,
+): readonly Hold[] {
+  if (!attached) return [detached()];
   if (workersAlive === 0) return [createHold('no_worker', `credit-rollout worker --dc ${dc.id}`, '0', '1')];
   const idle = `${Math.round(run.idleMs / 1_000)} s`;
   return [

@@ -9,6 +9,8 @@ export type CellReading =
       readonly fence: FenceReading;
       /** The run that control names; undefined when the cell does not know it yet. */
       readonly run: RunReading | undefined;
+      /** Our views hang on the source. */
+      readonly attached: boolean;
       readonly workersAlive: number;
       /** Code that a worker reports instead of progress. */
       readonly trouble: string | null;

@@ -29,7 +29,7 @@ export async function readDecisions(
   await tx.raw('set transaction read only');
   const { rows } = await tx.raw(
     `select edition, paid, case when reason is null then winner end as winner, case when reason is null then movement end as movement,
-       reason, count(*)::int as orgs,
+       reason, count(distinct org_id)::int as orgs,
        coalesce(sum(before) filter (where reason is null), 0)::text as before,
        coalesce(sum(total_credits) filter (where reason is null), 0)::text as after,
        coalesce(sum(grandfathered_credits) filter (where reason is null), 0)::text as grandfathered,

@@ -90,6 +90,7 @@ export interface ExcessGrant {
 }
 
 const WRITE = ['insert', 'update', 'delete', 'truncate'] as const;
+const CHANGE = ['update', 'delete', 'truncate'] as const;
 const PRODUCT = 'product';
 
 // What no role of ours may ever hold, however it came by it: by grant, by membership, or through PUBLIC.
@@ -102,7 +103,8 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     privileges: WRITE,
   })),
   ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.allotment_changes', privileges: WRITE })),
-  ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.rates', privileges: WRITE })),
+  // the fencer adds a new card's rates; nobody changes any
+  ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.rates', privileges: role === 'fencer' ? CHANGE : WRITE })),
   ...[PRODUCT, 'credit_rollout.source_orgs', 'credit_rollout.allotments', 'credit_rollout.allotment_changes'].map(
     (on) => ({ role: 'fencer' as const, on, privileges: ['select'] }),
   ),

@@ -86,3 +86,8 @@ export async function findCell(tx: CellTransaction): Promise<CellRow | undefined
     }
   );
 }
+
+/** Whether our views hang on the source; false after `detach`. */
+export async function hasAttachedSource(tx: CellTransaction): Promise<boolean> {
+  return (await tx.raw(`select to_regclass('credit_rollout.source_orgs') is not null as attached`)).rows[0].attached;
+}

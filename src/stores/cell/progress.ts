@@ -3,6 +3,8 @@ import type { CellTransaction } from './cell-database.js';
 
 export interface RunProgress {
   readonly batches: number;
+  /** Every key range is cut, so that the expected orgs are all. */
+  readonly cut: boolean;
   readonly done: number;
   readonly pending: number;
   readonly verified: number;
@@ -33,7 +35,7 @@ export interface RunProgress {
 }
 
 const SUMMARY = `
-select count(*)::int as batches, count(*) filter (where state = 'done')::int as done,
+select count(*)::int as batches, coalesce(bool_and(state <> 'uncut'), false) as cut, count(*) filter (where state = 'done')::int as done,
   count(*) filter (where state <> 'done')::int as pending, count(verified_at)::int as verified,
   coalesce(sum(coalesce(orgs, expected)), 0)::float8 as orgs_expected, coalesce(sum(orgs), 0)::float8 as orgs_done,
   coalesce(sum(orgs) filter (where verified_at is not null), 0)::float8 as orgs_verified,
@@ -57,6 +59,7 @@ export async function readProgress(tx: CellTransaction, runId: bigint): Promise<
   const recent = (await tx.raw(RECENT, [String(runId)])).rows;
   return {
     batches: row.batches,
+    cut: row.cut,
     done: row.done,
     pending: row.pending,
     verified: row.verified,

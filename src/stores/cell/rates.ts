@@ -54,3 +54,40 @@ export async function hasRateCard(tx: CellTransaction, hash: string): Promise<bo
   return (await tx.raw('select exists (select from credit_rollout.rate_cards where card_hash = ?) as found', [hash]))
     .rows[0].found;
 }
+
+const PROMISE_CHANGE = `
+with old as (select r.* from credit_rollout.rates r join credit_rollout.cell c on c.active_card = r.card_hash),
+  new as (select * from credit_rollout.rates where card_hash = ?)
+select o.edition, case
+    when n.edition is null then 'is missing'
+    when (o.legacy_flat, o.legacy_per_user, o.legacy_min, o.legacy_max) is distinct from
+         (n.legacy_flat, n.legacy_per_user, n.legacy_min, n.legacy_max) then 'has another legacy half'
+    else 'stands elsewhere in the order of editions' end as change
+from old o left join new n on n.edition = o.edition
+where exists (select from credit_rollout.allotments where floor is not null)
+  and (n.edition is null
+    or (o.legacy_flat, o.legacy_per_user, o.legacy_min, o.legacy_max) is distinct from
+       (n.legacy_flat, n.legacy_per_user, n.legacy_min, n.legacy_max)
+    or exists (select from old o2 join new n2 on n2.edition = o2.edition
+               where sign(o.edition_rank - o2.edition_rank) <> sign(n.edition_rank - n2.edition_rank)))
+order by o.edition limit 1`;
+
+/** The first edition by which a stored card would change the promise while floors exist; undefined: none. */
+export async function findPromiseChange(
+  tx: CellTransaction,
+  hash: string,
+): Promise<{ readonly edition: string; readonly change: string } | undefined> {
+  return (await tx.raw(PROMISE_CHANGE, [hash])).rows[0];
+}
+
+/** Whether two stored cards count light agents alike; true when one of them is not there. */
+export async function countsLightAgentsAlike(tx: CellTransaction, hash: string): Promise<boolean> {
+  const { rows } = await tx.raw(
+    `select not exists (select from credit_rollout.cell c join credit_rollout.rate_cards o on o.card_hash = c.active_card
+       join credit_rollout.rate_cards n on n.card_hash = ?
+       where o.light_agents_count_as_users <> n.light_agents_count_as_users
+         and exists (select from credit_rollout.allotments where floor is not null)) as alike`,
+    [hash],
+  );
+  return rows[0].alike;
+}

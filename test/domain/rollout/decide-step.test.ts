@@ -45,6 +45,7 @@ const cell = (sketch: CellSketch = {}): CellReading => ({
   kind: 'read',
   fence: fence(sketch.fence),
   run: sketch.run === null ? undefined : run(sketch.run),
+  attached: true,
   workersAlive: sketch.workersAlive ?? 1,
   trouble: sketch.trouble ?? null,
   bakeQuery: sketch.bakeQuery,
