@@ -12,7 +12,8 @@ declare
   size integer; tail credit_rollout.batches; bound credit_rollout.org_id; scan refcursor;
   taken integer := 0; moved integer; made integer := 0;
 begin
-  select batch_size into strict size from credit_rollout.runs where run_id = run;
+  -- cutting and halving take turns, so that no two ranges take one number
+  select batch_size into strict size from credit_rollout.runs where run_id = run for no key update;
   select * into tail from credit_rollout.batches where run_id = run and state = 'uncut' for update;
   if not found then return 0; end if;
   open scan for select org_id from credit_rollout.source_orgs
@@ -48,6 +49,7 @@ create function credit_rollout.split_batch(run bigint, number integer) returns b
 declare
   whole credit_rollout.batches; middle credit_rollout.org_id; held integer;
 begin
+  perform from credit_rollout.runs where run_id = run for no key update;
   select * into whole from credit_rollout.batches where run_id = run and batch_no = number and state = 'pending' for update;
   if not found then return false; end if;
   select count(*) into held from credit_rollout.source_orgs

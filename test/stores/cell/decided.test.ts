@@ -11,7 +11,7 @@ import { toStoredCard } from '../../../src/engine/stored-card.js';
 import { openPostgres } from '../../../src/platform/postgres.js';
 import { type CellDatabase, createCellDatabase } from '../../../src/stores/cell/cell-database.js';
 import { insertRateCard } from '../../../src/stores/cell/rates.js';
-import { goldenCases, type GoldenCase } from '../../domain/org/golden-cases.js';
+import { type GoldenCase, goldenCases } from '../../domain/org/golden-cases.js';
 import { anyCard, anyLife, goodOrg, type Life, wildOrg } from '../../domain/org/org-lives.js';
 import { addDays, CREATED, CUTOVER, makeOrg, makePrior } from '../../domain/org/sample-org.js';
 import { sampleCard, secondCard } from '../../domain/rate-card/sample-card.js';
@@ -57,10 +57,19 @@ interface GateState {
 const text = (value: bigint | null): string | null => (value === null ? null : String(value));
 
 /** Puts the situations into the cell, one org each from id 1 on, and reads what the view decides. */
-async function decideInCell(card: RateCard, gate: GateState, situations: readonly Situation[]): Promise<readonly Row[]> {
+async function decideInCell(
+  card: RateCard,
+  gate: GateState,
+  situations: readonly Situation[],
+): Promise<readonly Row[]> {
   await cell.asOwner((tx) => insertRateCard(tx, toStoredCard(card)));
-  await client.query('begin; set local session_replication_role = replica; truncate public.orgs, credit_rollout.allotments, credit_rollout.sign_ups; commit');
-  await client.query('update credit_rollout.gate set effective_at = $1, swept_at = $2', [gate.effectiveAt, gate.sweptAt]);
+  await client.query(
+    'begin; set local session_replication_role = replica; truncate public.orgs, credit_rollout.allotments, credit_rollout.sign_ups; commit',
+  );
+  await client.query('update credit_rollout.gate set effective_at = $1, swept_at = $2', [
+    gate.effectiveAt,
+    gate.sweptAt,
+  ]);
   const orgs = situations.map(({ inputs }, index) => ({
     org_id: index + 1,
     edition: inputs.edition,
@@ -72,13 +81,17 @@ async function decideInCell(card: RateCard, gate: GateState, situations: readonl
     created_at: inputs.createdAt,
   }));
   const rows = orgs.flatMap((org, index) => (situations[index]?.inputs.duplicated ? [org, org] : [org]));
-  await client.query('insert into public.orgs select * from json_populate_recordset(null::public.orgs, $1)', [JSON.stringify(rows)]);
+  await client.query('insert into public.orgs select * from json_populate_recordset(null::public.orgs, $1)', [
+    JSON.stringify(rows),
+  ]);
   const priors = situations.flatMap(({ prior }, index) => (prior === null ? [] : [toStored(prior, index + 1, card)]));
   await client.query(
     'insert into credit_rollout.allotments select * from json_populate_recordset(null::credit_rollout.allotments, $1)',
     [JSON.stringify(priors)],
   );
-  const signUps = situations.flatMap(({ decidedAt }, index) => (decidedAt === null ? [] : [{ org_id: index + 1, model: 'legacy', decided_at: decidedAt }]));
+  const signUps = situations.flatMap(({ decidedAt }, index) =>
+    decidedAt === null ? [] : [{ org_id: index + 1, model: 'legacy', decided_at: decidedAt }],
+  );
   await client.query(
     'insert into credit_rollout.sign_ups select * from json_populate_recordset(null::credit_rollout.sign_ups, $1)',
     [JSON.stringify(signUps)],
@@ -127,7 +140,13 @@ const toTerms = (a: Allotment): Row => ({
 function expected(decision: Decision): Row {
   if (decision.kind === 'quarantine') return { reason: decision.reason };
   const { allotment, movement, proposedFloor } = decision;
-  return { reason: null, ...toTerms(allotment), winner: allotment.winner, movement, proposed_floor: text(proposedFloor) };
+  return {
+    reason: null,
+    ...toTerms(allotment),
+    winner: allotment.winner,
+    movement,
+    proposed_floor: text(proposedFloor),
+  };
 }
 
 function decideHere(card: RateCard, gate: GateState, { inputs, prior, decidedAt }: Situation): Decision {
@@ -165,7 +184,8 @@ describe('credit_rollout.decided', () => {
   test('gives every golden case to the number', async () => {
     for (const golden of goldenCases) {
       const card = golden.card === 'sample' ? sampleCard : secondCard;
-      const gate = golden.window === 'open' ? { effectiveAt: null, sweptAt: null } : { effectiveAt: CUTOVER, sweptAt: CUTOVER };
+      const gate =
+        golden.window === 'open' ? { effectiveAt: null, sweptAt: null } : { effectiveAt: CUTOVER, sweptAt: CUTOVER };
       const [row] = await decideInCell(card, gate, [toSituation(golden)]);
       expect(row, golden.id).toMatchObject(goldenRow(golden));
     }
@@ -178,15 +198,26 @@ describe('credit_rollout.decided', () => {
     const lives = fc.array(anyLife(org), { minLength: 1, maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(anyCard, anyGate, lives, async (card, gate, many) => {
-        await expectAgreement(card, gate, many.map((life) => liveUntilToday(life, card)));
+        await expectAgreement(
+          card,
+          gate,
+          many.map((life) => liveUntilToday(life, card)),
+        );
       }),
       { numRuns: 60 },
     );
   });
 
   test('reads only its range and only the ids asked for', async () => {
-    await decideInCell(sampleCard, { effectiveAt: null, sweptAt: null }, Array.from({ length: 9 }, () => ({ inputs: makeOrg(), prior: null, decidedAt: null })));
-    const ids = async (sql: string): Promise<readonly string[]> => (await client.query(`select org_id from credit_rollout.decided(${sql}) order by 1`)).rows.map((row) => row.org_id);
+    await decideInCell(
+      sampleCard,
+      { effectiveAt: null, sweptAt: null },
+      Array.from({ length: 9 }, () => ({ inputs: makeOrg(), prior: null, decidedAt: null })),
+    );
+    const ids = async (sql: string): Promise<readonly string[]> =>
+      (await client.query(`select org_id from credit_rollout.decided(${sql}) order by 1`)).rows.map(
+        (row) => row.org_id,
+      );
     expect(await ids('3, 6, null, null')).toEqual(['3', '4', '5']);
     expect(await ids('null, 3, null, null')).toEqual(['1', '2']);
     expect(await ids('8, null, null, null')).toEqual(['8', '9']);
@@ -211,7 +242,12 @@ function toPrior({ before }: GoldenCase): Allotment | null {
   if (before.kind === 'noFloor') return makePrior({ edition: 'free', paid: false, agents: 0n });
   const paid = makePrior({}, { floor: before.floor, floorEdition: before.edition, grandfatheredCredits: before.floor });
   const unpaidSince = before.unpaidDays === null ? null : addDays(today, -before.unpaidDays);
-  return { ...paid, unpaidSince, paid: unpaidSince === null, totalCredits: paid.baseCredits + paid.variableCredits + before.floor };
+  return {
+    ...paid,
+    unpaidSince,
+    paid: unpaidSince === null,
+    totalCredits: paid.baseCredits + paid.variableCredits + before.floor,
+  };
 }
 
 function goldenRow({ expect: terms }: GoldenCase): Row {
