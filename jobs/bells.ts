@@ -69,6 +69,7 @@ export function createBells(connection: QueueConnection, log: Log): QueueBells {
     wakeSchedulers: () => quietly('wake_lost', () => open(SCHEDULER_QUEUE).add('tick', {}, KEEP)),
     close: async () => {
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
+      connection.close();
     },
   };
 }

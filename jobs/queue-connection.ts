@@ -11,7 +11,7 @@ import {
   type WorkerOptions,
   withBackend,
 } from 'bullmq';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
 import { RolloutError } from '../src/kernel/rollout-error.js';
 
@@ -28,6 +28,8 @@ export interface QueueConnection {
     process: (job: Job, token: string | undefined, signal: AbortSignal | undefined) => Promise<unknown>,
     options: { concurrency: number },
   ): Worker;
+  /** Lets go of what its queues share; workers are closed by themselves. */
+  close(): void;
 }
 
 const PREFIX = '{credit-rollout}'; // a hash tag, so that a Redis Cluster keeps a queue on one node
@@ -41,21 +43,36 @@ export function connectQueue(url: string): QueueConnection {
 }
 
 function connectRedis(url: string): QueueConnection {
-  const producer = { url, enableOfflineQueue: false, maxRetriesPerRequest: 1, retryStrategy, connectTimeout: 3_000 };
-  const consumer = { url, maxRetriesPerRequest: null, retryStrategy };
+  let producer: Redis | undefined;
+  // ours, so that it always has a listener: an outage is for status to tell, not for standard error
+  const open = (options: RedisOptions): Redis => {
+    const settings: RedisOptions = { ...options, retryStrategy, connectTimeout: 3_000 };
+    const client = new Redis(url, settings);
+    client.on('error', () => undefined);
+    return client;
+  };
+  const openProducer = (): Redis => {
+    producer = open({ enableOfflineQueue: false, maxRetriesPerRequest: 1 });
+    return producer;
+  };
   return {
     kind: 'redis',
     check: () => checkQueue(url),
     createQueue: (name) =>
       new Queue(name, {
-        connection: producer,
+        connection: producer ?? openProducer(),
         prefix: PREFIX,
         skipWaitingForReady: true,
         // its INFO would be refused before the connection stands, and the queue stay broken for good; init checks
         skipVersionCheck: true,
       } as QueueOptions),
-    createWorker: (name, process, { concurrency }) =>
-      new Worker(name, process, { connection: consumer, prefix: PREFIX, concurrency, ...LOCKS } as WorkerOptions),
+    createWorker: (name, process, { concurrency }) => {
+      const connection = open({ maxRetriesPerRequest: null });
+      const worker = new Worker(name, process, { connection, prefix: PREFIX, concurrency, ...LOCKS } as WorkerOptions);
+      worker.once('closed', () => connection.disconnect());
+      return worker;
+    },
+    close: () => producer?.disconnect(),
   };
 }
 
@@ -80,6 +97,7 @@ function connectPostgresQueue(url: string): QueueConnection {
         concurrency,
         ...LOCKS,
       }) as unknown as Worker,
+    close: () => void producers?.end().catch(() => undefined),
   };
 }
 

@@ -30,7 +30,7 @@ export function startQueueWorker(
   return {
     stop: async () => {
       await begun;
-      if (worker !== undefined) await close(worker, context.clock);
+      if (worker !== undefined) await close(worker, queue, context);
     },
   };
 }
@@ -53,9 +53,16 @@ function create(queue: QueueConnection, options: QueueWorkerOptions, log: Log): 
   return worker;
 }
 
-/** `close()` hangs when Redis is down, and a forced one must then be the first call: so the deadline is ours. */
-async function close(worker: Worker, clock: Clock): Promise<void> {
-  const closed = worker.close().catch(() => undefined);
+const PROBE_PATIENCE_MS = 1_000;
+
+/** `close()` hangs when Redis is down, and a forced one must then be the first call; the deadline is ours all the same. */
+async function close(
+  worker: Worker,
+  queue: QueueConnection,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<void> {
+  const answers = await Promise.race([isUsable(queue, log), clock.sleep(PROBE_PATIENCE_MS).then(() => false)]);
+  const closed = worker.close(!answers).catch(() => undefined);
   const deadline = new AbortController();
   await Promise.race([closed, clock.sleep(CLOSE_MS, deadline.signal)]);
   deadline.abort();

@@ -60,6 +60,7 @@ export function startScheduler(engine: EngineContext, queue: QueueConnection): R
       stopping.abort();
       await worker.stop();
       await Promise.allSettled([loop, audit, ringing]);
+      queue.close();
       await reportSchedulerGone(context, schedulerId).catch(() => undefined);
     },
   };
