@@ -11,7 +11,7 @@ import {
   type WorkerOptions,
   withBackend,
 } from 'bullmq';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 import pg from 'pg';
 import { RolloutError } from '../src/kernel/rollout-error.js';
 
@@ -45,9 +45,8 @@ export function connectQueue(url: string): QueueConnection {
 function connectRedis(url: string): QueueConnection {
   let producer: Redis | undefined;
   // ours, so that it always has a listener: an outage is for status to tell, not for standard error
-  const open = (options: RedisOptions): Redis => {
-    const settings: RedisOptions = { ...options, retryStrategy, connectTimeout: 3_000 };
-    const client = new Redis(url, settings);
+  const open = (options: { enableOfflineQueue: boolean; maxRetriesPerRequest: number | null }): Redis => {
+    const client = new Redis(url, { ...options, retryStrategy, connectTimeout: 3_000 });
     client.on('error', () => undefined);
     return client;
   };
@@ -67,7 +66,7 @@ function connectRedis(url: string): QueueConnection {
         skipVersionCheck: true,
       } as QueueOptions),
     createWorker: (name, process, { concurrency }) => {
-      const connection = open({ maxRetriesPerRequest: null });
+      const connection = open({ enableOfflineQueue: true, maxRetriesPerRequest: null });
       const worker = new Worker(name, process, { connection, prefix: PREFIX, concurrency, ...LOCKS } as WorkerOptions);
       worker.once('closed', () => connection.disconnect());
       return worker;

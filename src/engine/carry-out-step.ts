@@ -87,7 +87,7 @@ async function activate(context: EngineContext, row: DataCenterRow, reason: stri
 class Outrun extends Error {}
 
 /** Takes the fence exclusively and shuts it at our epoch: from then on nothing of this run can commit. */
-export async function shutFence(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {
+async function shutFence(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {
   try {
     await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);

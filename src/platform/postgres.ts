@@ -57,13 +57,3 @@ export function openPostgres(options: PostgresOptions): Knex {
     log: SILENT,
   });
 }
-
-/** Host, port and database of a URL, without user or password: safe to show. */
-export function describeUrl(url: string): string {
-  try {
-    const { hostname, port, pathname, searchParams } = new URL(url);
-    return `${hostname || searchParams.get('host') || 'localhost'}${port ? `:${port}` : ''}${pathname}`;
-  } catch {
-    return 'an unreadable URL';
-  }
-}

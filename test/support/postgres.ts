@@ -36,16 +36,6 @@ export async function createTestDatabase(label: string, options: TestDatabaseOpt
   };
 }
 
-/** Major version of the shared server, such as 15 or 18. */
-export async function readServerMajor(): Promise<number> {
-  return withAdmin(async (client) => {
-    const { rows } = await client.query<{ readonly major: number }>(
-      "select current_setting('server_version_num')::int / 10000 as major",
-    );
-    return rows[0]?.major ?? 0;
-  });
-}
-
 async function runAsAdmin(sql: string): Promise<void> {
   await withAdmin((client) => client.query(sql));
 }

@@ -102,17 +102,3 @@ export async function findSource(tx: CellTransaction, text: string, dataCenter: 
 export async function countNullIds(tx: CellTransaction): Promise<string> {
   return (await tx.raw('select null_ids::text from credit_rollout.source_faults')).rows[0].null_ids;
 }
-
-/** Editions of the source that a card does not have, with their counts. */
-export async function listUnknownEditions(
-  tx: CellTransaction,
-  card: string,
-): Promise<readonly { edition: string | null; orgs: string }[]> {
-  const { rows } = await tx.raw(
-    `select s.edition, count(*)::text as orgs from credit_rollout.source_orgs s
-     where s.edition is null or not exists (select from credit_rollout.rates r where r.card_hash = ? and r.edition = s.edition)
-     group by s.edition order by count(*) desc limit 20`,
-    [card],
-  );
-  return rows;
-}
