@@ -80,17 +80,19 @@ create table credit_rollout.batches (
   epoch bigint,
   timeline text,
   orgs integer, inserted integer, raised integer, unchanged integer, stale integer, quarantined integer, falls integer,
-  legacy_wins integer,
-  total_credits numeric, before_credits numeric, floors numeric,
+  total_credits numeric,
   duration_ms integer,
   done_at timestamptz,
   verified_at timestamptz,
   checked integer, mismatches integer, changed_since integer, appeared integer,
+  legacy_wins integer,
+  before_credits numeric, after_credits numeric, floors numeric,
   primary key (run_id, batch_no),
   constraint batches_done_check check ((state = 'done') = (done_at is not null)),
   constraint batches_counts_check check (state <> 'done' or orgs = inserted + raised + unchanged + stale + quarantined)
 );
 comment on column credit_rollout.batches.lower_id is 'inclusive; null: open at the bottom';
+comment on column credit_rollout.batches.total_credits is 'sum over the rows that the batch wrote; those after verified_at are over all allotments of the range';
 comment on column credit_rollout.batches.upper_id is 'exclusive; null: open at the top';
 -- claimBatch
 create index batches_pending_idx on credit_rollout.batches (run_id, batch_no) where state = 'pending';

@@ -17,7 +17,7 @@ export function showSummary(status: Status, dataCenters: readonly string[], pain
 }
 
 const LEGEND =
-  '  Of what this run wrote: LEGACY, where the old number wins and is kept; BEFORE and AFTER, credits a day.\n  FALLS: would fall, left as they are for the nightly run. WRONG: what the verification found.';
+  '  Of all its allotments: LEGACY, where the old number wins and is kept; BEFORE and AFTER, credits a day.\n  FALLS: would fall, left as they are for the nightly run. WRONG: what the verification found.';
 
 const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [
@@ -27,8 +27,8 @@ const COLUMNS = [
   right('WRITTEN'),
   right('SAME'),
   right('FALLS'),
-  right('LEGACY'),
   right('SET ASIDE'),
+  right('LEGACY'),
   right('BEFORE'),
   right('AFTER'),
   right('CHANGE'),
@@ -36,10 +36,16 @@ const COLUMNS = [
   right('TOOK'),
 ];
 
-/** Sums of what this run wrote; a run that wrote nothing changed nothing. */
-function describeCredits({ inserted, raised, beforeCredits, totalCredits }: RunProgress): readonly string[] {
-  if (inserted + raised === 0) return ['–', '–', '–'];
-  return [showCount(beforeCredits), showCount(totalCredits), showChange(beforeCredits, totalCredits)];
+/** Sums over all allotments of the data center, once every range is verified. */
+function describeCredits({ cut, verified, batches, ...sums }: RunProgress): readonly string[] {
+  if (!cut || verified < batches) return ['–', '–', '–', '–'];
+  const { legacyWins, beforeCredits, afterCredits } = sums;
+  return [
+    showCount(legacyWins),
+    showCount(beforeCredits),
+    showCount(afterCredits),
+    showChange(beforeCredits, afterCredits),
+  ];
 }
 
 function toRow(dc: DataCenterStatus): readonly string[] {
@@ -53,7 +59,6 @@ function toRow(dc: DataCenterStatus): readonly string[] {
     showCount(progress.inserted + progress.raised),
     showCount(progress.unchanged - progress.falls),
     showCount(progress.falls),
-    showCount(progress.legacyWins),
     showCount(progress.quarantined),
     ...describeCredits(progress),
     showCount(progress.mismatches),

@@ -3,12 +3,12 @@
 import { RolloutError } from '../kernel/rollout-error.js';
 import {
   countDecisions,
-  countOrgs,
   hasAllotments,
   insertAllotments,
   quarantineOrgs,
   type RangeOfRun,
   raiseAllotments,
+  readWritten,
   type WriteCounts,
 } from '../stores/cell/allotments.js';
 import { type BatchCounts, type ClaimedBatch, claimBatch, completeBatch, lockLane } from '../stores/cell/batches.js';
@@ -107,17 +107,17 @@ async function applyClaimed(
 
 async function writeRange(tx: CellTransaction, range: RangeOfRun, path: 'insert' | 'raise'): Promise<BatchCounts> {
   const fresh = path === 'insert' && !(await hasAllotments(tx, range));
-  const written = fresh ? await insertAllotments(tx, range) : await raiseAllotments(tx, range);
-  return fresh ? countFresh(tx, range, written) : countRaised(tx, range, written);
+  return fresh ? writeFresh(tx, range) : countRaised(tx, range, await raiseAllotments(tx, range));
 }
 
 /** Nothing stood in the range: every org is now inserted or undecidable. */
-async function countFresh(tx: CellTransaction, range: RangeOfRun, written: WriteCounts): Promise<BatchCounts> {
+async function writeFresh(tx: CellTransaction, range: RangeOfRun): Promise<BatchCounts> {
+  const inserted = await insertAllotments(tx, range);
   const unique = (await findCell(tx))?.sourceUnique ?? false;
-  const orgs = await countOrgs(tx, range, unique);
-  const quarantined = orgs === written.inserted ? 0 : await quarantineOrgs(tx, range);
-  if (orgs !== written.inserted + quarantined) throw new CountsDiffer();
-  return { ...written, orgs, quarantined, unchanged: 0, falls: 0 };
+  const { orgs, written, totalCredits } = await readWritten(tx, range, unique);
+  const quarantined = orgs === inserted ? 0 : await quarantineOrgs(tx, range);
+  if (written !== inserted || orgs !== inserted + quarantined) throw new CountsDiffer();
+  return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: 0, falls: 0 };
 }
 
 async function countRaised(tx: CellTransaction, range: RangeOfRun, written: WriteCounts): Promise<BatchCounts> {

@@ -74,8 +74,5 @@ const NOTHING_WRITTEN: BatchCounts = {
   unchanged: 0,
   quarantined: 0,
   falls: 0,
-  legacyWins: 0,
   totalCredits: '0',
-  beforeCredits: '0',
-  floors: '0',
 };

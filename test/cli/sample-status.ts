@@ -26,6 +26,7 @@ export function sampleProgress(own: Partial<Progress> = {}): Progress {
     appeared: 0,
     totalCredits: '2000',
     beforeCredits: '1000',
+    afterCredits: '1000',
     floors: '0',
     lastDoneAt: AT,
     idleMs: 0,

@@ -129,11 +129,9 @@ const WORK = [
     id: 'I22',
     holds: 'the sums in a batch row are the sums of what it wrote',
     sql: `select b.run_id, b.batch_no from credit_rollout.batches b cross join lateral (
-        select count(*) as orgs, coalesce(sum(a.total_credits), 0) as total, coalesce(sum(a.floor), 0) as floors,
-          count(*) filter (where a.winner = 'legacy') as legacy
+        select count(*) as orgs, coalesce(sum(a.total_credits), 0) as total
         from credit_rollout.allotments a where a.run_id = b.run_id and ${WITHIN('a.org_id')}) w
-      where b.state = 'done' and (w.orgs, w.total, w.floors, w.legacy)
-          is distinct from (b.inserted + b.raised, b.total_credits, b.floors, b.legacy_wins)
+      where b.state = 'done' and (w.orgs, w.total) is distinct from (b.inserted + b.raised, b.total_credits)
         and not exists (select from credit_rollout.allotment_changes c where ${WITHIN('c.org_id')} and c.changed_at > b.done_at)
       union all
       select run_id, batch_no from credit_rollout.batches

@@ -51,6 +51,7 @@ function completeInputs(inputs: OrgInputs, card: RateCard): Undecidable | Comple
   const lightAgents = inputs.lightAgents ?? (card.lightAgentsCountAsUsers ? null : 0n);
   if (inputs.duplicated) return undecidable('duplicate_id');
   if (edition === null) return undecidable('null_edition');
+  if (!card.editions.has(edition)) return undecidable('unknown_edition');
   if (paid === null) return undecidable('null_paid');
   if (agents === null) return undecidable('null_agents');
   if (lightAgents === null) return undecidable('null_light_agents');

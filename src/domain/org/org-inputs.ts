@@ -23,6 +23,7 @@ export interface OrgInputs {
 export const QUARANTINE_REASONS = [
   'duplicate_id',
   'null_edition',
+  'unknown_edition',
   'null_paid',
   'null_agents',
   'null_light_agents',
@@ -32,7 +33,6 @@ export const QUARANTINE_REASONS = [
   'negative_light_agents',
   'negative_additional_credits',
   'negative_legacy_limit',
-  'unknown_edition',
   'overflow',
 ] as const;
 

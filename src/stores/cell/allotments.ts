@@ -5,20 +5,14 @@ import { type KeyRange, withinRange } from './key-range.js';
 export interface WriteCounts {
   readonly inserted: number;
   readonly raised: number;
-  readonly legacyWins: number;
+  /** Sum over what was written, as decimal text. */
   readonly totalCredits: string;
-  readonly beforeCredits: string;
-  readonly floors: string;
 }
 
 const TERMS = `org_id, edition, paid, agents, light_agents, negotiated_limit, base_credits, variable_credits, additional_credits,
   legacy_limit, floor, floor_edition, unpaid_since, grandfathered_credits, total_credits, concurrency_limit, winner, rate_card`;
 const ROW = TERMS.replace(/(\w+)/gu, 'd.$1');
 const RANGE = '?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?';
-const SUMS = `count(*) filter (where winner = 'legacy')::int as legacy_wins, coalesce(sum(total_credits), 0)::text as total_credits,
-  (coalesce(sum(legacy_limit), 0) + coalesce(sum(additional_credits), 0))::text as before_credits, coalesce(sum(floor), 0)::text as floors`;
-const WRITTEN = 'winner, total_credits, legacy_limit, additional_credits, floor';
-
 export interface RangeOfRun extends KeyRange {
   readonly runId: bigint;
   readonly cardHash: string;
@@ -37,16 +31,32 @@ export async function hasAllotments(tx: CellTransaction, range: KeyRange): Promi
 }
 
 /** First decisions of a range that holds no allotment. A sign-up that slips in raises 23505: then use `raiseAllotments`. */
-export async function insertAllotments(tx: CellTransaction, range: RangeOfRun): Promise<WriteCounts> {
-  const { rows } = await tx.raw(
-    `with written as (
-       insert into credit_rollout.allotments (${TERMS}, origin, run_id)
-       select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided(${RANGE}) d where d.reason is null
-       returning ${WRITTEN})
-     select count(*)::int as inserted, ${SUMS} from written`,
+export async function insertAllotments(tx: CellTransaction, range: RangeOfRun): Promise<number> {
+  const { rowCount } = await tx.raw(
+    `insert into credit_rollout.allotments (${TERMS}, origin, run_id)
+     select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided(${RANGE}) d where d.reason is null`,
     [String(range.runId), ...bounds(range), range.cardHash],
   );
-  return toCounts({ ...rows[0], raised: 0 });
+  return rowCount ?? 0;
+}
+
+/**
+ * Reads back what a run has in a range, beside how many orgs the source has there. Cheaper than RETURNING, and the sum is
+ * of what is stored. `distinct` only where the source cannot prove that ids are unique.
+ */
+export async function readWritten(
+  tx: CellTransaction,
+  range: RangeOfRun,
+  unique: boolean,
+): Promise<{ readonly orgs: number; readonly written: number; readonly totalCredits: string }> {
+  const within = withinRange(range);
+  const { rows } = await tx.raw(
+    `select count(*)::int as written, coalesce(sum(total_credits), 0)::text as "totalCredits",
+       (select count(${unique ? '*' : 'distinct org_id'})::int from credit_rollout.source_orgs where ${within.sql}) as orgs
+     from credit_rollout.allotments where ${within.sql} and run_id = ?::bigint`,
+    [...within.bindings, ...within.bindings, String(range.runId)],
+  );
+  return rows[0];
 }
 
 const UPDATES = `${TERMS.replace('org_id, ', '')}, run_id`
@@ -67,39 +77,12 @@ export async function raiseAllotments(tx: CellTransaction, range: RangeOfRun): P
        where d.reason is null and d.movement in ('first', 'raise') order by d.org_id
        on conflict (org_id) do update set ${UPDATES}, computed_at = clock_timestamp()
          where excluded.total_credits >= a.total_credits and (a.floor is null or excluded.floor >= a.floor)
-       returning ${WRITTEN}, xmax = 0 as fresh)
-     select count(*) filter (where fresh)::int as inserted, count(*) filter (where not fresh)::int as raised, ${SUMS} from written`,
+       returning total_credits, xmax = 0 as fresh)
+     select count(*) filter (where fresh)::int as inserted, count(*) filter (where not fresh)::int as raised,
+       coalesce(sum(total_credits), 0)::text as "totalCredits" from written`,
     [String(range.runId), ...bounds(range), range.cardHash],
   );
-  return toCounts(rows[0]);
-}
-
-type CountsRow = {
-  inserted: number;
-  raised: number;
-  legacy_wins: number;
-  total_credits: string;
-  before_credits: string;
-  floors: string;
-};
-
-const toCounts = (row: CountsRow): WriteCounts => ({
-  inserted: row.inserted,
-  raised: row.raised,
-  legacyWins: row.legacy_wins,
-  totalCredits: row.total_credits,
-  beforeCredits: row.before_credits,
-  floors: row.floors,
-});
-
-/** How many orgs the source has in a range; `distinct` only where the source cannot prove that ids are unique. */
-export async function countOrgs(tx: CellTransaction, range: KeyRange, unique: boolean): Promise<number> {
-  const within = withinRange(range);
-  const { rows } = await tx.raw(
-    `select count(${unique ? '*' : 'distinct org_id'})::int as orgs from credit_rollout.source_orgs where ${within.sql}`,
-    within.bindings,
-  );
-  return rows[0].orgs;
+  return rows[0];
 }
 
 /** What the rule says of a range beside what was written: undecidable orgs, and falls left as they are. */

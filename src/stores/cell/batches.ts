@@ -63,11 +63,8 @@ export interface BatchCounts {
   readonly unchanged: number;
   readonly quarantined: number;
   readonly falls: number;
-  readonly legacyWins: number;
-  /** Sums of what was written, as decimal text. */
+  /** Sum over what was written, as decimal text. */
   readonly totalCredits: string;
-  readonly beforeCredits: string;
-  readonly floors: string;
 }
 
 /** The checkpoint, in the transaction that wrote. False when the row was not ours to complete. */
@@ -78,8 +75,8 @@ export async function completeBatch(
 ): Promise<boolean> {
   const { rowCount } = await tx.raw(
     `update credit_rollout.batches set state = 'done', epoch = ?::bigint, timeline = ?, orgs = ?, inserted = ?, raised = ?,
-       unchanged = ?, stale = 0, quarantined = ?, falls = ?, legacy_wins = ?, total_credits = ?::numeric,
-       before_credits = ?::numeric, floors = ?::numeric, done_at = clock_timestamp(),
+       unchanged = ?, stale = 0, quarantined = ?, falls = ?, total_credits = ?::numeric,
+       done_at = clock_timestamp(),
        duration_ms = (extract(epoch from clock_timestamp() - now()) * 1000)::int
      where run_id = ?::bigint and batch_no = ? and state = 'pending'`,
     [
@@ -91,10 +88,7 @@ export async function completeBatch(
       counts.unchanged,
       counts.quarantined,
       counts.falls,
-      counts.legacyWins,
       counts.totalCredits,
-      counts.beforeCredits,
-      counts.floors,
       String(at.runId),
       at.batchNo,
     ],

@@ -23,7 +23,9 @@ export interface RunProgress {
   readonly changedSince: number;
   readonly appeared: number;
   readonly totalCredits: string;
+  /** Over all allotments of the verified ranges: the old model's number and purchases, and what is granted now. */
   readonly beforeCredits: string;
+  readonly afterCredits: string;
   readonly floors: string;
   readonly lastDoneAt: Date | null;
   /** Since the last batch or verification, or since the fence changed; by the cell's clock. In ms. */
@@ -45,6 +47,7 @@ select count(*)::int as batches, coalesce(bool_and(state <> 'uncut'), false) as 
   coalesce(sum(legacy_wins), 0)::float8 as legacy_wins, coalesce(sum(mismatches), 0)::float8 as mismatches,
   coalesce(sum(changed_since), 0)::float8 as changed_since, coalesce(sum(appeared), 0)::float8 as appeared,
   coalesce(sum(total_credits), 0)::text as total_credits, coalesce(sum(before_credits), 0)::text as before_credits,
+  coalesce(sum(after_credits), 0)::text as after_credits,
   coalesce(sum(floors), 0)::text as floors, max(done_at) as last_done_at,
   (extract(epoch from clock_timestamp() - greatest(max(done_at), max(verified_at), (select changed_at from credit_rollout.fence))) * 1000)::float8 as idle_ms,
   count(*) filter (where state = 'done' and timeline <> left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::int as other_timeline
@@ -78,6 +81,7 @@ export async function readProgress(tx: CellTransaction, runId: bigint): Promise<
     appeared: row.appeared,
     totalCredits: row.total_credits,
     beforeCredits: row.before_credits,
+    afterCredits: row.after_credits,
     floors: row.floors,
     lastDoneAt: row.last_done_at,
     idleMs: row.idle_ms,

@@ -3,7 +3,8 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from './cell-database.js';
 
 const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged, stale, quarantined,
-  falls, legacy_wins, total_credits, before_credits, floors, duration_ms, done_at, verified_at, checked, mismatches, changed_since, appeared`;
+  falls, total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since, appeared, legacy_wins, before_credits,
+  after_credits, floors`;
 const RULE = `execute on function credit_rollout.assessed, credit_rollout.decided`;
 const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
   credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.sign_ups, credit_rollout.allotments,

@@ -15,10 +15,25 @@ export interface VerifyCounts {
   readonly gone: number;
 }
 
+/** What all allotments of a range come to; sums as decimal text. */
+export interface RangeSums {
+  readonly legacyWins: number;
+  /** Old model's number and purchases. */
+  readonly beforeCredits: string;
+  readonly afterCredits: string;
+  readonly floors: string;
+}
+
+export type Verified = VerifyCounts & { readonly sums: RangeSums };
+
 // OFFSET 0: each layer's terms are computed once.
 const MISMATCHES = (within: string): string => `
-select count(*)::int as checked, count(*) filter (where not coalesce(holds, false))::int as mismatches from (
-  select t.base_credits = t.base and t.variable_credits = t.variable and t.concurrency_limit = t.concurrency
+select count(*)::int as checked, count(*) filter (where not coalesce(holds, false))::int as mismatches,
+  count(*) filter (where winner = 'legacy')::int as legacy_wins,
+  (coalesce(sum(stored_limit), 0) + coalesce(sum(additional_credits), 0))::text as before_credits,
+  coalesce(sum(total_credits), 0)::text as after_credits, coalesce(sum(floor), 0)::text as floors
+from (
+  select t.winner, t.stored_limit, t.additional_credits, t.total_credits, t.floor, t.base_credits = t.base and t.variable_credits = t.variable and t.concurrency_limit = t.concurrency
      and t.stored_limit = t.formula_limit
      and t.grandfathered_credits = t.top_up
      and t.total_credits = t.plan + t.top_up + t.additional_credits
@@ -76,7 +91,7 @@ export interface VerifyOptions {
 }
 
 /** Compares one key range. */
-export async function verifyRange(tx: CellTransaction, range: KeyRange, options: VerifyOptions): Promise<VerifyCounts> {
+export async function verifyRange(tx: CellTransaction, range: KeyRange, options: VerifyOptions): Promise<Verified> {
   const { runId, unreadable = [] } = options;
   const stored = leaveOut(withinRange(range, 'a.org_id'), 'a.org_id', unreadable);
   const source = leaveOut(withinRange(range, 'o.org_id'), 'o.org_id', unreadable);
@@ -92,6 +107,12 @@ export async function verifyRange(tx: CellTransaction, range: KeyRange, options:
     changedSince: differences.changed_since + unreadable.length,
     appeared: differences.appeared,
     gone: differences.gone,
+    sums: {
+      legacyWins: rule.legacy_wins,
+      beforeCredits: rule.before_credits,
+      afterCredits: rule.after_credits,
+      floors: rule.floors,
+    },
   };
 }
 
@@ -110,12 +131,24 @@ function leaveOut(
 export async function recordVerification(
   tx: CellTransaction,
   at: { runId: bigint; batchNo: number },
-  counts: VerifyCounts,
+  { sums, ...counts }: Verified,
 ): Promise<void> {
   await tx.raw(
-    `update credit_rollout.batches set verified_at = clock_timestamp(), checked = ?, mismatches = ?, changed_since = ?, appeared = ?
+    `update credit_rollout.batches set verified_at = clock_timestamp(), checked = ?, mismatches = ?, changed_since = ?, appeared = ?,
+       legacy_wins = ?, before_credits = ?::numeric, after_credits = ?::numeric, floors = ?::numeric
      where run_id = ?::bigint and batch_no = ?`,
-    [counts.checked, counts.mismatches, counts.changedSince, counts.appeared, String(at.runId), at.batchNo],
+    [
+      counts.checked,
+      counts.mismatches,
+      counts.changedSince,
+      counts.appeared,
+      sums.legacyWins,
+      sums.beforeCredits,
+      sums.afterCredits,
+      sums.floors,
+      String(at.runId),
+      at.batchNo,
+    ],
   );
 }
 

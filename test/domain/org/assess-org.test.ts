@@ -15,6 +15,7 @@ const uncounted = createRateCard({
 const FAULTS: readonly [string, Partial<OrgInputs>][] = [
   ['duplicate_id', { duplicated: true }],
   ['null_edition', { edition: null }],
+  ['unknown_edition', { edition: 'Standard' }],
   ['null_paid', { paid: null }],
   ['null_agents', { agents: null }],
   ['null_light_agents', { lightAgents: null }],
@@ -24,7 +25,6 @@ const FAULTS: readonly [string, Partial<OrgInputs>][] = [
   ['negative_light_agents', { lightAgents: -1n }],
   ['negative_additional_credits', { additionalCredits: -1n }],
   ['negative_legacy_limit', { negotiatedLimit: -1n }],
-  ['unknown_edition', { edition: 'Standard' }],
   ['overflow', { negotiatedLimit: GREATEST_STORED + 1n }],
 ];
 

@@ -47,9 +47,10 @@ function whatIsWrong(inputs: OrgInputs, card: RateCard): string | undefined {
   const negatives = numbers.filter(([, value]) => (value ?? 0n) < 0n);
   return [
     ...(inputs.duplicated ? ['duplicate_id'] : []),
+    ...(inputs.edition === null ? ['null_edition'] : []),
+    ...(card.editions.has(inputs.edition ?? '') ? [] : ['unknown_edition']),
     ...nulls.map(([column]) => `null_${column}`),
     ...negatives.map(([column]) => `negative_${column}`),
-    ...(card.editions.has(inputs.edition ?? '') ? [] : ['unknown_edition']),
   ][0];
 }
 
