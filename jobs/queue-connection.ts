@@ -83,6 +83,7 @@ function connectPostgresQueue(url: string): QueueConnection {
   const openProducers = (): pg.Pool => {
     producers = new pg.Pool({ ...shared, max: PRODUCERS, options: '-c search_path=bullmq', allowExitOnIdle: true });
     producers.on('error', () => undefined);
+    producers.setMaxListeners(0); // every queue of this process listens
     return producers;
   };
   return {

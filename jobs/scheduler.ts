@@ -43,9 +43,10 @@ export function startScheduler(engine: EngineContext, queue: QueueConnection): R
       await context.clock.sleep(AUDIT_MS, stopping.signal);
     }
   })();
+  const ringer = createRinger(queue, log);
   const ringing = (async () => {
     while (!stopping.signal.aborted) {
-      await assertRinging(queue, log);
+      await ringer.assert();
       await context.clock.sleep(LOOK_MS, stopping.signal);
     }
   })();
@@ -60,6 +61,7 @@ export function startScheduler(engine: EngineContext, queue: QueueConnection): R
       stopping.abort();
       await worker.stop();
       await Promise.allSettled([loop, audit, ringing]);
+      await ringer.close();
       queue.close();
       await reportSchedulerGone(context, schedulerId).catch(() => undefined);
     },
@@ -69,17 +71,32 @@ export function startScheduler(engine: EngineContext, queue: QueueConnection): R
 const PATIENCE_MS = 1_500;
 
 /**
- * Upserted again and again, never removed: a queue that lost everything gets its scheduler back. With a queue object of
- * its own each time, because one that met a failure at first keeps it.
+ * Upserts the job scheduler again and again, never removes it: a queue that lost everything gets it back. After a failure
+ * the queue object is made anew, because one that met it at first keeps it.
  */
-async function assertRinging(queue: QueueConnection, log: Log): Promise<void> {
-  const bell = queue.createQueue(SCHEDULER_QUEUE);
-  bell.on('error', (error) => log.debug('scheduler_queue_error', { err: error }));
-  const upserted = bell
-    .upsertJobScheduler('tick', { every: RING_MS }, { name: 'tick', opts: KEEP })
-    .catch(() => log.debug('job_scheduler_lost'));
-  await Promise.race([upserted, systemClock.sleep(PATIENCE_MS)]);
-  await Promise.race([bell.close().catch(() => undefined), systemClock.sleep(PATIENCE_MS)]);
+function createRinger(queue: QueueConnection, log: Log): { assert(): Promise<void>; close(): Promise<void> } {
+  let bell: ReturnType<QueueConnection['createQueue']> | undefined;
+  const open = () => {
+    bell = queue.createQueue(SCHEDULER_QUEUE);
+    bell.on('error', (error) => log.debug('scheduler_queue_error', { err: error }));
+    return bell;
+  };
+  const close = async (): Promise<void> => {
+    const closed = bell?.close().catch(() => undefined);
+    bell = undefined;
+    await Promise.race([closed, systemClock.sleep(PATIENCE_MS)]);
+  };
+  const assert = async (): Promise<void> => {
+    const upserted = (bell ?? open()).upsertJobScheduler('tick', { every: RING_MS }, { name: 'tick', opts: KEEP });
+    const rang = upserted.then(
+      () => true,
+      () => false,
+    );
+    if (await Promise.race([rang, systemClock.sleep(PATIENCE_MS).then(() => false)])) return;
+    log.debug('job_scheduler_lost');
+    await close();
+  };
+  return { assert, close };
 }
 
 const KEEP = { removeOnComplete: true, removeOnFail: { count: 10 } } as const;

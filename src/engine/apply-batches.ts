@@ -9,11 +9,9 @@ import {
   type RangeOfRun,
   raiseAllotments,
   readWritten,
-  type WriteCounts,
 } from '../stores/cell/allotments.js';
 import { type BatchCounts, type ClaimedBatch, claimBatch, completeBatch, lockLane } from '../stores/cell/batches.js';
 import type { CellDatabase, CellTransaction } from '../stores/cell/cell-database.js';
-import { findCell } from '../stores/cell/identity.js';
 import { classifyFailure, type FailureKind } from '../stores/postgres-failure.js';
 import type { WorkerContext } from './context.js';
 import { enterFence } from './enter-fence.js';
@@ -94,7 +92,9 @@ async function applyClaimed(
   const batch = await claimBatch(tx, run.runId);
   if (batch === undefined) return { kind: 'nothing_pending' };
   claim.batch = batch;
-  const counts = await writeRange(tx, { ...batch, runId: run.runId, cardHash: run.cardHash }, path);
+  const range = { ...batch, runId: run.runId, cardHash: run.cardHash };
+  const fresh = path === 'insert' && !(await hasAllotments(tx, range));
+  const counts = fresh ? await writeFresh(tx, range, run.sourceUnique) : await writeRaised(tx, range);
   const completed = await completeBatch(
     tx,
     { runId: run.runId, batchNo: batch.batchNo, epoch, timeline: run.timeline },
@@ -105,22 +105,18 @@ async function applyClaimed(
   return { kind: 'done', orgs: counts.orgs };
 }
 
-async function writeRange(tx: CellTransaction, range: RangeOfRun, path: 'insert' | 'raise'): Promise<BatchCounts> {
-  const fresh = path === 'insert' && !(await hasAllotments(tx, range));
-  return fresh ? writeFresh(tx, range) : countRaised(tx, range, await raiseAllotments(tx, range));
-}
-
 /** Nothing stood in the range: every org is now inserted or undecidable. */
-async function writeFresh(tx: CellTransaction, range: RangeOfRun): Promise<BatchCounts> {
+async function writeFresh(tx: CellTransaction, range: RangeOfRun, sourceUnique: boolean): Promise<BatchCounts> {
   const inserted = await insertAllotments(tx, range);
-  const unique = (await findCell(tx))?.sourceUnique ?? false;
-  const { orgs, written, totalCredits } = await readWritten(tx, range, unique);
+  const { orgs, written, totalCredits } = await readWritten(tx, range, sourceUnique);
   const quarantined = orgs === inserted ? 0 : await quarantineOrgs(tx, range);
   if (written !== inserted || orgs !== inserted + quarantined) throw new CountsDiffer();
   return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: 0, falls: 0 };
 }
 
-async function countRaised(tx: CellTransaction, range: RangeOfRun, written: WriteCounts): Promise<BatchCounts> {
+/** Something stands in the range: what is missing is inserted, what rose is raised, the rest is counted. */
+async function writeRaised(tx: CellTransaction, range: RangeOfRun): Promise<BatchCounts> {
+  const written = await raiseAllotments(tx, range);
   const { orgs, quarantined, falls } = await countDecisions(tx, range);
   if (quarantined > 0) await quarantineOrgs(tx, range);
   const unchanged = orgs - quarantined - written.inserted - written.raised;

@@ -38,13 +38,27 @@ export async function readCell(open: () => CellDatabase, { runId, bakeQuery }: C
         workersAlive: workers.alive,
         trouble: workers.trouble,
         bakeQuery: undefined,
+        bakeTrouble: null,
       };
     });
     if (bakeQuery === undefined || reading.kind !== 'read') return reading;
-    return { ...reading, bakeQuery: await cell.inTransaction('reader', (tx) => runBakeQuery(tx, bakeQuery)) };
+    return { ...reading, ...(await askBakeQuery(cell, bakeQuery)) };
   } catch (error) {
     if (isRolloutError(error)) return { kind: 'unreachable', code: error.code };
     const failure = classifyFailure(error);
     return { kind: 'unreachable', code: failure.kind === 'other' ? (failure.sqlstate ?? 'other') : failure.kind };
+  }
+}
+
+/** A query that cannot be run says nothing about the cell, which has just been read. */
+async function askBakeQuery(
+  cell: CellDatabase,
+  sql: string,
+): Promise<{ readonly bakeQuery: boolean; readonly bakeTrouble: string | null }> {
+  try {
+    return { bakeQuery: await cell.inTransaction('reader', (tx) => runBakeQuery(tx, sql)), bakeTrouble: null };
+  } catch (error) {
+    const { sqlstate, kind } = classifyFailure(error);
+    return { bakeQuery: false, bakeTrouble: sqlstate ?? kind };
   }
 }

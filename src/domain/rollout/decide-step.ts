@@ -197,6 +197,8 @@ function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   if (dc.bakeUntil !== null && snapshot.now < dc.bakeUntil)
     return hold(createHold('baking', 'it goes on by itself', snapshot.now.toISOString(), dc.bakeUntil.toISOString()));
   if (dc.cell?.kind === 'unreachable') return hold(unreachable(dc));
+  if (dc.cell?.kind === 'read' && dc.cell.bakeTrouble !== null)
+    return hold(createHold('bake_query_failed', 'mend rollout.bakeQuery or its grants', dc.cell.bakeTrouble));
   if (dc.cell?.kind === 'read' && dc.cell.bakeQuery === false)
     return hold(createHold('bake_query', 'it goes on by itself once the query returns true', 'false', 'true'));
   return go({ kind: 'advance', to: 'done', reason: 'the bake is over' });

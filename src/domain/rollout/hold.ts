@@ -16,6 +16,7 @@ export const HOLD_CODES = [
   'stalled',
   'baking',
   'bake_query',
+  'bake_query_failed',
 ] as const;
 export type HoldCode = (typeof HOLD_CODES)[number];
 
@@ -53,6 +54,7 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   cell_trouble: { meaning: 'its workers meet an error that they cannot get past', needsPerson: true },
   stalled: { meaning: 'nothing was done for two minutes though work is pending', needsPerson: true },
   baking: { meaning: 'it is verified and bakes', needsPerson: false },
+  bake_query_failed: { meaning: 'its bake query cannot be run', needsPerson: true },
   bake_query: { meaning: 'its bake query does not return true', needsPerson: false },
 };
 

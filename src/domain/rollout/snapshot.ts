@@ -16,6 +16,8 @@ export type CellReading =
       readonly trouble: string | null;
       /** Result of the bake query; undefined when there is none. */
       readonly bakeQuery: boolean | undefined;
+      /** Code of why the bake query cannot be run; null when it can or there is none. */
+      readonly bakeTrouble: string | null;
     };
 
 export interface FenceReading {

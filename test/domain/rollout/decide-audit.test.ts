@@ -8,6 +8,7 @@ const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | n
   fence: { state: 'closed', epoch: 7n, runId: 5n, sameTimeline: true, failure: null, ...fence },
   run: run === null ? undefined : { cut: true, batches: 3, pending: 0, verified: 3, mismatches: 0, idleMs: 0, ...run },
   attached: true,
+  bakeTrouble: null,
   workersAlive: 0,
   trouble: null,
   bakeQuery: undefined,

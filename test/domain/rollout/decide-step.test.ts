@@ -46,6 +46,7 @@ const cell = (sketch: CellSketch = {}): CellReading => ({
   fence: fence(sketch.fence),
   run: sketch.run === null ? undefined : run(sketch.run),
   attached: true,
+  bakeTrouble: null,
   workersAlive: sketch.workersAlive ?? 1,
   trouble: sketch.trouble ?? null,
   bakeQuery: sketch.bakeQuery,
