@@ -3,7 +3,7 @@
 import type { Step } from '../domain/rollout/decide-step.js';
 import { SLOT_STAGES, type Stage } from '../domain/rollout/stage.js';
 import { assertNever } from '../kernel/assert-never.js';
-import { closeFence, lockFenceExclusive } from '../stores/cell/fence.js';
+import { closeFence, lockFenceExclusive, readFence } from '../stores/cell/fence.js';
 import { readProgress } from '../stores/cell/progress.js';
 import { endRun } from '../stores/cell/runs.js';
 import { appendAudit } from '../stores/control/audit.js';
@@ -91,7 +91,9 @@ async function shutFence(context: EngineContext, row: DataCenterRow, reason: str
   try {
     await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);
-      await closeFence(tx, null, row.epoch ?? 0n);
+      // woken late: the fence has gone on under a newer epoch, which is for others to close
+      const outrun = SLOT_STAGES.includes(row.stage) && (await readFence(tx)).epoch > (row.epoch ?? 0n);
+      if (!outrun) await closeFence(tx, null, row.epoch ?? 0n);
     });
   } catch (error) {
     if (classifyFailure(error).kind !== 'retry') throw error;
