@@ -7,6 +7,7 @@ import { closeFence, lockFenceExclusive, readFence } from '../stores/cell/fence.
 import { readProgress } from '../stores/cell/progress.js';
 import { endRun } from '../stores/cell/runs.js';
 import { appendAudit } from '../stores/control/audit.js';
+import type { ControlTransaction } from '../stores/control/control-database.js';
 import { type DataCenterChange, type DataCenterRow, transitionDataCenter } from '../stores/control/data-centers.js';
 import { takeEpoch } from '../stores/control/rollout.js';
 import { endControlRun, insertControlRun } from '../stores/control/runs.js';
@@ -133,20 +134,22 @@ async function move(
   change: DataCenterChange,
   reason: string,
 ): Promise<boolean> {
-  return context.control.inTransaction(async (tx) => {
-    const moved = await transitionDataCenter(tx, row, change);
-    const details = { from: row.stage, to: change.stage };
-    if (moved)
-      await appendAudit(tx, {
-        actor: context.actor,
-        action: 'transition',
-        dataCenter: row.id,
-        reason,
-        details,
-        ...ofRun(row),
-      });
-    return moved;
-  });
+  return context.control.inTransaction((tx) => recordMove(context, tx, row, change, reason));
+}
+
+/** The compare-and-set of a stage and its audit row; false when somebody else was faster. */
+async function recordMove(
+  context: EngineContext,
+  tx: ControlTransaction,
+  row: DataCenterRow,
+  change: DataCenterChange,
+  reason: string,
+): Promise<boolean> {
+  if (!(await transitionDataCenter(tx, row, change))) return false;
+  const details = { from: row.stage, to: change.stage, ...(change.failure && { failure: change.failure }) };
+  const { actor } = context;
+  await appendAudit(tx, { actor, action: 'transition', dataCenter: row.id, reason, details, ...ofRun(row) });
+  return true;
 }
 
 /** Ends the run in the cell first, so that control never says more than the cell does. */
@@ -160,17 +163,8 @@ async function end(
   const { runId } = row;
   const counts = runId === null || row.stage === 'baking' ? null : await endInCell(context, row.id, runId, state);
   return context.control.inTransaction(async (tx) => {
-    if (!(await transitionDataCenter(tx, row, { ...change, quiet: true, requestedAt: null }))) return false;
+    if (!(await recordMove(context, tx, row, { ...change, quiet: true, requestedAt: null }, reason))) return false;
     if (runId !== null && counts !== null) await endControlRun(tx, runId, state, counts);
-    const details = { from: row.stage, to: change.stage, ...(change.failure && { failure: change.failure }) };
-    await appendAudit(tx, {
-      actor: context.actor,
-      action: 'transition',
-      dataCenter: row.id,
-      reason,
-      details,
-      ...ofRun(row),
-    });
     return true;
   });
 }
