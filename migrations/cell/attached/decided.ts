@@ -85,12 +85,28 @@ create view credit_rollout.assessed (org_id, edition, paid, agents, light_agents
   reason, base_credits, variable_credits, legacy_limit, concurrency_limit, edition_rank, rate_card) as
 ${assessedQuery(ACTIVE_CARD)};`;
 
-/**
- * What is decided for every org with an id in [lower_id, upper_id) and, when given, in only_ids; null bounds are open.
- * `movement` compares with the stored allotment. `reason` not null: undecidable, the terms mean nothing.
- */
-export const createDecided = `
-create function credit_rollout.decided(lower_id credit_rollout.org_id, upper_id credit_rollout.org_id,
+/** The stored allotment of an org. resting: the floor that is left of the stored one, null when it ended by lapse. */
+const STORED = `
+    left join (
+      select x.*, f.edition_rank as floor_rank,
+        case when ${TODAY} - x.unpaid_since > (select lapse_grace_days from credit_rollout.cell) then null
+             else x.floor end as resting
+      from credit_rollout.allotments x
+      left join credit_rollout.rates f
+        on f.edition = x.floor_edition and f.card_hash = coalesce(card, ${ACTIVE_CARD})
+      where (lower_id is null or x.org_id >= lower_id) and (upper_id is null or x.org_id < upper_id)
+        and (only_ids is null or x.org_id = any (only_ids))
+      offset 0
+    ) p on p.org_id = a.org_id`;
+
+/** No org has one: constants, which Postgres folds, so that neither the join nor the history costs anything. */
+const NONE_STORED = `
+    cross join (
+      select (null::credit_rollout.allotments).*, null::integer as floor_rank, null::bigint as resting
+    ) p`;
+
+const createRule = (name: string, prior: string): string => `
+create function credit_rollout.${name}(lower_id credit_rollout.org_id, upper_id credit_rollout.org_id,
   only_ids credit_rollout.org_id[], card text)
 returns table (org_id credit_rollout.org_id, edition text, paid boolean, agents bigint, light_agents bigint,
   negotiated_limit bigint, base_credits bigint, variable_credits bigint, additional_credits bigint, legacy_limit bigint,
@@ -161,24 +177,21 @@ from (
         when ${BELOW} then least(p.resting, a.legacy_limit)
         else p.resting
       end as floor
-    from credit_rollout.assessed(card) a
-    left join (
-      -- resting: the floor that is left of the stored one, null when it ended by lapse
-      select x.*, f.edition_rank as floor_rank,
-        case when ${TODAY} - x.unpaid_since > (select lapse_grace_days from credit_rollout.cell) then null
-             else x.floor end as resting
-      from credit_rollout.allotments x
-      left join credit_rollout.rates f
-        on f.edition = x.floor_edition and f.card_hash = coalesce(card, ${ACTIVE_CARD})
-      where (lower_id is null or x.org_id >= lower_id) and (upper_id is null or x.org_id < upper_id)
-        and (only_ids is null or x.org_id = any (only_ids))
-      offset 0
-    ) p on p.org_id = a.org_id
+    from credit_rollout.assessed(card) a${prior}
     where (lower_id is null or a.org_id >= lower_id) and (upper_id is null or a.org_id < upper_id)
       and (only_ids is null or a.org_id = any (only_ids))
     offset 0
   ) k
 ) f
-$$;
+$$;`;
+
+/**
+ * What is decided for every org with an id in [lower_id, upper_id) and, when given, in only_ids; null bounds are open.
+ * `movement` compares with the stored allotment. `reason` not null: undecidable, the terms mean nothing.
+ * `decided_first` is the same rule for orgs that have no allotment yet; it does not look whether they have one.
+ */
+export const createDecided = `
+${createRule('decided', STORED)}
+${createRule('decided_first', NONE_STORED)}
 
 create view credit_rollout.decided as select * from credit_rollout.decided(null, null, null, null);`;

@@ -15,6 +15,7 @@ export const detachedSql = `
 drop view if exists credit_rollout.org_capacity;
 drop view if exists credit_rollout.decided;
 drop function if exists credit_rollout.decided;
+drop function if exists credit_rollout.decided_first;
 drop view if exists credit_rollout.assessed;
 drop function if exists credit_rollout.assessed;
 drop view if exists credit_rollout.source_faults;

@@ -34,7 +34,7 @@ export async function hasAllotments(tx: CellTransaction, range: KeyRange): Promi
 export async function insertAllotments(tx: CellTransaction, range: RangeOfRun): Promise<number> {
   const { rowCount } = await tx.raw(
     `insert into credit_rollout.allotments (${TERMS}, origin, run_id)
-     select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided(${RANGE}) d where d.reason is null`,
+     select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided_first(${RANGE}) d where d.reason is null`,
     [String(range.runId), ...bounds(range), range.cardHash],
   );
   return rowCount ?? 0;

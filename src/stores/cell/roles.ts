@@ -5,7 +5,7 @@ import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from '.
 const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged, stale, quarantined,
   falls, total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since, appeared, legacy_wins, before_credits,
   after_credits, floors`;
-const RULE = `execute on function credit_rollout.assessed, credit_rollout.decided`;
+const RULE = `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first`;
 const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
   credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.sign_ups, credit_rollout.allotments,
   credit_rollout.fence, credit_rollout.runs, credit_rollout.batches, credit_rollout.quarantine`;

@@ -100,7 +100,22 @@ async function decideInCell(
     'select distinct on (org_id) *, unpaid_since::text as unpaid_since from credit_rollout.decided(null, null, null, $1) order by org_id',
     [card.hash],
   );
+  expect(await listFirstDifferences(card)).toEqual([]);
   return decided;
+}
+
+/** Orgs without an allotment for which `decided_first`, which does not look for one, says something else. */
+async function listFirstDifferences(card: RateCard): Promise<readonly unknown[]> {
+  const fresh = 'where not exists (select from credit_rollout.allotments a where a.org_id = d.org_id)';
+  const { rows } = await client.query(
+    `(select d.* from credit_rollout.decided(null, null, null, $1) d ${fresh}
+      except all select d.* from credit_rollout.decided_first(null, null, null, $1) d ${fresh})
+     union all
+     (select d.* from credit_rollout.decided_first(null, null, null, $1) d ${fresh}
+      except all select d.* from credit_rollout.decided(null, null, null, $1) d ${fresh})`,
+    [card.hash],
+  );
+  return rows;
 }
 
 type Row = Readonly<Record<string, unknown>>;
