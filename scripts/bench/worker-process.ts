@@ -1,15 +1,20 @@
 // A worker of the product in a process of its own, as `credit-rollout worker` would be: its cells and the queue, nothing
 // else. Ends when its parent lets go of it or is gone. Arguments: configuration, data center, jobs at once.
-import { startWorker } from '../../jobs/worker.js';
-import { compose } from '../../src/compose.js';
-
-/** Longest that an orderly stop may take, in ms: servers may be gone before us. */
-const STOP_MS = 6_000;
+import { setFlagsFromString } from 'node:v8';
 
 // Ctrl-C reaches the whole group: the parent decides when we end
 process.on('SIGINT', () => undefined);
-// first of all, since the parent may go while we still load
+// before anything is loaded, since the parent may go meanwhile
 const released = new Promise<void>((resolve) => process.once('disconnect', resolve));
+
+setFlagsFromString('--semi-space-growth-factor=1'); // as src/cli/main.ts does
+const [{ startWorker }, { compose }] = await Promise.all([
+  import('../../jobs/worker.js'),
+  import('../../src/compose.js'),
+]);
+
+/** Longest that an orderly stop may take, in ms: servers may be gone before us. */
+const STOP_MS = 6_000;
 
 const [configPath, dataCenter = '', concurrency = '1'] = process.argv.slice(2);
 // a connection for each job at once, and two beside: the sign of life and the look without a bell
