@@ -109,7 +109,7 @@ async function applyClaimed(
 async function writeFresh(tx: CellTransaction, range: RangeOfRun, sourceUnique: boolean): Promise<BatchCounts> {
   const inserted = await insertAllotments(tx, range);
   const { orgs, written, totalCredits } = await readWritten(tx, range, sourceUnique);
-  const quarantined = orgs === inserted ? 0 : await quarantineOrgs(tx, range);
+  const quarantined = orgs === inserted ? 0 : await quarantineOrgs(tx, range, 'decided_first');
   if (written !== inserted || orgs !== inserted + quarantined) throw new CountsDiffer();
   return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: 0, falls: 0 };
 }
@@ -118,7 +118,7 @@ async function writeFresh(tx: CellTransaction, range: RangeOfRun, sourceUnique: 
 async function writeRaised(tx: CellTransaction, range: RangeOfRun): Promise<BatchCounts> {
   const written = await raiseAllotments(tx, range);
   const { orgs, quarantined, falls } = await countDecisions(tx, range);
-  if (quarantined > 0) await quarantineOrgs(tx, range);
+  if (quarantined > 0) await quarantineOrgs(tx, range, 'decided');
   const unchanged = orgs - quarantined - written.inserted - written.raised;
   if (unchanged < 0) throw new CountsDiffer();
   return { ...written, orgs, quarantined, unchanged, falls };

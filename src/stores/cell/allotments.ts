@@ -20,11 +20,14 @@ export interface RangeOfRun extends KeyRange {
 
 const bounds = (range: KeyRange): readonly [string | null, string | null] => [range.lowerId, range.upperId];
 
-/** Whether any org of the range has an allotment; then the plain INSERT would collide. */
+/**
+ * Whether any org of the range has an allotment; then the plain INSERT would collide. ORDER BY keeps it on the index, and
+ * count() keeps the ORDER BY: for EXISTS Postgres may scan the table for a match, and reads all of it where there is none.
+ */
 export async function hasAllotments(tx: CellTransaction, range: KeyRange): Promise<boolean> {
   const within = withinRange(range);
   const { rows } = await tx.raw(
-    `select exists (select from credit_rollout.allotments where ${within.sql}) as found`,
+    `select count(*) > 0 as found from (select from credit_rollout.allotments where ${within.sql} order by org_id limit 1) first_one`,
     within.bindings,
   );
   return rows[0].found;
@@ -100,12 +103,16 @@ export async function countDecisions(
 }
 
 /** Sets aside every undecidable org of a range with its reason and inputs; an allotment it may have stays untouched. */
-export async function quarantineOrgs(tx: CellTransaction, range: RangeOfRun): Promise<number> {
+export async function quarantineOrgs(
+  tx: CellTransaction,
+  range: RangeOfRun,
+  rule: 'decided' | 'decided_first',
+): Promise<number> {
   const { rowCount } = await tx.raw(
     `insert into credit_rollout.quarantine (run_id, org_id, reason, inputs)
      select distinct on (d.org_id) ?::bigint, d.org_id, d.reason, jsonb_build_object('edition', d.edition, 'paid', d.paid, 'agents', d.agents,
        'light_agents', d.light_agents, 'additional_credits', d.additional_credits, 'legacy_limit', d.negotiated_limit)
-     from credit_rollout.decided(${RANGE}) d where d.reason is not null order by d.org_id
+     from credit_rollout.${rule}(${RANGE}) d where d.reason is not null order by d.org_id
      on conflict (run_id, org_id) do nothing`,
     [String(range.runId), ...bounds(range), range.cardHash],
   );
