@@ -46,7 +46,7 @@ module.exports = {
     }),
     ...room('cell', '^src/stores/cell/', {
       own: [KERNEL, DOMAIN, '^src/stores/[^/]+\\.ts$', '^migrations/(cell/|migration\\.ts)'],
-      packages: npm('knex'),
+      packages: [...npm('knex', 'pg-copy-streams'), '^stream$'],
       comment: 'the only SQL on a cell; knows no control table',
     }),
     ...room('engine', ENGINE, { own: [KERNEL, DOMAIN, STORES], packages: [], comment: 'no SQL, no BullMQ' }),

@@ -2,6 +2,7 @@
 import type { Migration } from '../migration.js';
 import { createAllotments, guardAllotments } from './allotments.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
+import { createOverrides, createPlans, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
 import { createFence, createRuns } from './work.js';
 
@@ -17,5 +18,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createFence,
     createRuns,
     createRangeFunctions,
+    createPlans,
+    createOverrides,
+    pinRuns,
   ];
 }

@@ -1,5 +1,13 @@
 // The control schema in order.
 import type { Migration } from '../migration.js';
+import { pinDataCenters } from './pin.js';
+import { createApprovals, createPlans } from './plans.js';
 import { createRecords, createRollout } from './rollout.js';
 
-export const controlMigrations: readonly Migration[] = [createRollout, createRecords];
+export const controlMigrations: readonly Migration[] = [
+  createRollout,
+  createRecords,
+  createPlans,
+  createApprovals,
+  pinDataCenters,
+];

@@ -1,41 +1,86 @@
-// `plan` for people and for programs: what would be written, in numbers.
-import type { PlanReport } from '../engine/plan-data-center.js';
+// `plan` for people and for programs: what would be written, in numbers. On screen no org is named.
+import type { BranchCount, PlannedOrg, PlanReport } from '../domain/plan/plan-report.js';
+import { type Paint, plainPaint } from './paint.js';
+import { countBranches, type EditionLine, groupEditions, sumBranches } from './report/group-editions.js';
+import { namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot, TRAPS } from './report/plan-words.js';
 import { showChange, showCount, showOrgs } from './show-number.js';
 import { layOutTable } from './show-table.js';
 
-export interface PlanView {
-  readonly zone: string;
-  readonly card: string;
-}
+const DIGEST_SHOWN = 12;
 
-export function showPlan(plan: PlanReport, { zone, card }: PlanView): string {
-  const setAside = plan.quarantined.reduce((sum, { orgs }) => sum + orgs, 0);
-  const reasons = plan.quarantined.map(({ reason, orgs }) => `${showCount(orgs)} ${reason}`).join(', ');
-  const [titles = '', ...editions] = layOutTable(COLUMNS, plan.editions.map(toRow));
+/** The plan on screen; the way on is the command's to say. */
+export function showPlan(report: PlanReport, paint: Paint = plainPaint): string {
   return [
-    `Plan for ${plan.dataCenter} (${zone}), rate card ${card}: ${showOrgs(plan.orgs)} read`,
+    ...showHead(report),
     '',
-    ...layOutTable(SYMBOLS, [
-      ['+', showCount(plan.first), 'get their first allotment'],
-      ['↑', showCount(plan.raises), 'are raised'],
-      ['=', showCount(plan.unchanged), 'stay as they are'],
-      ['↓', showCount(plan.falls), 'would fall: left for the nightly run'],
-      ['!', showCount(setAside), `cannot be decided and are set aside${reasons === '' ? '' : `: ${reasons}`}`],
-    ])
-      .slice(1)
-      .map((line) => `  ${line}`),
+    ...showSymbols(report),
     '',
-    `  Credits a day: ${showCount(plan.before)} → ${showCount(plan.after)} (${showChange(plan.before, plan.after)})`,
-    `  Legacy number kept: ${showOrgs(plan.legacyWins)}, ${showCount(plan.grandfathered)} credits a day above the rate card`,
-    `  Worse off at their first decision: ${showOrgs(plan.paidFalling)} that pay; ${showCount(plan.unpaidFalling)} that do not (trial, lapsed, free)`,
+    ...showTotals(report),
     '',
-    `  ${titles}`,
-    ...editions.map((line) => `  ${line}`),
+    ...indent(layOutTable(COLUMNS, groupEditions(report.branches).map(toRow))),
+    '',
+    ...showRails(report, paint),
+    '',
+    ...showRest(report),
   ].join('\n');
 }
 
+const indent = (lines: readonly string[]): readonly string[] => lines.map((line) => `  ${line}`);
+
+function showHead(report: PlanReport): readonly string[] {
+  const { dataCenter, zone, source, counts, card, digest } = report;
+  const stored = digest === null ? 'nothing is kept' : `digest ${digest.slice(0, DIGEST_SHOWN)}`;
+  return [
+    `${report.planId === null ? 'What-if' : `Plan ${namePlan(report)}`} for ${dataCenter} (${zone}): ${showOrgs(counts.orgs)} of ${source}`,
+    `Snapshot ${showSnapshot(report)}, rate card ${card.name} (${card.hash}), ${stored}`,
+  ];
+}
+
 const right = (title: string) => ({ title, align: 'right' }) as const;
-const SYMBOLS = [{ title: '' }, right(''), { title: '' }];
+const SYMBOLS = [{ title: '' }, right(''), { title: '' }, { title: '' }];
+
+function showSymbols({ branches, counts, quarantined }: PlanReport): readonly string[] {
+  const line = (symbol: string, pick: (branch: BranchCount) => boolean, what: string, more?: string) => {
+    const sum = sumBranches(branches.filter(pick));
+    const change = `${showSigned(BigInt(sum.after) - BigInt(sum.before))} credits a day`;
+    return [symbol, showOrgs(sum.orgs), what, more === undefined ? change : `${change}; ${more}`];
+  };
+  const reasons = quarantined.map(({ reason, orgs }) => `${showCount(orgs)} ${reason}`).join(', ');
+  const purchased = sumBranches(branches.filter((branch) => branch.purchased)).orgs;
+  const topUps = `top-ups of ${showCount(counts.grandfathered)} over the rate card`;
+  return [
+    'Symbols:  ↑ credits win   = legacy number kept   · unpaid   + purchases   ↓ falls   ! undecidable',
+    ...indent(
+      layOutTable(SYMBOLS, [
+        line('↑', ({ paid, winner }) => paid && winner === 'credits', 'pay, and credits reach their number'),
+        line('=', ({ winner }) => winner === 'legacy', 'pay, and keep their legacy number', topUps),
+        line('·', ({ paid }) => !paid, 'do not pay (trial, lapsed, free)'),
+        ['+', showOrgs(purchased), 'of these have purchases', 'carried one for one'],
+        ['↓', showOrgs(counts.paidFalling + counts.unpaidFalling), 'of these fall', showFalling(counts)],
+        ['!', showOrgs(counts.quarantined), 'are set aside', reasons === '' ? 'none' : reasons],
+      ]).slice(1),
+    ),
+  ];
+}
+
+const showFalling = ({ paidFalling, unpaidFalling }: PlanReport['counts']): string =>
+  `${showCount(paidFalling)} that pay, ${showCount(unpaidFalling)} that do not`;
+
+function showTotals({ counts }: PlanReport): readonly string[] {
+  const left = counts.staleLeftOut === 0 ? [] : [`${showCount(counts.staleLeftOut)} left out as stale`];
+  const parts = [
+    `${showCount(counts.first)} first decisions`,
+    `${showCount(counts.raises)} raises`,
+    `${showCount(counts.unchanged)} unchanged`,
+    `${showCount(counts.falls)} falls left for the nightly run`,
+    ...left,
+  ];
+  return [
+    `  Credits a day: ${showCount(counts.before)} → ${showCount(counts.after)} (${showChange(counts.before, counts.after)})`,
+    `  An apply writes ${showOrgs(counts.touched)}: ${parts.join(', ')}`,
+  ];
+}
+
 const COLUMNS = [
   { title: 'EDITION' },
   right('ORGS'),
@@ -47,7 +92,7 @@ const COLUMNS = [
   right('CHANGE'),
 ];
 
-const toRow = (line: PlanReport['editions'][number]): readonly string[] => [
+const toRow = (line: EditionLine): readonly string[] => [
   line.edition,
   showCount(line.orgs),
   showCount(line.paid),
@@ -58,25 +103,79 @@ const toRow = (line: PlanReport['editions'][number]): readonly string[] => [
   showChange(line.before, line.after),
 ];
 
-/** With the names that the cell's columns have. */
-export function planDocument({
-  card,
-  before,
-  after,
-  grandfathered,
-  editions,
-  ...plan
-}: PlanReport): Readonly<Record<string, unknown>> {
+/** Colours come after the layout, which counts characters. */
+function showRails({ rails }: PlanReport, paint: Paint): readonly string[] {
+  if (rails.length === 0) return ['  Guard-rails: none'];
+  const columns = [{ title: 'GUARD-RAIL' }, right('VALUE'), right('LIMIT'), { title: '' }];
+  const rows = rails.map(({ rail, value, limit, passes }) => [
+    RAIL_WORDS[rail],
+    value,
+    limit,
+    passes ? '✔ PASS' : '✖ FAIL',
+  ]);
+  return indent(layOutTable(columns, rows)).map((line) =>
+    line.endsWith('✖ FAIL') ? paint(line, 'red') : line.replace('✔ PASS', paint('✔ PASS', 'green')),
+  );
+}
+
+function showRest(report: PlanReport): readonly string[] {
+  const { counts, usage, duration } = report;
+  const { present, most } = countBranches(report.branches);
+  const short = usage?.reduce((sum, edition) => sum + edition.short, 0) ?? 0;
+  const paid = usage?.reduce((sum, edition) => sum + edition.paid, 0) ?? 0;
+  return [
+    `  Branches: ${present} present, at most ${most} for these editions`,
+    ...(counts.traps === 0 ? [] : [`  Traps: ${showOrgs(counts.traps)}; ${TRAPS}`]),
+    usage === null
+      ? '  Usage: the source has no peak_credits'
+      : `  Usage: ${showCount(short)} of ${showCount(paid)} paid orgs had a busiest day above their new total`,
+    `  Expected duration of an apply: ${showDuration(duration)}`,
+  ];
+}
+
+/** The plan for programs, its lists of orgs included: only for who asked for this one data center. See docs/report.md. */
+export function planDocument(report: PlanReport): Readonly<Record<string, unknown>> {
+  const { biggestRaises, nearestFloor, short } = report.orgs;
   return {
-    ...plan,
-    cardHash: card,
+    ...countsDocument(report),
+    biggestRaises: biggestRaises.map(toOrgDocument),
+    nearestFloor: nearestFloor.map(toOrgDocument),
+    short: short.map(({ peak, proposedFloor, ...org }) => ({
+      ...toOrgDocument(org),
+      peakCredits: peak,
+      proposedFloor,
+    })),
+  };
+}
+
+/** The same without any org: for several data centers in one document. Keys are the cell's columns where there are any. */
+export function countsDocument(report: PlanReport): Readonly<Record<string, unknown>> {
+  const { counts, branches, card, orgs: _lists, ...rest } = report;
+  const { before, after, grandfathered, quarantined, ...numbers } = counts;
+  return {
+    ...rest,
+    cardName: card.name,
+    cardHash: card.hash,
+    ...numbers,
+    quarantinedOrgs: quarantined,
     beforeCredits: before,
     totalCredits: after,
     grandfatheredCredits: grandfathered,
-    editions: editions.map(({ before: was, after: is, ...line }) => ({
-      ...line,
-      beforeCredits: was,
-      totalCredits: is,
-    })),
+    pending: counts.touched > 0,
+    insideRails: report.rails.every(({ passes }) => passes),
+    editions: groupEditions(branches).map(nameSums),
+    branches: branches.map(nameSums),
+    biggestRaises: null,
+    nearestFloor: null,
+    short: null,
   };
+}
+
+const nameSums = <T extends Pick<BranchCount, 'before' | 'after' | 'grandfathered'>>(line: T) => {
+  const { before, after, grandfathered, ...others } = line;
+  return { ...others, beforeCredits: before, totalCredits: after, grandfatheredCredits: grandfathered };
+};
+
+function toOrgDocument({ before, after, ...org }: PlannedOrg): Readonly<Record<string, unknown>> {
+  return { ...org, beforeCredits: before, totalCredits: after };
 }

@@ -2,9 +2,8 @@
 import type { Program } from '../compose.js';
 import type { DataCenterConfig } from '../domain/config/rollout-config.js';
 import type { RateCard } from '../domain/rate-card/rate-card.js';
-import { planDataCenter } from '../engine/plan-data-center.js';
+import { isPending, planDataCenter } from '../engine/plan-data-center.js';
 import { readStatus } from '../engine/read-status.js';
-import { isRolloutError } from '../kernel/rollout-error.js';
 import { hasEnded } from './exit-code.js';
 
 export interface Sorted {
@@ -27,7 +26,7 @@ export async function sortOut(
       const row = status.dataCenters.find(({ id }) => id === dataCenter.id);
       if (row !== undefined && !hasEnded(row)) return busy === 'skipped' ? 'busy' : 'requested';
       if (row?.stage !== 'done') return 'requested';
-      return (await isPending(program, card, dataCenter.id)) ? 'requested' : 'unchanged';
+      return (await hasChanges(program, card, dataCenter.id)) ? 'requested' : 'unchanged';
     }),
   );
   const pick = (kind: string): readonly DataCenterConfig[] => dataCenters.filter((_, index) => found[index] === kind);
@@ -38,12 +37,7 @@ export async function sortOut(
   };
 }
 
-async function isPending(program: Program, card: RateCard, dataCenter: string): Promise<boolean> {
-  try {
-    return (await planDataCenter(program.engine, dataCenter, card)).pending;
-  } catch (error) {
-    // a card that this cell has not seen yet: the apply brings it
-    if (isRolloutError(error, 'not_initialised')) return true;
-    throw error;
-  }
+async function hasChanges(program: Program, card: RateCard, dataCenter: string): Promise<boolean> {
+  const { engine, config } = program;
+  return isPending(await planDataCenter(engine, { config, dataCenter, card, keep: 'nothing' }));
 }

@@ -3,18 +3,22 @@
 import type { Step } from '../domain/rollout/decide-step.js';
 import { SLOT_STAGES, type Stage } from '../domain/rollout/stage.js';
 import { assertNever } from '../kernel/assert-never.js';
+import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { closeFence, lockFenceExclusive, readFence } from '../stores/cell/fence.js';
 import { readProgress } from '../stores/cell/progress.js';
-import { endRun } from '../stores/cell/runs.js';
+import { addFollowUp, endRun, passCanary } from '../stores/cell/runs.js';
+import { findApproval, useApproval } from '../stores/control/approvals.js';
 import { appendAudit } from '../stores/control/audit.js';
 import type { ControlTransaction } from '../stores/control/control-database.js';
 import { type DataCenterChange, type DataCenterRow, transitionDataCenter } from '../stores/control/data-centers.js';
 import { takeEpoch } from '../stores/control/rollout.js';
 import { endControlRun, insertControlRun } from '../stores/control/runs.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
+import { admitPlan } from './admit-plan.js';
 import type { EngineContext } from './context.js';
 import { openFence } from './open-fence.js';
 import { readCell } from './read-cell.js';
+import { requestPlanOf } from './request-plan.js';
 
 /** Carries out `step` at control's `now`; false when somebody else was faster or something must be waited for: look again at the next tick. */
 export async function carryOutStep(
@@ -24,6 +28,14 @@ export async function carryOutStep(
   now: Date,
 ): Promise<boolean> {
   switch (step.kind) {
+    case 'request_plan':
+      return requestPlanOf(context, row);
+    case 'register_plan':
+      return admitPlan(context, row, step.planId);
+    case 'pass_canary':
+      return inCell(context, row, (tx, runId) => passCanary(tx, runId));
+    case 'follow_up':
+      return inCell(context, row, (tx, runId) => addFollowUp(tx, runId));
     case 'activate':
       return activate(context, row, step.reason);
     case 'open_fence':
@@ -54,6 +66,7 @@ async function activate(context: EngineContext, row: DataCenterRow, reason: stri
         dataCenter: row.id,
         kind: 'migrate',
         cardHash: settings.cardHash,
+        planId: settings.pin === 'none' ? null : row.planId,
         requestedBy: row.requestedBy,
         reason: row.requestReason,
       });
@@ -67,6 +80,7 @@ async function activate(context: EngineContext, row: DataCenterRow, reason: stri
         bakeUntil: null,
       } as const;
       if (!(await transitionDataCenter(tx, row, change))) throw new Outrun();
+      if (settings.pin !== 'none' && !(await spendApproval(tx, row.planId, epoch))) throw new Outrun();
       await appendAudit(tx, {
         actor: context.actor,
         action: 'activate',
@@ -82,6 +96,23 @@ async function activate(context: EngineContext, row: DataCenterRow, reason: stri
     if (error instanceof Outrun || classifyFailure(error).kind === 'duplicate') return false;
     throw error;
   }
+}
+
+/** Uses the plan's approval up; false when there is none any more. */
+async function spendApproval(tx: ControlTransaction, planId: string | null, runId: bigint): Promise<boolean> {
+  const approval = planId === null ? undefined : await findApproval(tx, planId);
+  return approval !== undefined && (await useApproval(tx, approval.approvalId, runId));
+}
+
+/** A change of the run in its cell, which is read again at the next look. */
+async function inCell(
+  context: EngineContext,
+  { id, runId }: DataCenterRow,
+  change: (tx: CellTransaction, runId: bigint) => Promise<unknown>,
+): Promise<boolean> {
+  if (runId === null) return false;
+  await context.cells.get(id).inTransaction('fencer', (tx) => change(tx, runId));
+  return true;
 }
 
 /** Another scheduler moved the row since it was read. */
@@ -177,7 +208,15 @@ async function endInCell(
 ): Promise<Record<string, number | string>> {
   return context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
     await endRun(tx, runId, state);
-    const { recent: _, lastDoneAt: __, idleMs: ___, cut: ____, ...counts } = await readProgress(tx, runId);
+    const {
+      recent: _,
+      lastDoneAt: __,
+      idleMs: ___,
+      cut: ____,
+      canary: _____,
+      followedUp: ______,
+      ...counts
+    } = await readProgress(tx, runId);
     return counts;
   });
 }

@@ -72,6 +72,7 @@ const NOTHING_WRITTEN: BatchCounts = {
   inserted: 0,
   raised: 0,
   unchanged: 0,
+  stale: 0,
   quarantined: 0,
   falls: 0,
   totalCredits: '0',

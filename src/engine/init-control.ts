@@ -2,15 +2,17 @@
 import type { RolloutConfig } from '../domain/config/rollout-config.js';
 import { migrateControl } from '../stores/control/control-database.js';
 import { saveDataCenter } from '../stores/control/data-centers.js';
+import { saveEmbedded } from '../stores/control/person.js';
 import type { EngineContext } from './context.js';
 
-/** Returns the names of the migrations that ran. */
+/** Returns the names of the migrations that ran. An actor that the process names means that everybody shares one login. */
 export async function initControl(
-  context: Pick<EngineContext, 'control'>,
+  { control, actor = null }: Pick<EngineContext, 'control'> & Partial<Pick<EngineContext, 'actor'>>,
   config: RolloutConfig,
 ): Promise<readonly string[]> {
-  return context.control.inTransaction(async (tx) => {
+  return control.inTransaction(async (tx) => {
     const names = await migrateControl(tx);
+    await saveEmbedded(tx, actor === null ? 'own_logins' : 'embedded');
     for (const [position, { id, zone }] of config.dataCenters.entries())
       await saveDataCenter(tx, { id, position, zone });
     return names;

@@ -7,6 +7,7 @@ import { type DataCenterRow, transitionDataCenter } from '../stores/control/data
 import { takeEpoch } from '../stores/control/rollout.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
+import { parsePlanName } from './plan-name.js';
 import { readCell } from './read-cell.js';
 
 /** True when the fence is open at the row's epoch; false when another scheduler was faster or a batch still holds it. */
@@ -53,7 +54,15 @@ async function openInCell(
       if (fence.epoch >= epoch) return fence.epoch === epoch && fence.state === state;
       // what was verified before a failover may be gone
       if (state === 'verifying' && fence.timeline !== fence.currentTimeline) await forgetVerification(tx, runId);
-      await insertRun(tx, { runId, kind: 'migrate', ...settings });
+      const planId = row.planId === null ? null : (parsePlanName(row.planId)?.number ?? null);
+      const rails = settings.guardRails;
+      await insertRun(tx, {
+        runId,
+        kind: 'migrate',
+        ...settings,
+        planId: settings.pin === 'none' ? null : planId,
+        rails,
+      });
       await reopenRun(tx, runId);
       await activateCard(tx, settings.cardHash);
       await closeFence(tx, null);

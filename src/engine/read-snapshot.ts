@@ -6,6 +6,7 @@ import { readControlClock } from '../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../stores/control/data-centers.js';
 import type { EngineContext } from './context.js';
 import { readCell } from './read-cell.js';
+import { readPlan } from './read-plan.js';
 
 export interface SeenSnapshot extends Snapshot {
   /** The rows behind the snapshot, for compare-and-set. */
@@ -32,7 +33,7 @@ const isDue = (row: DataCenterRow): boolean =>
   (row.stage === 'baking' && row.settings?.bakeQuery !== undefined);
 
 async function toSnapshot(
-  { cells }: Pick<EngineContext, 'cells'>,
+  { control, cells }: Pick<EngineContext, 'control' | 'cells'>,
   row: DataCenterRow,
   now: Date,
   scope: 'due' | 'all',
@@ -51,6 +52,9 @@ async function toSnapshot(
     notBeforeLocal: row.notBeforeLocal,
     bakeUntil: row.bakeUntil,
     lanes: row.settings?.lanes ?? 1,
+    canaryWaitMs: row.settings?.canaryWaitMs ?? 0,
+    orgsTouched: row.settings?.guardRails?.orgsTouched ?? null,
+    plan: await readPlan({ control, cells }, row, now),
     window: isWindowOpen(row.settings?.windows ?? [], row.zone, now),
     cell:
       scope === 'all' || isDue(row)

@@ -8,9 +8,11 @@ import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { countsLightAgentsAlike, findPromiseChange, insertRateCard } from '../stores/cell/rates.js';
 import { isAttached } from '../stores/cell/schema.js';
 import { appendAudit } from '../stores/control/audit.js';
-import { type ControlTransaction, readActor, readControlClock } from '../stores/control/control-database.js';
+import { type ControlTransaction, readControlClock } from '../stores/control/control-database.js';
 import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../stores/control/data-centers.js';
+import { identifyPerson } from '../stores/control/person.js';
 import { pinRollout } from '../stores/control/rollout.js';
+import { checkPlan } from './check-plan.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
 import { findFittingSource, refuseNullIds, toAttached } from './init-cell.js';
@@ -21,18 +23,42 @@ export interface ApplyRequest {
   readonly card: RateCard;
   readonly dataCenters: readonly DataCenterConfig[];
   readonly reason: string | null;
+  /**
+   * `at_its_turn`: a plan is made when a data center may start. A plan's id: exactly that one, of the one data center that
+   * is named. `none`: it decides on the inputs of the moment, without canary and guard-rails: for benchmarks.
+   */
+  readonly follow?: 'at_its_turn' | 'none' | { readonly planId: string };
 }
 
 /** Writes the request for every named data center, or for none: throws data_center_busy, source_* and the like before. */
 export async function requestApply(context: EngineContext, request: ApplyRequest): Promise<void> {
-  assertSupported(request.config);
   for (const dataCenter of request.dataCenters) await prepareCell(context, dataCenter, request.card);
+  await checkFollowed(context, request);
   await context.control.inTransaction(async (tx) => {
     const pinned = await pinRollout(tx, request.card.hash, request.card.name);
     if (pinned) for (const dataCenter of request.config.dataCenters) await pinInstants(tx, dataCenter, request.config);
     for (const dataCenter of request.dataCenters) await requestOne(context, tx, dataCenter, request);
   });
   await context.bells.wakeSchedulers();
+}
+
+/** A plan that is named must be one of the data center, and of the card that is asked for. */
+async function checkFollowed(
+  context: EngineContext,
+  { follow, dataCenters, card, config }: ApplyRequest,
+): Promise<void> {
+  if (typeof follow !== 'object') return;
+  const { planId } = follow;
+  const [dataCenter, another] = dataCenters;
+  if (dataCenter === undefined || another !== undefined)
+    throw new RolloutError('invalid_argument', { message: `A plan ("${planId}") is of one data center.` });
+  const retentionDays = config.rollout.planRetentionDays;
+  const plan = await checkPlan(context, { planId, dataCenter: dataCenter.id, retentionDays });
+  if (plan.cardHash !== card.hash)
+    throw new RolloutError('plan_unknown', {
+      message: `The plan "${planId}" was made with the rate card ${plan.cardHash}; the configuration names ${card.hash}.`,
+      next: 'Apply it with the configuration that it was made with, or plan again.',
+    });
 }
 
 /** The source must still be the one that init read; the card's rows are added to the cell. Needs no owner. */
@@ -69,20 +95,6 @@ async function assertPromiseKept(tx: CellTransaction, dataCenter: DataCenterConf
     });
 }
 
-/** A safeguard that is asked for and not enforced is worse than none: refused until a version enforces it. */
-function assertSupported({ rollout }: RolloutConfig): void {
-  const { quarantinedShare: _, ...rails } = rollout.guardRails;
-  const asked = [
-    ...(rollout.approval === 'required' ? ['rollout.approval: required'] : []),
-    ...(rollout.canaryWaitMs > 0 ? ['rollout.canaryWait'] : []),
-    ...Object.entries(rails).flatMap(([key, value]) => (value === undefined ? [] : [`rollout.guardRails.${key}`])),
-  ];
-  if (asked[0] !== undefined)
-    throw new RolloutError('unsupported_setting', {
-      message: `The configuration asks for ${asked[0]}, which this version does not enforce; nothing was asked for.`,
-    });
-}
-
 async function pinInstants(tx: ControlTransaction, dataCenter: DataCenterConfig, config: RolloutConfig): Promise<void> {
   const row = await lockDataCenter(tx, dataCenter.id);
   if (row === undefined) throw missing(dataCenter.id);
@@ -110,20 +122,38 @@ async function requestOne(
   const row = await lockDataCenter(tx, id);
   if (row === undefined) throw missing(id);
   assertIdle(row);
-  const { batchSize, lanes, bakeMs, bakeQuery, windows } = request.config.rollout;
+  const { batchSize, lanes, bakeMs, bakeQuery, windows, canaryWaitMs, approval, guardRails } = request.config.rollout;
+  const { follow = 'at_its_turn' } = request;
   await transitionDataCenter(tx, row, {
     intent: 'run',
     requestedAt: await readControlClock(tx),
-    requestedBy: await readActor(tx, context.actor),
+    requestedBy: (await identifyPerson(tx, context.actor)).name,
     requestReason: request.reason,
-    settings: { cardHash: request.card.hash, batchSize, lanes, bakeMs, bakeQuery, windows },
+    planId: typeof follow === 'object' ? follow.planId : null,
+    settings: {
+      cardHash: request.card.hash,
+      batchSize,
+      lanes,
+      bakeMs,
+      bakeQuery,
+      windows,
+      canaryWaitMs,
+      approval,
+      guardRails,
+      pin: follow === 'none' ? 'none' : 'plan',
+    },
   });
   await appendAudit(tx, {
     actor: context.actor,
     action: 'apply',
     dataCenter: id,
     reason: request.reason,
-    details: { card: request.card.hash, batch_size: batchSize, lanes },
+    details: {
+      card: request.card.hash,
+      batch_size: batchSize,
+      lanes,
+      ...(typeof follow === 'object' && { plan: follow.planId }),
+    },
   });
 }
 

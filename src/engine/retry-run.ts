@@ -25,14 +25,15 @@ export async function retryRun(
         message: `Data center "${dataCenter}" has not failed (stage ${row?.stage ?? 'unknown'}), so there is nothing to retry.`,
       });
     const runId = row.runId;
-    const { pending, seen } = await context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
+    const { pending, passed, seen } = await context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
       const { epoch } = await readFence(tx);
-      if ((await findRun(tx, runId)) === undefined) return { pending: 1, seen: epoch };
+      if ((await findRun(tx, runId)) === undefined) return { pending: 1, passed: false, seen: epoch };
       await forgetVerification(tx, runId);
-      return { pending: (await readProgress(tx, runId)).pending, seen: epoch };
+      const { pending, canary } = await readProgress(tx, runId);
+      return { pending, passed: canary.passed, seen: epoch };
     });
     await context.control.inTransaction(async (tx) => {
-      const stage = pending > 0 ? 'migrating' : 'verifying';
+      const stage = !passed ? 'canary' : pending > 0 ? 'migrating' : 'verifying';
       // a new epoch at once: under the old one the fence still says why the run failed
       const epoch = await takeEpoch(tx, seen);
       const moved = await transitionDataCenter(tx, row, { stage, epoch, intent: 'run', failure: null, quiet: false });

@@ -1,12 +1,14 @@
 // What a worker does for one cell: the work of a job, the same work found by looking, and a sign of life.
 import type { JobKind } from '../domain/rollout/decide-step.js';
 import { readFence } from '../stores/cell/fence.js';
+import { findOpenPlanRequest } from '../stores/cell/plans.js';
 import { findRun } from '../stores/cell/runs.js';
 import { deleteWorker, saveWorkerSeen } from '../stores/cell/workers.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import { applyBatches } from './apply-batches.js';
 import type { WorkerContext } from './context.js';
 import { cutRanges } from './cut-ranges.js';
+import { servePlanRequest } from './serve-plan-request.js';
 import { verifyBatches } from './verify-batches.js';
 
 /** Longest that one job goes on taking batches, in ms; then it rings for its successor. */
@@ -24,6 +26,7 @@ export async function serveMessage(
   message: CellMessage,
   signal?: AbortSignal,
 ): Promise<string> {
+  if (message.kind === 'plan') return servePlanRequest(context, message.dataCenter, signal);
   const options = { ...message, forMs: JOB_MS, ...(signal && { signal }) };
   if (message.kind === 'cut') {
     await cutRanges(context, options);
@@ -47,9 +50,11 @@ export async function serveOpenWork(
   const open = await context.cells.get(dataCenter).inTransaction('worker', async (tx) => {
     const fence = await readFence(tx);
     const run = fence.runId === null ? undefined : await findRun(tx, fence.runId);
-    return { fence, cut: run?.cut ?? true };
+    const asked = fence.state === 'closed' && (await findOpenPlanRequest(tx)) !== undefined;
+    return { fence, cut: run?.cut ?? true, asked };
   });
   const { state, epoch } = open.fence;
+  if (open.asked) return servePlanRequest(context, dataCenter, signal);
   if (state === 'closed') return undefined;
   if (state === 'open' && !open.cut) await serveMessage(context, { dataCenter, epoch, kind: 'cut' }, signal);
   return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, signal);

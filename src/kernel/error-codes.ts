@@ -157,7 +157,58 @@ export const ERRORS = {
     'Bring the older time zone data up to date: that of the PostgreSQL server, or Node.js.',
   ),
   invalid_argument: entry(1, 'A command-line argument is missing or impossible.', 'Run the command with --help.'),
+  out_unwritable: entry(
+    1,
+    'The folder named by --out cannot be written; nothing was left there.',
+    'Name a folder with --out that can be written.',
+  ),
+  out_not_empty: entry(
+    1,
+    'The folder named by --out holds something else than a report of ours.',
+    'Name a new or empty folder with --out.',
+  ),
   internal: entry(1, 'Something failed that should not have: a bug of ours.', 'Run the command again with --debug.'),
+  // plans
+  plan_busy: entry(6, 'Another worker makes this plan.', 'It goes on by itself.'),
+  plan_stopped: entry(1, 'The planning was stopped before its end; no plan was made.', 'Plan again.'),
+  plan_edited: entry(5, 'A plan is not what its digest was made of.', 'Plan again, and find out who edited it.'),
+  plan_expired: entry(
+    6,
+    'The plan is older than rollout.planRetention, or was made by another version.',
+    'Plan again.',
+  ),
+  plan_source_changed: entry(
+    6,
+    'The source changed its columns or types after the plan was made.',
+    'Run: credit-rollout init; then plan again.',
+  ),
+  rate_card_changed: entry(
+    5,
+    'The rates in a cell are not those of their card: rows were edited.',
+    'Restore the rows of credit_rollout.rates, or apply a card under another name.',
+  ),
+  // approvals and overrides
+  plan_unknown: entry(1, 'Control knows no plan with this id.', 'Run: credit-rollout plans'),
+  plan_conflict: entry(
+    6,
+    'Control knows a plan of this id with another digest.',
+    'Plan again, which takes the next number.',
+  ),
+  plan_used: entry(6, 'The plan was applied already; an approval is used once.', 'Plan again.'),
+  plan_superseded: entry(6, 'A newer plan of the data center was approved or applied.', 'Plan again.'),
+  same_person: entry(7, 'Author and approver are the same person.', 'Let somebody else approve it.'),
+  override_unknown: entry(1, 'The data center has no override with this id.', 'Check the id.'),
+  override_open: entry(
+    6,
+    'The org has an override that waits for its approval.',
+    'Let a second person approve that one.',
+  ),
+  override_decided: entry(6, 'The override was decided already.', 'Propose another one.'),
+  override_refused: entry(
+    6,
+    'The rule would not keep the floor of this override, or there is nothing to override.',
+    'Correct the cause that is named, or propose another floor.',
+  ),
   // embedded servers
   embedded_unsupported_platform: entry(
     1,

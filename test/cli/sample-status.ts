@@ -6,6 +6,10 @@ type Progress = NonNullable<DataCenterStatus['progress']>;
 
 export function sampleProgress(own: Partial<Progress> = {}): Progress {
   return {
+    canary: { passed: true, pending: 0, unverified: 0, mismatches: 0, verifiedForMs: null },
+    staleLeft: 0,
+    touched: 50,
+    followedUp: false,
     cut: true,
     batches: 2,
     done: 1,

@@ -1,7 +1,6 @@
 // A data center's run over control and cell: a broken rule, retry, pause, abort, a second apply, and two schedulers at once.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { planDataCenter } from '../../src/engine/plan-data-center.js';
 import { retryRun } from '../../src/engine/retry-run.js';
 import { serveOpenWork } from '../../src/engine/serve-cell.js';
 import { readIntent, setIntent } from '../../src/engine/set-intent.js';
@@ -104,7 +103,7 @@ describe('a broken rule', () => {
     await cell.sql(`create or replace view public.orgs as select org_id, edition, paid,
       case when org_id = 137 then 1 / (org_id - 137) else agents end as agents, light_agents, additional_credits, legacy_limit,
       created_at, updated_at, peak_credits from public.org_rows`);
-    expect((await planDataCenter(fleet.engine, cell.dataCenter.id, cell.card)).quarantined).toContainEqual({
+    expect((await fleet.whatIf(cell)).quarantined).toContainEqual({
       reason: 'unreadable',
       orgs: 1,
     });
@@ -151,11 +150,11 @@ describe('a second apply', () => {
   test('has nothing pending when nothing changed, and would write nothing', async () => {
     const fleet = await makeFleet({ orgs: 400 });
     const cell = fleet.cell(0);
-    expect((await planDataCenter(fleet.engine, cell.dataCenter.id, cell.card)).pending).toBe(true);
+    expect((await fleet.whatIf(cell)).counts.touched).toBeGreaterThan(0);
     await fleet.apply(cell);
     await fleet.drive();
-    const plan = await planDataCenter(fleet.engine, cell.dataCenter.id, cell.card);
-    expect(plan).toMatchObject({ pending: false, first: 0, raises: 0, falls: 0 });
+    const { counts } = await fleet.whatIf(cell);
+    expect(counts).toMatchObject({ touched: 0, first: 0, raises: 0, falls: 0 });
     const rows = 'select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a';
     const before = await cell.sql(rows);
     await fleet.apply(cell);

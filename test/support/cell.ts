@@ -200,7 +200,15 @@ export async function openRun(cell: CellDatabase, card: RateCard, options: Apply
   return cell.inTransaction('fencer', async (tx) => {
     await lockFenceExclusive(tx);
     const epoch = (await readFence(tx)).epoch + 1n;
-    await insertRun(tx, { runId: epoch, kind: 'migrate', cardHash: card.hash, batchSize, lanes });
+    await insertRun(tx, {
+      runId: epoch,
+      kind: 'migrate',
+      cardHash: card.hash,
+      batchSize,
+      lanes,
+      planId: null,
+      rails: {},
+    });
     await activateCard(tx, card.hash);
     await setFence(tx, { state: 'open', epoch, runId: epoch });
     return epoch;

@@ -7,10 +7,12 @@ import { startScheduler } from '../../jobs/scheduler.js';
 import { type RunningProcess, startWorker } from '../../jobs/worker.js';
 import { parseRolloutConfig } from '../../src/domain/config/parse-config.js';
 import type { RolloutConfig } from '../../src/domain/config/rollout-config.js';
+import type { PlanReport } from '../../src/domain/plan/plan-report.js';
 import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
 import type { Stage } from '../../src/domain/rollout/stage.js';
 import { type EngineContext, silentBells } from '../../src/engine/context.js';
 import { initControl } from '../../src/engine/init-control.js';
+import { planDataCenter } from '../../src/engine/plan-data-center.js';
 import { requestApply } from '../../src/engine/request-apply.js';
 import { serveOpenWork } from '../../src/engine/serve-cell.js';
 import { tick } from '../../src/engine/tick.js';
@@ -51,6 +53,11 @@ export interface Fleet {
   /** The n-th cell. */
   cell(n: number): TestCell;
   apply(...cells: readonly TestCell[]): Promise<void>;
+  /** The dry run that keeps nothing. */
+  whatIf(cell: TestCell): Promise<PlanReport>;
+  /** The dry run that is kept and registered. */
+  plan(cell: TestCell): Promise<PlanReport>;
+  applyPlan(cell: TestCell, planId: string): Promise<void>;
   /** The stage of every data center, in order. */
   stages(): Promise<readonly Stage[]>;
   /** Ticks and serves by hand until every data center rests or nothing moves any more; needs no queue. */
@@ -122,6 +129,10 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
     cell: (n) => at(cells, n),
     apply: (...wanted) =>
       requestApply(engine, { config, card, dataCenters: wanted.map((cell) => cell.dataCenter), reason: null }),
+    whatIf: ({ dataCenter }) => planDataCenter(engine, { config, dataCenter: dataCenter.id, card, keep: 'nothing' }),
+    plan: ({ dataCenter }) => planDataCenter(engine, { config, dataCenter: dataCenter.id, card, keep: 'plan' }),
+    applyPlan: ({ dataCenter }, planId) =>
+      requestApply(engine, { config, card, dataCenters: [dataCenter], reason: null, follow: { planId } }),
     drive: async () => {
       for (let quiet = 0; quiet < 2; ) {
         const moved = await tick(engine);

@@ -2,8 +2,10 @@
 import type { Command } from 'commander';
 import type { Program } from '../../compose.js';
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
+import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
-import { type PlanReport, planDataCenter } from '../../engine/plan-data-center.js';
+import { isPending, planDataCenter } from '../../engine/plan-data-center.js';
+import { parsePlanName } from '../../engine/plan-name.js';
 import { readStatus } from '../../engine/read-status.js';
 import { requestApply } from '../../engine/request-apply.js';
 import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers.js';
@@ -21,6 +23,7 @@ import { withProgram } from '../with-program.js';
 
 interface ApplyFlags extends DataCenterChoice {
   readonly execute?: boolean;
+  readonly plan?: string;
   readonly wait?: boolean;
 }
 
@@ -30,6 +33,7 @@ export function registerApply(cli: Command, execute: Execute): void {
     .description('say what a rollout would do; with --execute, ask for it')
     .option('--dc <ids...>', 'these data centers')
     .option('--all', 'every data center, in order')
+    .option('--plan <id>', 'exactly this plan, of its data center')
     .option('--execute', 'do it')
     .option('--wait', 'wait until every one is done, failed, aborted, or held by what needs a person')
     .action((flags: ApplyFlags) => execute((session) => runApply(session, flags)));
@@ -37,12 +41,18 @@ export function registerApply(cli: Command, execute: Execute): void {
 
 function runApply(session: CliSession, flags: ApplyFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
-    const dataCenters = chooseDataCenters(program.config, flags);
+    const dataCenters = chooseDataCenters(program.config, withPlan(flags));
     const card = await loadCheckedCard(program);
     return flags.execute
       ? executeApply(session, program, { card, dataCenters, flags })
       : describeApply(session, program, { card, dataCenters, flags });
   });
+}
+
+/** A plan names its data center. */
+function withPlan(flags: ApplyFlags): ApplyFlags {
+  const dataCenter = flags.plan === undefined ? undefined : parsePlanName(flags.plan)?.dataCenter;
+  return dataCenter === undefined || flags.dc !== undefined || flags.all ? flags : { ...flags, dc: [dataCenter] };
 }
 
 interface Asked {
@@ -59,15 +69,18 @@ async function describeApply(
 ): Promise<number> {
   await readStatus(program.engine); // says not_initialised before a long read
   const plans: PlanReport[] = [];
-  for (const { id, zone } of dataCenters) {
-    const plan = await withCounter(session, `Reading ${id}`, (count) =>
-      planDataCenter(program.engine, id, card, count),
+  for (const { id } of dataCenters) {
+    const question = { config: program.config, dataCenter: id, card, keep: 'nothing' } as const;
+    const plan = await withCounter(session, `Reading ${id}`, (onProgress) =>
+      planDataCenter(program.engine, question, { onProgress }),
     );
-    session.say(`${showPlan(plan, { zone, card: card.name })}\n`);
+    session.say(`${showPlan(plan, session.paint)}\n`);
     plans.push(plan);
   }
-  const pending = plans.some((plan) => plan.pending);
-  const command = session.commands.show(`apply ${showChoice(flags)} --execute${flags.wait ? ' --wait' : ''}`);
+  const pending = plans.some(isPending);
+  const command = session.commands.show(
+    `apply ${flags.plan === undefined ? showChoice(flags) : `--plan ${flags.plan}`} --execute${flags.wait ? ' --wait' : ''}`,
+  );
   session.say(pending ? `Nothing was changed. To do it: ${command}` : 'Nothing was changed, and nothing is pending.');
   if (session.options.json)
     session.report({ executed: false, pending, plans: plans.map(planDocument), next: pending ? command : null }, '');
@@ -89,6 +102,7 @@ async function executeApply(
       card,
       dataCenters: sorted.requested,
       reason: session.options.reason,
+      ...(flags.plan !== undefined && { follow: { planId: flags.plan } }),
     });
   for (const id of sorted.unchanged) session.say(`✔ ${id}: done, and nothing to change`);
   for (const id of sorted.busy) session.say(`▶ ${id}: under way already`);

@@ -59,9 +59,9 @@ async function prepare(session: CliSession, program: Program): Promise<RateCard>
 }
 
 async function describePlan(program: Program, card: RateCard, id: string): Promise<string> {
-  const plan = await planDataCenter(program.engine, id, card);
-  const setAside = plan.quarantined.reduce((sum, { orgs }) => sum + orgs, 0);
-  return `Plan ${id}: ${showCount(plan.first + plan.raises)} of ${showOrgs(plan.orgs)} to write, ${showCount(plan.legacyWins)} keep their legacy number, ${showCount(setAside)} set aside; credits a day ${showChange(plan.before, plan.after)}`;
+  const { config, engine } = program;
+  const { counts } = await planDataCenter(engine, { config, dataCenter: id, card, keep: 'nothing' });
+  return `Plan ${id}: ${showCount(counts.touched)} of ${showOrgs(counts.orgs)} to write, ${showCount(counts.legacyWins)} keep their legacy number, ${showCount(counts.quarantined)} set aside; credits a day ${showChange(counts.before, counts.after)}`;
 }
 
 async function serveRollout(

@@ -2,13 +2,16 @@
 import type { Command } from 'commander';
 import type { Execute } from '../cli-session.js';
 import { registerApply } from './apply.js';
+import { registerApprove } from './approve.js';
 import { registerAudit } from './audit.js';
 import { registerDemo } from './demo.js';
 import { registerDetach } from './detach.js';
 import { registerDoctor } from './doctor.js';
 import { registerInit } from './init.js';
 import { registerOperate } from './operate.js';
+import { registerOverride } from './override.js';
 import { registerPlan } from './plan.js';
+import { registerProtect } from './protect.js';
 import { registerQuarantine } from './quarantine.js';
 import { registerRateCard } from './rate-card.js';
 import { registerScheduler } from './scheduler.js';
@@ -23,6 +26,9 @@ export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[
   registerDetach,
   registerDoctor,
   registerPlan,
+  registerApprove,
+  registerProtect,
+  registerOverride,
   registerApply,
   registerStatus,
   registerOperate,

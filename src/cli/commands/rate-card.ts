@@ -1,10 +1,13 @@
-// `rate-card check`: reads a rate card and runs its golden cases. Touches no database.
+// `rate-card check`: reads a rate card, runs its golden cases and says what they leave unproven. Touches no database.
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadRateCard } from '../../compose.js';
 import { checkRateCard } from '../../domain/rate-card/check-rate-card.js';
+import { listUncoveredBranches } from '../../domain/rate-card/list-uncovered-branches.js';
+import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { ERRORS } from '../../kernel/error-codes.js';
 import type { CliSession, Execute } from '../cli-session.js';
+import { checkedCardDocument, showCheckedCard } from '../show-rate-card.js';
 import { withProgram } from '../with-program.js';
 
 export function registerRateCard(cli: Command, execute: Execute): void {
@@ -12,7 +15,7 @@ export function registerRateCard(cli: Command, execute: Execute): void {
     .command('rate-card')
     .description('work on the rate card')
     .command('check')
-    .description('read the rate card and run its golden cases')
+    .description('read the rate card, run its golden cases and count the branches that none covers')
     .argument('[file]', "the card's file; default: the configured one")
     .action((file: string | undefined) => execute((session) => runCheck(session, file)));
 }
@@ -22,21 +25,8 @@ async function runCheck(session: CliSession, file: string | undefined): Promise<
   return withProgram(session, { drift: 'unchecked' }, async (program) => check(session, await program.loadRateCard()));
 }
 
-function check(session: CliSession, card: Awaited<ReturnType<typeof loadRateCard>>): number {
-  const failed = checkRateCard(card);
-  const passed = card.cases.length - failed.length;
-  session.report(
-    {
-      name: card.name,
-      cardHash: card.hash,
-      editions: [...card.editions.keys()],
-      cases: card.cases.length,
-      failed: failed.map(({ position, name, message }) => ({ position, name, message })),
-    },
-    [
-      `${failed.length === 0 ? '✔' : '✖'} ${card.name}: ${card.editions.size} editions, ${passed} of ${card.cases.length} golden cases come out`,
-      ...failed.map(({ message }) => `    ${message}`),
-    ].join('\n'),
-  );
-  return failed.length === 0 ? 0 : ERRORS.rate_card_case_failed.exit;
+function check(session: CliSession, card: RateCard): number {
+  const checked = { card, failed: checkRateCard(card), coverage: listUncoveredBranches(card) };
+  session.report(checkedCardDocument(checked), showCheckedCard(checked));
+  return checked.failed.length === 0 ? 0 : ERRORS.rate_card_case_failed.exit;
 }

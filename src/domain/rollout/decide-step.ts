@@ -1,37 +1,15 @@
 // Decides the next step of one data center from a snapshot and a time: pure, and the first reason wins.
 // Order is safety: what must stop comes before what may go on, and a fence is closed before its stage moves.
+import { decideCanary } from './decide-canary.js';
+import { decidePlanned } from './decide-planned.js';
+import { type Decision, detached, go, hold, isShut, type ReadCell, type Step, workHolds } from './decision.js';
 import { createHold, type Hold } from './hold.js';
-import type { DataCenterSnapshot, FenceReading, RunReading, Snapshot } from './snapshot.js';
-import { RESTING_STAGES, SLOT_STAGES, type Stage } from './stage.js';
+import type { DataCenterSnapshot, RunReading, Snapshot } from './snapshot.js';
+import { RESTING_STAGES, SLOT_STAGES } from './stage.js';
 
-export type JobKind = 'cut' | 'apply' | 'verify';
+export type { Decision, JobKind, Step } from './decision.js';
 
-/** One thing to do now. */
-export type Step =
-  | { readonly kind: 'activate'; readonly reason: string }
-  | { readonly kind: 'open_fence'; readonly state: 'open' | 'verifying'; readonly reason: string }
-  | { readonly kind: 'close_fence'; readonly reason: string }
-  | { readonly kind: 'advance'; readonly to: Stage; readonly reason: string }
-  | { readonly kind: 'fail'; readonly code: string; readonly reason: string }
-  | { readonly kind: 'ring'; readonly job: JobKind; readonly want: number; readonly reason: string };
-
-export interface Decision {
-  readonly steps: readonly Step[];
-  readonly holds: readonly Hold[];
-}
-
-const go = (...steps: readonly Step[]): Decision => ({ steps, holds: [] });
-const hold = (...holds: readonly Hold[]): Decision => ({ steps: [], holds });
 const IDLE: Decision = { steps: [], holds: [] };
-
-/**
- * Closed for good: at our epoch or later. A fence closed at an older epoch is not enough: a scheduler that fell asleep
- * before opening could still open it.
- */
-const isShut = (dc: DataCenterSnapshot, fence: FenceReading): boolean =>
-  fence.state === 'closed' && (dc.epoch === null || fence.epoch >= dc.epoch);
-
-type ReadCell = Extract<NonNullable<DataCenterSnapshot['cell']>, { kind: 'read' }>;
 
 /** What to do now for one data center, or why nothing is done. */
 export function decideStep(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
@@ -53,9 +31,7 @@ function decideResting(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
       : hold(unreachable(dc));
   if (!dc.requested) return IDLE;
   const holds = listStartHolds(snapshot, dc);
-  return holds.length > 0
-    ? hold(...holds)
-    : go({ kind: 'activate', reason: 'it was asked for and nothing is in its way' });
+  return holds.length > 0 ? hold(...holds) : decidePlanned(dc);
 }
 
 function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Hold[] {
@@ -87,8 +63,6 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
   ];
   return holds.filter((found) => found !== undefined);
 }
-
-const detached = (): Hold => createHold('source_detached', 'credit-rollout init');
 
 const windowHold = (dc: DataCenterSnapshot): Hold | undefined =>
   dc.window.open
@@ -122,9 +96,10 @@ function decideStop(dc: DataCenterSnapshot, cell: ReadCell): Decision | undefine
 function decideWork(dc: DataCenterSnapshot, cell: ReadCell): Decision {
   const { fence, run } = cell;
   const ours = fence.epoch === dc.epoch && fence.runId === dc.runId && fence.sameTimeline;
+  if (run !== undefined && !run.canary.passed) return decideCanary(dc, cell, run, ours);
   if (dc.stage === 'canary')
     return ours && fence.state === 'open' && run !== undefined
-      ? go({ kind: 'advance', to: 'migrating', reason: 'the canary passes at once' })
+      ? go({ kind: 'advance', to: 'migrating', reason: 'the canary is applied and verified' })
       : go({ kind: 'open_fence', state: 'open', reason: 'the run begins' });
   if (run === undefined)
     return go({
@@ -158,8 +133,10 @@ function decideVerifying(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading
       : go({ kind: 'close_fence', reason: 'work came back pending' });
   if (run.verified === run.batches) {
     if (!isShut(dc, fence)) return go({ kind: 'close_fence', reason: 'every range is verified' });
-    return run.mismatches > 0
-      ? go({ kind: 'fail', code: 'verification_mismatch', reason: `${run.mismatches} allotments break the rule` })
+    if (run.mismatches > 0)
+      return go({ kind: 'fail', code: 'verification_mismatch', reason: `${run.mismatches} allotments break the rule` });
+    return mayFollowUp(dc, run)
+      ? go({ kind: 'follow_up', reason: `${run.staleLeft} orgs changed since the plan` })
       : go({ kind: 'advance', to: 'baking', reason: 'every range is verified without a mismatch' });
   }
   if (!ours || fence.state !== 'verifying')
@@ -171,25 +148,9 @@ function decideVerifying(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading
   };
 }
 
-/** Nothing done for this long with work pending is an alarm (I23), in ms. */
-const STALLED_MS = 120_000;
-
-/** Work is rung for, but may not be moving: no worker, a worker in trouble, or nothing done for too long. */
-function workHolds(
-  dc: DataCenterSnapshot,
-  { workersAlive, trouble, attached }: ReadCell,
-  run: RunReading,
-): readonly Hold[] {
-  if (!attached) return [detached()];
-  if (workersAlive === 0) return [createHold('no_worker', `credit-rollout worker --dc ${dc.id}`, '0', '1')];
-  const idle = `${Math.round(run.idleMs / 1_000)} s`;
-  return [
-    ...(trouble === null ? [] : [createHold('cell_trouble', 'credit-rollout doctor', trouble)]),
-    ...(run.idleMs > STALLED_MS
-      ? [createHold('stalled', 'credit-rollout doctor', idle, `${STALLED_MS / 1_000} s`)]
-      : []),
-  ];
-}
+/** Once, and not beyond what the guard-rails allow the plan and its follow-up together. */
+const mayFollowUp = (dc: DataCenterSnapshot, run: RunReading): boolean =>
+  run.staleLeft > 0 && !run.followedUp && (dc.orgsTouched === null || run.touched + run.staleLeft <= dc.orgsTouched);
 
 function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: 'the operator aborted' });

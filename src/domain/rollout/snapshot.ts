@@ -1,4 +1,5 @@
 // Everything the scheduler's decision may look at: facts, read before, with the time they hold for.
+import type { ApprovalDecision } from '../plan/decide-approval.js';
 import type { Intent, Stage } from './stage.js';
 
 /** What was read in a cell. Counts only. */
@@ -29,8 +30,37 @@ export interface FenceReading {
   readonly failure: string | null;
 }
 
+/** What the requested rollout is to follow, and whether it may. */
+export type PlanReading =
+  /** It decides on the inputs of the moment. */
+  | { readonly kind: 'unpinned' }
+  /** None was asked for. */
+  | { readonly kind: 'none' }
+  /** A worker is to make it; `failure`: the code of why it could not. */
+  | { readonly kind: 'asked'; readonly planId: string; readonly failure: string | null }
+  /** It lies in the cell; control does not know it yet. */
+  | { readonly kind: 'made'; readonly planId: string }
+  | { readonly kind: 'registered'; readonly planId: string; readonly approval: ApprovalDecision };
+
+/** The canary of a run. */
+export interface CanaryReading {
+  readonly passed: boolean;
+  readonly pending: number;
+  readonly unverified: number;
+  readonly mismatches: number;
+  /** Since the last of it was verified, by the cell's clock, in ms; null: it is not. */
+  readonly verifiedForMs: number | null;
+}
+
 export interface RunReading {
   readonly cut: boolean;
+  readonly canary: CanaryReading;
+  /** Orgs left out because they changed since the plan, not settled yet. */
+  readonly staleLeft: number;
+  /** Orgs that were written. */
+  readonly touched: number;
+  /** The follow-up was made. */
+  readonly followedUp: boolean;
   readonly batches: number;
   readonly pending: number;
   readonly verified: number;
@@ -58,6 +88,11 @@ export interface DataCenterSnapshot {
   readonly notBeforeLocal: string | null;
   readonly bakeUntil: Date | null;
   readonly lanes: number;
+  /** Wait between a verified canary and the rest, in ms. */
+  readonly canaryWaitMs: number;
+  /** Most orgs that a plan and its follow-up may touch; null: no limit. */
+  readonly orgsTouched: number | null;
+  readonly plan: PlanReading;
   readonly window: WindowReading;
   /** Undefined when nothing about the cell matters at this stage. */
   readonly cell: CellReading | undefined;

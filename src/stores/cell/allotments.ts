@@ -1,6 +1,7 @@
 // Writes what the rule decides: plain INSERT where a range holds nothing yet, insert-and-raise elsewhere. Calls the rule, never restates it.
 import type { CellTransaction } from './cell-database.js';
-import { type KeyRange, withinRange } from './key-range.js';
+import { type KeyRange, withinRange, withinStored } from './key-range.js';
+import { rowHash } from './plan-ranges.js';
 
 export interface WriteCounts {
   readonly inserted: number;
@@ -9,9 +10,10 @@ export interface WriteCounts {
   readonly totalCredits: string;
 }
 
-const TERMS = `org_id, edition, paid, agents, light_agents, negotiated_limit, base_credits, variable_credits, additional_credits,
+/** What the rule gives and an allotment holds, in one order. */
+export const CREDIT_TERMS = `org_id, edition, paid, agents, light_agents, negotiated_limit, base_credits, variable_credits, additional_credits,
   legacy_limit, floor, floor_edition, unpaid_since, grandfathered_credits, total_credits, concurrency_limit, winner, rate_card`;
-const ROW = TERMS.replace(/(\w+)/gu, 'd.$1');
+const ROW = CREDIT_TERMS.replace(/(\w+)/gu, 'd.$1');
 const RANGE = '?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?';
 export interface RangeOfRun extends KeyRange {
   readonly runId: bigint;
@@ -36,11 +38,20 @@ export async function hasAllotments(tx: CellTransaction, range: KeyRange): Promi
 /** First decisions of a range that holds no allotment. A sign-up that slips in raises 23505: then use `raiseAllotments`. */
 export async function insertAllotments(tx: CellTransaction, range: RangeOfRun): Promise<number> {
   const { rowCount } = await tx.raw(
-    `insert into credit_rollout.allotments (${TERMS}, origin, run_id)
+    `insert into credit_rollout.allotments (${CREDIT_TERMS}, origin, run_id)
      select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided_first(${RANGE}) d where d.reason is null`,
     [String(range.runId), ...bounds(range), range.cardHash],
   );
   return rowCount ?? 0;
+}
+
+export interface WrittenRange {
+  readonly orgs: number;
+  readonly written: number;
+  /** Decimal text. */
+  readonly totalCredits: string;
+  /** Over what the run has in the range, as a plan's; null unless asked for. */
+  readonly digest: string | null;
 }
 
 /**
@@ -50,35 +61,42 @@ export async function insertAllotments(tx: CellTransaction, range: RangeOfRun): 
 export async function readWritten(
   tx: CellTransaction,
   range: RangeOfRun,
-  unique: boolean,
-): Promise<{ readonly orgs: number; readonly written: number; readonly totalCredits: string }> {
+  { unique, pinned }: { readonly unique: boolean; readonly pinned: boolean },
+): Promise<WrittenRange> {
   const within = withinRange(range);
+  const stored = withinStored(range);
   const { rows } = await tx.raw(
     `select count(*)::int as written, coalesce(sum(total_credits), 0)::text as "totalCredits",
+       ${pinned ? `coalesce(sum(${rowHash('allotments')}), 0)::text` : 'null'} as digest,
        (select count(${unique ? '*' : 'distinct org_id'})::int from credit_rollout.source_orgs where ${within.sql}) as orgs
-     from credit_rollout.allotments where ${within.sql} and run_id = ?::bigint`,
-    [...within.bindings, ...within.bindings, String(range.runId)],
+     from credit_rollout.allotments where ${stored.sql} and run_id = ?::bigint`,
+    [...within.bindings, ...stored.bindings, String(range.runId)],
   );
   return rows[0];
 }
 
-const UPDATES = `${TERMS.replace('org_id, ', '')}, run_id`
+export const CREDIT_UPDATES = `${CREDIT_TERMS.replace('org_id, ', '')}, run_id`
   .split(',')
   .map((column) => `${column.trim()} = excluded.${column.trim()}`)
   .join(', ');
 
+/** Names the cause of what this transaction changes, for the before-images. */
+export async function setCause(tx: CellTransaction, cause: string, runId: bigint): Promise<void> {
+  await tx.raw(`select set_config('credit_rollout.cause', ?, true), set_config('credit_rollout.run_id', ?, true)`, [
+    cause,
+    String(runId),
+  ]);
+}
+
 /** Inserts what is missing and raises what rose; falls stay as they are and are counted by `countDecisions`. */
 export async function raiseAllotments(tx: CellTransaction, range: RangeOfRun): Promise<WriteCounts> {
-  await tx.raw(
-    `select set_config('credit_rollout.cause', 'apply', true), set_config('credit_rollout.run_id', ?, true)`,
-    [String(range.runId)],
-  );
+  await setCause(tx, 'apply', range.runId);
   const { rows } = await tx.raw(
     `with written as (
-       insert into credit_rollout.allotments as a (${TERMS}, origin, run_id)
+       insert into credit_rollout.allotments as a (${CREDIT_TERMS}, origin, run_id)
        select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided(${RANGE}) d
        where d.reason is null and d.movement in ('first', 'raise') order by d.org_id
-       on conflict (org_id) do update set ${UPDATES}, computed_at = clock_timestamp()
+       on conflict (org_id) do update set ${CREDIT_UPDATES}, computed_at = clock_timestamp()
          where excluded.total_credits >= a.total_credits and (a.floor is null or excluded.floor >= a.floor)
        returning total_credits, xmax = 0 as fresh)
      select count(*) filter (where fresh)::int as inserted, count(*) filter (where not fresh)::int as raised,

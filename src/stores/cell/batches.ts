@@ -2,8 +2,22 @@
 import { type CellTransaction, LOCK_CLASS } from './cell-database.js';
 import type { KeyRange } from './key-range.js';
 
+/** `range`: all orgs between two bounds; the others are lists. */
+export const BATCH_KINDS = ['range', 'canary', 'follow_up'] as const;
+export type BatchKind = (typeof BATCH_KINDS)[number];
+
 export interface ClaimedBatch extends KeyRange {
   readonly batchNo: number;
+  readonly kind: BatchKind;
+  /** The orgs of a list; empty for a range. */
+  readonly orgIds: readonly string[];
+  /** What the plan says of the range; null: it follows none. `whole`: it was not halved since. */
+  readonly pin: {
+    readonly range: number;
+    readonly whole: boolean;
+    readonly digest: string;
+    readonly touched: number;
+  } | null;
 }
 
 /** Takes one of `lanes` permits until the transaction ends; undefined when all are taken. */
@@ -15,18 +29,54 @@ export async function lockLane(tx: CellTransaction, lanes: number): Promise<numb
   return rows[0]?.lane;
 }
 
-const claimed = (
-  rows: readonly { batch_no: number; lower_id: string | null; upper_id: string | null }[],
-): ClaimedBatch | undefined => {
+interface BatchRow {
+  readonly batch_no: number;
+  readonly lower_id: string | null;
+  readonly upper_id: string | null;
+  readonly kind: BatchKind;
+  readonly org_ids: readonly string[] | null;
+  readonly plan_range: number | null;
+  readonly whole: boolean | null;
+  readonly digest: string | null;
+  readonly touched: number | null;
+}
+
+const claimed = (rows: readonly BatchRow[]): ClaimedBatch | undefined => {
   const row = rows[0];
-  return row && { batchNo: row.batch_no, lowerId: row.lower_id, upperId: row.upper_id };
+  return (
+    row && {
+      batchNo: row.batch_no,
+      lowerId: row.lower_id,
+      upperId: row.upper_id,
+      onlyIds: row.org_ids,
+      kind: row.kind,
+      orgIds: row.org_ids ?? [],
+      pin:
+        row.plan_range === null
+          ? null
+          : {
+              range: row.plan_range,
+              whole: row.whole ?? false,
+              digest: row.digest ?? '',
+              touched: row.touched ?? 0,
+            },
+    }
+  );
 };
 
-/** The next pending range, locked; undefined when none is free. */
-export async function claimBatch(tx: CellTransaction, runId: bigint): Promise<ClaimedBatch | undefined> {
+const BATCH = `b.batch_no, b.lower_id::text, b.upper_id::text, b.kind, b.org_ids::text[], b.plan_range, p.digest::text, p.touched,
+  b.lower_id is not distinct from p.lower_id and b.upper_id is not distinct from p.upper_id as whole
+  from credit_rollout.batches b join credit_rollout.runs r on r.run_id = b.run_id
+  left join credit_rollout.plan_ranges p on p.plan_id = r.plan_id and p.range_no = b.plan_range`;
+
+/** The next pending batch, locked; undefined when none is free. Until the canary has passed, only the canary. */
+export async function claimBatch(
+  tx: CellTransaction,
+  { runId, canaryPassed }: { readonly runId: bigint; readonly canaryPassed: boolean },
+): Promise<ClaimedBatch | undefined> {
   const { rows } = await tx.raw(
-    `select batch_no, lower_id::text, upper_id::text from credit_rollout.batches
-     where run_id = ?::bigint and state = 'pending' order by batch_no limit 1 for update skip locked`,
+    `select ${BATCH} where b.run_id = ?::bigint and b.state = 'pending' ${canaryPassed ? '' : "and b.kind = 'canary'"}
+     order by b.batch_no limit 1 for update of b skip locked`,
     [String(runId)],
   );
   return claimed(rows);
@@ -39,8 +89,7 @@ export async function lockPendingBatch(
   batchNo: number,
 ): Promise<ClaimedBatch | undefined> {
   const { rows } = await tx.raw(
-    `select batch_no, lower_id::text, upper_id::text from credit_rollout.batches
-     where run_id = ?::bigint and batch_no = ? and state = 'pending' for update`,
+    `select ${BATCH} where b.run_id = ?::bigint and b.batch_no = ? and b.state = 'pending' for update of b`,
     [String(runId), batchNo],
   );
   return claimed(rows);
@@ -49,8 +98,8 @@ export async function lockPendingBatch(
 /** The next range that is applied but not verified, locked. */
 export async function claimVerification(tx: CellTransaction, runId: bigint): Promise<ClaimedBatch | undefined> {
   const { rows } = await tx.raw(
-    `select batch_no, lower_id::text, upper_id::text from credit_rollout.batches
-     where run_id = ?::bigint and state = 'done' and verified_at is null order by batch_no limit 1 for update skip locked`,
+    `select ${BATCH} where b.run_id = ?::bigint and b.state = 'done' and b.verified_at is null
+     order by b.batch_no limit 1 for update of b skip locked`,
     [String(runId)],
   );
   return claimed(rows);
@@ -61,6 +110,8 @@ export interface BatchCounts {
   readonly inserted: number;
   readonly raised: number;
   readonly unchanged: number;
+  /** Changed since the plan, and left out. */
+  readonly stale: number;
   readonly quarantined: number;
   readonly falls: number;
   /** Sum over what was written, as decimal text. */
@@ -75,7 +126,7 @@ export async function completeBatch(
 ): Promise<boolean> {
   const { rowCount } = await tx.raw(
     `update credit_rollout.batches set state = 'done', epoch = ?::bigint, timeline = ?, orgs = ?, inserted = ?, raised = ?,
-       unchanged = ?, stale = 0, quarantined = ?, falls = ?, total_credits = ?::numeric,
+       unchanged = ?, stale = ?, quarantined = ?, falls = ?, total_credits = ?::numeric,
        done_at = clock_timestamp(),
        duration_ms = (extract(epoch from clock_timestamp() - now()) * 1000)::int
      where run_id = ?::bigint and batch_no = ? and state = 'pending'`,
@@ -86,6 +137,7 @@ export async function completeBatch(
       counts.inserted,
       counts.raised,
       counts.unchanged,
+      counts.stale,
       counts.quarantined,
       counts.falls,
       counts.totalCredits,

@@ -103,11 +103,20 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     privileges: WRITE,
   })),
   ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.allotment_changes', privileges: WRITE })),
+  { role: 'worker', on: 'credit_rollout.overrides', privileges: ['delete', 'truncate'] },
+  ...(['planner', 'reader', 'fencer'] as const).flatMap((role) =>
+    ['credit_rollout.overrides', 'credit_rollout.protected_orgs'].map((on) => ({ role, on, privileges: WRITE })),
+  ),
   // the fencer adds a new card's rates; nobody changes any
   ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.rates', privileges: role === 'fencer' ? CHANGE : WRITE })),
-  ...[PRODUCT, 'credit_rollout.source_orgs', 'credit_rollout.allotments', 'credit_rollout.allotment_changes'].map(
-    (on) => ({ role: 'fencer' as const, on, privileges: ['select'] }),
-  ),
+  ...[
+    PRODUCT,
+    'credit_rollout.source_orgs',
+    'credit_rollout.allotments',
+    'credit_rollout.allotment_changes',
+    'credit_rollout.overrides',
+    'credit_rollout.protected_orgs',
+  ].map((on) => ({ role: 'fencer' as const, on, privileges: ['select'] })),
 ];
 
 const EXCESS = `

@@ -12,7 +12,8 @@ export interface OpenRun extends CellRun {
 /** The run that may be written under `epoch` now; undefined: none. Needs the fence's lock, taken in an earlier statement. */
 export async function findOpenRun(tx: CellTransaction, epoch: bigint): Promise<OpenRun | undefined> {
   const { rows } = await tx.raw(
-    `select r.run_id, r.kind, r.card_hash, r.batch_size, r.lanes, r.cut_at is not null as cut, f.timeline,
+    `select r.run_id, r.kind, r.card_hash, r.batch_size, r.lanes, r.cut_at is not null as cut, r.plan_id,
+       (r.plan_id is null or r.canary_passed_at is not null) as canary_passed, f.timeline,
        coalesce(c.source_unique, false) as source_unique
      from credit_rollout.fence f join credit_rollout.runs r on r.run_id = f.run_id cross join credit_rollout.cell c
      where f.state = 'open' and f.epoch = ?::bigint and r.state = 'open'
@@ -29,6 +30,8 @@ export async function findOpenRun(tx: CellTransaction, epoch: bigint): Promise<O
       batchSize: row.batch_size,
       lanes: row.lanes,
       cut: row.cut,
+      planId: row.plan_id === null ? null : BigInt(row.plan_id),
+      canaryPassed: row.canary_passed,
       timeline: row.timeline,
       sourceUnique: row.source_unique,
     }

@@ -1,7 +1,22 @@
 // Numbers of a run as its batches hold them: what status, the scheduler and the summary read. Counts only, no ids.
 import type { CellTransaction } from './cell-database.js';
 
+/** The canary of a run; all zero and passed where there is none. */
+export interface CanaryProgress {
+  readonly passed: boolean;
+  readonly pending: number;
+  readonly unverified: number;
+  readonly mismatches: number;
+  /** Since the last of it was verified, in ms; null: it is not. */
+  readonly verifiedForMs: number | null;
+}
+
 export interface RunProgress {
+  readonly canary: CanaryProgress;
+  /** Orgs that changed since the plan and are not settled. */
+  readonly staleLeft: number;
+  readonly touched: number;
+  readonly followedUp: boolean;
   readonly batches: number;
   /** Every key range is cut, so that the expected orgs are all. */
   readonly cut: boolean;
@@ -36,31 +51,55 @@ export interface RunProgress {
   readonly recent: readonly { readonly durationMs: number; readonly orgs: number }[];
 }
 
+// lists hold orgs of the ranges once more: what is counted per org leaves them aside
 const SUMMARY = `
-select count(*)::int as batches, coalesce(bool_and(state <> 'uncut'), false) as cut, count(*) filter (where state = 'done')::int as done,
-  count(*) filter (where state <> 'done')::int as pending, count(verified_at)::int as verified,
-  coalesce(sum(coalesce(orgs, expected)), 0)::float8 as orgs_expected, coalesce(sum(orgs), 0)::float8 as orgs_done,
-  coalesce(sum(orgs) filter (where verified_at is not null), 0)::float8 as orgs_verified,
+select count(*)::int as batches, coalesce(bool_and(b.state <> 'uncut'), false) as cut, count(*) filter (where b.state = 'done')::int as done,
+  count(*) filter (where b.state <> 'done')::int as pending, count(verified_at)::int as verified,
+  coalesce(sum(coalesce(orgs, expected)) filter (where b.kind = 'range'), 0)::float8 as orgs_expected,
+  coalesce(sum(orgs) filter (where b.kind = 'range'), 0)::float8 as orgs_done,
+  coalesce(sum(orgs) filter (where verified_at is not null and b.kind = 'range'), 0)::float8 as orgs_verified,
   coalesce(sum(inserted), 0)::float8 as inserted, coalesce(sum(raised), 0)::float8 as raised,
-  coalesce(sum(unchanged), 0)::float8 as unchanged, coalesce(sum(stale), 0)::float8 as stale,
-  coalesce(sum(quarantined), 0)::float8 as quarantined, coalesce(sum(falls), 0)::float8 as falls,
-  coalesce(sum(legacy_wins), 0)::float8 as legacy_wins, coalesce(sum(mismatches), 0)::float8 as mismatches,
-  coalesce(sum(changed_since), 0)::float8 as changed_since, coalesce(sum(appeared), 0)::float8 as appeared,
-  coalesce(sum(total_credits), 0)::text as total_credits, coalesce(sum(before_credits), 0)::text as before_credits,
-  coalesce(sum(after_credits), 0)::text as after_credits,
-  coalesce(sum(floors), 0)::text as floors, max(done_at) as last_done_at,
+  greatest(coalesce(sum(unchanged) filter (where b.kind = 'range'), 0)
+    - coalesce(sum(inserted + raised) filter (where b.kind = 'canary'), 0), 0)::float8 as unchanged,
+  (select count(*) from credit_rollout.stale_orgs s where s.run_id = r.run_id and s.settled_at is null and s.reason <> 'gone')::float8 as stale,
+  (select count(*) from credit_rollout.stale_orgs s where s.run_id = r.run_id and s.settled_at is null)::float8 as stale_left,
+  (select count(*) from credit_rollout.quarantine q where q.run_id = r.run_id)::float8 as quarantined,
+  coalesce(sum(falls) filter (where b.kind = 'range'), 0)::float8 as falls,
+  coalesce(sum(inserted + raised), 0)::float8 as touched,
+  r.follow_up_at is not null as followed_up, (r.plan_id is null or r.canary_passed_at is not null) as canary_passed,
+  count(*) filter (where b.kind = 'canary' and b.state <> 'done')::int as canary_pending,
+  count(*) filter (where b.kind = 'canary' and verified_at is null)::int as canary_unverified,
+  coalesce(sum(mismatches) filter (where b.kind = 'canary'), 0)::int as canary_mismatches,
+  (extract(epoch from clock_timestamp() - max(verified_at) filter (where b.kind = 'canary')) * 1000)::float8 as canary_verified_for_ms,
+  coalesce(sum(legacy_wins) filter (where b.kind = 'range'), 0)::float8 as legacy_wins, coalesce(sum(mismatches), 0)::float8 as mismatches,
+  coalesce(sum(changed_since) filter (where b.kind = 'range'), 0)::float8 as changed_since,
+  coalesce(sum(appeared) filter (where b.kind = 'range'), 0)::float8 as appeared,
+  coalesce(sum(total_credits), 0)::text as total_credits,
+  coalesce(sum(before_credits) filter (where b.kind = 'range'), 0)::text as before_credits,
+  coalesce(sum(after_credits) filter (where b.kind = 'range'), 0)::text as after_credits,
+  coalesce(sum(floors) filter (where b.kind = 'range'), 0)::text as floors, max(done_at) as last_done_at,
   (extract(epoch from clock_timestamp() - greatest(max(done_at), max(verified_at), (select changed_at from credit_rollout.fence))) * 1000)::float8 as idle_ms,
-  count(*) filter (where state = 'done' and timeline <> left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::int as other_timeline
-from credit_rollout.batches where run_id = ?::bigint`;
+  count(*) filter (where b.state = 'done' and timeline <> left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::int as other_timeline
+from credit_rollout.runs r join credit_rollout.batches b using (run_id) where r.run_id = ?::bigint group by r.run_id`;
 
 const RECENT = `
-select duration_ms, orgs from credit_rollout.batches where run_id = ?::bigint and state = 'done' and orgs > 0
+select duration_ms, orgs from credit_rollout.batches where run_id = ?::bigint and state = 'done' and orgs > 0 and kind = 'range'
 order by done_at desc limit 40`;
 
 export async function readProgress(tx: CellTransaction, runId: bigint): Promise<RunProgress> {
   const row = (await tx.raw(SUMMARY, [String(runId)])).rows[0];
   const recent = (await tx.raw(RECENT, [String(runId)])).rows;
   return {
+    canary: {
+      passed: row.canary_passed,
+      pending: row.canary_pending,
+      unverified: row.canary_unverified,
+      mismatches: row.canary_mismatches,
+      verifiedForMs: row.canary_verified_for_ms,
+    },
+    staleLeft: row.stale_left,
+    touched: row.touched,
+    followedUp: row.followed_up,
     batches: row.batches,
     cut: row.cut,
     done: row.done,

@@ -4,7 +4,11 @@ import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from '.
 
 const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged, stale, quarantined,
   falls, total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since, appeared, legacy_wins, before_credits,
-  after_credits, floors`;
+  after_credits, floors, kind, plan_range`;
+// what a plan says in numbers; the orgs it names are closed to the fencer
+const FENCER_PLAN_COLUMNS = `plan_id, digest, card_hash, source_signature, author, snapshot_at, made_at, ranges, orgs, touched, counts`;
+const PLANS = `select on credit_rollout.plans, credit_rollout.plan_ranges, credit_rollout.plan_requests, credit_rollout.stale_orgs`;
+const PLAN_FUNCTIONS = `execute on function credit_rollout.planned, credit_rollout.digest_plan`;
 const RULE = `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first`;
 const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
   credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.sign_ups, credit_rollout.allotments,
@@ -20,12 +24,31 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'update (state, failure, single_writes, changed_at) on credit_rollout.fence',
     'select, insert, update, delete on credit_rollout.workers',
     'execute on function credit_rollout.cut_ranges, credit_rollout.split_batch',
+    PLANS,
+    PLAN_FUNCTIONS,
+    'update (failure) on credit_rollout.plan_requests',
+    'insert, update (settled_at, settled) on credit_rollout.stale_orgs',
+    // who writes about one org must be able to read orgs: no other role is
+    'select, insert, delete on credit_rollout.protected_orgs',
+    'select, insert (org_id, floor, reason, author), update (approver, decided_at, state, before, after) on credit_rollout.overrides',
+    'select on credit_rollout.org_capacity',
   ],
-  planner: [RULE, RULE_INPUTS],
+  planner: [
+    RULE,
+    RULE_INPUTS,
+    'select on credit_rollout.protected_orgs',
+    PLANS,
+    PLAN_FUNCTIONS,
+    'insert on credit_rollout.plans, credit_rollout.plan_ranges',
+    'usage on sequence credit_rollout.plan_ids',
+  ],
   reader: [
     RULE,
     RULE_INPUTS,
     'select on credit_rollout.allotment_changes, credit_rollout.org_capacity, credit_rollout.workers',
+    'select on credit_rollout.protected_orgs, credit_rollout.overrides',
+    PLANS,
+    PLAN_FUNCTIONS,
   ],
   fencer: [
     'select, update on credit_rollout.fence, credit_rollout.gate',
@@ -36,6 +59,11 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'update (active_card) on credit_rollout.cell',
     'insert on credit_rollout.rate_cards, credit_rollout.rates',
     'select on credit_rollout.rates',
+    `select (${FENCER_PLAN_COLUMNS}) on credit_rollout.plans`,
+    'select, insert on credit_rollout.plan_requests',
+    'usage on sequence credit_rollout.plan_ids',
+    'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
+    'execute on function credit_rollout.adopt_plan, credit_rollout.add_follow_up',
   ],
 };
 
@@ -87,7 +115,8 @@ export async function grantRoles(tx: CellTransaction, dataCenter: string): Promi
     ];
   });
   await tx.raw(
-    `revoke all on function credit_rollout.cut_ranges, credit_rollout.split_batch from public;\n${statements.join(';\n')}`,
+    `revoke all on function credit_rollout.cut_ranges, credit_rollout.split_batch, credit_rollout.adopt_plan,
+       credit_rollout.add_follow_up from public;\n${statements.join(';\n')}`,
   );
 }
 

@@ -10,6 +10,10 @@ export interface CellRun {
   readonly lanes: number;
   /** All key ranges are cut. */
   readonly cut: boolean;
+  /** The plan that it follows; null: it decides on the inputs of the moment. */
+  readonly planId: bigint | null;
+  /** Ranges may be taken; always true without a plan. */
+  readonly canaryPassed: boolean;
 }
 
 export async function findRun(tx: CellTransaction, runId: bigint): Promise<CellRun | undefined> {
@@ -23,19 +27,36 @@ export async function findRun(tx: CellTransaction, runId: bigint): Promise<CellR
       batchSize: row.batch_size,
       lanes: row.lanes,
       cut: row.cut_at !== null,
+      planId: row.plan_id === null ? null : BigInt(row.plan_id),
+      canaryPassed: row.plan_id === null || row.canary_passed_at !== null,
     }
   );
 }
 
-/** Idempotent: an existing run keeps its row; its first range is open at both ends, so coverage holds from the start (I12). */
-export async function insertRun(
-  tx: CellTransaction,
-  run: { runId: bigint; kind: CellRun['kind']; cardHash: string; batchSize: number; lanes: number },
-): Promise<void> {
+export interface NewRun extends Pick<CellRun, 'runId' | 'kind' | 'cardHash' | 'batchSize' | 'lanes' | 'planId'> {
+  /** The guard-rails, for the follow-up. */
+  readonly rails: unknown;
+}
+
+/**
+ * Idempotent: an existing run keeps its row. It takes its batches from its plan; without one its first range is open at
+ * both ends. Either way the ranges cover every id from the start (I12).
+ */
+export async function insertRun(tx: CellTransaction, run: NewRun): Promise<void> {
   await tx.raw(
-    `insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes) values (?::bigint, ?, ?, ?, ?) on conflict do nothing`,
-    [String(run.runId), run.kind, run.cardHash, run.batchSize, run.lanes],
+    `insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes, plan_id, rails)
+     values (?::bigint, ?, ?, ?, ?, ?::bigint, ?::jsonb) on conflict do nothing`,
+    [
+      String(run.runId),
+      run.kind,
+      run.cardHash,
+      run.batchSize,
+      run.lanes,
+      run.planId === null ? null : String(run.planId),
+      JSON.stringify(run.rails),
+    ],
   );
+  await tx.raw('select credit_rollout.adopt_plan(?::bigint)', [String(run.runId)]);
   await tx.raw(
     `insert into credit_rollout.batches (run_id, batch_no, state) select ?::bigint, 1, 'uncut'
      where not exists (select from credit_rollout.batches where run_id = ?::bigint)`,
@@ -54,6 +75,20 @@ export async function endRun(
     [state, String(runId)],
   );
   return rowCount === 1;
+}
+
+/** The canary is applied and verified: ranges may be taken. */
+export async function passCanary(tx: CellTransaction, runId: bigint): Promise<void> {
+  await tx.raw(
+    `update credit_rollout.runs set canary_passed_at = clock_timestamp() where run_id = ?::bigint and canary_passed_at is null`,
+    [String(runId)],
+  );
+}
+
+/** Makes batches of the stale orgs that are left; returns how many. */
+export async function addFollowUp(tx: CellTransaction, runId: bigint): Promise<number> {
+  const { rows } = await tx.raw('select credit_rollout.add_follow_up(?::bigint) as made', [String(runId)]);
+  return rows[0].made;
 }
 
 /** Reopens a failed run for `retry`. */

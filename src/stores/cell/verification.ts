@@ -1,7 +1,7 @@
 // The independent statement of the rule: written from domain.md, not from `decided`, in numeric and step by step.
 // (i) stored terms against this rule on the stored inputs; (ii) stored inputs against the source now.
 import type { CellTransaction } from './cell-database.js';
-import { type KeyRange, withinRange } from './key-range.js';
+import { type KeyRange, withinRange, withinStored } from './key-range.js';
 
 export interface VerifyCounts {
   readonly checked: number;
@@ -77,7 +77,8 @@ select
       case when c.light_agents_count_as_users then s.light_agents else coalesce(s.light_agents, 0) end,
       s.additional_credits, s.negotiated_limit))::int as changed_since,
   count(*) filter (where a.org_id is null and not exists (
-      select from credit_rollout.quarantine q where q.org_id = s.org_id and (?::bigint is null or q.run_id = ?::bigint)))::int as appeared,
+      select from credit_rollout.quarantine q where q.org_id = s.org_id and (?::bigint is null or q.run_id = ?::bigint))
+    and not exists (select from credit_rollout.stale_orgs z where z.org_id = s.org_id and z.run_id = ?::bigint))::int as appeared,
   count(*) filter (where s.org_id is null)::int as gone
 from (select * from credit_rollout.allotments a where ${storedWithin}) a
 join credit_rollout.rate_cards c on c.card_hash = a.rate_card
@@ -93,13 +94,13 @@ export interface VerifyOptions {
 /** Compares one key range. */
 export async function verifyRange(tx: CellTransaction, range: KeyRange, options: VerifyOptions): Promise<Verified> {
   const { runId, unreadable = [] } = options;
-  const stored = leaveOut(withinRange(range, 'a.org_id'), 'a.org_id', unreadable);
+  const stored = leaveOut(withinStored(range, 'a.org_id'), 'a.org_id', unreadable);
   const source = leaveOut(withinRange(range, 'o.org_id'), 'o.org_id', unreadable);
-  const all = withinRange(range, 'a.org_id');
+  const all = withinStored(range, 'a.org_id');
   const rule = (await tx.raw(MISMATCHES(all.sql), all.bindings)).rows[0];
   const run = runId === null ? null : String(runId);
   const differences = (
-    await tx.raw(DIFFERENCES(stored.sql, source.sql), [run, run, ...stored.bindings, ...source.bindings])
+    await tx.raw(DIFFERENCES(stored.sql, source.sql), [run, run, run, ...stored.bindings, ...source.bindings])
   ).rows[0];
   return {
     checked: rule.checked,

@@ -1,5 +1,6 @@
 // One row per data center: where it is, what its operator wants, what was asked for.
 import type { WindowSpec } from '../../domain/calendar/windows.js';
+import type { Approval, GuardRails } from '../../domain/config/rollout-config.js';
 import type { Intent, Stage } from '../../domain/rollout/stage.js';
 import type { ControlTransaction } from './control-database.js';
 
@@ -11,6 +12,11 @@ export interface RunSettings {
   readonly bakeMs: number;
   readonly bakeQuery?: string | undefined;
   readonly windows: readonly WindowSpec[];
+  readonly canaryWaitMs: number;
+  readonly approval: Approval;
+  readonly guardRails: GuardRails;
+  /** `none`: it decides on the inputs of the moment, without plan and canary. */
+  readonly pin: 'plan' | 'none';
 }
 
 export interface DataCenterRow {
@@ -34,6 +40,8 @@ export interface DataCenterRow {
   readonly verifiedAt: Date | null;
   readonly bakeUntil: Date | null;
   readonly failure: string | null;
+  /** The plan that the request or the run follows, e.g. `in-7`; null: none yet. */
+  readonly planId: string | null;
   readonly settings: RunSettings | null;
   readonly version: number;
 }
@@ -41,7 +49,7 @@ export interface DataCenterRow {
 const SELECT = `select id, position, zone, stage, stage_since as "stageSince", intent, quiet, requested_at as "requestedAt",
   requested_by as "requestedBy", request_reason as "requestReason", run_id as "runId", epoch, not_before_at as "notBeforeAt",
   not_before_local as "notBeforeLocal", cutover_at as "cutoverAt", cutover_local as "cutoverLocal", verified_at as "verifiedAt",
-  bake_until as "bakeUntil", failure, plan as settings, version from credit_rollout_control.data_centers`;
+  bake_until as "bakeUntil", failure, plan_id as "planId", plan as settings, version from credit_rollout_control.data_centers`;
 
 // As the driver gives it: int8 as text.
 type Stored = Omit<DataCenterRow, 'runId' | 'epoch'> & { readonly runId: string | null; readonly epoch: string | null };
@@ -91,6 +99,7 @@ const COLUMNS = {
   verifiedAt: 'verified_at',
   bakeUntil: 'bake_until',
   failure: 'failure',
+  planId: 'plan_id',
   settings: 'plan',
 } as const;
 

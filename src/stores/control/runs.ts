@@ -7,6 +7,8 @@ export interface ControlRun {
   readonly kind: 'migrate' | 'reconcile' | 'undo' | 'sweep';
   readonly state: 'open' | 'done' | 'failed' | 'aborted';
   readonly cardHash: string;
+  /** Null: it followed none. */
+  readonly planId: string | null;
   readonly requestedBy: string | null;
   readonly reason: string | null;
   readonly openedAt: Date;
@@ -14,16 +16,17 @@ export interface ControlRun {
   readonly counts: Readonly<Record<string, number | string>> | null;
 }
 
-const SELECT = `select run_id as "runId", data_center as "dataCenter", kind, state, card_hash as "cardHash", requested_by as "requestedBy",
+const SELECT = `select run_id as "runId", data_center as "dataCenter", kind, state, card_hash as "cardHash", plan_id as "planId", requested_by as "requestedBy",
   reason, opened_at as "openedAt", ended_at as "endedAt", counts from credit_rollout_control.runs`;
 
 export async function insertControlRun(
   tx: ControlTransaction,
-  run: Pick<ControlRun, 'runId' | 'dataCenter' | 'kind' | 'cardHash' | 'requestedBy' | 'reason'>,
+  run: Pick<ControlRun, 'runId' | 'dataCenter' | 'kind' | 'cardHash' | 'planId' | 'requestedBy' | 'reason'>,
 ): Promise<void> {
   await tx.raw(
-    `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, requested_by, reason) values (?::bigint, ?, ?, ?, ?, ?)`,
-    [String(run.runId), run.dataCenter, run.kind, run.cardHash, run.requestedBy, run.reason],
+    `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id, requested_by, reason)
+     values (?::bigint, ?, ?, ?, ?, ?, ?)`,
+    [String(run.runId), run.dataCenter, run.kind, run.cardHash, run.planId, run.requestedBy, run.reason],
   );
 }
 

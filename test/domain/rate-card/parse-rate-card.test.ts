@@ -51,7 +51,7 @@ describe('parseRateCard', () => {
       rank: 2,
     });
     expect(sampleCard).toMatchObject({ name: 'desk-2025-10', lightAgentsCountAsUsers: true, unpaid: 'free' });
-    expect(sampleCard.cases).toHaveLength(16);
+    expect(sampleCard.cases).toHaveLength(79);
   });
 
   test('reads anchors and aliases', () => {

@@ -3,10 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { decideAudit } from '../../../src/domain/rollout/decide-audit.js';
 import type { CellReading, FenceReading, RunReading } from '../../../src/domain/rollout/snapshot.js';
 
+const RUN = {
+  canary: { passed: true, pending: 0, unverified: 0, mismatches: 0, verifiedForMs: null },
+  staleLeft: 0,
+  touched: 3,
+  followedUp: false,
+} as const;
+
 const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | null = {}): CellReading => ({
   kind: 'read',
   fence: { state: 'closed', epoch: 7n, runId: 5n, sameTimeline: true, failure: null, ...fence },
-  run: run === null ? undefined : { cut: true, batches: 3, pending: 0, verified: 3, mismatches: 0, idleMs: 0, ...run },
+  run: run === null ? undefined : { ...RUN, cut: true, batches: 3, pending: 0, verified: 3, mismatches: 0, idleMs: 0, ...run },
   attached: true,
   bakeTrouble: null,
   workersAlive: 0,

@@ -23,7 +23,12 @@ const fence = (change: Partial<FenceReading> = {}): FenceReading => ({
   failure: null,
   ...change,
 });
+const PASSED: RunReading['canary'] = { passed: true, pending: 0, unverified: 0, mismatches: 0, verifiedForMs: null };
 const run = (change: Partial<RunReading> = {}): RunReading => ({
+  canary: PASSED,
+  staleLeft: 0,
+  touched: 0,
+  followedUp: false,
   cut: true,
   batches: 10,
   pending: 4,
@@ -66,6 +71,9 @@ const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot => ({
   notBeforeLocal: null,
   bakeUntil: null,
   lanes: 2,
+  canaryWaitMs: 0,
+  orgsTouched: null,
+  plan: { kind: 'unpinned' },
   window: { open: true, reason: 'always', changesAt: null },
   cell: cell(),
   ...change,

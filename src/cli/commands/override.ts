@@ -1,0 +1,46 @@
+// `override`: proposes another floor for one org. Nothing changes until a second person approves it.
+import type { Command } from 'commander';
+import { findDataCenter } from '../../compose.js';
+import { proposeOverride } from '../../engine/propose-override.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { parseFloor } from '../parse-floor.js';
+import { overrideDocument, showOverride } from '../show-override.js';
+import { withProgram } from '../with-program.js';
+
+interface OverrideFlags {
+  readonly dc: string;
+  readonly floor: bigint | 'none';
+}
+
+export function registerOverride(cli: Command, execute: Execute): void {
+  cli
+    .command('override')
+    .description("propose another floor for an org; a second person's approval applies it")
+    .argument('<org>', "the org's id")
+    .requiredOption('--dc <id>', 'the data center')
+    .requiredOption('--floor <credits>', 'credits a day, or none', parseFloor)
+    .action((org: string, flags: OverrideFlags) => execute((session) => runOverride(session, org, flags)));
+}
+
+function runOverride(session: CliSession, orgId: string, { dc, floor }: OverrideFlags): Promise<number> {
+  return withProgram(session, {}, async (program) => {
+    const { id } = findDataCenter(program.config, dc);
+    const reason = getReason(session);
+    const wanted = floor === 'none' ? null : floor;
+    const report = await proposeOverride(program.engine, { dataCenter: id, orgId, floor: wanted, reason });
+    const next = session.commands.show(`approve ${report.overrideId}`);
+    session.report(overrideDocument(report, next), showOverride(report, next));
+    return 0;
+  });
+}
+
+/** An override without a reason says nothing to the person who is to approve it, nor to those who ask later. */
+function getReason({ options }: CliSession): string {
+  const reason = options.reason?.trim() ?? '';
+  if (reason !== '') return reason;
+  throw new RolloutError('invalid_argument', {
+    message: 'An override needs a reason.',
+    next: 'Add: --reason TEXT',
+  });
+}

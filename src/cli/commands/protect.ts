@@ -1,0 +1,45 @@
+// `protect`: keeps one org out of canaries, and makes plans that would write it wait for a person.
+import type { Command } from 'commander';
+import { findDataCenter } from '../../compose.js';
+import { type ProtectReport, protectOrg } from '../../engine/protect-org.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { showOrgs } from '../show-number.js';
+import { withProgram } from '../with-program.js';
+
+interface ProtectFlags {
+  readonly dc: string;
+  readonly remove?: boolean;
+}
+
+export function registerProtect(cli: Command, execute: Execute): void {
+  cli
+    .command('protect')
+    .description('keep an org out of canaries, and let plans that would write it wait for a person')
+    .argument('<org>', "the org's id")
+    .requiredOption('--dc <id>', 'the data center')
+    .option('--remove', 'protect it no longer')
+    .action((org: string, flags: ProtectFlags) => execute((session) => runProtect(session, org, flags)));
+}
+
+function runProtect(session: CliSession, orgId: string, { dc, remove }: ProtectFlags): Promise<number> {
+  return withProgram(session, {}, async ({ config, engine }) => {
+    const dataCenter = findDataCenter(config, dc).id;
+    const to = remove ? 'unprotected' : 'protected';
+    const report = await protectOrg(engine, { dataCenter, orgId, to, reason: session.options.reason });
+    session.report({ ...report }, showProtection(report));
+    return 0;
+  });
+}
+
+function showProtection({ dataCenter, orgId, state, changed, protectedOrgs }: ProtectReport): string {
+  const before = changed ? '' : ' already; nothing was written';
+  const follows =
+    state === 'protected'
+      ? 'No canary takes it. A plan that would write it lies outside the guard-rails.'
+      : 'Canaries may take it, and plans may write it.';
+  return [
+    `✔ org ${orgId} in ${dataCenter} is ${state}${before}`,
+    `    ${follows}`,
+    `    ${dataCenter} has ${showOrgs(protectedOrgs)} protected now.`,
+  ].join('\n');
+}

@@ -1,0 +1,62 @@
+// A plan by edition: bars and a table. Counts and sums only.
+import type { PlanReport } from '../../domain/plan/plan-report.js';
+import { showChange, showCount } from '../show-number.js';
+import { type Bar, renderBars } from './bar-chart.js';
+import { type EditionLine, groupEditions, sumPurchases } from './group-editions.js';
+import { html, type Markup } from './html.js';
+import { renderTable } from './html-table.js';
+
+const right = (title: string) => ({ title, align: 'right' }) as const;
+const COLUMNS = [
+  { title: 'Edition' },
+  right('Orgs'),
+  right('Paid'),
+  right('Legacy kept'),
+  right('Falling'),
+  right('Credits before'),
+  right('After'),
+  right('Change'),
+  right('By rate card'),
+  right('Top-ups'),
+  right('Purchased'),
+];
+
+/** `id` sets its charts apart from those of other plans. */
+export function renderEditions({ branches }: PlanReport, id: string): Markup {
+  const editions = groupEditions(branches);
+  if (editions.length === 0) return html`<p>No org can be decided.</p>`;
+  const chart = renderBars({
+    id: `${id}-editions`,
+    title: 'Credits a day by edition, today and after the change',
+    description: 'Two bars for each edition. The table below has the same numbers.',
+    bars: editions.flatMap(toBars),
+  });
+  return html`${chart}${renderTable('Decided orgs by edition; sums in credits a day', COLUMNS, editions.map(toRow))}`;
+}
+
+const toBars = (line: EditionLine): readonly Bar[] => [
+  { label: line.edition, parts: [{ fill: 'before', size: BigInt(line.before) }], value: showCount(line.before) },
+  {
+    label: '',
+    parts: [
+      { fill: 'plan', size: BigInt(line.planCredits) },
+      { fill: 'topUp', size: BigInt(line.grandfathered) },
+      { fill: 'purchased', size: BigInt(sumPurchases(line)) },
+    ],
+    value: `${showCount(line.after)} (${showChange(line.before, line.after)})`,
+  },
+];
+
+const toRow = (line: EditionLine): readonly string[] => [
+  line.edition,
+  showCount(line.orgs),
+  showCount(line.paid),
+  showCount(line.legacyWins),
+  showCount(line.falling),
+  showCount(line.before),
+  showCount(line.after),
+  showChange(line.before, line.after),
+  showCount(line.planCredits),
+  showCount(line.grandfathered),
+  showCount(sumPurchases(line)),
+];

@@ -1,0 +1,42 @@
+// What a reader should look at twice: falls, traps, and orgs that cannot be decided. Counts only.
+import type { PlanReport } from '../../domain/plan/plan-report.js';
+import { showCount, showOrgs } from '../show-number.js';
+import { groupEditions } from './group-editions.js';
+import { html, type Markup } from './html.js';
+import { renderTable } from './html-table.js';
+import { TRAPS } from './plan-words.js';
+
+const right = (title: string) => ({ title, align: 'right' }) as const;
+
+export function renderExceptions(report: PlanReport): Markup {
+  return html`${renderFalls(report)}${renderTraps(report)}${renderUndecidable(report)}`;
+}
+
+function renderFalls({ counts, branches }: PlanReport): Markup {
+  const paid =
+    counts.paidFalling === 0
+      ? html`<p class="good">✔ No paid org falls.</p>`
+      : html`<p class="bad">✖ ${showOrgs(counts.paidFalling)} that pay would fall: the promise is broken.</p>`;
+  const falling = groupEditions(branches).filter(({ unpaidFalling }) => unpaidFalling > 0);
+  const table = renderTable(
+    'Unpaid orgs whose daily number falls, by edition',
+    [{ title: 'Edition' }, right('Orgs')],
+    falling.map(({ edition, unpaidFalling }) => [edition, showCount(unpaidFalling)]),
+  );
+  return html`<h3>Falls</h3>${paid}
+<p>${showOrgs(counts.unpaidFalling)} that do not pay (free, trial, lapsed) get less than today. The promise is made to paid orgs.</p>
+${falling.length === 0 ? [] : table}`;
+}
+
+const renderTraps = ({ counts }: PlanReport): Markup =>
+  html`<h3>Traps</h3>
+<p>${counts.traps === 0 ? '✔ None.' : `⚠ ${showOrgs(counts.traps)}.`} Traps are ${TRAPS}</p>
+`;
+
+function renderUndecidable({ counts, quarantined }: PlanReport): Markup {
+  if (quarantined.length === 0) return html`<h3>Undecidable orgs</h3><p>✔ None.</p>`;
+  const rows = quarantined.map(({ reason, orgs }) => [reason, showCount(orgs)]);
+  return html`<h3>Undecidable orgs</h3>
+<p>${showOrgs(counts.quarantined)} are set aside with their reason and keep what they have. Correct them in the source; orgs.csv names them.</p>
+${renderTable('By reason', [{ title: 'Reason' }, right('Orgs')], rows)}`;
+}

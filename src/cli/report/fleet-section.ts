@@ -1,0 +1,63 @@
+// Several plans side by side. Counts only: the orgs of one data center never stand beside those of another.
+import type { PlanReport } from '../../domain/plan/plan-report.js';
+import { showChange, showCount } from '../show-number.js';
+import { html, type Markup } from './html.js';
+import { renderTable } from './html-table.js';
+import { namePlan, showDuration } from './plan-words.js';
+
+const right = (title: string) => ({ title, align: 'right' }) as const;
+const COLUMNS = [
+  { title: 'Data center' },
+  { title: 'Plan' },
+  right('Orgs'),
+  right('Written'),
+  right('Legacy kept'),
+  right('Undecidable'),
+  right('Credits before'),
+  right('After'),
+  right('Change'),
+  right('Top-ups'),
+  { title: 'Guard-rails' },
+  { title: 'Expected duration' },
+];
+
+export function renderFleet(reports: readonly PlanReport[]): Markup {
+  const count = (column: 'orgs' | 'touched' | 'legacyWins' | 'quarantined'): string =>
+    showCount(reports.reduce((sum, { counts }) => sum + counts[column], 0));
+  const credits = (column: 'before' | 'after' | 'grandfathered'): string =>
+    String(reports.reduce((sum, { counts }) => sum + BigInt(counts[column]), 0n));
+  const totals = [
+    html`<strong>all</strong>`,
+    '',
+    count('orgs'),
+    count('touched'),
+    count('legacyWins'),
+    count('quarantined'),
+    showCount(credits('before')),
+    showCount(credits('after')),
+    showChange(credits('before'), credits('after')),
+    showCount(credits('grandfathered')),
+    '',
+    '',
+  ];
+  return renderTable('Plans in rollout order; sums in credits a day', COLUMNS, [...reports.map(toRow), totals]);
+}
+
+function toRow(report: PlanReport): readonly (string | Markup)[] {
+  const { counts } = report;
+  const passes = report.rails.every((rail) => rail.passes);
+  return [
+    report.dataCenter,
+    namePlan(report),
+    showCount(counts.orgs),
+    showCount(counts.touched),
+    showCount(counts.legacyWins),
+    showCount(counts.quarantined),
+    showCount(counts.before),
+    showCount(counts.after),
+    showChange(counts.before, counts.after),
+    showCount(counts.grandfathered),
+    passes ? html`<span class="good">✔ PASS</span>` : html`<span class="bad">✖ FAIL</span>`,
+    showDuration(report.duration),
+  ];
+}

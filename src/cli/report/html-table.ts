@@ -1,0 +1,29 @@
+// A table with a caption and header cells, for eyes, paper and screen readers. Knows nothing of what it holds.
+import { html, type Markup } from './html.js';
+
+export interface HtmlColumn {
+  readonly title: string;
+  readonly align?: 'left' | 'right';
+}
+
+type Cell = string | Markup;
+
+/** The first cell of each row heads it. */
+export function renderTable(
+  caption: string,
+  columns: readonly HtmlColumn[],
+  rows: readonly (readonly Cell[])[],
+): Markup {
+  return html`<div class="wide"><table>
+<caption>${caption}</caption>
+<thead><tr>${columns.map(({ title, align }) => html`<th scope="col"${alignment(align)}>${title}</th>`)}</tr></thead>
+<tbody>
+${rows.map((row) => html`<tr>${row.map((cell, index) => renderCell(cell, index, columns[index]?.align))}</tr>\n`)}</tbody>
+</table></div>
+`;
+}
+
+const renderCell = (cell: Cell, index: number, align: HtmlColumn['align']): Markup =>
+  index === 0 ? html`<th scope="row"${alignment(align)}>${cell}</th>` : html`<td${alignment(align)}>${cell}</td>`;
+
+const alignment = (align: HtmlColumn['align']): Markup => (align === 'right' ? html` class="number"` : html``);

@@ -1,0 +1,101 @@
+// The head of a plan's report: what it is of, its numbers at a glance, its totals and its guard-rails.
+import type { PlanReport } from '../../domain/plan/plan-report.js';
+import { showChange, showCount } from '../show-number.js';
+import { renderBars } from './bar-chart.js';
+import { sumBranches, sumPurchases } from './group-editions.js';
+import { html, type Markup } from './html.js';
+import { renderTable } from './html-table.js';
+import { namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot } from './plan-words.js';
+
+export function renderFacts(report: PlanReport): Markup {
+  const { dataCenter, zone, source, author, card, digest } = report;
+  return renderPairs([
+    ['Plan', namePlan(report)],
+    ['Data center', `${dataCenter} (${zone})`],
+    ['Source', source],
+    ['Snapshot', showSnapshot(report)],
+    ['Rate card', `${card.name} (${card.hash})`],
+    ['Digest', digest === null ? 'none: a what-if, nothing is kept' : html`<code>${digest}</code>`],
+    ['Author', author],
+    ['Expected duration of an apply', showDuration(report.duration)],
+  ]);
+}
+
+const renderPairs = (pairs: readonly (readonly [string, string | Markup])[]): Markup =>
+  html`<dl class="facts">
+${pairs.map(([term, value]) => html`<dt>${term}</dt><dd>${value}</dd>\n`)}</dl>
+`;
+
+/** A number and what it is, each. */
+export function renderTiles({ counts }: PlanReport): Markup {
+  const tiles: readonly (readonly [string, string])[] = [
+    [showCount(counts.orgs), 'orgs read'],
+    [
+      showCount(counts.touched),
+      `written: ${showCount(counts.first)} first decisions, ${showCount(counts.raises)} raises`,
+    ],
+    [`${showCount(counts.before)} → ${showCount(counts.after)}`, `credits a day, ${changeOf(counts)}`],
+    [
+      showCount(counts.legacyWins),
+      `keep their legacy number, for ${showCount(counts.grandfathered)} credits a day over the rate card`,
+    ],
+    [showCount(counts.paidFalling), 'paid orgs fall'],
+    [showCount(counts.unpaidFalling), 'unpaid orgs fall'],
+    [showCount(counts.quarantined), 'orgs are undecidable and set aside'],
+    [showCount(counts.falls), 'falls are left for the nightly run'],
+  ];
+  return html`<ul class="tiles">
+${tiles.map(([value, what]) => html`<li><strong>${value}</strong><span>${what}</span></li>\n`)}</ul>
+`;
+}
+
+const changeOf = ({ before, after }: PlanReport['counts']): string =>
+  `${showSigned(BigInt(after) - BigInt(before))} (${showChange(before, after)})`;
+
+/** Before and after of the decided orgs. `id` sets its charts apart from those of other plans. */
+export function renderTotals({ counts, branches }: PlanReport, id: string): Markup {
+  const purchases = sumPurchases(sumBranches(branches));
+  return renderBars({
+    id: `${id}-totals`,
+    title: 'Credits a day, today and after the change',
+    description: `Today ${showCount(counts.before)}; after ${showCount(counts.after)}, of which ${showCount(counts.planCredits)} by the rate card, ${showCount(counts.grandfathered)} as top-ups and ${showCount(purchases)} purchased.`,
+    bars: [
+      {
+        label: 'today',
+        parts: [{ fill: 'before', size: BigInt(counts.before) }],
+        value: showCount(counts.before),
+      },
+      {
+        label: 'after',
+        parts: [
+          { fill: 'plan', size: BigInt(counts.planCredits) },
+          { fill: 'topUp', size: BigInt(counts.grandfathered) },
+          { fill: 'purchased', size: BigInt(purchases) },
+        ],
+        value: `${showCount(counts.after)} (${showChange(counts.before, counts.after)})`,
+      },
+    ],
+  });
+}
+
+export function renderRails({ rails }: PlanReport): Markup {
+  if (rails.length === 0) return html`<p>No guard-rail is set.</p>`;
+  const failed = rails.filter(({ passes }) => !passes).length;
+  const verdict =
+    failed === 0
+      ? html`<p class="good">✔ PASS: inside all ${rails.length} guard-rails</p>`
+      : html`<p class="bad">✖ FAIL: outside ${failed} of ${rails.length} guard-rails; somebody else than the author must approve it</p>`;
+  const columns = [
+    { title: 'Guard-rail' },
+    { title: 'Value', align: 'right' },
+    { title: 'Limit', align: 'right' },
+    { title: 'Result' },
+  ] as const;
+  const rows = rails.map(({ rail, value, limit, passes }) => [
+    html`${RAIL_WORDS[rail]} <code>${rail}</code>`,
+    value,
+    limit,
+    passes ? html`<span class="good">✔ PASS</span>` : html`<span class="bad">✖ FAIL</span>`,
+  ]);
+  return html`${verdict}${renderTable('Limits above which a plan needs a person', columns, rows)}`;
+}

@@ -1,0 +1,148 @@
+// The folder that --out names. Its files appear whole or not at all: they are made in a hidden folder and renamed. It is
+// never put over what is not a report of ours.
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { PlanReport } from '../../domain/plan/plan-report.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { explainDisk } from './explain-disk.js';
+import { renderHtml } from './render-html.js';
+import { isReportText, renderReportJson } from './report-json.js';
+
+export interface ReportFolder {
+  /** Takes the CSV to its end into `orgs.csv` or `orgs.csv.gz`. For the report of one data center only. */
+  saveOrgs(csv: Readable, form: 'plain' | 'gzip'): Promise<void>;
+  /** Adds `report.html` and `report.json` and puts everything in place; returns the paths. */
+  publish(reports: readonly PlanReport[]): Promise<readonly string[]>;
+  /** Leaves nothing of what was begun; does nothing after `publish`. */
+  discard(): Promise<void>;
+}
+
+/** In the order in which they are put in place: who sees report.json sees the rest. */
+const FILES = ['orgs.csv', 'orgs.csv.gz', 'report.html', 'report.json'] as const;
+type FileName = (typeof FILES)[number];
+const HIDDEN = '.credit-rollout-report-';
+const MODE = 0o600;
+
+/**
+ * Makes sure that a report can be put at `dir`, before anything long is begun. Throws out_not_empty for a folder that holds
+ * something else, out_unwritable. Every method throws out_unwritable when the disk refuses, and then leaves nothing.
+ */
+export async function openReportFolder(dir: string): Promise<ReportFolder> {
+  const target = resolve(dir);
+  const staging = await guard(dir, () => openStaging(dir, target));
+  const made = new Set<FileName>();
+  const discard = (): Promise<void> => (staging.state === 'open' ? closeStaging(staging) : Promise.resolve());
+  const step = <T>(work: () => Promise<T>): Promise<T> =>
+    guard(dir, work).catch(async (error) => {
+      await discard();
+      throw error;
+    });
+  const file = (name: FileName): string => {
+    made.add(name);
+    return join(staging.path, name);
+  };
+  return {
+    saveOrgs: (csv, form) =>
+      step(async () => {
+        const to = (name: FileName) => createWriteStream(file(name), { mode: MODE, flush: true });
+        if (form === 'gzip') await pipeline(csv, createGzip(), to('orgs.csv.gz'));
+        else await pipeline(csv, to('orgs.csv'));
+      }),
+    publish: (reports) =>
+      step(async () => {
+        if (reports.length > 1 && made.size > 0) throw new Error('a report over several data centers lists no orgs');
+        await writeFile(file('report.html'), renderHtml(reports), { mode: MODE, flush: true });
+        await writeFile(file('report.json'), renderReportJson(reports), { mode: MODE, flush: true });
+        await putInPlace(staging, target, made);
+        return FILES.filter((name) => made.has(name)).map((name) => join(dir, name));
+      }),
+    discard,
+  };
+}
+
+/** A report without a list of orgs, at once; returns the paths. Throws as openReportFolder and its methods. */
+export async function writeReport(dir: string, reports: readonly PlanReport[]): Promise<readonly string[]> {
+  const folder = await openReportFolder(dir);
+  return folder.publish(reports);
+}
+
+async function guard<T>(dir: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw explainDisk(error, dir);
+  }
+}
+
+interface Staging {
+  readonly path: string;
+  /** `beside`: the target does not exist, and the whole folder becomes it. `inside`: an existing folder stays the one it is. */
+  readonly place: 'beside' | 'inside';
+  /** The topmost folder that was made on the way; undefined: none was. */
+  readonly madeAbove: string | undefined;
+  state: 'open' | 'closed';
+}
+
+async function openStaging(dir: string, target: string): Promise<Staging> {
+  if (await exists(target)) {
+    await assertReplaceable(dir, target);
+    return { path: await mkdtemp(join(target, HIDDEN)), place: 'inside', madeAbove: undefined, state: 'open' };
+  }
+  const above = dirname(target);
+  const madeAbove = await mkdir(above, { recursive: true });
+  const path = await mkdtemp(join(above, HIDDEN));
+  return { path, place: 'beside', madeAbove, state: 'open' };
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+
+/** Empty, or a report of ours and nothing beside it. What a killed command left hidden does not count. */
+async function assertReplaceable(dir: string, target: string): Promise<void> {
+  const names = (await readdir(target)).filter((name) => !name.startsWith(HIDDEN));
+  if (names.length === 0) return;
+  const known: readonly string[] = FILES;
+  const ours = names.every((name) => known.includes(name)) && names.includes('report.json');
+  if (ours && isReportText(await readFile(join(target, 'report.json'), 'utf8'))) return;
+  throw new RolloutError('out_not_empty', {
+    message: `The folder "${dir}" is not empty and holds more than a report of ours.`,
+  });
+}
+
+async function putInPlace(staging: Staging, target: string, made: ReadonlySet<FileName>): Promise<void> {
+  if (staging.place === 'beside') {
+    await rename(staging.path, target);
+  } else {
+    for (const name of FILES) {
+      if (made.has(name)) await rename(join(staging.path, name), join(target, name));
+      else await rm(join(target, name), { force: true });
+    }
+    await rm(staging.path, { recursive: true, force: true });
+  }
+  staging.state = 'closed';
+}
+
+/** Removes what was begun, and the folders above that were made for it while they are empty. */
+async function closeStaging(staging: Staging): Promise<void> {
+  staging.state = 'closed';
+  await rm(staging.path, { recursive: true, force: true });
+  const { madeAbove } = staging;
+  if (madeAbove === undefined) return;
+  for (let path = dirname(staging.path); path.startsWith(madeAbove); path = dirname(path)) {
+    const removed = await rmdir(path).then(
+      () => true,
+      () => false, // somebody else uses it by now
+    );
+    if (!removed) return;
+  }
+}

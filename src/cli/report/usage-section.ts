@@ -1,0 +1,60 @@
+// Whether orgs can live with their credits: busiest days against new totals, and what calls cost.
+import type { PlanReport, ShortOrg } from '../../domain/plan/plan-report.js';
+import { showCount, showShare } from '../show-number.js';
+import { CALL_COSTS, LIST_HEAVY } from './call-costs.js';
+import { describeOrg, ORG_COLUMNS } from './changes-section.js';
+import { html, type Markup } from './html.js';
+import { renderTable } from './html-table.js';
+
+const right = (title: string) => ({ title, align: 'right' }) as const;
+
+/** Counts by edition; no org is named. */
+export function renderUsage({ usage }: PlanReport): Markup {
+  if (usage === null)
+    return html`<p>The source has no <code>peak_credits</code>, so the plan cannot tell whose busiest day needs more than the new total.</p>`;
+  const rows = usage.map(({ edition, paid, short }) => [
+    edition,
+    showCount(paid),
+    showCount(short),
+    paid === 0 ? '–' : showShare(short / paid),
+  ]);
+  const columns = [{ title: 'Edition' }, right('Paid orgs'), right('Peak above total'), right('Share')];
+  return html`<p>Paid orgs whose busiest day of the last 30, counted in credits, is above their new total. On such a day they would meet HTTP 429.</p>
+${renderTable('By edition', columns, rows)}`;
+}
+
+/** Names orgs: only for the report of one data center. */
+export function renderShortOrgs({ orgs, usage, dataCenter }: PlanReport): Markup {
+  if (usage === null) return html``;
+  if (orgs.short.length === 0) return html`<p>✔ No paid org is short.</p>`;
+  const columns = [
+    ...ORG_COLUMNS,
+    right('Peak'),
+    right('New total'),
+    right('Missing'),
+    right('Floor'),
+    right('Proposed floor'),
+  ];
+  return html`<h3>Worst first</h3>
+<p>The proposed floor would cover the peak. It is a proposal: <code>credit-rollout override ORG --dc ${dataCenter} --floor N --reason TEXT</code>, approved by a second person.</p>
+${renderTable('Credits a day', columns, orgs.short.map(toRow))}`;
+}
+
+const toRow = (org: ShortOrg): readonly string[] => [
+  ...describeOrg(org),
+  showCount(org.peak),
+  showCount(org.after),
+  showCount(BigInt(org.peak) - BigInt(org.after)),
+  org.floor === null ? '–' : showCount(org.floor),
+  showCount(org.proposedFloor),
+];
+
+/** The same for every plan. */
+export function renderCosts(): Markup {
+  const rows = CALL_COSTS.map(({ call, credits }) => [call, credits]);
+  return html`<h2 id="costs">What a call costs</h2>
+<p>No paid org's daily number falls. A credit is not a call, though: under the API limit every call counted one, under credits a call costs by its kind. ${LIST_HEAVY} An org that mostly lists and searches needs several times its old number.</p>
+${renderTable('Credits for each call', [{ title: 'Call' }, right('Credits')], rows)}
+<p>Over the daily credits the API answers HTTP 429 <code>THRESHOLD_EXCEEDED</code> with <code>Retry-After</code>; over the concurrent calls 429 <code>TOO_MANY_REQUESTS</code> without it. Credits reset at 00:00 in the data center's time zone.</p>
+`;
+}

@@ -1,0 +1,87 @@
+// Whether a plan may be applied, and by whose word. Pure. Never lets an author approve, nor one approval serve two plans.
+import type { Approval } from '../config/rollout-config.js';
+import { isInsideRails, type RailReading } from './guard-rails.js';
+
+/** How long an approval lasts: 72 hours, in ms. */
+export const APPROVAL_MS = 72 * 3_600_000;
+
+/** An approval as recorded. */
+export interface RecordedApproval {
+  readonly approver: string;
+  /** `guard_rails`: the plan approved itself. */
+  readonly kind: 'person' | 'guard_rails';
+  /** Of the plan that was approved. */
+  readonly digest: string;
+  readonly approvedAt: Date;
+  /** From this instant on it counts no more. */
+  readonly expiresAt: Date;
+  /** When an apply took it up; null: not yet. */
+  readonly usedAt: Date | null;
+  /** When a newer plan was approved; null: none was. */
+  readonly voidedAt: Date | null;
+}
+
+export interface ApprovalQuestion {
+  readonly author: string;
+  readonly digest: string;
+  readonly rails: readonly RailReading[];
+  /** Who approves inside the guard-rails: the program, or always a person. */
+  readonly approval: Approval;
+  readonly approvals: readonly RecordedApproval[];
+  readonly now: Date;
+}
+
+/** `approves_itself`: nothing stands in its way; record an approval of kind `guard_rails` and ask again. */
+export type ApprovalDecision =
+  | { readonly kind: 'approved'; readonly approval: RecordedApproval }
+  | { readonly kind: 'approves_itself' }
+  | HeldPlan;
+
+/** Why a plan waits for a person. */
+export type HeldPlan =
+  | { readonly kind: 'held'; readonly why: 'used' | 'voided' | 'expired'; readonly approval: RecordedApproval }
+  /** The first guard-rail that does not pass. */
+  | { readonly kind: 'held'; readonly why: 'outside'; readonly rail: RailReading }
+  | { readonly kind: 'held'; readonly why: 'required' };
+
+/**
+ * The newest approval that grants it, else why there is none. A plan that was used or voided never approves itself
+ * again; what its own approval lost by time alone it may give itself anew. The program's word counts only while the
+ * configuration and the guard-rails would let it be given now.
+ */
+export function decideApproval(question: ApprovalQuestion): ApprovalDecision {
+  const { rails, approval: who, now } = question;
+  const approvals = question.approvals.filter((one) => counts(one, question)).toSorted(newestFirst);
+  const itself = who === 'auto' && isInsideRails(rails);
+  const granting = approvals.find((one) => isOpen(one, now) && (one.kind === 'person' || itself));
+  if (granting !== undefined) return { kind: 'approved', approval: granting };
+  return findSpent(approvals, now) ?? decideUnapproved(rails, itself);
+}
+
+/** An author's own word counts for nothing, nor does one about another plan. */
+function counts(approval: RecordedApproval, { author, digest }: ApprovalQuestion): boolean {
+  return approval.digest === digest && (approval.kind === 'guard_rails' || approval.approver !== author);
+}
+
+function isOpen({ usedAt, voidedAt, expiresAt }: RecordedApproval, now: Date): boolean {
+  return usedAt === null && voidedAt === null && now < expiresAt;
+}
+
+/** What keeps a plan from approving itself, or explains why a person must be asked again. */
+function findSpent(approvals: readonly RecordedApproval[], now: Date): HeldPlan | undefined {
+  const used = approvals.find(({ usedAt }) => usedAt !== null);
+  if (used !== undefined) return { kind: 'held', why: 'used', approval: used };
+  const voided = approvals.find(({ voidedAt }) => voidedAt !== null);
+  if (voided !== undefined) return { kind: 'held', why: 'voided', approval: voided };
+  const expired = approvals.find(({ kind, expiresAt }) => kind === 'person' && now >= expiresAt);
+  return expired && { kind: 'held', why: 'expired', approval: expired };
+}
+
+function decideUnapproved(rails: readonly RailReading[], itself: boolean): ApprovalDecision {
+  const rail = rails.find(({ passes }) => !passes);
+  if (rail !== undefined) return { kind: 'held', why: 'outside', rail };
+  return itself ? { kind: 'approves_itself' } : { kind: 'held', why: 'required' };
+}
+
+const newestFirst = (one: RecordedApproval, other: RecordedApproval): number =>
+  other.approvedAt.getTime() - one.approvedAt.getTime();

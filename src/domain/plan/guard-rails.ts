@@ -1,0 +1,114 @@
+// The limits above which a plan needs a person. Decides; never reads or writes.
+import type { GuardRails } from '../config/rollout-config.js';
+import { formatCredits } from '../org/format-credits.js';
+import { exceeds, type Fraction, formatAgainst, toFraction } from './fraction.js';
+
+export const RAILS = [
+  'maxRaiseFactor',
+  'floorOverPlan',
+  'totalChangePercent',
+  'orgsTouched',
+  'quarantinedShare',
+  'protectedOrgs',
+  'paidFalling',
+] as const;
+export type Rail = (typeof RAILS)[number];
+
+/** One guard-rail against a plan. */
+export interface RailReading {
+  readonly rail: Rail;
+  /** What the plan has, as a person reads it. */
+  readonly value: string;
+  readonly limit: string;
+  readonly passes: boolean;
+}
+
+/** What the rails look at; a plan's counts have it. Sums are decimal text. */
+export interface MeasuredPlan {
+  readonly orgs: number;
+  readonly touched: number;
+  readonly paidFalling: number;
+  readonly quarantined: number;
+  readonly protectedTouched: number;
+  readonly before: string;
+  readonly after: string;
+  /** after / max(before, 1) of the org that is raised most; null: no org is raised. */
+  readonly maxRaiseFactor: number | null;
+  /** Largest floor as a multiple of the credits by formula; null: no org has a floor. */
+  readonly maxFloorOverPlan: number | null;
+}
+
+/** So few orgs in quarantine hold nothing, whatever their share: a small data center has a large share soon. */
+export const FEWEST_QUARANTINED = 10;
+
+/**
+ * One reading for each limit that is configured, in the order of RAILS, and always the share in quarantine, the
+ * protected orgs and the promise. A value that equals its limit passes. Exact: no sum is rounded before it is compared.
+ */
+export function readGuardRails(counts: MeasuredPlan, rails: GuardRails): readonly RailReading[] {
+  const readings = [
+    readFactor('maxRaiseFactor', counts.maxRaiseFactor, rails.maxRaiseFactor),
+    readFactor('floorOverPlan', counts.maxFloorOverPlan, rails.floorOverPlan),
+    readTotalChange(counts, rails.totalChangePercent),
+    rails.orgsTouched === undefined ? undefined : readOrgs('orgsTouched', counts.touched, rails.orgsTouched),
+    readQuarantined(counts, rails.quarantinedShare),
+    readOrgs('protectedOrgs', counts.protectedTouched, 0),
+    readOrgs('paidFalling', counts.paidFalling, 0),
+  ];
+  return readings.filter((reading) => reading !== undefined);
+}
+
+/** Whether nothing stands in the way of a plan that approves itself. */
+export function isInsideRails(readings: readonly RailReading[]): boolean {
+  return readings.every(({ passes }) => passes);
+}
+
+/** A multiple; null: no org has one. */
+function readFactor(rail: Rail, factor: number | null, most: number | undefined): RailReading | undefined {
+  if (most === undefined) return undefined;
+  const limit = toFraction(most);
+  const value = factor === null ? null : toFraction(factor);
+  return {
+    rail,
+    value: value === null ? 'none' : `${formatAgainst(value, limit)} times`,
+    limit: `${formatAgainst(limit, limit)} times`,
+    passes: value === null || !exceeds(value, limit),
+  };
+}
+
+/** Up or down alike: the sign is for the reader. */
+function readTotalChange({ before, after }: MeasuredPlan, most: number | undefined): RailReading | undefined {
+  if (most === undefined) return undefined;
+  const limit = toFraction(most);
+  const change = BigInt(after) - BigInt(before);
+  const size = change < 0n ? -change : change;
+  const percent = { numerator: size * 100n, denominator: atLeastOne(BigInt(before)) };
+  const sign = change === 0n ? '' : change < 0n ? '-' : '+';
+  return {
+    rail: 'totalChangePercent',
+    value: `${sign}${formatAgainst(percent, limit)} %`,
+    limit: `${formatAgainst(limit, limit)} % up or down`,
+    passes: !exceeds(percent, limit),
+  };
+}
+
+function readQuarantined({ quarantined, orgs }: MeasuredPlan, mostShare: number): RailReading {
+  const limit = toPercent(toFraction(mostShare));
+  const share = toPercent({ numerator: BigInt(quarantined), denominator: atLeastOne(BigInt(orgs)) });
+  return {
+    rail: 'quarantinedShare',
+    value: `${formatAgainst(share, limit)} % (${showOrgs(quarantined)})`,
+    limit: `${formatAgainst(limit, limit)} %, from ${FEWEST_QUARANTINED} orgs on`,
+    passes: quarantined < FEWEST_QUARANTINED || !exceeds(share, limit),
+  };
+}
+
+function readOrgs(rail: Rail, orgs: number, most: number): RailReading {
+  return { rail, value: showOrgs(orgs), limit: showOrgs(most), passes: orgs <= most };
+}
+
+const toPercent = ({ numerator, denominator }: Fraction): Fraction => ({ numerator: numerator * 100n, denominator });
+
+const atLeastOne = (sum: bigint): bigint => (sum > 1n ? sum : 1n);
+
+const showOrgs = (orgs: number): string => `${formatCredits(BigInt(orgs))} ${orgs === 1 ? 'org' : 'orgs'}`;

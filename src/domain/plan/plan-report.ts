@@ -1,0 +1,156 @@
+// What a plan says of a data center, in numbers, and the few orgs that it names. The lists of orgs never leave their cell
+// but by the command that shows them. Holds values only.
+import type { RailReading } from './guard-rails.js';
+
+/** The winner of an org's decision. */
+export type Winner = 'credits' | 'legacy';
+
+/** A kind of decision: edition × paid × winner × purchased × light agents × negotiated. */
+export interface Branch {
+  readonly edition: string;
+  readonly paid: boolean;
+  readonly winner: Winner;
+  /** It has additional credits. */
+  readonly purchased: boolean;
+  /** It has light agents. */
+  readonly lightAgents: boolean;
+  /** It has a negotiated legacy limit. */
+  readonly negotiated: boolean;
+}
+
+/** How many orgs took a branch, and what they come to. Sums are decimal text, in credits a day. */
+export interface BranchCount extends Branch {
+  readonly orgs: number;
+  /** First decisions, raises, and falls that are left to the nightly run. */
+  readonly first: number;
+  readonly raises: number;
+  readonly falls: number;
+  /** Orgs whose capacity falls, at a first decision or later. */
+  readonly falling: number;
+  /** Capacity at the snapshot: the allotment's total, else the legacy limit and purchases. */
+  readonly before: string;
+  readonly after: string;
+  /** Base and variable credits. */
+  readonly planCredits: string;
+  /** Top-ups: what keeping the legacy number costs over the rate card. */
+  readonly grandfathered: string;
+}
+
+/** One bar of the histogram of changes: orgs whose capacity changes by at least `from` and less than `to` percent. */
+export interface ChangeBar {
+  /** Null: open at the bottom. */
+  readonly from: number | null;
+  /** Null: open at the top. */
+  readonly to: number | null;
+  readonly orgs: number;
+}
+
+/** An org that a plan names. Numbers are decimal text. */
+export interface PlannedOrg {
+  readonly orgId: string;
+  readonly edition: string;
+  readonly paid: boolean;
+  readonly agents: string;
+  readonly before: string;
+  readonly after: string;
+  readonly planCredits: string;
+  readonly legacyLimit: string;
+  readonly floor: string | null;
+}
+
+/** A paid org whose busiest day needs more than it would get. */
+export interface ShortOrg extends PlannedOrg {
+  /** Credits of the busiest day of the last 30. */
+  readonly peak: string;
+  /** The floor that would cover the peak, purchases left aside, rounded up to a thousand. */
+  readonly proposedFloor: string;
+}
+
+/** Expected duration of the apply, in ms, and how it was measured. */
+export interface DurationEstimate {
+  readonly p50Ms: number;
+  readonly p90Ms: number;
+  /** `batches`: earlier batches of this cell; `planning`: the speed of this plan, for want of batches. */
+  readonly basis: 'batches' | 'planning';
+}
+
+/** Counts only: what may be shown beside other data centers, and what control keeps. */
+export interface PlanCounts {
+  readonly orgs: number;
+  readonly first: number;
+  readonly raises: number;
+  readonly falls: number;
+  readonly unchanged: number;
+  /** Orgs that are written: first decisions and raises. */
+  readonly touched: number;
+  readonly legacyWins: number;
+  /** Paid orgs whose number would fall; always 0, or the promise is broken. */
+  readonly paidFalling: number;
+  readonly unpaidFalling: number;
+  /** Unpaid orgs on an edition other than the card's unpaid one, or with a negotiated limit: sponsored, or a trap. */
+  readonly traps: number;
+  readonly quarantined: number;
+  readonly before: string;
+  readonly after: string;
+  readonly planCredits: string;
+  readonly grandfathered: string;
+  /** after / max(before, 1) of the org that is raised most; null: no org is raised. */
+  readonly maxRaiseFactor: number | null;
+  /** Largest floor as a multiple of the credits by formula; null: no org has a floor. */
+  readonly maxFloorOverPlan: number | null;
+  /** Protected orgs that would be written. */
+  readonly protectedTouched: number;
+  readonly staleLeftOut: number;
+}
+
+export interface PlanReport {
+  /** For example `in-7`; null: a what-if that stored nothing. */
+  readonly planId: string | null;
+  readonly dataCenter: string;
+  readonly zone: string;
+  /** The relation that was read. */
+  readonly source: string;
+  readonly author: string;
+  /** ISO 8601, UTC: the state of the cell that was read. */
+  readonly snapshotAt: string;
+  readonly card: { readonly name: string; readonly hash: string };
+  /** 64 hex digits over rates, source columns and inputs; null: a what-if. */
+  readonly digest: string | null;
+  /** How long the planning took, in ms. */
+  readonly planningMs: number;
+  readonly counts: PlanCounts;
+  readonly branches: readonly BranchCount[];
+  /** Undecidable orgs by reason. */
+  readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
+  readonly histogram: readonly ChangeBar[];
+  readonly rails: readonly RailReading[];
+  readonly duration: DurationEstimate;
+  /** Where the source has peak_credits: paid orgs whose peak exceeds their new total, by edition. */
+  readonly usage: readonly { readonly edition: string; readonly paid: number; readonly short: number }[] | null;
+  /** Org data: the lists stay in the cell and in what the command writes. At most 20 each, the worst first. */
+  readonly orgs: {
+    readonly biggestRaises: readonly PlannedOrg[];
+    /** Paid orgs whose credits exceed their floor by the least: the next to need it. */
+    readonly nearestFloor: readonly PlannedOrg[];
+    readonly short: readonly ShortOrg[];
+  };
+}
+
+/** What a run did beside what its plan said; null: not applied yet. */
+export interface PlanOutcome {
+  readonly runId: string;
+  readonly state: 'open' | 'done' | 'failed' | 'aborted';
+  readonly predicted: {
+    readonly touched: number;
+    readonly credits: string;
+    readonly p50Ms: number;
+    readonly p90Ms: number;
+  };
+  readonly actual: {
+    readonly touched: number;
+    readonly credits: string;
+    readonly durationMs: number;
+    readonly stale: number;
+    readonly quarantined: number;
+  };
+}

@@ -1,0 +1,58 @@
+// Every branch that a first decision under a card can take. Asks the rule about orgs of telling sizes, never restates it.
+import { branchKey, branchOf, compareBranches } from '../plan/branch.js';
+import type { Branch } from '../plan/plan-report.js';
+import { decideCase } from './check-rate-card.js';
+import type { CaseOrg, EditionRates, RateCard } from './rate-card.js';
+
+/** In the card's order of editions, then as compareBranches orders them. */
+export function listPossibleBranches(card: RateCard): readonly Branch[] {
+  return [...card.editions.values()].flatMap((rates) => listOfEdition(card, rates));
+}
+
+function listOfEdition(card: RateCard, rates: EditionRates): readonly Branch[] {
+  const branches = new Map<string, Branch>();
+  for (const org of listTellingOrgs(rates)) {
+    const decision = decideCase(card, org);
+    if (decision.kind === 'quarantine') continue;
+    const branch = branchOf(decision.allotment);
+    branches.set(branchKey(branch), branch);
+  }
+  return [...branches.values()].sort(compareBranches);
+}
+
+function listTellingOrgs(rates: EditionRates): readonly CaseOrg[] {
+  const { agents, lightAgents } = listTellingSizes(rates);
+  const shapes = agents.flatMap((full) => lightAgents.map((light) => ({ agents: full, lightAgents: light })));
+  return shapes.flatMap((shape) =>
+    [true, false].flatMap((paid) =>
+      [0n, 1n].flatMap((additionalCredits) =>
+        // one above the base wins over the credits of an org without agents
+        [null, 0n, rates.base + 1n].map((negotiatedLimit) => ({
+          edition: rates.edition,
+          paid,
+          ...shape,
+          additionalCredits,
+          negotiatedLimit,
+        })),
+      ),
+    ),
+  );
+}
+
+/**
+ * Where credits and the legacy formula can cross: both are straight between its corners, so one of them leads most at a
+ * corner, at no agents, or at a size whose variable credits alone reach the greatest legacy limit.
+ */
+function listTellingSizes({ perAgent, legacy }: EditionRates): {
+  readonly agents: readonly bigint[];
+  readonly lightAgents: readonly bigint[];
+} {
+  const greatest = legacy.kind === 'flat' ? legacy.flat : legacy.max;
+  const beyond = perAgent === 0n ? [] : [divideUp(greatest, perAgent)];
+  if (legacy.kind === 'flat' || legacy.perUser === 0n) return { agents: [0n, ...beyond], lightAgents: [0n, 1n] };
+  const { perUser, min, max } = legacy;
+  const corners = [min / perUser, divideUp(min, perUser), max / perUser, divideUp(max, perUser)];
+  return { agents: [...new Set([0n, ...corners, ...beyond])], lightAgents: [0n, 1n, divideUp(max, perUser) + 1n] };
+}
+
+const divideUp = (sum: bigint, by: bigint): bigint => (sum + by - 1n) / by;

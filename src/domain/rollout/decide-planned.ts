@@ -1,0 +1,53 @@
+// What a data center that may start begins with: its plan, the approval of it, and then the run. Pure.
+import { assertNever } from '../../kernel/assert-never.js';
+import type { HeldPlan } from '../plan/decide-approval.js';
+import { type Decision, go, hold } from './decision.js';
+import { createHold, type Hold } from './hold.js';
+import type { DataCenterSnapshot } from './snapshot.js';
+
+/** Nothing else is in its way: order, slot, window and cell were asked before. */
+export function decidePlanned(dc: DataCenterSnapshot): Decision {
+  const { plan } = dc;
+  switch (plan.kind) {
+    case 'unpinned':
+      return go({ kind: 'activate', reason: 'it was asked for and nothing is in its way' });
+    case 'none':
+      return go({ kind: 'request_plan', reason: 'it is its turn, and it has no plan' });
+    case 'asked':
+      return decideAsked(dc, plan.failure);
+    case 'made':
+      return go({ kind: 'register_plan', planId: plan.planId, reason: 'its plan is made' });
+    case 'registered':
+      if (plan.approval.kind === 'approved') return go({ kind: 'activate', reason: `plan ${plan.planId} is approved` });
+      if (plan.approval.kind === 'approves_itself')
+        return go({ kind: 'register_plan', planId: plan.planId, reason: 'it is inside the guard-rails' });
+      return hold(needsApproval(plan.planId, plan.approval));
+    default:
+      return assertNever(plan);
+  }
+}
+
+function decideAsked(dc: DataCenterSnapshot, failure: string | null): Decision {
+  if (failure !== null) return hold(createHold('plan_failed', `credit-rollout abort --dc ${dc.id}`, failure));
+  const idle = dc.cell?.kind === 'read' && dc.cell.workersAlive === 0;
+  return {
+    steps: [{ kind: 'ring', job: 'plan', want: 1, reason: 'its plan is to be made' }],
+    holds: [
+      idle
+        ? createHold('no_worker', `credit-rollout worker --dc ${dc.id}`, '0', '1')
+        : createHold('planning', 'it goes on by itself'),
+    ],
+  };
+}
+
+function needsApproval(planId: string, held: HeldPlan): Hold {
+  const approve = `credit-rollout approve ${planId}`;
+  if (held.why === 'outside')
+    return createHold('needs_approval', approve, `${held.rail.rail} ${held.rail.value}`, held.rail.limit);
+  if (held.why === 'required') return createHold('needs_approval', approve, 'rollout.approval: required');
+  return createHold(
+    'needs_approval',
+    held.why === 'expired' ? approve : `credit-rollout abort --dc ${planId.replace(/-\d+$/u, '')}`,
+    `its approval was ${held.why}`,
+  );
+}

@@ -1,0 +1,58 @@
+// What a decision says: the steps to take now, or why none is taken. And what several decisions share.
+import { createHold, type Hold } from './hold.js';
+import type { DataCenterSnapshot, FenceReading, RunReading } from './snapshot.js';
+import type { Stage } from './stage.js';
+
+export type JobKind = 'plan' | 'cut' | 'apply' | 'verify';
+
+/** One thing to do now. */
+export type Step =
+  | { readonly kind: 'request_plan'; readonly reason: string }
+  | { readonly kind: 'register_plan'; readonly planId: string; readonly reason: string }
+  | { readonly kind: 'activate'; readonly reason: string }
+  | { readonly kind: 'open_fence'; readonly state: 'open' | 'verifying'; readonly reason: string }
+  | { readonly kind: 'close_fence'; readonly reason: string }
+  | { readonly kind: 'pass_canary'; readonly reason: string }
+  | { readonly kind: 'follow_up'; readonly reason: string }
+  | { readonly kind: 'advance'; readonly to: Stage; readonly reason: string }
+  | { readonly kind: 'fail'; readonly code: string; readonly reason: string }
+  | { readonly kind: 'ring'; readonly job: JobKind; readonly want: number; readonly reason: string };
+
+export interface Decision {
+  readonly steps: readonly Step[];
+  readonly holds: readonly Hold[];
+}
+
+export type ReadCell = Extract<NonNullable<DataCenterSnapshot['cell']>, { kind: 'read' }>;
+
+export const go = (...steps: readonly Step[]): Decision => ({ steps, holds: [] });
+export const hold = (...holds: readonly Hold[]): Decision => ({ steps: [], holds });
+
+/**
+ * Closed for good: at our epoch or later. A fence closed at an older epoch is not enough: a scheduler that fell asleep
+ * before opening could still open it.
+ */
+export const isShut = (dc: DataCenterSnapshot, fence: FenceReading): boolean =>
+  fence.state === 'closed' && (dc.epoch === null || fence.epoch >= dc.epoch);
+
+/** Nothing done for this long with work pending is an alarm (I23), in ms. */
+const STALLED_MS = 120_000;
+
+export const detached = (): Hold => createHold('source_detached', 'credit-rollout init');
+
+/** Work is rung for, but may not be moving: no worker, a worker in trouble, or nothing done for too long. */
+export function workHolds(
+  dc: DataCenterSnapshot,
+  { workersAlive, trouble, attached }: ReadCell,
+  run: Pick<RunReading, 'idleMs'>,
+): readonly Hold[] {
+  if (!attached) return [detached()];
+  if (workersAlive === 0) return [createHold('no_worker', `credit-rollout worker --dc ${dc.id}`, '0', '1')];
+  const idle = `${Math.round(run.idleMs / 1_000)} s`;
+  return [
+    ...(trouble === null ? [] : [createHold('cell_trouble', 'credit-rollout doctor', trouble)]),
+    ...(run.idleMs > STALLED_MS
+      ? [createHold('stalled', 'credit-rollout doctor', idle, `${STALLED_MS / 1_000} s`)]
+      : []),
+  ];
+}

@@ -1,0 +1,38 @@
+// Brings a plan from its cell before control: registered with its counts, and self-approved where it may be.
+import { isInsideRails, readGuardRails } from '../domain/plan/guard-rails.js';
+import type { PlanCounts } from '../domain/plan/plan-report.js';
+import { findPlan, type StoredPlan } from '../stores/cell/plans.js';
+import type { DataCenterRow } from '../stores/control/data-centers.js';
+import { approveInsideRails } from './approve-plan.js';
+import type { EngineContext } from './context.js';
+import { parsePlanName } from './plan-name.js';
+import { registerPlan } from './register-plan.js';
+
+/** True when control knows it now, and approved it if it may approve itself. Throws plan_conflict. */
+export async function admitPlan(context: EngineContext, row: DataCenterRow, planId: string): Promise<boolean> {
+  const number = parsePlanName(planId)?.number;
+  const { settings } = row;
+  if (number === undefined || settings === null) return false;
+  const plan = await context.cells.get(row.id).inTransaction('fencer', (tx) => findPlan(tx, number));
+  if (plan === undefined) return false;
+  const counts = readCounts(plan);
+  const rails = readGuardRails(counts, settings.guardRails);
+  await registerPlan(context, {
+    planId,
+    dataCenter: row.id,
+    digest: plan.digest,
+    cardHash: plan.cardHash,
+    author: plan.author,
+    snapshotAt: plan.snapshotAt.toISOString(),
+    counts,
+    rails,
+  });
+  if (settings.approval === 'auto' && isInsideRails(rails))
+    await context.control.inTransaction((tx) => approveInsideRails(context, tx, planId));
+  return true;
+}
+
+/** The counts of a stored plan's document. */
+export function readCounts(plan: Pick<StoredPlan, 'counts'>): PlanCounts {
+  return (plan.counts as { readonly counts: PlanCounts }).counts;
+}

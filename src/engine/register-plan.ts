@@ -1,0 +1,32 @@
+// Tells control of a plan that a cell holds: id, digest, author, counts. Without that it can be neither approved nor applied.
+import { RolloutError } from '../kernel/rollout-error.js';
+import { appendAudit } from '../stores/control/audit.js';
+import { findRegisteredPlan, insertPlan, type NewPlan } from '../stores/control/plans.js';
+import type { EngineContext } from './context.js';
+import { explainFailure } from './explain-failure.js';
+
+/** Idempotent. Throws plan_conflict when control knows the id with another digest. */
+export async function registerPlan(context: Pick<EngineContext, 'control' | 'actor'>, plan: NewPlan): Promise<void> {
+  try {
+    await context.control.inTransaction(async (tx) => {
+      if (!(await insertPlan(tx, plan))) return refuseOther(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
+      const { planId, digest, cardHash, author, counts } = plan;
+      await appendAudit(tx, {
+        actor: context.actor,
+        action: 'plan',
+        dataCenter: plan.dataCenter,
+        details: { plan: planId, digest, card: cardHash, author, touched: counts.touched },
+      });
+    });
+  } catch (error) {
+    throw explainFailure(error, 'The control database');
+  }
+}
+
+function refuseOther({ planId, digest, dataCenter }: NewPlan, known: string | undefined): void {
+  if (known === digest) return;
+  throw new RolloutError('plan_conflict', {
+    message: `Control knows a plan ${planId} with another digest: the cell was set back to an earlier state, or the plan was edited.`,
+    next: `Plan again, which takes the next number: credit-rollout plan --dc ${dataCenter}`,
+  });
+}

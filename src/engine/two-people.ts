@@ -1,0 +1,21 @@
+// The rule of two people as people read it. The databases hold it too; this says why and how to get past it.
+import { RolloutError } from '../kernel/rollout-error.js';
+import type { Person } from '../stores/control/person.js';
+
+/** Throws same_person when the author approves. `what`: "The plan in-7". */
+export function refuseSamePerson(what: string, author: string, approver: Person): void {
+  if (author !== approver.name) return;
+  throw new RolloutError('same_person', {
+    message: `${what} needs a second person: its author and its approver are both "${author}".`,
+    next: NEXT[approver.knownBy](author),
+  });
+}
+
+const NEXT = {
+  login: (name: string): string =>
+    `Let somebody else approve it. Who shares a login of the control database counts as one person; give each a login of their own, such as:\nCREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE ${quote(name)};`,
+  machine: (): string =>
+    'Let another user of this machine approve it: the embedded servers tell people apart by the user of the machine.',
+} as const satisfies Record<Person['knownBy'], (name: string) => string>;
+
+const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;

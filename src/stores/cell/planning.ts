@@ -1,0 +1,43 @@
+// The transaction that a plan is made in, and what it asks of the cell beside the orgs.
+import type { CellTransaction } from './cell-database.js';
+import { withinRange } from './key-range.js';
+
+/** One snapshot for the whole plan; `read_only` by the database's own word. Before any query. Returns its instant. */
+export async function startPlanning(tx: CellTransaction, access: 'read_only' | 'may_insert'): Promise<Date> {
+  await tx.raw(`set transaction isolation level repeatable read${access === 'read_only' ? ', read only' : ''}`);
+  return (await tx.raw('select clock_timestamp() as now')).rows[0].now;
+}
+
+/** Whether the source has peak_credits; the adapter view says null where it has not. */
+export async function hasUsage(tx: CellTransaction): Promise<boolean> {
+  const { rows } = await tx.raw(
+    `select pg_get_viewdef('credit_rollout.source_orgs'::regclass) !~* 'null::bigint as peak_credits' as found`,
+  );
+  return rows[0].found;
+}
+
+/** The newest batches of any run, for the estimate. */
+export async function readRecentBatches(
+  tx: CellTransaction,
+): Promise<readonly { readonly durationMs: number; readonly orgs: number }[]> {
+  const { rows } = await tx.raw(
+    `select duration_ms as "durationMs", orgs from credit_rollout.batches where state = 'done' and kind = 'range' and orgs > 0
+       and inserted + raised > orgs / 2 order by done_at desc limit 40`,
+  );
+  return rows;
+}
+
+/** The id that ends a range of `size` source orgs from `lowerId` on; null at the end. */
+export async function findSourceRangeEnd(
+  tx: CellTransaction,
+  lowerId: string | null,
+  size: number,
+): Promise<string | null> {
+  const within = withinRange({ lowerId, upperId: null });
+  const { rows } = await tx.raw(
+    `select org_id::text from (select org_id from credit_rollout.source_orgs where ${within.sql} order by org_id offset ? limit 1) e
+     ${lowerId === null ? '' : 'where org_id > ?::credit_rollout.org_id'}`,
+    [...within.bindings, size, ...(lowerId === null ? [] : [lowerId])],
+  );
+  return rows[0]?.org_id ?? null;
+}

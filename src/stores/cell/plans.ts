@@ -1,0 +1,197 @@
+// Plans as they lie in a cell: asked for, made, read again. The orgs that a plan names never leave here but for the
+// command that shows them.
+import type { CellTransaction } from './cell-database.js';
+
+/** A plan's head. `counts` and `lists` are the engine's documents. */
+export interface StoredPlan {
+  readonly planId: bigint;
+  readonly digest: string;
+  readonly cardHash: string;
+  readonly sourceSignature: string;
+  readonly author: string;
+  readonly snapshotAt: Date;
+  readonly madeAt: Date;
+  readonly ranges: number;
+  readonly orgs: number;
+  readonly touched: number;
+  readonly counts: unknown;
+}
+
+const HEAD = `plan_id, digest, card_hash, source_signature, author, snapshot_at, made_at, ranges, orgs::float8, touched::float8, counts`;
+
+const toPlan = (row: Readonly<Record<string, unknown>> & PlanRow): StoredPlan => ({
+  planId: BigInt(row.plan_id),
+  digest: row.digest,
+  cardHash: row.card_hash,
+  sourceSignature: row.source_signature,
+  author: row.author,
+  snapshotAt: row.snapshot_at,
+  madeAt: row.made_at,
+  ranges: row.ranges,
+  orgs: row.orgs,
+  touched: row.touched,
+  counts: row.counts,
+});
+
+interface PlanRow {
+  readonly plan_id: string;
+  readonly digest: string;
+  readonly card_hash: string;
+  readonly source_signature: string;
+  readonly author: string;
+  readonly snapshot_at: Date;
+  readonly made_at: Date;
+  readonly ranges: number;
+  readonly orgs: number;
+  readonly touched: number;
+  readonly counts: unknown;
+}
+
+export async function findPlan(tx: CellTransaction, planId: bigint): Promise<StoredPlan | undefined> {
+  const { rows } = await tx.raw(`select ${HEAD} from credit_rollout.plans where plan_id = ?::bigint`, [String(planId)]);
+  return rows[0] && toPlan(rows[0]);
+}
+
+/** Newest first. */
+export async function listPlans(tx: CellTransaction, most: number): Promise<readonly StoredPlan[]> {
+  const { rows } = await tx.raw(`select ${HEAD} from credit_rollout.plans order by plan_id desc limit ?`, [most]);
+  return rows.map(toPlan);
+}
+
+/** The orgs that a plan's report names. Org data. */
+export async function readPlanLists(tx: CellTransaction, planId: bigint): Promise<unknown> {
+  const { rows } = await tx.raw('select lists from credit_rollout.plans where plan_id = ?::bigint', [String(planId)]);
+  return rows[0]?.lists;
+}
+
+/** The digest of what lies there now; another than the plan's own means that somebody edited it. */
+export async function digestPlan(
+  tx: CellTransaction,
+  plan: { readonly planId: bigint; readonly cardHash: string; readonly sourceSignature: string },
+): Promise<string> {
+  const { rows } = await tx.raw('select credit_rollout.digest_plan(?::bigint, ?, ?) as digest', [
+    String(plan.planId),
+    plan.cardHash,
+    plan.sourceSignature,
+  ]);
+  return rows[0].digest;
+}
+
+export async function takePlanId(tx: CellTransaction): Promise<bigint> {
+  const { rows } = await tx.raw(`select nextval('credit_rollout.plan_ids') as id`);
+  return BigInt(rows[0].id);
+}
+
+export interface NewPlan {
+  readonly planId: bigint;
+  readonly cardHash: string;
+  readonly sourceSignature: string;
+  readonly author: string;
+  readonly snapshotAt: Date;
+  readonly ranges: number;
+  readonly orgs: number;
+  readonly touched: number;
+  readonly canaries: readonly { readonly orgId: string; readonly hash: string }[];
+  readonly counts: unknown;
+  readonly lists: unknown;
+}
+
+/** The last row of a plan: with it the plan is there, whole. Returns its digest. */
+export async function insertPlan(tx: CellTransaction, plan: NewPlan): Promise<string> {
+  const digest = await digestPlan(tx, plan);
+  await tx.raw(
+    `insert into credit_rollout.plans (plan_id, digest, card_hash, source_signature, author, snapshot_at, ranges, orgs, touched,
+       canary_ids, canary_hashes, counts, lists)
+     values (?::bigint, ?, ?, ?, ?, ?, ?, ?::bigint, ?::bigint, ?::credit_rollout.org_id[], ?::bigint[], ?::jsonb, ?::jsonb)`,
+    [
+      String(plan.planId),
+      digest,
+      plan.cardHash,
+      plan.sourceSignature,
+      plan.author,
+      plan.snapshotAt,
+      plan.ranges,
+      plan.orgs,
+      plan.touched,
+      plan.canaries.map(({ orgId }) => orgId),
+      plan.canaries.map(({ hash }) => hash),
+      JSON.stringify(plan.counts),
+      JSON.stringify(plan.lists),
+    ],
+  );
+  return digest;
+}
+
+/** A plan that a worker is to make. */
+export interface PlanRequest {
+  readonly planId: bigint;
+  readonly cardHash: string;
+  readonly rangeSize: number;
+  readonly author: string;
+  /** Code of why it could not be made; null: nothing is known against it. */
+  readonly failure: string | null;
+}
+
+const REQUEST = `r.plan_id, r.card_hash, r.range_size, r.author, r.failure`;
+const UNMADE = 'not exists (select from credit_rollout.plans p where p.plan_id = r.plan_id)';
+
+const toRequest = (row: {
+  readonly plan_id: string;
+  readonly card_hash: string;
+  readonly range_size: number;
+  readonly author: string;
+  readonly failure: string | null;
+}): PlanRequest => ({
+  planId: BigInt(row.plan_id),
+  cardHash: row.card_hash,
+  rangeSize: row.range_size,
+  author: row.author,
+  failure: row.failure,
+});
+
+/** Asks for a plan; an earlier request for the same that nobody has served is taken up again. */
+export async function requestPlan(
+  tx: CellTransaction,
+  request: Omit<PlanRequest, 'planId' | 'failure'>,
+): Promise<bigint> {
+  const found = await tx.raw(
+    `select r.plan_id from credit_rollout.plan_requests r where ${UNMADE} and r.failure is null and r.card_hash = ?
+       and r.range_size = ? and r.author = ? order by r.plan_id desc limit 1`,
+    [request.cardHash, request.rangeSize, request.author],
+  );
+  if (found.rows[0]) return BigInt(found.rows[0].plan_id);
+  const { rows } = await tx.raw(
+    `insert into credit_rollout.plan_requests (plan_id, card_hash, range_size, author)
+     values (nextval('credit_rollout.plan_ids'), ?, ?, ?) returning plan_id`,
+    [request.cardHash, request.rangeSize, request.author],
+  );
+  return BigInt(rows[0].plan_id);
+}
+
+export async function findPlanRequest(tx: CellTransaction, planId: bigint): Promise<PlanRequest | undefined> {
+  const { rows } = await tx.raw(`select ${REQUEST} from credit_rollout.plan_requests r where r.plan_id = ?::bigint`, [
+    String(planId),
+  ]);
+  return rows[0] && toRequest(rows[0]);
+}
+
+/** The newest request that nobody has served; undefined: none. */
+export async function findOpenPlanRequest(tx: CellTransaction): Promise<PlanRequest | undefined> {
+  const { rows } = await tx.raw(
+    `select ${REQUEST} from credit_rollout.plan_requests r where ${UNMADE} and r.failure is null order by r.plan_id desc limit 1`,
+  );
+  return rows[0] && toRequest(rows[0]);
+}
+
+export async function failPlanRequest(tx: CellTransaction, planId: bigint, code: string): Promise<void> {
+  await tx.raw('update credit_rollout.plan_requests set failure = ? where plan_id = ?::bigint', [code, String(planId)]);
+}
+
+/** One maker at a time for a plan; false: another one is at it. */
+export async function lockPlanRequest(tx: CellTransaction, lockClass: number, planId: bigint): Promise<boolean> {
+  const { rows } = await tx.raw('select pg_try_advisory_xact_lock(?, -100 - (? % 1000000)::int) as locked', [
+    lockClass,
+    String(planId),
+  ]);
+  return rows[0].locked;
+}
