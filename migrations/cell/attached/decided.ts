@@ -85,6 +85,10 @@ create view credit_rollout.assessed (org_id, edition, paid, agents, light_agents
   reason, base_credits, variable_credits, legacy_limit, concurrency_limit, edition_rank, rate_card) as
 ${assessedQuery(ACTIVE_CARD)};`;
 
+// The table's own ends: beside a missing bound, whose range would else be taken for a third of the table, and scanned.
+const END = (order: 'asc' | 'desc'): string =>
+  `(select e.org_id from credit_rollout.allotments e order by e.org_id ${order} limit 1)`;
+
 /** The stored allotment of an org. resting: the floor that is left of the stored one, null when it ended by lapse. */
 const STORED = `
     left join (
@@ -96,6 +100,8 @@ const STORED = `
         on f.edition = x.floor_edition and f.card_hash = coalesce(card, ${ACTIVE_CARD})
       where (lower_id is null or x.org_id >= lower_id) and (upper_id is null or x.org_id < upper_id)
         and (only_ids is null or x.org_id = any (only_ids))
+        and (lower_id is not null or upper_id is null or x.org_id >= ${END('asc')})
+        and (upper_id is not null or lower_id is null or x.org_id <= ${END('desc')})
       offset 0
     ) p on p.org_id = a.org_id`;
 

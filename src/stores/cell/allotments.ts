@@ -1,6 +1,6 @@
 // Writes what the rule decides: plain INSERT where a range holds nothing yet, insert-and-raise elsewhere. Calls the rule, never restates it.
 import type { CellTransaction } from './cell-database.js';
-import { type KeyRange, withinRange } from './key-range.js';
+import { type KeyRange, withinRange, withinStored } from './key-range.js';
 
 export interface WriteCounts {
   readonly inserted: number;
@@ -53,11 +53,12 @@ export async function readWritten(
   unique: boolean,
 ): Promise<{ readonly orgs: number; readonly written: number; readonly totalCredits: string }> {
   const within = withinRange(range);
+  const stored = withinStored(range);
   const { rows } = await tx.raw(
     `select count(*)::int as written, coalesce(sum(total_credits), 0)::text as "totalCredits",
        (select count(${unique ? '*' : 'distinct org_id'})::int from credit_rollout.source_orgs where ${within.sql}) as orgs
-     from credit_rollout.allotments where ${within.sql} and run_id = ?::bigint`,
-    [...within.bindings, ...within.bindings, String(range.runId)],
+     from credit_rollout.allotments where ${stored.sql} and run_id = ?::bigint`,
+    [...within.bindings, ...stored.bindings, String(range.runId)],
   );
   return rows[0];
 }

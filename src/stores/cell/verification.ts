@@ -1,7 +1,7 @@
 // The independent statement of the rule: written from domain.md, not from `decided`, in numeric and step by step.
 // (i) stored terms against this rule on the stored inputs; (ii) stored inputs against the source now.
 import type { CellTransaction } from './cell-database.js';
-import { type KeyRange, withinRange } from './key-range.js';
+import { type KeyRange, withinRange, withinStored } from './key-range.js';
 
 export interface VerifyCounts {
   readonly checked: number;
@@ -93,9 +93,9 @@ export interface VerifyOptions {
 /** Compares one key range. */
 export async function verifyRange(tx: CellTransaction, range: KeyRange, options: VerifyOptions): Promise<Verified> {
   const { runId, unreadable = [] } = options;
-  const stored = leaveOut(withinRange(range, 'a.org_id'), 'a.org_id', unreadable);
+  const stored = leaveOut(withinStored(range, 'a.org_id'), 'a.org_id', unreadable);
   const source = leaveOut(withinRange(range, 'o.org_id'), 'o.org_id', unreadable);
-  const all = withinRange(range, 'a.org_id');
+  const all = withinStored(range, 'a.org_id');
   const rule = (await tx.raw(MISMATCHES(all.sql), all.bindings)).rows[0];
   const run = runId === null ? null : String(runId);
   const differences = (
