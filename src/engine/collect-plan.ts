@@ -19,6 +19,8 @@ export type CollectedPlan = Pick<PlanReport, 'branches' | 'quarantined' | 'histo
   readonly maxRaiseFactor: number | null;
   readonly maxFloorOverPlan: number | null;
   readonly protectedTouched: number;
+  /** Paid orgs that a write would lower. */
+  readonly paidFalling: number;
 };
 
 export interface PlanCollection {
@@ -136,6 +138,9 @@ function summarise(
     quarantined: toReasons(groups),
     histogram: toHistogram(decided),
     usage: usage === 'has_usage' ? toUsage(decided, editions) : null,
+    paidFalling: decided
+      .filter((group) => has(group, 'paid') && (group.movement === 'first' || group.movement === 'raise'))
+      .reduce((sum, group) => sum + group.falling, 0),
     maxRaiseFactor: factors('raiseFactor'),
     maxFloorOverPlan: factors('floorOverPlan'),
   };

@@ -11,7 +11,7 @@ import { hasAllotments } from '../stores/cell/allotments.js';
 import { type CellTransaction, LOCK_CLASS } from '../stores/cell/cell-database.js';
 import { type CellRow, findCell } from '../stores/cell/identity.js';
 import type { KeyRange } from '../stores/cell/key-range.js';
-import { planRange, type RangeQuestion } from '../stores/cell/plan-ranges.js';
+import { insertUnreadableRange, planRange, type RangeQuestion } from '../stores/cell/plan-ranges.js';
 import { findSourceRangeEnd, hasUsage, readRecentBatches, startPlanning } from '../stores/cell/planning.js';
 import { insertPlan, lockPlanRequest, takePlanId } from '../stores/cell/plans.js';
 import { insertRateCard } from '../stores/cell/rates.js';
@@ -184,6 +184,7 @@ async function planNext(
     if (classifyFailure(error).kind !== 'bad_value') throw error;
     if (size > 1) return planNext(tx, scan, rangeNo, lowerId, Math.max(1, Math.floor(size / 8)));
     scan.collection.addUnreadable(1);
+    if (scan.planId !== null) await insertUnreadableRange(tx, range, { planId: scan.planId, rangeNo });
     return upperId;
   }
 }
@@ -221,6 +222,7 @@ function toReport({ question, found, collected, snapshotAt, planningMs, recent }
   const counts = countPlan(branches, {
     quarantined: quarantined.reduce((sum, reason) => sum + reason.orgs, 0),
     unpaidEdition: question.card.unpaid,
+    paidFalling: collected.paidFalling,
     maxRaiseFactor: collected.maxRaiseFactor,
     maxFloorOverPlan: collected.maxFloorOverPlan,
     protectedTouched: collected.protectedTouched,

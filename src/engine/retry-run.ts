@@ -47,7 +47,7 @@ export async function retryRun(
         runId,
         epoch,
         reason,
-        details: { pending },
+        details: { pending, stage },
       });
     });
     await context.bells.wakeSchedulers();

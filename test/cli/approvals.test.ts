@@ -44,7 +44,8 @@ async function asPerson({ name, controlUrl }: TestPerson): Promise<As> {
 const nameOf = (place: number): string => crowd.people[place]?.name ?? '';
 
 async function makePlan(number: number, rails: 'inside' | 'outside'): Promise<string> {
-  const planId = `${dc}-${number}`;
+  // the rollout had plans of its own, with lower numbers
+  const planId = `${dc}-${100 + number}`;
   const rail = { rail: 'maxRaiseFactor', value: '4.0', limit: '3', passes: rails === 'inside' } as const;
   await registerPlan(fleet.engine, {
     ...{ planId, dataCenter: dc, digest: 'a'.repeat(64), cardHash: 'card', author: nameOf(0), rails: [rail] },
@@ -76,10 +77,10 @@ describe('approve', () => {
     const { code, out } = await bob('approve', planId, '--json');
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
-      ...{ plan_id: planId, kind: 'person', state: 'open', given: true, voided: [`${dc}-1`], inside_rails: true },
+      ...{ plan_id: planId, kind: 'person', state: 'open', given: true, voided: [`${dc}-101`], inside_rails: true },
       ...{ author: nameOf(0), approver: nameOf(1), digest: 'a'.repeat(64), counts: { touched: 2, before: '1000' } },
     });
-    expect((await bob('approve', `${dc}-1`)).code).toBe(6);
+    expect((await bob('approve', `${dc}-101`)).code).toBe(6);
   });
 
   test.each(['in', 'in-7', 'nonsense', ''])('knows no plan %j', async (id) => {

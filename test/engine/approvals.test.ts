@@ -289,7 +289,9 @@ describe('the control database', () => {
        values ($1, 'x', 'x', 'person', 'x', 'x', 'infinity', 'infinity')`,
       [plan.planId],
     );
-    expect(await find(plan)).toMatchObject({ digest: plan.digest, author: alice.name, approver: bob.name });
+    const found = await find(plan);
+    expect(found).toMatchObject({ digest: plan.digest, author: alice.name, approver: bob.name });
+    expect(Number(found?.expiresAt) - Number(found?.approvedAt)).toBe(72 * 3_600_000);
   });
 
   test('refuses the author by itself, with the setting that the embedded servers use too', async () => {

@@ -176,7 +176,9 @@ describe('pause and abort', () => {
     const beat = setInterval(() => void tick(fleet.engine).catch(() => undefined), 200);
     await waitFor(
       'some batches',
-      async () => (await count(fleet, `select count(*) from credit_rollout.batches where state = 'done'`)) >= 2,
+      async () =>
+        (await count(fleet, `select count(*) from credit_rollout.batches where state = 'done' and kind = 'range'`)) >=
+        2,
     );
     const began = Date.now();
     const request = { dataCenter: dcOf(fleet), intent: 'pause', reason: 'a test' } as const;
@@ -235,9 +237,11 @@ describe('pause and abort', () => {
     await fleet.apply(fleet.cell(0));
     await tick(fleet.engine);
     const stop = keepServing(fleet);
-    await waitFor(
+    await fleet.tickUntil(
       'some batches',
-      async () => (await count(fleet, `select count(*) from credit_rollout.batches where state = 'done'`)) >= 3,
+      async () =>
+        (await count(fleet, `select count(*) from credit_rollout.batches where state = 'done' and kind = 'range'`)) >=
+        3,
     );
     await setIntent(fleet.engine, { dataCenter: dcOf(fleet), intent: 'abort', reason: null });
     await fleet.tickUntil('aborted', async () => (await fleet.stages())[0] === 'aborted');
@@ -261,6 +265,8 @@ describe('pause and abort', () => {
   test('says pausing, and starts nothing, while a session of ours still holds the fence', async () => {
     const fleet = await makeFleet({ orgs: 300 });
     await fleet.apply(fleet.cell(0));
+    await tick(fleet.engine);
+    await serveOpenWork(fleet.engine, dcOf(fleet)); // its plan
     await tick(fleet.engine);
     const holder = new pg.Client({ connectionString: fleet.cell(0).url });
     await holder.connect();

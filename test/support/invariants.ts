@@ -30,10 +30,11 @@ const WITHIN = (id: string): string =>
 const PROMISE = [
   {
     id: 'I1',
-    holds: 'every org in a finished range has an allotment or is quarantined',
+    holds: 'every org in a finished range has an allotment, is quarantined, or is listed as stale',
     sql: `select b.run_id, b.batch_no, count(*) from credit_rollout.batches b
       join credit_rollout.source_orgs s on ${WITHIN('s.org_id')}
-      where b.state = 'done' and not exists (select from credit_rollout.allotments a where a.org_id = s.org_id)
+      where b.state = 'done' and b.kind = 'range' and not exists (select from credit_rollout.allotments a where a.org_id = s.org_id)
+        and not exists (select from credit_rollout.stale_orgs z where z.run_id = b.run_id and z.org_id = s.org_id)
         and not exists (select from credit_rollout.quarantine q where q.org_id = s.org_id)
       group by 1, 2`,
   },
@@ -106,7 +107,7 @@ const WORK = [
     holds: 'the ranges of a run cover every possible id: no gap, no overlap, open at both ends',
     sql: `select run_id, batch_no from (
         select b.*, row_number() over w as place, lead(lower_id) over w as next_lower, lead(batch_no) over w as next_no
-        from credit_rollout.batches b window w as (partition by run_id order by lower_id nulls first)) r
+        from credit_rollout.batches b where b.kind = 'range' window w as (partition by run_id order by lower_id nulls first)) r
       where (place = 1) <> (lower_id is null) or (next_no is null) <> (upper_id is null)
         or upper_id is distinct from next_lower or upper_id <= lower_id
       union all
@@ -121,8 +122,11 @@ const WORK = [
   },
   {
     id: 'I16',
-    holds: 'one rate card per run',
-    sql: `select r.run_id, a.rate_card from credit_rollout.runs r join credit_rollout.allotments a on a.run_id = r.run_id
+    holds: 'one rate card per run, and the card of its plan',
+    sql: `select r.run_id, p.card_hash as rate_card from credit_rollout.runs r join credit_rollout.plans p using (plan_id)
+      where p.card_hash <> r.card_hash
+      union all
+      select r.run_id, a.rate_card from credit_rollout.runs r join credit_rollout.allotments a on a.run_id = r.run_id
       where a.rate_card <> r.card_hash group by 1, 2`,
   },
   {
@@ -130,7 +134,11 @@ const WORK = [
     holds: 'the sums in a batch row are the sums of what it wrote',
     sql: `select b.run_id, b.batch_no from credit_rollout.batches b cross join lateral (
         select count(*) as orgs, coalesce(sum(a.total_credits), 0) as total
-        from credit_rollout.allotments a where a.run_id = b.run_id and ${WITHIN('a.org_id')}) w
+        from credit_rollout.allotments a where a.run_id = b.run_id and ${WITHIN('a.org_id')}
+          and (b.kind = 'range' or a.org_id = any (b.org_ids))
+          -- a list is written before the ranges, or after them: its orgs are not theirs
+          and not exists (select from credit_rollout.batches l where l.run_id = b.run_id and a.org_id = any (l.org_ids)
+            and (b.kind = 'range' or b.kind = 'canary' and l.kind = 'follow_up'))) w
       where b.state = 'done' and (w.orgs, w.total) is distinct from (b.inserted + b.raised, b.total_credits)
         and not exists (select from credit_rollout.allotment_changes c where ${WITHIN('c.org_id')} and c.changed_at > b.done_at)
       union all
@@ -150,7 +158,8 @@ const CELL: readonly Invariant[] = [...PROMISE, ...WORK];
 // what control is compared with; one object per cell
 const FACTS = `select jsonb_build_object('id', $1::text, 'is', (select data_center from credit_rollout.cell),
   'state', f.state, 'epoch', f.epoch,
-  'runs', (select coalesce(jsonb_agg(jsonb_build_object('run', r.run_id, 'state', r.state, 'card', r.card_hash,
+  'runs', (select coalesce(jsonb_agg(jsonb_build_object('run', r.run_id, 'plan', r.plan_id, 'digest', (select p.digest from credit_rollout.plans p where p.plan_id = r.plan_id),
+     'state', r.state, 'card', r.card_hash,
      'pending', (select count(*) from credit_rollout.batches b where b.run_id = r.run_id and b.state <> 'done'),
      'unverified', (select count(*) from credit_rollout.batches b where b.run_id = r.run_id and b.verified_at is null),
      'total', (select coalesce(sum(total_credits), 0)::text from credit_rollout.batches b where b.run_id = r.run_id),
@@ -163,7 +172,7 @@ const FACTS = `select jsonb_build_object('id', $1::text, 'is', (select data_cent
 const GIVEN = `with cell as (select * from jsonb_to_recordset($1::jsonb)
     as c(id text, "is" text, state text, epoch bigint, runs jsonb, commits jsonb)),
   run as (select c.id, r.* from cell c, jsonb_to_recordset(c.runs)
-    as r(run bigint, state text, card text, pending int, unverified int, total numeric, inserted bigint)),
+    as r(run bigint, plan bigint, digest text, state text, card text, pending int, unverified int, total numeric, inserted bigint)),
   batch as (select c.id, b.* from cell c, jsonb_to_recordset(c.commits) as b(run bigint, at timestamptz, "from" timestamptz))`;
 
 const CONTROL = [
@@ -205,16 +214,20 @@ const CONTROL = [
   },
   {
     id: 'I16',
-    holds: 'a run has the same card in control and in its cell, and exists once',
+    holds: 'a run has the same card in control and in its cell, exists once, and used one approval of its digest',
     sql: `select r.id, r.run from run r join credit_rollout_control.runs k on k.run_id = r.run
       where k.card_hash <> r.card or k.data_center <> r.id
-      union all select id, run from run where not exists (select from credit_rollout_control.runs k where k.run_id = run.run)`,
+      union all select id, run from run where not exists (select from credit_rollout_control.runs k where k.run_id = run.run)
+      union all
+      -- the digest that was approved is the one that was applied, by one approval
+      select r.id, r.run from run r where r.plan is not null and 1 <> (select count(*) from credit_rollout_control.approvals a
+        where a.used_by_run = r.run and a.plan_id = r.id || '-' || r.plan and a.digest = r.digest)`,
   },
   {
     id: 'I20',
     holds: 'every change of stage has an audit row, and the rows form a legal chain',
     sql: `, move as (select data_center, seq, case action when 'activate' then 'canary' when 'reopen' then 'pending'
-          when 'retry' then case when (details ->> 'pending')::int > 0 then 'migrating' else 'verifying' end
+          when 'retry' then details ->> 'stage'
           when 'abort' then 'aborted' else details ->> 'to' end as stage
         from credit_rollout_control.audit
         where action in ('activate', 'reopen', 'retry', 'transition') or action = 'abort' and details ->> 'stage' = 'failed')

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
-import { RolloutError } from '../../kernel/rollout-error.js';
+import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { explainDisk } from './explain-disk.js';
 import { renderHtml } from './render-html.js';
 import { isReportText, renderReportJson } from './report-json.js';
@@ -29,16 +29,18 @@ const MODE = 0o600;
 
 /**
  * Makes sure that a report can be put at `dir`, before anything long is begun. Throws out_not_empty for a folder that holds
- * something else, out_unwritable. Every method throws out_unwritable when the disk refuses, and then leaves nothing.
+ * something else, out_unwritable. Every method throws out_unwritable when the disk refuses, and then leaves nothing; after
+ * any other failure call `discard`.
  */
 export async function openReportFolder(dir: string): Promise<ReportFolder> {
   const target = resolve(dir);
   const staging = await guard(dir, () => openStaging(dir, target));
   const made = new Set<FileName>();
   const discard = (): Promise<void> => (staging.state === 'open' ? closeStaging(staging) : Promise.resolve());
+  // a disk that refused has ended the report; after any other failure the caller may try again, or discard
   const step = <T>(work: () => Promise<T>): Promise<T> =>
     guard(dir, work).catch(async (error) => {
-      await discard();
+      if (isRolloutError(error, 'out_unwritable')) await discard();
       throw error;
     });
   const file = (name: FileName): string => {
@@ -67,7 +69,7 @@ export async function openReportFolder(dir: string): Promise<ReportFolder> {
 /** A report without a list of orgs, at once; returns the paths. Throws as openReportFolder and its methods. */
 export async function writeReport(dir: string, reports: readonly PlanReport[]): Promise<readonly string[]> {
   const folder = await openReportFolder(dir);
-  return folder.publish(reports);
+  return folder.publish(reports).finally(folder.discard);
 }
 
 async function guard<T>(dir: string, work: () => Promise<T>): Promise<T> {

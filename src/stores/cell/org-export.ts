@@ -8,7 +8,8 @@ import type { KeyRange } from './key-range.js';
 import { findSourceRangeEnd } from './planning.js';
 import { listUnreadable } from './unreadable.js';
 
-const RANGE_ORGS = 5_000;
+/** Few, so that its buffers die young: those that grow old pile up until a full collection. */
+const RANGE_ORGS = 2_000;
 /** A slow disk at the other end may leave the transaction idle between two ranges for so long. */
 const IDLE_MS = 60_000;
 const MAX = '9223372036854775807';

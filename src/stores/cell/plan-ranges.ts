@@ -160,6 +160,21 @@ select coalesce(json_agg(c), '[]') from (
 const PROTECTED = `
 select count(*) from credit_rollout.protected_orgs p join decided d on d.org_id = p.org_id where ${TOUCHED}`;
 
+/** A range of which nothing can be read: it is there, so that the ranges cover every id, and says nothing. */
+export async function insertUnreadableRange(
+  tx: CellTransaction,
+  range: KeyRange,
+  { planId, rangeNo }: { readonly planId: bigint; readonly rangeNo: number },
+): Promise<void> {
+  await tx.raw(
+    `insert into credit_rollout.plan_ranges (plan_id, range_no, lower_id, upper_id, orgs, touched, digest, editions, org_ids, kinds,
+       edition_nos, agents, light_agents, additional_credits, negotiated_limits, before_credits, floors, total_credits)
+     values (?::bigint, ?, ?::credit_rollout.org_id, ?::credit_rollout.org_id, 1, 0, 0, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
+       '{}', '{}', '{}')`,
+    [String(planId), rangeNo, range.lowerId, range.upperId],
+  );
+}
+
 /** Plans one range; stores it when the question names a plan. */
 export async function planRange(tx: CellTransaction, range: KeyRange, question: RangeQuestion): Promise<PlannedRange> {
   const within = withinRange(range);

@@ -136,17 +136,20 @@ describe('openReportFolder', () => {
     expect(await readdir(base)).toEqual([]);
   });
 
-  test('passes on what the database threw, and leaves nothing', async () => {
+  test('passes on what the database threw, and takes the list again', async () => {
     const folder = await openReportFolder(join(base, 'out'));
     const failing = new Readable({ read: () => failing.destroy(new Error('terminated')) });
     await expect(folder.saveOrgs(failing, 'plain')).rejects.toThrow('terminated');
-    expect(await readdir(base)).toEqual([]);
+    await folder.saveOrgs(csv('again'), 'plain');
+    const [path = ''] = await folder.publish(plans);
+    expect(await readFile(path, 'utf8')).toBe('again');
   });
 
   test('never puts a list of orgs beside several data centers', async () => {
     const folder = await openReportFolder(join(base, 'out'));
     await folder.saveOrgs(csv(), 'plain');
     await expect(folder.publish([...plans, samplePlan({ dataCenter: 'eu' })])).rejects.toThrow('lists no orgs');
+    await folder.discard();
     expect(await readdir(base)).toEqual([]);
   });
 });

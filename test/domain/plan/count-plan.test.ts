@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { countPlan, type PlanRest } from '../../../src/domain/plan/count-plan.js';
-import { anyBranch, makeBranch } from './sample-plan.js';
+import { anyBranch, makeBranch, UNSHRUNK } from './sample-plan.js';
 
 const rest: PlanRest = {
   quarantined: 4,
@@ -89,6 +89,7 @@ describe('countPlan', () => {
           [...some, ...others].reduce((sum, { falling }) => sum + falling, 0),
         );
       }),
+      UNSHRUNK,
     );
   });
 });

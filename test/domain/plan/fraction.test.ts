@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { exceeds, type Fraction, formatAgainst, toFraction } from '../../../src/domain/plan/fraction.js';
+import { UNSHRUNK } from './sample-plan.js';
 
 const finite = fc.double({ min: 0, max: 1e300, noNaN: true });
 const fraction: fc.Arbitrary<Fraction> = fc.record({
@@ -56,6 +57,7 @@ describe('exceeds', () => {
       fc.property(finite, finite, (one, other) => {
         expect(exceeds(toFraction(one), toFraction(other))).toBe(one > other);
       }),
+      UNSHRUNK,
     );
   });
 });
@@ -79,6 +81,7 @@ describe('formatAgainst', () => {
         const shown = readText(formatAgainst(value, limit));
         expect(exceeds(shown, limit)).toBe(exceeds(value, limit));
       }),
+      UNSHRUNK,
     );
   });
 

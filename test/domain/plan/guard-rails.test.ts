@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { GuardRails } from '../../../src/domain/config/rollout-config.js';
 import { isInsideRails, RAILS, type Rail, readGuardRails } from '../../../src/domain/plan/guard-rails.js';
 import type { PlanCounts } from '../../../src/domain/plan/plan-report.js';
-import { anySum, everyRail, makeCounts } from './sample-plan.js';
+import { anySum, everyRail, makeCounts, UNSHRUNK } from './sample-plan.js';
 
 function read(rail: Rail, counts: Partial<PlanCounts>, rails: Partial<GuardRails> = {}) {
   const readings = readGuardRails(makeCounts(counts), { ...everyRail, ...rails });
@@ -97,6 +97,7 @@ describe('readGuardRails', () => {
         expect(passes('totalChangePercent', at, { totalChangePercent: percent })).toBe(true);
         expect(passes('totalChangePercent', beyond, { totalChangePercent: percent })).toBe(false);
       }),
+      UNSHRUNK,
     );
   });
 
