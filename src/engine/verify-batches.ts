@@ -7,6 +7,7 @@ import { listUnreadable } from '../stores/cell/unreadable.js';
 import { recordVerification, verifyRange } from '../stores/cell/verification.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { ApplyOptions } from './apply-batches.js';
+import { countCanaryMismatches } from './check-canary.js';
 import type { WorkerContext } from './context.js';
 import { failRun } from './fail-run.js';
 
@@ -62,6 +63,14 @@ async function verifyClaimed(tx: CellTransaction, epoch: bigint, reading: Readin
   if (batch === undefined) return 'nothing_left';
   const unreadable = reading === 'careful' ? await listUnreadable(tx, batch) : [];
   const counts = await verifyRange(tx, batch, { runId: run.runId, unreadable });
-  await recordVerification(tx, { runId: run.runId, batchNo: batch.batchNo }, counts);
+  const canary = batch.kind === 'canary' ? await countCanaryMismatches(tx, run, batch.orgIds) : 0;
+  await recordVerification(
+    tx,
+    { runId: run.runId, batchNo: batch.batchNo },
+    {
+      ...counts,
+      mismatches: Math.max(counts.mismatches, canary),
+    },
+  );
   return 'done';
 }

@@ -58,8 +58,9 @@ function renderBar({ label, parts, value }: Bar, y: number, longest: bigint): Ma
   const end = drawn.reduce((most, { x, width }) => Math.max(most, x + width), LABEL);
   const middle = y + BAR - 3;
   return html`<text class="label" x="${LABEL - 8}" y="${middle}">${shorten(label)}</text>${drawn.map(
-    ({ fill, x, width }) => html`<rect class="fill-${fill}" x="${x}" y="${y}" width="${width}" height="${BAR}"/>`,
-  )}<text x="${end + 6}" y="${middle}">${value}</text>\n`;
+    ({ fill, x, width }) =>
+      html`<rect class="fill-${fill}" x="${round(x)}" y="${y}" width="${round(width)}" height="${BAR}"/>`,
+  )}<text x="${round(end + 6)}" y="${middle}">${value}</text>\n`;
 }
 
 function layOutParts(parts: Bar['parts'], longest: bigint) {
@@ -75,6 +76,8 @@ function layOutParts(parts: Bar['parts'], longest: bigint) {
 }
 
 const scale = (size: bigint, longest: bigint): number => Number((size * STEPS) / longest) / (Number(STEPS) / SPACE);
+/** Without the noise of doubles. */
+const round = (value: number): number => Math.round(value * 10) / 10;
 const atLeastZero = (size: bigint): bigint => (size > 0n ? size : 0n);
 
 const shorten = (label: string): string => {

@@ -33,6 +33,7 @@ th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid var(--line);v
 tbody th{font-weight:500;overflow-wrap:anywhere}
 thead th{border-bottom:2px solid var(--line)}
 .number{text-align:right;white-space:nowrap}
+thead .number{white-space:normal}
 .good{color:var(--good);font-weight:600;white-space:nowrap}
 .bad{color:var(--bad);font-weight:600;white-space:nowrap}
 figure{margin:1rem 0}
@@ -46,11 +47,13 @@ ul.legend{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;padding
 ul.legend svg{width:.75em;height:.75em}
 footer{margin-top:3rem;padding-top:.75rem;border-top:1px solid var(--line);color:var(--quiet)}
 @media print{
-@page{margin:14mm}
+@page{size:landscape;margin:12mm}
 body{max-width:none;padding:0;font-size:10pt}
 nav{display:none}
 .wide{overflow:visible}
 figure .wide svg{min-width:0}
+table{font-size:8pt}
+th,td{padding:.15rem .35rem}
 h2,h3,caption,figcaption{break-after:avoid}
 figure,tr,ul.tiles li{break-inside:avoid}
 thead{display:table-header-group}

@@ -40,8 +40,9 @@ function listTellingOrgs(rates: EditionRates): readonly CaseOrg[] {
 }
 
 /**
- * Where credits and the legacy formula can cross: both are straight between its corners, so one of them leads most at a
- * corner, at no agents, or at a size whose variable credits alone reach the greatest legacy limit.
+ * Legacy leads most with no agents, or about the size that reaches its greatest limit: it grows straight up to there and
+ * no further. Credits lead most with no agents, or where variable credits alone reach that limit. Light agents raise the
+ * legacy limit without raising the credits.
  */
 function listTellingSizes({ perAgent, legacy }: EditionRates): {
   readonly agents: readonly bigint[];
@@ -50,9 +51,11 @@ function listTellingSizes({ perAgent, legacy }: EditionRates): {
   const greatest = legacy.kind === 'flat' ? legacy.flat : legacy.max;
   const beyond = perAgent === 0n ? [] : [divideUp(greatest, perAgent)];
   if (legacy.kind === 'flat' || legacy.perUser === 0n) return { agents: [0n, ...beyond], lightAgents: [0n, 1n] };
-  const { perUser, min, max } = legacy;
-  const corners = [min / perUser, divideUp(min, perUser), max / perUser, divideUp(max, perUser)];
-  return { agents: [...new Set([0n, ...corners, ...beyond])], lightAgents: [0n, 1n, divideUp(max, perUser) + 1n] };
+  const { perUser, max } = legacy;
+  return {
+    agents: [0n, max / perUser, divideUp(max, perUser), ...beyond],
+    lightAgents: [0n, 1n, divideUp(max, perUser) + 1n],
+  };
 }
 
 const divideUp = (sum: bigint, by: bigint): bigint => (sum + by - 1n) / by;

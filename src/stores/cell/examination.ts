@@ -107,6 +107,15 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
   ...(['planner', 'reader', 'fencer'] as const).flatMap((role) =>
     ['credit_rollout.overrides', 'credit_rollout.protected_orgs'].map((on) => ({ role, on, privileges: WRITE })),
   ),
+  // plans only grow, by the planner
+  ...['credit_rollout.plans', 'credit_rollout.plan_ranges'].flatMap((on) =>
+    CELL_ROLES.map((role) => ({ role, on, privileges: role === 'planner' ? CHANGE : WRITE })),
+  ),
+  ...(['planner', 'reader', 'fencer'] as const).map((role) => ({
+    role,
+    on: 'credit_rollout.stale_orgs',
+    privileges: WRITE,
+  })),
   // the fencer adds a new card's rates; nobody changes any
   ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.rates', privileges: role === 'fencer' ? CHANGE : WRITE })),
   ...[
@@ -116,6 +125,7 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     'credit_rollout.allotment_changes',
     'credit_rollout.overrides',
     'credit_rollout.protected_orgs',
+    'credit_rollout.plan_ranges',
   ].map((on) => ({ role: 'fencer' as const, on, privileges: ['select'] })),
 ];
 

@@ -26,6 +26,8 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'execute on function credit_rollout.cut_ranges, credit_rollout.split_batch',
     PLANS,
     PLAN_FUNCTIONS,
+    // the canary is held against what was stored before
+    'select on credit_rollout.allotment_changes',
     'update (failure) on credit_rollout.plan_requests',
     'insert, update (settled_at, settled) on credit_rollout.stale_orgs',
     // who writes about one org must be able to read orgs: no other role is

@@ -91,6 +91,24 @@ describe('listPossibleBranches', () => {
       ['credits', 'legacy'],
     ],
     [
+      'agents add nothing and one light agent is not too many',
+      { base: 10n, perAgent: 0n, legacy: perUser(1n, 0n, 20n) },
+      ['credits', 'legacy'],
+      ['credits', 'legacy'],
+    ],
+    [
+      'only the size just below the greatest limit wins',
+      { base: 599n, perAgent: 4n, legacy: perUser(10n, 0n, 1_001n) },
+      ['credits', 'legacy'],
+      ['credits', 'legacy'],
+    ],
+    [
+      'only the size that is cut to the greatest limit wins',
+      { base: 600n, perAgent: 4n, legacy: perUser(10n, 0n, 1_005n) },
+      ['credits', 'legacy'],
+      ['credits', 'legacy'],
+    ],
+    [
       'a flat limit above the base',
       { base: 10n, perAgent: 1n, legacy: { kind: 'flat', flat: 11n } },
       ['credits', 'legacy'],
