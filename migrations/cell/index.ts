@@ -4,6 +4,7 @@ import { createAllotments, guardAllotments } from './allotments.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
 import { createOverrides, createPlans, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
+import { forgetPlans } from './retention.js';
 import { createFence, createRuns } from './work.js';
 
 export type { CellSchemaOptions } from './identity.js';
@@ -21,5 +22,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createPlans,
     createOverrides,
     pinRuns,
+    forgetPlans,
   ];
 }

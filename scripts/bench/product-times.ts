@@ -40,10 +40,10 @@ interface CellRow {
 const ms = (expression: string): string => `(extract(epoch from ${expression}) * 1000)::float8`;
 
 const CELL_TIMES = `
-select sum(b.orgs)::int as orgs, sum(b.inserted)::int as written, sum(b.quarantined)::int as quarantined,
+select (sum(b.orgs) filter (where b.kind = 'range'))::int as orgs, sum(b.inserted)::int as written, sum(b.quarantined)::int as quarantined,
   sum(b.total_credits)::text as total, count(*)::int as batches, ${ms('min(r.opened_at)')} as opened_at,
   ${ms('min(r.cut_at)')} as cut_at, ${ms("min(b.done_at - b.duration_ms * interval '1 ms')")} as first_at,
-  ${ms('max(b.done_at)')} as last_at, ${ms('min(b.verified_at)')} as first_verified_at,
+  ${ms('max(b.done_at)')} as last_at, ${ms("min(b.verified_at) filter (where b.kind = 'range')")} as first_verified_at,
   ${ms('max(b.verified_at)')} as last_verified_at,
   percentile_cont(0.5) within group (order by b.duration_ms) as p50,
   percentile_cont(0.99) within group (order by b.duration_ms) as p99, max(b.duration_ms)::float8 as longest

@@ -6,10 +6,12 @@ import { compose, findDataCenter, type Program } from '../../src/compose.js';
 import { RESTING_STAGES } from '../../src/domain/rollout/stage.js';
 import { initCell } from '../../src/engine/init-cell.js';
 import { initControl } from '../../src/engine/init-control.js';
+import { planDataCenter } from '../../src/engine/plan-data-center.js';
 import { requestApply } from '../../src/engine/request-apply.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { readWorkers } from '../../src/stores/cell/workers.js';
 import { type DataCenterRow, listDataCenters } from '../../src/stores/control/data-centers.js';
+import { measureBareAggregate } from './bare-aggregate.js';
 import { type BenchBed, CELL, CONTROL, DATA_CENTER, type Measure, RATE_CARD, resetTarget } from './bed.js';
 import { type BenchWorker, forkWorker, startInlineWorker, type WorkerMemory } from './bench-worker.js';
 import { checkpoint, recreateDatabase } from './database.js';
@@ -20,7 +22,13 @@ export interface ProductMeasure extends Measure {
   /** From asking for the rollout to the start of the first batch. */
   readonly askedToFirstBatchMs: number;
   readonly memory: WorkerMemory | undefined;
+  /** How long the plan took that it followed, and a bare aggregate just before it, in ms; undefined: it followed none. */
+  readonly planMs?: number;
+  readonly aggregateMs?: number;
 }
+
+/** Without a plan it decides on the inputs of the moment; with one it writes exactly that. */
+export type Follow = 'no_plan' | 'plan';
 
 type ProductBed = Pick<BenchBed, 'server' | 'options' | 'worker'>;
 
@@ -55,8 +63,8 @@ dataCenters:
   - { id: ${DATA_CENTER.id}, zone: ${DATA_CENTER.zone}, database: ${JSON.stringify(cell)}, source: public.orgs }
 `;
 
-/** One whole rollout of the cell; verification is in `times`, apart. */
-export async function measureProduct(bed: BenchBed): Promise<ProductMeasure> {
+/** One whole rollout of the cell; verification is in `times`, apart, and so is the plan. */
+export async function measureProduct(bed: BenchBed, follow: Follow = 'no_plan'): Promise<ProductMeasure> {
   await resetTarget(bed);
   const { program, configPath } = await initProduct(bed);
   // the job that cuts the ranges runs beside the lanes
@@ -65,8 +73,14 @@ export async function measureProduct(bed: BenchBed): Promise<ProductMeasure> {
   const scheduler = startScheduler(program.engine, program.connectQueue('own'));
   try {
     await waitForWorker(program);
+    const aggregateMs = follow === 'plan' ? await measureBareAggregate(bed) : undefined;
+    const plan = follow === 'plan' ? await measurePlanning(program) : undefined;
     await checkpoint(bed.server.url(CELL));
-    return await rollOut(bed, program, worker);
+    return {
+      ...(await rollOut(bed, program, worker, plan?.planId)),
+      ...(plan && { planMs: plan.ms }),
+      ...(aggregateMs !== undefined && { aggregateMs }),
+    };
   } finally {
     await worker.stop();
     await scheduler.stop();
@@ -84,12 +98,27 @@ async function waitForWorker(program: Program): Promise<void> {
   }
 }
 
-async function rollOut(bed: BenchBed, program: Program, worker: BenchWorker): Promise<ProductMeasure> {
+/** The dry run that is kept, as the command makes it. */
+async function measurePlanning(program: Program): Promise<{ readonly ms: number; readonly planId: string }> {
+  const card = await program.loadRateCard();
+  const started = performance.now();
+  const { config, engine } = program;
+  const report = await planDataCenter(engine, { config, dataCenter: DATA_CENTER.id, card, keep: 'plan' });
+  return { ms: performance.now() - started, planId: report.planId ?? '' };
+}
+
+async function rollOut(
+  bed: BenchBed,
+  program: Program,
+  worker: BenchWorker,
+  planId: string | undefined,
+): Promise<ProductMeasure> {
   const dataCenters = [findDataCenter(program.config, DATA_CENTER.id)];
   const card = await program.loadRateCard();
   await worker.markStart();
   const askedAt = Date.now();
-  await requestApply(program.engine, { config: program.config, card, dataCenters, reason: 'benchmark' });
+  const follow = planId === undefined ? 'none' : { planId };
+  await requestApply(program.engine, { config: program.config, card, dataCenters, reason: 'benchmark', follow });
   const ended = await waitUntilResting(program);
   const memory = await worker.readMemory();
   if (ended.stage !== 'done') throw new Error(`the rollout ended as ${ended.stage} (${ended.failure ?? 'no failure'})`);

@@ -109,6 +109,34 @@ function reportMemory(product: readonly ProductMeasure[]): string {
   return `${growth}; start ${mb(worst.startKb).toFixed(0)} MB, peak ${mb(worst.peakKb).toFixed(0)} MB, end ${mb(worst.endKb).toFixed(0)} MB`;
 }
 
+/** One round of what a plan costs. */
+export interface PlanCost {
+  readonly unplanned: ProductMeasure;
+  readonly planned: ProductMeasure;
+}
+
+/** Planning beside a bare aggregate over the same join, and an apply with a plan beside one without. */
+export function reportPlan(costs: readonly PlanCost[]): readonly string[] {
+  const median = (read: (cost: PlanCost) => number): number => findMedian(costs.map(read));
+  const aggregate = median((cost) => cost.planned.aggregateMs ?? Number.NaN);
+  const planning = median((cost) => cost.planned.planMs ?? Number.NaN);
+  const planned = median((cost) => cost.planned.ms);
+  const unplanned = median((cost) => cost.unplanned.ms);
+  return [
+    `medians: aggregate ${formatMs(aggregate)}, plan ${formatMs(planning)}, apply with it ${formatMs(planned)}, without ${formatMs(unplanned)}`,
+    formatGoal({ what: 'plan / aggregate', value: planning / aggregate, limit: 4, side: 'at most', unit: '' }),
+    formatGoal({
+      what: 'apply with a plan / without',
+      value: planned / unplanned,
+      limit: 1.25,
+      side: 'at most',
+      unit: '',
+    }),
+    '',
+    ...reportProduct(costs.map((cost) => cost.planned)),
+  ];
+}
+
 /** Cost per org by size: flat within 15 %. */
 export function reportFlat(sizes: readonly (readonly ProductMeasure[])[]): readonly string[] {
   const costs = sizes.map((runs) => findMedian(runs.map(({ ms, orgs }) => (ms * 1_000) / orgs)));

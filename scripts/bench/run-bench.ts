@@ -8,7 +8,7 @@ import { createRates } from './insert-select.js';
 import { formatCount, formatMs } from './numbers.js';
 import type { BenchOptions } from './options.js';
 import { initProduct, measureProduct, type ProductMeasure } from './product.js';
-import { reportComparison, reportFlat, reportProduct } from './report.js';
+import { type PlanCost, reportComparison, reportFlat, reportPlan, reportProduct } from './report.js';
 import type { BenchSite } from './server.js';
 
 export interface BenchRun {
@@ -23,6 +23,7 @@ export interface BenchRun {
 export async function runBench(run: BenchRun): Promise<readonly string[]> {
   if (run.options.mode === 'flat') return reportFlat(await measureSizes(run));
   const bed = await prepareBed(run, run.options.orgs);
+  if (run.options.mode === 'plan') return reportPlan(await measurePlanCosts(bed, run));
   if (run.options.mode === 'memory') return reportProduct(await repeatProduct(bed, run));
   return reportComparison(await compareContenders(bed, run.say));
 }
@@ -41,6 +42,20 @@ async function repeatProduct(bed: BenchBed, { options, say }: BenchRun): Promise
     say(`run ${run} of ${options.runs}: product, ${formatCount(bed.orgs)} orgs, ${formatMs(measure.ms)}`);
   }
   return measures;
+}
+
+/** Interleaved, run by run: the aggregate, the plan, the apply that follows it, and the one that follows none. */
+async function measurePlanCosts(bed: BenchBed, { options, say }: BenchRun): Promise<readonly PlanCost[]> {
+  const costs: PlanCost[] = [];
+  for (let run = 1; run <= options.runs; run += 1) {
+    const unplanned = await measureProduct(bed);
+    const planned = await measureProduct(bed, 'plan');
+    costs.push({ unplanned, planned });
+    say(
+      `run ${run} of ${options.runs}: aggregate ${formatMs(planned.aggregateMs ?? 0)}, plan ${formatMs(planned.planMs ?? 0)}, apply with it ${formatMs(planned.ms)}, without ${formatMs(unplanned.ms)}`,
+    );
+  }
+  return costs;
 }
 
 async function prepareBed({ server, options, worker, say }: BenchRun, orgs: number): Promise<BenchBed> {

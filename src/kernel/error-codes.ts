@@ -111,11 +111,6 @@ export const ERRORS = {
     'Something of yours depends on a view of ours that must be made anew.',
     'Drop what is named, run the command again, and make it anew.',
   ),
-  unsupported_setting: entry(
-    1,
-    'The configuration asks for a safeguard that this version does not enforce.',
-    'Remove the key that is named.',
-  ),
   source_changed: entry(1, 'The source is not the one that init read.', 'Run: credit-rollout init'),
   // queue
   queue_unreachable: entry(1, 'The queue cannot be reached.', 'Check QUEUE_URL and that its server runs.'),
@@ -143,7 +138,6 @@ export const ERRORS = {
     'The database refused a write that breaks the promise; nothing was written.',
     'Report it; the run has stopped.',
   ),
-  held: entry(4, 'The rollout waits for a person.', 'Run: credit-rollout status'),
   org_not_found: entry(1, 'The data center has no org with this id.', 'Check the id and the data center.'),
   invalid_org_id: entry(1, 'The text is not an id of the type that this cell uses.', 'Check the id.'),
   instants_pinned: entry(

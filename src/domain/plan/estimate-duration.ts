@@ -3,7 +3,7 @@ import { estimateRemaining } from '../calendar/estimate.js';
 import type { DurationEstimate } from './plan-report.js';
 
 /** An apply decides each org as planning does, writes its row and index, and proves it: about three times the work. */
-export const APPLY_OVER_PLANNING = 3;
+const APPLY_OVER_PLANNING = 3;
 /** For want of batches even the likely time may be met twice over. */
 const UNMEASURED_SPREAD = 2;
 

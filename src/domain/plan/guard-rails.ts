@@ -39,7 +39,7 @@ export interface MeasuredPlan {
 }
 
 /** So few orgs in quarantine hold nothing, whatever their share: a small data center has a large share soon. */
-export const FEWEST_QUARANTINED = 10;
+const FEWEST_QUARANTINED = 10;
 
 /**
  * One reading for each limit that is configured, in the order of RAILS, and always the share in quarantine, the

@@ -131,7 +131,7 @@ n.reason is null and ${TOUCHED('n.movement')}
   and not exists (select from credit_rollout.protected_orgs p where p.org_id = n.org_id)
   and n.total_credits::float8 / greatest(coalesce(n.prior_total, n.legacy_limit::float8 + n.additional_credits), 1)
     <= coalesce((select (r.rails ->> 'maxRaiseFactor')::float8 from credit_rollout.runs r where r.run_id = ?::bigint), 'infinity')
-  and coalesce(n.floor::float8 / greatest(n.base_credits + n.variable_credits, 1), 0)
+  and coalesce(case when n.negotiated_limit is null then n.floor end::float8 / greatest(n.base_credits + n.variable_credits, 1), 0)
     <= coalesce((select (r.rails ->> 'floorOverPlan')::float8 from credit_rollout.runs r where r.run_id = ?::bigint), 'infinity')`;
 
 const FOLLOW_UP = `

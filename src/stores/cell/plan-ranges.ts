@@ -131,7 +131,8 @@ select coalesce(json_agg(g), '[]') from (
     coalesce(sum(d.grandfathered_credits) filter (where d.reason is null), 0)::text as grandfathered,
     count(*) filter (where d.reason is null and d.total_credits < d.before) as falling,
     max(d.total_credits::float8 / greatest(d.before, 1)) filter (where ${TOUCHED} and d.total_credits > d.before) as "raiseFactor",
-    max(d.floor::float8 / greatest(d.plan_credits, 1)) filter (where d.reason is null and d.paid) as "floorOverPlan",
+    max(d.floor::float8 / greatest(d.plan_credits, 1))
+      filter (where d.reason is null and d.paid and d.negotiated_limit is null) as "floorOverPlan",
     count(*) filter (where d.reason is null and d.paid and d.peak > d.total_credits) as short
   from decided d group by 1, 2, 3, 4, 5) g`;
 

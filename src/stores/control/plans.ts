@@ -52,11 +52,16 @@ export async function findRegisteredPlan(tx: ControlTransaction, planId: string)
   return (await tx.raw(`${SELECT} where plan_id = ?`, [planId])).rows[0];
 }
 
-/** Forgets plans older than `days`; their approvals stay. Returns how many. */
-export async function deleteOldPlans(tx: ControlTransaction, days: number): Promise<number> {
+/** Forgets plans older than `days` but those in `kept`; their approvals stay. Returns how many. */
+export async function deleteOldPlans(
+  tx: ControlTransaction,
+  days: number,
+  kept: readonly string[] = [],
+): Promise<number> {
   const { rowCount } = await tx.raw(
-    'delete from credit_rollout_control.plans where registered_at < clock_timestamp() - make_interval(days => ?::int)',
-    [days],
+    `delete from credit_rollout_control.plans where registered_at < clock_timestamp() - make_interval(days => ?::int)
+       and plan_id <> all (?::text[])`,
+    [days, [...kept]],
   );
   return rowCount ?? 0;
 }
