@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { auditCells } from '../src/engine/audit-cells.js';
 import type { EngineContext } from '../src/engine/context.js';
+import { forgetPlans } from '../src/engine/forget-plans.js';
 import { reportSchedulerGone } from '../src/engine/report-scheduler.js';
 import { tick } from '../src/engine/tick.js';
 import { systemClock } from '../src/kernel/clock.js';
@@ -16,8 +17,19 @@ const RING_MS = 2_000;
 const LOOK_MS = 4_000;
 /** How often verified cells are looked at again, in ms; apart from the ticks, so that a dead cell delays nothing. */
 const AUDIT_MS = 30_000;
+/** How often plans that are over are forgotten, and once when a scheduler starts. */
+const FORGET_MS = 86_400_000;
 
-export function startScheduler(engine: EngineContext, queue: QueueConnection): RunningProcess {
+export interface SchedulerOptions {
+  /** `rollout.planRetention`, in days; left out: no plan is forgotten. */
+  readonly planRetentionDays?: number;
+}
+
+export function startScheduler(
+  engine: EngineContext,
+  queue: QueueConnection,
+  { planRetentionDays }: SchedulerOptions = {},
+): RunningProcess {
   const context: EngineContext = { ...engine, actor: 'scheduler' };
   const stopping = new AbortController();
   const schedulerId = `${hostname()}:${process.pid}`;
@@ -43,6 +55,13 @@ export function startScheduler(engine: EngineContext, queue: QueueConnection): R
       await context.clock.sleep(AUDIT_MS, stopping.signal);
     }
   })();
+  const forgetting = (async () => {
+    while (planRetentionDays !== undefined && !stopping.signal.aborted) {
+      const retention = { retentionDays: planRetentionDays, signal: stopping.signal };
+      await forgetPlans(context, retention).catch(() => log.debug('forget_plans_failed'));
+      await context.clock.sleep(FORGET_MS, stopping.signal);
+    }
+  })();
   const ringer = createRinger(queue, log);
   const ringing = (async () => {
     while (!stopping.signal.aborted) {
@@ -60,7 +79,7 @@ export function startScheduler(engine: EngineContext, queue: QueueConnection): R
     stop: async () => {
       stopping.abort();
       await worker.stop();
-      await Promise.allSettled([loop, audit, ringing]);
+      await Promise.allSettled([loop, audit, forgetting, ringing]);
       await ringer.close();
       queue.close();
       await reportSchedulerGone(context, schedulerId).catch(() => undefined);

@@ -123,7 +123,8 @@ function composeProgram(
     initQueue: () => initQueue(queueUrl('any')),
     checkQueue: () => checkQueue(queueUrl('any')),
     startWorker: ({ queue, ...served }) => startWorker(worker, { ...served, queue: connectQueue(queueUrl(queue)) }),
-    startScheduler: () => startScheduler(engine, connectQueue(queueUrl('any'))),
+    startScheduler: () =>
+      startScheduler(engine, connectQueue(queueUrl('any')), { planRetentionDays: config.rollout.planRetentionDays }),
     seedSample: (dataCenter) => seedSample(findDataCenter(config, dataCenter), lookup),
     close: async () => {
       await Promise.allSettled(closers.map((close) => close()));

@@ -24,24 +24,30 @@ create table credit_rollout.plan_ranges (
   upper_id credit_rollout.org_id,
   orgs integer not null,
   touched integer not null,
+  touched_credits numeric not null,
   digest numeric not null,
   editions text[] not null,
   org_ids credit_rollout.org_id[] not null,
   kinds smallint[] not null,
-  edition_nos smallint[] not null,
-  agents bigint[] not null,
-  light_agents bigint[] not null,
+  agents integer[] not null,
+  light_agents integer[] not null,
   additional_credits bigint[] not null,
   negotiated_limits bigint[] not null,
-  before_credits bigint[] not null,
-  floors bigint[] not null,
   total_credits bigint[] not null,
+  wide jsonb,
   primary key (plan_id, range_no)
 );
+-- columns of narrow numbers are small as they are; compressing them would take longer than planning
+alter table credit_rollout.plan_ranges
+  alter org_ids set storage external, alter kinds set storage external, alter agents set storage external,
+  alter light_agents set storage external, alter additional_credits set storage external,
+  alter negotiated_limits set storage external, alter total_credits set storage external;
 comment on column credit_rollout.plan_ranges.digest is
-  'sum of hash_record_extended over the rows that are to be written: independent of their order';
+  'sum of a hash of every row that is to be written: independent of their order';
 comment on column credit_rollout.plan_ranges.kinds is
-  '1 paid, 2 legacy wins, 4 first decision, 8 raise, 16 fall, 32 undecidable, added up';
+  '1 paid, 2 legacy wins, 4 first decision, 8 raise, 16 fall, 32 undecidable, and 64 times the place in editions, added up';
+comment on column credit_rollout.plan_ranges.additional_credits is 'null: 0';
+comment on column credit_rollout.plan_ranges.wide is 'by org, agents and light agents that are no integer; null: there are none';
 
 create table credit_rollout.plans (
   plan_id bigint primary key,
@@ -59,32 +65,32 @@ create table credit_rollout.plans (
   counts jsonb not null,
   lists jsonb not null
 );
-comment on column credit_rollout.plans.canary_hashes is 'hash_record_extended over what was planned for each canary';
+comment on column credit_rollout.plans.canary_hashes is 'hash of what was planned for each canary';
 comment on column credit_rollout.plans.counts is 'the report without its lists: counts only';
 comment on column credit_rollout.plans.lists is 'the orgs that the report names; they stay in the cell';
 
 -- What a plan says of every org of a range, or of all: the arrays as rows.
 create function credit_rollout.planned(plan bigint, range_number integer default null)
 returns table (range_no integer, org_id credit_rollout.org_id, edition text, paid boolean, agents bigint, light_agents bigint,
-  additional_credits bigint, negotiated_limit bigint, before_credits bigint, floor bigint, total_credits bigint,
-  winner text, movement text)
+  additional_credits bigint, negotiated_limit bigint, total_credits bigint, winner text, movement text)
 language sql stable rows 10000 as $$
-select r.range_no, u.org_id, r.editions[u.edition_no], u.kind & 1 = 1, u.agents, u.light_agents, u.additional_credits,
-  u.negotiated_limit, u.before_credits, u.floor, u.total_credits,
+select r.range_no, u.org_id, r.editions[u.kind >> 6], u.kind & 1 = 1,
+  coalesce(u.agents, (r.wide -> u.org_id::text ->> 0)::bigint),
+  coalesce(u.light_agents, (r.wide -> u.org_id::text ->> 1)::bigint), coalesce(u.additional_credits, 0), u.negotiated_limit,
+  u.total_credits,
   case when u.kind & 32 = 32 then null when u.kind & 2 = 2 then 'legacy' else 'credits' end,
   case when u.kind & 32 = 32 then null when u.kind & 4 = 4 then 'first' when u.kind & 8 = 8 then 'raise'
        when u.kind & 16 = 16 then 'fall' else 'same' end
 from credit_rollout.plan_ranges r
-cross join lateral unnest(r.org_ids, r.kinds, r.edition_nos, r.agents, r.light_agents, r.additional_credits,
-  r.negotiated_limits, r.before_credits, r.floors, r.total_credits)
-  as u (org_id, kind, edition_no, agents, light_agents, additional_credits, negotiated_limit, before_credits, floor, total_credits)
+cross join lateral unnest(r.org_ids, r.kinds, r.agents, r.light_agents, r.additional_credits, r.negotiated_limits,
+  r.total_credits) as u (org_id, kind, agents, light_agents, additional_credits, negotiated_limit, total_credits)
 where r.plan_id = plan and (range_number is null or r.range_no = range_number)
 $$;
 
 -- The digest of a plan, from what lies in its rows: 64 hex digits.
 create function credit_rollout.digest_plan(plan bigint, card text, source text) returns text language sql stable as $$
 select encode(sha256(convert_to('credit-rollout plan 1' || chr(10) || card || chr(10) || source || chr(10) || coalesce(string_agg(
-  concat_ws('|', r.range_no, coalesce(r.lower_id::text, '-'), coalesce(r.upper_id::text, '-'), r.orgs, r.touched, r.digest),
+  concat_ws('|', r.range_no, coalesce(r.lower_id::text, '-'), coalesce(r.upper_id::text, '-'), r.orgs, r.touched, r.touched_credits, r.digest),
   chr(10) order by r.range_no), ''), 'UTF8')), 'hex')
 from credit_rollout.plan_ranges r where r.plan_id = plan
 $$;

@@ -47,7 +47,8 @@ export async function carryOutStep(
     case 'fail':
       return end(context, row, { stage: 'failed', failure: step.code }, 'failed', step.reason);
     case 'ring':
-      if (row.epoch !== null) await context.bells.ring(row.id, step.job, row.epoch, step.want);
+      // a plan is made before the data center has its first epoch
+      await context.bells.ring(row.id, step.job, row.epoch ?? 0n, step.want);
       return false;
     default:
       return assertNever(step);

@@ -1,6 +1,7 @@
 // Adds up what the ranges of a plan say into its report. Counts, and the few orgs that the report names.
 import type { BranchCount, ChangeBar, PlannedOrg, PlanReport, ShortOrg, Winner } from '../domain/plan/plan-report.js';
 import {
+  branchNo,
   CHANGE_EDGES,
   type ListedOrg,
   PLAN_FLAGS,
@@ -29,7 +30,9 @@ export interface PlanCollection {
   addUnreadable(orgs: number): void;
   readonly orgs: number;
   readonly ranks: Ranks;
-  readonly seenBranches: readonly number[];
+  /** Branches of a range that have no canary yet. */
+  listNewBranches(range: PlannedRange): readonly number[];
+  addCanaries(found: readonly { readonly branch: number; readonly orgId: string; readonly hash: string }[]): void;
   finish(usage: 'has_usage' | 'no_usage'): CollectedPlan;
 }
 
@@ -52,7 +55,6 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
             range.listed.filter((org) => org.list === list),
           ),
         );
-      for (const { branch, ...canary } of range.canaries) if (!canaries.has(branch)) canaries.set(branch, canary);
       orgs += range.groups.reduce((sum, group) => sum + group.orgs, 0);
       protectedTouched += range.protectedTouched;
     },
@@ -66,8 +68,11 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
     get ranks() {
       return { raise: rankOf('raise'), floor: rankOf('floor'), short: rankOf('short') };
     },
-    get seenBranches() {
-      return [...canaries.keys()];
+    listNewBranches: ({ groups: found }) => [
+      ...new Set(found.filter((group) => isTouched(group) && !canaries.has(branchNo(group))).map(branchNo)),
+    ],
+    addCanaries: (found) => {
+      for (const { branch, ...canary } of found) if (!canaries.has(branch)) canaries.set(branch, canary);
     },
     finish: (usage) => ({
       ...summarise([...groups.values()], editions, usage),
@@ -81,6 +86,9 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
     }),
   };
 }
+
+const isTouched = ({ reason, movement }: PlanGroup): boolean =>
+  reason === null && (movement === 'first' || movement === 'raise');
 
 const UNREADABLE: PlanGroup = {
   editionNo: 0,

@@ -11,8 +11,14 @@ import { hasAllotments } from '../stores/cell/allotments.js';
 import { type CellTransaction, LOCK_CLASS } from '../stores/cell/cell-database.js';
 import { type CellRow, findCell } from '../stores/cell/identity.js';
 import type { KeyRange } from '../stores/cell/key-range.js';
-import { insertUnreadableRange, planRange, type RangeQuestion } from '../stores/cell/plan-ranges.js';
-import { findSourceRangeEnd, hasUsage, readRecentBatches, startPlanning } from '../stores/cell/planning.js';
+import { findCanaries, insertUnreadableRange, planRange, type RangeQuestion } from '../stores/cell/plan-ranges.js';
+import {
+  findSourceRangeEnd,
+  hasProtected,
+  hasUsage,
+  readRecentBatches,
+  startPlanning,
+} from '../stores/cell/planning.js';
 import { insertPlan, lockPlanRequest, takePlanId } from '../stores/cell/plans.js';
 import { insertRateCard } from '../stores/cell/rates.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
@@ -87,9 +93,20 @@ async function planOnce(
       const found = await findAttachedCell(tx, question.dataCenter);
       const planId = await choosePlanId(tx, question);
       const usage = await hasUsage(tx);
+      const protects = await hasProtected(tx);
       const editions = [...question.card.editions.keys()];
       const collection = createPlanCollection(editions);
-      const ranges = await planRanges(tx, { question, hooks, care, collection, planId, editions, usage, found });
+      const ranges = await planRanges(tx, {
+        question,
+        hooks,
+        care,
+        collection,
+        planId,
+        editions,
+        usage,
+        protects,
+        found,
+      });
       const collected = collection.finish(usage ? 'has_usage' : 'no_usage');
       if (hooks.saveOrgs) await exportOrgs(tx, question.card.hash, hooks.saveOrgs);
       const planningMs = context.clock.now().getTime() - started;
@@ -142,6 +159,7 @@ interface Scan {
   readonly planId: bigint | null;
   readonly editions: readonly string[];
   readonly usage: boolean;
+  readonly protects: boolean;
   readonly found: CellRow;
 }
 
@@ -172,13 +190,11 @@ async function planNext(
   const upperId = await findSourceRangeEnd(tx, lowerId, size);
   const range = { lowerId, upperId };
   if (scan.care === 'quick') {
-    scan.collection.add(await planRange(tx, range, await askRange(tx, scan, rangeNo, range)));
+    await addRange(tx, scan, rangeNo, range);
     return upperId;
   }
   try {
-    scan.collection.add(
-      await tx.transaction(async (nested) => planRange(nested, range, await askRange(nested, scan, rangeNo, range))),
-    );
+    await tx.transaction((nested) => addRange(nested, scan, rangeNo, range));
     return upperId;
   } catch (error) {
     if (classifyFailure(error).kind !== 'bad_value') throw error;
@@ -189,9 +205,19 @@ async function planNext(
   }
 }
 
+/** Counts a range in, and finds the canaries of the branches that are new in it. */
+async function addRange(tx: CellTransaction, scan: Scan, rangeNo: number, range: KeyRange): Promise<void> {
+  const question = await askRange(tx, scan, rangeNo, range);
+  const planned = await planRange(tx, range, question);
+  const branches = scan.collection.listNewBranches(planned);
+  const canaries = branches.length === 0 ? [] : await findCanaries(tx, range, question, branches);
+  scan.collection.add(planned);
+  scan.collection.addCanaries(canaries);
+}
+
 async function askRange(
   tx: CellTransaction,
-  { planId, question, editions, usage, found, collection }: Scan,
+  { planId, question, editions, usage, protects, found, collection }: Scan,
   rangeNo: number,
   range: KeyRange,
 ): Promise<RangeQuestion> {
@@ -203,7 +229,7 @@ async function askRange(
     rule: (await hasAllotments(tx, range)) ? 'decided' : 'decided_first',
     unique: found.sourceUnique,
     usage,
-    seenBranches: collection.seenBranches,
+    protects,
     ranks: collection.ranks,
   };
 }

@@ -9,6 +9,7 @@ import {
   type RangeOfRun,
   raiseAllotments,
   readWritten,
+  type WrittenRange,
 } from '../stores/cell/allotments.js';
 import type { BatchCounts, ClaimedBatch } from '../stores/cell/batches.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
@@ -53,8 +54,9 @@ type Pin = ClaimedBatch['pin'];
 /** Nothing stood in the range: every org is now inserted or undecidable. */
 async function writeFresh(tx: CellTransaction, range: RangeOfRun, unique: boolean, pin: Pin): Promise<BatchCounts> {
   const inserted = await insertAllotments(tx, range);
-  const { orgs, written, totalCredits, digest } = await readWritten(tx, range, { unique, pinned: pin !== null });
-  if (pin !== null && (digest !== pin.digest || written !== pin.touched)) throw new PlanDiffers();
+  const found = await readWritten(tx, range, { unique, pinned: pin !== null });
+  assertPlanned(found, pin);
+  const { orgs, written, totalCredits } = found;
   const quarantined = orgs === inserted ? 0 : await quarantineOrgs(tx, range, 'decided_first');
   if (written !== inserted || orgs !== inserted + quarantined) throw new CountsDiffer();
   return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: 0, falls: 0, stale: 0 };
@@ -63,15 +65,19 @@ async function writeFresh(tx: CellTransaction, range: RangeOfRun, unique: boolea
 /** Something stands in the range: what is missing is inserted, what rose is raised, the rest is counted. */
 async function writeRaised(tx: CellTransaction, range: RangeOfRun, unique: boolean, pin: Pin): Promise<BatchCounts> {
   const written = await raiseAllotments(tx, range);
-  if (pin !== null) {
-    const found = await readWritten(tx, range, { unique, pinned: true });
-    if (found.digest !== pin.digest || found.written !== pin.touched) throw new PlanDiffers();
-  }
+  if (pin !== null) assertPlanned(await readWritten(tx, range, { unique, pinned: true }), pin);
   const { orgs, quarantined, falls } = await countDecisions(tx, range);
   if (quarantined > 0) await quarantineOrgs(tx, range, 'decided');
   const unchanged = orgs - quarantined - written.inserted - written.raised;
   if (unchanged < 0) throw new CountsDiffer();
   return { ...written, orgs, quarantined, unchanged, falls, stale: 0 };
+}
+
+/** Compares number, sum and digest of what the run has in the range with the plan's. */
+function assertPlanned(found: WrittenRange, pin: Pin): void {
+  if (pin === null) return;
+  const same = found.digest === pin.digest && found.written === pin.touched && found.totalCredits === pin.credits;
+  if (!same) throw new PlanDiffers();
 }
 
 /** Something in the range is not as it was planned: that is left out, the rest written as planned. */

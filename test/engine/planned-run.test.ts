@@ -93,9 +93,8 @@ describe('planDataCenter', () => {
     await fleet.plan(cell);
     const { bytes } = await one(
       cell,
-      `select (sum(pg_column_size(kinds) + pg_column_size(edition_nos) + pg_column_size(agents) + pg_column_size(light_agents)
-         + pg_column_size(additional_credits) + pg_column_size(negotiated_limits) + pg_column_size(before_credits)
-         + pg_column_size(floors) + pg_column_size(total_credits)) / sum(orgs))::float8 as bytes from credit_rollout.plan_ranges`,
+      `select (sum(pg_column_size(kinds) + pg_column_size(agents) + pg_column_size(light_agents) + pg_column_size(additional_credits)
+         + pg_column_size(negotiated_limits) + pg_column_size(total_credits)) / sum(orgs))::float8 as bytes from credit_rollout.plan_ranges`,
     );
     expect(bytes).toBeLessThanOrEqual(24);
   });

@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
+import { approvePlan } from '../../src/engine/approve-plan.js';
 import { retryRun } from '../../src/engine/retry-run.js';
 import { createLog } from '../../src/platform/log.js';
 import { createFleet, type Fleet, slowDown } from '../support/fleet.js';
@@ -47,9 +48,10 @@ async function runThroughFaults(fleet: Fleet, lines: string[]): Promise<void> {
   fleet.startWorker({ log });
   fleet.startScheduler({ log });
   await fleet.apply(cell);
+  lines.push(await approveHeld(fleet));
   await waitFor(
-    'a first batch',
-    async () => (await cell.sql(`select from credit_rollout.batches where state = 'done'`)).length > 0,
+    'a first range, after the canary',
+    async () => (await cell.sql(`select from credit_rollout.batches where state = 'done' and kind = 'range'`)).length > 0,
   );
   await cell.sql(
     `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'credit-rollout'`,
@@ -60,6 +62,24 @@ async function runThroughFaults(fleet: Fleet, lines: string[]): Promise<void> {
   await retryRun(fleet.engine, cell.dataCenter.id, null);
   await fleet.waitForStages((stages) => stages[0] === 'done');
   lines.push(killed.output());
+}
+
+/** Its plan is outside the guard-rails: a second person approves it. Returns what control said of it meanwhile. */
+async function approveHeld(fleet: Fleet): Promise<string> {
+  const [held] = await waitFor('the hold of its plan', async () => {
+    const rows = await fleet.control(`select d.plan_id, h.value from credit_rollout_control.data_centers d
+      join credit_rollout_control.holds h on h.data_center = d.id where h.code = 'needs_approval'`);
+    return rows.length > 0 && rows;
+  });
+  expect(held?.value).toContain('quarantinedShare');
+  // the plan names orgs, so that there is something that could leave with it
+  expect(String((await fleet.cell(0).sql('select lists::text, canary_ids::text from credit_rollout.plans'))[0]?.lists)).toMatch(CANARY);
+  const meanwhile = await dump(fleet.controlUrl);
+  await approvePlan(
+    { ...fleet.engine, actor: 'somebody else' },
+    { planId: String(held?.plan_id), reason: 'they are known' },
+  );
+  return meanwhile;
 }
 
 const CELLS = [{ idType: 'text', view: true }] as const;

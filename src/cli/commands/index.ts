@@ -11,6 +11,7 @@ import { registerInit } from './init.js';
 import { registerOperate } from './operate.js';
 import { registerOverride } from './override.js';
 import { registerPlan } from './plan.js';
+import { registerPlans } from './plans.js';
 import { registerProtect } from './protect.js';
 import { registerQuarantine } from './quarantine.js';
 import { registerRateCard } from './rate-card.js';
@@ -26,6 +27,7 @@ export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[
   registerDetach,
   registerDoctor,
   registerPlan,
+  registerPlans,
   registerApprove,
   registerProtect,
   registerOverride,

@@ -17,6 +17,8 @@ export interface ClaimedBatch extends KeyRange {
     readonly whole: boolean;
     readonly digest: string;
     readonly touched: number;
+    /** Sum of what is to be written, as decimal text. */
+    readonly credits: string;
   } | null;
 }
 
@@ -39,6 +41,7 @@ interface BatchRow {
   readonly whole: boolean | null;
   readonly digest: string | null;
   readonly touched: number | null;
+  readonly touched_credits: string | null;
 }
 
 const claimed = (rows: readonly BatchRow[]): ClaimedBatch | undefined => {
@@ -59,12 +62,13 @@ const claimed = (rows: readonly BatchRow[]): ClaimedBatch | undefined => {
               whole: row.whole ?? false,
               digest: row.digest ?? '',
               touched: row.touched ?? 0,
+              credits: row.touched_credits ?? '0',
             },
     }
   );
 };
 
-const BATCH = `b.batch_no, b.lower_id::text, b.upper_id::text, b.kind, b.org_ids::text[], b.plan_range, p.digest::text, p.touched,
+const BATCH = `b.batch_no, b.lower_id::text, b.upper_id::text, b.kind, b.org_ids::text[], b.plan_range, p.digest::text, p.touched, p.touched_credits::text,
   b.lower_id is not distinct from p.lower_id and b.upper_id is not distinct from p.upper_id as whole
   from credit_rollout.batches b join credit_rollout.runs r on r.run_id = b.run_id
   left join credit_rollout.plan_ranges p on p.plan_id = r.plan_id and p.range_no = b.plan_range`;

@@ -55,12 +55,12 @@ const now = (from: string): string =>
 const SEEN = (
   row: string,
 ): string => `(${row}.edition, ${row}.paid, ${row}.agents, ${row}.light_agents, ${row}.additional_credits,
-  ${row}.negotiated_limit, ${row}.floor, ${row}.total_credits)`;
+  ${row}.negotiated_limit, ${row}.total_credits)`;
 const IMAGE = (
   row: string,
 ): string => `jsonb_build_object('edition', ${row}.edition, 'paid', ${row}.paid, 'agents', ${row}.agents,
   'light_agents', ${row}.light_agents, 'additional_credits', ${row}.additional_credits, 'legacy_limit', ${row}.negotiated_limit,
-  'floor', ${row}.floor, 'total_credits', ${row}.total_credits)`;
+  'total_credits', ${row}.total_credits)`;
 
 const BY_ORG = `
 with ${now(`

@@ -80,7 +80,7 @@ placed as (
   from credit_rollout.plan_ranges r join coarser using (plan_id)),
 first as (select *, lag(part) over (order by range_no) as previous from placed)
 select lower_id::text as "lowerId", lead(lower_id) over (order by range_no)::text as "upperId"
-from first where previous is null or floor(previous) <> floor(part) order by range_no`;
+from first where previous is null or previous <> part order by range_no`;
 
 /** Ranges of about `size` orgs that cover every id together, in order. */
 export async function listComparedRanges(

@@ -3,10 +3,15 @@
 import type { CellTransaction } from './cell-database.js';
 import { type KeyRange, withinRange } from './key-range.js';
 
+// A chain of Postgres's own hash functions: half the price of hash_record_extended, for the same columns.
+const HASHED = ['light_agents', 'agents', 'additional_credits', 'negotiated_limit', 'total_credits'] as const;
+
 /** The columns that decide and what they decide: what a digest covers. Of `decided`, and alike of `allotments`. */
 export const rowHash = (row: string): string =>
-  `hash_record_extended(row(${row}.org_id, ${row}.edition, ${row}.paid, ${row}.agents, ${row}.light_agents, ${row}.negotiated_limit,
-     ${row}.additional_credits, ${row}.floor, ${row}.total_credits), 0)`;
+  HASHED.reduce(
+    (seed, column) => `hashint8extended(coalesce(${row}.${column}, -1), ${seed})`,
+    `hashtextextended(${row}.org_id::text, hashtextextended(${row}.edition, ${row}.paid::int))`,
+  );
 
 /** Bits of a group's `flags`, and of the first of an org's `kind`. */
 export const PLAN_FLAGS = { paid: 1, legacy: 2, purchased: 4, lightAgents: 8, negotiated: 16 } as const;
@@ -58,8 +63,6 @@ export interface ListedOrg {
 export interface PlannedRange {
   readonly groups: readonly PlanGroup[];
   readonly listed: readonly ListedOrg[];
-  /** The lowest org of every branch that was not seen before, protected ones left out. */
-  readonly canaries: readonly { readonly branch: number; readonly orgId: string; readonly hash: string }[];
   readonly protectedTouched: number;
 }
 
@@ -76,90 +79,120 @@ export interface RangeQuestion {
   readonly unique: boolean;
   /** The source has peak_credits. */
   readonly usage: boolean;
-  /** Branches (edition place × 256 + flags) that have their canary. */
-  readonly seenBranches: readonly number[];
+  /** Some org of the cell is protected. */
+  readonly protects: boolean;
   /** Only orgs that rank below are listed. */
   readonly ranks: Readonly<Record<ListedOrg['list'], number>>;
 }
 
-const MAX = '9223372036854775807';
-const TOUCHED = `d.reason is null and d.movement in ('first', 'raise')`;
+/** The branch of a group: place of its edition × 256 + flags. */
+export const branchNo = (group: Pick<PlanGroup, 'editionNo' | 'flags'>): number => group.editionNo * 256 + group.flags;
 
-// OFFSET 0 keeps what is computed once apart; MATERIALIZED because four readers share it
-const DECIDED = ({ rule, unique, usage }: RangeQuestion, peaks: string): string => `
+const MAX = '9223372036854775807';
+
+/** A literal of a text that comes from a card: written out, because a comparison with constants is the cheapest lookup. */
+const quote = (text: string): string => `'${text.replaceAll("'", "''").replaceAll('?', '\\?')}'`;
+
+const placeOf = (editions: readonly string[]): string =>
+  `case d.edition ${editions.map((edition, index) => `when ${quote(edition)} then ${index + 1}`).join(' ')} else 0 end`;
+
+const FLAGS = `d.paid::int | case when d.winner = 'legacy' then 2 else 0 end | case when d.additional_credits > 0 then 4 else 0 end
+      | case when d.light_agents > 0 then 8 else 0 end | case when d.negotiated_limit is not null then 16 else 0 end`;
+const MOVEMENT = `case when d.reason is not null then 3 when d.movement = 'first' then 1 when d.movement = 'raise' then 2
+      when d.movement = 'fall' then 4 else 0 end`;
+
+// MATERIALIZED because several readers share it; what they group by is packed into numbers, which hash fastest
+const DECIDED = ({ rule, unique, usage, editions }: RangeQuestion, peaks: string): string => `
 decided as materialized (
   select ${unique ? '' : 'distinct on (d.org_id)'} d.org_id, d.edition, d.paid, d.agents, d.light_agents, d.additional_credits,
     d.negotiated_limit, d.base_credits + d.variable_credits as plan_credits, d.legacy_limit, d.floor, d.grandfathered_credits,
-    d.total_credits, d.reason, d.movement,
+    d.total_credits, d.reason,
     coalesce(d.prior_total, case when d.legacy_limit <= ${MAX} - d.additional_credits
       then d.legacy_limit + d.additional_credits else ${MAX} end) as before,
-    case when d.reason is null then coalesce(array_position(?::text[], d.edition), 0) else 0 end as edition_no,
-    d.paid::int | case when d.winner = 'legacy' then 2 else 0 end | case when d.additional_credits > 0 then 4 else 0 end
-      | case when d.light_agents > 0 then 8 else 0 end | case when d.negotiated_limit is not null then 16 else 0 end as flags,
+    case when d.reason is null then (${placeOf(editions)}) << 8 | ${FLAGS} else 0 end as branch,
+    ${MOVEMENT} as movement,
     ${usage ? 'u.peak_credits' : 'null::bigint'} as peak
   from credit_rollout.${rule}(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) d
   ${usage ? `left join (select org_id, peak_credits from credit_rollout.source_orgs where ${peaks}) u on u.org_id = d.org_id` : ''}
   ${unique ? '' : 'order by d.org_id'}
 )`;
 
+const TOUCHED = 'd.movement between 1 and 2';
+const NARROW = '2147483647';
+const COLUMN = (value: string): string => `coalesce(array_agg(${value}), '{}')`;
+
+// kind: the bits of plan_ranges.kinds
 const STORED = `
 stored as (
-  insert into credit_rollout.plan_ranges (plan_id, range_no, lower_id, upper_id, orgs, touched, digest, editions, org_ids, kinds,
-    edition_nos, agents, light_agents, additional_credits, negotiated_limits, before_credits, floors, total_credits)
-  select ?::bigint, ?::int, ?::credit_rollout.org_id, ?::credit_rollout.org_id, count(*),
-    count(*) filter (where ${TOUCHED}), coalesce(sum(${rowHash('d')}) filter (where ${TOUCHED}), 0), ?::text[],
-    coalesce(array_agg(d.org_id), '{}'), coalesce(array_agg((d.flags & 3 | case
-      when d.reason is not null then 32 when d.movement = 'first' then 4 when d.movement = 'raise' then 8
-      when d.movement = 'fall' then 16 else 0 end)::smallint), '{}'),
-    coalesce(array_agg(d.edition_no::smallint), '{}'), coalesce(array_agg(d.agents), '{}'),
-    coalesce(array_agg(d.light_agents), '{}'), coalesce(array_agg(d.additional_credits), '{}'),
-    coalesce(array_agg(d.negotiated_limit), '{}'), coalesce(array_agg(case when d.reason is null then d.before end), '{}'),
-    coalesce(array_agg(case when d.reason is null then d.floor end), '{}'),
-    coalesce(array_agg(case when d.reason is null then d.total_credits end), '{}')
-  from (select * from decided order by org_id) d
+  insert into credit_rollout.plan_ranges (plan_id, range_no, lower_id, upper_id, orgs, touched, touched_credits, digest, editions,
+    org_ids, kinds, agents, light_agents, additional_credits, negotiated_limits, total_credits, wide)
+  select ?::bigint, ?::int, ?::credit_rollout.org_id, ?::credit_rollout.org_id, count(*), count(*) filter (where ${TOUCHED}),
+    coalesce(sum(d.total_credits) filter (where ${TOUCHED}), 0), coalesce(sum(${rowHash('d')}) filter (where ${TOUCHED}), 0),
+    ?::text[], ${COLUMN('d.org_id')},
+    ${COLUMN(`((d.branch >> 8 << 6) | (d.branch & 3) | case d.movement when 1 then 4 when 2 then 8 when 4 then 16 when 3 then 32 else 0 end)::smallint`)},
+    ${COLUMN(`case when d.agents <= ${NARROW} then d.agents::int end`)},
+    ${COLUMN(`case when d.light_agents <= ${NARROW} then d.light_agents::int end`)},
+    ${COLUMN('nullif(d.additional_credits, 0)')}, ${COLUMN('d.negotiated_limit')},
+    ${COLUMN('case when d.movement <> 3 then d.total_credits end')},
+    jsonb_object_agg(d.org_id::text, jsonb_build_array(d.agents, d.light_agents))
+      filter (where d.agents > ${NARROW} or d.light_agents > ${NARROW})
+  from decided d
 )`;
 
 const GROUPS = `
 select coalesce(json_agg(g), '[]') from (
-  select d.edition_no as "editionNo", case when d.reason is null then d.flags else 0 end as flags,
-    case when d.reason is null and d.movement in ('first', 'raise', 'fall') then d.movement else 'same' end as movement, d.reason,
-    case when d.reason is null then width_bucket((d.total_credits - d.before)::float8 * 100 / greatest(d.before, 1),
+  select d.branch, d.movement, d.reason,
+    case when d.movement <> 3 then width_bucket((d.total_credits - d.before)::float8 * 100 / greatest(d.before, 1),
       '{-50,-10,0,1e-9,10,50,100,200,500,1000}'::float8[]) else 0 end as bar,
-    count(*) as orgs, coalesce(sum(d.before) filter (where d.reason is null), 0)::text as before,
-    coalesce(sum(d.total_credits) filter (where d.reason is null), 0)::text as after,
-    coalesce(sum(d.plan_credits) filter (where d.reason is null), 0)::text as "planCredits",
-    coalesce(sum(d.grandfathered_credits) filter (where d.reason is null), 0)::text as grandfathered,
-    count(*) filter (where d.reason is null and d.total_credits < d.before) as falling,
+    count(*) as orgs, coalesce(sum(d.before) filter (where d.movement <> 3), 0)::text as before,
+    coalesce(sum(d.total_credits) filter (where d.movement <> 3), 0)::text as after,
+    coalesce(sum(d.plan_credits) filter (where d.movement <> 3), 0)::text as "planCredits",
+    coalesce(sum(d.grandfathered_credits) filter (where d.movement <> 3), 0)::text as grandfathered,
+    count(*) filter (where d.movement <> 3 and d.total_credits < d.before) as falling,
     max(d.total_credits::float8 / greatest(d.before, 1)) filter (where ${TOUCHED} and d.total_credits > d.before) as "raiseFactor",
     max(d.floor::float8 / greatest(d.plan_credits, 1))
-      filter (where d.reason is null and d.paid and d.negotiated_limit is null) as "floorOverPlan",
-    count(*) filter (where d.reason is null and d.paid and d.peak > d.total_credits) as short
-  from decided d group by 1, 2, 3, 4, 5) g`;
+      filter (where d.movement <> 3 and d.paid and d.negotiated_limit is null) as "floorOverPlan",
+    count(*) filter (where d.movement <> 3 and d.paid and d.peak > d.total_credits) as short
+  from decided d group by d.branch, d.movement, d.reason, 4) g`;
 
-const LISTED_COLUMNS = `d.org_id::text as "orgId", d.edition, d.paid, d.agents::text, d.before::text, d.total_credits::text as after,
-  d.plan_credits::text as "planCredits", d.legacy_limit::text as "legacyLimit", d.additional_credits::text as additional,
-  d.floor::text, d.peak::text`;
+const LISTS = {
+  raise: { rank: '(d.before - d.total_credits)::float8', where: `${TOUCHED} and d.total_credits > d.before` },
+  floor: {
+    rank: '(d.plan_credits - d.floor)::float8 / greatest(d.floor, 1)',
+    where: 'd.movement <> 3 and d.paid and d.plan_credits >= d.floor',
+  },
+  short: {
+    rank: '(d.total_credits - d.peak)::float8',
+    where: 'd.movement <> 3 and d.paid and d.peak > d.total_credits',
+  },
+} as const;
 
-const list = (name: ListedOrg['list'], rank: string, where: string): string => `
-(select '${name}' as list, ${LISTED_COLUMNS}, ${rank} as rank from decided d
- where d.reason is null and ${where} and ${rank} < ? order by rank limit 20)`;
-
+// one scan finds what could be listed at all, which is next to nothing once the lists are full
 const LISTED = `
 select coalesce(json_agg(l), '[]') from (
-  ${list('raise', '(d.before - d.total_credits)::float8', `d.movement in ('first', 'raise') and d.total_credits > d.before`)}
-  union all ${list('floor', '(d.plan_credits - d.floor)::float8 / greatest(d.floor, 1)', 'd.paid and d.plan_credits >= d.floor')}
-  union all ${list('short', '(d.total_credits - d.peak)::float8', 'd.paid and d.peak > d.total_credits')}) l`;
-
-const CANARIES = `
-select coalesce(json_agg(c), '[]') from (
-  select distinct on (d.edition_no * 256 + d.flags) d.edition_no * 256 + d.flags as branch, d.org_id::text as "orgId",
-    ${rowHash('d')}::text as hash
-  from decided d where ${TOUCHED} and d.edition_no > 0 and not (d.edition_no * 256 + d.flags = any (?::int[]))
-    and not exists (select from credit_rollout.protected_orgs p where p.org_id = d.org_id)
-  order by d.edition_no * 256 + d.flags, d.org_id) c`;
+  select c.list, d.org_id::text as "orgId", d.edition, d.paid, d.agents::text, d.before::text, d.total_credits::text as after,
+    d.plan_credits::text as "planCredits", d.legacy_limit::text as "legacyLimit", d.additional_credits::text as additional,
+    d.floor::text, d.peak::text, c.rank, row_number() over (partition by c.list order by c.rank) as place
+  from decided d cross join lateral (values
+    ('raise', case when ${LISTS.raise.where} then ${LISTS.raise.rank} end, ?::float8),
+    ('floor', case when ${LISTS.floor.where} then ${LISTS.floor.rank} end, ?::float8),
+    ('short', case when ${LISTS.short.where} then ${LISTS.short.rank} end, ?::float8)) as c (list, rank, below)
+  where c.rank < c.below) l where l.place <= 20`;
 
 const PROTECTED = `
 select count(*) from credit_rollout.protected_orgs p join decided d on d.org_id = p.org_id where ${TOUCHED}`;
+
+interface StoredGroup extends Omit<PlanGroup, 'editionNo' | 'flags' | 'movement'> {
+  readonly branch: number;
+  readonly movement: number;
+}
+
+const toGroup = ({ branch, movement, ...group }: StoredGroup): PlanGroup => ({
+  ...group,
+  editionNo: branch >> 8,
+  flags: branch & 255,
+  movement: movement === 1 ? 'first' : movement === 2 ? 'raise' : movement === 4 ? 'fall' : 'same',
+});
 
 /** A range of which nothing can be read: it is there, so that the ranges cover every id, and says nothing. */
 export async function insertUnreadableRange(
@@ -168,10 +201,9 @@ export async function insertUnreadableRange(
   { planId, rangeNo }: { readonly planId: bigint; readonly rangeNo: number },
 ): Promise<void> {
   await tx.raw(
-    `insert into credit_rollout.plan_ranges (plan_id, range_no, lower_id, upper_id, orgs, touched, digest, editions, org_ids, kinds,
-       edition_nos, agents, light_agents, additional_credits, negotiated_limits, before_credits, floors, total_credits)
-     values (?::bigint, ?, ?::credit_rollout.org_id, ?::credit_rollout.org_id, 1, 0, 0, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
-       '{}', '{}', '{}')`,
+    `insert into credit_rollout.plan_ranges (plan_id, range_no, lower_id, upper_id, orgs, touched, touched_credits, digest, editions,
+       org_ids, kinds, agents, light_agents, additional_credits, negotiated_limits, total_credits)
+     values (?::bigint, ?, ?::credit_rollout.org_id, ?::credit_rollout.org_id, 1, 0, 0, 0, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')`,
     [String(planId), rangeNo, range.lowerId, range.upperId],
   );
 }
@@ -183,9 +215,8 @@ export async function planRange(tx: CellTransaction, range: KeyRange, question: 
   const bounds = [range.lowerId, range.upperId];
   const { rows } = await tx.raw(
     `with ${DECIDED(question, within.sql)}${planId === null ? '' : `,${STORED}`}
-     select (${GROUPS}) as groups, (${LISTED}) as listed, (${CANARIES}) as canaries, (${PROTECTED})::int as protected_touched`,
+     select (${GROUPS}) as groups, (${LISTED}) as listed, ${question.protects ? `(${PROTECTED})::int` : '0'} as protected_touched`,
     [
-      [...editions],
       ...bounds,
       question.cardHash,
       ...(question.usage ? within.bindings : []),
@@ -193,9 +224,27 @@ export async function planRange(tx: CellTransaction, range: KeyRange, question: 
       ranks.raise,
       ranks.floor,
       ranks.short,
-      [...question.seenBranches],
     ],
   );
-  const { groups, listed, canaries, protected_touched: protectedTouched } = rows[0];
-  return { groups, listed, canaries, protectedTouched };
+  const { groups, listed, protected_touched: protectedTouched } = rows[0];
+  return { groups: groups.map(toGroup), listed, protectedTouched };
+}
+
+/** The lowest org of each of these branches in a range, protected ones left out: asked only where a branch is new. */
+export async function findCanaries(
+  tx: CellTransaction,
+  range: KeyRange,
+  question: Pick<RangeQuestion, 'rule' | 'cardHash' | 'editions'>,
+  branches: readonly number[],
+): Promise<readonly { readonly branch: number; readonly orgId: string; readonly hash: string }[]> {
+  const { rows } = await tx.raw(
+    `select distinct on (b.branch) b.branch, d.org_id::text as "orgId", ${rowHash('d')}::text as hash
+     from credit_rollout.${question.rule}(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) d
+     cross join lateral (select (${placeOf(question.editions)}) << 8 | ${FLAGS} as branch) b
+     where d.reason is null and d.movement in ('first', 'raise') and b.branch = any (?::int[])
+       and not exists (select from credit_rollout.protected_orgs p where p.org_id = d.org_id)
+     order by b.branch, d.org_id`,
+    [range.lowerId, range.upperId, question.cardHash, [...branches]],
+  );
+  return rows;
 }

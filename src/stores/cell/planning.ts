@@ -16,6 +16,11 @@ export async function hasUsage(tx: CellTransaction): Promise<boolean> {
   return rows[0].found;
 }
 
+/** Whether some org of the cell is protected. */
+export async function hasProtected(tx: CellTransaction): Promise<boolean> {
+  return (await tx.raw('select exists (select from credit_rollout.protected_orgs) as found')).rows[0].found;
+}
+
 /** The newest batches of any run, for the estimate. */
 export async function readRecentBatches(
   tx: CellTransaction,

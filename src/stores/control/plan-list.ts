@@ -22,10 +22,7 @@ export async function listRegisteredPlans(
 /** The newest approval of a plan, and the newest run that followed it; null: none. */
 export interface PlanFate {
   readonly planId: string;
-  readonly approval: Pick<
-    ApprovalRow,
-    'state' | 'kind' | 'approver' | 'expiresAt' | 'usedByRun' | 'voidReason'
-  > | null;
+  readonly approval: Pick<ApprovalRow, 'state' | 'kind' | 'approver' | 'expiresAt' | 'usedByRun' | 'voidReason'> | null;
   readonly run: Pick<ControlRun, 'runId' | 'state'> | null;
 }
 

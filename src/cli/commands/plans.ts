@@ -1,0 +1,91 @@
+// `plans`: what was planned, who approved it and what came of it; `show` one of them again, `diff` two. Changes nothing.
+import type { Command } from 'commander';
+import { findDataCenter } from '../../compose.js';
+import { diffPlans } from '../../engine/diff-plans.js';
+import { listPlans } from '../../engine/list-plans.js';
+import { recallPlan } from '../../engine/recall-plan.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { createLiveArea } from '../live-area.js';
+import { openReportFolder } from '../report/report-folder.js';
+import { planDiffDocument, showPlanDiff } from '../show-plan-diff.js';
+import { plansDocument, showPlans } from '../show-plans.js';
+import { recalledPlanDocument, showRecalledPlan } from '../show-recalled-plan.js';
+import { withProgram } from '../with-program.js';
+import { parseCount } from './quarantine.js';
+
+interface ListFlags {
+  readonly dc?: string;
+  readonly limit: number;
+}
+interface ShowFlags {
+  readonly out?: string;
+  readonly stale?: boolean;
+}
+
+const MOST_PLANS = 10_000;
+/** Orgs that a screen names. */
+const STALE_SHOWN = 200;
+const CHANGES_SHOWN = 50;
+
+export function registerPlans(cli: Command, execute: Execute): void {
+  const plans = cli
+    .command('plans')
+    .description('the plans that there are, the newest first; `plans show ID` one again, `plans diff A B` two')
+    .option('--dc <id>', 'only this data center')
+    .option('--limit <n>', 'most plans to list', parseCount(MOST_PLANS), 100)
+    .action((flags: ListFlags) => execute((session) => runList(session, flags)));
+  plans
+    .command('show')
+    .description('a plan again: its report, its approval, and what came of it')
+    .argument('<id>', 'for example in-7')
+    .option('--out <dir>', 'also write report.html and report.json there')
+    .option('--stale', 'also list the orgs that changed before they were written')
+    .action((id: string, flags: ShowFlags) => execute((session) => runShow(session, id, flags)));
+  plans
+    .command('diff')
+    .description('the orgs that come out otherwise in the second of two plans of a data center, and why')
+    .argument('<a>', 'for example in-7')
+    .argument('<b>', 'for example in-8')
+    .action((from: string, to: string) => execute((session) => runDiff(session, from, to)));
+}
+
+function runList(session: CliSession, { dc, limit }: ListFlags): Promise<number> {
+  return withProgram(session, {}, async ({ engine, config }) => {
+    const chosen = dc === undefined ? config.dataCenters : [findDataCenter(config, dc)];
+    const list = await listPlans(engine, { config, dataCenters: chosen.map(({ id }) => id), most: limit });
+    session.report(plansDocument(list), showPlans(list));
+    return 0;
+  });
+}
+
+function runShow(session: CliSession, planId: string, { out, stale }: ShowFlags): Promise<number> {
+  return withProgram(session, {}, async ({ engine, config }) => {
+    const listed = session.options.json ? 'all' : STALE_SHOWN;
+    const folder = out === undefined ? undefined : await openReportFolder(out);
+    try {
+      const recalled = await recallPlan(engine, { planId, config, stale: stale ? listed : 'none' });
+      const files = (await folder?.publish([recalled.report])) ?? [];
+      session.report(
+        recalledPlanDocument(recalled, files),
+        [showRecalledPlan(recalled, session.paint), ...files.map((file) => `Wrote ${file}`)].join('\n'),
+      );
+      return 0;
+    } finally {
+      await folder?.discard();
+    }
+  });
+}
+
+function runDiff(session: CliSession, from: string, to: string): Promise<number> {
+  return withProgram(session, {}, async ({ engine }) => {
+    const { io, options } = session;
+    const area = io.isTerminal && !options.json ? createLiveArea(io, () => performance.now()) : undefined;
+    const onProgress = (done: number, all: number): void =>
+      area?.draw([`Comparing … ${Math.floor((done * 100) / all)} %`], '');
+    const difference = await diffPlans(engine, { from, to, most: CHANGES_SHOWN }, { onProgress }).finally(() =>
+      area?.clear(),
+    );
+    session.report(planDiffDocument(difference), showPlanDiff(difference));
+    return 0;
+  });
+}

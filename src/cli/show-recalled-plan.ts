@@ -1,0 +1,91 @@
+// `plans show` for people and for programs: the plan again, who approved it, and what came of it. The orgs that its run left
+// out are named only when they are asked for.
+import { measureOutcome } from '../domain/plan/outcome-error.js';
+import type { PlanOutcome } from '../domain/plan/plan-report.js';
+import type { ApprovalRow, RecalledPlan, StaleOrg } from '../engine/recall-plan.js';
+import type { Paint } from './paint.js';
+import { showCount, showInstant, showOrgs, showRange } from './show-number.js';
+import { listChanges, showChanges } from './show-org-changes.js';
+import { planDocument, showPlan } from './show-plan.js';
+import { showApprovalState } from './show-plans.js';
+import { layOutTable } from './show-table.js';
+
+export function showRecalledPlan(recalled: RecalledPlan, paint: Paint): string {
+  const { report, madeAt, approvals, outcome, stale } = recalled;
+  return [
+    showPlan(report, paint),
+    '',
+    `  Made ${showInstant(madeAt, report.zone)} by ${report.author}`,
+    `  Approval: ${showApprovalOf(approvals[0])}`,
+    ...(outcome === null ? ['  Not applied'] : showOutcome(outcome, report.counts.quarantined)),
+    ...(stale === null ? [] : showStale(stale)),
+  ].join('\n');
+}
+
+function showApprovalOf(approval: ApprovalRow | undefined): string {
+  if (approval === undefined) return 'none';
+  const why = approval.voidReason === null ? '' : ` (${approval.voidReason})`;
+  return `${showApprovalState(approval)}${why}, given by ${approval.approver ?? 'its guard-rails'} ${showInstant(approval.approvedAt)}`;
+}
+
+const right = (title: string) => ({ title, align: 'right' }) as const;
+const OUTCOME = [{ title: 'PREDICTED AGAINST ACTUAL' }, right('PREDICTED'), right('ACTUAL'), right('ERROR')];
+
+function showOutcome(outcome: PlanOutcome, quarantined: number): readonly string[] {
+  const { runId, state, predicted, actual } = outcome;
+  const error = measureOutcome(outcome);
+  const rows = [
+    ['orgs written', showCount(predicted.touched), showCount(actual.touched), showError(error.touched)],
+    ['their credits a day', showCount(predicted.credits), showCount(actual.credits), showError(error.credits)],
+    [
+      'duration',
+      showRange({ lowMs: predicted.p50Ms, highMs: predicted.p90Ms }),
+      showDuration(actual.durationMs),
+      showError(error.duration),
+    ],
+    ['stale orgs left', '0', showCount(actual.stale), ''],
+    ['undecidable orgs', showCount(quarantined), showCount(actual.quarantined), ''],
+  ];
+  return [`  Run ${runId}: ${state}`, '', ...layOutTable(OUTCOME, rows).map((line) => `  ${line}`)];
+}
+
+const showError = (percent: number | null): string =>
+  percent === null ? '–' : `${percent > 0 ? '+' : ''}${percent.toFixed(1)} %`;
+
+const showDuration = (ms: number): string =>
+  ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
+
+const STALE = [{ title: 'STALE ORG' }, { title: 'WHY' }, { title: 'SINCE' }, { title: 'WHAT CHANGED' }];
+
+function showStale({ orgs, listed }: NonNullable<RecalledPlan['stale']>): readonly string[] {
+  if (orgs === 0) return ['', '  No org was stale.'];
+  const table = layOutTable(STALE, listed.map(toStaleRow));
+  const left = orgs - listed.length;
+  return [
+    '',
+    ...table.map((line) => `  ${line}`),
+    ...(left === 0 ? [] : [`  … ${showOrgs(left)} more: --json has all`]),
+  ];
+}
+
+const toStaleRow = ({ orgId, reason, planned, found, settled }: StaleOrg): readonly string[] => [
+  orgId,
+  reason,
+  settled ?? 'left out',
+  showChanges(listChanges(planned ?? {}, found ?? {})),
+];
+
+/** `files`: the paths of the report that was written. */
+export function recalledPlanDocument(
+  { report, madeAt, approvals, outcome, stale }: RecalledPlan,
+  files: readonly string[],
+): Readonly<Record<string, unknown>> {
+  return {
+    ...planDocument(report),
+    madeAt,
+    approvals,
+    outcome: outcome === null ? null : { ...outcome, errorPercent: measureOutcome(outcome) },
+    staleOrgs: stale?.listed ?? null,
+    files,
+  };
+}
