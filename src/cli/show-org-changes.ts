@@ -26,6 +26,7 @@ const PLACES = [
   'legacy_limit',
   'floor',
   'total_credits',
+  'winner',
 ];
 const byPlace = (a: string, b: string): number => PLACES.indexOf(a) - PLACES.indexOf(b);
 

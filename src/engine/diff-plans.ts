@@ -8,7 +8,7 @@ import {
   type DifferenceGroup,
   type DifferentOrg,
   listComparedRanges,
-  listEditionsOfOnePromise,
+  readSharedRates,
   startComparing,
 } from '../stores/cell/plan-differences.js';
 import type { StoredPlan } from '../stores/cell/plans.js';
@@ -102,13 +102,13 @@ async function addUp(
 ): Promise<PlanDifference> {
   const ids = { from: pair.from.planId, to: pair.to.planId };
   const cards = { from: pair.from.cardHash, to: pair.to.cardHash };
-  const editionsOfOnePromise = await listEditionsOfOnePromise(tx, cards);
+  const shared = await readSharedRates(tx, cards);
   const ranges = await listComparedRanges(tx, ids, rangeOrgs);
   let groups: readonly DifferenceGroup[] = [];
   let largest: readonly DifferentOrg[] = [];
   for (const [index, range] of ranges.entries()) {
     const largerThan = BigInt(largest[most - 1]?.size ?? -1);
-    const compared = await compareRange(tx, ids, range, { editionsOfOnePromise, largerThan, most });
+    const compared = await compareRange(tx, ids, range, { shared, largerThan, most });
     groups = mergeGroups(groups, compared.groups);
     largest = mergeLargest(largest, compared.largest, most);
     hooks.onProgress?.(index + 1, ranges.length);

@@ -46,7 +46,7 @@ describe('plans', () => {
     const lines = out.trimEnd().split('\n');
     expect(lines).toHaveLength(4);
     expect(lines.find((line) => line.startsWith(first))).toMatch(
-      / 400 {2}398 .* inside .* used by run 1 {2}run 1, done$/u,
+      / 400 +398 .* inside .* used by run 1 {2}run 1, done$/u,
     );
     expect(lines.find((line) => line.startsWith(second))).toMatch(/ inside .* none {6,}–$/u);
   });

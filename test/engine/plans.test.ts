@@ -313,13 +313,33 @@ describe('diffPlans', () => {
     const fleet = await makeFleet();
     const cell = fleet.cell(0);
     const a = await plan(fleet);
-    await cell.sql('update public.orgs set legacy_limit = 5000000 where org_id = 4');
+    // 4 has no negotiated limit, and 53 one of 2,000,000
+    await cell.sql('update public.orgs set legacy_limit = 5000000 where org_id in (4, 53)');
     await fleet.applyPlan(cell, await plan(fleet));
     expect(await fleet.drive()).toEqual(['done']);
-    await cell.sql('update public.orgs set legacy_limit = null where org_id = 4');
+    await cell.sql(
+      'update public.orgs set legacy_limit = case org_id when 53 then 2000000 end where org_id in (4, 53)',
+    );
     const found = await diff(fleet, a, await plan(fleet));
-    expect(found.causes).toMatchObject([{ causes: ['floor'], orgs: 1 }]);
-    expect(found.largest).toMatchObject([{ orgId: '4', to: { floor: '5000000' } }]);
+    expect(found.causes).toMatchObject([{ causes: ['floor'], orgs: 2 }]);
+    expect(found.largest.map(({ orgId, to }) => [orgId, to.total_credits, to.winner])).toEqual([
+      ['4', '5000000', 'legacy'],
+      ['53', '5000000', 'legacy'],
+    ]);
+  });
+
+  test('names the floor under another card too, where the legacy number wins in both plans', async () => {
+    const fleet = await makeFleet();
+    const cell = fleet.cell(0);
+    const a = await plan(fleet);
+    await cell.sql('update public.orgs set legacy_limit = 5000000 where org_id = 53');
+    await fleet.applyPlan(cell, await plan(fleet));
+    expect(await fleet.drive()).toEqual(['done']);
+    await cell.sql('update public.orgs set legacy_limit = 2000000 where org_id = 53');
+    const card = changeCard((spec) => ({ ...spec, base: spec.base + 1n }));
+    const { causes, largest } = await diff(fleet, a, await plan(fleet, 0, card));
+    expect(causes.map((group) => group.causes)).toEqual([['rates'], ['floor']]);
+    expect(largest[0]).toMatchObject({ orgId: '53', causes: ['floor'] });
   });
 
   test('tells orgs that an apply wrote between the plans apart from changed ones', async () => {

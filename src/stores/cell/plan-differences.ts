@@ -6,7 +6,8 @@ import type { OrgImage } from './plan-outcome.js';
 
 /**
  * Why an org comes out otherwise: the inputs that changed; else `floor`, or `rates`: the same inputs under another card.
- * `undecidable`, `decidable`: only the newer, or only the older plan cannot decide it.
+ * `undecidable`, `decidable`: only the newer, or only the older plan cannot decide it. A plan does not keep floors: `floor`
+ * is what is left where the rates cannot be the reason.
  */
 export const DIFFERENCE_CAUSES = [
   'undecidable',
@@ -91,20 +92,32 @@ export async function listComparedRanges(
   return (await tx.raw(RANGES, [String(pair.from), String(pair.to), size])).rows;
 }
 
-/** Editions whose legacy half is the same on both cards: there another floor does not come from the rates. */
-export async function listEditionsOfOnePromise(
+/** Editions that two cards treat alike. */
+export interface SharedRates {
+  /** Both halves are the same: there only the floor makes another total. */
+  readonly rates: readonly string[];
+  /** The legacy half is the same: where it wins in both plans, another total is another floor. */
+  readonly promise: readonly string[];
+}
+
+export async function readSharedRates(
   tx: CellTransaction,
   cards: { readonly from: string; readonly to: string },
-): Promise<readonly string[]> {
+): Promise<SharedRates> {
   const { rows } = await tx.raw(
-    `select o.edition from credit_rollout.rates o join credit_rollout.rates n on n.edition = o.edition and n.card_hash = ?
+    `select o.edition, (o.base, o.per_agent) = (n.base, n.per_agent) as rates
+     from credit_rollout.rates o join credit_rollout.rates n on n.edition = o.edition and n.card_hash = ?
        join credit_rollout.rate_cards oc on oc.card_hash = o.card_hash join credit_rollout.rate_cards nc on nc.card_hash = n.card_hash
      where o.card_hash = ? and oc.light_agents_count_as_users = nc.light_agents_count_as_users
        and (o.legacy_flat, o.legacy_per_user, o.legacy_min, o.legacy_max)
          is not distinct from (n.legacy_flat, n.legacy_per_user, n.legacy_min, n.legacy_max)`,
     [cards.to, cards.from],
   );
-  return rows.map((row: { edition: string }) => row.edition);
+  const alike: readonly { readonly edition: string; readonly rates: boolean }[] = rows;
+  return {
+    rates: alike.filter(({ rates }) => rates).map(({ edition }) => edition),
+    promise: alike.map(({ edition }) => edition),
+  };
 }
 
 const ROWS = `(
@@ -114,12 +127,12 @@ const ROWS = `(
     and (bounds.lower_id is null or q.org_id >= bounds.lower_id) and (bounds.upper_id is null or q.org_id < bounds.upper_id))`;
 
 const SEEN = (row: string): string => `(${row}.edition, ${row}.paid, ${row}.agents, ${row}.light_agents,
-  ${row}.additional_credits, ${row}.negotiated_limit, ${row}.floor, ${row}.total_credits, ${row}.winner)`;
+  ${row}.additional_credits, ${row}.negotiated_limit, ${row}.total_credits, ${row}.winner)`;
 
 const IMAGE = (row: string): string =>
   `jsonb_build_object('edition', ${row}_edition, 'paid', ${row}_paid, 'agents', ${row}_agents::text,
     'light_agents', ${row}_light_agents::text, 'additional_credits', ${row}_additional_credits::text,
-    'legacy_limit', ${row}_negotiated_limit::text, 'floor', ${row}_floor::text, 'total_credits', ${row}_total_credits::text)`;
+    'legacy_limit', ${row}_negotiated_limit::text, 'total_credits', ${row}_total_credits::text, 'winner', ${row}_winner)`;
 
 const COLUMNS = [
   'edition',
@@ -128,14 +141,14 @@ const COLUMNS = [
   'light_agents',
   'additional_credits',
   'negotiated_limit',
-  'floor',
   'total_credits',
+  'winner',
 ] as const;
 const both = COLUMNS.map((column) => `a.${column} as a_${column}, b.${column} as b_${column}`).join(', ');
 const changed = (column: string, name = column): string =>
   `case when a_${column} is distinct from b_${column} then '${name}' end`;
 
-// an undecidable org has no edition that is stored, and no total
+// of an undecidable org a plan keeps neither edition nor payment nor total
 const COMPARE = `
 with bounds as (select ?::credit_rollout.org_id as lower_id, ?::credit_rollout.org_id as upper_id),
 compared as materialized (
@@ -148,13 +161,15 @@ compared as materialized (
   select *, case when kind <> 'changed' then '{}' else array_remove(array[
       case when a_total_credits is not null and b_total_credits is null then 'undecidable'
            when a_total_credits is null and b_total_credits is not null then 'decidable' end,
-      case when a_edition <> b_edition then 'edition' end, ${changed('paid')}, ${changed('agents')}, ${changed('light_agents')},
+      case when a_edition <> b_edition then 'edition' end,
+      case when a_paid <> b_paid and a_total_credits is not null and b_total_credits is not null then 'paid' end, ${changed('agents')}, ${changed('light_agents')},
       ${changed('additional_credits')}, ${changed('negotiated_limit', 'legacy_limit')}], null) end as inputs,
     abs(coalesce(b_total_credits, 0) - coalesce(a_total_credits, 0)) as size
   from compared
 ), explained as materialized (
   select *, case when kind <> 'changed' or inputs <> '{}' then inputs
-    when a_floor is distinct from b_floor and b_edition = any (?::text[]) then array['floor'] else array['rates'] end as causes
+    when b_paid and (b_edition = any (?::text[]) or b_edition = any (?::text[]) and a_winner = 'legacy' and b_winner = 'legacy')
+      then array['floor'] else array['rates'] end as causes
   from inputs)
 select
   (select coalesce(json_agg(g), '[]') from (
@@ -166,7 +181,7 @@ select
     from explained where kind = 'changed' and size > ?::bigint order by explained.size desc, explained.org_id limit ?) l) as largest`;
 
 export interface RangeComparison {
-  readonly editionsOfOnePromise: readonly string[];
+  readonly shared: SharedRates;
   /** Only larger changes are listed, at most `most` of them. */
   readonly largerThan: bigint;
   readonly most: number;
@@ -177,14 +192,15 @@ export async function compareRange(
   tx: CellTransaction,
   pair: PlanPair,
   { lowerId, upperId }: KeyRange,
-  { editionsOfOnePromise, largerThan, most }: RangeComparison,
+  { shared, largerThan, most }: RangeComparison,
 ): Promise<ComparedRange> {
   const { rows } = await tx.raw(COMPARE, [
     lowerId,
     upperId,
     String(pair.from),
     String(pair.to),
-    [...editionsOfOnePromise],
+    [...shared.rates],
+    [...shared.promise],
     String(largerThan),
     most,
   ]);

@@ -27,11 +27,8 @@ select r.run_id, r.state, coalesce(sum(b.inserted + b.raised), 0)::float8 as tou
 from credit_rollout.runs r left join credit_rollout.batches b using (run_id)
 where r.plan_id = ?::bigint group by r.run_id order by r.run_id desc limit 1`;
 
-// 4 first decision, 8 raise
-const PREDICTED = `
-select coalesce(sum(u.total_credits), 0)::text as credits
-from credit_rollout.plan_ranges r cross join lateral unnest(r.kinds, r.total_credits) as u (kind, total_credits)
-where r.plan_id = ?::bigint and u.kind & 12 <> 0`;
+const PREDICTED =
+  'select coalesce(sum(touched_credits), 0)::text as credits from credit_rollout.plan_ranges where plan_id = ?::bigint';
 
 /** Undefined: no run followed it. */
 export async function findFollowedRun(tx: CellTransaction, planId: bigint): Promise<FollowedRun | undefined> {

@@ -168,16 +168,22 @@ const LISTS = {
 } as const;
 
 // one scan finds what could be listed at all, which is next to nothing once the lists are full
+const HITS = `
+hits as materialized (
+  select d.* from decided d
+  where (${LISTS.raise.where} and ${LISTS.raise.rank} < ?::float8)
+    or (${LISTS.floor.where} and ${LISTS.floor.rank} < ?::float8)
+    or (${LISTS.short.where} and ${LISTS.short.rank} < ?::float8)
+)`;
+
+const list = (name: ListedOrg['list']): string => `
+(select '${name}' as list, d.org_id::text as "orgId", d.edition, d.paid, d.agents::text, d.before::text, d.total_credits::text as after,
+   d.plan_credits::text as "planCredits", d.legacy_limit::text as "legacyLimit", d.additional_credits::text as additional,
+   d.floor::text, d.peak::text, ${LISTS[name].rank} as rank
+ from hits d where ${LISTS[name].where} order by rank limit 20)`;
+
 const LISTED = `
-select coalesce(json_agg(l), '[]') from (
-  select c.list, d.org_id::text as "orgId", d.edition, d.paid, d.agents::text, d.before::text, d.total_credits::text as after,
-    d.plan_credits::text as "planCredits", d.legacy_limit::text as "legacyLimit", d.additional_credits::text as additional,
-    d.floor::text, d.peak::text, c.rank, row_number() over (partition by c.list order by c.rank) as place
-  from decided d cross join lateral (values
-    ('raise', case when ${LISTS.raise.where} then ${LISTS.raise.rank} end, ?::float8),
-    ('floor', case when ${LISTS.floor.where} then ${LISTS.floor.rank} end, ?::float8),
-    ('short', case when ${LISTS.short.where} then ${LISTS.short.rank} end, ?::float8)) as c (list, rank, below)
-  where c.rank < c.below) l where l.place <= 20`;
+select coalesce(json_agg(l), '[]') from (${list('raise')} union all ${list('floor')} union all ${list('short')}) l`;
 
 const PROTECTED = `
 select count(*) from credit_rollout.protected_orgs p join decided d on d.org_id = p.org_id where ${TOUCHED}`;
@@ -214,7 +220,7 @@ export async function planRange(tx: CellTransaction, range: KeyRange, question: 
   const { planId, editions, ranks } = question;
   const bounds = [range.lowerId, range.upperId];
   const { rows } = await tx.raw(
-    `with ${DECIDED(question, within.sql)}${planId === null ? '' : `,${STORED}`}
+    `with ${DECIDED(question, within.sql)}${planId === null ? '' : `,${STORED}`},${HITS}
      select (${GROUPS}) as groups, (${LISTED}) as listed, ${question.protects ? `(${PROTECTED})::int` : '0'} as protected_touched`,
     [
       ...bounds,
