@@ -3,12 +3,13 @@
 import { RolloutError } from '../kernel/rollout-error.js';
 import {
   countDecisions,
-  hasAllotments,
   insertAllotments,
+  listOwnAllotments,
   quarantineOrgs,
   type RangeOfRun,
   raiseAllotments,
   readWritten,
+  sumWritten,
   type WrittenRange,
 } from '../stores/cell/allotments.js';
 import type { BatchCounts, ClaimedBatch } from '../stores/cell/batches.js';
@@ -44,22 +45,36 @@ export async function writeBatch(
   if (planId !== null && batch.pin !== null && (way === 'by_org' || !batch.pin.whole))
     return writeChanged(tx, { runId, cardHash, planId }, batch, batch.pin.range);
   const range = { ...batch, runId, cardHash };
-  const fresh = way === 'insert' && !(await hasAllotments(tx, range));
+  const own = way === 'insert' ? await listOwnAllotments(tx, range) : undefined;
   const pin = planId === null ? null : batch.pin;
-  return fresh ? writeFresh(tx, range, run.sourceUnique, pin) : writeRaised(tx, range, run.sourceUnique, pin);
+  return own === undefined
+    ? writeRaised(tx, range, run.sourceUnique, pin)
+    : writeFresh(tx, range, own, { unique: run.sourceUnique, pin });
 }
 
 type Pin = ClaimedBatch['pin'];
 
-/** Nothing stood in the range: every org is now inserted or undecidable. */
-async function writeFresh(tx: CellTransaction, range: RangeOfRun, unique: boolean, pin: Pin): Promise<BatchCounts> {
-  const inserted = await insertAllotments(tx, range);
+interface Expectation {
+  readonly unique: boolean;
+  readonly pin: Pin;
+}
+
+/** Nothing stood in the range but what the run's canary wrote: every org is now inserted or undecidable. */
+async function writeFresh(
+  tx: CellTransaction,
+  range: RangeOfRun,
+  own: readonly string[],
+  { unique, pin }: Expectation,
+): Promise<BatchCounts> {
+  const inserted = await insertAllotments(tx, range, own);
   const found = await readWritten(tx, range, { unique, pinned: pin !== null });
   assertPlanned(found, pin);
-  const { orgs, written, totalCredits } = found;
-  const quarantined = orgs === inserted ? 0 : await quarantineOrgs(tx, range, 'decided_first');
-  if (written !== inserted || orgs !== inserted + quarantined) throw new CountsDiffer();
-  return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: 0, falls: 0, stale: 0 };
+  const { orgs, written } = found;
+  const had = own.length;
+  const quarantined = orgs === inserted + had ? 0 : await quarantineOrgs(tx, range, 'decided_first');
+  if (written !== inserted + had || orgs !== written + quarantined) throw new CountsDiffer();
+  const totalCredits = had === 0 ? found.totalCredits : await sumWritten(tx, range, own);
+  return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: had, falls: 0, stale: 0 };
 }
 
 /** Something stands in the range: what is missing is inserted, what rose is raised, the rest is counted. */

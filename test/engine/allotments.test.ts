@@ -138,8 +138,10 @@ describe('the role worker', () => {
     'update credit_rollout.gate set latched_at = now()',
     'insert into credit_rollout.sign_ups select * from credit_rollout.sign_ups limit 0',
     'delete from credit_rollout.quarantine',
-    'select * from credit_rollout.allotment_changes',
     'insert into credit_rollout.allotment_changes (org_id, operation, cause, version, before) select 1, $$update$$, $$x$$, 1, $${}$$',
+    'update credit_rollout.allotment_changes set cause = cause',
+    'delete from credit_rollout.allotment_changes',
+    'truncate credit_rollout.allotment_changes',
     'alter table credit_rollout.allotments disable trigger all',
     `set session_replication_role = 'replica'`,
     'drop table credit_rollout.allotments',
@@ -147,6 +149,10 @@ describe('the role worker', () => {
     'create table credit_rollout.mine ()',
   ])('may not: %s', async (statement) => {
     expect(await as(statement)).toBe('42501');
+  });
+
+  test('may read what was stored before, which the canary is held against', async () => {
+    expect(await as('select * from credit_rollout.allotment_changes')).toBe(undefined);
   });
 });
 

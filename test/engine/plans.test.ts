@@ -303,7 +303,9 @@ describe('diffPlans', () => {
     const fleet = await makeFleet();
     const a = await plan(fleet);
     const card = changeCard((spec) =>
-      spec.legacy.kind === 'perUser' ? { ...spec, legacy: { ...spec.legacy, min: spec.legacy.min + 1n } } : spec,
+      spec.legacy.kind === 'perUser'
+        ? { ...spec, legacy: { ...spec.legacy, perUser: 5_000n, max: 10_000_000n } }
+        : spec,
     );
     const { causes } = await diff(fleet, a, await plan(fleet, 0, card));
     expect(causes).toMatchObject([{ causes: ['rates'] }]);

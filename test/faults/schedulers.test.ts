@@ -2,6 +2,7 @@
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { auditCells } from '../../src/engine/audit-cells.js';
+import type { EngineContext } from '../../src/engine/context.js';
 import { openFence } from '../../src/engine/open-fence.js';
 import { readSnapshot } from '../../src/engine/read-snapshot.js';
 import { serveOpenWork } from '../../src/engine/serve-cell.js';
@@ -131,6 +132,7 @@ describe('several schedulers', () => {
     const fleet = await makeFleet({ cells: [{}], orgs: 300 });
     const id = fleet.cell(0).dataCenter.id;
     await fleet.apply(fleet.cell(0));
+    await makeItsPlan(fleet);
     await tick({ ...fleet.engine, cells: { get: (wanted) => crashAt(fleet, wanted) } });
     const row = (await readSnapshot(fleet.engine, 'due')).rows.get(id);
     if (row === undefined) throw new Error('there was a row');
@@ -149,6 +151,7 @@ describe('several schedulers', () => {
   test('go on after a crash between control’s epoch and the cell’s fence', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 300 });
     await fleet.apply(...fleet.cells);
+    await makeItsPlan(fleet);
     const broken = { ...fleet.engine, cells: { get: (id: string) => crashAt(fleet, id) } };
     await tick(broken);
     expect(await fleet.stages()).toEqual(['canary', 'pending']);
@@ -161,7 +164,42 @@ describe('several schedulers', () => {
     );
     await fleet.expectInvariants();
   });
+
+  test('go on after a crash between the cell’s request for a plan and control: the request is taken up', async () => {
+    const fleet = await makeFleet({ cells: [{}], orgs: 300 });
+    await fleet.apply(fleet.cell(0));
+    const asked = async (): Promise<number> =>
+      Number((await fleet.cell(0).sql('select count(*) as n from credit_rollout.plan_requests'))[0]?.n);
+    const control: EngineContext['control'] = {
+      ...fleet.engine.control,
+      inTransaction: async (...call) => {
+        if ((await asked()) > 0) throw new Error('crashed');
+        return fleet.engine.control.inTransaction(...call);
+      },
+    };
+    await tick({ ...fleet.engine, control });
+    expect(await asked()).toBe(1);
+    expect(await one(fleet, 'select plan_id from credit_rollout_control.data_centers')).toBe(null);
+    expect(await fleet.drive()).toEqual(['done']);
+    expect(await asked()).toBe(1);
+    await fleet.expectInvariants();
+  });
 });
+
+/** One tick, which asks for the plan of the first data center, and a worker that makes it; control knows nothing of it yet. */
+async function makeItsPlan(fleet: Fleet): Promise<void> {
+  await tick(fleet.engine);
+  expect(await serveOpenWork(fleet.engine, fleet.cell(0).dataCenter.id)).toBe('planned');
+}
+
+/** Ticks and serves until the plan and the canary of the first data center are through; no range is taken yet. */
+async function reachRanges(fleet: Fleet): Promise<void> {
+  await fleet.tickUntil('its ranges are open', async () => {
+    if ((await fleet.stages())[0] === 'migrating') return true;
+    await serveOpenWork(fleet.engine, fleet.cell(0).dataCenter.id);
+    return false;
+  });
+}
 
 /** A cell that lets a scheduler sleep between what it read and what it writes. */
 function beforeWrite(fleet: Fleet, id: string, sleep: () => Promise<void>): CellDatabase {
@@ -220,7 +258,7 @@ describe('databases that go away', () => {
   test('a cell away in the middle: it holds as cell_unreachable, and nothing else starts', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 1_000 });
     await fleet.apply(...fleet.cells);
-    await tick(fleet.engine);
+    await reachRanges(fleet);
     const giveBack = await takeAway(fleet.cell(0).url);
     await tick(fleet.engine);
     await tick(fleet.engine);

@@ -35,12 +35,41 @@ export async function hasAllotments(tx: CellTransaction, range: KeyRange): Promi
   return rows[0].found;
 }
 
-/** First decisions of a range that holds no allotment. A sign-up that slips in raises 23505: then use `raiseAllotments`. */
-export async function insertAllotments(tx: CellTransaction, range: RangeOfRun): Promise<number> {
+/** More than any canary has in a range. */
+const MOST_OWN = 512;
+
+/**
+ * What a range holds already, when all of it was written by the run itself, which is its canary; undefined when anything
+ * else stands there. By the index, as `hasAllotments`.
+ */
+export async function listOwnAllotments(
+  tx: CellTransaction,
+  range: KeyRange & { readonly runId: bigint },
+): Promise<readonly string[] | undefined> {
+  const within = withinRange(range);
+  const { rows } = await tx.raw(
+    `select org_id::text as id, run_id is not distinct from ?::bigint as own from credit_rollout.allotments where ${within.sql}
+     order by org_id limit ${MOST_OWN}`,
+    [String(range.runId), ...within.bindings],
+  );
+  const all: readonly { readonly id: string; readonly own: boolean }[] = rows;
+  return all.length < MOST_OWN && all.every(({ own }) => own) ? all.map(({ id }) => id) : undefined;
+}
+
+/**
+ * First decisions of a range that holds no allotment but of `own` orgs. A sign-up that slips in raises 23505: then use
+ * `raiseAllotments`.
+ */
+export async function insertAllotments(
+  tx: CellTransaction,
+  range: RangeOfRun,
+  own: readonly string[] = [],
+): Promise<number> {
   const { rowCount } = await tx.raw(
     `insert into credit_rollout.allotments (${CREDIT_TERMS}, origin, run_id)
-     select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided_first(${RANGE}) d where d.reason is null`,
-    [String(range.runId), ...bounds(range), range.cardHash],
+     select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided_first(${RANGE}) d where d.reason is null
+       ${own.length === 0 ? '' : 'and d.org_id <> all (?::credit_rollout.org_id[])'}`,
+    [String(range.runId), ...bounds(range), range.cardHash, ...(own.length === 0 ? [] : [[...own]])],
   );
   return rowCount ?? 0;
 }
@@ -73,6 +102,21 @@ export async function readWritten(
     [...within.bindings, ...stored.bindings, String(range.runId)],
   );
   return rows[0];
+}
+
+/** Sum over what a run has in a range beside these orgs, as decimal text. */
+export async function sumWritten(
+  tx: CellTransaction,
+  range: KeyRange & { readonly runId: bigint },
+  except: readonly string[],
+): Promise<string> {
+  const stored = withinStored(range);
+  const { rows } = await tx.raw(
+    `select coalesce(sum(total_credits), 0)::text as total from credit_rollout.allotments
+     where ${stored.sql} and run_id = ?::bigint and org_id <> all (?::credit_rollout.org_id[])`,
+    [...stored.bindings, String(range.runId), [...except]],
+  );
+  return rows[0].total;
 }
 
 export const CREDIT_UPDATES = `${CREDIT_TERMS.replace('org_id, ', '')}, run_id`

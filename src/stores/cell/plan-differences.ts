@@ -58,9 +58,9 @@ export interface PlanPair {
   readonly to: bigint;
 }
 
-/** Both plans must not vanish half way. Before any query. */
+/** Neither plan may vanish half way; a range is compared in memory. Before any query. */
 export async function startComparing(tx: CellTransaction): Promise<void> {
-  await tx.raw('set transaction isolation level repeatable read, read only');
+  await tx.raw(`set transaction isolation level repeatable read, read only; set local work_mem = '32MB'`);
 }
 
 /** How many orgs a plan lists: those that could not even be read are left aside. */
@@ -151,13 +151,13 @@ const changed = (column: string, name = column): string =>
 // of an undecidable org a plan keeps neither edition nor payment nor total
 const COMPARE = `
 with bounds as (select ?::credit_rollout.org_id as lower_id, ?::credit_rollout.org_id as upper_id),
-compared as materialized (
+compared as (
   select coalesce(a.org_id, b.org_id) as org_id, ${both},
     case when a.org_id is null then 'appeared' when b.org_id is null then 'vanished'
       when ${SEEN('a')} is distinct from ${SEEN('b')} then 'changed' else 'moved' end as kind
   from ${ROWS} a full join ${ROWS} b on b.org_id = a.org_id
   where a.org_id is null or b.org_id is null or ${SEEN('a')} is distinct from ${SEEN('b')} or a.movement is distinct from b.movement
-), inputs as materialized (
+), inputs as (
   select *, case when kind <> 'changed' then '{}' else array_remove(array[
       case when a_total_credits is not null and b_total_credits is null then 'undecidable'
            when a_total_credits is null and b_total_credits is not null then 'decidable' end,

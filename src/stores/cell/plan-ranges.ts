@@ -20,6 +20,7 @@ export type PlanMovement = (typeof PLAN_MOVEMENTS)[number];
 
 /** Lower ends of the histogram's bars, in percent of the capacity before; the first bar is open at the bottom. */
 export const CHANGE_EDGES = [-50, -10, 0, 0, 10, 50, 100, 200, 500, 1_000] as const;
+const LAST_FALLING_BAR = 2;
 
 /** Orgs of one range that share branch, movement, reason and bar. Sums as decimal text. */
 export interface PlanGroup {
@@ -107,12 +108,14 @@ decided as materialized (
   select ${unique ? '' : 'distinct on (d.org_id)'} d.org_id, d.edition, d.paid, d.agents, d.light_agents, d.additional_credits,
     d.negotiated_limit, d.base_credits + d.variable_credits as plan_credits, d.legacy_limit, d.floor, d.grandfathered_credits,
     d.total_credits, d.reason,
-    coalesce(d.prior_total, case when d.legacy_limit <= ${MAX} - d.additional_credits
-      then d.legacy_limit + d.additional_credits else ${MAX} end) as before,
+    d.before,
     case when d.reason is null then (${placeOf(editions)}) << 8 | ${FLAGS} else 0 end as branch,
     ${MOVEMENT} as movement,
+    (d.total_credits - d.before)::float8 / greatest(d.before, 1) as change,
     ${usage ? 'u.peak_credits' : 'null::bigint'} as peak
-  from credit_rollout.${rule}(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) d
+  from (select d.*, coalesce(d.prior_total, case when d.legacy_limit <= ${MAX} - d.additional_credits
+        then d.legacy_limit + d.additional_credits else ${MAX} end) as before
+      from credit_rollout.${rule}(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) d offset 0) d
   ${usage ? `left join (select org_id, peak_credits from credit_rollout.source_orgs where ${peaks}) u on u.org_id = d.org_id` : ''}
   ${unique ? '' : 'order by d.org_id'}
 )`;
@@ -139,20 +142,15 @@ stored as (
   from decided d
 )`;
 
+// what it says of undecidable orgs beside their number means nothing, and is left out in toGroup
 const GROUPS = `
 select coalesce(json_agg(g), '[]') from (
   select d.branch, d.movement, d.reason,
-    case when d.movement <> 3 then width_bucket((d.total_credits - d.before)::float8 * 100 / greatest(d.before, 1),
-      '{-50,-10,0,1e-9,10,50,100,200,500,1000}'::float8[]) else 0 end as bar,
-    count(*) as orgs, coalesce(sum(d.before) filter (where d.movement <> 3), 0)::text as before,
-    coalesce(sum(d.total_credits) filter (where d.movement <> 3), 0)::text as after,
-    coalesce(sum(d.plan_credits) filter (where d.movement <> 3), 0)::text as "planCredits",
-    coalesce(sum(d.grandfathered_credits) filter (where d.movement <> 3), 0)::text as grandfathered,
-    count(*) filter (where d.movement <> 3 and d.total_credits < d.before) as falling,
-    max(d.total_credits::float8 / greatest(d.before, 1)) filter (where ${TOUCHED} and d.total_credits > d.before) as "raiseFactor",
-    max(d.floor::float8 / greatest(d.plan_credits, 1))
-      filter (where d.movement <> 3 and d.paid and d.negotiated_limit is null) as "floorOverPlan",
-    count(*) filter (where d.movement <> 3 and d.paid and d.peak > d.total_credits) as short
+    width_bucket(d.change, '{-0.5,-0.1,0,1e-12,0.1,0.5,1,2,5,10}'::float8[]) as bar,
+    count(*) as orgs, sum(d.before)::text as before, sum(d.total_credits)::text as after,
+    sum(d.plan_credits)::text as "planCredits", sum(d.grandfathered_credits)::text as grandfathered, max(d.change) as change,
+    max(case when d.paid and d.negotiated_limit is null then d.floor::float8 / greatest(d.plan_credits, 1) end) as "floorOverPlan",
+    count(d.peak) filter (where d.paid and d.peak > d.total_credits) as short
   from decided d group by d.branch, d.movement, d.reason, 4) g`;
 
 const LISTS = {
@@ -188,17 +186,36 @@ select coalesce(json_agg(l), '[]') from (${list('raise')} union all ${list('floo
 const PROTECTED = `
 select count(*) from credit_rollout.protected_orgs p join decided d on d.org_id = p.org_id where ${TOUCHED}`;
 
-interface StoredGroup extends Omit<PlanGroup, 'editionNo' | 'flags' | 'movement'> {
+interface StoredGroup extends Omit<PlanGroup, 'editionNo' | 'flags' | 'movement' | 'falling' | 'raiseFactor'> {
   readonly branch: number;
   readonly movement: number;
+  /** The largest change of an org, as a share of what it had before. */
+  readonly change: number | null;
 }
 
-const toGroup = ({ branch, movement, ...group }: StoredGroup): PlanGroup => ({
-  ...group,
-  editionNo: branch >> 8,
-  flags: branch & 255,
-  movement: movement === 1 ? 'first' : movement === 2 ? 'raise' : movement === 4 ? 'fall' : 'same',
-});
+const UNDECIDED = {
+  before: '0',
+  after: '0',
+  planCredits: '0',
+  grandfathered: '0',
+  floorOverPlan: null,
+  short: 0,
+  bar: 0,
+};
+
+function toGroup({ branch, movement, change, ...group }: StoredGroup): PlanGroup {
+  const moves = movement === 1 ? 'first' : movement === 2 ? 'raise' : movement === 4 ? 'fall' : 'same';
+  const touched = moves === 'first' || moves === 'raise';
+  return {
+    ...group,
+    ...(group.reason === null ? {} : UNDECIDED),
+    editionNo: branch >> 8,
+    flags: branch & 255,
+    movement: moves,
+    falling: group.reason === null && group.bar <= LAST_FALLING_BAR ? group.orgs : 0,
+    raiseFactor: touched && change !== null && change > 0 ? change + 1 : null,
+  };
+}
 
 /** A range of which nothing can be read: it is there, so that the ranges cover every id, and says nothing. */
 export async function insertUnreadableRange(

@@ -3,104 +3,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decideStep } from '../../../src/domain/rollout/decide-step.js';
 import { HOLD_CODES } from '../../../src/domain/rollout/hold.js';
-import type {
-  CellReading,
-  DataCenterSnapshot,
-  FenceReading,
-  RunReading,
-  Snapshot,
-} from '../../../src/domain/rollout/snapshot.js';
+import type { CellReading, DataCenterSnapshot, FenceReading, Snapshot } from '../../../src/domain/rollout/snapshot.js';
 import { findTransition, INTENTS, SLOT_STAGES, STAGES } from '../../../src/domain/rollout/stage.js';
-
-const NOW = new Date('2025-10-07T10:00:00Z');
-const LATER = new Date('2025-10-08T10:00:00Z');
-
-const fence = (change: Partial<FenceReading> = {}): FenceReading => ({
-  state: 'open',
-  epoch: 5n,
-  runId: 5n,
-  sameTimeline: true,
-  failure: null,
-  ...change,
-});
-const PASSED: RunReading['canary'] = { passed: true, pending: 0, unverified: 0, mismatches: 0, verifiedForMs: null };
-const run = (change: Partial<RunReading> = {}): RunReading => ({
-  canary: PASSED,
-  staleLeft: 0,
-  touched: 0,
-  followedUp: false,
-  cut: true,
-  batches: 10,
-  pending: 4,
-  verified: 0,
-  mismatches: 0,
-  idleMs: 0,
-  ...change,
-});
-
-interface CellSketch {
-  readonly fence?: Partial<FenceReading>;
-  readonly run?: Partial<RunReading> | null;
-  readonly workersAlive?: number;
-  readonly trouble?: string;
-  readonly bakeQuery?: boolean;
-}
-
-const cell = (sketch: CellSketch = {}): CellReading => ({
-  kind: 'read',
-  fence: fence(sketch.fence),
-  run: sketch.run === null ? undefined : run(sketch.run),
-  attached: true,
-  bakeTrouble: null,
-  workersAlive: sketch.workersAlive ?? 1,
-  trouble: sketch.trouble ?? null,
-  bakeQuery: sketch.bakeQuery,
-});
-const AWAY: CellReading = { kind: 'unreachable', code: 'unreachable' };
-
-const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot => ({
-  id: 'eu',
-  position: 1,
-  stage: 'pending',
-  intent: 'run',
-  quiet: true,
-  requested: false,
-  runId: 5n,
-  epoch: 5n,
-  notBeforeAt: null,
-  notBeforeLocal: null,
-  bakeUntil: null,
-  lanes: 2,
-  canaryWaitMs: 0,
-  orgsTouched: null,
-  plan: { kind: 'unpinned' },
-  window: { open: true, reason: 'always', changesAt: null },
-  cell: cell(),
-  ...change,
-});
+import { AWAY, type CellSketch, CLOSED_WINDOW, cell, dc, LATER, NOW, nameStep, PASSED } from './sample-snapshot.js';
 
 const decide = (one: DataCenterSnapshot, ...others: readonly DataCenterSnapshot[]) => {
   const snapshot: Snapshot = { now: NOW, dataCenters: [one, ...others] };
   const { steps, holds } = decideStep(snapshot, one);
-  return { steps: steps.map(name), holds: holds.map((hold) => hold.code) };
+  return { steps: steps.map(nameStep), holds: holds.map((hold) => hold.code) };
 };
 
-const name = (step: ReturnType<typeof decideStep>['steps'][number]): string => {
-  switch (step.kind) {
-    case 'open_fence':
-      return `open_fence ${step.state}`;
-    case 'advance':
-      return `advance ${step.to}`;
-    case 'fail':
-      return `fail ${step.code}`;
-    case 'ring':
-      return `ring ${step.job} ${step.want}`;
-    default:
-      return step.kind;
-  }
-};
 const asked = dc({ requested: true });
-const CLOSED_WINDOW = { open: false, reason: 'outside every window', changesAt: LATER };
 
 describe('decideStep: a data center that rests', () => {
   test.each([

@@ -1,0 +1,94 @@
+// Readings for suites of the scheduler's decisions: a data center, its cell, fence, run and canary, of which a test changes
+// what it is about. Never more than one fact beside what a healthy run has.
+import type { Step } from '../../../src/domain/rollout/decision.js';
+import type {
+  CellReading,
+  DataCenterSnapshot,
+  FenceReading,
+  RunReading,
+} from '../../../src/domain/rollout/snapshot.js';
+
+export const NOW = new Date('2025-10-07T10:00:00Z');
+export const LATER = new Date('2025-10-08T10:00:00Z');
+
+export const fence = (change: Partial<FenceReading> = {}): FenceReading => ({
+  state: 'open',
+  epoch: 5n,
+  runId: 5n,
+  sameTimeline: true,
+  failure: null,
+  ...change,
+});
+export const PASSED: RunReading['canary'] = { passed: true, pending: 0, unverified: 0, mismatches: 0, verifiedForMs: null };
+export const run = (change: Partial<RunReading> = {}): RunReading => ({
+  canary: PASSED,
+  staleLeft: 0,
+  touched: 0,
+  followedUp: false,
+  cut: true,
+  batches: 10,
+  pending: 4,
+  verified: 0,
+  mismatches: 0,
+  idleMs: 0,
+  ...change,
+});
+
+export interface CellSketch {
+  readonly fence?: Partial<FenceReading>;
+  readonly run?: Partial<RunReading> | null;
+  readonly workersAlive?: number;
+  readonly trouble?: string;
+  readonly bakeQuery?: boolean;
+}
+
+export const cell = (sketch: CellSketch = {}): CellReading => ({
+  kind: 'read',
+  fence: fence(sketch.fence),
+  run: sketch.run === null ? undefined : run(sketch.run),
+  attached: true,
+  bakeTrouble: null,
+  workersAlive: sketch.workersAlive ?? 1,
+  trouble: sketch.trouble ?? null,
+  bakeQuery: sketch.bakeQuery,
+});
+export const AWAY: CellReading = { kind: 'unreachable', code: 'unreachable' };
+
+export const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot => ({
+  id: 'eu',
+  position: 1,
+  stage: 'pending',
+  intent: 'run',
+  quiet: true,
+  requested: false,
+  runId: 5n,
+  epoch: 5n,
+  notBeforeAt: null,
+  notBeforeLocal: null,
+  bakeUntil: null,
+  lanes: 2,
+  canaryWaitMs: 0,
+  orgsTouched: null,
+  plan: { kind: 'unpinned' },
+  window: { open: true, reason: 'always', changesAt: null },
+  cell: cell(),
+  ...change,
+});
+
+export const CLOSED_WINDOW = { open: false, reason: 'outside every window', changesAt: LATER };
+
+/** A step in a word or two. */
+export const nameStep = (step: Step): string => {
+  switch (step.kind) {
+    case 'open_fence':
+      return `open_fence ${step.state}`;
+    case 'advance':
+      return `advance ${step.to}`;
+    case 'fail':
+      return `fail ${step.code}`;
+    case 'ring':
+      return `ring ${step.job} ${step.want}`;
+    default:
+      return step.kind;
+  }
+};
