@@ -8,7 +8,7 @@ import type { EngineContext } from './context.js';
 import { parsePlanName } from './plan-name.js';
 import { registerPlan } from './register-plan.js';
 
-/** True when control knows it now, and approved it if it may approve itself. Throws plan_conflict. */
+/** True when that changed something: it was registered, or approved by its guard-rails. Throws plan_conflict. */
 export async function admitPlan(context: EngineContext, row: DataCenterRow, planId: string): Promise<boolean> {
   const number = parsePlanName(planId)?.number;
   const { settings } = row;
@@ -17,7 +17,7 @@ export async function admitPlan(context: EngineContext, row: DataCenterRow, plan
   if (plan === undefined) return false;
   const counts = readCounts(plan);
   const rails = readGuardRails(counts, settings.guardRails);
-  await registerPlan(context, {
+  const registered = await registerPlan(context, {
     planId,
     dataCenter: row.id,
     digest: plan.digest,
@@ -27,9 +27,9 @@ export async function admitPlan(context: EngineContext, row: DataCenterRow, plan
     counts,
     rails,
   });
-  if (settings.approval === 'auto' && isInsideRails(rails))
-    await context.control.inTransaction((tx) => approveInsideRails(context, tx, planId));
-  return true;
+  if (settings.approval !== 'auto' || !isInsideRails(rails)) return registered === 'new';
+  const approval = await context.control.inTransaction((tx) => approveInsideRails(context, tx, planId));
+  return registered === 'new' || approval !== undefined;
 }
 
 /** The counts of a stored plan's document. */

@@ -17,7 +17,7 @@ import { explainFailure } from './explain-failure.js';
 import { getPlanName, getStoredPlan } from './get-stored-plan.js';
 import { planName } from './plan-name.js';
 
-export type { DifferenceCause, DifferenceGroup, DifferentOrg } from '../stores/cell/plan-differences.js';
+export type { DifferenceGroup, DifferentOrg } from '../stores/cell/plan-differences.js';
 
 export interface ComparedPlan extends Pick<StoredPlan, 'digest' | 'cardHash' | 'author' | 'snapshotAt' | 'madeAt'> {
   readonly planId: string;
@@ -74,7 +74,7 @@ export async function diffPlans(
   if (dataCenter !== to.dataCenter)
     throw new RolloutError('invalid_argument', {
       message: `"${question.from}" and "${question.to}" are plans of different data centers: orgs are compared inside one.`,
-      next: 'Name two plans of one data center; credit-rollout plans lists them.',
+      next: 'Name two plans of one data center. They are listed by: credit-rollout plans',
     });
   const compare = async (tx: CellTransaction): Promise<PlanDifference> => {
     await startComparing(tx);

@@ -59,7 +59,9 @@ export async function makePlan(
   hooks: PlanHooks = {},
 ): Promise<PlanReport> {
   try {
-    await saveCard(context, question);
+    // a plan that was asked for has its card there already, and is made without the fencer's rights
+    if (typeof question.keep !== 'bigint') await saveCard(context, question);
+    assertFewEditions(question.card);
     return await planOnce(context, question, hooks, 'quick');
   } catch (error) {
     // a row that cannot be read: once more, with a savepoint before each range
@@ -74,6 +76,16 @@ export async function makePlan(
 /** The rule reads rates from the cell: a card that it does not know is added, as rows that nothing uses yet. */
 async function saveCard({ cells }: Pick<WorkerContext, 'cells'>, { dataCenter, card }: PlanQuestion): Promise<void> {
   await cells.get(dataCenter).inTransaction('fencer', (tx) => insertRateCard(tx, toStoredCard(card)));
+}
+
+/** The place of an edition lies in nine bits of a column. */
+const MOST_EDITIONS = 500;
+
+function assertFewEditions(card: RateCard): void {
+  if (card.editions.size <= MOST_EDITIONS) return;
+  throw new RolloutError('invalid_argument', {
+    message: `The rate card ${card.name} has ${card.editions.size} editions; a plan holds ${MOST_EDITIONS} at most.`,
+  });
 }
 
 type Care = 'quick' | 'careful';

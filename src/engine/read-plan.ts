@@ -1,6 +1,7 @@
 // What the requested rollout of a data center is to follow, and whether it may: read from its cell and from control.
 
 import { decideApproval } from '../domain/plan/decide-approval.js';
+import { readGuardRails } from '../domain/plan/guard-rails.js';
 import type { PlanReading } from '../domain/rollout/snapshot.js';
 import { RESTING_STAGES } from '../domain/rollout/stage.js';
 import { findPlan, findPlanRequest } from '../stores/cell/plans.js';
@@ -27,7 +28,9 @@ export async function readPlan(
     return plan && { plan, approvals: await listPlanApprovals(tx, planId) };
   });
   if (known === undefined) return readInCell(context, row.id, planId);
-  const { author, digest, rails } = known.plan;
+  const { author, digest, insideRails, counts } = known.plan;
+  // the stricter of what held when it was registered, which the database remembers, and what was asked for
+  const rails = insideRails ? readGuardRails(counts, settings.guardRails) : known.plan.rails;
   const approvals = known.approvals.map((one) => ({ ...one, approver: one.approver ?? '' }));
   const approval = decideApproval({ author, digest, rails, approval: settings.approval, approvals, now });
   return { kind: 'registered', planId, approval };

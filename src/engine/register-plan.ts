@@ -5,11 +5,17 @@ import { findRegisteredPlan, insertPlan, type NewPlan } from '../stores/control/
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
 
-/** Idempotent. Throws plan_conflict when control knows the id with another digest. */
-export async function registerPlan(context: Pick<EngineContext, 'control' | 'actor'>, plan: NewPlan): Promise<void> {
+/** Idempotent; returns whether control knew it. Throws plan_conflict when it knows the id with another digest. */
+export async function registerPlan(
+  context: Pick<EngineContext, 'control' | 'actor'>,
+  plan: NewPlan,
+): Promise<'new' | 'known'> {
   try {
-    await context.control.inTransaction(async (tx) => {
-      if (!(await insertPlan(tx, plan))) return refuseOther(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
+    return await context.control.inTransaction(async (tx) => {
+      if (!(await insertPlan(tx, plan))) {
+        refuseOther(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
+        return 'known';
+      }
       const { planId, digest, cardHash, author, counts } = plan;
       await appendAudit(tx, {
         actor: context.actor,
@@ -17,6 +23,7 @@ export async function registerPlan(context: Pick<EngineContext, 'control' | 'act
         dataCenter: plan.dataCenter,
         details: { plan: planId, digest, card: cardHash, author, touched: counts.touched },
       });
+      return 'new';
     });
   } catch (error) {
     throw explainFailure(error, 'The control database');

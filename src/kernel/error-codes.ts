@@ -179,7 +179,7 @@ export const ERRORS = {
   rate_card_changed: entry(
     5,
     'The rates in a cell are not those of their card: rows were edited.',
-    'Restore the rows of credit_rollout.rates, or apply a card under another name.',
+    'Restore the rows of credit_rollout.rates.',
   ),
   // approvals and overrides
   plan_unknown: entry(1, 'Control knows no plan with this id.', 'Run: credit-rollout plans'),

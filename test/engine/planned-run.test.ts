@@ -75,11 +75,19 @@ describe('planDataCenter', () => {
       });
   });
 
-  test('says the same digest for the same orgs and rates, another for one changed org or rate', async () => {
+  test('says the same digest for the same orgs and rates whatever the batch size, another for one changed org', async () => {
     const fleet = await makeFleet({ orgs: 500 });
     const cell = fleet.cell(0);
     const first = await fleet.plan(cell);
-    expect((await fleet.plan(cell)).digest).toBe(first.digest);
+    const { rollout } = fleet.config;
+    const other = {
+      config: { rollout: { ...rollout, batchSize: 170, lanes: 7 } },
+      card: cell.card,
+      keep: 'plan',
+    } as const;
+    expect((await planDataCenter(fleet.engine, { ...other, dataCenter: cell.dataCenter.id })).digest).toBe(
+      first.digest,
+    );
     await cell.sql('update public.orgs set agents = agents + 1 where org_id = 250');
     const second = await fleet.plan(cell);
     expect(second.digest).not.toBe(first.digest);

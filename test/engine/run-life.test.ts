@@ -289,6 +289,15 @@ describe('pause and abort', () => {
 });
 
 describe('tick', () => {
+  test('rings for the plan of a data center that has no epoch yet', async () => {
+    const fleet = await makeFleet({ orgs: 10 });
+    const rung: unknown[] = [];
+    const bells = { ...fleet.engine.bells, ring: async (...ring: readonly unknown[]) => void rung.push(ring) };
+    await fleet.apply(fleet.cell(0));
+    await tick({ ...fleet.engine, bells });
+    expect(rung).toEqual([[fleet.cell(0).dataCenter.id, 'plan', 0n, 1]]);
+  });
+
   test('activates once when two schedulers look at the same moment, over and over', async () => {
     const fleet = await makeFleet({ cells: [{}, {}, {}], orgs: 300 });
     const opened = new Set<() => Promise<unknown>>();

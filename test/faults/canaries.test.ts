@@ -51,7 +51,8 @@ async function runThroughFaults(fleet: Fleet, lines: string[]): Promise<void> {
   lines.push(await approveHeld(fleet));
   await waitFor(
     'a first range, after the canary',
-    async () => (await cell.sql(`select from credit_rollout.batches where state = 'done' and kind = 'range'`)).length > 0,
+    async () =>
+      (await cell.sql(`select from credit_rollout.batches where state = 'done' and kind = 'range'`)).length > 0,
   );
   await cell.sql(
     `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'credit-rollout'`,
@@ -73,7 +74,9 @@ async function approveHeld(fleet: Fleet): Promise<string> {
   });
   expect(held?.value).toContain('quarantinedShare');
   // the plan names orgs, so that there is something that could leave with it
-  expect(String((await fleet.cell(0).sql('select lists::text, canary_ids::text from credit_rollout.plans'))[0]?.lists)).toMatch(CANARY);
+  expect(
+    String((await fleet.cell(0).sql('select lists::text, canary_ids::text from credit_rollout.plans'))[0]?.lists),
+  ).toMatch(CANARY);
   const meanwhile = await dump(fleet.controlUrl);
   await approvePlan(
     { ...fleet.engine, actor: 'somebody else' },

@@ -12,7 +12,7 @@ import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers
 import type { CliSession, Execute } from '../cli-session.js';
 import { exitCodeOfStatus } from '../exit-code.js';
 import { loadCheckedCard } from '../load-checked-card.js';
-import { planDocument, showPlan } from '../show-plan.js';
+import { countsDocument, planDocument, showPlan } from '../show-plan.js';
 import { showHold } from '../show-state.js';
 import { showSummary } from '../show-summary.js';
 import { type Sorted, sortOut } from '../sort-out.js';
@@ -83,7 +83,15 @@ async function describeApply(
   );
   session.say(pending ? `Nothing was changed. To do it: ${command}` : 'Nothing was changed, and nothing is pending.');
   if (session.options.json)
-    session.report({ executed: false, pending, plans: plans.map(planDocument), next: pending ? command : null }, '');
+    session.report(
+      {
+        executed: false,
+        pending,
+        plans: plans.map(plans.length > 1 ? countsDocument : planDocument),
+        next: pending ? command : null,
+      },
+      '',
+    );
   return session.options.exitCode && pending ? 2 : 0;
 }
 

@@ -1,21 +1,21 @@
 // `plan`: the dry run of a data center, kept to be applied; with another card a what-if that keeps nothing. Cannot write.
 import type { Command } from 'commander';
-import { findDataCenter, type Program } from '../../compose.js';
+import type { Program } from '../../compose.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import { checkRateCard } from '../../domain/rate-card/check-rate-card.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { SaveOrgs } from '../../engine/export-orgs.js';
 import { isPending, planDataCenter } from '../../engine/plan-data-center.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
+import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers.js';
 import type { CliSession, Execute } from '../cli-session.js';
 import { loadCheckedCard } from '../load-checked-card.js';
 import { openReportFolder } from '../report/report-folder.js';
-import { planDocument, showPlan } from '../show-plan.js';
+import { countsDocument, planDocument, showPlan } from '../show-plan.js';
 import { withCounter } from '../with-counter.js';
 import { withProgram } from '../with-program.js';
 
-interface PlanFlags {
-  readonly dc: string;
+interface PlanFlags extends DataCenterChoice {
   readonly out?: string;
   readonly gzip?: boolean;
   readonly rateCard?: string;
@@ -25,8 +25,9 @@ export function registerPlan(cli: Command, execute: Execute): void {
   cli
     .command('plan')
     .description('what an apply would do in a data center, kept so that exactly that can be applied; no org is changed')
-    .requiredOption('--dc <id>', 'the data center')
-    .option('--out <dir>', 'also write report.html, report.json and orgs.csv there')
+    .option('--dc <ids...>', 'these data centers')
+    .option('--all', 'every data center, in order')
+    .option('--out <dir>', 'also write report.html and report.json there, and orgs.csv when it is one data center')
     .option('--gzip', 'write orgs.csv.gz instead of orgs.csv')
     .option('--rate-card <file>', 'a what-if with another card: nothing is kept')
     .action((flags: PlanFlags) => execute((session) => runPlan(session, flags)));
@@ -34,16 +35,24 @@ export function registerPlan(cli: Command, execute: Execute): void {
 
 function runPlan(session: CliSession, flags: PlanFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
-    const { id } = findDataCenter(program.config, flags.dc);
+    const dataCenters = chooseDataCenters(program.config, flags).map(({ id }) => id);
     const card =
       flags.rateCard === undefined ? await loadCheckedCard(program) : await loadOther(program, flags.rateCard);
-    const { report, files } = await makeReport(session, program, id, card, flags);
-    const next = showNext(session, report);
+    const stop = new AbortController();
+    const unlisten = session.io.onStop(() => stop.abort());
+    const { reports, files } = await makeReports(session, program, dataCenters, card, {
+      ...flags,
+      signal: stop.signal,
+    }).finally(unlisten);
+    const [only] = reports;
+    const shown = reports.map((report) => `${showPlan(report, session.paint)}\n\n${showNext(session, report)}`);
     session.report(
-      { ...planDocument(report), files: [...files] },
-      [showPlan(report, session.paint), ...files.map((file) => `Wrote ${file}`), '', next].join('\n'),
+      reports.length === 1 && only !== undefined
+        ? { ...planDocument(only), files: [...files] }
+        : { plans: reports.map(countsDocument), files: [...files] },
+      [...shown, ...files.map((file) => `Wrote ${file}`)].join('\n\n'),
     );
-    return session.options.exitCode && isPending(report) ? 2 : 0;
+    return session.options.exitCode && reports.some(isPending) ? 2 : 0;
   });
 }
 
@@ -55,24 +64,39 @@ async function loadOther(program: Program, path: string): Promise<RateCard> {
   throw new RolloutError('rate_card_case_failed', { message: `${path}: ${failed.message}` });
 }
 
-async function makeReport(
+interface Reports {
+  readonly reports: readonly PlanReport[];
+  readonly files: readonly string[];
+}
+
+/** One data center after the other; only the report of one may list orgs. */
+async function makeReports(
   session: CliSession,
   program: Program,
-  dataCenter: string,
+  dataCenters: readonly string[],
   card: RateCard,
-  { out, gzip, rateCard }: PlanFlags,
-): Promise<{ readonly report: PlanReport; readonly files: readonly string[] }> {
+  { out, gzip, rateCard, signal }: PlanFlags & { readonly signal: AbortSignal },
+): Promise<Reports> {
   const keep = rateCard === undefined ? 'plan' : 'nothing';
-  const question = { config: program.config, dataCenter, card, keep } as const;
-  const plan = (saveOrgs?: SaveOrgs): Promise<PlanReport> =>
+  const plan = (dataCenter: string, saveOrgs?: SaveOrgs): Promise<PlanReport> =>
     withCounter(session, `Planning ${dataCenter}`, (onProgress) =>
-      planDataCenter(program.engine, question, { onProgress, saveOrgs }),
+      planDataCenter(
+        program.engine,
+        { config: program.config, dataCenter, card, keep },
+        { onProgress, saveOrgs, signal },
+      ),
     );
-  if (out === undefined) return { report: await plan(), files: [] };
+  const planAll = async (saveOrgs?: SaveOrgs): Promise<readonly PlanReport[]> => {
+    const reports: PlanReport[] = [];
+    for (const dataCenter of dataCenters) reports.push(await plan(dataCenter, saveOrgs));
+    return reports;
+  };
+  if (out === undefined) return { reports: await planAll(), files: [] };
   const folder = await openReportFolder(out);
   try {
-    const report = await plan((csv) => folder.saveOrgs(csv, gzip ? 'gzip' : 'plain'));
-    return { report, files: await folder.publish([report]) };
+    const list: SaveOrgs = (csv) => folder.saveOrgs(csv, gzip ? 'gzip' : 'plain');
+    const reports = await planAll(dataCenters.length === 1 ? list : undefined);
+    return { reports, files: await folder.publish(reports) };
   } finally {
     await folder.discard();
   }

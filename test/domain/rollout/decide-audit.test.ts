@@ -13,7 +13,10 @@ const RUN = {
 const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | null = {}): CellReading => ({
   kind: 'read',
   fence: { state: 'closed', epoch: 7n, runId: 5n, sameTimeline: true, failure: null, ...fence },
-  run: run === null ? undefined : { ...RUN, cut: true, batches: 3, pending: 0, verified: 3, mismatches: 0, idleMs: 0, ...run },
+  run:
+    run === null
+      ? undefined
+      : { ...RUN, cut: true, batches: 3, pending: 0, verified: 3, mismatches: 0, idleMs: 0, ...run },
   attached: true,
   bakeTrouble: null,
   workersAlive: 0,

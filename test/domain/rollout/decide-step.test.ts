@@ -5,7 +5,18 @@ import { decideStep } from '../../../src/domain/rollout/decide-step.js';
 import { HOLD_CODES } from '../../../src/domain/rollout/hold.js';
 import type { CellReading, DataCenterSnapshot, FenceReading, Snapshot } from '../../../src/domain/rollout/snapshot.js';
 import { findTransition, INTENTS, SLOT_STAGES, STAGES } from '../../../src/domain/rollout/stage.js';
-import { AWAY, type CellSketch, CLOSED_WINDOW, cell, dc, LATER, NOW, nameStep, PASSED } from './sample-snapshot.js';
+import {
+  AWAY,
+  type CellSketch,
+  CLOSED_WINDOW,
+  cell,
+  dc,
+  LATER,
+  NOW,
+  nameStep,
+  PASSED,
+  PLANS,
+} from './sample-snapshot.js';
 
 const decide = (one: DataCenterSnapshot, ...others: readonly DataCenterSnapshot[]) => {
   const snapshot: Snapshot = { now: NOW, dataCenters: [one, ...others] };
@@ -239,9 +250,45 @@ describe('decideStep: a run', () => {
       cell({ run: { pending: 1 }, fence: { state: 'verifying' } }),
       ['close_fence'],
     ],
+    [
+      'verifying follows up once what changed since the plan',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10, staleLeft: 3 }, fence: { state: 'closed' } }),
+      ['follow_up'],
+    ],
+    [
+      'verifying closes the fence before it follows up',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10, staleLeft: 3 }, fence: { state: 'verifying' } }),
+      ['close_fence'],
+    ],
+    [
+      'verifying does not follow up twice',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10, staleLeft: 3, followedUp: true }, fence: { state: 'closed' } }),
+      ['advance baking'],
+    ],
+    [
+      'verifying fails on a mismatch before it follows up',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10, staleLeft: 3, mismatches: 1 }, fence: { state: 'closed' } }),
+      ['fail verification_mismatch'],
+    ],
     ['verifying opens again where the cell lost the run', 'verifying', cell({ run: null }), ['open_fence verifying']],
   ] as const)('%s', (_promise, stage, reading, steps) => {
     expect(decide(dc({ stage, cell: reading })).steps).toEqual(steps);
+  });
+
+  test('follows up not beyond what the guard-rails allow the plan and its follow-up together', () => {
+    const verified = cell({
+      run: { pending: 0, verified: 10, staleLeft: 3, touched: 97 },
+      fence: { state: 'closed' },
+    });
+    for (const [orgsTouched, steps] of [
+      [100, ['follow_up']],
+      [99, ['advance baking']],
+    ] as const)
+      expect(decide(dc({ stage: 'verifying', orgsTouched, cell: verified })).steps).toEqual(steps);
   });
 
   const working = (stage: 'migrating' | 'verifying', sketch: CellSketch = {}): DataCenterSnapshot =>
@@ -293,6 +340,16 @@ describe('decideStep: the bake', () => {
 });
 
 describe('decideStep: always', () => {
+  const anyCanary = fc.oneof(
+    fc.constant(PASSED),
+    fc.record({
+      passed: fc.boolean(),
+      pending: fc.nat(2),
+      unverified: fc.nat(2),
+      mismatches: fc.nat(1),
+      verifiedForMs: fc.constantFrom(null, 0, 60_000),
+    }),
+  );
   const anyReading = fc.oneof(
     fc.constant(AWAY),
     fc
@@ -306,10 +363,15 @@ describe('decideStep: always', () => {
         cut: fc.boolean(),
         verified: fc.nat(3),
         known: fc.boolean(),
+        canary: anyCanary,
+        staleLeft: fc.nat(1),
       })
       .map(
-        ({ pending, cut, verified, known, ...f }): CellReading =>
-          cell({ fence: f as Partial<FenceReading>, run: known ? { pending, cut, verified, batches: 3 } : null }),
+        ({ pending, cut, verified, known, canary, staleLeft, ...f }): CellReading =>
+          cell({
+            fence: f as Partial<FenceReading>,
+            run: known ? { pending, cut, verified, batches: 3, canary, staleLeft } : null,
+          }),
       ),
   );
   const anyDc = (id: string, position: number): fc.Arbitrary<DataCenterSnapshot> =>
@@ -323,6 +385,8 @@ describe('decideStep: always', () => {
         bakeUntil: fc.constantFrom(null, LATER),
         notBeforeAt: fc.constantFrom(null, LATER),
         window: fc.constantFrom(CLOSED_WINDOW, dc().window),
+        plan: fc.constantFrom(...Object.values(PLANS)),
+        canaryWaitMs: fc.constantFrom(0, 1_000),
         cell: anyReading,
       })
       .map((change) => dc({ id, position, ...change }));
@@ -344,6 +408,7 @@ describe('decideStep: always', () => {
                 ),
               ).toBe(true);
               expect(findTransition(one.stage, 'canary')).toBeDefined();
+              expect([PLANS.unpinned, PLANS.approved]).toContain(one.plan);
             }
             const to = step.kind === 'advance' ? step.to : step.kind === 'fail' ? 'failed' : undefined;
             if (to !== undefined) expect(findTransition(one.stage, to)).toBeDefined();
@@ -359,5 +424,73 @@ describe('decideStep: always', () => {
       }),
       { numRuns: 3_000 },
     );
+  });
+
+  /** A run whose canary has not passed, mostly with nothing else in its way. */
+  const anyInCanary = fc
+    .record({
+      stage: fc.constantFrom('canary', 'migrating', 'verifying'),
+      intent: fc.constantFrom('run', 'run', 'run', ...INTENTS),
+      canaryWaitMs: fc.constantFrom(0, 1_000),
+      fence: fc.record({
+        state: fc.constantFrom('open', 'verifying', 'closed'),
+        epoch: fc.constantFrom(5n, 5n, 5n, 4n, 6n),
+        runId: fc.constantFrom(5n, 5n, 5n, 4n, null),
+        sameTimeline: fc.constantFrom(true, true, true, false),
+        failure: fc.constantFrom(null, null, null, 'x'),
+      }),
+      canary: anyCanary.map((canary) => ({ ...canary, passed: false })),
+      cut: fc.boolean(),
+      pending: fc.nat(3),
+      verified: fc.nat(3),
+    })
+    .map(({ fence, canary, cut, pending, verified, ...change }) =>
+      dc({ ...change, cell: cell({ fence, run: { canary, cut, pending, verified, batches: 3, staleLeft: 1 } }) }),
+    );
+
+  test('takes no range, and nothing that comes after ranges, before the canary has passed', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(fc.oneof(anyInCanary, anyDc('eu', 1)), anyDc('in', 0), (one, other) => {
+        const run = one.cell?.kind === 'read' ? one.cell.run : undefined;
+        if (one.cell?.kind !== 'read' || run === undefined || run.canary.passed) return;
+        const { canary } = run;
+        for (const step of decideStep({ now: NOW, dataCenters: [one, other] }, one).steps) {
+          if (!SLOT_STAGES.includes(one.stage)) {
+            expect(['open_fence', 'pass_canary', 'follow_up', 'fail']).not.toContain(step.kind);
+            if (step.kind === 'ring') expect(step.job).toBe('plan');
+            continue;
+          }
+          const name = nameStep(step);
+          seen.add(name);
+          // one worker and one batch: the canary's own
+          const may: Readonly<Record<string, boolean>> = {
+            close_fence: true,
+            'advance aborted': one.intent === 'abort',
+            'fail x': one.cell.fence.failure === 'x',
+            'open_fence open': canary.pending > 0,
+            'ring apply 1': canary.pending > 0,
+            'open_fence verifying': canary.pending === 0 && canary.unverified > 0,
+            'ring verify 1': canary.pending === 0 && canary.unverified > 0,
+            'fail verification_mismatch': canary.mismatches > 0,
+            pass_canary:
+              canary.pending + canary.unverified + canary.mismatches === 0 && one.cell.fence.state === 'closed',
+          };
+          expect([name, may[name]]).toEqual([name, true]);
+        }
+      }),
+      { numRuns: 10_000 },
+    );
+    expect([...seen].sort()).toEqual([
+      'advance aborted',
+      'close_fence',
+      'fail verification_mismatch',
+      'fail x',
+      'open_fence open',
+      'open_fence verifying',
+      'pass_canary',
+      'ring apply 1',
+      'ring verify 1',
+    ]);
   });
 });

@@ -1,10 +1,12 @@
 // Readings for suites of the scheduler's decisions: a data center, its cell, fence, run and canary, of which a test changes
 // what it is about. Never more than one fact beside what a healthy run has.
-import type { Step } from '../../../src/domain/rollout/decision.js';
+import type { ApprovalDecision, RecordedApproval } from '../../../src/domain/plan/decide-approval.js';
+import type { ReadCell, Step } from '../../../src/domain/rollout/decision.js';
 import type {
   CellReading,
   DataCenterSnapshot,
   FenceReading,
+  PlanReading,
   RunReading,
 } from '../../../src/domain/rollout/snapshot.js';
 
@@ -19,7 +21,13 @@ export const fence = (change: Partial<FenceReading> = {}): FenceReading => ({
   failure: null,
   ...change,
 });
-export const PASSED: RunReading['canary'] = { passed: true, pending: 0, unverified: 0, mismatches: 0, verifiedForMs: null };
+export const PASSED: RunReading['canary'] = {
+  passed: true,
+  pending: 0,
+  unverified: 0,
+  mismatches: 0,
+  verifiedForMs: null,
+};
 export const run = (change: Partial<RunReading> = {}): RunReading => ({
   canary: PASSED,
   staleLeft: 0,
@@ -42,7 +50,7 @@ export interface CellSketch {
   readonly bakeQuery?: boolean;
 }
 
-export const cell = (sketch: CellSketch = {}): CellReading => ({
+export const cell = (sketch: CellSketch = {}): ReadCell => ({
   kind: 'read',
   fence: fence(sketch.fence),
   run: sketch.run === null ? undefined : run(sketch.run),
@@ -76,6 +84,35 @@ export const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot
 });
 
 export const CLOSED_WINDOW = { open: false, reason: 'outside every window', changesAt: LATER };
+
+/** Everything that a plan can be read as, each once. */
+export const PLANS = {
+  unpinned: { kind: 'unpinned' },
+  none: { kind: 'none' },
+  asked: { kind: 'asked', planId: 'eu-7', failure: null },
+  failed: { kind: 'asked', planId: 'eu-7', failure: 'rate_card_changed' },
+  made: { kind: 'made', planId: 'eu-7' },
+  approved: register({ kind: 'approved', approval: approval() }),
+  approvesItself: register({ kind: 'approves_itself' }),
+  outside: register({
+    kind: 'held',
+    why: 'outside',
+    rail: { rail: 'orgsTouched', value: '11 orgs', limit: '10 orgs', passes: false },
+  }),
+  required: register({ kind: 'held', why: 'required' }),
+  expired: register({ kind: 'held', why: 'expired', approval: approval() }),
+  used: register({ kind: 'held', why: 'used', approval: approval() }),
+  voided: register({ kind: 'held', why: 'voided', approval: approval() }),
+} as const satisfies Readonly<Record<string, PlanReading>>;
+
+function register(decided: ApprovalDecision): PlanReading {
+  return { kind: 'registered', planId: 'eu-7', approval: decided };
+}
+
+function approval(): RecordedApproval {
+  const digest = 'a'.repeat(64);
+  return { approver: 'b', kind: 'person', digest, approvedAt: NOW, expiresAt: LATER, usedAt: null, voidedAt: null };
+}
 
 /** A step in a word or two. */
 export const nameStep = (step: Step): string => {

@@ -1,0 +1,96 @@
+// What a data center that may start begins with: every reading of its plan, what it leads to, and that nothing else does.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decidePlanned } from '../../../src/domain/rollout/decide-planned.js';
+import type { DataCenterSnapshot } from '../../../src/domain/rollout/snapshot.js';
+import { INTENTS, STAGES } from '../../../src/domain/rollout/stage.js';
+import { AWAY, CLOSED_WINDOW, cell, dc, LATER, nameStep, PLANS } from './sample-snapshot.js';
+
+const decide = (one: DataCenterSnapshot) => {
+  const { steps, holds } = decidePlanned(one);
+  return {
+    steps: steps.map(nameStep),
+    holds: holds.map(({ code, value, limit, release }) => [code, value, limit, release]),
+  };
+};
+
+const GOES_ON = 'it goes on by itself';
+const APPROVE = 'credit-rollout approve eu-7';
+const ABORT = 'credit-rollout abort --dc eu';
+
+describe('decidePlanned', () => {
+  test.each([
+    ['without a plan on purpose it starts', PLANS.unpinned, ['activate'], []],
+    ['without a plan it asks for one', PLANS.none, ['request_plan'], []],
+    ['while its plan is made it rings and says so', PLANS.asked, ['ring plan 1'], [['planning', null, null, GOES_ON]]],
+    [
+      'a plan that cannot be made waits for a person, and nobody is rung',
+      PLANS.failed,
+      [],
+      [['plan_failed', 'rate_card_changed', null, ABORT]],
+    ],
+    ['a plan that is made comes before control', PLANS.made, ['register_plan'], []],
+    ['an approved plan starts', PLANS.approved, ['activate'], []],
+    [
+      'a plan inside its guard-rails is approved first, and does not start before',
+      PLANS.approvesItself,
+      ['register_plan'],
+      [],
+    ],
+    [
+      'a plan outside a guard-rail waits, and says which',
+      PLANS.outside,
+      [],
+      [['needs_approval', 'orgsTouched 11 orgs', '10 orgs', APPROVE]],
+    ],
+    [
+      'a plan that needs approval by the configuration waits',
+      PLANS.required,
+      [],
+      [['needs_approval', 'rollout.approval: required', null, APPROVE]],
+    ],
+    [
+      'an expired approval can be given anew',
+      PLANS.expired,
+      [],
+      [['needs_approval', 'its approval was expired', null, APPROVE]],
+    ],
+    ['a used approval cannot', PLANS.used, [], [['needs_approval', 'its approval was used', null, ABORT]]],
+    ['a voided approval cannot', PLANS.voided, [], [['needs_approval', 'its approval was voided', null, ABORT]]],
+  ] as const)('%s', (_promise, plan, steps, holds) => {
+    expect(decide(dc({ requested: true, plan }))).toEqual({ steps, holds });
+  });
+
+  test('rings for a plan also where no worker serves, and says that', () => {
+    expect(decide(dc({ plan: PLANS.asked, cell: cell({ workersAlive: 0 }) }))).toEqual({
+      steps: ['ring plan 1'],
+      holds: [['no_worker', '0', '1', 'credit-rollout worker --dc eu']],
+    });
+  });
+
+  test.each([undefined, AWAY])('a cell that was not read says nothing of its workers', (unread) => {
+    expect(decide(dc({ plan: PLANS.asked, cell: unread })).holds).toEqual([['planning', null, null, GOES_ON]]);
+  });
+
+  test('decides by the plan and nothing else, and starts only what is approved or follows none', () => {
+    const anyDc = fc.record({
+      stage: fc.constantFrom(...STAGES),
+      intent: fc.constantFrom(...INTENTS),
+      quiet: fc.boolean(),
+      runId: fc.constantFrom(null, 5n),
+      epoch: fc.constantFrom(null, 5n),
+      notBeforeAt: fc.constantFrom(null, LATER),
+      orgsTouched: fc.constantFrom(null, 1),
+      window: fc.constantFrom(CLOSED_WINDOW, dc().window),
+      cell: fc.constantFrom(cell(), cell({ fence: { failure: 'x' }, run: null }), AWAY, undefined),
+    });
+    fc.assert(
+      fc.property(anyDc, fc.constantFrom(...Object.values(PLANS)), (change, plan) => {
+        const decision = decide(dc({ ...change, plan }));
+        expect(decision).toEqual(decide(dc({ plan })));
+        const mayStart = plan.kind === 'unpinned' || (plan.kind === 'registered' && plan.approval.kind === 'approved');
+        expect(decision.steps.includes('activate')).toBe(mayStart);
+      }),
+    );
+  });
+});
