@@ -33,6 +33,6 @@ export async function admitPlan(context: EngineContext, row: DataCenterRow, plan
 }
 
 /** The counts of a stored plan's document. */
-export function readCounts(plan: Pick<StoredPlan, 'counts'>): PlanCounts {
+function readCounts(plan: Pick<StoredPlan, 'counts'>): PlanCounts {
   return (plan.counts as { readonly counts: PlanCounts }).counts;
 }

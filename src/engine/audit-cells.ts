@@ -33,6 +33,8 @@ async function reopen(context: EngineContext, row: DataCenterRow, reason: string
       requestedAt: await readControlClock(tx),
       requestedBy: await readActor(tx, context.actor),
       requestReason: reason,
+      // the approval of the old plan is used up: a new one is made at its turn
+      planId: null,
     });
     if (done) await appendAudit(tx, { actor: context.actor, action: 'reopen', dataCenter: row.id, reason });
     return done;

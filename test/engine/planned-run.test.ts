@@ -95,6 +95,30 @@ describe('planDataCenter', () => {
     expect((await fleet.plan(cell)).digest).toBe(first.digest);
   });
 
+  test('finds paid orgs whose peak exceeds their new total, worst first, and the floor that would cover it', async () => {
+    const fleet = await makeFleet({ orgs: 300 });
+    const cell = fleet.cell(0);
+    const quiet = await fleet.plan(cell);
+    expect(quiet.usage?.reduce((sum, { short }) => sum + short, 0)).toBe(0);
+    const [{ total = '0', bought = '0' } = {}] = (await cell.sql(
+      `select total_credits::text as total, additional_credits::text as bought from credit_rollout.decided where org_id = 18`,
+    )) as { total: string; bought: string }[];
+    // more than it gets, exactly what it gets, and an org that does not pay
+    await cell.sql(`update public.orgs set peak_credits = ${BigInt(total) + 1_234n} where org_id = 18`);
+    await cell.sql(`update public.orgs set peak_credits = 1 where org_id = 22`);
+    await cell.sql(`update public.orgs set peak_credits = 900000000 where org_id = 20`);
+    const { usage, orgs } = await fleet.whatIf(cell);
+    expect(usage?.reduce((sum, { short }) => sum + short, 0)).toBe(1);
+    const needed = BigInt(total) + 1_234n - BigInt(bought);
+    expect(orgs.short).toEqual([
+      expect.objectContaining({
+        orgId: '18',
+        after: total,
+        proposedFloor: String(((needed + 999n) / 1_000n) * 1_000n),
+      }),
+    ]);
+  });
+
   test('keeps at most 24 bytes for an org beside its id', async () => {
     const fleet = await makeFleet({ orgs: 40_000, rollout: '{ batchSize: 10000 }' });
     const cell = fleet.cell(0);

@@ -11,7 +11,7 @@ import { waitFor } from '../support/wait.js';
 
 const CANARY = /CANARY-/u; // not the stage of that name
 
-/** 600 text ids with a canary in each, some undecidable, one that breaks a rule at first, one that cannot be read. */
+/** 600 text ids with a canary in each: some undecidable, one that breaks a rule at first, one unreadable, one for a plan's lists. */
 async function plant(fleet: Fleet): Promise<void> {
   const cell = fleet.cell(0);
   await cell.insertOrgs(
@@ -19,6 +19,7 @@ async function plant(fleet: Fleet): Promise<void> {
       org_id: `CANARY-${String(n).padStart(4, '0')}-org`,
       ...(n % 40 === 3 && { edition: `CANARY-edition-${n}` }),
       ...(n === 77 && { agents: -1 }),
+      ...(n === 5 && { legacy_limit: 2_000_000, peak_credits: 9_000_000 }),
     })),
   );
   await cell.sql(`create or replace view public.orgs as select org_id, edition, paid,
@@ -74,9 +75,11 @@ async function approveHeld(fleet: Fleet): Promise<string> {
   });
   expect(held?.value).toContain('quarantinedShare');
   // the plan names orgs, so that there is something that could leave with it
-  expect(
-    String((await fleet.cell(0).sql('select lists::text, canary_ids::text from credit_rollout.plans'))[0]?.lists),
-  ).toMatch(CANARY);
+  const [plan] = await fleet
+    .cell(0)
+    .sql('select lists::text as lists, canary_ids::text as ids from credit_rollout.plans');
+  expect(plan?.lists).toMatch(CANARY);
+  expect(plan?.ids).toMatch(CANARY);
   const meanwhile = await dump(fleet.controlUrl);
   await approvePlan(
     { ...fleet.engine, actor: 'somebody else' },

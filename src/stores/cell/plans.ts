@@ -52,12 +52,6 @@ export async function findPlan(tx: CellTransaction, planId: bigint): Promise<Sto
   return rows[0] && toPlan(rows[0]);
 }
 
-/** Newest first. */
-export async function listPlans(tx: CellTransaction, most: number): Promise<readonly StoredPlan[]> {
-  const { rows } = await tx.raw(`select ${HEAD} from credit_rollout.plans order by plan_id desc limit ?`, [most]);
-  return rows.map(toPlan);
-}
-
 /** The orgs that a plan's report names. Org data. */
 export async function readPlanLists(tx: CellTransaction, planId: bigint): Promise<unknown> {
   const { rows } = await tx.raw('select lists from credit_rollout.plans where plan_id = ?::bigint', [String(planId)]);

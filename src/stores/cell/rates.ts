@@ -50,11 +50,6 @@ export async function insertRateCard(tx: CellTransaction, card: StoredCard): Pro
   await tx.withSchema('credit_rollout').table('rates').insert(rows);
 }
 
-export async function hasRateCard(tx: CellTransaction, hash: string): Promise<boolean> {
-  return (await tx.raw('select exists (select from credit_rollout.rate_cards where card_hash = ?) as found', [hash]))
-    .rows[0].found;
-}
-
 const PROMISE_CHANGE = `
 with old as (select r.* from credit_rollout.rates r join credit_rollout.cell c on c.active_card = r.card_hash),
   new as (select * from credit_rollout.rates where card_hash = ?)

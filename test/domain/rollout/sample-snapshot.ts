@@ -13,7 +13,7 @@ import type {
 export const NOW = new Date('2025-10-07T10:00:00Z');
 export const LATER = new Date('2025-10-08T10:00:00Z');
 
-export const fence = (change: Partial<FenceReading> = {}): FenceReading => ({
+const fence = (change: Partial<FenceReading> = {}): FenceReading => ({
   state: 'open',
   epoch: 5n,
   runId: 5n,
