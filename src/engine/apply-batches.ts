@@ -15,8 +15,8 @@ export type BatchOutcome =
   /** The fence is closed, under another epoch, or the cell's timeline changed: normal, the job ends. */
   | { readonly kind: 'fenced' }
   | { readonly kind: 'no_lane' }
-  /** Nothing free to claim: `left` says whether others still work on some. */
-  | { readonly kind: 'nothing_pending' }
+  /** Nothing free to claim; `uncut`: more ranges are being cut. */
+  | { readonly kind: 'nothing_pending'; readonly uncut: boolean }
   | { readonly kind: 'split' }
   | { readonly kind: 'failed'; readonly code: string };
 
@@ -36,13 +36,24 @@ export async function applyBatches(
   const cell = context.cells.get(options.dataCenter);
   const until = context.clock.now().getTime() + options.forMs;
   let batches = 0;
+  let waits = 0;
   for (;;) {
     const last = await applyBatch(context, cell, options.epoch);
     if (last.kind === 'done') batches += 1;
-    const goesOn = last.kind === 'done' || last.kind === 'split';
+    // the first ranges are a moment away: waiting for them is sooner than the next bell
+    const comes = last.kind === 'nothing_pending' && last.uncut && waits < MOST_WAITS;
+    if (comes) {
+      waits += 1;
+      await context.clock.sleep(WAIT_MS);
+    }
+    const goesOn = last.kind === 'done' || last.kind === 'split' || comes;
     if (!goesOn || options.signal?.aborted || context.clock.now().getTime() >= until) return { batches, last };
   }
 }
+
+/** For ranges that are being cut: 20 times 10 ms. */
+const WAIT_MS = 10;
+const MOST_WAITS = 20;
 
 const ATTEMPTS = 6;
 const RETRIED: readonly FailureKind[] = ['retry', 'duplicate', 'bad_value', 'too_slow'];
@@ -81,7 +92,7 @@ async function applyClaimed(
   if (run === undefined) return { kind: 'fenced' };
   if ((await lockLane(tx, run.lanes)) === undefined) return { kind: 'no_lane' };
   const batch = await claimBatch(tx, run);
-  if (batch === undefined) return { kind: 'nothing_pending' };
+  if (batch === undefined) return { kind: 'nothing_pending', uncut: run.canaryPassed && !run.cut };
   claim.batch = batch;
   const counts = await writeBatch(tx, run, batch, way);
   const completed = await completeBatch(

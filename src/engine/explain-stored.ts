@@ -74,6 +74,9 @@ function explainFloor(question: StoredQuestion, card: RateCard): readonly string
   if (other?.kind === 'decided' && !isAlike(decision, other))
     return ['not provable: when it signed up is not known, since it left the source.'];
   if (listDifferences(question.stored.allotment, decision.allotment).length === 0) return decision.because;
+  const { override, history } = question.record;
+  if (override !== null && history[0]?.cause === 'override')
+    return [`its floor was set by ${override.author} and approved by ${override.approver}: ${override.reason}`];
   return [`not provable: the rule would not give this floor${lastChange(question)}.`];
 }
 

@@ -8,6 +8,7 @@ import { type OverrideReport, proposeOverride } from '../../src/engine/propose-o
 import { setIntent } from '../../src/engine/set-intent.js';
 import { tick } from '../../src/engine/tick.js';
 import { verifyDataCenter } from '../../src/engine/verify-data-center.js';
+import { withdrawOverride } from '../../src/engine/withdraw-override.js';
 import type { TestCell, TestOrg } from '../support/cell.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 import { createPeople, type TestPerson } from '../support/person.js';
@@ -67,6 +68,36 @@ const rowOf = async ({ cell }: Scene, orgId = '1'): Promise<Record<string, unkno
 const auditOf = ({ fleet }: Scene): Promise<readonly Record<string, unknown>[]> =>
   fleet.control(`select action, actor, data_center, reason, details from credit_rollout_control.audit
     where details ? 'override' order by seq`);
+
+describe('withdrawOverride', () => {
+  test('takes an open proposal back, changes nothing, leaves an audit row, and lets the org have another', async () => {
+    const orgId = takeOrg();
+    const before = await rowOf(scene, orgId);
+    const proposal = await propose(scene, 200_000n, orgId);
+    const wanted = { dataCenter: scene.cell.dataCenter.id, orgId, reason: 'a typing error' };
+    expect(await withdrawOverride(scene.alice.engine, wanted)).toBe(proposal.overrideId);
+    expect(await rowOf(scene, orgId)).toEqual(before);
+    await expect(approve(scene, proposal.overrideId)).rejects.toMatchObject({ code: 'override_decided' });
+    await expect(withdrawOverride(scene.alice.engine, wanted)).rejects.toMatchObject({ code: 'override_unknown' });
+    const audit = (await auditOf(scene)).filter(
+      ({ details }) => (details as { override?: string }).override === proposal.overrideId,
+    );
+    expect(audit.map(({ action }) => action)).toEqual(['override', 'override_withdrawn']);
+    expect((await propose(scene, 210_000n, orgId)).state).toBe('proposed');
+  });
+});
+
+describe('explainOrg', () => {
+  test('names the two people and the reason behind an overridden floor', async () => {
+    const orgId = takeOrg();
+    const { overrideId } = await propose(scene, 250_000n, orgId);
+    await approve(scene, overrideId);
+    const why = await explainOrg(scene.cell.context, { dataCenter: scene.cell.dataCenter.id, orgId });
+    expect(JSON.stringify(why, (_, value) => (typeof value === 'bigint' ? String(value) : value))).toContain(
+      `its floor was set by ${scene.alice.name} and approved by ${scene.bob.name}: usage`,
+    );
+  });
+});
 
 describe('an override', () => {
   test('raises a floor: shown first, applied by the second person, verified, recorded with both images', async () => {

@@ -27,7 +27,7 @@ export function registerDemo(cli: Command, execute: Execute): void {
 
 const CONNECTIONS = 8;
 /** An org of the first sample data center. */
-const SAMPLE_ORG = '1000042';
+const SAMPLE_ORG = '1003778';
 
 async function runDemo(session: CliSession): Promise<number> {
   session.say('Starting the embedded PostgreSQL …');

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
 import { proposeOverride } from '../../engine/propose-override.js';
+import { withdrawOverride } from '../../engine/withdraw-override.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CliSession, Execute } from '../cli-session.js';
 import { parseFloor } from '../parse-floor.js';
@@ -10,7 +11,8 @@ import { withProgram } from '../with-program.js';
 
 interface OverrideFlags {
   readonly dc: string;
-  readonly floor: bigint | 'none';
+  readonly floor?: bigint | 'none';
+  readonly withdraw?: boolean;
 }
 
 export function registerOverride(cli: Command, execute: Execute): void {
@@ -19,14 +21,25 @@ export function registerOverride(cli: Command, execute: Execute): void {
     .description("propose another floor for an org; a second person's approval applies it")
     .argument('<org>', "the org's id")
     .requiredOption('--dc <id>', 'the data center')
-    .requiredOption('--floor <credits>', 'credits a day, or none', parseFloor)
+    .option('--floor <credits>', 'credits a day, or none', parseFloor)
+    .option('--withdraw', 'take the open proposal back instead')
     .action((org: string, flags: OverrideFlags) => execute((session) => runOverride(session, org, flags)));
 }
 
-function runOverride(session: CliSession, orgId: string, { dc, floor }: OverrideFlags): Promise<number> {
+function runOverride(session: CliSession, orgId: string, { dc, floor, withdraw }: OverrideFlags): Promise<number> {
+  if ((floor === undefined) !== (withdraw === true))
+    throw new RolloutError('invalid_argument', {
+      message: 'An override takes either --floor or --withdraw.',
+      next: 'Give one of them.',
+    });
   return withProgram(session, {}, async (program) => {
     const { id } = findDataCenter(program.config, dc);
     const reason = getReason(session);
+    if (floor === undefined) {
+      const overrideId = await withdrawOverride(program.engine, { dataCenter: id, orgId, reason });
+      session.report({ override: overrideId, state: 'withdrawn' }, `✔ ${overrideId} is withdrawn; it changed nothing.`);
+      return 0;
+    }
     const wanted = floor === 'none' ? null : floor;
     const report = await proposeOverride(program.engine, { dataCenter: id, orgId, floor: wanted, reason });
     const next = session.commands.show(`approve ${report.overrideId}`);

@@ -45,6 +45,8 @@ export interface OrgRecord {
   /** The newest quarantine row; the org may have been decided since. */
   readonly quarantine: { readonly runId: bigint; readonly reason: string; readonly recordedAt: Date } | null;
   readonly gate: { readonly armedAt: Date | null; readonly effectiveAt: Date | null; readonly sweptAt: Date | null };
+  /** The override that set its floor last; null: none was applied. */
+  readonly override: { readonly author: string; readonly approver: string; readonly reason: string } | null;
   /** The newest 20 changes, newest first. */
   readonly history: readonly AllotmentChange[];
 }
@@ -68,7 +70,8 @@ export async function parseOrgId(tx: CellTransaction, text: string): Promise<str
 const RECORD = `
 select a.org_id is not null as found, ${allotmentColumns('a')}, a.origin, a.rate_card, a.run_id, a.version, a.computed_at,
   (a.computed_at at time zone c.zone)::date::text as computed_on, s.model as signed_up_as, s.decided_at,
-  b.batch_no, b.epoch, b.done_at, z.run_id as quarantine_run, z.reason, z.recorded_at, g.armed_at, g.effective_at, g.swept_at
+  b.batch_no, b.epoch, b.done_at, z.run_id as quarantine_run, z.reason, z.recorded_at,
+  o.author as override_author, o.approver as override_approver, o.reason as override_reason, g.armed_at, g.effective_at, g.swept_at
 from (select ?::credit_rollout.org_id as id) q
 cross join credit_rollout.gate g
 cross join credit_rollout.cell c
@@ -80,7 +83,10 @@ left join lateral (
     and (x.upper_id is null or q.id < x.upper_id) limit 1) b on true
 left join lateral (
   select x.run_id, x.reason, x.recorded_at from credit_rollout.quarantine x where x.org_id = q.id
-  order by x.recorded_at desc, x.run_id desc limit 1) z on true`;
+  order by x.recorded_at desc, x.run_id desc limit 1) z on true
+left join lateral (
+  select x.author, x.approver, x.reason from credit_rollout.overrides x where x.org_id = q.id and x.state = 'applied'
+  order by x.override_id desc limit 1) o on true`;
 
 const HISTORY = `
 select h.operation, h.cause, h.changed_at, h.run_id, h.version, ${allotmentColumns('b')}
@@ -103,6 +109,10 @@ export async function findOrg(tx: CellTransaction, orgId: string): Promise<OrgRe
       row.reason === null
         ? null
         : { runId: BigInt(row.quarantine_run), reason: row.reason, recordedAt: row.recorded_at },
+    override:
+      row.override_author === null
+        ? null
+        : { author: row.override_author, approver: row.override_approver, reason: row.override_reason },
     gate: { armedAt: row.armed_at, effectiveAt: row.effective_at, sweptAt: row.swept_at },
     history: changes.map(toChange),
   };

@@ -83,3 +83,13 @@ export async function completeOverride(tx: CellTransaction, overrideId: bigint, 
   );
   return rowCount === 1;
 }
+
+/** Takes a proposal back; false when it was decided already. */
+export async function withdrawOpenOverride(tx: CellTransaction, overrideId: bigint): Promise<boolean> {
+  const { rowCount } = await tx.raw(
+    `update credit_rollout.overrides set state = 'withdrawn', decided_at = clock_timestamp()
+     where override_id = ?::bigint and state = 'proposed'`,
+    [String(overrideId)],
+  );
+  return rowCount === 1;
+}

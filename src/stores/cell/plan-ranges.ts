@@ -102,20 +102,22 @@ const FLAGS = `d.paid::int | case when d.winner = 'legacy' then 2 else 0 end | c
 const MOVEMENT = `case when d.reason is not null then 3 when d.movement = 'first' then 1 when d.movement = 'raise' then 2
       when d.movement = 'fall' then 4 else 0 end`;
 
+/** Capacity now. Written out where it is used: one more layer would cost more than the repetition. */
+const BEFORE = `coalesce(d.prior_total,
+      case when d.legacy_limit <= ${MAX} - d.additional_credits then d.legacy_limit + d.additional_credits else ${MAX} end)`;
+
 // MATERIALIZED because several readers share it; what they group by is packed into numbers, which hash fastest
 const DECIDED = ({ rule, unique, usage, editions }: RangeQuestion, peaks: string): string => `
 decided as materialized (
   select ${unique ? '' : 'distinct on (d.org_id)'} d.org_id, d.edition, d.paid, d.agents, d.light_agents, d.additional_credits,
     d.negotiated_limit, d.base_credits + d.variable_credits as plan_credits, d.legacy_limit, d.floor, d.grandfathered_credits,
     d.total_credits, d.reason,
-    d.before,
+    ${BEFORE} as before,
     case when d.reason is null then (${placeOf(editions)}) << 8 | ${FLAGS} else 0 end as branch,
     ${MOVEMENT} as movement,
-    (d.total_credits - d.before)::float8 / greatest(d.before, 1) as change,
+    (d.total_credits - ${BEFORE})::float8 / greatest(${BEFORE}, 1) as change,
     ${usage ? 'u.peak_credits' : 'null::bigint'} as peak
-  from (select d.*, coalesce(d.prior_total, case when d.legacy_limit <= ${MAX} - d.additional_credits
-        then d.legacy_limit + d.additional_credits else ${MAX} end) as before
-      from credit_rollout.${rule}(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) d offset 0) d
+  from credit_rollout.${rule}(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) d
   ${usage ? `left join (select org_id, peak_credits from credit_rollout.source_orgs where ${peaks}) u on u.org_id = d.org_id` : ''}
   ${unique ? '' : 'order by d.org_id'}
 )`;
