@@ -5,6 +5,8 @@ import { withinRange } from './key-range.js';
 /** One snapshot for the whole plan; `read_only` by the database's own word. Before any query. Returns its instant. */
 export async function startPlanning(tx: CellTransaction, access: 'read_only' | 'may_insert'): Promise<Date> {
   await tx.raw(`set transaction isolation level repeatable read${access === 'read_only' ? ', read only' : ''}`);
+  // the rows of a range are read several times: they must not go through a file
+  await tx.raw(`set local work_mem = '32MB'`);
   return (await tx.raw('select clock_timestamp() as now')).rows[0].now;
 }
 
