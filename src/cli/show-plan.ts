@@ -1,8 +1,9 @@
 // `plan` for people and for programs: what would be written, in numbers. On screen no org is named.
 import type { BranchCount, PlannedOrg, PlanReport } from '../domain/plan/plan-report.js';
 import { type Paint, plainPaint } from './paint.js';
-import { countBranches, type EditionLine, groupEditions, sumBranches } from './report/group-editions.js';
+import { countBranches, groupEditions, sumBranches } from './report/group-editions.js';
 import { namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot, TRAPS } from './report/plan-words.js';
+import { showEdition } from './report/show-edition.js';
 import { showChange, showCount, showOrgs } from './show-number.js';
 import { layOutTable } from './show-table.js';
 
@@ -17,7 +18,7 @@ export function showPlan(report: PlanReport, paint: Paint = plainPaint): string 
     '',
     ...showTotals(report),
     '',
-    ...indent(layOutTable(COLUMNS, groupEditions(report.branches).map(toRow))),
+    ...indent(layOutTable(COLUMNS, groupEditions(report.branches).map(showEdition))),
     '',
     ...showRails(report, paint),
     '',
@@ -90,17 +91,6 @@ const COLUMNS = [
   right('CREDITS BEFORE'),
   right('AFTER'),
   right('CHANGE'),
-];
-
-const toRow = (line: EditionLine): readonly string[] => [
-  line.edition,
-  showCount(line.orgs),
-  showCount(line.paid),
-  showCount(line.legacyWins),
-  showCount(line.falling),
-  showCount(line.before),
-  showCount(line.after),
-  showChange(line.before, line.after),
 ];
 
 /** Colours come after the layout, which counts characters. */

@@ -1,7 +1,6 @@
 // Brings a plan from its cell before control: registered with its counts, and self-approved where it may be.
 import { isInsideRails, readGuardRails } from '../domain/plan/guard-rails.js';
-import type { PlanCounts } from '../domain/plan/plan-report.js';
-import { findPlan, type StoredPlan } from '../stores/cell/plans.js';
+import { findPlan } from '../stores/cell/plans.js';
 import type { DataCenterRow } from '../stores/control/data-centers.js';
 import { approveInsideRails } from './approve-plan.js';
 import type { EngineContext } from './context.js';
@@ -15,7 +14,7 @@ export async function admitPlan(context: EngineContext, row: DataCenterRow, plan
   if (number === undefined || settings === null) return false;
   const plan = await context.cells.get(row.id).inTransaction('fencer', (tx) => findPlan(tx, number));
   if (plan === undefined) return false;
-  const counts = readCounts(plan);
+  const { counts } = plan.report;
   const rails = readGuardRails(counts, settings.guardRails);
   const registered = await registerPlan(context, {
     planId,
@@ -30,9 +29,4 @@ export async function admitPlan(context: EngineContext, row: DataCenterRow, plan
   if (settings.approval !== 'auto' || !isInsideRails(rails)) return registered === 'new';
   const approval = await context.control.inTransaction((tx) => approveInsideRails(context, tx, planId));
   return registered === 'new' || approval !== undefined;
-}
-
-/** The counts of a stored plan's document. */
-function readCounts(plan: Pick<StoredPlan, 'counts'>): PlanCounts {
-  return (plan.counts as { readonly counts: PlanCounts }).counts;
 }

@@ -15,8 +15,8 @@ export type BatchOutcome =
   /** The fence is closed, under another epoch, or the cell's timeline changed: normal, the job ends. */
   | { readonly kind: 'fenced' }
   | { readonly kind: 'no_lane' }
-  /** Nothing free to claim; `uncut`: more ranges are being cut. */
-  | { readonly kind: 'nothing_pending'; readonly uncut: boolean }
+  /** Nothing free to claim: others may still work on some. */
+  | { readonly kind: 'nothing_pending' }
   | { readonly kind: 'split' }
   | { readonly kind: 'failed'; readonly code: string };
 
@@ -36,24 +36,13 @@ export async function applyBatches(
   const cell = context.cells.get(options.dataCenter);
   const until = context.clock.now().getTime() + options.forMs;
   let batches = 0;
-  let waits = 0;
   for (;;) {
     const last = await applyBatch(context, cell, options.epoch);
     if (last.kind === 'done') batches += 1;
-    // the first ranges are a moment away: waiting for them is sooner than the next bell
-    const comes = last.kind === 'nothing_pending' && last.uncut && waits < MOST_WAITS;
-    if (comes) {
-      waits += 1;
-      await context.clock.sleep(WAIT_MS);
-    }
-    const goesOn = last.kind === 'done' || last.kind === 'split' || comes;
+    const goesOn = last.kind === 'done' || last.kind === 'split';
     if (!goesOn || options.signal?.aborted || context.clock.now().getTime() >= until) return { batches, last };
   }
 }
-
-/** For ranges that are being cut: 20 times 10 ms. */
-const WAIT_MS = 10;
-const MOST_WAITS = 20;
 
 const ATTEMPTS = 6;
 const RETRIED: readonly FailureKind[] = ['retry', 'duplicate', 'bad_value', 'too_slow'];
@@ -65,21 +54,28 @@ async function applyBatch(context: WorkerContext, cell: CellDatabase, epoch: big
     try {
       return await cell.inTransaction('worker', (tx) => applyClaimed(tx, epoch, way, claim));
     } catch (error) {
-      const failure = classifyFailure(error);
-      if (claim.batch && (failure.kind === 'too_slow' || failure.kind === 'bad_value')) {
-        const halved = await halveBatch(context, cell, { epoch, batch: claim.batch, why: failure.kind });
+      const { kind, sqlstate } = classifyFailure(error);
+      if (claim.batch && (kind === 'too_slow' || kind === 'bad_value')) {
+        const halved = await halveBatch(context, cell, { epoch, batch: claim.batch, why: kind });
         if (halved !== undefined) return halved;
       }
-      if (failure.kind === 'rule_broken') return failRun(context, cell, epoch, failure.object ?? 'rule_violation');
-      if (isRolloutError(error) && error.code === 'plan_edited') return failRun(context, cell, epoch, 'plan_edited');
-      const retry = RETRIED.includes(failure.kind) || error instanceof CountsDiffer || error instanceof PlanDiffers;
-      if (!retry || attempt === ATTEMPTS) throw error;
-      way = error instanceof PlanDiffers ? 'by_org' : failure.kind === 'duplicate' ? 'raise' : way;
-      if (error instanceof PlanDiffers) continue;
-      context.log.debug('batch_retried', { data_center: cell.dataCenter, attempt, sqlstate: failure.sqlstate });
-      await context.clock.sleep(20 * 2 ** attempt);
+      const breach = findBreach(error);
+      if (breach !== undefined) return failRun(context, cell, epoch, breach);
+      const differs = error instanceof CountsDiffer || error instanceof PlanDiffers;
+      if (!(differs || RETRIED.includes(kind)) || attempt === ATTEMPTS) throw error;
+      way = error instanceof PlanDiffers ? 'by_org' : kind === 'duplicate' ? 'raise' : way;
+      context.log.debug('batch_retried', { data_center: cell.dataCenter, attempt, sqlstate });
+      // what differs from its plan does so at once again
+      if (!(error instanceof PlanDiffers)) await context.clock.sleep(20 * 2 ** attempt);
     }
   }
+}
+
+/** The code of a broken rule or an edited plan, at which the run must not go on; undefined: it may. */
+function findBreach(error: unknown): string | undefined {
+  if (isRolloutError(error, 'plan_edited')) return 'plan_edited';
+  const { kind, object } = classifyFailure(error);
+  return kind === 'rule_broken' ? (object ?? 'rule_violation') : undefined;
 }
 
 async function applyClaimed(
@@ -92,7 +88,7 @@ async function applyClaimed(
   if (run === undefined) return { kind: 'fenced' };
   if ((await lockLane(tx, run.lanes)) === undefined) return { kind: 'no_lane' };
   const batch = await claimBatch(tx, run);
-  if (batch === undefined) return { kind: 'nothing_pending', uncut: run.canaryPassed && !run.cut };
+  if (batch === undefined) return { kind: 'nothing_pending' };
   claim.batch = batch;
   const counts = await writeBatch(tx, run, batch, way);
   const completed = await completeBatch(

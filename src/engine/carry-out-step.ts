@@ -7,17 +7,15 @@ import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { closeFence, lockFenceExclusive, readFence } from '../stores/cell/fence.js';
 import { readProgress } from '../stores/cell/progress.js';
 import { addFollowUp, endRun, passCanary } from '../stores/cell/runs.js';
-import { findApproval, useApproval } from '../stores/control/approvals.js';
 import { appendAudit } from '../stores/control/audit.js';
 import type { ControlTransaction } from '../stores/control/control-database.js';
 import { type DataCenterChange, type DataCenterRow, transitionDataCenter } from '../stores/control/data-centers.js';
-import { takeEpoch } from '../stores/control/rollout.js';
-import { endControlRun, insertControlRun } from '../stores/control/runs.js';
+import { endControlRun } from '../stores/control/runs.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
+import { activate } from './activate.js';
 import { admitPlan } from './admit-plan.js';
 import type { EngineContext } from './context.js';
 import { openFence } from './open-fence.js';
-import { readCell } from './read-cell.js';
 import { requestPlanOf } from './request-plan.js';
 
 /** Carries out `step` at control's `now`; false when somebody else was faster or something must be waited for: look again at the next tick. */
@@ -55,56 +53,6 @@ export async function carryOutStep(
   }
 }
 
-async function activate(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {
-  const reading = await readCell(() => context.cells.get(row.id), { runId: null });
-  const { settings } = row;
-  if (reading.kind !== 'read' || settings === null) return false;
-  try {
-    return await context.control.inTransaction(async (tx) => {
-      const epoch = await takeEpoch(tx, reading.fence.epoch);
-      await insertControlRun(tx, {
-        runId: epoch,
-        dataCenter: row.id,
-        kind: 'migrate',
-        cardHash: settings.cardHash,
-        planId: settings.pin === 'none' ? null : row.planId,
-        requestedBy: row.requestedBy,
-        reason: row.requestReason,
-      });
-      const change = {
-        stage: 'canary',
-        epoch,
-        runId: epoch,
-        quiet: false,
-        failure: null,
-        verifiedAt: null,
-        bakeUntil: null,
-      } as const;
-      if (!(await transitionDataCenter(tx, row, change))) throw new Outrun();
-      if (settings.pin !== 'none' && !(await spendApproval(tx, row.planId, epoch))) throw new Outrun();
-      await appendAudit(tx, {
-        actor: context.actor,
-        action: 'activate',
-        dataCenter: row.id,
-        runId: epoch,
-        epoch,
-        reason,
-      });
-      return true;
-    });
-  } catch (error) {
-    // the slot's unique index, or another scheduler's version: nothing was written
-    if (error instanceof Outrun || classifyFailure(error).kind === 'duplicate') return false;
-    throw error;
-  }
-}
-
-/** Uses the plan's approval up; false when there is none any more. */
-async function spendApproval(tx: ControlTransaction, planId: string | null, runId: bigint): Promise<boolean> {
-  const approval = planId === null ? undefined : await findApproval(tx, planId);
-  return approval !== undefined && (await useApproval(tx, approval.approvalId, runId));
-}
-
 /** A change of the run in its cell, which is read again at the next look. */
 async function inCell(
   context: EngineContext,
@@ -115,9 +63,6 @@ async function inCell(
   await context.cells.get(id).inTransaction('fencer', (tx) => change(tx, runId));
   return true;
 }
-
-/** Another scheduler moved the row since it was read. */
-class Outrun extends Error {}
 
 /** Takes the fence exclusively and shuts it at our epoch: from then on nothing of this run can commit. */
 async function shutFence(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {

@@ -113,7 +113,7 @@ async function keepPlan(
   draft: PlanReport,
   { planId, ranges, found, collected }: Kept,
 ): Promise<PlanReport> {
-  const { orgs: lists, ...counts } = { ...draft, planId: planName(draft.dataCenter, planId) };
+  const { orgs: lists, digest: _, ...report } = { ...draft, planId: planName(draft.dataCenter, planId) };
   const digest = await insertPlan(tx, {
     planId,
     cardHash: draft.card.hash,
@@ -124,10 +124,10 @@ async function keepPlan(
     orgs: draft.counts.orgs,
     touched: draft.counts.touched,
     canaries: collected.canaries,
-    counts,
+    report,
     lists,
   });
-  return { ...counts, orgs: lists, digest };
+  return { ...report, orgs: lists, digest };
 }
 
 async function findAttachedCell(tx: CellTransaction, dataCenter: string): Promise<CellRow> {

@@ -22,22 +22,7 @@ export async function openFence(
   const unused = row.epoch !== null && row.epoch > reading.fence.epoch;
   // the new epoch is in control before the cell sees it: a crash in between is finished by the next tick
   if (!unused) return takeNewEpoch(context, row, reading.fence.epoch, reason);
-  const opened = await openInCell(context, row, state, row.epoch);
-  // the workers are called at once; the next look would do it again, which is harmless
-  if (opened) await ringWorkers(context, row, state, row.epoch);
-  return opened;
-}
-
-async function ringWorkers(
-  { bells }: EngineContext,
-  { id, settings }: DataCenterRow,
-  state: 'open' | 'verifying',
-  epoch: bigint,
-): Promise<void> {
-  const lanes = settings?.lanes ?? 1;
-  if (state === 'verifying') return bells.ring(id, 'verify', epoch, lanes);
-  if (settings?.pin === 'none') await bells.ring(id, 'cut', epoch, 1);
-  await bells.ring(id, 'apply', epoch, lanes);
+  return openInCell(context, row, state, row.epoch);
 }
 
 async function takeNewEpoch(

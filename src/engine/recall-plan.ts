@@ -86,14 +86,8 @@ async function readStale(
 }
 
 /** The documents are those of makePlan, which could not know the digest, nor on a worker the guard-rails. */
-function toReport({ counts, digest }: StoredPlan, lists: unknown, config: PlanRecall['config']): PlanReport {
-  const stored = counts as Omit<PlanReport, 'orgs' | 'digest' | 'rails'>;
-  return {
-    ...stored,
-    orgs: lists as PlanReport['orgs'],
-    digest,
-    rails: readGuardRails(stored.counts, config.rollout.guardRails),
-  };
+function toReport({ report, digest }: StoredPlan, orgs: PlanReport['orgs'], config: PlanRecall['config']): PlanReport {
+  return { ...report, orgs, digest, rails: readGuardRails(report.counts, config.rollout.guardRails) };
 }
 
 function toOutcome({ counts, duration }: PlanReport, run: FollowedRun): PlanOutcome {

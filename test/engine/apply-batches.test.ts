@@ -147,7 +147,7 @@ describe('applyBatches: a batch that is too slow or cannot be read', () => {
     await makeView(cell, 'agents + public.linger(30)');
     const at = await openCut(cell, 1);
     const { last } = await applyBatches(cell.context, { ...at, forMs: 120_000 });
-    expect(last).toMatchObject({ kind: 'nothing_pending' });
+    expect(last).toEqual({ kind: 'nothing_pending' });
     expect(Number(await one(cell, 'select count(*) from credit_rollout.batches'))).toBeGreaterThan(1);
     await cell.sql(
       'create or replace function public.linger(ms float8) returns bigint language sql as $$ select 0::bigint $$',
@@ -160,7 +160,7 @@ describe('applyBatches: a batch that is too slow or cannot be read', () => {
     const cell = await makeCell(300, { view: true });
     await makeView(cell, 'case when org_id = 137 then 1 / (org_id - 137) else agents end');
     const at = await openCut(cell);
-    expect((await applyBatches(cell.context, at)).last).toMatchObject({ kind: 'nothing_pending' });
+    expect((await applyBatches(cell.context, at)).last).toEqual({ kind: 'nothing_pending' });
     expect(await cell.sql(`select org_id, reason from credit_rollout.quarantine where reason = 'unreadable'`)).toEqual([
       { org_id: '137', reason: 'unreadable' },
     ]);
@@ -178,7 +178,7 @@ describe('applyBatches: a batch that is too slow or cannot be read', () => {
     await waitFor('a first try', async () => (await cell.sql('select from credit_rollout.batches')).length >= 2);
     await cutRanges(cell.context, at);
     await applying;
-    expect((await applyBatches(cell.context, at)).last).toMatchObject({ kind: 'nothing_pending' });
+    expect((await applyBatches(cell.context, at)).last).toEqual({ kind: 'nothing_pending' });
     expect(await one(cell, 'select count(*) from credit_rollout.allotments')).toBe('297');
     await check(cell);
   });
@@ -216,7 +216,7 @@ describe('applyBatches: the product goes on', () => {
     );
     await waitFor('three seconds', () => Date.now() - began > 3_000);
     await ddl.query('commit');
-    expect((await running).last).toMatchObject({ kind: 'nothing_pending' });
+    expect((await running).last).toEqual({ kind: 'nothing_pending' });
     expect(await one(cell, 'select count(*) from credit_rollout.batches')).toBe('3');
     await check(cell);
   });
@@ -232,7 +232,7 @@ describe('applyBatches: the product goes on', () => {
     const running = applyBatches(cell.context, at);
     await waitFor('2.5 seconds', () => Date.now() - began > 2_500);
     await holder.query('commit');
-    expect((await running).last).toMatchObject({ kind: 'nothing_pending' });
+    expect((await running).last).toEqual({ kind: 'nothing_pending' });
     expect(
       await one(
         cell,
@@ -256,7 +256,7 @@ describe('applyBatches: the product goes on', () => {
       isTrue(cell, `select exists (select from pg_locks where locktype = 'transactionid' and not granted)`),
     );
     await signUp.query('commit');
-    expect((await running).last).toMatchObject({ kind: 'nothing_pending' });
+    expect((await running).last).toEqual({ kind: 'nothing_pending' });
     expect(
       await cell.sql(`select org_id, origin, version from credit_rollout.allotments where origin = 'signup'`),
     ).toEqual([{ org_id: '42', origin: 'signup', version: 1 }]);
@@ -272,7 +272,7 @@ describe('applyBatches: the product goes on', () => {
     await cell.sql('delete from public.orgs where org_id in (5, 105, 205)');
     await cell.insertOrgs({ org_id: 0 }, { org_id: -1 });
     await speedUp(cell);
-    expect((await running).last).toMatchObject({ kind: 'nothing_pending' });
+    expect((await running).last).toEqual({ kind: 'nothing_pending' });
     expect(
       await one(
         cell,

@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { approvePlan } from '../../src/engine/approve-plan.js';
 import { planDataCenter } from '../../src/engine/plan-data-center.js';
+import { requestApply } from '../../src/engine/request-apply.js';
 import { serveOpenWork } from '../../src/engine/serve-cell.js';
 import { tick } from '../../src/engine/tick.js';
 import { cellRoleName } from '../../src/stores/cell/cell-database.js';
@@ -286,6 +287,22 @@ describe('guard-rails', () => {
     const [row] = await fleet.control('select plan_id from credit_rollout_control.data_centers');
     await approvePlan({ ...fleet.engine, actor: 'somebody else' }, { planId: String(row?.plan_id), reason: null });
     expect(await fleet.drive()).toEqual(['done']);
+  });
+
+  test('that got stricter between plan and apply hold it too, and the scheduler comes to rest', async () => {
+    const fleet = await makeFleet({ orgs: 200 });
+    const cell = fleet.cell(0);
+    const { planId, rails } = await fleet.plan(cell);
+    expect(rails.every(({ passes }) => passes)).toBe(true);
+    const { rollout } = fleet.config;
+    const config = { ...fleet.config, rollout: { ...rollout, guardRails: { ...rollout.guardRails, orgsTouched: 10 } } };
+    const { card, dataCenter } = cell;
+    const follow = { planId: idOf(planId) };
+    await requestApply(fleet.engine, { config, card, dataCenters: [dataCenter], reason: null, follow });
+    await tick(fleet.engine);
+    expect(await tick(fleet.engine)).toBe(0);
+    expect(await fleet.stages()).toEqual(['pending']);
+    expect(await holdsOf(fleet)).toEqual(['needs_approval']);
   });
 
   test('count a protected org that would be written, and leave it out of the canary', async () => {

@@ -5,6 +5,7 @@ import { type Bar, renderBars } from './bar-chart.js';
 import { type EditionLine, groupEditions, sumPurchases } from './group-editions.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
+import { showEdition } from './show-edition.js';
 
 const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [
@@ -48,14 +49,7 @@ const toBars = (line: EditionLine): readonly Bar[] => [
 ];
 
 const toRow = (line: EditionLine): readonly string[] => [
-  line.edition,
-  showCount(line.orgs),
-  showCount(line.paid),
-  showCount(line.legacyWins),
-  showCount(line.falling),
-  showCount(line.before),
-  showCount(line.after),
-  showChange(line.before, line.after),
+  ...showEdition(line),
   showCount(line.planCredits),
   showCount(line.grandfathered),
   showCount(sumPurchases(line)),

@@ -1,18 +1,8 @@
 // A plan's branches added up in other ways. Sums are exact: decimal text in, decimal text out.
-import type { BranchCount } from '../../domain/plan/plan-report.js';
+import type { Branch, BranchCount } from '../../domain/plan/plan-report.js';
 
 /** What some branches come to. */
-export interface BranchSum {
-  readonly orgs: number;
-  readonly first: number;
-  readonly raises: number;
-  readonly falls: number;
-  readonly falling: number;
-  readonly before: string;
-  readonly after: string;
-  readonly planCredits: string;
-  readonly grandfathered: string;
-}
+export type BranchSum = Omit<BranchCount, keyof Branch>;
 
 export interface EditionLine extends BranchSum {
   readonly edition: string;

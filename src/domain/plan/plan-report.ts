@@ -136,6 +136,9 @@ export interface PlanReport {
   };
 }
 
+/** What a cell keeps of a plan beside its digest and its lists of orgs. */
+export type StoredReport = Omit<PlanReport, 'orgs' | 'digest'>;
+
 /** What a run did beside what its plan said; null: not applied yet. */
 export interface PlanOutcome {
   readonly runId: string;

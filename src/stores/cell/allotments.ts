@@ -1,7 +1,7 @@
 // Writes what the rule decides: plain INSERT where a range holds nothing yet, insert-and-raise elsewhere. Calls the rule, never restates it.
 import type { CellTransaction } from './cell-database.js';
 import { type KeyRange, withinRange, withinStored } from './key-range.js';
-import { rowHash } from './plan-ranges.js';
+import { rowHash } from './row-hash.js';
 
 export interface WriteCounts {
   readonly inserted: number;

@@ -3,7 +3,7 @@
 import { CREDIT_TERMS, CREDIT_UPDATES, setCause } from './allotments.js';
 import type { CellTransaction } from './cell-database.js';
 import type { KeyRange } from './key-range.js';
-import { rowHash } from './plan-ranges.js';
+import { rowHash } from './row-hash.js';
 
 /** What one statement did; `totalCredits` is over what was written, as decimal text. */
 export interface PinnedCounts {

@@ -1,20 +1,11 @@
 // Reads one key range under the rule and keeps it as part of a plan: inputs and outcome of every org in columns, a digest,
 // and the counts of the report, in one statement. Calls the rule, never restates it.
+import type { PlannedOrg } from '../../domain/plan/plan-report.js';
 import type { CellTransaction } from './cell-database.js';
 import { type KeyRange, withinRange } from './key-range.js';
+import { branchOfRow } from './plan-branch.js';
+import { rowHash } from './row-hash.js';
 
-// A chain of Postgres's own hash functions: half the price of hash_record_extended, for the same columns.
-const HASHED = ['light_agents', 'agents', 'additional_credits', 'negotiated_limit', 'total_credits'] as const;
-
-/** The columns that decide and what they decide: what a digest covers. Of `decided`, and alike of `allotments`. */
-export const rowHash = (row: string): string =>
-  HASHED.reduce(
-    (seed, column) => `hashint8extended(coalesce(${row}.${column}, -1), ${seed})`,
-    `hashtextextended(${row}.org_id::text, hashtextextended(${row}.edition, ${row}.paid::int))`,
-  );
-
-/** Bits of a group's `flags`, and of the first of an org's `kind`. */
-export const PLAN_FLAGS = { paid: 1, legacy: 2, purchased: 4, lightAgents: 8, negotiated: 16 } as const;
 export const PLAN_MOVEMENTS = ['same', 'first', 'raise', 'fall'] as const;
 export type PlanMovement = (typeof PLAN_MOVEMENTS)[number];
 
@@ -43,19 +34,10 @@ export interface PlanGroup {
   readonly short: number;
 }
 
-/** An org that the report names; numbers as decimal text. */
-export interface ListedOrg {
+/** An org that the report names, and what it is listed for. */
+export interface ListedOrg extends PlannedOrg {
   readonly list: 'raise' | 'floor' | 'short';
-  readonly orgId: string;
-  readonly edition: string;
-  readonly paid: boolean;
-  readonly agents: string;
-  readonly before: string;
-  readonly after: string;
-  readonly planCredits: string;
-  readonly legacyLimit: string;
   readonly additional: string;
-  readonly floor: string | null;
   readonly peak: string | null;
   /** What the list is ordered by, ascending. */
   readonly rank: number;
@@ -86,19 +68,8 @@ export interface RangeQuestion {
   readonly ranks: Readonly<Record<ListedOrg['list'], number>>;
 }
 
-/** The branch of a group: place of its edition × 256 + flags. */
-export const branchNo = (group: Pick<PlanGroup, 'editionNo' | 'flags'>): number => group.editionNo * 256 + group.flags;
-
 const MAX = '9223372036854775807';
 
-/** A literal of a text that comes from a card: written out, because a comparison with constants is the cheapest lookup. */
-const quote = (text: string): string => `'${text.replaceAll("'", "''").replaceAll('?', '\\?')}'`;
-
-const placeOf = (editions: readonly string[]): string =>
-  `case d.edition ${editions.map((edition, index) => `when ${quote(edition)} then ${index + 1}`).join(' ')} else 0 end`;
-
-const FLAGS = `d.paid::int | case when d.winner = 'legacy' then 2 else 0 end | case when d.additional_credits > 0 then 4 else 0 end
-      | case when d.light_agents > 0 then 8 else 0 end | case when d.negotiated_limit is not null then 16 else 0 end`;
 const MOVEMENT = `case when d.reason is not null then 3 when d.movement = 'first' then 1 when d.movement = 'raise' then 2
       when d.movement = 'fall' then 4 else 0 end`;
 
@@ -113,7 +84,7 @@ decided as materialized (
     d.negotiated_limit, d.base_credits + d.variable_credits as plan_credits, d.legacy_limit, d.floor, d.grandfathered_credits,
     d.total_credits, d.reason,
     ${BEFORE} as before,
-    case when d.reason is null then (${placeOf(editions)}) << 8 | ${FLAGS} else 0 end as branch,
+    case when d.reason is null then ${branchOfRow(editions)} else 0 end as branch,
     ${MOVEMENT} as movement,
     (d.total_credits - ${BEFORE})::float8 / greatest(${BEFORE}, 1) as change,
     ${usage ? 'u.peak_credits' : 'null::bigint'} as peak
@@ -253,23 +224,4 @@ export async function planRange(tx: CellTransaction, range: KeyRange, question: 
   );
   const { groups, listed, protected_touched: protectedTouched } = rows[0];
   return { groups: groups.map(toGroup), listed, protectedTouched };
-}
-
-/** The lowest org of each of these branches in a range, protected ones left out: asked only where a branch is new. */
-export async function findCanaries(
-  tx: CellTransaction,
-  range: KeyRange,
-  question: Pick<RangeQuestion, 'rule' | 'cardHash' | 'editions'>,
-  branches: readonly number[],
-): Promise<readonly { readonly branch: number; readonly orgId: string; readonly hash: string }[]> {
-  const { rows } = await tx.raw(
-    `select distinct on (b.branch) b.branch, d.org_id::text as "orgId", ${rowHash('d')}::text as hash
-     from credit_rollout.${question.rule}(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) d
-     cross join lateral (select (${placeOf(question.editions)}) << 8 | ${FLAGS} as branch) b
-     where d.reason is null and d.movement in ('first', 'raise') and b.branch = any (?::int[])
-       and not exists (select from credit_rollout.protected_orgs p where p.org_id = d.org_id)
-     order by b.branch, d.org_id`,
-    [range.lowerId, range.upperId, question.cardHash, [...branches]],
-  );
-  return rows;
 }

@@ -1,8 +1,9 @@
 // Plans as they lie in a cell: asked for, made, read again. The orgs that a plan names never leave here but for the
 // command that shows them.
+import type { PlanReport, StoredReport } from '../../domain/plan/plan-report.js';
 import type { CellTransaction } from './cell-database.js';
 
-/** A plan's head. `counts` and `lists` are the engine's documents. */
+/** A plan's head. */
 export interface StoredPlan {
   readonly planId: bigint;
   readonly digest: string;
@@ -14,7 +15,7 @@ export interface StoredPlan {
   readonly ranges: number;
   readonly orgs: number;
   readonly touched: number;
-  readonly counts: unknown;
+  readonly report: StoredReport;
 }
 
 const HEAD = `plan_id, digest, card_hash, source_signature, author, snapshot_at, made_at, ranges, orgs::float8, touched::float8, counts`;
@@ -30,7 +31,7 @@ const toPlan = (row: Readonly<Record<string, unknown>> & PlanRow): StoredPlan =>
   ranges: row.ranges,
   orgs: row.orgs,
   touched: row.touched,
-  counts: row.counts,
+  report: row.counts,
 });
 
 interface PlanRow {
@@ -44,7 +45,7 @@ interface PlanRow {
   readonly ranges: number;
   readonly orgs: number;
   readonly touched: number;
-  readonly counts: unknown;
+  readonly counts: StoredReport;
 }
 
 export async function findPlan(tx: CellTransaction, planId: bigint): Promise<StoredPlan | undefined> {
@@ -52,10 +53,10 @@ export async function findPlan(tx: CellTransaction, planId: bigint): Promise<Sto
   return rows[0] && toPlan(rows[0]);
 }
 
-/** The orgs that a plan's report names. Org data. */
-export async function readPlanLists(tx: CellTransaction, planId: bigint): Promise<unknown> {
+/** The orgs that the report of a plan names, which must be there. Org data. */
+export async function readPlanLists(tx: CellTransaction, planId: bigint): Promise<PlanReport['orgs']> {
   const { rows } = await tx.raw('select lists from credit_rollout.plans where plan_id = ?::bigint', [String(planId)]);
-  return rows[0]?.lists;
+  return rows[0].lists;
 }
 
 /** The digest of what lies there now; another than the plan's own means that somebody edited it. */
@@ -86,8 +87,8 @@ export interface NewPlan {
   readonly orgs: number;
   readonly touched: number;
   readonly canaries: readonly { readonly orgId: string; readonly hash: string }[];
-  readonly counts: unknown;
-  readonly lists: unknown;
+  readonly report: StoredReport;
+  readonly lists: PlanReport['orgs'];
 }
 
 /** The last row of a plan: with it the plan is there, whole. Returns its digest. */
@@ -109,7 +110,7 @@ export async function insertPlan(tx: CellTransaction, plan: NewPlan): Promise<st
       plan.touched,
       plan.canaries.map(({ orgId }) => orgId),
       plan.canaries.map(({ hash }) => hash),
-      JSON.stringify(plan.counts),
+      JSON.stringify(plan.report),
       JSON.stringify(plan.lists),
     ],
   );

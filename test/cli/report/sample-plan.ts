@@ -1,26 +1,12 @@
 // A plan for tests of what shows it: every part filled in, with the orgs `org-raised`, `org-near` and `org-short`.
 import type { BranchCount, PlannedOrg, PlanReport } from '../../../src/domain/plan/plan-report.js';
+import { makeBranch } from '../../domain/plan/sample-plan.js';
 
-export function sampleBranch(part: Partial<BranchCount> = {}): BranchCount {
-  return {
-    edition: 'standard',
-    paid: true,
-    winner: 'credits',
-    purchased: false,
-    lightAgents: false,
-    negotiated: false,
-    orgs: 10,
-    first: 10,
-    raises: 0,
-    falls: 0,
-    falling: 0,
-    before: '400000',
-    after: '500000',
-    planCredits: '500000',
-    grandfathered: '0',
+export const sampleBranch = (part: Partial<BranchCount> = {}): BranchCount =>
+  makeBranch({
+    ...{ first: 10, raises: 0, falls: 0, before: '400000', after: '500000', planCredits: '500000' },
     ...part,
-  };
-}
+  });
 
 /** Branches that differ in edition and traits. */
 export function manyBranches(count: number): readonly BranchCount[] {

@@ -1,0 +1,21 @@
+// How a branch is packed into one number: the place of its edition in the card, and flags. In SQL and back.
+
+/** Bits of the flags; the first two are those of plan_ranges.kinds too. */
+export const PLAN_FLAGS = { paid: 1, legacy: 2, purchased: 4, lightAgents: 8, negotiated: 16 } as const;
+
+/** The branch of a group: place of its edition × 256 + flags. */
+export const branchNo = (group: { readonly editionNo: number; readonly flags: number }): number =>
+  group.editionNo * 256 + group.flags;
+
+/** A literal of a text that comes from a card: written out, because a comparison with constants is the cheapest lookup. */
+const quote = (text: string): string => `'${text.replaceAll("'", "''").replaceAll('?', '\\?')}'`;
+
+/** Place of the edition of `d`, from 1; 0: the card has none of that name. */
+const placeOf = (editions: readonly string[]): string =>
+  `case d.edition ${editions.map((edition, index) => `when ${quote(edition)} then ${index + 1}`).join(' ')} else 0 end`;
+
+const FLAGS = `d.paid::int | case when d.winner = 'legacy' then 2 else 0 end | case when d.additional_credits > 0 then 4 else 0 end
+      | case when d.light_agents > 0 then 8 else 0 end | case when d.negotiated_limit is not null then 16 else 0 end`;
+
+/** The number of the branch of a row `d` of the rule. */
+export const branchOfRow = (editions: readonly string[]): string => `(${placeOf(editions)}) << 8 | ${FLAGS}`;
