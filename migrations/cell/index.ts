@@ -1,6 +1,9 @@
 // The cell schema in order. Objects that hang on the product's table are not here but in attached/: init makes them anew.
 import type { Migration } from '../migration.js';
 import { createAllotments, guardAllotments } from './allotments.js';
+import { createDrift } from './drift.js';
+import { createFeed } from './feed.js';
+import { createFreezes } from './freeze.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
 import { createOverrides, createPlans, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
@@ -23,5 +26,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createOverrides,
     pinRuns,
     forgetPlans,
+    createFreezes,
+    createDrift,
+    createFeed,
   ];
 }

@@ -1,4 +1,5 @@
 // The control schema in order.
+import { createCalendar } from './calendar.js';
 import type { Migration } from '../migration.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createPlans } from './plans.js';
@@ -10,4 +11,5 @@ export const controlMigrations: readonly Migration[] = [
   createPlans,
   createApprovals,
   pinDataCenters,
+  createCalendar,
 ];

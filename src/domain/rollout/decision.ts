@@ -3,7 +3,7 @@ import { createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, FenceReading, RunReading } from './snapshot.js';
 import type { Stage } from './stage.js';
 
-export type JobKind = 'plan' | 'cut' | 'apply' | 'verify';
+export type JobKind = 'plan' | 'cut' | 'apply' | 'verify' | 'detect';
 
 /** One thing to do now. */
 export type Step =
@@ -16,6 +16,15 @@ export type Step =
   | { readonly kind: 'follow_up'; readonly reason: string }
   | { readonly kind: 'advance'; readonly to: Stage; readonly reason: string }
   | { readonly kind: 'fail'; readonly code: string; readonly reason: string }
+  | { readonly kind: 'allow_single_writes'; readonly reason: string }
+  | { readonly kind: 'arm_gate'; readonly reason: string }
+  | { readonly kind: 'disarm_gate'; readonly reason: string }
+  | { readonly kind: 'latch_gate'; readonly reason: string }
+  | { readonly kind: 'start_maintenance'; readonly run: 'reconcile' | 'sweep'; readonly reason: string }
+  | { readonly kind: 'open_maintenance'; readonly reason: string }
+  | { readonly kind: 'close_maintenance'; readonly reason: string }
+  | { readonly kind: 'sweep_again'; readonly reason: string }
+  | { readonly kind: 'end_maintenance'; readonly state: 'done' | 'failed' | 'aborted'; readonly reason: string }
   | { readonly kind: 'ring'; readonly job: JobKind; readonly want: number; readonly reason: string };
 
 export interface Decision {

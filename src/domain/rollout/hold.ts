@@ -2,6 +2,7 @@
 
 export const HOLD_CODES = [
   'no_scheduler',
+  'frozen',
   'paused',
   'predecessor_failed',
   'not_before',
@@ -21,6 +22,10 @@ export const HOLD_CODES = [
   'baking',
   'bake_query',
   'bake_query_failed',
+  'maintenance_slot_taken',
+  'maintenance',
+  'cutover_late',
+  'gate_busy',
 ] as const;
 export type HoldCode = (typeof HOLD_CODES)[number];
 
@@ -45,6 +50,7 @@ export interface HoldMeaning {
 /** One sentence per code; docs/stages.md lists the same, a test compares them. */
 export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   no_scheduler: { meaning: 'no scheduler runs', needsPerson: true },
+  frozen: { meaning: 'it is frozen', needsPerson: true },
   paused: { meaning: 'an operator paused it', needsPerson: true },
   predecessor_failed: { meaning: 'an earlier data center failed', needsPerson: true },
   not_before: { meaning: 'its start date has not come', needsPerson: false },
@@ -64,6 +70,10 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   baking: { meaning: 'it is verified and bakes', needsPerson: false },
   bake_query_failed: { meaning: 'its bake query cannot be run', needsPerson: true },
   bake_query: { meaning: 'its bake query does not return true', needsPerson: false },
+  maintenance_slot_taken: { meaning: 'its reconciliation waits for that of another data center', needsPerson: false },
+  maintenance: { meaning: 'its reconciliation or sweep is under way', needsPerson: false },
+  cutover_late: { meaning: 'its cut-over was due and its gate is not armed', needsPerson: true },
+  gate_busy: { meaning: 'a sign-up that began before the cut-over has not ended', needsPerson: false },
 };
 
 export function createHold(

@@ -19,7 +19,39 @@ export type CellReading =
       readonly bakeQuery: boolean | undefined;
       /** Code of why the bake query cannot be run; null when it can or there is none. */
       readonly bakeTrouble: string | null;
+      readonly gate: GateReading;
+      /** Nothing of ours is written while it is there. */
+      readonly freeze: FreezeReading | null;
+      /** The maintenance run that control names; undefined when there is none or the cell does not know it yet. */
+      readonly maintenance: MaintenanceReading | undefined;
     };
+
+/** The sign-up gate of a cell. All instants by the cell's clock, but `configuredAt`, which control gave it. */
+export interface GateReading {
+  readonly configuredAt: Date | null;
+  readonly armedAt: Date | null;
+  /** The later of the configured instant and the moment of arming; null: not armed. */
+  readonly effectiveAt: Date | null;
+  readonly latchedAt: Date | null;
+  readonly sweptAt: Date | null;
+}
+
+export interface FreezeReading {
+  readonly since: Date;
+  readonly by: string;
+  readonly reason: string | null;
+}
+
+/** A night or a sweep in its cell. */
+export interface MaintenanceReading {
+  /** What is to be written is known. */
+  readonly detected: boolean;
+  readonly pending: number;
+  /** Orgs that its last pass found and may heal; a sweep ends when there are none. */
+  readonly found: number;
+  /** Since the last batch, or since the fence was opened; by the cell's clock. In ms. */
+  readonly idleMs: number;
+}
 
 export interface FenceReading {
   readonly state: 'open' | 'verifying' | 'closed';
@@ -28,6 +60,8 @@ export interface FenceReading {
   /** Opened under the timeline that the cell still has. */
   readonly sameTimeline: boolean;
   readonly failure: string | null;
+  /** The change feed may write. */
+  readonly singleWrites: boolean;
 }
 
 /** What the requested rollout is to follow, and whether it may. */
@@ -75,9 +109,24 @@ export interface WindowReading {
   readonly changesAt: Date | null;
 }
 
+/** What else is to be done in a data center that is done, as control's rows say. */
+export interface MaintenanceSnapshot {
+  /** The run that holds the maintenance slot here; null: none. */
+  readonly open: { readonly runId: bigint; readonly kind: 'reconcile' | 'sweep'; readonly epoch: bigint } | null;
+  /** The newest night that is due and not over; null: none. */
+  readonly night: { readonly localDate: string; readonly dueAt: Date } | null;
+  /** Somebody asked for a reconciliation. */
+  readonly requested: boolean;
+}
+
 export interface DataCenterSnapshot {
   readonly id: string;
   readonly position: number;
+  /** IANA name. */
+  readonly zone: string;
+  /** The configured instant of its cut-over, as it was pinned or postponed; null: none. */
+  readonly cutoverAt: Date | null;
+  readonly maintenance: MaintenanceSnapshot;
   readonly stage: Stage;
   readonly intent: Intent;
   readonly quiet: boolean;
