@@ -6,7 +6,7 @@ import { type CellMessage, serveMessage } from '../src/engine/serve-cell.js';
 /** The message of a job for this data center; undefined for anything else. */
 function parseCellMessage(data: unknown, dataCenter: string): CellMessage | undefined {
   const { dataCenter: named, epoch, kind } = (data ?? {}) as Readonly<Record<string, unknown>>;
-  const known = kind === 'plan' || kind === 'cut' || kind === 'apply' || kind === 'verify';
+  const known = kind === 'plan' || kind === 'cut' || kind === 'apply' || kind === 'verify' || kind === 'detect';
   if (named !== dataCenter || !known || typeof epoch !== 'string' || !/^\d{1,18}$/u.test(epoch)) return undefined;
   return { dataCenter, epoch: BigInt(epoch), kind };
 }

@@ -1,8 +1,10 @@
 // A scheduler process: ticks when a bell rings and on its own every few seconds. Several may run at once.
 import { hostname } from 'node:os';
+import type { ReconcileSettings } from '../src/domain/config/rollout-config.js';
 import { auditCells } from '../src/engine/audit-cells.js';
 import type { EngineContext } from '../src/engine/context.js';
 import { forgetPlans } from '../src/engine/forget-plans.js';
+import { keepReconcile } from '../src/engine/keep-reconcile.js';
 import { reportSchedulerGone } from '../src/engine/report-scheduler.js';
 import { tick } from '../src/engine/tick.js';
 import { systemClock } from '../src/kernel/clock.js';
@@ -23,19 +25,24 @@ const FORGET_MS = 86_400_000;
 export interface SchedulerOptions {
   /** `rollout.planRetention`, in days; left out: no plan is forgotten. */
   readonly planRetentionDays?: number;
+  /** The nights' time and caps; left out: as an earlier scheduler or `init` said. */
+  readonly reconcile?: ReconcileSettings;
 }
 
 export function startScheduler(
   engine: EngineContext,
   queue: QueueConnection,
-  { planRetentionDays }: SchedulerOptions = {},
+  { planRetentionDays, reconcile }: SchedulerOptions = {},
 ): RunningProcess {
   const context: EngineContext = { ...engine, actor: 'scheduler' };
   const stopping = new AbortController();
   const schedulerId = `${hostname()}:${process.pid}`;
   const { log } = context;
+  let told = false;
   const look = async (): Promise<void> => {
     try {
+      if (!told && reconcile !== undefined) await keepReconcile(context, reconcile);
+      told = true;
       await tick(context, schedulerId);
     } catch (error) {
       // the control database is away: nothing starts, nothing is lost, the next look tries again

@@ -1,9 +1,11 @@
-// A worker process: BullMQ workers on its cells' queues, a sign of life, and a look at Postgres when no bell rings.
+// A worker process: BullMQ workers on its cells' queues, a sign of life, the change feed, and a look at Postgres when no
+// bell rings.
 import { hostname } from 'node:os';
 import type { WorkerContext } from '../src/engine/context.js';
 import { nameTrouble, reportAlive, reportGone, serveOpenWork } from '../src/engine/serve-cell.js';
 import { cellQueueName } from './bells.js';
 import { createCellProcessor } from './cell.job.js';
+import { runFeed } from './feed.js';
 import type { QueueConnection } from './queue-connection.js';
 import { startQueueWorker } from './queue-worker.js';
 
@@ -95,10 +97,11 @@ function serve(
       }
     });
   });
+  const feed = runFeed(context, dataCenter, stopping);
   return {
     stop: async () => {
       await worker.stop();
-      await Promise.allSettled([alive, poll]);
+      await Promise.allSettled([alive, poll, feed]);
       await quietly('gone_lost', () => reportGone(context, dataCenter, workerId));
     },
   };

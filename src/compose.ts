@@ -124,7 +124,10 @@ function composeProgram(
     checkQueue: () => checkQueue(queueUrl('any')),
     startWorker: ({ queue, ...served }) => startWorker(worker, { ...served, queue: connectQueue(queueUrl(queue)) }),
     startScheduler: () =>
-      startScheduler(engine, connectQueue(queueUrl('any')), { planRetentionDays: config.rollout.planRetentionDays }),
+      startScheduler(engine, connectQueue(queueUrl('any')), {
+        planRetentionDays: config.rollout.planRetentionDays,
+        reconcile: config.reconcile,
+      }),
     seedSample: (dataCenter) => seedSample(findDataCenter(config, dataCenter), lookup),
     close: async () => {
       await Promise.allSettled(closers.map((close) => close()));

@@ -4,7 +4,9 @@ import { createAllotments, guardAllotments } from './allotments.js';
 import { createDrift } from './drift.js';
 import { createFeed } from './feed.js';
 import { createFreezes } from './freeze.js';
+import { createSignUpFunctions, guardGate } from './gate.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
+import { createMaintenance } from './maintenance.js';
 import { createOverrides, createPlans, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
 import { forgetPlans } from './retention.js';
@@ -29,5 +31,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createFreezes,
     createDrift,
     createFeed,
+    createMaintenance,
+    guardGate,
+    createSignUpFunctions,
   ];
 }

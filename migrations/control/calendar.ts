@@ -43,16 +43,26 @@ create table credit_rollout_control.reconcile_requests (
 );
 create unique index reconcile_requests_open_idx on credit_rollout_control.reconcile_requests (data_center) where ended_at is null;
 
+alter table credit_rollout_control.rollout add reconcile jsonb;
+comment on column credit_rollout_control.rollout.reconcile is 'at and caps of the nights, as the newest scheduler read them';
+
 alter table credit_rollout_control.runs add epoch bigint;
+comment on column credit_rollout_control.runs.epoch is 'of a maintenance run; a migration has that of its data center';
 -- the maintenance slot; a rollout may run beside it in another data center
 create unique index runs_maintenance_slot_idx on credit_rollout_control.runs ((true))
   where state = 'open' and kind in ('reconcile', 'sweep');
 
 alter table credit_rollout_control.data_centers
-  add gate_armed_at timestamptz,
+  add cutover_set_at timestamptz,
+  add done_at timestamptz,
+  add single_writes boolean not null default false,
+  add gate_configured_at timestamptz,
   add gate_effective_at timestamptz,
   add gate_latched_at timestamptz,
   add gate_swept_at timestamptz;
+comment on column credit_rollout_control.data_centers.cutover_set_at is 'when the instant was pinned or last moved';
+comment on column credit_rollout_control.data_centers.done_at is 'when it was done for the first time: its nights begin then';
+comment on column credit_rollout_control.data_centers.single_writes is 'the change feed of its cell is known to be let through';
 comment on column credit_rollout_control.data_centers.gate_effective_at is 'the gate of its cell as it was last read; the truth is there';
 
 create table credit_rollout_control.postponements (

@@ -3,7 +3,8 @@ import { ERRORS } from '../kernel/error-codes.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { CliSession } from './cli-session.js';
 
-interface Shown {
+/** What is shown of a failure. */
+export interface Shown {
   readonly code: string;
   readonly message: string;
   readonly next: string;
@@ -12,7 +13,7 @@ interface Shown {
 /** Shows a failure on standard error, or as the document with --json; returns the exit code. */
 export function showError(session: CliSession, error: unknown): number {
   const { io, options, commands, paint } = session;
-  const { code, message, next } = describe(error);
+  const { code, message, next } = describeError(error);
   const shown: Shown = { code, message, next: commands.rewrite(next) };
   if (options.json) io.out(`${JSON.stringify({ error: shown }, null, 2)}\n`);
   else io.err(`${paint('error', 'red')} [${code}] ${message}\n  next: ${shown.next.replaceAll('\n', '\n  ')}\n`);
@@ -20,7 +21,8 @@ export function showError(session: CliSession, error: unknown): number {
   return isRolloutError(error) ? error.exitCode : ERRORS.internal.exit;
 }
 
-function describe(error: unknown): Shown {
+/** Code, sentence and next step of whatever was thrown. */
+export function describeError(error: unknown): Shown {
   if (isRolloutError(error)) return { code: error.code, message: error.message, next: error.next };
   // a bug: its own text may hold anything, so only its kind is named
   const name = error instanceof Error ? error.name : typeof error;

@@ -35,6 +35,8 @@ export async function activate(context: EngineContext, row: DataCenterRow, reaso
         failure: null,
         verifiedAt: null,
         bakeUntil: null,
+        // opening the fence stops the change feed
+        singleWrites: false,
       } as const;
       if (!(await transitionDataCenter(tx, row, change))) throw new Outrun();
       if (settings.pin !== 'none' && !(await spendApproval(tx, row.planId, epoch))) throw new Outrun();

@@ -88,7 +88,9 @@ async function getProposed(tx: CellTransaction, id: OverrideId, person: Person):
 async function applyOverride(tx: CellTransaction, id: OverrideId, person: Person): Promise<OverrideReport> {
   const { dataCenter, overrideId } = id;
   await lockFenceShared(tx);
-  if ((await readFence(tx)).state !== 'closed') throw busy(dataCenter, 'its fence is open');
+  const fence = await readFence(tx);
+  if (fence.frozen) throw busy(dataCenter, 'it is frozen');
+  if (fence.state !== 'closed') throw busy(dataCenter, 'its fence is open');
   if (await hasOpenRun(tx)) throw busy(dataCenter, 'a run is open or paused');
   await lockOverride(tx, overrideId);
   const { orgId, floor, reason, author } = await getProposed(tx, id, person);

@@ -1,17 +1,25 @@
 // The auditor: compares every data center at rest with its cell. A verified one that changed behind our back is put back
 // to pending and asked for again; a fence that nobody remembers opening is closed.
 import { decideAudit, isLeftOpen } from '../domain/rollout/decide-audit.js';
+import type { CellReading } from '../domain/rollout/snapshot.js';
 import { RESTING_STAGES } from '../domain/rollout/stage.js';
 import { appendAudit } from '../stores/control/audit.js';
 import { readActor, readControlClock } from '../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters, transitionDataCenter } from '../stores/control/data-centers.js';
+import { listMaintenance } from '../stores/control/maintenance.js';
 import type { EngineContext } from './context.js';
 import { readCell } from './read-cell.js';
 
 /** Looks at every data center in which nothing is under way; returns the ids in which something was wrong. */
 export async function auditCells(context: EngineContext): Promise<readonly string[]> {
-  const rows = await context.control.inTransaction(listDataCenters);
-  const atRest = rows.filter((row) => row.stage === 'baking' || RESTING_STAGES.includes(row.stage));
+  const { rows, maintenanceOf } = await context.control.inTransaction(async (tx) => ({
+    rows: await listDataCenters(tx),
+    maintenanceOf: await listMaintenance(tx),
+  }));
+  const atRest = rows.filter(
+    (row) =>
+      (row.stage === 'baking' || RESTING_STAGES.includes(row.stage)) && maintenanceOf(row.id).open === null,
+  );
   const found = await Promise.all(atRest.map((row) => auditOne(context, row)));
   return found.filter((id) => id !== undefined);
 }
@@ -22,7 +30,26 @@ async function auditOne(context: EngineContext, row: DataCenterRow): Promise<str
   const reason = isVerified ? decideAudit(row, reading) : undefined;
   if (reason !== undefined) return reopen(context, row, reason);
   // the next tick closes what is not known to be quiet
-  return row.quiet && isLeftOpen(reading) ? distrust(context, row) : undefined;
+  if (row.quiet && isLeftOpen(reading)) return distrust(context, row);
+  await remember(context, row, reading);
+  return undefined;
+}
+
+/** A cell that was frozen, restored or latched by hand is not what control remembers of it. */
+async function remember(context: EngineContext, row: DataCenterRow, reading: CellReading): Promise<void> {
+  if (reading.kind !== 'read') return;
+  const { gate, fence } = reading;
+  const found = {
+    singleWrites: fence.singleWrites,
+    gateConfiguredAt: gate.configuredAt,
+    gateEffectiveAt: gate.effectiveAt,
+    gateLatchedAt: gate.latchedAt,
+    gateSweptAt: gate.sweptAt,
+  };
+  const same = (Object.keys(found) as (keyof typeof found)[]).every(
+    (key) => (found[key]?.valueOf() ?? null) === (row[key]?.valueOf() ?? null),
+  );
+  if (!same) await context.control.inTransaction((tx) => transitionDataCenter(tx, row, found));
 }
 
 async function reopen(context: EngineContext, row: DataCenterRow, reason: string): Promise<string | undefined> {

@@ -15,8 +15,11 @@ import { classifyFailure } from '../stores/postgres-failure.js';
 import { activate } from './activate.js';
 import { admitPlan } from './admit-plan.js';
 import type { EngineContext } from './context.js';
+import { closeMaintenance, endMaintenance, openMaintenance, startMaintenance, sweepAgain } from './maintain.js';
 import { openFence } from './open-fence.js';
 import { requestPlanOf } from './request-plan.js';
+import { switchSingleWrites } from './switch-single-writes.js';
+import { tendGate } from './tend-gate.js';
 
 /** Carries out `step` at control's `now`; false when somebody else was faster or something must be waited for: look again at the next tick. */
 export async function carryOutStep(
@@ -46,8 +49,25 @@ export async function carryOutStep(
       return end(context, row, { stage: 'failed', failure: step.code }, 'failed', step.reason);
     case 'ring':
       // a plan is made before the data center has its first epoch
-      await context.bells.ring(row.id, step.job, row.epoch ?? 0n, step.want);
+      await context.bells.ring(row.id, step.job, step.epoch ?? row.epoch ?? 0n, step.want);
       return false;
+    case 'arm_gate':
+    case 'disarm_gate':
+    case 'latch_gate':
+      return tendGate(context, row, step);
+    case 'allow_single_writes':
+    case 'stop_single_writes':
+      return switchSingleWrites(context, row, step);
+    case 'start_maintenance':
+      return startMaintenance(context, row, step.of, step.reason);
+    case 'open_maintenance':
+      return openMaintenance(context, row, step.run);
+    case 'close_maintenance':
+      return closeMaintenance(context, row, step.run);
+    case 'sweep_again':
+      return sweepAgain(context, row, step.run);
+    case 'end_maintenance':
+      return endMaintenance(context, row, step.run, step);
     default:
       return assertNever(step);
   }
@@ -102,7 +122,8 @@ async function advance(
     const bakeUntil = new Date(now.getTime() + (row.settings?.bakeMs ?? 0));
     return end(context, row, { stage: 'baking', verifiedAt: now, bakeUntil }, 'done', reason);
   }
-  return move(context, row, { stage: to, ...(SLOT_STAGES.includes(to) ? {} : { quiet: true }) }, reason);
+  const first = to === 'done' && row.doneAt === null ? { doneAt: now } : {};
+  return move(context, row, { stage: to, ...first, ...(SLOT_STAGES.includes(to) ? {} : { quiet: true }) }, reason);
 }
 
 async function move(

@@ -53,7 +53,7 @@ async function cutChunk(
     return await context.cells.get(dataCenter).inTransaction('worker', async (tx) => {
       await lockFenceShared(tx);
       const fence = await readFence(tx);
-      if (fence.state !== 'open' || fence.epoch !== epoch || fence.runId === null) return undefined;
+      if (fence.state !== 'open' || fence.frozen || fence.epoch !== epoch || fence.runId === null) return undefined;
       const ranges = await cutSome(tx, fence.runId, most);
       const run = await findRun(tx, fence.runId);
       return run && { ranges, lanes: run.lanes, cut: run.cut };

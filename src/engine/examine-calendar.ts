@@ -1,5 +1,7 @@
 // Doctor's look at time: the clock of a cell, its knowledge of the zone, and whether both sides read the same instants.
+import { describeNeverOpen, findFirstOpening } from '../domain/calendar/first-opening.js';
 import { type LocalInstant, parseLocalInstant } from '../domain/calendar/parse-instant.js';
+import type { WindowSpec } from '../domain/calendar/windows.js';
 import type { DataCenterConfig, RolloutConfig } from '../domain/config/rollout-config.js';
 import type { CellDatabase } from '../stores/cell/cell-database.js';
 import { isZoneKnown, readLocalInCell } from '../stores/cell/examination.js';
@@ -30,6 +32,7 @@ export async function examineCalendar(
   cell: CellDatabase,
   { zone }: DataCenterConfig,
   config: RolloutConfig,
+  now: Date,
 ): Promise<readonly Finding[]> {
   return examiner.run('zone', async () => {
     if (!(await cell.asOwner((tx) => isZoneKnown(tx, zone)))) {
@@ -41,23 +44,44 @@ export async function examineCalendar(
       ['signups.cutover', config.signups.cutover],
     ].flatMap(([key, text]) => (key === undefined || text === undefined ? [] : [{ key, text }]));
     const findings = instants.map(({ key, text }) =>
-      examiner.run('instants', async () => [await examineInstant(examiner, cell, key, parseLocalInstant(text, zone))]),
+      examiner.run('instants', async () => [
+        await examineInstant(examiner, cell, { key, at: parseLocalInstant(text, zone), now }),
+      ]),
     );
-    return [examiner.ok('zone', zone), ...(await Promise.all(findings)).flat()];
+    const windows = examineWindows(examiner, config.rollout.windows, zone, now);
+    return [examiner.ok('zone', zone), ...(await Promise.all(findings)).flat(), ...windows];
   });
 }
 
-/** Invariant I18 by the cell's own zone data, which may be older or newer than ours. */
+/** Invariant I18 by the cell's own zone data, which may be older or newer than ours; and whether it has passed at `now`. */
 export async function examineInstant(
   examiner: Examiner,
   cell: CellDatabase,
-  key: string,
-  at: LocalInstant,
+  { key, at, now }: { readonly key: string; readonly at: LocalInstant; readonly now: Date },
 ): Promise<Finding> {
   const reading = await cell.asOwner((tx) => readLocalInCell(tx, at));
   const ours = `${key} ${at.local} ${at.zone} = ${at.instant.toISOString()}`;
-  if (reading.agrees) return examiner.ok('instants', ours);
+  const passed = at.instant <= now ? '; it has passed: due now, where it has not happened' : '';
+  if (reading.agrees) return examiner.ok('instants', `${ours}${passed}`);
   const found = `${ours} here, but ${reading.instant.toISOString()} in its Postgres`;
   const fix = 'Bring the older time zone data up to date: that of the PostgreSQL server, or Node.js.';
   return examiner.error('instants', found, fix, 'zone_data_differs');
+}
+
+/** Says when a rollout may run next; nothing where there are no windows. */
+export function examineWindows(
+  examiner: Examiner,
+  windows: readonly WindowSpec[],
+  zone: string,
+  now: Date,
+): readonly Finding[] {
+  if (windows.length === 0) return [];
+  const opens = findFirstOpening(windows, zone, now);
+  if (opens === null) {
+    const fix = 'Correct rollout.windows in the configuration.';
+    return [
+      examiner.error('windows', `they never open again: ${describeNeverOpen(windows)}`, fix, 'windows_never_open'),
+    ];
+  }
+  return [examiner.ok('windows', opens <= now ? 'one is open' : `the next one opens at ${opens.toISOString()}`)];
 }

@@ -37,7 +37,7 @@ export async function examineCell(
   const examiner = createExaminer(dataCenter.id, `Data center "${dataCenter.id}"`);
   const opened = await openCell(context, examiner, dataCenter);
   if (opened.cell === undefined) return opened.findings;
-  const calendar = await examineCalendar(examiner, opened.cell, dataCenter, config);
+  const calendar = await examineCalendar(examiner, opened.cell, dataCenter, config, context.clock.now());
   const inside = await examineInside(examiner, opened.cell, request, opened.facts);
   return [...opened.findings, ...calendar, ...inside];
 }

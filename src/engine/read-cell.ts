@@ -4,7 +4,10 @@ import { isRolloutError } from '../kernel/rollout-error.js';
 import { runBakeQuery } from '../stores/cell/bake-query.js';
 import type { CellDatabase } from '../stores/cell/cell-database.js';
 import { readFence } from '../stores/cell/fence.js';
+import { readFreeze } from '../stores/cell/freezes.js';
+import { readGate } from '../stores/cell/gate.js';
 import { hasAttachedSource } from '../stores/cell/identity.js';
+import { findMaintenance } from '../stores/cell/maintenance.js';
 import { readProgress } from '../stores/cell/progress.js';
 import { findRun } from '../stores/cell/runs.js';
 import { readWorkers } from '../stores/cell/workers.js';
@@ -13,10 +16,15 @@ import { classifyFailure } from '../stores/postgres-failure.js';
 export interface CellQuestion {
   readonly runId: bigint | null;
   readonly bakeQuery?: string | undefined;
+  /** The maintenance run that control names; left out or null: none. */
+  readonly maintenanceId?: bigint | null;
 }
 
 /** Never throws: a cell that cannot be read is a reading too. */
-export async function readCell(open: () => CellDatabase, { runId, bakeQuery }: CellQuestion): Promise<CellReading> {
+export async function readCell(
+  open: () => CellDatabase,
+  { runId, bakeQuery, maintenanceId = null }: CellQuestion,
+): Promise<CellReading> {
   try {
     const cell = open();
     const reading = await cell.inTransaction('fencer', async (tx): Promise<CellReading> => {
@@ -32,6 +40,7 @@ export async function readCell(open: () => CellDatabase, { runId, bakeQuery }: C
           runId: fence.runId,
           sameTimeline: fence.timeline === fence.currentTimeline,
           failure: fence.failure,
+          singleWrites: fence.singleWrites,
         },
         run: progress,
         attached: await hasAttachedSource(tx),
@@ -39,6 +48,9 @@ export async function readCell(open: () => CellDatabase, { runId, bakeQuery }: C
         trouble: workers.trouble,
         bakeQuery: undefined,
         bakeTrouble: null,
+        gate: await readGate(tx),
+        freeze: await readFreeze(tx),
+        maintenance: maintenanceId === null ? undefined : await findMaintenance(tx, maintenanceId),
       };
     });
     if (bakeQuery === undefined || reading.kind !== 'read') return reading;

@@ -1,9 +1,12 @@
 // Reads everything that a decision may look at: control's rows, then the cells that matter now.
 import { isWindowOpen } from '../domain/calendar/windows.js';
+import { isGateDue } from '../domain/rollout/decide-gate.js';
+import { isMaintenanceDue } from '../domain/rollout/decide-maintenance.js';
 import type { DataCenterSnapshot, Snapshot } from '../domain/rollout/snapshot.js';
 import { SLOT_STAGES } from '../domain/rollout/stage.js';
 import { readControlClock } from '../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../stores/control/data-centers.js';
+import { listMaintenance, type MaintenanceRow } from '../stores/control/maintenance.js';
 import type { EngineContext } from './context.js';
 import { readCell } from './read-cell.js';
 import { readPlan } from './read-plan.js';
@@ -18,11 +21,14 @@ export async function readSnapshot(
   context: Pick<EngineContext, 'control' | 'cells'>,
   scope: 'due' | 'all',
 ): Promise<SeenSnapshot> {
-  const { now, rows } = await context.control.inTransaction(async (tx) => ({
+  const { now, rows, maintenanceOf } = await context.control.inTransaction(async (tx) => ({
     now: await readControlClock(tx),
     rows: await listDataCenters(tx),
+    maintenanceOf: await listMaintenance(tx),
   }));
-  const dataCenters = await Promise.all(rows.map((row) => toSnapshot(context, row, now, scope)));
+  const dataCenters = await Promise.all(
+    rows.map((row) => readDataCenter(context, { row, maintenance: maintenanceOf(row.id), now, scope })),
+  );
   return { now, dataCenters, rows: new Map(rows.map((row) => [row.id, row])) };
 }
 
@@ -32,16 +38,39 @@ const isDue = (row: DataCenterRow): boolean =>
   row.requestedAt !== null ||
   (row.stage === 'baking' && row.settings?.bakeQuery !== undefined);
 
-async function toSnapshot(
+interface Reading {
+  readonly row: DataCenterRow;
+  readonly maintenance: MaintenanceRow;
+  readonly now: Date;
+  readonly scope: 'due' | 'all';
+}
+
+async function readDataCenter(
   { control, cells }: Pick<EngineContext, 'control' | 'cells'>,
-  row: DataCenterRow,
-  now: Date,
-  scope: 'due' | 'all',
+  { row, maintenance, now, scope }: Reading,
 ): Promise<DataCenterSnapshot> {
+  const known: DataCenterSnapshot = {
+    ...toKnown(row, maintenance, now),
+    plan: await readPlan({ control, cells }, row, now),
+    cell: undefined,
+  };
+  const due = scope === 'all' || isDue(row) || isMaintenanceDue(known) || isGateDue(known, now);
+  if (!due) return known;
   const bakeQuery = row.stage === 'baking' ? row.settings?.bakeQuery : undefined;
+  const question = { runId: row.runId, bakeQuery, maintenanceId: maintenance.open?.runId ?? null };
+  return { ...known, cell: await readCell(() => cells.get(row.id), question) };
+}
+
+/** What control's rows say. */
+function toKnown(
+  row: DataCenterRow,
+  { open, night, request, failedAt }: MaintenanceRow,
+  now: Date,
+): Omit<DataCenterSnapshot, 'plan' | 'cell'> {
   return {
     id: row.id,
     position: row.position,
+    zone: row.zone,
     stage: row.stage,
     intent: row.intent,
     quiet: row.quiet,
@@ -50,15 +79,20 @@ async function toSnapshot(
     epoch: row.epoch,
     notBeforeAt: row.notBeforeAt,
     notBeforeLocal: row.notBeforeLocal,
+    cutoverAt: row.cutoverAt,
+    cutoverLocal: row.cutoverLocal,
+    knownGate: {
+      configuredAt: row.gateConfiguredAt,
+      effectiveAt: row.gateEffectiveAt,
+      latchedAt: row.gateLatchedAt,
+      sweptAt: row.gateSweptAt,
+    },
+    singleWrites: row.singleWrites,
+    maintenance: { open, night, requested: request !== null, failedAt },
     bakeUntil: row.bakeUntil,
     lanes: row.settings?.lanes ?? 1,
     canaryWaitMs: row.settings?.canaryWaitMs ?? 0,
     orgsTouched: row.settings?.guardRails?.orgsTouched ?? null,
-    plan: await readPlan({ control, cells }, row, now),
     window: isWindowOpen(row.settings?.windows ?? [], row.zone, now),
-    cell:
-      scope === 'all' || isDue(row)
-        ? await readCell(() => cells.get(row.id), { runId: row.runId, bakeQuery })
-        : undefined,
   };
 }

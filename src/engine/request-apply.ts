@@ -16,6 +16,7 @@ import { checkPlan } from './check-plan.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
 import { findFittingSource, refuseNullIds, toAttached } from './init-cell.js';
+import { refuseClosedWindows } from './refuse-closed-windows.js';
 import { toStoredCard } from './stored-card.js';
 
 export interface ApplyRequest {
@@ -35,6 +36,8 @@ export async function requestApply(context: EngineContext, request: ApplyRequest
   for (const dataCenter of request.dataCenters) await prepareCell(context, dataCenter, request.card);
   await checkFollowed(context, request);
   await context.control.inTransaction(async (tx) => {
+    const now = await readControlClock(tx);
+    for (const dataCenter of request.dataCenters) refuseClosedWindows(dataCenter, request.config.rollout.windows, now);
     const pinned = await pinRollout(tx, request.card.hash, request.card.name);
     if (pinned) for (const dataCenter of request.config.dataCenters) await pinInstants(tx, dataCenter, request.config);
     for (const dataCenter of request.dataCenters) await requestOne(context, tx, dataCenter, request);
@@ -107,6 +110,7 @@ async function pinInstants(tx: ControlTransaction, dataCenter: DataCenterConfig,
     notBeforeLocal: start === undefined ? null : `${start.local} ${start.zone}`,
     cutoverAt: instant?.instant ?? null,
     cutoverLocal: instant === undefined ? null : `${instant.local} ${instant.zone}`,
+    cutoverSetAt: instant === undefined ? null : await readControlClock(tx),
   });
 }
 

@@ -8,6 +8,7 @@ import { classifyFailure } from '../stores/postgres-failure.js';
 import { applyBatches } from './apply-batches.js';
 import type { WorkerContext } from './context.js';
 import { cutRanges } from './cut-ranges.js';
+import { detectDrift } from './detect-drift.js';
 import { servePlanRequest } from './serve-plan-request.js';
 import { verifyBatches } from './verify-batches.js';
 
@@ -32,6 +33,11 @@ export async function serveMessage(
     await cutRanges(context, options);
     return 'cut';
   }
+  if (message.kind === 'detect') {
+    await detectDrift(context, options);
+    await context.bells.wakeSchedulers();
+    return 'detected';
+  }
   const { last } =
     message.kind === 'apply' ? await applyBatches(context, options) : await verifyBatches(context, options);
   const outcome = typeof last === 'string' ? last : last.kind;
@@ -51,12 +57,16 @@ export async function serveOpenWork(
     const fence = await readFence(tx);
     const run = fence.runId === null ? undefined : await findRun(tx, fence.runId);
     const asked = fence.state === 'closed' && (await findOpenPlanRequest(tx)) !== undefined;
-    return { fence, cut: run?.cut ?? true, asked };
+    return { fence, run, asked };
   });
-  const { state, epoch } = open.fence;
+  const { state, epoch, frozen } = open.fence;
+  if (frozen) return undefined;
   if (open.asked) return servePlanRequest(context, dataCenter, signal);
   if (state === 'closed') return undefined;
-  if (state === 'open' && !open.cut) await serveMessage(context, { dataCenter, epoch, kind: 'cut' }, signal);
+  if (state === 'open' && open.run?.cut === false) {
+    const kind = open.run.kind === 'migrate' ? 'cut' : 'detect';
+    await serveMessage(context, { dataCenter, epoch, kind }, signal);
+  }
   return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, signal);
 }
 

@@ -6,6 +6,7 @@ import { appendAudit } from '../stores/control/audit.js';
 import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../stores/control/data-centers.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
+import { readCell } from './read-cell.js';
 import { tick } from './tick.js';
 
 export interface IntentRequest {
@@ -56,7 +57,15 @@ export async function setIntent(context: EngineContext, request: IntentRequest):
 export async function readIntent(context: EngineContext, { dataCenter, intent }: IntentRequest): Promise<IntentReport> {
   const row = await context.control.inTransaction((tx) => lockDataCenter(tx, dataCenter));
   if (row === undefined) throw unknown(dataCenter);
-  return { dataCenter, intent, stage: row.stage, quiet: row.quiet };
+  const quiet = row.quiet && (row.intent === 'run' || (await isStill(context, row)));
+  return { dataCenter, intent, stage: row.stage, quiet };
+}
+
+/** In a data center that is done, a night or the change feed may still write. */
+async function isStill(context: EngineContext, row: DataCenterRow): Promise<boolean> {
+  if (row.stage !== 'done') return true;
+  const reading = await readCell(() => context.cells.get(row.id), { runId: null });
+  return reading.kind === 'read' && reading.fence.state === 'closed' && !reading.fence.singleWrites;
 }
 
 const unknown = (id: string): RolloutError =>
@@ -65,8 +74,9 @@ const unknown = (id: string): RolloutError =>
 /** A command that fits no rollout is refused with where the data center is. */
 function assertFits(row: DataCenterRow, intent: Intent): void {
   const underWay = row.requestedAt !== null || !RESTING_STAGES.includes(row.stage);
+  // what is done has nights and a change feed
   const fits =
-    underWay || (intent === 'abort' && row.stage === 'failed') || (intent === 'run' && row.intent === 'pause');
+    underWay || (intent === 'pause' && row.stage === 'done') || (intent === 'abort' && row.stage === 'failed') || (intent === 'run' && row.intent === 'pause');
   if (!fits)
     throw new RolloutError('wrong_stage', {
       message: `Data center "${row.id}" has no rollout under way (stage ${row.stage}), so there is nothing to ${intent === 'run' ? 'resume' : intent}.`,

@@ -1,5 +1,9 @@
 // One look of a scheduler: read what is, decide, take the step, look again; ends when nothing more is due.
+import { decideGate } from '../domain/rollout/decide-gate.js';
+import { decideMaintenance } from '../domain/rollout/decide-maintenance.js';
 import { decideStep, type Step } from '../domain/rollout/decide-step.js';
+import type { Decision } from '../domain/rollout/decision.js';
+import type { DataCenterSnapshot, Snapshot } from '../domain/rollout/snapshot.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { DataCenterRow } from '../stores/control/data-centers.js';
 import { saveHolds } from '../stores/control/holds.js';
@@ -7,6 +11,7 @@ import { saveSchedulerSeen } from '../stores/control/schedulers.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import { carryOutStep } from './carry-out-step.js';
 import type { EngineContext } from './context.js';
+import { keepCalendar } from './keep-calendar.js';
 import { readSnapshot } from './read-snapshot.js';
 
 /** More than any chain of steps needs; the next tick goes on. */
@@ -30,13 +35,24 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
   for (const dc of snapshot.dataCenters) {
     const row = snapshot.rows.get(dc.id);
     if (row === undefined) continue;
-    const decision = decideStep(snapshot, dc);
+    const decision = decide(snapshot, dc);
     await context.control.inTransaction((tx) => saveHolds(tx, dc.id, decision.holds));
+    moved += await keepCalendar(context, { dc, row, holds: decision.holds, now: snapshot.now });
     for (const step of decision.steps) if (await attempt(context, row, step, snapshot.now)) moved += 1;
     // a step changes what the later data centers may do: look again before deciding on them
     if (moved > 0) return moved;
   }
   return moved;
+}
+
+/** The rollout first: what must stop stops before anything of maintenance begins. */
+function decide(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
+  const decisions = [decideStep(snapshot, dc), decideMaintenance(snapshot, dc), decideGate(snapshot, dc)];
+  const holds = decisions.flatMap((decision) => decision.holds);
+  return {
+    steps: decisions.flatMap((decision) => decision.steps),
+    holds: holds.filter((hold, index) => holds.findIndex(({ code }) => code === hold.code) === index),
+  };
 }
 
 /** A failing step never stops the scheduler: the cause is logged by code, the next tick tries again. */

@@ -55,7 +55,8 @@ type Reading = 'whole' | 'careful';
 async function verifyClaimed(tx: CellTransaction, epoch: bigint, reading: Reading): Promise<VerifyOutcome> {
   await lockFenceShared(tx);
   const fence = await readFence(tx);
-  const ours = fence.state === 'verifying' && fence.epoch === epoch && fence.timeline === fence.currentTimeline;
+  const open = fence.state === 'verifying' && !fence.frozen;
+  const ours = open && fence.epoch === epoch && fence.timeline === fence.currentTimeline;
   const run = ours && fence.runId !== null ? await findRun(tx, fence.runId) : undefined;
   if (run === undefined) return 'fenced';
   if ((await lockLane(tx, run.lanes)) === undefined) return 'no_lane';

@@ -36,6 +36,11 @@ export const ERRORS = {
     'A local time does not exist or exists twice in its zone, or is not a date.',
     'Choose one of the instants that are shown.',
   ),
+  windows_never_open: entry(
+    1,
+    'The windows of the configuration will never open again, so that the rollout would wait for ever.',
+    'Correct rollout.windows in the configuration.',
+  ),
   invalid_duration: entry(1, 'A duration is not an ISO 8601 one of fixed length.', 'Write one such as PT12H or P30D.'),
   duplicate_data_center: entry(1, 'Two data centers have the same id.', 'Give each data center its own id.'),
   unknown_data_center: entry(1, 'No data center has this id.', 'Use one of the ids that are listed.'),

@@ -448,13 +448,24 @@ describe('examineInstant', () => {
     ['2025-09-07', 'America/Santiago'], // midnight does not exist
     ['2025-11-02', 'America/Havana'], // midnight exists twice, and the first one counts
   ])('finds that both sides read %s in %s alike', async (text, zone) => {
-    const finding = await examineInstant(examiner, opened(), 'rollout.notBefore', parseLocalInstant(text, zone));
-    expect(finding).toMatchObject({ level: 'ok' });
+    const finding = await examineInstant(examiner, opened(), {
+      key: 'rollout.notBefore',
+      at: parseLocalInstant(text, zone),
+      now: new Date('2025-01-01T00:00:00Z'),
+    });
+    expect(finding).toMatchObject({ level: 'ok', found: expect.not.stringContaining('passed') });
+  });
+
+  test('says that a date that has passed is due now', async () => {
+    const at = parseLocalInstant('2025-10-06', 'Asia/Kolkata');
+    const finding = await examineInstant(examiner, opened(), { key: 'rollout.notBefore', at, now: at.instant });
+    expect(finding).toMatchObject({ level: 'ok', found: expect.stringContaining('it has passed: due now') });
   });
 
   test('finds zone data that differ', async () => {
     const at = { ...parseLocalInstant('2025-10-06', 'Europe/Berlin'), instant: new Date('2025-10-05T23:00:00Z') };
-    expect(await examineInstant(examiner, opened(), 'rollout.notBefore', at)).toMatchObject({
+    const now = at.instant;
+    expect(await examineInstant(examiner, opened(), { key: 'rollout.notBefore', at, now })).toMatchObject({
       level: 'error',
       code: 'zone_data_differs',
       found:

@@ -18,5 +18,6 @@ drop function if exists credit_rollout.decided;
 drop function if exists credit_rollout.decided_first;
 drop view if exists credit_rollout.assessed;
 drop function if exists credit_rollout.assessed;
+drop view if exists credit_rollout.source_updates;
 drop view if exists credit_rollout.source_faults;
 drop view if exists credit_rollout.source_orgs;`;

@@ -20,7 +20,10 @@ const optional = (present: boolean, column: string, otherwise: string): string =
   `${present ? `${column}::bigint` : otherwise} as ${column}`;
 
 // The window is over the domain's expression, letter for letter: only then does a key range reach the scan below it.
-/** SQL that makes `source_orgs` and `source_faults`. A null org_id is kept out of the one and counted in the other. */
+/**
+ * SQL that makes `source_orgs`, `source_faults` and, where the source has `updated_at`, `source_updates`. A null org_id is
+ * counted in the second and kept out of the others.
+ */
 export function createSourceOrgs(source: AttachedSource): string {
   const { has } = source;
   return `
@@ -36,5 +39,10 @@ select org_id::credit_rollout.org_id as org_id, edition::text as edition, paid, 
 from ${source.relation}
 ${source.unique ? '' : 'where org_id is not null'};
 create view credit_rollout.source_faults as
-select count(*) as null_ids from ${source.relation} where org_id is null;`;
+select count(*) as null_ids from ${source.relation} where org_id is null;${has.updatedAt ? createSourceUpdates(source) : ''}`;
 }
+
+// apart from source_orgs: where that counts duplicates, a condition on updated_at would not reach the scan below
+const createSourceUpdates = ({ relation }: AttachedSource): string => `
+create view credit_rollout.source_updates as
+select org_id::credit_rollout.org_id as org_id, updated_at from ${relation} where org_id is not null;`;

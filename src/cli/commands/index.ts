@@ -4,9 +4,11 @@ import type { Execute } from '../cli-session.js';
 import { registerApply } from './apply.js';
 import { registerApprove } from './approve.js';
 import { registerAudit } from './audit.js';
+import { registerCalendar } from './calendar.js';
 import { registerDemo } from './demo.js';
 import { registerDetach } from './detach.js';
 import { registerDoctor } from './doctor.js';
+import { registerFreeze } from './freeze.js';
 import { registerInit } from './init.js';
 import { registerOperate } from './operate.js';
 import { registerOverride } from './override.js';
@@ -33,7 +35,9 @@ export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[
   registerOverride,
   registerApply,
   registerStatus,
+  registerCalendar,
   registerOperate,
+  registerFreeze,
   registerVerify,
   registerWhy,
   registerQuarantine,

@@ -71,7 +71,7 @@ async function pause(session: CliSession, program: Program, dataCenter: string):
   return report.quiet ? 0 : 4;
 }
 
-const showHolder = ({ pid, since, application }: FenceHolder): string =>
+export const showHolder = ({ pid, since, application }: FenceHolder): string =>
   `    held by session ${pid}${application === '' ? '' : ` (${application})`}${since === null ? '' : `, since ${showInstant(since)}`}`;
 
 async function resume(session: CliSession, program: Program, dataCenter: string): Promise<number> {

@@ -27,7 +27,7 @@ const FEWEST = 2;
 /** Connections per cell, so that all together stay within the budget. */
 export function divideConnections(dataCenters: number, lanes: number): number {
   const share = Math.floor((BUDGET.all - BUDGET.shared) / dataCenters) - BUDGET.perQueue;
-  return Math.max(FEWEST, Math.min(lanes + 3, share));
+  return Math.max(FEWEST, Math.min(lanes + 4, share));
 }
 
 const connectionsOf = (config: RolloutConfig): number =>

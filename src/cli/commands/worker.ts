@@ -26,8 +26,8 @@ export function registerWorker(cli: Command, execute: Execute): void {
 
 function runWorker(session: CliSession, { dc, concurrency }: WorkerFlags): Promise<number> {
   const jobs = (config: RolloutConfig): number => concurrency ?? config.rollout.lanes;
-  // one connection beside the jobs for signs of life, one for looking when no bell rings
-  const options = { cellConnections: (config: RolloutConfig) => jobs(config) + 2, drift: 'unchecked' } as const;
+  // one connection beside the jobs for signs of life, one for looking when no bell rings, one for the change feed
+  const options = { cellConnections: (config: RolloutConfig) => jobs(config) + 3, drift: 'unchecked' } as const;
   return withProgram(session, options, async (program) => {
     const dataCenters = pickDataCenters(program.config, dc).map(({ id }) => id);
     // on the embedded servers one database is all there is

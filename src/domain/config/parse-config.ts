@@ -1,5 +1,7 @@
 // Turns the text of rollout.config.yaml into a RolloutConfig, once and loudly. Never reads a file or the environment itself.
+import { canEverOpen, describeNeverOpen } from '../calendar/first-opening.js';
 import { parseLocalInstant } from '../calendar/parse-instant.js';
+import type { WindowSpec } from '../calendar/windows.js';
 import { type ConfigNode, invalidValue, missingValue, openConfig, readList, readSection } from './config-node.js';
 import type { VariableLookup } from './config-text.js';
 import { parseDataCenters } from './parse-data-centers.js';
@@ -39,11 +41,13 @@ export function parseRolloutConfig(text: string, options: { readonly lookup: Var
   const signups = readSection(fields.get('signups'), 'signups');
   const dataCenters = parseDataCenters(required(fields, 'dataCenters'));
   refuseImpossibleInstants(rollout.get('notBefore'), signups.get('cutover'), dataCenters);
+  const settings = parseRollout(rollout);
+  refuseClosedWindows(rollout.get('windows'), settings.windows, dataCenters);
   return {
     controlDatabase: readUrl(required(fields, 'controlDatabase')),
     queue: optional(fields, 'queue', readUrl),
     rateCard: readText(required(fields, 'rateCard')),
-    rollout: parseRollout(rollout),
+    rollout: settings,
     signups: { cutover: optional(signups, 'cutover', readText) },
     reconcile: parseReconcile(readSection(fields.get('reconcile'), 'reconcile')),
     grandfathering: { lapseGraceDays: parseLapseGrace(readSection(fields.get('grandfathering'), 'grandfathering')) },
@@ -103,6 +107,19 @@ function refuseImpossibleInstants(
     }
   }
 }
+
+/** Whether they open again is asked at `apply`, which has a clock. */
+function refuseClosedWindows(
+  node: ConfigNode | undefined,
+  windows: readonly WindowSpec[],
+  dataCenters: readonly DataCenterConfig[],
+): void {
+  const closed = dataCenters.find(({ zone }) => !canEverOpen(windows, zone));
+  if (node === undefined || closed === undefined) return;
+  throw invalidValue(node, `never opens (data center ${closed.id}): ${describeNeverOpen(windows)}`, WINDOWS_FIX);
+}
+
+const WINDOWS_FIX = 'Leave some time that an allow window covers and no deny window does.';
 
 function readInstant(node: ConfigNode, text: string, zone: string): Date {
   return atPath(node, () => parseLocalInstant(text, zone)).instant;

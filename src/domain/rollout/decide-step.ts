@@ -2,14 +2,23 @@
 // Order is safety: what must stop comes before what may go on, and a fence is closed before its stage moves.
 import { decideCanary } from './decide-canary.js';
 import { decidePlanned } from './decide-planned.js';
-import { type Decision, detached, go, hold, isShut, type ReadCell, type Step, workHolds } from './decision.js';
+import {
+  type Decision,
+  detached,
+  frozen,
+  go,
+  hold,
+  IDLE,
+  isShut,
+  type ReadCell,
+  type Step,
+  workHolds,
+} from './decision.js';
 import { createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, RunReading, Snapshot } from './snapshot.js';
 import { RESTING_STAGES, SLOT_STAGES } from './stage.js';
 
 export type { Decision, JobKind, Step } from './decision.js';
-
-const IDLE: Decision = { steps: [], holds: [] };
 
 /** What to do now for one data center, or why nothing is done. */
 export function decideStep(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
@@ -17,7 +26,7 @@ export function decideStep(snapshot: Snapshot, dc: DataCenterSnapshot): Decision
   if (dc.stage === 'baking') return decideBaking(snapshot, dc);
   const cell = dc.cell;
   if (cell === undefined || cell.kind === 'unreachable') return hold(unreachable(dc));
-  return decideStop(dc, cell) ?? decideWork(dc, cell);
+  return decideStop(dc, cell) ?? decideFrozen(dc) ?? decideWork(dc, cell);
 }
 
 const unreachable = (dc: DataCenterSnapshot): Hold =>
@@ -29,7 +38,7 @@ function decideResting(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
     return dc.cell?.kind === 'read'
       ? go({ kind: 'close_fence', reason: 'nothing is under way' })
       : hold(unreachable(dc));
-  if (!dc.requested) return IDLE;
+  if (!dc.requested) return decideFrozen(dc) ?? IDLE;
   const holds = listStartHolds(snapshot, dc);
   return holds.length > 0 ? hold(...holds) : decidePlanned(dc);
 }
@@ -44,6 +53,7 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
   const slot = others.find((other) => SLOT_STAGES.includes(other.stage));
   const loud = others.find((other) => !other.quiet && RESTING_STAGES.includes(other.stage));
   const holds: (Hold | undefined)[] = [
+    frozen(dc),
     dc.intent === 'pause' ? createHold('paused', `credit-rollout resume --dc ${dc.id}`) : undefined,
     failed && createHold('predecessor_failed', `credit-rollout retry --dc ${failed.id}`, failed.id),
     dc.notBeforeAt !== null && snapshot.now < dc.notBeforeAt
@@ -57,6 +67,9 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
     before && createHold('waits_for_order', 'it starts by itself', before.id),
     slot && slot !== before ? createHold('slot_taken', 'it starts by itself', slot.id) : undefined,
     loud && createHold('not_quiet', 'credit-rollout doctor', loud.id),
+    dc.maintenance.open === null
+      ? undefined
+      : createHold('maintenance', 'it starts by itself', dc.maintenance.open.kind),
     dc.cell?.kind === 'read' ? undefined : unreachable(dc),
     dc.cell?.kind === 'read' && !dc.cell.attached ? detached() : undefined,
     windowHold(dc),
@@ -86,11 +99,18 @@ function decideStop(dc: DataCenterSnapshot, cell: ReadCell): Decision | undefine
   if (dc.intent === 'run' && dc.window.open) return undefined;
   if (!isShut(dc, fence)) return go({ kind: 'close_fence', reason: why });
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: why });
-  const release = windowHold(dc);
-  return hold(
-    ...(dc.intent === 'pause' ? [createHold('paused', `credit-rollout resume --dc ${dc.id}`)] : []),
-    ...(release ? [release] : []),
-  );
+  const held: (Hold | undefined)[] = [
+    frozen(dc),
+    dc.intent === 'pause' ? createHold('paused', `credit-rollout resume --dc ${dc.id}`) : undefined,
+    windowHold(dc),
+  ];
+  return hold(...held.filter((found) => found !== undefined));
+}
+
+/** A fence that is open stays so: workers ask for the freeze themselves, and closing needs no freeze to be lifted. */
+function decideFrozen(dc: DataCenterSnapshot): Decision | undefined {
+  const held = frozen(dc);
+  return held && hold(held);
 }
 
 function decideWork(dc: DataCenterSnapshot, cell: ReadCell): Decision {
@@ -155,6 +175,8 @@ const mayFollowUp = (dc: DataCenterSnapshot, run: RunReading): boolean =>
 function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: 'the operator aborted' });
   if (dc.intent === 'pause') return hold(createHold('paused', `credit-rollout resume --dc ${dc.id}`));
+  const held = decideFrozen(dc);
+  if (held !== undefined) return held;
   if (dc.bakeUntil !== null && snapshot.now < dc.bakeUntil)
     return hold(createHold('baking', 'it goes on by itself', snapshot.now.toISOString(), dc.bakeUntil.toISOString()));
   if (dc.cell?.kind === 'unreachable') return hold(unreachable(dc));

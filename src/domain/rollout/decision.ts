@@ -1,6 +1,6 @@
 // What a decision says: the steps to take now, or why none is taken. And what several decisions share.
 import { createHold, type Hold } from './hold.js';
-import type { DataCenterSnapshot, FenceReading, RunReading } from './snapshot.js';
+import type { DataCenterSnapshot, FenceReading, MaintenanceRun, RunReading } from './snapshot.js';
 import type { Stage } from './stage.js';
 
 export type JobKind = 'plan' | 'cut' | 'apply' | 'verify' | 'detect';
@@ -17,15 +17,28 @@ export type Step =
   | { readonly kind: 'advance'; readonly to: Stage; readonly reason: string }
   | { readonly kind: 'fail'; readonly code: string; readonly reason: string }
   | { readonly kind: 'allow_single_writes'; readonly reason: string }
+  | { readonly kind: 'stop_single_writes'; readonly reason: string }
   | { readonly kind: 'arm_gate'; readonly reason: string }
   | { readonly kind: 'disarm_gate'; readonly reason: string }
   | { readonly kind: 'latch_gate'; readonly reason: string }
-  | { readonly kind: 'start_maintenance'; readonly run: 'reconcile' | 'sweep'; readonly reason: string }
-  | { readonly kind: 'open_maintenance'; readonly reason: string }
-  | { readonly kind: 'close_maintenance'; readonly reason: string }
-  | { readonly kind: 'sweep_again'; readonly reason: string }
-  | { readonly kind: 'end_maintenance'; readonly state: 'done' | 'failed' | 'aborted'; readonly reason: string }
-  | { readonly kind: 'ring'; readonly job: JobKind; readonly want: number; readonly reason: string };
+  | { readonly kind: 'start_maintenance'; readonly of: MaintenanceRun['kind']; readonly reason: string }
+  | { readonly kind: 'open_maintenance'; readonly run: MaintenanceRun; readonly reason: string }
+  | { readonly kind: 'close_maintenance'; readonly run: MaintenanceRun; readonly reason: string }
+  | { readonly kind: 'sweep_again'; readonly run: MaintenanceRun; readonly reason: string }
+  | {
+      readonly kind: 'end_maintenance';
+      readonly run: MaintenanceRun;
+      readonly state: 'done' | 'failed';
+      readonly reason: string;
+    }
+  /** `epoch` left out: that of the data center. */
+  | {
+      readonly kind: 'ring';
+      readonly job: JobKind;
+      readonly want: number;
+      readonly epoch?: bigint;
+      readonly reason: string;
+    };
 
 export interface Decision {
   readonly steps: readonly Step[];
@@ -34,6 +47,7 @@ export interface Decision {
 
 export type ReadCell = Extract<NonNullable<DataCenterSnapshot['cell']>, { kind: 'read' }>;
 
+export const IDLE: Decision = { steps: [], holds: [] };
 export const go = (...steps: readonly Step[]): Decision => ({ steps, holds: [] });
 export const hold = (...holds: readonly Hold[]): Decision => ({ steps: [], holds });
 
@@ -41,11 +55,18 @@ export const hold = (...holds: readonly Hold[]): Decision => ({ steps: [], holds
  * Closed for good: at our epoch or later. A fence closed at an older epoch is not enough: a scheduler that fell asleep
  * before opening could still open it.
  */
-export const isShut = (dc: DataCenterSnapshot, fence: FenceReading): boolean =>
-  fence.state === 'closed' && (dc.epoch === null || fence.epoch >= dc.epoch);
+export const isShut = (dc: DataCenterSnapshot, fence: FenceReading): boolean => isShutAt(dc.epoch ?? 0n, fence);
+export const isShutAt = (epoch: bigint, fence: FenceReading): boolean =>
+  fence.state === 'closed' && fence.epoch >= epoch;
 
 /** Nothing done for this long with work pending is an alarm (I23), in ms. */
 const STALLED_MS = 120_000;
+
+/** Nothing of ours begins in this cell; undefined: it is not frozen. */
+export const frozen = (dc: DataCenterSnapshot): Hold | undefined =>
+  dc.cell?.kind === 'read' && dc.cell.freeze !== null
+    ? createHold('frozen', `credit-rollout unfreeze --dc ${dc.id}`, dc.cell.freeze.since.toISOString())
+    : undefined;
 
 export const detached = (): Hold => createHold('source_detached', 'credit-rollout init');
 

@@ -24,6 +24,7 @@ export const HOLD_CODES = [
   'bake_query_failed',
   'maintenance_slot_taken',
   'maintenance',
+  'maintenance_failed',
   'cutover_late',
   'gate_busy',
 ] as const;
@@ -72,7 +73,8 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   bake_query: { meaning: 'its bake query does not return true', needsPerson: false },
   maintenance_slot_taken: { meaning: 'its reconciliation waits for that of another data center', needsPerson: false },
   maintenance: { meaning: 'its reconciliation or sweep is under way', needsPerson: false },
-  cutover_late: { meaning: 'its cut-over was due and its gate is not armed', needsPerson: true },
+  maintenance_failed: { meaning: 'its last reconciliation or sweep failed', needsPerson: true },
+  cutover_late: { meaning: 'its cut-over was due, and it is not done', needsPerson: false },
   gate_busy: { meaning: 'a sign-up that began before the cut-over has not ended', needsPerson: false },
 };
 

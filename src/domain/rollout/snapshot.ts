@@ -29,7 +29,6 @@ export type CellReading =
 /** The sign-up gate of a cell. All instants by the cell's clock, but `configuredAt`, which control gave it. */
 export interface GateReading {
   readonly configuredAt: Date | null;
-  readonly armedAt: Date | null;
   /** The later of the configured instant and the moment of arming; null: not armed. */
   readonly effectiveAt: Date | null;
   readonly latchedAt: Date | null;
@@ -47,7 +46,7 @@ export interface MaintenanceReading {
   /** What is to be written is known. */
   readonly detected: boolean;
   readonly pending: number;
-  /** Orgs that its last pass found and may heal; a sweep ends when there are none. */
+  /** Batches that its present pass found; a sweep ends when there are none. */
   readonly found: number;
   /** Since the last batch, or since the fence was opened; by the cell's clock. In ms. */
   readonly idleMs: number;
@@ -109,14 +108,23 @@ export interface WindowReading {
   readonly changesAt: Date | null;
 }
 
+/** A night, a reconciliation that was asked for, or the sweep after a cut-over. */
+export interface MaintenanceRun {
+  readonly runId: bigint;
+  readonly kind: 'reconcile' | 'sweep';
+  readonly epoch: bigint;
+}
+
 /** What else is to be done in a data center that is done, as control's rows say. */
 export interface MaintenanceSnapshot {
   /** The run that holds the maintenance slot here; null: none. */
-  readonly open: { readonly runId: bigint; readonly kind: 'reconcile' | 'sweep'; readonly epoch: bigint } | null;
+  readonly open: MaintenanceRun | null;
   /** The newest night that is due and not over; null: none. */
   readonly night: { readonly localDate: string; readonly dueAt: Date } | null;
   /** Somebody asked for a reconciliation. */
   readonly requested: boolean;
+  /** When its last run failed; null: the last one did not. */
+  readonly failedAt: Date | null;
 }
 
 export interface DataCenterSnapshot {
@@ -126,6 +134,11 @@ export interface DataCenterSnapshot {
   readonly zone: string;
   /** The configured instant of its cut-over, as it was pinned or postponed; null: none. */
   readonly cutoverAt: Date | null;
+  readonly cutoverLocal: string | null;
+  /** Its gate as it was last read, which is what is known while its cell is not read. */
+  readonly knownGate: GateReading;
+  /** The change feed is known to be let through. */
+  readonly singleWrites: boolean;
   readonly maintenance: MaintenanceSnapshot;
   readonly stage: Stage;
   readonly intent: Intent;

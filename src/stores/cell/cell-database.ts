@@ -57,7 +57,9 @@ export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
   };
 }
 
-/** The advisory locks of a cell: our class, then 0 for the fence and n for lane n; -1 is the gate's, -2 the schema's. */
+/** The advisory locks of a cell: our class, then 0 for the fence and n for lane n; -1 is the gate's, -2 the schema's, -3 the change feed's. */
 export const LOCK_CLASS = 1_129_467_724;
 export const FENCE_LOCK = 0;
+export const GATE_LOCK = -1;
 export const SCHEMA_LOCK = -2;
+export const FEED_LOCK = -3;

@@ -1,6 +1,7 @@
 // The fence: the row and the advisory lock that say which run and epoch may write now.
 // Order matters everywhere: lock in one statement, read in the next (a READ COMMITTED snapshot is older than its wait).
 import { type CellTransaction, FENCE_LOCK, LOCK_CLASS } from './cell-database.js';
+import { FROZEN } from './freezes.js';
 
 export const FENCE_STATES = ['open', 'verifying', 'closed'] as const;
 export type FenceState = (typeof FENCE_STATES)[number];
@@ -15,6 +16,10 @@ export interface Fence {
   readonly currentTimeline: string;
   /** Code of a broken rule; the run must not go on. */
   readonly failure: string | null;
+  /** The change feed may write. */
+  readonly singleWrites: boolean;
+  /** Nothing may begin, whatever the state says. */
+  readonly frozen: boolean;
 }
 
 /** A batch's side: FIFO with the exclusive side, so a pause cannot starve. */
@@ -33,7 +38,8 @@ export async function lockFenceExclusive(tx: CellTransaction): Promise<void> {
 
 export async function readFence(tx: CellTransaction): Promise<Fence> {
   const { rows } = await tx.raw(
-    `select f.*, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) as current_timeline from credit_rollout.fence f`,
+    `select f.*, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) as current_timeline, ${FROZEN} as frozen
+     from credit_rollout.fence f`,
   );
   const row = rows[0];
   return {
@@ -43,6 +49,8 @@ export async function readFence(tx: CellTransaction): Promise<Fence> {
     timeline: row.timeline,
     currentTimeline: row.current_timeline,
     failure: row.failure,
+    singleWrites: row.single_writes,
+    frozen: row.frozen,
   };
 }
 

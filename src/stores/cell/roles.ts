@@ -12,7 +12,7 @@ const PLAN_FUNCTIONS = `execute on function credit_rollout.planned, credit_rollo
 const RULE = `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first`;
 const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
   credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.sign_ups, credit_rollout.allotments,
-  credit_rollout.fence, credit_rollout.runs, credit_rollout.batches, credit_rollout.quarantine`;
+  credit_rollout.fence, credit_rollout.freezes, credit_rollout.runs, credit_rollout.batches, credit_rollout.quarantine`;
 
 const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   worker: [
@@ -54,6 +54,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   ],
   fencer: [
     'select, update on credit_rollout.fence, credit_rollout.gate',
+    'select, insert (frozen_by, reason), update (acknowledged_at, lifted_at, lifted_by, lift_reason) on credit_rollout.freezes',
     'select, insert, update on credit_rollout.runs',
     `select (${FENCER_BATCH_COLUMNS}), insert (run_id, batch_no, state), update (${FENCER_BATCH_COLUMNS}) on credit_rollout.batches`,
     'select on credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.workers',
@@ -135,13 +136,14 @@ export async function rememberProductRole(tx: CellTransaction, role: string): Pr
   );
 }
 
-/** What the product reads, for every remembered role that still exists; views made anew have lost their grants. */
+/** What the product reads and calls, for every remembered role that still exists; views made anew have lost their grants. */
 export async function grantProduct(tx: CellTransaction): Promise<void> {
   const { rows } = await tx.raw(
     'select quote_ident(r.rolname) as name from credit_rollout.cell c join pg_roles r on r.rolname = any (c.product_roles)',
   );
   for (const { name } of rows)
     await tx.raw(
-      `grant usage on schema credit_rollout to ${name}; grant select on credit_rollout.org_capacity, credit_rollout.allotments to ${name}`,
+      `grant usage on schema credit_rollout to ${name}; grant select on credit_rollout.org_capacity, credit_rollout.allotments to ${name};
+       grant execute on function credit_rollout.signup_model, credit_rollout.onboard_org to ${name}`,
     );
 }

@@ -37,19 +37,32 @@ export interface DataCenterRow {
   readonly notBeforeLocal: string | null;
   readonly cutoverAt: Date | null;
   readonly cutoverLocal: string | null;
+  /** When that instant was pinned or last moved. */
+  readonly cutoverSetAt: Date | null;
   readonly verifiedAt: Date | null;
   readonly bakeUntil: Date | null;
   readonly failure: string | null;
   /** The plan that the request or the run follows, e.g. `in-7`; null: none yet. */
   readonly planId: string | null;
   readonly settings: RunSettings | null;
+  /** When it was done for the first time. */
+  readonly doneAt: Date | null;
+  /** The change feed of its cell is known to be let through. */
+  readonly singleWrites: boolean;
+  /** The gate of its cell as it was last read. */
+  readonly gateConfiguredAt: Date | null;
+  readonly gateEffectiveAt: Date | null;
+  readonly gateLatchedAt: Date | null;
+  readonly gateSweptAt: Date | null;
   readonly version: number;
 }
 
 const SELECT = `select id, position, zone, stage, stage_since as "stageSince", intent, quiet, requested_at as "requestedAt",
   requested_by as "requestedBy", request_reason as "requestReason", run_id as "runId", epoch, not_before_at as "notBeforeAt",
-  not_before_local as "notBeforeLocal", cutover_at as "cutoverAt", cutover_local as "cutoverLocal", verified_at as "verifiedAt",
-  bake_until as "bakeUntil", failure, plan_id as "planId", plan as settings, version from credit_rollout_control.data_centers`;
+  not_before_local as "notBeforeLocal", cutover_at as "cutoverAt", cutover_local as "cutoverLocal", cutover_set_at as "cutoverSetAt", verified_at as "verifiedAt",
+  bake_until as "bakeUntil", failure, plan_id as "planId", plan as settings, done_at as "doneAt", single_writes as "singleWrites",
+  gate_configured_at as "gateConfiguredAt", gate_effective_at as "gateEffectiveAt", gate_latched_at as "gateLatchedAt",
+  gate_swept_at as "gateSweptAt", version from credit_rollout_control.data_centers`;
 
 // As the driver gives it: int8 as text.
 type Stored = Omit<DataCenterRow, 'runId' | 'epoch'> & { readonly runId: string | null; readonly epoch: string | null };
@@ -96,11 +109,18 @@ const COLUMNS = {
   notBeforeLocal: 'not_before_local',
   cutoverAt: 'cutover_at',
   cutoverLocal: 'cutover_local',
+  cutoverSetAt: 'cutover_set_at',
   verifiedAt: 'verified_at',
   bakeUntil: 'bake_until',
   failure: 'failure',
   planId: 'plan_id',
   settings: 'plan',
+  doneAt: 'done_at',
+  singleWrites: 'single_writes',
+  gateConfiguredAt: 'gate_configured_at',
+  gateEffectiveAt: 'gate_effective_at',
+  gateLatchedAt: 'gate_latched_at',
+  gateSweptAt: 'gate_swept_at',
 } as const;
 
 export type DataCenterChange = { readonly [K in keyof typeof COLUMNS]?: DataCenterRow[K] };

@@ -1,4 +1,5 @@
 // The rollout as a whole: the epoch counter and what the first apply pinned.
+import type { ReconcileSettings } from '../../domain/config/rollout-config.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface RolloutRow {
@@ -28,4 +29,18 @@ export async function pinRollout(tx: ControlTransaction, cardHash: string, cardN
     [cardHash, cardName],
   );
   return rowCount === 1;
+}
+
+/** What the nights are carried out with from now on. */
+export async function saveReconcile(tx: ControlTransaction, settings: ReconcileSettings): Promise<void> {
+  const json = JSON.stringify(settings);
+  await tx.raw(
+    `update credit_rollout_control.rollout set reconcile = ?::jsonb where reconcile is distinct from ?::jsonb`,
+    [json, json],
+  );
+}
+
+/** Undefined: no scheduler has started since the calendar came. */
+export async function readReconcile(tx: ControlTransaction): Promise<ReconcileSettings | undefined> {
+  return (await tx.raw('select reconcile from credit_rollout_control.rollout')).rows[0]?.reconcile ?? undefined;
 }

@@ -23,10 +23,11 @@ export async function insertControlRun(
   tx: ControlTransaction,
   run: Pick<ControlRun, 'runId' | 'dataCenter' | 'kind' | 'cardHash' | 'planId' | 'requestedBy' | 'reason'>,
 ): Promise<void> {
+  const id = String(run.runId);
   await tx.raw(
-    `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id, requested_by, reason)
-     values (?::bigint, ?, ?, ?, ?, ?, ?)`,
-    [String(run.runId), run.dataCenter, run.kind, run.cardHash, run.planId, run.requestedBy, run.reason],
+    `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id, requested_by, reason, epoch)
+     values (?::bigint, ?, ?, ?, ?, ?, ?, ?::bigint)`,
+    [id, run.dataCenter, run.kind, run.cardHash, run.planId, run.requestedBy, run.reason, id],
   );
 }
 

@@ -12,7 +12,7 @@ const RUN = {
 
 const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | null = {}): CellReading => ({
   kind: 'read',
-  fence: { state: 'closed', epoch: 7n, runId: 5n, sameTimeline: true, failure: null, ...fence },
+  fence: { state: 'closed', epoch: 7n, runId: 5n, sameTimeline: true, failure: null, singleWrites: false, ...fence },
   run:
     run === null
       ? undefined
@@ -22,6 +22,9 @@ const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | n
   workersAlive: 0,
   trouble: null,
   bakeQuery: undefined,
+  gate: { configuredAt: null, effectiveAt: null, latchedAt: null, sweptAt: null },
+  freeze: null,
+  maintenance: undefined,
 });
 
 describe('decideAudit', () => {

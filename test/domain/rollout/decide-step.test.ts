@@ -11,6 +11,7 @@ import {
   CLOSED_WINDOW,
   cell,
   dc,
+  FREEZE,
   LATER,
   NOW,
   nameStep,
@@ -169,6 +170,42 @@ describe('decideStep: what stops', () => {
     expect(
       decide(dc({ stage: 'migrating', epoch: 6n, cell: cell({ fence: { ...SHUT, failure: 'x' } }) })).steps,
     ).toEqual(['open_fence open']);
+  });
+});
+
+describe('decideStep: a freeze', () => {
+  const frozen = cell({ freeze: FREEZE });
+
+  test.each(['pending', 'canary', 'migrating', 'verifying', 'baking', 'done'] as const)(
+    '%s: takes no step, and names the command that ends it',
+    (stage) => {
+      const one = dc({ stage, requested: true, cell: frozen });
+      expect(decide(one)).toEqual({ steps: [], holds: ['frozen'] });
+      const [hold] = decideStep({ now: NOW, dataCenters: [one] }, one).holds;
+      expect(hold).toMatchObject({ release: 'credit-rollout unfreeze --dc eu', needsPerson: true });
+    },
+  );
+
+  test('is shown where nothing was asked for', () => {
+    expect(decide(dc({ stage: 'done', cell: frozen }))).toEqual({ steps: [], holds: ['frozen'] });
+  });
+
+  test.each([
+    ['an abort', { intent: 'abort' }],
+    ['a pause', { intent: 'pause' }],
+    ['a closed window', { window: CLOSED_WINDOW }],
+  ] as const)('lets %s close the fence', (_case, change) => {
+    expect(decide(dc({ stage: 'migrating', quiet: false, cell: frozen, ...change })).steps).toEqual(['close_fence']);
+  });
+
+  test('lets a forgotten fence be closed', () => {
+    expect(decide(dc({ quiet: false, cell: frozen })).steps).toEqual(['close_fence']);
+  });
+
+  test('comes before a pause and a window', () => {
+    const closed = cell({ freeze: FREEZE, fence: { state: 'closed' } });
+    const one = dc({ stage: 'migrating', intent: 'pause', window: CLOSED_WINDOW, cell: closed });
+    expect(decide(one).holds).toEqual(['frozen', 'paused', 'window_closed']);
   });
 });
 
@@ -365,10 +402,12 @@ describe('decideStep: always', () => {
         known: fc.boolean(),
         canary: anyCanary,
         staleLeft: fc.nat(1),
+        frozen: fc.constantFrom(false, false, true),
       })
       .map(
-        ({ pending, cut, verified, known, canary, staleLeft, ...f }): CellReading =>
+        ({ pending, cut, verified, known, canary, staleLeft, frozen, ...f }): CellReading =>
           cell({
+            ...(frozen && { freeze: FREEZE }),
             fence: f as Partial<FenceReading>,
             run: known ? { pending, cut, verified, batches: 3, canary, staleLeft } : null,
           }),
@@ -424,6 +463,24 @@ describe('decideStep: always', () => {
       }),
       { numRuns: 3_000 },
     );
+  });
+
+  test('opens no fence and rings for nothing while its cell is frozen, and says so', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(anyDc('eu', 1), anyDc('in', 0), (one, other) => {
+        if (one.cell?.kind !== 'read' || one.cell.freeze === null) return;
+        const { steps, holds } = decideStep({ now: NOW, dataCenters: [one, other] }, one);
+        for (const step of steps) {
+          seen.add(step.kind);
+          expect(['open_fence', 'ring', 'activate', 'allow_single_writes', 'request_plan']).not.toContain(step.kind);
+        }
+        if (steps.length === 0 && !(one.stage === 'baking' && one.intent === 'pause'))
+          expect(holds.map(({ code }) => code)).toContain('frozen');
+      }),
+      { numRuns: 3_000 },
+    );
+    expect(seen).toContain('close_fence');
   });
 
   /** A run whose canary has not passed, mostly with nothing else in its way. */

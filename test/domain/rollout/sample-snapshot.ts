@@ -6,6 +6,9 @@ import type {
   CellReading,
   DataCenterSnapshot,
   FenceReading,
+  FreezeReading,
+  GateReading,
+  MaintenanceReading,
   PlanReading,
   RunReading,
 } from '../../../src/domain/rollout/snapshot.js';
@@ -19,8 +22,12 @@ const fence = (change: Partial<FenceReading> = {}): FenceReading => ({
   runId: 5n,
   sameTimeline: true,
   failure: null,
+  singleWrites: false,
   ...change,
 });
+/** Not armed, no cut-over configured. */
+export const UNARMED: GateReading = { configuredAt: null, effectiveAt: null, latchedAt: null, sweptAt: null };
+export const FREEZE: FreezeReading = { since: NOW, by: 'alice', reason: null };
 export const PASSED: RunReading['canary'] = {
   passed: true,
   pending: 0,
@@ -48,6 +55,9 @@ export interface CellSketch {
   readonly workersAlive?: number;
   readonly trouble?: string;
   readonly bakeQuery?: boolean;
+  readonly freeze?: FreezeReading;
+  readonly gate?: Partial<GateReading>;
+  readonly maintenance?: Partial<MaintenanceReading>;
 }
 
 export const cell = (sketch: CellSketch = {}): ReadCell => ({
@@ -59,12 +69,21 @@ export const cell = (sketch: CellSketch = {}): ReadCell => ({
   workersAlive: sketch.workersAlive ?? 1,
   trouble: sketch.trouble ?? null,
   bakeQuery: sketch.bakeQuery,
+  gate: { ...UNARMED, ...sketch.gate },
+  freeze: sketch.freeze ?? null,
+  maintenance: sketch.maintenance && { detected: true, pending: 0, found: 0, idleMs: 0, ...sketch.maintenance },
 });
 export const AWAY: CellReading = { kind: 'unreachable', code: 'unreachable' };
 
 export const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot => ({
   id: 'eu',
   position: 1,
+  zone: 'UTC',
+  cutoverAt: null,
+  cutoverLocal: null,
+  knownGate: UNARMED,
+  singleWrites: false,
+  maintenance: { open: null, night: null, requested: false, failedAt: null },
   stage: 'pending',
   intent: 'run',
   quiet: true,

@@ -1,0 +1,106 @@
+// `freeze`, `unfreeze`: stop everything of ours in cells by a row of their own. Must work with queue and control down.
+import type { Command } from 'commander';
+import { type FreezeReport, freeze } from '../../engine/freeze.js';
+import { type UnfreezeReport, unfreeze } from '../../engine/unfreeze.js';
+import { isRolloutError } from '../../kernel/rollout-error.js';
+import { pickDataCenters } from '../choose-data-centers.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { chooseExitCode } from '../exit-code.js';
+import { describeError } from '../show-error.js';
+import { showInstant } from '../show-number.js';
+import { withProgram } from '../with-program.js';
+import { showHolder } from './operate.js';
+
+interface FreezeFlags {
+  readonly dc?: readonly string[];
+}
+
+export function registerFreeze(cli: Command, execute: Execute): void {
+  cli
+    .command('freeze')
+    .description('stop everything of ours in the cells; needs neither queue nor control')
+    .option('--dc <ids...>', 'only these data centers')
+    .action((flags: FreezeFlags) => execute((session) => runFreeze(session, flags)));
+  cli
+    .command('unfreeze')
+    .description('let go on what a freeze stopped')
+    .option('--dc <ids...>', 'only these data centers')
+    .action((flags: FreezeFlags) => execute((session) => runUnfreeze(session, flags)));
+}
+
+// control is not asked for pinned instants first: it may be what is down
+const WITHOUT_CONTROL = { drift: 'unchecked' } as const;
+
+function runFreeze(session: CliSession, { dc }: FreezeFlags): Promise<number> {
+  return withProgram(session, WITHOUT_CONTROL, async ({ config, engine }) => {
+    const dataCenters = pickDataCenters(config, dc).map(({ id }) => id);
+    const { dataCenters: reports, recorded } = await freeze(engine, { dataCenters, reason: session.options.reason });
+    const next = session.commands.show(dc === undefined ? 'unfreeze' : `unfreeze --dc ${dataCenters.join(' ')}`);
+    session.report(
+      { dataCenters: reports.map(toDocument), recorded, next },
+      [...reports.flatMap((report) => showFreeze(session, report)), ...showRecord(recorded), `Next: ${next}`].join(
+        '\n',
+      ),
+    );
+    return chooseExitCode(reports.map((report) => (report.state === 'freezing' ? 4 : exitCodeOfReport(report))));
+  });
+}
+
+function runUnfreeze(session: CliSession, { dc }: FreezeFlags): Promise<number> {
+  return withProgram(session, WITHOUT_CONTROL, async ({ config, engine }) => {
+    const dataCenters = pickDataCenters(config, dc).map(({ id }) => id);
+    const { dataCenters: reports, recorded } = await unfreeze(engine, { dataCenters, reason: session.options.reason });
+    const next = session.commands.show('status');
+    session.report(
+      { dataCenters: reports.map(toDocument), recorded, next },
+      [...reports.flatMap((report) => showUnfreeze(session, report)), ...showRecord(recorded), `Next: ${next}`].join(
+        '\n',
+      ),
+    );
+    return chooseExitCode(reports.map(exitCodeOfReport));
+  });
+}
+
+type Report = FreezeReport | UnfreezeReport;
+
+const exitCodeOfReport = (report: Report): number => {
+  if (report.state !== 'failed') return 0;
+  return isRolloutError(report.error) ? report.error.exitCode : 1;
+};
+
+const toDocument = (report: Report): Readonly<Record<string, unknown>> =>
+  report.state === 'failed' ? { ...report, error: describeError(report.error) } : { ...report };
+
+function showFreeze(session: CliSession, report: FreezeReport): readonly string[] {
+  if (report.state === 'failed') return showFailure(session, report);
+  const { dataCenter, state, already, since, by, reason, holders } = report;
+  const proof =
+    state === 'frozen'
+      ? 'no batch, no reconciliation and no write of the change feed can commit; sign-ups go on'
+      : 'nothing new begins; what began before has not ended yet: run it again for the proof';
+  return [
+    `❄ ${dataCenter}: ${state}${already ? ' already' : ''}; ${proof}`,
+    `    since ${showInstant(since)} by ${by}${reason === null ? '' : `: ${reason}`}`,
+    ...holders.map(showHolder),
+  ];
+}
+
+function showUnfreeze(session: CliSession, report: UnfreezeReport): readonly string[] {
+  if (report.state === 'failed') return showFailure(session, report);
+  return [
+    report.state === 'lifted'
+      ? `▶ ${report.dataCenter}: goes on where it was`
+      : `· ${report.dataCenter}: was not frozen`,
+  ];
+}
+
+function showFailure(
+  session: CliSession,
+  { dataCenter, error }: { dataCenter: string; error: unknown },
+): readonly string[] {
+  const { code, message, next } = describeError(error);
+  return [`✖ ${dataCenter}: failed [${code}] ${message}`, `    next: ${session.commands.rewrite(next)}`];
+}
+
+const showRecord = (recorded: boolean): readonly string[] =>
+  recorded ? [] : ['Control could not be reached: its audit has no row. The rows in the cells say who, when and why.'];

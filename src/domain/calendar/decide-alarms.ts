@@ -1,0 +1,82 @@
+// Decides the alarms before a cut-over: 48 hours and 2 hours ahead, when it will not be ready, saying what is missing. Pure.
+// Never rings anything: it says which rows there are to be.
+import { HOLDS, type Hold } from '../rollout/hold.js';
+import type { DataCenterSnapshot } from '../rollout/snapshot.js';
+import { type DueChange, type DueKind, type DueRow, decideEnd, formatLocalInstant } from './due-work.js';
+import { localDate } from './local-date.js';
+
+const HOUR_MS = 3_600_000;
+
+/** The alarms, first one first, with how long before the cut-over they are due, in ms. */
+export const ALARMS = [
+  { work: 'alarm_48h', beforeMs: 48 * HOUR_MS },
+  { work: 'alarm_2h', beforeMs: 2 * HOUR_MS },
+] as const satisfies readonly { readonly work: DueKind; readonly beforeMs: number }[];
+
+export interface AlarmFacts {
+  readonly zone: string;
+  /** The configured instant, as pinned or postponed; null: none, and no alarms. */
+  readonly cutoverAt: Date | null;
+  /** When that instant was pinned or last moved: an alarm whose time was over by then is none. Null: long ago. */
+  readonly setAt: Date | null;
+  /** Its alarm rows, in any order. */
+  readonly rows: readonly DueRow[];
+  /** What is missing for it to be ready in time (listMissing); empty: it will be. */
+  readonly missing: readonly string[];
+  readonly now: Date;
+}
+
+/**
+ * The alarm rows to write now. One that is written is over: `ran` or `caught_up`, its note says what is missing, or that
+ * nothing is; `missed` when nobody looked until the next alarm, or the cut-over, was due. At most one per kind and local
+ * date. Throws invalid_zone.
+ */
+export function decideAlarms(facts: AlarmFacts): readonly DueChange[] {
+  const { cutoverAt, setAt, now } = facts;
+  if (cutoverAt === null) return [];
+  return ALARMS.flatMap(({ work, beforeMs }, index): readonly DueChange[] => {
+    const dueAt = new Date(cutoverAt.getTime() - beforeMs);
+    const over = new Date(cutoverAt.getTime() - (ALARMS[index + 1]?.beforeMs ?? 0));
+    const date = localDate(dueAt, facts.zone);
+    const known = facts.rows.some((row) => row.work === work && row.localDate === date);
+    if (known || now < dueAt || (setAt !== null && setAt > dueAt)) return [];
+    const dueLocal = formatLocalInstant(dueAt, facts.zone);
+    const row = { kind: 'insert', work, localDate: date, dueAt, dueLocal } as const;
+    return now < over
+      ? [{ ...row, state: decideEnd(dueAt, now), note: describe(facts.missing) }]
+      : [{ ...row, state: 'missed', note: `no scheduler looked in time; seen at ${now.toISOString()}` }];
+  });
+}
+
+/** An alarm that somebody is to be told of. */
+export const isAlarming = (change: DueChange): boolean =>
+  change.kind === 'insert' && change.work !== 'reconcile' && change.note !== READY;
+
+const READY = 'it will be ready';
+
+const describe = (missing: readonly string[]): string =>
+  missing.length === 0 ? READY : `it will not be ready: ${missing.join('; ')}`;
+
+/** What keeps a data center from being ready at its cut-over, in words; empty: it is done, or will be by then. */
+export function listMissing(dc: DataCenterSnapshot, holds: readonly Hold[]): readonly string[] {
+  const trouble = holds.filter((hold) => hold.needsPerson).map((hold) => HOLDS[hold.code].meaning);
+  return [...missingStage(dc), ...new Set(trouble)];
+}
+
+function missingStage({ stage, requested, bakeUntil, cutoverAt }: DataCenterSnapshot): readonly string[] {
+  switch (stage) {
+    case 'done':
+      return requested ? ['another rollout of it was asked for'] : [];
+    case 'baking': {
+      const late = bakeUntil !== null && cutoverAt !== null && bakeUntil > cutoverAt;
+      return late ? [`it bakes until ${bakeUntil.toISOString()}`] : [];
+    }
+    case 'pending':
+    case 'aborted':
+    case 'failed':
+    case 'undone':
+      return [requested ? 'its rollout has not begun' : `its rollout was not asked for (stage ${stage})`];
+    default:
+      return [`its rollout is under way (stage ${stage})`];
+  }
+}

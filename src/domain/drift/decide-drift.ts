@@ -1,0 +1,50 @@
+// What is done about one org whose allotment was compared with what the rule gives: healed, proposed, or left to the
+// limits of the night. Pure. Never lets a fall through by itself.
+import type { Movement } from '../org/decide-movement.js';
+import type { Cause } from './cause.js';
+import type { DriftMovement } from './movement.js';
+import { type Found, nameCause, type Stored } from './name-cause.js';
+
+export interface ComparedOrg {
+  readonly stored: Stored;
+  readonly found: Found;
+  /** Null: gone. */
+  readonly movement: Movement | null;
+  /** Credits a day; null: it has none. */
+  readonly beforeTotal: bigint | null;
+  readonly afterTotal: bigint | null;
+  /** What the rule proposes beside what it decides. */
+  readonly proposedFloor: bigint | null;
+  /** The floor before somebody's SQL raised it: more than the rule may set. */
+  readonly flooredByHand: bigint | null;
+  /** `another`: the allotment was computed with a card that is no longer the cell's. */
+  readonly card: 'same' | 'another';
+}
+
+export interface DecidedDrift {
+  readonly cause: Cause;
+  readonly movement: DriftMovement;
+  readonly proposedFloor: bigint | null;
+  /** `fall`, `lapse`, `gone`: the limits of the night decide about all of them together. */
+  readonly treatment: 'heal' | 'propose' | 'fall' | 'lapse' | 'gone';
+}
+
+/** Undefined: what is stored is what the rule gives, and nothing is to be proposed. */
+export function decideDrift(org: ComparedOrg): DecidedDrift | undefined {
+  const { movement, stored, found } = org;
+  const proposedFloor = org.flooredByHand ?? org.proposedFloor;
+  if (movement === 'same' && proposedFloor === null) return undefined;
+  const cause = nameCause(stored, found);
+  return { cause, movement: movement ?? 'gone', proposedFloor, treatment: treat(org, cause) };
+}
+
+function treat({ movement, beforeTotal, afterTotal, card }: ComparedOrg, cause: Cause): DecidedDrift['treatment'] {
+  if (movement === null) return 'gone';
+  if (movement === 'same') return 'propose';
+  if (movement !== 'fall') return 'heal';
+  // its floor falls and its number rises, such as an org that pays again with a lower edition
+  if (beforeTotal !== null && afterTotal !== null && afterTotal > beforeTotal) return 'heal';
+  // a card's falls come by plan and approval only
+  if (card === 'another') return 'propose';
+  return cause === 'lapse' ? 'lapse' : 'fall';
+}

@@ -1,0 +1,111 @@
+// Decides about what runs in a data center that is done: its night, a reconciliation that was asked for, the sweep after
+// its cut-over, and whether the change feed may write. Pure. At most one such run in the whole rollout at a time.
+import { type Decision, detached, go, hold, IDLE, isShutAt, type ReadCell, workHolds } from './decision.js';
+import { createHold, type Hold } from './hold.js';
+import type { DataCenterSnapshot, MaintenanceReading, MaintenanceRun, Snapshot } from './snapshot.js';
+
+/** What to do now for the maintenance of one data center, or why nothing is done. */
+export function decideMaintenance(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
+  const { open } = dc.maintenance;
+  if (open !== null) return decideOpen(dc, open);
+  const run = chooseRun(dc);
+  if (dc.stage !== 'done' || !dc.quiet) return IDLE;
+  if (run === undefined) return decideSingleWrites(dc);
+  const holds = listHolds(snapshot, dc);
+  return holds.length > 0 ? hold(...holds) : go({ kind: 'start_maintenance', of: run.kind, reason: run.reason });
+}
+
+/** Whether the answer depends on the cell: else it need not be read for it. */
+export function isMaintenanceDue(dc: DataCenterSnapshot): boolean {
+  if (dc.maintenance.open !== null) return true;
+  return dc.stage === 'done' && (chooseRun(dc) !== undefined || (dc.intent === 'run') !== dc.singleWrites);
+}
+
+/** The sweep first: until it is over, orgs are missing. */
+function chooseRun(
+  dc: DataCenterSnapshot,
+): { readonly kind: 'reconcile' | 'sweep'; readonly reason: string } | undefined {
+  const gate = dc.cell?.kind === 'read' ? dc.cell.gate : dc.knownGate;
+  if (gate.latchedAt !== null && gate.sweptAt === null)
+    return { kind: 'sweep', reason: 'sign-ups from before the cut-over are to be found' };
+  if (dc.maintenance.night !== null)
+    return { kind: 'reconcile', reason: `the night of ${dc.maintenance.night.localDate} is due` };
+  return dc.maintenance.requested ? { kind: 'reconcile', reason: 'it was asked for' } : undefined;
+}
+
+function listHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Hold[] {
+  const { cell } = dc;
+  if (cell?.kind !== 'read')
+    return [createHold('cell_unreachable', 'credit-rollout doctor', cell === undefined ? null : cell.code)];
+  const other = snapshot.dataCenters.find(({ id, maintenance }) => id !== dc.id && maintenance.open !== null);
+  const holds: (Hold | undefined)[] = [
+    ...stops(dc, cell),
+    cell.attached ? undefined : detached(),
+    other && createHold('maintenance_slot_taken', 'it starts by itself', other.id),
+    rests(snapshot, dc),
+  ];
+  return holds.filter((found) => found !== undefined);
+}
+
+/** After a failure it is tried again, but not at once. */
+const REST_MS = 60_000;
+
+function rests({ now }: Snapshot, { id, maintenance: { failedAt } }: DataCenterSnapshot): Hold | undefined {
+  if (failedAt === null || now.getTime() - failedAt.getTime() >= REST_MS) return undefined;
+  return createHold('maintenance_failed', `credit-rollout verify --dc ${id}`, failedAt.toISOString());
+}
+
+const stops = (dc: DataCenterSnapshot, { freeze }: ReadCell): readonly Hold[] => [
+  ...(freeze === null
+    ? []
+    : [createHold('frozen', `credit-rollout unfreeze --dc ${dc.id}`, freeze.since.toISOString())]),
+  ...(dc.intent === 'pause' ? [createHold('paused', `credit-rollout resume --dc ${dc.id}`)] : []),
+];
+
+function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
+  const { cell } = dc;
+  if (cell?.kind !== 'read')
+    return hold(createHold('cell_unreachable', 'credit-rollout doctor', cell === undefined ? null : cell.code));
+  const { fence } = cell;
+  const { epoch } = open;
+  const shut = isShutAt(epoch, fence);
+  if (fence.failure !== null && fence.epoch === epoch)
+    return shut
+      ? go({ kind: 'end_maintenance', run: open, state: 'failed', reason: 'a rule was broken' })
+      : go({ kind: 'close_maintenance', run: open, reason: 'a rule was broken' });
+  const held = stops(dc, cell);
+  if (held.length > 0)
+    return shut ? hold(...held) : go({ kind: 'close_maintenance', run: open, reason: 'an operator stopped it' });
+  const run = cell.maintenance;
+  if (run?.detected && run.pending === 0) return decideFinished(open, run, shut);
+  if (run === undefined || fence.state !== 'open' || fence.epoch !== epoch || !fence.sameTimeline)
+    return go({ kind: 'open_maintenance', run: open, reason: 'it is to be worked on' });
+  return {
+    steps: [
+      run.detected
+        ? { kind: 'ring', job: 'apply', want: Math.min(dc.lanes, run.pending), epoch, reason: 'orgs are to be healed' }
+        : { kind: 'ring', job: 'detect', want: 1, epoch, reason: 'drift is to be found' },
+    ],
+    holds: [...workHolds(dc, cell, run), createHold('maintenance', 'it ends by itself', open.kind)],
+  };
+}
+
+function decideFinished(open: MaintenanceRun, run: MaintenanceReading, shut: boolean): Decision {
+  if (!shut) return go({ kind: 'close_maintenance', run: open, reason: 'nothing is pending' });
+  return open.kind === 'sweep' && run.found > 0
+    ? go({ kind: 'sweep_again', run: open, reason: `the last pass found ${run.found} orgs` })
+    : go({ kind: 'end_maintenance', run: open, state: 'done', reason: 'nothing is left to heal' });
+}
+
+/** The change feed writes while nothing else may: between the runs of a data center that is done. */
+function decideSingleWrites(dc: DataCenterSnapshot): Decision {
+  const { cell } = dc;
+  if (cell?.kind !== 'read' || cell.fence.state !== 'closed') return IDLE;
+  const wanted = dc.intent === 'run' && cell.freeze === null && cell.attached;
+  if (wanted === cell.fence.singleWrites && wanted === dc.singleWrites) return IDLE;
+  if (!wanted) {
+    if (!cell.fence.singleWrites && !dc.singleWrites) return IDLE;
+    return go({ kind: 'stop_single_writes', reason: 'an operator stopped it' });
+  }
+  return go({ kind: 'allow_single_writes', reason: 'nothing is under way' });
+}
