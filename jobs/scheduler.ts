@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { ReconcileSettings } from '../src/domain/config/rollout-config.js';
 import { auditCells } from '../src/engine/audit-cells.js';
 import type { EngineContext } from '../src/engine/context.js';
+import { findNextLook } from '../src/engine/find-next-look.js';
 import { forgetPlans } from '../src/engine/forget-plans.js';
 import { keepReconcile } from '../src/engine/keep-reconcile.js';
 import { reportSchedulerGone } from '../src/engine/report-scheduler.js';
@@ -79,7 +80,7 @@ export function startScheduler(
   const loop = (async () => {
     while (!stopping.signal.aborted) {
       await look();
-      await context.clock.sleep(LOOK_MS, stopping.signal);
+      await context.clock.sleep(await findNextLook(context, LOOK_MS), stopping.signal);
     }
   })();
   return {

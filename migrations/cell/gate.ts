@@ -149,14 +149,15 @@ comment on function credit_rollout.onboard_org is
 -- snapshot that does not know the instant would give it a floor. Where it cannot be written, the sweep and the night do.
 create function credit_rollout.grant_sign_up(org credit_rollout.org_id) returns void language plpgsql as $$
 begin
+  if exists (select from credit_rollout.allotments a where a.org_id = org) then return; end if;
   insert into credit_rollout.allotments (org_id, edition, paid, agents, light_agents, negotiated_limit, base_credits,
       variable_credits, additional_credits, legacy_limit, floor, floor_edition, unpaid_since, grandfathered_credits,
       total_credits, concurrency_limit, winner, rate_card, origin)
     select d.org_id, d.edition, d.paid, d.agents, d.light_agents, d.negotiated_limit, d.base_credits,
       d.variable_credits, d.additional_credits, d.legacy_limit, d.floor, d.floor_edition, d.unpaid_since, d.grandfathered_credits,
       d.total_credits, d.concurrency_limit, d.winner, d.rate_card, 'signup'
-    from credit_rollout.decided(null, null, array[org], null) d
-    where d.reason is null and d.movement = 'first'
+    from credit_rollout.decided_first(null, null, array[org], null) d
+    where d.reason is null
       and exists (select from credit_rollout.sign_ups s cross join credit_rollout.gate g
         where s.org_id = d.org_id and s.decided_at >= g.effective_at)
       and not exists (select from credit_rollout.allotment_changes c where c.org_id = d.org_id and c.operation = 'delete')

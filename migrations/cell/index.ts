@@ -1,7 +1,7 @@
 // The cell schema in order. Objects that hang on the product's table are not here but in attached/: init makes them anew.
 import type { Migration } from '../migration.js';
 import { createAllotments, guardAllotments } from './allotments.js';
-import { createDrift } from './drift.js';
+import { createDrift, createRepairs, splitRepairs } from './drift.js';
 import { createFeed } from './feed.js';
 import { createFreezes } from './freeze.js';
 import { createSignUpFunctions, guardGate } from './gate.js';
@@ -30,6 +30,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     forgetPlans,
     createFreezes,
     createDrift,
+    createRepairs,
+    splitRepairs,
     createFeed,
     createMaintenance,
     guardGate,

@@ -1,8 +1,10 @@
 // The control schema in order.
-import { createCalendar } from './calendar.js';
+
 import type { Migration } from '../migration.js';
+import { createCalendar } from './calendar.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createPlans } from './plans.js';
+import { guardPostponements } from './postponements.js';
 import { createRecords, createRollout } from './rollout.js';
 
 export const controlMigrations: readonly Migration[] = [
@@ -12,4 +14,5 @@ export const controlMigrations: readonly Migration[] = [
   createApprovals,
   pinDataCenters,
   createCalendar,
+  guardPostponements,
 ];

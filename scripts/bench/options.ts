@@ -12,8 +12,8 @@ export const CONTENDERS = [
 ] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
 
-/** Modes of the product alone: cost per org by size, memory of a worker, and what a plan costs. */
-export const MODES = ['flat', 'memory', 'plan'] as const;
+/** Modes of the product alone: cost per org by size, memory of a worker, what a plan costs, and how fast edits are followed. */
+export const MODES = ['flat', 'memory', 'plan', 'feed'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
@@ -51,7 +51,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
   return {
     mode: mode ?? 'compare',
     contenders: CONTENDERS.filter((name) => names.includes(name)),
-    orgs: parseCount(values, 'orgs', mode === 'memory' ? 10_000_000 : 2_000_000),
+    orgs: parseCount(values, 'orgs', mode === 'memory' || mode === 'feed' ? 10_000_000 : 2_000_000),
     sizes: (values.sizes ?? '100000,1000000,10000000').split(',').map((text) => toCount('sizes', text)),
     runs: parseCount(values, 'runs', mode === 'memory' ? 1 : 3),
     sample: parseCount(values, 'sample', 20_000),

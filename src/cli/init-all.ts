@@ -2,12 +2,25 @@
 import type { Program } from '../compose.js';
 import type { DataCenterConfig } from '../domain/config/rollout-config.js';
 import type { RateCard } from '../domain/rate-card/rate-card.js';
+import { hangSignUpTrigger } from '../engine/hang-sign-up-trigger.js';
 import { type InitCellReport, initCell } from '../engine/init-cell.js';
 import { initControl } from '../engine/init-control.js';
+import { installChangeFeed } from '../engine/install-change-feed.js';
 
 export interface InitReport {
   readonly controlMigrations: readonly string[];
-  readonly cells: readonly InitCellReport[];
+  readonly cells: readonly (InitCellReport & {
+    /** Triggers note edited orgs for the change feed. */
+    readonly changeFeed: boolean;
+    /** A trigger onboards orgs as they are inserted. */
+    readonly signUpTrigger: boolean;
+  })[];
+}
+
+export interface InitChoices {
+  readonly grant?: string | undefined;
+  readonly changeFeed?: 'wanted' | 'as_before';
+  readonly signUpTrigger?: 'wanted' | 'as_before';
 }
 
 /** `init`: control, the named cells, the queue. Control is left alone by whoever has no right to it: it is first. */
@@ -15,14 +28,19 @@ export async function initAll(
   program: Program,
   card: RateCard,
   dataCenters: readonly DataCenterConfig[],
-  grant?: string,
+  { grant, changeFeed: feed = 'as_before', signUpTrigger: trigger = 'as_before' }: InitChoices = {},
 ): Promise<InitReport> {
   const { engine, config } = program;
   const controlMigrations = await initControl(engine, config);
   const { lapseGraceDays } = config.grandfathering;
-  const cells: InitCellReport[] = [];
-  for (const dataCenter of dataCenters)
-    cells.push(await initCell(engine.cells.get(dataCenter.id), { dataCenter, card, lapseGraceDays, grant }));
+  const cells: InitReport['cells'][number][] = [];
+  for (const dataCenter of dataCenters) {
+    const cell = engine.cells.get(dataCenter.id);
+    const report = await initCell(cell, { dataCenter, card, lapseGraceDays, grant });
+    const changeFeed = await installChangeFeed(cell, { dataCenter, clock: engine.clock, feed });
+    const signUpTrigger = await hangSignUpTrigger(cell, { dataCenter, clock: engine.clock, trigger });
+    cells.push({ ...report, changeFeed, signUpTrigger });
+  }
   await program.initQueue();
   return { controlMigrations, cells };
 }

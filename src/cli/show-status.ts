@@ -73,6 +73,21 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...dc.holds.map((hold) => `      waits: ${showHold(hold, dc.zone, commands)}`),
     ...(dc.failure === null ? [] : [`      failed: ${dc.failure}; to go on: ${commands.show(`retry --dc ${dc.id}`)}`]),
     ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
+    ...listCutover(dc),
+    ...(dc.lastNight === null ? [] : [`      last night: ${showNight(dc.lastNight)}`]),
     ...(reasons === '' ? [] : [`      set aside: ${reasons}; which: ${commands.show(`quarantine --dc ${dc.id}`)}`]),
   ];
 }
+
+function listCutover({ cutover, zone }: DataCenterStatus): readonly string[] {
+  const { configuredAt, effectiveAt, latchedAt, sweptAt } = cutover;
+  if (configuredAt === null) return [];
+  const since = showInstant(effectiveAt ?? configuredAt, zone);
+  if (sweptAt !== null) return [`      cut-over: sign-ups start on credits since ${since}; swept`];
+  if (latchedAt !== null)
+    return [`      cut-over: sign-ups start on credits since ${since}; sign-ups from before are being swept`];
+  return [`      cut-over: ${since}${effectiveAt === null ? '; its gate is not armed' : '; its gate is armed'}`];
+}
+
+const showNight = ({ localDate, state, note }: NonNullable<DataCenterStatus['lastNight']>): string =>
+  `${localDate} ${state.replace('_', ' ')}${note === null ? '' : ` (${note})`}`;

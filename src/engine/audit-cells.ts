@@ -17,8 +17,7 @@ export async function auditCells(context: EngineContext): Promise<readonly strin
     maintenanceOf: await listMaintenance(tx),
   }));
   const atRest = rows.filter(
-    (row) =>
-      (row.stage === 'baking' || RESTING_STAGES.includes(row.stage)) && maintenanceOf(row.id).open === null,
+    (row) => (row.stage === 'baking' || RESTING_STAGES.includes(row.stage)) && maintenanceOf(row.id).open === null,
   );
   const found = await Promise.all(atRest.map((row) => auditOne(context, row)));
   return found.filter((id) => id !== undefined);

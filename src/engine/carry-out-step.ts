@@ -15,9 +15,11 @@ import { classifyFailure } from '../stores/postgres-failure.js';
 import { activate } from './activate.js';
 import { admitPlan } from './admit-plan.js';
 import type { EngineContext } from './context.js';
-import { closeMaintenance, endMaintenance, openMaintenance, startMaintenance, sweepAgain } from './maintain.js';
+import { endMaintenance, sweepAgain } from './end-maintenance.js';
+import { closeMaintenance, openMaintenance } from './fence-maintenance.js';
 import { openFence } from './open-fence.js';
 import { requestPlanOf } from './request-plan.js';
+import { startMaintenance } from './start-maintenance.js';
 import { switchSingleWrites } from './switch-single-writes.js';
 import { tendGate } from './tend-gate.js';
 
@@ -63,7 +65,7 @@ export async function carryOutStep(
     case 'open_maintenance':
       return openMaintenance(context, row, step.run);
     case 'close_maintenance':
-      return closeMaintenance(context, row, step.run);
+      return closeMaintenance(context, row, step.run, step.reason);
     case 'sweep_again':
       return sweepAgain(context, row, step.run);
     case 'end_maintenance':

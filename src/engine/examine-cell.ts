@@ -9,6 +9,7 @@ import { findCell, readServerFacts, type ServerFacts } from '../stores/cell/iden
 import { findSource, type Source } from '../stores/cell/source.js';
 import type { EngineContext } from './context.js';
 import { examineCalendar, examineClock } from './examine-calendar.js';
+import { examineFeed } from './examine-feed.js';
 import { examineRoles } from './examine-roles.js';
 import { examineDurability, examinePrimary, examineVersion } from './examine-server.js';
 import {
@@ -104,6 +105,7 @@ async function examineInside(
       ? [
           ...(await examineRowSecurity(examiner, cell, source, 'views')),
           ...(await examineContents(examiner, cell, card)),
+          ...(await examineFeed(examiner, cell, source)),
         ]
       : [];
   return [...found.findings, ...outside, ...schema, ...roles.findings, ...(attached ?? []), ...within];

@@ -54,7 +54,13 @@ interface PageOptions extends Place {
 
 type Page =
   | { readonly kind: 'off' | 'shut' | 'busy' }
-  | { readonly kind: 'page'; readonly read: number; readonly raised: number; readonly place: Place; readonly more: boolean };
+  | {
+      readonly kind: 'page';
+      readonly read: number;
+      readonly raised: number;
+      readonly place: Place;
+      readonly more: boolean;
+    };
 
 /** Looking for edits took too long: nothing of the page is to blame. */
 class SearchTooSlow extends Error {}
@@ -136,7 +142,10 @@ async function readUpdates(
 }
 
 /** Remembers the code for doctor. Edits that cannot be found in time are given up, and left to the night. */
-async function recordFailure(cell: CellDatabase, error: unknown): Promise<{ kind: 'busy' | 'failed'; failure: string }> {
+async function recordFailure(
+  cell: CellDatabase,
+  error: unknown,
+): Promise<{ kind: 'busy' | 'failed'; failure: string }> {
   const slow = error instanceof SearchTooSlow;
   const { kind, sqlstate } = classifyFailure(slow ? error.cause : error);
   const failure = slow ? 'too_slow' : (sqlstate ?? kind);

@@ -4,6 +4,7 @@ import type { RateCard } from '../domain/rate-card/rate-card.js';
 import { checkSourceColumns, orgIdType } from '../domain/source/source-contract.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { CellDatabase, CellTransaction } from '../stores/cell/cell-database.js';
+import { grantUpdates } from '../stores/cell/change-triggers.js';
 import { type CellRow, findCell, readServerFacts } from '../stores/cell/identity.js';
 import { insertRateCard } from '../stores/cell/rates.js';
 import { ensureRoles, grantProduct, grantRoles, rememberProductRole } from '../stores/cell/roles.js';
@@ -53,6 +54,7 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
       const attached = await attachSource(tx, toAttached(source), source.signature);
       await ensureRoles(tx, dataCenter.id);
       await grantRoles(tx, dataCenter.id);
+      await grantUpdates(tx, dataCenter.id);
       if (options.grant !== undefined) await rememberProductRole(tx, options.grant);
       await grantProduct(tx);
       await refuseNullIds(tx, dataCenter);

@@ -54,7 +54,11 @@ export async function removeChangeFeed(cell: CellDatabase, clock: Clock): Promis
 }
 
 /** Tries until the table was free for a moment; throws the last 55P03 after some ten seconds. */
-async function insist(cell: CellDatabase, clock: Clock, act: (tx: CellTransaction) => Promise<void>): Promise<void> {
+export async function insist(
+  cell: CellDatabase,
+  clock: Clock,
+  act: (tx: CellTransaction) => Promise<void>,
+): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await cell.asOwner(act);

@@ -5,7 +5,7 @@ import { runBakeQuery } from '../stores/cell/bake-query.js';
 import type { CellDatabase } from '../stores/cell/cell-database.js';
 import { readFence } from '../stores/cell/fence.js';
 import { readFreeze } from '../stores/cell/freezes.js';
-import { readGate } from '../stores/cell/gate.js';
+import { listGateHolders, readGate } from '../stores/cell/gate.js';
 import { hasAttachedSource } from '../stores/cell/identity.js';
 import { findMaintenance } from '../stores/cell/maintenance.js';
 import { readProgress } from '../stores/cell/progress.js';
@@ -32,6 +32,7 @@ export async function readCell(
       const run = runId === null ? undefined : await findRun(tx, runId);
       const progress = run && (await readProgress(tx, run.runId));
       const workers = await readWorkers(tx);
+      const gate = await readGate(tx);
       return {
         kind: 'read',
         fence: {
@@ -48,7 +49,9 @@ export async function readCell(
         trouble: workers.trouble,
         bakeQuery: undefined,
         bakeTrouble: null,
-        gate: await readGate(tx),
+        gate,
+        gateHolder:
+          gate.effectiveAt === null || gate.latchedAt !== null ? null : ((await listGateHolders(tx))[0] ?? null),
         freeze: await readFreeze(tx),
         maintenance: maintenanceId === null ? undefined : await findMaintenance(tx, maintenanceId),
       };

@@ -1,8 +1,8 @@
 // Where everything is, why it is not moving, since when, and the command that moves it.
 import { estimateRemaining, type RemainingEstimate } from '../domain/calendar/estimate.js';
-import { decideStep } from '../domain/rollout/decide-step.js';
+import { decideDataCenter } from '../domain/rollout/decide-data-center.js';
 import { createHold, type Hold } from '../domain/rollout/hold.js';
-import type { DataCenterSnapshot } from '../domain/rollout/snapshot.js';
+import type { DataCenterSnapshot, GateReading, MaintenanceRun } from '../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, type Stage } from '../domain/rollout/stage.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { countQuarantine, type RunProgress, readProgress } from '../stores/cell/progress.js';
@@ -10,6 +10,7 @@ import { findRun } from '../stores/cell/runs.js';
 import { readWorkers } from '../stores/cell/workers.js';
 import { isControlReady } from '../stores/control/control-database.js';
 import type { DataCenterRow } from '../stores/control/data-centers.js';
+import { type DueWorkRow, listDueWork } from '../stores/control/due-work.js';
 import { listHolds } from '../stores/control/holds.js';
 import { readRollout } from '../stores/control/rollout.js';
 import { type ControlRun, listControlRuns } from '../stores/control/runs.js';
@@ -44,7 +45,14 @@ export interface DataCenterStatus {
   readonly workersAlive: number | null;
   /** Code of why the cell cannot be read; null when it can. */
   readonly unreachable: string | null;
+  /** The newest rollout. */
   readonly lastRun: ControlRun | null;
+  /** The sign-up gate, with the instant that is configured for it. */
+  readonly cutover: GateReading & { readonly configuredLocal: string | null };
+  /** The night, reconciliation or sweep that is under way. */
+  readonly maintenance: MaintenanceRun | null;
+  /** The newest night that is over. */
+  readonly lastNight: Pick<DueWorkRow, 'localDate' | 'state' | 'note' | 'counts'> | null;
   /** The command to try next; null while it moves by itself. */
   readonly next: string | null;
 }
@@ -73,7 +81,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
         const row = snapshot.rows.get(dc.id) as DataCenterRow;
         const holds = await sinceWhen(context, dc.id, snapshot.now, [
           ...schedulerHold(dc, schedulers.alive),
-          ...decideStep(snapshot, dc).holds,
+          ...decideDataCenter(snapshot, dc).holds,
         ]);
         return readOne(context, dc, row, holds, runs);
       }),
@@ -127,7 +135,14 @@ async function readOne(
     quarantined: reading.quarantined,
     workersAlive: reading.workersAlive,
     unreachable: dc.cell?.kind === 'unreachable' ? dc.cell.code : null,
-    lastRun: runs.findLast((run) => run.dataCenter === row.id) ?? null,
+    lastRun: runs.findLast((run) => run.dataCenter === row.id && run.kind === 'migrate') ?? null,
+    cutover: {
+      ...(dc.cell?.kind === 'read' ? dc.cell.gate : dc.knownGate),
+      configuredAt: dc.cutoverAt,
+      configuredLocal: dc.cutoverLocal,
+    },
+    maintenance: dc.maintenance.open,
+    lastNight: await findLastNight(context, row.id),
     next: nextCommand(dc, holds),
   };
 }
@@ -140,6 +155,14 @@ const remaining = (progress: RunProgress, lanes: number): RemainingEstimate | un
     batchOrgs: progress.recent.reduce((sum, batch) => sum + batch.orgs, 0) / Math.max(progress.recent.length, 1),
     lanes,
   });
+
+async function findLastNight(context: EngineContext, dataCenter: string): Promise<DataCenterStatus['lastNight']> {
+  const rows = await context.control.inTransaction((tx) => listDueWork(tx, { dataCenter, most: 20 }));
+  const night = rows.find(({ work, endedAt }) => work === 'reconcile' && endedAt !== null);
+  return night === undefined
+    ? null
+    : { localDate: night.localDate, state: night.state, note: night.note, counts: night.counts };
+}
 
 interface RunOfCell {
   readonly progress: RunProgress | null;

@@ -76,7 +76,10 @@ function assertFits(row: DataCenterRow, intent: Intent): void {
   const underWay = row.requestedAt !== null || !RESTING_STAGES.includes(row.stage);
   // what is done has nights and a change feed
   const fits =
-    underWay || (intent === 'pause' && row.stage === 'done') || (intent === 'abort' && row.stage === 'failed') || (intent === 'run' && row.intent === 'pause');
+    underWay ||
+    (intent === 'pause' && row.stage === 'done') ||
+    (intent === 'abort' && row.stage === 'failed') ||
+    (intent === 'run' && row.intent === 'pause');
   if (!fits)
     throw new RolloutError('wrong_stage', {
       message: `Data center "${row.id}" has no rollout under way (stage ${row.stage}), so there is nothing to ${intent === 'run' ? 'resume' : intent}.`,

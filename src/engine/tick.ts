@@ -1,9 +1,6 @@
 // One look of a scheduler: read what is, decide, take the step, look again; ends when nothing more is due.
-import { decideGate } from '../domain/rollout/decide-gate.js';
-import { decideMaintenance } from '../domain/rollout/decide-maintenance.js';
-import { decideStep, type Step } from '../domain/rollout/decide-step.js';
-import type { Decision } from '../domain/rollout/decision.js';
-import type { DataCenterSnapshot, Snapshot } from '../domain/rollout/snapshot.js';
+import { decideDataCenter } from '../domain/rollout/decide-data-center.js';
+import type { Step } from '../domain/rollout/decision.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { DataCenterRow } from '../stores/control/data-centers.js';
 import { saveHolds } from '../stores/control/holds.js';
@@ -35,7 +32,7 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
   for (const dc of snapshot.dataCenters) {
     const row = snapshot.rows.get(dc.id);
     if (row === undefined) continue;
-    const decision = decide(snapshot, dc);
+    const decision = decideDataCenter(snapshot, dc);
     await context.control.inTransaction((tx) => saveHolds(tx, dc.id, decision.holds));
     moved += await keepCalendar(context, { dc, row, holds: decision.holds, now: snapshot.now });
     for (const step of decision.steps) if (await attempt(context, row, step, snapshot.now)) moved += 1;
@@ -43,16 +40,6 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
     if (moved > 0) return moved;
   }
   return moved;
-}
-
-/** The rollout first: what must stop stops before anything of maintenance begins. */
-function decide(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
-  const decisions = [decideStep(snapshot, dc), decideMaintenance(snapshot, dc), decideGate(snapshot, dc)];
-  const holds = decisions.flatMap((decision) => decision.holds);
-  return {
-    steps: decisions.flatMap((decision) => decision.steps),
-    holds: holds.filter((hold, index) => holds.findIndex(({ code }) => code === hold.code) === index),
-  };
 }
 
 /** A failing step never stops the scheduler: the cause is logged by code, the next tick tries again. */

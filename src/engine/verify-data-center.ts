@@ -1,13 +1,15 @@
-// `verify`: the stored allotments against the independent rule, and against the source now. Reads only.
+// `verify`: the stored allotments against the independent rule, and against the source now; the proof of the cut-over. Reads only.
 import type { CellDatabase } from '../stores/cell/cell-database.js';
 import { listUnreadable } from '../stores/cell/unreadable.js';
 import { findRangeEnd, type VerifyCounts, verifyRange } from '../stores/cell/verification.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
+import { type CutoverProof, proveCutover } from './prove-cutover.js';
 
 export interface VerifyReport extends VerifyCounts {
   readonly dataCenter: string;
+  readonly cutover: CutoverProof;
 }
 
 const ORGS_PER_READ = 20_000;
@@ -31,6 +33,7 @@ export async function verifyDataCenter(
       onProgress(counts.checked);
       lowerId = part.upperId;
     } while (lowerId !== null);
+    return { dataCenter, ...counts, cutover: await proveCutover(cell, counts.appeared) };
   } catch (error) {
     throw explainFailure(error, `Data center "${dataCenter}"`);
   }

@@ -1,4 +1,4 @@
-// Writes one claimed batch: a range that follows a plan or the inputs of the moment, a canary, a follow-up. Decides
+// Writes one claimed batch: a range that follows a plan or the inputs of the moment, a canary, a follow-up, a repair. Decides
 // nothing: the rule is in the cell. Throws when what was written is not what was to be written; then nothing is.
 import { RolloutError } from '../kernel/rollout-error.js';
 import {
@@ -22,6 +22,7 @@ import {
   writeCanary,
   writeFollowUp,
 } from '../stores/cell/pinned-writes.js';
+import { writeRepair } from './write-repair.js';
 
 /** `insert`: whole and plain where nothing stands yet; `raise`: whole beside what stands; `by_org`: a plan's, one by one. */
 export type WriteWay = 'insert' | 'raise' | 'by_org';
@@ -39,6 +40,7 @@ export async function writeBatch(
   way: WriteWay,
 ): Promise<BatchCounts> {
   const { runId, cardHash, planId } = run;
+  if (batch.kind === 'repair') return writeRepair(tx, run, batch);
   if (batch.kind === 'follow_up') return toCounts(await writeFollowUp(tx, batch.orgIds, run));
   if (batch.kind === 'canary' && planId !== null)
     return toCounts(await writeCanary(tx, batch.orgIds, { runId, cardHash, planId }));

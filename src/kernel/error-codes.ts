@@ -105,6 +105,11 @@ export const ERRORS = {
     'Add the column, or make a view that has it.',
   ),
   source_column_type: entry(1, 'A column of the source is of a kind that cannot be used.', 'Cast it in a view.'),
+  source_not_a_table: entry(
+    1,
+    'Triggers were asked for, and the source is no table.',
+    'Leave the option away: give a view updated_at, or let the nightly run follow; or let source name the table.',
+  ),
   source_null_ids: entry(1, 'The source has rows without an org_id.', 'Leave them out in a view, or give them an id.'),
   source_row_security: entry(
     7,
@@ -132,6 +137,11 @@ export const ERRORS = {
   // rollout
   data_center_busy: entry(6, 'The data center has a rollout under way already.', 'Run: credit-rollout status'),
   conflict: entry(6, 'Somebody else changed this at the same time.', 'Run: credit-rollout status, then decide again.'),
+  reconcile_asked: entry(
+    6,
+    'A reconciliation of the data center was asked for already and is not over.',
+    'It goes on by itself; look at it with: credit-rollout reconcile --history',
+  ),
   wrong_stage: entry(6, 'The command does not fit the stage that the data center is in.', 'Run: credit-rollout status'),
   verification_mismatch: entry(
     5,
@@ -208,6 +218,19 @@ export const ERRORS = {
     'The rule would not keep the floor of this override, or there is nothing to override.',
     'Correct the cause that is named, or propose another floor.',
   ),
+  // the cut-over
+  cutover_refused: entry(
+    6,
+    'The cut-over cannot move or be executed as it was asked for; the reason is shown.',
+    'Run: credit-rollout cutover',
+  ),
+  postponement_unknown: entry(1, 'The data center has no postponement with this id.', 'Run: credit-rollout cutover'),
+  postponement_open: entry(
+    6,
+    'The data center has a postponement that waits for its approval.',
+    'Let a second person approve that one, or take it back.',
+  ),
+  postponement_decided: entry(6, 'The postponement was decided already.', 'Propose another one.'),
   // embedded servers
   embedded_unsupported_platform: entry(
     1,

@@ -68,6 +68,9 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     workersAlive: 1,
     unreachable: null,
     lastRun: null,
+    cutover: { configuredAt: null, configuredLocal: null, effectiveAt: null, latchedAt: null, sweptAt: null },
+    maintenance: null,
+    lastNight: null,
     next: 'credit-rollout resume --dc eu',
     ...own,
   };

@@ -49,6 +49,18 @@ describe('runBench', () => {
   });
 });
 
+describe('the mode feed', () => {
+  test('reports how fast a thousand edits are followed, both ways', async () => {
+    await withServer('without', async (server) => {
+      const options = small('--only', 'feed', '--undecidable-every', '5000');
+      const text = (await runBench({ server, options, worker: 'inline', say: () => undefined })).join('\n');
+      expect(text).toMatch(/^updates +5,000 +(999|1,000) /mu);
+      expect(text).toMatch(/^triggers +5,000 +(999|1,000) /mu);
+      expect(text).toMatch(/^1,000 edits followed, by triggers: \d/mu);
+    });
+  });
+});
+
 describe('parseBenchOptions', () => {
   test('compares every contender on two million orgs when nothing is said', () => {
     expect(parseBenchOptions([])).toMatchObject({

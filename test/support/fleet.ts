@@ -37,6 +37,8 @@ export interface FleetOptions {
   readonly queue?: 'none' | 'postgres' | { readonly redis: string };
   /** YAML of the section `rollout`. */
   readonly rollout?: string;
+  /** Other sections, whole lines of YAML. */
+  readonly sections?: string;
   readonly card?: RateCard;
   /** What processes connect to instead of the servers' own URLs, such as a pooler's. */
   readonly through?: (url: string) => string;
@@ -91,7 +93,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
   const queueDatabase = queue === 'postgres' ? await createTestDatabase('queue') : undefined;
   const queueUrl = typeof queue === 'object' ? queue.redis : queueDatabase?.url;
   if (queueUrl !== undefined) await initQueue(queueUrl);
-  const config = parseFleetConfig(cells, options.rollout ?? '{ batchSize: 100 }');
+  const config = parseFleetConfig(cells, options.rollout ?? '{ batchSize: 100 }', options.sections ?? '');
   const urls = {
     control: through(controlDatabase.url),
     cells: cells.map((cell) => ({ id: cell.dataCenter.id, url: through(cell.url) })),
@@ -241,12 +243,12 @@ export async function speedUp(cell: TestCell): Promise<void> {
   await cell.sql('drop trigger if exists dawdle on credit_rollout.allotments');
 }
 
-function parseFleetConfig(cells: readonly TestCell[], rollout: string): RolloutConfig {
+function parseFleetConfig(cells: readonly TestCell[], rollout: string, sections: string): RolloutConfig {
   const lines = cells.map(
     ({ dataCenter: { id, zone } }) => `  - { id: ${id}, zone: ${zone}, database: "\${${id}}", source: public.orgs }`,
   );
   return parseRolloutConfig(
-    `controlDatabase: \${CONTROL}\nrateCard: none.yaml\nrollout: ${rollout}\ndataCenters:\n${lines.join('\n')}\n`,
+    `controlDatabase: \${CONTROL}\nrateCard: none.yaml\nrollout: ${rollout}\n${sections}\ndataCenters:\n${lines.join('\n')}\n`,
     { lookup: () => undefined },
   );
 }

@@ -111,7 +111,8 @@ const WORK = [
       where (place = 1) <> (lower_id is null) or (next_no is null) <> (upper_id is null)
         or upper_id is distinct from next_lower or upper_id <= lower_id
       union all
-      select run_id, 0 from credit_rollout.runs r where not exists (select from credit_rollout.batches b where b.run_id = r.run_id)`,
+      select run_id, 0 from credit_rollout.runs r where r.kind in ('migrate', 'undo')
+        and not exists (select from credit_rollout.batches b where b.run_id = r.run_id)`,
   },
   {
     id: 'I13',
@@ -180,16 +181,17 @@ const CONTROL = [
     id: 'I9',
     holds: 'no batch committed between the acknowledgement of a closed fence and its next opening',
     sql: `, shut as (select a.data_center, a.at, (select min(o.at) from credit_rollout_control.audit o where o.seq > a.seq
-        and o.data_center = a.data_center and o.action in ('activate', 'open_fence', 'retry')) as reopened
+        and o.data_center = a.data_center and o.action in ('activate', 'open_fence', 'retry', 'reconcile', 'sweep')) as reopened
       from credit_rollout_control.audit a where a.action = 'close_fence')
       select b.id, b.run, b.at from batch b join shut s on s.data_center = b.id
       where b.at > s.at and (s.reopened is null or b.at < s.reopened)`,
   },
   {
     id: 'I10',
-    holds: 'never two data centers in the slot, and never two that write at once',
-    sql: `, life as (select id, run, min("from") as began, max(at) as ended from batch group by 1, 2)
-      select a.id, b.id as other from life a join life b on a.id < b.id and a.began < b.ended and b.began < a.ended
+    holds: 'never two data centers in one slot, and never two of one slot that write at once',
+    sql: `, life as (select id, run, r.kind in ('reconcile', 'sweep') as maintains, min("from") as began, max(at) as ended
+        from batch left join credit_rollout_control.runs r on r.run_id = run group by 1, 2, 3)
+      select a.id, b.id as other from life a join life b on a.id < b.id and a.maintains is not distinct from b.maintains and a.began < b.ended and b.began < a.ended
       union all
       select min(id), max(id) from credit_rollout_control.data_centers
       where stage in ('canary', 'migrating', 'verifying', 'undoing') having count(*) > 1`,

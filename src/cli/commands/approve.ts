@@ -1,22 +1,28 @@
-// `approve`: a second person's word on a plan or an override. A plan is only released; an override is applied at once.
+// `approve`: a second person's word on a plan, an override or a postponement. A plan is only released; the others are
+// applied at once.
 import type { Command } from 'commander';
 import { findDataCenter, type Program } from '../../compose.js';
+import { type PostponementId, parsePostponementId } from '../../domain/cutover/postponement-id.js';
 import { type OverrideId, parseOverrideId } from '../../domain/plan/override-id.js';
 import { approveOverride } from '../../engine/approve-override.js';
 import { approvePlan } from '../../engine/approve-plan.js';
+import { approvePostponement } from '../../engine/approve-postponement.js';
 import type { CliSession, Execute } from '../cli-session.js';
 import { approvalDocument, showApproval } from '../show-approval.js';
+import { postponementDocument, showPostponement } from '../show-cutover.js';
 import { overrideDocument, showOverride } from '../show-override.js';
 import { withProgram } from '../with-program.js';
 
 export function registerApprove(cli: Command, execute: Execute): void {
   cli
     .command('approve')
-    .description('approve a plan, or an override, that somebody else made')
-    .argument('<id>', 'a plan such as in-7, or an override such as in-o3')
+    .description('approve a plan, an override or a postponement that somebody else made')
+    .argument('<id>', 'a plan such as in-7, an override such as in-o3, or a postponement such as in-c3')
     .action((id: string) =>
       execute((session) =>
         withProgram(session, {}, (program) => {
+          const postponement = parsePostponementId(id);
+          if (postponement !== undefined) return approveOnePostponement(session, program, postponement);
           const override = parseOverrideId(id);
           return override === undefined
             ? approveOnePlan(session, program, id)
@@ -39,5 +45,13 @@ async function approveOneOverride(session: CliSession, program: Program, id: Ove
   const report = await approveOverride(program.engine, id, session.options.reason);
   const next = session.commands.show(`why ${report.orgId} --dc ${id.dataCenter}`);
   session.report(overrideDocument(report, next), showOverride(report, next));
+  return 0;
+}
+
+async function approveOnePostponement(session: CliSession, program: Program, id: PostponementId): Promise<number> {
+  findDataCenter(program.config, id.dataCenter);
+  const moved = await approvePostponement(program.engine, id, session.options.reason);
+  const next = session.commands.show(`cutover show --dc ${id.dataCenter}`);
+  session.report(postponementDocument(moved, next), `✔ ${showPostponement(moved)}\nNext: ${next}`);
   return 0;
 }

@@ -16,8 +16,10 @@ export function registerDetach(cli: Command, execute: Execute): void {
 function runDetach(session: CliSession, dc: string): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const { id, source } = findDataCenter(program.config, dc);
-    await detachCell(program.engine, id, session.options.reason);
-    const next = session.commands.show(`init --dc ${id}`);
+    const { changeFeed, signUpTrigger } = await detachCell(program.engine, id, session.options.reason);
+    const next = session.commands.show(
+      `init --dc ${id}${changeFeed ? ' --change-feed' : ''}${signUpTrigger ? ' --sign-up-trigger' : ''}`,
+    );
     session.report(
       { dataCenter: id, detached: true, source, next },
       `✔ ${id}: nothing of ours hangs on ${source} any more; allotments stay\nNext: alter it, then ${next}`,

@@ -5,6 +5,7 @@ import { registerApply } from './apply.js';
 import { registerApprove } from './approve.js';
 import { registerAudit } from './audit.js';
 import { registerCalendar } from './calendar.js';
+import { registerCutover } from './cutover.js';
 import { registerDemo } from './demo.js';
 import { registerDetach } from './detach.js';
 import { registerDoctor } from './doctor.js';
@@ -17,6 +18,7 @@ import { registerPlans } from './plans.js';
 import { registerProtect } from './protect.js';
 import { registerQuarantine } from './quarantine.js';
 import { registerRateCard } from './rate-card.js';
+import { registerReconcile } from './reconcile.js';
 import { registerScheduler } from './scheduler.js';
 import { registerStatus } from './status.js';
 import { registerUp } from './up.js';
@@ -38,7 +40,9 @@ export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[
   registerCalendar,
   registerOperate,
   registerFreeze,
+  registerCutover,
   registerVerify,
+  registerReconcile,
   registerWhy,
   registerQuarantine,
   registerAudit,

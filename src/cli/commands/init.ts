@@ -8,6 +8,8 @@ import { withProgram } from '../with-program.js';
 
 interface InitFlags {
   readonly grant?: string;
+  readonly changeFeed?: boolean;
+  readonly signUpTrigger?: boolean;
   readonly dc?: readonly string[];
 }
 
@@ -15,17 +17,27 @@ export function registerInit(cli: Command, execute: Execute): void {
   cli
     .command('init')
     .description('make or upgrade our schemas in the control database, the cells and the queue')
-    .option('--grant <role>', "the product's role that may read org_capacity and allotments")
+    .option('--grant <role>', "the product's role that may read org_capacity and allotments, and call onboard_org")
+    .option('--change-feed', 'put triggers on the source table, so that raises follow edits within seconds')
+    .option(
+      '--sign-up-trigger',
+      'put a trigger on the source table that calls onboard_org, for sign-up code that cannot change',
+    )
     .option('--dc <ids...>', 'only the cells of these data centers')
     .action((flags: InitFlags) => execute((session) => runInit(session, flags)));
 }
 
-function runInit(session: CliSession, { grant, dc }: InitFlags): Promise<number> {
+function runInit(session: CliSession, { grant, changeFeed, signUpTrigger, dc }: InitFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const dataCenters = pickDataCenters(program.config, dc);
     const card = await loadCheckedCard(program);
     if (program.embedded !== undefined) await seedSamples(program);
-    const report = await initAll(program, card, dataCenters, grant);
+    const choices = {
+      grant,
+      changeFeed: changeFeed ? 'wanted' : 'as_before',
+      signUpTrigger: signUpTrigger ? 'wanted' : 'as_before',
+    } as const;
+    const report = await initAll(program, card, dataCenters, choices);
     session.report({ ...report }, showInit(session, report));
     return 0;
   });
@@ -38,7 +50,7 @@ function showInit({ commands }: CliSession, { controlMigrations, cells }: InitRe
     `✔ control database: ${made(controlMigrations)}`,
     ...cells.map(
       (cell) =>
-        `✔ ${cell.dataCenter}: ${made(cell.migrations)}, ${cell.attached ? 'attached to' : 'still attached to'} ${cell.source}`,
+        `✔ ${cell.dataCenter}: ${made(cell.migrations)}, ${cell.attached ? 'attached to' : 'still attached to'} ${cell.source}${cell.changeFeed ? ', triggers for the change feed' : ''}${cell.signUpTrigger ? ', sign-up trigger' : ''}`,
     ),
     '✔ queue: ready',
     `Next: ${commands.show('doctor')}, then ${commands.show('plan --dc ID')}`,

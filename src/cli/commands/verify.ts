@@ -1,4 +1,5 @@
-// `verify`: the stored allotments against an independent statement of the rule, and against the source now. Reads only.
+// `verify`: the stored allotments against an independent statement of the rule, and against the source now; and the proof of
+// the cut-over. Reads only.
 import type { Command } from 'commander';
 import { type VerifyReport, verifyDataCenter } from '../../engine/verify-data-center.js';
 import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers.js';
@@ -10,7 +11,7 @@ import { withProgram } from '../with-program.js';
 export function registerVerify(cli: Command, execute: Execute): void {
   cli
     .command('verify')
-    .description('check every stored allotment against the rule; a mismatch is exit code 5')
+    .description('check every stored allotment against the rule, and prove the cut-over; a failure is exit code 5')
     .option('--dc <ids...>', 'these data centers')
     .option('--all', 'every data center')
     .action((choice: DataCenterChoice) => execute((session) => runVerify(session, choice)));
@@ -27,6 +28,7 @@ function runVerify(session: CliSession, choice: DataCenterChoice): Promise<numbe
       reports.push(report);
     }
     if (session.options.json) session.report({ dataCenters: reports }, '');
-    return reports.some(({ mismatches }) => mismatches > 0) ? 5 : 0;
+    const fails = ({ mismatches, cutover }: VerifyReport): boolean => mismatches > 0 || cutover.verdict === 'broken';
+    return reports.some(fails) ? 5 : 0;
   });
 }

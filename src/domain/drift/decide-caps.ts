@@ -47,7 +47,9 @@ export function decideCaps(counts: FallCounts, caps: Caps): CapDecision {
     { answers: !lapsesFit, what: 'orgs would lapse', count: lapses, limit: limits.lapsed },
     { answers: gone > limits.gone, what: 'orgs have left the source', count: gone, limit: limits.gone },
   ];
-  const reasons = found.filter(({ answers }) => answers).map(({ what, count, limit }) => `${count} ${what}, above ${limit}`);
+  const reasons = found
+    .filter(({ answers }) => answers)
+    .map(({ what, count, limit }) => `${count} ${what}, above ${limit}`);
   if (caps.falls === 'accepted') return { falls: 'heal', lapses: 'heal', gone: 'heal', reasons };
   return {
     falls: changesFit ? 'heal' : 'propose',

@@ -45,7 +45,17 @@ export function totalDrift(counts: readonly DriftCount[]): DriftTotals {
   };
 }
 
-const KEYS = ['found', 'healed', 'proposed', 'unchanged', 'first', 'raises', 'falls', 'gone', 'floorsProposed'] as const;
+const KEYS = [
+  'found',
+  'healed',
+  'proposed',
+  'unchanged',
+  'first',
+  'raises',
+  'falls',
+  'gone',
+  'floorsProposed',
+] as const;
 
 /** The totals as one flat object, for control's rows: a cause is `cause <name>`. */
 export function flattenTotals(totals: DriftTotals): Readonly<Record<string, number>> {

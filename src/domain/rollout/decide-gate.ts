@@ -1,6 +1,6 @@
 // Decides about the sign-up gate of one data center: armed once it is verified and baked, disarmed when it loses that,
 // latched at its instant. Pure. Sign-ups never wait for any of this: they ask the cell's row and the cell's clock.
-import { type Decision, go, hold, IDLE } from './decision.js';
+import { type Decision, go, hold, IDLE, type ReadCell } from './decision.js';
 import { createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, GateReading, Snapshot } from './snapshot.js';
 import { RESTING_STAGES } from './stage.js';
@@ -17,7 +17,11 @@ export function decideGate(snapshot: Snapshot, dc: DataCenterSnapshot): Decision
       ? go({ kind: 'disarm_gate', reason: 'the data center is no longer verified' })
       : hold(...late);
   if (freeze !== null) return IDLE;
-  if (begun) return go({ kind: 'latch_gate', reason: 'its instant has come' });
+  if (begun)
+    return {
+      steps: [{ kind: 'latch_gate', reason: 'its instant has come' }],
+      holds: dc.cell.gateHolder === null ? [] : [busy(dc.cell.gateHolder)],
+    };
   if (gate.effectiveAt === null) return go({ kind: 'arm_gate', reason: 'the data center is verified and baked' });
   return gate.configuredAt?.getTime() === dc.cutoverAt.getTime()
     ? IDLE
@@ -31,6 +35,14 @@ export function isGateDue({ stage, cutoverAt, knownGate }: DataCenterSnapshot, n
   const armed = knownGate.effectiveAt !== null;
   return stage === 'done' ? !armed || knownGate.configuredAt?.getTime() !== cutoverAt.getTime() : armed;
 }
+
+const busy = ({ pid, since }: NonNullable<ReadCell['gateHolder']>): Hold =>
+  createHold(
+    'gate_busy',
+    'it ends with that session',
+    `pid ${pid ?? 'of a prepared transaction'}`,
+    since?.toISOString() ?? null,
+  );
 
 /** From here on sign-ups start on credits, latched or not. */
 const hasBegun = (gate: GateReading, now: Date): boolean => gate.effectiveAt !== null && gate.effectiveAt <= now;

@@ -20,6 +20,8 @@ export type CellReading =
       /** Code of why the bake query cannot be run; null when it can or there is none. */
       readonly bakeTrouble: string | null;
       readonly gate: GateReading;
+      /** The oldest session that keeps a gate whose instant has come from being latched; null: none. */
+      readonly gateHolder: { readonly pid: number | null; readonly since: Date | null } | null;
       /** Nothing of ours is written while it is there. */
       readonly freeze: FreezeReading | null;
       /** The maintenance run that control names; undefined when there is none or the cell does not know it yet. */

@@ -3,7 +3,7 @@ import { type CellTransaction, LOCK_CLASS } from './cell-database.js';
 import type { KeyRange } from './key-range.js';
 
 /** `range`: all orgs between two bounds; the others are lists. */
-export const BATCH_KINDS = ['range', 'canary', 'follow_up'] as const;
+export const BATCH_KINDS = ['range', 'canary', 'follow_up', 'repair'] as const;
 export type BatchKind = (typeof BATCH_KINDS)[number];
 
 export interface ClaimedBatch extends KeyRange {
@@ -11,6 +11,8 @@ export interface ClaimedBatch extends KeyRange {
   readonly kind: BatchKind;
   /** The orgs of a list; empty for a range. */
   readonly orgIds: readonly string[];
+  /** Why the orgs of a repair are written; null: it is none. */
+  readonly cause: string | null;
   /** What the plan says of the range; null: it follows none. `whole`: it was not halved since. */
   readonly pin: {
     readonly range: number;
@@ -37,6 +39,7 @@ interface BatchRow {
   readonly upper_id: string | null;
   readonly kind: BatchKind;
   readonly org_ids: readonly string[] | null;
+  readonly cause: string | null;
   readonly plan_range: number | null;
   readonly whole: boolean | null;
   readonly digest: string | null;
@@ -54,6 +57,7 @@ const claimed = (rows: readonly BatchRow[]): ClaimedBatch | undefined => {
       onlyIds: row.org_ids,
       kind: row.kind,
       orgIds: row.org_ids ?? [],
+      cause: row.cause,
       pin:
         row.plan_range === null
           ? null
@@ -68,7 +72,7 @@ const claimed = (rows: readonly BatchRow[]): ClaimedBatch | undefined => {
   );
 };
 
-const BATCH = `b.batch_no, b.lower_id::text, b.upper_id::text, b.kind, b.org_ids::text[], b.plan_range, p.digest::text, p.touched, p.touched_credits::text,
+const BATCH = `b.batch_no, b.lower_id::text, b.upper_id::text, b.kind, b.org_ids::text[], b.cause, b.plan_range, p.digest::text, p.touched, p.touched_credits::text,
   b.lower_id is not distinct from p.lower_id and b.upper_id is not distinct from p.upper_id as whole
   from credit_rollout.batches b join credit_rollout.runs r on r.run_id = b.run_id
   left join credit_rollout.plan_ranges p on p.plan_id = r.plan_id and p.range_no = b.plan_range`;

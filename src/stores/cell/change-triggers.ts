@@ -73,5 +73,6 @@ export async function readFeedFacts(tx: CellTransaction, relation: string): Prom
 
 /** The GRANT that lets this login put triggers on a relation, which the catalog has quoted. */
 export async function readTriggerGrant(tx: CellTransaction, relation: string): Promise<string> {
-  return (await tx.raw(`select format('GRANT TRIGGER ON %s TO %I;', ?::text, session_user) as sql`, [relation])).rows[0].sql;
+  return (await tx.raw(`select format('GRANT TRIGGER ON %s TO %I;', ?::text, session_user) as sql`, [relation])).rows[0]
+    .sql;
 }

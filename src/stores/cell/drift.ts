@@ -47,9 +47,7 @@ export async function compareRange(
   comparison: Comparison,
   except: readonly string[] = [],
 ): Promise<ComparedRange> {
-  return comparison.kind === 'all'
-    ? compareAll(tx, range, comparison, except)
-    : compareMissing(tx, range, except);
+  return comparison.kind === 'all' ? compareAll(tx, range, comparison, except) : compareMissing(tx, range, except);
 }
 
 const LEFT_OUT = (column: string): string => `${column} <> all (?::credit_rollout.org_id[])`;
@@ -68,7 +66,8 @@ async function compareAll(
 ): Promise<ComparedRange> {
   const stored = withinStored(range);
   const source = withinRange(range);
-  const left = except.length === 0 ? { sql: '', bindings: [] } : { sql: `and ${LEFT_OUT('org_id')}`, bindings: [[...except]] };
+  const left =
+    except.length === 0 ? { sql: '', bindings: [] } : { sql: `and ${LEFT_OUT('org_id')}`, bindings: [[...except]] };
   const owed = comparison.window === 'swept' ? '' : 'or a.paid and (a.floor is null or a.legacy_limit > a.floor)';
   const { rows } = await tx.raw(
     `select count(s.org_id)::int as orgs, count(a.org_id)::int as allotments,
@@ -99,7 +98,8 @@ async function listEdited(tx: CellTransaction, range: KeyRange): Promise<readonl
 /** Never a watermark: an id may be lower, and a sign-up older, than what was seen before. */
 async function compareMissing(tx: CellTransaction, range: KeyRange, except: readonly string[]): Promise<ComparedRange> {
   const source = withinRange(range, 's.org_id');
-  const left = except.length === 0 ? { sql: '', bindings: [] } : { sql: `and ${LEFT_OUT('s.org_id')}`, bindings: [[...except]] };
+  const left =
+    except.length === 0 ? { sql: '', bindings: [] } : { sql: `and ${LEFT_OUT('s.org_id')}`, bindings: [[...except]] };
   const { rows } = await tx.raw(
     `select count(*)::int as orgs, count(a.org_id)::int as allotments,
        coalesce(array_agg(s.org_id::text) filter (where a.org_id is null), '{}') as candidates
@@ -113,7 +113,7 @@ async function compareMissing(tx: CellTransaction, range: KeyRange, except: read
 const ORG = (row: string): string =>
   `jsonb_build_object('edition', ${row}.edition, 'paid', ${row}.paid, 'agents', ${row}.agents::text, 'lightAgents', ${row}.light_agents::text,
    'additionalCredits', ${row}.additional_credits::text, 'negotiatedLimit', ${row}.negotiated_limit::text, 'floor', ${row}.floor::text,
-   'total', ${row}.total_credits::text)`;
+   'total', ${row}.total_credits::text, 'legacyLimit', ${row}.legacy_limit::text)`;
 
 /** Since the last insert of the row. */
 const CHANGES_OF_ROW = `(select count(*) from credit_rollout.allotment_changes n where n.org_id = a.org_id and n.operation = 'update'
@@ -170,6 +170,7 @@ interface OrgJson {
   readonly negotiatedLimit: string | null;
   readonly floor: string | null;
   readonly total: string;
+  readonly legacyLimit: string;
 }
 
 interface ComparedRow {
@@ -201,15 +202,15 @@ export interface Candidate {
 export async function readCandidates(
   tx: CellTransaction,
   ids: readonly string[],
-  { lapsedBefore }: Comparison,
+  { lapsedBefore, window }: Comparison,
 ): Promise<readonly Candidate[]> {
   if (ids.length === 0) return [];
   const { rows } = await tx.raw(COMPARED, [lapsedBefore, [...ids], [...ids], [...ids]]);
-  return rows.flatMap((row: ComparedRow) => toCandidate(row) ?? []);
+  return rows.flatMap((row: ComparedRow) => toCandidate(row, window) ?? []);
 }
 
 /** Undefined: it came and went between two statements. */
-function toCandidate(row: ComparedRow): Candidate | undefined {
+function toCandidate(row: ComparedRow, window: Comparison['window']): Candidate | undefined {
   const floors = { beforeFloor: toBigint(row.stored?.floor ?? null), afterFloor: toBigint(row.found?.floor ?? null) };
   if (row.present && row.found === null) return { orgId: row.id, org: 'undecidable', ...floors };
   if (row.found === null && row.stored === null) return undefined;
@@ -220,7 +221,7 @@ function toCandidate(row: ComparedRow): Candidate | undefined {
     beforeTotal: toBigint(row.stored?.total ?? null),
     afterTotal: toBigint(row.found?.total ?? null),
     proposedFloor: toBigint(row.proposed_floor),
-    flooredByHand: findFlooredByHand(row),
+    flooredByHand: findFlooredByHand(row, window),
     card: row.same_card ? 'same' : 'another',
   };
   return { orgId: row.id, org, ...floors };
@@ -241,9 +242,16 @@ const toInputs = ({ edition, paid, ...row }: OrgJson) => ({
   floor: toBigint(row.floor),
 });
 
-/** The rule keeps a floor that is there; one that SQL has raised is therefore asked about. A floor where none was is 0. */
-function findFlooredByHand({ stored, found, edited_from }: ComparedRow): bigint | null {
-  const now = toBigint(found?.floor ?? null);
-  if (stored === null || stored.floor === null || now === null) return null;
-  return null;
+/**
+ * The rule keeps any floor that is there. One that SQL raised above what the rule may set is therefore asked about; it is
+ * proposed to be what it was, 0 where none was.
+ */
+function findFlooredByHand(
+  { stored, found, mark, edited_from }: ComparedRow,
+  window: Comparison['window'],
+): bigint | null {
+  if (stored === null || found === null || mark !== 'edited') return null;
+  const [now, before] = [toBigint(stored.floor) ?? 0n, toBigint(edited_from) ?? 0n];
+  const allowed = window === 'open' ? BigInt(found.legacyLimit) : 0n;
+  return now > before && now > allowed && toBigint(found.floor) === now ? before : null;
 }

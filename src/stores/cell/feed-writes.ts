@@ -46,8 +46,9 @@ interface InputsRow {
 
 /** The raises of locked allotments, with what is stored and what was found: what their causes are named from. */
 export async function readRaises(tx: CellTransaction, orgIds: readonly string[]): Promise<readonly Raise[]> {
-  const found: readonly InputsRow[] = (await tx.raw(`select ${inputs('d')} from ${DECIDED} where ${RAISED}`, [[...orgIds]]))
-    .rows;
+  const found: readonly InputsRow[] = (
+    await tx.raw(`select ${inputs('d')} from ${DECIDED} where ${RAISED}`, [[...orgIds]])
+  ).rows;
   const stored: readonly InputsRow[] = (
     await tx.raw(
       `select ${inputs('a')} from credit_rollout.allotments a where a.org_id = any (?::credit_rollout.org_id[])`,

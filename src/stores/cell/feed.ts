@@ -55,10 +55,8 @@ export async function takeNotes(tx: CellTransaction, most: number): Promise<{ no
 
 /** Nothing waits: whatever numbers were given out are behind us, those of transactions that failed included. */
 export async function markNotesRead(tx: CellTransaction): Promise<void> {
-  await tx.raw(
-    `update credit_rollout.feed f set noted_to = s.last_value from credit_rollout.changed_orgs_change_no_seq s
-     where s.last_value - f.noted_to > 10000`,
-  );
+  const given = '(select s.last_value from credit_rollout.changed_orgs_change_no_seq s)';
+  await tx.raw(`update credit_rollout.feed set noted_to = ${given} where ${given} - noted_to > 10000`);
 }
 
 /** What a reading by updated_at begins with. */
@@ -108,7 +106,12 @@ export interface UpdatedOrg {
 /** The next page of orgs by the time of their update, from `from` or after the last one of the page before. */
 export async function listUpdated(
   tx: CellTransaction,
-  page: { readonly from: string; readonly until: string; readonly after: UpdatedOrg | undefined; readonly most: number },
+  page: {
+    readonly from: string;
+    readonly until: string;
+    readonly after: UpdatedOrg | undefined;
+    readonly most: number;
+  },
 ): Promise<readonly UpdatedOrg[]> {
   const { from, until, after, most } = page;
   const { rows } = await tx.raw(

@@ -91,3 +91,8 @@ export async function findCell(tx: CellTransaction): Promise<CellRow | undefined
 export async function hasAttachedSource(tx: CellTransaction): Promise<boolean> {
   return (await tx.raw(`select to_regclass('credit_rollout.source_orgs') is not null as attached`)).rows[0].attached;
 }
+
+/** Instant of the cell's clock, by which everything in it is decided. */
+export async function readCellClock(tx: CellTransaction): Promise<Date> {
+  return (await tx.raw('select clock_timestamp() as now')).rows[0].now;
+}

@@ -34,11 +34,19 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select, insert, delete on credit_rollout.protected_orgs',
     'select, insert (org_id, floor, reason, author), update (approver, decided_at, state, before, after) on credit_rollout.overrides',
     'select on credit_rollout.org_capacity',
+    // the change feed: its notes are read once
+    'select, delete on credit_rollout.changed_orgs',
+    'select on credit_rollout.changed_orgs_change_no_seq',
+    'select, update on credit_rollout.feed',
+    'select, insert, update on credit_rollout.drift, credit_rollout.detections',
+    'execute on function credit_rollout.add_repairs, credit_rollout.retire_allotments, credit_rollout.restore_retired',
   ],
   planner: [
     RULE,
     RULE_INPUTS,
     'select on credit_rollout.protected_orgs',
+    // a dry run of a reconciliation names causes from what was recorded
+    'select on credit_rollout.allotment_changes',
     PLANS,
     PLAN_FUNCTIONS,
     'insert on credit_rollout.plans, credit_rollout.plan_ranges',
@@ -48,7 +56,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RULE,
     RULE_INPUTS,
     'select on credit_rollout.allotment_changes, credit_rollout.org_capacity, credit_rollout.workers',
-    'select on credit_rollout.protected_orgs, credit_rollout.overrides',
+    'select on credit_rollout.protected_orgs, credit_rollout.overrides, credit_rollout.drift',
     PLANS,
     PLAN_FUNCTIONS,
   ],
@@ -66,6 +74,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select, insert on credit_rollout.plan_requests',
     'usage on sequence credit_rollout.plan_ids',
     'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
+    'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
     'execute on function credit_rollout.adopt_plan, credit_rollout.add_follow_up, credit_rollout.forget_plan',
   ],
 };
@@ -119,7 +128,8 @@ export async function grantRoles(tx: CellTransaction, dataCenter: string): Promi
   });
   await tx.raw(
     `revoke all on function credit_rollout.cut_ranges, credit_rollout.split_batch, credit_rollout.adopt_plan,
-       credit_rollout.add_follow_up, credit_rollout.forget_plan from public;\n${statements.join(';\n')}`,
+       credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.add_repairs, credit_rollout.retire_allotments,
+       credit_rollout.restore_retired from public;\n${statements.join(';\n')}`,
   );
 }
 

@@ -23,6 +23,7 @@ const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | n
   trouble: null,
   bakeQuery: undefined,
   gate: { configuredAt: null, effectiveAt: null, latchedAt: null, sweptAt: null },
+  gateHolder: null,
   freeze: null,
   maintenance: undefined,
 });

@@ -24,6 +24,17 @@ describe('decideGate', () => {
     ['an armed gate waits for its instant', at({}, ARMED), []],
     ['what was postponed is armed anew', at({}, { configuredAt: NOW, effectiveAt: LATER }), ['arm_gate']],
     ['at its instant it is latched', at({ cutoverAt: NOW }, { configuredAt: NOW, effectiveAt: NOW }), ['latch_gate']],
+    [
+      'while a sign-up from before has not ended it says who holds it, and tries on',
+      at(
+        {
+          cutoverAt: NOW,
+          cell: cell({ gate: { configuredAt: NOW, effectiveAt: NOW }, gateHolder: { pid: 7, since: BEFORE } }),
+        },
+        { configuredAt: NOW, effectiveAt: NOW },
+      ),
+      ['latch_gate', 'gate_busy'],
+    ],
     ['a latched gate is over', at({ cutoverAt: NOW }, { ...ARMED, effectiveAt: BEFORE, latchedAt: NOW }), []],
     ['what loses its verification is disarmed', at({ stage: 'migrating' }, ARMED), ['disarm_gate']],
     [

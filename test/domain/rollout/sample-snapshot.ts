@@ -57,6 +57,7 @@ export interface CellSketch {
   readonly bakeQuery?: boolean;
   readonly freeze?: FreezeReading;
   readonly gate?: Partial<GateReading>;
+  readonly gateHolder?: ReadCell['gateHolder'];
   readonly maintenance?: Partial<MaintenanceReading>;
 }
 
@@ -70,6 +71,7 @@ export const cell = (sketch: CellSketch = {}): ReadCell => ({
   trouble: sketch.trouble ?? null,
   bakeQuery: sketch.bakeQuery,
   gate: { ...UNARMED, ...sketch.gate },
+  gateHolder: sketch.gateHolder ?? null,
   freeze: sketch.freeze ?? null,
   maintenance: sketch.maintenance && { detected: true, pending: 0, found: 0, idleMs: 0, ...sketch.maintenance },
 });

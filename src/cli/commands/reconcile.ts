@@ -1,0 +1,100 @@
+// `reconcile`: says what a reconciliation would do; with --execute asks for one; with --history shows the nights.
+import type { Command } from 'commander';
+import { findDataCenter, type Program } from '../../compose.js';
+import { listNights } from '../../engine/list-nights.js';
+import { previewDrift } from '../../engine/preview-drift.js';
+import { requestReconcile } from '../../engine/request-reconcile.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { CliSession, Execute } from '../cli-session.js';
+import { nightsCsv, nightsDocument, previewDocument, showNights, showPreview } from '../show-reconcile.js';
+import { withCounter } from '../with-counter.js';
+import { withProgram } from '../with-program.js';
+import { parseCount } from './quarantine.js';
+
+interface ReconcileFlags {
+  readonly dc?: string;
+  readonly execute?: boolean;
+  readonly acceptFalls?: boolean;
+  readonly history?: boolean;
+  readonly csv?: boolean;
+  readonly limit: number;
+}
+
+const MOST = 100_000;
+
+export function registerReconcile(cli: Command, execute: Execute): void {
+  cli
+    .command('reconcile')
+    .description('say which allotments are no longer what their inputs give; with --execute, ask for healing them')
+    .option('--dc <id>', 'the data center')
+    .option('--execute', 'do it')
+    .option('--accept-falls', 'falls beyond the limits of a night too; needs a reason')
+    .option('--history', 'the nights that were, and what they found')
+    .option('--csv', 'the history as CSV')
+    .option('--limit <n>', 'most orgs or nights to list', parseCount(MOST), 50)
+    .action((flags: ReconcileFlags) => execute((session) => runReconcile(session, flags)));
+}
+
+function runReconcile(session: CliSession, flags: ReconcileFlags): Promise<number> {
+  assertFits(flags);
+  return withProgram(session, {}, async (program) => {
+    if (flags.history) return showHistory(session, program, flags);
+    const dataCenter = findDataCenter(program.config, flags.dc ?? '').id;
+    return flags.execute
+      ? askFor(session, program, { ...flags, dataCenter })
+      : preview(session, program, { ...flags, dataCenter });
+  });
+}
+
+function assertFits({ dc, execute, acceptFalls, history, csv }: ReconcileFlags): void {
+  const wrong = [
+    { is: !history && dc === undefined, message: 'No data center was named.', next: 'Add: --dc ID' },
+    { is: csv && !history, message: '--csv is for the history.', next: 'Add: --history' },
+    {
+      is: history && (execute || acceptFalls),
+      message: '--history only shows.',
+      next: 'Leave --execute and --accept-falls out.',
+    },
+  ].find(({ is }) => is);
+  if (wrong !== undefined) throw new RolloutError('invalid_argument', { message: wrong.message, next: wrong.next });
+}
+
+interface Chosen extends ReconcileFlags {
+  readonly dataCenter: string;
+}
+
+const fallsOf = ({ acceptFalls }: ReconcileFlags) => (acceptFalls ? 'accepted' : 'within_limits');
+
+async function preview(session: CliSession, { engine, config }: Program, chosen: Chosen): Promise<number> {
+  const { dataCenter } = chosen;
+  const { maxChanged = null, maxLapsed = null } = config.reconcile;
+  const caps = { maxChanged, maxLapsed, falls: fallsOf(chosen) } as const;
+  const found = await withCounter(session, `Comparing ${dataCenter}`, (count) =>
+    previewDrift(engine, { dataCenter, caps, most: chosen.limit }, count),
+  );
+  const next = session.commands.show(
+    `reconcile --dc ${dataCenter} --execute${chosen.acceptFalls ? ' --accept-falls --reason TEXT' : ''}`,
+  );
+  session.report(previewDocument(found, next), showPreview(found, next));
+  return session.options.exitCode && found.counts.length > 0 ? 2 : 0;
+}
+
+async function askFor(session: CliSession, { engine }: Program, chosen: Chosen): Promise<number> {
+  const { dataCenter } = chosen;
+  const { reason } = session.options;
+  const requested = await requestReconcile(engine, { dataCenter, reason, falls: fallsOf(chosen) });
+  const next = session.commands.show(`reconcile --dc ${dataCenter} --history`);
+  session.report(
+    { executed: true, ...requested, next },
+    `◷ ${dataCenter}: a reconciliation was asked for\nFollow it: ${session.commands.show('status')}\nWhat it did: ${next}`,
+  );
+  return 0;
+}
+
+async function showHistory(session: CliSession, { engine, config }: Program, flags: ReconcileFlags): Promise<number> {
+  const chosen = flags.dc === undefined ? config.dataCenters : [findDataCenter(config, flags.dc)];
+  const list = await listNights(engine, { dataCenters: chosen.map(({ id }) => id), most: flags.limit });
+  if (flags.csv && !session.options.json) session.io.out(nightsCsv(list));
+  else session.report(nightsDocument(list), showNights(list));
+  return 0;
+}

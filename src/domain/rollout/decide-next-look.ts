@@ -1,0 +1,23 @@
+// Decides when a scheduler looks again by itself: at the next instant that is known, and never later than usual. Pure.
+
+/** What lies ahead of a data center; null: nothing of the kind. */
+export interface KnownInstants {
+  readonly notBeforeAt: Date | null;
+  readonly bakeUntil: Date | null;
+  readonly gateEffectiveAt: Date | null;
+  readonly gateLatchedAt: Date | null;
+}
+
+/** A gate whose instant has come is tried once a second until it is latched. */
+const LATCH_MS = 1_000;
+
+/** In ms, from 0 to `usualMs`. */
+export function decideNextLook(all: readonly KnownInstants[], now: Date, usualMs: number): number {
+  const waits = all.flatMap(({ notBeforeAt, bakeUntil, gateEffectiveAt, gateLatchedAt }) => [
+    ...[notBeforeAt, bakeUntil].filter((at) => at !== null && at > now),
+    ...(gateLatchedAt === null && gateEffectiveAt !== null
+      ? [gateEffectiveAt > now ? gateEffectiveAt : new Date(now.getTime() + LATCH_MS)]
+      : []),
+  ]);
+  return Math.min(usualMs, ...waits.map((at) => (at?.getTime() ?? 0) - now.getTime()));
+}

@@ -1,0 +1,48 @@
+// Puts the sign-up trigger on the product's table and takes it away, in short transactions that give their lock up quickly
+// and are tried again: no write of the product waits long behind us.
+import type { DataCenterConfig } from '../domain/config/rollout-config.js';
+import type { Clock } from '../kernel/clock.js';
+import { RolloutError } from '../kernel/rollout-error.js';
+import type { CellDatabase } from '../stores/cell/cell-database.js';
+import { readTriggerGrant } from '../stores/cell/change-triggers.js';
+import { hasSignUpFunction, installSignUpTrigger, removeSignUpTrigger } from '../stores/cell/sign-up-trigger.js';
+import { findSource } from '../stores/cell/source.js';
+import { classifyFailure } from '../stores/postgres-failure.js';
+import { explainFailure } from './explain-failure.js';
+import { insist } from './install-change-feed.js';
+
+/**
+ * `wanted`: installs it; `as_before`: only brings one that is there up to date with the source. True: it is there now. After
+ * `initCell`. Throws source_not_a_table, not_permitted with the GRANT, cell_busy.
+ */
+export async function hangSignUpTrigger(
+  cell: CellDatabase,
+  { dataCenter, clock, trigger }: { dataCenter: DataCenterConfig; clock: Clock; trigger: 'wanted' | 'as_before' },
+): Promise<boolean> {
+  const subject = `Data center "${dataCenter.id}"`;
+  if (trigger === 'as_before' && !(await cell.asOwner(hasSignUpFunction))) return false;
+  const source = await cell.asOwner((tx) => findSource(tx, dataCenter.source, dataCenter.id));
+  if (source.kind !== 'table')
+    throw new RolloutError('source_not_a_table', {
+      message: `${subject}: its source ${dataCenter.source} is a ${source.kind}, and nothing is inserted there: a sign-up trigger needs the table.`,
+      next: 'Call credit_rollout.onboard_org(org_id) in the transaction of the sign-up instead; see docs/sign-ups.md.',
+    });
+  try {
+    await insist(cell, clock, (tx) => installSignUpTrigger(tx, source.relation));
+    return true;
+  } catch (error) {
+    if (classifyFailure(error).kind !== 'not_permitted') throw explainFailure(error, subject);
+    throw new RolloutError('not_permitted', {
+      message: `${subject}: this login may not put a trigger on ${source.relation}.`,
+      next: `As its owner run: ${await cell.asOwner((tx) => readTriggerGrant(tx, source.relation))}`,
+      cause: error,
+    });
+  }
+}
+
+/** True: it was there, and is gone. */
+export async function dropSignUpTrigger(cell: CellDatabase, clock: Clock): Promise<boolean> {
+  if (!(await cell.asOwner(hasSignUpFunction))) return false;
+  await insist(cell, clock, removeSignUpTrigger);
+  return true;
+}

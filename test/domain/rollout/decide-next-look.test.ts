@@ -1,0 +1,35 @@
+// When a scheduler looks again by itself.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decideNextLook, type KnownInstants } from '../../../src/domain/rollout/decide-next-look.js';
+
+const NOW = new Date('2025-10-29T18:29:58Z');
+const in_ = (ms: number): Date => new Date(NOW.getTime() + ms);
+const NOTHING: KnownInstants = { notBeforeAt: null, bakeUntil: null, gateEffectiveAt: null, gateLatchedAt: null };
+
+describe('decideNextLook', () => {
+  test.each([
+    ['with nothing ahead it looks as usual', [NOTHING], 4_000],
+    ['at the instant of a cut-over', [{ ...NOTHING, gateEffectiveAt: in_(1_700) }], 1_700],
+    ['at the end of a bake', [NOTHING, { ...NOTHING, bakeUntil: in_(300) }], 300],
+    ['once a second while a gate is to be latched', [{ ...NOTHING, gateEffectiveAt: in_(-5) }], 1_000],
+    ['as usual once it is latched', [{ ...NOTHING, gateEffectiveAt: in_(-5), gateLatchedAt: NOW }], 4_000],
+    ['what is over does not hurry it', [{ ...NOTHING, notBeforeAt: in_(-5), bakeUntil: in_(-9) }], 4_000],
+  ] as const)('%s', (_promise, all, expected) => {
+    expect(decideNextLook(all, NOW, 4_000)).toBe(expected);
+  });
+
+  test('never waits past an instant that lies ahead, and never longer than usual', () => {
+    const at = fc.option(fc.integer({ min: -10_000, max: 10_000 }).map(in_));
+    const one = fc.record({ notBeforeAt: at, bakeUntil: at, gateEffectiveAt: at, gateLatchedAt: fc.constant(null) });
+    fc.assert(
+      fc.property(fc.array(one, { maxLength: 4 }), (all) => {
+        const ms = decideNextLook(all, NOW, 4_000);
+        expect(ms).toBeGreaterThanOrEqual(0);
+        expect(ms).toBeLessThanOrEqual(4_000);
+        for (const { gateEffectiveAt } of all)
+          if (gateEffectiveAt !== null && gateEffectiveAt > NOW) expect(in_(ms) <= gateEffectiveAt).toBe(true);
+      }),
+    );
+  });
+});

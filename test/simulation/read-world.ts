@@ -1,0 +1,98 @@
+// Reads the world as a scheduler reads its databases: control's rows, and the cells in which something is due.
+import { isWindowOpen, type WindowAnswer } from '../../src/domain/calendar/windows.js';
+import { isGateDue } from '../../src/domain/rollout/decide-gate.js';
+import { isMaintenanceDue } from '../../src/domain/rollout/decide-maintenance.js';
+import type { CellReading, DataCenterSnapshot, Snapshot } from '../../src/domain/rollout/snapshot.js';
+import { SLOT_STAGES } from '../../src/domain/rollout/stage.js';
+import { type DataCenter, findNight, type World } from './world.js';
+
+/** A snapshot, and the versions of the rows that it was read from. */
+export interface Seen extends Snapshot {
+  readonly versions: ReadonlyMap<string, number>;
+}
+
+export function readWorld(world: World): Seen {
+  const dataCenters = world.dataCenters
+    .toSorted((a, b) => a.position - b.position)
+    .map((dc) => readDataCenter(world, dc));
+  return { now: world.now, dataCenters, versions: new Map(world.dataCenters.map((dc) => [dc.id, dc.version])) };
+}
+
+function readDataCenter(world: World, dc: DataCenter): DataCenterSnapshot {
+  const known = toKnown(world, dc);
+  const due =
+    SLOT_STAGES.includes(dc.stage) ||
+    !dc.quiet ||
+    dc.requested ||
+    isMaintenanceDue(known) ||
+    isGateDue(known, world.now);
+  return due ? { ...known, cell: readCell(world, dc) } : known;
+}
+
+function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
+  const { open } = world;
+  const night = findNight(dc);
+  const { id, position, zone, stage, intent, quiet, requested, runId, epoch, notBeforeAt, cutoverAt, bakeUntil } = dc;
+  return {
+    ...{ id, position, zone, stage, intent, quiet, requested, runId, epoch, notBeforeAt, cutoverAt, bakeUntil },
+    cutoverLocal: cutoverAt?.toISOString() ?? null,
+    notBeforeLocal: null,
+    knownGate: { ...dc.knownGate },
+    singleWrites: dc.singleWrites,
+    maintenance: {
+      open: open?.dataCenter === id ? { runId: open.runId, kind: open.kind, epoch: open.epoch } : null,
+      night: night ? { localDate: night.localDate, dueAt: night.dueAt } : null,
+      requested: false,
+      failedAt: dc.failedAt,
+    },
+    lanes: 2,
+    canaryWaitMs: 0,
+    orgsTouched: null,
+    plan: { kind: 'unpinned' },
+    window: readWindow(dc, world.now),
+    cell: undefined,
+  };
+}
+
+const answers = new WeakMap<DataCenter, { readonly from: Date; readonly answer: WindowAnswer }>();
+
+/** Asked once per stretch in which the answer stays. */
+function readWindow(dc: DataCenter, now: Date): WindowAnswer {
+  const known = answers.get(dc);
+  if (known && known.from <= now && (known.answer.changesAt === null || now < known.answer.changesAt))
+    return known.answer;
+  const answer = isWindowOpen(dc.windows, dc.zone, now);
+  answers.set(dc, { from: now, answer });
+  return answer;
+}
+
+const READY = { passed: true, pending: 0, unverified: 0, mismatches: 0, verifiedForMs: null } as const;
+
+function readCell(world: World, { id, runId, cell }: DataCenter): CellReading {
+  if (!cell.up) return { kind: 'unreachable', code: 'unreachable' };
+  const { fence, run, maintenance } = cell;
+  const named = run?.runId === runId ? run : null;
+  const wanted = world.open?.dataCenter === id ? world.open.runId : null;
+  return {
+    kind: 'read',
+    fence: { ...fence, sameTimeline: true, failure: null },
+    run: named
+      ? {
+          ...{ canary: READY, staleLeft: 0, touched: 0, followedUp: false, cut: true, mismatches: 0, idleMs: 0 },
+          ...{ batches: named.batches, pending: named.pending, verified: named.verified },
+        }
+      : undefined,
+    attached: true,
+    workersAlive: cell.workers ? 1 : 0,
+    trouble: null,
+    bakeQuery: undefined,
+    bakeTrouble: null,
+    gate: { ...cell.gate },
+    gateHolder: null,
+    freeze: cell.frozen && { since: cell.frozen, by: 'an operator', reason: null },
+    maintenance:
+      maintenance && maintenance.runId === wanted
+        ? { detected: maintenance.detected, pending: maintenance.pending, found: maintenance.found, idleMs: 0 }
+        : undefined,
+  };
+}

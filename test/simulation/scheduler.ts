@@ -1,0 +1,111 @@
+// Schedulers of the world: read, decide with the real decision functions, write what the calendar makes due, take the
+// steps. They may die between any two steps, and may carry out late what they decided early.
+import { decideAlarms, listMissing } from '../../src/domain/calendar/decide-alarms.js';
+import { decideNights } from '../../src/domain/calendar/decide-nights.js';
+import type { DueChange } from '../../src/domain/calendar/due-work.js';
+import { decideGate } from '../../src/domain/rollout/decide-gate.js';
+import { decideMaintenance } from '../../src/domain/rollout/decide-maintenance.js';
+import { decideStep } from '../../src/domain/rollout/decide-step.js';
+import type { Step } from '../../src/domain/rollout/decision.js';
+import type { Hold } from '../../src/domain/rollout/hold.js';
+import type { DataCenterSnapshot } from '../../src/domain/rollout/snapshot.js';
+import { carryOut } from './carry-out.js';
+import { readWorld, type Seen } from './read-world.js';
+import { find, type World } from './world.js';
+
+/** The decision functions under test; a planted bug is another one in their place. */
+export interface Deciders {
+  readonly decideStep: typeof decideStep;
+  readonly decideMaintenance: typeof decideMaintenance;
+  readonly decideGate: typeof decideGate;
+  readonly decideNights: typeof decideNights;
+  readonly decideAlarms: typeof decideAlarms;
+}
+
+export const REAL: Deciders = { decideStep, decideMaintenance, decideGate, decideNights, decideAlarms };
+
+const MOST_LOOKS = 40;
+
+/** What one look decided for a data center. */
+interface Decided {
+  readonly id: string;
+  readonly version: number;
+  readonly changes: readonly DueChange[];
+  readonly steps: readonly Step[];
+}
+
+/** Looks until nothing is due; dies after `most` looks. */
+export function tick(world: World, deciders: Deciders, most = MOST_LOOKS): void {
+  for (let look = 0; look < most; look += 1) if (!takeDueSteps(world, deciders)) return;
+}
+
+/** True: something moved, and the others are to be decided on anew. */
+function takeDueSteps(world: World, deciders: Deciders): boolean {
+  const seen = readWorld(world);
+  return seen.dataCenters.some((dc) => carryOutDecided(world, decide(world, deciders, seen, dc)));
+}
+
+/** Decides on everything now, for a scheduler that carries it out when it wakes up. */
+export function decideAll(world: World, deciders: Deciders): readonly Decided[] {
+  const seen = readWorld(world);
+  return seen.dataCenters.map((dc) => decide(world, deciders, seen, dc));
+}
+
+function decide(world: World, deciders: Deciders, seen: Seen, dc: DataCenterSnapshot): Decided {
+  const decisions = [
+    deciders.decideStep(seen, dc),
+    deciders.decideMaintenance(seen, dc),
+    deciders.decideGate(seen, dc),
+  ];
+  const holds = decisions.flatMap((decision) => decision.holds);
+  return {
+    id: dc.id,
+    version: seen.versions.get(dc.id) ?? 0,
+    changes: decideChanges(world, deciders, seen, dc, holds),
+    steps: decisions.flatMap((decision) => decision.steps),
+  };
+}
+
+/** The newest rows are enough: what is missing comes after them. */
+const LOOKED_AT = 10;
+
+function decideChanges(
+  world: World,
+  deciders: Deciders,
+  { now }: Seen,
+  dc: DataCenterSnapshot,
+  holds: readonly Hold[],
+): readonly DueChange[] {
+  const { doneAt, cutoverSetAt, due } = find(world, dc.id);
+  const rows = due.slice(-LOOKED_AT);
+  const { zone, cutoverAt, knownGate } = dc;
+  const heldBy = holds[0]?.code ?? null;
+  const nights = deciders.decideNights({ zone, at: world.nightAt, since: doneAt, rows, heldBy, now });
+  if (knownGate.effectiveAt !== null) return nights;
+  const missing = listMissing(dc, holds);
+  return [...nights, ...deciders.decideAlarms({ zone, cutoverAt, setAt: cutoverSetAt, rows, missing, now })];
+}
+
+export function carryOutDecided(world: World, { id, version, changes, steps }: Decided): boolean {
+  const written = changes.map((change) => saveChange(world, id, change));
+  const dc = find(world, id);
+  const moved = steps.map((step) => carryOut(world, { dc, version }, step));
+  return [...written, ...moved].includes(true);
+}
+
+/** As the database does: a key once, and only what is due can be missed. */
+function saveChange(world: World, dataCenter: string, change: DueChange): boolean {
+  const { work, localDate } = change;
+  const { due } = find(world, dataCenter);
+  const stored = due.findLast((row) => row.work === work && row.localDate === localDate);
+  if (change.kind === 'miss') {
+    if (stored?.state !== 'due') return false;
+    Object.assign(stored, { state: 'missed', note: change.note });
+    return true;
+  }
+  if (stored !== undefined) return false;
+  const { dueAt, state, note } = change;
+  const fresh = { startedAt: null, runId: null, insertedAt: world.now };
+  due.push({ work, localDate, dueAt, state, note, ...fresh });
+  return true;
+}
