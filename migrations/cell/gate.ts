@@ -140,7 +140,7 @@ begin
   return coalesce(recorded, answer);
 exception when others then
   -- what could not be recorded is left to the sweep
-  return coalesce(recorded, answer, 'legacy');
+  return coalesce(recorded, answer, (select g.model from credit_rollout.ask_gate() g));
 end $$;
 comment on function credit_rollout.onboard_org is
   'for the sign-up''s transaction, after the org was inserted: its model, recorded once, and its allotment when credits; never fails.';

@@ -42,6 +42,14 @@ create table credit_rollout_control.reconcile_requests (
   ended_at timestamptz
 );
 create unique index reconcile_requests_open_idx on credit_rollout_control.reconcile_requests (data_center) where ended_at is null;
+-- who accepts falls is who control authenticated, whatever the program says
+create function credit_rollout_control.sign_request() returns trigger language plpgsql as $$
+begin
+  new.requested_by := credit_rollout_control.person();
+  return new;
+end $$;
+create trigger reconcile_requests_signed before insert on credit_rollout_control.reconcile_requests
+  for each row execute function credit_rollout_control.sign_request();
 
 alter table credit_rollout_control.rollout add reconcile jsonb;
 comment on column credit_rollout_control.rollout.reconcile is 'at and caps of the nights, as the newest scheduler read them';

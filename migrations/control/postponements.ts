@@ -62,8 +62,9 @@ create trigger postponements_refuse_truncate before truncate on credit_rollout_c
 
 create function credit_rollout_control.keep_cutover() returns trigger language plpgsql as $$
 begin
-  if not exists (select from credit_rollout_control.postponements p where p.data_center = new.id and p.state = 'applied'
-       and p.from_at = old.cutover_at and p.to_at = new.cutover_at) then
+  if not exists (select from credit_rollout_control.postponements p where p.from_at = old.cutover_at and p.to_at = new.cutover_at
+       and p.postponement_id = (select max(a.postponement_id) from credit_rollout_control.postponements a
+         where a.data_center = new.id and a.state = 'applied')) then
     raise exception 'a cut-over that was pinned moves by an approved postponement only' using errcode = 'restrict_violation';
   end if;
   return new;

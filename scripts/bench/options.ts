@@ -12,8 +12,8 @@ export const CONTENDERS = [
 ] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
 
-/** Modes of the product alone: cost per org by size, memory of a worker, what a plan costs, and how fast edits are followed. */
-export const MODES = ['flat', 'memory', 'plan', 'feed'] as const;
+/** Modes of the product alone: cost per org by size, memory of a worker, what a plan and a quiet night cost, and how fast edits are followed. */
+export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {

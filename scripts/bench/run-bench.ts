@@ -5,12 +5,14 @@ import { type BenchBed, CELL, createTarget, loadOrgs, RATE_CARD } from './bed.js
 import { compareContenders, type Say } from './compare.js';
 import { withClient } from './database.js';
 import { measureFeed } from './feed.js';
+import { measureComparison } from './full-comparison.js';
 import { createRates } from './insert-select.js';
 import { formatCount, formatMs } from './numbers.js';
 import type { BenchOptions } from './options.js';
 import { initProduct, measureProduct, type ProductMeasure } from './product.js';
 import { type PlanCost, reportComparison, reportFlat, reportPlan, reportProduct } from './report.js';
 import { reportFeed } from './report-feed.js';
+import { reportReconcile } from './report-reconcile.js';
 import type { BenchSite } from './server.js';
 
 export interface BenchRun {
@@ -27,6 +29,7 @@ export async function runBench(run: BenchRun): Promise<readonly string[]> {
   const bed = await prepareBed(run, run.options.orgs);
   if (run.options.mode === 'plan') return reportPlan(await measurePlanCosts(bed, run));
   if (run.options.mode === 'memory') return reportProduct(await repeatProduct(bed, run));
+  if (run.options.mode === 'reconcile') return reportReconcile(await measureComparison(bed, run));
   if (run.options.mode === 'feed') return reportFeed(await measureFeed(bed, run.say));
   return reportComparison(await compareContenders(bed, run.say));
 }

@@ -52,6 +52,8 @@ async function seed(client: pg.Client, { orgs, idOffset, seed: seedNumber }: Sam
   const { rowCount } = await client.query('select from public.orgs limit 1');
   if (rowCount !== 0) return false;
   await client.query(`insert into public.orgs ${ORG_MIX}`, [1, orgs, idOffset, seedNumber, UNDECIDABLE_EVERY]);
+  // the change feed finds edited orgs by it
+  await client.query('create index if not exists orgs_updated_at_idx on public.orgs (updated_at)');
   await client.query('analyze public.orgs');
   return true;
 }

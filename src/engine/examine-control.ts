@@ -4,9 +4,11 @@ import type { DataCenterConfig, RolloutConfig } from '../domain/config/rollout-c
 import { isControlReady } from '../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../stores/control/data-centers.js';
 import { readControlFacts } from '../stores/control/examination.js';
+import { listPostponements, type PostponementRow } from '../stores/control/postponements.js';
 import { readRollout } from '../stores/control/rollout.js';
 import type { EngineContext } from './context.js';
 import { examineDurability, examinePrimary, examineVersion } from './examine-server.js';
+import { listMoves, wasPinned } from './find-config-drift.js';
 import { createExaminer, type Examiner, type Finding } from './finding.js';
 
 interface ControlRequest {
@@ -33,11 +35,12 @@ export async function examineControl(
     const schema = await examiner.run('schema', async () => {
       if (!(await control.inTransaction(isControlReady)))
         return [examiner.error('schema', 'our schema is missing or old', INIT, 'not_initialised')];
-      const { rows, pinned } = await control.inTransaction(async (tx) => ({
+      const { rows, pinned, postponements } = await control.inTransaction(async (tx) => ({
         rows: new Map((await listDataCenters(tx)).map((row) => [row.id, row])),
         pinned: (await readRollout(tx)).pinnedAt !== null,
+        postponements: await listPostponements(tx),
       }));
-      return [...examineRows(examiner, rows, request), ...(pinned ? examinePins(rows, request) : [])];
+      return [...examineRows(examiner, rows, request), ...(pinned ? examinePins(rows, postponements, request) : [])];
     });
     return [...server, ...schema];
   });
@@ -55,14 +58,17 @@ function examineRows(
 
 function examinePins(
   rows: ReadonlyMap<string, DataCenterRow>,
+  postponements: readonly PostponementRow[],
   { config, dataCenters }: ControlRequest,
 ): readonly Finding[] {
   return dataCenters.flatMap(({ id, zone }) => {
     const row = rows.get(id);
     if (row === undefined) return [];
+    const cutover = read(config.signups.cutover, zone);
+    const moved = wasPinned(cutover?.instant ?? null, listMoves(postponements, id));
     return [
       ...examinePin(id, 'rollout.notBefore', row.notBeforeAt, row.notBeforeLocal, read(config.rollout.notBefore, zone)),
-      ...examinePin(id, 'signups.cutover', row.cutoverAt, row.cutoverLocal, read(config.signups.cutover, zone)),
+      ...(moved ? [] : examinePin(id, 'signups.cutover', row.cutoverAt, row.cutoverLocal, cutover)),
     ];
   });
 }

@@ -34,7 +34,7 @@ export interface FeedOutcome {
 }
 
 /** Orgs in one transaction: far below the two seconds that one may take. */
-const MOST = 2_000;
+const MOST = 1_000;
 /** An org that stops its page is looked for by pages of a tenth. */
 const DIVISOR = 10;
 /** What belongs to orgs of the page, not to the moment. */

@@ -61,7 +61,7 @@ async function freezeOne(
       throw new RolloutError('conflict', {
         message: `Data center "${dataCenter}": its freeze was lifted by somebody else in the same moment.`,
       });
-    context.log.warn('frozen', { data_center: dataCenter });
+    context.log.info('frozen', { data_center: dataCenter });
     const state = row.acknowledgedAt === null ? 'freezing' : 'frozen';
     return { dataCenter, state, already: !begun, holders, ...row };
   } catch (error) {

@@ -7,8 +7,8 @@ import { RolloutError } from '../kernel/rollout-error.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { type Comparison, compareRange, readCandidates, readComparison } from '../stores/cell/drift.js';
 import type { FoundDrift } from '../stores/cell/drift-writes.js';
-import { findCell } from '../stores/cell/identity.js';
 import { startPlanning } from '../stores/cell/planning.js';
+import { findNewestRun } from '../stores/cell/quarantine.js';
 import { listUnreadable } from '../stores/cell/unreadable.js';
 import { findRangeEnd } from '../stores/cell/verification.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
@@ -47,7 +47,7 @@ const RANGE = 40_000;
 const CANDIDATES = 1_000;
 const STATEMENT_MS = 30_000;
 
-/** What a reconciliation would do now; `onProgress` gets the orgs read so far. Throws not_initialised. */
+/** What a reconciliation would do now; `onProgress` gets the orgs read so far. Throws wrong_stage where nothing was rolled out. */
 export async function previewDrift(
   context: Pick<EngineContext, 'cells'>,
   question: PreviewQuestion,
@@ -91,7 +91,7 @@ async function readAll(
   onProgress: (orgs: number) => void,
 ): Promise<DriftPreview> {
   const snapshotAt = await startPlanning(tx, 'read_only');
-  if ((await findCell(tx))?.activeCard == null)
+  if ((await findNewestRun(tx)) === undefined)
     throw new RolloutError('wrong_stage', {
       message: `Data center "${question.dataCenter}" has not been rolled out, so there is nothing to reconcile.`,
     });

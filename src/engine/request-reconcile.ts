@@ -42,7 +42,7 @@ export async function requestReconcile(
       if (open !== undefined) throw alreadyAsked(dataCenter, open.requestedBy);
       const requestedBy = (await identifyPerson(tx, context.actor)).name;
       const allowFalls = falls === 'accepted';
-      const requestId = await insertReconcileRequest(tx, { dataCenter, requestedBy, reason, allowFalls });
+      const requestId = await insertReconcileRequest(tx, { dataCenter, reason, allowFalls });
       const details = { accept_falls: allowFalls };
       await appendAudit(tx, { actor: context.actor, action: 'ask_reconcile', dataCenter, reason, details });
       return { dataCenter, requestId, requestedBy, falls };

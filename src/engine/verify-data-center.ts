@@ -37,7 +37,6 @@ export async function verifyDataCenter(
   } catch (error) {
     throw explainFailure(error, `Data center "${dataCenter}"`);
   }
-  return { dataCenter, ...counts };
 }
 
 interface Part {

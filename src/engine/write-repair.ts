@@ -47,6 +47,7 @@ async function setAside(tx: CellTransaction, { runId, cardHash }: OpenRun, ids: 
 }
 
 async function retire(tx: CellTransaction, runId: bigint, ids: readonly string[]): Promise<BatchCounts> {
+  await lockAllotments(tx, ids);
   const retired = await retireAllotments(tx, runId, ids);
   await settleDrift(tx, runId, ids, retired);
   return toCounts(ids.length, [], 0);

@@ -153,6 +153,7 @@ describe('examine', () => {
       'row-level security',
       'null ids',
       'editions',
+      'change feed',
     ]);
   });
 

@@ -69,11 +69,8 @@ describe('the triggers of the change feed', () => {
     await cell.sql('alter table public.orgs alter edition type public.edition using edition::public.edition');
     await cell.init();
     await install(cell);
-    const { runs } = {
-      runs: `insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes)
-      select 1, 'migrate', active_card, 1, 1 from credit_rollout.cell`,
-    };
-    await cell.sql(runs);
+    await cell.sql(`insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes)
+      select 1, 'migrate', active_card, 1, 1 from credit_rollout.cell`);
     const role = `product_${cell.dataCenter.id}`;
     await cell.sql(`create role ${role}; grant select, update on public.orgs to ${role}`);
     dropped.push(() => cell.sql(`drop owned by ${role}; drop role ${role}`).then(() => undefined));
@@ -85,19 +82,20 @@ describe('the triggers of the change feed', () => {
 
   test.each([
     ['our table is gone', 'drop table credit_rollout.changed_orgs'],
-    ['its numbers are used up', 'alter table credit_rollout.changed_orgs alter change_no set maxvalue 2 restart with 2'],
+    [
+      'its numbers are used up',
+      'alter table credit_rollout.changed_orgs alter change_no set maxvalue 2 restart with 2',
+    ],
     ['the state of the feed is gone', 'drop table credit_rollout.feed'],
     [
       'the disk is full',
       `create function public.full() returns trigger language plpgsql as $$ begin raise sqlstate '53100'; end $$;
        create trigger t before insert on credit_rollout.changed_orgs execute function public.full()`,
     ],
-    ['a column that it names is gone', 'drop schema if exists none cascade'],
-  ])('never fail the write of the product: %s', async (what, breakage) => {
+    ['a column that it names is gone', 'alter table public.orgs drop column light_agents cascade'],
+  ])('never fail the write of the product: %s', async (_what, breakage) => {
     const cell = await makeFed();
     await cell.sql(breakage);
-    const dropsColumn = what.startsWith('a column');
-    if (dropsColumn) await cell.sql('alter table public.orgs drop column light_agents cascade');
     await cell.sql('update public.orgs set agents = 301 where org_id = 1');
     await cell.sql('update public.orgs set agents = 302 where org_id = 1');
     expect(await agentsOf(cell, 1)).toBe('302');

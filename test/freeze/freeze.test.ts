@@ -186,7 +186,7 @@ describe('freeze', () => {
 
   test('lets a run be aborted', async () => {
     const fleet = await makeFleet({ orgs: 300 });
-    await fleet.apply(fleet.cell(0));
+    await fleet.applyPlan(fleet.cell(0), (await fleet.plan(fleet.cell(0))).planId ?? '');
     await fleet.tickUntil(
       'a fence that is open',
       async () => (await fleet.cell(0).sql(`select state from credit_rollout.fence`))[0]?.state === 'open',

@@ -101,7 +101,7 @@ describe('onboard_org', () => {
     expect((await client.query('select credit_rollout.onboard_org(7) as m')).rows[0].m).toBe('legacy');
     await systemClock.sleep(500);
     const busy = await latch(cell);
-    expect(busy).toMatchObject({ kind: 'busy', holders: [{ application: 'shop', since: expect.any(Date) }] });
+    expect(busy).toMatchObject({ kind: 'busy', holders: [{ application: 'shop', pid: expect.any(Number) }] });
     expect(await signUp(cell, '8')).toBe('credits');
     await client.query('commit');
     expect((await latch(cell)).kind).toBe('latched');
@@ -393,24 +393,26 @@ describe('the gate', () => {
     expect(await swept(cell)).toBe(false);
   });
 
-  test.each([
-    'update credit_rollout.gate set latched_at = null, swept_at = null',
-    'update credit_rollout.gate set latched_at = clock_timestamp()',
-    'update credit_rollout.gate set swept_at = null',
-    `update credit_rollout.gate set effective_at = effective_at + interval '1 hour'`,
-    'update credit_rollout.gate set armed_at = null, effective_at = null, latched_at = null, swept_at = null',
-    `update credit_rollout.gate set configured_local = 'another'`,
-    'delete from credit_rollout.gate',
-    'truncate credit_rollout.gate',
-    `update credit_rollout.sign_ups set model = 'legacy'`,
-    'delete from credit_rollout.sign_ups',
-    'truncate credit_rollout.sign_ups',
-  ])('refuses even its owner: %s', async (statement) => {
+  test('refuses even its owner to change what has happened', async () => {
     const cell = await makeCell();
     await cutOver(cell);
     await swept(cell);
     await signUp(cell, '1');
-    expect(await refused(cell, statement)).toBe('23001');
+    const statements = [
+      'update credit_rollout.gate set latched_at = null, swept_at = null',
+      'update credit_rollout.gate set latched_at = clock_timestamp()',
+      'update credit_rollout.gate set swept_at = null',
+      `update credit_rollout.gate set effective_at = effective_at + interval '1 hour'`,
+      'update credit_rollout.gate set armed_at = null, effective_at = null, latched_at = null, swept_at = null',
+      `update credit_rollout.gate set configured_local = 'another'`,
+      'delete from credit_rollout.gate',
+      'truncate credit_rollout.gate',
+      `update credit_rollout.sign_ups set model = 'legacy'`,
+      'delete from credit_rollout.sign_ups',
+      'truncate credit_rollout.sign_ups',
+    ];
+    for (const statement of statements)
+      expect([statement, await refused(cell, statement)]).toEqual([statement, '23001']);
   });
 
   test('is neither latched before its instant, nor swept before it is latched, nor early', async () => {

@@ -105,3 +105,22 @@ export async function readRecords(cell: TestCell): Promise<readonly Recorded[]> 
   );
   return rows as unknown as readonly Recorded[];
 }
+
+/** Asks the rule, and no gate, every 20 ms; what it returns stops it with the longest answer, in ms. */
+export function startPulse(cell: Pick<TestCell, 'sql'>): () => Promise<number> {
+  const stopped = new AbortController();
+  const beating = (async () => {
+    let longest = 0;
+    while (!stopped.signal.aborted) {
+      const began = systemClock.now().getTime();
+      await cell.sql('select from credit_rollout.decided_first(null, null, array[1]::credit_rollout.org_id[], null)');
+      longest = Math.max(longest, systemClock.now().getTime() - began);
+      await systemClock.sleep(20, stopped.signal);
+    }
+    return longest;
+  })();
+  return () => {
+    stopped.abort();
+    return beating;
+  };
+}

@@ -7,7 +7,7 @@ import { markSwept } from '../../src/stores/cell/gate.js';
 import { applyAll, createTestCell, makeId, type TestCell } from '../support/cell.js';
 import { pgbouncerAvailable, startPgbouncer } from '../support/pgbouncer.js';
 import { waitFor } from '../support/wait.js';
-import { type Answer, openProduct, type Product, readRecords, spread } from './sign-ups.js';
+import { type Answer, openProduct, type Product, readRecords, spread, startPulse } from './sign-ups.js';
 
 const ORGS = 1_000;
 const STALL_MS = 300;
@@ -20,6 +20,8 @@ afterEach(async () => {
 interface Scene {
   readonly cell: TestCell;
   readonly product: Product;
+  /** The longest that the machine itself delayed a statement which asks no gate, in ms. */
+  stopPulse(): Promise<number>;
 }
 
 async function makeScene({ connections = 100, through = (url: string) => url } = {}): Promise<Scene> {
@@ -28,7 +30,7 @@ async function makeScene({ connections = 100, through = (url: string) => url } =
   const product = openProduct(through(cell.url), connections);
   closing.push(product.close);
   await product.warmUp();
-  return { cell, product };
+  return { cell, product, stopPulse: startPulse(cell) };
 }
 
 const arm = ({ cell }: Scene, configuredAt: Date) =>
@@ -82,7 +84,7 @@ async function holdOpen(
 }
 
 /** What must be true however the sign-ups fell, once the sweep is over. */
-async function expectOneModelEach({ cell }: Scene, answers: readonly Answer[]): Promise<void> {
+async function expectOneModelEach({ cell, stopPulse }: Scene, answers: readonly Answer[]): Promise<void> {
   const records = await readRecords(cell);
   expect(records.length).toBe(new Set(answers.map(({ orgId }) => orgId)).size);
   const modelOf = new Map(records.map((row) => [row.org_id, row.model]));
@@ -92,10 +94,10 @@ async function expectOneModelEach({ cell }: Scene, answers: readonly Answer[]): 
   expect(records.filter(({ origin }) => origin === null)).toEqual([]);
   expect(records.filter(({ model, floor }) => floor !== (model === 'credits' ? null : '150000'))).toEqual([]);
   expect(records.filter(({ model, origin }) => model === 'legacy' && origin !== 'migrated')).toEqual([]);
-  if (process.env.GATE_SHOW) console.log('longest', Math.max(...answers.map(({ tookMs }) => tookMs)));
-  expect(Math.max(...answers.map(({ tookMs }) => tookMs))).toBeLessThan(STALL_MS);
+  expect(longest(answers)).toBeLessThan(STALL_MS + (await stopPulse()));
 }
 
+const longest = (answers: readonly Answer[]): number => Math.max(...answers.map(({ tookMs }) => tookMs));
 const count = (answers: readonly Answer[], model: string): number =>
   new Set(answers.filter((answer) => answer.model === model).map(({ orgId }) => orgId)).size;
 

@@ -49,6 +49,17 @@ describe('runBench', () => {
   });
 });
 
+describe('the mode reconcile', () => {
+  test('compares a quiet night with a bare full join, and finds nothing', async () => {
+    await withServer('without', async (server) => {
+      const options = small('--only', 'reconcile');
+      const text = (await runBench({ server, options, worker: 'inline', say: () => undefined })).join('\n');
+      expect(text).toMatch(/^full comparison \/ bare full join: \d+\.\d\d \(goal: at most 1\.5\)/mu);
+      expect(text).not.toContain('NOT a quiet night');
+    });
+  });
+});
+
 describe('the mode feed', () => {
   test('reports how fast a thousand edits are followed, both ways', async () => {
     await withServer('without', async (server) => {

@@ -26,7 +26,7 @@ const STARTS = [
   '2011-12-22',
 ] as const;
 
-const DAYS = 14;
+const DAYS = 12;
 const HOURS = DAYS * 24;
 
 const WINDOWS: readonly (readonly WindowSpec[])[] = [
@@ -72,7 +72,7 @@ export const arbitraryPlan: fc.Arbitrary<Plan> = fc.record({
   start: fc.constantFrom(...STARTS).map((date) => `${date}T00:00:00Z`),
   days: fc.constant(DAYS),
   nightAt: fc.constantFrom('00:15', '00:00', '02:15', '02:30', '01:30', '23:45'),
-  lookMinutes: fc.constantFrom(20, 45, 90),
+  lookMinutes: fc.constantFrom(180, 75, 40),
   pace: fc.constantFrom(40, 3, 1),
   dataCenters: fc.array(dataCenter, { minLength: 1, maxLength: 3 }),
   disturbances: fc.array(disturbance, { maxLength: 8 }),

@@ -2,16 +2,18 @@
 // and no lost cut-over, whatever goes wrong; and a bug that is planted is found, and told by a short calendar.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { DueChange } from '../../src/domain/calendar/due-work.js';
+import { toLocalMs } from '../../src/domain/calendar/local-time.js';
 import { arbitraryPlan, ZONES } from './arbitrary-plan.js';
 import { type Plan, play } from './play.js';
 import { listBroken } from './promises.js';
-import { REAL } from './scheduler.js';
+import { type Deciders, REAL } from './scheduler.js';
 
 const YEAR: Plan = {
   start: '2025-01-01T00:00:00Z',
   days: 365,
   nightAt: '02:15',
-  lookMinutes: 90,
+  lookMinutes: 240,
   pace: 40,
   dataCenters: ZONES.map((zone, index) => ({
     zone,
@@ -38,7 +40,69 @@ describe('any calendar', () => {
       fc.property(arbitraryPlan, (plan) => {
         expect(judge(plan)).toEqual([]);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   }, 120_000);
+});
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Every one a mistake that schedulers are known for. */
+const BUGS: Readonly<Record<string, Partial<Deciders>>> = {
+  'a night every 24 hours': {
+    decideNights: (facts) => {
+      const last = facts.rows.findLast(({ work }) => work === 'reconcile');
+      const next = last && new Date(last.dueAt.getTime() + DAY_MS);
+      if (last === undefined || next === undefined) return REAL.decideNights(facts);
+      if (facts.now < next) return [];
+      const localDate = new Date(toLocalMs(next, facts.zone)).toISOString().slice(0, 10);
+      return [
+        ...(last.state === 'due' ? [miss(last.localDate)] : []),
+        { kind: 'insert', work: 'reconcile', localDate, dueAt: next, dueLocal: '', state: 'due', note: null },
+      ];
+    },
+  },
+  'only the newest night after an outage': {
+    decideNights: (facts) =>
+      REAL.decideNights(facts).filter((change) => change.kind === 'miss' || change.state === 'due'),
+  },
+  'a night for each ring, without a look at the rows': {
+    decideNights: ({ zone, at, since, now }) =>
+      since === null ? [] : REAL.decideNights({ zone, at, since: now, rows: [], heldBy: null, now }),
+  },
+  'a cut-over that only rings': {
+    decideGate: (snapshot, dc) => {
+      const decision = REAL.decideGate(snapshot, dc);
+      const rings = dc.cutoverAt !== null && snapshot.now.getTime() - dc.cutoverAt.getTime() < 6 * HOUR_MS;
+      return rings ? decision : { ...decision, steps: decision.steps.filter(({ kind }) => kind !== 'latch_gate') };
+    },
+  },
+  'a gate that does not ask for the stage': {
+    decideGate: (snapshot, dc) => REAL.decideGate(snapshot, { ...dc, stage: 'done' }),
+  },
+  'a start that does not ask for the date': {
+    decideStep: (snapshot, dc) => REAL.decideStep(snapshot, { ...dc, notBeforeAt: null }),
+  },
+};
+
+const miss = (localDate: string): DueChange => ({ kind: 'miss', work: 'reconcile', localDate, note: 'planted' });
+
+describe('a planted bug', () => {
+  test.each(Object.entries(BUGS))(
+    '%s: is found, and told by a short calendar',
+    (_name, bug) => {
+      const found = fc.check(
+        fc.property(arbitraryPlan, (plan) => judge(plan, { ...REAL, ...bug }).length === 0),
+        { numRuns: 200, seed: 1, endOnFailure: false },
+      );
+      expect(found.failed).toBe(true);
+      const [plan] = found.counterexample ?? [];
+      expect(plan?.dataCenters.length).toBeLessThanOrEqual(2);
+      expect(plan?.disturbances.length).toBeLessThanOrEqual(2);
+      // and it is the bug that was found, not the calendar
+      expect(plan && judge(plan)).toEqual([]);
+    },
+    120_000,
+  );
 });

@@ -2,7 +2,7 @@
 // the fence by its epoch, the gate by its cell's clock. True: something moved.
 import { decideEnd } from '../../src/domain/calendar/due-work.js';
 import type { Step } from '../../src/domain/rollout/decision.js';
-import type { MaintenanceRun } from '../../src/domain/rollout/snapshot.js';
+import type { DataCenterSnapshot, MaintenanceRun } from '../../src/domain/rollout/snapshot.js';
 import { SLOT_STAGES, type Stage } from '../../src/domain/rollout/stage.js';
 import { armGate, disarmGate, latchGate } from './gate.js';
 import { cellNow, type DataCenter, findNight, type World } from './world.js';
@@ -13,9 +13,10 @@ export interface Carried {
   readonly dc: DataCenter;
   /** The version of its row that was seen. */
   readonly version: number;
+  readonly seen: DataCenterSnapshot;
 }
 
-export function carryOut(world: World, { dc, version }: Carried, step: Step): boolean {
+export function carryOut(world: World, { dc, version, seen }: Carried, step: Step): boolean {
   const set = (change: Partial<DataCenter>): boolean => {
     if (dc.version !== version) return false;
     Object.assign(dc, change, { version: dc.version + 1 });
@@ -32,7 +33,7 @@ export function carryOut(world: World, { dc, version }: Carried, step: Step): bo
     case 'advance':
       return advance(world, dc, step.to, set);
     case 'arm_gate':
-      return armGate(world, dc, set);
+      return armGate(world, dc, seen, set);
     case 'disarm_gate':
       return disarmGate(world, dc, set);
     case 'latch_gate':
@@ -75,7 +76,8 @@ function activate(world: World, dc: DataCenter, set: SetRow): boolean {
 
 function takeEpoch(world: World, { cell }: DataCenter): bigint {
   const seen = cell.fence.epoch;
-  world.epoch = (world.epoch > seen ? world.epoch : seen) + 1n;
+  if (seen > world.epoch) world.epoch = seen;
+  world.epoch += 1n;
   return world.epoch;
 }
 

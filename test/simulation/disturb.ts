@@ -1,5 +1,5 @@
 // What goes wrong, and what operators do, as happenings on the virtual clock. Everything is over when the calm begins.
-import { isGateBegun } from './gate.js';
+import { postpone } from './gate.js';
 import type { Happening, Staff } from './play.js';
 import { carryOutDecided, type Deciders, decideAll, tick } from './scheduler.js';
 import { type DataCenter, find, type World } from './world.js';
@@ -101,15 +101,6 @@ function sleepOver(at: number, over: number, deciders: Deciders): readonly Happe
       },
     },
   ];
-}
-
-/** Refused into the past, and once the instant has come. */
-function postpone(world: World, dc: DataCenter, hours: number): void {
-  if (dc.cutoverAt === null || isGateBegun(world, dc)) return;
-  const to = new Date(dc.cutoverAt.getTime() + hours * HOUR_MS);
-  if (to <= world.now) return;
-  Object.assign(dc, { cutoverAt: to, cutoverSetAt: world.now, version: dc.version + 1 });
-  world.facts.push({ kind: 'moved', dataCenter: dc.id, at: world.now, to });
 }
 
 /** The auditor found that a verified data center is not what it was. */

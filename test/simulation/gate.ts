@@ -1,18 +1,35 @@
 // The gate of a cell in the world: changed and asked by the cell's clock only, latched for good.
+import type { DataCenterSnapshot } from '../../src/domain/rollout/snapshot.js';
 import type { SetRow } from './carry-out.js';
-import { cellNow, type DataCenter, type World } from './world.js';
+import { cellNow, type DataCenter, type Gate, type World } from './world.js';
 
-export function armGate(world: World, dc: DataCenter, set: SetRow): boolean {
+/** With the instant that the scheduler saw, which may be an old one. */
+export function armGate(world: World, dc: DataCenter, { cutoverAt }: DataCenterSnapshot, set: SetRow): boolean {
   const { gate } = dc.cell;
-  const now = cellNow(world, dc);
-  const { cutoverAt } = dc;
-  if (cutoverAt === null) return false;
-  const open = gate.latchedAt === null && (gate.effectiveAt === null || gate.effectiveAt > now);
-  const same = gate.effectiveAt !== null && gate.configuredAt?.getTime() === cutoverAt.getTime();
-  if (open && !same) Object.assign(gate, { configuredAt: cutoverAt, effectiveAt: cutoverAt > now ? cutoverAt : now });
+  const armed = cutoverAt !== null && configure(gate, cutoverAt, cellNow(world, dc));
   set({ knownGate: { ...gate } });
+  return armed;
+}
+
+function configure(gate: Gate, at: Date, now: Date): boolean {
+  const open = gate.latchedAt === null && (gate.effectiveAt === null || gate.effectiveAt > now);
+  const same = gate.effectiveAt !== null && gate.configuredAt?.getTime() === at.getTime();
+  if (open && !same)
+    Object.assign(gate, { configuredAt: at, effectiveAt: new Date(Math.max(at.getTime(), now.getTime())) });
   return open && !same;
 }
+
+/** As `cutover postpone` does once it is approved: the gate of the cell first, then control. Refused into the past, and once the instant has come. */
+export function postpone(world: World, dc: DataCenter, hours: number): void {
+  const { cutoverAt, cell } = dc;
+  if (cutoverAt === null || !cell.up || isGateBegun(world, dc)) return;
+  const to = new Date(cutoverAt.getTime() + hours * HOUR_MS);
+  if (to <= world.now) return;
+  if (cell.gate.effectiveAt !== null) configure(cell.gate, to, cellNow(world, dc));
+  Object.assign(dc, { cutoverAt: to, cutoverSetAt: world.now, version: dc.version + 1 });
+}
+
+const HOUR_MS = 3_600_000;
 
 export function disarmGate(world: World, dc: DataCenter, set: SetRow): boolean {
   const { gate } = dc.cell;
@@ -46,7 +63,7 @@ export function signUp(world: World, dc: DataCenter): void {
 }
 
 /** From here on sign-ups start on credits: too late to move it. */
-export function isGateBegun(world: World, dc: DataCenter): boolean {
+function isGateBegun(world: World, dc: DataCenter): boolean {
   const { latchedAt, effectiveAt } = dc.cell.gate;
   return latchedAt !== null || (effectiveAt !== null && effectiveAt <= cellNow(world, dc));
 }

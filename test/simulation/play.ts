@@ -58,7 +58,10 @@ export interface Played {
   readonly until: Date;
 }
 
-const CALM_DAYS = 25;
+/** Then looks are seldom, and everything is quick. */
+const CALM_DAYS = 15;
+const CALM_LOOK_MINUTES = 150;
+const CALM_PACE = 40;
 
 export function play(plan: Plan, deciders: Deciders): Played {
   const world = createWorld(plan);
@@ -69,14 +72,15 @@ export function play(plan: Plan, deciders: Deciders): Played {
   const seen: string[] = [];
   const look = (): void => {
     if (staff.schedulers)
-      for (let round = 0; round < plan.pace; round += 1) {
+      for (let round = 0; round < (world.now.getTime() < end ? plan.pace : CALM_PACE); round += 1) {
         tick(world, deciders);
         if (!work(world)) break;
       }
     seen.push(...watch(world));
   };
   const happenings = [
-    ...listLooks(plan, start, calm).map((at) => ({ at, act: look })),
+    ...listLooks(plan.lookMinutes, start, end).map((at) => ({ at, act: look })),
+    ...listLooks(CALM_LOOK_MINUTES, end, calm).map((at) => ({ at, act: look })),
     ...plan.disturbances.flatMap((one) => disturb(one, { start, end, staff, deciders })),
     ...listSignUps(plan, start, calm),
   ].toSorted((a, b) => a.at - b.at);
@@ -113,10 +117,10 @@ const listCutovers = ({ dataCenters, disturbances }: Plan, start: number): reado
 };
 
 /** Irregular, the same ones for the same plan. */
-function listLooks({ lookMinutes }: Plan, start: number, end: number): readonly number[] {
+function listLooks(minutes: number, start: number, end: number): readonly number[] {
   const looks: number[] = [];
   let noise = 1;
-  for (let at = start; at <= end; at += (0.5 + noise / 2 ** 31) * lookMinutes * MINUTE_MS) {
+  for (let at = start; at <= end; at += (0.5 + noise / 2 ** 31) * minutes * MINUTE_MS) {
     looks.push(Math.floor(at));
     noise = (noise * 1_103_515_245 + 12_345) % 2 ** 31;
   }

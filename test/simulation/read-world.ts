@@ -35,7 +35,7 @@ function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
   const { id, position, zone, stage, intent, quiet, requested, runId, epoch, notBeforeAt, cutoverAt, bakeUntil } = dc;
   return {
     ...{ id, position, zone, stage, intent, quiet, requested, runId, epoch, notBeforeAt, cutoverAt, bakeUntil },
-    cutoverLocal: cutoverAt?.toISOString() ?? null,
+    cutoverLocal: null,
     notBeforeLocal: null,
     knownGate: { ...dc.knownGate },
     singleWrites: dc.singleWrites,

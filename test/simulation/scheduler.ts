@@ -11,7 +11,7 @@ import type { Hold } from '../../src/domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../src/domain/rollout/snapshot.js';
 import { carryOut } from './carry-out.js';
 import { readWorld, type Seen } from './read-world.js';
-import { find, type World } from './world.js';
+import { find, LOOKED_AT, type World } from './world.js';
 
 /** The decision functions under test; a planted bug is another one in their place. */
 export interface Deciders {
@@ -30,6 +30,7 @@ const MOST_LOOKS = 40;
 interface Decided {
   readonly id: string;
   readonly version: number;
+  readonly seen: DataCenterSnapshot;
   readonly changes: readonly DueChange[];
   readonly steps: readonly Step[];
 }
@@ -61,13 +62,11 @@ function decide(world: World, deciders: Deciders, seen: Seen, dc: DataCenterSnap
   return {
     id: dc.id,
     version: seen.versions.get(dc.id) ?? 0,
+    seen: dc,
     changes: decideChanges(world, deciders, seen, dc, holds),
     steps: decisions.flatMap((decision) => decision.steps),
   };
 }
-
-/** The newest rows are enough: what is missing comes after them. */
-const LOOKED_AT = 10;
 
 function decideChanges(
   world: World,
@@ -86,10 +85,10 @@ function decideChanges(
   return [...nights, ...deciders.decideAlarms({ zone, cutoverAt, setAt: cutoverSetAt, rows, missing, now })];
 }
 
-export function carryOutDecided(world: World, { id, version, changes, steps }: Decided): boolean {
+export function carryOutDecided(world: World, { id, version, seen, changes, steps }: Decided): boolean {
   const written = changes.map((change) => saveChange(world, id, change));
   const dc = find(world, id);
-  const moved = steps.map((step) => carryOut(world, { dc, version }, step));
+  const moved = steps.map((step) => carryOut(world, { dc, version, seen }, step));
   return [...written, ...moved].includes(true);
 }
 

@@ -118,6 +118,7 @@ async function createOrgs(
     light_agents bigint, additional_credits bigint, legacy_limit bigint, created_at timestamptz, updated_at timestamptz,
     peak_credits bigint)`);
   if (key === 'index') await sql(`create index on ${table} (org_id)`);
+  await sql(`create index on ${table} (updated_at)`);
   if (view) await sql(`create view public.orgs as select * from ${table}`);
 }
 

@@ -57,6 +57,16 @@ const CELL_BREAKS = [
   ['I11', `update credit_rollout.batches set verified_at = null where run_id = ${LAST}`],
   ['I11', `update credit_rollout.batches set state = 'pending', done_at = null where run_id = ${LAST}`],
   ['I14', `update credit_rollout.fence set epoch = 1000000`],
+  [
+    'I17',
+    `update credit_rollout.gate set armed_at = '2025-10-30', effective_at = '2025-10-30';
+     insert into credit_rollout.sign_ups values (2, 'legacy', '2025-10-30')`,
+  ],
+  [
+    'I17',
+    `insert into credit_rollout.sign_ups values (2, 'legacy', '2025-10-29');
+     update ${ALLOTMENTS} set origin = 'signup' where org_id = 2`,
+  ],
 ] as const;
 
 const CONTROL_BREAKS = [

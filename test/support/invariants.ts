@@ -83,6 +83,18 @@ const PROMISE = [
   },
 ] as const satisfies readonly Invariant[];
 
+const SIGN_UPS = [
+  {
+    id: 'I17',
+    holds: 'every sign-up that was decided at or after the effective instant is on credits, and none was flipped',
+    sql: `select s.org_id from credit_rollout.sign_ups s cross join credit_rollout.gate g
+      where s.decided_at >= g.effective_at and s.model <> 'credits'
+      union all
+      select s.org_id from credit_rollout.sign_ups s join credit_rollout.allotments a using (org_id)
+      where s.model = 'legacy' and a.origin = 'signup'`,
+  },
+] as const satisfies readonly Invariant[];
+
 const WORK = [
   {
     id: 'I7',
@@ -101,6 +113,13 @@ const WORK = [
       union all
       select b.run_id, b.batch_no from credit_rollout.batches b
       where b.state = 'done' and b.done_at < (select max(o.done_at) from credit_rollout.batches o where o.epoch < b.epoch)`,
+  },
+  {
+    id: 'I9',
+    holds: 'nothing of ours committed between the acknowledgement of a freeze and its end',
+    sql: `with frozen as (select acknowledged_at as since, coalesce(lifted_at, 'infinity') as until from credit_rollout.freezes)
+      select b.run_id, b.batch_no from credit_rollout.batches b join frozen f
+        on b.done_at between f.since and f.until or b.verified_at between f.since and f.until`,
   },
   {
     id: 'I12',
@@ -154,7 +173,7 @@ const WORK = [
   },
 ] as const satisfies readonly Invariant[];
 
-const CELL: readonly Invariant[] = [...PROMISE, ...WORK];
+const CELL: readonly Invariant[] = [...PROMISE, ...SIGN_UPS, ...WORK];
 
 // what control is compared with; one object per cell
 const FACTS = `select jsonb_build_object('id', $1::text, 'is', (select data_center from credit_rollout.cell),

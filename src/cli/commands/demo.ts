@@ -78,6 +78,7 @@ async function serveRollout(
     await request();
     session.say('');
     outcome = await watchRollout(session, program, { dataCenters, whenPaused: 'stays', interruption });
+    if (outcome.kind !== 'stopped') await awaitCutovers(session, program);
   } finally {
     await serving.stop();
     interruption.close();
@@ -91,6 +92,24 @@ async function serveRollout(
   return conclude(session, program, outcome.status, chooseExitCode(codes));
 }
 
+const PATIENCE_MS = 20_000;
+const LOOK_MS = 200;
+
+/** The date of the samples has passed, so that each cut-over follows its data center within seconds. */
+async function awaitCutovers(session: CliSession, { engine }: Program): Promise<void> {
+  const until = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const { dataCenters } = await readStatus(engine);
+    const left = dataCenters.filter(({ stage, cutover }) => stage === 'done' && cutover.sweptAt === null);
+    if (left.length === 0 || performance.now() > until) {
+      const over = dataCenters.filter(({ cutover }) => cutover.sweptAt !== null).map(({ id }) => id);
+      if (over.length > 0) session.say(`\nCut over, and swept: ${over.join(', ')}. New sign-ups start on credits there.`);
+      return;
+    }
+    await engine.clock.sleep(LOOK_MS);
+  }
+}
+
 function conclude(session: CliSession, program: Program, status: Status, exitCode: number): number {
   const { commands, paint } = session;
   const [first] = program.config.dataCenters;
@@ -101,6 +120,8 @@ function conclude(session: CliSession, program: Program, status: Status, exitCod
     [`why ${SAMPLE_ORG} --dc ${id}`, "one org's number and where it comes from"],
     [`quarantine --dc ${id}`, 'the orgs that could not be decided, and why'],
     ['verify --all', 'every allotment against an independent statement of the rule'],
+    ['cutover show', 'since when new sign-ups start on credits'],
+    ['calendar', 'what will happen when, in each data center'],
     ['audit', 'who did what, when and why'],
   ] as const;
   const ids = program.config.dataCenters.map((dc) => dc.id);

@@ -76,7 +76,7 @@ async function preview(session: CliSession, { engine, config }: Program, chosen:
     `reconcile --dc ${dataCenter} --execute${chosen.acceptFalls ? ' --accept-falls --reason TEXT' : ''}`,
   );
   session.report(previewDocument(found, next), showPreview(found, next));
-  return session.options.exitCode && found.counts.length > 0 ? 2 : 0;
+  return 0;
 }
 
 async function askFor(session: CliSession, { engine }: Program, chosen: Chosen): Promise<number> {

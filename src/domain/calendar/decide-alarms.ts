@@ -37,9 +37,9 @@ export function decideAlarms(facts: AlarmFacts): readonly DueChange[] {
   return ALARMS.flatMap(({ work, beforeMs }, index): readonly DueChange[] => {
     const dueAt = new Date(cutoverAt.getTime() - beforeMs);
     const over = new Date(cutoverAt.getTime() - (ALARMS[index + 1]?.beforeMs ?? 0));
+    if (now < dueAt || (setAt !== null && setAt > dueAt)) return [];
     const date = localDate(dueAt, facts.zone);
-    const known = facts.rows.some((row) => row.work === work && row.localDate === date);
-    if (known || now < dueAt || (setAt !== null && setAt > dueAt)) return [];
+    if (facts.rows.some((row) => row.work === work && row.localDate === date)) return [];
     const dueLocal = formatLocalInstant(dueAt, facts.zone);
     const row = { kind: 'insert', work, localDate: date, dueAt, dueLocal } as const;
     return now < over

@@ -12,15 +12,15 @@ export interface ReconcileRequestRow {
   readonly runId: bigint | null;
 }
 
-/** Raises a duplicate where one is open (`reconcile_requests_open_idx`). */
+/** Who asks is the database's to say: `identifyPerson` comes first. Raises a duplicate where one is open. */
 export async function insertReconcileRequest(
   tx: ControlTransaction,
-  request: Pick<ReconcileRequestRow, 'dataCenter' | 'requestedBy' | 'reason' | 'allowFalls'>,
+  request: Pick<ReconcileRequestRow, 'dataCenter' | 'reason' | 'allowFalls'>,
 ): Promise<bigint> {
   const { rows } = await tx.raw(
-    `insert into credit_rollout_control.reconcile_requests (data_center, requested_by, reason, allow_falls) values (?, ?, ?, ?)
+    `insert into credit_rollout_control.reconcile_requests (data_center, reason, allow_falls) values (?, ?, ?)
      returning request_id`,
-    [request.dataCenter, request.requestedBy, request.reason, request.allowFalls],
+    [request.dataCenter, request.reason, request.allowFalls],
   );
   return BigInt(rows[0].request_id);
 }

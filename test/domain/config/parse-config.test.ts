@@ -201,6 +201,12 @@ dataCenters:
     ['windows: [{ from: "22:00", to: "24:00" }]', 'invalid_instant', '"24:00"'],
     ['windows: [{ from: "22:00", to: "05:00", dates: [2025-02-30] }]', 'invalid_instant', '"2025-02-30"'],
     ['windows: [{ from: "22:00", to: "05:00", deny: yes }]', 'invalid_config', '"yes"'],
+    ['windows: [{ from: "00:00", to: "00:00", deny: true }]', 'invalid_config', 'never opens (data center'],
+    [
+      'windows: [{ from: "22:00", to: "05:00" }, { from: "00:00", to: "00:00", deny: true }]',
+      'invalid_config',
+      'deny windows cover',
+    ],
     ['bake: 12h', 'invalid_duration', '"12h"'],
     ['notBefore: 2026-02-30', 'invalid_instant', '"2026-02-30"'],
     ['notBefore: 2025-10-06T00:00:00Z', 'invalid_instant', 'carries an offset'],

@@ -66,10 +66,14 @@ async function decideInCell(
   await client.query(
     'begin; set local session_replication_role = replica; truncate public.orgs, credit_rollout.allotments, credit_rollout.sign_ups; commit',
   );
-  await client.query('update credit_rollout.gate set effective_at = $1, swept_at = $2', [
-    gate.effectiveAt,
-    gate.sweptAt,
-  ]);
+  // a gate goes one way, but not here; and what is swept was latched
+  await client.query('begin; set local session_replication_role = replica');
+  await client.query(
+    `update credit_rollout.gate set armed_at = $1, effective_at = $1, swept_at = $2,
+       latched_at = case when $2::timestamptz is not null then $1::timestamptz end`,
+    [gate.effectiveAt, gate.sweptAt],
+  );
+  await client.query('commit');
   const orgs = situations.map(({ inputs }, index) => ({
     org_id: index + 1,
     edition: inputs.edition,

@@ -1,0 +1,91 @@
+// The alarms before a cut-over: when, once, and what they say.
+import { describe, expect, test } from 'vitest';
+import { type AlarmFacts, decideAlarms, isAlarming, listMissing } from '../../../src/domain/calendar/decide-alarms.js';
+import type { DueRow } from '../../../src/domain/calendar/due-work.js';
+import { createHold } from '../../../src/domain/rollout/hold.js';
+import { dc } from '../rollout/sample-snapshot.js';
+
+const CUTOVER = new Date('2025-10-29T18:30:00Z'); // 2025-10-30T00:00 in Kolkata
+const hoursAhead = (hours: number, ms = 0): Date => new Date(CUTOVER.getTime() - hours * 3_600_000 + ms);
+
+const facts = (change: Partial<AlarmFacts>): AlarmFacts => ({
+  zone: 'Asia/Kolkata',
+  cutoverAt: CUTOVER,
+  setAt: new Date('2025-10-01T00:00:00Z'),
+  rows: [],
+  missing: ['its rollout is under way (stage migrating)'],
+  now: hoursAhead(48),
+  ...change,
+});
+const brief = (change: Partial<AlarmFacts>): readonly string[] =>
+  decideAlarms(facts(change)).map(
+    (row) => `${row.work} ${row.localDate} ${row.kind === 'insert' ? row.state : 'miss'}`,
+  );
+const rang = (work: DueRow['work'], localDate: string): DueRow => ({
+  work,
+  localDate,
+  dueAt: hoursAhead(48),
+  state: 'ran',
+});
+
+describe('decideAlarms', () => {
+  test.each<[string, Partial<AlarmFacts>, readonly string[]]>([
+    ['is silent without a cut-over', { cutoverAt: null }, []],
+    ['is silent before its time', { now: hoursAhead(48, -1) }, []],
+    ['rings 48 hours ahead', {}, ['alarm_48h 2025-10-28 ran']],
+    ['says when it rings late', { now: hoursAhead(46) }, ['alarm_48h 2025-10-28 caught_up']],
+    ['rings once', { rows: [rang('alarm_48h', '2025-10-28')] }, []],
+    [
+      'rings again 2 hours ahead',
+      { rows: [rang('alarm_48h', '2025-10-28')], now: hoursAhead(2) },
+      ['alarm_2h 2025-10-29 ran'],
+    ],
+    [
+      'tells the first one missed once the second is due',
+      { now: hoursAhead(2) },
+      ['alarm_48h 2025-10-28 missed', 'alarm_2h 2025-10-29 ran'],
+    ],
+    [
+      'tells both missed after the instant',
+      { now: hoursAhead(0) },
+      ['alarm_48h 2025-10-28 missed', 'alarm_2h 2025-10-29 missed'],
+    ],
+    ['rings for an instant that was moved', { rows: [rang('alarm_48h', '2025-10-20')] }, ['alarm_48h 2025-10-28 ran']],
+    ['has none whose time was over when the instant was set', { setAt: hoursAhead(10), now: hoursAhead(9) }, []],
+    ['has none of an instant that had passed when it was set', { setAt: hoursAhead(-10), now: hoursAhead(-11) }, []],
+  ])('%s', (_promise, change, expected) => {
+    expect(brief(change)).toEqual(expected);
+  });
+
+  test('says what is missing, or that nothing is', () => {
+    const [alarm] = decideAlarms(facts({ missing: ['it bakes until then', 'it is frozen'] }));
+    expect(alarm?.note).toBe('it will not be ready: it bakes until then; it is frozen');
+    expect(alarm && isAlarming(alarm)).toBe(true);
+    const [calm] = decideAlarms(facts({ missing: [] }));
+    expect(calm?.note).toBe('it will be ready');
+    expect(calm && isAlarming(calm)).toBe(false);
+  });
+});
+
+describe('listMissing', () => {
+  test.each([
+    ['is done', dc({ stage: 'done' }), []],
+    ['is to be rolled out again', dc({ stage: 'done', requested: true }), ['another rollout of it was asked for']],
+    ['bakes until before', dc({ stage: 'baking', cutoverAt: CUTOVER, bakeUntil: hoursAhead(1) }), []],
+    [
+      'bakes for too long',
+      dc({ stage: 'baking', cutoverAt: CUTOVER, bakeUntil: hoursAhead(-1) }),
+      ['it bakes until 2025-10-29T19:30:00.000Z'],
+    ],
+    ['is under way', dc({ stage: 'migrating' }), ['its rollout is under way (stage migrating)']],
+    ['waits', dc({ stage: 'pending', requested: true }), ['its rollout has not begun']],
+    ['was not asked for', dc({ stage: 'aborted' }), ['its rollout was not asked for (stage aborted)']],
+  ])('of one that %s', (_case, snapshot, expected) => {
+    expect(listMissing(snapshot, [])).toEqual(expected);
+  });
+
+  test('names what needs a person, and not what passes by itself', () => {
+    const holds = [createHold('frozen', 'x'), createHold('window_closed', 'x'), createHold('frozen', 'x')];
+    expect(listMissing(dc({ stage: 'done' }), holds)).toEqual(['it is frozen']);
+  });
+});

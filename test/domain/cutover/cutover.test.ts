@@ -1,0 +1,110 @@
+// Where a cut-over is, and what may still be done about it.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  CUTOVER_STATES,
+  type CutoverFacts,
+  nameCutover,
+  refuseExecution,
+  refuseMove,
+} from '../../../src/domain/cutover/cutover.js';
+import type { GateReading } from '../../../src/domain/rollout/snapshot.js';
+
+const at = (hour: number): Date => new Date(Date.UTC(2025, 9, 30, hour));
+const UNARMED: GateReading = { configuredAt: null, effectiveAt: null, latchedAt: null, sweptAt: null };
+const facts = (change: Partial<CutoverFacts> = {}): CutoverFacts => ({
+  now: at(10),
+  cutoverAt: at(12),
+  cutoverLocal: 'noon UTC',
+  notBeforeAt: null,
+  notBeforeLocal: null,
+  gate: UNARMED,
+  ...change,
+});
+const gate = (change: Partial<GateReading>): GateReading => ({ ...UNARMED, configuredAt: at(12), ...change });
+const LATCHED = gate({ effectiveAt: at(8), latchedAt: at(9) });
+
+describe('nameCutover', () => {
+  test.each([
+    ['none', facts({ cutoverAt: null })],
+    ['planned', facts()],
+    ['late', facts({ now: at(12) })],
+    ['armed', facts({ gate: gate({ effectiveAt: at(12) }) })],
+    ['due', facts({ now: at(12), gate: gate({ effectiveAt: at(12) }) })],
+    ['due', facts({ now: at(13), gate: gate({ effectiveAt: at(12) }) })],
+    ['latched', facts({ gate: LATCHED })],
+    ['swept', facts({ gate: { ...LATCHED, sweptAt: at(10) } })],
+  ] as const)('says %s', (state, given) => {
+    expect(nameCutover(given)).toBe(state);
+  });
+});
+
+describe('refuseMove', () => {
+  const to = (hour: number) => ({ at: at(hour), local: `${hour} o'clock UTC` });
+
+  test.each([
+    ['later', facts(), 14],
+    ['earlier, as long as that is to come', facts(), 11],
+    ['when it is late', facts({ now: at(13) }), 14],
+    ['when it is armed', facts({ gate: gate({ effectiveAt: at(12) }) }), 14],
+    ['where there was none', facts({ cutoverAt: null }), 14],
+    ['to the very start of the rollout', facts({ notBeforeAt: at(14) }), 14],
+  ])('lets it move %s', (_case, given, hour) => {
+    expect(refuseMove(given, to(hour))).toBeUndefined();
+  });
+
+  test.each([
+    ['into the past', facts(), 9, 'is past'],
+    ['to this moment', facts(), 10, 'is past'],
+    ['to where it is', facts(), 12, 'is its instant already'],
+    [
+      'before the rollout may start',
+      facts({ notBeforeAt: at(15), notBeforeLocal: 'three' }),
+      14,
+      'before rollout.notBefore, three',
+    ],
+    ['once it took effect', facts({ now: at(12), gate: gate({ effectiveAt: at(12) }) }), 14, 'it took effect at'],
+    ['once it was latched', facts({ gate: LATCHED }), 14, 'never undone'],
+  ])('refuses to move it %s, with the reason', (_case, given, hour, why) => {
+    expect(refuseMove(given, to(hour))).toContain(why);
+  });
+});
+
+describe('refuseExecution', () => {
+  test.each([
+    ['none', facts({ cutoverAt: null }), 'it has none'],
+    ['before its instant', facts(), 'noon UTC, has not come'],
+    [
+      'armed, before its instant',
+      facts({ gate: gate({ effectiveAt: at(12) }) }),
+      '2025-10-30T12:00:00.000Z, has not come',
+    ],
+  ])('refuses: %s', (_case, given, why) => {
+    expect(refuseExecution(given, 'done')).toContain(why);
+  });
+
+  test('refuses a late one while its data center is not done, and then no more', () => {
+    expect(refuseExecution(facts({ now: at(13) }), 'baking')).toContain('stage baking');
+    expect(refuseExecution(facts({ now: at(13) }), 'done')).toBeUndefined();
+  });
+
+  test('never lets through what has not come, and never refuses what took effect', () => {
+    const hour = fc.integer({ min: 0, max: 23 });
+    fc.assert(
+      fc.property(hour, hour, fc.option(hour), fc.constantFrom('done', 'baking'), (now, cutover, effective, stage) => {
+        const given = facts({
+          now: at(now),
+          cutoverAt: at(cutover),
+          gate: effective === null ? UNARMED : gate({ effectiveAt: at(effective) }),
+        });
+        const why = refuseExecution(given, stage);
+        expect(CUTOVER_STATES).toContain(nameCutover(given));
+        if (now < (effective ?? cutover)) expect(why).toBeDefined();
+        if (effective !== null && effective <= now) {
+          expect(why).toBeUndefined();
+          expect(refuseMove(given, { at: at(23), local: '' })).toBeDefined();
+        }
+      }),
+    );
+  });
+});
