@@ -1,11 +1,10 @@
 // A scheduler process: ticks when a bell rings and on its own every few seconds. Several may run at once.
 import { hostname } from 'node:os';
-import type { ReconcileSettings } from '../src/domain/config/rollout-config.js';
 import { auditCells } from '../src/engine/audit-cells.js';
 import type { EngineContext } from '../src/engine/context.js';
 import { findNextLook } from '../src/engine/find-next-look.js';
 import { forgetPlans } from '../src/engine/forget-plans.js';
-import { keepReconcile } from '../src/engine/keep-reconcile.js';
+import { keepReconcile, type ReconcileSettings } from '../src/engine/keep-reconcile.js';
 import { reportSchedulerGone } from '../src/engine/report-scheduler.js';
 import { tick } from '../src/engine/tick.js';
 import { systemClock } from '../src/kernel/clock.js';

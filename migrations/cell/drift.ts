@@ -30,6 +30,9 @@ create index drift_unbatched_idx on credit_rollout.drift (run_id, cause, org_id)
 -- healCapped
 create index drift_capped_idx on credit_rollout.drift (run_id, movement, cause) where capped;
 
+-- listWaitingFloors
+create index drift_proposes_idx on credit_rollout.drift (org_id) where proposes;
+
 create table credit_rollout.detections (
   run_id bigint not null references credit_rollout.runs,
   pass integer not null,

@@ -31,7 +31,9 @@ export function showPreview(preview: DriftPreview, next: string): string {
   const { found } = totalDrift(counts);
   const read = `${showOrgs(orgs)} read at ${showInstant(preview.snapshotAt)}`;
   const aside = undecidable === 0 ? [] : [`! ${showOrgs(undecidable)} cannot be decided and keep what they have today`];
-  if (found === 0) return [`✔ ${dataCenter}: every allotment is what its inputs give; ${read}`, ...aside].join('\n');
+  const waiting = showWaiting(preview);
+  if (found === 0)
+    return [`✔ ${dataCenter}: every allotment is what its inputs give; ${read}`, ...aside, ...waiting].join('\n');
   const heal = counts.filter(({ outcome }) => outcome === 'to_heal').reduce((sum, count) => sum + count.orgs, 0);
   return [
     `≠ ${dataCenter}: ${showOrgs(found)} differ, ${showCount(heal)} of them would be healed; ${read}`,
@@ -42,6 +44,7 @@ export function showPreview(preview: DriftPreview, next: string): string {
     '',
     ...layOutTable(ORG_COLUMNS, listed.map(toOrgRow)).map((line) => `  ${line}`),
     ...(listed.length < found ? [`  … ${showCount(found - listed.length)} more: --limit`] : []),
+    ...waiting,
     '',
     `Nothing was changed. To do it: ${next}`,
   ].join('\n');
@@ -64,6 +67,27 @@ const ORG_COLUMNS = [
   right('FLOOR PROPOSED'),
   { title: '' },
 ];
+
+/** What earlier nights left to people. */
+function showWaiting({ dataCenter, waiting }: DriftPreview): readonly string[] {
+  if (waiting.length === 0) return [];
+  const table = layOutTable(
+    [{ title: 'ORG' }, { title: 'CAUSE' }, right('FLOOR'), right('PROPOSED'), { title: 'SINCE' }],
+    waiting.map(({ orgId, cause, floor, proposedFloor, since }) => [
+      orgId,
+      cause,
+      showNumber(floor),
+      showNumber(proposedFloor),
+      showInstant(since),
+    ]),
+  );
+  const first = waiting[0];
+  return [
+    '',
+    `Floors that nights proposed, for two people to decide: credit-rollout override ${first?.orgId} --dc ${dataCenter} --floor ${first?.proposedFloor} --reason TEXT`,
+    ...table.map((line) => `  ${line}`),
+  ];
+}
 
 const showNumber = (credits: bigint | null): string => (credits === null ? '–' : showCount(credits));
 

@@ -11,6 +11,7 @@ import { startPlanning } from '../stores/cell/planning.js';
 import { findNewestRun } from '../stores/cell/quarantine.js';
 import { listUnreadable } from '../stores/cell/unreadable.js';
 import { findRangeEnd } from '../stores/cell/verification.js';
+import { listWaitingFloors, type WaitingFloor } from '../stores/cell/waiting-floors.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
 import { toDrift } from './detect-drift.js';
@@ -41,6 +42,8 @@ export interface DriftPreview {
   readonly reasons: readonly string[];
   /** Org data: for the screen of who asks. */
   readonly listed: readonly PreviewedOrg[];
+  /** Floors that nights proposed and nobody has decided; at most as many as were asked for. */
+  readonly waiting: readonly WaitingFloor[];
 }
 
 const RANGE = 40_000;
@@ -102,7 +105,7 @@ async function readAll(
     lowerId = await readRange(tx, { lowerId, comparison, care, found, most: question.most });
     onProgress(found.orgs);
   } while (lowerId !== null);
-  return describe(question, snapshotAt, found);
+  return { ...describe(question, snapshotAt, found), waiting: await listWaitingFloors(tx, question.most) };
 }
 
 interface RangeQuestion {
@@ -141,7 +144,11 @@ function collect(found: Collected, drift: FoundDrift | undefined, most: number):
   if (found.listed.length < most) found.listed.push(drift);
 }
 
-function describe({ dataCenter, caps }: PreviewQuestion, snapshotAt: Date, found: Collected): DriftPreview {
+function describe(
+  { dataCenter, caps }: PreviewQuestion,
+  snapshotAt: Date,
+  found: Collected,
+): Omit<DriftPreview, 'waiting'> {
   const { orgs, allotments, undecidable } = found;
   const groups = [...found.drifts.values()];
   const decision = decideCaps({ ...countFalls(groups), allotments }, caps);

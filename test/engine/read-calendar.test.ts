@@ -27,7 +27,7 @@ const STATE = `select md5(string_agg(d::text, '|' order by id)) as state from cr
 describe('readCalendar', () => {
   test('shows the configuration before the first apply, the pinned instants after it, and moves nothing', async () => {
     const sections = 'signups: { cutover: 2025-10-30 }';
-    const fleet = await makeFleet({ rollout: 'notBefore: 2025-10-06', sections });
+    const fleet = await makeFleet({ rollout: '{ notBefore: 2025-10-06 }', sections });
     const [before] = await fleet.control(STATE);
     const first = await read(fleet);
     expect(first.pinned).toBe(false);
@@ -82,7 +82,7 @@ describe('readCalendar', () => {
 
 describe('apply', () => {
   test('refuses windows that do not open again, and writes nothing', async () => {
-    const fleet = await makeFleet({ rollout: 'windows: [{ from: "22:00", to: "05:00", dates: [2024-02-29] }]' });
+    const fleet = await makeFleet({ rollout: '{ windows: [{ from: "22:00", to: "05:00", dates: [2024-02-29] }] }' });
     await expect(fleet.apply(fleet.cell(0))).rejects.toMatchObject({
       code: 'windows_never_open',
       message: expect.stringContaining('their dates are over'),

@@ -75,8 +75,8 @@ async function holdOpen(
   );
   await waitFor('the held sign-ups to ask', async () => {
     const rows = await scene.cell.sql(
-      `select from pg_locks l join pg_database d on d.oid = l.database and d.datname = current_database()
-       where l.locktype = 'advisory' and l.objid = 4294967295 and l.granted and l.mode = 'ShareLock'`,
+      `select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'
+         and query like '%onboard_org%'`,
     );
     return rows.length >= count;
   });
@@ -94,7 +94,8 @@ async function expectOneModelEach({ cell, stopPulse }: Scene, answers: readonly 
   expect(records.filter(({ origin }) => origin === null)).toEqual([]);
   expect(records.filter(({ model, floor }) => floor !== (model === 'credits' ? null : '150000'))).toEqual([]);
   expect(records.filter(({ model, origin }) => model === 'legacy' && origin !== 'migrated')).toEqual([]);
-  expect(longest(answers)).toBeLessThan(STALL_MS + (await stopPulse()));
+  // a call has more than one statement that a busy machine delays
+  expect(longest(answers)).toBeLessThan(STALL_MS + 2 * (await stopPulse()));
 }
 
 const longest = (answers: readonly Answer[]): number => Math.max(...answers.map(({ tookMs }) => tookMs));
@@ -110,8 +111,9 @@ describe('onboard_org around the instant', { timeout: 60_000 }, () => {
     const running = spread(scene.product, { orgs: ORGS, forMs: 6_000, times: 3 });
     await sleepUntil(instant);
     const blockers = await keepLatching(scene);
-    const answers = [...(await Promise.all(held)), ...(await running)];
+    // at once, while sign-ups go on
     await sweep(scene);
+    const answers = [...(await Promise.all(held)), ...(await running)];
     await expectOneModelEach(scene, answers);
     expect(count(answers, 'legacy')).toBeGreaterThan(100);
     expect(count(answers, 'credits')).toBeGreaterThan(100);
@@ -150,8 +152,8 @@ describe('onboard_org around the instant', { timeout: 60_000 }, () => {
     expect(armed.effectiveAt?.getTime()).toBeGreaterThanOrEqual(before.getTime());
     expect(armed.configuredAt).toEqual(configured);
     await keepLatching(scene);
-    const answers = await running;
     await sweep(scene);
+    const answers = await running;
     await expectOneModelEach(scene, answers);
     expect(count(answers, 'legacy')).toBeGreaterThan(100);
     expect(count(answers, 'credits')).toBeGreaterThan(100);
@@ -167,8 +169,8 @@ describe('onboard_org around the instant', { timeout: 60_000 }, () => {
     const running = spread(scene.product, { orgs: ORGS, forMs: 6_000, times: 3 });
     await sleepUntil(instant);
     await keepLatching(scene);
-    const answers = [...(await Promise.all(held)), ...(await running)];
     await sweep(scene);
+    const answers = [...(await Promise.all(held)), ...(await running)];
     await expectOneModelEach(scene, answers);
     expect(count(answers, 'credits')).toBeGreaterThan(100);
     expect(

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseOverrideId } from '../../src/domain/plan/override-id.js';
 import { approveOverride } from '../../src/engine/approve-override.js';
+import { previewDrift } from '../../src/engine/preview-drift.js';
 import { proposeOverride } from '../../src/engine/propose-override.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 import { createPeople, type TestPerson } from '../support/person.js';
@@ -53,11 +54,22 @@ async function decide(orgId: number, floor: bigint, reason: string): Promise<voi
 const stands = (orgId: number): Promise<readonly unknown[]> =>
   fleet.cell(0).sql('select total_credits, floor from credit_rollout.allotments where org_id = $1', [orgId]);
 
+/** What the dry run lists for people, without its instants. */
+const waiting = async (): Promise<readonly unknown[]> => {
+  const caps = { maxChanged: null, maxLapsed: null, falls: 'within_limits' } as const;
+  const preview = await previewDrift(alice.engine, { dataCenter: fleet.cell(0).dataCenter.id, caps, most: 10 });
+  return preview.waiting.map(({ since: _, ...floor }) => floor);
+};
+
 describe('what people decide', () => {
   test('row 25: a floor that a night proposed for a late contract is set by two people', async () => {
     await fleet.cell(0).sql('update public.orgs set legacy_limit = 500000 where org_id = 1');
     expect(await night(1)).toEqual([{ cause: 'late input', outcome: 'proposed', proposed_floor: '500000' }]);
+    expect(await waiting()).toEqual([{ orgId: '1', cause: 'late input', floor: 75_000n, proposedFloor: 500_000n }]);
+    expect(await night(1)).toEqual([]);
+    expect(await waiting()).toHaveLength(1);
     await decide(1, 500_000n, 'contract of June');
+    expect(await waiting()).toEqual([]);
     expect(await stands(1)).toEqual([{ total_credits: '500000', floor: '500000' }]);
     expect(await night(1)).toEqual([]);
   });

@@ -32,15 +32,25 @@ function readDataCenter(world: World, dc: DataCenter): DataCenterSnapshot {
 function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
   const { open } = world;
   const night = findNight(dc);
-  const { id, position, zone, stage, intent, quiet, requested, runId, epoch, notBeforeAt, cutoverAt, bakeUntil } = dc;
   return {
-    ...{ id, position, zone, stage, intent, quiet, requested, runId, epoch, notBeforeAt, cutoverAt, bakeUntil },
+    id: dc.id,
+    position: dc.position,
+    zone: dc.zone,
+    stage: dc.stage,
+    intent: dc.intent,
+    quiet: dc.quiet,
+    requested: dc.requested,
+    runId: dc.runId,
+    epoch: dc.epoch,
+    notBeforeAt: dc.notBeforeAt,
+    cutoverAt: dc.cutoverAt,
+    bakeUntil: dc.bakeUntil,
     cutoverLocal: null,
     notBeforeLocal: null,
     knownGate: { ...dc.knownGate },
     singleWrites: dc.singleWrites,
     maintenance: {
-      open: open?.dataCenter === id ? { runId: open.runId, kind: open.kind, epoch: open.epoch } : null,
+      open: open?.dataCenter === dc.id ? { runId: open.runId, kind: open.kind, epoch: open.epoch } : null,
       night: night ? { localDate: night.localDate, dueAt: night.dueAt } : null,
       requested: false,
       failedAt: dc.failedAt,

@@ -75,7 +75,7 @@ async function preview(session: CliSession, { engine, config }: Program, chosen:
   const next = session.commands.show(
     `reconcile --dc ${dataCenter} --execute${chosen.acceptFalls ? ' --accept-falls --reason TEXT' : ''}`,
   );
-  session.report(previewDocument(found, next), showPreview(found, next));
+  session.report(previewDocument(found, next), session.commands.rewrite(showPreview(found, next)));
   return 0;
 }
 

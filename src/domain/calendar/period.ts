@@ -9,7 +9,7 @@ export interface Period {
   readonly to: Date;
 }
 
-export const MOST_DAYS = 800;
+const MOST_DAYS = 800;
 const DEFAULT_DAYS = 14;
 
 /**

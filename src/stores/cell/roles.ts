@@ -46,7 +46,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RULE_INPUTS,
     'select on credit_rollout.protected_orgs',
     // a dry run of a reconciliation names causes from what was recorded
-    'select on credit_rollout.allotment_changes',
+    'select on credit_rollout.allotment_changes, credit_rollout.drift, credit_rollout.overrides',
     PLANS,
     PLAN_FUNCTIONS,
     'insert on credit_rollout.plans, credit_rollout.plan_ranges',
