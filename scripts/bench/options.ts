@@ -12,8 +12,8 @@ export const CONTENDERS = [
 ] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
 
-/** Modes of the product alone: cost per org by size, memory of a worker, and what a plan costs. */
-export const MODES = ['flat', 'memory', 'plan'] as const;
+/** Modes of the product alone: cost per org by size, memory of a worker, what a plan costs, and memory of the command line. */
+export const MODES = ['flat', 'memory', 'plan', 'stream'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {

@@ -36,7 +36,8 @@ interface Goal {
   readonly unit: string;
 }
 
-const formatGoal = ({ what, value, limit, side, unit }: Goal): string => {
+/** A measure beside its goal. */
+export const formatGoal = ({ what, value, limit, side, unit }: Goal): string => {
   if (value === undefined || Number.isNaN(value)) return `${what}: not measured (goal: ${side} ${limit}${unit})`;
   const reached = side === 'at most' ? value <= limit : value >= limit;
   const digits = unit === ' ms' || unit === ' MB' ? 0 : 2;

@@ -65,7 +65,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select, insert on credit_rollout.plan_requests',
     'usage on sequence credit_rollout.plan_ids',
     'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
-    'execute on function credit_rollout.adopt_plan, credit_rollout.add_follow_up, credit_rollout.forget_plan',
+    'execute on function credit_rollout.adopt_plan, credit_rollout.cut_first_ranges, credit_rollout.add_follow_up, credit_rollout.forget_plan',
   ],
 };
 
@@ -117,7 +117,7 @@ export async function grantRoles(tx: CellTransaction, dataCenter: string): Promi
     ];
   });
   await tx.raw(
-    `revoke all on function credit_rollout.cut_ranges, credit_rollout.split_batch, credit_rollout.adopt_plan,
+    `revoke all on function credit_rollout.cut_ranges, credit_rollout.cut_first_ranges, credit_rollout.split_batch, credit_rollout.adopt_plan,
        credit_rollout.add_follow_up, credit_rollout.forget_plan from public;\n${statements.join(';\n')}`,
   );
 }
