@@ -64,8 +64,10 @@ export function createBells(connection: QueueConnection, log: Log): QueueBells {
         const next = toJob(dataCenter, job, epoch);
         await queue.addBulk(Array.from({ length: missing }, () => next));
       }),
-    ringAgain: (dataCenter, job, epoch) =>
-      quietly('ring_lost', () => open(cellQueueName(dataCenter)).addBulk([toJob(dataCenter, job, epoch)])),
+    ringFor: (dataCenter, jobs, epoch) =>
+      quietly('ring_lost', () =>
+        open(cellQueueName(dataCenter)).addBulk(jobs.map((job) => toJob(dataCenter, job, epoch))),
+      ),
     wakeSchedulers: () => quietly('wake_lost', () => open(SCHEDULER_QUEUE).add('tick', {}, KEEP)),
     close: async () => {
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()));

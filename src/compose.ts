@@ -187,7 +187,7 @@ function lazyBells(create: () => QueueBells, closers: (() => Promise<void>)[]): 
   };
   return {
     ring: (...rung) => (opened ?? open()).ring(...rung),
-    ringAgain: (...rung) => (opened ?? open()).ringAgain(...rung),
+    ringFor: (...rung) => (opened ?? open()).ringFor(...rung),
     wakeSchedulers: () => (opened ?? open()).wakeSchedulers(),
   };
 }

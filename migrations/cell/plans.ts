@@ -87,10 +87,16 @@ cross join lateral unnest(r.org_ids, r.kinds, r.agents, r.light_agents, r.additi
 where r.plan_id = plan and (range_number is null or r.range_no = range_number)
 $$;
 
--- The digest of a plan, from what lies in its rows: 64 hex digits. Sums, so that where the ranges end decides nothing.
+-- The digest of a plan: 64 hex digits. Sums, so that where the ranges end decides nothing.
+create function credit_rollout.digest_sums(card text, source text, orgs bigint, touched bigint, credits numeric, hashes numeric)
+returns text language sql immutable as $$
+select encode(sha256(convert_to(concat_ws(chr(10), 'credit-rollout plan 1', card, source, orgs, touched, credits, hashes), 'UTF8')), 'hex')
+$$;
+
+-- The same from what lies in its rows.
 create function credit_rollout.digest_plan(plan bigint, card text, source text) returns text language sql stable as $$
-select encode(sha256(convert_to(concat_ws(chr(10), 'credit-rollout plan 1', card, source, coalesce(sum(r.orgs), 0),
-  coalesce(sum(r.touched), 0), coalesce(sum(r.touched_credits), 0), coalesce(sum(r.digest), 0)), 'UTF8')), 'hex')
+select credit_rollout.digest_sums(card, source, coalesce(sum(r.orgs), 0), coalesce(sum(r.touched), 0),
+  coalesce(sum(r.touched_credits), 0), coalesce(sum(r.digest), 0))
 from credit_rollout.plan_ranges r where r.plan_id = plan
 $$;
 

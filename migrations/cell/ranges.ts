@@ -43,6 +43,15 @@ begin
   return made;
 end $$;
 
+-- A range for each lane of a run that has none yet, so that lanes find work as its fence opens. All that the fencer may cut:
+-- it learns a number, and no bound.
+create function credit_rollout.cut_first_ranges(run bigint) returns integer language plpgsql
+  security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if exists (select from credit_rollout.batches where run_id = run and state <> 'uncut') then return 0; end if;
+  return credit_rollout.cut_ranges(run, (select lanes from credit_rollout.runs where run_id = run));
+end $$;
+
 -- Halves a pending range; false when it holds one id or none.
 create function credit_rollout.split_batch(run bigint, number integer) returns boolean language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$

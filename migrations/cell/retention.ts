@@ -24,7 +24,9 @@ begin
         or r.state = 'failed' and r.run_id = (select max(n.run_id) from credit_rollout.runs n)))
     order by p.plan_id limit 1 for update skip locked;
   if found then
-    delete from credit_rollout.plan_ranges where plan_id = old;
+    -- below its number also what plannings left that broke off between their commits: none of them still runs
+    delete from credit_rollout.plan_ranges r where r.plan_id = old
+      or r.plan_id < old and not exists (select from credit_rollout.plans p where p.plan_id = r.plan_id);
     -- with the plan alone gone, a worker would make it again
     delete from credit_rollout.plan_requests where plan_id = old;
     delete from credit_rollout.plans where plan_id = old;

@@ -1,5 +1,5 @@
 // What planning is measured against: one aggregate over the same join on one connection, which computes no term and keeps nothing.
-import { type BenchBed, CELL } from './bed.js';
+import type { BenchBed } from './bed.js';
 import { withClient } from './database.js';
 
 const AGGREGATE = `
@@ -12,7 +12,7 @@ group by s.edition, s.paid`;
 
 /** In ms; on the same fresh cell as the plan after it. */
 export async function measureBareAggregate(bed: BenchBed): Promise<number> {
-  return withClient(bed.server.url(CELL), async (client) => {
+  return withClient(bed.server.url(bed.cell), async (client) => {
     await client.query('set max_parallel_workers_per_gather = 0; set jit = off');
     const started = performance.now();
     await client.query(AGGREGATE, [bed.card.hash]);

@@ -11,7 +11,6 @@ import type { BenchSite } from './server.js';
 /** The one data center of a benchmark. */
 export const DATA_CENTER = { id: 'bench', zone: 'Asia/Kolkata' } as const;
 export const RATE_CARD = join(projectFolder, 'scripts', 'sample', 'rate-card.yaml');
-export const CELL = 'bench_cell';
 export const CONTROL = 'bench_control';
 
 const ID_OFFSET = 10_000_000;
@@ -22,6 +21,8 @@ export interface BenchBed {
   readonly server: BenchSite;
   readonly options: BenchOptions;
   readonly card: RateCard;
+  /** Name of the cell's database. */
+  readonly cell: string;
   /** Orgs in the cell now. */
   readonly orgs: number;
   /** `process`: the product's worker runs compiled code in a process of its own. */
@@ -41,13 +42,13 @@ export interface Measure {
 export const orgId = (n: number): number => ID_OFFSET + n;
 
 /** Makes the cell's database and its orgs; vacuumed, so that no contender pays for another's hint bits. */
-export async function loadOrgs(server: BenchSite, orgs: number, undecidableEvery: number): Promise<void> {
-  await recreateDatabase(server.url('postgres'), CELL);
-  await withClient(server.url(CELL), async (client) => {
+export async function loadOrgs({ server, cell, orgs, options }: Omit<BenchBed, 'card'>): Promise<void> {
+  await recreateDatabase(server.url('postgres'), cell);
+  await withClient(server.url(cell), async (client) => {
     await client.query(`create table public.orgs (${ORG_COLUMNS})`);
     for (let from = 1; from <= orgs; from += CHUNK) {
       const to = Math.min(orgs, from + CHUNK - 1);
-      await client.query(`insert into public.orgs ${ORG_MIX}`, [from, to, ID_OFFSET, SEED, undecidableEvery]);
+      await client.query(`insert into public.orgs ${ORG_MIX}`, [from, to, ID_OFFSET, SEED, options.undecidableEvery]);
     }
     await client.query('vacuum (analyze) public.orgs');
   });
@@ -55,7 +56,7 @@ export async function loadOrgs(server: BenchSite, orgs: number, undecidableEvery
 
 /** An empty target with the contract's columns and a primary key only, and a checkpoint behind it. */
 export async function resetTarget(bed: BenchBed): Promise<void> {
-  const url = bed.server.url(CELL);
+  const url = bed.server.url(bed.cell);
   await withClient(url, async (client) => {
     await client.query('drop schema if exists credit_rollout cascade');
     await client.query('truncate bench.allotments');
@@ -77,7 +78,7 @@ export async function createTarget(client: pg.Client): Promise<void> {
 
 /** Rows and sum of totals in the target. */
 export async function readTarget(bed: BenchBed): Promise<Pick<Measure, 'written' | 'totalCredits'>> {
-  return withClient(bed.server.url(CELL), async (client) => {
+  return withClient(bed.server.url(bed.cell), async (client) => {
     const { rows } = await client.query<{ readonly written: number; readonly total: string }>(
       'select count(*)::int as written, coalesce(sum(total_credits), 0)::text as total from bench.allotments',
     );

@@ -2,7 +2,7 @@
 // checkpoint, no constraint but the primary key.
 import type pg from 'pg';
 import type { EditionRates, RateCard } from '../../src/domain/rate-card/rate-card.js';
-import { type BenchBed, CELL, DATA_CENTER, type Measure, orgId, readTarget, resetTarget } from './bed.js';
+import { type BenchBed, DATA_CENTER, type Measure, orgId, readTarget, resetTarget } from './bed.js';
 import { withClient } from './database.js';
 
 /** Makes `bench.rates`, one row per edition with its unpaid twin beside it. */
@@ -64,7 +64,7 @@ select terms.*, 'migrated', $1::text, 1, 1, now() from (${TERMS}) terms`;
 
 export async function measureInsertSelect(bed: BenchBed): Promise<Measure> {
   await resetTarget(bed);
-  const ms = await withClient(bed.server.url(CELL), async (client) => {
+  const ms = await withClient(bed.server.url(bed.cell), async (client) => {
     const started = performance.now();
     await client.query(INSERT, [bed.card.hash]);
     return performance.now() - started;
@@ -74,7 +74,7 @@ export async function measureInsertSelect(bed: BenchBed): Promise<Measure> {
 
 /** What any contender must have written for the first `orgs` orgs. */
 export async function readExpected(bed: BenchBed, orgs: number): Promise<Pick<Measure, 'written' | 'totalCredits'>> {
-  return withClient(bed.server.url(CELL), async (client) => {
+  return withClient(bed.server.url(bed.cell), async (client) => {
     const { rows } = await client.query<{ readonly written: number; readonly total: string }>(
       `select count(*)::int as written, coalesce(sum(total_credits), 0)::text as total from (${TERMS}) terms where org_id <= $1`,
       [orgId(orgs)],

@@ -2,7 +2,7 @@
 import { createPostgresBackend, type Processor, Queue, Worker, withBackend } from 'bullmq';
 import { initQueue } from '../../jobs/queue-connection.js';
 import { openPostgres } from '../../src/platform/postgres.js';
-import { type BenchBed, CELL, CONTROL, type Measure, orgId, readTarget, resetTarget } from './bed.js';
+import { type BenchBed, CONTROL, type Measure, orgId, readTarget, resetTarget } from './bed.js';
 import { computeRow, type OrgRow } from './compute-row.js';
 import { recreateDatabase } from './database.js';
 import { ORG_FIELDS } from './knex-loop.js';
@@ -27,7 +27,7 @@ interface JobWorker {
 export async function measureJobPerOrg(bed: BenchBed, backEnd: 'redis' | 'postgres'): Promise<Measure> {
   await resetTarget(bed);
   const orgs = Math.min(bed.options.sample, bed.orgs);
-  const db = openPostgres({ url: bed.server.url(CELL), applicationName: 'credit-rollout bench', max: CONCURRENCY });
+  const db = openPostgres({ url: bed.server.url(bed.cell), applicationName: 'credit-rollout bench', max: CONCURRENCY });
   const today = new Date().toISOString().slice(0, 10);
   const upsertOrg = async (id: number): Promise<void> => {
     const org: OrgRow = await db('public.orgs')

@@ -1,7 +1,7 @@
 // Contender 2: the loop that most teams would write: read 1,000 orgs, compute in JavaScript, upsert, go on behind the last.
 import type { Knex } from 'knex';
 import { openPostgres } from '../../src/platform/postgres.js';
-import { type BenchBed, CELL, type Measure, readTarget, resetTarget } from './bed.js';
+import { type BenchBed, type Measure, readTarget, resetTarget } from './bed.js';
 import { computeRow, type OrgRow } from './compute-row.js';
 
 const PAGE = 1_000;
@@ -17,7 +17,7 @@ export const ORG_FIELDS = [
 
 export async function measureKnexLoop(bed: BenchBed): Promise<Measure> {
   await resetTarget(bed);
-  const db = openPostgres({ url: bed.server.url(CELL), applicationName: 'credit-rollout bench', max: 2 });
+  const db = openPostgres({ url: bed.server.url(bed.cell), applicationName: 'credit-rollout bench', max: 2 });
   try {
     const started = performance.now();
     for (let last: string | undefined = '0'; last !== undefined; ) last = await upsertPage(db, bed, last);

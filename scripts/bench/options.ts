@@ -12,8 +12,11 @@ export const CONTENDERS = [
 ] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
 
-/** Modes of the product alone: cost per org by size, memory of a worker, what a plan and a quiet night cost, and how fast edits are followed. */
-export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile'] as const;
+/**
+ * Modes of the product alone: cost per org by size, memory of a worker, what a plan and a quiet night cost, how fast edits
+ * are followed, and memory of the command line.
+ */
+export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile', 'stream'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {

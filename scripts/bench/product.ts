@@ -12,7 +12,7 @@ import { systemClock } from '../../src/kernel/clock.js';
 import { readWorkers } from '../../src/stores/cell/workers.js';
 import { type DataCenterRow, listDataCenters } from '../../src/stores/control/data-centers.js';
 import { measureBareAggregate } from './bare-aggregate.js';
-import { type BenchBed, CELL, CONTROL, DATA_CENTER, type Measure, RATE_CARD, resetTarget } from './bed.js';
+import { type BenchBed, CONTROL, DATA_CENTER, type Measure, RATE_CARD, resetTarget } from './bed.js';
 import { type BenchWorker, forkWorker, startInlineWorker, type WorkerMemory } from './bench-worker.js';
 import { checkpoint, recreateDatabase } from './database.js';
 import { type ProductTimes, readProductTimes } from './product-times.js';
@@ -30,15 +30,19 @@ export interface ProductMeasure extends Measure {
 /** Without a plan it decides on the inputs of the moment; with one it writes exactly that. */
 export type Follow = 'no_plan' | 'plan';
 
-type ProductBed = Pick<BenchBed, 'server' | 'options' | 'worker'>;
+type ProductBed = Pick<BenchBed, 'server' | 'options' | 'worker' | 'cell'>;
 
 const LOOK_MS = 100;
 
 /** Makes the product's schemas in a fresh state; the caller closes the program. */
-export async function initProduct({ server, options }: ProductBed): Promise<{ program: Program; configPath: string }> {
+export async function initProduct({
+  server,
+  options,
+  cell,
+}: ProductBed): Promise<{ program: Program; configPath: string }> {
   await recreateDatabase(server.url('postgres'), CONTROL);
   const configPath = join(server.folder, 'rollout.config.yaml');
-  await writeFile(configPath, configText(server.url(CONTROL), server.url(CELL), options), { mode: 0o600 });
+  await writeFile(configPath, configText(server.url(CONTROL), server.url(cell), options), { mode: 0o600 });
   const program = await compose({ configPath, cellConnections: () => options.lanes + 4 });
   try {
     const card = await program.loadRateCard();
@@ -75,7 +79,7 @@ export async function measureProduct(bed: BenchBed, follow: Follow = 'no_plan'):
     await waitForWorker(program);
     const aggregateMs = follow === 'plan' ? await measureBareAggregate(bed) : undefined;
     const plan = follow === 'plan' ? await measurePlanning(program) : undefined;
-    await checkpoint(bed.server.url(CELL));
+    await checkpoint(bed.server.url(bed.cell));
     return {
       ...(await rollOut(bed, program, worker, plan?.planId)),
       ...(plan && { planMs: plan.ms }),
@@ -122,7 +126,7 @@ async function rollOut(
   const ended = await waitUntilResting(program);
   const memory = await worker.readMemory();
   if (ended.stage !== 'done') throw new Error(`the rollout ended as ${ended.stage} (${ended.failure ?? 'no failure'})`);
-  const times = await readProductTimes(bed.server.url(CELL), bed.server.url(CONTROL), DATA_CENTER.id);
+  const times = await readProductTimes(bed.server.url(bed.cell), bed.server.url(CONTROL), DATA_CENTER.id);
   return {
     orgs: times.orgs,
     ms: times.migrateMs,

@@ -36,7 +36,7 @@ interface Goal {
   readonly unit: string;
 }
 
-/** One line: the value, the goal, and whether it is reached. */
+/** A measure beside its goal. */
 export const formatGoal = ({ what, value, limit, side, unit }: Goal): string => {
   if (value === undefined || Number.isNaN(value)) return `${what}: not measured (goal: ${side} ${limit}${unit})`;
   const reached = side === 'at most' ? value <= limit : value >= limit;

@@ -1,7 +1,7 @@
 // Carries out one benchmark on a server that is given. Reports; judges nothing and tunes nothing.
 import { readFile } from 'node:fs/promises';
 import { parseRateCard } from '../../src/domain/rate-card/parse-rate-card.js';
-import { type BenchBed, CELL, createTarget, loadOrgs, RATE_CARD } from './bed.js';
+import { type BenchBed, createTarget, loadOrgs, RATE_CARD, resetTarget } from './bed.js';
 import { compareContenders, type Say } from './compare.js';
 import { withClient } from './database.js';
 import { measureFeed } from './feed.js';
@@ -14,6 +14,7 @@ import { type PlanCost, reportComparison, reportFlat, reportPlan, reportProduct 
 import { reportFeed } from './report-feed.js';
 import { reportReconcile } from './report-reconcile.js';
 import type { BenchSite } from './server.js';
+import { measureStream, reportStream, STREAM_FORMS, type StreamMeasure } from './stream.js';
 
 export interface BenchRun {
   readonly server: BenchSite;
@@ -28,16 +29,42 @@ export async function runBench(run: BenchRun): Promise<readonly string[]> {
   if (run.options.mode === 'flat') return reportFlat(await measureSizes(run));
   const bed = await prepareBed(run, run.options.orgs);
   if (run.options.mode === 'plan') return reportPlan(await measurePlanCosts(bed, run));
+  if (run.options.mode === 'stream') return reportStream(await measureStreams(bed, run));
   if (run.options.mode === 'memory') return reportProduct(await repeatProduct(bed, run));
   if (run.options.mode === 'reconcile') return reportReconcile(await measureComparison(bed, run));
   if (run.options.mode === 'feed') return reportFeed(await measureFeed(bed, run.say));
   return reportComparison(await compareContenders(bed, run.say));
 }
 
+/** A small size is over in half a second, of which chance has a large part: it runs more often in a round. */
+const ENOUGH_ORGS = 500_000;
+const MOST_TIMES = 5;
+
+const timesOf = (orgs: number): number => Math.min(MOST_TIMES, Math.ceil(ENOUGH_ORGS / orgs));
+
+/** Interleaved, round by round, since a machine's speed changes by the minute; one run of the first size warms up, apart. */
 async function measureSizes(run: BenchRun): Promise<readonly (readonly ProductMeasure[])[]> {
-  const sizes: (readonly ProductMeasure[])[] = [];
-  for (const orgs of run.options.sizes) sizes.push(await repeatProduct(await prepareBed(run, orgs), run));
-  return sizes;
+  const { runs, sizes } = run.options;
+  const beds: { readonly bed: BenchBed; readonly measures: ProductMeasure[] }[] = [];
+  for (const orgs of sizes) beds.push({ bed: await prepareBed(run, orgs, `bench_cell_${orgs}`), measures: [] });
+  if (beds[0] !== undefined) await measureApart(beds[0].bed);
+  for (let round = 1; round <= runs; round += 1) {
+    for (const { bed, measures } of beds) {
+      for (let time = 1; time <= timesOf(bed.orgs); time += 1) {
+        const measure = await measureApart(bed);
+        measures.push(measure);
+        run.say(`round ${round} of ${runs}: product, ${formatCount(bed.orgs)} orgs, ${formatMs(measure.ms)}`);
+      }
+    }
+  }
+  return beds.map(({ measures }) => measures);
+}
+
+/** Leaves nothing behind that autovacuum would work on beside the next measure. */
+async function measureApart(bed: BenchBed): Promise<ProductMeasure> {
+  const measure = await measureProduct(bed);
+  await resetTarget(bed);
+  return measure;
 }
 
 async function repeatProduct(bed: BenchBed, { options, say }: BenchRun): Promise<readonly ProductMeasure[]> {
@@ -64,15 +91,30 @@ async function measurePlanCosts(bed: BenchBed, { options, say }: BenchRun): Prom
   return costs;
 }
 
-async function prepareBed({ server, options, worker, say }: BenchRun, orgs: number): Promise<BenchBed> {
+/** The command line as people run it, its list of orgs plain and packed. */
+async function measureStreams(bed: BenchBed, { options, say }: BenchRun): Promise<readonly StreamMeasure[]> {
+  const measures: StreamMeasure[] = [];
+  for (let run = 1; run <= options.runs; run += 1)
+    for (const form of STREAM_FORMS) {
+      measures.push(await measureStream(bed, form));
+      say(`run ${run} of ${options.runs}: ${form}`);
+    }
+  return measures;
+}
+
+async function prepareBed(
+  { server, options, worker, say }: BenchRun,
+  orgs: number,
+  cell = 'bench_cell',
+): Promise<BenchBed> {
   say(`loading ${formatCount(orgs)} orgs`);
-  await loadOrgs(server, orgs, options.undecidableEvery);
+  await loadOrgs({ server, cell, orgs, options, worker });
   const card = parseRateCard(await readFile(RATE_CARD, 'utf8'));
-  const { program } = await initProduct({ server, options, worker });
+  const { program } = await initProduct({ server, options, worker, cell });
   await program.close();
-  await withClient(server.url(CELL), async (client) => {
+  await withClient(server.url(cell), async (client) => {
     await createTarget(client);
     await createRates(client, card);
   });
-  return { server, options, card, orgs, worker };
+  return { server, options, card, orgs, worker, cell };
 }

@@ -1,11 +1,11 @@
 // `plans show` for people and for programs: the plan again, who approved it, and what came of it. The orgs that its run left
 // out are named only when they are asked for.
-import { measureOutcome } from '../domain/plan/outcome-error.js';
 import type { PlanOutcome } from '../domain/plan/plan-report.js';
 import type { ApprovalRow, RecalledPlan, StaleOrg } from '../engine/recall-plan.js';
 import type { Paint } from './paint.js';
-import { showCount, showInstant, showOrgs, showRange } from './show-number.js';
+import { showInstant, showOrgs } from './show-number.js';
 import { listChanges, showChanges } from './show-org-changes.js';
+import { listOutcome, outcomeDocument } from './show-outcome.js';
 import { planDocument, showPlan } from './show-plan.js';
 import { showApprovalState } from './show-plans.js';
 import { layOutTable } from './show-table.js';
@@ -32,28 +32,9 @@ const right = (title: string) => ({ title, align: 'right' }) as const;
 const OUTCOME = [{ title: 'PREDICTED AGAINST ACTUAL' }, right('PREDICTED'), right('ACTUAL'), right('ERROR')];
 
 function showOutcome(outcome: PlanOutcome, quarantined: number): readonly string[] {
-  const { runId, state, predicted, actual } = outcome;
-  const error = measureOutcome(outcome);
-  const rows = [
-    ['orgs written', showCount(predicted.touched), showCount(actual.touched), showError(error.touched)],
-    ['their credits a day', showCount(predicted.credits), showCount(actual.credits), showError(error.credits)],
-    [
-      'duration',
-      showRange({ lowMs: predicted.p50Ms, highMs: predicted.p90Ms }),
-      showDuration(actual.durationMs),
-      showError(error.duration),
-    ],
-    ['stale orgs left', '0', showCount(actual.stale), ''],
-    ['undecidable orgs', showCount(quarantined), showCount(actual.quarantined), ''],
-  ];
-  return [`  Run ${runId}: ${state}`, '', ...layOutTable(OUTCOME, rows).map((line) => `  ${line}`)];
+  const table = layOutTable(OUTCOME, listOutcome(outcome, quarantined));
+  return [`  Run ${outcome.runId}: ${outcome.state}`, '', ...table.map((line) => `  ${line}`)];
 }
-
-const showError = (percent: number | null): string =>
-  percent === null ? '–' : `${percent > 0 ? '+' : ''}${percent.toFixed(1)} %`;
-
-const showDuration = (ms: number): string =>
-  ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
 
 const STALE = [{ title: 'STALE ORG' }, { title: 'WHY' }, { title: 'SINCE' }, { title: 'WHAT CHANGED' }];
 
@@ -84,7 +65,7 @@ export function recalledPlanDocument(
     ...planDocument(report),
     madeAt,
     approvals,
-    outcome: outcome === null ? null : { ...outcome, errorPercent: measureOutcome(outcome) },
+    outcome: outcomeDocument(outcome),
     staleOrgs: stale?.listed ?? null,
     files,
   };

@@ -8,7 +8,7 @@ import { parsePlanName } from './plan-name.js';
 
 const DAY_MS = 86_400_000;
 
-/** Throws plan_unknown, plan_edited, plan_source_changed, plan_expired, plan_used. */
+/** Throws plan_unknown, plan_edited, not_initialised, plan_source_changed, plan_expired, plan_used. */
 export async function checkPlan(
   context: EngineContext,
   { planId, dataCenter, retentionDays }: { planId: string; dataCenter: string; retentionDays: number },
@@ -27,7 +27,11 @@ export async function checkPlan(
     throw new RolloutError('plan_edited', {
       message: `The plan "${planId}" is not what its digest ${plan.digest.slice(0, 12)} was made of.`,
     });
-  if (plan.sourceSignature !== cell?.sourceSignature)
+  if (cell?.sourceSignature == null)
+    throw new RolloutError('not_initialised', {
+      message: `The views of data center "${dataCenter}" are not attached to its source.`,
+    });
+  if (plan.sourceSignature !== cell.sourceSignature)
     throw new RolloutError('plan_source_changed', {
       message: `The plan "${planId}" was made from another state of the source, or by another version.`,
     });

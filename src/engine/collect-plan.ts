@@ -1,53 +1,72 @@
 // Adds up what the ranges of a plan say into its report. Counts, and the few orgs that the report names.
 import type { PlannedOrg, PlanReport, ShortOrg } from '../domain/plan/plan-report.js';
 import { branchNo } from '../stores/cell/plan-branch.js';
-import type { ListedOrg, PlanGroup, PlannedRange } from '../stores/cell/plan-ranges.js';
+import {
+  type ListedOrg,
+  NO_SUMS,
+  type PlanGroup,
+  type PlannedRange,
+  type PlanSums,
+} from '../stores/cell/plan-ranges.js';
 import { add, type GroupSummary, isTouched, most, summariseGroups } from './summarise-groups.js';
 
 /** How many orgs a list names. */
 const LISTED = 20;
 
-/** A list takes only what ranks below its twentieth. */
+/** Found in this range. */
+type Placed<T> = T & { readonly rangeNo: number };
+
+/** A list takes only what ranks below its twentieth; which of equals it names is left open. */
 export type Ranks = Readonly<Record<ListedOrg['list'], number>>;
 
+export interface Canary {
+  readonly orgId: string;
+  readonly hash: string;
+}
+
 export interface CollectedPlan extends GroupSummary, Pick<PlanReport, 'orgs'> {
-  readonly canaries: readonly { readonly orgId: string; readonly hash: string }[];
+  readonly canaries: readonly Canary[];
+  readonly sums: PlanSums;
   readonly protectedTouched: number;
 }
 
 export interface PlanCollection {
-  add(range: PlannedRange): void;
+  /** Ranges may come in any order: but for equals at the end of a list, nothing depends on it. */
+  add(range: PlannedRange, rangeNo: number): void;
   /** Orgs that cannot even be read. */
   addUnreadable(orgs: number): void;
   readonly orgs: number;
   readonly ranks: Ranks;
-  /** Branches of a range that have no canary yet. */
-  listNewBranches(range: PlannedRange): readonly number[];
-  addCanaries(found: readonly { readonly branch: number; readonly orgId: string; readonly hash: string }[]): void;
+  /** Branches of a range that have no canary from an earlier one. */
+  listNewBranches(range: PlannedRange, rangeNo: number): readonly number[];
+  addCanaries(found: readonly (Canary & { readonly branch: number })[], rangeNo: number): void;
   finish(usage: 'has_usage' | 'no_usage'): CollectedPlan;
 }
 
 /** Starts an empty collection; `editions` are the card's, in the order of their places. */
 export function createPlanCollection(editions: readonly string[]): PlanCollection {
   const groups = new Map<string, PlanGroup>();
-  const lists = new Map<ListedOrg['list'], readonly ListedOrg[]>();
-  const canaries = new Map<number, { readonly orgId: string; readonly hash: string }>();
+  const lists = new Map<ListedOrg['list'], readonly Placed<ListedOrg>[]>();
+  const canaries = new Map<number, Placed<Canary>>();
+  let sums = NO_SUMS;
   let orgs = 0;
   let protectedTouched = 0;
   const rankOf = (list: ListedOrg['list']): number => lists.get(list)?.[LISTED - 1]?.rank ?? Number.POSITIVE_INFINITY;
+  const isNew = (branch: number, rangeNo: number): boolean => rangeNo < (canaries.get(branch)?.rangeNo ?? Infinity);
   return {
-    add: (range) => {
+    add: (range, rangeNo) => {
       for (const group of range.groups) addGroup(groups, group);
       for (const list of ['raise', 'floor', 'short'] as const)
         lists.set(
           list,
           mergeList(
             lists.get(list) ?? [],
-            range.listed.filter((org) => org.list === list),
+            range.listed.filter((org) => org.list === list).map((org) => ({ ...org, rangeNo })),
           ),
         );
       orgs += range.groups.reduce((sum, group) => sum + group.orgs, 0);
       protectedTouched += range.protectedTouched;
+      sums = addSums(sums, range.sums);
     },
     addUnreadable: (count) => {
       addGroup(groups, { ...UNREADABLE, orgs: count });
@@ -59,11 +78,17 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
     get ranks() {
       return { raise: rankOf('raise'), floor: rankOf('floor'), short: rankOf('short') };
     },
-    listNewBranches: ({ groups: found }) => [
-      ...new Set(found.filter((group) => isTouched(group) && !canaries.has(branchNo(group))).map(branchNo)),
+    listNewBranches: ({ groups: found }, rangeNo) => [
+      ...new Set(
+        found
+          .filter(isTouched)
+          .map(branchNo)
+          .filter((branch) => isNew(branch, rangeNo)),
+      ),
     ],
-    addCanaries: (found) => {
-      for (const { branch, ...canary } of found) if (!canaries.has(branch)) canaries.set(branch, canary);
+    addCanaries: (found, rangeNo) => {
+      for (const { branch, ...canary } of found)
+        if (isNew(branch, rangeNo)) canaries.set(branch, { ...canary, rangeNo });
     },
     finish: (usage) => ({
       ...summariseGroups([...groups.values()], editions, usage),
@@ -72,7 +97,8 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
         nearestFloor: (lists.get('floor') ?? []).map(toPlannedOrg),
         short: (lists.get('short') ?? []).map(toShortOrg),
       },
-      canaries: [...canaries.values()],
+      canaries: [...canaries.values()].sort((a, b) => a.rangeNo - b.rangeNo),
+      sums,
       protectedTouched,
     }),
   };
@@ -114,8 +140,14 @@ const addUp = (sum: PlanGroup, group: PlanGroup): PlanGroup => ({
   short: sum.short + group.short,
 });
 
-const mergeList = (a: readonly ListedOrg[], b: readonly ListedOrg[]): readonly ListedOrg[] =>
-  b.length === 0 ? a : [...a, ...b].sort((x, y) => x.rank - y.rank).slice(0, LISTED);
+const mergeList = (a: readonly Placed<ListedOrg>[], b: readonly Placed<ListedOrg>[]): readonly Placed<ListedOrg>[] =>
+  b.length === 0 ? a : [...a, ...b].sort((x, y) => x.rank - y.rank || x.rangeNo - y.rangeNo).slice(0, LISTED);
+
+const addSums = (a: PlanSums, b: PlanSums): PlanSums => ({
+  touched: add(a.touched, b.touched),
+  credits: add(a.credits, b.credits),
+  digest: add(a.digest, b.digest),
+});
 
 const toPlannedOrg = (org: ListedOrg): PlannedOrg => ({
   orgId: org.orgId,

@@ -12,8 +12,8 @@ export type { JobKind } from '../domain/rollout/decide-step.js';
 export interface Bells {
   /** Makes sure that about `want` jobs of this kind wait or run for a data center. Never throws. */
   ring(dataCenter: string, job: JobKind, epoch: bigint, want: number): Promise<void>;
-  /** Adds exactly one job: the successor of one that ends while work is left. Never throws. */
-  ringAgain(dataCenter: string, job: JobKind, epoch: bigint): Promise<void>;
+  /** Adds exactly these jobs, in their order, without looking what is there: at the start, and after one's end. Never throws. */
+  ringFor(dataCenter: string, jobs: readonly JobKind[], epoch: bigint): Promise<void>;
   /** Wakes the schedulers. Never throws. */
   wakeSchedulers(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export interface Bells {
 /** Bells for commands that have no queue: the next tick and the workers' own polling do the rest. */
 export const silentBells: Bells = {
   ring: async () => undefined,
-  ringAgain: async () => undefined,
+  ringFor: async () => undefined,
   wakeSchedulers: async () => undefined,
 };
 

@@ -1,5 +1,6 @@
 // Cuts the open run's key ranges under the fence, some at a time, so that batches start before the last range is cut.
-import { cutRanges as cutSome } from '../stores/cell/batches.js';
+import { countFreeLanes, cutFirstRanges as cutFirst, cutRanges as cutSome } from '../stores/cell/batches.js';
+import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { lockFenceShared, readFence } from '../stores/cell/fence.js';
 import { findRun } from '../stores/cell/runs.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
@@ -9,6 +10,8 @@ import { failRun } from './fail-run.js';
 /** Ranges per transaction: few at first, so that batches begin at once; then about 500,000 orgs at the default size. */
 const FIRST = 8;
 const MOST = 50;
+/** Longest that cutting may hold up the opening of a fence, in ms. */
+const OPENING_MS = 500;
 
 export interface CutOptions {
   readonly dataCenter: string;
@@ -16,7 +19,19 @@ export interface CutOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Cuts until the run is cut or the fence is no longer ours; rings for batches as soon as there are some. */
+/**
+ * A range for each lane while the fence opens, so that lanes find work as they come. What hinders it is left to the
+ * cutting job, which meets it again and tells.
+ */
+export async function cutFirstRanges(tx: CellTransaction, runId: bigint): Promise<void> {
+  try {
+    await tx.transaction((nested) => cutFirst(nested, runId, OPENING_MS));
+  } catch {
+    // rolled back to the savepoint; of a connection that is gone the commit tells
+  }
+}
+
+/** Cuts until the run is cut or the fence is no longer ours; rings for batches as soon as lanes stand idle. */
 export async function cutRanges(context: WorkerContext, options: CutOptions): Promise<{ ranges: number }> {
   const cell = context.cells.get(options.dataCenter);
   let ranges = 0;
@@ -31,7 +46,8 @@ export async function cutRanges(context: WorkerContext, options: CutOptions): Pr
     if (made === 'too_slow') continue;
     if (made === undefined) return { ranges };
     ranges += made.ranges;
-    await context.bells.ring(options.dataCenter, 'apply', options.epoch, made.lanes);
+    // a lane at work finds what was cut by itself
+    if (made.free > 0) await context.bells.ring(options.dataCenter, 'apply', options.epoch, made.lanes);
     if (made.cut) return { ranges };
     if (most === FIRST) most = MOST;
   }
@@ -41,6 +57,7 @@ export async function cutRanges(context: WorkerContext, options: CutOptions): Pr
 interface Chunk {
   readonly ranges: number;
   readonly lanes: number;
+  readonly free: number;
   readonly cut: boolean;
 }
 
@@ -56,7 +73,7 @@ async function cutChunk(
       if (fence.state !== 'open' || fence.frozen || fence.epoch !== epoch || fence.runId === null) return undefined;
       const ranges = await cutSome(tx, fence.runId, most);
       const run = await findRun(tx, fence.runId);
-      return run && { ranges, lanes: run.lanes, cut: run.cut };
+      return run && { ranges, lanes: run.lanes, free: await countFreeLanes(tx, run.lanes), cut: run.cut };
     });
   } catch (error) {
     if (classifyFailure(error).kind === 'too_slow') return 'too_slow';

@@ -3,9 +3,9 @@
 import type { PlanReport } from '../domain/plan/plan-report.js';
 import type { RateCard } from '../domain/rate-card/rate-card.js';
 import { RolloutError } from '../kernel/rollout-error.js';
-import { type CellTransaction, LOCK_CLASS } from '../stores/cell/cell-database.js';
+import { type CellDatabase, type CellTransaction, LOCK_CLASS } from '../stores/cell/cell-database.js';
 import { type CellRow, findCell } from '../stores/cell/identity.js';
-import { hasProtected, hasUsage, readRecentBatches, startPlanning } from '../stores/cell/planning.js';
+import { hasProtected, hasUsage, type PlanAccess, readRecentBatches, startPlanning } from '../stores/cell/planning.js';
 import { insertPlan, lockPlanRequest, takePlanId } from '../stores/cell/plans.js';
 import { insertRateCard } from '../stores/cell/rates.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
@@ -14,9 +14,11 @@ import type { WorkerContext } from './context.js';
 import { describePlan } from './describe-plan.js';
 import { explainFailure } from './explain-failure.js';
 import { exportOrgs } from './export-orgs.js';
+import { workInLanes } from './plan-lanes.js';
 import { planName } from './plan-name.js';
 import type { PlanHooks, PlanQuestion } from './plan-question.js';
 import { type Care, planRanges } from './plan-ranges.js';
+import { createRangeCursor } from './range-cursor.js';
 import { toStoredCard } from './stored-card.js';
 
 export type { PlanHooks, PlanQuestion } from './plan-question.js';
@@ -66,21 +68,32 @@ async function planOnce(
   care: Care,
 ): Promise<PlanReport> {
   const started = context.clock.now().getTime();
+  const cell = context.cells.get(question.dataCenter);
   const plan = async (tx: CellTransaction): Promise<PlanReport> => {
-    const snapshotAt = await startPlanning(tx, question.keep === 'nothing' ? 'read_only' : 'may_insert');
+    const snapshotAt = await startPlanning(tx, accessOf(question));
     const found = await findAttachedCell(tx, question.dataCenter);
     const planId = await choosePlanId(tx, question);
-    const { ranges, collected } = await readRanges(tx, { question, hooks, care, planId, found });
+    const { ranges, collected } = await readRanges(tx, { cell, question, hooks, care, planId, found });
     if (hooks.saveOrgs) await exportOrgs(tx, question.card.hash, hooks.saveOrgs);
     const planningMs = context.clock.now().getTime() - started;
     const recent = await readRecentBatches(tx);
     const draft = describePlan({ question, found, collected, snapshotAt, planningMs, recent });
     return planId === null ? draft : keepPlan(tx, draft, { planId, ranges, found, collected });
   };
-  return context.cells.get(question.dataCenter).inTransaction('planner', plan, { statementMs: STATEMENT_MS });
+  return cell.inTransaction('planner', plan, { statementMs: STATEMENT_MS });
 }
 
+const accessOf = ({ keep }: PlanQuestion): PlanAccess => (keep === 'nothing' ? 'read_only' : 'may_insert');
+
+/** Fewer than a command's connections to a cell. */
+const MOST_LANES = 3;
+
+// a plan that was asked for keeps its number when it fails: nothing of it may be left, so one transaction makes it
+const countLanes = ({ question: { keep, lanes }, care }: Reading): number =>
+  care === 'careful' || typeof keep === 'bigint' ? 1 : Math.min(lanes, MOST_LANES);
+
 interface Reading {
+  readonly cell: CellDatabase;
   readonly question: PlanQuestion;
   readonly hooks: PlanHooks;
   readonly care: Care;
@@ -96,8 +109,16 @@ async function readRanges(
   const protects = await hasProtected(tx);
   const editions = [...reading.question.card.editions.keys()];
   const collection = createPlanCollection(editions);
-  const ranges = await planRanges(tx, { ...reading, collection, editions, usage, protects });
-  return { ranges, collected: collection.finish(usage ? 'has_usage' : 'no_usage') };
+  const cursor = createRangeCursor(reading.question.rangeSize);
+  const scan = { ...reading, collection, cursor, editions, usage, protects };
+  const lanes = {
+    cell: reading.cell,
+    access: accessOf(reading.question),
+    count: countLanes(reading),
+    statementMs: STATEMENT_MS,
+  };
+  await workInLanes(tx, lanes, (lane) => planRanges(lane, scan), cursor.close);
+  return { ranges: cursor.ranges, collected: collection.finish(usage ? 'has_usage' : 'no_usage') };
 }
 
 interface Kept {
@@ -123,6 +144,7 @@ async function keepPlan(
     ranges,
     orgs: draft.counts.orgs,
     touched: draft.counts.touched,
+    sums: collected.sums,
     canaries: collected.canaries,
     report,
     lists,

@@ -1,12 +1,14 @@
 // Opens a cell's fence for a run, or for its verification, under an epoch that is new to the cell.
+import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { closeFence, lockFenceExclusive, readFence, setFence } from '../stores/cell/fence.js';
 import { activateCard, insertRun, reopenRun } from '../stores/cell/runs.js';
 import { forgetVerification } from '../stores/cell/verification.js';
 import { appendAudit } from '../stores/control/audit.js';
-import { type DataCenterRow, transitionDataCenter } from '../stores/control/data-centers.js';
+import { type DataCenterRow, type RunSettings, transitionDataCenter } from '../stores/control/data-centers.js';
 import { takeEpoch } from '../stores/control/rollout.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
+import { cutFirstRanges } from './cut-ranges.js';
 import { parsePlanName } from './plan-name.js';
 import { readCell } from './read-cell.js';
 
@@ -45,32 +47,55 @@ async function openInCell(
   state: 'open' | 'verifying',
   epoch: bigint,
 ): Promise<boolean> {
-  const { runId, settings } = row;
+  const { id, runId, settings } = row;
   if (runId === null || settings === null) return false;
+  const cuts = state === 'open' && settings.pin === 'none';
+  let called: Promise<void> | undefined;
   try {
-    return await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
+    return await context.cells.get(id).inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);
       const fence = await readFence(tx);
       if (fence.epoch >= epoch) return fence.epoch === epoch && fence.state === state;
+      // before the commit: they wait at the lock, and begin as it is let go
+      if (cuts) called = callWorkers(context, { dataCenter: id, epoch, lanes: settings.lanes });
       // what was verified before a failover may be gone
       if (state === 'verifying' && fence.timeline !== fence.currentTimeline) await forgetVerification(tx, runId);
-      const planId = row.planId === null ? null : (parsePlanName(row.planId)?.number ?? null);
-      const rails = settings.guardRails;
-      await insertRun(tx, {
-        runId,
-        kind: 'migrate',
-        ...settings,
-        planId: settings.pin === 'none' ? null : planId,
-        rails,
-      });
-      await reopenRun(tx, runId);
-      await activateCard(tx, settings.cardHash);
+      await prepareRun(tx, runId, row.planId, settings);
       await closeFence(tx, null);
       await setFence(tx, { state, epoch, runId });
+      if (cuts) await cutFirstRanges(tx, runId);
       return true;
     });
   } catch (error) {
     if (classifyFailure(error).kind === 'retry') return false;
     throw error;
+  } finally {
+    await called;
   }
+}
+
+/** The lanes come first: the first ranges are cut with the fence, and a worker may have no more places than lanes. */
+function callWorkers(
+  { bells }: EngineContext,
+  { dataCenter, epoch, lanes }: { readonly dataCenter: string; readonly epoch: bigint; readonly lanes: number },
+): Promise<void> {
+  return bells.ringFor(dataCenter, [...Array.from({ length: lanes }, () => 'apply' as const), 'cut'], epoch);
+}
+
+async function prepareRun(
+  tx: CellTransaction,
+  runId: bigint,
+  planName: string | null,
+  settings: RunSettings,
+): Promise<void> {
+  const planId = planName === null ? null : (parsePlanName(planName)?.number ?? null);
+  await insertRun(tx, {
+    runId,
+    kind: 'migrate',
+    ...settings,
+    planId: settings.pin === 'none' ? null : planId,
+    rails: settings.guardRails,
+  });
+  await reopenRun(tx, runId);
+  await activateCard(tx, settings.cardHash);
 }

@@ -1,4 +1,4 @@
-// Plans a cell range by range, in the transaction that it is given; the ranges cover every possible id.
+// Plans a cell range by range, in the transaction that it is given.
 import { RolloutError } from '../kernel/rollout-error.js';
 import { hasAllotments } from '../stores/cell/allotments.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
@@ -10,6 +10,7 @@ import { findSourceRangeEnd } from '../stores/cell/planning.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { PlanCollection } from './collect-plan.js';
 import type { PlanHooks, PlanQuestion } from './plan-question.js';
+import type { RangeCursor } from './range-cursor.js';
 
 /** `careful`: some org cannot be read, so each range has a savepoint before it. */
 export type Care = 'quick' | 'careful';
@@ -19,6 +20,7 @@ export interface Scan {
   readonly hooks: PlanHooks;
   readonly care: Care;
   readonly collection: PlanCollection;
+  readonly cursor: RangeCursor;
   readonly planId: bigint | null;
   readonly editions: readonly string[];
   readonly usage: boolean;
@@ -26,56 +28,57 @@ export interface Scan {
   readonly found: CellRow;
 }
 
-/** Returns how many ranges there are; together they cover every possible id. */
-export async function planRanges(tx: CellTransaction, scan: Scan): Promise<number> {
-  let lowerId: string | null = null;
-  let rangeNo = 0;
-  do {
+/** Plans the ranges that the cursor gives, to its end or until it is closed; several lanes may do so at once. */
+export async function planRanges(tx: CellTransaction, scan: Scan): Promise<void> {
+  for (let range = await scan.cursor.take(tx); range !== undefined; range = await scan.cursor.take(tx)) {
     if (scan.hooks.signal?.aborted)
       throw new RolloutError('plan_stopped', {
         message: `The planning of "${scan.question.dataCenter}" was stopped; no plan was made.`,
       });
-    rangeNo += 1;
-    lowerId = await planNext(tx, scan, rangeNo, lowerId, scan.question.rangeSize);
+    await planWhole(tx, scan, range, scan.question.rangeSize);
     scan.hooks.onProgress?.(scan.collection.orgs);
-  } while (lowerId !== null);
-  return rangeNo;
+  }
 }
 
-/** Plans the range that begins at `lowerId` and returns where it ends. */
-async function planNext(
-  tx: CellTransaction,
-  scan: Scan,
-  rangeNo: number,
-  lowerId: string | null,
-  size: number,
-): Promise<string | null> {
-  const upperId = await findSourceRangeEnd(tx, lowerId, size);
-  const range = { lowerId, upperId };
-  if (scan.care === 'quick') {
-    await addRange(tx, scan, rangeNo, range);
-    return upperId;
-  }
+/** One range; where it cannot be read, in ever smaller pieces, until only what cannot be read is left out. */
+async function planWhole(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
+  if (scan.care === 'quick') return addRange(tx, scan, range);
   try {
-    await tx.transaction((nested) => addRange(nested, scan, rangeNo, range));
-    return upperId;
+    await tx.transaction((nested) => addRange(nested, scan, range));
   } catch (error) {
     if (classifyFailure(error).kind !== 'bad_value') throw error;
-    if (size > 1) return planNext(tx, scan, rangeNo, lowerId, Math.max(1, Math.floor(size / 8)));
-    scan.collection.addUnreadable(1);
-    if (scan.planId !== null) await insertUnreadableRange(tx, range, { planId: scan.planId, rangeNo });
-    return upperId;
+    scan.cursor.returnNumber();
+    if (size > 1) await planPieces(tx, scan, range, Math.max(1, Math.floor(size / 8)));
+    else await addUnreadable(tx, scan, range);
   }
 }
 
-/** Counts a range in, and finds the canaries of the branches that are new in it. */
-async function addRange(tx: CellTransaction, scan: Scan, rangeNo: number, range: KeyRange): Promise<void> {
+async function planPieces(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
+  let { lowerId } = range;
+  for (let isLast = false; !isLast; ) {
+    const end: string | null = await findSourceRangeEnd(tx, lowerId, size, range.upperId);
+    isLast = end === null;
+    await planWhole(tx, scan, { lowerId, upperId: end ?? range.upperId }, size);
+    lowerId = end;
+  }
+}
+
+async function addUnreadable(tx: CellTransaction, scan: Scan, range: KeyRange): Promise<void> {
+  const rangeNo = scan.cursor.takeNumber();
+  if (scan.planId !== null) await insertUnreadableRange(tx, range, { planId: scan.planId, rangeNo });
+  scan.collection.addUnreadable(1);
+}
+
+/** Counts a range in, and finds the canaries of the branches that no earlier range has. */
+async function addRange(tx: CellTransaction, scan: Scan, range: KeyRange): Promise<void> {
+  const { collection } = scan;
+  const rangeNo = scan.cursor.takeNumber();
   const question = await askRange(tx, scan, rangeNo, range);
   const planned = await planRange(tx, range, question);
-  const branches = scan.collection.listNewBranches(planned);
+  const branches = collection.listNewBranches(planned, rangeNo);
   const canaries = branches.length === 0 ? [] : await findCanaries(tx, range, question, branches);
-  scan.collection.add(planned);
-  scan.collection.addCanaries(canaries);
+  collection.add(planned, rangeNo);
+  collection.addCanaries(canaries, rangeNo);
 }
 
 async function askRange(

@@ -34,7 +34,7 @@ export interface ApplyRequest {
 /** Writes the request for every named data center, or for none: throws data_center_busy, source_* and the like before. */
 export async function requestApply(context: EngineContext, request: ApplyRequest): Promise<void> {
   for (const dataCenter of request.dataCenters) await prepareCell(context, dataCenter, request.card);
-  await checkFollowed(context, request);
+  if (typeof request.follow === 'object') await checkFollowedPlan(context, request, request.follow.planId);
   await context.control.inTransaction(async (tx) => {
     const now = await readControlClock(tx);
     for (const dataCenter of request.dataCenters) refuseClosedWindows(dataCenter, request.config.rollout.windows, now);
@@ -45,18 +45,20 @@ export async function requestApply(context: EngineContext, request: ApplyRequest
   await context.bells.wakeSchedulers();
 }
 
-/** A plan that is named must be one of the data center, and of the card that is asked for. */
-async function checkFollowed(
+/** A plan that is named must be one of the data center, and of the card that is asked for. Throws as checkPlan. */
+export async function checkFollowedPlan(
   context: EngineContext,
-  { follow, dataCenters, card, config }: ApplyRequest,
+  { dataCenters, card, config }: Pick<ApplyRequest, 'dataCenters' | 'card' | 'config'>,
+  planId: string,
 ): Promise<void> {
-  if (typeof follow !== 'object') return;
-  const { planId } = follow;
   const [dataCenter, another] = dataCenters;
   if (dataCenter === undefined || another !== undefined)
     throw new RolloutError('invalid_argument', { message: `A plan ("${planId}") is of one data center.` });
   const retentionDays = config.rollout.planRetentionDays;
-  const plan = await checkPlan(context, { planId, dataCenter: dataCenter.id, retentionDays });
+  const asked = { planId, dataCenter: dataCenter.id, retentionDays };
+  const plan = await checkPlan(context, asked).catch((error: unknown) => {
+    throw explainFailure(error, `Data center "${dataCenter.id}"`);
+  });
   if (plan.cardHash !== card.hash)
     throw new RolloutError('plan_unknown', {
       message: `The plan "${planId}" was made with the rate card ${plan.cardHash}; the configuration names ${card.hash}.`,

@@ -42,7 +42,7 @@ export async function serveMessage(
     message.kind === 'apply' ? await applyBatches(context, options) : await verifyBatches(context, options);
   const outcome = typeof last === 'string' ? last : last.kind;
   if (outcome === 'done' || outcome === 'split')
-    await context.bells.ringAgain(message.dataCenter, message.kind, message.epoch);
+    await context.bells.ringFor(message.dataCenter, [message.kind], message.epoch);
   else if (outcome !== 'no_lane') await context.bells.wakeSchedulers();
   return outcome;
 }

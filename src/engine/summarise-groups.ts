@@ -85,7 +85,9 @@ const addBranch = (branch: BranchCount, group: PlanGroup): BranchCount => ({
 function toReasons(groups: readonly PlanGroup[]): PlanReport['quarantined'] {
   const reasons = new Map<string, number>();
   for (const { reason, orgs } of groups) if (reason !== null) reasons.set(reason, (reasons.get(reason) ?? 0) + orgs);
-  return [...reasons].map(([reason, orgs]) => ({ reason, orgs })).sort((a, b) => b.orgs - a.orgs);
+  return [...reasons]
+    .map(([reason, orgs]) => ({ reason, orgs }))
+    .sort((a, b) => b.orgs - a.orgs || (a.reason < b.reason ? -1 : 1));
 }
 
 /** Bar n holds changes from edge n − 1 on and below edge n; the bar of no change has both ends 0. */

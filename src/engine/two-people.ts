@@ -15,7 +15,7 @@ const NEXT = {
   login: (name: string): string =>
     `Let somebody else approve it. Who shares a login of the control database counts as one person; give each a login of their own, such as:\nCREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE ${quote(name)};`,
   machine: (): string =>
-    'Let another user of this machine approve it: the embedded servers tell people apart by the user of the machine.',
+    'On the embedded servers a person is the user of the machine, and no other user can reach them. For two people, use a control database with a login for each: docs/operations.md#approvals.',
 } as const satisfies Record<Person['knownBy'], (name: string) => string>;
 
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -109,7 +109,23 @@ describe('plans show', () => {
     expect(code).toBe(0);
     expect(out).toContain(`Wrote ${join(dir, 'report.html')}`);
     expect((await readdir(dir)).toSorted()).toEqual(['report.html', 'report.json']);
-    expect(JSON.parse(await readFile(join(dir, 'report.json'), 'utf8')).plans[0].plan_id).toBe(first);
+    const [plan] = JSON.parse(await readFile(join(dir, 'report.json'), 'utf8')).plans;
+    expect(plan).toMatchObject({
+      plan_id: first,
+      outcome: {
+        ...{ run_id: '1', state: 'done', predicted: { touched: 398 }, actual: { touched: 398, stale: 0 } },
+        error_percent: { touched: 0, credits: expect.any(Number), duration: expect.any(Number) },
+      },
+    });
+    const page = await readFile(join(dir, 'report.html'), 'utf8');
+    expect(page).toMatch(/Run 1 followed this plan\..*<th scope="row">orgs written<\/th><td class="number">398/su);
+  });
+
+  test('writes no outcome of a plan that was not applied', async () => {
+    const dir = join(folder, 'unapplied');
+    await run('plans', 'show', second, '--out', dir);
+    expect(JSON.parse(await readFile(join(dir, 'report.json'), 'utf8')).plans[0].outcome).toBeNull();
+    expect(await readFile(join(dir, 'report.html'), 'utf8')).not.toContain('Predicted against actual');
   });
 
   test('writes nothing for a plan that does not exist', async () => {

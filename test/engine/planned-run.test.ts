@@ -96,6 +96,48 @@ describe('planDataCenter', () => {
     expect((await fleet.plan(cell)).digest).toBe(first.digest);
   });
 
+  test('says the same of every org and takes the same canaries however many lanes plan', async () => {
+    const fleet = await makeFleet({ orgs: 900 });
+    const cell = fleet.cell(0);
+    const { rollout } = fleet.config;
+    const planWith = async (lanes: number) => {
+      const asked = {
+        config: { rollout: { ...rollout, batchSize: 40, lanes } },
+        card: cell.card,
+        keep: 'plan',
+      } as const;
+      const { digest, counts, branches } = await planDataCenter(fleet.engine, {
+        ...asked,
+        dataCenter: cell.dataCenter.id,
+      });
+      const stored = await one(
+        cell,
+        `select ranges, canary_ids::text[], canary_hashes::text[], credit_rollout.digest_plan(plan_id, card_hash, source_signature) as digest,
+           (select jsonb_agg(to_jsonb(r) - 'plan_id' order by r.range_no) from credit_rollout.plan_ranges r where r.plan_id = p.plan_id) as rows
+         from credit_rollout.plans p order by plan_id desc limit 1`,
+      );
+      return { digest, counts, branches, stored };
+    };
+    const alone = await planWith(1);
+    expect(alone.stored?.digest).toBe(alone.digest);
+    expect(await planWith(3)).toEqual(alone);
+  });
+
+  test('leaves nothing of a plan that fails in one of several lanes', async () => {
+    const fleet = await makeFleet({ orgs: 900 });
+    const cell = fleet.cell(0);
+    await cell.sql('alter table credit_rollout.plan_ranges add constraint not_17 check (range_no <> 17)');
+    const asked = {
+      config: { rollout: { ...fleet.config.rollout, batchSize: 40, lanes: 3 } },
+      card: cell.card,
+    } as const;
+    await expect(
+      planDataCenter(fleet.engine, { ...asked, keep: 'plan', dataCenter: cell.dataCenter.id }),
+    ).rejects.toThrow();
+    expect(await one(cell, 'select count(*)::int as n from credit_rollout.plan_ranges')).toEqual({ n: 0 });
+    expect(await one(cell, 'select count(*)::int as n from credit_rollout.plans')).toEqual({ n: 0 });
+  });
+
   test('finds paid orgs whose peak exceeds their new total, worst first, and the floor that would cover it', async () => {
     const fleet = await makeFleet({ orgs: 300 });
     const cell = fleet.cell(0);

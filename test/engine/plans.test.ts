@@ -465,6 +465,23 @@ describe('forgetPlans', () => {
     ]);
   });
 
+  test('takes away the ranges of a planning that broke off long ago, and no others', async () => {
+    const fleet = await makeFleet({ orgs: 250 });
+    const cell = fleet.cell(0);
+    await plan(fleet);
+    const copy = (id: number): string => `insert into credit_rollout.plan_ranges
+      select (jsonb_populate_record(r, '{"plan_id": ${id}}')).* from credit_rollout.plan_ranges r where plan_id = 1 and range_no = 1`;
+    await cell.sql(`select nextval('credit_rollout.plan_ids')`);
+    await cell.sql(copy(2));
+    await plan(fleet);
+    await ageAll(fleet, 31);
+    await cell.sql(copy(4));
+    await forget(fleet);
+    expect(await cell.sql('select distinct plan_id::int from credit_rollout.plan_ranges order by 1')).toEqual([
+      { plan_id: 4 },
+    ]);
+  });
+
   test('does nothing where nothing is over', async () => {
     const fleet = await makeFleet({ orgs: 5 });
     await plan(fleet);

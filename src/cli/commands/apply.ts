@@ -7,7 +7,8 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { isPending, planDataCenter } from '../../engine/plan-data-center.js';
 import { parsePlanName } from '../../engine/plan-name.js';
 import { readStatus } from '../../engine/read-status.js';
-import { requestApply } from '../../engine/request-apply.js';
+import { checkFollowedPlan, requestApply } from '../../engine/request-apply.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers.js';
 import type { CliSession, Execute } from '../cli-session.js';
 import { exitCodeOfStatus } from '../exit-code.js';
@@ -43,16 +44,22 @@ function runApply(session: CliSession, flags: ApplyFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const dataCenters = chooseDataCenters(program.config, withPlan(flags));
     const card = await loadCheckedCard(program);
+    // before anything else: a data center with nothing to change must not hide that the plan is none
+    if (flags.plan !== undefined)
+      await checkFollowedPlan(program.engine, { config: program.config, card, dataCenters }, flags.plan);
     return flags.execute
       ? executeApply(session, program, { card, dataCenters, flags })
       : describeApply(session, program, { card, dataCenters, flags });
   });
 }
 
-/** A plan names its data center. */
+/** A plan names its data center. Throws plan_unknown for what cannot be the name of one. */
 function withPlan(flags: ApplyFlags): ApplyFlags {
-  const dataCenter = flags.plan === undefined ? undefined : parsePlanName(flags.plan)?.dataCenter;
-  return dataCenter === undefined || flags.dc !== undefined || flags.all ? flags : { ...flags, dc: [dataCenter] };
+  if (flags.plan === undefined || flags.dc !== undefined || flags.all) return flags;
+  const name = parsePlanName(flags.plan);
+  if (name === undefined)
+    throw new RolloutError('plan_unknown', { message: `"${flags.plan}" is no plan; a plan is called like in-7.` });
+  return { ...flags, dc: [name.dataCenter] };
 }
 
 interface Asked {

@@ -50,7 +50,7 @@ function runPlan(session: CliSession, flags: PlanFlags): Promise<number> {
       reports.length === 1 && only !== undefined
         ? { ...planDocument(only), files: [...files] }
         : { plans: reports.map(countsDocument), files: [...files] },
-      [...shown, ...files.map((file) => `Wrote ${file}`)].join('\n\n'),
+      [...shown, files.map((file) => `Wrote ${file}`).join('\n')].filter((part) => part !== '').join('\n\n'),
     );
     return session.options.exitCode && reports.some(isPending) ? 2 : 0;
   });

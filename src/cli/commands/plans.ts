@@ -64,7 +64,7 @@ function runShow(session: CliSession, planId: string, { out, stale }: ShowFlags)
     const folder = out === undefined ? undefined : await openReportFolder(out);
     try {
       const recalled = await recallPlan(engine, { planId, config, stale: stale ? listed : 'none' });
-      const files = (await folder?.publish([recalled.report])) ?? [];
+      const files = (await folder?.publish([recalled.report], recalled.outcome)) ?? [];
       session.report(
         recalledPlanDocument(recalled, files),
         [showRecalledPlan(recalled, session.paint), ...files.map((file) => `Wrote ${file}`)].join('\n'),

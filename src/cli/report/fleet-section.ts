@@ -1,9 +1,9 @@
 // Several plans side by side. Counts only: the orgs of one data center never stand beside those of another.
 import type { PlanReport } from '../../domain/plan/plan-report.js';
-import { showChange, showCount } from '../show-number.js';
+import { showChange, showCount, showRange } from '../show-number.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
-import { namePlan, showDuration } from './plan-words.js';
+import { namePlan } from './plan-words.js';
 
 const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [
@@ -18,7 +18,7 @@ const COLUMNS = [
   right('Change'),
   right('Top-ups'),
   { title: 'Guard-rails' },
-  { title: 'Expected duration' },
+  right('Expected duration'),
 ];
 
 export function renderFleet(reports: readonly PlanReport[]): Markup {
@@ -58,6 +58,6 @@ function toRow(report: PlanReport): readonly (string | Markup)[] {
     showChange(counts.before, counts.after),
     showCount(counts.grandfathered),
     passes ? html`<span class="good">✔ PASS</span>` : html`<span class="bad">✖ FAIL</span>`,
-    showDuration(report.duration),
+    showRange({ lowMs: report.duration.p50Ms, highMs: report.duration.p90Ms }),
   ];
 }

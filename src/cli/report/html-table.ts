@@ -7,6 +7,7 @@ export interface HtmlColumn {
 }
 
 type Cell = string | Markup;
+const SHORT = 4;
 
 /** The first cell of each row heads it. */
 export function renderTable(
@@ -14,7 +15,9 @@ export function renderTable(
   columns: readonly HtmlColumn[],
   rows: readonly (readonly Cell[])[],
 ): Markup {
-  return html`<div class="wide"><table>
+  // a few columns over the whole width would stand too far apart to be read as one row
+  const width = columns.length <= SHORT ? html` class="short"` : html``;
+  return html`<div class="wide"><table${width}>
 <caption>${caption}</caption>
 <thead><tr>${columns.map(({ title, align }) => html`<th scope="col"${alignment(align)}>${title}</th>`)}</tr></thead>
 <tbody>

@@ -1,27 +1,28 @@
 // A plan, or the plans of several data centers, as one HTML file that needs no network and no script. With several data
 // centers it names no org.
-import type { PlanReport } from '../../domain/plan/plan-report.js';
+import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
 import { renderHistogram, renderNamedChanges } from './changes-section.js';
 import { renderCoverage } from './coverage-section.js';
 import { renderEditions } from './editions-section.js';
 import { renderExceptions } from './exceptions-section.js';
 import { renderFleet } from './fleet-section.js';
 import { html, type Markup, nothing } from './html.js';
+import { renderOutcome } from './outcome-section.js';
 import { renderFacts, renderRails, renderTiles, renderTotals } from './overview-section.js';
 import { namePlan, showSnapshot } from './plan-words.js';
 import { STYLE } from './style.js';
 import { renderCosts, renderShortOrgs, renderUsage } from './usage-section.js';
 
-/** The whole document. One report: with the orgs that it names; several: counts only. */
-export function renderHtml(reports: readonly PlanReport[]): string {
+/** The whole document. One report: with the orgs that it names; several: counts only. `outcome`: what came of the one. */
+export function renderHtml(reports: readonly PlanReport[], outcome: PlanOutcome | null = null): string {
   const [only, ...others] = reports;
   const single = only !== undefined && others.length === 0;
   const title = single ? titleOf(only) : `Plans of ${reports.length} data centers`;
   const body = single
-    ? renderPlan(only, { id: 'plan', orgs: 'named' })
+    ? renderPlan(only, { id: 'plan', orgs: 'named', outcome })
     : html`<h2>Side by side</h2>${renderFleet(reports)}${reports.map(
         (report, index) =>
-          html`<h2>${titleOf(report)}</h2>${renderPlan(report, { id: `plan-${index + 1}`, orgs: 'counted' })}`,
+          html`<h2>${titleOf(report)}</h2>${renderPlan(report, { id: `plan-${index + 1}`, orgs: 'counted', outcome: null })}`,
       )}`;
   return html`<!doctype html>
 <html lang="en">
@@ -38,7 +39,7 @@ export function renderHtml(reports: readonly PlanReport[]): string {
 <body>
 <header>
 <h1>${title}</h1>
-<p>What an apply would do. Nothing was changed by making this report.${single ? '' : ' A report over several data centers has counts only.'}</p>
+<p>${outcome === null ? 'What an apply would do.' : 'What it said an apply would do, and what came of it.'} Nothing was changed by making this report.${single ? '' : ' A report over several data centers has counts only.'}</p>
 </header>
 <main>
 ${body}
@@ -58,10 +59,14 @@ interface PlanSections {
   /** Unique in the document. */
   readonly id: string;
   readonly orgs: 'named' | 'counted';
+  readonly outcome: PlanOutcome | null;
 }
 
-function renderPlan(report: PlanReport, { id, orgs }: PlanSections): Markup {
+function renderPlan(report: PlanReport, { id, orgs, outcome }: PlanSections): Markup {
   const sections = [
+    ...(outcome === null
+      ? []
+      : [{ key: 'outcome', title: 'Predicted against actual', body: renderOutcome(report, outcome) }]),
     { key: 'totals', title: 'Totals', body: renderTotals(report, id) },
     { key: 'rails', title: 'Guard-rails', body: renderRails(report) },
     { key: 'editions', title: 'By edition', body: renderEditions(report, id) },

@@ -6,17 +6,20 @@ import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { PlanReport } from '../../domain/plan/plan-report.js';
+import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { explainDisk } from './explain-disk.js';
 import { renderHtml } from './render-html.js';
-import { isReportText, renderReportJson } from './report-json.js';
+import { isReportOf, isReportText, renderReportJson } from './report-json.js';
 
 export interface ReportFolder {
   /** Takes the CSV to its end into `orgs.csv` or `orgs.csv.gz`. For the report of one data center only. */
   saveOrgs(csv: Readable, form: 'plain' | 'gzip'): Promise<void>;
-  /** Adds `report.html` and `report.json` and puts everything in place; returns the paths. */
-  publish(reports: readonly PlanReport[]): Promise<readonly string[]>;
+  /**
+   * Adds `report.html` and `report.json` and puts everything in place; returns the paths. `outcome`: what came of the one
+   * plan. A list of orgs that lies there goes, unless it is of the same plan: it cannot be made again.
+   */
+  publish(reports: readonly PlanReport[], outcome?: PlanOutcome | null): Promise<readonly string[]>;
   /** Leaves nothing of what was begun; does nothing after `publish`. */
   discard(): Promise<void>;
 }
@@ -24,6 +27,7 @@ export interface ReportFolder {
 /** In the order in which they are put in place: who sees report.json sees the rest. */
 const FILES = ['orgs.csv', 'orgs.csv.gz', 'report.html', 'report.json'] as const;
 type FileName = (typeof FILES)[number];
+const LISTS: readonly FileName[] = ['orgs.csv', 'orgs.csv.gz'];
 const HIDDEN = '.credit-rollout-report-';
 const MODE = 0o600;
 
@@ -54,12 +58,13 @@ export async function openReportFolder(dir: string): Promise<ReportFolder> {
         if (form === 'gzip') await pipeline(csv, createGzip(), to('orgs.csv.gz'));
         else await pipeline(csv, to('orgs.csv'));
       }),
-    publish: (reports) =>
+    publish: (reports, outcome = null) =>
       step(async () => {
         if (reports.length > 1 && made.size > 0) throw new Error('a report over several data centers lists no orgs');
-        await writeFile(file('report.html'), renderHtml(reports), { mode: MODE, flush: true });
-        await writeFile(file('report.json'), renderReportJson(reports), { mode: MODE, flush: true });
-        await putInPlace(staging, target, made);
+        await writeFile(file('report.html'), renderHtml(reports, outcome), { mode: MODE, flush: true });
+        await writeFile(file('report.json'), renderReportJson(reports, outcome), { mode: MODE, flush: true });
+        const kept = (await holdsListOf(target, reports)) ? LISTS : [];
+        await putInPlace(staging, target, { made, kept });
         return FILES.filter((name) => made.has(name)).map((name) => join(dir, name));
       }),
     discard,
@@ -121,13 +126,27 @@ async function assertReplaceable(dir: string, target: string): Promise<void> {
   });
 }
 
-async function putInPlace(staging: Staging, target: string, made: ReadonlySet<FileName>): Promise<void> {
+/** Whether what lies there is the report of the same one plan. */
+async function holdsListOf(target: string, [report, another]: readonly PlanReport[]): Promise<boolean> {
+  if (report === undefined || another !== undefined) return false;
+  const text = await readFile(join(target, 'report.json'), 'utf8').catch(() => '');
+  return isReportOf(text, report);
+}
+
+interface Placing {
+  readonly made: ReadonlySet<FileName>;
+  /** What stays where nothing newer was made of its kind. */
+  readonly kept: readonly FileName[];
+}
+
+async function putInPlace(staging: Staging, target: string, { made, kept }: Placing): Promise<void> {
+  const stays = (name: FileName): boolean => kept.includes(name) && !kept.some((one) => made.has(one));
   if (staging.place === 'beside') {
     await rename(staging.path, target);
   } else {
     for (const name of FILES) {
       if (made.has(name)) await rename(join(staging.path, name), join(target, name));
-      else await rm(join(target, name), { force: true });
+      else if (!stays(name)) await rm(join(target, name), { force: true });
     }
     await rm(staging.path, { recursive: true, force: true });
   }

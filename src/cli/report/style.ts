@@ -10,7 +10,7 @@ export const STYLE = `
 :root{color-scheme:light dark;${LIGHT}}
 @media screen and (prefers-color-scheme:dark){:root{${DARK}}}
 *{box-sizing:border-box}
-body{margin:0 auto;padding:1.5rem 1rem 4rem;max-width:62rem;background:var(--paper);color:var(--ink);
+body{margin:0 auto;padding:1.5rem 1rem 4rem;max-width:70rem;background:var(--paper);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 h1{font-size:1.6rem;line-height:1.2;margin:0 0 .25rem}
 h2{font-size:1.2rem;margin:2.5rem 0 .5rem;padding-top:.75rem;border-top:1px solid var(--line)}
@@ -27,10 +27,12 @@ ul.tiles span{color:var(--quiet)}
 nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;margin:.75rem 0}
 a{color:inherit}
 .wide{overflow-x:auto}
-table{border-collapse:collapse;width:100%;margin:.75rem 0;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;width:100%;margin:.75rem 0;font-size:.875em;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--quiet);padding:.25rem 0}
-th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;unicode-bidi:isolate}
-tbody th{font-weight:500;overflow-wrap:anywhere}
+th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid var(--line);vertical-align:top;unicode-bidi:isolate}
+table.short{width:auto;min-width:24rem}
+tbody th{font-weight:500;min-width:8em;overflow-wrap:anywhere}
+tbody th+td{white-space:nowrap}
 thead th{border-bottom:2px solid var(--line)}
 .number{text-align:right;white-space:nowrap}
 thead .number{white-space:normal}
@@ -51,11 +53,12 @@ footer{margin-top:3rem;padding-top:.75rem;border-top:1px solid var(--line);color
 body{max-width:none;padding:0;font-size:10pt}
 nav{display:none}
 .wide{overflow:visible}
-figure .wide svg{min-width:0}
+figure .wide svg{min-width:0;width:70%}
 table{font-size:8pt}
 th,td{padding:.15rem .35rem}
 h2,h3,caption,figcaption{break-after:avoid}
-figure,tr,ul.tiles li{break-inside:avoid}
+figure,tr,table.short,ul.tiles li{break-inside:avoid}
+tbody tr:first-child{break-before:avoid}
 thead{display:table-header-group}
 svg rect{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }`;

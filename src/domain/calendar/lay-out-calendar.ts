@@ -81,7 +81,7 @@ function layOutStart(dc: CalendarFacts, { startAt, after }: Forecast, now: Date)
             kind: 'not_before',
             at: notBefore.at,
             state: !passed ? 'to_come' : begun ? 'past' : 'due_now',
-            note: passed && !begun ? 'it has passed: due now' : null,
+            note: passed && !begun ? 'it has passed' : null,
           }),
         ];
   if (startAt === null) return configured;
@@ -136,7 +136,7 @@ function judgeCutover(
   { doneAt }: Forecast,
   now: Date,
 ): { readonly earliest: boolean; readonly note: string } {
-  const passed = at <= now ? 'it has passed: due now; ' : '';
+  const passed = at <= now ? 'it has passed; ' : '';
   if (gate.effectiveAt !== null) return { earliest: false, note: `${passed}its gate is armed` };
   if (doneAt === null) return { earliest: true, note: `${passed}it cannot be ready: nothing will make it done` };
   return doneAt > at

@@ -33,6 +33,17 @@ export async function lockLane(tx: CellTransaction, lanes: number): Promise<numb
   return rows[0]?.lane;
 }
 
+/** How many of `lanes` permits nobody holds at this moment: a hint, since a batch that ends lets go of its own. */
+export async function countFreeLanes(tx: CellTransaction, lanes: number): Promise<number> {
+  const { rows } = await tx.raw(
+    `select ?::int - count(distinct objid)::int as free from pg_locks
+     where locktype = 'advisory' and granted and classid = ?::oid and objid between 1 and ?::oid
+       and database = (select oid from pg_database where datname = current_database())`,
+    [lanes, LOCK_CLASS, lanes],
+  );
+  return rows[0].free;
+}
+
 interface BatchRow {
   readonly batch_no: number;
   readonly lower_id: string | null;
@@ -159,6 +170,13 @@ export async function completeBatch(
 /** Cuts up to `most` further ranges off the uncut tail and returns how many; 0 when the run is cut to its end. */
 export async function cutRanges(tx: CellTransaction, runId: bigint, most: number): Promise<number> {
   const { rows } = await tx.raw('select credit_rollout.cut_ranges(?::bigint, ?::int) as made', [String(runId), most]);
+  return rows[0].made;
+}
+
+/** Cuts a range for each lane of a run that has none yet, within `forMs`; returns how many. */
+export async function cutFirstRanges(tx: CellTransaction, runId: bigint, forMs: number): Promise<number> {
+  await tx.raw(`set local statement_timeout = ${Math.trunc(forMs)}`);
+  const { rows } = await tx.raw('select credit_rollout.cut_first_ranges(?::bigint) as made', [String(runId)]);
   return rows[0].made;
 }
 

@@ -43,7 +43,16 @@ export interface ListedOrg extends PlannedOrg {
   readonly rank: number;
 }
 
+/** Over the orgs that are to be written: how many, their totals, their hashes. Decimal text. */
+export interface PlanSums {
+  readonly touched: string;
+  readonly credits: string;
+  readonly digest: string;
+}
+
 export interface PlannedRange {
+  /** Zeros for a what-if. */
+  readonly sums: PlanSums;
   readonly groups: readonly PlanGroup[];
   readonly listed: readonly ListedOrg[];
   readonly protectedTouched: number;
@@ -73,27 +82,30 @@ const MAX = '9223372036854775807';
 const MOVEMENT = `case when d.reason is not null then 3 when d.movement = 'first' then 1 when d.movement = 'raise' then 2
       when d.movement = 'fall' then 4 else 0 end`;
 
-/** Capacity now. Written out where it is used: one more layer would cost more than the repetition. */
-const BEFORE = `coalesce(d.prior_total,
-      case when d.legacy_limit <= ${MAX} - d.additional_credits then d.legacy_limit + d.additional_credits else ${MAX} end)`;
+/** Capacity now. */
+const BEFORE = `coalesce(r.prior_total,
+      case when r.legacy_limit <= ${MAX} - r.additional_credits then r.legacy_limit + r.additional_credits else ${MAX} end)`;
 
-// MATERIALIZED because several readers share it; what they group by is packed into numbers, which hash fastest
-const DECIDED = ({ rule, unique, usage, editions }: RangeQuestion, peaks: string): string => `
+// OFFSET 0: what the rule says is computed once, however often it is used. MATERIALIZED because several readers share it;
+// fixed widths only, and what they group by packed into numbers, which hash fastest
+const DECIDED = ({ rule, unique, usage, editions, planId }: RangeQuestion, peaks: string): string => `
 decided as materialized (
-  select ${unique ? '' : 'distinct on (d.org_id)'} d.org_id, d.edition, d.paid, d.agents, d.light_agents, d.additional_credits,
-    d.negotiated_limit, d.base_credits + d.variable_credits as plan_credits, d.legacy_limit, d.floor, d.grandfathered_credits,
-    d.total_credits, d.reason,
-    ${BEFORE} as before,
-    case when d.reason is null then ${branchOfRow(editions)} else 0 end as branch,
-    ${MOVEMENT} as movement,
-    (d.total_credits - ${BEFORE})::float8 / greatest(${BEFORE}, 1) as change,
+  select ${unique ? '' : 'distinct on (d.org_id)'} d.org_id, d.agents, d.light_agents, d.additional_credits, d.negotiated_limit,
+    d.plan_credits, d.legacy_limit, d.floor, d.grandfathered_credits, d.total_credits, d.before, d.reason,
+    case when d.reason is null then ${branchOfRow(editions)} else 0 end as branch, ${MOVEMENT} as movement,
+    (d.total_credits - d.before)::float8 / greatest(d.before, 1) as change,
+    ${planId === null ? '' : `case when d.reason is null then ${rowHash('d')} end as hash,`}
     ${usage ? 'u.peak_credits' : 'null::bigint'} as peak
-  from credit_rollout.${rule}(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) d
+  from (
+    select r.*, r.base_credits + r.variable_credits as plan_credits, ${BEFORE} as before
+    from credit_rollout.${rule}(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) r offset 0
+  ) d
   ${usage ? `left join (select org_id, peak_credits from credit_rollout.source_orgs where ${peaks}) u on u.org_id = d.org_id` : ''}
   ${unique ? '' : 'order by d.org_id'}
 )`;
 
 const TOUCHED = 'd.movement between 1 and 2';
+const PAID = 'd.branch & 1 = 1';
 const NARROW = '2147483647';
 const COLUMN = (value: string): string => `coalesce(array_agg(${value}), '{}')`;
 
@@ -103,7 +115,7 @@ stored as (
   insert into credit_rollout.plan_ranges (plan_id, range_no, lower_id, upper_id, orgs, touched, touched_credits, digest, editions,
     org_ids, kinds, agents, light_agents, additional_credits, negotiated_limits, total_credits, wide)
   select ?::bigint, ?::int, ?::credit_rollout.org_id, ?::credit_rollout.org_id, count(*), count(*) filter (where ${TOUCHED}),
-    coalesce(sum(d.total_credits) filter (where ${TOUCHED}), 0), coalesce(sum(${rowHash('d')}) filter (where ${TOUCHED}), 0),
+    coalesce(sum(d.total_credits) filter (where ${TOUCHED}), 0), coalesce(sum(d.hash) filter (where ${TOUCHED}), 0),
     ?::text[], ${COLUMN('d.org_id')},
     ${COLUMN(`((d.branch >> 8 << 6) | (d.branch & 3) | case d.movement when 1 then 4 when 2 then 8 when 4 then 16 when 3 then 32 else 0 end)::smallint`)},
     ${COLUMN(`case when d.agents <= ${NARROW} then d.agents::int end`)},
@@ -113,6 +125,7 @@ stored as (
     jsonb_object_agg(d.org_id::text, jsonb_build_array(d.agents, d.light_agents))
       filter (where d.agents > ${NARROW} or d.light_agents > ${NARROW})
   from decided d
+  returning touched::text, touched_credits::text as credits, digest::text
 )`;
 
 // what it says of undecidable orgs beside their number means nothing, and is left out in toGroup
@@ -122,19 +135,19 @@ select coalesce(json_agg(g), '[]') from (
     width_bucket(d.change, '{-0.5,-0.1,0,1e-12,0.1,0.5,1,2,5,10}'::float8[]) as bar,
     count(*) as orgs, sum(d.before)::text as before, sum(d.total_credits)::text as after,
     sum(d.plan_credits)::text as "planCredits", sum(d.grandfathered_credits)::text as grandfathered, max(d.change) as change,
-    max(case when d.paid and d.negotiated_limit is null then d.floor::float8 / greatest(d.plan_credits, 1) end) as "floorOverPlan",
-    count(d.peak) filter (where d.paid and d.peak > d.total_credits) as short
+    max(case when ${PAID} and d.negotiated_limit is null then d.floor::float8 / greatest(d.plan_credits, 1) end) as "floorOverPlan",
+    count(d.peak) filter (where ${PAID} and d.peak > d.total_credits) as short
   from decided d group by d.branch, d.movement, d.reason, 4) g`;
 
 const LISTS = {
   raise: { rank: '(d.before - d.total_credits)::float8', where: `${TOUCHED} and d.total_credits > d.before` },
   floor: {
     rank: '(d.plan_credits - d.floor)::float8 / greatest(d.floor, 1)',
-    where: 'd.movement <> 3 and d.paid and d.plan_credits >= d.floor',
+    where: `${PAID} and d.plan_credits >= d.floor`,
   },
   short: {
     rank: '(d.total_credits - d.peak)::float8',
-    where: 'd.movement <> 3 and d.paid and d.peak > d.total_credits',
+    where: `${PAID} and d.peak > d.total_credits`,
   },
 } as const;
 
@@ -148,7 +161,7 @@ hits as materialized (
 )`;
 
 const list = (name: ListedOrg['list']): string => `
-(select '${name}' as list, d.org_id::text as "orgId", d.edition, d.paid, d.agents::text, d.before::text, d.total_credits::text as after,
+(select '${name}' as list, d.org_id::text as "orgId", (?::text[])[d.branch >> 8] as edition, ${PAID} as paid, d.agents::text, d.before::text, d.total_credits::text as after,
    d.plan_credits::text as "planCredits", d.legacy_limit::text as "legacyLimit", d.additional_credits::text as additional,
    d.floor::text, d.peak::text, ${LISTS[name].rank} as rank
  from hits d where ${LISTS[name].where} order by rank limit 20)`;
@@ -204,6 +217,8 @@ export async function insertUnreadableRange(
   );
 }
 
+export const NO_SUMS: PlanSums = { touched: '0', credits: '0', digest: '0' };
+
 /** Plans one range; stores it when the question names a plan. */
 export async function planRange(tx: CellTransaction, range: KeyRange, question: RangeQuestion): Promise<PlannedRange> {
   const within = withinRange(range);
@@ -211,7 +226,8 @@ export async function planRange(tx: CellTransaction, range: KeyRange, question: 
   const bounds = [range.lowerId, range.upperId];
   const { rows } = await tx.raw(
     `with ${DECIDED(question, within.sql)}${planId === null ? '' : `,${STORED}`},${HITS}
-     select (${GROUPS}) as groups, (${LISTED}) as listed, ${question.protects ? `(${PROTECTED})::int` : '0'} as protected_touched`,
+     select (${GROUPS}) as groups, (${LISTED}) as listed, ${planId === null ? 'null' : '(select to_json(s) from stored s)'} as sums,
+       ${question.protects ? `(${PROTECTED})::int` : '0'} as protected_touched`,
     [
       ...bounds,
       question.cardHash,
@@ -220,8 +236,9 @@ export async function planRange(tx: CellTransaction, range: KeyRange, question: 
       ranks.raise,
       ranks.floor,
       ranks.short,
+      ...Object.keys(LISTS).map(() => [...editions]),
     ],
   );
-  const { groups, listed, protected_touched: protectedTouched } = rows[0];
-  return { groups: groups.map(toGroup), listed, protectedTouched };
+  const { groups, listed, sums, protected_touched: protectedTouched } = rows[0];
+  return { groups: groups.map(toGroup), listed, sums: sums ?? NO_SUMS, protectedTouched };
 }

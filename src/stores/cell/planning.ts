@@ -2,12 +2,30 @@
 import type { CellTransaction } from './cell-database.js';
 import { withinRange } from './key-range.js';
 
-/** One snapshot for the whole plan; `read_only` by the database's own word. Before any query. Returns its instant. */
-export async function startPlanning(tx: CellTransaction, access: 'read_only' | 'may_insert'): Promise<Date> {
-  await tx.raw(`set transaction isolation level repeatable read${access === 'read_only' ? ', read only' : ''}`);
-  // the rows of a range are read several times: they must not go through a file
-  await tx.raw(`set local work_mem = '32MB'`);
+/** `read_only`: by the database's own word. */
+export type PlanAccess = 'read_only' | 'may_insert';
+
+// The rows of a range are read several times: they must not go through a file. A lane that is through waits for the others
+// as long as one of their statements may take.
+const LIMITS = `set local work_mem = '32MB'; set local idle_in_transaction_session_timeout = 60000`;
+
+const isolate = (access: PlanAccess): string =>
+  `set transaction isolation level repeatable read${access === 'read_only' ? ', read only' : ''}`;
+
+/** One snapshot for the whole plan. Before any query. Returns its instant. */
+export async function startPlanning(tx: CellTransaction, access: PlanAccess): Promise<Date> {
+  await tx.raw(`${isolate(access)}; ${LIMITS}`);
   return (await tx.raw('select clock_timestamp() as now')).rows[0].now;
+}
+
+/** The name under which other transactions can join this one's snapshot, as long as it is open. */
+export async function shareSnapshot(tx: CellTransaction): Promise<string> {
+  return (await tx.raw('select pg_export_snapshot() as name')).rows[0].name;
+}
+
+/** Sees what the transaction sees that shared this snapshot. Before any query. */
+export async function joinSnapshot(tx: CellTransaction, snapshot: string, access: PlanAccess): Promise<void> {
+  await tx.raw(`${isolate(access)}; set transaction snapshot '${snapshot}'; ${LIMITS}`);
 }
 
 /** Whether the source has peak_credits; the adapter view says null where it has not. */
@@ -34,13 +52,14 @@ export async function readRecentBatches(
   return rows;
 }
 
-/** The id that ends a range of `size` source orgs from `lowerId` on; null at the end. */
+/** The id that ends a range of `size` source orgs from `lowerId` on; null where none is left below `upperId`. */
 export async function findSourceRangeEnd(
   tx: CellTransaction,
   lowerId: string | null,
   size: number,
+  upperId: string | null = null,
 ): Promise<string | null> {
-  const within = withinRange({ lowerId, upperId: null });
+  const within = withinRange({ lowerId, upperId });
   const { rows } = await tx.raw(
     `select org_id::text from (select org_id from credit_rollout.source_orgs where ${within.sql} order by org_id offset ? limit 1) e
      ${lowerId === null ? '' : 'where org_id > ?::credit_rollout.org_id'}`,

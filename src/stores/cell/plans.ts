@@ -2,6 +2,7 @@
 // command that shows them.
 import type { PlanReport, StoredReport } from '../../domain/plan/plan-report.js';
 import type { CellTransaction } from './cell-database.js';
+import type { PlanSums } from './plan-ranges.js';
 
 /** A plan's head. */
 export interface StoredPlan {
@@ -86,14 +87,24 @@ export interface NewPlan {
   readonly ranges: number;
   readonly orgs: number;
   readonly touched: number;
+  readonly sums: PlanSums;
   readonly canaries: readonly { readonly orgId: string; readonly hash: string }[];
   readonly report: StoredReport;
   readonly lists: PlanReport['orgs'];
 }
 
+// from the sums, not from the rows: those that other transactions wrote cannot be seen in the plan's snapshot
+async function digestSums(tx: CellTransaction, { cardHash, sourceSignature, orgs, sums }: NewPlan): Promise<string> {
+  const { rows } = await tx.raw(
+    'select credit_rollout.digest_sums(?, ?, ?::bigint, ?::bigint, ?::numeric, ?::numeric) as digest',
+    [cardHash, sourceSignature, orgs, sums.touched, sums.credits, sums.digest],
+  );
+  return rows[0].digest;
+}
+
 /** The last row of a plan: with it the plan is there, whole. Returns its digest. */
 export async function insertPlan(tx: CellTransaction, plan: NewPlan): Promise<string> {
-  const digest = await digestPlan(tx, plan);
+  const digest = await digestSums(tx, plan);
   await tx.raw(
     `insert into credit_rollout.plans (plan_id, digest, card_hash, source_signature, author, snapshot_at, ranges, orgs, touched,
        canary_ids, canary_hashes, counts, lists)

@@ -75,7 +75,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'usage on sequence credit_rollout.plan_ids',
     'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
     'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
-    'execute on function credit_rollout.adopt_plan, credit_rollout.add_follow_up, credit_rollout.forget_plan',
+    'execute on function credit_rollout.adopt_plan, credit_rollout.cut_first_ranges, credit_rollout.add_follow_up, credit_rollout.forget_plan',
   ],
 };
 
@@ -127,7 +127,7 @@ export async function grantRoles(tx: CellTransaction, dataCenter: string): Promi
     ];
   });
   await tx.raw(
-    `revoke all on function credit_rollout.cut_ranges, credit_rollout.split_batch, credit_rollout.adopt_plan,
+    `revoke all on function credit_rollout.cut_ranges, credit_rollout.cut_first_ranges, credit_rollout.split_batch, credit_rollout.adopt_plan,
        credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.add_repairs, credit_rollout.retire_allotments,
        credit_rollout.restore_retired from public;\n${statements.join(';\n')}`,
   );

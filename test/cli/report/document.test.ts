@@ -1,7 +1,6 @@
 // docs/report.md against what is written: every key of report.json and every column of orgs.csv, and none that is gone.
 import { expect, test } from 'vitest';
-import { planDocument } from '../../../src/cli/show-plan.js';
-import { toJson } from '../../../src/cli/to-json.js';
+import { renderReportJson } from '../../../src/cli/report/report-json.js';
 import { EXPORT_COLUMNS } from '../../../src/stores/cell/org-export.js';
 import { readDocument, readTable, unquote } from '../../docs/read-document.js';
 import { samplePlan } from './sample-plan.js';
@@ -10,7 +9,7 @@ const text = await readDocument('docs/report.md');
 
 test('lists every key of a plan', () => {
   const keys = readTable(text, 'Plan').flatMap(([names = '']) => unquote(names).replaceAll('[]', '').split(', '));
-  expect(keys.toSorted()).toEqual(Object.keys(toJson(planDocument(samplePlan())) as object).toSorted());
+  expect(keys.toSorted()).toEqual(Object.keys(JSON.parse(renderReportJson([samplePlan()])).plans[0]).toSorted());
 });
 
 test('lists every column of orgs.csv in order', () => {

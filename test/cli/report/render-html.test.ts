@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { escapeHtml, html } from '../../../src/cli/report/html.js';
 import { renderHtml } from '../../../src/cli/report/render-html.js';
-import { manyBranches, sampleBranch, sampleOrg, samplePlan } from './sample-plan.js';
+import { manyBranches, sampleBranch, sampleOrg, sampleOutcome, samplePlan } from './sample-plan.js';
 
 const VOID = new Set(['meta', 'link', 'br', 'hr', 'img', 'input']);
 
@@ -125,6 +125,24 @@ describe('renderHtml', () => {
       '2–4 min',
     ])
       expect(one).toContain(part);
+  });
+
+  test('says predicted against actual once a run followed the plan, and nothing of it before', () => {
+    const followed = renderHtml([samplePlan()], sampleOutcome());
+    expect(readElements(followed).length).toBeGreaterThan(readElements(one).length);
+    const section = /<section aria-labelledby="plan-outcome">.*?<\/section>/su.exec(followed)?.[0] ?? '';
+    const cells = [...section.matchAll(/<t[hd][^>]*>([^<]*)<\/t[hd]>/gu)].map(([, cell]) => cell);
+    expect(cells).toEqual([
+      ...['What', 'Predicted', 'Actual', 'Error'],
+      ...['orgs written', '23', '21', '-8.6 %'],
+      ...['their credits a day', '2,000,000', '1,900,000', '-5.0 %'],
+      ...['duration', '2–4 min', '360 s', '+200.0 %'],
+      ...['stale orgs left', '0', '2', ''],
+      ...['undecidable orgs', '2', '3', ''],
+    ]);
+    expect(section).toContain('✔ Run 12 followed this plan. It is done.');
+    expect(renderHtml([samplePlan()], sampleOutcome({ state: 'failed' }))).toContain('⚠ Run 12 followed this plan');
+    expect(one).not.toContain('Predicted against actual');
   });
 
   test('names no org beside another data center', () => expect(several).not.toMatch(/org-(raised|near|short)/u));

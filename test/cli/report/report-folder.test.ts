@@ -77,6 +77,33 @@ describe('openReportFolder', () => {
     expect(JSON.parse(await readFile(join(target, 'report.json'), 'utf8')).plans[0].plan_id).toBe('in-8');
   });
 
+  test('keeps the list of the same plan, which cannot be made again', async () => {
+    const target = join(base, 'out');
+    const first = await openReportFolder(target);
+    await first.saveOrgs(csv(), 'plain');
+    await first.publish(plans);
+    expect(await writeReport(target, plans)).toEqual(['report.html', 'report.json'].map((name) => join(target, name)));
+    expect(await readFile(join(target, 'orgs.csv'), 'utf8')).toBe('org_id\n1\n');
+    const packed = await openReportFolder(target);
+    await packed.saveOrgs(csv(), 'gzip');
+    await packed.publish(plans);
+    expect(await readdir(target)).toEqual(['orgs.csv.gz', 'report.html', 'report.json']);
+  });
+
+  test.each([
+    ['another plan', [samplePlan({ planId: 'in-8' })]],
+    ['another digest', [samplePlan({ digest: 'f'.repeat(64) })]],
+    ['a what-if', [samplePlan({ planId: null, digest: null })]],
+    ['several plans', [samplePlan(), samplePlan({ dataCenter: 'eu', planId: 'eu-2' })]],
+  ])('keeps no list beside the report of %s', async (_, reports) => {
+    const target = join(base, 'out');
+    const first = await openReportFolder(target);
+    await first.saveOrgs(csv(), 'plain');
+    await first.publish(plans);
+    await writeReport(target, reports);
+    expect(await readdir(target)).toEqual(['report.html', 'report.json']);
+  });
+
   test('leaves an older report as it was when it is discarded', async () => {
     const target = join(base, 'out');
     await writeReport(target, plans);

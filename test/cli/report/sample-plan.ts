@@ -1,5 +1,5 @@
 // A plan for tests of what shows it: every part filled in, with the orgs `org-raised`, `org-near` and `org-short`.
-import type { BranchCount, PlannedOrg, PlanReport } from '../../../src/domain/plan/plan-report.js';
+import type { BranchCount, PlannedOrg, PlanOutcome, PlanReport } from '../../../src/domain/plan/plan-report.js';
 import { makeBranch } from '../../domain/plan/sample-plan.js';
 
 export const sampleBranch = (part: Partial<BranchCount> = {}): BranchCount =>
@@ -117,3 +117,12 @@ export function samplePlan(part: Partial<PlanReport> = {}): PlanReport {
     ...part,
   };
 }
+
+/** What came of it: two orgs fewer than predicted, in three times the time. */
+export const sampleOutcome = (part: Partial<PlanOutcome> = {}): PlanOutcome => ({
+  runId: '12',
+  state: 'done',
+  predicted: { touched: 23, credits: '2000000', p50Ms: 120_000, p90Ms: 240_000 },
+  actual: { touched: 21, credits: '1900000', durationMs: 360_000, stale: 2, quarantined: 3 },
+  ...part,
+});

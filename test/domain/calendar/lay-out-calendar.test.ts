@@ -58,8 +58,8 @@ describe('layOutCalendar', () => {
       'start 2025-10-06T12:00 due_now at the earliest',
     ]);
     expect(page?.oneOffs.map(({ note }) => note)).toEqual([
-      'it has passed: due now',
-      'it has passed: due now; not before it is done, at the earliest 2025-10-06T12:00:00.000Z',
+      'it has passed',
+      'it has passed; not before it is done, at the earliest 2025-10-06T12:00:00.000Z',
       null,
     ]);
   });
