@@ -6,7 +6,7 @@ import { feedChanges } from '../../src/engine/feed-changes.js';
 import { installChangeFeed, removeChangeFeed } from '../../src/engine/install-change-feed.js';
 import { lockFenceExclusive } from '../../src/stores/cell/fence.js';
 import { allowSingleWrites } from '../../src/stores/cell/maintenance.js';
-import { type BenchBed, CELL, DATA_CENTER, orgId } from './bed.js';
+import { type BenchBed, DATA_CENTER, orgId } from './bed.js';
 import type { Say } from './compare.js';
 import { withClient } from './database.js';
 import { formatCount, formatMs } from './numbers.js';
@@ -54,7 +54,7 @@ export async function measureFeed(bed: BenchBed, say: Say): Promise<readonly Fee
 
 async function prepare(bed: BenchBed, program: Program): Promise<void> {
   // the index that doctor asks for
-  await withClient(bed.server.url(CELL), (client) => client.query('create index on public.orgs (updated_at)'));
+  await withClient(bed.server.url(bed.cell), (client) => client.query('create index on public.orgs (updated_at)'));
   await program.engine.cells.get(DATA_CENTER.id).inTransaction('fencer', async (tx) => {
     await lockFenceExclusive(tx);
     await allowSingleWrites(tx);
@@ -85,7 +85,7 @@ async function measureLook(
     return { raised, ms: performance.now() - started };
   };
   const idle = await look();
-  const editMs = await withClient(bed.server.url(CELL), async (client) => {
+  const editMs = await withClient(bed.server.url(bed.cell), async (client) => {
     const started = performance.now();
     await client.query(EDIT, [orgId(run), bed.orgs / EDITS]);
     return performance.now() - started;

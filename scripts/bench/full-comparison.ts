@@ -6,7 +6,7 @@ import { detectDrift } from '../../src/engine/detect-drift.js';
 import { closeFence, lockFenceExclusive, readFence, setFence } from '../../src/stores/cell/fence.js';
 import { insertMaintenance } from '../../src/stores/cell/maintenance.js';
 import { endRun } from '../../src/stores/cell/runs.js';
-import { type BenchBed, CELL, DATA_CENTER } from './bed.js';
+import { type BenchBed, DATA_CENTER } from './bed.js';
 import type { Say } from './compare.js';
 import { withClient } from './database.js';
 import { formatMs } from './numbers.js';
@@ -33,7 +33,7 @@ export async function measureComparison(
   { options: { runs }, say }: { readonly options: Pick<BenchOptions, 'runs'>; readonly say: Say },
 ): Promise<readonly ComparisonCost[]> {
   await measureProduct(bed);
-  await withClient(bed.server.url(CELL), (client) => client.query('vacuum (analyze) credit_rollout.allotments'));
+  await withClient(bed.server.url(bed.cell), (client) => client.query('vacuum (analyze) credit_rollout.allotments'));
   const costs: ComparisonCost[] = [];
   // once of both before it counts: the first reader of fresh pages pays for all
   for (let run = 0; run <= runs; run += 1) {
@@ -46,7 +46,7 @@ export async function measureComparison(
 }
 
 async function measureBareJoin(bed: BenchBed): Promise<number> {
-  return withClient(bed.server.url(CELL), async (client) => {
+  return withClient(bed.server.url(bed.cell), async (client) => {
     await client.query('set max_parallel_workers_per_gather = 0; set jit = off');
     const started = performance.now();
     await client.query(BARE);
@@ -84,7 +84,7 @@ async function measureDetection(bed: BenchBed): Promise<Omit<ComparisonCost, 'ba
 }
 
 async function countDrift(bed: BenchBed, runId: bigint): Promise<number> {
-  return withClient(bed.server.url(CELL), async (client) => {
+  return withClient(bed.server.url(bed.cell), async (client) => {
     const { rows } = await client.query<{ readonly found: number }>(
       'select count(*)::int as found from credit_rollout.drift where run_id = $1',
       [String(runId)],

@@ -4,7 +4,8 @@ import { decideCaps } from '../domain/drift/decide-caps.js';
 import { decideDrift } from '../domain/drift/decide-drift.js';
 import { quarantineUnreadable } from '../stores/cell/allotments.js';
 import type { CellDatabase, CellTransaction } from '../stores/cell/cell-database.js';
-import { type Candidate, type Comparison, compareRange, readCandidates, readComparison } from '../stores/cell/drift.js';
+import { type Comparison, compareRange, readComparison } from '../stores/cell/drift.js';
+import { type Candidate, readCandidates } from '../stores/cell/drift-candidates.js';
 import {
   addRepairs,
   advanceDetection,

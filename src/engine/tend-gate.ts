@@ -2,7 +2,7 @@
 import type { Step } from '../domain/rollout/decide-step.js';
 import type { Gate } from '../stores/cell/gate.js';
 import { appendAudit } from '../stores/control/audit.js';
-import { type DataCenterRow, transitionDataCenter } from '../stores/control/data-centers.js';
+import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../stores/control/data-centers.js';
 import { armGate, disarmGate } from './arm-gate.js';
 import type { EngineContext } from './context.js';
 import { latchGate } from './latch-gate.js';
@@ -28,15 +28,22 @@ export async function tendGate(context: EngineContext, row: DataCenterRow, step:
 
 async function change(context: EngineContext, row: DataCenterRow, { kind }: GateStep) {
   switch (kind) {
-    case 'arm_gate': {
-      const configuredAt = row.cutoverAt ?? new Date(0);
-      return armGate(context, { dataCenter: row.id, configuredAt, configuredLocal: row.cutoverLocal ?? '' });
-    }
+    case 'arm_gate':
+      return arm(context, row);
     case 'disarm_gate':
       return disarmGate(context, row.id);
     case 'latch_gate':
       return latchGate(context, row.id);
   }
+}
+
+/** Under the row's lock, so that an instant that was postponed meanwhile is not armed any more. */
+async function arm(context: EngineContext, { id }: DataCenterRow) {
+  return context.control.inTransaction(async (tx) => {
+    const now = await lockDataCenter(tx, id);
+    if (now?.cutoverAt == null) return { kind: 'busy', holders: [] } as const;
+    return armGate(context, { dataCenter: id, configuredAt: now.cutoverAt, configuredLocal: now.cutoverLocal ?? '' });
+  });
 }
 
 /** Writes control's copy of a gate, with an audit row when something was done to it. */

@@ -2,17 +2,17 @@
 // is gone. Decides nothing: who may be healed is in the drift, the rule is in the cell.
 import type { BatchCounts, ClaimedBatch } from '../stores/cell/batches.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
+import { quarantineListed } from '../stores/cell/drift-writes.js';
+import type { OpenRun } from '../stores/cell/open-run.js';
 import {
   countUndecidable,
   lockAllotments,
-  quarantineListed,
   type RepairedOrg,
   repairAllotments,
   restoreRetired,
   retireAllotments,
   settleDrift,
-} from '../stores/cell/drift-writes.js';
-import type { OpenRun } from '../stores/cell/open-run.js';
+} from '../stores/cell/repairs.js';
 
 /** Causes whose orgs may have had an allotment before, with a floor that today's inputs may lower. */
 const RESTORING: readonly string[] = ['return', 'manual edit', 'restored backup'];

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { DueChange } from '../../src/domain/calendar/due-work.js';
 import { toLocalMs } from '../../src/domain/calendar/local-time.js';
 import { arbitraryPlan, ZONES } from './arbitrary-plan.js';
+import type { Disturbance } from './disturb.js';
 import { type Plan, play } from './play.js';
 import { listBroken } from './promises.js';
 import { type Deciders, REAL } from './scheduler.js';
@@ -31,7 +32,24 @@ const judge = (plan: Plan, deciders = REAL): readonly string[] => listBroken(pla
 describe('a year in eight zones', () => {
   test('has every night once, and every cut-over at its instant, where nothing goes wrong', () => {
     expect(judge(YEAR)).toEqual([]);
-  }, 120_000);
+  }, 180_000);
+
+  test('has them too across outages at an instant, restarts in a loop, and operators who reorder and postpone', () => {
+    const month = 24 * 30;
+    const disturbances: readonly Disturbance[] = [
+      { kind: 'no_scheduler', at: month - 2, hours: 5 },
+      { kind: 'postpone', dc: 1, at: month, hours: 100 },
+      { kind: 'cell_down', dc: 2, at: 3 * month - 1, hours: 30 },
+      { kind: 'restarts', at: 4 * month - 1, times: 120, looks: 1 },
+      { kind: 'reorder', at: 30 },
+      { kind: 'freeze', dc: 4, at: 5 * month - 1, hours: 50 },
+      { kind: 'asleep', at: 6 * month - 3, hours: 6 },
+      { kind: 'pause', dc: 6, at: 7 * month - 10, hours: 20 },
+      { kind: 'reopen', dc: 7, at: 8 * month - 5 },
+      { kind: 'no_scheduler', at: 9 * month, hours: 24 * 40 },
+    ];
+    expect(judge({ ...YEAR, disturbances })).toEqual([]);
+  }, 180_000);
 });
 
 describe('any calendar', () => {
