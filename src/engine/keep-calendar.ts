@@ -11,8 +11,8 @@ import { type DueWorkRow, listDueWork, saveDueChange } from '../stores/control/d
 import { readReconcile } from '../stores/control/rollout.js';
 import type { EngineContext } from './context.js';
 
-/** More nights than any outage that is looked back on; older dates are over. */
-const LOOKED_AT = 400;
+/** The newest are enough: every date after the oldest of them has its row. */
+const LOOKED_AT = 60;
 const DEFAULT_AT = '00:15';
 
 export interface CalendarQuestion {

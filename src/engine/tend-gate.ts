@@ -15,6 +15,7 @@ const ACTIONS = { armed: 'arm_gate', disarmed: 'disarm_gate', latched: 'cutover'
 /** False when a sign-up that has not ended holds the gate: it is tried again at the next look. */
 export async function tendGate(context: EngineContext, row: DataCenterRow, step: GateStep): Promise<boolean> {
   const outcome = await change(context, row, step);
+  if (outcome.kind === 'outrun') return false;
   if (outcome.kind === 'busy') {
     const [holder] = outcome.holders;
     context.log.info('gate_busy', { data_center: row.id, pid: holder?.pid ?? null, since: holder?.since ?? null });
@@ -29,22 +30,36 @@ export async function tendGate(context: EngineContext, row: DataCenterRow, step:
 async function change(context: EngineContext, row: DataCenterRow, { kind }: GateStep) {
   switch (kind) {
     case 'arm_gate':
-      return arm(context, row);
+      return unchanged(context, row, ({ id, cutoverAt, cutoverLocal }) =>
+        armGate(context, {
+          dataCenter: id,
+          configuredAt: cutoverAt ?? new Date(Number.NaN),
+          configuredLocal: cutoverLocal ?? '',
+        }),
+      );
     case 'disarm_gate':
-      return disarmGate(context, row.id);
+      return unchanged(context, row, ({ id }) => disarmGate(context, id));
     case 'latch_gate':
       return latchGate(context, row.id);
   }
 }
 
-/** Under the row's lock, so that an instant that was postponed meanwhile is not armed any more. */
-async function arm(context: EngineContext, { id }: DataCenterRow) {
-  return context.control.inTransaction(async (tx) => {
-    const now = await lockDataCenter(tx, id);
-    if (now?.cutoverAt == null) return { kind: 'busy', holders: [] } as const;
-    return armGate(context, { dataCenter: id, configuredAt: now.cutoverAt, configuredLocal: now.cutoverLocal ?? '' });
+/**
+ * Under the row's lock, and only while it is as it was seen: a scheduler that was asleep must not arm an instant that was
+ * postponed meanwhile, nor what is no longer verified. Once it has passed, an instant is never taken back.
+ */
+async function unchanged<T>(
+  { control }: EngineContext,
+  row: DataCenterRow,
+  act: (row: DataCenterRow) => Promise<T>,
+): Promise<T | typeof OUTRUN> {
+  return control.inTransaction(async (tx) => {
+    const now = await lockDataCenter(tx, row.id);
+    return now?.version === row.version ? act(now) : OUTRUN;
   });
 }
+
+const OUTRUN = { kind: 'outrun' } as const;
 
 /** Writes control's copy of a gate, with an audit row when something was done to it. */
 export async function rememberGate(

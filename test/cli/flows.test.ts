@@ -157,13 +157,14 @@ describe('the command line', { timeout: 90_000 }, () => {
   });
 
   test('commands that fit no rollout are conflicts', async () => {
-    for (const verb of ['resume', 'abort', 'retry'])
-      expect((await run(verb, '--dc', idOf(0))).code, verb).toBe(6);
+    for (const verb of ['resume', 'abort', 'retry']) expect((await run(verb, '--dc', idOf(0))).code, verb).toBe(6);
   });
 
   test('what is done can be paused: its nights and its change feed', async () => {
     expect((await run('pause', '--dc', idOf(0))).code).toBe(0);
-    expect(await fleet.cell(0).sql('select single_writes from credit_rollout.fence')).toEqual([{ single_writes: false }]);
+    expect(await fleet.cell(0).sql('select single_writes from credit_rollout.fence')).toEqual([
+      { single_writes: false },
+    ]);
     expect((await run('resume', '--dc', idOf(0))).code).toBe(0);
   });
 

@@ -2,6 +2,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { auditCells } from '../../src/engine/audit-cells.js';
 import { readIntent, setIntent } from '../../src/engine/set-intent.js';
+import { tendGate } from '../../src/engine/tend-gate.js';
+import { listDataCenters } from '../../src/stores/control/data-centers.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
 
 const dropped: (() => Promise<void>)[] = [];
@@ -176,5 +178,20 @@ describe('a cut-over', () => {
     );
     expect(gates.map(({ action }) => action)).toEqual(['arm_gate', 'disarm_gate', 'arm_gate']);
     expect(await gateOf(fleet)).toMatchObject({ armed: true, latched: false });
+  });
+
+  test('is not armed by a scheduler that slept while something changed', async () => {
+    const fleet = await createFleet({ orgs: 10, sections: 'signups: { cutover: 2099-10-30 }' });
+    dropped.push(fleet.drop);
+    await fleet.apply(fleet.cell(0));
+    const [seen] = await fleet.engine.control.inTransaction(listDataCenters);
+    if (seen === undefined) throw new Error('it is there');
+    const arm = { kind: 'arm_gate', reason: 'it was decided before it slept' } as const;
+    await fleet.control(`update credit_rollout_control.data_centers set request_reason = 'changed meanwhile'`);
+    expect(await tendGate(fleet.engine, seen, arm)).toBe(false);
+    expect(await gateOf(fleet)).toMatchObject({ armed: false });
+    const [now] = await fleet.engine.control.inTransaction(listDataCenters);
+    expect(await tendGate(fleet.engine, now ?? seen, arm)).toBe(true);
+    expect(await gateOf(fleet)).toMatchObject({ armed: true });
   });
 });
