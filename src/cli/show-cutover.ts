@@ -33,7 +33,7 @@ export function showCutover(report: CutoverReport): string {
   ].join('\n');
 }
 
-export const showGateHolder = ({ pid, since, application }: CutoverReport['holders'][number]): string =>
+const showGateHolder = ({ pid, since, application }: CutoverReport['holders'][number]): string =>
   `    held by ${pid === null ? 'a prepared transaction' : `session ${pid}`}${application === '' ? '' : ` (${application})`}${since === null ? '' : `, since ${showInstant(since)}`}`;
 
 /** `in-c3: from … to …, applied; proposed by alice, approved by bob: reason`. */

@@ -69,7 +69,7 @@ export async function examineInstant(
 }
 
 /** Says when a rollout may run next; nothing where there are no windows. */
-export function examineWindows(
+function examineWindows(
   examiner: Examiner,
   windows: readonly WindowSpec[],
   zone: string,

@@ -90,7 +90,7 @@ export interface Life {
 }
 
 /** Long after the sign-up of the test orgs. */
-export const CUTOVER = '2025-10-30 00:00+00';
+const CUTOVER = '2025-10-30 00:00+00';
 
 /** One org beside 200 others that nothing happens to, rolled out; `first: 'later'` leaves the org out until it is edited. */
 export async function beginLife(

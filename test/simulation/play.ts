@@ -9,7 +9,7 @@ import { watch } from './watch.js';
 import { work } from './work.js';
 import { createCell, type DataCenter, NO_GATE, type World } from './world.js';
 
-export const HOUR_MS = 3_600_000;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MINUTE_MS = 60_000;
 

@@ -103,7 +103,8 @@ async function awaitCutovers(session: CliSession, { engine }: Program): Promise<
     const left = dataCenters.filter(({ stage, cutover }) => stage === 'done' && cutover.sweptAt === null);
     if (left.length === 0 || performance.now() > until) {
       const over = dataCenters.filter(({ cutover }) => cutover.sweptAt !== null).map(({ id }) => id);
-      if (over.length > 0) session.say(`\nCut over, and swept: ${over.join(', ')}. New sign-ups start on credits there.`);
+      if (over.length > 0)
+        session.say(`\nCut over, and swept: ${over.join(', ')}. New sign-ups start on credits there.`);
       return;
     }
     await engine.clock.sleep(LOOK_MS);

@@ -73,7 +73,7 @@ export function createEvent(zone: string, { earliest = false, note = null, ...sk
 }
 
 /** What a clock shows, with its offset. Throws invalid_zone. */
-export function readClock(at: Date, zone: string): { readonly local: string; readonly offset: string } {
+function readClock(at: Date, zone: string): { readonly local: string; readonly offset: string } {
   const local = toLocalMs(at, zone);
   const minutes = Math.round((local - at.getTime()) / 60_000);
   const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];

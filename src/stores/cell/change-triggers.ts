@@ -19,7 +19,7 @@ where format('%I.%I', n.nspname, c.relname) = ? and t.tgname = any (?::text[]) a
   and t.tgfoid = to_regproc('credit_rollout.note_changed_orgs')`;
 
 /** Whether the triggers hang on this relation, which the catalog has quoted, and fire. */
-export async function hasChangeTriggers(tx: CellTransaction, relation: string): Promise<boolean> {
+async function hasChangeTriggers(tx: CellTransaction, relation: string): Promise<boolean> {
   return (await tx.raw(HANGING, [relation, [...CHANGE_TRIGGERS]])).rows[0].found;
 }
 

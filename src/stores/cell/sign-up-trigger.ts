@@ -16,7 +16,7 @@ select exists (select from pg_trigger t join pg_class c on c.oid = t.tgrelid joi
     and t.tgfoid = to_regproc('credit_rollout.onboard_inserted')) as found`;
 
 /** Whether it hangs on this relation, which the catalog has quoted, and fires. */
-export async function hasSignUpTrigger(tx: CellTransaction, relation: string): Promise<boolean> {
+async function hasSignUpTrigger(tx: CellTransaction, relation: string): Promise<boolean> {
   return (await tx.raw(HANGING, [relation, SIGN_UP_TRIGGER])).rows[0].found;
 }
 
