@@ -2,7 +2,7 @@
 // of us; and what the gate said once must stay as it was said.
 import type { Migration } from '../migration.js';
 
-/** Why: a cut-over happens once. What it was armed for may move until then; after that, nothing does. */
+/** Why: a cut-over happens once. What it was armed for may move until then; after that, only a reversal takes it back. */
 export const guardGate: Migration = {
   name: '20261123050000_pre_guard_gate',
   up: `
@@ -23,6 +23,17 @@ create function credit_rollout.keep_gate() returns trigger language plpgsql
 begin
   if tg_op <> 'UPDATE' then
     raise exception 'the gate is one row' using errcode = 'restrict_violation';
+  end if;
+  -- taken back by two people: only reverse_cutover writes that row, and in the same transaction
+  if old.latched_at is not null and (new.armed_at, new.effective_at, new.latched_at, new.swept_at) is not distinct from
+       (null::timestamptz, null::timestamptz, null::timestamptz, null::timestamptz)
+     and exists (select from credit_rollout.reversals r where r.latched_at = old.latched_at
+       and (r.to_at, r.to_local) is not distinct from (new.configured_at, new.configured_local)) then
+    return new;
+  end if;
+  if old.effective_at is null and new.effective_at is not null
+     and exists (select from credit_rollout.reversals r where coalesce(new.configured_at, r.reversed_at) <= r.reversed_at) then
+    raise exception 'this cut-over was reversed' using errcode = 'restrict_violation';
   end if;
   if old.latched_at is not null and (new.configured_at, new.configured_local, new.armed_at, new.effective_at, new.latched_at)
        is distinct from (old.configured_at, old.configured_local, old.armed_at, old.effective_at, old.latched_at)
@@ -79,14 +90,15 @@ begin
       select l.last_value > 0 into over from credit_rollout.gate_latches l;
     end if;
     model := case when over then 'credits' else 'legacy' end;
-    decided_at := case
+    -- never inside a line that was reversed: a transaction may have begun before, and clocks go back
+    decided_at := greatest((select max(r.reversed_at) from credit_rollout.reversals r where not over), case
       -- the clock may have been set back since the latch
       when over then greatest(asked, seen.effective_at)
       -- it was armed after the snapshot if at all
       when old_snapshot then now()
       -- whoever holds the lock may have armed it: that transaction is cut off long before 10 s are over
       when not locked then now() - interval '10 seconds'
-      else asked end;
+      else asked end);
   exception when others then
     begin
       select case when l.last_value > 0 then 'credits' else 'legacy' end into strict model from credit_rollout.gate_latches l;

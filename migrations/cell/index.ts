@@ -10,6 +10,7 @@ import { createMaintenance } from './maintenance.js';
 import { createOverrides, createPlans, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
 import { forgetPlans } from './retention.js';
+import { createReversals } from './reversal.js';
 import { createFence, createRuns } from './work.js';
 
 export type { CellSchemaOptions } from './identity.js';
@@ -36,5 +37,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createMaintenance,
     guardGate,
     createSignUpFunctions,
+    createReversals,
   ];
 }

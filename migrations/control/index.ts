@@ -5,6 +5,7 @@ import { createCalendar } from './calendar.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createPlans } from './plans.js';
 import { guardPostponements } from './postponements.js';
+import { createReversals } from './reversals.js';
 import { createRecords, createRollout } from './rollout.js';
 
 export const controlMigrations: readonly Migration[] = [
@@ -15,4 +16,5 @@ export const controlMigrations: readonly Migration[] = [
   pinDataCenters,
   createCalendar,
   guardPostponements,
+  createReversals,
 ];

@@ -1,8 +1,10 @@
 // The cut-over of data centers for people: its instant in UTC and local, what its gate says, and who proposed what.
 import type { CutoverState } from '../domain/cutover/cutover.js';
 import { showPostponementId } from '../domain/cutover/postponement-id.js';
+import { showReversalId } from '../domain/cutover/reversal-id.js';
 import type { ExecutionReport } from '../engine/execute-cutover.js';
 import type { PostponementRow } from '../engine/propose-postponement.js';
+import type { ReversalRow } from '../engine/propose-reversal.js';
 import type { CutoverReport } from '../engine/read-cutovers.js';
 import { showInstant } from './show-number.js';
 
@@ -17,7 +19,7 @@ const MEANINGS: Readonly<Record<CutoverState, string>> = {
 };
 
 export function showCutover(report: CutoverReport): string {
-  const { dataCenter, zone, state, cutoverAt, gate, unreachable, holders, postponements } = report;
+  const { dataCenter, zone, state, cutoverAt, gate, unreachable, holders, postponements, reversals } = report;
   const instants = [
     ['instant', cutoverAt],
     ['takes effect', gate.effectiveAt],
@@ -30,6 +32,7 @@ export function showCutover(report: CutoverReport): string {
     ...(unreachable === null ? [] : [`    its cell cannot be read (${unreachable}): this is what control knew last`]),
     ...holders.map(showGateHolder),
     ...postponements.map((one) => `    ${showPostponement(one)}`),
+    ...reversals.map((one) => `    ${showReversal(one)}`),
   ].join('\n');
 }
 
@@ -44,6 +47,19 @@ export function showPostponement(row: PostponementRow): string {
   return `${showPostponementId(row)}: ${moved}, ${state}; ${by}: ${reason}`;
 }
 
+/** `in-r2: taken back from … to …, applied; proposed by alice, approved by bob: reason`. */
+export function showReversal(row: ReversalRow): string {
+  const { fromLocal, toLocal, state, author, approver, reason } = row;
+  const by = `proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`;
+  return `${showReversalId(row)}: taken back from ${fromLocal ?? 'its instant'} to ${toLocal}, ${state}; ${by}: ${reason}`;
+}
+
+export const reversalDocument = (row: ReversalRow, next: string): Readonly<Record<string, unknown>> => ({
+  reversal: showReversalId(row),
+  ...row,
+  next,
+});
+
 export const postponementDocument = (row: PostponementRow, next: string): Readonly<Record<string, unknown>> => ({
   postponement: showPostponementId(row),
   ...row,
@@ -51,11 +67,12 @@ export const postponementDocument = (row: PostponementRow, next: string): Readon
 });
 
 export function cutoverDocument(report: CutoverReport): Readonly<Record<string, unknown>> {
-  const { gate, postponements, ...rest } = report;
+  const { gate, postponements, reversals, ...rest } = report;
   return {
     ...rest,
     ...gate,
     postponements: postponements.map((row) => ({ postponement: showPostponementId(row), ...row })),
+    reversals: reversals.map((row) => ({ reversal: showReversalId(row), ...row })),
   };
 }
 

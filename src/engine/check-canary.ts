@@ -47,7 +47,7 @@ interface Given {
 
 /** The rule on the stored inputs and on what was stored before; undefined: it would not have been decided. */
 function decideAgain(
-  { history, gate, signUp }: OrgRecord,
+  { history, gate, signUp, reversals: earlierLines }: OrgRecord,
   stored: StoredOrg,
   { card, createdAt, lapseGraceDays }: Given,
 ): Allotment | undefined {
@@ -55,7 +55,13 @@ function decideAgain(
     inputs: toInputs(stored.allotment, createdAt ?? stored.computedAt),
     card,
     prior: stored.version === 1 ? null : (history[0]?.before ?? null),
-    gate: { effectiveAt: gate.effectiveAt, sweptAt: gate.sweptAt, decidedAt: signUp?.decidedAt ?? null },
+    gate: {
+      effectiveAt: gate.effectiveAt,
+      sweptAt: gate.sweptAt,
+      decidedAt: signUp?.decidedAt ?? null,
+      model: signUp?.model ?? null,
+      earlierLines,
+    },
     today: stored.computedOn,
     lapseGraceDays,
   });

@@ -33,7 +33,11 @@ export function toFacts(
   return { now: later, cutoverAt, cutoverLocal, notBeforeAt, notBeforeLocal, gate };
 }
 
-export const cutoverRefused = (dataCenter: string, verb: 'move' | 'be executed', why: string): RolloutError =>
+export const cutoverRefused = (
+  dataCenter: string,
+  verb: 'move' | 'be executed' | 'be reversed',
+  why: string,
+): RolloutError =>
   new RolloutError('cutover_refused', {
     message: `The cut-over of data center "${dataCenter}" cannot ${verb}: ${why}.`,
   });

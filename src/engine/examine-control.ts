@@ -4,12 +4,12 @@ import type { DataCenterConfig, RolloutConfig } from '../domain/config/rollout-c
 import { isControlReady } from '../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../stores/control/data-centers.js';
 import { readControlFacts } from '../stores/control/examination.js';
-import { listPostponements, type PostponementRow } from '../stores/control/postponements.js';
 import { readRollout } from '../stores/control/rollout.js';
 import type { EngineContext } from './context.js';
 import { examineDurability, examinePrimary, examineVersion } from './examine-server.js';
-import { listMoves, wasPinned } from './find-config-drift.js';
+import { wasPinned } from './find-config-drift.js';
 import { createExaminer, type Examiner, type Finding } from './finding.js';
+import { type CutoverMove, listMoves } from './list-moves.js';
 
 interface ControlRequest {
   readonly config: RolloutConfig;
@@ -35,12 +35,12 @@ export async function examineControl(
     const schema = await examiner.run('schema', async () => {
       if (!(await control.inTransaction(isControlReady)))
         return [examiner.error('schema', 'our schema is missing or old', INIT, 'not_initialised')];
-      const { rows, pinned, postponements } = await control.inTransaction(async (tx) => ({
+      const { rows, pinned, moves } = await control.inTransaction(async (tx) => ({
         rows: new Map((await listDataCenters(tx)).map((row) => [row.id, row])),
         pinned: (await readRollout(tx)).pinnedAt !== null,
-        postponements: await listPostponements(tx),
+        moves: await listMoves(tx),
       }));
-      return [...examineRows(examiner, rows, request), ...(pinned ? examinePins(rows, postponements, request) : [])];
+      return [...examineRows(examiner, rows, request), ...(pinned ? examinePins(rows, moves, request) : [])];
     });
     return [...server, ...schema];
   });
@@ -58,14 +58,14 @@ function examineRows(
 
 function examinePins(
   rows: ReadonlyMap<string, DataCenterRow>,
-  postponements: readonly PostponementRow[],
+  moves: (dataCenter: string) => readonly CutoverMove[],
   { config, dataCenters }: ControlRequest,
 ): readonly Finding[] {
   return dataCenters.flatMap(({ id, zone }) => {
     const row = rows.get(id);
     if (row === undefined) return [];
     const cutover = read(config.signups.cutover, zone);
-    const moved = wasPinned(cutover?.instant ?? null, listMoves(postponements, id));
+    const moved = wasPinned(cutover?.instant ?? null, moves(id));
     return [
       ...examinePin(id, 'rollout.notBefore', row.notBeforeAt, row.notBeforeLocal, read(config.rollout.notBefore, zone)),
       ...(moved ? [] : examinePin(id, 'signups.cutover', row.cutoverAt, row.cutoverLocal, cutover)),

@@ -96,8 +96,11 @@ function asItWas(
   prior: Allotment | null,
   createdAt: Date,
 ): OrgQuestion {
-  const { armedAt, effectiveAt, sweptAt } = record.gate;
+  const { signUp, reversals } = record;
   const then = stored.computedAt.getTime();
+  // the line that held then may have been taken back since
+  const { armedAt, effectiveAt, sweptAt } =
+    reversals.find(({ reversedAt }) => reversedAt.getTime() > then) ?? record.gate;
   const had = (at: Date | null): boolean => at !== null && at.getTime() <= then;
   return {
     inputs: { ...stored.allotment, createdAt, duplicated: false },
@@ -106,7 +109,9 @@ function asItWas(
     gate: {
       effectiveAt: had(armedAt) ? effectiveAt : null,
       sweptAt: had(sweptAt) ? sweptAt : null,
-      decidedAt: record.signUp?.decidedAt ?? null,
+      decidedAt: signUp?.decidedAt ?? null,
+      model: signUp?.model ?? null,
+      earlierLines: reversals.filter(({ reversedAt }) => reversedAt.getTime() <= then),
     },
     today: stored.computedOn,
     lapseGraceDays,

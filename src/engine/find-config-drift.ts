@@ -2,21 +2,20 @@
 // that still says what a postponement moved has not changed.
 import { parseLocalInstant } from '../domain/calendar/parse-instant.js';
 import type { RolloutConfig } from '../domain/config/rollout-config.js';
-import { showPostponementId } from '../domain/cutover/postponement-id.js';
 import { listDataCenters } from '../stores/control/data-centers.js';
-import { listPostponements, type PostponementRow } from '../stores/control/postponements.js';
 import { readRollout } from '../stores/control/rollout.js';
 import type { EngineContext } from './context.js';
+import { type CutoverMove, listMoves } from './list-moves.js';
 
 /** One sentence per instant that differs from the pinned one; empty before the first apply. */
 export async function findConfigDrift(
   context: Pick<EngineContext, 'control'>,
   config: RolloutConfig,
 ): Promise<readonly string[]> {
-  const { rows, pinned, postponements } = await context.control.inTransaction(async (tx) => ({
+  const { rows, pinned, moves } = await context.control.inTransaction(async (tx) => ({
     rows: await listDataCenters(tx),
     pinned: (await readRollout(tx)).pinnedAt !== null,
-    postponements: await listPostponements(tx),
+    moves: await listMoves(tx),
   }));
   if (!pinned) return [];
   return config.dataCenters.flatMap(({ id, zone }) => {
@@ -24,15 +23,7 @@ export async function findConfigDrift(
     if (row === undefined) return [];
     return [
       compare(id, 'rollout.notBefore', config.rollout.notBefore, row.notBeforeAt, row.notBeforeLocal, zone),
-      compare(
-        id,
-        'signups.cutover',
-        config.signups.cutover,
-        row.cutoverAt,
-        row.cutoverLocal,
-        zone,
-        listMoves(postponements, id),
-      ),
+      compare(id, 'signups.cutover', config.signups.cutover, row.cutoverAt, row.cutoverLocal, zone, moves(id)),
     ].filter((sentence) => sentence !== undefined);
   });
 }
@@ -44,21 +35,17 @@ function compare(
   pinnedAt: Date | null,
   pinnedLocal: string | null,
   zone: string,
-  moves: readonly PostponementRow[] = [],
+  moves: readonly CutoverMove[] = [],
 ): string | undefined {
   const configured = text === undefined ? null : parseLocalInstant(text, zone).instant;
   if (configured?.getTime() === pinnedAt?.getTime() || wasPinned(configured, moves)) return undefined;
   const said = text === undefined ? 'is not in the configuration' : `is ${text} in the configuration`;
   const move = moves.at(-1);
-  const by = move === undefined ? 'was pinned by the first apply' : `was approved as ${showPostponementId(move)}`;
+  const by = move === undefined ? 'was pinned by the first apply' : `was approved as ${move.name}`;
   const pinned = pinnedLocal === null ? 'the first apply pinned none' : `${pinnedLocal} ${by}`;
   return `Data center "${id}": ${key} ${said}, but ${pinned}; that holds.`;
 }
 
-/** What moved the cut-over of a data center, the oldest first. */
-export const listMoves = (postponements: readonly PostponementRow[], id: string): readonly PostponementRow[] =>
-  postponements.filter(({ dataCenter, state }) => dataCenter === id && state === 'applied');
-
 /** The configuration says what was pinned first, and was moved since. */
-export const wasPinned = (configured: Date | null, [first]: readonly PostponementRow[]): boolean =>
+export const wasPinned = (configured: Date | null, [first]: readonly CutoverMove[]): boolean =>
   first !== undefined && configured?.getTime() === first.fromAt?.getTime();

@@ -37,9 +37,11 @@ export function proveCutover(cell: CellDatabase, onLegacy: number): Promise<Cuto
       const { effectiveAt, latchedAt, sweptAt } = await readGate(tx);
       const over = effectiveAt !== null && (latchedAt !== null || effectiveAt <= (await readCellClock(tx)));
       const signUps = await countSignUps(tx);
-      const broken = onLegacy + signUps.lateLegacy + signUps.flipped > 0;
-      const judged = sweptAt === null ? 'sweeping' : broken ? 'broken' : 'proven';
-      const verdict = over ? judged : effectiveAt === null ? 'not_armed' : 'ahead';
+      const wrong = signUps.lateLegacy + signUps.flipped;
+      const judged = sweptAt === null ? 'sweeping' : onLegacy + wrong > 0 ? 'broken' : 'proven';
+      // what was decided under a line that was reversed is judged by it, whatever line is to come
+      const waiting = wrong > 0 ? 'broken' : effectiveAt === null ? 'not_armed' : 'ahead';
+      const verdict = over ? judged : waiting;
       const facts = { verdict, effectiveAt, latchedAt, sweptAt, signUps, onLegacy } as const;
       if (!over) return { ...facts, quarantinedOrgs: 0, quarantined: [] };
       return {

@@ -7,6 +7,7 @@ import { type GateHolder, listGateHolders } from '../stores/cell/gate.js';
 import { readControlClock } from '../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../stores/control/data-centers.js';
 import { listPostponements, type PostponementRow } from '../stores/control/postponements.js';
+import { listReversals, type ReversalRow } from '../stores/control/reversals.js';
 import type { EngineContext } from './context.js';
 import { readCellCutover, toFacts, unknownDataCenter } from './cutover-facts.js';
 import { explainFailure } from './explain-failure.js';
@@ -27,6 +28,8 @@ export interface CutoverReport {
   readonly holders: readonly GateHolder[];
   /** Every proposal to move it, the oldest first. */
   readonly postponements: readonly PostponementRow[];
+  /** Every proposal to take it back, the oldest first. */
+  readonly reversals: readonly ReversalRow[];
 }
 
 /** In the order that is given. Throws unknown_data_center. */
@@ -35,21 +38,20 @@ export async function readCutovers(
   dataCenters: readonly string[],
 ): Promise<readonly CutoverReport[]> {
   try {
-    const { now, rows, postponements } = await context.control.inTransaction(async (tx) => ({
+    const { now, rows, ...proposed } = await context.control.inTransaction(async (tx) => ({
       now: await readControlClock(tx),
       rows: await listDataCenters(tx),
       postponements: await listPostponements(tx),
+      reversals: await listReversals(tx),
     }));
     return await Promise.all(
       dataCenters.map((id) => {
         const row = rows.find((candidate) => candidate.id === id);
         if (row === undefined) throw unknownDataCenter(id);
-        return readOne(
-          context,
-          row,
-          now,
-          postponements.filter(({ dataCenter }) => dataCenter === id),
-        );
+        return readOne(context, row, now, {
+          postponements: proposed.postponements.filter(({ dataCenter }) => dataCenter === id),
+          reversals: proposed.reversals.filter(({ dataCenter }) => dataCenter === id),
+        });
       }),
     );
   } catch (error) {
@@ -61,10 +63,10 @@ async function readOne(
   context: Pick<EngineContext, 'cells'>,
   row: DataCenterRow,
   controlNow: Date,
-  postponements: readonly PostponementRow[],
+  proposed: Pick<CutoverReport, 'postponements' | 'reversals'>,
 ): Promise<CutoverReport> {
   const { id: dataCenter, zone, stage, cutoverAt, cutoverLocal } = row;
-  const known = { dataCenter, zone, stage, cutoverAt, cutoverLocal, postponements };
+  const known = { dataCenter, zone, stage, cutoverAt, cutoverLocal, ...proposed };
   try {
     const cell = await readCellCutover(context, dataCenter);
     const state = nameCutover(toFacts(row, cell.now, cell));

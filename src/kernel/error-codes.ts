@@ -231,6 +231,13 @@ export const ERRORS = {
     'Let a second person approve that one, or take it back.',
   ),
   postponement_decided: entry(6, 'The postponement was decided already.', 'Propose another one.'),
+  reversal_unknown: entry(1, 'The data center has no reversal with this id.', 'Run: credit-rollout cutover'),
+  reversal_open: entry(
+    6,
+    'The data center has a reversal that waits for its approval.',
+    'Let a second person approve that one, or take it back.',
+  ),
+  reversal_decided: entry(6, 'The reversal was decided already.', 'Propose another one.'),
   // embedded servers
   embedded_unsupported_platform: entry(
     1,

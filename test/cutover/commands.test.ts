@@ -138,5 +138,21 @@ describe('cutover', { timeout: 60_000 }, () => {
     expect((await as(0, 'cutover', 'postpone', ...dc, '--to', '2099-01-01', '--reason', 'x')).err).toContain(
       'never undone',
     );
+    expect((await as(0, 'cutover', 'reverse', ...dc, '--to', '2098-12-01')).err).toContain('--reason');
+    expect((await as(0, 'cutover', 'reverse', ...dc, '--reason', 'x')).err).toContain('--withdraw');
+    const reverse = ['cutover', 'reverse', ...dc, '--reason', 'it bills wrongly'];
+    const first = JSON.parse((await as(0, ...reverse, '--to', '2098-12-01', '--json')).out);
+    expect(first).toMatchObject({ state: 'proposed', to_local: '2098-12-01T00:00:00 UTC', approver: null });
+    expect(first.next).toContain(`approve ${first.reversal}`);
+    expect((await as(1, ...reverse, '--withdraw')).out).toContain(`${first.reversal}: taken back`);
+    const { reversal } = JSON.parse((await as(0, ...reverse, '--to', '2098-12-02', '--json')).out);
+    expect((await as(0, 'approve', reversal)).code).toBe(7);
+    expect(await as(1, 'approve', reversal)).toMatchObject({ code: 0, out: expect.stringContaining('applied') });
+    const after = await as(0, 'cutover', 'show', ...dc);
+    expect(after.out).toContain('planned');
+    expect(after.out).toContain(`${reversal}: taken back`);
+    expect(after.err).toContain(`2098-12-02T00:00:00 UTC was approved as ${reversal}`);
+    const document = JSON.parse((await as(0, 'cutover', ...dc, '--json')).out);
+    expect(document.data_centers[0].reversals).toMatchObject([{ state: 'withdrawn' }, { reversal, state: 'applied' }]);
   });
 });

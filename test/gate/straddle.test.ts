@@ -1,13 +1,13 @@
-// The proof of the cut-over: sign-ups over many connections straddle the instant, and every org has exactly one model.
+// The proof of the cut-over: sign-ups over many connections straddle the instant while a scheduler and a worker arm, latch
+// and sweep by themselves; every org has exactly one model, and none is missed.
 import { afterEach, describe, expect, test } from 'vitest';
-import { armGate } from '../../src/engine/arm-gate.js';
-import { latchGate } from '../../src/engine/latch-gate.js';
+import { proveCutover } from '../../src/engine/prove-cutover.js';
 import { systemClock } from '../../src/kernel/clock.js';
-import { markSwept } from '../../src/stores/cell/gate.js';
-import { applyAll, createTestCell, makeId, type TestCell } from '../support/cell.js';
+import { makeId } from '../support/cell.js';
 import { pgbouncerAvailable, startPgbouncer } from '../support/pgbouncer.js';
 import { waitFor } from '../support/wait.js';
-import { type Answer, openProduct, type Product, readRecords, spread, startPulse } from './sign-ups.js';
+import { listSweeps, openScene, type Scene, type SceneOptions, waitForGate } from './scene.js';
+import { type Answer, readRecords, spread, startPulse } from './sign-ups.js';
 
 const ORGS = 1_000;
 const STALL_MS = 300;
@@ -17,64 +17,20 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-interface Scene {
-  readonly cell: TestCell;
-  readonly product: Product;
-  /** The longest that the machine itself delayed a statement which asks no gate, in ms. */
-  stopPulse(): Promise<number>;
-}
-
-async function makeScene({ connections = 100, through = (url: string) => url } = {}): Promise<Scene> {
-  const cell = await createTestCell();
-  closing.push(cell.drop);
-  const product = openProduct(through(cell.url), connections);
-  closing.push(product.close);
-  await product.warmUp();
-  return { cell, product, stopPulse: startPulse(cell) };
-}
-
-const arm = ({ cell }: Scene, configuredAt: Date) =>
-  armGate(cell.context, { dataCenter: cell.dataCenter.id, configuredAt, configuredLocal: 'as configured' });
-
-const inMs = (ms: number): Date => new Date(systemClock.now().getTime() + ms);
+const makeScene = (options?: SceneOptions): Promise<Scene> => openScene(closing, options);
 const sleepUntil = (at: Date): Promise<void> =>
   systemClock.sleep(Math.max(0, at.getTime() - systemClock.now().getTime()));
 
-/** Once a second as a scheduler does, until it is latched; how often a sign-up was in the way, and who. */
-async function keepLatching({ cell }: Scene): Promise<readonly string[]> {
-  const blockers: string[] = [];
-  for (;;) {
-    const outcome = await latchGate(cell.context, cell.dataCenter.id);
-    if (outcome.kind === 'latched') return blockers;
-    if (outcome.kind === 'busy') blockers.push(...outcome.holders.map(({ application }) => application));
-    await systemClock.sleep(1_000);
-  }
-}
-
-/** Passes until one finds nothing, as the sweep does; then the window is over. */
-async function sweep({ cell }: Scene): Promise<void> {
-  for (let found = 1; found > 0; ) {
-    const { runId } = await applyAll(cell);
-    const [row] = await cell.sql('select sum(inserted)::int as n from credit_rollout.batches where run_id = $1', [
-      String(runId),
-    ]);
-    found = Number(row?.n);
-  }
-  expect(await cell.cell.inTransaction('fencer', markSwept)).toBe(true);
-}
-
 /** Sign-ups that have asked and stay open until `until`; resolves to them once all have asked. */
 async function holdOpen(
-  scene: Scene,
+  { cell, product }: Scene,
   from: number,
   count: number,
   until: Promise<unknown>,
 ): Promise<Promise<Answer>[]> {
-  const held = Array.from({ length: count }, (_, n) =>
-    scene.product.signUp({ orgId: makeId(from + n, 'bigint'), until }),
-  );
+  const held = Array.from({ length: count }, (_, n) => product.signUp({ orgId: makeId(from + n, 'bigint'), until }));
   await waitFor('the held sign-ups to ask', async () => {
-    const rows = await scene.cell.sql(
+    const rows = await cell.sql(
       `select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'
          and query like '%onboard_org%'`,
     );
@@ -83,8 +39,10 @@ async function holdOpen(
   return held;
 }
 
-/** What must be true however the sign-ups fell, once the sweep is over. */
-async function expectOneModelEach({ cell, stopPulse }: Scene, answers: readonly Answer[]): Promise<void> {
+/** What must be true however the sign-ups fell, once the scheduler says that the sweep is over. */
+async function expectOneModelEach({ fleet, cell }: Scene, answers: readonly Answer[]): Promise<void> {
+  await waitForGate(fleet, 'swept_at');
+  await waitFor('the sweep to end', async () => (await listSweeps(fleet)).every(({ state }) => state !== 'open'));
   const records = await readRecords(cell);
   expect(records.length).toBe(new Set(answers.map(({ orgId }) => orgId)).size);
   const modelOf = new Map(records.map((row) => [row.org_id, row.model]));
@@ -94,85 +52,91 @@ async function expectOneModelEach({ cell, stopPulse }: Scene, answers: readonly 
   expect(records.filter(({ origin }) => origin === null)).toEqual([]);
   expect(records.filter(({ model, floor }) => floor !== (model === 'credits' ? null : '150000'))).toEqual([]);
   expect(records.filter(({ model, origin }) => model === 'legacy' && origin !== 'migrated')).toEqual([]);
-  // a call has more than one statement that a busy machine delays
-  expect(longest(answers)).toBeLessThan(STALL_MS + 2 * (await stopPulse()));
+  const sweeps = await listSweeps(fleet);
+  expect(sweeps).toMatchObject([{ kind: 'sweep', state: 'done' }]);
+  expect(await proveCutover(cell.cell, 0)).toMatchObject({
+    verdict: 'proven',
+    signUps: { legacy: count(answers, 'legacy'), credits: count(answers, 'credits'), lateLegacy: 0, flipped: 0 },
+  });
+  expect(count(answers, 'legacy')).toBeGreaterThan(100);
+  expect(count(answers, 'credits')).toBeGreaterThan(100);
+  await fleet.expectInvariants();
 }
 
-const longest = (answers: readonly Answer[]): number => Math.max(...answers.map(({ tookMs }) => tookMs));
+/** `stopPulse`: with the longest that the machine itself delayed a statement which asks no gate, in ms. */
+async function expectNoneStalled(answers: readonly Answer[], stopPulse: () => Promise<number>): Promise<void> {
+  // a call has more than one statement that a busy machine delays
+  expect(Math.max(...answers.map(({ tookMs }) => tookMs))).toBeLessThan(STALL_MS + 2 * (await stopPulse()));
+}
+
 const count = (answers: readonly Answer[], model: string): number =>
   new Set(answers.filter((answer) => answer.model === model).map(({ orgId }) => orgId)).size;
+const from = (at: Date, ms: number): Promise<void> => sleepUntil(new Date(at.getTime() + ms));
 
-describe('onboard_org around the instant', { timeout: 60_000 }, () => {
+describe('a cut-over', { timeout: 60_000 }, () => {
   test('1,000 sign-ups over 100 connections: one model each, none missed by the sweep, none stalled', async () => {
     const scene = await makeScene({ connections: 120 });
-    const instant = inMs(3_500);
-    expect(await arm(scene, instant)).toMatchObject({ kind: 'armed', gate: { effectiveAt: instant } });
-    const held = await holdOpen(scene, 5_001, 12, sleepUntil(new Date(instant.getTime() + 2_300)));
-    const running = spread(scene.product, { orgs: ORGS, forMs: 6_000, times: 3 });
-    await sleepUntil(instant);
-    const blockers = await keepLatching(scene);
-    // at once, while sign-ups go on
-    await sweep(scene);
+    await scene.rollOut();
+    const instant = await scene.cutOverIn(3_000);
+    const stopPulse = startPulse(scene.cell);
+    const held = await holdOpen(scene, 5_001, 12, from(instant, 2_300));
+    const running = spread(scene.product, { orgs: ORGS, forMs: 6_500, times: 3 });
+    // the sweep begins while sign-ups go on
+    expect((await waitForGate(scene.fleet, 'latched_at')).getTime()).toBeGreaterThan(instant.getTime() + 2_300);
     const answers = [...(await Promise.all(held)), ...(await running)];
+    await expectNoneStalled(answers, stopPulse);
     await expectOneModelEach(scene, answers);
-    expect(count(answers, 'legacy')).toBeGreaterThan(100);
-    expect(count(answers, 'credits')).toBeGreaterThan(100);
     // the held ones were told legacy before the instant and committed after it
     expect((await Promise.all(held)).map(({ model }) => model)).toEqual(Array(12).fill('legacy'));
-    expect(blockers).toContain('product');
+    expect(scene.logged.filter(({ event }) => event === 'gate_busy')).not.toEqual([]);
   });
 
   test('with no scheduler across the instant they switch all the same, and a late latch misses nobody', async () => {
     const scene = await makeScene();
-    const instant = inMs(1_500);
-    await arm(scene, instant);
-    const held = await holdOpen(scene, 5_001, 5, sleepUntil(new Date(instant.getTime() + 1_000)));
-    const answers = [
-      ...(await spread(scene.product, { orgs: ORGS, forMs: 4_000, times: 3 })),
-      ...(await Promise.all(held)),
-    ];
+    await scene.rollOut();
+    const instant = await scene.cutOverIn(2_500);
+    await scene.scheduler.stop();
+    expect(systemClock.now() < instant).toBe(true);
+    const stopPulse = startPulse(scene.cell);
+    const held = await holdOpen(scene, 5_001, 5, from(instant, 1_000));
+    const spreading = spread(scene.product, { orgs: ORGS, forMs: 4_500, times: 3 });
+    const answers = [...(await spreading), ...(await Promise.all(held))];
+    await expectNoneStalled(answers, stopPulse);
     expect(await scene.cell.sql('select from credit_rollout.gate where latched_at is null')).toHaveLength(1);
-    expect(await keepLatching(scene)).toEqual([]);
-    await sweep(scene);
+    expect(await listSweeps(scene.fleet)).toEqual([]);
+    scene.fleet.startScheduler();
     await expectOneModelEach(scene, answers);
-    expect(count(answers, 'credits')).toBeGreaterThan(100);
-    expect(count(answers, 'legacy')).toBeGreaterThan(100);
   });
 
   test('with a late data center the moment of arming is the instant', async () => {
-    const scene = await makeScene();
-    const configured = inMs(-5_000);
-    const running = spread(scene.product, { orgs: ORGS, forMs: 5_000, times: 3 });
-    await systemClock.sleep(2_000);
-    const before = inMs(0);
-    const armed = await waitFor('the gate to be armed', async () => {
-      const outcome = await arm(scene, configured);
-      return outcome.kind === 'armed' && outcome.gate;
-    });
-    expect(armed.effectiveAt?.getTime()).toBeGreaterThanOrEqual(before.getTime());
-    expect(armed.configuredAt).toEqual(configured);
-    await keepLatching(scene);
-    await sweep(scene);
+    const scene = await makeScene({ sections: 'signups: { cutover: 2025-10-30 }' });
+    const stopPulse = startPulse(scene.cell);
+    const running = spread(scene.product, { orgs: ORGS, forMs: 8_000, times: 3 });
+    await systemClock.sleep(1_500);
+    const before = systemClock.now();
+    await scene.rollOut();
+    const effective = await waitForGate(scene.fleet, 'effective_at');
+    expect(effective.getTime()).toBeGreaterThan(before.getTime());
     const answers = await running;
+    await expectNoneStalled(answers, stopPulse);
     await expectOneModelEach(scene, answers);
-    expect(count(answers, 'legacy')).toBeGreaterThan(100);
-    expect(count(answers, 'credits')).toBeGreaterThan(100);
+    expect(await scene.cell.sql('select configured_at from credit_rollout.gate')).toEqual([
+      { configured_at: new Date('2025-10-30T00:00:00Z') },
+    ]);
   });
 
   test.skipIf(!pgbouncerAvailable())('through PgBouncer in transaction mode', async () => {
     const pooler = await startPgbouncer();
     closing.push(pooler.stop);
-    const scene = await makeScene({ through: pooler.through, connections: 100 });
-    const instant = inMs(3_000);
-    await arm(scene, instant);
-    const held = await holdOpen(scene, 5_001, 2, sleepUntil(new Date(instant.getTime() + 1_500)));
-    const running = spread(scene.product, { orgs: ORGS, forMs: 6_000, times: 3 });
-    await sleepUntil(instant);
-    await keepLatching(scene);
-    await sweep(scene);
+    const scene = await makeScene({ through: pooler.through });
+    await scene.rollOut();
+    const instant = await scene.cutOverIn(2_500);
+    const stopPulse = startPulse(scene.cell);
+    const held = await holdOpen(scene, 5_001, 2, from(instant, 1_500));
+    const running = spread(scene.product, { orgs: ORGS, forMs: 5_500, times: 3 });
     const answers = [...(await Promise.all(held)), ...(await running)];
+    await expectNoneStalled(answers, stopPulse);
     await expectOneModelEach(scene, answers);
-    expect(count(answers, 'credits')).toBeGreaterThan(100);
     expect(
       await scene.cell.sql(`select from pg_locks where locktype = 'advisory' and objid = 4294967295
       and database = (select oid from pg_database where datname = current_database())`),

@@ -86,9 +86,15 @@ const PROMISE = [
 const SIGN_UPS = [
   {
     id: 'I17',
-    holds: 'every sign-up that was decided at or after the effective instant is on credits, and none was flipped',
-    sql: `select s.org_id from credit_rollout.sign_ups s cross join credit_rollout.gate g
-      where s.decided_at >= g.effective_at and s.model <> 'credits'
+    holds:
+      'every sign-up that was decided at or after the effective instant is on credits, by the line that held then, and none was flipped',
+    sql: `select s.org_id from credit_rollout.sign_ups s join (
+        select effective_at, reversed_at from credit_rollout.reversals
+        union all select effective_at, 'infinity' from credit_rollout.gate) l
+      on s.decided_at >= l.effective_at and s.decided_at < l.reversed_at where s.model <> 'credits'
+      union all
+      select s.org_id from credit_rollout.sign_ups s join credit_rollout.allotments a using (org_id)
+      where s.model = 'credits' and a.version = 1 and a.floor is not null
       union all
       select s.org_id from credit_rollout.sign_ups s join credit_rollout.allotments a using (org_id)
       where s.model = 'legacy' and a.origin = 'signup'`,

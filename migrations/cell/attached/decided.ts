@@ -7,10 +7,18 @@ const MAX = '9223372036854775807';
 const ACTIVE_CARD = '(select active_card from credit_rollout.cell)';
 const TODAY = '(select (now() at time zone zone)::date from credit_rollout.cell)';
 const SWEPT = '(select swept_at is not null from credit_rollout.gate)';
-/** The recorded decision counts, else the product's own clock; while the gate is not armed every org is before. */
-const BEFORE_CUTOVER = `case when (select effective_at from credit_rollout.gate) is null then true
-        else coalesce((select s.decided_at from credit_rollout.sign_ups s where s.org_id = a.org_id), a.created_at)
-          < (select effective_at from credit_rollout.gate) end`;
+const EFFECTIVE = '(select effective_at from credit_rollout.gate)';
+const REVERSED = '(select exists (select from credit_rollout.reversals))';
+/** It was created while a line held that was taken back since. */
+const UNDER_EARLIER_LINE = `${REVERSED} and exists (select from credit_rollout.reversals r
+            where a.created_at >= r.effective_at and a.created_at < r.reversed_at)`;
+/**
+ * The recorded decision counts, whatever line held then, else the product's own clock; while the gate is not armed, and no
+ * cut-over was reversed, every org is before.
+ */
+const BEFORE_CUTOVER = `case when ${EFFECTIVE} is null and not ${REVERSED} then true
+        else coalesce((select s.model = 'legacy' from credit_rollout.sign_ups s where s.org_id = a.org_id),
+          (${EFFECTIVE} is null or a.created_at < ${EFFECTIVE}) and not (${UNDER_EARLIER_LINE})) end`;
 /** The edition ranks below the one recorded with a floor that still rests. */
 const BELOW = 'coalesce(a.paid and p.resting is not null and a.edition_rank < p.floor_rank, false)';
 

@@ -1,9 +1,11 @@
-// `cutover`: from which instant sign-ups start on credits. Show it, move it by two people, latch it by hand.
+// `cutover`: from which instant sign-ups start on credits. Show it, move it or take it back by two people, latch it by hand.
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
 import { showPostponementId } from '../../domain/cutover/postponement-id.js';
+import { showReversalId } from '../../domain/cutover/reversal-id.js';
 import { executeCutover, previewExecution } from '../../engine/execute-cutover.js';
 import { proposePostponement, withdrawPostponement } from '../../engine/propose-postponement.js';
+import { proposeReversal, withdrawReversal } from '../../engine/propose-reversal.js';
 import { readCutovers } from '../../engine/read-cutovers.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { pickDataCenters } from '../choose-data-centers.js';
@@ -11,9 +13,11 @@ import type { CliSession, Execute } from '../cli-session.js';
 import {
   cutoverDocument,
   postponementDocument,
+  reversalDocument,
   showCutover,
   showExecution,
   showPostponement,
+  showReversal,
 } from '../show-cutover.js';
 import { withProgram } from '../with-program.js';
 
@@ -32,7 +36,9 @@ interface ExecuteFlags {
 
 export function registerCutover(cli: Command, execute: Execute): void {
   // without an action of its own, so that an option is never the parent's and the child's at once
-  const cutover = cli.command('cutover').description('from when sign-ups start on credits: show, postpone, execute');
+  const cutover = cli
+    .command('cutover')
+    .description('from when sign-ups start on credits: show, postpone, execute, reverse');
   cutover
     .command('show', { isDefault: true })
     .description('the instant of every data center, what its gate says, and what was proposed')
@@ -51,6 +57,13 @@ export function registerCutover(cli: Command, execute: Execute): void {
     .requiredOption('--dc <id>', 'the data center')
     .option('--execute', 'do it')
     .action((flags: ExecuteFlags) => execute((session) => runExecute(session, flags)));
+  cutover
+    .command('reverse')
+    .description("propose to take back one that has happened; a second person's approval does it")
+    .requiredOption('--dc <id>', 'the data center')
+    .option('--to <when>', 'the next instant, a local date or time in its zone')
+    .option('--withdraw', 'take the open proposal back instead')
+    .action((flags: PostponeFlags) => execute((session) => runReverse(session, flags)));
 }
 
 function runShow(session: CliSession, { dc }: ShowFlags): Promise<number> {
@@ -83,6 +96,29 @@ function runPostpone(session: CliSession, { dc, to, withdraw }: PostponeFlags): 
     const next = session.commands.show(`approve ${showPostponementId(proposed)}`);
     const note = 'Nothing has moved. It does when a second person approves it.';
     session.report(postponementDocument(proposed, next), `· ${showPostponement(proposed)}\n${note}\nNext: ${next}`);
+    return 0;
+  });
+}
+
+function runReverse(session: CliSession, { dc, to, withdraw }: PostponeFlags): Promise<number> {
+  if ((to === undefined) !== (withdraw === true))
+    throw new RolloutError('invalid_argument', {
+      message: 'A reversal takes either --to or --withdraw.',
+      next: 'Give one of them.',
+    });
+  const reason = getReason(session);
+  return withProgram(session, {}, async ({ config, engine }) => {
+    const { id: dataCenter } = findDataCenter(config, dc);
+    if (to === undefined) {
+      const withdrawn = await withdrawReversal(engine, { dataCenter, reason });
+      const next = session.commands.show(`cutover show --dc ${dataCenter}`);
+      session.report(reversalDocument(withdrawn, next), `✔ ${showReversal(withdrawn)}\nNext: ${next}`);
+      return 0;
+    }
+    const proposed = await proposeReversal(engine, { dataCenter, to, reason });
+    const next = session.commands.show(`approve ${showReversalId(proposed)}`);
+    const note = 'Nothing has changed. Sign-ups are legacy again from the moment a second person approves it.';
+    session.report(reversalDocument(proposed, next), `· ${showReversal(proposed)}\n${note}\nNext: ${next}`);
     return 0;
   });
 }

@@ -41,13 +41,26 @@ export interface CutoverTarget {
 export function refuseMove(facts: CutoverFacts, { at, local }: CutoverTarget): string | undefined {
   const { now, cutoverAt, notBeforeAt, notBeforeLocal, gate } = facts;
   if (gate.latchedAt !== null)
-    return `it happened at ${gate.latchedAt.toISOString()}, and a cut-over that was latched is never undone`;
+    return `it happened at ${gate.latchedAt.toISOString()}, and a cut-over that was latched is never undone by a postponement; two people can reverse it (cutover reverse)`;
   if (gate.effectiveAt !== null && gate.effectiveAt <= now)
     return `it took effect at ${gate.effectiveAt.toISOString()}, and sign-ups have started on credits since`;
   if (at.getTime() === cutoverAt?.getTime()) return `${local} is its instant already`;
   if (at <= now) return `${local} is past: it is ${now.toISOString()} now`;
   if (notBeforeAt !== null && at < notBeforeAt)
     return `${local} is before rollout.notBefore, ${notBeforeLocal ?? notBeforeAt.toISOString()}`;
+  return undefined;
+}
+
+/** Why a cut-over that has happened cannot be taken back for this instant, as the end of a sentence; undefined: it can. */
+export function refuseReversal(
+  { now, gate }: Pick<CutoverFacts, 'now' | 'gate'>,
+  { at, local }: CutoverTarget,
+): string | undefined {
+  if (gate.latchedAt === null)
+    return gate.effectiveAt !== null && gate.effectiveAt <= now
+      ? 'it has taken effect and is not latched yet; a scheduler does that in moments'
+      : 'it is not latched, so there is nothing to take back; postpone it instead (cutover postpone)';
+  if (at <= now) return `${local} is past: it is ${now.toISOString()} now`;
   return undefined;
 }
 

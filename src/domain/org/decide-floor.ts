@@ -14,6 +14,16 @@ export interface GateView {
   readonly sweptAt: Date | null;
   /** When the gate decided this org's sign-up, by the cell's clock; null when it was not asked. */
   readonly decidedAt: Date | null;
+  /** What it decided, whatever line held then; null or left out: it was not asked. */
+  readonly model?: 'credits' | 'legacy' | null;
+  /** Cut-overs that were taken back; left out: none. */
+  readonly earlierLines?: readonly EarlierLine[];
+}
+
+/** A cut-over that was reversed: who signed up while it held stays on credits. */
+export interface EarlierLine {
+  readonly effectiveAt: Date;
+  readonly reversedAt: Date;
 }
 
 export interface FloorQuestion {
@@ -104,7 +114,12 @@ function readResting({ prior, today, lapseGraceDays }: FloorQuestion): Resting {
 }
 
 function isBeforeCutover({ gate, org }: FloorQuestion): boolean {
-  return gate.effectiveAt === null || (gate.decidedAt ?? org.createdAt).getTime() < gate.effectiveAt.getTime();
+  const { effectiveAt, decidedAt, model = null, earlierLines = [] } = gate;
+  if (effectiveAt === null && earlierLines.length === 0) return true;
+  if (model !== null) return model === 'legacy';
+  const at = decidedAt ?? org.createdAt;
+  if (earlierLines.some((line) => at >= line.effectiveAt && at < line.reversedAt)) return false;
+  return effectiveAt === null || at < effectiveAt;
 }
 
 const mayRaise = (question: FloorQuestion): boolean => question.gate.sweptAt === null && isBeforeCutover(question);

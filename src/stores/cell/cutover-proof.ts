@@ -7,18 +7,24 @@ export interface SignUpCounts {
   /** Recorded as legacy, and as credits. */
   readonly legacy: number;
   readonly credits: number;
-  /** Recorded as legacy at or after the effective instant: I17 is broken. */
+  /** Recorded as legacy while a line held that makes it credits: I17 is broken. */
   readonly lateLegacy: number;
   /** Told one model, given the other one's allotment. */
   readonly flipped: number;
 }
 
+/** From when until when sign-ups were decided as credits; a line that was reversed holds for what was decided under it. */
+const LINES = `select effective_at, reversed_at from credit_rollout.reversals
+  union all select effective_at, 'infinity' from credit_rollout.gate where effective_at is not null`;
+
 const SIGN_UPS = `
+with lines as (${LINES})
 select count(*) filter (where s.model = 'legacy')::int as legacy, count(*) filter (where s.model = 'credits')::int as credits,
-  count(*) filter (where s.model = 'legacy' and s.decided_at >= g.effective_at)::int as "lateLegacy",
+  count(*) filter (where s.model = 'legacy' and exists (
+    select from lines l where s.decided_at >= l.effective_at and s.decided_at < l.reversed_at))::int as "lateLegacy",
   count(*) filter (where (a.origin = 'signup') and s.model = 'legacy'
-    or s.model = 'credits' and s.decided_at >= g.effective_at and a.version = 1 and a.floor is not null)::int as flipped
-from credit_rollout.sign_ups s cross join credit_rollout.gate g left join credit_rollout.allotments a on a.org_id = s.org_id`;
+    or s.model = 'credits' and s.decided_at >= (select min(effective_at) from lines) and a.version = 1 and a.floor is not null)::int as flipped
+from credit_rollout.sign_ups s left join credit_rollout.allotments a on a.org_id = s.org_id`;
 
 /** Over every recorded decision. */
 export async function countSignUps(tx: CellTransaction): Promise<SignUpCounts> {

@@ -4,6 +4,7 @@ import type { Allotment } from '../../domain/org/allotment.js';
 import { classifyFailure } from '../postgres-failure.js';
 import type { CellTransaction } from './cell-database.js';
 import type { StoredCard } from './rates.js';
+import { listReversedCutovers, type ReversedCutover } from './reversals.js';
 import { type AllotmentRow, allotmentColumns, toAllotment, toBigint } from './stored-allotment.js';
 
 export interface StoredOrg {
@@ -45,6 +46,8 @@ export interface OrgRecord {
   /** The newest quarantine row; the org may have been decided since. */
   readonly quarantine: { readonly runId: bigint; readonly reason: string; readonly recordedAt: Date } | null;
   readonly gate: { readonly armedAt: Date | null; readonly effectiveAt: Date | null; readonly sweptAt: Date | null };
+  /** Cut-overs that were taken back, the oldest first. */
+  readonly reversals: readonly ReversedCutover[];
   /** The override that set its floor last; null: none was applied. */
   readonly override: { readonly author: string; readonly approver: string; readonly reason: string } | null;
   /** The newest 20 changes, newest first. */
@@ -98,6 +101,7 @@ where h.org_id = ?::credit_rollout.org_id order by h.change_id desc limit 20`;
 export async function findOrg(tx: CellTransaction, orgId: string): Promise<OrgRecord> {
   const row = (await tx.raw(RECORD, [orgId])).rows[0];
   const changes: readonly ChangeRow[] = (await tx.raw(HISTORY, [orgId])).rows;
+  const reversals = await listReversedCutovers(tx);
   return {
     stored: row.found ? toStoredOrg(row) : null,
     signUp: row.decided_at === null ? null : { model: row.signed_up_as, decidedAt: row.decided_at },
@@ -114,6 +118,7 @@ export async function findOrg(tx: CellTransaction, orgId: string): Promise<OrgRe
         ? null
         : { author: row.override_author, approver: row.override_approver, reason: row.override_reason },
     gate: { armedAt: row.armed_at, effectiveAt: row.effective_at, sweptAt: row.swept_at },
+    reversals,
     history: changes.map(toChange),
   };
 }

@@ -1,16 +1,18 @@
 // One org's allotment as an override needs it: what is stored, with the gate; its new row; and whether the rule agrees.
 // Decides nothing: the terms come from the domain, and the rule in SQL has the last word.
 import type { Allotment } from '../../domain/org/allotment.js';
+import type { GateView } from '../../domain/org/decide-floor.js';
 import type { CellTransaction } from './cell-database.js';
+import { listReversedCutovers } from './reversals.js';
 import { type AllotmentRow, allotmentColumns, toAllotment } from './stored-allotment.js';
 
 export interface OverridableOrg {
   readonly stored: Allotment;
-  readonly gate: { readonly effectiveAt: Date | null; readonly sweptAt: Date | null; readonly decidedAt: Date | null };
+  readonly gate: GateView;
 }
 
 const STORED = `
-select ${allotmentColumns('a')}, g.effective_at, g.swept_at, s.decided_at
+select ${allotmentColumns('a')}, g.effective_at, g.swept_at, s.decided_at, s.model
 from credit_rollout.allotments a cross join credit_rollout.gate g
 left join credit_rollout.sign_ups s on s.org_id = a.org_id
 where a.org_id = ?::credit_rollout.org_id`;
@@ -19,17 +21,16 @@ interface StoredRow extends AllotmentRow {
   readonly effective_at: Date | null;
   readonly swept_at: Date | null;
   readonly decided_at: Date | null;
+  readonly model: 'credits' | 'legacy' | null;
 }
 
 /** Undefined: it has no allotment. */
 export async function findOverridableOrg(tx: CellTransaction, orgId: string): Promise<OverridableOrg | undefined> {
   const row: StoredRow | undefined = (await tx.raw(STORED, [orgId])).rows[0];
-  return (
-    row && {
-      stored: toAllotment(row),
-      gate: { effectiveAt: row.effective_at, sweptAt: row.swept_at, decidedAt: row.decided_at },
-    }
-  );
+  if (row === undefined) return undefined;
+  const { effective_at: effectiveAt, swept_at: sweptAt, decided_at: decidedAt, model } = row;
+  const earlierLines = await listReversedCutovers(tx);
+  return { stored: toAllotment(row), gate: { effectiveAt, sweptAt, decidedAt, model, earlierLines } };
 }
 
 const TEXT = (value: bigint | null): string | null => (value === null ? null : String(value));

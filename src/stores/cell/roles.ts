@@ -11,7 +11,7 @@ const PLANS = `select on credit_rollout.plans, credit_rollout.plan_ranges, credi
 const PLAN_FUNCTIONS = `execute on function credit_rollout.planned, credit_rollout.digest_plan`;
 const RULE = `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first`;
 const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
-  credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.sign_ups, credit_rollout.allotments,
+  credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals, credit_rollout.sign_ups, credit_rollout.allotments,
   credit_rollout.fence, credit_rollout.freezes, credit_rollout.runs, credit_rollout.batches, credit_rollout.quarantine`;
 
 const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
@@ -62,6 +62,8 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   ],
   fencer: [
     'select, update on credit_rollout.fence, credit_rollout.gate',
+    'select on credit_rollout.reversals',
+    'execute on function credit_rollout.reverse_cutover',
     'select, insert (frozen_by, reason), update (acknowledged_at, lifted_at, lifted_by, lift_reason) on credit_rollout.freezes',
     'select, insert, update on credit_rollout.runs',
     `select (${FENCER_BATCH_COLUMNS}), insert (run_id, batch_no, state), update (${FENCER_BATCH_COLUMNS}) on credit_rollout.batches`,

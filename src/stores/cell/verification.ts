@@ -46,7 +46,7 @@ from (
             else not t.paid or t.floor is not null end) as holds
   from (
     select f.*, case when not f.paid or f.floor is null or f.floor <= f.plan then 0 else f.floor - f.plan end as top_up,
-      (select effective_at is not null from credit_rollout.gate) as armed
+      (select effective_at is not null from credit_rollout.gate) or exists (select from credit_rollout.reversals) as armed
     from (
       select a.*, a.legacy_limit as stored_limit, pays.base::numeric as base, pays.concurrency, u.variable,
         pays.base + u.variable as plan,

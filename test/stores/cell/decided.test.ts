@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Allotment } from '../../../src/domain/org/allotment.js';
+import type { EarlierLine } from '../../../src/domain/org/decide-floor.js';
 import { type Decision, decideOrg } from '../../../src/domain/org/decide-org.js';
 import type { OrgInputs } from '../../../src/domain/org/org-inputs.js';
 import type { RateCard } from '../../../src/domain/rate-card/rate-card.js';
@@ -52,7 +53,13 @@ interface Situation {
 interface GateState {
   readonly effectiveAt: Date | null;
   readonly sweptAt: Date | null;
+  /** Cut-overs that were taken back. */
+  readonly earlierLines?: readonly EarlierLine[];
 }
+
+/** What the gate would have recorded with it. */
+const modelAt = (decidedAt: Date | null): 'credits' | 'legacy' | null =>
+  decidedAt && (decidedAt >= CUTOVER ? 'credits' : 'legacy');
 
 const text = (value: bigint | null): string | null => (value === null ? null : String(value));
 
@@ -73,6 +80,13 @@ async function decideInCell(
        latched_at = case when $2::timestamptz is not null then $1::timestamptz end`,
     [gate.effectiveAt, gate.sweptAt],
   );
+  await client.query('truncate credit_rollout.reversals');
+  for (const [index, { effectiveAt, reversedAt }] of (gate.earlierLines ?? []).entries())
+    await client.query(
+      `insert into credit_rollout.reversals (reversal_id, armed_at, effective_at, latched_at, reversed_at, to_at, to_local, author, approver)
+       values ($1, $2, $2, $2, $3, $3::timestamptz + interval '1 day', 'x', 'a', 'b')`,
+      [index, effectiveAt, reversedAt],
+    );
   await client.query('commit');
   const orgs = situations.map(({ inputs }, index) => ({
     org_id: index + 1,
@@ -94,7 +108,7 @@ async function decideInCell(
     [JSON.stringify(priors)],
   );
   const signUps = situations.flatMap(({ decidedAt }, index) =>
-    decidedAt === null ? [] : [{ org_id: index + 1, model: 'legacy', decided_at: decidedAt }],
+    decidedAt === null ? [] : [{ org_id: index + 1, model: modelAt(decidedAt), decided_at: decidedAt }],
   );
   await client.query(
     'insert into credit_rollout.sign_ups select * from json_populate_recordset(null::credit_rollout.sign_ups, $1)',
@@ -169,7 +183,14 @@ function expected(decision: Decision): Row {
 }
 
 function decideHere(card: RateCard, gate: GateState, { inputs, prior, decidedAt }: Situation): Decision {
-  return decideOrg({ inputs, card, prior, gate: { ...gate, decidedAt }, today, lapseGraceDays: 30 });
+  return decideOrg({
+    inputs,
+    card,
+    prior,
+    gate: { ...gate, decidedAt, model: modelAt(decidedAt) },
+    today,
+    lapseGraceDays: 30,
+  });
 }
 
 async function expectAgreement(card: RateCard, gate: GateState, situations: readonly Situation[]): Promise<void> {
@@ -193,10 +214,21 @@ function liveUntilToday(life: Life, card: RateCard): Situation {
   return { inputs: last?.inputs ?? makeOrg(), prior, decidedAt: last?.gate.decidedAt ?? null };
 }
 
+const near = (ms: number): Date => new Date(CUTOVER.getTime() + ms);
 const anyGate = fc.constantFrom<GateState>(
   { effectiveAt: null, sweptAt: null },
   { effectiveAt: CUTOVER, sweptAt: null },
   { effectiveAt: CUTOVER, sweptAt: new Date(CUTOVER.getTime() + 60_000) },
+  { effectiveAt: null, sweptAt: null, earlierLines: [{ effectiveAt: CUTOVER, reversedAt: near(1) }] },
+  { effectiveAt: near(1), sweptAt: null, earlierLines: [{ effectiveAt: near(-1), reversedAt: CUTOVER }] },
+  {
+    effectiveAt: near(2),
+    sweptAt: near(60_000),
+    earlierLines: [
+      { effectiveAt: near(-1), reversedAt: CUTOVER },
+      { effectiveAt: CUTOVER, reversedAt: near(1) },
+    ],
+  },
 );
 
 describe('credit_rollout.decided', () => {
