@@ -71,6 +71,8 @@ function findHeld(status: Status, options: FollowOptions, patience: Patience): H
   const present = status.dataCenters.flatMap((dc) => dc.holds.map((hold) => `${dc.id} ${hold.code}`));
   const isLasting = (dc: DataCenterStatus, hold: StatusHold): boolean => {
     if (hold.code === 'paused' && options.whenPaused === 'stays') return false;
+    // keeps a night or a sweep, never a rollout
+    if (hold.code === 'maintenance_failed') return false;
     const waited = patience(`${dc.id} ${hold.code}`, present);
     const mayPass = hold.code.startsWith('no_') || hold.code === 'cell_trouble';
     return hold.needsPerson && (!mayPass || waited >= PROCESS_GRACE_MS);

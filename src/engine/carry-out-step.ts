@@ -5,6 +5,7 @@ import { SLOT_STAGES, type Stage } from '../domain/rollout/stage.js';
 import { assertNever } from '../kernel/assert-never.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { closeFence, lockFenceExclusive, readFence } from '../stores/cell/fence.js';
+import { stopSingleWrites } from '../stores/cell/maintenance.js';
 import { readProgress } from '../stores/cell/progress.js';
 import { addFollowUp, endRun, passCanary } from '../stores/cell/runs.js';
 import { appendAudit } from '../stores/control/audit.js';
@@ -93,14 +94,17 @@ async function shutFence(context: EngineContext, row: DataCenterRow, reason: str
       await lockFenceExclusive(tx);
       // woken late: the fence has gone on under a newer epoch, which is for others to close
       const outrun = SLOT_STAGES.includes(row.stage) && (await readFence(tx)).epoch > (row.epoch ?? 0n);
-      if (!outrun) await closeFence(tx, null, row.epoch ?? 0n);
+      if (outrun) return;
+      await closeFence(tx, null, row.epoch ?? 0n);
+      // of a fence that was shut already, too: the change feed wrote behind it
+      await stopSingleWrites(tx);
     });
   } catch (error) {
     if (classifyFailure(error).kind !== 'retry') throw error;
     return false;
   }
   return context.control.inTransaction(async (tx) => {
-    const moved = await transitionDataCenter(tx, row, { quiet: true });
+    const moved = await transitionDataCenter(tx, row, { quiet: true, singleWrites: false });
     if (moved)
       await appendAudit(tx, { actor: context.actor, action: 'close_fence', dataCenter: row.id, reason, ...ofRun(row) });
     return moved;

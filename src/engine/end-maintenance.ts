@@ -27,8 +27,9 @@ export async function endMaintenance(
   end: { readonly state: 'done' | 'failed'; readonly reason: string },
 ): Promise<boolean> {
   const { counts, sweptAt } = await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
-    await endRun(tx, open.runId, end.state);
-    if (open.kind === 'sweep' && end.state === 'done') await markSwept(tx);
+    // only by who ends it: one that slept must not call another cut-over swept
+    const ended = await endRun(tx, open.runId, end.state);
+    if (ended && open.kind === 'sweep' && end.state === 'done') await markSwept(tx);
     return {
       counts: flattenTotals(totalDrift(await readDriftCounts(tx, open.runId))),
       sweptAt: (await readGate(tx)).sweptAt,

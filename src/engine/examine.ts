@@ -5,6 +5,7 @@ import type { RateCard } from '../domain/rate-card/rate-card.js';
 import type { EngineContext } from './context.js';
 import { examineCell } from './examine-cell.js';
 import { examineControl } from './examine-control.js';
+import { examineMoves } from './examine-moves.js';
 import { createExaminer, type Finding } from './finding.js';
 
 export interface ExamineRequest {
@@ -23,13 +24,14 @@ export async function examine(
   request: ExamineRequest,
 ): Promise<readonly Finding[]> {
   const { config, dataCenters } = request;
-  const [control, queue, { card, findings }] = await Promise.all([
+  const [control, moves, queue, { card, findings }] = await Promise.all([
     examineControl(context, request),
+    examineMoves(context),
     examineQueue(request),
     examineCard(request.card),
   ]);
   const cells = await Promise.all(dataCenters.map((dataCenter) => examineCell(context, { dataCenter, config, card })));
-  return [...control, ...queue, ...findings, ...cells.flat()];
+  return [...control, ...moves, ...queue, ...findings, ...cells.flat()];
 }
 
 async function examineQueue({ config, queueCheck }: ExamineRequest): Promise<readonly Finding[]> {

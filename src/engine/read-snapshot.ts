@@ -32,11 +32,12 @@ export async function readSnapshot(
   return { now, dataCenters, rows: new Map(rows.map((row) => [row.id, row])) };
 }
 
-const isDue = (row: DataCenterRow): boolean =>
+const isDue = (row: DataCenterRow, now: Date): boolean =>
   SLOT_STAGES.includes(row.stage) ||
   !row.quiet ||
   row.requestedAt !== null ||
-  (row.stage === 'baking' && row.settings?.bakeQuery !== undefined);
+  // at the end of its bake: the cell says whether it is frozen
+  (row.stage === 'baking' && (row.settings?.bakeQuery !== undefined || row.bakeUntil === null || row.bakeUntil <= now));
 
 interface Reading {
   readonly row: DataCenterRow;
@@ -54,7 +55,7 @@ async function readDataCenter(
     plan: await readPlan({ control, cells }, row, now),
     cell: undefined,
   };
-  const due = scope === 'all' || isDue(row) || isMaintenanceDue(known) || isGateDue(known, now);
+  const due = scope === 'all' || isDue(row, now) || isMaintenanceDue(known) || isGateDue(known, now);
   if (!due) return known;
   const bakeQuery = row.stage === 'baking' ? row.settings?.bakeQuery : undefined;
   const question = { runId: row.runId, bakeQuery, maintenanceId: maintenance.open?.runId ?? null };

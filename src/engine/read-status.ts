@@ -13,7 +13,7 @@ import type { DataCenterRow } from '../stores/control/data-centers.js';
 import { type DueWorkRow, listDueWork } from '../stores/control/due-work.js';
 import { listHolds } from '../stores/control/holds.js';
 import { readRollout } from '../stores/control/rollout.js';
-import { type ControlRun, listControlRuns } from '../stores/control/runs.js';
+import { type ControlRun, listNewestRollouts } from '../stores/control/runs.js';
 import { readSchedulers } from '../stores/control/schedulers.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
@@ -74,7 +74,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
     const { rollout, schedulers, runs } = await context.control.inTransaction(async (tx) => ({
       rollout: await readRollout(tx),
       schedulers: await readSchedulers(tx),
-      runs: await listControlRuns(tx),
+      runs: await listNewestRollouts(tx),
     }));
     const dataCenters = await Promise.all(
       snapshot.dataCenters.map(async (dc) => {
@@ -135,7 +135,7 @@ async function readOne(
     quarantined: reading.quarantined,
     workersAlive: reading.workersAlive,
     unreachable: dc.cell?.kind === 'unreachable' ? dc.cell.code : null,
-    lastRun: runs.findLast((run) => run.dataCenter === row.id && run.kind === 'migrate') ?? null,
+    lastRun: runs.find((run) => run.dataCenter === row.id) ?? null,
     cutover: {
       ...(dc.cell?.kind === 'read' ? dc.cell.gate : dc.knownGate),
       configuredAt: dc.cutoverAt,

@@ -241,6 +241,27 @@ describe('examineControl', () => {
   });
 });
 
+describe('examineMoves', () => {
+  test('row 45: warns of moves while some data centers are on credits and others are not', async () => {
+    const cells = [await makeCell(), await makeCell()];
+    const [first, second] = cells.map(({ dataCenter }) => dataCenter.id);
+    const { control } = await makeControl(makeConfig(cells));
+    const moves = async (): Promise<readonly Finding[]> =>
+      of(await examineCells(cells, { control }), 'control').filter(({ check }) => check === 'moves');
+    expect(await moves()).toEqual([]);
+    const finish = (id: string | undefined) =>
+      control.inTransaction((tx) =>
+        tx.raw('update credit_rollout_control.data_centers set done_at = now() where id = ?', [id ?? '']),
+      );
+    await finish(first);
+    expect(await moves()).toMatchObject([
+      { level: 'warning', found: expect.stringContaining(`mixed: ${first} on credits, ${second} not yet`) },
+    ]);
+    await finish(second);
+    expect(await moves()).toEqual([]);
+  });
+});
+
 describe('examineCard', () => {
   test('names every golden case that does not come out', async () => {
     const card = changeCard((spec) => (spec.edition === 'professional' ? { ...spec, base: 75_001n } : spec));

@@ -1,8 +1,11 @@
 // Nights and the cut-over over control and cell, carried out by the ticks of a scheduler and the looks of a worker.
 import { afterEach, describe, expect, test } from 'vitest';
+import { followRollout } from '../../src/cli/follow-rollout.js';
 import { auditCells } from '../../src/engine/audit-cells.js';
+import type { Status } from '../../src/engine/read-status.js';
 import { readIntent, setIntent } from '../../src/engine/set-intent.js';
 import { tendGate } from '../../src/engine/tend-gate.js';
+import { tick } from '../../src/engine/tick.js';
 import { listDataCenters } from '../../src/stores/control/data-centers.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
 
@@ -29,6 +32,9 @@ async function makeOlder(fleet: Fleet, days: number, n = 0): Promise<void> {
     [days, fleet.cell(n).dataCenter.id],
   );
 }
+
+/** As a promoted standby looks: the fence was opened under another timeline. */
+const failOver = (fleet: Fleet) => fleet.cell(0).sql(`update credit_rollout.fence set timeline = '000000FF'`);
 
 const nightsOf = (fleet: Fleet) =>
   fleet.control(`select data_center, local_date::text, state, counts from credit_rollout_control.due_work
@@ -104,6 +110,77 @@ describe('a night', () => {
     await setIntent(fleet.engine, { dataCenter, intent: 'run', reason: null });
     await fleet.drive();
     expect((await nightsOf(fleet))[0]?.state).toMatch(/^(ran|caught_up)$/);
+  });
+
+  test('does not keep a pause from being proven while it waits for its turn', async () => {
+    const fleet = await makeDone({ cells: [{}, {}], orgs: 50 });
+    await makeOlder(fleet, 1, 0);
+    await tick(fleet.engine);
+    await makeOlder(fleet, 1, 1);
+    await tick(fleet.engine);
+    expect(await fleet.control(`select code from credit_rollout_control.holds where code like '%_taken'`)).toHaveLength(
+      1,
+    );
+    const dataCenter = fleet.cell(1).dataCenter.id;
+    const paused = await setIntent(fleet.engine, { dataCenter, intent: 'pause', reason: null });
+    expect(paused).toMatchObject({ quiet: true });
+    expect(await fleet.cell(1).sql('select single_writes from credit_rollout.fence')).toEqual([
+      { single_writes: false },
+    ]);
+  });
+
+  test('that a failover meets ends, and its data center is rolled out again', async () => {
+    const fleet = await makeDone();
+    await fleet.cell(0).sql('update public.orgs set agents = agents + 1');
+    await makeOlder(fleet, 1);
+    await tick(fleet.engine);
+    expect((await nightsOf(fleet)).map(({ state }) => state)).toEqual(['running']);
+    await failOver(fleet);
+    await fleet.drive();
+    expect(await fleet.control(`select state, note from credit_rollout_control.due_work`)).toEqual([
+      { state: 'missed', note: 'the cell has failed over' },
+    ]);
+    expect(await auditCells(fleet.engine)).toHaveLength(1);
+    expect(await fleet.drive()).toEqual(['done']);
+    expect(await auditCells(fleet.engine)).toEqual([]);
+    await fleet.expectInvariants();
+  });
+
+  test('does not hide a failover that nobody has seen yet', async () => {
+    const fleet = await makeDone();
+    await failOver(fleet);
+    await makeOlder(fleet, 1);
+    await fleet.drive();
+    expect((await nightsOf(fleet)).map(({ state }) => state)).toEqual(['due']);
+    expect(await auditCells(fleet.engine)).toHaveLength(1);
+    await tick(fleet.engine);
+    // what waits for its new rollout is not written by the change feed
+    expect(await fleet.cell(0).sql('select single_writes from credit_rollout.fence')).toEqual([
+      { single_writes: false },
+    ]);
+    expect(await fleet.drive()).toEqual(['done']);
+    expect((await nightsOf(fleet))[0]?.state).toMatch(/^(ran|caught_up)$/);
+  });
+
+  test('that failed lately does not end the waiting for a rollout', async () => {
+    const fleet = await makeDone();
+    const { id } = fleet.cell(0).dataCenter;
+    await makeOlder(fleet, 1);
+    await fleet.control(`insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, state, ended_at)
+      values (9999, '${id}', 'reconcile', '', 'failed', clock_timestamp())`);
+    await fleet.apply(fleet.cell(0));
+    await tick(fleet.engine);
+    const stopping = new AbortController();
+    let looks = 0;
+    const onStatus = (status: Status): void => {
+      expect(status.dataCenters[0]?.holds.map(({ code }) => code)).toContain('maintenance_failed');
+      looks += 1;
+      if (looks === 2) stopping.abort();
+    };
+    const { signal } = stopping;
+    expect(await followRollout(fleet.engine, { dataCenters: [id], whenPaused: 'returns', onStatus, signal })).toEqual({
+      kind: 'interrupted',
+    });
   });
 
   test('is not taken for a fence that somebody left open', async () => {

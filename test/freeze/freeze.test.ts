@@ -184,6 +184,18 @@ describe('freeze', () => {
     await fleet.expectInvariants();
   });
 
+  test('keeps a data center that bakes from being done', async () => {
+    const fleet = await makeFleet({ orgs: 100, rollout: '{ batchSize: 100, bake: PT1H }' });
+    await fleet.apply(fleet.cell(0));
+    expect(await fleet.drive()).toEqual(['baking']);
+    await freezeAll(fleet);
+    await fleet.control('update credit_rollout_control.data_centers set bake_until = now()');
+    expect(await fleet.drive()).toEqual(['baking']);
+    expect(await holdsOf(fleet)).toEqual(['frozen']);
+    await unfreezeAll(fleet);
+    expect(await fleet.drive()).toEqual(['done']);
+  });
+
   test('lets a run be aborted', async () => {
     const fleet = await makeFleet({ orgs: 300 });
     await fleet.applyPlan(fleet.cell(0), (await fleet.plan(fleet.cell(0))).planId ?? '');

@@ -60,7 +60,9 @@ const describe = (missing: readonly string[]): string =>
 /** What keeps a data center from being ready at its cut-over, in words; empty: it is done, or will be by then. */
 export function listMissing(dc: DataCenterSnapshot, holds: readonly Hold[]): readonly string[] {
   const trouble = holds.filter((hold) => hold.needsPerson).map((hold) => HOLDS[hold.code].meaning);
-  return [...missingStage(dc), ...new Set(trouble)];
+  // without its cell no gate is armed
+  const away = dc.cell?.kind === 'unreachable' ? [HOLDS.cell_unreachable.meaning] : [];
+  return [...missingStage(dc), ...new Set([...away, ...trouble])];
 }
 
 function missingStage({ stage, requested, bakeUntil, cutoverAt }: DataCenterSnapshot): readonly string[] {

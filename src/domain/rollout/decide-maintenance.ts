@@ -10,10 +10,15 @@ export function decideMaintenance(snapshot: Snapshot, dc: DataCenterSnapshot): D
   if (open !== null) return decideOpen(dc, open);
   const run = chooseRun(dc);
   if (dc.stage !== 'done' || !dc.quiet) return IDLE;
-  if (run === undefined) return decideSingleWrites(dc);
+  const { steps } = decideSingleWrites(dc);
+  if (run === undefined) return { steps, holds: paused(dc) };
+  // opening the fence would hide the failover from the auditor, who has it rolled out again
+  if (hasFailedOver(dc)) return IDLE;
   const holds = listHolds(snapshot, dc);
-  return holds.length > 0 ? hold(...holds) : go({ kind: 'start_maintenance', of: run.kind, reason: run.reason });
+  return holds.length > 0 ? { steps, holds } : go({ kind: 'start_maintenance', of: run.kind, reason: run.reason });
 }
+
+const hasFailedOver = ({ cell }: DataCenterSnapshot): boolean => cell?.kind === 'read' && !cell.fence.sameTimeline;
 
 /** Whether the answer depends on the cell: else it need not be read for it. */
 export function isMaintenanceDue(dc: DataCenterSnapshot): boolean {
@@ -59,8 +64,11 @@ const stops = (dc: DataCenterSnapshot, { freeze }: ReadCell): readonly Hold[] =>
   ...(freeze === null
     ? []
     : [createHold('frozen', `credit-rollout unfreeze --dc ${dc.id}`, freeze.since.toISOString())]),
-  ...(dc.intent === 'pause' ? [createHold('paused', `credit-rollout resume --dc ${dc.id}`)] : []),
+  ...paused(dc),
 ];
+
+const paused = ({ id, intent }: DataCenterSnapshot): readonly Hold[] =>
+  intent === 'pause' ? [createHold('paused', `credit-rollout resume --dc ${id}`)] : [];
 
 function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
   const { cell } = dc;
@@ -69,16 +77,17 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
   const { fence } = cell;
   const { epoch } = open;
   const shut = isShutAt(epoch, fence);
-  if (fence.failure !== null && fence.epoch === epoch)
+  const failure = nameFailure(epoch, fence);
+  if (failure !== undefined)
     return shut
-      ? go({ kind: 'end_maintenance', run: open, state: 'failed', reason: 'a rule was broken' })
-      : go({ kind: 'close_maintenance', run: open, reason: 'a rule was broken' });
+      ? go({ kind: 'end_maintenance', run: open, state: 'failed', reason: failure })
+      : go({ kind: 'close_maintenance', run: open, reason: failure });
   const held = stops(dc, cell);
   if (held.length > 0)
     return shut ? hold(...held) : go({ kind: 'close_maintenance', run: open, reason: 'an operator stopped it' });
   const run = cell.maintenance;
   if (run?.detected && run.pending === 0) return decideFinished(open, run, shut);
-  if (run === undefined || fence.state !== 'open' || fence.epoch !== epoch || !fence.sameTimeline)
+  if (run === undefined || fence.state !== 'open' || fence.epoch !== epoch)
     return go({ kind: 'open_maintenance', run: open, reason: 'it is to be worked on' });
   return {
     steps: [
@@ -88,6 +97,12 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
     ],
     holds: [...workHolds(dc, cell, run), createHold('maintenance', 'it ends by itself', open.kind)],
   };
+}
+
+/** Why it cannot go on. After a failover nobody knows what of it, and of the rollout before it, was lost. */
+function nameFailure(epoch: bigint, fence: ReadCell['fence']): string | undefined {
+  if (fence.failure !== null && fence.epoch === epoch) return `a rule was broken: ${fence.failure}`;
+  return fence.sameTimeline ? undefined : 'the cell has failed over';
 }
 
 function decideFinished(open: MaintenanceRun, run: MaintenanceReading, shut: boolean): Decision {

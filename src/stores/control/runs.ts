@@ -52,9 +52,11 @@ export async function reopenControlRun(tx: ControlTransaction, runId: bigint): P
   );
 }
 
-/** Every run, oldest first. */
-export async function listControlRuns(tx: ControlTransaction): Promise<readonly ControlRun[]> {
-  const { rows } = await tx.raw(`${SELECT} order by run_id`);
+/** The newest rollout of every data center; nights are many. */
+export async function listNewestRollouts(tx: ControlTransaction): Promise<readonly ControlRun[]> {
+  const { rows } = await tx.raw(
+    `${SELECT} where run_id in (select max(run_id) from credit_rollout_control.runs where kind = 'migrate' group by data_center)`,
+  );
   return rows.map((row: Omit<ControlRun, 'runId'> & { readonly runId: string }) => ({
     ...row,
     runId: BigInt(row.runId),

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type AlarmFacts, decideAlarms, isAlarming, listMissing } from '../../../src/domain/calendar/decide-alarms.js';
 import type { DueRow } from '../../../src/domain/calendar/due-work.js';
 import { createHold } from '../../../src/domain/rollout/hold.js';
-import { dc } from '../rollout/sample-snapshot.js';
+import { AWAY, dc } from '../rollout/sample-snapshot.js';
 
 const CUTOVER = new Date('2025-10-29T18:30:00Z'); // 2025-10-30T00:00 in Kolkata
 const hoursAhead = (hours: number, ms = 0): Date => new Date(CUTOVER.getTime() - hours * 3_600_000 + ms);
@@ -78,6 +78,7 @@ describe('listMissing', () => {
       ['it bakes until 2025-10-29T19:30:00.000Z'],
     ],
     ['is under way', dc({ stage: 'migrating' }), ['its rollout is under way (stage migrating)']],
+    ['is done, and cannot be reached', dc({ stage: 'done', cell: AWAY }), ['its database cannot be reached']],
     ['waits', dc({ stage: 'pending', requested: true }), ['its rollout has not begun']],
     ['was not asked for', dc({ stage: 'aborted' }), ['its rollout was not asked for (stage aborted)']],
   ])('of one that %s', (_case, snapshot, expected) => {

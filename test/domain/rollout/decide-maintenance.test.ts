@@ -8,6 +8,8 @@ import { AWAY, type CellSketch, cell, dc, FREEZE, LATER, NOW } from './sample-sn
 
 const BEFORE = new Date(NOW.getTime() - 30_000);
 const CLOSED = { state: 'closed', epoch: 9n } as const;
+const FEEDING = { ...CLOSED, singleWrites: true } as const;
+const MOVED = { ...CLOSED, sameTimeline: false } as const;
 const OURS = { state: 'open', epoch: 9n, runId: 9n } as const;
 const NONE = { open: null, night: null, requested: false, failedAt: null } as const;
 const NIGHT = { ...NONE, night: { localDate: '2025-10-07', dueAt: NOW } };
@@ -48,7 +50,11 @@ describe('decideMaintenance', () => {
     ['a night waits while it is paused', done({ maintenance: NIGHT, intent: 'pause' }), ['paused']],
     ['a night waits while it is frozen', done({ maintenance: NIGHT }, { freeze: FREEZE }), ['frozen']],
     ['a night waits for its cell', done({ maintenance: NIGHT, cell: AWAY }), ['cell_unreachable']],
-    ['after a failure it rests', done({ maintenance: { ...NIGHT, failedAt: BEFORE } }), ['maintenance_failed']],
+    [
+      'after a failure it rests',
+      done({ singleWrites: true, maintenance: { ...NIGHT, failedAt: BEFORE } }, { fence: FEEDING }),
+      ['maintenance_failed'],
+    ],
     [
       'and then tries again',
       done({ maintenance: { ...NIGHT, failedAt: new Date(0) } }),
@@ -60,14 +66,23 @@ describe('decideMaintenance', () => {
     [
       'a pause stops it',
       done({ singleWrites: true, intent: 'pause' }, { fence: { ...CLOSED, singleWrites: true } }),
-      ['stop_single_writes'],
+      ['stop_single_writes', 'paused'],
     ],
+    [
+      'also while a night waits',
+      done({ singleWrites: true, intent: 'pause', maintenance: NIGHT }, { fence: FEEDING }),
+      ['stop_single_writes', 'paused'],
+    ],
+    ['a pause is said where nothing is due', done({ intent: 'pause', cell: undefined }), ['paused']],
+    ['nothing starts after a failover: the auditor must see it', done({ maintenance: NIGHT }, { fence: MOVED }), []],
     ['a run begins with the fence', during(OPEN, { fence: CLOSED }), ['open_maintenance']],
     [
-      'a failover is begun anew',
+      'a failover closes it',
       during(OPEN, { maintenance: { detected: false }, fence: { ...OURS, sameTimeline: false } }),
-      ['open_maintenance'],
+      ['close_maintenance'],
     ],
+    ['and ends it', during(OPEN, { maintenance: { detected: false }, fence: MOVED }), ['end_maintenance']],
+    ['so does one before it was opened', during(OPEN, { fence: { ...MOVED, epoch: 8n } }), ['close_maintenance']],
     ['then drift is found', during(OPEN, { maintenance: { detected: false } }), ['ring detect', 'maintenance']],
     ['then it is healed', during(OPEN, { maintenance: { pending: 3 } }), ['ring apply', 'maintenance']],
     ['what is healed is closed', during(OPEN, { maintenance: {} }), ['close_maintenance']],
@@ -110,7 +125,14 @@ describe('decideMaintenance', () => {
 
   test('waits for the run of another data center', () => {
     const other = during(OPEN, { maintenance: { pending: 1 } }, { id: 'us', position: 2 });
-    expect(decide(done({ maintenance: NIGHT }), other)).toEqual(['maintenance_slot_taken']);
+    const waiting = done({ maintenance: NIGHT, singleWrites: true }, { fence: FEEDING });
+    expect(decide(waiting, other)).toEqual(['maintenance_slot_taken']);
+  });
+
+  test('says by which rule it failed', () => {
+    const one = during(OPEN, { maintenance: { pending: 3 }, fence: { ...CLOSED, failure: 'floor_kept' } });
+    const { steps } = decideMaintenance({ now: NOW, dataCenters: [one] }, one);
+    expect(steps).toMatchObject([{ state: 'failed', reason: 'a rule was broken: floor_kept' }]);
   });
 
   test('rings under the epoch of its own run', () => {
