@@ -1,6 +1,7 @@
 // Writes what happened in cells into control's audit where control can be reached. Never fails and never waits for long:
 // the rows in the cells are the record, and a control database that is down must not keep anybody from stopping writes.
 import { appendAudit } from '../stores/control/audit.js';
+import { forgetSingleWrites } from '../stores/control/data-centers.js';
 import type { EngineContext } from './context.js';
 
 export interface ControlNote {
@@ -20,7 +21,11 @@ export async function noteInControl(
   if (dataCenters.length === 0) return true;
   const written = context.control
     .inTransaction(async (tx) => {
-      for (const dataCenter of dataCenters) await appendAudit(tx, { actor: context.actor, action, dataCenter, reason });
+      for (const dataCenter of dataCenters) {
+        await appendAudit(tx, { actor: context.actor, action, dataCenter, reason });
+        // a freeze stopped its change feed: the next look lets it through again
+        await forgetSingleWrites(tx, dataCenter);
+      }
       return true;
     })
     .catch((err) => {

@@ -143,7 +143,7 @@ const WORK = [
     id: 'I13',
     holds: 'a finished run was written under the present timeline, or verified again after it',
     sql: `select b.run_id, b.batch_no from credit_rollout.batches b join credit_rollout.runs r using (run_id)
-      where b.state = 'done' and r.state = 'done' and b.verified_at is null
+      where b.state = 'done' and r.state = 'done' and r.kind = 'migrate' and b.verified_at is null
         and b.timeline <> left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`,
   },
   {

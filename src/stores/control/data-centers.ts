@@ -144,3 +144,10 @@ export async function transitionDataCenter(
     .update(values);
   return changed === 1;
 }
+
+/** The change feed is no longer known to be let through. */
+export async function forgetSingleWrites(tx: ControlTransaction, id: string): Promise<void> {
+  await tx.raw('update credit_rollout_control.data_centers set single_writes = false where id = ? and single_writes', [
+    id,
+  ]);
+}
