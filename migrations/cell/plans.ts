@@ -26,28 +26,37 @@ create table credit_rollout.plan_ranges (
   touched integer not null,
   touched_credits numeric not null,
   digest numeric not null,
-  editions text[] not null,
+  primary key (plan_id, range_no)
+);
+comment on column credit_rollout.plan_ranges.digest is
+  'sum of a hash of every row that is to be written: independent of their order';
+
+create table credit_rollout.plan_groups (
+  plan_id bigint not null,
+  range_no integer not null,
+  group_no integer not null,
+  edition text,
+  paid boolean not null,
+  winner text,
+  movement text,
   org_ids credit_rollout.org_id[] not null,
-  kinds smallint[] not null,
   agents integer[] not null,
   light_agents integer[] not null,
   additional_credits bigint[] not null,
   negotiated_limits bigint[] not null,
-  total_credits bigint[] not null,
+  total_credits bigint[],
   wide jsonb,
-  primary key (plan_id, range_no)
+  primary key (plan_id, range_no, group_no)
 );
 -- columns of narrow numbers are small as they are; compressing them would take longer than planning
-alter table credit_rollout.plan_ranges
-  alter org_ids set storage external, alter kinds set storage external, alter agents set storage external,
-  alter light_agents set storage external, alter additional_credits set storage external,
-  alter negotiated_limits set storage external, alter total_credits set storage external;
-comment on column credit_rollout.plan_ranges.digest is
-  'sum of a hash of every row that is to be written: independent of their order';
-comment on column credit_rollout.plan_ranges.kinds is
-  '1 paid, 2 legacy wins, 4 first decision, 8 raise, 16 fall, 32 undecidable, and 64 times the place in editions, added up';
-comment on column credit_rollout.plan_ranges.additional_credits is 'null: 0';
-comment on column credit_rollout.plan_ranges.wide is 'by org, agents and light agents that are no integer; null: there are none';
+alter table credit_rollout.plan_groups
+  alter org_ids set storage external, alter agents set storage external, alter light_agents set storage external,
+  alter additional_credits set storage external, alter negotiated_limits set storage external,
+  alter total_credits set storage external;
+comment on table credit_rollout.plan_groups is 'the orgs of a range that come out alike, in columns';
+comment on column credit_rollout.plan_groups.winner is 'null: undecidable, and so are edition, movement and totals';
+comment on column credit_rollout.plan_groups.additional_credits is 'null: 0';
+comment on column credit_rollout.plan_groups.wide is 'by org, agents and light agents that are no integer; null: there are none';
 
 create table credit_rollout.plans (
   plan_id bigint primary key,
@@ -74,17 +83,14 @@ create function credit_rollout.planned(plan bigint, range_number integer default
 returns table (range_no integer, org_id credit_rollout.org_id, edition text, paid boolean, agents bigint, light_agents bigint,
   additional_credits bigint, negotiated_limit bigint, total_credits bigint, winner text, movement text)
 language sql stable rows 10000 as $$
-select r.range_no, u.org_id, r.editions[u.kind >> 6], u.kind & 1 = 1,
-  coalesce(u.agents, (r.wide -> u.org_id::text ->> 0)::bigint),
-  coalesce(u.light_agents, (r.wide -> u.org_id::text ->> 1)::bigint), coalesce(u.additional_credits, 0), u.negotiated_limit,
-  u.total_credits,
-  case when u.kind & 32 = 32 then null when u.kind & 2 = 2 then 'legacy' else 'credits' end,
-  case when u.kind & 32 = 32 then null when u.kind & 4 = 4 then 'first' when u.kind & 8 = 8 then 'raise'
-       when u.kind & 16 = 16 then 'fall' else 'same' end
-from credit_rollout.plan_ranges r
-cross join lateral unnest(r.org_ids, r.kinds, r.agents, r.light_agents, r.additional_credits, r.negotiated_limits,
-  r.total_credits) as u (org_id, kind, agents, light_agents, additional_credits, negotiated_limit, total_credits)
-where r.plan_id = plan and (range_number is null or r.range_no = range_number)
+select g.range_no, u.org_id, g.edition, g.paid,
+  coalesce(u.agents, (g.wide -> u.org_id::text ->> 0)::bigint),
+  coalesce(u.light_agents, (g.wide -> u.org_id::text ->> 1)::bigint), coalesce(u.additional_credits, 0), u.negotiated_limit,
+  u.total_credits, g.winner, g.movement
+from credit_rollout.plan_groups g
+cross join lateral unnest(g.org_ids, g.agents, g.light_agents, g.additional_credits, g.negotiated_limits,
+  g.total_credits) as u (org_id, agents, light_agents, additional_credits, negotiated_limit, total_credits)
+where g.plan_id = plan and (range_number is null or g.range_no = range_number)
 $$;
 
 -- The digest of a plan: 64 hex digits. Sums, so that where the ranges end decides nothing.

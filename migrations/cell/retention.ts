@@ -25,8 +25,11 @@ begin
     order by p.plan_id limit 1 for update skip locked;
   if found then
     -- below its number also what plannings left that broke off between their commits: none of them still runs
-    delete from credit_rollout.plan_ranges r where r.plan_id = old
-      or r.plan_id < old and not exists (select from credit_rollout.plans p where p.plan_id = r.plan_id);
+    with gone as (
+      delete from credit_rollout.plan_ranges r where r.plan_id = old
+        or r.plan_id < old and not exists (select from credit_rollout.plans p where p.plan_id = r.plan_id)
+      returning r.plan_id, r.range_no)
+    delete from credit_rollout.plan_groups g using gone where g.plan_id = gone.plan_id and g.range_no = gone.range_no;
     -- with the plan alone gone, a worker would make it again
     delete from credit_rollout.plan_requests where plan_id = old;
     delete from credit_rollout.plans where plan_id = old;

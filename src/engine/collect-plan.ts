@@ -1,13 +1,9 @@
 // Adds up what the ranges of a plan say into its report. Counts, and the few orgs that the report names.
 import type { PlannedOrg, PlanReport, ShortOrg } from '../domain/plan/plan-report.js';
 import { branchNo } from '../stores/cell/plan-branch.js';
-import {
-  type ListedOrg,
-  NO_SUMS,
-  type PlanGroup,
-  type PlannedRange,
-  type PlanSums,
-} from '../stores/cell/plan-ranges.js';
+import type { PlanGroup } from '../stores/cell/plan-groups.js';
+import { LIST_NAMES, type ListedOrg, type ListName, type RankedOrg } from '../stores/cell/plan-lists.js';
+import { NO_SUMS, type PlannedRange, type PlanSums } from '../stores/cell/plan-ranges.js';
 import { add, type GroupSummary, isTouched, most, summariseGroups } from './summarise-groups.js';
 
 /** How many orgs a list names. */
@@ -17,7 +13,7 @@ const LISTED = 20;
 type Placed<T> = T & { readonly rangeNo: number };
 
 /** A list takes only what ranks below its twentieth; which of equals it names is left open. */
-export type Ranks = Readonly<Record<ListedOrg['list'], number>>;
+export type Ranks = Readonly<Record<ListName, number>>;
 
 export interface Canary {
   readonly orgId: string;
@@ -40,28 +36,31 @@ export interface PlanCollection {
   /** Branches of a range that have no canary from an earlier one. */
   listNewBranches(range: PlannedRange, rangeNo: number): readonly number[];
   addCanaries(found: readonly (Canary & { readonly branch: number })[], rangeNo: number): void;
-  finish(usage: 'has_usage' | 'no_usage'): CollectedPlan;
+  /** The orgs that the report is to name. */
+  readonly listedIds: readonly string[];
+  /** `listed`: what the plan says of `listedIds`. */
+  finish(usage: 'has_usage' | 'no_usage', listed: readonly ListedOrg[]): CollectedPlan;
 }
 
 /** Starts an empty collection; `editions` are the card's, in the order of their places. */
 export function createPlanCollection(editions: readonly string[]): PlanCollection {
   const groups = new Map<string, PlanGroup>();
-  const lists = new Map<ListedOrg['list'], readonly Placed<ListedOrg>[]>();
+  const lists = new Map<ListName, readonly Placed<RankedOrg>[]>();
   const canaries = new Map<number, Placed<Canary>>();
   let sums = NO_SUMS;
   let orgs = 0;
   let protectedTouched = 0;
-  const rankOf = (list: ListedOrg['list']): number => lists.get(list)?.[LISTED - 1]?.rank ?? Number.POSITIVE_INFINITY;
+  const rankOf = (list: ListName): number => lists.get(list)?.[LISTED - 1]?.rank ?? Number.POSITIVE_INFINITY;
   const isNew = (branch: number, rangeNo: number): boolean => rangeNo < (canaries.get(branch)?.rangeNo ?? Infinity);
   return {
     add: (range, rangeNo) => {
       for (const group of range.groups) addGroup(groups, group);
-      for (const list of ['raise', 'floor', 'short'] as const)
+      for (const list of LIST_NAMES)
         lists.set(
           list,
           mergeList(
             lists.get(list) ?? [],
-            range.listed.filter((org) => org.list === list).map((org) => ({ ...org, rangeNo })),
+            range.ranked.filter((org) => org.list === list).map((org) => ({ ...org, rangeNo })),
           ),
         );
       orgs += range.groups.reduce((sum, group) => sum + group.orgs, 0);
@@ -90,14 +89,19 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
       for (const { branch, ...canary } of found)
         if (isNew(branch, rangeNo)) canaries.set(branch, { ...canary, rangeNo });
     },
-    finish: (usage) => ({
+    get listedIds() {
+      return [...new Set([...lists.values()].flat().map(({ orgId }) => orgId))];
+    },
+    finish: (usage, listed) => ({
       ...summariseGroups([...groups.values()], editions, usage),
       orgs: {
-        biggestRaises: (lists.get('raise') ?? []).map(toPlannedOrg),
-        nearestFloor: (lists.get('floor') ?? []).map(toPlannedOrg),
-        short: (lists.get('short') ?? []).map(toShortOrg),
+        biggestRaises: nameOrgs(lists.get('raise'), listed).map(toPlannedOrg),
+        nearestFloor: nameOrgs(lists.get('floor'), listed).map(toPlannedOrg),
+        short: nameOrgs(lists.get('short'), listed).map(toShortOrg),
       },
-      canaries: [...canaries.values()].sort((a, b) => a.rangeNo - b.rangeNo),
+      canaries: [...canaries]
+        .sort(([one, a], [other, b]) => a.rangeNo - b.rangeNo || one - other)
+        .map(([, canary]) => canary),
       sums,
       protectedTouched,
     }),
@@ -140,7 +144,12 @@ const addUp = (sum: PlanGroup, group: PlanGroup): PlanGroup => ({
   short: sum.short + group.short,
 });
 
-const mergeList = (a: readonly Placed<ListedOrg>[], b: readonly Placed<ListedOrg>[]): readonly Placed<ListedOrg>[] =>
+function nameOrgs(ranked: readonly RankedOrg[] = [], listed: readonly ListedOrg[]): readonly ListedOrg[] {
+  const known = new Map(listed.map((org) => [org.orgId, org]));
+  return ranked.flatMap(({ orgId }) => known.get(orgId) ?? []);
+}
+
+const mergeList = (a: readonly Placed<RankedOrg>[], b: readonly Placed<RankedOrg>[]): readonly Placed<RankedOrg>[] =>
   b.length === 0 ? a : [...a, ...b].sort((x, y) => x.rank - y.rank || x.rangeNo - y.rangeNo).slice(0, LISTED);
 
 const addSums = (a: PlanSums, b: PlanSums): PlanSums => ({

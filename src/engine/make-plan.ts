@@ -3,8 +3,10 @@
 import type { PlanReport } from '../domain/plan/plan-report.js';
 import type { RateCard } from '../domain/rate-card/rate-card.js';
 import { RolloutError } from '../kernel/rollout-error.js';
+import { hasAllotments } from '../stores/cell/allotments.js';
 import { type CellDatabase, type CellTransaction, LOCK_CLASS } from '../stores/cell/cell-database.js';
 import { type CellRow, findCell } from '../stores/cell/identity.js';
+import { readListedOrgs } from '../stores/cell/plan-lists.js';
 import { hasProtected, hasUsage, type PlanAccess, readRecentBatches, startPlanning } from '../stores/cell/planning.js';
 import { insertPlan, lockPlanRequest, takePlanId } from '../stores/cell/plans.js';
 import { insertRateCard } from '../stores/cell/rates.js';
@@ -51,7 +53,7 @@ async function saveCard({ cells }: Pick<WorkerContext, 'cells'>, { dataCenter, c
   await cells.get(dataCenter).inTransaction('fencer', (tx) => insertRateCard(tx, toStoredCard(card)));
 }
 
-/** The place of an edition lies in nine bits of a column. */
+/** The place of an edition lies in a few bits of a number. */
 const MOST_EDITIONS = 500;
 
 function assertFewEditions(card: RateCard): void {
@@ -107,10 +109,11 @@ async function readRanges(
 ): Promise<{ readonly ranges: number; readonly collected: CollectedPlan }> {
   const usage = await hasUsage(tx);
   const protects = await hasProtected(tx);
+  const stands = await hasAllotments(tx, { lowerId: null, upperId: null });
   const editions = [...reading.question.card.editions.keys()];
   const collection = createPlanCollection(editions);
   const cursor = createRangeCursor(reading.question.rangeSize);
-  const scan = { ...reading, collection, cursor, editions, usage, protects };
+  const scan = { ...reading, collection, cursor, editions, usage, stands, protects };
   const lanes = {
     cell: reading.cell,
     access: accessOf(reading.question),
@@ -118,7 +121,8 @@ async function readRanges(
     statementMs: STATEMENT_MS,
   };
   await workInLanes(tx, lanes, (lane) => planRanges(lane, scan), cursor.close);
-  return { ranges: cursor.ranges, collected: collection.finish(usage ? 'has_usage' : 'no_usage') };
+  const listed = await readListedOrgs(tx, collection.listedIds, reading.question.card.hash);
+  return { ranges: cursor.ranges, collected: collection.finish(usage ? 'has_usage' : 'no_usage', listed) };
 }
 
 interface Kept {

@@ -24,6 +24,8 @@ export interface Scan {
   readonly planId: bigint | null;
   readonly editions: readonly string[];
   readonly usage: boolean;
+  /** Some org of the cell has an allotment. */
+  readonly stands: boolean;
   readonly protects: boolean;
   readonly found: CellRow;
 }
@@ -69,21 +71,21 @@ async function addUnreadable(tx: CellTransaction, scan: Scan, range: KeyRange): 
   scan.collection.addUnreadable(1);
 }
 
-/** Counts a range in, and finds the canaries of the branches that no earlier range has. */
+/** Counts a range in, and finds the canaries of the branches that no earlier range has; a what-if has none. */
 async function addRange(tx: CellTransaction, scan: Scan, range: KeyRange): Promise<void> {
-  const { collection } = scan;
+  const { collection, planId, editions } = scan;
   const rangeNo = scan.cursor.takeNumber();
-  const question = await askRange(tx, scan, rangeNo, range);
-  const planned = await planRange(tx, range, question);
-  const branches = collection.listNewBranches(planned, rangeNo);
-  const canaries = branches.length === 0 ? [] : await findCanaries(tx, range, question, branches);
+  const planned = await planRange(tx, range, await askRange(tx, scan, rangeNo, range));
+  const branches = planId === null ? [] : collection.listNewBranches(planned, rangeNo);
+  const canaries =
+    planId === null || branches.length === 0 ? [] : await findCanaries(tx, { planId, rangeNo, editions, branches });
   collection.add(planned, rangeNo);
   collection.addCanaries(canaries, rangeNo);
 }
 
 async function askRange(
   tx: CellTransaction,
-  { planId, question, editions, usage, protects, found, collection }: Scan,
+  { planId, question, editions, usage, stands, protects, found, collection }: Scan,
   rangeNo: number,
   range: KeyRange,
 ): Promise<RangeQuestion> {
@@ -92,7 +94,7 @@ async function askRange(
     rangeNo,
     cardHash: question.card.hash,
     editions,
-    rule: (await hasAllotments(tx, range)) ? 'decided' : 'decided_first',
+    rule: stands && (await hasAllotments(tx, range)) ? 'decided' : 'decided_first',
     unique: found.sourceUnique,
     usage,
     protects,

@@ -1,7 +1,7 @@
 // What the groups of a plan come to in the ways that its report shows. Sums are exact. Pure.
 import type { BranchCount, ChangeBar, PlanReport, Winner } from '../domain/plan/plan-report.js';
 import { branchNo, PLAN_FLAGS } from '../stores/cell/plan-branch.js';
-import { CHANGE_EDGES, type PlanGroup } from '../stores/cell/plan-ranges.js';
+import { CHANGE_EDGES, type PlanGroup } from '../stores/cell/plan-groups.js';
 
 export interface GroupSummary extends Pick<PlanReport, 'branches' | 'quarantined' | 'histogram' | 'usage'> {
   readonly maxRaiseFactor: number | null;
@@ -10,7 +10,12 @@ export interface GroupSummary extends Pick<PlanReport, 'branches' | 'quarantined
   readonly paidFalling: number;
 }
 
-export const add = (a: string, b: string): string => String(BigInt(a) + BigInt(b));
+/** Of decimal texts; next to all are numbers that are exact as such. */
+export function add(a: string, b: string): string {
+  const [x, y] = [Number(a), Number(b)];
+  const isExact = Number.isSafeInteger(x) && Number.isSafeInteger(y) && Number.isSafeInteger(x + y);
+  return String(isExact ? x + y : BigInt(a) + BigInt(b));
+}
 export const most = (a: number | null, b: number | null): number | null =>
   a === null || b === null ? (a ?? b) : Math.max(a, b);
 

@@ -168,8 +168,10 @@ describe('planDataCenter', () => {
     await fleet.plan(cell);
     const { bytes } = await one(
       cell,
-      `select (sum(pg_column_size(kinds) + pg_column_size(agents) + pg_column_size(light_agents) + pg_column_size(additional_credits)
-         + pg_column_size(negotiated_limits) + pg_column_size(total_credits)) / sum(orgs))::float8 as bytes from credit_rollout.plan_ranges`,
+      `select (sum(24 + pg_column_size(plan_id) + pg_column_size(range_no) + pg_column_size(group_no) + pg_column_size(edition)
+         + pg_column_size(paid) + pg_column_size(winner) + pg_column_size(movement) + pg_column_size(agents) + pg_column_size(light_agents)
+         + pg_column_size(additional_credits) + pg_column_size(negotiated_limits) + pg_column_size(total_credits))
+         / sum(cardinality(org_ids)))::float8 as bytes from credit_rollout.plan_groups`,
     );
     expect(bytes).toBeLessThanOrEqual(24);
   });
@@ -273,7 +275,7 @@ describe('an apply that follows a plan', () => {
     const fleet = await makeFleet({ orgs: 400 });
     const cell = fleet.cell(0);
     const plan = await fleet.plan(cell);
-    await cell.sql('update credit_rollout.plan_ranges set agents[5] = 1000000 where range_no = 4');
+    await cell.sql('update credit_rollout.plan_groups set agents[1] = 1000000 where range_no = 4');
     await cell.sql('update public.orgs set agents = agents + 1 where org_id = 350');
     await fleet.applyPlan(cell, idOf(plan.planId));
     expect(await fleet.drive()).toEqual(['failed']);

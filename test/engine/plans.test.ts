@@ -455,6 +455,8 @@ describe('forgetPlans', () => {
     expect([await countRows(fleet.cell(0), 'plan_ranges'), await countRows(fleet.cell(1), 'plan_ranges')]).toEqual([
       3, 0,
     ]);
+    expect(await fleet.cell(0).sql('select distinct plan_id from credit_rollout.plan_groups')).toHaveLength(1);
+    expect(await countRows(fleet.cell(1), 'plan_groups')).toBe(0);
     expect(
       await fleet.control(`select actor, details from credit_rollout_control.audit where action = 'forget_plans'`),
     ).toEqual([

@@ -108,7 +108,7 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     ['credit_rollout.overrides', 'credit_rollout.protected_orgs'].map((on) => ({ role, on, privileges: WRITE })),
   ),
   // plans only grow, by the planner
-  ...['credit_rollout.plans', 'credit_rollout.plan_ranges'].flatMap((on) =>
+  ...['credit_rollout.plans', 'credit_rollout.plan_ranges', 'credit_rollout.plan_groups'].flatMap((on) =>
     CELL_ROLES.map((role) => ({ role, on, privileges: role === 'planner' ? CHANGE : WRITE })),
   ),
   ...(['planner', 'reader', 'fencer'] as const).map((role) => ({
@@ -126,6 +126,7 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     'credit_rollout.overrides',
     'credit_rollout.protected_orgs',
     'credit_rollout.plan_ranges',
+    'credit_rollout.plan_groups',
   ].map((on) => ({ role: 'fencer' as const, on, privileges: ['select'] })),
 ];
 

@@ -1,6 +1,6 @@
 // How a branch is packed into one number: the place of its edition in the card, and flags. In SQL and back.
 
-/** Bits of the flags; the first two are those of plan_ranges.kinds too. */
+/** Bits of the flags. */
 export const PLAN_FLAGS = { paid: 1, legacy: 2, purchased: 4, lightAgents: 8, negotiated: 16 } as const;
 
 /** The branch of a group: place of its edition × 256 + flags. */
@@ -14,8 +14,14 @@ const quote = (text: string): string => `'${text.replaceAll("'", "''").replaceAl
 const placeOf = (editions: readonly string[]): string =>
   `case d.edition ${editions.map((edition, index) => `when ${quote(edition)} then ${index + 1}`).join(' ')} else 0 end`;
 
-const FLAGS = `d.paid::int | case when d.winner = 'legacy' then 2 else 0 end | case when d.additional_credits > 0 then 4 else 0 end
+const flagsOf = (legacy: string): string =>
+  `d.paid::int | case when ${legacy} then 2 else 0 end | case when d.additional_credits > 0 then 4 else 0 end
       | case when d.light_agents > 0 then 8 else 0 end | case when d.negotiated_limit is not null then 16 else 0 end`;
 
 /** The number of the branch of a row `d` of the rule. */
-export const branchOfRow = (editions: readonly string[]): string => `(${placeOf(editions)}) << 8 | ${FLAGS}`;
+export const branchOfRow = (editions: readonly string[]): string =>
+  `(${placeOf(editions)}) << 8 | ${flagsOf('d.grandfathered_credits > 0')}`;
+
+/** The same of a row `d` of `planned`. */
+export const branchOfPlanned = (editions: readonly string[]): string =>
+  `(${placeOf(editions)}) << 8 | ${flagsOf(`d.winner = 'legacy'`)}`;

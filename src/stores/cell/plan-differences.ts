@@ -66,7 +66,7 @@ export async function startComparing(tx: CellTransaction): Promise<void> {
 /** How many orgs a plan lists: those that could not even be read are left aside. */
 export async function countListedOrgs(tx: CellTransaction, planId: bigint): Promise<number> {
   const { rows } = await tx.raw(
-    'select coalesce(sum(cardinality(org_ids)), 0)::float8 as orgs from credit_rollout.plan_ranges where plan_id = ?::bigint',
+    'select coalesce(sum(cardinality(org_ids)), 0)::float8 as orgs from credit_rollout.plan_groups where plan_id = ?::bigint',
     [String(planId)],
   );
   return rows[0].orgs;

@@ -7,7 +7,8 @@ const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline
   after_credits, floors, kind, plan_range`;
 // what a plan says in numbers; the orgs it names are closed to the fencer
 const FENCER_PLAN_COLUMNS = `plan_id, digest, card_hash, source_signature, author, snapshot_at, made_at, ranges, orgs, touched, counts`;
-const PLANS = `select on credit_rollout.plans, credit_rollout.plan_ranges, credit_rollout.plan_requests, credit_rollout.stale_orgs`;
+const PLANS = `select on credit_rollout.plans, credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_requests,
+  credit_rollout.stale_orgs`;
 const PLAN_FUNCTIONS = `execute on function credit_rollout.planned, credit_rollout.digest_plan`;
 const RULE = `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first`;
 const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
@@ -49,7 +50,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select on credit_rollout.allotment_changes, credit_rollout.drift, credit_rollout.overrides',
     PLANS,
     PLAN_FUNCTIONS,
-    'insert on credit_rollout.plans, credit_rollout.plan_ranges',
+    'insert on credit_rollout.plans, credit_rollout.plan_ranges, credit_rollout.plan_groups',
     'usage on sequence credit_rollout.plan_ids',
   ],
   reader: [
