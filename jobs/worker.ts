@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import type { WorkerContext } from '../src/engine/context.js';
 import { nameTrouble, reportAlive, reportGone, serveOpenWork } from '../src/engine/serve-cell.js';
+import { warmLanes } from '../src/engine/warm-lanes.js';
 import { cellQueueName } from './bells.js';
 import { createCellProcessor } from './cell.job.js';
 import { runFeed } from './feed.js';
@@ -12,6 +13,8 @@ import { startQueueWorker } from './queue-worker.js';
 /** Without a bell for this long the worker looks for itself, in ms. */
 const POLL_MS = 10_000;
 const ALIVE_MS = 5_000;
+/** More often than an idle connection is given up, in ms. */
+const WARM_MS = 15_000;
 
 export interface RunningProcess {
   /** Stops taking work, lets the present batch end, closes; never longer than its deadline. */
@@ -97,11 +100,14 @@ function serve(
       }
     });
   });
+  const warm = loop(WARM_MS, async () => {
+    if (context.clock.now().getTime() - lastJobAt > WARM_MS) await warmLanes(context, dataCenter, options.concurrency);
+  });
   const feed = runFeed(context, dataCenter, stopping);
   return {
     stop: async () => {
       await worker.stop();
-      await Promise.allSettled([alive, poll, feed]);
+      await Promise.allSettled([alive, poll, warm, feed]);
       await quietly('gone_lost', () => reportGone(context, dataCenter, workerId));
     },
   };

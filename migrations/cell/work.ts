@@ -64,7 +64,7 @@ create table credit_rollout.runs (
   card_hash text not null references credit_rollout.rate_cards,
   batch_size integer not null check (batch_size between 1 and 1000000),
   lanes integer not null check (lanes between 1 and 256),
-  opened_at timestamptz not null default now(),
+  opened_at timestamptz not null default clock_timestamp(),
   cut_at timestamptz,
   ended_at timestamptz,
   constraint runs_ended_check check ((state = 'open') = (ended_at is null))

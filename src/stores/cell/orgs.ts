@@ -59,6 +59,12 @@ export async function startSnapshot(tx: CellTransaction): Promise<void> {
   await tx.raw('set transaction isolation level repeatable read, read only');
 }
 
+/** The lowest id of the source; undefined: it has no org. */
+export async function findFirstOrg(tx: CellTransaction): Promise<string | undefined> {
+  const { rows } = await tx.raw('select org_id::text as id from credit_rollout.source_orgs order by org_id limit 1');
+  return rows[0]?.id;
+}
+
 /** The id as the cell spells it; undefined when the text does not fit the cell's id type. */
 export async function parseOrgId(tx: CellTransaction, text: string): Promise<string | undefined> {
   try {
