@@ -3,6 +3,7 @@
 import { decideAlarms, isAlarming, listMissing } from '../domain/calendar/decide-alarms.js';
 import { decideNights } from '../domain/calendar/decide-nights.js';
 import type { DueChange } from '../domain/calendar/due-work.js';
+import { asksForUndecidable, noteUndecidable } from '../domain/calendar/undecidable.js';
 import type { Hold } from '../domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../domain/rollout/snapshot.js';
 import { appendAudit } from '../stores/control/audit.js';
@@ -10,6 +11,7 @@ import type { DataCenterRow } from '../stores/control/data-centers.js';
 import { type DueWorkRow, listDueWork, saveDueChange } from '../stores/control/due-work.js';
 import { readReconcile } from '../stores/control/rollout.js';
 import type { EngineContext } from './context.js';
+import { countUndecidable } from './count-undecidable.js';
 
 /** The newest are enough: every date after the oldest of them has its row. */
 const LOOKED_AT = 60;
@@ -32,7 +34,8 @@ export async function keepCalendar(context: EngineContext, question: CalendarQue
   }));
   const changes = decideChanges(question, at, rows);
   let written = 0;
-  for (const change of changes) if (await saveChange(context, dc.id, change)) written += 1;
+  for (const change of changes)
+    if (await saveChange(context, dc.id, await completeNote(context, dc.id, change))) written += 1;
   return written;
 }
 
@@ -43,19 +46,23 @@ function decideChanges(
 ): readonly DueChange[] {
   const heldBy = holds[0] === undefined ? (dc.stage === 'done' ? null : `stage ${dc.stage}`) : holds[0].code;
   const nights = decideNights({ zone: dc.zone, at, since: row.doneAt, rows, heldBy, now });
-  const alarms =
-    dc.knownGate.effectiveAt === null
-      ? decideAlarms({
-          zone: dc.zone,
-          cutoverAt: dc.cutoverAt,
-          setAt: row.cutoverSetAt,
-          rows,
-          missing: listMissing(dc, holds),
-          now,
-        })
-      : [];
+  const alarms = decideAlarms({
+    zone: dc.zone,
+    cutoverAt: dc.cutoverAt,
+    setAt: row.cutoverSetAt,
+    rows,
+    gate: dc.knownGate,
+    missing: listMissing(dc, holds),
+    now,
+  });
   return [...nights, ...alarms];
 }
+
+/** Asks the cell only for a row that is about to be written. */
+const completeNote = async (context: EngineContext, dataCenter: string, change: DueChange): Promise<DueChange> =>
+  asksForUndecidable(change)
+    ? noteUndecidable(change, dataCenter, await countUndecidable(context, dataCenter))
+    : change;
 
 async function saveChange(context: EngineContext, dataCenter: string, change: DueChange): Promise<boolean> {
   const { work, localDate, note } = change;

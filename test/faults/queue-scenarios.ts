@@ -1,5 +1,5 @@
 // What every queue must survive, whichever back end it lies on: losing everything, nonsense, and being away.
-import { test } from 'vitest';
+import { expect, test } from 'vitest';
 import { cellQueueName, createBells, SCHEDULER_QUEUE } from '../../jobs/bells.js';
 import { connectQueue } from '../../jobs/queue-connection.js';
 import { silentLog } from '../../src/platform/log.js';
@@ -63,6 +63,23 @@ export function testQueue({ queue, empty }: QueueUnderTest): void {
       }
       await fleet.waitForStages(allDone);
       await fleet.expectInvariants();
+    }));
+
+  test('gets the job scheduler of a running scheduler back after it lost everything', () =>
+    withFleet({ orgs: 0, queue: queue() }, async (fleet) => {
+      const connection = connectQueue(fleet.queueUrl ?? '');
+      const bell = connection.createQueue(SCHEDULER_QUEUE);
+      bell.on('error', () => undefined);
+      const rings = async () => (await bell.getJobScheduler('tick'))?.every === 2_000;
+      fleet.startScheduler();
+      await waitFor('a job scheduler', rings);
+      // far ahead, and added by nobody else: it says that everything was lost, however soon the other one is back
+      const marker = await waitFor('a marker', () => bell.add('marker', {}, { delay: 3_600_000 }));
+      await empty(fleet);
+      expect(await bell.getJob(marker.id ?? '')).toBeUndefined();
+      await waitFor('the job scheduler again', rings, { forMs: 20_000 });
+      await bell.close();
+      connection.close();
     }));
 
   test('may hold forged, malformed, foreign and old jobs, ten of each', () =>

@@ -80,9 +80,8 @@ function decideChanges(
   const { zone, cutoverAt, knownGate } = dc;
   const heldBy = holds[0]?.code ?? null;
   const nights = deciders.decideNights({ zone, at: world.nightAt, since: doneAt, rows, heldBy, now });
-  if (knownGate.effectiveAt !== null) return nights;
-  const missing = listMissing(dc, holds);
-  return [...nights, ...deciders.decideAlarms({ zone, cutoverAt, setAt: cutoverSetAt, rows, missing, now })];
+  const alarms = { zone, cutoverAt, setAt: cutoverSetAt, rows, gate: knownGate, missing: listMissing(dc, holds), now };
+  return [...nights, ...deciders.decideAlarms(alarms)];
 }
 
 export function carryOutDecided(world: World, { id, version, seen, changes, steps }: Decided): boolean {

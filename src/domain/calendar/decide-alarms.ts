@@ -1,7 +1,7 @@
-// Decides the alarms before a cut-over: 48 hours and 2 hours ahead, when it will not be ready, saying what is missing. Pure.
+// Decides the alarms before a cut-over: 48 hours and 2 hours ahead, saying what is missing, or that it will be ready. Pure.
 // Never rings anything: it says which rows there are to be.
 import { HOLDS, type Hold } from '../rollout/hold.js';
-import type { DataCenterSnapshot } from '../rollout/snapshot.js';
+import type { DataCenterSnapshot, GateReading } from '../rollout/snapshot.js';
 import { type DueChange, type DueKind, type DueRow, decideEnd, formatLocalInstant } from './due-work.js';
 import { localDate } from './local-date.js';
 
@@ -13,6 +13,15 @@ export const ALARMS = [
   { work: 'alarm_2h', beforeMs: 2 * HOUR_MS },
 ] as const satisfies readonly { readonly work: DueKind; readonly beforeMs: number }[];
 
+/** Whether its gate is armed and latched is all that matters. */
+type KnownGate = Pick<GateReading, 'effectiveAt' | 'latchedAt'>;
+
+/** Those that a cut-over still has: an armed gate needs nothing more, and only the first one says so; a latched one none. */
+export function listAlarms({ effectiveAt, latchedAt }: KnownGate): readonly (typeof ALARMS)[number][] {
+  if (latchedAt !== null) return [];
+  return effectiveAt === null ? ALARMS : ALARMS.slice(0, 1);
+}
+
 export interface AlarmFacts {
   readonly zone: string;
   /** The configured instant, as pinned or postponed; null: none, and no alarms. */
@@ -21,7 +30,9 @@ export interface AlarmFacts {
   readonly setAt: Date | null;
   /** Its alarm rows, in any order. */
   readonly rows: readonly DueRow[];
-  /** What is missing for it to be ready in time (listMissing); empty: it will be. */
+  /** Its gate as it was last read. */
+  readonly gate: KnownGate;
+  /** What is missing for it to be ready in time (listMissing); empty: it will be. An armed gate misses nothing. */
   readonly missing: readonly string[];
   readonly now: Date;
 }
@@ -32,25 +43,26 @@ export interface AlarmFacts {
  * date. Throws invalid_zone.
  */
 export function decideAlarms(facts: AlarmFacts): readonly DueChange[] {
-  const { cutoverAt, setAt, now } = facts;
+  const { cutoverAt, setAt, gate, now } = facts;
   if (cutoverAt === null) return [];
-  return ALARMS.flatMap(({ work, beforeMs }, index): readonly DueChange[] => {
+  const missing = gate.effectiveAt === null ? facts.missing : [];
+  return listAlarms(gate).flatMap(({ work, beforeMs }, index, alarms): readonly DueChange[] => {
     const dueAt = new Date(cutoverAt.getTime() - beforeMs);
-    const over = new Date(cutoverAt.getTime() - (ALARMS[index + 1]?.beforeMs ?? 0));
+    const over = new Date(cutoverAt.getTime() - (alarms[index + 1]?.beforeMs ?? 0));
     if (now < dueAt || (setAt !== null && setAt > dueAt)) return [];
     const date = localDate(dueAt, facts.zone);
     if (facts.rows.some((row) => row.work === work && row.localDate === date)) return [];
     const dueLocal = formatLocalInstant(dueAt, facts.zone);
     const row = { kind: 'insert', work, localDate: date, dueAt, dueLocal } as const;
     return now < over
-      ? [{ ...row, state: decideEnd(dueAt, now), note: describe(facts.missing) }]
+      ? [{ ...row, state: decideEnd(dueAt, now), note: describe(missing) }]
       : [{ ...row, state: 'missed', note: `no scheduler looked in time; seen at ${now.toISOString()}` }];
   });
 }
 
 /** An alarm that somebody is to be told of. */
 export const isAlarming = (change: DueChange): boolean =>
-  change.kind === 'insert' && change.work !== 'reconcile' && change.note !== READY;
+  change.kind === 'insert' && change.work !== 'reconcile' && change.note?.startsWith(READY) !== true;
 
 const READY = 'it will be ready';
 

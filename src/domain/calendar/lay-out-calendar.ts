@@ -3,7 +3,7 @@ import { HOLDS } from '../rollout/hold.js';
 import { SLOT_STAGES } from '../rollout/stage.js';
 import { type CalendarEvent, type CalendarFacts, createEvent, EVENT_KINDS, type OneOff } from './calendar-event.js';
 import { describeClockChange, listClockChanges } from './clock-changes.js';
-import { ALARMS } from './decide-alarms.js';
+import { listAlarms } from './decide-alarms.js';
 import { describeNeverOpen, findFirstOpening } from './first-opening.js';
 import { type Forecast, forecastRollout } from './forecast.js';
 import { layOutNights } from './lay-out-nights.js';
@@ -151,12 +151,17 @@ function layOutAlarms(dc: CalendarFacts, now: Date): readonly CalendarEvent[] {
       ? []
       : [createEvent(zone, { kind: row.work, at: row.dueAt, state: row.state, note: row.note })],
   );
-  if (cutover === null || gate.latchedAt !== null) return rows;
-  const due = ALARMS.map(({ work, beforeMs }) => ({ kind: work, at: new Date(cutover.at.getTime() - beforeMs) }));
+  if (cutover === null) return rows;
+  const due = listAlarms(gate).map(({ work, beforeMs }) => ({
+    kind: work,
+    at: new Date(cutover.at.getTime() - beforeMs),
+  }));
   const coming = due.filter(({ at }) => at > now);
   return [
     ...rows,
-    ...coming.map((alarm) => createEvent(zone, { ...alarm, state: 'to_come', note: 'only if it will not be ready' })),
+    ...coming.map((alarm) =>
+      createEvent(zone, { ...alarm, state: 'to_come', note: 'loud only if it will not be ready' }),
+    ),
   ];
 }
 

@@ -2,17 +2,22 @@
 import { describe, expect, test } from 'vitest';
 import { type AlarmFacts, decideAlarms, isAlarming, listMissing } from '../../../src/domain/calendar/decide-alarms.js';
 import type { DueRow } from '../../../src/domain/calendar/due-work.js';
+import { asksForUndecidable, noteUndecidable, type Undecidable } from '../../../src/domain/calendar/undecidable.js';
 import { createHold } from '../../../src/domain/rollout/hold.js';
 import { AWAY, dc } from '../rollout/sample-snapshot.js';
 
 const CUTOVER = new Date('2025-10-29T18:30:00Z'); // 2025-10-30T00:00 in Kolkata
 const hoursAhead = (hours: number, ms = 0): Date => new Date(CUTOVER.getTime() - hours * 3_600_000 + ms);
 
+const ARMED = { effectiveAt: CUTOVER, latchedAt: null };
+const LATCHED = { effectiveAt: CUTOVER, latchedAt: CUTOVER };
+
 const facts = (change: Partial<AlarmFacts>): AlarmFacts => ({
   zone: 'Asia/Kolkata',
   cutoverAt: CUTOVER,
   setAt: new Date('2025-10-01T00:00:00Z'),
   rows: [],
+  gate: { effectiveAt: null, latchedAt: null },
   missing: ['its rollout is under way (stage migrating)'],
   now: hoursAhead(48),
   ...change,
@@ -53,6 +58,14 @@ describe('decideAlarms', () => {
     ['rings for an instant that was moved', { rows: [rang('alarm_48h', '2025-10-20')] }, ['alarm_48h 2025-10-28 ran']],
     ['has none whose time was over when the instant was set', { setAt: hoursAhead(10), now: hoursAhead(9) }, []],
     ['has none of an instant that had passed when it was set', { setAt: hoursAhead(-10), now: hoursAhead(-11) }, []],
+    ['rings 48 hours ahead of an armed gate too', { gate: ARMED }, ['alarm_48h 2025-10-28 ran']],
+    [
+      'does not ring again 2 hours ahead of an armed gate, and is late until its instant',
+      { gate: ARMED, now: hoursAhead(2) },
+      ['alarm_48h 2025-10-28 caught_up'],
+    ],
+    ['tells it missed when an armed gate is due', { gate: ARMED, now: hoursAhead(0) }, ['alarm_48h 2025-10-28 missed']],
+    ['has none of what has happened', { gate: LATCHED, now: hoursAhead(-1) }, []],
   ])('%s', (_promise, change, expected) => {
     expect(brief(change)).toEqual(expected);
   });
@@ -64,6 +77,35 @@ describe('decideAlarms', () => {
     const [calm] = decideAlarms(facts({ missing: [] }));
     expect(calm?.note).toBe('it will be ready');
     expect(calm && isAlarming(calm)).toBe(false);
+    const [armed] = decideAlarms(facts({ gate: ARMED, missing: ['it is frozen'] }));
+    expect(armed?.note).toBe('it will be ready');
+  });
+});
+
+describe('noteUndecidable', () => {
+  const note = (undecidable: Undecidable, missing: readonly string[] = []) => {
+    const [row] = decideAlarms(facts({ gate: { effectiveAt: null, latchedAt: null }, missing }));
+    if (row === undefined || !asksForUndecidable(row)) throw new Error('it asks');
+    const noted = noteUndecidable(row, 'in', undecidable);
+    return { note: noted.note, alarming: isAlarming(noted) };
+  };
+
+  test.each<[Undecidable, string]>([
+    [{ kind: 'counted', orgs: 0 }, 'no org is undecidable'],
+    [{ kind: 'counted', orgs: 3 }, "undecidable orgs that keep today's number: 3 (credit-rollout quarantine --dc in)"],
+    [{ kind: 'no_run' }, 'no run has looked for undecidable orgs yet'],
+    [
+      { kind: 'unreadable', code: 'unreachable' },
+      'undecidable orgs were not counted, its cell cannot be read (unreachable): credit-rollout quarantine --dc in',
+    ],
+  ])('says it after the rest, and makes no alarm of it: %o', (undecidable, text) => {
+    expect(note(undecidable)).toEqual({ note: `it will be ready; ${text}`, alarming: false });
+    expect(note(undecidable, ['x'])).toEqual({ note: `it will not be ready: x; ${text}`, alarming: true });
+  });
+
+  test('is asked for by the first alarm alone, and not when it was missed', () => {
+    const asking = decideAlarms(facts({ now: hoursAhead(2) })).filter(asksForUndecidable);
+    expect(asking).toEqual([]);
   });
 });
 

@@ -118,6 +118,9 @@ describe('layOutCalendar', () => {
       'alarm_2h 2025-10-08T22:00 to_come',
       'cutover 2025-10-09T00:00 to_come at the earliest',
     ]);
+    const armed = { configuredAt: cutover.at, effectiveAt: cutover.at, latchedAt: null, sweptAt: null };
+    const [ready] = layOut([facts({ cutover, gate: armed, stage: 'done', requested: false, doneAt: NOW })]);
+    expect(brief(ready, 'oneOffs')).toEqual(['alarm_48h 2025-10-07T00:00 to_come', 'cutover 2025-10-09T00:00 to_come']);
     const effectiveAt = new Date('2025-10-06T00:00:00Z');
     const gate = { configuredAt: effectiveAt, effectiveAt, latchedAt: effectiveAt, sweptAt: null };
     const [over] = layOut([facts({ cutover, gate, stage: 'done', requested: false, doneAt: effectiveAt })]);
