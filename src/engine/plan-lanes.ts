@@ -1,7 +1,7 @@
 // Plans on several connections at once, all in one snapshot. The first lane's transaction commits last: until then nothing
 // that the others stored belongs to a plan.
 import type { CellDatabase, CellTransaction } from '../stores/cell/cell-database.js';
-import { joinSnapshot, type PlanAccess, shareSnapshot } from '../stores/cell/planning.js';
+import { joinSnapshot, type PlanAccess, shareSnapshot, waitForOthers } from '../stores/cell/planning.js';
 
 export interface Lanes {
   readonly cell: CellDatabase;
@@ -23,11 +23,15 @@ export async function workInLanes(
 ): Promise<void> {
   const snapshot = count > 1 ? await shareSnapshot(tx) : '';
   const verdict = createVerdict();
-  const run = (lane: CellTransaction): Promise<void> =>
-    work(lane).catch((error: unknown) => {
+  const run = async (lane: CellTransaction): Promise<void> => {
+    try {
+      await work(lane);
+      if (count > 1) await waitForOthers(lane);
+    } catch (error) {
       close();
       throw error;
-    });
+    }
+  };
   const help = async (through: () => void): Promise<void> =>
     cell.inTransaction(
       'planner',

@@ -23,6 +23,13 @@ const inBatch = async (fleet: Fleet): Promise<boolean> =>
     await fleet.cell(0).sql(`select exists (select from pg_stat_activity where datname = current_database()
     and application_name = 'credit-rollout' and wait_event = 'PgSleep') as found`)
   )[0]?.found === true;
+const countLocks = async (fleet: Fleet): Promise<number> =>
+  Number(
+    (
+      await fleet.cell(0).sql(`select count(*) as held from pg_locks where locktype = 'advisory'
+        and database = (select oid from pg_database where datname = current_database())`)
+    )[0]?.held,
+  );
 
 describe('a worker', () => {
   test('may be killed -9 in the middle of batches, over and over', async () => {
@@ -64,14 +71,7 @@ describe('a worker', () => {
     await waitFor('a batch in the middle of its write', () => inBatch(fleet));
     sleeper.signal('SIGSTOP');
     // one that slept right after its BEGIN stays, and holds nothing
-    await waitFor(
-      'its locks to go',
-      async () =>
-        (
-          await fleet.cell(0).sql(`select count(*)::int as held from pg_locks where locktype = 'advisory'
-            and database = (select oid from pg_database where datname = current_database())`)
-        )[0]?.held === 0,
-    );
+    await waitFor('its locks to go', async () => (await countLocks(fleet)) === 0);
     fleet.startWorker({ pollMs: 500 });
     await fleet.waitForStages(allDone);
     const before = await fleet
@@ -86,6 +86,27 @@ describe('a worker', () => {
         .sql('select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a'),
     ).toEqual(before);
     expect(await fleet.cell(0).sql('select count(*) from credit_rollout.allotment_changes')).toEqual(changes);
+    await fleet.expectInvariants();
+  });
+
+  test('that falls asleep while it plans lets its lock and its snapshot go, and another one plans', async () => {
+    const fleet = await makeFleet({ orgs: 1_200, queue: 'postgres' });
+    await fleet.cell(0).sql(`create function public.doze() returns trigger language plpgsql as
+      'begin perform pg_sleep(0.5); return null; end'`);
+    await fleet.cell(0).sql(`create trigger doze after insert on credit_rollout.plan_ranges
+      for each statement execute function public.doze()`);
+    fleet.startScheduler();
+    await fleet.apply(fleet.cell(0));
+    const sleeper = await fleet.spawn('worker');
+    await waitFor('a plan in the middle of a range', () => inBatch(fleet));
+    const sleptAt = Date.now();
+    sleeper.signal('SIGSTOP');
+    await waitFor('its locks to go', async () => (await countLocks(fleet)) === 0);
+    expect(Date.now() - sleptAt).toBeLessThan(5_000);
+    fleet.startWorker({ pollMs: 500 });
+    await fleet.waitForStages(allDone);
+    sleeper.signal('SIGCONT');
+    expect(await sleeper.terminate()).toBe(0);
     await fleet.expectInvariants();
   });
 

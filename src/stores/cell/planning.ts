@@ -6,8 +6,7 @@ import { withinRange } from './key-range.js';
 export type PlanAccess = 'read_only' | 'may_insert';
 
 // The rows of a range are grouped as they come, in memory: Postgres expects so many groups that it would sort them first.
-// A lane that is through waits for the others as long as one of their statements may take.
-const LIMITS = `set local work_mem = '32MB'; set local enable_sort = off; set local idle_in_transaction_session_timeout = 60000`;
+const LIMITS = `set local work_mem = '32MB'; set local enable_sort = off`;
 
 const isolate = (access: PlanAccess): string =>
   `set transaction isolation level repeatable read${access === 'read_only' ? ', read only' : ''}`;
@@ -26,6 +25,11 @@ export async function shareSnapshot(tx: CellTransaction): Promise<string> {
 /** Sees what the transaction sees that shared this snapshot. Before any query. */
 export async function joinSnapshot(tx: CellTransaction, snapshot: string, access: PlanAccess): Promise<void> {
   await tx.raw(`${isolate(access)}; set transaction snapshot '${snapshot}'; ${LIMITS}`);
+}
+
+/** For a lane that is through: it waits for the others as long as one of their statements may take. */
+export async function waitForOthers(tx: CellTransaction): Promise<void> {
+  await tx.raw('set local idle_in_transaction_session_timeout = 60000');
 }
 
 /** Whether the source has peak_credits; the adapter view says null where it has not. */
