@@ -9,6 +9,8 @@ export interface Answer {
   readonly model: string;
   /** How long `onboard_org` took by the cell's own clock, in ms. */
   readonly tookMs: number;
+  /** Which of the product's connections asked. */
+  readonly connection: number;
 }
 
 export interface SignUpOptions {
@@ -24,11 +26,9 @@ export interface SignUpOptions {
 export interface Product {
   /** Signs an org up in a transaction; inserts it only once. */
   signUp(options: SignUpOptions): Promise<Answer>;
-  /** Connections to the cell at once, at most. */
-  readonly connections: number;
-  /** Opens all connections. */
+  /** Opens all connections, and has each ask and read the rule once: what a first call reads of the catalogs is no stall. */
   warmUp(): Promise<void>;
-  close(): Promise<void>;
+  close(): Promise<unknown>;
 }
 
 const INSERT = `insert into public.orgs (org_id, edition, paid, agents, light_agents, additional_credits, created_at)
@@ -36,30 +36,56 @@ const INSERT = `insert into public.orgs (org_id, edition, paid, agents, light_ag
 const ASK = `select a as asked, credit_rollout.onboard_org($1) as model, extract(epoch from clock_timestamp() - a) * 1000 as took
   from (select clock_timestamp() as a offset 0) s`;
 
-/** Connects like an application: through a pool of `connections`. */
+const RULE = 'select from credit_rollout.decided_first(null, null, array[1]::credit_rollout.org_id[], null)';
+
+/** Connects like an application: through a pool of `connections`, which `warmUp` opens. */
 export function openProduct(url: string, connections: number): Product {
-  const pool = new pg.Pool({ connectionString: url, max: connections, application_name: 'product' });
-  pool.on('error', () => undefined);
+  const clients = Array.from(
+    { length: connections },
+    () => new pg.Client({ connectionString: url, application_name: 'product' }),
+  );
+  const idle = [...clients];
+  const waiting: ((client: pg.Client) => void)[] = [];
+  // the one that was idle for longest, so that all of them take part
+  const take = async (): Promise<pg.Client> => idle.shift() ?? new Promise((resolve) => waiting.push(resolve));
+  const putBack = (client: pg.Client): void => {
+    const next = waiting.shift();
+    if (next === undefined) idle.push(client);
+    else next(client);
+  };
   return {
-    connections,
     warmUp: async () => {
-      const clients = await Promise.all(Array.from({ length: connections }, () => pool.connect()));
-      for (const client of clients) client.release();
-    },
-    signUp: async (options) => {
-      const client = await pool.connect();
-      try {
-        if (options.attempt === 'lost') await attempt(client, options, 'rollback');
-        return await attempt(client, options, 'commit');
-      } finally {
-        client.release();
+      for (const [n, client] of clients.entries()) {
+        client.on('error', () => undefined);
+        await client.connect();
+        await warm(client, makeId(9_000_000 + n, 'bigint'));
       }
     },
-    close: () => pool.end(),
+    signUp: async (options) => {
+      const client = await take();
+      try {
+        if (options.attempt === 'lost') await attempt(client, options, 'rollback');
+        return { ...(await attempt(client, options, 'commit')), connection: clients.indexOf(client) };
+      } finally {
+        putBack(client);
+      }
+    },
+    close: () => Promise.all(clients.map((client) => client.end())),
   };
 }
 
-async function attempt(client: pg.PoolClient, options: SignUpOptions, end: 'commit' | 'rollback'): Promise<Answer> {
+async function warm(client: pg.Client, orgId: string): Promise<void> {
+  await client.query('begin');
+  await client.query(ASK, [orgId]);
+  await client.query(RULE);
+  await client.query('rollback');
+}
+
+async function attempt(
+  client: pg.Client,
+  options: SignUpOptions,
+  end: 'commit' | 'rollback',
+): Promise<Omit<Answer, 'connection'>> {
   const { orgId, skewMs = 0, until } = options;
   await client.query('begin');
   await client.query(INSERT, [orgId, new Date(systemClock.now().getTime() + skewMs)]);
@@ -113,7 +139,7 @@ export function startPulse(cell: Pick<TestCell, 'sql'>): () => Promise<number> {
     let longest = 0;
     while (!stopped.signal.aborted) {
       const began = systemClock.now().getTime();
-      await cell.sql('select from credit_rollout.decided_first(null, null, array[1]::credit_rollout.org_id[], null)');
+      await cell.sql(RULE);
       longest = Math.max(longest, systemClock.now().getTime() - began);
       await systemClock.sleep(20, stopped.signal);
     }
