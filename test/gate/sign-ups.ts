@@ -38,13 +38,19 @@ const ASK = `select a as asked, credit_rollout.onboard_org($1) as model, extract
 
 const RULE = 'select from credit_rollout.decided_first(null, null, array[1]::credit_rollout.org_id[], null)';
 
-/** Connects like an application: through a pool of `connections`, which `warmUp` opens. */
+/** Connects like an application: through a pool of `connections`. */
 export function openProduct(url: string, connections: number): Product {
   const clients = Array.from(
     { length: connections },
     () => new pg.Client({ connectionString: url, application_name: 'product' }),
   );
+  for (const client of clients) client.on('error', () => undefined);
   const idle = [...clients];
+  const opened = new WeakMap<pg.Client, Promise<unknown>>();
+  const open = async (client: pg.Client): Promise<void> => {
+    if (!opened.has(client)) opened.set(client, client.connect());
+    await opened.get(client);
+  };
   const waiting: ((client: pg.Client) => void)[] = [];
   // the one that was idle for longest, so that all of them take part
   const take = async (): Promise<pg.Client> => idle.shift() ?? new Promise((resolve) => waiting.push(resolve));
@@ -56,21 +62,21 @@ export function openProduct(url: string, connections: number): Product {
   return {
     warmUp: async () => {
       for (const [n, client] of clients.entries()) {
-        client.on('error', () => undefined);
-        await client.connect();
+        await open(client);
         await warm(client, makeId(9_000_000 + n, 'bigint'));
       }
     },
     signUp: async (options) => {
       const client = await take();
       try {
+        await open(client);
         if (options.attempt === 'lost') await attempt(client, options, 'rollback');
         return { ...(await attempt(client, options, 'commit')), connection: clients.indexOf(client) };
       } finally {
         putBack(client);
       }
     },
-    close: () => Promise.all(clients.map((client) => client.end())),
+    close: () => Promise.all(clients.filter((client) => opened.has(client)).map((client) => client.end())),
   };
 }
 
