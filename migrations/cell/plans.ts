@@ -41,9 +41,9 @@ create table credit_rollout.plan_groups (
   movement text,
   org_ids credit_rollout.org_id[] not null,
   agents integer[] not null,
-  light_agents integer[] not null,
-  additional_credits bigint[] not null,
-  negotiated_limits bigint[] not null,
+  light_agents integer[],
+  additional_credits bigint[],
+  negotiated_limits bigint[],
   total_credits bigint[],
   wide jsonb,
   primary key (plan_id, range_no, group_no)
@@ -55,7 +55,7 @@ alter table credit_rollout.plan_groups
   alter total_credits set storage external;
 comment on table credit_rollout.plan_groups is 'the orgs of a range that come out alike, in columns';
 comment on column credit_rollout.plan_groups.winner is 'null: undecidable, and so are edition, movement and totals';
-comment on column credit_rollout.plan_groups.additional_credits is 'null: 0';
+comment on column credit_rollout.plan_groups.light_agents is 'null: none of these orgs has any; so with the two columns beside it';
 comment on column credit_rollout.plan_groups.wide is 'by org, agents and light agents that are no integer; null: there are none';
 
 create table credit_rollout.plans (
@@ -85,7 +85,7 @@ returns table (range_no integer, org_id credit_rollout.org_id, edition text, pai
 language sql stable rows 10000 as $$
 select g.range_no, u.org_id, g.edition, g.paid,
   coalesce(u.agents, (g.wide -> u.org_id::text ->> 0)::bigint),
-  coalesce(u.light_agents, (g.wide -> u.org_id::text ->> 1)::bigint), coalesce(u.additional_credits, 0), u.negotiated_limit,
+  case when g.light_agents is null then 0 else coalesce(u.light_agents, (g.wide -> u.org_id::text ->> 1)::bigint) end, coalesce(u.additional_credits, 0), u.negotiated_limit,
   u.total_credits, g.winner, g.movement
 from credit_rollout.plan_groups g
 cross join lateral unnest(g.org_ids, g.agents, g.light_agents, g.additional_credits, g.negotiated_limits,

@@ -1,9 +1,10 @@
 // Adds up what the ranges of a plan say into its report. Counts, and the few orgs that the report names.
 import type { PlannedOrg, PlanReport, ShortOrg } from '../domain/plan/plan-report.js';
 import { branchNo } from '../stores/cell/plan-branch.js';
+import type { PlannedCanary } from '../stores/cell/plan-canaries.js';
 import type { PlanGroup } from '../stores/cell/plan-groups.js';
 import { LIST_NAMES, type ListedOrg, type ListName, type RankedOrg } from '../stores/cell/plan-lists.js';
-import { NO_SUMS, type PlannedRange, type PlanSums } from '../stores/cell/plan-ranges.js';
+import { NO_SUMS, type PlannedStretch, type PlanSums } from '../stores/cell/plan-ranges.js';
 import { add, type GroupSummary, isTouched, most, summariseGroups } from './summarise-groups.js';
 
 /** How many orgs a list names. */
@@ -27,15 +28,15 @@ export interface CollectedPlan extends GroupSummary, Pick<PlanReport, 'orgs'> {
 }
 
 export interface PlanCollection {
-  /** Ranges may come in any order: but for equals at the end of a list, nothing depends on it. */
-  add(range: PlannedRange, rangeNo: number): void;
+  /** Stretches may come in any order: but for equals at the end of a list, nothing depends on it. */
+  add(stretch: PlannedStretch, firstNo: number): void;
   /** Orgs that cannot even be read. */
   addUnreadable(orgs: number): void;
   readonly orgs: number;
   readonly ranks: Ranks;
-  /** Branches of a range that have no canary from an earlier one. */
-  listNewBranches(range: PlannedRange, rangeNo: number): readonly number[];
-  addCanaries(found: readonly (Canary & { readonly branch: number })[], rangeNo: number): void;
+  /** Branches that have no canary from an earlier range, with the first range that has them. */
+  listNewBranches(stretch: PlannedStretch): readonly { readonly branch: number; readonly rangeNo: number }[];
+  addCanaries(found: readonly PlannedCanary[]): void;
   /** The orgs that the report is to name. */
   readonly listedIds: readonly string[];
   /** `listed`: what the plan says of `listedIds`. */
@@ -53,19 +54,19 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
   const rankOf = (list: ListName): number => lists.get(list)?.[LISTED - 1]?.rank ?? Number.POSITIVE_INFINITY;
   const isNew = (branch: number, rangeNo: number): boolean => rangeNo < (canaries.get(branch)?.rangeNo ?? Infinity);
   return {
-    add: (range, rangeNo) => {
-      for (const group of range.groups) addGroup(groups, group);
+    add: (stretch, firstNo) => {
+      for (const group of stretch.groups) addGroup(groups, group);
       for (const list of LIST_NAMES)
         lists.set(
           list,
           mergeList(
             lists.get(list) ?? [],
-            range.ranked.filter((org) => org.list === list).map((org) => ({ ...org, rangeNo })),
+            stretch.ranked.filter((org) => org.list === list).map((org) => ({ ...org, rangeNo: firstNo })),
           ),
         );
-      orgs += range.groups.reduce((sum, group) => sum + group.orgs, 0);
-      protectedTouched += range.protectedTouched;
-      sums = addSums(sums, range.sums);
+      orgs += stretch.groups.reduce((sum, group) => sum + group.orgs, 0);
+      protectedTouched += stretch.protectedTouched;
+      sums = addSums(sums, stretch.sums);
     },
     addUnreadable: (count) => {
       addGroup(groups, { ...UNREADABLE, orgs: count });
@@ -77,17 +78,13 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
     get ranks() {
       return { raise: rankOf('raise'), floor: rankOf('floor'), short: rankOf('short') };
     },
-    listNewBranches: ({ groups: found }, rangeNo) => [
-      ...new Set(
-        found
-          .filter(isTouched)
-          .map(branchNo)
-          .filter((branch) => isNew(branch, rangeNo)),
-      ),
-    ],
-    addCanaries: (found, rangeNo) => {
-      for (const { branch, ...canary } of found)
-        if (isNew(branch, rangeNo)) canaries.set(branch, { ...canary, rangeNo });
+    listNewBranches: ({ groups: found }) =>
+      found
+        .filter(isTouched)
+        .map((group) => ({ branch: branchNo(group), rangeNo: group.rangeNo }))
+        .filter(({ branch, rangeNo }) => isNew(branch, rangeNo)),
+    addCanaries: (found) => {
+      for (const { branch, ...canary } of found) if (isNew(branch, canary.rangeNo)) canaries.set(branch, canary);
     },
     get listedIds() {
       return [...new Set([...lists.values()].flat().map(({ orgId }) => orgId))];
@@ -101,7 +98,7 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
       },
       canaries: [...canaries]
         .sort(([one, a], [other, b]) => a.rangeNo - b.rangeNo || one - other)
-        .map(([, canary]) => canary),
+        .map(([, { orgId, hash }]) => ({ orgId, hash })),
       sums,
       protectedTouched,
     }),

@@ -5,7 +5,7 @@ import type { CellTransaction } from '../stores/cell/cell-database.js';
 import type { CellRow } from '../stores/cell/identity.js';
 import type { KeyRange } from '../stores/cell/key-range.js';
 import { findCanaries } from '../stores/cell/plan-canaries.js';
-import { insertUnreadableRange, planRange, type RangeQuestion } from '../stores/cell/plan-ranges.js';
+import { insertUnreadableRange, planStretch, type StretchQuestion } from '../stores/cell/plan-ranges.js';
 import { findSourceRangeEnd } from '../stores/cell/planning.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { PlanCollection } from './collect-plan.js';
@@ -32,21 +32,21 @@ export interface Scan {
 
 /** Plans the ranges that the cursor gives, to its end or until it is closed; several lanes may do so at once. */
 export async function planRanges(tx: CellTransaction, scan: Scan): Promise<void> {
-  for (let range = await scan.cursor.take(tx); range !== undefined; range = await scan.cursor.take(tx)) {
+  for (let ranges = await scan.cursor.take(tx); ranges.length > 0; ranges = await scan.cursor.take(tx)) {
     if (scan.hooks.signal?.aborted)
       throw new RolloutError('plan_stopped', {
         message: `The planning of "${scan.question.dataCenter}" was stopped; no plan was made.`,
       });
-    await planWhole(tx, scan, range, scan.question.rangeSize);
+    if (scan.care === 'quick') await addRanges(tx, scan, ranges);
+    else for (const range of ranges) await planCarefully(tx, scan, range, scan.question.rangeSize);
     scan.hooks.onProgress?.(scan.collection.orgs);
   }
 }
 
 /** One range; where it cannot be read, in ever smaller pieces, until only what cannot be read is left out. */
-async function planWhole(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
-  if (scan.care === 'quick') return addRange(tx, scan, range);
+async function planCarefully(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
   try {
-    await tx.transaction((nested) => addRange(nested, scan, range));
+    await tx.transaction((nested) => addRanges(nested, scan, [range]));
   } catch (error) {
     if (classifyFailure(error).kind !== 'bad_value') throw error;
     scan.cursor.returnNumber();
@@ -60,41 +60,41 @@ async function planPieces(tx: CellTransaction, scan: Scan, range: KeyRange, size
   for (let isLast = false; !isLast; ) {
     const end: string | null = await findSourceRangeEnd(tx, lowerId, size, range.upperId);
     isLast = end === null;
-    await planWhole(tx, scan, { lowerId, upperId: end ?? range.upperId }, size);
+    await planCarefully(tx, scan, { lowerId, upperId: end ?? range.upperId }, size);
     lowerId = end;
   }
 }
 
 async function addUnreadable(tx: CellTransaction, scan: Scan, range: KeyRange): Promise<void> {
-  const rangeNo = scan.cursor.takeNumber();
+  const rangeNo = scan.cursor.takeNumbers(1);
   if (scan.planId !== null) await insertUnreadableRange(tx, range, { planId: scan.planId, rangeNo });
   scan.collection.addUnreadable(1);
 }
 
-/** Counts a range in, and finds the canaries of the branches that no earlier range has; a what-if has none. */
-async function addRange(tx: CellTransaction, scan: Scan, range: KeyRange): Promise<void> {
+/** Counts ranges in, and finds the canaries of the branches that no earlier range has; a what-if has none. */
+async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRange[]): Promise<void> {
   const { collection, planId, editions } = scan;
-  const rangeNo = scan.cursor.takeNumber();
-  const planned = await planRange(tx, range, await askRange(tx, scan, rangeNo, range));
-  const branches = planId === null ? [] : collection.listNewBranches(planned, rangeNo);
-  const canaries =
-    planId === null || branches.length === 0 ? [] : await findCanaries(tx, { planId, rangeNo, editions, branches });
-  collection.add(planned, rangeNo);
-  collection.addCanaries(canaries, rangeNo);
+  const firstNo = scan.cursor.takeNumbers(ranges.length);
+  const planned = await planStretch(tx, ranges, await askStretch(tx, scan, firstNo, ranges));
+  const fresh = planId === null ? [] : collection.listNewBranches(planned);
+  const canaries = planId === null || fresh.length === 0 ? [] : await findCanaries(tx, { planId, editions, fresh });
+  collection.add(planned, firstNo);
+  collection.addCanaries(canaries);
 }
 
-async function askRange(
+async function askStretch(
   tx: CellTransaction,
   { planId, question, editions, usage, stands, protects, found, collection }: Scan,
-  rangeNo: number,
-  range: KeyRange,
-): Promise<RangeQuestion> {
+  firstNo: number,
+  ranges: readonly KeyRange[],
+): Promise<StretchQuestion> {
+  const whole = { lowerId: ranges[0]?.lowerId ?? null, upperId: ranges.at(-1)?.upperId ?? null };
   return {
     planId,
-    rangeNo,
+    firstNo,
     cardHash: question.card.hash,
     editions,
-    rule: stands && (await hasAllotments(tx, range)) ? 'decided' : 'decided_first',
+    rule: stands && (await hasAllotments(tx, whole)) ? 'decided' : 'decided_first',
     unique: found.sourceUnique,
     usage,
     protects,

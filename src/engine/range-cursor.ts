@@ -1,19 +1,25 @@
 // Cuts a cell's source into ranges that cover every possible id, one after another, for lanes that take them at once.
 import type { CellTransaction } from '../stores/cell/cell-database.js';
 import type { KeyRange } from '../stores/cell/key-range.js';
-import { findSourceRangeEnd } from '../stores/cell/planning.js';
+import { listSourceRangeEnds } from '../stores/cell/planning.js';
 
 export interface RangeCursor {
-  /** The next range, cut on the taker's transaction; undefined: there is none, or the cursor is closed. */
-  take(tx: CellTransaction): Promise<KeyRange | undefined>;
+  /** The next consecutive ranges, cut on the taker's transaction; empty: there are none, or the cursor is closed. */
+  take(tx: CellTransaction): Promise<readonly KeyRange[]>;
   close(): void;
-  /** A number for a range, from 1. */
-  takeNumber(): number;
+  /** Numbers for so many ranges, from 1; returns the first. */
+  takeNumbers(count: number): number;
   /** The number taken last was not used. Only where nobody else takes numbers. */
   returnNumber(): void;
   /** How many numbers are taken. */
   readonly ranges: number;
 }
+
+/**
+ * What one statement plans at most, so that ranges share what a statement costs by itself and lanes still end at about the
+ * same time. The first ones plan less: until a list is full every org ranks for it, and most branches are new.
+ */
+const RANGES_AT_ONCE = 3;
 
 /** Ranges of `size` orgs. All takers must see the same snapshot, or ranges overlap. */
 export function createRangeCursor(size: number): RangeCursor {
@@ -21,12 +27,15 @@ export function createRangeCursor(size: number): RangeCursor {
   let over = false;
   let ranges = 0;
   let turn: Promise<unknown> = Promise.resolve();
-  const cut = async (tx: CellTransaction): Promise<KeyRange | undefined> => {
-    if (over) return undefined;
-    const range = { lowerId, upperId: await findSourceRangeEnd(tx, lowerId, size) };
-    lowerId = range.upperId;
+  let takes = 0;
+  const cut = async (tx: CellTransaction): Promise<readonly KeyRange[]> => {
+    if (over) return [];
+    takes += 1;
+    const ends = await listSourceRangeEnds(tx, lowerId, { size, most: Math.min(takes, RANGES_AT_ONCE) });
+    const cuts = ends.map((upperId, n): KeyRange => ({ lowerId: n === 0 ? lowerId : (ends[n - 1] ?? null), upperId }));
+    lowerId = ends.at(-1) ?? null;
     over ||= lowerId === null;
-    return range;
+    return cuts;
   };
   return {
     // one at a time: where a range begins is known when the one before it is cut
@@ -38,9 +47,9 @@ export function createRangeCursor(size: number): RangeCursor {
     close: () => {
       over = true;
     },
-    takeNumber: () => {
-      ranges += 1;
-      return ranges;
+    takeNumbers: (count) => {
+      ranges += count;
+      return ranges - count + 1;
     },
     returnNumber: () => {
       ranges -= 1;

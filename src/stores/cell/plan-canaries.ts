@@ -5,25 +5,32 @@ import { rowHash } from './row-hash.js';
 
 export interface PlannedBranches {
   readonly planId: bigint;
-  readonly rangeNo: number;
   /** The card's editions, in the order of their places. */
   readonly editions: readonly string[];
-  readonly branches: readonly number[];
+  /** Each with a range that this transaction stored and that has it. */
+  readonly fresh: readonly { readonly branch: number; readonly rangeNo: number }[];
 }
 
-/** The lowest org of each of these branches in a range that this transaction stored, protected ones left out. */
+export interface PlannedCanary {
+  readonly branch: number;
+  readonly rangeNo: number;
+  readonly orgId: string;
+  readonly hash: string;
+}
+
+/** The lowest org of each of these branches in these ranges, protected ones left out. */
 export async function findCanaries(
   tx: CellTransaction,
-  { planId, rangeNo, editions, branches }: PlannedBranches,
-): Promise<readonly { readonly branch: number; readonly orgId: string; readonly hash: string }[]> {
+  { planId, editions, fresh }: PlannedBranches,
+): Promise<readonly PlannedCanary[]> {
   const { rows } = await tx.raw(
-    `select distinct on (b.branch) b.branch, d.org_id::text as "orgId", ${rowHash('d')}::text as hash
-     from credit_rollout.planned(?::bigint, ?::int) d
+    `select distinct on (b.branch) b.branch, d.range_no as "rangeNo", d.org_id::text as "orgId", ${rowHash('d')}::text as hash
+     from credit_rollout.planned(?::bigint) d
      cross join lateral (select ${branchOfPlanned(editions)} as branch) b
-     where d.movement in ('first', 'raise') and b.branch = any (?::int[])
+     where d.range_no = any (?::int[]) and d.movement in ('first', 'raise') and b.branch = any (?::int[])
        and not exists (select from credit_rollout.protected_orgs p where p.org_id = d.org_id)
      order by b.branch, d.org_id`,
-    [String(planId), rangeNo, [...branches]],
+    [String(planId), [...new Set(fresh.map(({ rangeNo }) => rangeNo))], fresh.map(({ branch }) => branch)],
   );
   return rows;
 }

@@ -1,5 +1,5 @@
-// What a range of a plan comes to: its orgs by branch, movement, reason and bar of the histogram, from one pass over the
-// rule. What they are grouped by is packed into one number, which hashes fastest.
+// What ranges of a plan come to: their orgs by range, branch, movement, reason and bar of the histogram, from one pass over
+// the rule. What they are grouped by is packed into one number, which hashes fastest.
 import { branchOfRow, PLAN_FLAGS } from './plan-branch.js';
 import { LIST_NAMES, type ListName, type RankedOrg, rankedInGroup } from './plan-lists.js';
 
@@ -10,7 +10,7 @@ export type PlanMovement = (typeof PLAN_MOVEMENTS)[number];
 export const CHANGE_EDGES = [-50, -10, 0, 0, 10, 50, 100, 200, 500, 1_000] as const;
 const LAST_FALLING_BAR = 2;
 
-/** Orgs of one range that share branch, movement, reason and bar. Sums as decimal text. */
+/** Orgs that share branch, movement, reason and bar. Sums as decimal text. */
 export interface PlanGroup {
   /** Place in the card's editions, from 1; 0: not decided. */
   readonly editionNo: number;
@@ -35,13 +35,26 @@ const CHANGE = '(d.total_credits - d.before)::float8 / greatest(d.before, 1)';
 const BAR = `width_bucket(${CHANGE}, '{-0.5,-0.1,0,1e-12,0.1,0.5,1,2,5,10}'::float8[])`;
 const MOVEMENT = `case d.movement when 'first' then 1 when 'raise' then 2 when 'fall' then 3 else 0 end`;
 
-/** The number of the group of a row `d` of the rule; 0: undecidable, for whatever reason. */
-export const groupOfRow = (editions: readonly string[]): string =>
-  `case when d.reason is null then ((${branchOfRow(editions)}) << 4 | ${MOVEMENT}) << 4 | ${BAR} else 0 end`;
+const RANGE_SHIFT = 26;
+const KIND = 2 ** RANGE_SHIFT - 1;
+/** How many ranges the number of a group can tell apart. */
+export const MOST_RANGES = 16;
+
+/** Which of `count` consecutive ranges a row `d` is in, from 0. A binding for the upper end of each but the last. */
+const rangeOfRow = (count: number): string =>
+  count === 1
+    ? '0'
+    : `case ${Array.from({ length: count - 1 }, (_, n) => `when d.org_id < ?::credit_rollout.org_id then ${n}`).join(' ')} else ${count - 1} end`;
+
+/** The number of the group of a row `d` of the rule; its kind is 0 where it is undecidable, for whatever reason. */
+export const groupOfRow = (editions: readonly string[], ranges: number): string =>
+  `(${rangeOfRow(ranges)}) << ${RANGE_SHIFT}
+    | case when d.reason is null then ((${branchOfRow(editions)}) << 4 | ${MOVEMENT}) << 4 | ${BAR} else 0 end`;
 
 /** What is packed into the number of a group `g`. */
 export const IN_GROUP = {
-  editionNo: 'g.key >> 16',
+  rangeNo: `g.key >> ${RANGE_SHIFT}`,
+  editionNo: `(g.key & ${KIND}) >> 16`,
   paid: `g.key >> 8 & ${PLAN_FLAGS.paid} = ${PLAN_FLAGS.paid}`,
   winner: `case when g.key >> 8 & ${PLAN_FLAGS.legacy} = ${PLAN_FLAGS.legacy} then 'legacy' else 'credits' end`,
   movement: `('{${PLAN_MOVEMENTS.join(',')}}'::text[])[(g.key >> 4 & 15) + 1]`,
@@ -58,38 +71,43 @@ export const groupCounts = (lists: readonly ListName[]): string =>
     ...lists.map((list) => `${rankedInGroup(list)} as ${list}_ranks`),
   ].join(',\n    ');
 
-/** The groups `g` as a list of `CountedGroup`. */
+/** The groups `g` of all ranges, added up by kind, as a list of `CountedGroup`. */
 export const groupsAsJson = (lists: readonly ListName[]): string => `
-select coalesce(json_agg(json_build_object('key', g.key, 'reason', g.reason, 'orgs', g.orgs, 'before', g.before::text,
-  'after', g.after::text, 'planCredits', g.plan_credits::text, 'grandfathered', g.grandfathered::text, 'change', g.change,
-  'floorOverPlan', g.floor_over_plan, 'short', g.short,
-  'ranks', json_build_object(${lists.map((list) => `'${list}', g.${list}_ranks`).join(', ')}))), '[]') from grouped g`;
+select coalesce(json_agg(k), '[]') from (
+  select g.key & ${KIND} as kind, g.reason, min(${IN_GROUP.rangeNo}) as range, sum(g.orgs)::bigint as orgs,
+    sum(g.before)::text as before, sum(g.after)::text as after, sum(g.plan_credits)::text as "planCredits",
+    sum(g.grandfathered)::text as grandfathered, max(g.change) as change, max(g.floor_over_plan) as "floorOverPlan",
+    sum(g.short)::bigint as short,
+    json_build_object(${lists.map((list) => `'${list}', json_agg(g.${list}_ranks) filter (where g.${list}_ranks is not null)`).join(', ')}) as ranks
+  from grouped g group by 1, 2) k`;
 
-/** Sums, and what there is of a group beside its number; without what follows from that. */
+/** Sums, and what there is of a group beside its kind; without what follows from that. */
 export interface CountedGroup
   extends Omit<PlanGroup, 'editionNo' | 'flags' | 'movement' | 'bar' | 'falling' | 'raiseFactor'> {
-  readonly key: number;
+  readonly kind: number;
+  /** The first of the ranges, from 0, that it is in. */
+  readonly range: number;
   /** The largest change of an org, as a share of what it had before. */
   readonly change: number | null;
-  /** Ids and ranks. */
-  readonly ranks: Readonly<Partial<Record<ListName, readonly (readonly [string, number])[] | null>>>;
+  /** Ids and ranks, by range. */
+  readonly ranks: Readonly<Partial<Record<ListName, readonly (readonly (readonly [string, number])[])[] | null>>>;
 }
 
 /** What the sums say of undecidable orgs means nothing. */
 const UNDECIDED = { before: '0', after: '0', planCredits: '0', grandfathered: '0' };
 
 /** What a group comes to: its number taken apart, and what follows from it. */
-export function toGroup({ key, change, ranks: _, ...counts }: CountedGroup): PlanGroup {
-  const flags = (key >> 8) & 255;
-  const movement = PLAN_MOVEMENTS[(key >> 4) & 15] ?? 'same';
-  const bar = key & 15;
+export function toGroup({ kind, range: _range, change, ranks: _ranks, ...counts }: CountedGroup): PlanGroup {
+  const flags = (kind >> 8) & 255;
+  const movement = PLAN_MOVEMENTS[(kind >> 4) & 15] ?? 'same';
+  const bar = kind & 15;
   const isTouched = movement === 'first' || movement === 'raise';
   const isPaid = (flags & PLAN_FLAGS.paid) !== 0;
   const hasOwnLimit = (flags & PLAN_FLAGS.negotiated) !== 0;
   return {
     ...counts,
     ...(counts.reason === null ? {} : UNDECIDED),
-    editionNo: key >> 16,
+    editionNo: kind >> 16,
     flags,
     movement,
     bar,
@@ -101,12 +119,12 @@ export function toGroup({ key, change, ranks: _, ...counts }: CountedGroup): Pla
 }
 
 /** The orgs of a group that its lists may take. Of undecidable ones the ranks mean nothing; a raise is one that is written. */
-export function toRanked({ key, ranks }: CountedGroup): readonly RankedOrg[] {
-  const movement = PLAN_MOVEMENTS[(key >> 4) & 15];
+export function toRanked({ kind, ranks }: CountedGroup): readonly RankedOrg[] {
+  const movement = PLAN_MOVEMENTS[(kind >> 4) & 15];
   const takes = (list: ListName): boolean => list !== 'raise' || movement === 'first' || movement === 'raise';
-  return key === 0
+  return kind === 0
     ? []
     : LIST_NAMES.filter(takes).flatMap((list) =>
-        (ranks[list] ?? []).map(([orgId, rank]): RankedOrg => ({ list, orgId, rank })),
+        (ranks[list] ?? []).flat().map(([orgId, rank]): RankedOrg => ({ list, orgId, rank })),
       );
 }

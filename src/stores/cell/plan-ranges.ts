@@ -1,5 +1,5 @@
-// Reads one key range under the rule and keeps it as part of a plan: inputs and outcome of every org in columns, a digest,
-// and the counts of the report, in one statement. Calls the rule, never restates it.
+// Reads key ranges under the rule and keeps them as part of a plan: inputs and outcome of every org in columns, a digest of
+// each, and the counts of the report, in one statement. Calls the rule, never restates it.
 import type { CellTransaction } from './cell-database.js';
 import { type KeyRange, withinRange } from './key-range.js';
 import {
@@ -22,22 +22,25 @@ export interface PlanSums {
   readonly digest: string;
 }
 
-export interface PlannedRange {
+/** The ranges that one statement planned, together. */
+export interface PlannedStretch {
   /** Zeros for a what-if. */
   readonly sums: PlanSums;
-  readonly groups: readonly PlanGroup[];
+  /** With the number of the first range that each is in. */
+  readonly groups: readonly (PlanGroup & { readonly rangeNo: number })[];
   readonly ranked: readonly RankedOrg[];
   readonly protectedTouched: number;
 }
 
-export interface RangeQuestion {
+export interface StretchQuestion {
   /** Null: a what-if, nothing is stored. */
   readonly planId: bigint | null;
-  readonly rangeNo: number;
+  /** Number of the first range; the others follow it. */
+  readonly firstNo: number;
   readonly cardHash: string;
   /** The card's editions, in the order of their places. */
   readonly editions: readonly string[];
-  /** `decided_first` where nothing stands in the range. */
+  /** `decided_first` where nothing stands in the ranges. */
   readonly rule: 'decided' | 'decided_first';
   /** The source proves that ids are unique. */
   readonly unique: boolean;
@@ -50,7 +53,7 @@ export interface RangeQuestion {
 }
 
 // OFFSET 0: what the rule says is computed once, however often it is used
-const DECIDED = ({ rule, unique, usage, protects }: RangeQuestion, peaks: string): string => `
+const DECIDED = ({ rule, unique, usage, protects }: StretchQuestion, peaks: string): string => `
   select ${unique ? '' : 'distinct on (d.org_id)'} d.*${usage ? ', u.peak_credits as peak' : ''}${protects ? ', p.org_id as protected' : ''}
   from (
     select r.*, r.base_credits + r.variable_credits as plan_credits, ${BEFORE} as before
@@ -62,20 +65,23 @@ const DECIDED = ({ rule, unique, usage, protects }: RangeQuestion, peaks: string
 
 const NARROW = '2147483647';
 
-// every column of a group in the order in which its rows come
+// Every column of a group in the order in which its rows come. Its branch says of the last three whether all its orgs have
+// one, or none; undecidable ones have no branch.
 const COLUMNS = `,
     sum(${rowHash('d')}) as digest, array_agg(d.org_id) as org_ids,
     array_agg(case when d.agents <= ${NARROW} then d.agents::int end) as agents,
-    array_agg(case when d.light_agents <= ${NARROW} then d.light_agents::int end) as light_agents,
-    array_agg(nullif(d.additional_credits, 0)) as additional_credits, array_agg(d.negotiated_limit) as negotiated_limits,
+    array_agg(case when d.light_agents <= ${NARROW} then d.light_agents::int end)
+      filter (where d.light_agents > 0 or d.reason is not null) as light_agents,
+    array_agg(d.additional_credits) filter (where d.additional_credits > 0 or d.reason is not null) as additional_credits,
+    array_agg(d.negotiated_limit) filter (where d.negotiated_limit is not null or d.reason is not null) as negotiated_limits,
     array_agg(d.total_credits) as total_credits,
     jsonb_object_agg(d.org_id::text, jsonb_build_array(d.agents, d.light_agents))
       filter (where d.agents > ${NARROW} or d.light_agents > ${NARROW}) as wide`;
 
 // MATERIALIZED: several readers share it
-const GROUPED = (question: RangeQuestion, lists: readonly ListName[], peaks: string): string => `
+const GROUPED = (question: StretchQuestion, ranges: number, lists: readonly ListName[], peaks: string): string => `
 grouped as materialized (
-  select ${groupOfRow(question.editions)} as key, d.reason, ${groupCounts(lists)},
+  select ${groupOfRow(question.editions, ranges)} as key, d.reason, ${groupCounts(lists)},
     ${question.protects ? 'count(d.protected)' : '0'} as protected${question.planId === null ? '' : COLUMNS}
   from (${DECIDED(question, peaks)}) d
   group by 1, d.reason
@@ -84,20 +90,25 @@ grouped as materialized (
 const touched = (sum: string): string => `coalesce(${sum} filter (where ${IN_GROUP.touched}), 0)`;
 const decided = (value: string): string => `case when g.reason is null then ${value} end`;
 
-const STORED = `
+const STORED = (ranges: number): string => `
 columns as (
   insert into credit_rollout.plan_groups (plan_id, range_no, group_no, edition, paid, winner, movement, org_ids, agents,
     light_agents, additional_credits, negotiated_limits, total_credits, wide)
-  select ?::bigint, ?::int, row_number() over (), (?::text[])[${IN_GROUP.editionNo}], ${IN_GROUP.paid},
+  select ?::bigint, ?::int + (${IN_GROUP.rangeNo}), row_number() over (), (?::text[])[${IN_GROUP.editionNo}], ${IN_GROUP.paid},
     ${decided(IN_GROUP.winner)}, ${decided(IN_GROUP.movement)}, g.org_ids, g.agents, g.light_agents,
     g.additional_credits, g.negotiated_limits, ${decided('g.total_credits')}, g.wide
   from grouped g
 ), stored as (
   insert into credit_rollout.plan_ranges (plan_id, range_no, lower_id, upper_id, orgs, touched, touched_credits, digest)
-  select ?::bigint, ?::int, ?::credit_rollout.org_id, ?::credit_rollout.org_id, coalesce(sum(g.orgs), 0),
+  select ?::bigint, ?::int + r.no, r.lower_id, r.upper_id, coalesce(sum(g.orgs), 0),
     ${touched('sum(g.orgs)')}, ${touched('sum(g.after)')}, ${touched('sum(g.digest)')}
-  from grouped g
-  returning touched::text, touched_credits::text as credits, digest::text
+  from (values ${Array.from({ length: ranges }, (_, no) => `(${no}, ?::credit_rollout.org_id, ?::credit_rollout.org_id)`).join(', ')})
+    r (no, lower_id, upper_id)
+  left join grouped g on ${IN_GROUP.rangeNo} = r.no
+  group by r.no, r.lower_id, r.upper_id
+  returning touched, touched_credits, digest
+), summed as (
+  select sum(touched)::text as touched, sum(touched_credits)::text as credits, sum(digest)::text as digest from stored
 )`;
 
 const PROTECTED = `(select ${touched('sum(g.protected)')} from grouped g)::int`;
@@ -117,25 +128,42 @@ export async function insertUnreadableRange(
 
 export const NO_SUMS: PlanSums = { touched: '0', credits: '0', digest: '0' };
 
-/** Plans one range; stores it when the question names a plan. */
-export async function planRange(tx: CellTransaction, range: KeyRange, question: RangeQuestion): Promise<PlannedRange> {
-  const within = withinRange(range);
+/** Plans consecutive ranges, at most `MOST_RANGES`; stores them when the question names a plan. */
+export async function planStretch(
+  tx: CellTransaction,
+  ranges: readonly KeyRange[],
+  question: StretchQuestion,
+): Promise<PlannedStretch> {
+  const whole = { lowerId: ranges[0]?.lowerId ?? null, upperId: ranges.at(-1)?.upperId ?? null };
+  const within = withinRange(whole);
   const lists = LIST_NAMES.filter((list) => list !== 'short' || question.usage);
-  const { planId, rangeNo } = question;
-  const bounds = [range.lowerId, range.upperId];
+  const { planId, firstNo } = question;
+  const place = [String(planId), firstNo];
   const { rows } = await tx.raw(
-    `with ${GROUPED(question, lists, within.sql)}${planId === null ? '' : `,${STORED}`}
-     select (${groupsAsJson(lists)}) as groups, ${planId === null ? 'null' : '(select to_json(s) from stored s)'} as sums,
+    `with ${GROUPED(question, ranges.length, lists, within.sql)}${planId === null ? '' : `,${STORED(ranges.length)}`}
+     select (${groupsAsJson(lists)}) as groups, ${planId === null ? 'null' : '(select to_json(s) from summed s)'} as sums,
        ${question.protects ? PROTECTED : '0'} as protected_touched`,
     [
+      ...ranges.slice(0, -1).map(({ upperId }) => upperId),
       ...lists.map((list) => question.ranks[list]),
-      ...bounds,
-      question.cardHash,
+      ...[whole.lowerId, whole.upperId, question.cardHash],
       ...(question.usage ? within.bindings : []),
-      ...(planId === null ? [] : [String(planId), rangeNo, [...question.editions], String(planId), rangeNo, ...bounds]),
+      ...(planId === null
+        ? []
+        : [
+            ...place,
+            [...question.editions],
+            ...place,
+            ...ranges.flatMap(({ lowerId, upperId }) => [lowerId, upperId]),
+          ]),
     ],
   );
   const { groups, sums, protected_touched: protectedTouched } = rows[0];
-  const stored: readonly CountedGroup[] = groups;
-  return { groups: stored.map(toGroup), ranked: stored.flatMap(toRanked), sums: sums ?? NO_SUMS, protectedTouched };
+  const counted: readonly CountedGroup[] = groups;
+  return {
+    groups: counted.map((group) => ({ ...toGroup(group), rangeNo: firstNo + group.range })),
+    ranked: counted.flatMap(toRanked),
+    sums: sums ?? NO_SUMS,
+    protectedTouched,
+  };
 }
