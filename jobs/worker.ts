@@ -88,9 +88,13 @@ function serve(
     }
   };
   const alive = loop(ALIVE_MS, () => quietly('alive_lost', () => reportAlive(context, dataCenter, workerId, trouble)));
-  const poll = loop(pollMs, async () => {
+  // a clock that was set back says nothing about when a bell rang
+  const isSilent = (ms: number): boolean => {
     const silentMs = context.clock.now().getTime() - lastJobAt;
-    if (silentMs < pollMs) return;
+    return silentMs < 0 || silentMs >= ms;
+  };
+  const poll = loop(pollMs, async () => {
+    if (!isSilent(pollMs)) return;
     await quietly('poll_failed', async () => {
       try {
         if ((await serveOpenWork(context, dataCenter, stopping)) !== undefined) trouble = null;
@@ -101,7 +105,7 @@ function serve(
     });
   });
   const warm = loop(WARM_MS, async () => {
-    if (context.clock.now().getTime() - lastJobAt > WARM_MS) await warmLanes(context, dataCenter, options.concurrency);
+    if (isSilent(WARM_MS)) await warmLanes(context, dataCenter, options.concurrency);
   });
   const feed = runFeed(context, dataCenter, stopping);
   return {

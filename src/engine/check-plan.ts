@@ -1,6 +1,6 @@
 // Whether a plan may still be asked for: it lies in the cell as its digest says, and the cell is what it was made from.
 import { RolloutError } from '../kernel/rollout-error.js';
-import { findCell } from '../stores/cell/identity.js';
+import { findCell, readCellClock } from '../stores/cell/identity.js';
 import { digestPlan, findPlan, type StoredPlan } from '../stores/cell/plans.js';
 import { listPlanApprovals } from '../stores/control/approvals.js';
 import type { EngineContext } from './context.js';
@@ -18,11 +18,11 @@ export async function checkPlan(
     throw new RolloutError('plan_unknown', { message: `"${planId}" is no plan of data center "${dataCenter}".` });
   const found = await context.cells.get(dataCenter).inTransaction('reader', async (tx) => {
     const plan = await findPlan(tx, name.number);
-    return plan && { plan, digest: await digestPlan(tx, plan), cell: await findCell(tx) };
+    return plan && { plan, digest: await digestPlan(tx, plan), cell: await findCell(tx), now: await readCellClock(tx) };
   });
   if (found === undefined)
     throw new RolloutError('plan_unknown', { message: `Data center "${dataCenter}" holds no plan "${planId}".` });
-  const { plan, digest, cell } = found;
+  const { plan, digest, cell, now } = found;
   if (digest !== plan.digest)
     throw new RolloutError('plan_edited', {
       message: `The plan "${planId}" is not what its digest ${plan.digest.slice(0, 12)} was made of.`,
@@ -35,7 +35,7 @@ export async function checkPlan(
     throw new RolloutError('plan_source_changed', {
       message: `The plan "${planId}" was made from another state of the source, or by another version.`,
     });
-  if (context.clock.now().getTime() - plan.madeAt.getTime() > retentionDays * DAY_MS)
+  if (now.getTime() - plan.madeAt.getTime() > retentionDays * DAY_MS)
     throw new RolloutError('plan_expired', {
       message: `The plan "${planId}" is older than rollout.planRetention (${retentionDays} days).`,
     });

@@ -6,6 +6,7 @@ import { planDataCenter } from '../../src/engine/plan-data-center.js';
 import { requestApply } from '../../src/engine/request-apply.js';
 import { serveOpenWork } from '../../src/engine/serve-cell.js';
 import { tick } from '../../src/engine/tick.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import { cellRoleName } from '../../src/stores/cell/cell-database.js';
 import type { TestCell } from '../support/cell.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
@@ -269,6 +270,16 @@ describe('an apply that follows a plan', () => {
     await cell.sql('alter table public.orgs rename column agents to staff');
     await expect(fleet.applyPlan(cell, idOf(again.planId))).rejects.toMatchObject({ code: 'source_column_missing' });
     expect(await fleet.stages()).toEqual(['done']);
+  });
+
+  test('is as old as the cell’s clock says, whatever clock a command has', async () => {
+    const fleet = await makeFleet({ orgs: 300 });
+    const cell = fleet.cell(0);
+    const { planId } = await fleet.plan(cell);
+    const clock = { ...systemClock, now: () => new Date(systemClock.now().getTime() + 400 * 86_400_000) };
+    const request = { config: fleet.config, card: cell.card, dataCenters: [cell.dataCenter], reason: null };
+    await requestApply({ ...fleet.engine, clock }, { ...request, follow: { planId: idOf(planId) } });
+    expect(await fleet.drive()).toEqual(['done']);
   });
 
   test('fails before writing a range whose columns were edited, once the range has to be taken org by org', async () => {

@@ -1,5 +1,9 @@
 // Workers that are killed, put to sleep and told to end: no batch is lost, none is done twice.
 import { afterEach, describe, expect, test } from 'vitest';
+import { silentBells } from '../../src/engine/context.js';
+import { requestReconcile } from '../../src/engine/request-reconcile.js';
+import { tick } from '../../src/engine/tick.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import { allDone, createFleet, type Fleet, type FleetOptions, slowDown, speedUp } from '../support/fleet.js';
 import { waitFor } from '../support/wait.js';
 
@@ -128,6 +132,24 @@ describe('a worker', () => {
     fleet.startWorker();
     await fleet.waitForStages(allDone);
     await fleet.expectInvariants();
+  });
+
+  test('whose clock is set back still looks for itself when no bell rings', async () => {
+    const fleet = await makeFleet({ orgs: 200, queue: 'postgres' });
+    let offMs = 0;
+    const clock = { ...systemClock, now: () => new Date(systemClock.now().getTime() + offMs) };
+    fleet.startWorker({ pollMs: 300, clock });
+    await fleet.apply(fleet.cell(0));
+    await fleet.tickUntil('the rollout', async () => allDone(await fleet.stages()));
+    offMs = -7_200_000;
+    const silent = { ...fleet.engine, bells: silentBells };
+    const dataCenter = fleet.cell(0).dataCenter.id;
+    await requestReconcile(silent, { dataCenter, reason: null, falls: 'within_limits' });
+    await waitFor('the reconciliation', async () => {
+      await tick(silent);
+      const runs = await fleet.control(`select state from credit_rollout_control.runs where kind = 'reconcile'`);
+      return runs[0]?.state === 'done';
+    });
   });
 
   test('never needs control: it serves its cells with nothing but their URLs and the queue’s', async () => {

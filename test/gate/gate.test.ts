@@ -424,6 +424,15 @@ describe('the gate', () => {
     expect(await refused(cell, 'update credit_rollout.gate set swept_at = clock_timestamp()')).toBe('23514');
     expect(await refused(cell, 'update credit_rollout.gate set effective_at = clock_timestamp()')).toBe('23514');
   });
+
+  test('is swept at its latch when the clock was set back since', async () => {
+    const cell = await makeCell();
+    await cutOver(cell);
+    await cell.sql(`begin; set local session_replication_role = replica;
+      update credit_rollout.gate set latched_at = latched_at + interval '1 hour'; commit`);
+    expect(await swept(cell)).toBe(true);
+    expect(await cell.sql('select swept_at = latched_at as same from credit_rollout.gate')).toEqual([{ same: true }]);
+  });
 });
 
 describe('the sign-up trigger', () => {

@@ -55,7 +55,11 @@ export async function openScene(closing: (() => Promise<unknown>)[], options: Sc
       await fleet.apply(cell);
       await fleet.waitForStages(allDone);
     },
-    cutOverIn: (ms) => cutOver(fleet, closing, ms),
+    cutOverIn: async (ms) => {
+      const instant = new Date(Math.ceil((systemClock.now().getTime() + ms) / 1_000) * 1_000);
+      await cutOverAt(fleet, closing, instant);
+      return instant;
+    },
   };
 }
 
@@ -67,18 +71,22 @@ function remember(logged: { event: string; fields: LogFields }[]): Log {
   return log;
 }
 
-async function cutOver(fleet: Fleet, closing: (() => Promise<unknown>)[], ms: number): Promise<Date> {
+/** Two people give it a cut-over, at a whole second; resolves once a scheduler has armed it for that instant. */
+export async function cutOverAt(fleet: Fleet, closing: (() => Promise<unknown>)[], instant: Date): Promise<void> {
   const crowd = await createPeople(fleet, 'alice', 'bob');
   closing.push(crowd.drop);
   const [author, approver] = crowd.people;
   if (author === undefined || approver === undefined) throw new Error('two people were made');
   const dataCenter = fleet.cell(0).dataCenter.id;
-  const instant = new Date(Math.ceil((systemClock.now().getTime() + ms) / 1_000) * 1_000);
   const to = instant.toISOString().slice(0, 19);
   const { postponementId } = await proposePostponement(author.engine, { dataCenter, to, reason: 'the day has come' });
   await approvePostponement(approver.engine, { dataCenter, postponementId }, null);
-  expect(await waitForGate(fleet, 'effective_at')).toEqual(instant);
-  return instant;
+  const armed = `select effective_at from credit_rollout.gate where configured_at = $1`;
+  const [gate] = await waitFor('the gate to be armed', async () => {
+    const found = await fleet.cell(0).sql(armed, [instant]);
+    return found.length > 0 && found;
+  });
+  expect(gate).toEqual({ effective_at: instant });
 }
 
 /** When the gate of the cell had it written; waits for the scheduler and the worker. */

@@ -54,6 +54,8 @@ export interface TestCellOptions {
   readonly orgs?: readonly TestOrg[];
   /** `left`: the product's table is there, our schema is not. */
   readonly init?: 'done' | 'left';
+  /** Another server than the shared one, by its admin URL. */
+  readonly server?: string | undefined;
 }
 
 export interface TestCell {
@@ -79,7 +81,7 @@ const KEYS = { primary: ' primary key', index: '', none: '' } as const;
 export async function createTestCell(options: TestCellOptions = {}): Promise<TestCell> {
   const { idType = 'bigint', card = sampleCard } = options;
   const id = options.dataCenter ?? `t${randomBytes(5).toString('hex')}`;
-  const database = await createTestDatabase(`cell_${id}`);
+  const database = await createTestDatabase(`cell_${id}`, { server: options.server });
   const { sql, end } = openSql(database.url);
   await createOrgs(sql, options);
   const source = 'public.orgs';
@@ -94,7 +96,7 @@ export async function createTestCell(options: TestCellOptions = {}): Promise<Tes
   const drop = async (): Promise<void> => {
     await Promise.all([end(), cell.close()]);
     await database.drop();
-    await dropRoles(id);
+    await dropRoles(id, options.server ?? adminUrl());
   };
   const context = contextOf(cell);
   return { cell, url: database.url, database: database.name, dataCenter, card, context, sql, insertOrgs, init, drop };
@@ -158,8 +160,8 @@ export function makeId(n: number, idType: IdType): string {
   return idType === 'text' || idType === 'varchar' ? `org-${String(n).padStart(6, '0')}` : String(n);
 }
 
-async function dropRoles(dataCenter: string): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl() });
+async function dropRoles(dataCenter: string, server: string): Promise<void> {
+  const client = new pg.Client({ connectionString: server });
   await client.connect();
   // another suite's cell may still use a role of a data center that was named on purpose
   for (const role of CELL_ROLES)

@@ -16,13 +16,14 @@ import { planDataCenter } from '../../src/engine/plan-data-center.js';
 import { requestApply } from '../../src/engine/request-apply.js';
 import { serveOpenWork } from '../../src/engine/serve-cell.js';
 import { tick } from '../../src/engine/tick.js';
-import { systemClock } from '../../src/kernel/clock.js';
+import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import type { Log } from '../../src/kernel/log.js';
 import { silentLog } from '../../src/platform/log.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { createControlDatabase } from '../../src/stores/control/control-database.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
 import { createTestCell, openCell, type TestCell, type TestCellOptions } from './cell.js';
+import type { FakeClock } from './faketime.js';
 import { expectInvariants, type Sql } from './invariants.js';
 import { createTestDatabase } from './postgres.js';
 import { type FleetProcess, spawnFleetProcess } from './spawn-process.js';
@@ -42,6 +43,8 @@ export interface FleetOptions {
   readonly card?: RateCard;
   /** What processes connect to instead of the servers' own URLs, such as a pooler's. */
   readonly through?: (url: string) => string;
+  /** Where control, queue and every cell that names no other server lie, by its admin URL, instead of the shared one. */
+  readonly server?: string;
 }
 
 export interface Fleet {
@@ -68,12 +71,26 @@ export interface Fleet {
   tickUntil(what: string, so: () => Promise<boolean>): Promise<void>;
   waitForStages(want: (stages: readonly Stage[]) => boolean, forMs?: number): Promise<readonly Stage[]>;
   /** `withoutControl`: it gets a control URL that leads nowhere. */
-  startWorker(options?: { concurrency?: number; pollMs?: number; log?: Log; withoutControl?: boolean }): RunningProcess;
+  startWorker(options?: {
+    concurrency?: number;
+    pollMs?: number;
+    log?: Log;
+    withoutControl?: boolean;
+    clock?: Clock;
+  }): RunningProcess;
   startScheduler(options?: { log?: Log }): RunningProcess;
   /** A process of its own, to be killed or stopped. */
-  spawn(role: 'worker' | 'scheduler', options?: { concurrency?: number }): Promise<FleetProcess>;
+  spawn(role: 'worker' | 'scheduler', options?: SpawnOptions): Promise<FleetProcess>;
   expectInvariants(except?: readonly string[]): Promise<void>;
   drop(): Promise<void>;
+}
+
+export interface SpawnOptions {
+  readonly concurrency?: number;
+  /** Of a worker, as `startWorker` has it. */
+  readonly pollMs?: number;
+  /** What the process takes for the machine's clock. */
+  readonly clock?: FakeClock;
 }
 
 const NOWHERE = 'postgres://nobody@127.0.0.1:1/nothing';
@@ -87,10 +104,11 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
     queue = 'none',
     card = sampleCard,
     through = (url: string) => url,
+    server,
   } = options;
-  const controlDatabase = await createTestDatabase('control');
-  const cells = await Promise.all(specs.map((spec) => createFilledCell(spec, orgs, card)));
-  const queueDatabase = queue === 'postgres' ? await createTestDatabase('queue') : undefined;
+  const controlDatabase = await createTestDatabase('control', { server });
+  const cells = await Promise.all(specs.map((spec) => createFilledCell({ server, ...spec }, orgs, card)));
+  const queueDatabase = queue === 'postgres' ? await createTestDatabase('queue', { server }) : undefined;
   const queueUrl = typeof queue === 'object' ? queue.redis : queueDatabase?.url;
   if (queueUrl !== undefined) await initQueue(queueUrl);
   const config = parseFleetConfig(cells, options.rollout ?? '{ batchSize: 100 }', options.sections ?? '');
@@ -158,18 +176,14 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
         },
         { forMs, everyMs: 50 },
       ),
-    startWorker: ({ concurrency = 4, pollMs, log = silentLog, withoutControl } = {}) =>
-      remember(
-        startWorker(openContext(withoutControl ? { ...urls, control: NOWHERE } : urls, log, opened), {
-          dataCenters: ids,
-          queue: connect(),
-          concurrency,
-          ...(pollMs !== undefined && { pollMs }),
-        }),
-      ),
+    startWorker: ({ concurrency = 4, pollMs, log = silentLog, withoutControl, clock = systemClock } = {}) => {
+      const context = openContext(withoutControl ? { ...urls, control: NOWHERE } : urls, log, opened);
+      const options = { dataCenters: ids, queue: connect(), concurrency, ...(pollMs !== undefined && { pollMs }) };
+      return remember(startWorker({ ...context, clock }, options));
+    },
     startScheduler: ({ log } = {}) => remember(startScheduler(open(log), connect())),
-    spawn: async (role, { concurrency = 2 } = {}) =>
-      remember(await spawnFleetProcess({ role, concurrency, queueUrl: queueUrl ?? '', urls })),
+    spawn: async (role, { concurrency = 2, pollMs, clock } = {}) =>
+      remember(await spawnFleetProcess({ role, concurrency, pollMs, queueUrl: queueUrl ?? '', urls }, clock)),
     expectInvariants: (except = []) =>
       expectInvariants({
         control,

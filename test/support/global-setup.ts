@@ -16,7 +16,8 @@ declare module 'vitest' {
   }
 }
 
-const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_wal_size: '1GB' };
+/** Settings of a server whose data may be lost. */
+export const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_wal_size: '1GB' };
 
 /** Starts the server; what it returns stops it and removes its folder. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -15,6 +15,8 @@ export interface TestDatabase {
 export interface TestDatabaseOptions {
   /** A database to copy, such as one with the schemas in place; it must have no sessions. */
   readonly template?: string;
+  /** Another server than the shared one, by the URL of its database `postgres` as its superuser. */
+  readonly server?: string | undefined;
 }
 
 /** URL of the database `postgres` on the shared server, as its superuser. */
@@ -26,25 +28,22 @@ export function adminUrl(): string {
 export async function createTestDatabase(label: string, options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const name = `test_${label.replace(/\W+/g, '_').toLowerCase()}_${randomBytes(5).toString('hex')}`;
   const template = options.template === undefined ? '' : ` template ${pg.escapeIdentifier(options.template)}`;
-  await runAsAdmin(`create database ${pg.escapeIdentifier(name)}${template}`);
-  const url = new URL(adminUrl());
+  const server = options.server ?? adminUrl();
+  await runAsAdmin(server, `create database ${pg.escapeIdentifier(name)}${template}`);
+  const url = new URL(server);
   url.pathname = `/${name}`;
   return {
     name,
     url: url.href,
-    drop: () => runAsAdmin(`drop database if exists ${pg.escapeIdentifier(name)} with (force)`),
+    drop: () => runAsAdmin(server, `drop database if exists ${pg.escapeIdentifier(name)} with (force)`),
   };
 }
 
-async function runAsAdmin(sql: string): Promise<void> {
-  await withAdmin((client) => client.query(sql));
-}
-
-async function withAdmin<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: adminUrl() });
+async function runAsAdmin(server: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: server });
   await client.connect();
   try {
-    return await work(client);
+    await client.query(sql);
   } finally {
     await client.end();
   }

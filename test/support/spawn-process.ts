@@ -2,11 +2,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { FakeClock } from './faketime.js';
 import type { FleetUrls } from './fleet.js';
+import { waitFor } from './wait.js';
 
 export interface FleetProcessSpec {
   readonly role: 'worker' | 'scheduler';
   readonly concurrency: number;
+  readonly pollMs: number | undefined;
   readonly queueUrl: string;
   readonly urls: FleetUrls;
 }
@@ -20,15 +23,18 @@ export interface FleetProcess {
   terminate(): Promise<number | null>;
   /** Everything that it wrote, standard error included. */
   output(): string;
+  /** What it takes for the present instant. */
+  readClock(): Promise<Date>;
   stop(): Promise<void>;
 }
 
 const FIXTURE = fileURLToPath(new URL('./fixtures/fleet-process.ts', import.meta.url));
 
-/** Resolves when it serves. */
-export async function spawnFleetProcess(spec: FleetProcessSpec): Promise<FleetProcess> {
+/** Resolves when it serves. `clock`: its own, instead of the machine's. */
+export async function spawnFleetProcess(spec: FleetProcessSpec, clock?: FakeClock): Promise<FleetProcess> {
+  const [program = '', ...args] = [...(clock?.prefix ?? []), process.execPath, '--import', 'tsx', FIXTURE];
   // URLs with passwords go in by standard input: arguments are seen by everybody
-  const child = spawn(process.execPath, ['--import', 'tsx', FIXTURE], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   const said: string[] = [];
   child.stderr.on('data', (chunk) => said.push(String(chunk)));
   child.stdin.end(JSON.stringify(spec));
@@ -40,7 +46,8 @@ export async function spawnFleetProcess(spec: FleetProcessSpec): Promise<FleetPr
     });
     child.once('exit', (code) => reject(new Error(`the ${spec.role} ended at once (${code}): ${said.join('')}`)));
   });
-  return describeProcess(child, ended, said);
+  const tidied = ended.then(() => clock?.forget(child.pid ?? 0));
+  return describeProcess(child, tidied, said);
 }
 
 function describeProcess(child: ChildProcess, ended: Promise<unknown>, said: readonly string[]): FleetProcess {
@@ -59,8 +66,16 @@ function describeProcess(child: ChildProcess, ended: Promise<unknown>, said: rea
     },
     terminate: () => end('SIGTERM'),
     output: () => said.join(''),
+    readClock: async () => {
+      const known = listClocks(said).length;
+      child.kill('SIGUSR2');
+      return waitFor('its clock', () => listClocks(said)[known]);
+    },
     stop: async () => {
       await end('SIGKILL');
     },
   };
 }
+
+const listClocks = (said: readonly string[]): readonly Date[] =>
+  [...said.join('').matchAll(/^clock (\S+)$/gmu)].map(([, at = '']) => new Date(at));

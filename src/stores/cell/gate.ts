@@ -84,8 +84,10 @@ export async function latchGate(tx: CellTransaction): Promise<{ kind: 'latched' 
 
 /** A sweep found nothing more: the open window ends. False when it had ended, or nothing is latched. */
 export async function markSwept(tx: CellTransaction): Promise<boolean> {
+  // the clock may have been set back since the latch
   const { rowCount } = await tx.raw(
-    'update credit_rollout.gate set swept_at = clock_timestamp() where latched_at is not null and swept_at is null',
+    `update credit_rollout.gate set swept_at = greatest(clock_timestamp(), latched_at)
+     where latched_at is not null and swept_at is null`,
   );
   return (rowCount ?? 0) === 1;
 }
