@@ -101,6 +101,11 @@ describe('several schedulers', () => {
     sleeper.signal('SIGSTOP');
     fleet.startScheduler();
     await fleet.waitForStages(allDone);
+    await waitFor(
+      'the last move of all: the feed let through',
+      async () =>
+        (await one(fleet, 'select bool_and(single_writes) from credit_rollout_control.data_centers')) === true,
+    );
     const before = await fleet.control(
       'select id, stage, epoch, version from credit_rollout_control.data_centers order by id',
     );
