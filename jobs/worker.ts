@@ -1,5 +1,6 @@
 // A worker process: BullMQ workers on its cells' queues, a sign of life, the change feed, and a look at Postgres when no
 // bell rings.
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { WorkerContext } from '../src/engine/context.js';
 import { nameTrouble, reportAlive, reportGone, serveOpenWork } from '../src/engine/serve-cell.js';
@@ -32,6 +33,7 @@ export interface WorkerOptions {
 
 export function startWorker(context: WorkerContext, options: WorkerOptions): RunningProcess {
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // every loop of every data center waits for it
   const workerId = `${hostname()}:${process.pid}`;
   const served = options.dataCenters.map((dataCenter) =>
     serve(context, dataCenter, workerId, options, stopping.signal),

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { silentBells } from '../../src/engine/context.js';
 import { requestReconcile } from '../../src/engine/request-reconcile.js';
 import { tick } from '../../src/engine/tick.js';
-import { systemClock } from '../../src/kernel/clock.js';
+import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import { allDone, createFleet, type Fleet, type FleetOptions, slowDown, speedUp } from '../support/fleet.js';
 import { waitFor } from '../support/wait.js';
 
@@ -150,6 +150,27 @@ describe('a worker', () => {
       const runs = await fleet.control(`select state from credit_rollout_control.runs where kind = 'reconcile'`);
       return runs[0]?.state === 'done';
     });
+  });
+
+  test('that serves many data centers does not warn of its own loops', async () => {
+    const fleet = await makeFleet({ cells: [{}, {}, {}, {}], orgs: 10, queue: 'postgres' });
+    const warnings: string[] = [];
+    const note = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', note);
+    let asleep = 0;
+    const clock: Clock = {
+      now: systemClock.now,
+      sleep: async (ms, signal) => {
+        asleep += 1;
+        await systemClock.sleep(ms, signal);
+        asleep -= 1;
+      },
+    };
+    const worker = fleet.startWorker({ clock });
+    await waitFor('more loops to wait at once than Node expects', () => asleep > 10);
+    await worker.stop();
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
   });
 
   test('never needs control: it serves its cells with nothing but their URLs and the queue’s', async () => {
