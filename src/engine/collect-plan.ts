@@ -34,8 +34,8 @@ export interface PlanCollection {
   addUnreadable(orgs: number): void;
   readonly orgs: number;
   readonly ranks: Ranks;
-  /** Branches that have no canary from an earlier range, with the first range that has them. */
-  listNewBranches(stretch: PlannedStretch): readonly { readonly branch: number; readonly rangeNo: number }[];
+  /** Branches that have no canary from an earlier range. */
+  listNewBranches(stretch: PlannedStretch, firstNo: number): readonly number[];
   addCanaries(found: readonly PlannedCanary[]): void;
   /** The orgs that the report is to name. */
   readonly listedIds: readonly string[];
@@ -78,11 +78,14 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
     get ranks() {
       return { raise: rankOf('raise'), floor: rankOf('floor'), short: rankOf('short') };
     },
-    listNewBranches: ({ groups: found }) =>
-      found
-        .filter(isTouched)
-        .map((group) => ({ branch: branchNo(group), rangeNo: group.rangeNo }))
-        .filter(({ branch, rangeNo }) => isNew(branch, rangeNo)),
+    listNewBranches: ({ groups: found }, firstNo) => [
+      ...new Set(
+        found
+          .filter(isTouched)
+          .map(branchNo)
+          .filter((branch) => isNew(branch, firstNo)),
+      ),
+    ],
     addCanaries: (found) => {
       for (const { branch, ...canary } of found) if (isNew(branch, canary.rangeNo)) canaries.set(branch, canary);
     },

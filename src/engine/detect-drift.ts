@@ -18,7 +18,7 @@ import {
 } from '../stores/cell/drift-writes.js';
 import type { KeyRange } from '../stores/cell/key-range.js';
 import type { OpenRun } from '../stores/cell/open-run.js';
-import { findSourceRangeEnd } from '../stores/cell/planning.js';
+import { findSourceRangeEnd } from '../stores/cell/source-ranges.js';
 import { listUnreadable } from '../stores/cell/unreadable.js';
 import { findRangeEnd } from '../stores/cell/verification.js';
 import { classifyFailure } from '../stores/postgres-failure.js';

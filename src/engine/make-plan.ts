@@ -75,8 +75,9 @@ async function planOnce(
     const snapshotAt = await startPlanning(tx, accessOf(question));
     const found = await findAttachedCell(tx, question.dataCenter);
     const planId = await choosePlanId(tx, question);
-    const { ranges, collected } = await readRanges(tx, { cell, question, hooks, care, planId, found });
+    // first: a disk that is full must end this before the lanes have committed what they stored
     if (hooks.saveOrgs) await exportOrgs(tx, question.card.hash, hooks.saveOrgs);
+    const { ranges, collected } = await readRanges(tx, { cell, question, hooks, care, planId, found });
     const planningMs = context.clock.now().getTime() - started;
     const recent = await readRecentBatches(tx);
     const draft = describePlan({ question, found, collected, snapshotAt, planningMs, recent });

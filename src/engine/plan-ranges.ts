@@ -6,7 +6,7 @@ import type { CellRow } from '../stores/cell/identity.js';
 import type { KeyRange } from '../stores/cell/key-range.js';
 import { findCanaries } from '../stores/cell/plan-canaries.js';
 import { insertUnreadableRange, planStretch, type StretchQuestion } from '../stores/cell/plan-ranges.js';
-import { findSourceRangeEnd } from '../stores/cell/planning.js';
+import { findSourceRangeEnd } from '../stores/cell/source-ranges.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { PlanCollection } from './collect-plan.js';
 import type { PlanHooks, PlanQuestion } from './plan-question.js';
@@ -76,8 +76,13 @@ async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRa
   const { collection, planId, editions } = scan;
   const firstNo = scan.cursor.takeNumbers(ranges.length);
   const planned = await planStretch(tx, ranges, await askStretch(tx, scan, firstNo, ranges));
-  const fresh = planId === null ? [] : collection.listNewBranches(planned);
-  const canaries = planId === null || fresh.length === 0 ? [] : await findCanaries(tx, { planId, editions, fresh });
+  const branches = planId === null ? [] : collection.listNewBranches(planned, firstNo);
+  // in every range: the first one that has a branch may have protected orgs of it only
+  const numbers = ranges.map((_, n) => firstNo + n);
+  const canaries =
+    planId === null || branches.length === 0
+      ? []
+      : await findCanaries(tx, { planId, editions, ranges: numbers, branches });
   collection.add(planned, firstNo);
   collection.addCanaries(canaries);
 }

@@ -1,7 +1,7 @@
 // Cuts a cell's source into ranges that cover every possible id, one after another, for lanes that take them at once.
 import type { CellTransaction } from '../stores/cell/cell-database.js';
 import type { KeyRange } from '../stores/cell/key-range.js';
-import { listSourceRangeEnds } from '../stores/cell/planning.js';
+import { listSourceRangeEnds } from '../stores/cell/source-ranges.js';
 
 export interface RangeCursor {
   /** The next consecutive ranges, cut on the taker's transaction; empty: there are none, or the cursor is closed. */

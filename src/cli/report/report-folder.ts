@@ -100,9 +100,17 @@ async function openStaging(dir: string, target: string): Promise<Staging> {
     return { path: await mkdtemp(join(target, HIDDEN)), place: 'inside', madeAbove: undefined, state: 'open' };
   }
   const above = dirname(target);
-  const madeAbove = await mkdir(above, { recursive: true });
+  const madeAbove = await makeFolders(above);
   const path = await mkdtemp(join(above, HIDDEN));
   return { path, place: 'beside', madeAbove, state: 'open' };
+}
+
+/** Returns the topmost one that was not there. One by one: Node's own way never ends where a file system refuses folders. */
+async function makeFolders(path: string): Promise<string | undefined> {
+  if (await exists(path)) return undefined;
+  const made = await makeFolders(dirname(path));
+  await mkdir(path);
+  return made ?? path;
 }
 
 const exists = (path: string): Promise<boolean> =>

@@ -5,7 +5,7 @@ import { to as copyTo } from 'pg-copy-streams';
 import { classifyFailure } from '../postgres-failure.js';
 import type { CellTransaction } from './cell-database.js';
 import type { KeyRange } from './key-range.js';
-import { findSourceRangeEnd } from './planning.js';
+import { findSourceRangeEnd } from './source-ranges.js';
 import { listUnreadable } from './unreadable.js';
 
 /** Few, so that its buffers die young: those that grow old pile up until a full collection. */

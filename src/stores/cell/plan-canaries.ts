@@ -7,8 +7,9 @@ export interface PlannedBranches {
   readonly planId: bigint;
   /** The card's editions, in the order of their places. */
   readonly editions: readonly string[];
-  /** Each with a range that this transaction stored and that has it. */
-  readonly fresh: readonly { readonly branch: number; readonly rangeNo: number }[];
+  /** Numbers of ranges that this transaction stored. */
+  readonly ranges: readonly number[];
+  readonly branches: readonly number[];
 }
 
 export interface PlannedCanary {
@@ -21,7 +22,7 @@ export interface PlannedCanary {
 /** The lowest org of each of these branches in these ranges, protected ones left out. */
 export async function findCanaries(
   tx: CellTransaction,
-  { planId, editions, fresh }: PlannedBranches,
+  { planId, editions, ranges, branches }: PlannedBranches,
 ): Promise<readonly PlannedCanary[]> {
   const { rows } = await tx.raw(
     `select distinct on (b.branch) b.branch, d.range_no as "rangeNo", d.org_id::text as "orgId", ${rowHash('d')}::text as hash
@@ -30,7 +31,7 @@ export async function findCanaries(
      where d.range_no = any (?::int[]) and d.movement in ('first', 'raise') and b.branch = any (?::int[])
        and not exists (select from credit_rollout.protected_orgs p where p.org_id = d.org_id)
      order by b.branch, d.org_id`,
-    [String(planId), [...new Set(fresh.map(({ rangeNo }) => rangeNo))], fresh.map(({ branch }) => branch)],
+    [String(planId), [...ranges], [...branches]],
   );
   return rows;
 }

@@ -65,7 +65,7 @@ export const IN_GROUP = {
 export const groupCounts = (lists: readonly ListName[]): string =>
   [
     'count(*) as orgs, sum(d.before) as before, sum(d.total_credits) as after, sum(d.plan_credits) as plan_credits',
-    `sum(d.grandfathered_credits) as grandfathered, max(${CHANGE}) as change`,
+    `sum(d.grandfathered_credits) as grandfathered, max(d.total_credits::float8 / greatest(d.before, 1)) as factor`,
     'max(d.floor::float8 / greatest(d.plan_credits, 1)) as floor_over_plan',
     `${lists.includes('short') ? 'count(*) filter (where d.peak > d.total_credits)' : '0'} as short`,
     ...lists.map((list) => `${rankedInGroup(list)} as ${list}_ranks`),
@@ -74,9 +74,9 @@ export const groupCounts = (lists: readonly ListName[]): string =>
 /** The groups `g` of all ranges, added up by kind, as a list of `CountedGroup`. */
 export const groupsAsJson = (lists: readonly ListName[]): string => `
 select coalesce(json_agg(k), '[]') from (
-  select g.key & ${KIND} as kind, g.reason, min(${IN_GROUP.rangeNo}) as range, sum(g.orgs)::bigint as orgs,
+  select g.key & ${KIND} as kind, g.reason, sum(g.orgs)::bigint as orgs,
     sum(g.before)::text as before, sum(g.after)::text as after, sum(g.plan_credits)::text as "planCredits",
-    sum(g.grandfathered)::text as grandfathered, max(g.change) as change, max(g.floor_over_plan) as "floorOverPlan",
+    sum(g.grandfathered)::text as grandfathered, max(g.factor) as factor, max(g.floor_over_plan) as "floorOverPlan",
     sum(g.short)::bigint as short,
     json_build_object(${lists.map((list) => `'${list}', json_agg(g.${list}_ranks) filter (where g.${list}_ranks is not null)`).join(', ')}) as ranks
   from grouped g group by 1, 2) k`;
@@ -85,10 +85,8 @@ select coalesce(json_agg(k), '[]') from (
 export interface CountedGroup
   extends Omit<PlanGroup, 'editionNo' | 'flags' | 'movement' | 'bar' | 'falling' | 'raiseFactor'> {
   readonly kind: number;
-  /** The first of the ranges, from 0, that it is in. */
-  readonly range: number;
-  /** The largest change of an org, as a share of what it had before. */
-  readonly change: number | null;
+  /** The largest total of an org, as a multiple of what it had before, where that was more than 0. */
+  readonly factor: number | null;
   /** Ids and ranks, by range. */
   readonly ranks: Readonly<Partial<Record<ListName, readonly (readonly (readonly [string, number])[])[] | null>>>;
 }
@@ -97,7 +95,7 @@ export interface CountedGroup
 const UNDECIDED = { before: '0', after: '0', planCredits: '0', grandfathered: '0' };
 
 /** What a group comes to: its number taken apart, and what follows from it. */
-export function toGroup({ kind, range: _range, change, ranks: _ranks, ...counts }: CountedGroup): PlanGroup {
+export function toGroup({ kind, factor, ranks: _, ...counts }: CountedGroup): PlanGroup {
   const flags = (kind >> 8) & 255;
   const movement = PLAN_MOVEMENTS[(kind >> 4) & 15] ?? 'same';
   const bar = kind & 15;
@@ -112,7 +110,7 @@ export function toGroup({ kind, range: _range, change, ranks: _ranks, ...counts 
     movement,
     bar,
     falling: counts.reason === null && bar <= LAST_FALLING_BAR ? counts.orgs : 0,
-    raiseFactor: isTouched && change !== null && change > 0 ? change + 1 : null,
+    raiseFactor: isTouched && factor !== null && factor > 1 ? factor : null,
     floorOverPlan: isPaid && !hasOwnLimit ? counts.floorOverPlan : null,
     short: isPaid ? counts.short : 0,
   };

@@ -22,7 +22,7 @@ const MAX = '9223372036854775807';
 
 /** Capacity now of a row `r` of the rule. */
 export const BEFORE = `coalesce(r.prior_total,
-      case when r.legacy_limit <= ${MAX} - r.additional_credits then r.legacy_limit + r.additional_credits else ${MAX} end)`;
+      case when r.legacy_limit <= ${MAX} - greatest(r.additional_credits, 0) then r.legacy_limit + r.additional_credits else ${MAX} end)`;
 
 const LISTS: Readonly<Record<ListName, { readonly rank: string; readonly where: string }>> = {
   raise: { rank: '(d.before - d.total_credits)::float8', where: 'd.total_credits > d.before' },

@@ -26,8 +26,7 @@ export interface PlanSums {
 export interface PlannedStretch {
   /** Zeros for a what-if. */
   readonly sums: PlanSums;
-  /** With the number of the first range that each is in. */
-  readonly groups: readonly (PlanGroup & { readonly rangeNo: number })[];
+  readonly groups: readonly PlanGroup[];
   readonly ranked: readonly RankedOrg[];
   readonly protectedTouched: number;
 }
@@ -52,6 +51,11 @@ export interface StretchQuestion {
   readonly ranks: Readonly<Record<ListName, number>>;
 }
 
+// one for each id, or a doubled id would meet itself
+const PEAKS = (unique: boolean, within: string): string =>
+  `select ${unique ? '' : 'distinct on (org_id)'} org_id, peak_credits from credit_rollout.source_orgs where ${within}
+   ${unique ? '' : 'order by org_id'}`;
+
 // OFFSET 0: what the rule says is computed once, however often it is used
 const DECIDED = ({ rule, unique, usage, protects }: StretchQuestion, peaks: string): string => `
   select ${unique ? '' : 'distinct on (d.org_id)'} d.*${usage ? ', u.peak_credits as peak' : ''}${protects ? ', p.org_id as protected' : ''}
@@ -59,24 +63,24 @@ const DECIDED = ({ rule, unique, usage, protects }: StretchQuestion, peaks: stri
     select r.*, r.base_credits + r.variable_credits as plan_credits, ${BEFORE} as before
     from credit_rollout.${rule}(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) r offset 0
   ) d
-  ${usage ? `left join (select org_id, peak_credits from credit_rollout.source_orgs where ${peaks}) u on u.org_id = d.org_id` : ''}
+  ${usage ? `left join (${PEAKS(unique, peaks)}) u on u.org_id = d.org_id` : ''}
   ${protects ? 'left join credit_rollout.protected_orgs p on p.org_id = d.org_id' : ''}
   ${unique ? '' : 'order by d.org_id'}`;
 
-const NARROW = '2147483647';
+const isNarrow = (column: string): string => `d.${column} between -2147483647 and 2147483647`;
 
 // Every column of a group in the order in which its rows come. Its branch says of the last three whether all its orgs have
 // one, or none; undecidable ones have no branch.
 const COLUMNS = `,
     sum(${rowHash('d')}) as digest, array_agg(d.org_id) as org_ids,
-    array_agg(case when d.agents <= ${NARROW} then d.agents::int end) as agents,
-    array_agg(case when d.light_agents <= ${NARROW} then d.light_agents::int end)
+    array_agg(case when ${isNarrow('agents')} then d.agents::int end) as agents,
+    array_agg(case when ${isNarrow('light_agents')} then d.light_agents::int end)
       filter (where d.light_agents > 0 or d.reason is not null) as light_agents,
     array_agg(d.additional_credits) filter (where d.additional_credits > 0 or d.reason is not null) as additional_credits,
     array_agg(d.negotiated_limit) filter (where d.negotiated_limit is not null or d.reason is not null) as negotiated_limits,
     array_agg(d.total_credits) as total_credits,
     jsonb_object_agg(d.org_id::text, jsonb_build_array(d.agents, d.light_agents))
-      filter (where d.agents > ${NARROW} or d.light_agents > ${NARROW}) as wide`;
+      filter (where not (${isNarrow('agents')} and ${isNarrow('light_agents')})) as wide`;
 
 // MATERIALIZED: several readers share it
 const GROUPED = (question: StretchQuestion, ranges: number, lists: readonly ListName[], peaks: string): string => `
@@ -161,7 +165,7 @@ export async function planStretch(
   const { groups, sums, protected_touched: protectedTouched } = rows[0];
   const counted: readonly CountedGroup[] = groups;
   return {
-    groups: counted.map((group) => ({ ...toGroup(group), rangeNo: firstNo + group.range })),
+    groups: counted.map(toGroup),
     ranked: counted.flatMap(toRanked),
     sums: sums ?? NO_SUMS,
     protectedTouched,

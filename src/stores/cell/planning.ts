@@ -1,6 +1,5 @@
 // The transaction that a plan is made in, and what it asks of the cell beside the orgs.
 import type { CellTransaction } from './cell-database.js';
-import { withinRange } from './key-range.js';
 
 /** `read_only`: by the database's own word. */
 export type PlanAccess = 'read_only' | 'may_insert';
@@ -54,42 +53,4 @@ export async function readRecentBatches(
        and inserted + raised > orgs / 2 order by done_at desc limit 40`,
   );
   return rows;
-}
-
-/** The id that ends a range of `size` source orgs from `lowerId` on; null where none is left below `upperId`. */
-export async function findSourceRangeEnd(
-  tx: CellTransaction,
-  lowerId: string | null,
-  size: number,
-  upperId: string | null = null,
-): Promise<string | null> {
-  const within = withinRange({ lowerId, upperId });
-  const { rows } = await tx.raw(
-    `select org_id::text from (select org_id from credit_rollout.source_orgs where ${within.sql} order by org_id offset ? limit 1) e
-     ${lowerId === null ? '' : 'where org_id > ?::credit_rollout.org_id'}`,
-    [...within.bindings, size, ...(lowerId === null ? [] : [lowerId])],
-  );
-  return rows[0]?.org_id ?? null;
-}
-
-/** The ids that end up to `most` ranges of `size` source orgs from `lowerId` on; null ends the last one of all. */
-export async function listSourceRangeEnds(
-  tx: CellTransaction,
-  lowerId: string | null,
-  { size, most }: { readonly size: number; readonly most: number },
-): Promise<readonly (string | null)[]> {
-  const from = withinRange({ lowerId, upperId: null }, 's.org_id');
-  const after = lowerId === null ? [] : [lowerId];
-  const { rows } = await tx.raw(
-    `with recursive ends (n, org_id) as (
-       select 1, (select x.org_id from (select s.org_id from credit_rollout.source_orgs s where ${from.sql}
-         order by s.org_id offset ? limit 1) x ${lowerId === null ? '' : 'where x.org_id > ?::credit_rollout.org_id'})
-       union all
-       select e.n + 1, (select x.org_id from (select s.org_id from credit_rollout.source_orgs s where s.org_id >= e.org_id
-         order by s.org_id offset ? limit 1) x where x.org_id > e.org_id)
-       from ends e where e.org_id is not null and e.n < ?)
-     select org_id::text from ends order by n`,
-    [...from.bindings, size, ...after, size, most],
-  );
-  return rows.map(({ org_id: id }: { org_id: string | null }) => id);
 }

@@ -2,6 +2,7 @@
 // (i) stored terms against this rule on the stored inputs; (ii) stored inputs against the source now.
 import type { CellTransaction } from './cell-database.js';
 import { type KeyRange, withinRange, withinStored } from './key-range.js';
+import { findSourceRangeEnd } from './source-ranges.js';
 
 export interface VerifyCounts {
   readonly checked: number;
@@ -165,13 +166,13 @@ export async function forgetVerification(tx: CellTransaction, runId: bigint): Pr
 /** The id that ends a range of about `size` rows from `lowerId` on, over stored and source ids; null at the end. */
 export async function findRangeEnd(tx: CellTransaction, lowerId: string | null, size: number): Promise<string | null> {
   const within = withinRange({ lowerId, upperId: null });
+  const inSource = await findSourceRangeEnd(tx, lowerId, size);
   const { rows } = await tx.raw(
     `select org_id::text from (
-       (select org_id from credit_rollout.source_orgs where ${within.sql} order by org_id offset ? limit 1)
-       union all
-       (select org_id from credit_rollout.allotments where ${within.sql} order by org_id offset ? limit 1)) ends
-     where ${lowerId === null ? 'true' : 'org_id > ?::credit_rollout.org_id'} order by org_id limit 1`,
-    [...within.bindings, size, ...within.bindings, size, ...(lowerId === null ? [] : [lowerId])],
+       (select org_id from credit_rollout.allotments where ${within.sql} order by org_id offset ? limit 1)
+       union all select ?::credit_rollout.org_id) ends
+     where org_id is not null order by org_id limit 1`,
+    [...within.bindings, size, inSource],
   );
   return rows[0]?.org_id ?? null;
 }
