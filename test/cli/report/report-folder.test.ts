@@ -144,6 +144,13 @@ describe('openReportFolder', () => {
     expect(await readdir(base)).toEqual(['file']);
   });
 
+  test.skipIf(process.platform !== 'linux')(
+    'refuses a folder below a file system that takes none, at once',
+    async () => {
+      await expect(openReportFolder('/proc/nope/report')).rejects.toMatchObject({ code: 'out_unwritable' });
+    },
+  );
+
   test('leaves nothing when the disk is full while orgs are written', async () => {
     const folder = await openReportFolder(join(base, 'out'));
     await symlink('/dev/full', join(await findStaging(base), 'orgs.csv'));
