@@ -7,6 +7,7 @@ import { forgetDrift } from '../src/engine/forget-drift.js';
 import { forgetPlans } from '../src/engine/forget-plans.js';
 import { keepReconcile, type ReconcileSettings } from '../src/engine/keep-reconcile.js';
 import { reportSchedulerGone } from '../src/engine/report-scheduler.js';
+import { spareAbsentCells } from '../src/engine/spare-absent-cells.js';
 import { tick } from '../src/engine/tick.js';
 import { systemClock } from '../src/kernel/clock.js';
 import type { Log } from '../src/kernel/log.js';
@@ -37,7 +38,8 @@ export function startScheduler(
   queue: QueueConnection,
   { planRetentionDays, driftRetentionDays, reconcile }: SchedulerOptions = {},
 ): RunningProcess {
-  const context: EngineContext = { ...engine, actor: 'scheduler' };
+  const cells = spareAbsentCells(engine.cells, engine.clock);
+  const context: EngineContext = { ...engine, cells, actor: 'scheduler' };
   const stopping = new AbortController();
   const schedulerId = `${hostname()}:${process.pid}`;
   const { log } = context;
