@@ -101,6 +101,10 @@ describe('several schedulers', () => {
     sleeper.signal('SIGSTOP');
     fleet.startScheduler();
     await fleet.waitForStages(allDone);
+    // the last step of a rollout
+    await waitFor('the change feed to be let through', async () =>
+      one(fleet, 'select bool_and(single_writes) from credit_rollout_control.data_centers').then((all) => all === true),
+    );
     const before = await fleet.control(
       'select id, stage, epoch, version from credit_rollout_control.data_centers order by id',
     );
