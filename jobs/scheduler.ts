@@ -3,9 +3,11 @@ import { hostname } from 'node:os';
 import { auditCells } from '../src/engine/audit-cells.js';
 import type { EngineContext } from '../src/engine/context.js';
 import { findNextLook } from '../src/engine/find-next-look.js';
+import { forgetDrift } from '../src/engine/forget-drift.js';
 import { forgetPlans } from '../src/engine/forget-plans.js';
 import { keepReconcile, type ReconcileSettings } from '../src/engine/keep-reconcile.js';
 import { reportSchedulerGone } from '../src/engine/report-scheduler.js';
+import { spareAbsentCells } from '../src/engine/spare-absent-cells.js';
 import { tick } from '../src/engine/tick.js';
 import { systemClock } from '../src/kernel/clock.js';
 import type { Log } from '../src/kernel/log.js';
@@ -19,12 +21,14 @@ const RING_MS = 2_000;
 const LOOK_MS = 4_000;
 /** How often verified cells are looked at again, in ms; apart from the ticks, so that a dead cell delays nothing. */
 const AUDIT_MS = 30_000;
-/** How often plans that are over are forgotten, and once when a scheduler starts. */
+/** How often what is over is forgotten, and once when a scheduler starts. */
 const FORGET_MS = 86_400_000;
 
 export interface SchedulerOptions {
   /** `rollout.planRetention`, in days; left out: no plan is forgotten. */
   readonly planRetentionDays?: number;
+  /** `reconcile.driftRetention`, in days; left out: no finding is forgotten. */
+  readonly driftRetentionDays?: number;
   /** The nights' time and caps; left out: as an earlier scheduler or `init` said. */
   readonly reconcile?: ReconcileSettings;
 }
@@ -32,9 +36,10 @@ export interface SchedulerOptions {
 export function startScheduler(
   engine: EngineContext,
   queue: QueueConnection,
-  { planRetentionDays, reconcile }: SchedulerOptions = {},
+  { planRetentionDays, driftRetentionDays, reconcile }: SchedulerOptions = {},
 ): RunningProcess {
-  const context: EngineContext = { ...engine, actor: 'scheduler' };
+  const cells = spareAbsentCells(engine.cells, engine.clock);
+  const context: EngineContext = { ...engine, cells, actor: 'scheduler' };
   const stopping = new AbortController();
   const schedulerId = `${hostname()}:${process.pid}`;
   const { log } = context;
@@ -62,10 +67,18 @@ export function startScheduler(
       await context.clock.sleep(AUDIT_MS, stopping.signal);
     }
   })();
+  const forget = async (
+    event: string,
+    days: number | undefined,
+    forgetOld: typeof forgetPlans | typeof forgetDrift,
+  ): Promise<void> => {
+    if (days === undefined) return;
+    await forgetOld(context, { retentionDays: days, signal: stopping.signal }).catch(() => log.debug(event));
+  };
   const forgetting = (async () => {
-    while (planRetentionDays !== undefined && !stopping.signal.aborted) {
-      const retention = { retentionDays: planRetentionDays, signal: stopping.signal };
-      await forgetPlans(context, retention).catch(() => log.debug('forget_plans_failed'));
+    while (!stopping.signal.aborted) {
+      await forget('forget_plans_failed', planRetentionDays, forgetPlans);
+      await forget('forget_drift_failed', driftRetentionDays, forgetDrift);
       await context.clock.sleep(FORGET_MS, stopping.signal);
     }
   })();

@@ -126,6 +126,7 @@ function composeProgram(
     startScheduler: () =>
       startScheduler(engine, connectQueue(queueUrl('any')), {
         planRetentionDays: config.rollout.planRetentionDays,
+        driftRetentionDays: config.reconcile.driftRetentionDays,
         reconcile: config.reconcile,
       }),
     seedSample: (dataCenter) => seedSample(findDataCenter(config, dataCenter), lookup),

@@ -9,7 +9,7 @@ import { type CellSchemaOptions, createIdentity, protectRates } from './identity
 import { createMaintenance } from './maintenance.js';
 import { createOverrides, createPlans, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
-import { forgetPlans } from './retention.js';
+import { forgetDrift, forgetPlans } from './retention.js';
 import { createReversals } from './reversal.js';
 import { createFence, createRuns } from './work.js';
 
@@ -38,5 +38,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     guardGate,
     createSignUpFunctions,
     createReversals,
+    forgetDrift,
   ];
 }

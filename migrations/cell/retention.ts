@@ -40,3 +40,50 @@ begin
   return null;
 end $$;`,
 };
+
+/**
+ * Why: every night leaves rows, and nobody asks about those of a year ago. What people have not decided is no history: the
+ * newest proposal of each org stays for as long as it waits. Old code never deletes findings.
+ */
+export const forgetDrift: Migration = {
+  name: '20261123070000_pre_forget_drift',
+  up: `
+-- Floors that a night proposed and nobody has decided. What the open window or an edit asks is asked again every night; a
+-- contract that changed after the sweep only once.
+create view credit_rollout.waiting_floors as
+select distinct on (d.org_id) d.run_id, d.org_id, d.cause, a.floor, d.proposed_floor, d.found_at
+from credit_rollout.drift d join credit_rollout.allotments a on a.org_id = d.org_id cross join credit_rollout.gate g
+where d.proposes and a.floor is distinct from d.proposed_floor
+  and (d.run_id = (select max(r.run_id) from credit_rollout.runs r where r.kind = 'reconcile')
+    or d.movement <> 'same' and d.found_at >= g.swept_at)
+  and not exists (select from credit_rollout.overrides o
+    where o.org_id = d.org_id and o.state = 'applied' and o.decided_at > d.found_at)
+order by d.org_id, d.run_id desc;
+comment on view credit_rollout.waiting_floors is 'floors that nights proposed and nobody has decided yet';
+
+-- Forgets at most so many findings of runs that ended so long ago, and returns how many. Never of the newest night, and none
+-- that waits for people.
+create function credit_rollout.forget_drift(retention_days integer, most integer) returns integer language plpgsql
+  security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  forgotten integer;
+begin
+  if retention_days < 1 then
+    raise exception 'findings are kept for a day at least' using errcode = 'invalid_parameter_value';
+  end if;
+  with old as (
+    select r.run_id from credit_rollout.runs r
+    where r.kind in ('reconcile', 'sweep') and r.state <> 'open'
+      and r.ended_at < clock_timestamp() - make_interval(days => retention_days)
+      and r.run_id < (select max(n.run_id) from credit_rollout.runs n where n.kind = 'reconcile')
+  ), over as (
+    select d.run_id, d.org_id from credit_rollout.drift d join old using (run_id)
+    where not exists (select from credit_rollout.waiting_floors w where w.run_id = d.run_id and w.org_id = d.org_id)
+    limit most
+  )
+  delete from credit_rollout.drift d using over where d.run_id = over.run_id and d.org_id = over.org_id;
+  get diagnostics forgotten = row_count;
+  return forgotten;
+end $$;
+revoke all on function credit_rollout.forget_drift from public;`,
+};

@@ -2,6 +2,7 @@
 
 import type { Migration } from '../migration.js';
 import { createCalendar } from './calendar.js';
+import { rememberShutFences } from './maintenance.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createPlans } from './plans.js';
 import { guardPostponements } from './postponements.js';
@@ -17,4 +18,5 @@ export const controlMigrations: readonly Migration[] = [
   createCalendar,
   guardPostponements,
   createReversals,
+  rememberShutFences,
 ];

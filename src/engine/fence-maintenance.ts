@@ -7,7 +7,7 @@ import { findCell } from '../stores/cell/identity.js';
 import { insertMaintenance } from '../stores/cell/maintenance.js';
 import { appendAudit } from '../stores/control/audit.js';
 import type { DataCenterRow } from '../stores/control/data-centers.js';
-import { acceptsFalls, raiseRunEpoch } from '../stores/control/maintenance.js';
+import { acceptsFalls, raiseRunEpoch, saveRunShut } from '../stores/control/maintenance.js';
 import { readReconcile, takeEpoch } from '../stores/control/rollout.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
@@ -72,7 +72,10 @@ async function takeNewEpoch(
   });
 }
 
-/** Shuts the fence at the run's epoch: from then on nothing of it can commit. */
+/**
+ * Shuts the fence at the run's epoch: from then on nothing of it can commit. Then control remembers it, together with the
+ * audit row: until it does, this is done again, so neither is lost nor written twice.
+ */
 export async function closeMaintenance(
   context: EngineContext,
   row: DataCenterRow,
@@ -82,18 +85,20 @@ export async function closeMaintenance(
   const closed = await retrying(() =>
     context.cells.get(row.id).inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);
+      const fence = await readFence(tx);
       // woken late: a newer epoch is for others to close
-      if ((await readFence(tx)).epoch > epoch) return false;
+      if (fence.epoch > epoch && fence.state !== 'closed') return false;
       await closeFence(tx, null, epoch);
       return true;
     }),
   );
   if (!closed) return false;
   const { actor } = context;
-  await context.control.inTransaction((tx) =>
-    appendAudit(tx, { actor, action: 'close_fence', dataCenter: row.id, runId, epoch, reason }),
-  );
-  return true;
+  return context.control.inTransaction(async (tx) => {
+    const first = await saveRunShut(tx, { runId, epoch });
+    if (first) await appendAudit(tx, { actor, action: 'close_fence', dataCenter: row.id, runId, epoch, reason });
+    return first;
+  });
 }
 
 /** A fence that is held is waited for at the next tick. */

@@ -1,12 +1,11 @@
 // Forgets plans that are over, in the cells and in control. Approvals and audit stay; so do plans that somebody still needs.
-import { isRolloutError } from '../kernel/rollout-error.js';
 import { forgetPlan } from '../stores/cell/plan-retention.js';
 import { appendAudit } from '../stores/control/audit.js';
 import { listDataCenters } from '../stores/control/data-centers.js';
 import { listKeptPlans } from '../stores/control/plan-list.js';
 import { deleteOldPlans } from '../stores/control/plans.js';
-import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
+import { forgetInCells } from './forget-in-cells.js';
 import { parsePlanName } from './plan-name.js';
 
 export interface Retention {
@@ -15,45 +14,31 @@ export interface Retention {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A plan may be large: so long may it take to forget one, in ms. */
-const STATEMENT_MS = 60_000;
-
 /** A cell that cannot be read keeps its plans until the next time. Returns how many were forgotten in cells and control. */
-export async function forgetPlans(context: EngineContext, retention: Retention): Promise<number> {
+export async function forgetPlans(context: EngineContext, { retentionDays, signal }: Retention): Promise<number> {
   const { control, actor } = context;
   const { ids, kept } = await control.inTransaction(async (tx) => ({
     ids: (await listDataCenters(tx)).map(({ id }) => id),
     kept: await listKeptPlans(tx),
   }));
-  const cells: Record<string, number> = {};
-  for (const id of ids) cells[id] = await forgetInCell(context, id, kept, retention);
+  const cells = await forgetInCells(context, ids, {
+    failure: 'forget_plans_failed',
+    forget: async (tx, dataCenter) => {
+      const forgotten = await forgetPlan(tx, { retentionDays, kept: listNumbers(kept, dataCenter) });
+      return forgotten === undefined ? 0 : 1;
+    },
+    signal,
+  });
   const inCells = Object.values(cells).reduce((sum, forgotten) => sum + forgotten, 0);
   return control.inTransaction(async (tx) => {
-    const inControl = await deleteOldPlans(tx, retention.retentionDays, kept);
+    const inControl = await deleteOldPlans(tx, retentionDays, kept);
     if (inCells + inControl > 0)
       await appendAudit(tx, { actor, action: 'forget_plans', details: { cells, control: inControl } });
     return inCells + inControl;
   });
 }
 
-async function forgetInCell(
-  { cells, log }: EngineContext,
-  dataCenter: string,
-  keptNames: readonly string[],
-  { retentionDays, signal }: Retention,
-): Promise<number> {
-  const names = keptNames.map(parsePlanName).filter((name) => name?.dataCenter === dataCenter);
-  const kept = names.flatMap((name) => name?.number ?? []);
-  let forgotten = 0;
-  try {
-    const cell = cells.get(dataCenter);
-    const forget = () =>
-      cell.inTransaction('fencer', (tx) => forgetPlan(tx, { retentionDays, kept }), { statementMs: STATEMENT_MS });
-    while (!signal?.aborted && (await forget()) !== undefined) forgotten += 1;
-  } catch (error) {
-    const { kind, sqlstate } = classifyFailure(error);
-    const code = isRolloutError(error) ? error.code : (sqlstate ?? kind);
-    log.warn('forget_plans_failed', { data_center: dataCenter, code });
-  }
-  return forgotten;
+function listNumbers(planNames: readonly string[], dataCenter: string): readonly bigint[] {
+  const names = planNames.map(parsePlanName).filter((name) => name?.dataCenter === dataCenter);
+  return names.flatMap((name) => name?.number ?? []);
 }

@@ -65,7 +65,7 @@ async function readDataCenter(
 /** What control's rows say. */
 function toKnown(
   row: DataCenterRow,
-  { open, night, request, failedAt }: MaintenanceRow,
+  { open, shutEpoch, night, request, failedAt }: MaintenanceRow,
   now: Date,
 ): Omit<DataCenterSnapshot, 'plan' | 'cell'> {
   return {
@@ -89,7 +89,7 @@ function toKnown(
       sweptAt: row.gateSweptAt,
     },
     singleWrites: row.singleWrites,
-    maintenance: { open, night, requested: request !== null, failedAt },
+    maintenance: { open, shutEpoch, night, requested: request !== null, failedAt },
     bakeUntil: row.bakeUntil,
     lanes: row.settings?.lanes ?? 1,
     canaryWaitMs: row.settings?.canaryWaitMs ?? 0,

@@ -3,7 +3,6 @@ import { decideDataCenter } from '../domain/rollout/decide-data-center.js';
 import type { Step } from '../domain/rollout/decision.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { DataCenterRow } from '../stores/control/data-centers.js';
-import { saveHolds } from '../stores/control/holds.js';
 import { saveSchedulerSeen } from '../stores/control/schedulers.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import { carryOutStep } from './carry-out-step.js';
@@ -28,18 +27,20 @@ export async function tick(context: EngineContext, schedulerId?: string): Promis
 
 async function takeDueSteps(context: EngineContext): Promise<number> {
   const snapshot = await readSnapshot(context, 'due');
-  let moved = 0;
-  for (const dc of snapshot.dataCenters) {
+  const decided = snapshot.dataCenters.flatMap((dc) => {
     const row = snapshot.rows.get(dc.id);
-    if (row === undefined) continue;
-    const decision = decideDataCenter(snapshot, dc);
-    await context.control.inTransaction((tx) => saveHolds(tx, dc.id, decision.holds));
-    moved += await keepCalendar(context, { dc, row, holds: decision.holds, now: snapshot.now });
-    for (const step of decision.steps) if (await attempt(context, row, step, snapshot.now)) moved += 1;
+    return row === undefined ? [] : [{ dc, row, ...decideDataCenter(snapshot, dc) }];
+  });
+  const written = await keepCalendar(context, decided, snapshot.now);
+  // a night that is due now is a step of the next look
+  if (written > 0) return written;
+  for (const { row, steps } of decided) {
+    let moved = 0;
+    for (const step of steps) if (await attempt(context, row, step, snapshot.now)) moved += 1;
     // a step changes what the later data centers may do: look again before deciding on them
     if (moved > 0) return moved;
   }
-  return moved;
+  return 0;
 }
 
 /** A failing step never stops the scheduler: the cause is logged by code, the next tick tries again. */

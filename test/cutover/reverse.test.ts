@@ -121,6 +121,15 @@ describe('row 43: a reversal', { timeout: 60_000 }, () => {
     expect(await gateOf(world)).toMatchObject({ effective_at: new Date('2098-11-03'), latched_at: null });
     await cell.sql('update public.orgs set agents = agents + 10 where org_id in (1001, 1002)');
     await night(world);
+    // 1003 came while the old line held and passed the gate by; 1004 was told legacy
+    expect(
+      await cell.sql(
+        'select org_id::int as org, cause from credit_rollout.drift where org_id in (1003, 1004) order by 1',
+      ),
+    ).toEqual([
+      { org: 1_003, cause: 'missed sign-up' },
+      { org: 1_004, cause: 'legacy sign-up' },
+    ]);
     expect(await floorOf(world, 1_001)).toEqual({ ...LEGACY, floor: '155000' });
     expect(await floorOf(world, 1_002)).toEqual(CREDITS);
     expect(await floorOf(world, 1_003)).toMatchObject({ floor: null });

@@ -47,6 +47,7 @@ describe('README.md', () => {
     expect(stated.get('rollout.planRetention')).toBe(`P${rollout.planRetentionDays}D`);
     expect(stated.get('rollout.guardRails.quarantinedShare')).toBe(String(rollout.guardRails.quarantinedShare));
     expect(stated.get('reconcile.at')).toBe(reconcile.at);
+    expect(stated.get('reconcile.driftRetention')).toBe(`P${reconcile.driftRetentionDays}D`);
     expect(stated.get('grandfathering.lapseGrace')).toBe(`P${grandfathering.lapseGraceDays}D`);
   });
 });

@@ -85,6 +85,31 @@ describe('a night', () => {
     await fleet.expectInvariants();
   });
 
+  test('leaves one audit row of its shut fence, also when control was lost just then', async () => {
+    const fleet = await makeDone();
+    await fleet.control(`create function public.lose() returns trigger language plpgsql as
+      $$ begin raise exception 'lost' using errcode = 'connection_failure'; end $$`);
+    await fleet.control(`create trigger lose before insert on credit_rollout_control.audit for each row
+      when (new.action = 'close_fence') execute function public.lose()`);
+    await makeOlder(fleet, 1);
+    await fleet.drive();
+    const fence = await fleet.cell(0).sql('select state, epoch, run_id from credit_rollout.fence');
+    expect(fence).toMatchObject([{ state: 'closed' }]);
+    const [run] = await fleet.control(
+      `select run_id, epoch, state, shut_epoch from credit_rollout_control.runs where kind = 'reconcile'`,
+    );
+    expect(run).toMatchObject({ state: 'open', epoch: fence[0]?.epoch, shut_epoch: null });
+    await fleet.control('drop trigger lose on credit_rollout_control.audit');
+    await fleet.drive();
+    expect((await nightsOf(fleet))[0]?.state).toMatch(/^(ran|caught_up)$/);
+    expect(
+      await fleet.control(
+        `select action, epoch from credit_rollout_control.audit where run_id = $1 and action = 'close_fence'`,
+        [run?.run_id],
+      ),
+    ).toEqual([{ action: 'close_fence', epoch: run?.epoch }]);
+  });
+
   test('takes its turn in one data center after the other', async () => {
     const fleet = await makeDone({ cells: [{}, {}], orgs: 50 });
     await makeOlder(fleet, 1, 0);

@@ -50,7 +50,7 @@ export function carryOut(world: World, { dc, version, seen }: Carried, step: Ste
     case 'open_maintenance':
       return openMaintenance(world, dc, step.run);
     case 'close_maintenance':
-      return shut(dc, step.run.epoch);
+      return shutMaintenance(world, dc, step.run);
     case 'sweep_again':
       return beginPass(dc, step.run);
     case 'end_maintenance':
@@ -119,7 +119,7 @@ function startMaintenance(world: World, dc: DataCenter, kind: 'reconcile' | 'swe
   if (kind === 'reconcile' && night === undefined) return false;
   if (!set({ singleWrites: false })) return false;
   const runId = takeEpoch(world, dc);
-  world.open = { dataCenter: dc.id, runId, kind, epoch: runId };
+  world.open = { dataCenter: dc.id, runId, kind, epoch: runId, shutEpoch: null };
   if (kind === 'reconcile' && night !== undefined) {
     Object.assign(night, { state: 'running', startedAt: world.now, runId });
     world.facts.push({ kind: 'night', dataCenter: dc.id, localDate: night.localDate, at: world.now });
@@ -141,6 +141,14 @@ function openMaintenance(world: World, dc: DataCenter, run: MaintenanceRun): boo
   if (cell.maintenance?.runId !== run.runId)
     cell.maintenance = { runId: run.runId, kind: run.kind, detected: false, pending: 0, found: 0, seen: 0 };
   cell.fence = { state: 'open', epoch: run.epoch, runId: run.runId, singleWrites: false };
+  return true;
+}
+
+function shutMaintenance({ open }: World, dc: DataCenter, run: MaintenanceRun): boolean {
+  const { fence } = dc.cell;
+  if (!shut(dc, run.epoch) && fence.state !== 'closed') return false;
+  if (open?.runId !== run.runId || open.epoch !== run.epoch || open.shutEpoch === run.epoch) return false;
+  open.shutEpoch = run.epoch;
   return true;
 }
 

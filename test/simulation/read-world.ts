@@ -51,6 +51,7 @@ function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
     singleWrites: dc.singleWrites,
     maintenance: {
       open: open?.dataCenter === dc.id ? { runId: open.runId, kind: open.kind, epoch: open.epoch } : null,
+      shutEpoch: open?.dataCenter === dc.id ? open.shutEpoch : null,
       night: night ? { localDate: night.localDate, dueAt: night.dueAt } : null,
       requested: false,
       failedAt: dc.failedAt,

@@ -82,6 +82,8 @@ export interface OpenMaintenance {
   readonly runId: bigint;
   readonly kind: 'reconcile' | 'sweep';
   epoch: bigint;
+  /** The newest epoch that is on record as shut. */
+  shutEpoch: bigint | null;
 }
 
 /** What is asked about afterwards. */

@@ -19,7 +19,7 @@ export const CONFIG_KEYS = {
   'rollout.guardRails': ['maxRaiseFactor', 'floorOverPlan', 'totalChangePercent', 'orgsTouched', 'quarantinedShare'],
   'rollout.windows[]': ['from', 'to', 'days', 'dates', 'deny'],
   signups: ['cutover'],
-  reconcile: ['at', 'maxChanged', 'maxLapsed'],
+  reconcile: ['at', 'maxChanged', 'maxLapsed', 'driftRetention'],
   grandfathering: ['lapseGrace'],
   'dataCenters[]': ['id', 'zone', 'database', 'source'],
 } as const satisfies Record<string, readonly string[]>;

@@ -20,7 +20,7 @@ import {
   APPROVALS,
   type DataCenterConfig,
   type GuardRails,
-  type ReconcileSettings,
+  type ReconcileConfig,
   type RolloutConfig,
   type RolloutSettings,
 } from './rollout-config.js';
@@ -80,11 +80,12 @@ function parseGuardRails(fields: Fields): GuardRails {
   };
 }
 
-function parseReconcile(fields: Fields): ReconcileSettings {
+function parseReconcile(fields: Fields): ReconcileConfig {
   return {
     at: optional(fields, 'at', readClockTime) ?? '00:15',
     maxChanged: optional(fields, 'maxChanged', (node) => readInteger(node, ANY_COUNT)),
     maxLapsed: optional(fields, 'maxLapsed', (node) => readInteger(node, ANY_COUNT)),
+    driftRetentionDays: optional(fields, 'driftRetention', (node) => readDays(node, 1)) ?? 400,
   };
 }
 

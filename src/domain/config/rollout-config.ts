@@ -46,7 +46,7 @@ export interface RolloutSettings {
   readonly guardRails: GuardRails;
 }
 
-/** The nightly reconciliation. */
+/** What the nights go by. */
 export interface ReconcileSettings {
   /** Local `HH:MM`. Default 00:15. */
   readonly at: string;
@@ -54,6 +54,12 @@ export interface ReconcileSettings {
   readonly maxChanged?: number | undefined;
   /** Most lapsed orgs that one night may lower. */
   readonly maxLapsed?: number | undefined;
+}
+
+/** The nightly reconciliation. */
+export interface ReconcileConfig extends ReconcileSettings {
+  /** Days that the findings of nights are kept. Default 400. */
+  readonly driftRetentionDays: number;
 }
 
 /** One data center, in rollout order. */
@@ -78,7 +84,7 @@ export interface RolloutConfig {
     /** Local date or time of the cut-over, read per zone by parseLocalInstant. */
     readonly cutover?: string | undefined;
   };
-  readonly reconcile: ReconcileSettings;
+  readonly reconcile: ReconcileConfig;
   readonly grandfathering: {
     /** Days for which a lapsed org keeps its floor. Default 30. */
     readonly lapseGraceDays: number;

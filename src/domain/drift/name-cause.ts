@@ -35,7 +35,8 @@ export type Found =
   | (ComparedInputs & {
       readonly kind: 'org';
       /** `legacy`, `credits`: what the gate recorded. Without a record: whether its sign-up was before the data center's
-       *  rollout, after that, or at or after the cut-over. Matters only where nothing is stored. */
+       *  rollout, after that, or while a cut-over held, one that was taken back since included. Matters only where nothing
+       *  is stored. */
       readonly signedUp: 'legacy' | 'credits' | 'before_rollout' | 'before_cutover' | 'after_cutover';
     })
   | { readonly kind: 'gone' };

@@ -76,7 +76,8 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
     return hold(createHold('cell_unreachable', 'credit-rollout doctor', cell === undefined ? null : cell.code));
   const { fence } = cell;
   const { epoch } = open;
-  const shut = isShutAt(epoch, fence);
+  // on record too: a scheduler that died between the cell and control left a fence that nobody is known to have shut
+  const shut = isShutAt(epoch, fence) && dc.maintenance.shutEpoch === epoch;
   const failure = nameFailure(epoch, fence);
   if (failure !== undefined)
     return shut

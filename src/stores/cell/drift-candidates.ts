@@ -23,6 +23,10 @@ const FLOOR_BEFORE_EDITS = `(select (e.before ->> 'floor')::bigint from credit_r
     select max(x.change_id) from credit_rollout.allotment_changes x where x.org_id = a.org_id and x.cause <> 'manual edit'), 0)
   order by e.change_id limit 1)`;
 
+/** It signed up while a line held that was taken back since: the rule has it on credits. */
+const UNDER_EARLIER_LINE = `exists (select from credit_rollout.reversals v
+      where s.created_at >= v.effective_at and s.created_at < v.reversed_at)`;
+
 const COMPARED = `
 select i.id::text as id, d.org_id is not null as present, d.reason, d.movement, d.proposed_floor::text as proposed_floor,
   case when d.org_id is not null and d.reason is null then ${ORG('d')} end as found,
@@ -41,7 +45,7 @@ select i.id::text as id, d.org_id is not null as present, d.reason, d.movement, 
   exists (select from credit_rollout.quarantine q where q.org_id = i.id) as quarantined,
   case
     when u.model is not null then u.model
-    when s.created_at >= g.effective_at then 'after_cutover'
+    when s.created_at >= g.effective_at or ${UNDER_EARLIER_LINE} then 'after_cutover'
     when s.created_at >= r.began then 'before_cutover'
     else 'before_rollout' end as signed_up
 from unnest(?::credit_rollout.org_id[]) i (id)

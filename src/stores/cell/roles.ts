@@ -47,7 +47,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RULE_INPUTS,
     'select on credit_rollout.protected_orgs',
     // a dry run of a reconciliation names causes from what was recorded
-    'select on credit_rollout.allotment_changes, credit_rollout.drift, credit_rollout.overrides',
+    'select on credit_rollout.allotment_changes, credit_rollout.waiting_floors',
     PLANS,
     PLAN_FUNCTIONS,
     'insert on credit_rollout.plans, credit_rollout.plan_ranges, credit_rollout.plan_groups',
@@ -57,7 +57,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RULE,
     RULE_INPUTS,
     'select on credit_rollout.allotment_changes, credit_rollout.org_capacity, credit_rollout.workers',
-    'select on credit_rollout.protected_orgs, credit_rollout.overrides, credit_rollout.drift',
+    'select on credit_rollout.protected_orgs, credit_rollout.overrides, credit_rollout.drift, credit_rollout.waiting_floors',
     PLANS,
     PLAN_FUNCTIONS,
   ],
@@ -79,6 +79,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
     'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
     'execute on function credit_rollout.adopt_plan, credit_rollout.cut_first_ranges, credit_rollout.add_follow_up, credit_rollout.forget_plan',
+    'execute on function credit_rollout.forget_drift',
   ],
 };
 

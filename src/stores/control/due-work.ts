@@ -31,6 +31,26 @@ export async function listDueWork(
   }));
 }
 
+/** The newest `most` rows of every data center, by data center. */
+export async function listDueWorkOfEach(
+  tx: ControlTransaction,
+  most: number,
+): Promise<(dataCenter: string) => readonly DueRow[]> {
+  const { rows } = await tx.raw(
+    `select w.* from credit_rollout_control.data_centers d cross join lateral (
+       select data_center as "dataCenter", kind as work, local_date::text as "localDate", due_at as "dueAt", state
+       from credit_rollout_control.due_work where data_center = d.id order by due_at desc, kind limit ?) w`,
+    [most],
+  );
+  const found = new Map<string, DueRow[]>();
+  for (const row of rows as readonly (DueRow & { readonly dataCenter: string })[]) {
+    const of = found.get(row.dataCenter);
+    if (of === undefined) found.set(row.dataCenter, [row]);
+    else of.push(row);
+  }
+  return (dataCenter) => found.get(dataCenter) ?? [];
+}
+
 /** Writes a row, or ends one as missed; false when another scheduler was faster. */
 export async function saveDueChange(tx: ControlTransaction, dataCenter: string, change: DueChange): Promise<boolean> {
   if (change.kind === 'miss') {

@@ -19,6 +19,15 @@ export async function listHolds(tx: ControlTransaction, dataCenter: string): Pro
   return rows;
 }
 
+/** The holds of every data center, in order. */
+export async function listAllHolds(tx: ControlTransaction): Promise<(dataCenter: string) => readonly HoldRow[]> {
+  const { rows } = await tx.raw(
+    `select data_center as "dataCenter", code, since, value, limit_value as "limit", release, needs_person as "needsPerson"
+     from credit_rollout_control.holds order by data_center, position`,
+  );
+  return (dataCenter) => rows.filter((row: { readonly dataCenter: string }) => row.dataCenter === dataCenter);
+}
+
 /** Replaces the holds of a data center; one that stays keeps its `since`. */
 export async function saveHolds(
   tx: ControlTransaction,

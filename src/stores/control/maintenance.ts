@@ -5,6 +5,8 @@ import type { ControlTransaction } from './control-database.js';
 export interface MaintenanceRow {
   /** The run that holds the slot here; null: none. */
   readonly open: MaintenanceRun | null;
+  /** The newest epoch of that run at which the fence is known to be shut; null: none. */
+  readonly shutEpoch: bigint | null;
   /** The newest night that is due. */
   readonly night: { readonly localDate: string; readonly dueAt: Date } | null;
   readonly request: {
@@ -17,10 +19,10 @@ export interface MaintenanceRow {
   readonly failedAt: Date | null;
 }
 
-const NOTHING: MaintenanceRow = { open: null, night: null, request: null, failedAt: null };
+const NOTHING: MaintenanceRow = { open: null, shutEpoch: null, night: null, request: null, failedAt: null };
 
 const ALL = `
-select d.id, o.run_id, o.kind, o.epoch, n.local_date::text as local_date, n.due_at, q.request_id, q.requested_by, q.reason, q.allow_falls,
+select d.id, o.run_id, o.kind, o.epoch, o.shut_epoch, n.local_date::text as local_date, n.due_at, q.request_id, q.requested_by, q.reason, q.allow_falls,
   case when l.state = 'failed' then l.ended_at end as failed_at
 from credit_rollout_control.data_centers d
 left join credit_rollout_control.runs o on o.data_center = d.id and o.state = 'open' and o.kind in ('reconcile', 'sweep')
@@ -44,6 +46,7 @@ interface StoredRow {
   readonly run_id: string | null;
   readonly kind: 'reconcile' | 'sweep';
   readonly epoch: string | null;
+  readonly shut_epoch: string | null;
   readonly local_date: string | null;
   readonly due_at: Date;
   readonly request_id: string | null;
@@ -56,6 +59,7 @@ interface StoredRow {
 const toRow = (row: StoredRow): MaintenanceRow => ({
   open:
     row.run_id === null ? null : { runId: BigInt(row.run_id), kind: row.kind, epoch: BigInt(row.epoch ?? row.run_id) },
+  shutEpoch: row.shut_epoch === null ? null : BigInt(row.shut_epoch),
   night: row.local_date === null ? null : { localDate: row.local_date, dueAt: row.due_at },
   request:
     row.request_id === null
@@ -78,6 +82,19 @@ export async function raiseRunEpoch(
   const { rowCount } = await tx.raw(
     `update credit_rollout_control.runs set epoch = ?::bigint where run_id = ?::bigint and state = 'open' and epoch = ?::bigint`,
     [String(to), String(runId), String(epoch)],
+  );
+  return rowCount === 1;
+}
+
+/** Remembers that the fence is shut at the epoch of an open run; false when that is known, or the run went on since. */
+export async function saveRunShut(
+  tx: ControlTransaction,
+  { runId, epoch }: { readonly runId: bigint; readonly epoch: bigint },
+): Promise<boolean> {
+  const { rowCount } = await tx.raw(
+    `update credit_rollout_control.runs set shut_epoch = epoch
+     where run_id = ?::bigint and state = 'open' and epoch = ?::bigint and shut_epoch is distinct from epoch`,
+    [String(runId), String(epoch)],
   );
   return rowCount === 1;
 }

@@ -32,8 +32,11 @@ export async function pinRollout(tx: ControlTransaction, cardHash: string, cardN
 }
 
 /** What the nights are carried out with from now on. */
-export async function saveReconcile(tx: ControlTransaction, settings: ReconcileSettings): Promise<void> {
-  const json = JSON.stringify(settings);
+export async function saveReconcile(
+  tx: ControlTransaction,
+  { at, maxChanged, maxLapsed }: ReconcileSettings,
+): Promise<void> {
+  const json = JSON.stringify({ at, maxChanged, maxLapsed });
   await tx.raw(
     `update credit_rollout_control.rollout set reconcile = ?::jsonb where reconcile is distinct from ?::jsonb`,
     [json, json],

@@ -40,7 +40,7 @@ describe('parseRolloutConfig', () => {
         guardRails: { quarantinedShare: 0.01 },
       },
       signups: { cutover: undefined },
-      reconcile: { at: '00:15', maxChanged: undefined, maxLapsed: undefined },
+      reconcile: { at: '00:15', maxChanged: undefined, maxLapsed: undefined, driftRetentionDays: 400 },
       grandfathering: { lapseGraceDays: 30 },
       dataCenters: [
         { id: 'in', zone: 'Asia/Kolkata', database: { text: `\${IN_DATABASE_URL}` }, source: 'public.orgs' },
@@ -64,7 +64,7 @@ rollout:
   approval: required
   guardRails: { maxRaiseFactor: 10, floorOverPlan: 3, totalChangePercent: 7.5, orgsTouched: 100, quarantinedShare: 0.02 }
 signups: { cutover: 2025-10-30 }
-reconcile: { at: 00:30, maxChanged: 1000, maxLapsed: 50 }
+reconcile: { at: 00:30, maxChanged: 1000, maxLapsed: 50, driftRetention: P90D }
 grandfathering: { lapseGrace: P4W }
 ${india}`);
     expect(config.rollout).toEqual({
@@ -90,7 +90,7 @@ ${india}`);
     });
     expect(config.queue).toEqual({ text: `\${QUEUE_URL}` });
     expect(config.signups.cutover).toBe('2025-10-30');
-    expect(config.reconcile).toEqual({ at: '00:30', maxChanged: 1000, maxLapsed: 50 });
+    expect(config.reconcile).toEqual({ at: '00:30', maxChanged: 1000, maxLapsed: 50, driftRetentionDays: 90 });
     expect(config.grandfathering.lapseGraceDays).toBe(28);
   });
 

@@ -11,7 +11,7 @@ const CLOSED = { state: 'closed', epoch: 9n } as const;
 const FEEDING = { ...CLOSED, singleWrites: true } as const;
 const MOVED = { ...CLOSED, sameTimeline: false } as const;
 const OURS = { state: 'open', epoch: 9n, runId: 9n } as const;
-const NONE = { open: null, night: null, requested: false, failedAt: null } as const;
+const NONE = { open: null, shutEpoch: null, night: null, requested: false, failedAt: null } as const;
 const NIGHT = { ...NONE, night: { localDate: '2025-10-07', dueAt: NOW } };
 const OPEN: MaintenanceRun = { runId: 9n, kind: 'reconcile', epoch: 9n };
 const SWEEP: MaintenanceRun = { ...OPEN, kind: 'sweep' };
@@ -32,6 +32,10 @@ const during = (
   sketch: CellSketch,
   change: Partial<DataCenterSnapshot> = {},
 ): DataCenterSnapshot => done({ maintenance: { ...NONE, open: run }, ...change }, { fence: OURS, ...sketch });
+
+/** Its fence is shut, and control has that on record. */
+const ended = (run: MaintenanceRun, sketch: CellSketch, change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot =>
+  during(run, { fence: CLOSED, ...sketch }, { maintenance: { ...NONE, open: run, shutEpoch: run.epoch }, ...change });
 
 describe('decideMaintenance', () => {
   test.each([
@@ -81,25 +85,32 @@ describe('decideMaintenance', () => {
       during(OPEN, { maintenance: { detected: false }, fence: { ...OURS, sameTimeline: false } }),
       ['close_maintenance'],
     ],
-    ['and ends it', during(OPEN, { maintenance: { detected: false }, fence: MOVED }), ['end_maintenance']],
+    ['and ends it', ended(OPEN, { maintenance: { detected: false }, fence: MOVED }), ['end_maintenance']],
     ['so does one before it was opened', during(OPEN, { fence: { ...MOVED, epoch: 8n } }), ['close_maintenance']],
     ['then drift is found', during(OPEN, { maintenance: { detected: false } }), ['ring detect', 'maintenance']],
     ['then it is healed', during(OPEN, { maintenance: { pending: 3 } }), ['ring apply', 'maintenance']],
     ['what is healed is closed', during(OPEN, { maintenance: {} }), ['close_maintenance']],
-    ['and ends', during(OPEN, { maintenance: {}, fence: CLOSED }), ['end_maintenance']],
+    ['and ends', ended(OPEN, { maintenance: {} }), ['end_maintenance']],
     [
-      'a sweep that found something looks again',
-      during(SWEEP, { maintenance: { found: 2 }, fence: CLOSED }),
-      ['sweep_again'],
+      'a fence that was shut without a record is shut again',
+      during(OPEN, { maintenance: {}, fence: CLOSED }),
+      ['close_maintenance'],
     ],
     [
-      'a sweep that found nothing ends',
-      during(SWEEP, { maintenance: { found: 0 }, fence: CLOSED }),
-      ['end_maintenance'],
+      'a record of an older epoch is none',
+      ended(OPEN, { maintenance: {} }, { maintenance: { ...NONE, open: OPEN, shutEpoch: 8n } }),
+      ['close_maintenance'],
     ],
+    [
+      'a stop that is not on record is carried out again',
+      during(OPEN, { maintenance: { pending: 3 }, freeze: FREEZE, fence: CLOSED }),
+      ['close_maintenance'],
+    ],
+    ['a sweep that found something looks again', ended(SWEEP, { maintenance: { found: 2 } }), ['sweep_again']],
+    ['a sweep that found nothing ends', ended(SWEEP, { maintenance: { found: 0 } }), ['end_maintenance']],
     [
       'a night that found something does not look again',
-      during(OPEN, { maintenance: { found: 2 }, fence: CLOSED }),
+      ended(OPEN, { maintenance: { found: 2 } }),
       ['end_maintenance'],
     ],
     [
@@ -109,11 +120,11 @@ describe('decideMaintenance', () => {
     ],
     [
       'and ends it',
-      during(OPEN, { maintenance: { pending: 3 }, fence: { ...CLOSED, failure: 'x' } }),
+      ended(OPEN, { maintenance: { pending: 3 }, fence: { ...CLOSED, failure: 'x' } }),
       ['end_maintenance'],
     ],
     ['a freeze closes it', during(OPEN, { maintenance: { pending: 3 }, freeze: FREEZE }), ['close_maintenance']],
-    ['and holds it', during(OPEN, { maintenance: { pending: 3 }, freeze: FREEZE, fence: CLOSED }), ['frozen']],
+    ['and holds it', ended(OPEN, { maintenance: { pending: 3 }, freeze: FREEZE }), ['frozen']],
     [
       'without a worker it says so',
       during(OPEN, { maintenance: { pending: 3 }, workersAlive: 0 }),
@@ -130,7 +141,7 @@ describe('decideMaintenance', () => {
   });
 
   test('says by which rule it failed', () => {
-    const one = during(OPEN, { maintenance: { pending: 3 }, fence: { ...CLOSED, failure: 'floor_kept' } });
+    const one = ended(OPEN, { maintenance: { pending: 3 }, fence: { ...CLOSED, failure: 'floor_kept' } });
     const { steps } = decideMaintenance({ now: NOW, dataCenters: [one] }, one);
     expect(steps).toMatchObject([{ state: 'failed', reason: 'a rule was broken: floor_kept' }]);
   });

@@ -1,0 +1,127 @@
+// A cell behind a port that takes connections and never answers: it delays nobody else, and is asked until it is there.
+import { afterEach, describe, expect, test } from 'vitest';
+import { connectQueue } from '../../jobs/queue-connection.js';
+import { startScheduler } from '../../jobs/scheduler.js';
+import { spareAbsentCells } from '../../src/engine/spare-absent-cells.js';
+import { type Clock, systemClock } from '../../src/kernel/clock.js';
+import { classifyFailure } from '../../src/stores/postgres-failure.js';
+import { createTestCell, openCell } from '../support/cell.js';
+import { allDone, createFleet } from '../support/fleet.js';
+import { createTap, type Tap } from '../support/tap.js';
+import { waitFor } from '../support/wait.js';
+
+const dropped: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const drop of dropped.splice(0).reverse()) await drop();
+});
+
+async function tap(url: string): Promise<Tap> {
+  const made = await createTap(url);
+  dropped.push(made.close);
+  return made;
+}
+
+/** A cell behind a tap, spared by a clock that only the test moves on. */
+async function makeSpared() {
+  const cell = await createTestCell();
+  dropped.push(cell.drop);
+  const port = await tap(cell.url);
+  const through = openCell(port.url, cell.dataCenter.id);
+  dropped.push(() => through.close());
+  let ahead = 0;
+  const clock: Clock = { ...systemClock, now: () => new Date(systemClock.now().getTime() + ahead) };
+  const cells = spareAbsentCells({ get: () => through }, clock);
+  const ask = async () => {
+    const began = systemClock.now().getTime();
+    const failure = await cells
+      .get(cell.dataCenter.id)
+      .inTransaction('fencer', async (tx) => tx.raw('select 1'))
+      .then(
+        () => undefined,
+        (error: unknown) => classifyFailure(error).kind,
+      );
+    return { failure, tookMs: systemClock.now().getTime() - began };
+  };
+  const moveOn = (ms: number): void => {
+    ahead += ms;
+  };
+  return { port, ask, moveOn };
+}
+
+describe('spareAbsentCells', { timeout: 60_000 }, () => {
+  test('waits once for a cell that never answers, then says at once that it is unreachable', async () => {
+    const { port, ask } = await makeSpared();
+    expect(await ask()).toMatchObject({ failure: undefined });
+    port.silence();
+    // what was open breaks, and says so
+    await waitFor('its silence', async () => (await ask()).failure === 'unreachable');
+    const asked = port.count();
+    for (let n = 0; n < 20; n += 1) {
+      const { failure, tookMs } = await ask();
+      expect(failure).toBe('unreachable');
+      expect(tookMs).toBeLessThan(500);
+    }
+    expect(port.count()).toBe(asked);
+  });
+
+  test('asks behind its back when the time is over, and uses it again once it answers', async () => {
+    const { port, ask, moveOn } = await makeSpared();
+    port.silence();
+    expect((await ask()).failure).toBe('unreachable');
+    const asked = port.count();
+    moveOn(5_000);
+    for (let n = 0; n < 3; n += 1) {
+      const { failure, tookMs } = await ask();
+      expect(failure).toBe('unreachable');
+      expect(tookMs).toBeLessThan(500);
+    }
+    await waitFor('one more attempt', () => port.count() === asked + 1);
+    port.open();
+    moveOn(30_000);
+    await waitFor('its answer', async () => {
+      moveOn(30_000);
+      return (await ask()).failure === undefined;
+    });
+  });
+
+  test('asks a cell that refuses at once every time', async () => {
+    const { port, ask } = await makeSpared();
+    port.refuse();
+    expect((await ask()).failure).not.toBeUndefined();
+    port.open();
+    expect((await ask()).failure).toBeUndefined();
+  });
+});
+
+describe('startScheduler', { timeout: 120_000 }, () => {
+  test('rolls out one data center while the cell of another never answers, and says since when', async () => {
+    const fleet = await createFleet({ cells: [{}, {}], orgs: 300, queue: 'postgres' });
+    dropped.push(fleet.drop);
+    const [near, far] = [fleet.cell(0), fleet.cell(1)];
+    const port = await tap(far.url);
+    const through = openCell(port.url, far.dataCenter.id);
+    dropped.push(() => through.close());
+    port.silence();
+    const get = (id: string) => (id === far.dataCenter.id ? through : fleet.engine.cells.get(id));
+    await fleet.apply(near, far);
+    fleet.startWorker();
+    const scheduler = startScheduler({ ...fleet.engine, cells: { get } }, connectQueue(fleet.queueUrl ?? ''));
+    dropped.push(scheduler.stop);
+    const holdOf = async () =>
+      (
+        await fleet.control(
+          `select since::text from credit_rollout_control.holds where data_center = $1 and code = 'cell_unreachable'`,
+          [far.dataCenter.id],
+        )
+      )[0]?.since;
+    await fleet.waitForStages(([first]) => first === 'done', 30_000);
+    // its turn has come, and it is held since then
+    const since = await waitFor('the hold', holdOf);
+    const asked = port.count();
+    await waitFor('one more attempt', () => port.count() > asked);
+    expect(await holdOf()).toBe(since);
+    port.open();
+    await fleet.waitForStages(allDone, 60_000);
+    expect(await holdOf()).toBeUndefined();
+  });
+});
