@@ -21,31 +21,40 @@ export interface RangeCursor {
  */
 const RANGES_AT_ONCE = 3;
 
+/** Ranges whose ends are looked up together. */
+const CUT_AT_ONCE = 12;
+
 /** Ranges of `size` orgs. All takers must see the same snapshot, or ranges overlap. */
 export function createRangeCursor(size: number): RangeCursor {
   let lowerId: string | null = null;
+  let ahead: KeyRange[] = [];
   let over = false;
+  let closed = false;
   let ranges = 0;
   let turn: Promise<unknown> = Promise.resolve();
   let takes = 0;
   const cut = async (tx: CellTransaction): Promise<readonly KeyRange[]> => {
-    if (over) return [];
-    takes += 1;
-    const ends = await listSourceRangeEnds(tx, lowerId, { size, most: Math.min(takes, RANGES_AT_ONCE) });
-    const cuts = ends.map((upperId, n): KeyRange => ({ lowerId: n === 0 ? lowerId : (ends[n - 1] ?? null), upperId }));
+    if (over || closed) return [];
+    const from = lowerId;
+    const ends = await listSourceRangeEnds(tx, from, { size, most: CUT_AT_ONCE });
     lowerId = ends.at(-1) ?? null;
-    over ||= lowerId === null;
-    return cuts;
+    over = lowerId === null;
+    return ends.map((upperId, n) => ({ lowerId: n === 0 ? from : (ends[n - 1] ?? null), upperId }));
+  };
+  const takeNext = async (tx: CellTransaction): Promise<readonly KeyRange[]> => {
+    takes += 1;
+    if (ahead.length === 0) ahead = [...(await cut(tx))];
+    return closed ? [] : ahead.splice(0, Math.min(takes, RANGES_AT_ONCE));
   };
   return {
     // one at a time: where a range begins is known when the one before it is cut
     take: (tx) => {
-      const taken = turn.then(() => cut(tx));
+      const taken = turn.then(() => takeNext(tx));
       turn = taken.catch(() => undefined);
       return taken;
     },
     close: () => {
-      over = true;
+      closed = true;
     },
     takeNumbers: (count) => {
       ranges += count;
