@@ -79,3 +79,12 @@ describe('runCli', () => {
     expect(err).toContain('    at ');
   });
 });
+  test('names no way back from a freeze that froze nothing', async () => {
+    const config = await writeConfig('');
+    const { code, out } = await runCommand('freeze', '--config', config);
+    expect(code).toBe(1);
+    expect(out).toContain('failed [database_unreachable]');
+    expect(out).not.toContain('unfreeze');
+    expect(JSON.parse((await runCommand('freeze', '--json', '--config', config)).out).next).toBeNull();
+  });
+
