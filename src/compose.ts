@@ -30,6 +30,12 @@ export const projectFolder = resolve(
   import.meta.url.includes('/dist/src/') ? '../..' : '..',
 );
 
+/** The program's own version, of package.json. */
+export async function readVersion(): Promise<string> {
+  const { version }: { version: string } = JSON.parse(await readFile(resolve(projectFolder, 'package.json'), 'utf8'));
+  return version;
+}
+
 export interface ComposeOptions {
   /** Path of a configuration; undefined: the embedded default. */
   readonly configPath?: string | undefined;

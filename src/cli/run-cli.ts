@@ -1,5 +1,6 @@
 // Reads the arguments, runs one command, turns what it threw into a sentence and an exit code. Knows no command's work.
 import { Command, CommanderError } from 'commander';
+import { readVersion } from '../compose.js';
 import { explainFailure } from '../engine/explain-failure.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { CliIo } from './cli-io.js';
@@ -9,7 +10,7 @@ import { showError } from './show-error.js';
 
 /** Runs one command line (without node and script); never throws, never ends the process. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
-  const cli = createCli(io);
+  const cli = createCli(io, await readVersion());
   let exitCode = 0;
   const execute: Execute = async (action) => {
     exitCode = await action(createSession(io, readGlobalOptions(cli.opts())));
@@ -27,9 +28,10 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
 
 const toFailure = (error: unknown): unknown => explainFailure(error, 'A database');
 
-function createCli(io: CliIo): Command {
+function createCli(io: CliIo, version: string): Command {
   return new Command('credit-rollout')
     .description('Moves every org of every data center from the API limit to API credits, one data center at a time.')
+    .version(version, '-v, --version', 'print the version')
     .option('--config <file>', 'the configuration; default rollout.config.yaml here, else the embedded servers')
     .option('--json', 'one JSON document on standard output')
     .option('--reason <text>', 'why, for the audit')

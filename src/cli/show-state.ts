@@ -28,13 +28,27 @@ export function findIcon(word: string): { readonly icon: string; readonly tone: 
 }
 
 /** "it waits: an earlier data center is not done (eu), since …; it starts by itself". */
-export function showHold(hold: StatusHold, zone: string, commands: CommandNames): string {
-  const { meaning } = HOLDS[hold.code];
-  const measured = [hold.value, hold.limit === null ? null : `limit ${hold.limit}`].filter((part) => part !== null);
-  const value = measured.length === 0 ? '' : ` (${measured.join(', ')})`;
+export function showHold(
+  hold: StatusHold,
+  { zone, freeze }: Pick<DataCenterStatus, 'zone' | 'freeze'>,
+  commands: CommandNames,
+): string {
   const release = commands.rewrite(hold.release);
   const way = release.startsWith('it ') ? release : `to go on: ${release}`;
-  return `${meaning}${value}, since ${showInstant(hold.since, zone)}; ${way}`;
+  const what = hold.code === 'frozen' && freeze !== null ? showFreeze(freeze, zone) : showMeasured(hold, zone);
+  return `${what}; ${way}`;
+}
+
+function showMeasured(hold: StatusHold, zone: string): string {
+  const measured = [hold.value, hold.limit === null ? null : `limit ${hold.limit}`].filter((part) => part !== null);
+  const value = measured.length === 0 ? '' : ` (${measured.join(', ')})`;
+  return `${HOLDS[hold.code].meaning}${value}, since ${showInstant(hold.since, zone)}`;
+}
+
+/** By the cell's own row: who froze it, and why, is what helps. */
+function showFreeze({ since, by, reason }: NonNullable<DataCenterStatus['freeze']>, zone: string): string {
+  const why = reason === null ? '' : ` (${reason})`;
+  return `${HOLDS.frozen.meaning}, since ${showInstant(since, zone)} by ${by}${why}`;
 }
 
 /** Shorter, for a line that is redrawn. */

@@ -70,7 +70,7 @@ function toRow(dc: DataCenterStatus, lanes: number): readonly string[] {
 function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly string[] {
   const reasons = dc.quarantined.map(({ reason, orgs }) => `${showCount(orgs)} ${reason}`).join(', ');
   return [
-    ...dc.holds.map((hold) => `      waits: ${showHold(hold, dc.zone, commands)}`),
+    ...dc.holds.map((hold) => `      waits: ${showHold(hold, dc, commands)}`),
     ...(dc.failure === null ? [] : [`      failed: ${dc.failure}; to go on: ${commands.show(`retry --dc ${dc.id}`)}`]),
     ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
     ...listCutover(dc),

@@ -1,8 +1,10 @@
 // Approves a plan: by a second person, or by its guard-rails. Control's database binds the approval to the plan's digest.
+import { RESTING_STAGES } from '../domain/rollout/stage.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { type ApprovalRow, findPrevailing, insertApproval, voidApprovals } from '../stores/control/approvals.js';
 import { appendAudit } from '../stores/control/audit.js';
 import type { ControlTransaction } from '../stores/control/control-database.js';
+import { listDataCenters } from '../stores/control/data-centers.js';
 import { identifyPerson } from '../stores/control/person.js';
 import { findRegisteredPlan, type RegisteredPlan } from '../stores/control/plans.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
@@ -17,6 +19,8 @@ export interface PlanApproval {
   readonly plan: RegisteredPlan;
   /** Older plans whose approval can no longer be used. */
   readonly voided: readonly string[];
+  /** An apply waits for this plan: its run starts by itself. */
+  readonly awaited: boolean;
 }
 
 /** Throws plan_unknown, same_person, plan_used, plan_superseded; conflict when somebody approves at the same moment. */
@@ -29,7 +33,8 @@ export async function approvePlan(
       const person = await identifyPerson(tx, context.actor);
       const plan = await getPlan(tx, planId);
       refuseSamePerson(`The plan ${planId}`, plan.author, person);
-      return give(context, tx, plan, { kind: 'person', reason });
+      const given = await give(context, tx, plan, { kind: 'person', reason });
+      return { ...given, awaited: await isAwaited(tx, plan) };
     });
     await context.bells.wakeSchedulers();
     return outcome;
@@ -60,7 +65,7 @@ async function give(
   tx: ControlTransaction,
   plan: RegisteredPlan,
   { kind, reason }: Pick<ApprovalRow, 'kind' | 'reason'>,
-): Promise<PlanApproval> {
+): Promise<Omit<PlanApproval, 'awaited'>> {
   const { planId, dataCenter, digest } = plan;
   const prevailing = await findPrevailing(tx, dataCenter, planId);
   if (prevailing?.planId === planId && prevailing.state === 'open')
@@ -71,6 +76,11 @@ async function give(
   const details = { plan: planId, digest, kind, author: plan.author, ...(voided.length > 0 && { voided }) };
   await appendAudit(tx, { actor: context.actor, action: 'approve', dataCenter, reason, details });
   return { kind: 'given', approval, plan, voided };
+}
+
+async function isAwaited(tx: ControlTransaction, { planId, dataCenter }: RegisteredPlan): Promise<boolean> {
+  const row = (await listDataCenters(tx)).find(({ id }) => id === dataCenter);
+  return row !== undefined && row.requestedAt !== null && row.planId === planId && RESTING_STAGES.includes(row.stage);
 }
 
 function outdated({ planId, dataCenter }: RegisteredPlan, by: ApprovalRow): RolloutError {

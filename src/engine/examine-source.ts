@@ -1,10 +1,12 @@
 // Doctor's look at the source: found, fitting, readable, indexed; and, through our views, what is in it. Counts only.
 import type { RateCard } from '../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../domain/source/source-contract.js';
+import { countBadInputs } from '../stores/cell/bad-inputs.js';
 import type { CellDatabase } from '../stores/cell/cell-database.js';
 import { listEditionsBeyond, probeRelation, probeSource, readSourceGrant } from '../stores/cell/examination.js';
 import { isAttached } from '../stores/cell/schema.js';
 import { countNullIds, type Source } from '../stores/cell/source.js';
+import { classifyFailure } from '../stores/postgres-failure.js';
 import type { Examiner, Finding } from './finding.js';
 import { toAttached } from './init-cell.js';
 
@@ -81,7 +83,7 @@ export async function examineAttachment(examiner: Examiner, cell: CellDatabase, 
   return examiner.error('attached', found, 'Run: credit-rollout init', 'source_changed');
 }
 
-/** Rows that cannot be decided whatever we do: without an id, or of an edition that the card lacks. Reads every org. */
+/** Rows that cannot be decided whatever we do: without an id, of an edition that the card lacks, with nulls. Reads every org. */
 export async function examineContents(
   examiner: Examiner,
   cell: CellDatabase,
@@ -93,7 +95,12 @@ export async function examineContents(
     const fix = 'Leave them out in a view, or give them an id.';
     return [examiner.error('null ids', `${nulls} rows have no org_id`, fix, 'source_null_ids')];
   });
-  return [...(await ids), ...(card === undefined ? [] : await examineEditions(examiner, cell, card))];
+  if (card === undefined) return await ids;
+  return [
+    ...(await ids),
+    ...(await examineEditions(examiner, cell, card)),
+    ...(await examineInputs(examiner, cell, card)),
+  ];
 }
 
 async function examineEditions(examiner: Examiner, cell: CellDatabase, card: RateCard): Promise<readonly Finding[]> {
@@ -106,5 +113,28 @@ async function examineEditions(examiner: Examiner, cell: CellDatabase, card: Rat
     const listed = unknown.map(({ edition, orgs }) => `${edition ?? 'none at all'} (${orgs})`).join(', ');
     const found = `editions that ${card.name} does not have, with their orgs: ${listed}; these orgs are quarantined`;
     return [examiner.warning('editions', found, 'Add them to the rate card, or correct them in the source.')];
+  });
+}
+
+async function examineInputs(examiner: Examiner, cell: CellDatabase, card: RateCard): Promise<readonly Finding[]> {
+  return examiner.run('inputs', async () => {
+    const asked = {
+      editions: [...card.editions.keys()],
+      lightAgents: card.lightAgentsCountAsUsers ? 'counted' : 'uncounted',
+    } as const;
+    try {
+      const bad = await cell.inTransaction('reader', (tx) => countBadInputs(tx, asked), { statementMs: COUNT_MS });
+      if (bad.length === 0) return [examiner.ok('inputs', 'no null or negative number sets an org aside')];
+      const listed = bad.map(({ reason, orgs }) => `${reason} (${orgs})`).join(', ');
+      const found = `nulls and negative numbers, with their orgs: ${listed}; these orgs are quarantined`;
+      return [
+        examiner.warning('inputs', found, 'Correct them in the source, or say in a view what a null means there.'),
+      ];
+    } catch (error) {
+      // such a row is set aside by a run, which goes on
+      if (classifyFailure(error).kind !== 'bad_value') throw error;
+      const found = 'some row raises an error when its columns are read, so nulls were not counted; it is quarantined';
+      return [examiner.warning('inputs', found, 'Correct it in the source or in its view.')];
+    }
   });
 }

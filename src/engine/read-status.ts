@@ -2,7 +2,7 @@
 import { estimateRemaining, type RemainingEstimate } from '../domain/calendar/estimate.js';
 import { decideDataCenter } from '../domain/rollout/decide-data-center.js';
 import { createHold, type Hold } from '../domain/rollout/hold.js';
-import type { DataCenterSnapshot, GateReading, MaintenanceRun } from '../domain/rollout/snapshot.js';
+import type { DataCenterSnapshot, FreezeReading, GateReading, MaintenanceRun } from '../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, type Stage } from '../domain/rollout/stage.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { countQuarantine, type RunProgress, readProgress } from '../stores/cell/progress.js';
@@ -43,6 +43,8 @@ export interface DataCenterStatus {
   readonly remaining: RemainingEstimate | null;
   readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
   readonly workersAlive: number | null;
+  /** Null when it is not frozen, or the cell cannot be read. */
+  readonly freeze: FreezeReading | null;
   /** Code of why the cell cannot be read; null when it can. */
   readonly unreachable: string | null;
   /** The newest rollout. */
@@ -134,6 +136,7 @@ async function readOne(
     remaining: left ?? null,
     quarantined: reading.quarantined,
     workersAlive: reading.workersAlive,
+    freeze: readFreeze(dc),
     unreachable: dc.cell?.kind === 'unreachable' ? dc.cell.code : null,
     lastRun: runs.find((run) => run.dataCenter === row.id) ?? null,
     cutover: {
@@ -145,6 +148,13 @@ async function readOne(
     lastNight: await findLastNight(context, row.id),
     next: nextCommand(dc, holds),
   };
+}
+
+/** Who froze the cell, since when and why: what a person is told of its row. */
+function readFreeze({ cell }: DataCenterSnapshot): FreezeReading | null {
+  if (cell?.kind !== 'read' || cell.freeze === null) return null;
+  const { since, by, reason } = cell.freeze;
+  return { since, by, reason };
 }
 
 const remaining = (progress: RunProgress, lanes: number): RemainingEstimate | undefined =>

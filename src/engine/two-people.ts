@@ -7,15 +7,13 @@ export function refuseSamePerson(what: string, author: string, approver: Person)
   if (author !== approver.name) return;
   throw new RolloutError('same_person', {
     message: `${what} needs a second person: its author and its approver are both "${author}".`,
-    next: NEXT[approver.knownBy](author),
+    next: NEXT[approver.knownBy],
   });
 }
 
 const NEXT = {
-  login: (name: string): string =>
-    `Let somebody else approve it. Who shares a login of the control database counts as one person; give each a login of their own, such as:\nCREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE ${quote(name)};`,
-  machine: (): string =>
+  login:
+    "Let somebody else approve it. Who shares a login of the control database counts as one person; give each a login of their own in the role that docs/operations.md#people-and-logins makes:\nCREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE credit_rollout_operator;",
+  machine:
     'On the embedded servers a person is the user of the machine, and no other user can reach them. For two people, use a control database with a login for each: docs/operations.md#approvals.',
-} as const satisfies Record<Person['knownBy'], (name: string) => string>;
-
-const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+} as const satisfies Record<Person['knownBy'], string>;

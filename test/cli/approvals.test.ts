@@ -83,6 +83,22 @@ describe('approve', () => {
     expect((await bob('approve', `${dc}-101`)).code).toBe(6);
   });
 
+  test('names no apply where one waits for the plan already', async () => {
+    const planId = await makePlan(3, 'outside');
+    const request = (at: string): Promise<unknown> =>
+      fleet.control(`update credit_rollout_control.data_centers set requested_at = ${at}, plan_id = $1 where id = $2`, [
+        planId,
+        dc,
+      ]);
+    await request('now()');
+    const { code, out } = await bob('approve', planId);
+    await request('null');
+    expect(code).toBe(0);
+    expect(out).toContain('status --watch');
+    expect(out).not.toContain('--execute');
+    expect((await bob('approve', planId)).out).toContain(`apply --dc ${dc} --plan ${planId} --execute`);
+  });
+
   test.each(['in', 'in-7', 'nonsense', ''])('knows no plan %j', async (id) => {
     const { code, err } = await bob('approve', id);
     expect(code).toBe(1);

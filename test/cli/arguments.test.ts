@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -43,6 +43,11 @@ describe('runCli', () => {
     expect(out).not.toContain('demo');
   });
 
+  test.each([['--version'], ['-v'], ['status', '--version']])('prints the version for %s %s', async (...args) => {
+    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+    expect(await runCommand(...args.filter(Boolean))).toEqual({ code: 0, out: `${version}\n`, err: '' });
+  });
+
   test('takes global options before and after the verb', async () => {
     const config = await writeConfig('');
     const before = await runCommand('--config', config, 'plan', '--dc', 'xx');
@@ -72,6 +77,15 @@ describe('runCli', () => {
     expect(code).toBe(1);
     expect(err).toContain('[database_unreachable]');
     expect(err).not.toContain('    at ');
+  });
+
+  test('names no way back from a freeze that froze nothing', async () => {
+    const config = await writeConfig('');
+    const { code, out } = await runCommand('freeze', '--config', config);
+    expect(code).toBe(1);
+    expect(out).toContain('failed [database_unreachable]');
+    expect(out).not.toContain('unfreeze');
+    expect(JSON.parse((await runCommand('freeze', '--json', '--config', config)).out).next).toBeNull();
   });
 
   test('shows the stack trace with --debug', async () => {

@@ -66,6 +66,7 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     remaining: null,
     quarantined: [],
     workersAlive: 1,
+    freeze: null,
     unreachable: null,
     lastRun: null,
     cutover: { configuredAt: null, configuredLocal: null, effectiveAt: null, latchedAt: null, sweptAt: null },

@@ -77,6 +77,13 @@ describe('freeze and unfreeze', { timeout: 60_000 }, () => {
     const status = JSON.parse((await as(0, 'status', '--json')).out);
     const hold = status.data_centers[1].holds.find(({ code }: { code: string }) => code === 'frozen');
     expect(hold).toMatchObject({ needs_person: true, release: expect.stringContaining(`unfreeze --dc ${idOf(1)}`) });
+    const { freeze } = status.data_centers[1];
+    const [row] = await fleet.cell(1).sql('select frozen_by as by from credit_rollout.freezes where lifted_at is null');
+    expect(freeze).toEqual({ since: expect.any(String), by: row?.by, reason: 'why' });
+    expect(status.data_centers[0].freeze).toBeNull();
+    const line = /waits: it is frozen.*/u.exec((await as(0, 'status')).out)?.[0];
+    expect(line).toContain(`by ${freeze.by} (why); to go on: `);
+    expect(line?.split('since')).toHaveLength(2);
     expect((await as(0, 'unfreeze', '--dc', idOf(1))).code).toBe(0);
     const rows = await fleet.control(
       `select actor, action, reason from credit_rollout_control.audit where action like '%freeze' order by seq`,

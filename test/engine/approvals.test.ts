@@ -6,6 +6,7 @@ import { listApprovals } from '../../src/engine/list-approvals.js';
 import { registerPlan } from '../../src/engine/register-plan.js';
 import { findApproval, useApproval } from '../../src/stores/control/approvals.js';
 import { deleteOldPlans, findRegisteredPlan, type NewPlan } from '../../src/stores/control/plans.js';
+import { readDocument } from '../docs/read-document.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../support/person.js';
 
@@ -136,9 +137,12 @@ describe('approvePlan', () => {
       code: 'same_person',
       exitCode: 7,
       message: `The plan ${plan.planId} needs a second person: its author and its approver are both "${alice.name}".`,
-      next: expect.stringContaining(`CREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE "${alice.name}";`),
+      next: expect.stringContaining("CREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE credit_rollout_operator;"),
     });
     expect(await find(plan)).toBeUndefined();
+    const operations = await readDocument('docs/operations.md');
+    expect(operations).toContain('create role credit_rollout_operator nologin;');
+    expect(operations).toContain('### People and logins');
   });
 
   test('is not fooled by an actor that a process names', async () => {

@@ -153,6 +153,7 @@ describe('examine', () => {
       'row-level security',
       'null ids',
       'editions',
+      'inputs',
       'change feed',
     ]);
   });
@@ -368,6 +369,55 @@ describe('examineCell', () => {
       { check: 'null ids', level: 'error', code: 'source_null_ids', found: '2 rows have no org_id' },
       { check: 'editions', level: 'warning', found: expect.stringContaining('gold (2), none at all (1)') },
     ]);
+  });
+
+  test('counts by reason the orgs that nulls and negative numbers set aside, as a run does', async () => {
+    const cell = await makeCell({
+      orgs: [
+        {},
+        ...Array.from({ length: 3 }, () => ({ additional_credits: null })),
+        { paid: null, additional_credits: null },
+        { agents: null },
+        { light_agents: null },
+        { created_at: null },
+        { agents: -1, light_agents: -1 },
+        { light_agents: -1 },
+        { additional_credits: -1 },
+        { legacy_limit: -1 },
+        { legacy_limit: null },
+        { edition: 'gold', agents: null },
+      ],
+    });
+    const [, inputs] = await troubles(cell);
+    const rule =
+      await cell.sql(`select string_agg(reason || ' (' || orgs || ')', ', ' order by orgs desc, reason) as listed
+      from (select reason, count(*) as orgs from credit_rollout.assessed
+            where reason is not null and reason <> 'unknown_edition' group by reason) q`);
+    expect(rule).toEqual([{ listed: expect.stringContaining('null_additional_credits (3), negative_') }]);
+    expect(inputs).toMatchObject({ check: 'inputs', level: 'warning' });
+    expect(inputs?.found).toBe(
+      `nulls and negative numbers, with their orgs: ${rule[0]?.listed}; these orgs are quarantined`,
+    );
+  });
+
+  test('warns where a row cannot be read, which stops no run', async () => {
+    const cell = await makeCell({ view: true, orgs: [{ org_id: 1 }, { org_id: 2, additional_credits: null }] });
+    await cell.sql(`create or replace view public.orgs as select org_id, edition, paid,
+      case when org_id = 1 then 1 / (org_id - 1) else agents end as agents, light_agents, additional_credits, legacy_limit,
+      created_at, updated_at, peak_credits from public.org_rows`);
+    expect((await troubles(cell)).filter(({ check }) => check === 'inputs')).toMatchObject([
+      { level: 'warning', found: expect.stringContaining('raises an error when its columns are read') },
+    ]);
+  });
+
+  test('takes no null in light_agents for a trouble where the card does not count them', async () => {
+    const cell = await makeCell({ orgs: [{ light_agents: null }] });
+    const card = { ...cell.card, lightAgentsCountAsUsers: false };
+    const isInputs = ({ check }: Finding): boolean => check === 'inputs';
+    expect(of(await examineCells([cell], { card }), cell.dataCenter.id).filter(isInputs)).toMatchObject([
+      { level: 'ok' },
+    ]);
+    expect(of(await examineCells([cell]), cell.dataCenter.id).filter(isInputs)).toMatchObject([{ level: 'warning' }]);
   });
 
   test('shows the GRANTs to a login that may not read the source nor act as our roles', async () => {

@@ -1,5 +1,6 @@
 // The grants of docs/operations.md are enough: an operator who owns nothing rolls a data center out, and stops it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { initControl } from '../../src/engine/init-control.js';
 import { planDataCenter } from '../../src/engine/plan-data-center.js';
 import { requestApply } from '../../src/engine/request-apply.js';
 import { serveOpenWork } from '../../src/engine/serve-cell.js';
@@ -37,4 +38,14 @@ test('an operator plans, asks, pauses, resumes and schedules with no right beyon
   });
   expect(outcome).toBe('done');
   await fleet.expectInvariants();
+});
+
+test('init says that it is the owner of control who runs it, since no GRANT would do', async () => {
+  await expect(initControl(crowd.people[0]?.engine ?? fleet.engine, fleet.config)).rejects.toMatchObject({
+    code: 'not_permitted',
+    message: expect.stringMatching(
+      /^The control database: .*: init works as the owner of the control database only\.$/u,
+    ),
+    next: expect.stringContaining("its owner's URL"),
+  });
 });

@@ -169,8 +169,8 @@ async function waitForEnd(
     return signalExitCode(outcome.signal);
   }
   if (outcome.kind === 'held') {
-    const zone = program.config.dataCenters.find(({ id }) => id === outcome.dataCenter)?.zone ?? 'UTC';
-    session.say(`Held: ${outcome.dataCenter}: ${showHold(outcome.hold, zone, commands)}`);
+    const at = outcome.status.dataCenters.find(({ id }) => id === outcome.dataCenter) ?? { zone: 'UTC', freeze: null };
+    session.say(`Held: ${outcome.dataCenter}: ${showHold(outcome.hold, at, commands)}`);
   } else session.say(`\n${showSummary(outcome.status, dataCenters, paint)}`);
   if (options.json) session.report({ ...applyDocument(sorted), status: statusDocument(outcome.status, commands) }, '');
   return exitCodeOfStatus(outcome.status, dataCenters);

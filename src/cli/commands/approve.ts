@@ -42,7 +42,8 @@ export function registerApprove(cli: Command, execute: Execute): void {
 async function approveOnePlan(session: CliSession, program: Program, planId: string): Promise<number> {
   const { reason } = session.options;
   const outcome = await approvePlan(program.engine, { planId, reason });
-  const next = session.commands.show(`apply --dc ${outcome.plan.dataCenter} --plan ${planId} --execute`);
+  const applying = `apply --dc ${outcome.plan.dataCenter} --plan ${planId} --execute`;
+  const next = session.commands.show(outcome.awaited ? 'status --watch' : applying);
   session.report(approvalDocument(outcome, next), showApproval(outcome, next));
   return 0;
 }

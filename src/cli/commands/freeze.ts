@@ -35,12 +35,16 @@ function runFreeze(session: CliSession, { dc }: FreezeFlags): Promise<number> {
   return withProgram(session, WITHOUT_CONTROL, async ({ config, engine }) => {
     const dataCenters = pickDataCenters(config, dc).map(({ id }) => id);
     const { dataCenters: reports, recorded } = await freeze(engine, { dataCenters, reason: session.options.reason });
-    const next = session.commands.show(dc === undefined ? 'unfreeze' : `unfreeze --dc ${dataCenters.join(' ')}`);
+    const unfreezing = session.commands.show(dc === undefined ? 'unfreeze' : `unfreeze --dc ${dataCenters.join(' ')}`);
+    // where nothing was frozen, each failure names its own way out
+    const next = reports.some(({ state }) => state !== 'failed') ? unfreezing : null;
     session.report(
       { dataCenters: reports.map(toDocument), recorded, next },
-      [...reports.flatMap((report) => showFreeze(session, report)), ...showRecord(recorded), `Next: ${next}`].join(
-        '\n',
-      ),
+      [
+        ...reports.flatMap((report) => showFreeze(session, report)),
+        ...showRecord(recorded),
+        ...(next === null ? [] : [`Next: ${next}`]),
+      ].join('\n'),
     );
     return chooseExitCode(reports.map((report) => (report.state === 'freezing' ? 4 : exitCodeOfReport(report))));
   });
