@@ -35,11 +35,9 @@ const CHANGE = '(d.total_credits - d.before)::float8 / greatest(d.before, 1)';
 const BAR = `width_bucket(${CHANGE}, '{-0.5,-0.1,0,1e-12,0.1,0.5,1,2,5,10}'::float8[])`;
 const MOVEMENT = `case d.movement when 'first' then 1 when 'raise' then 2 when 'fall' then 3 else 0 end`;
 
+// room for 16 ranges above the kind
 const RANGE_SHIFT = 26;
 const KIND = 2 ** RANGE_SHIFT - 1;
-/** How many ranges the number of a group can tell apart. */
-export const MOST_RANGES = 16;
-
 /** Which of `count` consecutive ranges a row `d` is in, from 0. A binding for the upper end of each but the last. */
 const rangeOfRow = (count: number): string =>
   count === 1

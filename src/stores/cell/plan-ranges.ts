@@ -132,7 +132,7 @@ export async function insertUnreadableRange(
 
 export const NO_SUMS: PlanSums = { touched: '0', credits: '0', digest: '0' };
 
-/** Plans consecutive ranges, at most `MOST_RANGES`; stores them when the question names a plan. */
+/** Plans consecutive ranges, at most 16; stores them when the question names a plan. */
 export async function planStretch(
   tx: CellTransaction,
   ranges: readonly KeyRange[],
