@@ -7,6 +7,7 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { isPending, planDataCenter } from '../../engine/plan-data-center.js';
 import { parsePlanName } from '../../engine/plan-name.js';
 import { readStatus } from '../../engine/read-status.js';
+import { refuseOtherSource } from '../../engine/refuse-other-source.js';
 import { checkFollowedPlan, requestApply } from '../../engine/request-apply.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers.js';
@@ -44,6 +45,7 @@ function runApply(session: CliSession, flags: ApplyFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const dataCenters = chooseDataCenters(program.config, withPlan(flags));
     const card = await loadCheckedCard(program);
+    await refuseOtherSource(program.engine, dataCenters);
     // before anything else: a data center with nothing to change must not hide that the plan is none
     if (flags.plan !== undefined)
       await checkFollowedPlan(program.engine, { config: program.config, card, dataCenters }, flags.plan);
