@@ -191,6 +191,7 @@ function nameState(dc: DataCenterSnapshot): string {
 }
 
 function nextCommand(dc: DataCenterSnapshot, holds: readonly StatusHold[]): string | null {
+  if (dc.cell?.kind === 'unreachable' && dc.cell.code === 'not_initialised') return 'credit-rollout init';
   const release = holds.find((hold) => hold.release.startsWith('credit-rollout'))?.release;
   if (release !== undefined) return release;
   switch (dc.stage) {
