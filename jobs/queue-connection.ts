@@ -133,17 +133,23 @@ async function withPostgres(url: string, act: (client: pg.Client) => Promise<voi
     await client.connect();
     await act(client);
   } catch (error) {
-    throw error instanceof RolloutError ? error : unreachable(error);
+    throw error instanceof RolloutError ? error : unreachable(url, error);
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-const unreachable = (cause: unknown): RolloutError =>
+const unreachable = (url: string, cause: unknown): RolloutError =>
   new RolloutError('queue_unreachable', {
-    message: `The queue cannot be reached (${String((cause as { code?: unknown }).code ?? 'no answer')}).`,
+    message: `The queue${nameServer(url)} cannot be reached (${String((cause as { code?: unknown }).code ?? 'no answer')}).`,
     cause,
   });
+
+/** Host and port alone: the rest of a URL may hold a password. */
+function nameServer(url: string): string {
+  const { hostname, port, protocol } = URL.canParse(url) ? new URL(url) : { hostname: '', port: '', protocol: '' };
+  return hostname === '' ? '' : ` at ${hostname}:${port || (protocol.startsWith('redis') ? '6379' : '5432')}`;
+}
 
 /** A transaction pooler refuses or drops start-up options, which the queue depends on. */
 async function assertDirect(url: string): Promise<void> {
@@ -186,7 +192,7 @@ async function checkRedis(url: string): Promise<void> {
         message: `The queue runs Redis ${major}.${minor}; 6.2 or newer is needed.`,
       });
   } catch (error) {
-    throw error instanceof RolloutError ? error : unreachable(error);
+    throw error instanceof RolloutError ? error : unreachable(url, error);
   } finally {
     redis.disconnect();
   }

@@ -23,7 +23,7 @@ export function showPlans({ plans, more, unreachable }: PlanList): string {
     ...(more ? ['… older ones: --limit'] : []),
     ...unreachable.map(
       ({ dataCenter, code }) =>
-        `! ${dataCenter}: its cell cannot be read (${code}); its plans are as control knows them`,
+        `! ${dataCenter}: its cell cannot be read (${code}); its plans are as control knows them${code === 'not_initialised' ? '. Run: credit-rollout init' : ''}`,
     ),
   ].join('\n');
 }

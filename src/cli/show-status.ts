@@ -33,9 +33,18 @@ export function showStatus(status: Status, view: StatusView): string {
     ...rows,
     '',
     `As of ${showInstant(status.at)} · ${served} · ${card}`,
+    ...listUnserved(status, commands),
     ...(next === null ? [] : [`Next: ${commands.rewrite(next)}`]),
   ].join('\n');
 }
+
+/** Nothing is due, so nothing is held: without a scheduler nothing ever will be. */
+const listUnserved = ({ schedulersAlive, dataCenters }: Status, commands: CommandNames): readonly string[] =>
+  schedulersAlive === 0 &&
+  dataCenters.some(({ stage }) => stage === 'done') &&
+  dataCenters.every(({ holds }) => holds.every(({ code }) => code !== 'no_scheduler'))
+    ? [`No scheduler runs, so no night begins. Start one: ${commands.show('up')}`]
+    : [];
 
 const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [

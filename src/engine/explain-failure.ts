@@ -2,6 +2,17 @@
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 
+/** Our schema, a role of ours or our views are not there. */
+const MISSING: readonly string[] = ['42P01', '3F000', '22023'];
+
+/** Why a cell cannot be read, in one word: an error code, a failure's kind, or the SQLSTATE. */
+export function nameReadFailure(error: unknown): string {
+  if (isRolloutError(error)) return error.code;
+  const { kind, sqlstate = 'other' } = classifyFailure(error);
+  if (MISSING.includes(sqlstate)) return 'not_initialised';
+  return kind === 'other' ? sqlstate : kind;
+}
+
 /** A registry error for `error`; anything that is no database failure comes back as it is. `subject`: "Data center "eu"". */
 export function explainFailure(error: unknown, subject: string): unknown {
   if (isRolloutError(error)) return error;
@@ -38,7 +49,7 @@ export function explainFailure(error: unknown, subject: string): unknown {
           message: `${subject}: its URL names a database that does not exist${at}.`,
           cause: error,
         });
-      return sqlstate === '42P01' || sqlstate === '3F000' || sqlstate === '22023'
+      return sqlstate !== undefined && MISSING.includes(sqlstate)
         ? new RolloutError('not_initialised', {
             message: `${subject}: our schema, a role of ours, or our views on the source (after detach) are missing${at}.`,
             cause: error,

@@ -2,12 +2,10 @@
 import type { RolloutConfig } from '../domain/config/rollout-config.js';
 import { isInsideRails, readGuardRails } from '../domain/plan/guard-rails.js';
 import type { PlanCounts } from '../domain/plan/plan-report.js';
-import { isRolloutError } from '../kernel/rollout-error.js';
 import { listPlanHeads } from '../stores/cell/plan-heads.js';
 import { listPlanFates, listRegisteredPlans, type PlanFate } from '../stores/control/plan-list.js';
-import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
-import { explainFailure } from './explain-failure.js';
+import { explainFailure, nameReadFailure } from './explain-failure.js';
 import { planName } from './plan-name.js';
 
 export interface ListedPlan {
@@ -94,9 +92,7 @@ async function readCellPlans(
     );
     return { kind: 'read', dataCenter, plans };
   } catch (error) {
-    const { kind, sqlstate } = classifyFailure(error);
-    const code = isRolloutError(error) ? error.code : kind === 'other' ? (sqlstate ?? 'other') : kind;
-    return { kind: 'unreadable', dataCenter, code };
+    return { kind: 'unreadable', dataCenter, code: nameReadFailure(error) };
   }
 }
 

@@ -1,6 +1,5 @@
 // Reads what the scheduler's decision needs of one cell. Counts only; as fencer, which cannot read orgs.
 import type { CellReading } from '../domain/rollout/snapshot.js';
-import { isRolloutError } from '../kernel/rollout-error.js';
 import { runBakeQuery } from '../stores/cell/bake-query.js';
 import type { CellDatabase } from '../stores/cell/cell-database.js';
 import { readFence } from '../stores/cell/fence.js';
@@ -12,6 +11,7 @@ import { readProgress } from '../stores/cell/progress.js';
 import { findRun } from '../stores/cell/runs.js';
 import { readWorkers } from '../stores/cell/workers.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
+import { nameReadFailure } from './explain-failure.js';
 
 export interface CellQuestion {
   readonly runId: bigint | null;
@@ -59,9 +59,7 @@ export async function readCell(
     if (bakeQuery === undefined || reading.kind !== 'read') return reading;
     return { ...reading, ...(await askBakeQuery(cell, bakeQuery)) };
   } catch (error) {
-    if (isRolloutError(error)) return { kind: 'unreachable', code: error.code };
-    const failure = classifyFailure(error);
-    return { kind: 'unreachable', code: failure.kind === 'other' ? (failure.sqlstate ?? 'other') : failure.kind };
+    return { kind: 'unreachable', code: nameReadFailure(error) };
   }
 }
 

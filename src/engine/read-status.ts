@@ -1,6 +1,7 @@
 // Where everything is, why it is not moving, since when, and the command that moves it.
 import { estimateRemaining, type RemainingEstimate } from '../domain/calendar/estimate.js';
 import { decideDataCenter } from '../domain/rollout/decide-data-center.js';
+import { isMaintenanceDue } from '../domain/rollout/decide-maintenance.js';
 import { createHold, type Hold } from '../domain/rollout/hold.js';
 import type { DataCenterSnapshot, FreezeReading, GateReading, MaintenanceRun } from '../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, type Stage } from '../domain/rollout/stage.js';
@@ -14,7 +15,7 @@ import { type DueWorkRow, listDueWork } from '../stores/control/due-work.js';
 import { listHolds } from '../stores/control/holds.js';
 import { readRollout } from '../stores/control/rollout.js';
 import { type ControlRun, listNewestRollouts } from '../stores/control/runs.js';
-import { readSchedulers } from '../stores/control/schedulers.js';
+import { readSchedulers, type Schedulers } from '../stores/control/schedulers.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
 import { readSnapshot } from './read-snapshot.js';
@@ -81,10 +82,10 @@ export async function readStatus(context: EngineContext): Promise<Status> {
     const dataCenters = await Promise.all(
       snapshot.dataCenters.map(async (dc) => {
         const row = snapshot.rows.get(dc.id) as DataCenterRow;
-        const holds = await sinceWhen(context, dc.id, snapshot.now, [
-          ...schedulerHold(dc, schedulers.alive),
-          ...decideDataCenter(snapshot, dc).holds,
-        ]);
+        const holds = [
+          ...schedulerHold(dc, schedulers, snapshot.now),
+          ...(await sinceWhen(context, dc.id, snapshot.now, decideDataCenter(snapshot, dc).holds)),
+        ];
         return readOne(context, dc, row, holds, runs);
       }),
     );
@@ -96,8 +97,16 @@ export async function readStatus(context: EngineContext): Promise<Status> {
 
 const isUnderWay = (dc: DataCenterSnapshot): boolean => dc.requested || !RESTING_STAGES.includes(dc.stage);
 
-const schedulerHold = (dc: DataCenterSnapshot, alive: number): readonly Hold[] =>
-  alive === 0 && isUnderWay(dc) ? [createHold('no_scheduler', 'credit-rollout up', '0', '1')] : [];
+/** What only a scheduler does, now or later: a rollout, a night or a request, a cut-over with its sweep. */
+const needsScheduler = (dc: DataCenterSnapshot): boolean => isUnderWay(dc) || isMaintenanceDue(dc) || awaitsCutover(dc);
+
+const awaitsCutover = ({ stage, cutoverAt, cell, knownGate }: DataCenterSnapshot): boolean =>
+  stage === 'done' && cutoverAt !== null && (cell?.kind === 'read' ? cell.gate : knownGate).latchedAt === null;
+
+const schedulerHold = (dc: DataCenterSnapshot, { alive, lastSeenAt }: Schedulers, now: Date): readonly StatusHold[] =>
+  alive === 0 && needsScheduler(dc)
+    ? [{ ...createHold('no_scheduler', 'credit-rollout up', '0', '1'), since: lastSeenAt ?? now }]
+    : [];
 
 /** A hold that the scheduler has recorded keeps its `since`; one that is new is as old as this look. */
 async function sinceWhen(
@@ -201,6 +210,7 @@ function nameState(dc: DataCenterSnapshot): string {
 }
 
 function nextCommand(dc: DataCenterSnapshot, holds: readonly StatusHold[]): string | null {
+  if (dc.cell?.kind === 'unreachable' && dc.cell.code === 'not_initialised') return 'credit-rollout init';
   const release = holds.find((hold) => hold.release.startsWith('credit-rollout'))?.release;
   if (release !== undefined) return release;
   switch (dc.stage) {

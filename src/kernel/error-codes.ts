@@ -123,7 +123,11 @@ export const ERRORS = {
   ),
   source_changed: entry(1, 'The source is not the one that init read.', 'Run: credit-rollout init'),
   // queue
-  queue_unreachable: entry(1, 'The queue cannot be reached.', 'Check QUEUE_URL and that its server runs.'),
+  queue_unreachable: entry(
+    1,
+    'The queue cannot be reached.',
+    'Check the URL of queue in the configuration, and that its server runs.',
+  ),
   queue_pooled: entry(
     1,
     'A Postgres queue needs a direct connection, and this URL goes through a transaction pooler.',

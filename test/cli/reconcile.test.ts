@@ -95,10 +95,15 @@ describe('reconcile', () => {
     const asked = await run('--dc', dc, '--execute');
     expect(asked.code).toBe(0);
     expect(asked.out).toContain(`${dc}: a reconciliation was asked for`);
+    expect(asked.out).toMatch(
+      new RegExp(`^It waits: no scheduler runs, and no worker serves ${dc}\\. Start them: .* up$`, 'mu'),
+    );
     const again = await run('--dc', dc, '--execute');
     expect(again).toMatchObject({ code: 6, err: expect.stringContaining('[reconcile_asked]') });
     await fleet.drive();
-    await run('--dc', dc, '--execute', '--accept-falls', '--reason', 'trials ended');
+    await run('--dc', dc, '--execute', '--accept-falls', '--reason', 'trials ended', '--json').then(({ out }) =>
+      expect(JSON.parse(out)).toMatchObject({ executed: true, schedulers_alive: 0 }),
+    );
     expect(
       await fleet.control(
         `select action, reason, details from credit_rollout_control.audit where action = 'ask_reconcile' order by seq`,

@@ -11,6 +11,7 @@ import { showStatus } from '../../src/cli/show-status.js';
 import { showSummary } from '../../src/cli/show-summary.js';
 import { layOutTable } from '../../src/cli/show-table.js';
 import { toJson } from '../../src/cli/to-json.js';
+import type { DataCenterStatus } from '../../src/engine/read-status.js';
 import { captureIo } from './captured-io.js';
 import { sampleDataCenter, sampleProgress, sampleStatus } from './sample-status.js';
 
@@ -130,6 +131,17 @@ describe('showStatus', () => {
     expect(text).toContain('an operator paused it, since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin)');
     expect(text).toContain('to go on: credit-rollout resume --dc eu');
   });
+});
+
+describe('showStatus without a scheduler', () => {
+  const show = (dc: DataCenterStatus): string =>
+    showStatus({ ...sampleStatus(dc), schedulersAlive: 0 }, { commands, paint: plainPaint, lanes: 2 });
+  test('says that no night begins where all is done', () =>
+    expect(show(sampleDataCenter({ stage: 'done', state: 'done', holds: [] }))).toContain(
+      'No scheduler runs, so no night begins. Start one: credit-rollout up',
+    ));
+  test('says nothing where nothing was rolled out', () =>
+    expect(show(sampleDataCenter({ stage: 'pending', state: 'pending', holds: [] }))).not.toContain('No scheduler'));
 });
 
 describe('showProgress', () => {

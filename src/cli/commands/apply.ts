@@ -7,12 +7,14 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { isPending, planDataCenter } from '../../engine/plan-data-center.js';
 import { parsePlanName } from '../../engine/plan-name.js';
 import { readStatus } from '../../engine/read-status.js';
+import { refuseOtherSource } from '../../engine/refuse-other-source.js';
 import { checkFollowedPlan, requestApply } from '../../engine/request-apply.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers.js';
 import type { CliSession, Execute } from '../cli-session.js';
 import { exitCodeOfStatus } from '../exit-code.js';
 import { loadCheckedCard } from '../load-checked-card.js';
+import { showMissing } from '../show-missing.js';
 import { countsDocument, planDocument, showPlan } from '../show-plan.js';
 import { showHold } from '../show-state.js';
 import { showSummary } from '../show-summary.js';
@@ -44,6 +46,7 @@ function runApply(session: CliSession, flags: ApplyFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const dataCenters = chooseDataCenters(program.config, withPlan(flags));
     const card = await loadCheckedCard(program);
+    await refuseOtherSource(program.engine, dataCenters);
     // before anything else: a data center with nothing to change must not hide that the plan is none
     if (flags.plan !== undefined)
       await checkFollowedPlan(program.engine, { config: program.config, card, dataCenters }, flags.plan);
@@ -137,14 +140,8 @@ const applyDocument = ({ requested, unchanged, busy }: Sorted): Readonly<Record<
 async function reportRequest(session: CliSession, program: Program, sorted: Sorted): Promise<number> {
   const status = await readStatus(program.engine);
   const followed = [...sorted.requested.map(({ id }) => id), ...sorted.busy];
-  const idle = status.dataCenters.find((dc) => followed.includes(dc.id) && dc.workersAlive === 0);
-  const missing = [
-    ...(status.schedulersAlive === 0 ? ['no scheduler runs'] : []),
-    ...(idle === undefined ? [] : [`no worker serves ${idle.id}`]),
-  ];
   if (followed.length > 0) {
-    if (missing.length > 0)
-      session.say(`It waits: ${missing.join(', and ')}. Start them: ${session.commands.show('up')}`);
+    for (const line of showMissing(status, followed, session.commands)) session.say(line);
     session.say(`Follow it: ${session.commands.show('status --watch')}`);
   }
   if (session.options.json)

@@ -6,6 +6,7 @@ import { checkRateCard } from '../../domain/rate-card/check-rate-card.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { SaveOrgs } from '../../engine/export-orgs.js';
 import { isPending, planDataCenter } from '../../engine/plan-data-center.js';
+import { refuseOtherSource } from '../../engine/refuse-other-source.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers.js';
 import type { CliSession, Execute } from '../cli-session.js';
@@ -35,9 +36,11 @@ export function registerPlan(cli: Command, execute: Execute): void {
 
 function runPlan(session: CliSession, flags: PlanFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
-    const dataCenters = chooseDataCenters(program.config, flags).map(({ id }) => id);
+    const chosen = chooseDataCenters(program.config, flags);
+    const dataCenters = chosen.map(({ id }) => id);
     const card =
       flags.rateCard === undefined ? await loadCheckedCard(program) : await loadOther(program, flags.rateCard);
+    await refuseOtherSource(program.engine, chosen);
     const stop = new AbortController();
     const unlisten = session.io.onStop(() => stop.abort());
     const { reports, files } = await makeReports(session, program, dataCenters, card, {

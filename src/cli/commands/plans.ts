@@ -53,7 +53,7 @@ function runList(session: CliSession, { dc, limit }: ListFlags): Promise<number>
   return withProgram(session, {}, async ({ engine, config }) => {
     const chosen = dc === undefined ? config.dataCenters : [findDataCenter(config, dc)];
     const list = await listPlans(engine, { config, dataCenters: chosen.map(({ id }) => id), most: limit });
-    session.report(plansDocument(list), showPlans(list));
+    session.report(plansDocument(list), session.commands.rewrite(showPlans(list)));
     return 0;
   });
 }

@@ -3,9 +3,11 @@ import type { Command } from 'commander';
 import { findDataCenter, type Program } from '../../compose.js';
 import { listNights } from '../../engine/list-nights.js';
 import { previewDrift } from '../../engine/preview-drift.js';
+import { readStatus } from '../../engine/read-status.js';
 import { requestReconcile } from '../../engine/request-reconcile.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CliSession, Execute } from '../cli-session.js';
+import { showMissing } from '../show-missing.js';
 import { nightsCsv, nightsDocument, previewDocument, showNights, showPreview } from '../show-reconcile.js';
 import { withCounter } from '../with-counter.js';
 import { withProgram } from '../with-program.js';
@@ -84,9 +86,15 @@ async function askFor(session: CliSession, { engine }: Program, chosen: Chosen):
   const { reason } = session.options;
   const requested = await requestReconcile(engine, { dataCenter, reason, falls: fallsOf(chosen) });
   const next = session.commands.show(`reconcile --dc ${dataCenter} --history`);
+  const status = await readStatus(engine);
   session.report(
-    { executed: true, ...requested, next },
-    `◷ ${dataCenter}: a reconciliation was asked for\nFollow it: ${session.commands.show('status')}\nWhat it did: ${next}`,
+    { executed: true, ...requested, schedulersAlive: status.schedulersAlive, next },
+    [
+      `◷ ${dataCenter}: a reconciliation was asked for`,
+      ...showMissing(status, [dataCenter], session.commands),
+      `Follow it: ${session.commands.show('status')}`,
+      `What it did: ${next}`,
+    ].join('\n'),
   );
   return 0;
 }

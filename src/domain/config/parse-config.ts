@@ -13,6 +13,7 @@ import {
   readDurationMs,
   readInteger,
   readNumber,
+  readQueueUrl,
   readText,
   readUrl,
 } from './read-field.js';
@@ -32,7 +33,7 @@ const ANY_FACTOR = { min: 1, max: Number.MAX_SAFE_INTEGER };
 
 /**
  * The configuration with its defaults. `lookup` gives environment variables for everything but the URLs, which stay
- * unresolved. Throws config_syntax, unknown_config_key, invalid_config, missing_environment_variable, invalid_zone,
+ * unresolved; of the queue's the scheme is looked at. Throws config_syntax, unknown_config_key, invalid_config, missing_environment_variable, invalid_zone,
  * invalid_instant, invalid_duration, duplicate_data_center.
  */
 export function parseRolloutConfig(text: string, options: { readonly lookup: VariableLookup }): RolloutConfig {
@@ -45,7 +46,7 @@ export function parseRolloutConfig(text: string, options: { readonly lookup: Var
   refuseClosedWindows(rollout.get('windows'), settings.windows, dataCenters);
   return {
     controlDatabase: readUrl(required(fields, 'controlDatabase')),
-    queue: optional(fields, 'queue', readUrl),
+    queue: optional(fields, 'queue', readQueueUrl),
     rateCard: readText(required(fields, 'rateCard')),
     rollout: settings,
     signups: { cutover: optional(signups, 'cutover', readText) },

@@ -2,6 +2,7 @@
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { DAY_MS, parseDuration } from '../calendar/duration.js';
 import { type ConfigNode, invalidValue, isEmpty, readScalar, readWritten } from './config-node.js';
+import { resolveConfigText } from './config-text.js';
 import type { ConfigUrl } from './rollout-config.js';
 
 /** Inclusive limits of a number. */
@@ -27,6 +28,30 @@ export function readUrl(node: ConfigNode): ConfigUrl {
     message: `${node.path} (line ${node.line}) must be a URL.`,
     next: `Write ${node.path}: \${VARIABLE}, and set the variable.`,
   });
+}
+
+const QUEUE_SCHEMES = ['redis', 'rediss', 'postgres', 'postgresql'];
+
+/** A URL whose scheme a queue can have. While a variable of it is not set, nobody can say; its use does. */
+export function readQueueUrl(node: ConfigNode): ConfigUrl {
+  const url = readUrl(node);
+  const scheme = findScheme(node, url.text);
+  if (scheme === 'unset' || QUEUE_SCHEMES.includes(scheme)) return url;
+  const found = scheme === '' ? 'is no URL with a scheme' : `has the scheme "${scheme}"`;
+  throw new RolloutError('invalid_config', {
+    message: `${node.path} (line ${node.line}) ${found}, but it must have one of ${QUEUE_SCHEMES.join(', ')}.`,
+    next: `Write ${node.path}: redis://HOST:PORT, a direct postgres:// URL, or \${VARIABLE} with one of them.`,
+  });
+}
+
+function findScheme(node: ConfigNode, text: string): string {
+  try {
+    const resolved = resolveConfigText(text, node.file.lookup, node.path);
+    return /^([a-z][a-z0-9+.-]{0,30}):\/\//iu.exec(resolved)?.[1] ?? '';
+  } catch (error) {
+    if (isRolloutError(error) && error.code === 'missing_environment_variable') return 'unset';
+    throw error;
+  }
 }
 
 /** A whole number within `range`; digits from a variable count as a number. */

@@ -98,6 +98,13 @@ export async function findSource(tx: CellTransaction, text: string, dataCenter: 
   };
 }
 
+/** Whether two spellings name one relation: quoted or not, and cut as Postgres cuts a long name. */
+export async function isSameSource(tx: CellTransaction, one: string, other: string): Promise<boolean> {
+  const [a, b] = [parseSourceName(one), parseSourceName(other)];
+  const names = [a.schema, b.schema, a.name, b.name];
+  return (await tx.raw('select ?::name = ?::name and ?::name = ?::name as same', names)).rows[0].same;
+}
+
 /** How many rows have no id at all; they can be neither decided nor quarantined. */
 export async function countNullIds(tx: CellTransaction): Promise<string> {
   return (await tx.raw('select null_ids::text from credit_rollout.source_faults')).rows[0].null_ids;

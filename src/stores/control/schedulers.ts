@@ -15,10 +15,14 @@ export async function deleteScheduler(tx: ControlTransaction, schedulerId: strin
   );
 }
 
-/** Schedulers seen in the last 15 s, and when the last one was. */
-export async function readSchedulers(
-  tx: ControlTransaction,
-): Promise<{ readonly alive: number; readonly lastSeenAt: Date | null }> {
+export interface Schedulers {
+  /** Seen in the last 15 s. */
+  readonly alive: number;
+  /** When the last one was; null: none since all of them ended as they were told. */
+  readonly lastSeenAt: Date | null;
+}
+
+export async function readSchedulers(tx: ControlTransaction): Promise<Schedulers> {
   const { rows } = await tx.raw(
     `select count(*) filter (where seen_at > clock_timestamp() - interval '15 s')::int as alive, max(seen_at) as last from credit_rollout_control.schedulers`,
   );

@@ -9,6 +9,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
   SHORT: 'in',
   TRICKY: 'a: {b: [c]} # d',
   EMPTY: '',
+  MYSQL: 'mysql://somebody:secret@x/y',
 };
 const lookup = (name: string): string | undefined => VARIABLES[name];
 const parse = (text: string): RolloutConfig => parseRolloutConfig(text, { lookup });
@@ -114,6 +115,25 @@ dataCenters:
     const seen: string[] = [];
     parseRolloutConfig(base + india, { lookup: (name) => void seen.push(name) });
     expect(seen).toEqual([]);
+  });
+
+  test.each(['redis://x:1', 'rediss://x', 'postgres://x/y', 'postgresql://x/y', `\${UNSET}`, `\${EMPTY}`])(
+    'accepts the queue %s',
+    (url) => expect(parse(`${base}${india}queue: "${url}"\n`).queue).toEqual({ text: url }),
+  );
+
+  test.each([
+    ['mysql://somebody:secret@x/y', 'has the scheme "mysql"'],
+    [`\${MYSQL}`, 'has the scheme "mysql"'],
+    ['REDIS://secret', 'has the scheme "REDIS"'],
+    ['secret:6379', 'is no URL with a scheme'],
+  ])('refuses the queue %s by its scheme alone', (url, found) => {
+    const failure = failureOf(() => parse(`${base}${india}queue: "${url}"\n`));
+    expect(failure).toMatchObject({
+      code: 'invalid_config',
+      message: `queue (line 5) ${found}, but it must have one of redis, rediss, postgres, postgresql.`,
+    });
+    expect(failure.next).not.toContain('secret');
   });
 
   test.each([
