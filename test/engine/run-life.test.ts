@@ -79,6 +79,18 @@ describe('a broken rule', () => {
     await fleet.expectInvariants();
   });
 
+  test('that is retried, and then aborted before anything happened, ends as aborted', async () => {
+    const fleet = await makeFleet({ orgs: 200 });
+    const cell = fleet.cell(0);
+    await cell.sql('alter table credit_rollout.allotments add constraint never_77 check (org_id <> 77)');
+    await fleet.apply(cell);
+    await fleet.drive();
+    await retryRun(fleet.engine, cell.dataCenter.id, null);
+    await setIntent(fleet.engine, { dataCenter: cell.dataCenter.id, intent: 'abort', reason: 'no' });
+    expect(await fleet.drive()).toEqual(['aborted']);
+    await fleet.expectInvariants();
+  });
+
   test('is found by the verification when a row was falsified; retry verifies again', async () => {
     const fleet = await makeFleet({ orgs: 300 });
     const cell = fleet.cell(0);

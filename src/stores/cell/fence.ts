@@ -67,17 +67,17 @@ export async function setFence(
 }
 
 /**
- * Needs the exclusive lock. Keeps the run, so that the reason stays readable; `epoch` shuts out everything older. A fence
- * that is shut already is left as it is.
+ * Needs the exclusive lock. Keeps the run, so that the reason stays readable; `epoch` shuts out everything older, and a failure
+ * of an older one goes with it. A fence that is shut already is left as it is.
  */
 export async function closeFence(tx: CellTransaction, failure: string | null, epoch = 0n): Promise<void> {
   // the worker, which closes on a broken rule, has no right on the epoch
   const raise = epoch > 0n ? { set: ', epoch = greatest(epoch, ?::bigint)', bindings: [String(epoch)] } : undefined;
   await tx.raw(
-    `update credit_rollout.fence set state = 'closed', single_writes = false, failure = coalesce(?, failure),
-       changed_at = clock_timestamp()${raise?.set ?? ''}
+    `update credit_rollout.fence set state = 'closed', single_writes = false,
+       failure = coalesce(?, case when epoch >= ?::bigint then failure end), changed_at = clock_timestamp()${raise?.set ?? ''}
      where state <> 'closed' or epoch < ?::bigint or failure is distinct from coalesce(?, failure)`,
-    [failure, ...(raise?.bindings ?? []), String(epoch), failure],
+    [failure, String(epoch), ...(raise?.bindings ?? []), String(epoch), failure],
   );
 }
 
