@@ -44,7 +44,7 @@ export function createRangeCursor(size: number): RangeCursor {
   const takeNext = async (tx: CellTransaction): Promise<readonly KeyRange[]> => {
     takes += 1;
     if (ahead.length === 0) ahead = [...(await cut(tx))];
-    return closed ? [] : ahead.splice(0, Math.min(takes, RANGES_AT_ONCE));
+    return closed ? [] : ahead.splice(0, Math.min(Math.ceil(takes / 2), RANGES_AT_ONCE));
   };
   return {
     // one at a time: where a range begins is known when the one before it is cut
