@@ -1,14 +1,11 @@
 // Adds up what the ranges of a plan say into its report. Counts, and the few orgs that the report names.
 import type { PlannedOrg, PlanReport, ShortOrg } from '../domain/plan/plan-report.js';
-import { branchNo } from '../stores/cell/plan-branch.js';
 import type { PlannedCanary } from '../stores/cell/plan-canaries.js';
-import type { PlanGroup } from '../stores/cell/plan-groups.js';
-import { LIST_NAMES, type ListedOrg, type ListName, type RankedOrg } from '../stores/cell/plan-lists.js';
+import { type CountedGroup, listTouchedBranches } from '../stores/cell/plan-groups.js';
+import { LIST_NAMES, LISTED, type ListedOrg, type ListName, type RankedOrg } from '../stores/cell/plan-lists.js';
 import { NO_SUMS, type PlannedStretch, type PlanSums } from '../stores/cell/plan-ranges.js';
-import { add, type GroupSummary, isTouched, most, summariseGroups } from './summarise-groups.js';
-
-/** How many orgs a list names. */
-const LISTED = 20;
+import { createGroupSums } from './group-sums.js';
+import { add, type GroupSummary, summariseGroups } from './summarise-groups.js';
 
 /** Found in this range. */
 type Placed<T> = T & { readonly rangeNo: number };
@@ -45,7 +42,7 @@ export interface PlanCollection {
 
 /** Starts an empty collection; `editions` are the card's, in the order of their places. */
 export function createPlanCollection(editions: readonly string[]): PlanCollection {
-  const groups = new Map<string, PlanGroup>();
+  const groups = createGroupSums();
   const lists = new Map<ListName, readonly Placed<RankedOrg>[]>();
   const canaries = new Map<number, Placed<Canary>>();
   let sums = NO_SUMS;
@@ -55,7 +52,7 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
   const isNew = (branch: number, rangeNo: number): boolean => rangeNo < (canaries.get(branch)?.rangeNo ?? Infinity);
   return {
     add: (stretch, firstNo) => {
-      for (const group of stretch.groups) addGroup(groups, group);
+      groups.add(stretch.groups);
       for (const list of LIST_NAMES)
         lists.set(
           list,
@@ -69,7 +66,7 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
       sums = addSums(sums, stretch.sums);
     },
     addUnreadable: (count) => {
-      addGroup(groups, { ...UNREADABLE, orgs: count });
+      groups.add([{ ...UNREADABLE, orgs: count }]);
       orgs += count;
     },
     get orgs() {
@@ -78,14 +75,8 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
     get ranks() {
       return { raise: rankOf('raise'), floor: rankOf('floor'), short: rankOf('short') };
     },
-    listNewBranches: ({ groups: found }, firstNo) => [
-      ...new Set(
-        found
-          .filter(isTouched)
-          .map(branchNo)
-          .filter((branch) => isNew(branch, firstNo)),
-      ),
-    ],
+    listNewBranches: ({ groups: found }, firstNo) =>
+      listTouchedBranches(found).filter((branch) => isNew(branch, firstNo)),
     addCanaries: (found) => {
       for (const { branch, ...canary } of found) if (isNew(branch, canary.rangeNo)) canaries.set(branch, canary);
     },
@@ -93,7 +84,7 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
       return [...new Set([...lists.values()].flat().map(({ orgId }) => orgId))];
     },
     finish: (usage, listed) => ({
-      ...summariseGroups([...groups.values()], editions, usage),
+      ...summariseGroups(groups.list(), editions, usage),
       orgs: {
         biggestRaises: nameOrgs(lists.get('raise'), listed).map(toPlannedOrg),
         nearestFloor: nameOrgs(lists.get('floor'), listed).map(toPlannedOrg),
@@ -108,41 +99,18 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
   };
 }
 
-const UNREADABLE: PlanGroup = {
-  editionNo: 0,
-  flags: 0,
-  movement: 'same',
+const UNREADABLE: CountedGroup = {
+  kind: 0,
   reason: 'unreadable',
-  bar: 0,
   orgs: 0,
   before: '0',
   after: '0',
   planCredits: '0',
   grandfathered: '0',
-  falling: 0,
-  raiseFactor: null,
+  factor: null,
   floorOverPlan: null,
   short: 0,
 };
-
-function addGroup(groups: Map<string, PlanGroup>, group: PlanGroup): void {
-  const key = [group.editionNo, group.flags, group.movement, group.reason, group.bar].join('|');
-  const sum = groups.get(key);
-  groups.set(key, sum === undefined ? group : addUp(sum, group));
-}
-
-const addUp = (sum: PlanGroup, group: PlanGroup): PlanGroup => ({
-  ...sum,
-  orgs: sum.orgs + group.orgs,
-  before: add(sum.before, group.before),
-  after: add(sum.after, group.after),
-  planCredits: add(sum.planCredits, group.planCredits),
-  grandfathered: add(sum.grandfathered, group.grandfathered),
-  falling: sum.falling + group.falling,
-  raiseFactor: most(sum.raiseFactor, group.raiseFactor),
-  floorOverPlan: most(sum.floorOverPlan, group.floorOverPlan),
-  short: sum.short + group.short,
-});
 
 function nameOrgs(ranked: readonly RankedOrg[] = [], listed: readonly ListedOrg[]): readonly ListedOrg[] {
   const known = new Map(listed.map((org) => [org.orgId, org]));

@@ -19,10 +19,6 @@ export function add(a: string, b: string): string {
 export const most = (a: number | null, b: number | null): number | null =>
   a === null || b === null ? (a ?? b) : Math.max(a, b);
 
-/** It would be written. */
-export const isTouched = ({ reason, movement }: PlanGroup): boolean =>
-  reason === null && (movement === 'first' || movement === 'raise');
-
 /** Branches, reasons, histogram and usage of all groups of a plan. */
 export function summariseGroups(
   groups: readonly PlanGroup[],

@@ -81,7 +81,11 @@ export const ERRORS = {
     'Correct the URL of this data center in the configuration.',
   ),
   not_initialised: entry(1, 'The schema of a database is missing or old.', 'Run: credit-rollout init'),
-  not_permitted: entry(7, 'The database denies something that is needed.', 'Run the GRANT that is shown as the owner.'),
+  not_permitted: entry(
+    7,
+    'The database denies something that is needed.',
+    'Run the GRANT that is shown, or that doctor prints, as the owner.',
+  ),
   roles_missing: entry(
     7,
     'The cell roles do not exist and this login may not create them.',

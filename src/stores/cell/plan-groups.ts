@@ -1,7 +1,7 @@
 // What ranges of a plan come to: their orgs by range, branch, movement, reason and bar of the histogram, from one pass over
 // the rule. What they are grouped by is packed into one number, which hashes fastest.
 import { branchOfRow, PLAN_FLAGS } from './plan-branch.js';
-import { LIST_NAMES, type ListName, type RankedOrg, rankedInGroup } from './plan-lists.js';
+import { type ListName, rankedInGroup } from './plan-lists.js';
 
 export const PLAN_MOVEMENTS = ['same', 'first', 'raise', 'fall'] as const;
 export type PlanMovement = (typeof PLAN_MOVEMENTS)[number];
@@ -57,6 +57,7 @@ export const IN_GROUP = {
   winner: `case when g.key >> 8 & ${PLAN_FLAGS.legacy} = ${PLAN_FLAGS.legacy} then 'legacy' else 'credits' end`,
   movement: `('{${PLAN_MOVEMENTS.join(',')}}'::text[])[(g.key >> 4 & 15) + 1]`,
   touched: 'g.key >> 4 & 15 between 1 and 2',
+  decided: `g.key & ${KIND} <> 0`,
 } as const;
 
 /** Aggregates over the rows `d` of a group. One binding for each list: the rank below which it takes an org. */
@@ -70,34 +71,39 @@ export const groupCounts = (lists: readonly ListName[]): string =>
   ].join(',\n    ');
 
 /** The groups `g` of all ranges, added up by kind, as a list of `CountedGroup`. */
-export const groupsAsJson = (lists: readonly ListName[]): string => `
+export const GROUPS_AS_JSON = `
 select coalesce(json_agg(k), '[]') from (
   select g.key & ${KIND} as kind, g.reason, sum(g.orgs)::bigint as orgs,
     sum(g.before)::text as before, sum(g.after)::text as after, sum(g.plan_credits)::text as "planCredits",
     sum(g.grandfathered)::text as grandfathered, max(g.factor) as factor, max(g.floor_over_plan) as "floorOverPlan",
-    sum(g.short)::bigint as short,
-    json_build_object(${lists.map((list) => `'${list}', json_agg(g.${list}_ranks) filter (where g.${list}_ranks is not null)`).join(', ')}) as ranks
+    sum(g.short)::bigint as short
   from grouped g group by 1, 2) k`;
 
 /** Sums, and what there is of a group beside its kind; without what follows from that. */
 export interface CountedGroup
   extends Omit<PlanGroup, 'editionNo' | 'flags' | 'movement' | 'bar' | 'falling' | 'raiseFactor'> {
+  /** 0: undecidable. */
   readonly kind: number;
   /** The largest total of an org, as a multiple of what it had before, where that was more than 0. */
   readonly factor: number | null;
-  /** Ids and ranks, by range. */
-  readonly ranks: Readonly<Partial<Record<ListName, readonly (readonly (readonly [string, number])[])[] | null>>>;
 }
+
+const movementOf = (kind: number): PlanMovement => PLAN_MOVEMENTS[(kind >> 4) & 15] ?? 'same';
+const isWritten = (movement: PlanMovement): boolean => movement === 'first' || movement === 'raise';
+
+/** The branches of the groups whose orgs would be written. */
+export const listTouchedBranches = (groups: readonly CountedGroup[]): readonly number[] => [
+  ...new Set(groups.filter(({ kind }) => isWritten(movementOf(kind))).map(({ kind }) => kind >> 8)),
+];
 
 /** What the sums say of undecidable orgs means nothing. */
 const UNDECIDED = { before: '0', after: '0', planCredits: '0', grandfathered: '0' };
 
 /** What a group comes to: its number taken apart, and what follows from it. */
-export function toGroup({ kind, factor, ranks: _, ...counts }: CountedGroup): PlanGroup {
+export function toGroup({ kind, factor, ...counts }: CountedGroup): PlanGroup {
   const flags = (kind >> 8) & 255;
-  const movement = PLAN_MOVEMENTS[(kind >> 4) & 15] ?? 'same';
+  const movement = movementOf(kind);
   const bar = kind & 15;
-  const isTouched = movement === 'first' || movement === 'raise';
   const isPaid = (flags & PLAN_FLAGS.paid) !== 0;
   const hasOwnLimit = (flags & PLAN_FLAGS.negotiated) !== 0;
   return {
@@ -108,19 +114,8 @@ export function toGroup({ kind, factor, ranks: _, ...counts }: CountedGroup): Pl
     movement,
     bar,
     falling: counts.reason === null && bar <= LAST_FALLING_BAR ? counts.orgs : 0,
-    raiseFactor: isTouched && factor !== null && factor > 1 ? factor : null,
+    raiseFactor: isWritten(movement) && factor !== null && factor > 1 ? factor : null,
     floorOverPlan: isPaid && !hasOwnLimit ? counts.floorOverPlan : null,
     short: isPaid ? counts.short : 0,
   };
-}
-
-/** The orgs of a group that its lists may take. Of undecidable ones the ranks mean nothing; a raise is one that is written. */
-export function toRanked({ kind, ranks }: CountedGroup): readonly RankedOrg[] {
-  const movement = PLAN_MOVEMENTS[(kind >> 4) & 15];
-  const takes = (list: ListName): boolean => list !== 'raise' || movement === 'first' || movement === 'raise';
-  return kind === 0
-    ? []
-    : LIST_NAMES.filter(takes).flatMap((list) =>
-        (ranks[list] ?? []).flat().map(([orgId, rank]): RankedOrg => ({ list, orgId, rank })),
-      );
 }

@@ -5,6 +5,9 @@ import type { CellTransaction } from './cell-database.js';
 export const LIST_NAMES = ['raise', 'floor', 'short'] as const;
 export type ListName = (typeof LIST_NAMES)[number];
 
+/** How many orgs a list names. */
+export const LISTED = 20;
+
 /** By the rank of its twentieth, a list knows what to take; ascending. */
 export interface RankedOrg {
   readonly list: ListName;
@@ -38,6 +41,14 @@ export const rankedInGroup = (list: ListName): string => {
   const { rank, where } = LISTS[list];
   return `json_agg(json_build_array(d.org_id::text, ${rank})) filter (where ${where} and ${rank} < ?::float8)`;
 };
+
+/** The first of a list, over all groups `g` in which `where` holds, as JSON; null: none. */
+export const firstOfGroups = (list: ListName, where: string): string => `
+  (select json_agg(json_build_object('list', '${list}', 'orgId', f.org_id, 'rank', f.rank)) from (
+     select r.value ->> 0 as org_id, (r.value ->> 1)::float8 as rank
+     from grouped g cross join lateral json_array_elements(g.${list}_ranks) r
+     where ${where} order by 2, 1 limit ${LISTED}
+   ) f) as ${list}`;
 
 /** Looks up what these orgs get, in the plan's own snapshot; ids that are not there are left out. */
 export async function readListedOrgs(

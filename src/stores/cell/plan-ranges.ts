@@ -2,17 +2,8 @@
 // each, and the counts of the report, in one statement. Calls the rule, never restates it.
 import type { CellTransaction } from './cell-database.js';
 import { type KeyRange, withinRange } from './key-range.js';
-import {
-  type CountedGroup,
-  groupCounts,
-  groupOfRow,
-  groupsAsJson,
-  IN_GROUP,
-  type PlanGroup,
-  toGroup,
-  toRanked,
-} from './plan-groups.js';
-import { BEFORE, LIST_NAMES, type ListName, type RankedOrg } from './plan-lists.js';
+import { type CountedGroup, GROUPS_AS_JSON, groupCounts, groupOfRow, IN_GROUP } from './plan-groups.js';
+import { BEFORE, firstOfGroups, LIST_NAMES, type ListName, type RankedOrg } from './plan-lists.js';
 import { rowHash } from './row-hash.js';
 
 /** Over the orgs that are to be written: how many, their totals, their hashes. Decimal text. */
@@ -26,7 +17,7 @@ export interface PlanSums {
 export interface PlannedStretch {
   /** Zeros for a what-if. */
   readonly sums: PlanSums;
-  readonly groups: readonly PlanGroup[];
+  readonly groups: readonly CountedGroup[];
   readonly ranked: readonly RankedOrg[];
   readonly protectedTouched: number;
 }
@@ -115,6 +106,9 @@ columns as (
   select sum(touched)::text as touched, sum(touched_credits)::text as credits, sum(digest)::text as digest from stored
 )`;
 
+// of undecidable orgs the ranks mean nothing; a raise is one that is written
+const firstOf = (list: ListName): string => firstOfGroups(list, list === 'raise' ? IN_GROUP.touched : IN_GROUP.decided);
+
 const PROTECTED = `(select ${touched('sum(g.protected)')} from grouped g)::int`;
 
 /** A range of which nothing can be read: it is there, so that the ranges cover every id, and says nothing. */
@@ -145,7 +139,7 @@ export async function planStretch(
   const place = [String(planId), firstNo];
   const { rows } = await tx.raw(
     `with ${GROUPED(question, ranges.length, lists, within.sql)}${planId === null ? '' : `,${STORED(ranges.length)}`}
-     select (${groupsAsJson(lists)}) as groups, ${planId === null ? 'null' : '(select to_json(s) from summed s)'} as sums,
+     select (${GROUPS_AS_JSON}) as groups, ${lists.map(firstOf).join(', ')}, ${planId === null ? 'null' : '(select to_json(s) from summed s)'} as sums,
        ${question.protects ? PROTECTED : '0'} as protected_touched`,
     [
       ...ranges.slice(0, -1).map(({ upperId }) => upperId),
@@ -162,11 +156,10 @@ export async function planStretch(
           ]),
     ],
   );
-  const { groups, sums, protected_touched: protectedTouched } = rows[0];
-  const counted: readonly CountedGroup[] = groups;
+  const { groups, sums, protected_touched: protectedTouched, ...found } = rows[0];
   return {
-    groups: counted.map(toGroup),
-    ranked: counted.flatMap(toRanked),
+    groups,
+    ranked: lists.flatMap((list) => found[list] ?? []),
     sums: sums ?? NO_SUMS,
     protectedTouched,
   };
