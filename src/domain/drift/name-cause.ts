@@ -1,16 +1,11 @@
 // Names why an org's allotment is not what its inputs give: one cause each, the first that holds. Pure; decides nothing
 // about what is written. Source: protocol (g) and the last column of life-of-an-org.
 import { isLowerFloor } from '../org/decide-movement.js';
+import type { CompleteInputs } from '../org/org-inputs.js';
 import type { Cause } from './cause.js';
 
 /** The inputs of an allotment, and its floor. Credits and calls are per day. */
-export interface ComparedInputs {
-  readonly edition: string;
-  readonly paid: boolean;
-  readonly agents: bigint;
-  readonly lightAgents: bigint;
-  readonly additionalCredits: bigint;
-  readonly negotiatedLimit: bigint | null;
+export interface ComparedInputs extends CompleteInputs {
   readonly floor: bigint | null;
 }
 
