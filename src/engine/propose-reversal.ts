@@ -1,40 +1,23 @@
 // Proposes to take back a cut-over that has happened. Nothing changes until a second person approves.
 import { refuseReversal } from '../domain/cutover/cutover.js';
 import { RolloutError } from '../kernel/rollout-error.js';
-import { type ControlTransaction, readControlClock } from '../stores/control/control-database.js';
+import type { ControlTransaction } from '../stores/control/control-database.js';
 import type { DataCenterRow } from '../stores/control/data-centers.js';
 import { listMaintenance } from '../stores/control/maintenance.js';
-import type { EngineContext } from './context.js';
-import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
-import {
-  appendProposal,
-  type CutoverProposal,
-  lockUnproposed,
-  type ProposalSpec,
-  parseTarget,
-} from './cutover-proposal.js';
-import { explainFailure } from './explain-failure.js';
-import { getDataCenter } from './get-data-center.js';
+import { cutoverRefused } from './cutover-facts.js';
+import type { CutoverProposal } from './cutover-proposal.js';
+import { makeCutoverProposal, type ProposalContext, type ProposalSpec } from './make-cutover-proposal.js';
 
 /** Throws invalid_instant, cutover_refused, reversal_open; cell_busy while a run is under way there. */
-export async function proposeReversal(
-  context: Pick<EngineContext, 'control' | 'cells' | 'actor'>,
-  { dataCenter, to, reason }: ProposalSpec,
-): Promise<CutoverProposal> {
-  try {
-    const { zone } = await context.control.inTransaction((tx) => getDataCenter(tx, dataCenter));
-    const target = parseTarget(to, zone);
-    const cell = await readCellCutover(context, dataCenter);
-    return await context.control.inTransaction(async (tx) => {
-      const row = await lockUnproposed(tx, 'reversal', dataCenter);
-      const why = refuseReversal(toFacts(row, await readControlClock(tx), cell), target) ?? refuseUnseen(row);
-      if (why !== undefined) throw cutoverRefused(dataCenter, 'be reversed', why);
+export function proposeReversal(context: ProposalContext, spec: ProposalSpec): Promise<CutoverProposal> {
+  return makeCutoverProposal(context, spec, {
+    kind: 'reversal',
+    refuse: async (tx, { row, facts, target }) => {
+      const why = refuseReversal(facts, target) ?? refuseUnseen(row);
+      if (why !== undefined) throw cutoverRefused(spec.dataCenter, 'be reversed', why);
       await refuseWhileBusy(tx, row);
-      return appendProposal(context, tx, { kind: 'reversal', dataCenter, target, reason });
-    });
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+    },
+  });
 }
 
 /** While orgs are being written, they are written by the line that holds. Throws cell_busy. Under the row's lock. */
