@@ -1,10 +1,8 @@
 // The cut-over of data centers for people: its instant in UTC and local, what its gate says, and who proposed what.
 import type { CutoverState } from '../domain/cutover/cutover.js';
-import { showPostponementId } from '../domain/cutover/postponement-id.js';
-import { showReversalId } from '../domain/cutover/reversal-id.js';
+import { showProposalId } from '../domain/proposal/proposal-id.js';
+import type { CutoverProposal } from '../engine/cutover-proposal.js';
 import type { ExecutionReport } from '../engine/execute-cutover.js';
-import type { PostponementRow } from '../engine/propose-postponement.js';
-import type { ReversalRow } from '../engine/propose-reversal.js';
 import type { CutoverReport } from '../engine/read-cutovers.js';
 import { showInstant } from './show-number.js';
 
@@ -31,48 +29,38 @@ export function showCutover(report: CutoverReport): string {
     ...instants.flatMap(([word, at]) => (at === null ? [] : [`    ${word.padEnd(12)} ${showInstant(at, zone)}`])),
     ...(unreachable === null ? [] : [`    its cell cannot be read (${unreachable}): this is what control knew last`]),
     ...holders.map(showGateHolder),
-    ...postponements.map((one) => `    ${showPostponement(one)}`),
-    ...reversals.map((one) => `    ${showReversal(one)}`),
+    ...[...postponements, ...reversals].map((one) => `    ${showProposal(one)}`),
   ].join('\n');
 }
 
 const showGateHolder = ({ pid, since, application }: CutoverReport['holders'][number]): string =>
   `    held by ${pid === null ? 'a prepared transaction' : `session ${pid}`}${application === '' ? '' : ` (${application})`}${since === null ? '' : `, since ${showInstant(since)}`}`;
 
-/** `in-c3: from … to …, applied; proposed by alice, approved by bob: reason`. */
-export function showPostponement(row: PostponementRow): string {
-  const { fromLocal, toLocal, state, author, approver, reason } = row;
-  const moved = fromLocal === null ? `to ${toLocal}` : `from ${fromLocal} to ${toLocal}`;
+/** `in-c3: from … to …, applied; proposed by alice, approved by bob: reason`; `in-r2: taken back from … to …`. */
+export function showProposal(proposal: CutoverProposal): string {
+  const { state, author, approver, reason } = proposal;
   const by = `proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`;
-  return `${showPostponementId(row)}: ${moved}, ${state}; ${by}: ${reason}`;
+  return `${showProposalId(proposal)}: ${showMove(proposal)}, ${state}; ${by}: ${reason}`;
 }
 
-/** `in-r2: taken back from … to …, applied; proposed by alice, approved by bob: reason`. */
-export function showReversal(row: ReversalRow): string {
-  const { fromLocal, toLocal, state, author, approver, reason } = row;
-  const by = `proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`;
-  return `${showReversalId(row)}: taken back from ${fromLocal ?? 'its instant'} to ${toLocal}, ${state}; ${by}: ${reason}`;
+function showMove({ kind, fromLocal, toLocal }: CutoverProposal): string {
+  if (kind === 'reversal') return `taken back from ${fromLocal ?? 'its instant'} to ${toLocal}`;
+  return fromLocal === null ? `to ${toLocal}` : `from ${fromLocal} to ${toLocal}`;
 }
 
-export const reversalDocument = (row: ReversalRow, next: string): Readonly<Record<string, unknown>> => ({
-  reversal: showReversalId(row),
-  ...row,
-  next,
-});
-
-export const postponementDocument = (row: PostponementRow, next: string): Readonly<Record<string, unknown>> => ({
-  postponement: showPostponementId(row),
-  ...row,
-  next,
-});
+/** Name and number under the word of its kind: `postponement`, `postponementId`. */
+export function proposalDocument(proposal: CutoverProposal): Readonly<Record<string, unknown>> {
+  const { kind, proposalId, ...rest } = proposal;
+  return { [kind]: showProposalId(proposal), [`${kind}Id`]: proposalId, ...rest };
+}
 
 export function cutoverDocument(report: CutoverReport): Readonly<Record<string, unknown>> {
   const { gate, postponements, reversals, ...rest } = report;
   return {
     ...rest,
     ...gate,
-    postponements: postponements.map((row) => ({ postponement: showPostponementId(row), ...row })),
-    reversals: reversals.map((row) => ({ reversal: showReversalId(row), ...row })),
+    postponements: postponements.map(proposalDocument),
+    reversals: reversals.map(proposalDocument),
   };
 }
 

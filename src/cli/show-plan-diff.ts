@@ -1,9 +1,11 @@
 // `plans diff` for people and for programs: how many orgs come out otherwise and why, and the largest changes by name.
+
 import type { ComparedPlan, DifferenceSum, DifferentOrg, PlanDifference } from '../engine/diff-plans.js';
+import { right } from './column.js';
 import { showSigned } from './report/plan-words.js';
 import { showCount, showInstant } from './show-number.js';
 import { listChanges, showChanges } from './show-org-changes.js';
-import { layOutTable } from './show-table.js';
+import { indent, layOutTable } from './show-table.js';
 
 export function showPlanDiff(difference: PlanDifference): string {
   const { from, to, same, moved, largest, changed } = difference;
@@ -25,11 +27,9 @@ export function showPlanDiff(difference: PlanDifference): string {
   ].join('\n');
 }
 
-const indent = (lines: readonly string[]): readonly string[] => lines.map((line) => `  ${line}`);
 const showPlanLine = ({ planId, orgs, madeAt, author, cardHash }: ComparedPlan): string =>
   `  ${planId}: ${showCount(orgs)} orgs, made ${showInstant(madeAt)} by ${author}, rate card ${cardHash}`;
 
-const right = (title: string) => ({ title, align: 'right' }) as const;
 const SUMS = [{ title: '' }, right('ORGS'), right('CREDITS BEFORE'), right('AFTER'), right('CHANGE')];
 
 function listRows({ same, appeared, vanished, changed, causes }: PlanDifference): readonly (readonly string[])[] {

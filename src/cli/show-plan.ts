@@ -1,11 +1,13 @@
 // `plan` for people and for programs: what would be written, in numbers. On screen no org is named.
+
 import type { BranchCount, PlannedOrg, PlanReport } from '../domain/plan/plan-report.js';
+import { right } from './column.js';
 import { type Paint, plainPaint } from './paint.js';
 import { countBranches, groupEditions, sumBranches } from './report/group-editions.js';
 import { namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot, TRAPS } from './report/plan-words.js';
 import { showEdition } from './report/show-edition.js';
 import { showChange, showCount, showOrgs } from './show-number.js';
-import { layOutTable } from './show-table.js';
+import { indent, layOutTable } from './show-table.js';
 
 const DIGEST_SHOWN = 12;
 
@@ -26,8 +28,6 @@ export function showPlan(report: PlanReport, paint: Paint = plainPaint): string 
   ].join('\n');
 }
 
-const indent = (lines: readonly string[]): readonly string[] => lines.map((line) => `  ${line}`);
-
 function showHead(report: PlanReport): readonly string[] {
   const { dataCenter, zone, source, counts, card, digest } = report;
   const stored = digest === null ? 'nothing is kept' : `digest ${digest.slice(0, DIGEST_SHOWN)}`;
@@ -37,7 +37,6 @@ function showHead(report: PlanReport): readonly string[] {
   ];
 }
 
-const right = (title: string) => ({ title, align: 'right' }) as const;
 const SYMBOLS = [{ title: '' }, right(''), { title: '' }, { title: '' }];
 
 function showSymbols({ branches, counts, quarantined }: PlanReport): readonly string[] {

@@ -1,9 +1,10 @@
 // `plans` for people and for programs: one line each, the newest first. Counts only.
+
 import type { ListedPlan, PlanList } from '../engine/list-plans.js';
+import { right } from './column.js';
 import { showChange, showCount, showInstant } from './show-number.js';
 import { layOutTable } from './show-table.js';
 
-const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [
   { title: 'PLAN' },
   { title: 'MADE' },

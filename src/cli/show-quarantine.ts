@@ -2,7 +2,7 @@
 import type { QuarantineReport } from '../engine/list-quarantine.js';
 import type { CommandNames } from './show-command.js';
 import { showCount, showOrgs } from './show-number.js';
-import { layOutTable } from './show-table.js';
+import { indent, layOutTable } from './show-table.js';
 
 export function showQuarantine(report: QuarantineReport, commands: CommandNames): string {
   const { dataCenter, runId, reasons, orgs } = report;
@@ -20,9 +20,9 @@ export function showQuarantine(report: QuarantineReport, commands: CommandNames)
   return [
     `! ${dataCenter}: run ${runId} set ${showOrgs(total)} aside; they keep what the product enforces today`,
     '',
-    ...counts.map((line) => `  ${line}`),
+    ...indent(counts),
     '',
-    ...list.map((line) => `  ${line}`),
+    ...indent(list),
     ...(orgs.length < total ? [`  … ${showCount(total - orgs.length)} more: --limit`] : []),
     '',
     `Correct them in the source, then: ${commands.show(`apply --dc ${dataCenter} --execute`)}`,

@@ -1,9 +1,11 @@
 // `rate-card check` for people and for programs: which golden cases come out, and which branches nobody has checked.
+
 import type { FailedCase } from '../domain/rate-card/check-rate-card.js';
 import type { EditionCoverage } from '../domain/rate-card/list-uncovered-branches.js';
 import type { RateCard } from '../domain/rate-card/rate-card.js';
+import { right } from './column.js';
 import { showCount } from './show-number.js';
-import { layOutTable } from './show-table.js';
+import { indent, layOutTable } from './show-table.js';
 
 export interface CheckedCard {
   readonly card: RateCard;
@@ -11,7 +13,6 @@ export interface CheckedCard {
   readonly coverage: readonly EditionCoverage[];
 }
 
-const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [{ title: 'EDITION' }, right('BRANCHES'), right('COVERED'), right('UNCOVERED')];
 
 export function showCheckedCard({ card, failed, coverage }: CheckedCard): string {
@@ -42,7 +43,7 @@ function showCoverage(coverage: readonly EditionCoverage[]): readonly string[] {
   return [
     `  No case covers ${showCount(open)} of the ${showCount(all)} branches that it can produce (paid × winner × purchased × light agents × negotiated):`,
     '',
-    ...layOutTable(COLUMNS, rows).map((line) => `  ${line}`),
+    ...indent(layOutTable(COLUMNS, rows)),
     '',
     '  Which ones: --json.',
   ];

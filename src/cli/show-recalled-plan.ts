@@ -1,14 +1,16 @@
 // `plans show` for people and for programs: the plan again, who approved it, and what came of it. The orgs that its run left
 // out are named only when they are asked for.
+
 import type { PlanOutcome } from '../domain/plan/plan-report.js';
 import type { ApprovalRow, RecalledPlan, StaleOrg } from '../engine/recall-plan.js';
+import { right } from './column.js';
 import type { Paint } from './paint.js';
 import { showInstant, showOrgs } from './show-number.js';
 import { listChanges, showChanges } from './show-org-changes.js';
 import { listOutcome, outcomeDocument } from './show-outcome.js';
 import { planDocument, showPlan } from './show-plan.js';
 import { showApprovalState } from './show-plans.js';
-import { layOutTable } from './show-table.js';
+import { indent, layOutTable } from './show-table.js';
 
 export function showRecalledPlan(recalled: RecalledPlan, paint: Paint): string {
   const { report, madeAt, approvals, outcome, stale } = recalled;
@@ -28,12 +30,11 @@ function showApprovalOf(approval: ApprovalRow | undefined): string {
   return `${showApprovalState(approval)}${why}, given by ${approval.approver ?? 'its guard-rails'} ${showInstant(approval.approvedAt)}`;
 }
 
-const right = (title: string) => ({ title, align: 'right' }) as const;
 const OUTCOME = [{ title: 'PREDICTED AGAINST ACTUAL' }, right('PREDICTED'), right('ACTUAL'), right('ERROR')];
 
 function showOutcome(outcome: PlanOutcome, quarantined: number): readonly string[] {
   const table = layOutTable(OUTCOME, listOutcome(outcome, quarantined));
-  return [`  Run ${outcome.runId}: ${outcome.state}`, '', ...table.map((line) => `  ${line}`)];
+  return [`  Run ${outcome.runId}: ${outcome.state}`, '', ...indent(table)];
 }
 
 const STALE = [{ title: 'STALE ORG' }, { title: 'WHY' }, { title: 'SINCE' }, { title: 'WHAT CHANGED' }];
@@ -42,11 +43,7 @@ function showStale({ orgs, listed }: NonNullable<RecalledPlan['stale']>): readon
   if (orgs === 0) return ['', '  No org was stale.'];
   const table = layOutTable(STALE, listed.map(toStaleRow));
   const left = orgs - listed.length;
-  return [
-    '',
-    ...table.map((line) => `  ${line}`),
-    ...(left === 0 ? [] : [`  … ${showOrgs(left)} more: --json has all`]),
-  ];
+  return ['', ...indent(table), ...(left === 0 ? [] : [`  … ${showOrgs(left)} more: --json has all`])];
 }
 
 const toStaleRow = ({ orgId, reason, planned, found, settled }: StaleOrg): readonly string[] => [

@@ -1,14 +1,12 @@
-// `reconcile` for people and for programs: what a reconciliation would do, and the nights that were. Org ids go only to the
-// screen of who asked for a dry run.
-import { CAUSES } from '../domain/drift/cause.js';
-import { type DriftTotals, totalDrift } from '../domain/drift/drift-counts.js';
-import type { DriftMovement, DriftOutcome } from '../domain/drift/movement.js';
-import type { ListedNight, NightList } from '../engine/list-nights.js';
-import type { DriftPreview, PreviewedOrg } from '../engine/preview-drift.js';
-import { showCount, showInstant, showOrgs } from './show-number.js';
-import { layOutTable } from './show-table.js';
+// `reconcile` for people and for programs: what a reconciliation would do. Org ids go only to the screen of who asked for it.
 
-const right = (title: string) => ({ title, align: 'right' }) as const;
+import { CAUSES } from '../domain/drift/cause.js';
+import { totalDrift } from '../domain/drift/drift-counts.js';
+import type { DriftMovement, DriftOutcome } from '../domain/drift/movement.js';
+import type { DriftPreview, PreviewedOrg } from '../engine/preview-drift.js';
+import { right } from './column.js';
+import { showCount, showInstant, showOrgs } from './show-number.js';
+import { indent, layOutTable } from './show-table.js';
 
 const MOVEMENTS: Readonly<Record<DriftMovement, string>> = {
   first: 'first decision',
@@ -40,9 +38,9 @@ export function showPreview(preview: DriftPreview, next: string): string {
     ...aside,
     ...reasons.map((reason) => `! ${reason}: all of these are proposed, none is written`),
     '',
-    ...layOutCounts(preview).map((line) => `  ${line}`),
+    ...indent(layOutCounts(preview)),
     '',
-    ...layOutTable(ORG_COLUMNS, listed.map(toOrgRow)).map((line) => `  ${line}`),
+    ...indent(layOutTable(ORG_COLUMNS, listed.map(toOrgRow))),
     ...(listed.length < found ? [`  … ${showCount(found - listed.length)} more: --limit`] : []),
     ...waiting,
     '',
@@ -85,7 +83,7 @@ function showWaiting({ dataCenter, waiting }: DriftPreview): readonly string[] {
   return [
     '',
     `Floors that nights proposed, for two people to decide: credit-rollout override ${first?.orgId} --dc ${dataCenter} --floor ${first?.proposedFloor} --reason TEXT`,
-    ...table.map((line) => `  ${line}`),
+    ...indent(table),
   ];
 }
 
@@ -114,90 +112,4 @@ export function previewDocument(preview: DriftPreview, next: string): Readonly<R
     proposedFloor,
   }));
   return { executed: false, ...rest, found, counts, listed: orgs, more: listed.length < found, next };
-}
-
-/** The nights, newest first. */
-export function showNights({ nights, more }: NightList): string {
-  if (nights.length === 0) return 'No night yet: they begin on the day after a data center is done.';
-  return [
-    ...layOutTable(
-      [
-        { title: 'DATA CENTER' },
-        { title: 'NIGHT' },
-        { title: 'STATE' },
-        right('FOUND'),
-        right('TREND'),
-        right('HEALED'),
-        right('PROPOSED'),
-        { title: 'CAUSES' },
-      ],
-      nights.map(toNightRow),
-    ),
-    ...(more ? ['… older ones: --limit'] : []),
-  ].join('\n');
-}
-
-function toNightRow(night: ListedNight): readonly string[] {
-  const { totals, trend } = night;
-  return [
-    night.dataCenter,
-    night.localDate ?? `${showInstant(night.at)}${night.kind === 'sweep' ? ', sweep' : ', asked for'}`,
-    night.state.replace('_', ' '),
-    totals === null ? '–' : showCount(totals.found),
-    trend === null ? '–' : `${trend > 0 ? '+' : ''}${showCount(trend)}`,
-    totals === null ? '–' : showCount(totals.healed),
-    totals === null ? '–' : showCount(totals.proposed),
-    totals === null ? (night.note ?? '') : showCauses(totals),
-  ];
-}
-
-const showCauses = ({ causes }: DriftTotals): string =>
-  Object.entries(causes)
-    .map(([cause, orgs]) => `${cause} ${showCount(orgs)}`)
-    .join(', ');
-
-export function nightsDocument({ nights, more }: NightList): Readonly<Record<string, unknown>> {
-  return { nights, more };
-}
-
-const TOTALS = [
-  'found',
-  'healed',
-  'proposed',
-  'unchanged',
-  'first',
-  'raises',
-  'falls',
-  'gone',
-  'floorsProposed',
-] as const;
-
-/** One line per night, and a column per cause. */
-export function nightsCsv({ nights }: NightList): string {
-  const head = [
-    ...['data_center', 'local_date', 'at', 'kind', 'state', 'run_id', 'requested_by', 'ended_at', 'trend'],
-    ...TOTALS.map((name) => name.replaceAll(/([A-Z])/gu, '_$1').toLowerCase()),
-    ...CAUSES.map((cause) => cause.replaceAll(/[ -]/gu, '_')),
-    'note',
-  ];
-  return [head, ...nights.map(toCsvRow)].map((row) => `${row.map(quoteCell).join(',')}\n`).join('');
-}
-
-const toCsvRow = (night: ListedNight): readonly string[] => {
-  const { totals } = night;
-  const cell = (value: string | number | bigint | Date | null): string =>
-    value === null ? '' : value instanceof Date ? value.toISOString() : String(value);
-  return [
-    ...[night.dataCenter, night.localDate, night.at, night.kind, night.state, night.runId, night.requestedBy].map(cell),
-    ...[night.endedAt, night.trend].map(cell),
-    ...TOTALS.map((name) => cell(totals === null ? null : totals[name])),
-    ...CAUSES.map((cause) => cell(totals === null ? null : (totals.causes[cause] ?? 0))),
-    cell(night.note),
-  ];
-};
-
-/** A text of people: quoted where needed, and never a formula in a spreadsheet. */
-function quoteCell(text: string): string {
-  const safe = /^[=+@\t\r]|^-\D/u.test(text) ? `'${text}` : text;
-  return /[",\r\n]/u.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -1,5 +1,7 @@
 // `status` for people: one row per data center in rollout order, why each waits, and the command that moves it.
+
 import type { DataCenterStatus, Status } from '../engine/read-status.js';
+import { right } from './column.js';
 import type { Paint } from './paint.js';
 import type { CommandNames } from './show-command.js';
 import { showCount, showInstant, showRange, showShare } from './show-number.js';
@@ -46,7 +48,6 @@ const listUnserved = ({ schedulersAlive, dataCenters }: Status, commands: Comman
     ? [`No scheduler runs, so no night begins. Start one: ${commands.show('up')}`]
     : [];
 
-const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [
   { title: 'DC' },
   { title: 'STAGE' },

@@ -1,6 +1,8 @@
 // The end of a rollout in one table: what every data center came to.
+
 import { formatDuration } from '../domain/calendar/duration.js';
 import type { DataCenterStatus, RunProgress, Status } from '../engine/read-status.js';
+import { right } from './column.js';
 import type { Paint } from './paint.js';
 import { showChange, showCount } from './show-number.js';
 import { findIcon, nameWord } from './show-state.js';
@@ -19,7 +21,6 @@ export function showSummary(status: Status, dataCenters: readonly string[], pain
 const LEGEND =
   '  Of all its allotments: LEGACY, where the old number wins and is kept; BEFORE and AFTER, credits a day.\n  FALLS: would fall, left as they are for the nightly run. WRONG: what the verification found.';
 
-const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [
   { title: 'DC' },
   { title: 'STAGE' },

@@ -1,9 +1,5 @@
 // Rows as aligned columns. Knows nothing of what they hold.
-
-export interface Column {
-  readonly title: string;
-  readonly align?: 'left' | 'right';
-}
+import type { Column } from './column.js';
 
 /** One string per line, the titles first; widths are counted in characters, so colours come after. */
 export function layOutTable(columns: readonly Column[], rows: readonly (readonly string[])[]): readonly string[] {
@@ -16,6 +12,9 @@ export function layOutTable(columns: readonly Column[], rows: readonly (readonly
       .trimEnd(),
   );
 }
+
+/** Each line two characters further in. */
+export const indent = (lines: readonly string[]): readonly string[] => lines.map((line) => `  ${line}`);
 
 const lengthOf = (text: string): number => [...text].length;
 

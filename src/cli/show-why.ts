@@ -1,6 +1,8 @@
 // `why` for people: what is stored and its terms, who wrote it, today's inputs, and what the rule would give now.
+
 import type { OrgExplanation } from '../engine/explain-org.js';
 import { showCount, showInstant } from './show-number.js';
+import { indent } from './show-table.js';
 
 export function showWhy(explanation: OrgExplanation, zone: string): string {
   const { orgId, dataCenter, stored, lines, recompute, quarantine } = explanation;
@@ -22,8 +24,6 @@ export function showWhy(explanation: OrgExplanation, zone: string): string {
     ...(stored === null ? indent(recompute.lines) : []),
   ].join('\n');
 }
-
-const indent = (lines: readonly string[]): readonly string[] => lines.map((line) => `  ${line}`);
 
 function describeWriting({ stored, batch, history, signUp }: OrgExplanation, zone: string): readonly string[] {
   const signedUp = signUp === null ? [] : [`signed up on ${signUp.model}, ${showInstant(signUp.decidedAt, zone)}`];

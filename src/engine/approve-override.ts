@@ -1,6 +1,6 @@
 // Applies a proposed override when a second person approves it: one transaction in the cell that writes, verifies, and
 // keeps the rows before and after. Never writes while a run is under way there.
-import { type OverrideId, showOverrideId } from '../domain/plan/override-id.js';
+import { type ProposalId, showProposalId } from '../domain/proposal/proposal-id.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { lockFenceShared, readFence } from '../stores/cell/fence.js';
@@ -27,11 +27,11 @@ import { refuseSamePerson } from './two-people.js';
 /** Throws override_unknown, override_decided, override_refused, same_person, data_center_busy, verification_mismatch. */
 export async function approveOverride(
   context: Pick<EngineContext, 'control' | 'cells' | 'actor'>,
-  id: OverrideId,
+  id: ProposalId<'override'>,
   reason: string | null,
 ): Promise<OverrideReport> {
   const { dataCenter } = id;
-  const override = showOverrideId(id);
+  const override = showProposalId(id);
   const audit = (entry: Pick<AuditEntry, 'action' | 'details'>): Promise<void> =>
     context.control.inTransaction((tx) => appendAudit(tx, { actor: context.actor, dataCenter, reason, ...entry }));
   try {
@@ -70,9 +70,9 @@ const busy = (dataCenter: string, why: string): RolloutError =>
     next: 'Approve it again when it is done, aborted or failed; see: credit-rollout status',
   });
 
-async function getProposed(tx: CellTransaction, id: OverrideId, person: Person): Promise<OverrideRow> {
-  const name = showOverrideId(id);
-  const found = await findOverride(tx, id.overrideId);
+async function getProposed(tx: CellTransaction, id: ProposalId<'override'>, person: Person): Promise<OverrideRow> {
+  const name = showProposalId(id);
+  const found = await findOverride(tx, id.proposalId);
   if (found === undefined)
     throw new RolloutError('override_unknown', {
       message: `Data center "${id.dataCenter}" has no override ${name}.`,
@@ -85,8 +85,8 @@ async function getProposed(tx: CellTransaction, id: OverrideId, person: Person):
   return found;
 }
 
-async function applyOverride(tx: CellTransaction, id: OverrideId, person: Person): Promise<OverrideReport> {
-  const { dataCenter, overrideId } = id;
+async function applyOverride(tx: CellTransaction, id: ProposalId<'override'>, person: Person): Promise<OverrideReport> {
+  const { dataCenter, proposalId: overrideId } = id;
   await lockFenceShared(tx);
   const fence = await readFence(tx);
   if (fence.frozen) throw busy(dataCenter, 'it is frozen');
@@ -99,7 +99,7 @@ async function applyOverride(tx: CellTransaction, id: OverrideId, person: Person
   await overrideAllotment(tx, orgId, decision.after, decision.cardHash);
   await assertHolds(tx, dataCenter, orgId);
   await completeOverride(tx, overrideId, person.name);
-  const named = { overrideId: showOverrideId(id), dataCenter, orgId, floor, reason, author, approver: person.name };
+  const named = { overrideId: showProposalId(id), dataCenter, orgId, floor, reason, author, approver: person.name };
   return { ...decision, ...named, state: 'applied', changes: listDifferences(decision.before, decision.after) };
 }
 

@@ -1,12 +1,11 @@
 // Whether a plan may still be asked for: it lies in the cell as its digest says, and the cell is what it was made from.
+import { DAY_MS } from '../domain/calendar/duration.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { findCell, readCellClock } from '../stores/cell/identity.js';
 import { digestPlan, findPlan, type StoredPlan } from '../stores/cell/plans.js';
 import { listPlanApprovals } from '../stores/control/approvals.js';
 import type { EngineContext } from './context.js';
 import { parsePlanName } from './plan-name.js';
-
-const DAY_MS = 86_400_000;
 
 /** Throws plan_unknown, plan_edited, not_initialised, plan_source_changed, plan_expired, plan_used. */
 export async function checkPlan(

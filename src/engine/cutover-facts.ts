@@ -41,6 +41,3 @@ export const cutoverRefused = (
   new RolloutError('cutover_refused', {
     message: `The cut-over of data center "${dataCenter}" cannot ${verb}: ${why}.`,
   });
-
-export const unknownDataCenter = (id: string): RolloutError =>
-  new RolloutError('unknown_data_center', { message: `The control database knows no data center "${id}".` });

@@ -5,10 +5,9 @@ import { decideOrg, type OrgQuestion } from '../domain/org/decide-org.js';
 import { formatCredits } from '../domain/org/format-credits.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
-import { findCell } from '../stores/cell/identity.js';
-import { loadStoredCard } from '../stores/cell/orgs.js';
 import { findOverridableOrg, type OverridableOrg } from '../stores/cell/overridden-allotment.js';
 import { findSourceOrg, type SourceOrg } from '../stores/cell/source-org.js';
+import { getActiveCard } from './active-card.js';
 import { fromStoredCard } from './stored-card.js';
 
 export interface OverrideQuestion {
@@ -72,10 +71,7 @@ async function loadRules(
   tx: CellTransaction,
   dataCenter: string,
 ): Promise<Pick<OrgQuestion, 'card' | 'today' | 'lapseGraceDays'>> {
-  const cell = await findCell(tx);
-  const card = cell?.activeCard ? await loadStoredCard(tx, cell.activeCard) : undefined;
-  if (cell === undefined || card === undefined)
-    throw new RolloutError('not_initialised', { message: `Data center "${dataCenter}" has no active rate card yet.` });
+  const { cell, card } = await getActiveCard(tx, dataCenter);
   return { card: fromStoredCard(card), today: cell.today, lapseGraceDays: cell.lapseGraceDays };
 }
 

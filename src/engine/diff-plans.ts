@@ -2,15 +2,8 @@
 // names are for the person who asks.
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
-import {
-  compareRange,
-  countListedOrgs,
-  type DifferenceGroup,
-  type DifferentOrg,
-  listComparedRanges,
-  readSharedRates,
-  startComparing,
-} from '../stores/cell/plan-differences.js';
+import { countListedOrgs, listComparedRanges, readSharedRates, startComparing } from '../stores/cell/compared-plans.js';
+import { compareRange, type DifferenceGroup, type DifferentOrg } from '../stores/cell/plan-differences.js';
 import type { StoredPlan } from '../stores/cell/plans.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';

@@ -4,11 +4,13 @@ import { assertNever } from '../kernel/assert-never.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { Gate, GateHolder } from '../stores/cell/gate.js';
 import { readControlClock } from '../stores/control/control-database.js';
-import { type DataCenterRow, listDataCenters } from '../stores/control/data-centers.js';
+import type { DataCenterRow } from '../stores/control/data-centers.js';
 import { armGate } from './arm-gate.js';
 import type { EngineContext } from './context.js';
-import { cutoverRefused, readCellCutover, toFacts, unknownDataCenter } from './cutover-facts.js';
+import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
 import { explainFailure } from './explain-failure.js';
+import { tryPatiently } from './gate-patience.js';
+import { getDataCenter } from './get-data-center.js';
 import { latchGate } from './latch-gate.js';
 import { rememberGate } from './tend-gate.js';
 
@@ -60,10 +62,9 @@ export async function executeCutover(
 async function getExecutable(context: Pick<EngineContext, 'control' | 'cells'>, dataCenter: string): Promise<Known> {
   try {
     const { row, now } = await context.control.inTransaction(async (tx) => ({
-      row: (await listDataCenters(tx)).find(({ id }) => id === dataCenter),
+      row: await getDataCenter(tx, dataCenter),
       now: await readControlClock(tx),
     }));
-    if (row === undefined) throw unknownDataCenter(dataCenter);
     const cell = await readCellCutover(context, dataCenter);
     // the cell's clock alone decides about an armed gate; control's is asked where there is nothing armed
     const facts = toFacts(row, cell.gate.effectiveAt === null ? now : cell.now, cell);
@@ -90,7 +91,6 @@ const toReport = (dataCenter: string, { effectiveAt, latchedAt }: Gate): Omit<Ex
 });
 
 /** Once a second, as the scheduler does: a plain wait would stall every new sign-up behind one that stays open. */
-const ATTEMPTS = 4;
 const PAUSE_MS = 1_000;
 
 async function latchPatiently(
@@ -98,22 +98,17 @@ async function latchPatiently(
   row: DataCenterRow,
   reason: string | null,
 ): Promise<ExecutionReport> {
-  for (let attempt = 1; ; attempt += 1) {
-    const outcome = await latchGate(context, row.id);
-    switch (outcome.kind) {
-      case 'latched':
-        await rememberGate(context, row, outcome.gate, { action: 'cutover', reason });
-        await context.bells.wakeSchedulers();
-        return { ...toReport(row.id, outcome.gate), outcome: 'latched' };
-      case 'not_due':
-        throw cutoverRefused(row.id, 'be executed', "its instant has not come by the cell's clock");
-      case 'busy':
-        if (attempt === ATTEMPTS)
-          return { dataCenter: row.id, outcome: 'busy', effectiveAt: null, latchedAt: null, holders: outcome.holders };
-        await context.clock.sleep(PAUSE_MS);
-        break;
-      default:
-        return assertNever(outcome);
-    }
+  const outcome = await tryPatiently(context.clock, PAUSE_MS, () => latchGate(context, row.id));
+  switch (outcome.kind) {
+    case 'latched':
+      await rememberGate(context, row, outcome.gate, { action: 'cutover', reason });
+      await context.bells.wakeSchedulers();
+      return { ...toReport(row.id, outcome.gate), outcome: 'latched' };
+    case 'not_due':
+      throw cutoverRefused(row.id, 'be executed', "its instant has not come by the cell's clock");
+    case 'busy':
+      return { dataCenter: row.id, outcome: 'busy', effectiveAt: null, latchedAt: null, holders: outcome.holders };
+    default:
+      return assertNever(outcome);
   }
 }

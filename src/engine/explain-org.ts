@@ -2,9 +2,10 @@
 import { quoteValue } from '../domain/config/quote-value.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
-import { findCell } from '../stores/cell/identity.js';
-import { findOrg, loadStoredCard, type OrgRecord, parseOrgId, startSnapshot } from '../stores/cell/orgs.js';
+import { findOrg, type OrgRecord, parseOrgId, startSnapshot } from '../stores/cell/orgs.js';
+import { loadStoredCard } from '../stores/cell/rates.js';
 import { findSourceOrg, type OrgCapacity, type SourceOrg, type SourceReading } from '../stores/cell/source-org.js';
+import { getActiveCard } from './active-card.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
 import { explainStored } from './explain-stored.js';
@@ -84,10 +85,7 @@ async function getOrg(
 
 /** The cards and settings that the cell decides with. */
 async function loadRules(tx: CellTransaction, record: OrgRecord, dataCenter: string) {
-  const cell = await findCell(tx);
-  const active = cell?.activeCard ? await loadStoredCard(tx, cell.activeCard) : undefined;
-  if (cell === undefined || active === undefined)
-    throw new RolloutError('not_initialised', { message: `Data center "${dataCenter}" has no active rate card yet.` });
+  const { cell, card: active } = await getActiveCard(tx, dataCenter);
   const hash = record.stored?.rateCard;
   const own = hash === undefined || hash === active.hash ? active : await loadStoredCard(tx, hash);
   return {

@@ -4,12 +4,9 @@ import type { DataCenterConfig } from '../domain/config/rollout-config.js';
 import type { Clock } from '../kernel/clock.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { CellDatabase } from '../stores/cell/cell-database.js';
-import { readTriggerGrant } from '../stores/cell/change-triggers.js';
 import { hasSignUpFunction, installSignUpTrigger, removeSignUpTrigger } from '../stores/cell/sign-up-trigger.js';
 import { findSource } from '../stores/cell/source.js';
-import { classifyFailure } from '../stores/postgres-failure.js';
-import { explainFailure } from './explain-failure.js';
-import { insist } from './install-change-feed.js';
+import { hangTriggers, insist } from './hang-triggers.js';
 
 /**
  * `wanted`: installs it; `as_before`: only brings one that is there up to date with the source. True: it is there now. After
@@ -27,17 +24,9 @@ export async function hangSignUpTrigger(
       message: `${subject}: its source ${dataCenter.source} is a ${source.kind}, and nothing is inserted there: a sign-up trigger needs the table.`,
       next: 'Call credit_rollout.onboard_org(org_id) in the transaction of the sign-up instead; see docs/sign-ups.md.',
     });
-  try {
-    await insist(cell, clock, (tx) => installSignUpTrigger(tx, source.relation));
-    return true;
-  } catch (error) {
-    if (classifyFailure(error).kind !== 'not_permitted') throw explainFailure(error, subject);
-    throw new RolloutError('not_permitted', {
-      message: `${subject}: this login may not put a trigger on ${source.relation}.`,
-      next: `As its owner run: ${await cell.asOwner((tx) => readTriggerGrant(tx, source.relation))}`,
-      cause: error,
-    });
-  }
+  const hung = { subject, relation: source.relation, what: 'a trigger' } as const;
+  await hangTriggers(cell, clock, hung, (tx) => installSignUpTrigger(tx, source.relation));
+  return true;
 }
 
 /** True: it was there, and is gone. */

@@ -3,20 +3,11 @@
 import type { DataCenterConfig } from '../domain/config/rollout-config.js';
 import type { Clock } from '../kernel/clock.js';
 import { RolloutError } from '../kernel/rollout-error.js';
-import type { CellDatabase, CellTransaction } from '../stores/cell/cell-database.js';
-import {
-  hasChangeFunction,
-  installChangeTriggers,
-  readTriggerGrant,
-  removeChangeTriggers,
-} from '../stores/cell/change-triggers.js';
+import type { CellDatabase } from '../stores/cell/cell-database.js';
+import { hasChangeFunction, installChangeTriggers, removeChangeTriggers } from '../stores/cell/change-triggers.js';
 import { findSource } from '../stores/cell/source.js';
-import { classifyFailure } from '../stores/postgres-failure.js';
-import { explainFailure } from './explain-failure.js';
+import { hangTriggers, insist } from './hang-triggers.js';
 import { toAttached } from './init-cell.js';
-
-const ATTEMPTS = 20;
-const PAUSE_MS = 500;
 
 /**
  * `wanted`: installs the triggers; `as_before`: only brings those that are there up to date with the source. True: they are
@@ -33,17 +24,9 @@ export async function installChangeFeed(
     throw new RolloutError('source_not_a_table', {
       message: `${subject}: its source ${dataCenter.source} is a ${source.kind}, and triggers that note edited orgs need a table.`,
     });
-  try {
-    await insist(cell, clock, (tx) => installChangeTriggers(tx, toAttached(source)));
-    return true;
-  } catch (error) {
-    if (classifyFailure(error).kind !== 'not_permitted') throw explainFailure(error, subject);
-    throw new RolloutError('not_permitted', {
-      message: `${subject}: this login may not put triggers on ${source.relation}.`,
-      next: `As its owner run: ${await cell.asOwner((tx) => readTriggerGrant(tx, source.relation))}`,
-      cause: error,
-    });
-  }
+  const hung = { subject, relation: source.relation, what: 'triggers' } as const;
+  await hangTriggers(cell, clock, hung, (tx) => installChangeTriggers(tx, toAttached(source)));
+  return true;
 }
 
 /** True: they were there, and are gone. */
@@ -51,20 +34,4 @@ export async function removeChangeFeed(cell: CellDatabase, clock: Clock): Promis
   if (!(await cell.asOwner(hasChangeFunction))) return false;
   await insist(cell, clock, removeChangeTriggers);
   return true;
-}
-
-/** Tries until the table was free for a moment; throws the last 55P03 after some ten seconds. */
-export async function insist(
-  cell: CellDatabase,
-  clock: Clock,
-  act: (tx: CellTransaction) => Promise<void>,
-): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await cell.asOwner(act);
-    } catch (error) {
-      if (classifyFailure(error).kind !== 'retry' || attempt === ATTEMPTS) throw error;
-      await clock.sleep(PAUSE_MS);
-    }
-  }
 }

@@ -1,5 +1,5 @@
 // Proposes another floor for one org: a row in its cell, which changes nothing until a second person approves it.
-import { showOverrideId } from '../domain/plan/override-id.js';
+import { showProposalId } from '../domain/proposal/proposal-id.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { hashOrgId } from '../stores/cell/org-hash.js';
 import { findOpenOverride, insertOverride } from '../stores/cell/overrides.js';
@@ -44,12 +44,9 @@ export async function proposeOverride(
         const orgId = await getOrgId(tx, proposal);
         if (!(await isOrgKnown(tx, orgId))) throw orgNotFound(proposal);
         const open = await findOpenOverride(tx, orgId);
-        if (open !== undefined) throw alreadyOpen(showOverrideId({ dataCenter, overrideId: open.overrideId }));
+        if (open !== undefined) throw alreadyOpen(nameOverride(dataCenter, open.overrideId));
         const decision = await decideOverride(tx, { ...proposal, orgId });
-        const overrideId = showOverrideId({
-          dataCenter,
-          overrideId: await insertOverride(tx, { ...proposal, orgId, author }),
-        });
+        const overrideId = nameOverride(dataCenter, await insertOverride(tx, { ...proposal, orgId, author }));
         return { ...decision, overrideId, orgId, hash: await hashOrgId(tx, orgId) };
       },
       { statementMs: STATEMENT_MS },
@@ -64,6 +61,9 @@ export async function proposeOverride(
     throw explainProposal(error, dataCenter);
   }
 }
+
+const nameOverride = (dataCenter: string, proposalId: bigint): string =>
+  showProposalId({ kind: 'override', dataCenter, proposalId });
 
 const alreadyOpen = (overrideId: string): RolloutError =>
   new RolloutError('override_open', {

@@ -1,8 +1,9 @@
 // Raises the allotments of single orgs, each with its cause. Falls, first decisions and mere inputs are left to the night.
 import type { Cause } from '../domain/drift/cause.js';
 import { nameCause } from '../domain/drift/name-cause.js';
+import { lockAllotments } from '../stores/cell/allotment-locks.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
-import { listRaises, lockAllotments, type Raise, readRaises, writeRaises } from '../stores/cell/feed-writes.js';
+import { listRaises, type Raise, readRaises, writeRaises } from '../stores/cell/feed-writes.js';
 
 /** Returns how many it raised. The fence must be held, and open for single writes. */
 export async function raiseOrgs(tx: CellTransaction, orgIds: readonly string[]): Promise<number> {

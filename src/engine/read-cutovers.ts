@@ -5,12 +5,12 @@ import type { Stage } from '../domain/rollout/stage.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import { type GateHolder, listGateHolders } from '../stores/cell/gate.js';
 import { readControlClock } from '../stores/control/control-database.js';
+import { type CutoverProposal, listCutoverProposals } from '../stores/control/cutover-proposals.js';
 import { type DataCenterRow, listDataCenters } from '../stores/control/data-centers.js';
-import { listPostponements, type PostponementRow } from '../stores/control/postponements.js';
-import { listReversals, type ReversalRow } from '../stores/control/reversals.js';
 import type { EngineContext } from './context.js';
-import { readCellCutover, toFacts, unknownDataCenter } from './cutover-facts.js';
+import { readCellCutover, toFacts } from './cutover-facts.js';
 import { explainFailure } from './explain-failure.js';
+import { unknownDataCenter } from './get-data-center.js';
 
 export interface CutoverReport {
   readonly dataCenter: string;
@@ -27,9 +27,9 @@ export interface CutoverReport {
   /** Sign-ups that keep the latch waiting; empty unless it is due. */
   readonly holders: readonly GateHolder[];
   /** Every proposal to move it, the oldest first. */
-  readonly postponements: readonly PostponementRow[];
+  readonly postponements: readonly CutoverProposal[];
   /** Every proposal to take it back, the oldest first. */
-  readonly reversals: readonly ReversalRow[];
+  readonly reversals: readonly CutoverProposal[];
 }
 
 /** In the order that is given. Throws unknown_data_center. */
@@ -41,8 +41,8 @@ export async function readCutovers(
     const { now, rows, ...proposed } = await context.control.inTransaction(async (tx) => ({
       now: await readControlClock(tx),
       rows: await listDataCenters(tx),
-      postponements: await listPostponements(tx),
-      reversals: await listReversals(tx),
+      postponements: await listCutoverProposals(tx, 'postponement'),
+      reversals: await listCutoverProposals(tx, 'reversal'),
     }));
     return await Promise.all(
       dataCenters.map((id) => {

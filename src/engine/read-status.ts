@@ -1,10 +1,10 @@
 // Where everything is, why it is not moving, since when, and the command that moves it.
 import { estimateRemaining, type RemainingEstimate } from '../domain/calendar/estimate.js';
+import { nameState, needsScheduler, nextCommand } from '../domain/rollout/data-center-state.js';
 import { decideDataCenter } from '../domain/rollout/decide-data-center.js';
-import { isMaintenanceDue } from '../domain/rollout/decide-maintenance.js';
 import { createHold, type Hold } from '../domain/rollout/hold.js';
 import type { DataCenterSnapshot, FreezeReading, GateReading, MaintenanceRun } from '../domain/rollout/snapshot.js';
-import { type Intent, RESTING_STAGES, type Stage } from '../domain/rollout/stage.js';
+import type { Intent, Stage } from '../domain/rollout/stage.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { countQuarantine, type RunProgress, readProgress } from '../stores/cell/progress.js';
 import { findRun } from '../stores/cell/runs.js';
@@ -94,14 +94,6 @@ export async function readStatus(context: EngineContext): Promise<Status> {
     throw explainFailure(error, 'The control database');
   }
 }
-
-const isUnderWay = (dc: DataCenterSnapshot): boolean => dc.requested || !RESTING_STAGES.includes(dc.stage);
-
-/** What only a scheduler does, now or later: a rollout, a night or a request, a cut-over with its sweep. */
-const needsScheduler = (dc: DataCenterSnapshot): boolean => isUnderWay(dc) || isMaintenanceDue(dc) || awaitsCutover(dc);
-
-const awaitsCutover = ({ stage, cutoverAt, cell, knownGate }: DataCenterSnapshot): boolean =>
-  stage === 'done' && cutoverAt !== null && (cell?.kind === 'read' ? cell.gate : knownGate).latchedAt === null;
 
 const schedulerHold = (dc: DataCenterSnapshot, { alive, lastSeenAt }: Schedulers, now: Date): readonly StatusHold[] =>
   alive === 0 && needsScheduler(dc)
@@ -200,29 +192,4 @@ async function readRun(context: EngineContext, dc: DataCenterSnapshot): Promise<
       workersAlive: (await readWorkers(tx)).alive,
     };
   });
-}
-
-function nameState(dc: DataCenterSnapshot): string {
-  if (RESTING_STAGES.includes(dc.stage)) return dc.requested ? 'waiting' : dc.stage;
-  if (dc.intent === 'abort') return 'aborting';
-  if (dc.intent === 'pause') return dc.quiet || dc.stage === 'baking' ? 'paused' : 'pausing';
-  return 'running';
-}
-
-function nextCommand(dc: DataCenterSnapshot, holds: readonly StatusHold[]): string | null {
-  if (dc.cell?.kind === 'unreachable' && dc.cell.code === 'not_initialised') return 'credit-rollout init';
-  const release = holds.find((hold) => hold.release.startsWith('credit-rollout'))?.release;
-  if (release !== undefined) return release;
-  switch (dc.stage) {
-    case 'pending':
-    case 'aborted':
-    case 'undone':
-      return dc.requested ? null : `credit-rollout apply --dc ${dc.id} --execute`;
-    case 'failed':
-      return `credit-rollout retry --dc ${dc.id}`;
-    case 'done':
-      return `credit-rollout verify --dc ${dc.id}`;
-    default:
-      return null;
-  }
 }

@@ -1,5 +1,5 @@
 // Asks the workers of a data center for the plan of its requested rollout: a row in its cell, and its name in control.
-import { requestPlan } from '../stores/cell/plans.js';
+import { requestPlan } from '../stores/cell/plan-requests.js';
 import { type DataCenterRow, transitionDataCenter } from '../stores/control/data-centers.js';
 import type { EngineContext } from './context.js';
 import { planName } from './plan-name.js';

@@ -1,7 +1,7 @@
 // What a worker does for one cell: the work of a job, the same work found by looking, and a sign of life.
 import type { JobKind } from '../domain/rollout/decide-step.js';
 import { readFence } from '../stores/cell/fence.js';
-import { findOpenPlanRequest } from '../stores/cell/plans.js';
+import { findOpenPlanRequest } from '../stores/cell/plan-requests.js';
 import { findRun } from '../stores/cell/runs.js';
 import { deleteWorker, saveWorkerSeen } from '../stores/cell/workers.js';
 import { classifyFailure } from '../stores/postgres-failure.js';

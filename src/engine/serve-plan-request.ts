@@ -1,7 +1,7 @@
 // A worker's part of a plan that was asked for: makes it, or says by a code why it cannot be made.
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
-import { loadStoredCard } from '../stores/cell/orgs.js';
-import { failPlanRequest, findOpenPlanRequest, type PlanRequest } from '../stores/cell/plans.js';
+import { failPlanRequest, findOpenPlanRequest, type PlanRequest } from '../stores/cell/plan-requests.js';
+import { loadStoredCard } from '../stores/cell/rates.js';
 import type { WorkerContext } from './context.js';
 import { makePlan } from './make-plan.js';
 import { fromStoredCard } from './stored-card.js';

@@ -3,9 +3,10 @@ import type { Intent } from '../domain/rollout/stage.js';
 import { RESTING_STAGES } from '../domain/rollout/stage.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { appendAudit } from '../stores/control/audit.js';
-import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../stores/control/data-centers.js';
+import { type DataCenterRow, transitionDataCenter } from '../stores/control/data-centers.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
+import { lockKnownDataCenter } from './get-data-center.js';
 import { readCell } from './read-cell.js';
 import { tick } from './tick.js';
 
@@ -27,8 +28,7 @@ export interface IntentReport {
 export async function setIntent(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
   try {
     await context.control.inTransaction(async (tx) => {
-      const row = await lockDataCenter(tx, request.dataCenter);
-      if (row === undefined) throw unknown(request.dataCenter);
+      const row = await lockKnownDataCenter(tx, request.dataCenter);
       assertFits(row, request.intent);
       const withdrawn = request.intent === 'abort' && RESTING_STAGES.includes(row.stage);
       const given = row.stage === 'failed' && withdrawn ? ({ stage: 'aborted' } as const) : {};
@@ -55,8 +55,7 @@ export async function setIntent(context: EngineContext, request: IntentRequest):
 
 /** How far the intent has come; for waiting until a pause is acknowledged. */
 export async function readIntent(context: EngineContext, { dataCenter, intent }: IntentRequest): Promise<IntentReport> {
-  const row = await context.control.inTransaction((tx) => lockDataCenter(tx, dataCenter));
-  if (row === undefined) throw unknown(dataCenter);
+  const row = await context.control.inTransaction((tx) => lockKnownDataCenter(tx, dataCenter));
   const quiet = row.quiet && (row.intent === 'run' || (await isStill(context, row)));
   return { dataCenter, intent, stage: row.stage, quiet };
 }
@@ -67,9 +66,6 @@ async function isStill(context: EngineContext, row: DataCenterRow): Promise<bool
   const reading = await readCell(() => context.cells.get(row.id), { runId: null });
   return reading.kind === 'read' && reading.fence.state === 'closed' && !reading.fence.singleWrites;
 }
-
-const unknown = (id: string): RolloutError =>
-  new RolloutError('unknown_data_center', { message: `The control database knows no data center "${id}".` });
 
 /** A command that fits no rollout is refused with where the data center is. */
 function assertFits(row: DataCenterRow, intent: Intent): void {

@@ -1,5 +1,5 @@
 // Takes back a proposal that nobody has approved yet: it changed nothing, and its org may get another one.
-import { showOverrideId } from '../domain/plan/override-id.js';
+import { showProposalId } from '../domain/proposal/proposal-id.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { hashOrgId } from '../stores/cell/org-hash.js';
 import { findOpenOverride, withdrawOpenOverride } from '../stores/cell/overrides.js';
@@ -29,7 +29,7 @@ export async function withdrawOverride(
         });
       return { overrideId: open.overrideId, hash: await hashOrgId(tx, id) };
     });
-    const shown = showOverrideId({ dataCenter, overrideId });
+    const shown = showProposalId({ kind: 'override', dataCenter, proposalId: overrideId });
     const details = { override: shown, orgs: 1, org_hash: hash };
     await context.control.inTransaction((tx) =>
       appendAudit(tx, { actor: context.actor, action: 'override_withdrawn', dataCenter, reason, details }),

@@ -1,12 +1,12 @@
 // Heals one batch of what a night or a sweep found: writes what the rule gives now, restores what came back, retires what
 // is gone. Decides nothing: who may be healed is in the drift, the rule is in the cell.
+import { lockAllotments } from '../stores/cell/allotment-locks.js';
 import type { BatchCounts, ClaimedBatch } from '../stores/cell/batches.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { quarantineListed } from '../stores/cell/drift-writes.js';
 import type { OpenRun } from '../stores/cell/open-run.js';
 import {
   countUndecidable,
-  lockAllotments,
   type RepairedOrg,
   repairAllotments,
   restoreRetired,

@@ -51,10 +51,10 @@ describe('findConfigDrift', () => {
     const saying = (cutover: string): RolloutConfig => ({ ...fleet.config, signups: { cutover } });
     await fleet.control(`update credit_rollout_control.rollout set pinned_at = now();
       update credit_rollout_control.data_centers set cutover_at = '2098-10-30T00:00Z', cutover_local = '2098-10-30T00:00:00 UTC'`);
-    const { postponementId } = await proposePostponement(alice.engine, { dataCenter, to: '2098-11-03', reason: 'x' });
+    const { proposalId } = await proposePostponement(alice.engine, { dataCenter, to: '2098-11-03', reason: 'x' });
     expect(await findConfigDrift(fleet.engine, saying('2098-10-30'))).toEqual([]);
     expect(await findConfigDrift(fleet.engine, saying('2098-11-03'))).toHaveLength(1);
-    await approvePostponement(bob.engine, { dataCenter, postponementId }, null);
+    await approvePostponement(bob.engine, { kind: 'postponement', dataCenter, proposalId }, null);
     expect(await findConfigDrift(fleet.engine, saying('2098-10-30'))).toEqual([]);
     expect(await findConfigDrift(fleet.engine, saying('2098-11-03'))).toEqual([]);
     const other = saying('2098-12-24');

@@ -3,8 +3,9 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { approvePostponement } from '../../src/engine/approve-postponement.js';
 import type { EngineContext } from '../../src/engine/context.js';
-import { proposePostponement, withdrawPostponement } from '../../src/engine/propose-postponement.js';
+import { proposePostponement } from '../../src/engine/propose-postponement.js';
 import { readCutovers } from '../../src/engine/read-cutovers.js';
+import { withdrawCutoverProposal } from '../../src/engine/withdraw-cutover-proposal.js';
 import { GATE_LOCK, LOCK_CLASS } from '../../src/stores/cell/cell-database.js';
 import { armGate, latchGate } from '../../src/stores/cell/gate.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
@@ -42,8 +43,10 @@ beforeEach(async () => {
 
 const propose = (person: { readonly engine: EngineContext }, to: string) =>
   proposePostponement(person.engine, { dataCenter: dc, to, reason: 'the product is late' });
-const approve = (person: { readonly engine: EngineContext }, id: bigint) =>
-  approvePostponement(person.engine, { dataCenter: dc, postponementId: id }, 'seen');
+const approve = (person: { readonly engine: EngineContext }, proposalId: bigint) =>
+  approvePostponement(person.engine, { kind: 'postponement', dataCenter: dc, proposalId }, 'seen');
+const withdraw = (person: { readonly engine: EngineContext }, reason: string) =>
+  withdrawCutoverProposal(person.engine, { kind: 'postponement', dataCenter: dc, reason });
 const arm = (at: string) =>
   fleet.cell(0).cell.inTransaction('fencer', (tx) => armGate(tx, { configuredAt: new Date(at), configuredLocal: at }));
 const gateOf = async () => (await fleet.cell(0).sql('select * from credit_rollout.gate'))[0];
@@ -69,9 +72,9 @@ describe('a postponement', () => {
     });
     expect(proposed.toAt).toEqual(new Date('2098-11-02T23:00:00Z'));
     expect(await cutoverOf()).toEqual(PINNED);
-    await expect(approve(alice, proposed.postponementId)).rejects.toMatchObject({ code: 'same_person', exitCode: 7 });
+    await expect(approve(alice, proposed.proposalId)).rejects.toMatchObject({ code: 'same_person', exitCode: 7 });
     expect(await cutoverOf()).toEqual(PINNED);
-    expect(await approve(bob, proposed.postponementId)).toMatchObject({ state: 'applied', approver: bob.name });
+    expect(await approve(bob, proposed.proposalId)).toMatchObject({ state: 'applied', approver: bob.name });
     expect(await cutoverOf()).toEqual({ cutover_at: proposed.toAt, cutover_local: proposed.toLocal });
     const rows = await fleet.control(
       `select actor, action, reason, details ->> 'from_at' as "from", details ->> 'to_at' as "to" from credit_rollout_control.audit
@@ -82,7 +85,7 @@ describe('a postponement', () => {
       { actor: alice.name, action: 'postpone', reason: 'the product is late', ...moved },
       { actor: bob.name, action: 'postponed', reason: 'seen', ...moved },
     ]);
-    await expect(approve(bob, proposed.postponementId)).rejects.toMatchObject({ code: 'postponement_decided' });
+    await expect(approve(bob, proposed.proposalId)).rejects.toMatchObject({ code: 'postponement_decided' });
     const [report] = await readCutovers(fleet.engine, [dc]);
     expect(report).toMatchObject({
       state: 'planned',
@@ -93,8 +96,8 @@ describe('a postponement', () => {
 
   test('moves an armed gate at once, with no scheduler', async () => {
     await arm('2098-10-29T23:00:00Z');
-    const { postponementId, toAt } = await propose(alice, '2098-11-03T02:30');
-    await approve(bob, postponementId);
+    const { proposalId, toAt } = await propose(alice, '2098-11-03T02:30');
+    await approve(bob, proposalId);
     expect(await gateOf()).toMatchObject({
       configured_at: toAt,
       effective_at: toAt,
@@ -103,19 +106,19 @@ describe('a postponement', () => {
   });
 
   test('is refused without a change when the instant came between proposal and approval', async () => {
-    const { postponementId } = await propose(alice, '2098-11-03');
+    const { proposalId } = await propose(alice, '2098-11-03');
     await arm(new Date(Date.now() - 60_000).toISOString());
-    await expect(approve(bob, postponementId)).rejects.toMatchObject({
+    await expect(approve(bob, proposalId)).rejects.toMatchObject({
       code: 'cutover_refused',
       message: expect.stringContaining('it took effect at'),
     });
     expect(await cutoverOf()).toEqual(PINNED);
     await fleet.cell(0).cell.inTransaction('fencer', latchGate);
-    await expect(approve(bob, postponementId)).rejects.toMatchObject({
+    await expect(approve(bob, proposalId)).rejects.toMatchObject({
       message: expect.stringContaining('never undone'),
     });
     await expect(propose(bob, '2098-11-05')).rejects.toMatchObject({ code: 'postponement_open' });
-    await withdrawPostponement(alice.engine, { dataCenter: dc, reason: 'too late' });
+    await withdraw(alice, 'too late');
     await expect(propose(bob, '2098-11-05')).rejects.toMatchObject({
       message: expect.stringContaining('never undone'),
     });
@@ -124,18 +127,18 @@ describe('a postponement', () => {
 
   test('is refused while a sign-up holds the armed gate, which it names, and goes through once that has ended', async () => {
     await arm('2098-10-29T23:00:00Z');
-    const { postponementId } = await propose(alice, '2098-11-03');
+    const { proposalId } = await propose(alice, '2098-11-03');
     const signUp = new pg.Client({ connectionString: fleet.cell(0).url, application_name: 'shop' });
     await signUp.connect();
     await signUp.query('begin');
     await signUp.query('select pg_advisory_xact_lock_shared($1, $2)', [LOCK_CLASS, GATE_LOCK]);
-    await expect(approve(bob, postponementId)).rejects.toMatchObject({
+    await expect(approve(bob, proposalId)).rejects.toMatchObject({
       code: 'cell_busy',
       message: expect.stringContaining('shop'),
     });
     expect(await cutoverOf()).toEqual(PINNED);
     await signUp.end();
-    expect(await approve(bob, postponementId)).toMatchObject({ state: 'applied' });
+    expect(await approve(bob, proposalId)).toMatchObject({ state: 'applied' });
   });
 
   test.each([
@@ -172,19 +175,19 @@ describe('a postponement', () => {
   });
 
   test('can be taken back, which moves nothing and lets another be proposed', async () => {
-    const { postponementId } = await propose(alice, '2098-11-03');
-    await withdrawPostponement(bob.engine, { dataCenter: dc, reason: 'no' });
-    await expect(approve(bob, postponementId)).rejects.toMatchObject({ code: 'postponement_decided' });
-    await expect(withdrawPostponement(bob.engine, { dataCenter: dc, reason: 'no' })).rejects.toMatchObject({
+    const { proposalId } = await propose(alice, '2098-11-03');
+    await withdraw(bob, 'no');
+    await expect(approve(bob, proposalId)).rejects.toMatchObject({ code: 'postponement_decided' });
+    await expect(withdraw(bob, 'no')).rejects.toMatchObject({
       code: 'postponement_unknown',
     });
     expect(await cutoverOf()).toEqual(PINNED);
-    expect((await propose(bob, '2098-11-04')).postponementId).toBeGreaterThan(postponementId);
+    expect((await propose(bob, '2098-11-04')).proposalId).toBeGreaterThan(proposalId);
   });
 
   test('is unknown under another data center', async () => {
-    const { postponementId } = await propose(alice, '2098-11-03');
-    const elsewhere = { dataCenter: fleet.cell(1).dataCenter.id, postponementId };
+    const { proposalId } = await propose(alice, '2098-11-03');
+    const elsewhere = { kind: 'postponement', dataCenter: fleet.cell(1).dataCenter.id, proposalId } as const;
     await expect(approvePostponement(bob.engine, elsewhere, null)).rejects.toMatchObject({
       code: 'postponement_unknown',
     });
@@ -251,9 +254,9 @@ describe('the control database', () => {
     expect(await refusal(owner, move('null'))).toBe('23001');
     const first = await propose(alice, '2098-11-03');
     expect(await refusal(owner, move(`'${first.toAt.toISOString()}'`))).toBe('23001');
-    await approve(bob, first.postponementId);
+    await approve(bob, first.proposalId);
     const back = await propose(alice, '2098-10-30');
-    await approve(bob, back.postponementId);
+    await approve(bob, back.proposalId);
     expect(await refusal(owner, move(`'${first.toAt.toISOString()}'`))).toBe('23001');
     expect(await cutoverOf()).toEqual(PINNED);
   });

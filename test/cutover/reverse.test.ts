@@ -5,11 +5,12 @@ import { approveReversal } from '../../src/engine/approve-reversal.js';
 import { auditCells } from '../../src/engine/audit-cells.js';
 import { explainOrg } from '../../src/engine/explain-org.js';
 import { proposePostponement } from '../../src/engine/propose-postponement.js';
-import { proposeReversal, withdrawReversal } from '../../src/engine/propose-reversal.js';
+import { proposeReversal } from '../../src/engine/propose-reversal.js';
 import { proveCutover } from '../../src/engine/prove-cutover.js';
 import { readCutovers } from '../../src/engine/read-cutovers.js';
 import { requestReconcile } from '../../src/engine/request-reconcile.js';
 import { verifyDataCenter } from '../../src/engine/verify-data-center.js';
+import { withdrawCutoverProposal } from '../../src/engine/withdraw-cutover-proposal.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { armGate } from '../../src/stores/cell/gate.js';
 import { reverseCutover } from '../../src/stores/cell/reversals.js';
@@ -54,18 +55,20 @@ const NEXT = '2098-11-03';
 
 const propose = ({ dc }: World, person: TestPerson, to = NEXT) =>
   proposeReversal(person.engine, { dataCenter: dc, to, reason: 'the product was not ready' });
-const approve = ({ dc }: World, person: TestPerson, reversalId: bigint) =>
-  approveReversal(person.engine, { dataCenter: dc, reversalId }, 'seen');
+const approve = ({ dc }: World, person: TestPerson, proposalId: bigint) =>
+  approveReversal(person.engine, { kind: 'reversal', dataCenter: dc, proposalId }, 'seen');
+const withdraw = ({ dc }: World, person: TestPerson, reason: string) =>
+  withdrawCutoverProposal(person.engine, { kind: 'reversal', dataCenter: dc, reason });
 async function reverse(world: World, to = NEXT): Promise<void> {
-  const { reversalId } = await propose(world, world.alice, to);
-  await approve(world, world.bob, reversalId);
+  const { proposalId } = await propose(world, world.alice, to);
+  await approve(world, world.bob, proposalId);
 }
 
 /** Moves the cut-over to a whole second that is near, and drives until it is swept. */
 async function cutOverSoon({ fleet, cell, dc, alice, bob }: World): Promise<void> {
   const to = new Date(Math.ceil((systemClock.now().getTime() + 500) / 1_000) * 1_000).toISOString().slice(0, 19);
-  const { postponementId } = await proposePostponement(alice.engine, { dataCenter: dc, to, reason: 'now' });
-  await approvePostponement(bob.engine, { dataCenter: dc, postponementId }, null);
+  const { proposalId } = await proposePostponement(alice.engine, { dataCenter: dc, to, reason: 'now' });
+  await approvePostponement(bob.engine, { kind: 'postponement', dataCenter: dc, proposalId }, null);
   await waitFor('the sweep', async () => {
     await fleet.drive();
     return (await cell.sql('select from credit_rollout.gate where swept_at is not null')).length === 1;
@@ -187,7 +190,7 @@ describe('row 43: a reversal', { timeout: 60_000 }, () => {
   test('row 43: sign-ups that go on meanwhile each have one model, by the line that held when they were decided', async () => {
     const world = await makeWorld(HAPPENED);
     const { product, cell, fleet } = world;
-    const { reversalId } = await propose(world, world.alice);
+    const { proposalId } = await propose(world, world.alice);
     await product.warmUp();
     // its snapshot knows the old line, and whatever it is told must hold
     const old = cell.cell.asOwner(async (tx) => {
@@ -206,7 +209,7 @@ describe('row 43: a reversal', { timeout: 60_000 }, () => {
       }),
     );
     await systemClock.sleep(600);
-    await approve(world, world.bob, reversalId);
+    await approve(world, world.bob, proposalId);
     const answers = await signing;
     expect(new Set(answers.map(({ model }) => model))).toEqual(new Set(['credits', 'legacy']));
     expect(await old).toBe('credits');
@@ -222,19 +225,19 @@ describe('row 43: a reversal', { timeout: 60_000 }, () => {
 
   test('row 43: is refused to its author, into the past, while one is open, and once it was decided', async () => {
     const world = await makeWorld(HAPPENED);
-    const { alice, bob, dc } = world;
+    const { alice, bob } = world;
     await expect(propose(world, alice, '2020-01-01')).rejects.toMatchObject({
       code: 'cutover_refused',
       message: expect.stringContaining('is past'),
     });
-    const { reversalId } = await propose(world, alice);
+    const { proposalId } = await propose(world, alice);
     await expect(propose(world, bob)).rejects.toMatchObject({ code: 'reversal_open', exitCode: 6 });
-    await expect(approve(world, alice, reversalId)).rejects.toMatchObject({ code: 'same_person', exitCode: 7 });
+    await expect(approve(world, alice, proposalId)).rejects.toMatchObject({ code: 'same_person', exitCode: 7 });
     expect(await gateOf(world)).toMatchObject({ latched_at: expect.any(Date), latches: 1 });
-    await withdrawReversal(bob.engine, { dataCenter: dc, reason: 'no' });
-    await expect(approve(world, bob, reversalId)).rejects.toMatchObject({ code: 'reversal_decided' });
+    await withdraw(world, bob, 'no');
+    await expect(approve(world, bob, proposalId)).rejects.toMatchObject({ code: 'reversal_decided' });
     await expect(approve(world, bob, 999n)).rejects.toMatchObject({ code: 'reversal_unknown' });
-    await expect(withdrawReversal(bob.engine, { dataCenter: dc, reason: 'no' })).rejects.toMatchObject({
+    await expect(withdraw(world, bob, 'no')).rejects.toMatchObject({
       code: 'reversal_unknown',
     });
     await reverse(world);
@@ -252,7 +255,7 @@ describe('row 43: a reversal', { timeout: 60_000 }, () => {
   test('row 43: is refused while a run or a sign-up is under way, and goes through once that has ended', async () => {
     const world = await makeWorld(HAPPENED);
     const { fleet, alice, bob, dc, product } = world;
-    const { reversalId } = await propose(world, alice);
+    const { proposalId } = await propose(world, alice);
     await requestReconcile(fleet.engine, { dataCenter: dc, reason: null, falls: 'within_limits' });
     await fleet.tickUntil('the run to be open', async () => {
       const runs = await fleet.control(
@@ -260,7 +263,7 @@ describe('row 43: a reversal', { timeout: 60_000 }, () => {
       );
       return runs.length === 1;
     });
-    await expect(approve(world, bob, reversalId)).rejects.toMatchObject({
+    await expect(approve(world, bob, proposalId)).rejects.toMatchObject({
       code: 'cell_busy',
       message: expect.stringContaining('a reconcile run is open'),
     });
@@ -276,20 +279,20 @@ describe('row 43: a reversal', { timeout: 60_000 }, () => {
         and database = (select oid from pg_database where datname = current_database())`);
       return held.length === 1;
     });
-    await expect(approve(world, bob, reversalId)).rejects.toMatchObject({
+    await expect(approve(world, bob, proposalId)).rejects.toMatchObject({
       code: 'cell_busy',
       message: expect.stringContaining('product'),
     });
     end();
     expect((await open).model).toBe('credits');
-    expect(await approve(world, bob, reversalId)).toMatchObject({ state: 'applied' });
+    expect(await approve(world, bob, proposalId)).toMatchObject({ state: 'applied' });
   });
 
   test('row 43: an approval that was cut off between cell and control is finished by giving it again', async () => {
     const world = await makeWorld(HAPPENED);
     const { fleet, cell, alice, bob } = world;
     const proposed = await propose(world, alice);
-    const gate = { ...proposed, approver: bob.name };
+    const gate = { ...proposed, reversalId: proposed.proposalId, approver: bob.name };
     await cell.cell.inTransaction('fencer', (tx) => reverseCutover(tx, gate));
     // control still says the old instant: nobody arms what was taken back
     const old = { configuredAt: new Date(HAPPENED), configuredLocal: 'as before' };
@@ -297,7 +300,7 @@ describe('row 43: a reversal', { timeout: 60_000 }, () => {
     await fleet.drive();
     expect(await gateOf(world)).toMatchObject({ effective_at: null });
     expect(await signUp(world, 4_001)).toBe('legacy');
-    await approve(world, bob, proposed.reversalId);
+    await approve(world, bob, proposed.proposalId);
     await fleet.drive();
     expect(await gateOf(world)).toMatchObject({ effective_at: new Date('2098-11-03') });
     expect(await cell.sql('select from credit_rollout.reversals')).toHaveLength(1);
@@ -307,14 +310,14 @@ describe('row 43: a reversal', { timeout: 60_000 }, () => {
     const world = await makeWorld(HAPPENED);
     const { fleet, cell, alice, bob, dc } = world;
     const proposed = await propose(world, alice);
-    const gate = { ...proposed, approver: bob.name };
+    const gate = { ...proposed, reversalId: proposed.proposalId, approver: bob.name };
     await cell.cell.inTransaction('fencer', (tx) => reverseCutover(tx, gate));
     // as a scheduler does every half a minute
     await auditCells(fleet.engine);
-    await withdrawReversal(alice.engine, { dataCenter: dc, reason: 'its instant has passed' });
+    await withdraw(world, alice, 'its instant has passed');
     const next = { dataCenter: dc, to: '2098-12-01', reason: 'a new one' };
-    const { postponementId } = await proposePostponement(alice.engine, next);
-    await approvePostponement(bob.engine, { dataCenter: dc, postponementId }, null);
+    const { proposalId } = await proposePostponement(alice.engine, next);
+    await approvePostponement(bob.engine, { kind: 'postponement', dataCenter: dc, proposalId }, null);
     await fleet.drive();
     expect(await gateOf(world)).toMatchObject({ effective_at: new Date('2098-12-01'), latched_at: null });
   });

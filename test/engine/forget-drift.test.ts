@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { connectQueue } from '../../jobs/queue-connection.js';
 import { startScheduler } from '../../jobs/scheduler.js';
-import { parseOverrideId } from '../../src/domain/plan/override-id.js';
+import { parseProposalId } from '../../src/domain/proposal/proposal-id.js';
 import { approveOverride } from '../../src/engine/approve-override.js';
 import { forgetDrift } from '../../src/engine/forget-drift.js';
 import { previewDrift } from '../../src/engine/preview-drift.js';
@@ -99,8 +99,8 @@ describe('forgetDrift', () => {
       reason: 'as much as we grant',
     });
     expect(await forget(fleet)).toBe(0);
-    const id = parseOverrideId(overrideId);
-    if (id === undefined) throw new Error(`no override: ${overrideId}`);
+    const id = parseProposalId(overrideId);
+    if (id?.kind !== 'override') throw new Error(`no override: ${overrideId}`);
     await approveOverride(bob.engine, id, 'agreed');
     expect(await forget(fleet)).toBe(1);
     expect(await kept(fleet)).toEqual([]);

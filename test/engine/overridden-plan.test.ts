@@ -1,7 +1,7 @@
 // A floor that two people change between plan and apply. The override wrote the org on the inputs of its day, so an apply
 // keeps it, and lists the org as stale only where its number is not the planned one. On real Postgres.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parseOverrideId } from '../../src/domain/plan/override-id.js';
+import { parseProposalId } from '../../src/domain/proposal/proposal-id.js';
 import { approveOverride } from '../../src/engine/approve-override.js';
 import { proposeOverride } from '../../src/engine/propose-override.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
@@ -29,8 +29,8 @@ async function override(orgId: string, floor: bigint): Promise<void> {
   if (author === undefined || approver === undefined) throw new Error('two people are needed');
   const proposed = { dataCenter, orgId, floor, reason: 'usage' };
   const { overrideId } = await proposeOverride(author.engine, proposed);
-  const id = parseOverrideId(overrideId);
-  if (id === undefined) throw new Error(`no override: ${overrideId}`);
+  const id = parseProposalId(overrideId);
+  if (id?.kind !== 'override') throw new Error(`no override: ${overrideId}`);
   await approveOverride(approver.engine, id, null);
 }
 

@@ -1,7 +1,7 @@
 // Overrides end to end on real databases: proposed by one person, applied by another's approval, and never otherwise.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { decideOrg } from '../../src/domain/org/decide-org.js';
-import { parseOverrideId } from '../../src/domain/plan/override-id.js';
+import { parseProposalId } from '../../src/domain/proposal/proposal-id.js';
 import { approveOverride } from '../../src/engine/approve-override.js';
 import { explainOrg } from '../../src/engine/explain-org.js';
 import { type OverrideReport, proposeOverride } from '../../src/engine/propose-override.js';
@@ -55,8 +55,8 @@ afterAll(() => dropAll(shared));
 const propose = ({ cell, alice }: Scene, floor: bigint | null, orgId = '1'): Promise<OverrideReport> =>
   proposeOverride(alice.engine, { dataCenter: cell.dataCenter.id, orgId, floor, reason: 'usage' });
 function approve({ bob }: Scene, overrideId: string, person: TestPerson = bob): Promise<OverrideReport> {
-  const id = parseOverrideId(overrideId);
-  if (id === undefined) throw new Error(`no override: ${overrideId}`);
+  const id = parseProposalId(overrideId);
+  if (id?.kind !== 'override') throw new Error(`no override: ${overrideId}`);
   return approveOverride(person.engine, id, 'agreed');
 }
 /** The cut-over of the data center is over and swept: the window is closed. */

@@ -79,8 +79,8 @@ export async function cutOverAt(fleet: Fleet, closing: (() => Promise<unknown>)[
   if (author === undefined || approver === undefined) throw new Error('two people were made');
   const dataCenter = fleet.cell(0).dataCenter.id;
   const to = instant.toISOString().slice(0, 19);
-  const { postponementId } = await proposePostponement(author.engine, { dataCenter, to, reason: 'the day has come' });
-  await approvePostponement(approver.engine, { dataCenter, postponementId }, null);
+  const { proposalId } = await proposePostponement(author.engine, { dataCenter, to, reason: 'the day has come' });
+  await approvePostponement(approver.engine, { kind: 'postponement', dataCenter, proposalId }, null);
   const armed = `select effective_at from credit_rollout.gate where configured_at = $1`;
   const [gate] = await waitFor('the gate to be armed', async () => {
     const found = await fleet.cell(0).sql(armed, [instant]);

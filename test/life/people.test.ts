@@ -1,6 +1,6 @@
 // life-of-an-org, rows 25, 26, 35 and 46d: what a night proposes and two people decide.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseOverrideId } from '../../src/domain/plan/override-id.js';
+import { parseProposalId } from '../../src/domain/proposal/proposal-id.js';
 import { approveOverride } from '../../src/engine/approve-override.js';
 import { previewDrift } from '../../src/engine/preview-drift.js';
 import { proposeOverride } from '../../src/engine/propose-override.js';
@@ -46,8 +46,8 @@ const night = async (orgId: number): Promise<readonly unknown[]> => {
 async function decide(orgId: number, floor: bigint, reason: string): Promise<void> {
   const dataCenter = fleet.cell(0).dataCenter.id;
   const { overrideId } = await proposeOverride(alice.engine, { dataCenter, orgId: String(orgId), floor, reason });
-  const id = parseOverrideId(overrideId);
-  if (id === undefined) throw new Error(`no override: ${overrideId}`);
+  const id = parseProposalId(overrideId);
+  if (id?.kind !== 'override') throw new Error(`no override: ${overrideId}`);
   await expect(approveOverride(alice.engine, id, 'mine')).rejects.toMatchObject({ code: 'same_person' });
   await approveOverride(bob.engine, id, 'agreed');
 }

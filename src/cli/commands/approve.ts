@@ -2,16 +2,14 @@
 // applied at once.
 import type { Command } from 'commander';
 import { findDataCenter, type Program } from '../../compose.js';
-import { type PostponementId, parsePostponementId } from '../../domain/cutover/postponement-id.js';
-import { parseReversalId, type ReversalId } from '../../domain/cutover/reversal-id.js';
-import { type OverrideId, parseOverrideId } from '../../domain/plan/override-id.js';
+import { type ProposalId, parseProposalId } from '../../domain/proposal/proposal-id.js';
 import { approveOverride } from '../../engine/approve-override.js';
 import { approvePlan } from '../../engine/approve-plan.js';
 import { approvePostponement } from '../../engine/approve-postponement.js';
 import { approveReversal } from '../../engine/approve-reversal.js';
 import type { CliSession, Execute } from '../cli-session.js';
 import { approvalDocument, showApproval } from '../show-approval.js';
-import { postponementDocument, reversalDocument, showPostponement, showReversal } from '../show-cutover.js';
+import { proposalDocument, showProposal } from '../show-cutover.js';
 import { overrideDocument, showOverride } from '../show-override.js';
 import { withProgram } from '../with-program.js';
 
@@ -26,14 +24,11 @@ export function registerApprove(cli: Command, execute: Execute): void {
     .action((id: string) =>
       execute((session) =>
         withProgram(session, {}, (program) => {
-          const postponement = parsePostponementId(id);
-          if (postponement !== undefined) return approveOnePostponement(session, program, postponement);
-          const reversal = parseReversalId(id);
-          if (reversal !== undefined) return approveOneReversal(session, program, reversal);
-          const override = parseOverrideId(id);
-          return override === undefined
-            ? approveOnePlan(session, program, id)
-            : approveOneOverride(session, program, override);
+          const proposal = parseProposalId(id);
+          if (proposal === undefined) return approveOnePlan(session, program, id);
+          return proposal.kind === 'override'
+            ? approveOneOverride(session, program, proposal)
+            : approveOneMove(session, program, proposal);
         }),
       ),
     );
@@ -48,7 +43,7 @@ async function approveOnePlan(session: CliSession, program: Program, planId: str
   return 0;
 }
 
-async function approveOneOverride(session: CliSession, program: Program, id: OverrideId): Promise<number> {
+async function approveOneOverride(session: CliSession, program: Program, id: ProposalId<'override'>): Promise<number> {
   findDataCenter(program.config, id.dataCenter);
   const report = await approveOverride(program.engine, id, session.options.reason);
   const next = session.commands.show(`why ${report.orgId} --dc ${id.dataCenter}`);
@@ -56,18 +51,17 @@ async function approveOneOverride(session: CliSession, program: Program, id: Ove
   return 0;
 }
 
-async function approveOnePostponement(session: CliSession, program: Program, id: PostponementId): Promise<number> {
-  findDataCenter(program.config, id.dataCenter);
-  const moved = await approvePostponement(program.engine, id, session.options.reason);
+/** Of a cut-over: to another instant, or back. */
+async function approveOneMove(
+  session: CliSession,
+  { config, engine }: Program,
+  id: ProposalId<'postponement' | 'reversal'>,
+): Promise<number> {
+  findDataCenter(config, id.dataCenter);
+  const { reason } = session.options;
+  const applied =
+    id.kind === 'reversal' ? await approveReversal(engine, id, reason) : await approvePostponement(engine, id, reason);
   const next = session.commands.show(`cutover show --dc ${id.dataCenter}`);
-  session.report(postponementDocument(moved, next), `✔ ${showPostponement(moved)}\nNext: ${next}`);
-  return 0;
-}
-
-async function approveOneReversal(session: CliSession, program: Program, id: ReversalId): Promise<number> {
-  findDataCenter(program.config, id.dataCenter);
-  const reversed = await approveReversal(program.engine, id, session.options.reason);
-  const next = session.commands.show(`cutover show --dc ${id.dataCenter}`);
-  session.report(reversalDocument(reversed, next), `✔ ${showReversal(reversed)}\nNext: ${next}`);
+  session.report({ ...proposalDocument(applied), next }, `✔ ${showProposal(applied)}\nNext: ${next}`);
   return 0;
 }

@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
 import { readAudit } from '../../engine/read-audit.js';
 import type { CliSession, Execute } from '../cli-session.js';
+import { parseCount } from '../parse-count.js';
 import { showAudit } from '../show-audit.js';
 import { withProgram } from '../with-program.js';
-import { parseCount } from './quarantine.js';
 
 interface AuditFlags {
   readonly dc?: string;

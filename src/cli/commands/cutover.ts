@@ -1,30 +1,23 @@
 // `cutover`: from which instant sign-ups start on credits. Show it, move it or take it back by two people, latch it by hand.
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
-import { showPostponementId } from '../../domain/cutover/postponement-id.js';
-import { showReversalId } from '../../domain/cutover/reversal-id.js';
+import { showProposalId } from '../../domain/proposal/proposal-id.js';
 import { executeCutover, previewExecution } from '../../engine/execute-cutover.js';
-import { proposePostponement, withdrawPostponement } from '../../engine/propose-postponement.js';
-import { proposeReversal, withdrawReversal } from '../../engine/propose-reversal.js';
+import { proposePostponement } from '../../engine/propose-postponement.js';
+import { proposeReversal } from '../../engine/propose-reversal.js';
 import { readCutovers } from '../../engine/read-cutovers.js';
+import { withdrawCutoverProposal } from '../../engine/withdraw-cutover-proposal.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { pickDataCenters } from '../choose-data-centers.js';
 import type { CliSession, Execute } from '../cli-session.js';
-import {
-  cutoverDocument,
-  postponementDocument,
-  reversalDocument,
-  showCutover,
-  showExecution,
-  showPostponement,
-  showReversal,
-} from '../show-cutover.js';
+import { getReason } from '../get-reason.js';
+import { cutoverDocument, proposalDocument, showCutover, showExecution, showProposal } from '../show-cutover.js';
 import { withProgram } from '../with-program.js';
 
 interface ShowFlags {
   readonly dc?: readonly string[];
 }
-interface PostponeFlags {
+interface ProposeFlags {
   readonly dc: string;
   readonly to?: string;
   readonly withdraw?: boolean;
@@ -33,6 +26,9 @@ interface ExecuteFlags {
   readonly dc: string;
   readonly execute?: boolean;
 }
+
+/** What moves sign-ups must be found with its reason later. */
+const CUTOVER_VERB = 'A verb that touches a cut-over';
 
 export function registerCutover(cli: Command, execute: Execute): void {
   // without an action of its own, so that an option is never the parent's and the child's at once
@@ -50,7 +46,7 @@ export function registerCutover(cli: Command, execute: Execute): void {
     .requiredOption('--dc <id>', 'the data center')
     .option('--to <when>', 'a local date or time in its zone')
     .option('--withdraw', 'take the open proposal back instead')
-    .action((flags: PostponeFlags) => execute((session) => runPostpone(session, flags)));
+    .action((flags: ProposeFlags) => execute((session) => runPropose(session, 'postponement', flags)));
   cutover
     .command('execute')
     .description('latch it by hand, at or after its instant; says what it would do unless --execute')
@@ -63,7 +59,7 @@ export function registerCutover(cli: Command, execute: Execute): void {
     .requiredOption('--dc <id>', 'the data center')
     .option('--to <when>', 'the next instant, a local date or time in its zone')
     .option('--withdraw', 'take the open proposal back instead')
-    .action((flags: PostponeFlags) => execute((session) => runReverse(session, flags)));
+    .action((flags: ProposeFlags) => execute((session) => runPropose(session, 'reversal', flags)));
 }
 
 function runShow(session: CliSession, { dc }: ShowFlags): Promise<number> {
@@ -77,54 +73,48 @@ function runShow(session: CliSession, { dc }: ShowFlags): Promise<number> {
   });
 }
 
-function runPostpone(session: CliSession, { dc, to, withdraw }: PostponeFlags): Promise<number> {
-  if ((to === undefined) !== (withdraw === true))
-    throw new RolloutError('invalid_argument', {
-      message: 'A postponement takes either --to or --withdraw.',
-      next: 'Give one of them.',
-    });
-  const reason = getReason(session);
-  return withProgram(session, {}, async ({ config, engine }) => {
-    const { id: dataCenter } = findDataCenter(config, dc);
-    if (to === undefined) {
-      const withdrawn = await withdrawPostponement(engine, { dataCenter, reason });
-      const next = session.commands.show(`cutover show --dc ${dataCenter}`);
-      session.report(postponementDocument(withdrawn, next), `✔ ${showPostponement(withdrawn)}\nNext: ${next}`);
-      return 0;
-    }
-    const proposed = await proposePostponement(engine, { dataCenter, to, reason });
-    const next = session.commands.show(`approve ${showPostponementId(proposed)}`);
-    const note = 'Nothing has moved. It does when a second person approves it.';
-    session.report(postponementDocument(proposed, next), `· ${showPostponement(proposed)}\n${note}\nNext: ${next}`);
-    return 0;
-  });
-}
+const PROPOSALS = {
+  postponement: {
+    propose: proposePostponement,
+    subject: 'A postponement',
+    note: 'Nothing has moved. It does when a second person approves it.',
+  },
+  reversal: {
+    propose: proposeReversal,
+    subject: 'A reversal',
+    note: 'Nothing has changed. Sign-ups are legacy again from the moment a second person approves it.',
+  },
+} as const;
 
-function runReverse(session: CliSession, { dc, to, withdraw }: PostponeFlags): Promise<number> {
+function runPropose(
+  session: CliSession,
+  kind: keyof typeof PROPOSALS,
+  { dc, to, withdraw }: ProposeFlags,
+): Promise<number> {
+  const { propose, subject, note } = PROPOSALS[kind];
   if ((to === undefined) !== (withdraw === true))
     throw new RolloutError('invalid_argument', {
-      message: 'A reversal takes either --to or --withdraw.',
+      message: `${subject} takes either --to or --withdraw.`,
       next: 'Give one of them.',
     });
-  const reason = getReason(session);
+  const reason = getReason(session, CUTOVER_VERB);
   return withProgram(session, {}, async ({ config, engine }) => {
     const { id: dataCenter } = findDataCenter(config, dc);
     if (to === undefined) {
-      const withdrawn = await withdrawReversal(engine, { dataCenter, reason });
+      const withdrawn = await withdrawCutoverProposal(engine, { kind, dataCenter, reason });
       const next = session.commands.show(`cutover show --dc ${dataCenter}`);
-      session.report(reversalDocument(withdrawn, next), `✔ ${showReversal(withdrawn)}\nNext: ${next}`);
+      session.report({ ...proposalDocument(withdrawn), next }, `✔ ${showProposal(withdrawn)}\nNext: ${next}`);
       return 0;
     }
-    const proposed = await proposeReversal(engine, { dataCenter, to, reason });
-    const next = session.commands.show(`approve ${showReversalId(proposed)}`);
-    const note = 'Nothing has changed. Sign-ups are legacy again from the moment a second person approves it.';
-    session.report(reversalDocument(proposed, next), `· ${showReversal(proposed)}\n${note}\nNext: ${next}`);
+    const proposed = await propose(engine, { dataCenter, to, reason });
+    const next = session.commands.show(`approve ${showProposalId(proposed)}`);
+    session.report({ ...proposalDocument(proposed), next }, `· ${showProposal(proposed)}\n${note}\nNext: ${next}`);
     return 0;
   });
 }
 
 function runExecute(session: CliSession, { dc, execute }: ExecuteFlags): Promise<number> {
-  const reason = getReason(session);
+  const reason = getReason(session, CUTOVER_VERB);
   return withProgram(session, {}, async ({ config, engine }) => {
     const { id: dataCenter } = findDataCenter(config, dc);
     if (!execute) return preview(session, dataCenter, await previewExecution(engine, dataCenter));
@@ -152,14 +142,4 @@ function preview(
     `${dataCenter}: ${what} (instant ${cutoverLocal ?? 'none'}).\nNothing was changed.${done ? '' : ` To do it: ${next}`}`,
   );
   return !done && session.options.exitCode ? 2 : 0;
-}
-
-/** What moves sign-ups must be found with its reason later. */
-function getReason({ options }: CliSession): string {
-  const reason = options.reason?.trim() ?? '';
-  if (reason !== '') return reason;
-  throw new RolloutError('invalid_argument', {
-    message: 'A verb that touches a cut-over needs a reason.',
-    next: 'Add: --reason TEXT',
-  });
 }

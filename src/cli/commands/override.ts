@@ -5,6 +5,7 @@ import { proposeOverride } from '../../engine/propose-override.js';
 import { withdrawOverride } from '../../engine/withdraw-override.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CliSession, Execute } from '../cli-session.js';
+import { getReason } from '../get-reason.js';
 import { parseFloor } from '../parse-floor.js';
 import { overrideDocument, showOverride } from '../show-override.js';
 import { withProgram } from '../with-program.js';
@@ -34,7 +35,8 @@ function runOverride(session: CliSession, orgId: string, { dc, floor, withdraw }
     });
   return withProgram(session, {}, async (program) => {
     const { id } = findDataCenter(program.config, dc);
-    const reason = getReason(session);
+    // without one it says nothing to the person who is to approve it, nor to those who ask later
+    const reason = getReason(session, 'An override');
     if (floor === undefined) {
       const overrideId = await withdrawOverride(program.engine, { dataCenter: id, orgId, reason });
       session.report({ override: overrideId, state: 'withdrawn' }, `✔ ${overrideId} is withdrawn; it changed nothing.`);
@@ -45,15 +47,5 @@ function runOverride(session: CliSession, orgId: string, { dc, floor, withdraw }
     const next = session.commands.show(`approve ${report.overrideId}`);
     session.report(overrideDocument(report, next), showOverride(report, next));
     return 0;
-  });
-}
-
-/** An override without a reason says nothing to the person who is to approve it, nor to those who ask later. */
-function getReason({ options }: CliSession): string {
-  const reason = options.reason?.trim() ?? '';
-  if (reason !== '') return reason;
-  throw new RolloutError('invalid_argument', {
-    message: 'An override needs a reason.',
-    next: 'Add: --reason TEXT',
   });
 }

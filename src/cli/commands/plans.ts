@@ -6,12 +6,12 @@ import { listPlans } from '../../engine/list-plans.js';
 import { recallPlan } from '../../engine/recall-plan.js';
 import type { CliSession, Execute } from '../cli-session.js';
 import { createLiveArea } from '../live-area.js';
+import { parseCount } from '../parse-count.js';
 import { openReportFolder } from '../report/report-folder.js';
 import { planDiffDocument, showPlanDiff } from '../show-plan-diff.js';
 import { plansDocument, showPlans } from '../show-plans.js';
 import { recalledPlanDocument, showRecalledPlan } from '../show-recalled-plan.js';
 import { withProgram } from '../with-program.js';
-import { parseCount } from './quarantine.js';
 
 interface ListFlags {
   readonly dc?: string;

@@ -1,8 +1,9 @@
 // `quarantine`: the orgs that the newest run of a data center could not decide, and why. Ids go to this screen only.
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
 import { listQuarantine } from '../../engine/list-quarantine.js';
 import type { CliSession, Execute } from '../cli-session.js';
+import { parseCount } from '../parse-count.js';
 import { showQuarantine } from '../show-quarantine.js';
 import { withProgram } from '../with-program.js';
 
@@ -12,16 +13,6 @@ interface QuarantineFlags {
 }
 
 const MOST = 100_000;
-
-/** Reads a count of an option; commander names the option in the error. */
-export function parseCount(most: number): (text: string) => number {
-  return (text) => {
-    const count = Number(text);
-    if (!/^\d{1,9}$/u.test(text) || count < 1 || count > most)
-      throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
-    return count;
-  };
-}
 
 export function registerQuarantine(cli: Command, execute: Execute): void {
   cli

@@ -7,11 +7,12 @@ import { readStatus } from '../../engine/read-status.js';
 import { requestReconcile } from '../../engine/request-reconcile.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CliSession, Execute } from '../cli-session.js';
+import { parseCount } from '../parse-count.js';
 import { showMissing } from '../show-missing.js';
-import { nightsCsv, nightsDocument, previewDocument, showNights, showPreview } from '../show-reconcile.js';
+import { nightsCsv, nightsDocument, showNights } from '../show-nights.js';
+import { previewDocument, showPreview } from '../show-reconcile.js';
 import { withCounter } from '../with-counter.js';
 import { withProgram } from '../with-program.js';
-import { parseCount } from './quarantine.js';
 
 interface ReconcileFlags {
   readonly dc?: string;

@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { pickDataCenters } from '../choose-data-centers.js';
 import type { CliSession, Execute } from '../cli-session.js';
+import { parseCount } from '../parse-count.js';
 import { serveUntilStopped } from '../serve-until-stopped.js';
 import { workerProcesses } from '../served-processes.js';
 import { withProgram } from '../with-program.js';
-import { parseCount } from './quarantine.js';
 
 interface WorkerFlags {
   readonly dc?: readonly string[];

@@ -1,5 +1,7 @@
 // A plan by edition: bars and a table. Counts and sums only.
+
 import type { PlanReport } from '../../domain/plan/plan-report.js';
+import { right } from '../column.js';
 import { showChange, showCount } from '../show-number.js';
 import { type Bar, renderBars } from './bar-chart.js';
 import { type EditionLine, groupEditions, sumPurchases } from './group-editions.js';
@@ -7,7 +9,6 @@ import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 import { showEdition } from './show-edition.js';
 
-const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [
   { title: 'Edition' },
   right('Orgs'),

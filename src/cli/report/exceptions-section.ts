@@ -1,12 +1,12 @@
 // What a reader should look at twice: falls, traps, and orgs that cannot be decided. Counts only.
+
 import type { PlanReport } from '../../domain/plan/plan-report.js';
+import { right } from '../column.js';
 import { showCount, showOrgs } from '../show-number.js';
 import { groupEditions } from './group-editions.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 import { TRAPS } from './plan-words.js';
-
-const right = (title: string) => ({ title, align: 'right' }) as const;
 
 export function renderExceptions(report: PlanReport): Markup {
   return html`${renderFalls(report)}${renderTraps(report)}${renderUndecidable(report)}`;

@@ -1,20 +1,12 @@
 // A table with a caption and header cells, for eyes, paper and screen readers. Knows nothing of what it holds.
+import type { Column } from '../column.js';
 import { html, type Markup } from './html.js';
-
-export interface HtmlColumn {
-  readonly title: string;
-  readonly align?: 'left' | 'right';
-}
 
 type Cell = string | Markup;
 const SHORT = 4;
 
 /** The first cell of each row heads it. */
-export function renderTable(
-  caption: string,
-  columns: readonly HtmlColumn[],
-  rows: readonly (readonly Cell[])[],
-): Markup {
+export function renderTable(caption: string, columns: readonly Column[], rows: readonly (readonly Cell[])[]): Markup {
   // a few columns over the whole width would stand too far apart to be read as one row
   const width = columns.length <= SHORT ? html` class="short"` : html``;
   return html`<div class="wide"><table${width}>
@@ -26,7 +18,7 @@ ${rows.map((row) => html`<tr>${row.map((cell, index) => renderCell(cell, index, 
 `;
 }
 
-const renderCell = (cell: Cell, index: number, align: HtmlColumn['align']): Markup =>
+const renderCell = (cell: Cell, index: number, align: Column['align']): Markup =>
   index === 0 ? html`<th scope="row"${alignment(align)}>${cell}</th>` : html`<td${alignment(align)}>${cell}</td>`;
 
-const alignment = (align: HtmlColumn['align']): Markup => (align === 'right' ? html` class="number"` : html``);
+const alignment = (align: Column['align']): Markup => (align === 'right' ? html` class="number"` : html``);

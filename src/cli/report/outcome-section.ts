@@ -1,10 +1,11 @@
 // What came of a plan: its prediction against what the run that followed it did. Counts only.
+
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
+import { right } from '../column.js';
 import { listOutcome } from '../show-outcome.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 
-const right = (title: string) => ({ title, align: 'right' }) as const;
 const COLUMNS = [{ title: 'What' }, right('Predicted'), right('Actual'), right('Error')];
 
 const STATE_WORDS: Readonly<Record<PlanOutcome['state'], string>> = {

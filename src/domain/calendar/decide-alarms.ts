@@ -1,11 +1,11 @@
 // Decides the alarms before a cut-over: 48 hours and 2 hours ahead, saying what is missing, or that it will be ready. Pure.
 // Never rings anything: it says which rows there are to be.
+
 import { HOLDS, type Hold } from '../rollout/hold.js';
 import type { DataCenterSnapshot, GateReading } from '../rollout/snapshot.js';
 import { type DueChange, type DueKind, type DueRow, decideEnd, formatLocalInstant } from './due-work.js';
+import { HOUR_MS } from './duration.js';
 import { localDate } from './local-date.js';
-
-const HOUR_MS = 3_600_000;
 
 /** The alarms, first one first, with how long before the cut-over they are due, in ms. */
 export const ALARMS = [

@@ -7,7 +7,7 @@ const CALENDAR_UNIT = /^P(?:\d+Y|(?:\d+Y)?\d+M)/;
 const SHORTHAND = /^(\d{1,7}) ?(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)$/i;
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
 /** A day of a duration is 24 hours, whatever the local clocks do. */
 export const DAY_MS = 24 * HOUR_MS;
 const MAX_MS = 3660 * DAY_MS;

@@ -1,10 +1,10 @@
 // Whether windows ever let work run, and when first. Decides only from its arguments.
+import { DAY_MS } from './duration.js';
 import { addLocalDays, parseLocalDate, startOfLocalDate } from './local-date.js';
 import { decideWindows, isWindowOpen, type WindowSpec } from './windows.js';
 
 /** Any instant: windows without dates come back within a year of each. */
 const ANY_INSTANT = new Date('2024-01-01T00:00:00Z');
-const DAY_MS = 86_400_000;
 
 /**
  * The first instant from `from` on at which `windows` let work run in `zone`; null: never again. Looks a year ahead, and at

@@ -1,10 +1,11 @@
 // Local calendar dates as `YYYY-MM-DD` text. Never uses the machine's zone.
+
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { quoteValue } from '../config/quote-value.js';
+import { DAY_MS } from './duration.js';
 import { formatLocalMs, type LocalMs, readLocalTime, toLocalMs } from './local-time.js';
 
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
-const DAY_MS = 86_400_000;
 const FIRST_YEAR = 1970;
 const LAST_YEAR = 2199;
 

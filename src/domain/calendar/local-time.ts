@@ -1,10 +1,11 @@
 // Maps a local wall-clock time to instants: one, none (a gap) or two (an overlap).
 // Never guesses and never looks at the current season or at the machine's zone: only at the zone's offsets around that time.
+
 import { IANAZone } from 'luxon';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { quoteValue } from '../config/quote-value.js';
+import { HOUR_MS } from './duration.js';
 
-const HOUR_MS = 3_600_000;
 /** Offsets lie within ±14 h, so every instant with this local time lies inside the margin. */
 const MARGIN_MS = 16 * HOUR_MS;
 
@@ -32,7 +33,7 @@ export function readLocalTime(local: LocalMs, zone: string): LocalReading {
   const fits = [local - before, local - after].filter((at) => at + offsetMs(at, zone) === local).sort((a, b) => a - b);
   const [first, second] = fits;
   if (first !== undefined && second === undefined) return { kind: 'exact', instant: new Date(first) };
-  const change = findChange(local, before, after, zone);
+  const change = findChange(zone, { from: local - MARGIN_MS, to: local + MARGIN_MS, before, after });
   if (first === undefined || second === undefined) {
     return { kind: 'gap', earlier: new Date(local - after), later: new Date(local - before), change };
   }
@@ -66,7 +67,8 @@ export function formatLocalMs(local: LocalMs): string {
   return new Date(local).toISOString().slice(0, 19);
 }
 
-function offsetMs(at: number, zone: string): number {
+/** What `zone` is ahead of UTC at an instant in ms. Throws invalid_zone. */
+export function offsetMs(at: number, zone: string): number {
   const offset = Math.round(IANAZone.create(zone).offset(at) * 60_000);
   if (Number.isNaN(offset)) {
     throw new RolloutError('invalid_zone', { message: `${quoteValue(zone)} is not a time zone.` });
@@ -74,10 +76,18 @@ function offsetMs(at: number, zone: string): number {
   return offset;
 }
 
-/** The first change away from `before` around `local`, to the second: the finest step that zones use. */
-function findChange(local: LocalMs, before: number, after: number, zone: string): OffsetChange {
-  let low = Math.floor((local - MARGIN_MS) / 1000);
-  let high = Math.ceil((local + MARGIN_MS) / 1000);
+/** Instants in ms, and the offsets there, in ms too: they differ. */
+interface ChangeSpan {
+  readonly from: number;
+  readonly to: number;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** The first change away from the offset before, to the second: the finest step that zones use. */
+export function findChange(zone: string, { from, to, before, after }: ChangeSpan): OffsetChange {
+  let low = Math.floor(from / 1000);
+  let high = Math.ceil(to / 1000);
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
     if (offsetMs(middle * 1000, zone) === before) low = middle;

@@ -1,6 +1,8 @@
 // Says whether work may run at an instant under allow and deny windows, and when that answer changes.
 // Decides only from its arguments; recurring times follow the rule of recurring-instant.ts.
+
 import { parseClockTime } from './clock-time.js';
+import { DAY_MS } from './duration.js';
 import { addLocalDays, localDate, parseLocalDate } from './local-date.js';
 import { createDayClock } from './local-time.js';
 
@@ -8,7 +10,6 @@ import { createDayClock } from './local-time.js';
 export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 export type Weekday = (typeof WEEKDAYS)[number];
 
-const DAY_MS = 86_400_000;
 const HORIZON_DAYS = 370;
 /** A window lasts a day at most, and a change of the clocks can stretch it past the next midnight. */
 const LONGEST_DAYS = 2;

@@ -11,6 +11,19 @@ export interface DriftCount {
   readonly proposals: number;
 }
 
+/** The numbers of the totals, in the order in which they are told. */
+export const DRIFT_TOTALS = [
+  'found',
+  'healed',
+  'proposed',
+  'unchanged',
+  'first',
+  'raises',
+  'falls',
+  'gone',
+  'floorsProposed',
+] as const satisfies readonly (keyof DriftTotals)[];
+
 /** As control stores it for a run and a night; keys of causes are the causes. */
 export interface DriftTotals {
   readonly found: number;
@@ -45,21 +58,9 @@ export function totalDrift(counts: readonly DriftCount[]): DriftTotals {
   };
 }
 
-const KEYS = [
-  'found',
-  'healed',
-  'proposed',
-  'unchanged',
-  'first',
-  'raises',
-  'falls',
-  'gone',
-  'floorsProposed',
-] as const;
-
 /** The totals as one flat object, for control's rows: a cause is `cause <name>`. */
 export function flattenTotals(totals: DriftTotals): Readonly<Record<string, number>> {
-  const own = KEYS.map((key) => [key, totals[key]] as const);
+  const own = DRIFT_TOTALS.map((key) => [key, totals[key]] as const);
   const causes = Object.entries(totals.causes).map(([cause, orgs]) => [`cause ${cause}`, orgs] as const);
   return Object.fromEntries([...own, ...causes]);
 }

@@ -1,15 +1,11 @@
 // Names why an org's allotment is not what its inputs give: one cause each, the first that holds. Pure; decides nothing
 // about what is written. Source: protocol (g) and the last column of life-of-an-org.
+import { isLowerFloor } from '../org/decide-movement.js';
+import type { CompleteInputs } from '../org/org-inputs.js';
 import type { Cause } from './cause.js';
 
 /** The inputs of an allotment, and its floor. Credits and calls are per day. */
-export interface ComparedInputs {
-  readonly edition: string;
-  readonly paid: boolean;
-  readonly agents: bigint;
-  readonly lightAgents: bigint;
-  readonly additionalCredits: bigint;
-  readonly negotiatedLimit: bigint | null;
+export interface ComparedInputs extends CompleteInputs {
   readonly floor: bigint | null;
 }
 
@@ -49,7 +45,7 @@ export function nameCause(stored: Stored, found: Found): Cause {
   if (found.kind === 'gone') return 'gone';
   if (stored.kind === 'none') return nameArrival(stored, found);
   // the database lets a floor fall only by these two names
-  if (isLower(found.floor, stored.floor)) return stored.lapsed ? 'lapse' : 'edition';
+  if (isLowerFloor(found.floor, stored.floor)) return stored.lapsed ? 'lapse' : 'edition';
   if (stored.mark === 'restored') return 'restored backup';
   if (stored.mark === 'edited') return 'manual edit';
   return nameChange(stored, found);
@@ -82,10 +78,5 @@ function nameChange(stored: StoredAllotment, found: FoundOrg): Cause {
   if (stored.additionalCredits !== found.additionalCredits) return 'purchase';
   if (stored.lightAgents !== found.lightAgents) return 'seats';
   // the same inputs: a floor that the open window owed it, or terms that nobody recorded a change of
-  return isLower(stored.floor, found.floor) ? 'late input' : 'manual edit';
-}
-
-/** No floor is lower than any floor, zero included. */
-function isLower(one: bigint | null, other: bigint | null): boolean {
-  return other !== null && (one === null || one < other);
+  return isLowerFloor(stored.floor, found.floor) ? 'late input' : 'manual edit';
 }

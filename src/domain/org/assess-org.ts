@@ -1,25 +1,19 @@
 // The arithmetic of one org from its inputs alone, or the reason why there is none. Never looks at floors or time.
 import type { EditionRates, RateCard } from '../rate-card/rate-card.js';
-import { GREATEST_STORED, type OrgInputs, type QuarantineReason } from './org-inputs.js';
+import { type CompleteInputs, GREATEST_STORED, type OrgInputs, type QuarantineReason } from './org-inputs.js';
 
 interface Undecidable {
   readonly kind: 'undecidable';
   readonly reason: QuarantineReason;
 }
 
-interface CompleteInputs {
+interface DatedInputs extends CompleteInputs {
   readonly kind: 'complete';
-  readonly edition: string;
-  readonly paid: boolean;
-  readonly agents: bigint;
-  readonly lightAgents: bigint;
-  readonly additionalCredits: bigint;
-  readonly negotiatedLimit: bigint | null;
   readonly createdAt: Date;
 }
 
 /** The inputs, now known to be complete, and the terms that follow from them and the card. Credits and calls are per day. */
-export interface AssessedOrg extends Omit<CompleteInputs, 'kind'> {
+export interface AssessedOrg extends Omit<DatedInputs, 'kind'> {
   readonly kind: 'assessed';
   readonly baseCredits: bigint;
   readonly variableCredits: bigint;
@@ -46,7 +40,7 @@ export function assessOrg(inputs: OrgInputs, card: RateCard): Assessment {
   return overflows(assessed) ? undecidable('overflow') : assessed;
 }
 
-function completeInputs(inputs: OrgInputs, card: RateCard): Undecidable | CompleteInputs {
+function completeInputs(inputs: OrgInputs, card: RateCard): Undecidable | DatedInputs {
   const { edition, paid, agents, additionalCredits, negotiatedLimit, createdAt } = inputs;
   const lightAgents = inputs.lightAgents ?? (card.lightAgentsCountAsUsers ? null : 0n);
   if (inputs.duplicated) return undecidable('duplicate_id');
@@ -68,7 +62,7 @@ function findNegative(inputs: CompleteInputs): QuarantineReason | undefined {
   return undefined;
 }
 
-function computeTerms(inputs: CompleteInputs, own: EditionRates, plan: EditionRates, card: RateCard): AssessedOrg {
+function computeTerms(inputs: DatedInputs, own: EditionRates, plan: EditionRates, card: RateCard): AssessedOrg {
   const variableCredits = plan.perAgent * inputs.agents;
   const users = inputs.agents + (card.lightAgentsCountAsUsers ? inputs.lightAgents : 0n);
   return {

@@ -8,13 +8,13 @@ export type Movement = 'first' | 'same' | 'raise' | 'fall' | 'inputs';
 export function decideMovement(prior: Allotment | null, next: Allotment): Movement {
   if (prior === null) return 'first';
   if (isSame(prior, next)) return 'same';
-  if (next.totalCredits < prior.totalCredits || isLower(next.floor, prior.floor)) return 'fall';
-  if (next.totalCredits > prior.totalCredits || isLower(prior.floor, next.floor)) return 'raise';
+  if (next.totalCredits < prior.totalCredits || isLowerFloor(next.floor, prior.floor)) return 'fall';
+  if (next.totalCredits > prior.totalCredits || isLowerFloor(prior.floor, next.floor)) return 'raise';
   return 'inputs';
 }
 
 /** No floor is lower than any floor, zero included. */
-function isLower(one: bigint | null, other: bigint | null): boolean {
+export function isLowerFloor(one: bigint | null, other: bigint | null): boolean {
   return other !== null && (one === null || one < other);
 }
 

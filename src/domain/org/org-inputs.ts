@@ -19,6 +19,16 @@ export interface OrgInputs {
   readonly duplicated: boolean;
 }
 
+/** Inputs of which nothing is missing. */
+export interface CompleteInputs {
+  readonly edition: string;
+  readonly paid: boolean;
+  readonly agents: bigint;
+  readonly lightAgents: bigint;
+  readonly additionalCredits: bigint;
+  readonly negotiatedLimit: bigint | null;
+}
+
 /** Why an org cannot be decided, in the order in which they are looked for: the first that holds is the reason. */
 export const QUARANTINE_REASONS = [
   'duplicate_id',

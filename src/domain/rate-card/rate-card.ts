@@ -1,4 +1,5 @@
 // The rate card as the rules read it: exact integers, editions by name, ranked. Never holds a number that was rounded.
+import type { CompleteInputs } from '../org/org-inputs.js';
 
 /** The legacy limit of an edition, in calls a day: one number, or per user within bounds. */
 export type LegacyRates =
@@ -49,14 +50,7 @@ export const CASE_COLUMNS = [
 export type CaseColumn = (typeof CASE_COLUMNS)[number]['column'];
 
 /** The org of a golden case: source columns, with what was left out filled in. */
-export interface CaseOrg {
-  readonly edition: string;
-  readonly paid: boolean;
-  readonly agents: bigint;
-  readonly lightAgents: bigint;
-  readonly additionalCredits: bigint;
-  readonly negotiatedLimit: bigint | null;
-}
+export type CaseOrg = CompleteInputs;
 
 /** A golden case: an org decided for the first time, before its cut-over, and what must come out. */
 export interface RateCardCase {

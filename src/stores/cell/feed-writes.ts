@@ -15,14 +15,6 @@ export async function listRaises(tx: CellTransaction, orgIds: readonly string[])
   return rows.map(({ id }: { id: string }) => id);
 }
 
-/** Locks their allotments, ascending: an override that is being approved is waited for. Read in the next statement. */
-export async function lockAllotments(tx: CellTransaction, orgIds: readonly string[]): Promise<void> {
-  await tx.raw(
-    'select from credit_rollout.allotments where org_id = any (?::credit_rollout.org_id[]) order by org_id for update',
-    [[...orgIds]],
-  );
-}
-
 export interface Raise {
   readonly orgId: string;
   readonly stored: ComparedInputs;

@@ -20,10 +20,10 @@ export async function readGate(tx: CellTransaction): Promise<Gate> {
  * Longest wait for sign-ups that have asked and not ended, in ms: those that ask meanwhile wait behind it, and then all go on
  * at once. A sign-up that is not held open ends within a few ms.
  */
-export const GATE_LOCK_MS = 100;
+const GATE_LOCK_MS = 100;
 
 /** Shuts out every sign-up that asks. Throws 55P03 while one that has asked has not ended: then try again in a second. */
-async function lockGate(tx: CellTransaction): Promise<void> {
+export async function lockGate(tx: CellTransaction): Promise<void> {
   await tx.raw(`set local lock_timeout = ${GATE_LOCK_MS}`);
   await tx.raw('select pg_advisory_xact_lock(?, ?)', [LOCK_CLASS, GATE_LOCK]);
 }

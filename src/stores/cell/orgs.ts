@@ -1,9 +1,8 @@
-// One org as our tables know it: allotment, sign-up, batch, quarantine, history; and the card behind it. Read only.
+// One org as our tables know it: allotment, sign-up, batch, quarantine, history. Read only.
 // jsonb never reaches the driver, which would round its numbers: Postgres turns a before-image back into a row.
 import type { Allotment } from '../../domain/org/allotment.js';
 import { classifyFailure } from '../postgres-failure.js';
 import type { CellTransaction } from './cell-database.js';
-import type { StoredCard } from './rates.js';
 import { listReversedCutovers, type ReversedCutover } from './reversals.js';
 import { type AllotmentRow, allotmentColumns, toAllotment, toBigint } from './stored-allotment.js';
 
@@ -163,48 +162,4 @@ const toChange = (row: ChangeRow): AllotmentChange => ({
   runId: toBigint(row.run_id),
   version: row.version,
   before: toAllotment(row),
-});
-
-const CARD = `
-select c.name, c.light_agents_count_as_users, c.unpaid_edition, r.edition, r.base, r.per_agent, r.concurrency, r.legacy_flat,
-  r.legacy_per_user, r.legacy_min, r.legacy_max, r.edition_rank
-from credit_rollout.rate_cards c join credit_rollout.rates r using (card_hash) where c.card_hash = ? order by r.edition`;
-
-/** A card of the cell by its hash; undefined when the cell does not hold it. */
-export async function loadStoredCard(tx: CellTransaction, hash: string): Promise<StoredCard | undefined> {
-  const { rows } = await tx.raw(CARD, [hash]);
-  const [card] = rows;
-  return (
-    card && {
-      hash,
-      name: card.name,
-      lightAgentsCountAsUsers: card.light_agents_count_as_users,
-      unpaid: card.unpaid_edition,
-      rates: rows.map(toStoredRate),
-    }
-  );
-}
-
-interface RateRow {
-  readonly edition: string;
-  readonly base: string;
-  readonly per_agent: string;
-  readonly concurrency: number;
-  readonly legacy_flat: string | null;
-  readonly legacy_per_user: string | null;
-  readonly legacy_min: string | null;
-  readonly legacy_max: string | null;
-  readonly edition_rank: number;
-}
-
-const toStoredRate = (row: RateRow): StoredCard['rates'][number] => ({
-  edition: row.edition,
-  base: BigInt(row.base),
-  perAgent: BigInt(row.per_agent),
-  concurrency: row.concurrency,
-  legacyFlat: toBigint(row.legacy_flat),
-  legacyPerUser: toBigint(row.legacy_per_user),
-  legacyMin: toBigint(row.legacy_min),
-  legacyMax: toBigint(row.legacy_max),
-  rank: row.edition_rank,
 });

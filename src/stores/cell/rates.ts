@@ -1,5 +1,6 @@
 // Rate cards in a cell: append-only rows by hash.
 import type { CellTransaction } from './cell-database.js';
+import { toBigint } from './stored-allotment.js';
 
 /** A card in the shape that the cell stores; built by the engine from the domain's card. */
 export interface StoredCard {
@@ -49,6 +50,50 @@ export async function insertRateCard(tx: CellTransaction, card: StoredCard): Pro
   }));
   await tx.withSchema('credit_rollout').table('rates').insert(rows);
 }
+
+const CARD = `
+select c.name, c.light_agents_count_as_users, c.unpaid_edition, r.edition, r.base, r.per_agent, r.concurrency, r.legacy_flat,
+  r.legacy_per_user, r.legacy_min, r.legacy_max, r.edition_rank
+from credit_rollout.rate_cards c join credit_rollout.rates r using (card_hash) where c.card_hash = ? order by r.edition`;
+
+/** A card of the cell by its hash; undefined when the cell does not hold it. */
+export async function loadStoredCard(tx: CellTransaction, hash: string): Promise<StoredCard | undefined> {
+  const { rows } = await tx.raw(CARD, [hash]);
+  const [card] = rows;
+  return (
+    card && {
+      hash,
+      name: card.name,
+      lightAgentsCountAsUsers: card.light_agents_count_as_users,
+      unpaid: card.unpaid_edition,
+      rates: rows.map(toStoredRate),
+    }
+  );
+}
+
+interface RateRow {
+  readonly edition: string;
+  readonly base: string;
+  readonly per_agent: string;
+  readonly concurrency: number;
+  readonly legacy_flat: string | null;
+  readonly legacy_per_user: string | null;
+  readonly legacy_min: string | null;
+  readonly legacy_max: string | null;
+  readonly edition_rank: number;
+}
+
+const toStoredRate = (row: RateRow): StoredRate => ({
+  edition: row.edition,
+  base: BigInt(row.base),
+  perAgent: BigInt(row.per_agent),
+  concurrency: row.concurrency,
+  legacyFlat: toBigint(row.legacy_flat),
+  legacyPerUser: toBigint(row.legacy_per_user),
+  legacyMin: toBigint(row.legacy_min),
+  legacyMax: toBigint(row.legacy_max),
+  rank: row.edition_rank,
+});
 
 const PROMISE_CHANGE = `
 with old as (select r.* from credit_rollout.rates r join credit_rollout.cell c on c.active_card = r.card_hash),

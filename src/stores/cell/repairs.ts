@@ -3,14 +3,6 @@
 import { CREDIT_TERMS, setCause } from './allotments.js';
 import type { CellTransaction } from './cell-database.js';
 
-/** The rows that a repair may write, locked in order; what is read afterwards is what is written on. */
-export async function lockAllotments(tx: CellTransaction, ids: readonly string[]): Promise<void> {
-  await tx.raw(
-    `select from credit_rollout.allotments where org_id = any (?::credit_rollout.org_id[]) order by org_id for update`,
-    [[...ids]],
-  );
-}
-
 /** Retires the allotments of those that are still gone; returns whose. */
 export async function retireAllotments(
   tx: CellTransaction,

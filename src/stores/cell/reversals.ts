@@ -1,7 +1,7 @@
 // Cut-overs of a cell that were taken back: the instants that held until then. Append-only; only the owner's function writes.
 import type { EarlierLine } from '../../domain/org/decide-floor.js';
-import { type CellTransaction, GATE_LOCK, LOCK_CLASS } from './cell-database.js';
-import { GATE_LOCK_MS } from './gate.js';
+import type { CellTransaction } from './cell-database.js';
+import { lockGate } from './gate.js';
 
 export interface ReversedCutover extends EarlierLine {
   readonly armedAt: Date;
@@ -38,8 +38,7 @@ export async function reverseCutover(
   tx: CellTransaction,
   { reversalId, toAt, toLocal, author, approver }: CellReversal,
 ): Promise<{ readonly kind: 'reversed' | 'already' }> {
-  await tx.raw(`set local lock_timeout = ${GATE_LOCK_MS}`);
-  await tx.raw('select pg_advisory_xact_lock(?, ?)', [LOCK_CLASS, GATE_LOCK]);
+  await lockGate(tx);
   const { rows } = await tx.raw(
     'select credit_rollout.reverse_cutover(?::bigint, ?::timestamptz, ?, ?, ?) as reversed',
     [String(reversalId), toAt.toISOString(), toLocal, author, approver],

@@ -1,7 +1,8 @@
 // Reads of one org on a real cell: exact numbers, ids of every type, instants that a Date cannot hold.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { CellTransaction } from '../../../src/stores/cell/cell-database.js';
-import { findOrg, loadStoredCard, parseOrgId, startSnapshot } from '../../../src/stores/cell/orgs.js';
+import { findOrg, parseOrgId, startSnapshot } from '../../../src/stores/cell/orgs.js';
+import { loadStoredCard } from '../../../src/stores/cell/rates.js';
 import { findSourceOrg } from '../../../src/stores/cell/source-org.js';
 import {
   applyAll,
