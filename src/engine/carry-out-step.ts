@@ -21,14 +21,25 @@ import { closeMaintenance, openMaintenance } from './fence-maintenance.js';
 import { openFence } from './open-fence.js';
 import { requestPlanOf } from './request-plan.js';
 import { startMaintenance } from './start-maintenance.js';
+import type { StepOutcome } from './step-outcome.js';
 import { switchSingleWrites } from './switch-single-writes.js';
 import { tendGate } from './tend-gate.js';
 
-/** Carries out `step` at control's `now`; false when somebody else was faster or something must be waited for: look again at the next tick. */
+/** Carries out `step` at control's `now`. After `moved` more may be due at once, else at the next tick. */
 export async function carryOutStep(
   context: EngineContext,
   row: DataCenterRow,
   step: Step,
+  now: Date,
+): Promise<StepOutcome> {
+  if (step.kind === 'open_fence') return openFence(context, row, step.state, step.reason);
+  return (await carryOut(context, row, step, now)) ? 'moved' : 'nothing';
+}
+
+async function carryOut(
+  context: EngineContext,
+  row: DataCenterRow,
+  step: Exclude<Step, { kind: 'open_fence' }>,
   now: Date,
 ): Promise<boolean> {
   switch (step.kind) {
@@ -42,8 +53,6 @@ export async function carryOutStep(
       return inCell(context, row, (tx, runId) => addFollowUp(tx, runId));
     case 'activate':
       return activate(context, row, step.reason);
-    case 'open_fence':
-      return openFence(context, row, step.state, step.reason);
     case 'close_fence':
       return shutFence(context, row, step.reason);
     case 'advance':

@@ -11,20 +11,26 @@ import type { EngineContext } from './context.js';
 import { cutFirstRanges } from './cut-ranges.js';
 import { parsePlanName } from './plan-name.js';
 import { readCell } from './read-cell.js';
+import type { StepOutcome } from './step-outcome.js';
 
-/** True when the fence is open at the row's epoch; false when another scheduler was faster or a batch still holds it. */
+/**
+ * Opens it under the row's epoch, or under a new one where the cell has seen that. `called`: workers are on their way, and
+ * need the machine for their first batches; `nothing`: another scheduler was faster, or a batch still holds the fence.
+ */
 export async function openFence(
   context: EngineContext,
   row: DataCenterRow,
   state: 'open' | 'verifying',
   reason: string,
-): Promise<boolean> {
+): Promise<StepOutcome> {
   const reading = await readCell(() => context.cells.get(row.id), { runId: null });
-  if (reading.kind !== 'read' || row.runId === null || row.settings === null) return false;
+  if (reading.kind !== 'read' || row.runId === null || row.settings === null) return 'nothing';
   const unused = row.epoch !== null && row.epoch > reading.fence.epoch;
   // the new epoch is in control before the cell sees it: a crash in between is finished by the next tick
-  if (!unused) return takeNewEpoch(context, row, reading.fence.epoch, reason);
-  return openInCell(context, row, state, row.epoch);
+  if (!unused) return (await takeNewEpoch(context, row, reading.fence.epoch, reason)) ? 'moved' : 'nothing';
+  const opened = await openInCell(context, row, state, row.epoch);
+  if (!opened) return 'nothing';
+  return callsWorkers(state, row.settings) ? 'called' : 'moved';
 }
 
 async function takeNewEpoch(
@@ -49,7 +55,7 @@ async function openInCell(
 ): Promise<boolean> {
   const { id, runId, settings } = row;
   if (runId === null || settings === null) return false;
-  const cuts = state === 'open' && settings.pin === 'none';
+  const cuts = callsWorkers(state, settings);
   let called: Promise<void> | undefined;
   try {
     return await context.cells.get(id).inTransaction('fencer', async (tx) => {
@@ -73,6 +79,9 @@ async function openInCell(
     await called;
   }
 }
+
+/** A pinned run has its ranges, and begins with its canary alone. */
+const callsWorkers = (state: 'open' | 'verifying', { pin }: RunSettings): boolean => state === 'open' && pin === 'none';
 
 /** The lanes come first: the first ranges are cut with the fence, and a worker may have no more places than lanes. */
 function callWorkers(

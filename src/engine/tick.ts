@@ -9,6 +9,7 @@ import { carryOutStep } from './carry-out-step.js';
 import type { EngineContext } from './context.js';
 import { keepCalendar } from './keep-calendar.js';
 import { readSnapshot } from './read-snapshot.js';
+import type { StepOutcome } from './step-outcome.js';
 
 /** More than any chain of steps needs; the next tick goes on. */
 const MOST_LOOKS = 40;
@@ -36,7 +37,7 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
   if (written > 0) return written;
   for (const { row, steps } of decided) {
     let moved = 0;
-    for (const step of steps) if (await attempt(context, row, step, snapshot.now)) moved += 1;
+    for (const step of steps) if ((await attempt(context, row, step, snapshot.now)) === 'moved') moved += 1;
     // a step changes what the later data centers may do: look again before deciding on them
     if (moved > 0) return moved;
   }
@@ -44,15 +45,15 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
 }
 
 /** A failing step never stops the scheduler: the cause is logged by code, the next tick tries again. */
-async function attempt(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<boolean> {
+async function attempt(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<StepOutcome> {
   try {
-    const moved = await carryOutStep(context, row, step, now);
-    if (moved) context.log.info('step', { data_center: row.id, step: step.kind, reason: step.reason });
-    return moved;
+    const outcome = await carryOutStep(context, row, step, now);
+    if (outcome !== 'nothing') context.log.info('step', { data_center: row.id, step: step.kind, reason: step.reason });
+    return outcome;
   } catch (error) {
     const failure = classifyFailure(error);
     const code = isRolloutError(error) ? error.code : (failure.sqlstate ?? failure.kind);
     context.log.warn('step_failed', { data_center: row.id, step: step.kind, code, object: failure.object });
-    return false;
+    return 'nothing';
   }
 }

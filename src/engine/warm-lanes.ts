@@ -1,14 +1,28 @@
 // Keeps the connections of a worker's lanes open and ready: a new one would make the first batches of a run wait while the
 // server reads its catalogs and plans the rule. Writes nothing and holds no lock of ours.
-import { insertAllotments, readWritten } from '../stores/cell/allotments.js';
+import { insertAllotments, listOwnAllotments, readWritten } from '../stores/cell/allotments.js';
+import { type BatchCounts, claimBatch, completeBatch } from '../stores/cell/batches.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { findCell } from '../stores/cell/identity.js';
+import { findOpenRun } from '../stores/cell/open-run.js';
 import { findFirstOrg } from '../stores/cell/orgs.js';
 import type { WorkerContext } from './context.js';
 
-const NO_RUN = 0n;
+/** No run and no epoch has this number. */
+const NONE = 0n;
+const NO_BATCH = { runId: NONE, batchNo: 0, epoch: NONE, timeline: '' };
+const NO_COUNTS: BatchCounts = {
+  orgs: 0,
+  inserted: 0,
+  raised: 0,
+  unchanged: 0,
+  stale: 0,
+  quarantined: 0,
+  falls: 0,
+  totalCredits: '0',
+};
 
-/** Runs a batch's statements on an empty range in so many connections at once; a cell that is not ready is left alone. */
+/** Runs a batch's statements, on no batch and an empty range, in so many connections at once; a cell that is not ready is left alone. */
 export async function warmLanes(context: WorkerContext, dataCenter: string, lanes: number): Promise<void> {
   const cell = context.cells.get(dataCenter);
   await Promise.allSettled(Array.from({ length: lanes }, () => cell.inTransaction('worker', runOnNothing)));
@@ -19,7 +33,11 @@ async function runOnNothing(tx: CellTransaction): Promise<void> {
   const found = await findCell(tx);
   const orgId = found?.sourceSignature != null && found.sourceUnique ? await findFirstOrg(tx) : undefined;
   if (found?.activeCard == null || orgId === undefined) return;
-  const empty = { lowerId: orgId, upperId: orgId, runId: NO_RUN, cardHash: found.activeCard };
+  const empty = { lowerId: orgId, upperId: orgId, runId: NONE, cardHash: found.activeCard };
+  await findOpenRun(tx, NONE);
+  await claimBatch(tx, { runId: NONE, canaryPassed: true });
+  await listOwnAllotments(tx, empty);
   await insertAllotments(tx, empty);
   await readWritten(tx, empty, { unique: true, pinned: false });
+  await completeBatch(tx, NO_BATCH, NO_COUNTS);
 }

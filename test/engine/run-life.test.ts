@@ -1,12 +1,15 @@
 // A data center's run over control and cell: a broken rule, retry, pause, abort, a second apply, and two schedulers at once.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { Bells } from '../../src/engine/context.js';
+import { requestApply } from '../../src/engine/request-apply.js';
 import { retryRun } from '../../src/engine/retry-run.js';
 import { serveOpenWork } from '../../src/engine/serve-cell.js';
 import { readIntent, setIntent } from '../../src/engine/set-intent.js';
 import { tick } from '../../src/engine/tick.js';
 import { verifyDataCenter } from '../../src/engine/verify-data-center.js';
 import { silentLog } from '../../src/platform/log.js';
+import { sampleCard } from '../domain/rate-card/sample-card.js';
 import { createFleet, type Fleet, type FleetOptions, openContext, slowDown, speedUp } from '../support/fleet.js';
 import { waitFor } from '../support/wait.js';
 
@@ -308,6 +311,36 @@ describe('tick', () => {
     await fleet.apply(fleet.cell(0));
     await tick({ ...fleet.engine, bells });
     expect(rung).toEqual([[fleet.cell(0).dataCenter.id, 'plan', 0n, 1]]);
+  });
+
+  test('calls the workers while it opens the fence, and then leaves them the machine: it does not ask the queue again', async () => {
+    const fleet = await makeFleet({ orgs: 500 });
+    const { dataCenter } = fleet.cell(0);
+    const rung: unknown[] = [];
+    const bells: Bells = {
+      ...fleet.engine.bells,
+      ring: async (id, job) => void rung.push(['ring', id, job]),
+      ringFor: async (id, jobs) => void rung.push(['ringFor', id, jobs]),
+    };
+    const { config } = fleet;
+    await requestApply(fleet.engine, {
+      config,
+      card: sampleCard,
+      dataCenters: [dataCenter],
+      reason: null,
+      follow: 'none',
+    });
+    await tick({ ...fleet.engine, bells });
+    expect(rung).toEqual([['ringFor', dataCenter.id, ['apply', 'apply', 'cut']]]);
+    expect(await fleet.cell(0).sql('select state from credit_rollout.fence')).toEqual([{ state: 'open' }]);
+    // the next look makes up for a call that was lost
+    await tick({ ...fleet.engine, bells });
+    expect(rung.slice(1)).toEqual([
+      ['ring', dataCenter.id, 'cut'],
+      ['ring', dataCenter.id, 'apply'],
+    ]);
+    expect(await fleet.drive()).toEqual(['done']);
+    await fleet.expectInvariants();
   });
 
   test('activates once when two schedulers look at the same moment, over and over', async () => {
