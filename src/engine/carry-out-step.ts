@@ -1,25 +1,18 @@
 // Carries out one decided step: compare-and-set in control, the fence in the cell. Every step may run twice.
-
 import type { Step } from '../domain/rollout/decide-step.js';
-import { SLOT_STAGES, type Stage } from '../domain/rollout/stage.js';
 import { assertNever } from '../kernel/assert-never.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
-import { closeFence, lockFenceExclusive, readFence } from '../stores/cell/fence.js';
-import { stopSingleWrites } from '../stores/cell/maintenance.js';
-import { readProgress } from '../stores/cell/progress.js';
-import { addFollowUp, endRun, passCanary } from '../stores/cell/runs.js';
-import { appendAudit } from '../stores/control/audit.js';
-import type { ControlTransaction } from '../stores/control/control-database.js';
-import { type DataCenterChange, type DataCenterRow, transitionDataCenter } from '../stores/control/data-centers.js';
-import { endControlRun } from '../stores/control/runs.js';
-import { classifyFailure } from '../stores/postgres-failure.js';
+import { addFollowUp, passCanary } from '../stores/cell/runs.js';
+import type { DataCenterRow } from '../stores/control/data-centers.js';
 import { activate } from './activate.js';
 import { admitPlan } from './admit-plan.js';
+import { advanceStage, endStage } from './advance-stage.js';
 import type { EngineContext } from './context.js';
 import { endMaintenance, sweepAgain } from './end-maintenance.js';
 import { closeMaintenance, openMaintenance } from './fence-maintenance.js';
 import { openFence } from './open-fence.js';
 import { requestPlanOf } from './request-plan.js';
+import { shutFence } from './shut-fence.js';
 import { startMaintenance } from './start-maintenance.js';
 import type { StepOutcome } from './step-outcome.js';
 import { switchSingleWrites } from './switch-single-writes.js';
@@ -56,9 +49,9 @@ async function carryOut(
     case 'close_fence':
       return shutFence(context, row, step.reason);
     case 'advance':
-      return advance(context, row, step.to, step.reason, now);
+      return advanceStage(context, row, step.to, step.reason, now);
     case 'fail':
-      return end(context, row, { stage: 'failed', failure: step.code }, 'failed', step.reason);
+      return endStage(context, row, { stage: 'failed', failure: step.code }, 'failed', step.reason);
     case 'ring':
       // a plan is made before the data center has its first epoch
       await context.bells.ring(row.id, step.job, step.epoch ?? row.epoch ?? 0n, step.want);
@@ -94,111 +87,4 @@ async function inCell(
   if (runId === null) return false;
   await context.cells.get(id).inTransaction('fencer', (tx) => change(tx, runId));
   return true;
-}
-
-/** Takes the fence exclusively and shuts it at our epoch: from then on nothing of this run can commit. */
-async function shutFence(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {
-  try {
-    await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
-      await lockFenceExclusive(tx);
-      // woken late: the fence has gone on under a newer epoch, which is for others to close
-      const outrun = SLOT_STAGES.includes(row.stage) && (await readFence(tx)).epoch > (row.epoch ?? 0n);
-      if (outrun) return;
-      await closeFence(tx, null, row.epoch ?? 0n);
-      // of a fence that was shut already, too: the change feed wrote behind it
-      await stopSingleWrites(tx);
-    });
-  } catch (error) {
-    if (classifyFailure(error).kind !== 'retry') throw error;
-    return false;
-  }
-  return context.control.inTransaction(async (tx) => {
-    const moved = await transitionDataCenter(tx, row, { quiet: true, singleWrites: false });
-    if (moved)
-      await appendAudit(tx, { actor: context.actor, action: 'close_fence', dataCenter: row.id, reason, ...ofRun(row) });
-    return moved;
-  });
-}
-
-const ofRun = (row: DataCenterRow): { runId?: bigint; epoch?: bigint } => ({
-  ...(row.runId !== null && { runId: row.runId }),
-  ...(row.epoch !== null && { epoch: row.epoch }),
-});
-
-async function advance(
-  context: EngineContext,
-  row: DataCenterRow,
-  to: Stage,
-  reason: string,
-  now: Date,
-): Promise<boolean> {
-  if (to === 'aborted') return end(context, row, { stage: 'aborted' }, 'aborted', reason);
-  if (to === 'baking') {
-    const bakeUntil = new Date(now.getTime() + (row.settings?.bakeMs ?? 0));
-    return end(context, row, { stage: 'baking', verifiedAt: now, bakeUntil }, 'done', reason);
-  }
-  const first = to === 'done' && row.doneAt === null ? { doneAt: now } : {};
-  return move(context, row, { stage: to, ...first, ...(SLOT_STAGES.includes(to) ? {} : { quiet: true }) }, reason);
-}
-
-async function move(
-  context: EngineContext,
-  row: DataCenterRow,
-  change: DataCenterChange,
-  reason: string,
-): Promise<boolean> {
-  return context.control.inTransaction((tx) => recordMove(context, tx, row, change, reason));
-}
-
-/** The compare-and-set of a stage and its audit row; false when somebody else was faster. */
-async function recordMove(
-  context: EngineContext,
-  tx: ControlTransaction,
-  row: DataCenterRow,
-  change: DataCenterChange,
-  reason: string,
-): Promise<boolean> {
-  if (!(await transitionDataCenter(tx, row, change))) return false;
-  const details = { from: row.stage, to: change.stage, ...(change.failure && { failure: change.failure }) };
-  const { actor } = context;
-  await appendAudit(tx, { actor, action: 'transition', dataCenter: row.id, reason, details, ...ofRun(row) });
-  return true;
-}
-
-/** Ends the run in the cell first, so that control never says more than the cell does. */
-async function end(
-  context: EngineContext,
-  row: DataCenterRow,
-  change: DataCenterChange & { readonly stage: Stage },
-  state: 'done' | 'failed' | 'aborted',
-  reason: string,
-): Promise<boolean> {
-  const { runId } = row;
-  const counts = runId === null || row.stage === 'baking' ? null : await endInCell(context, row.id, runId, state);
-  return context.control.inTransaction(async (tx) => {
-    if (!(await recordMove(context, tx, row, { ...change, quiet: true, requestedAt: null }, reason))) return false;
-    if (runId !== null && counts !== null) await endControlRun(tx, runId, state, counts);
-    return true;
-  });
-}
-
-async function endInCell(
-  context: EngineContext,
-  dataCenter: string,
-  runId: bigint,
-  state: 'done' | 'failed' | 'aborted',
-): Promise<Record<string, number | string>> {
-  return context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
-    await endRun(tx, runId, state);
-    const {
-      recent: _,
-      lastDoneAt: __,
-      idleMs: ___,
-      cut: ____,
-      canary: _____,
-      followedUp: ______,
-      ...counts
-    } = await readProgress(tx, runId);
-    return counts;
-  });
 }
