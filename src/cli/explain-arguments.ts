@@ -20,7 +20,8 @@ export function explainArguments(error: CommanderError, cli: Command, args: read
 /** `cutover exceute` reaches what `cutover` alone does, which only counts too many arguments. */
 function findUnknownAction(cli: Command, args: readonly string[]): RolloutError | undefined {
   const groups = cli.commands.filter(({ commands }) => commands.length > 0);
-  const at = args.findIndex((arg) => groups.some((group) => group.name() === arg));
+  const names = groups.map((group) => group.name());
+  const at = args.findIndex((arg) => names.includes(arg));
   const group = groups.find((candidate) => candidate.name() === args[at]);
   const word = args[at + 1];
   if (group === undefined || word === undefined || word.startsWith('-')) return undefined;
