@@ -176,7 +176,7 @@ const mayFollowUp = (dc: DataCenterSnapshot, run: RunReading): boolean =>
 
 /** The query is that of the apply: an edit of the configuration does not reach a run that was asked for. */
 const mendBake = (id: string): string =>
-  `grant what it reads to its reader role; for another query credit-rollout abort --dc ${id}, then apply again`;
+  `credit-rollout doctor --dc ${id} says what it lacks; for another query credit-rollout abort --dc ${id}, then apply again`;
 
 function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: 'the operator aborted' });
