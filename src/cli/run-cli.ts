@@ -2,10 +2,11 @@
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../compose.js';
 import { explainFailure } from '../engine/explain-failure.js';
-import { RolloutError } from '../kernel/rollout-error.js';
 import type { CliIo } from './cli-io.js';
 import { createSession, type Execute, readGlobalOptions } from './cli-session.js';
 import { REGISTRATIONS } from './commands/index.js';
+import { explainArguments } from './explain-arguments.js';
+import { refuseRepeats } from './refuse-repeats.js';
 import { showError } from './show-error.js';
 
 /** Runs one command line (without node and script); never throws, never ends the process. */
@@ -16,13 +17,14 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     exitCode = await action(createSession(io, readGlobalOptions(cli.opts())));
   };
   for (const register of REGISTRATIONS) register(cli, execute);
+  refuseRepeats(cli);
   try {
     await cli.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     const session = createSession(io, readGlobalOptions(readFlags(args)));
-    return showError(session, error instanceof CommanderError ? explainArguments(error) : toFailure(error));
+    return showError(session, error instanceof CommanderError ? explainArguments(error, cli, args) : toFailure(error));
   }
 }
 
@@ -57,16 +59,4 @@ function readFlags(args: readonly string[]): Readonly<Record<string, unknown>> {
     color: !args.includes('--no-color'),
     config: at < 0 ? undefined : args[at + 1],
   };
-}
-
-const HELP = 'Run: credit-rollout --help';
-
-/** commander's "error: unknown command 'aply'\n(Did you mean apply?)" in our words. */
-function explainArguments(error: CommanderError): RolloutError {
-  if (error.code === 'commander.help')
-    return new RolloutError('invalid_argument', { message: 'No command was given.', next: HELP });
-  const [first = '', hint] = error.message.replace(/^error: /u, '').split('\n');
-  const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replace(/\.?$/u, '.');
-  const next = hint?.replace(/^\(|\)$/gu, '') ?? HELP;
-  return new RolloutError('invalid_argument', { message: sentence, next });
 }

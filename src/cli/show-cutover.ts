@@ -7,7 +7,7 @@ import type { CutoverReport } from '../engine/read-cutovers.js';
 import { showInstant } from './show-number.js';
 
 const MEANINGS: Readonly<Record<CutoverState, string>> = {
-  none: 'no cut-over is pinned',
+  none: 'no cut-over is pinned; the first apply pins signups.cutover, and after it one is proposed by cutover postpone',
   planned: 'its gate is not armed yet; that happens when the data center is done',
   late: 'its instant has come and its gate is not armed: sign-ups stay on the legacy model until the data center is done',
   armed: 'its gate is armed: sign-ups start on credits by the clock of the cell',

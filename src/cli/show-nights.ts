@@ -51,12 +51,12 @@ export function nightsDocument({ nights, more }: NightList): Readonly<Record<str
   return { nights, more };
 }
 
-/** One line per night, and a column per cause. */
+/** One line per night, and a column per cause; `gone` is a movement, `cause_gone` why. */
 export function nightsCsv({ nights }: NightList): string {
   const head = [
     ...['data_center', 'local_date', 'at', 'kind', 'state', 'run_id', 'requested_by', 'ended_at', 'trend'],
     ...DRIFT_TOTALS.map((name) => name.replaceAll(/([A-Z])/gu, '_$1').toLowerCase()),
-    ...CAUSES.map((cause) => cause.replaceAll(/[ -]/gu, '_')),
+    ...CAUSES.map((cause) => `cause_${cause.replaceAll(/[ -]/gu, '_')}`),
     'note',
   ];
   return [head, ...nights.map(toCsvRow)].map((row) => `${row.map(quoteCell).join(',')}\n`).join('');

@@ -39,10 +39,33 @@ export function showHold(
   return `${what}; ${way}`;
 }
 
+/** What the limit of a hold says, where it is no plain limit. */
+const LIMITS: Readonly<Partial<Record<StatusHold['code'], string>>> = {
+  not_before: 'until',
+  baking: 'until',
+  window_closed: 'opens',
+  cutover_late: 'due',
+  gate_busy: 'open since',
+};
+/** Measured against the present moment, which helps nobody: only the limit is shown. */
+const UNTIL: readonly StatusHold['code'][] = ['not_before', 'baking', 'cutover_late'];
+
+const INSTANT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/u;
+const readable = (measure: string): string => (INSTANT.test(measure) ? showInstant(new Date(measure)) : measure);
+
 function showMeasured(hold: StatusHold, zone: string): string {
-  const measured = [hold.value, hold.limit === null ? null : `limit ${hold.limit}`].filter((part) => part !== null);
-  const value = measured.length === 0 ? '' : ` (${measured.join(', ')})`;
-  return `${HOLDS[hold.code].meaning}${value}, since ${showInstant(hold.since, zone)}`;
+  return `${HOLDS[hold.code].meaning}${inBrackets([showValue(hold), showLimit(hold)])}, since ${showInstant(hold.since, zone)}`;
+}
+
+const showValue = ({ code, value }: StatusHold): string | null =>
+  value === null || UNTIL.includes(code) ? null : readable(value);
+
+const showLimit = ({ code, limit }: StatusHold): string | null =>
+  limit === null ? null : `${LIMITS[code] ?? 'limit'} ${readable(limit)}`;
+
+function inBrackets(measures: readonly (string | null)[]): string {
+  const shown = measures.filter((measure) => measure !== null);
+  return shown.length === 0 ? '' : ` (${shown.join(', ')})`;
 }
 
 /** By the cell's own row: who froze it, and why, is what helps. */
@@ -53,5 +76,6 @@ function showFreeze({ since, by, reason }: NonNullable<DataCenterStatus['freeze'
 
 /** Shorter, for a line that is redrawn. */
 export function showHoldBriefly(hold: StatusHold): string {
-  return `${HOLDS[hold.code].meaning}${hold.value === null ? '' : ` (${hold.value})`}`;
+  const measure = UNTIL.includes(hold.code) ? showLimit(hold) : showValue(hold);
+  return `${HOLDS[hold.code].meaning}${inBrackets([measure])}`;
 }

@@ -22,17 +22,18 @@ function showProof(proof: CutoverProof, dataCenter: string, commands: CommandNam
   const { verdict, effectiveAt, signUps } = proof;
   if (verdict === 'not_armed') return [];
   const at = effectiveAt?.toISOString() ?? '';
-  if (verdict === 'ahead') return [`    cut-over: armed for ${at}; every sign-up before it is on the old model`];
-  const told = `${showCount(signUps.credits)} sign-ups were told credits, ${showCount(signUps.legacy)} legacy`;
+  if (verdict === 'ahead') return [`    cut-over: armed for ${at}; until then sign-ups start on the old model`];
+  const told = `sign-ups told credits: ${showCount(signUps.credits)}, legacy: ${showCount(signUps.legacy)}`;
   const broken = [
     [proof.onLegacy, 'orgs are on the old model and not in quarantine'],
     [signUps.lateLegacy, 'sign-ups were told legacy at or after the instant'],
     [signUps.flipped, 'sign-ups have the allotment of the other model'],
   ] as const;
   const faults = broken.filter(([orgs]) => orgs > 0).map(([orgs, what]) => `${showCount(orgs)} ${what}`);
+  const left = proof.quarantinedOrgs === 0 ? '' : ` but ${showCount(proof.quarantinedOrgs)} in quarantine`;
   const verdicts = {
     sweeping: `    cut-over at ${at}: its sweep is not over; ${told}`,
-    proven: `✔ ${dataCenter}: cut-over at ${at} proven: no org is on the old model but ${showCount(proof.quarantinedOrgs)} in quarantine; ${told}, none flipped`,
+    proven: `✔ ${dataCenter}: cut-over at ${at} proven: no org is on the old model${left}; ${told}; none flipped`,
     broken: `✖ ${dataCenter}: cut-over at ${at} not proven: ${faults.join('; ')}`,
   } as const;
   return [verdicts[verdict], ...showQuarantined(proof, dataCenter, commands)];

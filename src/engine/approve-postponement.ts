@@ -10,6 +10,9 @@ import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
 import type { CutoverProposal } from './cutover-proposal.js';
 import { changeGatePatiently } from './gate-patience.js';
 
+/** What was proposed can no longer be done. */
+const WITHDRAW = 'Take it back: credit-rollout cutover postpone --dc ID --withdraw --reason TEXT';
+
 /** Throws postponement_unknown, postponement_decided, same_person, cutover_refused; cell_busy while a sign-up holds the gate. */
 export function approvePostponement(
   context: ApprovalContext,
@@ -30,11 +33,14 @@ async function moveGate(
   controlNow: Date,
 ): Promise<void> {
   const cell = await readCellCutover(context, row.id);
-  const why = refuseMove(toFacts(row, controlNow, cell), { at: toAt, local: toLocal });
-  if (why !== undefined) throw cutoverRefused(row.id, 'move', why);
+  const refusal = refuseMove(toFacts(row, controlNow, cell), { at: toAt, local: toLocal });
+  if (refusal !== undefined) throw cutoverRefused(row.id, 'move', { ...refusal, next: WITHDRAW });
   if (cell.gate.effectiveAt === null) return;
   const cutover = { dataCenter: row.id, configuredAt: toAt, configuredLocal: toLocal };
   const { kind } = await changeGatePatiently(context.clock, row.id, () => armGate(context, cutover));
   if (kind === 'too_late')
-    throw cutoverRefused(row.id, 'move', 'its instant came in this moment, and sign-ups have started on credits since');
+    throw cutoverRefused(row.id, 'move', {
+      why: 'its instant came in this moment, and sign-ups have started on credits since',
+      next: WITHDRAW,
+    });
 }

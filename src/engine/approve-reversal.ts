@@ -19,6 +19,9 @@ import type { CutoverProposal } from './cutover-proposal.js';
 import { changeGatePatiently } from './gate-patience.js';
 import { refuseWhileBusy } from './propose-reversal.js';
 
+/** What was proposed can no longer be done. */
+const WITHDRAW = 'Take it back: credit-rollout cutover reverse --dc ID --withdraw --reason TEXT';
+
 /** Throws reversal_unknown, reversal_decided, same_person, cutover_refused; cell_busy while a run or a sign-up is under way. */
 export function approveReversal(
   context: ApprovalContext,
@@ -47,8 +50,8 @@ async function reverseGate(
   // an approval that was cut off: the cell has done it, and control is to follow
   if (await context.cells.get(dataCenter).inTransaction('fencer', (tx) => wasReversed(tx, reversalId))) return;
   const cell = await readCellCutover(context, dataCenter);
-  const why = refuseReversal(toFacts(row, controlNow, cell), { at: toAt, local: toLocal });
-  if (why !== undefined) throw cutoverRefused(dataCenter, 'be reversed', why);
+  const refusal = refuseReversal(toFacts(row, controlNow, cell), { at: toAt, local: toLocal });
+  if (refusal !== undefined) throw cutoverRefused(dataCenter, 'be reversed', { ...refusal, next: WITHDRAW });
   const reversal = { reversalId, toAt, toLocal, author, approver: person.name };
   await changeGatePatiently(context.clock, dataCenter, () => attemptReversal(context, dataCenter, reversal));
 }
@@ -59,7 +62,8 @@ async function attemptReversal(context: ApprovalContext, dataCenter: string, rev
   } catch (error) {
     const refusal = readRefusal(classifyFailure(error).sqlstate);
     if (refusal === undefined) throw error;
-    if (refusal === 'not_latched') throw cutoverRefused(dataCenter, 'be reversed', 'it is not latched any more');
+    if (refusal === 'not_latched')
+      throw cutoverRefused(dataCenter, 'be reversed', { why: 'it is not latched any more', next: WITHDRAW });
     throw new RolloutError('cell_busy', {
       message: `The cut-over of data center "${dataCenter}" cannot be reversed now: its fence is open; nothing was changed.`,
     });

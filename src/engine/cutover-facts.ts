@@ -33,11 +33,13 @@ export function toFacts(
   return { now: later, cutoverAt, cutoverLocal, notBeforeAt, notBeforeLocal, gate };
 }
 
+/** Throws nothing: makes the error, with the way out for this data center. */
 export const cutoverRefused = (
   dataCenter: string,
   verb: 'move' | 'be executed' | 'be reversed',
-  why: string,
+  { why, next }: { readonly why: string; readonly next?: string | undefined },
 ): RolloutError =>
   new RolloutError('cutover_refused', {
     message: `The cut-over of data center "${dataCenter}" cannot ${verb}: ${why}.`,
+    ...(next === undefined ? {} : { next: next.replaceAll('--dc ID', `--dc ${dataCenter}`) }),
   });

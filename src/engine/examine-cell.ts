@@ -8,6 +8,7 @@ import { assertRightCell, listMissingMigrations } from '../stores/cell/examinati
 import { findCell, readServerFacts, type ServerFacts } from '../stores/cell/identity.js';
 import { findSource, type Source } from '../stores/cell/source.js';
 import type { EngineContext } from './context.js';
+import { examineBake } from './examine-bake.js';
 import { examineCalendar, examineClock } from './examine-calendar.js';
 import { examineFeed } from './examine-feed.js';
 import { examineRoles } from './examine-roles.js';
@@ -83,7 +84,7 @@ const CHECKS: Readonly<Partial<Record<ErrorCode, string>>> = { cell_is_standby: 
 async function examineInside(
   examiner: Examiner,
   cell: CellDatabase,
-  { dataCenter, card }: CellRequest,
+  { dataCenter, config, card }: CellRequest,
   { initialised }: ServerFacts,
 ): Promise<readonly Finding[]> {
   const found = await openSource(examiner, cell, dataCenter);
@@ -99,6 +100,7 @@ async function examineInside(
   const roles = await examineRoles(examiner, cell, source);
   const attached =
     source && (await examiner.run('attached', async () => [await examineAttachment(examiner, cell, source)]));
+  const bake = roles.usable ? await examineBake(examiner, cell, config.rollout.bakeQuery) : [];
   // behind our views only if they hang there and a role of ours may look
   const within =
     source && roles.usable && attached?.every(({ level }) => level === 'ok')
@@ -108,7 +110,7 @@ async function examineInside(
           ...(await examineFeed(examiner, cell, source)),
         ]
       : [];
-  return [...found.findings, ...outside, ...schema, ...roles.findings, ...(attached ?? []), ...within];
+  return [...found.findings, ...outside, ...schema, ...roles.findings, ...(attached ?? []), ...within, ...bake];
 }
 
 async function openSource(

@@ -52,7 +52,7 @@ export async function executeCutover(
   if (gate.latchedAt !== null) return { ...toReport(dataCenter, gate), outcome: 'already' };
   if (nameCutover(facts) === 'late') {
     const { cutoverAt, cutoverLocal } = facts;
-    if (cutoverAt === null) throw cutoverRefused(dataCenter, 'be executed', 'it has none');
+    if (cutoverAt === null) throw cutoverRefused(dataCenter, 'be executed', { why: 'it has none' });
     const armed = await armGate(context, { dataCenter, configuredAt: cutoverAt, configuredLocal: cutoverLocal ?? '' });
     if (armed.kind === 'busy') return { ...toReport(dataCenter, gate), outcome: 'busy', holders: armed.holders };
   }
@@ -68,8 +68,8 @@ async function getExecutable(context: Pick<EngineContext, 'control' | 'cells'>, 
     const cell = await readCellCutover(context, dataCenter);
     // the cell's clock alone decides about an armed gate; control's is asked where there is nothing armed
     const facts = toFacts(row, cell.gate.effectiveAt === null ? now : cell.now, cell);
-    const why = refuseExecution(facts, row.stage);
-    if (why !== undefined) throw cutoverRefused(dataCenter, 'be executed', why);
+    const refusal = refuseExecution(facts, row.stage);
+    if (refusal !== undefined) throw cutoverRefused(dataCenter, 'be executed', refusal);
     if (cell.freeze !== null && cell.gate.latchedAt === null) throw frozen(dataCenter);
     return { row, facts, gate: cell.gate };
   } catch (error) {
@@ -105,7 +105,10 @@ async function latchPatiently(
       await context.bells.wakeSchedulers();
       return { ...toReport(row.id, outcome.gate), outcome: 'latched' };
     case 'not_due':
-      throw cutoverRefused(row.id, 'be executed', "its instant has not come by the cell's clock");
+      throw cutoverRefused(row.id, 'be executed', {
+        why: "its instant has not come by the cell's clock",
+        next: 'Run the command again when it has.',
+      });
     case 'busy':
       return { dataCenter: row.id, outcome: 'busy', effectiveAt: null, latchedAt: null, holders: outcome.holders };
     default:

@@ -22,7 +22,7 @@ export async function hangSignUpTrigger(
   if (source.kind !== 'table')
     throw new RolloutError('source_not_a_table', {
       message: `${subject}: its source ${dataCenter.source} is a ${source.kind}, and nothing is inserted there: a sign-up trigger needs the table.`,
-      next: 'Call credit_rollout.onboard_org(org_id) in the transaction of the sign-up instead; see docs/sign-ups.md.',
+      next: 'Name the other data centers with --dc; for this one call credit_rollout.onboard_org(org_id) in the transaction of the sign-up: docs/sign-ups.md',
     });
   const hung = { subject, relation: source.relation, what: 'a trigger' } as const;
   await hangTriggers(cell, clock, hung, (tx) => installSignUpTrigger(tx, source.relation));

@@ -14,8 +14,8 @@ export function proposePostponement(context: ProposalContext, spec: ProposalSpec
     kind: 'postponement',
     admit: (tx) => refuseUnpinned(tx, dataCenter),
     refuse: async (_tx, { facts, target }) => {
-      const why = refuseMove(facts, target);
-      if (why !== undefined) throw cutoverRefused(dataCenter, 'move', why);
+      const refusal = refuseMove(facts, target);
+      if (refusal !== undefined) throw cutoverRefused(dataCenter, 'move', refusal);
     },
   });
 }

@@ -1,5 +1,5 @@
 // Proposes to take back a cut-over that has happened. Nothing changes until a second person approves.
-import { refuseReversal } from '../domain/cutover/cutover.js';
+import { type CutoverRefusal, refuseReversal } from '../domain/cutover/cutover.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { ControlTransaction } from '../stores/control/control-database.js';
 import type { DataCenterRow } from '../stores/control/data-centers.js';
@@ -13,8 +13,8 @@ export function proposeReversal(context: ProposalContext, spec: ProposalSpec): P
   return makeCutoverProposal(context, spec, {
     kind: 'reversal',
     refuse: async (tx, { row, facts, target }) => {
-      const why = refuseReversal(facts, target) ?? refuseUnseen(row);
-      if (why !== undefined) throw cutoverRefused(spec.dataCenter, 'be reversed', why);
+      const refusal = refuseReversal(facts, target) ?? refuseUnseen(row);
+      if (refusal !== undefined) throw cutoverRefused(spec.dataCenter, 'be reversed', refusal);
       await refuseWhileBusy(tx, row);
     },
   });
@@ -31,5 +31,10 @@ export async function refuseWhileBusy(tx: ControlTransaction, { id, stage }: Dat
   });
 }
 
-const refuseUnseen = ({ gateLatchedAt }: DataCenterRow): string | undefined =>
-  gateLatchedAt === null ? 'control does not know of its latch yet; a scheduler reads it within moments' : undefined;
+const refuseUnseen = ({ gateLatchedAt }: DataCenterRow): CutoverRefusal | undefined =>
+  gateLatchedAt === null
+    ? {
+        why: 'control does not know of its latch yet; a scheduler reads it within moments',
+        next: 'Run the command again.',
+      }
+    : undefined;

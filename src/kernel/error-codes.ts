@@ -112,7 +112,7 @@ export const ERRORS = {
   source_not_a_table: entry(
     1,
     'Triggers were asked for, and the source is no table.',
-    'Leave the option away: give a view updated_at, or let the nightly run follow; or let source name the table.',
+    'Name the other data centers with --dc; for this one give the view updated_at, or let source name the table.',
   ),
   source_null_ids: entry(1, 'The source has rows without an org_id.', 'Leave them out in a view, or give them an id.'),
   source_row_security: entry(

@@ -29,6 +29,36 @@ describe('runCli', () => {
     expect(err).toContain('Did you mean apply?');
   });
 
+  test.each([
+    [['cutover', 'exceute', '--dc', 'eu'], "Unknown command 'cutover exceute'.", 'Did you mean cutover execute?'],
+    [['--json', 'plans', 'shows', 'in-1'], "Unknown command 'plans shows'.", 'Did you mean plans show?'],
+    [['plans', 'in-1'], "Unknown command 'plans in-1'.", 'Write one of: plans show, plans diff.'],
+    [['freeze', 'in'], "Too many arguments for 'freeze'. Expected 0 arguments but got 1.", 'credit-rollout --help'],
+  ])('names the action of %j that does not exist', async (args, message, next) => {
+    const { code, out, err } = await runCommand(...args);
+    expect(code).toBe(1);
+    expect(out + err).toContain(message);
+    expect(out + err).toContain(next);
+  });
+
+  test.each([
+    [['pause', '--dc', 'in', '--dc', 'eu'], '--dc'],
+    [['cutover', 'postpone', '--dc', 'in', '--to', '2027-01-01', '--dc=eu'], '--dc'],
+    [['audit', '--limit', '3', '--limit', '4'], '--limit'],
+    [['--reason', 'a', 'freeze', '--reason', 'b'], '--reason'],
+  ])('refuses %j: the last one never wins in silence', async (args, option) => {
+    const { code, err } = await runCommand(...args);
+    expect(code).toBe(1);
+    expect(err).toContain('[invalid_argument]');
+    expect(err).toContain(option);
+    expect(err).toContain('It may be given only once.');
+  });
+
+  test('takes several values of an option that may have them, however they are given', async () => {
+    const { err } = await runCommand('freeze', '--dc', 'xx', '--dc', 'yy', '--config', await writeConfig(''));
+    expect(err).toContain('[unknown_data_center]');
+  });
+
   test('shows an error as one document with --json, wherever it stands', async () => {
     const { code, out, err } = await runCommand('--json', 'plan');
     expect(code).toBe(1);

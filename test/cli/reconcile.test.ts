@@ -133,13 +133,14 @@ describe('reconcile', () => {
     expect(shown).toMatch(/^DATA CENTER +NIGHT +STATE +FOUND +TREND +HEALED +PROPOSED +CAUSES$/mu);
     expect(shown).toMatch(/, asked for +done +3 +-3 +3 +0 +lapse 3$/mu);
     const [head = [], newest = []] = parseCsv((await run('--history', '--csv')).out);
+    expect(new Set(head).size).toBe(head.length);
     const cell = (name: string): string | null | undefined => newest[head.indexOf(name)];
-    expect([cell('data_center'), cell('found'), cell('lapse'), cell('trend'), cell('missed_sign_up')]).toEqual([
-      dc,
-      '3',
-      '3',
-      '-3',
-      '0',
-    ]);
+    expect([
+      cell('data_center'),
+      cell('found'),
+      cell('cause_lapse'),
+      cell('trend'),
+      cell('cause_missed_sign_up'),
+    ]).toEqual([dc, '3', '3', '-3', '0']);
   });
 });

@@ -28,6 +28,7 @@ describe('showVerification', () => {
   test('says nothing of a cut-over that is not armed, and when one that is will be', () => {
     expect(show({ verdict: 'not_armed', effectiveAt: null })).not.toContain('cut-over');
     expect(show({ verdict: 'ahead' })).toContain('armed for 2025-10-30T00:00:00.000Z');
+    expect(show({})).toContain('proven: no org is on the old model; sign-ups told credits');
     expect(show({ verdict: 'sweeping', sweptAt: null })).toContain('its sweep is not over');
   });
 
@@ -38,7 +39,7 @@ describe('showVerification', () => {
     ];
     const text = show({ quarantinedOrgs: 3, quarantined });
     expect(text).toContain(
-      'proven: no org is on the old model but 3 in quarantine; 1,000 sign-ups were told credits, 7 legacy',
+      'proven: no org is on the old model but 3 in quarantine; sign-ups told credits: 1,000, legacy: 7; none flipped',
     );
     expect(text).toContain('in quarantine: 42 · null_agents\n');
     expect(text).toContain('in quarantine: 43 · unknown_edition · corrected since');

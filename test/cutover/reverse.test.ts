@@ -248,7 +248,8 @@ describe('row 43: a reversal', { timeout: 60_000 }, () => {
     const world = await makeWorld('2099-10-30');
     await expect(propose(world, world.alice)).rejects.toMatchObject({
       code: 'cutover_refused',
-      message: expect.stringContaining('cutover postpone'),
+      message: expect.stringContaining('nothing to take back'),
+      next: expect.stringContaining('cutover postpone --dc'),
     });
   });
 

@@ -496,6 +496,32 @@ describe('examineCell', () => {
     expect(await troubles(await makeCell(), { clock })).toEqual([]);
   });
 
+  test('asks the bake query before a rollout does, and says what its role lacks', async () => {
+    const cell = await makeCell();
+    const ask = async (query: string): Promise<readonly Finding[]> => {
+      const config = makeConfig([cell], `rollout: { bakeQuery: "${query}" }\n`);
+      return (await examineCells([cell], { config })).filter(({ check }) => check === 'bake query');
+    };
+    const reader = cellRoleName(cell.dataCenter.id, 'reader');
+    const query = 'select bool_and(fine) from public.health';
+    expect(await ask(query)).toMatchObject([
+      { level: 'error', found: expect.stringContaining('42P01'), fix: expect.stringContaining(reader) },
+    ]);
+    await cell.sql('create table public.health (fine boolean)');
+    expect(await ask(query)).toMatchObject([
+      { level: 'error', found: expect.stringContaining('42501'), fix: expect.stringContaining(`TO ${reader};`) },
+    ]);
+    await cell.sql('grant select on public.health to public');
+    expect(await ask(query)).toMatchObject([{ level: 'ok', found: expect.stringContaining('does not return true') }]);
+    await cell.sql('insert into public.health values (true)');
+    expect(await ask(query)).toMatchObject([{ level: 'ok', found: 'it returns true' }]);
+    expect(await ask('delete from public.health')).toMatchObject([
+      { level: 'error', fix: 'Write a query that only reads.' },
+    ]);
+    expect(await ask('selekt 1')).toMatchObject([{ level: 'error', fix: expect.stringContaining('Correct') }]);
+    expect(await cell.sql('select fine from public.health')).toEqual([{ fine: true }]);
+  });
+
   test('refuses a zone that Postgres does not know, and warns of one that init did not store', async () => {
     const cell = await makeCell();
     const at = (zone: string) => troubles(cell, { dataCenters: [{ ...cell.dataCenter, zone }] });

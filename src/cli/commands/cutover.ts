@@ -131,15 +131,15 @@ function preview(
   dataCenter: string,
   { state, cutoverLocal, gate }: Awaited<ReturnType<typeof previewExecution>>,
 ): number {
-  const next = session.commands.show(`cutover execute --dc ${dataCenter} --execute --reason TEXT`);
   const done = gate.latchedAt !== null;
+  const next = done ? null : session.commands.show(`cutover execute --dc ${dataCenter} --execute --reason TEXT`);
   const what = done
     ? 'it is latched already; nothing would change'
     : 'its gate would be latched for good, and the sweep would follow';
   const { effectiveAt, latchedAt } = gate;
   session.report(
     { dataCenter, state, cutoverLocal, effectiveAt, latchedAt, pending: !done, next },
-    `${dataCenter}: ${what} (instant ${cutoverLocal ?? 'none'}).\nNothing was changed.${done ? '' : ` To do it: ${next}`}`,
+    `${dataCenter}: ${what} (instant ${cutoverLocal ?? 'none'}).\nNothing was changed.${next === null ? '' : ` To do it: ${next}`}`,
   );
   return !done && session.options.exitCode ? 2 : 0;
 }

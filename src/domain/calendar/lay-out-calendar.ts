@@ -165,10 +165,13 @@ function layOutAlarms(dc: CalendarFacts, now: Date): readonly CalendarEvent[] {
   ];
 }
 
+/** An instant is not: a calendar shows those in their place. */
+const isTelling = (value: string | null): boolean => value !== null && !/^\d{4}-\d\d-\d\dT.*Z$/u.test(value);
+
 function listBlocks(dc: CalendarFacts, now: Date): readonly string[] {
   const closed = findFirstOpening(dc.windows, dc.zone, now) === null;
   return [
     ...(closed ? [`its windows never open: ${describeNeverOpen(dc.windows)}`] : []),
-    ...dc.holds.map(({ code, value }) => `${HOLDS[code].meaning}${value === null ? '' : ` (${value})`}`),
+    ...dc.holds.map(({ code, value }) => `${HOLDS[code].meaning}${isTelling(value) ? ` (${value})` : ''}`),
   ];
 }

@@ -37,48 +37,81 @@ export interface CutoverTarget {
   readonly local: string;
 }
 
-/** Why the cut-over cannot move to this instant, as the end of a sentence; undefined: it can. */
-export function refuseMove(facts: CutoverFacts, { at, local }: CutoverTarget): string | undefined {
+/** Why something cannot be done with a cut-over. */
+export interface CutoverRefusal {
+  /** The end of a sentence. */
+  readonly why: string;
+  /** The way out; `ID` stands for the data center. */
+  readonly next: string;
+}
+
+const LATER = 'Name a later one with --to.';
+const POSTPONE = 'credit-rollout cutover postpone --dc ID --to WHEN --reason TEXT';
+const EXECUTE = 'credit-rollout cutover execute --dc ID --execute --reason TEXT';
+const REVERSE = 'credit-rollout cutover reverse --dc ID --to WHEN --reason TEXT';
+
+/** Why the cut-over cannot move to this instant; undefined: it can. */
+export function refuseMove(facts: CutoverFacts, { at, local }: CutoverTarget): CutoverRefusal | undefined {
   const { now, cutoverAt, notBeforeAt, notBeforeLocal, gate } = facts;
   if (gate.latchedAt !== null)
-    return `it happened at ${gate.latchedAt.toISOString()}, and a cut-over that was latched is never undone by a postponement; two people can reverse it (cutover reverse)`;
+    return {
+      why: `it happened at ${gate.latchedAt.toISOString()}, and a cut-over that was latched is never undone by a postponement`,
+      next: `Two people can take it back: ${REVERSE}`,
+    };
   if (gate.effectiveAt !== null && gate.effectiveAt <= now)
-    return `it took effect at ${gate.effectiveAt.toISOString()}, and sign-ups have started on credits since`;
-  if (at.getTime() === cutoverAt?.getTime()) return `${local} is its instant already`;
-  if (at <= now) return `${local} is past: it is ${now.toISOString()} now`;
+    return {
+      why: `it took effect at ${gate.effectiveAt.toISOString()}, and sign-ups have started on credits since`,
+      next: `Once it is latched two people can take it back: ${REVERSE}`,
+    };
+  if (at.getTime() === cutoverAt?.getTime())
+    return { why: `${local} is its instant already`, next: 'Name another one with --to.' };
+  if (at <= now) return { why: `${local} is past: it is ${now.toISOString()} now`, next: LATER };
   if (notBeforeAt !== null && at < notBeforeAt)
-    return `${local} is before rollout.notBefore, ${notBeforeLocal ?? notBeforeAt.toISOString()}`;
+    return { why: `${local} is before rollout.notBefore, ${notBeforeLocal ?? notBeforeAt.toISOString()}`, next: LATER };
   return undefined;
 }
 
-/** Why a cut-over that has happened cannot be taken back for this instant, as the end of a sentence; undefined: it can. */
+/** Why a cut-over that has happened cannot be taken back for this instant; undefined: it can. */
 export function refuseReversal(
   { now, gate }: Pick<CutoverFacts, 'now' | 'gate'>,
   { at, local }: CutoverTarget,
-): string | undefined {
+): CutoverRefusal | undefined {
   if (gate.latchedAt === null)
     return gate.effectiveAt !== null && gate.effectiveAt <= now
-      ? 'it has taken effect and is not latched yet; a scheduler does that in moments'
-      : 'it is not latched, so there is nothing to take back; postpone it instead (cutover postpone)';
-  if (at <= now) return `${local} is past: it is ${now.toISOString()} now`;
+      ? {
+          why: 'it has taken effect and is not latched yet; a scheduler does that in moments',
+          next: `Run the command again; without a scheduler first: ${EXECUTE}`,
+        }
+      : { why: 'it is not latched, so there is nothing to take back', next: `Postpone it instead: ${POSTPONE}` };
+  if (at <= now) return { why: `${local} is past: it is ${now.toISOString()} now`, next: LATER };
   return undefined;
 }
 
-/** Why it cannot be executed now, as the end of a sentence; undefined: it can, or it was. */
+/** Why it cannot be executed now; undefined: it can, or it was. */
 export function refuseExecution(
   facts: Pick<CutoverFacts, 'now' | 'cutoverAt' | 'cutoverLocal' | 'gate'>,
   stage: string,
-): string | undefined {
-  const { now, cutoverLocal, gate } = facts;
+): CutoverRefusal | undefined {
+  const { now, cutoverAt, cutoverLocal, gate } = facts;
+  const early = (instant: string): CutoverRefusal => ({
+    why: `its instant, ${instant}, has not come: it is ${now.toISOString()} now`,
+    next: `Wait for it, or move it: ${POSTPONE}`,
+  });
   switch (nameCutover(facts)) {
     case 'none':
-      return 'it has none';
+      return { why: 'it has none', next: `Set signups.cutover before the first apply; after it: ${POSTPONE}` };
     case 'planned':
-      return `its instant, ${cutoverLocal ?? ''}, has not come: it is ${now.toISOString()} now`;
+      return early(cutoverLocal ?? '');
     case 'armed':
-      return `its instant, ${gate.effectiveAt?.toISOString() ?? ''}, has not come: it is ${now.toISOString()} now`;
+      return early(
+        (cutoverAt?.getTime() === gate.effectiveAt?.getTime() ? cutoverLocal : null) ??
+          gate.effectiveAt?.toISOString() ??
+          '',
+      );
     case 'late':
-      return stage === 'done' ? undefined : `its data center is not done (stage ${stage})`;
+      return stage === 'done'
+        ? undefined
+        : { why: `its data center is not done (stage ${stage})`, next: 'What it waits for: credit-rollout status' };
     default:
       return undefined;
   }

@@ -11,7 +11,7 @@ export function decideMaintenance(snapshot: Snapshot, dc: DataCenterSnapshot): D
   const run = chooseRun(dc);
   if (dc.stage !== 'done' || !dc.quiet) return IDLE;
   const { steps } = decideSingleWrites(dc);
-  if (run === undefined) return { steps, holds: paused(dc) };
+  if (run === undefined) return { steps, holds: [...paused(dc), ...unattached(dc)] };
   // opening the fence would hide the failover from the auditor, who has it rolled out again
   if (hasFailedOver(dc)) return IDLE;
   const holds = listHolds(snapshot, dc);
@@ -69,6 +69,10 @@ const stops = (dc: DataCenterSnapshot, { freeze }: ReadCell): readonly Hold[] =>
 
 const paused = ({ id, intent }: DataCenterSnapshot): readonly Hold[] =>
   intent === 'pause' ? [createHold('paused', `credit-rollout resume --dc ${id}`)] : [];
+
+/** Also where nothing is due: the product's view is gone meanwhile. */
+const unattached = ({ cell }: DataCenterSnapshot): readonly Hold[] =>
+  cell?.kind === 'read' && !cell.attached ? [detached()] : [];
 
 function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
   const { cell } = dc;

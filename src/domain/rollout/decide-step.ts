@@ -82,7 +82,9 @@ const windowHold = (dc: DataCenterSnapshot): Hold | undefined =>
     ? undefined
     : createHold(
         'window_closed',
-        dc.window.changesAt === null ? 'change rollout.windows in the configuration' : 'it goes on by itself',
+        dc.window.changesAt === null
+          ? `credit-rollout abort --dc ${dc.id}, then apply with other rollout.windows`
+          : 'it goes on by itself',
         dc.window.reason,
         dc.window.changesAt?.toISOString() ?? null,
       );
@@ -172,6 +174,10 @@ function decideVerifying(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading
 const mayFollowUp = (dc: DataCenterSnapshot, run: RunReading): boolean =>
   run.staleLeft > 0 && !run.followedUp && (dc.orgsTouched === null || run.touched + run.staleLeft <= dc.orgsTouched);
 
+/** The query is that of the apply: an edit of the configuration does not reach a run that was asked for. */
+const mendBake = (id: string): string =>
+  `credit-rollout doctor --dc ${id} says what it lacks; for another query credit-rollout abort --dc ${id}, then apply again`;
+
 function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: 'the operator aborted' });
   if (dc.intent === 'pause') return hold(createHold('paused', `credit-rollout resume --dc ${dc.id}`));
@@ -181,7 +187,7 @@ function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
     return hold(createHold('baking', 'it goes on by itself', snapshot.now.toISOString(), dc.bakeUntil.toISOString()));
   if (dc.cell?.kind === 'unreachable') return hold(unreachable(dc));
   if (dc.cell?.kind === 'read' && dc.cell.bakeTrouble !== null)
-    return hold(createHold('bake_query_failed', 'mend rollout.bakeQuery or its grants', dc.cell.bakeTrouble));
+    return hold(createHold('bake_query_failed', mendBake(dc.id), dc.cell.bakeTrouble));
   if (dc.cell?.kind === 'read' && dc.cell.bakeQuery === false)
     return hold(createHold('bake_query', 'it goes on by itself once the query returns true', 'false', 'true'));
   return go({ kind: 'advance', to: 'done', reason: 'the bake is over' });

@@ -143,6 +143,7 @@ export async function rememberProductRole(tx: CellTransaction, role: string): Pr
   if (!rows[0].found)
     throw new RolloutError('invalid_argument', {
       message: `--grant names the role "${role}", which does not exist in the cell.`,
+      next: 'Correct the name, or create the role first; other data centers are named with --dc.',
     });
   await tx.raw(
     'update credit_rollout.cell set product_roles = array_append(product_roles, ?) where not ? = any (product_roles)',

@@ -139,6 +139,12 @@ describe('layOutCalendar', () => {
     expect(second).toMatchObject({ after: ['eu'], blockedBy: ['an earlier data center failed (eu)'], oneOffs: [] });
   });
 
+  test('names no instant of a hold: they stand in their place', () => {
+    const holds = [createHold('frozen', 'x', '2025-10-06T01:00:00.000Z'), createHold('cell_trouble', 'x', '42501')];
+    const [page] = layOut([facts({ holds })]);
+    expect(page?.blockedBy).toEqual(['it is frozen', 'its workers meet an error that they cannot get past (42501)']);
+  });
+
   test('lays one out that was not asked for as if it were, and says so', () => {
     const [page] = layOut([facts({ requested: false })]);
     expect(page?.oneOffs).toMatchObject([

@@ -7,6 +7,7 @@ import {
   nameCutover,
   refuseExecution,
   refuseMove,
+  refuseReversal,
 } from '../../../src/domain/cutover/cutover.js';
 import type { GateReading } from '../../../src/domain/rollout/snapshot.js';
 
@@ -54,37 +55,71 @@ describe('refuseMove', () => {
   });
 
   test.each([
-    ['into the past', facts(), 9, 'is past'],
-    ['to this moment', facts(), 10, 'is past'],
-    ['to where it is', facts(), 12, 'is its instant already'],
+    ['into the past', facts(), 9, 'is past', 'a later one with --to'],
+    ['to this moment', facts(), 10, 'is past', 'a later one with --to'],
+    ['to where it is', facts(), 12, 'is its instant already', 'another one with --to'],
     [
       'before the rollout may start',
       facts({ notBeforeAt: at(15), notBeforeLocal: 'three' }),
       14,
       'before rollout.notBefore, three',
+      'a later one with --to',
     ],
-    ['once it took effect', facts({ now: at(12), gate: gate({ effectiveAt: at(12) }) }), 14, 'it took effect at'],
-    ['once it was latched', facts({ gate: LATCHED }), 14, 'never undone'],
-  ])('refuses to move it %s, with the reason', (_case, given, hour, why) => {
-    expect(refuseMove(given, to(hour))).toContain(why);
+    [
+      'once it took effect',
+      facts({ now: at(12), gate: gate({ effectiveAt: at(12) }) }),
+      14,
+      'it took effect at',
+      'cutover reverse --dc ID',
+    ],
+    ['once it was latched', facts({ gate: LATCHED }), 14, 'never undone', 'cutover reverse --dc ID'],
+  ])('refuses to move it %s, with the reason', (_case, given, hour, why, next) => {
+    const refusal = refuseMove(given, to(hour));
+    expect(refusal?.why).toContain(why);
+    expect(refusal?.next).toContain(next);
+  });
+});
+
+describe('refuseReversal', () => {
+  test.each([
+    ['what has not come', facts(), 14, 'nothing to take back', 'cutover postpone --dc ID'],
+    [
+      'what is not latched yet',
+      facts({ now: at(13), gate: gate({ effectiveAt: at(12) }) }),
+      14,
+      'not latched yet',
+      'cutover execute --dc ID',
+    ],
+    ['for the past', facts({ gate: LATCHED }), 9, 'is past', 'a later one with --to'],
+  ])('refuses %s, with the way out', (_case, given, hour, why, next) => {
+    const refusal = refuseReversal(given, { at: at(hour), local: '' });
+    expect(refusal?.why).toContain(why);
+    expect(refusal?.next).toContain(next);
+  });
+
+  test('lets a latched one be taken back for what is to come', () => {
+    expect(refuseReversal(facts({ gate: LATCHED }), { at: at(14), local: '' })).toBeUndefined();
   });
 });
 
 describe('refuseExecution', () => {
   test.each([
-    ['none', facts({ cutoverAt: null }), 'it has none'],
-    ['before its instant', facts(), 'noon UTC, has not come'],
+    ['none', facts({ cutoverAt: null }), 'it has none', 'Set signups.cutover'],
+    ['before its instant', facts(), 'noon UTC, has not come', 'cutover postpone --dc ID'],
     [
       'armed, before its instant',
       facts({ gate: gate({ effectiveAt: at(12) }) }),
-      '2025-10-30T12:00:00.000Z, has not come',
+      'noon UTC, has not come',
+      'cutover postpone --dc ID',
     ],
-  ])('refuses: %s', (_case, given, why) => {
-    expect(refuseExecution(given, 'done')).toContain(why);
+  ])('refuses: %s', (_case, given, why, next) => {
+    const refusal = refuseExecution(given, 'done');
+    expect(refusal?.why).toContain(why);
+    expect(refusal?.next).toContain(next);
   });
 
   test('refuses a late one while its data center is not done, and then no more', () => {
-    expect(refuseExecution(facts({ now: at(13) }), 'baking')).toContain('stage baking');
+    expect(refuseExecution(facts({ now: at(13) }), 'baking')?.why).toContain('stage baking');
     expect(refuseExecution(facts({ now: at(13) }), 'done')).toBeUndefined();
   });
 
@@ -97,11 +132,11 @@ describe('refuseExecution', () => {
           cutoverAt: at(cutover),
           gate: effective === null ? UNARMED : gate({ effectiveAt: at(effective) }),
         });
-        const why = refuseExecution(given, stage);
+        const refusal = refuseExecution(given, stage);
         expect(CUTOVER_STATES).toContain(nameCutover(given));
-        if (now < (effective ?? cutover)) expect(why).toBeDefined();
+        if (now < (effective ?? cutover)) expect(refusal).toBeDefined();
         if (effective !== null && effective <= now) {
-          expect(why).toBeUndefined();
+          expect(refusal).toBeUndefined();
           expect(refuseMove(given, { at: at(23), local: '' })).toBeDefined();
         }
       }),

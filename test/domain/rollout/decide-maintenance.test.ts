@@ -78,6 +78,12 @@ describe('decideMaintenance', () => {
       ['stop_single_writes', 'paused'],
     ],
     ['a pause is said where nothing is due', done({ intent: 'pause', cell: undefined }), ['paused']],
+    ['views that are detached are said where nothing is due', done({}, { attached: false }), ['source_detached']],
+    [
+      'and hold a night',
+      done({ singleWrites: true, maintenance: NIGHT }, { attached: false, fence: FEEDING }),
+      ['stop_single_writes', 'source_detached'],
+    ],
     ['nothing starts after a failover: the auditor must see it', done({ maintenance: NIGHT }, { fence: MOVED }), []],
     ['a run begins with the fence', during(OPEN, { fence: CLOSED }), ['open_maintenance']],
     [

@@ -52,6 +52,7 @@ export const run = (change: Partial<RunReading> = {}): RunReading => ({
 export interface CellSketch {
   readonly fence?: Partial<FenceReading>;
   readonly run?: Partial<RunReading> | null;
+  readonly attached?: boolean;
   readonly workersAlive?: number;
   readonly trouble?: string;
   readonly bakeQuery?: boolean;
@@ -65,7 +66,7 @@ export const cell = (sketch: CellSketch = {}): ReadCell => ({
   kind: 'read',
   fence: fence(sketch.fence),
   run: sketch.run === null ? undefined : run(sketch.run),
-  attached: true,
+  attached: sketch.attached ?? true,
   bakeTrouble: null,
   workersAlive: sketch.workersAlive ?? 1,
   trouble: sketch.trouble ?? null,
