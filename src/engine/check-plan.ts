@@ -3,11 +3,17 @@ import { DAY_MS } from '../domain/calendar/duration.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { findCell, readCellClock } from '../stores/cell/identity.js';
 import { digestPlan, findPlan, type StoredPlan } from '../stores/cell/plans.js';
-import { listPlanApprovals } from '../stores/control/approvals.js';
+import { findPrevailing, listPlanApprovals } from '../stores/control/approvals.js';
+import { findRegisteredPlan } from '../stores/control/plans.js';
 import type { EngineContext } from './context.js';
+import { explainOutdated } from './outdated-plan.js';
 import { parsePlanName } from './plan-name.js';
+import { refuseOtherDigest } from './register-plan.js';
 
-/** Throws plan_unknown, plan_edited, not_initialised, plan_source_changed, plan_expired, plan_used. */
+/**
+ * Throws plan_unknown, plan_edited, not_initialised, plan_source_changed, plan_expired, plan_conflict, plan_used,
+ * plan_superseded.
+ */
 export async function checkPlan(
   context: EngineContext,
   { planId, dataCenter, retentionDays }: { planId: string; dataCenter: string; retentionDays: number },
@@ -38,9 +44,23 @@ export async function checkPlan(
     throw new RolloutError('plan_expired', {
       message: `The plan "${planId}" is older than rollout.planRetention (${retentionDays} days).`,
     });
-  const approvals = await context.control.inTransaction((tx) => listPlanApprovals(tx, planId));
-  const used = approvals.find((approval) => approval.usedAt !== null);
-  if (used !== undefined)
-    throw new RolloutError('plan_used', { message: `The plan "${planId}" was applied by run ${used.usedByRun}.` });
+  await checkInControl(context, { planId, dataCenter, digest });
   return plan;
+}
+
+/** An approval is of a digest, and neither used twice nor given to an older plan than the newest that has one. */
+async function checkInControl(
+  { control }: Pick<EngineContext, 'control'>,
+  plan: { readonly planId: string; readonly dataCenter: string; readonly digest: string },
+): Promise<void> {
+  const { planId, dataCenter } = plan;
+  const { known, approvals, prevailing } = await control.inTransaction(async (tx) => ({
+    known: await findRegisteredPlan(tx, planId),
+    approvals: await listPlanApprovals(tx, planId),
+    prevailing: await findPrevailing(tx, dataCenter, planId),
+  }));
+  if (known !== undefined) refuseOtherDigest(plan, known.digest);
+  const used = approvals.find(({ usedAt }) => usedAt !== null);
+  if (used !== undefined) throw explainOutdated(plan, used);
+  if (prevailing !== undefined && prevailing.planId !== planId) throw explainOutdated(plan, prevailing);
 }
