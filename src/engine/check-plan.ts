@@ -1,8 +1,9 @@
 // Whether a plan may still be asked for: it lies in the cell as its digest says, and the cell is what it was made from.
 import { DAY_MS } from '../domain/calendar/duration.js';
 import { RolloutError } from '../kernel/rollout-error.js';
+import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { findCell, readCellClock } from '../stores/cell/identity.js';
-import { digestPlan, findPlan, type StoredPlan } from '../stores/cell/plans.js';
+import { digestPlan, findPlan, hasEveryRange, type StoredPlan } from '../stores/cell/plans.js';
 import { findPrevailing, listPlanApprovals } from '../stores/control/approvals.js';
 import { findRegisteredPlan } from '../stores/control/plans.js';
 import type { EngineContext } from './context.js';
@@ -23,12 +24,12 @@ export async function checkPlan(
     throw new RolloutError('plan_unknown', { message: `"${planId}" is no plan of data center "${dataCenter}".` });
   const found = await context.cells.get(dataCenter).inTransaction('reader', async (tx) => {
     const plan = await findPlan(tx, name.number);
-    return plan && { plan, digest: await digestPlan(tx, plan), cell: await findCell(tx), now: await readCellClock(tx) };
+    return plan && { plan, intact: await isIntact(tx, plan), cell: await findCell(tx), now: await readCellClock(tx) };
   });
   if (found === undefined)
     throw new RolloutError('plan_unknown', { message: `Data center "${dataCenter}" holds no plan "${planId}".` });
-  const { plan, digest, cell, now } = found;
-  if (digest !== plan.digest)
+  const { plan, intact, cell, now } = found;
+  if (!intact)
     throw new RolloutError('plan_edited', {
       message: `The plan "${planId}" is not what its digest ${plan.digest.slice(0, 12)} was made of.`,
     });
@@ -44,9 +45,13 @@ export async function checkPlan(
     throw new RolloutError('plan_expired', {
       message: `The plan "${planId}" is older than rollout.planRetention (${retentionDays} days).`,
     });
-  await checkInControl(context, { planId, dataCenter, digest });
+  await checkInControl(context, { planId, dataCenter, digest: plan.digest });
   return plan;
 }
+
+/** The digest says nothing of where ranges end: a gap between two would leave orgs out. */
+const isIntact = async (tx: CellTransaction, plan: StoredPlan): Promise<boolean> =>
+  (await digestPlan(tx, plan)) === plan.digest && (await hasEveryRange(tx, plan.planId));
 
 /** An approval is of a digest, and neither used twice nor given to an older plan than the newest that has one. */
 async function checkInControl(
