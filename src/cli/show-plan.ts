@@ -4,7 +4,15 @@ import type { BranchCount, PlannedOrg, PlanReport } from '../domain/plan/plan-re
 import { right } from './column.js';
 import { type Paint, plainPaint } from './paint.js';
 import { countBranches, groupEditions, sumBranches } from './report/group-editions.js';
-import { namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot, TRAPS } from './report/plan-words.js';
+import {
+  countPaidLeft,
+  namePlan,
+  RAIL_WORDS,
+  showDuration,
+  showSigned,
+  showSnapshot,
+  TRAPS,
+} from './report/plan-words.js';
 import { showEdition } from './report/show-edition.js';
 import { showChange, showCount, showOrgs } from './show-number.js';
 import { indent, layOutTable } from './show-table.js';
@@ -39,7 +47,8 @@ function showHead(report: PlanReport): readonly string[] {
 
 const SYMBOLS = [{ title: '' }, right(''), { title: '' }, { title: '' }];
 
-function showSymbols({ branches, counts, quarantined }: PlanReport): readonly string[] {
+function showSymbols(plan: PlanReport): readonly string[] {
+  const { branches, counts, quarantined } = plan;
   const line = (symbol: string, pick: (branch: BranchCount) => boolean, what: string, more?: string) => {
     const sum = sumBranches(branches.filter(pick));
     const change = `${showSigned(BigInt(sum.after) - BigInt(sum.before))} credits a day`;
@@ -56,15 +65,19 @@ function showSymbols({ branches, counts, quarantined }: PlanReport): readonly st
         line('=', ({ winner }) => winner === 'legacy', 'pay, and keep their legacy number', topUps),
         line('·', ({ paid }) => !paid, 'do not pay (trial, lapsed, free)'),
         ['+', showOrgs(purchased), 'of these have purchases', 'carried one for one'],
-        ['↓', showOrgs(counts.paidFalling + counts.unpaidFalling), 'of these fall', showFalling(counts)],
+        ['↓', showOrgs(sumBranches(branches).falling), 'of these fall', showFalling(plan)],
         ['!', showOrgs(counts.quarantined), 'are set aside', reasons === '' ? 'none' : reasons],
       ]).slice(1),
     ),
   ];
 }
 
-const showFalling = ({ paidFalling, unpaidFalling }: PlanReport['counts']): string =>
-  `${showCount(paidFalling)} that pay, ${showCount(unpaidFalling)} that do not`;
+function showFalling(plan: PlanReport): string {
+  const { paidFalling, unpaidFalling } = plan.counts;
+  const left = countPaidLeft(plan);
+  const paid = `${showCount(paidFalling + left)} that pay${left === 0 ? '' : ', which an apply leaves as they are'}`;
+  return `${paid}, ${showCount(unpaidFalling)} that do not`;
+}
 
 function showTotals({ counts }: PlanReport): readonly string[] {
   const left = counts.staleLeftOut === 0 ? [] : [`${showCount(counts.staleLeftOut)} left out as stale`];

@@ -2,13 +2,14 @@
 import type { Program } from '../compose.js';
 import type { DataCenterConfig } from '../domain/config/rollout-config.js';
 import type { RateCard } from '../domain/rate-card/rate-card.js';
+import { findCardChange } from '../engine/find-card-change.js';
 import { isPending, planDataCenter } from '../engine/plan-data-center.js';
 import { readStatus } from '../engine/read-status.js';
 import { hasEnded } from './exit-code.js';
 
 export interface Sorted {
   readonly requested: readonly DataCenterConfig[];
-  /** Done, and the plan finds nothing to write. */
+  /** Done with this card, and the plan finds nothing to write. */
   readonly unchanged: readonly string[];
   readonly busy: readonly string[];
 }
@@ -39,5 +40,6 @@ export async function sortOut(
 
 async function hasChanges(program: Program, card: RateCard, dataCenter: string): Promise<boolean> {
   const { engine, config } = program;
+  if ((await findCardChange(engine, dataCenter, card.hash)) !== undefined) return true;
   return isPending(await planDataCenter(engine, { config, dataCenter, card, keep: 'nothing' }));
 }

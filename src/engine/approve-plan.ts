@@ -10,6 +10,7 @@ import { findRegisteredPlan, type RegisteredPlan } from '../stores/control/plans
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
 import { explainFailure } from './explain-failure.js';
+import { explainOutdated } from './outdated-plan.js';
 import { refuseSamePerson } from './two-people.js';
 
 export interface PlanApproval {
@@ -70,7 +71,7 @@ async function give(
   const prevailing = await findPrevailing(tx, dataCenter, planId);
   if (prevailing?.planId === planId && prevailing.state === 'open')
     return { kind: 'known', approval: prevailing, plan, voided: [] };
-  if (prevailing !== undefined) throw outdated(plan, prevailing);
+  if (prevailing !== undefined) throw explainOutdated(plan, prevailing);
   const voided = await voidApprovals(tx, dataCenter, `${planId}, which is newer, was approved`);
   const approval = await insertApproval(tx, { planId, kind, reason });
   const details = { plan: planId, digest, kind, author: plan.author, ...(voided.length > 0 && { voided }) };
@@ -81,20 +82,6 @@ async function give(
 async function isAwaited(tx: ControlTransaction, { planId, dataCenter }: RegisteredPlan): Promise<boolean> {
   const row = (await listDataCenters(tx)).find(({ id }) => id === dataCenter);
   return row !== undefined && row.requestedAt !== null && row.planId === planId && RESTING_STAGES.includes(row.stage);
-}
-
-function outdated({ planId, dataCenter }: RegisteredPlan, by: ApprovalRow): RolloutError {
-  const next = `Plan again: credit-rollout plan --dc ${dataCenter}`;
-  if (by.planId === planId)
-    return new RolloutError('plan_used', {
-      message: `The plan ${planId} was applied by run ${by.usedByRun}; an approval is used once.`,
-      next,
-    });
-  const state = by.state === 'used' ? `was applied by run ${by.usedByRun}` : 'is approved';
-  return new RolloutError('plan_superseded', {
-    message: `The plan ${planId} is older than ${by.planId}, which ${state}.`,
-    next,
-  });
 }
 
 function explainApproval(error: unknown, planId: string): unknown {

@@ -1,13 +1,20 @@
 // Whether a plan may still be asked for: it lies in the cell as its digest says, and the cell is what it was made from.
 import { DAY_MS } from '../domain/calendar/duration.js';
 import { RolloutError } from '../kernel/rollout-error.js';
+import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { findCell, readCellClock } from '../stores/cell/identity.js';
-import { digestPlan, findPlan, type StoredPlan } from '../stores/cell/plans.js';
-import { listPlanApprovals } from '../stores/control/approvals.js';
+import { digestPlan, findPlan, hasEveryRange, type StoredPlan } from '../stores/cell/plans.js';
+import { findPrevailing, listPlanApprovals } from '../stores/control/approvals.js';
+import { findRegisteredPlan } from '../stores/control/plans.js';
 import type { EngineContext } from './context.js';
+import { explainOutdated } from './outdated-plan.js';
 import { parsePlanName } from './plan-name.js';
+import { refuseOtherDigest } from './register-plan.js';
 
-/** Throws plan_unknown, plan_edited, not_initialised, plan_source_changed, plan_expired, plan_used. */
+/**
+ * Throws plan_unknown, plan_edited, not_initialised, plan_source_changed, plan_expired, plan_conflict, plan_used,
+ * plan_superseded.
+ */
 export async function checkPlan(
   context: EngineContext,
   { planId, dataCenter, retentionDays }: { planId: string; dataCenter: string; retentionDays: number },
@@ -17,12 +24,12 @@ export async function checkPlan(
     throw new RolloutError('plan_unknown', { message: `"${planId}" is no plan of data center "${dataCenter}".` });
   const found = await context.cells.get(dataCenter).inTransaction('reader', async (tx) => {
     const plan = await findPlan(tx, name.number);
-    return plan && { plan, digest: await digestPlan(tx, plan), cell: await findCell(tx), now: await readCellClock(tx) };
+    return plan && { plan, intact: await isIntact(tx, plan), cell: await findCell(tx), now: await readCellClock(tx) };
   });
   if (found === undefined)
     throw new RolloutError('plan_unknown', { message: `Data center "${dataCenter}" holds no plan "${planId}".` });
-  const { plan, digest, cell, now } = found;
-  if (digest !== plan.digest)
+  const { plan, intact, cell, now } = found;
+  if (!intact)
     throw new RolloutError('plan_edited', {
       message: `The plan "${planId}" is not what its digest ${plan.digest.slice(0, 12)} was made of.`,
     });
@@ -38,9 +45,27 @@ export async function checkPlan(
     throw new RolloutError('plan_expired', {
       message: `The plan "${planId}" is older than rollout.planRetention (${retentionDays} days).`,
     });
-  const approvals = await context.control.inTransaction((tx) => listPlanApprovals(tx, planId));
-  const used = approvals.find((approval) => approval.usedAt !== null);
-  if (used !== undefined)
-    throw new RolloutError('plan_used', { message: `The plan "${planId}" was applied by run ${used.usedByRun}.` });
+  await checkInControl(context, { planId, dataCenter, digest: plan.digest });
   return plan;
+}
+
+/** The digest says nothing of where ranges end: a gap between two would leave orgs out. */
+const isIntact = async (tx: CellTransaction, plan: StoredPlan): Promise<boolean> =>
+  (await digestPlan(tx, plan)) === plan.digest && (await hasEveryRange(tx, plan.planId));
+
+/** An approval is of a digest, and neither used twice nor given to an older plan than the newest that has one. */
+async function checkInControl(
+  { control }: Pick<EngineContext, 'control'>,
+  plan: { readonly planId: string; readonly dataCenter: string; readonly digest: string },
+): Promise<void> {
+  const { planId, dataCenter } = plan;
+  const { known, approvals, prevailing } = await control.inTransaction(async (tx) => ({
+    known: await findRegisteredPlan(tx, planId),
+    approvals: await listPlanApprovals(tx, planId),
+    prevailing: await findPrevailing(tx, dataCenter, planId),
+  }));
+  if (known !== undefined) refuseOtherDigest(plan, known.digest);
+  const used = approvals.find(({ usedAt }) => usedAt !== null);
+  if (used !== undefined) throw explainOutdated(plan, used);
+  if (prevailing !== undefined && prevailing.planId !== planId) throw explainOutdated(plan, prevailing);
 }

@@ -13,7 +13,7 @@ export async function registerPlan(
   try {
     return await context.control.inTransaction(async (tx) => {
       if (!(await insertPlan(tx, plan))) {
-        refuseOther(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
+        refuseOtherDigest(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
         return 'known';
       }
       const { planId, digest, cardHash, author, counts } = plan;
@@ -30,7 +30,11 @@ export async function registerPlan(
   }
 }
 
-function refuseOther({ planId, digest, dataCenter }: NewPlan, known: string | undefined): void {
+/** Throws plan_conflict when control knows the plan with another digest: what was approved was another plan. */
+export function refuseOtherDigest(
+  { planId, digest, dataCenter }: Pick<NewPlan, 'planId' | 'digest' | 'dataCenter'>,
+  known: string | undefined,
+): void {
   if (known === digest) return;
   throw new RolloutError('plan_conflict', {
     message: `Control knows a plan ${planId} with another digest: the cell was set back to an earlier state, or the plan was edited.`,

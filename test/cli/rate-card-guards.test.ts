@@ -93,3 +93,21 @@ describe('a card that changes the promise', { timeout: 60_000 }, () => {
     expect((await run('plan', '--dc', dc(1))).code).toBe(0);
   });
 });
+
+const hashOf = (planJson: string): unknown => JSON.parse(planJson).card_hash;
+
+describe('a card that lowers and raises nothing', { timeout: 60_000 }, () => {
+  test('becomes the card of a data center that is done, though nothing is written', async () => {
+    await fleet.drive();
+    const total = () => fleet.cell(0).sql('select sum(total_credits)::text as total from credit_rollout.allotments');
+    const before = await total();
+    await useCard(changeCard('perAgent: 250', 'perAgent: 240'));
+    const card = hashOf((await run('plan', '--dc', dc(0), '--json')).out);
+    expect((await run('apply', '--dc', dc(0))).out).toMatch(/Nothing was changed\. To do it: .*--execute$/mu);
+    expect((await run('apply', '--dc', dc(0), '--execute')).out).toContain('asked for');
+    expect(await fleet.drive()).toEqual(['done', 'pending']);
+    expect(await fleet.cell(0).sql('select active_card as card from credit_rollout.cell')).toEqual([{ card }]);
+    expect(await total()).toEqual(before);
+    expect((await run('apply', '--dc', dc(0), '--execute')).out).toContain('nothing to change');
+  });
+});

@@ -233,6 +233,22 @@ describe('an apply that follows a plan', () => {
     await fleet.expectInvariants();
   });
 
+  test('says nothing of the payment of an org that the plan could not decide', async () => {
+    const fleet = await makeFleet({ orgs: 300 });
+    const cell = fleet.cell(0);
+    await cell.sql('update public.orgs set agents = -1, paid = true where org_id = 111');
+    const plan = await fleet.plan(cell);
+    await cell.sql('update public.orgs set agents = 4 where org_id = 111');
+    await fleet.applyPlan(cell, idOf(plan.planId));
+    expect(await fleet.drive()).toEqual(['done']);
+    const [stale] = await cell.sql('select planned, found, settled from credit_rollout.stale_orgs');
+    expect(stale).toMatchObject({
+      planned: { edition: null, paid: null, agents: -1, total_credits: null },
+      found: { paid: true, agents: 4 },
+      settled: 'applied',
+    });
+  });
+
   test('keeps a stale org out of the follow-up when it breaks a guard-rail of one org, and says so', async () => {
     const fleet = await makeFleet({ orgs: 600, rollout: '{ batchSize: 100, guardRails: { maxRaiseFactor: 30 } }' });
     const cell = fleet.cell(0);
@@ -263,6 +279,10 @@ describe('an apply that follows a plan', () => {
     await cell.sql('update credit_rollout.plan_ranges set touched = touched + 1 where range_no = 2');
     await expect(fleet.applyPlan(cell, id)).rejects.toMatchObject({ code: 'plan_edited' });
     await cell.sql('update credit_rollout.plan_ranges set touched = touched - 1 where range_no = 2');
+    // a gap between two ranges: nobody would write the orgs in it, nor miss them
+    await cell.sql('update credit_rollout.plan_ranges set upper_id = upper_id - 10 where range_no = 2');
+    await expect(fleet.applyPlan(cell, id)).rejects.toMatchObject({ code: 'plan_edited' });
+    await cell.sql('update credit_rollout.plan_ranges set upper_id = upper_id + 10 where range_no = 2');
     await fleet.applyPlan(cell, id);
     await fleet.drive();
     await expect(fleet.applyPlan(cell, id)).rejects.toMatchObject({ code: 'plan_used' });

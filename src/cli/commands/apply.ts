@@ -4,6 +4,7 @@ import type { Program } from '../../compose.js';
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { findCardChange } from '../../engine/find-card-change.js';
 import { isPending, planDataCenter } from '../../engine/plan-data-center.js';
 import { parsePlanName } from '../../engine/plan-name.js';
 import { readStatus } from '../../engine/read-status.js';
@@ -79,6 +80,7 @@ async function describeApply(
 ): Promise<number> {
   await readStatus(program.engine); // says not_initialised before a long read
   const plans: PlanReport[] = [];
+  let newCards = 0;
   for (const { id } of dataCenters) {
     const question = { config: program.config, dataCenter: id, card, keep: 'nothing' } as const;
     const plan = await withCounter(session, `Reading ${id}`, (onProgress) =>
@@ -86,8 +88,12 @@ async function describeApply(
     );
     session.say(`${showPlan(plan, session.paint)}\n`);
     plans.push(plan);
+    const old = await findCardChange(program.engine, id, card.hash);
+    if (old === undefined) continue;
+    newCards += 1;
+    session.say(`${id} would get the rate card ${card.hash} instead of ${old}.`);
   }
-  const pending = plans.some(isPending);
+  const pending = newCards > 0 || plans.some(isPending);
   const command = session.commands.show(
     `apply ${flags.plan === undefined ? showChoice(flags) : `--plan ${flags.plan}`} --execute${flags.wait ? ' --wait' : ''}`,
   );

@@ -6,16 +6,18 @@ import { showCount, showOrgs } from '../show-number.js';
 import { groupEditions } from './group-editions.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
-import { TRAPS } from './plan-words.js';
+import { countPaidLeft, TRAPS } from './plan-words.js';
 
 export function renderExceptions(report: PlanReport): Markup {
   return html`${renderFalls(report)}${renderTraps(report)}${renderUndecidable(report)}`;
 }
 
-function renderFalls({ counts, branches }: PlanReport): Markup {
+function renderFalls(report: PlanReport): Markup {
+  const { counts, branches } = report;
+  const left = countPaidLeft(report);
   const paid =
     counts.paidFalling === 0
-      ? html`<p class="good">✔ No paid org falls.</p>`
+      ? html`<p class="good">✔ No paid org is lowered.</p>`
       : html`<p class="bad">✖ ${showOrgs(counts.paidFalling)} that pay would fall: the promise is broken.</p>`;
   const falling = groupEditions(branches).filter(({ unpaidFalling }) => unpaidFalling > 0);
   const table = renderTable(
@@ -23,7 +25,7 @@ function renderFalls({ counts, branches }: PlanReport): Markup {
     [{ title: 'Edition' }, right('Orgs')],
     falling.map(({ edition, unpaidFalling }) => [edition, showCount(unpaidFalling)]),
   );
-  return html`<h3>Falls</h3>${paid}
+  return html`<h3>Falls</h3>${paid}${left === 0 ? [] : html`<p>⚠ ${showOrgs(left)} that pay would come out lower; an apply leaves them as they are.</p>`}
 <p>${showOrgs(counts.unpaidFalling)} that do not pay (free, trial, lapsed) get less than today. The promise is made to paid orgs.</p>
 ${falling.length === 0 ? [] : table}`;
 }

@@ -39,7 +39,7 @@ export function renderTiles({ counts }: PlanReport): Markup {
       showCount(counts.legacyWins),
       `keep their legacy number, for ${showCount(counts.grandfathered)} credits a day over the rate card`,
     ],
-    [showCount(counts.paidFalling), 'paid orgs fall'],
+    [showCount(counts.paidFalling), 'paid orgs are lowered'],
     [showCount(counts.unpaidFalling), 'unpaid orgs fall'],
     [showCount(counts.quarantined), 'orgs are undecidable and set aside'],
     [showCount(counts.falls), 'falls are left for the nightly run'],

@@ -48,6 +48,10 @@ export function showBar({ from, to }: ChangeBar): string {
   return from === 0 && to === 0 ? 'unchanged' : `${percent(from)} to ${percent(to)}`;
 }
 
+/** Paid orgs whose number comes out lower, and that an apply leaves as they are: by edits, or by a newer card. */
+export const countPaidLeft = ({ branches, counts }: PlanReport): number =>
+  branches.reduce((sum, { paid, falling }) => sum + (paid ? falling : 0), 0) - counts.paidFalling;
+
 /** What a trap is, for who reads it the first time. */
 export const TRAPS =
   'unpaid orgs on another edition than the unpaid one, or with a negotiated limit: they would get the unpaid allotment. Sponsored orgs count as paid in the source.';

@@ -28,6 +28,8 @@ export interface ApprovalQuestion {
   /** Who approves inside the guard-rails: the program, or always a person. */
   readonly approval: Approval;
   readonly approvals: readonly RecordedApproval[];
+  /** A newer plan of the data center that is approved or was applied; null: there is none. */
+  readonly newer: string | null;
   readonly now: Date;
 }
 
@@ -40,21 +42,24 @@ export type ApprovalDecision =
 /** Why a plan waits for a person. */
 export type HeldPlan =
   | { readonly kind: 'held'; readonly why: 'used' | 'voided' | 'expired'; readonly approval: RecordedApproval }
+  /** `by`, which is newer, took its place: nobody can approve it any more. */
+  | { readonly kind: 'held'; readonly why: 'superseded'; readonly by: string }
   /** The first guard-rail that does not pass. */
   | { readonly kind: 'held'; readonly why: 'outside'; readonly rail: RailReading }
   | { readonly kind: 'held'; readonly why: 'required' };
 
 /**
- * The newest approval that grants it, else why there is none. A plan that was used or voided never approves itself
+ * The newest approval that grants it, else why there is none. A plan that was used, voided or superseded never approves itself
  * again; what its own approval lost by time alone it may give itself anew. The program's word counts only while the
  * configuration and the guard-rails would let it be given now.
  */
 export function decideApproval(question: ApprovalQuestion): ApprovalDecision {
-  const { rails, approval: who, now } = question;
+  const { rails, approval: who, newer, now } = question;
   const approvals = question.approvals.filter((one) => counts(one, question)).toSorted(newestFirst);
   const itself = who === 'auto' && isInsideRails(rails);
   const granting = approvals.find((one) => isOpen(one, now) && (one.kind === 'person' || itself));
   if (granting !== undefined) return { kind: 'approved', approval: granting };
+  if (newer !== null) return { kind: 'held', why: 'superseded', by: newer };
   return findSpent(approvals, now) ?? decideUnapproved(rails, itself);
 }
 

@@ -15,6 +15,8 @@ export function decidePlanned(dc: DataCenterSnapshot): Decision {
       return go({ kind: 'request_plan', reason: 'it is its turn, and it has no plan' });
     case 'asked':
       return decideAsked(dc, plan.failure);
+    case 'unusable':
+      return hold(createHold('plan_failed', `credit-rollout abort --dc ${dc.id}`, plan.code));
     case 'made':
       return go({ kind: 'register_plan', planId: plan.planId, reason: 'its plan is made' });
     case 'registered':
@@ -45,9 +47,8 @@ function needsApproval(planId: string, held: HeldPlan): Hold {
   if (held.why === 'outside')
     return createHold('needs_approval', approve, `${held.rail.rail} ${held.rail.value}`, held.rail.limit);
   if (held.why === 'required') return createHold('needs_approval', approve, 'rollout.approval: required');
-  return createHold(
-    'needs_approval',
-    held.why === 'expired' ? approve : `credit-rollout abort --dc ${planId.replace(/-\d+$/u, '')}`,
-    `its approval was ${held.why}`,
-  );
+  if (held.why === 'expired') return createHold('needs_approval', approve, 'its approval was expired');
+  const abort = `credit-rollout abort --dc ${planId.replace(/-\d+$/u, '')}`;
+  const what = held.why === 'superseded' ? `${held.by}, which is newer, was approved` : `its approval was ${held.why}`;
+  return createHold('needs_approval', abort, what);
 }

@@ -73,6 +73,8 @@ export type PlanReading =
   | { readonly kind: 'none' }
   /** A worker is to make it; `failure`: the code of why it could not. */
   | { readonly kind: 'asked'; readonly planId: string; readonly failure: string | null }
+  /** The cell holds another plan under its number, or none; `code` says which. */
+  | { readonly kind: 'unusable'; readonly planId: string; readonly code: 'plan_conflict' | 'plan_unknown' }
   /** It lies in the cell; control does not know it yet. */
   | { readonly kind: 'made'; readonly planId: string }
   | { readonly kind: 'registered'; readonly planId: string; readonly approval: ApprovalDecision };

@@ -56,9 +56,10 @@ const SEEN = (
   row: string,
 ): string => `(${row}.edition, ${row}.paid, ${row}.agents, ${row}.light_agents, ${row}.additional_credits,
   ${row}.negotiated_limit, ${row}.total_credits)`;
+// of an org that it could not decide a plan keeps neither edition nor payment
 const IMAGE = (
   row: string,
-): string => `jsonb_build_object('edition', ${row}.edition, 'paid', ${row}.paid, 'agents', ${row}.agents,
+): string => `jsonb_build_object('edition', ${row}.edition, 'paid', case when ${row}.edition is not null then ${row}.paid end, 'agents', ${row}.agents,
   'light_agents', ${row}.light_agents, 'additional_credits', ${row}.additional_credits, 'legacy_limit', ${row}.negotiated_limit,
   'total_credits', ${row}.total_credits)`;
 

@@ -73,6 +73,17 @@ export async function digestPlan(
   return rows[0].digest;
 }
 
+/** Whether its ranges cover every id, none twice, as they did when it was made. */
+export async function hasEveryRange(tx: CellTransaction, planId: bigint): Promise<boolean> {
+  const { rows } = await tx.raw(
+    `select count(*) > 0 and bool_and(r.lower_id is not distinct from r.before) and count(*) filter (where r.upper_id is null) = 1 as whole
+     from (select lower_id, upper_id, lag(upper_id) over (order by lower_id nulls first) as before
+       from credit_rollout.plan_ranges where plan_id = ?::bigint) r`,
+    [String(planId)],
+  );
+  return rows[0].whole;
+}
+
 export async function takePlanId(tx: CellTransaction): Promise<bigint> {
   const { rows } = await tx.raw(`select nextval('credit_rollout.plan_ids') as id`);
   return BigInt(rows[0].id);

@@ -127,6 +127,14 @@ describe('renderHtml', () => {
       expect(one).toContain(part);
   });
 
+  test('names paid orgs that come out lower and are left as they are, and only then', () => {
+    const words = 'that pay would come out lower; an apply leaves them as they are';
+    expect(one).not.toContain(words);
+    const { branches, ...plan } = samplePlan();
+    const lower = { ...plan, branches: [...branches, sampleBranch({ orgs: 7, falls: 7, falling: 7 })] };
+    expect(renderHtml([lower])).toContain(`7 orgs ${words}`);
+  });
+
   test('says predicted against actual once a run followed the plan, and nothing of it before', () => {
     const followed = renderHtml([samplePlan()], sampleOutcome());
     expect(readElements(followed).length).toBeGreaterThan(readElements(one).length);

@@ -25,6 +25,15 @@ describe('showPlan', () => {
     expect(text).toMatch(/! +2 orgs .* 1 null_agents, 1 unknown_edition\n/u);
   });
 
+  test('counts the paid orgs that a newer card would lower, and says that an apply leaves them as they are', () => {
+    expect(text).toMatch(/↓ +4 orgs {2}of these fall +0 that pay, 4 that do not\n/u);
+    const { branches, ...plan } = samplePlan();
+    const lower = { ...plan, branches: [...branches, sampleBranch({ orgs: 7, falls: 7, falling: 7 })] };
+    expect(showPlan(lower)).toMatch(
+      /↓ +11 orgs {2}of these fall +7 that pay, which an apply leaves as they are, 4 that do not\n/u,
+    );
+  });
+
   test('gives every guard-rail with value, limit and a word', () => {
     expect(text).toMatch(/largest raise of an org +6\.2× +10× {2}✔ PASS\n/u);
     expect(text).toMatch(/orgs that are written +23 +20 {2}✖ FAIL\n/u);

@@ -36,6 +36,7 @@ function decide(fields: Partial<ApprovalQuestion> = {}): ApprovalDecision {
     rails: inside,
     approval: 'auto',
     approvals: [],
+    newer: null,
     now: later(1),
     ...fields,
   });
@@ -168,6 +169,14 @@ describe('decideApproval', () => {
     const again = makeApproval({ approvedAt: later(2) });
     expect(say(decide({ approvals: [spent], now: later(3) }))).toBe('used');
     expect(decide({ approvals: [spent, again], now: later(3) })).toEqual({ kind: 'approved', approval: again });
+  });
+
+  test('sends nobody to approve a plan that a newer one took the place of, and does not approve it itself', () => {
+    const superseded = { kind: 'held', why: 'superseded', by: 'in-8' };
+    const expired = makeApproval({ expiresAt: later(0) });
+    for (const rails of [inside, outside])
+      for (const approvals of [[], [expired]]) expect(decide({ newer: 'in-8', rails, approvals })).toEqual(superseded);
+    expect(say(decide({ newer: 'in-8', approvals: [makeApproval()] }))).toBe('approved');
   });
 
   test('never approves a plan by itself after a newer plan was approved', () => {

@@ -57,6 +57,19 @@ describe('decidePlanned', () => {
     ],
     ['a used approval cannot', PLANS.used, [], [['needs_approval', 'its approval was used', null, ABORT]]],
     ['a voided approval cannot', PLANS.voided, [], [['needs_approval', 'its approval was voided', null, ABORT]]],
+    [
+      'a plan that a newer one took the place of can only be withdrawn',
+      PLANS.superseded,
+      [],
+      [['needs_approval', 'eu-8, which is newer, was approved', null, ABORT]],
+    ],
+    ['a plan that its cell lost does not start', PLANS.lost, [], [['plan_failed', 'plan_unknown', null, ABORT]]],
+    [
+      'a plan that is another one by now does not start',
+      PLANS.replaced,
+      [],
+      [['plan_failed', 'plan_conflict', null, ABORT]],
+    ],
   ] as const)('%s', (_promise, plan, steps, holds) => {
     expect(decide(dc({ requested: true, plan }))).toEqual({ steps, holds });
   });

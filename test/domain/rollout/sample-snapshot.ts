@@ -125,6 +125,9 @@ export const PLANS = {
   expired: register({ kind: 'held', why: 'expired', approval: approval() }),
   used: register({ kind: 'held', why: 'used', approval: approval() }),
   voided: register({ kind: 'held', why: 'voided', approval: approval() }),
+  superseded: register({ kind: 'held', why: 'superseded', by: 'eu-8' }),
+  lost: { kind: 'unusable', planId: 'eu-7', code: 'plan_unknown' },
+  replaced: { kind: 'unusable', planId: 'eu-7', code: 'plan_conflict' },
 } as const satisfies Readonly<Record<string, PlanReading>>;
 
 function register(decided: ApprovalDecision): PlanReading {
