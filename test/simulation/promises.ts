@@ -5,7 +5,7 @@ import type { Plan, Played } from './play.js';
 import type { DataCenter, Fact, StoredDue, World } from './world.js';
 
 export function listBroken(plan: Plan, { world, seen, until }: Played): readonly string[] {
-  const isCalm = plan.disturbances.length === 0;
+  const isCalm = plan.disturbances.length === 0 && keepsUp(plan);
   return [
     ...seen,
     ...world.dataCenters.flatMap((dc) => [
@@ -19,6 +19,14 @@ export function listBroken(plan: Plan, { world, seen, until }: Played): readonly
     ]),
   ];
 }
+
+/** What each data center may need in a day at most: its night, and the sweep of its cut-over. */
+const ROUNDS_A_DAY = 2 + 4;
+const MINUTES_A_DAY = 24 * 60;
+
+/** One maintenance at a time: with few looks, and little done at each, a day is too short for all of them. */
+const keepsUp = ({ dataCenters, pace, lookMinutes }: Plan): boolean =>
+  Math.ceil((dataCenters.length * ROUNDS_A_DAY) / pace) * lookMinutes < MINUTES_A_DAY;
 
 const checkDone = ({ id, stage }: DataCenter): readonly string[] =>
   stage === 'done' ? [] : [`${id}: is ${stage}, and not done`];
@@ -65,7 +73,7 @@ function checkEnd(world: World, dc: DataCenter, row: StoredDue): readonly string
   return late > CAUGHT_UP_AFTER_MS === (row.state === 'caught_up') ? [] : [`is ${row.state} after ${late} ms`];
 }
 
-/** Where nothing went wrong, none is missed. */
+/** Where nothing went wrong, and there is time for all, none is missed. */
 const checkCalmNights = (dc: DataCenter): readonly string[] =>
   nightsOf(dc)
     .filter(({ state }) => state === 'missed')
