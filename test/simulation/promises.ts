@@ -22,11 +22,15 @@ export function listBroken(plan: Plan, { world, seen, until }: Played): readonly
 
 /** What each data center may need in a day at most: its night, and the sweep of its cut-over. */
 const ROUNDS_A_DAY = 2 + 4;
-const MINUTES_A_DAY = 24 * 60;
+/** Of the shortest day, in which the clocks go forward. */
+const MINUTES_A_DAY = 23 * 60;
 
-/** One maintenance at a time: with few looks, and little done at each, a day is too short for all of them. */
+/**
+ * One maintenance at a time: with few looks, and little done at each, a day is too short for all of them. One look more, since
+ * a night may be due just after one.
+ */
 const keepsUp = ({ dataCenters, pace, lookMinutes }: Plan): boolean =>
-  Math.ceil((dataCenters.length * ROUNDS_A_DAY) / pace) * lookMinutes < MINUTES_A_DAY;
+  (1 + Math.ceil((dataCenters.length * ROUNDS_A_DAY) / pace)) * lookMinutes < MINUTES_A_DAY;
 
 const checkDone = ({ id, stage }: DataCenter): readonly string[] =>
   stage === 'done' ? [] : [`${id}: is ${stage}, and not done`];
