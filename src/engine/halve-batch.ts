@@ -1,19 +1,13 @@
 // What is done about a range that one transaction cannot do: it is halved, down to the one org that cannot be read.
 // Never judges a range by another one's failure: what another worker has cut or done meanwhile is left alone.
 import { quarantineUnreadable } from '../stores/cell/allotments.js';
-import {
-  type BatchCounts,
-  type ClaimedBatch,
-  completeBatch,
-  lockLane,
-  lockPendingBatch,
-  splitBatch,
-} from '../stores/cell/batches.js';
+import { type ClaimedBatch, completeBatch, lockLane, lockPendingBatch, splitBatch } from '../stores/cell/batches.js';
 import type { CellDatabase, CellTransaction } from '../stores/cell/cell-database.js';
 import { classifyFailure, type FailureKind } from '../stores/postgres-failure.js';
 import type { WorkerContext } from './context.js';
 import { enterFence } from './enter-fence.js';
 import { failRun } from './fail-run.js';
+import { NOTHING_WRITTEN } from './write-batch.js';
 
 export type HalveOutcome =
   | { readonly kind: 'done'; readonly orgs: number }
@@ -66,14 +60,3 @@ async function halve(
   );
   return { kind: 'done', orgs: quarantined };
 }
-
-const NOTHING_WRITTEN: BatchCounts = {
-  orgs: 0,
-  inserted: 0,
-  raised: 0,
-  unchanged: 0,
-  stale: 0,
-  quarantined: 0,
-  falls: 0,
-  totalCredits: '0',
-};

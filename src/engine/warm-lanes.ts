@@ -1,26 +1,17 @@
 // Keeps the connections of a worker's lanes open and ready: a new one would make the first batches of a run wait while the
 // server reads its catalogs and plans the rule. Writes nothing and holds no lock of ours.
 import { insertAllotments, listOwnAllotments, readWritten } from '../stores/cell/allotments.js';
-import { type BatchCounts, claimBatch, completeBatch } from '../stores/cell/batches.js';
+import { claimBatch, completeBatch } from '../stores/cell/batches.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { findCell } from '../stores/cell/identity.js';
 import { findOpenRun } from '../stores/cell/open-run.js';
 import { findFirstOrg } from '../stores/cell/orgs.js';
 import type { WorkerContext } from './context.js';
+import { NOTHING_WRITTEN } from './write-batch.js';
 
 /** No run and no epoch has this number. */
 const NONE = 0n;
 const NO_BATCH = { runId: NONE, batchNo: 0, epoch: NONE, timeline: '' };
-const NO_COUNTS: BatchCounts = {
-  orgs: 0,
-  inserted: 0,
-  raised: 0,
-  unchanged: 0,
-  stale: 0,
-  quarantined: 0,
-  falls: 0,
-  totalCredits: '0',
-};
 
 /** Runs a batch's statements, on no batch and an empty range, in so many connections at once; a cell that is not ready is left alone. */
 export async function warmLanes(context: WorkerContext, dataCenter: string, lanes: number): Promise<void> {
@@ -39,5 +30,5 @@ async function runOnNothing(tx: CellTransaction): Promise<void> {
   await listOwnAllotments(tx, empty);
   await insertAllotments(tx, empty);
   await readWritten(tx, empty, { unique: true, pinned: false });
-  await completeBatch(tx, NO_BATCH, NO_COUNTS);
+  await completeBatch(tx, NO_BATCH, NOTHING_WRITTEN);
 }

@@ -27,6 +27,18 @@ import { writeRepair } from './write-repair.js';
 /** `insert`: whole and plain where nothing stands yet; `raise`: whole beside what stands; `by_org`: a plan's, one by one. */
 export type WriteWay = 'insert' | 'raise' | 'by_org';
 
+/** Of a batch that writes no org. */
+export const NOTHING_WRITTEN: BatchCounts = {
+  orgs: 0,
+  inserted: 0,
+  raised: 0,
+  unchanged: 0,
+  stale: 0,
+  quarantined: 0,
+  falls: 0,
+  totalCredits: '0',
+};
+
 /** Orgs came or went between two statements of one batch: roll back and look again. */
 export class CountsDiffer extends Error {}
 
