@@ -53,7 +53,7 @@ module.exports = {
     ...room('jobs', '^jobs/', {
       own: [KERNEL, ENGINE],
       packages: npm('bullmq'),
-      free: '^jobs/queue-connection\\.ts$', // makes the connections that BullMQ wants: ioredis and pg
+      free: '^jobs/queue/connection\\.ts$', // makes the connections that BullMQ wants: ioredis and pg
       comment: 'no SQL, no decisions',
     }),
     ...room('cli', '^src/cli/', {
@@ -82,7 +82,7 @@ module.exports = {
       name: 'resolvable',
       comment: 'an import that leads nowhere would pass every other rule',
       severity: 'error',
-      from: { pathNot: '^src/platform/embedded-binaries\\.ts$' },
+      from: { pathNot: '^src/platform/embedded/binaries\\.ts$' },
       to: { couldNotResolve: true },
     },
   ],

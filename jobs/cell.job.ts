@@ -1,7 +1,7 @@
 // Delivers a cell's message to the engine: parse, one verb, its outcome. A malformed or foreign job is dropped.
 import type { Job } from 'bullmq';
 import type { WorkerContext } from '../src/engine/context.js';
-import { type CellMessage, serveMessage } from '../src/engine/serve-cell.js';
+import { type CellMessage, serveMessage } from '../src/engine/worker/serve-cell.js';
 
 /** The message of a job for this data center; undefined for anything else. */
 function parseCellMessage(data: unknown, dataCenter: string): CellMessage | undefined {

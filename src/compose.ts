@@ -3,23 +3,23 @@ import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createBells, type QueueBells } from '../jobs/bells.js';
-import { checkQueue, connectQueue, initQueue, type QueueConnection } from '../jobs/queue-connection.js';
-import { startScheduler } from '../jobs/scheduler.js';
-import { type RunningProcess, startWorker } from '../jobs/worker.js';
+import { startScheduler } from '../jobs/processes/scheduler.js';
+import { type RunningProcess, startWorker } from '../jobs/processes/worker.js';
+import { checkQueue, connectQueue, initQueue, type QueueConnection } from '../jobs/queue/connection.js';
+import { createBells, type QueueBells } from '../jobs/queue/wake-ups.js';
 import { resolveConfigText, type VariableLookup } from './domain/config/config-text.js';
 import { parseRolloutConfig } from './domain/config/parse-config.js';
 import type { DataCenterConfig, RolloutConfig } from './domain/config/rollout-config.js';
 import { parseRateCard } from './domain/rate-card/parse-rate-card.js';
 import type { RateCard } from './domain/rate-card/rate-card.js';
-import { EMBEDDED_CONFIG, EMBEDDED_DATABASES } from './embedded-default.js';
 import type { CellDirectory, EngineContext, WorkerContext } from './engine/context.js';
 import { systemClock } from './kernel/clock.js';
 import { RolloutError } from './kernel/rollout-error.js';
-import { type EmbeddedPostgres, joinEmbeddedPostgres } from './platform/embedded-postgres.js';
+import { type EmbeddedPostgres, joinEmbeddedPostgres } from './platform/embedded/postgres.js';
 import { readEnvironment } from './platform/environment.js';
 import { createLog } from './platform/log.js';
 import { openPostgres } from './platform/postgres.js';
+import { EMBEDDED_CONFIG, EMBEDDED_DATABASES } from './sample/config.js';
 import { type CellDatabase, createCellDatabase } from './stores/cell/cell-database.js';
 import { assertCellIdentity } from './stores/cell/identity.js';
 import { createControlDatabase } from './stores/control/control-database.js';
@@ -222,6 +222,6 @@ async function seedSample({ id, database }: DataCenterConfig, lookup: VariableLo
   const sample = SAMPLE_IDS.find((known) => known === id);
   if (sample === undefined) throw new Error('only the embedded default has sample data');
   // loaded on demand: nothing but the sample needs it
-  const { seedSampleOrgs } = await import('../scripts/sample/seed-orgs.js');
+  const { seedSampleOrgs } = await import('./sample/seed-orgs.js');
   return (await seedSampleOrgs(resolveConfigText(database.text, lookup, `dataCenters.${id}.database`), sample)).orgs;
 }

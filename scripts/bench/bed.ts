@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { projectFolder } from '../../src/compose.js';
 import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
-import { ORG_COLUMNS, ORG_MIX } from '../sample/org-mix.js';
+import { ORG_COLUMNS, ORG_MIX } from '../../src/sample/org-mix.js';
 import { checkpoint, recreateDatabase, withClient } from './database.js';
 import type { BenchOptions } from './options.js';
 import type { BenchSite } from './server.js';

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { startWorker } from '../../jobs/worker.js';
+import { startWorker } from '../../jobs/processes/worker.js';
 import type { Program } from '../../src/compose.js';
 import { systemClock } from '../../src/kernel/clock.js';
 

@@ -2,10 +2,10 @@
 // updated_at. Measures what a worker does at one look; how often it looks is not its subject.
 import { join } from 'node:path';
 import { compose, findDataCenter, type Program } from '../../src/compose.js';
-import { feedChanges } from '../../src/engine/feed-changes.js';
-import { installChangeFeed, removeChangeFeed } from '../../src/engine/install-change-feed.js';
-import { lockFenceExclusive } from '../../src/stores/cell/fence.js';
-import { allowSingleWrites } from '../../src/stores/cell/maintenance.js';
+import { feedChanges } from '../../src/engine/feed/feed-changes.js';
+import { installChangeFeed, removeChangeFeed } from '../../src/engine/setup/install-change-feed.js';
+import { lockFenceExclusive } from '../../src/stores/cell/batch/fence.js';
+import { allowSingleWrites } from '../../src/stores/cell/reconcile/maintenance.js';
 import { type BenchBed, DATA_CENTER, orgId } from './bed.js';
 import type { Say } from './compare.js';
 import { withClient } from './database.js';

@@ -2,10 +2,10 @@
 // connection, interleaved on the same cell. Measures; judges nothing.
 import { join } from 'node:path';
 import { compose } from '../../src/compose.js';
-import { detectDrift } from '../../src/engine/detect-drift.js';
-import { closeFence, lockFenceExclusive, readFence, setFence } from '../../src/stores/cell/fence.js';
-import { insertMaintenance } from '../../src/stores/cell/maintenance.js';
-import { endRun } from '../../src/stores/cell/runs.js';
+import { detectDrift } from '../../src/engine/reconcile/detect-drift.js';
+import { closeFence, lockFenceExclusive, readFence, setFence } from '../../src/stores/cell/batch/fence.js';
+import { endRun } from '../../src/stores/cell/batch/runs.js';
+import { insertMaintenance } from '../../src/stores/cell/reconcile/maintenance.js';
 import { type BenchBed, DATA_CENTER } from './bed.js';
 import type { Say } from './compare.js';
 import { withClient } from './database.js';

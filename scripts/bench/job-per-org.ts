@@ -1,6 +1,6 @@
 // Contender 3: one BullMQ job per org, with BullMQ's own defaults: each job reads its org, computes, and upserts one row.
 import { createPostgresBackend, type Processor, Queue, Worker, withBackend } from 'bullmq';
-import { initQueue } from '../../jobs/queue-connection.js';
+import { initQueue } from '../../jobs/queue/connection.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { type BenchBed, CONTROL, type Measure, orgId, readTarget, resetTarget } from './bed.js';
 import { computeRow, type OrgRow } from './compute-row.js';

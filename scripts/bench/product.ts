@@ -1,15 +1,15 @@
 // The product's own path on a fresh schema: init, scheduler and worker as they ship, one apply, until the stage is done.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startScheduler } from '../../jobs/scheduler.js';
+import { startScheduler } from '../../jobs/processes/scheduler.js';
 import { compose, findDataCenter, type Program } from '../../src/compose.js';
 import { RESTING_STAGES } from '../../src/domain/rollout/stage.js';
-import { initCell } from '../../src/engine/init-cell.js';
-import { initControl } from '../../src/engine/init-control.js';
-import { planDataCenter } from '../../src/engine/plan-data-center.js';
-import { requestApply } from '../../src/engine/request-apply.js';
+import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
+import { requestApply } from '../../src/engine/rollout/request-rollout.js';
+import { initCell } from '../../src/engine/setup/init-cell.js';
+import { initControl } from '../../src/engine/setup/init-control.js';
 import { systemClock } from '../../src/kernel/clock.js';
-import { readWorkers } from '../../src/stores/cell/workers.js';
+import { readWorkers } from '../../src/stores/cell/batch/workers.js';
 import { type DataCenterRow, listDataCenters } from '../../src/stores/control/data-centers.js';
 import { measureBareAggregate } from './bare-aggregate.js';
 import { type BenchBed, CONTROL, DATA_CENTER, type Measure, RATE_CARD, resetTarget } from './bed.js';

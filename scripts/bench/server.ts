@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectFolder } from '../../src/compose.js';
 import { systemClock } from '../../src/kernel/clock.js';
-import { joinEmbeddedPostgres } from '../../src/platform/embedded-postgres.js';
-import { findRedisServer, type LocalRedis, startLocalRedis } from '../../src/platform/local-redis.js';
+import { joinEmbeddedPostgres } from '../../src/platform/embedded/postgres.js';
 import { createLog } from '../../src/platform/log.js';
+import { findRedisServer, type LocalRedis, startLocalRedis } from '../../test/support/local-redis.js';
 
 /** What a benchmark needs of its servers. */
 export interface BenchSite {

@@ -9,7 +9,7 @@ const released = new Promise<void>((resolve) => process.once('disconnect', resol
 
 setFlagsFromString('--semi-space-growth-factor=1'); // as src/cli/main.ts does
 const [{ startWorker }, { compose }] = await Promise.all([
-  import('../../jobs/worker.js'),
+  import('../../jobs/processes/worker.js'),
   import('../../src/compose.js'),
 ]);
 

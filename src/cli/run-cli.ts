@@ -1,13 +1,13 @@
 // Reads the arguments, runs one command, turns what it threw into a sentence and an exit code. Knows no command's work.
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../compose.js';
-import { explainFailure } from '../engine/explain-failure.js';
-import type { CliIo } from './cli-io.js';
-import { createSession, type Execute, readGlobalOptions } from './cli-session.js';
+import { explainFailure } from '../engine/database-errors.js';
+import { explainArguments } from './arguments/explain-arguments.js';
+import { refuseRepeats } from './arguments/refuse-repeats.js';
 import { REGISTRATIONS } from './commands/index.js';
-import { explainArguments } from './explain-arguments.js';
-import { refuseRepeats } from './refuse-repeats.js';
-import { showError } from './show-error.js';
+import type { CliIo } from './terminal/io.js';
+import { createSession, type Execute, readGlobalOptions } from './terminal/session.js';
+import { showError } from './views/show-error.js';
 
 /** Runs one command line (without node and script); never throws, never ends the process. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {

@@ -2,10 +2,10 @@
 import type { Program } from '../compose.js';
 import type { DataCenterConfig } from '../domain/config/rollout-config.js';
 import type { RateCard } from '../domain/rate-card/rate-card.js';
-import { findCardChange } from '../engine/find-card-change.js';
-import { isPending, planDataCenter } from '../engine/plan-data-center.js';
-import { readStatus } from '../engine/read-status.js';
-import { hasEnded } from './exit-code.js';
+import { readStatus } from '../engine/operate/read-status.js';
+import { isPending, planDataCenter } from '../engine/plan/plan-data-center.js';
+import { findCardChange } from '../engine/rollout/find-card-change.js';
+import { hasEnded } from './terminal/exit-code.js';
 
 export interface Sorted {
   readonly requested: readonly DataCenterConfig[];

@@ -1,7 +1,7 @@
 // The domain's rate card in the shape that a cell stores, and back.
 import { createRateCard } from '../domain/rate-card/create-rate-card.js';
 import type { EditionRates, RateCard } from '../domain/rate-card/rate-card.js';
-import type { StoredCard, StoredRate } from '../stores/cell/rates.js';
+import type { StoredCard, StoredRate } from '../stores/cell/org/rates.js';
 
 export function toStoredCard(card: RateCard): StoredCard {
   return {

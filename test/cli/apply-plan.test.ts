@@ -25,7 +25,7 @@ beforeAll(async () => {
   );
   await writeFile(
     join(folder, 'rollout.config.yaml'),
-    `controlDatabase: "${fleet.controlUrl}"\nqueue: redis://127.0.0.1:1\nrateCard: ${resolve('scripts/sample/rate-card.yaml')}\ndataCenters:\n${dataCenters.join('\n')}\n`,
+    `controlDatabase: "${fleet.controlUrl}"\nqueue: redis://127.0.0.1:1\nrateCard: ${resolve('src/sample/rate-card.yaml')}\ndataCenters:\n${dataCenters.join('\n')}\n`,
   );
   used = (await fleet.plan(fleet.cell(0))).planId ?? '';
   await fleet.applyPlan(fleet.cell(0), used);

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { registerPlan } from '../../src/engine/register-plan.js';
+import { registerPlan } from '../../src/engine/plan/register-plan.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../support/person.js';
 import { type RanCommand, runCommand } from './captured-io.js';
@@ -36,7 +36,7 @@ async function asPerson({ name, controlUrl }: TestPerson): Promise<As> {
   const { url, dataCenter } = fleet.cell(0);
   await writeFile(
     config,
-    `controlDatabase: "${controlUrl}"\nqueue: redis://127.0.0.1:1\nrateCard: ${resolve('scripts/sample/rate-card.yaml')}\ndataCenters:\n  - { id: ${dc}, zone: ${dataCenter.zone}, database: "${url}", source: public.orgs }\n`,
+    `controlDatabase: "${controlUrl}"\nqueue: redis://127.0.0.1:1\nrateCard: ${resolve('src/sample/rate-card.yaml')}\ndataCenters:\n  - { id: ${dc}, zone: ${dataCenter.zone}, database: "${url}", source: public.orgs }\n`,
   );
   return (...args) => runCommand(...args, '--config', config);
 }

@@ -61,7 +61,7 @@ async function writeConfig(person: number): Promise<string> {
   const lines = [
     `controlDatabase: "${crowd.people[person]?.controlUrl}"`,
     `queue: "${fleet.queueUrl}"`,
-    `rateCard: ${resolve('scripts/sample/rate-card.yaml')}`,
+    `rateCard: ${resolve('src/sample/rate-card.yaml')}`,
     'rollout: { batchSize: 100 }',
     `dataCenters: [{ id: ${id}, zone: ${zone}, database: "${fleet.cell(0).url}", source: public.orgs }]`,
   ];

@@ -1,6 +1,7 @@
 // A terminal for tests: keeps what a command says, and can be told to stop as by Ctrl-C.
-import type { CliIo, StopSignal } from '../../src/cli/cli-io.js';
+
 import { runCli } from '../../src/cli/run-cli.js';
+import type { CliIo, StopSignal } from '../../src/cli/terminal/io.js';
 
 export interface CapturedIo extends CliIo {
   output(): string;

@@ -21,7 +21,7 @@ beforeAll(async () => {
   const dataCenters = fleet.cells.map(
     ({ dataCenter: { id, zone }, url }) => `  - { id: ${id}, zone: ${zone}, database: "${url}", source: public.orgs }`,
   );
-  const card = resolve('scripts/sample/rate-card.yaml');
+  const card = resolve('src/sample/rate-card.yaml');
   await writeFile(
     config,
     `controlDatabase: "${fleet.controlUrl}"\nqueue: "${fleet.queueUrl}"\nrateCard: ${card}\nrollout: { batchSize: 100, lanes: 1 }\ndataCenters:\n${dataCenters.join('\n')}\n`,

@@ -26,7 +26,7 @@ async function run(source: string, ...args: readonly string[]): Promise<RanComma
   const config = join(folder, 'rollout.config.yaml');
   await writeFile(
     config,
-    `controlDatabase: "${fleet.controlUrl}"\nrateCard: ${resolve('scripts/sample/rate-card.yaml')}\ndataCenters:\n  - { id: ${dc}, zone: ${dataCenter.zone}, database: "${url}", source: '${source}' }\n`,
+    `controlDatabase: "${fleet.controlUrl}"\nrateCard: ${resolve('src/sample/rate-card.yaml')}\ndataCenters:\n  - { id: ${dc}, zone: ${dataCenter.zone}, database: "${url}", source: '${source}' }\n`,
   );
   return runCommand(...args, '--dc', dc, '--config', config);
 }

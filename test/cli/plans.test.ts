@@ -23,7 +23,7 @@ beforeAll(async () => {
   );
   await writeFile(
     config,
-    `controlDatabase: "${fleet.controlUrl}"\nrateCard: ${resolve('scripts/sample/rate-card.yaml')}\nrollout: { batchSize: 100 }\ndataCenters:\n${dataCenters.join('\n')}\n`,
+    `controlDatabase: "${fleet.controlUrl}"\nrateCard: ${resolve('src/sample/rate-card.yaml')}\nrollout: { batchSize: 100 }\ndataCenters:\n${dataCenters.join('\n')}\n`,
   );
   const cell = fleet.cell(0);
   first = (await fleet.plan(cell)).planId ?? '';

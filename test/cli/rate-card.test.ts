@@ -22,7 +22,7 @@ async function writeCard(name: string, text: string): Promise<string> {
 
 describe('rate-card check', () => {
   test('counts what no case covers and does not fail for it', async () => {
-    const { code, out } = await runCommand('rate-card', 'check', 'scripts/sample/rate-card.yaml');
+    const { code, out } = await runCommand('rate-card', 'check', 'src/sample/rate-card.yaml');
     const count = sampleCard.cases.length;
     expect(code).toBe(0);
     expect(out).toContain(`✔ desk-2025-10: 8 editions, ${count} of ${count} golden cases come out`);
@@ -31,7 +31,7 @@ describe('rate-card check', () => {
   });
 
   test('lists the uncovered branches with --json, as many as it counts', async () => {
-    const { code, out } = await runCommand('rate-card', 'check', 'scripts/sample/rate-card.yaml', '--json');
+    const { code, out } = await runCommand('rate-card', 'check', 'src/sample/rate-card.yaml', '--json');
     const { coverage, uncovered, ...card } = JSON.parse(out);
     expect(code).toBe(0);
     expect(card).toMatchObject({ card_hash: sampleCard.hash, cases: sampleCard.cases.length, failed: [] });

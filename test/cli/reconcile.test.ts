@@ -22,7 +22,7 @@ beforeAll(async () => {
   );
   await writeFile(
     join(folder, 'rollout.config.yaml'),
-    `controlDatabase: "${fleet.controlUrl}"\nrateCard: ${resolve('scripts/sample/rate-card.yaml')}\nreconcile: { maxLapsed: 2 }\ndataCenters:\n${dataCenters.join('\n')}\n`,
+    `controlDatabase: "${fleet.controlUrl}"\nrateCard: ${resolve('src/sample/rate-card.yaml')}\nreconcile: { maxLapsed: 2 }\ndataCenters:\n${dataCenters.join('\n')}\n`,
   );
   [dc, idle] = fleet.cells.map(({ dataCenter }) => dataCenter.id) as [string, string];
   await fleet.apply(fleet.cell(0));

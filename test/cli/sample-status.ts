@@ -1,5 +1,5 @@
 // A status to render: one data center, paused in the middle.
-import type { DataCenterStatus, Status } from '../../src/engine/read-status.js';
+import type { DataCenterStatus, Status } from '../../src/engine/operate/read-status.js';
 
 const AT = new Date('2026-11-22T14:00:00Z');
 type Progress = NonNullable<DataCenterStatus['progress']>;

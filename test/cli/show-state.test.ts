@@ -1,7 +1,7 @@
 // Why a data center waits, as people read it: no instant in the shape of a program, and no present moment.
 import { describe, expect, test } from 'vitest';
-import { createCommandNames } from '../../src/cli/show-command.js';
-import { showHold, showHoldBriefly } from '../../src/cli/show-state.js';
+import { createCommandNames } from '../../src/cli/terminal/command-names.js';
+import { showHold, showHoldBriefly } from '../../src/cli/views/show-state.js';
 import { createHold, type Hold, type HoldCode } from '../../src/domain/rollout/hold.js';
 
 const since = new Date('2026-11-22T14:00:00Z');

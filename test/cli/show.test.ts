@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { divideConnections } from '../../src/cli/commands/up.js';
-import { chooseExitCode, exitCodeOf } from '../../src/cli/exit-code.js';
-import { createLiveArea, cut } from '../../src/cli/live-area.js';
-import { plainPaint } from '../../src/cli/paint.js';
-import { createCommandNames } from '../../src/cli/show-command.js';
-import { showChange, showCount, showInstant, showRange, showShare } from '../../src/cli/show-number.js';
-import { drawBar, showProgress, showStatusLine } from '../../src/cli/show-progress.js';
-import { showStatus } from '../../src/cli/show-status.js';
-import { showSummary } from '../../src/cli/show-summary.js';
-import { layOutTable } from '../../src/cli/show-table.js';
-import { toJson } from '../../src/cli/to-json.js';
-import type { DataCenterStatus } from '../../src/engine/read-status.js';
+import { createCommandNames } from '../../src/cli/terminal/command-names.js';
+import { chooseExitCode, exitCodeOf } from '../../src/cli/terminal/exit-code.js';
+import { createLiveArea, cut } from '../../src/cli/terminal/live-area.js';
+import { showChange, showCount, showInstant, showRange, showShare } from '../../src/cli/terminal/numbers.js';
+import { plainPaint } from '../../src/cli/terminal/paint.js';
+import { layOutTable } from '../../src/cli/terminal/table.js';
+import { toJson } from '../../src/cli/terminal/to-json.js';
+import { drawBar, showProgress, showStatusLine } from '../../src/cli/views/show-progress.js';
+import { showStatus } from '../../src/cli/views/show-status.js';
+import { showSummary } from '../../src/cli/views/show-summary.js';
+import type { DataCenterStatus } from '../../src/engine/operate/read-status.js';
 import { captureIo } from './captured-io.js';
 import { sampleDataCenter, sampleProgress, sampleStatus } from './sample-status.js';
 

@@ -18,7 +18,7 @@ async function writeConfig(name: string, control: string, queue: string): Promis
   const dataCenters = fleet.cells.map(
     ({ dataCenter: { id, zone }, url }) => `  - { id: ${id}, zone: ${zone}, database: "${url}", source: public.orgs }`,
   );
-  const card = resolve('scripts/sample/rate-card.yaml');
+  const card = resolve('src/sample/rate-card.yaml');
   await writeFile(
     path,
     `controlDatabase: "${control}"\nqueue: "${queue}"\nrateCard: ${card}\ndataCenters:\n${dataCenters.join('\n')}\n`,

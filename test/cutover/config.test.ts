@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseRolloutConfig } from '../../src/domain/config/parse-config.js';
 import type { RolloutConfig } from '../../src/domain/config/rollout-config.js';
-import { approvePostponement } from '../../src/engine/approve-postponement.js';
-import { examineControl } from '../../src/engine/examine-control.js';
-import { findConfigDrift } from '../../src/engine/find-config-drift.js';
-import { proposePostponement } from '../../src/engine/propose-postponement.js';
+import { findConfigDrift } from '../../src/engine/cutover/pinned-instants.js';
+import { approvePostponement } from '../../src/engine/cutover/postpone.js';
+import { proposePostponement } from '../../src/engine/cutover/propose-postponement.js';
+import { examineControl } from '../../src/engine/doctor/check-control.js';
 import { failureOf } from '../domain/config/failure-of.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../support/person.js';

@@ -1,12 +1,12 @@
 // Latching a cut-over by hand: never before its instant, harmless when late or repeated, and it names who is in its way.
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { executeCutover, previewExecution } from '../../src/engine/execute-cutover.js';
-import { freeze } from '../../src/engine/freeze.js';
-import { readCutovers } from '../../src/engine/read-cutovers.js';
-import { unfreeze } from '../../src/engine/unfreeze.js';
+import { executeCutover, previewExecution } from '../../src/engine/cutover/execute-cutover.js';
+import { readCutovers } from '../../src/engine/cutover/read-cutovers.js';
+import { freeze } from '../../src/engine/operate/freeze.js';
+import { unfreeze } from '../../src/engine/operate/unfreeze.js';
 import { GATE_LOCK, LOCK_CLASS } from '../../src/stores/cell/cell-database.js';
-import { armGate } from '../../src/stores/cell/gate.js';
+import { armGate } from '../../src/stores/cell/cutover/gate.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 
 let fleet: Fleet;

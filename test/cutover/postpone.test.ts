@@ -1,13 +1,13 @@
 // Moving a cut-over on real databases with real logins: two people, the gate of the cell at once, and every refusal.
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { approvePostponement } from '../../src/engine/approve-postponement.js';
 import type { EngineContext } from '../../src/engine/context.js';
-import { proposePostponement } from '../../src/engine/propose-postponement.js';
-import { readCutovers } from '../../src/engine/read-cutovers.js';
-import { withdrawCutoverProposal } from '../../src/engine/withdraw-cutover-proposal.js';
+import { approvePostponement } from '../../src/engine/cutover/postpone.js';
+import { proposePostponement } from '../../src/engine/cutover/propose-postponement.js';
+import { readCutovers } from '../../src/engine/cutover/read-cutovers.js';
+import { withdrawCutoverProposal } from '../../src/engine/cutover/withdraw-cutover-proposal.js';
 import { GATE_LOCK, LOCK_CLASS } from '../../src/stores/cell/cell-database.js';
-import { armGate, latchGate } from '../../src/stores/cell/gate.js';
+import { armGate, latchGate } from '../../src/stores/cell/cutover/gate.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../support/person.js';
 

@@ -1,9 +1,9 @@
 // One batch, exactly once in effect: claim, write and checkpoint are one transaction, whatever is done to it.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { applyBatches } from '../../src/engine/apply-batches.js';
-import { cutRanges } from '../../src/engine/cut-ranges.js';
-import { closeFence, lockFenceExclusive } from '../../src/stores/cell/fence.js';
+import { applyBatches } from '../../src/engine/batch/apply-batches.js';
+import { cutRanges } from '../../src/engine/batch/cut-ranges.js';
+import { closeFence, lockFenceExclusive } from '../../src/stores/cell/batch/fence.js';
 import {
   applyAll,
   contextOf,

@@ -1,14 +1,14 @@
 // What is refused before anything changes: the wrong cell, a source that cannot be used, a missing privilege, a busy data center.
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { assertVersion, initCell } from '../../src/engine/init-cell.js';
-import { initControl } from '../../src/engine/init-control.js';
-import { requestApply } from '../../src/engine/request-apply.js';
-import { setIntent } from '../../src/engine/set-intent.js';
-import { tick } from '../../src/engine/tick.js';
+import { setIntent } from '../../src/engine/operate/set-intent.js';
+import { requestApply } from '../../src/engine/rollout/request-rollout.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
+import { assertVersion, initCell } from '../../src/engine/setup/init-cell.js';
+import { initControl } from '../../src/engine/setup/init-control.js';
 import { silentLog } from '../../src/platform/log.js';
 import { assertCellIdentity } from '../../src/stores/cell/identity.js';
-import { parseSourceName } from '../../src/stores/cell/source.js';
+import { parseSourceName } from '../../src/stores/cell/setup/source.js';
 import { applyAll, createTestCell, openCell, type TestCell, type TestCellOptions } from '../support/cell.js';
 import { createFleet, openContext, uniqueId } from '../support/fleet.js';
 import { createTestDatabase } from '../support/postgres.js';

@@ -1,7 +1,7 @@
 // The alarms before a cut-over on real databases: written once, for an armed gate too, with the undecidable orgs counted.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.js';
-import { tick } from '../../src/engine/tick.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
 import { RolloutError } from '../../src/kernel/rollout-error.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 

@@ -1,15 +1,15 @@
 // `doctor` on real databases: every fault that a user can have is made on purpose, and its finding says the fix.
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
-import { parseLocalInstant } from '../../src/domain/calendar/parse-instant.js';
 import { parseRolloutConfig } from '../../src/domain/config/parse-config.js';
 import type { RolloutConfig } from '../../src/domain/config/rollout-config.js';
+import { parseLocalInstant } from '../../src/domain/time/parse-instant.js';
 import type { CellDirectory } from '../../src/engine/context.js';
-import { type ExamineRequest, examine } from '../../src/engine/examine.js';
-import { examineInstant } from '../../src/engine/examine-calendar.js';
-import { examinePrimary, examineVersion } from '../../src/engine/examine-server.js';
-import { createExaminer, type Finding } from '../../src/engine/finding.js';
-import { initControl } from '../../src/engine/init-control.js';
+import { examineInstant } from '../../src/engine/doctor/check-calendar.js';
+import { type ExamineRequest, examine } from '../../src/engine/doctor/doctor.js';
+import { examinePrimary, examineVersion } from '../../src/engine/doctor/examine-server.js';
+import { createExaminer, type Finding } from '../../src/engine/doctor/finding.js';
+import { initControl } from '../../src/engine/setup/init-control.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import { RolloutError } from '../../src/kernel/rollout-error.js';
 import { openPostgres } from '../../src/platform/postgres.js';

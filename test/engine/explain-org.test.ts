@@ -1,6 +1,6 @@
 // `why` on a real cell: what is stored, whether it can be shown to follow, and what a recompute would change.
 import { afterEach, describe, expect, test } from 'vitest';
-import { explainOrg, type OrgExplanation } from '../../src/engine/explain-org.js';
+import { explainOrg, type OrgExplanation } from '../../src/engine/org/explain-org.js';
 import { changeCard, secondCard } from '../domain/rate-card/sample-card.js';
 import { applyAll, createTestCell, type TestCell, type TestCellOptions, type TestOrg } from '../support/cell.js';
 

@@ -1,6 +1,6 @@
 // The ranges that are there as a fence opens: one for each lane, once, and nothing when they cannot be cut in time.
 import { afterEach, describe, expect, test } from 'vitest';
-import { cutFirstRanges } from '../../src/engine/cut-ranges.js';
+import { cutFirstRanges } from '../../src/engine/batch/cut-ranges.js';
 import { createTestCell, openRun, type TestCell } from '../support/cell.js';
 import { fillCell } from '../support/fleet.js';
 import { expectInvariants } from '../support/invariants.js';

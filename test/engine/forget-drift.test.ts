@@ -1,12 +1,12 @@
 // What nights found is forgotten when it is over; what people have not decided is not.
 import { afterEach, describe, expect, test } from 'vitest';
-import { connectQueue } from '../../jobs/queue-connection.js';
-import { startScheduler } from '../../jobs/scheduler.js';
-import { parseProposalId } from '../../src/domain/proposal/proposal-id.js';
-import { approveOverride } from '../../src/engine/approve-override.js';
-import { forgetDrift } from '../../src/engine/forget-drift.js';
-import { previewDrift } from '../../src/engine/preview-drift.js';
-import { proposeOverride } from '../../src/engine/propose-override.js';
+import { startScheduler } from '../../jobs/processes/scheduler.js';
+import { connectQueue } from '../../jobs/queue/connection.js';
+import { approveOverride } from '../../src/engine/org/approve-override.js';
+import { proposeOverride } from '../../src/engine/org/propose-override.js';
+import { previewDrift } from '../../src/engine/reconcile/preview-drift.js';
+import { forgetDrift } from '../../src/engine/reconcile/purge-drift.js';
+import { parseProposalId } from '../../src/kernel/proposal-id.js';
 import { createLife, runNight } from '../life/night.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
 import { createPeople } from '../support/person.js';

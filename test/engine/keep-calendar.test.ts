@@ -1,7 +1,7 @@
 // What a look of a scheduler costs control: as much for many data centers as for one, and one write for all that is due.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.js';
-import { tick } from '../../src/engine/tick.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 
 const dropped: (() => Promise<void>)[] = [];

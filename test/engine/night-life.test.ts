@@ -1,11 +1,11 @@
 // Nights and the cut-over over control and cell, carried out by the ticks of a scheduler and the looks of a worker.
 import { afterEach, describe, expect, test } from 'vitest';
-import { followRollout } from '../../src/cli/follow-rollout.js';
-import { auditCells } from '../../src/engine/audit-cells.js';
-import type { Status } from '../../src/engine/read-status.js';
-import { readIntent, setIntent } from '../../src/engine/set-intent.js';
-import { tendGate } from '../../src/engine/tend-gate.js';
-import { tick } from '../../src/engine/tick.js';
+import { followRollout } from '../../src/cli/processes/follow-rollout.js';
+import { tendGate } from '../../src/engine/cutover/apply-gate-step.js';
+import type { Status } from '../../src/engine/operate/read-status.js';
+import { readIntent, setIntent } from '../../src/engine/operate/set-intent.js';
+import { auditCells } from '../../src/engine/scheduler/audit-cells.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
 import { listDataCenters } from '../../src/stores/control/data-centers.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
 

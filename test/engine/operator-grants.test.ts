@@ -1,11 +1,11 @@
 // The grants of docs/operations.md are enough: an operator who owns nothing rolls a data center out, and stops it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { initControl } from '../../src/engine/init-control.js';
-import { planDataCenter } from '../../src/engine/plan-data-center.js';
-import { requestApply } from '../../src/engine/request-apply.js';
-import { serveOpenWork } from '../../src/engine/serve-cell.js';
-import { setIntent } from '../../src/engine/set-intent.js';
-import { tick } from '../../src/engine/tick.js';
+import { setIntent } from '../../src/engine/operate/set-intent.js';
+import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
+import { requestApply } from '../../src/engine/rollout/request-rollout.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
+import { initControl } from '../../src/engine/setup/init-control.js';
+import { serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 import { createPeople, type TestPeople } from '../support/person.js';
 import { waitFor } from '../support/wait.js';

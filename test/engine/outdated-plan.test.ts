@@ -1,10 +1,10 @@
 // Plans that were good when they were made and are none any more: a newer one was approved or applied, or the cell holds
 // another one under their number. They are refused, and where that comes too late the hold says so. On real Postgres.
 import { afterEach, describe, expect, test } from 'vitest';
-import { approvePlan } from '../../src/engine/approve-plan.js';
-import { readPlan } from '../../src/engine/read-plan.js';
-import { serveOpenWork } from '../../src/engine/serve-cell.js';
-import { tick } from '../../src/engine/tick.js';
+import { approvePlan } from '../../src/engine/plan/approve-plan.js';
+import { readPlan } from '../../src/engine/plan/read-plan-state.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
+import { serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import { listDataCenters } from '../../src/stores/control/data-centers.js';
 import type { TestCell } from '../support/cell.js';
 import { createFleet, type Fleet } from '../support/fleet.js';

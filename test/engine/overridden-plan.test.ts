@@ -1,9 +1,9 @@
 // A floor that two people change between plan and apply. The override wrote the org on the inputs of its day, so an apply
 // keeps it, and lists the org as stale only where its number is not the planned one. On real Postgres.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parseProposalId } from '../../src/domain/proposal/proposal-id.js';
-import { approveOverride } from '../../src/engine/approve-override.js';
-import { proposeOverride } from '../../src/engine/propose-override.js';
+import { approveOverride } from '../../src/engine/org/approve-override.js';
+import { proposeOverride } from '../../src/engine/org/propose-override.js';
+import { parseProposalId } from '../../src/kernel/proposal-id.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 import { createPeople, type TestPeople } from '../support/person.js';
 

@@ -1,14 +1,14 @@
 // Overrides end to end on real databases: proposed by one person, applied by another's approval, and never otherwise.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { decideOrg } from '../../src/domain/org/decide-org.js';
-import { parseProposalId } from '../../src/domain/proposal/proposal-id.js';
-import { approveOverride } from '../../src/engine/approve-override.js';
-import { explainOrg } from '../../src/engine/explain-org.js';
-import { type OverrideReport, proposeOverride } from '../../src/engine/propose-override.js';
-import { setIntent } from '../../src/engine/set-intent.js';
-import { tick } from '../../src/engine/tick.js';
-import { verifyDataCenter } from '../../src/engine/verify-data-center.js';
-import { withdrawOverride } from '../../src/engine/withdraw-override.js';
+import { setIntent } from '../../src/engine/operate/set-intent.js';
+import { verifyDataCenter } from '../../src/engine/operate/verify-data-center.js';
+import { approveOverride } from '../../src/engine/org/approve-override.js';
+import { explainOrg } from '../../src/engine/org/explain-org.js';
+import { type OverrideReport, proposeOverride } from '../../src/engine/org/propose-override.js';
+import { withdrawOverride } from '../../src/engine/org/withdraw-override.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
+import { parseProposalId } from '../../src/kernel/proposal-id.js';
 import type { TestCell, TestOrg } from '../support/cell.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 import { createPeople, type TestPerson } from '../support/person.js';

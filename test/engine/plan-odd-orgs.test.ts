@@ -1,8 +1,8 @@
 // Plans of orgs that are rare: protected, doubled, negative, wide, unreadable. Where a range ends must change nothing.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { PlanReport } from '../../src/domain/plan/plan-report.js';
-import { planDataCenter } from '../../src/engine/plan-data-center.js';
-import type { PlanHooks } from '../../src/engine/plan-question.js';
+import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
+import type { PlanHooks } from '../../src/engine/plan/plan-question.js';
 import type { TestOrg } from '../support/cell.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
 

@@ -1,11 +1,11 @@
 // A run that follows a plan: exactly that is written, what changed since is left out and followed up, and the canary stops
 // a wrong rule before anybody else gets it. On real Postgres.
 import { afterEach, describe, expect, test } from 'vitest';
-import { approvePlan } from '../../src/engine/approve-plan.js';
-import { planDataCenter } from '../../src/engine/plan-data-center.js';
-import { requestApply } from '../../src/engine/request-apply.js';
-import { serveOpenWork } from '../../src/engine/serve-cell.js';
-import { tick } from '../../src/engine/tick.js';
+import { approvePlan } from '../../src/engine/plan/approve-plan.js';
+import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
+import { requestApply } from '../../src/engine/rollout/request-rollout.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
+import { serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { cellRoleName } from '../../src/stores/cell/cell-database.js';
 import type { TestCell } from '../support/cell.js';

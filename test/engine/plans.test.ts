@@ -1,15 +1,15 @@
 // Plans after they were made: listed, shown again, compared, measured against what happened, and forgotten.
 import { afterEach, describe, expect, test } from 'vitest';
-import { connectQueue } from '../../jobs/queue-connection.js';
-import { startScheduler } from '../../jobs/scheduler.js';
-import { approvePlan } from '../../src/engine/approve-plan.js';
-import { diffPlans, type PlanDifference } from '../../src/engine/diff-plans.js';
-import { forgetPlans } from '../../src/engine/forget-plans.js';
-import { listPlans, type PlanList } from '../../src/engine/list-plans.js';
-import { planDataCenter } from '../../src/engine/plan-data-center.js';
-import { type PlanRecall, recallPlan } from '../../src/engine/recall-plan.js';
-import { serveOpenWork } from '../../src/engine/serve-cell.js';
-import { tick } from '../../src/engine/tick.js';
+import { startScheduler } from '../../jobs/processes/scheduler.js';
+import { connectQueue } from '../../jobs/queue/connection.js';
+import { approvePlan } from '../../src/engine/plan/approve-plan.js';
+import { diffPlans, type PlanDifference } from '../../src/engine/plan/diff-plans.js';
+import { listPlans, type PlanList } from '../../src/engine/plan/list-plans.js';
+import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
+import { forgetPlans } from '../../src/engine/plan/purge-plans.js';
+import { type PlanRecall, recallPlan } from '../../src/engine/plan/show-plan.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
+import { serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import { changeCard, sampleCard, secondCard } from '../domain/rate-card/sample-card.js';
 import type { TestCell } from '../support/cell.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';

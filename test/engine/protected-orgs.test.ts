@@ -1,6 +1,6 @@
 // Protecting orgs on a real cell: the row stays there, control learns of it only that it happened.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ProtectRequest, protectOrg } from '../../src/engine/protect-org.js';
+import { type ProtectRequest, protectOrg } from '../../src/engine/org/protect-org.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 
 const ID = '00000000-0000-4000-8000-00000000abcd';

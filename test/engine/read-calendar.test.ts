@@ -1,7 +1,7 @@
 // The calendar over a real control database and cells: what is pinned, recorded and asked for, and that looking moves nothing.
 import { afterEach, describe, expect, test } from 'vitest';
-import { calendarDocument, showCalendar } from '../../src/cli/show-calendar.js';
-import { type Calendar, type CalendarRequest, readCalendar } from '../../src/engine/read-calendar.js';
+import { calendarDocument, showCalendar } from '../../src/cli/views/show-calendar.js';
+import { type Calendar, type CalendarRequest, readCalendar } from '../../src/engine/operate/read-calendar.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
 
 const dropped: (() => Promise<void>)[] = [];

@@ -1,8 +1,8 @@
 // What status says of a cell without our schema, and of work that waits while no scheduler runs.
 import { afterEach, describe, expect, test } from 'vitest';
-import { listPlans } from '../../src/engine/list-plans.js';
-import { type DataCenterStatus, readStatus } from '../../src/engine/read-status.js';
-import { requestReconcile } from '../../src/engine/request-reconcile.js';
+import { type DataCenterStatus, readStatus } from '../../src/engine/operate/read-status.js';
+import { listPlans } from '../../src/engine/plan/list-plans.js';
+import { requestReconcile } from '../../src/engine/reconcile/request-reconciliation.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
 
 const fleets: Fleet[] = [];

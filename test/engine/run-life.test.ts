@@ -2,12 +2,12 @@
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Bells } from '../../src/engine/context.js';
-import { requestApply } from '../../src/engine/request-apply.js';
-import { retryRun } from '../../src/engine/retry-run.js';
-import { serveOpenWork } from '../../src/engine/serve-cell.js';
-import { readIntent, setIntent } from '../../src/engine/set-intent.js';
-import { tick } from '../../src/engine/tick.js';
-import { verifyDataCenter } from '../../src/engine/verify-data-center.js';
+import { readIntent, setIntent } from '../../src/engine/operate/set-intent.js';
+import { verifyDataCenter } from '../../src/engine/operate/verify-data-center.js';
+import { requestApply } from '../../src/engine/rollout/request-rollout.js';
+import { retryRun } from '../../src/engine/rollout/retry-run.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
+import { serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import { silentLog } from '../../src/platform/log.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
 import { createFleet, type Fleet, type FleetOptions, openContext, slowDown, speedUp } from '../support/fleet.js';

@@ -1,6 +1,6 @@
 // What a worker does so that the first batches find their connections ready: nothing that anybody could see.
 import { afterEach, describe, expect, test } from 'vitest';
-import { warmLanes } from '../../src/engine/warm-lanes.js';
+import { warmLanes } from '../../src/engine/worker/prewarm-connections.js';
 import { createTestCell, type TestCell } from '../support/cell.js';
 import { fillCell } from '../support/fleet.js';
 

@@ -1,8 +1,8 @@
 // A cell behind a port that takes connections and never answers: it delays nobody else, and is asked until it is there.
 import { afterEach, describe, expect, test } from 'vitest';
-import { connectQueue } from '../../jobs/queue-connection.js';
-import { startScheduler } from '../../jobs/scheduler.js';
-import { spareAbsentCells } from '../../src/engine/spare-absent-cells.js';
+import { startScheduler } from '../../jobs/processes/scheduler.js';
+import { connectQueue } from '../../jobs/queue/connection.js';
+import { spareAbsentCells } from '../../src/engine/scheduler/cell-circuit-breaker.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import { classifyFailure } from '../../src/stores/postgres-failure.js';
 import { createTestCell, openCell } from '../support/cell.js';

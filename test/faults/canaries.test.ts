@@ -2,8 +2,8 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { approvePlan } from '../../src/engine/approve-plan.js';
-import { retryRun } from '../../src/engine/retry-run.js';
+import { approvePlan } from '../../src/engine/plan/approve-plan.js';
+import { retryRun } from '../../src/engine/rollout/retry-run.js';
 import { createLog } from '../../src/platform/log.js';
 import { createFleet, type Fleet, slowDown } from '../support/fleet.js';
 import { redisAvailable, startTestRedis } from '../support/redis.js';

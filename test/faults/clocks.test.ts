@@ -1,9 +1,9 @@
 // Clocks that jump and clocks that are wrong (T1, T2, T9): cut-overs and nights go by the databases' clocks alone, and what
 // was latched stays latched whatever a database's clock says afterwards.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { executeCutover } from '../../src/engine/execute-cutover.js';
-import { keepReconcile } from '../../src/engine/keep-reconcile.js';
-import { proveCutover } from '../../src/engine/prove-cutover.js';
+import { executeCutover } from '../../src/engine/cutover/execute-cutover.js';
+import { proveCutover } from '../../src/engine/cutover/prove-cutover.js';
+import { keepReconcile } from '../../src/engine/scheduler/keep-reconcile.js';
 import { cutOverAt, listSweeps, waitForGate } from '../gate/scene.js';
 import { openProduct, type Product } from '../gate/sign-ups.js';
 import {

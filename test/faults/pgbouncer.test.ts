@@ -1,7 +1,7 @@
 // Cells and control behind PgBouncer in transaction mode: only transaction-level locks and SET LOCAL, so everything holds.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { initQueue } from '../../jobs/queue-connection.js';
-import { setIntent } from '../../src/engine/set-intent.js';
+import { initQueue } from '../../jobs/queue/connection.js';
+import { setIntent } from '../../src/engine/operate/set-intent.js';
 import { allDone, createFleet, slowDown, speedUp } from '../support/fleet.js';
 import { pgbouncerAvailable, startPgbouncer, type TestPgbouncer } from '../support/pgbouncer.js';
 import { waitFor } from '../support/wait.js';

@@ -1,7 +1,7 @@
 // The queue on Postgres: the same promises as on Redis, its tables truncated in the middle, and its database taken away.
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { initQueue } from '../../jobs/queue-connection.js';
+import { initQueue } from '../../jobs/queue/connection.js';
 import { allDone, type Fleet, slowDown } from '../support/fleet.js';
 import { adminUrl } from '../support/postgres.js';
 import { waitFor } from '../support/wait.js';

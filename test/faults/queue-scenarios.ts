@@ -1,7 +1,7 @@
 // What every queue must survive, whichever back end it lies on: losing everything, nonsense, and being away.
 import { expect, test } from 'vitest';
-import { cellQueueName, createBells, SCHEDULER_QUEUE } from '../../jobs/bells.js';
-import { connectQueue } from '../../jobs/queue-connection.js';
+import { connectQueue } from '../../jobs/queue/connection.js';
+import { cellQueueName, createBells, SCHEDULER_QUEUE } from '../../jobs/queue/wake-ups.js';
 import { silentLog } from '../../src/platform/log.js';
 import { allDone, createFleet, type Fleet, type FleetOptions, slowDown } from '../support/fleet.js';
 import { waitFor } from '../support/wait.js';

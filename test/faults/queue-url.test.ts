@@ -1,6 +1,6 @@
 // A queue that cannot be reached is named by host and port, and by nothing else of its URL.
 import { expect, test } from 'vitest';
-import { checkQueue, initQueue } from '../../jobs/queue-connection.js';
+import { checkQueue, initQueue } from '../../jobs/queue/connection.js';
 
 test.each([
   ['redis://somebody:secret@127.0.0.1:1', '127.0.0.1:1'],

@@ -36,7 +36,7 @@ describe.skipIf(!redisAvailable())('the queue on Redis', () => {
 
   test('keeps a pause that only Postgres knows of', () =>
     withFleet({ orgs: 1_500, queue: { redis: redis.url } }, async (fleet) => {
-      const { setIntent } = await import('../../src/engine/set-intent.js');
+      const { setIntent } = await import('../../src/engine/operate/set-intent.js');
       await slowDown(fleet.cell(0), 100);
       fleet.startWorker({ pollMs: 300 });
       fleet.startScheduler();

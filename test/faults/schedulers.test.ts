@@ -1,12 +1,12 @@
 // Schedulers that race, die, fall asleep and lose their databases: one data center at a time, and nothing is lost.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { auditCells } from '../../src/engine/audit-cells.js';
 import type { EngineContext } from '../../src/engine/context.js';
-import { openFence } from '../../src/engine/open-fence.js';
-import { readSnapshot } from '../../src/engine/read-snapshot.js';
-import { serveOpenWork } from '../../src/engine/serve-cell.js';
-import { tick } from '../../src/engine/tick.js';
+import { openFence } from '../../src/engine/rollout/open-fence.js';
+import { auditCells } from '../../src/engine/scheduler/audit-cells.js';
+import { readSnapshot } from '../../src/engine/scheduler/read-snapshot.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
+import { serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import type { CellDatabase } from '../../src/stores/cell/cell-database.js';
 import { allDone, createFleet, type Fleet, type FleetOptions, slowDown } from '../support/fleet.js';
 import { adminUrl } from '../support/postgres.js';

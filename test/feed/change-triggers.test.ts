@@ -2,8 +2,8 @@
 // product's write goes through.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { detachCell } from '../../src/engine/detach-cell.js';
-import { installChangeFeed } from '../../src/engine/install-change-feed.js';
+import { detachCell } from '../../src/engine/setup/detach-cell.js';
+import { installChangeFeed } from '../../src/engine/setup/install-change-feed.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { createTestCell, type TestCell, type TestCellOptions } from '../support/cell.js';
 import { createFleet } from '../support/fleet.js';

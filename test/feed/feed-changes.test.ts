@@ -1,7 +1,7 @@
 // The rows of the life of an org that happen "at once" happen by the change feed, whichever way it finds the edit; the
 // rows that wait for the night are left alone.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { feedChanges } from '../../src/engine/feed-changes.js';
+import { feedChanges } from '../../src/engine/feed/feed-changes.js';
 import type { TestCell } from '../support/cell.js';
 import { expectInvariants } from '../support/invariants.js';
 import { createFedCell, edit, type FeedBy, readTotal } from './feed-cell.js';

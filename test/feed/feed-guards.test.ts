@@ -1,9 +1,9 @@
 // When the change feed must not write, what it must not lose, and what must not stop it.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type FeedOutcome, feedChanges } from '../../src/engine/feed-changes.js';
+import { type FeedOutcome, feedChanges } from '../../src/engine/feed/feed-changes.js';
+import { freezeCell, unfreezeCell } from '../../src/stores/cell/batch/freezes.js';
 import { FEED_LOCK, LOCK_CLASS } from '../../src/stores/cell/cell-database.js';
-import { freezeCell, unfreezeCell } from '../../src/stores/cell/freezes.js';
 import { openRun, type TestCell, type TestCellOptions } from '../support/cell.js';
 import { waitFor } from '../support/wait.js';
 import { createFedCell, edit, type FeedBy, openFeed, readTotal, shutFeed } from './feed-cell.js';

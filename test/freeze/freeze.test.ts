@@ -2,16 +2,16 @@
 // what stood still goes on afterwards.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { applyBatches } from '../../src/engine/apply-batches.js';
-import { cutRanges } from '../../src/engine/cut-ranges.js';
-import { type FreezeReport, freeze } from '../../src/engine/freeze.js';
-import { serveOpenWork } from '../../src/engine/serve-cell.js';
-import { tick } from '../../src/engine/tick.js';
-import { unfreeze } from '../../src/engine/unfreeze.js';
-import { verifyBatches } from '../../src/engine/verify-batches.js';
+import { applyBatches } from '../../src/engine/batch/apply-batches.js';
+import { cutRanges } from '../../src/engine/batch/cut-ranges.js';
+import { verifyBatches } from '../../src/engine/batch/verify-batches.js';
+import { type FreezeReport, freeze } from '../../src/engine/operate/freeze.js';
+import { unfreeze } from '../../src/engine/operate/unfreeze.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
+import { serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import { silentLog } from '../../src/platform/log.js';
+import { lockFenceExclusive, setFence } from '../../src/stores/cell/batch/fence.js';
 import { LOCK_CLASS } from '../../src/stores/cell/cell-database.js';
-import { lockFenceExclusive, setFence } from '../../src/stores/cell/fence.js';
 import { openRun, type TestCell } from '../support/cell.js';
 import { createFleet, type Fleet, type FleetOptions, openContext, slowDown, speedUp } from '../support/fleet.js';
 import { waitFor } from '../support/wait.js';

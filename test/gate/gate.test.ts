@@ -1,14 +1,14 @@
 // The gate and the functions of the product on a real cell: what they answer, record and write, and what they never break.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { armGate, disarmGate } from '../../src/engine/arm-gate.js';
-import { dropSignUpTrigger, hangSignUpTrigger } from '../../src/engine/hang-sign-up-trigger.js';
-import { initCell } from '../../src/engine/init-cell.js';
-import { latchGate } from '../../src/engine/latch-gate.js';
-import { verifyDataCenter } from '../../src/engine/verify-data-center.js';
+import { armGate, disarmGate } from '../../src/engine/cutover/arm-gate.js';
+import { latchGate } from '../../src/engine/cutover/latch-gate.js';
+import { verifyDataCenter } from '../../src/engine/operate/verify-data-center.js';
+import { dropSignUpTrigger, hangSignUpTrigger } from '../../src/engine/setup/hang-sign-up-trigger.js';
+import { initCell } from '../../src/engine/setup/init-cell.js';
 import { systemClock } from '../../src/kernel/clock.js';
-import { markSwept } from '../../src/stores/cell/gate.js';
-import { detachSource } from '../../src/stores/cell/schema.js';
+import { markSwept } from '../../src/stores/cell/cutover/gate.js';
+import { detachSource } from '../../src/stores/cell/setup/schema.js';
 import { applyAll, createTestCell, type TestCell, type TestCellOptions } from '../support/cell.js';
 import { waitFor } from '../support/wait.js';
 

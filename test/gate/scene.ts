@@ -1,8 +1,8 @@
 // A whole rollout around a cut-over: product, scheduler and worker, and nothing that stands in for them.
 import { expect } from 'vitest';
-import type { RunningProcess } from '../../jobs/worker.js';
-import { approvePostponement } from '../../src/engine/approve-postponement.js';
-import { proposePostponement } from '../../src/engine/propose-postponement.js';
+import type { RunningProcess } from '../../jobs/processes/worker.js';
+import { approvePostponement } from '../../src/engine/cutover/postpone.js';
+import { proposePostponement } from '../../src/engine/cutover/propose-postponement.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import type { Log, LogFields } from '../../src/kernel/log.js';
 import type { TestCell } from '../support/cell.js';

@@ -1,7 +1,7 @@
 // The proof of the cut-over: sign-ups over many connections straddle the instant while a scheduler and a worker arm, latch
 // and sweep by themselves; every org has exactly one model, and none is missed.
 import { afterEach, describe, expect, test } from 'vitest';
-import { proveCutover } from '../../src/engine/prove-cutover.js';
+import { proveCutover } from '../../src/engine/cutover/prove-cutover.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { makeId } from '../support/cell.js';
 import { pgbouncerAvailable, startPgbouncer } from '../support/pgbouncer.js';

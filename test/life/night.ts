@@ -1,12 +1,12 @@
 // Lives of single orgs in a cell of their own: a rollout, edits of the source, days that pass, nights and sweeps. Drives
 // detection and repair through the stores, as the scheduler would.
-import type { DriftCount } from '../../src/domain/drift/drift-counts.js';
-import { applyBatches } from '../../src/engine/apply-batches.js';
-import { detectDrift } from '../../src/engine/detect-drift.js';
-import { readDriftCounts } from '../../src/stores/cell/drift-writes.js';
-import { closeFence, lockFenceExclusive, readFence, setFence } from '../../src/stores/cell/fence.js';
-import { insertMaintenance } from '../../src/stores/cell/maintenance.js';
-import { endRun } from '../../src/stores/cell/runs.js';
+import type { DriftCount } from '../../src/domain/reconcile/drift-counts.js';
+import { applyBatches } from '../../src/engine/batch/apply-batches.js';
+import { detectDrift } from '../../src/engine/reconcile/detect-drift.js';
+import { closeFence, lockFenceExclusive, readFence, setFence } from '../../src/stores/cell/batch/fence.js';
+import { endRun } from '../../src/stores/cell/batch/runs.js';
+import { readDriftCounts } from '../../src/stores/cell/reconcile/drift-writes.js';
+import { insertMaintenance } from '../../src/stores/cell/reconcile/maintenance.js';
 import { applyAll, createTestCell, type TestCell, type TestCellOptions, type TestOrg } from '../support/cell.js';
 
 export interface NightOptions {

@@ -1,14 +1,14 @@
 // Nights as wholes: limits, breakers, hand edits, backups, workers that die, and the dry run that says the same.
 import { afterEach, describe, expect, test } from 'vitest';
-import { CAUSES } from '../../src/domain/drift/cause.js';
-import { totalDrift } from '../../src/domain/drift/drift-counts.js';
-import { DRIFT_MOVEMENTS } from '../../src/domain/drift/movement.js';
-import { applyBatches } from '../../src/engine/apply-batches.js';
-import { detectDrift } from '../../src/engine/detect-drift.js';
-import { previewDrift } from '../../src/engine/preview-drift.js';
-import { readDriftCounts } from '../../src/stores/cell/drift-writes.js';
-import { closeFence, lockFenceExclusive, setFence } from '../../src/stores/cell/fence.js';
-import { beginPass, findMaintenance } from '../../src/stores/cell/maintenance.js';
+import { CAUSES } from '../../src/domain/reconcile/cause.js';
+import { totalDrift } from '../../src/domain/reconcile/drift-counts.js';
+import { DRIFT_MOVEMENTS } from '../../src/domain/reconcile/movement.js';
+import { applyBatches } from '../../src/engine/batch/apply-batches.js';
+import { detectDrift } from '../../src/engine/reconcile/detect-drift.js';
+import { previewDrift } from '../../src/engine/reconcile/preview-drift.js';
+import { closeFence, lockFenceExclusive, setFence } from '../../src/stores/cell/batch/fence.js';
+import { readDriftCounts } from '../../src/stores/cell/reconcile/drift-writes.js';
+import { beginPass, findMaintenance } from '../../src/stores/cell/reconcile/maintenance.js';
 import { applyAll, createTestCell, type TestCell, type TestCellOptions } from '../support/cell.js';
 import { fillCell } from '../support/fleet.js';
 import { expectInvariants } from '../support/invariants.js';

@@ -1,9 +1,9 @@
 // life-of-an-org, rows 25, 26, 35 and 46d: what a night proposes and two people decide.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseProposalId } from '../../src/domain/proposal/proposal-id.js';
-import { approveOverride } from '../../src/engine/approve-override.js';
-import { previewDrift } from '../../src/engine/preview-drift.js';
-import { proposeOverride } from '../../src/engine/propose-override.js';
+import { approveOverride } from '../../src/engine/org/approve-override.js';
+import { proposeOverride } from '../../src/engine/org/propose-override.js';
+import { previewDrift } from '../../src/engine/reconcile/preview-drift.js';
+import { parseProposalId } from '../../src/kernel/proposal-id.js';
 import { createFleet, type Fleet } from '../support/fleet.js';
 import { createPeople, type TestPerson } from '../support/person.js';
 import { createLife, runNight } from './night.js';

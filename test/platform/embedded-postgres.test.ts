@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../src/platform/embedded-postgres.js';
+import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../src/platform/embedded/postgres.js';
 import { silentLog } from '../../src/platform/log.js';
 import { waitUntilStopped } from '../support/stopped-server.js';
 

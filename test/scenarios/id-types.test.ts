@@ -1,7 +1,7 @@
 // A whole run on every id type of the contract, with ids at their edges; and on sources of every shape.
 import { afterEach, describe, expect, test } from 'vitest';
-import { initCell } from '../../src/engine/init-cell.js';
-import { verifyDataCenter } from '../../src/engine/verify-data-center.js';
+import { verifyDataCenter } from '../../src/engine/operate/verify-data-center.js';
+import { initCell } from '../../src/engine/setup/init-cell.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
 
 const dropped: (() => Promise<void>)[] = [];

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type SampleDataCenter, seedSampleOrgs } from '../../scripts/sample/seed-orgs.js';
+import { type SampleDataCenter, seedSampleOrgs } from '../../src/sample/seed-orgs.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 const SIZES = { in: 18_000, eu: 24_000, us: 30_000 } as const;

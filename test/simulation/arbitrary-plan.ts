@@ -1,6 +1,6 @@
 // Calendars at random: data centers in zones whose clocks change while they are played, with what may go wrong.
 import fc from 'fast-check';
-import type { WindowSpec } from '../../src/domain/calendar/windows.js';
+import type { WindowSpec } from '../../src/domain/windows/windows.js';
 import type { Disturbance } from './disturb.js';
 import type { Plan, PlannedDataCenter } from './play.js';
 

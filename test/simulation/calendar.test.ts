@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DueChange } from '../../src/domain/calendar/due-work.js';
-import { toLocalMs } from '../../src/domain/calendar/local-time.js';
+import { toLocalMs } from '../../src/domain/time/local-time.js';
 import { arbitraryPlan, ZONES } from './arbitrary-plan.js';
 import type { Disturbance } from './disturb.js';
 import { type Plan, play } from './play.js';

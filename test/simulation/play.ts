@@ -1,7 +1,8 @@
 // Plays a calendar on a virtual clock: schedulers and workers at every look, sign-ups, outages and operators in between,
 // then calm until everything that can happen has happened.
-import type { WindowSpec } from '../../src/domain/calendar/windows.js';
+
 import { SLOT_STAGES } from '../../src/domain/rollout/stage.js';
+import type { WindowSpec } from '../../src/domain/windows/windows.js';
 import { type Disturbance, disturb } from './disturb.js';
 import { signUp } from './gate.js';
 import { type Deciders, tick } from './scheduler.js';

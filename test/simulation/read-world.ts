@@ -1,9 +1,10 @@
 // Reads the world as a scheduler reads its databases: control's rows, and the cells in which something is due.
-import { isWindowOpen, type WindowAnswer } from '../../src/domain/calendar/windows.js';
+
 import { isGateDue } from '../../src/domain/rollout/decide-gate.js';
 import { isMaintenanceDue } from '../../src/domain/rollout/decide-maintenance.js';
 import type { CellReading, DataCenterSnapshot, Snapshot } from '../../src/domain/rollout/snapshot.js';
 import { SLOT_STAGES } from '../../src/domain/rollout/stage.js';
+import { isWindowOpen, type WindowAnswer } from '../../src/domain/windows/windows.js';
 import { type DataCenter, findNight, type World } from './world.js';
 
 /** A snapshot, and the versions of the rows that it was read from. */

@@ -1,8 +1,8 @@
 // A rollout in memory: control's rows, the cells behind them and what happened, at a virtual time. Stands for the two
 // databases only: it never decides, and it refuses what they refuse.
 import type { DueState } from '../../src/domain/calendar/due-work.js';
-import type { WindowSpec } from '../../src/domain/calendar/windows.js';
 import type { Intent, Stage } from '../../src/domain/rollout/stage.js';
+import type { WindowSpec } from '../../src/domain/windows/windows.js';
 
 export interface Gate {
   configuredAt: Date | null;

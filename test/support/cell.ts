@@ -4,24 +4,24 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { DataCenterConfig } from '../../src/domain/config/rollout-config.js';
 import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
-import { applyBatches } from '../../src/engine/apply-batches.js';
+import { applyBatches } from '../../src/engine/batch/apply-batches.js';
+import { cutRanges } from '../../src/engine/batch/cut-ranges.js';
 import { silentBells, type WorkerContext } from '../../src/engine/context.js';
-import { cutRanges } from '../../src/engine/cut-ranges.js';
-import { initCell } from '../../src/engine/init-cell.js';
+import { initCell } from '../../src/engine/setup/init-cell.js';
 import { toStoredCard } from '../../src/engine/stored-card.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { silentLog } from '../../src/platform/log.js';
 import { openPostgres } from '../../src/platform/postgres.js';
+import { closeFence, lockFenceExclusive, readFence, setFence } from '../../src/stores/cell/batch/fence.js';
+import { activateCard, endRun, insertRun } from '../../src/stores/cell/batch/runs.js';
 import {
   CELL_ROLES,
   type CellDatabase,
   cellRoleName,
   createCellDatabase,
 } from '../../src/stores/cell/cell-database.js';
-import { closeFence, lockFenceExclusive, readFence, setFence } from '../../src/stores/cell/fence.js';
 import { assertCellIdentity } from '../../src/stores/cell/identity.js';
-import { insertRateCard } from '../../src/stores/cell/rates.js';
-import { activateCard, endRun, insertRun } from '../../src/stores/cell/runs.js';
+import { insertRateCard } from '../../src/stores/cell/org/rates.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
 import { adminUrl, createTestDatabase } from './postgres.js';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
-import { joinEmbeddedPostgres } from '../../src/platform/embedded-postgres.js';
+import { joinEmbeddedPostgres } from '../../src/platform/embedded/postgres.js';
 import { silentLog } from '../../src/platform/log.js';
 import { waitUntilStopped } from './stopped-server.js';
 

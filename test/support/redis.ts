@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findRedisServer, type LocalRedis, startLocalRedis } from '../../src/platform/local-redis.js';
+import { findRedisServer, type LocalRedis, startLocalRedis } from './local-redis.js';
 import { reportSkipped, requiresAll } from './skipped-suites.js';
 
 /** For `describe.skipIf(!redisAvailable())`: false, and reported, where no server is installed. */

@@ -2,16 +2,16 @@
 // applied at once.
 import type { Command } from 'commander';
 import { findDataCenter, type Program } from '../../compose.js';
-import { type ProposalId, parseProposalId } from '../../domain/proposal/proposal-id.js';
-import { approveOverride } from '../../engine/approve-override.js';
-import { approvePlan } from '../../engine/approve-plan.js';
-import { approvePostponement } from '../../engine/approve-postponement.js';
-import { approveReversal } from '../../engine/approve-reversal.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { approvalDocument, showApproval } from '../show-approval.js';
-import { proposalDocument, showProposal } from '../show-cutover.js';
-import { overrideDocument, showOverride } from '../show-override.js';
-import { withProgram } from '../with-program.js';
+import { approvePostponement } from '../../engine/cutover/postpone.js';
+import { approveReversal } from '../../engine/cutover/reverse.js';
+import { approveOverride } from '../../engine/org/approve-override.js';
+import { approvePlan } from '../../engine/plan/approve-plan.js';
+import { type ProposalId, parseProposalId } from '../../kernel/proposal-id.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { approvalDocument, showApproval } from '../views/show-approval.js';
+import { proposalDocument, showProposal } from '../views/show-cutover.js';
+import { overrideDocument, showOverride } from '../views/show-override.js';
 
 export function registerApprove(cli: Command, execute: Execute): void {
   cli

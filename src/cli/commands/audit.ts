@@ -1,11 +1,11 @@
 // `audit`: who did what, when and why; the newest entries.
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
-import { readAudit } from '../../engine/read-audit.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { parseCount } from '../parse-count.js';
-import { showAudit } from '../show-audit.js';
-import { withProgram } from '../with-program.js';
+import { readAudit } from '../../engine/operate/read-audit.js';
+import { parseCount } from '../arguments/parse-count.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { showAudit } from '../views/show-audit.js';
 
 interface AuditFlags {
   readonly dc?: string;

@@ -1,10 +1,10 @@
 // `calendar`: what would happen when, per data center, local and UTC. Does nothing.
 import type { Command } from 'commander';
-import { readCalendar } from '../../engine/read-calendar.js';
-import { pickDataCenters } from '../choose-data-centers.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { calendarDocument, showCalendar } from '../show-calendar.js';
-import { withProgram } from '../with-program.js';
+import { readCalendar } from '../../engine/operate/read-calendar.js';
+import { pickDataCenters } from '../arguments/choose-data-centers.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { calendarDocument, showCalendar } from '../views/show-calendar.js';
 
 interface CalendarFlags {
   readonly from?: string;

@@ -1,18 +1,18 @@
 // `cutover`: from which instant sign-ups start on credits. Show it, move it or take it back by two people, latch it by hand.
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
-import { showProposalId } from '../../domain/proposal/proposal-id.js';
-import { executeCutover, previewExecution } from '../../engine/execute-cutover.js';
-import { proposePostponement } from '../../engine/propose-postponement.js';
-import { proposeReversal } from '../../engine/propose-reversal.js';
-import { readCutovers } from '../../engine/read-cutovers.js';
-import { withdrawCutoverProposal } from '../../engine/withdraw-cutover-proposal.js';
+import { executeCutover, previewExecution } from '../../engine/cutover/execute-cutover.js';
+import { proposePostponement } from '../../engine/cutover/propose-postponement.js';
+import { proposeReversal } from '../../engine/cutover/propose-reversal.js';
+import { readCutovers } from '../../engine/cutover/read-cutovers.js';
+import { withdrawCutoverProposal } from '../../engine/cutover/withdraw-cutover-proposal.js';
+import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { pickDataCenters } from '../choose-data-centers.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { getReason } from '../get-reason.js';
-import { cutoverDocument, proposalDocument, showCutover, showExecution, showProposal } from '../show-cutover.js';
-import { withProgram } from '../with-program.js';
+import { pickDataCenters } from '../arguments/choose-data-centers.js';
+import { getReason } from '../arguments/get-reason.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { cutoverDocument, proposalDocument, showCutover, showExecution, showProposal } from '../views/show-cutover.js';
 
 interface ShowFlags {
   readonly dc?: readonly string[];

@@ -3,20 +3,20 @@
 import type { Command } from 'commander';
 import type { Program } from '../../compose.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
-import { planDataCenter } from '../../engine/plan-data-center.js';
-import { readStatus, type Status } from '../../engine/read-status.js';
-import { requestApply } from '../../engine/request-apply.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { chooseExitCode, exitCodeOf } from '../exit-code.js';
+import { readStatus, type Status } from '../../engine/operate/read-status.js';
+import { planDataCenter } from '../../engine/plan/plan-data-center.js';
+import { requestApply } from '../../engine/rollout/request-rollout.js';
+import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { initAll, seedSamples } from '../init-all.js';
-import { loadCheckedCard } from '../load-checked-card.js';
-import { createServing } from '../serving.js';
-import { showChange, showCount, showOrgs } from '../show-number.js';
-import { showSummary } from '../show-summary.js';
+import { createServing } from '../processes/serving.js';
+import { listenForInterruption, signalExitCode, type WatchOutcome, watchRollout } from '../processes/watch-rollout.js';
+import { withProgram } from '../processes/with-program.js';
 import { sortOut } from '../sort-out.js';
-import { statusDocument } from '../status-document.js';
-import { listenForInterruption, signalExitCode, type WatchOutcome, watchRollout } from '../watch-rollout.js';
-import { withProgram } from '../with-program.js';
+import { chooseExitCode, exitCodeOf } from '../terminal/exit-code.js';
+import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { showSummary } from '../views/show-summary.js';
+import { statusDocument } from '../views/status-document.js';
 
 export function registerDemo(cli: Command, execute: Execute): void {
   cli

@@ -1,9 +1,9 @@
 // `detach`: drops what hangs on the product's table, so that its owner can alter it; `init` attaches again.
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
-import { detachCell } from '../../engine/detach-cell.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { withProgram } from '../with-program.js';
+import { detachCell } from '../../engine/setup/detach-cell.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
 
 export function registerDetach(cli: Command, execute: Execute): void {
   cli

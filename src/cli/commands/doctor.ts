@@ -1,11 +1,11 @@
 // `doctor`: looks at everything a rollout stands on, says what is wrong and the fix. Changes nothing.
 import type { Command } from 'commander';
-import { examine } from '../../engine/examine.js';
-import { pickDataCenters } from '../choose-data-centers.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { chooseExitCode } from '../exit-code.js';
-import { showFindings } from '../show-findings.js';
-import { withProgram } from '../with-program.js';
+import { examine } from '../../engine/doctor/doctor.js';
+import { pickDataCenters } from '../arguments/choose-data-centers.js';
+import { withProgram } from '../processes/with-program.js';
+import { chooseExitCode } from '../terminal/exit-code.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { showFindings } from '../views/show-findings.js';
 
 export function registerDoctor(cli: Command, execute: Execute): void {
   cli

@@ -1,14 +1,14 @@
 // `freeze`, `unfreeze`: stop everything of ours in cells by a row of their own. Must work with queue and control down.
 import type { Command } from 'commander';
-import { type FreezeReport, freeze } from '../../engine/freeze.js';
-import { type UnfreezeReport, unfreeze } from '../../engine/unfreeze.js';
+import { type FreezeReport, freeze } from '../../engine/operate/freeze.js';
+import { type UnfreezeReport, unfreeze } from '../../engine/operate/unfreeze.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
-import { pickDataCenters } from '../choose-data-centers.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { chooseExitCode } from '../exit-code.js';
-import { describeError } from '../show-error.js';
-import { showInstant } from '../show-number.js';
-import { withProgram } from '../with-program.js';
+import { pickDataCenters } from '../arguments/choose-data-centers.js';
+import { withProgram } from '../processes/with-program.js';
+import { chooseExitCode } from '../terminal/exit-code.js';
+import { showInstant } from '../terminal/numbers.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { describeError } from '../views/show-error.js';
 import { showHolder } from './operate.js';
 
 interface FreezeFlags {

@@ -1,6 +1,6 @@
 // Every command, in the order in which --help lists them.
 import type { Command } from 'commander';
-import type { Execute } from '../cli-session.js';
+import type { Execute } from '../terminal/session.js';
 import { registerApply } from './apply.js';
 import { registerApprove } from './approve.js';
 import { registerAudit } from './audit.js';

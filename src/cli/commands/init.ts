@@ -1,10 +1,10 @@
 // `init`: makes or upgrades our schemas in control, cells and queue. Idempotent; safe when run by several at once.
 import type { Command } from 'commander';
-import { pickDataCenters } from '../choose-data-centers.js';
-import type { CliSession, Execute } from '../cli-session.js';
+import { pickDataCenters } from '../arguments/choose-data-centers.js';
+import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { type InitReport, initAll, seedSamples } from '../init-all.js';
-import { loadCheckedCard } from '../load-checked-card.js';
-import { withProgram } from '../with-program.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
 
 interface InitFlags {
   readonly grant?: string;

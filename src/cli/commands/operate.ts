@@ -2,14 +2,14 @@
 import type { Command } from 'commander';
 import { findDataCenter, type Program } from '../../compose.js';
 import type { Intent } from '../../domain/rollout/stage.js';
-import { type FenceHolder, listFenceHolders } from '../../engine/list-fence-holders.js';
-import { type DataCenterStatus, readStatus } from '../../engine/read-status.js';
-import { retryRun } from '../../engine/retry-run.js';
-import { type IntentReport, readIntent, setIntent } from '../../engine/set-intent.js';
-import { tick } from '../../engine/tick.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { showCount, showInstant, showOrgs } from '../show-number.js';
-import { withProgram } from '../with-program.js';
+import { type FenceHolder, listFenceHolders } from '../../engine/operate/list-fence-holders.js';
+import { type DataCenterStatus, readStatus } from '../../engine/operate/read-status.js';
+import { type IntentReport, readIntent, setIntent } from '../../engine/operate/set-intent.js';
+import { retryRun } from '../../engine/rollout/retry-run.js';
+import { tick } from '../../engine/scheduler/tick.js';
+import { withProgram } from '../processes/with-program.js';
+import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
+import type { CliSession, Execute } from '../terminal/session.js';
 
 type Operation = (session: CliSession, program: Program, dataCenter: string) => Promise<number>;
 

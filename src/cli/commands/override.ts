@@ -1,14 +1,14 @@
 // `override`: proposes another floor for one org. Nothing changes until a second person approves it.
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
-import { proposeOverride } from '../../engine/propose-override.js';
-import { withdrawOverride } from '../../engine/withdraw-override.js';
+import { proposeOverride } from '../../engine/org/propose-override.js';
+import { withdrawOverride } from '../../engine/org/withdraw-override.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { getReason } from '../get-reason.js';
-import { parseFloor } from '../parse-floor.js';
-import { overrideDocument, showOverride } from '../show-override.js';
-import { withProgram } from '../with-program.js';
+import { getReason } from '../arguments/get-reason.js';
+import { parseFloor } from '../arguments/parse-floor.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { overrideDocument, showOverride } from '../views/show-override.js';
 
 interface OverrideFlags {
   readonly dc: string;

@@ -2,19 +2,19 @@
 import type { Command } from 'commander';
 import type { Program } from '../../compose.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
-import { checkRateCard } from '../../domain/rate-card/check-rate-card.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
-import type { SaveOrgs } from '../../engine/export-orgs.js';
-import { isPending, planDataCenter } from '../../engine/plan-data-center.js';
-import { refuseOtherSource } from '../../engine/refuse-other-source.js';
+import { checkRateCard } from '../../domain/rate-card-check/check-rate-card.js';
+import type { SaveOrgs } from '../../engine/plan/export-orgs.js';
+import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js';
+import { refuseOtherSource } from '../../engine/rollout/rollout-checks.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { loadCheckedCard } from '../load-checked-card.js';
+import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
+import { loadCheckedCard } from '../arguments/load-checked-card.js';
+import { withProgram } from '../processes/with-program.js';
 import { openReportFolder } from '../report/report-folder.js';
-import { countsDocument, planDocument, showPlan } from '../show-plan.js';
-import { withCounter } from '../with-counter.js';
-import { withProgram } from '../with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { withCounter } from '../terminal/with-counter.js';
+import { countsDocument, planDocument, showPlan } from '../views/show-plan.js';
 
 interface PlanFlags extends DataCenterChoice {
   readonly out?: string;

@@ -1,17 +1,17 @@
 // `plans`: what was planned, who approved it and what came of it; `show` one of them again, `diff` two. Changes nothing.
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
-import { diffPlans } from '../../engine/diff-plans.js';
-import { listPlans } from '../../engine/list-plans.js';
-import { recallPlan } from '../../engine/recall-plan.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { createLiveArea } from '../live-area.js';
-import { parseCount } from '../parse-count.js';
+import { diffPlans } from '../../engine/plan/diff-plans.js';
+import { listPlans } from '../../engine/plan/list-plans.js';
+import { recallPlan } from '../../engine/plan/show-plan.js';
+import { parseCount } from '../arguments/parse-count.js';
+import { withProgram } from '../processes/with-program.js';
 import { openReportFolder } from '../report/report-folder.js';
-import { planDiffDocument, showPlanDiff } from '../show-plan-diff.js';
-import { plansDocument, showPlans } from '../show-plans.js';
-import { recalledPlanDocument, showRecalledPlan } from '../show-recalled-plan.js';
-import { withProgram } from '../with-program.js';
+import { createLiveArea } from '../terminal/live-area.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { planDiffDocument, showPlanDiff } from '../views/show-plan-diff.js';
+import { plansDocument, showPlans } from '../views/show-plans.js';
+import { recalledPlanDocument, showRecalledPlan } from '../views/show-recalled-plan.js';
 
 interface ListFlags {
   readonly dc?: string;

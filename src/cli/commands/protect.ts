@@ -1,10 +1,10 @@
 // `protect`: keeps one org out of canaries, and makes plans that would write it wait for a person.
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
-import { type ProtectReport, protectOrg } from '../../engine/protect-org.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { showOrgs } from '../show-number.js';
-import { withProgram } from '../with-program.js';
+import { type ProtectReport, protectOrg } from '../../engine/org/protect-org.js';
+import { withProgram } from '../processes/with-program.js';
+import { showOrgs } from '../terminal/numbers.js';
+import type { CliSession, Execute } from '../terminal/session.js';
 
 interface ProtectFlags {
   readonly dc: string;

@@ -1,11 +1,11 @@
 // `quarantine`: the orgs that the newest run of a data center could not decide, and why. Ids go to this screen only.
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
-import { listQuarantine } from '../../engine/list-quarantine.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { parseCount } from '../parse-count.js';
-import { showQuarantine } from '../show-quarantine.js';
-import { withProgram } from '../with-program.js';
+import { listQuarantine } from '../../engine/org/list-quarantine.js';
+import { parseCount } from '../arguments/parse-count.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { showQuarantine } from '../views/show-quarantine.js';
 
 interface QuarantineFlags {
   readonly dc: string;

@@ -2,13 +2,13 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadRateCard } from '../../compose.js';
-import { checkRateCard } from '../../domain/rate-card/check-rate-card.js';
-import { listUncoveredBranches } from '../../domain/rate-card/list-uncovered-branches.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { checkRateCard } from '../../domain/rate-card-check/check-rate-card.js';
+import { listUncoveredBranches } from '../../domain/rate-card-check/list-uncovered-branches.js';
 import { ERRORS } from '../../kernel/error-codes.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { checkedCardDocument, showCheckedCard } from '../show-rate-card.js';
-import { withProgram } from '../with-program.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { checkedCardDocument, showCheckedCard } from '../views/show-rate-card.js';
 
 export function registerRateCard(cli: Command, execute: Execute): void {
   cli

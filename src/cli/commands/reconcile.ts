@@ -1,18 +1,18 @@
 // `reconcile`: says what a reconciliation would do; with --execute asks for one; with --history shows the nights.
 import type { Command } from 'commander';
 import { findDataCenter, type Program } from '../../compose.js';
-import { listNights } from '../../engine/list-nights.js';
-import { previewDrift } from '../../engine/preview-drift.js';
-import { readStatus } from '../../engine/read-status.js';
-import { requestReconcile } from '../../engine/request-reconcile.js';
+import { readStatus } from '../../engine/operate/read-status.js';
+import { listNights } from '../../engine/reconcile/list-nights.js';
+import { previewDrift } from '../../engine/reconcile/preview-drift.js';
+import { requestReconcile } from '../../engine/reconcile/request-reconciliation.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { parseCount } from '../parse-count.js';
-import { showMissing } from '../show-missing.js';
-import { nightsCsv, nightsDocument, showNights } from '../show-nights.js';
-import { previewDocument, showPreview } from '../show-reconcile.js';
-import { withCounter } from '../with-counter.js';
-import { withProgram } from '../with-program.js';
+import { parseCount } from '../arguments/parse-count.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { withCounter } from '../terminal/with-counter.js';
+import { showMissing } from '../views/show-missing.js';
+import { nightsCsv, nightsDocument, showNights } from '../views/show-nights.js';
+import { previewDocument, showPreview } from '../views/show-reconcile.js';
 
 interface ReconcileFlags {
   readonly dc?: string;

@@ -1,9 +1,9 @@
 // `scheduler`: decides and takes the next step of every data center. Several may run at once.
 import type { Command } from 'commander';
-import type { CliSession, Execute } from '../cli-session.js';
-import { serveUntilStopped } from '../serve-until-stopped.js';
-import { schedulerProcess } from '../served-processes.js';
-import { withProgram } from '../with-program.js';
+import { serveUntilStopped } from '../processes/serve-until-stopped.js';
+import { schedulerProcess } from '../processes/start-processes.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
 
 export function registerScheduler(cli: Command, execute: Execute): void {
   cli

@@ -1,13 +1,13 @@
 // `status`: where everything is, why it is not moving, and the command that moves it.
 import type { Command } from 'commander';
 import type { Program } from '../../compose.js';
-import { readStatus, type Status } from '../../engine/read-status.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { createLiveArea } from '../live-area.js';
-import { showStatusLine } from '../show-progress.js';
-import { showStatus } from '../show-status.js';
-import { statusDocument } from '../status-document.js';
-import { withProgram } from '../with-program.js';
+import { readStatus, type Status } from '../../engine/operate/read-status.js';
+import { withProgram } from '../processes/with-program.js';
+import { createLiveArea } from '../terminal/live-area.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { showStatusLine } from '../views/show-progress.js';
+import { showStatus } from '../views/show-status.js';
+import { statusDocument } from '../views/status-document.js';
 
 interface StatusFlags {
   readonly watch?: boolean;

@@ -2,16 +2,16 @@
 import type { Command } from 'commander';
 import type { Program } from '../../compose.js';
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
-import { readStatus } from '../../engine/read-status.js';
+import { readStatus } from '../../engine/operate/read-status.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
-import type { CliSession, Execute } from '../cli-session.js';
+import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { initAll, seedSamples } from '../init-all.js';
-import { createLiveArea } from '../live-area.js';
-import { loadCheckedCard } from '../load-checked-card.js';
-import { serveUntilStopped } from '../serve-until-stopped.js';
-import { schedulerProcess, workerProcesses } from '../served-processes.js';
-import { showProgress } from '../show-progress.js';
-import { withProgram } from '../with-program.js';
+import { serveUntilStopped } from '../processes/serve-until-stopped.js';
+import { schedulerProcess, workerProcesses } from '../processes/start-processes.js';
+import { withProgram } from '../processes/with-program.js';
+import { createLiveArea } from '../terminal/live-area.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { showProgress } from '../views/show-progress.js';
 
 export function registerUp(cli: Command, execute: Execute): void {
   cli

@@ -1,12 +1,12 @@
 // `verify`: the stored allotments against an independent statement of the rule, and against the source now; and the proof of
 // the cut-over. Reads only.
 import type { Command } from 'commander';
-import { type VerifyReport, verifyDataCenter } from '../../engine/verify-data-center.js';
-import { chooseDataCenters, type DataCenterChoice } from '../choose-data-centers.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { showVerification } from '../show-verification.js';
-import { withCounter } from '../with-counter.js';
-import { withProgram } from '../with-program.js';
+import { type VerifyReport, verifyDataCenter } from '../../engine/operate/verify-data-center.js';
+import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { withCounter } from '../terminal/with-counter.js';
+import { showVerification } from '../views/show-verification.js';
 
 export function registerVerify(cli: Command, execute: Execute): void {
   cli

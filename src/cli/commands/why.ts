@@ -1,10 +1,10 @@
 // `why`: one org's number and where it comes from, read from its cell for the person who asks.
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
-import { explainOrg } from '../../engine/explain-org.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { showWhy } from '../show-why.js';
-import { withProgram } from '../with-program.js';
+import { explainOrg } from '../../engine/org/explain-org.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import { showWhy } from '../views/show-why.js';
 
 export function registerWhy(cli: Command, execute: Execute): void {
   cli

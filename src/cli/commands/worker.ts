@@ -1,12 +1,12 @@
 // `worker`: carries out batches. Needs its cells' URLs and the queue's; never touches the control database.
 import type { Command } from 'commander';
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
-import { pickDataCenters } from '../choose-data-centers.js';
-import type { CliSession, Execute } from '../cli-session.js';
-import { parseCount } from '../parse-count.js';
-import { serveUntilStopped } from '../serve-until-stopped.js';
-import { workerProcesses } from '../served-processes.js';
-import { withProgram } from '../with-program.js';
+import { pickDataCenters } from '../arguments/choose-data-centers.js';
+import { parseCount } from '../arguments/parse-count.js';
+import { serveUntilStopped } from '../processes/serve-until-stopped.js';
+import { workerProcesses } from '../processes/start-processes.js';
+import { withProgram } from '../processes/with-program.js';
+import type { CliSession, Execute } from '../terminal/session.js';
 
 interface WorkerFlags {
   readonly dc?: readonly string[];

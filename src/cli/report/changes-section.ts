@@ -1,12 +1,12 @@
 // How much orgs change: the histogram, and by name those that rise most and those that stand nearest to their floor.
 
 import type { PlannedOrg, PlanReport } from '../../domain/plan/plan-report.js';
-import { right } from '../column.js';
-import { showCount } from '../show-number.js';
+import { right } from '../terminal/column.js';
+import { showCount } from '../terminal/numbers.js';
+import { showBar, showFactor } from '../views/plan-words.js';
 import { renderBars } from './bar-chart.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
-import { showBar, showFactor } from './plan-words.js';
 
 /** Counts only. `id` sets its charts apart from those of other plans. */
 export function renderHistogram({ histogram }: PlanReport, id: string): Markup {

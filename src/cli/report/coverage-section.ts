@@ -1,7 +1,8 @@
 // Which kinds of decisions occur, and how often: what the canary covers, and where a rule was never exercised.
+
+import { countBranches, sumBranches } from '../../domain/plan/group-editions.js';
 import type { BranchCount, PlanReport } from '../../domain/plan/plan-report.js';
-import { showCount } from '../show-number.js';
-import { countBranches, sumBranches } from './group-editions.js';
+import { showCount } from '../terminal/numbers.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 

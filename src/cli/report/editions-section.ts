@@ -1,13 +1,13 @@
 // A plan by edition: bars and a table. Counts and sums only.
 
+import { type EditionLine, groupEditions, sumPurchases } from '../../domain/plan/group-editions.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
-import { right } from '../column.js';
-import { showChange, showCount } from '../show-number.js';
+import { right } from '../terminal/column.js';
+import { showChange, showCount } from '../terminal/numbers.js';
+import { showEdition } from '../views/show-edition.js';
 import { type Bar, renderBars } from './bar-chart.js';
-import { type EditionLine, groupEditions, sumPurchases } from './group-editions.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
-import { showEdition } from './show-edition.js';
 
 const COLUMNS = [
   { title: 'Edition' },

@@ -1,12 +1,12 @@
 // What a reader should look at twice: falls, traps, and orgs that cannot be decided. Counts only.
 
+import { groupEditions } from '../../domain/plan/group-editions.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
-import { right } from '../column.js';
-import { showCount, showOrgs } from '../show-number.js';
-import { groupEditions } from './group-editions.js';
+import { right } from '../terminal/column.js';
+import { showCount, showOrgs } from '../terminal/numbers.js';
+import { countPaidLeft, TRAPS } from '../views/plan-words.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
-import { countPaidLeft, TRAPS } from './plan-words.js';
 
 export function renderExceptions(report: PlanReport): Markup {
   return html`${renderFalls(report)}${renderTraps(report)}${renderUndecidable(report)}`;

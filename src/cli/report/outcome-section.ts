@@ -1,8 +1,8 @@
 // What came of a plan: its prediction against what the run that followed it did. Counts only.
 
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
-import { right } from '../column.js';
-import { listOutcome } from '../show-outcome.js';
+import { right } from '../terminal/column.js';
+import { listOutcome } from '../views/show-outcome.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 

@@ -1,11 +1,12 @@
 // The head of a plan's report: what it is of, its numbers at a glance, its totals and its guard-rails.
+
+import { sumBranches, sumPurchases } from '../../domain/plan/group-editions.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
-import { showChange, showCount } from '../show-number.js';
+import { showChange, showCount } from '../terminal/numbers.js';
+import { namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot } from '../views/plan-words.js';
 import { renderBars } from './bar-chart.js';
-import { sumBranches, sumPurchases } from './group-editions.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
-import { namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot } from './plan-words.js';
 
 export function renderFacts(report: PlanReport): Markup {
   const { dataCenter, zone, source, author, card, digest } = report;

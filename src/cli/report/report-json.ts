@@ -1,8 +1,8 @@
 // report.json: plans for programs. docs/report.md describes it; a change that breaks a reader takes a new SCHEMA.
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
-import { outcomeDocument } from '../show-outcome.js';
-import { countsDocument, planDocument } from '../show-plan.js';
-import { toJson } from '../to-json.js';
+import { toJson } from '../terminal/to-json.js';
+import { outcomeDocument } from '../views/show-outcome.js';
+import { countsDocument, planDocument } from '../views/show-plan.js';
 
 const KIND = 'credit-rollout plan report';
 const SCHEMA = 1;

@@ -2,9 +2,9 @@
 import type { Hold } from '../rollout/hold.js';
 import type { GateReading } from '../rollout/snapshot.js';
 import type { Intent, Stage } from '../rollout/stage.js';
+import { formatLocalMs, toLocalMs } from '../time/local-time.js';
+import type { WindowSpec } from '../windows/windows.js';
 import type { DueRow, DueState } from './due-work.js';
-import { formatLocalMs, toLocalMs } from './local-time.js';
-import type { WindowSpec } from './windows.js';
 
 /** A configured instant, pinned or still to be pinned by the first apply. */
 export interface OneOff {

@@ -3,9 +3,9 @@
 
 import { HOLDS, type Hold } from '../rollout/hold.js';
 import type { DataCenterSnapshot, GateReading } from '../rollout/snapshot.js';
+import { HOUR_MS } from '../time/duration.js';
+import { localDate } from '../time/local-date.js';
 import { type DueChange, type DueKind, type DueRow, decideEnd, formatLocalInstant } from './due-work.js';
-import { HOUR_MS } from './duration.js';
-import { localDate } from './local-date.js';
 
 /** The alarms, first one first, with how long before the cut-over they are due, in ms. */
 export const ALARMS = [

@@ -1,10 +1,10 @@
 // Decides which nightly rows a data center is to have: one per local date, whatever was lost, doubled or late. Pure.
 // Never starts a night: it says which one is due and which were missed.
 
+import { addLocalDays, localDate, nextLocalDate } from '../time/local-date.js';
+import { recurringInstant } from '../time/recurring-instant.js';
 import type { DueRow } from './due-work.js';
 import { type DueChange, type DueInsert, formatLocalInstant } from './due-work.js';
-import { addLocalDays, localDate, nextLocalDate } from './local-date.js';
-import { recurringInstant } from './recurring-instant.js';
 
 export interface NightFacts {
   readonly zone: string;

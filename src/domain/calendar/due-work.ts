@@ -1,5 +1,5 @@
 // Work that falls due at a local time: one row per data center, kind and local date. Knows no database and no timer.
-import { formatLocalMs, toLocalMs } from './local-time.js';
+import { formatLocalMs, toLocalMs } from '../time/local-time.js';
 
 export const DUE_KINDS = ['reconcile', 'alarm_48h', 'alarm_2h'] as const;
 export type DueKind = (typeof DUE_KINDS)[number];

@@ -1,8 +1,8 @@
 // When each data center can begin and be done at the earliest: by order, start date, windows and bake. Pure.
 // Never guesses how long a rollout takes: it says what it cannot be before.
 import { SLOT_STAGES } from '../rollout/stage.js';
+import { findFirstOpening } from '../windows/first-opening.js';
 import type { CalendarFacts } from './calendar-event.js';
-import { findFirstOpening } from './first-opening.js';
 
 export interface Forecast {
   /** Data centers that it waits for, in their order. */

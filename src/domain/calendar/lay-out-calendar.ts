@@ -1,10 +1,10 @@
 // Lays out what would happen when in every data center, from facts and a time. Pure; nothing is done by it.
 import { HOLDS } from '../rollout/hold.js';
 import { SLOT_STAGES } from '../rollout/stage.js';
+import { describeClockChange, listClockChanges } from '../time/clock-changes.js';
+import { describeNeverOpen, findFirstOpening } from '../windows/first-opening.js';
 import { type CalendarEvent, type CalendarFacts, createEvent, EVENT_KINDS, type OneOff } from './calendar-event.js';
-import { describeClockChange, listClockChanges } from './clock-changes.js';
 import { listAlarms } from './decide-alarms.js';
-import { describeNeverOpen, findFirstOpening } from './first-opening.js';
 import { type Forecast, forecastRollout } from './forecast.js';
 import { layOutNights } from './lay-out-nights.js';
 import { layOutWindows } from './lay-out-windows.js';

@@ -1,9 +1,10 @@
 // The nights of a data center as its calendar shows them: those that have a row, and those to come. Pure.
+
+import { parseClockTime } from '../time/clock-time.js';
+import { addLocalDays, localDate, nextLocalDate, parseLocalDate } from '../time/local-date.js';
+import { readLocalTime } from '../time/local-time.js';
 import { type CalendarEvent, type CalendarFacts, createEvent } from './calendar-event.js';
-import { parseClockTime } from './clock-time.js';
 import { findNight } from './decide-nights.js';
-import { addLocalDays, localDate, nextLocalDate, parseLocalDate } from './local-date.js';
-import { readLocalTime } from './local-time.js';
 import type { Period } from './period.js';
 
 /** `doneAt`: when it is done at the earliest; null: it has no nights to come. Throws invalid_instant, invalid_zone. */

@@ -1,9 +1,10 @@
 // When the windows of a data center open and close, as its calendar shows it. Pure.
+
+import { listClockChanges } from '../time/clock-changes.js';
+import { formatDuration } from '../time/duration.js';
+import { isWindowOpen } from '../windows/windows.js';
 import { type CalendarEvent, type CalendarFacts, createEvent } from './calendar-event.js';
-import { listClockChanges } from './clock-changes.js';
-import { formatDuration } from './duration.js';
 import type { Period } from './period.js';
-import { isWindowOpen } from './windows.js';
 
 /** Every change within the period; none where the windows never change. Throws invalid_instant, invalid_zone. */
 export function layOutWindows(dc: CalendarFacts, { from, to }: Period, now: Date): readonly CalendarEvent[] {

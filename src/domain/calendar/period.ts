@@ -1,7 +1,7 @@
 // The stretch of time that a calendar shows, as local dates or times of each zone.
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { DAY_MS } from './duration.js';
-import { parseLocalInstant } from './parse-instant.js';
+import { DAY_MS } from '../time/duration.js';
+import { parseLocalInstant } from '../time/parse-instant.js';
 
 /** `to` is not part of it. */
 export interface Period {

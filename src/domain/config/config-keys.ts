@@ -1,5 +1,5 @@
 // The keys that a configuration may have, by section, and the hint for one that does not exist.
-import { findNearest } from './nearest-word.js';
+import { findNearest } from '../../kernel/nearest-word.js';
 
 /** Every section's keys. `[]` stands for each entry of a list; '' is the top. */
 export const CONFIG_KEYS = {

@@ -1,10 +1,10 @@
 // Walks a parsed YAML document by key, remembering the path and line of everything for messages.
 // Follows aliases only where the configuration has a key, so that a document cannot make it walk for ever.
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import { hideCredentials, quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { CONFIG_KEYS, type ConfigSection, joinPath, suggestKey } from './config-keys.js';
 import { resolveConfigText, type VariableLookup } from './config-text.js';
-import { hideCredentials, quoteValue } from './quote-value.js';
 
 /** A value in the file: where it stands, and what it is. */
 export interface ConfigNode {

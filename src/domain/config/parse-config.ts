@@ -1,7 +1,8 @@
 // Turns the text of rollout.config.yaml into a RolloutConfig, once and loudly. Never reads a file or the environment itself.
-import { canEverOpen, describeNeverOpen } from '../calendar/first-opening.js';
-import { parseLocalInstant } from '../calendar/parse-instant.js';
-import type { WindowSpec } from '../calendar/windows.js';
+
+import { parseLocalInstant } from '../time/parse-instant.js';
+import { canEverOpen, describeNeverOpen } from '../windows/first-opening.js';
+import type { WindowSpec } from '../windows/windows.js';
 import { type ConfigNode, invalidValue, missingValue, openConfig, readList, readSection } from './config-node.js';
 import type { VariableLookup } from './config-text.js';
 import { parseDataCenters } from './parse-data-centers.js';

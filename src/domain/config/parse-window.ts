@@ -1,7 +1,7 @@
 // Reads one entry of rollout.windows. Refuses windows that could never open.
-import { parseClockTime } from '../calendar/clock-time.js';
-import { parseLocalDate } from '../calendar/local-date.js';
-import { WEEKDAYS, type WindowSpec } from '../calendar/windows.js';
+import { parseClockTime } from '../time/clock-time.js';
+import { parseLocalDate } from '../time/local-date.js';
+import { WEEKDAYS, type WindowSpec } from '../windows/windows.js';
 import { type ConfigNode, invalidValue, readList, readScalar, readSection } from './config-node.js';
 import { atPath, readChoice, readText } from './read-field.js';
 

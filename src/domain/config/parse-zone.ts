@@ -1,8 +1,8 @@
 // Accepts a time zone only by its full IANA name. Never falls back to the machine's zone.
 import { IANAZone } from 'luxon';
+import { findNearest } from '../../kernel/nearest-word.js';
+import { quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { findNearest } from './nearest-word.js';
-import { quoteValue } from './quote-value.js';
 
 /** Names of the time zone database that runtimes still list under an older spelling. */
 const RENAMED = [

@@ -1,6 +1,6 @@
 // Reads one value of the configuration as one type. Each throws invalid_config (or the code it names) with path and line.
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
-import { DAY_MS, parseDuration } from '../calendar/duration.js';
+import { DAY_MS, parseDuration } from '../time/duration.js';
 import { type ConfigNode, invalidValue, isEmpty, readScalar, readWritten } from './config-node.js';
 import { resolveConfigText } from './config-text.js';
 import type { ConfigUrl } from './rollout-config.js';

@@ -1,5 +1,5 @@
 // The shape of a validated rollout.config.yaml. Holds values only: it never reads files, the environment or a clock.
-import type { WindowSpec } from '../calendar/windows.js';
+import type { WindowSpec } from '../windows/windows.js';
 
 /** A URL as written, its `${NAME}` pieces unresolved until it is first used (resolveConfigText). May hold a password. */
 export interface ConfigUrl {

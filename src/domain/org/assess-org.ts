@@ -1,6 +1,6 @@
 // The arithmetic of one org from its inputs alone, or the reason why there is none. Never looks at floors or time.
 import type { EditionRates, RateCard } from '../rate-card/rate-card.js';
-import { type CompleteInputs, GREATEST_STORED, type OrgInputs, type QuarantineReason } from './org-inputs.js';
+import { type CompleteInputs, GREATEST_STORED, type OrgInputs, type QuarantineReason } from '../source/org-inputs.js';
 
 interface Undecidable {
   readonly kind: 'undecidable';

@@ -1,10 +1,11 @@
 // The promise: sets, keeps, raises, lowers and ends an org's floor. Source: domain.md, "The floor". The SQL view
 // credit_rollout.decided states the same rule; a change here is a change there, and a property test holds the two together.
+
+import { formatCredits } from '../../kernel/format-credits.js';
 import type { RateCard } from '../rate-card/rate-card.js';
+import { daysBetween } from '../time/days-between.js';
 import type { Allotment } from './allotment.js';
 import type { AssessedOrg } from './assess-org.js';
-import { daysBetween } from './days-between.js';
-import { formatCredits } from './format-credits.js';
 
 /** The sign-up gate of the org's data center, and what it recorded for this org. */
 export interface GateView {

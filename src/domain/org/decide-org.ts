@@ -1,11 +1,11 @@
 // The decision for one org: its allotment, how it moves, and why. The oracle of the SQL view and the voice of `why`.
 // Pure: no clock, no I/O. Never grants a paid org with a floor less than its floor.
 import type { RateCard } from '../rate-card/rate-card.js';
+import { GREATEST_STORED, type OrgInputs, type QuarantineReason } from '../source/org-inputs.js';
 import type { Allotment } from './allotment.js';
 import { type AssessedOrg, assessOrg } from './assess-org.js';
 import { decideFloor, type FloorAnswer, type GateView } from './decide-floor.js';
 import { decideMovement, type Movement } from './decide-movement.js';
-import { GREATEST_STORED, type OrgInputs, type QuarantineReason } from './org-inputs.js';
 
 export interface OrgQuestion {
   readonly inputs: OrgInputs;

@@ -1,8 +1,9 @@
 // One decision in words, for `why`: every term with the numbers it came from. Never recomputes the floor; it quotes the decision.
+
+import { formatCredits } from '../../kernel/format-credits.js';
 import type { EditionRates, RateCard } from '../rate-card/rate-card.js';
 import type { Allotment } from './allotment.js';
 import type { Decision } from './decide-org.js';
-import { formatCredits } from './format-credits.js';
 
 /** Lines of text for one decision under the card that made it. A quarantined org gets its reason and what that means. */
 export function explainOrg(decision: Decision, card: RateCard): readonly string[] {

@@ -1,5 +1,5 @@
 // How long the apply of a plan will take, as a range, and what that was made of. Never claims more than was measured.
-import { estimateRemaining } from '../calendar/estimate.js';
+import { estimateRemaining } from '../time/estimate.js';
 import type { DurationEstimate } from './plan-report.js';
 
 /** An apply decides each org as planning does, writes its row and index, and proves it: about three times the work. */

@@ -1,5 +1,5 @@
 // Exact ratios of whole numbers, so that a limit is a limit: 0.1 is one tenth, and no sum is too large. Never a double.
-import { formatCredits } from '../org/format-credits.js';
+import { formatCredits } from '../../kernel/format-credits.js';
 
 /** numerator / denominator; neither is negative, and the denominator is not 0. */
 export interface Fraction {

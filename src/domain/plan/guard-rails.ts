@@ -1,6 +1,7 @@
 // The limits above which a plan needs a person. Decides; never reads or writes.
+
+import { formatCredits } from '../../kernel/format-credits.js';
 import type { GuardRails } from '../config/rollout-config.js';
-import { formatCredits } from '../org/format-credits.js';
 import { exceeds, type Fraction, formatAgainst, toFraction } from './fraction.js';
 
 export const RAILS = [

@@ -1,5 +1,5 @@
 // The rate card as the rules read it: exact integers, editions by name, ranked. Never holds a number that was rounded.
-import type { CompleteInputs } from '../org/org-inputs.js';
+import type { CompleteInputs } from '../source/org-inputs.js';
 
 /** The legacy limit of an edition, in calls a day: one number, or per user within bounds. */
 export type LegacyRates =

@@ -1,6 +1,6 @@
 // Proposals to move a cut-over, and to take back one that has happened: a table for either kind. The database binds each to
 // who it authenticated and to the instant that holds, and lets it be decided once; nothing here can say otherwise.
-import type { ProposalId } from '../../domain/proposal/proposal-id.js';
+import type { ProposalId } from '../../kernel/proposal-id.js';
 import type { ControlTransaction } from './control-database.js';
 
 export type CutoverProposalId = ProposalId<'postponement' | 'reversal'>;

@@ -1,7 +1,8 @@
 // One row per data center: where it is, what its operator wants, what was asked for.
-import type { WindowSpec } from '../../domain/calendar/windows.js';
+
 import type { Approval, GuardRails } from '../../domain/config/rollout-config.js';
 import type { Intent, Stage } from '../../domain/rollout/stage.js';
+import type { WindowSpec } from '../../domain/windows/windows.js';
 import type { ControlTransaction } from './control-database.js';
 
 /** Settings that a run is carried out with; taken from the configuration by `apply --execute`. */

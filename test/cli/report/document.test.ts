@@ -1,7 +1,7 @@
 // docs/report.md against what is written: every key of report.json and every column of orgs.csv, and none that is gone.
 import { expect, test } from 'vitest';
 import { renderReportJson } from '../../../src/cli/report/report-json.js';
-import { EXPORT_COLUMNS } from '../../../src/stores/cell/org-export.js';
+import { EXPORT_COLUMNS } from '../../../src/stores/cell/plan/org-export.js';
 import { readDocument, readTable, unquote } from '../../docs/read-document.js';
 import { samplePlan } from './sample-plan.js';
 

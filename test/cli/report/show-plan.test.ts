@@ -1,11 +1,11 @@
 // A plan on screen and as a document.
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { createPaint } from '../../../src/cli/paint.js';
-import { countBranches, groupEditions } from '../../../src/cli/report/group-editions.js';
-import { showBar, showFactor } from '../../../src/cli/report/plan-words.js';
-import { countsDocument, planDocument, showPlan } from '../../../src/cli/show-plan.js';
-import { toJson } from '../../../src/cli/to-json.js';
+import { createPaint } from '../../../src/cli/terminal/paint.js';
+import { toJson } from '../../../src/cli/terminal/to-json.js';
+import { showBar, showFactor } from '../../../src/cli/views/plan-words.js';
+import { countsDocument, planDocument, showPlan } from '../../../src/cli/views/show-plan.js';
+import { countBranches, groupEditions } from '../../../src/domain/plan/group-editions.js';
 import { manyBranches, sampleBranch, samplePlan } from './sample-plan.js';
 
 describe('showPlan', () => {

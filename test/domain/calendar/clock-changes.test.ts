@@ -1,6 +1,6 @@
 // When the clocks of a zone change, and how that is said.
 import { describe, expect, test } from 'vitest';
-import { describeClockChange, listClockChanges } from '../../../src/domain/calendar/clock-changes.js';
+import { describeClockChange, listClockChanges } from '../../../src/domain/time/clock-changes.js';
 
 const list = (zone: string, from: string, to: string): readonly string[] =>
   listClockChanges(zone, new Date(from), new Date(to)).map(

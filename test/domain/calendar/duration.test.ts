@@ -1,7 +1,7 @@
 // Durations: ISO 8601 in, words for people out.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatDuration, parseDuration } from '../../../src/domain/calendar/duration.js';
+import { formatDuration, parseDuration } from '../../../src/domain/time/duration.js';
 import { failureOf } from '../config/failure-of.js';
 
 describe('parseDuration', () => {

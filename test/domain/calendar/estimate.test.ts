@@ -1,7 +1,7 @@
 // Estimates: a range that is never negative and never made of too little.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { estimateRemaining, progressShare } from '../../../src/domain/calendar/estimate.js';
+import { estimateRemaining, progressShare } from '../../../src/domain/time/estimate.js';
 
 const reading = {
   doneOrgs: 50_000,

@@ -1,7 +1,7 @@
 // Windows that never open, and when the others do.
 import { describe, expect, test } from 'vitest';
-import { canEverOpen, describeNeverOpen, findFirstOpening } from '../../../src/domain/calendar/first-opening.js';
-import type { WindowSpec } from '../../../src/domain/calendar/windows.js';
+import { canEverOpen, describeNeverOpen, findFirstOpening } from '../../../src/domain/windows/first-opening.js';
+import type { WindowSpec } from '../../../src/domain/windows/windows.js';
 
 const night: WindowSpec = { from: '22:00', to: '05:00' };
 const always: WindowSpec = { from: '00:00', to: '00:00', deny: true };

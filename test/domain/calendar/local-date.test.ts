@@ -1,7 +1,7 @@
 // Local dates: which date an instant falls on, and which comes next.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addLocalDays, localDate, nextLocalDate, startOfLocalDate } from '../../../src/domain/calendar/local-date.js';
+import { addLocalDays, localDate, nextLocalDate, startOfLocalDate } from '../../../src/domain/time/local-date.js';
 import { failureOf } from '../config/failure-of.js';
 
 describe('localDate', () => {

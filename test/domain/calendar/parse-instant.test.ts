@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { Settings } from 'luxon';
 import { afterEach, describe, expect, test } from 'vitest';
-import { parseLocalInstant } from '../../../src/domain/calendar/parse-instant.js';
+import { parseLocalInstant } from '../../../src/domain/time/parse-instant.js';
 import { RolloutError } from '../../../src/kernel/rollout-error.js';
 import { failureOf } from '../config/failure-of.js';
 

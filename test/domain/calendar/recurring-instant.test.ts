@@ -1,7 +1,7 @@
 // Recurring times: exactly one instant per local date, in order, whatever the clocks do.
 import { describe, expect, test } from 'vitest';
-import { localDate, nextLocalDate } from '../../../src/domain/calendar/local-date.js';
-import { recurringInstant } from '../../../src/domain/calendar/recurring-instant.js';
+import { localDate, nextLocalDate } from '../../../src/domain/time/local-date.js';
+import { recurringInstant } from '../../../src/domain/time/recurring-instant.js';
 import { failureOf } from '../config/failure-of.js';
 
 const ZONES = [

@@ -1,7 +1,7 @@
 // Windows: who may run when, checked against a minute-by-minute reading of the local clock.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decideWindows, isWindowOpen, WEEKDAYS, type WindowSpec } from '../../../src/domain/calendar/windows.js';
+import { decideWindows, isWindowOpen, WEEKDAYS, type WindowSpec } from '../../../src/domain/windows/windows.js';
 
 const MINUTE_MS = 60_000;
 const night: WindowSpec = { from: '22:00', to: '05:00' };

@@ -1,7 +1,7 @@
 // The limits of a night: what they let through, and that they never let half of something through.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Caps, decideCaps, type FallCounts } from '../../../src/domain/drift/decide-caps.js';
+import { type Caps, decideCaps, type FallCounts } from '../../../src/domain/reconcile/decide-caps.js';
 
 const NONE: FallCounts = { raises: 0, falls: 0, lapses: 0, gone: 0, allotments: 100_000 };
 const UNSET: Caps = { maxChanged: null, maxLapsed: null, falls: 'within_limits' };

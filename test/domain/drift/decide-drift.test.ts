@@ -1,7 +1,7 @@
 // What is done about one org: nothing falls by itself.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ComparedOrg, decideDrift } from '../../../src/domain/drift/decide-drift.js';
+import { type ComparedOrg, decideDrift } from '../../../src/domain/reconcile/decide-drift.js';
 
 const INPUTS = {
   edition: 'standard',

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CAUSES } from '../../../src/domain/drift/cause.js';
-import { flattenTotals, readTotals, totalDrift } from '../../../src/domain/drift/drift-counts.js';
-import { DRIFT_MOVEMENTS, DRIFT_OUTCOMES } from '../../../src/domain/drift/movement.js';
+import { CAUSES } from '../../../src/domain/reconcile/cause.js';
+import { flattenTotals, readTotals, totalDrift } from '../../../src/domain/reconcile/drift-counts.js';
+import { DRIFT_MOVEMENTS, DRIFT_OUTCOMES } from '../../../src/domain/reconcile/movement.js';
 
 describe('totalDrift', () => {
   test('adds up, and comes back the same from a row of control', () => {

@@ -1,6 +1,6 @@
 // Every cause, and which of two comes first.
 import { describe, expect, test } from 'vitest';
-import { type ComparedInputs, type Found, nameCause, type Stored } from '../../../src/domain/drift/name-cause.js';
+import { type ComparedInputs, type Found, nameCause, type Stored } from '../../../src/domain/reconcile/name-cause.js';
 
 const INPUTS: ComparedInputs = {
   edition: 'standard',

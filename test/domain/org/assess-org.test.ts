@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { assessOrg } from '../../../src/domain/org/assess-org.js';
-import { GREATEST_STORED, type OrgInputs, QUARANTINE_REASONS } from '../../../src/domain/org/org-inputs.js';
 import { createRateCard } from '../../../src/domain/rate-card/create-rate-card.js';
+import { GREATEST_STORED, type OrgInputs, QUARANTINE_REASONS } from '../../../src/domain/source/org-inputs.js';
 import { sampleCard } from '../rate-card/sample-card.js';
 import { makeOrg } from './sample-org.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { daysBetween } from '../../../src/domain/org/days-between.js';
+import { daysBetween } from '../../../src/domain/time/days-between.js';
 
 describe('daysBetween', () => {
   test.each([

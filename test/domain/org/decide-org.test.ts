@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Allotment } from '../../../src/domain/org/allotment.js';
 import type { DecidedOrg } from '../../../src/domain/org/decide-org.js';
-import type { OrgInputs } from '../../../src/domain/org/org-inputs.js';
+import type { OrgInputs } from '../../../src/domain/source/org-inputs.js';
 import { changeCard } from '../rate-card/sample-card.js';
 import { addDays, CUTOVER, decide, expectDecided, makeOrg, makePrior, OPEN, SWEPT, TODAY } from './sample-org.js';
 

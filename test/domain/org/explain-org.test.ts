@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { explainOrg } from '../../../src/domain/org/explain-org.js';
-import { formatCredits } from '../../../src/domain/org/format-credits.js';
+import { formatCredits } from '../../../src/kernel/format-credits.js';
 import { sampleCard } from '../rate-card/sample-card.js';
 import { decide, makeOrg } from './sample-org.js';
 

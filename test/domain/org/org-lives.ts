@@ -1,9 +1,9 @@
 // Random orgs and lives for the property tests: small numbers often, edges always, a sweep that happens once.
 import fc from 'fast-check';
 import type { GateView } from '../../../src/domain/org/decide-floor.js';
-import type { OrgInputs } from '../../../src/domain/org/org-inputs.js';
 import { createRateCard } from '../../../src/domain/rate-card/create-rate-card.js';
 import type { LegacyRates, RateCard } from '../../../src/domain/rate-card/rate-card.js';
+import type { OrgInputs } from '../../../src/domain/source/org-inputs.js';
 import { sampleCard, secondCard } from '../rate-card/sample-card.js';
 import { CREATED, CUTOVER } from './sample-org.js';
 

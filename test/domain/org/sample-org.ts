@@ -3,7 +3,7 @@ import { DateTime } from 'luxon';
 import type { Allotment } from '../../../src/domain/org/allotment.js';
 import type { GateView } from '../../../src/domain/org/decide-floor.js';
 import { type DecidedOrg, type Decision, decideOrg, type OrgQuestion } from '../../../src/domain/org/decide-org.js';
-import type { OrgInputs } from '../../../src/domain/org/org-inputs.js';
+import type { OrgInputs } from '../../../src/domain/source/org-inputs.js';
 import { sampleCard } from '../rate-card/sample-card.js';
 
 export const TODAY = '2026-02-15';

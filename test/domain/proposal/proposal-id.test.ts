@@ -1,7 +1,7 @@
 // Names of proposals: there and back, each kind its own, and never taken for the name of a plan.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseProposalId, showProposalId } from '../../../src/domain/proposal/proposal-id.js';
+import { parseProposalId, showProposalId } from '../../../src/kernel/proposal-id.js';
 
 const dataCenters = fc.stringMatching(/^[a-z][a-z0-9-]{0,30}$/);
 

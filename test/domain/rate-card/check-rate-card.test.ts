@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { checkRateCard } from '../../../src/domain/rate-card/check-rate-card.js';
 import { parseRateCard } from '../../../src/domain/rate-card/parse-rate-card.js';
 import { CASE_COLUMNS } from '../../../src/domain/rate-card/rate-card.js';
+import { checkRateCard } from '../../../src/domain/rate-card-check/check-rate-card.js';
 import { goldenCases } from '../org/golden-cases.js';
 import { sampleCard, sampleCardText } from './sample-card.js';
 

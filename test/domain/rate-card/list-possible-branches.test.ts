@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { branchKey, branchOf } from '../../../src/domain/plan/branch.js';
-import { decideCase } from '../../../src/domain/rate-card/check-rate-card.js';
 import { createRateCard } from '../../../src/domain/rate-card/create-rate-card.js';
-import { listPossibleBranches } from '../../../src/domain/rate-card/list-possible-branches.js';
 import type { CaseOrg, LegacyRates, RateCard } from '../../../src/domain/rate-card/rate-card.js';
+import { decideCase } from '../../../src/domain/rate-card-check/check-rate-card.js';
+import { listPossibleBranches } from '../../../src/domain/rate-card-check/list-possible-branches.js';
 import { sampleCard } from './sample-card.js';
 
 interface Rates {

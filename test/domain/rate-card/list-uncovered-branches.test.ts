@@ -1,10 +1,10 @@
 // Coverage of golden cases: by the branch that a case takes, and what the shipped card must cover.
 import { describe, expect, test } from 'vitest';
-import { checkRateCard } from '../../../src/domain/rate-card/check-rate-card.js';
-import { listPossibleBranches } from '../../../src/domain/rate-card/list-possible-branches.js';
-import { listUncoveredBranches } from '../../../src/domain/rate-card/list-uncovered-branches.js';
 import { parseRateCard } from '../../../src/domain/rate-card/parse-rate-card.js';
 import type { RateCard } from '../../../src/domain/rate-card/rate-card.js';
+import { checkRateCard } from '../../../src/domain/rate-card-check/check-rate-card.js';
+import { listPossibleBranches } from '../../../src/domain/rate-card-check/list-possible-branches.js';
+import { listUncoveredBranches } from '../../../src/domain/rate-card-check/list-uncovered-branches.js';
 import { sampleCard, sampleCardText } from './sample-card.js';
 
 const editions = sampleCardText.slice(0, sampleCardText.indexOf('cases:'));

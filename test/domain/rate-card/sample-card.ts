@@ -4,7 +4,7 @@ import { createRateCard } from '../../../src/domain/rate-card/create-rate-card.j
 import { parseRateCard } from '../../../src/domain/rate-card/parse-rate-card.js';
 import type { EditionSpec, RateCard } from '../../../src/domain/rate-card/rate-card.js';
 
-export const sampleCardText = readFileSync(new URL('../../../scripts/sample/rate-card.yaml', import.meta.url), 'utf8');
+export const sampleCardText = readFileSync(new URL('../../../src/sample/rate-card.yaml', import.meta.url), 'utf8');
 
 export const sampleCard: RateCard = parseRateCard(sampleCardText);
 

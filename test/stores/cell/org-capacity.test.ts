@@ -1,8 +1,8 @@
 // What the product reads: with its own plain role, for every org, never an error, one org without reading the others.
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { initCell } from '../../../src/engine/init-cell.js';
-import { detachSource } from '../../../src/stores/cell/schema.js';
+import { initCell } from '../../../src/engine/setup/init-cell.js';
+import { detachSource } from '../../../src/stores/cell/setup/schema.js';
 import { applyAll, createTestCell, type TestCell } from '../../support/cell.js';
 
 const PRODUCT = 'product_of_org_capacity_test';

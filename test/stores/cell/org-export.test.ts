@@ -1,9 +1,9 @@
 // The list of every org on a real cell: what `decided` says, once each, harmless in a spreadsheet.
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
-import { exportOrgs } from '../../../src/engine/export-orgs.js';
+import { exportOrgs } from '../../../src/engine/plan/export-orgs.js';
 import type { CellTransaction } from '../../../src/stores/cell/cell-database.js';
-import { EXPORT_COLUMNS, streamOrgs } from '../../../src/stores/cell/org-export.js';
+import { EXPORT_COLUMNS, streamOrgs } from '../../../src/stores/cell/plan/org-export.js';
 import { classifyFailure } from '../../../src/stores/postgres-failure.js';
 import { applyAll, createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
 import { fillCell } from '../../support/fleet.js';

@@ -1,9 +1,9 @@
 // Reads of one org on a real cell: exact numbers, ids of every type, instants that a Date cannot hold.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { CellTransaction } from '../../../src/stores/cell/cell-database.js';
-import { findOrg, parseOrgId, startSnapshot } from '../../../src/stores/cell/orgs.js';
-import { loadStoredCard } from '../../../src/stores/cell/rates.js';
-import { findSourceOrg } from '../../../src/stores/cell/source-org.js';
+import { findOrg, parseOrgId, startSnapshot } from '../../../src/stores/cell/org/orgs.js';
+import { loadStoredCard } from '../../../src/stores/cell/org/rates.js';
+import { findSourceOrg } from '../../../src/stores/cell/org/source-org.js';
 import {
   applyAll,
   createTestCell,

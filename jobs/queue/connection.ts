@@ -1,0 +1,199 @@
+// The queue behind its URL: Redis through ioredis, or Postgres. One place decides which; the rest sees BullMQ's own classes.
+import {
+  assertSchemaCompatibility,
+  createPostgresBackend,
+  type Job,
+  type PgPool,
+  Queue,
+  type QueueOptions,
+  runMigrations,
+  Worker,
+  type WorkerOptions,
+  withBackend,
+} from 'bullmq';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { RolloutError } from '../../src/kernel/rollout-error.js';
+
+export type QueueKind = 'redis' | 'postgres';
+
+/** Makes queues and workers on one URL. */
+export interface QueueConnection {
+  readonly kind: QueueKind;
+  /** Throws queue_unreachable and the like while the queue cannot be used as it is; changes nothing. */
+  check(): Promise<void>;
+  createQueue(name: string): Queue;
+  createWorker(
+    name: string,
+    process: (job: Job, token: string | undefined, signal: AbortSignal | undefined) => Promise<unknown>,
+    options: { concurrency: number },
+  ): Worker;
+  /** Lets go of what its queues share; workers are closed by themselves. */
+  close(): void;
+}
+
+const PREFIX = '{credit-rollout}'; // a hash tag, so that a Redis Cluster keeps a queue on one node
+// kept short: a killed worker's job is back in seconds; the fence, not this lock, makes a batch happen once
+const LOCKS = { lockDuration: 10_000, stalledInterval: 5_000, maxStalledCount: 1_000_000 };
+const PRODUCERS = 3;
+const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2_000);
+
+export function connectQueue(url: string): QueueConnection {
+  return /^rediss?:/u.test(url) ? connectRedis(url) : connectPostgresQueue(url);
+}
+
+function connectRedis(url: string): QueueConnection {
+  let producer: Redis | undefined;
+  // ours, so that it always has a listener: an outage is for status to tell, not for standard error
+  const open = (options: { enableOfflineQueue: boolean; maxRetriesPerRequest: number | null }): Redis => {
+    const client = new Redis(url, { ...options, retryStrategy, connectTimeout: 3_000 });
+    client.on('error', () => undefined);
+    return client;
+  };
+  const openProducer = (): Redis => {
+    producer = open({ enableOfflineQueue: false, maxRetriesPerRequest: 1 });
+    return producer;
+  };
+  return {
+    kind: 'redis',
+    check: () => checkQueue(url),
+    createQueue: (name) =>
+      new Queue(name, {
+        connection: producer ?? openProducer(),
+        prefix: PREFIX,
+        skipWaitingForReady: true,
+        // its INFO would be refused before the connection stands, and the queue stay broken for good; init checks
+        skipVersionCheck: true,
+      } as QueueOptions),
+    createWorker: (name, process, { concurrency }) => {
+      const connection = open({ enableOfflineQueue: true, maxRetriesPerRequest: null });
+      const worker = new Worker(name, process, { connection, prefix: PREFIX, concurrency, ...LOCKS } as WorkerOptions);
+      worker.once('closed', () => connection.disconnect());
+      return worker;
+    },
+    close: () => producer?.disconnect(),
+  };
+}
+
+function connectPostgresQueue(url: string): QueueConnection {
+  const classes = withBackend(createPostgresBackend);
+  const shared = { connectionString: url, application_name: 'credit-rollout queue', connectionTimeoutMillis: 5_000 };
+  let producers: pg.Pool | undefined;
+  // one small pool for all producers; a worker has its own connection and one that listens
+  const openProducers = (): pg.Pool => {
+    producers = new pg.Pool({ ...shared, max: PRODUCERS, options: '-c search_path=bullmq', allowExitOnIdle: true });
+    producers.on('error', () => undefined);
+    producers.setMaxListeners(0); // every queue of this process listens
+    return producers;
+  };
+  return {
+    kind: 'postgres',
+    check: () => checkQueue(url),
+    createQueue: (name) =>
+      new classes.Queue(name, { connection: (producers ?? openProducers()) as unknown as PgPool }) as unknown as Queue,
+    createWorker: (name, process, { concurrency }) =>
+      new classes.Worker(name, process, {
+        connection: { ...shared, max: 1 },
+        concurrency,
+        ...LOCKS,
+      }) as unknown as Worker,
+    close: () => void producers?.end().catch(() => undefined),
+  };
+}
+
+/** Makes the queue's own schema where it lies in Postgres; a no-op on Redis. Throws queue_unreachable, queue_pooled. */
+export async function initQueue(url: string): Promise<void> {
+  if (connectQueue(url).kind === 'redis') return checkRedis(url);
+  await withPostgres(url, async (client) => {
+    await assertDirect(url);
+    await runMigrations(client);
+  });
+}
+
+/** Whether the queue can be used as it is: reachable, direct, new enough, its schema made. Changes nothing. */
+export async function checkQueue(url: string): Promise<void> {
+  if (connectQueue(url).kind === 'redis') return checkRedis(url);
+  await withPostgres(url, async (client) => {
+    await assertDirect(url);
+    try {
+      await assertSchemaCompatibility(client);
+    } catch (cause) {
+      throw new RolloutError('not_initialised', {
+        message: 'The queue has no schema of a fitting version yet.',
+        cause,
+      });
+    }
+  });
+}
+
+async function withPostgres(url: string, act: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await act(client);
+  } catch (error) {
+    throw error instanceof RolloutError ? error : unreachable(url, error);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+const unreachable = (url: string, cause: unknown): RolloutError =>
+  new RolloutError('queue_unreachable', {
+    message: `The queue${nameServer(url)} cannot be reached (${String((cause as { code?: unknown }).code ?? 'no answer')}).`,
+    cause,
+  });
+
+/** Host and port alone: the rest of a URL may hold a password. */
+function nameServer(url: string): string {
+  const { hostname, port, protocol } = URL.canParse(url) ? new URL(url) : { hostname: '', port: '', protocol: '' };
+  return hostname === '' ? '' : ` at ${hostname}:${port || (protocol.startsWith('redis') ? '6379' : '5432')}`;
+}
+
+/** A transaction pooler refuses or drops start-up options, which the queue depends on. */
+async function assertDirect(url: string): Promise<void> {
+  const client = new pg.Client({
+    connectionString: url,
+    options: '-c search_path=bullmq',
+    connectionTimeoutMillis: 5_000,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query('show search_path');
+    if (rows[0].search_path === 'bullmq') return;
+  } catch {
+    // falls through: a pooler answers "unsupported startup parameter: options"
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+  throw new RolloutError('queue_pooled', {
+    message: 'The queue URL goes through a transaction pooler (start-up options are not kept).',
+  });
+}
+
+const OLDEST_REDIS = [6, 2] as const;
+
+async function checkRedis(url: string): Promise<void> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    maxRetriesPerRequest: 1,
+    retryStrategy: () => null,
+    connectTimeout: 3_000,
+  });
+  redis.on('error', () => undefined);
+  try {
+    await redis.connect();
+    const info = await redis.info('server');
+    const [major = 0, minor = 0] = (/redis_version:(\S+)/u.exec(info)?.[1] ?? '0').split('.').map(Number);
+    if (major < OLDEST_REDIS[0] || (major === OLDEST_REDIS[0] && minor < OLDEST_REDIS[1]))
+      throw new RolloutError('unsupported_version', {
+        message: `The queue runs Redis ${major}.${minor}; 6.2 or newer is needed.`,
+      });
+  } catch (error) {
+    throw error instanceof RolloutError ? error : unreachable(url, error);
+  } finally {
+    redis.disconnect();
+  }
+}

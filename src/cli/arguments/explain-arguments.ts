@@ -1,0 +1,38 @@
+// What commander says of a command line that it cannot read, in our words and with a way out. Reads arguments only.
+import type { Command, CommanderError } from 'commander';
+import { findNearest } from '../../kernel/nearest-word.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+
+const HELP = 'Run: credit-rollout --help';
+
+/** commander's "error: unknown command 'aply'\n(Did you mean apply?)" as an error of ours. */
+export function explainArguments(error: CommanderError, cli: Command, args: readonly string[]): RolloutError {
+  if (error.code === 'commander.help')
+    return new RolloutError('invalid_argument', { message: 'No command was given.', next: HELP });
+  const unknown = error.code === 'commander.excessArguments' ? findUnknownAction(cli, args) : undefined;
+  if (unknown !== undefined) return unknown;
+  const [first = '', hint] = error.message.replace(/^error: /u, '').split('\n');
+  const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replace(/\.?$/u, '.');
+  const next = hint?.replace(/^\(|\)$/gu, '') ?? HELP;
+  return new RolloutError('invalid_argument', { message: sentence, next });
+}
+
+/** `cutover exceute` reaches what `cutover` alone does, which only counts too many arguments. */
+function findUnknownAction(cli: Command, args: readonly string[]): RolloutError | undefined {
+  const groups = cli.commands.filter(({ commands }) => commands.length > 0);
+  const names = groups.map((group) => group.name());
+  const at = args.findIndex((arg) => names.includes(arg));
+  const group = groups.find((candidate) => candidate.name() === args[at]);
+  const word = args[at + 1];
+  if (group === undefined || word === undefined || word.startsWith('-')) return undefined;
+  const actions = group.commands.map((action) => action.name());
+  if (actions.includes(word)) return undefined;
+  const meant = findNearest(word, actions);
+  return new RolloutError('invalid_argument', {
+    message: `Unknown command '${group.name()} ${word}'.`,
+    next:
+      meant === undefined
+        ? `Write one of: ${actions.map((action) => `${group.name()} ${action}`).join(', ')}.`
+        : `Did you mean ${group.name()} ${meant}?`,
+  });
+}

@@ -1,0 +1,52 @@
+// The scheduler and the workers of this process, each started once what it needs is there.
+import type { Program } from '../../compose.js';
+import { explainFailure } from '../../engine/database-errors.js';
+import { readStatus } from '../../engine/operate/read-status.js';
+import { reportGone } from '../../engine/worker/serve-cell.js';
+import type { CliSession } from '../terminal/session.js';
+import type { ServedProcess } from './serve-until-stopped.js';
+import { waitUntilReady } from './wait-until-ready.js';
+
+export function schedulerProcess(session: CliSession, program: Program): ServedProcess {
+  return {
+    start: async (signal) => {
+      const control = await waitUntilReady(session, 'control database', () => readStatus(program.engine), signal);
+      const queue = control && (await waitUntilReady(session, 'queue', () => program.checkQueue(), signal));
+      if (!queue) return undefined;
+      session.say('▶ scheduler: running');
+      return program.startScheduler();
+    },
+  };
+}
+
+export interface WorkerServed {
+  readonly dataCenters: readonly string[];
+  readonly queue: 'own' | 'any';
+  readonly concurrency: number;
+}
+
+const NOBODY = '';
+
+/** One per data center, so that a cell that is down keeps no other waiting. */
+export function workerProcesses(session: CliSession, program: Program, served: WorkerServed): readonly ServedProcess[] {
+  const { queue, concurrency } = served;
+  // a missing variable or a wrong id is no outage: it fails at once
+  for (const id of served.dataCenters) program.worker.cells.get(id);
+  return served.dataCenters.map((dataCenter) => ({
+    start: async (signal) => {
+      const reach = async (): Promise<void> => {
+        try {
+          // a sign of life that nobody gave is taken back: nothing changes, and schema and role are proven
+          await reportGone(program.worker, dataCenter, NOBODY);
+        } catch (error) {
+          throw explainFailure(error, `Data center "${dataCenter}"`);
+        }
+      };
+      const cell = await waitUntilReady(session, dataCenter, reach, signal);
+      const bell = cell && (await waitUntilReady(session, 'queue', () => program.checkQueue(), signal));
+      if (!bell) return undefined;
+      session.say(`▶ worker: serving ${dataCenter}, ${concurrency} at once`);
+      return program.startWorker({ dataCenters: [dataCenter], queue, concurrency });
+    },
+  }));
+}

@@ -1,0 +1,53 @@
+// Follows a rollout on the terminal: live lines, Ctrl-C, and how it came out.
+import type { Program } from '../../compose.js';
+import type { StopSignal } from '../terminal/io.js';
+import { createLiveArea } from '../terminal/live-area.js';
+import type { CliSession } from '../terminal/session.js';
+import { showProgress } from '../views/show-progress.js';
+import { type FollowOptions, type FollowOutcome, followRollout } from './follow-rollout.js';
+
+export type WatchOutcome =
+  | Exclude<FollowOutcome, { kind: 'interrupted' }>
+  | { readonly kind: 'stopped'; readonly signal: StopSignal };
+
+/** Shows every change of the data centers until the rollout ends, is held, or a signal comes. */
+export async function watchRollout(
+  session: CliSession,
+  program: Program,
+  options: Pick<FollowOptions, 'dataCenters' | 'whenPaused'> & { readonly interruption: Interruption },
+): Promise<WatchOutcome> {
+  const { interruption, ...followed } = options;
+  const area = createLiveArea(session.io, () => performance.now());
+  const { lanes } = program.config.rollout;
+  const outcome = await followRollout(program.engine, {
+    ...followed,
+    signal: interruption.signal,
+    onStatus: (status) => {
+      if (session.options.json) return;
+      const lines = showProgress(status, options.dataCenters, lanes, session.paint);
+      const key = status.dataCenters.map((dc) => `${dc.stage} ${dc.state} ${dc.holds[0]?.code}`).join();
+      area.draw(lines, key);
+    },
+  });
+  return outcome.kind === 'interrupted' ? { kind: 'stopped', signal: interruption.received() } : outcome;
+}
+
+/** Ctrl-C and SIGTERM as an AbortSignal, for as long as it is open. */
+export interface Interruption {
+  readonly signal: AbortSignal;
+  received(): StopSignal;
+  close(): void;
+}
+
+export function listenForInterruption(session: CliSession): Interruption {
+  const stopping = new AbortController();
+  let received: StopSignal = 'SIGTERM';
+  const close = session.io.onStop((signal) => {
+    received = signal;
+    stopping.abort();
+  });
+  return { signal: stopping.signal, received: () => received, close };
+}
+
+/** What a shell expects of a command that a signal ended. */
+export const signalExitCode = (signal: StopSignal): number => (signal === 'SIGINT' ? 130 : 143);

@@ -1,0 +1,31 @@
+// The exit code of several data centers together, and of one that was waited for.
+
+import { RESTING_STAGES } from '../../domain/rollout/stage.js';
+import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
+import { ERRORS } from '../../kernel/error-codes.js';
+
+/** First that applies: error, not permitted, conflict, mismatch, held, left out, pending. */
+const ORDER = [1, 7, 6, 5, 4, 3, 2] as const;
+
+export function chooseExitCode(codes: readonly number[]): number {
+  return ORDER.find((code) => codes.includes(code)) ?? 0;
+}
+
+/** 0 done, 3 done with orgs left out, 4 not ended, 5 a mismatch, 1 failed or aborted. */
+export function exitCodeOf(dc: DataCenterStatus): number {
+  if (dc.stage === 'failed') return codeOfFailure(dc.failure);
+  if (dc.stage === 'aborted') return 1;
+  if (dc.stage !== 'done' || !hasEnded(dc)) return 4;
+  return (dc.progress?.quarantined ?? 0) + (dc.progress?.stale ?? 0) > 0 ? 3 : 0;
+}
+
+const codeOfFailure = (failure: string | null): number =>
+  Object.entries(ERRORS).find(([code]) => code === failure)?.[1].exit ?? 1;
+
+/** Nothing is under way in it, nothing is asked for. */
+export const hasEnded = (dc: Pick<DataCenterStatus, 'stage' | 'requestedAt'>): boolean =>
+  RESTING_STAGES.includes(dc.stage) && dc.requestedAt === null;
+
+export function exitCodeOfStatus(status: Status, dataCenters: readonly string[]): number {
+  return chooseExitCode(status.dataCenters.filter(({ id }) => dataCenters.includes(id)).map(exitCodeOf));
+}

@@ -1,0 +1,61 @@
+// Lines that stand at the bottom of a terminal and are redrawn; in a log, printed when they change. Never wraps.
+import type { CliIo } from './io.js';
+
+export interface LiveArea {
+  /** Replaces what stands there. `key`: what must change for a log to be told again before its next turn. */
+  draw(lines: readonly string[], key: string): void;
+  /** Removes what stands there, so that something else can be said. */
+  clear(): void;
+}
+
+/** In a log the same state is repeated this often, in ms. */
+const REPEAT_MS = 5_000;
+
+export function createLiveArea(io: CliIo, now: () => number): LiveArea {
+  return io.isTerminal ? createRedrawn(io) : createLogged(io, now);
+}
+
+function createRedrawn(io: CliIo): LiveArea {
+  let height = 0;
+  const clear = (): void => {
+    if (height > 0) io.out(`\u001b[${height}A\u001b[0J`);
+    height = 0;
+  };
+  return {
+    clear,
+    draw: (lines) => {
+      const up = height > 0 ? `\u001b[${height}A` : '';
+      io.out(`${up}${lines.map((line) => `${cut(line, io.width())}\u001b[K\n`).join('')}\u001b[0J`);
+      height = lines.length;
+    },
+  };
+}
+
+function createLogged(io: CliIo, now: () => number): LiveArea {
+  let shown = { key: '', at: Number.NEGATIVE_INFINITY };
+  return {
+    clear: () => undefined,
+    draw: (lines, key) => {
+      if (key === shown.key && now() - shown.at < REPEAT_MS) return;
+      shown = { key, at: now() };
+      io.out(lines.map((line) => `${line}\n`).join(''));
+    },
+  };
+}
+
+// a colour, as paint.ts writes it; spelt so because linters take a control character in a pattern for a slip
+const ESCAPE = new RegExp(`(${String.fromCharCode(27)}\\[[0-9;]*m)`, 'u');
+
+/** The first `width` characters; colours take no room. */
+export function cut(line: string, width: number): string {
+  let left = width - 1;
+  return line
+    .split(ESCAPE)
+    .map((part) => {
+      if (ESCAPE.test(part)) return part;
+      const kept = [...part].slice(0, Math.max(0, left));
+      left -= kept.length;
+      return kept.join('');
+    })
+    .join('');
+}

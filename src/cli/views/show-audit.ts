@@ -1,0 +1,37 @@
+// `audit` for people: one line per entry, the oldest of them first, so that it reads downwards.
+import type { readAudit } from '../../engine/operate/read-audit.js';
+import { showInstant } from '../terminal/numbers.js';
+import { layOutTable } from '../terminal/table.js';
+
+type AuditRows = Awaited<ReturnType<typeof readAudit>>;
+
+export function showAudit(rows: AuditRows): string {
+  if (rows.length === 0) return 'Nothing has been done yet.';
+  const lines = layOutTable(
+    [
+      { title: 'AT' },
+      { title: 'WHO' },
+      { title: 'WHAT' },
+      { title: 'DC' },
+      { title: 'RUN', align: 'right' },
+      { title: 'WHY' },
+    ],
+    rows
+      .toReversed()
+      .map((row) => [
+        showInstant(row.at),
+        row.actor,
+        showAction(row),
+        row.data_center ?? '',
+        row.run_id ?? '',
+        row.reason ?? '',
+      ]),
+  );
+  return lines.join('\n');
+}
+
+function showAction({ action, details }: AuditRows[number]): string {
+  const { from, to, failure } = details;
+  if (typeof from !== 'string' || typeof to !== 'string') return action;
+  return `${from} → ${to}${typeof failure === 'string' ? ` (${failure})` : ''}`;
+}

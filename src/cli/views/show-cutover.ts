@@ -1,0 +1,76 @@
+// The cut-over of data centers for people: its instant in UTC and local, what its gate says, and who proposed what.
+import type { CutoverState } from '../../domain/cutover/cutover.js';
+import type { CutoverProposal } from '../../engine/cutover/cutover-proposal.js';
+import type { ExecutionReport } from '../../engine/cutover/execute-cutover.js';
+import type { CutoverReport } from '../../engine/cutover/read-cutovers.js';
+import { showProposalId } from '../../kernel/proposal-id.js';
+import { showInstant } from '../terminal/numbers.js';
+
+const MEANINGS: Readonly<Record<CutoverState, string>> = {
+  none: 'no cut-over is pinned; the first apply pins signups.cutover, and after it one is proposed by cutover postpone',
+  planned: 'its gate is not armed yet; that happens when the data center is done',
+  late: 'its instant has come and its gate is not armed: sign-ups stay on the legacy model until the data center is done',
+  armed: 'its gate is armed: sign-ups start on credits by the clock of the cell',
+  due: 'sign-ups start on credits; the latch waits for sign-ups that began before',
+  latched: 'sign-ups start on credits for good; the sweep is to come',
+  swept: 'sign-ups start on credits, and every org from before has been looked at',
+};
+
+export function showCutover(report: CutoverReport): string {
+  const { dataCenter, zone, state, cutoverAt, gate, unreachable, holders, postponements, reversals } = report;
+  const instants = [
+    ['instant', cutoverAt],
+    ['takes effect', gate.effectiveAt],
+    ['latched', gate.latchedAt],
+    ['swept', gate.sweptAt],
+  ] as const;
+  return [
+    `${dataCenter}: ${state}; ${MEANINGS[state]}`,
+    ...instants.flatMap(([word, at]) => (at === null ? [] : [`    ${word.padEnd(12)} ${showInstant(at, zone)}`])),
+    ...(unreachable === null ? [] : [`    its cell cannot be read (${unreachable}): this is what control knew last`]),
+    ...holders.map(showGateHolder),
+    ...[...postponements, ...reversals].map((one) => `    ${showProposal(one)}`),
+  ].join('\n');
+}
+
+const showGateHolder = ({ pid, since, application }: CutoverReport['holders'][number]): string =>
+  `    held by ${pid === null ? 'a prepared transaction' : `session ${pid}`}${application === '' ? '' : ` (${application})`}${since === null ? '' : `, since ${showInstant(since)}`}`;
+
+/** `in-c3: from … to …, applied; proposed by alice, approved by bob: reason`; `in-r2: taken back from … to …`. */
+export function showProposal(proposal: CutoverProposal): string {
+  const { state, author, approver, reason } = proposal;
+  const by = `proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`;
+  return `${showProposalId(proposal)}: ${showMove(proposal)}, ${state}; ${by}: ${reason}`;
+}
+
+function showMove({ kind, fromLocal, toLocal }: CutoverProposal): string {
+  if (kind === 'reversal') return `taken back from ${fromLocal ?? 'its instant'} to ${toLocal}`;
+  return fromLocal === null ? `to ${toLocal}` : `from ${fromLocal} to ${toLocal}`;
+}
+
+/** Name and number under the word of its kind: `postponement`, `postponementId`. */
+export function proposalDocument(proposal: CutoverProposal): Readonly<Record<string, unknown>> {
+  const { kind, proposalId, ...rest } = proposal;
+  return { [kind]: showProposalId(proposal), [`${kind}Id`]: proposalId, ...rest };
+}
+
+export function cutoverDocument(report: CutoverReport): Readonly<Record<string, unknown>> {
+  const { gate, postponements, reversals, ...rest } = report;
+  return {
+    ...rest,
+    ...gate,
+    postponements: postponements.map(proposalDocument),
+    reversals: reversals.map(proposalDocument),
+  };
+}
+
+export function showExecution({ dataCenter, outcome, effectiveAt, latchedAt, holders }: ExecutionReport): string {
+  if (outcome === 'busy')
+    return [
+      `◷ ${dataCenter}: not latched yet; sign-ups that began before the instant have not ended`,
+      ...holders.map(showGateHolder),
+    ].join('\n');
+  const since = effectiveAt === null ? '' : `; sign-ups start on credits since ${showInstant(effectiveAt)}`;
+  const at = latchedAt === null ? '' : ` at ${showInstant(latchedAt)}`;
+  return `✔ ${dataCenter}: latched${outcome === 'already' ? ' already' : ''}${at}${since}`;
+}

@@ -1,0 +1,82 @@
+// The nights that were, and what they found: for people, for programs and for a spreadsheet. Counts only.
+
+import { CAUSES } from '../../domain/reconcile/cause.js';
+import { DRIFT_TOTALS, type DriftTotals } from '../../domain/reconcile/drift-counts.js';
+import type { ListedNight, NightList } from '../../engine/reconcile/list-nights.js';
+import { right } from '../terminal/column.js';
+import { showCount, showInstant } from '../terminal/numbers.js';
+import { layOutTable } from '../terminal/table.js';
+
+/** The nights, newest first. */
+export function showNights({ nights, more }: NightList): string {
+  if (nights.length === 0) return 'No night yet: they begin on the day after a data center is done.';
+  return [
+    ...layOutTable(
+      [
+        { title: 'DATA CENTER' },
+        { title: 'NIGHT' },
+        { title: 'STATE' },
+        right('FOUND'),
+        right('TREND'),
+        right('HEALED'),
+        right('PROPOSED'),
+        { title: 'CAUSES' },
+      ],
+      nights.map(toNightRow),
+    ),
+    ...(more ? ['… older ones: --limit'] : []),
+  ].join('\n');
+}
+
+function toNightRow(night: ListedNight): readonly string[] {
+  const { totals, trend } = night;
+  return [
+    night.dataCenter,
+    night.localDate ?? `${showInstant(night.at)}${night.kind === 'sweep' ? ', sweep' : ', asked for'}`,
+    night.state.replace('_', ' '),
+    totals === null ? '–' : showCount(totals.found),
+    trend === null ? '–' : `${trend > 0 ? '+' : ''}${showCount(trend)}`,
+    totals === null ? '–' : showCount(totals.healed),
+    totals === null ? '–' : showCount(totals.proposed),
+    totals === null ? (night.note ?? '') : showCauses(totals),
+  ];
+}
+
+const showCauses = ({ causes }: DriftTotals): string =>
+  Object.entries(causes)
+    .map(([cause, orgs]) => `${cause} ${showCount(orgs)}`)
+    .join(', ');
+
+export function nightsDocument({ nights, more }: NightList): Readonly<Record<string, unknown>> {
+  return { nights, more };
+}
+
+/** One line per night, and a column per cause; `gone` is a movement, `cause_gone` why. */
+export function nightsCsv({ nights }: NightList): string {
+  const head = [
+    ...['data_center', 'local_date', 'at', 'kind', 'state', 'run_id', 'requested_by', 'ended_at', 'trend'],
+    ...DRIFT_TOTALS.map((name) => name.replaceAll(/([A-Z])/gu, '_$1').toLowerCase()),
+    ...CAUSES.map((cause) => `cause_${cause.replaceAll(/[ -]/gu, '_')}`),
+    'note',
+  ];
+  return [head, ...nights.map(toCsvRow)].map((row) => `${row.map(quoteCell).join(',')}\n`).join('');
+}
+
+const toCsvRow = (night: ListedNight): readonly string[] => {
+  const { totals } = night;
+  const cell = (value: string | number | bigint | Date | null): string =>
+    value === null ? '' : value instanceof Date ? value.toISOString() : String(value);
+  return [
+    ...[night.dataCenter, night.localDate, night.at, night.kind, night.state, night.runId, night.requestedBy].map(cell),
+    ...[night.endedAt, night.trend].map(cell),
+    ...DRIFT_TOTALS.map((name) => cell(totals === null ? null : totals[name])),
+    ...CAUSES.map((cause) => cell(totals === null ? null : (totals.causes[cause] ?? 0))),
+    cell(night.note),
+  ];
+};
+
+/** A text of people: quoted where needed, and never a formula in a spreadsheet. */
+function quoteCell(text: string): string {
+  const safe = /^[=+@\t\r]|^-\D/u.test(text) ? `'${text}` : text;
+  return /[",\r\n]/u.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

@@ -1,0 +1,33 @@
+// What a plan predicted against what its run did: rows for the screen and the page, and the document for programs. No org
+// is named.
+import { measureOutcome } from '../../domain/plan/outcome-error.js';
+import type { PlanOutcome } from '../../domain/plan/plan-report.js';
+import { showCount, showRange } from '../terminal/numbers.js';
+
+/** What, predicted, actual, error. `quarantined`: orgs that the plan sets aside. */
+export function listOutcome(outcome: PlanOutcome, quarantined: number): readonly (readonly string[])[] {
+  const { predicted, actual } = outcome;
+  const error = measureOutcome(outcome);
+  return [
+    ['orgs written', showCount(predicted.touched), showCount(actual.touched), showError(error.touched)],
+    ['their credits a day', showCount(predicted.credits), showCount(actual.credits), showError(error.credits)],
+    [
+      'duration',
+      showRange({ lowMs: predicted.p50Ms, highMs: predicted.p90Ms }),
+      showDuration(actual.durationMs),
+      showError(error.duration),
+    ],
+    ['stale orgs left', '0', showCount(actual.stale), ''],
+    ['undecidable orgs', showCount(quarantined), showCount(actual.quarantined), ''],
+  ];
+}
+
+/** Null: no run followed the plan. */
+export const outcomeDocument = (outcome: PlanOutcome | null): Readonly<Record<string, unknown>> | null =>
+  outcome === null ? null : { ...outcome, errorPercent: measureOutcome(outcome) };
+
+const showError = (percent: number | null): string =>
+  percent === null ? '–' : `${percent > 0 ? '+' : ''}${percent.toFixed(1)} %`;
+
+const showDuration = (ms: number): string =>
+  ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;

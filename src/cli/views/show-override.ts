@@ -1,0 +1,35 @@
+// An override for people: what it changes of one org's row, who proposed and who approved it. Its org is shown to who asks.
+import type { OverrideReport } from '../../engine/org/propose-override.js';
+import { showCount } from '../terminal/numbers.js';
+import { layOutTable } from '../terminal/table.js';
+
+export function showOverride(report: OverrideReport, next: string): string {
+  const { overrideId, orgId, dataCenter, before, floor, state, author, approver, reason } = report;
+  const done = state === 'applied';
+  const table = layOutTable(
+    [
+      { title: '' },
+      { title: done ? 'BEFORE' : 'NOW', align: 'right' },
+      { title: done ? 'NOW' : 'THEN', align: 'right' },
+    ],
+    report.changes.map(({ column, from, to }) => [column, showValue(from), showValue(to)]),
+  );
+  return [
+    `${done ? '✔' : '·'} ${overrideId}: floor of org ${orgId} in ${dataCenter}, ${showValue(before.floor)} → ${showValue(floor)}`,
+    `    proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}: ${reason}`,
+    '',
+    ...table.map((line) => `    ${line}`),
+    '',
+    done ? 'It is applied and verified.' : 'Nothing was changed. It is applied when a second person approves it.',
+    `Next: ${next}`,
+  ].join('\n');
+}
+
+const showValue = (value: string | boolean | number | bigint | null): string => {
+  if (value === null) return 'none';
+  return typeof value === 'bigint' ? showCount(value) : String(value);
+};
+
+export function overrideDocument(report: OverrideReport, next: string): Readonly<Record<string, unknown>> {
+  return { ...report, next };
+}

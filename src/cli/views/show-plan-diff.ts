@@ -1,0 +1,76 @@
+// `plans diff` for people and for programs: how many orgs come out otherwise and why, and the largest changes by name.
+
+import type { ComparedPlan, DifferenceSum, DifferentOrg, PlanDifference } from '../../engine/plan/diff-plans.js';
+import { right } from '../terminal/column.js';
+import { showCount, showInstant } from '../terminal/numbers.js';
+import { indent, layOutTable } from '../terminal/table.js';
+import { showSigned } from './plan-words.js';
+import { listChanges, showChanges } from './show-org-changes.js';
+
+export function showPlanDiff(difference: PlanDifference): string {
+  const { from, to, same, moved, largest, changed } = difference;
+  return [
+    `${from.planId} → ${to.planId}`,
+    ...[from, to].map(showPlanLine),
+    ...(from.cardHash === to.cardHash ? [] : ['  The rate cards differ.']),
+    '',
+    ...indent(layOutTable(SUMS, listRows(difference))),
+    ...(moved === 0
+      ? []
+      : [
+          `  ${showCount(moved)} of the ${showCount(same)} same ones are written by only one of the plans, as after an apply`,
+        ]),
+    ...(largest.length === 0 ? [] : ['', ...indent(layOutTable(ORGS, largest.map(toOrgRow)))]),
+    ...(largest.length < changed.orgs
+      ? [`  … ${showCount(changed.orgs - largest.length)} more changed by as much or less`]
+      : []),
+  ].join('\n');
+}
+
+const showPlanLine = ({ planId, orgs, madeAt, author, cardHash }: ComparedPlan): string =>
+  `  ${planId}: ${showCount(orgs)} orgs, made ${showInstant(madeAt)} by ${author}, rate card ${cardHash}`;
+
+const SUMS = [{ title: '' }, right('ORGS'), right('CREDITS BEFORE'), right('AFTER'), right('CHANGE')];
+
+function listRows({ same, appeared, vanished, changed, causes }: PlanDifference): readonly (readonly string[])[] {
+  return [
+    ['the same', showCount(same)],
+    toSumRow('only in the second', appeared),
+    toSumRow('only in the first', vanished),
+    toSumRow('changed', changed),
+    ...causes.map((cause) => toSumRow(`  ${cause.causes.join(' + ')}`, cause)),
+  ];
+}
+
+const toSumRow = (what: string, { orgs, before, after }: DifferenceSum): readonly string[] => [
+  what,
+  showCount(orgs),
+  showCount(before),
+  showCount(after),
+  showSigned(BigInt(after) - BigInt(before)),
+];
+
+const ORGS = [{ title: 'ORG' }, right('CHANGE'), { title: 'WHY' }, { title: 'WHAT CHANGED' }];
+
+const toOrgRow = (org: DifferentOrg): readonly string[] => [
+  org.orgId,
+  showSigned(changeOf(org)),
+  org.causes.join(' + '),
+  showChanges(listChanges(org.from, org.to)),
+];
+
+/** An undecidable org has no total. */
+const changeOf = ({ from, to }: DifferentOrg): bigint =>
+  BigInt(to.total_credits ?? 0) - BigInt(from.total_credits ?? 0);
+
+export function planDiffDocument({ largest, ...difference }: PlanDifference): Readonly<Record<string, unknown>> {
+  return {
+    ...difference,
+    largest: largest.map((org) => ({
+      orgId: org.orgId,
+      causes: org.causes,
+      change: changeOf(org),
+      changes: listChanges(org.from, org.to),
+    })),
+  };
+}

@@ -1,0 +1,175 @@
+// `plan` for people and for programs: what would be written, in numbers. On screen no org is named.
+
+import { countBranches, groupEditions, sumBranches } from '../../domain/plan/group-editions.js';
+import type { BranchCount, PlannedOrg, PlanReport } from '../../domain/plan/plan-report.js';
+import { right } from '../terminal/column.js';
+import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
+import { type Paint, plainPaint } from '../terminal/paint.js';
+import { indent, layOutTable } from '../terminal/table.js';
+import { countPaidLeft, namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot, TRAPS } from './plan-words.js';
+import { showEdition } from './show-edition.js';
+
+const DIGEST_SHOWN = 12;
+
+/** The plan on screen; the way on is the command's to say. */
+export function showPlan(report: PlanReport, paint: Paint = plainPaint): string {
+  return [
+    ...showHead(report),
+    '',
+    ...showSymbols(report),
+    '',
+    ...showTotals(report),
+    '',
+    ...indent(layOutTable(COLUMNS, groupEditions(report.branches).map(showEdition))),
+    '',
+    ...showRails(report, paint),
+    '',
+    ...showRest(report),
+  ].join('\n');
+}
+
+function showHead(report: PlanReport): readonly string[] {
+  const { dataCenter, zone, source, counts, card, digest } = report;
+  const stored = digest === null ? 'nothing is kept' : `digest ${digest.slice(0, DIGEST_SHOWN)}`;
+  return [
+    `${report.planId === null ? 'What-if' : `Plan ${namePlan(report)}`} for ${dataCenter} (${zone}): ${showOrgs(counts.orgs)} of ${source}`,
+    `Snapshot ${showSnapshot(report)}, rate card ${card.name} (${card.hash}), ${stored}`,
+  ];
+}
+
+const SYMBOLS = [{ title: '' }, right(''), { title: '' }, { title: '' }];
+
+function showSymbols(plan: PlanReport): readonly string[] {
+  const { branches, counts, quarantined } = plan;
+  const line = (symbol: string, pick: (branch: BranchCount) => boolean, what: string, more?: string) => {
+    const sum = sumBranches(branches.filter(pick));
+    const change = `${showSigned(BigInt(sum.after) - BigInt(sum.before))} credits a day`;
+    return [symbol, showOrgs(sum.orgs), what, more === undefined ? change : `${change}; ${more}`];
+  };
+  const reasons = quarantined.map(({ reason, orgs }) => `${showCount(orgs)} ${reason}`).join(', ');
+  const purchased = sumBranches(branches.filter((branch) => branch.purchased)).orgs;
+  const topUps = `top-ups of ${showCount(counts.grandfathered)} over the rate card`;
+  return [
+    'Symbols:  ↑ credits win   = legacy number kept   · unpaid   + purchases   ↓ falls   ! undecidable',
+    ...indent(
+      layOutTable(SYMBOLS, [
+        line('↑', ({ paid, winner }) => paid && winner === 'credits', 'pay, and credits reach their number'),
+        line('=', ({ winner }) => winner === 'legacy', 'pay, and keep their legacy number', topUps),
+        line('·', ({ paid }) => !paid, 'do not pay (trial, lapsed, free)'),
+        ['+', showOrgs(purchased), 'of these have purchases', 'carried one for one'],
+        ['↓', showOrgs(sumBranches(branches).falling), 'of these fall', showFalling(plan)],
+        ['!', showOrgs(counts.quarantined), 'are set aside', reasons === '' ? 'none' : reasons],
+      ]).slice(1),
+    ),
+  ];
+}
+
+function showFalling(plan: PlanReport): string {
+  const { paidFalling, unpaidFalling } = plan.counts;
+  const left = countPaidLeft(plan);
+  const paid = `${showCount(paidFalling + left)} that pay${left === 0 ? '' : ', which an apply leaves as they are'}`;
+  return `${paid}, ${showCount(unpaidFalling)} that do not`;
+}
+
+function showTotals({ counts }: PlanReport): readonly string[] {
+  const left = counts.staleLeftOut === 0 ? [] : [`${showCount(counts.staleLeftOut)} left out as stale`];
+  const parts = [
+    `${showCount(counts.first)} first decisions`,
+    `${showCount(counts.raises)} raises`,
+    `${showCount(counts.unchanged)} unchanged`,
+    `${showCount(counts.falls)} falls left for the nightly run`,
+    ...left,
+  ];
+  return [
+    `  Credits a day: ${showCount(counts.before)} → ${showCount(counts.after)} (${showChange(counts.before, counts.after)})`,
+    `  An apply writes ${showOrgs(counts.touched)}: ${parts.join(', ')}`,
+  ];
+}
+
+const COLUMNS = [
+  { title: 'EDITION' },
+  right('ORGS'),
+  right('PAID'),
+  right('LEGACY KEPT'),
+  right('FALLING'),
+  right('CREDITS BEFORE'),
+  right('AFTER'),
+  right('CHANGE'),
+];
+
+/** Colours come after the layout, which counts characters. */
+function showRails({ rails }: PlanReport, paint: Paint): readonly string[] {
+  if (rails.length === 0) return ['  Guard-rails: none'];
+  const columns = [{ title: 'GUARD-RAIL' }, right('VALUE'), right('LIMIT'), { title: '' }];
+  const rows = rails.map(({ rail, value, limit, passes }) => [
+    RAIL_WORDS[rail],
+    value,
+    limit,
+    passes ? '✔ PASS' : '✖ FAIL',
+  ]);
+  return indent(layOutTable(columns, rows)).map((line) =>
+    line.endsWith('✖ FAIL') ? paint(line, 'red') : line.replace('✔ PASS', paint('✔ PASS', 'green')),
+  );
+}
+
+function showRest(report: PlanReport): readonly string[] {
+  const { counts, usage, duration } = report;
+  const { present, most } = countBranches(report.branches);
+  const short = usage?.reduce((sum, edition) => sum + edition.short, 0) ?? 0;
+  const paid = usage?.reduce((sum, edition) => sum + edition.paid, 0) ?? 0;
+  return [
+    `  Branches: ${present} present, at most ${most} for these editions`,
+    ...(counts.traps === 0 ? [] : [`  Traps: ${showOrgs(counts.traps)}; ${TRAPS}`]),
+    usage === null
+      ? '  Usage: the source has no peak_credits'
+      : `  Usage: ${showCount(short)} of ${showCount(paid)} paid orgs had a busiest day above their new total`,
+    `  Expected duration of an apply: ${showDuration(duration)}`,
+  ];
+}
+
+/** The plan for programs, its lists of orgs included: only for who asked for this one data center. See docs/report.md. */
+export function planDocument(report: PlanReport): Readonly<Record<string, unknown>> {
+  const { biggestRaises, nearestFloor, short } = report.orgs;
+  return {
+    ...countsDocument(report),
+    biggestRaises: biggestRaises.map(toOrgDocument),
+    nearestFloor: nearestFloor.map(toOrgDocument),
+    short: short.map(({ peak, proposedFloor, ...org }) => ({
+      ...toOrgDocument(org),
+      peakCredits: peak,
+      proposedFloor,
+    })),
+  };
+}
+
+/** The same without any org: for several data centers in one document. Keys are the cell's columns where there are any. */
+export function countsDocument(report: PlanReport): Readonly<Record<string, unknown>> {
+  const { counts, branches, card, orgs: _lists, ...rest } = report;
+  const { before, after, grandfathered, quarantined, ...numbers } = counts;
+  return {
+    ...rest,
+    cardName: card.name,
+    cardHash: card.hash,
+    ...numbers,
+    quarantinedOrgs: quarantined,
+    beforeCredits: before,
+    totalCredits: after,
+    grandfatheredCredits: grandfathered,
+    pending: counts.touched > 0,
+    insideRails: report.rails.every(({ passes }) => passes),
+    editions: groupEditions(branches).map(nameSums),
+    branches: branches.map(nameSums),
+    biggestRaises: null,
+    nearestFloor: null,
+    short: null,
+  };
+}
+
+const nameSums = <T extends Pick<BranchCount, 'before' | 'after' | 'grandfathered'>>(line: T) => {
+  const { before, after, grandfathered, ...others } = line;
+  return { ...others, beforeCredits: before, totalCredits: after, grandfatheredCredits: grandfathered };
+};
+
+function toOrgDocument({ before, after, ...org }: PlannedOrg): Readonly<Record<string, unknown>> {
+  return { ...org, beforeCredits: before, totalCredits: after };
+}

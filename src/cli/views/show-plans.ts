@@ -1,0 +1,81 @@
+// `plans` for people and for programs: one line each, the newest first. Counts only.
+
+import type { ListedPlan, PlanList } from '../../engine/plan/list-plans.js';
+import { right } from '../terminal/column.js';
+import { showChange, showCount, showInstant } from '../terminal/numbers.js';
+import { layOutTable } from '../terminal/table.js';
+
+const COLUMNS = [
+  { title: 'PLAN' },
+  { title: 'MADE' },
+  { title: 'BY' },
+  right('ORGS'),
+  right('WRITES'),
+  right('CHANGE'),
+  { title: 'RAILS' },
+  { title: 'APPROVAL' },
+  { title: 'LED TO' },
+  { title: '' },
+];
+
+export function showPlans({ plans, more, unreachable }: PlanList): string {
+  return [
+    ...(plans.length === 0 ? ['No plans.'] : layOutTable(COLUMNS, plans.map(toRow))),
+    ...(more ? ['… older ones: --limit'] : []),
+    ...unreachable.map(
+      ({ dataCenter, code }) =>
+        `! ${dataCenter}: its cell cannot be read (${code}); its plans are as control knows them${code === 'not_initialised' ? '. Run: credit-rollout init' : ''}`,
+    ),
+  ].join('\n');
+}
+
+const FOUND: Readonly<Record<ListedPlan['found'], string>> = {
+  cell: '',
+  control: 'no longer in its cell',
+  unreadable: 'as control knows it',
+};
+
+const toRow = (plan: ListedPlan): readonly string[] => [
+  plan.planId,
+  showInstant(plan.madeAt),
+  plan.author,
+  showCount(plan.counts.orgs),
+  showCount(plan.counts.touched),
+  showChange(plan.counts.before, plan.counts.after),
+  plan.insideRails ? 'inside' : 'outside',
+  showApprovalState(plan.approval),
+  plan.run === null ? '–' : `run ${plan.run.runId}, ${plan.run.state}`,
+  FOUND[plan.found],
+];
+
+/** `open until …`, `used by run 7`, `voided`, `expired`, `none`. */
+export function showApprovalState(approval: ListedPlan['approval']): string {
+  if (approval === null) return 'none';
+  switch (approval.state) {
+    case 'open':
+      return `open until ${showInstant(approval.expiresAt)}`;
+    case 'used':
+      return `used by run ${approval.usedByRun}`;
+    default:
+      return approval.state;
+  }
+}
+
+export function plansDocument({ plans, more, unreachable }: PlanList): Readonly<Record<string, unknown>> {
+  return { plans: plans.map(toDocument), more, unreachable };
+}
+
+function toDocument({ counts, approval, run, ...plan }: ListedPlan): Readonly<Record<string, unknown>> {
+  return {
+    ...plan,
+    orgs: counts.orgs,
+    touched: counts.touched,
+    beforeCredits: counts.before,
+    totalCredits: counts.after,
+    approval: approval?.state ?? 'none',
+    approvedBy: approval === null ? null : (approval.approver ?? 'guard_rails'),
+    expiresAt: approval?.expiresAt ?? null,
+    runId: run?.runId ?? null,
+    runState: run?.state ?? null,
+  };
+}

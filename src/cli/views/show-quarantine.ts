@@ -1,0 +1,30 @@
+// `quarantine` for people: counts by reason, then the orgs.
+import type { QuarantineReport } from '../../engine/org/list-quarantine.js';
+import type { CommandNames } from '../terminal/command-names.js';
+import { showCount, showOrgs } from '../terminal/numbers.js';
+import { indent, layOutTable } from '../terminal/table.js';
+
+export function showQuarantine(report: QuarantineReport, commands: CommandNames): string {
+  const { dataCenter, runId, reasons, orgs } = report;
+  if (runId === null) return `${dataCenter}: no run yet, so nothing was set aside.`;
+  const total = reasons.reduce((sum, reason) => sum + reason.orgs, 0);
+  if (total === 0) return `✔ ${dataCenter}: run ${runId} decided every org.`;
+  const counts = layOutTable(
+    [{ title: 'REASON' }, { title: 'ORGS', align: 'right' }],
+    reasons.map((reason) => [reason.reason, showCount(reason.orgs)]),
+  );
+  const list = layOutTable(
+    [{ title: 'ORG' }, { title: 'REASON' }],
+    orgs.map((org) => [org.orgId, org.reason]),
+  );
+  return [
+    `! ${dataCenter}: run ${runId} set ${showOrgs(total)} aside; they keep what the product enforces today`,
+    '',
+    ...indent(counts),
+    '',
+    ...indent(list),
+    ...(orgs.length < total ? [`  … ${showCount(total - orgs.length)} more: --limit`] : []),
+    '',
+    `Correct them in the source, then: ${commands.show(`apply --dc ${dataCenter} --execute`)}`,
+  ].join('\n');
+}

@@ -1,0 +1,66 @@
+// `rate-card check` for people and for programs: which golden cases come out, and which branches nobody has checked.
+
+import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import type { FailedCase } from '../../domain/rate-card-check/check-rate-card.js';
+import type { EditionCoverage } from '../../domain/rate-card-check/list-uncovered-branches.js';
+import { right } from '../terminal/column.js';
+import { showCount } from '../terminal/numbers.js';
+import { indent, layOutTable } from '../terminal/table.js';
+
+export interface CheckedCard {
+  readonly card: RateCard;
+  readonly failed: readonly FailedCase[];
+  readonly coverage: readonly EditionCoverage[];
+}
+
+const COLUMNS = [{ title: 'EDITION' }, right('BRANCHES'), right('COVERED'), right('UNCOVERED')];
+
+export function showCheckedCard({ card, failed, coverage }: CheckedCard): string {
+  return [
+    showVerdict(card, failed.length),
+    ...failed.map(({ message }) => `    ${message}`),
+    ...showCoverage(coverage),
+  ].join('\n');
+}
+
+function showVerdict({ name, editions, cases }: RateCard, failed: number): string {
+  if (cases.length === 0)
+    return `! ${name}: ${editions.size} editions, and no golden cases: its rates were read, but nothing was checked`;
+  const passed = cases.length - failed;
+  return `${failed === 0 ? '✔' : '✖'} ${name}: ${editions.size} editions, ${passed} of ${cases.length} golden cases come out`;
+}
+
+function showCoverage(coverage: readonly EditionCoverage[]): readonly string[] {
+  const all = coverage.reduce((sum, { branches }) => sum + branches, 0);
+  const open = coverage.reduce((sum, { uncovered }) => sum + uncovered.length, 0);
+  if (open === 0) return [`  Every one of the ${showCount(all)} branches that it can produce has a case.`];
+  const rows = coverage.map(({ edition, branches, uncovered }) => [
+    edition,
+    showCount(branches),
+    showCount(branches - uncovered.length),
+    showCount(uncovered.length),
+  ]);
+  return [
+    `  No case covers ${showCount(open)} of the ${showCount(all)} branches that it can produce (paid × winner × purchased × light agents × negotiated):`,
+    '',
+    ...indent(layOutTable(COLUMNS, rows)),
+    '',
+    '  Which ones: --json.',
+  ];
+}
+
+export function checkedCardDocument({ card, failed, coverage }: CheckedCard): Readonly<Record<string, unknown>> {
+  return {
+    name: card.name,
+    cardHash: card.hash,
+    editions: [...card.editions.keys()],
+    cases: card.cases.length,
+    failed: failed.map(({ position, name, message }) => ({ position, name, message })),
+    coverage: coverage.map(({ edition, branches, uncovered }) => ({
+      edition,
+      branches,
+      covered: branches - uncovered.length,
+    })),
+    uncovered: coverage.flatMap(({ uncovered }) => uncovered),
+  };
+}

@@ -1,0 +1,69 @@
+// `plans show` for people and for programs: the plan again, who approved it, and what came of it. The orgs that its run left
+// out are named only when they are asked for.
+
+import type { PlanOutcome } from '../../domain/plan/plan-report.js';
+import type { ApprovalRow, RecalledPlan, StaleOrg } from '../../engine/plan/show-plan.js';
+import { right } from '../terminal/column.js';
+import { showInstant, showOrgs } from '../terminal/numbers.js';
+import type { Paint } from '../terminal/paint.js';
+import { indent, layOutTable } from '../terminal/table.js';
+import { listChanges, showChanges } from './show-org-changes.js';
+import { listOutcome, outcomeDocument } from './show-outcome.js';
+import { planDocument, showPlan } from './show-plan.js';
+import { showApprovalState } from './show-plans.js';
+
+export function showRecalledPlan(recalled: RecalledPlan, paint: Paint): string {
+  const { report, madeAt, approvals, outcome, stale } = recalled;
+  return [
+    showPlan(report, paint),
+    '',
+    `  Made ${showInstant(madeAt, report.zone)} by ${report.author}`,
+    `  Approval: ${showApprovalOf(approvals[0])}`,
+    ...(outcome === null ? ['  Not applied'] : showOutcome(outcome, report.counts.quarantined)),
+    ...(stale === null ? [] : showStale(stale)),
+  ].join('\n');
+}
+
+function showApprovalOf(approval: ApprovalRow | undefined): string {
+  if (approval === undefined) return 'none';
+  const why = approval.voidReason === null ? '' : ` (${approval.voidReason})`;
+  return `${showApprovalState(approval)}${why}, given by ${approval.approver ?? 'its guard-rails'} ${showInstant(approval.approvedAt)}`;
+}
+
+const OUTCOME = [{ title: 'PREDICTED AGAINST ACTUAL' }, right('PREDICTED'), right('ACTUAL'), right('ERROR')];
+
+function showOutcome(outcome: PlanOutcome, quarantined: number): readonly string[] {
+  const table = layOutTable(OUTCOME, listOutcome(outcome, quarantined));
+  return [`  Run ${outcome.runId}: ${outcome.state}`, '', ...indent(table)];
+}
+
+const STALE = [{ title: 'STALE ORG' }, { title: 'WHY' }, { title: 'SINCE' }, { title: 'WHAT CHANGED' }];
+
+function showStale({ orgs, listed }: NonNullable<RecalledPlan['stale']>): readonly string[] {
+  if (orgs === 0) return ['', '  No org was stale.'];
+  const table = layOutTable(STALE, listed.map(toStaleRow));
+  const left = orgs - listed.length;
+  return ['', ...indent(table), ...(left === 0 ? [] : [`  … ${showOrgs(left)} more: --json has all`])];
+}
+
+const toStaleRow = ({ orgId, reason, planned, found, settled }: StaleOrg): readonly string[] => [
+  orgId,
+  reason,
+  settled ?? 'left out',
+  showChanges(listChanges(planned ?? {}, found ?? {})),
+];
+
+/** `files`: the paths of the report that was written. */
+export function recalledPlanDocument(
+  { report, madeAt, approvals, outcome, stale }: RecalledPlan,
+  files: readonly string[],
+): Readonly<Record<string, unknown>> {
+  return {
+    ...planDocument(report),
+    madeAt,
+    approvals,
+    outcome: outcomeDocument(outcome),
+    staleOrgs: stale?.listed ?? null,
+    files,
+  };
+}

@@ -1,0 +1,115 @@
+// `reconcile` for people and for programs: what a reconciliation would do. Org ids go only to the screen of who asked for it.
+
+import { CAUSES } from '../../domain/reconcile/cause.js';
+import { totalDrift } from '../../domain/reconcile/drift-counts.js';
+import type { DriftMovement, DriftOutcome } from '../../domain/reconcile/movement.js';
+import type { DriftPreview, PreviewedOrg } from '../../engine/reconcile/preview-drift.js';
+import { right } from '../terminal/column.js';
+import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
+import { indent, layOutTable } from '../terminal/table.js';
+
+const MOVEMENTS: Readonly<Record<DriftMovement, string>> = {
+  first: 'first decision',
+  raise: 'raise',
+  fall: 'fall',
+  inputs: 'inputs only',
+  same: 'nothing to write',
+  gone: 'retired',
+};
+const OUTCOMES: Readonly<Record<DriftOutcome, string>> = {
+  to_heal: 'to be healed',
+  healed: 'healed',
+  proposed: 'proposed',
+  unchanged: 'no longer needed',
+};
+
+/** The dry run; `next`: the command that does it. */
+export function showPreview(preview: DriftPreview, next: string): string {
+  const { dataCenter, counts, orgs, undecidable, reasons, listed } = preview;
+  const { found } = totalDrift(counts);
+  const read = `${showOrgs(orgs)} read at ${showInstant(preview.snapshotAt)}`;
+  const aside = undecidable === 0 ? [] : [`! ${showOrgs(undecidable)} cannot be decided and keep what they have today`];
+  const waiting = showWaiting(preview);
+  if (found === 0)
+    return [`✔ ${dataCenter}: every allotment is what its inputs give; ${read}`, ...aside, ...waiting].join('\n');
+  const heal = counts.filter(({ outcome }) => outcome === 'to_heal').reduce((sum, count) => sum + count.orgs, 0);
+  return [
+    `≠ ${dataCenter}: ${showOrgs(found)} differ, ${showCount(heal)} of them would be healed; ${read}`,
+    ...aside,
+    ...reasons.map((reason) => `! ${reason}: all of these are proposed, none is written`),
+    '',
+    ...indent(layOutCounts(preview)),
+    '',
+    ...indent(layOutTable(ORG_COLUMNS, listed.map(toOrgRow))),
+    ...(listed.length < found ? [`  … ${showCount(found - listed.length)} more: --limit`] : []),
+    ...waiting,
+    '',
+    `Nothing was changed. To do it: ${next}`,
+  ].join('\n');
+}
+
+const layOutCounts = ({ counts }: DriftPreview): readonly string[] =>
+  layOutTable(
+    [{ title: 'CAUSE' }, { title: 'MOVEMENT' }, right('ORGS'), { title: 'WHAT BECOMES OF IT' }],
+    [...counts]
+      .sort((a, b) => CAUSES.indexOf(a.cause) - CAUSES.indexOf(b.cause) || b.orgs - a.orgs)
+      .map(({ cause, movement, orgs, outcome }) => [cause, MOVEMENTS[movement], showCount(orgs), OUTCOMES[outcome]]),
+  );
+
+const ORG_COLUMNS = [
+  { title: 'ORG' },
+  { title: 'CAUSE' },
+  { title: 'MOVEMENT' },
+  right('BEFORE'),
+  right('AFTER'),
+  right('FLOOR PROPOSED'),
+  { title: '' },
+];
+
+/** What earlier nights left to people. */
+function showWaiting({ dataCenter, waiting }: DriftPreview): readonly string[] {
+  if (waiting.length === 0) return [];
+  const table = layOutTable(
+    [{ title: 'ORG' }, { title: 'CAUSE' }, right('FLOOR'), right('PROPOSED'), { title: 'SINCE' }],
+    waiting.map(({ orgId, cause, floor, proposedFloor, since }) => [
+      orgId,
+      cause,
+      showNumber(floor),
+      showNumber(proposedFloor),
+      showInstant(since),
+    ]),
+  );
+  const first = waiting[0];
+  return [
+    '',
+    `Floors that nights proposed, for two people to decide: credit-rollout override ${first?.orgId} --dc ${dataCenter} --floor ${first?.proposedFloor} --reason TEXT`,
+    ...indent(table),
+  ];
+}
+
+const showNumber = (credits: bigint | null): string => (credits === null ? '–' : showCount(credits));
+
+const toOrgRow = (org: PreviewedOrg): readonly string[] => [
+  org.orgId,
+  org.cause,
+  MOVEMENTS[org.movement],
+  showNumber(org.beforeTotal),
+  showNumber(org.afterTotal),
+  showNumber(org.proposedFloor),
+  OUTCOMES[org.outcome],
+];
+
+export function previewDocument(preview: DriftPreview, next: string): Readonly<Record<string, unknown>> {
+  const { listed, counts, ...rest } = preview;
+  const { found } = totalDrift(counts);
+  const orgs = listed.map(({ orgId, cause, movement, outcome, beforeTotal, afterTotal, proposedFloor }) => ({
+    orgId,
+    cause,
+    movement,
+    outcome,
+    beforeTotal,
+    afterTotal,
+    proposedFloor,
+  }));
+  return { executed: false, ...rest, found, counts, listed: orgs, more: listed.length < found, next };
+}

@@ -1,0 +1,81 @@
+// The icon and the word of where a data center is, and why it waits. A word always stands beside the icon.
+import { HOLDS } from '../../domain/rollout/hold.js';
+import type { DataCenterStatus, StatusHold } from '../../engine/operate/read-status.js';
+import type { CommandNames } from '../terminal/command-names.js';
+import { showInstant } from '../terminal/numbers.js';
+import type { Tone } from '../terminal/paint.js';
+
+const ICONS: Readonly<Record<string, { readonly icon: string; readonly tone: Tone }>> = {
+  done: { icon: '✔', tone: 'green' },
+  failed: { icon: '✖', tone: 'red' },
+  aborted: { icon: '■', tone: 'yellow' },
+  aborting: { icon: '■', tone: 'yellow' },
+  paused: { icon: '‖', tone: 'yellow' },
+  pausing: { icon: '‖', tone: 'yellow' },
+  waiting: { icon: '◷', tone: 'dim' },
+  baking: { icon: '◷', tone: 'cyan' },
+  pending: { icon: '·', tone: 'dim' },
+  undone: { icon: '↶', tone: 'yellow' },
+};
+const RUNNING = { icon: '▶', tone: 'cyan' } as const;
+
+/** The stage where it runs, else the state: migrating, paused, waiting, done. */
+export const nameWord = (dc: Pick<DataCenterStatus, 'state' | 'stage'>): string =>
+  dc.state === 'running' ? dc.stage : dc.state;
+
+export function findIcon(word: string): { readonly icon: string; readonly tone: Tone } {
+  return ICONS[word] ?? RUNNING;
+}
+
+/** "it waits: an earlier data center is not done (eu), since …; it starts by itself". */
+export function showHold(
+  hold: StatusHold,
+  { zone, freeze }: Pick<DataCenterStatus, 'zone' | 'freeze'>,
+  commands: CommandNames,
+): string {
+  const release = commands.rewrite(hold.release);
+  const way = release.startsWith('it ') ? release : `to go on: ${release}`;
+  const what = hold.code === 'frozen' && freeze !== null ? showFreeze(freeze, zone) : showMeasured(hold, zone);
+  return `${what}; ${way}`;
+}
+
+/** What the limit of a hold says, where it is no plain limit. */
+const LIMITS: Readonly<Partial<Record<StatusHold['code'], string>>> = {
+  not_before: 'until',
+  baking: 'until',
+  window_closed: 'opens',
+  cutover_late: 'due',
+  gate_busy: 'open since',
+};
+/** Measured against the present moment, which helps nobody: only the limit is shown. */
+const UNTIL: readonly StatusHold['code'][] = ['not_before', 'baking', 'cutover_late'];
+
+const INSTANT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/u;
+const readable = (measure: string): string => (INSTANT.test(measure) ? showInstant(new Date(measure)) : measure);
+
+function showMeasured(hold: StatusHold, zone: string): string {
+  return `${HOLDS[hold.code].meaning}${inBrackets([showValue(hold), showLimit(hold)])}, since ${showInstant(hold.since, zone)}`;
+}
+
+const showValue = ({ code, value }: StatusHold): string | null =>
+  value === null || UNTIL.includes(code) ? null : readable(value);
+
+const showLimit = ({ code, limit }: StatusHold): string | null =>
+  limit === null ? null : `${LIMITS[code] ?? 'limit'} ${readable(limit)}`;
+
+function inBrackets(measures: readonly (string | null)[]): string {
+  const shown = measures.filter((measure) => measure !== null);
+  return shown.length === 0 ? '' : ` (${shown.join(', ')})`;
+}
+
+/** By the cell's own row: who froze it, and why, is what helps. */
+function showFreeze({ since, by, reason }: NonNullable<DataCenterStatus['freeze']>, zone: string): string {
+  const why = reason === null ? '' : ` (${reason})`;
+  return `${HOLDS.frozen.meaning}, since ${showInstant(since, zone)} by ${by}${why}`;
+}
+
+/** Shorter, for a line that is redrawn. */
+export function showHoldBriefly(hold: StatusHold): string {
+  const measure = UNTIL.includes(hold.code) ? showLimit(hold) : showValue(hold);
+  return `${HOLDS[hold.code].meaning}${inBrackets([measure])}`;
+}

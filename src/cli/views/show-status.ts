@@ -1,0 +1,103 @@
+// `status` for people: one row per data center in rollout order, why each waits, and the command that moves it.
+
+import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
+import { right } from '../terminal/column.js';
+import type { CommandNames } from '../terminal/command-names.js';
+import { showCount, showInstant, showRange, showShare } from '../terminal/numbers.js';
+import type { Paint } from '../terminal/paint.js';
+import { layOutTable } from '../terminal/table.js';
+import { drawBar, measure, readRate, shareOf } from './show-progress.js';
+import { findIcon, nameWord, showHold } from './show-state.js';
+
+export interface StatusView {
+  readonly commands: CommandNames;
+  readonly paint: Paint;
+  /** Batches side by side, of the configuration. */
+  readonly lanes: number;
+}
+
+export function showStatus(status: Status, view: StatusView): string {
+  const { commands, paint } = view;
+  const words = status.dataCenters.map(nameWord);
+  const [titles = '', ...lines] = layOutTable(
+    COLUMNS,
+    status.dataCenters.map((dc) => toRow(dc, view.lanes)),
+  );
+  const rows = status.dataCenters.flatMap((dc, index) => {
+    const { icon, tone } = findIcon(words[index] ?? '');
+    return [`${paint(icon, tone)} ${lines[index] ?? ''}`, ...listNotes(dc, commands)];
+  });
+  const served = `${showCount(status.schedulersAlive)} ${status.schedulersAlive === 1 ? 'scheduler' : 'schedulers'} alive`;
+  const card = status.card === null ? 'no apply yet' : `rate card ${status.card.slice(0, 12)}`;
+  const next = status.dataCenters.find((dc) => dc.next !== null && dc.stage !== 'done')?.next ?? null;
+  return [
+    paint(`  ${titles}`, 'bold'),
+    ...rows,
+    '',
+    `As of ${showInstant(status.at)} · ${served} · ${card}`,
+    ...listUnserved(status, commands),
+    ...(next === null ? [] : [`Next: ${commands.rewrite(next)}`]),
+  ].join('\n');
+}
+
+/** Nothing is due, so nothing is held: without a scheduler nothing ever will be. */
+const listUnserved = ({ schedulersAlive, dataCenters }: Status, commands: CommandNames): readonly string[] =>
+  schedulersAlive === 0 &&
+  dataCenters.some(({ stage }) => stage === 'done') &&
+  dataCenters.every(({ holds }) => holds.every(({ code }) => code !== 'no_scheduler'))
+    ? [`No scheduler runs, so no night begins. Start one: ${commands.show('up')}`]
+    : [];
+
+const COLUMNS = [
+  { title: 'DC' },
+  { title: 'STAGE' },
+  { title: 'PROGRESS' },
+  right('ORGS'),
+  right('WRITTEN'),
+  right('SET ASIDE'),
+  right('RATE'),
+  right('TIME LEFT'),
+  right('WORKERS'),
+];
+
+function toRow(dc: DataCenterStatus, lanes: number): readonly string[] {
+  const { done, of } = measure(dc);
+  const { progress } = dc;
+  const rate = readRate(dc, lanes);
+  return [
+    dc.id,
+    nameWord(dc),
+    progress === null ? '' : `${drawBar(shareOf(dc), 10)} ${showShare(shareOf(dc))}`,
+    of === 0 ? '–' : `${showCount(done)}/${showCount(of)}`,
+    progress === null ? '–' : showCount(progress.inserted + progress.raised),
+    progress === null ? '–' : showCount(progress.quarantined),
+    rate === null ? '–' : `${showCount(rate)}/s`,
+    dc.remaining === null ? '–' : showRange(dc.remaining),
+    dc.workersAlive === null ? '?' : showCount(dc.workersAlive),
+  ];
+}
+
+function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly string[] {
+  const reasons = dc.quarantined.map(({ reason, orgs }) => `${showCount(orgs)} ${reason}`).join(', ');
+  return [
+    ...dc.holds.map((hold) => `      waits: ${showHold(hold, dc, commands)}`),
+    ...(dc.failure === null ? [] : [`      failed: ${dc.failure}; to go on: ${commands.show(`retry --dc ${dc.id}`)}`]),
+    ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
+    ...listCutover(dc),
+    ...(dc.lastNight === null ? [] : [`      last night: ${showNight(dc.lastNight)}`]),
+    ...(reasons === '' ? [] : [`      set aside: ${reasons}; which: ${commands.show(`quarantine --dc ${dc.id}`)}`]),
+  ];
+}
+
+function listCutover({ cutover, zone }: DataCenterStatus): readonly string[] {
+  const { configuredAt, effectiveAt, latchedAt, sweptAt } = cutover;
+  if (configuredAt === null) return [];
+  const since = showInstant(effectiveAt ?? configuredAt, zone);
+  if (sweptAt !== null) return [`      cut-over: sign-ups start on credits since ${since}; swept`];
+  if (latchedAt !== null)
+    return [`      cut-over: sign-ups start on credits since ${since}; sign-ups from before are being swept`];
+  return [`      cut-over: ${since}${effectiveAt === null ? '; its gate is not armed' : '; its gate is armed'}`];
+}
+
+const showNight = ({ localDate, state, note }: NonNullable<DataCenterStatus['lastNight']>): string =>
+  `${localDate} ${state.replace('_', ' ')}${note === null ? '' : ` (${note})`}`;

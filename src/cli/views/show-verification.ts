@@ -1,0 +1,57 @@
+// `verify` for people: whether the stored allotments hold, what has changed since, and whether the cut-over is proven.
+import type { CutoverProof } from '../../engine/cutover/prove-cutover.js';
+import type { VerifyReport } from '../../engine/operate/verify-data-center.js';
+import type { CommandNames } from '../terminal/command-names.js';
+import { showCount } from '../terminal/numbers.js';
+
+export function showVerification(report: VerifyReport, commands: CommandNames): string {
+  const { dataCenter, checked, mismatches, changedSince, appeared, gone } = report;
+  const verdict =
+    mismatches === 0
+      ? `✔ ${dataCenter}: ${showCount(checked)} allotments checked, every one follows the rule`
+      : `✖ ${dataCenter}: ${showCount(mismatches)} of ${showCount(checked)} allotments break the rule`;
+  return [
+    verdict,
+    `    changed in the source since: ${showCount(changedSince)} · new there: ${showCount(appeared)} · gone there: ${showCount(gone)}`,
+    ...(mismatches === 0 ? [] : [`    next: ${commands.show('doctor')}`]),
+    ...showProof(report.cutover, dataCenter, commands),
+  ].join('\n');
+}
+
+function showProof(proof: CutoverProof, dataCenter: string, commands: CommandNames): readonly string[] {
+  const { verdict, effectiveAt, signUps } = proof;
+  if (verdict === 'not_armed') return [];
+  const at = effectiveAt?.toISOString() ?? '';
+  if (verdict === 'ahead') return [`    cut-over: armed for ${at}; until then sign-ups start on the old model`];
+  const told = `sign-ups told credits: ${showCount(signUps.credits)}, legacy: ${showCount(signUps.legacy)}`;
+  const broken = [
+    [proof.onLegacy, 'orgs are on the old model and not in quarantine'],
+    [signUps.lateLegacy, 'sign-ups were told legacy at or after the instant'],
+    [signUps.flipped, 'sign-ups have the allotment of the other model'],
+  ] as const;
+  const faults = broken.filter(([orgs]) => orgs > 0).map(([orgs, what]) => `${showCount(orgs)} ${what}`);
+  const left = proof.quarantinedOrgs === 0 ? '' : ` but ${showCount(proof.quarantinedOrgs)} in quarantine`;
+  const verdicts = {
+    sweeping: `    cut-over at ${at}: its sweep is not over; ${told}`,
+    proven: `✔ ${dataCenter}: cut-over at ${at} proven: no org is on the old model${left}; ${told}; none flipped`,
+    broken: `✖ ${dataCenter}: cut-over at ${at} not proven: ${faults.join('; ')}`,
+  } as const;
+  return [verdicts[verdict], ...showQuarantined(proof, dataCenter, commands)];
+}
+
+function showQuarantined(
+  { verdict, quarantined, quarantinedOrgs }: CutoverProof,
+  dataCenter: string,
+  commands: CommandNames,
+): readonly string[] {
+  const rest = quarantinedOrgs - quarantined.length;
+  const list = commands.show(`quarantine --dc ${dataCenter}`);
+  return [
+    ...quarantined.map(
+      ({ orgId, reason, decidable }) =>
+        `    in quarantine: ${orgId} · ${reason}${decidable ? ' · corrected since: the next night decides it' : ''}`,
+    ),
+    ...(rest > 0 ? [`    and ${showCount(rest)} more: ${list}`] : []),
+    ...(verdict === 'broken' ? [`    next: ${commands.show(`reconcile --dc ${dataCenter}`)}`] : []),
+  ];
+}

@@ -1,0 +1,82 @@
+// Runs a card's golden cases through the same decision that orgs get. Never throws for a case that fails: it returns it.
+import type { Allotment } from '../org/allotment.js';
+import { type Decision, decideOrg } from '../org/decide-org.js';
+import type { CaseColumn, CaseOrg, CaseValue, RateCard, RateCardCase } from '../rate-card/rate-card.js';
+import type { QuarantineReason } from '../source/org-inputs.js';
+
+/** One column that came out differently. */
+export interface CaseDifference {
+  readonly column: CaseColumn;
+  readonly expected: CaseValue;
+  readonly actual: CaseValue;
+}
+
+/** A golden case that does not come out. */
+export type FailedCase = {
+  /** Position in the card's list, from 1. */
+  readonly position: number;
+  readonly name: string | null;
+  /** One line for a person. */
+  readonly message: string;
+} & (
+  | { readonly kind: 'different'; readonly differences: readonly CaseDifference[] }
+  | { readonly kind: 'undecidable'; readonly reason: QuarantineReason }
+);
+
+/** The cases that fail, in the card's order; empty when the card does what its author expects. */
+export function checkRateCard(card: RateCard): readonly FailedCase[] {
+  return card.cases.flatMap((golden, index) => checkCase(card, golden, index + 1) ?? []);
+}
+
+function checkCase(card: RateCard, golden: RateCardCase, position: number): FailedCase | undefined {
+  const { name } = golden;
+  const title = `Case ${position}${name === null ? '' : ` (${name})`}`;
+  const decision = decideCase(card, golden.org);
+  if (decision.kind === 'quarantine') {
+    const message = `${title} cannot be decided: ${decision.reason}.`;
+    return { kind: 'undecidable', position, name, message, reason: decision.reason };
+  }
+  const differences = findDifferences(golden, readColumns(decision.allotment));
+  if (differences.length === 0) return undefined;
+  const shown = differences.map((one) => `${one.column} is ${one.actual}, expected ${one.expected}`).join('; ');
+  return { kind: 'different', position, name, message: `${title} does not come out: ${shown}.`, differences };
+}
+
+/** A first decision in an open window: the dates cannot matter, so any will do. */
+export function decideCase(card: RateCard, org: CaseOrg): Decision {
+  return decideOrg({
+    inputs: { ...org, createdAt: new Date(0), duplicated: false },
+    card,
+    prior: null,
+    gate: { effectiveAt: null, sweptAt: null, decidedAt: null },
+    today: '1970-01-01',
+    lapseGraceDays: 0,
+  });
+}
+
+function findDifferences(golden: RateCardCase, actual: Readonly<Record<CaseColumn, CaseValue>>): CaseDifference[] {
+  return [...golden.expect]
+    .map(([column, expected]) => ({ column, expected, actual: actual[column] }))
+    .filter((one) => one.expected !== one.actual);
+}
+
+function readColumns(allotment: Allotment): Readonly<Record<CaseColumn, CaseValue>> {
+  return {
+    edition: allotment.edition,
+    paid: allotment.paid,
+    agents: allotment.agents,
+    light_agents: allotment.lightAgents,
+    negotiated_limit: allotment.negotiatedLimit,
+    base_credits: allotment.baseCredits,
+    variable_credits: allotment.variableCredits,
+    plan_credits: allotment.baseCredits + allotment.variableCredits,
+    additional_credits: allotment.additionalCredits,
+    legacy_limit: allotment.legacyLimit,
+    floor: allotment.floor,
+    floor_edition: allotment.floorEdition,
+    grandfathered_credits: allotment.grandfatheredCredits,
+    total_credits: allotment.totalCredits,
+    concurrency_limit: BigInt(allotment.concurrencyLimit),
+    winner: allotment.winner,
+  };
+}

@@ -1,0 +1,81 @@
+// The canary held against the rule in TypeScript, with rates that are proven by their card's hash: neither an edited row of
+// rates nor a changed rule in the cell can agree with it. Reads only; says how many orgs disagree.
+import type { Allotment } from '../../domain/org/allotment.js';
+import { decideOrg } from '../../domain/org/decide-org.js';
+import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import type { OrgInputs } from '../../domain/source/org-inputs.js';
+import type { CellRun } from '../../stores/cell/batch/runs.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { findCell } from '../../stores/cell/identity.js';
+import { findOrg, type OrgRecord, type StoredOrg } from '../../stores/cell/org/orgs.js';
+import { loadStoredCard } from '../../stores/cell/org/rates.js';
+import { findSourceOrg } from '../../stores/cell/org/source-org.js';
+import { listDifferences } from '../org/list-differences.js';
+import { fromStoredCard } from '../stored-card.js';
+
+/** Orgs of the canary that this run wrote otherwise than the rule says; all of them when the rates are not the card's. */
+export async function countCanaryMismatches(
+  tx: CellTransaction,
+  run: Pick<CellRun, 'runId' | 'cardHash'>,
+  orgIds: readonly string[],
+): Promise<number> {
+  const stored = await loadStoredCard(tx, run.cardHash);
+  const card = stored && fromStoredCard(stored);
+  if (card === undefined || card.hash !== run.cardHash) return orgIds.length;
+  const lapseGraceDays = (await findCell(tx))?.lapseGraceDays ?? 0;
+  let mismatches = 0;
+  for (const orgId of orgIds) {
+    const record = await findOrg(tx, orgId);
+    // what the run left out says nothing of the run
+    if (record.stored?.runId !== run.runId) continue;
+    const createdAt = await readCreatedAt(tx, orgId);
+    const expected = decideAgain(record, record.stored, { card, createdAt, lapseGraceDays });
+    if (expected === undefined || listDifferences(record.stored.allotment, expected).length > 0) mismatches += 1;
+  }
+  return mismatches;
+}
+
+async function readCreatedAt(tx: CellTransaction, orgId: string): Promise<Date | null> {
+  const source = await findSourceOrg(tx, orgId);
+  return source.kind === 'present' ? source.org.createdAt : null;
+}
+
+interface Given {
+  readonly card: RateCard;
+  readonly createdAt: Date | null;
+  readonly lapseGraceDays: number;
+}
+
+/** The rule on the stored inputs and on what was stored before; undefined: it would not have been decided. */
+function decideAgain(
+  { history, gate, signUp, reversals: earlierLines }: OrgRecord,
+  stored: StoredOrg,
+  { card, createdAt, lapseGraceDays }: Given,
+): Allotment | undefined {
+  const decision = decideOrg({
+    inputs: toInputs(stored.allotment, createdAt ?? stored.computedAt),
+    card,
+    prior: stored.version === 1 ? null : (history[0]?.before ?? null),
+    gate: {
+      effectiveAt: gate.effectiveAt,
+      sweptAt: gate.sweptAt,
+      decidedAt: signUp?.decidedAt ?? null,
+      model: signUp?.model ?? null,
+      earlierLines,
+    },
+    today: stored.computedOn,
+    lapseGraceDays,
+  });
+  return decision.kind === 'decided' ? decision.allotment : undefined;
+}
+
+const toInputs = (allotment: Allotment, createdAt: Date): OrgInputs => ({
+  edition: allotment.edition,
+  paid: allotment.paid,
+  agents: allotment.agents,
+  lightAgents: allotment.lightAgents,
+  additionalCredits: allotment.additionalCredits,
+  negotiatedLimit: allotment.negotiatedLimit,
+  createdAt,
+  duplicated: false,
+});

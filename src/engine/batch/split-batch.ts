@@ -1,0 +1,68 @@
+// What is done about a range that one transaction cannot do: it is halved, down to the one org that cannot be read.
+// Never judges a range by another one's failure: what another worker has cut or done meanwhile is left alone.
+import { quarantineUnreadable } from '../../stores/cell/batch/allotments.js';
+import {
+  type ClaimedBatch,
+  completeBatch,
+  lockLane,
+  lockPendingBatch,
+  splitBatch,
+} from '../../stores/cell/batch/batches.js';
+import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
+import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
+import type { WorkerContext } from '../context.js';
+import { failRun } from './fail-run.js';
+import { enterFence } from './run-fence.js';
+import { NOTHING_WRITTEN } from './write-batch.js';
+
+export type HalveOutcome =
+  | { readonly kind: 'done'; readonly orgs: number }
+  | { readonly kind: 'fenced' }
+  | { readonly kind: 'no_lane' }
+  | { readonly kind: 'split' }
+  | { readonly kind: 'failed'; readonly code: string };
+
+export interface Unfit {
+  readonly epoch: bigint;
+  readonly batch: ClaimedBatch;
+  readonly why: Extract<FailureKind, 'too_slow' | 'bad_value'>;
+}
+
+/** Halves the range; undefined: it could not be looked at now, try the batch again. */
+export async function halveBatch(
+  context: WorkerContext,
+  cell: CellDatabase,
+  unfit: Unfit,
+): Promise<HalveOutcome | undefined> {
+  try {
+    const outcome = await cell.inTransaction('worker', (tx) => halve(tx, unfit));
+    const { batchNo: batch } = unfit.batch;
+    context.log.info('batch_split', { data_center: cell.dataCenter, batch, why: unfit.why, result: outcome.kind });
+    return outcome.kind === 'too_slow' ? failRun(context, cell, unfit.epoch, 'batch_too_slow') : outcome;
+  } catch (error) {
+    // somebody holds the product's table or this batch, or took the number of the half: that says nothing about the range
+    if (['retry', 'too_slow', 'duplicate'].includes(classifyFailure(error).kind)) return undefined;
+    throw error;
+  }
+}
+
+async function halve(
+  tx: CellTransaction,
+  { epoch, batch, why }: Unfit,
+): Promise<HalveOutcome | { readonly kind: 'too_slow' }> {
+  const run = await enterFence(tx, epoch);
+  if (run === undefined) return { kind: 'fenced' };
+  if ((await lockLane(tx, run.lanes)) === undefined) return { kind: 'no_lane' };
+  const { runId, timeline } = run;
+  const now = await lockPendingBatch(tx, runId, batch.batchNo);
+  const same = now !== undefined && now.lowerId === batch.lowerId && now.upperId === batch.upperId;
+  if (!same || (await splitBatch(tx, runId, batch.batchNo))) return { kind: 'split' };
+  if (why === 'too_slow') return { kind: why };
+  const quarantined = await quarantineUnreadable(tx, { ...batch, runId, cardHash: run.cardHash });
+  await completeBatch(
+    tx,
+    { runId, batchNo: batch.batchNo, epoch, timeline },
+    { ...NOTHING_WRITTEN, orgs: quarantined, quarantined },
+  );
+  return { kind: 'done', orgs: quarantined };
+}

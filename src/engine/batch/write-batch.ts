@@ -1,0 +1,130 @@
+// Writes one claimed batch: a range that follows a plan or the inputs of the moment, a canary, a follow-up, a repair. Decides
+// nothing: the rule is in the cell. Throws when what was written is not what was to be written; then nothing is.
+import { RolloutError } from '../../kernel/rollout-error.js';
+import {
+  countDecisions,
+  insertAllotments,
+  listOwnAllotments,
+  quarantineOrgs,
+  type RangeOfRun,
+  raiseAllotments,
+  readWritten,
+  sumWritten,
+  type WrittenRange,
+} from '../../stores/cell/batch/allotments.js';
+import type { BatchCounts, ClaimedBatch } from '../../stores/cell/batch/batches.js';
+import type { OpenRun } from '../../stores/cell/batch/open-run.js';
+import {
+  isRangeIntact,
+  type PinnedCounts,
+  writeByOrg,
+  writeCanary,
+  writeFollowUp,
+} from '../../stores/cell/batch/pinned-writes.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { writeRepair } from './write-repair.js';
+
+/** `insert`: whole and plain where nothing stands yet; `raise`: whole beside what stands; `by_org`: a plan's, one by one. */
+export type WriteWay = 'insert' | 'raise' | 'by_org';
+
+/** Of a batch that writes no org. */
+export const NOTHING_WRITTEN: BatchCounts = {
+  orgs: 0,
+  inserted: 0,
+  raised: 0,
+  unchanged: 0,
+  stale: 0,
+  quarantined: 0,
+  falls: 0,
+  totalCredits: '0',
+};
+
+/** Orgs came or went between two statements of one batch: roll back and look again. */
+export class CountsDiffer extends Error {}
+
+/** What a range came to is not what its plan says: roll back and take it org by org. */
+export class PlanDiffers extends Error {}
+
+export async function writeBatch(
+  tx: CellTransaction,
+  run: OpenRun,
+  batch: ClaimedBatch,
+  way: WriteWay,
+): Promise<BatchCounts> {
+  const { runId, cardHash, planId } = run;
+  if (batch.kind === 'repair') return writeRepair(tx, run, batch);
+  if (batch.kind === 'follow_up') return toCounts(await writeFollowUp(tx, batch.orgIds, run));
+  if (batch.kind === 'canary' && planId !== null)
+    return toCounts(await writeCanary(tx, batch.orgIds, { runId, cardHash, planId }));
+  if (planId !== null && batch.pin !== null && (way === 'by_org' || !batch.pin.whole))
+    return writeChanged(tx, { runId, cardHash, planId }, batch, batch.pin.range);
+  const range = { ...batch, runId, cardHash };
+  const own = way === 'insert' ? await listOwnAllotments(tx, range) : undefined;
+  const pin = planId === null ? null : batch.pin;
+  return own === undefined
+    ? writeRaised(tx, range, run.sourceUnique, pin)
+    : writeFresh(tx, range, own, { unique: run.sourceUnique, pin });
+}
+
+type Pin = ClaimedBatch['pin'];
+
+interface Expectation {
+  readonly unique: boolean;
+  readonly pin: Pin;
+}
+
+/** Nothing stood in the range but what the run's canary wrote: every org is now inserted or undecidable. */
+async function writeFresh(
+  tx: CellTransaction,
+  range: RangeOfRun,
+  own: readonly string[],
+  { unique, pin }: Expectation,
+): Promise<BatchCounts> {
+  const inserted = await insertAllotments(tx, range, own);
+  const found = await readWritten(tx, range, { unique, pinned: pin !== null });
+  assertPlanned(found, pin);
+  const { orgs, written } = found;
+  const had = own.length;
+  const quarantined = orgs === inserted + had ? 0 : await quarantineOrgs(tx, range, 'decided_first');
+  if (written !== inserted + had || orgs !== written + quarantined) throw new CountsDiffer();
+  const totalCredits = had === 0 ? found.totalCredits : await sumWritten(tx, range, own);
+  return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: had, falls: 0, stale: 0 };
+}
+
+/** Something stands in the range: what is missing is inserted, what rose is raised, the rest is counted. */
+async function writeRaised(tx: CellTransaction, range: RangeOfRun, unique: boolean, pin: Pin): Promise<BatchCounts> {
+  const written = await raiseAllotments(tx, range);
+  if (pin !== null) assertPlanned(await readWritten(tx, range, { unique, pinned: true }), pin);
+  const { orgs, quarantined, falls } = await countDecisions(tx, range);
+  if (quarantined > 0) await quarantineOrgs(tx, range, 'decided');
+  const unchanged = orgs - quarantined - written.inserted - written.raised;
+  if (unchanged < 0) throw new CountsDiffer();
+  return { ...written, orgs, quarantined, unchanged, falls, stale: 0 };
+}
+
+/** Compares number, sum and digest of what the run has in the range with the plan's. */
+function assertPlanned(found: WrittenRange, pin: Pin): void {
+  if (pin === null) return;
+  const same = found.digest === pin.digest && found.written === pin.touched && found.totalCredits === pin.credits;
+  if (!same) throw new PlanDiffers();
+}
+
+/** Something in the range is not as it was planned: that is left out, the rest written as planned. */
+async function writeChanged(
+  tx: CellTransaction,
+  run: { readonly runId: bigint; readonly cardHash: string; readonly planId: bigint },
+  batch: ClaimedBatch,
+  planRange: number,
+): Promise<BatchCounts> {
+  if (!(await isRangeIntact(tx, run.planId, planRange)))
+    throw new RolloutError('plan_edited', {
+      message: `Range ${planRange} of plan ${run.planId} is not what its digest was made of; nothing of it was written.`,
+    });
+  return toCounts(await writeByOrg(tx, batch, { ...run, planRange }));
+}
+
+function toCounts(counts: PinnedCounts): BatchCounts {
+  const unchanged = counts.orgs - counts.inserted - counts.raised - counts.stale - counts.quarantined;
+  if (unchanged < 0) throw new CountsDiffer();
+  return { ...counts, unchanged };
+}

@@ -1,0 +1,117 @@
+// Latches a cut-over by hand, where no scheduler does. Never before its instant; late and repeated are harmless.
+import { type CutoverFacts, type CutoverState, nameCutover, refuseExecution } from '../../domain/cutover/cutover.js';
+import { assertNever } from '../../kernel/assert-never.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { Gate, GateHolder } from '../../stores/cell/cutover/gate.js';
+import { readControlClock } from '../../stores/control/control-database.js';
+import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import type { EngineContext } from '../context.js';
+import { getDataCenter } from '../data-center.js';
+import { explainFailure } from '../database-errors.js';
+import { rememberGate } from './apply-gate-step.js';
+import { armGate } from './arm-gate.js';
+import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
+import { tryPatiently } from './gate-patience.js';
+import { latchGate } from './latch-gate.js';
+
+export interface ExecutionRequest {
+  readonly dataCenter: string;
+  readonly reason: string | null;
+}
+
+export interface ExecutionReport {
+  readonly dataCenter: string;
+  /** `latched` now; `already` before; `busy`: sign-ups that asked have not ended. */
+  readonly outcome: 'latched' | 'already' | 'busy';
+  readonly effectiveAt: Date | null;
+  readonly latchedAt: Date | null;
+  readonly holders: readonly GateHolder[];
+}
+
+interface Known {
+  readonly row: DataCenterRow;
+  readonly facts: CutoverFacts;
+  readonly gate: Gate;
+}
+
+/** What `executeCutover` would begin with. Throws cutover_refused with the reason. Changes nothing. */
+export async function previewExecution(
+  context: Pick<EngineContext, 'control' | 'cells'>,
+  dataCenter: string,
+): Promise<{ readonly state: CutoverState; readonly cutoverLocal: string | null; readonly gate: Gate }> {
+  const { row, facts, gate } = await getExecutable(context, dataCenter);
+  return { state: nameCutover(facts), cutoverLocal: row.cutoverLocal, gate };
+}
+
+/** Throws cutover_refused before the instant, while the data center is not done, and while its cell is frozen. */
+export async function executeCutover(
+  context: Pick<EngineContext, 'control' | 'cells' | 'actor' | 'bells' | 'clock'>,
+  { dataCenter, reason }: ExecutionRequest,
+): Promise<ExecutionReport> {
+  const { row, facts, gate } = await getExecutable(context, dataCenter);
+  if (gate.latchedAt !== null) return { ...toReport(dataCenter, gate), outcome: 'already' };
+  if (nameCutover(facts) === 'late') {
+    const { cutoverAt, cutoverLocal } = facts;
+    if (cutoverAt === null) throw cutoverRefused(dataCenter, 'be executed', { why: 'it has none' });
+    const armed = await armGate(context, { dataCenter, configuredAt: cutoverAt, configuredLocal: cutoverLocal ?? '' });
+    if (armed.kind === 'busy') return { ...toReport(dataCenter, gate), outcome: 'busy', holders: armed.holders };
+  }
+  return latchPatiently(context, row, reason);
+}
+
+async function getExecutable(context: Pick<EngineContext, 'control' | 'cells'>, dataCenter: string): Promise<Known> {
+  try {
+    const { row, now } = await context.control.inTransaction(async (tx) => ({
+      row: await getDataCenter(tx, dataCenter),
+      now: await readControlClock(tx),
+    }));
+    const cell = await readCellCutover(context, dataCenter);
+    // the cell's clock alone decides about an armed gate; control's is asked where there is nothing armed
+    const facts = toFacts(row, cell.gate.effectiveAt === null ? now : cell.now, cell);
+    const refusal = refuseExecution(facts, row.stage);
+    if (refusal !== undefined) throw cutoverRefused(dataCenter, 'be executed', refusal);
+    if (cell.freeze !== null && cell.gate.latchedAt === null) throw frozen(dataCenter);
+    return { row, facts, gate: cell.gate };
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter}"`);
+  }
+}
+
+const frozen = (dataCenter: string): RolloutError =>
+  new RolloutError('cutover_refused', {
+    message: `The cut-over of data center "${dataCenter}" cannot be executed: its cell is frozen. Sign-ups start on credits all the same.`,
+    next: `Run: credit-rollout unfreeze --dc ${dataCenter}`,
+  });
+
+const toReport = (dataCenter: string, { effectiveAt, latchedAt }: Gate): Omit<ExecutionReport, 'outcome'> => ({
+  dataCenter,
+  effectiveAt,
+  latchedAt,
+  holders: [],
+});
+
+/** Once a second, as the scheduler does: a plain wait would stall every new sign-up behind one that stays open. */
+const PAUSE_MS = 1_000;
+
+async function latchPatiently(
+  context: Pick<EngineContext, 'control' | 'cells' | 'actor' | 'bells' | 'clock'>,
+  row: DataCenterRow,
+  reason: string | null,
+): Promise<ExecutionReport> {
+  const outcome = await tryPatiently(context.clock, PAUSE_MS, () => latchGate(context, row.id));
+  switch (outcome.kind) {
+    case 'latched':
+      await rememberGate(context, row, outcome.gate, { action: 'cutover', reason });
+      await context.bells.wakeSchedulers();
+      return { ...toReport(row.id, outcome.gate), outcome: 'latched' };
+    case 'not_due':
+      throw cutoverRefused(row.id, 'be executed', {
+        why: "its instant has not come by the cell's clock",
+        next: 'Run the command again when it has.',
+      });
+    case 'busy':
+      return { dataCenter: row.id, outcome: 'busy', effectiveAt: null, latchedAt: null, holders: outcome.holders };
+    default:
+      return assertNever(outcome);
+  }
+}

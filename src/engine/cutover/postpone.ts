@@ -1,0 +1,46 @@
+// Moves a cut-over when a second person approves it. A crash between the gate of the cell and control leaves the old instant
+// standing there.
+import { refuseMove } from '../../domain/cutover/cutover.js';
+import type { ProposalId } from '../../kernel/proposal-id.js';
+import { readControlClock } from '../../stores/control/control-database.js';
+import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import { type ApprovalContext, approveCutoverProposal } from './approve-proposal.js';
+import { armGate } from './arm-gate.js';
+import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
+import type { CutoverProposal } from './cutover-proposal.js';
+import { changeGatePatiently } from './gate-patience.js';
+
+/** What was proposed can no longer be done. */
+const WITHDRAW = 'Take it back: credit-rollout cutover postpone --dc ID --withdraw --reason TEXT';
+
+/** Throws postponement_unknown, postponement_decided, same_person, cutover_refused; cell_busy while a sign-up holds the gate. */
+export function approvePostponement(
+  context: ApprovalContext,
+  id: ProposalId<'postponement'>,
+  reason: string | null,
+): Promise<CutoverProposal> {
+  return approveCutoverProposal(context, id, reason, async (tx, { row, proposal }) => {
+    await moveGate(context, row, proposal, await readControlClock(tx));
+    return {};
+  });
+}
+
+/** An armed gate moves with it, at once and without a scheduler; one that is not armed is armed for the new instant later. */
+async function moveGate(
+  context: ApprovalContext,
+  row: DataCenterRow,
+  { toAt, toLocal }: CutoverProposal,
+  controlNow: Date,
+): Promise<void> {
+  const cell = await readCellCutover(context, row.id);
+  const refusal = refuseMove(toFacts(row, controlNow, cell), { at: toAt, local: toLocal });
+  if (refusal !== undefined) throw cutoverRefused(row.id, 'move', { ...refusal, next: WITHDRAW });
+  if (cell.gate.effectiveAt === null) return;
+  const cutover = { dataCenter: row.id, configuredAt: toAt, configuredLocal: toLocal };
+  const { kind } = await changeGatePatiently(context.clock, row.id, () => armGate(context, cutover));
+  if (kind === 'too_late')
+    throw cutoverRefused(row.id, 'move', {
+      why: 'its instant came in this moment, and sign-ups have started on credits since',
+      next: WITHDRAW,
+    });
+}

@@ -1,0 +1,89 @@
+// Makes a proposal to move a cut-over or to take it back: one row in control, at most one of a kind open. Changes nothing else;
+// whether the cut-over may move is the business of the verb that calls.
+
+import type { CutoverFacts, CutoverTarget } from '../../domain/cutover/cutover.js';
+import { parseLocalInstant } from '../../domain/time/parse-instant.js';
+import { showProposalId } from '../../kernel/proposal-id.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
+import {
+  type CutoverProposal,
+  type CutoverProposalKind,
+  findOpenCutoverProposal,
+  insertCutoverProposal,
+} from '../../stores/control/cutover-proposals.js';
+import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import { identifyPerson } from '../../stores/control/person.js';
+import type { EngineContext } from '../context.js';
+import { getDataCenter, lockKnownDataCenter } from '../data-center.js';
+import { explainFailure } from '../database-errors.js';
+import { readCellCutover, toFacts } from './cutover-facts.js';
+import { auditProposal } from './cutover-proposal.js';
+
+/** What a person proposes. */
+export interface ProposalSpec {
+  readonly dataCenter: string;
+  /** A local date or time in the data center's zone. */
+  readonly to: string;
+  readonly reason: string;
+}
+
+export type ProposalContext = Pick<EngineContext, 'control' | 'cells' | 'actor'>;
+
+interface ProposalQuestion {
+  /** Under its lock. */
+  readonly row: DataCenterRow;
+  readonly facts: CutoverFacts;
+  readonly target: CutoverTarget;
+}
+
+interface ProposalRules {
+  readonly kind: CutoverProposalKind;
+  /** Throws where no instant at all can be proposed; before the instant is read. */
+  readonly admit?: (tx: ControlTransaction) => Promise<void>;
+  /** Throws where this one cannot. */
+  readonly refuse: (tx: ControlTransaction, question: ProposalQuestion) => Promise<void>;
+}
+
+/** Throws invalid_instant (gaps and overlaps with both candidates), postponement_open, reversal_open. */
+export async function makeCutoverProposal(
+  context: ProposalContext,
+  { dataCenter, to, reason }: ProposalSpec,
+  { kind, admit, refuse }: ProposalRules,
+): Promise<CutoverProposal> {
+  try {
+    const { zone } = await context.control.inTransaction(async (tx) => {
+      const row = await getDataCenter(tx, dataCenter);
+      await admit?.(tx);
+      return row;
+    });
+    const { instant, local } = parseLocalInstant(to, zone);
+    const target = { at: instant, local: `${local} ${zone}` };
+    const cell = await readCellCutover(context, dataCenter);
+    return await context.control.inTransaction(async (tx) => {
+      const row = await lockKnownDataCenter(tx, dataCenter);
+      await refuseSecond(tx, kind, dataCenter);
+      const facts = toFacts(row, await readControlClock(tx), cell);
+      await refuse(tx, { row, facts, target });
+      await identifyPerson(tx, context.actor);
+      const given = { kind, dataCenter, toAt: target.at, toLocal: target.local, reason };
+      const proposed = await insertCutoverProposal(tx, given);
+      await auditProposal(context, tx, proposed, reason);
+      return proposed;
+    });
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter}"`);
+  }
+}
+
+const VERBS = { postponement: 'postpone', reversal: 'reverse' } as const;
+
+async function refuseSecond(tx: ControlTransaction, kind: CutoverProposalKind, dataCenter: string): Promise<void> {
+  const open = await findOpenCutoverProposal(tx, kind, dataCenter);
+  if (open === undefined) return;
+  const name = showProposalId(open);
+  throw new RolloutError(`${kind}_open`, {
+    message: `Data center "${dataCenter}" has the ${kind} ${name} to ${open.toLocal}, which waits for its approval.`,
+    next: `Let a second person run: credit-rollout approve ${name}; or take it back: credit-rollout cutover ${VERBS[kind]} --dc ${dataCenter} --withdraw --reason TEXT`,
+  });
+}

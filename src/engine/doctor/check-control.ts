@@ -1,0 +1,93 @@
+// Doctor's look at control: its server, its schema, and instants that the configuration has moved since they were pinned.
+
+import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
+import { type LocalInstant, parseLocalInstant } from '../../domain/time/parse-instant.js';
+import { isControlReady } from '../../stores/control/control-database.js';
+import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
+import { readControlFacts } from '../../stores/control/examination.js';
+import { readRollout } from '../../stores/control/rollout.js';
+import type { EngineContext } from '../context.js';
+import { type CutoverMove, listMoves } from '../cutover/list-moves.js';
+import { wasPinned } from '../cutover/pinned-instants.js';
+import { examineDurability, examinePrimary, examineVersion } from './examine-server.js';
+import { createExaminer, type Examiner, type Finding } from './finding.js';
+
+interface ControlRequest {
+  readonly config: RolloutConfig;
+  readonly dataCenters: readonly DataCenterConfig[];
+}
+
+const INIT = 'Run: credit-rollout init';
+
+/** Findings on control itself, then on pinned instants under the ids of their data centers. */
+export async function examineControl(
+  { control }: Pick<EngineContext, 'control'>,
+  request: ControlRequest,
+): Promise<readonly Finding[]> {
+  const examiner = createExaminer('control', 'The control database');
+  return examiner.run('connection', async () => {
+    const facts = await control.inTransaction(readControlFacts);
+    const server = [
+      examiner.ok('connection', 'reachable'),
+      examineVersion(examiner, facts),
+      examinePrimary(examiner, facts),
+      examineDurability(examiner, facts),
+    ];
+    const schema = await examiner.run('schema', async () => {
+      if (!(await control.inTransaction(isControlReady)))
+        return [examiner.error('schema', 'our schema is missing or old', INIT, 'not_initialised')];
+      const { rows, pinned, moves } = await control.inTransaction(async (tx) => ({
+        rows: new Map((await listDataCenters(tx)).map((row) => [row.id, row])),
+        pinned: (await readRollout(tx)).pinnedAt !== null,
+        moves: await listMoves(tx),
+      }));
+      return [...examineRows(examiner, rows, request), ...(pinned ? examinePins(rows, moves, request) : [])];
+    });
+    return [...server, ...schema];
+  });
+}
+
+function examineRows(
+  examiner: Examiner,
+  rows: ReadonlyMap<string, DataCenterRow>,
+  { dataCenters }: ControlRequest,
+): readonly Finding[] {
+  const missing = dataCenters.filter(({ id }) => !rows.has(id)).map(({ id }) => id);
+  if (missing.length === 0) return [examiner.ok('schema', 'up to date')];
+  return [examiner.error('schema', `it does not know ${missing.join(', ')} yet`, INIT, 'not_initialised')];
+}
+
+function examinePins(
+  rows: ReadonlyMap<string, DataCenterRow>,
+  moves: (dataCenter: string) => readonly CutoverMove[],
+  { config, dataCenters }: ControlRequest,
+): readonly Finding[] {
+  return dataCenters.flatMap(({ id, zone }) => {
+    const row = rows.get(id);
+    if (row === undefined) return [];
+    const cutover = read(config.signups.cutover, zone);
+    const moved = wasPinned(cutover?.instant ?? null, moves(id));
+    return [
+      ...examinePin(id, 'rollout.notBefore', row.notBeforeAt, row.notBeforeLocal, read(config.rollout.notBefore, zone)),
+      ...(moved ? [] : examinePin(id, 'signups.cutover', row.cutoverAt, row.cutoverLocal, cutover)),
+    ];
+  });
+}
+
+const read = (text: string | undefined, zone: string): LocalInstant | undefined =>
+  text === undefined ? undefined : parseLocalInstant(text, zone);
+
+/** What was pinned holds; the configuration says something else. */
+function examinePin(
+  dataCenter: string,
+  key: string,
+  pinnedAt: Date | null,
+  pinnedLocal: string | null,
+  configured: LocalInstant | undefined,
+): readonly Finding[] {
+  if (pinnedAt?.getTime() === configured?.instant.getTime()) return [];
+  const says = configured === undefined ? 'nothing' : `${configured.local} ${configured.zone}`;
+  const found = `${key} was pinned as ${pinnedLocal ?? 'nothing'}, the configuration says ${says}; what was pinned holds`;
+  const fix = `Restore ${key} in the configuration.`;
+  return [createExaminer(dataCenter, dataCenter).warning('pinned instants', found, fix, 'instants_pinned')];
+}

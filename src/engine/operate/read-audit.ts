@@ -1,0 +1,17 @@
+// The newest audit entries of control, for people. Reads only.
+import { type AuditRow, listAudit } from '../../stores/control/audit.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+
+/** The newest `most` entries, newest first; of one data center, or of all. */
+export async function readAudit(
+  context: Pick<EngineContext, 'control'>,
+  most: number,
+  dataCenter?: string,
+): Promise<readonly AuditRow[]> {
+  try {
+    return await context.control.inTransaction((tx) => listAudit(tx, most, dataCenter));
+  } catch (error) {
+    throw explainFailure(error, 'The control database');
+  }
+}

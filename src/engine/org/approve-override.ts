@@ -1,0 +1,120 @@
+// Applies a proposed override when a second person approves it: one transaction in the cell that writes, verifies, and
+// keeps the rows before and after. Never writes while a run is under way there.
+import { type ProposalId, showProposalId } from '../../kernel/proposal-id.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
+import { findRangeEnd, verifyRange } from '../../stores/cell/batch/verification.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { hasOpenRun, overrideAllotment, readMovement } from '../../stores/cell/org/overridden-allotment.js';
+import {
+  completeOverride,
+  findOverride,
+  lockOverride,
+  type OverrideRow,
+  saveImageBefore,
+} from '../../stores/cell/org/overrides.js';
+import { hashOrgId } from '../../stores/cell/org-hash.js';
+import { type AuditEntry, appendAudit } from '../../stores/control/audit.js';
+import { listDataCenters } from '../../stores/control/data-centers.js';
+import { identifyPerson, type Person } from '../../stores/control/person.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+import { refuseSamePerson } from '../two-person-rule.js';
+import { decideOverride } from './decide-override.js';
+import { listDifferences } from './list-differences.js';
+import type { OverrideReport } from './propose-override.js';
+
+/** Throws override_unknown, override_decided, override_refused, same_person, data_center_busy, verification_mismatch. */
+export async function approveOverride(
+  context: Pick<EngineContext, 'control' | 'cells' | 'actor'>,
+  id: ProposalId<'override'>,
+  reason: string | null,
+): Promise<OverrideReport> {
+  const { dataCenter } = id;
+  const override = showProposalId(id);
+  const audit = (entry: Pick<AuditEntry, 'action' | 'details'>): Promise<void> =>
+    context.control.inTransaction((tx) => appendAudit(tx, { actor: context.actor, dataCenter, reason, ...entry }));
+  try {
+    const cell = context.cells.get(dataCenter);
+    const person = await findApprover(context, dataCenter);
+    const { hash, orgId } = await cell.inTransaction('reader', async (tx) => {
+      const found = await getProposed(tx, id, person);
+      return { orgId: found.orgId, hash: await hashOrgId(tx, found.orgId) };
+    });
+    // before the cell: control may hold an approval that came to nothing, never a change without its approval
+    await audit({ action: 'approve', details: { override, orgs: 1, org_hash: hash } });
+    const report = await cell.inTransaction('worker', (tx) => applyOverride(tx, id, person));
+    await audit({ action: 'override_applied', details: { override, orgs: 1, org_hash: hash } });
+    return { ...report, orgId };
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter}"`);
+  }
+}
+
+/** Stages in which the cell has allotments and no run writes them. */
+const STAGES: readonly string[] = ['done', 'aborted', 'failed'];
+
+async function findApprover(context: Pick<EngineContext, 'control' | 'actor'>, dataCenter: string): Promise<Person> {
+  return context.control.inTransaction(async (tx) => {
+    const row = (await listDataCenters(tx)).find(({ id }) => id === dataCenter);
+    if (row === undefined)
+      throw new RolloutError('unknown_data_center', { message: `Control knows no data center "${dataCenter}".` });
+    if (!STAGES.includes(row.stage) || row.requestedAt !== null) throw busy(dataCenter, `stage ${row.stage}`);
+    return identifyPerson(tx, context.actor);
+  });
+}
+
+const busy = (dataCenter: string, why: string): RolloutError =>
+  new RolloutError('data_center_busy', {
+    message: `An override is applied when no rollout is under way; data center "${dataCenter}" is not at rest (${why}).`,
+    next: 'Approve it again when it is done, aborted or failed; see: credit-rollout status',
+  });
+
+async function getProposed(tx: CellTransaction, id: ProposalId<'override'>, person: Person): Promise<OverrideRow> {
+  const name = showProposalId(id);
+  const found = await findOverride(tx, id.proposalId);
+  if (found === undefined)
+    throw new RolloutError('override_unknown', {
+      message: `Data center "${id.dataCenter}" has no override ${name}.`,
+    });
+  if (found.state !== 'proposed')
+    throw new RolloutError('override_decided', {
+      message: `The override ${name} was ${found.state} already${found.approver === null ? '' : `, approved by "${found.approver}"`}.`,
+    });
+  refuseSamePerson(`The override ${name}`, found.author, person);
+  return found;
+}
+
+async function applyOverride(tx: CellTransaction, id: ProposalId<'override'>, person: Person): Promise<OverrideReport> {
+  const { dataCenter, proposalId: overrideId } = id;
+  await lockFenceShared(tx);
+  const fence = await readFence(tx);
+  if (fence.frozen) throw busy(dataCenter, 'it is frozen');
+  if (fence.state !== 'closed') throw busy(dataCenter, 'its fence is open');
+  if (await hasOpenRun(tx)) throw busy(dataCenter, 'a run is open or paused');
+  await lockOverride(tx, overrideId);
+  const { orgId, floor, reason, author } = await getProposed(tx, id, person);
+  const decision = await decideOverride(tx, { dataCenter, orgId, floor });
+  await saveImageBefore(tx, overrideId);
+  await overrideAllotment(tx, orgId, decision.after, decision.cardHash);
+  await assertHolds(tx, dataCenter, orgId);
+  await completeOverride(tx, overrideId, person.name);
+  const named = { overrideId: showProposalId(id), dataCenter, orgId, floor, reason, author, approver: person.name };
+  return { ...decision, ...named, state: 'applied', changes: listDifferences(decision.before, decision.after) };
+}
+
+/** The independent statement must find the row right, and the rule must leave it as it is. */
+async function assertHolds(tx: CellTransaction, dataCenter: string, orgId: string): Promise<void> {
+  const range = { lowerId: orgId, upperId: await findRangeEnd(tx, orgId, 1) };
+  const { mismatches } = await verifyRange(tx, range, { runId: null });
+  if (mismatches > 0)
+    throw new RolloutError('verification_mismatch', {
+      message: `The row of the override breaks the rule in data center "${dataCenter}"; nothing was written.`,
+    });
+  const movement = await readMovement(tx, orgId);
+  if (movement !== 'same')
+    throw new RolloutError('conflict', {
+      message: `The org changed while its override was applied in data center "${dataCenter}" (${movement ?? 'undecidable'}); nothing was written.`,
+      next: 'Approve it again.',
+    });
+}

@@ -1,0 +1,83 @@
+// What the rule gives for an org once its floor is another one, or why that would not hold. Reads only: the same answer
+// is shown to the author and written for the approver.
+import type { Allotment } from '../../domain/org/allotment.js';
+import { decideOrg, type OrgQuestion } from '../../domain/org/decide-org.js';
+import { formatCredits } from '../../kernel/format-credits.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { findOverridableOrg, type OverridableOrg } from '../../stores/cell/org/overridden-allotment.js';
+import { findSourceOrg, type SourceOrg } from '../../stores/cell/org/source-org.js';
+import { fromStoredCard } from '../stored-card.js';
+import { getActiveCard } from './active-card.js';
+
+export interface OverrideQuestion {
+  readonly dataCenter: string;
+  /** As its cell spells it. */
+  readonly orgId: string;
+  /** Credits a day; null: no floor. */
+  readonly floor: bigint | null;
+}
+
+export interface OverrideDecision {
+  readonly before: Allotment;
+  readonly after: Allotment;
+  /** The card of `after`: the cell's active one. */
+  readonly cardHash: string;
+}
+
+/** Throws override_refused with the reason, not_initialised. */
+export async function decideOverride(tx: CellTransaction, question: OverrideQuestion): Promise<OverrideDecision> {
+  const { dataCenter, floor } = question;
+  const org = await findOverridableOrg(tx, question.orgId);
+  if (org === undefined)
+    throw refused(`The org has no allotment in data center "${dataCenter}" yet.`, APPLY(dataCenter));
+  const inputs = await getInputs(tx, question);
+  refuseNothing(org.stored, floor);
+  const rules = await loadRules(tx, dataCenter);
+  // as if the floor had been this one, recorded with today's edition: nothing below it lowers it again
+  const prior: Allotment = { ...org.stored, floor, floorEdition: floor === null ? null : inputs.edition };
+  const decision = decideOrg({ ...rules, inputs, prior, gate: org.gate });
+  if (decision.kind === 'quarantine')
+    throw refused(`The org cannot be decided on what its source says now: ${decision.reason}.`);
+  const { allotment } = decision;
+  refuseOpenWindow(org, allotment, question);
+  if (allotment.floor !== floor)
+    throw refused(`The rule would not keep a floor of ${show(floor)}. ${decision.because.join(' ')}`);
+  return { before: org.stored, after: allotment, cardHash: rules.card.hash };
+}
+
+async function getInputs(tx: CellTransaction, { orgId, dataCenter }: OverrideQuestion): Promise<SourceOrg> {
+  const source = await findSourceOrg(tx, orgId);
+  if (source.kind === 'present') return source.org;
+  const why = source.kind === 'gone' ? 'has left the source' : 'has a row in the source that cannot be read';
+  throw refused(`The org ${why} of data center "${dataCenter}", so its terms cannot be computed.`);
+}
+
+function refuseNothing({ floor: stored }: Allotment, floor: bigint | null): void {
+  if (stored === floor) throw refused(`The floor of the org is ${show(floor)} already.`);
+}
+
+/** Until the sweep a floor below the legacy limit of the day is raised to it, by whatever run comes next. */
+function refuseOpenWindow({ gate }: OverridableOrg, { legacyLimit }: Allotment, question: OverrideQuestion): void {
+  const { floor, dataCenter } = question;
+  if (gate.sweptAt !== null || (floor !== null && floor >= legacyLimit)) return;
+  throw refused(
+    `The window of data center "${dataCenter}" is open: until its cut-over is swept, runs raise a floor of ${show(floor)} to the legacy limit of ${show(legacyLimit)} again.`,
+    `Give a floor of at least ${legacyLimit}, or come back after the sweep.`,
+  );
+}
+
+async function loadRules(
+  tx: CellTransaction,
+  dataCenter: string,
+): Promise<Pick<OrgQuestion, 'card' | 'today' | 'lapseGraceDays'>> {
+  const { cell, card } = await getActiveCard(tx, dataCenter);
+  return { card: fromStoredCard(card), today: cell.today, lapseGraceDays: cell.lapseGraceDays };
+}
+
+const APPLY = (dataCenter: string): string => `Roll it out first: credit-rollout apply --dc ${dataCenter}`;
+
+const show = (floor: bigint | null): string => (floor === null ? 'none' : formatCredits(floor));
+
+const refused = (message: string, next?: string): RolloutError =>
+  new RolloutError('override_refused', { message, ...(next !== undefined && { next }) });

@@ -1,0 +1,102 @@
+// `why`: one org's number and where it comes from, from one snapshot of its cell. Read only, as reader; shows no other org.
+import { quoteValue } from '../../kernel/quote-value.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { findOrg, type OrgRecord, parseOrgId, startSnapshot } from '../../stores/cell/org/orgs.js';
+import { loadStoredCard } from '../../stores/cell/org/rates.js';
+import {
+  findSourceOrg,
+  type OrgCapacity,
+  type SourceOrg,
+  type SourceReading,
+} from '../../stores/cell/org/source-org.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+import { fromStoredCard } from '../stored-card.js';
+import { getActiveCard } from './active-card.js';
+import { explainStored } from './explain-stored.js';
+import { type Recompute, recomputeOrg } from './recompute-org.js';
+
+export interface OrgExplanation extends OrgRecord {
+  readonly dataCenter: string;
+  /** As the cell spells it, e.g. `7` for `007`. */
+  readonly orgId: string;
+  /** Today's inputs; null when it has left the source or cannot be read there: `recompute.kind` says which. */
+  readonly source: SourceOrg | null;
+  /** The stored row in words; empty when nothing is stored. */
+  readonly lines: readonly string[];
+  readonly recompute: Recompute;
+  /** What the product enforces today; null when the org is not in the source. */
+  readonly capacity: OrgCapacity | null;
+}
+
+/** One org of a source without an index on org_id is a scan. */
+const STATEMENT_MS = 30_000;
+
+/** Throws invalid_org_id, org_not_found, not_initialised and what a cell throws that cannot be reached. */
+export async function explainOrg(
+  context: Pick<EngineContext, 'cells'>,
+  question: { readonly dataCenter: string; readonly orgId: string },
+): Promise<OrgExplanation> {
+  try {
+    const cell = context.cells.get(question.dataCenter);
+    return await cell.inTransaction('reader', (tx) => explain(tx, question), { statementMs: STATEMENT_MS });
+  } catch (error) {
+    throw explainFailure(error, `Data center "${question.dataCenter}"`);
+  }
+}
+
+interface OrgQuestion {
+  readonly dataCenter: string;
+  readonly orgId: string;
+}
+
+async function explain(tx: CellTransaction, question: OrgQuestion): Promise<OrgExplanation> {
+  await startSnapshot(tx);
+  const { dataCenter } = question;
+  const { orgId, source, record } = await getOrg(tx, question);
+  const { stored } = record;
+  const rules = await loadRules(tx, record, dataCenter);
+  const present = source.kind === 'present' ? source : null;
+  const createdAt = present?.org.createdAt ?? null;
+  return {
+    ...record,
+    dataCenter,
+    orgId,
+    source: present?.org ?? null,
+    capacity: present?.capacity ?? null,
+    lines: stored === null ? [] : explainStored({ ...rules, stored, record, card: rules.storedCard, createdAt }),
+    recompute: recomputeOrg({ ...rules, source, record, card: rules.activeCard }),
+  };
+}
+
+async function getOrg(
+  tx: CellTransaction,
+  { dataCenter, orgId: typed }: OrgQuestion,
+): Promise<{ readonly orgId: string; readonly source: SourceReading; readonly record: OrgRecord }> {
+  const orgId = await parseOrgId(tx, typed);
+  if (orgId === undefined)
+    throw new RolloutError('invalid_org_id', {
+      message: `${quoteValue(typed)} is not an org id of the type that data center "${dataCenter}" uses.`,
+    });
+  const source = await findSourceOrg(tx, orgId);
+  const record = await findOrg(tx, orgId);
+  if (source.kind === 'gone' && record.stored === null)
+    throw new RolloutError('org_not_found', {
+      message: `Data center "${dataCenter}" has no org ${quoteValue(typed)}, neither in its source nor among the allotments.`,
+    });
+  return { orgId, source, record };
+}
+
+/** The cards and settings that the cell decides with. */
+async function loadRules(tx: CellTransaction, record: OrgRecord, dataCenter: string) {
+  const { cell, card: active } = await getActiveCard(tx, dataCenter);
+  const hash = record.stored?.rateCard;
+  const own = hash === undefined || hash === active.hash ? active : await loadStoredCard(tx, hash);
+  return {
+    activeCard: fromStoredCard(active),
+    storedCard: own && fromStoredCard(own),
+    today: cell.today,
+    lapseGraceDays: cell.lapseGraceDays,
+  };
+}

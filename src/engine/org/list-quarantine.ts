@@ -1,0 +1,32 @@
+// What the newest run of a data center set aside: counts by reason, and the orgs, read from the cell for who asks.
+import { countQuarantine } from '../../stores/cell/batch/progress.js';
+import { findNewestRun, listQuarantinedOrgs, type QuarantinedOrg } from '../../stores/cell/batch/quarantine.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+
+export interface QuarantineReport {
+  readonly dataCenter: string;
+  /** Null: the cell has had no run yet. */
+  readonly runId: bigint | null;
+  readonly reasons: readonly { readonly reason: string; readonly orgs: number }[];
+  /** At most as many as were asked for. */
+  readonly orgs: readonly QuarantinedOrg[];
+}
+
+/** Reads as `reader`, which a listing of orgs needs. */
+export async function listQuarantine(
+  context: Pick<EngineContext, 'cells'>,
+  dataCenter: string,
+  most: number,
+): Promise<QuarantineReport> {
+  try {
+    return await context.cells.get(dataCenter).inTransaction('reader', async (tx) => {
+      const runId = await findNewestRun(tx);
+      if (runId === undefined) return { dataCenter, runId: null, reasons: [], orgs: [] };
+      const reasons = await countQuarantine(tx, runId);
+      return { dataCenter, runId, reasons, orgs: await listQuarantinedOrgs(tx, runId, most) };
+    });
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter}"`);
+  }
+}

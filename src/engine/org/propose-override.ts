@@ -1,0 +1,81 @@
+// Proposes another floor for one org: a row in its cell, which changes nothing until a second person approves it.
+import { showProposalId } from '../../kernel/proposal-id.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { findOpenOverride, insertOverride } from '../../stores/cell/org/overrides.js';
+import { isOrgKnown } from '../../stores/cell/org/protected-orgs.js';
+import { hashOrgId } from '../../stores/cell/org-hash.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import { identifyPerson } from '../../stores/control/person.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+import { decideOverride, type OverrideDecision, type OverrideQuestion } from './decide-override.js';
+import { getOrgId, orgNotFound } from './find-org.js';
+import { type AllotmentDifference, listDifferences } from './list-differences.js';
+
+export interface OverrideProposal extends OverrideQuestion {
+  readonly reason: string;
+}
+
+export interface OverrideReport extends OverrideProposal, OverrideDecision {
+  /** For example `in-o3`. */
+  readonly overrideId: string;
+  readonly state: 'proposed' | 'applied';
+  readonly author: string;
+  readonly approver: string | null;
+  /** What differs between `before` and `after`, by the columns of the table. */
+  readonly changes: readonly AllotmentDifference[];
+}
+
+/** One org of a source without an index on org_id is a scan. */
+const STATEMENT_MS = 30_000;
+
+/** Throws invalid_org_id, override_refused, override_open. */
+export async function proposeOverride(
+  context: Pick<EngineContext, 'control' | 'cells' | 'actor'>,
+  proposal: OverrideProposal,
+): Promise<OverrideReport> {
+  const { dataCenter, reason, floor } = proposal;
+  try {
+    const { name: author } = await context.control.inTransaction((tx) => identifyPerson(tx, context.actor));
+    const { hash, ...report } = await context.cells.get(dataCenter).inTransaction(
+      'worker',
+      async (tx) => {
+        const orgId = await getOrgId(tx, proposal);
+        if (!(await isOrgKnown(tx, orgId))) throw orgNotFound(proposal);
+        const open = await findOpenOverride(tx, orgId);
+        if (open !== undefined) throw alreadyOpen(nameOverride(dataCenter, open.overrideId));
+        const decision = await decideOverride(tx, { ...proposal, orgId });
+        const overrideId = nameOverride(dataCenter, await insertOverride(tx, { ...proposal, orgId, author }));
+        return { ...decision, overrideId, orgId, hash: await hashOrgId(tx, orgId) };
+      },
+      { statementMs: STATEMENT_MS },
+    );
+    const details = { override: report.overrideId, orgs: 1, org_hash: hash };
+    await context.control.inTransaction((tx) =>
+      appendAudit(tx, { actor: context.actor, action: 'override', dataCenter, reason, details }),
+    );
+    const changes = listDifferences(report.before, report.after);
+    return { ...report, dataCenter, floor, reason, state: 'proposed', author, approver: null, changes };
+  } catch (error) {
+    throw explainProposal(error, dataCenter);
+  }
+}
+
+const nameOverride = (dataCenter: string, proposalId: bigint): string =>
+  showProposalId({ kind: 'override', dataCenter, proposalId });
+
+const alreadyOpen = (overrideId: string): RolloutError =>
+  new RolloutError('override_open', {
+    message: `The org has the override ${overrideId}, which waits for its approval.`,
+    next: `Let a second person run: credit-rollout approve ${overrideId}`,
+  });
+
+function explainProposal(error: unknown, dataCenter: string): unknown {
+  const subject = `Data center "${dataCenter}"`;
+  if (classifyFailure(error).object !== 'overrides_open_idx') return explainFailure(error, subject);
+  return new RolloutError('conflict', {
+    message: `${subject}: somebody else proposed an override for this org at the same moment.`,
+    cause: error,
+  });
+}

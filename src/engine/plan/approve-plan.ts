@@ -1,0 +1,93 @@
+// Approves a plan: by a second person, or by its guard-rails. Control's database binds the approval to the plan's digest.
+import { RESTING_STAGES } from '../../domain/rollout/stage.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { type ApprovalRow, findPrevailing, insertApproval, voidApprovals } from '../../stores/control/approvals.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import type { ControlTransaction } from '../../stores/control/control-database.js';
+import { listDataCenters } from '../../stores/control/data-centers.js';
+import { identifyPerson } from '../../stores/control/person.js';
+import { findRegisteredPlan, type RegisteredPlan } from '../../stores/control/plans.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+import { refuseSamePerson } from '../two-person-rule.js';
+import { explainOutdated } from './outdated-plan.js';
+
+export interface PlanApproval {
+  /** `known`: it was approved before and that still holds; nothing was written. */
+  readonly kind: 'given' | 'known';
+  readonly approval: ApprovalRow;
+  readonly plan: RegisteredPlan;
+  /** Older plans whose approval can no longer be used. */
+  readonly voided: readonly string[];
+  /** An apply waits for this plan: its run starts by itself. */
+  readonly awaited: boolean;
+}
+
+/** Throws plan_unknown, same_person, plan_used, plan_superseded; conflict when somebody approves at the same moment. */
+export async function approvePlan(
+  context: Pick<EngineContext, 'control' | 'actor' | 'bells'>,
+  { planId, reason }: { readonly planId: string; readonly reason: string | null },
+): Promise<PlanApproval> {
+  try {
+    const outcome = await context.control.inTransaction(async (tx) => {
+      const person = await identifyPerson(tx, context.actor);
+      const plan = await getPlan(tx, planId);
+      refuseSamePerson(`The plan ${planId}`, plan.author, person);
+      const given = await give(context, tx, plan, { kind: 'person', reason });
+      return { ...given, awaited: await isAwaited(tx, plan) };
+    });
+    await context.bells.wakeSchedulers();
+    return outcome;
+  } catch (error) {
+    throw explainApproval(error, planId);
+  }
+}
+
+/** For a plan that may approve itself: its approval, or undefined when it lies outside the guard-rails. */
+export async function approveInsideRails(
+  context: Pick<EngineContext, 'actor'>,
+  tx: ControlTransaction,
+  planId: string,
+): Promise<ApprovalRow | undefined> {
+  const plan = await getPlan(tx, planId);
+  if (!plan.insideRails) return undefined;
+  return (await give(context, tx, plan, { kind: 'guard_rails', reason: null })).approval;
+}
+
+async function getPlan(tx: ControlTransaction, planId: string): Promise<RegisteredPlan> {
+  const plan = await findRegisteredPlan(tx, planId);
+  if (plan !== undefined) return plan;
+  throw new RolloutError('plan_unknown', { message: `Control knows no plan "${planId}".` });
+}
+
+async function give(
+  context: Pick<EngineContext, 'actor'>,
+  tx: ControlTransaction,
+  plan: RegisteredPlan,
+  { kind, reason }: Pick<ApprovalRow, 'kind' | 'reason'>,
+): Promise<Omit<PlanApproval, 'awaited'>> {
+  const { planId, dataCenter, digest } = plan;
+  const prevailing = await findPrevailing(tx, dataCenter, planId);
+  if (prevailing?.planId === planId && prevailing.state === 'open')
+    return { kind: 'known', approval: prevailing, plan, voided: [] };
+  if (prevailing !== undefined) throw explainOutdated(plan, prevailing);
+  const voided = await voidApprovals(tx, dataCenter, `${planId}, which is newer, was approved`);
+  const approval = await insertApproval(tx, { planId, kind, reason });
+  const details = { plan: planId, digest, kind, author: plan.author, ...(voided.length > 0 && { voided }) };
+  await appendAudit(tx, { actor: context.actor, action: 'approve', dataCenter, reason, details });
+  return { kind: 'given', approval, plan, voided };
+}
+
+async function isAwaited(tx: ControlTransaction, { planId, dataCenter }: RegisteredPlan): Promise<boolean> {
+  const row = (await listDataCenters(tx)).find(({ id }) => id === dataCenter);
+  return row !== undefined && row.requestedAt !== null && row.planId === planId && RESTING_STAGES.includes(row.stage);
+}
+
+function explainApproval(error: unknown, planId: string): unknown {
+  if (classifyFailure(error).kind !== 'duplicate') return explainFailure(error, 'The control database');
+  return new RolloutError('conflict', {
+    message: `Somebody else approved a plan of the data center of ${planId} at the same moment; nothing was written.`,
+    cause: error,
+  });
+}

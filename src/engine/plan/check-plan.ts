@@ -1,0 +1,71 @@
+// Whether a plan may still be asked for: it lies in the cell as its digest says, and the cell is what it was made from.
+import { DAY_MS } from '../../domain/time/duration.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { findCell, readCellClock } from '../../stores/cell/identity.js';
+import { digestPlan, findPlan, hasEveryRange, type StoredPlan } from '../../stores/cell/plan/plans.js';
+import { findPrevailing, listPlanApprovals } from '../../stores/control/approvals.js';
+import { findRegisteredPlan } from '../../stores/control/plans.js';
+import type { EngineContext } from '../context.js';
+import { explainOutdated } from './outdated-plan.js';
+import { parsePlanName } from './plan-id.js';
+import { refuseOtherDigest } from './register-plan.js';
+
+/**
+ * Throws plan_unknown, plan_edited, not_initialised, plan_source_changed, plan_expired, plan_conflict, plan_used,
+ * plan_superseded.
+ */
+export async function checkPlan(
+  context: EngineContext,
+  { planId, dataCenter, retentionDays }: { planId: string; dataCenter: string; retentionDays: number },
+): Promise<StoredPlan> {
+  const name = parsePlanName(planId);
+  if (name === undefined || name.dataCenter !== dataCenter)
+    throw new RolloutError('plan_unknown', { message: `"${planId}" is no plan of data center "${dataCenter}".` });
+  const found = await context.cells.get(dataCenter).inTransaction('reader', async (tx) => {
+    const plan = await findPlan(tx, name.number);
+    return plan && { plan, intact: await isIntact(tx, plan), cell: await findCell(tx), now: await readCellClock(tx) };
+  });
+  if (found === undefined)
+    throw new RolloutError('plan_unknown', { message: `Data center "${dataCenter}" holds no plan "${planId}".` });
+  const { plan, intact, cell, now } = found;
+  if (!intact)
+    throw new RolloutError('plan_edited', {
+      message: `The plan "${planId}" is not what its digest ${plan.digest.slice(0, 12)} was made of.`,
+    });
+  if (cell?.sourceSignature == null)
+    throw new RolloutError('not_initialised', {
+      message: `The views of data center "${dataCenter}" are not attached to its source.`,
+    });
+  if (plan.sourceSignature !== cell.sourceSignature)
+    throw new RolloutError('plan_source_changed', {
+      message: `The plan "${planId}" was made from another state of the source, or by another version.`,
+    });
+  if (now.getTime() - plan.madeAt.getTime() > retentionDays * DAY_MS)
+    throw new RolloutError('plan_expired', {
+      message: `The plan "${planId}" is older than rollout.planRetention (${retentionDays} days).`,
+    });
+  await checkInControl(context, { planId, dataCenter, digest: plan.digest });
+  return plan;
+}
+
+/** The digest says nothing of where ranges end: a gap between two would leave orgs out. */
+const isIntact = async (tx: CellTransaction, plan: StoredPlan): Promise<boolean> =>
+  (await digestPlan(tx, plan)) === plan.digest && (await hasEveryRange(tx, plan.planId));
+
+/** An approval is of a digest, and neither used twice nor given to an older plan than the newest that has one. */
+async function checkInControl(
+  { control }: Pick<EngineContext, 'control'>,
+  plan: { readonly planId: string; readonly dataCenter: string; readonly digest: string },
+): Promise<void> {
+  const { planId, dataCenter } = plan;
+  const { known, approvals, prevailing } = await control.inTransaction(async (tx) => ({
+    known: await findRegisteredPlan(tx, planId),
+    approvals: await listPlanApprovals(tx, planId),
+    prevailing: await findPrevailing(tx, dataCenter, planId),
+  }));
+  if (known !== undefined) refuseOtherDigest(plan, known.digest);
+  const used = approvals.find(({ usedAt }) => usedAt !== null);
+  if (used !== undefined) throw explainOutdated(plan, used);
+  if (prevailing !== undefined && prevailing.planId !== planId) throw explainOutdated(plan, prevailing);
+}

@@ -1,0 +1,117 @@
+// Every plan that there is: as its cell holds it, else as control knows it, and what became of it. Counts only.
+import type { RolloutConfig } from '../../domain/config/rollout-config.js';
+import { isInsideRails, readGuardRails } from '../../domain/plan/guard-rails.js';
+import type { PlanCounts } from '../../domain/plan/plan-report.js';
+import { listPlanHeads } from '../../stores/cell/plan/plan-heads.js';
+import { listPlanFates, listRegisteredPlans, type PlanFate } from '../../stores/control/plan-list.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure, nameReadFailure } from '../database-errors.js';
+import { planName } from './plan-id.js';
+
+export interface ListedPlan {
+  /** For example `in-7`. */
+  readonly planId: string;
+  readonly dataCenter: string;
+  readonly digest: string;
+  readonly cardHash: string;
+  readonly author: string;
+  readonly snapshotAt: Date;
+  /** In its cell; as control knows it, when it was registered. */
+  readonly madeAt: Date;
+  /** `cell`: it lies there. `control`: its cell does not hold it. `unreadable`: nobody can say, its cell cannot be read. */
+  readonly found: 'cell' | 'control' | 'unreadable';
+  readonly counts: PlanCounts;
+  /** Of the present configuration. */
+  readonly insideRails: boolean;
+  /** The newest; null: none. */
+  readonly approval: PlanFate['approval'];
+  /** The newest run that followed it; null: none. */
+  readonly run: PlanFate['run'];
+}
+
+export interface PlanList {
+  /** Newest first. */
+  readonly plans: readonly ListedPlan[];
+  /** There are older ones. */
+  readonly more: boolean;
+  readonly unreachable: readonly { readonly dataCenter: string; readonly code: string }[];
+}
+
+export interface PlanListQuestion {
+  readonly config: Pick<RolloutConfig, 'rollout'>;
+  readonly dataCenters: readonly string[];
+  readonly most: number;
+}
+
+type Found = Omit<ListedPlan, 'insideRails' | 'approval' | 'run'>;
+type CellPlans =
+  | { readonly kind: 'read'; readonly dataCenter: string; readonly plans: readonly Found[] }
+  | { readonly kind: 'unreadable'; readonly dataCenter: string; readonly code: string };
+
+/** The newest `most` plans of these data centers. A cell that cannot be read is no error; control that cannot is. */
+export async function listPlans(
+  context: Pick<EngineContext, 'control' | 'cells'>,
+  { config, dataCenters, most }: PlanListQuestion,
+): Promise<PlanList> {
+  const cells = await Promise.all(dataCenters.map((id) => readCellPlans(context, id, most + 1)));
+  try {
+    return await context.control.inTransaction(async (tx) => {
+      const registered = await listRegisteredPlans(tx, dataCenters, most + 1);
+      const known = cells.flatMap((cell) => (cell.kind === 'read' ? cell.plans : []));
+      const names = new Set(known.map(({ planId }) => planId));
+      const unread = cells.filter((cell) => cell.kind === 'unreadable');
+      const others = registered
+        .filter(({ planId }) => !names.has(planId))
+        .map(({ registeredAt: madeAt, ...plan }): Found => {
+          const readable = unread.every(({ dataCenter }) => dataCenter !== plan.dataCenter);
+          return { ...plan, madeAt, found: readable ? 'control' : 'unreadable' };
+        });
+      const all = [...known, ...others].sort(newestFirst);
+      const plans = all.slice(0, most);
+      const fates = new Map((await listPlanFates(tx, plans)).map((fate) => [fate.planId, fate]));
+      return {
+        plans: plans.map((plan) => toListed(plan, fates.get(plan.planId), config)),
+        more: all.length > most,
+        unreachable: unread.map(({ dataCenter, code }) => ({ dataCenter, code })),
+      };
+    });
+  } catch (error) {
+    throw explainFailure(error, 'The control database');
+  }
+}
+
+async function readCellPlans(
+  { cells }: Pick<EngineContext, 'cells'>,
+  dataCenter: string,
+  most: number,
+): Promise<CellPlans> {
+  try {
+    const heads = await cells.get(dataCenter).inTransaction('reader', (tx) => listPlanHeads(tx, most));
+    const plans = heads.map(
+      ({ planId, ...head }): Found => ({ ...head, planId: planName(dataCenter, planId), dataCenter, found: 'cell' }),
+    );
+    return { kind: 'read', dataCenter, plans };
+  } catch (error) {
+    return { kind: 'unreadable', dataCenter, code: nameReadFailure(error) };
+  }
+}
+
+/** Of one instant: the higher number. */
+const newestFirst = (a: Found, b: Found): number =>
+  b.madeAt.getTime() - a.madeAt.getTime() || b.planId.localeCompare(a.planId, 'en', { numeric: true });
+
+// what is told is named: rows of control carry more
+const toListed = (plan: Found, fate: PlanFate | undefined, config: PlanListQuestion['config']): ListedPlan => ({
+  planId: plan.planId,
+  dataCenter: plan.dataCenter,
+  digest: plan.digest,
+  cardHash: plan.cardHash,
+  author: plan.author,
+  snapshotAt: plan.snapshotAt,
+  madeAt: plan.madeAt,
+  found: plan.found,
+  counts: plan.counts,
+  insideRails: isInsideRails(readGuardRails(plan.counts, config.rollout.guardRails)),
+  approval: fate?.approval ?? null,
+  run: fate?.run ?? null,
+});

@@ -1,0 +1,108 @@
+// Plans a cell range by range, in the transaction that it is given.
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { hasAllotments } from '../../stores/cell/batch/allotments.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import type { CellRow } from '../../stores/cell/identity.js';
+import type { KeyRange } from '../../stores/cell/key-range.js';
+import { findCanaries } from '../../stores/cell/plan/plan-canaries.js';
+import { insertUnreadableRange, planStretch, type StretchQuestion } from '../../stores/cell/plan/plan-ranges.js';
+import { findSourceRangeEnd } from '../../stores/cell/source-ranges.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+import type { PlanCollection } from './collect-plan.js';
+import type { PlanHooks, PlanQuestion } from './plan-question.js';
+import type { RangeCursor } from './range-cursor.js';
+
+/** `careful`: some org cannot be read, so each range has a savepoint before it. */
+export type Care = 'quick' | 'careful';
+
+export interface Scan {
+  readonly question: PlanQuestion;
+  readonly hooks: PlanHooks;
+  readonly care: Care;
+  readonly collection: PlanCollection;
+  readonly cursor: RangeCursor;
+  readonly planId: bigint | null;
+  readonly editions: readonly string[];
+  readonly usage: boolean;
+  /** Some org of the cell has an allotment. */
+  readonly stands: boolean;
+  readonly protects: boolean;
+  readonly found: CellRow;
+}
+
+/** Plans the ranges that the cursor gives, to its end or until it is closed; several lanes may do so at once. */
+export async function planRanges(tx: CellTransaction, scan: Scan): Promise<void> {
+  for (let ranges = await scan.cursor.take(tx); ranges.length > 0; ranges = await scan.cursor.take(tx)) {
+    if (scan.hooks.signal?.aborted)
+      throw new RolloutError('plan_stopped', {
+        message: `The planning of "${scan.question.dataCenter}" was stopped; no plan was made.`,
+      });
+    if (scan.care === 'quick') await addRanges(tx, scan, ranges);
+    else for (const range of ranges) await planCarefully(tx, scan, range, scan.question.rangeSize);
+    scan.hooks.onProgress?.(scan.collection.orgs);
+  }
+}
+
+/** One range; where it cannot be read, in ever smaller pieces, until only what cannot be read is left out. */
+async function planCarefully(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
+  try {
+    await tx.transaction((nested) => addRanges(nested, scan, [range]));
+  } catch (error) {
+    if (classifyFailure(error).kind !== 'bad_value') throw error;
+    scan.cursor.returnNumber();
+    if (size > 1) await planPieces(tx, scan, range, Math.max(1, Math.floor(size / 8)));
+    else await addUnreadable(tx, scan, range);
+  }
+}
+
+async function planPieces(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
+  let { lowerId } = range;
+  for (let isLast = false; !isLast; ) {
+    const end: string | null = await findSourceRangeEnd(tx, lowerId, size, range.upperId);
+    isLast = end === null;
+    await planCarefully(tx, scan, { lowerId, upperId: end ?? range.upperId }, size);
+    lowerId = end;
+  }
+}
+
+async function addUnreadable(tx: CellTransaction, scan: Scan, range: KeyRange): Promise<void> {
+  const rangeNo = scan.cursor.takeNumbers(1);
+  if (scan.planId !== null) await insertUnreadableRange(tx, range, { planId: scan.planId, rangeNo });
+  scan.collection.addUnreadable(1);
+}
+
+/** Counts ranges in, and finds the canaries of the branches that no earlier range has; a what-if has none. */
+async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRange[]): Promise<void> {
+  const { collection, planId, editions } = scan;
+  const firstNo = scan.cursor.takeNumbers(ranges.length);
+  const planned = await planStretch(tx, ranges, await askStretch(tx, scan, firstNo, ranges));
+  const branches = planId === null ? [] : collection.listNewBranches(planned, firstNo);
+  // in every range: the first one that has a branch may have protected orgs of it only
+  const numbers = ranges.map((_, n) => firstNo + n);
+  const canaries =
+    planId === null || branches.length === 0
+      ? []
+      : await findCanaries(tx, { planId, editions, ranges: numbers, branches });
+  collection.add(planned, firstNo);
+  collection.addCanaries(canaries);
+}
+
+async function askStretch(
+  tx: CellTransaction,
+  { planId, question, editions, usage, stands, protects, found, collection }: Scan,
+  firstNo: number,
+  ranges: readonly KeyRange[],
+): Promise<StretchQuestion> {
+  const whole = { lowerId: ranges[0]?.lowerId ?? null, upperId: ranges.at(-1)?.upperId ?? null };
+  return {
+    planId,
+    firstNo,
+    cardHash: question.card.hash,
+    editions,
+    rule: stands && (await hasAllotments(tx, whole)) ? 'decided' : 'decided_first',
+    unique: found.sourceUnique,
+    usage,
+    protects,
+    ranks: collection.ranks,
+  };
+}

@@ -1,0 +1,105 @@
+// What the requested rollout of a data center is to follow, and whether it may: read from its cell and from control.
+import { type ApprovalDecision, decideApproval } from '../../domain/plan/decide-approval.js';
+import { readGuardRails } from '../../domain/plan/guard-rails.js';
+import type { PlanReading } from '../../domain/rollout/snapshot.js';
+import { RESTING_STAGES } from '../../domain/rollout/stage.js';
+import { assertNever } from '../../kernel/assert-never.js';
+import { findPlanRequest } from '../../stores/cell/plan/plan-requests.js';
+import { findPlan } from '../../stores/cell/plan/plans.js';
+import { findPrevailing, listPlanApprovals } from '../../stores/control/approvals.js';
+import type { ControlTransaction } from '../../stores/control/control-database.js';
+import type { DataCenterRow, RunSettings } from '../../stores/control/data-centers.js';
+import { findRegisteredPlan, type RegisteredPlan } from '../../stores/control/plans.js';
+import type { EngineContext } from '../context.js';
+import { parsePlanName } from './plan-id.js';
+
+const NONE: PlanReading = { kind: 'none' };
+
+/** Only asked where it matters: at a rest, with a request. A cell that cannot be read says nothing of its plan. */
+export async function readPlan(
+  context: Pick<EngineContext, 'control' | 'cells'>,
+  row: DataCenterRow,
+  now: Date,
+): Promise<PlanReading> {
+  const { settings, planId } = row;
+  if (settings?.pin === 'none') return { kind: 'unpinned' };
+  if (!RESTING_STAGES.includes(row.stage) || row.requestedAt === null || settings === null || planId === null)
+    return NONE;
+  const known = await context.control.inTransaction(async (tx) => {
+    const plan = await findRegisteredPlan(tx, planId);
+    return plan && { plan, approval: await readApproval(tx, plan, { row, settings, now }) };
+  });
+  if (known !== undefined && known.approval.kind === 'held')
+    return { kind: 'registered', planId, approval: known.approval };
+  const inCell = await readInCell(context, row.id, planId);
+  if (known === undefined) return toUnregistered(planId, inCell);
+  if (inCell.kind === 'asked') return { ...inCell, planId };
+  if (inCell.kind === 'none') return { kind: 'unusable', planId, code: 'plan_unknown' };
+  // what was approved was another plan
+  if (inCell.kind === 'made' && inCell.digest !== known.plan.digest)
+    return { kind: 'unusable', planId, code: 'plan_conflict' };
+  return { kind: 'registered', planId, approval: known.approval };
+}
+
+interface Asked {
+  readonly row: DataCenterRow;
+  readonly settings: RunSettings;
+  readonly now: Date;
+}
+
+async function readApproval(
+  tx: ControlTransaction,
+  { planId, author, digest, counts, insideRails, rails: registered }: RegisteredPlan,
+  { row, settings, now }: Asked,
+): Promise<ApprovalDecision> {
+  const rows = await listPlanApprovals(tx, planId);
+  const prevailing = await findPrevailing(tx, row.id, planId);
+  const approvals = rows.map((one) => ({ ...one, approver: one.approver ?? '' }));
+  // a run that is newer than the row took it up: the row has moved since it was read, and whoever acts on it finds out
+  const taken = approvals.find(({ usedByRun }) => usedByRun !== null && usedByRun > (row.runId ?? 0n));
+  if (taken !== undefined) return { kind: 'approved', approval: taken };
+  // the stricter of what held when it was registered, which the database remembers, and what was asked for
+  const rails = insideRails ? readGuardRails(counts, settings.guardRails) : registered;
+  const newer = prevailing === undefined || prevailing.planId === planId ? null : prevailing.planId;
+  return decideApproval({ author, digest, rails, approval: settings.approval, approvals, newer, now });
+}
+
+type InCell =
+  | { readonly kind: 'made'; readonly digest: string }
+  | { readonly kind: 'asked'; readonly failure: string | null }
+  | { readonly kind: 'none' }
+  /** It cannot be read. */
+  | { readonly kind: 'away' };
+
+function toUnregistered(planId: string, inCell: InCell): PlanReading {
+  switch (inCell.kind) {
+    case 'made':
+      return { kind: 'made', planId };
+    case 'asked':
+      return { kind: 'asked', planId, failure: inCell.failure };
+    case 'none':
+      return NONE;
+    case 'away':
+      return { kind: 'asked', planId, failure: null };
+    default:
+      return assertNever(inCell);
+  }
+}
+
+async function readInCell(
+  { cells }: Pick<EngineContext, 'cells'>,
+  dataCenter: string,
+  planId: string,
+): Promise<InCell> {
+  const number = parsePlanName(planId)?.number ?? 0n;
+  try {
+    return await cells.get(dataCenter).inTransaction('fencer', async (tx): Promise<InCell> => {
+      const plan = await findPlan(tx, number);
+      if (plan !== undefined) return { kind: 'made', digest: plan.digest };
+      const request = await findPlanRequest(tx, number);
+      return request === undefined ? { kind: 'none' } : { kind: 'asked', failure: request.failure };
+    });
+  } catch {
+    return { kind: 'away' };
+  }
+}

@@ -1,0 +1,106 @@
+// A stored plan again: its report as it was made, the guard-rails as they are configured now, its approvals, and, after a
+// run followed it, what was predicted against what happened. Org data is only for the person who asks.
+import type { RolloutConfig } from '../../domain/config/rollout-config.js';
+import { readGuardRails } from '../../domain/plan/guard-rails.js';
+import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import {
+  countStaleOrgs,
+  type FollowedRun,
+  findFollowedRun,
+  listStaleOrgs,
+  type StaleOrg,
+} from '../../stores/cell/plan/plan-outcome.js';
+import { readPlanLists, type StoredPlan } from '../../stores/cell/plan/plans.js';
+import { type ApprovalRow, listPlanApprovals } from '../../stores/control/approvals.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+import { getPlanName, getStoredPlan } from './stored-plan.js';
+
+export type { OrgImage, StaleOrg } from '../../stores/cell/plan/plan-outcome.js';
+export type { ApprovalRow } from '../../stores/control/approvals.js';
+
+export interface RecalledPlan {
+  readonly report: PlanReport;
+  readonly madeAt: Date;
+  /** Of this digest, newest first; none when control knows the number by another one. */
+  readonly approvals: readonly ApprovalRow[];
+  /** Null: no run followed it. */
+  readonly outcome: PlanOutcome | null;
+  /** What the run left out; null: not asked for, or no run. */
+  readonly stale: { readonly orgs: number; readonly listed: readonly StaleOrg[] } | null;
+}
+
+export interface PlanRecall {
+  readonly planId: string;
+  readonly config: Pick<RolloutConfig, 'rollout'>;
+  /** Most stale orgs to list; `all`, or `none`: they are not asked for. */
+  readonly stale: 'none' | 'all' | number;
+}
+
+/** Adding up what a plan says of two million orgs. */
+const STATEMENT_MS = 30_000;
+
+/** Throws plan_unknown, and what cell and control can fail by. */
+export async function recallPlan(
+  context: Pick<EngineContext, 'control' | 'cells'>,
+  { planId, config, stale }: PlanRecall,
+): Promise<RecalledPlan> {
+  const name = getPlanName(planId);
+  const read = async (tx: CellTransaction) => {
+    const plan = await getStoredPlan(tx, name);
+    const lists = await readPlanLists(tx, plan.planId);
+    const run = await findFollowedRun(tx, plan.planId);
+    return { plan, lists, run, stale: run === undefined || stale === 'none' ? null : await readStale(tx, run, stale) };
+  };
+  const found = await context.cells
+    .get(name.dataCenter)
+    .inTransaction('reader', read, { statementMs: STATEMENT_MS })
+    .catch((error: unknown) => {
+      throw explainFailure(error, `Data center "${name.dataCenter}"`);
+    });
+  const approvals = await context.control
+    .inTransaction((tx) => listPlanApprovals(tx, planId))
+    .catch((error: unknown) => {
+      throw explainFailure(error, 'The control database');
+    });
+  const report = toReport(found.plan, found.lists, config);
+  return {
+    report,
+    madeAt: found.plan.madeAt,
+    approvals: approvals.filter(({ digest }) => digest === found.plan.digest),
+    outcome: found.run === undefined ? null : toOutcome(report, found.run),
+    stale: found.stale,
+  };
+}
+
+async function readStale(
+  tx: CellTransaction,
+  { runId }: FollowedRun,
+  most: 'all' | number,
+): Promise<RecalledPlan['stale']> {
+  return {
+    orgs: await countStaleOrgs(tx, runId),
+    listed: await listStaleOrgs(tx, runId, most === 'all' ? null : most),
+  };
+}
+
+/** The documents are those of makePlan, which could not know the digest, nor on a worker the guard-rails. */
+function toReport({ report, digest }: StoredPlan, orgs: PlanReport['orgs'], config: PlanRecall['config']): PlanReport {
+  return { ...report, orgs, digest, rails: readGuardRails(report.counts, config.rollout.guardRails) };
+}
+
+function toOutcome({ counts, duration }: PlanReport, run: FollowedRun): PlanOutcome {
+  const { runId, state, predictedCredits, touched, credits, durationMs, stale, quarantined } = run;
+  return {
+    runId: String(runId),
+    state,
+    predicted: {
+      touched: counts.touched,
+      credits: predictedCredits,
+      p50Ms: duration.p50Ms,
+      p90Ms: duration.p90Ms,
+    },
+    actual: { touched, credits, durationMs, stale, quarantined },
+  };
+}

@@ -1,0 +1,59 @@
+// Ends a pass or a maintenance run: in the cell first, so that control never says more than the cell does.
+import { decideEnd } from '../../domain/calendar/due-work.js';
+import { flattenTotals, totalDrift } from '../../domain/reconcile/drift-counts.js';
+import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
+import { endRun } from '../../stores/cell/batch/runs.js';
+import { markSwept, readGate } from '../../stores/cell/cutover/gate.js';
+import { readDriftCounts } from '../../stores/cell/reconcile/drift-writes.js';
+import { beginPass } from '../../stores/cell/reconcile/maintenance.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import { type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
+import { endDueWork, findNightOfRun } from '../../stores/control/due-work.js';
+import { endRequest } from '../../stores/control/maintenance.js';
+import { endControlRun } from '../../stores/control/runs.js';
+import type { EngineContext } from '../context.js';
+
+/** A sweep looks once more. */
+export async function sweepAgain(context: EngineContext, row: DataCenterRow, open: MaintenanceRun): Promise<boolean> {
+  await context.cells.get(row.id).inTransaction('fencer', (tx) => beginPass(tx, open.runId));
+  return true;
+}
+
+/** Ends the run in the cell first, then in control with its counts; gives the slot back. */
+export async function endMaintenance(
+  context: EngineContext,
+  row: DataCenterRow,
+  open: MaintenanceRun,
+  end: { readonly state: 'done' | 'failed'; readonly reason: string },
+): Promise<boolean> {
+  const { counts, sweptAt } = await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
+    // only by who ends it: one that slept must not call another cut-over swept
+    const ended = await endRun(tx, open.runId, end.state);
+    if (ended && open.kind === 'sweep' && end.state === 'done') await markSwept(tx);
+    return {
+      counts: flattenTotals(totalDrift(await readDriftCounts(tx, open.runId))),
+      sweptAt: (await readGate(tx)).sweptAt,
+    };
+  });
+  return context.control.inTransaction(async (tx) => {
+    if (!(await endControlRun(tx, open.runId, end.state, counts))) return false;
+    const night = await findNightOfRun(tx, open.runId);
+    if (night !== undefined)
+      await endDueWork(tx, open.runId, {
+        state: end.state === 'done' ? decideEnd(night.dueAt, night.startedAt) : 'missed',
+        note: end.state === 'done' ? null : end.reason,
+        counts,
+      });
+    await endRequest(tx, open.runId);
+    await transitionDataCenter(tx, row, { gateSweptAt: sweptAt });
+    await appendAudit(tx, {
+      actor: context.actor,
+      action: `end_${open.kind}`,
+      dataCenter: row.id,
+      runId: open.runId,
+      reason: end.reason,
+      details: { state: end.state, ...counts },
+    });
+    return true;
+  });
+}

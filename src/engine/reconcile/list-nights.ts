@@ -1,0 +1,43 @@
+// The nights of data centers: what each found and did, and how that compares with the night before. Counts only.
+import { type DriftTotals, readTotals } from '../../domain/reconcile/drift-counts.js';
+import { type NightRow, listNights as readNights } from '../../stores/control/night-list.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+
+export interface ListedNight extends Omit<NightRow, 'counts'> {
+  /** Null: it has not ended, or it did not run. */
+  readonly totals: DriftTotals | null;
+  /** Orgs found more than by the reconciliation before; null: there is none to compare with. */
+  readonly trend: number | null;
+}
+
+export interface NightList {
+  /** Newest first. */
+  readonly nights: readonly ListedNight[];
+  /** There are older ones. */
+  readonly more: boolean;
+}
+
+export async function listNights(
+  context: Pick<EngineContext, 'control'>,
+  { dataCenters, most }: { readonly dataCenters: readonly string[]; readonly most: number },
+): Promise<NightList> {
+  try {
+    const rows = await context.control.inTransaction((tx) => readNights(tx, dataCenters, most + 1));
+    const nights = rows.map(({ counts, ...row }) => ({ ...row, totals: readTotals(counts) ?? null }));
+    const listed = nights.map((night, index) => ({ ...night, trend: compare(night, nights.slice(index + 1)) }));
+    return { nights: listed.slice(0, most), more: rows.length > most };
+  } catch (error) {
+    throw explainFailure(error, 'The control database');
+  }
+}
+
+type Night = Omit<ListedNight, 'trend'>;
+
+function compare(night: Night, older: readonly Night[]): number | null {
+  const before = older.find(
+    ({ dataCenter, kind, totals }) => dataCenter === night.dataCenter && kind === night.kind && totals !== null,
+  );
+  if (night.kind !== 'reconcile' || night.totals === null || before?.totals == null) return null;
+  return night.totals.found - before.totals.found;
+}

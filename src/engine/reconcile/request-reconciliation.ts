@@ -1,0 +1,60 @@
+// Asks for a reconciliation: a row in control, which the scheduler carries out when the maintenance slot is free.
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import { lockDataCenter } from '../../stores/control/data-centers.js';
+import { identifyPerson } from '../../stores/control/person.js';
+import { findReconcileRequest, insertReconcileRequest } from '../../stores/control/reconcile-requests.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+
+export interface ReconcileRequest {
+  readonly dataCenter: string;
+  readonly reason: string | null;
+  /** `accepted`: who asks answers for the falls beyond the limits of a night; needs a reason. */
+  readonly falls: 'within_limits' | 'accepted';
+}
+
+export interface RequestedReconcile {
+  readonly dataCenter: string;
+  readonly requestId: bigint;
+  readonly requestedBy: string;
+  readonly falls: ReconcileRequest['falls'];
+}
+
+/** Throws invalid_argument, wrong_stage, reconcile_asked. */
+export async function requestReconcile(
+  context: Pick<EngineContext, 'control' | 'bells' | 'actor'>,
+  { dataCenter, reason, falls }: ReconcileRequest,
+): Promise<RequestedReconcile> {
+  if (falls === 'accepted' && (reason ?? '').trim() === '')
+    throw new RolloutError('invalid_argument', {
+      message: 'Falls beyond the limits of a night are accepted with a reason only.',
+      next: 'Add: --reason TEXT',
+    });
+  try {
+    const requested = await context.control.inTransaction(async (tx) => {
+      const row = await lockDataCenter(tx, dataCenter);
+      if (row?.stage !== 'done')
+        throw new RolloutError('wrong_stage', {
+          message: `Data center "${dataCenter}" is not done${row === undefined ? '' : ` (stage ${row.stage})`}; only a done one is reconciled.`,
+        });
+      const open = await findReconcileRequest(tx, dataCenter);
+      if (open !== undefined) throw alreadyAsked(dataCenter, open.requestedBy);
+      const requestedBy = (await identifyPerson(tx, context.actor)).name;
+      const allowFalls = falls === 'accepted';
+      const requestId = await insertReconcileRequest(tx, { dataCenter, reason, allowFalls });
+      const details = { accept_falls: allowFalls };
+      await appendAudit(tx, { actor: context.actor, action: 'ask_reconcile', dataCenter, reason, details });
+      return { dataCenter, requestId, requestedBy, falls };
+    });
+    await context.bells.wakeSchedulers();
+    return requested;
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter}"`);
+  }
+}
+
+const alreadyAsked = (dataCenter: string, by: string): RolloutError =>
+  new RolloutError('reconcile_asked', {
+    message: `A reconciliation of data center "${dataCenter}" was asked for by ${by} and is not over.`,
+  });

@@ -1,0 +1,62 @@
+// Starts a maintenance run: the slot, the epoch and what it is for are taken in one transaction of control.
+import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import type { ControlTransaction } from '../../stores/control/control-database.js';
+import { type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
+import { startDueWork } from '../../stores/control/due-work.js';
+import { listMaintenance, type MaintenanceRow, takeRequest } from '../../stores/control/maintenance.js';
+import { takeEpoch } from '../../stores/control/rollout.js';
+import { insertControlRun } from '../../stores/control/runs.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+import type { EngineContext } from '../context.js';
+import { readFenceOf } from './maintenance-fence.js';
+
+/** Takes the slot for a night, a request or a sweep; false when it is taken, or somebody else was faster. */
+export async function startMaintenance(
+  context: EngineContext,
+  row: DataCenterRow,
+  kind: MaintenanceRun['kind'],
+  reason: string,
+): Promise<boolean> {
+  const seen = await readFenceOf(context, row.id);
+  try {
+    return await context.control.inTransaction(async (tx) => {
+      const { night, request } = (await listMaintenance(tx))(row.id);
+      const runId = await takeEpoch(tx, seen.epoch);
+      await insertControlRun(tx, {
+        runId,
+        dataCenter: row.id,
+        kind,
+        cardHash: seen.activeCard ?? '',
+        planId: null,
+        requestedBy: kind === 'reconcile' && night === null ? (request?.requestedBy ?? null) : null,
+        reason: kind === 'reconcile' && night === null ? (request?.reason ?? null) : reason,
+      });
+      if (kind === 'reconcile') await takeWhatIsDue(tx, row.id, runId, { night, request });
+      // opening the fence stops the change feed
+      if (!(await transitionDataCenter(tx, row, { singleWrites: false }))) throw new Outrun();
+      await appendAudit(tx, { actor: context.actor, action: kind, dataCenter: row.id, runId, epoch: runId, reason });
+      return true;
+    });
+  } catch (error) {
+    // the slot's unique index, or another scheduler: nothing was written
+    if (error instanceof Outrun || classifyFailure(error).kind === 'duplicate') return false;
+    throw error;
+  }
+}
+
+/** Another scheduler took the night, or the request, since it was read. */
+class Outrun extends Error {}
+
+async function takeWhatIsDue(
+  tx: ControlTransaction,
+  dataCenter: string,
+  runId: bigint,
+  { night, request }: Pick<MaintenanceRow, 'night' | 'request'>,
+): Promise<void> {
+  if (night !== null && !(await startDueWork(tx, { dataCenter, localDate: night.localDate, runId })))
+    throw new Outrun();
+  // what was asked for is part of the night
+  if (request !== null && !(await takeRequest(tx, request.requestId, runId))) throw new Outrun();
+  if (night === null && request === null) throw new Outrun();
+}

@@ -1,0 +1,94 @@
+// Moves a data center to its next stage: a compare-and-set in control with its audit row, and the end of its run in the cell.
+import { SLOT_STAGES, type Stage } from '../../domain/rollout/stage.js';
+import { readProgress } from '../../stores/cell/batch/progress.js';
+import { endRun } from '../../stores/cell/batch/runs.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import type { ControlTransaction } from '../../stores/control/control-database.js';
+import { type DataCenterChange, type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
+import { endControlRun } from '../../stores/control/runs.js';
+import type { EngineContext } from '../context.js';
+
+/** Run and epoch of a row, where it has them, for its audit rows. */
+export const ofRun = (row: DataCenterRow): { runId?: bigint; epoch?: bigint } => ({
+  ...(row.runId !== null && { runId: row.runId }),
+  ...(row.epoch !== null && { epoch: row.epoch }),
+});
+
+/** To the next stage at control's `now`; false when somebody else was faster. */
+export async function advanceStage(
+  context: EngineContext,
+  row: DataCenterRow,
+  to: Stage,
+  reason: string,
+  now: Date,
+): Promise<boolean> {
+  if (to === 'aborted') return endStage(context, row, { stage: 'aborted' }, 'aborted', reason);
+  if (to === 'baking') {
+    const bakeUntil = new Date(now.getTime() + (row.settings?.bakeMs ?? 0));
+    return endStage(context, row, { stage: 'baking', verifiedAt: now, bakeUntil }, 'done', reason);
+  }
+  const first = to === 'done' && row.doneAt === null ? { doneAt: now } : {};
+  return move(context, row, { stage: to, ...first, ...(SLOT_STAGES.includes(to) ? {} : { quiet: true }) }, reason);
+}
+
+async function move(
+  context: EngineContext,
+  row: DataCenterRow,
+  change: DataCenterChange,
+  reason: string,
+): Promise<boolean> {
+  return context.control.inTransaction((tx) => recordMove(context, tx, row, change, reason));
+}
+
+/** The compare-and-set of a stage and its audit row; false when somebody else was faster. */
+async function recordMove(
+  context: EngineContext,
+  tx: ControlTransaction,
+  row: DataCenterRow,
+  change: DataCenterChange,
+  reason: string,
+): Promise<boolean> {
+  if (!(await transitionDataCenter(tx, row, change))) return false;
+  const details = { from: row.stage, to: change.stage, ...(change.failure && { failure: change.failure }) };
+  const { actor } = context;
+  await appendAudit(tx, { actor, action: 'transition', dataCenter: row.id, reason, details, ...ofRun(row) });
+  return true;
+}
+
+/** To a stage in which the run is over. Ends it in the cell first, so that control never says more than the cell does. */
+export async function endStage(
+  context: EngineContext,
+  row: DataCenterRow,
+  change: DataCenterChange & { readonly stage: Stage },
+  state: 'done' | 'failed' | 'aborted',
+  reason: string,
+): Promise<boolean> {
+  const { runId } = row;
+  const counts = runId === null || row.stage === 'baking' ? null : await endInCell(context, row.id, runId, state);
+  return context.control.inTransaction(async (tx) => {
+    if (!(await recordMove(context, tx, row, { ...change, quiet: true, requestedAt: null }, reason))) return false;
+    if (runId !== null && counts !== null) await endControlRun(tx, runId, state, counts);
+    return true;
+  });
+}
+
+async function endInCell(
+  context: EngineContext,
+  dataCenter: string,
+  runId: bigint,
+  state: 'done' | 'failed' | 'aborted',
+): Promise<Record<string, number | string>> {
+  return context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
+    await endRun(tx, runId, state);
+    const {
+      recent: _,
+      lastDoneAt: __,
+      idleMs: ___,
+      cut: ____,
+      canary: _____,
+      followedUp: ______,
+      ...counts
+    } = await readProgress(tx, runId);
+    return counts;
+  });
+}

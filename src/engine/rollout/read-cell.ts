@@ -1,0 +1,77 @@
+// Reads what the scheduler's decision needs of one cell. Counts only; as fencer, which cannot read orgs.
+import type { CellReading } from '../../domain/rollout/snapshot.js';
+import { readFence } from '../../stores/cell/batch/fence.js';
+import { readFreeze } from '../../stores/cell/batch/freezes.js';
+import { readProgress } from '../../stores/cell/batch/progress.js';
+import { findRun } from '../../stores/cell/batch/runs.js';
+import { readWorkers } from '../../stores/cell/batch/workers.js';
+import type { CellDatabase } from '../../stores/cell/cell-database.js';
+import { listGateHolders, readGate } from '../../stores/cell/cutover/gate.js';
+import { hasAttachedSource } from '../../stores/cell/identity.js';
+import { findMaintenance } from '../../stores/cell/reconcile/maintenance.js';
+import { runBakeQuery } from '../../stores/cell/setup/bake-query.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+import { nameReadFailure } from '../database-errors.js';
+
+export interface CellQuestion {
+  readonly runId: bigint | null;
+  readonly bakeQuery?: string | undefined;
+  /** The maintenance run that control names; left out or null: none. */
+  readonly maintenanceId?: bigint | null;
+}
+
+/** Never throws: a cell that cannot be read is a reading too. */
+export async function readCell(
+  open: () => CellDatabase,
+  { runId, bakeQuery, maintenanceId = null }: CellQuestion,
+): Promise<CellReading> {
+  try {
+    const cell = open();
+    const reading = await cell.inTransaction('fencer', async (tx): Promise<CellReading> => {
+      const fence = await readFence(tx);
+      const run = runId === null ? undefined : await findRun(tx, runId);
+      const progress = run && (await readProgress(tx, run.runId));
+      const workers = await readWorkers(tx);
+      const gate = await readGate(tx);
+      return {
+        kind: 'read',
+        fence: {
+          state: fence.state,
+          epoch: fence.epoch,
+          runId: fence.runId,
+          sameTimeline: fence.timeline === fence.currentTimeline,
+          failure: fence.failure,
+          singleWrites: fence.singleWrites,
+        },
+        run: progress,
+        attached: await hasAttachedSource(tx),
+        workersAlive: workers.alive,
+        trouble: workers.trouble,
+        bakeQuery: undefined,
+        bakeTrouble: null,
+        gate,
+        gateHolder:
+          gate.effectiveAt === null || gate.latchedAt !== null ? null : ((await listGateHolders(tx))[0] ?? null),
+        freeze: await readFreeze(tx),
+        maintenance: maintenanceId === null ? undefined : await findMaintenance(tx, maintenanceId),
+      };
+    });
+    if (bakeQuery === undefined || reading.kind !== 'read') return reading;
+    return { ...reading, ...(await askBakeQuery(cell, bakeQuery)) };
+  } catch (error) {
+    return { kind: 'unreachable', code: nameReadFailure(error) };
+  }
+}
+
+/** A query that cannot be run says nothing about the cell, which has just been read. */
+async function askBakeQuery(
+  cell: CellDatabase,
+  sql: string,
+): Promise<{ readonly bakeQuery: boolean; readonly bakeTrouble: string | null }> {
+  try {
+    return { bakeQuery: await cell.inTransaction('reader', (tx) => runBakeQuery(tx, sql)), bakeTrouble: null };
+  } catch (error) {
+    const { sqlstate, kind } = classifyFailure(error);
+    return { bakeQuery: false, bakeTrouble: sqlstate ?? kind };
+  }
+}

@@ -1,0 +1,172 @@
+// Asks for the rollout of data centers: pins instants once, writes the request; the scheduler does the rest.
+
+import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
+import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { RESTING_STAGES } from '../../domain/rollout/stage.js';
+import { parseLocalInstant } from '../../domain/time/parse-instant.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { countsLightAgentsAlike, findPromiseChange, insertRateCard } from '../../stores/cell/org/rates.js';
+import { isAttached } from '../../stores/cell/setup/schema.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
+import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../../stores/control/data-centers.js';
+import { identifyPerson } from '../../stores/control/person.js';
+import { pinRollout } from '../../stores/control/rollout.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+import { checkPlan } from '../plan/check-plan.js';
+import { findFittingSource, refuseNullIds, toAttached } from '../setup/init-cell.js';
+import { toStoredCard } from '../stored-card.js';
+import { refuseClosedWindows } from './refuse-closed-windows.js';
+
+export interface ApplyRequest {
+  readonly config: RolloutConfig;
+  readonly card: RateCard;
+  readonly dataCenters: readonly DataCenterConfig[];
+  readonly reason: string | null;
+  /**
+   * `at_its_turn`: a plan is made when a data center may start. A plan's id: exactly that one, of the one data center that
+   * is named. `none`: it decides on the inputs of the moment, without canary and guard-rails: for benchmarks.
+   */
+  readonly follow?: 'at_its_turn' | 'none' | { readonly planId: string };
+}
+
+/** Writes the request for every named data center, or for none: throws data_center_busy, source_* and the like before. */
+export async function requestApply(context: EngineContext, request: ApplyRequest): Promise<void> {
+  for (const dataCenter of request.dataCenters) await prepareCell(context, dataCenter, request.card);
+  if (typeof request.follow === 'object') await checkFollowedPlan(context, request, request.follow.planId);
+  await context.control.inTransaction(async (tx) => {
+    const now = await readControlClock(tx);
+    for (const dataCenter of request.dataCenters) refuseClosedWindows(dataCenter, request.config.rollout.windows, now);
+    const pinned = await pinRollout(tx, request.card.hash, request.card.name);
+    if (pinned) for (const dataCenter of request.config.dataCenters) await pinInstants(tx, dataCenter, request.config);
+    for (const dataCenter of request.dataCenters) await requestOne(context, tx, dataCenter, request);
+  });
+  await context.bells.wakeSchedulers();
+}
+
+/** A plan that is named must be one of the data center, and of the card that is asked for. Throws as checkPlan. */
+export async function checkFollowedPlan(
+  context: EngineContext,
+  { dataCenters, card, config }: Pick<ApplyRequest, 'dataCenters' | 'card' | 'config'>,
+  planId: string,
+): Promise<void> {
+  const [dataCenter, another] = dataCenters;
+  if (dataCenter === undefined || another !== undefined)
+    throw new RolloutError('invalid_argument', { message: `A plan ("${planId}") is of one data center.` });
+  const retentionDays = config.rollout.planRetentionDays;
+  const asked = { planId, dataCenter: dataCenter.id, retentionDays };
+  const plan = await checkPlan(context, asked).catch((error: unknown) => {
+    throw explainFailure(error, `Data center "${dataCenter.id}"`);
+  });
+  if (plan.cardHash !== card.hash)
+    throw new RolloutError('plan_unknown', {
+      message: `The plan "${planId}" was made with the rate card ${plan.cardHash}; the configuration names ${card.hash}.`,
+      next: 'Apply it with the configuration that it was made with, or plan again.',
+    });
+}
+
+/** The source must still be the one that init read; the card's rows are added to the cell. Needs no owner. */
+async function prepareCell(context: EngineContext, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
+  const cell = context.cells.get(dataCenter.id);
+  try {
+    const read = { statementMs: 60_000 }; // counting null ids reads a whole view
+    await cell.inTransaction('planner', (tx) => assertSourceUnchanged(tx, dataCenter, card), read);
+    await cell.inTransaction('fencer', (tx) => insertRateCard(tx, toStoredCard(card)));
+    await cell.inTransaction('planner', (tx) => assertPromiseKept(tx, dataCenter, card));
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter.id}"`);
+  }
+}
+
+async function assertSourceUnchanged(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
+  const source = await findFittingSource(tx, dataCenter, card);
+  if (!(await isAttached(tx, toAttached(source), source.signature)))
+    throw new RolloutError('source_changed', {
+      message: `The views of data center "${dataCenter.id}" were made from another state of ${dataCenter.source}, or by another version.`,
+    });
+  await refuseNullIds(tx, dataCenter);
+}
+
+/** The legacy half and the order of editions are what floors were promised by: fixed while there are any. */
+async function assertPromiseKept(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
+  const found = await findPromiseChange(tx, card.hash);
+  const change = found && `edition "${found.edition}" ${found.change}`;
+  const broken =
+    change ?? ((await countsLightAgentsAlike(tx, card.hash)) ? undefined : 'it counts light agents otherwise');
+  if (broken !== undefined)
+    throw new RolloutError('rate_card_changes_promise', {
+      message: `The rate card ${card.name} changes what floors in data center "${dataCenter.id}" were promised by: ${broken}.`,
+    });
+}
+
+async function pinInstants(tx: ControlTransaction, dataCenter: DataCenterConfig, config: RolloutConfig): Promise<void> {
+  const row = await lockDataCenter(tx, dataCenter.id);
+  if (row === undefined) throw missing(dataCenter.id);
+  const { notBefore } = config.rollout;
+  const { cutover } = config.signups;
+  const start = notBefore === undefined ? undefined : parseLocalInstant(notBefore, dataCenter.zone);
+  const instant = cutover === undefined ? undefined : parseLocalInstant(cutover, dataCenter.zone);
+  await transitionDataCenter(tx, row, {
+    notBeforeAt: start?.instant ?? null,
+    notBeforeLocal: start === undefined ? null : `${start.local} ${start.zone}`,
+    cutoverAt: instant?.instant ?? null,
+    cutoverLocal: instant === undefined ? null : `${instant.local} ${instant.zone}`,
+    cutoverSetAt: instant === undefined ? null : await readControlClock(tx),
+  });
+}
+
+const missing = (id: string): RolloutError =>
+  new RolloutError('not_initialised', { message: `The control database does not know data center "${id}" yet.` });
+
+async function requestOne(
+  context: EngineContext,
+  tx: ControlTransaction,
+  { id }: DataCenterConfig,
+  request: ApplyRequest,
+): Promise<void> {
+  const row = await lockDataCenter(tx, id);
+  if (row === undefined) throw missing(id);
+  assertIdle(row);
+  const { batchSize, lanes, bakeMs, bakeQuery, windows, canaryWaitMs, approval, guardRails } = request.config.rollout;
+  const { follow = 'at_its_turn' } = request;
+  await transitionDataCenter(tx, row, {
+    intent: 'run',
+    requestedAt: await readControlClock(tx),
+    requestedBy: (await identifyPerson(tx, context.actor)).name,
+    requestReason: request.reason,
+    planId: typeof follow === 'object' ? follow.planId : null,
+    settings: {
+      cardHash: request.card.hash,
+      batchSize,
+      lanes,
+      bakeMs,
+      bakeQuery,
+      windows,
+      canaryWaitMs,
+      approval,
+      guardRails,
+      pin: follow === 'none' ? 'none' : 'plan',
+    },
+  });
+  await appendAudit(tx, {
+    actor: context.actor,
+    action: 'apply',
+    dataCenter: id,
+    reason: request.reason,
+    details: {
+      card: request.card.hash,
+      batch_size: batchSize,
+      lanes,
+      ...(typeof follow === 'object' && { plan: follow.planId }),
+    },
+  });
+}
+
+function assertIdle(row: DataCenterRow): void {
+  if (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage))
+    throw new RolloutError('data_center_busy', {
+      message: `Data center "${row.id}" has a rollout under way already (stage ${row.stage}${row.requestedAt === null ? '' : ', asked for'}).`,
+    });
+}

@@ -1,0 +1,62 @@
+// Reopens a failed run under a new epoch: only what is pending, or only its verification.
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { readFence } from '../../stores/cell/batch/fence.js';
+import { readProgress } from '../../stores/cell/batch/progress.js';
+import { findRun } from '../../stores/cell/batch/runs.js';
+import { forgetVerification } from '../../stores/cell/batch/verification.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import { lockDataCenter, transitionDataCenter } from '../../stores/control/data-centers.js';
+import { takeEpoch } from '../../stores/control/rollout.js';
+import { reopenControlRun } from '../../stores/control/runs.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+
+/** Throws wrong_stage unless the data center failed, data_center_busy when another holds the slot. */
+export async function retryRun(
+  context: EngineContext,
+  dataCenter: string,
+  reason: string | null,
+): Promise<{ pending: number }> {
+  try {
+    const row = await context.control.inTransaction((tx) => lockDataCenter(tx, dataCenter));
+    if (row?.stage !== 'failed' || row.runId === null)
+      throw new RolloutError('wrong_stage', {
+        message: `Data center "${dataCenter}" has not failed (stage ${row?.stage ?? 'unknown'}), so there is nothing to retry.`,
+      });
+    const runId = row.runId;
+    const { pending, passed, seen } = await context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
+      const { epoch } = await readFence(tx);
+      if ((await findRun(tx, runId)) === undefined) return { pending: 1, passed: false, seen: epoch };
+      await forgetVerification(tx, runId);
+      const { pending, canary } = await readProgress(tx, runId);
+      return { pending, passed: canary.passed, seen: epoch };
+    });
+    await context.control.inTransaction(async (tx) => {
+      const stage = !passed ? 'canary' : pending > 0 ? 'migrating' : 'verifying';
+      // a new epoch at once: under the old one the fence still says why the run failed
+      const epoch = await takeEpoch(tx, seen);
+      const moved = await transitionDataCenter(tx, row, { stage, epoch, intent: 'run', failure: null, quiet: false });
+      if (!moved)
+        throw new RolloutError('conflict', { message: `Data center "${dataCenter}" was changed by somebody else.` });
+      await reopenControlRun(tx, runId);
+      await appendAudit(tx, {
+        actor: context.actor,
+        action: 'retry',
+        dataCenter,
+        runId,
+        epoch,
+        reason,
+        details: { pending, stage },
+      });
+    });
+    await context.bells.wakeSchedulers();
+    return { pending };
+  } catch (error) {
+    if (classifyFailure(error).kind === 'duplicate')
+      throw new RolloutError('data_center_busy', {
+        message: `Another data center is being rolled out; "${dataCenter}" can be retried after it.`,
+      });
+    throw explainFailure(error, `Data center "${dataCenter}"`);
+  }
+}

@@ -1,0 +1,38 @@
+// Whether the configuration still names the source that the views hang on. Judges the name alone and changes nothing.
+import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
+import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
+import { findCell } from '../../stores/cell/identity.js';
+import { isSameSource } from '../../stores/cell/setup/source.js';
+import type { EngineContext } from '../context.js';
+
+/** Throws source_changed, invalid_source_name. A cell that cannot be read or is detached passes: what needs it says so. */
+export async function refuseOtherSource(
+  { cells }: Pick<EngineContext, 'cells'>,
+  dataCenters: readonly DataCenterConfig[],
+): Promise<void> {
+  const attached = await Promise.all(dataCenters.map((dataCenter) => findOther({ cells }, dataCenter)));
+  for (const [index, { id, source }] of dataCenters.entries()) {
+    const other = attached[index];
+    if (other !== undefined)
+      throw new RolloutError('source_changed', {
+        message: `The configuration names ${source} as the source of data center "${id}", but its views hang on ${other}.`,
+      });
+  }
+}
+
+/** The attached source where it is another one than the configured. */
+async function findOther(
+  { cells }: Pick<EngineContext, 'cells'>,
+  { id, source }: DataCenterConfig,
+): Promise<string | undefined> {
+  try {
+    return await cells.get(id).inTransaction('reader', async (tx) => {
+      const cell = await findCell(tx);
+      if (cell?.source == null || cell.sourceSignature === null) return undefined;
+      return (await isSameSource(tx, source, cell.source)) ? undefined : cell.source;
+    });
+  } catch (error) {
+    if (isRolloutError(error) && error.code === 'invalid_source_name') throw error;
+    return undefined;
+  }
+}

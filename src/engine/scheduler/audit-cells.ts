@@ -1,0 +1,81 @@
+// The auditor: compares every data center at rest with its cell. A verified one that changed behind our back is put back
+// to pending and asked for again; a fence that nobody remembers opening is closed.
+import { decideAudit, isLeftOpen } from '../../domain/rollout/decide-audit.js';
+import type { CellReading } from '../../domain/rollout/snapshot.js';
+import { RESTING_STAGES } from '../../domain/rollout/stage.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import { readActor, readControlClock } from '../../stores/control/control-database.js';
+import { type DataCenterRow, listDataCenters, transitionDataCenter } from '../../stores/control/data-centers.js';
+import { listMaintenance } from '../../stores/control/maintenance.js';
+import type { EngineContext } from '../context.js';
+import { readCell } from '../rollout/read-cell.js';
+
+/** Looks at every data center in which nothing is under way; returns the ids in which something was wrong. */
+export async function auditCells(context: EngineContext): Promise<readonly string[]> {
+  const { rows, maintenanceOf } = await context.control.inTransaction(async (tx) => ({
+    rows: await listDataCenters(tx),
+    maintenanceOf: await listMaintenance(tx),
+  }));
+  const atRest = rows.filter(
+    (row) => (row.stage === 'baking' || RESTING_STAGES.includes(row.stage)) && maintenanceOf(row.id).open === null,
+  );
+  const found = await Promise.all(atRest.map((row) => auditOne(context, row)));
+  return found.filter((id) => id !== undefined);
+}
+
+async function auditOne(context: EngineContext, row: DataCenterRow): Promise<string | undefined> {
+  const reading = await readCell(() => context.cells.get(row.id), { runId: row.runId });
+  const isVerified = (row.stage === 'done' || row.stage === 'baking') && row.requestedAt === null;
+  const reason = isVerified ? decideAudit(row, reading) : undefined;
+  if (reason !== undefined) return reopen(context, row, reason);
+  // the next tick closes what is not known to be quiet
+  if (row.quiet && isLeftOpen(reading)) return distrust(context, row);
+  await remember(context, row, reading);
+  return undefined;
+}
+
+/** A cell that was frozen, restored or latched by hand is not what control remembers of it. */
+async function remember(context: EngineContext, row: DataCenterRow, reading: CellReading): Promise<void> {
+  if (reading.kind !== 'read') return;
+  const { gate, fence } = reading;
+  const found = {
+    singleWrites: fence.singleWrites,
+    gateConfiguredAt: gate.configuredAt,
+    gateEffectiveAt: gate.effectiveAt,
+    gateLatchedAt: gate.latchedAt,
+    gateSweptAt: gate.sweptAt,
+  };
+  const same = (Object.keys(found) as (keyof typeof found)[]).every(
+    (key) => (found[key]?.valueOf() ?? null) === (row[key]?.valueOf() ?? null),
+  );
+  if (!same) await context.control.inTransaction((tx) => transitionDataCenter(tx, row, found));
+}
+
+async function reopen(context: EngineContext, row: DataCenterRow, reason: string): Promise<string | undefined> {
+  const moved = await context.control.inTransaction(async (tx) => {
+    const done = await transitionDataCenter(tx, row, {
+      stage: 'pending',
+      quiet: false,
+      requestedAt: await readControlClock(tx),
+      requestedBy: await readActor(tx, context.actor),
+      requestReason: reason,
+      // the approval of the old plan is used up: a new one is made at its turn
+      planId: null,
+    });
+    if (done) await appendAudit(tx, { actor: context.actor, action: 'reopen', dataCenter: row.id, reason });
+    return done;
+  });
+  if (moved) context.log.warn('cell_changed', { data_center: row.id, reason });
+  return moved ? row.id : undefined;
+}
+
+async function distrust(context: EngineContext, row: DataCenterRow): Promise<string | undefined> {
+  const reason = 'its fence is open though nothing is under way';
+  const moved = await context.control.inTransaction(async (tx) => {
+    const done = await transitionDataCenter(tx, row, { quiet: false });
+    if (done) await appendAudit(tx, { actor: context.actor, action: 'distrust', dataCenter: row.id, reason });
+    return done;
+  });
+  if (moved) context.log.warn('fence_left_open', { data_center: row.id });
+  return moved ? row.id : undefined;
+}

@@ -1,0 +1,100 @@
+// Reads everything that a decision may look at: control's rows, then the cells that matter now.
+
+import { isGateDue } from '../../domain/rollout/decide-gate.js';
+import { isMaintenanceDue } from '../../domain/rollout/decide-maintenance.js';
+import type { DataCenterSnapshot, Snapshot } from '../../domain/rollout/snapshot.js';
+import { SLOT_STAGES } from '../../domain/rollout/stage.js';
+import { isWindowOpen } from '../../domain/windows/windows.js';
+import { readControlClock } from '../../stores/control/control-database.js';
+import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
+import { listMaintenance, type MaintenanceRow } from '../../stores/control/maintenance.js';
+import type { EngineContext } from '../context.js';
+import { readPlan } from '../plan/read-plan-state.js';
+import { readCell } from '../rollout/read-cell.js';
+
+export interface SeenSnapshot extends Snapshot {
+  /** The rows behind the snapshot, for compare-and-set. */
+  readonly rows: ReadonlyMap<string, DataCenterRow>;
+}
+
+/** Reads control and, for data centers in which something is due, their cells. `all` reads every cell. */
+export async function readSnapshot(
+  context: Pick<EngineContext, 'control' | 'cells'>,
+  scope: 'due' | 'all',
+): Promise<SeenSnapshot> {
+  const { now, rows, maintenanceOf } = await context.control.inTransaction(async (tx) => ({
+    now: await readControlClock(tx),
+    rows: await listDataCenters(tx),
+    maintenanceOf: await listMaintenance(tx),
+  }));
+  const dataCenters = await Promise.all(
+    rows.map((row) => readDataCenter(context, { row, maintenance: maintenanceOf(row.id), now, scope })),
+  );
+  return { now, dataCenters, rows: new Map(rows.map((row) => [row.id, row])) };
+}
+
+const isDue = (row: DataCenterRow, now: Date): boolean =>
+  SLOT_STAGES.includes(row.stage) ||
+  !row.quiet ||
+  row.requestedAt !== null ||
+  // at the end of its bake: the cell says whether it is frozen
+  (row.stage === 'baking' && (row.settings?.bakeQuery !== undefined || row.bakeUntil === null || row.bakeUntil <= now));
+
+interface Reading {
+  readonly row: DataCenterRow;
+  readonly maintenance: MaintenanceRow;
+  readonly now: Date;
+  readonly scope: 'due' | 'all';
+}
+
+async function readDataCenter(
+  { control, cells }: Pick<EngineContext, 'control' | 'cells'>,
+  { row, maintenance, now, scope }: Reading,
+): Promise<DataCenterSnapshot> {
+  const known: DataCenterSnapshot = {
+    ...toKnown(row, maintenance, now),
+    plan: await readPlan({ control, cells }, row, now),
+    cell: undefined,
+  };
+  const due = scope === 'all' || isDue(row, now) || isMaintenanceDue(known) || isGateDue(known, now);
+  if (!due) return known;
+  const bakeQuery = row.stage === 'baking' ? row.settings?.bakeQuery : undefined;
+  const question = { runId: row.runId, bakeQuery, maintenanceId: maintenance.open?.runId ?? null };
+  return { ...known, cell: await readCell(() => cells.get(row.id), question) };
+}
+
+/** What control's rows say. */
+function toKnown(
+  row: DataCenterRow,
+  { open, shutEpoch, night, request, failedAt }: MaintenanceRow,
+  now: Date,
+): Omit<DataCenterSnapshot, 'plan' | 'cell'> {
+  return {
+    id: row.id,
+    position: row.position,
+    zone: row.zone,
+    stage: row.stage,
+    intent: row.intent,
+    quiet: row.quiet,
+    requested: row.requestedAt !== null,
+    runId: row.runId,
+    epoch: row.epoch,
+    notBeforeAt: row.notBeforeAt,
+    notBeforeLocal: row.notBeforeLocal,
+    cutoverAt: row.cutoverAt,
+    cutoverLocal: row.cutoverLocal,
+    knownGate: {
+      configuredAt: row.gateConfiguredAt,
+      effectiveAt: row.gateEffectiveAt,
+      latchedAt: row.gateLatchedAt,
+      sweptAt: row.gateSweptAt,
+    },
+    singleWrites: row.singleWrites,
+    maintenance: { open, shutEpoch, night, requested: request !== null, failedAt },
+    bakeUntil: row.bakeUntil,
+    lanes: row.settings?.lanes ?? 1,
+    canaryWaitMs: row.settings?.canaryWaitMs ?? 0,
+    orgsTouched: row.settings?.guardRails?.orgsTouched ?? null,
+    window: isWindowOpen(row.settings?.windows ?? [], row.zone, now),
+  };
+}

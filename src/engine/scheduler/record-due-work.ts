@@ -1,0 +1,140 @@
+// Writes what is known of every data center at a look: why it does not move, one nightly row per local date, and the alarms
+// before a cut-over. Asked at every look, so that a lost, doubled or late ring changes nothing; most looks write nothing.
+import { decideAlarms, isAlarming, listMissing } from '../../domain/calendar/decide-alarms.js';
+import { decideNights } from '../../domain/calendar/decide-nights.js';
+import type { DueChange, DueRow } from '../../domain/calendar/due-work.js';
+import { asksForUndecidable, noteUndecidable } from '../../domain/calendar/undecidable.js';
+import type { Hold } from '../../domain/rollout/hold.js';
+import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import type { ControlTransaction } from '../../stores/control/control-database.js';
+import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import { listDueWorkOfEach, saveDueChange } from '../../stores/control/due-work.js';
+import { type HoldRow, listAllHolds, saveHolds } from '../../stores/control/holds.js';
+import { readReconcile } from '../../stores/control/rollout.js';
+import type { EngineContext } from '../context.js';
+import { countUndecidable } from './count-undecidable.js';
+
+/** The newest are enough: every date after the oldest of them has its row. */
+const LOOKED_AT = 60;
+const DEFAULT_AT = '00:15';
+
+export interface CalendarQuestion {
+  readonly dc: DataCenterSnapshot;
+  readonly row: DataCenterRow;
+  /** Why it does not move now. */
+  readonly holds: readonly Hold[];
+}
+
+/** What is to be written of one data center. */
+interface Page {
+  readonly dataCenter: string;
+  /** Undefined: they are as they were. */
+  readonly holds: readonly Hold[] | undefined;
+  readonly changes: readonly DueChange[];
+}
+
+/** Reads once and writes at most once, however many data centers there are. Returns how many due rows were written. */
+export async function keepCalendar(
+  context: EngineContext,
+  questions: readonly CalendarQuestion[],
+  now: Date,
+): Promise<number> {
+  const pages = await listPages(context, questions, now);
+  if (pages.length === 0) return 0;
+  const written = await context.control.inTransaction(async (tx) => {
+    const saved: Saved[] = [];
+    for (const page of pages) saved.push(...(await savePage(context, tx, page)));
+    return saved;
+  });
+  for (const one of written) warn(context, one);
+  return written.length;
+}
+
+async function listPages(
+  context: EngineContext,
+  questions: readonly CalendarQuestion[],
+  now: Date,
+): Promise<readonly Page[]> {
+  const { at, rowsOf, holdsOf } = await context.control.inTransaction(async (tx) => ({
+    at: (await readReconcile(tx))?.at ?? DEFAULT_AT,
+    rowsOf: await listDueWorkOfEach(tx, LOOKED_AT),
+    holdsOf: await listAllHolds(tx),
+  }));
+  const pages = questions.map(async (question): Promise<Page> => {
+    const { id } = question.dc;
+    const changes = decideChanges(question, { at, rows: rowsOf(id), now });
+    return {
+      dataCenter: id,
+      holds: isSame(holdsOf(id), question.holds) ? undefined : question.holds,
+      changes: await Promise.all(changes.map((change) => completeNote(context, id, change))),
+    };
+  });
+  return (await Promise.all(pages)).filter(({ holds, changes }) => holds !== undefined || changes.length > 0);
+}
+
+const isSame = (known: readonly HoldRow[], holds: readonly Hold[]): boolean =>
+  known.length === holds.length &&
+  holds.every(({ code, value, limit, release, needsPerson }, position) => {
+    const other = known[position];
+    return (
+      other?.code === code &&
+      other.value === value &&
+      other.limit === limit &&
+      other.release === release &&
+      other.needsPerson === needsPerson
+    );
+  });
+
+function decideChanges(
+  { dc, row, holds }: CalendarQuestion,
+  { at, rows, now }: { readonly at: string; readonly rows: readonly DueRow[]; readonly now: Date },
+): readonly DueChange[] {
+  const heldBy = holds[0] === undefined ? (dc.stage === 'done' ? null : `stage ${dc.stage}`) : holds[0].code;
+  const nights = decideNights({ zone: dc.zone, at, since: row.doneAt, rows, heldBy, now });
+  const alarms = decideAlarms({
+    zone: dc.zone,
+    cutoverAt: dc.cutoverAt,
+    setAt: row.cutoverSetAt,
+    rows,
+    gate: dc.knownGate,
+    missing: listMissing(dc, holds),
+    now,
+  });
+  return [...nights, ...alarms];
+}
+
+/** Asks the cell only for a row that is about to be written. */
+const completeNote = async (context: EngineContext, dataCenter: string, change: DueChange): Promise<DueChange> =>
+  asksForUndecidable(change)
+    ? noteUndecidable(change, dataCenter, await countUndecidable(context, dataCenter))
+    : change;
+
+interface Saved {
+  readonly dataCenter: string;
+  readonly change: DueChange;
+}
+
+/** Another scheduler may have been faster: only what was written here is returned. */
+async function savePage(
+  { actor }: EngineContext,
+  tx: ControlTransaction,
+  { dataCenter, holds, changes }: Page,
+): Promise<readonly Saved[]> {
+  if (holds !== undefined) await saveHolds(tx, dataCenter, holds);
+  const saved: Saved[] = [];
+  for (const change of changes) {
+    if (!(await saveDueChange(tx, dataCenter, change))) continue;
+    saved.push({ dataCenter, change });
+    const { work, note } = change;
+    if (work !== 'reconcile') await appendAudit(tx, { actor, action: work, dataCenter, reason: note });
+  }
+  return saved;
+}
+
+function warn({ log }: EngineContext, { dataCenter, change }: Saved): void {
+  const { work, localDate, note } = change;
+  const missed = change.kind === 'miss' || change.state === 'missed';
+  if (missed || isAlarming(change))
+    log.warn(missed ? 'due_work_missed' : 'cutover_alarm', { data_center: dataCenter, work, date: localDate, note });
+}

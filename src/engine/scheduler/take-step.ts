@@ -1,0 +1,90 @@
+// Carries out one decided step: compare-and-set in control, the fence in the cell. Every step may run twice.
+import type { Step } from '../../domain/rollout/decide-step.js';
+import { assertNever } from '../../kernel/assert-never.js';
+import { addFollowUp, passCanary } from '../../stores/cell/batch/runs.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import type { EngineContext } from '../context.js';
+import { tendGate } from '../cutover/apply-gate-step.js';
+import { switchSingleWrites } from '../feed/switch-single-writes.js';
+import { admitPlan } from '../plan/admit-plan.js';
+import { requestPlanOf } from '../plan/request-plan.js';
+import { endMaintenance, sweepAgain } from '../reconcile/end-maintenance.js';
+import { closeMaintenance, openMaintenance } from '../reconcile/maintenance-fence.js';
+import { startMaintenance } from '../reconcile/start-maintenance.js';
+import { advanceStage, endStage } from '../rollout/advance-stage.js';
+import { openFence } from '../rollout/open-fence.js';
+import { shutFence } from '../rollout/shut-fence.js';
+import { activate } from '../rollout/start-run.js';
+import type { StepOutcome } from '../rollout/step-outcome.js';
+
+/** Carries out `step` at control's `now`. After `moved` more may be due at once, else at the next tick. */
+export async function carryOutStep(
+  context: EngineContext,
+  row: DataCenterRow,
+  step: Step,
+  now: Date,
+): Promise<StepOutcome> {
+  if (step.kind === 'open_fence') return openFence(context, row, step.state, step.reason);
+  return (await carryOut(context, row, step, now)) ? 'moved' : 'nothing';
+}
+
+async function carryOut(
+  context: EngineContext,
+  row: DataCenterRow,
+  step: Exclude<Step, { kind: 'open_fence' }>,
+  now: Date,
+): Promise<boolean> {
+  switch (step.kind) {
+    case 'request_plan':
+      return requestPlanOf(context, row);
+    case 'register_plan':
+      return admitPlan(context, row, step.planId);
+    case 'pass_canary':
+      return inCell(context, row, (tx, runId) => passCanary(tx, runId));
+    case 'follow_up':
+      return inCell(context, row, (tx, runId) => addFollowUp(tx, runId));
+    case 'activate':
+      return activate(context, row, step.reason);
+    case 'close_fence':
+      return shutFence(context, row, step.reason);
+    case 'advance':
+      return advanceStage(context, row, step.to, step.reason, now);
+    case 'fail':
+      return endStage(context, row, { stage: 'failed', failure: step.code }, 'failed', step.reason);
+    case 'ring':
+      // a plan is made before the data center has its first epoch
+      await context.bells.ring(row.id, step.job, step.epoch ?? row.epoch ?? 0n, step.want);
+      return false;
+    case 'arm_gate':
+    case 'disarm_gate':
+    case 'latch_gate':
+      return tendGate(context, row, step);
+    case 'allow_single_writes':
+    case 'stop_single_writes':
+      return switchSingleWrites(context, row, step);
+    case 'start_maintenance':
+      return startMaintenance(context, row, step.of, step.reason);
+    case 'open_maintenance':
+      return openMaintenance(context, row, step.run);
+    case 'close_maintenance':
+      return closeMaintenance(context, row, step.run, step.reason);
+    case 'sweep_again':
+      return sweepAgain(context, row, step.run);
+    case 'end_maintenance':
+      return endMaintenance(context, row, step.run, step);
+    default:
+      return assertNever(step);
+  }
+}
+
+/** A change of the run in its cell, which is read again at the next look. */
+async function inCell(
+  context: EngineContext,
+  { id, runId }: DataCenterRow,
+  change: (tx: CellTransaction, runId: bigint) => Promise<unknown>,
+): Promise<boolean> {
+  if (runId === null) return false;
+  await context.cells.get(id).inTransaction('fencer', (tx) => change(tx, runId));
+  return true;
+}

@@ -1,0 +1,59 @@
+// One look of a scheduler: read what is, decide, take the step, look again; ends when nothing more is due.
+import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
+import type { Step } from '../../domain/rollout/decision.js';
+import { isRolloutError } from '../../kernel/rollout-error.js';
+import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import { saveSchedulerSeen } from '../../stores/control/schedulers.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+import type { EngineContext } from '../context.js';
+import type { StepOutcome } from '../rollout/step-outcome.js';
+import { readSnapshot } from './read-snapshot.js';
+import { keepCalendar } from './record-due-work.js';
+import { carryOutStep } from './take-step.js';
+
+/** More than any chain of steps needs; the next tick goes on. */
+const MOST_LOOKS = 40;
+
+/** Takes every step that is due now. Safe to run in several schedulers at once. Returns how many steps were taken. */
+export async function tick(context: EngineContext, schedulerId?: string): Promise<number> {
+  if (schedulerId !== undefined) await context.control.inTransaction((tx) => saveSchedulerSeen(tx, schedulerId));
+  let taken = 0;
+  for (let look = 0; look < MOST_LOOKS; look += 1) {
+    const moved = await takeDueSteps(context);
+    if (moved === 0) return taken;
+    taken += moved;
+  }
+  return taken;
+}
+
+async function takeDueSteps(context: EngineContext): Promise<number> {
+  const snapshot = await readSnapshot(context, 'due');
+  const decided = snapshot.dataCenters.flatMap((dc) => {
+    const row = snapshot.rows.get(dc.id);
+    return row === undefined ? [] : [{ dc, row, ...decideDataCenter(snapshot, dc) }];
+  });
+  const written = await keepCalendar(context, decided, snapshot.now);
+  // a night that is due now is a step of the next look
+  if (written > 0) return written;
+  for (const { row, steps } of decided) {
+    let moved = 0;
+    for (const step of steps) if ((await attempt(context, row, step, snapshot.now)) === 'moved') moved += 1;
+    // a step changes what the later data centers may do: look again before deciding on them
+    if (moved > 0) return moved;
+  }
+  return 0;
+}
+
+/** A failing step never stops the scheduler: the cause is logged by code, the next tick tries again. */
+async function attempt(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<StepOutcome> {
+  try {
+    const outcome = await carryOutStep(context, row, step, now);
+    if (outcome !== 'nothing') context.log.info('step', { data_center: row.id, step: step.kind, reason: step.reason });
+    return outcome;
+  } catch (error) {
+    const failure = classifyFailure(error);
+    const code = isRolloutError(error) ? error.code : (failure.sqlstate ?? failure.kind);
+    context.log.warn('step_failed', { data_center: row.id, step: step.kind, code, object: failure.object });
+    return 'nothing';
+  }
+}

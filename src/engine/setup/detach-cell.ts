@@ -1,0 +1,43 @@
+// Lets go of the product's table so that its owner can alter it: views of ours are dropped, tables of ours stay.
+import { RESTING_STAGES } from '../../domain/rollout/stage.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { detachSource } from '../../stores/cell/setup/schema.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import { lockDataCenter } from '../../stores/control/data-centers.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+import { dropSignUpTrigger } from './hang-sign-up-trigger.js';
+import { removeChangeFeed } from './install-change-feed.js';
+
+export interface DetachReport {
+  /** The triggers of the change feed hung there too: ask for them again at `init`. */
+  readonly changeFeed: boolean;
+  /** The sign-up trigger hung there, likewise. */
+  readonly signUpTrigger: boolean;
+}
+
+/** Throws wrong_stage while a rollout is under way in the data center: it reads what would be dropped. */
+export async function detachCell(
+  context: EngineContext,
+  dataCenter: string,
+  reason: string | null,
+): Promise<DetachReport> {
+  try {
+    return await context.control.inTransaction(async (tx) => {
+      const row = await lockDataCenter(tx, dataCenter);
+      if (row !== undefined && (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage)))
+        throw new RolloutError('wrong_stage', {
+          message: `Data center "${dataCenter}" has a rollout under way or asked for (stage ${row.stage}), which reads the product's table.`,
+          next: `Run: credit-rollout abort --dc ${dataCenter}, or wait until it is done.`,
+        });
+      const cell = context.cells.get(dataCenter);
+      const changeFeed = await removeChangeFeed(cell, context.clock);
+      const signUpTrigger = await dropSignUpTrigger(cell, context.clock);
+      await cell.asOwner(detachSource);
+      await appendAudit(tx, { actor: context.actor, action: 'detach', dataCenter, reason });
+      return { changeFeed, signUpTrigger };
+    });
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter}"`);
+  }
+}

@@ -1,0 +1,151 @@
+// Makes or upgrades our schema in one cell: refuses what cannot work before it changes anything.
+import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
+import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { checkSourceColumns, orgIdType } from '../../domain/source/source-contract.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
+import { type CellRow, findCell, readServerFacts } from '../../stores/cell/identity.js';
+import { insertRateCard } from '../../stores/cell/org/rates.js';
+import { grantUpdates } from '../../stores/cell/setup/change-triggers.js';
+import { ensureRoles, grantProduct, grantRoles, rememberProductRole } from '../../stores/cell/setup/roles.js';
+import {
+  attachSource,
+  findOrgIdType,
+  lockSchema,
+  migrateCell,
+  proposeActiveCard,
+  saveCell,
+} from '../../stores/cell/setup/schema.js';
+import { countNullIds, findSource, type Source } from '../../stores/cell/setup/source.js';
+import { explainFailure } from '../database-errors.js';
+import { toStoredCard } from '../stored-card.js';
+
+export interface InitCellOptions {
+  readonly dataCenter: DataCenterConfig;
+  readonly card: RateCard;
+  readonly lapseGraceDays: number;
+  /** The product's role that may read org_capacity and allotments. */
+  readonly grant?: string | undefined;
+}
+
+export interface InitCellReport {
+  readonly dataCenter: string;
+  readonly migrations: readonly string[];
+  readonly attached: boolean;
+  readonly source: string;
+  readonly activeCard: string;
+}
+
+const OLDEST = 140_000;
+const NEWEST = 190_000;
+
+/** One transaction: it is all there or nothing changed. Several at once are safe. */
+export async function initCell(cell: CellDatabase, options: InitCellOptions): Promise<InitCellReport> {
+  const { dataCenter, card } = options;
+  try {
+    return await cell.asOwner(async (tx) => {
+      await lockSchema(tx);
+      assertVersion(dataCenter.id, (await readServerFacts(tx)).version);
+      const source = await findUsableSource(tx, dataCenter, card);
+      const migrations = await migrateCell(tx, await schemaOptions(tx, dataCenter, source));
+      await saveCell(tx, { dataCenter: dataCenter.id, zone: dataCenter.zone, lapseGraceDays: options.lapseGraceDays });
+      await insertRateCard(tx, toStoredCard(card));
+      await proposeActiveCard(tx, card.hash);
+      const attached = await attachSource(tx, toAttached(source), source.signature);
+      await ensureRoles(tx, dataCenter.id);
+      await grantRoles(tx, dataCenter.id);
+      await grantUpdates(tx, dataCenter.id);
+      if (options.grant !== undefined) await rememberProductRole(tx, options.grant);
+      await grantProduct(tx);
+      await refuseNullIds(tx, dataCenter);
+      const found = (await findCell(tx)) as CellRow;
+      return {
+        dataCenter: dataCenter.id,
+        migrations,
+        attached,
+        source: source.relation,
+        activeCard: found.activeCard ?? '',
+      };
+    });
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter.id}"`);
+  }
+}
+
+/** PostgreSQL 14 to 18. */
+export function assertVersion(dataCenter: string, version: number): void {
+  if (version < OLDEST || version >= NEWEST)
+    throw new RolloutError('unsupported_version', {
+      message: `Data center "${dataCenter}" runs PostgreSQL ${Math.trunc(version / 10_000)}; supported are 14 to 18.`,
+    });
+}
+
+/** Finds the source and checks it against the contract; throws with what was found. */
+export async function findFittingSource(
+  tx: CellTransaction,
+  dataCenter: DataCenterConfig,
+  card: RateCard,
+): Promise<Source> {
+  const source = await findSource(tx, dataCenter.source, dataCenter.id);
+  const [fault] = checkSourceColumns(source.columns, card.lightAgentsCountAsUsers);
+  const where = `The source ${dataCenter.source} of data center "${dataCenter.id}"`;
+  if (fault?.kind === 'missing')
+    throw new RolloutError('source_column_missing', {
+      message: `${where} has no column "${fault.column}" (${fault.expected}); it has: ${[...source.columns.keys()].join(', ')}.`,
+    });
+  if (fault)
+    throw new RolloutError('source_column_type', {
+      message: `${where} has "${fault.column}" as ${fault.found}; it must be ${fault.expected}.`,
+    });
+  return source;
+}
+
+/** As above, and this login may read it: what the views are made with. */
+async function findUsableSource(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<Source> {
+  const source = await findFittingSource(tx, dataCenter, card);
+  if (!source.selectable)
+    throw new RolloutError('not_permitted', {
+      message: `The source ${dataCenter.source} of data center "${dataCenter.id}" may not be read by this login.`,
+      next: `As its owner run: ${source.grant}`,
+    });
+  return source;
+}
+
+async function schemaOptions(
+  tx: CellTransaction,
+  dataCenter: DataCenterConfig,
+  source: Source,
+): Promise<{ orgIdType: string; orgIdCollation: string | null }> {
+  const column = source.columns.get('org_id');
+  if (column === undefined) throw new Error('checked before');
+  const type = orgIdType(column);
+  const existing = await findOrgIdType(tx);
+  if (existing !== undefined && existing !== type)
+    throw new RolloutError('source_changed', {
+      message: `The org_id of data center "${dataCenter.id}" is ${type} now, but the cell was made for ${existing}.`,
+      next: 'Give the source the type that it had, or start with an empty schema credit_rollout.',
+    });
+  return { orgIdType: type, orgIdCollation: column.collation };
+}
+
+/** What the attached views are made from. */
+export const toAttached = (source: Source): Parameters<typeof attachSource>[1] => ({
+  relation: source.relation,
+  unique: source.unique,
+  has: {
+    lightAgents: source.columns.has('light_agents'),
+    additionalCredits: source.columns.has('additional_credits'),
+    legacyLimit: source.columns.has('legacy_limit'),
+    updatedAt: source.columns.has('updated_at'),
+    peakCredits: source.columns.has('peak_credits'),
+  },
+});
+
+/** Throws source_null_ids with the count: such rows could neither be decided nor set aside. */
+export async function refuseNullIds(tx: CellTransaction, dataCenter: DataCenterConfig): Promise<void> {
+  const nulls = await countNullIds(tx);
+  if (nulls !== '0')
+    throw new RolloutError('source_null_ids', {
+      message: `The source ${dataCenter.source} of data center "${dataCenter.id}" has ${nulls} rows without an org_id.`,
+    });
+}

@@ -1,0 +1,34 @@
+// Keeps the connections of a worker's lanes open and ready: a new one would make the first batches of a run wait while the
+// server reads its catalogs and plans the rule. Writes nothing and holds no lock of ours.
+import { insertAllotments, listOwnAllotments, readWritten } from '../../stores/cell/batch/allotments.js';
+import { claimBatch, completeBatch } from '../../stores/cell/batch/batches.js';
+import { findOpenRun } from '../../stores/cell/batch/open-run.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { findCell } from '../../stores/cell/identity.js';
+import { findFirstOrg } from '../../stores/cell/org/orgs.js';
+import { NOTHING_WRITTEN } from '../batch/write-batch.js';
+import type { WorkerContext } from '../context.js';
+
+/** No run and no epoch has this number. */
+const NONE = 0n;
+const NO_BATCH = { runId: NONE, batchNo: 0, epoch: NONE, timeline: '' };
+
+/** Runs a batch's statements, on no batch and an empty range, in so many connections at once; a cell that is not ready is left alone. */
+export async function warmLanes(context: WorkerContext, dataCenter: string, lanes: number): Promise<void> {
+  const cell = context.cells.get(dataCenter);
+  await Promise.allSettled(Array.from({ length: lanes }, () => cell.inTransaction('worker', runOnNothing)));
+}
+
+/** Only where ids are an index: looking for one must cost nothing. */
+async function runOnNothing(tx: CellTransaction): Promise<void> {
+  const found = await findCell(tx);
+  const orgId = found?.sourceSignature != null && found.sourceUnique ? await findFirstOrg(tx) : undefined;
+  if (found?.activeCard == null || orgId === undefined) return;
+  const empty = { lowerId: orgId, upperId: orgId, runId: NONE, cardHash: found.activeCard };
+  await findOpenRun(tx, NONE);
+  await claimBatch(tx, { runId: NONE, canaryPassed: true });
+  await listOwnAllotments(tx, empty);
+  await insertAllotments(tx, empty);
+  await readWritten(tx, empty, { unique: true, pinned: false });
+  await completeBatch(tx, NO_BATCH, NOTHING_WRITTEN);
+}

@@ -1,0 +1,92 @@
+// What a worker does for one cell: the work of a job, the same work found by looking, and a sign of life.
+import type { JobKind } from '../../domain/rollout/decide-step.js';
+import { readFence } from '../../stores/cell/batch/fence.js';
+import { findRun } from '../../stores/cell/batch/runs.js';
+import { deleteWorker, saveWorkerSeen } from '../../stores/cell/batch/workers.js';
+import { findOpenPlanRequest } from '../../stores/cell/plan/plan-requests.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+import { applyBatches } from '../batch/apply-batches.js';
+import { cutRanges } from '../batch/cut-ranges.js';
+import { verifyBatches } from '../batch/verify-batches.js';
+import type { WorkerContext } from '../context.js';
+import { servePlanRequest } from '../plan/plan-request.js';
+import { detectDrift } from '../reconcile/detect-drift.js';
+
+/** Longest that one job goes on taking batches, in ms; then it rings for its successor. */
+const JOB_MS = 20_000;
+
+export interface CellMessage {
+  readonly dataCenter: string;
+  readonly epoch: bigint;
+  readonly kind: JobKind;
+}
+
+/** Does what a message asks for as long as the fence agrees; rings again while something is left. */
+export async function serveMessage(
+  context: WorkerContext,
+  message: CellMessage,
+  signal?: AbortSignal,
+): Promise<string> {
+  if (message.kind === 'plan') return servePlanRequest(context, message.dataCenter, signal);
+  const options = { ...message, forMs: JOB_MS, ...(signal && { signal }) };
+  if (message.kind === 'cut') {
+    await cutRanges(context, options);
+    return 'cut';
+  }
+  if (message.kind === 'detect') {
+    await detectDrift(context, options);
+    await context.bells.wakeSchedulers();
+    return 'detected';
+  }
+  const { last } =
+    message.kind === 'apply' ? await applyBatches(context, options) : await verifyBatches(context, options);
+  const outcome = typeof last === 'string' ? last : last.kind;
+  if (outcome === 'done' || outcome === 'split')
+    await context.bells.ringFor(message.dataCenter, [message.kind], message.epoch);
+  else if (outcome !== 'no_lane') await context.bells.wakeSchedulers();
+  return outcome;
+}
+
+/** Looks into the cell without a bell: so a lost queue costs seconds. Undefined when nothing is open. */
+export async function serveOpenWork(
+  context: WorkerContext,
+  dataCenter: string,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const open = await context.cells.get(dataCenter).inTransaction('worker', async (tx) => {
+    const fence = await readFence(tx);
+    const run = fence.runId === null ? undefined : await findRun(tx, fence.runId);
+    const asked = fence.state === 'closed' && (await findOpenPlanRequest(tx)) !== undefined;
+    return { fence, run, asked };
+  });
+  const { state, epoch, frozen } = open.fence;
+  if (frozen) return undefined;
+  if (open.asked) return servePlanRequest(context, dataCenter, signal);
+  if (state === 'closed') return undefined;
+  if (state === 'open' && open.run?.cut === false) {
+    const kind = open.run.kind === 'migrate' ? 'cut' : 'detect';
+    await serveMessage(context, { dataCenter, epoch, kind }, signal);
+  }
+  return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, signal);
+}
+
+/** Tells the cell that this worker lives. */
+export async function reportAlive(
+  context: WorkerContext,
+  dataCenter: string,
+  workerId: string,
+  trouble: string | null,
+): Promise<void> {
+  await context.cells.get(dataCenter).inTransaction('worker', (tx) => saveWorkerSeen(tx, workerId, trouble));
+}
+
+/** The code of a failed attempt as status shows it: SQLSTATE or kind, never a text. */
+export function nameTrouble(error: unknown): string {
+  const { sqlstate, kind } = classifyFailure(error);
+  return sqlstate ?? kind;
+}
+
+/** Takes the sign of life back at a clean stop. */
+export async function reportGone(context: WorkerContext, dataCenter: string, workerId: string): Promise<void> {
+  await context.cells.get(dataCenter).inTransaction('worker', (tx) => deleteWorker(tx, workerId));
+}

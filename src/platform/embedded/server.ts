@@ -1,0 +1,151 @@
+// Gets hold of a running server: joins the one that runs, waits for one that stops, starts one where there is none.
+// Never signals PostgreSQL: that is the watcher's.
+import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { systemClock } from '../../kernel/clock.js';
+import type { Log } from '../../kernel/log.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { PostgresBinaries } from './binaries.js';
+import { openEarlyHold, openHold, type ServerHold } from './hold.js';
+import type { ServerLocation } from './location.js';
+import { ALREADY_WATCHED, spawnWatcher } from './watcher.js';
+
+export interface ServerSpec {
+  readonly location: ServerLocation;
+  readonly binaries: PostgresBinaries;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly adminUrl: string;
+  readonly log: Log;
+}
+
+export interface AcquiredServer {
+  readonly hold: ServerHold;
+  readonly startedByUs: boolean;
+}
+
+const PATIENCE_MS = 60_000; // crash recovery of a large data folder included
+const LATE = `did not become ready within ${PATIENCE_MS / 1000} seconds`;
+const POLL_MS = 15;
+const POLLS_PER_PING = 12;
+// left behind by a killed postmaster: its last sessions end within seconds
+const PASSING_FAILURE = /pre-existing shared memory block|lock file ".*" already exists/;
+
+/** Holds a server that accepts connections. @throws embedded_start_failed */
+export async function acquireServer(spec: ServerSpec): Promise<AcquiredServer> {
+  const deadline = systemClock.now().getTime() + PATIENCE_MS;
+  for (;;) {
+    const acquired = await tryAcquire(spec, deadline);
+    if (acquired !== undefined) return acquired;
+    if (systemClock.now().getTime() > deadline) throw await createStartError(spec, LATE, 0);
+    await systemClock.sleep(POLL_MS);
+  }
+}
+
+async function tryAcquire(spec: ServerSpec, deadline: number): Promise<AcquiredServer | undefined> {
+  const { usersFifo } = spec.location;
+  const joined = openHold(usersFifo);
+  if (joined !== undefined) {
+    return (await waitUntilReady(spec, joined, deadline)) ? { hold: joined, startedByUs: false } : undefined;
+  }
+  const early = openEarlyHold(usersFifo);
+  const logOffset = await readSize(spec.location.logFile);
+  const watcher = watchExit(spawnWatcher(spec.location, spec.binaries, spec.settings));
+  try {
+    const isReady = await waitUntilReady(spec, early, deadline, watcher);
+    if (watcher.exitCode() !== undefined) await assertPassing(spec, watcher.exitCode(), logOffset);
+    const hold = isReady ? openHold(usersFifo) : undefined;
+    if (hold === undefined) return undefined;
+    spec.log.info('embedded_postgres_started', { major: spec.binaries.major });
+    return { hold, startedByUs: true };
+  } finally {
+    early.release();
+  }
+}
+
+interface WatcherExit {
+  /** Undefined while the watcher runs. */
+  exitCode(): number | undefined;
+}
+
+function watchExit(child: ChildProcess | undefined): WatcherExit {
+  if (child === undefined) return { exitCode: () => ALREADY_WATCHED };
+  let failure: number | undefined;
+  child.once('error', () => {
+    failure = 1;
+  });
+  return { exitCode: () => failure ?? child.exitCode ?? (child.signalCode === null ? undefined : 1) };
+}
+
+/** False when the hold is worth nothing (any more): its watcher is gone. Releases the hold then. */
+async function waitUntilReady(
+  spec: ServerSpec,
+  hold: ServerHold,
+  deadline: number,
+  watcher?: WatcherExit,
+): Promise<boolean> {
+  for (let polls = 1; ; polls += 1) {
+    if (await acceptsUsers(spec)) return true;
+    // a ping makes the watcher see that its server is gone, or that it need not stop
+    const isWatched = watcher?.exitCode() === undefined && (polls % POLLS_PER_PING !== 1 || hold.ping());
+    if (!isWatched) break;
+    if (systemClock.now().getTime() > deadline) {
+      hold.release();
+      throw await createStartError(spec, LATE, 0);
+    }
+    await systemClock.sleep(POLL_MS);
+  }
+  hold.release();
+  return false;
+}
+
+// the mark is looked at last: a server that stops after this saw our hold first and stays
+async function acceptsUsers({ location, adminUrl }: ServerSpec): Promise<boolean> {
+  if (!(await readStatus(location)).startsWith('ready')) return false;
+  return (await canConnect(adminUrl, location)) && !existsSync(location.closingMark);
+}
+
+async function readStatus(location: ServerLocation): Promise<string> {
+  const text = await readFile(join(location.dataFolder, 'postmaster.pid'), 'utf8').catch(() => '');
+  return text.split('\n')[7] ?? '';
+}
+
+async function canConnect(adminUrl: string, location: ServerLocation): Promise<boolean> {
+  const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 5_000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.end();
+    return true;
+  } catch (cause) {
+    if (!(cause instanceof pg.DatabaseError && cause.code === '28P01')) return false;
+    const message = `The embedded PostgreSQL refuses the password in ${location.passwordFile}.`;
+    throw new RolloutError('embedded_start_failed', { message, cause });
+  }
+}
+
+async function assertPassing(spec: ServerSpec, exitCode: number | undefined, logOffset: number): Promise<void> {
+  if (exitCode === ALREADY_WATCHED || exitCode === 0) return;
+  const tail = await readLog(spec.location.logFile, logOffset);
+  if (!PASSING_FAILURE.test(tail)) throw await createStartError(spec, 'did not start', logOffset);
+  await systemClock.sleep(10 * POLL_MS);
+}
+
+async function createStartError(spec: ServerSpec, what: string, logOffset: number): Promise<RolloutError> {
+  const { logFile } = spec.location;
+  const lines = (await readLog(logFile, logOffset)).trim().split('\n').slice(-6).join('\n');
+  return new RolloutError('embedded_start_failed', {
+    message: `The embedded PostgreSQL ${what}; the end of ${logFile}:\n${lines}`,
+  });
+}
+
+async function readLog(path: string, offset: number): Promise<string> {
+  const content = await readFile(path).catch(() => Buffer.alloc(0));
+  return content.subarray(Math.min(offset, content.length)).toString('utf8');
+}
+
+async function readSize(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.size ?? 0;
+}

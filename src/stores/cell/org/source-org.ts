@@ -1,0 +1,91 @@
+// One org's row in the source, and what the product enforces for it today. Read only; numbers stay exact.
+import type { OrgInputs } from '../../../domain/source/org-inputs.js';
+import { classifyFailure } from '../../postgres-failure.js';
+import { toBigint } from '../allotment-row.js';
+import type { CellTransaction } from '../cell-database.js';
+
+/** The source row of an org, with what the rule does not read beside it. */
+export interface SourceOrg extends OrgInputs {
+  /** ISO 8601 in UTC, or Postgres's own `infinity`; `createdAt` is the nearest instant that a Date can hold. */
+  readonly createdAtText: string | null;
+  readonly updatedAtText: string | null;
+  /** Highest day's use of the last 30 days, in credits. */
+  readonly peakCredits: bigint | null;
+}
+
+/** What the product enforces today; `capacity` null: undecidable, what it had stays. */
+export interface OrgCapacity {
+  readonly model: 'credits' | 'legacy';
+  /** Credits or calls a day. */
+  readonly capacity: bigint | null;
+}
+
+export type SourceReading =
+  | { readonly kind: 'present'; readonly org: SourceOrg; readonly capacity: OrgCapacity | null }
+  | { readonly kind: 'gone' }
+  /** Reading its columns raises an error of class 22. */
+  | { readonly kind: 'unreadable' };
+
+const instantText = (column: string): string => `case when isfinite(${column})
+  then to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else ${column}::text end`;
+
+const SOURCE = `
+select s.edition, s.paid, s.agents, s.light_agents, s.additional_credits, s.negotiated_limit, s.duplicated, s.peak_credits,
+  floor(extract(epoch from s.created_at) * 1000)::text as created_ms, ${instantText('s.created_at')} as created_at_text,
+  ${instantText('s.updated_at')} as updated_at_text
+from credit_rollout.source_orgs s where s.org_id = ?::credit_rollout.org_id limit 1`;
+
+const CAPACITY =
+  'select model, capacity from credit_rollout.org_capacity where org_id = ?::credit_rollout.org_id limit 1';
+
+/** What the source says of an org now; of an id that occurs twice, one of its rows, marked as duplicated. */
+export async function findSourceOrg(tx: CellTransaction, orgId: string): Promise<SourceReading> {
+  try {
+    return await tx.transaction(async (nested): Promise<SourceReading> => {
+      const row = (await nested.raw(SOURCE, [orgId])).rows[0];
+      if (row === undefined) return { kind: 'gone' };
+      const capacity = (await nested.raw(CAPACITY, [orgId])).rows[0];
+      return {
+        kind: 'present',
+        org: toSourceOrg(row),
+        capacity: capacity === undefined ? null : { model: capacity.model, capacity: toBigint(capacity.capacity) },
+      };
+    });
+  } catch (error) {
+    if (classifyFailure(error).kind === 'bad_value') return { kind: 'unreadable' };
+    throw error;
+  }
+}
+
+interface SourceRow {
+  readonly edition: string | null;
+  readonly paid: boolean | null;
+  readonly agents: string | null;
+  readonly light_agents: string | null;
+  readonly additional_credits: string | null;
+  readonly negotiated_limit: string | null;
+  readonly duplicated: boolean;
+  readonly peak_credits: string | null;
+  /** May be `Infinity`, or beyond what a Date can hold. */
+  readonly created_ms: string | null;
+  readonly created_at_text: string | null;
+  readonly updated_at_text: string | null;
+}
+
+const GREATEST_DATE_MS = 8.64e15;
+
+const toDate = (ms: string): Date => new Date(Math.max(-GREATEST_DATE_MS, Math.min(GREATEST_DATE_MS, Number(ms))));
+
+const toSourceOrg = (row: SourceRow): SourceOrg => ({
+  edition: row.edition,
+  paid: row.paid,
+  agents: toBigint(row.agents),
+  lightAgents: toBigint(row.light_agents),
+  additionalCredits: toBigint(row.additional_credits),
+  negotiatedLimit: toBigint(row.negotiated_limit),
+  createdAt: row.created_ms === null ? null : toDate(row.created_ms),
+  createdAtText: row.created_at_text,
+  updatedAtText: row.updated_at_text,
+  duplicated: row.duplicated,
+  peakCredits: toBigint(row.peak_credits),
+});

@@ -1,0 +1,175 @@
+// Every org of a cell with what the rule makes of it, as CSV by COPY, range by range. The rows go to the person who asked,
+// never to a log or to control. Reads only; never holds more than one range.
+import { Readable } from 'node:stream';
+import { to as copyTo } from 'pg-copy-streams';
+import { classifyFailure } from '../../postgres-failure.js';
+import type { CellTransaction } from '../cell-database.js';
+import type { KeyRange } from '../key-range.js';
+import { findSourceRangeEnd } from '../source-ranges.js';
+import { listUnreadable } from '../unreadable.js';
+
+/** Few, so that its buffers die young: those that grow old pile up until a full collection. */
+const RANGE_ORGS = 2_000;
+/** A slow disk at the other end may leave the transaction idle between two ranges for so long. */
+const IDLE_MS = 60_000;
+const MAX = '9223372036854775807';
+
+/** How ids are written: only text can be taken for a formula. */
+type IdKind = 'text' | 'other';
+
+interface ExportColumn {
+  readonly name: string;
+  readonly sql: string;
+}
+
+const input = (name: string): ExportColumn => ({ name, sql: `d.${name}` });
+/** The terms of an undecidable org mean nothing: they stay empty. */
+const term = (name: string): ExportColumn => ({ name, sql: `case when d.reason is null then d.${name} end` });
+
+/** A text that a spreadsheet would run as a formula gets an apostrophe in front. */
+const inert = (text: string): string =>
+  String.raw`case when ${text} ~ '^[-=+@\t\r\n]' then '''' || ${text} else ${text} end`;
+
+// the allotment, else the legacy number and purchases; numeric, since that sum may leave bigint
+const BEFORE = `case
+    when d.prior_total is not null then d.prior_total
+    when d.reason is null or d.reason = 'overflow' and d.legacy_limit <= ${MAX} - d.additional_credits
+      then d.legacy_limit::numeric + d.additional_credits
+  end`;
+
+const columnsFor = (ids: IdKind): readonly ExportColumn[] => [
+  { name: 'org_id', sql: ids === 'text' ? inert('d.org_id::text') : 'd.org_id::text' },
+  { name: 'edition', sql: inert('d.edition') },
+  { name: 'paid', sql: 'd.paid::text' },
+  input('agents'),
+  input('light_agents'),
+  input('negotiated_limit'),
+  input('additional_credits'),
+  term('base_credits'),
+  term('variable_credits'),
+  term('grandfathered_credits'),
+  term('legacy_limit'),
+  term('floor'),
+  term('total_credits'),
+  { name: 'before_credits', sql: BEFORE },
+  { name: 'change_credits', sql: `case when d.reason is null then d.total_credits - ${BEFORE} end` },
+  term('winner'),
+  term('movement'),
+  input('reason'),
+];
+
+/** The columns of the export, in order. */
+export const EXPORT_COLUMNS: readonly string[] = columnsFor('text').map(({ name }) => name);
+
+/**
+ * CSV of every org, with a line of titles, in the order of ids; one line per id. It reads inside `tx`, which stays open until
+ * the stream has closed and should be REPEATABLE READ; run nothing else on it meanwhile. An org that cannot be read has
+ * the reason `unreadable` and no inputs. The stream fails with the database's own error.
+ */
+export async function streamOrgs(tx: CellTransaction, cardHash: string): Promise<Readable> {
+  await tx.raw(`set local idle_in_transaction_session_timeout = ${IDLE_MS}`);
+  const scope = { cardHash, ids: await readIdKind(tx) };
+  return Readable.from(listChunks(tx, scope), { objectMode: false });
+}
+
+interface Scope {
+  readonly cardHash: string;
+  readonly ids: IdKind;
+}
+
+async function readIdKind(tx: CellTransaction): Promise<IdKind> {
+  const { rows } = await tx.raw(
+    `select b.typcategory = 'S' as text from pg_type d join pg_type b on b.oid = d.typbasetype
+     where d.oid = 'credit_rollout.org_id'::regtype`,
+  );
+  return rows[0].text ? 'text' : 'other';
+}
+
+async function* listChunks(tx: CellTransaction, scope: Scope): AsyncGenerator<Buffer> {
+  yield Buffer.from(`${EXPORT_COLUMNS.join(',')}\n`);
+  let lowerId: string | null = null;
+  do {
+    const from: string | null = lowerId;
+    const upperId: string | null = await findSourceRangeEnd(tx, from, RANGE_ORGS);
+    // the whole range is here before anything of it is passed on: nobody who stops reading leaves a COPY half read
+    yield* await readRange(tx, scope, { lowerId: from, upperId });
+    lowerId = upperId;
+  } while (lowerId !== null);
+}
+
+// A savepoint, so that an org that cannot be read ends only its own range. Not knex's: its nested transactions hang on
+// each other and keep what each of them returned, which would be the whole list.
+async function readRange(tx: CellTransaction, scope: Scope, range: KeyRange): Promise<readonly Buffer[]> {
+  await tx.raw('savepoint org_export');
+  try {
+    const chunks = await copyRange(tx, scope, range);
+    await tx.raw('release savepoint org_export');
+    return chunks;
+  } catch (error) {
+    if (classifyFailure(error).kind !== 'bad_value') throw error;
+    await tx.raw('rollback to savepoint org_export');
+    const unreadable = await listUnreadable(tx, range);
+    if (unreadable.length === 0) throw error;
+    return readAround(tx, scope, range, unreadable);
+  }
+}
+
+/** The parts between the ids that cannot be read, and a line for each of these, in order. */
+async function readAround(
+  tx: CellTransaction,
+  scope: Scope,
+  range: KeyRange,
+  unreadable: readonly string[],
+): Promise<readonly Buffer[]> {
+  const chunks: Buffer[] = [];
+  let lowerId: string | null = range.lowerId;
+  for (const id of unreadable) {
+    chunks.push(...(await readRange(tx, scope, { lowerId, upperId: id })), ...(await copyUnreadable(tx, scope, id)));
+    lowerId = await findNextId(tx, id);
+    if (lowerId === null) return chunks;
+  }
+  return [...chunks, ...(await readRange(tx, scope, { lowerId, upperId: range.upperId }))];
+}
+
+async function findNextId(tx: CellTransaction, id: string): Promise<string | null> {
+  const { rows } = await tx.raw(
+    'select org_id::text from credit_rollout.source_orgs where org_id > ?::credit_rollout.org_id order by source_orgs.org_id limit 1',
+    [id],
+  );
+  return rows[0]?.org_id ?? null;
+}
+
+// ORDER BY more than the id: which line of a duplicate is shown must not depend on chance
+const copyRange = (tx: CellTransaction, { cardHash, ids }: Scope, range: KeyRange): Promise<readonly Buffer[]> =>
+  copy(
+    tx,
+    `select distinct on (d.org_id) ${columnsFor(ids)
+      .map(({ sql }) => sql)
+      .join(', ')}
+     from credit_rollout.decided(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) d
+     order by d.org_id, d.edition, d.paid, d.agents, d.light_agents, d.additional_credits, d.negotiated_limit`,
+    [range.lowerId, range.upperId, cardHash],
+  );
+
+const copyUnreadable = (tx: CellTransaction, { ids }: Scope, id: string): Promise<readonly Buffer[]> =>
+  copy(
+    tx,
+    `select ${columnsFor(ids)
+      .map(({ name, sql }) => (name === 'org_id' ? sql : name === 'reason' ? `'unreadable'` : 'null'))
+      .join(', ')} from (select ?::credit_rollout.org_id as org_id) d`,
+    [id],
+  );
+
+/** COPY takes no parameters: the driver's own quoting writes them into the statement. */
+async function copy(
+  tx: CellTransaction,
+  query: string,
+  bindings: readonly (string | null)[],
+): Promise<readonly Buffer[]> {
+  const sql = tx.raw(`copy (${query}) to stdout (format csv, encoding 'UTF8')`, [...bindings]).toQuery();
+  const connection = await tx.client.acquireConnection();
+  const stream: Readable = connection.query(copyTo(sql));
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return chunks;
+}
