@@ -1,0 +1,176 @@
+// The main flows on real Postgres, in this process: what each command says, returns and writes.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCli } from '../../../src/cli/run-cli.js';
+import { createFleet, type Fleet, slowDown, speedUp } from '../../support/fleet.js';
+import { waitFor } from '../../support/wait.js';
+import { captureIo, type RanCommand, runCommand } from '../captured-io.js';
+
+let folder = '';
+let fleet: Fleet;
+let config = '';
+const run = (...args: readonly string[]): Promise<RanCommand> => runCommand(...args, '--config', config);
+const idOf = (n: number): string => fleet.cell(n).dataCenter.id;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'credit-rollout-cli-'));
+  fleet = await createFleet({ cells: [{}, {}], orgs: 600, queue: 'postgres' });
+  config = join(folder, 'rollout.config.yaml');
+  const dataCenters = fleet.cells.map(
+    ({ dataCenter: { id, zone }, url }) => `  - { id: ${id}, zone: ${zone}, database: "${url}", source: public.orgs }`,
+  );
+  const card = resolve('src/sample/rate-card.yaml');
+  await writeFile(
+    config,
+    `controlDatabase: "${fleet.controlUrl}"\nqueue: "${fleet.queueUrl}"\nrateCard: ${card}\nrollout: { batchSize: 100, lanes: 1 }\ndataCenters:\n${dataCenters.join('\n')}\n`,
+  );
+});
+afterAll(async () => {
+  await fleet.drop();
+  await rm(folder, { recursive: true });
+});
+
+/** Every row of every table of ours. */
+async function readEverything(): Promise<string> {
+  const sources = [
+    ...fleet.cells.map(({ sql }) => ({ sql, schema: 'credit_rollout' })),
+    { sql: fleet.control, schema: 'credit_rollout_control' },
+  ];
+  const all = await Promise.all(
+    sources.map(async ({ sql, schema }) => {
+      const tables = await sql(`select tablename from pg_tables where schemaname = $1 order by 1`, [schema]);
+      return Promise.all(
+        tables.map(({ tablename }) =>
+          sql(
+            `select coalesce(md5(string_agg(t::text, '|' order by t::text)), '') as rows from ${schema}.${tablename} t`,
+          ),
+        ),
+      );
+    }),
+  );
+  return JSON.stringify(all);
+}
+
+/** `up` beside a test, stopped as by Ctrl-C. */
+function startUp(): { stop: () => Promise<number>; said: () => string } {
+  const io = captureIo();
+  const ended = runCli(['up', '--config', config], io);
+  return {
+    said: io.output,
+    stop: () => {
+      io.interrupt('SIGINT');
+      return ended;
+    },
+  };
+}
+
+describe('the command line', { timeout: 90_000 }, () => {
+  test('init is repeatable', async () => {
+    expect((await run('init')).code).toBe(0);
+    const again = await run('init', '--json');
+    expect(JSON.parse(again.out).control_migrations).toEqual([]);
+  });
+
+  test('plan counts, and returns 2 with --exit-code while something is pending', async () => {
+    const { code, out } = await run('plan', '--dc', idOf(0), '--exit-code', '--json');
+    expect(code).toBe(2);
+    expect(JSON.parse(out)).toMatchObject({ data_center: idOf(0), orgs: 600, first: 597, pending: true });
+  });
+
+  test('apply without --execute changes nothing and names the command that does', async () => {
+    const before = await readEverything();
+    const { code, out } = await run('apply', '--all');
+    expect(code).toBe(0);
+    expect(out).toContain('Nothing was changed. To do it: ');
+    expect(out).toContain('apply --all --execute');
+    expect(await readEverything()).toBe(before);
+  });
+
+  test('apply --execute without processes says what is missing', async () => {
+    const { code, out } = await run('apply', '--dc', idOf(1), '--execute', '--reason', 'first');
+    expect(code).toBe(0);
+    expect(out).toContain('no scheduler runs, and no worker serves');
+    expect((await run('apply', '--dc', idOf(1), '--execute')).code).toBe(6);
+    expect((await run('abort', '--dc', idOf(1))).out).toContain('withdrawn');
+  });
+
+  test('pause is acknowledged in the middle, held returns 4, and it goes on after resume', async () => {
+    await slowDown(fleet.cell(0), 300);
+    const up = startUp();
+    expect((await run('apply', '--dc', idOf(0), '--execute')).code).toBe(0);
+    await fleet.waitForStages(([first]) => first === 'migrating');
+    const paused = await run('pause', '--dc', idOf(0), '--json');
+    expect(JSON.parse(paused.out)).toMatchObject({ state: 'paused', quiet: true, holders: [] });
+    expect((await run('status')).out).toContain(`resume --dc ${idOf(0)}`);
+    const held = await run('apply', '--all', '--execute', '--wait');
+    expect(held.code).toBe(4);
+    expect(held.out).toContain('an operator paused it');
+    await speedUp(fleet.cell(0));
+    expect((await run('resume', '--dc', idOf(0))).code).toBe(0);
+    expect(await up.stop()).toBe(0);
+  });
+
+  test('apply --wait follows to the end and returns 3 for orgs left out', async () => {
+    const up = startUp();
+    await waitFor('processes', async () => up.said().includes('scheduler: running'));
+    const { code, out } = await run('apply', '--all', '--execute', '--wait');
+    expect(code).toBe(3);
+    expect(out).toContain('100 %');
+    const shares = [...out.matchAll(/(?<![-+\d.])([\d.]+) %/gu)].map(([, share]) => Number(share));
+    expect(Math.max(...shares)).toBeLessThanOrEqual(100);
+    expect(await up.stop()).toBe(0);
+    expect(await fleet.stages()).toEqual(['done', 'done']);
+  });
+
+  test('a second apply writes nothing and says so', async () => {
+    const before = await readEverything();
+    const { code, out } = await run('apply', '--all', '--execute', '--wait');
+    expect(code).toBe(0);
+    expect(out).toContain('nothing to change');
+    expect(await readEverything()).toBe(before);
+  });
+
+  test('verify passes, and returns 5 once an allotment breaks the rule', async () => {
+    expect((await run('verify', '--all')).code).toBe(0);
+    // one message, one transaction: the triggers are off for nothing else
+    await fleet
+      .cell(0)
+      .sql(`set local session_replication_role = replica; update credit_rollout.allotments set base_credits = base_credits + 1,
+      total_credits = total_credits + 1 where org_id = 1`);
+    const { code, out } = await run('verify', '--dc', idOf(0), '--json');
+    expect(code).toBe(5);
+    expect(JSON.parse(out).data_centers[0].mismatches).toBe(1);
+  });
+
+  test('status, quarantine, why and audit read what was done', async () => {
+    const status = JSON.parse((await run('status', '--json')).out);
+    expect(status.data_centers[0]).toMatchObject({ id: idOf(0), stage: 'done', progress: { quarantined: 3 } });
+    expect((await run('status', '--line')).out.split('\n')).toHaveLength(3);
+    const quarantine = JSON.parse((await run('quarantine', '--dc', idOf(0), '--json')).out);
+    expect(quarantine.reasons).toEqual([{ reason: 'unknown_edition', orgs: 3 }]);
+    expect(quarantine.orgs).toHaveLength(3);
+    expect((await run('why', '2', '--dc', idOf(0))).out).toContain('recompute now');
+    const audit = JSON.parse((await run('audit', '--json', '--limit', '500')).out).audit;
+    expect(audit.some((row: { reason: string }) => row.reason === 'first')).toBe(true);
+  });
+
+  test('commands that fit no rollout are conflicts', async () => {
+    for (const verb of ['resume', 'abort', 'retry']) expect((await run(verb, '--dc', idOf(0))).code, verb).toBe(6);
+  });
+
+  test('what is done can be paused: its nights and its change feed', async () => {
+    expect((await run('pause', '--dc', idOf(0))).code).toBe(0);
+    expect(await fleet.cell(0).sql('select single_writes from credit_rollout.fence')).toEqual([
+      { single_writes: false },
+    ]);
+    expect((await run('resume', '--dc', idOf(0))).code).toBe(0);
+  });
+
+  test('detach lets go of the table and init attaches again', async () => {
+    expect((await run('detach', '--dc', idOf(1))).code).toBe(0);
+    await fleet.cell(1).sql('alter table public.orgs alter column agents type integer');
+    expect((await run('init', '--dc', idOf(1))).code).toBe(0);
+  });
+});

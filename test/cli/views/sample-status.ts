@@ -1,0 +1,85 @@
+// A status to render: one data center, paused in the middle.
+import type { DataCenterStatus, Status } from '../../../src/engine/operate/read-status.js';
+
+const AT = new Date('2026-11-22T14:00:00Z');
+type Progress = NonNullable<DataCenterStatus['progress']>;
+
+export function sampleProgress(own: Partial<Progress> = {}): Progress {
+  return {
+    canary: { passed: true, pending: 0, unverified: 0, mismatches: 0, verifiedForMs: null },
+    staleLeft: 0,
+    touched: 50,
+    followedUp: false,
+    cut: true,
+    batches: 2,
+    done: 1,
+    pending: 1,
+    verified: 0,
+    orgsExpected: 100,
+    orgsDone: 50,
+    orgsVerified: 0,
+    inserted: 50,
+    raised: 0,
+    unchanged: 0,
+    stale: 0,
+    quarantined: 0,
+    falls: 0,
+    legacyWins: 10,
+    mismatches: 0,
+    changedSince: 0,
+    appeared: 0,
+    totalCredits: '2000',
+    beforeCredits: '1000',
+    afterCredits: '1000',
+    floors: '0',
+    lastDoneAt: AT,
+    idleMs: 0,
+    otherTimeline: 0,
+    recent: [{ durationMs: 100, orgs: 50 }],
+    ...own,
+  };
+}
+
+export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStatus {
+  return {
+    id: 'eu',
+    zone: 'Europe/Berlin',
+    stage: 'migrating',
+    stageSince: AT,
+    intent: 'pause',
+    state: 'paused',
+    requestedAt: null,
+    requestedBy: null,
+    runId: 1n,
+    holds: [
+      {
+        code: 'paused',
+        value: null,
+        limit: null,
+        release: 'credit-rollout resume --dc eu',
+        needsPerson: true,
+        since: AT,
+      },
+    ],
+    failure: null,
+    progress: sampleProgress(),
+    remaining: null,
+    quarantined: [],
+    workersAlive: 1,
+    freeze: null,
+    unreachable: null,
+    lastRun: null,
+    cutover: { configuredAt: null, configuredLocal: null, effectiveAt: null, latchedAt: null, sweptAt: null },
+    maintenance: null,
+    lastNight: null,
+    next: 'credit-rollout resume --dc eu',
+    ...own,
+  };
+}
+
+export const sampleStatus = (dc: DataCenterStatus = sampleDataCenter({})): Status => ({
+  at: AT,
+  card: null,
+  schedulersAlive: 1,
+  dataCenters: [dc],
+});

@@ -1,0 +1,43 @@
+// Why a data center waits, as people read it: no instant in the shape of a program, and no present moment.
+import { describe, expect, test } from 'vitest';
+import { createCommandNames } from '../../../src/cli/terminal/command-names.js';
+import { showHold, showHoldBriefly } from '../../../src/cli/views/show-state.js';
+import { createHold, type Hold, type HoldCode } from '../../../src/domain/rollout/hold.js';
+
+const since = new Date('2026-11-22T14:00:00Z');
+const NOW = '2026-11-22T15:00:00.123Z';
+const THEN = '2026-11-23T03:00:00.000Z';
+const show = (hold: Hold): string =>
+  showHold({ ...hold, since }, { zone: 'Asia/Kolkata', freeze: null }, createCommandNames(undefined, undefined));
+const SINCE = 'since 2026-11-22 14:00:00 UTC (19:30 Asia/Kolkata)';
+const hold = (code: HoldCode, value: string | null, limit: string | null): Hold =>
+  createHold(code, 'it goes on by itself', value, limit);
+
+describe('showHold', () => {
+  test.each([
+    [hold('baking', NOW, THEN), 'it is verified and bakes (until 2026-11-23 03:00:00 UTC)'],
+    [
+      hold('not_before', NOW, '2026-12-01T00:00:00 Asia/Kolkata'),
+      'has not come (until 2026-12-01T00:00:00 Asia/Kolkata)',
+    ],
+    [hold('window_closed', 'outside the windows', THEN), '(outside the windows, opens 2026-11-23 03:00:00 UTC)'],
+    [hold('gate_busy', 'pid 7', THEN), '(pid 7, open since 2026-11-23 03:00:00 UTC)'],
+    [hold('maintenance_failed', THEN, null), 'failed (2026-11-23 03:00:00 UTC)'],
+    [hold('canary_wait', '2 s', '5 s'), 'waits (2 s, limit 5 s)'],
+    [hold('planning', null, null), 'its plan is being made'],
+  ])('shows %o', (given, shown) => {
+    expect(show(given)).toContain(`${shown}, ${SINCE}; it goes on by itself`);
+    expect(show(given)).not.toContain(NOW);
+  });
+});
+
+describe('showHoldBriefly', () => {
+  test.each([
+    [hold('baking', NOW, THEN), 'it is verified and bakes (until 2026-11-23 03:00:00 UTC)'],
+    [hold('frozen', THEN, null), 'it is frozen (2026-11-23 03:00:00 UTC)'],
+    [hold('bake_query', 'false', 'true'), 'its bake query does not return true (false)'],
+    [hold('planning', null, null), 'its plan is being made'],
+  ])('shows %o', (given, shown) => {
+    expect(showHoldBriefly({ ...given, since })).toBe(shown);
+  });
+});

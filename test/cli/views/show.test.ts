@@ -1,0 +1,199 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { divideConnections } from '../../../src/cli/commands/up.js';
+import { createCommandNames } from '../../../src/cli/terminal/command-names.js';
+import { chooseExitCode, exitCodeOf } from '../../../src/cli/terminal/exit-code.js';
+import { createLiveArea, cut } from '../../../src/cli/terminal/live-area.js';
+import { showChange, showCount, showInstant, showRange, showShare } from '../../../src/cli/terminal/numbers.js';
+import { plainPaint } from '../../../src/cli/terminal/paint.js';
+import { layOutTable } from '../../../src/cli/terminal/table.js';
+import { toJson } from '../../../src/cli/terminal/to-json.js';
+import { drawBar, showProgress, showStatusLine } from '../../../src/cli/views/show-progress.js';
+import { showStatus } from '../../../src/cli/views/show-status.js';
+import { showSummary } from '../../../src/cli/views/show-summary.js';
+import type { DataCenterStatus } from '../../../src/engine/operate/read-status.js';
+import { captureIo } from '../captured-io.js';
+import { sampleDataCenter, sampleProgress, sampleStatus } from './sample-status.js';
+
+const commands = createCommandNames(undefined, undefined);
+
+describe('showShare', () => {
+  test('never exceeds 100 %, and is 100 % only when all is done', () => {
+    fc.assert(
+      fc.property(fc.double({ min: -1, max: 3, noNaN: true }), (share) => {
+        const percent = Number.parseFloat(showShare(share));
+        expect(percent).toBeLessThanOrEqual(100);
+        expect(percent === 100).toBe(share >= 1);
+      }),
+    );
+  });
+});
+
+describe('drawBar', () => {
+  test('keeps its width', () => {
+    fc.assert(
+      fc.property(fc.double({ min: -1, max: 3, noNaN: true }), (share) => {
+        expect([...drawBar(share, 20)]).toHaveLength(20);
+      }),
+    );
+  });
+});
+
+describe('showRange', () => {
+  test.each([
+    [120_000, 240_000, '2–4 min'],
+    [3_000, 4_200, '3–5 s'],
+    [100, 900, '< 1 s'],
+    [5_000, 5_000, '5–6 s'],
+    [3 * 3_600_000, 5 * 3_600_000, '3–5 h'],
+    [50 * 3_600_000, 80 * 3_600_000, '2–4 d'],
+  ])('shows %i to %i ms as %s', (lowMs, highMs, shown) => expect(showRange({ lowMs, highMs })).toBe(shown));
+});
+
+describe('showCount', () => {
+  test('is exact beyond 2^53', () => expect(showCount('9007199254740993')).toBe('9,007,199,254,740,993'));
+});
+
+describe('showChange', () => {
+  test.each([
+    ['1000', '1041', '+4.1 %'],
+    ['1000', '900', '-10.0 %'],
+    ['0', '5', '–'],
+  ])('shows %s → %s as %s', (before, after, shown) => expect(showChange(before, after)).toBe(shown));
+});
+
+describe('showInstant', () => {
+  test('shows UTC and the local clock', () =>
+    expect(showInstant(new Date('2026-11-22T14:02:11Z'), 'Asia/Kolkata')).toBe(
+      '2026-11-22 14:02:11 UTC (19:32 Asia/Kolkata)',
+    ));
+});
+
+describe('layOutTable', () => {
+  test('aligns every column', () =>
+    expect(
+      layOutTable(
+        [{ title: 'A' }, { title: 'N', align: 'right' }],
+        [
+          ['longer', '1'],
+          ['x', '1,000'],
+        ],
+      ),
+    ).toEqual(['A           N', 'longer      1', 'x       1,000']));
+});
+
+describe('createCommandNames', () => {
+  test('shows commands as npm runs them, with the configuration that was named', () => {
+    const npm = createCommandNames('rollout', 'my fleet.yaml');
+    expect(npm.show('status')).toBe("npm run -s rollout -- --config 'my fleet.yaml' status");
+  });
+  test('rewrites commands in a sentence and nothing else', () =>
+    expect(
+      createCommandNames('start', undefined).rewrite(
+        'credit-rollout writes only to a primary. Run: credit-rollout init',
+      ),
+    ).toBe('credit-rollout writes only to a primary. Run: npm run -s rollout -- init'));
+});
+
+describe('toJson', () => {
+  test('writes snake_case keys, bigints as text and instants in ISO 8601', () =>
+    expect(toJson({ runId: 5n, doneAt: new Date(0), holds: [{ needsPerson: true }], none: undefined })).toEqual({
+      run_id: '5',
+      done_at: '1970-01-01T00:00:00.000Z',
+      holds: [{ needs_person: true }],
+      none: null,
+    }));
+});
+
+describe('chooseExitCode', () => {
+  test('takes the first that applies of 1, 7, 6, 5, 4, 3, 2', () => {
+    expect(chooseExitCode([2, 3, 5])).toBe(5);
+    expect(chooseExitCode([5, 7])).toBe(7);
+    expect(chooseExitCode([0, 0])).toBe(0);
+  });
+});
+
+describe('exitCodeOf', () => {
+  test.each([
+    [{ stage: 'done', state: 'done', progress: null }, 0],
+    [{ stage: 'done', state: 'done', progress: sampleProgress({ quarantined: 1 }) }, 3],
+    [{ stage: 'failed', state: 'failed', failure: 'verification_mismatch' }, 5],
+    [{ stage: 'failed', state: 'failed', failure: 'batch_too_slow' }, 1],
+    [{ stage: 'aborted', state: 'aborted' }, 1],
+    [{ stage: 'migrating', state: 'paused' }, 4],
+  ] as const)('%o ends with %i', (dc, code) => expect(exitCodeOf(sampleDataCenter(dc))).toBe(code));
+});
+
+describe('showStatus', () => {
+  test('says why a data center waits, since when, and the command that releases it', () => {
+    const text = showStatus(sampleStatus(), { commands, paint: plainPaint, lanes: 2 });
+    expect(text).toContain('‖ eu  paused');
+    expect(text).toContain('an operator paused it, since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin)');
+    expect(text).toContain('to go on: credit-rollout resume --dc eu');
+  });
+});
+
+describe('showStatus without a scheduler', () => {
+  const show = (dc: DataCenterStatus): string =>
+    showStatus({ ...sampleStatus(dc), schedulersAlive: 0 }, { commands, paint: plainPaint, lanes: 2 });
+  test('says that no night begins where all is done', () =>
+    expect(show(sampleDataCenter({ stage: 'done', state: 'done', holds: [] }))).toContain(
+      'No scheduler runs, so no night begins. Start one: credit-rollout up',
+    ));
+  test('says nothing where nothing was rolled out', () =>
+    expect(show(sampleDataCenter({ stage: 'pending', state: 'pending', holds: [] }))).not.toContain('No scheduler'));
+});
+
+describe('showProgress', () => {
+  test('shows only the data centers that were named', () =>
+    expect(showProgress(sampleStatus(), ['eu'], 2, plainPaint)).toHaveLength(1));
+  test('never shows more orgs done than expected', () => {
+    const dc = sampleDataCenter({ progress: sampleProgress({ orgsDone: 120, orgsExpected: 100 }) });
+    expect(showProgress(sampleStatus(dc), ['eu'], 2, plainPaint)[0]).toContain('100/100 orgs');
+  });
+});
+
+describe('showStatusLine', () => {
+  test('is one line', () => {
+    const line = showStatusLine(sampleDataCenter({}), 2, commands);
+    expect(line).toMatch(/^eu migrating: 50\/100 50\.0%; Wrote: 50 .*; State: paused, an operator paused it; ETA: /u);
+  });
+});
+
+describe('showSummary', () => {
+  test('has a row per data center', () =>
+    expect(showSummary(sampleStatus(), ['eu'], plainPaint).split('\n')).toHaveLength(4)); // titles, the row, the legend
+});
+
+describe('cut', () => {
+  test('leaves colours whole and never fills the last column', () =>
+    expect(cut('\u001b[32mabcdef\u001b[0m', 4)).toBe('\u001b[32mabc\u001b[0m'));
+});
+
+describe('createLiveArea', () => {
+  test('repeats nothing in a log until something changes', () => {
+    const io = captureIo();
+    const area = createLiveArea(io, () => 0);
+    area.draw(['one'], 'a');
+    area.draw(['two'], 'a');
+    area.draw(['three'], 'b');
+    expect(io.output()).toBe('one\nthree\n');
+  });
+  test('redraws in place on a terminal', () => {
+    const io = captureIo({ isTerminal: true });
+    const area = createLiveArea(io, () => 0);
+    area.draw(['one', 'two'], 'a');
+    area.draw(['three'], 'a');
+    expect(io.output()).toContain('\u001b[2Athree');
+  });
+});
+
+describe('divideConnections', () => {
+  test('keeps up to 17 data centers within 80 connections', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 17 }), fc.integer({ min: 1, max: 32 }), (dataCenters, lanes) => {
+        expect(12 + dataCenters * (2 + divideConnections(dataCenters, lanes))).toBeLessThanOrEqual(80);
+      }),
+    );
+  });
+});

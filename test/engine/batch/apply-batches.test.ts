@@ -1,0 +1,285 @@
+// One batch, exactly once in effect: claim, write and checkpoint are one transaction, whatever is done to it.
+import pg from 'pg';
+import { afterEach, describe, expect, test } from 'vitest';
+import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
+import { cutRanges } from '../../../src/engine/batch/cut-ranges.js';
+import { closeFence, lockFenceExclusive } from '../../../src/stores/cell/batch/fence.js';
+import {
+  applyAll,
+  contextOf,
+  createTestCell,
+  openCell,
+  openRun,
+  type TestCell,
+  type TestCellOptions,
+} from '../../support/cell.js';
+import { fillCell, slowDown, speedUp } from '../../support/fleet.js';
+import { expectInvariants } from '../../support/invariants.js';
+import { waitFor } from '../../support/wait.js';
+
+const dropped: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const drop of dropped.splice(0).reverse()) await drop();
+});
+
+async function makeCell(orgs: number, options: TestCellOptions = {}): Promise<TestCell> {
+  const cell = await createTestCell(options);
+  dropped.push(cell.drop);
+  await fillCell(cell, orgs);
+  return cell;
+}
+
+/** A cut run of 100 orgs a batch with its fence open. */
+async function openCut(cell: TestCell, lanes = 2): Promise<{ dataCenter: string; epoch: bigint; forMs: number }> {
+  const epoch = await openRun(cell.cell, cell.card, { batchSize: 100, lanes });
+  const at = { dataCenter: cell.dataCenter.id, epoch, forMs: 60_000 };
+  await cutRanges(cell.context, at);
+  return at;
+}
+
+async function openSession(cell: TestCell): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: cell.url });
+  client.on('error', () => undefined);
+  await client.connect();
+  dropped.push(() => client.end().catch(() => undefined));
+  return client;
+}
+
+const one = async (cell: TestCell, sql: string): Promise<unknown> => Object.values((await cell.sql(sql))[0] ?? {})[0];
+const isTrue = (cell: TestCell, sql: string) => async (): Promise<boolean> => (await one(cell, sql)) === true;
+const check = (cell: TestCell, except: readonly string[] = []): Promise<void> =>
+  expectInvariants({ cells: [{ id: cell.dataCenter.id, sql: cell.sql }], except });
+
+const WRITING = `select exists (select from pg_stat_activity where datname = current_database()
+  and application_name = 'credit-rollout' and wait_event = 'PgSleep')`;
+
+describe('applyBatches: all or nothing', () => {
+  test('leaves nothing half when the backend dies between write and commit, and does it once afterwards', async () => {
+    const cell = await makeCell(1_000);
+    const at = await openCut(cell);
+    await slowDown(cell, 1_000);
+    const running = applyBatches(cell.context, at);
+    await waitFor('a batch that has written', isTrue(cell, WRITING));
+    const killed =
+      await cell.sql(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()
+      and application_name = 'credit-rollout' and wait_event = 'PgSleep'`);
+    expect(killed).toHaveLength(1);
+    expect(await one(cell, 'select count(*) from credit_rollout.allotments')).toBe('0');
+    expect(await one(cell, `select count(*) from credit_rollout.batches where state = 'done'`)).toBe('0');
+    await speedUp(cell);
+    expect((await running).last.kind).toBe('nothing_pending');
+    expect(await one(cell, 'select count(*) from credit_rollout.allotments')).toBe('995');
+    await check(cell);
+  });
+
+  test('has one effect when every job comes ten times', async () => {
+    const cell = await makeCell(2_000);
+    const at = await openCut(cell, 4);
+    const outcomes = await Promise.all(Array.from({ length: 10 }, () => applyBatches(cell.context, at)));
+    expect(outcomes.reduce((sum, outcome) => sum + outcome.batches, 0)).toBe(20);
+    expect(await one(cell, 'select count(*) from credit_rollout.allotment_changes')).toBe('0');
+    await check(cell);
+  });
+
+  test('does nothing under an epoch that is over, to come, or behind a closed fence', async () => {
+    const cell = await makeCell(300);
+    const at = await openCut(cell);
+    for (const epoch of [at.epoch - 1n, at.epoch + 1n, 0n])
+      expect((await applyBatches(cell.context, { ...at, epoch })).last).toEqual({ kind: 'fenced' });
+    await cell.cell.inTransaction('fencer', async (tx) => {
+      await lockFenceExclusive(tx);
+      await closeFence(tx, null);
+    });
+    expect(await applyBatches(cell.context, at)).toEqual({ batches: 0, last: { kind: 'fenced' } });
+    expect(await one(cell, 'select count(*) from credit_rollout.allotments')).toBe('0');
+  });
+
+  test('does nothing when the cell has another timeline than the fence was opened under', async () => {
+    const cell = await makeCell(300);
+    const at = await openCut(cell);
+    await cell.sql(`update credit_rollout.fence set timeline = '000000FF'`);
+    expect((await applyBatches(cell.context, at)).last).toEqual({ kind: 'fenced' });
+    expect(await one(cell, 'select count(*) from credit_rollout.allotments')).toBe('0');
+  });
+});
+
+describe('applyBatches: lanes', () => {
+  test('never has more batches open than lanes, with eight jobs at once', async () => {
+    const cell = await makeCell(2_000);
+    const at = await openCut(cell, 2);
+    await slowDown(cell, 60);
+    const workers = Array.from({ length: 8 }, () => openCell(cell.url, cell.dataCenter.id));
+    for (const worker of workers) dropped.push(() => worker.close());
+    let most = 0;
+    let over = false;
+    const watch = (async () => {
+      while (!over) {
+        const rows = await cell.sql(`select count(*)::int as held from pg_locks where locktype = 'advisory' and granted
+          and objid between 1 and 256 and database = (select oid from pg_database where datname = current_database())`);
+        most = Math.max(most, Number(rows[0]?.held));
+      }
+    })();
+    const keepTrying = async (worker: (typeof workers)[number]): Promise<void> => {
+      for (;;) {
+        const { last } = await applyBatches(contextOf(worker), at);
+        if (last.kind !== 'no_lane') return;
+      }
+    };
+    await Promise.all(workers.map(keepTrying));
+    over = true;
+    await watch;
+    expect(most).toBe(2);
+    await check(cell);
+  });
+});
+
+describe('applyBatches: a batch that is too slow or cannot be read', () => {
+  /** public.orgs as a view over org_rows, in which `term` replaces the number of agents. */
+  async function makeView(cell: TestCell, term: string): Promise<void> {
+    await cell.sql(`create or replace view public.orgs as select org_id, edition, paid, ${term} as agents, light_agents,
+      additional_credits, legacy_limit, created_at, updated_at, peak_credits from public.org_rows`);
+  }
+
+  test('halves a batch that takes longer than a statement may, and still covers every id', async () => {
+    const cell = await makeCell(100, { view: true });
+    await cell.sql(`create function public.linger(ms float8) returns bigint language plpgsql stable as $$
+      begin perform pg_sleep(ms / 1000); return 0; end $$`);
+    await makeView(cell, 'agents + public.linger(30)');
+    const at = await openCut(cell, 1);
+    const { last } = await applyBatches(cell.context, { ...at, forMs: 120_000 });
+    expect(last).toEqual({ kind: 'nothing_pending' });
+    expect(Number(await one(cell, 'select count(*) from credit_rollout.batches'))).toBeGreaterThan(1);
+    await cell.sql(
+      'create or replace function public.linger(ms float8) returns bigint language sql as $$ select 0::bigint $$',
+    );
+    expect(await one(cell, 'select count(*) from credit_rollout.allotments')).toBe('99');
+    await check(cell);
+  });
+
+  test('sets aside the one org that cannot be read, and applies the rest', async () => {
+    const cell = await makeCell(300, { view: true });
+    await makeView(cell, 'case when org_id = 137 then 1 / (org_id - 137) else agents end');
+    const at = await openCut(cell);
+    expect((await applyBatches(cell.context, at)).last).toEqual({ kind: 'nothing_pending' });
+    expect(await cell.sql(`select org_id, reason from credit_rollout.quarantine where reason = 'unreadable'`)).toEqual([
+      { org_id: '137', reason: 'unreadable' },
+    ]);
+    expect(await one(cell, 'select count(*) from credit_rollout.allotments')).toBe('297');
+    await check(cell);
+  });
+
+  test('splits while ranges are still being cut', async () => {
+    const cell = await makeCell(300, { view: true });
+    await makeView(cell, 'case when org_id = 37 then 1 / (org_id - 37) else agents end');
+    const epoch = await openRun(cell.cell, cell.card, { batchSize: 100 });
+    await cell.sql('select credit_rollout.cut_ranges($1, 1)', [String(epoch)]);
+    const at = { dataCenter: cell.dataCenter.id, epoch, forMs: 60_000 };
+    const applying = applyBatches(cell.context, at);
+    await waitFor('a first try', async () => (await cell.sql('select from credit_rollout.batches')).length >= 2);
+    await cutRanges(cell.context, at);
+    await applying;
+    expect((await applyBatches(cell.context, at)).last).toEqual({ kind: 'nothing_pending' });
+    expect(await one(cell, 'select count(*) from credit_rollout.allotments')).toBe('297');
+    await check(cell);
+  });
+});
+
+describe('applyBatches: the product goes on', () => {
+  test('takes no row lock on the product’s table and lets it be edited in the middle of a batch', async () => {
+    const cell = await makeCell(200);
+    const at = await openCut(cell);
+    await slowDown(cell, 700);
+    const running = applyBatches(cell.context, at);
+    await waitFor('a batch that has written', isTrue(cell, WRITING));
+    const modes = await cell.sql(
+      `select distinct mode from pg_locks where relation = 'public.orgs'::regclass and granted`,
+    );
+    expect(modes).toEqual([{ mode: 'AccessShareLock' }]);
+    expect(await one(cell, `select count(*) from public.orgs where xmax <> 0`)).toBe('0');
+    const editor = await openSession(cell);
+    await editor.query(`set lock_timeout = '200ms'; update public.orgs set agents = agents + 1`);
+    await speedUp(cell);
+    expect((await running).last.kind).toBe('nothing_pending');
+    await check(cell);
+  });
+
+  test('waits for a product that locks its table for three seconds, and never splits a batch for it', async () => {
+    const cell = await makeCell(300);
+    const at = await openCut(cell);
+    const ddl = await openSession(cell);
+    await ddl.query('begin; lock table public.orgs in access exclusive mode');
+    const began = Date.now();
+    const running = applyBatches(cell.context, at);
+    await waitFor(
+      'a batch that waits',
+      isTrue(cell, `select exists (select from pg_locks where relation = 'public.orgs'::regclass and not granted)`),
+    );
+    await waitFor('three seconds', () => Date.now() - began > 3_000);
+    await ddl.query('commit');
+    expect((await running).last).toEqual({ kind: 'nothing_pending' });
+    expect(await one(cell, 'select count(*) from credit_rollout.batches')).toBe('3');
+    await check(cell);
+  });
+
+  test('goes on when an allotment row is held by somebody for longer than a lock is waited for', async () => {
+    const cell = await makeCell(300);
+    await applyAll(cell, { batchSize: 100 });
+    await cell.sql('update public.orgs set agents = agents + 1000 where paid');
+    const at = await openCut(cell);
+    const holder = await openSession(cell);
+    await holder.query('begin; select from credit_rollout.allotments where org_id = 1 for update');
+    const began = Date.now();
+    const running = applyBatches(cell.context, at);
+    await waitFor('2.5 seconds', () => Date.now() - began > 2_500);
+    await holder.query('commit');
+    expect((await running).last).toEqual({ kind: 'nothing_pending' });
+    expect(
+      await one(
+        cell,
+        'select count(*) from credit_rollout.batches where run_id = (select max(run_id) from credit_rollout.runs)',
+      ),
+    ).toBe('3');
+    await check(cell);
+  });
+
+  test('yields to a sign-up that wrote the same allotment first', async () => {
+    const cell = await makeCell(100);
+    const at = await openCut(cell);
+    const signUp = await openSession(cell);
+    await signUp.query(`begin; insert into credit_rollout.allotments (org_id, edition, paid, agents, light_agents, base_credits, variable_credits,
+      additional_credits, legacy_limit, floor, floor_edition, grandfathered_credits, total_credits, concurrency_limit, winner, origin, rate_card)
+      select org_id, edition, paid, agents, light_agents, base_credits, variable_credits, additional_credits, legacy_limit, floor, floor_edition,
+        grandfathered_credits, total_credits, concurrency_limit, winner, 'signup', rate_card from credit_rollout.decided where org_id = 42`);
+    const running = applyBatches(cell.context, at);
+    await waitFor(
+      'a batch that waits',
+      isTrue(cell, `select exists (select from pg_locks where locktype = 'transactionid' and not granted)`),
+    );
+    await signUp.query('commit');
+    expect((await running).last).toEqual({ kind: 'nothing_pending' });
+    expect(
+      await cell.sql(`select org_id, origin, version from credit_rollout.allotments where origin = 'signup'`),
+    ).toEqual([{ org_id: '42', origin: 'signup', version: 1 }]);
+    await check(cell);
+  });
+
+  test('counts add up when orgs come and go between the statements of a batch', async () => {
+    const cell = await makeCell(400);
+    const at = await openCut(cell);
+    await slowDown(cell, 400);
+    const running = applyBatches(cell.context, at);
+    await waitFor('a batch that has written', isTrue(cell, WRITING));
+    await cell.sql('delete from public.orgs where org_id in (5, 105, 205)');
+    await cell.insertOrgs({ org_id: 0 }, { org_id: -1 });
+    await speedUp(cell);
+    expect((await running).last).toEqual({ kind: 'nothing_pending' });
+    expect(
+      await one(
+        cell,
+        `select count(*) from public.orgs o where not exists (select from credit_rollout.allotments a where a.org_id = o.org_id)
+      and o.edition <> 'retired'`,
+      ),
+    ).toBe('0');
+    await check(cell);
+  });
+});

@@ -1,0 +1,316 @@
+// What is refused before anything changes: the wrong cell, a source that cannot be used, a missing privilege, a busy data center.
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { setIntent } from '../../../src/engine/operate/set-intent.js';
+import { requestApply } from '../../../src/engine/rollout/request-rollout.js';
+import { tick } from '../../../src/engine/scheduler/tick.js';
+import { assertVersion, initCell } from '../../../src/engine/setup/init-cell.js';
+import { initControl } from '../../../src/engine/setup/init-control.js';
+import { silentLog } from '../../../src/platform/log.js';
+import { assertCellIdentity } from '../../../src/stores/cell/identity.js';
+import { parseSourceName } from '../../../src/stores/cell/setup/source.js';
+import { applyAll, createTestCell, openCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
+import { createFleet, openContext, uniqueId } from '../../support/fleet.js';
+import { createTestDatabase } from '../../support/postgres.js';
+
+const dropped: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const drop of dropped.splice(0).reverse()) await drop();
+});
+
+async function makeCell(options: TestCellOptions = {}): Promise<TestCell> {
+  const cell = await createTestCell(options);
+  dropped.push(cell.drop);
+  return cell;
+}
+
+const initWith = (cell: TestCell, source: string): Promise<unknown> =>
+  initCell(cell.cell, { dataCenter: { ...cell.dataCenter, source }, card: cell.card, lapseGraceDays: 30 });
+const ours = async (cell: TestCell): Promise<boolean> =>
+  (await cell.sql(`select to_regnamespace('credit_rollout') is not null as found`))[0]?.found === true;
+
+/** A login that is no superuser and owns its database, with what a test grants it. */
+async function makeLogin(cell: TestCell, ...grants: readonly string[]): Promise<{ url: string; name: string }> {
+  const name = uniqueId('login_');
+  await cell.sql(
+    `create role ${name} login createrole password 'x'; grant create on database ${pg.escapeIdentifier(cell.database)} to ${name}`,
+  );
+  for (const grant of grants) await cell.sql(grant.replaceAll('LOGIN', name));
+  const url = new URL(cell.url);
+  url.username = name;
+  url.password = 'x';
+  dropped.push(async () => {
+    const admin = new pg.Client({ connectionString: cell.url });
+    await admin.connect();
+    await admin.query(`drop owned by ${name} cascade`).catch(() => undefined);
+    await admin.end();
+  });
+  return { url: url.href, name };
+}
+
+describe('a cell', () => {
+  test('behind another data center’s URL is refused on the first connection', async () => {
+    const eu = await makeCell();
+    const us = openCell(eu.url, 'us');
+    dropped.push(() => us.close());
+    await expect(us.inTransaction('worker', async () => undefined)).rejects.toMatchObject({
+      code: 'wrong_cell',
+      exitCode: 6,
+    });
+    await expect(
+      initCell(us, { dataCenter: { ...eu.dataCenter, id: 'us' }, card: eu.card, lapseGraceDays: 30 }),
+    ).rejects.toMatchObject({ code: 'wrong_cell' });
+    expect(await eu.sql('select data_center from credit_rollout.cell')).toEqual([{ data_center: eu.dataCenter.id }]);
+  });
+
+  test('that is a standby is refused', async () => {
+    const facts = { standby: true, initialised: true, version: 180_000, database_name: 'x', system_identifier: '1' };
+    await expect(assertCellIdentity(async () => [facts], 'eu')).rejects.toMatchObject({ code: 'cell_is_standby' });
+  });
+
+  test('that was copied to another database is refused', async () => {
+    const cell = await makeCell();
+    await cell.sql(`update credit_rollout.cell set database_name = 'elsewhere'`);
+    const again = openCell(cell.url, cell.dataCenter.id);
+    dropped.push(() => again.close());
+    await expect(again.inTransaction('reader', async () => undefined)).rejects.toMatchObject({ code: 'wrong_cell' });
+  });
+
+  test.each([
+    [130_014, false],
+    [140_000, true],
+    [189_999, true],
+    [190_000, false],
+  ])('of version %i is supported: %s', (version, supported) => {
+    const check = (): void => assertVersion('eu', version);
+    if (supported) expect(check).not.toThrow();
+    else expect(check).toThrow(expect.objectContaining({ code: 'unsupported_version' }));
+  });
+
+  test('is made once when five init run at the same time on a fresh database', async () => {
+    const cell = await makeCell({ init: 'left', orgs: [{}, {}] });
+    const reports = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const own = openCell(cell.url, cell.dataCenter.id);
+        dropped.push(() => own.close());
+        return initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 });
+      }),
+    );
+    expect(reports.filter((report) => report.migrations.length > 0)).toHaveLength(1);
+    expect(reports.filter((report) => report.attached)).toHaveLength(1);
+    await applyAll(cell);
+    expect(await cell.sql('select count(*)::int as rows from credit_rollout.allotments')).toEqual([{ rows: 2 }]);
+  });
+});
+
+describe('a control database', () => {
+  test('is made once when five init run at the same time', async () => {
+    const fleet = await createFleet({ orgs: 0 });
+    dropped.push(fleet.drop);
+    const fresh = await createTestDatabase('control_race');
+    const opened = new Set<() => Promise<unknown>>();
+    dropped.push(async () => {
+      for (const close of opened) await close();
+      await fresh.drop();
+    });
+    const names = await Promise.all(
+      Array.from({ length: 5 }, () =>
+        initControl(openContext({ control: fresh.url, cells: [], queue: undefined }, silentLog, opened), fleet.config),
+      ),
+    );
+    expect(names.filter((ran) => ran.length > 0)).toHaveLength(1);
+  });
+});
+
+describe('the name of a source', () => {
+  let named: TestCell;
+  beforeAll(async () => {
+    named = await createTestCell({ init: 'left', orgs: [{}] });
+  });
+  afterAll(() => named.drop());
+
+  test.each([
+    ['nowhere.orgs', 'source_not_found'],
+    ['public.Orgs', 'source_not_found'],
+    ['public.orgs_pkey', 'source_not_found'],
+    ['"public"."orgs "', 'source_not_found'],
+    ['public.оrgs', 'source_not_found'],
+    [`public.${'o'.repeat(64)}`, 'source_not_found'],
+    ['public.orgs; drop table public.orgs', 'invalid_source_name'],
+    ['public.orgs as o', 'source_not_found'],
+    ['public."orgs"" o"', 'source_not_found'],
+    ['orgs', 'invalid_source_name'],
+    ['a.b.c', 'invalid_source_name'],
+    ['', 'invalid_source_name'],
+    ['(select 1)', 'invalid_source_name'],
+    ['pg_catalog.pg_class', 'invalid_source_name'],
+    ['"pg_catalog"."pg_authid"', 'invalid_source_name'],
+    ['pg_toast.x', 'invalid_source_name'],
+    ['information_schema.tables', 'invalid_source_name'],
+    ['credit_rollout.allotments', 'invalid_source_name'],
+    ['public.or\u0000gs', 'invalid_source_name'],
+  ])('%j is refused (%s), and nothing is made', async (source, code) => {
+    await expect(initWith(named, source)).rejects.toMatchObject({ code });
+    expect(await ours(named)).toBe(false);
+    expect(await named.sql('select count(*)::int as orgs from public.orgs')).toEqual([{ orgs: 1 }]);
+  });
+
+  test('parses into its two exact parts', () => {
+    expect(parseSourceName('"A.b"."c""d"')).toEqual({ schema: 'A.b', name: 'c"d' });
+  });
+});
+
+describe('a source', () => {
+  test.each([
+    ['alter table public.orgs drop column agents', 'source_column_missing', 'agents'],
+    ['alter table public.orgs rename column paid to "Paid"', 'source_column_missing', 'paid'],
+    ['alter table public.orgs drop column light_agents', 'source_column_missing', 'light_agents'],
+    ['alter table public.orgs alter column agents type numeric', 'source_column_type', 'numeric'],
+    ['alter table public.orgs alter column paid type text', 'source_column_type', 'text'],
+    [
+      'alter table public.orgs alter column created_at type timestamp',
+      'source_column_type',
+      'timestamp without time zone',
+    ],
+    ['alter table public.orgs alter column org_id type numeric', 'source_column_type', 'numeric'],
+    ['alter table public.orgs alter column legacy_limit type float8', 'source_column_type', 'double precision'],
+  ])('after %j is refused with what was found', async (change, code, found) => {
+    const cell = await makeCell({ init: 'left' });
+    await cell.sql(change);
+    await expect(initWith(cell, 'public.orgs')).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(found),
+    });
+    expect(await ours(cell)).toBe(false);
+  });
+
+  test('with rows without an id is refused with their count', async () => {
+    const cell = await makeCell({
+      init: 'left',
+      key: 'none',
+      orgs: [{}, { org_id: null }, { org_id: null }, { org_id: null }],
+    });
+    await expect(cell.init()).rejects.toMatchObject({
+      code: 'source_null_ids',
+      message: expect.stringContaining('3 rows'),
+    });
+    expect(await ours(cell)).toBe(false);
+  });
+
+  test('under row-level security that holds for our login is refused, not read with holes', async () => {
+    const cell = await makeCell({ init: 'left', orgs: [{}, {}] });
+    const login = await makeLogin(
+      cell,
+      'grant select on public.orgs to LOGIN',
+      'alter table public.orgs enable row level security',
+      'create policy half on public.orgs using (org_id = 1)',
+      'grant execute on function pg_control_system() to LOGIN',
+    );
+    const own = openCell(login.url, cell.dataCenter.id);
+    dropped.push(() => own.close());
+    await expect(
+      initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 }),
+    ).rejects.toMatchObject({ code: 'source_row_security', exitCode: 7 });
+    expect(await ours(cell)).toBe(false);
+  });
+
+  test('that may not be read is refused with the GRANT', async () => {
+    const cell = await makeCell({ init: 'left', orgs: [{}] });
+    const login = await makeLogin(cell, 'grant execute on function pg_control_system() to LOGIN');
+    const own = openCell(login.url, cell.dataCenter.id);
+    dropped.push(() => own.close());
+    await expect(
+      initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 }),
+    ).rejects.toMatchObject({
+      code: 'not_permitted',
+      exitCode: 7,
+      next: expect.stringMatching(/GRANT SELECT ON public\.orgs TO/u),
+    });
+  });
+
+  test('is used by a login that owns nothing of the product, with a GRANT and no more', async () => {
+    const cell = await makeCell({ init: 'left', orgs: [{}, {}, {}] });
+    const login = await makeLogin(
+      cell,
+      'grant select on public.orgs to LOGIN',
+      'grant execute on function pg_control_system() to LOGIN',
+    );
+    const own = openCell(login.url, cell.dataCenter.id);
+    dropped.push(() => own.close());
+    await initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 });
+    await applyAll({ ...cell, cell: own, context: { ...cell.context, cells: { get: () => own } } });
+    expect(await cell.sql('select count(*)::int as rows from credit_rollout.allotments')).toEqual([{ rows: 3 }]);
+  });
+
+  test('that is not what init read is refused by an apply, and nothing is asked for', async () => {
+    const fleet = await createFleet({ orgs: 10 });
+    dropped.push(fleet.drop);
+    // from now on nothing proves that an id occurs once
+    await fleet.cell(0).sql('alter table public.orgs drop constraint orgs_pkey');
+    await expect(fleet.apply(fleet.cell(0))).rejects.toMatchObject({ code: 'source_changed' });
+    expect(await fleet.control('select requested_at from credit_rollout_control.data_centers')).toEqual([
+      { requested_at: null },
+    ]);
+    await fleet.cell(0).init();
+    await fleet.apply(fleet.cell(0));
+    expect(await fleet.drive()).toEqual(['done']);
+  });
+
+  test('may get a column that is not in the contract', async () => {
+    const fleet = await createFleet({ orgs: 10 });
+    dropped.push(fleet.drop);
+    await fleet.cell(0).sql('alter table public.orgs add column more text');
+    await fleet.apply(fleet.cell(0));
+    expect(await fleet.drive()).toEqual(['done']);
+  });
+});
+
+describe('an apply', () => {
+  test('of a data center that control does not know is refused', async () => {
+    const fleet = await createFleet({ orgs: 10 });
+    dropped.push(fleet.drop);
+    const stranger = await makeCell();
+    const cells = { get: (id: string) => (id === stranger.dataCenter.id ? stranger.cell : fleet.cell(0).cell) };
+    const request = {
+      config: fleet.config,
+      card: stranger.card,
+      dataCenters: [fleet.cell(0).dataCenter, stranger.dataCenter],
+      reason: null,
+    };
+    await expect(requestApply({ ...fleet.engine, cells }, request)).rejects.toMatchObject({ code: 'not_initialised' });
+    expect(await fleet.control('select requested_at from credit_rollout_control.data_centers')).toEqual([
+      { requested_at: null },
+    ]);
+  });
+
+  test('of a busy data center is refused for all that were named, and one of two at once wins', async () => {
+    const fleet = await createFleet({ cells: [{}, {}], orgs: 10 });
+    dropped.push(fleet.drop);
+    const results = await Promise.allSettled([fleet.apply(fleet.cell(0)), fleet.apply(fleet.cell(0))]);
+    expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
+    await expect(fleet.apply(fleet.cell(0), fleet.cell(1))).rejects.toMatchObject({
+      code: 'data_center_busy',
+      exitCode: 6,
+    });
+    await tick(fleet.engine);
+    await expect(fleet.apply(fleet.cell(0))).rejects.toMatchObject({ code: 'data_center_busy' });
+    expect(
+      await fleet.control(
+        'select requested_at is null as idle from credit_rollout_control.data_centers order by position',
+      ),
+    ).toEqual([{ idle: false }, { idle: true }]);
+    expect(await fleet.drive()).toEqual(['done', 'pending']);
+    await fleet.expectInvariants();
+  });
+
+  test.each(['pause', 'run', 'abort'] as const)('%s fits nothing where nothing is under way', async (intent) => {
+    const fleet = await createFleet({ orgs: 10 });
+    dropped.push(fleet.drop);
+    await expect(
+      setIntent(fleet.engine, { dataCenter: fleet.cell(0).dataCenter.id, intent, reason: null }),
+    ).rejects.toMatchObject({ code: 'wrong_stage' });
+    await expect(setIntent(fleet.engine, { dataCenter: 'mars', intent, reason: null })).rejects.toMatchObject({
+      code: 'unknown_data_center',
+    });
+  });
+});

@@ -1,0 +1,60 @@
+// What doctor says about the change feed: which way edits are found, and the index that a way needs.
+import { afterEach, describe, expect, test } from 'vitest';
+import { examineFeed } from '../../../src/engine/doctor/examine-feed.js';
+import { createExaminer, type Finding } from '../../../src/engine/doctor/finding.js';
+import { installChangeFeed } from '../../../src/engine/setup/install-change-feed.js';
+import { systemClock } from '../../../src/kernel/clock.js';
+import { findSource } from '../../../src/stores/cell/setup/source.js';
+import { createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
+
+const dropped: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const drop of dropped.splice(0).reverse()) await drop();
+});
+
+async function makeCell(options: TestCellOptions = {}): Promise<TestCell> {
+  const cell = await createTestCell({ orgs: [{}], ...options });
+  dropped.push(cell.drop);
+  return cell;
+}
+
+async function examine({ cell, dataCenter }: TestCell): Promise<readonly Finding[]> {
+  const source = await cell.asOwner((tx) => findSource(tx, dataCenter.source, dataCenter.id));
+  return examineFeed(createExaminer(dataCenter.id, 'Data center'), cell, source);
+}
+
+describe('examineFeed', () => {
+  test('prints the index that updated_at needs, and is content with it', async () => {
+    const cell = await makeCell();
+    expect(await examine(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('with an index') }]);
+    await cell.sql('drop index public.orgs_updated_at_idx');
+    expect(await examine(cell)).toMatchObject([
+      { level: 'warning', fix: 'Run: CREATE INDEX CONCURRENTLY ON public.orgs (updated_at);' },
+    ]);
+    await cell.sql('create index on public.orgs (updated_at) where paid');
+    expect(await examine(cell)).toMatchObject([{ level: 'warning' }]);
+  });
+
+  test('knows triggers, and when they do not fire', async () => {
+    const cell = await makeCell();
+    await cell.sql('drop index public.orgs_updated_at_idx');
+    await installChangeFeed(cell.cell, { dataCenter: cell.dataCenter, clock: systemClock, feed: 'wanted' });
+    expect(await examine(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('triggers') }]);
+    await cell.sql('alter table public.orgs disable trigger credit_rollout_changes_update');
+    expect(await examine(cell)).toMatchObject([{ level: 'warning' }]);
+  });
+
+  test('says that a view is as fast as it is, that nothing is there, and what failed last', async () => {
+    expect(await examine(await makeCell({ view: true }))).toMatchObject([
+      { level: 'ok', found: expect.stringContaining('as fast as what it reads') },
+    ]);
+    const cell = await makeCell({ init: 'left' });
+    await cell.sql('alter table public.orgs drop column updated_at');
+    await cell.init();
+    await cell.sql(`update credit_rollout.feed set failure = 'too_slow'`);
+    expect(await examine(cell)).toMatchObject([
+      { level: 'ok', found: expect.stringContaining('nightly run') },
+      { level: 'warning', found: expect.stringContaining('too_slow') },
+    ]);
+  });
+});

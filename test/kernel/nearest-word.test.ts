@@ -1,0 +1,19 @@
+import { describe, expect, test } from 'vitest';
+import { suggestKey } from '../../src/kernel/suggest-key.js';
+
+const KEYS = ['base', 'perAgent', 'concurrency', 'min', 'max'];
+
+describe('suggestKey', () => {
+  test.each([
+    ['bases', 'base'],
+    ['peragent', 'perAgent'],
+    ['per_agent', 'perAgent'],
+    ['concurency', 'concurrency'],
+    ['mim', 'min'],
+    ['', undefined],
+    ['legacy', undefined],
+    ['m', undefined],
+  ] as const)('answers %j with %j', (typed, suggestion) => {
+    expect(suggestKey(typed, KEYS)).toBe(suggestion);
+  });
+});

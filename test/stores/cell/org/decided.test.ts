@@ -1,0 +1,317 @@
+// The SQL rule and the TypeScript rule, held against each other on golden cases and on random lives, on real Postgres.
+import fc from 'fast-check';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Allotment } from '../../../../src/domain/org/allotment.js';
+import type { EarlierLine } from '../../../../src/domain/org/decide-floor.js';
+import { type Decision, decideOrg } from '../../../../src/domain/org/decide-org.js';
+import type { RateCard } from '../../../../src/domain/rate-card/rate-card.js';
+import type { OrgInputs } from '../../../../src/domain/source/org-inputs.js';
+import { initCell } from '../../../../src/engine/setup/init-cell.js';
+import { toStoredCard } from '../../../../src/engine/stored-card.js';
+import { openPostgres } from '../../../../src/platform/postgres.js';
+import { type CellDatabase, createCellDatabase } from '../../../../src/stores/cell/cell-database.js';
+import { insertRateCard } from '../../../../src/stores/cell/org/rates.js';
+import { type GoldenCase, goldenCases } from '../../../domain/org/golden-cases.js';
+import { anyCard, anyLife, goodOrg, type Life, wildOrg } from '../../../domain/org/org-lives.js';
+import { addDays, CREATED, CUTOVER, makeOrg, makePrior } from '../../../domain/org/sample-org.js';
+import { sampleCard, secondCard } from '../../../domain/rate-card/sample-card.js';
+import { createTestDatabase, type TestDatabase } from '../../../support/postgres.js';
+
+let database: TestDatabase;
+let client: pg.Client;
+let cell: CellDatabase;
+let today: string;
+
+// unique on nothing, so that duplicates can exist
+const ORGS = `create table public.orgs (org_id bigint not null, edition text, paid boolean, agents bigint, light_agents bigint,
+  additional_credits bigint, legacy_limit bigint, created_at timestamptz)`;
+
+beforeAll(async () => {
+  database = await createTestDatabase('decided');
+  client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query(ORGS);
+  cell = createCellDatabase(openPostgres({ url: database.url, applicationName: 'test', max: 2 }), 'us');
+  const dataCenter = { id: 'us', zone: 'UTC', database: { text: database.url }, source: 'public.orgs' };
+  await initCell(cell, { dataCenter, card: sampleCard, lapseGraceDays: 30 });
+  today = (await client.query(`select (now() at time zone 'UTC')::date::text as today`)).rows[0].today;
+});
+
+afterAll(async () => {
+  await cell.close();
+  await client.end();
+  await database.drop();
+});
+
+interface Situation {
+  readonly inputs: OrgInputs;
+  readonly prior: Allotment | null;
+  readonly decidedAt: Date | null;
+}
+
+interface GateState {
+  readonly effectiveAt: Date | null;
+  readonly sweptAt: Date | null;
+  /** Cut-overs that were taken back. */
+  readonly earlierLines?: readonly EarlierLine[];
+}
+
+/** What the gate would have recorded with it. */
+const modelAt = (decidedAt: Date | null): 'credits' | 'legacy' | null =>
+  decidedAt && (decidedAt >= CUTOVER ? 'credits' : 'legacy');
+
+const text = (value: bigint | null): string | null => (value === null ? null : String(value));
+
+/** Puts the situations into the cell, one org each from id 1 on, and reads what the view decides. */
+async function decideInCell(
+  card: RateCard,
+  gate: GateState,
+  situations: readonly Situation[],
+): Promise<readonly Row[]> {
+  await cell.asOwner((tx) => insertRateCard(tx, toStoredCard(card)));
+  await client.query(
+    'begin; set local session_replication_role = replica; truncate public.orgs, credit_rollout.allotments, credit_rollout.sign_ups; commit',
+  );
+  // a gate goes one way, but not here; and what is swept was latched
+  await client.query('begin; set local session_replication_role = replica');
+  await client.query(
+    `update credit_rollout.gate set armed_at = $1, effective_at = $1, swept_at = $2,
+       latched_at = case when $2::timestamptz is not null then $1::timestamptz end`,
+    [gate.effectiveAt, gate.sweptAt],
+  );
+  await client.query('truncate credit_rollout.reversals');
+  for (const [index, { effectiveAt, reversedAt }] of (gate.earlierLines ?? []).entries())
+    await client.query(
+      `insert into credit_rollout.reversals (reversal_id, armed_at, effective_at, latched_at, reversed_at, to_at, to_local, author, approver)
+       values ($1, $2, $2, $2, $3, $3::timestamptz + interval '1 day', 'x', 'a', 'b')`,
+      [index, effectiveAt, reversedAt],
+    );
+  await client.query('commit');
+  const orgs = situations.map(({ inputs }, index) => ({
+    org_id: index + 1,
+    edition: inputs.edition,
+    paid: inputs.paid,
+    agents: text(inputs.agents),
+    light_agents: text(inputs.lightAgents),
+    additional_credits: text(inputs.additionalCredits),
+    legacy_limit: text(inputs.negotiatedLimit),
+    created_at: inputs.createdAt,
+  }));
+  const rows = orgs.flatMap((org, index) => (situations[index]?.inputs.duplicated ? [org, org] : [org]));
+  await client.query('insert into public.orgs select * from json_populate_recordset(null::public.orgs, $1)', [
+    JSON.stringify(rows),
+  ]);
+  const priors = situations.flatMap(({ prior }, index) => (prior === null ? [] : [toStored(prior, index + 1, card)]));
+  await client.query(
+    'insert into credit_rollout.allotments select * from json_populate_recordset(null::credit_rollout.allotments, $1)',
+    [JSON.stringify(priors)],
+  );
+  const signUps = situations.flatMap(({ decidedAt }, index) =>
+    decidedAt === null ? [] : [{ org_id: index + 1, model: modelAt(decidedAt), decided_at: decidedAt }],
+  );
+  await client.query(
+    'insert into credit_rollout.sign_ups select * from json_populate_recordset(null::credit_rollout.sign_ups, $1)',
+    [JSON.stringify(signUps)],
+  );
+  const { rows: decided } = await client.query(
+    'select distinct on (org_id) *, unpaid_since::text as unpaid_since from credit_rollout.decided(null, null, null, $1) order by org_id',
+    [card.hash],
+  );
+  expect(await listFirstDifferences(card)).toEqual([]);
+  return decided;
+}
+
+/** Orgs without an allotment for which `decided_first`, which does not look for one, says something else. */
+async function listFirstDifferences(card: RateCard): Promise<readonly unknown[]> {
+  const fresh = 'where not exists (select from credit_rollout.allotments a where a.org_id = d.org_id)';
+  const { rows } = await client.query(
+    `(select d.* from credit_rollout.decided(null, null, null, $1) d ${fresh}
+      except all select d.* from credit_rollout.decided_first(null, null, null, $1) d ${fresh})
+     union all
+     (select d.* from credit_rollout.decided_first(null, null, null, $1) d ${fresh}
+      except all select d.* from credit_rollout.decided(null, null, null, $1) d ${fresh})`,
+    [card.hash],
+  );
+  return rows;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+function toStored(a: Allotment, id: number, card: RateCard): Row {
+  return {
+    org_id: id,
+    ...toTerms(a),
+    winner: a.winner,
+    origin: 'migrated',
+    rate_card: card.hash,
+    run_id: null,
+    version: 1,
+    computed_at: CREATED,
+  };
+}
+
+const toTerms = (a: Allotment): Row => ({
+  edition: a.edition,
+  paid: a.paid,
+  agents: String(a.agents),
+  light_agents: String(a.lightAgents),
+  negotiated_limit: text(a.negotiatedLimit),
+  base_credits: String(a.baseCredits),
+  variable_credits: String(a.variableCredits),
+  additional_credits: String(a.additionalCredits),
+  legacy_limit: String(a.legacyLimit),
+  floor: text(a.floor),
+  floor_edition: a.floorEdition,
+  unpaid_since: a.unpaidSince,
+  grandfathered_credits: String(a.grandfatheredCredits),
+  total_credits: String(a.totalCredits),
+  concurrency_limit: a.concurrencyLimit,
+});
+
+/** What the TypeScript rule says, in the view's words. */
+function expected(decision: Decision): Row {
+  if (decision.kind === 'quarantine') return { reason: decision.reason };
+  const { allotment, movement, proposedFloor } = decision;
+  return {
+    reason: null,
+    ...toTerms(allotment),
+    winner: allotment.winner,
+    movement,
+    proposed_floor: text(proposedFloor),
+  };
+}
+
+function decideHere(card: RateCard, gate: GateState, { inputs, prior, decidedAt }: Situation): Decision {
+  return decideOrg({
+    inputs,
+    card,
+    prior,
+    gate: { ...gate, decidedAt, model: modelAt(decidedAt) },
+    today,
+    lapseGraceDays: 30,
+  });
+}
+
+async function expectAgreement(card: RateCard, gate: GateState, situations: readonly Situation[]): Promise<void> {
+  const rows = await decideInCell(card, gate, situations);
+  expect(rows).toHaveLength(situations.length);
+  for (const [index, situation] of situations.entries())
+    expect(rows[index], `org ${index + 1}`).toMatchObject(expected(decideHere(card, gate, situation)));
+}
+
+/** Lives all but the last visit through the TypeScript rule, so that the last finds an honest prior; ends today. */
+function liveUntilToday(life: Life, card: RateCard): Situation {
+  const last = life.steps[life.steps.length - 1];
+  const passed = life.steps.reduce((sum, step) => sum + step.days, 0);
+  let day = addDays(today, -passed);
+  let prior: Allotment | null = null;
+  for (const step of life.steps.slice(0, -1)) {
+    day = addDays(day, step.days);
+    const decision = decideOrg({ inputs: step.inputs, card, prior, gate: step.gate, today: day, lapseGraceDays: 30 });
+    if (decision.kind === 'decided') prior = decision.allotment;
+  }
+  return { inputs: last?.inputs ?? makeOrg(), prior, decidedAt: last?.gate.decidedAt ?? null };
+}
+
+const near = (ms: number): Date => new Date(CUTOVER.getTime() + ms);
+const anyGate = fc.constantFrom<GateState>(
+  { effectiveAt: null, sweptAt: null },
+  { effectiveAt: CUTOVER, sweptAt: null },
+  { effectiveAt: CUTOVER, sweptAt: new Date(CUTOVER.getTime() + 60_000) },
+  { effectiveAt: null, sweptAt: null, earlierLines: [{ effectiveAt: CUTOVER, reversedAt: near(1) }] },
+  { effectiveAt: near(1), sweptAt: null, earlierLines: [{ effectiveAt: near(-1), reversedAt: CUTOVER }] },
+  {
+    effectiveAt: near(2),
+    sweptAt: near(60_000),
+    earlierLines: [
+      { effectiveAt: near(-1), reversedAt: CUTOVER },
+      { effectiveAt: CUTOVER, reversedAt: near(1) },
+    ],
+  },
+);
+
+describe('credit_rollout.decided', () => {
+  test('gives every golden case to the number', async () => {
+    for (const golden of goldenCases) {
+      const card = golden.card === 'sample' ? sampleCard : secondCard;
+      const gate =
+        golden.window === 'open' ? { effectiveAt: null, sweptAt: null } : { effectiveAt: CUTOVER, sweptAt: CUTOVER };
+      const [row] = await decideInCell(card, gate, [toSituation(golden)]);
+      expect(row, golden.id).toMatchObject(goldenRow(golden));
+    }
+  });
+
+  test.each([
+    ['careful', goodOrg],
+    ['careless', wildOrg],
+  ] as const)('agrees with the TypeScript rule on random lives of %s sources', async (_name, org) => {
+    const lives = fc.array(anyLife(org), { minLength: 1, maxLength: 60 });
+    await fc.assert(
+      fc.asyncProperty(anyCard, anyGate, lives, async (card, gate, many) => {
+        await expectAgreement(
+          card,
+          gate,
+          many.map((life) => liveUntilToday(life, card)),
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('reads only its range and only the ids asked for', async () => {
+    await decideInCell(
+      sampleCard,
+      { effectiveAt: null, sweptAt: null },
+      Array.from({ length: 9 }, () => ({ inputs: makeOrg(), prior: null, decidedAt: null })),
+    );
+    const ids = async (sql: string): Promise<readonly string[]> =>
+      (await client.query(`select org_id from credit_rollout.decided(${sql}) order by 1`)).rows.map(
+        (row) => row.org_id,
+      );
+    expect(await ids('3, 6, null, null')).toEqual(['3', '4', '5']);
+    expect(await ids('null, 3, null, null')).toEqual(['1', '2']);
+    expect(await ids('8, null, null, null')).toEqual(['8', '9']);
+    expect(await ids('null, null, array[2, 7]::credit_rollout.org_id[], null')).toEqual(['2', '7']);
+  });
+});
+
+function toSituation(golden: GoldenCase): Situation {
+  const inputs = makeOrg({
+    edition: golden.edition,
+    paid: golden.paid,
+    agents: golden.agents,
+    lightAgents: golden.lightAgents,
+    negotiatedLimit: golden.negotiated,
+    additionalCredits: golden.additional,
+  });
+  return { inputs, prior: toPrior(golden), decidedAt: null };
+}
+
+function toPrior({ before }: GoldenCase): Allotment | null {
+  if (before.kind === 'first') return null;
+  if (before.kind === 'noFloor') return makePrior({ edition: 'free', paid: false, agents: 0n });
+  const paid = makePrior({}, { floor: before.floor, floorEdition: before.edition, grandfatheredCredits: before.floor });
+  const unpaidSince = before.unpaidDays === null ? null : addDays(today, -before.unpaidDays);
+  return {
+    ...paid,
+    unpaidSince,
+    paid: unpaidSince === null,
+    totalCredits: paid.baseCredits + paid.variableCredits + before.floor,
+  };
+}
+
+function goldenRow({ expect: terms }: GoldenCase): Row {
+  if (terms === null) return { reason: 'overflow' };
+  return {
+    reason: null,
+    base_credits: String(terms.base),
+    variable_credits: String(terms.variable),
+    legacy_limit: String(terms.legacyLimit),
+    floor: text(terms.floor),
+    grandfathered_credits: String(terms.grandfathered),
+    total_credits: String(terms.total),
+    winner: terms.winner,
+    concurrency_limit: terms.concurrency,
+  };
+}
