@@ -5,9 +5,12 @@ import { forgetPlans } from '../../src/engine/plan/purge-plans.js';
 import { forgetDrift } from '../../src/engine/reconcile/purge-drift.js';
 import { auditCells } from '../../src/engine/scheduler/audit-cells.js';
 import { spareAbsentCells } from '../../src/engine/scheduler/cell-circuit-breaker.js';
-import { keepReconcile, type ReconcileSettings } from '../../src/engine/scheduler/keep-reconcile.js';
-import { findNextLook } from '../../src/engine/scheduler/next-poll.js';
-import { reportSchedulerGone } from '../../src/engine/scheduler/report-scheduler.js';
+import {
+  findNextLook,
+  keepReconcile,
+  type ReconcileSettings,
+  reportSchedulerGone,
+} from '../../src/engine/scheduler/next-poll.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import type { Log } from '../../src/kernel/log.js';

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { compose, findDataCenter, type Program } from '../../src/compose.js';
 import { feedChanges } from '../../src/engine/feed/feed-changes.js';
-import { installChangeFeed, removeChangeFeed } from '../../src/engine/setup/install-change-feed.js';
+import { installChangeFeed, removeChangeFeed } from '../../src/engine/setup/triggers.js';
 import { lockFenceExclusive } from '../../src/stores/cell/batch/fence.js';
 import { allowSingleWrites } from '../../src/stores/cell/reconcile/maintenance.js';
 import { type BenchBed, DATA_CENTER, orgId } from './bed.js';

@@ -2,10 +2,9 @@
 import type { Program } from '../compose.js';
 import type { DataCenterConfig } from '../domain/config/rollout-config.js';
 import type { RateCard } from '../domain/rate-card/rate-card.js';
-import { hangSignUpTrigger } from '../engine/setup/hang-sign-up-trigger.js';
 import { type InitCellReport, initCell } from '../engine/setup/init-cell.js';
 import { initControl } from '../engine/setup/init-control.js';
-import { installChangeFeed } from '../engine/setup/install-change-feed.js';
+import { hangSignUpTrigger, installChangeFeed } from '../engine/setup/triggers.js';
 
 export interface InitReport {
   readonly controlMigrations: readonly string[];

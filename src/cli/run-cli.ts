@@ -2,8 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../compose.js';
 import { explainFailure } from '../engine/database-errors.js';
-import { explainArguments } from './arguments/explain-arguments.js';
-import { refuseRepeats } from './arguments/refuse-repeats.js';
+import { explainArguments, refuseRepeats } from './arguments/explain-arguments.js';
 import { REGISTRATIONS } from './commands/index.js';
 import type { CliIo } from './terminal/io.js';
 import { createSession, type Execute, readGlobalOptions } from './terminal/session.js';

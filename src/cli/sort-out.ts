@@ -4,7 +4,7 @@ import type { DataCenterConfig } from '../domain/config/rollout-config.js';
 import type { RateCard } from '../domain/rate-card/rate-card.js';
 import { readStatus } from '../engine/operate/read-status.js';
 import { isPending, planDataCenter } from '../engine/plan/plan-data-center.js';
-import { findCardChange } from '../engine/rollout/find-card-change.js';
+import { findCardChange } from '../engine/rollout/rollout-checks.js';
 import { hasEnded } from './terminal/exit-code.js';
 
 export interface Sorted {

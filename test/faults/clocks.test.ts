@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { executeCutover } from '../../src/engine/cutover/execute-cutover.js';
 import { proveCutover } from '../../src/engine/cutover/prove-cutover.js';
-import { keepReconcile } from '../../src/engine/scheduler/keep-reconcile.js';
+import { keepReconcile } from '../../src/engine/scheduler/next-poll.js';
 import { cutOverAt, listSweeps, waitForGate } from '../engine/cutover/scene.js';
 import { openProduct, type Product } from '../engine/cutover/sign-ups.js';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { suggestKey } from '../../src/kernel/suggest-key.js';
+import { suggestKey } from '../../src/kernel/nearest-word.js';
 
 const KEYS = ['base', 'perAgent', 'concurrency', 'min', 'max'];
 

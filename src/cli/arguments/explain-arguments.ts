@@ -1,5 +1,6 @@
 // What commander says of a command line that it cannot read, in our words and with a way out. Reads arguments only.
-import type { Command, CommanderError } from 'commander';
+
+import { type Command, type CommanderError, InvalidArgumentError, type Option } from 'commander';
 import { findNearest } from '../../kernel/nearest-word.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 
@@ -34,5 +35,25 @@ function findUnknownAction(cli: Command, args: readonly string[]): RolloutError 
       meant === undefined
         ? `Write one of: ${actions.map((action) => `${group.name()} ${action}`).join(', ')}.`
         : `Did you mean ${group.name()} ${meant}?`,
+  });
+}
+
+// An option with one value that is given twice is refused. Never does the last one win in silence:
+// `pause --dc in --dc eu` would leave `in` running.
+
+/** Makes every option of `command`, and of the commands in it, take its value once. */
+export function refuseRepeats(command: Command): void {
+  for (const option of command.options) if (takesOneValue(option)) refuseRepeat(command, option);
+  for (const inner of command.commands) refuseRepeats(inner);
+}
+
+const takesOneValue = ({ required, optional, variadic }: Option): boolean => (required || optional) && !variadic;
+
+function refuseRepeat(command: Command, option: Option): void {
+  const parse = option.parseArg;
+  option.argParser((value: string, previous: unknown) => {
+    if (command.getOptionValueSource(option.attributeName()) === 'cli')
+      throw new InvalidArgumentError('It may be given only once.');
+    return parse === undefined ? value : parse(value, previous);
   });
 }

@@ -1,5 +1,7 @@
 // A whole number on the command line, at least 1.
+
 import { InvalidArgumentError } from 'commander';
+import { GREATEST_STORED } from '../../domain/source/org-inputs.js';
 
 /** Reads a count of an option; commander names the option in the error. */
 export function parseCount(most: number): (text: string) => number {
@@ -9,4 +11,15 @@ export function parseCount(most: number): (text: string) => number {
       throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
     return count;
   };
+}
+
+// The floor that a person types: a whole number of credits a day, or `none`.
+
+/** commander names the option in the error; null would mean to it that nothing was given. */
+export function parseFloor(text: string): bigint | 'none' {
+  if (text === 'none') return text;
+  const floor = /^\d{1,19}$/u.test(text) ? BigInt(text) : undefined;
+  if (floor === undefined || floor > GREATEST_STORED)
+    throw new InvalidArgumentError('It must be a whole number of credits a day, without separators, or none.');
+  return floor;
 }

@@ -7,9 +7,8 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js';
 import { parsePlanName } from '../../engine/plan/plan-id.js';
-import { findCardChange } from '../../engine/rollout/find-card-change.js';
 import { checkFollowedPlan, requestApply } from '../../engine/rollout/request-rollout.js';
-import { refuseOtherSource } from '../../engine/rollout/rollout-checks.js';
+import { findCardChange, refuseOtherSource } from '../../engine/rollout/rollout-checks.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
@@ -19,11 +18,10 @@ import { type Sorted, sortOut } from '../sort-out.js';
 import { exitCodeOfStatus } from '../terminal/exit-code.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
-import { showMissing } from '../views/show-missing.js';
 import { countsDocument, planDocument, showPlan } from '../views/show-plan.js';
-import { showHold } from '../views/show-state.js';
+import { showHold, statusDocument } from '../views/show-state.js';
+import { showMissing } from '../views/show-status.js';
 import { showSummary } from '../views/show-summary.js';
-import { statusDocument } from '../views/status-document.js';
 
 interface ApplyFlags extends DataCenterChoice {
   readonly execute?: boolean;

@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
 import { executeCutover, previewExecution } from '../../engine/cutover/execute-cutover.js';
-import { proposePostponement } from '../../engine/cutover/propose-postponement.js';
-import { proposeReversal } from '../../engine/cutover/propose-reversal.js';
+import { proposePostponement } from '../../engine/cutover/postpone.js';
+import { withdrawCutoverProposal } from '../../engine/cutover/proposals.js';
 import { readCutovers } from '../../engine/cutover/read-cutovers.js';
-import { withdrawCutoverProposal } from '../../engine/cutover/withdraw-cutover-proposal.js';
+import { proposeReversal } from '../../engine/cutover/reverse.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';

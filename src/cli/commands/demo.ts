@@ -8,15 +8,15 @@ import { planDataCenter } from '../../engine/plan/plan-data-center.js';
 import { requestApply } from '../../engine/rollout/request-rollout.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { initAll, seedSamples } from '../init-all.js';
-import { createServing } from '../processes/serving.js';
+import { createServing } from '../processes/start-processes.js';
 import { listenForInterruption, signalExitCode, type WatchOutcome, watchRollout } from '../processes/watch-rollout.js';
 import { withProgram } from '../processes/with-program.js';
 import { sortOut } from '../sort-out.js';
 import { chooseExitCode, exitCodeOf } from '../terminal/exit-code.js';
 import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
 import type { CliSession, Execute } from '../terminal/session.js';
+import { statusDocument } from '../views/show-state.js';
 import { showSummary } from '../views/show-summary.js';
-import { statusDocument } from '../views/status-document.js';
 
 export function registerDemo(cli: Command, execute: Execute): void {
   cli

@@ -1,7 +1,6 @@
 // `freeze`, `unfreeze`: stop everything of ours in cells by a row of their own. Must work with queue and control down.
 import type { Command } from 'commander';
-import { type FreezeReport, freeze } from '../../engine/operate/freeze.js';
-import { type UnfreezeReport, unfreeze } from '../../engine/operate/unfreeze.js';
+import { type FreezeReport, freeze, type UnfreezeReport, unfreeze } from '../../engine/operate/freeze.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { findDataCenter, type Program } from '../../compose.js';
 import type { Intent } from '../../domain/rollout/stage.js';
-import { type FenceHolder, listFenceHolders } from '../../engine/operate/list-fence-holders.js';
+import { type FenceHolder, readFenceHolders } from '../../engine/operate/freeze.js';
 import { type DataCenterStatus, readStatus } from '../../engine/operate/read-status.js';
 import { type IntentReport, readIntent, setIntent } from '../../engine/operate/set-intent.js';
 import { retryRun } from '../../engine/rollout/retry-run.js';
@@ -55,7 +55,7 @@ const isAcknowledged = ({ quiet, stage }: IntentReport, intent: Intent): boolean
 async function pause(session: CliSession, program: Program, dataCenter: string): Promise<number> {
   const report = await ask(session, program, dataCenter, 'pause');
   const state = report.quiet ? 'paused' : 'pausing';
-  const holders = report.quiet ? [] : await listFenceHolders(program.engine, dataCenter).catch(() => []);
+  const holders = report.quiet ? [] : await readFenceHolders(program.engine, dataCenter).catch(() => []);
   const resumeCommand = session.commands.show(`resume --dc ${dataCenter}`);
   session.report(
     { dataCenter, state, stage: report.stage, quiet: report.quiet, holders, next: resumeCommand },

@@ -5,7 +5,7 @@ import { proposeOverride } from '../../engine/org/propose-override.js';
 import { withdrawOverride } from '../../engine/org/withdraw-override.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
-import { parseFloor } from '../arguments/parse-floor.js';
+import { parseFloor } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 import { overrideDocument, showOverride } from '../views/show-override.js';

@@ -10,9 +10,9 @@ import { parseCount } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
-import { showMissing } from '../views/show-missing.js';
 import { nightsCsv, nightsDocument, showNights } from '../views/show-nights.js';
 import { previewDocument, showPreview } from '../views/show-reconcile.js';
+import { showMissing } from '../views/show-status.js';
 
 interface ReconcileFlags {
   readonly dc?: string;

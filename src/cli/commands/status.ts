@@ -6,8 +6,8 @@ import { withProgram } from '../processes/with-program.js';
 import { createLiveArea } from '../terminal/live-area.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 import { showStatusLine } from '../views/show-progress.js';
+import { statusDocument } from '../views/show-state.js';
 import { showStatus } from '../views/show-status.js';
-import { statusDocument } from '../views/status-document.js';
 
 interface StatusFlags {
   readonly watch?: boolean;

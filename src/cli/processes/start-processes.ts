@@ -1,11 +1,12 @@
 // The scheduler and the workers of this process, each started once what it needs is there.
-import type { Program } from '../../compose.js';
+import type { Program, RunningProcess } from '../../compose.js';
 import { explainFailure } from '../../engine/database-errors.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { reportGone } from '../../engine/worker/serve-cell.js';
 import type { CliSession } from '../terminal/session.js';
 import type { ServedProcess } from './serve-until-stopped.js';
 import { waitUntilReady } from './wait-until-ready.js';
+import { within } from './with-program.js';
 
 export function schedulerProcess(session: CliSession, program: Program): ServedProcess {
   return {
@@ -49,4 +50,27 @@ export function workerProcesses(session: CliSession, program: Program, served: W
       return program.startWorker({ dataCenters: [dataCenter], queue, concurrency });
     },
   }));
+}
+
+// A scheduler and a worker inside this process, stopped together within a deadline.
+
+export interface Serving {
+  start(options: { readonly dataCenters: readonly string[]; readonly concurrency: number }): void;
+  /** Stops taking work, lets the present batches end; returns after 6 s at the latest. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const STOP_MS = 5_500;
+
+export function createServing(program: Program): Serving {
+  const running: RunningProcess[] = [];
+  return {
+    start: (options) => {
+      running.push(program.startScheduler());
+      running.push(program.startWorker({ ...options, queue: 'any' }));
+    },
+    stop: async () => {
+      await within(STOP_MS, Promise.allSettled(running.splice(0).map((process) => process.stop())));
+    },
+  };
 }

@@ -1,8 +1,8 @@
 // How much orgs change: the histogram, and by name those that rise most and those that stand nearest to their floor.
 
 import type { PlannedOrg, PlanReport } from '../../domain/plan/plan-report.js';
-import { right } from '../terminal/column.js';
 import { showCount } from '../terminal/numbers.js';
+import { right } from '../terminal/table.js';
 import { showBar, showFactor } from '../views/plan-words.js';
 import { renderBars } from './bar-chart.js';
 import { html, type Markup } from './html.js';

@@ -2,9 +2,9 @@
 
 import { type EditionLine, groupEditions, sumPurchases } from '../../domain/plan/group-editions.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
-import { right } from '../terminal/column.js';
 import { showChange, showCount } from '../terminal/numbers.js';
-import { showEdition } from '../views/show-edition.js';
+import { right } from '../terminal/table.js';
+import { showEdition } from '../views/plan-words.js';
 import { type Bar, renderBars } from './bar-chart.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';

@@ -2,8 +2,8 @@
 
 import { groupEditions } from '../../domain/plan/group-editions.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
-import { right } from '../terminal/column.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
+import { right } from '../terminal/table.js';
 import { countPaidLeft, TRAPS } from '../views/plan-words.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';

@@ -1,8 +1,8 @@
 // Several plans side by side. Counts only: the orgs of one data center never stand beside those of another.
 
 import type { PlanReport } from '../../domain/plan/plan-report.js';
-import { right } from '../terminal/column.js';
 import { showChange, showCount, showRange } from '../terminal/numbers.js';
+import { right } from '../terminal/table.js';
 import { namePlan } from '../views/plan-words.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';

@@ -1,5 +1,5 @@
 // A table with a caption and header cells, for eyes, paper and screen readers. Knows nothing of what it holds.
-import type { Column } from '../terminal/column.js';
+import type { Column } from '../terminal/table.js';
 import { html, type Markup } from './html.js';
 
 type Cell = string | Markup;

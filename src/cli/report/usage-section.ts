@@ -1,8 +1,8 @@
 // Whether orgs can live with their credits: busiest days against new totals, and what calls cost.
 
 import type { PlanReport, ShortOrg } from '../../domain/plan/plan-report.js';
-import { right } from '../terminal/column.js';
 import { showCount, showShare } from '../terminal/numbers.js';
+import { right } from '../terminal/table.js';
 import { CALL_COSTS, LIST_HEAVY } from './call-costs.js';
 import { describeOrg, ORG_COLUMNS } from './changes-section.js';
 import { html, type Markup } from './html.js';

@@ -1,5 +1,4 @@
 // Rows as aligned columns. Knows nothing of what they hold.
-import type { Column } from './column.js';
 
 /** One string per line, the titles first; widths are counted in characters, so colours come after. */
 export function layOutTable(columns: readonly Column[], rows: readonly (readonly string[])[]): readonly string[] {
@@ -22,3 +21,13 @@ function pad(text: string, width: number, align: 'left' | 'right'): string {
   const space = ' '.repeat(Math.max(0, width - lengthOf(text)));
   return align === 'left' ? text + space : space + text;
 }
+
+// A column of a table, on the screen or in a report. Knows nothing of what it holds.
+
+export interface Column {
+  readonly title: string;
+  readonly align?: 'left' | 'right';
+}
+
+/** For numbers. */
+export const right = (title: string): Column => ({ title, align: 'right' });

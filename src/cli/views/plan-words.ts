@@ -1,7 +1,8 @@
 // The words that the screen and the HTML of a plan share.
+import type { EditionLine } from '../../domain/plan/group-editions.js';
 import type { Rail } from '../../domain/plan/guard-rails.js';
 import type { ChangeBar, DurationEstimate, PlanReport } from '../../domain/plan/plan-report.js';
-import { showCount, showInstant, showRange } from '../terminal/numbers.js';
+import { showChange, showCount, showInstant, showRange } from '../terminal/numbers.js';
 
 export const RAIL_WORDS: Readonly<Record<Rail, string>> = {
   maxRaiseFactor: 'largest raise of an org',
@@ -55,3 +56,17 @@ export const countPaidLeft = ({ branches, counts }: PlanReport): number =>
 /** What a trap is, for who reads it the first time. */
 export const TRAPS =
   'unpaid orgs on another edition than the unpaid one, or with a negotiated limit: they would get the unpaid allotment. Sponsored orgs count as paid in the source.';
+
+// One edition of a plan as a row: the cells that the screen and the page share.
+
+/** Edition, orgs, paid, legacy kept, falling, before, after, change. */
+export const showEdition = (line: EditionLine): readonly string[] => [
+  line.edition,
+  showCount(line.orgs),
+  showCount(line.paid),
+  showCount(line.legacyWins),
+  showCount(line.falling),
+  showCount(line.before),
+  showCount(line.after),
+  showChange(line.before, line.after),
+];

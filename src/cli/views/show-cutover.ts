@@ -1,7 +1,7 @@
 // The cut-over of data centers for people: its instant in UTC and local, what its gate says, and who proposed what.
 import type { CutoverState } from '../../domain/cutover/cutover.js';
-import type { CutoverProposal } from '../../engine/cutover/cutover-proposal.js';
 import type { ExecutionReport } from '../../engine/cutover/execute-cutover.js';
+import type { CutoverProposal } from '../../engine/cutover/proposals.js';
 import type { CutoverReport } from '../../engine/cutover/read-cutovers.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { showInstant } from '../terminal/numbers.js';

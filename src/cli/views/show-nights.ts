@@ -3,9 +3,8 @@
 import { CAUSES } from '../../domain/reconcile/cause.js';
 import { DRIFT_TOTALS, type DriftTotals } from '../../domain/reconcile/drift-counts.js';
 import type { ListedNight, NightList } from '../../engine/reconcile/list-nights.js';
-import { right } from '../terminal/column.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
-import { layOutTable } from '../terminal/table.js';
+import { layOutTable, right } from '../terminal/table.js';
 
 /** The nights, newest first. */
 export function showNights({ nights, more }: NightList): string {

@@ -1,9 +1,8 @@
 // `plans diff` for people and for programs: how many orgs come out otherwise and why, and the largest changes by name.
 
 import type { ComparedPlan, DifferenceSum, DifferentOrg, PlanDifference } from '../../engine/plan/diff-plans.js';
-import { right } from '../terminal/column.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
-import { indent, layOutTable } from '../terminal/table.js';
+import { indent, layOutTable, right } from '../terminal/table.js';
 import { showSigned } from './plan-words.js';
 import { listChanges, showChanges } from './show-org-changes.js';
 

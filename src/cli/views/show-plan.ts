@@ -2,12 +2,19 @@
 
 import { countBranches, groupEditions, sumBranches } from '../../domain/plan/group-editions.js';
 import type { BranchCount, PlannedOrg, PlanReport } from '../../domain/plan/plan-report.js';
-import { right } from '../terminal/column.js';
 import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
 import { type Paint, plainPaint } from '../terminal/paint.js';
-import { indent, layOutTable } from '../terminal/table.js';
-import { countPaidLeft, namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot, TRAPS } from './plan-words.js';
-import { showEdition } from './show-edition.js';
+import { indent, layOutTable, right } from '../terminal/table.js';
+import {
+  countPaidLeft,
+  namePlan,
+  RAIL_WORDS,
+  showDuration,
+  showEdition,
+  showSigned,
+  showSnapshot,
+  TRAPS,
+} from './plan-words.js';
 
 const DIGEST_SHOWN = 12;
 

@@ -1,9 +1,8 @@
 // `plans` for people and for programs: one line each, the newest first. Counts only.
 
 import type { ListedPlan, PlanList } from '../../engine/plan/list-plans.js';
-import { right } from '../terminal/column.js';
 import { showChange, showCount, showInstant } from '../terminal/numbers.js';
-import { layOutTable } from '../terminal/table.js';
+import { layOutTable, right } from '../terminal/table.js';
 
 const COLUMNS = [
   { title: 'PLAN' },

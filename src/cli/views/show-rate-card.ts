@@ -3,9 +3,8 @@
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { FailedCase } from '../../domain/rate-card-check/check-rate-card.js';
 import type { EditionCoverage } from '../../domain/rate-card-check/list-uncovered-branches.js';
-import { right } from '../terminal/column.js';
 import { showCount } from '../terminal/numbers.js';
-import { indent, layOutTable } from '../terminal/table.js';
+import { indent, layOutTable, right } from '../terminal/table.js';
 
 export interface CheckedCard {
   readonly card: RateCard;

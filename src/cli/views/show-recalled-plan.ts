@@ -3,10 +3,9 @@
 
 import type { PlanOutcome } from '../../domain/plan/plan-report.js';
 import type { ApprovalRow, RecalledPlan, StaleOrg } from '../../engine/plan/show-plan.js';
-import { right } from '../terminal/column.js';
 import { showInstant, showOrgs } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
-import { indent, layOutTable } from '../terminal/table.js';
+import { indent, layOutTable, right } from '../terminal/table.js';
 import { listChanges, showChanges } from './show-org-changes.js';
 import { listOutcome, outcomeDocument } from './show-outcome.js';
 import { planDocument, showPlan } from './show-plan.js';

@@ -4,9 +4,8 @@ import { CAUSES } from '../../domain/reconcile/cause.js';
 import { totalDrift } from '../../domain/reconcile/drift-counts.js';
 import type { DriftMovement, DriftOutcome } from '../../domain/reconcile/movement.js';
 import type { DriftPreview, PreviewedOrg } from '../../engine/reconcile/preview-drift.js';
-import { right } from '../terminal/column.js';
 import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
-import { indent, layOutTable } from '../terminal/table.js';
+import { indent, layOutTable, right } from '../terminal/table.js';
 
 const MOVEMENTS: Readonly<Record<DriftMovement, string>> = {
   first: 'first decision',

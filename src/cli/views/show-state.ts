@@ -1,6 +1,6 @@
 // The icon and the word of where a data center is, and why it waits. A word always stands beside the icon.
 import { HOLDS } from '../../domain/rollout/hold.js';
-import type { DataCenterStatus, StatusHold } from '../../engine/operate/read-status.js';
+import type { DataCenterStatus, Status, StatusHold } from '../../engine/operate/read-status.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showInstant } from '../terminal/numbers.js';
 import type { Tone } from '../terminal/paint.js';
@@ -78,4 +78,26 @@ function showFreeze({ since, by, reason }: NonNullable<DataCenterStatus['freeze'
 export function showHoldBriefly(hold: StatusHold): string {
   const measure = UNTIL.includes(hold.code) ? showLimit(hold) : showValue(hold);
   return `${HOLDS[hold.code].meaning}${inBrackets([measure])}`;
+}
+
+// A status as the JSON document that docs/json.md describes: SQL column names, commands as this user runs them.
+
+export function statusDocument(status: Status, commands: CommandNames): Readonly<Record<string, unknown>> {
+  const { card, dataCenters, ...rest } = status;
+  return { ...rest, cardHash: card, dataCenters: dataCenters.map((dc) => toDocument(dc, commands)) };
+}
+
+function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Record<string, unknown>> {
+  const { holds, progress, next, ...rest } = dc;
+  const { recent: _, ...counts } = progress ?? { recent: [] };
+  return {
+    ...rest,
+    holds: holds.map(({ limit, release, ...hold }) => ({
+      ...hold,
+      limitValue: limit,
+      release: commands.rewrite(release),
+    })),
+    progress: progress === null ? null : counts,
+    next: next === null ? null : commands.rewrite(next),
+  };
 }

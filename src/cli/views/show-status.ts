@@ -1,11 +1,9 @@
 // `status` for people: one row per data center in rollout order, why each waits, and the command that moves it.
-
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
-import { right } from '../terminal/column.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant, showRange, showShare } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
-import { layOutTable } from '../terminal/table.js';
+import { layOutTable, right } from '../terminal/table.js';
 import { drawBar, measure, readRate, shareOf } from './show-progress.js';
 import { findIcon, nameWord, showHold } from './show-state.js';
 
@@ -101,3 +99,15 @@ function listCutover({ cutover, zone }: DataCenterStatus): readonly string[] {
 
 const showNight = ({ localDate, state, note }: NonNullable<DataCenterStatus['lastNight']>): string =>
   `${localDate} ${state.replace('_', ' ')}${note === null ? '' : ` (${note})`}`;
+
+// What is asked for waits for processes: which of them do not run, and the command that starts them.
+
+/** One line, or none where a scheduler runs and every one of these data centers has a worker. */
+export function showMissing(status: Status, dataCenters: readonly string[], commands: CommandNames): readonly string[] {
+  const idle = status.dataCenters.find((dc) => dataCenters.includes(dc.id) && dc.workersAlive === 0);
+  const missing = [
+    ...(status.schedulersAlive === 0 ? ['no scheduler runs'] : []),
+    ...(idle === undefined ? [] : [`no worker serves ${idle.id}`]),
+  ];
+  return missing.length === 0 ? [] : [`It waits: ${missing.join(', and ')}. Start them: ${commands.show('up')}`];
+}

@@ -2,10 +2,9 @@
 
 import { formatDuration } from '../../domain/time/duration.js';
 import type { DataCenterStatus, RunProgress, Status } from '../../engine/operate/read-status.js';
-import { right } from '../terminal/column.js';
 import { showChange, showCount } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
-import { layOutTable } from '../terminal/table.js';
+import { layOutTable, right } from '../terminal/table.js';
 import { findIcon, nameWord } from './show-state.js';
 
 export function showSummary(status: Status, dataCenters: readonly string[], paint: Paint): string {

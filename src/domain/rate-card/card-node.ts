@@ -1,7 +1,7 @@
 // Reads one YAML node as the one thing the card may have there. Never lets a parser round a number or guess a type.
 import { type Document, isAlias, isMap, isScalar, isSeq, type Scalar } from 'yaml';
+import { suggestKey } from '../../kernel/nearest-word.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { suggestKey } from '../../kernel/suggest-key.js';
 
 /** A place in the card: the node and how a person would name it, such as `editions.free.credits.base`. */
 export interface CardNode {

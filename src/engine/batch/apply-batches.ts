@@ -5,8 +5,7 @@ import { type ClaimedBatch, claimBatch, completeBatch, lockLane } from '../../st
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
-import { failRun } from './fail-run.js';
-import { enterFence } from './run-fence.js';
+import { enterFence, failRun } from './run-fence.js';
 import { halveBatch } from './split-batch.js';
 import { CountsDiffer, PlanDiffers, type WriteWay, writeBatch } from './write-batch.js';
 

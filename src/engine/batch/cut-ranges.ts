@@ -5,7 +5,7 @@ import { findRun } from '../../stores/cell/batch/runs.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
-import { failRun } from './fail-run.js';
+import { failRun } from './run-fence.js';
 
 /** Ranges per transaction: few at first, so that batches begin at once; then about 500,000 orgs at the default size. */
 const FIRST = 8;

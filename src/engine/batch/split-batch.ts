@@ -11,8 +11,7 @@ import {
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
-import { failRun } from './fail-run.js';
-import { enterFence } from './run-fence.js';
+import { enterFence, failRun } from './run-fence.js';
 import { NOTHING_WRITTEN } from './write-batch.js';
 
 export type HalveOutcome =

@@ -9,7 +9,7 @@ import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import type { ApplyOptions } from './apply-batches.js';
 import { countCanaryMismatches } from './check-canary.js';
-import { failRun } from './fail-run.js';
+import { failRun } from './run-fence.js';
 
 export type VerifyOutcome = 'done' | 'fenced' | 'no_lane' | 'nothing_left';
 

@@ -1,6 +1,6 @@
 // Heals one batch of what a night or a sweep found: writes what the rule gives now, restores what came back, retires what
 // is gone. Decides nothing: who may be healed is in the drift, the rule is in the cell.
-import { lockAllotments } from '../../stores/cell/batch/allotment-locks.js';
+import { lockAllotments } from '../../stores/cell/batch/allotments.js';
 import type { BatchCounts, ClaimedBatch } from '../../stores/cell/batch/batches.js';
 import type { OpenRun } from '../../stores/cell/batch/open-run.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';

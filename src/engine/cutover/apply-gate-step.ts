@@ -4,8 +4,7 @@ import type { Gate } from '../../stores/cell/cutover/gate.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
-import { armGate, disarmGate } from './arm-gate.js';
-import { latchGate } from './latch-gate.js';
+import { armGate, disarmGate, latchGate } from './gate.js';
 
 type GateStep = Extract<Step, { readonly kind: 'arm_gate' | 'disarm_gate' | 'latch_gate' }>;
 

@@ -15,7 +15,7 @@ import type { EngineContext } from '../context.js';
 import { lockKnownDataCenter } from '../data-center.js';
 import { explainFailure } from '../database-errors.js';
 import { refuseSamePerson } from '../two-person-rule.js';
-import { auditProposal } from './cutover-proposal.js';
+import { auditProposal } from './proposals.js';
 
 export type ApprovalContext = Pick<EngineContext, 'control' | 'cells' | 'actor' | 'bells' | 'clock'>;
 

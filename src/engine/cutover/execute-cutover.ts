@@ -9,10 +9,8 @@ import type { EngineContext } from '../context.js';
 import { getDataCenter } from '../data-center.js';
 import { explainFailure } from '../database-errors.js';
 import { rememberGate } from './apply-gate-step.js';
-import { armGate } from './arm-gate.js';
 import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
-import { tryPatiently } from './gate-patience.js';
-import { latchGate } from './latch-gate.js';
+import { armGate, latchGate, tryPatiently } from './gate.js';
 
 export interface ExecutionRequest {
   readonly dataCenter: string;

@@ -1,12 +1,13 @@
 // Instants are pinned by the first apply; a configuration that says otherwise later changes nothing and is reported. One
 // that still says what a postponement moved has not changed.
-
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { parseLocalInstant } from '../../domain/time/parse-instant.js';
+import { showProposalId } from '../../kernel/proposal-id.js';
+import type { ControlTransaction } from '../../stores/control/control-database.js';
+import { listCutoverProposals } from '../../stores/control/cutover-proposals.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import { readRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
-import { type CutoverMove, listMoves } from './list-moves.js';
 
 /** One sentence per instant that differs from the pinned one; empty before the first apply. */
 export async function findConfigDrift(
@@ -50,3 +51,26 @@ function compare(
 /** The configuration says what was pinned first, and was moved since. */
 export const wasPinned = (configured: Date | null, [first]: readonly CutoverMove[]): boolean =>
   first !== undefined && configured?.getTime() === first.fromAt?.getTime();
+
+// What moved pinned cut-overs: approved postponements and reversals, in the order of their approvals. Reads only.
+
+export interface CutoverMove {
+  /** `in-c3`, `in-r2`. */
+  readonly name: string;
+  readonly dataCenter: string;
+  readonly fromAt: Date | null;
+  readonly decidedAt: Date | null;
+}
+
+/** By data center, the oldest first. */
+export async function listMoves(tx: ControlTransaction): Promise<(dataCenter: string) => readonly CutoverMove[]> {
+  const proposals = [
+    ...(await listCutoverProposals(tx, 'postponement')),
+    ...(await listCutoverProposals(tx, 'reversal')),
+  ];
+  const moves = proposals
+    .filter(({ state }) => state === 'applied')
+    .map((proposal) => ({ ...proposal, name: showProposalId(proposal) }))
+    .toSorted((one, other) => (one.decidedAt?.getTime() ?? 0) - (other.decidedAt?.getTime() ?? 0));
+  return (id) => moves.filter(({ dataCenter }) => dataCenter === id);
+}

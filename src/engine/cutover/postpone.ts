@@ -2,13 +2,14 @@
 // standing there.
 import { refuseMove } from '../../domain/cutover/cutover.js';
 import type { ProposalId } from '../../kernel/proposal-id.js';
-import { readControlClock } from '../../stores/control/control-database.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import { readRollout } from '../../stores/control/rollout.js';
 import { type ApprovalContext, approveCutoverProposal } from './approve-proposal.js';
-import { armGate } from './arm-gate.js';
 import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
-import type { CutoverProposal } from './cutover-proposal.js';
-import { changeGatePatiently } from './gate-patience.js';
+import { armGate, changeGatePatiently } from './gate.js';
+import { type CutoverProposal, makeCutoverProposal, type ProposalContext, type ProposalSpec } from './proposals.js';
 
 /** What was proposed can no longer be done. */
 const WITHDRAW = 'Take it back: credit-rollout cutover postpone --dc ID --withdraw --reason TEXT';
@@ -43,4 +44,28 @@ async function moveGate(
       why: 'its instant came in this moment, and sign-ups have started on credits since',
       next: WITHDRAW,
     });
+}
+
+// Proposes another instant for a cut-over. Nothing moves until a second person approves.
+
+/** Throws invalid_instant, cutover_refused, postponement_open. */
+export function proposePostponement(context: ProposalContext, spec: ProposalSpec): Promise<CutoverProposal> {
+  const { dataCenter } = spec;
+  return makeCutoverProposal(context, spec, {
+    kind: 'postponement',
+    admit: (tx) => refuseUnpinned(tx, dataCenter),
+    refuse: async (_tx, { facts, target }) => {
+      const refusal = refuseMove(facts, target);
+      if (refusal !== undefined) throw cutoverRefused(dataCenter, 'move', refusal);
+    },
+  });
+}
+
+/** Before the first apply an instant is only what the configuration says. */
+async function refuseUnpinned(tx: ControlTransaction, dataCenter: string): Promise<void> {
+  if ((await readRollout(tx)).pinnedAt !== null) return;
+  throw new RolloutError('cutover_refused', {
+    message: `The cut-over of data center "${dataCenter}" cannot move: no apply has pinned its instant yet.`,
+    next: 'Change signups.cutover in the configuration.',
+  });
 }

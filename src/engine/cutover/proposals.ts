@@ -1,14 +1,15 @@
 // Makes a proposal to move a cut-over or to take it back: one row in control, at most one of a kind open. Changes nothing else;
 // whether the cut-over may move is the business of the verb that calls.
-
 import type { CutoverFacts, CutoverTarget } from '../../domain/cutover/cutover.js';
 import { parseLocalInstant } from '../../domain/time/parse-instant.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
+import { appendAudit } from '../../stores/control/audit.js';
 import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
 import {
   type CutoverProposal,
   type CutoverProposalKind,
+  decideCutoverProposal,
   findOpenCutoverProposal,
   insertCutoverProposal,
 } from '../../stores/control/cutover-proposals.js';
@@ -18,7 +19,6 @@ import type { EngineContext } from '../context.js';
 import { getDataCenter, lockKnownDataCenter } from '../data-center.js';
 import { explainFailure } from '../database-errors.js';
 import { readCellCutover, toFacts } from './cutover-facts.js';
-import { auditProposal } from './cutover-proposal.js';
 
 /** What a person proposes. */
 export interface ProposalSpec {
@@ -86,4 +86,58 @@ async function refuseSecond(tx: ControlTransaction, kind: CutoverProposalKind, d
     message: `Data center "${dataCenter}" has the ${kind} ${name} to ${open.toLocal}, which waits for its approval.`,
     next: `Let a second person run: credit-rollout approve ${name}; or take it back: credit-rollout cutover ${VERBS[kind]} --dc ${dataCenter} --withdraw --reason TEXT`,
   });
+}
+
+// What a proposal to move a cut-over and one to take it back have in common: every step of it is audited, and by which words.
+
+export type { CutoverProposal } from '../../stores/control/cutover-proposals.js';
+
+/** What the audit calls each state. */
+const ACTIONS = {
+  postponement: { proposed: 'postpone', withdrawn: 'postpone_withdrawn', applied: 'postponed' },
+  reversal: { proposed: 'reverse', withdrawn: 'reverse_withdrawn', applied: 'reversed' },
+} as const satisfies Record<CutoverProposalKind, Record<CutoverProposal['state'], string>>;
+
+/** That it has come into this state, why, and `more`. */
+export function auditProposal(
+  { actor }: Pick<EngineContext, 'actor'>,
+  tx: ControlTransaction,
+  proposal: CutoverProposal,
+  reason: string | null,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  const { kind, state, dataCenter, fromAt, fromLocal, toAt, toLocal } = proposal;
+  const moved = { from_at: fromAt, from_local: fromLocal, to_at: toAt, to_local: toLocal };
+  const details = { [kind]: showProposalId(proposal), ...moved, ...more };
+  return appendAudit(tx, { actor, action: ACTIONS[kind][state], dataCenter, reason, details });
+}
+
+// Takes back a postponement or a reversal that nobody has approved yet: it moved nothing, and another may be proposed.
+
+interface CutoverWithdrawal {
+  readonly kind: CutoverProposalKind;
+  readonly dataCenter: string;
+  readonly reason: string;
+}
+
+/** Throws postponement_unknown, reversal_unknown when none is open. */
+export async function withdrawCutoverProposal(
+  context: Pick<EngineContext, 'control' | 'actor'>,
+  { kind, dataCenter, reason }: CutoverWithdrawal,
+): Promise<CutoverProposal> {
+  try {
+    return await context.control.inTransaction(async (tx) => {
+      await identifyPerson(tx, context.actor);
+      const open = await findOpenCutoverProposal(tx, kind, dataCenter);
+      const withdrawn = open && (await decideCutoverProposal(tx, open, 'withdrawn'));
+      if (withdrawn === undefined)
+        throw new RolloutError(`${kind}_unknown`, {
+          message: `Data center "${dataCenter}" has no ${kind} that waits for its approval.`,
+        });
+      await auditProposal(context, tx, withdrawn, reason);
+      return withdrawn;
+    });
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter}"`);
+  }
 }

@@ -1,18 +1,17 @@
 // Takes a cut-over back when a second person approves. The cell remembers by whom: after a crash between its gate and control
 // the same approval is given again, and is finished.
-import { refuseReversal } from '../../domain/cutover/cutover.js';
+import { type CutoverRefusal, refuseReversal } from '../../domain/cutover/cutover.js';
 import type { ProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { type CellReversal, readRefusal, reverseCutover, wasReversed } from '../../stores/cell/cutover/reversals.js';
-import { readControlClock } from '../../stores/control/control-database.js';
+import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import { listMaintenance } from '../../stores/control/maintenance.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { type Approval, type ApprovalContext, approveCutoverProposal, type GateChange } from './approve-proposal.js';
 import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
-import type { CutoverProposal } from './cutover-proposal.js';
-import { changeGate } from './gate.js';
-import { changeGatePatiently } from './gate-patience.js';
-import { refuseWhileBusy } from './propose-reversal.js';
+import { changeGate, changeGatePatiently } from './gate.js';
+import { type CutoverProposal, makeCutoverProposal, type ProposalContext, type ProposalSpec } from './proposals.js';
 
 /** What was proposed can no longer be done. */
 const WITHDRAW = 'Take it back: credit-rollout cutover reverse --dc ID --withdraw --reason TEXT';
@@ -64,3 +63,36 @@ async function attemptReversal(context: ApprovalContext, dataCenter: string, rev
     });
   }
 }
+
+// Proposes to take back a cut-over that has happened. Nothing changes until a second person approves.
+
+/** Throws invalid_instant, cutover_refused, reversal_open; cell_busy while a run is under way there. */
+export function proposeReversal(context: ProposalContext, spec: ProposalSpec): Promise<CutoverProposal> {
+  return makeCutoverProposal(context, spec, {
+    kind: 'reversal',
+    refuse: async (tx, { row, facts, target }) => {
+      const refusal = refuseReversal(facts, target) ?? refuseUnseen(row);
+      if (refusal !== undefined) throw cutoverRefused(spec.dataCenter, 'be reversed', refusal);
+      await refuseWhileBusy(tx, row);
+    },
+  });
+}
+
+/** While orgs are being written, they are written by the line that holds. Throws cell_busy. Under the row's lock. */
+export async function refuseWhileBusy(tx: ControlTransaction, { id, stage }: DataCenterRow): Promise<void> {
+  const { open } = (await listMaintenance(tx))(id);
+  if (open === null && stage === 'done') return;
+  const busy = open === null ? `it is in stage ${stage}` : `a ${open.kind} run is open`;
+  throw new RolloutError('cell_busy', {
+    message: `The cut-over of data center "${id}" cannot be reversed now: ${busy}; nothing was changed.`,
+    next: 'Try again when it is over: credit-rollout status',
+  });
+}
+
+const refuseUnseen = ({ gateLatchedAt }: DataCenterRow): CutoverRefusal | undefined =>
+  gateLatchedAt === null
+    ? {
+        why: 'control does not know of its latch yet; a scheduler reads it within moments',
+        next: 'Run the command again.',
+      }
+    : undefined;

@@ -9,18 +9,16 @@ import { assertRightCell, listMissingMigrations } from '../../stores/cell/setup/
 import { findSource, type Source } from '../../stores/cell/setup/source.js';
 import type { EngineContext } from '../context.js';
 import { examineCalendar, examineClock } from './check-calendar.js';
-import { examineRoles } from './check-server.js';
+import { examineBake, examineDurability, examinePrimary, examineRoles, examineVersion } from './check-server.js';
 import {
   examineAttachment,
   examineColumns,
   examineContents,
+  examineFeed,
   examineIndexes,
   examinePrivilege,
   examineRowSecurity,
 } from './check-source.js';
-import { examineBake } from './examine-bake.js';
-import { examineFeed } from './examine-feed.js';
-import { examineDurability, examinePrimary, examineVersion } from './examine-server.js';
 import { createExaminer, type Examiner, type Finding } from './finding.js';
 
 export interface CellRequest {

@@ -2,8 +2,9 @@
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../../domain/source/source-contract.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
-import { countBadInputs } from '../../stores/cell/setup/bad-inputs.js';
+import { readFeedFacts } from '../../stores/cell/setup/change-triggers.js';
 import {
+  countBadInputs,
   listEditionsBeyond,
   probeRelation,
   probeSource,
@@ -142,4 +143,31 @@ async function examineInputs(examiner: Examiner, cell: CellDatabase, card: RateC
       return [examiner.warning('inputs', found, 'Correct it in the source or in its view.')];
     }
   });
+}
+
+// Doctor's look at the change feed: whether edits are seen within seconds, and what they cost to find.
+
+const CHECK = 'change feed';
+
+/** After `init`; never an error: without the feed, the night follows. */
+export async function examineFeed(examiner: Examiner, cell: CellDatabase, source: Source): Promise<readonly Finding[]> {
+  return examiner.run(CHECK, async () => {
+    const { triggers, indexed, failure } = await cell.asOwner((tx) => readFeedFacts(tx, source.relation));
+    const failed =
+      failure === null
+        ? []
+        : [examiner.warning(CHECK, `its last attempt failed (${failure})`, 'What it missed, the nightly run brings.')];
+    if (triggers) return [examiner.ok(CHECK, 'triggers note edited orgs: raises follow within seconds'), ...failed];
+    return [describeUpdates(examiner, source, indexed), ...failed];
+  });
+}
+
+function describeUpdates(examiner: Examiner, { relation, kind, columns }: Source, indexed: boolean): Finding {
+  if (!columns.has('updated_at'))
+    return examiner.ok(CHECK, 'neither updated_at nor triggers: edited orgs follow in the nightly run');
+  if (kind !== 'table' && kind !== 'materialized view')
+    return examiner.ok(CHECK, `by updated_at of a ${kind}: as fast as what it reads`);
+  if (indexed) return examiner.ok(CHECK, 'by updated_at, with an index: raises follow within seconds');
+  const found = `no index of ${relation} begins with updated_at: finding edited orgs reads all of it, so it is done seldom`;
+  return examiner.warning(CHECK, found, `Run: CREATE INDEX CONCURRENTLY ON ${relation} (updated_at);`);
 }

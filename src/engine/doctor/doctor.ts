@@ -4,8 +4,7 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkRateCard } from '../../domain/rate-card-check/check-rate-card.js';
 import type { EngineContext } from '../context.js';
 import { examineCell } from './check-cell.js';
-import { examineControl } from './check-control.js';
-import { examineMoves } from './examine-moves.js';
+import { examineControl, examineMoves } from './check-control.js';
 import { createExaminer, type Finding } from './finding.js';
 
 export interface ExamineRequest {

@@ -1,7 +1,7 @@
 // Raises the allotments of single orgs, each with its cause. Falls, first decisions and mere inputs are left to the night.
 import type { Cause } from '../../domain/reconcile/cause.js';
 import { nameCause } from '../../domain/reconcile/name-cause.js';
-import { lockAllotments } from '../../stores/cell/batch/allotment-locks.js';
+import { lockAllotments } from '../../stores/cell/batch/allotments.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { listRaises, type Raise, readRaises, writeRaises } from '../../stores/cell/feed/feed-writes.js';
 

@@ -1,14 +1,23 @@
 // Freezes cells by a row of their own: works with queue and control down, and says of each cell how far it has come.
 // One cell that cannot be reached never keeps another from being frozen.
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { listFenceHolders, lockFenceExclusive } from '../../stores/cell/batch/fence.js';
-import { acknowledgeFreeze, type FreezeRow, freezeCell, readFreeze } from '../../stores/cell/batch/freezes.js';
+import {
+  listFenceHolders,
+  lockFenceExclusive,
+} from '../../stores/cell/batch/fence.js';
+import {
+  acknowledgeFreeze,
+  type FreezeRow,
+  freezeCell,
+  readFreeze,
+  unfreezeCell,
+} from '../../stores/cell/batch/freezes.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import { forgetSingleWrites } from '../../stores/control/data-centers.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
-import type { FenceHolder } from './list-fence-holders.js';
-import { noteInControl } from './note-in-control.js';
 
 export interface FreezeRequest {
   readonly dataCenters: readonly string[];
@@ -79,5 +88,104 @@ async function acknowledge(cell: CellDatabase): Promise<void> {
   } catch (error) {
     const { kind } = classifyFailure(error);
     if (kind !== 'retry' && kind !== 'too_slow') throw error;
+  }
+}
+
+// Lifts freezes: what stood still goes on by itself, the next look of a scheduler or worker takes it up.
+// One cell that cannot be reached never keeps another from being lifted.
+
+export type UnfreezeReport =
+  | { readonly dataCenter: string; readonly state: 'lifted' | 'not_frozen' }
+  | { readonly dataCenter: string; readonly state: 'failed'; readonly error: unknown };
+
+export interface Unfreezing {
+  readonly dataCenters: readonly UnfreezeReport[];
+  /** Control's audit has it too. */
+  readonly recorded: boolean;
+}
+
+/** Never throws for a cell: what went wrong there is its report. */
+export async function unfreeze(
+  context: Pick<EngineContext, 'cells' | 'control' | 'actor' | 'log' | 'clock' | 'bells'>,
+  { dataCenters, reason }: FreezeRequest,
+): Promise<Unfreezing> {
+  const reports = await Promise.all(dataCenters.map((id) => unfreezeOne(context, id, reason)));
+  const lifted = reports.filter(({ state }) => state === 'lifted').map(({ dataCenter }) => dataCenter);
+  const recorded = await noteInControl(context, { action: 'unfreeze', reason, dataCenters: lifted });
+  await context.bells.wakeSchedulers();
+  return { dataCenters: reports, recorded };
+}
+
+async function unfreezeOne(
+  context: Pick<EngineContext, 'cells' | 'actor'>,
+  dataCenter: string,
+  reason: string | null,
+): Promise<UnfreezeReport> {
+  try {
+    const lifted = await context.cells
+      .get(dataCenter)
+      .inTransaction('fencer', (tx) => unfreezeCell(tx, { by: context.actor, reason }));
+    return { dataCenter, state: lifted ? 'lifted' : 'not_frozen' };
+  } catch (error) {
+    return { dataCenter, state: 'failed', error: explainFailure(error, `Data center "${dataCenter}"`) };
+  }
+}
+
+// Writes what happened in cells into control's audit where control can be reached. Never fails and never waits for long:
+// the rows in the cells are the record, and a control database that is down must not keep anybody from stopping writes.
+
+export interface ControlNote {
+  readonly action: string;
+  readonly dataCenters: readonly string[];
+  readonly reason: string | null;
+}
+
+/** Longest that control is waited for, in ms. */
+const PATIENCE_MS = 2_000;
+
+/** One audit row per data center, or none; false when control could not be asked in time. */
+export async function noteInControl(
+  context: Pick<EngineContext, 'control' | 'actor' | 'log' | 'clock'>,
+  { action, dataCenters, reason }: ControlNote,
+): Promise<boolean> {
+  if (dataCenters.length === 0) return true;
+  const written = context.control
+    .inTransaction(async (tx) => {
+      for (const dataCenter of dataCenters) {
+        await appendAudit(tx, { actor: context.actor, action, dataCenter, reason });
+        // a freeze stopped its change feed: the next look lets it through again
+        await forgetSingleWrites(tx, dataCenter);
+      }
+      return true;
+    })
+    .catch((err) => {
+      context.log.debug('audit_lost', { action, err });
+      return false;
+    });
+  const over = new AbortController();
+  try {
+    return await Promise.race([written, context.clock.sleep(PATIENCE_MS, over.signal).then(() => false)]);
+  } finally {
+    over.abort();
+  }
+}
+
+// Who keeps a pause from being acknowledged: the sessions in the cell that still hold its fence.
+
+export interface FenceHolder {
+  readonly pid: number;
+  /** Start of its transaction; null where this login may not see it. */
+  readonly since: Date | null;
+  readonly application: string;
+}
+
+export async function readFenceHolders(
+  context: Pick<EngineContext, 'cells'>,
+  dataCenter: string,
+): Promise<readonly FenceHolder[]> {
+  try {
+    return await context.cells.get(dataCenter).inTransaction('fencer', listFenceHolders);
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter}"`);
   }
 }

@@ -5,6 +5,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
 import { findRangeEnd, verifyRange } from '../../stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { hashOrgId } from '../../stores/cell/hashes.js';
 import { hasOpenRun, overrideAllotment, readMovement } from '../../stores/cell/org/overridden-allotment.js';
 import {
   completeOverride,
@@ -13,7 +14,6 @@ import {
   type OverrideRow,
   saveImageBefore,
 } from '../../stores/cell/org/overrides.js';
-import { hashOrgId } from '../../stores/cell/org-hash.js';
 import { type AuditEntry, appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import { identifyPerson, type Person } from '../../stores/control/person.js';

@@ -8,7 +8,7 @@ import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { findOverridableOrg, type OverridableOrg } from '../../stores/cell/org/overridden-allotment.js';
 import { findSourceOrg, type SourceOrg } from '../../stores/cell/org/source-org.js';
 import { fromStoredCard } from '../stored-card.js';
-import { getActiveCard } from './active-card.js';
+import { getActiveCard } from './find-org.js';
 
 export interface OverrideQuestion {
   readonly dataCenter: string;

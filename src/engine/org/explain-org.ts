@@ -13,8 +13,8 @@ import {
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
 import { fromStoredCard } from '../stored-card.js';
-import { getActiveCard } from './active-card.js';
 import { explainStored } from './explain-stored.js';
+import { getActiveCard } from './find-org.js';
 import { type Recompute, recomputeOrg } from './recompute-org.js';
 
 export interface OrgExplanation extends OrgRecord {

@@ -2,7 +2,9 @@
 import { quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { type CellRow, findCell } from '../../stores/cell/identity.js';
 import { parseOrgId } from '../../stores/cell/org/orgs.js';
+import { loadStoredCard, type StoredCard } from '../../stores/cell/org/rates.js';
 
 export interface OrgName {
   readonly dataCenter: string;
@@ -23,3 +25,19 @@ export const orgNotFound = ({ dataCenter, orgId }: OrgName): RolloutError =>
   new RolloutError('org_not_found', {
     message: `Data center "${dataCenter}" has no org ${quoteValue(orgId)}, neither in its source nor among the allotments.`,
   });
+
+// The rate card that a cell decides with, and the cell's row that names it. Reads only.
+
+interface ActiveCard {
+  readonly cell: CellRow;
+  readonly card: StoredCard;
+}
+
+/** Throws not_initialised before the first run. */
+export async function getActiveCard(tx: CellTransaction, dataCenter: string): Promise<ActiveCard> {
+  const cell = await findCell(tx);
+  const card = cell?.activeCard ? await loadStoredCard(tx, cell.activeCard) : undefined;
+  if (cell === undefined || card === undefined)
+    throw new RolloutError('not_initialised', { message: `Data center "${dataCenter}" has no active rate card yet.` });
+  return { cell, card };
+}

@@ -1,9 +1,9 @@
 // Proposes another floor for one org: a row in its cell, which changes nothing until a second person approves it.
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
+import { hashOrgId } from '../../stores/cell/hashes.js';
 import { findOpenOverride, insertOverride } from '../../stores/cell/org/overrides.js';
 import { isOrgKnown } from '../../stores/cell/org/protected-orgs.js';
-import { hashOrgId } from '../../stores/cell/org-hash.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';

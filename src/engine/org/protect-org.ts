@@ -2,6 +2,7 @@
 // already read orgs and write about one: the planner must stay with its plan tables, the reader writes nothing, and the
 // fencer may know no org.
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { hashOrgId } from '../../stores/cell/hashes.js';
 import {
   countProtectedOrgs,
   deleteProtectedOrg,
@@ -9,7 +10,6 @@ import {
   isOrgKnown,
   isProtected,
 } from '../../stores/cell/org/protected-orgs.js';
-import { hashOrgId } from '../../stores/cell/org-hash.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';

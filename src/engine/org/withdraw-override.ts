@@ -1,8 +1,8 @@
 // Takes back a proposal that nobody has approved yet: it changed nothing, and its org may get another one.
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
+import { hashOrgId } from '../../stores/cell/hashes.js';
 import { findOpenOverride, withdrawOpenOverride } from '../../stores/cell/org/overrides.js';
-import { hashOrgId } from '../../stores/cell/org-hash.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';

@@ -1,7 +1,13 @@
 // Approves a plan: by a second person, or by its guard-rails. Control's database binds the approval to the plan's digest.
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { type ApprovalRow, findPrevailing, insertApproval, voidApprovals } from '../../stores/control/approvals.js';
+import {
+  type ApprovalRow,
+  findPrevailing,
+  insertApproval,
+  listApprovals as list,
+  voidApprovals,
+} from '../../stores/control/approvals.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
@@ -11,7 +17,6 @@ import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
 import { refuseSamePerson } from '../two-person-rule.js';
-import { explainOutdated } from './outdated-plan.js';
 
 export interface PlanApproval {
   /** `known`: it was approved before and that still holds; nothing was written. */
@@ -90,4 +95,40 @@ function explainApproval(error: unknown, planId: string): unknown {
     message: `Somebody else approved a plan of the data center of ${planId} at the same moment; nothing was written.`,
     cause: error,
   });
+}
+
+// Why a plan can be neither approved nor applied any more, as people read it: its approval was used, or a newer plan took
+// its place. Says it and nothing else.
+
+/** plan_used or plan_superseded; `by`: the approval that stands in its way, its own or a newer plan's. */
+export function explainOutdated(
+  { planId, dataCenter }: Pick<RegisteredPlan, 'planId' | 'dataCenter'>,
+  by: Pick<ApprovalRow, 'planId' | 'state' | 'usedByRun'>,
+): RolloutError {
+  const next = `Plan again: credit-rollout plan --dc ${dataCenter}`;
+  if (by.planId === planId)
+    return new RolloutError('plan_used', {
+      message: `The plan ${planId} was applied by run ${by.usedByRun}; an approval is used once.`,
+      next,
+    });
+  const state = by.state === 'used' ? `was applied by run ${by.usedByRun}` : 'is approved';
+  return new RolloutError('plan_superseded', {
+    message: `The plan ${planId} is older than ${by.planId}, which ${state}.`,
+    next,
+  });
+}
+
+// The approvals that control remembers, for people. Reads only.
+
+/** The newest `most`, newest first; of one data center, or of all. */
+export async function listApprovals(
+  context: Pick<EngineContext, 'control'>,
+  most: number,
+  dataCenter?: string,
+): Promise<readonly ApprovalRow[]> {
+  try {
+    return await context.control.inTransaction((tx) => list(tx, most, dataCenter));
+  } catch (error) {
+    throw explainFailure(error, 'The control database');
+  }
 }

@@ -7,7 +7,7 @@ import { digestPlan, findPlan, hasEveryRange, type StoredPlan } from '../../stor
 import { findPrevailing, listPlanApprovals } from '../../stores/control/approvals.js';
 import { findRegisteredPlan } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
-import { explainOutdated } from './outdated-plan.js';
+import { explainOutdated } from './approve-plan.js';
 import { parsePlanName } from './plan-id.js';
 import { refuseOtherDigest } from './register-plan.js';
 

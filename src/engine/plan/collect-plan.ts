@@ -10,8 +10,7 @@ import {
   type RankedOrg,
 } from '../../stores/cell/plan/plan-lists.js';
 import { NO_SUMS, type PlannedStretch, type PlanSums } from '../../stores/cell/plan/plan-ranges.js';
-import { createGroupSums } from './group-sums.js';
-import { add, type GroupSummary, summariseGroups } from './summarize-groups.js';
+import { add, createGroupSums, type GroupSummary, summariseGroups } from './summarize-groups.js';
 
 /** Found in this range. */
 type Placed<T> = T & { readonly rangeNo: number };

@@ -2,7 +2,7 @@
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { isInsideRails, readGuardRails } from '../../domain/plan/guard-rails.js';
 import type { PlanCounts } from '../../domain/plan/plan-report.js';
-import { listPlanHeads } from '../../stores/cell/plan/plan-heads.js';
+import { listPlanHeads } from '../../stores/cell/plan/plans.js';
 import { listPlanFates, listRegisteredPlans, type PlanFate } from '../../stores/control/plan-list.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure, nameReadFailure } from '../database-errors.js';

@@ -1,5 +1,5 @@
 // Forgets plans that are over, in the cells and in control. Approvals and audit stay; so do plans that somebody still needs.
-import { forgetPlan } from '../../stores/cell/plan/plan-retention.js';
+import { forgetPlan } from '../../stores/cell/plan/plans.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import { listKeptPlans } from '../../stores/control/plan-list.js';

@@ -1,7 +1,7 @@
 // What the groups of a plan come to in the ways that its report shows. Sums are exact. Pure.
 import type { BranchCount, ChangeBar, PlanReport, Winner } from '../../domain/plan/plan-report.js';
 import { branchNo, PLAN_FLAGS } from '../../stores/cell/plan/plan-branch.js';
-import { CHANGE_EDGES, type PlanGroup } from '../../stores/cell/plan/plan-groups.js';
+import { CHANGE_EDGES, type CountedGroup, type PlanGroup, toGroup } from '../../stores/cell/plan/plan-groups.js';
 
 export interface GroupSummary extends Pick<PlanReport, 'branches' | 'quarantined' | 'histogram' | 'usage'> {
   readonly maxRaiseFactor: number | null;
@@ -108,4 +108,43 @@ function toUsage(decided: readonly PlanGroup[], editions: readonly string[]): No
       ? []
       : [{ edition, paid: count((group) => group.orgs), short: count((group) => group.short) }];
   });
+}
+
+// Adds up the groups that the statements of a plan count. There are hundreds in each of hundreds of statements: what is kept
+// is changed in place, since copies that live until the next statement would pile up until a full collection.
+
+type GroupSum = { -readonly [Key in keyof CountedGroup]: CountedGroup[Key] };
+
+export interface GroupSums {
+  add(groups: readonly CountedGroup[]): void;
+  /** What they come to now. */
+  list(): readonly PlanGroup[];
+}
+
+/** Starts with none. */
+export function createGroupSums(): GroupSums {
+  const sums = new Map<string | number, GroupSum>();
+  return {
+    add: (groups) => {
+      for (const group of groups) {
+        const key = group.reason ?? group.kind;
+        const sum = sums.get(key);
+        if (sum === undefined) sums.set(key, { ...group });
+        else addTo(sum, group);
+      }
+    },
+    list: () => [...sums.values()].map(toGroup),
+  };
+}
+
+function addTo(sum: GroupSum, group: CountedGroup): void {
+  sum.orgs += group.orgs;
+  if (group.reason !== null) return; // nothing else is known of them
+  sum.before = add(sum.before, group.before);
+  sum.after = add(sum.after, group.after);
+  sum.planCredits = add(sum.planCredits, group.planCredits);
+  sum.grandfathered = add(sum.grandfathered, group.grandfathered);
+  sum.factor = most(sum.factor, group.factor);
+  sum.floorOverPlan = most(sum.floorOverPlan, group.floorOverPlan);
+  sum.short += group.short;
 }

@@ -22,8 +22,7 @@ import {
 import { findSourceRangeEnd } from '../../stores/cell/source-ranges.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
-import { failRun } from '../batch/fail-run.js';
-import { enterFence } from '../batch/run-fence.js';
+import { enterFence, failRun } from '../batch/run-fence.js';
 import type { WorkerContext } from '../context.js';
 
 /** Orgs that one transaction compares, and how many of them it looks at closely. */

@@ -11,7 +11,7 @@ import { startPlanning } from '../../stores/cell/plan/planning.js';
 import { type Comparison, compareRange, readComparison } from '../../stores/cell/reconcile/drift.js';
 import { readCandidates } from '../../stores/cell/reconcile/drift-candidates.js';
 import type { FoundDrift } from '../../stores/cell/reconcile/drift-writes.js';
-import { listWaitingFloors, type WaitingFloor } from '../../stores/cell/reconcile/waiting-floors.js';
+import { listWaitingFloors, type WaitingFloor } from '../../stores/cell/reconcile/drift-writes.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';

@@ -1,5 +1,5 @@
 // Forgets what nights and sweeps found long ago, in the cells. Counts stay in control; what is still proposed stays whole.
-import { forgetOldDrift } from '../../stores/cell/reconcile/drift-retention.js';
+import { forgetOldDrift } from '../../stores/cell/reconcile/drift-writes.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';

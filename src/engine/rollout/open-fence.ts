@@ -1,9 +1,10 @@
 // Opens a cell's fence for a run, or for its verification, under an epoch that is new to the cell.
-
+import { SLOT_STAGES } from '../../domain/rollout/stage.js';
 import { closeFence, lockFenceExclusive, readFence, setFence } from '../../stores/cell/batch/fence.js';
 import { activateCard, insertRun, reopenRun } from '../../stores/cell/batch/runs.js';
 import { forgetVerification } from '../../stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { stopSingleWrites } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { type DataCenterRow, type RunSettings, transitionDataCenter } from '../../stores/control/data-centers.js';
 import { takeEpoch } from '../../stores/control/rollout.js';
@@ -11,8 +12,8 @@ import { classifyFailure } from '../../stores/postgres-failure.js';
 import { cutFirstRanges } from '../batch/cut-ranges.js';
 import type { EngineContext } from '../context.js';
 import { parsePlanName } from '../plan/plan-id.js';
+import { ofRun } from './advance-stage.js';
 import { readCell } from './read-cell.js';
-import type { StepOutcome } from './step-outcome.js';
 
 /**
  * Opens it under the row's epoch, or under a new one where the cell has seen that. `called`: workers are on their way, and
@@ -109,3 +110,40 @@ async function prepareRun(
   await reopenRun(tx, runId);
   await activateCard(tx, settings.cardHash);
 }
+
+// Shuts the fence of a run, and says so in control.
+
+/**
+ * Takes the fence exclusively and shuts it at our epoch: from then on nothing of this run can commit. False while a batch
+ * still holds it.
+ */
+export async function shutFence(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {
+  try {
+    await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
+      await lockFenceExclusive(tx);
+      // woken late: the fence has gone on under a newer epoch, which is for others to close
+      const outrun = SLOT_STAGES.includes(row.stage) && (await readFence(tx)).epoch > (row.epoch ?? 0n);
+      if (outrun) return;
+      await closeFence(tx, null, row.epoch ?? 0n);
+      // of a fence that was shut already, too: the change feed wrote behind it
+      await stopSingleWrites(tx);
+    });
+  } catch (error) {
+    if (classifyFailure(error).kind !== 'retry') throw error;
+    return false;
+  }
+  return context.control.inTransaction(async (tx) => {
+    const moved = await transitionDataCenter(tx, row, { quiet: true, singleWrites: false });
+    if (moved)
+      await appendAudit(tx, { actor: context.actor, action: 'close_fence', dataCenter: row.id, reason, ...ofRun(row) });
+    return moved;
+  });
+}
+
+// What a scheduler learns from a step that it has carried out.
+
+/**
+ * What came of a step. `nothing`: somebody else was faster, or something must be waited for. `called`: taken, and nothing more
+ * is due before those who were called have worked.
+ */
+export type StepOutcome = 'nothing' | 'moved' | 'called';

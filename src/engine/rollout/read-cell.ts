@@ -9,7 +9,7 @@ import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { listGateHolders, readGate } from '../../stores/cell/cutover/gate.js';
 import { hasAttachedSource } from '../../stores/cell/identity.js';
 import { findMaintenance } from '../../stores/cell/reconcile/maintenance.js';
-import { runBakeQuery } from '../../stores/cell/setup/bake-query.js';
+import { runBakeQuery } from '../../stores/cell/setup/doctor-queries.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { nameReadFailure } from '../database-errors.js';
 

@@ -18,7 +18,7 @@ import { explainFailure } from '../database-errors.js';
 import { checkPlan } from '../plan/check-plan.js';
 import { findFittingSource, refuseNullIds, toAttached } from '../setup/init-cell.js';
 import { toStoredCard } from '../stored-card.js';
-import { refuseClosedWindows } from './refuse-closed-windows.js';
+import { refuseClosedWindows } from './rollout-checks.js';
 
 export interface ApplyRequest {
   readonly config: RolloutConfig;

@@ -1,9 +1,12 @@
 // Whether the configuration still names the source that the views hang on. Judges the name alone and changes nothing.
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
+import { describeNeverOpen, findFirstOpening } from '../../domain/windows/first-opening.js';
+import type { WindowSpec } from '../../domain/windows/windows.js';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { findCell } from '../../stores/cell/identity.js';
 import { isSameSource } from '../../stores/cell/setup/source.js';
 import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
 
 /** Throws source_changed, invalid_source_name. A cell that cannot be read or is detached passes: what needs it says so. */
 export async function refuseOtherSource(
@@ -34,5 +37,31 @@ async function findOther(
   } catch (error) {
     if (isRolloutError(error) && error.code === 'invalid_source_name') throw error;
     return undefined;
+  }
+}
+
+// Refuses what would wait for ever: windows that do not open again, by the clock of control.
+
+/** Throws windows_never_open with the reason. */
+export function refuseClosedWindows({ id, zone }: DataCenterConfig, windows: readonly WindowSpec[], now: Date): void {
+  if (findFirstOpening(windows, zone, now) !== null) return;
+  throw new RolloutError('windows_never_open', {
+    message: `No window of rollout.windows opens again in data center "${id}": ${describeNeverOpen(windows)}.`,
+  });
+}
+
+// Whether an apply would give a data center another rate card, which it does even where no org is written. Reads only.
+
+/** The hash of the card that the cell has, where it is another one than `cardHash`; undefined: none, or this one. */
+export async function findCardChange(
+  { cells }: Pick<EngineContext, 'cells'>,
+  dataCenter: string,
+  cardHash: string,
+): Promise<string | undefined> {
+  try {
+    const cell = await cells.get(dataCenter).inTransaction('reader', findCell);
+    return cell?.activeCard == null || cell.activeCard === cardHash ? undefined : cell.activeCard;
+  } catch (error) {
+    throw explainFailure(error, `Data center "${dataCenter}"`);
   }
 }

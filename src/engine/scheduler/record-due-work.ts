@@ -3,17 +3,20 @@
 import { decideAlarms, isAlarming, listMissing } from '../../domain/calendar/decide-alarms.js';
 import { decideNights } from '../../domain/calendar/decide-nights.js';
 import type { DueChange, DueRow } from '../../domain/calendar/due-work.js';
-import { asksForUndecidable, noteUndecidable } from '../../domain/calendar/undecidable.js';
+import { asksForUndecidable, noteUndecidable, type Undecidable } from '../../domain/calendar/undecidable.js';
 import type { Hold } from '../../domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
+import { isRolloutError } from '../../kernel/rollout-error.js';
+import { countQuarantine } from '../../stores/cell/batch/progress.js';
+import { findNewestRun } from '../../stores/cell/batch/quarantine.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { listDueWorkOfEach, saveDueChange } from '../../stores/control/due-work.js';
 import { type HoldRow, listAllHolds, saveHolds } from '../../stores/control/holds.js';
 import { readReconcile } from '../../stores/control/rollout.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import { countUndecidable } from './count-undecidable.js';
 
 /** The newest are enough: every date after the oldest of them has its row. */
 const LOOKED_AT = 60;
@@ -137,4 +140,25 @@ function warn({ log }: EngineContext, { dataCenter, change }: Saved): void {
   const missed = change.kind === 'miss' || change.state === 'missed';
   if (missed || isAlarming(change))
     log.warn(missed ? 'due_work_missed' : 'cutover_alarm', { data_center: dataCenter, work, date: localDate, note });
+}
+
+// How many orgs the newest run of a cell could not decide. Counts only; as fencer, which cannot read orgs.
+
+/** Never throws: a cell that cannot be read is an answer too. */
+export async function countUndecidable(
+  { cells }: Pick<EngineContext, 'cells'>,
+  dataCenter: string,
+): Promise<Undecidable> {
+  try {
+    return await cells.get(dataCenter).inTransaction('fencer', async (tx): Promise<Undecidable> => {
+      const runId = await findNewestRun(tx);
+      if (runId === undefined) return { kind: 'no_run' };
+      const reasons = await countQuarantine(tx, runId);
+      return { kind: 'counted', orgs: reasons.reduce((sum, { orgs }) => sum + orgs, 0) };
+    });
+  } catch (error) {
+    if (isRolloutError(error)) return { kind: 'unreadable', code: error.code };
+    const { kind, sqlstate } = classifyFailure(error);
+    return { kind: 'unreadable', code: kind === 'other' ? (sqlstate ?? kind) : kind };
+  }
 }

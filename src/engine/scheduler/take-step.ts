@@ -7,16 +7,15 @@ import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
 import { tendGate } from '../cutover/apply-gate-step.js';
 import { switchSingleWrites } from '../feed/switch-single-writes.js';
-import { admitPlan } from '../plan/admit-plan.js';
-import { requestPlanOf } from '../plan/request-plan.js';
+import { requestPlanOf } from '../plan/plan-request.js';
+import { admitPlan } from '../plan/register-plan.js';
 import { endMaintenance, sweepAgain } from '../reconcile/end-maintenance.js';
 import { closeMaintenance, openMaintenance } from '../reconcile/maintenance-fence.js';
 import { startMaintenance } from '../reconcile/start-maintenance.js';
 import { advanceStage, endStage } from '../rollout/advance-stage.js';
-import { openFence } from '../rollout/open-fence.js';
-import { shutFence } from '../rollout/shut-fence.js';
+import type { StepOutcome } from '../rollout/open-fence.js';
+import { openFence, shutFence } from '../rollout/open-fence.js';
 import { activate } from '../rollout/start-run.js';
-import type { StepOutcome } from '../rollout/step-outcome.js';
 
 /** Carries out `step` at control's `now`. After `moved` more may be due at once, else at the next tick. */
 export async function carryOutStep(

@@ -6,7 +6,7 @@ import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { saveSchedulerSeen } from '../../stores/control/schedulers.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import type { StepOutcome } from '../rollout/step-outcome.js';
+import type { StepOutcome } from '../rollout/open-fence.js';
 import { readSnapshot } from './read-snapshot.js';
 import { keepCalendar } from './record-due-work.js';
 import { carryOutStep } from './take-step.js';

@@ -6,8 +6,7 @@ import { appendAudit } from '../../stores/control/audit.js';
 import { lockDataCenter } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
-import { dropSignUpTrigger } from './hang-sign-up-trigger.js';
-import { removeChangeFeed } from './install-change-feed.js';
+import { dropSignUpTrigger, removeChangeFeed } from './triggers.js';
 
 export interface DetachReport {
   /** The triggers of the change feed hung there too: ask for them again at `init`. */

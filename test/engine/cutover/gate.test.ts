@@ -1,11 +1,10 @@
 // The gate and the functions of the product on a real cell: what they answer, record and write, and what they never break.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import { armGate, disarmGate } from '../../../src/engine/cutover/arm-gate.js';
-import { latchGate } from '../../../src/engine/cutover/latch-gate.js';
+import { armGate, disarmGate, latchGate } from '../../../src/engine/cutover/gate.js';
 import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';
-import { dropSignUpTrigger, hangSignUpTrigger } from '../../../src/engine/setup/hang-sign-up-trigger.js';
 import { initCell } from '../../../src/engine/setup/init-cell.js';
+import { dropSignUpTrigger, hangSignUpTrigger } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { markSwept } from '../../../src/stores/cell/cutover/gate.js';
 import { detachSource } from '../../../src/stores/cell/setup/schema.js';

@@ -2,10 +2,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../../src/engine/context.js';
-import { approvePostponement } from '../../../src/engine/cutover/postpone.js';
-import { proposePostponement } from '../../../src/engine/cutover/propose-postponement.js';
+import { approvePostponement, proposePostponement } from '../../../src/engine/cutover/postpone.js';
+import { withdrawCutoverProposal } from '../../../src/engine/cutover/proposals.js';
 import { readCutovers } from '../../../src/engine/cutover/read-cutovers.js';
-import { withdrawCutoverProposal } from '../../../src/engine/cutover/withdraw-cutover-proposal.js';
 import { GATE_LOCK, LOCK_CLASS } from '../../../src/stores/cell/cell-database.js';
 import { armGate, latchGate } from '../../../src/stores/cell/cutover/gate.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';

@@ -1,12 +1,10 @@
 // Row 43: a cut-over that has happened is taken back by two people; orgs on credits stay, and the next instant is a new line.
 import { afterEach, describe, expect, test } from 'vitest';
-import { approvePostponement } from '../../../src/engine/cutover/postpone.js';
-import { proposePostponement } from '../../../src/engine/cutover/propose-postponement.js';
-import { proposeReversal } from '../../../src/engine/cutover/propose-reversal.js';
+import { approvePostponement, proposePostponement } from '../../../src/engine/cutover/postpone.js';
+import { withdrawCutoverProposal } from '../../../src/engine/cutover/proposals.js';
 import { proveCutover } from '../../../src/engine/cutover/prove-cutover.js';
 import { readCutovers } from '../../../src/engine/cutover/read-cutovers.js';
-import { approveReversal } from '../../../src/engine/cutover/reverse.js';
-import { withdrawCutoverProposal } from '../../../src/engine/cutover/withdraw-cutover-proposal.js';
+import { approveReversal, proposeReversal } from '../../../src/engine/cutover/reverse.js';
 import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';
 import { explainOrg } from '../../../src/engine/org/explain-org.js';
 import { requestReconcile } from '../../../src/engine/reconcile/request-reconciliation.js';

@@ -1,8 +1,7 @@
 // A whole rollout around a cut-over: product, scheduler and worker, and nothing that stands in for them.
 import { expect } from 'vitest';
 import type { RunningProcess } from '../../../jobs/processes/worker.js';
-import { approvePostponement } from '../../../src/engine/cutover/postpone.js';
-import { proposePostponement } from '../../../src/engine/cutover/propose-postponement.js';
+import { approvePostponement, proposePostponement } from '../../../src/engine/cutover/postpone.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import type { Log, LogFields } from '../../../src/kernel/log.js';
 import type { TestCell } from '../../support/cell.js';

@@ -6,8 +6,8 @@ import type { RolloutConfig } from '../../../src/domain/config/rollout-config.js
 import { parseLocalInstant } from '../../../src/domain/time/parse-instant.js';
 import type { CellDirectory } from '../../../src/engine/context.js';
 import { examineInstant } from '../../../src/engine/doctor/check-calendar.js';
+import { examinePrimary, examineVersion } from '../../../src/engine/doctor/check-server.js';
 import { type ExamineRequest, examine } from '../../../src/engine/doctor/doctor.js';
-import { examinePrimary, examineVersion } from '../../../src/engine/doctor/examine-server.js';
 import { createExaminer, type Finding } from '../../../src/engine/doctor/finding.js';
 import { initControl } from '../../../src/engine/setup/init-control.js';
 import { type Clock, systemClock } from '../../../src/kernel/clock.js';

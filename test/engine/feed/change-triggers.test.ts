@@ -3,7 +3,7 @@
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { detachCell } from '../../../src/engine/setup/detach-cell.js';
-import { installChangeFeed } from '../../../src/engine/setup/install-change-feed.js';
+import { installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
 import { createFleet } from '../../support/fleet.js';

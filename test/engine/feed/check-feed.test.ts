@@ -1,8 +1,8 @@
 // What doctor says about the change feed: which way edits are found, and the index that a way needs.
 import { afterEach, describe, expect, test } from 'vitest';
-import { examineFeed } from '../../../src/engine/doctor/examine-feed.js';
+import { examineFeed } from '../../../src/engine/doctor/check-source.js';
 import { createExaminer, type Finding } from '../../../src/engine/doctor/finding.js';
-import { installChangeFeed } from '../../../src/engine/setup/install-change-feed.js';
+import { installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { findSource } from '../../../src/stores/cell/setup/source.js';
 import { createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';

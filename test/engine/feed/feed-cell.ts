@@ -1,5 +1,5 @@
 // A migrated cell whose single writes are allowed: what the change feed works in. Edits are the product's, by SQL.
-import { installChangeFeed } from '../../../src/engine/setup/install-change-feed.js';
+import { installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { lockFenceExclusive } from '../../../src/stores/cell/batch/fence.js';
 import { allowSingleWrites, stopSingleWrites } from '../../../src/stores/cell/reconcile/maintenance.js';

@@ -1,9 +1,8 @@
 // The change feed as it ships: a real worker and a real scheduler, which lets it through once the data center is done.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freeze } from '../../../src/engine/operate/freeze.js';
+import { freeze, unfreeze } from '../../../src/engine/operate/freeze.js';
 import { setIntent } from '../../../src/engine/operate/set-intent.js';
-import { unfreeze } from '../../../src/engine/operate/unfreeze.js';
-import { installChangeFeed } from '../../../src/engine/setup/install-change-feed.js';
+import { installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { allDone, createFleet, type Fleet } from '../../support/fleet.js';
 import { pgbouncerAvailable, startPgbouncer, type TestPgbouncer } from '../../support/pgbouncer.js';

@@ -1,8 +1,7 @@
 // Approvals on a real control database with real logins: two people, one digest, 72 hours, one use.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../../src/engine/context.js';
-import { approveInsideRails, approvePlan } from '../../../src/engine/plan/approve-plan.js';
-import { listApprovals } from '../../../src/engine/plan/list-approvals.js';
+import { approveInsideRails, approvePlan, listApprovals } from '../../../src/engine/plan/approve-plan.js';
 import { registerPlan } from '../../../src/engine/plan/register-plan.js';
 import { findApproval, useApproval } from '../../../src/stores/control/approvals.js';
 import { deleteOldPlans, findRegisteredPlan, type NewPlan } from '../../../src/stores/control/plans.js';

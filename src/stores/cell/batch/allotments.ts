@@ -192,3 +192,14 @@ export async function quarantineUnreadable(tx: CellTransaction, range: RangeOfRu
   );
   return rowCount ?? 0;
 }
+
+// Locks on the rows of allotments, ascending so that two of them never wait for each other. What is read in the next statement
+// is what is written on.
+
+/** An override that is being approved is waited for. */
+export async function lockAllotments(tx: CellTransaction, orgIds: readonly string[]): Promise<void> {
+  await tx.raw(
+    'select from credit_rollout.allotments where org_id = any (?::credit_rollout.org_id[]) order by org_id for update',
+    [[...orgIds]],
+  );
+}

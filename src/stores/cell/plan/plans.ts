@@ -1,6 +1,6 @@
 // Plans as they lie in a cell: made, and read again. The orgs that a plan names never leave here but for the
 // command that shows them.
-import type { PlanReport, StoredReport } from '../../../domain/plan/plan-report.js';
+import type { PlanCounts, PlanReport, StoredReport } from '../../../domain/plan/plan-report.js';
 import type { CellTransaction } from '../cell-database.js';
 import type { PlanSums } from './plan-ranges.js';
 
@@ -137,4 +137,45 @@ export async function insertPlan(tx: CellTransaction, plan: NewPlan): Promise<st
     ],
   );
   return digest;
+}
+
+// The plans of a cell in one line each: whose they are and what they come to. Counts only.
+
+export interface PlanHead {
+  readonly planId: bigint;
+  /** 64 hex digits. */
+  readonly digest: string;
+  readonly cardHash: string;
+  readonly author: string;
+  readonly snapshotAt: Date;
+  readonly madeAt: Date;
+  readonly counts: PlanCounts;
+}
+
+/** The newest `most`, newest first. */
+export async function listPlanHeads(tx: CellTransaction, most: number): Promise<readonly PlanHead[]> {
+  const { rows } = await tx.raw(
+    `select plan_id as "planId", digest, card_hash as "cardHash", author, snapshot_at as "snapshotAt", made_at as "madeAt",
+       counts -> 'counts' as counts
+     from credit_rollout.plans order by plan_id desc limit ?`,
+    [most],
+  );
+  return rows.map((row: Omit<PlanHead, 'planId'> & { readonly planId: string }) => ({
+    ...row,
+    planId: BigInt(row.planId),
+  }));
+}
+
+// Forgets plans that are over. An owner's function does it: nobody of ours may delete a plan otherwise.
+
+/** Forgets the oldest plan that is over, and returns its number; undefined: none is. Never one of `kept`. */
+export async function forgetPlan(
+  tx: CellTransaction,
+  { retentionDays, kept }: { readonly retentionDays: number; readonly kept: readonly bigint[] },
+): Promise<bigint | undefined> {
+  const { rows } = await tx.raw('select credit_rollout.forget_plan(?::int, ?::bigint[]) as plan_id', [
+    retentionDays,
+    kept.map(String),
+  ]);
+  return rows[0].plan_id === null ? undefined : BigInt(rows[0].plan_id);
 }

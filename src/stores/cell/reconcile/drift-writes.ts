@@ -2,6 +2,7 @@
 import type { Caps, FallCounts } from '../../../domain/reconcile/decide-caps.js';
 import type { DecidedDrift } from '../../../domain/reconcile/decide-drift.js';
 import type { DriftCount } from '../../../domain/reconcile/drift-counts.js';
+import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 
 /** How far a detection has come. `nextId`: where its next range begins; null: at the bottom. */
@@ -150,4 +151,47 @@ export async function readDriftCounts(tx: CellTransaction, runId: bigint): Promi
     [String(runId)],
   );
   return rows;
+}
+
+// Forgets findings of nights that are over. An owner's function does it: nobody of ours may delete a finding otherwise.
+
+/** Forgets at most `most` findings older than so many days, never one that is still proposed; returns how many. */
+export async function forgetOldDrift(
+  tx: CellTransaction,
+  { retentionDays, most }: { readonly retentionDays: number; readonly most: number },
+): Promise<number> {
+  const { rows } = await tx.raw('select credit_rollout.forget_drift(?::int, ?::int) as forgotten', [
+    retentionDays,
+    most,
+  ]);
+  return rows[0].forgotten;
+}
+
+// Floors that nights proposed and nobody has decided yet. Org data: for the screen of who asks.
+
+export interface WaitingFloor {
+  readonly orgId: string;
+  readonly cause: string;
+  readonly floor: bigint | null;
+  readonly proposedFloor: bigint;
+  readonly since: Date;
+}
+
+const WAITING = `
+select org_id::text as "orgId", cause, floor::text as floor, proposed_floor::text as "proposedFloor", found_at as since
+from credit_rollout.waiting_floors order by waiting_floors.org_id limit ?`;
+
+type Stored = Omit<WaitingFloor, 'floor' | 'proposedFloor'> & {
+  readonly floor: string | null;
+  readonly proposedFloor: string;
+};
+
+/** At most `most`, by org. */
+export async function listWaitingFloors(tx: CellTransaction, most: number): Promise<readonly WaitingFloor[]> {
+  const { rows } = await tx.raw(WAITING, [most]);
+  return rows.map((row: Stored) => ({
+    ...row,
+    floor: toBigint(row.floor),
+    proposedFloor: BigInt(row.proposedFloor),
+  }));
 }
