@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { startScheduler } from '../jobs/processes/scheduler.js';
 import { type RunningProcess, startWorker } from '../jobs/processes/worker.js';
 import { checkQueue, connectQueue, initQueue, type QueueConnection } from '../jobs/queue/connection.js';
-import { createBells, type QueueBells } from '../jobs/queue/wake-ups.js';
+import { createWakeUps, type QueueWakeUps } from '../jobs/queue/wake-ups.js';
 import { resolveConfigText, type VariableLookup } from './domain/config/config-text.js';
 import { parseRolloutConfig } from './domain/config/parse-config.js';
 import type { DataCenterConfig, RolloutConfig } from './domain/config/rollout-config.js';
@@ -115,8 +115,8 @@ function composeProgram(
   const cells = createCells(config, lookup, options.cellConnections?.(config) ?? 4, closers);
   const control = lazyControl(() => resolveConfigText(config.controlDatabase.text, lookup, 'controlDatabase'), closers);
   const queueUrl = (own: 'own' | 'any'): string => readQueueUrl(config, lookup, own);
-  const bells = lazyBells(() => createBells(connectQueue(queueUrl('any')), log), closers);
-  const worker: WorkerContext = { cells, bells, clock: systemClock, log };
+  const wakeUps = lazyWakeUps(() => createWakeUps(connectQueue(queueUrl('any')), log), closers);
+  const worker: WorkerContext = { cells, wakeUps, clock: systemClock, log };
   const engine: EngineContext = { ...worker, control, actor: embedded === undefined ? null : userInfo().username };
   return {
     config,
@@ -185,16 +185,16 @@ function lazyControl(url: () => string, closers: (() => Promise<void>)[]): Engin
   };
 }
 
-function lazyBells(create: () => QueueBells, closers: (() => Promise<void>)[]): EngineContext['bells'] {
-  let opened: QueueBells | undefined;
-  const open = (): QueueBells => {
+function lazyWakeUps(create: () => QueueWakeUps, closers: (() => Promise<void>)[]): EngineContext['wakeUps'] {
+  let opened: QueueWakeUps | undefined;
+  const open = (): QueueWakeUps => {
     opened = create();
     closers.push(() => Promise.race([opened?.close(), systemClock.sleep(2_000)]).then(() => undefined));
     return opened;
   };
   return {
-    ring: (...rung) => (opened ?? open()).ring(...rung),
-    ringFor: (...rung) => (opened ?? open()).ringFor(...rung),
+    request: (...args) => (opened ?? open()).request(...args),
+    enqueue: (...args) => (opened ?? open()).enqueue(...args),
     wakeSchedulers: () => (opened ?? open()).wakeSchedulers(),
   };
 }

@@ -2,7 +2,7 @@
 import type { WorkerContext } from '../../src/engine/context.js';
 import { type FeedOutcome, feedChanges } from '../../src/engine/feed/feed-changes.js';
 
-const LOOK_MS = 1_000;
+const POLL_INTERVAL_MS = 1_000;
 /** Where edits cannot be seen: until an `init` changes that. */
 const OFF_MS = 10_000;
 /** A look takes a twentieth of the time at most, so that a source without an index is not read for ever. */
@@ -31,5 +31,5 @@ const FAILED: FeedOutcome = { kind: 'failed', read: 0, raised: 0 };
 function decidePause({ kind, raised }: FeedOutcome, tookMs: number): number {
   if (kind === 'off') return OFF_MS;
   const dear = kind === 'failed' || kind === 'read' ? tookMs * (raised === 0 ? SHARE : BUSY_SHARE) : 0;
-  return Math.max(LOOK_MS, Math.min(LONGEST_MS, dear));
+  return Math.max(POLL_INTERVAL_MS, Math.min(LONGEST_MS, dear));
 }

@@ -1,15 +1,15 @@
 // A scheduler process: ticks when a bell rings and on its own every few seconds. Several may run at once.
 import { hostname } from 'node:os';
 import type { EngineContext } from '../../src/engine/context.js';
-import { forgetPlans } from '../../src/engine/plan/purge-plans.js';
-import { forgetDrift } from '../../src/engine/reconcile/purge-drift.js';
+import { purgePlans } from '../../src/engine/plan/purge-plans.js';
+import { purgeDrift } from '../../src/engine/reconcile/purge-drift.js';
 import { auditCells } from '../../src/engine/scheduler/audit-cells.js';
-import { spareAbsentCells } from '../../src/engine/scheduler/cell-circuit-breaker.js';
+import { withCircuitBreaker } from '../../src/engine/scheduler/cell-circuit-breaker.js';
 import {
-  findNextLook,
-  keepReconcile,
+  nextPollDelay,
   type ReconcileSettings,
   reportSchedulerGone,
+  saveReconcileSettings,
 } from '../../src/engine/scheduler/next-poll.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
 import { systemClock } from '../../src/kernel/clock.js';
@@ -20,12 +20,12 @@ import { SCHEDULER_QUEUE } from '../queue/wake-ups.js';
 import type { RunningProcess } from './worker.js';
 
 /** BullMQ's scheduler rings this often; the own loop below looks even when the queue is down. In ms. */
-const RING_MS = 2_000;
-const LOOK_MS = 4_000;
+const WAKE_UP_INTERVAL_MS = 2_000;
+const POLL_INTERVAL_MS = 4_000;
 /** How often verified cells are looked at again, in ms; apart from the ticks, so that a dead cell delays nothing. */
 const AUDIT_MS = 30_000;
 /** How often what is over is forgotten, and once when a scheduler starts. */
-const FORGET_MS = 86_400_000;
+const PURGE_MS = 86_400_000;
 
 export interface SchedulerOptions {
   /** `rollout.planRetention`, in days; left out: no plan is forgotten. */
@@ -41,7 +41,7 @@ export function startScheduler(
   queue: QueueConnection,
   { planRetentionDays, driftRetentionDays, reconcile }: SchedulerOptions = {},
 ): RunningProcess {
-  const cells = spareAbsentCells(engine.cells, engine.clock);
+  const cells = withCircuitBreaker(engine.cells, engine.clock);
   const context: EngineContext = { ...engine, cells, actor: 'scheduler' };
   const stopping = new AbortController();
   const schedulerId = `${hostname()}:${process.pid}`;
@@ -49,7 +49,7 @@ export function startScheduler(
   let told = false;
   const look = async (): Promise<void> => {
     try {
-      if (!told && reconcile !== undefined) await keepReconcile(context, reconcile);
+      if (!told && reconcile !== undefined) await saveReconcileSettings(context, reconcile);
       told = true;
       await tick(context, schedulerId);
     } catch (error) {
@@ -73,50 +73,50 @@ export function startScheduler(
   const forget = async (
     event: string,
     days: number | undefined,
-    forgetOld: typeof forgetPlans | typeof forgetDrift,
+    forgetOld: typeof purgePlans | typeof purgeDrift,
   ): Promise<void> => {
     if (days === undefined) return;
     await forgetOld(context, { retentionDays: days, signal: stopping.signal }).catch(() => log.debug(event));
   };
-  const forgetting = (async () => {
+  const purge = (async () => {
     while (!stopping.signal.aborted) {
-      await forget('forget_plans_failed', planRetentionDays, forgetPlans);
-      await forget('forget_drift_failed', driftRetentionDays, forgetDrift);
-      await context.clock.sleep(FORGET_MS, stopping.signal);
+      await forget('forget_plans_failed', planRetentionDays, purgePlans);
+      await forget('forget_drift_failed', driftRetentionDays, purgeDrift);
+      await context.clock.sleep(PURGE_MS, stopping.signal);
     }
   })();
-  const ringer = createRinger(queue, log);
+  const tickSchedule = createTickSchedule(queue, log);
   const ringing = (async () => {
     while (!stopping.signal.aborted) {
-      await ringer.assert();
-      await context.clock.sleep(LOOK_MS, stopping.signal);
+      await tickSchedule.assert();
+      await context.clock.sleep(POLL_INTERVAL_MS, stopping.signal);
     }
   })();
   const loop = (async () => {
     while (!stopping.signal.aborted) {
       await look();
-      await context.clock.sleep(await findNextLook(context, LOOK_MS), stopping.signal);
+      await context.clock.sleep(await nextPollDelay(context, POLL_INTERVAL_MS), stopping.signal);
     }
   })();
   return {
     stop: async () => {
       stopping.abort();
       await worker.stop();
-      await Promise.allSettled([loop, audit, forgetting, ringing]);
-      await ringer.close();
+      await Promise.allSettled([loop, audit, purge, ringing]);
+      await tickSchedule.close();
       queue.close();
       await reportSchedulerGone(context, schedulerId).catch(() => undefined);
     },
   };
 }
 
-const PATIENCE_MS = 1_500;
+const TIMEOUT_MS = 1_500;
 
 /**
  * Upserts the job scheduler again and again, never removes it: a queue that lost everything gets it back. After a failure
  * the queue object is made anew, because one that met it at first keeps it.
  */
-function createRinger(queue: QueueConnection, log: Log): { assert(): Promise<void>; close(): Promise<void> } {
+function createTickSchedule(queue: QueueConnection, log: Log): { assert(): Promise<void>; close(): Promise<void> } {
   let bell: ReturnType<QueueConnection['createQueue']> | undefined;
   const open = () => {
     bell = queue.createQueue(SCHEDULER_QUEUE);
@@ -126,15 +126,19 @@ function createRinger(queue: QueueConnection, log: Log): { assert(): Promise<voi
   const close = async (): Promise<void> => {
     const closed = bell?.close().catch(() => undefined);
     bell = undefined;
-    await Promise.race([closed, systemClock.sleep(PATIENCE_MS)]);
+    await Promise.race([closed, systemClock.sleep(TIMEOUT_MS)]);
   };
   const assert = async (): Promise<void> => {
-    const upserted = (bell ?? open()).upsertJobScheduler('tick', { every: RING_MS }, { name: 'tick', opts: KEEP });
+    const upserted = (bell ?? open()).upsertJobScheduler(
+      'tick',
+      { every: WAKE_UP_INTERVAL_MS },
+      { name: 'tick', opts: KEEP },
+    );
     const rang = upserted.then(
       () => true,
       () => false,
     );
-    if (await Promise.race([rang, systemClock.sleep(PATIENCE_MS).then(() => false)])) return;
+    if (await Promise.race([rang, systemClock.sleep(TIMEOUT_MS).then(() => false)])) return;
     log.debug('job_scheduler_lost');
     await close();
   };

@@ -3,8 +3,8 @@
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { WorkerContext } from '../../src/engine/context.js';
-import { warmLanes } from '../../src/engine/worker/prewarm-connections.js';
-import { nameTrouble, reportAlive, reportGone, serveOpenWork } from '../../src/engine/worker/serve-cell.js';
+import { prewarmConnections } from '../../src/engine/worker/prewarm-connections.js';
+import { errorCodeOf, reportAlive, reportGone, serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import { createCellProcessor } from '../cell.job.js';
 import type { QueueConnection } from '../queue/connection.js';
 import { startQueueWorker } from '../queue/queue-worker.js';
@@ -15,7 +15,7 @@ import { runFeed } from './feed-loop.js';
 const POLL_MS = 10_000;
 const ALIVE_MS = 5_000;
 /** More often than an idle connection is given up, in ms. */
-const WARM_MS = 15_000;
+const PREWARM_MS = 15_000;
 
 export interface RunningProcess {
   /** Stops taking work, lets the present batch end, closes; never longer than its deadline. */
@@ -71,7 +71,7 @@ function serve(
         trouble = null;
       },
       onFailed: (error) => {
-        trouble = nameTrouble(error);
+        trouble = errorCodeOf(error);
         log.warn('job_failed', { code: trouble, name: error.name });
       },
     },
@@ -101,13 +101,13 @@ function serve(
       try {
         if ((await serveOpenWork(context, dataCenter, stopping)) !== undefined) trouble = null;
       } catch (error) {
-        trouble = nameTrouble(error);
+        trouble = errorCodeOf(error);
         throw error;
       }
     });
   });
-  const warm = loop(WARM_MS, async () => {
-    if (isSilent(WARM_MS)) await warmLanes(context, dataCenter, options.concurrency);
+  const warm = loop(PREWARM_MS, async () => {
+    if (isSilent(PREWARM_MS)) await prewarmConnections(context, dataCenter, options.concurrency);
   });
   const feed = runFeed(context, dataCenter, stopping);
   return {

@@ -53,7 +53,7 @@ function create(queue: QueueConnection, options: QueueWorkerOptions, log: Log): 
   return worker;
 }
 
-const PROBE_PATIENCE_MS = 1_000;
+const PROBE_TIMEOUT_MS = 1_000;
 
 /** `close()` hangs when Redis is down, and a forced one must then be the first call; the deadline is ours all the same. */
 async function close(
@@ -61,7 +61,7 @@ async function close(
   queue: QueueConnection,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<void> {
-  const answers = await Promise.race([isUsable(queue, log), clock.sleep(PROBE_PATIENCE_MS).then(() => false)]);
+  const answers = await Promise.race([isUsable(queue, log), clock.sleep(PROBE_TIMEOUT_MS).then(() => false)]);
   const closed = worker.close(!answers).catch(() => undefined);
   const deadline = new AbortController();
   await Promise.race([closed, clock.sleep(CLOSE_MS, deadline.signal)]);

@@ -1,6 +1,6 @@
 // The queue as a bell: one queue per data center and one for the schedulers. A lost ring costs seconds, so nothing here throws.
 import type { Queue } from 'bullmq';
-import type { Bells, JobKind } from '../../src/engine/context.js';
+import type { JobKind, WakeUps } from '../../src/engine/context.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import type { Log } from '../../src/kernel/log.js';
 import type { QueueConnection } from './connection.js';
@@ -11,11 +11,11 @@ export const SCHEDULER_QUEUE = 'credit-rollout-scheduler';
 export const cellQueueName = (dataCenter: string): string => `credit-rollout-${dataCenter}`;
 
 /** More jobs than this in one queue are not of our making. */
-const MOST_SEEN = 200;
+const MAX_SEEN = 200;
 const KEEP = { removeOnComplete: true, removeOnFail: { count: 100 } } as const;
 
 /** Longest that anybody waits for a bell, in ms: a queue that is down must not slow a tick down. */
-const PATIENCE_MS = 1_500;
+const TIMEOUT_MS = 1_500;
 const PAUSES_MS = [25, 50, 100, 200, 400] as const;
 
 /** Tries again for a moment: a producer refuses everything until its connection stands. Ringing twice is harmless. */
@@ -31,11 +31,11 @@ async function insist(act: () => Promise<unknown>): Promise<void> {
   await act();
 }
 
-export interface QueueBells extends Bells {
+export interface QueueWakeUps extends WakeUps {
   close(): Promise<void>;
 }
 
-export function createBells(connection: QueueConnection, log: Log): QueueBells {
+export function createWakeUps(connection: QueueConnection, log: Log): QueueWakeUps {
   const queues = new Map<string, Queue>();
   const open = (name: string): Queue => {
     const found = queues.get(name);
@@ -51,24 +51,24 @@ export function createBells(connection: QueueConnection, log: Log): QueueBells {
       // a queue object whose first connection failed keeps that failure: the next ring gets a new one
       if (connection.kind === 'postgres') queues.clear();
     };
-    return Promise.race([insist(act).catch(lost), systemClock.sleep(PATIENCE_MS)]);
+    return Promise.race([insist(act).catch(lost), systemClock.sleep(TIMEOUT_MS)]);
   };
   return {
-    ring: (dataCenter, job, epoch, want) =>
-      quietly('ring_lost', async () => {
+    request: (dataCenter, job, epoch, want) =>
+      quietly('wake_up_lost', async () => {
         const queue = open(cellQueueName(dataCenter));
         // only this kind under this epoch counts: the cutting job is no lane, an older epoch's jobs do nothing
-        const present = await queue.getJobs(['waiting', 'active'], 0, MOST_SEEN);
+        const present = await queue.getJobs(['waiting', 'active'], 0, MAX_SEEN);
         const same = present.filter((one) => one?.name === job && one.data?.epoch === String(epoch));
         const missing = Math.max(0, want - same.length);
         const next = toJob(dataCenter, job, epoch);
         await queue.addBulk(Array.from({ length: missing }, () => next));
       }),
-    ringFor: (dataCenter, jobs, epoch) =>
-      quietly('ring_lost', () =>
+    enqueue: (dataCenter, jobs, epoch) =>
+      quietly('wake_up_lost', () =>
         open(cellQueueName(dataCenter)).addBulk(jobs.map((job) => toJob(dataCenter, job, epoch))),
       ),
-    wakeSchedulers: () => quietly('wake_lost', () => open(SCHEDULER_QUEUE).add('tick', {}, KEEP)),
+    wakeSchedulers: () => quietly('wake_up_lost', () => open(SCHEDULER_QUEUE).add('tick', {}, KEEP)),
     close: async () => {
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
       connection.close();

@@ -7,10 +7,10 @@ import { createFreezes } from './freeze.js';
 import { createSignUpFunctions, guardGate } from './gate.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
 import { createMaintenance } from './maintenance.js';
-import { createOverrides, createPlans, pinRuns } from './plans.js';
+import { createCellPlans, createOverrides, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
-import { forgetDrift, forgetPlans } from './retention.js';
-import { createReversals } from './reversal.js';
+import { createDriftPurge, createPlanPurge } from './retention.js';
+import { createCellReversals } from './reversal.js';
 import { createFence, createRuns } from './work.js';
 
 export type { CellSchemaOptions } from './identity.js';
@@ -25,10 +25,10 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createFence,
     createRuns,
     createRangeFunctions,
-    createPlans,
+    createCellPlans,
     createOverrides,
     pinRuns,
-    forgetPlans,
+    createPlanPurge,
     createFreezes,
     createDrift,
     createRepairs,
@@ -37,7 +37,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createMaintenance,
     guardGate,
     createSignUpFunctions,
-    createReversals,
-    forgetDrift,
+    createCellReversals,
+    createDriftPurge,
   ];
 }

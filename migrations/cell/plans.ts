@@ -2,7 +2,7 @@
 // the orgs lie. Its tables only grow: the planner may insert and nothing else.
 import type { Migration } from '../migration.js';
 
-export const createPlans: Migration = {
+export const createCellPlans: Migration = {
   name: '20261122050000_pre_create_plans',
   up: `
 create sequence credit_rollout.plan_ids as bigint;

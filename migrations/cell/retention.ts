@@ -3,7 +3,7 @@
 import type { Migration } from '../migration.js';
 
 /** Old code never deletes plans. */
-export const forgetPlans: Migration = {
+export const createPlanPurge: Migration = {
   name: '20261122060000_pre_forget_plans',
   up: `
 -- Forgets the oldest plan that is over and not in kept; null when there is none. One at a time, since one may be large.
@@ -45,7 +45,7 @@ end $$;`,
  * Why: every night leaves rows, and nobody asks about those of a year ago. What people have not decided is no history: the
  * newest proposal of each org stays for as long as it waits. Old code never deletes findings.
  */
-export const forgetDrift: Migration = {
+export const createDriftPurge: Migration = {
   name: '20261123070000_pre_forget_drift',
   up: `
 -- Floors that a night proposed and nobody has decided. What the open window or an edit asks is asked again every night; a

@@ -1,7 +1,7 @@
 // Why: a cut-over is taken back only by two people, whole and on record; what was decided while it held stays decided.
 import type { Migration } from '../migration.js';
 
-export const createReversals: Migration = {
+export const createCellReversals: Migration = {
   name: '20261123060000_pre_create_reversals',
   up: `
 create table credit_rollout.reversals (

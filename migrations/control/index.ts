@@ -4,19 +4,19 @@ import type { Migration } from '../migration.js';
 import { createCalendar } from './calendar.js';
 import { rememberShutFences } from './maintenance.js';
 import { pinDataCenters } from './pin.js';
-import { createApprovals, createPlans } from './plans.js';
+import { createApprovals, createControlPlans } from './plans.js';
 import { guardPostponements } from './postponements.js';
-import { createReversals } from './reversals.js';
+import { createControlReversals } from './reversals.js';
 import { createRecords, createRollout } from './rollout.js';
 
 export const controlMigrations: readonly Migration[] = [
   createRollout,
   createRecords,
-  createPlans,
+  createControlPlans,
   createApprovals,
   pinDataCenters,
   createCalendar,
   guardPostponements,
-  createReversals,
+  createControlReversals,
   rememberShutFences,
 ];

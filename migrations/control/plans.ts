@@ -3,7 +3,7 @@
 import type { Migration } from '../migration.js';
 
 /** Old code neither reads nor writes any of this. */
-export const createPlans: Migration = {
+export const createControlPlans: Migration = {
   name: '20261122040000_pre_create_plans',
   up: `
 alter table credit_rollout_control.rollout add embedded boolean not null default false;

@@ -1,7 +1,7 @@
 // Why: a cut-over that has happened is taken back by two people only, and who they are is who control authenticated.
 import type { Migration } from '../migration.js';
 
-export const createReversals: Migration = {
+export const createControlReversals: Migration = {
   name: '20261123060000_pre_create_reversals',
   up: `
 create table credit_rollout_control.reversals (

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { projectFolder } from '../../src/compose.js';
 import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
-import { ORG_COLUMNS, ORG_MIX } from '../../src/sample/org-mix.js';
+import { ORG_MIX, SAMPLE_COLUMNS } from '../../src/sample/org-mix.js';
 import { checkpoint, recreateDatabase, withClient } from './database.js';
 import type { BenchOptions } from './options.js';
 import type { BenchSite } from './server.js';
@@ -45,7 +45,7 @@ export const orgId = (n: number): number => ID_OFFSET + n;
 export async function loadOrgs({ server, cell, orgs, options }: Omit<BenchBed, 'card'>): Promise<void> {
   await recreateDatabase(server.url('postgres'), cell);
   await withClient(server.url(cell), async (client) => {
-    await client.query(`create table public.orgs (${ORG_COLUMNS})`);
+    await client.query(`create table public.orgs (${SAMPLE_COLUMNS})`);
     for (let from = 1; from <= orgs; from += CHUNK) {
       const to = Math.min(orgs, from + CHUNK - 1);
       await client.query(`insert into public.orgs ${ORG_MIX}`, [from, to, ID_OFFSET, SEED, options.undecidableEvery]);

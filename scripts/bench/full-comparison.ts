@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { compose } from '../../src/compose.js';
 import { detectDrift } from '../../src/engine/reconcile/detect-drift.js';
-import { closeFence, lockFenceExclusive, readFence, setFence } from '../../src/stores/cell/batch/fence.js';
+import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
 import { endRun } from '../../src/stores/cell/batch/runs.js';
 import { insertMaintenance } from '../../src/stores/cell/reconcile/maintenance.js';
 import { type BenchBed, DATA_CENTER } from './bed.js';
@@ -74,7 +74,7 @@ async function measureDetection(bed: BenchBed): Promise<Omit<ComparisonCost, 'ba
     if (outcome !== 'detected') throw new Error(`the detection ended as ${outcome}`);
     await cell.inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);
-      await closeFence(tx, null);
+      await saveFenceClosed(tx, null);
       await endRun(tx, epoch, 'done');
     });
     return { detectMs, found: await countDrift(bed, epoch) };

@@ -2,9 +2,9 @@
 
 /** The middle value; of an even number of values the mean of the middle two. NaN for none. */
 export function findMedian(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const [low = Number.NaN, high = Number.NaN] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  const triaged = [...values].sort((a, b) => a - b);
+  const middle = triaged.length / 2;
+  const [low = Number.NaN, high = Number.NaN] = [triaged[Math.ceil(middle) - 1], triaged[Math.floor(middle)]];
   return (low + high) / 2;
 }
 

@@ -32,7 +32,7 @@ export type Follow = 'no_plan' | 'plan';
 
 type ProductBed = Pick<BenchBed, 'server' | 'options' | 'worker' | 'cell'>;
 
-const LOOK_MS = 100;
+const POLL_INTERVAL_MS = 100;
 
 /** Makes the product's schemas in a fresh state; the caller closes the program. */
 export async function initProduct({
@@ -98,7 +98,7 @@ async function waitForWorker(program: Program): Promise<void> {
   const deadline = Date.now() + 30_000;
   while ((await alive()) === 0) {
     if (Date.now() > deadline) throw new Error('the worker gave no sign of life within 30 s');
-    await systemClock.sleep(LOOK_MS);
+    await systemClock.sleep(POLL_INTERVAL_MS);
   }
 }
 
@@ -143,6 +143,6 @@ async function waitUntilResting(program: Program): Promise<DataCenterRow> {
     const [row] = await program.engine.control.inTransaction(listDataCenters);
     if (row === undefined) throw new Error('control lost its data center');
     if (row.requestedAt === null && RESTING_STAGES.includes(row.stage)) return row;
-    await systemClock.sleep(LOOK_MS);
+    await systemClock.sleep(POLL_INTERVAL_MS);
   }
 }

@@ -25,7 +25,7 @@ export interface BenchServer extends BenchSite {
   close(): Promise<void>;
 }
 
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 /** Starts PostgreSQL, and Redis where one is installed. */
 export async function startBenchServer(options: { readonly redis: 'wanted' | 'unwanted' }): Promise<BenchServer> {
@@ -66,7 +66,7 @@ async function startRedis(folder: string): Promise<LocalRedis | undefined> {
 }
 
 async function waitUntilGone(path: string): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + TIMEOUT_MS;
   const isThere = (): Promise<boolean> =>
     access(path).then(
       () => true,

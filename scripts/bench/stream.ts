@@ -25,7 +25,7 @@ export interface StreamMeasure {
 }
 
 const MAIN = join(projectFolder, 'dist', 'src', 'cli', 'main.js');
-const LOOK_MS = 20;
+const POLL_INTERVAL_MS = 20;
 
 /** One `plan --dc … --out …` of the bed's cell, in a process of its own. */
 export async function measureStream(bed: BenchBed, form: StreamForm): Promise<StreamMeasure> {
@@ -60,7 +60,7 @@ async function watchMemory(child: ChildProcess, parent: string): Promise<Pick<St
     const { rss, peak } = await readMemory(child.pid);
     if (startKb === undefined && (await readdir(parent)).length > 0) startKb = rss;
     peakKb = Math.max(peakKb, peak);
-    await Promise.race([ended, systemClock.sleep(LOOK_MS)]);
+    await Promise.race([ended, systemClock.sleep(POLL_INTERVAL_MS)]);
   }
   if (child.exitCode !== 0) throw new Error(`plan --out ended with ${child.exitCode ?? child.signalCode}`);
   if (startKb === undefined) throw new Error('its memory cannot be read: this is not Linux');

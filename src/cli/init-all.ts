@@ -4,7 +4,7 @@ import type { DataCenterConfig } from '../domain/config/rollout-config.js';
 import type { RateCard } from '../domain/rate-card/rate-card.js';
 import { type InitCellReport, initCell } from '../engine/setup/init-cell.js';
 import { initControl } from '../engine/setup/init-control.js';
-import { hangSignUpTrigger, installChangeFeed } from '../engine/setup/triggers.js';
+import { addSignUpTrigger, installChangeFeed } from '../engine/setup/triggers.js';
 
 export interface InitReport {
   readonly controlMigrations: readonly string[];
@@ -37,7 +37,7 @@ export async function initAll(
     const cell = engine.cells.get(dataCenter.id);
     const report = await initCell(cell, { dataCenter, card, lapseGraceDays, grant });
     const changeFeed = await installChangeFeed(cell, { dataCenter, clock: engine.clock, feed });
-    const signUpTrigger = await hangSignUpTrigger(cell, { dataCenter, clock: engine.clock, trigger });
+    const signUpTrigger = await addSignUpTrigger(cell, { dataCenter, clock: engine.clock, trigger });
     cells.push({ ...report, changeFeed, signUpTrigger });
   }
   await program.initQueue();

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../compose.js';
 import { explainFailure } from '../engine/database-errors.js';
-import { explainArguments, refuseRepeats } from './arguments/explain-arguments.js';
+import { explainArguments, rejectRepeats } from './arguments/explain-arguments.js';
 import { REGISTRATIONS } from './commands/index.js';
 import type { CliIo } from './terminal/io.js';
 import { createSession, type Execute, readGlobalOptions } from './terminal/session.js';
@@ -16,7 +16,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     exitCode = await action(createSession(io, readGlobalOptions(cli.opts())));
   };
   for (const register of REGISTRATIONS) register(cli, execute);
-  refuseRepeats(cli);
+  rejectRepeats(cli);
   try {
     await cli.parseAsync([...args], { from: 'user' });
     return exitCode;

@@ -7,7 +7,7 @@ import { isPending, planDataCenter } from '../engine/plan/plan-data-center.js';
 import { findCardChange } from '../engine/rollout/rollout-checks.js';
 import { hasEnded } from './terminal/exit-code.js';
 
-export interface Sorted {
+export interface Triage {
   readonly requested: readonly DataCenterConfig[];
   /** Done with this card, and the plan finds nothing to write. */
   readonly unchanged: readonly string[];
@@ -15,12 +15,12 @@ export interface Sorted {
 }
 
 /** A done data center is planned first, so that an apply without work moves nothing. `busy`: whether those under way are asked for all the same, which is refused as data_center_busy. */
-export async function sortOut(
+export async function triage(
   program: Program,
   card: RateCard,
   dataCenters: readonly DataCenterConfig[],
   busy: 'skipped' | 'requested',
-): Promise<Sorted> {
+): Promise<Triage> {
   const status = await readStatus(program.engine);
   const found = await Promise.all(
     dataCenters.map(async (dataCenter) => {

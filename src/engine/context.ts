@@ -9,19 +9,19 @@ import type { ControlDatabase } from '../stores/control/control-database.js';
 export type { JobKind } from '../domain/rollout/decide-step.js';
 
 /** The queue as the engine sees it: a bell. Losing a ring costs seconds, never state. */
-export interface Bells {
+export interface WakeUps {
   /** Makes sure that about `want` jobs of this kind wait or run for a data center. Never throws. */
-  ring(dataCenter: string, job: JobKind, epoch: bigint, want: number): Promise<void>;
+  request(dataCenter: string, job: JobKind, epoch: bigint, want: number): Promise<void>;
   /** Adds exactly these jobs, in their order, without looking what is there: at the start, and after one's end. Never throws. */
-  ringFor(dataCenter: string, jobs: readonly JobKind[], epoch: bigint): Promise<void>;
+  enqueue(dataCenter: string, jobs: readonly JobKind[], epoch: bigint): Promise<void>;
   /** Wakes the schedulers. Never throws. */
   wakeSchedulers(): Promise<void>;
 }
 
-/** Bells for commands that have no queue: the next tick and the workers' own polling do the rest. */
-export const silentBells: Bells = {
-  ring: async () => undefined,
-  ringFor: async () => undefined,
+/** WakeUps for commands that have no queue: the next tick and the workers' own polling do the rest. */
+export const noWakeUps: WakeUps = {
+  request: async () => undefined,
+  enqueue: async () => undefined,
   wakeSchedulers: async () => undefined,
 };
 
@@ -34,7 +34,7 @@ export interface CellDirectory {
 /** A worker's context: its cells and the queue, never control. */
 export interface WorkerContext {
   readonly cells: CellDirectory;
-  readonly bells: Bells;
+  readonly wakeUps: WakeUps;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -4,7 +4,7 @@ import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
 
-export interface Forgetting {
+export interface Purge {
   /** The event in the log when a cell fails. */
   readonly failure: string;
   /** Forgets one bit in a transaction of its own; returns how many rows or plans that were, 0: nothing is over any more. */
@@ -16,20 +16,20 @@ export interface Forgetting {
 const STATEMENT_MS = 60_000;
 
 /** Returns how many were forgotten by data center, those of a cell that failed half-way included. */
-export async function forgetInCells(
+export async function purgeInCells(
   context: EngineContext,
   dataCenters: readonly string[],
-  forgetting: Forgetting,
+  purge: Purge,
 ): Promise<Readonly<Record<string, number>>> {
   const counts: Record<string, number> = {};
-  for (const id of dataCenters) counts[id] = await forgetInCell(context, id, forgetting);
+  for (const id of dataCenters) counts[id] = await purgeInCell(context, id, purge);
   return counts;
 }
 
-async function forgetInCell(
+async function purgeInCell(
   { cells, log }: EngineContext,
   dataCenter: string,
-  { failure, forget, signal }: Forgetting,
+  { failure, forget, signal }: Purge,
 ): Promise<number> {
   let forgotten = 0;
   try {

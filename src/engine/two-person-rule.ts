@@ -3,7 +3,7 @@ import { RolloutError } from '../kernel/rollout-error.js';
 import type { Person } from '../stores/control/person.js';
 
 /** Throws same_person when the author approves. `what`: "The plan in-7". */
-export function refuseSamePerson(what: string, author: string, approver: Person): void {
+export function requireSecondPerson(what: string, author: string, approver: Person): void {
   if (author !== approver.name) return;
   throw new RolloutError('same_person', {
     message: `${what} needs a second person: its author and its approver are both "${author}".`,

@@ -38,7 +38,7 @@ const EDITION = `case ${EDITIONS.map(({ edition }, index) => `when u_edition < $
   else '${EDITIONS[0].edition}' end`;
 
 /** What a table of orgs looks like in the samples: the source contract, a name, and nothing else. */
-export const ORG_COLUMNS = `org_id bigint primary key, name text, edition text, paid boolean, agents integer,
+export const SAMPLE_COLUMNS = `org_id bigint primary key, name text, edition text, paid boolean, agents integer,
   light_agents integer, additional_credits bigint, legacy_limit bigint, created_at timestamptz not null,
   updated_at timestamptz`;
 
@@ -61,7 +61,7 @@ const LIVED = `select *, case when state = 'trial' then greatest(1, size / 3) el
 from (${SIZED} offset 0) sized`;
 
 /**
- * SQL that yields orgs in the order of ORG_COLUMNS. Parameters: first and last number of the org (bigint), what is added to the
+ * SQL that yields orgs in the order of SAMPLE_COLUMNS. Parameters: first and last number of the org (bigint), what is added to the
  * number for its id (bigint), the seed (bigint), and every how many orgs one is undecidable (bigint): unknown edition,
  * null agents, negative agents and null paid in turn.
  */

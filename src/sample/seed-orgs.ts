@@ -1,7 +1,7 @@
 // Fills a sample data center with orgs, as the product would have them. Only for the embedded samples: it makes the
 // table public.orgs, and never changes one that has rows.
 import pg from 'pg';
-import { ORG_COLUMNS, ORG_MIX } from './org-mix.js';
+import { ORG_MIX, SAMPLE_COLUMNS } from './org-mix.js';
 
 interface SampleMix {
   readonly orgs: number;
@@ -48,7 +48,7 @@ export async function seedSampleOrgs(url: string, dataCenter: SampleDataCenter):
 }
 
 async function seed(client: pg.Client, { orgs, idOffset, seed: seedNumber }: SampleMix): Promise<boolean> {
-  await client.query(`create table if not exists public.orgs (${ORG_COLUMNS})`);
+  await client.query(`create table if not exists public.orgs (${SAMPLE_COLUMNS})`);
   const { rowCount } = await client.query('select from public.orgs limit 1');
   if (rowCount !== 0) return false;
   await client.query(`insert into public.orgs ${ORG_MIX}`, [1, orgs, idOffset, seedNumber, UNDECIDABLE_EVERY]);

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { startScheduler } from '../../jobs/processes/scheduler.js';
 import { connectQueue } from '../../jobs/queue/connection.js';
-import { spareAbsentCells } from '../../src/engine/scheduler/cell-circuit-breaker.js';
+import { withCircuitBreaker } from '../../src/engine/scheduler/cell-circuit-breaker.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import { classifyFailure } from '../../src/stores/postgres-failure.js';
 import { createTestCell, openCell } from '../support/cell.js';
@@ -30,7 +30,7 @@ async function makeSpared() {
   dropped.push(() => through.close());
   let ahead = 0;
   const clock: Clock = { ...systemClock, now: () => new Date(systemClock.now().getTime() + ahead) };
-  const cells = spareAbsentCells({ get: () => through }, clock);
+  const cells = withCircuitBreaker({ get: () => through }, clock);
   const ask = async () => {
     const began = systemClock.now().getTime();
     const failure = await cells
@@ -48,7 +48,7 @@ async function makeSpared() {
   return { port, ask, moveOn };
 }
 
-describe('spareAbsentCells', { timeout: 60_000 }, () => {
+describe('withCircuitBreaker', { timeout: 60_000 }, () => {
   test('waits once for a cell that never answers, then says at once that it is unreachable', async () => {
     const { port, ask } = await makeSpared();
     expect(await ask()).toMatchObject({ failure: undefined });

@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { executeCutover } from '../../src/engine/cutover/execute-cutover.js';
 import { proveCutover } from '../../src/engine/cutover/prove-cutover.js';
-import { keepReconcile } from '../../src/engine/scheduler/next-poll.js';
+import { saveReconcileSettings } from '../../src/engine/scheduler/next-poll.js';
 import { cutOverAt, listSweeps, waitForGate } from '../engine/cutover/scene.js';
 import { openProduct, type Product } from '../engine/cutover/sign-ups.js';
 import {
@@ -67,7 +67,7 @@ async function waitForLook({ fleet }: Rollout): Promise<void> {
   // the first may have begun before
   for (let look = 0; look < 2; look += 1) {
     const before = await seen();
-    await fleet.engine.bells.wakeSchedulers();
+    await fleet.engine.wakeUps.wakeSchedulers();
     await waitFor('a look of the scheduler', async () => (await seen())?.getTime() !== before?.getTime());
   }
 }
@@ -88,7 +88,7 @@ const wholeSecond = (from: Date, ms: number): Date => new Date(Math.ceil((from.g
 const wholeMinute = (from: Date, minutes: number): Date =>
   new Date((Math.floor(from.getTime() / MINUTE) + minutes) * MINUTE);
 const nightAt = ({ fleet }: Rollout, at: Date): Promise<void> =>
-  keepReconcile(fleet.engine, { ...fleet.config.reconcile, at: at.toISOString().slice(11, 16) });
+  saveReconcileSettings(fleet.engine, { ...fleet.config.reconcile, at: at.toISOString().slice(11, 16) });
 
 async function waitForSwept(rollout: Rollout): Promise<void> {
   await waitForGate(rollout.fleet, 'swept_at');

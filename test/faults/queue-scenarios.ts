@@ -1,7 +1,7 @@
 // What every queue must survive, whichever back end it lies on: losing everything, nonsense, and being away.
 import { expect, test } from 'vitest';
 import { connectQueue } from '../../jobs/queue/connection.js';
-import { cellQueueName, createBells, SCHEDULER_QUEUE } from '../../jobs/queue/wake-ups.js';
+import { cellQueueName, createWakeUps, SCHEDULER_QUEUE } from '../../jobs/queue/wake-ups.js';
 import { silentLog } from '../../src/platform/log.js';
 import { allDone, createFleet, type Fleet, type FleetOptions, slowDown } from '../support/fleet.js';
 import { waitFor } from '../support/wait.js';
@@ -43,12 +43,12 @@ export function testQueue({ queue, empty }: QueueUnderTest): void {
     withFleet({ orgs: 0, queue: queue() }, async (fleet) => {
       const id = fleet.cell(0).dataCenter.id;
       const connection = connectQueue(fleet.queueUrl ?? '');
-      const bells = createBells(connection, silentLog);
-      await bells.ring(id, 'apply', 1n, 2);
+      const wakeUps = createWakeUps(connection, silentLog);
+      await wakeUps.request(id, 'apply', 1n, 2);
       const listener = connection.createQueue(cellQueueName(id));
       listener.on('error', () => undefined);
       await waitFor('two jobs', async () => (await listener.getJobCounts('waiting')).waiting === 2, { forMs: 3_000 });
-      await Promise.all([listener.close(), bells.close()]);
+      await Promise.all([listener.close(), wakeUps.close()]);
     }));
 
   test('may lose everything, again and again, in the middle of a run', () =>

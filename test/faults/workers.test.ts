@@ -1,6 +1,6 @@
 // Workers that are killed, put to sleep and told to end: no batch is lost, none is done twice.
 import { afterEach, describe, expect, test } from 'vitest';
-import { silentBells } from '../../src/engine/context.js';
+import { noWakeUps } from '../../src/engine/context.js';
 import { requestReconcile } from '../../src/engine/reconcile/request-reconciliation.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
@@ -142,7 +142,7 @@ describe('a worker', () => {
     await fleet.apply(fleet.cell(0));
     await fleet.tickUntil('the rollout', async () => allDone(await fleet.stages()));
     offMs = -7_200_000;
-    const silent = { ...fleet.engine, bells: silentBells };
+    const silent = { ...fleet.engine, wakeUps: noWakeUps };
     const dataCenter = fleet.cell(0).dataCenter.id;
     await requestReconcile(silent, { dataCenter, reason: null, falls: 'within_limits' });
     await waitFor('the reconciliation', async () => {

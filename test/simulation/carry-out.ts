@@ -16,7 +16,7 @@ export interface Carried {
   readonly seen: DataCenterSnapshot;
 }
 
-export function carryOut(world: World, { dc, version, seen }: Carried, step: Step): boolean {
+export function execute(world: World, { dc, version, seen }: Carried, step: Step): boolean {
   const set = (change: Partial<DataCenter>): boolean => {
     if (dc.version !== version) return false;
     Object.assign(dc, change, { version: dc.version + 1 });

@@ -9,7 +9,7 @@ import { decideStep } from '../../src/domain/rollout/decide-step.js';
 import type { Step } from '../../src/domain/rollout/decision.js';
 import type { Hold } from '../../src/domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../src/domain/rollout/snapshot.js';
-import { carryOut } from './carry-out.js';
+import { execute } from './carry-out.js';
 import { readWorld, type Seen } from './read-world.js';
 import { find, LOOKED_AT, type World } from './world.js';
 
@@ -24,7 +24,7 @@ export interface Deciders {
 
 export const REAL: Deciders = { decideStep, decideMaintenance, decideGate, decideNights, decideAlarms };
 
-const MOST_LOOKS = 40;
+const MAX_STEPS_PER_TICK = 40;
 
 /** What one look decided for a data center. */
 interface Decided {
@@ -36,7 +36,7 @@ interface Decided {
 }
 
 /** Looks until nothing is due; dies after `most` looks. */
-export function tick(world: World, deciders: Deciders, most = MOST_LOOKS): void {
+export function tick(world: World, deciders: Deciders, most = MAX_STEPS_PER_TICK): void {
   for (let look = 0; look < most; look += 1) if (!takeDueSteps(world, deciders)) return;
 }
 
@@ -87,7 +87,7 @@ function decideChanges(
 export function carryOutDecided(world: World, { id, version, seen, changes, steps }: Decided): boolean {
   const written = changes.map((change) => saveChange(world, id, change));
   const dc = find(world, id);
-  const moved = steps.map((step) => carryOut(world, { dc, version, seen }, step));
+  const moved = steps.map((step) => execute(world, { dc, version, seen }, step));
   return [...written, ...moved].includes(true);
 }
 

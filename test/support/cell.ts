@@ -6,13 +6,13 @@ import type { DataCenterConfig } from '../../src/domain/config/rollout-config.js
 import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
 import { applyBatches } from '../../src/engine/batch/apply-batches.js';
 import { cutRanges } from '../../src/engine/batch/cut-ranges.js';
-import { silentBells, type WorkerContext } from '../../src/engine/context.js';
+import { noWakeUps, type WorkerContext } from '../../src/engine/context.js';
 import { initCell } from '../../src/engine/setup/init-cell.js';
 import { toStoredCard } from '../../src/engine/stored-card.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { silentLog } from '../../src/platform/log.js';
 import { openPostgres } from '../../src/platform/postgres.js';
-import { closeFence, lockFenceExclusive, readFence, setFence } from '../../src/stores/cell/batch/fence.js';
+import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
 import { activateCard, endRun, insertRun } from '../../src/stores/cell/batch/runs.js';
 import {
   CELL_ROLES,
@@ -132,7 +132,7 @@ export function openCell(url: string, dataCenter: string): CellDatabase {
 
 /** A worker's context on one cell, with silent bells and the machine's clock. */
 export function contextOf(cell: CellDatabase): WorkerContext {
-  return { cells: { get: () => cell }, bells: silentBells, clock: systemClock, log: silentLog };
+  return { cells: { get: () => cell }, wakeUps: noWakeUps, clock: systemClock, log: silentLog };
 }
 
 function createInserter(sql: TestCell['sql'], idType: IdType): TestCell['insertOrgs'] {
@@ -190,7 +190,7 @@ export async function applyAll(
   if (options.leave !== 'open')
     await cell.inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);
-      await closeFence(tx, null);
+      await saveFenceClosed(tx, null);
       await endRun(tx, epoch, 'done');
     });
   return { runId: epoch, epoch };

@@ -4,13 +4,13 @@ import pg from 'pg';
 import { startScheduler } from '../../jobs/processes/scheduler.js';
 import { type RunningProcess, startWorker } from '../../jobs/processes/worker.js';
 import { connectQueue, initQueue, type QueueConnection } from '../../jobs/queue/connection.js';
-import { createBells } from '../../jobs/queue/wake-ups.js';
+import { createWakeUps } from '../../jobs/queue/wake-ups.js';
 import { parseRolloutConfig } from '../../src/domain/config/parse-config.js';
 import type { RolloutConfig } from '../../src/domain/config/rollout-config.js';
 import type { PlanReport } from '../../src/domain/plan/plan-report.js';
 import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
 import type { Stage } from '../../src/domain/rollout/stage.js';
-import { type EngineContext, silentBells } from '../../src/engine/context.js';
+import { type EngineContext, noWakeUps } from '../../src/engine/context.js';
 import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
 import { requestApply } from '../../src/engine/rollout/request-rollout.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
@@ -213,19 +213,19 @@ export function openContext(urls: FleetUrls, log: Log, opened: Set<() => Promise
   for (const cell of cells.values()) opened.add(() => cell.close());
   const control = createControlDatabase(openPostgres({ url: urls.control, applicationName: 'credit-rollout', max: 4 }));
   opened.add(() => control.close());
-  const bells = urls.queue === undefined ? silentBells : openBells(connectQueue(urls.queue), log, opened);
+  const wakeUps = urls.queue === undefined ? noWakeUps : openWakeUps(connectQueue(urls.queue), log, opened);
   const get = (id: string) => {
     const cell = cells.get(id);
     if (cell === undefined) throw new Error(`no cell ${id}`);
     return cell;
   };
-  return { cells: { get }, control, bells, clock: systemClock, log, actor: 'tester' };
+  return { cells: { get }, control, wakeUps, clock: systemClock, log, actor: 'tester' };
 }
 
-function openBells(queue: QueueConnection, log: Log, opened: Set<() => Promise<unknown>>): EngineContext['bells'] {
-  const bells = createBells(queue, log);
-  opened.add(() => Promise.race([bells.close(), systemClock.sleep(2_000)]));
-  return bells;
+function openWakeUps(queue: QueueConnection, log: Log, opened: Set<() => Promise<unknown>>): EngineContext['wakeUps'] {
+  const wakeUps = createWakeUps(queue, log);
+  opened.add(() => Promise.race([wakeUps.close(), systemClock.sleep(2_000)]));
+  return wakeUps;
 }
 
 async function createFilledCell(spec: TestCellOptions, orgs: number, card: RateCard): Promise<TestCell> {

@@ -33,7 +33,7 @@ export interface LocalRedis {
 }
 
 const PROGRAMS = ['valkey-server', 'redis-server'] as const;
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /** The path of an installed valkey-server or redis-server, in PATH or /usr/bin; undefined: none. */
 export function findRedisServer(): string | undefined {
@@ -86,7 +86,7 @@ async function waitUntilReady(server: ChildProcess, url: string): Promise<void> 
   client.on('error', () => undefined);
   const patience = new AbortController();
   const late = systemClock
-    .sleep(PATIENCE_MS, patience.signal)
+    .sleep(TIMEOUT_MS, patience.signal)
     .then(() => Promise.reject(new Error('it did not answer')));
   late.catch(() => undefined);
   failure.catch(() => undefined);

@@ -42,14 +42,14 @@ function findUnknownAction(cli: Command, args: readonly string[]): RolloutError 
 // `pause --dc in --dc eu` would leave `in` running.
 
 /** Makes every option of `command`, and of the commands in it, take its value once. */
-export function refuseRepeats(command: Command): void {
-  for (const option of command.options) if (takesOneValue(option)) refuseRepeat(command, option);
-  for (const inner of command.commands) refuseRepeats(inner);
+export function rejectRepeats(command: Command): void {
+  for (const option of command.options) if (takesOneValue(option)) rejectRepeat(command, option);
+  for (const inner of command.commands) rejectRepeats(inner);
 }
 
 const takesOneValue = ({ required, optional, variadic }: Option): boolean => (required || optional) && !variadic;
 
-function refuseRepeat(command: Command, option: Option): void {
+function rejectRepeat(command: Command, option: Option): void {
   const parse = option.parseArg;
   option.argParser((value: string, previous: unknown) => {
     if (command.getOptionValueSource(option.attributeName()) === 'cli')

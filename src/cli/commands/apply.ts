@@ -8,13 +8,13 @@ import { readStatus } from '../../engine/operate/read-status.js';
 import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js';
 import { parsePlanName } from '../../engine/plan/plan-id.js';
 import { checkFollowedPlan, requestApply } from '../../engine/rollout/request-rollout.js';
-import { findCardChange, refuseOtherSource } from '../../engine/rollout/rollout-checks.js';
+import { findCardChange, rejectOtherSource } from '../../engine/rollout/rollout-checks.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { listenForInterruption, signalExitCode, watchRollout } from '../processes/watch-rollout.js';
 import { withProgram } from '../processes/with-program.js';
-import { type Sorted, sortOut } from '../sort-out.js';
+import { type Triage, triage } from '../sort-out.js';
 import { exitCodeOfStatus } from '../terminal/exit-code.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
@@ -29,7 +29,7 @@ interface ApplyFlags extends DataCenterChoice {
   readonly wait?: boolean;
 }
 
-export function registerApply(cli: Command, execute: Execute): void {
+export function registerApplyCommand(cli: Command, execute: Execute): void {
   cli
     .command('apply')
     .description('say what a rollout would do; with --execute, ask for it')
@@ -45,7 +45,7 @@ function runApply(session: CliSession, flags: ApplyFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const dataCenters = chooseDataCenters(program.config, withPlan(flags));
     const card = await loadCheckedCard(program);
-    await refuseOtherSource(program.engine, dataCenters);
+    await rejectOtherSource(program.engine, dataCenters);
     // before anything else: a data center with nothing to change must not hide that the plan is none
     if (flags.plan !== undefined)
       await checkFollowedPlan(program.engine, { config: program.config, card, dataCenters }, flags.plan);
@@ -116,47 +116,47 @@ async function executeApply(
   program: Program,
   { card, dataCenters, flags }: Asked,
 ): Promise<number> {
-  const sorted = await sortOut(program, card, dataCenters, flags.all ? 'skipped' : 'requested');
-  const requested = sorted.requested.map(({ id }) => id);
-  if (sorted.requested.length > 0)
+  const triaged = await triage(program, card, dataCenters, flags.all ? 'skipped' : 'requested');
+  const requested = triaged.requested.map(({ id }) => id);
+  if (triaged.requested.length > 0)
     await requestApply(program.engine, {
       config: program.config,
       card,
-      dataCenters: sorted.requested,
+      dataCenters: triaged.requested,
       reason: session.options.reason,
       ...(flags.plan !== undefined && { follow: { planId: flags.plan } }),
     });
-  for (const id of sorted.unchanged) session.say(`✔ ${id}: done, and nothing to change`);
-  for (const id of sorted.busy) session.say(`▶ ${id}: under way already`);
+  for (const id of triaged.unchanged) session.say(`✔ ${id}: done, and nothing to change`);
+  for (const id of triaged.busy) session.say(`▶ ${id}: under way already`);
   if (requested.length > 0) session.say(`◷ ${requested.join(', ')}: asked for`);
-  const followed = [...requested, ...sorted.busy];
-  if (!flags.wait || followed.length === 0) return reportRequest(session, program, sorted);
-  return waitForEnd(session, program, sorted, followed);
+  const followed = [...requested, ...triaged.busy];
+  if (!flags.wait || followed.length === 0) return reportRequest(session, program, triaged);
+  return waitForEnd(session, program, triaged, followed);
 }
 
-const applyDocument = ({ requested, unchanged, busy }: Sorted): Readonly<Record<string, unknown>> => ({
+const applyDocument = ({ requested, unchanged, busy }: Triage): Readonly<Record<string, unknown>> => ({
   executed: true,
   requested: requested.map(({ id }) => id),
   unchanged,
   busy,
 });
 
-async function reportRequest(session: CliSession, program: Program, sorted: Sorted): Promise<number> {
+async function reportRequest(session: CliSession, program: Program, triaged: Triage): Promise<number> {
   const status = await readStatus(program.engine);
-  const followed = [...sorted.requested.map(({ id }) => id), ...sorted.busy];
+  const followed = [...triaged.requested.map(({ id }) => id), ...triaged.busy];
   if (followed.length > 0) {
     for (const line of showMissing(status, followed, session.commands)) session.say(line);
     session.say(`Follow it: ${session.commands.show('status --watch')}`);
   }
   if (session.options.json)
-    session.report({ ...applyDocument(sorted), status: statusDocument(status, session.commands) }, '');
+    session.report({ ...applyDocument(triaged), status: statusDocument(status, session.commands) }, '');
   return 0;
 }
 
 async function waitForEnd(
   session: CliSession,
   program: Program,
-  sorted: Sorted,
+  triaged: Triage,
   dataCenters: readonly string[],
 ): Promise<number> {
   const { commands, paint, options } = session;
@@ -173,6 +173,6 @@ async function waitForEnd(
     const at = outcome.status.dataCenters.find(({ id }) => id === outcome.dataCenter) ?? { zone: 'UTC', freeze: null };
     session.say(`Held: ${outcome.dataCenter}: ${showHold(outcome.hold, at, commands)}`);
   } else session.say(`\n${showSummary(outcome.status, dataCenters, paint)}`);
-  if (options.json) session.report({ ...applyDocument(sorted), status: statusDocument(outcome.status, commands) }, '');
+  if (options.json) session.report({ ...applyDocument(triaged), status: statusDocument(outcome.status, commands) }, '');
   return exitCodeOfStatus(outcome.status, dataCenters);
 }

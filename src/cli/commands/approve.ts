@@ -13,7 +13,7 @@ import { approvalDocument, showApproval } from '../views/show-approval.js';
 import { proposalDocument, showProposal } from '../views/show-cutover.js';
 import { overrideDocument, showOverride } from '../views/show-override.js';
 
-export function registerApprove(cli: Command, execute: Execute): void {
+export function registerApproveCommand(cli: Command, execute: Execute): void {
   cli
     .command('approve')
     .description('approve a plan, an override, a postponement or a reversal that somebody else made')

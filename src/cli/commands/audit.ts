@@ -14,7 +14,7 @@ interface AuditFlags {
 
 const MOST = 100_000;
 
-export function registerAudit(cli: Command, execute: Execute): void {
+export function registerAuditCommand(cli: Command, execute: Execute): void {
   cli
     .command('audit')
     .description('who did what, when and why')

@@ -12,7 +12,7 @@ interface CalendarFlags {
   readonly dc?: readonly string[];
 }
 
-export function registerCalendar(cli: Command, execute: Execute): void {
+export function registerCalendarCommand(cli: Command, execute: Execute): void {
   cli
     .command('calendar')
     .description('what would happen when: starts, windows, bakes, nights, cut-overs, changes of the clocks')

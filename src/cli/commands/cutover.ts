@@ -30,7 +30,7 @@ interface ExecuteFlags {
 /** What moves sign-ups must be found with its reason later. */
 const CUTOVER_VERB = 'A verb that touches a cut-over';
 
-export function registerCutover(cli: Command, execute: Execute): void {
+export function registerCutoverCommand(cli: Command, execute: Execute): void {
   // without an action of its own, so that an option is never the parent's and the child's at once
   const cutover = cli
     .command('cutover')

@@ -11,14 +11,14 @@ import { initAll, seedSamples } from '../init-all.js';
 import { createServing } from '../processes/start-processes.js';
 import { listenForInterruption, signalExitCode, type WatchOutcome, watchRollout } from '../processes/watch-rollout.js';
 import { withProgram } from '../processes/with-program.js';
-import { sortOut } from '../sort-out.js';
+import { triage } from '../sort-out.js';
 import { chooseExitCode, exitCodeOf } from '../terminal/exit-code.js';
 import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 import { statusDocument } from '../views/show-state.js';
 import { showSummary } from '../views/show-summary.js';
 
-export function registerDemo(cli: Command, execute: Execute): void {
+export function registerDemoCommand(cli: Command, execute: Execute): void {
   cli
     .command('demo', { hidden: true })
     .description('the whole rollout of three sample data centers on the embedded servers')
@@ -34,17 +34,17 @@ async function runDemo(session: CliSession): Promise<number> {
   return withProgram(session, { from: 'embedded', cellConnections: () => CONNECTIONS }, async (program) => {
     const card = await prepare(session, program);
     const dataCenters = program.config.dataCenters.map(({ id }) => id);
-    const sorted = await sortOut(program, card, program.config.dataCenters, 'skipped');
-    if (sorted.requested.length + sorted.busy.length === 0) {
+    const triaged = await triage(program, card, program.config.dataCenters, 'skipped');
+    if (triaged.requested.length + triaged.busy.length === 0) {
       session.say('\nEvery data center is done, and nothing is left to change.');
       return conclude(session, program, await readStatus(program.engine), 0);
     }
-    for (const { id } of sorted.requested) session.say(await describePlan(program, card, id));
-    if (sorted.busy.length > 0) session.say(`Going on where it stopped: ${sorted.busy.join(', ')}`);
+    for (const { id } of triaged.requested) session.say(await describePlan(program, card, id));
+    if (triaged.busy.length > 0) session.say(`Going on where it stopped: ${triaged.busy.join(', ')}`);
     return serveRollout(session, program, dataCenters, async () => {
       const { config, engine } = program;
-      if (sorted.requested.length > 0)
-        await requestApply(engine, { config, card, dataCenters: sorted.requested, reason: session.options.reason });
+      if (triaged.requested.length > 0)
+        await requestApply(engine, { config, card, dataCenters: triaged.requested, reason: session.options.reason });
     });
   });
 }
@@ -92,12 +92,12 @@ async function serveRollout(
   return conclude(session, program, outcome.status, chooseExitCode(codes));
 }
 
-const PATIENCE_MS = 20_000;
-const LOOK_MS = 200;
+const TIMEOUT_MS = 20_000;
+const POLL_INTERVAL_MS = 200;
 
 /** The date of the samples has passed, so that each cut-over follows its data center within seconds. */
 async function awaitCutovers(session: CliSession, { engine }: Program): Promise<void> {
-  const until = performance.now() + PATIENCE_MS;
+  const until = performance.now() + TIMEOUT_MS;
   for (;;) {
     const { dataCenters } = await readStatus(engine);
     const left = dataCenters.filter(({ stage, cutover }) => stage === 'done' && cutover.sweptAt === null);
@@ -107,7 +107,7 @@ async function awaitCutovers(session: CliSession, { engine }: Program): Promise<
         session.say(`\nCut over, and swept: ${over.join(', ')}. New sign-ups start on credits there.`);
       return;
     }
-    await engine.clock.sleep(LOOK_MS);
+    await engine.clock.sleep(POLL_INTERVAL_MS);
   }
 }
 

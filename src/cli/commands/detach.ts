@@ -5,7 +5,7 @@ import { detachCell } from '../../engine/setup/detach-cell.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 
-export function registerDetach(cli: Command, execute: Execute): void {
+export function registerDetachCommand(cli: Command, execute: Execute): void {
   cli
     .command('detach')
     .description("drop what hangs on the product's table so that it can be altered; then run init")

@@ -14,7 +14,7 @@ interface FreezeFlags {
   readonly dc?: readonly string[];
 }
 
-export function registerFreeze(cli: Command, execute: Execute): void {
+export function registerFreezeCommand(cli: Command, execute: Execute): void {
   cli
     .command('freeze')
     .description('stop everything of ours in the cells; needs neither queue nor control')

@@ -13,7 +13,7 @@ interface InitFlags {
   readonly dc?: readonly string[];
 }
 
-export function registerInit(cli: Command, execute: Execute): void {
+export function registerInitCommand(cli: Command, execute: Execute): void {
   cli
     .command('init')
     .description('make or upgrade our schemas in the control database, the cells and the queue')

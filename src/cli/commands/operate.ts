@@ -13,7 +13,7 @@ import type { CliSession, Execute } from '../terminal/session.js';
 
 type Operation = (session: CliSession, program: Program, dataCenter: string) => Promise<number>;
 
-export function registerOperate(cli: Command, execute: Execute): void {
+export function registerOperateCommand(cli: Command, execute: Execute): void {
   const add = (verb: string, description: string, operation: Operation): void => {
     cli
       .command(verb)
@@ -33,7 +33,7 @@ export function registerOperate(cli: Command, execute: Execute): void {
 
 /** Longest that an acknowledgement is waited for, in ms. */
 const ACKNOWLEDGE_MS = 3_000;
-const LOOK_MS = 100;
+const POLL_INTERVAL_MS = 100;
 
 /** Writes the intent, then takes steps until the fence is closed or the time is over. */
 async function ask(session: CliSession, program: Program, dataCenter: string, intent: Intent): Promise<IntentReport> {
@@ -42,7 +42,7 @@ async function ask(session: CliSession, program: Program, dataCenter: string, in
   let report = await setIntent(engine, request);
   const until = performance.now() + ACKNOWLEDGE_MS;
   while (intent !== 'run' && !isAcknowledged(report, intent) && performance.now() < until) {
-    await engine.clock.sleep(LOOK_MS);
+    await engine.clock.sleep(POLL_INTERVAL_MS);
     await tick(engine);
     report = await readIntent(engine, request);
   }

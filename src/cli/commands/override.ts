@@ -16,7 +16,7 @@ interface OverrideFlags {
   readonly withdraw?: boolean;
 }
 
-export function registerOverride(cli: Command, execute: Execute): void {
+export function registerOverrideCommand(cli: Command, execute: Execute): void {
   cli
     .command('override')
     .description("propose another floor for an org; a second person's approval applies it")

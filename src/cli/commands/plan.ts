@@ -6,7 +6,7 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkRateCard } from '../../domain/rate-card-check/check-rate-card.js';
 import type { SaveOrgs } from '../../engine/plan/export-orgs.js';
 import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js';
-import { refuseOtherSource } from '../../engine/rollout/rollout-checks.js';
+import { rejectOtherSource } from '../../engine/rollout/rollout-checks.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
@@ -22,7 +22,7 @@ interface PlanFlags extends DataCenterChoice {
   readonly rateCard?: string;
 }
 
-export function registerPlan(cli: Command, execute: Execute): void {
+export function registerPlanCommand(cli: Command, execute: Execute): void {
   cli
     .command('plan')
     .description('what an apply would do in a data center, kept so that exactly that can be applied; no org is changed')
@@ -40,7 +40,7 @@ function runPlan(session: CliSession, flags: PlanFlags): Promise<number> {
     const dataCenters = chosen.map(({ id }) => id);
     const card =
       flags.rateCard === undefined ? await loadCheckedCard(program) : await loadOther(program, flags.rateCard);
-    await refuseOtherSource(program.engine, chosen);
+    await rejectOtherSource(program.engine, chosen);
     const stop = new AbortController();
     const unlisten = session.io.onStop(() => stop.abort());
     const { reports, files } = await makeReports(session, program, dataCenters, card, {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
 import { diffPlans } from '../../engine/plan/diff-plans.js';
 import { listPlans } from '../../engine/plan/list-plans.js';
-import { recallPlan } from '../../engine/plan/show-plan.js';
+import { loadStoredReport } from '../../engine/plan/load-stored-report.js';
 import { parseCount } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
 import { openReportFolder } from '../report/report-folder.js';
@@ -11,7 +11,7 @@ import { createLiveArea } from '../terminal/live-area.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 import { planDiffDocument, showPlanDiff } from '../views/show-plan-diff.js';
 import { plansDocument, showPlans } from '../views/show-plans.js';
-import { recalledPlanDocument, showRecalledPlan } from '../views/show-recalled-plan.js';
+import { showStoredReport, storedReportDocument } from '../views/show-stored-report.js';
 
 interface ListFlags {
   readonly dc?: string;
@@ -22,17 +22,17 @@ interface ShowFlags {
   readonly stale?: boolean;
 }
 
-const MOST_PLANS = 10_000;
+const MAX_PLANS = 10_000;
 /** Orgs that a screen names. */
 const STALE_SHOWN = 200;
 const CHANGES_SHOWN = 50;
 
-export function registerPlans(cli: Command, execute: Execute): void {
+export function registerPlansCommand(cli: Command, execute: Execute): void {
   const plans = cli
     .command('plans')
     .description('the plans that there are, the newest first; `plans show ID` one again, `plans diff A B` two')
     .option('--dc <id>', 'only this data center')
-    .option('--limit <n>', 'most plans to list', parseCount(MOST_PLANS), 100)
+    .option('--limit <n>', 'most plans to list', parseCount(MAX_PLANS), 100)
     .action((flags: ListFlags) => execute((session) => runList(session, flags)));
   plans
     .command('show')
@@ -63,11 +63,11 @@ function runShow(session: CliSession, planId: string, { out, stale }: ShowFlags)
     const listed = session.options.json ? 'all' : STALE_SHOWN;
     const folder = out === undefined ? undefined : await openReportFolder(out);
     try {
-      const recalled = await recallPlan(engine, { planId, config, stale: stale ? listed : 'none' });
+      const recalled = await loadStoredReport(engine, { planId, config, stale: stale ? listed : 'none' });
       const files = (await folder?.publish([recalled.report], recalled.outcome)) ?? [];
       session.report(
-        recalledPlanDocument(recalled, files),
-        [showRecalledPlan(recalled, session.paint), ...files.map((file) => `Wrote ${file}`)].join('\n'),
+        storedReportDocument(recalled, files),
+        [showStoredReport(recalled, session.paint), ...files.map((file) => `Wrote ${file}`)].join('\n'),
       );
       return 0;
     } finally {

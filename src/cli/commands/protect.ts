@@ -11,7 +11,7 @@ interface ProtectFlags {
   readonly remove?: boolean;
 }
 
-export function registerProtect(cli: Command, execute: Execute): void {
+export function registerProtectCommand(cli: Command, execute: Execute): void {
   cli
     .command('protect')
     .description('keep an org out of canaries, and let plans that would write it wait for a person')

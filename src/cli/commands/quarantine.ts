@@ -14,7 +14,7 @@ interface QuarantineFlags {
 
 const MOST = 100_000;
 
-export function registerQuarantine(cli: Command, execute: Execute): void {
+export function registerQuarantineCommand(cli: Command, execute: Execute): void {
   cli
     .command('quarantine')
     .description('the orgs that could not be decided, and why')

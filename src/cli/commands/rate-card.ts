@@ -10,7 +10,7 @@ import { withProgram } from '../processes/with-program.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 import { checkedCardDocument, showCheckedCard } from '../views/show-rate-card.js';
 
-export function registerRateCard(cli: Command, execute: Execute): void {
+export function registerRateCardCommand(cli: Command, execute: Execute): void {
   cli
     .command('rate-card')
     .description('work on the rate card')

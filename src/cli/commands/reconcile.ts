@@ -25,7 +25,7 @@ interface ReconcileFlags {
 
 const MOST = 100_000;
 
-export function registerReconcile(cli: Command, execute: Execute): void {
+export function registerReconcileCommand(cli: Command, execute: Execute): void {
   cli
     .command('reconcile')
     .description('say which allotments are no longer what their inputs give; with --execute, ask for healing them')

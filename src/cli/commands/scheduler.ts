@@ -5,7 +5,7 @@ import { schedulerProcess } from '../processes/start-processes.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 
-export function registerScheduler(cli: Command, execute: Execute): void {
+export function registerSchedulerCommand(cli: Command, execute: Execute): void {
   cli
     .command('scheduler')
     .description('run a scheduler: it takes the next step of every data center')

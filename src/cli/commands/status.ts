@@ -16,7 +16,7 @@ interface StatusFlags {
 
 const WATCH_MS = 1_000;
 
-export function registerStatus(cli: Command, execute: Execute): void {
+export function registerStatusCommand(cli: Command, execute: Execute): void {
   cli
     .command('status')
     .description('where everything is, why it is not moving, and the command that moves it')

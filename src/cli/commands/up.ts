@@ -13,7 +13,7 @@ import { createLiveArea } from '../terminal/live-area.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 import { showProgress } from '../views/show-progress.js';
 
-export function registerUp(cli: Command, execute: Execute): void {
+export function registerUpCommand(cli: Command, execute: Execute): void {
   cli
     .command('up')
     .description('run a scheduler and a worker in one process; without a configuration, the embedded servers too')
@@ -52,7 +52,7 @@ function runUp(session: CliSession): Promise<number> {
   });
 }
 
-const LOOK_MS = 1_000;
+const POLL_INTERVAL_MS = 1_000;
 
 /** Says every change of a stage or a hold, as a log: what else it prints stays readable. */
 async function showChanges(session: CliSession, program: Program, signal: AbortSignal): Promise<void> {
@@ -60,7 +60,7 @@ async function showChanges(session: CliSession, program: Program, signal: AbortS
   const area = createLiveArea(io, () => 0); // only changes
   const ids = program.config.dataCenters.map(({ id }) => id);
   while (!signal.aborted) {
-    await program.engine.clock.sleep(LOOK_MS, signal);
+    await program.engine.clock.sleep(POLL_INTERVAL_MS, signal);
     try {
       const status = await readStatus(program.engine);
       const key = status.dataCenters.map((dc) => `${dc.stage} ${dc.state} ${dc.holds[0]?.code}`).join();

@@ -8,7 +8,7 @@ import type { CliSession, Execute } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
 import { showVerification } from '../views/show-verification.js';
 
-export function registerVerify(cli: Command, execute: Execute): void {
+export function registerVerifyCommand(cli: Command, execute: Execute): void {
   cli
     .command('verify')
     .description('check every stored allotment against the rule, and prove the cut-over; a failure is exit code 5')

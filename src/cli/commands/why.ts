@@ -6,7 +6,7 @@ import { withProgram } from '../processes/with-program.js';
 import type { CliSession, Execute } from '../terminal/session.js';
 import { showWhy } from '../views/show-why.js';
 
-export function registerWhy(cli: Command, execute: Execute): void {
+export function registerWhyCommand(cli: Command, execute: Execute): void {
   cli
     .command('why')
     .description("one org's number and where it comes from")

@@ -15,7 +15,7 @@ interface WorkerFlags {
 
 const MOST = 64;
 
-export function registerWorker(cli: Command, execute: Execute): void {
+export function registerWorkerCommand(cli: Command, execute: Execute): void {
   cli
     .command('worker')
     .description('run a worker: it carries out batches')

@@ -17,7 +17,7 @@ export type FollowOutcome =
   | { readonly kind: 'held'; readonly status: Status; readonly dataCenter: string; readonly hold: StatusHold }
   | { readonly kind: 'interrupted' };
 
-const LOOK_MS = 400;
+const POLL_INTERVAL_MS = 400;
 /** A control database that cannot be read for this long ends the waiting, in ms. */
 const OUTAGE_MS = 30_000;
 /** Processes that start or restart are given this long, in ms. */
@@ -25,7 +25,7 @@ const PROCESS_GRACE_MS = 20_000;
 
 export async function followRollout(context: EngineContext, options: FollowOptions): Promise<FollowOutcome> {
   let unreadableSince: number | undefined;
-  const patience = createPatience();
+  const patience = createDeadline();
   while (!options.signal.aborted) {
     try {
       const status = await readStatus(context);
@@ -39,7 +39,7 @@ export async function followRollout(context: EngineContext, options: FollowOptio
       unreadableSince ??= performance.now();
       if (!passing || performance.now() - unreadableSince > OUTAGE_MS) throw error;
     }
-    await context.clock.sleep(LOOK_MS, options.signal);
+    await context.clock.sleep(POLL_INTERVAL_MS, options.signal);
   }
   return { kind: 'interrupted' };
 }
@@ -50,7 +50,7 @@ const chosen = (status: Status, { dataCenters }: FollowOptions): readonly DataCe
 /** Since when each hold has been seen by us, in ms of our own clock. */
 type Patience = (key: string, holds: readonly string[]) => number;
 
-function createPatience(): Patience {
+function createDeadline(): Patience {
   const firstSeen = new Map<string, number>();
   return (key, present) => {
     for (const known of firstSeen.keys()) if (!present.includes(known)) firstSeen.delete(known);

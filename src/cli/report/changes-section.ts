@@ -33,7 +33,7 @@ export function renderNamedChanges({ orgs }: PlanReport): Markup {
 function renderRaises(raises: readonly PlannedOrg[]): Markup {
   if (raises.length === 0) return html`<h3>Biggest raises</h3><p>No org rises.</p>`;
   const columns = [
-    ...ORG_COLUMNS,
+    ...ORG_TABLE_COLUMNS,
     right('Before'),
     right('After'),
     right('Factor'),
@@ -53,7 +53,7 @@ function renderRaises(raises: readonly PlannedOrg[]): Markup {
 
 function renderNearest(nearest: readonly PlannedOrg[]): Markup {
   if (nearest.length === 0) return html`<h3>Nearest to their floor</h3><p>No paid org on credits has a floor.</p>`;
-  const columns = [...ORG_COLUMNS, right('By rate card'), right('Floor'), right('Above it'), right('After')];
+  const columns = [...ORG_TABLE_COLUMNS, right('By rate card'), right('Floor'), right('Above it'), right('After')];
   const rows = nearest.map((org) => [
     ...describeOrg(org),
     showCount(org.planCredits),
@@ -66,11 +66,11 @@ function renderNearest(nearest: readonly PlannedOrg[]): Markup {
 ${renderTable('Credits a day', columns, rows)}`;
 }
 
-export const ORG_COLUMNS = [{ title: 'Org' }, { title: 'Edition' }, { title: 'Pays' }, right('Agents')];
+export const ORG_TABLE_COLUMNS = [{ title: 'Org' }, { title: 'Edition' }, { title: 'Pays' }, right('Agents')];
 
 const LONGEST_ID = 80;
 
-/** The cells of ORG_COLUMNS. */
+/** The cells of ORG_TABLE_COLUMNS. */
 export const describeOrg = ({ orgId, edition, paid, agents }: PlannedOrg): readonly string[] => [
   orgId.length > LONGEST_ID ? `${orgId.slice(0, LONGEST_ID - 1)}…` : orgId,
   edition,

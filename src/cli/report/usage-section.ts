@@ -4,7 +4,7 @@ import type { PlanReport, ShortOrg } from '../../domain/plan/plan-report.js';
 import { showCount, showShare } from '../terminal/numbers.js';
 import { right } from '../terminal/table.js';
 import { CALL_COSTS, LIST_HEAVY } from './call-costs.js';
-import { describeOrg, ORG_COLUMNS } from './changes-section.js';
+import { describeOrg, ORG_TABLE_COLUMNS } from './changes-section.js';
 import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 
@@ -28,7 +28,7 @@ export function renderShortOrgs({ orgs, usage, dataCenter }: PlanReport): Markup
   if (usage === null) return html``;
   if (orgs.short.length === 0) return html`<p>✔ No paid org is short.</p>`;
   const columns = [
-    ...ORG_COLUMNS,
+    ...ORG_TABLE_COLUMNS,
     right('Peak'),
     right('New total'),
     right('Missing'),

@@ -1,5 +1,5 @@
 // What differs between two images of one org, by the names of the columns. Knows nothing of why.
-import type { OrgImage } from '../../engine/plan/show-plan.js';
+import type { OrgImage } from '../../engine/plan/load-stored-report.js';
 import { showCount } from '../terminal/numbers.js';
 
 export interface ColumnChange {

@@ -9,7 +9,7 @@ export interface Period {
   readonly to: Date;
 }
 
-const MOST_DAYS = 800;
+const MAX_DAYS = 800;
 const DEFAULT_DAYS = 14;
 
 /**
@@ -29,9 +29,9 @@ export function parsePeriod(
       message: `The calendar from ${start.toISOString()} until ${end.toISOString()} (${zone}) is empty.`,
       next: 'Give a --to that is later than --from.',
     });
-  if (end.getTime() - start.getTime() > MOST_DAYS * DAY_MS)
+  if (end.getTime() - start.getTime() > MAX_DAYS * DAY_MS)
     throw new RolloutError('invalid_argument', {
-      message: `The calendar from ${start.toISOString()} until ${end.toISOString()} is longer than ${MOST_DAYS} days.`,
+      message: `The calendar from ${start.toISOString()} until ${end.toISOString()} is longer than ${MAX_DAYS} days.`,
       next: 'Give --from and --to that lie closer together.',
     });
   return { from: start, to: end };

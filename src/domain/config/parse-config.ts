@@ -19,7 +19,7 @@ import {
   readUrl,
 } from './read-field.js';
 import {
-  APPROVALS,
+  APPROVAL_MODES,
   type DataCenterConfig,
   type GuardRails,
   type ReconcileConfig,
@@ -42,9 +42,9 @@ export function parseRolloutConfig(text: string, options: { readonly lookup: Var
   const rollout = readSection(fields.get('rollout'), 'rollout');
   const signups = readSection(fields.get('signups'), 'signups');
   const dataCenters = parseDataCenters(required(fields, 'dataCenters'));
-  refuseImpossibleInstants(rollout.get('notBefore'), signups.get('cutover'), dataCenters);
+  rejectImpossibleInstants(rollout.get('notBefore'), signups.get('cutover'), dataCenters);
   const settings = parseRollout(rollout);
-  refuseClosedWindows(rollout.get('windows'), settings.windows, dataCenters);
+  rejectClosedWindows(rollout.get('windows'), settings.windows, dataCenters);
   return {
     controlDatabase: readUrl(required(fields, 'controlDatabase')),
     queue: optional(fields, 'queue', readQueueUrl),
@@ -67,7 +67,7 @@ function parseRollout(fields: Fields): RolloutSettings {
     canaryWaitMs: optional(fields, 'canaryWait', readDurationMs) ?? 0,
     planRetentionDays: optional(fields, 'planRetention', (node) => readDays(node, 1)) ?? 30,
     windows: optional(fields, 'windows', (node) => readList(node).map(parseWindow)) ?? [],
-    approval: optional(fields, 'approval', (node) => readChoice(node, APPROVALS)) ?? 'auto',
+    approval: optional(fields, 'approval', (node) => readChoice(node, APPROVAL_MODES)) ?? 'auto',
     guardRails: parseGuardRails(readSection(fields.get('guardRails'), 'rollout.guardRails')),
   };
 }
@@ -96,7 +96,7 @@ function parseLapseGrace(fields: Fields): number {
 }
 
 /** One-off instants must exist exactly once in every zone, and sign-ups cannot switch before the rollout may start. */
-function refuseImpossibleInstants(
+function rejectImpossibleInstants(
   notBefore: ConfigNode | undefined,
   cutover: ConfigNode | undefined,
   dataCenters: readonly DataCenterConfig[],
@@ -112,7 +112,7 @@ function refuseImpossibleInstants(
 }
 
 /** Whether they open again is asked at `apply`, which has a clock. */
-function refuseClosedWindows(
+function rejectClosedWindows(
   node: ConfigNode | undefined,
   windows: readonly WindowSpec[],
   dataCenters: readonly DataCenterConfig[],

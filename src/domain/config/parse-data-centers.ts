@@ -20,7 +20,7 @@ export function parseDataCenters(node: ConfigNode): readonly DataCenterConfig[] 
   const entries = isEmpty(node) ? [] : readList(node);
   if (entries.length === 0) throw invalidValue(node, 'must list at least one data center');
   const dataCenters = entries.map(parseDataCenter);
-  refuseDuplicates(dataCenters);
+  rejectDuplicates(dataCenters);
   return dataCenters;
 }
 
@@ -48,7 +48,7 @@ function readId(node: ConfigNode): string {
   return id;
 }
 
-function refuseDuplicates(dataCenters: readonly DataCenterConfig[]): void {
+function rejectDuplicates(dataCenters: readonly DataCenterConfig[]): void {
   for (const [index, { id, database }] of dataCenters.entries()) {
     const first = dataCenters.findIndex((other) => other.id === id);
     if (first < index) {

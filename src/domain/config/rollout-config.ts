@@ -7,8 +7,8 @@ export interface ConfigUrl {
 }
 
 /** Who approves a plan inside its guard-rails: the program, or always a person. */
-export const APPROVALS = ['auto', 'required'] as const;
-export type Approval = (typeof APPROVALS)[number];
+export const APPROVAL_MODES = ['auto', 'required'] as const;
+export type ApprovalMode = (typeof APPROVAL_MODES)[number];
 
 /** Limits outside which a person approves a plan. A limit that is left out does not hold anything. */
 export interface GuardRails {
@@ -42,7 +42,7 @@ export interface RolloutSettings {
   readonly planRetentionDays: number;
   /** Local windows in which batches may run. Empty: always. */
   readonly windows: readonly WindowSpec[];
-  readonly approval: Approval;
+  readonly approval: ApprovalMode;
   readonly guardRails: GuardRails;
 }
 

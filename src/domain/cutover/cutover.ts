@@ -51,7 +51,7 @@ const EXECUTE = 'credit-rollout cutover execute --dc ID --execute --reason TEXT'
 const REVERSE = 'credit-rollout cutover reverse --dc ID --to WHEN --reason TEXT';
 
 /** Why the cut-over cannot move to this instant; undefined: it can. */
-export function refuseMove(facts: CutoverFacts, { at, local }: CutoverTarget): CutoverRefusal | undefined {
+export function rejectMove(facts: CutoverFacts, { at, local }: CutoverTarget): CutoverRefusal | undefined {
   const { now, cutoverAt, notBeforeAt, notBeforeLocal, gate } = facts;
   if (gate.latchedAt !== null)
     return {
@@ -72,7 +72,7 @@ export function refuseMove(facts: CutoverFacts, { at, local }: CutoverTarget): C
 }
 
 /** Why a cut-over that has happened cannot be taken back for this instant; undefined: it can. */
-export function refuseReversal(
+export function rejectReversal(
   { now, gate }: Pick<CutoverFacts, 'now' | 'gate'>,
   { at, local }: CutoverTarget,
 ): CutoverRefusal | undefined {
@@ -88,7 +88,7 @@ export function refuseReversal(
 }
 
 /** Why it cannot be executed now; undefined: it can, or it was. */
-export function refuseExecution(
+export function rejectExecution(
   facts: Pick<CutoverFacts, 'now' | 'cutoverAt' | 'cutoverLocal' | 'gate'>,
   stage: string,
 ): CutoverRefusal | undefined {

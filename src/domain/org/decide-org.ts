@@ -30,10 +30,10 @@ export interface DecidedOrg {
 }
 
 /** A quarantined org is set aside: nothing is written, and an allotment that it has stays. */
-export type Decision = { readonly kind: 'quarantine'; readonly reason: QuarantineReason } | DecidedOrg;
+export type OrgDecision = { readonly kind: 'quarantine'; readonly reason: QuarantineReason } | DecidedOrg;
 
 /** Decides one org. Source: domain.md, "The arithmetic" and "The floor"; golden cases in life-of-an-org.md. */
-export function decideOrg(question: OrgQuestion): Decision {
+export function decideOrg(question: OrgQuestion): OrgDecision {
   const org = assessOrg(question.inputs, question.card);
   if (org.kind === 'undecidable') return { kind: 'quarantine', reason: org.reason };
   const answer = decideFloor({ ...question, org });

@@ -3,10 +3,10 @@
 import { formatCredits } from '../../kernel/format-credits.js';
 import type { EditionRates, RateCard } from '../rate-card/rate-card.js';
 import type { Allotment } from './allotment.js';
-import type { Decision } from './decide-org.js';
+import type { OrgDecision } from './decide-org.js';
 
 /** Lines of text for one decision under the card that made it. A quarantined org gets its reason and what that means. */
-export function explainOrg(decision: Decision, card: RateCard): readonly string[] {
+export function explainDecision(decision: OrgDecision, card: RateCard): readonly string[] {
   if (decision.kind === 'quarantine') {
     return [`Undecidable: ${decision.reason}.`, 'It is set aside in quarantine and keeps what it has today.'];
   }

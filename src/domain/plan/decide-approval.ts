@@ -1,5 +1,5 @@
 // Whether a plan may be applied, and by whose word. Pure. Never lets an author approve, nor one approval serve two plans.
-import type { Approval } from '../config/rollout-config.js';
+import type { ApprovalMode } from '../config/rollout-config.js';
 import { isInsideRails, type RailReading } from './guard-rails.js';
 
 /** How long an approval lasts: 72 hours, in ms. */
@@ -26,7 +26,7 @@ export interface ApprovalQuestion {
   readonly digest: string;
   readonly rails: readonly RailReading[];
   /** Who approves inside the guard-rails: the program, or always a person. */
-  readonly approval: Approval;
+  readonly approval: ApprovalMode;
   readonly approvals: readonly RecordedApproval[];
   /** A newer plan of the data center that is approved or was applied; null: there is none. */
   readonly newer: string | null;
@@ -60,7 +60,7 @@ export function decideApproval(question: ApprovalQuestion): ApprovalDecision {
   const granting = approvals.find((one) => isOpen(one, now) && (one.kind === 'person' || itself));
   if (granting !== undefined) return { kind: 'approved', approval: granting };
   if (newer !== null) return { kind: 'held', why: 'superseded', by: newer };
-  return findSpent(approvals, now) ?? decideUnapproved(rails, itself);
+  return findConsumed(approvals, now) ?? decideUnapproved(rails, itself);
 }
 
 /** An author's own word counts for nothing, nor does one about another plan. */
@@ -73,7 +73,7 @@ function isOpen({ usedAt, voidedAt, expiresAt }: RecordedApproval, now: Date): b
 }
 
 /** What keeps a plan from approving itself, or explains why a person must be asked again. */
-function findSpent(approvals: readonly RecordedApproval[], now: Date): HeldPlan | undefined {
+function findConsumed(approvals: readonly RecordedApproval[], now: Date): HeldPlan | undefined {
   const used = approvals.find(({ usedAt }) => usedAt !== null);
   if (used !== undefined) return { kind: 'held', why: 'used', approval: used };
   const voided = approvals.find(({ voidedAt }) => voidedAt !== null);

@@ -47,14 +47,14 @@ export function groupEditions(branches: readonly BranchCount[]): readonly Editio
 }
 
 /** Per edition: an unpaid org never keeps its legacy number, so eight of the thirty-two combinations cannot be. */
-const MOST_BRANCHES_PER_EDITION = 24;
+const MAX_BRANCHES_PER_EDITION = 24;
 
 /** How many kinds of decisions occur, of at most how many for the editions that occur. */
 export function countBranches(branches: readonly BranchCount[]): { readonly present: number; readonly most: number } {
   const present = branches.filter(({ orgs }) => orgs > 0);
   return {
     present: present.length,
-    most: new Set(present.map(({ edition }) => edition)).size * MOST_BRANCHES_PER_EDITION,
+    most: new Set(present.map(({ edition }) => edition)).size * MAX_BRANCHES_PER_EDITION,
   };
 }
 

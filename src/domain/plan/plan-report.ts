@@ -1,9 +1,7 @@
 // What a plan says of a data center, in numbers, and the few orgs that it names. The lists of orgs never leave their cell
 // but by the command that shows them. Holds values only.
+import type { Winner } from '../org/allotment.js';
 import type { RailReading } from './guard-rails.js';
-
-/** The winner of an org's decision. */
-export type Winner = 'credits' | 'legacy';
 
 /** A kind of decision: edition × paid × winner × purchased × light agents × negotiated. */
 export interface Branch {

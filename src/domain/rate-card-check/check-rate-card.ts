@@ -1,6 +1,6 @@
 // Runs a card's golden cases through the same decision that orgs get. Never throws for a case that fails: it returns it.
 import type { Allotment } from '../org/allotment.js';
-import { type Decision, decideOrg } from '../org/decide-org.js';
+import { decideOrg, type OrgDecision } from '../org/decide-org.js';
 import type { CaseColumn, CaseOrg, CaseValue, RateCard, RateCardCase } from '../rate-card/rate-card.js';
 import type { QuarantineReason } from '../source/org-inputs.js';
 
@@ -43,7 +43,7 @@ function checkCase(card: RateCard, golden: RateCardCase, position: number): Fail
 }
 
 /** A first decision in an open window: the dates cannot matter, so any will do. */
-export function decideCase(card: RateCard, org: CaseOrg): Decision {
+export function decideCase(card: RateCard, org: CaseOrg): OrgDecision {
   return decideOrg({
     inputs: { ...org, createdAt: new Date(0), duplicated: false },
     card,

@@ -1,5 +1,5 @@
 // The canary of a run: applied, verified, waited for, and only then passed. Pure; nothing else is written before.
-import { type Decision, go, hold, isShut, type ReadCell, workHolds } from './decision.js';
+import { type Decision, go, hold, isClosed, type ReadCell, workHolds } from './decision.js';
 import { createHold } from './hold.js';
 import type { DataCenterSnapshot, RunReading } from './snapshot.js';
 
@@ -10,7 +10,7 @@ export function decideCanary(dc: DataCenterSnapshot, cell: ReadCell, run: RunRea
     if (!ours || cell.fence.state !== 'open')
       return go({ kind: 'open_fence', state: 'open', reason: 'the canary is pending' });
     return {
-      steps: [{ kind: 'ring', job: 'apply', want: 1, reason: 'the canary is pending' }],
+      steps: [{ kind: 'wake_workers', job: 'apply', want: 1, reason: 'the canary is pending' }],
       holds: workHolds(dc, cell, run),
     };
   }
@@ -23,13 +23,13 @@ function decideVerification(dc: DataCenterSnapshot, cell: ReadCell, run: RunRead
   if (!ours || cell.fence.state !== 'verifying')
     return go({ kind: 'open_fence', state: 'verifying', reason: 'the canary is to be verified' });
   return {
-    steps: [{ kind: 'ring', job: 'verify', want: 1, reason: 'the canary is to be verified' }],
+    steps: [{ kind: 'wake_workers', job: 'verify', want: 1, reason: 'the canary is to be verified' }],
     holds: workHolds(dc, cell, run),
   };
 }
 
 function decideVerified(dc: DataCenterSnapshot, cell: ReadCell, { canary }: RunReading): Decision {
-  if (!isShut(dc, cell.fence)) return go({ kind: 'close_fence', reason: 'the canary is verified' });
+  if (!isClosed(dc, cell.fence)) return go({ kind: 'close_fence', reason: 'the canary is verified' });
   if (canary.mismatches > 0)
     return go({
       kind: 'fail',

@@ -1,6 +1,6 @@
 // Decides about what runs in a data center that is done: its night, a reconciliation that was asked for, the sweep after
 // its cut-over, and whether the change feed may write. Pure. At most one such run in the whole rollout at a time.
-import { type Decision, detached, go, hold, IDLE, isShutAt, type ReadCell, workHolds } from './decision.js';
+import { type Decision, detached, go, hold, IDLE, isClosedAt, type ReadCell, workHolds } from './decision.js';
 import { createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, MaintenanceReading, MaintenanceRun, Snapshot } from './snapshot.js';
 
@@ -81,7 +81,7 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
   const { fence } = cell;
   const { epoch } = open;
   // on record too: a scheduler that died between the cell and control left a fence that nobody is known to have shut
-  const shut = isShutAt(epoch, fence) && dc.maintenance.shutEpoch === epoch;
+  const shut = isClosedAt(epoch, fence) && dc.maintenance.shutEpoch === epoch;
   const failure = nameFailure(epoch, fence);
   if (failure !== undefined)
     return shut
@@ -97,8 +97,14 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
   return {
     steps: [
       run.detected
-        ? { kind: 'ring', job: 'apply', want: Math.min(dc.lanes, run.pending), epoch, reason: 'orgs are to be healed' }
-        : { kind: 'ring', job: 'detect', want: 1, epoch, reason: 'drift is to be found' },
+        ? {
+            kind: 'wake_workers',
+            job: 'apply',
+            want: Math.min(dc.lanes, run.pending),
+            epoch,
+            reason: 'orgs are to be healed',
+          }
+        : { kind: 'wake_workers', job: 'detect', want: 1, epoch, reason: 'drift is to be found' },
     ],
     holds: [...workHolds(dc, cell, run), createHold('maintenance', 'it ends by itself', open.kind)],
   };

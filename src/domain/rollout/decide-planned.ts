@@ -33,7 +33,7 @@ function decideAsked(dc: DataCenterSnapshot, failure: string | null): Decision {
   if (failure !== null) return hold(createHold('plan_failed', `credit-rollout abort --dc ${dc.id}`, failure));
   const idle = dc.cell?.kind === 'read' && dc.cell.workersAlive === 0;
   return {
-    steps: [{ kind: 'ring', job: 'plan', want: 1, reason: 'its plan is to be made' }],
+    steps: [{ kind: 'wake_workers', job: 'plan', want: 1, reason: 'its plan is to be made' }],
     holds: [
       idle
         ? createHold('no_worker', `credit-rollout worker --dc ${dc.id}`, '0', '1')

@@ -9,7 +9,7 @@ import {
   go,
   hold,
   IDLE,
-  isShut,
+  isClosed,
   type ReadCell,
   type Step,
   workHolds,
@@ -93,13 +93,13 @@ const windowHold = (dc: DataCenterSnapshot): Hold | undefined =>
 function decideStop(dc: DataCenterSnapshot, cell: ReadCell): Decision | undefined {
   const { fence } = cell;
   if (fence.failure !== null && fence.epoch === dc.epoch)
-    return isShut(dc, fence)
+    return isClosed(dc, fence)
       ? go({ kind: 'fail', code: fence.failure, reason: 'a rule was broken' })
       : go({ kind: 'close_fence', reason: 'a rule was broken' });
   const why =
     dc.intent === 'abort' ? 'the operator aborted' : dc.intent === 'pause' ? 'the operator paused' : dc.window.reason;
   if (dc.intent === 'run' && dc.window.open) return undefined;
-  if (!isShut(dc, fence)) return go({ kind: 'close_fence', reason: why });
+  if (!isClosed(dc, fence)) return go({ kind: 'close_fence', reason: why });
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: why });
   const held: (Hold | undefined)[] = [
     frozen(dc),
@@ -136,25 +136,30 @@ function decideMigrating(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading
   const { fence } = cell;
   const finished = run.cut && run.pending === 0;
   if (finished)
-    return isShut(dc, fence)
+    return isClosed(dc, fence)
       ? go({ kind: 'advance', to: 'verifying', reason: 'nothing is pending and the fence is closed' })
       : go({ kind: 'close_fence', reason: 'nothing is pending' });
   if (!ours || fence.state !== 'open') return go({ kind: 'open_fence', state: 'open', reason: 'ranges are pending' });
   const steps: Step[] = [
-    { kind: 'ring', job: 'apply', want: Math.min(dc.lanes, Math.max(run.pending, 1)), reason: 'ranges are pending' },
+    {
+      kind: 'wake_workers',
+      job: 'apply',
+      want: Math.min(dc.lanes, Math.max(run.pending, 1)),
+      reason: 'ranges are pending',
+    },
   ];
-  if (!run.cut) steps.unshift({ kind: 'ring', job: 'cut', want: 1, reason: 'ranges are not cut' });
+  if (!run.cut) steps.unshift({ kind: 'wake_workers', job: 'cut', want: 1, reason: 'ranges are not cut' });
   return { steps, holds: workHolds(dc, cell, run) };
 }
 
 function decideVerifying(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading, ours: boolean): Decision {
   const { fence } = cell;
   if (!run.cut || run.pending > 0)
-    return isShut(dc, fence)
+    return isClosed(dc, fence)
       ? go({ kind: 'advance', to: 'migrating', reason: 'work came back pending' })
       : go({ kind: 'close_fence', reason: 'work came back pending' });
   if (run.verified === run.batches) {
-    if (!isShut(dc, fence)) return go({ kind: 'close_fence', reason: 'every range is verified' });
+    if (!isClosed(dc, fence)) return go({ kind: 'close_fence', reason: 'every range is verified' });
     if (run.mismatches > 0)
       return go({ kind: 'fail', code: 'verification_mismatch', reason: `${run.mismatches} allotments break the rule` });
     return mayFollowUp(dc, run)
@@ -165,7 +170,7 @@ function decideVerifying(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading
     return go({ kind: 'open_fence', state: 'verifying', reason: 'ranges are to be verified' });
   const want = Math.min(dc.lanes, run.batches - run.verified);
   return {
-    steps: [{ kind: 'ring', job: 'verify', want, reason: 'ranges are to be verified' }],
+    steps: [{ kind: 'wake_workers', job: 'verify', want, reason: 'ranges are to be verified' }],
     holds: workHolds(dc, cell, run),
   };
 }

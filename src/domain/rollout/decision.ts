@@ -33,7 +33,7 @@ export type Step =
     }
   /** `epoch` left out: that of the data center. */
   | {
-      readonly kind: 'ring';
+      readonly kind: 'wake_workers';
       readonly job: JobKind;
       readonly want: number;
       readonly epoch?: bigint;
@@ -55,8 +55,8 @@ export const hold = (...holds: readonly Hold[]): Decision => ({ steps: [], holds
  * Closed for good: at our epoch or later. A fence closed at an older epoch is not enough: a scheduler that fell asleep
  * before opening could still open it.
  */
-export const isShut = (dc: DataCenterSnapshot, fence: FenceReading): boolean => isShutAt(dc.epoch ?? 0n, fence);
-export const isShutAt = (epoch: bigint, fence: FenceReading): boolean =>
+export const isClosed = (dc: DataCenterSnapshot, fence: FenceReading): boolean => isClosedAt(dc.epoch ?? 0n, fence);
+export const isClosedAt = (epoch: bigint, fence: FenceReading): boolean =>
   fence.state === 'closed' && fence.epoch >= epoch;
 
 /** Nothing done for this long with work pending is an alarm (I23), in ms. */

@@ -40,6 +40,6 @@ export function progressShare(done: number, total: number): number {
   return Math.min(1, Math.max(0, done / total));
 }
 
-function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? 0;
+function percentile(triaged: readonly number[], share: number): number {
+  return triaged[Math.min(triaged.length - 1, Math.ceil(triaged.length * share) - 1)] ?? 0;
 }

@@ -6,8 +6,8 @@ import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-datab
 import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import { enterFence, failRun } from './run-fence.js';
-import { halveBatch } from './split-batch.js';
-import { CountsDiffer, PlanDiffers, type WriteWay, writeBatch } from './write-batch.js';
+import { splitBatch } from './split-batch.js';
+import { CountsDiffer, PlanDiffers, type WriteStrategy, writeBatch } from './write-batch.js';
 
 export type BatchOutcome =
   | { readonly kind: 'done'; readonly orgs: number }
@@ -47,7 +47,7 @@ const ATTEMPTS = 6;
 const RETRIED: readonly FailureKind[] = ['retry', 'duplicate', 'bad_value', 'too_slow'];
 
 async function applyBatch(context: WorkerContext, cell: CellDatabase, epoch: bigint): Promise<BatchOutcome> {
-  let way: WriteWay = 'insert';
+  let way: WriteStrategy = 'insert';
   for (let attempt = 1; ; attempt += 1) {
     const claim: { batch?: ClaimedBatch } = {};
     try {
@@ -55,14 +55,14 @@ async function applyBatch(context: WorkerContext, cell: CellDatabase, epoch: big
     } catch (error) {
       const { kind, sqlstate } = classifyFailure(error);
       if (claim.batch && (kind === 'too_slow' || kind === 'bad_value')) {
-        const halved = await halveBatch(context, cell, { epoch, batch: claim.batch, why: kind });
+        const halved = await splitBatch(context, cell, { epoch, batch: claim.batch, why: kind });
         if (halved !== undefined) return halved;
       }
       const breach = findBreach(error);
       if (breach !== undefined) return failRun(context, cell, epoch, breach);
       const differs = error instanceof CountsDiffer || error instanceof PlanDiffers;
       if (!(differs || RETRIED.includes(kind)) || attempt === ATTEMPTS) throw error;
-      way = error instanceof PlanDiffers ? 'by_org' : kind === 'duplicate' ? 'raise' : way;
+      way = error instanceof PlanDiffers ? 'per_org' : kind === 'duplicate' ? 'raise' : way;
       context.log.debug('batch_retried', { data_center: cell.dataCenter, attempt, sqlstate });
       // what differs from its plan does so at once again
       if (!(error instanceof PlanDiffers)) await context.clock.sleep(20 * 2 ** attempt);
@@ -80,7 +80,7 @@ function findBreach(error: unknown): string | undefined {
 async function applyClaimed(
   tx: CellTransaction,
   epoch: bigint,
-  way: WriteWay,
+  way: WriteStrategy,
   claim: { batch?: ClaimedBatch },
 ): Promise<BatchOutcome> {
   const run = await enterFence(tx, epoch);

@@ -1,5 +1,5 @@
 // Cuts the open run's key ranges under the fence, some at a time, so that batches start before the last range is cut.
-import { countFreeLanes, cutFirstRanges as cutFirst, cutRanges as cutSome } from '../../stores/cell/batch/batches.js';
+import { countFreeLanes, insertFirstRanges, insertRanges } from '../../stores/cell/batch/batches.js';
 import { lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
@@ -25,7 +25,7 @@ export interface CutOptions {
  */
 export async function cutFirstRanges(tx: CellTransaction, runId: bigint): Promise<void> {
   try {
-    await tx.transaction((nested) => cutFirst(nested, runId, OPENING_MS));
+    await tx.transaction((nested) => insertFirstRanges(nested, runId, OPENING_MS));
   } catch {
     // rolled back to the savepoint; of a connection that is gone the commit tells
   }
@@ -47,7 +47,7 @@ export async function cutRanges(context: WorkerContext, options: CutOptions): Pr
     if (made === undefined) return { ranges };
     ranges += made.ranges;
     // a lane at work finds what was cut by itself
-    if (made.free > 0) await context.bells.ring(options.dataCenter, 'apply', options.epoch, made.lanes);
+    if (made.free > 0) await context.wakeUps.request(options.dataCenter, 'apply', options.epoch, made.lanes);
     if (made.cut) return { ranges };
     if (most === FIRST) most = MOST;
   }
@@ -71,7 +71,7 @@ async function cutChunk(
       await lockFenceShared(tx);
       const fence = await readFence(tx);
       if (fence.state !== 'open' || fence.frozen || fence.epoch !== epoch || fence.runId === null) return undefined;
-      const ranges = await cutSome(tx, fence.runId, most);
+      const ranges = await insertRanges(tx, fence.runId, most);
       const run = await findRun(tx, fence.runId);
       return run && { ranges, lanes: run.lanes, free: await countFreeLanes(tx, run.lanes), cut: run.cut };
     });

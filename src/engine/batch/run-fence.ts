@@ -1,5 +1,5 @@
 // A batch's way in: the shared lock first, then the row in a new statement (its snapshot must be younger than the wait).
-import { closeFence, lockFenceExclusive, lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
+import { lockFenceExclusive, lockFenceShared, readFence, saveFenceClosed } from '../../stores/cell/batch/fence.js';
 import { findOpenRun, type OpenRun } from '../../stores/cell/batch/open-run.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import type { WorkerContext } from '../context.js';
@@ -21,9 +21,9 @@ export async function failRun(
 ): Promise<{ readonly kind: 'failed'; readonly code: string }> {
   await cell.inTransaction('worker', async (tx) => {
     await lockFenceExclusive(tx);
-    if ((await readFence(tx)).epoch === epoch) await closeFence(tx, code);
+    if ((await readFence(tx)).epoch === epoch) await saveFenceClosed(tx, code);
   });
   context.log.error('run_failed', { data_center: cell.dataCenter, epoch: String(epoch), code });
-  await context.bells.wakeSchedulers();
+  await context.wakeUps.wakeSchedulers();
   return { kind: 'failed', code };
 }

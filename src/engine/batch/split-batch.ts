@@ -6,7 +6,7 @@ import {
   completeBatch,
   lockLane,
   lockPendingBatch,
-  splitBatch,
+  splitPendingBatch,
 } from '../../stores/cell/batch/batches.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
@@ -14,7 +14,7 @@ import type { WorkerContext } from '../context.js';
 import { enterFence, failRun } from './run-fence.js';
 import { NOTHING_WRITTEN } from './write-batch.js';
 
-export type HalveOutcome =
+export type SplitOutcome =
   | { readonly kind: 'done'; readonly orgs: number }
   | { readonly kind: 'fenced' }
   | { readonly kind: 'no_lane' }
@@ -28,11 +28,11 @@ export interface Unfit {
 }
 
 /** Halves the range; undefined: it could not be looked at now, try the batch again. */
-export async function halveBatch(
+export async function splitBatch(
   context: WorkerContext,
   cell: CellDatabase,
   unfit: Unfit,
-): Promise<HalveOutcome | undefined> {
+): Promise<SplitOutcome | undefined> {
   try {
     const outcome = await cell.inTransaction('worker', (tx) => halve(tx, unfit));
     const { batchNo: batch } = unfit.batch;
@@ -48,14 +48,14 @@ export async function halveBatch(
 async function halve(
   tx: CellTransaction,
   { epoch, batch, why }: Unfit,
-): Promise<HalveOutcome | { readonly kind: 'too_slow' }> {
+): Promise<SplitOutcome | { readonly kind: 'too_slow' }> {
   const run = await enterFence(tx, epoch);
   if (run === undefined) return { kind: 'fenced' };
   if ((await lockLane(tx, run.lanes)) === undefined) return { kind: 'no_lane' };
   const { runId, timeline } = run;
   const now = await lockPendingBatch(tx, runId, batch.batchNo);
   const same = now !== undefined && now.lowerId === batch.lowerId && now.upperId === batch.upperId;
-  if (!same || (await splitBatch(tx, runId, batch.batchNo))) return { kind: 'split' };
+  if (!same || (await splitPendingBatch(tx, runId, batch.batchNo))) return { kind: 'split' };
   if (why === 'too_slow') return { kind: why };
   const quarantined = await quarantineUnreadable(tx, { ...batch, runId, cardHash: run.cardHash });
   await completeBatch(

@@ -8,7 +8,7 @@ import {
   quarantineOrgs,
   type RangeOfRun,
   raiseAllotments,
-  readWritten,
+  readWrittenRange,
   sumWritten,
   type WrittenRange,
 } from '../../stores/cell/batch/allotments.js';
@@ -16,16 +16,16 @@ import type { BatchCounts, ClaimedBatch } from '../../stores/cell/batch/batches.
 import type { OpenRun } from '../../stores/cell/batch/open-run.js';
 import {
   isRangeIntact,
-  type PinnedCounts,
+  type PlannedCounts,
   writeByOrg,
   writeCanary,
   writeFollowUp,
-} from '../../stores/cell/batch/pinned-writes.js';
+} from '../../stores/cell/batch/planned-writes.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { writeRepair } from './write-repair.js';
 
 /** `insert`: whole and plain where nothing stands yet; `raise`: whole beside what stands; `by_org`: a plan's, one by one. */
-export type WriteWay = 'insert' | 'raise' | 'by_org';
+export type WriteStrategy = 'insert' | 'raise' | 'per_org';
 
 /** Of a batch that writes no org. */
 export const NOTHING_WRITTEN: BatchCounts = {
@@ -49,14 +49,14 @@ export async function writeBatch(
   tx: CellTransaction,
   run: OpenRun,
   batch: ClaimedBatch,
-  way: WriteWay,
+  way: WriteStrategy,
 ): Promise<BatchCounts> {
   const { runId, cardHash, planId } = run;
   if (batch.kind === 'repair') return writeRepair(tx, run, batch);
   if (batch.kind === 'follow_up') return toCounts(await writeFollowUp(tx, batch.orgIds, run));
   if (batch.kind === 'canary' && planId !== null)
     return toCounts(await writeCanary(tx, batch.orgIds, { runId, cardHash, planId }));
-  if (planId !== null && batch.pin !== null && (way === 'by_org' || !batch.pin.whole))
+  if (planId !== null && batch.pin !== null && (way === 'per_org' || !batch.pin.whole))
     return writeChanged(tx, { runId, cardHash, planId }, batch, batch.pin.range);
   const range = { ...batch, runId, cardHash };
   const own = way === 'insert' ? await listOwnAllotments(tx, range) : undefined;
@@ -81,7 +81,7 @@ async function writeFresh(
   { unique, pin }: Expectation,
 ): Promise<BatchCounts> {
   const inserted = await insertAllotments(tx, range, own);
-  const found = await readWritten(tx, range, { unique, pinned: pin !== null });
+  const found = await readWrittenRange(tx, range, { unique, pinned: pin !== null });
   assertPlanned(found, pin);
   const { orgs, written } = found;
   const had = own.length;
@@ -94,7 +94,7 @@ async function writeFresh(
 /** Something stands in the range: what is missing is inserted, what rose is raised, the rest is counted. */
 async function writeRaised(tx: CellTransaction, range: RangeOfRun, unique: boolean, pin: Pin): Promise<BatchCounts> {
   const written = await raiseAllotments(tx, range);
-  if (pin !== null) assertPlanned(await readWritten(tx, range, { unique, pinned: true }), pin);
+  if (pin !== null) assertPlanned(await readWrittenRange(tx, range, { unique, pinned: true }), pin);
   const { orgs, quarantined, falls } = await countDecisions(tx, range);
   if (quarantined > 0) await quarantineOrgs(tx, range, 'decided');
   const unchanged = orgs - quarantined - written.inserted - written.raised;
@@ -123,7 +123,7 @@ async function writeChanged(
   return toCounts(await writeByOrg(tx, batch, { ...run, planRange }));
 }
 
-function toCounts(counts: PinnedCounts): BatchCounts {
+function toCounts(counts: PlannedCounts): BatchCounts {
   const unchanged = counts.orgs - counts.inserted - counts.raised - counts.stale - counts.quarantined;
   if (unchanged < 0) throw new CountsDiffer();
   return { ...counts, unchanged };

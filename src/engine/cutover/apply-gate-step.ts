@@ -12,7 +12,7 @@ type GateStep = Extract<Step, { readonly kind: 'arm_gate' | 'disarm_gate' | 'lat
 const ACTIONS = { armed: 'arm_gate', disarmed: 'disarm_gate', latched: 'cutover' } as const;
 
 /** False when a sign-up that has not ended holds the gate: it is tried again at the next look. */
-export async function tendGate(context: EngineContext, row: DataCenterRow, step: GateStep): Promise<boolean> {
+export async function applyGateStep(context: EngineContext, row: DataCenterRow, step: GateStep): Promise<boolean> {
   const outcome = await change(context, row, step);
   if (outcome.kind === 'outrun') return false;
   if (outcome.kind === 'busy') {

@@ -14,13 +14,13 @@ import { identifyPerson, type Person } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
 import { lockKnownDataCenter } from '../data-center.js';
 import { explainFailure } from '../database-errors.js';
-import { refuseSamePerson } from '../two-person-rule.js';
+import { requireSecondPerson } from '../two-person-rule.js';
 import { auditProposal } from './proposals.js';
 
-export type ApprovalContext = Pick<EngineContext, 'control' | 'cells' | 'actor' | 'bells' | 'clock'>;
+export type ApprovalContext = Pick<EngineContext, 'control' | 'cells' | 'actor' | 'wakeUps' | 'clock'>;
 
 /** A proposal that is being approved, under the lock of its data center's row. */
-export interface Approval {
+export interface ApprovedProposal {
   readonly row: DataCenterRow;
   readonly proposal: CutoverProposal;
   /** Who approves it. */
@@ -34,22 +34,22 @@ export interface GateChange {
 }
 
 /**
- * `changeGate` throws to refuse. Throws postponement_unknown, postponement_decided, reversal_unknown, reversal_decided,
+ * `withGateLock` throws to refuse. Throws postponement_unknown, postponement_decided, reversal_unknown, reversal_decided,
  * same_person.
  */
 export async function approveCutoverProposal(
   context: ApprovalContext,
   id: CutoverProposalId,
   reason: string | null,
-  changeGate: (tx: ControlTransaction, approval: Approval) => Promise<GateChange>,
+  withGateLock: (tx: ControlTransaction, approval: ApprovedProposal) => Promise<GateChange>,
 ): Promise<CutoverProposal> {
   try {
     const applied = await context.control.inTransaction(async (tx) => {
       const approval = await lockProposed(context, tx, id);
-      const change = await changeGate(tx, approval);
+      const change = await withGateLock(tx, approval);
       return applyProposal(context, tx, approval, { ...change, reason });
     });
-    await context.bells.wakeSchedulers();
+    await context.wakeUps.wakeSchedulers();
     return applied;
   } catch (error) {
     throw explainFailure(error, `Data center "${id.dataCenter}"`);
@@ -60,7 +60,7 @@ async function lockProposed(
   { actor }: ApprovalContext,
   tx: ControlTransaction,
   id: CutoverProposalId,
-): Promise<Approval> {
+): Promise<ApprovedProposal> {
   const person = await identifyPerson(tx, actor);
   const row = await lockKnownDataCenter(tx, id.dataCenter);
   const found = await findCutoverProposal(tx, id);
@@ -69,14 +69,14 @@ async function lockProposed(
       message: `Data center "${id.dataCenter}" has no ${id.kind} ${showProposalId(id)}.`,
     });
   if (found.state !== 'proposed') throw decided(found);
-  refuseSamePerson(`The ${id.kind} ${showProposalId(id)}`, found.author, person);
+  requireSecondPerson(`The ${id.kind} ${showProposalId(id)}`, found.author, person);
   return { row, proposal: found, person };
 }
 
 async function applyProposal(
   context: ApprovalContext,
   tx: ControlTransaction,
-  { row, proposal }: Approval,
+  { row, proposal }: ApprovedProposal,
   { known, details, reason }: GateChange & { readonly reason: string | null },
 ): Promise<CutoverProposal> {
   // before the instant: control's database lets it move by an applied proposal only

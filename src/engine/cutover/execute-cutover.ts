@@ -1,5 +1,5 @@
 // Latches a cut-over by hand, where no scheduler does. Never before its instant; late and repeated are harmless.
-import { type CutoverFacts, type CutoverState, nameCutover, refuseExecution } from '../../domain/cutover/cutover.js';
+import { type CutoverFacts, type CutoverState, nameCutover, rejectExecution } from '../../domain/cutover/cutover.js';
 import { assertNever } from '../../kernel/assert-never.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { Gate, GateHolder } from '../../stores/cell/cutover/gate.js';
@@ -10,7 +10,7 @@ import { getDataCenter } from '../data-center.js';
 import { explainFailure } from '../database-errors.js';
 import { rememberGate } from './apply-gate-step.js';
 import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
-import { armGate, latchGate, tryPatiently } from './gate.js';
+import { armGate, latchGate, retryWhileBusy } from './gate.js';
 
 export interface ExecutionRequest {
   readonly dataCenter: string;
@@ -43,7 +43,7 @@ export async function previewExecution(
 
 /** Throws cutover_refused before the instant, while the data center is not done, and while its cell is frozen. */
 export async function executeCutover(
-  context: Pick<EngineContext, 'control' | 'cells' | 'actor' | 'bells' | 'clock'>,
+  context: Pick<EngineContext, 'control' | 'cells' | 'actor' | 'wakeUps' | 'clock'>,
   { dataCenter, reason }: ExecutionRequest,
 ): Promise<ExecutionReport> {
   const { row, facts, gate } = await getExecutable(context, dataCenter);
@@ -54,7 +54,7 @@ export async function executeCutover(
     const armed = await armGate(context, { dataCenter, configuredAt: cutoverAt, configuredLocal: cutoverLocal ?? '' });
     if (armed.kind === 'busy') return { ...toReport(dataCenter, gate), outcome: 'busy', holders: armed.holders };
   }
-  return latchPatiently(context, row, reason);
+  return latchRetrying(context, row, reason);
 }
 
 async function getExecutable(context: Pick<EngineContext, 'control' | 'cells'>, dataCenter: string): Promise<Known> {
@@ -66,7 +66,7 @@ async function getExecutable(context: Pick<EngineContext, 'control' | 'cells'>, 
     const cell = await readCellCutover(context, dataCenter);
     // the cell's clock alone decides about an armed gate; control's is asked where there is nothing armed
     const facts = toFacts(row, cell.gate.effectiveAt === null ? now : cell.now, cell);
-    const refusal = refuseExecution(facts, row.stage);
+    const refusal = rejectExecution(facts, row.stage);
     if (refusal !== undefined) throw cutoverRefused(dataCenter, 'be executed', refusal);
     if (cell.freeze !== null && cell.gate.latchedAt === null) throw frozen(dataCenter);
     return { row, facts, gate: cell.gate };
@@ -91,16 +91,16 @@ const toReport = (dataCenter: string, { effectiveAt, latchedAt }: Gate): Omit<Ex
 /** Once a second, as the scheduler does: a plain wait would stall every new sign-up behind one that stays open. */
 const PAUSE_MS = 1_000;
 
-async function latchPatiently(
-  context: Pick<EngineContext, 'control' | 'cells' | 'actor' | 'bells' | 'clock'>,
+async function latchRetrying(
+  context: Pick<EngineContext, 'control' | 'cells' | 'actor' | 'wakeUps' | 'clock'>,
   row: DataCenterRow,
   reason: string | null,
 ): Promise<ExecutionReport> {
-  const outcome = await tryPatiently(context.clock, PAUSE_MS, () => latchGate(context, row.id));
+  const outcome = await retryWhileBusy(context.clock, PAUSE_MS, () => latchGate(context, row.id));
   switch (outcome.kind) {
     case 'latched':
       await rememberGate(context, row, outcome.gate, { action: 'cutover', reason });
-      await context.bells.wakeSchedulers();
+      await context.wakeUps.wakeSchedulers();
       return { ...toReport(row.id, outcome.gate), outcome: 'latched' };
     case 'not_due':
       throw cutoverRefused(row.id, 'be executed', {

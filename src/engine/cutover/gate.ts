@@ -3,14 +3,14 @@ import type { Clock } from '../../kernel/clock.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import {
-  armGate as arm,
   type ConfiguredCutover,
-  disarmGate as disarm,
   type Gate,
   type GateHolder,
-  latchGate as latch,
   listGateHolders,
   readGate,
+  saveGateArmed,
+  saveGateDisarmed,
+  saveGateLatched,
 } from '../../stores/cell/cutover/gate.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
@@ -25,7 +25,7 @@ export interface GateBusy {
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /** The outcome with the gate as it is then. */
-export async function changeGate<K extends string>(
+export async function withGateLock<K extends string>(
   context: Pick<EngineContext, 'cells'>,
   dataCenter: string,
   change: (tx: CellTransaction) => Promise<{ readonly kind: K }>,
@@ -53,12 +53,12 @@ export function armGate(
   context: Pick<EngineContext, 'cells'>,
   { dataCenter, ...cutover }: ConfiguredCutover & { readonly dataCenter: string },
 ): Promise<ArmOutcome> {
-  return changeGate(context, dataCenter, (tx) => arm(tx, cutover));
+  return withGateLock(context, dataCenter, (tx) => saveGateArmed(tx, cutover));
 }
 
 /** `too_late`: its instant is over, and sign-ups start on credits. */
 export function disarmGate(context: Pick<EngineContext, 'cells'>, dataCenter: string): Promise<DisarmOutcome> {
-  return changeGate(context, dataCenter, disarm);
+  return withGateLock(context, dataCenter, saveGateDisarmed);
 }
 
 // Latches the sign-up gate of one cell, for good, at or after its instant. Late is harmless: sign-ups have started on
@@ -68,7 +68,7 @@ export type LatchOutcome = { readonly kind: 'latched' | 'not_due'; readonly gate
 
 /** `busy`: a sign-up that asked has not ended; try again in a second. Throws what `explainFailure` makes of other failures. */
 export function latchGate(context: Pick<EngineContext, 'cells'>, dataCenter: string): Promise<LatchOutcome> {
-  return changeGate(context, dataCenter, latch);
+  return withGateLock(context, dataCenter, saveGateLatched);
 }
 
 // How long a person's command waits for a sign-up gate that sign-ups hold. They do so for moments; the pauses are there so
@@ -77,7 +77,7 @@ export function latchGate(context: Pick<EngineContext, 'cells'>, dataCenter: str
 const ATTEMPTS = 4;
 
 /** Tries four times; the last outcome, which may be `busy` still. */
-export async function tryPatiently<O extends { readonly kind: string }>(
+export async function retryWhileBusy<O extends { readonly kind: string }>(
   clock: Clock,
   pauseMs: number,
   attempt: () => Promise<O>,
@@ -93,12 +93,12 @@ export async function tryPatiently<O extends { readonly kind: string }>(
 const PAUSE_MS = 200;
 
 /** For an approval. Throws cell_busy with those who hold the gate. */
-export async function changeGatePatiently<K extends string>(
+export async function withGateLockRetrying<K extends string>(
   clock: Clock,
   dataCenter: string,
   attempt: () => Promise<{ readonly kind: K; readonly gate: Gate } | GateBusy>,
 ): Promise<{ readonly kind: K; readonly gate: Gate }> {
-  const outcome = await tryPatiently(clock, PAUSE_MS, attempt);
+  const outcome = await retryWhileBusy(clock, PAUSE_MS, attempt);
   if ('holders' in outcome) throw gateBusy(dataCenter, outcome.holders);
   return outcome;
 }

@@ -1,6 +1,6 @@
 // Moves a cut-over when a second person approves it. A crash between the gate of the cell and control leaves the old instant
 // standing there.
-import { refuseMove } from '../../domain/cutover/cutover.js';
+import { rejectMove } from '../../domain/cutover/cutover.js';
 import type { ProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
@@ -8,7 +8,7 @@ import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { readRollout } from '../../stores/control/rollout.js';
 import { type ApprovalContext, approveCutoverProposal } from './approve-proposal.js';
 import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
-import { armGate, changeGatePatiently } from './gate.js';
+import { armGate, withGateLockRetrying } from './gate.js';
 import { type CutoverProposal, makeCutoverProposal, type ProposalContext, type ProposalSpec } from './proposals.js';
 
 /** What was proposed can no longer be done. */
@@ -34,11 +34,11 @@ async function moveGate(
   controlNow: Date,
 ): Promise<void> {
   const cell = await readCellCutover(context, row.id);
-  const refusal = refuseMove(toFacts(row, controlNow, cell), { at: toAt, local: toLocal });
+  const refusal = rejectMove(toFacts(row, controlNow, cell), { at: toAt, local: toLocal });
   if (refusal !== undefined) throw cutoverRefused(row.id, 'move', { ...refusal, next: WITHDRAW });
   if (cell.gate.effectiveAt === null) return;
   const cutover = { dataCenter: row.id, configuredAt: toAt, configuredLocal: toLocal };
-  const { kind } = await changeGatePatiently(context.clock, row.id, () => armGate(context, cutover));
+  const { kind } = await withGateLockRetrying(context.clock, row.id, () => armGate(context, cutover));
   if (kind === 'too_late')
     throw cutoverRefused(row.id, 'move', {
       why: 'its instant came in this moment, and sign-ups have started on credits since',
@@ -53,16 +53,16 @@ export function proposePostponement(context: ProposalContext, spec: ProposalSpec
   const { dataCenter } = spec;
   return makeCutoverProposal(context, spec, {
     kind: 'postponement',
-    admit: (tx) => refuseUnpinned(tx, dataCenter),
+    admit: (tx) => rejectUnpinned(tx, dataCenter),
     refuse: async (_tx, { facts, target }) => {
-      const refusal = refuseMove(facts, target);
+      const refusal = rejectMove(facts, target);
       if (refusal !== undefined) throw cutoverRefused(dataCenter, 'move', refusal);
     },
   });
 }
 
 /** Before the first apply an instant is only what the configuration says. */
-async function refuseUnpinned(tx: ControlTransaction, dataCenter: string): Promise<void> {
+async function rejectUnpinned(tx: ControlTransaction, dataCenter: string): Promise<void> {
   if ((await readRollout(tx)).pinnedAt !== null) return;
   throw new RolloutError('cutover_refused', {
     message: `The cut-over of data center "${dataCenter}" cannot move: no apply has pinned its instant yet.`,

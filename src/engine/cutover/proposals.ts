@@ -62,7 +62,7 @@ export async function makeCutoverProposal(
     const cell = await readCellCutover(context, dataCenter);
     return await context.control.inTransaction(async (tx) => {
       const row = await lockKnownDataCenter(tx, dataCenter);
-      await refuseSecond(tx, kind, dataCenter);
+      await rejectSecond(tx, kind, dataCenter);
       const facts = toFacts(row, await readControlClock(tx), cell);
       await refuse(tx, { row, facts, target });
       await identifyPerson(tx, context.actor);
@@ -78,7 +78,7 @@ export async function makeCutoverProposal(
 
 const VERBS = { postponement: 'postpone', reversal: 'reverse' } as const;
 
-async function refuseSecond(tx: ControlTransaction, kind: CutoverProposalKind, dataCenter: string): Promise<void> {
+async function rejectSecond(tx: ControlTransaction, kind: CutoverProposalKind, dataCenter: string): Promise<void> {
   const open = await findOpenCutoverProposal(tx, kind, dataCenter);
   if (open === undefined) return;
   const name = showProposalId(open);

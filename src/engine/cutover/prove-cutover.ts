@@ -26,7 +26,7 @@ export interface CutoverProof {
   readonly quarantined: readonly LeftQuarantined[];
 }
 
-const MOST_LISTED = 100;
+const MAX_LISTED = 100;
 const STATEMENT_MS = 30_000;
 
 /** `onLegacy`: what the verification of all orgs has counted. */
@@ -47,7 +47,7 @@ export function proveCutover(cell: CellDatabase, onLegacy: number): Promise<Cuto
       return {
         ...facts,
         quarantinedOrgs: await countLeftQuarantined(tx),
-        quarantined: await listLeftQuarantined(tx, MOST_LISTED),
+        quarantined: await listLeftQuarantined(tx, MAX_LISTED),
       };
     },
     { statementMs: STATEMENT_MS },

@@ -1,6 +1,6 @@
 // Takes a cut-over back when a second person approves. The cell remembers by whom: after a crash between its gate and control
 // the same approval is given again, and is finished.
-import { type CutoverRefusal, refuseReversal } from '../../domain/cutover/cutover.js';
+import { type CutoverRefusal, rejectReversal } from '../../domain/cutover/cutover.js';
 import type { ProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { type CellReversal, readRefusal, reverseCutover, wasReversed } from '../../stores/cell/cutover/reversals.js';
@@ -8,9 +8,14 @@ import { type ControlTransaction, readControlClock } from '../../stores/control/
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { listMaintenance } from '../../stores/control/maintenance.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
-import { type Approval, type ApprovalContext, approveCutoverProposal, type GateChange } from './approve-proposal.js';
+import {
+  type ApprovalContext,
+  type ApprovedProposal,
+  approveCutoverProposal,
+  type GateChange,
+} from './approve-proposal.js';
 import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
-import { changeGate, changeGatePatiently } from './gate.js';
+import { withGateLock, withGateLockRetrying } from './gate.js';
 import { type CutoverProposal, makeCutoverProposal, type ProposalContext, type ProposalSpec } from './proposals.js';
 
 /** What was proposed can no longer be done. */
@@ -24,35 +29,35 @@ export function approveReversal(
 ): Promise<CutoverProposal> {
   return approveCutoverProposal(context, id, reason, async (tx, approval) => {
     const { row, proposal } = approval;
-    await refuseWhileBusy(tx, row);
+    await rejectWhileBusy(tx, row);
     await reverseGate(context, approval, await readControlClock(tx));
-    return forgetLatch(row, proposal.toAt);
+    return clearLatch(row, proposal.toAt);
   });
 }
 
-const forgetLatch = ({ gateEffectiveAt, gateLatchedAt }: DataCenterRow, gateConfiguredAt: Date): GateChange => ({
+const clearLatch = ({ gateEffectiveAt, gateLatchedAt }: DataCenterRow, gateConfiguredAt: Date): GateChange => ({
   known: { gateConfiguredAt, gateEffectiveAt: null, gateLatchedAt: null, gateSweptAt: null },
   details: { effective_at: gateEffectiveAt, latched_at: gateLatchedAt },
 });
 
 async function reverseGate(
   context: ApprovalContext,
-  { row, proposal, person }: Approval,
+  { row, proposal, person }: ApprovedProposal,
   controlNow: Date,
 ): Promise<void> {
   const { proposalId: reversalId, dataCenter, toAt, toLocal, author } = proposal;
   // an approval that was cut off: the cell has done it, and control is to follow
   if (await context.cells.get(dataCenter).inTransaction('fencer', (tx) => wasReversed(tx, reversalId))) return;
   const cell = await readCellCutover(context, dataCenter);
-  const refusal = refuseReversal(toFacts(row, controlNow, cell), { at: toAt, local: toLocal });
+  const refusal = rejectReversal(toFacts(row, controlNow, cell), { at: toAt, local: toLocal });
   if (refusal !== undefined) throw cutoverRefused(dataCenter, 'be reversed', { ...refusal, next: WITHDRAW });
   const reversal = { reversalId, toAt, toLocal, author, approver: person.name };
-  await changeGatePatiently(context.clock, dataCenter, () => attemptReversal(context, dataCenter, reversal));
+  await withGateLockRetrying(context.clock, dataCenter, () => attemptReversal(context, dataCenter, reversal));
 }
 
 async function attemptReversal(context: ApprovalContext, dataCenter: string, reversal: CellReversal) {
   try {
-    return await changeGate(context, dataCenter, (tx) => reverseCutover(tx, reversal));
+    return await withGateLock(context, dataCenter, (tx) => reverseCutover(tx, reversal));
   } catch (error) {
     const refusal = readRefusal(classifyFailure(error).sqlstate);
     if (refusal === undefined) throw error;
@@ -71,15 +76,15 @@ export function proposeReversal(context: ProposalContext, spec: ProposalSpec): P
   return makeCutoverProposal(context, spec, {
     kind: 'reversal',
     refuse: async (tx, { row, facts, target }) => {
-      const refusal = refuseReversal(facts, target) ?? refuseUnseen(row);
+      const refusal = rejectReversal(facts, target) ?? rejectUnseen(row);
       if (refusal !== undefined) throw cutoverRefused(spec.dataCenter, 'be reversed', refusal);
-      await refuseWhileBusy(tx, row);
+      await rejectWhileBusy(tx, row);
     },
   });
 }
 
 /** While orgs are being written, they are written by the line that holds. Throws cell_busy. Under the row's lock. */
-export async function refuseWhileBusy(tx: ControlTransaction, { id, stage }: DataCenterRow): Promise<void> {
+export async function rejectWhileBusy(tx: ControlTransaction, { id, stage }: DataCenterRow): Promise<void> {
   const { open } = (await listMaintenance(tx))(id);
   if (open === null && stage === 'done') return;
   const busy = open === null ? `it is in stage ${stage}` : `a ${open.kind} run is open`;
@@ -89,7 +94,7 @@ export async function refuseWhileBusy(tx: ControlTransaction, { id, stage }: Dat
   });
 }
 
-const refuseUnseen = ({ gateLatchedAt }: DataCenterRow): CutoverRefusal | undefined =>
+const rejectUnseen = ({ gateLatchedAt }: DataCenterRow): CutoverRefusal | undefined =>
   gateLatchedAt === null
     ? {
         why: 'control does not know of its latch yet; a scheduler reads it within moments',

@@ -6,9 +6,9 @@ import { describeNeverOpen, findFirstOpening } from '../../domain/windows/first-
 import type { WindowSpec } from '../../domain/windows/windows.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { isZoneKnown, readLocalInCell } from '../../stores/cell/setup/doctor-queries.js';
-import type { Examiner, Finding } from './finding.js';
+import type { Finding, FindingRecorder } from './finding.js';
 
-const MOST_MS = 2_000;
+const MAX_MS = 2_000;
 
 /** A cell's clock, and ours just before and after it was read. */
 export interface ClockReading {
@@ -18,60 +18,60 @@ export interface ClockReading {
 }
 
 /** Warns from 2 s on, whatever the answer took. */
-export function examineClock(examiner: Examiner, { before, cell, after }: ClockReading): Finding {
+export function checkClock(recorder: FindingRecorder, { before, cell, after }: ClockReading): Finding {
   const tookMs = after.getTime() - before.getTime();
   const aheadMs = cell.getTime() - before.getTime() - tookMs / 2;
-  if (Math.abs(aheadMs) <= MOST_MS + tookMs / 2) return examiner.ok('clock', `within ${MOST_MS / 1000} s of ours`);
+  if (Math.abs(aheadMs) <= MAX_MS + tookMs / 2) return recorder.ok('clock', `within ${MAX_MS / 1000} s of ours`);
   const seconds = (Math.abs(aheadMs) / 1000).toFixed(1);
   const found = `${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} ours; cut-overs go by the cell's clock`;
-  return examiner.warning('clock', found, 'Let both machines keep time by NTP.');
+  return recorder.warning('clock', found, 'Let both machines keep time by NTP.');
 }
 
 /** The zone as Postgres knows it, then every configured instant as both sides read it. */
-export async function examineCalendar(
-  examiner: Examiner,
+export async function checkCalendar(
+  recorder: FindingRecorder,
   cell: CellDatabase,
   { zone }: DataCenterConfig,
   config: RolloutConfig,
   now: Date,
 ): Promise<readonly Finding[]> {
-  return examiner.run('zone', async () => {
+  return recorder.run('zone', async () => {
     if (!(await cell.asOwner((tx) => isZoneKnown(tx, zone)))) {
       const found = `the zone ${zone} is not known to its Postgres (pg_timezone_names)`;
-      return [examiner.error('zone', found, 'Use a name such as Asia/Kolkata, or UTC.', 'invalid_zone')];
+      return [recorder.error('zone', found, 'Use a name such as Asia/Kolkata, or UTC.', 'invalid_zone')];
     }
     const instants = [
       ['rollout.notBefore', config.rollout.notBefore],
       ['signups.cutover', config.signups.cutover],
     ].flatMap(([key, text]) => (key === undefined || text === undefined ? [] : [{ key, text }]));
     const findings = instants.map(({ key, text }) =>
-      examiner.run('instants', async () => [
-        await examineInstant(examiner, cell, { key, at: parseLocalInstant(text, zone), now }),
+      recorder.run('instants', async () => [
+        await checkInstant(recorder, cell, { key, at: parseLocalInstant(text, zone), now }),
       ]),
     );
-    const windows = examineWindows(examiner, config.rollout.windows, zone, now);
-    return [examiner.ok('zone', zone), ...(await Promise.all(findings)).flat(), ...windows];
+    const windows = checkWindows(recorder, config.rollout.windows, zone, now);
+    return [recorder.ok('zone', zone), ...(await Promise.all(findings)).flat(), ...windows];
   });
 }
 
 /** Invariant I18 by the cell's own zone data, which may be older or newer than ours; and whether it has passed at `now`. */
-export async function examineInstant(
-  examiner: Examiner,
+export async function checkInstant(
+  recorder: FindingRecorder,
   cell: CellDatabase,
   { key, at, now }: { readonly key: string; readonly at: LocalInstant; readonly now: Date },
 ): Promise<Finding> {
   const reading = await cell.asOwner((tx) => readLocalInCell(tx, at));
   const ours = `${key} ${at.local} ${at.zone} = ${at.instant.toISOString()}`;
   const passed = at.instant <= now ? '; it has passed: due now, where it has not happened' : '';
-  if (reading.agrees) return examiner.ok('instants', `${ours}${passed}`);
+  if (reading.agrees) return recorder.ok('instants', `${ours}${passed}`);
   const found = `${ours} here, but ${reading.instant.toISOString()} in its Postgres`;
   const fix = 'Bring the older time zone data up to date: that of the PostgreSQL server, or Node.js.';
-  return examiner.error('instants', found, fix, 'zone_data_differs');
+  return recorder.error('instants', found, fix, 'zone_data_differs');
 }
 
 /** Says when a rollout may run next; nothing where there are no windows. */
-function examineWindows(
-  examiner: Examiner,
+function checkWindows(
+  recorder: FindingRecorder,
   windows: readonly WindowSpec[],
   zone: string,
   now: Date,
@@ -81,8 +81,8 @@ function examineWindows(
   if (opens === null) {
     const fix = 'Correct rollout.windows in the configuration.';
     return [
-      examiner.error('windows', `they never open again: ${describeNeverOpen(windows)}`, fix, 'windows_never_open'),
+      recorder.error('windows', `they never open again: ${describeNeverOpen(windows)}`, fix, 'windows_never_open'),
     ];
   }
-  return [examiner.ok('windows', opens <= now ? 'one is open' : `the next one opens at ${opens.toISOString()}`)];
+  return [recorder.ok('windows', opens <= now ? 'one is open' : `the next one opens at ${opens.toISOString()}`)];
 }

@@ -8,18 +8,18 @@ import { findCell, readServerFacts, type ServerFacts } from '../../stores/cell/i
 import { assertRightCell, listMissingMigrations } from '../../stores/cell/setup/doctor-queries.js';
 import { findSource, type Source } from '../../stores/cell/setup/source.js';
 import type { EngineContext } from '../context.js';
-import { examineCalendar, examineClock } from './check-calendar.js';
-import { examineBake, examineDurability, examinePrimary, examineRoles, examineVersion } from './check-server.js';
+import { checkCalendar, checkClock } from './check-calendar.js';
+import { checkBake, checkDurability, checkPrimary, checkRoles, checkVersion } from './check-server.js';
 import {
-  examineAttachment,
-  examineColumns,
-  examineContents,
-  examineFeed,
-  examineIndexes,
-  examinePrivilege,
-  examineRowSecurity,
+  checkAttachment,
+  checkColumns,
+  checkContents,
+  checkFeed,
+  checkIndexes,
+  checkPrivilege,
+  checkRowSecurity,
 } from './check-source.js';
-import { createExaminer, type Examiner, type Finding } from './finding.js';
+import { createFindingRecorder, type Finding, type FindingRecorder } from './finding.js';
 
 export interface CellRequest {
   readonly dataCenter: DataCenterConfig;
@@ -29,16 +29,16 @@ export interface CellRequest {
 }
 
 /** Never throws; a cell that cannot be reached has one finding. */
-export async function examineCell(
+export async function checkCell(
   context: Pick<EngineContext, 'cells' | 'clock'>,
   request: CellRequest,
 ): Promise<readonly Finding[]> {
   const { dataCenter, config } = request;
-  const examiner = createExaminer(dataCenter.id, `Data center "${dataCenter.id}"`);
-  const opened = await openCell(context, examiner, dataCenter);
+  const recorder = createFindingRecorder(dataCenter.id, `Data center "${dataCenter.id}"`);
+  const opened = await openCell(context, recorder, dataCenter);
   if (opened.cell === undefined) return opened.findings;
-  const calendar = await examineCalendar(examiner, opened.cell, dataCenter, config, context.clock.now());
-  const inside = await examineInside(examiner, opened.cell, request, opened.facts);
+  const calendar = await checkCalendar(recorder, opened.cell, dataCenter, config, context.clock.now());
+  const inside = await checkInside(recorder, opened.cell, request, opened.facts);
   return [...opened.findings, ...calendar, ...inside];
 }
 
@@ -49,7 +49,7 @@ type Opened =
 /** Connects, and looks at the server; `cell` is undefined when going on would only repeat the failure. */
 async function openCell(
   { cells, clock }: Pick<EngineContext, 'cells' | 'clock'>,
-  examiner: Examiner,
+  recorder: FindingRecorder,
   { id }: DataCenterConfig,
 ): Promise<Opened> {
   try {
@@ -61,96 +61,96 @@ async function openCell(
       await assertRightCell(tx, id);
       return { facts, reading };
     });
-    const version = examineVersion(examiner, facts);
-    const findings = [examiner.ok('connection', 'reachable'), version];
+    const version = checkVersion(recorder, facts);
+    const findings = [recorder.ok('connection', 'reachable'), version];
     if (version.level === 'error') return { cell: undefined, findings };
     const server = [
-      examinePrimary(examiner, facts),
-      examiner.ok('right cell', facts.initialised ? `it is the cell of ${id}` : 'not marked by an init yet'),
-      examineDurability(examiner, facts),
-      examineClock(examiner, reading),
+      checkPrimary(recorder, facts),
+      recorder.ok('right cell', facts.initialised ? `it is the cell of ${id}` : 'not marked by an init yet'),
+      checkDurability(recorder, facts),
+      checkClock(recorder, reading),
     ];
     return { cell, facts, findings: [...findings, ...server] };
   } catch (error) {
     const check = isRolloutError(error) ? (CHECKS[error.code] ?? 'connection') : 'connection';
-    return { cell: undefined, findings: [examiner.failure(check, error)] };
+    return { cell: undefined, findings: [recorder.failure(check, error)] };
   }
 }
 
 const CHECKS: Readonly<Partial<Record<ErrorCode, string>>> = { cell_is_standby: 'primary', wrong_cell: 'right cell' };
 
-async function examineInside(
-  examiner: Examiner,
+async function checkInside(
+  recorder: FindingRecorder,
   cell: CellDatabase,
   { dataCenter, config, card }: CellRequest,
   { initialised }: ServerFacts,
 ): Promise<readonly Finding[]> {
-  const found = await openSource(examiner, cell, dataCenter);
+  const found = await openSource(recorder, cell, dataCenter);
   const { source } = found;
-  const outside = source === undefined ? [] : await examineOutside(examiner, cell, source, card);
-  const schema = await examineSchema(examiner, cell, dataCenter, initialised);
+  const outside = source === undefined ? [] : await checkOutside(recorder, cell, source, card);
+  const schema = await checkSchema(recorder, cell, dataCenter, initialised);
   const relation = source === undefined ? [] : [source];
   if (!initialised) {
-    const policies = relation.map((one) => examineRowSecurity(examiner, cell, one, 'relation'));
+    const policies = relation.map((one) => checkRowSecurity(recorder, cell, one, 'relation'));
     const readable = source?.selectable ? (await Promise.all(policies)).flat() : [];
     return [...found.findings, ...outside, ...readable, ...schema];
   }
-  const roles = await examineRoles(examiner, cell, source);
+  const roles = await checkRoles(recorder, cell, source);
   const attached =
-    source && (await examiner.run('attached', async () => [await examineAttachment(examiner, cell, source)]));
-  const bake = roles.usable ? await examineBake(examiner, cell, config.rollout.bakeQuery) : [];
+    source && (await recorder.run('attached', async () => [await checkAttachment(recorder, cell, source)]));
+  const bake = roles.usable ? await checkBake(recorder, cell, config.rollout.bakeQuery) : [];
   // behind our views only if they hang there and a role of ours may look
   const within =
     source && roles.usable && attached?.every(({ level }) => level === 'ok')
       ? [
-          ...(await examineRowSecurity(examiner, cell, source, 'views')),
-          ...(await examineContents(examiner, cell, card)),
-          ...(await examineFeed(examiner, cell, source)),
+          ...(await checkRowSecurity(recorder, cell, source, 'views')),
+          ...(await checkContents(recorder, cell, card)),
+          ...(await checkFeed(recorder, cell, source)),
         ]
       : [];
   return [...found.findings, ...outside, ...schema, ...roles.findings, ...(attached ?? []), ...within, ...bake];
 }
 
 async function openSource(
-  examiner: Examiner,
+  recorder: FindingRecorder,
   cell: CellDatabase,
   { id, source: name }: DataCenterConfig,
 ): Promise<{ readonly source: Source | undefined; readonly findings: readonly Finding[] }> {
   try {
     const source = await cell.asOwner((tx) => findSource(tx, name, id));
-    return { source, findings: [examiner.ok('source', `${source.relation}, a ${source.kind}`)] };
+    return { source, findings: [recorder.ok('source', `${source.relation}, a ${source.kind}`)] };
   } catch (error) {
-    return { source: undefined, findings: [examiner.failure('source', error)] };
+    return { source: undefined, findings: [recorder.failure('source', error)] };
   }
 }
 
-async function examineOutside(
-  examiner: Examiner,
+async function checkOutside(
+  recorder: FindingRecorder,
   cell: CellDatabase,
   source: Source,
   card: RateCard | undefined,
 ): Promise<readonly Finding[]> {
-  const readable = await examiner.run('readable', async () => [await examinePrivilege(examiner, cell, source)]);
-  return [...examineColumns(examiner, source, card), ...readable, ...examineIndexes(examiner, source)];
+  const readable = await recorder.run('readable', async () => [await checkPrivilege(recorder, cell, source)]);
+  return [...checkColumns(recorder, source, card), ...readable, ...checkIndexes(recorder, source)];
 }
 
 const INIT = 'Run: credit-rollout init';
 
-async function examineSchema(
-  examiner: Examiner,
+async function checkSchema(
+  recorder: FindingRecorder,
   cell: CellDatabase,
   { zone }: DataCenterConfig,
   initialised: boolean,
 ): Promise<readonly Finding[]> {
-  return examiner.run('schema', async () => {
+  return recorder.run('schema', async () => {
     const missing = initialised ? await cell.asOwner(listMissingMigrations) : undefined;
     if (missing === undefined)
-      return [examiner.error('schema', 'our schema credit_rollout is missing', INIT, 'not_initialised')];
+      return [recorder.error('schema', 'our schema credit_rollout is missing', INIT, 'not_initialised')];
     if (missing.length > 0)
-      return [examiner.error('schema', `our schema is old: it lacks ${missing.join(', ')}`, INIT, 'not_initialised')];
+      return [recorder.error('schema', `our schema is old: it lacks ${missing.join(', ')}`, INIT, 'not_initialised')];
     const stored = await cell.asOwner(findCell);
     if (stored !== undefined && stored.zone !== zone)
-      return [examiner.warning('schema', `init stored the zone ${stored.zone}, the configuration says ${zone}`, INIT)];
-    return [examiner.ok('schema', 'up to date')];
+      return [recorder.warning('schema', `init stored the zone ${stored.zone}, the configuration says ${zone}`, INIT)];
+    return [recorder.ok('schema', 'up to date')];
   });
 }

@@ -3,11 +3,11 @@ import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollou
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkRateCard } from '../../domain/rate-card-check/check-rate-card.js';
 import type { EngineContext } from '../context.js';
-import { examineCell } from './check-cell.js';
-import { examineControl, examineMoves } from './check-control.js';
-import { createExaminer, type Finding } from './finding.js';
+import { checkCell } from './check-cell.js';
+import { checkControl, checkMoves } from './check-control.js';
+import { createFindingRecorder, type Finding } from './finding.js';
 
-export interface ExamineRequest {
+export interface DoctorRequest {
   readonly config: RolloutConfig;
   /** The card, or what loads it: a card that cannot be loaded is a finding and hides nothing else. */
   readonly card: RateCard | (() => Promise<RateCard>);
@@ -18,44 +18,44 @@ export interface ExamineRequest {
 }
 
 /** Findings on control, queue, rate card, then every data center in rollout order; the good ones included. */
-export async function examine(
+export async function runChecks(
   context: Pick<EngineContext, 'control' | 'cells' | 'clock'>,
-  request: ExamineRequest,
+  request: DoctorRequest,
 ): Promise<readonly Finding[]> {
   const { config, dataCenters } = request;
   const [control, moves, queue, { card, findings }] = await Promise.all([
-    examineControl(context, request),
-    examineMoves(context),
-    examineQueue(request),
-    examineCard(request.card),
+    checkControl(context, request),
+    checkMoves(context),
+    checkQueue(request),
+    checkCard(request.card),
   ]);
-  const cells = await Promise.all(dataCenters.map((dataCenter) => examineCell(context, { dataCenter, config, card })));
+  const cells = await Promise.all(dataCenters.map((dataCenter) => checkCell(context, { dataCenter, config, card })));
   return [...control, ...moves, ...queue, ...findings, ...cells.flat()];
 }
 
-async function examineQueue({ config, queueCheck }: ExamineRequest): Promise<readonly Finding[]> {
-  const examiner = createExaminer('queue', 'The queue');
-  return examiner.run('connection', async () => {
+async function checkQueue({ config, queueCheck }: DoctorRequest): Promise<readonly Finding[]> {
+  const recorder = createFindingRecorder('queue', 'The queue');
+  return recorder.run('connection', async () => {
     await queueCheck();
     return [
-      examiner.ok('connection', config.queue === undefined ? 'the control database, for `up` only' : 'reachable'),
+      recorder.ok('connection', config.queue === undefined ? 'the control database, for `up` only' : 'reachable'),
     ];
   });
 }
 
-async function examineCard(
-  given: ExamineRequest['card'],
+async function checkCard(
+  given: DoctorRequest['card'],
 ): Promise<{ readonly card: RateCard | undefined; readonly findings: readonly Finding[] }> {
-  const examiner = createExaminer('rate card', 'The rate card');
+  const recorder = createFindingRecorder('rate card', 'The rate card');
   try {
     const card = typeof given === 'function' ? await given() : given;
     const failed = checkRateCard(card);
     const cases = failed.map(({ message }) =>
-      examiner.error('golden cases', message, 'Correct the card or the case.', 'rate_card_case_failed'),
+      recorder.error('golden cases', message, 'Correct the card or the case.', 'rate_card_case_failed'),
     );
-    const good = examiner.ok('golden cases', `${card.name} ${card.hash}: ${card.cases.length} cases come out`);
+    const good = recorder.ok('golden cases', `${card.name} ${card.hash}: ${card.cases.length} cases come out`);
     return { card, findings: failed.length === 0 ? [good] : cases };
   } catch (error) {
-    return { card: undefined, findings: [examiner.failure('readable', error)] };
+    return { card: undefined, findings: [recorder.failure('readable', error)] };
   }
 }

@@ -20,18 +20,18 @@ export interface Finding {
 }
 
 /** Makes the findings of one subject. */
-export interface Examiner {
+export interface FindingRecorder {
   readonly ok: (check: string, found: string) => Finding;
   readonly warning: (check: string, found: string, fix: string | null, code?: ErrorCode) => Finding;
   readonly error: (check: string, found: string, fix: string, code?: ErrorCode) => Finding;
   /** The finding for whatever a check threw. */
   readonly failure: (check: string, error: unknown) => Finding;
   /** Runs one check: what it throws is its finding, so that no check hides another. */
-  readonly run: (check: string, examine: () => Promise<readonly Finding[]>) => Promise<readonly Finding[]>;
+  readonly run: (check: string, runDoctor: () => Promise<readonly Finding[]>) => Promise<readonly Finding[]>;
 }
 
 /** `title` begins a sentence about the subject: `Data center "eu"`. */
-export function createExaminer(subject: string, title: string): Examiner {
+export function createFindingRecorder(subject: string, title: string): FindingRecorder {
   const create = (
     level: FindingLevel,
     check: string,
@@ -46,7 +46,7 @@ export function createExaminer(subject: string, title: string): Examiner {
     fix,
     ...(code !== undefined && { code }),
   });
-  const failure: Examiner['failure'] = (check, error) => {
+  const failure: FindingRecorder['failure'] = (check, error) => {
     const known = explainFailure(error, title);
     if (isRolloutError(known)) return create('error', check, known.message, known.next, known.code);
     return create('error', check, `${title}: the check failed (${nameFailure(error)}).`, ERROR_FIX);
@@ -56,9 +56,9 @@ export function createExaminer(subject: string, title: string): Examiner {
     warning: (check, found, fix, code) => create('warning', check, found, fix, code),
     error: (check, found, fix, code) => create('error', check, found, fix, code),
     failure,
-    run: async (check, examine) => {
+    run: async (check, runDoctor) => {
       try {
-        return await examine();
+        return await runDoctor();
       } catch (error) {
         return [failure(check, error)];
       }

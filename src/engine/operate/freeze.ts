@@ -1,10 +1,7 @@
 // Freezes cells by a row of their own: works with queue and control down, and says of each cell how far it has come.
 // One cell that cannot be reached never keeps another from being frozen.
 import { RolloutError } from '../../kernel/rollout-error.js';
-import {
-  listFenceHolders,
-  lockFenceExclusive,
-} from '../../stores/cell/batch/fence.js';
+import { listFenceHolders, lockFenceExclusive } from '../../stores/cell/batch/fence.js';
 import {
   acknowledgeFreeze,
   type FreezeRow,
@@ -14,7 +11,7 @@ import {
 } from '../../stores/cell/batch/freezes.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { appendAudit } from '../../stores/control/audit.js';
-import { forgetSingleWrites } from '../../stores/control/data-centers.js';
+import { clearSingleWrites } from '../../stores/control/data-centers.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
@@ -48,7 +45,7 @@ export async function freeze(
 ): Promise<Freezing> {
   const reports = await Promise.all(dataCenters.map((id) => freezeOne(context, id, reason)));
   const frozen = reports.flatMap((report) => (report.state === 'failed' || report.already ? [] : [report.dataCenter]));
-  const recorded = await noteInControl(context, { action: 'freeze', reason, dataCenters: frozen });
+  const recorded = await tryRecordAudit(context, { action: 'freeze', reason, dataCenters: frozen });
   return { dataCenters: reports, recorded };
 }
 
@@ -106,13 +103,13 @@ export interface Unfreezing {
 
 /** Never throws for a cell: what went wrong there is its report. */
 export async function unfreeze(
-  context: Pick<EngineContext, 'cells' | 'control' | 'actor' | 'log' | 'clock' | 'bells'>,
+  context: Pick<EngineContext, 'cells' | 'control' | 'actor' | 'log' | 'clock' | 'wakeUps'>,
   { dataCenters, reason }: FreezeRequest,
 ): Promise<Unfreezing> {
   const reports = await Promise.all(dataCenters.map((id) => unfreezeOne(context, id, reason)));
   const lifted = reports.filter(({ state }) => state === 'lifted').map(({ dataCenter }) => dataCenter);
-  const recorded = await noteInControl(context, { action: 'unfreeze', reason, dataCenters: lifted });
-  await context.bells.wakeSchedulers();
+  const recorded = await tryRecordAudit(context, { action: 'unfreeze', reason, dataCenters: lifted });
+  await context.wakeUps.wakeSchedulers();
   return { dataCenters: reports, recorded };
 }
 
@@ -134,19 +131,19 @@ async function unfreezeOne(
 // Writes what happened in cells into control's audit where control can be reached. Never fails and never waits for long:
 // the rows in the cells are the record, and a control database that is down must not keep anybody from stopping writes.
 
-export interface ControlNote {
+export interface AuditRecord {
   readonly action: string;
   readonly dataCenters: readonly string[];
   readonly reason: string | null;
 }
 
 /** Longest that control is waited for, in ms. */
-const PATIENCE_MS = 2_000;
+const TIMEOUT_MS = 2_000;
 
 /** One audit row per data center, or none; false when control could not be asked in time. */
-export async function noteInControl(
+export async function tryRecordAudit(
   context: Pick<EngineContext, 'control' | 'actor' | 'log' | 'clock'>,
-  { action, dataCenters, reason }: ControlNote,
+  { action, dataCenters, reason }: AuditRecord,
 ): Promise<boolean> {
   if (dataCenters.length === 0) return true;
   const written = context.control
@@ -154,7 +151,7 @@ export async function noteInControl(
       for (const dataCenter of dataCenters) {
         await appendAudit(tx, { actor: context.actor, action, dataCenter, reason });
         // a freeze stopped its change feed: the next look lets it through again
-        await forgetSingleWrites(tx, dataCenter);
+        await clearSingleWrites(tx, dataCenter);
       }
       return true;
     })
@@ -164,7 +161,7 @@ export async function noteInControl(
     });
   const over = new AbortController();
   try {
-    return await Promise.race([written, context.clock.sleep(PATIENCE_MS, over.signal).then(() => false)]);
+    return await Promise.race([written, context.clock.sleep(TIMEOUT_MS, over.signal).then(() => false)]);
   } finally {
     over.abort();
   }

@@ -31,7 +31,7 @@ export interface Calendar {
 }
 
 /** More rows than the longest period has. */
-const MOST_ROWS = 4_000;
+const MAX_ROWS = 4_000;
 
 /** Throws not_initialised before the first `init`, invalid_instant, invalid_argument. */
 export async function readCalendar(context: EngineContext, request: CalendarRequest): Promise<Calendar> {
@@ -58,7 +58,7 @@ async function readStored({ control }: EngineContext, config: RolloutConfig): Pr
     return await control.inTransaction(async (tx) => {
       const rows = await listDataCenters(tx);
       const due: DueWorkRow[] = [];
-      for (const { id } of rows) due.push(...(await listDueWork(tx, { dataCenter: id, most: MOST_ROWS })));
+      for (const { id } of rows) due.push(...(await listDueWork(tx, { dataCenter: id, most: MAX_ROWS })));
       const { at } = (await readReconcile(tx)) ?? config.reconcile;
       return { pinned: (await readRollout(tx)).pinnedAt !== null, nightAt: at, rows, due };
     });

@@ -46,7 +46,7 @@ export async function setIntent(context: EngineContext, request: IntentRequest):
       });
     });
     await tick(context);
-    await context.bells.wakeSchedulers();
+    await context.wakeUps.wakeSchedulers();
     return readIntent(context, request);
   } catch (error) {
     throw explainFailure(error, `Data center "${request.dataCenter}"`);

@@ -19,7 +19,7 @@ import { listDataCenters } from '../../stores/control/data-centers.js';
 import { identifyPerson, type Person } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
-import { refuseSamePerson } from '../two-person-rule.js';
+import { requireSecondPerson } from '../two-person-rule.js';
 import { decideOverride } from './decide-override.js';
 import { listDifferences } from './list-differences.js';
 import type { OverrideReport } from './propose-override.js';
@@ -81,7 +81,7 @@ async function getProposed(tx: CellTransaction, id: ProposalId<'override'>, pers
     throw new RolloutError('override_decided', {
       message: `The override ${name} was ${found.state} already${found.approver === null ? '' : `, approved by "${found.approver}"`}.`,
     });
-  refuseSamePerson(`The override ${name}`, found.author, person);
+  requireSecondPerson(`The override ${name}`, found.author, person);
   return found;
 }
 

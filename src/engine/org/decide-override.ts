@@ -32,7 +32,7 @@ export async function decideOverride(tx: CellTransaction, question: OverrideQues
   if (org === undefined)
     throw refused(`The org has no allotment in data center "${dataCenter}" yet.`, APPLY(dataCenter));
   const inputs = await getInputs(tx, question);
-  refuseNothing(org.stored, floor);
+  rejectNothing(org.stored, floor);
   const rules = await loadRules(tx, dataCenter);
   // as if the floor had been this one, recorded with today's edition: nothing below it lowers it again
   const prior: Allotment = { ...org.stored, floor, floorEdition: floor === null ? null : inputs.edition };
@@ -40,7 +40,7 @@ export async function decideOverride(tx: CellTransaction, question: OverrideQues
   if (decision.kind === 'quarantine')
     throw refused(`The org cannot be decided on what its source says now: ${decision.reason}.`);
   const { allotment } = decision;
-  refuseOpenWindow(org, allotment, question);
+  rejectOpenWindow(org, allotment, question);
   if (allotment.floor !== floor)
     throw refused(`The rule would not keep a floor of ${show(floor)}. ${decision.because.join(' ')}`);
   return { before: org.stored, after: allotment, cardHash: rules.card.hash };
@@ -53,12 +53,12 @@ async function getInputs(tx: CellTransaction, { orgId, dataCenter }: OverrideQue
   throw refused(`The org ${why} of data center "${dataCenter}", so its terms cannot be computed.`);
 }
 
-function refuseNothing({ floor: stored }: Allotment, floor: bigint | null): void {
+function rejectNothing({ floor: stored }: Allotment, floor: bigint | null): void {
   if (stored === floor) throw refused(`The floor of the org is ${show(floor)} already.`);
 }
 
 /** Until the sweep a floor below the legacy limit of the day is raised to it, by whatever run comes next. */
-function refuseOpenWindow({ gate }: OverridableOrg, { legacyLimit }: Allotment, question: OverrideQuestion): void {
+function rejectOpenWindow({ gate }: OverridableOrg, { legacyLimit }: Allotment, question: OverrideQuestion): void {
   const { floor, dataCenter } = question;
   if (gate.sweptAt !== null || (floor !== null && floor >= legacyLimit)) return;
   throw refused(

@@ -3,7 +3,7 @@
 import type { Allotment } from '../../domain/org/allotment.js';
 import { assessOrg } from '../../domain/org/assess-org.js';
 import { type DecidedOrg, decideOrg, type OrgQuestion } from '../../domain/org/decide-org.js';
-import { explainOrg } from '../../domain/org/explain-org.js';
+import { explainDecision } from '../../domain/org/explain-org.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { formatCredits } from '../../kernel/format-credits.js';
 import type { AllotmentChange, OrgRecord, StoredOrg } from '../../stores/cell/org/orgs.js';
@@ -27,7 +27,7 @@ export function explainStored(question: StoredQuestion): readonly string[] {
   if (broken.length > 0)
     return notProvable(stored, `${broken.join(', ')} do not follow from the stored inputs${lastChange(question)}`);
   const because = explainFloor(question, card);
-  return explainOrg(
+  return explainDecision(
     { kind: 'decided', allotment: stored.allotment, movement: 'same', proposedFloor: null, because },
     card,
   );

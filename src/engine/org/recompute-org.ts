@@ -2,7 +2,7 @@
 import type { Allotment } from '../../domain/org/allotment.js';
 import type { Movement } from '../../domain/org/decide-movement.js';
 import { decideOrg } from '../../domain/org/decide-org.js';
-import { explainOrg } from '../../domain/org/explain-org.js';
+import { explainDecision } from '../../domain/org/explain-org.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { QuarantineReason } from '../../domain/source/org-inputs.js';
 import { formatCredits } from '../../kernel/format-credits.js';
@@ -62,7 +62,7 @@ export function recomputeOrg(question: RecomputeQuestion): Recompute {
     today,
     lapseGraceDays,
   });
-  const lines = explainOrg(decision, card);
+  const lines = explainDecision(decision, card);
   if (decision.kind === 'quarantine') {
     const summary = `recompute now: undecidable (${decision.reason}); it keeps what it has`;
     return { kind: 'quarantine', reason: decision.reason, summary, lines };
@@ -72,7 +72,7 @@ export function recomputeOrg(question: RecomputeQuestion): Recompute {
   const renamed = decision.movement === 'same' && stored?.rateCard !== card.hash;
   const movement = renamed ? 'inputs' : decision.movement;
   const changes = prior === null ? [] : listDifferences(prior, allotment);
-  const summary = summarise(movement, allotment, stored, changes);
+  const summary = summarize(movement, allotment, stored, changes);
   return { kind: 'decided', movement, when: WHEN[movement], allotment, changes, proposedFloor, summary, lines };
 }
 
@@ -95,7 +95,7 @@ const WHEN: Readonly<Record<Movement, WrittenWhen>> = {
   inputs: 'nightly',
 };
 
-function summarise(
+function summarize(
   movement: Movement,
   next: Allotment,
   stored: StoredOrg | null,

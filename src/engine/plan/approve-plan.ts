@@ -5,7 +5,7 @@ import {
   type ApprovalRow,
   findPrevailing,
   insertApproval,
-  listApprovals as list,
+  listApprovalRows,
   voidApprovals,
 } from '../../stores/control/approvals.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -16,7 +16,7 @@ import { findRegisteredPlan, type RegisteredPlan } from '../../stores/control/pl
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
-import { refuseSamePerson } from '../two-person-rule.js';
+import { requireSecondPerson } from '../two-person-rule.js';
 
 export interface PlanApproval {
   /** `known`: it was approved before and that still holds; nothing was written. */
@@ -31,18 +31,18 @@ export interface PlanApproval {
 
 /** Throws plan_unknown, same_person, plan_used, plan_superseded; conflict when somebody approves at the same moment. */
 export async function approvePlan(
-  context: Pick<EngineContext, 'control' | 'actor' | 'bells'>,
+  context: Pick<EngineContext, 'control' | 'actor' | 'wakeUps'>,
   { planId, reason }: { readonly planId: string; readonly reason: string | null },
 ): Promise<PlanApproval> {
   try {
     const outcome = await context.control.inTransaction(async (tx) => {
       const person = await identifyPerson(tx, context.actor);
       const plan = await getPlan(tx, planId);
-      refuseSamePerson(`The plan ${planId}`, plan.author, person);
+      requireSecondPerson(`The plan ${planId}`, plan.author, person);
       const given = await give(context, tx, plan, { kind: 'person', reason });
       return { ...given, awaited: await isAwaited(tx, plan) };
     });
-    await context.bells.wakeSchedulers();
+    await context.wakeUps.wakeSchedulers();
     return outcome;
   } catch (error) {
     throw explainApproval(error, planId);
@@ -127,7 +127,7 @@ export async function listApprovals(
   dataCenter?: string,
 ): Promise<readonly ApprovalRow[]> {
   try {
-    return await context.control.inTransaction((tx) => list(tx, most, dataCenter));
+    return await context.control.inTransaction((tx) => listApprovalRows(tx, most, dataCenter));
   } catch (error) {
     throw explainFailure(error, 'The control database');
   }

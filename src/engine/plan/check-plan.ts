@@ -9,7 +9,7 @@ import { findRegisteredPlan } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
 import { explainOutdated } from './approve-plan.js';
 import { parsePlanName } from './plan-id.js';
-import { refuseOtherDigest } from './register-plan.js';
+import { rejectOtherDigest } from './register-plan.js';
 
 /**
  * Throws plan_unknown, plan_edited, not_initialised, plan_source_changed, plan_expired, plan_conflict, plan_used,
@@ -64,7 +64,7 @@ async function checkInControl(
     approvals: await listPlanApprovals(tx, planId),
     prevailing: await findPrevailing(tx, dataCenter, planId),
   }));
-  if (known !== undefined) refuseOtherDigest(plan, known.digest);
+  if (known !== undefined) rejectOtherDigest(plan, known.digest);
   const used = approvals.find(({ usedAt }) => usedAt !== null);
   if (used !== undefined) throw explainOutdated(plan, used);
   if (prevailing !== undefined && prevailing.planId !== planId) throw explainOutdated(plan, prevailing);

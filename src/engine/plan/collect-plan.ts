@@ -9,8 +9,8 @@ import {
   type ListName,
   type RankedOrg,
 } from '../../stores/cell/plan/plan-lists.js';
-import { NO_SUMS, type PlannedStretch, type PlanSums } from '../../stores/cell/plan/plan-ranges.js';
-import { add, createGroupSums, type GroupSummary, summariseGroups } from './summarize-groups.js';
+import { NO_SUMS, type PlannedRange, type PlanSums } from '../../stores/cell/plan/plan-ranges.js';
+import { add, createGroupSums, type GroupSummary, summarizeGroups } from './summarize-groups.js';
 
 /** Found in this range. */
 type Placed<T> = T & { readonly rangeNo: number };
@@ -31,13 +31,13 @@ export interface CollectedPlan extends GroupSummary, Pick<PlanReport, 'orgs'> {
 
 export interface PlanCollection {
   /** Stretches may come in any order: but for equals at the end of a list, nothing depends on it. */
-  add(stretch: PlannedStretch, firstNo: number): void;
+  add(stretch: PlannedRange, firstNo: number): void;
   /** Orgs that cannot even be read. */
   addUnreadable(orgs: number): void;
   readonly orgs: number;
   readonly ranks: Ranks;
   /** Branches that have no canary from an earlier range. */
-  listNewBranches(stretch: PlannedStretch, firstNo: number): readonly number[];
+  listNewBranches(stretch: PlannedRange, firstNo: number): readonly number[];
   addCanaries(found: readonly PlannedCanary[]): void;
   /** The orgs that the report is to name. */
   readonly listedIds: readonly string[];
@@ -89,7 +89,7 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
       return [...new Set([...lists.values()].flat().map(({ orgId }) => orgId))];
     },
     finish: (usage, listed) => ({
-      ...summariseGroups(groups.list(), editions, usage),
+      ...summarizeGroups(groups.list(), editions, usage),
       orgs: {
         biggestRaises: nameOrgs(lists.get('raise'), listed).map(toPlannedOrg),
         nearestFloor: nameOrgs(lists.get('floor'), listed).map(toPlannedOrg),

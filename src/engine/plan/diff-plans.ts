@@ -8,7 +8,7 @@ import {
   readSharedRates,
   startComparing,
 } from '../../stores/cell/plan/compared-plans.js';
-import { compareRange, type DifferenceGroup, type DifferentOrg } from '../../stores/cell/plan/plan-differences.js';
+import { comparePlanRange, type DifferenceGroup, type DifferentOrg } from '../../stores/cell/plan/plan-differences.js';
 import type { StoredPlan } from '../../stores/cell/plan/plans.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
@@ -106,7 +106,7 @@ async function addUp(
   let largest: readonly DifferentOrg[] = [];
   for (const [index, range] of ranges.entries()) {
     const largerThan = BigInt(largest[most - 1]?.size ?? -1);
-    const compared = await compareRange(tx, ids, range, { shared, largerThan, most });
+    const compared = await comparePlanRange(tx, ids, range, { shared, largerThan, most });
     groups = mergeGroups(groups, compared.groups);
     largest = mergeLargest(largest, compared.largest, most);
     hooks.onProgress?.(index + 1, ranges.length);
@@ -116,7 +116,7 @@ async function addUp(
     dataCenter,
     from: toCompared(dataCenter, pair.from, orgs.from),
     to: toCompared(dataCenter, pair.to, orgs.to),
-    ...summarise(groups, orgs.from),
+    ...summarize(groups, orgs.from),
     largest,
   };
 }
@@ -149,7 +149,7 @@ const mergeLargest = (
     ? known
     : [...known, ...found].sort((a, b) => Number(BigInt(b.size) - BigInt(a.size))).slice(0, most);
 
-function summarise(
+function summarize(
   groups: readonly DifferenceGroup[],
   orgsFrom: number,
 ): Pick<PlanDifference, 'same' | 'moved' | 'appeared' | 'vanished' | 'changed' | 'causes'> {

@@ -27,7 +27,7 @@ import { exportOrgs } from './export-orgs.js';
 import { planName } from './plan-id.js';
 import { workInLanes } from './plan-in-parallel.js';
 import type { PlanHooks, PlanQuestion } from './plan-question.js';
-import { type Care, planRanges } from './plan-ranges.js';
+import { planRanges, type ReadMode } from './plan-ranges.js';
 import { createRangeCursor } from './range-cursor.js';
 
 export type { PlanHooks, PlanQuestion } from './plan-question.js';
@@ -61,12 +61,12 @@ async function saveCard({ cells }: Pick<WorkerContext, 'cells'>, { dataCenter, c
 }
 
 /** The place of an edition lies in a few bits of a number. */
-const MOST_EDITIONS = 500;
+const MAX_EDITIONS = 500;
 
 function assertFewEditions(card: RateCard): void {
-  if (card.editions.size <= MOST_EDITIONS) return;
+  if (card.editions.size <= MAX_EDITIONS) return;
   throw new RolloutError('invalid_argument', {
-    message: `The rate card ${card.name} has ${card.editions.size} editions; a plan holds ${MOST_EDITIONS} at most.`,
+    message: `The rate card ${card.name} has ${card.editions.size} editions; a plan holds ${MAX_EDITIONS} at most.`,
   });
 }
 
@@ -74,7 +74,7 @@ async function planOnce(
   context: Pick<WorkerContext, 'cells' | 'clock'>,
   question: PlanQuestion,
   hooks: PlanHooks,
-  care: Care,
+  care: ReadMode,
 ): Promise<PlanReport> {
   const started = context.clock.now().getTime();
   const cell = context.cells.get(question.dataCenter);
@@ -96,17 +96,17 @@ async function planOnce(
 const accessOf = ({ keep }: PlanQuestion): PlanAccess => (keep === 'nothing' ? 'read_only' : 'may_insert');
 
 /** Fewer than a command's connections to a cell. */
-const MOST_LANES = 3;
+const MAX_LANES = 3;
 
 // a plan that was asked for keeps its number when it fails: nothing of it may be left, so one transaction makes it
 const countLanes = ({ question: { keep, lanes }, care }: Reading): number =>
-  care === 'careful' || typeof keep === 'bigint' ? 1 : Math.min(lanes, MOST_LANES);
+  care === 'careful' || typeof keep === 'bigint' ? 1 : Math.min(lanes, MAX_LANES);
 
 interface Reading {
   readonly cell: CellDatabase;
   readonly question: PlanQuestion;
   readonly hooks: PlanHooks;
-  readonly care: Care;
+  readonly care: ReadMode;
   readonly planId: bigint | null;
   readonly found: CellRow;
 }

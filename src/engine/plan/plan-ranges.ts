@@ -5,7 +5,7 @@ import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import type { CellRow } from '../../stores/cell/identity.js';
 import type { KeyRange } from '../../stores/cell/key-range.js';
 import { findCanaries } from '../../stores/cell/plan/plan-canaries.js';
-import { insertUnreadableRange, planStretch, type StretchQuestion } from '../../stores/cell/plan/plan-ranges.js';
+import { insertUnreadableRange, planKeyRange, type RangeQuestion } from '../../stores/cell/plan/plan-ranges.js';
 import { findSourceRangeEnd } from '../../stores/cell/source-ranges.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { PlanCollection } from './collect-plan.js';
@@ -13,12 +13,12 @@ import type { PlanHooks, PlanQuestion } from './plan-question.js';
 import type { RangeCursor } from './range-cursor.js';
 
 /** `careful`: some org cannot be read, so each range has a savepoint before it. */
-export type Care = 'quick' | 'careful';
+export type ReadMode = 'quick' | 'careful';
 
 export interface Scan {
   readonly question: PlanQuestion;
   readonly hooks: PlanHooks;
-  readonly care: Care;
+  readonly care: ReadMode;
   readonly collection: PlanCollection;
   readonly cursor: RangeCursor;
   readonly planId: bigint | null;
@@ -38,13 +38,13 @@ export async function planRanges(tx: CellTransaction, scan: Scan): Promise<void>
         message: `The planning of "${scan.question.dataCenter}" was stopped; no plan was made.`,
       });
     if (scan.care === 'quick') await addRanges(tx, scan, ranges);
-    else for (const range of ranges) await planCarefully(tx, scan, range, scan.question.rangeSize);
+    else for (const range of ranges) await planRangeByRange(tx, scan, range, scan.question.rangeSize);
     scan.hooks.onProgress?.(scan.collection.orgs);
   }
 }
 
 /** One range; where it cannot be read, in ever smaller pieces, until only what cannot be read is left out. */
-async function planCarefully(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
+async function planRangeByRange(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
   try {
     await tx.transaction((nested) => addRanges(nested, scan, [range]));
   } catch (error) {
@@ -60,7 +60,7 @@ async function planPieces(tx: CellTransaction, scan: Scan, range: KeyRange, size
   for (let isLast = false; !isLast; ) {
     const end: string | null = await findSourceRangeEnd(tx, lowerId, size, range.upperId);
     isLast = end === null;
-    await planCarefully(tx, scan, { lowerId, upperId: end ?? range.upperId }, size);
+    await planRangeByRange(tx, scan, { lowerId, upperId: end ?? range.upperId }, size);
     lowerId = end;
   }
 }
@@ -75,7 +75,7 @@ async function addUnreadable(tx: CellTransaction, scan: Scan, range: KeyRange): 
 async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRange[]): Promise<void> {
   const { collection, planId, editions } = scan;
   const firstNo = scan.cursor.takeNumbers(ranges.length);
-  const planned = await planStretch(tx, ranges, await askStretch(tx, scan, firstNo, ranges));
+  const planned = await planKeyRange(tx, ranges, await askRange(tx, scan, firstNo, ranges));
   const branches = planId === null ? [] : collection.listNewBranches(planned, firstNo);
   // in every range: the first one that has a branch may have protected orgs of it only
   const numbers = ranges.map((_, n) => firstNo + n);
@@ -87,12 +87,12 @@ async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRa
   collection.addCanaries(canaries);
 }
 
-async function askStretch(
+async function askRange(
   tx: CellTransaction,
   { planId, question, editions, usage, stands, protects, found, collection }: Scan,
   firstNo: number,
   ranges: readonly KeyRange[],
-): Promise<StretchQuestion> {
+): Promise<RangeQuestion> {
   const whole = { lowerId: ranges[0]?.lowerId ?? null, upperId: ranges.at(-1)?.upperId ?? null };
   return {
     planId,

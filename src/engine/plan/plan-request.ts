@@ -13,7 +13,7 @@ import { fromStoredCard } from '../stored-card.js';
 import { makePlan } from './make-plan.js';
 import { planName } from './plan-id.js';
 
-export type PlanOutcome = 'planned' | 'nothing_asked' | 'busy' | 'plan_failed';
+export type PlanRequestOutcome = 'planned' | 'nothing_asked' | 'busy' | 'plan_failed';
 
 /** Codes that another attempt would not change. */
 const FINAL: readonly string[] = ['rate_card_changed', 'not_initialised', 'source_detached'];
@@ -23,20 +23,20 @@ export async function servePlanRequest(
   context: WorkerContext,
   dataCenter: string,
   signal?: AbortSignal,
-): Promise<PlanOutcome> {
+): Promise<PlanRequestOutcome> {
   const cell = context.cells.get(dataCenter);
   const request = await cell.inTransaction('worker', findOpenPlanRequest);
   if (request === undefined) return 'nothing_asked';
   try {
     await makeRequested(context, dataCenter, request, signal);
-    await context.bells.wakeSchedulers();
+    await context.wakeUps.wakeSchedulers();
     return 'planned';
   } catch (error) {
     if (!isRolloutError(error)) throw error;
     if (error.code === 'plan_busy') return 'busy';
     if (!FINAL.includes(error.code)) throw error;
     await cell.inTransaction('worker', (tx) => failPlanRequest(tx, request.planId, error.code));
-    await context.bells.wakeSchedulers();
+    await context.wakeUps.wakeSchedulers();
     return 'plan_failed';
   }
 }

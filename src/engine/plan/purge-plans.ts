@@ -1,11 +1,11 @@
 // Forgets plans that are over, in the cells and in control. Approvals and audit stay; so do plans that somebody still needs.
-import { forgetPlan } from '../../stores/cell/plan/plans.js';
+import { deletePlan } from '../../stores/cell/plan/plans.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import { listKeptPlans } from '../../stores/control/plan-list.js';
 import { deleteOldPlans } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
-import { forgetInCells } from '../purge.js';
+import { purgeInCells } from '../purge.js';
 import { parsePlanName } from './plan-id.js';
 
 export interface Retention {
@@ -15,16 +15,16 @@ export interface Retention {
 }
 
 /** A cell that cannot be read keeps its plans until the next time. Returns how many were forgotten in cells and control. */
-export async function forgetPlans(context: EngineContext, { retentionDays, signal }: Retention): Promise<number> {
+export async function purgePlans(context: EngineContext, { retentionDays, signal }: Retention): Promise<number> {
   const { control, actor } = context;
   const { ids, kept } = await control.inTransaction(async (tx) => ({
     ids: (await listDataCenters(tx)).map(({ id }) => id),
     kept: await listKeptPlans(tx),
   }));
-  const cells = await forgetInCells(context, ids, {
+  const cells = await purgeInCells(context, ids, {
     failure: 'forget_plans_failed',
     forget: async (tx, dataCenter) => {
-      const forgotten = await forgetPlan(tx, { retentionDays, kept: listNumbers(kept, dataCenter) });
+      const forgotten = await deletePlan(tx, { retentionDays, kept: listNumbers(kept, dataCenter) });
       return forgotten === undefined ? 0 : 1;
     },
     signal,

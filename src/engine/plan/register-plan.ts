@@ -4,7 +4,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { findPlan } from '../../stores/cell/plan/plans.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
-import { findRegisteredPlan, insertPlan, type NewPlan } from '../../stores/control/plans.js';
+import { findRegisteredPlan, insertRegisteredPlan, type NewRegisteredPlan } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
 import { approveInsideRails } from './approve-plan.js';
@@ -13,12 +13,12 @@ import { parsePlanName } from './plan-id.js';
 /** Idempotent; returns whether control knew it. Throws plan_conflict when it knows the id with another digest. */
 export async function registerPlan(
   context: Pick<EngineContext, 'control' | 'actor'>,
-  plan: NewPlan,
+  plan: NewRegisteredPlan,
 ): Promise<'new' | 'known'> {
   try {
     return await context.control.inTransaction(async (tx) => {
-      if (!(await insertPlan(tx, plan))) {
-        refuseOtherDigest(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
+      if (!(await insertRegisteredPlan(tx, plan))) {
+        rejectOtherDigest(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
         return 'known';
       }
       const { planId, digest, cardHash, author, counts } = plan;
@@ -36,8 +36,8 @@ export async function registerPlan(
 }
 
 /** Throws plan_conflict when control knows the plan with another digest: what was approved was another plan. */
-export function refuseOtherDigest(
-  { planId, digest, dataCenter }: Pick<NewPlan, 'planId' | 'digest' | 'dataCenter'>,
+export function rejectOtherDigest(
+  { planId, digest, dataCenter }: Pick<NewRegisteredPlan, 'planId' | 'digest' | 'dataCenter'>,
   known: string | undefined,
 ): void {
   if (known === digest) return;
@@ -50,7 +50,11 @@ export function refuseOtherDigest(
 // Brings a plan from its cell before control: registered with its counts, and self-approved where it may be.
 
 /** True when that changed something: it was registered, or approved by its guard-rails. Throws plan_conflict. */
-export async function admitPlan(context: EngineContext, row: DataCenterRow, planId: string): Promise<boolean> {
+export async function registerPlanFromCell(
+  context: EngineContext,
+  row: DataCenterRow,
+  planId: string,
+): Promise<boolean> {
   const number = parsePlanName(planId)?.number;
   const { settings } = row;
   if (number === undefined || settings === null) return false;

@@ -1,5 +1,6 @@
 // What the groups of a plan come to in the ways that its report shows. Sums are exact. Pure.
-import type { BranchCount, ChangeBar, PlanReport, Winner } from '../../domain/plan/plan-report.js';
+import type { Winner } from '../../domain/org/allotment.js';
+import type { BranchCount, ChangeBar, PlanReport } from '../../domain/plan/plan-report.js';
 import { branchNo, PLAN_FLAGS } from '../../stores/cell/plan/plan-branch.js';
 import { CHANGE_EDGES, type CountedGroup, type PlanGroup, toGroup } from '../../stores/cell/plan/plan-groups.js';
 
@@ -20,7 +21,7 @@ export const most = (a: number | null, b: number | null): number | null =>
   a === null || b === null ? (a ?? b) : Math.max(a, b);
 
 /** Branches, reasons, histogram and usage of all groups of a plan. */
-export function summariseGroups(
+export function summarizeGroups(
   groups: readonly PlanGroup[],
   editions: readonly string[],
   usage: 'has_usage' | 'no_usage',

@@ -7,7 +7,7 @@ import type { OpenRun } from '../../stores/cell/batch/open-run.js';
 import { findRangeEnd } from '../../stores/cell/batch/verification.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import type { KeyRange } from '../../stores/cell/key-range.js';
-import { type Comparison, compareRange, readComparison } from '../../stores/cell/reconcile/drift.js';
+import { type Comparison, compareRangeWithSource, readComparison } from '../../stores/cell/reconcile/drift.js';
 import { type Candidate, readCandidates } from '../../stores/cell/reconcile/drift-candidates.js';
 import {
   addRepairs,
@@ -57,7 +57,7 @@ export async function detectDrift(context: WorkerContext, options: DetectOptions
     const step = await takeStep(context, cell, options.epoch, search);
     if (typeof step !== 'string') search = step;
     else if (step === 'detected' || step === 'fenced' || step === 'busy') {
-      if (step === 'detected') await context.bells.wakeSchedulers();
+      if (step === 'detected') await context.wakeUps.wakeSchedulers();
       return step;
     } else if (step === 'too_many') search = { ...search, size: Math.max(CANDIDATES, Math.ceil(search.size / 4)) };
     else search = { size: Math.min(RANGE, search.size * 2), care: 'quick' };
@@ -101,7 +101,7 @@ async function detectNext(tx: CellTransaction, run: OpenRun, search: Search): Pr
   const upperId = await (run.kind === 'sweep' ? findSourceRangeEnd : findRangeEnd)(tx, lowerId, search.size);
   const range = { lowerId, upperId };
   const unreadable = search.care === 'careful' ? await listUnreadable(tx, range) : [];
-  const { candidates, orgs, allotments } = await compareRange(tx, range, comparison, unreadable);
+  const { candidates, orgs, allotments } = await compareRangeWithSource(tx, range, comparison, unreadable);
   if (candidates.length > CANDIDATES && search.size > CANDIDATES) return 'too_many';
   await keepCandidates(tx, run, comparison, candidates);
   await setUnreadableAside(tx, run, range, unreadable);

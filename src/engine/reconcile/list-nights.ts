@@ -1,6 +1,6 @@
 // The nights of data centers: what each found and did, and how that compares with the night before. Counts only.
 import { type DriftTotals, readTotals } from '../../domain/reconcile/drift-counts.js';
-import { type NightRow, listNights as readNights } from '../../stores/control/night-list.js';
+import { listNightRows, type NightRow } from '../../stores/control/night-list.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
 
@@ -23,7 +23,7 @@ export async function listNights(
   { dataCenters, most }: { readonly dataCenters: readonly string[]; readonly most: number },
 ): Promise<NightList> {
   try {
-    const rows = await context.control.inTransaction((tx) => readNights(tx, dataCenters, most + 1));
+    const rows = await context.control.inTransaction((tx) => listNightRows(tx, dataCenters, most + 1));
     const nights = rows.map(({ counts, ...row }) => ({ ...row, totals: readTotals(counts) ?? null }));
     const listed = nights.map((night, index) => ({ ...night, trend: compare(night, nights.slice(index + 1)) }));
     return { nights: listed.slice(0, most), more: rows.length > most };

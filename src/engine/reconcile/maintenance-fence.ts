@@ -2,12 +2,12 @@
 // control and the cell is finished by the next tick.
 import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
 import type { FenceState } from '../../stores/cell/batch/fence.js';
-import { closeFence, lockFenceExclusive, readFence, setFence } from '../../stores/cell/batch/fence.js';
+import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
 import { findCell } from '../../stores/cell/identity.js';
 import { insertMaintenance } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
-import { acceptsFalls, raiseRunEpoch, saveRunShut } from '../../stores/control/maintenance.js';
+import { acceptsFalls, raiseRunEpoch, saveRunClosed } from '../../stores/control/maintenance.js';
 import { readReconcile, takeEpoch } from '../../stores/control/rollout.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
@@ -88,14 +88,14 @@ export async function closeMaintenance(
       const fence = await readFence(tx);
       // woken late: a newer epoch is for others to close
       if (fence.epoch > epoch && fence.state !== 'closed') return false;
-      await closeFence(tx, null, epoch);
+      await saveFenceClosed(tx, null, epoch);
       return true;
     }),
   );
   if (!closed) return false;
   const { actor } = context;
   return context.control.inTransaction(async (tx) => {
-    const first = await saveRunShut(tx, { runId, epoch });
+    const first = await saveRunClosed(tx, { runId, epoch });
     if (first) await appendAudit(tx, { actor, action: 'close_fence', dataCenter: row.id, runId, epoch, reason });
     return first;
   });

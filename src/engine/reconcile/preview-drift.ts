@@ -8,7 +8,7 @@ import { findNewestRun } from '../../stores/cell/batch/quarantine.js';
 import { findRangeEnd } from '../../stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { startPlanning } from '../../stores/cell/plan/planning.js';
-import { type Comparison, compareRange, readComparison } from '../../stores/cell/reconcile/drift.js';
+import { type Comparison, compareRangeWithSource, readComparison } from '../../stores/cell/reconcile/drift.js';
 import { readCandidates } from '../../stores/cell/reconcile/drift-candidates.js';
 import type { FoundDrift } from '../../stores/cell/reconcile/drift-writes.js';
 import { listWaitingFloors, type WaitingFloor } from '../../stores/cell/reconcile/drift-writes.js';
@@ -58,7 +58,7 @@ export async function previewDrift(
   onProgress: (orgs: number) => void = () => undefined,
 ): Promise<DriftPreview> {
   const { dataCenter } = question;
-  const read = (care: Care): Promise<DriftPreview> =>
+  const read = (care: ReadMode): Promise<DriftPreview> =>
     context.cells
       .get(dataCenter)
       .inTransaction('planner', (tx) => readAll(tx, question, care, onProgress), { statementMs: STATEMENT_MS });
@@ -73,7 +73,7 @@ export async function previewDrift(
   }
 }
 
-type Care = 'quick' | 'careful';
+type ReadMode = 'quick' | 'careful';
 
 interface Collected {
   readonly drifts: Map<string, Group>;
@@ -91,7 +91,7 @@ interface Group extends Pick<DecidedDrift, 'cause' | 'movement' | 'treatment'> {
 async function readAll(
   tx: CellTransaction,
   question: PreviewQuestion,
-  care: Care,
+  care: ReadMode,
   onProgress: (orgs: number) => void,
 ): Promise<DriftPreview> {
   const snapshotAt = await startPlanning(tx, 'read_only');
@@ -112,7 +112,7 @@ async function readAll(
 interface RangeQuestion {
   readonly lowerId: string | null;
   readonly comparison: Comparison;
-  readonly care: Care;
+  readonly care: ReadMode;
   readonly found: Collected;
   readonly most: number;
 }
@@ -122,7 +122,7 @@ async function readRange(tx: CellTransaction, question: RangeQuestion): Promise<
   const { lowerId, comparison, care, found } = question;
   const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, care === 'quick' ? RANGE : 2_000) };
   const unreadable = care === 'careful' ? await listUnreadable(tx, range) : [];
-  const { candidates, orgs, allotments } = await compareRange(tx, range, comparison, unreadable);
+  const { candidates, orgs, allotments } = await compareRangeWithSource(tx, range, comparison, unreadable);
   found.orgs += orgs + unreadable.length;
   found.allotments += allotments;
   found.undecidable += unreadable.length;

@@ -1,9 +1,9 @@
 // Forgets what nights and sweeps found long ago, in the cells. Counts stay in control; what is still proposed stays whole.
-import { forgetOldDrift } from '../../stores/cell/reconcile/drift-writes.js';
+import { purgeOldDrift } from '../../stores/cell/reconcile/drift-writes.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
-import { forgetInCells } from '../purge.js';
+import { purgeInCells } from '../purge.js';
 
 export interface DriftRetention {
   /** `reconcile.driftRetention`, in days. */
@@ -15,12 +15,12 @@ export interface DriftRetention {
 const MOST = 10_000;
 
 /** A cell that cannot be read keeps its findings until the next time. Returns how many rows were forgotten. */
-export async function forgetDrift(context: EngineContext, { retentionDays, signal }: DriftRetention): Promise<number> {
+export async function purgeDrift(context: EngineContext, { retentionDays, signal }: DriftRetention): Promise<number> {
   const { control, actor } = context;
   const ids = await control.inTransaction(async (tx) => (await listDataCenters(tx)).map(({ id }) => id));
-  const cells = await forgetInCells(context, ids, {
+  const cells = await purgeInCells(context, ids, {
     failure: 'forget_drift_failed',
-    forget: (tx) => forgetOldDrift(tx, { retentionDays, most: MOST }),
+    forget: (tx) => purgeOldDrift(tx, { retentionDays, most: MOST }),
     signal,
   });
   const forgotten = Object.values(cells).reduce((sum, rows) => sum + rows, 0);

@@ -23,7 +23,7 @@ export interface RequestedReconcile {
 
 /** Throws invalid_argument, wrong_stage, reconcile_asked. */
 export async function requestReconcile(
-  context: Pick<EngineContext, 'control' | 'bells' | 'actor'>,
+  context: Pick<EngineContext, 'control' | 'wakeUps' | 'actor'>,
   { dataCenter, reason, falls }: ReconcileRequest,
 ): Promise<RequestedReconcile> {
   if (falls === 'accepted' && (reason ?? '').trim() === '')
@@ -47,7 +47,7 @@ export async function requestReconcile(
       await appendAudit(tx, { actor: context.actor, action: 'ask_reconcile', dataCenter, reason, details });
       return { dataCenter, requestId, requestedBy, falls };
     });
-    await context.bells.wakeSchedulers();
+    await context.wakeUps.wakeSchedulers();
     return requested;
   } catch (error) {
     throw explainFailure(error, `Data center "${dataCenter}"`);

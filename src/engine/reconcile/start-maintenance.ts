@@ -34,19 +34,19 @@ export async function startMaintenance(
       });
       if (kind === 'reconcile') await takeWhatIsDue(tx, row.id, runId, { night, request });
       // opening the fence stops the change feed
-      if (!(await transitionDataCenter(tx, row, { singleWrites: false }))) throw new Outrun();
+      if (!(await transitionDataCenter(tx, row, { singleWrites: false }))) throw new VersionConflict();
       await appendAudit(tx, { actor: context.actor, action: kind, dataCenter: row.id, runId, epoch: runId, reason });
       return true;
     });
   } catch (error) {
     // the slot's unique index, or another scheduler: nothing was written
-    if (error instanceof Outrun || classifyFailure(error).kind === 'duplicate') return false;
+    if (error instanceof VersionConflict || classifyFailure(error).kind === 'duplicate') return false;
     throw error;
   }
 }
 
 /** Another scheduler took the night, or the request, since it was read. */
-class Outrun extends Error {}
+class VersionConflict extends Error {}
 
 async function takeWhatIsDue(
   tx: ControlTransaction,
@@ -55,8 +55,8 @@ async function takeWhatIsDue(
   { night, request }: Pick<MaintenanceRow, 'night' | 'request'>,
 ): Promise<void> {
   if (night !== null && !(await startDueWork(tx, { dataCenter, localDate: night.localDate, runId })))
-    throw new Outrun();
+    throw new VersionConflict();
   // what was asked for is part of the night
-  if (request !== null && !(await takeRequest(tx, request.requestId, runId))) throw new Outrun();
-  if (night === null && request === null) throw new Outrun();
+  if (request !== null && !(await takeRequest(tx, request.requestId, runId))) throw new VersionConflict();
+  if (night === null && request === null) throw new VersionConflict();
 }

@@ -1,8 +1,8 @@
 // Opens a cell's fence for a run, or for its verification, under an epoch that is new to the cell.
 import { SLOT_STAGES } from '../../domain/rollout/stage.js';
-import { closeFence, lockFenceExclusive, readFence, setFence } from '../../stores/cell/batch/fence.js';
+import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
 import { activateCard, insertRun, reopenRun } from '../../stores/cell/batch/runs.js';
-import { forgetVerification } from '../../stores/cell/batch/verification.js';
+import { clearVerification } from '../../stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { stopSingleWrites } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -67,9 +67,9 @@ async function openInCell(
       // before the commit: they wait at the lock, and begin as it is let go
       if (cuts) called = callWorkers(context, { dataCenter: id, epoch, lanes: settings.lanes });
       // what was verified before a failover may be gone
-      if (state === 'verifying' && fence.timeline !== fence.currentTimeline) await forgetVerification(tx, runId);
+      if (state === 'verifying' && fence.timeline !== fence.currentTimeline) await clearVerification(tx, runId);
       await prepareRun(tx, runId, row.planId, settings);
-      await closeFence(tx, null);
+      await saveFenceClosed(tx, null);
       await setFence(tx, { state, epoch, runId });
       if (cuts) await cutFirstRanges(tx, runId);
       return true;
@@ -87,10 +87,10 @@ const callsWorkers = (state: 'open' | 'verifying', { pin }: RunSettings): boolea
 
 /** The lanes come first: the first ranges are cut with the fence, and a worker may have no more places than lanes. */
 function callWorkers(
-  { bells }: EngineContext,
+  { wakeUps }: EngineContext,
   { dataCenter, epoch, lanes }: { readonly dataCenter: string; readonly epoch: bigint; readonly lanes: number },
 ): Promise<void> {
-  return bells.ringFor(dataCenter, [...Array.from({ length: lanes }, () => 'apply' as const), 'cut'], epoch);
+  return wakeUps.enqueue(dataCenter, [...Array.from({ length: lanes }, () => 'apply' as const), 'cut'], epoch);
 }
 
 async function prepareRun(
@@ -117,14 +117,14 @@ async function prepareRun(
  * Takes the fence exclusively and shuts it at our epoch: from then on nothing of this run can commit. False while a batch
  * still holds it.
  */
-export async function shutFence(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {
+export async function closeFence(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {
   try {
     await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);
       // woken late: the fence has gone on under a newer epoch, which is for others to close
       const outrun = SLOT_STAGES.includes(row.stage) && (await readFence(tx)).epoch > (row.epoch ?? 0n);
       if (outrun) return;
-      await closeFence(tx, null, row.epoch ?? 0n);
+      await saveFenceClosed(tx, null, row.epoch ?? 0n);
       // of a fence that was shut already, too: the change feed wrote behind it
       await stopSingleWrites(tx);
     });

@@ -16,9 +16,9 @@ import { pinRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
 import { checkPlan } from '../plan/check-plan.js';
-import { findFittingSource, refuseNullIds, toAttached } from '../setup/init-cell.js';
+import { findFittingSource, rejectNullIds, toAttached } from '../setup/init-cell.js';
 import { toStoredCard } from '../stored-card.js';
-import { refuseClosedWindows } from './rollout-checks.js';
+import { rejectClosedWindows } from './rollout-checks.js';
 
 export interface ApplyRequest {
   readonly config: RolloutConfig;
@@ -38,12 +38,12 @@ export async function requestApply(context: EngineContext, request: ApplyRequest
   if (typeof request.follow === 'object') await checkFollowedPlan(context, request, request.follow.planId);
   await context.control.inTransaction(async (tx) => {
     const now = await readControlClock(tx);
-    for (const dataCenter of request.dataCenters) refuseClosedWindows(dataCenter, request.config.rollout.windows, now);
+    for (const dataCenter of request.dataCenters) rejectClosedWindows(dataCenter, request.config.rollout.windows, now);
     const pinned = await pinRollout(tx, request.card.hash, request.card.name);
     if (pinned) for (const dataCenter of request.config.dataCenters) await pinInstants(tx, dataCenter, request.config);
     for (const dataCenter of request.dataCenters) await requestOne(context, tx, dataCenter, request);
   });
-  await context.bells.wakeSchedulers();
+  await context.wakeUps.wakeSchedulers();
 }
 
 /** A plan that is named must be one of the data center, and of the card that is asked for. Throws as checkPlan. */
@@ -86,7 +86,7 @@ async function assertSourceUnchanged(tx: CellTransaction, dataCenter: DataCenter
     throw new RolloutError('source_changed', {
       message: `The views of data center "${dataCenter.id}" were made from another state of ${dataCenter.source}, or by another version.`,
     });
-  await refuseNullIds(tx, dataCenter);
+  await rejectNullIds(tx, dataCenter);
 }
 
 /** The legacy half and the order of editions are what floors were promised by: fixed while there are any. */

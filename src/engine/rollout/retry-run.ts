@@ -3,7 +3,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
 import { readProgress } from '../../stores/cell/batch/progress.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
-import { forgetVerification } from '../../stores/cell/batch/verification.js';
+import { clearVerification } from '../../stores/cell/batch/verification.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { lockDataCenter, transitionDataCenter } from '../../stores/control/data-centers.js';
 import { takeEpoch } from '../../stores/control/rollout.js';
@@ -28,7 +28,7 @@ export async function retryRun(
     const { pending, passed, seen } = await context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
       const { epoch } = await readFence(tx);
       if ((await findRun(tx, runId)) === undefined) return { pending: 1, passed: false, seen: epoch };
-      await forgetVerification(tx, runId);
+      await clearVerification(tx, runId);
       const { pending, canary } = await readProgress(tx, runId);
       return { pending, passed: canary.passed, seen: epoch };
     });
@@ -50,7 +50,7 @@ export async function retryRun(
         details: { pending, stage },
       });
     });
-    await context.bells.wakeSchedulers();
+    await context.wakeUps.wakeSchedulers();
     return { pending };
   } catch (error) {
     if (classifyFailure(error).kind === 'duplicate')

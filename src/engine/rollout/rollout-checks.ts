@@ -9,7 +9,7 @@ import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
 
 /** Throws source_changed, invalid_source_name. A cell that cannot be read or is detached passes: what needs it says so. */
-export async function refuseOtherSource(
+export async function rejectOtherSource(
   { cells }: Pick<EngineContext, 'cells'>,
   dataCenters: readonly DataCenterConfig[],
 ): Promise<void> {
@@ -43,7 +43,7 @@ async function findOther(
 // Refuses what would wait for ever: windows that do not open again, by the clock of control.
 
 /** Throws windows_never_open with the reason. */
-export function refuseClosedWindows({ id, zone }: DataCenterConfig, windows: readonly WindowSpec[], now: Date): void {
+export function rejectClosedWindows({ id, zone }: DataCenterConfig, windows: readonly WindowSpec[], now: Date): void {
   if (findFirstOpening(windows, zone, now) !== null) return;
   throw new RolloutError('windows_never_open', {
     message: `No window of rollout.windows opens again in data center "${id}": ${describeNeverOpen(windows)}.`,

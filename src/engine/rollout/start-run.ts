@@ -38,8 +38,8 @@ export async function activate(context: EngineContext, row: DataCenterRow, reaso
         // opening the fence stops the change feed
         singleWrites: false,
       } as const;
-      if (!(await transitionDataCenter(tx, row, change))) throw new Outrun();
-      if (settings.pin !== 'none' && !(await spendApproval(tx, row.planId, epoch))) throw new Outrun();
+      if (!(await transitionDataCenter(tx, row, change))) throw new VersionConflict();
+      if (settings.pin !== 'none' && !(await consumeApproval(tx, row.planId, epoch))) throw new VersionConflict();
       await appendAudit(tx, {
         actor: context.actor,
         action: 'activate',
@@ -52,16 +52,16 @@ export async function activate(context: EngineContext, row: DataCenterRow, reaso
     });
   } catch (error) {
     // the slot's unique index, or another scheduler's version: nothing was written
-    if (error instanceof Outrun || classifyFailure(error).kind === 'duplicate') return false;
+    if (error instanceof VersionConflict || classifyFailure(error).kind === 'duplicate') return false;
     throw error;
   }
 }
 
 /** Uses the plan's approval up; false when there is none any more. */
-async function spendApproval(tx: ControlTransaction, planId: string | null, runId: bigint): Promise<boolean> {
+async function consumeApproval(tx: ControlTransaction, planId: string | null, runId: bigint): Promise<boolean> {
   const approval = planId === null ? undefined : await findApproval(tx, planId);
   return approval !== undefined && (await useApproval(tx, approval.approvalId, runId));
 }
 
 /** Another scheduler moved the row since it was read. */
-class Outrun extends Error {}
+class VersionConflict extends Error {}

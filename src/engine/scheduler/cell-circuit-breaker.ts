@@ -1,6 +1,6 @@
 // Keeps a scheduler from waiting again and again for a cell that does not answer: it delays every other data center. Never
 // makes up an answer: what it says is the last failure, and it asks on its own until the cell is there again.
-import { leaveAloneFor } from '../../domain/rollout/ask-again.js';
+import { retryDelayMs } from '../../domain/rollout/retry-delay.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
@@ -20,17 +20,17 @@ interface Absence {
  * The same cells. One that could not be reached, and took long to say so, fails at once with the same error, while it is
  * asked behind the back of who calls: after 5 s, then less and less often, every 30 s at least. The first answer ends it.
  */
-export function spareAbsentCells(cells: CellDirectory, clock: Clock): CellDirectory {
+export function withCircuitBreaker(cells: CellDirectory, clock: Clock): CellDirectory {
   const spared = new Map<string, CellDatabase>();
   const spare = (id: string): CellDatabase => {
-    const cell = spareCell(cells.get(id), clock);
+    const cell = guardCell(cells.get(id), clock);
     spared.set(id, cell);
     return cell;
   };
   return { get: (id) => spared.get(id) ?? spare(id) };
 }
 
-function spareCell(cell: CellDatabase, clock: Clock): CellDatabase {
+function guardCell(cell: CellDatabase, clock: Clock): CellDatabase {
   let absence: Absence | undefined;
   const attempt = async <T>(act: () => Promise<T>): Promise<T> => {
     const began = clock.now().getTime();
@@ -62,5 +62,5 @@ function spareCell(cell: CellDatabase, clock: Clock): CellDatabase {
 /** A clock that was set back ends it too. */
 function isOver({ failures, since }: Absence, clock: Clock): boolean {
   const passed = clock.now().getTime() - since;
-  return passed < 0 || passed >= leaveAloneFor(failures);
+  return passed < 0 || passed >= retryDelayMs(failures);
 }

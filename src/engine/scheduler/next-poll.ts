@@ -1,6 +1,6 @@
 // When a scheduler looks again by itself, from control's rows and control's clock.
 import type { ReconcileSettings } from '../../domain/config/rollout-config.js';
-import { decideNextLook } from '../../domain/rollout/decide-next-look.js';
+import { decideNextPoll } from '../../domain/rollout/decide-next-poll.js';
 import { readControlClock } from '../../stores/control/control-database.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import { saveReconcile } from '../../stores/control/rollout.js';
@@ -8,10 +8,10 @@ import { deleteScheduler } from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
 
 /** In ms; `usualMs` where control cannot be read. */
-export async function findNextLook({ control }: Pick<EngineContext, 'control'>, usualMs: number): Promise<number> {
+export async function nextPollDelay({ control }: Pick<EngineContext, 'control'>, usualMs: number): Promise<number> {
   try {
     return await control.inTransaction(async (tx) =>
-      decideNextLook(await listDataCenters(tx), await readControlClock(tx), usualMs),
+      decideNextPoll(await listDataCenters(tx), await readControlClock(tx), usualMs),
     );
   } catch {
     return usualMs;
@@ -29,7 +29,7 @@ export async function reportSchedulerGone(context: Pick<EngineContext, 'control'
 export type { ReconcileSettings } from '../../domain/config/rollout-config.js';
 
 /** The newest word holds; a night that is due already keeps its instant. */
-export async function keepReconcile(
+export async function saveReconcileSettings(
   { control }: Pick<EngineContext, 'control'>,
   settings: ReconcileSettings,
 ): Promise<void> {

@@ -38,7 +38,7 @@ interface Page {
 }
 
 /** Reads once and writes at most once, however many data centers there are. Returns how many due rows were written. */
-export async function keepCalendar(
+export async function recordDueWork(
   context: EngineContext,
   questions: readonly CalendarQuestion[],
   now: Date,
@@ -109,9 +109,7 @@ function decideChanges(
 
 /** Asks the cell only for a row that is about to be written. */
 const completeNote = async (context: EngineContext, dataCenter: string, change: DueChange): Promise<DueChange> =>
-  asksForUndecidable(change)
-    ? noteUndecidable(change, dataCenter, await countUndecidable(context, dataCenter))
-    : change;
+  asksForUndecidable(change) ? noteUndecidable(change, dataCenter, await readUndecidable(context, dataCenter)) : change;
 
 interface Saved {
   readonly dataCenter: string;
@@ -145,7 +143,7 @@ function warn({ log }: EngineContext, { dataCenter, change }: Saved): void {
 // How many orgs the newest run of a cell could not decide. Counts only; as fencer, which cannot read orgs.
 
 /** Never throws: a cell that cannot be read is an answer too. */
-export async function countUndecidable(
+export async function readUndecidable(
   { cells }: Pick<EngineContext, 'cells'>,
   dataCenter: string,
 ): Promise<Undecidable> {

@@ -7,18 +7,18 @@ import { saveSchedulerSeen } from '../../stores/control/schedulers.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import type { StepOutcome } from '../rollout/open-fence.js';
+import { executeStep } from './execute-step.js';
 import { readSnapshot } from './read-snapshot.js';
-import { keepCalendar } from './record-due-work.js';
-import { carryOutStep } from './take-step.js';
+import { recordDueWork } from './record-due-work.js';
 
 /** More than any chain of steps needs; the next tick goes on. */
-const MOST_LOOKS = 40;
+const MAX_STEPS_PER_TICK = 40;
 
 /** Takes every step that is due now. Safe to run in several schedulers at once. Returns how many steps were taken. */
 export async function tick(context: EngineContext, schedulerId?: string): Promise<number> {
   if (schedulerId !== undefined) await context.control.inTransaction((tx) => saveSchedulerSeen(tx, schedulerId));
   let taken = 0;
-  for (let look = 0; look < MOST_LOOKS; look += 1) {
+  for (let look = 0; look < MAX_STEPS_PER_TICK; look += 1) {
     const moved = await takeDueSteps(context);
     if (moved === 0) return taken;
     taken += moved;
@@ -32,7 +32,7 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
     const row = snapshot.rows.get(dc.id);
     return row === undefined ? [] : [{ dc, row, ...decideDataCenter(snapshot, dc) }];
   });
-  const written = await keepCalendar(context, decided, snapshot.now);
+  const written = await recordDueWork(context, decided, snapshot.now);
   // a night that is due now is a step of the next look
   if (written > 0) return written;
   for (const { row, steps } of decided) {
@@ -47,7 +47,7 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
 /** A failing step never stops the scheduler: the cause is logged by code, the next tick tries again. */
 async function attempt(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<StepOutcome> {
   try {
-    const outcome = await carryOutStep(context, row, step, now);
+    const outcome = await executeStep(context, row, step, now);
     if (outcome !== 'nothing') context.log.info('step', { data_center: row.id, step: step.kind, reason: step.reason });
     return outcome;
   } catch (error) {

@@ -57,7 +57,7 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
       await grantUpdates(tx, dataCenter.id);
       if (options.grant !== undefined) await rememberProductRole(tx, options.grant);
       await grantProduct(tx);
-      await refuseNullIds(tx, dataCenter);
+      await rejectNullIds(tx, dataCenter);
       const found = (await findCell(tx)) as CellRow;
       return {
         dataCenter: dataCenter.id,
@@ -142,7 +142,7 @@ export const toAttached = (source: Source): Parameters<typeof attachSource>[1] =
 });
 
 /** Throws source_null_ids with the count: such rows could neither be decided nor set aside. */
-export async function refuseNullIds(tx: CellTransaction, dataCenter: DataCenterConfig): Promise<void> {
+export async function rejectNullIds(tx: CellTransaction, dataCenter: DataCenterConfig): Promise<void> {
   const nulls = await countNullIds(tx);
   if (nulls !== '0')
     throw new RolloutError('source_null_ids', {

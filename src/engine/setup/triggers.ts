@@ -32,7 +32,7 @@ interface HungTriggers {
 }
 
 /** Throws not_permitted with the GRANT, cell_busy. */
-export async function hangTriggers(
+export async function installTriggers(
   cell: CellDatabase,
   clock: Clock,
   { subject, relation, what }: HungTriggers,
@@ -73,7 +73,7 @@ export async function insist(
  * `wanted`: installs it; `as_before`: only brings one that is there up to date with the source. True: it is there now. After
  * `initCell`. Throws source_not_a_table, not_permitted with the GRANT, cell_busy.
  */
-export async function hangSignUpTrigger(
+export async function addSignUpTrigger(
   cell: CellDatabase,
   { dataCenter, clock, trigger }: { dataCenter: DataCenterConfig; clock: Clock; trigger: 'wanted' | 'as_before' },
 ): Promise<boolean> {
@@ -86,7 +86,7 @@ export async function hangSignUpTrigger(
       next: 'Name the other data centers with --dc; for this one call credit_rollout.onboard_org(org_id) in the transaction of the sign-up: docs/sign-ups.md',
     });
   const hung = { subject, relation: source.relation, what: 'a trigger' } as const;
-  await hangTriggers(cell, clock, hung, (tx) => installSignUpTrigger(tx, source.relation));
+  await installTriggers(cell, clock, hung, (tx) => installSignUpTrigger(tx, source.relation));
   return true;
 }
 
@@ -116,7 +116,7 @@ export async function installChangeFeed(
       message: `${subject}: its source ${dataCenter.source} is a ${source.kind}, and triggers that note edited orgs need a table.`,
     });
   const hung = { subject, relation: source.relation, what: 'triggers' } as const;
-  await hangTriggers(cell, clock, hung, (tx) => installChangeTriggers(tx, toAttached(source)));
+  await installTriggers(cell, clock, hung, (tx) => installChangeTriggers(tx, toAttached(source)));
   return true;
 }
 

@@ -1,6 +1,6 @@
 // Keeps the connections of a worker's lanes open and ready: a new one would make the first batches of a run wait while the
 // server reads its catalogs and plans the rule. Writes nothing and holds no lock of ours.
-import { insertAllotments, listOwnAllotments, readWritten } from '../../stores/cell/batch/allotments.js';
+import { insertAllotments, listOwnAllotments, readWrittenRange } from '../../stores/cell/batch/allotments.js';
 import { claimBatch, completeBatch } from '../../stores/cell/batch/batches.js';
 import { findOpenRun } from '../../stores/cell/batch/open-run.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
@@ -14,13 +14,13 @@ const NONE = 0n;
 const NO_BATCH = { runId: NONE, batchNo: 0, epoch: NONE, timeline: '' };
 
 /** Runs a batch's statements, on no batch and an empty range, in so many connections at once; a cell that is not ready is left alone. */
-export async function warmLanes(context: WorkerContext, dataCenter: string, lanes: number): Promise<void> {
+export async function prewarmConnections(context: WorkerContext, dataCenter: string, lanes: number): Promise<void> {
   const cell = context.cells.get(dataCenter);
-  await Promise.allSettled(Array.from({ length: lanes }, () => cell.inTransaction('worker', runOnNothing)));
+  await Promise.allSettled(Array.from({ length: lanes }, () => cell.inTransaction('worker', runEmptyBatch)));
 }
 
 /** Only where ids are an index: looking for one must cost nothing. */
-async function runOnNothing(tx: CellTransaction): Promise<void> {
+async function runEmptyBatch(tx: CellTransaction): Promise<void> {
   const found = await findCell(tx);
   const orgId = found?.sourceSignature != null && found.sourceUnique ? await findFirstOrg(tx) : undefined;
   if (found?.activeCard == null || orgId === undefined) return;
@@ -29,6 +29,6 @@ async function runOnNothing(tx: CellTransaction): Promise<void> {
   await claimBatch(tx, { runId: NONE, canaryPassed: true });
   await listOwnAllotments(tx, empty);
   await insertAllotments(tx, empty);
-  await readWritten(tx, empty, { unique: true, pinned: false });
+  await readWrittenRange(tx, empty, { unique: true, pinned: false });
   await completeBatch(tx, NO_BATCH, NOTHING_WRITTEN);
 }

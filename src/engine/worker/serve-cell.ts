@@ -35,15 +35,15 @@ export async function serveMessage(
   }
   if (message.kind === 'detect') {
     await detectDrift(context, options);
-    await context.bells.wakeSchedulers();
+    await context.wakeUps.wakeSchedulers();
     return 'detected';
   }
   const { last } =
     message.kind === 'apply' ? await applyBatches(context, options) : await verifyBatches(context, options);
   const outcome = typeof last === 'string' ? last : last.kind;
   if (outcome === 'done' || outcome === 'split')
-    await context.bells.ringFor(message.dataCenter, [message.kind], message.epoch);
-  else if (outcome !== 'no_lane') await context.bells.wakeSchedulers();
+    await context.wakeUps.enqueue(message.dataCenter, [message.kind], message.epoch);
+  else if (outcome !== 'no_lane') await context.wakeUps.wakeSchedulers();
   return outcome;
 }
 
@@ -81,7 +81,7 @@ export async function reportAlive(
 }
 
 /** The code of a failed attempt as status shows it: SQLSTATE or kind, never a text. */
-export function nameTrouble(error: unknown): string {
+export function errorCodeOf(error: unknown): string {
   const { sqlstate, kind } = classifyFailure(error);
   return sqlstate ?? kind;
 }

@@ -26,8 +26,8 @@ export interface AcquiredServer {
   readonly startedByUs: boolean;
 }
 
-const PATIENCE_MS = 60_000; // crash recovery of a large data folder included
-const LATE = `did not become ready within ${PATIENCE_MS / 1000} seconds`;
+const TIMEOUT_MS = 60_000; // crash recovery of a large data folder included
+const LATE = `did not become ready within ${TIMEOUT_MS / 1000} seconds`;
 const POLL_MS = 15;
 const POLLS_PER_PING = 12;
 // left behind by a killed postmaster: its last sessions end within seconds
@@ -35,7 +35,7 @@ const PASSING_FAILURE = /pre-existing shared memory block|lock file ".*" already
 
 /** Holds a server that accepts connections. @throws embedded_start_failed */
 export async function acquireServer(spec: ServerSpec): Promise<AcquiredServer> {
-  const deadline = systemClock.now().getTime() + PATIENCE_MS;
+  const deadline = systemClock.now().getTime() + TIMEOUT_MS;
   for (;;) {
     const acquired = await tryAcquire(spec, deadline);
     if (acquired !== undefined) return acquired;

@@ -110,7 +110,7 @@ export async function findPrevailing(
 }
 
 /** The newest `most`, newest first; of one data center, or of all. */
-export async function listApprovals(
+export async function listApprovalRows(
   tx: ControlTransaction,
   most: number,
   dataCenter?: string,

@@ -1,6 +1,6 @@
 // One row per data center: where it is, what its operator wants, what was asked for.
 
-import type { Approval, GuardRails } from '../../domain/config/rollout-config.js';
+import type { ApprovalMode, GuardRails } from '../../domain/config/rollout-config.js';
 import type { Intent, Stage } from '../../domain/rollout/stage.js';
 import type { WindowSpec } from '../../domain/windows/windows.js';
 import type { ControlTransaction } from './control-database.js';
@@ -14,7 +14,7 @@ export interface RunSettings {
   readonly bakeQuery?: string | undefined;
   readonly windows: readonly WindowSpec[];
   readonly canaryWaitMs: number;
-  readonly approval: Approval;
+  readonly approval: ApprovalMode;
   readonly guardRails: GuardRails;
   /** `none`: it decides on the inputs of the moment, without plan and canary. */
   readonly pin: 'plan' | 'none';
@@ -147,7 +147,7 @@ export async function transitionDataCenter(
 }
 
 /** The change feed is no longer known to be let through. */
-export async function forgetSingleWrites(tx: ControlTransaction, id: string): Promise<void> {
+export async function clearSingleWrites(tx: ControlTransaction, id: string): Promise<void> {
   await tx.raw('update credit_rollout_control.data_centers set single_writes = false where id = ? and single_writes', [
     id,
   ]);

@@ -87,7 +87,7 @@ export async function raiseRunEpoch(
 }
 
 /** Remembers that the fence is shut at the epoch of an open run; false when that is known, or the run went on since. */
-export async function saveRunShut(
+export async function saveRunClosed(
   tx: ControlTransaction,
   { runId, epoch }: { readonly runId: bigint; readonly epoch: bigint },
 ): Promise<boolean> {

@@ -29,7 +29,7 @@ from credit_rollout_control.runs r
 where r.kind in ('reconcile', 'sweep') and not exists (select from credit_rollout_control.due_work w where w.run_id = r.run_id)`;
 
 /** The newest `most` of these data centers, newest first. */
-export async function listNights(
+export async function listNightRows(
   tx: ControlTransaction,
   dataCenters: readonly string[],
   most: number,

@@ -20,7 +20,7 @@ export interface RegisteredPlan {
 }
 
 /** A plan to register; `snapshotAt` as ISO 8601. */
-export interface NewPlan
+export interface NewRegisteredPlan
   extends Pick<RegisteredPlan, 'planId' | 'dataCenter' | 'digest' | 'cardHash' | 'author' | 'counts' | 'rails'> {
   readonly snapshotAt: string;
 }
@@ -30,7 +30,7 @@ const SELECT = `select plan_id as "planId", data_center as "dataCenter", digest,
   from credit_rollout_control.plans`;
 
 /** Adds a plan; false when its id is there already. */
-export async function insertPlan(tx: ControlTransaction, plan: NewPlan): Promise<boolean> {
+export async function insertRegisteredPlan(tx: ControlTransaction, plan: NewRegisteredPlan): Promise<boolean> {
   const { rowCount } = await tx.raw(
     `insert into credit_rollout_control.plans (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails)
      values (?, ?, ?, ?, ?, ?::timestamptz, ?::jsonb, ?::jsonb) on conflict (plan_id) do nothing`,

@@ -5,9 +5,9 @@ import {
   CUTOVER_STATES,
   type CutoverFacts,
   nameCutover,
-  refuseExecution,
-  refuseMove,
-  refuseReversal,
+  rejectExecution,
+  rejectMove,
+  rejectReversal,
 } from '../../../src/domain/cutover/cutover.js';
 import type { GateReading } from '../../../src/domain/rollout/snapshot.js';
 
@@ -40,7 +40,7 @@ describe('nameCutover', () => {
   });
 });
 
-describe('refuseMove', () => {
+describe('rejectMove', () => {
   const to = (hour: number) => ({ at: at(hour), local: `${hour} o'clock UTC` });
 
   test.each([
@@ -51,7 +51,7 @@ describe('refuseMove', () => {
     ['where there was none', facts({ cutoverAt: null }), 14],
     ['to the very start of the rollout', facts({ notBeforeAt: at(14) }), 14],
   ])('lets it move %s', (_case, given, hour) => {
-    expect(refuseMove(given, to(hour))).toBeUndefined();
+    expect(rejectMove(given, to(hour))).toBeUndefined();
   });
 
   test.each([
@@ -74,13 +74,13 @@ describe('refuseMove', () => {
     ],
     ['once it was latched', facts({ gate: LATCHED }), 14, 'never undone', 'cutover reverse --dc ID'],
   ])('refuses to move it %s, with the reason', (_case, given, hour, why, next) => {
-    const refusal = refuseMove(given, to(hour));
+    const refusal = rejectMove(given, to(hour));
     expect(refusal?.why).toContain(why);
     expect(refusal?.next).toContain(next);
   });
 });
 
-describe('refuseReversal', () => {
+describe('rejectReversal', () => {
   test.each([
     ['what has not come', facts(), 14, 'nothing to take back', 'cutover postpone --dc ID'],
     [
@@ -92,17 +92,17 @@ describe('refuseReversal', () => {
     ],
     ['for the past', facts({ gate: LATCHED }), 9, 'is past', 'a later one with --to'],
   ])('refuses %s, with the way out', (_case, given, hour, why, next) => {
-    const refusal = refuseReversal(given, { at: at(hour), local: '' });
+    const refusal = rejectReversal(given, { at: at(hour), local: '' });
     expect(refusal?.why).toContain(why);
     expect(refusal?.next).toContain(next);
   });
 
   test('lets a latched one be taken back for what is to come', () => {
-    expect(refuseReversal(facts({ gate: LATCHED }), { at: at(14), local: '' })).toBeUndefined();
+    expect(rejectReversal(facts({ gate: LATCHED }), { at: at(14), local: '' })).toBeUndefined();
   });
 });
 
-describe('refuseExecution', () => {
+describe('rejectExecution', () => {
   test.each([
     ['none', facts({ cutoverAt: null }), 'it has none', 'Set signups.cutover'],
     ['before its instant', facts(), 'noon UTC, has not come', 'cutover postpone --dc ID'],
@@ -113,14 +113,14 @@ describe('refuseExecution', () => {
       'cutover postpone --dc ID',
     ],
   ])('refuses: %s', (_case, given, why, next) => {
-    const refusal = refuseExecution(given, 'done');
+    const refusal = rejectExecution(given, 'done');
     expect(refusal?.why).toContain(why);
     expect(refusal?.next).toContain(next);
   });
 
   test('refuses a late one while its data center is not done, and then no more', () => {
-    expect(refuseExecution(facts({ now: at(13) }), 'baking')?.why).toContain('stage baking');
-    expect(refuseExecution(facts({ now: at(13) }), 'done')).toBeUndefined();
+    expect(rejectExecution(facts({ now: at(13) }), 'baking')?.why).toContain('stage baking');
+    expect(rejectExecution(facts({ now: at(13) }), 'done')).toBeUndefined();
   });
 
   test('never lets through what has not come, and never refuses what took effect', () => {
@@ -132,12 +132,12 @@ describe('refuseExecution', () => {
           cutoverAt: at(cutover),
           gate: effective === null ? UNARMED : gate({ effectiveAt: at(effective) }),
         });
-        const refusal = refuseExecution(given, stage);
+        const refusal = rejectExecution(given, stage);
         expect(CUTOVER_STATES).toContain(nameCutover(given));
         if (now < (effective ?? cutover)) expect(refusal).toBeDefined();
         if (effective !== null && effective <= now) {
           expect(refusal).toBeUndefined();
-          expect(refuseMove(given, { at: at(23), local: '' })).toBeDefined();
+          expect(rejectMove(given, { at: at(23), local: '' })).toBeDefined();
         }
       }),
     );

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Allotment } from '../../../src/domain/org/allotment.js';
-import { type Decision, decideOrg, type OrgQuestion } from '../../../src/domain/org/decide-org.js';
+import { decideOrg, type OrgDecision, type OrgQuestion } from '../../../src/domain/org/decide-org.js';
 import { anyCard, anyLife, goodOrg, type Life, wildOrg } from './org-lives.js';
 import { addDays, OPEN, TODAY } from './sample-org.js';
 import { type SecondAnswer, secondStatement } from './second-statement.js';
@@ -11,7 +11,7 @@ const RUNS = { numRuns: 1_000 };
 
 interface Visit {
   readonly question: OrgQuestion;
-  readonly decision: Decision;
+  readonly decision: OrgDecision;
 }
 
 /** Carries the stored allotment from visit to visit; a quarantined visit leaves it as it is. */
@@ -27,7 +27,7 @@ function live({ card, steps }: Life): readonly Visit[] {
   });
 }
 
-function summarise(decision: Decision): SecondAnswer {
+function summarize(decision: OrgDecision): SecondAnswer {
   if (decision.kind === 'quarantine') {
     const none = { floor: null, floorEdition: null, unpaidSince: null, proposal: null };
     return { quarantine: decision.reason, plan: 0n, total: 0n, ...none };
@@ -39,7 +39,7 @@ function summarise(decision: Decision): SecondAnswer {
 }
 
 /** Runs `check` on every decided visit of many lives. */
-function onLives(check: (allotment: Allotment, question: OrgQuestion, decision: Decision) => void): void {
+function onLives(check: (allotment: Allotment, question: OrgQuestion, decision: OrgDecision) => void): void {
   const lives = fc.oneof(anyLife(goodOrg), anyLife(wildOrg));
   fc.assert(
     fc.property(lives, (life) => {
@@ -57,7 +57,7 @@ describe('decideOrg over random lives', () => {
     fc.assert(
       fc.property(lives, (life) => {
         for (const { question, decision } of live(life)) {
-          expect(summarise(decision)).toEqual(secondStatement(question));
+          expect(summarize(decision)).toEqual(secondStatement(question));
         }
       }),
       { numRuns: 3_000 },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { explainOrg } from '../../../src/domain/org/explain-org.js';
+import { explainDecision } from '../../../src/domain/org/explain-org.js';
 import { formatCredits } from '../../../src/kernel/format-credits.js';
 import { sampleCard } from '../rate-card/sample-card.js';
 import { decide, makeOrg } from './sample-org.js';
@@ -7,7 +7,7 @@ import { decide, makeOrg } from './sample-org.js';
 describe('explainOrg', () => {
   test('shows every term of a grandfathered org with the numbers it came from', () => {
     const decision = decide({ inputs: makeOrg({ additionalCredits: 10_000n }) });
-    expect(explainOrg(decision, sampleCard)).toEqual([
+    expect(explainDecision(decision, sampleCard)).toEqual([
       `edition standard (paid), rate card desk-2025-10 ${sampleCard.hash}`,
       'plan credits 125,000 = base 50,000 + 300 agents × 250 = 75,000',
       'legacy limit 150,000 (300 users × 500, at least 25,000, at most 250,000)',
@@ -18,7 +18,7 @@ describe('explainOrg', () => {
 
   test('says of an unpaid org whose credits it gets and that its legacy limit is not granted', () => {
     const inputs = makeOrg({ edition: 'enterprise', paid: false, agents: 1n, negotiatedLimit: 20_000n });
-    const lines = explainOrg(decide({ inputs }), sampleCard);
+    const lines = explainDecision(decide({ inputs }), sampleCard);
     expect(lines[0]).toContain('edition enterprise (unpaid: the credits of free)');
     expect(lines[1]).toBe('plan credits 5,000 = base 5,000 + 1 agent × 0 = 0');
     expect(lines[2]).toBe('legacy limit 20,000 (negotiated); not granted to the unpaid');
@@ -26,12 +26,12 @@ describe('explainOrg', () => {
   });
 
   test('names a flat legacy limit', () => {
-    const lines = explainOrg(decide({ inputs: makeOrg({ edition: 'free' }) }), sampleCard);
+    const lines = explainDecision(decide({ inputs: makeOrg({ edition: 'free' }) }), sampleCard);
     expect(lines[2]).toBe('legacy limit 5,000 (flat for free)');
   });
 
   test('gives the reason of an undecidable org', () => {
-    const lines = explainOrg(decide({ inputs: makeOrg({ agents: null }) }), sampleCard);
+    const lines = explainDecision(decide({ inputs: makeOrg({ agents: null }) }), sampleCard);
     expect(lines).toEqual(['Undecidable: null_agents.', 'It is set aside in quarantine and keeps what it has today.']);
   });
 });

@@ -2,7 +2,7 @@
 import { DateTime } from 'luxon';
 import type { Allotment } from '../../../src/domain/org/allotment.js';
 import type { GateView } from '../../../src/domain/org/decide-floor.js';
-import { type DecidedOrg, type Decision, decideOrg, type OrgQuestion } from '../../../src/domain/org/decide-org.js';
+import { type DecidedOrg, decideOrg, type OrgDecision, type OrgQuestion } from '../../../src/domain/org/decide-org.js';
 import type { OrgInputs } from '../../../src/domain/source/org-inputs.js';
 import { sampleCard } from '../rate-card/sample-card.js';
 
@@ -31,7 +31,7 @@ export function makeOrg(fields: Partial<OrgInputs> = {}): OrgInputs {
 }
 
 /** The decision on G7 as a first decision in an open window, but for the fields named. */
-export function decide(fields: Partial<OrgQuestion> = {}): Decision {
+export function decide(fields: Partial<OrgQuestion> = {}): OrgDecision {
   return decideOrg({
     inputs: makeOrg(),
     card: sampleCard,
@@ -43,7 +43,7 @@ export function decide(fields: Partial<OrgQuestion> = {}): Decision {
   });
 }
 
-export function expectDecided(decision: Decision): DecidedOrg {
+export function expectDecided(decision: OrgDecision): DecidedOrg {
   if (decision.kind === 'decided') return decision;
   throw new Error(`quarantined: ${decision.reason}`);
 }

@@ -69,8 +69,8 @@ describe('compareBranches', () => {
     fc.assert(
       fc.property(fc.array(anyBranch), (branches) => {
         const keys = (list: readonly Branch[]) => list.map(branchKey);
-        const sorted = branches.toSorted(compareBranches);
-        expect(keys(branches.toReversed().sort(compareBranches))).toEqual(keys(sorted));
+        const triaged = branches.toSorted(compareBranches);
+        expect(keys(branches.toReversed().sort(compareBranches))).toEqual(keys(triaged));
       }),
     );
   });

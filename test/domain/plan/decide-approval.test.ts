@@ -1,6 +1,6 @@
 // Approvals: every combination of what an approval is and what is asked of it; only those named here let a plan through.
 import { describe, expect, test } from 'vitest';
-import { APPROVALS, type Approval } from '../../../src/domain/config/rollout-config.js';
+import { APPROVAL_MODES, type ApprovalMode } from '../../../src/domain/config/rollout-config.js';
 import {
   APPROVAL_MS,
   type ApprovalDecision,
@@ -54,7 +54,7 @@ describe('decideApproval without approvals', () => {
     expect(decide({ approval: 'required' })).toEqual({ kind: 'held', why: 'required' });
   });
 
-  test.each(APPROVALS)('names the first guard-rail that does not pass, with approval %s', (approval) => {
+  test.each(APPROVAL_MODES)('names the first guard-rail that does not pass, with approval %s', (approval) => {
     const rail: RailReading = { rail: 'orgsTouched', value: '20,000 orgs', limit: '10,000 orgs', passes: false };
     expect(decide({ approval, rails: outside })).toEqual({ kind: 'held', why: 'outside', rail });
   });
@@ -79,7 +79,7 @@ describe('decideApproval by complement', () => {
     readonly approver: (typeof approvers)[number];
     readonly fate: keyof typeof fates;
     readonly rails: keyof typeof readings;
-    readonly approval: Approval;
+    readonly approval: ApprovalMode;
   }
 
   const everything: readonly Asked[] = kinds.flatMap((kind) =>
@@ -87,7 +87,7 @@ describe('decideApproval by complement', () => {
       approvers.flatMap((approver) =>
         (['open', 'expired', 'used', 'voided'] as const).flatMap((fate) =>
           (['inside', 'outside'] as const).flatMap((rails) =>
-            APPROVALS.map((approval) => ({ kind, digest, approver, fate, rails, approval })),
+            APPROVAL_MODES.map((approval) => ({ kind, digest, approver, fate, rails, approval })),
           ),
         ),
       ),

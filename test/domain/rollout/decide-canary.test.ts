@@ -95,7 +95,7 @@ interface Case {
   readonly foreign: boolean;
 }
 
-const isShut = ({ fence }: Case): boolean => fence.state === 'closed' && fence.epoch >= 5n;
+const isClosed = ({ fence }: Case): boolean => fence.state === 'closed' && fence.epoch >= 5n;
 const isFor = ({ fence, foreign }: Case, state: FenceReading['state']): boolean => !foreign && fence.state === state;
 const isApplied = ({ canary }: Case): boolean => canary.pending === 0;
 const isVerified = ({ canary }: Case): boolean => canary.pending === 0 && canary.unverified === 0;
@@ -105,13 +105,13 @@ const isWaiting = ({ canary }: Case): boolean => canary.verifiedForMs !== null &
 const WHEN: Readonly<Record<string, (one: Case) => boolean>> = {
   'open_fence open': (one) => !isApplied(one) && !isFor(one, 'open'),
   'ring apply 1': (one) => !isApplied(one) && isFor(one, 'open'),
-  close_fence: (one) => (isVerified(one) ? !isShut(one) : isApplied(one) && isFor(one, 'open')),
+  close_fence: (one) => (isVerified(one) ? !isClosed(one) : isApplied(one) && isFor(one, 'open')),
   'open_fence verifying': (one) =>
     isApplied(one) && !isVerified(one) && !isFor(one, 'open') && !isFor(one, 'verifying'),
   'ring verify 1': (one) => isApplied(one) && !isVerified(one) && isFor(one, 'verifying'),
-  'fail verification_mismatch': (one) => isVerified(one) && isShut(one) && one.canary.mismatches > 0,
-  canary_wait: (one) => isVerified(one) && isShut(one) && one.canary.mismatches === 0 && isWaiting(one),
-  pass_canary: (one) => isVerified(one) && isShut(one) && one.canary.mismatches === 0 && !isWaiting(one),
+  'fail verification_mismatch': (one) => isVerified(one) && isClosed(one) && one.canary.mismatches > 0,
+  canary_wait: (one) => isVerified(one) && isClosed(one) && one.canary.mismatches === 0 && isWaiting(one),
+  pass_canary: (one) => isVerified(one) && isClosed(one) && one.canary.mismatches === 0 && !isWaiting(one),
 };
 
 function* listCases(): Generator<Case> {

@@ -155,7 +155,7 @@ describe('decideMaintenance', () => {
   test('rings under the epoch of its own run', () => {
     const one = during({ ...OPEN, epoch: 9n }, { maintenance: { pending: 1 } }, { epoch: 5n });
     const { steps } = decideMaintenance({ now: NOW, dataCenters: [one] }, one);
-    expect(steps).toMatchObject([{ kind: 'ring', epoch: 9n }]);
+    expect(steps).toMatchObject([{ kind: 'wake_workers', epoch: 9n }]);
   });
 
   test('starts nothing, whatever is due, unless the data center is done, quiet and free to run', () => {

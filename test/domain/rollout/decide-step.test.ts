@@ -473,7 +473,9 @@ describe('decideStep: always', () => {
         const { steps, holds } = decideStep({ now: NOW, dataCenters: [one, other] }, one);
         for (const step of steps) {
           seen.add(step.kind);
-          expect(['open_fence', 'ring', 'activate', 'allow_single_writes', 'request_plan']).not.toContain(step.kind);
+          expect(['open_fence', 'wake_workers', 'activate', 'allow_single_writes', 'request_plan']).not.toContain(
+            step.kind,
+          );
         }
         if (steps.length === 0 && !(one.stage === 'baking' && one.intent === 'pause'))
           expect(holds.map(({ code }) => code)).toContain('frozen');
@@ -515,7 +517,7 @@ describe('decideStep: always', () => {
         for (const step of decideStep({ now: NOW, dataCenters: [one, other] }, one).steps) {
           if (!SLOT_STAGES.includes(one.stage)) {
             expect(['open_fence', 'pass_canary', 'follow_up', 'fail']).not.toContain(step.kind);
-            if (step.kind === 'ring') expect(step.job).toBe('plan');
+            if (step.kind === 'wake_workers') expect(step.job).toBe('plan');
             continue;
           }
           const name = nameStep(step);

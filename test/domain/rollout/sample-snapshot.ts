@@ -148,7 +148,7 @@ export const nameStep = (step: Step): string => {
       return `advance ${step.to}`;
     case 'fail':
       return `fail ${step.code}`;
-    case 'ring':
+    case 'wake_workers':
       return `ring ${step.job} ${step.want}`;
     default:
       return step.kind;

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
 import { cutRanges } from '../../../src/engine/batch/cut-ranges.js';
-import { closeFence, lockFenceExclusive } from '../../../src/stores/cell/batch/fence.js';
+import { lockFenceExclusive, saveFenceClosed } from '../../../src/stores/cell/batch/fence.js';
 import {
   applyAll,
   contextOf,
@@ -88,7 +88,7 @@ describe('applyBatches: all or nothing', () => {
       expect((await applyBatches(cell.context, { ...at, epoch })).last).toEqual({ kind: 'fenced' });
     await cell.cell.inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);
-      await closeFence(tx, null);
+      await saveFenceClosed(tx, null);
     });
     expect(await applyBatches(cell.context, at)).toEqual({ batches: 0, last: { kind: 'fenced' } });
     expect(await one(cell, 'select count(*) from credit_rollout.allotments')).toBe('0');

@@ -5,7 +5,7 @@ import { executeCutover, previewExecution } from '../../../src/engine/cutover/ex
 import { readCutovers } from '../../../src/engine/cutover/read-cutovers.js';
 import { freeze, unfreeze } from '../../../src/engine/operate/freeze.js';
 import { GATE_LOCK, LOCK_CLASS } from '../../../src/stores/cell/cell-database.js';
-import { armGate } from '../../../src/stores/cell/cutover/gate.js';
+import { saveGateArmed } from '../../../src/stores/cell/cutover/gate.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 
 let fleet: Fleet;
@@ -31,7 +31,7 @@ beforeEach(async () => {
 const execute = () => executeCutover(fleet.engine, { dataCenter: dc, reason: 'no scheduler' });
 const gateOf = async () => (await fleet.cell(0).sql('select * from credit_rollout.gate'))[0];
 const arm = (at: Date) =>
-  fleet.cell(0).cell.inTransaction('fencer', (tx) => armGate(tx, { configuredAt: at, configuredLocal: 'then' }));
+  fleet.cell(0).cell.inTransaction('fencer', (tx) => saveGateArmed(tx, { configuredAt: at, configuredLocal: 'then' }));
 
 describe('executeCutover', () => {
   test('arms and latches one that is late, with an audit row, and says so when it is repeated', async () => {

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { armGate, disarmGate, latchGate } from '../../../src/engine/cutover/gate.js';
 import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';
 import { initCell } from '../../../src/engine/setup/init-cell.js';
-import { dropSignUpTrigger, hangSignUpTrigger } from '../../../src/engine/setup/triggers.js';
+import { addSignUpTrigger, dropSignUpTrigger } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { markSwept } from '../../../src/stores/cell/cutover/gate.js';
 import { detachSource } from '../../../src/stores/cell/setup/schema.js';
@@ -436,7 +436,7 @@ describe('the gate', () => {
 
 describe('the sign-up trigger', () => {
   const hang = (cell: TestCell, trigger: 'wanted' | 'as_before' = 'wanted'): Promise<boolean> =>
-    hangSignUpTrigger(cell.cell, { dataCenter: cell.dataCenter, clock: systemClock, trigger });
+    addSignUpTrigger(cell.cell, { dataCenter: cell.dataCenter, clock: systemClock, trigger });
 
   test('onboards what is inserted, in its transaction, and can be asked for again', async () => {
     const cell = await makeCell();

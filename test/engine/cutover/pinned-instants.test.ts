@@ -4,7 +4,7 @@ import { parseRolloutConfig } from '../../../src/domain/config/parse-config.js';
 import type { RolloutConfig } from '../../../src/domain/config/rollout-config.js';
 import { findConfigDrift } from '../../../src/engine/cutover/pinned-instants.js';
 import { approvePostponement, proposePostponement } from '../../../src/engine/cutover/postpone.js';
-import { examineControl } from '../../../src/engine/doctor/check-control.js';
+import { checkControl } from '../../../src/engine/doctor/check-control.js';
 import { failureOf } from '../../domain/config/failure-of.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../../support/person.js';
@@ -61,7 +61,7 @@ describe('findConfigDrift', () => {
       expect.stringContaining(`was approved as ${dataCenter}-c`),
     ]);
     const pins = async (config: RolloutConfig): Promise<readonly string[]> =>
-      (await examineControl(fleet.engine, { config, dataCenters: config.dataCenters }))
+      (await checkControl(fleet.engine, { config, dataCenters: config.dataCenters }))
         .filter(({ check }) => check === 'pinned instants')
         .map(({ level }) => level);
     expect(await pins(saying('2098-10-30'))).toEqual([]);

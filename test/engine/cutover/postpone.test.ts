@@ -6,7 +6,7 @@ import { approvePostponement, proposePostponement } from '../../../src/engine/cu
 import { withdrawCutoverProposal } from '../../../src/engine/cutover/proposals.js';
 import { readCutovers } from '../../../src/engine/cutover/read-cutovers.js';
 import { GATE_LOCK, LOCK_CLASS } from '../../../src/stores/cell/cell-database.js';
-import { armGate, latchGate } from '../../../src/stores/cell/cutover/gate.js';
+import { saveGateArmed, saveGateLatched } from '../../../src/stores/cell/cutover/gate.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../../support/person.js';
 
@@ -47,7 +47,9 @@ const approve = (person: { readonly engine: EngineContext }, proposalId: bigint)
 const withdraw = (person: { readonly engine: EngineContext }, reason: string) =>
   withdrawCutoverProposal(person.engine, { kind: 'postponement', dataCenter: dc, reason });
 const arm = (at: string) =>
-  fleet.cell(0).cell.inTransaction('fencer', (tx) => armGate(tx, { configuredAt: new Date(at), configuredLocal: at }));
+  fleet
+    .cell(0)
+    .cell.inTransaction('fencer', (tx) => saveGateArmed(tx, { configuredAt: new Date(at), configuredLocal: at }));
 const gateOf = async () => (await fleet.cell(0).sql('select * from credit_rollout.gate'))[0];
 const cutoverOf = async () =>
   (
@@ -112,7 +114,7 @@ describe('a postponement', () => {
       message: expect.stringContaining('it took effect at'),
     });
     expect(await cutoverOf()).toEqual(PINNED);
-    await fleet.cell(0).cell.inTransaction('fencer', latchGate);
+    await fleet.cell(0).cell.inTransaction('fencer', saveGateLatched);
     await expect(approve(bob, proposalId)).rejects.toMatchObject({
       message: expect.stringContaining('never undone'),
     });

@@ -10,7 +10,7 @@ import { explainOrg } from '../../../src/engine/org/explain-org.js';
 import { requestReconcile } from '../../../src/engine/reconcile/request-reconciliation.js';
 import { auditCells } from '../../../src/engine/scheduler/audit-cells.js';
 import { systemClock } from '../../../src/kernel/clock.js';
-import { armGate } from '../../../src/stores/cell/cutover/gate.js';
+import { saveGateArmed } from '../../../src/stores/cell/cutover/gate.js';
 import { reverseCutover } from '../../../src/stores/cell/cutover/reversals.js';
 import type { TestCell } from '../../support/cell.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
@@ -295,7 +295,7 @@ describe('row 43: a reversal', { timeout: 60_000 }, () => {
     await cell.cell.inTransaction('fencer', (tx) => reverseCutover(tx, gate));
     // control still says the old instant: nobody arms what was taken back
     const old = { configuredAt: new Date(HAPPENED), configuredLocal: 'as before' };
-    expect(await refusal(cell.cell.inTransaction('fencer', (tx) => armGate(tx, old)))).toBe('23001');
+    expect(await refusal(cell.cell.inTransaction('fencer', (tx) => saveGateArmed(tx, old)))).toBe('23001');
     await fleet.drive();
     expect(await gateOf(world)).toMatchObject({ effective_at: null });
     expect(await signUp(world, 4_001)).toBe('legacy');

@@ -5,10 +5,10 @@ import { parseRolloutConfig } from '../../../src/domain/config/parse-config.js';
 import type { RolloutConfig } from '../../../src/domain/config/rollout-config.js';
 import { parseLocalInstant } from '../../../src/domain/time/parse-instant.js';
 import type { CellDirectory } from '../../../src/engine/context.js';
-import { examineInstant } from '../../../src/engine/doctor/check-calendar.js';
-import { examinePrimary, examineVersion } from '../../../src/engine/doctor/check-server.js';
-import { type ExamineRequest, examine } from '../../../src/engine/doctor/doctor.js';
-import { createExaminer, type Finding } from '../../../src/engine/doctor/finding.js';
+import { checkInstant } from '../../../src/engine/doctor/check-calendar.js';
+import { checkPrimary, checkVersion } from '../../../src/engine/doctor/check-server.js';
+import { type DoctorRequest, runChecks } from '../../../src/engine/doctor/doctor.js';
+import { createFindingRecorder, type Finding } from '../../../src/engine/doctor/finding.js';
 import { initControl } from '../../../src/engine/setup/init-control.js';
 import { type Clock, systemClock } from '../../../src/kernel/clock.js';
 import { RolloutError } from '../../../src/kernel/rollout-error.js';
@@ -65,14 +65,14 @@ const directory = (...cells: readonly CellDatabase[]): CellDirectory => ({
   },
 });
 
-interface Examination extends Partial<ExamineRequest> {
+interface Examination extends Partial<DoctorRequest> {
   readonly control?: ControlDatabase;
   readonly cells?: CellDirectory;
   readonly clock?: Clock;
 }
 
 /** Doctor over these cells; control is one that nobody can reach unless the test gives one. */
-const examineCells = (cells: readonly TestCell[], given: Examination = {}): Promise<readonly Finding[]> => {
+const checkCells = (cells: readonly TestCell[], given: Examination = {}): Promise<readonly Finding[]> => {
   const { control = noControl, cells: open = directory(...cells.map(({ cell }) => cell)), clock = systemClock } = given;
   const request = {
     config: makeConfig(cells),
@@ -81,7 +81,7 @@ const examineCells = (cells: readonly TestCell[], given: Examination = {}): Prom
     queueCheck: async () => undefined,
     ...given,
   };
-  return examine({ control, cells: open, clock }, request);
+  return runChecks({ control, cells: open, clock }, request);
 };
 
 const unreachableControl = (): ControlDatabase => {
@@ -100,7 +100,7 @@ const of = (findings: readonly Finding[], subject: string): readonly Finding[] =
   findings.filter((finding) => finding.subject === subject);
 /** The findings on one cell that are not ok. */
 const troubles = async (cell: TestCell, given?: Examination): Promise<readonly Finding[]> =>
-  of(await examineCells([cell], given), cell.dataCenter.id).filter(({ level }) => level !== 'ok');
+  of(await checkCells([cell], given), cell.dataCenter.id).filter(({ level }) => level !== 'ok');
 
 /** A login that is no superuser, and the cell opened as it. */
 const openAsLogin = async ({ url, dataCenter, sql }: TestCell): Promise<{ login: string; cell: CellDatabase }> => {
@@ -122,7 +122,7 @@ describe('examine', () => {
     const cell = await makeCell({ orgs: [{}, { edition: 'free', paid: false }] });
     const config = makeConfig([cell], 'rollout: { notBefore: 2025-10-06 }\nsignups: { cutover: 2025-10-30T08:00 }\n');
     const { control } = await makeControl(config);
-    const findings = await examineCells([cell], { control, config });
+    const findings = await checkCells([cell], { control, config });
     expect(findings.filter(({ level }) => level !== 'ok')).toEqual([]);
     expect(of(findings, 'control').map(({ check }) => check)).toEqual([
       'connection',
@@ -162,7 +162,7 @@ describe('examine', () => {
     const [good, bad] = [await makeCell(), await makeCell()];
     const down = openCell('postgres://nobody@127.0.0.1:1/none', bad.dataCenter.id);
     closers.push(() => down.close());
-    const findings = await examineCells([bad, good], {
+    const findings = await checkCells([bad, good], {
       control: unreachableControl(),
       cells: directory(down, good.cell),
       card: () =>
@@ -182,7 +182,7 @@ describe('examine', () => {
 
   test('turns whatever is thrown into a finding that shows no secret', async () => {
     const cell = await makeCell();
-    const findings = await examineCells([cell], {
+    const findings = await checkCells([cell], {
       cells: directory(),
       queueCheck: () => Promise.reject(new TypeError('redis://user:secret@host is bad')),
       card: () => Promise.reject('a string'),
@@ -198,12 +198,12 @@ describe('examine', () => {
   });
 });
 
-describe('examineControl', () => {
+describe('checkControl', () => {
   test('asks for init where the schema is missing, and where a data center is not known', async () => {
     const [cell, other] = [await makeCell(), await makeCell()];
     const { control } = await makeControl();
     const schema = async (): Promise<readonly Finding[]> =>
-      of(await examineCells([cell, other], { control }), 'control').filter(({ check }) => check === 'schema');
+      of(await checkCells([cell, other], { control }), 'control').filter(({ check }) => check === 'schema');
     expect(await schema()).toMatchObject([
       { level: 'error', code: 'not_initialised', fix: 'Run: credit-rollout init' },
     ]);
@@ -222,7 +222,7 @@ describe('examineControl', () => {
       cutover_at = '2025-10-30T00:00Z', cutover_local = '2025-10-30T00:00:00 UTC'`;
     await control.inTransaction((tx) => tx.raw(pin));
     const warnings = async (): Promise<readonly Finding[]> =>
-      of(await examineCells([cell], { control, config }), id).filter(({ level }) => level !== 'ok');
+      of(await checkCells([cell], { control, config }), id).filter(({ level }) => level !== 'ok');
     expect(await warnings()).toEqual([]);
     await control.inTransaction((tx) => tx.raw('update credit_rollout_control.rollout set pinned_at = now()'));
     expect(await warnings()).toMatchObject([
@@ -242,13 +242,13 @@ describe('examineControl', () => {
   });
 });
 
-describe('examineMoves', () => {
+describe('checkMoves', () => {
   test('row 45: warns of moves while some data centers are on credits and others are not', async () => {
     const cells = [await makeCell(), await makeCell()];
     const [first, second] = cells.map(({ dataCenter }) => dataCenter.id);
     const { control } = await makeControl(makeConfig(cells));
     const moves = async (): Promise<readonly Finding[]> =>
-      of(await examineCells(cells, { control }), 'control').filter(({ check }) => check === 'moves');
+      of(await checkCells(cells, { control }), 'control').filter(({ check }) => check === 'moves');
     expect(await moves()).toEqual([]);
     const finish = (id: string | undefined) =>
       control.inTransaction((tx) =>
@@ -263,10 +263,10 @@ describe('examineMoves', () => {
   });
 });
 
-describe('examineCard', () => {
+describe('checkCard', () => {
   test('names every golden case that does not come out', async () => {
     const card = changeCard((spec) => (spec.edition === 'professional' ? { ...spec, base: 75_001n } : spec));
-    const failed = of(await examineCells([await makeCell()], { card }), 'rate card');
+    const failed = of(await checkCells([await makeCell()], { card }), 'rate card');
     expect(failed.length).toBeGreaterThan(1);
     expect(failed[0]).toMatchObject({
       level: 'error',
@@ -276,7 +276,7 @@ describe('examineCard', () => {
   });
 });
 
-describe('examineCell', () => {
+describe('checkCell', () => {
   test('refuses the cell of another data center', async () => {
     const [cell, other] = [await makeCell(), await makeCell()];
     const swapped = openCell(other.url, cell.dataCenter.id);
@@ -414,10 +414,10 @@ describe('examineCell', () => {
     const cell = await makeCell({ orgs: [{ light_agents: null }] });
     const card = { ...cell.card, lightAgentsCountAsUsers: false };
     const isInputs = ({ check }: Finding): boolean => check === 'inputs';
-    expect(of(await examineCells([cell], { card }), cell.dataCenter.id).filter(isInputs)).toMatchObject([
+    expect(of(await checkCells([cell], { card }), cell.dataCenter.id).filter(isInputs)).toMatchObject([
       { level: 'ok' },
     ]);
-    expect(of(await examineCells([cell]), cell.dataCenter.id).filter(isInputs)).toMatchObject([{ level: 'warning' }]);
+    expect(of(await checkCells([cell]), cell.dataCenter.id).filter(isInputs)).toMatchObject([{ level: 'warning' }]);
   });
 
   test('shows the GRANTs to a login that may not read the source nor act as our roles', async () => {
@@ -500,7 +500,7 @@ describe('examineCell', () => {
     const cell = await makeCell();
     const ask = async (query: string): Promise<readonly Finding[]> => {
       const config = makeConfig([cell], `rollout: { bakeQuery: "${query}" }\n`);
-      return (await examineCells([cell], { config })).filter(({ check }) => check === 'bake query');
+      return (await checkCells([cell], { config })).filter(({ check }) => check === 'bake query');
     };
     const reader = cellRoleName(cell.dataCenter.id, 'reader');
     const query = 'select bool_and(fine) from public.health';
@@ -532,8 +532,8 @@ describe('examineCell', () => {
   });
 });
 
-describe('examineInstant', () => {
-  const examiner = createExaminer('eu', 'Data center "eu"');
+describe('checkInstant', () => {
+  const recorder = createFindingRecorder('eu', 'Data center "eu"');
   const opened = (): CellDatabase => {
     const cell = openCell(adminUrl(), 'eu');
     closers.push(() => cell.close());
@@ -546,7 +546,7 @@ describe('examineInstant', () => {
     ['2025-09-07', 'America/Santiago'], // midnight does not exist
     ['2025-11-02', 'America/Havana'], // midnight exists twice, and the first one counts
   ])('finds that both sides read %s in %s alike', async (text, zone) => {
-    const finding = await examineInstant(examiner, opened(), {
+    const finding = await checkInstant(recorder, opened(), {
       key: 'rollout.notBefore',
       at: parseLocalInstant(text, zone),
       now: new Date('2025-01-01T00:00:00Z'),
@@ -556,14 +556,14 @@ describe('examineInstant', () => {
 
   test('says that a date that has passed is due now', async () => {
     const at = parseLocalInstant('2025-10-06', 'Asia/Kolkata');
-    const finding = await examineInstant(examiner, opened(), { key: 'rollout.notBefore', at, now: at.instant });
+    const finding = await checkInstant(recorder, opened(), { key: 'rollout.notBefore', at, now: at.instant });
     expect(finding).toMatchObject({ level: 'ok', found: expect.stringContaining('it has passed: due now') });
   });
 
   test('finds zone data that differ', async () => {
     const at = { ...parseLocalInstant('2025-10-06', 'Europe/Berlin'), instant: new Date('2025-10-05T23:00:00Z') };
     const now = at.instant;
-    expect(await examineInstant(examiner, opened(), { key: 'rollout.notBefore', at, now })).toMatchObject({
+    expect(await checkInstant(recorder, opened(), { key: 'rollout.notBefore', at, now })).toMatchObject({
       level: 'error',
       code: 'zone_data_differs',
       found:
@@ -572,19 +572,19 @@ describe('examineInstant', () => {
   });
 });
 
-describe('examineVersion', () => {
-  const examiner = createExaminer('eu', 'Data center "eu"');
+describe('checkVersion', () => {
+  const recorder = createFindingRecorder('eu', 'Data center "eu"');
   test.each([
     [130_022, 'error'],
     [140_000, 'ok'],
     [180_004, 'ok'],
     [190_000, 'error'],
   ] as const)('calls %d %s', (version, level) => {
-    expect(examineVersion(examiner, { version }).level).toBe(level);
+    expect(checkVersion(recorder, { version }).level).toBe(level);
   });
 
   test('refuses a standby', () => {
     const reading = { version: 180_004, standby: true, synchronousCommit: 'on' };
-    expect(examinePrimary(examiner, reading)).toMatchObject({ level: 'error', code: 'cell_is_standby' });
+    expect(checkPrimary(recorder, reading)).toMatchObject({ level: 'error', code: 'cell_is_standby' });
   });
 });

@@ -1,7 +1,7 @@
 // What doctor says about the change feed: which way edits are found, and the index that a way needs.
 import { afterEach, describe, expect, test } from 'vitest';
-import { examineFeed } from '../../../src/engine/doctor/check-source.js';
-import { createExaminer, type Finding } from '../../../src/engine/doctor/finding.js';
+import { checkFeed } from '../../../src/engine/doctor/check-source.js';
+import { createFindingRecorder, type Finding } from '../../../src/engine/doctor/finding.js';
 import { installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { findSource } from '../../../src/stores/cell/setup/source.js';
@@ -18,41 +18,41 @@ async function makeCell(options: TestCellOptions = {}): Promise<TestCell> {
   return cell;
 }
 
-async function examine({ cell, dataCenter }: TestCell): Promise<readonly Finding[]> {
+async function runChecks({ cell, dataCenter }: TestCell): Promise<readonly Finding[]> {
   const source = await cell.asOwner((tx) => findSource(tx, dataCenter.source, dataCenter.id));
-  return examineFeed(createExaminer(dataCenter.id, 'Data center'), cell, source);
+  return checkFeed(createFindingRecorder(dataCenter.id, 'Data center'), cell, source);
 }
 
-describe('examineFeed', () => {
+describe('checkFeed', () => {
   test('prints the index that updated_at needs, and is content with it', async () => {
     const cell = await makeCell();
-    expect(await examine(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('with an index') }]);
+    expect(await runChecks(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('with an index') }]);
     await cell.sql('drop index public.orgs_updated_at_idx');
-    expect(await examine(cell)).toMatchObject([
+    expect(await runChecks(cell)).toMatchObject([
       { level: 'warning', fix: 'Run: CREATE INDEX CONCURRENTLY ON public.orgs (updated_at);' },
     ]);
     await cell.sql('create index on public.orgs (updated_at) where paid');
-    expect(await examine(cell)).toMatchObject([{ level: 'warning' }]);
+    expect(await runChecks(cell)).toMatchObject([{ level: 'warning' }]);
   });
 
   test('knows triggers, and when they do not fire', async () => {
     const cell = await makeCell();
     await cell.sql('drop index public.orgs_updated_at_idx');
     await installChangeFeed(cell.cell, { dataCenter: cell.dataCenter, clock: systemClock, feed: 'wanted' });
-    expect(await examine(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('triggers') }]);
+    expect(await runChecks(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('triggers') }]);
     await cell.sql('alter table public.orgs disable trigger credit_rollout_changes_update');
-    expect(await examine(cell)).toMatchObject([{ level: 'warning' }]);
+    expect(await runChecks(cell)).toMatchObject([{ level: 'warning' }]);
   });
 
   test('says that a view is as fast as it is, that nothing is there, and what failed last', async () => {
-    expect(await examine(await makeCell({ view: true }))).toMatchObject([
+    expect(await runChecks(await makeCell({ view: true }))).toMatchObject([
       { level: 'ok', found: expect.stringContaining('as fast as what it reads') },
     ]);
     const cell = await makeCell({ init: 'left' });
     await cell.sql('alter table public.orgs drop column updated_at');
     await cell.init();
     await cell.sql(`update credit_rollout.feed set failure = 'too_slow'`);
-    expect(await examine(cell)).toMatchObject([
+    expect(await runChecks(cell)).toMatchObject([
       { level: 'ok', found: expect.stringContaining('nightly run') },
       { level: 'warning', found: expect.stringContaining('too_slow') },
     ]);

@@ -4,7 +4,7 @@ import type { EngineContext } from '../../../src/engine/context.js';
 import { approveInsideRails, approvePlan, listApprovals } from '../../../src/engine/plan/approve-plan.js';
 import { registerPlan } from '../../../src/engine/plan/register-plan.js';
 import { findApproval, useApproval } from '../../../src/stores/control/approvals.js';
-import { deleteOldPlans, findRegisteredPlan, type NewPlan } from '../../../src/stores/control/plans.js';
+import { deleteOldPlans, findRegisteredPlan, type NewRegisteredPlan } from '../../../src/stores/control/plans.js';
 import { readDocument } from '../../docs/read-document.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../../support/person.js';
@@ -33,7 +33,7 @@ beforeEach(async () => {
     where used_at is null and voided_at is null`);
 });
 
-const COUNTS: NewPlan['counts'] = {
+const COUNTS: NewRegisteredPlan['counts'] = {
   ...{ orgs: 10, first: 8, raises: 1, falls: 0, unchanged: 1, touched: 9, legacyWins: 2, paidFalling: 0 },
   ...{ unpaidFalling: 0, traps: 0, quarantined: 0, before: '1000', after: '9007199254740993', planCredits: '900' },
   ...{ grandfathered: '100', maxRaiseFactor: 1.5, maxFloorOverPlan: null, protectedTouched: 0, staleLeftOut: 0 },
@@ -42,8 +42,8 @@ const PASSED = { rail: 'orgsTouched', value: '9', limit: '10', passes: true } as
 const BROKEN = { rail: 'maxRaiseFactor', value: '4.0', limit: '3', passes: false } as const;
 
 /** A plan of alice's, registered; `n` counts within the test. */
-async function makePlan(n = 1, own: Partial<NewPlan> = {}): Promise<NewPlan> {
-  const plan: NewPlan = {
+async function makePlan(n = 1, own: Partial<NewRegisteredPlan> = {}): Promise<NewRegisteredPlan> {
+  const plan: NewRegisteredPlan = {
     planId: `${own.dataCenter ?? dc}-${number + n}`,
     dataCenter: dc,
     digest: String(n + 1).padStart(64, '0'),
@@ -58,8 +58,9 @@ async function makePlan(n = 1, own: Partial<NewPlan> = {}): Promise<NewPlan> {
   return plan;
 }
 
-const approve = (person: TestPerson, { planId }: NewPlan) => approvePlan(person.engine, { planId, reason: 'seen' });
-const find = ({ planId }: NewPlan) => fleet.engine.control.inTransaction((tx) => findApproval(tx, planId));
+const approve = (person: TestPerson, { planId }: NewRegisteredPlan) =>
+  approvePlan(person.engine, { planId, reason: 'seen' });
+const find = ({ planId }: NewRegisteredPlan) => fleet.engine.control.inTransaction((tx) => findApproval(tx, planId));
 const use = (approvalId: bigint, runId: bigint): Promise<boolean> =>
   fleet.engine.control.inTransaction((tx) => useApproval(tx, approvalId, runId));
 /** As the owner with the triggers off. */
@@ -67,7 +68,7 @@ const moveExpiry = (approvalId: bigint, by: string): Promise<unknown> =>
   fleet.control(
     `set local session_replication_role = replica; update credit_rollout_control.approvals set approved_at = approved_at + interval '${by}', expires_at = expires_at + interval '${by}' where approval_id = ${approvalId}`,
   );
-const stateOf = async ({ planId }: NewPlan): Promise<unknown> =>
+const stateOf = async ({ planId }: NewRegisteredPlan): Promise<unknown> =>
   (await listApprovals(fleet.engine, 1_000)).filter((row) => row.planId === planId).map(({ state }) => state);
 /** The SQLSTATE of a statement that is refused. */
 const refusal = (person: { sql: TestPerson['sql'] }, text: string): Promise<unknown> =>
@@ -238,7 +239,7 @@ describe('approvePlan', () => {
 });
 
 describe('approveInsideRails', () => {
-  const byRails = (plan: NewPlan) =>
+  const byRails = (plan: NewRegisteredPlan) =>
     fleet.engine.control.inTransaction((tx) => approveInsideRails({ actor: 'scheduler' }, tx, plan.planId));
 
   test('approves a plan inside its guard-rails, without a person', async () => {

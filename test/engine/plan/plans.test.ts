@@ -5,9 +5,9 @@ import { connectQueue } from '../../../jobs/queue/connection.js';
 import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
 import { diffPlans, type PlanDifference } from '../../../src/engine/plan/diff-plans.js';
 import { listPlans, type PlanList } from '../../../src/engine/plan/list-plans.js';
+import { loadStoredReport, type ReportQuestion } from '../../../src/engine/plan/load-stored-report.js';
 import { planDataCenter } from '../../../src/engine/plan/plan-data-center.js';
-import { forgetPlans } from '../../../src/engine/plan/purge-plans.js';
-import { type PlanRecall, recallPlan } from '../../../src/engine/plan/show-plan.js';
+import { purgePlans } from '../../../src/engine/plan/purge-plans.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
 import { changeCard, sampleCard, secondCard } from '../../domain/rate-card/sample-card.js';
@@ -41,8 +41,8 @@ const list = (fleet: Fleet, most = 100): Promise<PlanList> =>
     dataCenters: fleet.cells.map(({ dataCenter }) => dataCenter.id),
     most,
   });
-const recall = (fleet: Fleet, planId: string, stale: PlanRecall['stale'] = 'none') =>
-  recallPlan(fleet.engine, { planId, config: fleet.config, stale });
+const recall = (fleet: Fleet, planId: string, stale: ReportQuestion['stale'] = 'none') =>
+  loadStoredReport(fleet.engine, { planId, config: fleet.config, stale });
 const diff = (fleet: Fleet, from: string, to: string, most = 50): Promise<PlanDifference> =>
   diffPlans(fleet.engine, { from, to, most, rangeOrgs: 200 });
 
@@ -132,7 +132,7 @@ describe('listPlans', () => {
   });
 });
 
-describe('recallPlan', () => {
+describe('loadStoredReport', () => {
   test('gives the report again as it was made', async () => {
     const fleet = await makeFleet();
     const made = await fleet.plan(fleet.cell(0));
@@ -145,7 +145,7 @@ describe('recallPlan', () => {
     const fleet = await makeFleet();
     const planId = await plan(fleet);
     const rollout = { ...fleet.config.rollout, guardRails: { quarantinedShare: 0.01, orgsTouched: 10 } };
-    const { report } = await recallPlan(fleet.engine, { planId, config: { rollout }, stale: 'none' });
+    const { report } = await loadStoredReport(fleet.engine, { planId, config: { rollout }, stale: 'none' });
     expect(report.rails.find(({ rail }) => rail === 'orgsTouched')).toMatchObject({ passes: false, limit: '10 orgs' });
   });
 
@@ -440,8 +440,8 @@ describe('startScheduler', () => {
   });
 });
 
-describe('forgetPlans', () => {
-  const forget = (fleet: Fleet): Promise<number> => forgetPlans(fleet.engine, { retentionDays: 30 });
+describe('purgePlans', () => {
+  const forget = (fleet: Fleet): Promise<number> => purgePlans(fleet.engine, { retentionDays: 30 });
 
   test('forgets old plans in cells and control, keeps young ones, and leaves an audit row', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 250 });

@@ -1,7 +1,7 @@
 // Nights and the cut-over over control and cell, carried out by the ticks of a scheduler and the looks of a worker.
 import { afterEach, describe, expect, test } from 'vitest';
 import { followRollout } from '../../../src/cli/processes/follow-rollout.js';
-import { tendGate } from '../../../src/engine/cutover/apply-gate-step.js';
+import { applyGateStep } from '../../../src/engine/cutover/apply-gate-step.js';
 import type { Status } from '../../../src/engine/operate/read-status.js';
 import { readIntent, setIntent } from '../../../src/engine/operate/set-intent.js';
 import { auditCells } from '../../../src/engine/scheduler/audit-cells.js';
@@ -290,10 +290,10 @@ describe('a cut-over', () => {
     if (seen === undefined) throw new Error('it is there');
     const arm = { kind: 'arm_gate', reason: 'it was decided before it slept' } as const;
     await fleet.control(`update credit_rollout_control.data_centers set request_reason = 'changed meanwhile'`);
-    expect(await tendGate(fleet.engine, seen, arm)).toBe(false);
+    expect(await applyGateStep(fleet.engine, seen, arm)).toBe(false);
     expect(await gateOf(fleet)).toMatchObject({ armed: false });
     const [now] = await fleet.engine.control.inTransaction(listDataCenters);
-    expect(await tendGate(fleet.engine, now ?? seen, arm)).toBe(true);
+    expect(await applyGateStep(fleet.engine, now ?? seen, arm)).toBe(true);
     expect(await gateOf(fleet)).toMatchObject({ armed: true });
   });
 });

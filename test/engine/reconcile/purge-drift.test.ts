@@ -5,7 +5,7 @@ import { connectQueue } from '../../../jobs/queue/connection.js';
 import { approveOverride } from '../../../src/engine/org/approve-override.js';
 import { proposeOverride } from '../../../src/engine/org/propose-override.js';
 import { previewDrift } from '../../../src/engine/reconcile/preview-drift.js';
-import { forgetDrift } from '../../../src/engine/reconcile/purge-drift.js';
+import { purgeDrift } from '../../../src/engine/reconcile/purge-drift.js';
 import { parseProposalId } from '../../../src/kernel/proposal-id.js';
 import { createLife, runNight } from '../../scenarios/life/night.js';
 import { createFleet, type Fleet, type FleetOptions } from '../../support/fleet.js';
@@ -36,12 +36,12 @@ const edit = (fleet: Fleet, n: number, set: string, orgs: string): Promise<unkno
   fleet.cell(n).sql(`update public.orgs set ${set} where org_id ${orgs}`);
 const kept = (fleet: Fleet, n = 0): Promise<readonly unknown[]> =>
   fleet.cell(n).sql('select run_id::int as run, org_id::int as org from credit_rollout.drift order by 1, 2');
-const forget = (fleet: Fleet): Promise<number> => forgetDrift(fleet.engine, { retentionDays: 400 });
+const forget = (fleet: Fleet): Promise<number> => purgeDrift(fleet.engine, { retentionDays: 400 });
 const audited = (fleet: Fleet): Promise<readonly unknown[]> =>
   fleet.control(`select actor, details from credit_rollout_control.audit where action = 'forget_drift'`);
 const enterprise = { edition: 'enterprise', agents: 25 };
 
-describe('forgetDrift', () => {
+describe('purgeDrift', () => {
   test('forgets old findings in every cell, keeps young ones, and leaves one audit row', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 250 });
     for (const n of [0, 1]) {

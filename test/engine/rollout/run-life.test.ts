@@ -1,7 +1,7 @@
 // A data center's run over control and cell: a broken rule, retry, pause, abort, a second apply, and two schedulers at once.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Bells } from '../../../src/engine/context.js';
+import type { WakeUps } from '../../../src/engine/context.js';
 import { readIntent, setIntent } from '../../../src/engine/operate/set-intent.js';
 import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';
 import { requestApply } from '../../../src/engine/rollout/request-rollout.js';
@@ -308,9 +308,9 @@ describe('tick', () => {
   test('rings for the plan of a data center that has no epoch yet', async () => {
     const fleet = await makeFleet({ orgs: 10 });
     const rung: unknown[] = [];
-    const bells = { ...fleet.engine.bells, ring: async (...ring: readonly unknown[]) => void rung.push(ring) };
+    const wakeUps = { ...fleet.engine.wakeUps, request: async (...ring: readonly unknown[]) => void rung.push(ring) };
     await fleet.apply(fleet.cell(0));
-    await tick({ ...fleet.engine, bells });
+    await tick({ ...fleet.engine, wakeUps });
     expect(rung).toEqual([[fleet.cell(0).dataCenter.id, 'plan', 0n, 1]]);
   });
 
@@ -318,10 +318,10 @@ describe('tick', () => {
     const fleet = await makeFleet({ orgs: 500 });
     const { dataCenter } = fleet.cell(0);
     const rung: unknown[] = [];
-    const bells: Bells = {
-      ...fleet.engine.bells,
-      ring: async (id, job) => void rung.push(['ring', id, job]),
-      ringFor: async (id, jobs) => void rung.push(['ringFor', id, jobs]),
+    const wakeUps: WakeUps = {
+      ...fleet.engine.wakeUps,
+      request: async (id, job) => void rung.push(['request', id, job]),
+      enqueue: async (id, jobs) => void rung.push(['enqueue', id, jobs]),
     };
     const { config } = fleet;
     await requestApply(fleet.engine, {
@@ -331,14 +331,14 @@ describe('tick', () => {
       reason: null,
       follow: 'none',
     });
-    await tick({ ...fleet.engine, bells });
-    expect(rung).toEqual([['ringFor', dataCenter.id, ['apply', 'apply', 'cut']]]);
+    await tick({ ...fleet.engine, wakeUps });
+    expect(rung).toEqual([['enqueue', dataCenter.id, ['apply', 'apply', 'cut']]]);
     expect(await fleet.cell(0).sql('select state from credit_rollout.fence')).toEqual([{ state: 'open' }]);
     // the next look makes up for a call that was lost
-    await tick({ ...fleet.engine, bells });
+    await tick({ ...fleet.engine, wakeUps });
     expect(rung.slice(1)).toEqual([
-      ['ring', dataCenter.id, 'cut'],
-      ['ring', dataCenter.id, 'apply'],
+      ['request', dataCenter.id, 'cut'],
+      ['request', dataCenter.id, 'apply'],
     ]);
     expect(await fleet.drive()).toEqual(['done']);
     await fleet.expectInvariants();

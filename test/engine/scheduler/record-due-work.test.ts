@@ -41,7 +41,7 @@ const makeNightsDue = (fleet: Fleet): Promise<unknown> =>
 const nightsOf = (fleet: Fleet): Promise<readonly unknown[]> =>
   fleet.control(`select data_center, state from credit_rollout_control.due_work where kind = 'reconcile'`);
 
-describe('keepCalendar', () => {
+describe('recordDueWork', () => {
   test.each([0, 7])('writes nothing where nothing is new, and reads once, with %i data centers more', async (more) => {
     const fleet = await makeMany(more);
     await tick(fleet.engine);

@@ -3,7 +3,7 @@
 import type { DriftCount } from '../../../src/domain/reconcile/drift-counts.js';
 import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
 import { detectDrift } from '../../../src/engine/reconcile/detect-drift.js';
-import { closeFence, lockFenceExclusive, readFence, setFence } from '../../../src/stores/cell/batch/fence.js';
+import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../../src/stores/cell/batch/fence.js';
 import { endRun } from '../../../src/stores/cell/batch/runs.js';
 import { readDriftCounts } from '../../../src/stores/cell/reconcile/drift-writes.js';
 import { insertMaintenance } from '../../../src/stores/cell/reconcile/maintenance.js';
@@ -32,7 +32,7 @@ export async function openNight({ cell }: Pick<TestCell, 'cell'>, options: Night
 export async function closeNight({ cell }: Pick<TestCell, 'cell'>, epoch: bigint): Promise<void> {
   await cell.inTransaction('fencer', async (tx) => {
     await lockFenceExclusive(tx);
-    await closeFence(tx, null);
+    await saveFenceClosed(tx, null);
     await endRun(tx, epoch, 'done');
   });
 }

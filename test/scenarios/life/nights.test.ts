@@ -6,7 +6,7 @@ import { DRIFT_MOVEMENTS } from '../../../src/domain/reconcile/movement.js';
 import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
 import { detectDrift } from '../../../src/engine/reconcile/detect-drift.js';
 import { previewDrift } from '../../../src/engine/reconcile/preview-drift.js';
-import { closeFence, lockFenceExclusive, setFence } from '../../../src/stores/cell/batch/fence.js';
+import { lockFenceExclusive, saveFenceClosed, setFence } from '../../../src/stores/cell/batch/fence.js';
 import { readDriftCounts } from '../../../src/stores/cell/reconcile/drift-writes.js';
 import { beginPass, findMaintenance } from '../../../src/stores/cell/reconcile/maintenance.js';
 import { applyAll, createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
@@ -254,7 +254,7 @@ describe('detectDrift', () => {
     const job = { dataCenter: cell.dataCenter.id, epoch };
     await cell.cell.inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);
-      await closeFence(tx, null);
+      await saveFenceClosed(tx, null);
     });
     expect(await detectDrift(cell.context, job)).toBe('fenced');
     await cell.cell.inTransaction('fencer', async (tx) => {

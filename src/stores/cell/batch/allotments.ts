@@ -36,7 +36,7 @@ export async function hasAllotments(tx: CellTransaction, range: KeyRange): Promi
 }
 
 /** More than any canary has in a range. */
-const MOST_OWN = 512;
+const MAX_OWN = 512;
 
 /**
  * What a range holds already, when all of it was written by the run itself, which is its canary; undefined when anything
@@ -49,11 +49,11 @@ export async function listOwnAllotments(
   const within = withinRange(range);
   const { rows } = await tx.raw(
     `select org_id::text as id, run_id is not distinct from ?::bigint as own from credit_rollout.allotments where ${within.sql}
-     order by org_id limit ${MOST_OWN}`,
+     order by org_id limit ${MAX_OWN}`,
     [String(range.runId), ...within.bindings],
   );
   const all: readonly { readonly id: string; readonly own: boolean }[] = rows;
-  return all.length < MOST_OWN && all.every(({ own }) => own) ? all.map(({ id }) => id) : undefined;
+  return all.length < MAX_OWN && all.every(({ own }) => own) ? all.map(({ id }) => id) : undefined;
 }
 
 /**
@@ -87,7 +87,7 @@ export interface WrittenRange {
  * Reads back what a run has in a range, beside how many orgs the source has there. Cheaper than RETURNING, and the sum is
  * of what is stored. `distinct` only where the source cannot prove that ids are unique.
  */
-export async function readWritten(
+export async function readWrittenRange(
   tx: CellTransaction,
   range: RangeOfRun,
   { unique, pinned }: { readonly unique: boolean; readonly pinned: boolean },

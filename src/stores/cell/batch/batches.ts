@@ -168,20 +168,20 @@ export async function completeBatch(
 }
 
 /** Cuts up to `most` further ranges off the uncut tail and returns how many; 0 when the run is cut to its end. */
-export async function cutRanges(tx: CellTransaction, runId: bigint, most: number): Promise<number> {
+export async function insertRanges(tx: CellTransaction, runId: bigint, most: number): Promise<number> {
   const { rows } = await tx.raw('select credit_rollout.cut_ranges(?::bigint, ?::int) as made', [String(runId), most]);
   return rows[0].made;
 }
 
 /** Cuts a range for each lane of a run that has none yet, within `forMs`; returns how many. */
-export async function cutFirstRanges(tx: CellTransaction, runId: bigint, forMs: number): Promise<number> {
+export async function insertFirstRanges(tx: CellTransaction, runId: bigint, forMs: number): Promise<number> {
   await tx.raw(`set local statement_timeout = ${Math.trunc(forMs)}`);
   const { rows } = await tx.raw('select credit_rollout.cut_first_ranges(?::bigint) as made', [String(runId)]);
   return rows[0].made;
 }
 
 /** Cuts a pending range in two where it is too slow for one transaction; false when it cannot be cut further. */
-export async function splitBatch(tx: CellTransaction, runId: bigint, batchNo: number): Promise<boolean> {
+export async function splitPendingBatch(tx: CellTransaction, runId: bigint, batchNo: number): Promise<boolean> {
   const { rows } = await tx.raw('select credit_rollout.split_batch(?::bigint, ?::int) as split', [
     String(runId),
     batchNo,

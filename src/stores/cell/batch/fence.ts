@@ -70,7 +70,7 @@ export async function setFence(
  * Needs the exclusive lock. Keeps the run, so that the reason stays readable; `epoch` shuts out everything older, and a failure
  * of an older one goes with it. A fence that is shut already is left as it is.
  */
-export async function closeFence(tx: CellTransaction, failure: string | null, epoch = 0n): Promise<void> {
+export async function saveFenceClosed(tx: CellTransaction, failure: string | null, epoch = 0n): Promise<void> {
   // the worker, which closes on a broken rule, has no right on the epoch
   const raise = epoch > 0n ? { set: ', epoch = greatest(epoch, ?::bigint)', bindings: [String(epoch)] } : undefined;
   await tx.raw(

@@ -155,7 +155,7 @@ export async function recordVerification(
 }
 
 /** Lets a retried run be verified again from the start. */
-export async function forgetVerification(tx: CellTransaction, runId: bigint): Promise<void> {
+export async function clearVerification(tx: CellTransaction, runId: bigint): Promise<void> {
   await tx.raw(
     `update credit_rollout.batches set verified_at = null, checked = null, mismatches = null, changed_since = null, appeared = null
      where run_id = ?::bigint`,

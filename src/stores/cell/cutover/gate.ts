@@ -35,9 +35,9 @@ export interface ConfiguredCutover {
 
 /**
  * Arms the gate for the later of the configured instant and now, by the cell's clock; again for another configured
- * instant. `too_late`: it was armed and its instant is over. Throws 55P03 like `latchGate`.
+ * instant. `too_late`: it was armed and its instant is over. Throws 55P03 like `saveGateLatched`.
  */
-export async function armGate(
+export async function saveGateArmed(
   tx: CellTransaction,
   cutover: ConfiguredCutover,
 ): Promise<{ kind: 'armed' | 'too_late' }> {
@@ -58,8 +58,8 @@ export async function armGate(
   return { kind: rows[0].armed === true ? 'armed' : 'too_late' };
 }
 
-/** Takes the arming back. `too_late`: its instant is over, and sign-ups have started on credits. Throws 55P03 like `latchGate`. */
-export async function disarmGate(tx: CellTransaction): Promise<{ kind: 'disarmed' | 'too_late' }> {
+/** Takes the arming back. `too_late`: its instant is over, and sign-ups have started on credits. Throws 55P03 like `saveGateLatched`. */
+export async function saveGateDisarmed(tx: CellTransaction): Promise<{ kind: 'disarmed' | 'too_late' }> {
   await lockGate(tx);
   await tx.raw(
     `update credit_rollout.gate set armed_at = null, effective_at = null where latched_at is null and effective_at > clock_timestamp()`,
@@ -72,7 +72,7 @@ export async function disarmGate(tx: CellTransaction): Promise<{ kind: 'disarmed
  * The cut-over has happened: at or after the effective instant, once. When it is granted, every sign-up that was told
  * `legacy` has ended, so that a sweep finds it. Throws 55P03 while one has not: `listGateHolders` names it.
  */
-export async function latchGate(tx: CellTransaction): Promise<{ kind: 'latched' | 'not_due' }> {
+export async function saveGateLatched(tx: CellTransaction): Promise<{ kind: 'latched' | 'not_due' }> {
   await lockGate(tx);
   await tx.raw(
     `update credit_rollout.gate set latched_at = c.now from (select clock_timestamp() as now offset 0) c

@@ -47,7 +47,7 @@ export interface DifferentOrg {
   readonly to: OrgImage;
 }
 
-export interface ComparedRange {
+export interface ComparedPlanRange {
   readonly groups: readonly DifferenceGroup[];
   /** The largest changes first. */
   readonly largest: readonly DifferentOrg[];
@@ -121,12 +121,12 @@ export interface RangeComparison {
 }
 
 /** What differs in one key range. */
-export async function compareRange(
+export async function comparePlanRange(
   tx: CellTransaction,
   pair: PlanPair,
   { lowerId, upperId }: KeyRange,
   { shared, largerThan, most }: RangeComparison,
-): Promise<ComparedRange> {
+): Promise<ComparedPlanRange> {
   const { rows } = await tx.raw(COMPARE, [
     lowerId,
     upperId,

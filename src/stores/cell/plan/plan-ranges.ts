@@ -14,7 +14,7 @@ export interface PlanSums {
 }
 
 /** The ranges that one statement planned, together. */
-export interface PlannedStretch {
+export interface PlannedRange {
   /** Zeros for a what-if. */
   readonly sums: PlanSums;
   readonly groups: readonly CountedGroup[];
@@ -22,7 +22,7 @@ export interface PlannedStretch {
   readonly protectedTouched: number;
 }
 
-export interface StretchQuestion {
+export interface RangeQuestion {
   /** Null: a what-if, nothing is stored. */
   readonly planId: bigint | null;
   /** Number of the first range; the others follow it. */
@@ -48,7 +48,7 @@ const PEAKS = (unique: boolean, within: string): string =>
    ${unique ? '' : 'order by org_id'}`;
 
 // OFFSET 0: what the rule says is computed once, however often it is used
-const DECIDED = ({ rule, unique, usage, protects }: StretchQuestion, peaks: string): string => `
+const DECIDED = ({ rule, unique, usage, protects }: RangeQuestion, peaks: string): string => `
   select ${unique ? '' : 'distinct on (d.org_id)'} d.*${usage ? ', u.peak_credits as peak' : ''}${protects ? ', p.org_id as protected' : ''}
   from (
     select r.*, r.base_credits + r.variable_credits as plan_credits, ${BEFORE} as before
@@ -74,7 +74,7 @@ const COLUMNS = `,
       filter (where not (${isNarrow('agents')} and ${isNarrow('light_agents')})) as wide`;
 
 // MATERIALIZED: several readers share it
-const GROUPED = (question: StretchQuestion, ranges: number, lists: readonly ListName[], peaks: string): string => `
+const GROUPED = (question: RangeQuestion, ranges: number, lists: readonly ListName[], peaks: string): string => `
 grouped as materialized (
   select ${groupOfRow(question.editions, ranges)} as key, d.reason, ${groupCounts(lists)},
     ${question.protects ? 'count(d.protected)' : '0'} as protected${question.planId === null ? '' : COLUMNS}
@@ -127,11 +127,11 @@ export async function insertUnreadableRange(
 export const NO_SUMS: PlanSums = { touched: '0', credits: '0', digest: '0' };
 
 /** Plans consecutive ranges, at most 16; stores them when the question names a plan. */
-export async function planStretch(
+export async function planKeyRange(
   tx: CellTransaction,
   ranges: readonly KeyRange[],
-  question: StretchQuestion,
-): Promise<PlannedStretch> {
+  question: RangeQuestion,
+): Promise<PlannedRange> {
   const whole = { lowerId: ranges[0]?.lowerId ?? null, upperId: ranges.at(-1)?.upperId ?? null };
   const within = withinRange(whole);
   const lists = LIST_NAMES.filter((list) => list !== 'short' || question.usage);

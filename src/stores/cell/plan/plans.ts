@@ -169,7 +169,7 @@ export async function listPlanHeads(tx: CellTransaction, most: number): Promise<
 // Forgets plans that are over. An owner's function does it: nobody of ours may delete a plan otherwise.
 
 /** Forgets the oldest plan that is over, and returns its number; undefined: none is. Never one of `kept`. */
-export async function forgetPlan(
+export async function deletePlan(
   tx: CellTransaction,
   { retentionDays, kept }: { readonly retentionDays: number; readonly kept: readonly bigint[] },
 ): Promise<bigint | undefined> {

@@ -156,7 +156,7 @@ export async function readDriftCounts(tx: CellTransaction, runId: bigint): Promi
 // Forgets findings of nights that are over. An owner's function does it: nobody of ours may delete a finding otherwise.
 
 /** Forgets at most `most` findings older than so many days, never one that is still proposed; returns how many. */
-export async function forgetOldDrift(
+export async function purgeOldDrift(
   tx: CellTransaction,
   { retentionDays, most }: { readonly retentionDays: number; readonly most: number },
 ): Promise<number> {

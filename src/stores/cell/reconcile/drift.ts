@@ -29,7 +29,7 @@ export async function readComparison(tx: CellTransaction, kind: Comparison['kind
   };
 }
 
-export interface ComparedRange {
+export interface SourceRangeComparison {
   readonly orgs: number;
   readonly allotments: number;
   /** Ids in the order of the cell; org data. */
@@ -37,12 +37,12 @@ export interface ComparedRange {
 }
 
 /** The orgs of a range that may have drifted. `except`: ids whose columns cannot be read. */
-export async function compareRange(
+export async function compareRangeWithSource(
   tx: CellTransaction,
   range: KeyRange,
   comparison: Comparison,
   except: readonly string[] = [],
-): Promise<ComparedRange> {
+): Promise<SourceRangeComparison> {
   return comparison.kind === 'all' ? compareAll(tx, range, comparison, except) : compareMissing(tx, range, except);
 }
 
@@ -59,7 +59,7 @@ async function compareAll(
   range: KeyRange,
   comparison: Comparison,
   except: readonly string[],
-): Promise<ComparedRange> {
+): Promise<SourceRangeComparison> {
   const stored = withinStored(range);
   const source = withinRange(range);
   const left =
@@ -92,7 +92,11 @@ async function listEdited(tx: CellTransaction, range: KeyRange): Promise<readonl
 }
 
 /** Never a watermark: an id may be lower, and a sign-up older, than what was seen before. */
-async function compareMissing(tx: CellTransaction, range: KeyRange, except: readonly string[]): Promise<ComparedRange> {
+async function compareMissing(
+  tx: CellTransaction,
+  range: KeyRange,
+  except: readonly string[],
+): Promise<SourceRangeComparison> {
   const source = withinRange(range, 's.org_id');
   const left =
     except.length === 0 ? { sql: '', bindings: [] } : { sql: `and ${LEFT_OUT('s.org_id')}`, bindings: [[...except]] };

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Allotment } from '../../../../src/domain/org/allotment.js';
 import type { EarlierLine } from '../../../../src/domain/org/decide-floor.js';
-import { type Decision, decideOrg } from '../../../../src/domain/org/decide-org.js';
+import { decideOrg, type OrgDecision } from '../../../../src/domain/org/decide-org.js';
 import type { RateCard } from '../../../../src/domain/rate-card/rate-card.js';
 import type { OrgInputs } from '../../../../src/domain/source/org-inputs.js';
 import { initCell } from '../../../../src/engine/setup/init-cell.js';
@@ -170,7 +170,7 @@ const toTerms = (a: Allotment): Row => ({
 });
 
 /** What the TypeScript rule says, in the view's words. */
-function expected(decision: Decision): Row {
+function expected(decision: OrgDecision): Row {
   if (decision.kind === 'quarantine') return { reason: decision.reason };
   const { allotment, movement, proposedFloor } = decision;
   return {
@@ -182,7 +182,7 @@ function expected(decision: Decision): Row {
   };
 }
 
-function decideHere(card: RateCard, gate: GateState, { inputs, prior, decidedAt }: Situation): Decision {
+function decideHere(card: RateCard, gate: GateState, { inputs, prior, decidedAt }: Situation): OrgDecision {
   return decideOrg({
     inputs,
     card,

@@ -1,13 +1,13 @@
 // When a scheduler looks again by itself.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decideNextLook, type KnownInstants } from '../../../src/domain/rollout/decide-next-look.js';
+import { decideNextPoll, type KnownInstants } from '../../../src/domain/rollout/decide-next-poll.js';
 
 const NOW = new Date('2025-10-29T18:29:58Z');
 const in_ = (ms: number): Date => new Date(NOW.getTime() + ms);
 const NOTHING: KnownInstants = { notBeforeAt: null, bakeUntil: null, gateEffectiveAt: null, gateLatchedAt: null };
 
-describe('decideNextLook', () => {
+describe('decideNextPoll', () => {
   test.each([
     ['with nothing ahead it looks as usual', [NOTHING], 4_000],
     ['at the instant of a cut-over', [{ ...NOTHING, gateEffectiveAt: in_(1_700) }], 1_700],
@@ -16,7 +16,7 @@ describe('decideNextLook', () => {
     ['as usual once it is latched', [{ ...NOTHING, gateEffectiveAt: in_(-5), gateLatchedAt: NOW }], 4_000],
     ['what is over does not hurry it', [{ ...NOTHING, notBeforeAt: in_(-5), bakeUntil: in_(-9) }], 4_000],
   ] as const)('%s', (_promise, all, expected) => {
-    expect(decideNextLook(all, NOW, 4_000)).toBe(expected);
+    expect(decideNextPoll(all, NOW, 4_000)).toBe(expected);
   });
 
   test('never waits past an instant that lies ahead, and never longer than usual', () => {
@@ -24,7 +24,7 @@ describe('decideNextLook', () => {
     const one = fc.record({ notBeforeAt: at, bakeUntil: at, gateEffectiveAt: at, gateLatchedAt: fc.constant(null) });
     fc.assert(
       fc.property(fc.array(one, { maxLength: 4 }), (all) => {
-        const ms = decideNextLook(all, NOW, 4_000);
+        const ms = decideNextPoll(all, NOW, 4_000);
         expect(ms).toBeGreaterThanOrEqual(0);
         expect(ms).toBeLessThanOrEqual(4_000);
         for (const { gateEffectiveAt } of all)

@@ -2,7 +2,7 @@
 // out are named only when they are asked for.
 
 import type { PlanOutcome } from '../../domain/plan/plan-report.js';
-import type { ApprovalRow, RecalledPlan, StaleOrg } from '../../engine/plan/show-plan.js';
+import type { ApprovalRow, LoadedReport, StaleOrg } from '../../engine/plan/load-stored-report.js';
 import { showInstant, showOrgs } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
@@ -11,7 +11,7 @@ import { listOutcome, outcomeDocument } from './show-outcome.js';
 import { planDocument, showPlan } from './show-plan.js';
 import { showApprovalState } from './show-plans.js';
 
-export function showRecalledPlan(recalled: RecalledPlan, paint: Paint): string {
+export function showStoredReport(recalled: LoadedReport, paint: Paint): string {
   const { report, madeAt, approvals, outcome, stale } = recalled;
   return [
     showPlan(report, paint),
@@ -38,7 +38,7 @@ function showOutcome(outcome: PlanOutcome, quarantined: number): readonly string
 
 const STALE = [{ title: 'STALE ORG' }, { title: 'WHY' }, { title: 'SINCE' }, { title: 'WHAT CHANGED' }];
 
-function showStale({ orgs, listed }: NonNullable<RecalledPlan['stale']>): readonly string[] {
+function showStale({ orgs, listed }: NonNullable<LoadedReport['stale']>): readonly string[] {
   if (orgs === 0) return ['', '  No org was stale.'];
   const table = layOutTable(STALE, listed.map(toStaleRow));
   const left = orgs - listed.length;
@@ -53,8 +53,8 @@ const toStaleRow = ({ orgId, reason, planned, found, settled }: StaleOrg): reado
 ];
 
 /** `files`: the paths of the report that was written. */
-export function recalledPlanDocument(
-  { report, madeAt, approvals, outcome, stale }: RecalledPlan,
+export function storedReportDocument(
+  { report, madeAt, approvals, outcome, stale }: LoadedReport,
   files: readonly string[],
 ): Readonly<Record<string, unknown>> {
   return {

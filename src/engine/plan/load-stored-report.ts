@@ -20,7 +20,7 @@ import { getPlanName, getStoredPlan } from './stored-plan.js';
 export type { OrgImage, StaleOrg } from '../../stores/cell/plan/plan-outcome.js';
 export type { ApprovalRow } from '../../stores/control/approvals.js';
 
-export interface RecalledPlan {
+export interface LoadedReport {
   readonly report: PlanReport;
   readonly madeAt: Date;
   /** Of this digest, newest first; none when control knows the number by another one. */
@@ -31,7 +31,7 @@ export interface RecalledPlan {
   readonly stale: { readonly orgs: number; readonly listed: readonly StaleOrg[] } | null;
 }
 
-export interface PlanRecall {
+export interface ReportQuestion {
   readonly planId: string;
   readonly config: Pick<RolloutConfig, 'rollout'>;
   /** Most stale orgs to list; `all`, or `none`: they are not asked for. */
@@ -42,10 +42,10 @@ export interface PlanRecall {
 const STATEMENT_MS = 30_000;
 
 /** Throws plan_unknown, and what cell and control can fail by. */
-export async function recallPlan(
+export async function loadStoredReport(
   context: Pick<EngineContext, 'control' | 'cells'>,
-  { planId, config, stale }: PlanRecall,
-): Promise<RecalledPlan> {
+  { planId, config, stale }: ReportQuestion,
+): Promise<LoadedReport> {
   const name = getPlanName(planId);
   const read = async (tx: CellTransaction) => {
     const plan = await getStoredPlan(tx, name);
@@ -78,7 +78,7 @@ async function readStale(
   tx: CellTransaction,
   { runId }: FollowedRun,
   most: 'all' | number,
-): Promise<RecalledPlan['stale']> {
+): Promise<LoadedReport['stale']> {
   return {
     orgs: await countStaleOrgs(tx, runId),
     listed: await listStaleOrgs(tx, runId, most === 'all' ? null : most),
@@ -86,7 +86,11 @@ async function readStale(
 }
 
 /** The documents are those of makePlan, which could not know the digest, nor on a worker the guard-rails. */
-function toReport({ report, digest }: StoredPlan, orgs: PlanReport['orgs'], config: PlanRecall['config']): PlanReport {
+function toReport(
+  { report, digest }: StoredPlan,
+  orgs: PlanReport['orgs'],
+  config: ReportQuestion['config'],
+): PlanReport {
   return { ...report, orgs, digest, rails: readGuardRails(report.counts, config.rollout.guardRails) };
 }
 

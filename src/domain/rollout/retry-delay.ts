@@ -1,7 +1,7 @@
 // How long a cell that kept us waiting is left alone. Pure.
 
 const FIRST_MS = 5_000;
-const MOST_MS = 30_000;
+const MAX_MS = 30_000;
 
 /** In ms, after so many attempts in a row (1 or more) that took long and failed. */
-export const leaveAloneFor = (failures: number): number => Math.min(MOST_MS, FIRST_MS * 2 ** (failures - 1));
+export const retryDelayMs = (failures: number): number => Math.min(MAX_MS, FIRST_MS * 2 ** (failures - 1));

@@ -12,7 +12,7 @@ export interface KnownInstants {
 const LATCH_MS = 1_000;
 
 /** In ms, from 0 to `usualMs`. */
-export function decideNextLook(all: readonly KnownInstants[], now: Date, usualMs: number): number {
+export function decideNextPoll(all: readonly KnownInstants[], now: Date, usualMs: number): number {
   const waits = all.flatMap(({ notBeforeAt, bakeUntil, gateEffectiveAt, gateLatchedAt }) => [
     ...[notBeforeAt, bakeUntil].filter((at) => at !== null && at > now),
     ...(gateLatchedAt === null && gateEffectiveAt !== null

@@ -7,7 +7,7 @@ import type { KeyRange } from '../key-range.js';
 import { CREDIT_TERMS, CREDIT_UPDATES, setCause } from './allotments.js';
 
 /** What one statement did; `totalCredits` is over what was written, as decimal text. */
-export interface PinnedCounts {
+export interface PlannedCounts {
   readonly orgs: number;
   readonly inserted: number;
   readonly raised: number;
@@ -17,7 +17,7 @@ export interface PinnedCounts {
   readonly totalCredits: string;
 }
 
-export interface PinnedRun {
+export interface PlannedRun {
   readonly runId: bigint;
   readonly cardHash: string;
   readonly planId: bigint;
@@ -91,8 +91,8 @@ ${COUNTS('(select count(*) from changed where present)::int')}`;
 export async function writeByOrg(
   tx: CellTransaction,
   range: KeyRange,
-  run: PinnedRun & { readonly planRange: number },
-): Promise<PinnedCounts> {
+  run: PlannedRun & { readonly planRange: number },
+): Promise<PlannedCounts> {
   await setCause(tx, 'apply', run.runId);
   const { lowerId, upperId } = range;
   const id = String(run.runId);
@@ -120,7 +120,11 @@ ${WRITTEN(`join seen s on s.org_id = n.org_id and s.hash = n.hash where n.reason
 ${COUNTS('0')}`;
 
 /** The canary: only orgs that are still as they were planned; the others are left to their range. */
-export async function writeCanary(tx: CellTransaction, ids: readonly string[], run: PinnedRun): Promise<PinnedCounts> {
+export async function writeCanary(
+  tx: CellTransaction,
+  ids: readonly string[],
+  run: PlannedRun,
+): Promise<PlannedCounts> {
   await setCause(tx, 'apply', run.runId);
   const { rows } = await tx.raw(CANARY, [[...ids], run.cardHash, String(run.planId), String(run.runId)]);
   // undecidable ones are set aside by their range
@@ -156,8 +160,8 @@ ${COUNTS('(select count(*) from now where reason is null)::int - (select count(*
 export async function writeFollowUp(
   tx: CellTransaction,
   ids: readonly string[],
-  run: Pick<PinnedRun, 'runId' | 'cardHash'>,
-): Promise<PinnedCounts> {
+  run: Pick<PlannedRun, 'runId' | 'cardHash'>,
+): Promise<PlannedCounts> {
   await setCause(tx, 'apply', run.runId);
   const id = String(run.runId);
   return (await tx.raw(FOLLOW_UP, [[...ids], run.cardHash, id, id, id, id, [...ids], id])).rows[0];

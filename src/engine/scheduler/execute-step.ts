@@ -5,30 +5,30 @@ import { addFollowUp, passCanary } from '../../stores/cell/batch/runs.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
-import { tendGate } from '../cutover/apply-gate-step.js';
+import { applyGateStep } from '../cutover/apply-gate-step.js';
 import { switchSingleWrites } from '../feed/switch-single-writes.js';
 import { requestPlanOf } from '../plan/plan-request.js';
-import { admitPlan } from '../plan/register-plan.js';
+import { registerPlanFromCell } from '../plan/register-plan.js';
 import { endMaintenance, sweepAgain } from '../reconcile/end-maintenance.js';
 import { closeMaintenance, openMaintenance } from '../reconcile/maintenance-fence.js';
 import { startMaintenance } from '../reconcile/start-maintenance.js';
 import { advanceStage, endStage } from '../rollout/advance-stage.js';
 import type { StepOutcome } from '../rollout/open-fence.js';
-import { openFence, shutFence } from '../rollout/open-fence.js';
+import { closeFence, openFence } from '../rollout/open-fence.js';
 import { activate } from '../rollout/start-run.js';
 
 /** Carries out `step` at control's `now`. After `moved` more may be due at once, else at the next tick. */
-export async function carryOutStep(
+export async function executeStep(
   context: EngineContext,
   row: DataCenterRow,
   step: Step,
   now: Date,
 ): Promise<StepOutcome> {
   if (step.kind === 'open_fence') return openFence(context, row, step.state, step.reason);
-  return (await carryOut(context, row, step, now)) ? 'moved' : 'nothing';
+  return (await execute(context, row, step, now)) ? 'moved' : 'nothing';
 }
 
-async function carryOut(
+async function execute(
   context: EngineContext,
   row: DataCenterRow,
   step: Exclude<Step, { kind: 'open_fence' }>,
@@ -38,7 +38,7 @@ async function carryOut(
     case 'request_plan':
       return requestPlanOf(context, row);
     case 'register_plan':
-      return admitPlan(context, row, step.planId);
+      return registerPlanFromCell(context, row, step.planId);
     case 'pass_canary':
       return inCell(context, row, (tx, runId) => passCanary(tx, runId));
     case 'follow_up':
@@ -46,19 +46,19 @@ async function carryOut(
     case 'activate':
       return activate(context, row, step.reason);
     case 'close_fence':
-      return shutFence(context, row, step.reason);
+      return closeFence(context, row, step.reason);
     case 'advance':
       return advanceStage(context, row, step.to, step.reason, now);
     case 'fail':
       return endStage(context, row, { stage: 'failed', failure: step.code }, 'failed', step.reason);
-    case 'ring':
+    case 'wake_workers':
       // a plan is made before the data center has its first epoch
-      await context.bells.ring(row.id, step.job, step.epoch ?? row.epoch ?? 0n, step.want);
+      await context.wakeUps.request(row.id, step.job, step.epoch ?? row.epoch ?? 0n, step.want);
       return false;
     case 'arm_gate':
     case 'disarm_gate':
     case 'latch_gate':
-      return tendGate(context, row, step);
+      return applyGateStep(context, row, step);
     case 'allow_single_writes':
     case 'stop_single_writes':
       return switchSingleWrites(context, row, step);

@@ -1,9 +1,0 @@
-// How long an absent cell is left alone.
-import { describe, expect, test } from 'vitest';
-import { leaveAloneFor } from '../../../src/domain/rollout/ask-again.js';
-
-describe('leaveAloneFor', () => {
-  test('doubles from 5 s and ends at 30 s, for as long as it takes', () => {
-    expect([1, 2, 3, 4, 5, 2_000].map(leaveAloneFor)).toEqual([5_000, 10_000, 20_000, 30_000, 30_000, 30_000]);
-  });
-});
