@@ -1,11 +1,12 @@
-// Who may import whom, room by room. CommonJS because the tool wants it so.
+// Who may import whom: floor by floor, and inside the engine area by area. CommonJS because the tool wants it so.
+// scripts/check-imports.mjs adds what rules cannot say: no circle between folders, and what a worker may reach.
 
-/** A room may reach no file of ours and no package but these; the files `free` may use any package. */
-function room(name, path, { own, packages, comment, free }) {
+/** A floor may import no file of ours and no package but these; the files `free` may use any package. */
+function floor(name, path, { own, packages, comment, free }) {
   const builtin = name === 'kernel' || name === 'domain' ? [] : ['core'];
   return [
     {
-      name: `${name}-rooms`,
+      name: `${name}-floor`,
       comment,
       severity: 'error',
       from: { path },
@@ -25,6 +26,30 @@ function room(name, path, { own, packages, comment, free }) {
   ];
 }
 
+/** The engine's areas from the top: an area may import those of the lines below its own, and the shared files. */
+const ENGINE_AREAS = [
+  ['worker', 'operate'],
+  ['scheduler'],
+  ['rollout', 'reconcile'],
+  ['batch', 'plan', 'doctor'],
+  ['cutover', 'feed', 'org', 'setup'],
+];
+
+function engineAreas() {
+  return ENGINE_AREAS.flatMap((areas, line) =>
+    areas.map((area) => ({
+      name: `engine-area-${area}`,
+      comment: `an area imports only areas below it: ${ENGINE_AREAS.map((names) => names.join(', ')).join(' › ')}`,
+      severity: 'error',
+      from: { path: `^src/engine/${area}/` },
+      to: {
+        path: '^src/engine/[^/]+/',
+        pathNot: `^src/engine/(${[area, ...ENGINE_AREAS.slice(line + 1).flat()].join('|')})/`,
+      },
+    })),
+  );
+}
+
 const npm = (...names) => names.map((name) => `(^|/)node_modules/(@types/)?${name}/`);
 const KERNEL = '^src/kernel/';
 const DOMAIN = '^src/domain/';
@@ -33,47 +58,60 @@ const ENGINE = '^src/engine/';
 
 module.exports = {
   forbidden: [
-    ...room('kernel', KERNEL, { own: [], packages: [], comment: 'words everyone shares: imports nothing' }),
-    ...room('domain', DOMAIN, {
+    ...floor('kernel', KERNEL, { own: [], packages: [], comment: 'words everyone shares: imports nothing' }),
+    ...floor('domain', DOMAIN, {
       own: [KERNEL],
       packages: [...npm('luxon', 'zod', 'yaml'), '^crypto$'],
       comment: 'decides: no I/O, no clock; of Node only hashes',
     }),
-    ...room('control', '^src/stores/control/', {
+    ...floor('control', '^src/stores/control/', {
       own: [KERNEL, DOMAIN, '^src/stores/[^/]+\\.ts$', '^migrations/(control/|migration\\.ts)'],
       packages: npm('knex'),
       comment: 'the only SQL on the control database; knows no cell',
     }),
-    ...room('cell', '^src/stores/cell/', {
+    ...floor('cell', '^src/stores/cell/', {
       own: [KERNEL, DOMAIN, '^src/stores/[^/]+\\.ts$', '^migrations/(cell/|migration\\.ts)'],
       packages: [...npm('knex', 'pg-copy-streams'), '^stream$'],
       comment: 'the only SQL on a cell; knows no control table',
     }),
-    ...room('engine', ENGINE, { own: [KERNEL, DOMAIN, STORES], packages: [], comment: 'no SQL, no BullMQ' }),
-    ...room('jobs', '^jobs/', {
+    ...floor('engine', ENGINE, { own: [KERNEL, DOMAIN, STORES], packages: [], comment: 'no SQL, no BullMQ' }),
+    ...engineAreas(),
+    {
+      name: 'engine-shared',
+      comment: 'the shared files of the engine know no area',
+      severity: 'error',
+      from: { path: '^src/engine/[^/]+\\.ts$' },
+      to: { path: '^src/engine/[^/]+/' },
+    },
+    ...floor('jobs', '^jobs/', {
       own: [KERNEL, ENGINE],
       packages: npm('bullmq'),
       free: '^jobs/queue/connection\\.ts$', // makes the connections that BullMQ wants: ioredis and pg
       comment: 'no SQL, no decisions',
     }),
-    ...room('cli', '^src/cli/', {
+    ...floor('cli', '^src/cli/', {
       own: [KERNEL, DOMAIN, ENGINE, '^src/compose\\.ts$'],
       packages: npm('commander'),
       comment: 'speaks to people: no SQL, no BullMQ',
     }),
-    ...room('platform', '^src/platform/', {
+    ...floor('platform', '^src/platform/', {
       own: [KERNEL],
       packages: npm('knex', 'pg', 'pino', 'ioredis'),
       comment: 'wraps the machine: knows no rollouts',
     }),
-    ...room('migrations', '^migrations/', {
+    ...floor('sample', '^src/sample/', {
+      own: [KERNEL, DOMAIN],
+      packages: npm('pg'),
+      comment: 'the embedded default: its configuration and its orgs',
+    }),
+    ...floor('migrations', '^migrations/', {
       own: [KERNEL, '^src/domain/rollout/stage\\.ts$'], // the one table of transitions, which the database holds too
       packages: npm('knex'),
       comment: 'stand alone: a released one never changes',
     }),
     {
       name: 'no-circles',
-      comment: 'a circle of imports is a room without a door',
+      comment: 'files that import each other cannot be read one after the other',
       severity: 'error',
       from: {},
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },

@@ -9,7 +9,7 @@ import { applyBatches } from '../batch/apply-batches.js';
 import { cutRanges } from '../batch/cut-ranges.js';
 import { verifyBatches } from '../batch/verify-batches.js';
 import type { WorkerContext } from '../context.js';
-import { servePlanRequest } from '../plan/plan-request.js';
+import { servePlanRequest } from '../plan/serve-plan-request.js';
 import { detectDrift } from '../reconcile/detect-drift.js';
 
 /** Longest that one job goes on taking batches, in ms; then it rings for its successor. */

@@ -1,17 +1,10 @@
 // A worker's part of a plan that was asked for: makes it, or says by a code why it cannot be made.
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { loadStoredCard } from '../../stores/cell/org/rates.js';
-import {
-  failPlanRequest,
-  findOpenPlanRequest,
-  type PlanRequest,
-  requestPlan,
-} from '../../stores/cell/plan/plan-requests.js';
-import { type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
-import type { EngineContext, WorkerContext } from '../context.js';
+import { failPlanRequest, findOpenPlanRequest, type PlanRequest } from '../../stores/cell/plan/plan-requests.js';
+import type { WorkerContext } from '../context.js';
 import { fromStoredCard } from '../stored-card.js';
 import { makePlan } from './make-plan.js';
-import { planName } from './plan-id.js';
 
 export type PlanRequestOutcome = 'planned' | 'nothing_asked' | 'busy' | 'plan_failed';
 
@@ -64,20 +57,4 @@ async function makeRequested(
     { dataCenter, card, author, rangeSize, lanes: 1, rails: { quarantinedShare: 1 }, keep: planId },
     { signal },
   );
-}
-
-// Asks the workers of a data center for the plan of its requested rollout: a row in its cell, and its name in control.
-
-/** False when another scheduler was faster; a request that nobody names is taken up by the next. */
-export async function requestPlanOf(context: EngineContext, row: DataCenterRow): Promise<boolean> {
-  const { settings } = row;
-  if (settings === null) return false;
-  const number = await context.cells.get(row.id).inTransaction('fencer', (tx) =>
-    requestPlan(tx, {
-      cardHash: settings.cardHash,
-      rangeSize: settings.batchSize,
-      author: row.requestedBy ?? 'unknown',
-    }),
-  );
-  return context.control.inTransaction((tx) => transitionDataCenter(tx, row, { planId: planName(row.id, number) }));
 }
