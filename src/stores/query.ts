@@ -1,0 +1,91 @@
+// Every statement of the stores goes through here: named parameters, typed rows in camelCase. Decides nothing.
+import type { Knex } from 'knex';
+
+/** What a parameter may be. A bigint travels as text: cast it in the statement (`:run_id::bigint`). */
+export type SqlValue = string | number | bigint | boolean | Date | null | readonly (string | number | bigint | null)[];
+
+/** By the names that the statement has as `:name`. */
+export type SqlValues = Readonly<Record<string, SqlValue>>;
+
+/**
+ * The rows of a statement, its columns in camelCase. `Row` says what the statement selects, as the driver gives it: int8 and
+ * numeric as text, dates as `YYYY-MM-DD`. A `?` is a binding to knex: write `\\?`. Throws on a name without a value, and on
+ * a value whose name the statement does not have: programmer errors.
+ */
+export async function selectRows<Row extends object>(
+  tx: Knex.Transaction,
+  sql: string,
+  values: SqlValues = {},
+): Promise<readonly Row[]> {
+  const { rows } = await send(tx, sql, values);
+  return toCamelCase<Row>(rows);
+}
+
+/** The first row, or undefined when there is none. */
+export async function findRow<Row extends object>(
+  tx: Knex.Transaction,
+  sql: string,
+  values: SqlValues = {},
+): Promise<Row | undefined> {
+  const [row] = await selectRows<Row>(tx, sql, values);
+  return row;
+}
+
+/** The one row of a statement that always gives one, such as an aggregate. */
+export async function selectRow<Row extends object>(
+  tx: Knex.Transaction,
+  sql: string,
+  values: SqlValues = {},
+): Promise<Row> {
+  const row = await findRow<Row>(tx, sql, values);
+  if (row === undefined) throw new Error(`a statement gave no row: ${sql.slice(0, 120)}`);
+  return row;
+}
+
+/** Runs a statement that is not read; how many rows it touched. Without values it may be several, in one round trip. */
+export async function execute(tx: Knex.Transaction, sql: string, values: SqlValues = {}): Promise<number> {
+  const { rowCount } = await send(tx, sql, values);
+  return rowCount ?? 0;
+}
+
+interface Sent {
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+  readonly rowCount: number | null;
+}
+
+function send(tx: Knex.Transaction, sql: string, values: SqlValues): Promise<Sent> {
+  assertNamed(sql, values);
+  const bound = Object.entries(values).map(([name, value]) => [
+    name,
+    typeof value === 'bigint' ? String(value) : value,
+  ]);
+  // without values the text goes as it is, also as several statements
+  return (bound.length === 0 ? tx.raw(sql) : tx.raw(sql, Object.fromEntries(bound))) as unknown as Promise<Sent>;
+}
+
+// one colon, and not the second of a cast; what stands in quotes has none of our names
+const NAMES = /(?<![:\w]):([a-z]\w*)/gu;
+
+function assertNamed(sql: string, values: SqlValues): void {
+  const used = new Set(Array.from(sql.matchAll(NAMES), ([, name]) => name ?? ''));
+  const unknown = Object.keys(values).filter((name) => !used.has(name));
+  const missing = [...used].filter((name) => values[name] === undefined);
+  // knex would take the type of a cast for the parameter
+  const types = Object.keys(values).filter((name) => new RegExp(`::${name}\\b`, 'u').test(sql));
+  if (types.length > 0) throw new Error(`parameters named like a type of the statement: ${types.join(', ')}`);
+  if (unknown.length + missing.length === 0) return;
+  throw new Error(
+    `parameters differ from the statement: ${[...unknown, ...missing.map((name) => `:${name}`)].join(', ')}`,
+  );
+}
+
+function toCamelCase<Row extends object>(rows: Sent['rows']): readonly Row[] {
+  const [first] = rows;
+  if (first === undefined) return [];
+  const columns = Object.keys(first).map((column) => [column, camelCase(column)] as const);
+  if (columns.every(([column, name]) => column === name)) return rows as readonly unknown[] as readonly Row[];
+  return rows.map((row) => Object.fromEntries(columns.map(([column, name]) => [name, row[column]])) as Row);
+}
+
+const camelCase = (column: string): string =>
+  column.replace(/_([a-z0-9])/gu, (_, letter: string) => letter.toUpperCase());
