@@ -1,22 +1,23 @@
-// A cell as the engine sees it: transactions under a role, with the limits that keep the product's database theirs.
+// What the engine gets of a cell: transactions under a role, with limits that protect the product's database.
 import type { Knex } from 'knex';
+import { execute } from '../query.js';
 
 /** The roles our transactions run as; each exists per data center, see roles.ts. */
 export const CELL_ROLES = ['worker', 'planner', 'reader', 'fencer'] as const;
 export type CellRole = (typeof CELL_ROLES)[number];
 
-/** A transaction on a cell; only stores look inside. */
+/** A transaction on a cell; only stores send statements on it. */
 export type CellTransaction = Knex.Transaction;
 
 export interface CellDatabase {
   readonly dataCenter: string;
-  /** Runs `fn` in one READ COMMITTED transaction as `role`; statements are cut off after `statementMs` (default 2,000). */
+  /** Runs `fn` in one READ COMMITTED transaction as `role`; a statement is cancelled after `statementMs` (default 2,000). */
   inTransaction<T>(
     role: CellRole,
     fn: (tx: CellTransaction) => Promise<T>,
     limits?: { statementMs?: number },
   ): Promise<T>;
-  /** As the login itself, for `init`, `detach` and `doctor`; locks are waited for 2 s at most. */
+  /** As the login itself, for `init`, `detach` and `doctor`; a statement waits for a lock for 2 s at most. */
   asOwner<T>(fn: (tx: CellTransaction) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
@@ -26,10 +27,10 @@ export function cellRoleName(dataCenter: string, role: CellRole): string {
   return `credit_rollout_${dataCenter.replaceAll('-', '_')}_${role}`;
 }
 
-// One simple-protocol round trip. client_connection_check_interval frees the locks of a killed worker;
-// row_security = off turns a policy into an error instead of missing rows; jit only costs on short batches, and lanes
-// are all the parallelism that we take of the product's machine.
-// A lock is given up before its statement is: else a wait would look like a range that is too slow (57014).
+// One round trip of the simple protocol. client_connection_check_interval frees the locks of a killed worker;
+// row_security = off turns a policy into an error instead of missing rows; jit only costs time on short batches; lanes are
+// all the parallelism that we take of the product's machine.
+// The lock time-out is below the statement time-out: else a wait for a lock would look like a range that is too slow (57014).
 const LOCK_MS = 1_500;
 const limitsSql = (statementMs: number): string => `
 set local row_security = off;
@@ -39,25 +40,29 @@ set local idle_in_transaction_session_timeout = 2000;
 set local client_connection_check_interval = 1000;
 set local max_parallel_workers_per_gather = 0;
 set local jit = off`;
+const OWNER_LIMITS = 'set local row_security = off; set local lock_timeout = 2000; set local statement_timeout = 0';
 
 export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
   return {
     dataCenter,
     inTransaction: (role, fn, { statementMs = 2_000 } = {}) =>
       db.transaction(async (tx) => {
-        await tx.raw(`set local role "${cellRoleName(dataCenter, role)}";${limitsSql(Math.trunc(statementMs))}`);
+        await execute(tx, `set local role "${cellRoleName(dataCenter, role)}";${limitsSql(Math.trunc(statementMs))}`);
         return fn(tx);
       }),
     asOwner: (fn) =>
       db.transaction(async (tx) => {
-        await tx.raw('set local row_security = off; set local lock_timeout = 2000; set local statement_timeout = 0');
+        await execute(tx, OWNER_LIMITS);
         return fn(tx);
       }),
     close: () => db.destroy(),
   };
 }
 
-/** The advisory locks of a cell: our class, then 0 for the fence and n for lane n; -1 is the gate's, -2 the schema's, -3 the change feed's. */
+/**
+ * The advisory locks of a cell: our class, then 0 for the fence and n for lane n; -1 is the gate's, -2 the schema's, -3 the
+ * change feed's.
+ */
 export const LOCK_CLASS = 1_129_467_724;
 export const FENCE_LOCK = 0;
 export const GATE_LOCK = -1;
