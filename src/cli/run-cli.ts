@@ -23,11 +23,12 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     const session = createSession(io, readGlobalOptions(readFlags(args)));
-    return showError(session, error instanceof CommanderError ? explainArguments(error, cli, args) : toFailure(error));
+    return showError(
+      session,
+      error instanceof CommanderError ? explainArguments(error, cli, args) : explainFailure(error),
+    );
   }
 }
-
-const toFailure = (error: unknown): unknown => explainFailure(error, 'A database');
 
 function createCli(io: CliIo, version: string): Command {
   return new Command('credit-rollout')

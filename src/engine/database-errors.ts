@@ -1,6 +1,6 @@
 // Turns what a database threw into an error for people: code, sentence, way out; never the server's own text, which may hold org data.
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
-import { classifyFailure } from '../stores/postgres-failure.js';
+import { classifyFailure, subjectOf } from '../stores/postgres-failure.js';
 
 /** Our schema, a role of ours or our views are not there. */
 const MISSING: readonly string[] = ['42P01', '3F000', '22023'];
@@ -13,9 +13,13 @@ export function nameReadFailure(error: unknown): string {
   return kind === 'other' ? sqlstate : kind;
 }
 
-/** A registry error for `error`; anything that is no database failure comes back as it is. `subject`: "Data center "eu"". */
-export function explainFailure(error: unknown, subject: string): unknown {
+/**
+ * A registry error for `error`; anything that is no database failure comes back as it is. It names the database that the
+ * error came from, or `otherwise` for one that came from none of ours. Called where an error becomes a text or a code.
+ */
+export function explainFailure(error: unknown, otherwise = 'A database'): unknown {
   if (isRolloutError(error)) return error;
+  const subject = subjectOf(error) ?? otherwise;
   const { kind, sqlstate, object } = classifyFailure(error);
   const at = describeCode(sqlstate, object);
   switch (kind) {

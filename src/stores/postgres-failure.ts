@@ -36,6 +36,26 @@ const NETWORK = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENOENT|EHOSTUNREAC
 const LOST =
   /^(ECONNRESET|EPIPE)$|Connection terminated|connection is closed|Client has encountered a connection error/u;
 
+/** By what was thrown: a server's error object belongs to one database. */
+const subjects = new WeakMap<object, string>();
+
+/**
+ * Runs `work` and remembers `subject` for what it throws: a database as a sentence begins with it, `Data center "eu"`. Of
+ * two databases one inside the other the inner one is named.
+ */
+export async function withSubject<T>(subject: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (typeof error === 'object' && error !== null && !subjects.has(error)) subjects.set(error, subject);
+    throw error;
+  }
+}
+
+/** The database that `error` came from; undefined: from none of ours. */
+export const subjectOf = (error: unknown): string | undefined =>
+  typeof error === 'object' && error !== null ? subjects.get(error) : undefined;
+
 interface Described {
   readonly code?: unknown;
   readonly message?: unknown;

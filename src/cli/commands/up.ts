@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Program } from '../../compose.js';
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
+import { explainFailure } from '../../engine/database-errors.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
@@ -68,7 +69,7 @@ async function showChanges(session: CliSession, program: Program, signal: AbortS
         area.draw(showProgress(status, ids, program.config.rollout.lanes, session.paint), key);
     } catch (error) {
       // the scheduler has said what is missing
-      if (!isRolloutError(error)) throw error;
+      if (!isRolloutError(explainFailure(error))) throw error;
     }
   }
 }

@@ -1,5 +1,6 @@
 // Looks at a rollout until it ends, waits for a person, or somebody interrupts. Reads only: the rollout goes on without it.
 import type { EngineContext } from '../../engine/context.js';
+import { explainFailure } from '../../engine/database-errors.js';
 import { type DataCenterStatus, readStatus, type Status, type StatusHold } from '../../engine/operate/read-status.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { hasEnded } from '../terminal/exit-code.js';
@@ -34,7 +35,8 @@ export async function followRollout(context: EngineContext, options: FollowOptio
       const held = findHeld(status, options, patience);
       if (held !== undefined) return { kind: 'held', status, ...held };
       if (chosen(status, options).every(hasEnded)) return { kind: 'ended', status };
-    } catch (error) {
+    } catch (thrown) {
+      const error = explainFailure(thrown);
       const passing = isRolloutError(error, 'database_unreachable') || isRolloutError(error, 'cell_busy');
       unreadableSince ??= performance.now();
       if (!passing || performance.now() - unreadableSince > OUTAGE_MS) throw error;

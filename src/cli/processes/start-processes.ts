@@ -1,6 +1,5 @@
 // The scheduler and the workers of this process, each started once what it needs is there.
 import type { Program, RunningProcess } from '../../compose.js';
-import { explainFailure } from '../../engine/database-errors.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { reportGone } from '../../engine/worker/serve-cell.js';
 import type { CliSession } from '../terminal/session.js';
@@ -35,14 +34,8 @@ export function workerProcesses(session: CliSession, program: Program, served: W
   for (const id of served.dataCenters) program.worker.cells.get(id);
   return served.dataCenters.map((dataCenter) => ({
     start: async (signal) => {
-      const reach = async (): Promise<void> => {
-        try {
-          // a sign of life that nobody gave is taken back: nothing changes, and schema and role are proven
-          await reportGone(program.worker, dataCenter, NOBODY);
-        } catch (error) {
-          throw explainFailure(error, `Data center "${dataCenter}"`);
-        }
-      };
+      // a sign of life that nobody gave is taken back: nothing changes, and schema and role are proven
+      const reach = (): Promise<void> => reportGone(program.worker, dataCenter, NOBODY);
       const cell = await waitUntilReady(session, dataCenter, reach, signal);
       const bell = cell && (await waitUntilReady(session, 'queue', () => program.checkQueue(), signal));
       if (!bell) return undefined;

@@ -1,4 +1,5 @@
 // Processes start in any order: what is not there yet is said once, with its code, and tried again.
+import { explainFailure } from '../../engine/database-errors.js';
 import { systemClock } from '../../kernel/clock.js';
 import { isRolloutError, type RolloutError } from '../../kernel/rollout-error.js';
 import type { CliSession } from '../terminal/session.js';
@@ -18,7 +19,8 @@ export async function waitUntilReady(
       await attempt();
       if (said !== undefined) session.say(`✔ ${what}: ready`);
       return true;
-    } catch (error) {
+    } catch (thrown) {
+      const error = explainFailure(thrown);
       if (!isRolloutError(error)) throw error;
       if (error.code !== said) sayFailure(session, error);
       said = error.code;

@@ -13,7 +13,6 @@ import { type DataCenterChange, type DataCenterRow, transitionDataCenter } from 
 import { identifyPerson, type Person } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
 import { lockKnownDataCenter } from '../data-center.js';
-import { explainFailure } from '../database-errors.js';
 import { requireSecondPerson } from '../two-person-rule.js';
 import { auditProposal } from './proposals.js';
 
@@ -43,17 +42,13 @@ export async function approveCutoverProposal(
   reason: string | null,
   withGateLock: (tx: ControlTransaction, approval: ApprovedProposal) => Promise<GateChange>,
 ): Promise<CutoverProposal> {
-  try {
-    const applied = await context.control.inTransaction(async (tx) => {
-      const approval = await lockProposed(context, tx, id);
-      const change = await withGateLock(tx, approval);
-      return applyProposal(context, tx, approval, { ...change, reason });
-    });
-    await context.wakeUps.wakeSchedulers();
-    return applied;
-  } catch (error) {
-    throw explainFailure(error, `Data center "${id.dataCenter}"`);
-  }
+  const applied = await context.control.inTransaction(async (tx) => {
+    const approval = await lockProposed(context, tx, id);
+    const change = await withGateLock(tx, approval);
+    return applyProposal(context, tx, approval, { ...change, reason });
+  });
+  await context.wakeUps.wakeSchedulers();
+  return applied;
 }
 
 async function lockProposed(

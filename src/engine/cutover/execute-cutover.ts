@@ -7,7 +7,6 @@ import { readControlClock } from '../../stores/control/control-database.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
 import { getDataCenter } from '../data-center.js';
-import { explainFailure } from '../database-errors.js';
 import { rememberGate } from './apply-gate-step.js';
 import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
 import { armGate, latchGate, retryWhileBusy } from './gate.js';
@@ -58,21 +57,17 @@ export async function executeCutover(
 }
 
 async function getExecutable(context: Pick<EngineContext, 'control' | 'cells'>, dataCenter: string): Promise<Known> {
-  try {
-    const { row, now } = await context.control.inTransaction(async (tx) => ({
-      row: await getDataCenter(tx, dataCenter),
-      now: await readControlClock(tx),
-    }));
-    const cell = await readCellCutover(context, dataCenter);
-    // the cell's clock alone decides about an armed gate; control's is asked where there is nothing armed
-    const facts = toFacts(row, cell.gate.effectiveAt === null ? now : cell.now, cell);
-    const refusal = rejectExecution(facts, row.stage);
-    if (refusal !== undefined) throw cutoverRefused(dataCenter, 'be executed', refusal);
-    if (cell.freeze !== null && cell.gate.latchedAt === null) throw frozen(dataCenter);
-    return { row, facts, gate: cell.gate };
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  const { row, now } = await context.control.inTransaction(async (tx) => ({
+    row: await getDataCenter(tx, dataCenter),
+    now: await readControlClock(tx),
+  }));
+  const cell = await readCellCutover(context, dataCenter);
+  // the cell's clock alone decides about an armed gate; control's is asked where there is nothing armed
+  const facts = toFacts(row, cell.gate.effectiveAt === null ? now : cell.now, cell);
+  const refusal = rejectExecution(facts, row.stage);
+  if (refusal !== undefined) throw cutoverRefused(dataCenter, 'be executed', refusal);
+  if (cell.freeze !== null && cell.gate.latchedAt === null) throw frozen(dataCenter);
+  return { row, facts, gate: cell.gate };
 }
 
 const frozen = (dataCenter: string): RolloutError =>

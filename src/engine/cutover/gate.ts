@@ -14,7 +14,6 @@ import {
 } from '../../stores/cell/cutover/gate.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 
 /** Sign-ups that asked have not ended; empty when they ended meanwhile. */
 export interface GateBusy {
@@ -30,16 +29,12 @@ export async function withGateLock<K extends string>(
   dataCenter: string,
   change: (tx: CellTransaction) => Promise<{ readonly kind: K }>,
 ): Promise<{ readonly kind: K; readonly gate: Gate } | GateBusy> {
+  const cell = context.cells.get(dataCenter);
   try {
-    const cell = context.cells.get(dataCenter);
-    try {
-      return await cell.inTransaction('fencer', async (tx) => ({ ...(await change(tx)), gate: await readGate(tx) }));
-    } catch (error) {
-      if (classifyFailure(error).sqlstate !== LOCK_NOT_AVAILABLE) throw error;
-      return { kind: 'busy', holders: await cell.inTransaction('fencer', listGateHolders) };
-    }
+    return await cell.inTransaction('fencer', async (tx) => ({ ...(await change(tx)), gate: await readGate(tx) }));
   } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
+    if (classifyFailure(error).sqlstate !== LOCK_NOT_AVAILABLE) throw error;
+    return { kind: 'busy', holders: await cell.inTransaction('fencer', listGateHolders) };
   }
 }
 
@@ -66,7 +61,7 @@ export function disarmGate(context: Pick<EngineContext, 'cells'>, dataCenter: st
 
 export type LatchOutcome = { readonly kind: 'latched' | 'not_due'; readonly gate: Gate } | GateBusy;
 
-/** `busy`: a sign-up that asked has not ended; try again in a second. Throws what `explainFailure` makes of other failures. */
+/** `busy`: a sign-up that asked has not ended; try again in a second. */
 export function latchGate(context: Pick<EngineContext, 'cells'>, dataCenter: string): Promise<LatchOutcome> {
   return withGateLock(context, dataCenter, saveGateLatched);
 }

@@ -17,7 +17,6 @@ import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
 import { getDataCenter, lockKnownDataCenter } from '../data-center.js';
-import { explainFailure } from '../database-errors.js';
 import { readCellCutover, toFacts } from './cutover-facts.js';
 
 /** What a person proposes. */
@@ -51,29 +50,25 @@ export async function makeCutoverProposal(
   { dataCenter, to, reason }: ProposalSpec,
   { kind, admit, refuse }: ProposalRules,
 ): Promise<CutoverProposal> {
-  try {
-    const { zone } = await context.control.inTransaction(async (tx) => {
-      const row = await getDataCenter(tx, dataCenter);
-      await admit?.(tx);
-      return row;
-    });
-    const { instant, local } = parseLocalInstant(to, zone);
-    const target = { at: instant, local: `${local} ${zone}` };
-    const cell = await readCellCutover(context, dataCenter);
-    return await context.control.inTransaction(async (tx) => {
-      const row = await lockKnownDataCenter(tx, dataCenter);
-      await rejectSecond(tx, kind, dataCenter);
-      const facts = toFacts(row, await readControlClock(tx), cell);
-      await refuse(tx, { row, facts, target });
-      await identifyPerson(tx, context.actor);
-      const given = { kind, dataCenter, toAt: target.at, toLocal: target.local, reason };
-      const proposed = await insertCutoverProposal(tx, given);
-      await auditProposal(context, tx, proposed, reason);
-      return proposed;
-    });
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  const { zone } = await context.control.inTransaction(async (tx) => {
+    const row = await getDataCenter(tx, dataCenter);
+    await admit?.(tx);
+    return row;
+  });
+  const { instant, local } = parseLocalInstant(to, zone);
+  const target = { at: instant, local: `${local} ${zone}` };
+  const cell = await readCellCutover(context, dataCenter);
+  return context.control.inTransaction(async (tx) => {
+    const row = await lockKnownDataCenter(tx, dataCenter);
+    await rejectSecond(tx, kind, dataCenter);
+    const facts = toFacts(row, await readControlClock(tx), cell);
+    await refuse(tx, { row, facts, target });
+    await identifyPerson(tx, context.actor);
+    const given = { kind, dataCenter, toAt: target.at, toLocal: target.local, reason };
+    const proposed = await insertCutoverProposal(tx, given);
+    await auditProposal(context, tx, proposed, reason);
+    return proposed;
+  });
 }
 
 const VERBS = { postponement: 'postpone', reversal: 'reverse' } as const;
@@ -125,19 +120,15 @@ export async function withdrawCutoverProposal(
   context: Pick<EngineContext, 'control' | 'actor'>,
   { kind, dataCenter, reason }: CutoverWithdrawal,
 ): Promise<CutoverProposal> {
-  try {
-    return await context.control.inTransaction(async (tx) => {
-      await identifyPerson(tx, context.actor);
-      const open = await findOpenCutoverProposal(tx, kind, dataCenter);
-      const withdrawn = open && (await decideCutoverProposal(tx, open, 'withdrawn'));
-      if (withdrawn === undefined)
-        throw new RolloutError(`${kind}_unknown`, {
-          message: `Data center "${dataCenter}" has no ${kind} that waits for its approval.`,
-        });
-      await auditProposal(context, tx, withdrawn, reason);
-      return withdrawn;
-    });
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  return context.control.inTransaction(async (tx) => {
+    await identifyPerson(tx, context.actor);
+    const open = await findOpenCutoverProposal(tx, kind, dataCenter);
+    const withdrawn = open && (await decideCutoverProposal(tx, open, 'withdrawn'));
+    if (withdrawn === undefined)
+      throw new RolloutError(`${kind}_unknown`, {
+        message: `Data center "${dataCenter}" has no ${kind} that waits for its approval.`,
+      });
+    await auditProposal(context, tx, withdrawn, reason);
+    return withdrawn;
+  });
 }

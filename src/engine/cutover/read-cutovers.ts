@@ -37,26 +37,22 @@ export async function readCutovers(
   context: Pick<EngineContext, 'control' | 'cells'>,
   dataCenters: readonly string[],
 ): Promise<readonly CutoverReport[]> {
-  try {
-    const { now, rows, ...proposed } = await context.control.inTransaction(async (tx) => ({
-      now: await readControlClock(tx),
-      rows: await listDataCenters(tx),
-      postponements: await listCutoverProposals(tx, 'postponement'),
-      reversals: await listCutoverProposals(tx, 'reversal'),
-    }));
-    return await Promise.all(
-      dataCenters.map((id) => {
-        const row = rows.find((candidate) => candidate.id === id);
-        if (row === undefined) throw unknownDataCenter(id);
-        return readOne(context, row, now, {
-          postponements: proposed.postponements.filter(({ dataCenter }) => dataCenter === id),
-          reversals: proposed.reversals.filter(({ dataCenter }) => dataCenter === id),
-        });
-      }),
-    );
-  } catch (error) {
-    throw explainFailure(error, 'The control database');
-  }
+  const { now, rows, ...proposed } = await context.control.inTransaction(async (tx) => ({
+    now: await readControlClock(tx),
+    rows: await listDataCenters(tx),
+    postponements: await listCutoverProposals(tx, 'postponement'),
+    reversals: await listCutoverProposals(tx, 'reversal'),
+  }));
+  return Promise.all(
+    dataCenters.map((id) => {
+      const row = rows.find((candidate) => candidate.id === id);
+      if (row === undefined) throw unknownDataCenter(id);
+      return readOne(context, row, now, {
+        postponements: proposed.postponements.filter(({ dataCenter }) => dataCenter === id),
+        reversals: proposed.reversals.filter(({ dataCenter }) => dataCenter === id),
+      });
+    }),
+  );
 }
 
 async function readOne(
@@ -73,7 +69,7 @@ async function readOne(
     const holders = state === 'due' ? await context.cells.get(dataCenter).inTransaction('fencer', listGateHolders) : [];
     return { ...known, state, now: cell.now, gate: cell.gate, unreachable: null, holders };
   } catch (error) {
-    const explained = explainFailure(error, `Data center "${dataCenter}"`);
+    const explained = explainFailure(error);
     if (!isRolloutError(explained)) throw error;
     const gate = {
       configuredAt: row.gateConfiguredAt,

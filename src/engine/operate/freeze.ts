@@ -71,7 +71,7 @@ async function freezeOne(
     const state = row.acknowledgedAt === null ? 'freezing' : 'frozen';
     return { dataCenter, state, already: !begun, holders, ...row };
   } catch (error) {
-    return { dataCenter, state: 'failed', error: explainFailure(error, `Data center "${dataCenter}"`) };
+    return { dataCenter, state: 'failed', error: explainFailure(error) };
   }
 }
 
@@ -124,7 +124,7 @@ async function unfreezeOne(
       .inTransaction('fencer', (tx) => unfreezeCell(tx, { by: context.actor, reason }));
     return { dataCenter, state: lifted ? 'lifted' : 'not_frozen' };
   } catch (error) {
-    return { dataCenter, state: 'failed', error: explainFailure(error, `Data center "${dataCenter}"`) };
+    return { dataCenter, state: 'failed', error: explainFailure(error) };
   }
 }
 
@@ -180,9 +180,5 @@ export async function readFenceHolders(
   context: Pick<EngineContext, 'cells'>,
   dataCenter: string,
 ): Promise<readonly FenceHolder[]> {
-  try {
-    return await context.cells.get(dataCenter).inTransaction('fencer', listFenceHolders);
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  return context.cells.get(dataCenter).inTransaction('fencer', listFenceHolders);
 }

@@ -1,7 +1,6 @@
 // The newest audit entries of control, for people. Reads only.
 import { type AuditRow, listAudit } from '../../stores/control/audit.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 
 /** The newest `most` entries, newest first; of one data center, or of all. */
 export async function readAudit(
@@ -9,9 +8,5 @@ export async function readAudit(
   most: number,
   dataCenter?: string,
 ): Promise<readonly AuditRow[]> {
-  try {
-    return await context.control.inTransaction((tx) => listAudit(tx, most, dataCenter));
-  } catch (error) {
-    throw explainFailure(error, 'The control database');
-  }
+  return context.control.inTransaction((tx) => listAudit(tx, most, dataCenter));
 }

@@ -9,7 +9,6 @@ import { type DataCenterRow, listDataCenters } from '../../stores/control/data-c
 import { type DueWorkRow, listDueWork } from '../../stores/control/due-work.js';
 import { readReconcile, readRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { type DataCenterStatus, readStatus } from './read-status.js';
 
 export interface CalendarRequest {
@@ -54,17 +53,13 @@ interface Stored {
 }
 
 async function readStored({ control }: EngineContext, config: RolloutConfig): Promise<Stored> {
-  try {
-    return await control.inTransaction(async (tx) => {
-      const rows = await listDataCenters(tx);
-      const due: DueWorkRow[] = [];
-      for (const { id } of rows) due.push(...(await listDueWork(tx, { dataCenter: id, most: MAX_ROWS })));
-      const { at } = (await readReconcile(tx)) ?? config.reconcile;
-      return { pinned: (await readRollout(tx)).pinnedAt !== null, nightAt: at, rows, due };
-    });
-  } catch (error) {
-    throw explainFailure(error, 'The control database');
-  }
+  return control.inTransaction(async (tx) => {
+    const rows = await listDataCenters(tx);
+    const due: DueWorkRow[] = [];
+    for (const { id } of rows) due.push(...(await listDueWork(tx, { dataCenter: id, most: MAX_ROWS })));
+    const { at } = (await readReconcile(tx)) ?? config.reconcile;
+    return { pinned: (await readRollout(tx)).pinnedAt !== null, nightAt: at, rows, due };
+  });
 }
 
 interface Configured {

@@ -18,7 +18,6 @@ import { readRollout } from '../../stores/control/rollout.js';
 import { type ControlRun, listNewestRollouts } from '../../stores/control/runs.js';
 import { readSchedulers, type Schedulers } from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
 
 export type { RunProgress } from '../../stores/cell/batch/progress.js';
@@ -70,30 +69,25 @@ export interface Status {
 
 /** Throws not_initialised before the first `init`. */
 export async function readStatus(context: EngineContext): Promise<Status> {
-  try {
-    const known = await context.control.inTransaction(isControlReady);
-    if (!known)
-      throw new RolloutError('not_initialised', { message: 'The control database has not been initialised.' });
-    const snapshot = await readSnapshot(context, 'all');
-    const { rollout, schedulers, runs } = await context.control.inTransaction(async (tx) => ({
-      rollout: await readRollout(tx),
-      schedulers: await readSchedulers(tx),
-      runs: await listNewestRollouts(tx),
-    }));
-    const dataCenters = await Promise.all(
-      snapshot.dataCenters.map(async (dc) => {
-        const row = snapshot.rows.get(dc.id) as DataCenterRow;
-        const holds = [
-          ...schedulerHold(dc, schedulers, snapshot.now),
-          ...(await sinceWhen(context, dc.id, snapshot.now, decideDataCenter(snapshot, dc).holds)),
-        ];
-        return readOne(context, dc, row, holds, runs);
-      }),
-    );
-    return { at: snapshot.now, card: rollout.cardHash, schedulersAlive: schedulers.alive, dataCenters };
-  } catch (error) {
-    throw explainFailure(error, 'The control database');
-  }
+  const known = await context.control.inTransaction(isControlReady);
+  if (!known) throw new RolloutError('not_initialised', { message: 'The control database has not been initialised.' });
+  const snapshot = await readSnapshot(context, 'all');
+  const { rollout, schedulers, runs } = await context.control.inTransaction(async (tx) => ({
+    rollout: await readRollout(tx),
+    schedulers: await readSchedulers(tx),
+    runs: await listNewestRollouts(tx),
+  }));
+  const dataCenters = await Promise.all(
+    snapshot.dataCenters.map(async (dc) => {
+      const row = snapshot.rows.get(dc.id) as DataCenterRow;
+      const holds = [
+        ...schedulerHold(dc, schedulers, snapshot.now),
+        ...(await sinceWhen(context, dc.id, snapshot.now, decideDataCenter(snapshot, dc).holds)),
+      ];
+      return readOne(context, dc, row, holds, runs);
+    }),
+  );
+  return { at: snapshot.now, card: rollout.cardHash, schedulersAlive: schedulers.alive, dataCenters };
 }
 
 const schedulerHold = (dc: DataCenterSnapshot, { alive, lastSeenAt }: Schedulers, now: Date): readonly StatusHold[] =>

@@ -6,7 +6,6 @@ import { appendAudit } from '../../stores/control/audit.js';
 import { type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
 import { lockKnownDataCenter } from '../data-center.js';
-import { explainFailure } from '../database-errors.js';
 import { readCell } from '../rollout/read-cell.js';
 import { tick } from '../scheduler/tick.js';
 
@@ -26,31 +25,27 @@ export interface IntentReport {
 
 /** Writes the intent and takes the steps that follow from it; repeating it is harmless. */
 export async function setIntent(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
-  try {
-    await context.control.inTransaction(async (tx) => {
-      const row = await lockKnownDataCenter(tx, request.dataCenter);
-      assertFits(row, request.intent);
-      const withdrawn = request.intent === 'abort' && RESTING_STAGES.includes(row.stage);
-      const given = row.stage === 'failed' && withdrawn ? ({ stage: 'aborted' } as const) : {};
-      await transitionDataCenter(tx, row, {
-        ...given,
-        intent: withdrawn ? 'run' : request.intent,
-        ...(withdrawn && { requestedAt: null }),
-      });
-      await appendAudit(tx, {
-        actor: context.actor,
-        action: request.intent === 'run' ? 'resume' : request.intent,
-        dataCenter: row.id,
-        reason: request.reason,
-        details: { stage: row.stage },
-      });
+  await context.control.inTransaction(async (tx) => {
+    const row = await lockKnownDataCenter(tx, request.dataCenter);
+    assertFits(row, request.intent);
+    const withdrawn = request.intent === 'abort' && RESTING_STAGES.includes(row.stage);
+    const given = row.stage === 'failed' && withdrawn ? ({ stage: 'aborted' } as const) : {};
+    await transitionDataCenter(tx, row, {
+      ...given,
+      intent: withdrawn ? 'run' : request.intent,
+      ...(withdrawn && { requestedAt: null }),
     });
-    await tick(context);
-    await context.wakeUps.wakeSchedulers();
-    return readIntent(context, request);
-  } catch (error) {
-    throw explainFailure(error, `Data center "${request.dataCenter}"`);
-  }
+    await appendAudit(tx, {
+      actor: context.actor,
+      action: request.intent === 'run' ? 'resume' : request.intent,
+      dataCenter: row.id,
+      reason: request.reason,
+      details: { stage: row.stage },
+    });
+  });
+  await tick(context);
+  await context.wakeUps.wakeSchedulers();
+  return readIntent(context, request);
 }
 
 /** How far the intent has come; for waiting until a pause is acknowledged. */

@@ -6,7 +6,6 @@ import { listUnreadable } from '../../stores/cell/unreadable.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { type CutoverProof, proveCutover } from '../cutover/prove-cutover.js';
-import { explainFailure } from '../database-errors.js';
 
 export interface VerifyReport extends VerifyCounts {
   readonly dataCenter: string;
@@ -26,18 +25,14 @@ export async function verifyDataCenter(
   const cell = context.cells.get(dataCenter);
   let counts = NOTHING;
   let lowerId: string | null = null;
-  try {
-    do {
-      const from: string | null = lowerId;
-      const part = await verifyPart(cell, from);
-      counts = add(counts, part.counts);
-      onProgress(counts.checked);
-      lowerId = part.upperId;
-    } while (lowerId !== null);
-    return { dataCenter, ...counts, cutover: await proveCutover(cell, counts.appeared) };
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  do {
+    const from: string | null = lowerId;
+    const part = await verifyPart(cell, from);
+    counts = add(counts, part.counts);
+    onProgress(counts.checked);
+    lowerId = part.upperId;
+  } while (lowerId !== null);
+  return { dataCenter, ...counts, cutover: await proveCutover(cell, counts.appeared) };
 }
 
 interface Part {

@@ -18,7 +18,6 @@ import { type AuditEntry, appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import { identifyPerson, type Person } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { requireSecondPerson } from '../two-person-rule.js';
 import { decideOverride } from './decide-override.js';
 import { listDifferences } from './list-differences.js';
@@ -34,21 +33,17 @@ export async function approveOverride(
   const override = showProposalId(id);
   const audit = (entry: Pick<AuditEntry, 'action' | 'details'>): Promise<void> =>
     context.control.inTransaction((tx) => appendAudit(tx, { actor: context.actor, dataCenter, reason, ...entry }));
-  try {
-    const cell = context.cells.get(dataCenter);
-    const person = await findApprover(context, dataCenter);
-    const { hash, orgId } = await cell.inTransaction('reader', async (tx) => {
-      const found = await getProposed(tx, id, person);
-      return { orgId: found.orgId, hash: await hashOrgId(tx, found.orgId) };
-    });
-    // before the cell: control may hold an approval that came to nothing, never a change without its approval
-    await audit({ action: 'approve', details: { override, orgs: 1, org_hash: hash } });
-    const report = await cell.inTransaction('worker', (tx) => applyOverride(tx, id, person));
-    await audit({ action: 'override_applied', details: { override, orgs: 1, org_hash: hash } });
-    return { ...report, orgId };
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  const cell = context.cells.get(dataCenter);
+  const person = await findApprover(context, dataCenter);
+  const { hash, orgId } = await cell.inTransaction('reader', async (tx) => {
+    const found = await getProposed(tx, id, person);
+    return { orgId: found.orgId, hash: await hashOrgId(tx, found.orgId) };
+  });
+  // before the cell: control may hold an approval that came to nothing, never a change without its approval
+  await audit({ action: 'approve', details: { override, orgs: 1, org_hash: hash } });
+  const report = await cell.inTransaction('worker', (tx) => applyOverride(tx, id, person));
+  await audit({ action: 'override_applied', details: { override, orgs: 1, org_hash: hash } });
+  return { ...report, orgId };
 }
 
 /** Stages in which the cell has allotments and no run writes them. */

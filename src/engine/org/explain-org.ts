@@ -11,7 +11,6 @@ import {
   type SourceReading,
 } from '../../stores/cell/org/source-org.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { fromStoredCard } from '../stored-card.js';
 import { explainStored } from './explain-stored.js';
 import { getActiveCard } from './find-org.js';
@@ -38,12 +37,8 @@ export async function explainOrg(
   context: Pick<EngineContext, 'cells'>,
   question: { readonly dataCenter: string; readonly orgId: string },
 ): Promise<OrgExplanation> {
-  try {
-    const cell = context.cells.get(question.dataCenter);
-    return await cell.inTransaction('reader', (tx) => explain(tx, question), { statementMs: STATEMENT_MS });
-  } catch (error) {
-    throw explainFailure(error, `Data center "${question.dataCenter}"`);
-  }
+  const cell = context.cells.get(question.dataCenter);
+  return cell.inTransaction('reader', (tx) => explain(tx, question), { statementMs: STATEMENT_MS });
 }
 
 interface OrgQuestion {

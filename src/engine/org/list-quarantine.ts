@@ -2,7 +2,6 @@
 import { countQuarantine } from '../../stores/cell/batch/progress.js';
 import { findNewestRun, listQuarantinedOrgs, type QuarantinedOrg } from '../../stores/cell/batch/quarantine.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 
 export interface QuarantineReport {
   readonly dataCenter: string;
@@ -19,14 +18,10 @@ export async function listQuarantine(
   dataCenter: string,
   most: number,
 ): Promise<QuarantineReport> {
-  try {
-    return await context.cells.get(dataCenter).inTransaction('reader', async (tx) => {
-      const runId = await findNewestRun(tx);
-      if (runId === undefined) return { dataCenter, runId: null, reasons: [], orgs: [] };
-      const reasons = await countQuarantine(tx, runId);
-      return { dataCenter, runId, reasons, orgs: await listQuarantinedOrgs(tx, runId, most) };
-    });
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  return context.cells.get(dataCenter).inTransaction('reader', async (tx) => {
+    const runId = await findNewestRun(tx);
+    if (runId === undefined) return { dataCenter, runId: null, reasons: [], orgs: [] };
+    const reasons = await countQuarantine(tx, runId);
+    return { dataCenter, runId, reasons, orgs: await listQuarantinedOrgs(tx, runId, most) };
+  });
 }

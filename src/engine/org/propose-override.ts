@@ -8,7 +8,6 @@ import { appendAudit } from '../../stores/control/audit.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { decideOverride, type OverrideDecision, type OverrideQuestion } from './decide-override.js';
 import { getOrgId, orgNotFound } from './find-org.js';
 import { type AllotmentDifference, listDifferences } from './list-differences.js';
@@ -72,10 +71,9 @@ const alreadyOpen = (overrideId: string): RolloutError =>
   });
 
 function explainProposal(error: unknown, dataCenter: string): unknown {
-  const subject = `Data center "${dataCenter}"`;
-  if (classifyFailure(error).object !== 'overrides_open_idx') return explainFailure(error, subject);
+  if (classifyFailure(error).object !== 'overrides_open_idx') return error;
   return new RolloutError('conflict', {
-    message: `${subject}: somebody else proposed an override for this org at the same moment.`,
+    message: `Data center "${dataCenter}": somebody else proposed an override for this org at the same moment.`,
     cause: error,
   });
 }

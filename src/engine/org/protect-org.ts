@@ -13,7 +13,6 @@ import {
 import { appendAudit } from '../../stores/control/audit.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { getOrgId, orgNotFound } from './find-org.js';
 
 export interface ProtectRequest {
@@ -42,26 +41,22 @@ export async function protectOrg(
   request: ProtectRequest,
 ): Promise<ProtectReport> {
   const { dataCenter, to, reason } = request;
-  try {
-    const cell = context.cells.get(dataCenter);
-    const { orgId, hash, changed } = await cell.inTransaction('worker', (tx) => readOrg(tx, request), LIMITS);
-    if (changed) {
-      // before the cell, so that no protection ever goes unrecorded
-      const protectedBy = await context.control.inTransaction(async (tx) => {
-        const action = to === 'protected' ? 'protect' : 'unprotect';
-        const details = { orgs: 1, org_hash: hash };
-        await appendAudit(tx, { actor: context.actor, action, dataCenter, reason, details });
-        return (await identifyPerson(tx, context.actor)).name;
-      });
-      await cell.inTransaction('worker', (tx) =>
-        to === 'protected' ? insertProtectedOrg(tx, { orgId, reason, protectedBy }) : deleteProtectedOrg(tx, orgId),
-      );
-    }
-    const protectedOrgs = await cell.inTransaction('worker', countProtectedOrgs);
-    return { dataCenter, orgId, state: to, changed, protectedOrgs };
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
+  const cell = context.cells.get(dataCenter);
+  const { orgId, hash, changed } = await cell.inTransaction('worker', (tx) => readOrg(tx, request), LIMITS);
+  if (changed) {
+    // before the cell, so that no protection ever goes unrecorded
+    const protectedBy = await context.control.inTransaction(async (tx) => {
+      const action = to === 'protected' ? 'protect' : 'unprotect';
+      const details = { orgs: 1, org_hash: hash };
+      await appendAudit(tx, { actor: context.actor, action, dataCenter, reason, details });
+      return (await identifyPerson(tx, context.actor)).name;
+    });
+    await cell.inTransaction('worker', (tx) =>
+      to === 'protected' ? insertProtectedOrg(tx, { orgId, reason, protectedBy }) : deleteProtectedOrg(tx, orgId),
+    );
   }
+  const protectedOrgs = await cell.inTransaction('worker', countProtectedOrgs);
+  return { dataCenter, orgId, state: to, changed, protectedOrgs };
 }
 
 async function readOrg(

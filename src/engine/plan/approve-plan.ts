@@ -15,7 +15,6 @@ import { identifyPerson } from '../../stores/control/person.js';
 import { findRegisteredPlan, type RegisteredPlan } from '../../stores/control/plans.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { requireSecondPerson } from '../two-person-rule.js';
 
 export interface PlanApproval {
@@ -90,7 +89,7 @@ async function isAwaited(tx: ControlTransaction, { planId, dataCenter }: Registe
 }
 
 function explainApproval(error: unknown, planId: string): unknown {
-  if (classifyFailure(error).kind !== 'duplicate') return explainFailure(error, 'The control database');
+  if (classifyFailure(error).kind !== 'duplicate') return error;
   return new RolloutError('conflict', {
     message: `Somebody else approved a plan of the data center of ${planId} at the same moment; nothing was written.`,
     cause: error,
@@ -126,9 +125,5 @@ export async function listApprovals(
   most: number,
   dataCenter?: string,
 ): Promise<readonly ApprovalRow[]> {
-  try {
-    return await context.control.inTransaction((tx) => listApprovalRows(tx, most, dataCenter));
-  } catch (error) {
-    throw explainFailure(error, 'The control database');
-  }
+  return context.control.inTransaction((tx) => listApprovalRows(tx, most, dataCenter));
 }

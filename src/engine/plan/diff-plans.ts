@@ -11,7 +11,6 @@ import {
 import { comparePlanRange, type DifferenceGroup, type DifferentOrg } from '../../stores/cell/plan/plan-differences.js';
 import type { StoredPlan } from '../../stores/cell/plan/plans.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { planName } from './plan-id.js';
 import { getPlanName, getStoredPlan } from './stored-plan.js';
 
@@ -79,11 +78,7 @@ export async function diffPlans(
     const pair = { from: await getStoredPlan(tx, from), to: await getStoredPlan(tx, to) };
     return addUp(tx, { dataCenter, pair, most: question.most, rangeOrgs: question.rangeOrgs ?? RANGE_ORGS }, hooks);
   };
-  try {
-    return await cells.get(dataCenter).inTransaction('reader', compare, { statementMs: STATEMENT_MS });
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  return cells.get(dataCenter).inTransaction('reader', compare, { statementMs: STATEMENT_MS });
 }
 
 interface Comparison {

@@ -5,7 +5,7 @@ import type { PlanCounts } from '../../domain/plan/plan-report.js';
 import { listPlanHeads } from '../../stores/cell/plan/plans.js';
 import { listPlanFates, listRegisteredPlans, type PlanFate } from '../../stores/control/plan-list.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure, nameReadFailure } from '../database-errors.js';
+import { nameReadFailure } from '../database-errors.js';
 import { planName } from './plan-id.js';
 
 export interface ListedPlan {
@@ -54,30 +54,26 @@ export async function listPlans(
   { config, dataCenters, most }: PlanListQuestion,
 ): Promise<PlanList> {
   const cells = await Promise.all(dataCenters.map((id) => readCellPlans(context, id, most + 1)));
-  try {
-    return await context.control.inTransaction(async (tx) => {
-      const registered = await listRegisteredPlans(tx, dataCenters, most + 1);
-      const known = cells.flatMap((cell) => (cell.kind === 'read' ? cell.plans : []));
-      const names = new Set(known.map(({ planId }) => planId));
-      const unread = cells.filter((cell) => cell.kind === 'unreadable');
-      const others = registered
-        .filter(({ planId }) => !names.has(planId))
-        .map(({ registeredAt: madeAt, ...plan }): Found => {
-          const readable = unread.every(({ dataCenter }) => dataCenter !== plan.dataCenter);
-          return { ...plan, madeAt, found: readable ? 'control' : 'unreadable' };
-        });
-      const all = [...known, ...others].sort(newestFirst);
-      const plans = all.slice(0, most);
-      const fates = new Map((await listPlanFates(tx, plans)).map((fate) => [fate.planId, fate]));
-      return {
-        plans: plans.map((plan) => toListed(plan, fates.get(plan.planId), config)),
-        more: all.length > most,
-        unreachable: unread.map(({ dataCenter, code }) => ({ dataCenter, code })),
-      };
-    });
-  } catch (error) {
-    throw explainFailure(error, 'The control database');
-  }
+  return context.control.inTransaction(async (tx) => {
+    const registered = await listRegisteredPlans(tx, dataCenters, most + 1);
+    const known = cells.flatMap((cell) => (cell.kind === 'read' ? cell.plans : []));
+    const names = new Set(known.map(({ planId }) => planId));
+    const unread = cells.filter((cell) => cell.kind === 'unreadable');
+    const others = registered
+      .filter(({ planId }) => !names.has(planId))
+      .map(({ registeredAt: madeAt, ...plan }): Found => {
+        const readable = unread.every(({ dataCenter }) => dataCenter !== plan.dataCenter);
+        return { ...plan, madeAt, found: readable ? 'control' : 'unreadable' };
+      });
+    const all = [...known, ...others].sort(newestFirst);
+    const plans = all.slice(0, most);
+    const fates = new Map((await listPlanFates(tx, plans)).map((fate) => [fate.planId, fate]));
+    return {
+      plans: plans.map((plan) => toListed(plan, fates.get(plan.planId), config)),
+      more: all.length > most,
+      unreachable: unread.map(({ dataCenter, code }) => ({ dataCenter, code })),
+    };
+  });
 }
 
 async function readCellPlans(

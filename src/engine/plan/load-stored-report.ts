@@ -14,7 +14,6 @@ import {
 import { readPlanLists, type StoredPlan } from '../../stores/cell/plan/plans.js';
 import { type ApprovalRow, listPlanApprovals } from '../../stores/control/approvals.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { getPlanName, getStoredPlan } from './stored-plan.js';
 
 export type { OrgImage, StaleOrg } from '../../stores/cell/plan/plan-outcome.js';
@@ -53,17 +52,8 @@ export async function loadStoredReport(
     const run = await findFollowedRun(tx, plan.planId);
     return { plan, lists, run, stale: run === undefined || stale === 'none' ? null : await readStale(tx, run, stale) };
   };
-  const found = await context.cells
-    .get(name.dataCenter)
-    .inTransaction('reader', read, { statementMs: STATEMENT_MS })
-    .catch((error: unknown) => {
-      throw explainFailure(error, `Data center "${name.dataCenter}"`);
-    });
-  const approvals = await context.control
-    .inTransaction((tx) => listPlanApprovals(tx, planId))
-    .catch((error: unknown) => {
-      throw explainFailure(error, 'The control database');
-    });
+  const found = await context.cells.get(name.dataCenter).inTransaction('reader', read, { statementMs: STATEMENT_MS });
+  const approvals = await context.control.inTransaction((tx) => listPlanApprovals(tx, planId));
   const report = toReport(found.plan, found.lists, config);
   return {
     report,

@@ -19,7 +19,6 @@ import {
 import { insertPlan, takePlanId } from '../../stores/cell/plan/plans.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { toStoredCard } from '../stored-card.js';
 import { type CollectedPlan, createPlanCollection } from './collect-plan.js';
 import { describePlan } from './describe-plan.js';
@@ -47,11 +46,8 @@ export async function makePlan(
     return await planOnce(context, question, hooks, 'quick');
   } catch (error) {
     // a row that cannot be read: once more, with a savepoint before each range
-    if (classifyFailure(error).kind === 'bad_value')
-      return planOnce(context, question, hooks, 'careful').catch((again: unknown) => {
-        throw explainFailure(again, `Data center "${question.dataCenter}"`);
-      });
-    throw explainFailure(error, `Data center "${question.dataCenter}"`);
+    if (classifyFailure(error).kind === 'bad_value') return planOnce(context, question, hooks, 'careful');
+    throw error;
   }
 }
 

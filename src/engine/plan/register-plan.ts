@@ -6,7 +6,6 @@ import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { findRegisteredPlan, insertRegisteredPlan, type NewRegisteredPlan } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { approveInsideRails } from './approve-plan.js';
 import { parsePlanName } from './plan-id.js';
 
@@ -15,24 +14,20 @@ export async function registerPlan(
   context: Pick<EngineContext, 'control' | 'actor'>,
   plan: NewRegisteredPlan,
 ): Promise<'new' | 'known'> {
-  try {
-    return await context.control.inTransaction(async (tx) => {
-      if (!(await insertRegisteredPlan(tx, plan))) {
-        rejectOtherDigest(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
-        return 'known';
-      }
-      const { planId, digest, cardHash, author, counts } = plan;
-      await appendAudit(tx, {
-        actor: context.actor,
-        action: 'plan',
-        dataCenter: plan.dataCenter,
-        details: { plan: planId, digest, card: cardHash, author, touched: counts.touched },
-      });
-      return 'new';
+  return context.control.inTransaction(async (tx) => {
+    if (!(await insertRegisteredPlan(tx, plan))) {
+      rejectOtherDigest(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
+      return 'known';
+    }
+    const { planId, digest, cardHash, author, counts } = plan;
+    await appendAudit(tx, {
+      actor: context.actor,
+      action: 'plan',
+      dataCenter: plan.dataCenter,
+      details: { plan: planId, digest, card: cardHash, author, touched: counts.touched },
     });
-  } catch (error) {
-    throw explainFailure(error, 'The control database');
-  }
+    return 'new';
+  });
 }
 
 /** Throws plan_conflict when control knows the plan with another digest: what was approved was another plan. */

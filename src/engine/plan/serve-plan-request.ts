@@ -3,6 +3,7 @@ import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { loadStoredCard } from '../../stores/cell/org/rates.js';
 import { failPlanRequest, findOpenPlanRequest, type PlanRequest } from '../../stores/cell/plan/plan-requests.js';
 import type { WorkerContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
 import { fromStoredCard } from '../stored-card.js';
 import { makePlan } from './make-plan.js';
 
@@ -24,7 +25,8 @@ export async function servePlanRequest(
     await makeRequested(context, dataCenter, request, signal);
     await context.wakeUps.wakeSchedulers();
     return 'planned';
-  } catch (error) {
+  } catch (thrown) {
+    const error = explainFailure(thrown);
     if (!isRolloutError(error)) throw error;
     if (error.code === 'plan_busy') return 'busy';
     if (!FINAL.includes(error.code)) throw error;

@@ -2,7 +2,6 @@
 import { type DriftTotals, readTotals } from '../../domain/reconcile/drift-counts.js';
 import { listNightRows, type NightRow } from '../../stores/control/night-list.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 
 export interface ListedNight extends Omit<NightRow, 'counts'> {
   /** Null: it has not ended, or it did not run. */
@@ -22,14 +21,10 @@ export async function listNights(
   context: Pick<EngineContext, 'control'>,
   { dataCenters, most }: { readonly dataCenters: readonly string[]; readonly most: number },
 ): Promise<NightList> {
-  try {
-    const rows = await context.control.inTransaction((tx) => listNightRows(tx, dataCenters, most + 1));
-    const nights = rows.map(({ counts, ...row }) => ({ ...row, totals: readTotals(counts) ?? null }));
-    const listed = nights.map((night, index) => ({ ...night, trend: compare(night, nights.slice(index + 1)) }));
-    return { nights: listed.slice(0, most), more: rows.length > most };
-  } catch (error) {
-    throw explainFailure(error, 'The control database');
-  }
+  const rows = await context.control.inTransaction((tx) => listNightRows(tx, dataCenters, most + 1));
+  const nights = rows.map(({ counts, ...row }) => ({ ...row, totals: readTotals(counts) ?? null }));
+  const listed = nights.map((night, index) => ({ ...night, trend: compare(night, nights.slice(index + 1)) }));
+  return { nights: listed.slice(0, most), more: rows.length > most };
 }
 
 type Night = Omit<ListedNight, 'trend'>;

@@ -15,7 +15,6 @@ import { listWaitingFloors, type WaitingFloor } from '../../stores/cell/reconcil
 import { listUnreadable } from '../../stores/cell/unreadable.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { toDrift } from './detect-drift.js';
 
 export interface PreviewQuestion {
@@ -62,15 +61,11 @@ export async function previewDrift(
     context.cells
       .get(dataCenter)
       .inTransaction('planner', (tx) => readAll(tx, question, care, onProgress), { statementMs: STATEMENT_MS });
-  try {
-    return await read('quick').catch((error: unknown) => {
-      // a row that cannot be read: once more, with a savepoint before each range
-      if (classifyFailure(error).kind === 'bad_value') return read('careful');
-      throw error;
-    });
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  return read('quick').catch((error: unknown) => {
+    // a row that cannot be read: once more, with a savepoint before each range
+    if (classifyFailure(error).kind === 'bad_value') return read('careful');
+    throw error;
+  });
 }
 
 type ReadMode = 'quick' | 'careful';

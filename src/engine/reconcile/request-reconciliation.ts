@@ -5,7 +5,6 @@ import { lockDataCenter } from '../../stores/control/data-centers.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import { findReconcileRequest, insertReconcileRequest } from '../../stores/control/reconcile-requests.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 
 export interface ReconcileRequest {
   readonly dataCenter: string;
@@ -31,27 +30,23 @@ export async function requestReconcile(
       message: 'Falls beyond the limits of a night are accepted with a reason only.',
       next: 'Add: --reason TEXT',
     });
-  try {
-    const requested = await context.control.inTransaction(async (tx) => {
-      const row = await lockDataCenter(tx, dataCenter);
-      if (row?.stage !== 'done')
-        throw new RolloutError('wrong_stage', {
-          message: `Data center "${dataCenter}" is not done${row === undefined ? '' : ` (stage ${row.stage})`}; only a done one is reconciled.`,
-        });
-      const open = await findReconcileRequest(tx, dataCenter);
-      if (open !== undefined) throw alreadyAsked(dataCenter, open.requestedBy);
-      const requestedBy = (await identifyPerson(tx, context.actor)).name;
-      const allowFalls = falls === 'accepted';
-      const requestId = await insertReconcileRequest(tx, { dataCenter, reason, allowFalls });
-      const details = { accept_falls: allowFalls };
-      await appendAudit(tx, { actor: context.actor, action: 'ask_reconcile', dataCenter, reason, details });
-      return { dataCenter, requestId, requestedBy, falls };
-    });
-    await context.wakeUps.wakeSchedulers();
-    return requested;
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  const requested = await context.control.inTransaction(async (tx) => {
+    const row = await lockDataCenter(tx, dataCenter);
+    if (row?.stage !== 'done')
+      throw new RolloutError('wrong_stage', {
+        message: `Data center "${dataCenter}" is not done${row === undefined ? '' : ` (stage ${row.stage})`}; only a done one is reconciled.`,
+      });
+    const open = await findReconcileRequest(tx, dataCenter);
+    if (open !== undefined) throw alreadyAsked(dataCenter, open.requestedBy);
+    const requestedBy = (await identifyPerson(tx, context.actor)).name;
+    const allowFalls = falls === 'accepted';
+    const requestId = await insertReconcileRequest(tx, { dataCenter, reason, allowFalls });
+    const details = { accept_falls: allowFalls };
+    await appendAudit(tx, { actor: context.actor, action: 'ask_reconcile', dataCenter, reason, details });
+    return { dataCenter, requestId, requestedBy, falls };
+  });
+  await context.wakeUps.wakeSchedulers();
+  return requested;
 }
 
 const alreadyAsked = (dataCenter: string, by: string): RolloutError =>

@@ -14,7 +14,6 @@ import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../../
 import { identifyPerson } from '../../stores/control/person.js';
 import { pinRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { checkPlan } from '../plan/check-plan.js';
 import { findFittingSource, rejectNullIds, toAttached } from '../setup/init-cell.js';
 import { toStoredCard } from '../stored-card.js';
@@ -57,9 +56,7 @@ export async function checkFollowedPlan(
     throw new RolloutError('invalid_argument', { message: `A plan ("${planId}") is of one data center.` });
   const retentionDays = config.rollout.planRetentionDays;
   const asked = { planId, dataCenter: dataCenter.id, retentionDays };
-  const plan = await checkPlan(context, asked).catch((error: unknown) => {
-    throw explainFailure(error, `Data center "${dataCenter.id}"`);
-  });
+  const plan = await checkPlan(context, asked);
   if (plan.cardHash !== card.hash)
     throw new RolloutError('plan_unknown', {
       message: `The plan "${planId}" was made with the rate card ${plan.cardHash}; the configuration names ${card.hash}.`,
@@ -70,14 +67,10 @@ export async function checkFollowedPlan(
 /** The source must still be the one that init read; the card's rows are added to the cell. Needs no owner. */
 async function prepareCell(context: EngineContext, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
   const cell = context.cells.get(dataCenter.id);
-  try {
-    const read = { statementMs: 60_000 }; // counting null ids reads a whole view
-    await cell.inTransaction('planner', (tx) => assertSourceUnchanged(tx, dataCenter, card), read);
-    await cell.inTransaction('fencer', (tx) => insertRateCard(tx, toStoredCard(card)));
-    await cell.inTransaction('planner', (tx) => assertPromiseKept(tx, dataCenter, card));
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter.id}"`);
-  }
+  const read = { statementMs: 60_000 }; // counting null ids reads a whole view
+  await cell.inTransaction('planner', (tx) => assertSourceUnchanged(tx, dataCenter, card), read);
+  await cell.inTransaction('fencer', (tx) => insertRateCard(tx, toStoredCard(card)));
+  await cell.inTransaction('planner', (tx) => assertPromiseKept(tx, dataCenter, card));
 }
 
 async function assertSourceUnchanged(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {

@@ -10,7 +10,6 @@ import { takeEpoch } from '../../stores/control/rollout.js';
 import { reopenControlRun } from '../../stores/control/runs.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 
 /** Throws wrong_stage unless the data center failed, data_center_busy when another holds the slot. */
 export async function retryRun(
@@ -57,6 +56,6 @@ export async function retryRun(
       throw new RolloutError('data_center_busy', {
         message: `Another data center is being rolled out; "${dataCenter}" can be retried after it.`,
       });
-    throw explainFailure(error, `Data center "${dataCenter}"`);
+    throw error;
   }
 }

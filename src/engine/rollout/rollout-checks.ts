@@ -6,7 +6,6 @@ import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { findCell } from '../../stores/cell/identity.js';
 import { isSameSource } from '../../stores/cell/setup/source.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 
 /** Throws source_changed, invalid_source_name. A cell that cannot be read or is detached passes: what needs it says so. */
 export async function rejectOtherSource(
@@ -58,10 +57,6 @@ export async function findCardChange(
   dataCenter: string,
   cardHash: string,
 ): Promise<string | undefined> {
-  try {
-    const cell = await cells.get(dataCenter).inTransaction('reader', findCell);
-    return cell?.activeCard == null || cell.activeCard === cardHash ? undefined : cell.activeCard;
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  const cell = await cells.get(dataCenter).inTransaction('reader', findCell);
+  return cell?.activeCard == null || cell.activeCard === cardHash ? undefined : cell.activeCard;
 }

@@ -5,7 +5,6 @@ import { detachSource } from '../../stores/cell/setup/schema.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { lockDataCenter } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
 import { dropSignUpTrigger, removeChangeFeed } from './triggers.js';
 
 export interface DetachReport {
@@ -21,22 +20,18 @@ export async function detachCell(
   dataCenter: string,
   reason: string | null,
 ): Promise<DetachReport> {
-  try {
-    return await context.control.inTransaction(async (tx) => {
-      const row = await lockDataCenter(tx, dataCenter);
-      if (row !== undefined && (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage)))
-        throw new RolloutError('wrong_stage', {
-          message: `Data center "${dataCenter}" has a rollout under way or asked for (stage ${row.stage}), which reads the product's table.`,
-          next: `Run: credit-rollout abort --dc ${dataCenter}, or wait until it is done.`,
-        });
-      const cell = context.cells.get(dataCenter);
-      const changeFeed = await removeChangeFeed(cell, context.clock);
-      const signUpTrigger = await dropSignUpTrigger(cell, context.clock);
-      await cell.asOwner(detachSource);
-      await appendAudit(tx, { actor: context.actor, action: 'detach', dataCenter, reason });
-      return { changeFeed, signUpTrigger };
-    });
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter}"`);
-  }
+  return context.control.inTransaction(async (tx) => {
+    const row = await lockDataCenter(tx, dataCenter);
+    if (row !== undefined && (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage)))
+      throw new RolloutError('wrong_stage', {
+        message: `Data center "${dataCenter}" has a rollout under way or asked for (stage ${row.stage}), which reads the product's table.`,
+        next: `Run: credit-rollout abort --dc ${dataCenter}, or wait until it is done.`,
+      });
+    const cell = context.cells.get(dataCenter);
+    const changeFeed = await removeChangeFeed(cell, context.clock);
+    const signUpTrigger = await dropSignUpTrigger(cell, context.clock);
+    await cell.asOwner(detachSource);
+    await appendAudit(tx, { actor: context.actor, action: 'detach', dataCenter, reason });
+    return { changeFeed, signUpTrigger };
+  });
 }

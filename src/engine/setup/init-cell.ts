@@ -17,7 +17,6 @@ import {
   saveCell,
 } from '../../stores/cell/setup/schema.js';
 import { countNullIds, findSource, type Source } from '../../stores/cell/setup/source.js';
-import { explainFailure } from '../database-errors.js';
 import { toStoredCard } from '../stored-card.js';
 
 export interface InitCellOptions {
@@ -42,34 +41,30 @@ const NEWEST = 190_000;
 /** One transaction: it is all there or nothing changed. Several at once are safe. */
 export async function initCell(cell: CellDatabase, options: InitCellOptions): Promise<InitCellReport> {
   const { dataCenter, card } = options;
-  try {
-    return await cell.asOwner(async (tx) => {
-      await lockSchema(tx);
-      assertVersion(dataCenter.id, (await readServerFacts(tx)).version);
-      const source = await findUsableSource(tx, dataCenter, card);
-      const migrations = await migrateCell(tx, await schemaOptions(tx, dataCenter, source));
-      await saveCell(tx, { dataCenter: dataCenter.id, zone: dataCenter.zone, lapseGraceDays: options.lapseGraceDays });
-      await insertRateCard(tx, toStoredCard(card));
-      await proposeActiveCard(tx, card.hash);
-      const attached = await attachSource(tx, toAttached(source), source.signature);
-      await ensureRoles(tx, dataCenter.id);
-      await grantRoles(tx, dataCenter.id);
-      await grantUpdates(tx, dataCenter.id);
-      if (options.grant !== undefined) await rememberProductRole(tx, options.grant);
-      await grantProduct(tx);
-      await rejectNullIds(tx, dataCenter);
-      const found = (await findCell(tx)) as CellRow;
-      return {
-        dataCenter: dataCenter.id,
-        migrations,
-        attached,
-        source: source.relation,
-        activeCard: found.activeCard ?? '',
-      };
-    });
-  } catch (error) {
-    throw explainFailure(error, `Data center "${dataCenter.id}"`);
-  }
+  return cell.asOwner(async (tx) => {
+    await lockSchema(tx);
+    assertVersion(dataCenter.id, (await readServerFacts(tx)).version);
+    const source = await findUsableSource(tx, dataCenter, card);
+    const migrations = await migrateCell(tx, await schemaOptions(tx, dataCenter, source));
+    await saveCell(tx, { dataCenter: dataCenter.id, zone: dataCenter.zone, lapseGraceDays: options.lapseGraceDays });
+    await insertRateCard(tx, toStoredCard(card));
+    await proposeActiveCard(tx, card.hash);
+    const attached = await attachSource(tx, toAttached(source), source.signature);
+    await ensureRoles(tx, dataCenter.id);
+    await grantRoles(tx, dataCenter.id);
+    await grantUpdates(tx, dataCenter.id);
+    if (options.grant !== undefined) await rememberProductRole(tx, options.grant);
+    await grantProduct(tx);
+    await rejectNullIds(tx, dataCenter);
+    const found = (await findCell(tx)) as CellRow;
+    return {
+      dataCenter: dataCenter.id,
+      migrations,
+      attached,
+      source: source.relation,
+      activeCard: found.activeCard ?? '',
+    };
+  });
 }
 
 /** PostgreSQL 14 to 18. */

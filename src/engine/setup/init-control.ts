@@ -32,7 +32,7 @@ export async function initControl(
 
 /** No GRANT would do: the schema is changed by whoever owns it. */
 function explainInit(error: unknown): unknown {
-  const known = explainFailure(error, 'The control database');
+  const known = explainFailure(error);
   if (!isRolloutError(known) || known.code !== 'not_permitted') return known;
   return new RolloutError('not_permitted', {
     message: `${known.message.replace(/\.$/u, '')}: init works as the owner of the control database only.`,

@@ -17,7 +17,6 @@ import {
 } from '../../stores/cell/setup/sign-up-trigger.js';
 import { findSource } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
-import { explainFailure } from '../database-errors.js';
 import { toAttached } from './init-cell.js';
 
 const ATTEMPTS = 20;
@@ -41,7 +40,7 @@ export async function installTriggers(
   try {
     await insist(cell, clock, hang);
   } catch (error) {
-    if (classifyFailure(error).kind !== 'not_permitted') throw explainFailure(error, subject);
+    if (classifyFailure(error).kind !== 'not_permitted') throw error;
     throw new RolloutError('not_permitted', {
       message: `${subject}: this login may not put ${what} on ${relation}.`,
       next: `As its owner run: ${await cell.asOwner((tx) => readTriggerGrant(tx, relation))}`,

@@ -1,5 +1,6 @@
 // What the engine gets of a cell: transactions under a role, with limits that protect the product's database.
 import type { Knex } from 'knex';
+import { withSubject } from '../postgres-failure.js';
 import { execute } from '../query.js';
 
 /** The roles our transactions run as; each exists per data center, see roles.ts. */
@@ -43,15 +44,17 @@ set local jit = off`;
 const OWNER_LIMITS = 'set local row_security = off; set local lock_timeout = 2000; set local statement_timeout = 0';
 
 export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
+  const transaction = <T>(fn: (tx: CellTransaction) => Promise<T>): Promise<T> =>
+    withSubject(`Data center "${dataCenter}"`, () => db.transaction(fn));
   return {
     dataCenter,
     inTransaction: (role, fn, { statementMs = 2_000 } = {}) =>
-      db.transaction(async (tx) => {
+      transaction(async (tx) => {
         await execute(tx, `set local role "${cellRoleName(dataCenter, role)}";${limitsSql(Math.trunc(statementMs))}`);
         return fn(tx);
       }),
     asOwner: (fn) =>
-      db.transaction(async (tx) => {
+      transaction(async (tx) => {
         await execute(tx, OWNER_LIMITS);
         return fn(tx);
       }),

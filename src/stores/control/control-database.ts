@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import { controlMigrations } from '../../../migrations/control/index.js';
 import { migrationSource } from '../../../migrations/migration.js';
+import { withSubject } from '../postgres-failure.js';
 
 /** A transaction on control; only stores look inside. */
 export type ControlTransaction = Knex.Transaction;
@@ -16,11 +17,13 @@ const SCHEMA_LOCK = 1_129_467_725;
 export function createControlDatabase(db: Knex): ControlDatabase {
   return {
     inTransaction: (fn) =>
-      db.transaction(async (tx) => {
-        await tx.raw(`set local statement_timeout = 5000; set local lock_timeout = 3000; set local idle_in_transaction_session_timeout = 5000;
+      withSubject('The control database', () =>
+        db.transaction(async (tx) => {
+          await tx.raw(`set local statement_timeout = 5000; set local lock_timeout = 3000; set local idle_in_transaction_session_timeout = 5000;
           set local client_connection_check_interval = 1000`);
-        return fn(tx);
-      }),
+          return fn(tx);
+        }),
+      ),
     close: () => db.destroy(),
   };
 }

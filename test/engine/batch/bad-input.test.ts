@@ -10,6 +10,7 @@ import { silentLog } from '../../../src/platform/log.js';
 import { assertCellIdentity } from '../../../src/stores/cell/identity.js';
 import { parseSourceName } from '../../../src/stores/cell/setup/source.js';
 import { applyAll, createTestCell, openCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
+import { explained } from '../../support/explained.js';
 import { createFleet, openContext, uniqueId } from '../../support/fleet.js';
 import { createTestDatabase } from '../../support/postgres.js';
 
@@ -209,7 +210,7 @@ describe('a source', () => {
     const own = openCell(login.url, cell.dataCenter.id);
     dropped.push(() => own.close());
     await expect(
-      initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 }),
+      explained(initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 })),
     ).rejects.toMatchObject({ code: 'source_row_security', exitCode: 7 });
     expect(await ours(cell)).toBe(false);
   });
@@ -277,7 +278,9 @@ describe('an apply', () => {
       dataCenters: [fleet.cell(0).dataCenter, stranger.dataCenter],
       reason: null,
     };
-    await expect(requestApply({ ...fleet.engine, cells }, request)).rejects.toMatchObject({ code: 'not_initialised' });
+    await expect(explained(requestApply({ ...fleet.engine, cells }, request))).rejects.toMatchObject({
+      code: 'not_initialised',
+    });
     expect(await fleet.control('select requested_at from credit_rollout_control.data_centers')).toEqual([
       { requested_at: null },
     ]);

@@ -6,6 +6,7 @@ import { detachCell } from '../../../src/engine/setup/detach-cell.js';
 import { installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
+import { explained } from '../../support/explained.js';
 import { createFleet } from '../../support/fleet.js';
 import { waitFor } from '../../support/wait.js';
 import { createFedCell, edit } from './feed-cell.js';
@@ -147,7 +148,7 @@ describe('installChangeFeed', () => {
     const busy = await makeClient(cell);
     await busy.query('begin; update public.orgs set agents = 2');
     const clock = { ...systemClock, sleep: async () => undefined };
-    await expect(install(cell, clock)).rejects.toMatchObject({ code: 'cell_busy' });
+    await expect(explained(install(cell, clock))).rejects.toMatchObject({ code: 'cell_busy' });
     await busy.query('commit');
     expect(await triggers(cell)).toEqual([]);
   });

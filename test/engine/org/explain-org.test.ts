@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { explainOrg, type OrgExplanation } from '../../../src/engine/org/explain-org.js';
 import { changeCard, secondCard } from '../../domain/rate-card/sample-card.js';
 import { applyAll, createTestCell, type TestCell, type TestCellOptions, type TestOrg } from '../../support/cell.js';
+import { explained } from '../../support/explained.js';
 
 const made: TestCell[] = [];
 const makeCell = async (options?: TestCellOptions): Promise<TestCell> => {
@@ -230,6 +231,9 @@ describe('explainOrg', () => {
 
   test('names init where the cell has no schema yet', async () => {
     const cell = await makeCell({ init: 'left' });
-    await expect(why(cell)).rejects.toMatchObject({ code: 'not_initialised' });
+    await expect(explained(why(cell))).rejects.toMatchObject({
+      code: 'not_initialised',
+      message: expect.stringContaining(`Data center "${cell.dataCenter.id}"`),
+    });
   });
 });

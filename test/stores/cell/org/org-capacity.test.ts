@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { initCell } from '../../../../src/engine/setup/init-cell.js';
 import { detachSource } from '../../../../src/stores/cell/setup/schema.js';
 import { applyAll, createTestCell, type TestCell } from '../../../support/cell.js';
+import { explained } from '../../../support/explained.js';
 
 const PRODUCT = 'product_of_org_capacity_test';
 let cell: TestCell;
@@ -108,7 +109,7 @@ describe('org_capacity', () => {
     });
     await expect(failed).resolves.toMatchObject({ attached: false }); // nothing to make anew: nothing in the way
     await cell.sql('alter table public.orgs drop constraint orgs_pkey'); // ids must be checked for duplicates now
-    await expect(initAgain()).rejects.toMatchObject({
+    await expect(explained(initAgain())).rejects.toMatchObject({
       code: 'views_in_use',
       message: expect.stringContaining('of_mine'),
     });

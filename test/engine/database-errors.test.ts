@@ -1,0 +1,50 @@
+// Which database a failure is said to be of, however deep in a use-case it happens. No server is needed: nothing listens there.
+import { afterAll, expect, test } from 'vitest';
+import { explainFailure, nameReadFailure } from '../../src/engine/database-errors.js';
+import { RolloutError } from '../../src/kernel/rollout-error.js';
+import { openPostgres } from '../../src/platform/postgres.js';
+import { createCellDatabase } from '../../src/stores/cell/cell-database.js';
+import { createControlDatabase } from '../../src/stores/control/control-database.js';
+import { classifyFailure, withSubject } from '../../src/stores/postgres-failure.js';
+
+const db = openPostgres({ url: 'postgres://nobody@127.0.0.1:1/nothing', applicationName: 'test', max: 1 });
+const failureOf = (work: Promise<unknown>): Promise<unknown> => work.then(() => undefined).catch((error) => error);
+const denied = (): Error => Object.assign(new Error('permission denied for table orgs'), { code: '42501' });
+
+afterAll(() => db.destroy());
+
+test.each([
+  ['Data center "eu"', () => createCellDatabase(db, 'eu').inTransaction('worker', async () => 1)],
+  ['Data center "eu"', () => createCellDatabase(db, 'eu').asOwner(async () => 1)],
+  ['The control database', () => createControlDatabase(db).inTransaction(async () => 1)],
+])('a transaction on %s that cannot begin is explained as its own', async (subject, transaction) => {
+  const error = await failureOf(transaction());
+  expect(explainFailure(error)).toMatchObject({
+    code: 'database_unreachable',
+    message: `${subject}: its database cannot be reached (ECONNREFUSED).`,
+    cause: error,
+  });
+  expect(classifyFailure(error)).toMatchObject({ kind: 'unreachable', sqlstate: 'ECONNREFUSED' });
+  expect(nameReadFailure(error)).toBe('unreachable');
+});
+
+test('of two databases one inside the other the inner one is named', async () => {
+  const inner = (): Promise<unknown> => withSubject('Data center "eu"', () => Promise.reject(denied()));
+  const error = await failureOf(withSubject('The control database', inner));
+  expect(explainFailure(error)).toMatchObject({
+    code: 'not_permitted',
+    message: 'Data center "eu": permission denied for table orgs (SQLSTATE 42501).',
+  });
+});
+
+test('a failure of no database of ours is named as the caller says', () => {
+  expect(explainFailure(denied())).toMatchObject({ message: expect.stringMatching(/^A database: /u) });
+  expect(explainFailure(denied(), 'The queue')).toMatchObject({ message: expect.stringMatching(/^The queue: /u) });
+});
+
+test('an error of the registry, a bug, and what is no object come back as they are', async () => {
+  const known = new RolloutError('conflict', { message: 'Somebody else was faster.' });
+  const bug = new TypeError('x is not a function');
+  for (const thrown of [known, bug, 'a text', undefined])
+    expect(explainFailure(await withSubject('A', () => Promise.reject(thrown)).catch((error) => error))).toBe(thrown);
+});
