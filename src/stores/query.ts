@@ -48,6 +48,15 @@ export async function execute(tx: Knex.Transaction, sql: string, values: SqlValu
   return rowCount ?? 0;
 }
 
+/**
+ * Runs a text that holds names or a query of somebody else: neither a `?` nor a `:name` in it is a parameter. The rows are as
+ * the driver gives them; none where the text has several statements.
+ */
+export async function runVerbatim(tx: Knex.Transaction, sql: string): Promise<Sent['rows']> {
+  const { rows } = (await tx.raw(sql.replaceAll('?', '\\?'))) as unknown as Partial<Sent>;
+  return rows ?? [];
+}
+
 interface Sent {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   readonly rowCount: number | null;

@@ -1,7 +1,7 @@
 // What every statement of the stores goes through, on a real server.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openPostgres } from '../../src/platform/postgres.js';
-import { execute, findRow, selectRow, selectRows } from '../../src/stores/query.js';
+import { execute, findRow, runVerbatim, selectRow, selectRows } from '../../src/stores/query.js';
 import { adminUrl } from '../support/postgres.js';
 
 let db: ReturnType<typeof openPostgres>;
@@ -37,6 +37,17 @@ describe('named parameters', () => {
     ['the name of a type', 'select :text::text', { text: 'a' }, 'parameters named like a type of the statement: text'],
   ] as const)('%s is refused before anything is sent', async (_, sql, values, message) => {
     await expect(inside((tx) => selectRows(tx, sql, values))).rejects.toThrow(message);
+  });
+});
+
+describe('a text of somebody else', () => {
+  test('goes as it is, whatever it holds', async () => {
+    const sql = `select '? :name' as "a :name?"`;
+    expect(await inside((tx) => runVerbatim(tx, sql))).toEqual([{ 'a :name?': '? :name' }]);
+  });
+
+  test('of several statements gives no rows', async () => {
+    expect(await inside((tx) => runVerbatim(tx, 'select 1 as one; select 2 as two'))).toEqual([]);
   });
 });
 

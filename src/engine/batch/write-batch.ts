@@ -4,7 +4,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import {
   countDecisions,
   insertAllotments,
-  listOwnAllotments,
+  listWrittenByThisRun,
   quarantineOrgs,
   type RangeOfRun,
   raiseAllotments,
@@ -59,7 +59,7 @@ export async function writeBatch(
   if (planId !== null && batch.pin !== null && (way === 'per_org' || !batch.pin.whole))
     return writeChanged(tx, { runId, cardHash, planId }, batch, batch.pin.range);
   const range = { ...batch, runId, cardHash };
-  const own = way === 'insert' ? await listOwnAllotments(tx, range) : undefined;
+  const own = way === 'insert' ? await listWrittenByThisRun(tx, range) : undefined;
   const pin = planId === null ? null : batch.pin;
   return own === undefined
     ? writeRaised(tx, range, run.sourceUnique, pin)

@@ -10,6 +10,7 @@ import {
   unfreezeCell,
 } from '../../stores/cell/batch/freezes.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
+import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { clearSingleWrites } from '../../stores/control/data-centers.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
@@ -169,12 +170,7 @@ export async function tryRecordAudit(
 
 // Who keeps a pause from being acknowledged: the sessions in the cell that still hold its fence.
 
-export interface FenceHolder {
-  readonly pid: number;
-  /** Start of its transaction; null where this login may not see it. */
-  readonly since: Date | null;
-  readonly application: string;
-}
+export type FenceHolder = LockHolder;
 
 export async function readFenceHolders(
   context: Pick<EngineContext, 'cells'>,

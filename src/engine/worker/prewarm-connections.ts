@@ -1,6 +1,6 @@
 // Keeps the connections of a worker's lanes open and ready: a new one would make the first batches of a run wait while the
 // server reads its catalogs and plans the rule. Writes nothing and holds no lock of ours.
-import { insertAllotments, listOwnAllotments, readWrittenRange } from '../../stores/cell/batch/allotments.js';
+import { insertAllotments, listWrittenByThisRun, readWrittenRange } from '../../stores/cell/batch/allotments.js';
 import { claimBatch, completeBatch } from '../../stores/cell/batch/batches.js';
 import { findOpenRun } from '../../stores/cell/batch/open-run.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
@@ -27,7 +27,7 @@ async function runEmptyBatch(tx: CellTransaction): Promise<void> {
   const empty = { lowerId: orgId, upperId: orgId, runId: NONE, cardHash: found.activeCard };
   await findOpenRun(tx, NONE);
   await claimBatch(tx, { runId: NONE, canaryPassed: true });
-  await listOwnAllotments(tx, empty);
+  await listWrittenByThisRun(tx, empty);
   await insertAllotments(tx, empty);
   await readWrittenRange(tx, empty, { unique: true, pinned: false });
   await completeBatch(tx, NO_BATCH, NOTHING_WRITTEN);

@@ -1,77 +1,89 @@
-// Writes what the rule decides: plain INSERT where a range holds nothing yet, insert-and-raise elsewhere. Calls the rule, never restates it.
+// Writes the allotments of a range: a plain INSERT where it holds none yet, insert and raise elsewhere. Calls the rule and
+// never restates it.
+import { execute, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { rowHash } from '../hashes.js';
-import { type KeyRange, withinRange, withinStored } from '../key-range.js';
+import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
+import { CREDIT_TERMS, creditTermsOf, quarantinedInputs, UPDATE_UNLESS_FALLING } from './credit-terms.js';
 
 export interface WriteCounts {
   readonly inserted: number;
   readonly raised: number;
-  /** Sum over what was written, as decimal text. */
+  /** Sum over the written allotments, as decimal text. */
   readonly totalCredits: string;
 }
 
-/** What the rule gives and an allotment holds, in one order. */
-export const CREDIT_TERMS = `org_id, edition, paid, agents, light_agents, negotiated_limit, base_credits, variable_credits, additional_credits,
-  legacy_limit, floor, floor_edition, unpaid_since, grandfathered_credits, total_credits, concurrency_limit, winner, rate_card`;
-const ROW = CREDIT_TERMS.replace(/(\w+)/gu, 'd.$1');
-const RANGE = '?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?';
 export interface RangeOfRun extends KeyRange {
   readonly runId: bigint;
   readonly cardHash: string;
 }
 
-const bounds = (range: KeyRange): readonly [string | null, string | null] => [range.lowerId, range.upperId];
+// arguments of `decided` and of `decided_first`
+const RANGE = ':lower_id::credit_rollout.org_id, :upper_id::credit_rollout.org_id, null, :card_hash';
+
+const rangeValues = (range: RangeOfRun): { lower_id: string | null; upper_id: string | null; card_hash: string } => ({
+  lower_id: range.lowerId,
+  upper_id: range.upperId,
+  card_hash: range.cardHash,
+});
 
 /**
  * Whether any org of the range has an allotment; then the plain INSERT would collide. ORDER BY keeps it on the index, and
  * count() keeps the ORDER BY: for EXISTS Postgres may scan the table for a match, and reads all of it where there is none.
  */
 export async function hasAllotments(tx: CellTransaction, range: KeyRange): Promise<boolean> {
-  const within = withinRange(range);
-  const { rows } = await tx.raw(
-    `select count(*) > 0 as found from (select from credit_rollout.allotments where ${within.sql} order by org_id limit 1) first_one`,
-    within.bindings,
+  const within = rangeCondition(range);
+  const { found } = await selectRow<{ found: boolean }>(
+    tx,
+    `select count(*) > 0 as found
+     from (select from credit_rollout.allotments where ${within.sql} order by org_id limit 1) first_one`,
+    within.values,
   );
-  return rows[0].found;
+  return found;
 }
 
-/** More than any canary has in a range. */
-const MAX_OWN = 512;
+/** More than a canary has in any range. */
+const MAX_WRITTEN_BY_RUN = 512;
 
 /**
- * What a range holds already, when all of it was written by the run itself, which is its canary; undefined when anything
- * else stands there. By the index, as `hasAllotments`.
+ * The orgs of a range that have an allotment, when this run wrote all of these (its canary does); undefined when the range
+ * holds any other allotment. Uses the index, as `hasAllotments` does.
  */
-export async function listOwnAllotments(
+export async function listWrittenByThisRun(
   tx: CellTransaction,
   range: KeyRange & { readonly runId: bigint },
 ): Promise<readonly string[] | undefined> {
-  const within = withinRange(range);
-  const { rows } = await tx.raw(
-    `select org_id::text as id, run_id is not distinct from ?::bigint as own from credit_rollout.allotments where ${within.sql}
-     order by org_id limit ${MAX_OWN}`,
-    [String(range.runId), ...within.bindings],
+  const within = rangeCondition(range);
+  const all = await selectRows<{ orgId: string; ofThisRun: boolean }>(
+    tx,
+    `select org_id::text as org_id, run_id is not distinct from :run_id::bigint as of_this_run
+     from credit_rollout.allotments where ${within.sql}
+     order by allotments.org_id limit ${MAX_WRITTEN_BY_RUN}`,
+    { run_id: range.runId, ...within.values },
   );
-  const all: readonly { readonly id: string; readonly own: boolean }[] = rows;
-  return all.length < MAX_OWN && all.every(({ own }) => own) ? all.map(({ id }) => id) : undefined;
+  return all.length < MAX_WRITTEN_BY_RUN && all.every(({ ofThisRun }) => ofThisRun)
+    ? all.map(({ orgId }) => orgId)
+    : undefined;
 }
 
 /**
- * First decisions of a range that holds no allotment but of `own` orgs. A sign-up that slips in raises 23505: then use
- * `raiseAllotments`.
+ * Inserts the first decisions of a range that holds no allotment but those of `except`; returns how many. A sign-up that
+ * comes in between raises 23505: then use `raiseAllotments`.
  */
-export async function insertAllotments(
+export function insertAllotments(
   tx: CellTransaction,
   range: RangeOfRun,
-  own: readonly string[] = [],
+  except: readonly string[] = [],
 ): Promise<number> {
-  const { rowCount } = await tx.raw(
+  return execute(
+    tx,
     `insert into credit_rollout.allotments (${CREDIT_TERMS}, origin, run_id)
-     select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided_first(${RANGE}) d where d.reason is null
-       ${own.length === 0 ? '' : 'and d.org_id <> all (?::credit_rollout.org_id[])'}`,
-    [String(range.runId), ...bounds(range), range.cardHash, ...(own.length === 0 ? [] : [[...own]])],
+     select ${creditTermsOf('d')}, 'migrated', :run_id::bigint
+     from credit_rollout.decided_first(${RANGE}) d
+     where d.reason is null
+       ${except.length === 0 ? '' : 'and d.org_id <> all (:except::credit_rollout.org_id[])'}`,
+    { run_id: range.runId, ...rangeValues(range), ...(except.length > 0 && { except }) },
   );
-  return rowCount ?? 0;
 }
 
 export interface WrittenRange {
@@ -87,119 +99,126 @@ export interface WrittenRange {
  * Reads back what a run has in a range, beside how many orgs the source has there. Cheaper than RETURNING, and the sum is
  * of what is stored. `distinct` only where the source cannot prove that ids are unique.
  */
-export async function readWrittenRange(
+export function readWrittenRange(
   tx: CellTransaction,
   range: RangeOfRun,
   { unique, pinned }: { readonly unique: boolean; readonly pinned: boolean },
 ): Promise<WrittenRange> {
-  const within = withinRange(range);
-  const stored = withinStored(range);
-  const { rows } = await tx.raw(
-    `select count(*)::int as written, coalesce(sum(total_credits), 0)::text as "totalCredits",
+  const within = rangeCondition(range);
+  const stored = storedRangeCondition(range);
+  return selectRow<WrittenRange>(
+    tx,
+    `select count(*)::int as written, coalesce(sum(total_credits), 0)::text as total_credits,
        ${pinned ? `coalesce(sum(${rowHash('allotments')}), 0)::text` : 'null'} as digest,
        (select count(${unique ? '*' : 'distinct org_id'})::int from credit_rollout.source_orgs where ${within.sql}) as orgs
-     from credit_rollout.allotments where ${stored.sql} and run_id = ?::bigint`,
-    [...within.bindings, ...stored.bindings, String(range.runId)],
+     from credit_rollout.allotments where ${stored.sql} and run_id = :run_id::bigint`,
+    { ...within.values, ...stored.values, run_id: range.runId },
   );
-  return rows[0];
 }
 
-/** Sum over what a run has in a range beside these orgs, as decimal text. */
+/** Sum over what a run has in a range beside the orgs of `except`, as decimal text. */
 export async function sumWritten(
   tx: CellTransaction,
   range: KeyRange & { readonly runId: bigint },
   except: readonly string[],
 ): Promise<string> {
-  const stored = withinStored(range);
-  const { rows } = await tx.raw(
+  const stored = storedRangeCondition(range);
+  const { total } = await selectRow<{ total: string }>(
+    tx,
     `select coalesce(sum(total_credits), 0)::text as total from credit_rollout.allotments
-     where ${stored.sql} and run_id = ?::bigint and org_id <> all (?::credit_rollout.org_id[])`,
-    [...stored.bindings, String(range.runId), [...except]],
+     where ${stored.sql} and run_id = :run_id::bigint and org_id <> all (:except::credit_rollout.org_id[])`,
+    { ...stored.values, run_id: range.runId, except },
   );
-  return rows[0].total;
+  return total;
 }
 
-export const CREDIT_UPDATES = `${CREDIT_TERMS.replace('org_id, ', '')}, run_id`
-  .split(',')
-  .map((column) => `${column.trim()} = excluded.${column.trim()}`)
-  .join(', ');
-
-/** Names the cause of what this transaction changes, for the before-images. */
+/** Sets the cause and the run that the before-images of this transaction's changes are stored with. */
 export async function setCause(tx: CellTransaction, cause: string, runId: bigint): Promise<void> {
-  await tx.raw(`select set_config('credit_rollout.cause', ?, true), set_config('credit_rollout.run_id', ?, true)`, [
-    cause,
-    String(runId),
-  ]);
+  await execute(
+    tx,
+    `select set_config('credit_rollout.cause', :cause, true), set_config('credit_rollout.run_id', :run_id, true)`,
+    { cause, run_id: runId },
+  );
 }
 
-/** Inserts what is missing and raises what rose; falls stay as they are and are counted by `countDecisions`. */
+/** Inserts what is missing and raises what rose. What fell stays as it is; `countDecisions` counts it. */
 export async function raiseAllotments(tx: CellTransaction, range: RangeOfRun): Promise<WriteCounts> {
   await setCause(tx, 'apply', range.runId);
-  const { rows } = await tx.raw(
+  return selectRow<WriteCounts>(
+    tx,
     `with written as (
        insert into credit_rollout.allotments as a (${CREDIT_TERMS}, origin, run_id)
-       select ${ROW}, 'migrated', ?::bigint from credit_rollout.decided(${RANGE}) d
-       where d.reason is null and d.movement in ('first', 'raise') order by d.org_id
-       on conflict (org_id) do update set ${CREDIT_UPDATES}, computed_at = clock_timestamp()
-         where excluded.total_credits >= a.total_credits and (a.floor is null or excluded.floor >= a.floor)
+       select ${creditTermsOf('d')}, 'migrated', :run_id::bigint
+       from credit_rollout.decided(${RANGE}) d
+       where d.reason is null and d.movement in ('first', 'raise')
+       order by d.org_id
+       ${UPDATE_UNLESS_FALLING}
        returning total_credits, xmax = 0 as fresh)
      select count(*) filter (where fresh)::int as inserted, count(*) filter (where not fresh)::int as raised,
-       coalesce(sum(total_credits), 0)::text as "totalCredits" from written`,
-    [String(range.runId), ...bounds(range), range.cardHash],
+       coalesce(sum(total_credits), 0)::text as total_credits
+     from written`,
+    { run_id: range.runId, ...rangeValues(range) },
   );
-  return rows[0];
 }
 
-/** What the rule says of a range beside what was written: undecidable orgs, and falls left as they are. */
-export async function countDecisions(
-  tx: CellTransaction,
-  range: RangeOfRun,
-): Promise<{ orgs: number; quarantined: number; falls: number }> {
-  const { rows } = await tx.raw(
-    `select count(distinct d.org_id)::int as orgs, count(distinct d.org_id) filter (where d.reason is not null)::int as quarantined,
+interface DecisionCounts {
+  readonly orgs: number;
+  readonly quarantined: number;
+  readonly falls: number;
+}
+
+/** What the rule decides for a range, beside what was written: orgs that it cannot decide, and falls that were not written. */
+export function countDecisions(tx: CellTransaction, range: RangeOfRun): Promise<DecisionCounts> {
+  return selectRow<DecisionCounts>(
+    tx,
+    `select count(distinct d.org_id)::int as orgs,
+       count(distinct d.org_id) filter (where d.reason is not null)::int as quarantined,
        count(*) filter (where d.reason is null and d.movement = 'fall')::int as falls
      from credit_rollout.decided(${RANGE}) d`,
-    [...bounds(range), range.cardHash],
+    rangeValues(range),
   );
-  return rows[0];
 }
 
-/** Sets aside every undecidable org of a range with its reason and inputs; an allotment it may have stays untouched. */
-export async function quarantineOrgs(
+/** Quarantines every undecidable org of a range with its reason and inputs; returns how many. Changes no allotment. */
+export function quarantineOrgs(
   tx: CellTransaction,
   range: RangeOfRun,
   rule: 'decided' | 'decided_first',
 ): Promise<number> {
-  const { rowCount } = await tx.raw(
+  return execute(
+    tx,
     `insert into credit_rollout.quarantine (run_id, org_id, reason, inputs)
-     select distinct on (d.org_id) ?::bigint, d.org_id, d.reason, jsonb_build_object('edition', d.edition, 'paid', d.paid, 'agents', d.agents,
-       'light_agents', d.light_agents, 'additional_credits', d.additional_credits, 'legacy_limit', d.negotiated_limit)
-     from credit_rollout.${rule}(${RANGE}) d where d.reason is not null order by d.org_id
+     select distinct on (d.org_id) :run_id::bigint, d.org_id, d.reason, ${quarantinedInputs('d')}
+     from credit_rollout.${rule}(${RANGE}) d
+     where d.reason is not null
+     order by d.org_id
      on conflict (run_id, org_id) do nothing`,
-    [String(range.runId), ...bounds(range), range.cardHash],
+    { run_id: range.runId, ...rangeValues(range) },
   );
-  return rowCount ?? 0;
 }
 
-/** The last resort for a row whose columns cannot even be read (22xxx down to one org). */
-export async function quarantineUnreadable(tx: CellTransaction, range: RangeOfRun): Promise<number> {
-  const within = withinRange(range, 's.org_id');
-  const { rowCount } = await tx.raw(
+/** Quarantines orgs whose columns cannot even be read (22xxx in a range of one org); returns how many. */
+export function quarantineUnreadable(tx: CellTransaction, range: RangeOfRun): Promise<number> {
+  const within = rangeCondition(range, 's.org_id');
+  return execute(
+    tx,
     `insert into credit_rollout.quarantine (run_id, org_id, reason, inputs)
-     select distinct ?::bigint, s.org_id, 'unreadable', '{}'::jsonb from credit_rollout.source_orgs s where ${within.sql}
+     select distinct :run_id::bigint, s.org_id, 'unreadable', '{}'::jsonb
+     from credit_rollout.source_orgs s where ${within.sql}
      on conflict (run_id, org_id) do nothing`,
-    [String(range.runId), ...within.bindings],
+    { run_id: range.runId, ...within.values },
   );
-  return rowCount ?? 0;
 }
 
-// Locks on the rows of allotments, ascending so that two of them never wait for each other. What is read in the next statement
-// is what is written on.
-
-/** An override that is being approved is waited for. */
+/**
+ * Locks the allotments of these orgs, in ascending order so that two transactions never wait for each other. Waits for an
+ * override that is being approved. Read them in a later statement: only that one sees what the wait was for.
+ */
 export async function lockAllotments(tx: CellTransaction, orgIds: readonly string[]): Promise<void> {
-  await tx.raw(
-    'select from credit_rollout.allotments where org_id = any (?::credit_rollout.org_id[]) order by org_id for update',
-    [[...orgIds]],
+  await execute(
+    tx,
+    `select from credit_rollout.allotments where org_id = any (:org_ids::credit_rollout.org_id[])
+     order by org_id for update`,
+    { org_ids: orgIds },
   );
 }

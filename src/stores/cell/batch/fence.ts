@@ -1,6 +1,9 @@
-// The fence: the row and the advisory lock that say which run and epoch may write now.
-// Order matters everywhere: lock in one statement, read in the next (a READ COMMITTED snapshot is older than its wait).
+// The fence: the row and the advisory lock that say which run and epoch may write now. Order matters everywhere: lock in one
+// statement, read in the next, because a READ COMMITTED snapshot is older than the statement's wait for a lock.
+import { execute, selectRow } from '../../query.js';
+import { toBigint } from '../allotment-row.js';
 import { type CellTransaction, FENCE_LOCK, LOCK_CLASS } from '../cell-database.js';
+import { type LockHolder, listLockHolders } from '../lock-holders.js';
 import { FROZEN } from './freezes.js';
 
 export const FENCE_STATES = ['open', 'verifying', 'closed'] as const;
@@ -18,79 +21,76 @@ export interface Fence {
   readonly failure: string | null;
   /** The change feed may write. */
   readonly singleWrites: boolean;
-  /** Nothing may begin, whatever the state says. */
+  /** Nothing may begin, whatever the state is. */
   readonly frozen: boolean;
 }
 
-/** A batch's side: FIFO with the exclusive side, so a pause cannot starve. */
+/** The batch's side of the lock. Waiters are served in their order, so that batches never starve a pause. */
 export async function lockFenceShared(tx: CellTransaction): Promise<void> {
-  await tx.raw('select pg_advisory_xact_lock_shared(?, ?)', [LOCK_CLASS, FENCE_LOCK]);
+  await execute(tx, 'select pg_advisory_xact_lock_shared(:lock_class, :lock)', {
+    lock_class: LOCK_CLASS,
+    lock: FENCE_LOCK,
+  });
 }
 
 /**
- * The pause's side: when it is granted, no batch of ours is open in this cell. It waits longer than any statement of a
- * batch may take, and three seconds at most.
+ * The pause's side of the lock: once it is granted, no batch of ours is open in this cell. It waits longer than any statement
+ * of a batch may take, and three seconds at most; then it throws 55P03.
  */
 export async function lockFenceExclusive(tx: CellTransaction): Promise<void> {
-  await tx.raw('set local statement_timeout = 3000; set local lock_timeout = 2900');
-  await tx.raw('select pg_advisory_xact_lock(?, ?)', [LOCK_CLASS, FENCE_LOCK]);
+  await execute(tx, 'set local statement_timeout = 3000; set local lock_timeout = 2900');
+  await execute(tx, 'select pg_advisory_xact_lock(:lock_class, :lock)', { lock_class: LOCK_CLASS, lock: FENCE_LOCK });
+}
+
+interface FenceRow extends Omit<Fence, 'epoch' | 'runId'> {
+  readonly epoch: string;
+  readonly runId: string | null;
 }
 
 export async function readFence(tx: CellTransaction): Promise<Fence> {
-  const { rows } = await tx.raw(
-    `select f.*, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) as current_timeline, ${FROZEN} as frozen
+  const row = await selectRow<FenceRow>(
+    tx,
+    `select f.state, f.epoch, f.run_id, f.timeline, f.failure, f.single_writes,
+       left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) as current_timeline, ${FROZEN} as frozen
      from credit_rollout.fence f`,
   );
-  const row = rows[0];
-  return {
-    state: row.state,
-    epoch: BigInt(row.epoch),
-    runId: row.run_id === null ? null : BigInt(row.run_id),
-    timeline: row.timeline,
-    currentTimeline: row.current_timeline,
-    failure: row.failure,
-    singleWrites: row.single_writes,
-    frozen: row.frozen,
-  };
+  return { ...row, epoch: BigInt(row.epoch), runId: toBigint(row.runId) };
 }
 
-/** Needs the exclusive lock. The database refuses an epoch that goes back. */
+/** Needs the exclusive lock. The database rejects an epoch that is lower than the present one. */
 export async function setFence(
   tx: CellTransaction,
   to: { readonly state: FenceState; readonly epoch: bigint; readonly runId: bigint },
 ): Promise<void> {
-  await tx.raw(
-    `update credit_rollout.fence set state = ?, epoch = ?::bigint, run_id = ?::bigint, failure = null, changed_at = clock_timestamp(),
-       timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), single_writes = false`,
-    [to.state, String(to.epoch), String(to.runId)],
+  await execute(
+    tx,
+    `update credit_rollout.fence
+     set state = :state, epoch = :epoch::bigint, run_id = :run_id::bigint, failure = null,
+       changed_at = clock_timestamp(), timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
+       single_writes = false`,
+    { state: to.state, epoch: to.epoch, run_id: to.runId },
   );
 }
 
 /**
- * Needs the exclusive lock. Keeps the run, so that the reason stays readable; `epoch` shuts out everything older, and a failure
- * of an older one goes with it. A fence that is shut already is left as it is.
+ * Needs the exclusive lock. The run stays on the row, so that the reason of a failure stays readable. With an `epoch`, no
+ * older one may write any more, and a failure of an older one is cleared. A closed fence that says all this is not written.
  */
 export async function saveFenceClosed(tx: CellTransaction, failure: string | null, epoch = 0n): Promise<void> {
   // the worker, which closes on a broken rule, has no right on the epoch
-  const raise = epoch > 0n ? { set: ', epoch = greatest(epoch, ?::bigint)', bindings: [String(epoch)] } : undefined;
-  await tx.raw(
-    `update credit_rollout.fence set state = 'closed', single_writes = false,
-       failure = coalesce(?, case when epoch >= ?::bigint then failure end), changed_at = clock_timestamp()${raise?.set ?? ''}
-     where state <> 'closed' or epoch < ?::bigint or failure is distinct from coalesce(?, failure)`,
-    [failure, String(epoch), ...(raise?.bindings ?? []), String(epoch), failure],
+  const raiseEpoch = epoch > 0n ? ', epoch = greatest(epoch, :epoch::bigint)' : '';
+  await execute(
+    tx,
+    `update credit_rollout.fence
+     set state = 'closed', single_writes = false,
+       failure = coalesce(:failure, case when epoch >= :epoch::bigint then failure end),
+       changed_at = clock_timestamp()${raiseEpoch}
+     where state <> 'closed' or epoch < :epoch::bigint or failure is distinct from coalesce(:failure, failure)`,
+    { failure, epoch },
   );
 }
 
 /** Sessions of ours that still hold the fence, for a pause that takes longer than it should. */
-export async function listFenceHolders(
-  tx: CellTransaction,
-): Promise<readonly { pid: number; since: Date | null; application: string }[]> {
-  const { rows } = await tx.raw(
-    `select l.pid, a.xact_start as since, coalesce(a.application_name, '') as application
-     from pg_locks l left join pg_stat_activity a on a.pid = l.pid
-     where l.locktype = 'advisory' and l.classid = ?::oid and l.objid = ?::oid and l.granted and l.database = (
-       select oid from pg_database where datname = current_database())`,
-    [LOCK_CLASS, FENCE_LOCK],
-  );
-  return rows;
+export function listFenceHolders(tx: CellTransaction): Promise<readonly LockHolder[]> {
+  return listLockHolders(tx, FENCE_LOCK);
 }

@@ -1,5 +1,6 @@
-// The freeze of a cell: one row that every writer of ours asks for, so that it holds with queue and control down.
-// Never waits for a lock to be frozen: the row stands first, the fence proves it afterwards.
+// The freeze of a cell: one row that every writer of ours reads first, so that it holds while queue and control are down.
+// Freezing never waits for a lock: the row is written first, and the fence's lock proves afterwards that nothing is open.
+import { execute, findRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
 export interface FreezeRow {
@@ -15,45 +16,52 @@ export const FROZEN = 'exists (select from credit_rollout.freezes where lifted_a
 
 /** The freeze that holds now; null: none. */
 export async function readFreeze(tx: CellTransaction): Promise<FreezeRow | null> {
-  const { rows } = await tx.raw(
-    `select frozen_at as since, frozen_by as by, reason, acknowledged_at as "acknowledgedAt"
+  const row = await findRow<FreezeRow>(
+    tx,
+    `select frozen_at as since, frozen_by as by, reason, acknowledged_at
      from credit_rollout.freezes where lifted_at is null`,
   );
-  return rows[0] ?? null;
+  return row ?? null;
 }
 
-/** Nothing of ours begins once this is committed; false when the cell was frozen already, which keeps its reason. `by` null: the login. */
-export async function freezeCell(
-  tx: CellTransaction,
-  { by, reason }: { readonly by: string | null; readonly reason: string | null },
-): Promise<boolean> {
-  const { rowCount } = await tx.raw(
-    `insert into credit_rollout.freezes (frozen_by, reason) values (coalesce(?, session_user), ?)
+/** `by` null: the login of this connection. */
+interface FreezeChange {
+  readonly by: string | null;
+  readonly reason: string | null;
+}
+
+/** Nothing of ours begins once this is committed. False when the cell was frozen already; that freeze stays as it is. */
+export async function freezeCell(tx: CellTransaction, { by, reason }: FreezeChange): Promise<boolean> {
+  const inserted = await execute(
+    tx,
+    `insert into credit_rollout.freezes (frozen_by, reason) values (coalesce(:by, session_user), :reason)
      on conflict ((true)) where lifted_at is null do nothing`,
-    [by, reason],
+    { by, reason },
   );
-  return rowCount === 1;
+  return inserted === 1;
 }
 
-/** Needs the exclusive lock, taken after the freeze was committed: what held the fence before has ended. */
+/** Needs the exclusive lock, taken after the freeze was committed: whoever held the fence before has ended. */
 export async function acknowledgeFreeze(tx: CellTransaction): Promise<void> {
-  await tx.raw(
+  await execute(
+    tx,
     'update credit_rollout.fence set single_writes = false, changed_at = clock_timestamp() where single_writes',
   );
-  await tx.raw(
-    `update credit_rollout.freezes set acknowledged_at = clock_timestamp() where lifted_at is null and acknowledged_at is null`,
+  await execute(
+    tx,
+    `update credit_rollout.freezes set acknowledged_at = clock_timestamp()
+     where lifted_at is null and acknowledged_at is null`,
   );
 }
 
-/** Lifts the freeze; false when the cell was not frozen. `by` null: the login. */
-export async function unfreezeCell(
-  tx: CellTransaction,
-  { by, reason }: { readonly by: string | null; readonly reason: string | null },
-): Promise<boolean> {
-  const { rowCount } = await tx.raw(
-    `update credit_rollout.freezes set lifted_at = clock_timestamp(), lifted_by = coalesce(?, session_user), lift_reason = ?
+/** Lifts the freeze; false when the cell was not frozen. */
+export async function unfreezeCell(tx: CellTransaction, { by, reason }: FreezeChange): Promise<boolean> {
+  const lifted = await execute(
+    tx,
+    `update credit_rollout.freezes
+     set lifted_at = clock_timestamp(), lifted_by = coalesce(:by, session_user), lift_reason = :reason
      where lifted_at is null`,
-    [by, reason],
+    { by, reason },
   );
-  return rowCount === 1;
+  return lifted === 1;
 }

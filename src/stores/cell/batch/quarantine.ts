@@ -1,4 +1,6 @@
-// Orgs that could not be decided, for the person who asks in this cell. The ids go to that person's screen and nowhere else.
+// Orgs that could not be decided, for the person who asks about this cell. The ids go to that person's screen and nowhere else.
+import { selectRow, selectRows } from '../../query.js';
+import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 
 export interface QuarantinedOrg {
@@ -9,20 +11,23 @@ export interface QuarantinedOrg {
 
 /** The newest run of the cell; undefined before the first. */
 export async function findNewestRun(tx: CellTransaction): Promise<bigint | undefined> {
-  const { rows } = await tx.raw('select max(run_id) as run_id from credit_rollout.runs');
-  return rows[0].run_id === null ? undefined : BigInt(rows[0].run_id);
+  const { runId } = await selectRow<{ runId: string | null }>(
+    tx,
+    'select max(run_id) as run_id from credit_rollout.runs',
+  );
+  return toBigint(runId) ?? undefined;
 }
 
-/** At most `most` orgs that a run set aside, by reason and id. */
-export async function listQuarantinedOrgs(
+/** At most `limit` orgs that a run quarantined, by reason and id. */
+export function listQuarantinedOrgs(
   tx: CellTransaction,
   runId: bigint,
-  most: number,
+  limit: number,
 ): Promise<readonly QuarantinedOrg[]> {
-  const { rows } = await tx.raw(
-    `select org_id::text as "orgId", reason, recorded_at as "recordedAt" from credit_rollout.quarantine
-     where run_id = ?::bigint order by reason, quarantine.org_id limit ?`,
-    [String(runId), most],
+  return selectRows<QuarantinedOrg>(
+    tx,
+    `select q.org_id::text, q.reason, q.recorded_at from credit_rollout.quarantine q
+     where q.run_id = :run_id::bigint order by q.reason, q.org_id limit :limit`,
+    { run_id: runId, limit },
   );
-  return rows;
 }

@@ -1,4 +1,6 @@
-// Runs of a cell: what a worker needs to know of one, and what the scheduler reads of its progress. Counts only.
+// The runs of a cell: one pass over its orgs each, opened, ended and reopened here. Counts no orgs and names none.
+import { execute, findRow, selectRow } from '../../query.js';
+import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 
 export interface CellRun {
@@ -16,21 +18,22 @@ export interface CellRun {
   readonly canaryPassed: boolean;
 }
 
+/** Columns of `credit_rollout.runs r` that make a `RunRow`. */
+export const RUN_COLUMNS = `r.run_id, r.kind, r.state, r.card_hash, r.batch_size, r.lanes, r.cut_at is not null as cut,
+  r.plan_id, r.plan_id is null or r.canary_passed_at is not null as canary_passed`;
+
+export interface RunRow extends Omit<CellRun, 'runId' | 'planId'> {
+  readonly runId: string;
+  readonly planId: string | null;
+}
+
 export async function findRun(tx: CellTransaction, runId: bigint): Promise<CellRun | undefined> {
-  const row = (await tx.raw('select * from credit_rollout.runs where run_id = ?::bigint', [String(runId)])).rows[0];
-  return (
-    row && {
-      runId: BigInt(row.run_id),
-      kind: row.kind,
-      state: row.state,
-      cardHash: row.card_hash,
-      batchSize: row.batch_size,
-      lanes: row.lanes,
-      cut: row.cut_at !== null,
-      planId: row.plan_id === null ? null : BigInt(row.plan_id),
-      canaryPassed: row.plan_id === null || row.canary_passed_at !== null,
-    }
+  const row = await findRow<RunRow>(
+    tx,
+    `select ${RUN_COLUMNS} from credit_rollout.runs r where r.run_id = :run_id::bigint`,
+    { run_id: runId },
   );
+  return row && { ...row, runId: BigInt(row.runId), planId: toBigint(row.planId) };
 }
 
 export interface NewRun extends Pick<CellRun, 'runId' | 'kind' | 'cardHash' | 'batchSize' | 'lanes' | 'planId'> {
@@ -39,28 +42,32 @@ export interface NewRun extends Pick<CellRun, 'runId' | 'kind' | 'cardHash' | 'b
 }
 
 /**
- * Idempotent: an existing run keeps its row. It takes its batches from its plan; without one its first range is open at
- * both ends. Either way the ranges cover every id from the start (I12).
+ * Idempotent: an existing run keeps its row. It takes its batches from its plan; without a plan its first range is open at
+ * both ends. Either way its ranges cover every id from the start (I12).
  */
 export async function insertRun(tx: CellTransaction, run: NewRun): Promise<void> {
-  await tx.raw(
+  await execute(
+    tx,
     `insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes, plan_id, rails)
-     values (?::bigint, ?, ?, ?, ?, ?::bigint, ?::jsonb) on conflict do nothing`,
-    [
-      String(run.runId),
-      run.kind,
-      run.cardHash,
-      run.batchSize,
-      run.lanes,
-      run.planId === null ? null : String(run.planId),
-      JSON.stringify(run.rails),
-    ],
+     values (:run_id::bigint, :kind, :card_hash, :batch_size, :lanes, :plan_id::bigint, :rails::jsonb)
+     on conflict do nothing`,
+    {
+      run_id: run.runId,
+      kind: run.kind,
+      card_hash: run.cardHash,
+      batch_size: run.batchSize,
+      lanes: run.lanes,
+      plan_id: run.planId,
+      rails: JSON.stringify(run.rails),
+    },
   );
-  await tx.raw('select credit_rollout.adopt_plan(?::bigint)', [String(run.runId)]);
-  await tx.raw(
-    `insert into credit_rollout.batches (run_id, batch_no, state) select ?::bigint, 1, 'uncut'
-     where not exists (select from credit_rollout.batches where run_id = ?::bigint)`,
-    [String(run.runId), String(run.runId)],
+  await execute(tx, 'select credit_rollout.adopt_plan(:run_id::bigint)', { run_id: run.runId });
+  await execute(
+    tx,
+    `insert into credit_rollout.batches (run_id, batch_no, state)
+     select :run_id::bigint, 1, 'uncut'
+     where not exists (select from credit_rollout.batches where run_id = :run_id::bigint)`,
+    { run_id: run.runId },
   );
 }
 
@@ -70,39 +77,50 @@ export async function endRun(
   runId: bigint,
   state: 'done' | 'failed' | 'aborted',
 ): Promise<boolean> {
-  const { rowCount } = await tx.raw(
-    `update credit_rollout.runs set state = ?, ended_at = clock_timestamp() where run_id = ?::bigint and state = 'open'`,
-    [state, String(runId)],
+  const ended = await execute(
+    tx,
+    `update credit_rollout.runs set state = :state, ended_at = clock_timestamp()
+     where run_id = :run_id::bigint and state = 'open'`,
+    { state, run_id: runId },
   );
-  return rowCount === 1;
+  return ended === 1;
 }
 
-/** The canary is applied and verified: ranges may be taken. */
+/** Records that the canary is applied and verified: ranges may be taken from now on. */
 export async function passCanary(tx: CellTransaction, runId: bigint): Promise<void> {
-  await tx.raw(
-    `update credit_rollout.runs set canary_passed_at = clock_timestamp() where run_id = ?::bigint and canary_passed_at is null`,
-    [String(runId)],
+  await execute(
+    tx,
+    `update credit_rollout.runs set canary_passed_at = clock_timestamp()
+     where run_id = :run_id::bigint and canary_passed_at is null`,
+    { run_id: runId },
   );
 }
 
 /** Makes batches of the stale orgs that are left; returns how many. */
 export async function addFollowUp(tx: CellTransaction, runId: bigint): Promise<number> {
-  const { rows } = await tx.raw('select credit_rollout.add_follow_up(?::bigint) as made', [String(runId)]);
-  return rows[0].made;
+  const { made } = await selectRow<{ made: number }>(
+    tx,
+    'select credit_rollout.add_follow_up(:run_id::bigint) as made',
+    { run_id: runId },
+  );
+  return made;
 }
 
 /** Reopens a failed run for `retry`. */
 export async function reopenRun(tx: CellTransaction, runId: bigint): Promise<void> {
-  await tx.raw(
-    `update credit_rollout.runs set state = 'open', ended_at = null where run_id = ?::bigint and state = 'failed'`,
-    [String(runId)],
+  await execute(
+    tx,
+    `update credit_rollout.runs set state = 'open', ended_at = null
+     where run_id = :run_id::bigint and state = 'failed'`,
+    { run_id: runId },
   );
 }
 
 /** Makes a card the one that this cell decides with from now on. */
 export async function activateCard(tx: CellTransaction, cardHash: string): Promise<void> {
-  await tx.raw('update credit_rollout.cell set active_card = ? where active_card is distinct from ?', [
-    cardHash,
-    cardHash,
-  ]);
+  await execute(
+    tx,
+    'update credit_rollout.cell set active_card = :card_hash where active_card is distinct from :card_hash',
+    { card_hash: cardHash },
+  );
 }

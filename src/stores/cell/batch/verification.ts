@@ -1,7 +1,8 @@
 // The independent statement of the rule: written from domain.md, not from `decided`, in numeric and step by step.
 // (i) stored terms against this rule on the stored inputs; (ii) stored inputs against the source now.
+import { execute, findRow, type SqlValues, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
-import { type KeyRange, withinRange, withinStored } from '../key-range.js';
+import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
 import { findSourceRangeEnd } from '../source-ranges.js';
 
 export interface VerifyCounts {
@@ -10,16 +11,16 @@ export interface VerifyCounts {
   readonly mismatches: number;
   /** Orgs whose inputs are no longer those stored: counted, never blocks. */
   readonly changedSince: number;
-  /** Orgs in the source without an allotment and not set aside. */
+  /** Orgs in the source that have no allotment and are not quarantined. */
   readonly appeared: number;
   /** Allotments whose org has left the source. */
   readonly gone: number;
 }
 
-/** What all allotments of a range come to; sums as decimal text. */
+/** Sums over all allotments of a range, as decimal text. */
 export interface RangeSums {
   readonly legacyWins: number;
-  /** Old model's number and purchases. */
+  /** What the old model gave, and purchases. */
   readonly beforeCredits: string;
   readonly afterCredits: string;
   readonly floors: string;
@@ -34,7 +35,8 @@ select count(*)::int as checked, count(*) filter (where not coalesce(holds, fals
   (coalesce(sum(stored_limit), 0) + coalesce(sum(additional_credits), 0))::text as before_credits,
   coalesce(sum(total_credits), 0)::text as after_credits, coalesce(sum(floor), 0)::text as floors
 from (
-  select t.winner, t.stored_limit, t.additional_credits, t.total_credits, t.floor, t.base_credits = t.base and t.variable_credits = t.variable and t.concurrency_limit = t.concurrency
+  select t.winner, t.stored_limit, t.additional_credits, t.total_credits, t.floor,
+     t.base_credits = t.base and t.variable_credits = t.variable and t.concurrency_limit = t.concurrency
      and t.stored_limit = t.formula_limit
      and t.grandfathered_credits = t.top_up
      and t.total_credits = t.plan + t.top_up + t.additional_credits
@@ -42,12 +44,14 @@ from (
      and (t.unpaid_since is null) = t.paid
      -- while no gate was ever armed, a paid org's first decision is its promise
      and (t.armed or case
-            when t.version = 1 and t.origin = 'migrated' and t.paid then t.floor = t.stored_limit and t.floor_edition = t.edition
+            when t.version = 1 and t.origin = 'migrated' and t.paid
+              then t.floor = t.stored_limit and t.floor_edition = t.edition
             when t.version = 1 and t.origin = 'migrated' then t.floor is null
             else not t.paid or t.floor is not null end) as holds
   from (
     select f.*, case when not f.paid or f.floor is null or f.floor <= f.plan then 0 else f.floor - f.plan end as top_up,
-      (select effective_at is not null from credit_rollout.gate) or exists (select from credit_rollout.reversals) as armed
+      (select effective_at is not null from credit_rollout.gate)
+        or exists (select from credit_rollout.reversals) as armed
     from (
       select a.*, a.legacy_limit as stored_limit, pays.base::numeric as base, pays.concurrency, u.variable,
         pays.base + u.variable as plan,
@@ -78,8 +82,10 @@ select
       case when c.light_agents_count_as_users then s.light_agents else coalesce(s.light_agents, 0) end,
       s.additional_credits, s.negotiated_limit))::int as changed_since,
   count(*) filter (where a.org_id is null and not exists (
-      select from credit_rollout.quarantine q where q.org_id = s.org_id and (?::bigint is null or q.run_id = ?::bigint))
-    and not exists (select from credit_rollout.stale_orgs z where z.org_id = s.org_id and z.run_id = ?::bigint))::int as appeared,
+      select from credit_rollout.quarantine q
+      where q.org_id = s.org_id and (:run_id::bigint is null or q.run_id = :run_id::bigint))
+    and not exists (
+      select from credit_rollout.stale_orgs z where z.org_id = s.org_id and z.run_id = :run_id::bigint))::int as appeared,
   count(*) filter (where s.org_id is null)::int as gone
 from (select * from credit_rollout.allotments a where ${storedWithin}) a
 join credit_rollout.rate_cards c on c.card_hash = a.rate_card
@@ -92,41 +98,43 @@ export interface VerifyOptions {
   readonly unreadable?: readonly string[];
 }
 
+interface RuleCounts extends RangeSums {
+  readonly checked: number;
+  readonly mismatches: number;
+}
+
+interface DifferenceCounts {
+  readonly changedSince: number;
+  readonly appeared: number;
+  readonly gone: number;
+}
+
 /** Compares one key range. */
 export async function verifyRange(tx: CellTransaction, range: KeyRange, options: VerifyOptions): Promise<Verified> {
   const { runId, unreadable = [] } = options;
-  const stored = leaveOut(withinStored(range, 'a.org_id'), 'a.org_id', unreadable);
-  const source = leaveOut(withinRange(range, 'o.org_id'), 'o.org_id', unreadable);
-  const all = withinStored(range, 'a.org_id');
-  const rule = (await tx.raw(MISMATCHES(all.sql), all.bindings)).rows[0];
-  const run = runId === null ? null : String(runId);
-  const differences = (
-    await tx.raw(DIFFERENCES(stored.sql, source.sql), [run, run, run, ...stored.bindings, ...source.bindings])
-  ).rows[0];
-  return {
-    checked: rule.checked,
-    mismatches: rule.mismatches,
-    changedSince: differences.changed_since + unreadable.length,
-    appeared: differences.appeared,
-    gone: differences.gone,
-    sums: {
-      legacyWins: rule.legacy_wins,
-      beforeCredits: rule.before_credits,
-      afterCredits: rule.after_credits,
-      floors: rule.floors,
-    },
-  };
+  const stored = leaveOut(storedRangeCondition(range, 'a.org_id'), 'a.org_id', unreadable);
+  const source = leaveOut(rangeCondition(range, 'o.org_id'), 'o.org_id', unreadable);
+  const all = storedRangeCondition(range, 'a.org_id');
+  const { checked, mismatches, ...sums } = await selectRow<RuleCounts>(tx, MISMATCHES(all.sql), all.values);
+  const { changedSince, appeared, gone } = await selectRow<DifferenceCounts>(tx, DIFFERENCES(stored.sql, source.sql), {
+    run_id: runId,
+    ...stored.values,
+    ...source.values,
+  });
+  return { checked, mismatches, changedSince: changedSince + unreadable.length, appeared, gone, sums };
 }
 
-type Condition = ReturnType<typeof withinRange>;
+interface Condition {
+  readonly sql: string;
+  readonly values: SqlValues;
+}
 
-function leaveOut(
-  { sql, bindings }: Condition,
-  column: string,
-  ids: readonly string[],
-): { sql: string; bindings: (string | string[])[] } {
-  if (ids.length === 0) return { sql, bindings: [...bindings] };
-  return { sql: `${sql} and not (${column} = any (?::credit_rollout.org_id[]))`, bindings: [...bindings, [...ids]] };
+function leaveOut({ sql, values }: Condition, column: string, ids: readonly string[]): Condition {
+  if (ids.length === 0) return { sql, values };
+  return {
+    sql: `${sql} and not (${column} = any (:left_out::credit_rollout.org_id[]))`,
+    values: { ...values, left_out: ids },
+  };
 }
 
 /** Records what was found for a batch of a run. */
@@ -135,44 +143,50 @@ export async function recordVerification(
   at: { runId: bigint; batchNo: number },
   { sums, ...counts }: Verified,
 ): Promise<void> {
-  await tx.raw(
-    `update credit_rollout.batches set verified_at = clock_timestamp(), checked = ?, mismatches = ?, changed_since = ?, appeared = ?,
-       legacy_wins = ?, before_credits = ?::numeric, after_credits = ?::numeric, floors = ?::numeric
-     where run_id = ?::bigint and batch_no = ?`,
-    [
-      counts.checked,
-      counts.mismatches,
-      counts.changedSince,
-      counts.appeared,
-      sums.legacyWins,
-      sums.beforeCredits,
-      sums.afterCredits,
-      sums.floors,
-      String(at.runId),
-      at.batchNo,
-    ],
+  await execute(
+    tx,
+    `update credit_rollout.batches
+     set verified_at = clock_timestamp(), checked = :checked, mismatches = :mismatches, changed_since = :changed_since,
+       appeared = :appeared, legacy_wins = :legacy_wins, before_credits = :before_credits::numeric,
+       after_credits = :after_credits::numeric, floors = :floors::numeric
+     where run_id = :run_id::bigint and batch_no = :batch_no`,
+    {
+      run_id: at.runId,
+      batch_no: at.batchNo,
+      checked: counts.checked,
+      mismatches: counts.mismatches,
+      changed_since: counts.changedSince,
+      appeared: counts.appeared,
+      legacy_wins: sums.legacyWins,
+      before_credits: sums.beforeCredits,
+      after_credits: sums.afterCredits,
+      floors: sums.floors,
+    },
   );
 }
 
 /** Lets a retried run be verified again from the start. */
 export async function clearVerification(tx: CellTransaction, runId: bigint): Promise<void> {
-  await tx.raw(
-    `update credit_rollout.batches set verified_at = null, checked = null, mismatches = null, changed_since = null, appeared = null
-     where run_id = ?::bigint`,
-    [String(runId)],
+  await execute(
+    tx,
+    `update credit_rollout.batches
+     set verified_at = null, checked = null, mismatches = null, changed_since = null, appeared = null
+     where run_id = :run_id::bigint`,
+    { run_id: runId },
   );
 }
 
 /** The id that ends a range of about `size` rows from `lowerId` on, over stored and source ids; null at the end. */
 export async function findRangeEnd(tx: CellTransaction, lowerId: string | null, size: number): Promise<string | null> {
-  const within = withinRange({ lowerId, upperId: null });
+  const within = rangeCondition({ lowerId, upperId: null });
   const inSource = await findSourceRangeEnd(tx, lowerId, size);
-  const { rows } = await tx.raw(
-    `select org_id::text from (
-       (select org_id from credit_rollout.allotments where ${within.sql} order by org_id offset ? limit 1)
-       union all select ?::credit_rollout.org_id) ends
-     where org_id is not null order by org_id limit 1`,
-    [...within.bindings, size, inSource],
+  const end = await findRow<{ orgId: string }>(
+    tx,
+    `select ends.org_id::text from (
+       (select org_id from credit_rollout.allotments where ${within.sql} order by org_id offset :size limit 1)
+       union all select :in_source::credit_rollout.org_id) ends
+     where ends.org_id is not null order by ends.org_id limit 1`,
+    { ...within.values, size, in_source: inSource },
   );
-  return rows[0]?.org_id ?? null;
+  return end?.orgId ?? null;
 }

@@ -1,29 +1,38 @@
-// Which workers have been seen at this cell lately; lets status say "no worker" instead of nothing.
+// Which workers this cell has seen lately, so that status can report that there is none.
+import { execute, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
-/** `trouble`: code of the last failed attempt, null after a success. */
-export async function saveWorkerSeen(tx: CellTransaction, workerId: string, trouble: string | null): Promise<void> {
-  await tx.raw(
-    `insert into credit_rollout.workers (worker_id, trouble) values (?, ?)
+/** `lastError`: code of the last failed attempt, null after a success. */
+export async function saveWorkerSeen(tx: CellTransaction, workerId: string, lastError: string | null): Promise<void> {
+  await execute(
+    tx,
+    `insert into credit_rollout.workers (worker_id, trouble) values (:worker_id, :last_error)
      on conflict (worker_id) do update set seen_at = clock_timestamp(), trouble = excluded.trouble`,
-    [workerId, trouble],
+    { worker_id: workerId, last_error: lastError },
   );
 }
 
+/** Also deletes workers that were not seen for a day. */
 export async function deleteWorker(tx: CellTransaction, workerId: string): Promise<void> {
-  await tx.raw(
-    "delete from credit_rollout.workers where worker_id = ? or seen_at < clock_timestamp() - interval '1 day'",
-    [workerId],
+  await execute(
+    tx,
+    `delete from credit_rollout.workers
+     where worker_id = :worker_id or seen_at < clock_timestamp() - interval '1 day'`,
+    { worker_id: workerId },
   );
 }
 
-/** Workers seen in the last 15 s, and what one of them is in trouble with. */
-export async function readWorkers(
-  tx: CellTransaction,
-): Promise<{ readonly alive: number; readonly trouble: string | null }> {
-  const { rows } = await tx.raw(
-    `select count(*)::int as alive, max(trouble) as trouble from credit_rollout.workers
+interface SeenWorkers {
+  readonly alive: number;
+  /** The code of one that failed at its last attempt; null: none did. */
+  readonly lastError: string | null;
+}
+
+/** Workers seen in the last 15 s. */
+export function readWorkers(tx: CellTransaction): Promise<SeenWorkers> {
+  return selectRow<SeenWorkers>(
+    tx,
+    `select count(*)::int as alive, max(trouble) as last_error from credit_rollout.workers
      where seen_at > clock_timestamp() - interval '15 s'`,
   );
-  return rows[0];
 }

@@ -2,7 +2,7 @@
 // a fall: those are the night's. Calls the rule, never restates it.
 import type { ComparedInputs } from '../../../domain/reconcile/name-cause.js';
 import { toBigint } from '../allotment-row.js';
-import { CREDIT_TERMS, CREDIT_UPDATES } from '../batch/allotments.js';
+import { CREDIT_TERMS, creditTermsOf, UPDATE_UNLESS_FALLING } from '../batch/credit-terms.js';
 import type { CellTransaction } from '../cell-database.js';
 
 const DECIDED = 'credit_rollout.decided(null, null, ?::credit_rollout.org_id[], null) d';
@@ -71,9 +71,8 @@ export async function writeRaises(tx: CellTransaction, cause: string, orgIds: re
   ]);
   const { rowCount } = await tx.raw(
     `insert into credit_rollout.allotments as a (${CREDIT_TERMS}, origin, run_id)
-     select ${CREDIT_TERMS.replace(/(\w+)/gu, 'd.$1')}, 'migrated', null from ${DECIDED} where ${RAISED} order by d.org_id
-     on conflict (org_id) do update set ${CREDIT_UPDATES}, computed_at = clock_timestamp()
-       where excluded.total_credits >= a.total_credits and (a.floor is null or excluded.floor >= a.floor)`,
+     select ${creditTermsOf('d')}, 'migrated', null from ${DECIDED} where ${RAISED} order by d.org_id
+     ${UPDATE_UNLESS_FALLING}`,
     [[...orgIds]],
   );
   return rowCount ?? 0;

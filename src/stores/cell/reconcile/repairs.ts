@@ -1,6 +1,7 @@
 // Heals what was found. Who is healed was decided before; what is written is decided by the rule in the cell, under the locks
 // of the rows. Never writes a fall that was not found as one.
-import { CREDIT_TERMS, setCause } from '../batch/allotments.js';
+import { setCause } from '../batch/allotments.js';
+import { CREDIT_TERMS, creditTermsOf, creditUpdatesFrom } from '../batch/credit-terms.js';
 import type { CellTransaction } from '../cell-database.js';
 
 /** Retires the allotments of those that are still gone; returns whose. */
@@ -45,7 +46,6 @@ export interface RepairedOrg {
   readonly movement: string;
 }
 
-const UPDATES = CREDIT_TERMS.replace('org_id, ', '').replace(/(\w+)/gu, '$1 = n.$1');
 const FLOOR_FALLS = '(a.floor is not null and (n.floor is null or n.floor < a.floor))';
 const LAPSED = `coalesce(a.unpaid_since < (select (now() at time zone zone)::date - lapse_grace_days from credit_rollout.cell), false)`;
 
@@ -65,11 +65,11 @@ allowed as materialized (
     and (not coalesce(${FLOOR_FALLS}, false) or ${FLOOR_MAY_FALL})),
 inserted as (
   insert into credit_rollout.allotments (${CREDIT_TERMS}, origin, run_id)
-  select ${CREDIT_TERMS.replace(/(\w+)/gu, 'n.$1')}, case n.cause when 'missed sign-up' then 'signup' else 'migrated' end, ?::bigint
+  select ${creditTermsOf('n')}, case n.cause when 'missed sign-up' then 'signup' else 'migrated' end, ?::bigint
   from allowed n where n.movement = 'first' order by n.org_id
   on conflict (org_id) do nothing returning org_id, total_credits),
 updated as (
-  update credit_rollout.allotments a set ${UPDATES}, run_id = ?::bigint, computed_at = clock_timestamp()
+  update credit_rollout.allotments a set ${creditUpdatesFrom('n')}, run_id = ?::bigint, computed_at = clock_timestamp()
   from allowed n where n.org_id = a.org_id and n.movement <> 'first'
   returning a.org_id, a.total_credits, n.movement)
 select org_id::text as "orgId", total_credits::text as "totalCredits", 'inserted' as way, 'first' as movement from inserted

@@ -1,0 +1,48 @@
+// The terms that the rule gives and that an allotment stores, as parts of the statements that write allotments. Only text:
+// no statement, and no term is computed here.
+
+/** In one order for every INSERT and its SELECT. */
+const CREDIT_COLUMNS = [
+  'org_id',
+  'edition',
+  'paid',
+  'agents',
+  'light_agents',
+  'negotiated_limit',
+  'base_credits',
+  'variable_credits',
+  'additional_credits',
+  'legacy_limit',
+  'floor',
+  'floor_edition',
+  'unpaid_since',
+  'grandfathered_credits',
+  'total_credits',
+  'concurrency_limit',
+  'winner',
+  'rate_card',
+] as const;
+
+/** The columns as INSERT lists them. */
+export const CREDIT_TERMS = CREDIT_COLUMNS.join(', ');
+
+/** The columns as SELECT takes them from `row`. */
+export const creditTermsOf = (row: string): string => CREDIT_COLUMNS.map((column) => `${row}.${column}`).join(', ');
+
+/** The columns as UPDATE sets them from `row`: all but the org's id. */
+export const creditUpdatesFrom = (row: string): string =>
+  CREDIT_COLUMNS.filter((column) => column !== 'org_id')
+    .map((column) => `${column} = ${row}.${column}`)
+    .join(', ');
+
+/** Ends an INSERT into `allotments as a`: where the org has an allotment, it is updated unless something would fall. */
+export const UPDATE_UNLESS_FALLING = `
+on conflict (org_id) do update
+  set ${creditUpdatesFrom('excluded')}, run_id = excluded.run_id, computed_at = clock_timestamp()
+  where excluded.total_credits >= a.total_credits and (a.floor is null or excluded.floor >= a.floor)`;
+
+/** The inputs of `row` as quarantine stores them. */
+export const quarantinedInputs = (row: string): string =>
+  `jsonb_build_object(
+    'edition', ${row}.edition, 'paid', ${row}.paid, 'agents', ${row}.agents, 'light_agents', ${row}.light_agents,
+    'additional_credits', ${row}.additional_credits, 'legacy_limit', ${row}.negotiated_limit)`;
