@@ -119,7 +119,7 @@ function startMaintenance(world: World, dc: DataCenter, kind: 'reconcile' | 'swe
   if (kind === 'reconcile' && night === undefined) return false;
   if (!set({ singleWrites: false })) return false;
   const runId = takeEpoch(world, dc);
-  world.open = { dataCenter: dc.id, runId, kind, epoch: runId, shutEpoch: null };
+  world.open = { dataCenter: dc.id, runId, kind, epoch: runId, closedEpoch: null };
   if (kind === 'reconcile' && night !== undefined) {
     Object.assign(night, { state: 'running', startedAt: world.now, runId });
     world.facts.push({ kind: 'night', dataCenter: dc.id, localDate: night.localDate, at: world.now });
@@ -147,8 +147,8 @@ function openMaintenance(world: World, dc: DataCenter, run: MaintenanceRun): boo
 function shutMaintenance({ open }: World, dc: DataCenter, run: MaintenanceRun): boolean {
   const { fence } = dc.cell;
   if (!shut(dc, run.epoch) && fence.state !== 'closed') return false;
-  if (open?.runId !== run.runId || open.epoch !== run.epoch || open.shutEpoch === run.epoch) return false;
-  open.shutEpoch = run.epoch;
+  if (open?.runId !== run.runId || open.epoch !== run.epoch || open.closedEpoch === run.epoch) return false;
+  open.closedEpoch = run.epoch;
   return true;
 }
 

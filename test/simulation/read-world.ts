@@ -52,7 +52,7 @@ function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
     singleWrites: dc.singleWrites,
     maintenance: {
       open: open?.dataCenter === dc.id ? { runId: open.runId, kind: open.kind, epoch: open.epoch } : null,
-      shutEpoch: open?.dataCenter === dc.id ? open.shutEpoch : null,
+      closedEpoch: open?.dataCenter === dc.id ? open.closedEpoch : null,
       night: night ? { localDate: night.localDate, dueAt: night.dueAt } : null,
       requested: false,
       failedAt: dc.failedAt,

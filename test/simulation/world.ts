@@ -83,7 +83,7 @@ export interface OpenMaintenance {
   readonly kind: 'reconcile' | 'sweep';
   epoch: bigint;
   /** The newest epoch that is on record as shut. */
-  shutEpoch: bigint | null;
+  closedEpoch: bigint | null;
 }
 
 /** What is asked about afterwards. */

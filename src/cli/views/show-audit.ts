@@ -22,8 +22,8 @@ export function showAudit(rows: AuditRows): string {
         showInstant(row.at),
         row.actor,
         showAction(row),
-        row.data_center ?? '',
-        row.run_id ?? '',
+        row.dataCenter ?? '',
+        row.runId ?? '',
         row.reason ?? '',
       ]),
   );

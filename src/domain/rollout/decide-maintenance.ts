@@ -81,7 +81,7 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
   const { fence } = cell;
   const { epoch } = open;
   // on record too: a scheduler that died between the cell and control left a fence that nobody is known to have shut
-  const shut = isClosedAt(epoch, fence) && dc.maintenance.shutEpoch === epoch;
+  const shut = isClosedAt(epoch, fence) && dc.maintenance.closedEpoch === epoch;
   const failure = nameFailure(epoch, fence);
   if (failure !== undefined)
     return shut

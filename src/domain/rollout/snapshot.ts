@@ -124,7 +124,7 @@ export interface MaintenanceSnapshot {
   /** The run that holds the maintenance slot here; null: none. */
   readonly open: MaintenanceRun | null;
   /** The newest epoch of that run at which control has on record that the fence is shut; null: none. */
-  readonly shutEpoch: bigint | null;
+  readonly closedEpoch: bigint | null;
   /** The newest night that is due and not over; null: none. */
   readonly night: { readonly localDate: string; readonly dueAt: Date } | null;
   /** Somebody asked for a reconciliation. */

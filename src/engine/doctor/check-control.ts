@@ -1,9 +1,8 @@
 // Doctor's look at control: its server, its schema, and instants that the configuration has moved since they were pinned.
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import { type LocalInstant, parseLocalInstant } from '../../domain/time/parse-instant.js';
-import { isControlReady } from '../../stores/control/control-database.js';
+import { isControlReady, readControlFacts } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
-import { readControlFacts } from '../../stores/control/examination.js';
 import { readRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
 import { type CutoverMove, listMoves, wasPinned } from '../cutover/pinned-instants.js';

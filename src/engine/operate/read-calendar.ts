@@ -56,7 +56,7 @@ async function readStored({ control }: EngineContext, config: RolloutConfig): Pr
   return control.inTransaction(async (tx) => {
     const rows = await listDataCenters(tx);
     const due: DueWorkRow[] = [];
-    for (const { id } of rows) due.push(...(await listDueWork(tx, { dataCenter: id, most: MAX_ROWS })));
+    for (const { id } of rows) due.push(...(await listDueWork(tx, { dataCenter: id, limit: MAX_ROWS })));
     const { at } = (await readReconcile(tx)) ?? config.reconcile;
     return { pinned: (await readRollout(tx)).pinnedAt !== null, nightAt: at, rows, due };
   });

@@ -163,7 +163,7 @@ const remaining = (progress: RunProgress, lanes: number): RemainingEstimate | un
   });
 
 async function findLastNight(context: EngineContext, dataCenter: string): Promise<DataCenterStatus['lastNight']> {
-  const rows = await context.control.inTransaction((tx) => listDueWork(tx, { dataCenter, most: 20 }));
+  const rows = await context.control.inTransaction((tx) => listDueWork(tx, { dataCenter, limit: 20 }));
   const night = rows.find(({ work, endedAt }) => work === 'reconcile' && endedAt !== null);
   return night === undefined
     ? null

@@ -3,7 +3,7 @@ import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import {
   type ApprovalRow,
-  findPrevailing,
+  findBlockingApproval,
   insertApproval,
   listApprovalRows,
   voidApprovals,
@@ -72,7 +72,7 @@ async function give(
   { kind, reason }: Pick<ApprovalRow, 'kind' | 'reason'>,
 ): Promise<Omit<PlanApproval, 'awaited'>> {
   const { planId, dataCenter, digest } = plan;
-  const prevailing = await findPrevailing(tx, dataCenter, planId);
+  const prevailing = await findBlockingApproval(tx, dataCenter, planId);
   if (prevailing?.planId === planId && prevailing.state === 'open')
     return { kind: 'known', approval: prevailing, plan, voided: [] };
   if (prevailing !== undefined) throw explainOutdated(plan, prevailing);

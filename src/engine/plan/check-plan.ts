@@ -4,7 +4,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { findCell, readCellClock } from '../../stores/cell/identity.js';
 import { digestPlan, findPlan, hasEveryRange, type StoredPlan } from '../../stores/cell/plan/plans.js';
-import { findPrevailing, listPlanApprovals } from '../../stores/control/approvals.js';
+import { findBlockingApproval, listPlanApprovals } from '../../stores/control/approvals.js';
 import { findRegisteredPlan } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
 import { explainOutdated } from './approve-plan.js';
@@ -62,7 +62,7 @@ async function checkInControl(
   const { known, approvals, prevailing } = await control.inTransaction(async (tx) => ({
     known: await findRegisteredPlan(tx, planId),
     approvals: await listPlanApprovals(tx, planId),
-    prevailing: await findPrevailing(tx, dataCenter, planId),
+    prevailing: await findBlockingApproval(tx, dataCenter, planId),
   }));
   if (known !== undefined) rejectOtherDigest(plan, known.digest);
   const used = approvals.find(({ usedAt }) => usedAt !== null);

@@ -3,7 +3,7 @@ import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { isInsideRails, readGuardRails } from '../../domain/plan/guard-rails.js';
 import type { PlanCounts } from '../../domain/plan/plan-report.js';
 import { listPlanHeads } from '../../stores/cell/plan/plans.js';
-import { listPlanFates, listRegisteredPlans, type PlanFate } from '../../stores/control/plan-list.js';
+import { listPlanUses, listRegisteredPlans, type PlanUse } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
 import { nameReadFailure } from '../database-errors.js';
 import { planName } from './plan-id.js';
@@ -24,9 +24,9 @@ export interface ListedPlan {
   /** Of the present configuration. */
   readonly insideRails: boolean;
   /** The newest; null: none. */
-  readonly approval: PlanFate['approval'];
+  readonly approval: PlanUse['approval'];
   /** The newest run that followed it; null: none. */
-  readonly run: PlanFate['run'];
+  readonly run: PlanUse['run'];
 }
 
 export interface PlanList {
@@ -67,9 +67,9 @@ export async function listPlans(
       });
     const all = [...known, ...others].sort(newestFirst);
     const plans = all.slice(0, most);
-    const fates = new Map((await listPlanFates(tx, plans)).map((fate) => [fate.planId, fate]));
+    const uses = new Map((await listPlanUses(tx, plans)).map((use) => [use.planId, use]));
     return {
-      plans: plans.map((plan) => toListed(plan, fates.get(plan.planId), config)),
+      plans: plans.map((plan) => toListed(plan, uses.get(plan.planId), config)),
       more: all.length > most,
       unreachable: unread.map(({ dataCenter, code }) => ({ dataCenter, code })),
     };
@@ -97,7 +97,7 @@ const newestFirst = (a: Found, b: Found): number =>
   b.madeAt.getTime() - a.madeAt.getTime() || b.planId.localeCompare(a.planId, 'en', { numeric: true });
 
 // what is told is named: rows of control carry more
-const toListed = (plan: Found, fate: PlanFate | undefined, config: PlanListQuestion['config']): ListedPlan => ({
+const toListed = (plan: Found, use: PlanUse | undefined, config: PlanListQuestion['config']): ListedPlan => ({
   planId: plan.planId,
   dataCenter: plan.dataCenter,
   digest: plan.digest,
@@ -108,6 +108,6 @@ const toListed = (plan: Found, fate: PlanFate | undefined, config: PlanListQuest
   found: plan.found,
   counts: plan.counts,
   insideRails: isInsideRails(readGuardRails(plan.counts, config.rollout.guardRails)),
-  approval: fate?.approval ?? null,
-  run: fate?.run ?? null,
+  approval: use?.approval ?? null,
+  run: use?.run ?? null,
 });

@@ -2,8 +2,7 @@
 import { deletePlan } from '../../stores/cell/plan/plans.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
-import { listKeptPlans } from '../../stores/control/plan-list.js';
-import { deleteOldPlans } from '../../stores/control/plans.js';
+import { deleteOldPlans, listPlansInUse } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
 import { purgeInCells } from '../purge.js';
 import { parsePlanName } from './plan-id.js';
@@ -19,7 +18,7 @@ export async function purgePlans(context: EngineContext, { retentionDays, signal
   const { control, actor } = context;
   const { ids, kept } = await control.inTransaction(async (tx) => ({
     ids: (await listDataCenters(tx)).map(({ id }) => id),
-    kept: await listKeptPlans(tx),
+    kept: await listPlansInUse(tx),
   }));
   const cells = await purgeInCells(context, ids, {
     failure: 'forget_plans_failed',

@@ -6,7 +6,7 @@ import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { assertNever } from '../../kernel/assert-never.js';
 import { findPlanRequest } from '../../stores/cell/plan/plan-requests.js';
 import { findPlan } from '../../stores/cell/plan/plans.js';
-import { findPrevailing, listPlanApprovals } from '../../stores/control/approvals.js';
+import { findBlockingApproval, listPlanApprovals } from '../../stores/control/approvals.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
 import type { DataCenterRow, RunSettings } from '../../stores/control/data-centers.js';
 import { findRegisteredPlan, type RegisteredPlan } from '../../stores/control/plans.js';
@@ -53,7 +53,7 @@ async function readApproval(
   { row, settings, now }: Asked,
 ): Promise<ApprovalDecision> {
   const rows = await listPlanApprovals(tx, planId);
-  const prevailing = await findPrevailing(tx, row.id, planId);
+  const prevailing = await findBlockingApproval(tx, row.id, planId);
   const approvals = rows.map((one) => ({ ...one, approver: one.approver ?? '' }));
   // a run that is newer than the row took it up: the row has moved since it was read, and whoever acts on it finds out
   const taken = approvals.find(({ usedByRun }) => usedByRun !== null && usedByRun > (row.runId ?? 0n));

@@ -9,7 +9,7 @@ import { beginPass } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
 import { endDueWork, findNightOfRun } from '../../stores/control/due-work.js';
-import { endRequest } from '../../stores/control/maintenance.js';
+import { endReconcileRequest } from '../../stores/control/reconcile-requests.js';
 import { endControlRun } from '../../stores/control/runs.js';
 import type { EngineContext } from '../context.js';
 
@@ -44,7 +44,7 @@ export async function endMaintenance(
         note: end.state === 'done' ? null : end.reason,
         counts,
       });
-    await endRequest(tx, open.runId);
+    await endReconcileRequest(tx, open.runId);
     await transitionDataCenter(tx, row, { gateSweptAt: sweptAt });
     await appendAudit(tx, {
       actor: context.actor,

@@ -7,8 +7,9 @@ import { findCell } from '../../stores/cell/identity.js';
 import { insertMaintenance } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
-import { acceptsFalls, raiseRunEpoch, saveRunClosed } from '../../stores/control/maintenance.js';
+import { acceptsFalls } from '../../stores/control/reconcile-requests.js';
 import { readReconcile, takeEpoch } from '../../stores/control/rollout.js';
+import { raiseRunEpoch, saveRunClosed } from '../../stores/control/runs.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 

@@ -4,7 +4,8 @@ import { appendAudit } from '../../stores/control/audit.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
 import { type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
 import { startDueWork } from '../../stores/control/due-work.js';
-import { listMaintenance, type MaintenanceRow, takeRequest } from '../../stores/control/maintenance.js';
+import { listMaintenance, type MaintenanceRow } from '../../stores/control/maintenance.js';
+import { claimReconcileRequest } from '../../stores/control/reconcile-requests.js';
 import { takeEpoch } from '../../stores/control/rollout.js';
 import { insertControlRun } from '../../stores/control/runs.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
@@ -57,6 +58,6 @@ async function takeWhatIsDue(
   if (night !== null && !(await startDueWork(tx, { dataCenter, localDate: night.localDate, runId })))
     throw new VersionConflict();
   // what was asked for is part of the night
-  if (request !== null && !(await takeRequest(tx, request.requestId, runId))) throw new VersionConflict();
+  if (request !== null && !(await claimReconcileRequest(tx, request.requestId, runId))) throw new VersionConflict();
   if (night === null && request === null) throw new VersionConflict();
 }

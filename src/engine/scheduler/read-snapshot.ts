@@ -66,7 +66,7 @@ async function readDataCenter(
 /** What control's rows say. */
 function toKnown(
   row: DataCenterRow,
-  { open, shutEpoch, night, request, failedAt }: MaintenanceRow,
+  { open, closedEpoch, night, request, failedAt }: MaintenanceRow,
   now: Date,
 ): Omit<DataCenterSnapshot, 'plan' | 'cell'> {
   return {
@@ -90,7 +90,7 @@ function toKnown(
       sweptAt: row.gateSweptAt,
     },
     singleWrites: row.singleWrites,
-    maintenance: { open, shutEpoch, night, requested: request !== null, failedAt },
+    maintenance: { open, closedEpoch, night, requested: request !== null, failedAt },
     bakeUntil: row.bakeUntil,
     lanes: row.settings?.lanes ?? 1,
     canaryWaitMs: row.settings?.canaryWaitMs ?? 0,

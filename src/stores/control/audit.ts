@@ -1,8 +1,9 @@
-// Who did what, when and why: append-only. No org data: verb, data center, counts.
+// Who did what, when and why: append-only. Holds no org data, only verbs, data centers and counts.
+import { execute, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface AuditEntry {
-  /** Null: who the control database authenticated. */
+  /** Null: the login that the control database authenticated. */
   readonly actor: string | null;
   readonly action: string;
   readonly dataCenter?: string;
@@ -17,38 +18,44 @@ export interface AuditRow {
   readonly at: Date;
   readonly actor: string;
   readonly action: string;
-  readonly data_center: string | null;
-  readonly run_id: string | null;
+  readonly dataCenter: string | null;
+  readonly runId: string | null;
   readonly epoch: string | null;
   readonly reason: string | null;
   readonly details: Readonly<Record<string, unknown>>;
 }
 
 export async function appendAudit(tx: ControlTransaction, entry: AuditEntry): Promise<void> {
-  await tx.raw(
+  await execute(
+    tx,
     `insert into credit_rollout_control.audit (actor, action, data_center, run_id, epoch, reason, details)
-     values (coalesce(?, session_user), ?, ?, ?::bigint, ?::bigint, ?, ?::jsonb)`,
-    [
-      entry.actor,
-      entry.action,
-      entry.dataCenter ?? null,
-      entry.runId === undefined ? null : String(entry.runId),
-      entry.epoch === undefined ? null : String(entry.epoch),
-      entry.reason ?? null,
-      JSON.stringify(entry.details ?? {}),
-    ],
+     values (coalesce(:actor, session_user), :action, :data_center, :run_id::bigint, :epoch::bigint, :reason,
+       :details::jsonb)`,
+    {
+      actor: entry.actor,
+      action: entry.action,
+      data_center: entry.dataCenter ?? null,
+      run_id: entry.runId ?? null,
+      epoch: entry.epoch ?? null,
+      reason: entry.reason ?? null,
+      details: JSON.stringify(entry.details ?? {}),
+    },
   );
 }
 
-/** The newest `most` entries, newest first. */
+/** The newest entries first, at most `limit`; of one data center, or of all. */
 export async function listAudit(
   tx: ControlTransaction,
-  most: number,
+  limit: number,
   dataCenter?: string,
 ): Promise<readonly AuditRow[]> {
-  const { rows } = await tx.raw(
-    `select * from credit_rollout_control.audit where ?::text is null or data_center = ? order by seq desc limit ?`,
-    [dataCenter ?? null, dataCenter ?? null, most],
+  return selectRows<AuditRow>(
+    tx,
+    `select *
+     from credit_rollout_control.audit
+     where :data_center::text is null or data_center = :data_center
+     order by seq desc
+     limit :limit`,
+    { data_center: dataCenter ?? null, limit },
   );
-  return rows;
 }

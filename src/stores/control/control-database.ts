@@ -1,10 +1,11 @@
-// The control database as the engine sees it: what is not org data. No SQL outside this room touches it.
+// The control database: everything that is not org data. Only src/stores/control and the migrations write SQL for it.
 import type { Knex } from 'knex';
 import { controlMigrations } from '../../../migrations/control/index.js';
 import { migrationSource } from '../../../migrations/migration.js';
 import { withSubject } from '../postgres-failure.js';
+import { execute, selectRow, selectRows } from '../query.js';
 
-/** A transaction on control; only stores look inside. */
+/** A transaction on control; only stores run statements in it. */
 export type ControlTransaction = Knex.Transaction;
 
 export interface ControlDatabase {
@@ -19,8 +20,14 @@ export function createControlDatabase(db: Knex): ControlDatabase {
     inTransaction: (fn) =>
       withSubject('The control database', () =>
         db.transaction(async (tx) => {
-          await tx.raw(`set local statement_timeout = 5000; set local lock_timeout = 3000; set local idle_in_transaction_session_timeout = 5000;
-          set local client_connection_check_interval = 1000`);
+          // one round trip
+          await execute(
+            tx,
+            `set local statement_timeout = 5000;
+             set local lock_timeout = 3000;
+             set local idle_in_transaction_session_timeout = 5000;
+             set local client_connection_check_interval = 1000`,
+          );
           return fn(tx);
         }),
       ),
@@ -28,11 +35,11 @@ export function createControlDatabase(db: Knex): ControlDatabase {
   };
 }
 
-/** Makes or upgrades the schema in one transaction under one lock; returns the names of what ran. */
+/** Creates or upgrades the schema in one transaction under one lock. Returns the names of the migrations that ran. */
 export async function migrateControl(tx: ControlTransaction): Promise<readonly string[]> {
-  await tx.raw(`set local statement_timeout = 0; set local lock_timeout = '60s'`);
-  await tx.raw('select pg_advisory_xact_lock(?, 0)', [SCHEMA_LOCK]);
-  await tx.raw('create schema if not exists credit_rollout_control');
+  await execute(tx, `set local statement_timeout = 0; set local lock_timeout = '60s'`);
+  await execute(tx, 'select pg_advisory_xact_lock(:lock, 0)', { lock: SCHEMA_LOCK });
+  await execute(tx, 'create schema if not exists credit_rollout_control');
   const [, names] = await tx.migrate.latest({
     migrationSource: migrationSource(controlMigrations),
     schemaName: 'credit_rollout_control',
@@ -41,21 +48,47 @@ export async function migrateControl(tx: ControlTransaction): Promise<readonly s
   return names as readonly string[];
 }
 
-/** Whether the control schema is there and up to date. */
+/** Whether the control schema exists and is up to date. */
 export async function isControlReady(tx: ControlTransaction): Promise<boolean> {
-  const { rows } = await tx.raw(`select to_regclass('credit_rollout_control.migrations') is not null as found`);
-  if (!rows[0].found) return false;
-  const done = await tx.raw('select name from credit_rollout_control.migrations');
-  const names = new Set(done.rows.map((row: { name: string }) => row.name));
-  return controlMigrations.every((migration) => names.has(migration.name));
+  const { found } = await selectRow<{ readonly found: boolean }>(
+    tx,
+    `select to_regclass('credit_rollout_control.migrations') is not null as found`,
+  );
+  if (!found) return false;
+  const done = await selectRows<{ readonly name: string }>(tx, 'select name from credit_rollout_control.migrations');
+  const names = new Set(done.map(({ name }) => name));
+  return controlMigrations.every(({ name }) => names.has(name));
 }
 
 /** Who acts: the name given, else the login that the control database authenticated. */
-export async function readActor(tx: ControlTransaction, actor: string | null): Promise<string> {
-  return (await tx.raw('select coalesce(?, session_user) as actor', [actor])).rows[0].actor;
+export async function readActor(tx: ControlTransaction, given: string | null): Promise<string> {
+  const { actor } = await selectRow<{ readonly actor: string }>(tx, 'select coalesce(:given, session_user) as actor', {
+    given,
+  });
+  return actor;
 }
 
-/** Instant of control's clock. */
+/** Now, by control's clock. */
 export async function readControlClock(tx: ControlTransaction): Promise<Date> {
-  return (await tx.raw('select clock_timestamp() as now')).rows[0].now;
+  return (await selectRow<{ readonly now: Date }>(tx, 'select clock_timestamp() as now')).now;
+}
+
+export interface ControlFacts {
+  /** server_version_num, e.g. 180004. */
+  readonly version: number;
+  readonly standby: boolean;
+  readonly synchronousCommit: string;
+  readonly now: Date;
+}
+
+/** What `doctor` checks of the server. */
+export async function readControlFacts(tx: ControlTransaction): Promise<ControlFacts> {
+  return selectRow<ControlFacts>(
+    tx,
+    `select
+       current_setting('server_version_num')::int as version,
+       pg_is_in_recovery() as standby,
+       current_setting('synchronous_commit') as synchronous_commit,
+       clock_timestamp() as now`,
+  );
 }

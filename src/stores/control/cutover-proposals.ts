@@ -1,6 +1,7 @@
-// Proposals to move a cut-over, and to take back one that has happened: a table for either kind. The database binds each to
-// who it authenticated and to the instant that holds, and lets it be decided once; nothing here can say otherwise.
+// Proposals to postpone a cut-over, and to reverse one that has happened: a table for each kind. The database binds each
+// proposal to the login that it authenticated and to the current instant, and lets it be decided only once.
 import type { ProposalId } from '../../kernel/proposal-id.js';
+import { findRow, selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export type CutoverProposalId = ProposalId<'postponement' | 'reversal'>;
@@ -11,7 +12,7 @@ export interface CutoverProposal {
   /** The number among its kind. */
   readonly proposalId: bigint;
   readonly dataCenter: string;
-  /** The instant that it moves or takes back; null: there was none. */
+  /** The instant that it postpones or reverses; null: there was none. */
   readonly fromAt: Date | null;
   readonly fromLocal: string | null;
   readonly toAt: Date;
@@ -25,7 +26,7 @@ export interface CutoverProposal {
   readonly state: 'proposed' | 'applied' | 'withdrawn';
 }
 
-type Stored = Omit<CutoverProposal, 'proposalId'> & { readonly proposalId: string };
+type Stored = Omit<CutoverProposal, 'kind' | 'proposalId'> & { readonly proposalId: string };
 
 const TABLES = {
   postponement: { table: 'credit_rollout_control.postponements', id: 'postponement_id' },
@@ -33,34 +34,43 @@ const TABLES = {
 } as const satisfies Record<CutoverProposalKind, unknown>;
 
 const columns = (kind: CutoverProposalKind): string =>
-  `'${kind}' as kind, ${TABLES[kind].id} as "proposalId", data_center as "dataCenter", from_at as "fromAt", from_local as "fromLocal",
-  to_at as "toAt", to_local as "toLocal", reason, author, proposed_at as "proposedAt", approver, decided_at as "decidedAt", state`;
+  `${TABLES[kind].id} as proposal_id, data_center, from_at, from_local, to_at, to_local, reason, author, proposed_at,
+  approver, decided_at, state`;
+
 const select = (kind: CutoverProposalKind): string => `select ${columns(kind)} from ${TABLES[kind].table}`;
 
-const toProposal = (row: Stored): CutoverProposal => ({ ...row, proposalId: BigInt(row.proposalId) });
+const toProposal = (kind: CutoverProposalKind, row: Stored): CutoverProposal => ({
+  kind,
+  ...row,
+  proposalId: BigInt(row.proposalId),
+});
 
 export type NewCutoverProposal = Pick<CutoverProposal, 'kind' | 'dataCenter' | 'toAt' | 'toLocal' | 'reason'>;
 
-/** Author, old instant and time are the database's; `identifyPerson` comes first. A second open one raises 23505. */
+/** The database fills in author, old instant and time. Call `identifyPerson` first. A second open one raises 23505. */
 export async function insertCutoverProposal(
   tx: ControlTransaction,
   { kind, dataCenter, toAt, toLocal, reason }: NewCutoverProposal,
 ): Promise<CutoverProposal> {
-  const { rows } = await tx.raw(
+  const row = await selectRow<Stored>(
+    tx,
     `insert into ${TABLES[kind].table} (data_center, to_at, to_local, reason)
-     values (?, ?::timestamptz, ?, ?) returning ${columns(kind)}`,
-    [dataCenter, toAt.toISOString(), toLocal, reason],
+     values (:data_center, :to_at::timestamptz, :to_local, :reason)
+     returning ${columns(kind)}`,
+    { data_center: dataCenter, to_at: toAt.toISOString(), to_local: toLocal, reason },
   );
-  return toProposal(rows[0]);
+  return toProposal(kind, row);
 }
 
-/** By its number alone: it may be of another data center. */
+/** By its number alone: it may belong to another data center. */
 export async function findCutoverProposal(
   tx: ControlTransaction,
   { kind, proposalId }: Pick<CutoverProposal, 'kind' | 'proposalId'>,
 ): Promise<CutoverProposal | undefined> {
-  const { rows } = await tx.raw(`${select(kind)} where ${TABLES[kind].id} = ?::bigint`, [String(proposalId)]);
-  return rows[0] && toProposal(rows[0]);
+  const row = await findRow<Stored>(tx, `${select(kind)} where ${TABLES[kind].id} = :proposal_id::bigint`, {
+    proposal_id: proposalId,
+  });
+  return row && toProposal(kind, row);
 }
 
 /** The one that waits for approval; a data center has at most one of a kind. */
@@ -69,8 +79,10 @@ export async function findOpenCutoverProposal(
   kind: CutoverProposalKind,
   dataCenter: string,
 ): Promise<CutoverProposal | undefined> {
-  const { rows } = await tx.raw(`${select(kind)} where data_center = ? and state = 'proposed'`, [dataCenter]);
-  return rows[0] && toProposal(rows[0]);
+  const row = await findRow<Stored>(tx, `${select(kind)} where data_center = :data_center and state = 'proposed'`, {
+    data_center: dataCenter,
+  });
+  return row && toProposal(kind, row);
 }
 
 /** Of all data centers, the oldest first. */
@@ -78,19 +90,23 @@ export async function listCutoverProposals(
   tx: ControlTransaction,
   kind: CutoverProposalKind,
 ): Promise<readonly CutoverProposal[]> {
-  return (await tx.raw(`${select(kind)} order by ${TABLES[kind].id}`)).rows.map(toProposal);
+  const rows = await selectRows<Stored>(tx, `${select(kind)} order by ${TABLES[kind].id}`);
+  return rows.map((row) => toProposal(kind, row));
 }
 
-/** Ends it; the approver is who the database authenticated. Undefined when it was decided already. */
+/** Applies or withdraws it; the database records who approves. Undefined when it was decided already. */
 export async function decideCutoverProposal(
   tx: ControlTransaction,
   { kind, proposalId }: Pick<CutoverProposal, 'kind' | 'proposalId'>,
   state: 'applied' | 'withdrawn',
 ): Promise<CutoverProposal | undefined> {
-  const { rows } = await tx.raw(
-    `update ${TABLES[kind].table} set state = ? where ${TABLES[kind].id} = ?::bigint and state = 'proposed'
+  const row = await findRow<Stored>(
+    tx,
+    `update ${TABLES[kind].table}
+     set state = :state
+     where ${TABLES[kind].id} = :proposal_id::bigint and state = 'proposed'
      returning ${columns(kind)}`,
-    [state, String(proposalId)],
+    { proposal_id: proposalId, state },
   );
-  return rows[0] && toProposal(rows[0]);
+  return row && toProposal(kind, row);
 }

@@ -1,11 +1,12 @@
-// One row per data center: where it is, what its operator wants, what was asked for.
-
+// One row per data center: where it is in its rollout, what its operator wants, and what was requested. A use-case takes
+// only the groups of columns that it reads.
 import type { ApprovalMode, GuardRails } from '../../domain/config/rollout-config.js';
 import type { Intent, Stage } from '../../domain/rollout/stage.js';
 import type { WindowSpec } from '../../domain/windows/windows.js';
+import { execute, findRow, type SqlValue, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
-/** Settings that a run is carried out with; taken from the configuration by `apply --execute`. */
+/** Settings of a run; `apply --execute` takes them from the configuration. */
 export interface RunSettings {
   readonly cardHash: string;
   readonly batchSize: number;
@@ -20,52 +21,82 @@ export interface RunSettings {
   readonly pin: 'plan' | 'none';
 }
 
-export interface DataCenterRow {
+/** A row as it was read: what a compare-and-set needs. */
+export interface DataCenterVersion {
   readonly id: string;
-  readonly position: number;
-  readonly zone: string;
-  readonly stage: Stage;
-  readonly stageSince: Date;
-  readonly intent: Intent;
-  /** The fence of its cell is known to be closed. */
-  readonly quiet: boolean;
+  readonly version: number;
+}
+
+/** What was requested by `apply --execute`. */
+export interface RequestedRollout {
   readonly requestedAt: Date | null;
   readonly requestedBy: string | null;
   readonly requestReason: string | null;
+  /** The plan that the request or the run follows, e.g. `in-7`; null: none yet. */
+  readonly planId: string | null;
+  readonly settings: RunSettings | null;
+}
+
+/** The newest rollout's run, and the epoch of its fence. */
+export interface RolloutRun {
   readonly runId: bigint | null;
   readonly epoch: bigint | null;
+}
+
+/** How far the rollout is. */
+export interface RolloutPosition {
+  readonly stage: Stage;
+  readonly stageSince: Date;
+  readonly intent: Intent;
+  /** The fence of its cell is confirmed closed. */
+  readonly quiet: boolean;
+  readonly verifiedAt: Date | null;
+  readonly bakeUntil: Date | null;
+  readonly failure: string | null;
+  /** When it was done for the first time. */
+  readonly doneAt: Date | null;
+  /** The change feed of its cell may write, as far as control knows. */
+  readonly singleWrites: boolean;
+}
+
+/** Instants of the configuration that were pinned; the local texts are what a clock in the zone shows then. */
+export interface PinnedTimes {
   readonly notBeforeAt: Date | null;
   readonly notBeforeLocal: string | null;
   readonly cutoverAt: Date | null;
   readonly cutoverLocal: string | null;
-  /** When that instant was pinned or last moved. */
+  /** When the cut-over's instant was pinned or last moved. */
   readonly cutoverSetAt: Date | null;
-  readonly verifiedAt: Date | null;
-  readonly bakeUntil: Date | null;
-  readonly failure: string | null;
-  /** The plan that the request or the run follows, e.g. `in-7`; null: none yet. */
-  readonly planId: string | null;
-  readonly settings: RunSettings | null;
-  /** When it was done for the first time. */
-  readonly doneAt: Date | null;
-  /** The change feed of its cell is known to be let through. */
-  readonly singleWrites: boolean;
-  /** The gate of its cell as it was last read. */
+}
+
+/** The gate of its cell as it was last read. */
+export interface LastSeenGate {
   readonly gateConfiguredAt: Date | null;
   readonly gateEffectiveAt: Date | null;
   readonly gateLatchedAt: Date | null;
   readonly gateSweptAt: Date | null;
-  readonly version: number;
 }
 
-const SELECT = `select id, position, zone, stage, stage_since as "stageSince", intent, quiet, requested_at as "requestedAt",
-  requested_by as "requestedBy", request_reason as "requestReason", run_id as "runId", epoch, not_before_at as "notBeforeAt",
-  not_before_local as "notBeforeLocal", cutover_at as "cutoverAt", cutover_local as "cutoverLocal", cutover_set_at as "cutoverSetAt", verified_at as "verifiedAt",
-  bake_until as "bakeUntil", failure, plan_id as "planId", plan as settings, done_at as "doneAt", single_writes as "singleWrites",
-  gate_configured_at as "gateConfiguredAt", gate_effective_at as "gateEffectiveAt", gate_latched_at as "gateLatchedAt",
-  gate_swept_at as "gateSweptAt", version from credit_rollout_control.data_centers`;
+export interface DataCenterRow
+  extends DataCenterVersion,
+    RequestedRollout,
+    RolloutRun,
+    RolloutPosition,
+    PinnedTimes,
+    LastSeenGate {
+  /** Its place in the order of the rollout, from 0. */
+  readonly position: number;
+  /** IANA name of its time zone. */
+  readonly zone: string;
+}
 
-// As the driver gives it: int8 as text.
+const SELECT = `select id, position, zone, stage, stage_since, intent, quiet,
+  requested_at, requested_by, request_reason, run_id, epoch,
+  not_before_at, not_before_local, cutover_at, cutover_local, cutover_set_at,
+  verified_at, bake_until, failure, plan_id, plan as settings, done_at, single_writes,
+  gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at, version
+from credit_rollout_control.data_centers`;
+
 type Stored = Omit<DataCenterRow, 'runId' | 'epoch'> & { readonly runId: string | null; readonly epoch: string | null };
 
 const toRow = (row: Stored): DataCenterRow => ({
@@ -74,29 +105,33 @@ const toRow = (row: Stored): DataCenterRow => ({
   epoch: row.epoch === null ? null : BigInt(row.epoch),
 });
 
+/** In the order of the rollout. */
 export async function listDataCenters(tx: ControlTransaction): Promise<readonly DataCenterRow[]> {
-  return (await tx.raw(`${SELECT} order by position`)).rows.map(toRow);
+  return (await selectRows<Stored>(tx, `${SELECT} order by position`)).map(toRow);
 }
 
 /** For a decision that will be written in this transaction. */
 export async function lockDataCenter(tx: ControlTransaction, id: string): Promise<DataCenterRow | undefined> {
-  const { rows } = await tx.raw(`${SELECT} where id = ? for update`, [id]);
-  return rows[0] && toRow(rows[0]);
+  const row = await findRow<Stored>(tx, `${SELECT} where id = :id for update`, { id });
+  return row && toRow(row);
 }
 
-/** Adds a data center or moves it in the order; never touches where it is. */
+/** Adds a data center, or changes its place in the order and its zone; nothing else of an existing row. */
 export async function saveDataCenter(
   tx: ControlTransaction,
-  dc: { id: string; position: number; zone: string },
+  { id, position, zone }: Pick<DataCenterRow, 'id' | 'position' | 'zone'>,
 ): Promise<void> {
-  await tx.raw(
-    `insert into credit_rollout_control.data_centers (id, position, zone) values (?, ?, ?)
+  await execute(
+    tx,
+    `insert into credit_rollout_control.data_centers (id, position, zone)
+     values (:id, :position, :zone)
      on conflict (id) do update set position = excluded.position, zone = excluded.zone
      where (data_centers.position, data_centers.zone) is distinct from (excluded.position, excluded.zone)`,
-    [dc.id, dc.position, dc.zone],
+    { id, position, zone },
   );
 }
 
+/** What may change of a row, with its column. */
 const COLUMNS = {
   stage: 'stage',
   intent: 'intent',
@@ -122,33 +157,49 @@ const COLUMNS = {
   gateEffectiveAt: 'gate_effective_at',
   gateLatchedAt: 'gate_latched_at',
   gateSweptAt: 'gate_swept_at',
-} as const;
+} as const satisfies Partial<Record<keyof DataCenterRow, string>>;
 
-export type DataCenterChange = { readonly [K in keyof typeof COLUMNS]?: DataCenterRow[K] };
+type Changeable = keyof typeof COLUMNS;
 
-/** Compare-and-set on the version that was seen; false when somebody was faster. */
+export type DataCenterChange = { readonly [K in Changeable]?: DataCenterRow[K] };
+
+/** Compare-and-set on the version that was read; false when the row has changed since. */
 export async function transitionDataCenter(
   tx: ControlTransaction,
-  seen: { readonly id: string; readonly version: number },
+  { id, version }: DataCenterVersion,
   change: DataCenterChange,
 ): Promise<boolean> {
-  const values = Object.fromEntries(
-    Object.entries(change).map(([key, value]) => [
-      COLUMNS[key as keyof typeof COLUMNS],
-      typeof value === 'bigint' ? String(value) : key === 'settings' ? JSON.stringify(value) : value,
-    ]),
+  const { settings, ...fields } = change;
+  const values: Record<string, SqlValue> = {
+    ...listColumns(fields),
+    ...(settings !== undefined && { plan: JSON.stringify(settings) }),
+  };
+  const assignments = Object.keys(values).map((column) => `${column} = :${column}`);
+  const changed = await execute(
+    tx,
+    `update credit_rollout_control.data_centers
+     set ${assignments.join(', ')}
+     where id = :id and version = :version`,
+    { ...values, id, version },
   );
-  const changed = await tx
-    .withSchema('credit_rollout_control')
-    .table('data_centers')
-    .where({ id: seen.id, version: seen.version })
-    .update(values);
   return changed === 1;
 }
 
-/** The change feed is no longer known to be let through. */
+/** Values by column. */
+function listColumns(fields: Omit<DataCenterChange, 'settings'>): Readonly<Record<string, SqlValue>> {
+  const entries = Object.entries(fields) as readonly (readonly [Changeable, SqlValue | undefined])[];
+  return Object.fromEntries(
+    entries.flatMap(([field, value]) => (value === undefined ? [] : [[COLUMNS[field], value] as const])),
+  );
+}
+
+/** Control no longer assumes that the change feed may write. */
 export async function clearSingleWrites(tx: ControlTransaction, id: string): Promise<void> {
-  await tx.raw('update credit_rollout_control.data_centers set single_writes = false where id = ? and single_writes', [
-    id,
-  ]);
+  await execute(
+    tx,
+    `update credit_rollout_control.data_centers
+     set single_writes = false
+     where id = :id and single_writes`,
+    { id },
+  );
 }

@@ -1,5 +1,6 @@
-// Who acts, as the control database knows it: the login that it authenticated; on the embedded servers, where everybody
-// shares one login, the user of the machine that the process names. Never decides who may do what.
+// Who acts, as the control database knows it: the login that it authenticated. On the embedded servers everybody shares
+// one login: there it is the user of the machine that the process names. Never decides who may do what.
+import { execute, selectRow } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface Person {
@@ -8,18 +9,22 @@ export interface Person {
   readonly knownBy: 'login' | 'machine';
 }
 
-/** `actor`: what the process says; believed only where init marked this database as embedded. Call before an approval. */
+/**
+ * `actor`: who acts according to the process; used only where `init` marked this database as embedded. Call it before any
+ * statement that records a person, in the same transaction.
+ */
 export async function identifyPerson(tx: ControlTransaction, actor: string | null): Promise<Person> {
-  await tx.raw(`select set_config('credit_rollout_control.person', ?, true)`, [actor ?? '']);
-  const { rows } = await tx.raw(
-    `select credit_rollout_control.person() as name, case when embedded then 'machine' else 'login' end as "knownBy"
+  await execute(tx, `select set_config('credit_rollout_control.person', :actor, true)`, { actor: actor ?? '' });
+  return selectRow<Person>(
+    tx,
+    `select credit_rollout_control.person() as name, case when embedded then 'machine' else 'login' end as known_by
      from credit_rollout_control.rollout`,
   );
-  return rows[0];
 }
 
-/** Remembers what the last `init` knew: whether everybody shares one login. */
+/** Records whether everybody shares one login, as the newest `init` saw it. */
 export async function saveEmbedded(tx: ControlTransaction, kind: 'embedded' | 'own_logins'): Promise<void> {
-  const embedded = kind === 'embedded';
-  await tx.raw('update credit_rollout_control.rollout set embedded = ? where embedded <> ?', [embedded, embedded]);
+  await execute(tx, 'update credit_rollout_control.rollout set embedded = :embedded where embedded <> :embedded', {
+    embedded: kind === 'embedded',
+  });
 }

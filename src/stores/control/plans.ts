@@ -1,7 +1,11 @@
-// Plans as control knows them: whose they are, their digest, counts and guard-rails. What they say of orgs stays in the cell.
+// Plans as control knows them: author, digest, counts and guard-rails; what became of each, and which ones are in use.
+// What a plan decides for orgs stays in the cell.
 import type { RailReading } from '../../domain/plan/guard-rails.js';
 import type { PlanCounts } from '../../domain/plan/plan-report.js';
+import { execute, findRow, selectRows } from '../query.js';
+import { APPROVAL_STATE, type ApprovalRow } from './approvals.js';
 import type { ControlTransaction } from './control-database.js';
+import type { ControlRun } from './runs.js';
 
 export interface RegisteredPlan {
   /** `<dc>-<n>`, for example `in-7`. */
@@ -25,43 +29,143 @@ export interface NewRegisteredPlan
   readonly snapshotAt: string;
 }
 
-const SELECT = `select plan_id as "planId", data_center as "dataCenter", digest, card_hash as "cardHash", author,
-  snapshot_at as "snapshotAt", registered_at as "registeredAt", counts, rails, inside_rails as "insideRails"
-  from credit_rollout_control.plans`;
+const SELECT = `select plan_id, data_center, digest, card_hash, author, snapshot_at, registered_at, counts, rails,
+  inside_rails
+from credit_rollout_control.plans`;
 
-/** Adds a plan; false when its id is there already. */
+/** Adds a plan; false when its id exists already. */
 export async function insertRegisteredPlan(tx: ControlTransaction, plan: NewRegisteredPlan): Promise<boolean> {
-  const { rowCount } = await tx.raw(
-    `insert into credit_rollout_control.plans (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails)
-     values (?, ?, ?, ?, ?, ?::timestamptz, ?::jsonb, ?::jsonb) on conflict (plan_id) do nothing`,
-    [
-      plan.planId,
-      plan.dataCenter,
-      plan.digest,
-      plan.cardHash,
-      plan.author,
-      plan.snapshotAt,
-      JSON.stringify(plan.counts),
-      JSON.stringify(plan.rails),
-    ],
+  const added = await execute(
+    tx,
+    `insert into credit_rollout_control.plans
+       (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails)
+     values (:plan_id, :data_center, :digest, :card_hash, :author, :snapshot_at::timestamptz, :counts::jsonb,
+       :rails::jsonb)
+     on conflict (plan_id) do nothing`,
+    {
+      plan_id: plan.planId,
+      data_center: plan.dataCenter,
+      digest: plan.digest,
+      card_hash: plan.cardHash,
+      author: plan.author,
+      snapshot_at: plan.snapshotAt,
+      counts: JSON.stringify(plan.counts),
+      rails: JSON.stringify(plan.rails),
+    },
   );
-  return rowCount === 1;
+  return added === 1;
 }
 
 export async function findRegisteredPlan(tx: ControlTransaction, planId: string): Promise<RegisteredPlan | undefined> {
-  return (await tx.raw(`${SELECT} where plan_id = ?`, [planId])).rows[0];
+  return findRow<RegisteredPlan>(tx, `${SELECT} where plan_id = :plan_id`, { plan_id: planId });
 }
 
-/** Forgets plans older than `days` but those in `kept`; their approvals stay. Returns how many. */
+/** The newest of these data centers first, at most `limit`. */
+export async function listRegisteredPlans(
+  tx: ControlTransaction,
+  dataCenters: readonly string[],
+  limit: number,
+): Promise<readonly RegisteredPlan[]> {
+  return selectRows<RegisteredPlan>(
+    tx,
+    `${SELECT}
+     where data_center = any (:data_centers::text[])
+     order by registered_at desc, plan_id
+     limit :limit`,
+    { data_centers: dataCenters, limit },
+  );
+}
+
+/** The newest approval of a plan, and the newest run that followed it; null: none. */
+export interface PlanUse {
+  readonly planId: string;
+  readonly approval: Pick<ApprovalRow, 'state' | 'kind' | 'approver' | 'expiresAt' | 'usedByRun' | 'voidReason'> | null;
+  readonly run: Pick<ControlRun, 'runId' | 'state'> | null;
+}
+
+const USES = `
+select w.plan_id, a.state as approval_state, a.kind, a.approver, a.expires_at, a.used_by_run, a.void_reason,
+  r.run_id, r.state as run_state
+from unnest(:plan_ids::text[], :digests::text[]) as w (plan_id, digest)
+left join lateral (
+  select kind, approver, expires_at, used_by_run, void_reason,
+    ${APPROVAL_STATE} as state
+  from credit_rollout_control.approvals
+  where plan_id = w.plan_id and digest = w.digest
+  order by approval_id desc
+  limit 1
+) a on true
+left join lateral (
+  select run_id, state
+  from credit_rollout_control.runs
+  where plan_id = w.plan_id
+  order by run_id desc
+  limit 1
+) r on true`;
+
+interface StoredUse {
+  readonly planId: string;
+  readonly approvalState: ApprovalRow['state'] | null;
+  readonly kind: ApprovalRow['kind'];
+  readonly approver: string | null;
+  readonly expiresAt: Date;
+  readonly usedByRun: string | null;
+  readonly voidReason: string | null;
+  readonly runId: string | null;
+  readonly runState: ControlRun['state'];
+}
+
+/** One for each plan that is given; an approval of another digest does not count. */
+export async function listPlanUses(
+  tx: ControlTransaction,
+  plans: readonly Pick<RegisteredPlan, 'planId' | 'digest'>[],
+): Promise<readonly PlanUse[]> {
+  const rows = await selectRows<StoredUse>(tx, USES, {
+    plan_ids: plans.map(({ planId }) => planId),
+    digests: plans.map(({ digest }) => digest),
+  });
+  return rows.map((row) => ({
+    planId: row.planId,
+    approval: toApproval(row),
+    run: row.runId === null ? null : { runId: BigInt(row.runId), state: row.runState },
+  }));
+}
+
+function toApproval(row: StoredUse): PlanUse['approval'] {
+  const { approvalState, kind, approver, expiresAt, voidReason } = row;
+  if (approvalState === null) return null;
+  const usedByRun = row.usedByRun === null ? null : BigInt(row.usedByRun);
+  return { state: approvalState, kind, approver, expiresAt, usedByRun, voidReason };
+}
+
+/** Plans that must not be purged, however old: with an open approval, requested, or followed by a run that may go on. */
+export async function listPlansInUse(tx: ControlTransaction): Promise<readonly string[]> {
+  const rows = await selectRows<{ readonly planId: string }>(
+    tx,
+    `select plan_id from credit_rollout_control.approvals
+     where used_at is null and voided_at is null and expires_at > clock_timestamp()
+     union
+     select plan_id from credit_rollout_control.runs
+     where state = 'open' and plan_id is not null
+     union
+     select plan_id from credit_rollout_control.data_centers
+     where plan_id is not null
+       and (requested_at is not null or stage not in ('pending', 'done', 'aborted', 'undone'))`,
+  );
+  return rows.map(({ planId }) => planId);
+}
+
+/** Deletes plans older than `days` except those in use; their approvals stay. Returns how many. */
 export async function deleteOldPlans(
   tx: ControlTransaction,
   days: number,
-  kept: readonly string[] = [],
+  inUse: readonly string[] = [],
 ): Promise<number> {
-  const { rowCount } = await tx.raw(
-    `delete from credit_rollout_control.plans where registered_at < clock_timestamp() - make_interval(days => ?::int)
-       and plan_id <> all (?::text[])`,
-    [days, [...kept]],
+  return execute(
+    tx,
+    `delete from credit_rollout_control.plans
+     where registered_at < clock_timestamp() - make_interval(days => :days::int)
+       and plan_id <> all (:in_use::text[])`,
+    { days, in_use: inUse },
   );
-  return rowCount ?? 0;
 }

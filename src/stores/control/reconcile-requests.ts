@@ -1,4 +1,5 @@
-// Reconciliations that people asked for: at most one open per data center, which the database sees to.
+// Reconciliations that people requested: at most one open per data center, which the database enforces.
+import { execute, findRow, selectRow } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface ReconcileRequestRow {
@@ -8,21 +9,28 @@ export interface ReconcileRequestRow {
   readonly requestedAt: Date;
   readonly reason: string | null;
   readonly allowFalls: boolean;
-  /** The run that carries it out; null: it waits. */
+  /** The run that executes it; null: it waits. */
   readonly runId: bigint | null;
 }
 
-/** Who asks is the database's to say: `identifyPerson` comes first. Raises a duplicate where one is open. */
+type Stored = Omit<ReconcileRequestRow, 'requestId' | 'runId'> & {
+  readonly requestId: string;
+  readonly runId: string | null;
+};
+
+/** The database records who requests it: call `identifyPerson` first. Raises 23505 where one is open. */
 export async function insertReconcileRequest(
   tx: ControlTransaction,
-  request: Pick<ReconcileRequestRow, 'dataCenter' | 'reason' | 'allowFalls'>,
+  { dataCenter, reason, allowFalls }: Pick<ReconcileRequestRow, 'dataCenter' | 'reason' | 'allowFalls'>,
 ): Promise<bigint> {
-  const { rows } = await tx.raw(
-    `insert into credit_rollout_control.reconcile_requests (data_center, reason, allow_falls) values (?, ?, ?)
+  const { requestId } = await selectRow<{ readonly requestId: string }>(
+    tx,
+    `insert into credit_rollout_control.reconcile_requests (data_center, reason, allow_falls)
+     values (:data_center, :reason, :allow_falls)
      returning request_id`,
-    [request.dataCenter, request.reason, request.allowFalls],
+    { data_center: dataCenter, reason, allow_falls: allowFalls },
   );
-  return BigInt(rows[0].request_id);
+  return BigInt(requestId);
 }
 
 /** The open one of a data center. */
@@ -30,18 +38,52 @@ export async function findReconcileRequest(
   tx: ControlTransaction,
   dataCenter: string,
 ): Promise<ReconcileRequestRow | undefined> {
-  const { rows } = await tx.raw(
-    `select request_id as "requestId", data_center as "dataCenter", requested_by as "requestedBy", requested_at as "requestedAt", reason,
-       allow_falls as "allowFalls", run_id as "runId"
-     from credit_rollout_control.reconcile_requests where data_center = ? and ended_at is null`,
-    [dataCenter],
+  const row = await findRow<Stored>(
+    tx,
+    `select request_id, data_center, requested_by, requested_at, reason, allow_falls, run_id
+     from credit_rollout_control.reconcile_requests
+     where data_center = :data_center and ended_at is null`,
+    { data_center: dataCenter },
   );
-  const row = rows[0];
-  return (
-    row && {
-      ...row,
-      requestId: BigInt(row.requestId),
-      runId: row.runId === null ? null : BigInt(row.runId),
-    }
+  if (row === undefined) return undefined;
+  return { ...row, requestId: BigInt(row.requestId), runId: row.runId === null ? null : BigInt(row.runId) };
+}
+
+/** Gives the request to the run that executes it; false when it was claimed already. */
+export async function claimReconcileRequest(
+  tx: ControlTransaction,
+  requestId: bigint,
+  runId: bigint,
+): Promise<boolean> {
+  const claimed = await execute(
+    tx,
+    `update credit_rollout_control.reconcile_requests
+     set run_id = :run_id::bigint
+     where request_id = :request_id::bigint and run_id is null`,
+    { request_id: requestId, run_id: runId },
   );
+  return claimed === 1;
+}
+
+/** Ends the request of a run; does nothing for a run that nobody requested. */
+export async function endReconcileRequest(tx: ControlTransaction, runId: bigint): Promise<void> {
+  await execute(
+    tx,
+    `update credit_rollout_control.reconcile_requests
+     set ended_at = clock_timestamp()
+     where run_id = :run_id::bigint and ended_at is null`,
+    { run_id: runId },
+  );
+}
+
+/** Whether the request of a run accepts falls beyond the limits. */
+export async function acceptsFalls(tx: ControlTransaction, runId: bigint): Promise<boolean> {
+  const { accepts } = await selectRow<{ readonly accepts: boolean }>(
+    tx,
+    `select coalesce(bool_or(allow_falls), false) as accepts
+     from credit_rollout_control.reconcile_requests
+     where run_id = :run_id::bigint`,
+    { run_id: runId },
+  );
+  return accepts;
 }

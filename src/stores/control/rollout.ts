@@ -1,5 +1,6 @@
-// The rollout as a whole: the epoch counter and what the first apply pinned.
+// The rollout as a whole: the epoch counter, what the first apply pinned, and the settings of nightly runs. One row.
 import type { ReconcileSettings } from '../../domain/config/rollout-config.js';
+import { execute, findRow, selectRow } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface RolloutRow {
@@ -9,41 +10,56 @@ export interface RolloutRow {
 }
 
 export async function readRollout(tx: ControlTransaction): Promise<RolloutRow> {
-  const row = (await tx.raw('select * from credit_rollout_control.rollout')).rows[0];
-  return { epoch: BigInt(row.epoch), cardHash: row.card_hash, pinnedAt: row.pinned_at };
+  const row = await selectRow<Omit<RolloutRow, 'epoch'> & { readonly epoch: string }>(
+    tx,
+    'select epoch, card_hash, pinned_at from credit_rollout_control.rollout',
+  );
+  return { ...row, epoch: BigInt(row.epoch) };
 }
 
 /** Takes a new epoch above control's own and every epoch seen in cells (a restored control must not go back, I14). */
 export async function takeEpoch(tx: ControlTransaction, seenInCells: bigint): Promise<bigint> {
-  const { rows } = await tx.raw(
-    `update credit_rollout_control.rollout set epoch = greatest(epoch, ?::bigint) + 1 returning epoch`,
-    [String(seenInCells)],
+  const { epoch } = await selectRow<{ readonly epoch: string }>(
+    tx,
+    `update credit_rollout_control.rollout
+     set epoch = greatest(epoch, :seen_in_cells::bigint) + 1
+     returning epoch`,
+    { seen_in_cells: seenInCells },
   );
-  return BigInt(rows[0].epoch);
+  return BigInt(epoch);
 }
 
-/** Pins instants once: true the first time. */
+/** Pins the rate card and the moment once: true the first time. */
 export async function pinRollout(tx: ControlTransaction, cardHash: string, cardName: string): Promise<boolean> {
-  const { rowCount } = await tx.raw(
-    `update credit_rollout_control.rollout set pinned_at = clock_timestamp(), card_hash = ?, card_name = ? where pinned_at is null`,
-    [cardHash, cardName],
+  const pinned = await execute(
+    tx,
+    `update credit_rollout_control.rollout
+     set pinned_at = clock_timestamp(), card_hash = :card_hash, card_name = :card_name
+     where pinned_at is null`,
+    { card_hash: cardHash, card_name: cardName },
   );
-  return rowCount === 1;
+  return pinned === 1;
 }
 
-/** What the nights are carried out with from now on. */
+/** Saves the settings of the nightly runs from now on. */
 export async function saveReconcile(
   tx: ControlTransaction,
   { at, maxChanged, maxLapsed }: ReconcileSettings,
 ): Promise<void> {
-  const json = JSON.stringify({ at, maxChanged, maxLapsed });
-  await tx.raw(
-    `update credit_rollout_control.rollout set reconcile = ?::jsonb where reconcile is distinct from ?::jsonb`,
-    [json, json],
+  await execute(
+    tx,
+    `update credit_rollout_control.rollout
+     set reconcile = :settings::jsonb
+     where reconcile is distinct from :settings::jsonb`,
+    { settings: JSON.stringify({ at, maxChanged, maxLapsed }) },
   );
 }
 
-/** Undefined: no scheduler has started since the calendar came. */
+/** Undefined: no scheduler has started since the schema has a calendar. */
 export async function readReconcile(tx: ControlTransaction): Promise<ReconcileSettings | undefined> {
-  return (await tx.raw('select reconcile from credit_rollout_control.rollout')).rows[0]?.reconcile ?? undefined;
+  const row = await findRow<{ readonly reconcile: ReconcileSettings | null }>(
+    tx,
+    'select reconcile from credit_rollout_control.rollout',
+  );
+  return row?.reconcile ?? undefined;
 }

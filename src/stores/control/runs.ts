@@ -1,4 +1,5 @@
-// Runs as control remembers them: who asked, what came of it. Counts only.
+// Runs as control records them: who requested each, which epoch its fence has, and how it ended. Counts only.
+import { execute, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface ControlRun {
@@ -16,18 +17,25 @@ export interface ControlRun {
   readonly counts: Readonly<Record<string, number | string>> | null;
 }
 
-const SELECT = `select run_id as "runId", data_center as "dataCenter", kind, state, card_hash as "cardHash", plan_id as "planId", requested_by as "requestedBy",
-  reason, opened_at as "openedAt", ended_at as "endedAt", counts from credit_rollout_control.runs`;
-
+/** Adds an open run; its id is its first epoch. */
 export async function insertControlRun(
   tx: ControlTransaction,
   run: Pick<ControlRun, 'runId' | 'dataCenter' | 'kind' | 'cardHash' | 'planId' | 'requestedBy' | 'reason'>,
 ): Promise<void> {
-  const id = String(run.runId);
-  await tx.raw(
-    `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id, requested_by, reason, epoch)
-     values (?::bigint, ?, ?, ?, ?, ?, ?, ?::bigint)`,
-    [id, run.dataCenter, run.kind, run.cardHash, run.planId, run.requestedBy, run.reason, id],
+  await execute(
+    tx,
+    `insert into credit_rollout_control.runs
+       (run_id, data_center, kind, card_hash, plan_id, requested_by, reason, epoch)
+     values (:run_id::bigint, :data_center, :kind, :card_hash, :plan_id, :requested_by, :reason, :run_id::bigint)`,
+    {
+      run_id: run.runId,
+      data_center: run.dataCenter,
+      kind: run.kind,
+      card_hash: run.cardHash,
+      plan_id: run.planId,
+      requested_by: run.requestedBy,
+      reason: run.reason,
+    },
   );
 }
 
@@ -36,29 +44,72 @@ export async function endControlRun(
   tx: ControlTransaction,
   runId: bigint,
   state: 'done' | 'failed' | 'aborted',
-  counts: Readonly<Record<string, number | string>> | null,
+  counts: ControlRun['counts'],
 ): Promise<boolean> {
-  const { rowCount } = await tx.raw(
-    `update credit_rollout_control.runs set state = ?, ended_at = clock_timestamp(), counts = ?::jsonb where run_id = ?::bigint and state = 'open'`,
-    [state, counts === null ? null : JSON.stringify(counts), String(runId)],
+  const ended = await execute(
+    tx,
+    `update credit_rollout_control.runs
+     set state = :state, ended_at = clock_timestamp(), counts = :counts::jsonb
+     where run_id = :run_id::bigint and state = 'open'`,
+    { run_id: runId, state, counts: counts === null ? null : JSON.stringify(counts) },
   );
-  return rowCount === 1;
+  return ended === 1;
 }
 
+/** Opens a failed run again; does nothing for any other. */
 export async function reopenControlRun(tx: ControlTransaction, runId: bigint): Promise<void> {
-  await tx.raw(
-    `update credit_rollout_control.runs set state = 'open', ended_at = null where run_id = ?::bigint and state = 'failed'`,
-    [String(runId)],
+  await execute(
+    tx,
+    `update credit_rollout_control.runs
+     set state = 'open', ended_at = null
+     where run_id = :run_id::bigint and state = 'failed'`,
+    { run_id: runId },
   );
 }
 
-/** The newest rollout of every data center; nights are many. */
+/** The newest rollout of every data center, without its nightly runs and sweeps. */
 export async function listNewestRollouts(tx: ControlTransaction): Promise<readonly ControlRun[]> {
-  const { rows } = await tx.raw(
-    `${SELECT} where run_id in (select max(run_id) from credit_rollout_control.runs where kind = 'migrate' group by data_center)`,
+  const rows = await selectRows<Omit<ControlRun, 'runId'> & { readonly runId: string }>(
+    tx,
+    `select run_id, data_center, kind, state, card_hash, plan_id, requested_by, reason, opened_at, ended_at, counts
+     from credit_rollout_control.runs
+     where run_id in (
+       select max(run_id) from credit_rollout_control.runs where kind = 'migrate' group by data_center
+     )`,
   );
-  return rows.map((row: Omit<ControlRun, 'runId'> & { readonly runId: string }) => ({
-    ...row,
-    runId: BigInt(row.runId),
-  }));
+  return rows.map((row) => ({ ...row, runId: BigInt(row.runId) }));
+}
+
+interface OpenRun {
+  readonly runId: bigint;
+  readonly epoch: bigint;
+}
+
+/** Compare-and-set of the epoch of an open run; false when another scheduler was faster. */
+export async function raiseRunEpoch(
+  tx: ControlTransaction,
+  { runId, epoch }: OpenRun,
+  newEpoch: bigint,
+): Promise<boolean> {
+  const raised = await execute(
+    tx,
+    `update credit_rollout_control.runs
+     set epoch = :new_epoch::bigint
+     where run_id = :run_id::bigint and state = 'open' and epoch = :epoch::bigint`,
+    { run_id: runId, epoch, new_epoch: newEpoch },
+  );
+  return raised === 1;
+}
+
+/** Records that the fence is closed at the epoch of an open run; false when that is recorded, or the run went on since. */
+export async function saveRunClosed(tx: ControlTransaction, { runId, epoch }: OpenRun): Promise<boolean> {
+  const saved = await execute(
+    tx,
+    `update credit_rollout_control.runs
+     set shut_epoch = epoch
+     where run_id = :run_id::bigint and state = 'open' and epoch = :epoch::bigint
+       and shut_epoch is distinct from epoch`,
+    { run_id: runId, epoch },
+  );
+  return saved === 1;
 }

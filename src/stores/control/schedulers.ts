@@ -1,30 +1,41 @@
-// Which schedulers have been seen lately; lets status say "no scheduler" instead of nothing.
+// Which schedulers were seen lately, so that `status` can report that none runs.
+import { execute, selectRow } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
+/** Records that this scheduler is alive now. */
 export async function saveSchedulerSeen(tx: ControlTransaction, schedulerId: string): Promise<void> {
-  await tx.raw(
-    `insert into credit_rollout_control.schedulers (scheduler_id) values (?) on conflict (scheduler_id) do update set seen_at = clock_timestamp()`,
-    [schedulerId],
+  await execute(
+    tx,
+    `insert into credit_rollout_control.schedulers (scheduler_id)
+     values (:scheduler_id)
+     on conflict (scheduler_id) do update set seen_at = clock_timestamp()`,
+    { scheduler_id: schedulerId },
   );
 }
 
+/** Deletes a scheduler that ends, and every other that was not seen for a day. */
 export async function deleteScheduler(tx: ControlTransaction, schedulerId: string): Promise<void> {
-  await tx.raw(
-    `delete from credit_rollout_control.schedulers where scheduler_id = ? or seen_at < clock_timestamp() - interval '1 day'`,
-    [schedulerId],
+  await execute(
+    tx,
+    `delete from credit_rollout_control.schedulers
+     where scheduler_id = :scheduler_id or seen_at < clock_timestamp() - interval '1 day'`,
+    { scheduler_id: schedulerId },
   );
 }
 
 export interface Schedulers {
   /** Seen in the last 15 s. */
   readonly alive: number;
-  /** When the last one was; null: none since all of them ended as they were told. */
+  /** When the last one was seen; null: none was seen, or all of them stopped in order. */
   readonly lastSeenAt: Date | null;
 }
 
 export async function readSchedulers(tx: ControlTransaction): Promise<Schedulers> {
-  const { rows } = await tx.raw(
-    `select count(*) filter (where seen_at > clock_timestamp() - interval '15 s')::int as alive, max(seen_at) as last from credit_rollout_control.schedulers`,
+  return selectRow<Schedulers>(
+    tx,
+    `select
+       count(*) filter (where seen_at > clock_timestamp() - interval '15 s')::int as alive,
+       max(seen_at) as last_seen_at
+     from credit_rollout_control.schedulers`,
   );
-  return { alive: rows[0].alive, lastSeenAt: rows[0].last };
 }

@@ -11,7 +11,7 @@ const CLOSED = { state: 'closed', epoch: 9n } as const;
 const FEEDING = { ...CLOSED, singleWrites: true } as const;
 const MOVED = { ...CLOSED, sameTimeline: false } as const;
 const OURS = { state: 'open', epoch: 9n, runId: 9n } as const;
-const NONE = { open: null, shutEpoch: null, night: null, requested: false, failedAt: null } as const;
+const NONE = { open: null, closedEpoch: null, night: null, requested: false, failedAt: null } as const;
 const NIGHT = { ...NONE, night: { localDate: '2025-10-07', dueAt: NOW } };
 const OPEN: MaintenanceRun = { runId: 9n, kind: 'reconcile', epoch: 9n };
 const SWEEP: MaintenanceRun = { ...OPEN, kind: 'sweep' };
@@ -35,7 +35,7 @@ const during = (
 
 /** Its fence is shut, and control has that on record. */
 const ended = (run: MaintenanceRun, sketch: CellSketch, change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot =>
-  during(run, { fence: CLOSED, ...sketch }, { maintenance: { ...NONE, open: run, shutEpoch: run.epoch }, ...change });
+  during(run, { fence: CLOSED, ...sketch }, { maintenance: { ...NONE, open: run, closedEpoch: run.epoch }, ...change });
 
 describe('decideMaintenance', () => {
   test.each([
@@ -104,7 +104,7 @@ describe('decideMaintenance', () => {
     ],
     [
       'a record of an older epoch is none',
-      ended(OPEN, { maintenance: {} }, { maintenance: { ...NONE, open: OPEN, shutEpoch: 8n } }),
+      ended(OPEN, { maintenance: {} }, { maintenance: { ...NONE, open: OPEN, closedEpoch: 8n } }),
       ['close_maintenance'],
     ],
     [

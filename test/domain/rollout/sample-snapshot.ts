@@ -86,7 +86,7 @@ export const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot
   cutoverLocal: null,
   knownGate: UNARMED,
   singleWrites: false,
-  maintenance: { open: null, shutEpoch: null, night: null, requested: false, failedAt: null },
+  maintenance: { open: null, closedEpoch: null, night: null, requested: false, failedAt: null },
   stage: 'pending',
   intent: 'run',
   quiet: true,
