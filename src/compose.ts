@@ -1,21 +1,20 @@
-// The one place where the rooms meet: configuration, databases, queue, engine. No decisions.
+// The one place where the floors meet: configuration, databases, queue, engine. No decisions. What many commands do
+// without (the queue, the processes, the embedded server, the rate card) is imported when it is first used.
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startScheduler } from '../jobs/processes/scheduler.js';
-import { type RunningProcess, startWorker } from '../jobs/processes/worker.js';
-import { checkQueue, connectQueue, initQueue, type QueueConnection } from '../jobs/queue/connection.js';
-import { createWakeUps, type QueueWakeUps } from '../jobs/queue/wake-ups.js';
+import type { RunningProcess } from '../jobs/processes/worker.js';
+import type { QueueConnection } from '../jobs/queue/connection.js';
+import type { QueueWakeUps } from '../jobs/queue/wake-ups.js';
 import { resolveConfigText, type VariableLookup } from './domain/config/config-text.js';
 import { parseRolloutConfig } from './domain/config/parse-config.js';
 import type { DataCenterConfig, RolloutConfig } from './domain/config/rollout-config.js';
-import { parseRateCard } from './domain/rate-card/parse-rate-card.js';
 import type { RateCard } from './domain/rate-card/rate-card.js';
 import type { CellDirectory, EngineContext, WorkerContext } from './engine/context.js';
 import { systemClock } from './kernel/clock.js';
 import { RolloutError } from './kernel/rollout-error.js';
-import { type EmbeddedPostgres, joinEmbeddedPostgres } from './platform/embedded/postgres.js';
+import type { EmbeddedPostgres } from './platform/embedded/postgres.js';
 import { readEnvironment } from './platform/environment.js';
 import { createLog } from './platform/log.js';
 import { openPostgres } from './platform/postgres.js';
@@ -30,12 +29,6 @@ export const projectFolder = resolve(
   import.meta.url.includes('/dist/src/') ? '../..' : '..',
 );
 
-/** The program's own version, of package.json. */
-export async function readVersion(): Promise<string> {
-  const { version }: { version: string } = JSON.parse(await readFile(resolve(projectFolder, 'package.json'), 'utf8'));
-  return version;
-}
-
 export interface ComposeOptions {
   /** Path of a configuration; undefined: the embedded default. */
   readonly configPath?: string | undefined;
@@ -44,8 +37,6 @@ export interface ComposeOptions {
 }
 
 export type { RunningProcess };
-// the command line may not read the environment itself
-export { readEnvironment };
 
 /** What commands and processes are made from. Everything opens on first use. */
 export interface Program {
@@ -55,16 +46,20 @@ export interface Program {
   readonly worker: WorkerContext;
   /** Reads and parses the configured card; throws rate_card_not_found and the card's own errors. */
   loadRateCard(path?: string): Promise<RateCard>;
-  /** The queue of the configuration, or control's database where `own` is not asked for. */
+  /** The queue of the configuration, or control's database where `own` is not asked for. Throws queue_required. */
   queueUrl(own: 'own' | 'any'): string;
-  connectQueue(own: 'own' | 'any'): QueueConnection;
-  /** Makes the queue's schema where it needs one; on Redis it only looks whether the server can be used. */
+  connectQueue(own: 'own' | 'any'): Promise<QueueConnection>;
+  /** Makes the queue's schema where it needs one; on Redis it only checks whether the server can be used. */
   initQueue(): Promise<void>;
   /** Whether the queue can be used as it is; changes nothing. */
   checkQueue(): Promise<void>;
   /** Serves the queues of these data centers until it is stopped; never touches control. */
-  startWorker(options: { dataCenters: readonly string[]; queue: 'own' | 'any'; concurrency: number }): RunningProcess;
-  startScheduler(): RunningProcess;
+  startWorker(options: {
+    dataCenters: readonly string[];
+    queue: 'own' | 'any';
+    concurrency: number;
+  }): Promise<RunningProcess>;
+  startScheduler(): Promise<RunningProcess>;
   /** Fills a data center of the embedded default with sample orgs unless it has some; how many it has. */
   seedSample(dataCenter: string): Promise<number>;
   close(): Promise<void>;
@@ -93,6 +88,7 @@ async function composeFile(path: string, options: ComposeOptions): Promise<Progr
 
 /** Joins the embedded server, starting it when nobody has. */
 export async function composeEmbedded(options: ComposeOptions = {}): Promise<Program> {
+  const { joinEmbeddedPostgres } = await import('./platform/embedded/postgres.js');
   const embedded = await joinEmbeddedPostgres({ root: projectFolder, log: createLog() });
   await Promise.all(Object.values(EMBEDDED_DATABASES).map((name) => embedded.ensureDatabase(name)));
   const lookup: VariableLookup = (name) => {
@@ -115,7 +111,13 @@ function composeProgram(
   const cells = createCells(config, lookup, options.cellConnections?.(config) ?? 4, closers);
   const control = lazyControl(() => resolveConfigText(config.controlDatabase.text, lookup, 'controlDatabase'), closers);
   const queueUrl = (own: 'own' | 'any'): string => readQueueUrl(config, lookup, own);
-  const wakeUps = lazyWakeUps(() => createWakeUps(connectQueue(queueUrl('any')), log), closers);
+  const connectQueue = async (own: 'own' | 'any'): Promise<QueueConnection> =>
+    (await import('../jobs/queue/connection.js')).connectQueue(queueUrl(own));
+  const createWakeUps = async (): Promise<QueueWakeUps> => {
+    const queue = await connectQueue('any');
+    return (await import('../jobs/queue/wake-ups.js')).createWakeUps(queue, log);
+  };
+  const wakeUps = lazyWakeUps(createWakeUps, closers);
   const worker: WorkerContext = { cells, wakeUps, clock: systemClock, log };
   const engine: EngineContext = { ...worker, control, actor: embedded === undefined ? null : userInfo().username };
   return {
@@ -125,16 +127,21 @@ function composeProgram(
     engine,
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
     queueUrl,
-    connectQueue: (own) => connectQueue(queueUrl(own)),
-    initQueue: () => initQueue(queueUrl('any')),
-    checkQueue: () => checkQueue(queueUrl('any')),
-    startWorker: ({ queue, ...served }) => startWorker(worker, { ...served, queue: connectQueue(queueUrl(queue)) }),
-    startScheduler: () =>
-      startScheduler(engine, connectQueue(queueUrl('any')), {
+    connectQueue,
+    initQueue: async () => (await import('../jobs/queue/connection.js')).initQueue(queueUrl('any')),
+    checkQueue: async () => (await import('../jobs/queue/connection.js')).checkQueue(queueUrl('any')),
+    startWorker: async ({ queue, ...served }) => {
+      const connection = await connectQueue(queue);
+      return (await import('../jobs/processes/worker.js')).startWorker(worker, { ...served, queue: connection });
+    },
+    startScheduler: async () => {
+      const connection = await connectQueue('any');
+      return (await import('../jobs/processes/scheduler.js')).startScheduler(engine, connection, {
         planRetentionDays: config.rollout.planRetentionDays,
         driftRetentionDays: config.reconcile.driftRetentionDays,
         reconcile: config.reconcile,
-      }),
+      });
+    },
     seedSample: (dataCenter) => seedSample(findDataCenter(config, dataCenter), lookup),
     close: async () => {
       await Promise.allSettled(closers.map((close) => close()));
@@ -185,17 +192,21 @@ function lazyControl(url: () => string, closers: (() => Promise<void>)[]): Engin
   };
 }
 
-function lazyWakeUps(create: () => QueueWakeUps, closers: (() => Promise<void>)[]): EngineContext['wakeUps'] {
-  let opened: QueueWakeUps | undefined;
-  const open = (): QueueWakeUps => {
-    opened = create();
-    closers.push(() => Promise.race([opened?.close(), systemClock.sleep(2_000)]).then(() => undefined));
-    return opened;
+function lazyWakeUps(create: () => Promise<QueueWakeUps>, closers: (() => Promise<void>)[]): EngineContext['wakeUps'] {
+  let opened: Promise<QueueWakeUps> | undefined;
+  const open = (): Promise<QueueWakeUps> => {
+    const created = create();
+    opened = created;
+    closers.push(async () => {
+      const close = created.then((queue) => queue.close());
+      await Promise.race([close, systemClock.sleep(2_000)]);
+    });
+    return created;
   };
   return {
-    request: (...args) => (opened ?? open()).request(...args),
-    enqueue: (...args) => (opened ?? open()).enqueue(...args),
-    wakeSchedulers: () => (opened ?? open()).wakeSchedulers(),
+    request: async (...args) => (await (opened ?? open())).request(...args),
+    enqueue: async (...args) => (await (opened ?? open())).enqueue(...args),
+    wakeSchedulers: async () => (await (opened ?? open())).wakeSchedulers(),
   };
 }
 
@@ -213,6 +224,7 @@ export async function loadRateCard(path: string): Promise<RateCard> {
   const text = await readFile(path, 'utf8').catch((cause) => {
     throw new RolloutError('rate_card_not_found', { message: `The rate card ${path} cannot be read.`, cause });
   });
+  const { parseRateCard } = await import('./domain/rate-card/parse-rate-card.js');
   return parseRateCard(text);
 }
 

@@ -57,11 +57,11 @@ export function forkWorker({ configPath, dataCenter, concurrency }: BenchWorkerO
 }
 
 /** Starts it in this process: for tests, which run sources. */
-export function startInlineWorker(
+export async function startInlineWorker(
   program: Program,
   { dataCenter, concurrency }: Omit<BenchWorkerOptions, 'configPath'>,
-): BenchWorker {
-  const queue = program.connectQueue('own');
+): Promise<BenchWorker> {
+  const queue = await program.connectQueue('own');
   const worker = startWorker(program.worker, { dataCenters: [dataCenter], queue, concurrency });
   return { markStart: async () => undefined, readMemory: async () => undefined, stop: () => worker.stop() };
 }

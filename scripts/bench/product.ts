@@ -73,8 +73,8 @@ export async function measureProduct(bed: BenchBed, follow: Follow = 'no_plan'):
   const { program, configPath } = await initProduct(bed);
   // the job that cuts the ranges runs beside the lanes
   const given = { configPath, dataCenter: DATA_CENTER.id, concurrency: bed.options.lanes + 1 };
-  const worker = bed.worker === 'process' ? forkWorker(given) : startInlineWorker(program, given);
-  const scheduler = startScheduler(program.engine, program.connectQueue('own'));
+  const worker = bed.worker === 'process' ? forkWorker(given) : await startInlineWorker(program, given);
+  const scheduler = startScheduler(program.engine, await program.connectQueue('own'));
   try {
     await waitForWorker(program);
     const aggregateMs = follow === 'plan' ? await measureBareAggregate(bed) : undefined;

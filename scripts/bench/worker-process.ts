@@ -21,7 +21,7 @@ const [configPath, dataCenter = '', concurrency = '1'] = process.argv.slice(2);
 const program = await compose({ configPath, cellConnections: () => Number(concurrency) + 2 });
 const worker = startWorker(program.worker, {
   dataCenters: [dataCenter],
-  queue: program.connectQueue('own'),
+  queue: await program.connectQueue('own'),
   concurrency: Number(concurrency),
 });
 await released;

@@ -1,6 +1,6 @@
 // Reads the arguments, runs one command, turns what it threw into a sentence and an exit code. Knows no command's work.
+import { readFile } from 'node:fs/promises';
 import { Command, CommanderError } from 'commander';
-import { readVersion } from '../compose.js';
 import { explainFailure } from '../engine/database-errors.js';
 import { explainArguments, rejectRepeats } from './arguments/explain-arguments.js';
 import { REGISTRATIONS } from './commands/index.js';
@@ -28,6 +28,13 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
       error instanceof CommanderError ? explainArguments(error, cli, args) : explainFailure(error),
     );
   }
+}
+
+/** Of package.json, which is two folders up from src/cli and three from dist/src/cli. */
+async function readVersion(): Promise<string> {
+  const path = import.meta.url.includes('/dist/src/') ? '../../../package.json' : '../../package.json';
+  const { version }: { version: string } = JSON.parse(await readFile(new URL(path, import.meta.url), 'utf8'));
+  return version;
 }
 
 function createCli(io: CliIo, version: string): Command {

@@ -1,5 +1,4 @@
 // `apply`: says what a rollout would do; with --execute it asks for it. The schedulers and workers carry it out.
-import type { Command } from 'commander';
 import type { Program } from '../../compose.js';
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
@@ -16,32 +15,20 @@ import { listenForInterruption, signalExitCode, watchRollout } from '../processe
 import { withProgram } from '../processes/with-program.js';
 import { type Triage, triage } from '../sort-out.js';
 import { exitCodeOfStatus } from '../terminal/exit-code.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
 import { countsDocument, planDocument, showPlan } from '../views/show-plan.js';
 import { showHold, statusDocument } from '../views/show-state.js';
 import { showMissing } from '../views/show-status.js';
 import { showSummary } from '../views/show-summary.js';
 
-interface ApplyFlags extends DataCenterChoice {
+export interface ApplyFlags extends DataCenterChoice {
   readonly execute?: boolean;
   readonly plan?: string;
   readonly wait?: boolean;
 }
 
-export function registerApplyCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('apply')
-    .description('say what a rollout would do; with --execute, ask for it')
-    .option('--dc <ids...>', 'these data centers')
-    .option('--all', 'every data center, in order')
-    .option('--plan <id>', 'exactly this plan, of its data center')
-    .option('--execute', 'do it')
-    .option('--wait', 'wait until every one is done, failed, aborted, or held by what needs a person')
-    .action((flags: ApplyFlags) => execute((session) => runApply(session, flags)));
-}
-
-function runApply(session: CliSession, flags: ApplyFlags): Promise<number> {
+export function runApply(session: CliSession, flags: ApplyFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const dataCenters = chooseDataCenters(program.config, withPlan(flags));
     const card = await loadCheckedCard(program);

@@ -1,6 +1,5 @@
 // `approve`: a second person's word on a plan, an override, a postponement or a reversal. A plan is only released; the others are
 // applied at once.
-import type { Command } from 'commander';
 import { findDataCenter, type Program } from '../../compose.js';
 import { approvePostponement } from '../../engine/cutover/postpone.js';
 import { approveReversal } from '../../engine/cutover/reverse.js';
@@ -8,30 +7,19 @@ import { approveOverride } from '../../engine/org/approve-override.js';
 import { approvePlan } from '../../engine/plan/approve-plan.js';
 import { type ProposalId, parseProposalId } from '../../kernel/proposal-id.js';
 import { withProgram } from '../processes/with-program.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { approvalDocument, showApproval } from '../views/show-approval.js';
 import { proposalDocument, showProposal } from '../views/show-cutover.js';
 import { overrideDocument, showOverride } from '../views/show-override.js';
 
-export function registerApproveCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('approve')
-    .description('approve a plan, an override, a postponement or a reversal that somebody else made')
-    .argument(
-      '<id>',
-      'a plan such as in-7, an override such as in-o3, a postponement such as in-c3, or a reversal such as in-r2',
-    )
-    .action((id: string) =>
-      execute((session) =>
-        withProgram(session, {}, (program) => {
-          const proposal = parseProposalId(id);
-          if (proposal === undefined) return approveOnePlan(session, program, id);
-          return proposal.kind === 'override'
-            ? approveOneOverride(session, program, proposal)
-            : approveOneMove(session, program, proposal);
-        }),
-      ),
-    );
+export function runApprove(session: CliSession, id: string): Promise<number> {
+  return withProgram(session, {}, (program) => {
+    const proposal = parseProposalId(id);
+    if (proposal === undefined) return approveOnePlan(session, program, id);
+    return proposal.kind === 'override'
+      ? approveOneOverride(session, program, proposal)
+      : approveOneMove(session, program, proposal);
+  });
 }
 
 async function approveOnePlan(session: CliSession, program: Program, planId: string): Promise<number> {

@@ -1,5 +1,4 @@
 // `cutover`: from which instant sign-ups start on credits. Show it, move it or take it back by two people, latch it by hand.
-import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
 import { executeCutover, previewExecution } from '../../engine/cutover/execute-cutover.js';
 import { proposePostponement } from '../../engine/cutover/postpone.js';
@@ -11,18 +10,18 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { cutoverDocument, proposalDocument, showCutover, showExecution, showProposal } from '../views/show-cutover.js';
 
-interface ShowFlags {
+export interface CutoverFlags {
   readonly dc?: readonly string[];
 }
-interface ProposeFlags {
+export interface ProposeCutoverFlags {
   readonly dc: string;
   readonly to?: string;
   readonly withdraw?: boolean;
 }
-interface ExecuteFlags {
+export interface ExecuteCutoverFlags {
   readonly dc: string;
   readonly execute?: boolean;
 }
@@ -30,39 +29,7 @@ interface ExecuteFlags {
 /** What moves sign-ups must be found with its reason later. */
 const CUTOVER_VERB = 'A verb that touches a cut-over';
 
-export function registerCutoverCommand(cli: Command, execute: Execute): void {
-  // without an action of its own, so that an option is never the parent's and the child's at once
-  const cutover = cli
-    .command('cutover')
-    .description('from when sign-ups start on credits: show, postpone, execute, reverse');
-  cutover
-    .command('show', { isDefault: true })
-    .description('the instant of every data center, what its gate says, and what was proposed')
-    .option('--dc <ids...>', 'only these data centers')
-    .action((flags: ShowFlags) => execute((session) => runShow(session, flags)));
-  cutover
-    .command('postpone')
-    .description("propose another instant; a second person's approval moves it")
-    .requiredOption('--dc <id>', 'the data center')
-    .option('--to <when>', 'a local date or time in its zone')
-    .option('--withdraw', 'take the open proposal back instead')
-    .action((flags: ProposeFlags) => execute((session) => runPropose(session, 'postponement', flags)));
-  cutover
-    .command('execute')
-    .description('latch it by hand, at or after its instant; says what it would do unless --execute')
-    .requiredOption('--dc <id>', 'the data center')
-    .option('--execute', 'do it')
-    .action((flags: ExecuteFlags) => execute((session) => runExecute(session, flags)));
-  cutover
-    .command('reverse')
-    .description("propose to take back one that has happened; a second person's approval does it")
-    .requiredOption('--dc <id>', 'the data center')
-    .option('--to <when>', 'the next instant, a local date or time in its zone')
-    .option('--withdraw', 'take the open proposal back instead')
-    .action((flags: ProposeFlags) => execute((session) => runPropose(session, 'reversal', flags)));
-}
-
-function runShow(session: CliSession, { dc }: ShowFlags): Promise<number> {
+export function runShowCutover(session: CliSession, { dc }: CutoverFlags): Promise<number> {
   return withProgram(session, {}, async ({ config, engine }) => {
     const reports = await readCutovers(
       engine,
@@ -86,10 +53,10 @@ const PROPOSALS = {
   },
 } as const;
 
-function runPropose(
+export function runProposeCutover(
   session: CliSession,
   kind: keyof typeof PROPOSALS,
-  { dc, to, withdraw }: ProposeFlags,
+  { dc, to, withdraw }: ProposeCutoverFlags,
 ): Promise<number> {
   const { propose, subject, note } = PROPOSALS[kind];
   if ((to === undefined) !== (withdraw === true))
@@ -113,7 +80,7 @@ function runPropose(
   });
 }
 
-function runExecute(session: CliSession, { dc, execute }: ExecuteFlags): Promise<number> {
+export function runExecuteCutover(session: CliSession, { dc, execute }: ExecuteCutoverFlags): Promise<number> {
   const reason = getReason(session, CUTOVER_VERB);
   return withProgram(session, {}, async ({ config, engine }) => {
     const { id: dataCenter } = findDataCenter(config, dc);

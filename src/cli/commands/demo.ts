@@ -1,6 +1,5 @@
 // `demo`, which `npm start` runs: the whole rollout of the sample data centers on the embedded servers, before your eyes.
 // Never reads a configuration. Stops everything it started; run again, it goes on where it stopped.
-import type { Command } from 'commander';
 import type { Program } from '../../compose.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { readStatus, type Status } from '../../engine/operate/read-status.js';
@@ -14,22 +13,15 @@ import { withProgram } from '../processes/with-program.js';
 import { triage } from '../sort-out.js';
 import { chooseExitCode, exitCodeOf } from '../terminal/exit-code.js';
 import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { statusDocument } from '../views/show-state.js';
 import { showSummary } from '../views/show-summary.js';
-
-export function registerDemoCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('demo', { hidden: true })
-    .description('the whole rollout of three sample data centers on the embedded servers')
-    .action(() => execute(runDemo));
-}
 
 const CONNECTIONS = 8;
 /** An org of the first sample data center. */
 const SAMPLE_ORG = '1003778';
 
-async function runDemo(session: CliSession): Promise<number> {
+export async function runDemo(session: CliSession): Promise<number> {
   session.say('Starting the embedded PostgreSQL …');
   return withProgram(session, { from: 'embedded', cellConnections: () => CONNECTIONS }, async (program) => {
     const card = await prepare(session, program);
@@ -74,7 +66,7 @@ async function serveRollout(
   const interruption = listenForInterruption(session);
   let outcome: WatchOutcome;
   try {
-    serving.start({ dataCenters, concurrency: program.config.rollout.lanes });
+    await serving.start({ dataCenters, concurrency: program.config.rollout.lanes });
     await request();
     session.say('');
     outcome = await watchRollout(session, program, { dataCenters, whenPaused: 'stays', interruption });

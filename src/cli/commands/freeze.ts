@@ -1,36 +1,22 @@
 // `freeze`, `unfreeze`: stop everything of ours in cells by a row of their own. Must work with queue and control down.
-import type { Command } from 'commander';
 import { type FreezeReport, freeze, type UnfreezeReport, unfreeze } from '../../engine/operate/freeze.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
 import { chooseExitCode } from '../terminal/exit-code.js';
 import { showInstant } from '../terminal/numbers.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { describeError } from '../views/show-error.js';
 import { showHolder } from './operate.js';
 
-interface FreezeFlags {
+export interface FreezeFlags {
   readonly dc?: readonly string[];
-}
-
-export function registerFreezeCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('freeze')
-    .description('stop everything of ours in the cells; needs neither queue nor control')
-    .option('--dc <ids...>', 'only these data centers')
-    .action((flags: FreezeFlags) => execute((session) => runFreeze(session, flags)));
-  cli
-    .command('unfreeze')
-    .description('let go on what a freeze stopped')
-    .option('--dc <ids...>', 'only these data centers')
-    .action((flags: FreezeFlags) => execute((session) => runUnfreeze(session, flags)));
 }
 
 // control is not asked for pinned instants first: it may be what is down
 const WITHOUT_CONTROL = { drift: 'unchecked' } as const;
 
-function runFreeze(session: CliSession, { dc }: FreezeFlags): Promise<number> {
+export function runFreeze(session: CliSession, { dc }: FreezeFlags): Promise<number> {
   return withProgram(session, WITHOUT_CONTROL, async ({ config, engine }) => {
     const dataCenters = pickDataCenters(config, dc).map(({ id }) => id);
     const { dataCenters: reports, recorded } = await freeze(engine, { dataCenters, reason: session.options.reason });
@@ -49,7 +35,7 @@ function runFreeze(session: CliSession, { dc }: FreezeFlags): Promise<number> {
   });
 }
 
-function runUnfreeze(session: CliSession, { dc }: FreezeFlags): Promise<number> {
+export function runUnfreeze(session: CliSession, { dc }: FreezeFlags): Promise<number> {
   return withProgram(session, WITHOUT_CONTROL, async ({ config, engine }) => {
     const dataCenters = pickDataCenters(config, dc).map(({ id }) => id);
     const { dataCenters: reports, recorded } = await unfreeze(engine, { dataCenters, reason: session.options.reason });

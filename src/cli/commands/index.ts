@@ -1,54 +1,309 @@
-// Every command, in the order in which --help lists them.
+// Every command with its description, arguments and options, in the order in which --help lists them. Loads nothing that
+// a command works with: a command's module is imported when it runs.
 import type { Command } from 'commander';
+import type { DataCenterChoice } from '../arguments/choose-data-centers.js';
+import { parseCount, parseFloor } from '../arguments/parse-count.js';
 import type { Execute } from '../terminal/session.js';
-import { registerApplyCommand } from './apply.js';
-import { registerApproveCommand } from './approve.js';
-import { registerAuditCommand } from './audit.js';
-import { registerCalendarCommand } from './calendar.js';
-import { registerCutoverCommand } from './cutover.js';
-import { registerDemoCommand } from './demo.js';
-import { registerDetachCommand } from './detach.js';
-import { registerDoctorCommand } from './doctor.js';
-import { registerFreezeCommand } from './freeze.js';
-import { registerInitCommand } from './init.js';
-import { registerOperateCommand } from './operate.js';
-import { registerOverrideCommand } from './override.js';
-import { registerPlanCommand } from './plan.js';
-import { registerPlansCommand } from './plans.js';
-import { registerProtectCommand } from './protect.js';
-import { registerQuarantineCommand } from './quarantine.js';
-import { registerRateCardCommand } from './rate-card.js';
-import { registerReconcileCommand } from './reconcile.js';
-import { registerSchedulerCommand } from './scheduler.js';
-import { registerStatusCommand } from './status.js';
-import { registerUpCommand } from './up.js';
-import { registerVerifyCommand } from './verify.js';
-import { registerWhyCommand } from './why.js';
-import { registerWorkerCommand } from './worker.js';
+import type { ApplyFlags } from './apply.js';
+import type { AuditFlags } from './audit.js';
+import type { CalendarFlags } from './calendar.js';
+import type { CutoverFlags, ExecuteCutoverFlags, ProposeCutoverFlags } from './cutover.js';
+import type { FreezeFlags } from './freeze.js';
+import type { InitFlags } from './init.js';
+import type { OverrideFlags } from './override.js';
+import type { PlanFlags } from './plan.js';
+import type { ListPlansFlags, ShowPlanFlags } from './plans.js';
+import type { ProtectFlags } from './protect.js';
+import type { QuarantineFlags } from './quarantine.js';
+import type { ReconcileFlags } from './reconcile.js';
+import type { StatusFlags } from './status.js';
 
+import type { WorkerFlags } from './worker.js';
+
+/** Each adds some commands; together they are the whole command line. */
 export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[] = [
-  registerInitCommand,
-  registerDetachCommand,
-  registerDoctorCommand,
-  registerPlanCommand,
-  registerPlansCommand,
-  registerApproveCommand,
-  registerProtectCommand,
-  registerOverrideCommand,
-  registerApplyCommand,
-  registerStatusCommand,
-  registerCalendarCommand,
-  registerOperateCommand,
-  registerFreezeCommand,
-  registerCutoverCommand,
-  registerVerifyCommand,
-  registerReconcileCommand,
-  registerWhyCommand,
-  registerQuarantineCommand,
-  registerAuditCommand,
-  registerRateCardCommand,
-  registerWorkerCommand,
-  registerSchedulerCommand,
-  registerUpCommand,
-  registerDemoCommand,
+  registerSetup,
+  registerPlans,
+  registerApply,
+  registerIntents,
+  registerCutover,
+  registerChecks,
+  registerProcesses,
 ];
+
+interface DataCenterFlag {
+  readonly dc: string;
+}
+
+const MAX_ROWS = 100_000;
+const MAX_PLANS = 10_000;
+const MAX_CONCURRENCY = 64;
+
+function registerSetup(cli: Command, execute: Execute): void {
+  cli
+    .command('init')
+    .description('make or upgrade our schemas in the control database, the cells and the queue')
+    .option('--grant <role>', "the product's role that may read org_capacity and allotments, and call onboard_org")
+    .option('--change-feed', 'put triggers on the source table, so that raises follow edits within seconds')
+    .option(
+      '--sign-up-trigger',
+      'put a trigger on the source table that calls onboard_org, for sign-up code that cannot change',
+    )
+    .option('--dc <ids...>', 'only the cells of these data centers')
+    .action((flags: InitFlags) => execute(async (session) => (await import('./init.js')).runInit(session, flags)));
+  cli
+    .command('detach')
+    .description("drop what hangs on the product's table so that it can be altered; then run init")
+    .requiredOption('--dc <id>', 'the data center')
+    .action(({ dc }: DataCenterFlag) =>
+      execute(async (session) => (await import('./detach.js')).runDetach(session, dc)),
+    );
+  cli
+    .command('doctor')
+    .description('check connections, versions, privileges, sources, zones, clocks and the queue; say the fix')
+    .option('--dc <ids...>', 'only these data centers')
+    .action(({ dc }: { readonly dc?: readonly string[] }) =>
+      execute(async (session) => (await import('./doctor.js')).runDoctor(session, dc)),
+    );
+}
+
+function registerPlans(cli: Command, execute: Execute): void {
+  cli
+    .command('plan')
+    .description('what an apply would do in a data center, kept so that exactly that can be applied; no org is changed')
+    .option('--dc <ids...>', 'these data centers')
+    .option('--all', 'every data center, in order')
+    .option('--out <dir>', 'also write report.html and report.json there, and orgs.csv when it is one data center')
+    .option('--gzip', 'write orgs.csv.gz instead of orgs.csv')
+    .option('--rate-card <file>', 'a what-if with another card: nothing is kept')
+    .action((flags: PlanFlags) => execute(async (session) => (await import('./plan.js')).runPlan(session, flags)));
+  const plans = cli
+    .command('plans')
+    .description('the plans that there are, the newest first; `plans show ID` one again, `plans diff A B` two')
+    .option('--dc <id>', 'only this data center')
+    .option('--limit <n>', 'most plans to list', parseCount(MAX_PLANS), 100)
+    .action((flags: ListPlansFlags) =>
+      execute(async (session) => (await import('./plans.js')).runListPlans(session, flags)),
+    );
+  plans
+    .command('show')
+    .description('a plan again: its report, its approval, and what came of it')
+    .argument('<id>', 'for example in-7')
+    .option('--out <dir>', 'also write report.html and report.json there')
+    .option('--stale', 'also list the orgs that changed before they were written')
+    .action((id: string, flags: ShowPlanFlags) =>
+      execute(async (session) => (await import('./plans.js')).runShowPlan(session, id, flags)),
+    );
+  plans
+    .command('diff')
+    .description('the orgs that come out otherwise in the second of two plans of a data center, and why')
+    .argument('<a>', 'for example in-7')
+    .argument('<b>', 'for example in-8')
+    .action((from: string, to: string) =>
+      execute(async (session) => (await import('./plans.js')).runDiffPlans(session, from, to)),
+    );
+  cli
+    .command('approve')
+    .description('approve a plan, an override, a postponement or a reversal that somebody else made')
+    .argument(
+      '<id>',
+      'a plan such as in-7, an override such as in-o3, a postponement such as in-c3, or a reversal such as in-r2',
+    )
+    .action((id: string) => execute(async (session) => (await import('./approve.js')).runApprove(session, id)));
+  cli
+    .command('protect')
+    .description('keep an org out of canaries, and let plans that would write it wait for a person')
+    .argument('<org>', "the org's id")
+    .requiredOption('--dc <id>', 'the data center')
+    .option('--remove', 'protect it no longer')
+    .action((org: string, flags: ProtectFlags) =>
+      execute(async (session) => (await import('./protect.js')).runProtect(session, org, flags)),
+    );
+  cli
+    .command('override')
+    .description("propose another floor for an org; a second person's approval applies it")
+    .argument('<org>', "the org's id")
+    .requiredOption('--dc <id>', 'the data center')
+    .option('--floor <credits>', 'credits a day, or none', parseFloor)
+    .option('--withdraw', 'take the open proposal back instead')
+    .action((org: string, flags: OverrideFlags) =>
+      execute(async (session) => (await import('./override.js')).runOverride(session, org, flags)),
+    );
+}
+
+function registerApply(cli: Command, execute: Execute): void {
+  cli
+    .command('apply')
+    .description('say what a rollout would do; with --execute, ask for it')
+    .option('--dc <ids...>', 'these data centers')
+    .option('--all', 'every data center, in order')
+    .option('--plan <id>', 'exactly this plan, of its data center')
+    .option('--execute', 'do it')
+    .option('--wait', 'wait until every one is done, failed, aborted, or held by what needs a person')
+    .action((flags: ApplyFlags) => execute(async (session) => (await import('./apply.js')).runApply(session, flags)));
+  cli
+    .command('status')
+    .description('where everything is, why it is not moving, and the command that moves it')
+    .option('--watch', 'again and again until Ctrl-C')
+    .option('--line', 'one line per data center, for logs')
+    .action((flags: StatusFlags) =>
+      execute(async (session) => (await import('./status.js')).runStatus(session, flags)),
+    );
+  cli
+    .command('calendar')
+    .description('what would happen when: starts, windows, bakes, nights, cut-overs, changes of the clocks')
+    .option('--from <when>', 'local date or time in each zone; left out: now')
+    .option('--to <when>', 'likewise, not included; left out: 14 days later')
+    .option('--dc <ids...>', 'only these data centers')
+    .action((flags: CalendarFlags) =>
+      execute(async (session) => (await import('./calendar.js')).runCalendar(session, flags)),
+    );
+}
+
+function registerIntents(cli: Command, execute: Execute): void {
+  const intents = [
+    ['pause', 'stop after the present batches; `paused` is proof that nothing of ours commits'],
+    ['resume', 'go on after a pause'],
+    ['abort', 'end the rollout of a data center where it is'],
+    ['retry', 'reopen a failed run: only what is pending'],
+  ] as const;
+  for (const [verb, description] of intents)
+    cli
+      .command(verb)
+      .description(description)
+      .requiredOption('--dc <id>', 'the data center')
+      .action(({ dc }: DataCenterFlag) =>
+        execute(async (session) => (await import('./operate.js')).runIntent(session, verb, dc)),
+      );
+  cli
+    .command('freeze')
+    .description('stop everything of ours in the cells; needs neither queue nor control')
+    .option('--dc <ids...>', 'only these data centers')
+    .action((flags: FreezeFlags) =>
+      execute(async (session) => (await import('./freeze.js')).runFreeze(session, flags)),
+    );
+  cli
+    .command('unfreeze')
+    .description('let go on what a freeze stopped')
+    .option('--dc <ids...>', 'only these data centers')
+    .action((flags: FreezeFlags) =>
+      execute(async (session) => (await import('./freeze.js')).runUnfreeze(session, flags)),
+    );
+}
+
+function registerCutover(cli: Command, execute: Execute): void {
+  // without an action of its own, so that an option is never the parent's and the child's at once
+  const cutover = cli
+    .command('cutover')
+    .description('from when sign-ups start on credits: show, postpone, execute, reverse');
+  cutover
+    .command('show', { isDefault: true })
+    .description('the instant of every data center, what its gate says, and what was proposed')
+    .option('--dc <ids...>', 'only these data centers')
+    .action((flags: CutoverFlags) =>
+      execute(async (session) => (await import('./cutover.js')).runShowCutover(session, flags)),
+    );
+  cutover
+    .command('postpone')
+    .description("propose another instant; a second person's approval moves it")
+    .requiredOption('--dc <id>', 'the data center')
+    .option('--to <when>', 'a local date or time in its zone')
+    .option('--withdraw', 'take the open proposal back instead')
+    .action((flags: ProposeCutoverFlags) =>
+      execute(async (session) => (await import('./cutover.js')).runProposeCutover(session, 'postponement', flags)),
+    );
+  cutover
+    .command('execute')
+    .description('latch it by hand, at or after its instant; says what it would do unless --execute')
+    .requiredOption('--dc <id>', 'the data center')
+    .option('--execute', 'do it')
+    .action((flags: ExecuteCutoverFlags) =>
+      execute(async (session) => (await import('./cutover.js')).runExecuteCutover(session, flags)),
+    );
+  cutover
+    .command('reverse')
+    .description("propose to take back one that has happened; a second person's approval does it")
+    .requiredOption('--dc <id>', 'the data center')
+    .option('--to <when>', 'the next instant, a local date or time in its zone')
+    .option('--withdraw', 'take the open proposal back instead')
+    .action((flags: ProposeCutoverFlags) =>
+      execute(async (session) => (await import('./cutover.js')).runProposeCutover(session, 'reversal', flags)),
+    );
+}
+
+function registerChecks(cli: Command, execute: Execute): void {
+  cli
+    .command('verify')
+    .description('check every stored allotment against the rule, and prove the cut-over; a failure is exit code 5')
+    .option('--dc <ids...>', 'these data centers')
+    .option('--all', 'every data center')
+    .action((choice: DataCenterChoice) =>
+      execute(async (session) => (await import('./verify.js')).runVerify(session, choice)),
+    );
+  cli
+    .command('reconcile')
+    .description('say which allotments are no longer what their inputs give; with --execute, ask for healing them')
+    .option('--dc <id>', 'the data center')
+    .option('--execute', 'do it')
+    .option('--accept-falls', 'falls beyond the limits of a night too; needs a reason')
+    .option('--history', 'the nights that were, and what they found')
+    .option('--csv', 'the history as CSV')
+    .option('--limit <n>', 'most orgs or nights to list', parseCount(MAX_ROWS), 50)
+    .action((flags: ReconcileFlags) =>
+      execute(async (session) => (await import('./reconcile.js')).runReconcile(session, flags)),
+    );
+  cli
+    .command('why')
+    .description("one org's number and where it comes from")
+    .argument('<org>', "the org's id")
+    .requiredOption('--dc <id>', 'the data center')
+    .action((org: string, { dc }: DataCenterFlag) =>
+      execute(async (session) => (await import('./why.js')).runWhy(session, org, dc)),
+    );
+  cli
+    .command('quarantine')
+    .description('the orgs that could not be decided, and why')
+    .requiredOption('--dc <id>', 'the data center')
+    .option('--limit <n>', 'most orgs to list', parseCount(MAX_ROWS), 100)
+    .action((flags: QuarantineFlags) =>
+      execute(async (session) => (await import('./quarantine.js')).runQuarantine(session, flags)),
+    );
+  cli
+    .command('audit')
+    .description('who did what, when and why')
+    .option('--dc <id>', 'only this data center')
+    .option('--limit <n>', 'most entries to list', parseCount(MAX_ROWS), 50)
+    .action((flags: AuditFlags) => execute(async (session) => (await import('./audit.js')).runAudit(session, flags)));
+  cli
+    .command('rate-card')
+    .description('work on the rate card')
+    .command('check')
+    .description('read the rate card, run its golden cases and count the branches that none covers')
+    .argument('[file]', "the card's file; default: the configured one")
+    .action((file: string | undefined) =>
+      execute(async (session) => (await import('./rate-card.js')).runCheckCard(session, file)),
+    );
+}
+
+function registerProcesses(cli: Command, execute: Execute): void {
+  cli
+    .command('worker')
+    .description('run a worker: it carries out batches')
+    .option('--dc <ids...>', 'only these data centers; default: all of the configuration')
+    .option('--concurrency <n>', 'jobs at once per data center; default: rollout.lanes', parseCount(MAX_CONCURRENCY))
+    .action((flags: WorkerFlags) =>
+      execute(async (session) => (await import('./worker.js')).runWorker(session, flags)),
+    );
+  cli
+    .command('scheduler')
+    .description('run a scheduler: it takes the next step of every data center')
+    .action(() => execute(async (session) => (await import('./scheduler.js')).runScheduler(session)));
+  cli
+    .command('up')
+    .description('run a scheduler and a worker in one process; without a configuration, the embedded servers too')
+    .action(() => execute(async (session) => (await import('./up.js')).runUp(session)));
+  cli
+    .command('demo', { hidden: true })
+    .description('the whole rollout of three sample data centers on the embedded servers')
+    .action(() => execute(async (session) => (await import('./demo.js')).runDemo(session)));
+}

@@ -1,33 +1,18 @@
 // `init`: makes or upgrades our schemas in control, cells and queue. Idempotent; safe when run by several at once.
-import type { Command } from 'commander';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { type InitReport, initAll, seedSamples } from '../init-all.js';
 import { withProgram } from '../processes/with-program.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 
-interface InitFlags {
+export interface InitFlags {
   readonly grant?: string;
   readonly changeFeed?: boolean;
   readonly signUpTrigger?: boolean;
   readonly dc?: readonly string[];
 }
 
-export function registerInitCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('init')
-    .description('make or upgrade our schemas in the control database, the cells and the queue')
-    .option('--grant <role>', "the product's role that may read org_capacity and allotments, and call onboard_org")
-    .option('--change-feed', 'put triggers on the source table, so that raises follow edits within seconds')
-    .option(
-      '--sign-up-trigger',
-      'put a trigger on the source table that calls onboard_org, for sign-up code that cannot change',
-    )
-    .option('--dc <ids...>', 'only the cells of these data centers')
-    .action((flags: InitFlags) => execute((session) => runInit(session, flags)));
-}
-
-function runInit(session: CliSession, { grant, changeFeed, signUpTrigger, dc }: InitFlags): Promise<number> {
+export function runInit(session: CliSession, { grant, changeFeed, signUpTrigger, dc }: InitFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const dataCenters = pickDataCenters(program.config, dc);
     const card = await loadCheckedCard(program);

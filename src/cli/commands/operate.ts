@@ -1,5 +1,4 @@
 // `pause`, `resume`, `abort`, `retry`: what the operator wants of one data center. Each says what follows from it.
-import type { Command } from 'commander';
 import { findDataCenter, type Program } from '../../compose.js';
 import type { Intent } from '../../domain/rollout/stage.js';
 import { type FenceHolder, readFenceHolders } from '../../engine/operate/freeze.js';
@@ -9,26 +8,16 @@ import { retryRun } from '../../engine/rollout/retry-run.js';
 import { tick } from '../../engine/scheduler/tick.js';
 import { withProgram } from '../processes/with-program.js';
 import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 
 type Operation = (session: CliSession, program: Program, dataCenter: string) => Promise<number>;
 
-export function registerOperateCommand(cli: Command, execute: Execute): void {
-  const add = (verb: string, description: string, operation: Operation): void => {
-    cli
-      .command(verb)
-      .description(description)
-      .requiredOption('--dc <id>', 'the data center')
-      .action(({ dc }: { readonly dc: string }) =>
-        execute((session) =>
-          withProgram(session, {}, (program) => operation(session, program, findDataCenter(program.config, dc).id)),
-        ),
-      );
-  };
-  add('pause', 'stop after the present batches; `paused` is proof that nothing of ours commits', pause);
-  add('resume', 'go on after a pause', resume);
-  add('abort', 'end the rollout of a data center where it is', abort);
-  add('retry', 'reopen a failed run: only what is pending', retry);
+const OPERATIONS = { pause, resume, abort, retry } as const satisfies Record<string, Operation>;
+
+export function runIntent(session: CliSession, verb: keyof typeof OPERATIONS, dc: string): Promise<number> {
+  return withProgram(session, {}, (program) =>
+    OPERATIONS[verb](session, program, findDataCenter(program.config, dc).id),
+  );
 }
 
 /** Longest that an acknowledgement is waited for, in ms. */

@@ -1,33 +1,24 @@
 // `override`: proposes another floor for one org. Nothing changes until a second person approves it.
-import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
 import { proposeOverride } from '../../engine/org/propose-override.js';
 import { withdrawOverride } from '../../engine/org/withdraw-override.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
-import { parseFloor } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { overrideDocument, showOverride } from '../views/show-override.js';
 
-interface OverrideFlags {
+export interface OverrideFlags {
   readonly dc: string;
   readonly floor?: bigint | 'none';
   readonly withdraw?: boolean;
 }
 
-export function registerOverrideCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('override')
-    .description("propose another floor for an org; a second person's approval applies it")
-    .argument('<org>', "the org's id")
-    .requiredOption('--dc <id>', 'the data center')
-    .option('--floor <credits>', 'credits a day, or none', parseFloor)
-    .option('--withdraw', 'take the open proposal back instead')
-    .action((org: string, flags: OverrideFlags) => execute((session) => runOverride(session, org, flags)));
-}
-
-function runOverride(session: CliSession, orgId: string, { dc, floor, withdraw }: OverrideFlags): Promise<number> {
+export function runOverride(
+  session: CliSession,
+  orgId: string,
+  { dc, floor, withdraw }: OverrideFlags,
+): Promise<number> {
   if ((floor === undefined) !== (withdraw === true))
     throw new RolloutError('invalid_argument', {
       message: 'An override takes either --floor or --withdraw.',

@@ -1,5 +1,4 @@
 // `plan`: the dry run of a data center, kept to be applied; with another card a what-if that keeps nothing. Cannot write.
-import type { Command } from 'commander';
 import type { Program } from '../../compose.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
@@ -12,29 +11,17 @@ import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-da
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { withProgram } from '../processes/with-program.js';
 import { openReportFolder } from '../report/report-folder.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
 import { countsDocument, planDocument, showPlan } from '../views/show-plan.js';
 
-interface PlanFlags extends DataCenterChoice {
+export interface PlanFlags extends DataCenterChoice {
   readonly out?: string;
   readonly gzip?: boolean;
   readonly rateCard?: string;
 }
 
-export function registerPlanCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('plan')
-    .description('what an apply would do in a data center, kept so that exactly that can be applied; no org is changed')
-    .option('--dc <ids...>', 'these data centers')
-    .option('--all', 'every data center, in order')
-    .option('--out <dir>', 'also write report.html and report.json there, and orgs.csv when it is one data center')
-    .option('--gzip', 'write orgs.csv.gz instead of orgs.csv')
-    .option('--rate-card <file>', 'a what-if with another card: nothing is kept')
-    .action((flags: PlanFlags) => execute((session) => runPlan(session, flags)));
-}
-
-function runPlan(session: CliSession, flags: PlanFlags): Promise<number> {
+export function runPlan(session: CliSession, flags: PlanFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const chosen = chooseDataCenters(program.config, flags);
     const dataCenters = chosen.map(({ id }) => id);

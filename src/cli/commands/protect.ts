@@ -1,27 +1,16 @@
 // `protect`: keeps one org out of canaries, and makes plans that would write it wait for a person.
-import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
 import { type ProtectReport, protectOrg } from '../../engine/org/protect-org.js';
 import { withProgram } from '../processes/with-program.js';
 import { showOrgs } from '../terminal/numbers.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 
-interface ProtectFlags {
+export interface ProtectFlags {
   readonly dc: string;
   readonly remove?: boolean;
 }
 
-export function registerProtectCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('protect')
-    .description('keep an org out of canaries, and let plans that would write it wait for a person')
-    .argument('<org>', "the org's id")
-    .requiredOption('--dc <id>', 'the data center')
-    .option('--remove', 'protect it no longer')
-    .action((org: string, flags: ProtectFlags) => execute((session) => runProtect(session, org, flags)));
-}
-
-function runProtect(session: CliSession, orgId: string, { dc, remove }: ProtectFlags): Promise<number> {
+export function runProtect(session: CliSession, orgId: string, { dc, remove }: ProtectFlags): Promise<number> {
   return withProgram(session, {}, async ({ config, engine }) => {
     const dataCenter = findDataCenter(config, dc).id;
     const to = remove ? 'unprotected' : 'protected';

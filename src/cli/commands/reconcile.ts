@@ -1,20 +1,18 @@
 // `reconcile`: says what a reconciliation would do; with --execute asks for one; with --history shows the nights.
-import type { Command } from 'commander';
 import { findDataCenter, type Program } from '../../compose.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { listNights } from '../../engine/reconcile/list-nights.js';
 import { previewDrift } from '../../engine/reconcile/preview-drift.js';
 import { requestReconcile } from '../../engine/reconcile/request-reconciliation.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { parseCount } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
 import { nightsCsv, nightsDocument, showNights } from '../views/show-nights.js';
 import { previewDocument, showPreview } from '../views/show-reconcile.js';
 import { showMissing } from '../views/show-status.js';
 
-interface ReconcileFlags {
+export interface ReconcileFlags {
   readonly dc?: string;
   readonly execute?: boolean;
   readonly acceptFalls?: boolean;
@@ -23,22 +21,7 @@ interface ReconcileFlags {
   readonly limit: number;
 }
 
-const MOST = 100_000;
-
-export function registerReconcileCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('reconcile')
-    .description('say which allotments are no longer what their inputs give; with --execute, ask for healing them')
-    .option('--dc <id>', 'the data center')
-    .option('--execute', 'do it')
-    .option('--accept-falls', 'falls beyond the limits of a night too; needs a reason')
-    .option('--history', 'the nights that were, and what they found')
-    .option('--csv', 'the history as CSV')
-    .option('--limit <n>', 'most orgs or nights to list', parseCount(MOST), 50)
-    .action((flags: ReconcileFlags) => execute((session) => runReconcile(session, flags)));
-}
-
-function runReconcile(session: CliSession, flags: ReconcileFlags): Promise<number> {
+export function runReconcile(session: CliSession, flags: ReconcileFlags): Promise<number> {
   assertFits(flags);
   return withProgram(session, {}, async (program) => {
     if (flags.history) return showHistory(session, program, flags);

@@ -1,31 +1,21 @@
 // `status`: where everything is, why it is not moving, and the command that moves it.
-import type { Command } from 'commander';
 import type { Program } from '../../compose.js';
 import { readStatus, type Status } from '../../engine/operate/read-status.js';
 import { withProgram } from '../processes/with-program.js';
 import { createLiveArea } from '../terminal/live-area.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { showStatusLine } from '../views/show-progress.js';
 import { statusDocument } from '../views/show-state.js';
 import { showStatus } from '../views/show-status.js';
 
-interface StatusFlags {
+export interface StatusFlags {
   readonly watch?: boolean;
   readonly line?: boolean;
 }
 
 const WATCH_MS = 1_000;
 
-export function registerStatusCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('status')
-    .description('where everything is, why it is not moving, and the command that moves it')
-    .option('--watch', 'again and again until Ctrl-C')
-    .option('--line', 'one line per data center, for logs')
-    .action((flags: StatusFlags) => execute((session) => runStatus(session, flags)));
-}
-
-function runStatus(session: CliSession, flags: StatusFlags): Promise<number> {
+export function runStatus(session: CliSession, flags: StatusFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const render = (status: Status): string => renderStatus(session, program, status, flags);
     if (flags.watch) return watchStatus(session, program, render);

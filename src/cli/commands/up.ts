@@ -1,5 +1,4 @@
 // `up`: scheduler and worker in one process; without a configuration, the embedded servers too. Starts no rollout by itself.
-import type { Command } from 'commander';
 import type { Program } from '../../compose.js';
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { explainFailure } from '../../engine/database-errors.js';
@@ -11,15 +10,8 @@ import { serveUntilStopped } from '../processes/serve-until-stopped.js';
 import { schedulerProcess, workerProcesses } from '../processes/start-processes.js';
 import { withProgram } from '../processes/with-program.js';
 import { createLiveArea } from '../terminal/live-area.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { showProgress } from '../views/show-progress.js';
-
-export function registerUpCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('up')
-    .description('run a scheduler and a worker in one process; without a configuration, the embedded servers too')
-    .action(() => execute(runUp));
-}
 
 /** `up` keeps within 80 connections: control 4, producers 2 × 3 and the schedulers' queue 2; each data center's queue 2. */
 const BUDGET = { all: 80, shared: 12, perQueue: 2 } as const;
@@ -34,7 +26,7 @@ export function divideConnections(dataCenters: number, lanes: number): number {
 const connectionsOf = (config: RolloutConfig): number =>
   divideConnections(config.dataCenters.length, config.rollout.lanes);
 
-function runUp(session: CliSession): Promise<number> {
+export function runUp(session: CliSession): Promise<number> {
   return withProgram(session, { cellConnections: connectionsOf }, async (program) => {
     const { config, embedded } = program;
     if (embedded !== undefined) {

@@ -1,23 +1,13 @@
 // `verify`: the stored allotments against an independent statement of the rule, and against the source now; and the proof of
 // the cut-over. Reads only.
-import type { Command } from 'commander';
 import { type VerifyReport, verifyDataCenter } from '../../engine/operate/verify-data-center.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
 import { showVerification } from '../views/show-verification.js';
 
-export function registerVerifyCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('verify')
-    .description('check every stored allotment against the rule, and prove the cut-over; a failure is exit code 5')
-    .option('--dc <ids...>', 'these data centers')
-    .option('--all', 'every data center')
-    .action((choice: DataCenterChoice) => execute((session) => runVerify(session, choice)));
-}
-
-function runVerify(session: CliSession, choice: DataCenterChoice): Promise<number> {
+export function runVerify(session: CliSession, choice: DataCenterChoice): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const reports: VerifyReport[] = [];
     for (const { id } of chooseDataCenters(program.config, choice)) {

@@ -1,21 +1,11 @@
 // `why`: one org's number and where it comes from, read from its cell for the person who asks.
-import type { Command } from 'commander';
 import { findDataCenter } from '../../compose.js';
 import { explainOrg } from '../../engine/org/explain-org.js';
 import { withProgram } from '../processes/with-program.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 import { showWhy } from '../views/show-why.js';
 
-export function registerWhyCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('why')
-    .description("one org's number and where it comes from")
-    .argument('<org>', "the org's id")
-    .requiredOption('--dc <id>', 'the data center')
-    .action((org: string, { dc }: { readonly dc: string }) => execute((session) => runWhy(session, org, dc)));
-}
-
-function runWhy(session: CliSession, orgId: string, dc: string): Promise<number> {
+export function runWhy(session: CliSession, orgId: string, dc: string): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const { id, zone } = findDataCenter(program.config, dc);
     const explanation = await explainOrg(program.engine, { dataCenter: id, orgId });

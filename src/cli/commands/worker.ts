@@ -1,30 +1,17 @@
 // `worker`: carries out batches. Needs its cells' URLs and the queue's; never touches the control database.
-import type { Command } from 'commander';
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
-import { parseCount } from '../arguments/parse-count.js';
 import { serveUntilStopped } from '../processes/serve-until-stopped.js';
 import { workerProcesses } from '../processes/start-processes.js';
 import { withProgram } from '../processes/with-program.js';
-import type { CliSession, Execute } from '../terminal/session.js';
+import type { CliSession } from '../terminal/session.js';
 
-interface WorkerFlags {
+export interface WorkerFlags {
   readonly dc?: readonly string[];
   readonly concurrency?: number;
 }
 
-const MOST = 64;
-
-export function registerWorkerCommand(cli: Command, execute: Execute): void {
-  cli
-    .command('worker')
-    .description('run a worker: it carries out batches')
-    .option('--dc <ids...>', 'only these data centers; default: all of the configuration')
-    .option('--concurrency <n>', 'jobs at once per data center; default: rollout.lanes', parseCount(MOST))
-    .action((flags: WorkerFlags) => execute((session) => runWorker(session, flags)));
-}
-
-function runWorker(session: CliSession, { dc, concurrency }: WorkerFlags): Promise<number> {
+export function runWorker(session: CliSession, { dc, concurrency }: WorkerFlags): Promise<number> {
   const jobs = (config: RolloutConfig): number => concurrency ?? config.rollout.lanes;
   // one connection beside the jobs for signs of life, one for looking when no bell rings, one for the change feed
   const options = { cellConnections: (config: RolloutConfig) => jobs(config) + 3, drift: 'unchecked' } as const;

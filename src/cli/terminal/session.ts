@@ -1,5 +1,5 @@
 // What every command is given beside its own arguments: the global options, the terminal, and how to speak.
-import { readEnvironment } from '../../compose.js';
+import { readEnvironment } from '../../platform/environment.js';
 import { type CommandNames, createCommandNames } from './command-names.js';
 import type { CliIo } from './io.js';
 import { createPaint, type Paint } from './paint.js';
