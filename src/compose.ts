@@ -13,6 +13,7 @@ import type { DataCenterConfig, RolloutConfig } from './domain/config/rollout-co
 import type { RateCard } from './domain/rate-card/rate-card.js';
 import type { CellDirectory, EngineContext, WorkerContext } from './engine/context.js';
 import { systemClock } from './kernel/clock.js';
+import { withTimeout } from './kernel/retry.js';
 import { RolloutError } from './kernel/rollout-error.js';
 import type { EmbeddedPostgres } from './platform/embedded/postgres.js';
 import { readEnvironment } from './platform/environment.js';
@@ -192,14 +193,17 @@ function lazyControl(url: () => string, closers: (() => Promise<void>)[]): Engin
   };
 }
 
+/** A queue that is down must not keep a command from ending, in ms. */
+const CLOSE_MS = 2_000;
+
 function lazyWakeUps(create: () => Promise<QueueWakeUps>, closers: (() => Promise<void>)[]): EngineContext['wakeUps'] {
   let opened: Promise<QueueWakeUps> | undefined;
   const open = (): Promise<QueueWakeUps> => {
     const created = create();
     opened = created;
-    closers.push(async () => {
+    closers.push(() => {
       const close = created.then((queue) => queue.close());
-      await Promise.race([close, systemClock.sleep(2_000)]);
+      return withTimeout(systemClock, CLOSE_MS, close);
     });
     return created;
   };

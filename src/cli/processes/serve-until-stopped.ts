@@ -1,8 +1,8 @@
 // Runs processes until a signal: waits for what they need, starts them, lets the present batches end, closes.
 import type { RunningProcess } from '../../compose.js';
 import { systemClock } from '../../kernel/clock.js';
+import { withTimeout } from '../../kernel/retry.js';
 import type { CliSession } from '../terminal/session.js';
-import { within } from './with-program.js';
 
 export interface ServedProcess {
   /** Resolves to the started process, or to undefined when `signal` aborted first. */
@@ -34,7 +34,7 @@ export async function serveUntilStopped(
     return 0;
   } finally {
     stopping.abort();
-    await within(STOP_MS, Promise.allSettled(running.map((process) => process.stop())));
+    await withTimeout(systemClock, STOP_MS, Promise.allSettled(running.map((process) => process.stop())));
     unlisten();
   }
 }

@@ -2,10 +2,11 @@
 import type { Program, RunningProcess } from '../../compose.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { reportGone } from '../../engine/worker/serve-cell.js';
+import { systemClock } from '../../kernel/clock.js';
+import { withTimeout } from '../../kernel/retry.js';
 import type { CliSession } from '../terminal/session.js';
 import type { ServedProcess } from './serve-until-stopped.js';
 import { waitUntilReady } from './wait-until-ready.js';
-import { within } from './with-program.js';
 
 export function schedulerProcess(session: CliSession, program: Program): ServedProcess {
   return {
@@ -63,7 +64,7 @@ export function createServing(program: Program): Serving {
       running.push(await program.startWorker({ ...options, queue: 'any' }));
     },
     stop: async () => {
-      await within(STOP_MS, Promise.allSettled(running.splice(0).map((process) => process.stop())));
+      await withTimeout(systemClock, STOP_MS, Promise.allSettled(running.splice(0).map((process) => process.stop())));
     },
   };
 }

@@ -3,6 +3,7 @@
 import { type ComposeOptions, compose, composeEmbedded, type Program } from '../../compose.js';
 import { findConfigDrift } from '../../engine/cutover/pinned-instants.js';
 import { systemClock } from '../../kernel/clock.js';
+import { withTimeout } from '../../kernel/retry.js';
 import type { CliSession } from '../terminal/session.js';
 
 export interface ProgramOptions {
@@ -29,22 +30,12 @@ export async function withProgram(
     if (drift === 'checked') await warnOfDrift(session, program);
     return await use(program);
   } finally {
-    await within(CLOSE_MS, program.close());
+    await withTimeout(systemClock, CLOSE_MS, program.close());
   }
 }
 
 async function warnOfDrift(session: CliSession, program: Program): Promise<void> {
   // a control database that cannot be asked is the command's own failure to report
   const found = findConfigDrift(program.engine, program.config).catch(() => []);
-  for (const sentence of (await within(DRIFT_MS, found)) ?? []) session.warn(sentence);
-}
-
-/** The result, or undefined when it takes longer than `ms`. */
-export async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-  const over = new AbortController();
-  try {
-    return await Promise.race([work, systemClock.sleep(ms, over.signal).then(() => undefined)]);
-  } finally {
-    over.abort();
-  }
+  for (const sentence of (await withTimeout(systemClock, DRIFT_MS, found)) ?? []) session.warn(sentence);
 }

@@ -1,5 +1,6 @@
 // Takes pending ranges of the open run until none is left: claim, write and checkpoint in one transaction each.
-// The order inside `applyBatch` is the protocol: fence, lane, batch row, allotments. Do not reorder.
+// The order inside `applyClaimed` is the protocol: fence, lane, batch row, allotments. Do not reorder.
+import { retryWithBackoff } from '../../kernel/retry.js';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { type ClaimedBatch, claimBatch, completeBatch, lockLane } from '../../stores/cell/batch/batches.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
@@ -14,7 +15,7 @@ export type BatchOutcome =
   /** The fence is closed, under another epoch, or the cell's timeline changed: normal, the job ends. */
   | { readonly kind: 'fenced' }
   | { readonly kind: 'no_lane' }
-  /** Nothing free to claim: others may still work on some. */
+  /** No batch is free to be claimed: other workers may still work on some. */
   | { readonly kind: 'nothing_pending' }
   | { readonly kind: 'split' }
   | { readonly kind: 'failed'; readonly code: string };
@@ -22,12 +23,12 @@ export type BatchOutcome =
 export interface ApplyOptions {
   readonly dataCenter: string;
   readonly epoch: bigint;
-  /** Longest time to go on taking batches, in ms. */
+  /** No new batch is taken after this time, in ms. */
   readonly forMs: number;
   readonly signal?: AbortSignal;
 }
 
-/** Takes batches until none is left, the time is over, or it is told to stop; returns why it stopped and what it did. */
+/** Takes batches until none is left, the time is over, or `signal` aborts; returns the last outcome and how many are done. */
 export async function applyBatches(
   context: WorkerContext,
   options: ApplyOptions,
@@ -47,30 +48,45 @@ const ATTEMPTS = 6;
 const RETRIED: readonly FailureKind[] = ['retry', 'duplicate', 'bad_value', 'too_slow'];
 
 async function applyBatch(context: WorkerContext, cell: CellDatabase, epoch: bigint): Promise<BatchOutcome> {
-  let way: WriteStrategy = 'insert';
-  for (let attempt = 1; ; attempt += 1) {
-    const claim: { batch?: ClaimedBatch } = {};
-    try {
-      return await cell.inTransaction('worker', (tx) => applyClaimed(tx, epoch, way, claim));
-    } catch (error) {
+  let strategy: WriteStrategy = 'insert';
+  return retryWithBackoff(() => attemptBatch(context, cell, epoch, strategy), {
+    clock: context.clock,
+    attempts: ATTEMPTS,
+    // what differs from its plan differs again, however long the pause
+    pauseMs: (attempt, error) => (error instanceof PlanDiffers ? 0 : 20 * 2 ** attempt),
+    retriesError: (error) =>
+      error instanceof CountsDiffer || error instanceof PlanDiffers || RETRIED.includes(classifyFailure(error).kind),
+    onRetry: (attempt, error) => {
       const { kind, sqlstate } = classifyFailure(error);
-      if (claim.batch && (kind === 'too_slow' || kind === 'bad_value')) {
-        const halved = await splitBatch(context, cell, { epoch, batch: claim.batch, why: kind });
-        if (halved !== undefined) return halved;
-      }
-      const breach = findBreach(error);
-      if (breach !== undefined) return failRun(context, cell, epoch, breach);
-      const differs = error instanceof CountsDiffer || error instanceof PlanDiffers;
-      if (!(differs || RETRIED.includes(kind)) || attempt === ATTEMPTS) throw error;
-      way = error instanceof PlanDiffers ? 'per_org' : kind === 'duplicate' ? 'raise' : way;
+      strategy = error instanceof PlanDiffers ? 'per_org' : kind === 'duplicate' ? 'raise' : strategy;
       context.log.debug('batch_retried', { data_center: cell.dataCenter, attempt, sqlstate });
-      // what differs from its plan does so at once again
-      if (!(error instanceof PlanDiffers)) await context.clock.sleep(20 * 2 ** attempt);
+    },
+  });
+}
+
+/** One transaction. A range that it cannot write is split, a broken rule fails the run; throws what may pass by itself. */
+async function attemptBatch(
+  context: WorkerContext,
+  cell: CellDatabase,
+  epoch: bigint,
+  strategy: WriteStrategy,
+): Promise<BatchOutcome> {
+  const claim: { batch?: ClaimedBatch } = {};
+  try {
+    return await cell.inTransaction('worker', (tx) => applyClaimed(tx, epoch, strategy, claim));
+  } catch (error) {
+    const { kind } = classifyFailure(error);
+    if (claim.batch && (kind === 'too_slow' || kind === 'bad_value')) {
+      const split = await splitBatch(context, cell, { epoch, batch: claim.batch, why: kind });
+      if (split !== undefined) return split;
     }
+    const breach = findBreach(error);
+    if (breach !== undefined) return failRun(context, cell, epoch, breach);
+    throw error;
   }
 }
 
-/** The code of a broken rule or an edited plan, at which the run must not go on; undefined: it may. */
+/** The code of a broken rule or an edited plan, after which the run must not go on; undefined: it may. */
 function findBreach(error: unknown): string | undefined {
   if (isRolloutError(error, 'plan_edited')) return 'plan_edited';
   const { kind, object } = classifyFailure(error);
@@ -80,7 +96,7 @@ function findBreach(error: unknown): string | undefined {
 async function applyClaimed(
   tx: CellTransaction,
   epoch: bigint,
-  way: WriteStrategy,
+  strategy: WriteStrategy,
   claim: { batch?: ClaimedBatch },
 ): Promise<BatchOutcome> {
   const run = await enterFence(tx, epoch);
@@ -89,7 +105,7 @@ async function applyClaimed(
   const batch = await claimBatch(tx, run);
   if (batch === undefined) return { kind: 'nothing_pending' };
   claim.batch = batch;
-  const counts = await writeBatch(tx, run, batch, way);
+  const counts = await writeBatch(tx, run, batch, strategy);
   const completed = await completeBatch(
     tx,
     { runId: run.runId, batchNo: batch.batchNo, epoch, timeline: run.timeline },

@@ -1,5 +1,6 @@
 // One change of a cell's sign-up gate: under its exclusive lock, given up after 200 ms so that no sign-up stalls behind it.
 import type { Clock } from '../../kernel/clock.js';
+import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import {
@@ -72,16 +73,18 @@ export function latchGate(context: Pick<EngineContext, 'cells'>, dataCenter: str
 const ATTEMPTS = 4;
 
 /** Tries four times; the last outcome, which may be `busy` still. */
-export async function retryWhileBusy<O extends { readonly kind: string }>(
+export function retryWhileBusy<O extends { readonly kind: string }>(
   clock: Clock,
   pauseMs: number,
   attempt: () => Promise<O>,
 ): Promise<O> {
-  for (let tried = 1; ; tried += 1) {
-    const outcome = await attempt();
-    if (outcome.kind !== 'busy' || tried === ATTEMPTS) return outcome;
-    await clock.sleep(pauseMs);
-  }
+  return retryWithBackoff(attempt, {
+    clock,
+    attempts: ATTEMPTS,
+    pauseMs: () => pauseMs,
+    retriesError: () => false,
+    retriesResult: ({ kind }) => kind === 'busy',
+  });
 }
 
 /** Short: control's row of the data center is locked meanwhile. */

@@ -1,5 +1,6 @@
 // Freezes cells by a row of their own: works with queue and control down, and says of each cell how far it has come.
 // One cell that cannot be reached never keeps another from being frozen.
+import { withTimeout } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders, lockFenceExclusive } from '../../stores/cell/batch/fence.js';
 import {
@@ -160,12 +161,7 @@ export async function tryRecordAudit(
       context.log.debug('audit_lost', { action, err });
       return false;
     });
-  const over = new AbortController();
-  try {
-    return await Promise.race([written, context.clock.sleep(TIMEOUT_MS, over.signal).then(() => false)]);
-  } finally {
-    over.abort();
-  }
+  return (await withTimeout(context.clock, TIMEOUT_MS, written)) ?? false;
 }
 
 // Who keeps a pause from being acknowledged: the sessions in the cell that still hold its fence.

@@ -1,7 +1,8 @@
 // The job `detect`: searches a cell for drift under the fence, range by range in short transactions, names the causes, and
-// makes batches of what is to be healed. It may be killed at any point and goes on there; run twice, the second does nothing.
+// makes batches of the orgs to heal. A killed one continues where it was; after its end, another run does nothing.
 import { decideCaps } from '../../domain/reconcile/decide-caps.js';
 import { decideDrift } from '../../domain/reconcile/decide-drift.js';
+import { retryWithBackoff } from '../../kernel/retry.js';
 import { quarantineUnreadable } from '../../stores/cell/batch/allotments.js';
 import type { OpenRun } from '../../stores/cell/batch/open-run.js';
 import { findRangeEnd } from '../../stores/cell/batch/verification.js';
@@ -21,14 +22,14 @@ import {
 } from '../../stores/cell/reconcile/drift-writes.js';
 import { findSourceRangeEnd } from '../../stores/cell/source-ranges.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
 import { enterFence, failRun } from '../batch/run-fence.js';
 import type { WorkerContext } from '../context.js';
 
-/** Orgs that one transaction compares, and how many of them it looks at closely. */
+/** Orgs that one transaction compares, and how many of them it may read in full. */
 const RANGE = 40_000;
 const CANDIDATES = 1_000;
-/** Per transaction of the end: orgs that the limits let through, and batches. */
+/** Per transaction at the end: orgs that the limits allow to heal, and batches. */
 const HEALED = 5_000;
 const BATCHES = 10;
 
@@ -38,7 +39,7 @@ export interface DetectOptions {
   readonly signal?: AbortSignal;
 }
 
-/** `detected`: all that is to be healed lies in batches. `busy`: another worker is at it. `stopped`: told to. */
+/** `detected`: every org to heal is in a batch. `busy`: another worker searches. `stopped`: `signal` aborted. */
 export type DetectOutcome = 'detected' | 'fenced' | 'busy' | 'stopped';
 
 type Step = 'searched' | 'ended' | 'too_many' | 'made' | Exclude<DetectOutcome, 'stopped'>;
@@ -46,45 +47,54 @@ type Step = 'searched' | 'ended' | 'too_many' | 'made' | Exclude<DetectOutcome, 
 interface Search {
   readonly size: number;
   /** `careful`: some org of the range cannot be read; find out which, and compare the rest. */
-  readonly care: 'quick' | 'careful';
+  readonly mode: 'quick' | 'careful';
 }
 
-/** Searches until everything is known, the fence is no longer ours, or it is told to stop. */
+/** Searches until every org is compared, the fence is no longer ours, or `signal` aborts. */
 export async function detectDrift(context: WorkerContext, options: DetectOptions): Promise<DetectOutcome> {
   const cell = context.cells.get(options.dataCenter);
-  let search: Search = { size: RANGE, care: 'quick' };
+  let search: Search = { size: RANGE, mode: 'quick' };
   while (!options.signal?.aborted) {
-    const step = await takeStep(context, cell, options.epoch, search);
+    const step = await takeStep(context, cell, search, options);
     if (typeof step !== 'string') search = step;
     else if (step === 'detected' || step === 'fenced' || step === 'busy') {
       if (step === 'detected') await context.wakeUps.wakeSchedulers();
       return step;
     } else if (step === 'too_many') search = { ...search, size: Math.max(CANDIDATES, Math.ceil(search.size / 4)) };
-    else search = { size: Math.min(RANGE, search.size * 2), care: 'quick' };
+    else search = { size: Math.min(RANGE, search.size * 2), mode: 'quick' };
   }
   return 'stopped';
 }
 
-/** One transaction; another way to search when this one did not do. */
+const PASSING: readonly FailureKind[] = ['retry', 'duplicate'];
+const PAUSE_MS = 50;
+
+/** One transaction, again while its failure may pass by itself; another way to search where this one cannot succeed. */
 async function takeStep(
   context: WorkerContext,
   cell: CellDatabase,
-  epoch: bigint,
   search: Search,
+  { epoch, signal }: DetectOptions,
 ): Promise<Step | Search> {
-  try {
-    return await cell.inTransaction('worker', async (tx) => {
+  const attempt = (): Promise<Step> =>
+    cell.inTransaction('worker', async (tx) => {
       const run = await enterFence(tx, epoch);
       if (run === undefined || run.kind === 'migrate' || run.kind === 'undo') return 'fenced';
       return run.cut ? 'detected' : detectNext(tx, run, search);
     });
+  try {
+    return await retryWithBackoff(attempt, {
+      clock: context.clock,
+      attempts: Number.POSITIVE_INFINITY,
+      pauseMs: () => PAUSE_MS,
+      retriesError: (error) => PASSING.includes(classifyFailure(error).kind),
+      signal,
+    });
   } catch (error) {
     const { kind } = classifyFailure(error);
-    if (kind === 'bad_value' && search.care === 'quick') return { size: Math.min(search.size, 2_000), care: 'careful' };
-    if (kind === 'retry' || kind === 'duplicate') {
-      await context.clock.sleep(50);
-      return search;
-    }
+    if (kind === 'bad_value' && search.mode === 'quick') return { size: Math.min(search.size, 2_000), mode: 'careful' };
+    // told to stop in between
+    if (PASSING.includes(kind)) return search;
     if (kind !== 'too_slow') throw error;
     if (search.size > 100) return { ...search, size: Math.ceil(search.size / 4) };
     await failRun(context, cell, epoch, 'source_too_slow');
@@ -100,16 +110,16 @@ async function detectNext(tx: CellTransaction, run: OpenRun, search: Search): Pr
   const lowerId = detection.nextId;
   const upperId = await (run.kind === 'sweep' ? findSourceRangeEnd : findRangeEnd)(tx, lowerId, search.size);
   const range = { lowerId, upperId };
-  const unreadable = search.care === 'careful' ? await listUnreadable(tx, range) : [];
+  const unreadable = search.mode === 'careful' ? await listUnreadable(tx, range) : [];
   const { candidates, orgs, allotments } = await compareRangeWithSource(tx, range, comparison, unreadable);
   if (candidates.length > CANDIDATES && search.size > CANDIDATES) return 'too_many';
-  await keepCandidates(tx, run, comparison, candidates);
-  await setUnreadableAside(tx, run, range, unreadable);
+  await saveCandidates(tx, run, comparison, candidates);
+  await quarantineRange(tx, run, range, unreadable);
   await advanceDetection(tx, detection, { nextId: upperId, orgs, allotments });
   return 'searched';
 }
 
-async function keepCandidates(
+async function saveCandidates(
   tx: CellTransaction,
   { runId }: OpenRun,
   comparison: Comparison,
@@ -125,7 +135,7 @@ async function keepCandidates(
   await quarantineListed(tx, runId, undecidable);
 }
 
-/** Undefined: nothing is wrong with it, or it cannot be decided. */
+/** Undefined: the org has no drift, or it cannot be decided. */
 export function toDrift({ orgId, org, beforeFloor, afterFloor }: Candidate): FoundDrift | undefined {
   if (org === 'undecidable') return undefined;
   const drift = decideDrift(org);
@@ -134,7 +144,7 @@ export function toDrift({ orgId, org, beforeFloor, afterFloor }: Candidate): Fou
   );
 }
 
-async function setUnreadableAside(
+async function quarantineRange(
   tx: CellTransaction,
   run: OpenRun,
   range: KeyRange,
@@ -144,7 +154,7 @@ async function setUnreadableAside(
   await quarantineUnreadable(tx, { ...range, onlyIds: unreadable, runId: run.runId, cardHash: run.cardHash });
 }
 
-/** Everything is found: the limits decide about the falls, and what is to be healed becomes batches, some at a time. */
+/** Every org is compared: the limits decide about the falls, and the orgs to heal become batches, some at a time. */
 async function finish(tx: CellTransaction, { runId }: OpenRun): Promise<Step> {
   const { counts, caps } = await readFalls(tx, runId);
   const decision = decideCaps(counts, caps);

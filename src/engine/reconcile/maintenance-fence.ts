@@ -1,19 +1,20 @@
-// The fence of a cell for a maintenance run: opened under an epoch that is new to the cell, and shut at it. A crash between
-// control and the cell is finished by the next tick.
+// The fence of a cell for a maintenance run: a reconciliation or a sweep. It opens under an epoch that is new to the cell, and
+// is closed at that epoch. When a process dies between control and the cell, the next tick finishes the work.
 import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
 import type { FenceState } from '../../stores/cell/batch/fence.js';
-import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
+import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
 import { findCell } from '../../stores/cell/identity.js';
 import { insertMaintenance } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { acceptsFalls } from '../../stores/control/reconcile-requests.js';
-import { readReconcile, takeEpoch } from '../../stores/control/rollout.js';
+import { readReconcile } from '../../stores/control/rollout.js';
 import { raiseRunEpoch, saveRunClosed } from '../../stores/control/runs.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
+import { withExclusiveFence } from '../exclusive-fence.js';
+import { takeNewEpoch } from '../new-epoch.js';
 
-/** The fence of a cell and the card that it decides with, for an epoch above what it has seen. */
+/** The fence of a cell, and the card that it decides with. A new epoch must be above the fence's. */
 export async function readFenceOf(
   context: EngineContext,
   dataCenter: string,
@@ -24,7 +25,7 @@ export async function readFenceOf(
   });
 }
 
-/** Opens the fence for the run, under an epoch that is new to the cell; false: look again at the next tick. */
+/** Opens the fence for the run. Where the cell has seen the run's epoch, takes a new one. False: try again at the next tick. */
 export async function openMaintenance(
   context: EngineContext,
   row: DataCenterRow,
@@ -32,50 +33,34 @@ export async function openMaintenance(
 ): Promise<boolean> {
   const seen = await readFenceOf(context, row.id);
   const used = open.epoch <= seen.epoch && !(open.epoch === seen.epoch && seen.state === 'open');
-  // the new epoch is in control before the cell sees it: a crash in between is finished by the next tick
-  if (used) return takeNewEpoch(context, row, open, seen.epoch);
+  if (used)
+    return takeNewEpoch(context, { dataCenter: row.id, seen: seen.epoch, runId: open.runId }, (tx, epoch) =>
+      raiseRunEpoch(tx, open, epoch),
+    );
   const { settings, falls } = await context.control.inTransaction(async (tx) => ({
     settings: await readReconcile(tx),
     falls: (await acceptsFalls(tx, open.runId)) ? ('accepted' as const) : ('within_limits' as const),
   }));
-  return retrying(() =>
-    context.cells.get(row.id).inTransaction('fencer', async (tx) => {
-      await lockFenceExclusive(tx);
-      const fence = await readFence(tx);
-      if (fence.epoch >= open.epoch) return fence.epoch === open.epoch && fence.state === 'open';
-      await insertMaintenance(tx, {
-        runId: open.runId,
-        kind: open.kind,
-        batchSize: row.settings?.batchSize ?? 10_000,
-        lanes: row.settings?.lanes ?? 1,
-        maxChanged: settings?.maxChanged ?? null,
-        maxLapsed: settings?.maxLapsed ?? null,
-        falls,
-      });
-      await setFence(tx, { state: 'open', epoch: open.epoch, runId: open.runId });
-      return true;
-    }),
-  );
-}
-
-async function takeNewEpoch(
-  context: EngineContext,
-  { id }: DataCenterRow,
-  open: MaintenanceRun,
-  seen: bigint,
-): Promise<boolean> {
-  return context.control.inTransaction(async (tx) => {
-    const epoch = await takeEpoch(tx, seen);
-    const raised = await raiseRunEpoch(tx, open, epoch);
-    const { actor } = context;
-    if (raised) await appendAudit(tx, { actor, action: 'open_fence', dataCenter: id, runId: open.runId, epoch });
-    return raised;
+  return withExclusiveFence(context.cells.get(row.id), async (tx) => {
+    const fence = await readFence(tx);
+    if (fence.epoch >= open.epoch) return fence.epoch === open.epoch && fence.state === 'open';
+    await insertMaintenance(tx, {
+      runId: open.runId,
+      kind: open.kind,
+      batchSize: row.settings?.batchSize ?? 10_000,
+      lanes: row.settings?.lanes ?? 1,
+      maxChanged: settings?.maxChanged ?? null,
+      maxLapsed: settings?.maxLapsed ?? null,
+      falls,
+    });
+    await setFence(tx, { state: 'open', epoch: open.epoch, runId: open.runId });
+    return true;
   });
 }
 
 /**
- * Shuts the fence at the run's epoch: from then on nothing of it can commit. Then control remembers it, together with the
- * audit row: until it does, this is done again, so neither is lost nor written twice.
+ * Closes the fence at the run's epoch: from then on nothing of the run can commit. Then control records it together with the
+ * audit row; until it has, the next tick does both again, so neither is lost nor written twice.
  */
 export async function closeMaintenance(
   context: EngineContext,
@@ -83,16 +68,13 @@ export async function closeMaintenance(
   { runId, epoch }: MaintenanceRun,
   reason: string,
 ): Promise<boolean> {
-  const closed = await retrying(() =>
-    context.cells.get(row.id).inTransaction('fencer', async (tx) => {
-      await lockFenceExclusive(tx);
-      const fence = await readFence(tx);
-      // woken late: a newer epoch is for others to close
-      if (fence.epoch > epoch && fence.state !== 'closed') return false;
-      await saveFenceClosed(tx, null, epoch);
-      return true;
-    }),
-  );
+  const closed = await withExclusiveFence(context.cells.get(row.id), async (tx) => {
+    const fence = await readFence(tx);
+    // this step came late: a newer epoch is for other steps to close
+    if (fence.epoch > epoch && fence.state !== 'closed') return false;
+    await saveFenceClosed(tx, null, epoch);
+    return true;
+  });
   if (!closed) return false;
   const { actor } = context;
   return context.control.inTransaction(async (tx) => {
@@ -101,13 +83,3 @@ export async function closeMaintenance(
     return first;
   });
 }
-
-/** A fence that is held is waited for at the next tick. */
-const retrying = async (act: () => Promise<boolean>): Promise<boolean> => {
-  try {
-    return await act();
-  } catch (error) {
-    if (classifyFailure(error).kind === 'retry') return false;
-    throw error;
-  }
-};

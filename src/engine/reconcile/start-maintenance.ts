@@ -6,13 +6,12 @@ import { type DataCenterRow, transitionDataCenter } from '../../stores/control/d
 import { startDueWork } from '../../stores/control/due-work.js';
 import { listMaintenance, type MaintenanceRow } from '../../stores/control/maintenance.js';
 import { claimReconcileRequest } from '../../stores/control/reconcile-requests.js';
-import { takeEpoch } from '../../stores/control/rollout.js';
 import { insertControlRun } from '../../stores/control/runs.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
+import { startUnderNewEpoch, VersionConflict } from '../new-epoch.js';
 import { readFenceOf } from './maintenance-fence.js';
 
-/** Takes the slot for a night, a request or a sweep; false when it is taken, or somebody else was faster. */
+/** Takes the slot for a night, a request or a sweep. False, with nothing written: it is taken, or another scheduler was faster. */
 export async function startMaintenance(
   context: EngineContext,
   row: DataCenterRow,
@@ -20,34 +19,23 @@ export async function startMaintenance(
   reason: string,
 ): Promise<boolean> {
   const seen = await readFenceOf(context, row.id);
-  try {
-    return await context.control.inTransaction(async (tx) => {
-      const { night, request } = (await listMaintenance(tx))(row.id);
-      const runId = await takeEpoch(tx, seen.epoch);
-      await insertControlRun(tx, {
-        runId,
-        dataCenter: row.id,
-        kind,
-        cardHash: seen.activeCard ?? '',
-        planId: null,
-        requestedBy: kind === 'reconcile' && night === null ? (request?.requestedBy ?? null) : null,
-        reason: kind === 'reconcile' && night === null ? (request?.reason ?? null) : reason,
-      });
-      if (kind === 'reconcile') await takeWhatIsDue(tx, row.id, runId, { night, request });
-      // opening the fence stops the change feed
-      if (!(await transitionDataCenter(tx, row, { singleWrites: false }))) throw new VersionConflict();
-      await appendAudit(tx, { actor: context.actor, action: kind, dataCenter: row.id, runId, epoch: runId, reason });
-      return true;
+  return startUnderNewEpoch(context, seen.epoch, async (tx, runId) => {
+    const { night, request } = (await listMaintenance(tx))(row.id);
+    await insertControlRun(tx, {
+      runId,
+      dataCenter: row.id,
+      kind,
+      cardHash: seen.activeCard ?? '',
+      planId: null,
+      requestedBy: kind === 'reconcile' && night === null ? (request?.requestedBy ?? null) : null,
+      reason: kind === 'reconcile' && night === null ? (request?.reason ?? null) : reason,
     });
-  } catch (error) {
-    // the slot's unique index, or another scheduler: nothing was written
-    if (error instanceof VersionConflict || classifyFailure(error).kind === 'duplicate') return false;
-    throw error;
-  }
+    if (kind === 'reconcile') await takeWhatIsDue(tx, row.id, runId, { night, request });
+    // opening the fence stops the change feed
+    if (!(await transitionDataCenter(tx, row, { singleWrites: false }))) throw new VersionConflict();
+    await appendAudit(tx, { actor: context.actor, action: kind, dataCenter: row.id, runId, epoch: runId, reason });
+  });
 }
-
-/** Another scheduler took the night, or the request, since it was read. */
-class VersionConflict extends Error {}
 
 async function takeWhatIsDue(
   tx: ControlTransaction,

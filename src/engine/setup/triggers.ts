@@ -2,6 +2,7 @@
 // again, so that no write of the product waits long behind us.
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { Clock } from '../../kernel/clock.js';
+import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import {
@@ -38,7 +39,7 @@ export async function installTriggers(
   hang: (tx: CellTransaction) => Promise<void>,
 ): Promise<void> {
   try {
-    await insist(cell, clock, hang);
+    await retryOnLockTimeout(cell, clock, hang);
   } catch (error) {
     if (classifyFailure(error).kind !== 'not_permitted') throw error;
     throw new RolloutError('not_permitted', {
@@ -50,19 +51,17 @@ export async function installTriggers(
 }
 
 /** Tries until the table was free for a moment; throws the last 55P03 after some ten seconds. */
-export async function insist(
+export async function retryOnLockTimeout(
   cell: CellDatabase,
   clock: Clock,
   act: (tx: CellTransaction) => Promise<void>,
 ): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await cell.asOwner(act);
-    } catch (error) {
-      if (classifyFailure(error).kind !== 'retry' || attempt === ATTEMPTS) throw error;
-      await clock.sleep(PAUSE_MS);
-    }
-  }
+  await retryWithBackoff(() => cell.asOwner(act), {
+    clock,
+    attempts: ATTEMPTS,
+    pauseMs: () => PAUSE_MS,
+    retriesError: (error) => classifyFailure(error).kind === 'retry',
+  });
 }
 
 // Puts the sign-up trigger on the product's table and takes it away, in short transactions that give their lock up quickly
@@ -92,7 +91,7 @@ export async function addSignUpTrigger(
 /** True: it was there, and is gone. */
 export async function dropSignUpTrigger(cell: CellDatabase, clock: Clock): Promise<boolean> {
   if (!(await cell.asOwner(hasSignUpFunction))) return false;
-  await insist(cell, clock, removeSignUpTrigger);
+  await retryOnLockTimeout(cell, clock, removeSignUpTrigger);
   return true;
 }
 
@@ -122,6 +121,6 @@ export async function installChangeFeed(
 /** True: they were there, and are gone. */
 export async function removeChangeFeed(cell: CellDatabase, clock: Clock): Promise<boolean> {
   if (!(await cell.asOwner(hasChangeFunction))) return false;
-  await insist(cell, clock, removeChangeTriggers);
+  await retryOnLockTimeout(cell, clock, removeChangeTriggers);
   return true;
 }
