@@ -8,9 +8,9 @@ export type SqlValue = string | number | bigint | boolean | Date | null | readon
 export type SqlValues = Readonly<Record<string, SqlValue>>;
 
 /**
- * The rows of a statement, its columns in camelCase. `Row` says what the statement selects, as the driver gives it: int8 and
- * numeric as text, dates as `YYYY-MM-DD`. A `?` is a binding to knex: write `\\?`. Throws on a name without a value, and on
- * a value whose name the statement does not have: programmer errors.
+ * The rows of a statement, its columns in camelCase. `Row` says what the statement selects, as the driver gives it:
+ * int8 and numeric as text, dates as `YYYY-MM-DD`. A `?` is a binding to knex: write `\\?`. Throws on a name without a
+ * value, and on a value whose name the statement does not have: programmer errors.
  */
 export async function selectRows<Row extends object>(
   tx: Knex.Transaction,
@@ -49,8 +49,8 @@ export async function execute(tx: Knex.Transaction, sql: string, values: SqlValu
 }
 
 /**
- * Runs a text that holds names or a query of somebody else: neither a `?` nor a `:name` in it is a parameter. The rows are as
- * the driver gives them; none where the text has several statements.
+ * Runs a text that holds names or a query of somebody else: neither a `?` nor a `:name` in it is a parameter. The rows
+ * are as the driver gives them; none where the text has several statements.
  */
 export async function runVerbatim(tx: Knex.Transaction, sql: string): Promise<Sent['rows']> {
   const { rows } = (await tx.raw(sql.replaceAll('?', '\\?'))) as unknown as Partial<Sent>;

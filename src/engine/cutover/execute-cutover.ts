@@ -2,7 +2,8 @@
 import { type CutoverFacts, type CutoverState, nameCutover, rejectExecution } from '../../domain/cutover/cutover.js';
 import { assertNever } from '../../kernel/assert-never.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import type { Gate, GateHolder } from '../../stores/cell/cutover/gate.js';
+import type { Gate } from '../../stores/cell/cutover/gate.js';
+import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { readControlClock } from '../../stores/control/control-database.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
@@ -22,7 +23,7 @@ export interface ExecutionReport {
   readonly outcome: 'latched' | 'already' | 'busy';
   readonly effectiveAt: Date | null;
   readonly latchedAt: Date | null;
-  readonly holders: readonly GateHolder[];
+  readonly holders: readonly LockHolder[];
 }
 
 interface Known {

@@ -6,20 +6,20 @@ import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import {
   type ConfiguredCutover,
   type Gate,
-  type GateHolder,
   listGateHolders,
   readGate,
   saveGateArmed,
   saveGateDisarmed,
   saveGateLatched,
 } from '../../stores/cell/cutover/gate.js';
+import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 
 /** Sign-ups that asked have not ended; empty when they ended meanwhile. */
 export interface GateBusy {
   readonly kind: 'busy';
-  readonly holders: readonly GateHolder[];
+  readonly holders: readonly LockHolder[];
 }
 
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -101,7 +101,7 @@ export async function withGateLockRetrying<K extends string>(
   return outcome;
 }
 
-function gateBusy(dataCenter: string, holders: readonly GateHolder[]): RolloutError {
+function gateBusy(dataCenter: string, holders: readonly LockHolder[]): RolloutError {
   const named = holders.map(
     ({ pid, application }) => `${pid ?? 'a prepared transaction'}${application === '' ? '' : ` (${application})`}`,
   );

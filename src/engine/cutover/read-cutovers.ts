@@ -3,7 +3,8 @@ import { type CutoverState, nameCutover } from '../../domain/cutover/cutover.js'
 import type { GateReading } from '../../domain/rollout/snapshot.js';
 import type { Stage } from '../../domain/rollout/stage.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
-import { type GateHolder, listGateHolders } from '../../stores/cell/cutover/gate.js';
+import { listGateHolders } from '../../stores/cell/cutover/gate.js';
+import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { readControlClock } from '../../stores/control/control-database.js';
 import { type CutoverProposal, listCutoverProposals } from '../../stores/control/cutover-proposals.js';
 import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
@@ -25,7 +26,7 @@ export interface CutoverReport {
   /** Code of why the cell cannot be read: the gate is then as control knew it last; null: it was read. */
   readonly unreachable: string | null;
   /** Sign-ups that keep the latch waiting; empty unless it is due. */
-  readonly holders: readonly GateHolder[];
+  readonly holders: readonly LockHolder[];
   /** Every proposal to move it, the oldest first. */
   readonly postponements: readonly CutoverProposal[];
   /** Every proposal to take it back, the oldest first. */

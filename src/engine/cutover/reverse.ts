@@ -3,7 +3,12 @@
 import { type CutoverRefusal, rejectReversal } from '../../domain/cutover/cutover.js';
 import type { ProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { type CellReversal, readRefusal, reverseCutover, wasReversed } from '../../stores/cell/cutover/reversals.js';
+import {
+  type CellReversal,
+  readReversalRejection,
+  reverseCutover,
+  wasReversed,
+} from '../../stores/cell/cutover/reversals.js';
 import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { listMaintenance } from '../../stores/control/maintenance.js';
@@ -59,7 +64,7 @@ async function attemptReversal(context: ApprovalContext, dataCenter: string, rev
   try {
     return await withGateLock(context, dataCenter, (tx) => reverseCutover(tx, reversal));
   } catch (error) {
-    const refusal = readRefusal(classifyFailure(error).sqlstate);
+    const refusal = readReversalRejection(classifyFailure(error).sqlstate);
     if (refusal === undefined) throw error;
     if (refusal === 'not_latched')
       throw cutoverRefused(dataCenter, 'be reversed', { why: 'it is not latched any more', next: WITHDRAW });

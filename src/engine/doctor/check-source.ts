@@ -5,7 +5,7 @@ import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { readFeedFacts } from '../../stores/cell/setup/change-triggers.js';
 import {
   countBadInputs,
-  listEditionsBeyond,
+  listUnknownEditions,
   probeRelation,
   probeSource,
   readSourceGrant,
@@ -119,7 +119,7 @@ async function checkEditions(
 ): Promise<readonly Finding[]> {
   return recorder.run('editions', async () => {
     const known = [...card.editions.keys()];
-    const unknown = await cell.inTransaction('reader', (tx) => listEditionsBeyond(tx, known), {
+    const unknown = await cell.inTransaction('reader', (tx) => listUnknownEditions(tx, known), {
       statementMs: COUNT_MS,
     });
     if (unknown.length === 0) return [recorder.ok('editions', `every edition is in ${card.name}`)];

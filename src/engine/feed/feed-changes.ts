@@ -9,12 +9,12 @@ import {
   type Feed,
   listUpdated,
   lockFeed,
-  markNotesRead,
+  markEditsRead,
   type Reading,
   readFeed,
   saveFeedFailure,
   saveReading,
-  takeNotes,
+  takeRecordedEdits,
   type UpdatedOrg,
 } from '../../stores/cell/feed/feed.js';
 import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
@@ -121,10 +121,10 @@ async function readPage(tx: CellTransaction, options: PageOptions): Promise<Page
 type Found = Omit<Extract<Page, { kind: 'page' }>, 'raised'> & { readonly orgIds: readonly string[] };
 
 async function readNotes(tx: CellTransaction, { most }: PageOptions): Promise<Omit<Found, 'kind'>> {
-  const { notes, orgIds } = await takeNotes(tx, most);
-  const more = notes === most;
-  if (!more) await markNotesRead(tx);
-  return { read: notes, orgIds, more, place: {} };
+  const { edits, orgIds } = await takeRecordedEdits(tx, most);
+  const more = edits === most;
+  if (!more) await markEditsRead(tx);
+  return { read: edits, orgIds, more, place: {} };
 }
 
 async function readUpdates(
@@ -133,7 +133,7 @@ async function readUpdates(
   { begun, after, most }: PageOptions,
 ): Promise<Omit<Found, 'kind'>> {
   const { reading, at } = begun ?? { reading: await beginReading(tx, feed.at), at: feed.at };
-  const orgs = await listUpdated(tx, { from: reading.from, until: at, after, most }).catch((cause) => {
+  const orgs = await listUpdated(tx, { from: reading.from, until: at, after, limit: most }).catch((cause) => {
     throw classifyFailure(cause).kind === 'too_slow' ? new SearchTooSlow('too slow', { cause }) : cause;
   });
   const more = orgs.length === most;

@@ -7,7 +7,7 @@ import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-datab
 import { type CellRow, findCell, readServerFacts } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { grantUpdates } from '../../stores/cell/setup/change-triggers.js';
-import { ensureRoles, grantProduct, grantRoles, rememberProductRole } from '../../stores/cell/setup/roles.js';
+import { ensureRoles, grantProduct, grantRoles, recordProductRole } from '../../stores/cell/setup/roles.js';
 import {
   attachSource,
   findOrgIdType,
@@ -53,7 +53,7 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
     await ensureRoles(tx, dataCenter.id);
     await grantRoles(tx, dataCenter.id);
     await grantUpdates(tx, dataCenter.id);
-    if (options.grant !== undefined) await rememberProductRole(tx, options.grant);
+    if (options.grant !== undefined) await recordProductRole(tx, options.grant);
     await grantProduct(tx);
     await rejectNullIds(tx, dataCenter);
     const found = (await findCell(tx)) as CellRow;

@@ -1,5 +1,5 @@
-// Writes the allotments of a range: a plain INSERT where it holds none yet, insert and raise elsewhere. Calls the rule and
-// never restates it.
+// Writes the allotments of a range: a plain INSERT where it holds none yet, insert and raise elsewhere. Calls the rule
+// and never restates it.
 import { execute, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { rowHash } from '../hashes.js';
@@ -28,8 +28,9 @@ const rangeValues = (range: RangeOfRun): { lower_id: string | null; upper_id: st
 });
 
 /**
- * Whether any org of the range has an allotment; then the plain INSERT would collide. ORDER BY keeps it on the index, and
- * count() keeps the ORDER BY: for EXISTS Postgres may scan the table for a match, and reads all of it where there is none.
+ * Whether any org of the range has an allotment; then the plain INSERT would collide. ORDER BY keeps it on the index,
+ * and count() keeps the ORDER BY: for EXISTS Postgres may scan the table for a match, and reads all of it where there
+ * is none.
  */
 export async function hasAllotments(tx: CellTransaction, range: KeyRange): Promise<boolean> {
   const within = rangeCondition(range);
@@ -46,8 +47,8 @@ export async function hasAllotments(tx: CellTransaction, range: KeyRange): Promi
 const MAX_WRITTEN_BY_RUN = 512;
 
 /**
- * The orgs of a range that have an allotment, when this run wrote all of these (its canary does); undefined when the range
- * holds any other allotment. Uses the index, as `hasAllotments` does.
+ * The orgs of a range that have an allotment, when this run wrote all of these (its canary does); undefined when the
+ * range holds any other allotment. Uses the index, as `hasAllotments` does.
  */
 export async function listWrittenByThisRun(
   tx: CellTransaction,
@@ -67,8 +68,8 @@ export async function listWrittenByThisRun(
 }
 
 /**
- * Inserts the first decisions of a range that holds no allotment but those of `except`; returns how many. A sign-up that
- * comes in between raises 23505: then use `raiseAllotments`.
+ * Inserts the first decisions of a range that holds no allotment but those of `except`; returns how many. A sign-up
+ * that comes in between raises 23505: then use `raiseAllotments`.
  */
 export function insertAllotments(
   tx: CellTransaction,
@@ -96,8 +97,8 @@ export interface WrittenRange {
 }
 
 /**
- * Reads back what a run has in a range, beside how many orgs the source has there. Cheaper than RETURNING, and the sum is
- * of what is stored. `distinct` only where the source cannot prove that ids are unique.
+ * Reads back what a run has in a range, beside how many orgs the source has there. Cheaper than RETURNING, and the sum
+ * is of what is stored. `distinct` only where the source cannot prove that ids are unique.
  */
 export function readWrittenRange(
   tx: CellTransaction,
@@ -110,7 +111,8 @@ export function readWrittenRange(
     tx,
     `select count(*)::int as written, coalesce(sum(total_credits), 0)::text as total_credits,
        ${pinned ? `coalesce(sum(${rowHash('allotments')}), 0)::text` : 'null'} as digest,
-       (select count(${unique ? '*' : 'distinct org_id'})::int from credit_rollout.source_orgs where ${within.sql}) as orgs
+       (select count(${unique ? '*' : 'distinct org_id'})::int
+        from credit_rollout.source_orgs where ${within.sql}) as orgs
      from credit_rollout.allotments where ${stored.sql} and run_id = :run_id::bigint`,
     { ...within.values, ...stored.values, run_id: range.runId },
   );
@@ -167,7 +169,10 @@ interface DecisionCounts {
   readonly falls: number;
 }
 
-/** What the rule decides for a range, beside what was written: orgs that it cannot decide, and falls that were not written. */
+/**
+ * What the rule decides for a range, beside what was written: orgs that it cannot decide, and falls that were not
+ * written.
+ */
 export function countDecisions(tx: CellTransaction, range: RangeOfRun): Promise<DecisionCounts> {
   return selectRow<DecisionCounts>(
     tx,
@@ -211,8 +216,8 @@ export function quarantineUnreadable(tx: CellTransaction, range: RangeOfRun): Pr
 }
 
 /**
- * Locks the allotments of these orgs, in ascending order so that two transactions never wait for each other. Waits for an
- * override that is being approved. Read them in a later statement: only that one sees what the wait was for.
+ * Locks the allotments of these orgs, in ascending order so that two transactions never wait for each other. Waits for
+ * an override that is being approved. Read them in a later statement: only that one sees what the wait was for.
  */
 export async function lockAllotments(tx: CellTransaction, orgIds: readonly string[]): Promise<void> {
   await execute(

@@ -90,7 +90,9 @@ join credit_rollout.runs r on r.run_id = b.run_id
 left join credit_rollout.plan_ranges p on p.plan_id = r.plan_id and p.range_no = b.plan_range
 where b.run_id = :run_id::bigint`;
 
-/** The next pending batch, locked; undefined when none is free. Until the canary has passed, only batches of the canary. */
+/**
+ * The next pending batch, locked; undefined when none is free. Until the canary has passed, only batches of the canary.
+ */
 export async function claimBatch(
   tx: CellTransaction,
   { runId, canaryPassed }: { readonly runId: bigint; readonly canaryPassed: boolean },
@@ -174,7 +176,10 @@ export async function completeBatch(
   return completed === 1;
 }
 
-/** Cuts up to `limit` more ranges off the part of a run that is not cut; returns how many, 0 when the run is cut to its end. */
+/**
+ * Cuts up to `limit` more ranges off the part of a run that is not cut; returns how many, 0 when the run is cut to its
+ * end.
+ */
 export async function insertRanges(tx: CellTransaction, runId: bigint, limit: number): Promise<number> {
   const { made } = await selectRow<{ made: number }>(
     tx,

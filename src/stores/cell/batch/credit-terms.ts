@@ -1,5 +1,5 @@
-// The terms that the rule gives and that an allotment stores, as parts of the statements that write allotments. Only text:
-// no statement, and no term is computed here.
+// The terms that the rule gives and that an allotment stores, as parts of the statements that write allotments. Only
+// text: no statement, and no term is computed here.
 
 /** In one order for every INSERT and its SELECT. */
 const CREDIT_COLUMNS = [

@@ -1,5 +1,5 @@
-// The fence: the row and the advisory lock that say which run and epoch may write now. Order matters everywhere: lock in one
-// statement, read in the next, because a READ COMMITTED snapshot is older than the statement's wait for a lock.
+// The fence: the row and the advisory lock that say which run and epoch may write now. Order matters everywhere: lock
+// in one statement, read in the next, because a READ COMMITTED snapshot is older than the statement's wait for a lock.
 import { execute, selectRow } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import { type CellTransaction, FENCE_LOCK, LOCK_CLASS } from '../cell-database.js';
@@ -34,8 +34,8 @@ export async function lockFenceShared(tx: CellTransaction): Promise<void> {
 }
 
 /**
- * The pause's side of the lock: once it is granted, no batch of ours is open in this cell. It waits longer than any statement
- * of a batch may take, and three seconds at most; then it throws 55P03.
+ * The pause's side of the lock: once it is granted, no batch of ours is open in this cell. It waits longer than any
+ * statement of a batch may take, and three seconds at most; then it throws 55P03.
  */
 export async function lockFenceExclusive(tx: CellTransaction): Promise<void> {
   await execute(tx, 'set local statement_timeout = 3000; set local lock_timeout = 2900');
@@ -73,8 +73,9 @@ export async function setFence(
 }
 
 /**
- * Needs the exclusive lock. The run stays on the row, so that the reason of a failure stays readable. With an `epoch`, no
- * older one may write any more, and a failure of an older one is cleared. A closed fence that says all this is not written.
+ * Needs the exclusive lock. The run stays on the row, so that the reason of a failure stays readable. With an `epoch`,
+ * no older one may write any more, and a failure of an older one is cleared. A closed fence that says all this is not
+ * written.
  */
 export async function saveFenceClosed(tx: CellTransaction, failure: string | null, epoch = 0n): Promise<void> {
   // the worker, which closes on a broken rule, has no right on the epoch

@@ -1,5 +1,6 @@
-// The freeze of a cell: one row that every writer of ours reads first, so that it holds while queue and control are down.
-// Freezing never waits for a lock: the row is written first, and the fence's lock proves afterwards that nothing is open.
+// The freeze of a cell: one row that every writer of ours reads first, so that it holds while queue and control are
+// down. Freezing never waits for a lock: the row is written first, and the fence's lock proves afterwards that nothing
+// is open.
 import { execute, findRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
@@ -30,7 +31,9 @@ interface FreezeChange {
   readonly reason: string | null;
 }
 
-/** Nothing of ours begins once this is committed. False when the cell was frozen already; that freeze stays as it is. */
+/**
+ * Nothing of ours begins once this is committed. False when the cell was frozen already; that freeze stays as it is.
+ */
 export async function freezeCell(tx: CellTransaction, { by, reason }: FreezeChange): Promise<boolean> {
   const inserted = await execute(
     tx,

@@ -13,8 +13,8 @@ export interface OpenRun extends CellRun {
 }
 
 /**
- * The run that may be written under `epoch` now; undefined: none, or the cell is frozen. Needs the fence's lock, taken in an
- * earlier statement.
+ * The run that may be written under `epoch` now; undefined: none, or the cell is frozen. Needs the fence's lock, taken
+ * in an earlier statement.
  */
 export async function findOpenRun(tx: CellTransaction, epoch: bigint): Promise<OpenRun | undefined> {
   const row = await findRow<RunRow & Pick<OpenRun, 'timeline' | 'sourceUnique'>>(

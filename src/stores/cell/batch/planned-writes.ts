@@ -1,5 +1,6 @@
-// Writes what a plan says: the canary, a range org by org where something changed since, and the follow-up of the orgs that
-// were left out. One statement each, so that what is compared is what is written. Calls the rule and never restates it.
+// Writes what a plan says: the canary, a range org by org where something changed since, and the follow-up of the orgs
+// that were left out. One statement each, so that what is compared is what is written. Calls the rule and never
+// restates it.
 import { findRow, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { rowHash } from '../hashes.js';
@@ -98,7 +99,9 @@ ${written(`
 ${QUARANTINED}
 ${counts('(select count(*) from changed where present)::int')}`;
 
-/** A range org by org: orgs that are as they were planned are written; the others are listed with old and new inputs. */
+/**
+ * A range org by org: orgs that are as they were planned are written; the others are listed with old and new inputs.
+ */
 export async function writeByOrg(
   tx: CellTransaction,
   range: KeyRange,
@@ -182,7 +185,9 @@ ${counts(`
   (select count(*) from now where reason is null)::int
     - (select count(*) from settled s join now n using (org_id) where n.reason is null)::int`)}`;
 
-/** The follow-up: stale orgs on today's inputs, inside the guard-rails of one org; records which of them are settled. */
+/**
+ * The follow-up: stale orgs on today's inputs, inside the guard-rails of one org; records which of them are settled.
+ */
 export async function writeFollowUp(
   tx: CellTransaction,
   ids: readonly string[],

@@ -94,7 +94,8 @@ select count(*)::int as batches,
   coalesce(sum(floors) filter (where b.kind = 'range'), 0)::text as floors,
   max(done_at) as last_done_at,
   (extract(epoch from clock_timestamp()
-    - greatest(max(done_at), max(verified_at), (select changed_at from credit_rollout.fence))) * 1000)::float8 as idle_ms,
+    - greatest(max(done_at), max(verified_at), (select changed_at from credit_rollout.fence))) * 1000)::float8
+    as idle_ms,
   count(*) filter (where b.state = 'done'
     and timeline <> left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::int as other_timeline
 from credit_rollout.runs r join credit_rollout.batches b using (run_id)

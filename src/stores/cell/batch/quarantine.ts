@@ -1,4 +1,5 @@
-// Orgs that could not be decided, for the person who asks about this cell. The ids go to that person's screen and nowhere else.
+// Orgs that could not be decided, for the person who asks about this cell. The ids go to that person's screen and
+// nowhere else.
 import { selectRow, selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';

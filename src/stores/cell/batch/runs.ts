@@ -42,8 +42,8 @@ export interface NewRun extends Pick<CellRun, 'runId' | 'kind' | 'cardHash' | 'b
 }
 
 /**
- * Idempotent: an existing run keeps its row. It takes its batches from its plan; without a plan its first range is open at
- * both ends. Either way its ranges cover every id from the start (I12).
+ * Idempotent: an existing run keeps its row. It takes its batches from its plan; without a plan its first range is open
+ * at both ends. Either way its ranges cover every id from the start (I12).
  */
 export async function insertRun(tx: CellTransaction, run: NewRun): Promise<void> {
   await execute(

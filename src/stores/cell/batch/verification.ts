@@ -85,7 +85,8 @@ select
       select from credit_rollout.quarantine q
       where q.org_id = s.org_id and (:run_id::bigint is null or q.run_id = :run_id::bigint))
     and not exists (
-      select from credit_rollout.stale_orgs z where z.org_id = s.org_id and z.run_id = :run_id::bigint))::int as appeared,
+      select from credit_rollout.stale_orgs z where z.org_id = s.org_id and z.run_id = :run_id::bigint))::int
+    as appeared,
   count(*) filter (where s.org_id is null)::int as gone
 from (select * from credit_rollout.allotments a where ${storedWithin}) a
 join credit_rollout.rate_cards c on c.card_hash = a.rate_card

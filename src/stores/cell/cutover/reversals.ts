@@ -1,26 +1,28 @@
-// Cut-overs of a cell that were taken back: the instants that held until then. Append-only; only the owner's function writes.
+// Cut-overs of a cell that were reversed: the instants that were in force until then. Append-only; only the owner's
+// function writes.
 import type { EarlierLine } from '../../../domain/org/decide-floor.js';
+import { selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { lockGate } from './gate.js';
 
 export interface ReversedCutover extends EarlierLine {
   readonly armedAt: Date;
   readonly latchedAt: Date;
-  /** Null: it was taken back before its sweep was over. */
+  /** Null: it was reversed before its sweep ended. */
   readonly sweptAt: Date | null;
 }
 
 /** The oldest first. */
-export async function listReversedCutovers(tx: CellTransaction): Promise<readonly ReversedCutover[]> {
-  const { rows } = await tx.raw(
-    `select effective_at as "effectiveAt", reversed_at as "reversedAt", armed_at as "armedAt", latched_at as "latchedAt",
-       swept_at as "sweptAt" from credit_rollout.reversals order by reversed_at`,
+export function listReversedCutovers(tx: CellTransaction): Promise<readonly ReversedCutover[]> {
+  return selectRows<ReversedCutover>(
+    tx,
+    `select effective_at, reversed_at, armed_at, latched_at, swept_at
+     from credit_rollout.reversals order by reversed_at`,
   );
-  return rows;
 }
 
 export interface CellReversal {
-  /** Control's number of it: it is carried out once. */
+  /** Control's number of it: each is executed once. */
   readonly reversalId: bigint;
   readonly toAt: Date;
   readonly toLocal: string;
@@ -28,33 +30,36 @@ export interface CellReversal {
   readonly approver: string;
 }
 
-const REFUSALS = { '55000': 'not_latched', '55006': 'writing' } as const;
-
 /**
- * Takes a latched cut-over back; sign-ups are legacy from the commit on. `already`: this one was carried out before.
- * `writing`: the fence is open. Throws 55P03 while a sign-up that has asked has not ended.
+ * Reverses a latched cut-over; sign-ups are legacy from the commit on. `already`: this reversal was executed before.
+ * Throws 55P03 while a sign-up that has asked the gate has not ended, and what `readReversalRejection` reads.
  */
 export async function reverseCutover(
   tx: CellTransaction,
   { reversalId, toAt, toLocal, author, approver }: CellReversal,
 ): Promise<{ readonly kind: 'reversed' | 'already' }> {
   await lockGate(tx);
-  const { rows } = await tx.raw(
-    'select credit_rollout.reverse_cutover(?::bigint, ?::timestamptz, ?, ?, ?) as reversed',
-    [String(reversalId), toAt.toISOString(), toLocal, author, approver],
+  const { reversed } = await selectRow<{ reversed: boolean }>(
+    tx,
+    `select credit_rollout.reverse_cutover(
+       :reversal_id::bigint, :to_at::timestamptz, :to_local, :author, :approver) as reversed`,
+    { reversal_id: reversalId, to_at: toAt.toISOString(), to_local: toLocal, author, approver },
   );
-  return { kind: rows[0].reversed ? 'reversed' : 'already' };
+  return { kind: reversed ? 'reversed' : 'already' };
 }
 
-/** Whether this reversal was carried out here. */
+/** Whether this reversal was executed here. */
 export async function wasReversed(tx: CellTransaction, reversalId: bigint): Promise<boolean> {
-  const { rows } = await tx.raw(
-    'select exists (select from credit_rollout.reversals where reversal_id = ?::bigint) as found',
-    [String(reversalId)],
+  const { found } = await selectRow<{ found: boolean }>(
+    tx,
+    'select exists (select from credit_rollout.reversals where reversal_id = :reversal_id::bigint) as found',
+    { reversal_id: reversalId },
   );
-  return rows[0].found;
+  return found;
 }
 
-/** Why the cell refused; undefined: it was something else. */
-export const readRefusal = (sqlstate: string | undefined): 'not_latched' | 'writing' | undefined =>
-  Object.entries(REFUSALS).find(([state]) => state === sqlstate)?.[1];
+const REJECTIONS = { '55000': 'not_latched', '55006': 'writing' } as const;
+
+/** Why the cell rejected a reversal; `writing`: the fence is open. Undefined: the error is another one. */
+export const readReversalRejection = (sqlstate: string | undefined): 'not_latched' | 'writing' | undefined =>
+  Object.entries(REJECTIONS).find(([state]) => state === sqlstate)?.[1];

@@ -1,18 +1,20 @@
-// Raises of single orgs: what the rule raises of a list, locked, and written with its cause. Never a first decision, never
-// a fall: those are the night's. Calls the rule, never restates it.
+// Raises of single orgs: those that the rule raises of a list, written with their cause while their allotments are
+// locked. Never a first decision and never a fall: the nightly run writes those. Calls the rule and never restates it.
 import type { ComparedInputs } from '../../../domain/reconcile/name-cause.js';
+import { execute, selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import { CREDIT_TERMS, creditTermsOf, UPDATE_UNLESS_FALLING } from '../batch/credit-terms.js';
 import type { CellTransaction } from '../cell-database.js';
 
-const DECIDED = 'credit_rollout.decided(null, null, ?::credit_rollout.org_id[], null) d';
-const RAISED = `d.reason is null and d.movement = 'raise'`;
+const RAISES = `
+  credit_rollout.decided(null, null, :org_ids::credit_rollout.org_id[], null) d
+  where d.reason is null and d.movement = 'raise'`;
 
 /** Those of these orgs that have an allotment which the rule now raises. */
 export async function listRaises(tx: CellTransaction, orgIds: readonly string[]): Promise<readonly string[]> {
   if (orgIds.length === 0) return [];
-  const { rows } = await tx.raw(`select d.org_id::text as id from ${DECIDED} where ${RAISED}`, [[...orgIds]]);
-  return rows.map(({ id }: { id: string }) => id);
+  const raised = await selectRows<{ orgId: string }>(tx, `select d.org_id::text from ${RAISES}`, { org_ids: orgIds });
+  return raised.map(({ orgId }) => orgId);
 }
 
 export interface Raise {
@@ -22,35 +24,33 @@ export interface Raise {
 }
 
 const inputs = (row: string): string =>
-  `${row}.org_id::text as id, ${row}.edition, ${row}.paid, ${row}.agents, ${row}.light_agents, ${row}.additional_credits,
+  `${row}.org_id::text, ${row}.edition, ${row}.paid, ${row}.agents, ${row}.light_agents, ${row}.additional_credits,
    ${row}.negotiated_limit, ${row}.floor`;
 
 interface InputsRow {
-  readonly id: string;
+  readonly orgId: string;
   readonly edition: string;
   readonly paid: boolean;
   readonly agents: string;
-  readonly light_agents: string;
-  readonly additional_credits: string;
-  readonly negotiated_limit: string | null;
+  readonly lightAgents: string;
+  readonly additionalCredits: string;
+  readonly negotiatedLimit: string | null;
   readonly floor: string | null;
 }
 
-/** The raises of locked allotments, with what is stored and what was found: what their causes are named from. */
+/** The raises among locked allotments, with the stored and the found inputs: their causes are named from these. */
 export async function readRaises(tx: CellTransaction, orgIds: readonly string[]): Promise<readonly Raise[]> {
-  const found: readonly InputsRow[] = (
-    await tx.raw(`select ${inputs('d')} from ${DECIDED} where ${RAISED}`, [[...orgIds]])
-  ).rows;
-  const stored: readonly InputsRow[] = (
-    await tx.raw(
-      `select ${inputs('a')} from credit_rollout.allotments a where a.org_id = any (?::credit_rollout.org_id[])`,
-      [[...orgIds]],
-    )
-  ).rows;
-  const storedById = new Map(stored.map((row) => [row.id, toInputs(row)]));
+  const found = await selectRows<InputsRow>(tx, `select ${inputs('d')} from ${RAISES}`, { org_ids: orgIds });
+  const stored = await selectRows<InputsRow>(
+    tx,
+    `select ${inputs('a')} from credit_rollout.allotments a
+     where a.org_id = any (:org_ids::credit_rollout.org_id[])`,
+    { org_ids: orgIds },
+  );
+  const storedById = new Map(stored.map((row) => [row.orgId, toInputs(row)]));
   return found.flatMap((row) => {
-    const before = storedById.get(row.id);
-    return before === undefined ? [] : [{ orgId: row.id, stored: before, found: toInputs(row) }];
+    const before = storedById.get(row.orgId);
+    return before === undefined ? [] : [{ orgId: row.orgId, stored: before, found: toInputs(row) }];
   });
 }
 
@@ -58,22 +58,25 @@ const toInputs = (row: InputsRow): ComparedInputs => ({
   edition: row.edition,
   paid: row.paid,
   agents: BigInt(row.agents),
-  lightAgents: BigInt(row.light_agents),
-  additionalCredits: BigInt(row.additional_credits),
-  negotiatedLimit: toBigint(row.negotiated_limit),
+  lightAgents: BigInt(row.lightAgents),
+  additionalCredits: BigInt(row.additionalCredits),
+  negotiatedLimit: toBigint(row.negotiatedLimit),
   floor: toBigint(row.floor),
 });
 
 /** Writes the raises of these orgs under one cause and no run; returns how many. The allotments must be locked. */
 export async function writeRaises(tx: CellTransaction, cause: string, orgIds: readonly string[]): Promise<number> {
-  await tx.raw(`select set_config('credit_rollout.cause', ?, true), set_config('credit_rollout.run_id', '', true)`, [
-    cause,
-  ]);
-  const { rowCount } = await tx.raw(
-    `insert into credit_rollout.allotments as a (${CREDIT_TERMS}, origin, run_id)
-     select ${creditTermsOf('d')}, 'migrated', null from ${DECIDED} where ${RAISED} order by d.org_id
-     ${UPDATE_UNLESS_FALLING}`,
-    [[...orgIds]],
+  await execute(
+    tx,
+    `select set_config('credit_rollout.cause', :cause, true), set_config('credit_rollout.run_id', '', true)`,
+    { cause },
   );
-  return rowCount ?? 0;
+  return execute(
+    tx,
+    `insert into credit_rollout.allotments as a (${CREDIT_TERMS}, origin, run_id)
+     select ${creditTermsOf('d')}, 'migrated', null from ${RAISES}
+     order by d.org_id
+     ${UPDATE_UNLESS_FALLING}`,
+    { org_ids: orgIds },
+  );
 }

@@ -1,5 +1,5 @@
-// The change feed's hold on the source: its triggers, what the worker may do for it, and what doctor asks. Locks on the
-// product's table are short, or not taken: whoever waits behind us is the product.
+// What the change feed needs on the source: its triggers, a grant of the worker's, and facts for doctor. Locks on the
+// product's table are short, or not taken: writes of the product would wait behind ours.
 import {
   CHANGE_TRIGGERS,
   changeFunctionSql,
@@ -7,48 +7,63 @@ import {
   dropChangeTriggersSql,
 } from '../../../../migrations/cell/attached/change-triggers.js';
 import type { AttachedSource } from '../../../../migrations/cell/attached/index.js';
+import { execute, runVerbatim, selectRow } from '../../query.js';
 import { type CellTransaction, cellRoleName } from '../cell-database.js';
 
 /** How long the product's writes may wait behind one attempt of ours. */
-const LOCK = "set local lock_timeout = '200ms'";
+const LOCK_TIMEOUT = "set local lock_timeout = '200ms'";
 
-const HANGING = `
-select count(*) = ${CHANGE_TRIGGERS.length} as found from pg_trigger t
-join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
-where format('%I.%I', n.nspname, c.relname) = ? and t.tgname = any (?::text[]) and t.tgenabled <> 'D'
-  and t.tgfoid = to_regproc('credit_rollout.note_changed_orgs')`;
+interface Found {
+  readonly found: boolean;
+}
 
-/** Whether the triggers hang on this relation, which the catalog has quoted, and fire. */
+/** Whether the triggers are on this relation, which the catalog has quoted, and enabled. */
 async function hasChangeTriggers(tx: CellTransaction, relation: string): Promise<boolean> {
-  return (await tx.raw(HANGING, [relation, [...CHANGE_TRIGGERS]])).rows[0].found;
+  const { found } = await selectRow<Found>(
+    tx,
+    `select count(*) = ${CHANGE_TRIGGERS.length} as found from pg_trigger t
+     join pg_class c on c.oid = t.tgrelid
+     join pg_namespace n on n.oid = c.relnamespace
+     where format('%I.%I', n.nspname, c.relname) = :relation and t.tgname = any (:triggers::text[])
+       and t.tgenabled <> 'D' and t.tgfoid = to_regproc('credit_rollout.note_changed_orgs')`,
+    { relation, triggers: CHANGE_TRIGGERS },
+  );
+  return found;
 }
 
 /**
- * Makes function and triggers, or makes the function anew where they hang there already, which locks nothing. Throws 55P03
- * when the table was not to be had for 200 ms.
+ * Creates function and triggers. Where the triggers exist it only replaces the function, which locks nothing. Throws
+ * 55P03 when the table stayed locked for 200 ms.
  */
 export async function installChangeTriggers(tx: CellTransaction, source: AttachedSource): Promise<void> {
-  await tx.raw(LOCK);
-  await tx.raw(changeFunctionSql(source));
-  if (!(await hasChangeTriggers(tx, source.relation))) await tx.raw(changeTriggersSql(source));
+  await execute(tx, LOCK_TIMEOUT);
+  await execute(tx, changeFunctionSql(source));
+  if (!(await hasChangeTriggers(tx, source.relation))) await runVerbatim(tx, changeTriggersSql(source));
 }
 
 /** Whether there is anything to remove. */
 export async function hasChangeFunction(tx: CellTransaction): Promise<boolean> {
-  return (await tx.raw(`select to_regproc('credit_rollout.note_changed_orgs') is not null as found`)).rows[0].found;
+  const { found } = await selectRow<Found>(
+    tx,
+    `select to_regproc('credit_rollout.note_changed_orgs') is not null as found`,
+  );
+  return found;
 }
 
-/** Takes function and triggers away; a no-op without them. Throws 55P03 as above. */
+/** Drops function and triggers; does nothing without them. Throws 55P03 when the table stayed locked for 200 ms. */
 export async function removeChangeTriggers(tx: CellTransaction): Promise<void> {
-  await tx.raw(LOCK);
-  await tx.raw(dropChangeTriggersSql);
+  await execute(tx, LOCK_TIMEOUT);
+  await execute(tx, dropChangeTriggersSql);
 }
 
-/** Lets the worker read by updated_at, through a view that sources without that column do not have. */
+/** Lets the worker read by updated_at, through a view that exists only for sources with that column. */
 export async function grantUpdates(tx: CellTransaction, dataCenter: string): Promise<void> {
-  const { rows } = await tx.raw(`select to_regclass('credit_rollout.source_updates') is not null as found`);
-  if (rows[0].found)
-    await tx.raw(`grant select on credit_rollout.source_updates to "${cellRoleName(dataCenter, 'worker')}"`);
+  const { found } = await selectRow<Found>(
+    tx,
+    `select to_regclass('credit_rollout.source_updates') is not null as found`,
+  );
+  if (found)
+    await execute(tx, `grant select on credit_rollout.source_updates to "${cellRoleName(dataCenter, 'worker')}"`);
 }
 
 export interface FeedFacts {
@@ -59,20 +74,28 @@ export interface FeedFacts {
   readonly failure: string | null;
 }
 
-/** What doctor says about the feed; the relation is quoted by the catalog. */
+/** What doctor checks of the feed; the catalog has quoted the relation. */
 export async function readFeedFacts(tx: CellTransaction, relation: string): Promise<FeedFacts> {
-  const { rows } = await tx.raw(
-    `select exists (select from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
+  const row = await selectRow<Omit<FeedFacts, 'triggers'>>(
+    tx,
+    `select exists (
+         select from pg_index i
+         join pg_class c on c.oid = i.indrelid
+         join pg_namespace n on n.oid = c.relnamespace
          join pg_attribute a on a.attrelid = c.oid and a.attname = 'updated_at' and i.indkey[0] = a.attnum
-       where format('%I.%I', n.nspname, c.relname) = ? and i.indisvalid and i.indpred is null) as indexed,
+         where format('%I.%I', n.nspname, c.relname) = :relation and i.indisvalid and i.indpred is null) as indexed,
        (select failure from credit_rollout.feed) as failure`,
-    [relation],
+    { relation },
   );
-  return { ...rows[0], triggers: await hasChangeTriggers(tx, relation) };
+  return { ...row, triggers: await hasChangeTriggers(tx, relation) };
 }
 
-/** The GRANT that lets this login put triggers on a relation, which the catalog has quoted. */
+/** The GRANT that lets this login create triggers on a relation, which the catalog has quoted. */
 export async function readTriggerGrant(tx: CellTransaction, relation: string): Promise<string> {
-  return (await tx.raw(`select format('GRANT TRIGGER ON %s TO %I;', ?::text, session_user) as sql`, [relation])).rows[0]
-    .sql;
+  const { sql } = await selectRow<{ sql: string }>(
+    tx,
+    `select format('GRANT TRIGGER ON %s TO %I;', :relation::text, session_user) as sql`,
+    { relation },
+  );
+  return sql;
 }

@@ -1,49 +1,58 @@
-// What `doctor` reads of a cell: privileges, migrations, zones, the source through our views. Counts and catalog names only.
+// What `doctor` checks in a cell: privileges, migrations, zones, the source through our views. Counts and catalog names
+// only.
 import { cellMigrations } from '../../../../migrations/cell/index.js';
 import type { QuarantineReason } from '../../../domain/source/org-inputs.js';
+import { execute, runVerbatim, selectRow, selectRows } from '../../query.js';
 import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from '../cell-database.js';
 import { assertCellIdentity } from '../identity.js';
 
-/** Throws wrong_cell or cell_is_standby; passes where our schema is not there yet. */
+/** Throws wrong_cell or cell_is_standby; returns where our schema does not exist yet. */
 export async function assertRightCell(tx: CellTransaction, dataCenter: string): Promise<void> {
-  await assertCellIdentity(async (sql) => (await tx.raw(sql)).rows, dataCenter);
+  await assertCellIdentity((sql) => runVerbatim(tx, sql), dataCenter);
 }
 
-/** Names of migrations that the cell lacks; undefined when our schema is not there at all. */
+/** Names of migrations that the cell lacks; undefined when our schema does not exist. */
 export async function listMissingMigrations(tx: CellTransaction): Promise<readonly string[] | undefined> {
-  const found = await tx.raw(`select to_regclass('credit_rollout.migrations') is not null as found`);
-  if (!found.rows[0].found) return undefined;
-  const { rows } = await tx.raw('select name from credit_rollout.migrations');
-  const done = new Set(rows.map((row: { name: string }) => row.name));
-  // the id type goes into a migration's text, never into its name
+  const { found } = await selectRow<{ found: boolean }>(
+    tx,
+    `select to_regclass('credit_rollout.migrations') is not null as found`,
+  );
+  if (!found) return undefined;
+  const rows = await selectRows<{ name: string }>(tx, 'select name from credit_rollout.migrations');
+  const done = new Set(rows.map(({ name }) => name));
+  // the id type is part of a migration's text, never of its name
   const all = cellMigrations({ orgIdType: 'bigint', orgIdCollation: null });
   return all.map((migration) => migration.name).filter((name) => !done.has(name));
 }
 
-/** Fails like a batch would: without privilege, behind row-level security, where the views are gone. Reads no row. */
+/** Fails as a batch would: without privilege, under row-level security, where the views are missing. Reads no row. */
 export async function probeSource(tx: CellTransaction): Promise<void> {
-  await tx.raw('select * from credit_rollout.source_orgs limit 0');
+  await execute(tx, 'select * from credit_rollout.source_orgs limit 0');
 }
 
-/** The same on the relation itself, before our views exist; `relation` is quoted by the catalog. */
+/** The same on the relation itself, before our views exist; the catalog has quoted `relation`. */
 export async function probeRelation(tx: CellTransaction, relation: string): Promise<void> {
-  await tx.raw(`select * from ${relation.replaceAll('?', '\\?')} limit 0`);
+  await runVerbatim(tx, `select * from ${relation} limit 0`);
 }
 
 /** The login of this connection, quoted for SQL. */
 export async function readLogin(tx: CellTransaction): Promise<string> {
-  return (await tx.raw(`select format('%I', session_user) as login`)).rows[0].login;
+  const { login } = await selectRow<{ login: string }>(tx, `select format('%I', session_user) as login`);
+  return login;
 }
 
 /** The GRANTs that let this login read a relation, which the catalog has quoted. */
 export async function readSourceGrant(tx: CellTransaction, relation: string): Promise<string> {
-  const { rows } = await tx.raw(
-    `select format('GRANT USAGE ON SCHEMA %1$I TO %2$I; GRANT SELECT ON %3$s TO %2$I;', n.nspname, session_user, q.relation) as sql
-     from (select ?::text as relation) q join pg_class c on c.relkind in ('r', 'p', 'v', 'm', 'f')
+  const { sql } = await selectRow<{ sql: string }>(
+    tx,
+    `select format('GRANT USAGE ON SCHEMA %1$I TO %2$I; GRANT SELECT ON %3$s TO %2$I;',
+       n.nspname, session_user, q.relation) as sql
+     from (select :relation::text as relation) q
+     join pg_class c on c.relkind in ('r', 'p', 'v', 'm', 'f')
      join pg_namespace n on n.oid = c.relnamespace and format('%I.%I', n.nspname, c.relname) = q.relation`,
-    [relation],
+    { relation },
   );
-  return rows[0].sql;
+  return sql;
 }
 
 export interface EditionCount {
@@ -54,16 +63,17 @@ export interface EditionCount {
 }
 
 /** Editions of the source that are not among these, the most frequent first, 20 at most. Reads every org. */
-export async function listEditionsBeyond(
+export function listUnknownEditions(
   tx: CellTransaction,
   editions: readonly string[],
 ): Promise<readonly EditionCount[]> {
-  const { rows } = await tx.raw(
+  return selectRows<EditionCount>(
+    tx,
     `select s.edition, count(*)::text as orgs from credit_rollout.source_orgs s
-     where s.edition is null or s.edition <> all (?::text[]) group by s.edition order by count(*) desc, s.edition limit 20`,
-    [[...editions]],
+     where s.edition is null or s.edition <> all (:editions::text[])
+     group by s.edition order by count(*) desc, s.edition limit 20`,
+    { editions },
   );
-  return rows;
 }
 
 export interface RoleFact {
@@ -73,14 +83,17 @@ export interface RoleFact {
   readonly usable: boolean;
 }
 
-const ROLES = `
-select w.role, r.oid is not null as exists, coalesce(pg_has_role(session_user, r.oid,
-  case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end), false) as usable
-from unnest(?::text[]) with ordinality w (role, place) left join pg_roles r on r.rolname = w.role order by w.place`;
-
 /** The cell's roles, in the order of CELL_ROLES. */
-export async function listRoles(tx: CellTransaction, dataCenter: string): Promise<readonly RoleFact[]> {
-  return (await tx.raw(ROLES, [CELL_ROLES.map((role) => cellRoleName(dataCenter, role))])).rows;
+export function listRoles(tx: CellTransaction, dataCenter: string): Promise<readonly RoleFact[]> {
+  return selectRows<RoleFact>(
+    tx,
+    `select w.role, r.oid is not null as exists, coalesce(pg_has_role(session_user, r.oid,
+       case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end), false) as usable
+     from unnest(:names::text[]) with ordinality w (role, place)
+     left join pg_roles r on r.rolname = w.role
+     order by w.place`,
+    { names: CELL_ROLES.map((role) => cellRoleName(dataCenter, role)) },
+  );
 }
 
 export interface ExcessGrant {
@@ -94,7 +107,7 @@ const WRITE = ['insert', 'update', 'delete', 'truncate'] as const;
 const CHANGE = ['update', 'delete', 'truncate'] as const;
 const PRODUCT = 'product';
 
-// What no role of ours may ever hold, however it came by it: by grant, by membership, or through PUBLIC.
+// What no role of ours may hold, neither by a grant nor by membership nor through PUBLIC.
 const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readonly privileges: readonly string[] }[] = [
   ...CELL_ROLES.map((role) => ({ role, on: PRODUCT, privileges: WRITE })),
   { role: 'worker', on: 'credit_rollout.allotments', privileges: ['delete', 'truncate'] },
@@ -117,7 +130,7 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     on: 'credit_rollout.stale_orgs',
     privileges: WRITE,
   })),
-  // the fencer adds a new card's rates; nobody changes any
+  // the fencer adds the rates of a new card; nobody changes rates
   ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.rates', privileges: role === 'fencer' ? CHANGE : WRITE })),
   ...[
     PRODUCT,
@@ -133,33 +146,38 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
 
 const EXCESS = `
 select f.role, f.privilege, format('%I.%I', n.nspname, c.relname) as relation
-from jsonb_to_recordset(?::jsonb) f (role text, relation text, privilege text)
+from jsonb_to_recordset(:forbidden::jsonb) f (role text, relation text, privilege text)
 join pg_class c on c.relkind in ('r', 'p', 'v', 'm', 'f')
 join pg_namespace n on n.oid = c.relnamespace and format('%I.%I', n.nspname, c.relname) = f.relation
 where has_table_privilege(f.role::name, c.oid, f.privilege)
-  or case when f.privilege in ('select', 'insert', 'update') then has_any_column_privilege(f.role::name, c.oid, f.privilege) end
+  or case when f.privilege in ('select', 'insert', 'update')
+       then has_any_column_privilege(f.role::name, c.oid, f.privilege) end
 order by f.role, relation, f.privilege`;
 
-/** Privileges that our roles hold and must not; all four roles must exist. `source` is quoted by the catalog. */
-export async function listExcessGrants(
+/** Privileges that our roles hold and must not; all four roles must exist. The catalog has quoted `source`. */
+export function listExcessGrants(
   tx: CellTransaction,
   dataCenter: string,
   source: string,
 ): Promise<readonly ExcessGrant[]> {
-  const rows = FORBIDDEN.flatMap(({ role, on, privileges }) =>
+  const forbidden = FORBIDDEN.flatMap(({ role, on, privileges }) =>
     privileges.map((privilege) => ({
       role: cellRoleName(dataCenter, role),
       relation: on === PRODUCT ? source : on,
       privilege,
     })),
   );
-  return (await tx.raw(EXCESS, [JSON.stringify(rows)])).rows;
+  return selectRows<ExcessGrant>(tx, EXCESS, { forbidden: JSON.stringify(forbidden) });
 }
 
 /** Whether Postgres knows a zone by exactly this name. */
 export async function isZoneKnown(tx: CellTransaction, zone: string): Promise<boolean> {
-  const { rows } = await tx.raw('select exists (select from pg_timezone_names where name = ?) as known', [zone]);
-  return rows[0].known;
+  const { known } = await selectRow<{ known: boolean }>(
+    tx,
+    'select exists (select from pg_timezone_names where name = :zone) as known',
+    { zone },
+  );
+  return known;
 }
 
 /** How Postgres reads a local time and an instant in a zone. */
@@ -171,18 +189,19 @@ export interface ZoneReading {
 }
 
 /** `local` as YYYY-MM-DDTHH:MM:SS; invariant I18 by the cell's own zone data. */
-export async function readLocalInCell(
+export function readLocalInCell(
   tx: CellTransaction,
-  at: { readonly local: string; readonly zone: string; readonly instant: Date },
+  { local, zone, instant }: { readonly local: string; readonly zone: string; readonly instant: Date },
 ): Promise<ZoneReading> {
-  const { rows } = await tx.raw(
-    'select ?::timestamp at time zone ? as instant, ?::timestamptz at time zone ? = ?::timestamp as agrees',
-    [at.local, at.zone, at.instant.toISOString(), at.zone, at.local],
+  return selectRow<ZoneReading>(
+    tx,
+    `select :local::timestamp at time zone :zone as instant,
+       :instant::timestamptz at time zone :zone = :local::timestamp as agrees`,
+    { local, zone, instant: instant.toISOString() },
   );
-  return rows[0];
 }
 
-// How many orgs nulls and negative numbers set aside, before any run, for `doctor`. Counts only; never an org.
+// How many orgs a run would quarantine for nulls and negative numbers. Counts only; never an org.
 
 interface ReasonCount {
   readonly reason: QuarantineReason;
@@ -194,19 +213,20 @@ interface ReasonCount {
 type LightAgents = 'counted' | 'uncounted';
 
 /**
- * Orgs of these editions that nulls or negative numbers make undecidable, by the first reason that holds; the most frequent
- * first. In the order of `assessed`, which knows only the cards that the cell has. Reads every org.
+ * Orgs of these editions that nulls or negative numbers make undecidable, by the first reason that holds; the most
+ * frequent first. In the order of `assessed`, which knows only the cards that the cell has. Reads every org.
  */
-export async function countBadInputs(
+export function countBadInputs(
   tx: CellTransaction,
   { editions, lightAgents }: { readonly editions: readonly string[]; readonly lightAgents: LightAgents },
 ): Promise<readonly ReasonCount[]> {
-  const { rows } = await tx.raw(
+  return selectRows<ReasonCount>(
+    tx,
     `select q.reason, count(*)::text as orgs from (
        select case
          when s.paid is null then 'null_paid'
          when s.agents is null then 'null_agents'
-         when s.light_agents is null and ? then 'null_light_agents'
+         when s.light_agents is null and :light_agents_counted then 'null_light_agents'
          when s.additional_credits is null then 'null_additional_credits'
          when s.created_at is null then 'null_created_at'
          when s.agents < 0 then 'negative_agents'
@@ -214,19 +234,17 @@ export async function countBadInputs(
          when s.additional_credits < 0 then 'negative_additional_credits'
          when s.negotiated_limit < 0 then 'negative_legacy_limit'
        end as reason
-       from credit_rollout.source_orgs s where s.edition = any (?::text[])
+       from credit_rollout.source_orgs s where s.edition = any (:editions::text[])
      ) q where q.reason is not null group by q.reason order by count(*) desc, q.reason`,
-    [lightAgents === 'counted', [...editions]],
+    { light_agents_counted: lightAgents === 'counted', editions },
   );
-  return rows;
 }
 
-// The operator's own question to a cell before a bake may end; read only.
+// The query that the operator wants answered with true before a bake may end; read only.
 
-/** True when the query's first column of its only row is true; anything else is not. */
+/** True when the first column of the query's only row is true; false for anything else. */
 export async function runBakeQuery(tx: CellTransaction, sql: string): Promise<boolean> {
-  await tx.raw('set transaction read only');
-  const { rows } = await tx.raw(sql.replaceAll('?', '\\?'));
-  const first = rows.length === 1 ? Object.values(rows[0])[0] : undefined;
-  return first === true;
+  await execute(tx, 'set transaction read only');
+  const [row, ...others] = await runVerbatim(tx, sql);
+  return row !== undefined && others.length === 0 && Object.values(row)[0] === true;
 }

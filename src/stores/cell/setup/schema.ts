@@ -1,20 +1,22 @@
-// Makes and upgrades our schema in a cell, in one transaction under one lock, so that several `init` at once are safe.
+// Creates and upgrades our schema in a cell, in one transaction under one lock, so that several `init` at once are
+// safe.
 import { createHash } from 'node:crypto';
 import { type AttachedSource, attachedSql, detachedSql } from '../../../../migrations/cell/attached/index.js';
 import { type CellSchemaOptions, cellMigrations } from '../../../../migrations/cell/index.js';
 import { migrationSource } from '../../../../migrations/migration.js';
+import { execute, findRow, runVerbatim, selectRow } from '../../query.js';
 import { type CellTransaction, LOCK_CLASS, SCHEMA_LOCK } from '../cell-database.js';
 
 /** Waits for another `init`, up to a minute. */
 export async function lockSchema(tx: CellTransaction): Promise<void> {
-  await tx.raw(`set local lock_timeout = '60s'`);
-  await tx.raw('select pg_advisory_xact_lock(?, ?)', [LOCK_CLASS, SCHEMA_LOCK]);
-  await tx.raw(`set local lock_timeout = '2s'`);
+  await execute(tx, `set local lock_timeout = '60s'`);
+  await execute(tx, 'select pg_advisory_xact_lock(:lock_class, :lock)', { lock_class: LOCK_CLASS, lock: SCHEMA_LOCK });
+  await execute(tx, `set local lock_timeout = '2s'`);
 }
 
 /** Runs pending migrations; returns their names. */
 export async function migrateCell(tx: CellTransaction, options: CellSchemaOptions): Promise<readonly string[]> {
-  await tx.raw('create schema if not exists credit_rollout');
+  await execute(tx, 'create schema if not exists credit_rollout');
   const [, names] = await tx.migrate.latest({
     migrationSource: migrationSource(cellMigrations(options)),
     schemaName: 'credit_rollout',
@@ -25,11 +27,13 @@ export async function migrateCell(tx: CellTransaction, options: CellSchemaOption
 
 /** The type of our org_id domain as Postgres spells it; undefined before the first migration. */
 export async function findOrgIdType(tx: CellTransaction): Promise<string | undefined> {
-  const { rows } = await tx.raw(
-    `select format_type(t.typbasetype, t.typtypmod) as type from pg_type t join pg_namespace n on n.oid = t.typnamespace
+  const row = await findRow<{ type: string }>(
+    tx,
+    `select format_type(t.typbasetype, t.typtypmod) as type
+     from pg_type t join pg_namespace n on n.oid = t.typnamespace
      where n.nspname = 'credit_rollout' and t.typname = 'org_id'`,
   );
-  return rows[0]?.type;
+  return row?.type;
 }
 
 export interface CellSettings {
@@ -38,54 +42,58 @@ export interface CellSettings {
   readonly lapseGraceDays: number;
 }
 
-/** Writes who this cell is; the identity is written once and never changed here. */
+/** Writes who this cell is. The identity is written once and never changed here; zone and days are updated. */
 export async function saveCell(tx: CellTransaction, settings: CellSettings): Promise<void> {
-  await tx.raw(
+  await execute(
+    tx,
     `insert into credit_rollout.cell (data_center, zone, lapse_grace_days, system_identifier, database_name)
-     select ?, ?, ?, system_identifier::text, current_database() from pg_control_system()
+     select :data_center, :zone, :lapse_grace_days, system_identifier::text, current_database()
+     from pg_control_system()
      on conflict (only_row) do update set zone = excluded.zone, lapse_grace_days = excluded.lapse_grace_days`,
-    [settings.dataCenter, settings.zone, settings.lapseGraceDays],
+    { data_center: settings.dataCenter, zone: settings.zone, lapse_grace_days: settings.lapseGraceDays },
   );
 }
 
-/** The card used until an apply sets another. */
+/** Sets the card that is used until an apply sets another; does nothing when the cell has one. */
 export async function proposeActiveCard(tx: CellTransaction, hash: string): Promise<void> {
-  await tx.raw('update credit_rollout.cell set active_card = ? where active_card is null', [hash]);
+  await execute(tx, 'update credit_rollout.cell set active_card = :hash where active_card is null', { hash });
 }
 
-/** Attaches our views to the source unless the very same ones hang there already; returns whether anything changed. */
+/** Attaches our views to the source, unless the very same views are attached; returns whether anything changed. */
 export async function attachSource(tx: CellTransaction, source: AttachedSource, signature: string): Promise<boolean> {
   const sql = attachedSql(source);
   const digest = sourceDigest(sql, signature);
-  const current = (
-    await tx.raw(
-      `select source_signature, to_regclass('credit_rollout.source_orgs') is not null as attached from credit_rollout.cell`,
-    )
-  ).rows[0];
-  if (current.attached && current.source_signature === digest) return false;
-  await tx.raw(`${detachedSql}\n${sql}`);
-  await tx.raw('update credit_rollout.cell set source = ?, source_unique = ?, source_signature = ?', [
-    source.relation,
-    source.unique,
-    digest,
-  ]);
+  const current = await selectRow<{ sourceSignature: string | null; attached: boolean }>(
+    tx,
+    `select source_signature, to_regclass('credit_rollout.source_orgs') is not null as attached
+     from credit_rollout.cell`,
+  );
+  if (current.attached && current.sourceSignature === digest) return false;
+  await runVerbatim(tx, `${detachedSql}\n${sql}`);
+  await execute(
+    tx,
+    'update credit_rollout.cell set source = :relation, source_unique = :is_unique, source_signature = :digest',
+    { relation: source.relation, is_unique: source.unique, digest },
+  );
   return true;
 }
 
-/** Whether what is attached was made from this source as it is now. */
+/** Whether the attached views were made from this source as it is now. */
 export async function isAttached(tx: CellTransaction, source: AttachedSource, signature: string): Promise<boolean> {
-  const { rows } = await tx.raw(
-    `select source_signature = ? and to_regclass('credit_rollout.source_orgs') is not null as attached from credit_rollout.cell`,
-    [sourceDigest(attachedSql(source), signature)],
+  const row = await findRow<{ attached: boolean | null }>(
+    tx,
+    `select source_signature = :digest and to_regclass('credit_rollout.source_orgs') is not null as attached
+     from credit_rollout.cell`,
+    { digest: sourceDigest(attachedSql(source), signature) },
   );
-  return rows[0]?.attached === true;
+  return row?.attached === true;
 }
 
 const sourceDigest = (sql: string, signature: string): string =>
   createHash('sha256').update(`${signature}\n${sql}`).digest('hex').slice(0, 16);
 
-/** Drops what hangs on the product's table; tables of ours stay. */
+/** Drops the views on the product's table; our tables stay. */
 export async function detachSource(tx: CellTransaction): Promise<void> {
-  await tx.raw(detachedSql);
-  await tx.raw('update credit_rollout.cell set source_signature = null');
+  await execute(tx, detachedSql);
+  await execute(tx, 'update credit_rollout.cell set source_signature = null');
 }
