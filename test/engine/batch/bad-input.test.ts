@@ -6,6 +6,8 @@ import { requestApply } from '../../../src/engine/rollout/request-rollout.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { assertVersion, initCell } from '../../../src/engine/setup/init-cell.js';
 import { initControl } from '../../../src/engine/setup/init-control.js';
+import { addSignUpTrigger, installChangeFeed } from '../../../src/engine/setup/triggers.js';
+import { systemClock } from '../../../src/kernel/clock.js';
 import { silentLog } from '../../../src/platform/log.js';
 import { assertCellIdentity } from '../../../src/stores/cell/identity.js';
 import { parseSourceName } from '../../../src/stores/cell/setup/source.js';
@@ -255,6 +257,19 @@ describe('a source', () => {
     await fleet.cell(0).init();
     await fleet.apply(fleet.cell(0));
     expect(await fleet.drive()).toEqual(['done']);
+  });
+
+  test('may have a name that a driver would take for parameters', async () => {
+    const cell = await makeCell({ init: 'left', orgs: [{}, {}] });
+    const name = '"who? :are"."the ?? :orgs"';
+    await cell.sql(`create schema "who? :are"; alter table public.orgs rename to "the ?? :orgs"`);
+    await cell.sql('alter table public."the ?? :orgs" set schema "who? :are"');
+    await expect(initWith(cell, name)).resolves.toMatchObject({ attached: true, source: name });
+    const dataCenter = { ...cell.dataCenter, source: name };
+    const trigger = { dataCenter, clock: systemClock };
+    await expect(addSignUpTrigger(cell.cell, { ...trigger, trigger: 'wanted' })).resolves.toBe(true);
+    await expect(installChangeFeed(cell.cell, { ...trigger, feed: 'wanted' })).resolves.toBe(true);
+    expect(await cell.sql('select count(*)::int as orgs from credit_rollout.source_orgs')).toEqual([{ orgs: 2 }]);
   });
 
   test('may get a column that is not in the contract', async () => {
