@@ -1,5 +1,5 @@
-// `doctor`: looks at everything a rollout stands on, says what is wrong and the fix. Changes nothing.
-import { runChecks } from '../../engine/doctor/doctor.js';
+// `doctor`: checks everything that a rollout depends on, and prints what is wrong and how to fix it. Changes nothing.
+import { runDoctorChecks } from '../../engine/doctor/doctor.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
 import { chooseExitCode } from '../terminal/exit-code.js';
@@ -9,7 +9,7 @@ import { showFindings } from '../views/show-findings.js';
 export function runDoctor(session: CliSession, dc: readonly string[] | undefined): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const dataCenters = pickDataCenters(program.config, dc);
-    const findings = await runChecks(program.engine, {
+    const findings = await runDoctorChecks(program.engine, {
       config: program.config,
       card: () => program.loadRateCard(),
       dataCenters,

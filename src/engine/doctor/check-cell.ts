@@ -1,156 +1,149 @@
-// Doctor's look at one cell, from the connection inwards: what a failure makes pointless to ask is left out.
+// Checks of `doctor` on a cell: our schema, our roles with their privileges, and the bake query. Shows no org.
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { ErrorCode } from '../../kernel/error-codes.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
-import type { CellDatabase } from '../../stores/cell/cell-database.js';
-import { findCell, readServerFacts, type ServerFacts } from '../../stores/cell/identity.js';
-import { assertRightCell, listMissingMigrations } from '../../stores/cell/setup/doctor-queries.js';
-import { findSource, type Source } from '../../stores/cell/setup/source.js';
-import type { EngineContext } from '../context.js';
-import { checkCalendar, checkClock } from './check-calendar.js';
-import { checkBake, checkDurability, checkPrimary, checkRoles, checkVersion } from './check-server.js';
+import { type CellDatabase, cellRoleName } from '../../stores/cell/cell-database.js';
+import { findCell, readServerFacts } from '../../stores/cell/identity.js';
 import {
-  checkAttachment,
-  checkColumns,
-  checkContents,
-  checkFeed,
-  checkIndexes,
-  checkPrivilege,
-  checkRowSecurity,
-} from './check-source.js';
-import { createFindingRecorder, type Finding, type FindingRecorder } from './finding.js';
+  assertRightCell,
+  listExcessGrants,
+  listMissingMigrations,
+  listRoles,
+  readLogin,
+  runBakeQuery,
+} from '../../stores/cell/setup/doctor-queries.js';
+import { findSource, type Source } from '../../stores/cell/setup/source.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+import type { EngineContext } from '../context.js';
+import type { ClockReading, ServerReading } from './check-server.js';
+import { type CheckedSubject, createFindingRecorder, type Finding, type FindingRecorder } from './finding.js';
 
-export interface CellRequest {
+interface CellRequest {
   readonly dataCenter: DataCenterConfig;
   readonly config: RolloutConfig;
-  /** Undefined when it cannot be read; then nothing is said about editions. */
+  /** Undefined when it cannot be read; then editions and inputs are not checked. */
   readonly card: RateCard | undefined;
 }
 
-/** Never throws; a cell that cannot be reached has one finding. */
-export async function checkCell(
-  context: Pick<EngineContext, 'cells' | 'clock'>,
-  request: CellRequest,
-): Promise<readonly Finding[]> {
-  const { dataCenter, config } = request;
-  const recorder = createFindingRecorder(dataCenter.id, `Data center "${dataCenter.id}"`);
-  const opened = await openCell(context, recorder, dataCenter);
-  if (opened.cell === undefined) return opened.findings;
-  const calendar = await checkCalendar(recorder, opened.cell, dataCenter, config, context.clock.now());
-  const inside = await checkInside(recorder, opened.cell, request, opened.facts);
-  return [...opened.findings, ...calendar, ...inside];
+/** A cell that was reached, and is that of its data center. */
+export interface OpenCell extends ServerReading, CellRequest {
+  readonly cell: CellDatabase;
+  /** `init` has created our schema. */
+  readonly initialised: boolean;
+  /** By our clock. */
+  readonly now: Date;
+  readonly clock: ClockReading;
+  /** The product's relation, or why it cannot be used. */
+  readonly source: Source | { readonly failure: unknown };
 }
 
-type Opened =
-  | { readonly cell: undefined; readonly findings: readonly Finding[] }
-  | { readonly cell: CellDatabase; readonly facts: ServerFacts; readonly findings: readonly Finding[] };
+export const isInitialised = ({ initialised }: Pick<OpenCell, 'initialised'>): boolean => initialised;
 
-/** Connects, and looks at the server; `cell` is undefined when going on would only repeat the failure. */
-async function openCell(
+/** A cell that cannot be reached, or is another one, gives the finding of the check that found it out. */
+export async function openCell(
   { cells, clock }: Pick<EngineContext, 'cells' | 'clock'>,
-  recorder: FindingRecorder,
-  { id }: DataCenterConfig,
-): Promise<Opened> {
+  request: CellRequest,
+  about: CheckedSubject,
+): Promise<
+  { readonly kind: 'open'; readonly subject: OpenCell } | { readonly kind: 'failed'; readonly finding: Finding }
+> {
+  const { id, source: sourceName } = request.dataCenter;
   try {
     const cell = cells.get(id);
     const { facts, reading } = await cell.asOwner(async (tx) => {
       const before = clock.now();
-      const facts = await readServerFacts(tx);
-      const reading = { before, cell: facts.now, after: clock.now() };
+      const found = await readServerFacts(tx);
+      const after = clock.now();
       await assertRightCell(tx, id);
-      return { facts, reading };
+      return { facts: found, reading: { before, server: found.now, after } };
     });
-    const version = checkVersion(recorder, facts);
-    const findings = [recorder.ok('connection', 'reachable'), version];
-    if (version.level === 'error') return { cell: undefined, findings };
-    const server = [
-      checkPrimary(recorder, facts),
-      recorder.ok('right cell', facts.initialised ? `it is the cell of ${id}` : 'not marked by an init yet'),
-      checkDurability(recorder, facts),
-      checkClock(recorder, reading),
-    ];
-    return { cell, facts, findings: [...findings, ...server] };
+    const source = await cell
+      .asOwner((tx) => findSource(tx, sourceName, id))
+      .catch((failure: unknown) => ({ failure }));
+    return { kind: 'open', subject: { ...request, ...facts, cell, now: clock.now(), clock: reading, source } };
   } catch (error) {
-    const check = isRolloutError(error) ? (CHECKS[error.code] ?? 'connection') : 'connection';
-    return { cell: undefined, findings: [recorder.failure(check, error)] };
+    const check = (isRolloutError(error) ? CHECKS[error.code] : undefined) ?? 'connection';
+    return { kind: 'failed', finding: createFindingRecorder(about, check).failure(error) };
   }
 }
 
 const CHECKS: Readonly<Partial<Record<ErrorCode, string>>> = { cell_is_standby: 'primary', wrong_cell: 'right cell' };
 
-async function checkInside(
-  recorder: FindingRecorder,
-  cell: CellDatabase,
-  { dataCenter, config, card }: CellRequest,
-  { initialised }: ServerFacts,
-): Promise<readonly Finding[]> {
-  const found = await openSource(recorder, cell, dataCenter);
-  const { source } = found;
-  const outside = source === undefined ? [] : await checkOutside(recorder, cell, source, card);
-  const schema = await checkSchema(recorder, cell, dataCenter, initialised);
-  const relation = source === undefined ? [] : [source];
-  if (!initialised) {
-    const policies = relation.map((one) => checkRowSecurity(recorder, cell, one, 'relation'));
-    const readable = source?.selectable ? (await Promise.all(policies)).flat() : [];
-    return [...found.findings, ...outside, ...readable, ...schema];
-  }
-  const roles = await checkRoles(recorder, cell, source);
-  const attached =
-    source && (await recorder.run('attached', async () => [await checkAttachment(recorder, cell, source)]));
-  const bake = roles.usable ? await checkBake(recorder, cell, config.rollout.bakeQuery) : [];
-  // behind our views only if they hang there and a role of ours may look
-  const within =
-    source && roles.usable && attached?.every(({ level }) => level === 'ok')
-      ? [
-          ...(await checkRowSecurity(recorder, cell, source, 'views')),
-          ...(await checkContents(recorder, cell, card)),
-          ...(await checkFeed(recorder, cell, source)),
-        ]
-      : [];
-  return [...found.findings, ...outside, ...schema, ...roles.findings, ...(attached ?? []), ...within, ...bake];
-}
-
-async function openSource(
-  recorder: FindingRecorder,
-  cell: CellDatabase,
-  { id, source: name }: DataCenterConfig,
-): Promise<{ readonly source: Source | undefined; readonly findings: readonly Finding[] }> {
-  try {
-    const source = await cell.asOwner((tx) => findSource(tx, name, id));
-    return { source, findings: [recorder.ok('source', `${source.relation}, a ${source.kind}`)] };
-  } catch (error) {
-    return { source: undefined, findings: [recorder.failure('source', error)] };
-  }
-}
-
-async function checkOutside(
-  recorder: FindingRecorder,
-  cell: CellDatabase,
-  source: Source,
-  card: RateCard | undefined,
-): Promise<readonly Finding[]> {
-  const readable = await recorder.run('readable', async () => [await checkPrivilege(recorder, cell, source)]);
-  return [...checkColumns(recorder, source, card), ...readable, ...checkIndexes(recorder, source)];
-}
-
 const INIT = 'Run: credit-rollout init';
 
-async function checkSchema(
-  recorder: FindingRecorder,
-  cell: CellDatabase,
-  { zone }: DataCenterConfig,
-  initialised: boolean,
+export async function checkSchema(
+  { cell, dataCenter: { zone }, initialised }: Pick<OpenCell, 'cell' | 'dataCenter' | 'initialised'>,
+  record: FindingRecorder,
+): Promise<Finding> {
+  const missing = initialised ? await cell.asOwner(listMissingMigrations) : undefined;
+  if (missing === undefined) return record.error('our schema credit_rollout is missing', INIT, 'not_initialised');
+  if (missing.length > 0)
+    return record.error(`our schema is old: it lacks ${missing.join(', ')}`, INIT, 'not_initialised');
+  const stored = await cell.asOwner(findCell);
+  if (stored !== undefined && stored.zone !== zone)
+    return record.warning(`init stored the zone ${stored.zone}, the configuration has ${zone}`, INIT);
+  return record.ok('up to date');
+}
+
+/** Each role of ours exists, and this login may act as it. */
+export async function checkRoles(
+  { cell }: Pick<OpenCell, 'cell'>,
+  record: FindingRecorder,
 ): Promise<readonly Finding[]> {
-  return recorder.run('schema', async () => {
-    const missing = initialised ? await cell.asOwner(listMissingMigrations) : undefined;
-    if (missing === undefined)
-      return [recorder.error('schema', 'our schema credit_rollout is missing', INIT, 'not_initialised')];
-    if (missing.length > 0)
-      return [recorder.error('schema', `our schema is old: it lacks ${missing.join(', ')}`, INIT, 'not_initialised')];
-    const stored = await cell.asOwner(findCell);
-    if (stored !== undefined && stored.zone !== zone)
-      return [recorder.warning('schema', `init stored the zone ${stored.zone}, the configuration says ${zone}`, INIT)];
-    return [recorder.ok('schema', 'up to date')];
+  const roles = await cell.asOwner((tx) => listRoles(tx, cell.dataCenter));
+  const broken = roles.filter(({ usable }) => !usable);
+  if (broken.length === 0) return [record.ok('they exist and this login is a member of each')];
+  const login = await cell.asOwner(readLogin);
+  return broken.map(({ role, exists }) => {
+    const found = exists ? `this login may not act as ${role}` : `the role ${role} does not exist`;
+    const fix = exists
+      ? `As a superuser run: GRANT "${role}" TO ${login};`
+      : 'Run: credit-rollout init (it creates the role, or prints the SQL for a superuser)';
+    return record.error(found, fix, 'roles_missing');
   });
+}
+
+/** A worker must not be able to write the product's table, nor to delete an allotment. */
+export async function checkGrants(
+  { cell, source }: { readonly cell: CellDatabase; readonly source: Source },
+  record: FindingRecorder,
+): Promise<readonly Finding[]> {
+  const excess = await cell.asOwner((tx) => listExcessGrants(tx, cell.dataCenter, source.relation));
+  if (excess.length === 0) return [record.ok('no role has more than it needs')];
+  return excess.map(({ role, privilege, relation }) => {
+    const verb = privilege.toUpperCase();
+    const fix = `As the owner run: REVOKE ${verb} ON ${relation} FROM "${role}", or from PUBLIC or the role that gives it.`;
+    return record.error(`${role} holds ${verb} on ${relation} and must not`, fix);
+  });
+}
+
+/** Runs rollout.bakeQuery once, as at the end of a bake, so that no rollout stops there. Nothing where there is none. */
+export async function checkBake(
+  { cell, config }: Pick<OpenCell, 'cell' | 'config'>,
+  record: FindingRecorder,
+): Promise<readonly Finding[]> {
+  const { bakeQuery } = config.rollout;
+  if (bakeQuery === undefined) return [];
+  try {
+    const fine = await cell.inTransaction('reader', (tx) => runBakeQuery(tx, bakeQuery));
+    return [record.ok(fine ? 'it returns true' : 'it can be run; now it does not return true')];
+  } catch (error) {
+    const { sqlstate, kind } = classifyFailure(error);
+    const found = `rollout.bakeQuery cannot be run (${sqlstate ?? kind}): every bake would be held`;
+    return [record.error(found, nameBakeFix(sqlstate, cellRoleName(cell.dataCenter, 'reader')))];
+  }
+}
+
+function nameBakeFix(sqlstate: string | undefined, reader: string): string {
+  switch (sqlstate) {
+    case '42501':
+      return `Grant what it reads to its role, such as: GRANT SELECT ON … TO ${reader};`;
+    case '42P01':
+      return `Create what it reads in this cell too, and grant it to ${reader}.`;
+    case '25006':
+      return 'Write a query that only reads.';
+    default:
+      return `Correct rollout.bakeQuery in the configuration; it runs as ${reader}.`;
+  }
 }

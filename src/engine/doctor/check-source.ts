@@ -1,4 +1,5 @@
-// Doctor's look at the source: found, fitting, readable, indexed; and, through our views, what is in it. Counts only.
+// Checks of `doctor` on the source: found, fitting, readable, indexed; what is in it, read through our views; and how the
+// change feed finds edits. Shows counts, never an org.
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../../domain/source/source-contract.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
@@ -8,37 +9,51 @@ import {
   listUnknownEditions,
   probeRelation,
   probeSource,
-  readSourceGrant,
 } from '../../stores/cell/setup/doctor-queries.js';
 import { isAttached } from '../../stores/cell/setup/schema.js';
 import { countNullIds, type Source } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { toAttached } from '../setup/init-cell.js';
-import type { Finding, FindingRecorder } from './finding.js';
+import type { OpenCell } from './check-cell.js';
+import type { Check, Finding, FindingRecorder } from './finding.js';
 
-/** Counting every org of a large source takes seconds. */
-const COUNT_MS = 120_000;
+/** A cell whose source was found. */
+export interface CellWithSource {
+  readonly cell: CellDatabase;
+  readonly source: Source;
+  readonly card: RateCard | undefined;
+}
+
+/** A check of a source that was found; it has nothing to report where it was not. */
+export const ofSource =
+  (run: Check<CellWithSource>['run']): Check<OpenCell>['run'] =>
+  ({ cell, source, card }, record) =>
+    'failure' in source ? [] : run({ cell, source, card }, record);
+
+/** Throws why it cannot be used. */
+export function checkSource({ source }: Pick<OpenCell, 'source'>, record: FindingRecorder): Finding {
+  if ('failure' in source) throw source.failure;
+  return record.ok(`${source.relation}, a ${source.kind}`);
+}
 
 /** Every fault of the columns, not only the first. */
 export function checkColumns(
-  recorder: FindingRecorder,
-  source: Source,
-  card: RateCard | undefined,
+  { source, card }: Pick<CellWithSource, 'source' | 'card'>,
+  record: FindingRecorder,
 ): readonly Finding[] {
-  const faults = checkSourceColumns(source.columns, card?.lightAgentsCountAsUsers ?? false);
-  if (faults.length === 0) return [recorder.ok('columns', 'as the source contract asks')];
-  const has = [...source.columns.keys()].join(', ');
+  const { relation, columns } = source;
+  const faults = checkSourceColumns(columns, card?.lightAgentsCountAsUsers ?? false);
+  if (faults.length === 0) return [record.ok('as the source contract requires')];
+  const has = [...columns.keys()].join(', ');
   return faults.map(({ kind, column, expected, found }) =>
     kind === 'missing'
-      ? recorder.error(
-          'columns',
-          `${source.relation} has no column ${column} (${expected}); it has: ${has}`,
-          'Add the column, or make a view that has it.',
+      ? record.error(
+          `${relation} has no column ${column} (${expected}); it has: ${has}`,
+          'Add the column, or create a view that has it.',
           'source_column_missing',
         )
-      : recorder.error(
-          'columns',
-          `${source.relation} has ${column} as ${found}; it must be ${expected}`,
+      : record.error(
+          `${relation} has ${column} as ${found}; it must be ${expected}`,
           'Cast it in a view.',
           'source_column_type',
         ),
@@ -46,139 +61,131 @@ export function checkColumns(
 }
 
 /** Whether this login may read the source, and the GRANT when it may not. */
-export async function checkPrivilege(recorder: FindingRecorder, cell: CellDatabase, source: Source): Promise<Finding> {
-  if (source.selectable) return recorder.ok('readable', 'this login may read it');
-  const found = `${source.relation} may not be read by this login`;
-  const fix = `As its owner run: ${await cell.asOwner((tx) => readSourceGrant(tx, source.relation))}`;
-  return recorder.error('readable', found, fix, 'not_permitted');
+export function checkPrivilege({ source }: Pick<CellWithSource, 'source'>, record: FindingRecorder): Finding {
+  if (source.selectable) return record.ok('this login may read it');
+  const found = `this login may not read ${source.relation}`;
+  return record.error(found, `As its owner run: ${source.grant}`, 'not_permitted');
 }
 
-/** How ids can be told apart and walked. */
-export function checkIndexes(
-  recorder: FindingRecorder,
-  { relation, kind, unique, indexed }: Source,
-): readonly Finding[] {
-  const isTable = kind !== 'view' && kind !== 'foreign table';
-  const check = 'unique ids';
-  const ids = `no index proves that org_id is unique (${kind}): ids are checked for duplicates at a cost`;
-  const advice = isTable
+const isTable = ({ kind }: Pick<Source, 'kind'>): boolean => kind !== 'view' && kind !== 'foreign table';
+
+/** Whether ids can be told apart without counting them. */
+export function checkUniqueIds({ source }: Pick<CellWithSource, 'source'>, record: FindingRecorder): Finding {
+  const { relation, kind, unique } = source;
+  if (unique) return record.ok('an index proves that org_id is unique');
+  const found = `no index proves that org_id is unique (${kind}): ids are checked for duplicates at a cost`;
+  const advice = isTable(source)
     ? `If they are unique, run: CREATE UNIQUE INDEX CONCURRENTLY ON ${relation} (org_id);`
     : 'Where that is possible, let source name the table itself; else nothing needs to be done.';
-  const walk = `no index of ${relation} begins with org_id: every batch reads all of it`;
-  return [
-    unique ? recorder.ok(check, 'an index proves that org_id is unique') : recorder.warning(check, ids, advice),
-    indexed || !isTable
-      ? recorder.ok('key ranges', kind === 'view' ? 'a view: as fast as what it reads' : 'an index begins with org_id')
-      : recorder.warning('key ranges', walk, `Run: CREATE INDEX CONCURRENTLY ON ${relation} (org_id);`),
-  ];
+  return record.warning(found, advice);
 }
 
-/** Whether policies would hide rows: before `init` from this login, afterwards from what our views read as. */
-export async function checkRowSecurity(
-  recorder: FindingRecorder,
-  cell: CellDatabase,
-  source: Source,
-  through: 'relation' | 'views',
-): Promise<readonly Finding[]> {
-  return recorder.run('row-level security', async () => {
-    if (through === 'views') await cell.inTransaction('worker', probeSource);
-    else await cell.asOwner((tx) => probeRelation(tx, source.relation));
-    const found = source.rowSecurity ? 'it has policies, and every row is read past them' : 'no policy hides rows';
-    return [recorder.ok('row-level security', found)];
-  });
+/** Whether a batch reads only its own range. */
+export function checkKeyRanges({ source }: Pick<CellWithSource, 'source'>, record: FindingRecorder): Finding {
+  const { relation, kind, indexed } = source;
+  if (indexed || !isTable(source))
+    return record.ok(kind === 'view' ? 'a view: as fast as what it reads' : 'an index begins with org_id');
+  const found = `no index of ${relation} begins with org_id: every batch reads all of it`;
+  return record.warning(found, `Run: CREATE INDEX CONCURRENTLY ON ${relation} (org_id);`);
 }
 
-/** Whether our views were made from the source as it is now. */
-export async function checkAttachment(recorder: FindingRecorder, cell: CellDatabase, source: Source): Promise<Finding> {
+/** Before `init`: whether policies would hide rows from this login. Throws source_row_security. */
+export async function checkRelationPolicies(
+  { cell, source }: CellWithSource,
+  record: FindingRecorder,
+): Promise<Finding> {
+  await cell.asOwner((tx) => probeRelation(tx, source.relation));
+  return describePolicies(source, record);
+}
+
+/** After `init`: whether policies hide rows from our views. Throws source_row_security. */
+export async function checkViewPolicies({ cell, source }: CellWithSource, record: FindingRecorder): Promise<Finding> {
+  await cell.inTransaction('worker', probeSource);
+  return describePolicies(source, record);
+}
+
+const describePolicies = ({ rowSecurity }: Source, record: FindingRecorder): Finding =>
+  record.ok(rowSecurity ? 'it has policies, and every row is read past them' : 'no policy hides rows');
+
+/** Whether our views were created from the source as it is now. */
+export async function checkAttachment({ cell, source }: CellWithSource, record: FindingRecorder): Promise<Finding> {
   const attached = await cell.asOwner((tx) => isAttached(tx, toAttached(source), source.signature));
-  if (attached) return recorder.ok('attached', 'our views were made from the source as it is now');
+  if (attached) return record.ok('our views were created from the source as it is now');
   const found = `${source.relation} is not what init read, or our views are detached`;
-  return recorder.error('attached', found, 'Run: credit-rollout init', 'source_changed');
+  return record.error(found, 'Run: credit-rollout init', 'source_changed');
 }
 
-/** Rows that cannot be decided whatever we do: without an id, of an edition that the card lacks, with nulls. Reads every org. */
-export async function checkContents(
-  recorder: FindingRecorder,
-  cell: CellDatabase,
-  card: RateCard | undefined,
+/** Counting every org of a large source takes seconds. */
+const COUNT = { statementMs: 120_000 } as const;
+
+/** Rows without an id can be neither decided nor quarantined. Reads every org. */
+export async function checkNullIds({ cell }: Pick<OpenCell, 'cell'>, record: FindingRecorder): Promise<Finding> {
+  const nulls = await cell.inTransaction('reader', countNullIds, COUNT);
+  if (nulls === '0') return record.ok('every row has an id');
+  return record.error(
+    `${nulls} rows have no org_id`,
+    'Leave them out in a view, or give them an id.',
+    'source_null_ids',
+  );
+}
+
+/** Editions that the card does not have. Reads every org. */
+export async function checkEditions(
+  { cell, card }: Pick<OpenCell, 'cell' | 'card'>,
+  record: FindingRecorder,
 ): Promise<readonly Finding[]> {
-  const ids = recorder.run('null ids', async () => {
-    const nulls = await cell.inTransaction('reader', countNullIds, { statementMs: COUNT_MS });
-    if (nulls === '0') return [recorder.ok('null ids', 'every row has an id')];
-    const fix = 'Leave them out in a view, or give them an id.';
-    return [recorder.error('null ids', `${nulls} rows have no org_id`, fix, 'source_null_ids')];
-  });
-  if (card === undefined) return await ids;
-  return [...(await ids), ...(await checkEditions(recorder, cell, card)), ...(await checkInputs(recorder, cell, card))];
+  if (card === undefined) return [];
+  const known = [...card.editions.keys()];
+  const unknown = await cell.inTransaction('reader', (tx) => listUnknownEditions(tx, known), COUNT);
+  if (unknown.length === 0) return [record.ok(`every edition is in ${card.name}`)];
+  const listed = unknown.map(({ edition, orgs }) => `${edition ?? 'none at all'} (${orgs})`).join(', ');
+  const found = `editions that ${card.name} does not have, with their orgs: ${listed}; these orgs are quarantined`;
+  return [record.warning(found, 'Add them to the rate card, or correct them in the source.')];
 }
 
-async function checkEditions(
-  recorder: FindingRecorder,
-  cell: CellDatabase,
-  card: RateCard,
+/** Nulls and negative numbers that quarantine an org. Reads every org. */
+export async function checkInputs(
+  { cell, card }: Pick<OpenCell, 'cell' | 'card'>,
+  record: FindingRecorder,
 ): Promise<readonly Finding[]> {
-  return recorder.run('editions', async () => {
-    const known = [...card.editions.keys()];
-    const unknown = await cell.inTransaction('reader', (tx) => listUnknownEditions(tx, known), {
-      statementMs: COUNT_MS,
-    });
-    if (unknown.length === 0) return [recorder.ok('editions', `every edition is in ${card.name}`)];
-    const listed = unknown.map(({ edition, orgs }) => `${edition ?? 'none at all'} (${orgs})`).join(', ');
-    const found = `editions that ${card.name} does not have, with their orgs: ${listed}; these orgs are quarantined`;
-    return [recorder.warning('editions', found, 'Add them to the rate card, or correct them in the source.')];
-  });
+  if (card === undefined) return [];
+  const question = {
+    editions: [...card.editions.keys()],
+    lightAgents: card.lightAgentsCountAsUsers ? 'counted' : 'uncounted',
+  } as const;
+  try {
+    const bad = await cell.inTransaction('reader', (tx) => countBadInputs(tx, question), COUNT);
+    if (bad.length === 0) return [record.ok('no null or negative number quarantines an org')];
+    const listed = bad.map(({ reason, orgs }) => `${reason} (${orgs})`).join(', ');
+    const found = `nulls and negative numbers, with their orgs: ${listed}; these orgs are quarantined`;
+    return [record.warning(found, 'Correct them in the source, or replace a null in a view by what it means there.')];
+  } catch (error) {
+    // a run quarantines such a row and goes on
+    if (classifyFailure(error).kind !== 'bad_value') throw error;
+    const found = 'some row raises an error when its columns are read, so nulls were not counted; it is quarantined';
+    return [record.warning(found, 'Correct it in the source or in its view.')];
+  }
 }
 
-async function checkInputs(recorder: FindingRecorder, cell: CellDatabase, card: RateCard): Promise<readonly Finding[]> {
-  return recorder.run('inputs', async () => {
-    const asked = {
-      editions: [...card.editions.keys()],
-      lightAgents: card.lightAgentsCountAsUsers ? 'counted' : 'uncounted',
-    } as const;
-    try {
-      const bad = await cell.inTransaction('reader', (tx) => countBadInputs(tx, asked), { statementMs: COUNT_MS });
-      if (bad.length === 0) return [recorder.ok('inputs', 'no null or negative number sets an org aside')];
-      const listed = bad.map(({ reason, orgs }) => `${reason} (${orgs})`).join(', ');
-      const found = `nulls and negative numbers, with their orgs: ${listed}; these orgs are quarantined`;
-      return [
-        recorder.warning('inputs', found, 'Correct them in the source, or say in a view what a null means there.'),
-      ];
-    } catch (error) {
-      // such a row is set aside by a run, which goes on
-      if (classifyFailure(error).kind !== 'bad_value') throw error;
-      const found = 'some row raises an error when its columns are read, so nulls were not counted; it is quarantined';
-      return [recorder.warning('inputs', found, 'Correct it in the source or in its view.')];
-    }
-  });
-}
-
-// Doctor's look at the change feed: whether edits are seen within seconds, and what they cost to find.
-
-const CHECK = 'change feed';
-
-/** After `init`; never an error: without the feed, the night follows. */
+/** Whether edits are found within seconds, and at which cost. Never an error: without the feed, the nightly run follows. */
 export async function checkFeed(
-  recorder: FindingRecorder,
-  cell: CellDatabase,
-  source: Source,
+  { cell, source }: Pick<CellWithSource, 'cell' | 'source'>,
+  record: FindingRecorder,
 ): Promise<readonly Finding[]> {
-  return recorder.run(CHECK, async () => {
-    const { triggers, indexed, failure } = await cell.asOwner((tx) => readFeedFacts(tx, source.relation));
-    const failed =
-      failure === null
-        ? []
-        : [recorder.warning(CHECK, `its last attempt failed (${failure})`, 'What it missed, the nightly run brings.')];
-    if (triggers) return [recorder.ok(CHECK, 'triggers note edited orgs: raises follow within seconds'), ...failed];
-    return [describeUpdates(recorder, source, indexed), ...failed];
-  });
+  const { triggers, indexed, failure } = await cell.asOwner((tx) => readFeedFacts(tx, source.relation));
+  const found = triggers
+    ? record.ok('triggers record edited orgs: raises follow within seconds')
+    : describeUpdates(source, indexed, record);
+  if (failure === null) return [found];
+  return [found, record.warning(`its last attempt failed (${failure})`, 'The nightly run follows what it missed.')];
 }
 
-function describeUpdates(recorder: FindingRecorder, { relation, kind, columns }: Source, indexed: boolean): Finding {
+function describeUpdates({ relation, kind, columns }: Source, indexed: boolean, record: FindingRecorder): Finding {
   if (!columns.has('updated_at'))
-    return recorder.ok(CHECK, 'neither updated_at nor triggers: edited orgs follow in the nightly run');
+    return record.ok('neither updated_at nor triggers: edited orgs follow in the nightly run');
   if (kind !== 'table' && kind !== 'materialized view')
-    return recorder.ok(CHECK, `by updated_at of a ${kind}: as fast as what it reads`);
-  if (indexed) return recorder.ok(CHECK, 'by updated_at, with an index: raises follow within seconds');
+    return record.ok(`by updated_at of a ${kind}: as fast as what it reads`);
+  if (indexed) return record.ok('by updated_at, with an index: raises follow within seconds');
   const found = `no index of ${relation} begins with updated_at: finding edited orgs reads all of it, so it is done seldom`;
-  return recorder.warning(CHECK, found, `Run: CREATE INDEX CONCURRENTLY ON ${relation} (updated_at);`);
+  return record.warning(found, `Run: CREATE INDEX CONCURRENTLY ON ${relation} (updated_at);`);
 }

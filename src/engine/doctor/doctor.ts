@@ -1,61 +1,142 @@
-// `doctor`: looks at everything a rollout stands on and says what is wrong and the fix. Changes nothing, never throws.
+// `doctor`: checks everything that a rollout depends on, and names what is wrong and how to fix it. Changes nothing, never
+// throws. A new check is one entry in the lists below, at its place in the order of the findings.
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
-import { checkRateCard } from '../../domain/rate-card-check/check-rate-card.js';
 import type { EngineContext } from '../context.js';
-import { checkCell } from './check-cell.js';
-import { checkControl, checkMoves } from './check-control.js';
-import { createFindingRecorder, type Finding } from './finding.js';
+import { checkInstants, checkWindows, checkZone } from './check-calendar.js';
+import {
+  checkBake,
+  checkGrants,
+  checkRoles,
+  checkSchema,
+  isInitialised,
+  type OpenCell,
+  openCell,
+} from './check-cell.js';
+import { checkControlSchema, checkMixedRollout, checkPins, type OpenControl, openControl } from './check-control.js';
+import { loadCard } from './check-rate-card.js';
+import { checkClock, checkDurability, checkPrimary, checkVersion } from './check-server.js';
+import {
+  checkAttachment,
+  checkColumns,
+  checkEditions,
+  checkFeed,
+  checkInputs,
+  checkKeyRanges,
+  checkNullIds,
+  checkPrivilege,
+  checkRelationPolicies,
+  checkSource,
+  checkUniqueIds,
+  checkViewPolicies,
+  ofSource,
+} from './check-source.js';
+import { type Check, type Finding, runCheck, runChecks } from './finding.js';
+
+/** Once control has been reached. */
+const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
+  { check: 'connection', run: (_, record) => record.ok('reachable') },
+  { check: 'version', run: checkVersion },
+  { check: 'primary', run: checkPrimary },
+  { check: 'synchronous_commit', run: checkDurability },
+  { check: 'schema', run: checkControlSchema },
+  { check: 'pinned instants', run: checkPins },
+  { check: 'moves', run: checkMixedRollout },
+];
+
+/** Once the cell has been reached, and is that of the data center. */
+const CELL_CHECKS: readonly Check<OpenCell>[] = [
+  // the server
+  { check: 'connection', run: (_, record) => record.ok('reachable') },
+  { check: 'version', decisive: true, run: checkVersion },
+  { check: 'primary', run: checkPrimary },
+  {
+    check: 'right cell',
+    run: ({ initialised, dataCenter }, record) =>
+      record.ok(initialised ? `it is the cell of ${dataCenter.id}` : 'not marked by an init yet'),
+  },
+  { check: 'synchronous_commit', run: checkDurability },
+  // time
+  { check: 'clock', run: checkClock },
+  { check: 'zone', run: checkZone },
+  { check: 'instants', needs: ['zone'], run: checkInstants },
+  { check: 'windows', needs: ['zone'], run: checkWindows },
+  // the product's relation
+  { check: 'source', run: checkSource },
+  { check: 'columns', needs: ['source'], run: ofSource(checkColumns) },
+  { check: 'readable', needs: ['source'], run: ofSource(checkPrivilege) },
+  { check: 'unique ids', needs: ['source'], run: ofSource(checkUniqueIds) },
+  { check: 'key ranges', needs: ['source'], run: ofSource(checkKeyRanges) },
+  {
+    check: 'row-level security',
+    needs: ['readable'],
+    applies: (cell) => !isInitialised(cell),
+    run: ofSource(checkRelationPolicies),
+  },
+  // our schema and roles
+  { check: 'schema', run: checkSchema },
+  { check: 'roles', applies: isInitialised, run: checkRoles },
+  { check: 'grants', needs: ['source', 'roles'], applies: isInitialised, run: ofSource(checkGrants) },
+  { check: 'attached', needs: ['source'], applies: isInitialised, run: ofSource(checkAttachment) },
+  // what is in the source, read through our views by our roles
+  { check: 'row-level security', needs: ['roles', 'attached'], run: ofSource(checkViewPolicies) },
+  { check: 'null ids', needs: ['roles', 'attached'], run: checkNullIds },
+  { check: 'editions', needs: ['roles', 'attached'], run: checkEditions },
+  { check: 'inputs', needs: ['roles', 'attached'], run: checkInputs },
+  { check: 'change feed', needs: ['roles', 'attached'], run: ofSource(checkFeed) },
+  { check: 'bake query', needs: ['roles'], run: checkBake },
+];
 
 export interface DoctorRequest {
   readonly config: RolloutConfig;
   /** The card, or what loads it: a card that cannot be loaded is a finding and hides nothing else. */
   readonly card: RateCard | (() => Promise<RateCard>);
-  /** The data centers to look at. */
+  /** The data centers to check. */
   readonly dataCenters: readonly DataCenterConfig[];
   /** Resolves where the queue can be used; rejects with queue_unreachable, queue_pooled and the like. */
   readonly queueCheck: () => Promise<void>;
 }
 
 /** Findings on control, queue, rate card, then every data center in rollout order; the good ones included. */
-export async function runChecks(
+export async function runDoctorChecks(
   context: Pick<EngineContext, 'control' | 'cells' | 'clock'>,
   request: DoctorRequest,
 ): Promise<readonly Finding[]> {
-  const { config, dataCenters } = request;
-  const [control, moves, queue, { card, findings }] = await Promise.all([
+  const [control, queue, { card, findings }] = await Promise.all([
     checkControl(context, request),
-    checkMoves(context),
     checkQueue(request),
-    checkCard(request.card),
+    loadCard(request.card),
   ]);
-  const cells = await Promise.all(dataCenters.map((dataCenter) => checkCell(context, { dataCenter, config, card })));
-  return [...control, ...moves, ...queue, ...findings, ...cells.flat()];
+  const cells = await Promise.all(
+    request.dataCenters.map((dataCenter) => checkCell(context, { dataCenter, config: request.config, card })),
+  );
+  return [...control, ...queue, ...findings, ...cells.flat()];
+}
+
+/** A control database that cannot be reached has one finding. */
+export async function checkControl(
+  context: Pick<EngineContext, 'control'>,
+  request: Pick<DoctorRequest, 'config' | 'dataCenters'>,
+): Promise<readonly Finding[]> {
+  const about = { subject: 'control', title: 'The control database' };
+  const opened = await openControl(context, request, about);
+  return opened.kind === 'failed' ? [opened.finding] : runChecks(about, CONTROL_CHECKS, opened.subject);
 }
 
 async function checkQueue({ config, queueCheck }: DoctorRequest): Promise<readonly Finding[]> {
-  const recorder = createFindingRecorder('queue', 'The queue');
-  return recorder.run('connection', async () => {
+  return runCheck({ subject: 'queue', title: 'The queue' }, 'connection', async (record) => {
     await queueCheck();
-    return [
-      recorder.ok('connection', config.queue === undefined ? 'the control database, for `up` only' : 'reachable'),
-    ];
+    return record.ok(config.queue === undefined ? 'the control database, for `up` only' : 'reachable');
   });
 }
 
-async function checkCard(
-  given: DoctorRequest['card'],
-): Promise<{ readonly card: RateCard | undefined; readonly findings: readonly Finding[] }> {
-  const recorder = createFindingRecorder('rate card', 'The rate card');
-  try {
-    const card = typeof given === 'function' ? await given() : given;
-    const failed = checkRateCard(card);
-    const cases = failed.map(({ message }) =>
-      recorder.error('golden cases', message, 'Correct the card or the case.', 'rate_card_case_failed'),
-    );
-    const good = recorder.ok('golden cases', `${card.name} ${card.hash}: ${card.cases.length} cases come out`);
-    return { card, findings: failed.length === 0 ? [good] : cases };
-  } catch (error) {
-    return { card: undefined, findings: [recorder.failure('readable', error)] };
-  }
+/** A cell that cannot be reached has one finding. */
+async function checkCell(
+  context: Pick<EngineContext, 'cells' | 'clock'>,
+  request: Pick<OpenCell, 'dataCenter' | 'config' | 'card'>,
+): Promise<readonly Finding[]> {
+  const { id } = request.dataCenter;
+  const about = { subject: id, title: `Data center "${id}"` };
+  const opened = await openCell(context, request, about);
+  return opened.kind === 'failed' ? [opened.finding] : runChecks(about, CELL_CHECKS, opened.subject);
 }

@@ -1,4 +1,5 @@
-// What `doctor` finds, and how a failing check becomes a finding. Never throws, never shows a server's own text.
+// What `doctor` finds, what a check is, and how checks are run: none throws, none hides another, and no text of a database
+// server is shown.
 import type { ErrorCode } from '../../kernel/error-codes.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
@@ -10,7 +11,7 @@ export type FindingLevel = (typeof FINDING_LEVELS)[number];
 export interface Finding {
   /** `control`, `queue`, `rate card`, or the id of a data center. */
   readonly subject: string;
-  /** What was looked at, in a few words that stay the same. */
+  /** What was checked, in a few words that stay the same. */
   readonly check: string;
   readonly level: FindingLevel;
   readonly found: string;
@@ -19,26 +20,70 @@ export interface Finding {
   readonly code?: ErrorCode;
 }
 
-/** Makes the findings of one subject. */
-export interface FindingRecorder {
-  readonly ok: (check: string, found: string) => Finding;
-  readonly warning: (check: string, found: string, fix: string | null, code?: ErrorCode) => Finding;
-  readonly error: (check: string, found: string, fix: string, code?: ErrorCode) => Finding;
-  /** The finding for whatever a check threw. */
-  readonly failure: (check: string, error: unknown) => Finding;
-  /** Runs one check: what it throws is its finding, so that no check hides another. */
-  readonly run: (check: string, runDoctor: () => Promise<readonly Finding[]>) => Promise<readonly Finding[]>;
+/** One check, and what must hold before it makes sense. */
+export interface Check<Subject> {
+  readonly check: string;
+  /** Left out unless each of these earlier checks ran and found no error: it would only repeat their finding. */
+  readonly needs?: readonly string[];
+  /** Left out for a subject for which this is false. */
+  readonly applies?: (subject: Subject) => boolean;
+  /** Where it finds an error, no later check runs. */
+  readonly decisive?: true;
+  /** What it throws becomes its finding. */
+  readonly run: (subject: Subject, record: FindingRecorder) => Findings | Promise<Findings>;
 }
 
-/** `title` begins a sentence about the subject: `Data center "eu"`. */
-export function createFindingRecorder(subject: string, title: string): FindingRecorder {
-  const create = (
-    level: FindingLevel,
-    check: string,
-    found: string,
-    fix: string | null,
-    code?: ErrorCode,
-  ): Finding => ({
+type Findings = Finding | readonly Finding[];
+
+/** What is checked: its short name, and the beginning of a sentence about it, such as `Data center "eu"`. */
+export interface CheckedSubject {
+  readonly subject: string;
+  readonly title: string;
+}
+
+/** The findings of all checks that make sense, one check after another. Never rejects. */
+export async function runChecks<Subject>(
+  about: CheckedSubject,
+  checks: readonly Check<Subject>[],
+  subject: Subject,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const passed = new Set<string>();
+  for (const { check, needs = [], applies, decisive, run } of checks) {
+    if (!needs.every((name) => passed.has(name)) || applies?.(subject) === false) continue;
+    const found = await runCheck(about, check, (record) => run(subject, record));
+    findings.push(...found);
+    if (found.every(({ level }) => level !== 'error')) passed.add(check);
+    else if (decisive) break;
+  }
+  return findings;
+}
+
+/** One check: what it throws is its finding. Never rejects. */
+export async function runCheck(
+  about: CheckedSubject,
+  check: string,
+  run: (record: FindingRecorder) => Findings | Promise<Findings>,
+): Promise<readonly Finding[]> {
+  const record = createFindingRecorder(about, check);
+  try {
+    return [await run(record)].flat();
+  } catch (error) {
+    return [record.failure(error)];
+  }
+}
+
+/** Makes the findings of one check. */
+export interface FindingRecorder {
+  readonly ok: (found: string) => Finding;
+  readonly warning: (found: string, fix: string | null, code?: ErrorCode) => Finding;
+  readonly error: (found: string, fix: string | null, code?: ErrorCode) => Finding;
+  /** The finding for whatever a check threw. */
+  readonly failure: (error: unknown) => Finding;
+}
+
+export function createFindingRecorder({ subject, title }: CheckedSubject, check: string): FindingRecorder {
+  const create = (level: FindingLevel, found: string, fix: string | null, code?: ErrorCode): Finding => ({
     subject,
     check,
     level,
@@ -46,29 +91,21 @@ export function createFindingRecorder(subject: string, title: string): FindingRe
     fix,
     ...(code !== undefined && { code }),
   });
-  const failure: FindingRecorder['failure'] = (check, error) => {
-    const known = explainFailure(error, title);
-    if (isRolloutError(known)) return create('error', check, known.message, known.next, known.code);
-    return create('error', check, `${title}: the check failed (${nameFailure(error)}).`, ERROR_FIX);
-  };
   return {
-    ok: (check, found) => create('ok', check, found, null),
-    warning: (check, found, fix, code) => create('warning', check, found, fix, code),
-    error: (check, found, fix, code) => create('error', check, found, fix, code),
-    failure,
-    run: async (check, runDoctor) => {
-      try {
-        return await runDoctor();
-      } catch (error) {
-        return [failure(check, error)];
-      }
+    ok: (found) => create('ok', found, null),
+    warning: (found, fix, code) => create('warning', found, fix, code),
+    error: (found, fix, code) => create('error', found, fix, code),
+    failure: (error) => {
+      const known = explainFailure(error, title);
+      if (isRolloutError(known)) return create('error', known.message, known.next, known.code);
+      return create('error', `${title}: the check failed (${nameFailure(error)}).`, SEE_CAUSE);
     },
   };
 }
 
-const ERROR_FIX = 'Run the command again with --debug to see the cause.';
+const SEE_CAUSE = 'Run the command again with --debug to see the cause.';
 
-/** A code that says what failed; the text of an unknown error may hold a secret. */
+/** A code for what failed: the text of an unknown error may hold a secret. */
 function nameFailure(error: unknown): string {
   const { sqlstate } = classifyFailure(error);
   if (sqlstate !== undefined) return /^[0-9A-Z]{5}$/u.test(sqlstate) ? `SQLSTATE ${sqlstate}` : sqlstate;

@@ -4,7 +4,7 @@ import { parseRolloutConfig } from '../../../src/domain/config/parse-config.js';
 import type { RolloutConfig } from '../../../src/domain/config/rollout-config.js';
 import { findConfigDrift } from '../../../src/engine/cutover/pinned-instants.js';
 import { approvePostponement, proposePostponement } from '../../../src/engine/cutover/postpone.js';
-import { checkControl } from '../../../src/engine/doctor/check-control.js';
+import { checkControl } from '../../../src/engine/doctor/doctor.js';
 import { failureOf } from '../../domain/config/failure-of.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../../support/person.js';

@@ -7,7 +7,7 @@ import { parseLocalInstant } from '../../../src/domain/time/parse-instant.js';
 import type { CellDirectory } from '../../../src/engine/context.js';
 import { checkInstant } from '../../../src/engine/doctor/check-calendar.js';
 import { checkPrimary, checkVersion } from '../../../src/engine/doctor/check-server.js';
-import { type DoctorRequest, runChecks } from '../../../src/engine/doctor/doctor.js';
+import { type DoctorRequest, runDoctorChecks } from '../../../src/engine/doctor/doctor.js';
 import { createFindingRecorder, type Finding } from '../../../src/engine/doctor/finding.js';
 import { initControl } from '../../../src/engine/setup/init-control.js';
 import { type Clock, systemClock } from '../../../src/kernel/clock.js';
@@ -81,7 +81,7 @@ const checkCells = (cells: readonly TestCell[], given: Examination = {}): Promis
     queueCheck: async () => undefined,
     ...given,
   };
-  return runChecks({ control, cells: open, clock }, request);
+  return runDoctorChecks({ control, cells: open, clock }, request);
 };
 
 const unreachableControl = (): ControlDatabase => {
@@ -117,7 +117,7 @@ const openAsLogin = async ({ url, dataCenter, sql }: TestCell): Promise<{ login:
   return { login, cell };
 };
 
-describe('examine', () => {
+describe('runDoctorChecks', () => {
   test('finds nothing to mend in a healthy cell with its control', async () => {
     const cell = await makeCell({ orgs: [{}, { edition: 'free', paid: false }] });
     const config = makeConfig([cell], 'rollout: { notBefore: 2025-10-06 }\nsignups: { cutover: 2025-10-30T08:00 }\n');
@@ -230,19 +230,19 @@ describe('checkControl', () => {
         level: 'warning',
         code: 'instants_pinned',
         found:
-          'rollout.notBefore was pinned as 2025-10-06T00:00:00 UTC, the configuration says 2025-10-07T00:00:00 UTC; what was pinned holds',
+          'rollout.notBefore was pinned as 2025-10-06T00:00:00 UTC, the configuration has 2025-10-07T00:00:00 UTC; the pinned one applies',
       },
       {
         code: 'instants_pinned',
         found: expect.stringContaining(
-          'signups.cutover was pinned as 2025-10-30T00:00:00 UTC, the configuration says nothing',
+          'signups.cutover was pinned as 2025-10-30T00:00:00 UTC, the configuration has none',
         ),
       },
     ]);
   });
 });
 
-describe('checkMoves', () => {
+describe('checkMixedRollout', () => {
   test('row 45: warns of moves while some data centers are on credits and others are not', async () => {
     const cells = [await makeCell(), await makeCell()];
     const [first, second] = cells.map(({ dataCenter }) => dataCenter.id);
@@ -527,13 +527,13 @@ describe('checkCell', () => {
     const at = (zone: string) => troubles(cell, { dataCenters: [{ ...cell.dataCenter, zone }] });
     expect(await at('Mars/Olympus')).toMatchObject([{ check: 'zone', code: 'invalid_zone' }, { check: 'schema' }]);
     expect(await at('Asia/Kolkata')).toMatchObject([
-      { check: 'schema', level: 'warning', found: 'init stored the zone UTC, the configuration says Asia/Kolkata' },
+      { check: 'schema', level: 'warning', found: 'init stored the zone UTC, the configuration has Asia/Kolkata' },
     ]);
   });
 });
 
 describe('checkInstant', () => {
-  const recorder = createFindingRecorder('eu', 'Data center "eu"');
+  const recorder = createFindingRecorder({ subject: 'eu', title: 'Data center "eu"' }, 'instants');
   const opened = (): CellDatabase => {
     const cell = openCell(adminUrl(), 'eu');
     closers.push(() => cell.close());
@@ -546,24 +546,24 @@ describe('checkInstant', () => {
     ['2025-09-07', 'America/Santiago'], // midnight does not exist
     ['2025-11-02', 'America/Havana'], // midnight exists twice, and the first one counts
   ])('finds that both sides read %s in %s alike', async (text, zone) => {
-    const finding = await checkInstant(recorder, opened(), {
-      key: 'rollout.notBefore',
-      at: parseLocalInstant(text, zone),
-      now: new Date('2025-01-01T00:00:00Z'),
-    });
+    const finding = await checkInstant(
+      opened(),
+      { key: 'rollout.notBefore', at: parseLocalInstant(text, zone), now: new Date('2025-01-01T00:00:00Z') },
+      recorder,
+    );
     expect(finding).toMatchObject({ level: 'ok', found: expect.not.stringContaining('passed') });
   });
 
   test('says that a date that has passed is due now', async () => {
     const at = parseLocalInstant('2025-10-06', 'Asia/Kolkata');
-    const finding = await checkInstant(recorder, opened(), { key: 'rollout.notBefore', at, now: at.instant });
+    const finding = await checkInstant(opened(), { key: 'rollout.notBefore', at, now: at.instant }, recorder);
     expect(finding).toMatchObject({ level: 'ok', found: expect.stringContaining('it has passed: due now') });
   });
 
   test('finds zone data that differ', async () => {
     const at = { ...parseLocalInstant('2025-10-06', 'Europe/Berlin'), instant: new Date('2025-10-05T23:00:00Z') };
     const now = at.instant;
-    expect(await checkInstant(recorder, opened(), { key: 'rollout.notBefore', at, now })).toMatchObject({
+    expect(await checkInstant(opened(), { key: 'rollout.notBefore', at, now }, recorder)).toMatchObject({
       level: 'error',
       code: 'zone_data_differs',
       found:
@@ -573,18 +573,18 @@ describe('checkInstant', () => {
 });
 
 describe('checkVersion', () => {
-  const recorder = createFindingRecorder('eu', 'Data center "eu"');
+  const recorder = createFindingRecorder({ subject: 'eu', title: 'Data center "eu"' }, 'version');
   test.each([
     [130_022, 'error'],
     [140_000, 'ok'],
     [180_004, 'ok'],
     [190_000, 'error'],
   ] as const)('calls %d %s', (version, level) => {
-    expect(checkVersion(recorder, { version }).level).toBe(level);
+    expect(checkVersion({ version }, recorder).level).toBe(level);
   });
 
   test('refuses a standby', () => {
     const reading = { version: 180_004, standby: true, synchronousCommit: 'on' };
-    expect(checkPrimary(recorder, reading)).toMatchObject({ level: 'error', code: 'cell_is_standby' });
+    expect(checkPrimary(reading, recorder)).toMatchObject({ level: 'error', code: 'cell_is_standby' });
   });
 });

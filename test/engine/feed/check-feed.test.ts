@@ -18,41 +18,42 @@ async function makeCell(options: TestCellOptions = {}): Promise<TestCell> {
   return cell;
 }
 
-async function runChecks({ cell, dataCenter }: TestCell): Promise<readonly Finding[]> {
+async function findFeed({ cell, dataCenter }: TestCell): Promise<readonly Finding[]> {
   const source = await cell.asOwner((tx) => findSource(tx, dataCenter.source, dataCenter.id));
-  return checkFeed(createFindingRecorder(dataCenter.id, 'Data center'), cell, source);
+  const recorder = createFindingRecorder({ subject: dataCenter.id, title: 'Data center' }, 'change feed');
+  return checkFeed({ cell, source }, recorder);
 }
 
 describe('checkFeed', () => {
   test('prints the index that updated_at needs, and is content with it', async () => {
     const cell = await makeCell();
-    expect(await runChecks(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('with an index') }]);
+    expect(await findFeed(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('with an index') }]);
     await cell.sql('drop index public.orgs_updated_at_idx');
-    expect(await runChecks(cell)).toMatchObject([
+    expect(await findFeed(cell)).toMatchObject([
       { level: 'warning', fix: 'Run: CREATE INDEX CONCURRENTLY ON public.orgs (updated_at);' },
     ]);
     await cell.sql('create index on public.orgs (updated_at) where paid');
-    expect(await runChecks(cell)).toMatchObject([{ level: 'warning' }]);
+    expect(await findFeed(cell)).toMatchObject([{ level: 'warning' }]);
   });
 
   test('knows triggers, and when they do not fire', async () => {
     const cell = await makeCell();
     await cell.sql('drop index public.orgs_updated_at_idx');
     await installChangeFeed(cell.cell, { dataCenter: cell.dataCenter, clock: systemClock, feed: 'wanted' });
-    expect(await runChecks(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('triggers') }]);
+    expect(await findFeed(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('triggers') }]);
     await cell.sql('alter table public.orgs disable trigger credit_rollout_changes_update');
-    expect(await runChecks(cell)).toMatchObject([{ level: 'warning' }]);
+    expect(await findFeed(cell)).toMatchObject([{ level: 'warning' }]);
   });
 
   test('says that a view is as fast as it is, that nothing is there, and what failed last', async () => {
-    expect(await runChecks(await makeCell({ view: true }))).toMatchObject([
+    expect(await findFeed(await makeCell({ view: true }))).toMatchObject([
       { level: 'ok', found: expect.stringContaining('as fast as what it reads') },
     ]);
     const cell = await makeCell({ init: 'left' });
     await cell.sql('alter table public.orgs drop column updated_at');
     await cell.init();
     await cell.sql(`update credit_rollout.feed set failure = 'too_slow'`);
-    expect(await runChecks(cell)).toMatchObject([
+    expect(await findFeed(cell)).toMatchObject([
       { level: 'ok', found: expect.stringContaining('nightly run') },
       { level: 'warning', found: expect.stringContaining('too_slow') },
     ]);

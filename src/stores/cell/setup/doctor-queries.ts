@@ -41,20 +41,6 @@ export async function readLogin(tx: CellTransaction): Promise<string> {
   return login;
 }
 
-/** The GRANTs that let this login read a relation, which the catalog has quoted. */
-export async function readSourceGrant(tx: CellTransaction, relation: string): Promise<string> {
-  const { sql } = await selectRow<{ sql: string }>(
-    tx,
-    `select format('GRANT USAGE ON SCHEMA %1$I TO %2$I; GRANT SELECT ON %3$s TO %2$I;',
-       n.nspname, session_user, q.relation) as sql
-     from (select :relation::text as relation) q
-     join pg_class c on c.relkind in ('r', 'p', 'v', 'm', 'f')
-     join pg_namespace n on n.oid = c.relnamespace and format('%I.%I', n.nspname, c.relname) = q.relation`,
-    { relation },
-  );
-  return sql;
-}
-
 export interface EditionCount {
   /** Null: rows without an edition. */
   readonly edition: string | null;
