@@ -72,7 +72,7 @@ function send(tx: Knex.Transaction, sql: string, values: SqlValues): Promise<Sen
   return (bound.length === 0 ? tx.raw(sql) : tx.raw(sql, Object.fromEntries(bound))) as unknown as Promise<Sent>;
 }
 
-// one colon, and not the second of a cast; what stands in quotes has none of our names
+// one colon, and not the second of a cast; knex would also take a `:name` inside quotes for a parameter
 const NAMES = /(?<![:\w]):([a-z]\w*)/gu;
 
 function assertNamed(sql: string, values: SqlValues): void {

@@ -97,8 +97,8 @@ export interface WrittenRange {
 }
 
 /**
- * Reads back what a run has in a range, beside how many orgs the source has there. Cheaper than RETURNING, and the sum
- * is of what is stored. `distinct` only where the source cannot prove that ids are unique.
+ * Reads back what a run has in a range, and how many orgs the source has there. Cheaper than RETURNING, and the sum is
+ * over what is stored. `distinct` only where the source cannot prove that ids are unique.
  */
 export function readWrittenRange(
   tx: CellTransaction,
@@ -118,7 +118,7 @@ export function readWrittenRange(
   );
 }
 
-/** Sum over what a run has in a range beside the orgs of `except`, as decimal text. */
+/** Sum over what a run has in a range, without the orgs of `except`, as decimal text. */
 export async function sumWritten(
   tx: CellTransaction,
   range: KeyRange & { readonly runId: bigint },
@@ -170,8 +170,7 @@ interface DecisionCounts {
 }
 
 /**
- * What the rule decides for a range, beside what was written: orgs that it cannot decide, and falls that were not
- * written.
+ * What the rule decides for a range and was not written: orgs that it cannot decide, and falls.
  */
 export function countDecisions(tx: CellTransaction, range: RangeOfRun): Promise<DecisionCounts> {
   return selectRow<DecisionCounts>(

@@ -74,8 +74,7 @@ export async function setFence(
 
 /**
  * Needs the exclusive lock. The run stays on the row, so that the reason of a failure stays readable. With an `epoch`,
- * no older one may write any more, and a failure of an older one is cleared. A closed fence that says all this is not
- * written.
+ * no older one may write any more, and a failure of an older one is cleared. Writes only what differs.
  */
 export async function saveFenceClosed(tx: CellTransaction, failure: string | null, epoch = 0n): Promise<void> {
   // the worker, which closes on a broken rule, has no right on the epoch
