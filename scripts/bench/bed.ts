@@ -10,7 +10,7 @@ import type { BenchSite } from './server.js';
 
 /** The one data center of a benchmark. */
 export const DATA_CENTER = { id: 'bench', zone: 'Asia/Kolkata' } as const;
-export const RATE_CARD = join(projectFolder, 'scripts', 'sample', 'rate-card.yaml');
+export const RATE_CARD = join(projectFolder, 'src', 'sample', 'rate-card.yaml');
 export const CONTROL = 'bench_control';
 
 const ID_OFFSET = 10_000_000;
