@@ -1,5 +1,6 @@
 // A cell of its own for a suite: a database with the product's orgs and our schema, and a run without scheduler or queue.
-// Roles belong to the whole server, so the default data center id is unique; name one only where the test needs it.
+// It is a copy of a template whose migrations ran once. Roles belong to the whole server: a cell that names no data center
+// gets one of a few ids, whose roles and grants the template has, and which no other cell of this process has meanwhile.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { DataCenterConfig } from '../../src/domain/config/rollout-config.js';
@@ -23,7 +24,7 @@ import {
 import { assertCellIdentity } from '../../src/stores/cell/identity.js';
 import { insertRateCard } from '../../src/stores/cell/org/rates.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
-import { adminUrl, createTestDatabase } from './postgres.js';
+import { adminUrl, createTestDatabase, ensureTemplate, runAsAdmin, type TestDatabase } from './postgres.js';
 
 export type IdType = 'smallint' | 'integer' | 'bigint' | 'uuid' | 'text' | 'varchar';
 
@@ -77,29 +78,76 @@ export interface TestCell {
 
 const KEYS = { primary: ' primary key', index: '', none: '' } as const;
 
-/** Makes the product's database, fills it, and runs `init` on it. Call drop() in afterAll or afterEach. */
+/** Makes the product's database, runs `init` on it and fills it. Call drop() in afterAll or afterEach. */
 export async function createTestCell(options: TestCellOptions = {}): Promise<TestCell> {
-  const { idType = 'bigint', card = sampleCard } = options;
-  const id = options.dataCenter ?? `t${randomBytes(5).toString('hex')}`;
-  const database = await createTestDatabase(`cell_${id}`, { server: options.server });
+  const { idType = 'bigint', card = sampleCard, zone = 'UTC' } = options;
+  const isCopy = options.init !== 'left' && options.server === undefined;
+  const slot = takeSlot();
+  const id = options.dataCenter ?? (isCopy ? slotId(slot) : `t${randomBytes(5).toString('hex')}`);
+  const database = await createDatabase(id, isCopy ? await ensureCellTemplate(options, slot) : undefined, options);
   const { sql, end } = openSql(database.url);
-  await createOrgs(sql, options);
-  const source = 'public.orgs';
-  const dataCenter = { id, zone: options.zone ?? 'UTC', database: { text: database.url }, source };
+  const dataCenter = { id, zone, database: { text: database.url }, source: 'public.orgs' };
   const cell = openCell(database.url, id);
   const init = async (as: RateCard = card): Promise<void> => {
     await initCell(cell, { dataCenter, card: as, lapseGraceDays: 30 });
   };
+  if (isCopy) await adopt(sql, id);
+  else await createOrgs(sql, options);
   const insertOrgs = createInserter(sql, idType);
   if (options.orgs) await insertOrgs(...options.orgs);
-  if (options.init !== 'left') await init();
+  if (options.init !== 'left' && !(isCopy && id === slotId(slot))) await init();
   const drop = async (): Promise<void> => {
     await Promise.all([end(), cell.close()]);
     await database.drop();
-    await dropRoles(id, options.server ?? adminUrl());
+    slots.delete(slot);
+    if (id !== slotId(slot)) await dropRoles(id, options.server ?? adminUrl());
   };
   const context = contextOf(cell);
   return { cell, url: database.url, database: database.name, dataCenter, card, context, sql, insertOrgs, init, drop };
+}
+
+/** Whether a session of this cell waits for a lock: pg_locks would have those of every suite on the server. */
+export async function hasLockWait({ sql }: Pick<TestCell, 'sql'>): Promise<boolean> {
+  return (
+    (await sql(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)).length >
+    0
+  );
+}
+
+const slots = new Set<number>();
+
+function takeSlot(): number {
+  let slot = 0;
+  while (slots.has(slot)) slot += 1;
+  slots.add(slot);
+  return slot;
+}
+
+const slotId = (slot: number): string => `t${String(slot).padStart(10, '0')}`;
+
+const createDatabase = (
+  id: string,
+  template: string | undefined,
+  { server }: Pick<TestCellOptions, 'server'>,
+): Promise<TestDatabase> => createTestDatabase(`cell_${id}`, { server, template });
+
+/** An empty cell after `init`, under the id of the slot. */
+function ensureCellTemplate(options: TestCellOptions, slot: number): Promise<string> {
+  const { idType = 'bigint', card = sampleCard, zone = 'UTC', view = false, key = 'primary' } = options;
+  const id = slotId(slot);
+  return ensureTemplate(['cell', id, idType, card.hash, zone, view, key].join(' '), async (url) => {
+    const { sql, end } = openSql(url);
+    const cell = openCell(url, id);
+    await createOrgs(sql, options);
+    const dataCenter = { id, zone, database: { text: url }, source: 'public.orgs' };
+    await initCell(cell, { dataCenter, card, lapseGraceDays: 30 });
+    await Promise.all([end(), cell.close()]);
+  });
+}
+
+/** Says in a copy which database and which data center it is. */
+async function adopt(sql: TestCell['sql'], id: string): Promise<void> {
+  await sql('update credit_rollout.cell set database_name = current_database(), data_center = $1', [id]);
 }
 
 function openSql(url: string): { sql: TestCell['sql']; end: () => Promise<void> } {
@@ -161,12 +209,9 @@ export function makeId(n: number, idType: IdType): string {
 }
 
 async function dropRoles(dataCenter: string, server: string): Promise<void> {
-  const client = new pg.Client({ connectionString: server });
-  await client.connect();
   // another suite's cell may still use a role of a data center that was named on purpose
   for (const role of CELL_ROLES)
-    await client.query(`drop role if exists "${cellRoleName(dataCenter, role)}"`).catch(() => undefined);
-  await client.end();
+    await runAsAdmin(server, `drop role if exists "${cellRoleName(dataCenter, role)}"`).catch(() => undefined);
 }
 
 export interface ApplyAllOptions {

@@ -20,12 +20,12 @@ import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import type { Log } from '../../src/kernel/log.js';
 import { silentLog } from '../../src/platform/log.js';
 import { openPostgres } from '../../src/platform/postgres.js';
-import { createControlDatabase } from '../../src/stores/control/control-database.js';
+import { createControlDatabase, migrateControl } from '../../src/stores/control/control-database.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
 import { createTestCell, openCell, type TestCell, type TestCellOptions } from './cell.js';
 import type { FakeClock } from './faketime.js';
 import { expectInvariants, type Sql } from './invariants.js';
-import { createTestDatabase } from './postgres.js';
+import { createTestDatabase, ensureTemplate, type TestDatabase } from './postgres.js';
 import { type FleetProcess, spawnFleetProcess } from './spawn-process.js';
 import { waitFor } from './wait.js';
 
@@ -106,11 +106,14 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
     through = (url: string) => url,
     server,
   } = options;
-  const controlDatabase = await createTestDatabase('control', { server });
-  const cells = await Promise.all(specs.map((spec) => createFilledCell({ server, ...spec }, orgs, card)));
-  const queueDatabase = queue === 'postgres' ? await createTestDatabase('queue', { server }) : undefined;
+  // a Redis lives longer than a fleet, and its queues have the names of data centers
+  const own = (): TestCellOptions => (typeof queue === 'object' ? { dataCenter: uniqueId('t') } : {});
+  const [controlDatabase, queueDatabase, ...cells] = await Promise.all([
+    createMigrated('control', migrate, server),
+    queue === 'postgres' ? createMigrated('queue', initQueue, server) : undefined,
+    ...specs.map((spec) => createFilledCell({ server, ...own(), ...spec }, orgs, card)),
+  ]);
   const queueUrl = typeof queue === 'object' ? queue.redis : queueDatabase?.url;
-  if (queueUrl !== undefined) await initQueue(queueUrl);
   const config = parseFleetConfig(cells, options.rollout ?? '{ batchSize: 100 }', options.sections ?? '');
   const urls = {
     control: through(controlDatabase.url),
@@ -194,9 +197,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
       await Promise.allSettled([...running].map((one) => one.stop()));
       await Promise.allSettled([...opened].map((close) => close()));
       await pool.end();
-      await Promise.all(cells.map((cell) => cell.drop()));
-      await controlDatabase.drop();
-      await queueDatabase?.drop();
+      await Promise.all([...cells, controlDatabase, queueDatabase].map((one) => one?.drop()));
     },
   };
 }
@@ -226,6 +227,24 @@ function openWakeUps(queue: QueueConnection, log: Log, opened: Set<() => Promise
   const wakeUps = createWakeUps(queue, log);
   opened.add(() => Promise.race([wakeUps.close(), systemClock.sleep(2_000)]));
   return wakeUps;
+}
+
+/** A database with a schema that depends on nothing: a copy where it lies on the shared server. */
+async function createMigrated(
+  label: 'control' | 'queue',
+  run: (url: string) => Promise<void>,
+  server: string | undefined,
+): Promise<TestDatabase> {
+  const template = server === undefined ? await ensureTemplate(label, run) : undefined;
+  const database = await createTestDatabase(label, { server, template });
+  if (template === undefined) await run(database.url);
+  return database;
+}
+
+async function migrate(url: string): Promise<void> {
+  const control = createControlDatabase(openPostgres({ url, applicationName: 'credit-rollout', max: 1 }));
+  await control.inTransaction(migrateControl);
+  await control.close();
 }
 
 async function createFilledCell(spec: TestCellOptions, orgs: number, card: RateCard): Promise<TestCell> {

@@ -8,6 +8,7 @@ import {
   applyAll,
   contextOf,
   createTestCell,
+  hasLockWait,
   openCell,
   openRun,
   type TestCell,
@@ -192,7 +193,8 @@ describe('applyBatches: the product goes on', () => {
     const running = applyBatches(cell.context, at);
     await waitFor('a batch that has written', isTrue(cell, WRITING));
     const modes = await cell.sql(
-      `select distinct mode from pg_locks where relation = 'public.orgs'::regclass and granted`,
+      `select distinct mode from pg_locks where relation = 'public.orgs'::regclass and granted
+        and database = (select oid from pg_database where datname = current_database())`,
     );
     expect(modes).toEqual([{ mode: 'AccessShareLock' }]);
     expect(await one(cell, `select count(*) from public.orgs where xmax <> 0`)).toBe('0');
@@ -210,10 +212,7 @@ describe('applyBatches: the product goes on', () => {
     await ddl.query('begin; lock table public.orgs in access exclusive mode');
     const began = Date.now();
     const running = applyBatches(cell.context, at);
-    await waitFor(
-      'a batch that waits',
-      isTrue(cell, `select exists (select from pg_locks where relation = 'public.orgs'::regclass and not granted)`),
-    );
+    await waitFor('a batch that waits', () => hasLockWait(cell));
     await waitFor('three seconds', () => Date.now() - began > 3_000);
     await ddl.query('commit');
     expect((await running).last).toEqual({ kind: 'nothing_pending' });
@@ -251,10 +250,7 @@ describe('applyBatches: the product goes on', () => {
       select org_id, edition, paid, agents, light_agents, base_credits, variable_credits, additional_credits, legacy_limit, floor, floor_edition,
         grandfathered_credits, total_credits, concurrency_limit, winner, 'signup', rate_card from credit_rollout.decided where org_id = 42`);
     const running = applyBatches(cell.context, at);
-    await waitFor(
-      'a batch that waits',
-      isTrue(cell, `select exists (select from pg_locks where locktype = 'transactionid' and not granted)`),
-    );
+    await waitFor('a batch that waits', () => hasLockWait(cell));
     await signUp.query('commit');
     expect((await running).last).toEqual({ kind: 'nothing_pending' });
     expect(

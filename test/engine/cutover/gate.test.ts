@@ -8,7 +8,7 @@ import { addSignUpTrigger, dropSignUpTrigger } from '../../../src/engine/setup/t
 import { systemClock } from '../../../src/kernel/clock.js';
 import { markSwept } from '../../../src/stores/cell/cutover/gate.js';
 import { detachSource } from '../../../src/stores/cell/setup/schema.js';
-import { applyAll, createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
+import { applyAll, createTestCell, hasLockWait, type TestCell, type TestCellOptions } from '../../support/cell.js';
 import { waitFor } from '../../support/wait.js';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -485,11 +485,7 @@ describe('the sign-up trigger', () => {
     const client = await connect(cell);
     await client.query(`begin; insert into public.orgs (org_id) values (99)`);
     const hanging = hang(cell);
-    await waitFor(
-      'an attempt to wait',
-      async () =>
-        (await cell.sql(`select from pg_locks where relation = 'public.orgs'::regclass and not granted`)).length > 0,
-    );
+    await waitFor('an attempt to wait', () => hasLockWait(cell));
     const began = systemClock.now().getTime();
     await cell.insertOrgs({ org_id: '1', created_at: 'now' });
     expect(systemClock.now().getTime() - began).toBeLessThan(1_000);

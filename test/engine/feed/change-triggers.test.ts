@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { detachCell } from '../../../src/engine/setup/detach-cell.js';
 import { installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
-import { createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
+import { createTestCell, hasLockWait, type TestCell, type TestCellOptions } from '../../support/cell.js';
 import { explained } from '../../support/explained.js';
 import { createFleet } from '../../support/fleet.js';
 import { waitFor } from '../../support/wait.js';
@@ -176,7 +176,7 @@ describe('detachCell', () => {
     const busy = await makeClient(cell);
     await busy.query('begin; update public.orgs set agents = 2 where org_id = 1');
     const detached = detachCell(fleet.engine, cell.dataCenter.id, null);
-    await waitFor('an attempt', async () => (await cell.sql('select from pg_locks where not granted')).length > 0);
+    await waitFor('an attempt', () => hasLockWait(cell));
     await busy.query('commit');
     expect(await detached).toMatchObject({ changeFeed: true });
     expect(await triggers(cell)).toEqual([]);

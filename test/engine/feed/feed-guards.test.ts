@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type FeedOutcome, feedChanges } from '../../../src/engine/feed/feed-changes.js';
 import { freezeCell, unfreezeCell } from '../../../src/stores/cell/batch/freezes.js';
 import { FEED_LOCK, LOCK_CLASS } from '../../../src/stores/cell/cell-database.js';
-import { openRun, type TestCell, type TestCellOptions } from '../../support/cell.js';
+import { hasLockWait, openRun, type TestCell, type TestCellOptions } from '../../support/cell.js';
 import { waitFor } from '../../support/wait.js';
 import { createFedCell, edit, type FeedBy, openFeed, readTotal, shutFeed } from './feed-cell.js';
 
@@ -168,10 +168,7 @@ describe('feedChanges loses nothing', () => {
     await people.query(`update credit_rollout.allotments set floor = 400000, grandfathered_credits = 275000, total_credits = 400000
       where org_id = 1`);
     const fed = feed(cell);
-    await waitFor(
-      'the feed to wait',
-      async () => (await cell.sql('select from pg_locks where not granted')).length > 0,
-    );
+    await waitFor('the feed to wait', () => hasLockWait(cell));
     await people.query('commit');
     await fed;
     await feed(cell);
