@@ -1,17 +1,22 @@
-// Shows a wrong value in a message. Never shows a password inside a URL.
-const LONGEST = 60;
+// Shows a wrong value in a message, on one line. Never shows the password of a URL.
+const MAX_LENGTH = 60;
 const CREDENTIALS = /:\/\/\S*@/g;
+/** Control characters and line separators: a terminal or a log would obey them. */
+const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}]/gu;
 
-/** The value in quotes as a person wrote it, cut at 60 characters, without the credentials of a URL. */
+/** The value as a person wrote it, texts in quotes, cut at 60 characters, without the credentials of a URL. */
 export function quoteValue(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
   const masked = hideCredentials(text);
-  const shown = masked.length > LONGEST ? `${masked.slice(0, LONGEST)}…` : masked;
-  return typeof value === 'string' ? JSON.stringify(shown) : shown;
+  const shown = masked.length > MAX_LENGTH ? `${masked.slice(0, MAX_LENGTH)}…` : masked;
+  return escapeControls(typeof value === 'string' ? JSON.stringify(shown) : shown);
 }
 
-/** The text without what stands between `://` and the last `@` of a word. */
+/** The text without what is between `://` and the last `@` of a word. */
 export function hideCredentials(text: string): string {
   return text.replace(CREDENTIALS, '://***@');
 }
+
+const escapeControls = (text: string): string =>
+  text.replace(CONTROLS, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);

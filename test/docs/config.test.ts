@@ -1,6 +1,6 @@
 // The README's configuration against the parser, and its table of keys against the keys that there are.
 import { describe, expect, test } from 'vitest';
-import { CONFIG_KEYS, joinPath } from '../../src/domain/config/config-keys.js';
+import { listConfigKeys } from '../../scripts/docs/config-schema.js';
 import { parseRolloutConfig } from '../../src/domain/config/parse-config.js';
 import { listSections, readDocument, readTable, unquote } from './read-document.js';
 
@@ -16,13 +16,6 @@ function findYaml(heading: string): string {
   return yaml;
 }
 
-/** Every key that holds a value: sections are named by what is in them. */
-function listKeys(): readonly string[] {
-  const sections = Object.keys(CONFIG_KEYS);
-  const paths = Object.entries(CONFIG_KEYS).flatMap(([section, keys]) => keys.map((key) => joinPath(section, key)));
-  return paths.filter((path) => !sections.includes(path) && !sections.includes(`${path}[]`));
-}
-
 describe('README.md', () => {
   test('shows a configuration that parses', () => {
     const config = parseRolloutConfig(findYaml('2. The configuration'), { lookup: () => 'redis://localhost' });
@@ -32,7 +25,7 @@ describe('README.md', () => {
 
   test('lists every key of the configuration, and none that does not exist', () => {
     const documented = readTable(text, 'Every key').map(([key = '']) => unquote(key));
-    expect(documented.toSorted()).toEqual([...listKeys()].toSorted());
+    expect(documented.toSorted()).toEqual(listConfigKeys().toSorted());
     expect(new Set(documented).size).toBe(documented.length);
   });
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { suggestKey } from '../../src/kernel/nearest-word.js';
+import { findNearest } from '../../src/kernel/nearest-word.js';
 
 const KEYS = ['base', 'perAgent', 'concurrency', 'min', 'max'];
 
-describe('suggestKey', () => {
+describe('findNearest', () => {
   test.each([
     ['bases', 'base'],
     ['peragent', 'perAgent'],
@@ -14,6 +14,6 @@ describe('suggestKey', () => {
     ['legacy', undefined],
     ['m', undefined],
   ] as const)('answers %j with %j', (typed, suggestion) => {
-    expect(suggestKey(typed, KEYS)).toBe(suggestion);
+    expect(findNearest(typed, KEYS)).toBe(suggestion);
   });
 });

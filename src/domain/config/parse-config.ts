@@ -1,140 +1,76 @@
-// Turns the text of rollout.config.yaml into a RolloutConfig, once and loudly. Never reads a file or the environment itself.
-
+// Turns the text of rollout.config.yaml into a RolloutConfig, with every default filled in. Never reads a file or the
+// environment itself.
+import type * as z from 'zod';
+import { RolloutError } from '../../kernel/rollout-error.js';
 import { parseLocalInstant } from '../time/parse-instant.js';
 import { canEverOpen, describeNeverOpen } from '../windows/first-opening.js';
-import type { WindowSpec } from '../windows/windows.js';
-import { type ConfigNode, invalidValue, missingValue, openConfig, readList, readSection } from './config-node.js';
+import { attemptAt, type DocumentKind, placed, readYaml } from '../yaml/read-yaml.js';
+import { createConfigSchema } from './config-schema.js';
 import type { VariableLookup } from './config-text.js';
-import { parseDataCenters } from './parse-data-centers.js';
-import { parseWindow, readClockTime } from './parse-window.js';
-import {
-  atPath,
-  readChoice,
-  readDays,
-  readDurationMs,
-  readInteger,
-  readNumber,
-  readQueueUrl,
-  readText,
-  readUrl,
-} from './read-field.js';
-import {
-  APPROVAL_MODES,
-  type DataCenterConfig,
-  type GuardRails,
-  type ReconcileConfig,
-  type RolloutConfig,
-  type RolloutSettings,
-} from './rollout-config.js';
+import type { DataCenterConfig, RolloutConfig } from './rollout-config.js';
 
-type Fields = ReadonlyMap<string, ConfigNode>;
-
-const ANY_COUNT = { min: 0, max: Number.MAX_SAFE_INTEGER };
-const ANY_FACTOR = { min: 1, max: Number.MAX_SAFE_INTEGER };
+const CONFIGURATION: DocumentKind = {
+  name: 'configuration',
+  syntax: 'config_syntax',
+  unknownKey: 'unknown_config_key',
+  invalid: 'invalid_config',
+};
 
 /**
- * The configuration with its defaults. `lookup` gives environment variables for everything but the URLs, which stay
- * unresolved; of the queue's the scheme is looked at. Throws config_syntax, unknown_config_key, invalid_config, missing_environment_variable, invalid_zone,
- * invalid_instant, invalid_duration, duplicate_data_center.
+ * The configuration with its defaults. `lookup` gives environment variables for everything but the URLs, which are
+ * resolved when they are used; of the queue's URL only the scheme is checked. Throws config_syntax, unknown_config_key,
+ * invalid_config, missing_environment_variable, invalid_zone, invalid_instant, invalid_duration, duplicate_data_center.
  */
 export function parseRolloutConfig(text: string, options: { readonly lookup: VariableLookup }): RolloutConfig {
-  const fields = readSection(openConfig(text, options.lookup), '');
-  const rollout = readSection(fields.get('rollout'), 'rollout');
-  const signups = readSection(fields.get('signups'), 'signups');
-  const dataCenters = parseDataCenters(required(fields, 'dataCenters'));
-  rejectImpossibleInstants(rollout.get('notBefore'), signups.get('cutover'), dataCenters);
-  const settings = parseRollout(rollout);
-  rejectClosedWindows(rollout.get('windows'), settings.windows, dataCenters);
-  return {
-    controlDatabase: readUrl(required(fields, 'controlDatabase')),
-    queue: optional(fields, 'queue', readQueueUrl),
-    rateCard: readText(required(fields, 'rateCard')),
-    rollout: settings,
-    signups: { cutover: optional(signups, 'cutover', readText) },
-    reconcile: parseReconcile(readSection(fields.get('reconcile'), 'reconcile')),
-    grandfathering: { lapseGraceDays: parseLapseGrace(readSection(fields.get('grandfathering'), 'grandfathering')) },
-    dataCenters,
-  };
+  const schema = createConfigSchema(options.lookup).transform((config, ctx) => {
+    attemptAt(ctx, ['dataCenters'], () => rejectDuplicates(config.dataCenters));
+    checkInstants(config, ctx);
+    checkWindows(config, ctx);
+    return { ...config, queue: config.queue };
+  });
+  return readYaml(text, schema, CONFIGURATION);
 }
 
-function parseRollout(fields: Fields): RolloutSettings {
-  return {
-    notBefore: optional(fields, 'notBefore', readText),
-    batchSize: optional(fields, 'batchSize', (node) => readInteger(node, { min: 100, max: 100_000 })) ?? 10_000,
-    lanes: optional(fields, 'lanes', (node) => readInteger(node, { min: 1, max: 32 })) ?? 2,
-    bakeMs: optional(fields, 'bake', readDurationMs) ?? 0,
-    bakeQuery: optional(fields, 'bakeQuery', readText),
-    canaryWaitMs: optional(fields, 'canaryWait', readDurationMs) ?? 0,
-    planRetentionDays: optional(fields, 'planRetention', (node) => readDays(node, 1)) ?? 30,
-    windows: optional(fields, 'windows', (node) => readList(node).map(parseWindow)) ?? [],
-    approval: optional(fields, 'approval', (node) => readChoice(node, APPROVAL_MODES)) ?? 'auto',
-    guardRails: parseGuardRails(readSection(fields.get('guardRails'), 'rollout.guardRails')),
-  };
-}
-
-function parseGuardRails(fields: Fields): GuardRails {
-  return {
-    maxRaiseFactor: optional(fields, 'maxRaiseFactor', (node) => readNumber(node, ANY_FACTOR)),
-    floorOverPlan: optional(fields, 'floorOverPlan', (node) => readNumber(node, ANY_FACTOR)),
-    totalChangePercent: optional(fields, 'totalChangePercent', (node) => readNumber(node, ANY_COUNT)),
-    orgsTouched: optional(fields, 'orgsTouched', (node) => readInteger(node, ANY_COUNT)),
-    quarantinedShare: optional(fields, 'quarantinedShare', (node) => readNumber(node, { min: 0, max: 1 })) ?? 0.01,
-  };
-}
-
-function parseReconcile(fields: Fields): ReconcileConfig {
-  return {
-    at: optional(fields, 'at', readClockTime) ?? '00:15',
-    maxChanged: optional(fields, 'maxChanged', (node) => readInteger(node, ANY_COUNT)),
-    maxLapsed: optional(fields, 'maxLapsed', (node) => readInteger(node, ANY_COUNT)),
-    driftRetentionDays: optional(fields, 'driftRetention', (node) => readDays(node, 1)) ?? 400,
-  };
-}
-
-function parseLapseGrace(fields: Fields): number {
-  return optional(fields, 'lapseGrace', (node) => readDays(node, 0)) ?? 30;
-}
-
-/** One-off instants must exist exactly once in every zone, and sign-ups cannot switch before the rollout may start. */
-function rejectImpossibleInstants(
-  notBefore: ConfigNode | undefined,
-  cutover: ConfigNode | undefined,
-  dataCenters: readonly DataCenterConfig[],
-): void {
-  const [startText, endText] = [notBefore, cutover].map((node) => node && readText(node));
-  for (const { id, zone } of dataCenters) {
-    const start = notBefore && startText && readInstant(notBefore, startText, zone);
-    const end = cutover && endText && readInstant(cutover, endText, zone);
-    if (cutover && start && end && end < start) {
-      throw invalidValue(cutover, `must not be before rollout.notBefore (data center ${id})`);
+function rejectDuplicates(dataCenters: readonly DataCenterConfig[]): void {
+  for (const [index, { id, database }] of dataCenters.entries()) {
+    const first = dataCenters.findIndex((other) => other.id === id);
+    if (first < index) {
+      throw new RolloutError('duplicate_data_center', {
+        message: `dataCenters[${first}] and dataCenters[${index}] both have the id ${id}.`,
+      });
+    }
+    const same = dataCenters.findIndex((other) => other.database.text === database.text);
+    if (same < index) {
+      throw new RolloutError('invalid_config', {
+        message: `dataCenters[${same}].database and dataCenters[${index}].database are the same, but each data center has its own cell.`,
+        next: `Correct the database of ${id}.`,
+      });
     }
   }
 }
 
-/** Whether they open again is asked at `apply`, which has a clock. */
-function rejectClosedWindows(
-  node: ConfigNode | undefined,
-  windows: readonly WindowSpec[],
-  dataCenters: readonly DataCenterConfig[],
-): void {
+type Checked = z.output<ReturnType<typeof createConfigSchema>>;
+
+/** One-off instants must exist exactly once in every zone, and sign-ups cannot switch before the rollout may start. */
+function checkInstants({ rollout, signups, dataCenters }: Checked, ctx: z.RefinementCtx): void {
+  const read = (path: [string, string], text: string | undefined, zone: string): Date | undefined =>
+    text === undefined
+      ? undefined
+      : attemptAt(ctx, path, (where) => placed(where, () => parseLocalInstant(text, zone))).instant;
+  for (const { id, zone } of dataCenters) {
+    const start = read(['rollout', 'notBefore'], rollout.notBefore, zone);
+    const end = read(['signups', 'cutover'], signups.cutover, zone);
+    if (start === undefined || end === undefined || end >= start) continue;
+    const message = `must not be before rollout.notBefore (data center ${id})`;
+    ctx.addIssue({ code: 'custom', path: ['signups', 'cutover'], message });
+  }
+}
+
+/** Whether the windows open in future is checked at `apply`, which has a clock. */
+function checkWindows({ rollout: { windows }, dataCenters }: Checked, ctx: z.RefinementCtx): void {
   const closed = dataCenters.find(({ zone }) => !canEverOpen(windows, zone));
-  if (node === undefined || closed === undefined) return;
-  throw invalidValue(node, `never opens (data center ${closed.id}): ${describeNeverOpen(windows)}`, WINDOWS_FIX);
-}
-
-const WINDOWS_FIX = 'Leave some time that an allow window covers and no deny window does.';
-
-function readInstant(node: ConfigNode, text: string, zone: string): Date {
-  return atPath(node, () => parseLocalInstant(text, zone)).instant;
-}
-
-function required(fields: Fields, key: string): ConfigNode {
-  const node = fields.get(key);
-  if (node === undefined) throw missingValue(key);
-  return node;
-}
-
-function optional<T>(fields: Fields, key: string, read: (node: ConfigNode) => T): T | undefined {
-  const node = fields.get(key);
-  return node && read(node);
+  if (closed === undefined) return;
+  const message = `never opens (data center ${closed.id}): ${describeNeverOpen(windows)}`;
+  const params = { next: 'Leave some time that an allow window covers and no deny window does.' };
+  ctx.addIssue({ code: 'custom', path: ['rollout', 'windows'], message, params });
 }

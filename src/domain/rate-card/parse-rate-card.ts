@@ -1,22 +1,25 @@
-// Text of a rate card -> RateCard, or one error that names the place. Never fills in a rate and never rounds one.
-import { type Document, parseDocument } from 'yaml';
-import { RolloutError } from '../../kernel/rollout-error.js';
-import {
-  type CardNode,
-  invalidAt,
-  readEntries,
-  readFields,
-  readFlag,
-  readList,
-  readText,
-  requireField,
-} from './card-node.js';
+// Makes a RateCard of its text, or one error that names the place. Never fills in a rate and never rounds one.
+import { type DocumentKind, readYaml } from '../yaml/read-yaml.js';
+import { cardSchema } from './card-schema.js';
 import { createRateCard } from './create-rate-card.js';
-import { parseCase } from './parse-case.js';
-import { parseEdition } from './parse-edition.js';
 import type { RateCard } from './rate-card.js';
 
-const CARD_KEYS = ['name', 'lightAgentsCountAsUsers', 'unpaid', 'editions', 'cases'] as const;
+const RATE_CARD: DocumentKind = {
+  name: 'rate card',
+  syntax: 'invalid_rate_card',
+  unknownKey: 'invalid_rate_card',
+  invalid: 'invalid_rate_card',
+  inexact: 'inexact_number',
+};
+
+const schema = cardSchema.transform(({ cases, ...card }, ctx) => {
+  const known = card.editions.map(({ edition }) => edition);
+  if (!known.includes(card.unpaid)) {
+    const params = { next: `Name one of the editions: ${shorten(known.join(', '))}.` };
+    ctx.addIssue({ code: 'custom', path: ['unpaid'], message: 'must be the name of an edition', params });
+  }
+  return createRateCard({ ...card, cases: cases.map(({ name = null, ...rest }) => ({ name, ...rest })) });
+});
 
 /**
  * Parses a rate card strictly: every key known, every part but `cases` present, every number exact and within bounds
@@ -25,42 +28,7 @@ const CARD_KEYS = ['name', 'lightAgentsCountAsUsers', 'unpaid', 'editions', 'cas
  * @throws invalid_rate_card, inexact_number
  */
 export function parseRateCard(text: string): RateCard {
-  const document = parseYaml(text);
-  const fields = readFields({ document, path: '', node: document.contents }, CARD_KEYS);
-  const name = readText(requireField(fields, 'name'));
-  const lightAgentsCountAsUsers = readFlag(requireField(fields, 'lightAgentsCountAsUsers'));
-  const unpaid = requireField(fields, 'unpaid');
-  const editions = parseEditions(requireField(fields, 'editions'));
-  const cases = fields.entries.get('cases');
-  const card = createRateCard({
-    name,
-    lightAgentsCountAsUsers,
-    unpaid: readText(unpaid),
-    editions,
-    cases: cases === undefined ? [] : readList(cases).map(parseCase),
-  });
-  if (card.editions.has(card.unpaid)) return card;
-  const known = [...card.editions.keys()].join(', ');
-  throw invalidAt(unpaid.path, `no edition is called "${card.unpaid}"`, `Name one of the editions: ${known}.`);
+  return readYaml(text, schema, RATE_CARD);
 }
 
-function parseEditions(place: CardNode): readonly ReturnType<typeof parseEdition>[] {
-  const entries = [...readEntries(place)];
-  if (entries.length === 0) throw invalidAt(place.path, 'it has no edition', 'Add every edition that the source has.');
-  return entries.map(([edition, entry]) => parseEdition(edition, entry));
-}
-
-/** Integers come as bigint: a double would already have rounded them. */
-function parseYaml(text: string): Document {
-  const document = parseDocument(text, { intAsBigInt: true, merge: false, uniqueKeys: true, logLevel: 'error' });
-  const [problem] = [...document.errors, ...document.warnings];
-  if (problem !== undefined) throw invalidYaml((problem.message.split('\n')[0] ?? '').replace(/:$/, ''));
-  // YAML 1.1 reads yes as true and 010 as eight.
-  if (document.directives?.yaml.version === '1.1') throw invalidYaml('it asks for YAML 1.1; only 1.2 is read');
-  return document;
-}
-
-function invalidYaml(wrong: string): RolloutError {
-  const message = `The rate card is not valid YAML: ${wrong}.`;
-  return new RolloutError('invalid_rate_card', { message, next: 'Correct the line that is named.' });
-}
+const shorten = (text: string): string => (text.length > 300 ? `${text.slice(0, 299)}…` : text);

@@ -17,7 +17,7 @@ const parse = (signups: string, rollout = '{}'): RolloutConfig =>
 
 describe('a configuration', () => {
   test.each([
-    ['two cut-overs in one key', '[2098-10-30, 2098-11-03]', '{}', 'must be a single value'],
+    ['two cut-overs in one key', '[2098-10-30, 2098-11-03]', '{}', 'is a list, but it must be a local date or time'],
     ['the key twice', '{ cutover: 2098-10-30, cutover: 2098-11-03 }', '{}', 'unique'],
     [
       'a cut-over before the start',
