@@ -74,13 +74,15 @@ function send(tx: Knex.Transaction, sql: string, values: SqlValues): Promise<Sen
 
 // one colon, and not the second of a cast; knex would also take a `:name` inside quotes for a parameter
 const NAMES = /(?<![:\w]):([a-z]\w*)/gu;
+const CASTS = /::(\w+)/gu;
 
 function assertNamed(sql: string, values: SqlValues): void {
   const used = new Set(Array.from(sql.matchAll(NAMES), ([, name]) => name ?? ''));
   const unknown = Object.keys(values).filter((name) => !used.has(name));
   const missing = [...used].filter((name) => values[name] === undefined);
   // knex would take the type of a cast for the parameter
-  const types = Object.keys(values).filter((name) => new RegExp(`::${name}\\b`, 'u').test(sql));
+  const casts = new Set(Array.from(sql.matchAll(CASTS), ([, type]) => type));
+  const types = Object.keys(values).filter((name) => casts.has(name));
   if (types.length > 0) throw new Error(`parameters named like a type of the statement: ${types.join(', ')}`);
   if (unknown.length + missing.length === 0) return;
   throw new Error(
@@ -88,7 +90,8 @@ function assertNamed(sql: string, values: SqlValues): void {
   );
 }
 
-function toCamelCase<Row extends object>(rows: Sent['rows']): readonly Row[] {
+/** Rows with their names in camelCase, also those of a JSON list that a statement built; all have the same names. */
+export function toCamelCase<Row extends object>(rows: Sent['rows']): readonly Row[] {
   const [first] = rows;
   if (first === undefined) return [];
   const columns = Object.keys(first).map((column) => [column, camelCase(column)] as const);

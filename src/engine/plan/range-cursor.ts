@@ -36,7 +36,7 @@ export function createRangeCursor(size: number): RangeCursor {
   const cut = async (tx: CellTransaction): Promise<readonly KeyRange[]> => {
     if (over || closed) return [];
     const from = lowerId;
-    const ends = await listSourceRangeEnds(tx, from, { size, most: CUT_AT_ONCE });
+    const ends = await listSourceRangeEnds(tx, from, { size, limit: CUT_AT_ONCE });
     lowerId = ends.at(-1) ?? null;
     over = lowerId === null;
     return ends.map((upperId, n) => ({ lowerId: n === 0 ? from : (ends[n - 1] ?? null), upperId }));

@@ -1,4 +1,5 @@
-// The columns of an allotment as SQL selects them and as the driver gives them: int8 as text, turned into exact bigints here.
+// The columns of an allotment: as SQL selects them, and as the driver returns them. Their int8 comes as text and becomes an
+// exact bigint here; it never passes through a JavaScript number.
 import type { Allotment } from '../../domain/org/allotment.js';
 
 /** Select list of an allotment row, or of a before-image turned back into one. Dates as text. */
@@ -8,43 +9,44 @@ export const allotmentColumns = (row: string): string =>
   ${row}.unpaid_since::text as unpaid_since, ${row}.grandfathered_credits, ${row}.total_credits, ${row}.concurrency_limit,
   ${row}.winner`;
 
+/** What `allotmentColumns` selects. */
 export interface AllotmentRow {
   readonly edition: string;
   readonly paid: boolean;
   readonly agents: string;
-  readonly light_agents: string;
-  readonly negotiated_limit: string | null;
-  readonly base_credits: string;
-  readonly variable_credits: string;
-  readonly additional_credits: string;
-  readonly legacy_limit: string;
+  readonly lightAgents: string;
+  readonly negotiatedLimit: string | null;
+  readonly baseCredits: string;
+  readonly variableCredits: string;
+  readonly additionalCredits: string;
+  readonly legacyLimit: string;
   readonly floor: string | null;
-  readonly floor_edition: string | null;
-  readonly unpaid_since: string | null;
-  readonly grandfathered_credits: string;
-  readonly total_credits: string;
-  readonly concurrency_limit: number;
+  readonly floorEdition: string | null;
+  readonly unpaidSince: string | null;
+  readonly grandfatheredCredits: string;
+  readonly totalCredits: string;
+  readonly concurrencyLimit: number;
   readonly winner: Allotment['winner'];
 }
 
-/** int8 as the driver gives it. */
+/** An int8 as the driver returns it. */
 export const toBigint = (text: string | null): bigint | null => (text === null ? null : BigInt(text));
 
 export const toAllotment = (row: AllotmentRow): Allotment => ({
   edition: row.edition,
   paid: row.paid,
   agents: BigInt(row.agents),
-  lightAgents: BigInt(row.light_agents),
-  negotiatedLimit: toBigint(row.negotiated_limit),
-  baseCredits: BigInt(row.base_credits),
-  variableCredits: BigInt(row.variable_credits),
-  additionalCredits: BigInt(row.additional_credits),
-  legacyLimit: BigInt(row.legacy_limit),
+  lightAgents: BigInt(row.lightAgents),
+  negotiatedLimit: toBigint(row.negotiatedLimit),
+  baseCredits: BigInt(row.baseCredits),
+  variableCredits: BigInt(row.variableCredits),
+  additionalCredits: BigInt(row.additionalCredits),
+  legacyLimit: BigInt(row.legacyLimit),
   floor: toBigint(row.floor),
-  floorEdition: row.floor_edition,
-  unpaidSince: row.unpaid_since,
-  grandfatheredCredits: BigInt(row.grandfathered_credits),
-  totalCredits: BigInt(row.total_credits),
-  concurrencyLimit: row.concurrency_limit,
+  floorEdition: row.floorEdition,
+  unpaidSince: row.unpaidSince,
+  grandfatheredCredits: BigInt(row.grandfatheredCredits),
+  totalCredits: BigInt(row.totalCredits),
+  concurrencyLimit: row.concurrencyLimit,
   winner: row.winner,
 });

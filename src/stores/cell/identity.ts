@@ -1,5 +1,6 @@
-// Which cell is behind a connection: refuses a URL that leads to another data center's, database's or system's cell.
+// Which cell a connection leads to. Rejects a URL that leads to the cell of another data center, database or system.
 import { RolloutError } from '../../kernel/rollout-error.js';
+import { findRow, selectRow } from '../query.js';
 import type { CellTransaction } from './cell-database.js';
 
 type Query = (sql: string) => Promise<readonly Record<string, unknown>[]>;
@@ -9,7 +10,7 @@ const FACTS = `select current_database() as database_name, pg_is_in_recovery() a
   current_setting('server_version_num')::int as version,
   to_regclass('credit_rollout.cell') is not null as initialised`;
 
-/** Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` speak about it. */
+/** Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` report it. */
 export async function assertCellIdentity(query: Query, dataCenter: string): Promise<void> {
   const [facts] = await query(FACTS);
   if (facts?.standby === true)
@@ -43,21 +44,13 @@ export interface ServerFacts {
 }
 
 export async function readServerFacts(tx: CellTransaction): Promise<ServerFacts> {
-  const { rows } = await tx.raw(
+  return selectRow<ServerFacts>(
+    tx,
     `${FACTS}, current_setting('synchronous_commit') as synchronous_commit, clock_timestamp() as now`,
   );
-  const row = rows[0];
-  return {
-    databaseName: row.database_name,
-    standby: row.standby,
-    systemIdentifier: row.system_identifier,
-    version: row.version,
-    initialised: row.initialised,
-    synchronousCommit: row.synchronous_commit,
-    now: row.now,
-  };
 }
 
+/** The one row of `credit_rollout.cell`, which `init` writes. */
 export interface CellRow {
   readonly dataCenter: string;
   readonly zone: string;
@@ -66,33 +59,31 @@ export interface CellRow {
   readonly source: string | null;
   readonly sourceUnique: boolean;
   readonly sourceSignature: string | null;
+  /** Local date of the data center, YYYY-MM-DD. */
   readonly today: string;
 }
 
-/** The cell's row; undefined before `init`. */
+/** Undefined before `init`. */
 export async function findCell(tx: CellTransaction): Promise<CellRow | undefined> {
-  const { rows } = await tx.raw(`select *, (now() at time zone zone)::date::text as today from credit_rollout.cell`);
-  const row = rows[0];
-  return (
-    row && {
-      dataCenter: row.data_center,
-      zone: row.zone,
-      activeCard: row.active_card,
-      lapseGraceDays: row.lapse_grace_days,
-      source: row.source,
-      sourceUnique: row.source_unique ?? false,
-      sourceSignature: row.source_signature,
-      today: row.today,
-    }
+  return findRow<CellRow>(
+    tx,
+    `select data_center, zone, active_card, lapse_grace_days, source, coalesce(source_unique, false) as source_unique,
+       source_signature, (now() at time zone zone)::date::text as today
+     from credit_rollout.cell`,
   );
 }
 
-/** Whether our views hang on the source; false after `detach`. */
+/** Whether our views are attached to the source; false after `detach`. */
 export async function hasAttachedSource(tx: CellTransaction): Promise<boolean> {
-  return (await tx.raw(`select to_regclass('credit_rollout.source_orgs') is not null as attached`)).rows[0].attached;
+  const { attached } = await selectRow<{ readonly attached: boolean }>(
+    tx,
+    `select to_regclass('credit_rollout.source_orgs') is not null as attached`,
+  );
+  return attached;
 }
 
 /** Instant of the cell's clock, by which everything in it is decided. */
 export async function readCellClock(tx: CellTransaction): Promise<Date> {
-  return (await tx.raw('select clock_timestamp() as now')).rows[0].now;
+  const { now } = await selectRow<{ readonly now: Date }>(tx, 'select clock_timestamp() as now');
+  return now;
 }

@@ -1,10 +1,12 @@
-// Finds the orgs of a range whose columns cannot even be read (22xxx from the product's view), by halving.
+// Finds the orgs of a range whose columns cannot even be read (errors 22xxx from the product's view), by splitting the range
+// in two again and again. Decides nothing about them.
 import { classifyFailure } from '../postgres-failure.js';
+import { findRow, selectRow, selectRows } from '../query.js';
 import type { CellTransaction } from './cell-database.js';
-import { type KeyRange, withinRange } from './key-range.js';
+import { type KeyRange, rangeCondition } from './key-range.js';
 
 // every column that a decision or a verification reads
-const READ = 'edition, paid, agents, light_agents, additional_credits, negotiated_limit, created_at';
+const READ_COLUMNS = 'edition, paid, agents, light_agents, additional_credits, negotiated_limit, created_at';
 
 /** Ids in the range that raise an error; empty for a healthy range. They must not leave the cell's worker. */
 export async function listUnreadable(tx: CellTransaction, range: KeyRange): Promise<readonly string[]> {
@@ -16,11 +18,11 @@ export async function listUnreadable(tx: CellTransaction, range: KeyRange): Prom
 }
 
 async function isReadable(tx: CellTransaction, range: KeyRange): Promise<boolean> {
-  const within = withinRange(range);
+  const { sql, values } = rangeCondition(range);
   try {
-    // a savepoint, so that the failure ends only itself
+    // a savepoint, so that an error ends only this statement
     await tx.transaction((nested) =>
-      nested.raw(`select count((${READ})) from credit_rollout.source_orgs where ${within.sql}`, within.bindings),
+      selectRow(nested, `select count((${READ_COLUMNS})) from credit_rollout.source_orgs where ${sql}`, values),
     );
     return true;
   } catch (error) {
@@ -29,24 +31,27 @@ async function isReadable(tx: CellTransaction, range: KeyRange): Promise<boolean
   }
 }
 
-/** An id that cuts the range into two smaller ones; undefined when it holds one id. */
+/** An id that divides the range into two smaller ones; undefined when the range holds one id. */
 async function findMiddle(tx: CellTransaction, range: KeyRange): Promise<string | undefined> {
-  const within = withinRange(range);
-  const { rows } = await tx.raw(
-    `select org_id::text from (select distinct org_id from credit_rollout.source_orgs where ${within.sql}) ids order by ids.org_id
-     offset (select count(distinct org_id) / 2 from credit_rollout.source_orgs where ${within.sql}) limit 1`,
-    [...within.bindings, ...within.bindings],
+  const { sql, values } = rangeCondition(range);
+  const middle = await findRow<{ readonly orgId: string }>(
+    tx,
+    `select org_id::text from (select distinct org_id from credit_rollout.source_orgs where ${sql}) ids
+     order by ids.org_id
+     offset (select count(distinct org_id) / 2 from credit_rollout.source_orgs where ${sql}) limit 1`,
+    values,
   );
-  const first = (await listIds(tx, range, 1))[0];
-  return rows[0]?.org_id === first ? undefined : rows[0]?.org_id;
+  const [first] = await listIds(tx, range, 1);
+  return middle?.orgId === first ? undefined : middle?.orgId;
 }
 
-async function listIds(tx: CellTransaction, range: KeyRange, most?: number): Promise<readonly string[]> {
-  const within = withinRange(range);
-  const { rows } = await tx.raw(
-    `select distinct s.org_id::text as id, s.org_id from credit_rollout.source_orgs s where ${within.sql} order by s.org_id
-     ${most === undefined ? '' : 'limit ?'}`,
-    [...within.bindings, ...(most === undefined ? [] : [most])],
+async function listIds(tx: CellTransaction, range: KeyRange, limit: number | null = null): Promise<readonly string[]> {
+  const { sql, values } = rangeCondition(range);
+  const rows = await selectRows<{ readonly id: string }>(
+    tx,
+    `select distinct s.org_id::text as id, s.org_id from credit_rollout.source_orgs s where ${sql}
+     order by s.org_id limit :limit::bigint`,
+    { ...values, limit },
   );
-  return rows.map((row: { id: string }) => row.id);
+  return rows.map(({ id }) => id);
 }

@@ -1,4 +1,5 @@
-// How a branch is packed into one number: the place of its edition in the card, and flags. In SQL and back.
+// How a branch is packed into one number: the place of its edition in the card, and flags. Packs in SQL, unpacks in TypeScript.
+import type { SqlValues } from '../../query.js';
 
 /** Bits of the flags. */
 export const PLAN_FLAGS = { paid: 1, legacy: 2, purchased: 4, lightAgents: 8, negotiated: 16 } as const;
@@ -7,21 +8,29 @@ export const PLAN_FLAGS = { paid: 1, legacy: 2, purchased: 4, lightAgents: 8, ne
 export const branchNo = (group: { readonly editionNo: number; readonly flags: number }): number =>
   group.editionNo * 256 + group.flags;
 
-/** A literal of a text that comes from a card: written out, because a comparison with constants is the cheapest lookup. */
-const quote = (text: string): string => `'${text.replaceAll("'", "''").replaceAll('?', '\\?')}'`;
+const editionName = (place: number): string => `edition_${place}`;
 
-/** Place of the edition of `d`, from 1; 0: the card has none of that name. */
-const placeOf = (editions: readonly string[]): string =>
-  `case d.edition ${editions.map((edition, index) => `when ${quote(edition)} then ${index + 1}`).join(' ')} else 0 end`;
+/** The parameters of `branchOfRow` and `branchOfPlanned`: one for each edition, in the order of their places. */
+export const editionValues = (editions: readonly string[]): SqlValues =>
+  Object.fromEntries(editions.map((edition, index) => [editionName(index + 1), edition]));
+
+/**
+ * Place of the edition of `d`, from 1; 0: the card has none of that name. One parameter for each, because Postgres turns
+ * them into constants, and comparing with constants is the cheapest lookup.
+ */
+const placeOf = (editions: readonly string[]): string => {
+  const places = editions.map((_, index) => `when :${editionName(index + 1)}::text then ${index + 1}`);
+  return `case d.edition ${places.join(' ')} else 0 end`;
+};
 
 const flagsOf = (legacy: string): string =>
   `d.paid::int | case when ${legacy} then 2 else 0 end | case when d.additional_credits > 0 then 4 else 0 end
       | case when d.light_agents > 0 then 8 else 0 end | case when d.negotiated_limit is not null then 16 else 0 end`;
 
-/** The number of the branch of a row `d` of the rule. */
+/** The number of the branch of a row `d` of the rule. Its parameters: `editionValues`. */
 export const branchOfRow = (editions: readonly string[]): string =>
   `(${placeOf(editions)}) << 8 | ${flagsOf('d.grandfathered_credits > 0')}`;
 
-/** The same of a row `d` of `planned`. */
+/** The same for a row `d` of `planned`. */
 export const branchOfPlanned = (editions: readonly string[]): string =>
   `(${placeOf(editions)}) << 8 | ${flagsOf(`d.winner = 'legacy'`)}`;

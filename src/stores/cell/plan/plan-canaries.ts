@@ -1,7 +1,8 @@
 // Chooses the canaries of a plan: the lowest org of every branch. The ids never leave the cell.
+import { selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { rowHash } from '../hashes.js';
-import { branchOfPlanned, PLAN_FLAGS } from './plan-branch.js';
+import { branchOfPlanned, editionValues, PLAN_FLAGS } from './plan-branch.js';
 
 export interface PlannedBranches {
   readonly planId: bigint;
@@ -19,22 +20,23 @@ export interface PlannedCanary {
   readonly hash: string;
 }
 
-/** The lowest org of each of these branches in these ranges, protected ones left out. */
+/** The lowest org of each of these branches in these ranges, without protected orgs. */
 export async function findCanaries(
   tx: CellTransaction,
   { planId, editions, ranges, branches }: PlannedBranches,
 ): Promise<readonly PlannedCanary[]> {
-  // what a whole group has in common: the others need not even be taken apart
+  // edition and winner belong to a whole group: groups of other ones are not unpacked
   const named = [...new Set(branches.map((branch) => editions[(branch >> 8) - 1] ?? ''))];
   const winners = [...new Set(branches.map((branch) => ((branch & PLAN_FLAGS.legacy) === 0 ? 'credits' : 'legacy')))];
-  const { rows } = await tx.raw(
-    `select distinct on (b.branch) b.branch, d.range_no as "rangeNo", d.org_id::text as "orgId", ${rowHash('d')}::text as hash
-     from credit_rollout.planned(?::bigint) d
+  return selectRows<PlannedCanary>(
+    tx,
+    `select distinct on (b.branch) b.branch, d.range_no, d.org_id::text as org_id, ${rowHash('d')}::text as hash
+     from credit_rollout.planned(:plan_id::bigint) d
      cross join lateral (select ${branchOfPlanned(editions)} as branch) b
-     where d.range_no = any (?::int[]) and d.edition = any (?::text[]) and d.winner = any (?::text[]) and d.movement in ('first', 'raise') and b.branch = any (?::int[])
+     where d.range_no = any (:ranges::int[]) and d.edition = any (:editions::text[])
+       and d.winner = any (:winners::text[]) and d.movement in ('first', 'raise') and b.branch = any (:branches::int[])
        and not exists (select from credit_rollout.protected_orgs p where p.org_id = d.org_id)
      order by b.branch, d.org_id`,
-    [String(planId), [...ranges], named, winners, [...branches]],
+    { ...editionValues(editions), plan_id: planId, ranges, editions: named, winners, branches },
   );
-  return rows;
 }

@@ -1,5 +1,6 @@
-// What ranges of a plan come to: their orgs by range, branch, movement, reason and bar of the histogram, from one pass over
-// the rule. What they are grouped by is packed into one number, which hashes fastest.
+// Counts the orgs of planned ranges by range, branch, movement, reason and bar of the histogram, in one pass over the rule.
+// What they are grouped by is packed into one number, which hashes fastest. Only parts of a statement: plan-ranges.ts sends it.
+import type { KeyRange } from '../key-range.js';
 import { branchOfRow, PLAN_FLAGS } from './plan-branch.js';
 import { type ListName, rankedInGroup } from './plan-lists.js';
 
@@ -10,7 +11,7 @@ export type PlanMovement = (typeof PLAN_MOVEMENTS)[number];
 export const CHANGE_EDGES = [-50, -10, 0, 0, 10, 50, 100, 200, 500, 1_000] as const;
 const LAST_FALLING_BAR = 2;
 
-/** Orgs that share branch, movement, reason and bar. Sums as decimal text. */
+/** Orgs with the same branch, movement, reason and bar. Sums as decimal text. */
 export interface PlanGroup {
   /** Place in the card's editions, from 1; 0: not decided. */
   readonly editionNo: number;
@@ -35,21 +36,46 @@ const CHANGE = '(d.total_credits - d.before)::float8 / greatest(d.before, 1)';
 const BAR = `width_bucket(${CHANGE}, '{-0.5,-0.1,0,1e-12,0.1,0.5,1,2,5,10}'::float8[])`;
 const MOVEMENT = `case d.movement when 'first' then 1 when 'raise' then 2 when 'fall' then 3 else 0 end`;
 
-// room for 16 ranges above the kind
+/** Parameter between two of `count` consecutive ranges: where range `no` begins and the one before it ends, from 0. */
+export const rangeBound = (no: number, count: number): string => {
+  const name = no === 0 ? 'lower_id' : no === count ? 'upper_id' : `bound_${no}`;
+  return `:${name}::credit_rollout.org_id`;
+};
+
+interface Bounds {
+  readonly lower_id: string | null;
+  readonly upper_id: string | null;
+  readonly [between: string]: string | null;
+}
+
+/** The parameters of `rangeBound`, for consecutive ranges. */
+export const boundValues = (ranges: readonly KeyRange[]): Bounds => ({
+  lower_id: ranges[0]?.lowerId ?? null,
+  upper_id: ranges.at(-1)?.upperId ?? null,
+  ...Object.fromEntries(ranges.slice(1).map(({ lowerId }, index) => [`bound_${index + 1}`, lowerId])),
+});
+
+/** Which of `count` consecutive ranges a row `d` is in, from 0. */
+function rangeOfRow(count: number): string {
+  const last = count - 1;
+  if (last === 0) return '0';
+  const cases = Array.from({ length: last }, (_, no) => `when d.org_id < ${rangeBound(no + 1, count)} then ${no}`);
+  return `case ${cases.join(' ')} else ${last} end`;
+}
+
+// the range is above the kind in the number: 16 ranges fit into an int
 const RANGE_SHIFT = 26;
 const KIND = 2 ** RANGE_SHIFT - 1;
-/** Which of `count` consecutive ranges a row `d` is in, from 0. A binding for the upper end of each but the last. */
-const rangeOfRow = (count: number): string =>
-  count === 1
-    ? '0'
-    : `case ${Array.from({ length: count - 1 }, (_, n) => `when d.org_id < ?::credit_rollout.org_id then ${n}`).join(' ')} else ${count - 1} end`;
 
-/** The number of the group of a row `d` of the rule; its kind is 0 where it is undecidable, for whatever reason. */
+/**
+ * The number of the group of a row `d` of the rule; its kind is 0 where the org is undecidable, for any reason. Its
+ * parameters: `boundValues` and `editionValues`.
+ */
 export const groupOfRow = (editions: readonly string[], ranges: number): string =>
   `(${rangeOfRow(ranges)}) << ${RANGE_SHIFT}
     | case when d.reason is null then ((${branchOfRow(editions)}) << 4 | ${MOVEMENT}) << 4 | ${BAR} else 0 end`;
 
-/** What is packed into the number of a group `g`. */
+/** Unpacks the number of a group `g`. */
 export const IN_GROUP = {
   rangeNo: `g.key >> ${RANGE_SHIFT}`,
   editionNo: `(g.key & ${KIND}) >> 16`,
@@ -60,7 +86,7 @@ export const IN_GROUP = {
   decided: `g.key & ${KIND} <> 0`,
 } as const;
 
-/** Aggregates over the rows `d` of a group. One binding for each list: the rank below which it takes an org. */
+/** Aggregates over the rows `d` of a group. Its parameters: `rankValues`. */
 export const groupCounts = (lists: readonly ListName[]): string =>
   [
     'count(*) as orgs, sum(d.before) as before, sum(d.total_credits) as after, sum(d.plan_credits) as plan_credits',
@@ -70,16 +96,16 @@ export const groupCounts = (lists: readonly ListName[]): string =>
     ...lists.map((list) => `${rankedInGroup(list)} as ${list}_ranks`),
   ].join(',\n    ');
 
-/** The groups `g` of all ranges, added up by kind, as a list of `CountedGroup`. */
+/** The groups `g` of all ranges, added up by kind: a JSON list of `CountedGroup`, its names in snake_case. */
 export const GROUPS_AS_JSON = `
 select coalesce(json_agg(k), '[]') from (
   select g.key & ${KIND} as kind, g.reason, sum(g.orgs)::bigint as orgs,
-    sum(g.before)::text as before, sum(g.after)::text as after, sum(g.plan_credits)::text as "planCredits",
-    sum(g.grandfathered)::text as grandfathered, max(g.factor) as factor, max(g.floor_over_plan) as "floorOverPlan",
+    sum(g.before)::text as before, sum(g.after)::text as after, sum(g.plan_credits)::text as plan_credits,
+    sum(g.grandfathered)::text as grandfathered, max(g.factor) as factor, max(g.floor_over_plan) as floor_over_plan,
     sum(g.short)::bigint as short
   from grouped g group by 1, 2) k`;
 
-/** Sums, and what there is of a group beside its kind; without what follows from that. */
+/** A group as it is counted: its kind instead of what is packed into it, and nothing that follows from the rest. */
 export interface CountedGroup
   extends Omit<PlanGroup, 'editionNo' | 'flags' | 'movement' | 'bar' | 'falling' | 'raiseFactor'> {
   /** 0: undecidable. */
@@ -96,10 +122,10 @@ export const listTouchedBranches = (groups: readonly CountedGroup[]): readonly n
   ...new Set(groups.filter(({ kind }) => isWritten(movementOf(kind))).map(({ kind }) => kind >> 8)),
 ];
 
-/** What the sums say of undecidable orgs means nothing. */
+/** Sums over undecidable orgs mean nothing. */
 const UNDECIDED = { before: '0', after: '0', planCredits: '0', grandfathered: '0' };
 
-/** What a group comes to: its number taken apart, and what follows from it. */
+/** Unpacks the kind of a group, and adds what follows from it. */
 export function toGroup({ kind, factor, ...counts }: CountedGroup): PlanGroup {
   const flags = (kind >> 8) & 255;
   const movement = movementOf(kind);

@@ -1,5 +1,7 @@
-// The orgs that a report names. While a plan reads its ranges they are only ranked; who is left at the end is looked up.
+// The orgs that a report names. While a plan reads its ranges they are only ranked; at the end the plan reads what the
+// remaining ones get.
 import type { PlannedOrg } from '../../../domain/plan/plan-report.js';
+import { type SqlValues, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
 export const LIST_NAMES = ['raise', 'floor', 'short'] as const;
@@ -8,7 +10,7 @@ export type ListName = (typeof LIST_NAMES)[number];
 /** How many orgs a list names. */
 export const LISTED = 20;
 
-/** By the rank of its twentieth, a list knows what to take; ascending. */
+/** An org with its rank in a list. Lower ranks come first; a full list takes only what ranks below its last one. */
 export interface RankedOrg {
   readonly list: ListName;
   readonly orgId: string;
@@ -25,7 +27,8 @@ const MAX = '9223372036854775807';
 
 /** Capacity now of a row `r` of the rule. */
 export const BEFORE = `coalesce(r.prior_total,
-      case when r.legacy_limit <= ${MAX} - greatest(r.additional_credits, 0) then r.legacy_limit + r.additional_credits else ${MAX} end)`;
+      case when r.legacy_limit <= ${MAX} - greatest(r.additional_credits, 0)
+        then r.legacy_limit + r.additional_credits else ${MAX} end)`;
 
 const LISTS: Readonly<Record<ListName, { readonly rank: string; readonly where: string }>> = {
   raise: { rank: '(d.before - d.total_credits)::float8', where: 'd.total_credits > d.before' },
@@ -36,11 +39,18 @@ const LISTS: Readonly<Record<ListName, { readonly rank: string; readonly where: 
   short: { rank: '(d.total_credits - d.peak)::float8', where: 'd.paid and d.peak > d.total_credits' },
 };
 
-/** Ids and ranks of the rows `d` of a group that rank below a binding: next to none once the list is full. */
+/**
+ * Ids and ranks of the rows `d` of a group that rank below a limit: almost none once the list is full. Its parameter is in
+ * `rankValues`.
+ */
 export const rankedInGroup = (list: ListName): string => {
   const { rank, where } = LISTS[list];
-  return `json_agg(json_build_array(d.org_id::text, ${rank})) filter (where ${where} and ${rank} < ?::float8)`;
+  return `json_agg(json_build_array(d.org_id::text, ${rank})) filter (where ${where} and ${rank} < :${list}_rank::float8)`;
 };
+
+/** The parameters of `rankedInGroup`: a list takes an org that ranks below its limit. */
+export const rankValues = (lists: readonly ListName[], limits: Readonly<Record<ListName, number>>): SqlValues =>
+  Object.fromEntries(lists.map((list) => [`${list}_rank`, limits[list]]));
 
 /** The first of a list, over all groups `g` in which `where` holds, as JSON; null: none. */
 export const firstOfGroups = (list: ListName, where: string): string => `
@@ -50,20 +60,20 @@ export const firstOfGroups = (list: ListName, where: string): string => `
      where ${where} order by 2, 1 limit ${LISTED}
    ) f) as ${list}`;
 
-/** Looks up what these orgs get, in the plan's own snapshot; ids that are not there are left out. */
+/** What these orgs get, in the plan's own snapshot; without ids that are not there. */
 export async function readListedOrgs(
   tx: CellTransaction,
   ids: readonly string[],
   cardHash: string,
 ): Promise<readonly ListedOrg[]> {
   if (ids.length === 0) return [];
-  const { rows } = await tx.raw(
-    `select r.org_id::text as "orgId", r.edition, r.paid, r.agents::text, ${BEFORE}::text as before, r.total_credits::text as after,
-       (r.base_credits + r.variable_credits)::text as "planCredits", r.legacy_limit::text as "legacyLimit",
-       r.additional_credits::text as additional, r.floor::text, s.peak_credits::text as peak
-     from credit_rollout.decided(null, null, ?::credit_rollout.org_id[], ?) r
-     join credit_rollout.source_orgs s on s.org_id = r.org_id and s.org_id = any (?::credit_rollout.org_id[])`,
-    [[...ids], cardHash, [...ids]],
+  return selectRows<ListedOrg>(
+    tx,
+    `select r.org_id::text, r.edition, r.paid, r.agents::text, ${BEFORE}::text as before,
+       r.total_credits::text as after, (r.base_credits + r.variable_credits)::text as plan_credits,
+       r.legacy_limit::text, r.additional_credits::text as additional, r.floor::text, s.peak_credits::text as peak
+     from credit_rollout.decided(null, null, :ids::credit_rollout.org_id[], :card_hash) r
+     join credit_rollout.source_orgs s on s.org_id = r.org_id and s.org_id = any (:ids::credit_rollout.org_id[])`,
+    { ids, card_hash: cardHash },
   );
-  return rows;
 }
