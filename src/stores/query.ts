@@ -57,6 +57,12 @@ export async function runVerbatim(tx: Knex.Transaction, sql: string): Promise<Se
   return rows ?? [];
 }
 
+/** A statement as text, its values quoted by the driver: for COPY, which takes no parameters. */
+export function inlineValues(tx: Knex.Transaction, sql: string, values: SqlValues): string {
+  assertNamed(sql, values);
+  return tx.raw(sql, bind(values)).toQuery();
+}
+
 interface Sent {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   readonly rowCount: number | null;
@@ -64,13 +70,17 @@ interface Sent {
 
 function send(tx: Knex.Transaction, sql: string, values: SqlValues): Promise<Sent> {
   assertNamed(sql, values);
-  const bound = Object.entries(values).map(([name, value]) => [
-    name,
-    typeof value === 'bigint' ? String(value) : value,
-  ]);
   // without values the text goes as it is, also as several statements
-  return (bound.length === 0 ? tx.raw(sql) : tx.raw(sql, Object.fromEntries(bound))) as unknown as Promise<Sent>;
+  const raw = Object.keys(values).length === 0 ? tx.raw(sql) : tx.raw(sql, bind(values));
+  return raw as unknown as Promise<Sent>;
 }
+
+type Bound = Exclude<SqlValue, bigint>;
+
+const bind = (values: SqlValues): Readonly<Record<string, Bound>> =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, typeof value === 'bigint' ? String(value) : value]),
+  );
 
 // one colon, and not the second of a cast; knex would also take a `:name` inside quotes for a parameter
 const NAMES = /(?<![:\w]):([a-z]\w*)/gu;

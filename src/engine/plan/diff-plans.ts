@@ -101,7 +101,7 @@ async function addUp(
   let largest: readonly DifferentOrg[] = [];
   for (const [index, range] of ranges.entries()) {
     const largerThan = BigInt(largest[most - 1]?.size ?? -1);
-    const compared = await comparePlanRange(tx, ids, range, { shared, largerThan, most });
+    const compared = await comparePlanRange(tx, ids, range, { shared, largerThan, limit: most });
     groups = mergeGroups(groups, compared.groups);
     largest = mergeLargest(largest, compared.largest, most);
     hooks.onProgress?.(index + 1, ranges.length);

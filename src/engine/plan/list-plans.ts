@@ -2,7 +2,7 @@
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { isInsideRails, readGuardRails } from '../../domain/plan/guard-rails.js';
 import type { PlanCounts } from '../../domain/plan/plan-report.js';
-import { listPlanHeads } from '../../stores/cell/plan/plans.js';
+import { listStoredPlans } from '../../stores/cell/plan/plans.js';
 import { listPlanUses, listRegisteredPlans, type PlanUse } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
 import { nameReadFailure } from '../database-errors.js';
@@ -82,9 +82,9 @@ async function readCellPlans(
   most: number,
 ): Promise<CellPlans> {
   try {
-    const heads = await cells.get(dataCenter).inTransaction('reader', (tx) => listPlanHeads(tx, most));
-    const plans = heads.map(
-      ({ planId, ...head }): Found => ({ ...head, planId: planName(dataCenter, planId), dataCenter, found: 'cell' }),
+    const stored = await cells.get(dataCenter).inTransaction('reader', (tx) => listStoredPlans(tx, most));
+    const plans = stored.map(
+      ({ planId, ...plan }): Found => ({ ...plan, planId: planName(dataCenter, planId), dataCenter, found: 'cell' }),
     );
     return { kind: 'read', dataCenter, plans };
   } catch (error) {

@@ -2,7 +2,7 @@
 // run followed it, what was predicted against what happened. Org data is only for the person who asks.
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { readGuardRails } from '../../domain/plan/guard-rails.js';
-import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
+import type { PlanOutcome, PlanReport, StoredReport } from '../../domain/plan/plan-report.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import {
   countStaleOrgs,
@@ -11,7 +11,7 @@ import {
   listStaleOrgs,
   type StaleOrg,
 } from '../../stores/cell/plan/plan-outcome.js';
-import { readPlanLists, type StoredPlan } from '../../stores/cell/plan/plans.js';
+import { readStoredReport } from '../../stores/cell/plan/plans.js';
 import { type ApprovalRow, listPlanApprovals } from '../../stores/control/approvals.js';
 import type { EngineContext } from '../context.js';
 import { getPlanName, getStoredPlan } from './stored-plan.js';
@@ -48,13 +48,19 @@ export async function loadStoredReport(
   const name = getPlanName(planId);
   const read = async (tx: CellTransaction) => {
     const plan = await getStoredPlan(tx, name);
-    const lists = await readPlanLists(tx, plan.planId);
+    const { report, lists } = await readStoredReport(tx, plan.planId);
     const run = await findFollowedRun(tx, plan.planId);
-    return { plan, lists, run, stale: run === undefined || stale === 'none' ? null : await readStale(tx, run, stale) };
+    return {
+      plan,
+      report,
+      lists,
+      run,
+      stale: run === undefined || stale === 'none' ? null : await readStale(tx, run, stale),
+    };
   };
   const found = await context.cells.get(name.dataCenter).inTransaction('reader', read, { statementMs: STATEMENT_MS });
   const approvals = await context.control.inTransaction((tx) => listPlanApprovals(tx, planId));
-  const report = toReport(found.plan, found.lists, config);
+  const report = toReport(found, config);
   return {
     report,
     madeAt: found.plan.madeAt,
@@ -77,11 +83,20 @@ async function readStale(
 
 /** The documents are those of makePlan, which could not know the digest, nor on a worker the guard-rails. */
 function toReport(
-  { report, digest }: StoredPlan,
-  orgs: PlanReport['orgs'],
+  found: {
+    readonly plan: { readonly digest: string };
+    readonly report: StoredReport;
+    readonly lists: PlanReport['orgs'];
+  },
   config: ReportQuestion['config'],
 ): PlanReport {
-  return { ...report, orgs, digest, rails: readGuardRails(report.counts, config.rollout.guardRails) };
+  const { plan, report, lists } = found;
+  return {
+    ...report,
+    orgs: lists,
+    digest: plan.digest,
+    rails: readGuardRails(report.counts, config.rollout.guardRails),
+  };
 }
 
 function toOutcome({ counts, duration }: PlanReport, run: FollowedRun): PlanOutcome {

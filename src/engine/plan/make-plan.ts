@@ -4,7 +4,7 @@ import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { hasAllotments } from '../../stores/cell/batch/allotments.js';
-import { type CellDatabase, type CellTransaction, LOCK_CLASS } from '../../stores/cell/cell-database.js';
+import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { type CellRow, findCell } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { readListedOrgs } from '../../stores/cell/plan/plan-lists.js';
@@ -172,7 +172,7 @@ async function findAttachedCell(tx: CellTransaction, dataCenter: string): Promis
 async function choosePlanId(tx: CellTransaction, { keep, dataCenter }: PlanQuestion): Promise<bigint | null> {
   if (keep === 'nothing') return null;
   if (keep === 'new_plan') return takePlanId(tx);
-  if (await lockPlanRequest(tx, LOCK_CLASS, keep)) return keep;
+  if (await lockPlanRequest(tx, keep)) return keep;
   throw new RolloutError('plan_busy', {
     message: `Plan ${planName(dataCenter, keep)} is being made by another worker.`,
   });

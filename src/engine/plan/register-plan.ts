@@ -55,7 +55,7 @@ export async function registerPlanFromCell(
   if (number === undefined || settings === null) return false;
   const plan = await context.cells.get(row.id).inTransaction('fencer', (tx) => findPlan(tx, number));
   if (plan === undefined) return false;
-  const { counts } = plan.report;
+  const { counts } = plan;
   const rails = readGuardRails(counts, settings.guardRails);
   const registered = await registerPlan(context, {
     planId,

@@ -1,20 +1,21 @@
-// Every org of a cell with what the rule makes of it, as CSV by COPY, range by range. The rows go to the person who asked,
+// Every org of a cell with what the rule gives for it, as CSV by COPY, range by range. The rows go to the person who asked,
 // never to a log or to control. Reads only; never holds more than one range.
 import { Readable } from 'node:stream';
 import { to as copyTo } from 'pg-copy-streams';
 import { classifyFailure } from '../../postgres-failure.js';
+import { execute, findRow, inlineValues, type SqlValues, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import type { KeyRange } from '../key-range.js';
 import { findSourceRangeEnd } from '../source-ranges.js';
 import { listUnreadable } from '../unreadable.js';
 
-/** Few, so that its buffers die young: those that grow old pile up until a full collection. */
+/** Few, so that the buffers of a range are freed soon: those that live longer pile up until a full garbage collection. */
 const RANGE_ORGS = 2_000;
 /** A slow disk at the other end may leave the transaction idle between two ranges for so long. */
 const IDLE_MS = 60_000;
 const MAX = '9223372036854775807';
 
-/** How ids are written: only text can be taken for a formula. */
+/** The type of the cell's ids: only text can be mistaken for a formula. */
 type IdKind = 'text' | 'other';
 
 interface ExportColumn {
@@ -67,7 +68,7 @@ export const EXPORT_COLUMNS: readonly string[] = columnsFor('text').map(({ name 
  * the reason `unreadable` and no inputs. The stream fails with the database's own error.
  */
 export async function streamOrgs(tx: CellTransaction, cardHash: string): Promise<Readable> {
-  await tx.raw(`set local idle_in_transaction_session_timeout = ${IDLE_MS}`);
+  await execute(tx, `set local idle_in_transaction_session_timeout = ${IDLE_MS}`);
   const scope = { cardHash, ids: await readIdKind(tx) };
   return Readable.from(listChunks(tx, scope), { objectMode: false });
 }
@@ -78,11 +79,12 @@ interface Scope {
 }
 
 async function readIdKind(tx: CellTransaction): Promise<IdKind> {
-  const { rows } = await tx.raw(
-    `select b.typcategory = 'S' as text from pg_type d join pg_type b on b.oid = d.typbasetype
+  const { isText } = await selectRow<{ readonly isText: boolean }>(
+    tx,
+    `select b.typcategory = 'S' as is_text from pg_type d join pg_type b on b.oid = d.typbasetype
      where d.oid = 'credit_rollout.org_id'::regtype`,
   );
-  return rows[0].text ? 'text' : 'other';
+  return isText ? 'text' : 'other';
 }
 
 async function* listChunks(tx: CellTransaction, scope: Scope): AsyncGenerator<Buffer> {
@@ -91,23 +93,23 @@ async function* listChunks(tx: CellTransaction, scope: Scope): AsyncGenerator<Bu
   do {
     const from: string | null = lowerId;
     const upperId: string | null = await findSourceRangeEnd(tx, from, RANGE_ORGS);
-    // the whole range is here before anything of it is passed on: nobody who stops reading leaves a COPY half read
+    // the whole range is in memory before anything of it is passed on: a reader that stops leaves no COPY half read
     yield* await readRange(tx, scope, { lowerId: from, upperId });
     lowerId = upperId;
   } while (lowerId !== null);
 }
 
-// A savepoint, so that an org that cannot be read ends only its own range. Not knex's: its nested transactions hang on
-// each other and keep what each of them returned, which would be the whole list.
+// A savepoint, so that an org that cannot be read ends only its own range. Not knex's: each of its nested transactions holds
+// on to the one before and to what that returned, which would be the whole list.
 async function readRange(tx: CellTransaction, scope: Scope, range: KeyRange): Promise<readonly Buffer[]> {
-  await tx.raw('savepoint org_export');
+  await execute(tx, 'savepoint org_export');
   try {
     const chunks = await copyRange(tx, scope, range);
-    await tx.raw('release savepoint org_export');
+    await execute(tx, 'release savepoint org_export');
     return chunks;
   } catch (error) {
     if (classifyFailure(error).kind !== 'bad_value') throw error;
-    await tx.raw('rollback to savepoint org_export');
+    await execute(tx, 'rollback to savepoint org_export');
     const unreadable = await listUnreadable(tx, range);
     if (unreadable.length === 0) throw error;
     return readAround(tx, scope, range, unreadable);
@@ -132,11 +134,13 @@ async function readAround(
 }
 
 async function findNextId(tx: CellTransaction, id: string): Promise<string | null> {
-  const { rows } = await tx.raw(
-    'select org_id::text from credit_rollout.source_orgs where org_id > ?::credit_rollout.org_id order by source_orgs.org_id limit 1',
-    [id],
+  const next = await findRow<{ readonly orgId: string }>(
+    tx,
+    `select s.org_id::text from credit_rollout.source_orgs s where s.org_id > :id::credit_rollout.org_id
+     order by s.org_id limit 1`,
+    { id },
   );
-  return rows[0]?.org_id ?? null;
+  return next?.orgId ?? null;
 }
 
 // ORDER BY more than the id: which line of a duplicate is shown must not depend on chance
@@ -146,9 +150,9 @@ const copyRange = (tx: CellTransaction, { cardHash, ids }: Scope, range: KeyRang
     `select distinct on (d.org_id) ${columnsFor(ids)
       .map(({ sql }) => sql)
       .join(', ')}
-     from credit_rollout.decided(?::credit_rollout.org_id, ?::credit_rollout.org_id, null, ?) d
+     from credit_rollout.decided(:lower_id::credit_rollout.org_id, :upper_id::credit_rollout.org_id, null, :card_hash) d
      order by d.org_id, d.edition, d.paid, d.agents, d.light_agents, d.additional_credits, d.negotiated_limit`,
-    [range.lowerId, range.upperId, cardHash],
+    { lower_id: range.lowerId, upper_id: range.upperId, card_hash: cardHash },
   );
 
 const copyUnreadable = (tx: CellTransaction, { ids }: Scope, id: string): Promise<readonly Buffer[]> =>
@@ -156,20 +160,18 @@ const copyUnreadable = (tx: CellTransaction, { ids }: Scope, id: string): Promis
     tx,
     `select ${columnsFor(ids)
       .map(({ name, sql }) => (name === 'org_id' ? sql : name === 'reason' ? `'unreadable'` : 'null'))
-      .join(', ')} from (select ?::credit_rollout.org_id as org_id) d`,
-    [id],
+      .join(', ')} from (select :id::credit_rollout.org_id as org_id) d`,
+    { id },
   );
 
-/** COPY takes no parameters: the driver's own quoting writes them into the statement. */
-async function copy(
-  tx: CellTransaction,
-  query: string,
-  bindings: readonly (string | null)[],
-): Promise<readonly Buffer[]> {
-  const sql = tx.raw(`copy (${query}) to stdout (format csv, encoding 'UTF8')`, [...bindings]).toQuery();
-  const connection = await tx.client.acquireConnection();
-  const stream: Readable = connection.query(copyTo(sql));
+interface CopyConnection {
+  query(copy: ReturnType<typeof copyTo>): Readable;
+}
+
+async function copy(tx: CellTransaction, query: string, values: SqlValues): Promise<readonly Buffer[]> {
+  const sql = inlineValues(tx, `copy (${query}) to stdout (format csv, encoding 'UTF8')`, values);
+  const connection: CopyConnection = await tx.client.acquireConnection();
   const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
+  for await (const chunk of connection.query(copyTo(sql))) chunks.push(chunk);
   return chunks;
 }

@@ -1,12 +1,13 @@
-// What came of a plan: what its run wrote, and the orgs that the run left out. The list is org data: for the person who asks
-// in this cell, never for a log.
+// The outcome of a plan: what its run wrote, and the orgs that the run left out. The list is org data: for the person who
+// asks in this cell, never for a log.
+import { findRow, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
 /** The newest run that followed a plan. */
 export interface FollowedRun {
   readonly runId: bigint;
   readonly state: 'open' | 'done' | 'failed' | 'aborted';
-  /** What the plan says of the orgs that it writes: sum of their totals, in credits a day, as decimal text. */
+  /** Sum of the totals that the plan has for the orgs it writes, in credits a day, as decimal text. */
   readonly predictedCredits: string;
   /** Orgs that were written. */
   readonly touched: number;
@@ -14,35 +15,38 @@ export interface FollowedRun {
   readonly credits: string;
   /** From the start of the first batch to the last commit, waits included, in ms; 0: nothing is done. */
   readonly durationMs: number;
-  /** Changed since the plan and not settled; those that are gone are left aside. */
+  /** Changed since the plan and not settled, without those that are gone. */
   readonly stale: number;
   readonly quarantined: number;
 }
 
 const RUN = `
-select r.run_id, r.state, coalesce(sum(b.inserted + b.raised), 0)::float8 as touched, coalesce(sum(b.total_credits), 0)::text as credits,
-  coalesce(extract(epoch from max(b.done_at) - min(b.done_at - b.duration_ms * interval '1 ms')) * 1000, 0)::float8 as duration_ms,
-  (select count(*) from credit_rollout.stale_orgs s where s.run_id = r.run_id and s.settled_at is null and s.reason <> 'gone')::float8 as stale,
+select r.run_id, r.state, coalesce(sum(b.inserted + b.raised), 0)::float8 as touched,
+  coalesce(sum(b.total_credits), 0)::text as credits,
+  coalesce(extract(epoch from max(b.done_at) - min(b.done_at - b.duration_ms * interval '1 ms')) * 1000, 0)::float8
+    as duration_ms,
+  (select count(*) from credit_rollout.stale_orgs s
+    where s.run_id = r.run_id and s.settled_at is null and s.reason <> 'gone')::float8 as stale,
   (select count(*) from credit_rollout.quarantine q where q.run_id = r.run_id)::float8 as quarantined
 from credit_rollout.runs r left join credit_rollout.batches b using (run_id)
-where r.plan_id = ?::bigint group by r.run_id order by r.run_id desc limit 1`;
+where r.plan_id = :plan_id::bigint group by r.run_id order by r.run_id desc limit 1`;
 
-const PREDICTED =
-  'select coalesce(sum(touched_credits), 0)::text as credits from credit_rollout.plan_ranges where plan_id = ?::bigint';
+const PREDICTED = `
+select coalesce(sum(touched_credits), 0)::text as credits
+from credit_rollout.plan_ranges where plan_id = :plan_id::bigint`;
+
+type RunRow = Omit<FollowedRun, 'runId' | 'predictedCredits'> & { readonly runId: string };
 
 /** Undefined: no run followed it. */
 export async function findFollowedRun(tx: CellTransaction, planId: bigint): Promise<FollowedRun | undefined> {
-  const row = (await tx.raw(RUN, [String(planId)])).rows[0];
-  if (row === undefined) return undefined;
+  const run = await findRow<RunRow>(tx, RUN, { plan_id: planId });
+  if (run === undefined) return undefined;
+  const predicted = await selectRow<{ readonly credits: string }>(tx, PREDICTED, { plan_id: planId });
   return {
-    runId: BigInt(row.run_id),
-    state: row.state,
-    predictedCredits: (await tx.raw(PREDICTED, [String(planId)])).rows[0].credits,
-    touched: row.touched,
-    credits: row.credits,
-    durationMs: Math.round(row.duration_ms),
-    stale: row.stale,
-    quarantined: row.quarantined,
+    ...run,
+    runId: BigInt(run.runId),
+    durationMs: Math.round(run.durationMs),
+    predictedCredits: predicted.credits,
   };
 }
 
@@ -57,7 +61,7 @@ export interface StaleOrg {
   readonly planned: OrgImage | null;
   /** What the apply found; null: the org was gone. */
   readonly found: OrgImage | null;
-  /** What the follow-up made of it; null: it is left. */
+  /** What the follow-up did with it; null: nothing yet. */
   readonly settled: 'applied' | 'unchanged' | 'gone' | 'quarantined' | null;
   readonly recordedAt: Date;
   readonly settledAt: Date | null;
@@ -65,28 +69,30 @@ export interface StaleOrg {
 
 // numbers leave as text: JSON would round those above 2^53
 const image = (column: string): string =>
-  `(select jsonb_object_agg(i.key, case jsonb_typeof(i.value) when 'number' then to_jsonb(i.value #>> '{}') else i.value end)
+  `(select jsonb_object_agg(i.key,
+      case jsonb_typeof(i.value) when 'number' then to_jsonb(i.value #>> '{}') else i.value end)
     from jsonb_each(s.${column}) i) as ${column}`;
 
-/** At most `most` orgs that a run left out, those that are left first; null: all. */
+/** At most `limit` orgs that a run left out, those that are not settled first; null: all. */
 export async function listStaleOrgs(
   tx: CellTransaction,
   runId: bigint,
-  most: number | null,
+  limit: number | null,
 ): Promise<readonly StaleOrg[]> {
-  const { rows } = await tx.raw(
-    `select s.org_id::text as "orgId", s.reason, ${image('planned')}, ${image('found')}, s.settled, s.recorded_at as "recordedAt",
-       s.settled_at as "settledAt"
-     from credit_rollout.stale_orgs s where s.run_id = ?::bigint order by s.settled is not null, s.org_id limit ?`,
-    [String(runId), most],
+  return selectRows<StaleOrg>(
+    tx,
+    `select s.org_id::text, s.reason, ${image('planned')}, ${image('found')}, s.settled, s.recorded_at, s.settled_at
+     from credit_rollout.stale_orgs s where s.run_id = :run_id::bigint
+     order by s.settled is not null, s.org_id limit :limit`,
+    { run_id: runId, limit },
   );
-  return rows;
 }
 
 export async function countStaleOrgs(tx: CellTransaction, runId: bigint): Promise<number> {
-  const { rows } = await tx.raw(
-    'select count(*)::float8 as orgs from credit_rollout.stale_orgs where run_id = ?::bigint',
-    [String(runId)],
+  const { orgs } = await selectRow<{ readonly orgs: number }>(
+    tx,
+    'select count(*)::float8 as orgs from credit_rollout.stale_orgs where run_id = :run_id::bigint',
+    { run_id: runId },
   );
-  return rows[0].orgs;
+  return orgs;
 }

@@ -1,5 +1,6 @@
-// Plans that workers are asked to make, and which of them nobody has made yet. One maker at a time for each.
-import type { CellTransaction } from '../cell-database.js';
+// Plans that workers are asked to make, and which of them nobody has made yet. One worker at a time makes a plan.
+import { execute, findRow, selectRow } from '../../query.js';
+import { type CellTransaction, LOCK_CLASS } from '../cell-database.js';
 
 /** A plan that a worker is to make. */
 export interface PlanRequest {
@@ -7,70 +8,70 @@ export interface PlanRequest {
   readonly cardHash: string;
   readonly rangeSize: number;
   readonly author: string;
-  /** Code of why it could not be made; null: nothing is known against it. */
+  /** Error code of the attempt that failed; null: none has failed. */
   readonly failure: string | null;
 }
 
-const REQUEST = `r.plan_id, r.card_hash, r.range_size, r.author, r.failure`;
-const UNMADE = 'not exists (select from credit_rollout.plans p where p.plan_id = r.plan_id)';
+type RequestRow = Omit<PlanRequest, 'planId'> & { readonly planId: string };
 
-const toRequest = (row: {
-  readonly plan_id: string;
-  readonly card_hash: string;
-  readonly range_size: number;
-  readonly author: string;
-  readonly failure: string | null;
-}): PlanRequest => ({
-  planId: BigInt(row.plan_id),
-  cardHash: row.card_hash,
-  rangeSize: row.range_size,
-  author: row.author,
-  failure: row.failure,
-});
+const toRequest = (row: RequestRow): PlanRequest => ({ ...row, planId: BigInt(row.planId) });
 
-/** Asks for a plan; an earlier request for the same that nobody has served is taken up again. */
+const REQUEST = `
+select r.plan_id, r.card_hash, r.range_size, r.author, r.failure from credit_rollout.plan_requests r`;
+
+const NOT_MADE = 'not exists (select from credit_rollout.plans p where p.plan_id = r.plan_id)';
+
+/** Asks for a plan. Where the same was asked for before and is not made yet, it returns that request's number. */
 export async function requestPlan(
   tx: CellTransaction,
   request: Omit<PlanRequest, 'planId' | 'failure'>,
 ): Promise<bigint> {
-  const found = await tx.raw(
-    `select r.plan_id from credit_rollout.plan_requests r where ${UNMADE} and r.failure is null and r.card_hash = ?
-       and r.range_size = ? and r.author = ? order by r.plan_id desc limit 1`,
-    [request.cardHash, request.rangeSize, request.author],
+  const values = { card_hash: request.cardHash, range_size: request.rangeSize, author: request.author };
+  const open = await findRow<{ readonly planId: string }>(
+    tx,
+    `select r.plan_id from credit_rollout.plan_requests r
+     where ${NOT_MADE} and r.failure is null
+       and r.card_hash = :card_hash and r.range_size = :range_size and r.author = :author
+     order by r.plan_id desc limit 1`,
+    values,
   );
-  if (found.rows[0]) return BigInt(found.rows[0].plan_id);
-  const { rows } = await tx.raw(
+  if (open !== undefined) return BigInt(open.planId);
+  const added = await selectRow<{ readonly planId: string }>(
+    tx,
     `insert into credit_rollout.plan_requests (plan_id, card_hash, range_size, author)
-     values (nextval('credit_rollout.plan_ids'), ?, ?, ?) returning plan_id`,
-    [request.cardHash, request.rangeSize, request.author],
+     values (nextval('credit_rollout.plan_ids'), :card_hash, :range_size, :author) returning plan_id`,
+    values,
   );
-  return BigInt(rows[0].plan_id);
+  return BigInt(added.planId);
 }
 
 export async function findPlanRequest(tx: CellTransaction, planId: bigint): Promise<PlanRequest | undefined> {
-  const { rows } = await tx.raw(`select ${REQUEST} from credit_rollout.plan_requests r where r.plan_id = ?::bigint`, [
-    String(planId),
-  ]);
-  return rows[0] && toRequest(rows[0]);
+  const row = await findRow<RequestRow>(tx, `${REQUEST} where r.plan_id = :plan_id::bigint`, { plan_id: planId });
+  return row && toRequest(row);
 }
 
-/** The newest request that nobody has served; undefined: none. */
+/** The newest request whose plan is neither made nor failed; undefined: none. */
 export async function findOpenPlanRequest(tx: CellTransaction): Promise<PlanRequest | undefined> {
-  const { rows } = await tx.raw(
-    `select ${REQUEST} from credit_rollout.plan_requests r where ${UNMADE} and r.failure is null order by r.plan_id desc limit 1`,
+  const row = await findRow<RequestRow>(
+    tx,
+    `${REQUEST} where ${NOT_MADE} and r.failure is null order by r.plan_id desc limit 1`,
   );
-  return rows[0] && toRequest(rows[0]);
+  return row && toRequest(row);
 }
 
 export async function failPlanRequest(tx: CellTransaction, planId: bigint, code: string): Promise<void> {
-  await tx.raw('update credit_rollout.plan_requests set failure = ? where plan_id = ?::bigint', [code, String(planId)]);
+  await execute(tx, 'update credit_rollout.plan_requests set failure = :code where plan_id = :plan_id::bigint', {
+    code,
+    plan_id: planId,
+  });
 }
 
-/** One maker at a time for a plan; false: another one is at it. */
-export async function lockPlanRequest(tx: CellTransaction, lockClass: number, planId: bigint): Promise<boolean> {
-  const { rows } = await tx.raw('select pg_try_advisory_xact_lock(?, -100 - (? % 1000000)::int) as locked', [
-    lockClass,
-    String(planId),
-  ]);
-  return rows[0].locked;
+/** Takes the lock under which one worker makes a plan, for this transaction; false: another worker has it. */
+export async function lockPlanRequest(tx: CellTransaction, planId: bigint): Promise<boolean> {
+  const { locked } = await selectRow<{ readonly locked: boolean }>(
+    tx,
+    `select pg_try_advisory_xact_lock(:lock_class::int, -100 - (:plan_id::bigint % 1000000)::int) as locked`,
+    { lock_class: LOCK_CLASS, plan_id: planId },
+  );
+  return locked;
 }

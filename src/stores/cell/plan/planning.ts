@@ -1,10 +1,12 @@
-// The transaction that a plan is made in, and what it asks of the cell beside the orgs.
+// The transaction in which a plan is made, and what a plan reads of the cell beside its orgs.
+import { execute, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
-/** `read_only`: by the database's own word. */
+/** `read_only`: the database itself rejects a write. */
 export type PlanAccess = 'read_only' | 'may_insert';
 
-// The rows of a range are grouped as they come, in memory: Postgres expects so many groups that it would sort them first.
+// The rows of a range are grouped in the order in which they come, in memory: Postgres expects so many groups that it would
+// sort the rows first.
 const LIMITS = `set local work_mem = '32MB'; set local enable_sort = off`;
 
 const isolate = (access: PlanAccess): string =>
@@ -12,45 +14,56 @@ const isolate = (access: PlanAccess): string =>
 
 /** One snapshot for the whole plan. Before any query. Returns its instant. */
 export async function startPlanning(tx: CellTransaction, access: PlanAccess): Promise<Date> {
-  await tx.raw(`${isolate(access)}; ${LIMITS}`);
-  return (await tx.raw('select clock_timestamp() as now')).rows[0].now;
+  await execute(tx, `${isolate(access)}; ${LIMITS}`);
+  const { now } = await selectRow<{ readonly now: Date }>(tx, 'select clock_timestamp() as now');
+  return now;
 }
 
 /** The name under which other transactions can join this one's snapshot, as long as it is open. */
 export async function shareSnapshot(tx: CellTransaction): Promise<string> {
-  return (await tx.raw('select pg_export_snapshot() as name')).rows[0].name;
+  const { name } = await selectRow<{ readonly name: string }>(tx, 'select pg_export_snapshot() as name');
+  return name;
 }
 
-/** Sees what the transaction sees that shared this snapshot. Before any query. */
+/** Reads from the snapshot of the transaction that shared it. Before any query. */
 export async function joinSnapshot(tx: CellTransaction, snapshot: string, access: PlanAccess): Promise<void> {
-  await tx.raw(`${isolate(access)}; set transaction snapshot '${snapshot}'; ${LIMITS}`);
+  await execute(tx, `${isolate(access)}; set transaction snapshot '${snapshot}'; ${LIMITS}`);
 }
 
-/** For a lane that is through: it waits for the others as long as one of their statements may take. */
+/** For a lane that has finished: it may wait for the other lanes as long as one of their statements may take. */
 export async function waitForOthers(tx: CellTransaction): Promise<void> {
-  await tx.raw('set local idle_in_transaction_session_timeout = 60000');
+  await execute(tx, 'set local idle_in_transaction_session_timeout = 60000');
 }
 
-/** Whether the source has peak_credits; the adapter view says null where it has not. */
+/** Whether the source has peak_credits; where it has not, the adapter view has a constant null. */
 export async function hasUsage(tx: CellTransaction): Promise<boolean> {
-  const { rows } = await tx.raw(
+  const { found } = await selectRow<{ readonly found: boolean }>(
+    tx,
     `select pg_get_viewdef('credit_rollout.source_orgs'::regclass) !~* 'null::bigint as peak_credits' as found`,
   );
-  return rows[0].found;
+  return found;
 }
 
 /** Whether some org of the cell is protected. */
 export async function hasProtected(tx: CellTransaction): Promise<boolean> {
-  return (await tx.raw('select exists (select from credit_rollout.protected_orgs) as found')).rows[0].found;
+  const { found } = await selectRow<{ readonly found: boolean }>(
+    tx,
+    'select exists (select from credit_rollout.protected_orgs) as found',
+  );
+  return found;
+}
+
+export interface RecentBatch {
+  readonly durationMs: number;
+  readonly orgs: number;
 }
 
 /** The newest batches of any run, for the estimate. */
-export async function readRecentBatches(
-  tx: CellTransaction,
-): Promise<readonly { readonly durationMs: number; readonly orgs: number }[]> {
-  const { rows } = await tx.raw(
-    `select duration_ms as "durationMs", orgs from credit_rollout.batches where state = 'done' and kind = 'range' and orgs > 0
-       and inserted + raised > orgs / 2 order by done_at desc limit 40`,
+export async function readRecentBatches(tx: CellTransaction): Promise<readonly RecentBatch[]> {
+  return selectRows<RecentBatch>(
+    tx,
+    `select duration_ms, orgs from credit_rollout.batches
+     where state = 'done' and kind = 'range' and orgs > 0 and inserted + raised > orgs / 2
+     order by done_at desc limit 40`,
   );
-  return rows;
 }
