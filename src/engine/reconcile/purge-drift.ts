@@ -20,7 +20,7 @@ export async function purgeDrift(context: EngineContext, { retentionDays, signal
   const ids = await control.inTransaction(async (tx) => (await listDataCenters(tx)).map(({ id }) => id));
   const cells = await purgeInCells(context, ids, {
     failure: 'forget_drift_failed',
-    forget: (tx) => purgeOldDrift(tx, { retentionDays, most: MOST }),
+    forget: (tx) => purgeOldDrift(tx, { retentionDays, limit: MOST }),
     signal,
   });
   const forgotten = Object.values(cells).reduce((sum, rows) => sum + rows, 0);

@@ -87,7 +87,7 @@ async function assertPromiseKept(tx: CellTransaction, dataCenter: DataCenterConf
   const found = await findPromiseChange(tx, card.hash);
   const change = found && `edition "${found.edition}" ${found.change}`;
   const broken =
-    change ?? ((await countsLightAgentsAlike(tx, card.hash)) ? undefined : 'it counts light agents otherwise');
+    change ?? ((await countsLightAgentsAlike(tx, card.hash)) ? undefined : 'it counts light agents differently');
   if (broken !== undefined)
     throw new RolloutError('rate_card_changes_promise', {
       message: `The rate card ${card.name} changes what floors in data center "${dataCenter.id}" were promised by: ${broken}.`,

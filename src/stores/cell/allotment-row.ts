@@ -1,13 +1,13 @@
-// The columns of an allotment: as SQL selects them, and as the driver returns them. Their int8 comes as text and becomes an
-// exact bigint here; it never passes through a JavaScript number.
+// The columns of an allotment: as SQL selects them, and as the driver returns them. Their int8 comes as text and
+// becomes an exact bigint here; it never passes through a JavaScript number.
 import type { Allotment } from '../../domain/org/allotment.js';
 
 /** Select list of an allotment row, or of a before-image turned back into one. Dates as text. */
 export const allotmentColumns = (row: string): string =>
   `${row}.edition, ${row}.paid, ${row}.agents, ${row}.light_agents, ${row}.negotiated_limit, ${row}.base_credits,
   ${row}.variable_credits, ${row}.additional_credits, ${row}.legacy_limit, ${row}.floor, ${row}.floor_edition,
-  ${row}.unpaid_since::text as unpaid_since, ${row}.grandfathered_credits, ${row}.total_credits, ${row}.concurrency_limit,
-  ${row}.winner`;
+  ${row}.unpaid_since::text as unpaid_since, ${row}.grandfathered_credits, ${row}.total_credits,
+  ${row}.concurrency_limit, ${row}.winner`;
 
 /** What `allotmentColumns` selects. */
 export interface AllotmentRow {

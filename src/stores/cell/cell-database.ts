@@ -12,7 +12,10 @@ export type CellTransaction = Knex.Transaction;
 
 export interface CellDatabase {
   readonly dataCenter: string;
-  /** Runs `fn` in one READ COMMITTED transaction as `role`; a statement is cancelled after `statementMs` (default 2,000). */
+  /**
+   * Runs `fn` in one READ COMMITTED transaction as `role`; a statement is cancelled after `statementMs` (default
+   * 2,000).
+   */
   inTransaction<T>(
     role: CellRole,
     fn: (tx: CellTransaction) => Promise<T>,
@@ -29,9 +32,9 @@ export function cellRoleName(dataCenter: string, role: CellRole): string {
 }
 
 // One round trip of the simple protocol. client_connection_check_interval frees the locks of a killed worker;
-// row_security = off turns a policy into an error instead of missing rows; jit only costs time on short batches; lanes are
-// all the parallelism that we take of the product's machine.
-// The lock time-out is below the statement time-out: else a wait for a lock would look like a range that is too slow (57014).
+// row_security = off turns a policy into an error instead of missing rows; jit only costs time on short batches; lanes
+// are all the parallelism that we take of the product's machine. The lock time-out is below the statement time-out:
+// else a wait for a lock would look like a range that is too slow (57014).
 const LOCK_MS = 1_500;
 const limitsSql = (statementMs: number): string => `
 set local row_security = off;
@@ -63,8 +66,8 @@ export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
 }
 
 /**
- * The advisory locks of a cell: our class, then 0 for the fence and n for lane n; -1 is the gate's, -2 the schema's, -3 the
- * change feed's.
+ * The advisory locks of a cell: our class, then 0 for the fence and n for lane n; -1 is the gate's, -2 the schema's, -3
+ * the change feed's.
  */
 export const LOCK_CLASS = 1_129_467_724;
 export const FENCE_LOCK = 0;

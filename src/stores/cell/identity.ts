@@ -15,7 +15,9 @@ export async function assertCellIdentity(query: Query, dataCenter: string): Prom
   const [facts] = await query(FACTS);
   if (facts?.standby === true)
     throw new RolloutError('cell_is_standby', {
-      message: `The database of data center "${dataCenter}" is a standby (in recovery); credit-rollout writes only to a primary.`,
+      message:
+        `The database of data center "${dataCenter}" is a standby (in recovery); ` +
+        'credit-rollout writes only to a primary.',
     });
   if (facts?.initialised !== true) return;
   const [cell] = await query('select data_center, system_identifier, database_name from credit_rollout.cell');
@@ -24,11 +26,14 @@ export async function assertCellIdentity(query: Query, dataCenter: string): Prom
     ['data center', cell.data_center, dataCenter],
     ['database', cell.database_name, facts.database_name],
     ['system', cell.system_identifier, facts.system_identifier],
-  ].find(([, stored, found]) => stored !== found);
-  if (wrong)
-    throw new RolloutError('wrong_cell', {
-      message: `The database configured for data center "${dataCenter}" is another cell: its ${wrong[0]} is "${wrong[1]}", expected "${wrong[2]}".`,
-    });
+  ].find(([, stored, expected]) => stored !== expected);
+  if (wrong === undefined) return;
+  const [name, stored, expected] = wrong;
+  throw new RolloutError('wrong_cell', {
+    message:
+      `The database configured for data center "${dataCenter}" is another cell: ` +
+      `its ${name} is "${stored}", expected "${expected}".`,
+  });
 }
 
 export interface ServerFacts {

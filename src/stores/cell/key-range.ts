@@ -30,7 +30,8 @@ const END = (order: 'asc' | 'desc'): string =>
 
 /**
  * The same condition on allotments, whose statistics are old while a run fills them. There an open end would count as a
- * third of the table, and Postgres would scan all of it: each open end gets the table's own, which changes nothing else.
+ * third of the table, and Postgres would scan all of it: each open end gets the table's own, which changes nothing
+ * else.
  */
 export function withinStored(
   range: KeyRange,
@@ -43,7 +44,10 @@ export function withinStored(
   return { sql: `${sql}${lower}${upper}`, bindings };
 }
 
-/** A condition on `column` that Postgres can use with an index: an open end adds nothing. Its names are the same for every column. */
+/**
+ * A condition on `column` that Postgres can use with an index: an open end adds nothing. Its names are the same for
+ * every column.
+ */
 export function rangeCondition(
   range: KeyRange,
   column = 'org_id',
@@ -66,7 +70,8 @@ export function rangeCondition(
 
 /**
  * The same condition on allotments, whose statistics are old while a run fills them. There an open end would count as a
- * third of the table, and Postgres would scan all of it: each open end gets the table's own, which changes nothing else.
+ * third of the table, and Postgres would scan all of it: each open end gets the table's own, which changes nothing
+ * else.
  */
 export function storedRangeCondition(
   range: KeyRange,

@@ -3,8 +3,8 @@ import { findRow, selectRows } from '../query.js';
 import type { CellTransaction } from './cell-database.js';
 import { rangeCondition } from './key-range.js';
 
-// Where one id has more rows than a range, the range would end where it begins: it ends at the next id instead. `e` is the
-// row at the end; `before` is a condition on `n`.
+// Where one id has more rows than a range, the range would end where it begins: it ends at the next id instead. `e` is
+// the row at the end; `before` is a condition on `n`.
 const endAbove = (lower: string, before = ''): string =>
   `case when e.org_id > ${lower} then e.org_id
      else (select n.org_id from credit_rollout.source_orgs n where n.org_id > ${lower} ${before}
@@ -41,7 +41,10 @@ with recursive ends (n, org_id) as (
   select f.n + 1, (${nextEnd('f.org_id')}) from ends f where f.org_id is not null and f.n < :limit)
 select org_id::text from ends order by n`;
 
-/** The ids that end up to `limit` ranges of `size` source orgs from `lowerId` on; null ends the last range of the source. */
+/**
+ * The ids that end up to `limit` ranges of `size` source orgs from `lowerId` on; null ends the last range of the
+ * source.
+ */
 export async function listSourceRangeEnds(
   tx: CellTransaction,
   lowerId: string | null,

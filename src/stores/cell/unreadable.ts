@@ -1,5 +1,5 @@
-// Finds the orgs of a range whose columns cannot even be read (errors 22xxx from the product's view), by splitting the range
-// in two again and again. Decides nothing about them.
+// Finds the orgs of a range whose columns cannot even be read (errors 22xxx from the product's view), by splitting the
+// range in two again and again. Decides nothing about them.
 import { classifyFailure } from '../postgres-failure.js';
 import { findRow, selectRow, selectRows } from '../query.js';
 import type { CellTransaction } from './cell-database.js';

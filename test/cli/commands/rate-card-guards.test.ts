@@ -73,9 +73,9 @@ describe('a card whose golden case fails', { timeout: 60_000 }, () => {
 describe('a card that changes the promise', { timeout: 60_000 }, () => {
   test.each([
     ['the legacy half', 'max: 250000', 'max: 249999', 'edition "standard" has another legacy half'],
-    ['the order of editions', 'base: 75000', 'base: 49000', 'stands elsewhere in the order of editions'],
+    ['the order of editions', 'base: 75000', 'base: 49000', 'has another place in the order of editions'],
     ['an edition', '  free: {', '  gratis: {', 'edition "free" is missing'],
-    ['who counts as a user', 'AsUsers: true', 'AsUsers: false', 'it counts light agents otherwise'],
+    ['who counts as a user', 'AsUsers: true', 'AsUsers: false', 'it counts light agents differently'],
   ])('in %s is refused where floors exist', async (_, from, to, why) => {
     await useCard(
       changeCard(from, to).replace('unpaid: free', to.includes('gratis') ? 'unpaid: gratis' : 'unpaid: free'),

@@ -1,7 +1,8 @@
-// One org as our tables know it: allotment, sign-up, batch, quarantine, history. Read only.
+// One org as our tables have it: allotment, sign-up, batch, quarantine, history. Reads only.
 // jsonb never reaches the driver, which would round its numbers: Postgres turns a before-image back into a row.
 import type { Allotment } from '../../../domain/org/allotment.js';
 import { classifyFailure } from '../../postgres-failure.js';
+import { execute, findRow, selectRow, selectRows } from '../../query.js';
 import { type AllotmentRow, allotmentColumns, toAllotment, toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 import { listReversedCutovers, type ReversedCutover } from '../cutover/reversals.js';
@@ -9,7 +10,7 @@ import { listReversedCutovers, type ReversedCutover } from '../cutover/reversals
 export interface StoredOrg {
   readonly allotment: Allotment;
   readonly origin: 'migrated' | 'signup';
-  /** Hash of the card that it was computed with. */
+  /** Hash of the rate card that it was computed with. */
   readonly rateCard: string;
   /** Null where no run wrote. */
   readonly runId: bigint | null;
@@ -45,7 +46,7 @@ export interface OrgRecord {
   /** The newest quarantine row; the org may have been decided since. */
   readonly quarantine: { readonly runId: bigint; readonly reason: string; readonly recordedAt: Date } | null;
   readonly gate: { readonly armedAt: Date | null; readonly effectiveAt: Date | null; readonly sweptAt: Date | null };
-  /** Cut-overs that were taken back, the oldest first. */
+  /** Cut-overs that were reversed, the oldest first. */
   readonly reversals: readonly ReversedCutover[];
   /** The override that set its floor last; null: none was applied. */
   readonly override: { readonly author: string; readonly approver: string; readonly reason: string } | null;
@@ -55,20 +56,24 @@ export interface OrgRecord {
 
 /** One read-only snapshot for the whole transaction, so that what is compared belongs together. Before any query. */
 export async function startSnapshot(tx: CellTransaction): Promise<void> {
-  await tx.raw('set transaction isolation level repeatable read, read only');
+  await execute(tx, 'set transaction isolation level repeatable read, read only');
 }
 
 /** The lowest id of the source; undefined: it has no org. */
 export async function findFirstOrg(tx: CellTransaction): Promise<string | undefined> {
-  const { rows } = await tx.raw('select org_id::text as id from credit_rollout.source_orgs order by org_id limit 1');
-  return rows[0]?.id;
+  const first = await findRow<{ readonly id: string }>(
+    tx,
+    'select org_id::text as id from credit_rollout.source_orgs order by org_id limit 1',
+  );
+  return first?.id;
 }
 
-/** The id as the cell spells it; undefined when the text does not fit the cell's id type. */
+/** The id as the cell writes it; undefined when the text does not fit the cell's id type. */
 export async function parseOrgId(tx: CellTransaction, text: string): Promise<string | undefined> {
   try {
-    const parse = 'select (?::credit_rollout.org_id)::text as id';
-    return (await tx.transaction((nested) => nested.raw(parse, [text]))).rows[0].id;
+    const parse = 'select (:id::credit_rollout.org_id)::text as id';
+    const parsed = await tx.transaction((nested) => selectRow<{ readonly id: string }>(nested, parse, { id: text }));
+    return parsed.id;
   } catch (error) {
     if (classifyFailure(error).kind === 'bad_value') return undefined;
     throw error;
@@ -76,11 +81,11 @@ export async function parseOrgId(tx: CellTransaction, text: string): Promise<str
 }
 
 const RECORD = `
-select a.org_id is not null as found, ${allotmentColumns('a')}, a.origin, a.rate_card, a.run_id, a.version, a.computed_at,
-  (a.computed_at at time zone c.zone)::date::text as computed_on, s.model as signed_up_as, s.decided_at,
+select a.org_id is not null as found, ${allotmentColumns('a')}, a.origin, a.rate_card, a.run_id, a.version,
+  a.computed_at, (a.computed_at at time zone c.zone)::date::text as computed_on, s.model, s.decided_at,
   b.batch_no, b.epoch, b.done_at, z.run_id as quarantine_run, z.reason, z.recorded_at,
-  o.author as override_author, o.approver as override_approver, o.reason as override_reason, g.armed_at, g.effective_at, g.swept_at
-from (select ?::credit_rollout.org_id as id) q
+  o.author, o.approver, o.reason as override_reason, g.armed_at, g.effective_at, g.swept_at
+from (select :org_id::credit_rollout.org_id as id) q
 cross join credit_rollout.gate g
 cross join credit_rollout.cell c
 left join credit_rollout.allotments a on a.org_id = q.id
@@ -96,70 +101,78 @@ left join lateral (
   select x.author, x.approver, x.reason from credit_rollout.overrides x where x.org_id = q.id and x.state = 'applied'
   order by x.override_id desc limit 1) o on true`;
 
+/** Where `found` is false, the columns of the allotment are null. */
+interface RecordRow extends StoredRow {
+  readonly found: boolean;
+  readonly model: 'credits' | 'legacy';
+  readonly decidedAt: Date | null;
+  readonly batchNo: number | null;
+  readonly epoch: string;
+  readonly doneAt: Date;
+  readonly quarantineRun: string;
+  readonly reason: string | null;
+  readonly recordedAt: Date;
+  readonly author: string | null;
+  readonly approver: string;
+  readonly overrideReason: string;
+  readonly armedAt: Date | null;
+  readonly effectiveAt: Date | null;
+  readonly sweptAt: Date | null;
+}
+
+interface StoredRow
+  extends AllotmentRow,
+    Pick<StoredOrg, 'origin' | 'rateCard' | 'version' | 'computedAt' | 'computedOn'> {
+  readonly runId: string | null;
+}
+
 const HISTORY = `
 select h.operation, h.cause, h.changed_at, h.run_id, h.version, ${allotmentColumns('b')}
 from credit_rollout.allotment_changes h
 cross join lateral jsonb_populate_record(null::credit_rollout.allotments, h.before) b
-where h.org_id = ?::credit_rollout.org_id order by h.change_id desc limit 20`;
+where h.org_id = :org_id::credit_rollout.org_id order by h.change_id desc limit 20`;
 
-/** What our tables hold of an org; of one that they do not know, nulls. */
+interface ChangeRow extends AllotmentRow, Pick<AllotmentChange, 'operation' | 'cause' | 'changedAt' | 'version'> {
+  readonly runId: string | null;
+}
+
+/** What our tables hold of an org; nulls for an org that they do not know. */
 export async function findOrg(tx: CellTransaction, orgId: string): Promise<OrgRecord> {
-  const row = (await tx.raw(RECORD, [orgId])).rows[0];
-  const changes: readonly ChangeRow[] = (await tx.raw(HISTORY, [orgId])).rows;
+  const row = await selectRow<RecordRow>(tx, RECORD, { org_id: orgId });
+  const changes = await selectRows<ChangeRow>(tx, HISTORY, { org_id: orgId });
   const reversals = await listReversedCutovers(tx);
+  const { armedAt, effectiveAt, sweptAt } = row;
   return {
     stored: row.found ? toStoredOrg(row) : null,
-    signUp: row.decided_at === null ? null : { model: row.signed_up_as, decidedAt: row.decided_at },
-    batch:
-      row.batch_no === null
-        ? null
-        : { runId: BigInt(row.run_id), batchNo: row.batch_no, epoch: BigInt(row.epoch), doneAt: row.done_at },
+    signUp: row.decidedAt === null ? null : { model: row.model, decidedAt: row.decidedAt },
+    batch: toWritingBatch(row),
     quarantine:
-      row.reason === null
-        ? null
-        : { runId: BigInt(row.quarantine_run), reason: row.reason, recordedAt: row.recorded_at },
-    override:
-      row.override_author === null
-        ? null
-        : { author: row.override_author, approver: row.override_approver, reason: row.override_reason },
-    gate: { armedAt: row.armed_at, effectiveAt: row.effective_at, sweptAt: row.swept_at },
+      row.reason === null ? null : { runId: BigInt(row.quarantineRun), reason: row.reason, recordedAt: row.recordedAt },
+    override: row.author === null ? null : { author: row.author, approver: row.approver, reason: row.overrideReason },
+    gate: { armedAt, effectiveAt, sweptAt },
     reversals,
     history: changes.map(toChange),
   };
 }
 
-interface StoredRow extends AllotmentRow {
-  readonly origin: StoredOrg['origin'];
-  readonly rate_card: string;
-  readonly run_id: string | null;
-  readonly version: number;
-  readonly computed_at: Date;
-  readonly computed_on: string;
-}
-
 const toStoredOrg = (row: StoredRow): StoredOrg => ({
   allotment: toAllotment(row),
   origin: row.origin,
-  rateCard: row.rate_card,
-  runId: toBigint(row.run_id),
+  rateCard: row.rateCard,
+  runId: toBigint(row.runId),
   version: row.version,
-  computedAt: row.computed_at,
-  computedOn: row.computed_on,
+  computedAt: row.computedAt,
+  computedOn: row.computedOn,
 });
 
-interface ChangeRow extends AllotmentRow {
-  readonly operation: AllotmentChange['operation'];
-  readonly cause: string;
-  readonly changed_at: Date;
-  readonly run_id: string | null;
-  readonly version: number;
-}
+const toWritingBatch = ({ runId, batchNo, epoch, doneAt }: RecordRow): WritingBatch | null =>
+  runId === null || batchNo === null ? null : { runId: BigInt(runId), batchNo, epoch: BigInt(epoch), doneAt };
 
 const toChange = (row: ChangeRow): AllotmentChange => ({
   operation: row.operation,
   cause: row.cause,
-  changedAt: row.changed_at,
-  runId: toBigint(row.run_id),
+  changedAt: row.changedAt,
+  runId: toBigint(row.runId),
   version: row.version,
   before: toAllotment(row),
 });

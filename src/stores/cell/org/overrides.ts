@@ -1,6 +1,6 @@
-// Overrides of floors: proposed by one person, applied once when another approves, with the rows before and after. The
-// images are made by the cell, so that no number goes through the driver.
-
+// Overrides of floors: one person proposes, another approves, and only then is it applied, once. Each has the org's
+// rows before and after. The cell itself makes these images, so that no number goes through the driver.
+import { execute, findRow, selectRow } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 
@@ -22,8 +22,9 @@ type Stored = Omit<OverrideRow, 'overrideId' | 'floor'> & {
   readonly floor: string | null;
 };
 
-const SELECT = `select override_id as "overrideId", org_id::text as "orgId", floor, reason, author, proposed_at as "proposedAt",
-  approver, decided_at as "decidedAt", state from credit_rollout.overrides`;
+const OVERRIDE = `
+select override_id, org_id::text, floor, reason, author, proposed_at, approver, decided_at, state
+from credit_rollout.overrides`;
 
 const toRow = (row: Stored): OverrideRow => ({
   ...row,
@@ -34,63 +35,77 @@ const toRow = (row: Stored): OverrideRow => ({
 /** Returns its number. An org that has an open one raises 23505. */
 export async function insertOverride(
   tx: CellTransaction,
-  override: Pick<OverrideRow, 'orgId' | 'floor' | 'reason' | 'author'>,
+  { orgId, floor, reason, author }: Pick<OverrideRow, 'orgId' | 'floor' | 'reason' | 'author'>,
 ): Promise<bigint> {
-  const { orgId, floor, reason, author } = override;
-  const { rows } = await tx.raw(
+  const { overrideId } = await selectRow<{ readonly overrideId: string }>(
+    tx,
     `insert into credit_rollout.overrides (org_id, floor, reason, author)
-     values (?::credit_rollout.org_id, ?::bigint, ?, ?) returning override_id`,
-    [orgId, floor === null ? null : String(floor), reason, author],
+     values (:org_id::credit_rollout.org_id, :floor::bigint, :reason, :author) returning override_id`,
+    { org_id: orgId, floor, reason, author },
   );
-  return BigInt(rows[0].override_id);
+  return BigInt(overrideId);
 }
 
 /** The one that waits for approval; an org has at most one. */
 export async function findOpenOverride(tx: CellTransaction, orgId: string): Promise<OverrideRow | undefined> {
-  const { rows } = await tx.raw(`${SELECT} where org_id = ?::credit_rollout.org_id and state = 'proposed'`, [orgId]);
-  return rows[0] && toRow(rows[0]);
+  const row = await findRow<Stored>(
+    tx,
+    `${OVERRIDE} where org_id = :org_id::credit_rollout.org_id and state = 'proposed'`,
+    { org_id: orgId },
+  );
+  return row && toRow(row);
 }
 
 export async function findOverride(tx: CellTransaction, overrideId: bigint): Promise<OverrideRow | undefined> {
-  const { rows } = await tx.raw(`${SELECT} where override_id = ?::bigint`, [String(overrideId)]);
-  return rows[0] && toRow(rows[0]);
+  const row = await findRow<Stored>(tx, `${OVERRIDE} where override_id = :override_id::bigint`, {
+    override_id: overrideId,
+  });
+  return row && toRow(row);
 }
 
-/** Locks it, then its org's allotment: two approvers take turns. Read in the next statement. */
+/** Locks it, then its org's allotment: two approvers take turns. Read both in later statements. */
 export async function lockOverride(tx: CellTransaction, overrideId: bigint): Promise<void> {
-  await tx.raw('select from credit_rollout.overrides where override_id = ?::bigint for update', [String(overrideId)]);
-  await tx.raw(
+  await execute(tx, 'select from credit_rollout.overrides where override_id = :override_id::bigint for update', {
+    override_id: overrideId,
+  });
+  await execute(
+    tx,
     `select from credit_rollout.allotments where org_id = (
-       select org_id from credit_rollout.overrides where override_id = ?::bigint) for update`,
-    [String(overrideId)],
+       select org_id from credit_rollout.overrides where override_id = :override_id::bigint) for update`,
+    { override_id: overrideId },
   );
 }
 
 const IMAGE = 'select to_jsonb(a) from credit_rollout.allotments a where a.org_id = o.org_id';
 
-/** Keeps the org's row as it is before the override. */
+/** Saves the org's row as it is before the override. */
 export async function saveImageBefore(tx: CellTransaction, overrideId: bigint): Promise<void> {
-  await tx.raw(`update credit_rollout.overrides o set before = (${IMAGE}) where override_id = ?::bigint`, [
-    String(overrideId),
-  ]);
+  await execute(
+    tx,
+    `update credit_rollout.overrides o set before = (${IMAGE}) where override_id = :override_id::bigint`,
+    { override_id: overrideId },
+  );
 }
 
-/** Ends it, with the org's row as it is now; false when it was decided already. */
+/** Marks it as applied, with the org's row as it is now; false when it was decided already. */
 export async function completeOverride(tx: CellTransaction, overrideId: bigint, approver: string): Promise<boolean> {
-  const { rowCount } = await tx.raw(
-    `update credit_rollout.overrides o set state = 'applied', approver = ?, decided_at = clock_timestamp(), after = (${IMAGE})
-     where override_id = ?::bigint and state = 'proposed'`,
-    [approver, String(overrideId)],
+  const updated = await execute(
+    tx,
+    `update credit_rollout.overrides o set state = 'applied', approver = :approver, decided_at = clock_timestamp(),
+       after = (${IMAGE})
+     where override_id = :override_id::bigint and state = 'proposed'`,
+    { approver, override_id: overrideId },
   );
-  return rowCount === 1;
+  return updated === 1;
 }
 
-/** Takes a proposal back; false when it was decided already. */
+/** Withdraws a proposal; false when it was decided already. */
 export async function withdrawOpenOverride(tx: CellTransaction, overrideId: bigint): Promise<boolean> {
-  const { rowCount } = await tx.raw(
+  const updated = await execute(
+    tx,
     `update credit_rollout.overrides set state = 'withdrawn', decided_at = clock_timestamp()
-     where override_id = ?::bigint and state = 'proposed'`,
-    [String(overrideId)],
+     where override_id = :override_id::bigint and state = 'proposed'`,
+    { override_id: overrideId },
   );
-  return rowCount === 1;
+  return updated === 1;
 }

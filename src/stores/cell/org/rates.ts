@@ -1,5 +1,5 @@
-// Rate cards in a cell: append-only rows by hash.
-
+// Rate cards in a cell: rows by the card's hash, added and never changed.
+import { execute, findRow, selectRow, selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 
@@ -24,111 +24,140 @@ export interface StoredRate {
   readonly rank: number;
 }
 
+const RATES = `
+insert into credit_rollout.rates (card_hash, edition, base, per_agent, concurrency, unpaid_base, unpaid_per_agent,
+  unpaid_concurrency, legacy_flat, legacy_per_user, legacy_min, legacy_max, edition_rank)
+select :card_hash, r.edition, r.base, r.per_agent, r.concurrency, u.base, u.per_agent, u.concurrency, r.legacy_flat,
+  r.legacy_per_user, r.legacy_min, r.legacy_max, r.edition_rank
+from jsonb_to_recordset(:rates::jsonb) as r (edition text, base bigint, per_agent bigint, concurrency int,
+  legacy_flat bigint, legacy_per_user bigint, legacy_min bigint, legacy_max bigint, edition_rank int)
+cross join jsonb_to_record(:unpaid::jsonb) as u (base bigint, per_agent bigint, concurrency int)`;
+
+const text = (value: bigint | null): string | null => (value === null ? null : String(value));
+
+// JSON holds exact bigints as text only
+const toJson = (rate: StoredRate): Readonly<Record<string, string | number | null>> => ({
+  edition: rate.edition,
+  base: text(rate.base),
+  per_agent: text(rate.perAgent),
+  concurrency: rate.concurrency,
+  legacy_flat: text(rate.legacyFlat),
+  legacy_per_user: text(rate.legacyPerUser),
+  legacy_min: text(rate.legacyMin),
+  legacy_max: text(rate.legacyMax),
+  edition_rank: rate.rank,
+});
+
 /** Adds a card unless it is there; what is there never changes. */
 export async function insertRateCard(tx: CellTransaction, card: StoredCard): Promise<void> {
-  const { rowCount } = await tx.raw(
-    `insert into credit_rollout.rate_cards (card_hash, name, light_agents_count_as_users, unpaid_edition) values (?, ?, ?, ?)
-     on conflict do nothing`,
-    [card.hash, card.name, card.lightAgentsCountAsUsers, card.unpaid],
+  const inserted = await execute(
+    tx,
+    `insert into credit_rollout.rate_cards (card_hash, name, light_agents_count_as_users, unpaid_edition)
+     values (:card_hash, :name, :light_agents_count, :unpaid_edition) on conflict do nothing`,
+    {
+      card_hash: card.hash,
+      name: card.name,
+      light_agents_count: card.lightAgentsCountAsUsers,
+      unpaid_edition: card.unpaid,
+    },
   );
   const unpaid = card.rates.find((rate) => rate.edition === card.unpaid);
-  if (rowCount === 0 || unpaid === undefined) return;
-  const text = (value: bigint | null): string | null => (value === null ? null : String(value));
-  const rows = card.rates.map((rate) => ({
+  if (inserted === 0 || unpaid === undefined) return;
+  await execute(tx, RATES, {
     card_hash: card.hash,
-    edition: rate.edition,
-    base: text(rate.base),
-    per_agent: text(rate.perAgent),
-    concurrency: rate.concurrency,
-    unpaid_base: text(unpaid.base),
-    unpaid_per_agent: text(unpaid.perAgent),
-    unpaid_concurrency: unpaid.concurrency,
-    legacy_flat: text(rate.legacyFlat),
-    legacy_per_user: text(rate.legacyPerUser),
-    legacy_min: text(rate.legacyMin),
-    legacy_max: text(rate.legacyMax),
-    edition_rank: rate.rank,
-  }));
-  await tx.withSchema('credit_rollout').table('rates').insert(rows);
+    rates: JSON.stringify(card.rates.map(toJson)),
+    unpaid: JSON.stringify(toJson(unpaid)),
+  });
 }
 
 const CARD = `
-select c.name, c.light_agents_count_as_users, c.unpaid_edition, r.edition, r.base, r.per_agent, r.concurrency, r.legacy_flat,
-  r.legacy_per_user, r.legacy_min, r.legacy_max, r.edition_rank
-from credit_rollout.rate_cards c join credit_rollout.rates r using (card_hash) where c.card_hash = ? order by r.edition`;
-
-/** A card of the cell by its hash; undefined when the cell does not hold it. */
-export async function loadStoredCard(tx: CellTransaction, hash: string): Promise<StoredCard | undefined> {
-  const { rows } = await tx.raw(CARD, [hash]);
-  const [card] = rows;
-  return (
-    card && {
-      hash,
-      name: card.name,
-      lightAgentsCountAsUsers: card.light_agents_count_as_users,
-      unpaid: card.unpaid_edition,
-      rates: rows.map(toStoredRate),
-    }
-  );
-}
+select c.name, c.light_agents_count_as_users, c.unpaid_edition, r.edition, r.base, r.per_agent, r.concurrency,
+  r.legacy_flat, r.legacy_per_user, r.legacy_min, r.legacy_max, r.edition_rank
+from credit_rollout.rate_cards c join credit_rollout.rates r using (card_hash)
+where c.card_hash = :hash order by r.edition`;
 
 interface RateRow {
+  readonly name: string;
+  readonly lightAgentsCountAsUsers: boolean;
+  readonly unpaidEdition: string;
   readonly edition: string;
   readonly base: string;
-  readonly per_agent: string;
+  readonly perAgent: string;
   readonly concurrency: number;
-  readonly legacy_flat: string | null;
-  readonly legacy_per_user: string | null;
-  readonly legacy_min: string | null;
-  readonly legacy_max: string | null;
-  readonly edition_rank: number;
+  readonly legacyFlat: string | null;
+  readonly legacyPerUser: string | null;
+  readonly legacyMin: string | null;
+  readonly legacyMax: string | null;
+  readonly editionRank: number;
 }
 
 const toStoredRate = (row: RateRow): StoredRate => ({
   edition: row.edition,
   base: BigInt(row.base),
-  perAgent: BigInt(row.per_agent),
+  perAgent: BigInt(row.perAgent),
   concurrency: row.concurrency,
-  legacyFlat: toBigint(row.legacy_flat),
-  legacyPerUser: toBigint(row.legacy_per_user),
-  legacyMin: toBigint(row.legacy_min),
-  legacyMax: toBigint(row.legacy_max),
-  rank: row.edition_rank,
+  legacyFlat: toBigint(row.legacyFlat),
+  legacyPerUser: toBigint(row.legacyPerUser),
+  legacyMin: toBigint(row.legacyMin),
+  legacyMax: toBigint(row.legacyMax),
+  rank: row.editionRank,
 });
 
+/** A card of the cell by its hash; undefined when the cell does not hold it. */
+export async function loadStoredCard(tx: CellTransaction, hash: string): Promise<StoredCard | undefined> {
+  const rows = await selectRows<RateRow>(tx, CARD, { hash });
+  const [card] = rows;
+  if (card === undefined) return undefined;
+  return {
+    hash,
+    name: card.name,
+    lightAgentsCountAsUsers: card.lightAgentsCountAsUsers,
+    unpaid: card.unpaidEdition,
+    rates: rows.map(toStoredRate),
+  };
+}
+
+// the legacy half of a card's rate for an edition
+const LEGACY = (row: string): string =>
+  `(${row}.legacy_flat, ${row}.legacy_per_user, ${row}.legacy_min, ${row}.legacy_max)`;
+
 const PROMISE_CHANGE = `
-with old as (select r.* from credit_rollout.rates r join credit_rollout.cell c on c.active_card = r.card_hash),
-  new as (select * from credit_rollout.rates where card_hash = ?)
+with old as (
+    select r.* from credit_rollout.rates r join credit_rollout.cell c on c.active_card = r.card_hash),
+  new as (select * from credit_rollout.rates where card_hash = :hash)
 select o.edition, case
     when n.edition is null then 'is missing'
-    when (o.legacy_flat, o.legacy_per_user, o.legacy_min, o.legacy_max) is distinct from
-         (n.legacy_flat, n.legacy_per_user, n.legacy_min, n.legacy_max) then 'has another legacy half'
-    else 'stands elsewhere in the order of editions' end as change
+    when ${LEGACY('o')} is distinct from ${LEGACY('n')} then 'has another legacy half'
+    else 'has another place in the order of editions' end as change
 from old o left join new n on n.edition = o.edition
 where exists (select from credit_rollout.allotments where floor is not null)
-  and (n.edition is null
-    or (o.legacy_flat, o.legacy_per_user, o.legacy_min, o.legacy_max) is distinct from
-       (n.legacy_flat, n.legacy_per_user, n.legacy_min, n.legacy_max)
-    or exists (select from old o2 join new n2 on n2.edition = o2.edition
-               where sign(o.edition_rank - o2.edition_rank) <> sign(n.edition_rank - n2.edition_rank)))
+  and (n.edition is null or ${LEGACY('o')} is distinct from ${LEGACY('n')}
+    or exists (
+      select from old o2 join new n2 on n2.edition = o2.edition
+      where sign(o.edition_rank - o2.edition_rank) <> sign(n.edition_rank - n2.edition_rank)))
 order by o.edition limit 1`;
 
-/** The first edition by which a stored card would change the promise while floors exist; undefined: none. */
+/**
+ * The first edition by which a stored card would change the promise while floors exist; undefined: none. `change`
+ * completes a sentence whose subject is the edition.
+ */
 export async function findPromiseChange(
   tx: CellTransaction,
   hash: string,
 ): Promise<{ readonly edition: string; readonly change: string } | undefined> {
-  return (await tx.raw(PROMISE_CHANGE, [hash])).rows[0];
+  return findRow(tx, PROMISE_CHANGE, { hash });
 }
 
 /** Whether two stored cards count light agents alike; true when one of them is not there. */
 export async function countsLightAgentsAlike(tx: CellTransaction, hash: string): Promise<boolean> {
-  const { rows } = await tx.raw(
-    `select not exists (select from credit_rollout.cell c join credit_rollout.rate_cards o on o.card_hash = c.active_card
-       join credit_rollout.rate_cards n on n.card_hash = ?
+  const { alike } = await selectRow<{ readonly alike: boolean }>(
+    tx,
+    `select not exists (
+       select from credit_rollout.cell c join credit_rollout.rate_cards o on o.card_hash = c.active_card
+         join credit_rollout.rate_cards n on n.card_hash = :hash
        where o.light_agents_count_as_users <> n.light_agents_count_as_users
          and exists (select from credit_rollout.allotments where floor is not null)) as alike`,
-    [hash],
+    { hash },
   );
-  return rows[0].alike;
+  return alike;
 }

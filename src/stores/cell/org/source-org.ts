@@ -1,10 +1,11 @@
-// One org's row in the source, and what the product enforces for it today. Read only; numbers stay exact.
+// One org's row in the source, and what the product enforces for it today. Reads only; numbers stay exact.
 import type { OrgInputs } from '../../../domain/source/org-inputs.js';
 import { classifyFailure } from '../../postgres-failure.js';
+import { findRow } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 
-/** The source row of an org, with what the rule does not read beside it. */
+/** The source row of an org: what the rule reads, and more. */
 export interface SourceOrg extends OrgInputs {
   /** ISO 8601 in UTC, or Postgres's own `infinity`; `createdAt` is the nearest instant that a Date can hold. */
   readonly createdAtText: string | null;
@@ -13,7 +14,7 @@ export interface SourceOrg extends OrgInputs {
   readonly peakCredits: bigint | null;
 }
 
-/** What the product enforces today; `capacity` null: undecidable, what it had stays. */
+/** What the product enforces today; `capacity` null: the org is undecidable, and its old capacity stays. */
 export interface OrgCapacity {
   readonly model: 'credits' | 'legacy';
   /** Credits or calls a day. */
@@ -30,25 +31,25 @@ const instantText = (column: string): string => `case when isfinite(${column})
   then to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') else ${column}::text end`;
 
 const SOURCE = `
-select s.edition, s.paid, s.agents, s.light_agents, s.additional_credits, s.negotiated_limit, s.duplicated, s.peak_credits,
-  floor(extract(epoch from s.created_at) * 1000)::text as created_ms, ${instantText('s.created_at')} as created_at_text,
-  ${instantText('s.updated_at')} as updated_at_text
-from credit_rollout.source_orgs s where s.org_id = ?::credit_rollout.org_id limit 1`;
+select s.edition, s.paid, s.agents, s.light_agents, s.additional_credits, s.negotiated_limit, s.duplicated,
+  s.peak_credits, floor(extract(epoch from s.created_at) * 1000)::text as created_ms,
+  ${instantText('s.created_at')} as created_at_text, ${instantText('s.updated_at')} as updated_at_text
+from credit_rollout.source_orgs s where s.org_id = :org_id::credit_rollout.org_id limit 1`;
 
-const CAPACITY =
-  'select model, capacity from credit_rollout.org_capacity where org_id = ?::credit_rollout.org_id limit 1';
+const CAPACITY = `
+select model, capacity from credit_rollout.org_capacity where org_id = :org_id::credit_rollout.org_id limit 1`;
 
 /** What the source says of an org now; of an id that occurs twice, one of its rows, marked as duplicated. */
 export async function findSourceOrg(tx: CellTransaction, orgId: string): Promise<SourceReading> {
   try {
     return await tx.transaction(async (nested): Promise<SourceReading> => {
-      const row = (await nested.raw(SOURCE, [orgId])).rows[0];
+      const row = await findRow<SourceRow>(nested, SOURCE, { org_id: orgId });
       if (row === undefined) return { kind: 'gone' };
-      const capacity = (await nested.raw(CAPACITY, [orgId])).rows[0];
+      const enforced = await findRow<CapacityRow>(nested, CAPACITY, { org_id: orgId });
       return {
         kind: 'present',
         org: toSourceOrg(row),
-        capacity: capacity === undefined ? null : { model: capacity.model, capacity: toBigint(capacity.capacity) },
+        capacity: enforced === undefined ? null : { model: enforced.model, capacity: toBigint(enforced.capacity) },
       };
     });
   } catch (error) {
@@ -57,19 +58,21 @@ export async function findSourceOrg(tx: CellTransaction, orgId: string): Promise
   }
 }
 
+type CapacityRow = Pick<OrgCapacity, 'model'> & { readonly capacity: string | null };
+
 interface SourceRow {
   readonly edition: string | null;
   readonly paid: boolean | null;
   readonly agents: string | null;
-  readonly light_agents: string | null;
-  readonly additional_credits: string | null;
-  readonly negotiated_limit: string | null;
+  readonly lightAgents: string | null;
+  readonly additionalCredits: string | null;
+  readonly negotiatedLimit: string | null;
   readonly duplicated: boolean;
-  readonly peak_credits: string | null;
+  readonly peakCredits: string | null;
   /** May be `Infinity`, or beyond what a Date can hold. */
-  readonly created_ms: string | null;
-  readonly created_at_text: string | null;
-  readonly updated_at_text: string | null;
+  readonly createdMs: string | null;
+  readonly createdAtText: string | null;
+  readonly updatedAtText: string | null;
 }
 
 const GREATEST_DATE_MS = 8.64e15;
@@ -80,12 +83,12 @@ const toSourceOrg = (row: SourceRow): SourceOrg => ({
   edition: row.edition,
   paid: row.paid,
   agents: toBigint(row.agents),
-  lightAgents: toBigint(row.light_agents),
-  additionalCredits: toBigint(row.additional_credits),
-  negotiatedLimit: toBigint(row.negotiated_limit),
-  createdAt: row.created_ms === null ? null : toDate(row.created_ms),
-  createdAtText: row.created_at_text,
-  updatedAtText: row.updated_at_text,
+  lightAgents: toBigint(row.lightAgents),
+  additionalCredits: toBigint(row.additionalCredits),
+  negotiatedLimit: toBigint(row.negotiatedLimit),
+  createdAt: row.createdMs === null ? null : toDate(row.createdMs),
+  createdAtText: row.createdAtText,
+  updatedAtText: row.updatedAtText,
   duplicated: row.duplicated,
-  peakCredits: toBigint(row.peak_credits),
+  peakCredits: toBigint(row.peakCredits),
 });

@@ -1,5 +1,5 @@
-// Every org of a cell with what the rule gives for it, as CSV by COPY, range by range. The rows go to the person who asked,
-// never to a log or to control. Reads only; never holds more than one range.
+// Every org of a cell with what the rule gives for it, as CSV by COPY, range by range. The rows go to the person who
+// asked, never to a log or to control. Reads only; never holds more than one range.
 import { Readable } from 'node:stream';
 import { to as copyTo } from 'pg-copy-streams';
 import { classifyFailure } from '../../postgres-failure.js';
@@ -9,7 +9,9 @@ import type { KeyRange } from '../key-range.js';
 import { findSourceRangeEnd } from '../source-ranges.js';
 import { listUnreadable } from '../unreadable.js';
 
-/** Few, so that the buffers of a range are freed soon: those that live longer pile up until a full garbage collection. */
+/**
+ * Few, so that the buffers of a range are freed soon: those that live longer pile up until a full garbage collection.
+ */
 const RANGE_ORGS = 2_000;
 /** A slow disk at the other end may leave the transaction idle between two ranges for so long. */
 const IDLE_MS = 60_000;
@@ -63,9 +65,9 @@ const columnsFor = (ids: IdKind): readonly ExportColumn[] => [
 export const EXPORT_COLUMNS: readonly string[] = columnsFor('text').map(({ name }) => name);
 
 /**
- * CSV of every org, with a line of titles, in the order of ids; one line per id. It reads inside `tx`, which stays open until
- * the stream has closed and should be REPEATABLE READ; run nothing else on it meanwhile. An org that cannot be read has
- * the reason `unreadable` and no inputs. The stream fails with the database's own error.
+ * CSV of every org, with a line of titles, in the order of ids; one line per id. It reads inside `tx`, which stays open
+ * until the stream has closed and should be REPEATABLE READ; run nothing else on it meanwhile. An org that cannot be
+ * read has the reason `unreadable` and no inputs. The stream fails with the database's own error.
  */
 export async function streamOrgs(tx: CellTransaction, cardHash: string): Promise<Readable> {
   await execute(tx, `set local idle_in_transaction_session_timeout = ${IDLE_MS}`);
@@ -99,8 +101,8 @@ async function* listChunks(tx: CellTransaction, scope: Scope): AsyncGenerator<Bu
   } while (lowerId !== null);
 }
 
-// A savepoint, so that an org that cannot be read ends only its own range. Not knex's: each of its nested transactions holds
-// on to the one before and to what that returned, which would be the whole list.
+// A savepoint, so that an org that cannot be read ends only its own range. Not knex's: each of its nested transactions
+// holds on to the one before and to what that returned, which would be the whole list.
 async function readRange(tx: CellTransaction, scope: Scope, range: KeyRange): Promise<readonly Buffer[]> {
   await execute(tx, 'savepoint org_export');
   try {

@@ -1,4 +1,5 @@
-// How a branch is packed into one number: the place of its edition in the card, and flags. Packs in SQL, unpacks in TypeScript.
+// How a branch is packed into one number: the place of its edition in the card, and flags. Packs in SQL, unpacks in
+// TypeScript.
 import type { SqlValues } from '../../query.js';
 
 /** Bits of the flags. */
@@ -15,8 +16,8 @@ export const editionValues = (editions: readonly string[]): SqlValues =>
   Object.fromEntries(editions.map((edition, index) => [editionName(index + 1), edition]));
 
 /**
- * Place of the edition of `d`, from 1; 0: the card has none of that name. One parameter for each, because Postgres turns
- * them into constants, and comparing with constants is the cheapest lookup.
+ * Place of the edition of `d`, from 1; 0: the card has none of that name. One parameter for each, because Postgres
+ * turns them into constants, and comparing with constants is the cheapest lookup.
  */
 const placeOf = (editions: readonly string[]): string => {
   const places = editions.map((_, index) => `when :${editionName(index + 1)}::text then ${index + 1}`);

@@ -1,5 +1,5 @@
-// What differs between two plans of a cell in one key range. Reads plans only; the orgs that it names are for the person who
-// asks.
+// What differs between two plans of a cell in one key range. Reads plans only; the orgs that it names are for the
+// person who asks.
 import { selectRow, toCamelCase } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import type { KeyRange } from '../key-range.js';
@@ -7,9 +7,9 @@ import type { PlanPair, SharedRates } from './compared-plans.js';
 import type { OrgImage } from './plan-outcome.js';
 
 /**
- * Why an org gets another outcome: the inputs that changed; else `floor`, or `rates`: the same inputs under another card.
- * `undecidable`, `decidable`: only the newer, or only the older plan cannot decide it. A plan does not store floors: the
- * cause is `floor` where inputs and rates cannot be it.
+ * Why an org gets another outcome: the inputs that changed; else `floor`, or `rates`: the same inputs under another
+ * card. `undecidable`, `decidable`: only the newer, or only the older plan cannot decide it. A plan does not store
+ * floors: the cause is `floor` where inputs and rates cannot be it.
  */
 export const DIFFERENCE_CAUSES = [
   'undecidable',
@@ -92,7 +92,8 @@ const CHANGED_INPUTS = `array_remove(array[
 const IMAGE = (row: string): string =>
   `jsonb_build_object('edition', ${row}_edition, 'paid', ${row}_paid, 'agents', ${row}_agents::text,
     'light_agents', ${row}_light_agents::text, 'additional_credits', ${row}_additional_credits::text,
-    'legacy_limit', ${row}_negotiated_limit::text, 'total_credits', ${row}_total_credits::text, 'winner', ${row}_winner)`;
+    'legacy_limit', ${row}_negotiated_limit::text, 'total_credits', ${row}_total_credits::text,
+    'winner', ${row}_winner)`;
 
 const COMPARE = `
 with bounds as (

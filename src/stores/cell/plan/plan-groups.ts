@@ -1,5 +1,6 @@
-// Counts the orgs of planned ranges by range, branch, movement, reason and bar of the histogram, in one pass over the rule.
-// What they are grouped by is packed into one number, which hashes fastest. Only parts of a statement: plan-ranges.ts sends it.
+// Counts the orgs of planned ranges by range, branch, movement, reason and bar of the histogram, in one pass over the
+// rule. What they are grouped by is packed into one number, which hashes fastest. Only parts of a statement:
+// plan-ranges.ts sends it.
 import type { KeyRange } from '../key-range.js';
 import { branchOfRow, PLAN_FLAGS } from './plan-branch.js';
 import { type ListName, rankedInGroup } from './plan-lists.js';

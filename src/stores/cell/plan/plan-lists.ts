@@ -40,12 +40,13 @@ const LISTS: Readonly<Record<ListName, { readonly rank: string; readonly where: 
 };
 
 /**
- * Ids and ranks of the rows `d` of a group that rank below a limit: almost none once the list is full. Its parameter is in
- * `rankValues`.
+ * Ids and ranks of the rows `d` of a group that rank below a limit: almost none once the list is full. Its parameter is
+ * in `rankValues`.
  */
 export const rankedInGroup = (list: ListName): string => {
   const { rank, where } = LISTS[list];
-  return `json_agg(json_build_array(d.org_id::text, ${rank})) filter (where ${where} and ${rank} < :${list}_rank::float8)`;
+  return `json_agg(json_build_array(d.org_id::text, ${rank}))
+      filter (where ${where} and ${rank} < :${list}_rank::float8)`;
 };
 
 /** The parameters of `rankedInGroup`: a list takes an org that ranks below its limit. */

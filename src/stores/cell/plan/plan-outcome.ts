@@ -1,5 +1,5 @@
-// The outcome of a plan: what its run wrote, and the orgs that the run left out. The list is org data: for the person who
-// asks in this cell, never for a log.
+// The outcome of a plan: what its run wrote, and the orgs that the run left out. The list is org data: for the person
+// who asks in this cell, never for a log.
 import { findRow, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 

@@ -1,5 +1,5 @@
-// Reads key ranges under the rule and stores them as part of a plan: inputs and outcome of every org in columns, a digest of
-// each range, and the counts of the report, in one statement. Calls the rule, never restates it.
+// Reads key ranges under the rule and stores them as part of a plan: inputs and outcome of every org in columns, a
+// digest of each range, and the counts of the report, in one statement. Calls the rule, never restates it.
 import { execute, selectRow, toCamelCase } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { rowHash } from '../hashes.js';

@@ -5,8 +5,8 @@ import type { CellTransaction } from '../cell-database.js';
 /** `read_only`: the database itself rejects a write. */
 export type PlanAccess = 'read_only' | 'may_insert';
 
-// The rows of a range are grouped in the order in which they come, in memory: Postgres expects so many groups that it would
-// sort the rows first.
+// The rows of a range are grouped in the order in which they come, in memory: Postgres expects so many groups that it
+// would sort the rows first.
 const LIMITS = `set local work_mem = '32MB'; set local enable_sort = off`;
 
 const isolate = (access: PlanAccess): string =>

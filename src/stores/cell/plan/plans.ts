@@ -1,5 +1,5 @@
-// Plans as a cell stores them: inserted once, and read again. The orgs that a plan names leave the cell only for the command
-// that shows them.
+// Plans as a cell stores them: inserted once, and read again. The orgs that a plan names leave the cell only for the
+// command that shows them.
 import type { PlanCounts, PlanReport, StoredReport } from '../../../domain/plan/plan-report.js';
 import { execute, findRow, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
@@ -112,7 +112,8 @@ export async function insertPlan(tx: CellTransaction, plan: NewPlan): Promise<st
     `insert into credit_rollout.plans (plan_id, digest, card_hash, source_signature, author, snapshot_at, ranges, orgs,
        touched, canary_ids, canary_hashes, counts, lists)
      values (:plan_id::bigint, :digest, :card_hash, :source_signature, :author, :snapshot_at, :ranges, :orgs::bigint,
-       :touched::bigint, :canary_ids::credit_rollout.org_id[], :canary_hashes::bigint[], :report::jsonb, :lists::jsonb)`,
+       :touched::bigint, :canary_ids::credit_rollout.org_id[], :canary_hashes::bigint[], :report::jsonb,
+       :lists::jsonb)`,
     {
       plan_id: plan.planId,
       digest,

@@ -1,9 +1,11 @@
-// Finds which orgs may have drifted, range by range: those whose inputs are no longer the stored ones, and the few whose
-// floor time or the open window may move. Every row is touched, so columns are compared and nothing is computed. Reads only.
+// Finds the orgs that may have drifted, range by range: those whose inputs differ from the stored ones, and the few
+// whose floor may change by time or in the open window. It reads every row, so it compares columns and computes
+// nothing. Reads only.
+import { selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
-import { type KeyRange, withinRange, withinStored } from '../key-range.js';
+import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
 
-/** What decides which orgs of a range are looked at; the same for a whole detection. */
+/** What decides which orgs of a range are candidates; the same for a whole detection. */
 export interface Comparison {
   /** `all`: everything; `missing`: only orgs without an allotment. */
   readonly kind: 'all' | 'missing';
@@ -15,17 +17,22 @@ export interface Comparison {
 
 /** Reads what a comparison depends on. `active`: the card that the cell was last applied with. */
 export async function readComparison(tx: CellTransaction, kind: Comparison['kind']): Promise<Comparison> {
-  const { rows } = await tx.raw(
+  const { counted, swept, lapsedBefore } = await selectRow<{
+    readonly counted: boolean;
+    readonly swept: boolean;
+    readonly lapsedBefore: string;
+  }>(
+    tx,
     `select c.light_agents_count_as_users as counted, g.swept_at is not null as swept,
        ((now() at time zone zone)::date - lapse_grace_days)::text as lapsed_before
-     from credit_rollout.cell join credit_rollout.rate_cards c on c.card_hash = active_card cross join credit_rollout.gate g`,
+     from credit_rollout.cell
+     join credit_rollout.rate_cards c on c.card_hash = active_card cross join credit_rollout.gate g`,
   );
-  const row = rows[0];
   return {
     kind,
-    lightAgentsCount: row.counted ? 'counted' : 'uncounted',
-    window: row.swept ? 'swept' : 'open',
-    lapsedBefore: row.lapsed_before,
+    lightAgentsCount: counted ? 'counted' : 'uncounted',
+    window: swept ? 'swept' : 'open',
+    lapsedBefore,
   };
 }
 
@@ -46,13 +53,17 @@ export async function compareRangeWithSource(
   return comparison.kind === 'all' ? compareAll(tx, range, comparison, except) : compareMissing(tx, range, except);
 }
 
-const LEFT_OUT = (column: string): string => `${column} <> all (?::credit_rollout.org_id[])`;
+const exceptCondition = (except: readonly string[], column: string) =>
+  except.length === 0
+    ? { sql: '', values: {} }
+    : { sql: `and ${column} <> all (:except_ids::credit_rollout.org_id[])`, values: { except_ids: except } };
 
-/** Columns in pairs, as a full join by range gives them: `a` stored, `s` of the source. */
-const comparedColumns = ({ lightAgentsCount }: Pick<Comparison, 'lightAgentsCount'>): string =>
-  `(a.agents, a.edition, a.paid, a.light_agents, a.additional_credits, a.negotiated_limit) is distinct from
-   (s.agents, s.edition, s.paid, ${lightAgentsCount === 'counted' ? 's.light_agents' : 'coalesce(s.light_agents, 0)'},
-    s.additional_credits, s.negotiated_limit)`;
+/** Columns in pairs, as a full join by range returns them: `a` stored, `s` of the source. */
+const comparedColumns = ({ lightAgentsCount }: Pick<Comparison, 'lightAgentsCount'>): string => {
+  const lightAgents = lightAgentsCount === 'counted' ? 's.light_agents' : 'coalesce(s.light_agents, 0)';
+  return `(a.agents, a.edition, a.paid, a.light_agents, a.additional_credits, a.negotiated_limit) is distinct from
+         (s.agents, s.edition, s.paid, ${lightAgents}, s.additional_credits, s.negotiated_limit)`;
+};
 
 async function compareAll(
   tx: CellTransaction,
@@ -60,52 +71,58 @@ async function compareAll(
   comparison: Comparison,
   except: readonly string[],
 ): Promise<SourceRangeComparison> {
-  const stored = withinStored(range);
-  const source = withinRange(range);
-  const left =
-    except.length === 0 ? { sql: '', bindings: [] } : { sql: `and ${LEFT_OUT('org_id')}`, bindings: [[...except]] };
+  const stored = storedRangeCondition(range);
+  const source = rangeCondition(range);
+  const others = exceptCondition(except, 'org_id');
+  // in the open window a floor may still be set or raised
   const owed = comparison.window === 'swept' ? '' : 'or a.paid and (a.floor is null or a.legacy_limit > a.floor)';
-  const { rows } = await tx.raw(
+  const found = await selectRow<SourceRangeComparison>(
+    tx,
     `select count(s.org_id)::int as orgs, count(a.org_id)::int as allotments,
        coalesce(array_agg(coalesce(s.org_id, a.org_id)::text) filter (where s.org_id is null or a.org_id is null
-         or ${comparedColumns(comparison)} or s.duplicated or a.floor is not null and a.unpaid_since < ?::date ${owed}), '{}') as candidates
-     from (select org_id, edition, paid, agents, light_agents, additional_credits, negotiated_limit, floor, unpaid_since, legacy_limit
-       from credit_rollout.allotments where ${stored.sql} ${left.sql}) a
-     full join (select org_id, edition, paid, agents, light_agents, additional_credits, negotiated_limit, duplicated
-       from credit_rollout.source_orgs where ${source.sql} ${left.sql}) s on s.org_id = a.org_id`,
-    [comparison.lapsedBefore, ...stored.bindings, ...left.bindings, ...source.bindings, ...left.bindings],
+         or ${comparedColumns(comparison)}
+         or s.duplicated or a.floor is not null and a.unpaid_since < :lapsed_before::date ${owed}), '{}') as candidates
+     from (
+       select org_id, edition, paid, agents, light_agents, additional_credits, negotiated_limit, floor, unpaid_since,
+         legacy_limit
+       from credit_rollout.allotments where ${stored.sql} ${others.sql}) a
+     full join (
+       select org_id, edition, paid, agents, light_agents, additional_credits, negotiated_limit, duplicated
+       from credit_rollout.source_orgs where ${source.sql} ${others.sql}) s on s.org_id = a.org_id`,
+    { lapsed_before: comparison.lapsedBefore, ...stored.values, ...source.values, ...others.values },
   );
   const edited = await listEdited(tx, range);
-  return { ...rows[0], candidates: [...new Set([...rows[0].candidates, ...edited])] };
+  return { ...found, candidates: [...new Set([...found.candidates, ...edited])] };
 }
 
-/** Allotments whose present form is somebody's SQL. */
+/** Allotments whose newest change was made by hand, in SQL. */
 async function listEdited(tx: CellTransaction, range: KeyRange): Promise<readonly string[]> {
-  const within = withinRange(range, 'c.org_id');
-  const { rows } = await tx.raw(
+  const within = rangeCondition(range, 'c.org_id');
+  const rows = await selectRows<{ readonly id: string }>(
+    tx,
     `select c.org_id::text as id from credit_rollout.allotment_changes c
      join credit_rollout.allotments a on a.org_id = c.org_id and a.version = c.version + 1
      where c.cause = 'manual edit' and ${within.sql}`,
-    within.bindings,
+    within.values,
   );
-  return rows.map((row: { readonly id: string }) => row.id);
+  return rows.map(({ id }) => id);
 }
 
-/** Never a watermark: an id may be lower, and a sign-up older, than what was seen before. */
+/** Compares every id of the range: a new id may be lower, and a sign-up older, than those seen before. */
 async function compareMissing(
   tx: CellTransaction,
   range: KeyRange,
   except: readonly string[],
 ): Promise<SourceRangeComparison> {
-  const source = withinRange(range, 's.org_id');
-  const left =
-    except.length === 0 ? { sql: '', bindings: [] } : { sql: `and ${LEFT_OUT('s.org_id')}`, bindings: [[...except]] };
-  const { rows } = await tx.raw(
+  const source = rangeCondition(range, 's.org_id');
+  const others = exceptCondition(except, 's.org_id');
+  const found = await selectRow<SourceRangeComparison>(
+    tx,
     `select count(*)::int as orgs, count(a.org_id)::int as allotments,
        coalesce(array_agg(s.org_id::text) filter (where a.org_id is null), '{}') as candidates
      from credit_rollout.source_orgs s left join credit_rollout.allotments a on a.org_id = s.org_id
-     where ${source.sql} ${left.sql}`,
-    [...source.bindings, ...left.bindings],
+     where ${source.sql} ${others.sql}`,
+    { ...source.values, ...others.values },
   );
-  return { ...rows[0], candidates: [...new Set<string>(rows[0].candidates)] };
+  return { ...found, candidates: [...new Set(found.candidates)] };
 }

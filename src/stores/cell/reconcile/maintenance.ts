@@ -1,4 +1,6 @@
-// Runs of maintenance in a cell: a night or a sweep, whose batches are lists of orgs that a worker found. Counts only.
+// Maintenance runs in a cell: nightly runs and sweeps, whose batches are lists of orgs that a worker found. Counts
+// only.
+import { execute, findRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
 export interface NewMaintenance {
@@ -6,19 +8,30 @@ export interface NewMaintenance {
   readonly kind: 'reconcile' | 'sweep';
   readonly batchSize: number;
   readonly lanes: number;
-  /** Most orgs that it may change, and most lapsed orgs that it may lower; null: no limit. */
+  /** How many orgs it may change at most, and how many lapsed orgs it may lower at most; null: no limit. */
   readonly maxChanged: number | null;
   readonly maxLapsed: number | null;
   /** A person accepted the falls beyond these limits. */
   readonly falls: 'within_limits' | 'accepted';
 }
 
-/** Idempotent: an existing run keeps its row. It computes with the card that the cell was last applied with. */
+/** Idempotent: an existing run stays as it is. A run computes with the card that the cell was last applied with. */
 export async function insertMaintenance(tx: CellTransaction, run: NewMaintenance): Promise<void> {
-  await tx.raw(
-    `insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes, max_changed, max_lapsed, allow_falls)
-     select ?::bigint, ?, active_card, ?, ?, ?, ?, ? from credit_rollout.cell on conflict do nothing`,
-    [String(run.runId), run.kind, run.batchSize, run.lanes, run.maxChanged, run.maxLapsed, run.falls === 'accepted'],
+  await execute(
+    tx,
+    `insert into credit_rollout.runs (
+       run_id, kind, card_hash, batch_size, lanes, max_changed, max_lapsed, allow_falls)
+     select :run_id::bigint, :kind, active_card, :batch_size, :lanes, :max_changed, :max_lapsed, :allow_falls
+     from credit_rollout.cell on conflict do nothing`,
+    {
+      run_id: run.runId,
+      kind: run.kind,
+      batch_size: run.batchSize,
+      lanes: run.lanes,
+      max_changed: run.maxChanged,
+      max_lapsed: run.maxLapsed,
+      allow_falls: run.falls === 'accepted',
+    },
   );
 }
 
@@ -34,40 +47,45 @@ export interface MaintenanceProgress {
   readonly idleMs: number;
 }
 
-/** Undefined: the cell does not know the run. */
+/** Undefined: the cell has no such run. */
 export async function findMaintenance(tx: CellTransaction, runId: bigint): Promise<MaintenanceProgress | undefined> {
-  const { rows } = await tx.raw(
+  return findRow<MaintenanceProgress>(
+    tx,
     `select r.cut_at is not null as detected, count(b.batch_no) filter (where b.state <> 'done')::int as pending,
        count(b.batch_no) filter (where b.batch_no > r.pass_from)::int as found,
        coalesce(sum(b.inserted), 0)::int as inserted, coalesce(sum(b.raised), 0)::int as raised,
-       (extract(epoch from clock_timestamp() - greatest(max(b.done_at), (select changed_at from credit_rollout.fence))) * 1000)::float8 as "idleMs"
-     from credit_rollout.runs r left join credit_rollout.batches b using (run_id) where r.run_id = ?::bigint group by r.run_id`,
-    [String(runId)],
+       (extract(epoch from clock_timestamp()
+         - greatest(max(b.done_at), (select changed_at from credit_rollout.fence))) * 1000)::float8 as idle_ms
+     from credit_rollout.runs r left join credit_rollout.batches b using (run_id)
+     where r.run_id = :run_id::bigint group by r.run_id`,
+    { run_id: runId },
   );
-  return rows[0];
 }
 
-/** Looks again: what is found from now on is another pass. */
+/** Begins another pass of the search: what is found from now on belongs to it. */
 export async function beginPass(tx: CellTransaction, runId: bigint): Promise<void> {
-  await tx.raw(
+  await execute(
+    tx,
     `update credit_rollout.runs r set pass = pass + 1, cut_at = null,
        pass_from = (select coalesce(max(b.batch_no), 0) from credit_rollout.batches b where b.run_id = r.run_id)
-     where r.run_id = ?::bigint and r.state = 'open' and r.cut_at is not null`,
-    [String(runId)],
+     where r.run_id = :run_id::bigint and r.state = 'open' and r.cut_at is not null`,
+    { run_id: runId },
   );
 }
 
-/** Lets the change feed write while the fence is closed; false when it is not. Needs the exclusive lock. */
+/** Lets the change feed write while the fence is closed; false when it is open. Needs the exclusive lock. */
 export async function allowSingleWrites(tx: CellTransaction): Promise<boolean> {
-  const { rowCount } = await tx.raw(
+  const updated = await execute(
+    tx,
     `update credit_rollout.fence set single_writes = true, changed_at = clock_timestamp() where state = 'closed'`,
   );
-  return rowCount === 1;
+  return updated === 1;
 }
 
 /** From here on the change feed writes nothing. Needs the exclusive lock. */
 export async function stopSingleWrites(tx: CellTransaction): Promise<void> {
-  await tx.raw(
+  await execute(
+    tx,
     'update credit_rollout.fence set single_writes = false, changed_at = clock_timestamp() where single_writes',
   );
 }

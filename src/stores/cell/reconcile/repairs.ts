@@ -1,33 +1,38 @@
-// Heals what was found. Who is healed was decided before; what is written is decided by the rule in the cell, under the locks
-// of the rows. Never writes a fall that was not found as one.
+// Heals the drift that a run found. Which orgs are healed was decided before; the rule in the cell decides what is
+// written, under the locks of the rows. Never writes a fall that was not found as one.
+import { execute, selectRow, selectRows } from '../../query.js';
 import { setCause } from '../batch/allotments.js';
 import { CREDIT_TERMS, creditTermsOf, creditUpdatesFrom } from '../batch/credit-terms.js';
 import type { CellTransaction } from '../cell-database.js';
 
-/** Retires the allotments of those that are still gone; returns whose. */
+/** Retires the allotments of those orgs that are still gone; returns whose. */
 export async function retireAllotments(
   tx: CellTransaction,
   runId: bigint,
   ids: readonly string[],
 ): Promise<readonly string[]> {
-  const { rows } = await tx.raw(
-    'select id::text as id from credit_rollout.retire_allotments(?::bigint, ?::credit_rollout.org_id[]) as id',
-    [String(runId), [...ids]],
+  const rows = await selectRows<{ readonly id: string }>(
+    tx,
+    `select id::text as id
+     from credit_rollout.retire_allotments(:run_id::bigint, :ids::credit_rollout.org_id[]) as id`,
+    { run_id: runId, ids },
   );
-  return rows.map((row: { readonly id: string }) => row.id);
+  return rows.map(({ id }) => id);
 }
 
-/** Brings back what was retired, deleted or lost; returns whose. */
+/** Restores allotments that were retired, deleted or lost; returns whose. */
 export async function restoreRetired(
   tx: CellTransaction,
   runId: bigint,
   ids: readonly string[],
 ): Promise<readonly string[]> {
-  const { rows } = await tx.raw(
-    'select id::text as id from credit_rollout.restore_retired(?::bigint, ?::credit_rollout.org_id[]) as id',
-    [String(runId), [...ids]],
+  const rows = await selectRows<{ readonly id: string }>(
+    tx,
+    `select id::text as id
+     from credit_rollout.restore_retired(:run_id::bigint, :ids::credit_rollout.org_id[]) as id`,
+    { run_id: runId, ids },
   );
-  return rows.map((row: { readonly id: string }) => row.id);
+  return rows.map(({ id }) => id);
 }
 
 export interface Repair {
@@ -47,73 +52,82 @@ export interface RepairedOrg {
 }
 
 const FLOOR_FALLS = '(a.floor is not null and (n.floor is null or n.floor < a.floor))';
-const LAPSED = `coalesce(a.unpaid_since < (select (now() at time zone zone)::date - lapse_grace_days from credit_rollout.cell), false)`;
+const LAPSED = `coalesce(a.unpaid_since < (
+      select (now() at time zone zone)::date - lapse_grace_days from credit_rollout.cell), false)`;
 
-// a fall is written in a night, where it was found as one; what was restored just now has no movement of its own
-const MAY_FALL = `?::boolean and (q.movement = 'fall' and (n.paid or not a.paid or q.cause = 'lapse') or q.movement = 'first')`;
+// Only a nightly run writes a fall, and only where it found the org as one. An org that was restored just now has no
+// movement of its own.
+const MAY_FALL = `:nightly::boolean
+      and (q.movement = 'fall' and (n.paid or not a.paid or q.cause = 'lapse') or q.movement = 'first')`;
 
-// the database lets a floor fall by two names only
-const FLOOR_MAY_FALL = `case ?::text when 'edition' then not ${LAPSED} when 'lapse' then ${LAPSED} else false end`;
+// the database lets a floor fall under two causes only
+const FLOOR_MAY_FALL = `case :cause::text when 'edition' then not ${LAPSED} when 'lapse' then ${LAPSED} else false end`;
 
 const REPAIR = `
 with n as materialized (
-  select distinct on (d.org_id) d.* from credit_rollout.decided(null, null, ?::credit_rollout.org_id[], ?) d order by d.org_id),
+  select distinct on (d.org_id) d.*
+  from credit_rollout.decided(null, null, :ids::credit_rollout.org_id[], :card_hash) d order by d.org_id),
 allowed as materialized (
-  select n.*, q.cause from n join credit_rollout.drift q on q.run_id = ?::bigint and q.org_id = n.org_id and q.outcome = 'to_heal'
+  select n.*, q.cause
+  from n join credit_rollout.drift q
+    on q.run_id = :run_id::bigint and q.org_id = n.org_id and q.outcome = 'to_heal'
   left join credit_rollout.allotments a on a.org_id = n.org_id
   where n.reason is null and (n.movement in ('first', 'raise', 'inputs') or n.movement = 'fall' and ${MAY_FALL})
     and (not coalesce(${FLOOR_FALLS}, false) or ${FLOOR_MAY_FALL})),
 inserted as (
   insert into credit_rollout.allotments (${CREDIT_TERMS}, origin, run_id)
-  select ${creditTermsOf('n')}, case n.cause when 'missed sign-up' then 'signup' else 'migrated' end, ?::bigint
+  select ${creditTermsOf('n')},
+    case n.cause when 'missed sign-up' then 'signup' else 'migrated' end, :run_id::bigint
   from allowed n where n.movement = 'first' order by n.org_id
   on conflict (org_id) do nothing returning org_id, total_credits),
 updated as (
-  update credit_rollout.allotments a set ${creditUpdatesFrom('n')}, run_id = ?::bigint, computed_at = clock_timestamp()
+  update credit_rollout.allotments a
+  set ${creditUpdatesFrom('n')}, run_id = :run_id::bigint, computed_at = clock_timestamp()
   from allowed n where n.org_id = a.org_id and n.movement <> 'first'
   returning a.org_id, a.total_credits, n.movement)
-select org_id::text as "orgId", total_credits::text as "totalCredits", 'inserted' as way, 'first' as movement from inserted
+select org_id::text, total_credits::text, 'inserted' as way, 'first' as movement from inserted
 union all select org_id::text, total_credits::text, 'updated', movement from updated`;
 
-/** Writes what the rule gives for the orgs of a repair that are still to be healed, under one cause. Lock them before. */
+/**
+ * Writes what the rule gives for the orgs of a repair that are still to be healed, under one cause. Lock them before.
+ */
 export async function repairAllotments(tx: CellTransaction, repair: Repair): Promise<readonly RepairedOrg[]> {
   await setCause(tx, repair.cause, repair.runId);
-  const id = String(repair.runId);
-  const { rows } = await tx.raw(REPAIR, [
-    [...repair.ids],
-    repair.cardHash,
-    id,
-    repair.kind === 'reconcile',
-    repair.cause,
-    id,
-    id,
-  ]);
-  return rows;
+  return selectRows<RepairedOrg>(tx, REPAIR, {
+    ids: repair.ids,
+    card_hash: repair.cardHash,
+    run_id: repair.runId,
+    nightly: repair.kind === 'reconcile',
+    cause: repair.cause,
+  });
 }
 
-/** What became of the orgs of a repair: healed, or nothing was to be written any more. */
+/** Records the result for the orgs of a repair: healed, or unchanged where nothing had to be written any more. */
 export async function settleDrift(
   tx: CellTransaction,
   runId: bigint,
   ids: readonly string[],
   healed: readonly string[],
 ): Promise<void> {
-  await tx.raw(
+  await execute(
+    tx,
     `update credit_rollout.drift set outcome = case
-       when not (org_id = any (?::credit_rollout.org_id[])) then 'unchanged'
-       -- its inputs are up to date now, and the floor is still to be decided by people
+       when not (org_id = any (:healed::credit_rollout.org_id[])) then 'unchanged'
+       -- its inputs are up to date now, and people still have to decide its floor
        when proposes and movement = 'inputs' then 'proposed' else 'healed' end
-     where run_id = ?::bigint and org_id = any (?::credit_rollout.org_id[]) and outcome = 'to_heal'`,
-    [[...healed], String(runId), [...ids]],
+     where run_id = :run_id::bigint and org_id = any (:ids::credit_rollout.org_id[]) and outcome = 'to_heal'`,
+    { healed, run_id: runId, ids },
   );
 }
 
 /** How many of these orgs cannot be decided now; they keep what they have. */
 export async function countUndecidable(tx: CellTransaction, ids: readonly string[], cardHash: string): Promise<number> {
-  const { rows } = await tx.raw(
-    `select count(distinct d.org_id)::int as orgs from credit_rollout.decided(null, null, ?::credit_rollout.org_id[], ?) d
+  const { orgs } = await selectRow<{ readonly orgs: number }>(
+    tx,
+    `select count(distinct d.org_id)::int as orgs
+     from credit_rollout.decided(null, null, :ids::credit_rollout.org_id[], :card_hash) d
      where d.reason is not null`,
-    [[...ids], cardHash],
+    { ids, card_hash: cardHash },
   );
-  return rows[0].orgs;
+  return orgs;
 }
