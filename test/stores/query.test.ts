@@ -1,7 +1,15 @@
 // What every statement of the stores goes through, on a real server.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openPostgres } from '../../src/platform/postgres.js';
-import { execute, findRow, runVerbatim, selectRow, selectRows } from '../../src/stores/query.js';
+import {
+  execute,
+  findRow,
+  inlineValues,
+  runVerbatim,
+  selectRow,
+  selectRows,
+  toCamelCase,
+} from '../../src/stores/query.js';
 import { adminUrl } from '../support/postgres.js';
 
 let db: ReturnType<typeof openPostgres>;
@@ -51,7 +59,25 @@ describe('a text of somebody else', () => {
   });
 });
 
+describe('a statement as text', () => {
+  const sql = 'select :one::text as one, :two::bigint as two, :none::text as none';
+
+  test('has its values in it, quoted', async () => {
+    const text = await inside(async (tx) => inlineValues(tx, sql, { one: "it's :two?", two: 2n ** 62n, none: null }));
+    expect(text).toBe(`select 'it''s :two?'::text as one, '${2n ** 62n}'::bigint as two, NULL::text as none`);
+  });
+
+  test('lacks none of them', async () => {
+    await expect(inside(async (tx) => inlineValues(tx, sql, { one: 'a', two: 1 }))).rejects.toThrow(': :none');
+  });
+});
+
 describe('rows', () => {
+  test('of a JSON list come in camelCase too', () => {
+    expect(toCamelCase([{ org_id: '1', to: { org_id: 2 } }])).toEqual([{ orgId: '1', to: { org_id: 2 } }]);
+    expect(toCamelCase([])).toEqual([]);
+  });
+
   test('come in camelCase, those of JSON as they are', async () => {
     const sql = `select 1 as batch_no, '{"batch_no": 1}'::jsonb as some_json union all select 2, null order by 1`;
     expect(await inside((tx) => selectRows(tx, sql))).toEqual([

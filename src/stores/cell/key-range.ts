@@ -8,42 +8,6 @@ export interface KeyRange {
   readonly onlyIds?: readonly string[] | null;
 }
 
-/** A condition on `column` that Postgres can use with an index: an open end adds nothing. */
-export function withinRange(
-  range: KeyRange,
-  column = 'org_id',
-): { readonly sql: string; readonly bindings: readonly (string | string[])[] } {
-  const ends = [
-    { sql: `${column} >= ?::credit_rollout.org_id`, id: range.lowerId },
-    { sql: `${column} < ?::credit_rollout.org_id`, id: range.upperId },
-  ].flatMap(({ sql, id }) => (id === null ? [] : [{ sql, id }]));
-  const ids = range.onlyIds == null ? [] : [[...range.onlyIds]];
-  const listed = ids.map(() => `${column} = any (?::credit_rollout.org_id[])`);
-  return {
-    sql: ['true', ...ends.map((end) => end.sql), ...listed].join(' and '),
-    bindings: [...ends.map((end) => end.id), ...ids],
-  };
-}
-
-const END = (order: 'asc' | 'desc'): string =>
-  `(select e.org_id from credit_rollout.allotments e order by e.org_id ${order} limit 1)`;
-
-/**
- * The same condition on allotments, whose statistics are old while a run fills them. There an open end would count as a
- * third of the table, and Postgres would scan all of it: each open end gets the table's own, which changes nothing
- * else.
- */
-export function withinStored(
-  range: KeyRange,
-  column = 'org_id',
-): { readonly sql: string; readonly bindings: readonly (string | string[])[] } {
-  const { sql, bindings } = withinRange(range, column);
-  if ((range.lowerId === null && range.upperId === null) || range.onlyIds != null) return { sql, bindings };
-  const lower = range.lowerId === null ? ` and ${column} >= ${END('asc')}` : '';
-  const upper = range.upperId === null ? ` and ${column} <= ${END('desc')}` : '';
-  return { sql: `${sql}${lower}${upper}`, bindings };
-}
-
 /**
  * A condition on `column` that Postgres can use with an index: an open end adds nothing. Its names are the same for
  * every column.
@@ -67,6 +31,9 @@ export function rangeCondition(
     },
   };
 }
+
+const END = (order: 'asc' | 'desc'): string =>
+  `(select e.org_id from credit_rollout.allotments e order by e.org_id ${order} limit 1)`;
 
 /**
  * The same condition on allotments, whose statistics are old while a run fills them. There an open end would count as a

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { PlanReport } from '../../../src/domain/plan/plan-report.js';
 import { planDataCenter } from '../../../src/engine/plan/plan-data-center.js';
 import type { PlanHooks } from '../../../src/engine/plan/plan-question.js';
+import { changeCard } from '../../domain/rate-card/sample-card.js';
 import type { TestOrg } from '../../support/cell.js';
 import { createFleet, type Fleet, type FleetOptions } from '../../support/fleet.js';
 
@@ -42,6 +43,19 @@ describe('planDataCenter', () => {
     await plan(fleet, { batchSize: 1 });
     expect(await fleet.cell(0).sql('select canary_ids::text[] as ids from credit_rollout.plans')).toEqual([
       { ids: ['1', '5'] },
+    ]);
+  });
+
+  test.each([':lower_id', "what's ? this", '\\x :card_hash::text'])('plans the edition %j', async (edition) => {
+    const card = changeCard((spec) => (spec.edition === 'standard' ? { ...spec, edition } : spec));
+    const fleet = await makeFleet({ card, cells: [{ orgs: [{ edition }, { edition }, { edition: 'enterprise' }] }] });
+    const report = await plan(fleet, { batchSize: 1 });
+    expect(report.branches.map((branch) => [branch.edition, branch.orgs])).toEqual([
+      [edition, 2],
+      ['enterprise', 1],
+    ]);
+    expect(await fleet.cell(0).sql('select canary_ids::text[] as ids from credit_rollout.plans')).toEqual([
+      { ids: ['1', '3'] },
     ]);
   });
 
