@@ -61,8 +61,8 @@ export interface Program {
     concurrency: number;
   }): Promise<RunningProcess>;
   startScheduler(): Promise<RunningProcess>;
-  /** Fills a data center of the embedded default with sample orgs unless it has some; how many it has. */
-  seedSample(dataCenter: string): Promise<number>;
+  /** Fills the data centers of the embedded default with sample orgs where they have none; orgs by data center. */
+  seedSamples(): Promise<ReadonlyMap<string, number>>;
   close(): Promise<void>;
 }
 
@@ -143,7 +143,7 @@ function composeProgram(
         reconcile: config.reconcile,
       });
     },
-    seedSample: (dataCenter) => seedSample(findDataCenter(config, dataCenter), lookup),
+    seedSamples: () => seedSamples(config, lookup),
     close: async () => {
       await Promise.allSettled(closers.map((close) => close()));
       await embedded?.leave();
@@ -234,10 +234,13 @@ export async function loadRateCard(path: string): Promise<RateCard> {
 
 const SAMPLE_IDS = ['in', 'eu', 'us'] as const;
 
-async function seedSample({ id, database }: DataCenterConfig, lookup: VariableLookup): Promise<number> {
-  const sample = SAMPLE_IDS.find((known) => known === id);
-  if (sample === undefined) throw new Error('only the embedded default has sample data');
-  // loaded on demand: nothing but the sample needs it
+async function seedSamples(config: RolloutConfig, lookup: VariableLookup): Promise<ReadonlyMap<string, number>> {
   const { seedSampleOrgs } = await import('./sample/seed-orgs.js');
-  return (await seedSampleOrgs(resolveConfigText(database.text, lookup, `dataCenters.${id}.database`), sample)).orgs;
+  const counts = config.dataCenters.map(async ({ id, database }) => {
+    const sample = SAMPLE_IDS.find((known) => known === id);
+    if (sample === undefined) throw new Error('only the embedded default has sample data');
+    const url = resolveConfigText(database.text, lookup, `dataCenters.${id}.database`);
+    return [id, (await seedSampleOrgs(url, sample)).orgs] as const;
+  });
+  return new Map(await Promise.all(counts));
 }

@@ -4,6 +4,7 @@ import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { readStatus } from '../../engine/operate/read-status.js';
+import { type Triage, triage } from '../../engine/operate/triage.js';
 import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js';
 import { parsePlanName } from '../../engine/plan/plan-id.js';
 import { checkFollowedPlan, requestApply } from '../../engine/rollout/request-rollout.js';
@@ -13,7 +14,6 @@ import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-da
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { listenForInterruption, signalExitCode, watchRollout } from '../processes/watch-rollout.js';
 import { withProgram } from '../processes/with-program.js';
-import { type Triage, triage } from '../sort-out.js';
 import { exitCodeOfStatus } from '../terminal/exit-code.js';
 import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
@@ -103,7 +103,12 @@ async function executeApply(
   program: Program,
   { card, dataCenters, flags }: Asked,
 ): Promise<number> {
-  const triaged = await triage(program, card, dataCenters, flags.all ? 'skipped' : 'requested');
+  const triaged = await triage(program.engine, {
+    config: program.config,
+    card,
+    dataCenters,
+    busy: flags.all ? 'skipped' : 'requested',
+  });
   const requested = triaged.requested.map(({ id }) => id);
   if (triaged.requested.length > 0)
     await requestApply(program.engine, {

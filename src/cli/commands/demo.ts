@@ -3,14 +3,14 @@
 import type { Program } from '../../compose.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { readStatus, type Status } from '../../engine/operate/read-status.js';
+import { triage } from '../../engine/operate/triage.js';
 import { planDataCenter } from '../../engine/plan/plan-data-center.js';
 import { requestApply } from '../../engine/rollout/request-rollout.js';
+import { initAll } from '../../engine/setup/init-all.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
-import { initAll, seedSamples } from '../init-all.js';
 import { createServing } from '../processes/start-processes.js';
 import { listenForInterruption, signalExitCode, type WatchOutcome, watchRollout } from '../processes/watch-rollout.js';
 import { withProgram } from '../processes/with-program.js';
-import { triage } from '../sort-out.js';
 import { chooseExitCode, exitCodeOf } from '../terminal/exit-code.js';
 import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
 import type { CliSession } from '../terminal/session.js';
@@ -26,7 +26,12 @@ export async function runDemo(session: CliSession): Promise<number> {
   return withProgram(session, { from: 'embedded', cellConnections: () => CONNECTIONS }, async (program) => {
     const card = await prepare(session, program);
     const dataCenters = program.config.dataCenters.map(({ id }) => id);
-    const triaged = await triage(program, card, program.config.dataCenters, 'skipped');
+    const triaged = await triage(program.engine, {
+      config: program.config,
+      card,
+      dataCenters: program.config.dataCenters,
+      busy: 'skipped',
+    });
     if (triaged.requested.length + triaged.busy.length === 0) {
       session.say('\nEvery data center is done, and nothing is left to change.');
       return conclude(session, program, await readStatus(program.engine), 0);
@@ -43,9 +48,10 @@ export async function runDemo(session: CliSession): Promise<number> {
 
 async function prepare(session: CliSession, program: Program): Promise<RateCard> {
   const card = await loadCheckedCard(program);
-  const counts = await seedSamples(program);
-  await initAll(program, card, program.config.dataCenters);
-  const shown = program.config.dataCenters.map(({ id, zone }) => `${id} (${zone}, ${showOrgs(counts.get(id) ?? 0)})`);
+  const counts = await program.seedSamples();
+  const { config, engine, initQueue } = program;
+  await initAll(engine, { config, card, dataCenters: config.dataCenters, initQueue });
+  const shown = config.dataCenters.map(({ id, zone }) => `${id} (${zone}, ${showOrgs(counts.get(id) ?? 0)})`);
   session.say(`Three sample data centers: ${shown.join(', ')}. Rate card ${card.name}.\n`);
   return card;
 }

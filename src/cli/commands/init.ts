@@ -1,7 +1,7 @@
 // `init`: makes or upgrades our schemas in control, cells and queue. Idempotent; safe when run by several at once.
+import { type InitReport, initAll } from '../../engine/setup/init-all.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
-import { type InitReport, initAll, seedSamples } from '../init-all.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 
@@ -16,13 +16,16 @@ export function runInit(session: CliSession, { grant, changeFeed, signUpTrigger,
   return withProgram(session, {}, async (program) => {
     const dataCenters = pickDataCenters(program.config, dc);
     const card = await loadCheckedCard(program);
-    if (program.embedded !== undefined) await seedSamples(program);
-    const choices = {
+    if (program.embedded !== undefined) await program.seedSamples();
+    const report = await initAll(program.engine, {
+      config: program.config,
+      card,
+      dataCenters,
+      initQueue: program.initQueue,
       grant,
       changeFeed: changeFeed ? 'wanted' : 'as_before',
       signUpTrigger: signUpTrigger ? 'wanted' : 'as_before',
-    } as const;
-    const report = await initAll(program, card, dataCenters, choices);
+    });
     session.report({ ...report }, showInit(session, report));
     return 0;
   });

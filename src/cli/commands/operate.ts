@@ -1,11 +1,9 @@
 // `pause`, `resume`, `abort`, `retry`: what the operator wants of one data center. Each says what follows from it.
 import { findDataCenter, type Program } from '../../compose.js';
-import type { Intent } from '../../domain/rollout/stage.js';
 import { type FenceHolder, readFenceHolders } from '../../engine/operate/freeze.js';
 import { type DataCenterStatus, readStatus } from '../../engine/operate/read-status.js';
-import { type IntentReport, readIntent, setIntent } from '../../engine/operate/set-intent.js';
+import { isAcknowledged, setIntentAndWait } from '../../engine/operate/set-intent.js';
 import { retryRun } from '../../engine/rollout/retry-run.js';
-import { tick } from '../../engine/scheduler/tick.js';
 import { withProgram } from '../processes/with-program.js';
 import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
 import type { CliSession } from '../terminal/session.js';
@@ -20,29 +18,9 @@ export function runIntent(session: CliSession, verb: keyof typeof OPERATIONS, dc
   );
 }
 
-/** Longest that an acknowledgement is waited for, in ms. */
-const ACKNOWLEDGE_MS = 3_000;
-const POLL_INTERVAL_MS = 100;
-
-/** Writes the intent, then takes steps until the fence is closed or the time is over. */
-async function ask(session: CliSession, program: Program, dataCenter: string, intent: Intent): Promise<IntentReport> {
-  const { engine } = program;
-  const request = { dataCenter, intent, reason: session.options.reason };
-  let report = await setIntent(engine, request);
-  const until = performance.now() + ACKNOWLEDGE_MS;
-  while (intent !== 'run' && !isAcknowledged(report, intent) && performance.now() < until) {
-    await engine.clock.sleep(POLL_INTERVAL_MS);
-    await tick(engine);
-    report = await readIntent(engine, request);
-  }
-  return report;
-}
-
-const isAcknowledged = ({ quiet, stage }: IntentReport, intent: Intent): boolean =>
-  quiet && (intent === 'pause' || stage === 'aborted' || stage === 'pending' || stage === 'done');
-
 async function pause(session: CliSession, program: Program, dataCenter: string): Promise<number> {
-  const report = await ask(session, program, dataCenter, 'pause');
+  const { reason } = session.options;
+  const report = await setIntentAndWait(program.engine, { dataCenter, intent: 'pause', reason });
   const state = report.quiet ? 'paused' : 'pausing';
   const holders = report.quiet ? [] : await readFenceHolders(program.engine, dataCenter).catch(() => []);
   const resumeCommand = session.commands.show(`resume --dc ${dataCenter}`);
@@ -64,7 +42,8 @@ export const showHolder = ({ pid, since, application }: FenceHolder): string =>
   `    held by session ${pid}${application === '' ? '' : ` (${application})`}${since === null ? '' : `, since ${showInstant(since)}`}`;
 
 async function resume(session: CliSession, program: Program, dataCenter: string): Promise<number> {
-  const report = await ask(session, program, dataCenter, 'run');
+  const { reason } = session.options;
+  const report = await setIntentAndWait(program.engine, { dataCenter, intent: 'run', reason });
   const next = session.commands.show('status --watch');
   session.report(
     { dataCenter, state: 'running', stage: report.stage, next },
@@ -74,10 +53,11 @@ async function resume(session: CliSession, program: Program, dataCenter: string)
 }
 
 async function abort(session: CliSession, program: Program, dataCenter: string): Promise<number> {
-  const report = await ask(session, program, dataCenter, 'abort');
+  const { reason } = session.options;
+  const report = await setIntentAndWait(program.engine, { dataCenter, intent: 'abort', reason });
   const status = await readStatus(program.engine);
   const dc = status.dataCenters.find(({ id }) => id === dataCenter);
-  const ended = isAcknowledged(report, 'abort');
+  const ended = isAcknowledged(report);
   const state = !ended ? 'aborting' : report.stage === 'aborted' ? 'aborted' : 'withdrawn';
   const next = session.commands.show(ended ? `apply --dc ${dataCenter}` : 'status');
   const remains = describeRemains(dc, state);

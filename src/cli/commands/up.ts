@@ -3,9 +3,9 @@ import type { Program } from '../../compose.js';
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { explainFailure } from '../../engine/database-errors.js';
 import { readStatus } from '../../engine/operate/read-status.js';
+import { initAll } from '../../engine/setup/init-all.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
-import { initAll, seedSamples } from '../init-all.js';
 import { serveUntilStopped } from '../processes/serve-until-stopped.js';
 import { schedulerProcess, workerProcesses } from '../processes/start-processes.js';
 import { withProgram } from '../processes/with-program.js';
@@ -30,8 +30,10 @@ export function runUp(session: CliSession): Promise<number> {
   return withProgram(session, { cellConnections: connectionsOf }, async (program) => {
     const { config, embedded } = program;
     if (embedded !== undefined) {
-      await seedSamples(program);
-      await initAll(program, await loadCheckedCard(program), config.dataCenters);
+      await program.seedSamples();
+      const { engine, initQueue } = program;
+      const { dataCenters } = config;
+      await initAll(engine, { config, card: await loadCheckedCard(program), dataCenters, initQueue });
       session.say(`The embedded PostgreSQL serves ${config.dataCenters.map(({ id }) => id).join(', ')}.`);
     }
     session.say(`Ask for a rollout: ${session.commands.show('apply --all --execute')}. Ctrl-C stops.`);

@@ -1,10 +1,10 @@
 // Follows a rollout on the terminal: live lines, Ctrl-C, and how it came out.
 import type { Program } from '../../compose.js';
+import { type FollowOptions, type FollowOutcome, followRollout } from '../../engine/operate/follow-rollout.js';
 import type { StopSignal } from '../terminal/io.js';
 import { createLiveArea } from '../terminal/live-area.js';
 import type { CliSession } from '../terminal/session.js';
 import { showProgress } from '../views/show-progress.js';
-import { type FollowOptions, type FollowOutcome, followRollout } from './follow-rollout.js';
 
 export type WatchOutcome =
   | Exclude<FollowOutcome, { kind: 'interrupted' }>

@@ -1,6 +1,6 @@
 // The exit code of several data centers together, and of one that was waited for.
 
-import { RESTING_STAGES } from '../../domain/rollout/stage.js';
+import { hasEnded } from '../../domain/rollout/stage.js';
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
 import { ERRORS } from '../../kernel/error-codes.js';
 
@@ -21,10 +21,6 @@ export function exitCodeOf(dc: DataCenterStatus): number {
 
 const codeOfFailure = (failure: string | null): number =>
   Object.entries(ERRORS).find(([code]) => code === failure)?.[1].exit ?? 1;
-
-/** Nothing is under way in it, nothing is asked for. */
-export const hasEnded = (dc: Pick<DataCenterStatus, 'stage' | 'requestedAt'>): boolean =>
-  RESTING_STAGES.includes(dc.stage) && dc.requestedAt === null;
 
 export function exitCodeOfStatus(status: Status, dataCenters: readonly string[]): number {
   return chooseExitCode(status.dataCenters.filter(({ id }) => dataCenters.includes(id)).map(exitCodeOf));

@@ -24,6 +24,15 @@ export const SLOT_STAGES: readonly Stage[] = ['canary', 'migrating', 'verifying'
 /** Stages in which nothing is under way and an apply may start a new run. */
 export const RESTING_STAGES: readonly Stage[] = ['pending', 'done', 'failed', 'aborted', 'undone'];
 
+/** Nothing is under way in a data center, and nothing is requested for it. */
+export const hasEnded = ({
+  stage,
+  requestedAt,
+}: {
+  readonly stage: Stage;
+  readonly requestedAt: Date | null;
+}): boolean => RESTING_STAGES.includes(stage) && requestedAt === null;
+
 export interface StageTransition {
   readonly from: Stage;
   readonly to: Stage;

@@ -48,7 +48,30 @@ export async function setIntent(context: EngineContext, request: IntentRequest):
   return readIntent(context, request);
 }
 
-/** How far the intent has come; for waiting until a pause is acknowledged. */
+/** How long an acknowledgement is waited for, in ms. */
+const ACKNOWLEDGE_TIMEOUT_MS = 3_000;
+const POLL_INTERVAL_MS = 100;
+
+/**
+ * Writes the intent, then takes steps until it is acknowledged, for 3 s at most; `isAcknowledged` tells the two outcomes
+ * apart. `run` is not waited for.
+ */
+export async function setIntentAndWait(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
+  let report = await setIntent(context, request);
+  const until = performance.now() + ACKNOWLEDGE_TIMEOUT_MS;
+  while (request.intent !== 'run' && !isAcknowledged(report) && performance.now() < until) {
+    await context.clock.sleep(POLL_INTERVAL_MS);
+    await tick(context);
+    report = await readIntent(context, request);
+  }
+  return report;
+}
+
+/** A pause: nothing of ours commits any more. An abort: that, and the rollout is over. */
+export const isAcknowledged = ({ intent, quiet, stage }: IntentReport): boolean =>
+  quiet && (intent !== 'abort' || stage === 'aborted' || stage === 'pending' || stage === 'done');
+
+/** How far the intent has come. */
 export async function readIntent(context: EngineContext, { dataCenter, intent }: IntentRequest): Promise<IntentReport> {
   const row = await context.control.inTransaction((tx) => lockKnownDataCenter(tx, dataCenter));
   const quiet = row.quiet && (row.intent === 'run' || (await isStill(context, row)));

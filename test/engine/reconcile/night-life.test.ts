@@ -1,7 +1,7 @@
 // Nights and the cut-over over control and cell, carried out by the ticks of a scheduler and the looks of a worker.
 import { afterEach, describe, expect, test } from 'vitest';
-import { followRollout } from '../../../src/cli/processes/follow-rollout.js';
 import { applyGateStep } from '../../../src/engine/cutover/apply-gate-step.js';
+import { followRollout } from '../../../src/engine/operate/follow-rollout.js';
 import type { Status } from '../../../src/engine/operate/read-status.js';
 import { readIntent, setIntent } from '../../../src/engine/operate/set-intent.js';
 import { auditCells } from '../../../src/engine/scheduler/audit-cells.js';

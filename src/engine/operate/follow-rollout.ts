@@ -1,13 +1,14 @@
-// Looks at a rollout until it ends, waits for a person, or somebody interrupts. Reads only: the rollout goes on without it.
-import type { EngineContext } from '../../engine/context.js';
-import { explainFailure } from '../../engine/database-errors.js';
-import { type DataCenterStatus, readStatus, type Status, type StatusHold } from '../../engine/operate/read-status.js';
+// Polls a rollout until it ends, until it needs a person, or until somebody interrupts. Reads only: the rollout goes on
+// without it.
+import { hasEnded } from '../../domain/rollout/stage.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
-import { hasEnded } from '../terminal/exit-code.js';
+import type { EngineContext } from '../context.js';
+import { explainFailure } from '../database-errors.js';
+import { type DataCenterStatus, readStatus, type Status, type StatusHold } from './read-status.js';
 
 export interface FollowOptions {
   readonly dataCenters: readonly string[];
-  /** `stays`: a pause is waited out, for who serves the rollout in this very process. */
+  /** `stays`: a pause does not end it, for a process that serves the rollout itself. */
   readonly whenPaused: 'returns' | 'stays';
   readonly onStatus: (status: Status) => void;
   readonly signal: AbortSignal;
@@ -19,27 +20,28 @@ export type FollowOutcome =
   | { readonly kind: 'interrupted' };
 
 const POLL_INTERVAL_MS = 400;
-/** A control database that cannot be read for this long ends the waiting, in ms. */
-const OUTAGE_MS = 30_000;
-/** Processes that start or restart are given this long, in ms. */
-const PROCESS_GRACE_MS = 20_000;
+/** After this long without a readable control database the error is thrown, in ms. */
+const OUTAGE_TIMEOUT_MS = 30_000;
+/** A process that starts or restarts has this long before its absence counts as a hold, in ms. */
+const PROCESS_TIMEOUT_MS = 20_000;
 
+/** Throws what `readStatus` throws; an unreachable or busy database only after 30 s. */
 export async function followRollout(context: EngineContext, options: FollowOptions): Promise<FollowOutcome> {
   let unreadableSince: number | undefined;
-  const patience = createDeadline();
+  const heldFor = createHoldTimer();
   while (!options.signal.aborted) {
     try {
       const status = await readStatus(context);
       unreadableSince = undefined;
       options.onStatus(status);
-      const held = findHeld(status, options, patience);
+      const held = findHeld(status, options, heldFor);
       if (held !== undefined) return { kind: 'held', status, ...held };
       if (chosen(status, options).every(hasEnded)) return { kind: 'ended', status };
     } catch (thrown) {
       const error = explainFailure(thrown);
-      const passing = isRolloutError(error, 'database_unreachable') || isRolloutError(error, 'cell_busy');
+      const isTemporary = isRolloutError(error, 'database_unreachable') || isRolloutError(error, 'cell_busy');
       unreadableSince ??= performance.now();
-      if (!passing || performance.now() - unreadableSince > OUTAGE_MS) throw error;
+      if (!isTemporary || performance.now() - unreadableSince > OUTAGE_TIMEOUT_MS) throw error;
     }
     await context.clock.sleep(POLL_INTERVAL_MS, options.signal);
   }
@@ -49,10 +51,10 @@ export async function followRollout(context: EngineContext, options: FollowOptio
 const chosen = (status: Status, { dataCenters }: FollowOptions): readonly DataCenterStatus[] =>
   status.dataCenters.filter(({ id }) => dataCenters.includes(id));
 
-/** Since when each hold has been seen by us, in ms of our own clock. */
-type Patience = (key: string, holds: readonly string[]) => number;
+/** For how long a hold has been present at every poll, in ms; `present` are the keys of all holds of this poll. */
+type HoldTimer = (key: string, present: readonly string[]) => number;
 
-function createDeadline(): Patience {
+function createHoldTimer(): HoldTimer {
   const firstSeen = new Map<string, number>();
   return (key, present) => {
     for (const known of firstSeen.keys()) if (!present.includes(known)) firstSeen.delete(known);
@@ -67,17 +69,17 @@ interface Held {
   readonly hold: StatusHold;
 }
 
-/** Every data center that has not ended waits, in the end, for a person: the first such hold. */
-function findHeld(status: Status, options: FollowOptions, patience: Patience): Held | undefined {
+/** The first hold that needs a person, if every data center that has not ended waits for one, directly or through another. */
+function findHeld(status: Status, options: FollowOptions, heldFor: HoldTimer): Held | undefined {
   const open = chosen(status, options).filter((dc) => !hasEnded(dc));
   const present = status.dataCenters.flatMap((dc) => dc.holds.map((hold) => `${dc.id} ${hold.code}`));
   const isLasting = (dc: DataCenterStatus, hold: StatusHold): boolean => {
     if (hold.code === 'paused' && options.whenPaused === 'stays') return false;
-    // keeps a night or a sweep, never a rollout
+    // it holds a night or a sweep, not a rollout
     if (hold.code === 'maintenance_failed') return false;
-    const waited = patience(`${dc.id} ${hold.code}`, present);
-    const mayPass = hold.code.startsWith('no_') || hold.code === 'cell_trouble';
-    return hold.needsPerson && (!mayPass || waited >= PROCESS_GRACE_MS);
+    const heldMs = heldFor(`${dc.id} ${hold.code}`, present);
+    const mayEnd = hold.code.startsWith('no_') || hold.code === 'cell_trouble';
+    return hold.needsPerson && (!mayEnd || heldMs >= PROCESS_TIMEOUT_MS);
   };
   const found = open.map((dc) => findCause(status, dc, isLasting, []));
   return found.length > 0 && found.every((cause) => cause !== undefined) ? found[0] : undefined;

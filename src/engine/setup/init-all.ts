@@ -1,0 +1,55 @@
+// `init`: the schemas of the control database and of cells, and the queue. Idempotent.
+import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
+import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import type { EngineContext } from '../context.js';
+import { type InitCellReport, initCell } from './init-cell.js';
+import { initControl } from './init-control.js';
+import { addSignUpTrigger, installChangeFeed } from './triggers.js';
+
+export interface InitOptions {
+  readonly config: RolloutConfig;
+  readonly card: RateCard;
+  /** The cells that are made or upgraded. */
+  readonly dataCenters: readonly DataCenterConfig[];
+  /** Makes or checks the queue. */
+  readonly initQueue: () => Promise<void>;
+  /** The product's role that may read and call what is for the product. */
+  readonly grant?: string | undefined;
+  readonly changeFeed?: 'wanted' | 'as_before';
+  readonly signUpTrigger?: 'wanted' | 'as_before';
+}
+
+export interface InitReport {
+  /** Names of the migrations that ran. */
+  readonly controlMigrations: readonly string[];
+  readonly cells: readonly (InitCellReport & {
+    /** Triggers record edited orgs for the change feed. */
+    readonly changeFeed: boolean;
+    /** A trigger onboards orgs as they are inserted. */
+    readonly signUpTrigger: boolean;
+  })[];
+}
+
+/** Control comes first: a login without a right to it is rejected (not_permitted) before any cell is changed. */
+export async function initAll(engine: EngineContext, options: InitOptions): Promise<InitReport> {
+  const {
+    config,
+    card,
+    dataCenters,
+    grant,
+    changeFeed: feed = 'as_before',
+    signUpTrigger: trigger = 'as_before',
+  } = options;
+  const controlMigrations = await initControl(engine, config);
+  const { lapseGraceDays } = config.grandfathering;
+  const cells: InitReport['cells'][number][] = [];
+  for (const dataCenter of dataCenters) {
+    const cell = engine.cells.get(dataCenter.id);
+    const report = await initCell(cell, { dataCenter, card, lapseGraceDays, grant });
+    const changeFeed = await installChangeFeed(cell, { dataCenter, clock: engine.clock, feed });
+    const signUpTrigger = await addSignUpTrigger(cell, { dataCenter, clock: engine.clock, trigger });
+    cells.push({ ...report, changeFeed, signUpTrigger });
+  }
+  await options.initQueue();
+  return { controlMigrations, cells };
+}
