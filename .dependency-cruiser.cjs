@@ -90,7 +90,7 @@ module.exports = {
       comment: 'no SQL, no decisions',
     }),
     ...floor('cli', '^src/cli/', {
-      own: [KERNEL, DOMAIN, ENGINE, '^src/compose\\.ts$', '^src/platform/environment\\.ts$'],
+      own: [KERNEL, DOMAIN, ENGINE, '^src/compose\\.ts$', '^src/platform/(environment|project-folder)\\.ts$'],
       packages: npm('commander'),
       comment: 'speaks to people: no SQL, no BullMQ',
     }),

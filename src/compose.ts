@@ -3,7 +3,6 @@
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { RunningProcess } from '../jobs/processes/worker.js';
 import type { QueueConnection } from '../jobs/queue/connection.js';
 import type { QueueWakeUps } from '../jobs/queue/wake-ups.js';
@@ -19,16 +18,11 @@ import type { EmbeddedPostgres } from './platform/embedded/postgres.js';
 import { readEnvironment } from './platform/environment.js';
 import { createLog } from './platform/log.js';
 import { openPostgres } from './platform/postgres.js';
+import { projectFolder } from './platform/project-folder.js';
 import { EMBEDDED_CONFIG, EMBEDDED_DATABASES } from './sample/config.js';
 import { type CellDatabase, createCellDatabase } from './stores/cell/cell-database.js';
 import { assertCellIdentity } from './stores/cell/identity.js';
 import { createControlDatabase } from './stores/control/control-database.js';
-
-/** The folder that holds package.json: two up from src/, three from dist/src/. */
-export const projectFolder = resolve(
-  dirname(fileURLToPath(import.meta.url)),
-  import.meta.url.includes('/dist/src/') ? '../..' : '..',
-);
 
 export interface ComposeOptions {
   /** Path of a configuration; undefined: the embedded default. */
@@ -38,6 +32,7 @@ export interface ComposeOptions {
 }
 
 export type { RunningProcess };
+export { projectFolder };
 
 /** What commands and processes are made from. Everything opens on first use. */
 export interface Program {
@@ -91,7 +86,7 @@ async function composeFile(path: string, options: ComposeOptions): Promise<Progr
 export async function composeEmbedded(options: ComposeOptions = {}): Promise<Program> {
   const { joinEmbeddedPostgres } = await import('./platform/embedded/postgres.js');
   const embedded = await joinEmbeddedPostgres({ root: projectFolder, log: createLog() });
-  await Promise.all(Object.values(EMBEDDED_DATABASES).map((name) => embedded.ensureDatabase(name)));
+  await embedded.ensureDatabases(...Object.values(EMBEDDED_DATABASES));
   const lookup: VariableLookup = (name) => {
     const database = EMBEDDED_DATABASES[name as keyof typeof EMBEDDED_DATABASES];
     return database === undefined ? undefined : embedded.url(database);

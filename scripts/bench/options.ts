@@ -14,9 +14,9 @@ export type ContenderName = (typeof CONTENDERS)[number];
 
 /**
  * Modes of the product alone: cost per org by size, memory of a worker, what a plan and a quiet night cost, how fast edits
- * are followed, and memory of the command line.
+ * are followed, memory of the command line, and how long it takes to start.
  */
-export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile', 'stream'] as const;
+export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile', 'stream', 'start'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
@@ -33,13 +33,30 @@ export interface BenchOptions {
   readonly lanes: number;
   /** One org in so many is undecidable. */
   readonly undecidableEvery: number;
+  /** Of the mode `start`: the commit, or the folder of a build, that today's is compared with; `none`: with nothing. */
+  readonly before: string;
 }
 
 export const USAGE = `npm run bench -- [--orgs N] [--runs N] [--only NAME,…] [--sample N] [--sizes N,…]
                  [--batch-size N] [--lanes N] [--undecidable-every N]
-NAME: ${[...CONTENDERS, ...MODES].join(', ')}`;
+NAME: ${[...CONTENDERS, ...MODES].join(', ')}
 
-const FLAGS = ['orgs', 'runs', 'only', 'sample', 'sizes', 'batch-size', 'lanes', 'undecidable-every'] as const;
+npm run bench -- --only start [--runs N] [--before COMMIT|DIR|none]
+  how long --version, --help and status take beside \`node -e 0\`: medians of N runs (default 20), in turn;
+  status reads a control database and three cells of a local PostgreSQL. --before is what the build is
+  compared with: a commit, which is built in a temporary folder (default HEAD~1), or the folder of a build`;
+
+const FLAGS = [
+  'orgs',
+  'runs',
+  'only',
+  'sample',
+  'sizes',
+  'batch-size',
+  'lanes',
+  'undecidable-every',
+  'before',
+] as const;
 type Flag = (typeof FLAGS)[number];
 type Values = { readonly [F in Flag]?: string | undefined };
 
@@ -56,11 +73,12 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     contenders: CONTENDERS.filter((name) => names.includes(name)),
     orgs: parseCount(values, 'orgs', mode === 'memory' || mode === 'feed' ? 10_000_000 : 2_000_000),
     sizes: (values.sizes ?? '100000,1000000,10000000').split(',').map((text) => toCount('sizes', text)),
-    runs: parseCount(values, 'runs', mode === 'memory' ? 1 : 3),
+    runs: parseCount(values, 'runs', mode === 'start' ? 20 : mode === 'memory' ? 1 : 3),
     sample: parseCount(values, 'sample', 20_000),
     batchSize: parseCount(values, 'batch-size', 10_000),
     lanes: parseCount(values, 'lanes', 2),
     undecidableEvery: parseCount(values, 'undecidable-every', 250_000),
+    before: values.before ?? 'HEAD~1',
   };
 }
 

@@ -1,7 +1,9 @@
 // Reads the arguments, runs one command, turns what it threw into a sentence and an exit code. Knows no command's work.
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { explainFailure } from '../engine/database-errors.js';
+import { projectFolder } from '../platform/project-folder.js';
 import { explainArguments, rejectRepeats } from './arguments/explain-arguments.js';
 import { REGISTRATIONS } from './commands/index.js';
 import type { CliIo } from './terminal/io.js';
@@ -30,10 +32,8 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   }
 }
 
-/** Of package.json, which is two folders up from src/cli and three from dist/src/cli. */
 async function readVersion(): Promise<string> {
-  const path = import.meta.url.includes('/dist/src/') ? '../../../package.json' : '../../package.json';
-  const { version }: { version: string } = JSON.parse(await readFile(new URL(path, import.meta.url), 'utf8'));
+  const { version }: { version: string } = JSON.parse(await readFile(join(projectFolder, 'package.json'), 'utf8'));
   return version;
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { findMedian, formatTable } from '../../scripts/bench/numbers.js';
 import { parseBenchOptions } from '../../scripts/bench/options.js';
 import { runBench } from '../../scripts/bench/run-bench.js';
 import type { BenchSite } from '../../scripts/bench/server.js';
+import { measureStarts, reportStarts } from '../../scripts/bench/start.js';
 import { adminUrl } from '../support/postgres.js';
 import { redisAvailable, startTestRedis } from '../support/redis.js';
 
@@ -111,5 +112,51 @@ describe('formatTable', () => {
         ['cc', 'd'],
       ]),
     ).toEqual(['a   bbb', 'cc    d']);
+  });
+});
+
+describe('the mode start', () => {
+  test('starts each command in turn, with a configuration that names a PostgreSQL', async () => {
+    await withServer('without', async (server) => {
+      const main = join(server.folder, 'main.mjs');
+      // status fails unless it is given a configuration
+      await writeFile(
+        main,
+        `process.exitCode = process.argv[2] === 'status' && process.argv[4] === undefined ? 1 : 0;`,
+      );
+      const options = small('--only', 'start', '--before', 'none');
+      const said: string[] = [];
+      const measure = await measureStarts({ server, options, main, say: (line) => said.push(line) });
+      expect(said).toEqual(['round 1 of 1']);
+      expect([...measure.now.keys()]).toEqual(['--version', '--help', 'status']);
+      expect(reportStarts(measure).join('\n')).toMatch(/^status +\d+ ms +\d+\.\d\d ×$/mu);
+    });
+  });
+
+  test('fails when what is started fails', async () => {
+    await withServer('without', async (server) => {
+      const main = join(server.folder, 'main.mjs');
+      await writeFile(main, 'process.exitCode = 3;');
+      const options = small('--only', 'start', '--before', 'none');
+      await expect(measureStarts({ server, options, main, say: () => undefined })).rejects.toThrow('ended with 3');
+    });
+  });
+
+  test('says beside each goal whether it is reached, and what was before', () => {
+    const times = (version: number) =>
+      new Map([
+        ['--version', version],
+        ['--help', 150],
+        ['status', 350],
+      ] as const);
+    const text = reportStarts({ node: 50, now: times(151), before: { commit: 'abc', times: times(500) } }).join('\n');
+    expect(text).toMatch(/^--version +500 ms +10\.00 × +151 ms +3\.02 ×$/mu);
+    expect(text).toContain('--version / node -e 0: 3.02 (goal: at most 3) MISSED');
+    expect(text).toContain('status / node -e 0: 7.00 (goal: at most 7) reached');
+  });
+
+  test('compares with the commit before unless it is told otherwise', () => {
+    expect(parseBenchOptions(['--only', 'start'])).toMatchObject({ mode: 'start', before: 'HEAD~1', runs: 20 });
+    expect(parseBenchOptions(['--only', 'start', '--before', 'none']).before).toBe('none');
   });
 });

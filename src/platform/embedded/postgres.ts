@@ -28,8 +28,8 @@ export interface EmbeddedPostgres {
   url(database: string): string;
   /** The URL of the database `postgres`. */
   readonly adminUrl: string;
-  /** Creates a database unless it exists; safe when several do it at once. */
-  ensureDatabase(name: string): Promise<void>;
+  /** Creates the databases that do not exist; safe when several do it at once. */
+  ensureDatabases(...names: readonly string[]): Promise<void>;
   readonly dataFolder: string;
   /** True if no server ran before, or one without its watcher. */
   readonly startedByUs: boolean;
@@ -68,7 +68,7 @@ export async function joinEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   return {
     url,
     adminUrl: url('postgres'),
-    ensureDatabase: (name) => ensureDatabase(url('postgres'), name),
+    ensureDatabases: (...names) => ensureDatabases(url('postgres'), names),
     dataFolder: location.dataFolder,
     startedByUs,
     leave: async () => {
@@ -98,15 +98,22 @@ function sharedMemorySettings(): Readonly<Record<string, string>> {
 
 const DUPLICATE_DATABASE = ['42P04', '23505']; // the second when two create it at the same instant
 
-async function ensureDatabase(adminUrl: string, name: string): Promise<void> {
+async function ensureDatabases(adminUrl: string, names: readonly string[]): Promise<void> {
   const client = new pg.Client({ connectionString: adminUrl });
   await client.connect();
   try {
-    const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
-    if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(name)}`);
-  } catch (error) {
-    if (!(error instanceof pg.DatabaseError && DUPLICATE_DATABASE.includes(error.code ?? ''))) throw error;
+    const { rows } = await client.query<{ datname: string }>('select datname from pg_database');
+    const missing = names.filter((name) => !rows.some(({ datname }) => datname === name));
+    for (const name of missing) await createDatabase(client, name);
   } finally {
     await client.end();
+  }
+}
+
+async function createDatabase(client: pg.Client, name: string): Promise<void> {
+  try {
+    await client.query(`create database ${pg.escapeIdentifier(name)}`);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError && DUPLICATE_DATABASE.includes(error.code ?? ''))) throw error;
   }
 }

@@ -116,7 +116,7 @@ describe('joinEmbeddedPostgres', () => {
 
   test('keeps the data for the next user', async () => {
     const before = await joinServer();
-    await before.ensureDatabase('kept');
+    await before.ensureDatabases('kept');
     await query(before.url('kept'), 'create table seen as select 42 as answer');
     await before.leave();
     const after = await joinServer();
@@ -216,8 +216,8 @@ describe.runIf(process.platform === 'linux')('the watcher', () => {
 describe('ensureDatabase', () => {
   test('creates a database once, however many ask for it', async () => {
     const server = await joinServer();
-    await Promise.all(Array.from({ length: 4 }, () => server.ensureDatabase('Cell "in"')));
-    await server.ensureDatabase('Cell "in"');
+    await Promise.all(Array.from({ length: 4 }, () => server.ensureDatabases('Cell "in"')));
+    await server.ensureDatabases('Cell "in"');
     expect(await query(server.url('Cell "in"'), 'select current_database()')).toEqual(['Cell "in"']);
     await server.leave();
   });
