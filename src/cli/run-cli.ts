@@ -7,15 +7,21 @@ import { projectFolder } from '../platform/project-folder.js';
 import { explainArguments, rejectRepeats } from './arguments/explain-arguments.js';
 import { REGISTRATIONS } from './commands/index.js';
 import type { CliIo } from './terminal/io.js';
-import { createSession, type Execute, readGlobalOptions } from './terminal/session.js';
+import { type CliSession, createSession, type Execute, readGlobalOptions } from './terminal/session.js';
 import { showError } from './views/show-error.js';
 
 /** Runs one command line (without node and script); never throws, never ends the process. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
   const cli = createCli(io, await readVersion());
   let exitCode = 0;
+  const open = (values: Readonly<Record<string, unknown>>): CliSession =>
+    createSession(
+      io,
+      readGlobalOptions(values),
+      cli.commands.map((command) => command.name()),
+    );
   const execute: Execute = async (action) => {
-    exitCode = await action(createSession(io, readGlobalOptions(cli.opts())));
+    exitCode = await action(open(cli.opts()));
   };
   for (const register of REGISTRATIONS) register(cli, execute);
   rejectRepeats(cli);
@@ -24,7 +30,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    const session = createSession(io, readGlobalOptions(readFlags(args)));
+    const session = open(readFlags(args));
     return showError(
       session,
       error instanceof CommanderError ? explainArguments(error, cli, args) : explainFailure(error),

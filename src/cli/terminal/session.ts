@@ -45,12 +45,17 @@ export function readGlobalOptions(values: Readonly<Record<string, unknown>>): Gl
   };
 }
 
-export function createSession(io: CliIo, options: GlobalOptions): CliSession {
+/** `verbs`: the names of all commands. */
+export function createSession(io: CliIo, options: GlobalOptions, verbs: readonly string[]): CliSession {
   const say = (text: string): void => (options.json ? undefined : io.out(`${text}\n`));
   return {
     io,
     options,
-    commands: createCommandNames(readEnvironment('npm_lifecycle_event'), options.config),
+    commands: createCommandNames({
+      script: readEnvironment('npm_lifecycle_event'),
+      config: options.config,
+      verbs,
+    }),
     paint: createPaint(options.color && io.isTerminal && readEnvironment('NO_COLOR') === undefined),
     say,
     warn: (sentence) => io.err(`warning: ${sentence}\n`),

@@ -8,7 +8,7 @@ import type { Paint } from '../terminal/paint.js';
 import { layOutTable } from '../terminal/table.js';
 
 interface CalendarView {
-  readonly commands: CommandNames;
+  readonly commands: Pick<CommandNames, 'rewrite'>;
   readonly paint: Paint;
 }
 
@@ -60,7 +60,7 @@ function showPage(page: CalendarPage, { paint, commands }: CalendarView): readon
   ];
 }
 
-const toRow = (event: CalendarEvent, commands: CommandNames): readonly string[] => [
+const toRow = (event: CalendarEvent, commands: CalendarView['commands']): readonly string[] => [
   `${event.local.slice(0, secondsMatter(event.at) ? 19 : 16).replace('T', ' ')} ${event.offset}`,
   `${event.at
     .toISOString()

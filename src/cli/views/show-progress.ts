@@ -94,6 +94,6 @@ export function showStatusLine(dc: DataCenterStatus, lanes: number, commands: Co
     `Rate: ${rate === null ? 'N/A' : `${rate}/s`}`,
     `State: ${state}`,
     `ETA: ${dc.remaining === null ? 'N/A' : showRange(dc.remaining)}`,
-    ...(hold === undefined ? [] : [`Release: ${commands.rewrite(hold.release)}`]),
+    ...(hold === undefined ? [] : [`Release: ${commands.showRelease(hold.release)}`]),
   ].join('; ');
 }

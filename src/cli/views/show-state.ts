@@ -33,8 +33,8 @@ export function showHold(
   { zone, freeze }: Pick<DataCenterStatus, 'zone' | 'freeze'>,
   commands: CommandNames,
 ): string {
-  const release = commands.rewrite(hold.release);
-  const way = release.startsWith('it ') ? release : `to go on: ${release}`;
+  const release = commands.showRelease(hold.release);
+  const way = hold.release.kind === 'waits' ? release : `to go on: ${release}`;
   const what = hold.code === 'frozen' && freeze !== null ? showFreeze(freeze, zone) : showMeasured(hold, zone);
   return `${what}; ${way}`;
 }
@@ -95,9 +95,9 @@ function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Reco
     holds: holds.map(({ limit, release, ...hold }) => ({
       ...hold,
       limitValue: limit,
-      release: commands.rewrite(release),
+      release: commands.showRelease(release),
     })),
     progress: progress === null ? null : counts,
-    next: next === null ? null : commands.rewrite(next),
+    next: next === null ? null : commands.showRelease(next),
   };
 }

@@ -34,7 +34,7 @@ export function showStatus(status: Status, view: StatusView): string {
     '',
     `As of ${showInstant(status.at)} · ${served} · ${card}`,
     ...listUnserved(status, commands),
-    ...(next === null ? [] : [`Next: ${commands.rewrite(next)}`]),
+    ...(next === null ? [] : [`Next: ${commands.showRelease(next)}`]),
   ].join('\n');
 }
 

@@ -1,6 +1,6 @@
 // What the snapshot of a data center comes to for people: its state in one word, and who or what must move it on.
 import { isMaintenanceDue } from './decide-maintenance.js';
-import type { Hold } from './hold.js';
+import { byCommand, type Hold, type ReleaseCommand } from './hold.js';
 import type { DataCenterSnapshot } from './snapshot.js';
 import { RESTING_STAGES } from './stage.js';
 
@@ -13,19 +13,19 @@ export function nameState(dc: DataCenterSnapshot): string {
 }
 
 /** The command to try next; null while it moves by itself. */
-export function nextCommand(dc: DataCenterSnapshot, holds: readonly Hold[]): string | null {
-  if (dc.cell?.kind === 'unreachable' && dc.cell.code === 'not_initialised') return 'credit-rollout init';
-  const release = holds.find((hold) => hold.release.startsWith('credit-rollout'))?.release;
-  if (release !== undefined) return release;
+export function nextCommand(dc: DataCenterSnapshot, holds: readonly Hold[]): ReleaseCommand | null {
+  if (dc.cell?.kind === 'unreachable' && dc.cell.code === 'not_initialised') return byCommand('init');
+  const release = holds.map((hold) => hold.release).find(({ kind }) => kind === 'command');
+  if (release?.kind === 'command') return release;
   switch (dc.stage) {
     case 'pending':
     case 'aborted':
     case 'undone':
-      return dc.requested ? null : `credit-rollout apply --dc ${dc.id} --execute`;
+      return dc.requested ? null : byCommand('apply', '--dc', dc.id, '--execute');
     case 'failed':
-      return `credit-rollout retry --dc ${dc.id}`;
+      return byCommand('retry', '--dc', dc.id);
     case 'done':
-      return `credit-rollout verify --dc ${dc.id}`;
+      return byCommand('verify', '--dc', dc.id);
     default:
       return null;
   }

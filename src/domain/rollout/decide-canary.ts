@@ -1,6 +1,6 @@
 // The canary of a run: applied, verified, waited for, and only then passed. Pure; nothing else is written before.
 import { type Decision, go, hold, isClosed, type ReadCell, workHolds } from './decision.js';
-import { createHold } from './hold.js';
+import { byWaiting, createHold } from './hold.js';
 import type { DataCenterSnapshot, RunReading } from './snapshot.js';
 
 /** What to do while the canary has not passed. `ours`: the fence stands for this run and epoch. */
@@ -39,5 +39,5 @@ function decideVerified(dc: DataCenterSnapshot, cell: ReadCell, { canary }: RunR
   const waited = canary.verifiedForMs ?? dc.canaryWaitMs;
   if (waited >= dc.canaryWaitMs) return go({ kind: 'pass_canary', reason: 'the canary is applied and verified' });
   const seconds = (ms: number): string => `${Math.floor(ms / 1_000)} s`;
-  return hold(createHold('canary_wait', 'it goes on by itself', seconds(waited), seconds(dc.canaryWaitMs)));
+  return hold(createHold('canary_wait', byWaiting('it goes on by itself'), seconds(waited), seconds(dc.canaryWaitMs)));
 }

@@ -1,7 +1,7 @@
 // Decides about the sign-up gate of one data center: armed once it is verified and baked, disarmed when it loses that,
 // latched at its instant. Pure. Sign-ups never wait for any of this: they ask the cell's row and the cell's clock.
 import { type Decision, go, hold, IDLE, type ReadCell } from './decision.js';
-import { createHold, type Hold } from './hold.js';
+import { byCommand, byWaiting, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, GateReading, Snapshot } from './snapshot.js';
 import { RESTING_STAGES } from './stage.js';
 
@@ -39,7 +39,7 @@ export function isGateDue({ stage, cutoverAt, knownGate }: DataCenterSnapshot, n
 const busy = ({ pid, since }: NonNullable<ReadCell['gateHolder']>): Hold =>
   createHold(
     'gate_busy',
-    'it ends with that session',
+    byWaiting('it ends with that session'),
     `pid ${pid ?? 'of a prepared transaction'}`,
     since?.toISOString() ?? null,
   );
@@ -54,7 +54,7 @@ function listLate({ now }: Snapshot, dc: DataCenterSnapshot): readonly Hold[] {
   return [
     createHold(
       'cutover_late',
-      `credit-rollout apply --dc ${dc.id} --execute`,
+      byCommand('apply', '--dc', dc.id, '--execute'),
       now.toISOString(),
       dc.cutoverLocal ?? dc.cutoverAt.toISOString(),
     ),

@@ -1,7 +1,7 @@
 // Decides about what runs in a data center that is done: its night, a reconciliation that was asked for, the sweep after
 // its cut-over, and whether the change feed may write. Pure. At most one such run in the whole rollout at a time.
 import { type Decision, detached, go, hold, IDLE, isClosedAt, type ReadCell, workHolds } from './decision.js';
-import { createHold, type Hold } from './hold.js';
+import { byCommand, byWaiting, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, MaintenanceReading, MaintenanceRun, Snapshot } from './snapshot.js';
 
 /** What to do now for the maintenance of one data center, or why nothing is done. */
@@ -41,12 +41,12 @@ function chooseRun(
 function listHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Hold[] {
   const { cell } = dc;
   if (cell?.kind !== 'read')
-    return [createHold('cell_unreachable', 'credit-rollout doctor', cell === undefined ? null : cell.code)];
+    return [createHold('cell_unreachable', byCommand('doctor'), cell === undefined ? null : cell.code)];
   const other = snapshot.dataCenters.find(({ id, maintenance }) => id !== dc.id && maintenance.open !== null);
   const holds: (Hold | undefined)[] = [
     ...stops(dc, cell),
     cell.attached ? undefined : detached(),
-    other && createHold('maintenance_slot_taken', 'it starts by itself', other.id),
+    other && createHold('maintenance_slot_taken', byWaiting('it starts by itself'), other.id),
     rests(snapshot, dc),
   ];
   return holds.filter((found) => found !== undefined);
@@ -57,18 +57,16 @@ const REST_MS = 60_000;
 
 function rests({ now }: Snapshot, { id, maintenance: { failedAt } }: DataCenterSnapshot): Hold | undefined {
   if (failedAt === null || now.getTime() - failedAt.getTime() >= REST_MS) return undefined;
-  return createHold('maintenance_failed', `credit-rollout verify --dc ${id}`, failedAt.toISOString());
+  return createHold('maintenance_failed', byCommand('verify', '--dc', id), failedAt.toISOString());
 }
 
 const stops = (dc: DataCenterSnapshot, { freeze }: ReadCell): readonly Hold[] => [
-  ...(freeze === null
-    ? []
-    : [createHold('frozen', `credit-rollout unfreeze --dc ${dc.id}`, freeze.since.toISOString())]),
+  ...(freeze === null ? [] : [createHold('frozen', byCommand('unfreeze', '--dc', dc.id), freeze.since.toISOString())]),
   ...paused(dc),
 ];
 
 const paused = ({ id, intent }: DataCenterSnapshot): readonly Hold[] =>
-  intent === 'pause' ? [createHold('paused', `credit-rollout resume --dc ${id}`)] : [];
+  intent === 'pause' ? [createHold('paused', byCommand('resume', '--dc', id))] : [];
 
 /** Also where nothing is due: the product's view is gone meanwhile. */
 const unattached = ({ cell }: DataCenterSnapshot): readonly Hold[] =>
@@ -77,7 +75,7 @@ const unattached = ({ cell }: DataCenterSnapshot): readonly Hold[] =>
 function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
   const { cell } = dc;
   if (cell?.kind !== 'read')
-    return hold(createHold('cell_unreachable', 'credit-rollout doctor', cell === undefined ? null : cell.code));
+    return hold(createHold('cell_unreachable', byCommand('doctor'), cell === undefined ? null : cell.code));
   const { fence } = cell;
   const { epoch } = open;
   // on record too: a scheduler that died between the cell and control left a fence that nobody is known to have shut
@@ -106,7 +104,7 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
           }
         : { kind: 'wake_workers', job: 'detect', want: 1, epoch, reason: 'drift is to be found' },
     ],
-    holds: [...workHolds(dc, cell, run), createHold('maintenance', 'it ends by itself', open.kind)],
+    holds: [...workHolds(dc, cell, run), createHold('maintenance', byWaiting('it ends by itself'), open.kind)],
   };
 }
 

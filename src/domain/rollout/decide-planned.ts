@@ -2,7 +2,7 @@
 import { assertNever } from '../../kernel/assert-never.js';
 import type { HeldPlan } from '../plan/decide-approval.js';
 import { type Decision, go, hold } from './decision.js';
-import { createHold, type Hold } from './hold.js';
+import { byCommand, byWaiting, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot } from './snapshot.js';
 
 /** Nothing else is in its way: order, slot, window and cell were asked before. */
@@ -16,7 +16,7 @@ export function decidePlanned(dc: DataCenterSnapshot): Decision {
     case 'asked':
       return decideAsked(dc, plan.failure);
     case 'unusable':
-      return hold(createHold('plan_failed', `credit-rollout abort --dc ${dc.id}`, plan.code));
+      return hold(createHold('plan_failed', byCommand('abort', '--dc', dc.id), plan.code));
     case 'made':
       return go({ kind: 'register_plan', planId: plan.planId, reason: 'its plan is made' });
     case 'registered':
@@ -30,25 +30,25 @@ export function decidePlanned(dc: DataCenterSnapshot): Decision {
 }
 
 function decideAsked(dc: DataCenterSnapshot, failure: string | null): Decision {
-  if (failure !== null) return hold(createHold('plan_failed', `credit-rollout abort --dc ${dc.id}`, failure));
+  if (failure !== null) return hold(createHold('plan_failed', byCommand('abort', '--dc', dc.id), failure));
   const idle = dc.cell?.kind === 'read' && dc.cell.workersAlive === 0;
   return {
     steps: [{ kind: 'wake_workers', job: 'plan', want: 1, reason: 'its plan is to be made' }],
     holds: [
       idle
-        ? createHold('no_worker', `credit-rollout worker --dc ${dc.id}`, '0', '1')
-        : createHold('planning', 'it goes on by itself'),
+        ? createHold('no_worker', byCommand('worker', '--dc', dc.id), '0', '1')
+        : createHold('planning', byWaiting('it goes on by itself')),
     ],
   };
 }
 
 function needsApproval(planId: string, held: HeldPlan): Hold {
-  const approve = `credit-rollout approve ${planId}`;
+  const approve = byCommand('approve', planId);
   if (held.why === 'outside')
     return createHold('needs_approval', approve, `${held.rail.rail} ${held.rail.value}`, held.rail.limit);
   if (held.why === 'required') return createHold('needs_approval', approve, 'rollout.approval: required');
   if (held.why === 'expired') return createHold('needs_approval', approve, 'its approval was expired');
-  const abort = `credit-rollout abort --dc ${planId.replace(/-\d+$/u, '')}`;
+  const abort = byCommand('abort', '--dc', planId.replace(/-\d+$/u, ''));
   const what = held.why === 'superseded' ? `${held.by}, which is newer, was approved` : `its approval was ${held.why}`;
   return createHold('needs_approval', abort, what);
 }

@@ -14,7 +14,7 @@ import {
   type Step,
   workHolds,
 } from './decision.js';
-import { createHold, type Hold } from './hold.js';
+import { byCommand, byWaiting, createHold, type Hold, type Release } from './hold.js';
 import type { DataCenterSnapshot, RunReading, Snapshot } from './snapshot.js';
 import { RESTING_STAGES, SLOT_STAGES } from './stage.js';
 
@@ -30,7 +30,7 @@ export function decideStep(snapshot: Snapshot, dc: DataCenterSnapshot): Decision
 }
 
 const unreachable = (dc: DataCenterSnapshot): Hold =>
-  createHold('cell_unreachable', 'credit-rollout doctor', dc.cell?.kind === 'unreachable' ? dc.cell.code : null);
+  createHold('cell_unreachable', byCommand('doctor'), dc.cell?.kind === 'unreachable' ? dc.cell.code : null);
 
 function decideResting(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   // a fence left open by a crash or a restored control database is closed before anything else
@@ -54,22 +54,22 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
   const loud = others.find((other) => !other.quiet && RESTING_STAGES.includes(other.stage));
   const holds: (Hold | undefined)[] = [
     frozen(dc),
-    dc.intent === 'pause' ? createHold('paused', `credit-rollout resume --dc ${dc.id}`) : undefined,
-    failed && createHold('predecessor_failed', `credit-rollout retry --dc ${failed.id}`, failed.id),
+    dc.intent === 'pause' ? createHold('paused', byCommand('resume', '--dc', dc.id)) : undefined,
+    failed && createHold('predecessor_failed', byCommand('retry', '--dc', failed.id), failed.id),
     dc.notBeforeAt !== null && snapshot.now < dc.notBeforeAt
       ? createHold(
           'not_before',
-          'it starts by itself',
+          byWaiting('it starts by itself'),
           snapshot.now.toISOString(),
           dc.notBeforeLocal ?? dc.notBeforeAt.toISOString(),
         )
       : undefined,
-    before && createHold('waits_for_order', 'it starts by itself', before.id),
-    slot && slot !== before ? createHold('slot_taken', 'it starts by itself', slot.id) : undefined,
-    loud && createHold('not_quiet', 'credit-rollout doctor', loud.id),
+    before && createHold('waits_for_order', byWaiting('it starts by itself'), before.id),
+    slot && slot !== before ? createHold('slot_taken', byWaiting('it starts by itself'), slot.id) : undefined,
+    loud && createHold('not_quiet', byCommand('doctor'), loud.id),
     dc.maintenance.open === null
       ? undefined
-      : createHold('maintenance', 'it starts by itself', dc.maintenance.open.kind),
+      : createHold('maintenance', byWaiting('it starts by itself'), dc.maintenance.open.kind),
     dc.cell?.kind === 'read' ? undefined : unreachable(dc),
     dc.cell?.kind === 'read' && !dc.cell.attached ? detached() : undefined,
     windowHold(dc),
@@ -83,8 +83,8 @@ const windowHold = (dc: DataCenterSnapshot): Hold | undefined =>
     : createHold(
         'window_closed',
         dc.window.changesAt === null
-          ? `credit-rollout abort --dc ${dc.id}, then apply with other rollout.windows`
-          : 'it goes on by itself',
+          ? { ...byCommand('abort', '--dc', dc.id), after: ', then apply with other rollout.windows' }
+          : byWaiting('it goes on by itself'),
         dc.window.reason,
         dc.window.changesAt?.toISOString() ?? null,
       );
@@ -103,7 +103,7 @@ function decideStop(dc: DataCenterSnapshot, cell: ReadCell): Decision | undefine
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: why });
   const held: (Hold | undefined)[] = [
     frozen(dc),
-    dc.intent === 'pause' ? createHold('paused', `credit-rollout resume --dc ${dc.id}`) : undefined,
+    dc.intent === 'pause' ? createHold('paused', byCommand('resume', '--dc', dc.id)) : undefined,
     windowHold(dc),
   ];
   return hold(...held.filter((found) => found !== undefined));
@@ -180,20 +180,27 @@ const mayFollowUp = (dc: DataCenterSnapshot, run: RunReading): boolean =>
   run.staleLeft > 0 && !run.followedUp && (dc.orgsTouched === null || run.touched + run.staleLeft <= dc.orgsTouched);
 
 /** The query is that of the apply: an edit of the configuration does not reach a run that was asked for. */
-const mendBake = (id: string): string =>
-  `credit-rollout doctor --dc ${id} says what it lacks; for another query credit-rollout abort --dc ${id}, then apply again`;
+/** `doctor` shows what is wrong; another query is one of the next run. */
+const correctBakeQuery = (id: string): Release => ({
+  ...byCommand('doctor', '--dc', id),
+  after: ` shows what is wrong; to use another query, abort --dc ${id}, then apply again`,
+});
 
 function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: 'the operator aborted' });
-  if (dc.intent === 'pause') return hold(createHold('paused', `credit-rollout resume --dc ${dc.id}`));
+  if (dc.intent === 'pause') return hold(createHold('paused', byCommand('resume', '--dc', dc.id)));
   const held = decideFrozen(dc);
   if (held !== undefined) return held;
   if (dc.bakeUntil !== null && snapshot.now < dc.bakeUntil)
-    return hold(createHold('baking', 'it goes on by itself', snapshot.now.toISOString(), dc.bakeUntil.toISOString()));
+    return hold(
+      createHold('baking', byWaiting('it goes on by itself'), snapshot.now.toISOString(), dc.bakeUntil.toISOString()),
+    );
   if (dc.cell?.kind === 'unreachable') return hold(unreachable(dc));
   if (dc.cell?.kind === 'read' && dc.cell.bakeTrouble !== null)
-    return hold(createHold('bake_query_failed', mendBake(dc.id), dc.cell.bakeTrouble));
+    return hold(createHold('bake_query_failed', correctBakeQuery(dc.id), dc.cell.bakeTrouble));
   if (dc.cell?.kind === 'read' && dc.cell.bakeQuery === false)
-    return hold(createHold('bake_query', 'it goes on by itself once the query returns true', 'false', 'true'));
+    return hold(
+      createHold('bake_query', byWaiting('it goes on by itself once the query returns true'), 'false', 'true'),
+    );
   return go({ kind: 'advance', to: 'done', reason: 'the bake is over' });
 }

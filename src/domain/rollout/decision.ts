@@ -1,5 +1,5 @@
 // What a decision says: the steps to take now, or why none is taken. And what several decisions share.
-import { createHold, type Hold } from './hold.js';
+import { byCommand, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, FenceReading, MaintenanceRun, RunReading } from './snapshot.js';
 import type { Stage } from './stage.js';
 
@@ -65,10 +65,10 @@ const STALLED_MS = 120_000;
 /** Nothing of ours begins in this cell; undefined: it is not frozen. */
 export const frozen = (dc: DataCenterSnapshot): Hold | undefined =>
   dc.cell?.kind === 'read' && dc.cell.freeze !== null
-    ? createHold('frozen', `credit-rollout unfreeze --dc ${dc.id}`, dc.cell.freeze.since.toISOString())
+    ? createHold('frozen', byCommand('unfreeze', '--dc', dc.id), dc.cell.freeze.since.toISOString())
     : undefined;
 
-export const detached = (): Hold => createHold('source_detached', 'credit-rollout init');
+export const detached = (): Hold => createHold('source_detached', byCommand('init'));
 
 /** Work is rung for, but may not be moving: no worker, a worker in trouble, or nothing done for too long. */
 export function workHolds(
@@ -77,12 +77,10 @@ export function workHolds(
   run: Pick<RunReading, 'idleMs'>,
 ): readonly Hold[] {
   if (!attached) return [detached()];
-  if (workersAlive === 0) return [createHold('no_worker', `credit-rollout worker --dc ${dc.id}`, '0', '1')];
+  if (workersAlive === 0) return [createHold('no_worker', byCommand('worker', '--dc', dc.id), '0', '1')];
   const idle = `${Math.round(run.idleMs / 1_000)} s`;
   return [
-    ...(trouble === null ? [] : [createHold('cell_trouble', 'credit-rollout doctor', trouble)]),
-    ...(run.idleMs > STALLED_MS
-      ? [createHold('stalled', 'credit-rollout doctor', idle, `${STALLED_MS / 1_000} s`)]
-      : []),
+    ...(trouble === null ? [] : [createHold('cell_trouble', byCommand('doctor'), trouble)]),
+    ...(run.idleMs > STALLED_MS ? [createHold('stalled', byCommand('doctor'), idle, `${STALLED_MS / 1_000} s`)] : []),
   ];
 }

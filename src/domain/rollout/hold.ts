@@ -1,4 +1,4 @@
-// Why a data center does not move: every code, and the command that releases it.
+// Why a data center does not move: every code, and what releases it. Never in words of one reader: a release is data.
 
 export const HOLD_CODES = [
   'no_scheduler',
@@ -30,14 +30,39 @@ export const HOLD_CODES = [
 ] as const;
 export type HoldCode = (typeof HOLD_CODES)[number];
 
+/** A command that ends a hold. `after`: words that follow it, separator included. */
+export interface ReleaseCommand {
+  readonly kind: 'command';
+  readonly verb: string;
+  readonly args: readonly string[];
+  readonly after?: string;
+}
+
+/** What ends a hold: a command, or something that happens by itself. Whoever shows it writes the command. */
+export type Release = ReleaseCommand | { readonly kind: 'waits'; readonly note: string };
+
+export const byCommand = (verb: string, ...args: readonly string[]): ReleaseCommand => ({
+  kind: 'command',
+  verb,
+  args,
+});
+/** `note`: a sentence that begins with "it". */
+export const byWaiting = (note: string): Release => ({ kind: 'waits', note });
+
+/** As text that is stored: `credit-rollout resume --dc eu`, `it starts by itself`. */
+export const formatRelease = (release: Release): string =>
+  release.kind === 'waits'
+    ? release.note
+    : `${['credit-rollout', release.verb, ...release.args].join(' ')}${release.after ?? ''}`;
+
 export interface Hold {
   readonly code: HoldCode;
   /** What is the case: an instant, a data center, a count. */
   readonly value: string | null;
   /** What it is measured against. */
   readonly limit: string | null;
-  /** The command or condition that ends it. */
-  readonly release: string;
+  /** What ends it. */
+  readonly release: Release;
   /** It will not end by itself. */
   readonly needsPerson: boolean;
 }
@@ -80,7 +105,7 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
 
 export function createHold(
   code: HoldCode,
-  release: string,
+  release: Release,
   value: string | null = null,
   limit: string | null = null,
 ): Hold {

@@ -2,7 +2,7 @@
 
 import { nameState, needsScheduler, nextCommand } from '../../domain/rollout/data-center-state.js';
 import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
-import { createHold, type Hold } from '../../domain/rollout/hold.js';
+import { byCommand, createHold, type Hold, type ReleaseCommand } from '../../domain/rollout/hold.js';
 import type { DataCenterSnapshot, FreezeReading, GateReading, MaintenanceRun } from '../../domain/rollout/snapshot.js';
 import type { Intent, Stage } from '../../domain/rollout/stage.js';
 import { estimateRemaining, type RemainingEstimate } from '../../domain/time/estimate.js';
@@ -57,7 +57,7 @@ export interface DataCenterStatus {
   /** The newest night that is over. */
   readonly lastNight: Pick<DueWorkRow, 'localDate' | 'state' | 'note' | 'counts'> | null;
   /** The command to try next; null while it moves by itself. */
-  readonly next: string | null;
+  readonly next: ReleaseCommand | null;
 }
 
 export interface Status {
@@ -92,7 +92,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
 
 const schedulerHold = (dc: DataCenterSnapshot, { alive, lastSeenAt }: Schedulers, now: Date): readonly StatusHold[] =>
   alive === 0 && needsScheduler(dc)
-    ? [{ ...createHold('no_scheduler', 'credit-rollout up', '0', '1'), since: lastSeenAt ?? now }]
+    ? [{ ...createHold('no_scheduler', byCommand('up'), '0', '1'), since: lastSeenAt ?? now }]
     : [];
 
 /** A hold that the scheduler has recorded keeps its `since`; one that is new is as old as this look. */

@@ -4,7 +4,7 @@ import { decideAlarms, isAlarming, listMissing } from '../../domain/calendar/dec
 import { decideNights } from '../../domain/calendar/decide-nights.js';
 import type { DueChange, DueRow } from '../../domain/calendar/due-work.js';
 import { asksForUndecidable, noteUndecidable, type Undecidable } from '../../domain/calendar/undecidable.js';
-import type { Hold } from '../../domain/rollout/hold.js';
+import { formatRelease, type Hold } from '../../domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { countQuarantine } from '../../stores/cell/batch/progress.js';
@@ -84,7 +84,7 @@ const isSame = (known: readonly HoldRow[], holds: readonly Hold[]): boolean =>
       other?.code === code &&
       other.value === value &&
       other.limit === limit &&
-      other.release === release &&
+      other.release === formatRelease(release) &&
       other.needsPerson === needsPerson
     );
   });
@@ -122,7 +122,12 @@ async function savePage(
   tx: ControlTransaction,
   { dataCenter, holds, changes }: Page,
 ): Promise<readonly Saved[]> {
-  if (holds !== undefined) await saveHolds(tx, dataCenter, holds);
+  if (holds !== undefined)
+    await saveHolds(
+      tx,
+      dataCenter,
+      holds.map((hold) => ({ ...hold, release: formatRelease(hold.release) })),
+    );
   const saved: Saved[] = [];
   for (const change of changes) {
     if (!(await saveDueChange(tx, dataCenter, change))) continue;

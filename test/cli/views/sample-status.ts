@@ -1,5 +1,10 @@
 // A status to render: one data center, paused in the middle.
+import { createCommandNames } from '../../../src/cli/terminal/command-names.js';
+import { byCommand } from '../../../src/domain/rollout/hold.js';
 import type { DataCenterStatus, Status } from '../../../src/engine/operate/read-status.js';
+
+/** Commands as `credit-rollout VERB`. */
+export const sampleCommands = createCommandNames({ script: undefined, config: undefined, verbs: ['init', 'status'] });
 
 const AT = new Date('2026-11-22T14:00:00Z');
 type Progress = NonNullable<DataCenterStatus['progress']>;
@@ -56,7 +61,7 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
         code: 'paused',
         value: null,
         limit: null,
-        release: 'credit-rollout resume --dc eu',
+        release: byCommand('resume', '--dc', 'eu'),
         needsPerson: true,
         since: AT,
       },
@@ -72,7 +77,7 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     cutover: { configuredAt: null, configuredLocal: null, effectiveAt: null, latchedAt: null, sweptAt: null },
     maintenance: null,
     lastNight: null,
-    next: 'credit-rollout resume --dc eu',
+    next: byCommand('resume', '--dc', 'eu'),
     ...own,
   };
 }

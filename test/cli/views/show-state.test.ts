@@ -1,17 +1,17 @@
 // Why a data center waits, as people read it: no instant in the shape of a program, and no present moment.
 import { describe, expect, test } from 'vitest';
-import { createCommandNames } from '../../../src/cli/terminal/command-names.js';
 import { showHold, showHoldBriefly } from '../../../src/cli/views/show-state.js';
-import { createHold, type Hold, type HoldCode } from '../../../src/domain/rollout/hold.js';
+import { byWaiting, createHold, type Hold, type HoldCode } from '../../../src/domain/rollout/hold.js';
+import { sampleCommands } from './sample-status.js';
 
 const since = new Date('2026-11-22T14:00:00Z');
 const NOW = '2026-11-22T15:00:00.123Z';
 const THEN = '2026-11-23T03:00:00.000Z';
 const show = (hold: Hold): string =>
-  showHold({ ...hold, since }, { zone: 'Asia/Kolkata', freeze: null }, createCommandNames(undefined, undefined));
+  showHold({ ...hold, since }, { zone: 'Asia/Kolkata', freeze: null }, sampleCommands);
 const SINCE = 'since 2026-11-22 14:00:00 UTC (19:30 Asia/Kolkata)';
 const hold = (code: HoldCode, value: string | null, limit: string | null): Hold =>
-  createHold(code, 'it goes on by itself', value, limit);
+  createHold(code, byWaiting('it goes on by itself'), value, limit);
 
 describe('showHold', () => {
   test.each([

@@ -1,8 +1,8 @@
 // `verify` for people: the proof of a cut-over says what is proven, what is not, and who is left.
 import { describe, expect, test } from 'vitest';
-import { createCommandNames } from '../../../src/cli/terminal/command-names.js';
 import { showVerification } from '../../../src/cli/views/show-verification.js';
 import type { CutoverProof } from '../../../src/engine/cutover/prove-cutover.js';
+import { sampleCommands } from './sample-status.js';
 
 const show = (proof: Partial<CutoverProof>): string =>
   showVerification(
@@ -21,7 +21,7 @@ const show = (proof: Partial<CutoverProof>): string =>
         ...proof,
       },
     },
-    createCommandNames(undefined, undefined),
+    sampleCommands,
   );
 
 describe('showVerification', () => {

@@ -11,11 +11,13 @@ import { toJson } from '../../../src/cli/terminal/to-json.js';
 import { drawBar, showProgress, showStatusLine } from '../../../src/cli/views/show-progress.js';
 import { showStatus } from '../../../src/cli/views/show-status.js';
 import { showSummary } from '../../../src/cli/views/show-summary.js';
+import { byCommand, byWaiting } from '../../../src/domain/rollout/hold.js';
 import type { DataCenterStatus } from '../../../src/engine/operate/read-status.js';
 import { captureIo } from '../captured-io.js';
-import { sampleDataCenter, sampleProgress, sampleStatus } from './sample-status.js';
+import { sampleCommands, sampleDataCenter, sampleProgress, sampleStatus } from './sample-status.js';
 
-const commands = createCommandNames(undefined, undefined);
+const commands = sampleCommands;
+const VERBS = ['init', 'status'];
 
 describe('showShare', () => {
   test('never exceeds 100 %, and is 100 % only when all is done', () => {
@@ -84,12 +86,19 @@ describe('layOutTable', () => {
 
 describe('createCommandNames', () => {
   test('shows commands as npm runs them, with the configuration that was named', () => {
-    const npm = createCommandNames('rollout', 'my fleet.yaml');
+    const npm = createCommandNames({ script: 'rollout', config: 'my fleet.yaml', verbs: VERBS });
     expect(npm.show('status')).toBe("npm run -s rollout -- --config 'my fleet.yaml' status");
   });
+  test.each([
+    [byCommand('resume', '--dc', 'eu'), 'npm run -s rollout -- resume --dc eu'],
+    [{ ...byCommand('abort', '--dc', 'eu'), after: ', then apply' }, 'npm run -s rollout -- abort --dc eu, then apply'],
+    [byWaiting('it starts by itself'), 'it starts by itself'],
+  ])('shows what ends a hold as npm runs it: %j', (release, text) =>
+    expect(createCommandNames({ script: 'start', config: undefined, verbs: VERBS }).showRelease(release)).toBe(text),
+  );
   test('rewrites commands in a sentence and nothing else', () =>
     expect(
-      createCommandNames('start', undefined).rewrite(
+      createCommandNames({ script: 'start', config: undefined, verbs: VERBS }).rewrite(
         'credit-rollout writes only to a primary. Run: credit-rollout init',
       ),
     ).toBe('credit-rollout writes only to a primary. Run: npm run -s rollout -- init'));

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type AlarmFacts, decideAlarms, isAlarming, listMissing } from '../../../src/domain/calendar/decide-alarms.js';
 import type { DueRow } from '../../../src/domain/calendar/due-work.js';
 import { asksForUndecidable, noteUndecidable, type Undecidable } from '../../../src/domain/calendar/undecidable.js';
-import { createHold } from '../../../src/domain/rollout/hold.js';
+import { byWaiting, createHold } from '../../../src/domain/rollout/hold.js';
 import { AWAY, dc } from '../rollout/sample-snapshot.js';
 
 const CUTOVER = new Date('2025-10-29T18:30:00Z'); // 2025-10-30T00:00 in Kolkata
@@ -128,7 +128,11 @@ describe('listMissing', () => {
   });
 
   test('names what needs a person, and not what passes by itself', () => {
-    const holds = [createHold('frozen', 'x'), createHold('window_closed', 'x'), createHold('frozen', 'x')];
+    const holds = [
+      createHold('frozen', byWaiting('x')),
+      createHold('window_closed', byWaiting('x')),
+      createHold('frozen', byWaiting('x')),
+    ];
     expect(listMissing(dc({ stage: 'done' }), holds)).toEqual(['it is frozen']);
   });
 });

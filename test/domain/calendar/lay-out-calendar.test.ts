@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { CalendarFacts } from '../../../src/domain/calendar/calendar-event.js';
 import { type CalendarPage, layOutCalendar } from '../../../src/domain/calendar/lay-out-calendar.js';
 import type { Period } from '../../../src/domain/calendar/period.js';
-import { createHold } from '../../../src/domain/rollout/hold.js';
+import { byWaiting, createHold } from '../../../src/domain/rollout/hold.js';
 import { UNARMED } from '../rollout/sample-snapshot.js';
 
 const NOW = new Date('2025-10-06T12:00:00Z');
@@ -133,14 +133,17 @@ describe('layOutCalendar', () => {
     const never = [{ from: '00:00', to: '00:00', deny: true }] as const;
     const [first, second] = layOut([
       facts({ stage: 'failed', requested: false, windows: never }),
-      facts({ id: 'us', position: 1, holds: [createHold('predecessor_failed', 'x', 'eu')] }),
+      facts({ id: 'us', position: 1, holds: [createHold('predecessor_failed', byWaiting('x'), 'eu')] }),
     ]);
     expect(first?.blockedBy).toEqual(['its windows never open: the deny windows leave no time']);
     expect(second).toMatchObject({ after: ['eu'], blockedBy: ['an earlier data center failed (eu)'], oneOffs: [] });
   });
 
   test('names no instant of a hold: they stand in their place', () => {
-    const holds = [createHold('frozen', 'x', '2025-10-06T01:00:00.000Z'), createHold('cell_trouble', 'x', '42501')];
+    const holds = [
+      createHold('frozen', byWaiting('x'), '2025-10-06T01:00:00.000Z'),
+      createHold('cell_trouble', byWaiting('x'), '42501'),
+    ];
     const [page] = layOut([facts({ holds })]);
     expect(page?.blockedBy).toEqual(['it is frozen', 'its workers meet an error that they cannot get past (42501)']);
   });

@@ -93,8 +93,8 @@ describe('decideMaintenance', () => {
     ],
     ['and ends it', ended(OPEN, { maintenance: { detected: false }, fence: MOVED }), ['end_maintenance']],
     ['so does one before it was opened', during(OPEN, { fence: { ...MOVED, epoch: 8n } }), ['close_maintenance']],
-    ['then drift is found', during(OPEN, { maintenance: { detected: false } }), ['ring detect', 'maintenance']],
-    ['then it is healed', during(OPEN, { maintenance: { pending: 3 } }), ['ring apply', 'maintenance']],
+    ['then drift is found', during(OPEN, { maintenance: { detected: false } }), ['wake_workers detect', 'maintenance']],
+    ['then it is healed', during(OPEN, { maintenance: { pending: 3 } }), ['wake_workers apply', 'maintenance']],
     ['what is healed is closed', during(OPEN, { maintenance: {} }), ['close_maintenance']],
     ['and ends', ended(OPEN, { maintenance: {} }), ['end_maintenance']],
     [
@@ -134,7 +134,7 @@ describe('decideMaintenance', () => {
     [
       'without a worker it says so',
       during(OPEN, { maintenance: { pending: 3 }, workersAlive: 0 }),
-      ['ring apply', 'no_worker', 'maintenance'],
+      ['wake_workers apply', 'no_worker', 'maintenance'],
     ],
   ] as const)('%s', (_promise, one, expected) => {
     expect(decide(one)).toEqual(expected);

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decidePlanned } from '../../../src/domain/rollout/decide-planned.js';
+import { formatRelease } from '../../../src/domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../../src/domain/rollout/snapshot.js';
 import { INTENTS, STAGES } from '../../../src/domain/rollout/stage.js';
 import { AWAY, CLOSED_WINDOW, cell, dc, LATER, nameStep, PLANS } from './sample-snapshot.js';
@@ -10,7 +11,7 @@ const decide = (one: DataCenterSnapshot) => {
   const { steps, holds } = decidePlanned(one);
   return {
     steps: steps.map(nameStep),
-    holds: holds.map(({ code, value, limit, release }) => [code, value, limit, release]),
+    holds: holds.map(({ code, value, limit, release }) => [code, value, limit, formatRelease(release)]),
   };
 };
 

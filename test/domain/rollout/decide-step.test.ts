@@ -182,7 +182,10 @@ describe('decideStep: a freeze', () => {
       const one = dc({ stage, requested: true, cell: frozen });
       expect(decide(one)).toEqual({ steps: [], holds: ['frozen'] });
       const [hold] = decideStep({ now: NOW, dataCenters: [one] }, one).holds;
-      expect(hold).toMatchObject({ release: 'credit-rollout unfreeze --dc eu', needsPerson: true });
+      expect(hold).toMatchObject({
+        release: { kind: 'command', verb: 'unfreeze', args: ['--dc', 'eu'] },
+        needsPerson: true,
+      });
     },
   );
 

@@ -19,7 +19,7 @@ const read = ({ engine, config }: Fleet, change: Partial<CalendarRequest> = {}):
   readCalendar(engine, { config, dataCenters: config.dataCenters, ...change });
 const show = (calendar: Calendar): string =>
   showCalendar(calendar, {
-    commands: { show: (command) => command, rewrite: (text) => text },
+    commands: { rewrite: (text) => text },
     paint: (text) => text,
   });
 const STATE = `select md5(string_agg(d::text, '|' order by id)) as state from credit_rollout_control.data_centers d`;

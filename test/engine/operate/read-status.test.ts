@@ -1,5 +1,6 @@
 // What status says of a cell without our schema, and of work that waits while no scheduler runs.
 import { afterEach, describe, expect, test } from 'vitest';
+import { byCommand } from '../../../src/domain/rollout/hold.js';
 import { type DataCenterStatus, readStatus } from '../../../src/engine/operate/read-status.js';
 import { listPlans } from '../../../src/engine/plan/list-plans.js';
 import { requestReconcile } from '../../../src/engine/reconcile/request-reconciliation.js';
@@ -31,7 +32,7 @@ describe('readStatus', { timeout: 60_000 }, () => {
   test('says not_initialised and init of a cell without our schema, and listPlans the same', async () => {
     const fleet = await makeFleet({ cells: [{ init: 'left' }], orgs: 5 });
     const { id } = fleet.cell(0).dataCenter;
-    expect(await readOnly(fleet)).toMatchObject({ unreachable: 'not_initialised', next: 'credit-rollout init' });
+    expect(await readOnly(fleet)).toMatchObject({ unreachable: 'not_initialised', next: byCommand('init') });
     const { unreachable } = await listPlans(fleet.engine, { config: fleet.config, dataCenters: [id], most: 10 });
     expect(unreachable).toEqual([{ dataCenter: id, code: 'not_initialised' }]);
   });
@@ -39,7 +40,7 @@ describe('readStatus', { timeout: 60_000 }, () => {
   test('says the same where only the roles are left of it', async () => {
     const fleet = await makeFleet({ orgs: 5 });
     await fleet.cell(0).sql('drop schema credit_rollout cascade');
-    expect(await readOnly(fleet)).toMatchObject({ unreachable: 'not_initialised', next: 'credit-rollout init' });
+    expect(await readOnly(fleet)).toMatchObject({ unreachable: 'not_initialised', next: byCommand('init') });
   });
 
   test('holds a done data center for want of a scheduler only while something waits there', async () => {
@@ -51,7 +52,7 @@ describe('readStatus', { timeout: 60_000 }, () => {
       `insert into credit_rollout_control.schedulers (scheduler_id, seen_at) values ('gone', '2026-01-02T03:04:05Z')`,
     );
     expect((await readOnly(fleet))?.holds).toMatchObject([
-      { code: 'no_scheduler', release: 'credit-rollout up', since: new Date('2026-01-02T03:04:05Z') },
+      { code: 'no_scheduler', release: byCommand('up'), since: new Date('2026-01-02T03:04:05Z') },
     ]);
     await fleet.control(`update credit_rollout_control.schedulers set seen_at = clock_timestamp()`);
     expect(listCodes(await readOnly(fleet))).not.toContain('no_scheduler');
