@@ -43,7 +43,7 @@ describe('named parameters', () => {
     ['a value without a name', 'select 1', { run_id: 1 }, 'parameters differ from the statement: run_id'],
     ['a misspelt name', 'select :run::bigint', { run_id: 1 }, 'parameters differ from the statement: run_id, :run'],
     ['the name of a type', 'select :text::text', { text: 'a' }, 'parameters named like a type of the statement: text'],
-  ] as const)('%s is refused before anything is sent', async (_, sql, values, message) => {
+  ] as const)('%s is rejected before anything is sent', async (_, sql, values, message) => {
     await expect(inside((tx) => selectRows(tx, sql, values))).rejects.toThrow(message);
   });
 });

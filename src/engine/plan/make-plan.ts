@@ -16,7 +16,7 @@ import {
   readRecentBatches,
   startPlanning,
 } from '../../stores/cell/plan/planning.js';
-import { insertPlan, takePlanId } from '../../stores/cell/plan/plans.js';
+import { insertPlan, nextPlanId } from '../../stores/cell/plan/plans.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import { toStoredCard } from '../stored-card.js';
@@ -171,7 +171,7 @@ async function findAttachedCell(tx: CellTransaction, dataCenter: string): Promis
 
 async function choosePlanId(tx: CellTransaction, { keep, dataCenter }: PlanQuestion): Promise<bigint | null> {
   if (keep === 'nothing') return null;
-  if (keep === 'new_plan') return takePlanId(tx);
+  if (keep === 'new_plan') return nextPlanId(tx);
   if (await lockPlanRequest(tx, keep)) return keep;
   throw new RolloutError('plan_busy', {
     message: `Plan ${planName(dataCenter, keep)} is being made by another worker.`,

@@ -136,7 +136,7 @@ interface ChangeRow extends AllotmentRow, Pick<AllotmentChange, 'operation' | 'c
   readonly runId: string | null;
 }
 
-/** What our tables hold of an org; nulls for an org that they do not know. */
+/** What our tables hold of an org; nulls where they hold nothing. */
 export async function findOrg(tx: CellTransaction, orgId: string): Promise<OrgRecord> {
   const row = await selectRow<RecordRow>(tx, RECORD, { org_id: orgId });
   const changes = await selectRows<ChangeRow>(tx, HISTORY, { org_id: orgId });

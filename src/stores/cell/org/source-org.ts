@@ -39,7 +39,7 @@ from credit_rollout.source_orgs s where s.org_id = :org_id::credit_rollout.org_i
 const CAPACITY = `
 select model, capacity from credit_rollout.org_capacity where org_id = :org_id::credit_rollout.org_id limit 1`;
 
-/** What the source says of an org now; of an id that occurs twice, one of its rows, marked as duplicated. */
+/** The source row of an org now; for an id that occurs twice, one of its rows, marked as duplicated. */
 export async function findSourceOrg(tx: CellTransaction, orgId: string): Promise<SourceReading> {
   try {
     return await tx.transaction(async (nested): Promise<SourceReading> => {

@@ -23,7 +23,7 @@ export interface PlanSums {
   readonly digest: string;
 }
 
-/** What the ranges that one statement planned come to together. */
+/** The sums and groups of all ranges that one statement planned. */
 export interface PlannedRange {
   /** Zeros for a what-if. */
   readonly sums: PlanSums;

@@ -73,7 +73,7 @@ export async function hasEveryRange(tx: CellTransaction, planId: bigint): Promis
   return whole;
 }
 
-export async function takePlanId(tx: CellTransaction): Promise<bigint> {
+export async function nextPlanId(tx: CellTransaction): Promise<bigint> {
   const { id } = await selectRow<{ readonly id: string }>(tx, `select nextval('credit_rollout.plan_ids') as id`);
   return BigInt(id);
 }

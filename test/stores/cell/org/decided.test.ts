@@ -1,4 +1,4 @@
-// The SQL rule and the TypeScript rule, held against each other on golden cases and on random lives, on real Postgres.
+// Compares the SQL rule with the TypeScript rule on golden cases and on random lives, on real Postgres.
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -24,8 +24,8 @@ let cell: CellDatabase;
 let today: string;
 
 // unique on nothing, so that duplicates can exist
-const ORGS = `create table public.orgs (org_id bigint not null, edition text, paid boolean, agents bigint, light_agents bigint,
-  additional_credits bigint, legacy_limit bigint, created_at timestamptz)`;
+const ORGS = `create table public.orgs (org_id bigint not null, edition text, paid boolean, agents bigint,
+  light_agents bigint, additional_credits bigint, legacy_limit bigint, created_at timestamptz)`;
 
 beforeAll(async () => {
   database = await createTestDatabase('decided');
@@ -53,17 +53,17 @@ interface Situation {
 interface GateState {
   readonly effectiveAt: Date | null;
   readonly sweptAt: Date | null;
-  /** Cut-overs that were taken back. */
+  /** Cut-overs that were reversed. */
   readonly earlierLines?: readonly EarlierLine[];
 }
 
-/** What the gate would have recorded with it. */
+/** The model that the gate would have recorded with it. */
 const modelAt = (decidedAt: Date | null): 'credits' | 'legacy' | null =>
   decidedAt && (decidedAt >= CUTOVER ? 'credits' : 'legacy');
 
 const text = (value: bigint | null): string | null => (value === null ? null : String(value));
 
-/** Puts the situations into the cell, one org each from id 1 on, and reads what the view decides. */
+/** Stores the situations in the cell, one org each from id 1 on, and reads what the rule decides. */
 async function decideInCell(
   card: RateCard,
   gate: GateState,
@@ -71,9 +71,10 @@ async function decideInCell(
 ): Promise<readonly Row[]> {
   await cell.asOwner((tx) => insertRateCard(tx, toStoredCard(card)));
   await client.query(
-    'begin; set local session_replication_role = replica; truncate public.orgs, credit_rollout.allotments, credit_rollout.sign_ups; commit',
+    `begin; set local session_replication_role = replica;
+     truncate public.orgs, credit_rollout.allotments, credit_rollout.sign_ups; commit`,
   );
-  // a gate goes one way, but not here; and what is swept was latched
+  // no trigger runs here, so that a gate may also go back; what is swept was latched
   await client.query('begin; set local session_replication_role = replica');
   await client.query(
     `update credit_rollout.gate set armed_at = $1, effective_at = $1, swept_at = $2,
@@ -83,7 +84,8 @@ async function decideInCell(
   await client.query('truncate credit_rollout.reversals');
   for (const [index, { effectiveAt, reversedAt }] of (gate.earlierLines ?? []).entries())
     await client.query(
-      `insert into credit_rollout.reversals (reversal_id, armed_at, effective_at, latched_at, reversed_at, to_at, to_local, author, approver)
+      `insert into credit_rollout.reversals (
+         reversal_id, armed_at, effective_at, latched_at, reversed_at, to_at, to_local, author, approver)
        values ($1, $2, $2, $2, $3, $3::timestamptz + interval '1 day', 'x', 'a', 'b')`,
       [index, effectiveAt, reversedAt],
     );
@@ -115,14 +117,15 @@ async function decideInCell(
     [JSON.stringify(signUps)],
   );
   const { rows: decided } = await client.query(
-    'select distinct on (org_id) *, unpaid_since::text as unpaid_since from credit_rollout.decided(null, null, null, $1) order by org_id',
+    `select distinct on (org_id) *, unpaid_since::text as unpaid_since
+     from credit_rollout.decided(null, null, null, $1) order by org_id`,
     [card.hash],
   );
   expect(await listFirstDifferences(card)).toEqual([]);
   return decided;
 }
 
-/** Orgs without an allotment for which `decided_first`, which does not look for one, says something else. */
+/** Orgs without an allotment for which `decided_first`, which reads no allotments, gives another result. */
 async function listFirstDifferences(card: RateCard): Promise<readonly unknown[]> {
   const fresh = 'where not exists (select from credit_rollout.allotments a where a.org_id = d.org_id)';
   const { rows } = await client.query(
@@ -169,7 +172,7 @@ const toTerms = (a: Allotment): Row => ({
   concurrency_limit: a.concurrencyLimit,
 });
 
-/** What the TypeScript rule says, in the view's words. */
+/** What the TypeScript rule gives, by the names of the SQL rule's columns. */
 function expected(decision: OrgDecision): Row {
   if (decision.kind === 'quarantine') return { reason: decision.reason };
   const { allotment, movement, proposedFloor } = decision;
@@ -200,7 +203,7 @@ async function expectAgreement(card: RateCard, gate: GateState, situations: read
     expect(rows[index], `org ${index + 1}`).toMatchObject(expected(decideHere(card, gate, situation)));
 }
 
-/** Lives all but the last visit through the TypeScript rule, so that the last finds an honest prior; ends today. */
+/** Runs all but the last visit through the TypeScript rule: it makes the last one's prior. Ends today. */
 function liveUntilToday(life: Life, card: RateCard): Situation {
   const last = life.steps[life.steps.length - 1];
   const passed = life.steps.reduce((sum, step) => sum + step.days, 0);
@@ -232,7 +235,7 @@ const anyGate = fc.constantFrom<GateState>(
 );
 
 describe('credit_rollout.decided', () => {
-  test('gives every golden case to the number', async () => {
+  test('gives the exact numbers of every golden case', async () => {
     for (const golden of goldenCases) {
       const card = golden.card === 'sample' ? sampleCard : secondCard;
       const gate =

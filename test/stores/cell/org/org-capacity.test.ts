@@ -1,4 +1,4 @@
-// What the product reads: with its own plain role, for every org, never an error, one org without reading the others.
+// What the product reads with its own plain role: a row for every org and never an error, one org without the others.
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { initCell } from '../../../../src/engine/setup/init-cell.js';
@@ -80,7 +80,7 @@ describe('org_capacity', () => {
       await expect(readAsProduct(`select * from ${relation}`), relation).rejects.toMatchObject({ code: '42501' });
   });
 
-  test('keeps the product’s rights when the views are made anew', async () => {
+  test('keeps the product’s rights when the views are created again', async () => {
     await cell.cell.asOwner(detachSource);
     await expect(readAsProduct(CAPACITIES)).rejects.toMatchObject({ code: '42P01' });
     await initCell(cell.cell, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 });
@@ -100,14 +100,15 @@ describe('org_capacity', () => {
     expect(lines.some((line) => line.includes('Index Scan using orgs_pkey'))).toBe(true);
   });
 
-  test('names what depends on it when it cannot be made anew', async () => {
+  test('names what depends on it when it cannot be created again', async () => {
     await cell.sql('create view public.of_mine as select * from credit_rollout.org_capacity');
     const failed = initCell(cell.cell, {
       dataCenter: { ...cell.dataCenter, zone: 'Europe/Berlin' },
       card: cell.card,
       lapseGraceDays: 30,
     });
-    await expect(failed).resolves.toMatchObject({ attached: false }); // nothing to make anew: nothing in the way
+    // nothing has to be created again, so nothing is in the way
+    await expect(failed).resolves.toMatchObject({ attached: false });
     await cell.sql('alter table public.orgs drop constraint orgs_pkey'); // ids must be checked for duplicates now
     await expect(explained(initAgain())).rejects.toMatchObject({
       code: 'views_in_use',

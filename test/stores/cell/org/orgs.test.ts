@@ -90,14 +90,14 @@ describe('findSourceOrg', () => {
     expect(found).toMatchObject([{ org: { duplicated: true } }, { org: { duplicated: false } }]);
   });
 
-  test('calls a row unreadable whose columns raise an error', async () => {
+  test('reports a row as unreadable when its columns raise an error', async () => {
     const cell = await makeCell({ view: true, orgs: [{ agents: 0 }] });
     await cell.sql(`create or replace view public.orgs as select org_id, edition, paid, (10 / agents)::bigint as agents,
       light_agents, additional_credits, legacy_limit, created_at, updated_at, peak_credits from public.org_rows`);
     expect(await read(cell, (tx) => findSourceOrg(tx, '1'))).toEqual({ kind: 'unreadable' });
   });
 
-  test('calls an org gone that is not in the source', async () => {
+  test('reports an org as gone when it is not in the source', async () => {
     const cell = await makeCell({ orgs: [{}] });
     expect(await read(cell, (tx) => findSourceOrg(tx, '2'))).toEqual({ kind: 'gone' });
   });
@@ -113,7 +113,7 @@ describe('findOrg', () => {
     expect(record.batch?.doneAt).toBeInstanceOf(Date);
   });
 
-  test('gives back exact before-images, newest first and twenty at most', async () => {
+  test('returns exact before-images, newest first and twenty at most', async () => {
     const cell = await makeCell({ orgs: [{ legacy_limit: 9_007_199_254_740_993n }] });
     await applyAll(cell);
     for (let change = 0; change < 22; change += 1)
@@ -130,7 +130,7 @@ describe('findOrg', () => {
     });
   });
 
-  test('knows nothing of an org without an allotment but its quarantine row', async () => {
+  test('has only the quarantine row of an org without an allotment', async () => {
     const cell = await makeCell({ orgs: [{ edition: 'gold' }] });
     const { runId } = await applyAll(cell);
     const record = await read(cell, (tx) => findOrg(tx, '1'));
@@ -149,7 +149,7 @@ describe('findOrg', () => {
 });
 
 describe('loadStoredCard', () => {
-  test('gives back what init stored, exactly', async () => {
+  test('returns what init stored, exactly', async () => {
     const cell = await makeCell();
     const stored = await read(cell, (tx) => loadStoredCard(tx, cell.card.hash));
     expect(stored).toMatchObject({ hash: cell.card.hash, name: cell.card.name, unpaid: 'free' });
@@ -168,7 +168,7 @@ describe('loadStoredCard', () => {
 });
 
 describe('startSnapshot', () => {
-  test('refuses writes and keeps what was first seen', async () => {
+  test('rejects writes and reads one snapshot to the end', async () => {
     const cell = await makeCell({ orgs: [{}] });
     const seen = await read(cell, async (tx) => {
       await startSnapshot(tx);

@@ -1,4 +1,4 @@
-// The list of every org on a real cell: what `decided` says, once each, harmless in a spreadsheet.
+// The list of every org on a real cell: what `decided` gives, one line for each org, harmless in a spreadsheet.
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from 'vitest';
 import { exportOrgs } from '../../../../src/engine/plan/export-orgs.js';
@@ -19,7 +19,7 @@ afterEach(async () => {
   await Promise.all(made.splice(0).map((cell) => cell.drop()));
 });
 
-/** As the engine plans: as planner, one snapshot. */
+/** As the engine plans: as planner, in one snapshot. */
 const plan = <T>({ cell }: TestCell, fn: (tx: CellTransaction) => Promise<T>): Promise<T> =>
   cell.inTransaction(
     'planner',
@@ -75,7 +75,7 @@ async function readDecided({ sql, card }: TestCell): Promise<readonly Line[]> {
 }
 
 describe('streamOrgs', () => {
-  test('says of every org what the rule says, in order, over several ranges', async () => {
+  test('lists what the rule gives for every org, in order, over several ranges', async () => {
     const cell = await makeCell();
     await fillCell(cell, 12_345);
     const lines = await readLines(cell);
@@ -83,7 +83,7 @@ describe('streamOrgs', () => {
     expect(lines).toEqual(await readDecided(cell));
   });
 
-  test('compares with what is stored', async () => {
+  test('compares with the stored allotments', async () => {
     const cell = await makeCell();
     await fillCell(cell, 300);
     await applyAll(cell);
@@ -143,11 +143,11 @@ describe('streamOrgs', () => {
     ]);
   });
 
-  test('has a line for an org that cannot be read, and everything beside it', async () => {
+  test('has a line for an org that cannot be read, and every other org', async () => {
     const cell = await makeCell({ view: true, orgs: Array.from({ length: 40 }, () => ({})) });
-    await cell.sql(`create or replace view public.orgs as select org_id, edition, paid, case when org_id in (1, 17, 18, 40)
-      then agents / (org_id - org_id) else agents end as agents, light_agents, additional_credits, legacy_limit, created_at,
-      updated_at, peak_credits from public.org_rows`);
+    await cell.sql(`create or replace view public.orgs as select org_id, edition, paid,
+      case when org_id in (1, 17, 18, 40) then agents / (org_id - org_id) else agents end as agents, light_agents,
+      additional_credits, legacy_limit, created_at, updated_at, peak_credits from public.org_rows`);
     const lines = await readLines(cell);
     expect(lines.map(({ org_id }) => org_id)).toEqual(Array.from({ length: 40 }, (_, n) => String(n + 1)));
     const unreadable = lines.filter(({ reason }) => reason === 'unreadable');
@@ -162,7 +162,7 @@ describe('streamOrgs', () => {
 });
 
 describe('exportOrgs', () => {
-  test('ends with what the taker threw, and leaves the transaction usable', async () => {
+  test('rejects with the error of the reader, and leaves the transaction usable', async () => {
     const cell = await makeCell();
     await fillCell(cell, 20_000);
     const after = await plan(cell, async (tx) => {
@@ -175,7 +175,7 @@ describe('exportOrgs', () => {
     expect(after).toEqual([{ one: 1 }]);
   });
 
-  test('waits for a slow taker', async () => {
+  test('waits for a slow reader', async () => {
     const cell = await makeCell();
     await fillCell(cell, 12_000);
     let bytes = 0;
@@ -183,7 +183,7 @@ describe('exportOrgs', () => {
       exportOrgs(tx, cell.card.hash, async (csv) => {
         for await (const chunk of csv) {
           bytes += chunk.length;
-          // more than one range is never waiting
+          // at most one range waits to be read
           expect(csv.readableLength).toBeLessThan(1_000_000);
           await new Promise((resolve) => setImmediate(resolve));
         }
@@ -192,14 +192,15 @@ describe('exportOrgs', () => {
     expect(bytes).toBe(Buffer.byteLength(await readCsv(cell)));
   });
 
-  test('ends with what the database threw', async () => {
+  test('rejects with the error of the database', async () => {
     const cell = await makeCell();
     await fillCell(cell, 12_000);
     const running = plan(cell, (tx) =>
       exportOrgs(tx, cell.card.hash, async (csv) => {
         for await (const _ of csv)
           await cell.sql(
-            `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+            `select pg_terminate_backend(pid) from pg_stat_activity
+             where datname = current_database() and pid <> pg_backend_pid()`,
           );
       }),
     );
