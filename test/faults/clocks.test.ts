@@ -167,7 +167,7 @@ async function expectNothingEarlyOrLate({ first, second, far }: WrongClocks): Pr
   await expectProven(rollout, { legacy: 2, credits: 1 });
 }
 
-describe.skipIf(!faketimeAvailable())('a scheduler and a worker', { timeout: 120_000 }, () => {
+describe.skipIf(!faketimeAvailable())('a scheduler and a worker', () => {
   test('whose clocks jump an hour ahead, then two hours back, do nothing early and nothing late (T1)', () =>
     expectNothingEarlyOrLate({ first: [HOUR_S, HOUR_S], second: [-HOUR_S, -HOUR_S], far: 30 }));
 
@@ -175,7 +175,7 @@ describe.skipIf(!faketimeAvailable())('a scheduler and a worker', { timeout: 120
     expectNothingEarlyOrLate({ first: [300, -300], second: [-300, 300], far: 4 }));
 });
 
-describe.skipIf(!faketimeAvailable())('a database', { timeout: 120_000 }, () => {
+describe.skipIf(!faketimeAvailable())('a database', () => {
   let clock: FakeClock;
   let server: ClockedServer;
   beforeAll(async () => {

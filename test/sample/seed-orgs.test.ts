@@ -123,7 +123,7 @@ describe('seedSampleOrgs', () => {
     // it waits after its rows are inserted: analyze writes here
     await blocker.query('begin; lock table pg_catalog.pg_statistic in share mode');
     const killed = expect(seedSampleOrgs(database.url, 'in')).rejects.toThrow(/terminat/u);
-    await vi.waitUntil(async () => (await killer.query(KILL)).rowCount === 1, { timeout: 10_000 });
+    await vi.waitUntil(async () => (await killer.query(KILL)).rowCount === 1, { timeout: 120_000 });
     await killed;
     await Promise.all([blocker.end(), killer.end()]);
     expect(await seedSampleOrgs(database.url, 'in')).toEqual({ orgs: SIZES.in, seeded: true });

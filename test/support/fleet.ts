@@ -78,7 +78,7 @@ export interface Fleet {
     withoutControl?: boolean;
     clock?: Clock;
   }): RunningProcess;
-  startScheduler(options?: { log?: Log }): RunningProcess;
+  startScheduler(options?: { log?: Log; clock?: Clock }): RunningProcess;
   /** A process of its own, to be killed or stopped. */
   spawn(role: 'worker' | 'scheduler', options?: SpawnOptions): Promise<FleetProcess>;
   expectInvariants(except?: readonly string[]): Promise<void>;
@@ -170,7 +170,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
         return so();
       });
     },
-    waitForStages: (want, forMs = 60_000) =>
+    waitForStages: (want, forMs = 180_000) =>
       waitFor(
         `stages (now ${ids.join(', ')})`,
         async () => {
@@ -184,7 +184,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
       const options = { dataCenters: ids, queue: connect(), concurrency, ...(pollMs !== undefined && { pollMs }) };
       return remember(startWorker({ ...context, clock }, options));
     },
-    startScheduler: ({ log } = {}) => remember(startScheduler(open(log), connect())),
+    startScheduler: ({ log, clock = systemClock } = {}) => remember(startScheduler({ ...open(log), clock }, connect())),
     spawn: async (role, { concurrency = 2, pollMs, clock } = {}) =>
       remember(await spawnFleetProcess({ role, concurrency, pollMs, queueUrl: queueUrl ?? '', urls }, clock)),
     expectInvariants: (except = []) =>

@@ -2,7 +2,7 @@
 import { systemClock } from '../../src/kernel/clock.js';
 
 export interface WaitOptions {
-  /** Longest wait in ms; 30,000 when left out. */
+  /** Longest wait in ms; 120,000 when left out: what comes at once on a calm machine takes its time on a busy one. */
   readonly forMs?: number;
   /** Between two questions, in ms; 25 when left out. */
   readonly everyMs?: number;
@@ -12,7 +12,7 @@ export interface WaitOptions {
 export async function waitFor<T>(
   what: string,
   ask: () => Promise<T | undefined | false> | T | undefined | false,
-  { forMs = 30_000, everyMs = 25 }: WaitOptions = {},
+  { forMs = 120_000, everyMs = 25 }: WaitOptions = {},
 ): Promise<T> {
   const deadline = Date.now() + forMs;
   let last: unknown;

@@ -52,7 +52,7 @@ async function expectRefused(planId: string, code: string, ...more: readonly str
   expect(await requests()).toEqual([{ asked: 0 }]);
 }
 
-describe('apply --plan', { timeout: 60_000 }, () => {
+describe('apply --plan', () => {
   test('refuses what is no plan, is unknown, or of an unknown data center', async () => {
     await expectRefused('nonsense', 'plan_unknown');
     await expectRefused(`${idOf(0)}-999`, 'plan_unknown');

@@ -97,7 +97,7 @@ const setInstant = (sql: string): Promise<unknown> =>
   fleet.control(`set local session_replication_role = replica; update credit_rollout_control.rollout set pinned_at = now();
     update credit_rollout_control.data_centers set ${sql}`);
 
-describe('the audit', { timeout: 120_000 }, () => {
+describe('the audit', () => {
   test('has one row of each verb of a rollout', async () => {
     const at = ['--dc', dc()];
     const { json } = await leavesOne(ALICE, 'plan', 'plan', ...at);

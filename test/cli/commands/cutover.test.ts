@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople } from '../../support/person.js';
+import { startStopwatch } from '../../support/stopwatch.js';
 import { type RanCommand, runCommand } from '../captured-io.js';
 
 let folder = '';
@@ -48,11 +49,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-describe('freeze and unfreeze', { timeout: 60_000 }, () => {
+describe('freeze and unfreeze', () => {
   test('work with control and queue stopped, in seconds, and say that control has no record', async () => {
-    const began = performance.now();
+    const stopwatch = startStopwatch(fleet.cell(0));
     const { code, out } = await away('freeze', '--reason', 'incident', '--json');
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(await stopwatch()).toBeLessThan(10_000);
     expect(code).toBe(0);
     const document = JSON.parse(out);
     expect(document).toMatchObject({
@@ -103,7 +104,7 @@ describe('freeze and unfreeze', { timeout: 60_000 }, () => {
   });
 });
 
-describe('cutover', { timeout: 60_000 }, () => {
+describe('cutover', () => {
   test('shows, postpones by two people, and executes late, by its command lines', async () => {
     const dc = ['--dc', idOf(0)];
     expect((await as(0, 'cutover', 'show', ...dc)).out).toContain(`${idOf(0)}: none`);

@@ -66,7 +66,7 @@ function startUp(): { stop: () => Promise<number>; said: () => string } {
   };
 }
 
-describe('the command line', { timeout: 90_000 }, () => {
+describe('the command line', () => {
   test('init is repeatable', async () => {
     expect((await run('init')).code).toBe(0);
     const again = await run('init', '--json');

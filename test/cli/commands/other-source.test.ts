@@ -38,7 +38,7 @@ const asked = () =>
        (select count(*)::int from credit_rollout_control.plans) as plans`,
   );
 
-describe('plan and apply', { timeout: 60_000 }, () => {
+describe('plan and apply', () => {
   test.each(['public.orgz', 'public.others', 'public.Orgs', 'other.orgs'])(
     'refuse the source %s, which is not the attached one',
     async (source) => {

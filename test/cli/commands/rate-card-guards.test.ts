@@ -46,7 +46,7 @@ const countPlans = () => fleet.cell(1).sql('select count(*)::int as plans from c
 const countRequests = () =>
   fleet.control('select count(requested_at)::int as asked from credit_rollout_control.data_centers');
 
-describe('a card whose golden case fails', { timeout: 60_000 }, () => {
+describe('a card whose golden case fails', () => {
   const failing = sampleCardText.replace('base: 75000', 'base: 75001');
 
   test.each([
@@ -70,7 +70,7 @@ describe('a card whose golden case fails', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a card that changes the promise', { timeout: 60_000 }, () => {
+describe('a card that changes the promise', () => {
   test.each([
     ['the legacy half', 'max: 250000', 'max: 249999', 'edition "standard" has another legacy half'],
     ['the order of editions', 'base: 75000', 'base: 49000', 'has another place in the order of editions'],
@@ -96,7 +96,7 @@ describe('a card that changes the promise', { timeout: 60_000 }, () => {
 
 const hashOf = (planJson: string): unknown => JSON.parse(planJson).card_hash;
 
-describe('a card that lowers and raises nothing', { timeout: 60_000 }, () => {
+describe('a card that lowers and raises nothing', () => {
   test('becomes the card of a data center that is done, though nothing is written', async () => {
     await fleet.drive();
     const total = () => fleet.cell(0).sql('select sum(total_credits)::text as total from credit_rollout.allotments');

@@ -7,6 +7,7 @@ import type { Log, LogFields } from '../../../src/kernel/log.js';
 import type { TestCell } from '../../support/cell.js';
 import { allDone, createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople } from '../../support/person.js';
+import { readLag } from '../../support/stopwatch.js';
 import { waitFor } from '../../support/wait.js';
 import { openProduct, type Product } from './sign-ups.js';
 
@@ -55,7 +56,8 @@ export async function openScene(closing: (() => Promise<unknown>)[], options: Sc
       await fleet.waitForStages(allDone);
     },
     cutOverIn: async (ms) => {
-      const instant = new Date(Math.ceil((systemClock.now().getTime() + ms) / 1_000) * 1_000);
+      const aheadMs = ms + 20 * (await readLag(cell));
+      const instant = new Date(Math.ceil((systemClock.now().getTime() + aheadMs) / 1_000) * 1_000);
       await cutOverAt(fleet, closing, instant);
       return instant;
     },
@@ -97,7 +99,7 @@ export async function waitForGate(fleet: Fleet, column: 'effective_at' | 'latche
       const at = gate?.[column];
       return at instanceof Date && at;
     },
-    { forMs: 60_000, everyMs: 50 },
+    { everyMs: 50 },
   );
 }
 

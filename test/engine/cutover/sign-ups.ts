@@ -9,6 +9,8 @@ export interface Answer {
   readonly model: string;
   /** How long `onboard_org` took by the cell's own clock, in ms. */
   readonly tookMs: number;
+  /** The same for the rule alone, which asks no gate, on the same connection right before: how busy the machine was. */
+  readonly ruleMs: number;
   /** Which of the product's connections asked. */
   readonly connection: number;
 }
@@ -19,6 +21,8 @@ export interface SignUpOptions {
   readonly skewMs?: number;
   /** Kept open between the answer and the commit until this resolves. */
   readonly until?: Promise<unknown>;
+  /** Called between the answer and the commit. */
+  readonly onAnswer?: () => void;
   /** `lost`: the first attempt is rolled back after its answer. */
   readonly attempt?: 'kept' | 'lost';
 }
@@ -36,7 +40,8 @@ const INSERT = `insert into public.orgs (org_id, edition, paid, agents, light_ag
 const ASK = `select a as asked, credit_rollout.onboard_org($1) as model, extract(epoch from clock_timestamp() - a) * 1000 as took
   from (select clock_timestamp() as a offset 0) s`;
 
-const RULE = 'select from credit_rollout.decided_first(null, null, array[1]::credit_rollout.org_id[], null)';
+const RULE = `select a as asked, (select count(*) from credit_rollout.decided_first(null, null, array[1]::credit_rollout.org_id[], null)) as orgs,
+  extract(epoch from clock_timestamp() - a) * 1000 as took from (select clock_timestamp() as a offset 0) s`;
 
 /** Connects like an application: through a pool of `connections`. */
 export function openProduct(url: string, connections: number): Product {
@@ -92,32 +97,69 @@ async function attempt(
   options: SignUpOptions,
   end: 'commit' | 'rollback',
 ): Promise<Omit<Answer, 'connection'>> {
-  const { orgId, skewMs = 0, until } = options;
+  const { orgId, skewMs = 0, until, onAnswer } = options;
+  const rule = await client.query(RULE);
   await client.query('begin');
   await client.query(INSERT, [orgId, new Date(systemClock.now().getTime() + skewMs)]);
   const { rows } = await client.query(ASK, [orgId]);
+  onAnswer?.();
   if (end === 'commit') await until;
   await client.query(end);
-  return { orgId, model: rows[0].model, tookMs: Number(rows[0].took) };
+  return { orgId, model: rows[0].model, tookMs: Number(rows[0].took), ruleMs: Number(rule.rows[0].took) };
 }
 
-/** Runs one sign-up after the other so that they spread evenly over `forMs`; each is retried until it was answered `times` times. */
-export async function spread(
-  product: Product,
-  { orgs, forMs, times }: { readonly orgs: number; readonly forMs: number; readonly times: number },
-): Promise<readonly Answer[]> {
-  const began = systemClock.now().getTime();
-  const signUps = Array.from({ length: orgs }, async (_, index) => {
-    await systemClock.sleep(Math.max(0, began + (index * forMs) / orgs - systemClock.now().getTime()));
-    const orgId = makeId(index + 1, 'bigint');
-    const skewMs = ((index * 7_919) % 10_001) - 5_000;
-    const answers: Answer[] = [];
-    for (let time = 0; time < times; time++)
-      answers.push(await product.signUp({ orgId, skewMs, attempt: time === 0 && index % 3 === 0 ? 'lost' : 'kept' }));
-    return answers;
-  });
-  return (await Promise.all(signUps)).flat();
+export interface SignUpsOptions {
+  /** Their ids go up from here. */
+  readonly firstId: number;
+  /** At least so many. */
+  readonly orgs: number;
+  /** From the beginning of one to that of the next. */
+  readonly everyMs: number;
+  /** Each is retried until it was answered so often; 1 when left out. */
+  readonly times?: number;
+  /** They go on until this is so. */
+  readonly enough: (soFar: readonly Answer[]) => boolean;
 }
+
+export interface SignUps {
+  readonly soFar: readonly Answer[];
+  readonly finished: Promise<readonly Answer[]>;
+}
+
+const OPEN_AT_ONCE = 400;
+
+/** Starts one sign-up after the other; application clocks are up to five seconds off, and one in three loses an answer. */
+export function startSignUps(product: Product, options: SignUpsOptions): SignUps {
+  const { firstId, orgs, everyMs, times = 1, enough } = options;
+  const soFar: Answer[] = [];
+  const signUp = async (index: number): Promise<void> => {
+    const orgId = makeId(firstId + index, 'bigint');
+    const skewMs = ((index * 7_919) % 10_001) - 5_000;
+    for (let time = 0; time < times; time++)
+      soFar.push(await product.signUp({ orgId, skewMs, attempt: time === 0 && index % 3 === 0 ? 'lost' : 'kept' }));
+  };
+  const run = async (): Promise<readonly Answer[]> => {
+    const began = systemClock.now().getTime();
+    const open = new Set<Promise<void>>();
+    for (let index = 0; index < orgs || !enough(soFar); index += 1) {
+      await systemClock.sleep(Math.max(0, began + index * everyMs - systemClock.now().getTime()));
+      const one = signUp(index).finally(() => open.delete(one));
+      open.add(one);
+      if (open.size >= OPEN_AT_ONCE) await Promise.race(open);
+    }
+    await Promise.all(open);
+    return soFar;
+  };
+  return { soFar, finished: run() };
+}
+
+/** Orgs that were answered so. */
+export const countModel = (answers: readonly Answer[], model: string): number =>
+  new Set(answers.filter((answer) => answer.model === model).map(({ orgId }) => orgId)).size;
+
+/** Whether the instant lies well inside the answers. */
+export const areBothModels = (answers: readonly Answer[]): boolean =>
+  countModel(answers, 'legacy') > 150 && countModel(answers, 'credits') > 150;
 
 /** What the cell recorded for an org. */
 export interface Recorded {
@@ -136,23 +178,4 @@ export async function readRecords(cell: TestCell): Promise<readonly Recorded[]> 
      left join credit_rollout.allotments a on a.org_id = o.org_id order by o.org_id`,
   );
   return rows as unknown as readonly Recorded[];
-}
-
-/** Asks the rule, and no gate, every 20 ms; what it returns stops it with the longest answer, in ms. */
-export function startPulse(cell: Pick<TestCell, 'sql'>): () => Promise<number> {
-  const stopped = new AbortController();
-  const beating = (async () => {
-    let longest = 0;
-    while (!stopped.signal.aborted) {
-      const began = systemClock.now().getTime();
-      await cell.sql(RULE);
-      longest = Math.max(longest, systemClock.now().getTime() - began);
-      await systemClock.sleep(20, stopped.signal);
-    }
-    return longest;
-  })();
-  return () => {
-    stopped.abort();
-    return beating;
-  };
 }

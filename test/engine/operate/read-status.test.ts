@@ -28,7 +28,7 @@ async function makeDone(options: FleetOptions = {}): Promise<Fleet> {
   return fleet;
 }
 
-describe('readStatus', { timeout: 60_000 }, () => {
+describe('readStatus', () => {
   test('says not_initialised and init of a cell without our schema, and listPlans the same', async () => {
     const fleet = await makeFleet({ cells: [{ init: 'left' }], orgs: 5 });
     const { id } = fleet.cell(0).dataCenter;

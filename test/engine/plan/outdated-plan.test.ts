@@ -40,7 +40,7 @@ async function takeNumber(cell: TestCell, planId: string): Promise<void> {
   await cell.sql(`select setval('credit_rollout.plan_ids', ${number}, false)`);
 }
 
-describe('an older plan', { timeout: 60_000 }, () => {
+describe('an older plan', () => {
   test('is refused once a newer one was applied, and nothing is asked for', async () => {
     const { fleet, cell } = await makeFleet();
     const old = await plan(fleet);
@@ -82,7 +82,7 @@ describe('an older plan', { timeout: 60_000 }, () => {
   );
 });
 
-describe('an approval', { timeout: 60_000 }, () => {
+describe('an approval', () => {
   test('does not serve another plan that took the number before it was asked for', async () => {
     const { fleet, cell } = await makeFleet(REQUIRED);
     const planId = await plan(fleet);

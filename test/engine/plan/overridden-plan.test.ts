@@ -50,7 +50,7 @@ const readRows = () =>
 const others = [1, 2, 3, 4].map((id) => ({ org_id: id, agents: 20, floor: 25_000, total: 55_000 }));
 const withOrg = (own: (typeof others)[number]) => others.map((row) => (row.org_id === own.org_id ? own : row));
 
-describe('a run that follows a plan', { timeout: 60_000 }, () => {
+describe('a run that follows a plan', () => {
   test.each([
     ['an org of a range', 3],
     ['its canary', 1],
