@@ -1,12 +1,25 @@
 import { defineConfig } from 'vitest/config';
+import { readEnvironment } from './src/platform/environment.js';
+import { LongestFirst } from './test/support/longest-first.js';
+import { Progress } from './test/support/progress.js';
+
+/** A file for the results as JSON, beside what is printed. */
+const report = readEnvironment('CREDIT_ROLLOUT_TEST_REPORT');
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    reporters: ['default', new Progress(), ...(report === undefined ? [] : ['json'])],
+    ...(report !== undefined && { outputFile: { json: report } }),
+    // nothing waits for long on a calm machine; on a busy one everything may take ten times as long
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    slowTestThreshold: 10_000,
+    sequence: { sequencer: LongestFirst },
     pool: 'forks',
     maxWorkers: 2,
+    // the modules of src are loaded once per worker, not once per file
+    isolate: false,
   },
 });

@@ -1,0 +1,37 @@
+// Lists the test files that can reach a PostgreSQL server by their imports, one a line: those that a second version of
+// PostgreSQL can tell apart. Goes by the text of the files alone; a file too many costs time, a file too few a proof.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { ROOT } from './setup.mjs';
+
+/** Who reaches one of these reaches a server. */
+const DOORS = ['test/support/postgres.ts', 'src/platform/embedded/postgres.ts', 'src/platform/postgres.ts'];
+const doors = new Set(DOORS.map((path) => join(ROOT, path)));
+const missing = [...doors].filter((path) => !existsSync(path));
+if (missing.length > 0) {
+  console.error(`list-server-suites.mjs names files that do not exist: ${missing.join(', ')}`);
+  process.exit(1);
+}
+
+const imports = new Map();
+
+function listImports(path) {
+  const known = imports.get(path);
+  if (known !== undefined) return known;
+  const found = [...readFileSync(path, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/gu)]
+    .map(([, target]) => join(dirname(path), target.replace(/\.js$/u, '.ts')))
+    .filter((target) => existsSync(target));
+  imports.set(path, found);
+  return found;
+}
+
+function reachesServer(path, seen = new Set()) {
+  if (doors.has(path)) return true;
+  seen.add(path);
+  return listImports(path).some((next) => !seen.has(next) && reachesServer(next, seen));
+}
+
+const tests = readdirSync(join(ROOT, 'test'), { recursive: true })
+  .filter((name) => name.endsWith('.test.ts'))
+  .map((name) => join(ROOT, 'test', name));
+for (const path of tests.filter((test) => reachesServer(test)).sort()) console.log(relative(ROOT, path));

@@ -1,0 +1,21 @@
+// How long a test file is likely to take, from its text alone: the order of a run and its progress go by it, also on a
+// machine that has never run it. Nothing may depend on these numbers but those two.
+import { readFileSync } from 'node:fs';
+
+// seconds of one test; the first that fits
+const COSTS: readonly (readonly [RegExp, number])[] = [
+  [/startScheduler|startWorker|spawn\(|testQueue|openScene|joinEmbeddedPostgres|startServerUnder|runBench/u, 4],
+  [/support\/fleet\.js/u, 0.8],
+  [/support\/(cell|postgres)\.js/u, 0.3],
+  [/fast-check/u, 0.3],
+];
+const OTHER_S = 0.02;
+const FILE_S = 0.5;
+
+/** Seconds, on no machine in particular: only their proportions count. */
+export function weighFile(path: string): number {
+  const text = readFileSync(path, 'utf8');
+  const tests = text.match(/^\s*(test|it)\b/gmu)?.length ?? 0;
+  const perTest = COSTS.find(([pattern]) => pattern.test(text))?.[1] ?? OTHER_S;
+  return FILE_S + tests * perTest;
+}
