@@ -131,6 +131,9 @@ function listBundleArguments(draft) {
     '--allow-overwrite',
     '--chunk-names=chunks/[name]-[hash]',
     '--log-level=warning',
+    // half the text to read; names stay, for --debug
+    '--minify-whitespace',
+    '--minify-syntax',
     // packages in CommonJS ask for Node's own modules with it
     `--banner:js=import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
     ...[...UNBUNDLED, ...FOREIGN_DRIVERS].map((name) => `--external:${name}`),

@@ -12,11 +12,6 @@ export interface PostgresOptions {
   readonly onConnect?: (query: (sql: string) => Promise<readonly Record<string, unknown>[]>) => Promise<void>;
 }
 
-// pg makes a Response to find out where it runs, unless there is a navigator to ask: Node 20 has none, and loading its
-// fetch for that takes as long as loading half of pg. Newer Nodes have a navigator, which says the same.
-if (!('navigator' in globalThis))
-  Object.defineProperty(globalThis, 'navigator', { value: { userAgent: `Node.js/${process.versions.node}` } });
-
 const DATE_OID = 1082;
 
 // Scoped to the client: dates stay text (a date has no zone), int8 and numeric stay text (pg's own default).
