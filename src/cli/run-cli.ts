@@ -1,4 +1,4 @@
-// Reads the arguments, runs one command, turns what it threw into a sentence and an exit code. Knows no command's work.
+// Reads the arguments, runs one command, and turns what it threw into a sentence and an exit code. Knows no command.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';

@@ -1,4 +1,4 @@
-// `apply`: says what a rollout would do; with --execute it asks for it. The schedulers and workers carry it out.
+// `apply`: shows what a rollout would do; with --execute it requests it. The schedulers and workers execute it.
 import type { Program } from '../../compose.js';
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
@@ -33,7 +33,7 @@ export function runApply(session: CliSession, flags: ApplyFlags): Promise<number
     const dataCenters = chooseDataCenters(program.config, withPlan(flags));
     const card = await loadCheckedCard(program);
     await rejectOtherSource(program.engine, dataCenters);
-    // before anything else: a data center with nothing to change must not hide that the plan is none
+    // checked first: a data center that has nothing to change must not hide that the plan does not exist
     if (flags.plan !== undefined)
       await checkFollowedPlan(program.engine, { config: program.config, card, dataCenters }, flags.plan);
     return flags.execute
@@ -47,11 +47,13 @@ function withPlan(flags: ApplyFlags): ApplyFlags {
   if (flags.plan === undefined || flags.dc !== undefined || flags.all) return flags;
   const name = parsePlanName(flags.plan);
   if (name === undefined)
-    throw new RolloutError('plan_unknown', { message: `"${flags.plan}" is no plan; a plan is called like in-7.` });
+    throw new RolloutError('plan_unknown', {
+      message: `"${flags.plan}" is not the name of a plan. A plan has a name such as in-7.`,
+    });
   return { ...flags, dc: [name.dataCenter] };
 }
 
-interface Asked {
+interface ApplyRequest {
   readonly card: RateCard;
   readonly dataCenters: readonly DataCenterConfig[];
   readonly flags: ApplyFlags;
@@ -61,9 +63,9 @@ interface Asked {
 async function describeApply(
   session: CliSession,
   program: Program,
-  { card, dataCenters, flags }: Asked,
+  { card, dataCenters, flags }: ApplyRequest,
 ): Promise<number> {
-  await readStatus(program.engine); // says not_initialised before a long read
+  await readStatus(program.engine); // throws not_initialised before a long read
   const plans: PlanReport[] = [];
   let newCards = 0;
   for (const { id } of dataCenters) {
@@ -101,7 +103,7 @@ const showChoice = ({ all, dc = [] }: DataCenterChoice): string => (all ? '--all
 async function executeApply(
   session: CliSession,
   program: Program,
-  { card, dataCenters, flags }: Asked,
+  { card, dataCenters, flags }: ApplyRequest,
 ): Promise<number> {
   const triaged = await triage(program.engine, {
     config: program.config,
@@ -118,9 +120,9 @@ async function executeApply(
       reason: session.options.reason,
       ...(flags.plan !== undefined && { follow: { planId: flags.plan } }),
     });
-  for (const id of triaged.unchanged) session.say(`✔ ${id}: done, and nothing to change`);
-  for (const id of triaged.busy) session.say(`▶ ${id}: under way already`);
-  if (requested.length > 0) session.say(`◷ ${requested.join(', ')}: asked for`);
+  for (const id of triaged.unchanged) session.say(`✔ ${id}: done, nothing to change`);
+  for (const id of triaged.busy) session.say(`▶ ${id}: already under way`);
+  if (requested.length > 0) session.say(`◷ ${requested.join(', ')}: requested`);
   const followed = [...requested, ...triaged.busy];
   if (!flags.wait || followed.length === 0) return reportRequest(session, program, triaged);
   return waitForEnd(session, program, triaged, followed);
@@ -157,7 +159,7 @@ async function waitForEnd(
   const outcome = await watchRollout(session, program, watched).finally(interruption.close);
   if (outcome.kind === 'stopped') {
     session.say(
-      `The rollout goes on wherever a scheduler and workers run. Follow it: ${commands.show('status --watch')}`,
+      `The rollout continues as long as a scheduler and workers run. Follow it: ${commands.show('status --watch')}`,
     );
     return signalExitCode(outcome.signal);
   }

@@ -1,5 +1,5 @@
-// `approve`: a second person's word on a plan, an override, a postponement or a reversal. A plan is only released; the others are
-// applied at once.
+// `approve`: a second person's approval of a plan, an override, a postponement or a reversal. An approved plan may be
+// applied; the others are applied at once.
 import { findDataCenter, type Program } from '../../compose.js';
 import { approvePostponement } from '../../engine/cutover/postpone.js';
 import { approveReversal } from '../../engine/cutover/reverse.js';

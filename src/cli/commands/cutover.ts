@@ -1,4 +1,4 @@
-// `cutover`: from which instant sign-ups start on credits. Show it, move it or take it back by two people, latch it by hand.
+// `cutover`: the instant from which sign-ups start on credits. Show it, move or reverse it with two people, latch it manually.
 import { findDataCenter } from '../../compose.js';
 import { executeCutover, previewExecution } from '../../engine/cutover/execute-cutover.js';
 import { proposePostponement } from '../../engine/cutover/postpone.js';
@@ -26,8 +26,8 @@ export interface ExecuteCutoverFlags {
   readonly execute?: boolean;
 }
 
-/** What moves sign-ups must be found with its reason later. */
-const CUTOVER_VERB = 'A verb that touches a cut-over';
+/** The audit must hold why sign-ups were moved. */
+const CUTOVER_VERB = 'A command that changes a cut-over';
 
 export function runShowCutover(session: CliSession, { dc }: CutoverFlags): Promise<number> {
   return withProgram(session, {}, async ({ config, engine }) => {
@@ -44,12 +44,12 @@ const PROPOSALS = {
   postponement: {
     propose: proposePostponement,
     subject: 'A postponement',
-    note: 'Nothing has moved. It does when a second person approves it.',
+    note: 'Nothing is moved until a second person approves it.',
   },
   reversal: {
     propose: proposeReversal,
     subject: 'A reversal',
-    note: 'Nothing has changed. Sign-ups are legacy again from the moment a second person approves it.',
+    note: 'Nothing is changed until a second person approves it. From then on sign-ups start on legacy again.',
   },
 } as const;
 
@@ -101,8 +101,8 @@ function preview(
   const done = gate.latchedAt !== null;
   const next = done ? null : session.commands.show(`cutover execute --dc ${dataCenter} --execute --reason TEXT`);
   const what = done
-    ? 'it is latched already; nothing would change'
-    : 'its gate would be latched for good, and the sweep would follow';
+    ? 'it is already latched; nothing would change'
+    : 'its gate would be latched permanently, and the sweep would follow';
   const { effectiveAt, latchedAt } = gate;
   session.report(
     { dataCenter, state, cutoverLocal, effectiveAt, latchedAt, pending: !done, next },

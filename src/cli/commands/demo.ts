@@ -1,5 +1,5 @@
-// `demo`, which `npm start` runs: the whole rollout of the sample data centers on the embedded servers, before your eyes.
-// Never reads a configuration. Stops everything it started; run again, it goes on where it stopped.
+// `demo`, which `npm start` runs: the whole rollout of the sample data centers on the embedded servers, shown live.
+// Never reads a configuration. Stops everything that it started; run again, it continues where it stopped.
 import type { Program } from '../../compose.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { readStatus, type Status } from '../../engine/operate/read-status.js';
@@ -33,11 +33,11 @@ export async function runDemo(session: CliSession): Promise<number> {
       busy: 'skipped',
     });
     if (triaged.requested.length + triaged.busy.length === 0) {
-      session.say('\nEvery data center is done, and nothing is left to change.');
+      session.say('\nEvery data center is done, and there is nothing to change.');
       return conclude(session, program, await readStatus(program.engine), 0);
     }
     for (const { id } of triaged.requested) session.say(await describePlan(program, card, id));
-    if (triaged.busy.length > 0) session.say(`Going on where it stopped: ${triaged.busy.join(', ')}`);
+    if (triaged.busy.length > 0) session.say(`Continuing where it stopped: ${triaged.busy.join(', ')}`);
     return serveRollout(session, program, dataCenters, async () => {
       const { config, engine } = program;
       if (triaged.requested.length > 0)
@@ -59,7 +59,7 @@ async function prepare(session: CliSession, program: Program): Promise<RateCard>
 async function describePlan(program: Program, card: RateCard, id: string): Promise<string> {
   const { config, engine } = program;
   const { counts } = await planDataCenter(engine, { config, dataCenter: id, card, keep: 'nothing' });
-  return `Plan ${id}: ${showCount(counts.touched)} of ${showOrgs(counts.orgs)} to write, ${showCount(counts.legacyWins)} keep their legacy number, ${showCount(counts.quarantined)} set aside; credits a day ${showChange(counts.before, counts.after)}`;
+  return `Plan ${id}: ${showCount(counts.touched)} of ${showOrgs(counts.orgs)} to write, ${showCount(counts.legacyWins)} keep their legacy number, ${showCount(counts.quarantined)} quarantined; credits a day ${showChange(counts.before, counts.after)}`;
 }
 
 async function serveRollout(
@@ -82,10 +82,10 @@ async function serveRollout(
     interruption.close();
   }
   if (outcome.kind === 'stopped') {
-    session.say('Stopped. Run it again: it goes on where it stopped.');
+    session.say('Stopped. Run it again to continue where it stopped.');
     return signalExitCode(outcome.signal);
   }
-  // undecidable samples are there to be looked at: they are no failure of a demonstration
+  // the samples hold undecidable orgs on purpose: they do not make the demonstration fail
   const codes = outcome.status.dataCenters.map(exitCodeOf).filter((code) => code !== 3);
   return conclude(session, program, outcome.status, chooseExitCode(codes));
 }
@@ -102,7 +102,7 @@ async function awaitCutovers(session: CliSession, { engine }: Program): Promise<
     if (left.length === 0 || performance.now() > until) {
       const over = dataCenters.filter(({ cutover }) => cutover.sweptAt !== null).map(({ id }) => id);
       if (over.length > 0)
-        session.say(`\nCut over, and swept: ${over.join(', ')}. New sign-ups start on credits there.`);
+        session.say(`\nCut over and swept: ${over.join(', ')}. New sign-ups start on credits there.`);
       return;
     }
     await engine.clock.sleep(POLL_INTERVAL_MS);
@@ -114,12 +114,12 @@ function conclude(session: CliSession, program: Program, status: Status, exitCod
   const [first] = program.config.dataCenters;
   const id = first?.id ?? '';
   const next = [
-    ['status', 'where everything is'],
+    ['status', 'the stage of every data center'],
     [`plan --dc ${id}`, 'what an apply would do now: nothing'],
     [`why ${SAMPLE_ORG} --dc ${id}`, "one org's number and where it comes from"],
     [`quarantine --dc ${id}`, 'the orgs that could not be decided, and why'],
     ['verify --all', 'every allotment against an independent statement of the rule'],
-    ['cutover show', 'since when new sign-ups start on credits'],
+    ['cutover show', 'when new sign-ups started on credits'],
     ['calendar', 'what will happen when, in each data center'],
     ['audit', 'who did what, when and why'],
   ] as const;

@@ -1,4 +1,5 @@
-// `detach`: drops what hangs on the product's table, so that its owner can alter it; `init` attaches again.
+// `detach`: removes our views and triggers from the product's table, so that its owner can alter it; `init` attaches
+// them again.
 import { findDataCenter } from '../../compose.js';
 import { detachCell } from '../../engine/setup/detach-cell.js';
 import { withProgram } from '../processes/with-program.js';
@@ -13,7 +14,7 @@ export function runDetach(session: CliSession, dc: string): Promise<number> {
     );
     session.report(
       { dataCenter: id, detached: true, source, next },
-      `✔ ${id}: nothing of ours hangs on ${source} any more; allotments stay\nNext: alter it, then ${next}`,
+      `✔ ${id}: ${source} has no views or triggers of ours any more; the allotments stay\nNext: alter the table, then run ${next}`,
     );
     return 0;
   });

@@ -1,4 +1,4 @@
-// `freeze`, `unfreeze`: stop everything of ours in cells by a row of their own. Must work with queue and control down.
+// `freeze`, `unfreeze`: stop all our writes in cells by a row in each. Must work while the queue and control are down.
 import { type FreezeReport, freeze, type UnfreezeReport, unfreeze } from '../../engine/operate/freeze.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
@@ -13,7 +13,7 @@ export interface FreezeFlags {
   readonly dc?: readonly string[];
 }
 
-// control is not asked for pinned instants first: it may be what is down
+// pinned instants are not read first: control may be down
 const WITHOUT_CONTROL = { drift: 'unchecked' } as const;
 
 export function runFreeze(session: CliSession, { dc }: FreezeFlags): Promise<number> {
@@ -21,7 +21,7 @@ export function runFreeze(session: CliSession, { dc }: FreezeFlags): Promise<num
     const dataCenters = pickDataCenters(config, dc).map(({ id }) => id);
     const { dataCenters: reports, recorded } = await freeze(engine, { dataCenters, reason: session.options.reason });
     const unfreezing = session.commands.show(dc === undefined ? 'unfreeze' : `unfreeze --dc ${dataCenters.join(' ')}`);
-    // where nothing was frozen, each failure names its own way out
+    // where nothing was frozen, each error shows its own fix
     const next = reports.some(({ state }) => state !== 'failed') ? unfreezing : null;
     session.report(
       { dataCenters: reports.map(toDocument), recorded, next },
@@ -61,12 +61,12 @@ const toDocument = (report: Report): Readonly<Record<string, unknown>> =>
   report.state === 'failed' ? { ...report, error: describeError(report.error) } : { ...report };
 
 function showFreeze(session: CliSession, report: FreezeReport): readonly string[] {
-  if (report.state === 'failed') return showFailure(session, report);
+  if (report.state === 'failed') return showFreezeError(session, report);
   const { dataCenter, state, already, since, by, reason, holders } = report;
   const proof =
     state === 'frozen'
       ? 'no batch, no reconciliation and no write of the change feed can commit; sign-ups go on'
-      : 'nothing new begins; what began before has not ended yet: run it again for the proof';
+      : 'nothing new begins, but something that began before has not ended; run the command again for the proof';
   return [
     `❄ ${dataCenter}: ${state}${already ? ' already' : ''}; ${proof}`,
     `    since ${showInstant(since)} by ${by}${reason === null ? '' : `: ${reason}`}`,
@@ -75,15 +75,15 @@ function showFreeze(session: CliSession, report: FreezeReport): readonly string[
 }
 
 function showUnfreeze(session: CliSession, report: UnfreezeReport): readonly string[] {
-  if (report.state === 'failed') return showFailure(session, report);
+  if (report.state === 'failed') return showFreezeError(session, report);
   return [
     report.state === 'lifted'
-      ? `▶ ${report.dataCenter}: goes on where it was`
+      ? `▶ ${report.dataCenter}: continues where it was`
       : `· ${report.dataCenter}: was not frozen`,
   ];
 }
 
-function showFailure(
+function showFreezeError(
   session: CliSession,
   { dataCenter, error }: { dataCenter: string; error: unknown },
 ): readonly string[] {
@@ -92,4 +92,8 @@ function showFailure(
 }
 
 const showRecord = (recorded: boolean): readonly string[] =>
-  recorded ? [] : ['Control could not be reached: its audit has no row. The rows in the cells say who, when and why.'];
+  recorded
+    ? []
+    : [
+        'The control database could not be reached, so its audit has no entry. The rows in the cells hold who, when and why.',
+      ];

@@ -53,14 +53,14 @@ function registerSetup(cli: Command, execute: Execute): void {
     .action((flags: InitFlags) => execute(async (session) => (await import('./init.js')).runInit(session, flags)));
   cli
     .command('detach')
-    .description("drop what hangs on the product's table so that it can be altered; then run init")
+    .description("remove our views and triggers from the product's table so that it can be altered; then run init")
     .requiredOption('--dc <id>', 'the data center')
     .action(({ dc }: DataCenterFlag) =>
       execute(async (session) => (await import('./detach.js')).runDetach(session, dc)),
     );
   cli
     .command('doctor')
-    .description('check connections, versions, privileges, sources, zones, clocks and the queue; say the fix')
+    .description('check connections, versions, privileges, sources, zones, clocks and the queue; show how to fix them')
     .option('--dc <ids...>', 'only these data centers')
     .action(({ dc }: { readonly dc?: readonly string[] }) =>
       execute(async (session) => (await import('./doctor.js')).runDoctor(session, dc)),
@@ -70,24 +70,24 @@ function registerSetup(cli: Command, execute: Execute): void {
 function registerPlans(cli: Command, execute: Execute): void {
   cli
     .command('plan')
-    .description('what an apply would do in a data center, kept so that exactly that can be applied; no org is changed')
+    .description('compute what an apply would do in a data center, and store it so that exactly that can be applied')
     .option('--dc <ids...>', 'these data centers')
     .option('--all', 'every data center, in order')
     .option('--out <dir>', 'also write report.html and report.json there, and orgs.csv when it is one data center')
     .option('--gzip', 'write orgs.csv.gz instead of orgs.csv')
-    .option('--rate-card <file>', 'a what-if with another card: nothing is kept')
+    .option('--rate-card <file>', 'a what-if with another card: nothing is stored')
     .action((flags: PlanFlags) => execute(async (session) => (await import('./plan.js')).runPlan(session, flags)));
   const plans = cli
     .command('plans')
-    .description('the plans that there are, the newest first; `plans show ID` one again, `plans diff A B` two')
+    .description('list the plans, the newest first; `plans show ID` shows one, `plans diff A B` compares two')
     .option('--dc <id>', 'only this data center')
-    .option('--limit <n>', 'most plans to list', parseCount(MAX_PLANS), 100)
+    .option('--limit <n>', 'list at most so many plans', parseCount(MAX_PLANS), 100)
     .action((flags: ListPlansFlags) =>
       execute(async (session) => (await import('./plans.js')).runListPlans(session, flags)),
     );
   plans
     .command('show')
-    .description('a plan again: its report, its approval, and what came of it')
+    .description('show a plan: its report, its approval, and its result')
     .argument('<id>', 'for example in-7')
     .option('--out <dir>', 'also write report.html and report.json there')
     .option('--stale', 'also list the orgs that changed before they were written')
@@ -96,7 +96,7 @@ function registerPlans(cli: Command, execute: Execute): void {
     );
   plans
     .command('diff')
-    .description('the orgs that come out otherwise in the second of two plans of a data center, and why')
+    .description('list the orgs that get another result in the second of two plans of a data center, and why')
     .argument('<a>', 'for example in-7')
     .argument('<b>', 'for example in-8')
     .action((from: string, to: string) =>
@@ -112,10 +112,10 @@ function registerPlans(cli: Command, execute: Execute): void {
     .action((id: string) => execute(async (session) => (await import('./approve.js')).runApprove(session, id)));
   cli
     .command('protect')
-    .description('keep an org out of canaries, and let plans that would write it wait for a person')
+    .description('keep an org out of canaries, and require approval of plans that would write it')
     .argument('<org>', "the org's id")
     .requiredOption('--dc <id>', 'the data center')
-    .option('--remove', 'protect it no longer')
+    .option('--remove', 'end the protection')
     .action((org: string, flags: ProtectFlags) =>
       execute(async (session) => (await import('./protect.js')).runProtect(session, org, flags)),
     );
@@ -125,7 +125,7 @@ function registerPlans(cli: Command, execute: Execute): void {
     .argument('<org>', "the org's id")
     .requiredOption('--dc <id>', 'the data center')
     .option('--floor <credits>', 'credits a day, or none', parseFloor)
-    .option('--withdraw', 'take the open proposal back instead')
+    .option('--withdraw', 'withdraw the open proposal instead')
     .action((org: string, flags: OverrideFlags) =>
       execute(async (session) => (await import('./override.js')).runOverride(session, org, flags)),
     );
@@ -134,24 +134,24 @@ function registerPlans(cli: Command, execute: Execute): void {
 function registerApply(cli: Command, execute: Execute): void {
   cli
     .command('apply')
-    .description('say what a rollout would do; with --execute, ask for it')
+    .description('show what a rollout would do; with --execute, request it')
     .option('--dc <ids...>', 'these data centers')
     .option('--all', 'every data center, in order')
-    .option('--plan <id>', 'exactly this plan, of its data center')
+    .option('--plan <id>', 'exactly this plan')
     .option('--execute', 'do it')
-    .option('--wait', 'wait until every one is done, failed, aborted, or held by what needs a person')
+    .option('--wait', 'wait until each one is done, failed or aborted, or is held and needs a person')
     .action((flags: ApplyFlags) => execute(async (session) => (await import('./apply.js')).runApply(session, flags)));
   cli
     .command('status')
-    .description('where everything is, why it is not moving, and the command that moves it')
-    .option('--watch', 'again and again until Ctrl-C')
+    .description('show the stage of every data center, why it is held, and the command that continues it')
+    .option('--watch', 'repeat until Ctrl-C')
     .option('--line', 'one line per data center, for logs')
     .action((flags: StatusFlags) =>
       execute(async (session) => (await import('./status.js')).runStatus(session, flags)),
     );
   cli
     .command('calendar')
-    .description('what would happen when: starts, windows, bakes, nights, cut-overs, changes of the clocks')
+    .description('show when starts, windows, bakes, nightly runs, cut-overs and clock changes happen')
     .option('--from <when>', 'local date or time in each zone; left out: now')
     .option('--to <when>', 'likewise, not included; left out: 14 days later')
     .option('--dc <ids...>', 'only these data centers')
@@ -162,10 +162,10 @@ function registerApply(cli: Command, execute: Execute): void {
 
 function registerIntents(cli: Command, execute: Execute): void {
   const intents = [
-    ['pause', 'stop after the present batches; `paused` is proof that nothing of ours commits'],
-    ['resume', 'go on after a pause'],
-    ['abort', 'end the rollout of a data center where it is'],
-    ['retry', 'reopen a failed run: only what is pending'],
+    ['pause', 'stop after the current batches; the state `paused` proves that nothing of ours can commit'],
+    ['resume', 'continue after a pause'],
+    ['abort', 'end the rollout of a data center; what is written stays'],
+    ['retry', 'reopen a failed run, and process only what is pending'],
   ] as const;
   for (const [verb, description] of intents)
     cli
@@ -177,14 +177,14 @@ function registerIntents(cli: Command, execute: Execute): void {
       );
   cli
     .command('freeze')
-    .description('stop everything of ours in the cells; needs neither queue nor control')
+    .description('stop all our writes in the cells; needs neither the queue nor the control database')
     .option('--dc <ids...>', 'only these data centers')
     .action((flags: FreezeFlags) =>
       execute(async (session) => (await import('./freeze.js')).runFreeze(session, flags)),
     );
   cli
     .command('unfreeze')
-    .description('let go on what a freeze stopped')
+    .description('end a freeze')
     .option('--dc <ids...>', 'only these data centers')
     .action((flags: FreezeFlags) =>
       execute(async (session) => (await import('./freeze.js')).runUnfreeze(session, flags)),
@@ -195,10 +195,10 @@ function registerCutover(cli: Command, execute: Execute): void {
   // without an action of its own, so that an option is never the parent's and the child's at once
   const cutover = cli
     .command('cutover')
-    .description('from when sign-ups start on credits: show, postpone, execute, reverse');
+    .description('when new sign-ups start on credits: show, postpone, execute, reverse');
   cutover
     .command('show', { isDefault: true })
-    .description('the instant of every data center, what its gate says, and what was proposed')
+    .description('show the instant of every data center, the state of its gate, and the proposals')
     .option('--dc <ids...>', 'only these data centers')
     .action((flags: CutoverFlags) =>
       execute(async (session) => (await import('./cutover.js')).runShowCutover(session, flags)),
@@ -208,13 +208,13 @@ function registerCutover(cli: Command, execute: Execute): void {
     .description("propose another instant; a second person's approval moves it")
     .requiredOption('--dc <id>', 'the data center')
     .option('--to <when>', 'a local date or time in its zone')
-    .option('--withdraw', 'take the open proposal back instead')
+    .option('--withdraw', 'withdraw the open proposal instead')
     .action((flags: ProposeCutoverFlags) =>
       execute(async (session) => (await import('./cutover.js')).runProposeCutover(session, 'postponement', flags)),
     );
   cutover
     .command('execute')
-    .description('latch it by hand, at or after its instant; says what it would do unless --execute')
+    .description('latch it manually, at or after its instant; without --execute, show what would happen')
     .requiredOption('--dc <id>', 'the data center')
     .option('--execute', 'do it')
     .action((flags: ExecuteCutoverFlags) =>
@@ -222,10 +222,10 @@ function registerCutover(cli: Command, execute: Execute): void {
     );
   cutover
     .command('reverse')
-    .description("propose to take back one that has happened; a second person's approval does it")
+    .description("propose to reverse one that has happened; a second person's approval reverses it")
     .requiredOption('--dc <id>', 'the data center')
     .option('--to <when>', 'the next instant, a local date or time in its zone')
-    .option('--withdraw', 'take the open proposal back instead')
+    .option('--withdraw', 'withdraw the open proposal instead')
     .action((flags: ProposeCutoverFlags) =>
       execute(async (session) => (await import('./cutover.js')).runProposeCutover(session, 'reversal', flags)),
     );
@@ -242,19 +242,19 @@ function registerChecks(cli: Command, execute: Execute): void {
     );
   cli
     .command('reconcile')
-    .description('say which allotments are no longer what their inputs give; with --execute, ask for healing them')
+    .description('show which allotments no longer match their inputs; with --execute, request that they are healed')
     .option('--dc <id>', 'the data center')
     .option('--execute', 'do it')
-    .option('--accept-falls', 'falls beyond the limits of a night too; needs a reason')
-    .option('--history', 'the nights that were, and what they found')
+    .option('--accept-falls', 'also lower allotments beyond the limits of a nightly run; needs --reason')
+    .option('--history', 'list the nightly runs of the past, and what they found')
     .option('--csv', 'the history as CSV')
-    .option('--limit <n>', 'most orgs or nights to list', parseCount(MAX_ROWS), 50)
+    .option('--limit <n>', 'list at most so many orgs or nightly runs', parseCount(MAX_ROWS), 50)
     .action((flags: ReconcileFlags) =>
       execute(async (session) => (await import('./reconcile.js')).runReconcile(session, flags)),
     );
   cli
     .command('why')
-    .description("one org's number and where it comes from")
+    .description("show one org's number and where it comes from")
     .argument('<org>', "the org's id")
     .requiredOption('--dc <id>', 'the data center')
     .action((org: string, { dc }: DataCenterFlag) =>
@@ -262,17 +262,17 @@ function registerChecks(cli: Command, execute: Execute): void {
     );
   cli
     .command('quarantine')
-    .description('the orgs that could not be decided, and why')
+    .description('list the orgs that could not be decided, and why')
     .requiredOption('--dc <id>', 'the data center')
-    .option('--limit <n>', 'most orgs to list', parseCount(MAX_ROWS), 100)
+    .option('--limit <n>', 'list at most so many orgs', parseCount(MAX_ROWS), 100)
     .action((flags: QuarantineFlags) =>
       execute(async (session) => (await import('./quarantine.js')).runQuarantine(session, flags)),
     );
   cli
     .command('audit')
-    .description('who did what, when and why')
+    .description('list who did what, when and why')
     .option('--dc <id>', 'only this data center')
-    .option('--limit <n>', 'most entries to list', parseCount(MAX_ROWS), 50)
+    .option('--limit <n>', 'list at most so many entries', parseCount(MAX_ROWS), 50)
     .action((flags: AuditFlags) => execute(async (session) => (await import('./audit.js')).runAudit(session, flags)));
   cli
     .command('rate-card')
@@ -288,7 +288,7 @@ function registerChecks(cli: Command, execute: Execute): void {
 function registerProcesses(cli: Command, execute: Execute): void {
   cli
     .command('worker')
-    .description('run a worker: it carries out batches')
+    .description('run a worker, which executes batches')
     .option('--dc <ids...>', 'only these data centers; default: all of the configuration')
     .option('--concurrency <n>', 'jobs at once per data center; default: rollout.lanes', parseCount(MAX_CONCURRENCY))
     .action((flags: WorkerFlags) =>
@@ -296,7 +296,7 @@ function registerProcesses(cli: Command, execute: Execute): void {
     );
   cli
     .command('scheduler')
-    .description('run a scheduler: it takes the next step of every data center')
+    .description('run a scheduler, which takes the next step of every data center')
     .action(() => execute(async (session) => (await import('./scheduler.js')).runScheduler(session)));
   cli
     .command('up')

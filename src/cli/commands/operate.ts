@@ -1,4 +1,4 @@
-// `pause`, `resume`, `abort`, `retry`: what the operator wants of one data center. Each says what follows from it.
+// `pause`, `resume`, `abort`, `retry`: what the operator wants of one data center. Each shows what follows from it.
 import { findDataCenter, type Program } from '../../compose.js';
 import { type FenceHolder, readFenceHolders } from '../../engine/operate/freeze.js';
 import { type DataCenterStatus, readStatus } from '../../engine/operate/read-status.js';
@@ -47,7 +47,7 @@ async function resume(session: CliSession, program: Program, dataCenter: string)
   const next = session.commands.show('status --watch');
   session.report(
     { dataCenter, state: 'running', stage: report.stage, next },
-    `▶ ${dataCenter}: goes on (stage ${report.stage})\nNext: ${next}`,
+    `▶ ${dataCenter}: continues (stage ${report.stage})\nNext: ${next}`,
   );
   return 0;
 }
@@ -78,9 +78,9 @@ function describeRemains(dc: DataCenterStatus | undefined, state: string): Remai
   const untouched = Math.max(0, (dc?.progress?.orgsExpected ?? 0) - done);
   const counts = { orgsDone: done, orgsUntouched: untouched };
   if (state === 'withdrawn')
-    return { counts, sentence: 'It had not begun: nothing was written, the request is withdrawn.' };
+    return { counts, sentence: 'It had not begun. Nothing was written, and the request is withdrawn.' };
   const rest = dc?.progress?.cut ? `${showOrgs(untouched)} untouched keep` : 'all others are untouched and keep';
-  const sentence = `${showOrgs(done)} done stay as they are, floors included; ${rest} their legacy limit.`;
+  const sentence = `${showOrgs(done)} that are done stay as they are, floors included; ${rest} their legacy limit.`;
   return { counts, sentence };
 }
 
@@ -88,6 +88,6 @@ async function retry(session: CliSession, program: Program, dataCenter: string):
   const { pending } = await retryRun(program.engine, dataCenter, session.options.reason);
   const next = session.commands.show('status --watch');
   const what = pending > 0 ? `${showCount(pending)} ranges are pending` : 'only its verification is repeated';
-  session.report({ dataCenter, pending, next }, `▶ ${dataCenter}: goes on, ${what}\nNext: ${next}`);
+  session.report({ dataCenter, pending, next }, `▶ ${dataCenter}: continues; ${what}\nNext: ${next}`);
   return 0;
 }

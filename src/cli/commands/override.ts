@@ -26,11 +26,11 @@ export function runOverride(
     });
   return withProgram(session, {}, async (program) => {
     const { id } = findDataCenter(program.config, dc);
-    // without one it says nothing to the person who is to approve it, nor to those who ask later
+    // the person who approves it, and those who read the audit, need the reason
     const reason = getReason(session, 'An override');
     if (floor === undefined) {
       const overrideId = await withdrawOverride(program.engine, { dataCenter: id, orgId, reason });
-      session.report({ override: overrideId, state: 'withdrawn' }, `✔ ${overrideId} is withdrawn; it changed nothing.`);
+      session.report({ override: overrideId, state: 'withdrawn' }, `✔ ${overrideId} is withdrawn. It changed nothing.`);
       return 0;
     }
     const wanted = floor === 'none' ? null : floor;

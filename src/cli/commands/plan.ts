@@ -1,4 +1,5 @@
-// `plan`: the dry run of a data center, kept to be applied; with another card a what-if that keeps nothing. Cannot write.
+// `plan`: the dry run of a data center, stored so that it can be applied; with another card a what-if that stores nothing.
+// Cannot write orgs.
 import type { Program } from '../../compose.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
@@ -94,11 +95,11 @@ async function makeReports(
 
 function showNext(session: CliSession, report: PlanReport): string {
   const { planId, rails } = report;
-  if (planId === null) return 'A what-if: nothing was changed or kept.';
+  if (planId === null) return 'A what-if: nothing was changed or stored.';
   if (!isPending(report)) return 'Nothing was changed, and nothing is pending.';
   const apply = session.commands.show(`apply --plan ${planId} --execute`);
   const outside = rails.some((rail) => !rail.passes);
   return outside
-    ? `Nothing was changed. It is outside the guard-rails; a second person approves it: ${session.commands.show(`approve ${planId}`)}\nThen: ${apply}`
-    : `Nothing was changed. To carry out exactly this: ${apply}`;
+    ? `Nothing was changed. The plan is outside the guard-rails and needs the approval of a second person: ${session.commands.show(`approve ${planId}`)}\nThen: ${apply}`
+    : `Nothing was changed. To apply exactly this: ${apply}`;
 }

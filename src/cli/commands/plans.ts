@@ -1,4 +1,4 @@
-// `plans`: what was planned, who approved it and what came of it; `show` one of them again, `diff` two. Changes nothing.
+// `plans`: what was planned, who approved it and with what result; `show` one plan, `diff` two. Changes nothing.
 import { findDataCenter } from '../../compose.js';
 import { diffPlans } from '../../engine/plan/diff-plans.js';
 import { listPlans } from '../../engine/plan/list-plans.js';
@@ -28,7 +28,7 @@ export function runListPlans(session: CliSession, { dc, limit }: ListPlansFlags)
   return withProgram(session, {}, async ({ engine, config }) => {
     const chosen = dc === undefined ? config.dataCenters : [findDataCenter(config, dc)];
     const list = await listPlans(engine, { config, dataCenters: chosen.map(({ id }) => id), most: limit });
-    session.report(plansDocument(list), session.commands.rewrite(showPlans(list)));
+    session.report(plansDocument(list), showPlans(list, session.commands));
     return 0;
   });
 }
@@ -38,11 +38,11 @@ export function runShowPlan(session: CliSession, planId: string, { out, stale }:
     const listed = session.options.json ? 'all' : STALE_SHOWN;
     const folder = out === undefined ? undefined : await openReportFolder(out);
     try {
-      const recalled = await loadStoredReport(engine, { planId, config, stale: stale ? listed : 'none' });
-      const files = (await folder?.publish([recalled.report], recalled.outcome)) ?? [];
+      const stored = await loadStoredReport(engine, { planId, config, stale: stale ? listed : 'none' });
+      const files = (await folder?.publish([stored.report], stored.outcome)) ?? [];
       session.report(
-        storedReportDocument(recalled, files),
-        [showStoredReport(recalled, session.paint), ...files.map((file) => `Wrote ${file}`)].join('\n'),
+        storedReportDocument(stored, files),
+        [showStoredReport(stored, session.paint), ...files.map((file) => `Wrote ${file}`)].join('\n'),
       );
       return 0;
     } finally {

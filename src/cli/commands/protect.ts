@@ -1,4 +1,4 @@
-// `protect`: keeps one org out of canaries, and makes plans that would write it wait for a person.
+// `protect`: keeps one org out of canaries. Plans that would write it need the approval of a person.
 import { findDataCenter } from '../../compose.js';
 import { type ProtectReport, protectOrg } from '../../engine/org/protect-org.js';
 import { withProgram } from '../processes/with-program.js';
@@ -24,8 +24,8 @@ function showProtection({ dataCenter, orgId, state, changed, protectedOrgs }: Pr
   const before = changed ? '' : ' already; nothing was written';
   const follows =
     state === 'protected'
-      ? 'No canary takes it. A plan that would write it lies outside the guard-rails.'
-      : 'Canaries may take it, and plans may write it.';
+      ? 'No canary includes it. A plan that would write it is outside the guard-rails.'
+      : 'Canaries may include it, and plans may write it.';
   return [
     `✔ org ${orgId} in ${dataCenter} is ${state}${before}`,
     `    ${follows}`,

@@ -1,4 +1,4 @@
-// `rate-card check`: reads a rate card, runs its golden cases and says what they leave unproven. Touches no database.
+// `rate-card check`: reads a rate card, runs its golden cases and lists what they do not cover. Uses no database.
 import { resolve } from 'node:path';
 import { loadRateCard } from '../../compose.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';

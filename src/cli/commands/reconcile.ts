@@ -1,4 +1,4 @@
-// `reconcile`: says what a reconciliation would do; with --execute asks for one; with --history shows the nights.
+// `reconcile`: shows what a reconciliation would do; with --execute requests one; with --history lists nightly runs.
 import { findDataCenter, type Program } from '../../compose.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { listNights } from '../../engine/reconcile/list-nights.js';
@@ -27,7 +27,7 @@ export function runReconcile(session: CliSession, flags: ReconcileFlags): Promis
     if (flags.history) return showHistory(session, program, flags);
     const dataCenter = findDataCenter(program.config, flags.dc ?? '').id;
     return flags.execute
-      ? askFor(session, program, { ...flags, dataCenter })
+      ? request(session, program, { ...flags, dataCenter })
       : preview(session, program, { ...flags, dataCenter });
   });
 }
@@ -35,10 +35,10 @@ export function runReconcile(session: CliSession, flags: ReconcileFlags): Promis
 function assertFits({ dc, execute, acceptFalls, history, csv }: ReconcileFlags): void {
   const wrong = [
     { is: !history && dc === undefined, message: 'No data center was named.', next: 'Add: --dc ID' },
-    { is: csv && !history, message: '--csv is for the history.', next: 'Add: --history' },
+    { is: csv && !history, message: '--csv needs --history.', next: 'Add: --history' },
     {
       is: history && (execute || acceptFalls),
-      message: '--history only shows.',
+      message: '--history changes nothing.',
       next: 'Leave --execute and --accept-falls out.',
     },
   ].find(({ is }) => is);
@@ -61,11 +61,11 @@ async function preview(session: CliSession, { engine, config }: Program, chosen:
   const next = session.commands.show(
     `reconcile --dc ${dataCenter} --execute${chosen.acceptFalls ? ' --accept-falls --reason TEXT' : ''}`,
   );
-  session.report(previewDocument(found, next), session.commands.rewrite(showPreview(found, next)));
+  session.report(previewDocument(found, next), showPreview(found, next, session.commands));
   return 0;
 }
 
-async function askFor(session: CliSession, { engine }: Program, chosen: Chosen): Promise<number> {
+async function request(session: CliSession, { engine }: Program, chosen: Chosen): Promise<number> {
   const { dataCenter } = chosen;
   const { reason } = session.options;
   const requested = await requestReconcile(engine, { dataCenter, reason, falls: fallsOf(chosen) });
@@ -74,7 +74,7 @@ async function askFor(session: CliSession, { engine }: Program, chosen: Chosen):
   session.report(
     { executed: true, ...requested, schedulersAlive: status.schedulersAlive, next },
     [
-      `◷ ${dataCenter}: a reconciliation was asked for`,
+      `◷ ${dataCenter}: a reconciliation is requested`,
       ...showMissing(status, [dataCenter], session.commands),
       `Follow it: ${session.commands.show('status')}`,
       `What it did: ${next}`,

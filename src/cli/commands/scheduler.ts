@@ -1,4 +1,4 @@
-// `scheduler`: decides and takes the next step of every data center. Several may run at once.
+// `scheduler`: decides and executes the next step of every data center. Several may run at once.
 import { serveUntilStopped } from '../processes/serve-until-stopped.js';
 import { schedulerProcess } from '../processes/start-processes.js';
 import { withProgram } from '../processes/with-program.js';

@@ -1,4 +1,4 @@
-// `status`: where everything is, why it is not moving, and the command that moves it.
+// `status`: the stage of every data center, why it is held, and the command that continues it.
 import type { Program } from '../../compose.js';
 import { readStatus, type Status } from '../../engine/operate/read-status.js';
 import { withProgram } from '../processes/with-program.js';

@@ -15,12 +15,12 @@ import { showProgress } from '../views/show-progress.js';
 
 /** `up` keeps within 80 connections: control 4, producers 2 × 3 and the schedulers' queue 2; each data center's queue 2. */
 const BUDGET = { all: 80, shared: 12, perQueue: 2 } as const;
-const FEWEST = 2;
+const MIN_CONNECTIONS = 2;
 
 /** Connections per cell, so that all together stay within the budget. */
 export function divideConnections(dataCenters: number, lanes: number): number {
   const share = Math.floor((BUDGET.all - BUDGET.shared) / dataCenters) - BUDGET.perQueue;
-  return Math.max(FEWEST, Math.min(lanes + 4, share));
+  return Math.max(MIN_CONNECTIONS, Math.min(lanes + 4, share));
 }
 
 const connectionsOf = (config: RolloutConfig): number =>
@@ -36,7 +36,7 @@ export function runUp(session: CliSession): Promise<number> {
       await initAll(engine, { config, card: await loadCheckedCard(program), dataCenters, initQueue });
       session.say(`The embedded PostgreSQL serves ${config.dataCenters.map(({ id }) => id).join(', ')}.`);
     }
-    session.say(`Ask for a rollout: ${session.commands.show('apply --all --execute')}. Ctrl-C stops.`);
+    session.say(`To request a rollout: ${session.commands.show('apply --all --execute')}. Ctrl-C stops.`);
     const concurrency = Math.max(1, Math.min(config.rollout.lanes, connectionsOf(config) - 1));
     const dataCenters = config.dataCenters.map(({ id }) => id);
     const processes = [
@@ -49,7 +49,7 @@ export function runUp(session: CliSession): Promise<number> {
 
 const POLL_INTERVAL_MS = 1_000;
 
-/** Says every change of a stage or a hold, as a log: what else it prints stays readable. */
+/** Prints every change of a stage or a hold as a line of a log, so that other output stays readable. */
 async function showChanges(session: CliSession, program: Program, signal: AbortSignal): Promise<void> {
   const io = { ...session.io, isTerminal: false };
   const area = createLiveArea(io, () => 0); // only changes
@@ -62,7 +62,7 @@ async function showChanges(session: CliSession, program: Program, signal: AbortS
       if (!session.options.json && !signal.aborted)
         area.draw(showProgress(status, ids, program.config.rollout.lanes, session.paint), key);
     } catch (error) {
-      // the scheduler has said what is missing
+      // the scheduler has printed what is missing
       if (!isRolloutError(explainFailure(error))) throw error;
     }
   }

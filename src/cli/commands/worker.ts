@@ -1,4 +1,4 @@
-// `worker`: carries out batches. Needs its cells' URLs and the queue's; never touches the control database.
+// `worker`: executes batches. Needs the URLs of its cells and of the queue; never uses the control database.
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { serveUntilStopped } from '../processes/serve-until-stopped.js';
@@ -13,11 +13,11 @@ export interface WorkerFlags {
 
 export function runWorker(session: CliSession, { dc, concurrency }: WorkerFlags): Promise<number> {
   const jobs = (config: RolloutConfig): number => concurrency ?? config.rollout.lanes;
-  // one connection beside the jobs for signs of life, one for looking when no bell rings, one for the change feed
+  // beside the jobs: one connection for signs of life, one for polling when no wake-up comes, one for the change feed
   const options = { cellConnections: (config: RolloutConfig) => jobs(config) + 3, drift: 'unchecked' } as const;
   return withProgram(session, options, async (program) => {
     const dataCenters = pickDataCenters(program.config, dc).map(({ id }) => id);
-    // on the embedded servers one database is all there is
+    // the embedded server has no queue but the control database
     const queue = program.embedded === undefined ? 'own' : 'any';
     program.queueUrl(queue);
     const served = { dataCenters, queue, concurrency: jobs(program.config) } as const;

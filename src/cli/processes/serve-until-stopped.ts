@@ -1,4 +1,4 @@
-// Runs processes until a signal: waits for what they need, starts them, lets the present batches end, closes.
+// Runs processes until a signal: waits for what they need, starts them, lets the current batches end, closes.
 import type { RunningProcess } from '../../compose.js';
 import { systemClock } from '../../kernel/clock.js';
 import { withTimeout } from '../../kernel/retry.js';
@@ -20,7 +20,7 @@ export async function serveUntilStopped(
 ): Promise<number> {
   const stopping = new AbortController();
   const unlisten = session.io.onStop(() => {
-    session.say('Stopping: the present batches end first. Ctrl-C again to stop at once.');
+    session.say('Stopping: the current batches end first. Press Ctrl-C again to stop at once.');
     stopping.abort();
   });
   const running: RunningProcess[] = [];

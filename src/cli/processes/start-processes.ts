@@ -38,8 +38,8 @@ export function workerProcesses(session: CliSession, program: Program, served: W
       // a sign of life that nobody gave is taken back: nothing changes, and schema and role are proven
       const reach = (): Promise<void> => reportGone(program.worker, dataCenter, NOBODY);
       const cell = await waitUntilReady(session, dataCenter, reach, signal);
-      const bell = cell && (await waitUntilReady(session, 'queue', () => program.checkQueue(), signal));
-      if (!bell) return undefined;
+      const queueReady = cell && (await waitUntilReady(session, 'queue', () => program.checkQueue(), signal));
+      if (!queueReady) return undefined;
       session.say(`▶ worker: serving ${dataCenter}, ${concurrency} at once`);
       return program.startWorker({ dataCenters: [dataCenter], queue, concurrency });
     },

@@ -1,4 +1,4 @@
-// Follows a rollout on the terminal: live lines, Ctrl-C, and how it came out.
+// Follows a rollout on the terminal: live lines, Ctrl-C, and its outcome.
 import type { Program } from '../../compose.js';
 import { type FollowOptions, type FollowOutcome, followRollout } from '../../engine/operate/follow-rollout.js';
 import type { StopSignal } from '../terminal/io.js';

@@ -1,5 +1,5 @@
-// Opens what a command works with and closes it afterwards, whatever happened. Says where the configuration differs
-// from what the first apply pinned.
+// Opens what a command works with and closes it afterwards, whatever happened. Warns where the configuration differs from
+// what the first apply pinned.
 import { type ComposeOptions, compose, composeEmbedded, type Program } from '../../compose.js';
 import { findConfigDrift } from '../../engine/cutover/pinned-instants.js';
 import { systemClock } from '../../kernel/clock.js';
@@ -14,7 +14,7 @@ export interface ProgramOptions {
   readonly drift?: 'checked' | 'unchecked';
 }
 
-/** Longest that the look at the pinned instants may delay a command, in ms. */
+/** How long reading the pinned instants may delay a command, in ms. */
 const DRIFT_MS = 2_000;
 const CLOSE_MS = 4_000;
 

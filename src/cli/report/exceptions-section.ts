@@ -1,5 +1,4 @@
-// What a reader should look at twice: falls, traps, and orgs that cannot be decided. Counts only.
-
+// What a reader should check: falls, traps, and orgs that cannot be decided. Counts only.
 import { groupEditions } from '../../domain/plan/group-editions.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
@@ -39,6 +38,6 @@ function renderUndecidable({ counts, quarantined }: PlanReport): Markup {
   if (quarantined.length === 0) return html`<h3>Undecidable orgs</h3><p>✔ None.</p>`;
   const rows = quarantined.map(({ reason, orgs }) => [reason, showCount(orgs)]);
   return html`<h3>Undecidable orgs</h3>
-<p>${showOrgs(counts.quarantined)} are set aside with their reason and keep what they have. Correct them in the source; orgs.csv names them.</p>
+<p>${showOrgs(counts.quarantined)} are quarantined with their reason and keep what they have. Correct them in the source; orgs.csv names them.</p>
 ${renderTable('By reason', [{ title: 'Reason' }, right('Orgs')], rows)}`;
 }

@@ -42,7 +42,7 @@ export function renderTiles({ counts }: PlanReport): Markup {
     ],
     [showCount(counts.paidFalling), 'paid orgs are lowered'],
     [showCount(counts.unpaidFalling), 'unpaid orgs fall'],
-    [showCount(counts.quarantined), 'orgs are undecidable and set aside'],
+    [showCount(counts.quarantined), 'orgs are undecidable and quarantined'],
     [showCount(counts.falls), 'falls are left for the nightly run'],
   ];
   return html`<ul class="tiles">

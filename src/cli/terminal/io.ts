@@ -1,4 +1,4 @@
-// The terminal as commands see it: two streams, its width, and how it is told to stop. Commands touch no other part of the process.
+// The terminal as commands see it: two streams, its width, and signals to stop. Commands use no other part of the process.
 
 /** Where a command's output goes and how it is interrupted. */
 export interface CliIo {
@@ -10,19 +10,19 @@ export interface CliIo {
   readonly isTerminal: boolean;
   /** Columns of the terminal now. */
   width(): number;
-  /** Calls `stop` at the first SIGINT or SIGTERM; a second SIGINT ends the process with 130. Returns how to listen no more. */
+  /** Calls `stop` at the first SIGINT or SIGTERM; a second SIGINT ends the process with 130. Returns a function that ends the listening. */
   onStop(stop: (signal: StopSignal) => void): () => void;
 }
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
-/** npm hands its own Ctrl-C on to us: two signals this close together are one, in ms. */
+/** npm forwards its own Ctrl-C to us: two signals this close together are one, in ms. */
 const SAME_SIGNAL_MS = 400;
 const DEFAULT_WIDTH = 100;
 
 /** The real terminal. */
 export function createProcessIo(): CliIo {
-  // `status | head` closes the pipe: nothing is left to say, which is no failure
+  // `status | head` closes the pipe: nothing is left to print, which is no error
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);

@@ -1,10 +1,10 @@
-// Lines that stand at the bottom of a terminal and are redrawn; in a log, printed when they change. Never wraps.
+// Lines at the bottom of a terminal that are redrawn; in a log, printed when they change. Never wraps.
 import type { CliIo } from './io.js';
 
 export interface LiveArea {
-  /** Replaces what stands there. `key`: what must change for a log to be told again before its next turn. */
+  /** Replaces the lines. `key`: a log prints them again when it changes, else after 5 s. */
   draw(lines: readonly string[], key: string): void;
-  /** Removes what stands there, so that something else can be said. */
+  /** Removes the lines, so that something else can be printed. */
   clear(): void;
 }
 
@@ -43,10 +43,10 @@ function createLogged(io: CliIo, now: () => number): LiveArea {
   };
 }
 
-// a colour, as paint.ts writes it; spelt so because linters take a control character in a pattern for a slip
+// a colour; written so because linters forbid a control character in a pattern
 const ESCAPE = new RegExp(`(${String.fromCharCode(27)}\\[[0-9;]*m)`, 'u');
 
-/** The first `width` characters; colours take no room. */
+/** The first `width` - 1 characters; colours do not count. */
 export function cut(line: string, width: number): string {
   let left = width - 1;
   return line

@@ -1,13 +1,14 @@
 // Colours, which never carry a meaning of their own: an icon and a word stand beside them.
+import { styleText } from 'node:util';
 
-const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
-export type Tone = keyof typeof CODES;
+export type Tone = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
 /** Colours a text, or leaves it as it is. */
 export type Paint = (text: string, tone: Tone) => string;
 
+/** The caller knows whether its output is a terminal and whether NO_COLOR is set. */
 export function createPaint(enabled: boolean): Paint {
-  return (text, tone) => (enabled && text !== '' ? `\u001b[${CODES[tone]}m${text}\u001b[0m` : text);
+  return (text, tone) => (enabled && text !== '' ? styleText(tone, text, { validateStream: false }) : text);
 }
 
 export const plainPaint: Paint = (text) => text;

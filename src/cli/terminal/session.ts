@@ -1,4 +1,4 @@
-// What every command is given beside its own arguments: the global options, the terminal, and how to speak.
+// What every command gets beside its own arguments: the global options, the terminal, and how it prints.
 import { readEnvironment } from '../../platform/environment.js';
 import { type CommandNames, createCommandNames } from './command-names.js';
 import type { CliIo } from './io.js';
@@ -24,7 +24,7 @@ export interface CliSession {
   say(text: string): void;
   /** One sentence on standard error, in every mode. */
   warn(sentence: string): void;
-  /** The command's answer: the document with --json, else the text. */
+  /** The command's result: the document with --json, else the text. */
   report(document: Readonly<Record<string, unknown>>, text: string): void;
 }
 

@@ -1,5 +1,11 @@
 // Rows as aligned columns. Knows nothing of what they hold.
 
+/** A column of a table, on the screen or in a report. */
+export interface Column {
+  readonly title: string;
+  readonly align?: 'left' | 'right';
+}
+
 /** One string per line, the titles first; widths are counted in characters, so colours come after. */
 export function layOutTable(columns: readonly Column[], rows: readonly (readonly string[])[]): readonly string[] {
   const lines = [columns.map(({ title }) => title), ...rows];
@@ -20,13 +26,6 @@ const lengthOf = (text: string): number => [...text].length;
 function pad(text: string, width: number, align: 'left' | 'right'): string {
   const space = ' '.repeat(Math.max(0, width - lengthOf(text)));
   return align === 'left' ? text + space : space + text;
-}
-
-// A column of a table, on the screen or in a report. Knows nothing of what it holds.
-
-export interface Column {
-  readonly title: string;
-  readonly align?: 'left' | 'right';
 }
 
 /** For numbers. */

@@ -57,9 +57,7 @@ export const countPaidLeft = ({ branches, counts }: PlanReport): number =>
 export const TRAPS =
   'unpaid orgs on another edition than the unpaid one, or with a negotiated limit: they would get the unpaid allotment. Sponsored orgs count as paid in the source.';
 
-// One edition of a plan as a row: the cells that the screen and the page share.
-
-/** Edition, orgs, paid, legacy kept, falling, before, after, change. */
+/** One edition as a row: edition, orgs, paid, legacy kept, falling, before, after, change. */
 export const showEdition = (line: EditionLine): readonly string[] => [
   line.edition,
   showCount(line.orgs),

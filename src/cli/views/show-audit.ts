@@ -1,4 +1,4 @@
-// `audit` for people: one line per entry, the oldest of them first, so that it reads downwards.
+// `audit` for people: one line per entry, the oldest first.
 import type { readAudit } from '../../engine/operate/read-audit.js';
 import { showInstant } from '../terminal/numbers.js';
 import { layOutTable } from '../terminal/table.js';
@@ -6,7 +6,7 @@ import { layOutTable } from '../terminal/table.js';
 type AuditRows = Awaited<ReturnType<typeof readAudit>>;
 
 export function showAudit(rows: AuditRows): string {
-  if (rows.length === 0) return 'Nothing has been done yet.';
+  if (rows.length === 0) return 'The audit has no entries yet.';
   const lines = layOutTable(
     [
       { title: 'AT' },

@@ -1,4 +1,4 @@
-// `calendar` for people and for programs: a page per data center, its one-off instants first, then what comes when.
+// `calendar` for people and for programs: one page per data center, its one-off instants first, then its events in order.
 import type { CalendarEvent, EventKind } from '../../domain/calendar/calendar-event.js';
 import type { CalendarPage } from '../../domain/calendar/lay-out-calendar.js';
 import type { Calendar } from '../../engine/operate/read-calendar.js';
@@ -39,7 +39,7 @@ const STATES: Readonly<Record<CalendarEvent['state'], string>> = {
 const COLUMNS = [{ title: 'LOCAL' }, { title: 'UTC' }, { title: 'WHAT' }, { title: '' }];
 
 export function showCalendar({ at, pinned, pages }: Calendar, view: CalendarView): string {
-  const source = pinned ? 'instants as the first apply pinned them' : 'nothing is pinned before the first apply';
+  const source = pinned ? 'instants as the first apply pinned them' : 'not pinned before the first apply';
   return [...pages.flatMap((page) => [...showPage(page, view), '']), `As of ${showInstant(at)} · ${source}`].join('\n');
 }
 
@@ -56,7 +56,7 @@ function showPage(page: CalendarPage, { paint, commands }: CalendarView): readon
     ...(after.length === 0 ? [] : [`    waits for: ${after.join(', ')}`]),
     ...blockedBy.map((reason) => `    held: ${reason}`),
     ...(outside.length === 0 ? [] : ['    Before or after:', ...table(outside).slice(1)]),
-    ...(page.events.length === 0 ? ['    Nothing in this time.'] : table(page.events)),
+    ...(page.events.length === 0 ? ['    Nothing happens in this period.'] : table(page.events)),
   ];
 }
 

@@ -1,4 +1,4 @@
-// The cut-over of data centers for people: its instant in UTC and local, what its gate says, and who proposed what.
+// The cut-over of data centers for people: its instant in UTC and local, the state of its gate, and the proposals.
 import type { CutoverState } from '../../domain/cutover/cutover.js';
 import type { ExecutionReport } from '../../engine/cutover/execute-cutover.js';
 import type { CutoverProposal } from '../../engine/cutover/proposals.js';
@@ -7,13 +7,13 @@ import { showProposalId } from '../../kernel/proposal-id.js';
 import { showInstant } from '../terminal/numbers.js';
 
 const MEANINGS: Readonly<Record<CutoverState, string>> = {
-  none: 'no cut-over is pinned; the first apply pins signups.cutover, and after it one is proposed by cutover postpone',
-  planned: 'its gate is not armed yet; that happens when the data center is done',
+  none: 'no cut-over is pinned. The first apply pins signups.cutover; after it, propose one with cutover postpone',
+  planned: 'its gate is not armed yet; it is armed when the data center is done',
   late: 'its instant has come and its gate is not armed: sign-ups stay on the legacy model until the data center is done',
   armed: 'its gate is armed: sign-ups start on credits by the clock of the cell',
-  due: 'sign-ups start on credits; the latch waits for sign-ups that began before',
-  latched: 'sign-ups start on credits for good; the sweep is to come',
-  swept: 'sign-ups start on credits, and every org from before has been looked at',
+  due: 'sign-ups start on credits; it is latched when the sign-ups that began before have ended',
+  latched: 'sign-ups start on credits permanently; the sweep follows',
+  swept: 'sign-ups start on credits permanently, and every earlier org has been checked',
 };
 
 export function showCutover(report: CutoverReport): string {
@@ -27,7 +27,9 @@ export function showCutover(report: CutoverReport): string {
   return [
     `${dataCenter}: ${state}; ${MEANINGS[state]}`,
     ...instants.flatMap(([word, at]) => (at === null ? [] : [`    ${word.padEnd(12)} ${showInstant(at, zone)}`])),
-    ...(unreachable === null ? [] : [`    its cell cannot be read (${unreachable}): this is what control knew last`]),
+    ...(unreachable === null
+      ? []
+      : [`    its cell cannot be read (${unreachable}); this is what the control database recorded last`]),
     ...holders.map(showGateHolder),
     ...[...postponements, ...reversals].map((one) => `    ${showProposal(one)}`),
   ].join('\n');
@@ -36,7 +38,7 @@ export function showCutover(report: CutoverReport): string {
 const showGateHolder = ({ pid, since, application }: CutoverReport['holders'][number]): string =>
   `    held by ${pid === null ? 'a prepared transaction' : `session ${pid}`}${application === '' ? '' : ` (${application})`}${since === null ? '' : `, since ${showInstant(since)}`}`;
 
-/** `in-c3: from … to …, applied; proposed by alice, approved by bob: reason`; `in-r2: taken back from … to …`. */
+/** `in-c3: from … to …, applied; proposed by alice, approved by bob: reason`; `in-r2: reversed from … to …`. */
 export function showProposal(proposal: CutoverProposal): string {
   const { state, author, approver, reason } = proposal;
   const by = `proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`;
@@ -44,7 +46,7 @@ export function showProposal(proposal: CutoverProposal): string {
 }
 
 function showMove({ kind, fromLocal, toLocal }: CutoverProposal): string {
-  if (kind === 'reversal') return `taken back from ${fromLocal ?? 'its instant'} to ${toLocal}`;
+  if (kind === 'reversal') return `reversed from ${fromLocal ?? 'its instant'} to ${toLocal}`;
   return fromLocal === null ? `to ${toLocal}` : `from ${fromLocal} to ${toLocal}`;
 }
 

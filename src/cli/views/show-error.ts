@@ -1,20 +1,20 @@
-// A failure as its user sees it: code, one sentence, the next step. Never a stack trace without --debug.
+// An error as its user sees it: code, one sentence, the next step. Never a stack trace without --debug.
 import { ERRORS } from '../../kernel/error-codes.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import type { CliSession } from '../terminal/session.js';
 
-/** What is shown of a failure. */
-export interface Shown {
+/** What is shown of an error. */
+export interface ShownError {
   readonly code: string;
   readonly message: string;
   readonly next: string;
 }
 
-/** Shows a failure on standard error, or as the document with --json; returns the exit code. */
+/** Shows an error on standard error, or as the document with --json; returns the exit code. */
 export function showError(session: CliSession, error: unknown): number {
   const { io, options, commands, paint } = session;
   const { code, message, next } = describeError(error);
-  const shown: Shown = { code, message, next: commands.rewrite(next) };
+  const shown: ShownError = { code, message, next: commands.rewrite(next) };
   if (options.json) io.out(`${JSON.stringify({ error: shown }, null, 2)}\n`);
   else io.err(`${paint('error', 'red')} [${code}] ${message}\n  next: ${shown.next.replaceAll('\n', '\n  ')}\n`);
   if (options.debug) io.err(`${listStacks(error)}\n`);
@@ -22,11 +22,11 @@ export function showError(session: CliSession, error: unknown): number {
 }
 
 /** Code, sentence and next step of whatever was thrown. */
-export function describeError(error: unknown): Shown {
+export function describeError(error: unknown): ShownError {
   if (isRolloutError(error)) return { code: error.code, message: error.message, next: error.next };
-  // a bug: its own text may hold anything, so only its kind is named
+  // a bug: its own text may hold org data, so only its kind is shown
   const name = error instanceof Error ? error.name : typeof error;
-  return { code: 'internal', message: `Something failed that should not (${name}).`, next: ERRORS.internal.next };
+  return { code: 'internal', message: `An unexpected error occurred (${name}).`, next: ERRORS.internal.next };
 }
 
 function listStacks(error: unknown): string {

@@ -1,4 +1,4 @@
-// `doctor` for people: every check under its subject, the fix below what is wrong.
+// `doctor` for people: every check under its subject, with the fix below what is wrong.
 import type { Finding, FindingLevel } from '../../engine/doctor/finding.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import type { Paint, Tone } from '../terminal/paint.js';

@@ -1,5 +1,4 @@
-// The nights that were, and what they found: for people, for programs and for a spreadsheet. Counts only.
-
+// The nightly runs of the past, and what they found: for people, for programs and for a spreadsheet. Counts only.
 import { CAUSES } from '../../domain/reconcile/cause.js';
 import { DRIFT_TOTALS, type DriftTotals } from '../../domain/reconcile/drift-counts.js';
 import type { ListedNight, NightList } from '../../engine/reconcile/list-nights.js';
@@ -8,7 +7,7 @@ import { layOutTable, right } from '../terminal/table.js';
 
 /** The nights, newest first. */
 export function showNights({ nights, more }: NightList): string {
-  if (nights.length === 0) return 'No night yet: they begin on the day after a data center is done.';
+  if (nights.length === 0) return 'There was no nightly run yet. They begin on the day after a data center is done.';
   return [
     ...layOutTable(
       [
@@ -23,7 +22,7 @@ export function showNights({ nights, more }: NightList): string {
       ],
       nights.map(toNightRow),
     ),
-    ...(more ? ['… older ones: --limit'] : []),
+    ...(more ? ['… use --limit to list older ones'] : []),
   ].join('\n');
 }
 
@@ -31,7 +30,7 @@ function toNightRow(night: ListedNight): readonly string[] {
   const { totals, trend } = night;
   return [
     night.dataCenter,
-    night.localDate ?? `${showInstant(night.at)}${night.kind === 'sweep' ? ', sweep' : ', asked for'}`,
+    night.localDate ?? `${showInstant(night.at)}${night.kind === 'sweep' ? ', sweep' : ', requested'}`,
     night.state.replace('_', ' '),
     totals === null ? '–' : showCount(totals.found),
     trend === null ? '–' : `${trend > 0 ? '+' : ''}${showCount(trend)}`,
@@ -74,7 +73,7 @@ const toCsvRow = (night: ListedNight): readonly string[] => {
   ];
 };
 
-/** A text of people: quoted where needed, and never a formula in a spreadsheet. */
+/** A text that people wrote: quoted where needed, and never a formula in a spreadsheet. */
 function quoteCell(text: string): string {
   const safe = /^[=+@\t\r]|^-\D/u.test(text) ? `'${text}` : text;
   return /[",\r\n]/u.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;

@@ -1,4 +1,4 @@
-// An override for people: what it changes of one org's row, who proposed and who approved it. Its org is shown to who asks.
+// An override for people: what it changes of one org's row, who proposed and who approved it. Its org is shown only to the person who runs the command.
 import type { OverrideReport } from '../../engine/org/propose-override.js';
 import { showCount } from '../terminal/numbers.js';
 import { layOutTable } from '../terminal/table.js';
@@ -20,7 +20,7 @@ export function showOverride(report: OverrideReport, next: string): string {
     '',
     ...table.map((line) => `    ${line}`),
     '',
-    done ? 'It is applied and verified.' : 'Nothing was changed. It is applied when a second person approves it.',
+    done ? 'It is applied and verified.' : 'Nothing is changed until a second person approves it.',
     `Next: ${next}`,
   ].join('\n');
 }

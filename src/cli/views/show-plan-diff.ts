@@ -1,5 +1,4 @@
-// `plans diff` for people and for programs: how many orgs come out otherwise and why, and the largest changes by name.
-
+// `plans diff` for people and for programs: how many orgs get another result and why, and the largest changes by org.
 import type { ComparedPlan, DifferenceSum, DifferentOrg, PlanDifference } from '../../engine/plan/diff-plans.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
@@ -21,7 +20,7 @@ export function showPlanDiff(difference: PlanDifference): string {
         ]),
     ...(largest.length === 0 ? [] : ['', ...indent(layOutTable(ORGS, largest.map(toOrgRow)))]),
     ...(largest.length < changed.orgs
-      ? [`  … ${showCount(changed.orgs - largest.length)} more changed by as much or less`]
+      ? [`  … ${showCount(changed.orgs - largest.length)} more, each with the same or a smaller change`]
       : []),
   ].join('\n');
 }

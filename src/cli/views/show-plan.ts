@@ -1,5 +1,4 @@
-// `plan` for people and for programs: what would be written, in numbers. On screen no org is named.
-
+// `plan` for people and for programs: what would be written, in numbers. The screen lists no org.
 import { countBranches, groupEditions, sumBranches } from '../../domain/plan/group-editions.js';
 import type { BranchCount, PlannedOrg, PlanReport } from '../../domain/plan/plan-report.js';
 import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
@@ -18,7 +17,7 @@ import {
 
 const DIGEST_SHOWN = 12;
 
-/** The plan on screen; the way on is the command's to say. */
+/** The plan on screen; the command adds what to do next. */
 export function showPlan(report: PlanReport, paint: Paint = plainPaint): string {
   return [
     ...showHead(report),
@@ -37,7 +36,7 @@ export function showPlan(report: PlanReport, paint: Paint = plainPaint): string 
 
 function showHead(report: PlanReport): readonly string[] {
   const { dataCenter, zone, source, counts, card, digest } = report;
-  const stored = digest === null ? 'nothing is kept' : `digest ${digest.slice(0, DIGEST_SHOWN)}`;
+  const stored = digest === null ? 'nothing is stored' : `digest ${digest.slice(0, DIGEST_SHOWN)}`;
   return [
     `${report.planId === null ? 'What-if' : `Plan ${namePlan(report)}`} for ${dataCenter} (${zone}): ${showOrgs(counts.orgs)} of ${source}`,
     `Snapshot ${showSnapshot(report)}, rate card ${card.name} (${card.hash}), ${stored}`,
@@ -65,7 +64,7 @@ function showSymbols(plan: PlanReport): readonly string[] {
         line('·', ({ paid }) => !paid, 'do not pay (trial, lapsed, free)'),
         ['+', showOrgs(purchased), 'of these have purchases', 'carried one for one'],
         ['↓', showOrgs(sumBranches(branches).falling), 'of these fall', showFalling(plan)],
-        ['!', showOrgs(counts.quarantined), 'are set aside', reasons === '' ? 'none' : reasons],
+        ['!', showOrgs(counts.quarantined), 'are quarantined', reasons === '' ? 'none' : reasons],
       ]).slice(1),
     ),
   ];
@@ -134,7 +133,7 @@ function showRest(report: PlanReport): readonly string[] {
   ];
 }
 
-/** The plan for programs, its lists of orgs included: only for who asked for this one data center. See docs/report.md. */
+/** The plan for programs, its lists of orgs included: only for the person who asked for this one data center. See docs/report.md. */
 export function planDocument(report: PlanReport): Readonly<Record<string, unknown>> {
   const { biggestRaises, nearestFloor, short } = report.orgs;
   return {

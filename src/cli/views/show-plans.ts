@@ -1,6 +1,7 @@
 // `plans` for people and for programs: one line each, the newest first. Counts only.
 
 import type { ListedPlan, PlanList } from '../../engine/plan/list-plans.js';
+import type { CommandNames } from '../terminal/command-names.js';
 import { showChange, showCount, showInstant } from '../terminal/numbers.js';
 import { layOutTable, right } from '../terminal/table.js';
 
@@ -17,13 +18,13 @@ const COLUMNS = [
   { title: '' },
 ];
 
-export function showPlans({ plans, more, unreachable }: PlanList): string {
+export function showPlans({ plans, more, unreachable }: PlanList, commands: CommandNames): string {
   return [
     ...(plans.length === 0 ? ['No plans.'] : layOutTable(COLUMNS, plans.map(toRow))),
-    ...(more ? ['… older ones: --limit'] : []),
+    ...(more ? ['… use --limit to list older ones'] : []),
     ...unreachable.map(
       ({ dataCenter, code }) =>
-        `! ${dataCenter}: its cell cannot be read (${code}); its plans are as control knows them${code === 'not_initialised' ? '. Run: credit-rollout init' : ''}`,
+        `! ${dataCenter}: its cell cannot be read (${code}); its plans are shown as the control database knows them${code === 'not_initialised' ? `. Run: ${commands.show('init')}` : ''}`,
     ),
   ].join('\n');
 }
@@ -31,7 +32,7 @@ export function showPlans({ plans, more, unreachable }: PlanList): string {
 const FOUND: Readonly<Record<ListedPlan['found'], string>> = {
   cell: '',
   control: 'no longer in its cell',
-  unreadable: 'as control knows it',
+  unreadable: 'cell not readable',
 };
 
 const toRow = (plan: ListedPlan): readonly string[] => [

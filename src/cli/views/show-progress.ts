@@ -1,4 +1,4 @@
-// How far a data center is: share, bar, rate, time left. Pure; never claims more than its batches hold.
+// How far a data center is: share, bar, rate, time left. Pure; never shows more than its batches have done.
 import { progressShare } from '../../domain/time/estimate.js';
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
 import type { CommandNames } from '../terminal/command-names.js';
@@ -34,7 +34,7 @@ export function shareOf(dc: Pick<DataCenterStatus, 'stage' | 'progress'>): numbe
   return of === 0 ? 0 : progressShare(done, of);
 }
 
-/** A batch older than this says nothing of the rate now, in ms. */
+/** A batch older than this is not part of the present rate, in ms. */
 const RATE_MS = 10_000;
 
 /** Orgs per second of the newest batches; null when none ran lately. */
@@ -80,7 +80,7 @@ function progressCells(dc: DataCenterStatus, lanes: number): readonly string[] {
   return [`${drawBar(shareOf(dc))} ${showShare(shareOf(dc)).padStart(6)}`, orgs, notes.join(' · ')];
 }
 
-/** gh-ost's kind of line: everything about one data center, for a log. */
+/** Everything about one data center in one line, for a log. */
 export function showStatusLine(dc: DataCenterStatus, lanes: number, commands: CommandNames): string {
   const { done, of } = measure(dc);
   const { progress } = dc;

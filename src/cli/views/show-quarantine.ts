@@ -6,7 +6,7 @@ import { indent, layOutTable } from '../terminal/table.js';
 
 export function showQuarantine(report: QuarantineReport, commands: CommandNames): string {
   const { dataCenter, runId, reasons, orgs } = report;
-  if (runId === null) return `${dataCenter}: no run yet, so nothing was set aside.`;
+  if (runId === null) return `${dataCenter}: no run yet, so nothing is quarantined.`;
   const total = reasons.reduce((sum, reason) => sum + reason.orgs, 0);
   if (total === 0) return `✔ ${dataCenter}: run ${runId} decided every org.`;
   const counts = layOutTable(

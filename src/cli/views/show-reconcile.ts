@@ -1,9 +1,10 @@
-// `reconcile` for people and for programs: what a reconciliation would do. Org ids go only to the screen of who asked for it.
-
+// `reconcile` for people and for programs: what a reconciliation would do. Org ids go only to the screen of the person
+// who runs the command.
 import { CAUSES } from '../../domain/reconcile/cause.js';
 import { totalDrift } from '../../domain/reconcile/drift-counts.js';
 import type { DriftMovement, DriftOutcome } from '../../domain/reconcile/movement.js';
 import type { DriftPreview, PreviewedOrg } from '../../engine/reconcile/preview-drift.js';
+import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
 
@@ -23,24 +24,24 @@ const OUTCOMES: Readonly<Record<DriftOutcome, string>> = {
 };
 
 /** The dry run; `next`: the command that does it. */
-export function showPreview(preview: DriftPreview, next: string): string {
+export function showPreview(preview: DriftPreview, next: string, commands: CommandNames): string {
   const { dataCenter, counts, orgs, undecidable, reasons, listed } = preview;
   const { found } = totalDrift(counts);
   const read = `${showOrgs(orgs)} read at ${showInstant(preview.snapshotAt)}`;
   const aside = undecidable === 0 ? [] : [`! ${showOrgs(undecidable)} cannot be decided and keep what they have today`];
-  const waiting = showWaiting(preview);
+  const waiting = showWaiting(preview, commands);
   if (found === 0)
-    return [`✔ ${dataCenter}: every allotment is what its inputs give; ${read}`, ...aside, ...waiting].join('\n');
+    return [`✔ ${dataCenter}: every allotment matches its inputs; ${read}`, ...aside, ...waiting].join('\n');
   const heal = counts.filter(({ outcome }) => outcome === 'to_heal').reduce((sum, count) => sum + count.orgs, 0);
   return [
     `≠ ${dataCenter}: ${showOrgs(found)} differ, ${showCount(heal)} of them would be healed; ${read}`,
     ...aside,
-    ...reasons.map((reason) => `! ${reason}: all of these are proposed, none is written`),
+    ...reasons.map((reason) => `! ${reason}: they are all proposed, and none is written`),
     '',
     ...indent(layOutCounts(preview)),
     '',
     ...indent(layOutTable(ORG_COLUMNS, listed.map(toOrgRow))),
-    ...(listed.length < found ? [`  … ${showCount(found - listed.length)} more: --limit`] : []),
+    ...(listed.length < found ? [`  … ${showCount(found - listed.length)} more; use --limit to list them`] : []),
     ...waiting,
     '',
     `Nothing was changed. To do it: ${next}`,
@@ -49,7 +50,7 @@ export function showPreview(preview: DriftPreview, next: string): string {
 
 const layOutCounts = ({ counts }: DriftPreview): readonly string[] =>
   layOutTable(
-    [{ title: 'CAUSE' }, { title: 'MOVEMENT' }, right('ORGS'), { title: 'WHAT BECOMES OF IT' }],
+    [{ title: 'CAUSE' }, { title: 'MOVEMENT' }, right('ORGS'), { title: 'OUTCOME' }],
     [...counts]
       .sort((a, b) => CAUSES.indexOf(a.cause) - CAUSES.indexOf(b.cause) || b.orgs - a.orgs)
       .map(({ cause, movement, orgs, outcome }) => [cause, MOVEMENTS[movement], showCount(orgs), OUTCOMES[outcome]]),
@@ -65,8 +66,8 @@ const ORG_COLUMNS = [
   { title: '' },
 ];
 
-/** What earlier nights left to people. */
-function showWaiting({ dataCenter, waiting }: DriftPreview): readonly string[] {
+/** What earlier nightly runs proposed and nobody has decided yet. */
+function showWaiting({ dataCenter, waiting }: DriftPreview, commands: CommandNames): readonly string[] {
   if (waiting.length === 0) return [];
   const table = layOutTable(
     [{ title: 'ORG' }, { title: 'CAUSE' }, right('FLOOR'), right('PROPOSED'), { title: 'SINCE' }],
@@ -79,9 +80,10 @@ function showWaiting({ dataCenter, waiting }: DriftPreview): readonly string[] {
     ]),
   );
   const first = waiting[0];
+  const override = `override ${first?.orgId} --dc ${dataCenter} --floor ${first?.proposedFloor} --reason TEXT`;
   return [
     '',
-    `Floors that nights proposed, for two people to decide: credit-rollout override ${first?.orgId} --dc ${dataCenter} --floor ${first?.proposedFloor} --reason TEXT`,
+    `Nightly runs proposed these floors; two people decide about them: ${commands.show(override)}`,
     ...indent(table),
   ];
 }

@@ -1,4 +1,5 @@
-// The icon and the word of where a data center is, and why it waits. A word always stands beside the icon.
+// The state of a data center as people and as programs read it: icon and word, its holds, and the JSON document of a
+// status. A word always stands beside an icon.
 import { HOLDS } from '../../domain/rollout/hold.js';
 import type { DataCenterStatus, Status, StatusHold } from '../../engine/operate/read-status.js';
 import type { CommandNames } from '../terminal/command-names.js';
@@ -27,19 +28,19 @@ export function findIcon(word: string): { readonly icon: string; readonly tone: 
   return ICONS[word] ?? RUNNING;
 }
 
-/** "it waits: an earlier data center is not done (eu), since …; it starts by itself". */
+/** "an earlier data center is not done (eu), since …; it starts by itself". */
 export function showHold(
   hold: StatusHold,
   { zone, freeze }: Pick<DataCenterStatus, 'zone' | 'freeze'>,
   commands: CommandNames,
 ): string {
   const release = commands.showRelease(hold.release);
-  const way = hold.release.kind === 'waits' ? release : `to go on: ${release}`;
+  const way = hold.release.kind === 'waits' ? release : `to continue: ${release}`;
   const what = hold.code === 'frozen' && freeze !== null ? showFreeze(freeze, zone) : showMeasured(hold, zone);
   return `${what}; ${way}`;
 }
 
-/** What the limit of a hold says, where it is no plain limit. */
+/** What the limit of a hold means, where it is not simply a limit. */
 const LIMITS: Readonly<Partial<Record<StatusHold['code'], string>>> = {
   not_before: 'until',
   baking: 'until',
@@ -47,7 +48,7 @@ const LIMITS: Readonly<Partial<Record<StatusHold['code'], string>>> = {
   cutover_late: 'due',
   gate_busy: 'open since',
 };
-/** Measured against the present moment, which helps nobody: only the limit is shown. */
+/** Their value is the present moment, which helps nobody; only the limit is shown. */
 const UNTIL: readonly StatusHold['code'][] = ['not_before', 'baking', 'cutover_late'];
 
 const INSTANT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/u;
@@ -68,7 +69,7 @@ function inBrackets(measures: readonly (string | null)[]): string {
   return shown.length === 0 ? '' : ` (${shown.join(', ')})`;
 }
 
-/** By the cell's own row: who froze it, and why, is what helps. */
+/** From the row in the cell: who froze it, and why. */
 function showFreeze({ since, by, reason }: NonNullable<DataCenterStatus['freeze']>, zone: string): string {
   const why = reason === null ? '' : ` (${reason})`;
   return `${HOLDS.frozen.meaning}, since ${showInstant(since, zone)} by ${by}${why}`;
@@ -80,8 +81,7 @@ export function showHoldBriefly(hold: StatusHold): string {
   return `${HOLDS[hold.code].meaning}${inBrackets([measure])}`;
 }
 
-// A status as the JSON document that docs/json.md describes: SQL column names, commands as this user runs them.
-
+/** The document that docs/json.md describes: SQL column names, commands as this user runs them. */
 export function statusDocument(status: Status, commands: CommandNames): Readonly<Record<string, unknown>> {
   const { card, dataCenters, ...rest } = status;
   return { ...rest, cardHash: card, dataCenters: dataCenters.map((dc) => toDocument(dc, commands)) };

@@ -1,4 +1,4 @@
-// `status` for people: one row per data center in rollout order, why each waits, and the command that moves it.
+// `status` for people: one row per data center in rollout order, why each is held, and the command that continues it.
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant, showRange, showShare } from '../terminal/numbers.js';
@@ -38,12 +38,12 @@ export function showStatus(status: Status, view: StatusView): string {
   ].join('\n');
 }
 
-/** Nothing is due, so nothing is held: without a scheduler nothing ever will be. */
+/** Nothing is due, so nothing is held; without a scheduler nothing will ever become due. */
 const listUnserved = ({ schedulersAlive, dataCenters }: Status, commands: CommandNames): readonly string[] =>
   schedulersAlive === 0 &&
   dataCenters.some(({ stage }) => stage === 'done') &&
   dataCenters.every(({ holds }) => holds.every(({ code }) => code !== 'no_scheduler'))
-    ? [`No scheduler runs, so no night begins. Start one: ${commands.show('up')}`]
+    ? [`No scheduler runs, so no nightly run begins. Start one: ${commands.show('up')}`]
     : [];
 
 const COLUMNS = [
@@ -52,7 +52,7 @@ const COLUMNS = [
   { title: 'PROGRESS' },
   right('ORGS'),
   right('WRITTEN'),
-  right('SET ASIDE'),
+  right('QUARANTINED'),
   right('RATE'),
   right('TIME LEFT'),
   right('WORKERS'),
@@ -79,11 +79,15 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
   const reasons = dc.quarantined.map(({ reason, orgs }) => `${showCount(orgs)} ${reason}`).join(', ');
   return [
     ...dc.holds.map((hold) => `      waits: ${showHold(hold, dc, commands)}`),
-    ...(dc.failure === null ? [] : [`      failed: ${dc.failure}; to go on: ${commands.show(`retry --dc ${dc.id}`)}`]),
+    ...(dc.failure === null
+      ? []
+      : [`      failed: ${dc.failure}; to continue: ${commands.show(`retry --dc ${dc.id}`)}`]),
     ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
     ...listCutover(dc),
     ...(dc.lastNight === null ? [] : [`      last night: ${showNight(dc.lastNight)}`]),
-    ...(reasons === '' ? [] : [`      set aside: ${reasons}; which: ${commands.show(`quarantine --dc ${dc.id}`)}`]),
+    ...(reasons === ''
+      ? []
+      : [`      quarantined: ${reasons}; list them: ${commands.show(`quarantine --dc ${dc.id}`)}`]),
   ];
 }
 
@@ -100,9 +104,10 @@ function listCutover({ cutover, zone }: DataCenterStatus): readonly string[] {
 const showNight = ({ localDate, state, note }: NonNullable<DataCenterStatus['lastNight']>): string =>
   `${localDate} ${state.replace('_', ' ')}${note === null ? '' : ` (${note})`}`;
 
-// What is asked for waits for processes: which of them do not run, and the command that starts them.
-
-/** One line, or none where a scheduler runs and every one of these data centers has a worker. */
+/**
+ * Which processes a request waits for, and the command that starts them: one line, or none where a scheduler runs and
+ * every one of these data centers has a worker.
+ */
 export function showMissing(status: Status, dataCenters: readonly string[], commands: CommandNames): readonly string[] {
   const idle = status.dataCenters.find((dc) => dataCenters.includes(dc.id) && dc.workersAlive === 0);
   const missing = [

@@ -1,6 +1,5 @@
-// `plans show` for people and for programs: the plan again, who approved it, and what came of it. The orgs that its run left
-// out are named only when they are asked for.
-
+// `plans show` for people and for programs: the plan, who approved it, and its result. The orgs that its run left out are
+// listed only on request.
 import type { PlanOutcome } from '../../domain/plan/plan-report.js';
 import type { ApprovalRow, LoadedReport, StaleOrg } from '../../engine/plan/load-stored-report.js';
 import { showInstant, showOrgs } from '../terminal/numbers.js';
@@ -11,8 +10,8 @@ import { listOutcome, outcomeDocument } from './show-outcome.js';
 import { planDocument, showPlan } from './show-plan.js';
 import { showApprovalState } from './show-plans.js';
 
-export function showStoredReport(recalled: LoadedReport, paint: Paint): string {
-  const { report, madeAt, approvals, outcome, stale } = recalled;
+export function showStoredReport(stored: LoadedReport, paint: Paint): string {
+  const { report, madeAt, approvals, outcome, stale } = stored;
   return [
     showPlan(report, paint),
     '',

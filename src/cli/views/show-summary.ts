@@ -1,5 +1,4 @@
-// The end of a rollout in one table: what every data center came to.
-
+// The end of a rollout in one table: the result of every data center.
 import { formatDuration } from '../../domain/time/duration.js';
 import type { DataCenterStatus, RunProgress, Status } from '../../engine/operate/read-status.js';
 import { showChange, showCount } from '../terminal/numbers.js';
@@ -27,7 +26,7 @@ const COLUMNS = [
   right('WRITTEN'),
   right('SAME'),
   right('FALLS'),
-  right('SET ASIDE'),
+  right('QUARANTINED'),
   right('LEGACY'),
   right('BEFORE'),
   right('AFTER'),

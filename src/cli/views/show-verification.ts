@@ -8,11 +8,11 @@ export function showVerification(report: VerifyReport, commands: CommandNames): 
   const { dataCenter, checked, mismatches, changedSince, appeared, gone } = report;
   const verdict =
     mismatches === 0
-      ? `✔ ${dataCenter}: ${showCount(checked)} allotments checked, every one follows the rule`
+      ? `✔ ${dataCenter}: ${showCount(checked)} allotments checked, all of them follow the rule`
       : `✖ ${dataCenter}: ${showCount(mismatches)} of ${showCount(checked)} allotments break the rule`;
   return [
     verdict,
-    `    changed in the source since: ${showCount(changedSince)} · new there: ${showCount(appeared)} · gone there: ${showCount(gone)}`,
+    `    changed in the source since then: ${showCount(changedSince)} · new there: ${showCount(appeared)} · gone there: ${showCount(gone)}`,
     ...(mismatches === 0 ? [] : [`    next: ${commands.show('doctor')}`]),
     ...showProof(report.cutover, dataCenter, commands),
   ].join('\n');
@@ -23,17 +23,17 @@ function showProof(proof: CutoverProof, dataCenter: string, commands: CommandNam
   if (verdict === 'not_armed') return [];
   const at = effectiveAt?.toISOString() ?? '';
   if (verdict === 'ahead') return [`    cut-over: armed for ${at}; until then sign-ups start on the old model`];
-  const told = `sign-ups told credits: ${showCount(signUps.credits)}, legacy: ${showCount(signUps.legacy)}`;
+  const answered = `sign-ups that got credits: ${showCount(signUps.credits)}, legacy: ${showCount(signUps.legacy)}`;
   const broken = [
     [proof.onLegacy, 'orgs are on the old model and not in quarantine'],
-    [signUps.lateLegacy, 'sign-ups were told legacy at or after the instant'],
+    [signUps.lateLegacy, 'sign-ups got legacy at or after the instant'],
     [signUps.flipped, 'sign-ups have the allotment of the other model'],
   ] as const;
   const faults = broken.filter(([orgs]) => orgs > 0).map(([orgs, what]) => `${showCount(orgs)} ${what}`);
   const left = proof.quarantinedOrgs === 0 ? '' : ` but ${showCount(proof.quarantinedOrgs)} in quarantine`;
   const verdicts = {
-    sweeping: `    cut-over at ${at}: its sweep is not over; ${told}`,
-    proven: `✔ ${dataCenter}: cut-over at ${at} proven: no org is on the old model${left}; ${told}; none flipped`,
+    sweeping: `    cut-over at ${at}: its sweep has not ended; ${answered}`,
+    proven: `✔ ${dataCenter}: cut-over at ${at} proven: no org is on the old model${left}; ${answered}; none flipped`,
     broken: `✖ ${dataCenter}: cut-over at ${at} not proven: ${faults.join('; ')}`,
   } as const;
   return [verdicts[verdict], ...showQuarantined(proof, dataCenter, commands)];
@@ -49,7 +49,7 @@ function showQuarantined(
   return [
     ...quarantined.map(
       ({ orgId, reason, decidable }) =>
-        `    in quarantine: ${orgId} · ${reason}${decidable ? ' · corrected since: the next night decides it' : ''}`,
+        `    in quarantine: ${orgId} · ${reason}${decidable ? ' · corrected since; the next nightly run decides it' : ''}`,
     ),
     ...(rest > 0 ? [`    and ${showCount(rest)} more: ${list}`] : []),
     ...(verdict === 'broken' ? [`    next: ${commands.show(`reconcile --dc ${dataCenter}`)}`] : []),

@@ -17,7 +17,7 @@ export function showWhy(explanation: OrgExplanation, zone: string): string {
     ...indent(describeWriting(explanation, zone)),
     ...(quarantine === null
       ? []
-      : indent([`set aside by run ${quarantine.runId}: ${quarantine.reason}, ${asideSince}`])),
+      : indent([`quarantined by run ${quarantine.runId}: ${quarantine.reason}, ${asideSince}`])),
     ...indent(describeNow(explanation)),
     recompute.summary,
     // a decision that is not stored yet is explained here instead

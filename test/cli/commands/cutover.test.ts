@@ -68,8 +68,8 @@ describe('freeze and unfreeze', () => {
     const again = await away('freeze', '--dc', idOf(0));
     expect(again.out).toContain('frozen already');
     const lifted = await away('unfreeze', '--dc', idOf(0));
-    expect(lifted.out).toContain('goes on where it was');
-    expect(lifted.out).toContain('Control could not be reached');
+    expect(lifted.out).toContain('continues where it was');
+    expect(lifted.out).toContain('The control database could not be reached');
     expect((await as(0, 'unfreeze', '--reason', 'over')).out).toContain('was not frozen');
   });
 
@@ -83,7 +83,7 @@ describe('freeze and unfreeze', () => {
     expect(freeze).toEqual({ since: expect.any(String), by: row?.by, reason: 'why' });
     expect(status.data_centers[0].freeze).toBeNull();
     const line = /waits: it is frozen.*/u.exec((await as(0, 'status')).out)?.[0];
-    expect(line).toContain(`by ${freeze.by} (why); to go on: `);
+    expect(line).toContain(`by ${freeze.by} (why); to continue: `);
     expect(line?.split('since')).toHaveLength(2);
     expect((await as(0, 'unfreeze', '--dc', idOf(1))).code).toBe(0);
     const rows = await fleet.control(

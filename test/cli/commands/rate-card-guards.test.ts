@@ -104,7 +104,7 @@ describe('a card that lowers and raises nothing', () => {
     await useCard(changeCard('perAgent: 250', 'perAgent: 240'));
     const card = hashOf((await run('plan', '--dc', dc(0), '--json')).out);
     expect((await run('apply', '--dc', dc(0))).out).toMatch(/Nothing was changed\. To do it: .*--execute$/mu);
-    expect((await run('apply', '--dc', dc(0), '--execute')).out).toContain('asked for');
+    expect((await run('apply', '--dc', dc(0), '--execute')).out).toContain('requested');
     expect(await fleet.drive()).toEqual(['done', 'pending']);
     expect(await fleet.cell(0).sql('select active_card as card from credit_rollout.cell')).toEqual([{ card }]);
     expect(await total()).toEqual(before);

@@ -94,7 +94,7 @@ describe('reconcile', () => {
   test('asks once, records who and why, and the history says what came of it', async () => {
     const asked = await run('--dc', dc, '--execute');
     expect(asked.code).toBe(0);
-    expect(asked.out).toContain(`${dc}: a reconciliation was asked for`);
+    expect(asked.out).toContain(`${dc}: a reconciliation is requested`);
     expect(asked.out).toMatch(
       new RegExp(`^It waits: no scheduler runs, and no worker serves ${dc}\\. Start them: .* up$`, 'mu'),
     );

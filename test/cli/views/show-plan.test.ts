@@ -50,7 +50,7 @@ describe('showPlan', () => {
 
   test('calls a plan that was not stored a what-if', () =>
     expect(showPlan(samplePlan({ planId: null, digest: null }))).toMatch(
-      /^What-if for in .*\nSnapshot .* nothing is kept\n/u,
+      /^What-if for in .*\nSnapshot .* nothing is stored\n/u,
     ));
 
   test('says the same in colours', () => {

@@ -28,8 +28,8 @@ describe('showVerification', () => {
   test('says nothing of a cut-over that is not armed, and when one that is will be', () => {
     expect(show({ verdict: 'not_armed', effectiveAt: null })).not.toContain('cut-over');
     expect(show({ verdict: 'ahead' })).toContain('armed for 2025-10-30T00:00:00.000Z');
-    expect(show({})).toContain('proven: no org is on the old model; sign-ups told credits');
-    expect(show({ verdict: 'sweeping', sweptAt: null })).toContain('its sweep is not over');
+    expect(show({})).toContain('proven: no org is on the old model; sign-ups that got credits');
+    expect(show({ verdict: 'sweeping', sweptAt: null })).toContain('its sweep has not ended');
   });
 
   test('lists every org that is left in quarantine, and how many more there are', () => {
@@ -39,7 +39,7 @@ describe('showVerification', () => {
     ];
     const text = show({ quarantinedOrgs: 3, quarantined });
     expect(text).toContain(
-      'proven: no org is on the old model but 3 in quarantine; sign-ups told credits: 1,000, legacy: 7; none flipped',
+      'proven: no org is on the old model but 3 in quarantine; sign-ups that got credits: 1,000, legacy: 7; none flipped',
     );
     expect(text).toContain('in quarantine: 42 · null_agents\n');
     expect(text).toContain('in quarantine: 43 · unknown_edition · corrected since');
@@ -50,7 +50,7 @@ describe('showVerification', () => {
     const signUps = { legacy: 7, credits: 1, lateLegacy: 2, flipped: 1 };
     const text = show({ verdict: 'broken', onLegacy: 5, signUps });
     expect(text).toContain('✖ in: cut-over at 2025-10-30T00:00:00.000Z not proven: 5 orgs are on the old model');
-    expect(text).toContain('2 sign-ups were told legacy at or after the instant; 1 sign-ups have the allotment');
+    expect(text).toContain('2 sign-ups got legacy at or after the instant; 1 sign-ups have the allotment');
     expect(text).toMatch(/next: .*reconcile --dc in/u);
   });
 });

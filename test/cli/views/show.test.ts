@@ -138,7 +138,7 @@ describe('showStatus', () => {
     const text = showStatus(sampleStatus(), { commands, paint: plainPaint, lanes: 2 });
     expect(text).toContain('‖ eu  paused');
     expect(text).toContain('an operator paused it, since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin)');
-    expect(text).toContain('to go on: credit-rollout resume --dc eu');
+    expect(text).toContain('to continue: credit-rollout resume --dc eu');
   });
 });
 
@@ -147,7 +147,7 @@ describe('showStatus without a scheduler', () => {
     showStatus({ ...sampleStatus(dc), schedulersAlive: 0 }, { commands, paint: plainPaint, lanes: 2 });
   test('says that no night begins where all is done', () =>
     expect(show(sampleDataCenter({ stage: 'done', state: 'done', holds: [] }))).toContain(
-      'No scheduler runs, so no night begins. Start one: credit-rollout up',
+      'No scheduler runs, so no nightly run begins. Start one: credit-rollout up',
     ));
   test('says nothing where nothing was rolled out', () =>
     expect(show(sampleDataCenter({ stage: 'pending', state: 'pending', holds: [] }))).not.toContain('No scheduler'));
