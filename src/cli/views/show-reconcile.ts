@@ -28,7 +28,7 @@ export function showPreview(preview: DriftPreview, next: string, commands: Comma
   const { dataCenter, counts, orgs, undecidable, reasons, listed } = preview;
   const { found } = totalDrift(counts);
   const read = `${showOrgs(orgs)} read at ${showInstant(preview.snapshotAt)}`;
-  const aside = undecidable === 0 ? [] : [`! ${showOrgs(undecidable)} cannot be decided and keep what they have today`];
+  const aside = undecidable === 0 ? [] : [`! ${showOrgs(undecidable)} cannot be decided: nothing is changed there`];
   const waiting = showWaiting(preview, commands);
   if (found === 0)
     return [`✔ ${dataCenter}: every allotment matches its inputs; ${read}`, ...aside, ...waiting].join('\n');

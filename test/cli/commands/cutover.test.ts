@@ -154,13 +154,13 @@ describe('cutover', () => {
     const first = JSON.parse((await as(0, ...reverse, '--to', '2098-12-01', '--json')).out);
     expect(first).toMatchObject({ state: 'proposed', to_local: '2098-12-01T00:00:00 UTC', approver: null });
     expect(first.next).toContain(`approve ${first.reversal}`);
-    expect((await as(1, ...reverse, '--withdraw')).out).toContain(`${first.reversal}: taken back`);
+    expect((await as(1, ...reverse, '--withdraw')).out).toContain(`${first.reversal}: reversed`);
     const { reversal } = JSON.parse((await as(0, ...reverse, '--to', '2098-12-02', '--json')).out);
     expect((await as(0, 'approve', reversal)).code).toBe(7);
     expect(await as(1, 'approve', reversal)).toMatchObject({ code: 0, out: expect.stringContaining('applied') });
     const after = await as(0, 'cutover', 'show', ...dc);
     expect(after.out).toContain('planned');
-    expect(after.out).toContain(`${reversal}: taken back`);
+    expect(after.out).toContain(`${reversal}: reversed`);
     expect(after.err).toContain(`2098-12-02T00:00:00 UTC was approved as ${reversal}`);
     const document = JSON.parse((await as(0, 'cutover', ...dc, '--json')).out);
     expect(document.data_centers[0].reversals).toMatchObject([{ state: 'withdrawn' }, { reversal, state: 'applied' }]);

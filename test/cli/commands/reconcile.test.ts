@@ -42,7 +42,7 @@ describe('reconcile', () => {
     const { code, out } = await run('--dc', dc);
     expect(code).toBe(0);
     expect(out).toMatch(/^≠ \S+: 6 orgs differ, 3 of them would be healed; 200 orgs read/mu);
-    expect(out).toContain('3 orgs would lapse, above 2: all of these are proposed, none is written');
+    expect(out).toContain('3 orgs would lapse, above 2: they are all proposed, and none is written');
     expect(out).toMatch(/^ {2}lapse +fall +3 +proposed$/mu);
     expect(out).toMatch(/^ {2}purchase +raise +3 +to be healed$/mu);
     expect(out).toMatch(/^ {2}21 +purchase +raise /mu);
@@ -131,7 +131,7 @@ describe('reconcile', () => {
   test('shows the history as a table and as CSV', async () => {
     const shown = (await run('--history')).out;
     expect(shown).toMatch(/^DATA CENTER +NIGHT +STATE +FOUND +TREND +HEALED +PROPOSED +CAUSES$/mu);
-    expect(shown).toMatch(/, asked for +done +3 +-3 +3 +0 +lapse 3$/mu);
+    expect(shown).toMatch(/, requested +done +3 +-3 +3 +0 +lapse 3$/mu);
     const [head = [], newest = []] = parseCsv((await run('--history', '--csv')).out);
     expect(new Set(head).size).toBe(head.length);
     const cell = (name: string): string | null | undefined => newest[head.indexOf(name)];
