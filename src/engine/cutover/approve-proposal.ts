@@ -1,5 +1,5 @@
-// A second person's approval of a postponement or a reversal: the gate of the cell first, since it is what sign-ups ask, then
-// control, which until then holds the data center's row. After a crash in between the same approval can be given again.
+// A second person approves a postponement or a reversal. The gate of the cell changes first, since sign-ups ask it; then
+// control, which locks the data center's row until both are done. After a crash in between the same approval can be repeated.
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
@@ -9,42 +9,43 @@ import {
   decideCutoverProposal,
   findCutoverProposal,
 } from '../../stores/control/cutover-proposals.js';
-import { type DataCenterChange, type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
+import { type LastSeenGate, transitionDataCenter } from '../../stores/control/data-centers.js';
 import { identifyPerson, type Person } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
 import { lockKnownDataCenter } from '../data-center.js';
 import { requireSecondPerson } from '../two-person-rule.js';
+import type { CutoverRow } from './cutover-facts.js';
 import { auditProposal } from './proposals.js';
 
 export type ApprovalContext = Pick<EngineContext, 'control' | 'cells' | 'actor' | 'wakeUps' | 'clock'>;
 
-/** A proposal that is being approved, under the lock of its data center's row. */
+/** A proposal that is being approved; the row of its data center is locked. */
 export interface ApprovedProposal {
-  readonly row: DataCenterRow;
+  readonly row: CutoverRow;
   readonly proposal: CutoverProposal;
   /** Who approves it. */
   readonly person: Person;
 }
 
-/** What control is to know besides the instant, and what is audited besides it. */
+/** How the gate of the cell changed, where control must record it; and more details for the audit. */
 export interface GateChange {
-  readonly known?: DataCenterChange;
+  readonly gate?: LastSeenGate;
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * `withGateLock` throws to refuse. Throws postponement_unknown, postponement_decided, reversal_unknown, reversal_decided,
- * same_person.
+ * `changeGate` throws where the approval is to be rejected. Throws postponement_unknown, postponement_decided,
+ * reversal_unknown, reversal_decided, same_person.
  */
 export async function approveCutoverProposal(
   context: ApprovalContext,
   id: CutoverProposalId,
   reason: string | null,
-  withGateLock: (tx: ControlTransaction, approval: ApprovedProposal) => Promise<GateChange>,
+  changeGate: (tx: ControlTransaction, approval: ApprovedProposal) => Promise<GateChange>,
 ): Promise<CutoverProposal> {
   const applied = await context.control.inTransaction(async (tx) => {
     const approval = await lockProposed(context, tx, id);
-    const change = await withGateLock(tx, approval);
+    const change = await changeGate(tx, approval);
     return applyProposal(context, tx, approval, { ...change, reason });
   });
   await context.wakeUps.wakeSchedulers();
@@ -63,7 +64,7 @@ async function lockProposed(
     throw new RolloutError(`${id.kind}_unknown`, {
       message: `Data center "${id.dataCenter}" has no ${id.kind} ${showProposalId(id)}.`,
     });
-  if (found.state !== 'proposed') throw decided(found);
+  if (found.state !== 'proposed') throw decidedBefore(found);
   requireSecondPerson(`The ${id.kind} ${showProposalId(id)}`, found.author, person);
   return { row, proposal: found, person };
 }
@@ -72,21 +73,22 @@ async function applyProposal(
   context: ApprovalContext,
   tx: ControlTransaction,
   { row, proposal }: ApprovedProposal,
-  { known, details, reason }: GateChange & { readonly reason: string | null },
+  { gate, details, reason }: GateChange & { readonly reason: string | null },
 ): Promise<CutoverProposal> {
-  // before the instant: control's database lets it move by an applied proposal only
+  // before the instant: control's database lets it change only by an applied proposal
   const applied = await decideCutoverProposal(tx, proposal, 'applied');
-  if (applied === undefined) throw decided(proposal);
+  if (applied === undefined) throw decidedBefore(proposal);
   const { toAt: cutoverAt, toLocal: cutoverLocal, decidedAt: cutoverSetAt, author } = applied;
-  if (!(await transitionDataCenter(tx, row, { ...known, cutoverAt, cutoverLocal, cutoverSetAt })))
+  if (!(await transitionDataCenter(tx, row, { ...gate, cutoverAt, cutoverLocal, cutoverSetAt })))
     throw new RolloutError('conflict', { message: `Data center "${row.id}" was changed by somebody else.` });
   await auditProposal(context, tx, applied, reason, { author, ...details });
   return applied;
 }
 
-function decided(proposal: CutoverProposal): RolloutError {
+function decidedBefore(proposal: CutoverProposal): RolloutError {
   const { kind, state, approver } = proposal;
+  const by = approver === null ? '' : `, approved by "${approver}"`;
   return new RolloutError(`${kind}_decided`, {
-    message: `The ${kind} ${showProposalId(proposal)} was ${state} already${approver === null ? '' : `, approved by "${approver}"`}.`,
+    message: `The ${kind} ${showProposalId(proposal)} was ${state} already${by}.`,
   });
 }

@@ -1,11 +1,15 @@
-// What a verb of the cut-over must know: control's row, and the gate and the clock of its cell. Reads only.
+// What every use-case of the cut-over needs: control's row, and the gate and the clock of the cell. Reads only.
 import type { CutoverFacts } from '../../domain/cutover/cutover.js';
+import type { GateReading } from '../../domain/rollout/snapshot.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { type FreezeRow, readFreeze } from '../../stores/cell/batch/freezes.js';
 import { type Gate, readGate } from '../../stores/cell/cutover/gate.js';
 import { readCellClock } from '../../stores/cell/identity.js';
-import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import type { DataCenterRow, DataCenterVersion, LastSeenGate, PinnedTimes } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
+
+/** What a cut-over depends on in control. */
+export type CutoverRow = DataCenterVersion & PinnedTimes & LastSeenGate & Pick<DataCenterRow, 'stage'>;
 
 export interface CellCutover {
   readonly gate: Gate;
@@ -23,17 +27,25 @@ export function readCellCutover(context: Pick<EngineContext, 'cells'>, dataCente
   }));
 }
 
-export function toFacts(
-  row: Pick<DataCenterRow, 'cutoverAt' | 'cutoverLocal' | 'notBeforeAt' | 'notBeforeLocal'>,
+/** As of the later of both clocks. */
+export function toCutoverFacts(
+  { cutoverAt, cutoverLocal, notBeforeAt, notBeforeLocal }: PinnedTimes,
   controlNow: Date,
   { gate, now }: Pick<CellCutover, 'gate' | 'now'>,
 ): CutoverFacts {
-  const { cutoverAt, cutoverLocal, notBeforeAt, notBeforeLocal } = row;
   const later = now > controlNow ? now : controlNow;
   return { now: later, cutoverAt, cutoverLocal, notBeforeAt, notBeforeLocal, gate };
 }
 
-/** Throws nothing: makes the error, with the way out for this data center. */
+/** The gate as control saw it last, for a cell that cannot be read. */
+export const toLastSeenGate = (row: LastSeenGate): GateReading => ({
+  configuredAt: row.gateConfiguredAt,
+  effectiveAt: row.gateEffectiveAt,
+  latchedAt: row.gateLatchedAt,
+  sweptAt: row.gateSweptAt,
+});
+
+/** The error for a refusal of the domain, with the commands of this data center. */
 export const cutoverRefused = (
   dataCenter: string,
   verb: 'move' | 'be executed' | 'be reversed',

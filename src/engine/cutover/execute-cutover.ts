@@ -1,15 +1,14 @@
-// Latches a cut-over by hand, where no scheduler does. Never before its instant; late and repeated are harmless.
+// Latches a cut-over by hand, where no scheduler does. Never before its instant; a late or repeated command is harmless.
 import { type CutoverFacts, type CutoverState, nameCutover, rejectExecution } from '../../domain/cutover/cutover.js';
 import { assertNever } from '../../kernel/assert-never.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { Gate } from '../../stores/cell/cutover/gate.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { readControlClock } from '../../stores/control/control-database.js';
-import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
 import { getDataCenter } from '../data-center.js';
-import { rememberGate } from './apply-gate-step.js';
-import { cutoverRefused, readCellCutover, toFacts } from './cutover-facts.js';
+import { recordGate } from './apply-gate-step.js';
+import { type CutoverRow, cutoverRefused, readCellCutover, toCutoverFacts } from './cutover-facts.js';
 import { armGate, latchGate, retryWhileBusy } from './gate.js';
 
 export interface ExecutionRequest {
@@ -19,20 +18,20 @@ export interface ExecutionRequest {
 
 export interface ExecutionReport {
   readonly dataCenter: string;
-  /** `latched` now; `already` before; `busy`: sign-ups that asked have not ended. */
+  /** `latched` now; `already` before; `busy`: sign-ups that asked the gate have not ended. */
   readonly outcome: 'latched' | 'already' | 'busy';
   readonly effectiveAt: Date | null;
   readonly latchedAt: Date | null;
   readonly holders: readonly LockHolder[];
 }
 
-interface Known {
-  readonly row: DataCenterRow;
+interface Executable {
+  readonly row: CutoverRow;
   readonly facts: CutoverFacts;
   readonly gate: Gate;
 }
 
-/** What `executeCutover` would begin with. Throws cutover_refused with the reason. Changes nothing. */
+/** What `executeCutover` would start from. Throws cutover_refused with the reason. Changes nothing. */
 export async function previewExecution(
   context: Pick<EngineContext, 'control' | 'cells'>,
   dataCenter: string,
@@ -50,21 +49,24 @@ export async function executeCutover(
   if (gate.latchedAt !== null) return { ...toReport(dataCenter, gate), outcome: 'already' };
   if (nameCutover(facts) === 'late') {
     const { cutoverAt, cutoverLocal } = facts;
-    if (cutoverAt === null) throw cutoverRefused(dataCenter, 'be executed', { why: 'it has none' });
+    if (cutoverAt === null) throw cutoverRefused(dataCenter, 'be executed', { why: 'it has no instant' });
     const armed = await armGate(context, { dataCenter, configuredAt: cutoverAt, configuredLocal: cutoverLocal ?? '' });
     if (armed.kind === 'busy') return { ...toReport(dataCenter, gate), outcome: 'busy', holders: armed.holders };
   }
-  return latchRetrying(context, row, reason);
+  return latchWithRetries(context, row, reason);
 }
 
-async function getExecutable(context: Pick<EngineContext, 'control' | 'cells'>, dataCenter: string): Promise<Known> {
+async function getExecutable(
+  context: Pick<EngineContext, 'control' | 'cells'>,
+  dataCenter: string,
+): Promise<Executable> {
   const { row, now } = await context.control.inTransaction(async (tx) => ({
     row: await getDataCenter(tx, dataCenter),
     now: await readControlClock(tx),
   }));
   const cell = await readCellCutover(context, dataCenter);
-  // the cell's clock alone decides about an armed gate; control's is asked where there is nothing armed
-  const facts = toFacts(row, cell.gate.effectiveAt === null ? now : cell.now, cell);
+  // about an armed gate the cell's clock decides alone; control's counts only where nothing is armed
+  const facts = toCutoverFacts(row, cell.gate.effectiveAt === null ? now : cell.now, cell);
   const refusal = rejectExecution(facts, row.stage);
   if (refusal !== undefined) throw cutoverRefused(dataCenter, 'be executed', refusal);
   if (cell.freeze !== null && cell.gate.latchedAt === null) throw frozen(dataCenter);
@@ -84,18 +86,18 @@ const toReport = (dataCenter: string, { effectiveAt, latchedAt }: Gate): Omit<Ex
   holders: [],
 });
 
-/** Once a second, as the scheduler does: a plain wait would stall every new sign-up behind one that stays open. */
+/** Once a second, as the scheduler does: one long wait would stall every new sign-up behind one that stays open. */
 const PAUSE_MS = 1_000;
 
-async function latchRetrying(
+async function latchWithRetries(
   context: Pick<EngineContext, 'control' | 'cells' | 'actor' | 'wakeUps' | 'clock'>,
-  row: DataCenterRow,
+  row: CutoverRow,
   reason: string | null,
 ): Promise<ExecutionReport> {
   const outcome = await retryWhileBusy(context.clock, PAUSE_MS, () => latchGate(context, row.id));
   switch (outcome.kind) {
     case 'latched':
-      await rememberGate(context, row, outcome.gate, { action: 'cutover', reason });
+      await recordGate(context, row, outcome.gate, { action: 'cutover', reason });
       await context.wakeUps.wakeSchedulers();
       return { ...toReport(row.id, outcome.gate), outcome: 'latched' };
     case 'not_due':

@@ -1,5 +1,5 @@
-// Makes a proposal to move a cut-over or to take it back: one row in control, at most one of a kind open. Changes nothing else;
-// whether the cut-over may move is the business of the verb that calls.
+// Proposals to postpone or reverse a cut-over: made, withdrawn, and audited at every step. One row in control, at most one
+// of a kind open per data center. Whether a cut-over may change is decided by the use-case that calls.
 import type { CutoverFacts, CutoverTarget } from '../../domain/cutover/cutover.js';
 import { parseLocalInstant } from '../../domain/time/parse-instant.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
@@ -13,11 +13,12 @@ import {
   findOpenCutoverProposal,
   insertCutoverProposal,
 } from '../../stores/control/cutover-proposals.js';
-import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
 import { getDataCenter, lockKnownDataCenter } from '../data-center.js';
-import { readCellCutover, toFacts } from './cutover-facts.js';
+import { type CutoverRow, readCellCutover, toCutoverFacts } from './cutover-facts.js';
+
+export type { CutoverProposal } from '../../stores/control/cutover-proposals.js';
 
 /** What a person proposes. */
 export interface ProposalSpec {
@@ -30,29 +31,29 @@ export interface ProposalSpec {
 export type ProposalContext = Pick<EngineContext, 'control' | 'cells' | 'actor'>;
 
 interface ProposalQuestion {
-  /** Under its lock. */
-  readonly row: DataCenterRow;
+  /** Locked. */
+  readonly row: CutoverRow;
   readonly facts: CutoverFacts;
   readonly target: CutoverTarget;
 }
 
 interface ProposalRules {
   readonly kind: CutoverProposalKind;
-  /** Throws where no instant at all can be proposed; before the instant is read. */
-  readonly admit?: (tx: ControlTransaction) => Promise<void>;
-  /** Throws where this one cannot. */
-  readonly refuse: (tx: ControlTransaction, question: ProposalQuestion) => Promise<void>;
+  /** Throws where no instant at all can be proposed; called before the instant is parsed. */
+  readonly checkBefore?: (tx: ControlTransaction) => Promise<void>;
+  /** Throws where this instant cannot be proposed. */
+  readonly check: (tx: ControlTransaction, question: ProposalQuestion) => Promise<void>;
 }
 
 /** Throws invalid_instant (gaps and overlaps with both candidates), postponement_open, reversal_open. */
 export async function makeCutoverProposal(
   context: ProposalContext,
   { dataCenter, to, reason }: ProposalSpec,
-  { kind, admit, refuse }: ProposalRules,
+  { kind, checkBefore, check }: ProposalRules,
 ): Promise<CutoverProposal> {
   const { zone } = await context.control.inTransaction(async (tx) => {
     const row = await getDataCenter(tx, dataCenter);
-    await admit?.(tx);
+    await checkBefore?.(tx);
     return row;
   });
   const { instant, local } = parseLocalInstant(to, zone);
@@ -61,11 +62,11 @@ export async function makeCutoverProposal(
   return context.control.inTransaction(async (tx) => {
     const row = await lockKnownDataCenter(tx, dataCenter);
     await rejectSecond(tx, kind, dataCenter);
-    const facts = toFacts(row, await readControlClock(tx), cell);
-    await refuse(tx, { row, facts, target });
+    const facts = toCutoverFacts(row, await readControlClock(tx), cell);
+    await check(tx, { row, facts, target });
     await identifyPerson(tx, context.actor);
-    const given = { kind, dataCenter, toAt: target.at, toLocal: target.local, reason };
-    const proposed = await insertCutoverProposal(tx, given);
+    const proposal = { kind, dataCenter, toAt: target.at, toLocal: target.local, reason };
+    const proposed = await insertCutoverProposal(tx, proposal);
     await auditProposal(context, tx, proposed, reason);
     return proposed;
   });
@@ -79,35 +80,9 @@ async function rejectSecond(tx: ControlTransaction, kind: CutoverProposalKind, d
   const name = showProposalId(open);
   throw new RolloutError(`${kind}_open`, {
     message: `Data center "${dataCenter}" has the ${kind} ${name} to ${open.toLocal}, which waits for its approval.`,
-    next: `Let a second person run: credit-rollout approve ${name}; or take it back: credit-rollout cutover ${VERBS[kind]} --dc ${dataCenter} --withdraw --reason TEXT`,
+    next: `Let a second person run: credit-rollout approve ${name}; or withdraw it: credit-rollout cutover ${VERBS[kind]} --dc ${dataCenter} --withdraw --reason TEXT`,
   });
 }
-
-// What a proposal to move a cut-over and one to take it back have in common: every step of it is audited, and by which words.
-
-export type { CutoverProposal } from '../../stores/control/cutover-proposals.js';
-
-/** What the audit calls each state. */
-const ACTIONS = {
-  postponement: { proposed: 'postpone', withdrawn: 'postpone_withdrawn', applied: 'postponed' },
-  reversal: { proposed: 'reverse', withdrawn: 'reverse_withdrawn', applied: 'reversed' },
-} as const satisfies Record<CutoverProposalKind, Record<CutoverProposal['state'], string>>;
-
-/** That it has come into this state, why, and `more`. */
-export function auditProposal(
-  { actor }: Pick<EngineContext, 'actor'>,
-  tx: ControlTransaction,
-  proposal: CutoverProposal,
-  reason: string | null,
-  more: Readonly<Record<string, unknown>> = {},
-): Promise<void> {
-  const { kind, state, dataCenter, fromAt, fromLocal, toAt, toLocal } = proposal;
-  const moved = { from_at: fromAt, from_local: fromLocal, to_at: toAt, to_local: toLocal };
-  const details = { [kind]: showProposalId(proposal), ...moved, ...more };
-  return appendAudit(tx, { actor, action: ACTIONS[kind][state], dataCenter, reason, details });
-}
-
-// Takes back a postponement or a reversal that nobody has approved yet: it moved nothing, and another may be proposed.
 
 interface CutoverWithdrawal {
   readonly kind: CutoverProposalKind;
@@ -115,7 +90,7 @@ interface CutoverWithdrawal {
   readonly reason: string;
 }
 
-/** Throws postponement_unknown, reversal_unknown when none is open. */
+/** Ends a proposal that waits for its approval. Throws postponement_unknown, reversal_unknown when none does. */
 export async function withdrawCutoverProposal(
   context: Pick<EngineContext, 'control' | 'actor'>,
   { kind, dataCenter, reason }: CutoverWithdrawal,
@@ -131,4 +106,24 @@ export async function withdrawCutoverProposal(
     await auditProposal(context, tx, withdrawn, reason);
     return withdrawn;
   });
+}
+
+/** The action that the audit records for each state. */
+const ACTIONS = {
+  postponement: { proposed: 'postpone', withdrawn: 'postpone_withdrawn', applied: 'postponed' },
+  reversal: { proposed: 'reverse', withdrawn: 'reverse_withdrawn', applied: 'reversed' },
+} as const satisfies Record<CutoverProposalKind, Record<CutoverProposal['state'], string>>;
+
+/** Records that the proposal has come into its state, with the reason and `more` details. */
+export function auditProposal(
+  { actor }: Pick<EngineContext, 'actor'>,
+  tx: ControlTransaction,
+  proposal: CutoverProposal,
+  reason: string | null,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  const { kind, state, dataCenter, fromAt, fromLocal, toAt, toLocal } = proposal;
+  const moved = { from_at: fromAt, from_local: fromLocal, to_at: toAt, to_local: toLocal };
+  const details = { [kind]: showProposalId(proposal), ...moved, ...more };
+  return appendAudit(tx, { actor, action: ACTIONS[kind][state], dataCenter, reason, details });
 }

@@ -1,5 +1,5 @@
-// Proves a cut-over from recorded decisions: every sign-up at or after the instant is on credits, none flipped, and no org
-// is left on the old model but the quarantined, which are listed. Reads only.
+// Proves a cut-over from recorded decisions: every sign-up at or after the instant is on credits, none changed its model, and
+// only quarantined orgs are left on the old model; they are listed. Reads only.
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import {
   countLeftQuarantined,
@@ -12,15 +12,15 @@ import { readGate } from '../../stores/cell/cutover/gate.js';
 import { readCellClock } from '../../stores/cell/identity.js';
 
 export interface CutoverProof {
-  /** `ahead`: armed, and its instant has not come; `sweeping`: it has, and the sweep is not over; then it is judged. */
+  /** `ahead`: armed, and its instant has not come; `sweeping`: it has come, and the sweep has not ended; then the verdict. */
   readonly verdict: 'not_armed' | 'ahead' | 'sweeping' | 'proven' | 'broken';
   readonly effectiveAt: Date | null;
   readonly latchedAt: Date | null;
   readonly sweptAt: Date | null;
   readonly signUps: SignUpCounts;
-  /** Orgs without an allotment that were not set aside. */
+  /** Orgs without an allotment that are not quarantined. */
   readonly onLegacy: number;
-  /** Orgs without an allotment that were. */
+  /** Orgs without an allotment that are quarantined. */
   readonly quarantinedOrgs: number;
   /** The first 100 of them. */
   readonly quarantined: readonly LeftQuarantined[];
@@ -29,21 +29,21 @@ export interface CutoverProof {
 const MAX_LISTED = 100;
 const STATEMENT_MS = 30_000;
 
-/** `onLegacy`: what the verification of all orgs has counted. */
+/** `onLegacy`: as counted by the verification of all orgs. */
 export function proveCutover(cell: CellDatabase, onLegacy: number): Promise<CutoverProof> {
   return cell.inTransaction(
     'reader',
     async (tx) => {
       const { effectiveAt, latchedAt, sweptAt } = await readGate(tx);
-      const over = effectiveAt !== null && (latchedAt !== null || effectiveAt <= (await readCellClock(tx)));
+      const happened = effectiveAt !== null && (latchedAt !== null || effectiveAt <= (await readCellClock(tx)));
       const signUps = await countSignUps(tx);
       const wrong = signUps.lateLegacy + signUps.flipped;
       const judged = sweptAt === null ? 'sweeping' : onLegacy + wrong > 0 ? 'broken' : 'proven';
-      // what was decided under a line that was reversed is judged by it, whatever line is to come
+      // a wrong decision under a cut-over that was reversed counts, whatever cut-over is to come
       const waiting = wrong > 0 ? 'broken' : effectiveAt === null ? 'not_armed' : 'ahead';
-      const verdict = over ? judged : waiting;
+      const verdict = happened ? judged : waiting;
       const facts = { verdict, effectiveAt, latchedAt, sweptAt, signUps, onLegacy } as const;
-      if (!over) return { ...facts, quarantinedOrgs: 0, quarantined: [] };
+      if (!happened) return { ...facts, quarantinedOrgs: 0, quarantined: [] };
       return {
         ...facts,
         quarantinedOrgs: await countLeftQuarantined(tx),

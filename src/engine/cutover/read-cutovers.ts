@@ -1,4 +1,4 @@
-// The cut-over of data centers, for people: its instant, its gate as the cell says, and what was proposed. Reads only.
+// The cut-over of data centers, for people: its instant, its gate as the cell has it, and what was proposed. Reads only.
 import { type CutoverState, nameCutover } from '../../domain/cutover/cutover.js';
 import type { GateReading } from '../../domain/rollout/snapshot.js';
 import type { Stage } from '../../domain/rollout/stage.js';
@@ -7,11 +7,11 @@ import { listGateHolders } from '../../stores/cell/cutover/gate.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { readControlClock } from '../../stores/control/control-database.js';
 import { type CutoverProposal, listCutoverProposals } from '../../stores/control/cutover-proposals.js';
-import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
+import { listDataCenters } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
 import { unknownDataCenter } from '../data-center.js';
 import { explainFailure } from '../database-errors.js';
-import { readCellCutover, toFacts } from './cutover-facts.js';
+import { type CutoverRow, readCellCutover, toCutoverFacts, toLastSeenGate } from './cutover-facts.js';
 
 export interface CutoverReport {
   readonly dataCenter: string;
@@ -23,17 +23,17 @@ export interface CutoverReport {
   readonly cutoverAt: Date | null;
   readonly cutoverLocal: string | null;
   readonly gate: GateReading;
-  /** Code of why the cell cannot be read: the gate is then as control knew it last; null: it was read. */
+  /** Error code when the cell cannot be read: the gate is then as control saw it last; null: it was read. */
   readonly unreachable: string | null;
-  /** Sign-ups that keep the latch waiting; empty unless it is due. */
+  /** Sign-ups that the latch waits for; empty unless it is due. */
   readonly holders: readonly LockHolder[];
-  /** Every proposal to move it, the oldest first. */
+  /** Every proposal to postpone it, the oldest first. */
   readonly postponements: readonly CutoverProposal[];
-  /** Every proposal to take it back, the oldest first. */
+  /** Every proposal to reverse it, the oldest first. */
   readonly reversals: readonly CutoverProposal[];
 }
 
-/** In the order that is given. Throws unknown_data_center. */
+/** In the given order. Throws unknown_data_center. */
 export async function readCutovers(
   context: Pick<EngineContext, 'control' | 'cells'>,
   dataCenters: readonly string[],
@@ -58,7 +58,7 @@ export async function readCutovers(
 
 async function readOne(
   context: Pick<EngineContext, 'cells'>,
-  row: DataCenterRow,
+  row: CutoverRow & Pick<CutoverReport, 'zone'>,
   controlNow: Date,
   proposed: Pick<CutoverReport, 'postponements' | 'reversals'>,
 ): Promise<CutoverReport> {
@@ -66,18 +66,13 @@ async function readOne(
   const known = { dataCenter, zone, stage, cutoverAt, cutoverLocal, ...proposed };
   try {
     const cell = await readCellCutover(context, dataCenter);
-    const state = nameCutover(toFacts(row, cell.now, cell));
+    const state = nameCutover(toCutoverFacts(row, cell.now, cell));
     const holders = state === 'due' ? await context.cells.get(dataCenter).inTransaction('fencer', listGateHolders) : [];
     return { ...known, state, now: cell.now, gate: cell.gate, unreachable: null, holders };
   } catch (error) {
     const explained = explainFailure(error);
     if (!isRolloutError(explained)) throw error;
-    const gate = {
-      configuredAt: row.gateConfiguredAt,
-      effectiveAt: row.gateEffectiveAt,
-      latchedAt: row.gateLatchedAt,
-      sweptAt: row.gateSweptAt,
-    };
+    const gate = toLastSeenGate(row);
     const state = nameCutover({ now: controlNow, cutoverAt, cutoverLocal, gate });
     return { ...known, state, now: controlNow, gate, unreachable: explained.code, holders: [] };
   }

@@ -1,11 +1,9 @@
 // Checks of `doctor` on control: its schema, the instants that it pinned, and a rollout of which only a part is done.
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
-import { type LocalInstant, parseLocalInstant } from '../../domain/time/parse-instant.js';
 import { isControlReady, readControlFacts } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
-import { readRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
-import { type CutoverMove, listMoves, wasPinned } from '../cutover/pinned-instants.js';
+import { listPinDifferences } from '../cutover/pinned-instants.js';
 import type { ServerReading } from './check-server.js';
 import { type CheckedSubject, createFindingRecorder, type Finding, type FindingRecorder } from './finding.js';
 
@@ -48,48 +46,20 @@ export async function checkControlSchema(
   return record.error(`it does not know ${missing.join(', ')} yet`, INIT, 'not_initialised');
 }
 
-/** Where the configuration differs from what was pinned, under the ids of the data centers. Nothing before `init`. */
-export async function checkPins({ control, config, dataCenters }: OpenControl): Promise<readonly Finding[]> {
+/** Where the configuration differs from the pinned instants, under the ids of the data centers. Nothing before `init`. */
+export async function checkPins({
+  control,
+  config,
+  dataCenters,
+}: Pick<OpenControl, 'control' | 'config' | 'dataCenters'>): Promise<readonly Finding[]> {
   if (!(await control.inTransaction(isControlReady))) return [];
-  const { rows, pinned, moves } = await control.inTransaction(async (tx) => ({
-    rows: new Map((await listDataCenters(tx)).map((row) => [row.id, row])),
-    pinned: (await readRollout(tx)).pinnedAt !== null,
-    moves: await listMoves(tx),
-  }));
-  if (!pinned) return [];
-  return dataCenters.flatMap(({ id, zone }) => {
-    const row = rows.get(id);
-    return row === undefined ? [] : checkPinsOf(row, config, zone, moves(id));
+  const differences = await listPinDifferences({ control }, config, dataCenters);
+  return differences.map(({ dataCenter, key, configured, pinnedLocal }) => {
+    const record = createFindingRecorder({ subject: dataCenter, title: dataCenter }, 'pinned instants');
+    const other = configured === null ? 'has none' : `has ${configured.local}`;
+    const found = `${key} was pinned as ${pinnedLocal ?? 'none'}, the configuration ${other}; the pinned one applies`;
+    return record.warning(found, `Restore ${key} in the configuration.`, 'instants_pinned');
   });
-}
-
-function checkPinsOf(
-  row: Pick<DataCenterRow, 'id' | 'notBeforeAt' | 'notBeforeLocal' | 'cutoverAt' | 'cutoverLocal'>,
-  { rollout, signups }: RolloutConfig,
-  zone: string,
-  moves: readonly CutoverMove[],
-): readonly Finding[] {
-  const record = createFindingRecorder({ subject: row.id, title: row.id }, 'pinned instants');
-  const read = (text: string | undefined): LocalInstant | undefined =>
-    text === undefined ? undefined : parseLocalInstant(text, zone);
-  const notBefore = { key: 'rollout.notBefore', at: row.notBeforeAt, local: row.notBeforeLocal };
-  const cutover = { key: 'signups.cutover', at: row.cutoverAt, local: row.cutoverLocal };
-  const configured = read(signups.cutover);
-  return [
-    ...checkPin(notBefore, read(rollout.notBefore), record),
-    ...(wasPinned(configured?.instant ?? null, moves) ? [] : checkPin(cutover, configured, record)),
-  ];
-}
-
-function checkPin(
-  { key, at, local }: { readonly key: string; readonly at: Date | null; readonly local: string | null },
-  configured: LocalInstant | undefined,
-  record: FindingRecorder,
-): readonly Finding[] {
-  if (at?.getTime() === configured?.instant.getTime()) return [];
-  const other = configured === undefined ? 'has none' : `has ${configured.local} ${configured.zone}`;
-  const found = `${key} was pinned as ${local ?? 'none'}, the configuration ${other}; the pinned one applies`;
-  return [record.warning(found, `Restore ${key} in the configuration.`, 'instants_pinned')];
 }
 
 /** Once done, its orgs stay on credits, also while it is rolled out again. */
