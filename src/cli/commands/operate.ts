@@ -1,8 +1,12 @@
 // `pause`, `resume`, `abort`, `retry`: what the operator wants of one data center. Each shows what follows from it.
 import { findDataCenter, type Program } from '../../compose.js';
-import { type FenceHolder, readFenceHolders } from '../../engine/operate/freeze.js';
 import { type DataCenterStatus, readStatus } from '../../engine/operate/read-status.js';
-import { isAcknowledged, setIntentAndWait } from '../../engine/operate/set-intent.js';
+import {
+  isAcknowledged,
+  type LockHolder,
+  readFenceHolders,
+  setIntentAndWait,
+} from '../../engine/operate/set-intent.js';
 import { retryRun } from '../../engine/rollout/retry-run.js';
 import { withProgram } from '../processes/with-program.js';
 import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
@@ -38,7 +42,7 @@ async function pause(session: CliSession, program: Program, dataCenter: string):
   return report.quiet ? 0 : 4;
 }
 
-export const showHolder = ({ pid, since, application }: FenceHolder): string =>
+export const showHolder = ({ pid, since, application }: LockHolder): string =>
   `    held by session ${pid}${application === '' ? '' : ` (${application})`}${since === null ? '' : `, since ${showInstant(since)}`}`;
 
 async function resume(session: CliSession, program: Program, dataCenter: string): Promise<number> {

@@ -1,4 +1,5 @@
 // Checks of `doctor` on a PostgreSQL server, that of control or of a cell: version, primary, durability, clock. Pure.
+import { isSupportedPostgres, SUPPORTED_POSTGRES } from '../setup/init-cell.js';
 import type { Finding, FindingRecorder } from './finding.js';
 
 export interface ServerReading {
@@ -8,15 +9,13 @@ export interface ServerReading {
   readonly synchronousCommit: string;
 }
 
-const OLDEST = 14;
-const NEWEST = 18;
-
 /** Whether the server's version is supported, and which it is. */
 export function checkVersion({ version }: Pick<ServerReading, 'version'>, record: FindingRecorder): Finding {
   const major = Math.trunc(version / 10_000);
-  if (major >= OLDEST && major <= NEWEST) return record.ok(`PostgreSQL ${major}.${version % 10_000}`);
-  const found = `PostgreSQL ${major}; supported are ${OLDEST} to ${NEWEST}`;
-  return record.error(found, `Use PostgreSQL ${OLDEST} to ${NEWEST}.`, 'unsupported_version');
+  if (isSupportedPostgres(version)) return record.ok(`PostgreSQL ${major}.${version % 10_000}`);
+  const { oldest, newest } = SUPPORTED_POSTGRES;
+  const found = `PostgreSQL ${major}; supported are ${oldest} to ${newest}`;
+  return record.error(found, `Use PostgreSQL ${oldest} to ${newest}.`, 'unsupported_version');
 }
 
 export function checkPrimary({ standby }: Pick<ServerReading, 'standby'>, record: FindingRecorder): Finding {

@@ -1,5 +1,5 @@
-// Freezes cells by a row of their own: works with queue and control down, and says of each cell how far it has come.
-// One cell that cannot be reached never keeps another from being frozen.
+// Freezes cells by a row of their own, and lifts freezes. Works while the queue and control are down, and reports for each
+// cell how far it has come. A cell that cannot be reached does not stop the others.
 import { withTimeout } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders, lockFenceExclusive } from '../../stores/cell/batch/fence.js';
@@ -23,28 +23,36 @@ export interface FreezeRequest {
   readonly reason: string | null;
 }
 
+interface FailedReport {
+  readonly dataCenter: string;
+  readonly state: 'failed';
+  readonly error: unknown;
+}
+
 export type FreezeReport =
   | ({
       readonly dataCenter: string;
-      /** `freezing`: nothing begins any more, but what is named in `holders` has not ended. */
+      /** `freezing`: nothing begins any more, but the sessions in `holders` have not ended. */
       readonly state: 'frozen' | 'freezing';
-      /** It was frozen before; that freeze keeps its reason. */
+      /** It was frozen before; that freeze stays with its reason. */
       readonly already: boolean;
-      readonly holders: readonly FenceHolder[];
+      readonly holders: readonly LockHolder[];
     } & FreezeRow)
-  | { readonly dataCenter: string; readonly state: 'failed'; readonly error: unknown };
+  | FailedReport;
 
-export interface Freezing {
-  readonly dataCenters: readonly FreezeReport[];
-  /** Control's audit has it too; the rows in the cells say who and why in any case. */
+export type UnfreezeReport = { readonly dataCenter: string; readonly state: 'lifted' | 'not_frozen' } | FailedReport;
+
+interface Reports<R> {
+  readonly dataCenters: readonly R[];
+  /** Control's audit has it too; the rows in the cells have who and why in any case. */
   readonly recorded: boolean;
 }
 
-/** Never throws for a cell: what went wrong there is its report. Takes three seconds per cell at most, all at once. */
+/** A failure in a cell is that cell's report. Takes at most three seconds: all cells at once. */
 export async function freeze(
   context: Pick<EngineContext, 'cells' | 'control' | 'actor' | 'log' | 'clock'>,
   { dataCenters, reason }: FreezeRequest,
-): Promise<Freezing> {
+): Promise<Reports<FreezeReport>> {
   const reports = await Promise.all(dataCenters.map((id) => freezeOne(context, id, reason)));
   const frozen = reports.flatMap((report) => (report.state === 'failed' || report.already ? [] : [report.dataCenter]));
   const recorded = await tryRecordAudit(context, { action: 'freeze', reason, dataCenters: frozen });
@@ -58,16 +66,16 @@ async function freezeOne(
 ): Promise<FreezeReport> {
   try {
     const cell = context.cells.get(dataCenter);
-    // committed before the fence is asked for: from here on nothing begins, whoever holds the fence and however long
+    // committed before the fence is locked: from here on nothing begins, whoever holds the fence and however long
     const begun = await cell.inTransaction('fencer', (tx) => freezeCell(tx, { by: context.actor, reason }));
-    await acknowledge(cell);
+    await tryAcknowledge(cell);
     const { row, holders } = await cell.inTransaction('fencer', async (tx) => {
       const found = await readFreeze(tx);
       return { row: found, holders: found?.acknowledgedAt === null ? await listFenceHolders(tx) : [] };
     });
     if (row === null)
       throw new RolloutError('conflict', {
-        message: `Data center "${dataCenter}": its freeze was lifted by somebody else in the same moment.`,
+        message: `Data center "${dataCenter}": its freeze was lifted by somebody else at the same moment.`,
       });
     context.log.info('frozen', { data_center: dataCenter });
     const state = row.acknowledgedAt === null ? 'freezing' : 'frozen';
@@ -77,8 +85,8 @@ async function freezeOne(
   }
 }
 
-/** The proof: once the fence was held exclusively, all that began before has ended. Not in time: it is tried at the next `freeze`. */
-async function acknowledge(cell: CellDatabase): Promise<void> {
+/** Once the fence was locked exclusively, everything that began before has ended. Else the next `freeze` tries again. */
+async function tryAcknowledge(cell: CellDatabase): Promise<void> {
   try {
     await cell.inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);
@@ -90,24 +98,11 @@ async function acknowledge(cell: CellDatabase): Promise<void> {
   }
 }
 
-// Lifts freezes: what stood still goes on by itself, the next look of a scheduler or worker takes it up.
-// One cell that cannot be reached never keeps another from being lifted.
-
-export type UnfreezeReport =
-  | { readonly dataCenter: string; readonly state: 'lifted' | 'not_frozen' }
-  | { readonly dataCenter: string; readonly state: 'failed'; readonly error: unknown };
-
-export interface Unfreezing {
-  readonly dataCenters: readonly UnfreezeReport[];
-  /** Control's audit has it too. */
-  readonly recorded: boolean;
-}
-
-/** Never throws for a cell: what went wrong there is its report. */
+/** What stood still goes on at the next poll of a scheduler or worker. A failure in a cell is that cell's report. */
 export async function unfreeze(
   context: Pick<EngineContext, 'cells' | 'control' | 'actor' | 'log' | 'clock' | 'wakeUps'>,
   { dataCenters, reason }: FreezeRequest,
-): Promise<Unfreezing> {
+): Promise<Reports<UnfreezeReport>> {
   const reports = await Promise.all(dataCenters.map((id) => unfreezeOne(context, id, reason)));
   const lifted = reports.filter(({ state }) => state === 'lifted').map(({ dataCenter }) => dataCenter);
   const recorded = await tryRecordAudit(context, { action: 'unfreeze', reason, dataCenters: lifted });
@@ -130,47 +125,33 @@ async function unfreezeOne(
   }
 }
 
-// Writes what happened in cells into control's audit where control can be reached. Never fails and never waits for long:
-// the rows in the cells are the record, and a control database that is down must not keep anybody from stopping writes.
-
-export interface AuditRecord {
-  readonly action: string;
+interface AuditedFreeze {
+  readonly action: 'freeze' | 'unfreeze';
   readonly dataCenters: readonly string[];
   readonly reason: string | null;
 }
 
-/** Longest that control is waited for, in ms. */
-const TIMEOUT_MS = 2_000;
+/** A control database that is down must not stop anybody from freezing. */
+const AUDIT_TIMEOUT_MS = 2_000;
 
-/** One audit row per data center, or none; false when control could not be asked in time. */
-export async function tryRecordAudit(
+/** One audit row per data center. False when control failed or did not answer in time; never rejects. */
+async function tryRecordAudit(
   context: Pick<EngineContext, 'control' | 'actor' | 'log' | 'clock'>,
-  { action, dataCenters, reason }: AuditRecord,
+  { action, dataCenters, reason }: AuditedFreeze,
 ): Promise<boolean> {
   if (dataCenters.length === 0) return true;
   const written = context.control
     .inTransaction(async (tx) => {
       for (const dataCenter of dataCenters) {
         await appendAudit(tx, { actor: context.actor, action, dataCenter, reason });
-        // a freeze stopped its change feed: the next look lets it through again
+        // a freeze stops the change feed of the cell: the next tick lets it write again
         await clearSingleWrites(tx, dataCenter);
       }
       return true;
     })
     .catch((err) => {
-      context.log.debug('audit_lost', { action, err });
+      context.log.debug('audit_not_recorded', { action, err });
       return false;
     });
-  return (await withTimeout(context.clock, TIMEOUT_MS, written)) ?? false;
-}
-
-// Who keeps a pause from being acknowledged: the sessions in the cell that still hold its fence.
-
-export type FenceHolder = LockHolder;
-
-export async function readFenceHolders(
-  context: Pick<EngineContext, 'cells'>,
-  dataCenter: string,
-): Promise<readonly FenceHolder[]> {
-  return context.cells.get(dataCenter).inTransaction('fencer', listFenceHolders);
+  return (await withTimeout(context.clock, AUDIT_TIMEOUT_MS, written)) ?? false;
 }

@@ -2,11 +2,11 @@
 import { type AuditRow, listAudit } from '../../stores/control/audit.js';
 import type { EngineContext } from '../context.js';
 
-/** The newest `most` entries, newest first; of one data center, or of all. */
-export async function readAudit(
-  context: Pick<EngineContext, 'control'>,
-  most: number,
+/** The newest first, at most `limit`; of one data center, or of all. */
+export function readAudit(
+  { control }: Pick<EngineContext, 'control'>,
+  limit: number,
   dataCenter?: string,
 ): Promise<readonly AuditRow[]> {
-  return context.control.inTransaction((tx) => listAudit(tx, most, dataCenter));
+  return control.inTransaction((tx) => listAudit(tx, limit, dataCenter));
 }

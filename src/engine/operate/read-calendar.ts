@@ -1,30 +1,31 @@
-// `calendar`: gathers what is pinned, asked for and recorded, and lays it out. Writes nothing, and moves nothing.
+// `calendar`: reads what is pinned, requested and recorded, and lays it out by date. Writes nothing.
 import type { CalendarFacts, OneOff } from '../../domain/calendar/calendar-event.js';
 import { type CalendarPage, layOutCalendar } from '../../domain/calendar/lay-out-calendar.js';
 import { parsePeriod } from '../../domain/calendar/period.js';
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { parseLocalInstant } from '../../domain/time/parse-instant.js';
-import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
+import { type DataCenterRow, listDataCenters, type PinnedTimes } from '../../stores/control/data-centers.js';
 import { type DueWorkRow, listDueWork } from '../../stores/control/due-work.js';
 import { readReconcile, readRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
+import { toLastSeenGate } from '../cutover/cutover-facts.js';
 import { type DataCenterStatus, readStatus } from './read-status.js';
 
 export interface CalendarRequest {
   readonly config: RolloutConfig;
   /** The data centers to show; what blocks them is found among all. */
   readonly dataCenters: readonly DataCenterConfig[];
-  /** Local date or time in each zone; left out: now. */
+  /** Local date or time in each zone; now when left out. */
   readonly from?: string | undefined;
-  /** Likewise, not included; left out: 14 days later. */
+  /** Likewise, not included; 14 days later when left out. */
   readonly to?: string | undefined;
 }
 
 export interface Calendar {
   /** By control's clock. */
   readonly at: Date;
-  /** The first apply has pinned the instants; before, they are those of the configuration. */
+  /** False before the first apply: the instants are those of the configuration. */
   readonly pinned: boolean;
   readonly pages: readonly CalendarPage[];
 }
@@ -38,7 +39,7 @@ export async function readCalendar(context: EngineContext, request: CalendarRequ
   const status = await readStatus(context);
   const stored = await readStored(context, config);
   const facts = config.dataCenters.map((dataCenter, position) =>
-    toFacts({ dataCenter, position, config }, stored, status.dataCenters),
+    toCalendarFacts({ dataCenter, position, config }, stored, status.dataCenters),
   );
   const shown = new Set(request.dataCenters.map(({ id }) => id));
   const pages = layOutCalendar(facts, status.at, ({ zone }) => parsePeriod(request, zone, status.at));
@@ -68,16 +69,16 @@ interface Configured {
   readonly config: RolloutConfig;
 }
 
-/** One that `init` has not seen yet has only its configuration. */
-function toFacts(
+/** A data center that `init` has not seen yet has only its configuration. */
+function toCalendarFacts(
   { dataCenter: { id, zone }, position, config }: Configured,
   stored: Stored,
   statuses: readonly DataCenterStatus[],
 ): CalendarFacts {
   const row = stored.rows.find((candidate) => candidate.id === id);
-  const moving = row !== undefined && (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage));
-  // a resting data center is next carried out with the settings of the configuration
-  const { windows, bakeMs } = (moving ? row.settings : null) ?? config.rollout;
+  const underWay = row !== undefined && (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage));
+  // the next rollout of a resting data center takes its settings from the configuration
+  const { windows, bakeMs } = (underWay ? row.settings : null) ?? config.rollout;
   return {
     id,
     position: row?.position ?? position,
@@ -91,14 +92,14 @@ function toFacts(
     bakeUntil: row?.bakeUntil ?? null,
     nightAt: stored.nightAt,
     doneAt: row?.doneAt ?? null,
-    gate: readGate(row),
+    gate: row === undefined ? NO_GATE : toLastSeenGate(row),
     holds: statuses.find((status) => status.id === id)?.holds ?? [],
     rows: stored.due.filter(({ dataCenter }) => dataCenter === id),
   };
 }
 
 function listInstants(
-  row: DataCenterRow | undefined,
+  row: PinnedTimes | undefined,
   pinned: boolean,
   { rollout, signups }: RolloutConfig,
   zone: string,
@@ -120,9 +121,4 @@ function asConfigured(text: string | undefined, zone: string): OneOff | null {
   return { at: instant, local: `${local} ${zone}` };
 }
 
-const readGate = (row: DataCenterRow | undefined): CalendarFacts['gate'] => ({
-  configuredAt: row?.gateConfiguredAt ?? null,
-  effectiveAt: row?.gateEffectiveAt ?? null,
-  latchedAt: row?.gateLatchedAt ?? null,
-  sweptAt: row?.gateSweptAt ?? null,
-});
+const NO_GATE: CalendarFacts['gate'] = { configuredAt: null, effectiveAt: null, latchedAt: null, sweptAt: null };

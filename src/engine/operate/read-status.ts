@@ -1,9 +1,14 @@
-// Where everything is, why it is not moving, since when, and the command that moves it.
-
+// `status`: where every data center is, what it waits for and since when, and the command that releases it. Reads only.
 import { nameState, needsScheduler, nextCommand } from '../../domain/rollout/data-center-state.js';
 import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
 import { byCommand, createHold, type Hold, type ReleaseCommand } from '../../domain/rollout/hold.js';
-import type { DataCenterSnapshot, FreezeReading, GateReading, MaintenanceRun } from '../../domain/rollout/snapshot.js';
+import type {
+  DataCenterSnapshot,
+  FreezeReading,
+  GateReading,
+  MaintenanceRun,
+  Snapshot,
+} from '../../domain/rollout/snapshot.js';
 import type { Intent, Stage } from '../../domain/rollout/stage.js';
 import { estimateRemaining, type RemainingEstimate } from '../../domain/time/estimate.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -11,7 +16,12 @@ import { countQuarantine, type RunProgress, readProgress } from '../../stores/ce
 import { findRun } from '../../stores/cell/batch/runs.js';
 import { readWorkers } from '../../stores/cell/batch/workers.js';
 import { isControlReady } from '../../stores/control/control-database.js';
-import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import type {
+  DataCenterRow,
+  RequestedRollout,
+  RolloutPosition,
+  RolloutRun,
+} from '../../stores/control/data-centers.js';
 import { type DueWorkRow, listDueWork } from '../../stores/control/due-work.js';
 import { listHolds } from '../../stores/control/holds.js';
 import { readRollout } from '../../stores/control/rollout.js';
@@ -46,17 +56,17 @@ export interface DataCenterStatus {
   readonly workersAlive: number | null;
   /** Null when it is not frozen, or the cell cannot be read. */
   readonly freeze: FreezeReading | null;
-  /** Code of why the cell cannot be read; null when it can. */
+  /** Error code when the cell cannot be read; null when it can. */
   readonly unreachable: string | null;
   /** The newest rollout. */
   readonly lastRun: ControlRun | null;
   /** The sign-up gate, with the instant that is configured for it. */
   readonly cutover: GateReading & { readonly configuredLocal: string | null };
-  /** The night, reconciliation or sweep that is under way. */
+  /** The nightly run, reconciliation or sweep that is under way. */
   readonly maintenance: MaintenanceRun | null;
-  /** The newest night that is over. */
+  /** The newest night that has ended. */
   readonly lastNight: Pick<DueWorkRow, 'localDate' | 'state' | 'note' | 'counts'> | null;
-  /** The command to try next; null while it moves by itself. */
+  /** The command to try next; null while it goes on by itself. */
   readonly next: ReleaseCommand | null;
 }
 
@@ -69,8 +79,8 @@ export interface Status {
 
 /** Throws not_initialised before the first `init`. */
 export async function readStatus(context: EngineContext): Promise<Status> {
-  const known = await context.control.inTransaction(isControlReady);
-  if (!known) throw new RolloutError('not_initialised', { message: 'The control database has not been initialised.' });
+  const ready = await context.control.inTransaction(isControlReady);
+  if (!ready) throw new RolloutError('not_initialised', { message: 'The control database has not been initialised.' });
   const snapshot = await readSnapshot(context, 'all');
   const { rollout, schedulers, runs } = await context.control.inTransaction(async (tx) => ({
     rollout: await readRollout(tx),
@@ -78,13 +88,9 @@ export async function readStatus(context: EngineContext): Promise<Status> {
     runs: await listNewestRollouts(tx),
   }));
   const dataCenters = await Promise.all(
-    snapshot.dataCenters.map(async (dc) => {
-      const row = snapshot.rows.get(dc.id) as DataCenterRow;
-      const holds = [
-        ...schedulerHold(dc, schedulers, snapshot.now),
-        ...(await sinceWhen(context, dc.id, snapshot.now, decideDataCenter(snapshot, dc).holds)),
-      ];
-      return readOne(context, dc, row, holds, runs);
+    snapshot.dataCenters.flatMap((dc) => {
+      const row = snapshot.rows.get(dc.id);
+      return row === undefined ? [] : [readDataCenter(context, snapshot, dc, row, { schedulers, runs })];
     }),
   );
   return { at: snapshot.now, card: rollout.cardHash, schedulersAlive: schedulers.alive, dataCenters };
@@ -95,8 +101,8 @@ const schedulerHold = (dc: DataCenterSnapshot, { alive, lastSeenAt }: Schedulers
     ? [{ ...createHold('no_scheduler', byCommand('up'), '0', '1'), since: lastSeenAt ?? now }]
     : [];
 
-/** A hold that the scheduler has recorded keeps its `since`; one that is new is as old as this look. */
-async function sinceWhen(
+/** A hold that the scheduler has recorded keeps its `since`; a new one begins now. */
+async function addSince(
   context: EngineContext,
   dataCenter: string,
   now: Date,
@@ -106,16 +112,23 @@ async function sinceWhen(
   return holds.map((hold) => ({ ...hold, since: recorded.find((row) => row.code === hold.code)?.since ?? now }));
 }
 
-async function readOne(
+/** What the status shows of control's row. */
+type StatusRow = Pick<DataCenterRow, 'id' | 'zone'> & RequestedRollout & RolloutRun & RolloutPosition;
+
+async function readDataCenter(
   context: EngineContext,
+  snapshot: Snapshot,
   dc: DataCenterSnapshot,
-  row: DataCenterRow,
-  holds: readonly StatusHold[],
-  runs: readonly ControlRun[],
+  row: StatusRow,
+  { schedulers, runs }: { readonly schedulers: Schedulers; readonly runs: readonly ControlRun[] },
 ): Promise<DataCenterStatus> {
+  const holds = [
+    ...schedulerHold(dc, schedulers, snapshot.now),
+    ...(await addSince(context, dc.id, snapshot.now, decideDataCenter(snapshot, dc).holds)),
+  ];
   const reading = await readRun(context, dc);
   const { progress } = reading;
-  const left = progress && dc.stage === 'migrating' ? remaining(progress, dc.lanes) : undefined;
+  const remaining = progress && dc.stage === 'migrating' ? estimate(progress, dc.lanes) : undefined;
   return {
     id: row.id,
     zone: row.zone,
@@ -129,10 +142,10 @@ async function readOne(
     holds,
     failure: row.failure,
     progress,
-    remaining: left ?? null,
+    remaining: remaining ?? null,
     quarantined: reading.quarantined,
     workersAlive: reading.workersAlive,
-    freeze: readFreeze(dc),
+    freeze: toFreeze(dc),
     unreachable: dc.cell?.kind === 'unreachable' ? dc.cell.code : null,
     lastRun: runs.find((run) => run.dataCenter === row.id) ?? null,
     cutover: {
@@ -146,14 +159,14 @@ async function readOne(
   };
 }
 
-/** Who froze the cell, since when and why: what a person is told of its row. */
-function readFreeze({ cell }: DataCenterSnapshot): FreezeReading | null {
+/** Who froze the cell, since when and why. */
+function toFreeze({ cell }: DataCenterSnapshot): FreezeReading | null {
   if (cell?.kind !== 'read' || cell.freeze === null) return null;
   const { since, by, reason } = cell.freeze;
   return { since, by, reason };
 }
 
-const remaining = (progress: RunProgress, lanes: number): RemainingEstimate | undefined =>
+const estimate = (progress: RunProgress, lanes: number): RemainingEstimate | undefined =>
   estimateRemaining({
     doneOrgs: progress.orgsDone,
     totalOrgs: progress.orgsExpected,

@@ -1,13 +1,22 @@
-// Pause, resume and abort: what the operator wants is written first, then acted on at once, with or without a scheduler.
-import type { Intent } from '../../domain/rollout/stage.js';
-import { RESTING_STAGES } from '../../domain/rollout/stage.js';
+// Pause, resume and abort: writes first what the operator wants, then takes the steps that follow from it at once, also where
+// no scheduler runs.
+import { type Intent, RESTING_STAGES, type Stage } from '../../domain/rollout/stage.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
+import { listFenceHolders } from '../../stores/cell/batch/fence.js';
+import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { appendAudit } from '../../stores/control/audit.js';
-import { type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
+import {
+  type DataCenterRow,
+  type RequestedRollout,
+  type RolloutPosition,
+  transitionDataCenter,
+} from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
 import { lockKnownDataCenter } from '../data-center.js';
 import { readCell } from '../rollout/read-cell.js';
 import { tick } from '../scheduler/tick.js';
+
+export type { LockHolder } from '../../stores/cell/lock-holders.js';
 
 export interface IntentRequest {
   readonly dataCenter: string;
@@ -18,16 +27,16 @@ export interface IntentRequest {
 export interface IntentReport {
   readonly dataCenter: string;
   readonly intent: Intent;
-  readonly stage: DataCenterRow['stage'];
-  /** The fence is closed and acknowledged: nothing of ours commits any more. */
+  readonly stage: Stage;
+  /** The fence is confirmed closed: nothing of ours commits any more. */
   readonly quiet: boolean;
 }
 
-/** Writes the intent and takes the steps that follow from it; repeating it is harmless. */
+/** Repeating it is harmless. Throws unknown_data_center, wrong_stage. */
 export async function setIntent(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
   await context.control.inTransaction(async (tx) => {
     const row = await lockKnownDataCenter(tx, request.dataCenter);
-    assertFits(row, request.intent);
+    rejectUnfit(row, request.intent);
     const withdrawn = request.intent === 'abort' && RESTING_STAGES.includes(row.stage);
     const given = row.stage === 'failed' && withdrawn ? ({ stage: 'aborted' } as const) : {};
     await transitionDataCenter(tx, row, {
@@ -53,8 +62,8 @@ const ACKNOWLEDGE_TIMEOUT_MS = 3_000;
 const POLL_INTERVAL_MS = 100;
 
 /**
- * Writes the intent, then takes steps until it is acknowledged, for 3 s at most; `isAcknowledged` tells the two outcomes
- * apart. `run` is not waited for.
+ * Writes the intent, then takes steps until it is acknowledged, for at most 3 s; `isAcknowledged` tells the two outcomes
+ * apart. Does not wait for `run`.
  */
 export async function setIntentAndWait(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
   let report = await setIntent(context, request);
@@ -67,28 +76,31 @@ export async function setIntentAndWait(context: EngineContext, request: IntentRe
   return report;
 }
 
-/** A pause: nothing of ours commits any more. An abort: that, and the rollout is over. */
+/** A pause: nothing of ours commits any more. An abort: that, and the rollout has ended. */
 export const isAcknowledged = ({ intent, quiet, stage }: IntentReport): boolean =>
   quiet && (intent !== 'abort' || stage === 'aborted' || stage === 'pending' || stage === 'done');
 
 /** How far the intent has come. */
 export async function readIntent(context: EngineContext, { dataCenter, intent }: IntentRequest): Promise<IntentReport> {
   const row = await context.control.inTransaction((tx) => lockKnownDataCenter(tx, dataCenter));
-  const quiet = row.quiet && (row.intent === 'run' || (await isStill(context, row)));
+  const quiet = row.quiet && (row.intent === 'run' || (await isCellIdle(context, row)));
   return { dataCenter, intent, stage: row.stage, quiet };
 }
 
-/** In a data center that is done, a night or the change feed may still write. */
-async function isStill(context: EngineContext, row: DataCenterRow): Promise<boolean> {
+/** In a data center that is done, a nightly run or the change feed may still write. */
+async function isCellIdle(context: EngineContext, row: Pick<DataCenterRow, 'id' | 'stage'>): Promise<boolean> {
   if (row.stage !== 'done') return true;
   const reading = await readCell(() => context.cells.get(row.id), { runId: null });
   return reading.kind === 'read' && reading.fence.state === 'closed' && !reading.fence.singleWrites;
 }
 
-/** A command that fits no rollout is refused with where the data center is. */
-function assertFits(row: DataCenterRow, intent: Intent): void {
+/** Throws wrong_stage, with the stage, for a command that does not fit it. */
+function rejectUnfit(
+  row: Pick<DataCenterRow, 'id'> & Pick<RolloutPosition, 'stage' | 'intent'> & Pick<RequestedRollout, 'requestedAt'>,
+  intent: Intent,
+): void {
   const underWay = row.requestedAt !== null || !RESTING_STAGES.includes(row.stage);
-  // what is done has nights and a change feed
+  // a data center that is done has nightly runs and a change feed
   const fits =
     underWay ||
     (intent === 'pause' && row.stage === 'done') ||
@@ -100,6 +112,14 @@ function assertFits(row: DataCenterRow, intent: Intent): void {
     });
   if (row.intent === 'abort' && intent !== 'abort')
     throw new RolloutError('wrong_stage', {
-      message: `The rollout of data center "${row.id}" is being aborted; an abort is not taken back.`,
+      message: `The rollout of data center "${row.id}" is being aborted; an abort cannot be undone.`,
     });
+}
+
+/** Who delays the confirmation of a pause: the sessions in the cell that still hold its fence. */
+export function readFenceHolders(
+  context: Pick<EngineContext, 'cells'>,
+  dataCenter: string,
+): Promise<readonly LockHolder[]> {
+  return context.cells.get(dataCenter).inTransaction('fencer', listFenceHolders);
 }

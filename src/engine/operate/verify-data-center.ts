@@ -1,5 +1,5 @@
-// `verify`: the stored allotments against the independent rule, and against the source now; the proof of the cut-over. Reads only.
-
+// `verify`: compares the stored allotments with the independent rule and with the source as it is now, and proves the
+// cut-over. Reads only.
 import { findRangeEnd, type VerifyCounts, verifyRange } from '../../stores/cell/batch/verification.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
@@ -40,9 +40,9 @@ interface Part {
   readonly counts: VerifyCounts;
 }
 
-/** One range; an org that cannot be read counts as changed and hides no other. */
+/** One range. An org that cannot be read counts as changed; the others are verified all the same. */
 async function verifyPart(cell: CellDatabase, lowerId: string | null): Promise<Part> {
-  const read = (reading: 'whole' | 'careful'): Promise<Part> =>
+  const read = (reading: 'quick' | 'careful'): Promise<Part> =>
     cell.inTransaction(
       'reader',
       async (tx) => {
@@ -52,7 +52,7 @@ async function verifyPart(cell: CellDatabase, lowerId: string | null): Promise<P
       },
       { statementMs: STATEMENT_MS },
     );
-  return read('whole').catch((error) => {
+  return read('quick').catch((error) => {
     if (classifyFailure(error).kind === 'bad_value') return read('careful');
     throw error;
   });

@@ -1,4 +1,4 @@
-// Lets go of the product's table so that its owner can alter it: views of ours are dropped, tables of ours stay.
+// `detach`: drops our views and triggers on the product's table, so that its owner can alter it. Our tables stay.
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { detachSource } from '../../stores/cell/setup/schema.js';
@@ -8,13 +8,13 @@ import type { EngineContext } from '../context.js';
 import { dropSignUpTrigger, removeChangeFeed } from './triggers.js';
 
 export interface DetachReport {
-  /** The triggers of the change feed hung there too: ask for them again at `init`. */
+  /** The triggers of the change feed were removed too: request them again at `init`. */
   readonly changeFeed: boolean;
-  /** The sign-up trigger hung there, likewise. */
+  /** The sign-up trigger was removed too, likewise. */
   readonly signUpTrigger: boolean;
 }
 
-/** Throws wrong_stage while a rollout is under way in the data center: it reads what would be dropped. */
+/** Throws wrong_stage while a rollout is under way in the data center: it reads the views. */
 export async function detachCell(
   context: EngineContext,
   dataCenter: string,
@@ -24,7 +24,7 @@ export async function detachCell(
     const row = await lockDataCenter(tx, dataCenter);
     if (row !== undefined && (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage)))
       throw new RolloutError('wrong_stage', {
-        message: `Data center "${dataCenter}" has a rollout under way or asked for (stage ${row.stage}), which reads the product's table.`,
+        message: `Data center "${dataCenter}" has a rollout under way or requested (stage ${row.stage}), which reads the product's table.`,
         next: `Run: credit-rollout abort --dc ${dataCenter}, or wait until it is done.`,
       });
     const cell = context.cells.get(dataCenter);

@@ -1,10 +1,10 @@
-// Makes or upgrades our schema in one cell: refuses what cannot work before it changes anything.
+// `init` of one cell: creates or upgrades our schema. Rejects what cannot work before it changes anything.
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns, orgIdType } from '../../domain/source/source-contract.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
-import { type CellRow, findCell, readServerFacts } from '../../stores/cell/identity.js';
+import { findCell, readServerFacts } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { grantUpdates } from '../../stores/cell/setup/change-triggers.js';
 import { ensureRoles, grantProduct, grantRoles, recordProductRole } from '../../stores/cell/setup/roles.js';
@@ -35,10 +35,16 @@ export interface InitCellReport {
   readonly activeCard: string;
 }
 
-const OLDEST = 140_000;
-const NEWEST = 190_000;
+/** Major versions of PostgreSQL. */
+export const SUPPORTED_POSTGRES = { oldest: 14, newest: 18 } as const;
 
-/** One transaction: it is all there or nothing changed. Several at once are safe. */
+/** `version`: server_version_num, e.g. 180004. */
+export function isSupportedPostgres(version: number): boolean {
+  const major = Math.trunc(version / 10_000);
+  return major >= SUPPORTED_POSTGRES.oldest && major <= SUPPORTED_POSTGRES.newest;
+}
+
+/** One transaction: all of it, or nothing. Several at once are safe. */
 export async function initCell(cell: CellDatabase, options: InitCellOptions): Promise<InitCellReport> {
   const { dataCenter, card } = options;
   return cell.asOwner(async (tx) => {
@@ -56,22 +62,22 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
     if (options.grant !== undefined) await recordProductRole(tx, options.grant);
     await grantProduct(tx);
     await rejectNullIds(tx, dataCenter);
-    const found = (await findCell(tx)) as CellRow;
     return {
       dataCenter: dataCenter.id,
       migrations,
       attached,
       source: source.relation,
-      activeCard: found.activeCard ?? '',
+      activeCard: (await findCell(tx))?.activeCard ?? '',
     };
   });
 }
 
-/** PostgreSQL 14 to 18. */
+/** Throws unsupported_version. */
 export function assertVersion(dataCenter: string, version: number): void {
-  if (version < OLDEST || version >= NEWEST)
+  const { oldest, newest } = SUPPORTED_POSTGRES;
+  if (!isSupportedPostgres(version))
     throw new RolloutError('unsupported_version', {
-      message: `Data center "${dataCenter}" runs PostgreSQL ${Math.trunc(version / 10_000)}; supported are 14 to 18.`,
+      message: `Data center "${dataCenter}" runs PostgreSQL ${Math.trunc(version / 10_000)}; supported are ${oldest} to ${newest}.`,
     });
 }
 
@@ -95,12 +101,12 @@ export async function findFittingSource(
   return source;
 }
 
-/** As above, and this login may read it: what the views are made with. */
+/** Likewise; and this login may read it, since the views are created as this login. */
 async function findUsableSource(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<Source> {
   const source = await findFittingSource(tx, dataCenter, card);
   if (!source.selectable)
     throw new RolloutError('not_permitted', {
-      message: `The source ${dataCenter.source} of data center "${dataCenter.id}" may not be read by this login.`,
+      message: `This login may not read the source ${dataCenter.source} of data center "${dataCenter.id}".`,
       next: `As its owner run: ${source.grant}`,
     });
   return source;
@@ -117,13 +123,13 @@ async function schemaOptions(
   const existing = await findOrgIdType(tx);
   if (existing !== undefined && existing !== type)
     throw new RolloutError('source_changed', {
-      message: `The org_id of data center "${dataCenter.id}" is ${type} now, but the cell was made for ${existing}.`,
+      message: `The org_id of data center "${dataCenter.id}" is ${type} now, but the cell was created for ${existing}.`,
       next: 'Give the source the type that it had, or start with an empty schema credit_rollout.',
     });
   return { orgIdType: type, orgIdCollation: column.collation };
 }
 
-/** What the attached views are made from. */
+/** What the attached views are created from. */
 export const toAttached = (source: Source): Parameters<typeof attachSource>[1] => ({
   relation: source.relation,
   unique: source.unique,
@@ -136,7 +142,7 @@ export const toAttached = (source: Source): Parameters<typeof attachSource>[1] =
   },
 });
 
-/** Throws source_null_ids with the count: such rows could neither be decided nor set aside. */
+/** Throws source_null_ids with the count: such rows could be neither decided nor quarantined. */
 export async function rejectNullIds(tx: CellTransaction, dataCenter: DataCenterConfig): Promise<void> {
   const nulls = await countNullIds(tx);
   if (nulls !== '0')

@@ -1,4 +1,4 @@
-// Makes the control schema and its rows for the configured data centers; idempotent.
+// `init` of control: creates or upgrades its schema, and adds a row for each configured data center. Idempotent.
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { migrateControl } from '../../stores/control/control-database.js';
@@ -9,7 +9,7 @@ import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
 
 /**
- * Returns the names of the migrations that ran. An actor that the process names means that everybody shares one login.
+ * Returns the names of the migrations that ran. With an `actor`, everybody shares one login, as on the embedded servers.
  * Throws not_permitted for a login that does not own the schema.
  */
 export async function initControl(
@@ -30,12 +30,12 @@ export async function initControl(
   }
 }
 
-/** No GRANT would do: the schema is changed by whoever owns it. */
+/** No GRANT would help: only the owner can change the schema. */
 function explainInit(error: unknown): unknown {
   const known = explainFailure(error);
   if (!isRolloutError(known) || known.code !== 'not_permitted') return known;
   return new RolloutError('not_permitted', {
-    message: `${known.message.replace(/\.$/u, '')}: init works as the owner of the control database only.`,
+    message: `${known.message.replace(/\.$/u, '')}: init works only as the owner of the control database.`,
     next: "Run it with its owner's URL as controlDatabase; an operator's login cannot: docs/operations.md#people-and-logins.",
     cause: error,
   });

@@ -1,5 +1,5 @@
-// Changes of the triggers on the product's table: each in a short transaction that gives its lock up quickly and is tried
-// again, so that no write of the product waits long behind us.
+// Installs and removes our triggers on the product's table: that of the sign-up gate, and those of the change feed. Each
+// change is a short transaction that gives up its lock quickly and is retried, so that no write of the product waits for us.
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { Clock } from '../../kernel/clock.js';
 import { retryWithBackoff } from '../../kernel/retry.js';
@@ -20,55 +20,8 @@ import { findSource } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { toAttached } from './init-cell.js';
 
-const ATTEMPTS = 20;
-const PAUSE_MS = 500;
-
-interface HungTriggers {
-  /** `Data center "eu"`. */
-  readonly subject: string;
-  /** The product's table. */
-  readonly relation: string;
-  readonly what: 'a trigger' | 'triggers';
-}
-
-/** Throws not_permitted with the GRANT, cell_busy. */
-export async function installTriggers(
-  cell: CellDatabase,
-  clock: Clock,
-  { subject, relation, what }: HungTriggers,
-  hang: (tx: CellTransaction) => Promise<void>,
-): Promise<void> {
-  try {
-    await retryOnLockTimeout(cell, clock, hang);
-  } catch (error) {
-    if (classifyFailure(error).kind !== 'not_permitted') throw error;
-    throw new RolloutError('not_permitted', {
-      message: `${subject}: this login may not put ${what} on ${relation}.`,
-      next: `As its owner run: ${await cell.asOwner((tx) => readTriggerGrant(tx, relation))}`,
-      cause: error,
-    });
-  }
-}
-
-/** Tries until the table was free for a moment; throws the last 55P03 after some ten seconds. */
-export async function retryOnLockTimeout(
-  cell: CellDatabase,
-  clock: Clock,
-  act: (tx: CellTransaction) => Promise<void>,
-): Promise<void> {
-  await retryWithBackoff(() => cell.asOwner(act), {
-    clock,
-    attempts: ATTEMPTS,
-    pauseMs: () => PAUSE_MS,
-    retriesError: (error) => classifyFailure(error).kind === 'retry',
-  });
-}
-
-// Puts the sign-up trigger on the product's table and takes it away, in short transactions that give their lock up quickly
-// and are tried again: no write of the product waits long behind us.
-
 /**
- * `wanted`: installs it; `as_before`: only brings one that is there up to date with the source. True: it is there now. After
+ * `wanted`: installs the sign-up trigger; `as_before`: only updates an existing one to the source. True: it exists now. After
  * `initCell`. Throws source_not_a_table, not_permitted with the GRANT, cell_busy.
  */
 export async function addSignUpTrigger(
@@ -83,24 +36,21 @@ export async function addSignUpTrigger(
       message: `${subject}: its source ${dataCenter.source} is a ${source.kind}, and nothing is inserted there: a sign-up trigger needs the table.`,
       next: 'Name the other data centers with --dc; for this one call credit_rollout.onboard_org(org_id) in the transaction of the sign-up: docs/sign-ups.md',
     });
-  const hung = { subject, relation: source.relation, what: 'a trigger' } as const;
-  await installTriggers(cell, clock, hung, (tx) => installSignUpTrigger(tx, source.relation));
+  const table = { subject, relation: source.relation, what: 'a trigger' } as const;
+  await installTriggers(cell, clock, table, (tx) => installSignUpTrigger(tx, source.relation));
   return true;
 }
 
-/** True: it was there, and is gone. */
+/** True: it existed, and was removed. */
 export async function dropSignUpTrigger(cell: CellDatabase, clock: Clock): Promise<boolean> {
   if (!(await cell.asOwner(hasSignUpFunction))) return false;
   await retryOnLockTimeout(cell, clock, removeSignUpTrigger);
   return true;
 }
 
-// Puts the change feed's triggers on the product's table and takes them away, each in a short transaction that gives its
-// lock up quickly and is tried again: no write of the product waits long behind us.
-
 /**
- * `wanted`: installs the triggers; `as_before`: only brings those that are there up to date with the source. True: they are
- * there now. After `initCell`. Throws source_not_a_table, not_permitted with the GRANT, cell_busy.
+ * `wanted`: installs the triggers of the change feed; `as_before`: only updates existing ones to the source. True: they exist
+ * now. After `initCell`. Throws source_not_a_table, not_permitted with the GRANT, cell_busy.
  */
 export async function installChangeFeed(
   cell: CellDatabase,
@@ -111,16 +61,60 @@ export async function installChangeFeed(
   if (feed === 'as_before' && !(await cell.asOwner(hasChangeFunction))) return false;
   if (source.kind !== 'table')
     throw new RolloutError('source_not_a_table', {
-      message: `${subject}: its source ${dataCenter.source} is a ${source.kind}, and triggers that note edited orgs need a table.`,
+      message: `${subject}: its source ${dataCenter.source} is a ${source.kind}, and the triggers that record edited orgs need a table.`,
     });
-  const hung = { subject, relation: source.relation, what: 'triggers' } as const;
-  await installTriggers(cell, clock, hung, (tx) => installChangeTriggers(tx, toAttached(source)));
+  const table = { subject, relation: source.relation, what: 'triggers' } as const;
+  await installTriggers(cell, clock, table, (tx) => installChangeTriggers(tx, toAttached(source)));
   return true;
 }
 
-/** True: they were there, and are gone. */
+/** True: they existed, and were removed. */
 export async function removeChangeFeed(cell: CellDatabase, clock: Clock): Promise<boolean> {
   if (!(await cell.asOwner(hasChangeFunction))) return false;
   await retryOnLockTimeout(cell, clock, removeChangeTriggers);
   return true;
+}
+
+interface TriggeredTable {
+  /** `Data center "eu"`. */
+  readonly subject: string;
+  /** The product's table. */
+  readonly relation: string;
+  readonly what: 'a trigger' | 'triggers';
+}
+
+/** Throws not_permitted with the GRANT, cell_busy. */
+async function installTriggers(
+  cell: CellDatabase,
+  clock: Clock,
+  { subject, relation, what }: TriggeredTable,
+  install: (tx: CellTransaction) => Promise<void>,
+): Promise<void> {
+  try {
+    await retryOnLockTimeout(cell, clock, install);
+  } catch (error) {
+    if (classifyFailure(error).kind !== 'not_permitted') throw error;
+    throw new RolloutError('not_permitted', {
+      message: `${subject}: this login may not put ${what} on ${relation}.`,
+      next: `As its owner run: ${await cell.asOwner((tx) => readTriggerGrant(tx, relation))}`,
+      cause: error,
+    });
+  }
+}
+
+const ATTEMPTS = 20;
+const PAUSE_MS = 500;
+
+/** Tries until the table is free for a moment; throws the last 55P03 after some ten seconds. */
+function retryOnLockTimeout(
+  cell: CellDatabase,
+  clock: Clock,
+  change: (tx: CellTransaction) => Promise<void>,
+): Promise<void> {
+  return retryWithBackoff(() => cell.asOwner(change), {
+    clock,
+    attempts: ATTEMPTS,
+    pauseMs: () => PAUSE_MS,
+    retriesError: (error) => classifyFailure(error).kind === 'retry',
+  });
 }

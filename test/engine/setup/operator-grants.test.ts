@@ -44,7 +44,7 @@ test('init says that it is the owner of control who runs it, since no GRANT woul
   await expect(initControl(crowd.people[0]?.engine ?? fleet.engine, fleet.config)).rejects.toMatchObject({
     code: 'not_permitted',
     message: expect.stringMatching(
-      /^The control database: .*: init works as the owner of the control database only\.$/u,
+      /^The control database: .*: init works only as the owner of the control database\.$/u,
     ),
     next: expect.stringContaining("its owner's URL"),
   });
