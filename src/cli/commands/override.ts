@@ -1,7 +1,6 @@
 // `override`: proposes another floor for one org. Nothing changes until a second person approves it.
 import { findDataCenter } from '../../compose.js';
-import { proposeOverride } from '../../engine/org/propose-override.js';
-import { withdrawOverride } from '../../engine/org/withdraw-override.js';
+import { proposeOverride, withdrawOverride } from '../../engine/org/override-proposals.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';

@@ -1,5 +1,5 @@
-// Applies a proposed override when a second person approves it: one transaction in the cell that writes, verifies, and
-// keeps the rows before and after. Never writes while a run is under way there.
+// Applies a proposed override when a second person approves it: one transaction in the cell that writes, verifies, and saves
+// the rows before and after. Never writes while a run is under way there.
 import { type ProposalId, showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
@@ -21,7 +21,7 @@ import type { EngineContext } from '../context.js';
 import { requireSecondPerson } from '../two-person-rule.js';
 import { decideOverride } from './decide-override.js';
 import { listDifferences } from './list-differences.js';
-import type { OverrideReport } from './propose-override.js';
+import type { OverrideReport } from './override-proposals.js';
 
 /** Throws override_unknown, override_decided, override_refused, same_person, data_center_busy, verification_mismatch. */
 export async function approveOverride(
@@ -39,7 +39,7 @@ export async function approveOverride(
     const found = await getProposed(tx, id, person);
     return { orgId: found.orgId, hash: await hashOrgId(tx, found.orgId) };
   });
-  // before the cell: control may hold an approval that came to nothing, never a change without its approval
+  // before the cell: control may have an approval without a change, but never a change without its approval
   await audit({ action: 'approve', details: { override, orgs: 1, org_hash: hash } });
   const report = await cell.inTransaction('worker', (tx) => applyOverride(tx, id, person));
   await audit({ action: 'override_applied', details: { override, orgs: 1, org_hash: hash } });
@@ -53,7 +53,9 @@ async function findApprover(context: Pick<EngineContext, 'control' | 'actor'>, d
   return context.control.inTransaction(async (tx) => {
     const row = (await listDataCenters(tx)).find(({ id }) => id === dataCenter);
     if (row === undefined)
-      throw new RolloutError('unknown_data_center', { message: `Control knows no data center "${dataCenter}".` });
+      throw new RolloutError('unknown_data_center', {
+        message: `The control database knows no data center "${dataCenter}".`,
+      });
     if (!STAGES.includes(row.stage) || row.requestedAt !== null) throw busy(dataCenter, `stage ${row.stage}`);
     return identifyPerson(tx, context.actor);
   });
@@ -92,14 +94,14 @@ async function applyOverride(tx: CellTransaction, id: ProposalId<'override'>, pe
   const decision = await decideOverride(tx, { dataCenter, orgId, floor });
   await saveImageBefore(tx, overrideId);
   await overrideAllotment(tx, orgId, decision.after, decision.cardHash);
-  await assertHolds(tx, dataCenter, orgId);
+  await assertVerified(tx, dataCenter, orgId);
   await completeOverride(tx, overrideId, person.name);
   const named = { overrideId: showProposalId(id), dataCenter, orgId, floor, reason, author, approver: person.name };
   return { ...decision, ...named, state: 'applied', changes: listDifferences(decision.before, decision.after) };
 }
 
-/** The independent statement must find the row right, and the rule must leave it as it is. */
-async function assertHolds(tx: CellTransaction, dataCenter: string, orgId: string): Promise<void> {
+/** The independent verification must accept the row, and the rule must leave it as it is. */
+async function assertVerified(tx: CellTransaction, dataCenter: string, orgId: string): Promise<void> {
   const range = { lowerId: orgId, upperId: await findRangeEnd(tx, orgId, 1) };
   const { mismatches } = await verifyRange(tx, range, { runId: null });
   if (mismatches > 0)

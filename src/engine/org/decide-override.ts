@@ -1,5 +1,5 @@
-// What the rule gives for an org once its floor is another one, or why that would not hold. Reads only: the same answer
-// is shown to the author and written for the approver.
+// What the rule gives for an org with another floor, or why the rule would not keep that floor. Reads only: the author is
+// shown what is written once a second person approves.
 import type { Allotment } from '../../domain/org/allotment.js';
 import { decideOrg, type OrgQuestion } from '../../domain/org/decide-org.js';
 import { formatCredits } from '../../kernel/format-credits.js';
@@ -30,11 +30,11 @@ export async function decideOverride(tx: CellTransaction, question: OverrideQues
   const { dataCenter, floor } = question;
   const org = await findOverridableOrg(tx, question.orgId);
   if (org === undefined)
-    throw refused(`The org has no allotment in data center "${dataCenter}" yet.`, APPLY(dataCenter));
+    throw refused(`The org has no allotment in data center "${dataCenter}" yet.`, applyFirst(dataCenter));
   const inputs = await getInputs(tx, question);
-  rejectNothing(org.stored, floor);
+  rejectSameFloor(org.stored, floor);
   const rules = await loadRules(tx, dataCenter);
-  // as if the floor had been this one, recorded with today's edition: nothing below it lowers it again
+  // as if the stored floor were this one, recorded with today's edition: then the rule does not lower it again
   const prior: Allotment = { ...org.stored, floor, floorEdition: floor === null ? null : inputs.edition };
   const decision = decideOrg({ ...rules, inputs, prior, gate: org.gate });
   if (decision.kind === 'quarantine')
@@ -53,17 +53,17 @@ async function getInputs(tx: CellTransaction, { orgId, dataCenter }: OverrideQue
   throw refused(`The org ${why} of data center "${dataCenter}", so its terms cannot be computed.`);
 }
 
-function rejectNothing({ floor: stored }: Allotment, floor: bigint | null): void {
+function rejectSameFloor({ floor: stored }: Allotment, floor: bigint | null): void {
   if (stored === floor) throw refused(`The floor of the org is ${show(floor)} already.`);
 }
 
-/** Until the sweep a floor below the legacy limit of the day is raised to it, by whatever run comes next. */
+/** Until the sweep the next run raises a floor that is below the legacy limit of the day. */
 function rejectOpenWindow({ gate }: OverridableOrg, { legacyLimit }: Allotment, question: OverrideQuestion): void {
   const { floor, dataCenter } = question;
   if (gate.sweptAt !== null || (floor !== null && floor >= legacyLimit)) return;
   throw refused(
     `The window of data center "${dataCenter}" is open: until its cut-over is swept, runs raise a floor of ${show(floor)} to the legacy limit of ${show(legacyLimit)} again.`,
-    `Give a floor of at least ${legacyLimit}, or come back after the sweep.`,
+    `Give a floor of at least ${legacyLimit}, or propose it again after the sweep.`,
   );
 }
 
@@ -75,7 +75,7 @@ async function loadRules(
   return { card: fromStoredCard(card), today: cell.today, lapseGraceDays: cell.lapseGraceDays };
 }
 
-const APPLY = (dataCenter: string): string => `Roll it out first: credit-rollout apply --dc ${dataCenter}`;
+const applyFirst = (dataCenter: string): string => `Roll it out first: credit-rollout apply --dc ${dataCenter}`;
 
 const show = (floor: bigint | null): string => (floor === null ? 'none' : formatCredits(floor));
 

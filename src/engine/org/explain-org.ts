@@ -1,8 +1,6 @@
-// `why`: one org's number and where it comes from, from one snapshot of its cell. Read only, as reader; shows no other org.
-import { quoteValue } from '../../kernel/quote-value.js';
-import { RolloutError } from '../../kernel/rollout-error.js';
+// `why`: one org's number and where it comes from, from one snapshot of its cell. Reads only, as reader; shows no other org.
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
-import { findOrg, type OrgRecord, parseOrgId, startSnapshot } from '../../stores/cell/org/orgs.js';
+import { findOrg, type OrgRecord, startSnapshot } from '../../stores/cell/org/orgs.js';
 import { loadStoredCard } from '../../stores/cell/org/rates.js';
 import {
   findSourceOrg,
@@ -13,7 +11,7 @@ import {
 import type { EngineContext } from '../context.js';
 import { fromStoredCard } from '../stored-card.js';
 import { explainStored } from './explain-stored.js';
-import { getActiveCard } from './find-org.js';
+import { getActiveCard, getOrgId, type OrgName, orgNotFound } from './find-org.js';
 import { type Recompute, recomputeOrg } from './recompute-org.js';
 
 export interface OrgExplanation extends OrgRecord {
@@ -32,21 +30,13 @@ export interface OrgExplanation extends OrgRecord {
 /** One org of a source without an index on org_id is a scan. */
 const STATEMENT_MS = 30_000;
 
-/** Throws invalid_org_id, org_not_found, not_initialised and what a cell throws that cannot be reached. */
-export async function explainOrg(
-  context: Pick<EngineContext, 'cells'>,
-  question: { readonly dataCenter: string; readonly orgId: string },
-): Promise<OrgExplanation> {
+/** Throws invalid_org_id, org_not_found, not_initialised. */
+export async function explainOrg(context: Pick<EngineContext, 'cells'>, question: OrgName): Promise<OrgExplanation> {
   const cell = context.cells.get(question.dataCenter);
   return cell.inTransaction('reader', (tx) => explain(tx, question), { statementMs: STATEMENT_MS });
 }
 
-interface OrgQuestion {
-  readonly dataCenter: string;
-  readonly orgId: string;
-}
-
-async function explain(tx: CellTransaction, question: OrgQuestion): Promise<OrgExplanation> {
+async function explain(tx: CellTransaction, question: OrgName): Promise<OrgExplanation> {
   await startSnapshot(tx);
   const { dataCenter } = question;
   const { orgId, source, record } = await getOrg(tx, question);
@@ -67,19 +57,12 @@ async function explain(tx: CellTransaction, question: OrgQuestion): Promise<OrgE
 
 async function getOrg(
   tx: CellTransaction,
-  { dataCenter, orgId: typed }: OrgQuestion,
+  question: OrgName,
 ): Promise<{ readonly orgId: string; readonly source: SourceReading; readonly record: OrgRecord }> {
-  const orgId = await parseOrgId(tx, typed);
-  if (orgId === undefined)
-    throw new RolloutError('invalid_org_id', {
-      message: `${quoteValue(typed)} is not an org id of the type that data center "${dataCenter}" uses.`,
-    });
+  const orgId = await getOrgId(tx, question);
   const source = await findSourceOrg(tx, orgId);
   const record = await findOrg(tx, orgId);
-  if (source.kind === 'gone' && record.stored === null)
-    throw new RolloutError('org_not_found', {
-      message: `Data center "${dataCenter}" has no org ${quoteValue(typed)}, neither in its source nor among the allotments.`,
-    });
+  if (source.kind === 'gone' && record.stored === null) throw orgNotFound(question);
   return { orgId, source, record };
 }
 

@@ -1,5 +1,5 @@
-// Explains a stored allotment by deciding it once more from what is stored. Never guesses: what cannot be shown to follow
-// from the stored inputs, its card and the row before it is called not provable.
+// Explains a stored allotment by deciding it once more from what is stored. Never guesses: what does not follow from the
+// stored inputs, the rate card and the row before is reported as not provable.
 import type { Allotment } from '../../domain/org/allotment.js';
 import { assessOrg } from '../../domain/org/assess-org.js';
 import { type DecidedOrg, decideOrg, type OrgQuestion } from '../../domain/org/decide-org.js';
@@ -19,7 +19,7 @@ export interface StoredQuestion {
   readonly lapseGraceDays: number;
 }
 
-/** Lines on a stored row, in the words of the domain. */
+/** Lines about a stored row, in the words of the domain. */
 export function explainStored(question: StoredQuestion): readonly string[] {
   const { stored, card } = question;
   if (card === undefined) return notProvable(stored, `rate card ${stored.rateCard} is not in this cell`);
@@ -60,7 +60,7 @@ function findBrokenTerms(stored: Allotment, card: RateCard): readonly string[] {
 }
 
 const ANY_DATE = new Date(0);
-/** Before and after every cut-over: where both decide the same, the missing date does not matter. */
+/** Before and after every cut-over: where both give the same decision, the missing date does not matter. */
 const EXTREMES = [new Date(-8.64e15), new Date(8.64e15)] as const;
 
 function explainFloor(question: StoredQuestion, card: RateCard): readonly string[] {
@@ -68,10 +68,10 @@ function explainFloor(question: StoredQuestion, card: RateCard): readonly string
   if (prior === undefined) return ['not provable: the row before its last change is not recorded.'];
   const known = question.record.signUp !== null || question.createdAt !== null;
   const [decision, other] = (known ? [question.createdAt ?? ANY_DATE] : EXTREMES).map((createdAt) =>
-    decideOrg(asItWas(question, card, prior?.before ?? null, createdAt)),
+    decideOrg(toQuestionThen(question, card, prior?.before ?? null, createdAt)),
   );
   if (decision?.kind !== 'decided') return [`not provable: the rule does not decide these inputs.`];
-  if (other?.kind === 'decided' && !isAlike(decision, other))
+  if (other?.kind === 'decided' && !isSameDecision(decision, other))
     return ['not provable: when it signed up is not known, since it left the source.'];
   if (listDifferences(question.stored.allotment, decision.allotment).length === 0) return decision.because;
   const { override, history } = question.record;
@@ -80,7 +80,7 @@ function explainFloor(question: StoredQuestion, card: RateCard): readonly string
   return [`not provable: the rule would not give this floor${lastChange(question)}.`];
 }
 
-const isAlike = (one: DecidedOrg, other: DecidedOrg): boolean =>
+const isSameDecision = (one: DecidedOrg, other: DecidedOrg): boolean =>
   listDifferences(one.allotment, other.allotment).length === 0 && one.because.join() === other.because.join();
 
 /** The row before the last decision: null for a first one; undefined when it should be recorded and is not. */
@@ -90,7 +90,7 @@ function findPrior({ stored, record }: StoredQuestion): AllotmentChange | null |
 }
 
 /** The question that was decided then: the stored inputs, the gate and the local date of that time. */
-function asItWas(
+function toQuestionThen(
   { stored, record, lapseGraceDays }: StoredQuestion,
   card: RateCard,
   prior: Allotment | null,
@@ -98,17 +98,17 @@ function asItWas(
 ): OrgQuestion {
   const { signUp, reversals } = record;
   const then = stored.computedAt.getTime();
-  // the line that held then may have been taken back since
+  // the cut-over of that time may have been reversed since
   const { armedAt, effectiveAt, sweptAt } =
     reversals.find(({ reversedAt }) => reversedAt.getTime() > then) ?? record.gate;
-  const had = (at: Date | null): boolean => at !== null && at.getTime() <= then;
+  const hadCome = (at: Date | null): boolean => at !== null && at.getTime() <= then;
   return {
     inputs: { ...stored.allotment, createdAt, duplicated: false },
     card,
     prior,
     gate: {
-      effectiveAt: had(armedAt) ? effectiveAt : null,
-      sweptAt: had(sweptAt) ? sweptAt : null,
+      effectiveAt: hadCome(armedAt) ? effectiveAt : null,
+      sweptAt: hadCome(sweptAt) ? sweptAt : null,
       decidedAt: signUp?.decidedAt ?? null,
       model: signUp?.model ?? null,
       earlierLines: reversals.filter(({ reversedAt }) => reversedAt.getTime() <= then),

@@ -1,4 +1,5 @@
-// The org that a person typed, as its cell spells it. Never looks whether it exists.
+// What every use-case about one org begins with: its id as the cell spells it, and the rate card that the cell decides with.
+// Reads only.
 import { quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
@@ -12,7 +13,7 @@ export interface OrgName {
   readonly orgId: string;
 }
 
-/** `7` for `007` where ids are numbers. Throws invalid_org_id. */
+/** `7` for `007` where ids are numbers; does not check that the org exists. Throws invalid_org_id. */
 export async function getOrgId(tx: CellTransaction, { dataCenter, orgId }: OrgName): Promise<string> {
   const id = await parseOrgId(tx, orgId);
   if (id !== undefined) return id;
@@ -26,9 +27,8 @@ export const orgNotFound = ({ dataCenter, orgId }: OrgName): RolloutError =>
     message: `Data center "${dataCenter}" has no org ${quoteValue(orgId)}, neither in its source nor among the allotments.`,
   });
 
-// The rate card that a cell decides with, and the cell's row that names it. Reads only.
-
 interface ActiveCard {
+  /** The row that names the card. */
   readonly cell: CellRow;
   readonly card: StoredCard;
 }

@@ -1,4 +1,4 @@
-// Where two allotments differ, by the names of the SQL columns. Compares every column, so that none is forgotten.
+// Where two allotments differ, by the names of the SQL columns. Compares every column.
 import type { Allotment } from '../../domain/org/allotment.js';
 
 export interface AllotmentDifference {
@@ -7,7 +7,7 @@ export interface AllotmentDifference {
   readonly to: Allotment[keyof Allotment];
 }
 
-/** Written as a record, so that the compiler asks for a column that is added to Allotment. */
+/** A record, so that the compiler reports a column that was added to Allotment and is missing here. */
 const COLUMNS = {
   edition: { field: 'edition', column: 'edition' },
   paid: { field: 'paid', column: 'paid' },

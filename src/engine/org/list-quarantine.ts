@@ -1,4 +1,4 @@
-// What the newest run of a data center set aside: counts by reason, and the orgs, read from the cell for who asks.
+// What the newest run of a data center quarantined: counts by reason, and the orgs, read from the cell for a person.
 import { countQuarantine } from '../../stores/cell/batch/progress.js';
 import { findNewestRun, listQuarantinedOrgs, type QuarantinedOrg } from '../../stores/cell/batch/quarantine.js';
 import type { EngineContext } from '../context.js';
@@ -8,7 +8,7 @@ export interface QuarantineReport {
   /** Null: the cell has had no run yet. */
   readonly runId: bigint | null;
   readonly reasons: readonly { readonly reason: string; readonly orgs: number }[];
-  /** At most as many as were asked for. */
+  /** At most `limit`. */
   readonly orgs: readonly QuarantinedOrg[];
 }
 
@@ -16,12 +16,12 @@ export interface QuarantineReport {
 export async function listQuarantine(
   context: Pick<EngineContext, 'cells'>,
   dataCenter: string,
-  most: number,
+  limit: number,
 ): Promise<QuarantineReport> {
   return context.cells.get(dataCenter).inTransaction('reader', async (tx) => {
     const runId = await findNewestRun(tx);
     if (runId === undefined) return { dataCenter, runId: null, reasons: [], orgs: [] };
     const reasons = await countQuarantine(tx, runId);
-    return { dataCenter, runId, reasons, orgs: await listQuarantinedOrgs(tx, runId, most) };
+    return { dataCenter, runId, reasons, orgs: await listQuarantinedOrgs(tx, runId, limit) };
   });
 }

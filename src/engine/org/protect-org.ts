@@ -1,6 +1,6 @@
-// Protects one org: no canary takes it, and a plan that would write it needs a person. As worker, the only role that may
-// already read orgs and write about one: the planner must stay with its plan tables, the reader writes nothing, and the
-// fencer may know no org.
+// Protects one org: no canary includes it, and a plan that would write it needs a person. Runs as worker, the only role that
+// may read orgs and write about one: the planner writes only plan tables, the reader writes nothing, and the fencer may not
+// read orgs.
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
 import {
@@ -26,7 +26,7 @@ export interface ProtectReport {
   readonly dataCenter: string;
   readonly orgId: string;
   readonly state: ProtectRequest['to'];
-  /** False: it was so already, and nothing was written. */
+  /** False: it was in that state already, and nothing was written. */
   readonly changed: boolean;
   /** Orgs of the data center that are protected now. */
   readonly protectedOrgs: number;
@@ -44,7 +44,7 @@ export async function protectOrg(
   const cell = context.cells.get(dataCenter);
   const { orgId, hash, changed } = await cell.inTransaction('worker', (tx) => readOrg(tx, request), LIMITS);
   if (changed) {
-    // before the cell, so that no protection ever goes unrecorded
+    // before the cell, so that no protection is without its audit row
     const protectedBy = await context.control.inTransaction(async (tx) => {
       const action = to === 'protected' ? 'protect' : 'unprotect';
       const details = { orgs: 1, org_hash: hash };

@@ -10,7 +10,7 @@ import type { OrgRecord, StoredOrg } from '../../stores/cell/org/orgs.js';
 import type { SourceReading } from '../../stores/cell/org/source-org.js';
 import { type AllotmentDifference, listDifferences } from './list-differences.js';
 
-/** When a change is written: raises as soon as they are seen, falls and mere inputs only by the nightly run. */
+/** When a change is written: raises as soon as they are found, falls and changes of inputs alone only by the nightly run. */
 export type WrittenWhen = 'never' | 'at_once' | 'nightly';
 
 export type Recompute =
@@ -113,7 +113,7 @@ function summarize(
     case 'fall':
       return `${now}${before}: falls in the nightly run`;
     default:
-      return `${now} ✔ the same number; ${changes.map((one) => one.column).join(', ') || 'its rate card'} will be brought up to date by the nightly run`;
+      return `${now} ✔ the same number; ${changes.map((one) => one.column).join(', ') || 'its rate card'} will be updated by the nightly run`;
   }
 }
 

@@ -97,7 +97,7 @@ describe('explainOrg', () => {
       'mere inputs',
       'agents = 299',
       'nightly',
-      'recompute now: 150,000 ✔ the same number; agents, variable_credits, legacy_limit, grandfathered_credits will be brought up to date by the nightly run',
+      'recompute now: 150,000 ✔ the same number; agents, variable_credits, legacy_limit, grandfathered_credits will be updated by the nightly run',
     ],
   ])('says when %s would be written', async (_, change, when, summary) => {
     const cell = await makeApplied({});
@@ -127,7 +127,7 @@ describe('explainOrg', () => {
     await cell.sql('update credit_rollout.cell set active_card = $1', [renamed.hash]);
     const { recompute, lines } = await why(cell);
     expect(recompute).toMatchObject({ movement: 'inputs', changes: [] });
-    expect(recompute.summary).toContain('its rate card will be brought up to date');
+    expect(recompute.summary).toContain('its rate card will be updated');
     expect(lines[0]).toContain(cell.card.hash);
   });
 

@@ -2,7 +2,7 @@
 // keeps it, and lists the org as stale only where its number is not the planned one. On real Postgres.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { approveOverride } from '../../../src/engine/org/approve-override.js';
-import { proposeOverride } from '../../../src/engine/org/propose-override.js';
+import { proposeOverride } from '../../../src/engine/org/override-proposals.js';
 import { parseProposalId } from '../../../src/kernel/proposal-id.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople } from '../../support/person.js';

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { startScheduler } from '../../../jobs/processes/scheduler.js';
 import { connectQueue } from '../../../jobs/queue/connection.js';
 import { approveOverride } from '../../../src/engine/org/approve-override.js';
-import { proposeOverride } from '../../../src/engine/org/propose-override.js';
+import { proposeOverride } from '../../../src/engine/org/override-proposals.js';
 import { previewDrift } from '../../../src/engine/reconcile/preview-drift.js';
 import { purgeDrift } from '../../../src/engine/reconcile/purge-drift.js';
 import { parseProposalId } from '../../../src/kernel/proposal-id.js';

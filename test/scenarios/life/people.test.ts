@@ -1,7 +1,7 @@
 // life-of-an-org, rows 25, 26, 35 and 46d: what a night proposes and two people decide.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { approveOverride } from '../../../src/engine/org/approve-override.js';
-import { proposeOverride } from '../../../src/engine/org/propose-override.js';
+import { proposeOverride } from '../../../src/engine/org/override-proposals.js';
 import { previewDrift } from '../../../src/engine/reconcile/preview-drift.js';
 import { parseProposalId } from '../../../src/kernel/proposal-id.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';

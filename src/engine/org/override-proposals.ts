@@ -1,8 +1,9 @@
-// Proposes another floor for one org: a row in its cell, which changes nothing until a second person approves it.
+// Proposes another floor for one org, and withdraws such a proposal: a row in its cell, which changes nothing until a second
+// person approves it.
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
-import { findOpenOverride, insertOverride } from '../../stores/cell/org/overrides.js';
+import { findOpenOverride, insertOverride, withdrawOpenOverride } from '../../stores/cell/org/overrides.js';
 import { isOrgKnown } from '../../stores/cell/org/protected-orgs.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { identifyPerson } from '../../stores/control/person.js';
@@ -29,7 +30,7 @@ export interface OverrideReport extends OverrideProposal, OverrideDecision {
 /** One org of a source without an index on org_id is a scan. */
 const STATEMENT_MS = 30_000;
 
-/** Throws invalid_org_id, override_refused, override_open. */
+/** Throws invalid_org_id, org_not_found, override_refused, override_open, conflict. */
 export async function proposeOverride(
   context: Pick<EngineContext, 'control' | 'cells' | 'actor'>,
   proposal: OverrideProposal,
@@ -76,4 +77,32 @@ function explainProposal(error: unknown, dataCenter: string): unknown {
     message: `Data center "${dataCenter}": somebody else proposed an override for this org at the same moment.`,
     cause: error,
   });
+}
+
+export interface Withdrawal {
+  readonly dataCenter: string;
+  readonly orgId: string;
+  readonly reason: string;
+}
+
+/** Returns the id, for example `in-o3`. Throws invalid_org_id, override_unknown when the org has no open override. */
+export async function withdrawOverride(
+  context: Pick<EngineContext, 'control' | 'cells' | 'actor'>,
+  { dataCenter, orgId, reason }: Withdrawal,
+): Promise<string> {
+  const { proposalId, hash } = await context.cells.get(dataCenter).inTransaction('worker', async (tx) => {
+    const id = await getOrgId(tx, { dataCenter, orgId });
+    const open = await findOpenOverride(tx, id);
+    if (open === undefined || !(await withdrawOpenOverride(tx, open.overrideId)))
+      throw new RolloutError('override_unknown', {
+        message: `The org has no override in data center "${dataCenter}" that waits for its approval.`,
+      });
+    return { proposalId: open.overrideId, hash: await hashOrgId(tx, id) };
+  });
+  const override = nameOverride(dataCenter, proposalId);
+  const details = { override, orgs: 1, org_hash: hash };
+  await context.control.inTransaction((tx) =>
+    appendAudit(tx, { actor: context.actor, action: 'override_withdrawn', dataCenter, reason, details }),
+  );
+  return override;
 }
