@@ -107,7 +107,7 @@ async function measurePlanning(program: Program): Promise<{ readonly ms: number;
   const card = await program.loadRateCard();
   const started = performance.now();
   const { config, engine } = program;
-  const report = await planDataCenter(engine, { config, dataCenter: DATA_CENTER.id, card, keep: 'plan' });
+  const report = await planDataCenter(engine, { config, dataCenter: DATA_CENTER.id, card, save: 'plan' });
   return { ms: performance.now() - started, planId: report.planId ?? '' };
 }
 

@@ -152,8 +152,8 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
     cell: (n) => at(cells, n),
     apply: (...wanted) =>
       requestApply(engine, { config, card, dataCenters: wanted.map((cell) => cell.dataCenter), reason: null }),
-    whatIf: ({ dataCenter }) => planDataCenter(engine, { config, dataCenter: dataCenter.id, card, keep: 'nothing' }),
-    plan: ({ dataCenter }) => planDataCenter(engine, { config, dataCenter: dataCenter.id, card, keep: 'plan' }),
+    whatIf: ({ dataCenter }) => planDataCenter(engine, { config, dataCenter: dataCenter.id, card, save: 'nothing' }),
+    plan: ({ dataCenter }) => planDataCenter(engine, { config, dataCenter: dataCenter.id, card, save: 'plan' }),
     applyPlan: ({ dataCenter }, planId) =>
       requestApply(engine, { config, card, dataCenters: [dataCenter], reason: null, follow: { planId } }),
     drive: async () => {

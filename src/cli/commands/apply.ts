@@ -69,7 +69,7 @@ async function describeApply(
   const plans: PlanReport[] = [];
   let newCards = 0;
   for (const { id } of dataCenters) {
-    const question = { config: program.config, dataCenter: id, card, keep: 'nothing' } as const;
+    const question = { config: program.config, dataCenter: id, card, save: 'nothing' } as const;
     const plan = await withCounter(session, `Reading ${id}`, (onProgress) =>
       planDataCenter(program.engine, question, { onProgress }),
     );

@@ -58,7 +58,7 @@ async function prepare(session: CliSession, program: Program): Promise<RateCard>
 
 async function describePlan(program: Program, card: RateCard, id: string): Promise<string> {
   const { config, engine } = program;
-  const { counts } = await planDataCenter(engine, { config, dataCenter: id, card, keep: 'nothing' });
+  const { counts } = await planDataCenter(engine, { config, dataCenter: id, card, save: 'nothing' });
   return `Plan ${id}: ${showCount(counts.touched)} of ${showOrgs(counts.orgs)} to write, ${showCount(counts.legacyWins)} keep their legacy number, ${showCount(counts.quarantined)} quarantined; credits a day ${showChange(counts.before, counts.after)}`;
 }
 

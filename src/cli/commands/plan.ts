@@ -68,12 +68,12 @@ async function makeReports(
   card: RateCard,
   { out, gzip, rateCard, signal }: PlanFlags & { readonly signal: AbortSignal },
 ): Promise<Reports> {
-  const keep = rateCard === undefined ? 'plan' : 'nothing';
+  const save = rateCard === undefined ? 'plan' : 'nothing';
   const plan = (dataCenter: string, saveOrgs?: SaveOrgs): Promise<PlanReport> =>
     withCounter(session, `Planning ${dataCenter}`, (onProgress) =>
       planDataCenter(
         program.engine,
-        { config: program.config, dataCenter, card, keep },
+        { config: program.config, dataCenter, card, save },
         { onProgress, saveOrgs, signal },
       ),
     );

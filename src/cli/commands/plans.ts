@@ -27,7 +27,7 @@ const CHANGES_SHOWN = 50;
 export function runListPlans(session: CliSession, { dc, limit }: ListPlansFlags): Promise<number> {
   return withProgram(session, {}, async ({ engine, config }) => {
     const chosen = dc === undefined ? config.dataCenters : [findDataCenter(config, dc)];
-    const list = await listPlans(engine, { config, dataCenters: chosen.map(({ id }) => id), most: limit });
+    const list = await listPlans(engine, { config, dataCenters: chosen.map(({ id }) => id), limit });
     session.report(plansDocument(list), showPlans(list, session.commands));
     return 0;
   });
@@ -57,7 +57,7 @@ export function runDiffPlans(session: CliSession, from: string, to: string): Pro
     const area = io.isTerminal && !options.json ? createLiveArea(io, () => performance.now()) : undefined;
     const onProgress = (done: number, all: number): void =>
       area?.draw([`Comparing … ${Math.floor((done * 100) / all)} %`], '');
-    const difference = await diffPlans(engine, { from, to, most: CHANGES_SHOWN }, { onProgress }).finally(() =>
+    const difference = await diffPlans(engine, { from, to, limit: CHANGES_SHOWN }, { onProgress }).finally(() =>
       area?.clear(),
     );
     session.report(planDiffDocument(difference), showPlanDiff(difference));

@@ -49,5 +49,5 @@ async function hasChanges(
   dataCenter: string,
 ): Promise<boolean> {
   if ((await findCardChange(engine, dataCenter, card.hash)) !== undefined) return true;
-  return isPending(await planDataCenter(engine, { config, dataCenter, card, keep: 'nothing' }));
+  return isPending(await planDataCenter(engine, { config, dataCenter, card, save: 'nothing' }));
 }

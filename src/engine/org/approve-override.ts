@@ -15,9 +15,9 @@ import {
   saveImageBefore,
 } from '../../stores/cell/org/overrides.js';
 import { type AuditEntry, appendAudit } from '../../stores/control/audit.js';
-import { listDataCenters } from '../../stores/control/data-centers.js';
 import { identifyPerson, type Person } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
+import { getDataCenter } from '../data-center.js';
 import { requireSecondPerson } from '../two-person-rule.js';
 import { decideOverride } from './decide-override.js';
 import { listDifferences } from './list-differences.js';
@@ -51,11 +51,7 @@ const STAGES: readonly string[] = ['done', 'aborted', 'failed'];
 
 async function findApprover(context: Pick<EngineContext, 'control' | 'actor'>, dataCenter: string): Promise<Person> {
   return context.control.inTransaction(async (tx) => {
-    const row = (await listDataCenters(tx)).find(({ id }) => id === dataCenter);
-    if (row === undefined)
-      throw new RolloutError('unknown_data_center', {
-        message: `The control database knows no data center "${dataCenter}".`,
-      });
+    const row = await getDataCenter(tx, dataCenter);
     if (!STAGES.includes(row.stage) || row.requestedAt !== null) throw busy(dataCenter, `stage ${row.stage}`);
     return identifyPerson(tx, context.actor);
   });

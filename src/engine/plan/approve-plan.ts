@@ -18,7 +18,7 @@ import type { EngineContext } from '../context.js';
 import { requireSecondPerson } from '../two-person-rule.js';
 
 export interface PlanApproval {
-  /** `known`: it was approved before and that still holds; nothing was written. */
+  /** `known`: it was approved before and that approval is still open; nothing was written. */
   readonly kind: 'given' | 'known';
   readonly approval: ApprovalRow;
   readonly plan: RegisteredPlan;
@@ -38,7 +38,7 @@ export async function approvePlan(
       const person = await identifyPerson(tx, context.actor);
       const plan = await getPlan(tx, planId);
       requireSecondPerson(`The plan ${planId}`, plan.author, person);
-      const given = await give(context, tx, plan, { kind: 'person', reason });
+      const given = await giveApproval(context, tx, plan, { kind: 'person', reason });
       return { ...given, awaited: await isAwaited(tx, plan) };
     });
     await context.wakeUps.wakeSchedulers();
@@ -48,7 +48,7 @@ export async function approvePlan(
   }
 }
 
-/** For a plan that may approve itself: its approval, or undefined when it lies outside the guard-rails. */
+/** For a plan that may approve itself: its approval, or undefined when it is outside the guard-rails. */
 export async function approveInsideRails(
   context: Pick<EngineContext, 'actor'>,
   tx: ControlTransaction,
@@ -56,26 +56,26 @@ export async function approveInsideRails(
 ): Promise<ApprovalRow | undefined> {
   const plan = await getPlan(tx, planId);
   if (!plan.insideRails) return undefined;
-  return (await give(context, tx, plan, { kind: 'guard_rails', reason: null })).approval;
+  return (await giveApproval(context, tx, plan, { kind: 'guard_rails', reason: null })).approval;
 }
 
 async function getPlan(tx: ControlTransaction, planId: string): Promise<RegisteredPlan> {
   const plan = await findRegisteredPlan(tx, planId);
   if (plan !== undefined) return plan;
-  throw new RolloutError('plan_unknown', { message: `Control knows no plan "${planId}".` });
+  throw new RolloutError('plan_unknown', { message: `The control database knows no plan "${planId}".` });
 }
 
-async function give(
+async function giveApproval(
   context: Pick<EngineContext, 'actor'>,
   tx: ControlTransaction,
   plan: RegisteredPlan,
   { kind, reason }: Pick<ApprovalRow, 'kind' | 'reason'>,
 ): Promise<Omit<PlanApproval, 'awaited'>> {
   const { planId, dataCenter, digest } = plan;
-  const prevailing = await findBlockingApproval(tx, dataCenter, planId);
-  if (prevailing?.planId === planId && prevailing.state === 'open')
-    return { kind: 'known', approval: prevailing, plan, voided: [] };
-  if (prevailing !== undefined) throw explainOutdated(plan, prevailing);
+  const blocking = await findBlockingApproval(tx, dataCenter, planId);
+  if (blocking?.planId === planId && blocking.state === 'open')
+    return { kind: 'known', approval: blocking, plan, voided: [] };
+  if (blocking !== undefined) throw explainOutdated(plan, blocking);
   const voided = await voidApprovals(tx, dataCenter, `${planId}, which is newer, was approved`);
   const approval = await insertApproval(tx, { planId, kind, reason });
   const details = { plan: planId, digest, kind, author: plan.author, ...(voided.length > 0 && { voided }) };
@@ -96,10 +96,10 @@ function explainApproval(error: unknown, planId: string): unknown {
   });
 }
 
-// Why a plan can be neither approved nor applied any more, as people read it: its approval was used, or a newer plan took
-// its place. Says it and nothing else.
-
-/** plan_used or plan_superseded; `by`: the approval that stands in its way, its own or a newer plan's. */
+/**
+ * Why a plan can be neither approved nor applied any more: plan_used or plan_superseded. `by`: the approval that blocks it,
+ * its own or that of a newer plan.
+ */
 export function explainOutdated(
   { planId, dataCenter }: Pick<RegisteredPlan, 'planId' | 'dataCenter'>,
   by: Pick<ApprovalRow, 'planId' | 'state' | 'usedByRun'>,
@@ -117,13 +117,11 @@ export function explainOutdated(
   });
 }
 
-// The approvals that control remembers, for people. Reads only.
-
-/** The newest `most`, newest first; of one data center, or of all. */
-export async function listApprovals(
-  context: Pick<EngineContext, 'control'>,
-  most: number,
+/** For people: the newest approvals first, at most `limit`; of one data center, or of all. Reads only. */
+export function listApprovals(
+  { control }: Pick<EngineContext, 'control'>,
+  limit: number,
   dataCenter?: string,
 ): Promise<readonly ApprovalRow[]> {
-  return context.control.inTransaction((tx) => listApprovalRows(tx, most, dataCenter));
+  return control.inTransaction((tx) => listApprovalRows(tx, limit, dataCenter));
 }

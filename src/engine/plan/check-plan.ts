@@ -1,4 +1,4 @@
-// Whether a plan may still be asked for: it lies in the cell as its digest says, and the cell is what it was made from.
+// Whether a plan can still be applied: the cell has it unchanged, and the cell is still what the plan was made from.
 import { DAY_MS } from '../../domain/time/duration.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
@@ -21,17 +21,17 @@ export async function checkPlan(
 ): Promise<StoredPlan> {
   const name = parsePlanName(planId);
   if (name === undefined || name.dataCenter !== dataCenter)
-    throw new RolloutError('plan_unknown', { message: `"${planId}" is no plan of data center "${dataCenter}".` });
+    throw new RolloutError('plan_unknown', { message: `"${planId}" is not a plan of data center "${dataCenter}".` });
   const found = await context.cells.get(dataCenter).inTransaction('reader', async (tx) => {
     const plan = await findPlan(tx, name.number);
     return plan && { plan, intact: await isIntact(tx, plan), cell: await findCell(tx), now: await readCellClock(tx) };
   });
   if (found === undefined)
-    throw new RolloutError('plan_unknown', { message: `Data center "${dataCenter}" holds no plan "${planId}".` });
+    throw new RolloutError('plan_unknown', { message: `Data center "${dataCenter}" has no plan "${planId}".` });
   const { plan, intact, cell, now } = found;
   if (!intact)
     throw new RolloutError('plan_edited', {
-      message: `The plan "${planId}" is not what its digest ${plan.digest.slice(0, 12)} was made of.`,
+      message: `The plan "${planId}" was changed: it does not match its digest ${plan.digest.slice(0, 12)}.`,
     });
   if (cell?.sourceSignature == null)
     throw new RolloutError('not_initialised', {
@@ -49,23 +49,23 @@ export async function checkPlan(
   return plan;
 }
 
-/** The digest says nothing of where ranges end: a gap between two would leave orgs out. */
+/** The digest does not cover where ranges end: a gap between two would leave orgs out. */
 const isIntact = async (tx: CellTransaction, plan: StoredPlan): Promise<boolean> =>
   (await digestPlan(tx, plan)) === plan.digest && (await hasEveryRange(tx, plan.planId));
 
-/** An approval is of a digest, and neither used twice nor given to an older plan than the newest that has one. */
+/** An approval belongs to a digest, is used once, and is blocked by the approval of a newer plan. */
 async function checkInControl(
   { control }: Pick<EngineContext, 'control'>,
   plan: { readonly planId: string; readonly dataCenter: string; readonly digest: string },
 ): Promise<void> {
   const { planId, dataCenter } = plan;
-  const { known, approvals, prevailing } = await control.inTransaction(async (tx) => ({
+  const { known, approvals, blocking } = await control.inTransaction(async (tx) => ({
     known: await findRegisteredPlan(tx, planId),
     approvals: await listPlanApprovals(tx, planId),
-    prevailing: await findBlockingApproval(tx, dataCenter, planId),
+    blocking: await findBlockingApproval(tx, dataCenter, planId),
   }));
   if (known !== undefined) rejectOtherDigest(plan, known.digest);
   const used = approvals.find(({ usedAt }) => usedAt !== null);
   if (used !== undefined) throw explainOutdated(plan, used);
-  if (prevailing !== undefined && prevailing.planId !== planId) throw explainOutdated(plan, prevailing);
+  if (blocking !== undefined && blocking.planId !== planId) throw explainOutdated(plan, blocking);
 }

@@ -1,4 +1,4 @@
-// Adds up what the ranges of a plan say into its report. Counts, and the few orgs that the report names.
+// Adds up the ranges of a plan for its report: counts, and the few orgs that the report names.
 import type { PlannedOrg, PlanReport, ShortOrg } from '../../domain/plan/plan-report.js';
 import type { PlannedCanary } from '../../stores/cell/plan/plan-canaries.js';
 import { type CountedGroup, listTouchedBranches } from '../../stores/cell/plan/plan-groups.js';
@@ -12,10 +12,10 @@ import {
 import { NO_SUMS, type PlannedRange, type PlanSums } from '../../stores/cell/plan/plan-ranges.js';
 import { add, createGroupSums, type GroupSummary, summarizeGroups } from './summarize-groups.js';
 
-/** Found in this range. */
+/** With the number of the range in which it was found. */
 type Placed<T> = T & { readonly rangeNo: number };
 
-/** A list takes only what ranks below its twentieth; which of equals it names is left open. */
+/** The rank below which an org still enters a full list. Which of equal orgs a list names is not specified. */
 export type Ranks = Readonly<Record<ListName, number>>;
 
 export interface Canary {
@@ -30,22 +30,22 @@ export interface CollectedPlan extends GroupSummary, Pick<PlanReport, 'orgs'> {
 }
 
 export interface PlanCollection {
-  /** Stretches may come in any order: but for equals at the end of a list, nothing depends on it. */
-  add(stretch: PlannedRange, firstNo: number): void;
-  /** Orgs that cannot even be read. */
+  /** Ranges may come in any order: it only decides which of equal orgs end a list. */
+  add(planned: PlannedRange, firstNo: number): void;
+  /** Orgs that cannot be read. */
   addUnreadable(orgs: number): void;
   readonly orgs: number;
   readonly ranks: Ranks;
   /** Branches that have no canary from an earlier range. */
-  listNewBranches(stretch: PlannedRange, firstNo: number): readonly number[];
+  listNewBranches(planned: PlannedRange, firstNo: number): readonly number[];
   addCanaries(found: readonly PlannedCanary[]): void;
-  /** The orgs that the report is to name. */
+  /** The orgs that the report will name. */
   readonly listedIds: readonly string[];
-  /** `listed`: what the plan says of `listedIds`. */
+  /** `listed`: the planned rows of `listedIds`. */
   finish(usage: 'has_usage' | 'no_usage', listed: readonly ListedOrg[]): CollectedPlan;
 }
 
-/** Starts an empty collection; `editions` are the card's, in the order of their places. */
+/** An empty collection; `editions` are the card's, in the order of their numbers. */
 export function createPlanCollection(editions: readonly string[]): PlanCollection {
   const groups = createGroupSums();
   const lists = new Map<ListName, readonly Placed<RankedOrg>[]>();
@@ -56,19 +56,19 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
   const rankOf = (list: ListName): number => lists.get(list)?.[LISTED - 1]?.rank ?? Number.POSITIVE_INFINITY;
   const isNew = (branch: number, rangeNo: number): boolean => rangeNo < (canaries.get(branch)?.rangeNo ?? Infinity);
   return {
-    add: (stretch, firstNo) => {
-      groups.add(stretch.groups);
+    add: (planned, firstNo) => {
+      groups.add(planned.groups);
       for (const list of LIST_NAMES)
         lists.set(
           list,
           mergeList(
             lists.get(list) ?? [],
-            stretch.ranked.filter((org) => org.list === list).map((org) => ({ ...org, rangeNo: firstNo })),
+            planned.ranked.filter((org) => org.list === list).map((org) => ({ ...org, rangeNo: firstNo })),
           ),
         );
-      orgs += stretch.groups.reduce((sum, group) => sum + group.orgs, 0);
-      protectedTouched += stretch.protectedTouched;
-      sums = addSums(sums, stretch.sums);
+      orgs += planned.groups.reduce((sum, group) => sum + group.orgs, 0);
+      protectedTouched += planned.protectedTouched;
+      sums = addSums(sums, planned.sums);
     },
     addUnreadable: (count) => {
       groups.add([{ ...UNREADABLE, orgs: count }]);

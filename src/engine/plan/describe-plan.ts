@@ -1,4 +1,4 @@
-// Puts what was read for a plan together into its report. Pure.
+// The report of a plan, from what was read for it. Pure.
 import { countPlan } from '../../domain/plan/count-plan.js';
 import { estimateDuration, type MeasuredBatch } from '../../domain/plan/estimate-duration.js';
 import { readGuardRails } from '../../domain/plan/guard-rails.js';
@@ -7,7 +7,7 @@ import type { CellRow } from '../../stores/cell/identity.js';
 import type { CollectedPlan } from './collect-plan.js';
 import type { PlanQuestion } from './plan-question.js';
 
-export interface PlanMaterial {
+export interface PlanReadings {
   readonly question: PlanQuestion;
   readonly found: CellRow;
   readonly collected: CollectedPlan;
@@ -17,7 +17,7 @@ export interface PlanMaterial {
 }
 
 /** The report of a plan that is not stored, without id and digest. */
-export function describePlan({ question, found, collected, snapshotAt, planningMs, recent }: PlanMaterial): PlanReport {
+export function describePlan({ question, found, collected, snapshotAt, planningMs, recent }: PlanReadings): PlanReport {
   const { branches, quarantined, histogram, usage, orgs } = collected;
   const counts = countPlan(branches, {
     quarantined: quarantined.reduce((sum, reason) => sum + reason.orgs, 0),

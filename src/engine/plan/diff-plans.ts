@@ -1,5 +1,5 @@
-// Two plans of a data center against each other, added up from its cell range by range. Reads plans only; the orgs that it
-// names are for the person who asks.
+// Compares two plans of a data center, range by range in its cell. Reads plans only; the orgs that it names are for the
+// person who runs it.
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import {
@@ -11,14 +11,13 @@ import {
 import { comparePlanRange, type DifferenceGroup, type DifferentOrg } from '../../stores/cell/plan/plan-differences.js';
 import type { StoredPlan } from '../../stores/cell/plan/plans.js';
 import type { EngineContext } from '../context.js';
-import { planName } from './plan-id.js';
-import { getPlanName, getStoredPlan } from './stored-plan.js';
+import { getPlanName, getStoredPlan, planName } from './plan-id.js';
 
 export type { DifferenceGroup, DifferentOrg } from '../../stores/cell/plan/plan-differences.js';
 
 export interface ComparedPlan extends Pick<StoredPlan, 'digest' | 'cardHash' | 'author' | 'snapshotAt' | 'madeAt'> {
   readonly planId: string;
-  /** Orgs that it lists. */
+  /** How many orgs it lists. */
   readonly orgs: number;
 }
 
@@ -36,17 +35,17 @@ export interface PlanDifference {
   readonly appeared: DifferenceSum;
   readonly vanished: DifferenceSum;
   readonly changed: DifferenceSum;
-  /** The changed ones by why, the most orgs first; together they are `changed`. */
+  /** The changed ones by cause, the most orgs first; together they are `changed`. */
   readonly causes: readonly Omit<DifferenceGroup, 'kind'>[];
-  /** The largest changes first, at most as many as were asked for. */
+  /** The largest changes first, at most `limit`. */
   readonly largest: readonly DifferentOrg[];
 }
 
 export interface PlanPairQuestion {
   readonly from: string;
   readonly to: string;
-  /** Most orgs to name. */
-  readonly most: number;
+  /** How many orgs to name at most. */
+  readonly limit: number;
   /** Orgs compared in one statement; 50,000 when left out. */
   readonly rangeOrgs?: number;
 }
@@ -56,11 +55,11 @@ export interface DiffHooks {
   readonly onProgress?: (done: number, all: number) => void;
 }
 
-/** So many orgs at a time: a second or two, and memory that does not grow with the cell. */
+/** A statement of a second or two, and memory that does not grow with the cell. */
 const RANGE_ORGS = 50_000;
 const STATEMENT_MS = 60_000;
 
-/** Throws plan_unknown, invalid_argument for plans of two data centers, and what a cell can fail by. */
+/** Throws plan_unknown, invalid_argument for plans of two data centers. */
 export async function diffPlans(
   { cells }: Pick<EngineContext, 'cells'>,
   question: PlanPairQuestion,
@@ -70,13 +69,13 @@ export async function diffPlans(
   const { dataCenter } = from;
   if (dataCenter !== to.dataCenter)
     throw new RolloutError('invalid_argument', {
-      message: `"${question.from}" and "${question.to}" are plans of different data centers: orgs are compared inside one.`,
+      message: `"${question.from}" and "${question.to}" are plans of different data centers; only plans of one data center can be compared.`,
       next: 'Name two plans of one data center. They are listed by: credit-rollout plans',
     });
   const compare = async (tx: CellTransaction): Promise<PlanDifference> => {
     await startComparing(tx);
     const pair = { from: await getStoredPlan(tx, from), to: await getStoredPlan(tx, to) };
-    return addUp(tx, { dataCenter, pair, most: question.most, rangeOrgs: question.rangeOrgs ?? RANGE_ORGS }, hooks);
+    return addUp(tx, { dataCenter, pair, limit: question.limit, rangeOrgs: question.rangeOrgs ?? RANGE_ORGS }, hooks);
   };
   return cells.get(dataCenter).inTransaction('reader', compare, { statementMs: STATEMENT_MS });
 }
@@ -84,13 +83,13 @@ export async function diffPlans(
 interface Comparison {
   readonly dataCenter: string;
   readonly pair: { readonly from: StoredPlan; readonly to: StoredPlan };
-  readonly most: number;
+  readonly limit: number;
   readonly rangeOrgs: number;
 }
 
 async function addUp(
   tx: CellTransaction,
-  { dataCenter, pair, most, rangeOrgs }: Comparison,
+  { dataCenter, pair, limit, rangeOrgs }: Comparison,
   hooks: DiffHooks,
 ): Promise<PlanDifference> {
   const ids = { from: pair.from.planId, to: pair.to.planId };
@@ -100,10 +99,10 @@ async function addUp(
   let groups: readonly DifferenceGroup[] = [];
   let largest: readonly DifferentOrg[] = [];
   for (const [index, range] of ranges.entries()) {
-    const largerThan = BigInt(largest[most - 1]?.size ?? -1);
-    const compared = await comparePlanRange(tx, ids, range, { shared, largerThan, limit: most });
+    const largerThan = BigInt(largest[limit - 1]?.size ?? -1);
+    const compared = await comparePlanRange(tx, ids, range, { shared, largerThan, limit });
     groups = mergeGroups(groups, compared.groups);
-    largest = mergeLargest(largest, compared.largest, most);
+    largest = mergeLargest(largest, compared.largest, limit);
     hooks.onProgress?.(index + 1, ranges.length);
   }
   const orgs = { from: await countListedOrgs(tx, ids.from), to: await countListedOrgs(tx, ids.to) };
@@ -122,12 +121,12 @@ const add = (a: DifferenceSum, b: DifferenceSum): DifferenceSum => ({
   before: String(BigInt(a.before) + BigInt(b.before)),
   after: String(BigInt(a.after) + BigInt(b.after)),
 });
-const nameOf = ({ causes }: Pick<DifferenceGroup, 'causes'>): string => causes.join(' ');
+const joinCauses = ({ causes }: Pick<DifferenceGroup, 'causes'>): string => causes.join(' ');
 
 function mergeGroups(known: readonly DifferenceGroup[], found: readonly DifferenceGroup[]): readonly DifferenceGroup[] {
   const groups = new Map<string, DifferenceGroup>();
   for (const group of [...known, ...found]) {
-    const key = `${group.kind} ${nameOf(group)}`;
+    const key = `${group.kind} ${joinCauses(group)}`;
     const sum = groups.get(key);
     groups.set(key, sum === undefined ? group : { ...group, ...add(sum, group) });
   }
@@ -138,11 +137,11 @@ function mergeGroups(known: readonly DifferenceGroup[], found: readonly Differen
 const mergeLargest = (
   known: readonly DifferentOrg[],
   found: readonly DifferentOrg[],
-  most: number,
+  limit: number,
 ): readonly DifferentOrg[] =>
   found.length === 0
     ? known
-    : [...known, ...found].sort((a, b) => Number(BigInt(b.size) - BigInt(a.size))).slice(0, most);
+    : [...known, ...found].sort((a, b) => Number(BigInt(b.size) - BigInt(a.size))).slice(0, limit);
 
 function summarize(
   groups: readonly DifferenceGroup[],
@@ -154,7 +153,7 @@ function summarize(
   const causes = groups
     .filter(({ kind }) => kind === 'changed')
     .map(({ causes: why, orgs, before, after }) => ({ causes: why, orgs, before, after }))
-    .sort((a, b) => b.orgs - a.orgs || nameOf(a).localeCompare(nameOf(b)));
+    .sort((a, b) => b.orgs - a.orgs || joinCauses(a).localeCompare(joinCauses(b)));
   return {
     same: orgsFrom - vanished.orgs - changed.orgs,
     moved: sum('moved').orgs,

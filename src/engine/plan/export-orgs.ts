@@ -1,4 +1,4 @@
-// Hands every org of a plan, as CSV, to whoever keeps it. The rows pass from the cell to that place and nowhere else.
+// Streams every org of a plan as CSV to whoever saves it. The rows go from the cell to that place and nowhere else.
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
@@ -9,8 +9,8 @@ export type SaveOrgs = (csv: Readable) => Promise<void>;
 
 /**
  * Streams every org of the transaction's snapshot into `save`, with backpressure. `tx`: as planner, REPEATABLE READ, the one
- * that reads the plan, so that both say the same. Returns when nothing of it runs on `tx` any more. Rejects with what
- * `save` or the database threw.
+ * that reads the plan, so that both agree. Returns when nothing of it runs on `tx` any more. Rejects with what `save` or the
+ * database threw.
  */
 export async function exportOrgs(tx: CellTransaction, cardHash: string, save: SaveOrgs): Promise<void> {
   const csv = await streamOrgs(tx, cardHash);
@@ -18,6 +18,6 @@ export async function exportOrgs(tx: CellTransaction, cardHash: string, save: Sa
     await save(csv);
   } finally {
     csv.destroy();
-    await finished(csv).catch(() => undefined); // closing early is what was asked for
+    await finished(csv).catch(() => undefined); // an early end is intended
   }
 }

@@ -1,4 +1,4 @@
-// Every plan that there is: as its cell holds it, else as control knows it, and what became of it. Counts only.
+// Every plan, as its cell has it, else as control knows it; with its newest approval and run. Counts only.
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { isInsideRails, readGuardRails } from '../../domain/plan/guard-rails.js';
 import type { PlanCounts } from '../../domain/plan/plan-report.js';
@@ -16,12 +16,12 @@ export interface ListedPlan {
   readonly cardHash: string;
   readonly author: string;
   readonly snapshotAt: Date;
-  /** In its cell; as control knows it, when it was registered. */
+  /** When it was made in its cell; for a plan that only control has, when it was registered. */
   readonly madeAt: Date;
-  /** `cell`: it lies there. `control`: its cell does not hold it. `unreadable`: nobody can say, its cell cannot be read. */
+  /** `cell`: its cell has it. `control`: only control has it. `unreadable`: its cell cannot be read. */
   readonly found: 'cell' | 'control' | 'unreadable';
   readonly counts: PlanCounts;
-  /** Of the present configuration. */
+  /** By the guard-rails that are configured now. */
   readonly insideRails: boolean;
   /** The newest; null: none. */
   readonly approval: PlanUse['approval'];
@@ -40,7 +40,7 @@ export interface PlanList {
 export interface PlanListQuestion {
   readonly config: Pick<RolloutConfig, 'rollout'>;
   readonly dataCenters: readonly string[];
-  readonly most: number;
+  readonly limit: number;
 }
 
 type Found = Omit<ListedPlan, 'insideRails' | 'approval' | 'run'>;
@@ -48,14 +48,14 @@ type CellPlans =
   | { readonly kind: 'read'; readonly dataCenter: string; readonly plans: readonly Found[] }
   | { readonly kind: 'unreadable'; readonly dataCenter: string; readonly code: string };
 
-/** The newest `most` plans of these data centers. A cell that cannot be read is no error; control that cannot is. */
+/** The newest plans of these data centers, at limit `limit`. A cell that cannot be read is reported; without control it throws. */
 export async function listPlans(
   context: Pick<EngineContext, 'control' | 'cells'>,
-  { config, dataCenters, most }: PlanListQuestion,
+  { config, dataCenters, limit }: PlanListQuestion,
 ): Promise<PlanList> {
-  const cells = await Promise.all(dataCenters.map((id) => readCellPlans(context, id, most + 1)));
+  const cells = await Promise.all(dataCenters.map((id) => readCellPlans(context, id, limit + 1)));
   return context.control.inTransaction(async (tx) => {
-    const registered = await listRegisteredPlans(tx, dataCenters, most + 1);
+    const registered = await listRegisteredPlans(tx, dataCenters, limit + 1);
     const known = cells.flatMap((cell) => (cell.kind === 'read' ? cell.plans : []));
     const names = new Set(known.map(({ planId }) => planId));
     const unread = cells.filter((cell) => cell.kind === 'unreadable');
@@ -66,11 +66,11 @@ export async function listPlans(
         return { ...plan, madeAt, found: readable ? 'control' : 'unreadable' };
       });
     const all = [...known, ...others].sort(newestFirst);
-    const plans = all.slice(0, most);
+    const plans = all.slice(0, limit);
     const uses = new Map((await listPlanUses(tx, plans)).map((use) => [use.planId, use]));
     return {
       plans: plans.map((plan) => toListed(plan, uses.get(plan.planId), config)),
-      more: all.length > most,
+      more: all.length > limit,
       unreachable: unread.map(({ dataCenter, code }) => ({ dataCenter, code })),
     };
   });
@@ -79,10 +79,10 @@ export async function listPlans(
 async function readCellPlans(
   { cells }: Pick<EngineContext, 'cells'>,
   dataCenter: string,
-  most: number,
+  limit: number,
 ): Promise<CellPlans> {
   try {
-    const stored = await cells.get(dataCenter).inTransaction('reader', (tx) => listStoredPlans(tx, most));
+    const stored = await cells.get(dataCenter).inTransaction('reader', (tx) => listStoredPlans(tx, limit));
     const plans = stored.map(
       ({ planId, ...plan }): Found => ({ ...plan, planId: planName(dataCenter, planId), dataCenter, found: 'cell' }),
     );
@@ -92,11 +92,11 @@ async function readCellPlans(
   }
 }
 
-/** Of one instant: the higher number. */
+/** Of the same instant the higher number comes first. */
 const newestFirst = (a: Found, b: Found): number =>
   b.madeAt.getTime() - a.madeAt.getTime() || b.planId.localeCompare(a.planId, 'en', { numeric: true });
 
-// what is told is named: rows of control carry more
+// field by field: rows of control have more
 const toListed = (plan: Found, use: PlanUse | undefined, config: PlanListQuestion['config']): ListedPlan => ({
   planId: plan.planId,
   dataCenter: plan.dataCenter,

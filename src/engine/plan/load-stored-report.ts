@@ -1,5 +1,5 @@
-// A stored plan again: its report as it was made, the guard-rails as they are configured now, its approvals, and, after a
-// run followed it, what was predicted against what happened. Org data is only for the person who asks.
+// `plan show`: the report of a stored plan as it was made, with the guard-rails as they are configured now, its approvals,
+// and, once a run followed it, what was predicted and what happened. Org data is only for the person who runs it.
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { readGuardRails } from '../../domain/plan/guard-rails.js';
 import type { PlanOutcome, PlanReport, StoredReport } from '../../domain/plan/plan-report.js';
@@ -14,7 +14,7 @@ import {
 import { readStoredReport } from '../../stores/cell/plan/plans.js';
 import { type ApprovalRow, listPlanApprovals } from '../../stores/control/approvals.js';
 import type { EngineContext } from '../context.js';
-import { getPlanName, getStoredPlan } from './stored-plan.js';
+import { getPlanName, getStoredPlan } from './plan-id.js';
 
 export type { OrgImage, StaleOrg } from '../../stores/cell/plan/plan-outcome.js';
 export type { ApprovalRow } from '../../stores/control/approvals.js';
@@ -22,25 +22,25 @@ export type { ApprovalRow } from '../../stores/control/approvals.js';
 export interface LoadedReport {
   readonly report: PlanReport;
   readonly madeAt: Date;
-  /** Of this digest, newest first; none when control knows the number by another one. */
+  /** Of this digest, newest first; none when control knows the plan with another digest. */
   readonly approvals: readonly ApprovalRow[];
   /** Null: no run followed it. */
   readonly outcome: PlanOutcome | null;
-  /** What the run left out; null: not asked for, or no run. */
+  /** Orgs that the run left out as stale; null: not requested, or no run. */
   readonly stale: { readonly orgs: number; readonly listed: readonly StaleOrg[] } | null;
 }
 
 export interface ReportQuestion {
   readonly planId: string;
   readonly config: Pick<RolloutConfig, 'rollout'>;
-  /** Most stale orgs to list; `all`, or `none`: they are not asked for. */
+  /** How many stale orgs to list at most; `none`: they are not read. */
   readonly stale: 'none' | 'all' | number;
 }
 
-/** Adding up what a plan says of two million orgs. */
+/** Long enough to add up a plan of two million orgs. */
 const STATEMENT_MS = 30_000;
 
-/** Throws plan_unknown, and what cell and control can fail by. */
+/** Throws plan_unknown. */
 export async function loadStoredReport(
   context: Pick<EngineContext, 'control' | 'cells'>,
   { planId, config, stale }: ReportQuestion,
@@ -73,15 +73,15 @@ export async function loadStoredReport(
 async function readStale(
   tx: CellTransaction,
   { runId }: FollowedRun,
-  most: 'all' | number,
+  limit: 'all' | number,
 ): Promise<LoadedReport['stale']> {
   return {
     orgs: await countStaleOrgs(tx, runId),
-    listed: await listStaleOrgs(tx, runId, most === 'all' ? null : most),
+    listed: await listStaleOrgs(tx, runId, limit === 'all' ? null : limit),
   };
 }
 
-/** The documents are those of makePlan, which could not know the digest, nor on a worker the guard-rails. */
+/** The stored document has no digest, nor, when a worker made it, the guard-rails. */
 function toReport(
   found: {
     readonly plan: { readonly digest: string };

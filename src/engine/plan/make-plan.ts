@@ -1,5 +1,5 @@
-// The dry run: reads a whole cell in one snapshot as `planner`, which may insert into the plan tables and nothing else;
-// a what-if stores nothing and runs READ ONLY. The plan is there whole, or not at all.
+// The dry run: reads a whole cell in one snapshot as `planner`, which may only insert into the plan tables. A what-if stores
+// nothing and runs READ ONLY. A plan is stored whole or not at all.
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -24,7 +24,7 @@ import { type CollectedPlan, createPlanCollection } from './collect-plan.js';
 import { describePlan } from './describe-plan.js';
 import { exportOrgs } from './export-orgs.js';
 import { planName } from './plan-id.js';
-import { workInLanes } from './plan-in-parallel.js';
+import { planInParallel } from './plan-in-parallel.js';
 import type { PlanHooks, PlanQuestion } from './plan-question.js';
 import { planRanges, type ReadMode } from './plan-ranges.js';
 import { createRangeCursor } from './range-cursor.js';
@@ -33,36 +33,36 @@ export type { PlanHooks, PlanQuestion } from './plan-question.js';
 
 const STATEMENT_MS = 30_000;
 
-/** Throws not_initialised, plan_busy, plan_stopped and what a cell can fail by; then nothing is stored. */
+/** Throws not_initialised, invalid_argument, plan_busy, plan_stopped; then nothing is stored. */
 export async function makePlan(
   context: Pick<WorkerContext, 'cells' | 'clock'>,
   question: PlanQuestion,
   hooks: PlanHooks = {},
 ): Promise<PlanReport> {
   try {
-    // a plan that was asked for has its card there already, and is made without the fencer's rights
-    if (typeof question.keep !== 'bigint') await saveCard(context, question);
+    // for a requested plan the card is in the cell already, and a worker does not have the fencer's rights
+    if (typeof question.save !== 'bigint') await saveCard(context, question);
     assertFewEditions(question.card);
     return await planOnce(context, question, hooks, 'quick');
   } catch (error) {
-    // a row that cannot be read: once more, with a savepoint before each range
+    // some row cannot be read: again, with a savepoint before each range
     if (classifyFailure(error).kind === 'bad_value') return planOnce(context, question, hooks, 'careful');
     throw error;
   }
 }
 
-/** The rule reads rates from the cell: a card that it does not know is added, as rows that nothing uses yet. */
+/** The rule reads rates from the cell: a new card is added as rows that nothing uses yet. */
 async function saveCard({ cells }: Pick<WorkerContext, 'cells'>, { dataCenter, card }: PlanQuestion): Promise<void> {
   await cells.get(dataCenter).inTransaction('fencer', (tx) => insertRateCard(tx, toStoredCard(card)));
 }
 
-/** The place of an edition lies in a few bits of a number. */
+/** The number of an edition is stored in a few bits. */
 const MAX_EDITIONS = 500;
 
 function assertFewEditions(card: RateCard): void {
   if (card.editions.size <= MAX_EDITIONS) return;
   throw new RolloutError('invalid_argument', {
-    message: `The rate card ${card.name} has ${card.editions.size} editions; a plan holds ${MAX_EDITIONS} at most.`,
+    message: `The rate card ${card.name} has ${card.editions.size} editions; a plan can have at most ${MAX_EDITIONS}.`,
   });
 }
 
@@ -70,7 +70,7 @@ async function planOnce(
   context: Pick<WorkerContext, 'cells' | 'clock'>,
   question: PlanQuestion,
   hooks: PlanHooks,
-  care: ReadMode,
+  readMode: ReadMode,
 ): Promise<PlanReport> {
   const started = context.clock.now().getTime();
   const cell = context.cells.get(question.dataCenter);
@@ -78,31 +78,31 @@ async function planOnce(
     const snapshotAt = await startPlanning(tx, accessOf(question));
     const found = await findAttachedCell(tx, question.dataCenter);
     const planId = await choosePlanId(tx, question);
-    // first: a disk that is full must end this before the lanes have committed what they stored
+    // first: a full disk must end this before the other connections have committed what they stored
     if (hooks.saveOrgs) await exportOrgs(tx, question.card.hash, hooks.saveOrgs);
-    const { ranges, collected } = await readRanges(tx, { cell, question, hooks, care, planId, found });
+    const { ranges, collected } = await readRanges(tx, { cell, question, hooks, readMode, planId, found });
     const planningMs = context.clock.now().getTime() - started;
     const recent = await readRecentBatches(tx);
     const draft = describePlan({ question, found, collected, snapshotAt, planningMs, recent });
-    return planId === null ? draft : keepPlan(tx, draft, { planId, ranges, found, collected });
+    return planId === null ? draft : savePlan(tx, draft, { planId, ranges, found, collected });
   };
   return cell.inTransaction('planner', plan, { statementMs: STATEMENT_MS });
 }
 
-const accessOf = ({ keep }: PlanQuestion): PlanAccess => (keep === 'nothing' ? 'read_only' : 'may_insert');
+const accessOf = ({ save }: PlanQuestion): PlanAccess => (save === 'nothing' ? 'read_only' : 'may_insert');
 
 /** Fewer than a command's connections to a cell. */
-const MAX_LANES = 3;
+const MAX_CONNECTIONS = 3;
 
-// a plan that was asked for keeps its number when it fails: nothing of it may be left, so one transaction makes it
-const countLanes = ({ question: { keep, lanes }, care }: Reading): number =>
-  care === 'careful' || typeof keep === 'bigint' ? 1 : Math.min(lanes, MAX_LANES);
+// a requested plan that fails is made again with the same number: one transaction, so that nothing of it stays
+const countConnections = ({ question: { save, lanes }, readMode }: Reading): number =>
+  readMode === 'careful' || typeof save === 'bigint' ? 1 : Math.min(lanes, MAX_CONNECTIONS);
 
 interface Reading {
   readonly cell: CellDatabase;
   readonly question: PlanQuestion;
   readonly hooks: PlanHooks;
-  readonly care: ReadMode;
+  readonly readMode: ReadMode;
   readonly planId: bigint | null;
   readonly found: CellRow;
 }
@@ -113,34 +113,34 @@ async function readRanges(
 ): Promise<{ readonly ranges: number; readonly collected: CollectedPlan }> {
   const usage = await hasUsage(tx);
   const protects = await hasProtected(tx);
-  const stands = await hasAllotments(tx, { lowerId: null, upperId: null });
+  const hasStored = await hasAllotments(tx, { lowerId: null, upperId: null });
   const editions = [...reading.question.card.editions.keys()];
   const collection = createPlanCollection(editions);
   const cursor = createRangeCursor(reading.question.rangeSize);
-  const scan = { ...reading, collection, cursor, editions, usage, stands, protects };
-  const lanes = {
+  const scan = { ...reading, collection, cursor, editions, usage, hasStored, protects };
+  const parallel = {
     cell: reading.cell,
     access: accessOf(reading.question),
-    count: countLanes(reading),
+    count: countConnections(reading),
     statementMs: STATEMENT_MS,
   };
-  await workInLanes(tx, lanes, (lane) => planRanges(lane, scan), cursor.close);
+  await planInParallel(tx, parallel, (connection) => planRanges(connection, scan), cursor.close);
   const listed = await readListedOrgs(tx, collection.listedIds, reading.question.card.hash);
   return { ranges: cursor.ranges, collected: collection.finish(usage ? 'has_usage' : 'no_usage', listed) };
 }
 
-interface Kept {
+interface PlannedCell {
   readonly planId: bigint;
   readonly ranges: number;
   readonly found: CellRow;
   readonly collected: CollectedPlan;
 }
 
-/** The plan's own row, with which it is there. */
-async function keepPlan(
+/** Inserts the plan's own row: from then on the plan exists. */
+async function savePlan(
   tx: CellTransaction,
   draft: PlanReport,
-  { planId, ranges, found, collected }: Kept,
+  { planId, ranges, found, collected }: PlannedCell,
 ): Promise<PlanReport> {
   const { orgs: lists, digest: _, ...report } = { ...draft, planId: planName(draft.dataCenter, planId) };
   const digest = await insertPlan(tx, {
@@ -169,11 +169,11 @@ async function findAttachedCell(tx: CellTransaction, dataCenter: string): Promis
   return found;
 }
 
-async function choosePlanId(tx: CellTransaction, { keep, dataCenter }: PlanQuestion): Promise<bigint | null> {
-  if (keep === 'nothing') return null;
-  if (keep === 'new_plan') return nextPlanId(tx);
-  if (await lockPlanRequest(tx, keep)) return keep;
+async function choosePlanId(tx: CellTransaction, { save, dataCenter }: PlanQuestion): Promise<bigint | null> {
+  if (save === 'nothing') return null;
+  if (save === 'new_plan') return nextPlanId(tx);
+  if (await lockPlanRequest(tx, save)) return save;
   throw new RolloutError('plan_busy', {
-    message: `Plan ${planName(dataCenter, keep)} is being made by another worker.`,
+    message: `Plan ${planName(dataCenter, save)} is being made by another worker.`,
   });
 }

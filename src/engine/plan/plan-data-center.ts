@@ -1,4 +1,4 @@
-// The dry run of one data center: made in its cell, and, when it is kept, registered with control under its author.
+// The dry run of one data center: made in its cell and, when it is saved, registered in control with its author.
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { PlanCounts, PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
@@ -12,16 +12,16 @@ export interface PlanOfDataCenter {
   readonly dataCenter: string;
   readonly card: RateCard;
   /** `nothing`: a what-if, which stores nothing. */
-  readonly keep: 'plan' | 'nothing';
+  readonly save: 'plan' | 'nothing';
 }
 
-/** Something would be written. */
+/** A run of this plan would write something. */
 export const isPending = ({ counts }: { readonly counts: PlanCounts }): boolean => counts.touched > 0;
 
 /** Throws what makePlan and registerPlan throw. */
 export async function planDataCenter(
   context: EngineContext,
-  { config, dataCenter, card, keep }: PlanOfDataCenter,
+  { config, dataCenter, card, save }: PlanOfDataCenter,
   hooks: PlanHooks = {},
 ): Promise<PlanReport> {
   const author = (await context.control.inTransaction((tx) => identifyPerson(tx, context.actor))).name;
@@ -35,7 +35,7 @@ export async function planDataCenter(
       rangeSize: batchSize,
       lanes,
       rails: guardRails,
-      keep: keep === 'plan' ? 'new_plan' : 'nothing',
+      save: save === 'plan' ? 'new_plan' : 'nothing',
     },
     hooks,
   );

@@ -1,23 +1,23 @@
-// Plans on several connections at once, all in one snapshot. The first lane's transaction commits last: until then nothing
-// that the others stored belongs to a plan.
+// Plans on several connections at once, all in one snapshot. The first connection's transaction commits last: until then
+// nothing that the others stored belongs to a plan.
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { joinSnapshot, type PlanAccess, shareSnapshot, waitForOthers } from '../../stores/cell/plan/planning.js';
 
-export interface Lanes {
+export interface ParallelPlanning {
   readonly cell: CellDatabase;
   readonly access: PlanAccess;
-  /** How many work, the first one included. */
+  /** How many connections, the first one included. */
   readonly count: number;
   readonly statementMs: number;
 }
 
 /**
- * Runs `work` on `tx` and on helpers beside it. Returns when the helpers have committed, which they do once every lane is
- * through; when one fails, all roll back and its error is thrown. `close` is called then, and makes the others end.
+ * Runs `work` on `tx` and on further connections. Returns when those have committed, which they do once all are finished.
+ * When one fails, `close` is called to end the others, all roll back, and its error is thrown.
  */
-export async function workInLanes(
+export async function planInParallel(
   tx: CellTransaction,
-  { cell, access, count, statementMs }: Lanes,
+  { cell, access, count, statementMs }: ParallelPlanning,
   work: (tx: CellTransaction) => Promise<void>,
   close: () => void,
 ): Promise<void> {
@@ -32,19 +32,19 @@ export async function workInLanes(
       throw error;
     }
   };
-  const help = async (through: () => void): Promise<void> =>
+  const help = async (finish: () => void): Promise<void> =>
     cell.inTransaction(
       'planner',
       async (lane) => {
         await joinSnapshot(lane, snapshot, access);
         await run(lane);
-        through();
+        finish();
         await verdict.given;
       },
       { statementMs },
     );
   const helpers = Array.from({ length: count - 1 }, () => startHelper(help));
-  const lanes = await Promise.allSettled([run(tx), ...helpers.map(({ through }) => through)]);
+  const lanes = await Promise.allSettled([run(tx), ...helpers.map(({ finished }) => finished)]);
   const failed = lanes.find((lane) => lane.status === 'rejected');
   verdict.give(failed?.reason);
   const commits = await Promise.allSettled(helpers.map(({ committed }) => committed));
@@ -53,18 +53,18 @@ export async function workInLanes(
 }
 
 interface Helper {
-  /** Its work is done, and not committed. */
-  readonly through: Promise<void>;
+  /** Its work is done, but not committed. */
+  readonly finished: Promise<void>;
   readonly committed: Promise<void>;
 }
 
-function startHelper(help: (through: () => void) => Promise<void>): Helper {
+function startHelper(help: (finish: () => void) => Promise<void>): Helper {
   let committed = Promise.resolve();
-  const through = new Promise<void>((resolve, reject) => {
+  const finished = new Promise<void>((resolve, reject) => {
     committed = help(resolve);
     committed.catch(reject);
   });
-  return { through, committed };
+  return { finished, committed };
 }
 
 /** What every helper waits for before it commits; a reason makes it roll back. */

@@ -1,4 +1,4 @@
-// Plans a cell range by range, in the transaction that it is given.
+// Plans a cell range by range, in the given transaction.
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { hasAllotments } from '../../stores/cell/batch/allotments.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
@@ -18,32 +18,32 @@ export type ReadMode = 'quick' | 'careful';
 export interface Scan {
   readonly question: PlanQuestion;
   readonly hooks: PlanHooks;
-  readonly care: ReadMode;
+  readonly readMode: ReadMode;
   readonly collection: PlanCollection;
   readonly cursor: RangeCursor;
   readonly planId: bigint | null;
   readonly editions: readonly string[];
   readonly usage: boolean;
   /** Some org of the cell has an allotment. */
-  readonly stands: boolean;
+  readonly hasStored: boolean;
   readonly protects: boolean;
   readonly found: CellRow;
 }
 
-/** Plans the ranges that the cursor gives, to its end or until it is closed; several lanes may do so at once. */
+/** Plans the ranges that the cursor gives, to its end or until it is closed; several connections may do so at once. */
 export async function planRanges(tx: CellTransaction, scan: Scan): Promise<void> {
   for (let ranges = await scan.cursor.take(tx); ranges.length > 0; ranges = await scan.cursor.take(tx)) {
     if (scan.hooks.signal?.aborted)
       throw new RolloutError('plan_stopped', {
         message: `The planning of "${scan.question.dataCenter}" was stopped; no plan was made.`,
       });
-    if (scan.care === 'quick') await addRanges(tx, scan, ranges);
+    if (scan.readMode === 'quick') await addRanges(tx, scan, ranges);
     else for (const range of ranges) await planRangeByRange(tx, scan, range, scan.question.rangeSize);
     scan.hooks.onProgress?.(scan.collection.orgs);
   }
 }
 
-/** One range; where it cannot be read, in ever smaller pieces, until only what cannot be read is left out. */
+/** One range. Where it cannot be read, it is split further, until only the orgs that cannot be read are left out. */
 async function planRangeByRange(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
   try {
     await tx.transaction((nested) => addRanges(nested, scan, [range]));
@@ -71,13 +71,13 @@ async function addUnreadable(tx: CellTransaction, scan: Scan, range: KeyRange): 
   scan.collection.addUnreadable(1);
 }
 
-/** Counts ranges in, and finds the canaries of the branches that no earlier range has; a what-if has none. */
+/** Adds ranges to the collection, with the canaries of branches that no earlier range has; a what-if has no canaries. */
 async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRange[]): Promise<void> {
   const { collection, planId, editions } = scan;
   const firstNo = scan.cursor.takeNumbers(ranges.length);
-  const planned = await planKeyRange(tx, ranges, await askRange(tx, scan, firstNo, ranges));
+  const planned = await planKeyRange(tx, ranges, await toRangeQuestion(tx, scan, firstNo, ranges));
   const branches = planId === null ? [] : collection.listNewBranches(planned, firstNo);
-  // in every range: the first one that has a branch may have protected orgs of it only
+  // in every range: the first one with a branch may have only protected orgs of it
   const numbers = ranges.map((_, n) => firstNo + n);
   const canaries =
     planId === null || branches.length === 0
@@ -87,9 +87,9 @@ async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRa
   collection.addCanaries(canaries);
 }
 
-async function askRange(
+async function toRangeQuestion(
   tx: CellTransaction,
-  { planId, question, editions, usage, stands, protects, found, collection }: Scan,
+  { planId, question, editions, usage, hasStored, protects, found, collection }: Scan,
   firstNo: number,
   ranges: readonly KeyRange[],
 ): Promise<RangeQuestion> {
@@ -99,7 +99,7 @@ async function askRange(
     firstNo,
     cardHash: question.card.hash,
     editions,
-    rule: stands && (await hasAllotments(tx, whole)) ? 'decided' : 'decided_first',
+    rule: hasStored && (await hasAllotments(tx, whole)) ? 'decided' : 'decided_first',
     unique: found.sourceUnique,
     usage,
     protects,

@@ -1,4 +1,4 @@
-// Forgets plans that are over, in the cells and in control. Approvals and audit stay; so do plans that somebody still needs.
+// Purges plans older than the retention, in the cells and in control. Approvals and audit stay, and plans that are in use.
 import { deletePlan } from '../../stores/cell/plan/plans.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
@@ -13,24 +13,24 @@ export interface Retention {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A cell that cannot be read keeps its plans until the next time. Returns how many were forgotten in cells and control. */
+/** A cell that cannot be read is purged the next time. Returns how many plans were deleted in cells and control. */
 export async function purgePlans(context: EngineContext, { retentionDays, signal }: Retention): Promise<number> {
   const { control, actor } = context;
-  const { ids, kept } = await control.inTransaction(async (tx) => ({
+  const { ids, inUse } = await control.inTransaction(async (tx) => ({
     ids: (await listDataCenters(tx)).map(({ id }) => id),
-    kept: await listPlansInUse(tx),
+    inUse: await listPlansInUse(tx),
   }));
   const cells = await purgeInCells(context, ids, {
-    failure: 'forget_plans_failed',
+    failure: 'purge_plans_failed',
     forget: async (tx, dataCenter) => {
-      const forgotten = await deletePlan(tx, { retentionDays, kept: listNumbers(kept, dataCenter) });
-      return forgotten === undefined ? 0 : 1;
+      const deleted = await deletePlan(tx, { retentionDays, kept: listNumbers(inUse, dataCenter) });
+      return deleted === undefined ? 0 : 1;
     },
     signal,
   });
-  const inCells = Object.values(cells).reduce((sum, forgotten) => sum + forgotten, 0);
+  const inCells = Object.values(cells).reduce((sum, deleted) => sum + deleted, 0);
   return control.inTransaction(async (tx) => {
-    const inControl = await deleteOldPlans(tx, retentionDays, kept);
+    const inControl = await deleteOldPlans(tx, retentionDays, inUse);
     if (inCells + inControl > 0)
       await appendAudit(tx, { actor, action: 'forget_plans', details: { cells, control: inControl } });
     return inCells + inControl;

@@ -1,4 +1,4 @@
-// Cuts a cell's source into ranges that cover every possible id, one after another, for lanes that take them at once.
+// Cuts a cell's source into consecutive ranges that cover every possible id, for connections that take them concurrently.
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import type { KeyRange } from '../../stores/cell/key-range.js';
 import { listSourceRangeEnds } from '../../stores/cell/source-ranges.js';
@@ -7,38 +7,38 @@ export interface RangeCursor {
   /** The next consecutive ranges, cut on the taker's transaction; empty: there are none, or the cursor is closed. */
   take(tx: CellTransaction): Promise<readonly KeyRange[]>;
   close(): void;
-  /** Numbers for so many ranges, from 1; returns the first. */
+  /** Takes numbers for `count` ranges, from 1 on; returns the first. */
   takeNumbers(count: number): number;
-  /** The number taken last was not used. Only where nobody else takes numbers. */
+  /** Gives back the number taken last. Only where nobody else takes numbers. */
   returnNumber(): void;
   /** How many numbers are taken. */
   readonly ranges: number;
 }
 
 /**
- * What one statement plans at most, so that ranges share what a statement costs by itself and lanes still end at about the
- * same time. The first ones plan less: until a list is full every org ranks for it, and most branches are new.
+ * How many ranges one statement plans at most: they share its fixed cost, and connections still end at about the same time.
+ * The first statements plan fewer: until a list is full every org ranks for it, and most branches are new.
  */
 const RANGES_AT_ONCE = 3;
 
-/** Ranges whose ends are looked up together. */
+/** How many ends of ranges are read together. */
 const CUT_AT_ONCE = 12;
 
 /** Ranges of `size` orgs. All takers must see the same snapshot, or ranges overlap. */
 export function createRangeCursor(size: number): RangeCursor {
   let lowerId: string | null = null;
   let ahead: KeyRange[] = [];
-  let over = false;
+  let ended = false;
   let closed = false;
   let ranges = 0;
   let turn: Promise<unknown> = Promise.resolve();
   let takes = 0;
   const cut = async (tx: CellTransaction): Promise<readonly KeyRange[]> => {
-    if (over || closed) return [];
+    if (ended || closed) return [];
     const from = lowerId;
     const ends = await listSourceRangeEnds(tx, from, { size, limit: CUT_AT_ONCE });
     lowerId = ends.at(-1) ?? null;
-    over = lowerId === null;
+    ended = lowerId === null;
     return ends.map((upperId, n) => ({ lowerId: n === 0 ? from : (ends[n - 1] ?? null), upperId }));
   };
   const takeNext = async (tx: CellTransaction): Promise<readonly KeyRange[]> => {
@@ -47,7 +47,7 @@ export function createRangeCursor(size: number): RangeCursor {
     return closed ? [] : ahead.splice(0, Math.min(Math.ceil(takes / 2), RANGES_AT_ONCE));
   };
   return {
-    // one at a time: where a range begins is known when the one before it is cut
+    // one at a time: a range begins where the one before it ends
     take: (tx) => {
       const taken = turn.then(() => takeNext(tx));
       turn = taken.catch(() => undefined);

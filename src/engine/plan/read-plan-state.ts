@@ -1,4 +1,4 @@
-// What the requested rollout of a data center is to follow, and whether it may: read from its cell and from control.
+// Which plan the requested rollout of a data center follows, and whether it may: read from its cell and from control.
 import { type ApprovalDecision, decideApproval } from '../../domain/plan/decide-approval.js';
 import { readGuardRails } from '../../domain/plan/guard-rails.js';
 import type { PlanReading } from '../../domain/rollout/snapshot.js';
@@ -13,12 +13,15 @@ import { findRegisteredPlan, type RegisteredPlan } from '../../stores/control/pl
 import type { EngineContext } from '../context.js';
 import { parsePlanName } from './plan-id.js';
 
+/** What it depends on of a data center. */
+type PlanRow = Pick<DataCenterRow, 'id' | 'stage' | 'requestedAt' | 'planId' | 'settings' | 'runId'>;
+
 const NONE: PlanReading = { kind: 'none' };
 
-/** Only asked where it matters: at a rest, with a request. A cell that cannot be read says nothing of its plan. */
+/** `none` unless a rollout is requested and not under way. Where the cell cannot be read, control's rows decide. */
 export async function readPlan(
   context: Pick<EngineContext, 'control' | 'cells'>,
-  row: DataCenterRow,
+  row: PlanRow,
   now: Date,
 ): Promise<PlanReading> {
   const { settings, planId } = row;
@@ -35,14 +38,14 @@ export async function readPlan(
   if (known === undefined) return toUnregistered(planId, inCell);
   if (inCell.kind === 'asked') return { ...inCell, planId };
   if (inCell.kind === 'none') return { kind: 'unusable', planId, code: 'plan_unknown' };
-  // what was approved was another plan
+  // another plan was approved under this id
   if (inCell.kind === 'made' && inCell.digest !== known.plan.digest)
     return { kind: 'unusable', planId, code: 'plan_conflict' };
   return { kind: 'registered', planId, approval: known.approval };
 }
 
-interface Asked {
-  readonly row: DataCenterRow;
+interface ApprovalQuestion {
+  readonly row: PlanRow;
   readonly settings: RunSettings;
   readonly now: Date;
 }
@@ -50,17 +53,17 @@ interface Asked {
 async function readApproval(
   tx: ControlTransaction,
   { planId, author, digest, counts, insideRails, rails: registered }: RegisteredPlan,
-  { row, settings, now }: Asked,
+  { row, settings, now }: ApprovalQuestion,
 ): Promise<ApprovalDecision> {
   const rows = await listPlanApprovals(tx, planId);
-  const prevailing = await findBlockingApproval(tx, row.id, planId);
+  const blocking = await findBlockingApproval(tx, row.id, planId);
   const approvals = rows.map((one) => ({ ...one, approver: one.approver ?? '' }));
-  // a run that is newer than the row took it up: the row has moved since it was read, and whoever acts on it finds out
+  // a run that is newer than the row uses it: the row has changed since it was read, and compare-and-set will notice
   const taken = approvals.find(({ usedByRun }) => usedByRun !== null && usedByRun > (row.runId ?? 0n));
   if (taken !== undefined) return { kind: 'approved', approval: taken };
-  // the stricter of what held when it was registered, which the database remembers, and what was asked for
+  // the stricter of the guard-rails when it was registered, which the database recorded, and those of the request
   const rails = insideRails ? readGuardRails(counts, settings.guardRails) : registered;
-  const newer = prevailing === undefined || prevailing.planId === planId ? null : prevailing.planId;
+  const newer = blocking === undefined || blocking.planId === planId ? null : blocking.planId;
   return decideApproval({ author, digest, rails, approval: settings.approval, approvals, newer, now });
 }
 
@@ -68,8 +71,8 @@ type InCell =
   | { readonly kind: 'made'; readonly digest: string }
   | { readonly kind: 'asked'; readonly failure: string | null }
   | { readonly kind: 'none' }
-  /** It cannot be read. */
-  | { readonly kind: 'away' };
+  /** The cell cannot be read. */
+  | { readonly kind: 'unreadable' };
 
 function toUnregistered(planId: string, inCell: InCell): PlanReading {
   switch (inCell.kind) {
@@ -79,7 +82,7 @@ function toUnregistered(planId: string, inCell: InCell): PlanReading {
       return { kind: 'asked', planId, failure: inCell.failure };
     case 'none':
       return NONE;
-    case 'away':
+    case 'unreadable':
       return { kind: 'asked', planId, failure: null };
     default:
       return assertNever(inCell);
@@ -100,6 +103,6 @@ async function readInCell(
       return request === undefined ? { kind: 'none' } : { kind: 'asked', failure: request.failure };
     });
   } catch {
-    return { kind: 'away' };
+    return { kind: 'unreadable' };
   }
 }

@@ -1,4 +1,4 @@
-// Tells control of a plan that a cell holds: id, digest, author, counts. Without that it can be neither approved nor applied.
+// Registers in control a plan that a cell has: id, digest, author, counts. Before that it can be neither approved nor applied.
 import { isInsideRails, readGuardRails } from '../../domain/plan/guard-rails.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { findPlan } from '../../stores/cell/plan/plans.js';
@@ -9,7 +9,7 @@ import type { EngineContext } from '../context.js';
 import { approveInsideRails } from './approve-plan.js';
 import { parsePlanName } from './plan-id.js';
 
-/** Idempotent; returns whether control knew it. Throws plan_conflict when it knows the id with another digest. */
+/** Idempotent; `known`: control had it already. Throws plan_conflict when control has the id with another digest. */
 export async function registerPlan(
   context: Pick<EngineContext, 'control' | 'actor'>,
   plan: NewRegisteredPlan,
@@ -30,36 +30,36 @@ export async function registerPlan(
   });
 }
 
-/** Throws plan_conflict when control knows the plan with another digest: what was approved was another plan. */
+/** Throws plan_conflict when control has the plan with another digest: another plan was approved. */
 export function rejectOtherDigest(
   { planId, digest, dataCenter }: Pick<NewRegisteredPlan, 'planId' | 'digest' | 'dataCenter'>,
   known: string | undefined,
 ): void {
   if (known === digest) return;
   throw new RolloutError('plan_conflict', {
-    message: `Control knows a plan ${planId} with another digest: the cell was set back to an earlier state, or the plan was edited.`,
+    message: `The control database has a plan ${planId} with another digest: the cell was restored to an earlier state, or the plan was edited.`,
     next: `Plan again, which takes the next number: credit-rollout plan --dc ${dataCenter}`,
   });
 }
 
-// Brings a plan from its cell before control: registered with its counts, and self-approved where it may be.
-
-/** True when that changed something: it was registered, or approved by its guard-rails. Throws plan_conflict. */
+/**
+ * Registers the plan that a worker made in its cell, and approves it where the configuration and the guard-rails allow it.
+ * True when one of these changed something. Throws plan_conflict.
+ */
 export async function registerPlanFromCell(
   context: EngineContext,
-  row: DataCenterRow,
+  { id: dataCenter, settings }: Pick<DataCenterRow, 'id' | 'settings'>,
   planId: string,
 ): Promise<boolean> {
   const number = parsePlanName(planId)?.number;
-  const { settings } = row;
   if (number === undefined || settings === null) return false;
-  const plan = await context.cells.get(row.id).inTransaction('fencer', (tx) => findPlan(tx, number));
+  const plan = await context.cells.get(dataCenter).inTransaction('fencer', (tx) => findPlan(tx, number));
   if (plan === undefined) return false;
   const { counts } = plan;
   const rails = readGuardRails(counts, settings.guardRails);
   const registered = await registerPlan(context, {
     planId,
-    dataCenter: row.id,
+    dataCenter,
     digest: plan.digest,
     cardHash: plan.cardHash,
     author: plan.author,

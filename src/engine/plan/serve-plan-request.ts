@@ -1,4 +1,4 @@
-// A worker's part of a plan that was asked for: makes it, or says by a code why it cannot be made.
+// A worker makes a requested plan, or records the code of the error that another attempt would not change.
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { loadStoredCard } from '../../stores/cell/org/rates.js';
 import { failPlanRequest, findOpenPlanRequest, type PlanRequest } from '../../stores/cell/plan/plan-requests.js';
@@ -9,10 +9,10 @@ import { makePlan } from './make-plan.js';
 
 export type PlanRequestOutcome = 'planned' | 'nothing_asked' | 'busy' | 'plan_failed';
 
-/** Codes that another attempt would not change. */
+/** Errors that another attempt would not change. */
 const FINAL: readonly string[] = ['rate_card_changed', 'not_initialised', 'source_detached'];
 
-/** Makes the newest plan that was asked for and not made. Throws what may pass by itself. */
+/** Makes the newest requested plan that is not made yet. Throws errors that another attempt may not have. */
 export async function servePlanRequest(
   context: WorkerContext,
   dataCenter: string,
@@ -48,15 +48,15 @@ async function makeRequested(
       message: `Data center "${dataCenter}" does not have the rate card ${cardHash}.`,
     });
   const card = fromStoredCard(stored);
-  // the rates of a card are its hash: rows that say otherwise were edited
+  // the hash covers the rates: where it differs, the rows were edited
   if (card.hash !== cardHash)
     throw new RolloutError('rate_card_changed', {
       message: `The rates in data center "${dataCenter}" are not those of the card ${cardHash}: its rows were edited.`,
     });
   await makePlan(
     context,
-    // the guard-rails are the scheduler's: it reads the counts
-    { dataCenter, card, author, rangeSize, lanes: 1, rails: { quarantinedShare: 1 }, keep: planId },
+    // the scheduler checks the counts against the configured guard-rails
+    { dataCenter, card, author, rangeSize, lanes: 1, rails: { quarantinedShare: 1 }, save: planId },
     { signal },
   );
 }

@@ -1,8 +1,58 @@
-// What the groups of a plan come to in the ways that its report shows. Sums are exact. Pure.
+// Adds up the groups that the statements of a plan count, and summarizes them for its report. Sums are exact. Pure.
 import type { Winner } from '../../domain/org/allotment.js';
 import type { BranchCount, ChangeBar, PlanReport } from '../../domain/plan/plan-report.js';
 import { branchNo, PLAN_FLAGS } from '../../stores/cell/plan/plan-branch.js';
 import { CHANGE_EDGES, type CountedGroup, type PlanGroup, toGroup } from '../../stores/cell/plan/plan-groups.js';
+
+type GroupSum = { -readonly [Key in keyof CountedGroup]: CountedGroup[Key] };
+
+export interface GroupSums {
+  add(groups: readonly CountedGroup[]): void;
+  /** The sums until now. */
+  list(): readonly PlanGroup[];
+}
+
+/**
+ * Without groups at first. Hundreds of statements give hundreds of groups each: sums are changed in place, since copies would
+ * pile up until a full garbage collection.
+ */
+export function createGroupSums(): GroupSums {
+  const sums = new Map<string | number, GroupSum>();
+  return {
+    add: (groups) => {
+      for (const group of groups) {
+        const key = group.reason ?? group.kind;
+        const sum = sums.get(key);
+        if (sum === undefined) sums.set(key, { ...group });
+        else addTo(sum, group);
+      }
+    },
+    list: () => [...sums.values()].map(toGroup),
+  };
+}
+
+function addTo(sum: GroupSum, group: CountedGroup): void {
+  sum.orgs += group.orgs;
+  if (group.reason !== null) return; // nothing else is known of them
+  sum.before = add(sum.before, group.before);
+  sum.after = add(sum.after, group.after);
+  sum.planCredits = add(sum.planCredits, group.planCredits);
+  sum.grandfathered = add(sum.grandfathered, group.grandfathered);
+  sum.factor = larger(sum.factor, group.factor);
+  sum.floorOverPlan = larger(sum.floorOverPlan, group.floorOverPlan);
+  sum.short += group.short;
+}
+
+/** The sum of decimal texts. Nearly all are exact as numbers, which is faster. */
+export function add(a: string, b: string): string {
+  const [x, y] = [Number(a), Number(b)];
+  const isExact = Number.isSafeInteger(x) && Number.isSafeInteger(y) && Number.isSafeInteger(x + y);
+  return String(isExact ? x + y : BigInt(a) + BigInt(b));
+}
+
+/** The larger one; null counts as nothing. */
+const larger = (a: number | null, b: number | null): number | null =>
+  a === null || b === null ? (a ?? b) : Math.max(a, b);
 
 export interface GroupSummary extends Pick<PlanReport, 'branches' | 'quarantined' | 'histogram' | 'usage'> {
   readonly maxRaiseFactor: number | null;
@@ -10,15 +60,6 @@ export interface GroupSummary extends Pick<PlanReport, 'branches' | 'quarantined
   /** Paid orgs that a write would lower. */
   readonly paidFalling: number;
 }
-
-/** Of decimal texts; next to all are numbers that are exact as such. */
-export function add(a: string, b: string): string {
-  const [x, y] = [Number(a), Number(b)];
-  const isExact = Number.isSafeInteger(x) && Number.isSafeInteger(y) && Number.isSafeInteger(x + y);
-  return String(isExact ? x + y : BigInt(a) + BigInt(b));
-}
-export const most = (a: number | null, b: number | null): number | null =>
-  a === null || b === null ? (a ?? b) : Math.max(a, b);
 
 /** Branches, reasons, histogram and usage of all groups of a plan. */
 export function summarizeGroups(
@@ -28,7 +69,7 @@ export function summarizeGroups(
 ): GroupSummary {
   const decided = groups.filter((group) => group.reason === null);
   const factors = (pick: 'raiseFactor' | 'floorOverPlan'): number | null =>
-    decided.reduce<number | null>((found, group) => most(found, group[pick]), null);
+    decided.reduce<number | null>((found, group) => larger(found, group[pick]), null);
   return {
     branches: toBranches(decided, editions),
     quarantined: toReasons(groups),
@@ -109,43 +150,4 @@ function toUsage(decided: readonly PlanGroup[], editions: readonly string[]): No
       ? []
       : [{ edition, paid: count((group) => group.orgs), short: count((group) => group.short) }];
   });
-}
-
-// Adds up the groups that the statements of a plan count. There are hundreds in each of hundreds of statements: what is kept
-// is changed in place, since copies that live until the next statement would pile up until a full collection.
-
-type GroupSum = { -readonly [Key in keyof CountedGroup]: CountedGroup[Key] };
-
-export interface GroupSums {
-  add(groups: readonly CountedGroup[]): void;
-  /** What they come to now. */
-  list(): readonly PlanGroup[];
-}
-
-/** Starts with none. */
-export function createGroupSums(): GroupSums {
-  const sums = new Map<string | number, GroupSum>();
-  return {
-    add: (groups) => {
-      for (const group of groups) {
-        const key = group.reason ?? group.kind;
-        const sum = sums.get(key);
-        if (sum === undefined) sums.set(key, { ...group });
-        else addTo(sum, group);
-      }
-    },
-    list: () => [...sums.values()].map(toGroup),
-  };
-}
-
-function addTo(sum: GroupSum, group: CountedGroup): void {
-  sum.orgs += group.orgs;
-  if (group.reason !== null) return; // nothing else is known of them
-  sum.before = add(sum.before, group.before);
-  sum.after = add(sum.after, group.after);
-  sum.planCredits = add(sum.planCredits, group.planCredits);
-  sum.grandfathered = add(sum.grandfathered, group.grandfathered);
-  sum.factor = most(sum.factor, group.factor);
-  sum.floorOverPlan = most(sum.floorOverPlan, group.floorOverPlan);
-  sum.short += group.short;
 }

@@ -33,7 +33,7 @@ describe('readStatus', () => {
     const fleet = await makeFleet({ cells: [{ init: 'left' }], orgs: 5 });
     const { id } = fleet.cell(0).dataCenter;
     expect(await readOnly(fleet)).toMatchObject({ unreachable: 'not_initialised', next: byCommand('init') });
-    const { unreachable } = await listPlans(fleet.engine, { config: fleet.config, dataCenters: [id], most: 10 });
+    const { unreachable } = await listPlans(fleet.engine, { config: fleet.config, dataCenters: [id], limit: 10 });
     expect(unreachable).toEqual([{ dataCenter: id, code: 'not_initialised' }]);
   });
 

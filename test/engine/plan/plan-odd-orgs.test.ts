@@ -29,7 +29,7 @@ interface Sizes {
 function plan(fleet: Fleet, { batchSize, lanes = 1 }: Sizes, hooks: PlanHooks = {}): Promise<PlanReport> {
   const config = { ...fleet.config, rollout: { ...fleet.config.rollout, batchSize, lanes } };
   const { dataCenter, card } = fleet.cell(0);
-  return planDataCenter(fleet.engine, { config, dataCenter: dataCenter.id, card, keep: 'plan' }, hooks);
+  return planDataCenter(fleet.engine, { config, dataCenter: dataCenter.id, card, save: 'plan' }, hooks);
 }
 
 const rangeOrgs = async (fleet: Fleet): Promise<readonly unknown[]> =>

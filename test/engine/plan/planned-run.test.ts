@@ -85,7 +85,7 @@ describe('planDataCenter', () => {
     const other = {
       config: { rollout: { ...rollout, batchSize: 170, lanes: 7 } },
       card: cell.card,
-      keep: 'plan',
+      save: 'plan',
     } as const;
     expect((await planDataCenter(fleet.engine, { ...other, dataCenter: cell.dataCenter.id })).digest).toBe(
       first.digest,
@@ -105,7 +105,7 @@ describe('planDataCenter', () => {
       const asked = {
         config: { rollout: { ...rollout, batchSize: 40, lanes } },
         card: cell.card,
-        keep: 'plan',
+        save: 'plan',
       } as const;
       const { digest, counts, branches } = await planDataCenter(fleet.engine, {
         ...asked,
@@ -133,7 +133,7 @@ describe('planDataCenter', () => {
       card: cell.card,
     } as const;
     await expect(
-      planDataCenter(fleet.engine, { ...asked, keep: 'plan', dataCenter: cell.dataCenter.id }),
+      planDataCenter(fleet.engine, { ...asked, save: 'plan', dataCenter: cell.dataCenter.id }),
     ).rejects.toThrow();
     expect(await one(cell, 'select count(*)::int as n from credit_rollout.plan_ranges')).toEqual({ n: 0 });
     expect(await one(cell, 'select count(*)::int as n from credit_rollout.plans')).toEqual({ n: 0 });
@@ -458,7 +458,7 @@ async function planWithRates(fleet: Fleet, cell: TestCell): Promise<string> {
     config: fleet.config,
     dataCenter: cell.dataCenter.id,
     card: cell.card,
-    keep: 'plan',
+    save: 'plan',
   });
   return idOf(report.planId);
 }

@@ -31,20 +31,20 @@ async function makeFleet(options: FleetOptions = {}): Promise<Fleet> {
 async function plan(fleet: Fleet, n = 0, card = sampleCard, batchSize = 100): Promise<string> {
   const rollout = { ...fleet.config.rollout, batchSize };
   const dataCenter = fleet.cell(n).dataCenter.id;
-  const report = await planDataCenter(fleet.engine, { config: { rollout }, dataCenter, card, keep: 'plan' });
+  const report = await planDataCenter(fleet.engine, { config: { rollout }, dataCenter, card, save: 'plan' });
   return report.planId ?? '';
 }
 
-const list = (fleet: Fleet, most = 100): Promise<PlanList> =>
+const list = (fleet: Fleet, limit = 100): Promise<PlanList> =>
   listPlans(fleet.engine, {
     config: fleet.config,
     dataCenters: fleet.cells.map(({ dataCenter }) => dataCenter.id),
-    most,
+    limit,
   });
 const recall = (fleet: Fleet, planId: string, stale: ReportQuestion['stale'] = 'none') =>
   loadStoredReport(fleet.engine, { planId, config: fleet.config, stale });
-const diff = (fleet: Fleet, from: string, to: string, most = 50): Promise<PlanDifference> =>
-  diffPlans(fleet.engine, { from, to, most, rangeOrgs: 200 });
+const diff = (fleet: Fleet, from: string, to: string, limit = 50): Promise<PlanDifference> =>
+  diffPlans(fleet.engine, { from, to, limit, rangeOrgs: 200 });
 
 /** Days ago. As the owner, with the triggers off. */
 async function age({ sql }: Pick<TestCell, 'sql'>, schema: string, column: string, days: number): Promise<void> {

@@ -26,7 +26,7 @@ test('an operator plans, asks, pauses, resumes and schedules with no right beyon
   const { dataCenter, card } = fleet.cell(0);
   const engine = crowd.people[0]?.engine ?? fleet.engine;
   expect(engine.actor).toBeNull();
-  await planDataCenter(engine, { config, dataCenter: dataCenter.id, card, keep: 'plan' });
+  await planDataCenter(engine, { config, dataCenter: dataCenter.id, card, save: 'plan' });
   await requestApply(engine, { config, card, dataCenters: [dataCenter], reason: null });
   for (const intent of ['pause', 'run'] as const)
     await setIntent(engine, { dataCenter: dataCenter.id, intent, reason: null });
