@@ -2,7 +2,7 @@
 // `stopped` no write of the change feed can commit.
 import type { Step } from '../../domain/rollout/decide-step.js';
 import { allowSingleWrites, stopSingleWrites } from '../../stores/cell/reconcile/maintenance.js';
-import { type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
+import { type DataCenterVersion, transitionDataCenter } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
 import { withExclusiveFence } from '../exclusive-fence.js';
 
@@ -11,7 +11,7 @@ type SwitchStep = Extract<Step, { readonly kind: 'allow_single_writes' | 'stop_s
 /** False when the fence is held, the cell does not allow them now, or another scheduler was faster. */
 export async function switchSingleWrites(
   context: EngineContext,
-  row: DataCenterRow,
+  row: DataCenterVersion,
   { kind }: SwitchStep,
 ): Promise<boolean> {
   const singleWrites = kind === 'allow_single_writes';

@@ -7,14 +7,18 @@ import { markSwept, readGate } from '../../stores/cell/cutover/gate.js';
 import { readDriftCounts } from '../../stores/cell/reconcile/drift-writes.js';
 import { beginPass } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
-import { type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
+import { type DataCenterVersion, transitionDataCenter } from '../../stores/control/data-centers.js';
 import { endDueWork, findNightOfRun } from '../../stores/control/due-work.js';
 import { endReconcileRequest } from '../../stores/control/reconcile-requests.js';
 import { endControlRun } from '../../stores/control/runs.js';
 import type { EngineContext } from '../context.js';
 
 /** A sweep looks once more. */
-export async function sweepAgain(context: EngineContext, row: DataCenterRow, open: MaintenanceRun): Promise<boolean> {
+export async function sweepAgain(
+  context: EngineContext,
+  row: DataCenterVersion,
+  open: MaintenanceRun,
+): Promise<boolean> {
   await context.cells.get(row.id).inTransaction('fencer', (tx) => beginPass(tx, open.runId));
   return true;
 }
@@ -22,7 +26,7 @@ export async function sweepAgain(context: EngineContext, row: DataCenterRow, ope
 /** Ends the run in the cell first, then in control with its counts; gives the slot back. */
 export async function endMaintenance(
   context: EngineContext,
-  row: DataCenterRow,
+  row: DataCenterVersion,
   open: MaintenanceRun,
   end: { readonly state: 'done' | 'failed'; readonly reason: string },
 ): Promise<boolean> {

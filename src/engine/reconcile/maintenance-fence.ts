@@ -28,7 +28,7 @@ export async function readFenceOf(
 /** Opens the fence for the run. Where the cell has seen the run's epoch, takes a new one. False: try again at the next tick. */
 export async function openMaintenance(
   context: EngineContext,
-  row: DataCenterRow,
+  row: Pick<DataCenterRow, 'id' | 'settings'>,
   open: MaintenanceRun,
 ): Promise<boolean> {
   const seen = await readFenceOf(context, row.id);
@@ -64,7 +64,7 @@ export async function openMaintenance(
  */
 export async function closeMaintenance(
   context: EngineContext,
-  row: DataCenterRow,
+  row: Pick<DataCenterRow, 'id'>,
   { runId, epoch }: MaintenanceRun,
   reason: string,
 ): Promise<boolean> {

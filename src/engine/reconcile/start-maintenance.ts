@@ -2,7 +2,7 @@
 import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
-import { type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
+import { type DataCenterVersion, transitionDataCenter } from '../../stores/control/data-centers.js';
 import { startDueWork } from '../../stores/control/due-work.js';
 import { listMaintenance, type MaintenanceRow } from '../../stores/control/maintenance.js';
 import { claimReconcileRequest } from '../../stores/control/reconcile-requests.js';
@@ -14,7 +14,7 @@ import { readFenceOf } from './maintenance-fence.js';
 /** Takes the slot for a night, a request or a sweep. False, with nothing written: it is taken, or another scheduler was faster. */
 export async function startMaintenance(
   context: EngineContext,
-  row: DataCenterRow,
+  row: DataCenterVersion,
   kind: MaintenanceRun['kind'],
   reason: string,
 ): Promise<boolean> {

@@ -4,12 +4,22 @@ import { readProgress } from '../../stores/cell/batch/progress.js';
 import { endRun } from '../../stores/cell/batch/runs.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
-import { type DataCenterChange, type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
+import {
+  type DataCenterChange,
+  type DataCenterVersion,
+  type RequestedRollout,
+  type RolloutPosition,
+  type RolloutRun,
+  transitionDataCenter,
+} from '../../stores/control/data-centers.js';
 import { endControlRun } from '../../stores/control/runs.js';
 import type { EngineContext } from '../context.js';
 
+/** What a change of stage reads of a data center. */
+type StageRow = DataCenterVersion & RolloutRun & Pick<RolloutPosition, 'stage'>;
+
 /** Run and epoch of a row, where it has them, for its audit rows. */
-export const ofRun = (row: DataCenterRow): { runId?: bigint; epoch?: bigint } => ({
+export const ofRun = (row: RolloutRun): { runId?: bigint; epoch?: bigint } => ({
   ...(row.runId !== null && { runId: row.runId }),
   ...(row.epoch !== null && { epoch: row.epoch }),
 });
@@ -17,7 +27,7 @@ export const ofRun = (row: DataCenterRow): { runId?: bigint; epoch?: bigint } =>
 /** To the next stage at control's `now`; false when somebody else was faster. */
 export async function advanceStage(
   context: EngineContext,
-  row: DataCenterRow,
+  row: StageRow & Pick<RolloutPosition, 'doneAt'> & Pick<RequestedRollout, 'settings'>,
   to: Stage,
   reason: string,
   now: Date,
@@ -31,12 +41,7 @@ export async function advanceStage(
   return move(context, row, { stage: to, ...first, ...(SLOT_STAGES.includes(to) ? {} : { quiet: true }) }, reason);
 }
 
-async function move(
-  context: EngineContext,
-  row: DataCenterRow,
-  change: DataCenterChange,
-  reason: string,
-): Promise<boolean> {
+async function move(context: EngineContext, row: StageRow, change: DataCenterChange, reason: string): Promise<boolean> {
   return context.control.inTransaction((tx) => recordMove(context, tx, row, change, reason));
 }
 
@@ -44,7 +49,7 @@ async function move(
 async function recordMove(
   context: EngineContext,
   tx: ControlTransaction,
-  row: DataCenterRow,
+  row: StageRow,
   change: DataCenterChange,
   reason: string,
 ): Promise<boolean> {
@@ -58,7 +63,7 @@ async function recordMove(
 /** To a stage in which the run is over. Ends it in the cell first, so that control never says more than the cell does. */
 export async function endStage(
   context: EngineContext,
-  row: DataCenterRow,
+  row: StageRow,
   change: DataCenterChange & { readonly stage: Stage },
   state: 'done' | 'failed' | 'aborted',
   reason: string,

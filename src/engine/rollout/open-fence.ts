@@ -7,7 +7,14 @@ import { clearVerification } from '../../stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { stopSingleWrites } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
-import { type DataCenterRow, type RunSettings, transitionDataCenter } from '../../stores/control/data-centers.js';
+import {
+  type DataCenterVersion,
+  type RequestedRollout,
+  type RolloutPosition,
+  type RolloutRun,
+  type RunSettings,
+  transitionDataCenter,
+} from '../../stores/control/data-centers.js';
 import { cutFirstRanges } from '../batch/cut-ranges.js';
 import type { EngineContext } from '../context.js';
 import { withExclusiveFence } from '../exclusive-fence.js';
@@ -22,13 +29,16 @@ import { readCell } from './read-cell.js';
  */
 export type StepOutcome = 'nothing' | 'moved' | 'called';
 
+/** What opening a fence reads of a data center. */
+type FenceRow = DataCenterVersion & RolloutRun & Pick<RequestedRollout, 'planId' | 'settings'>;
+
 /**
  * Opens the fence under the row's epoch. Where the cell has seen that epoch, it takes a new one instead, and the next tick
  * opens the fence. `called`: the workers have their jobs, and need the machine for their first batches.
  */
 export async function openFence(
   context: EngineContext,
-  row: DataCenterRow,
+  row: FenceRow,
   state: 'open' | 'verifying',
   reason: string,
 ): Promise<StepOutcome> {
@@ -47,7 +57,7 @@ export async function openFence(
 
 async function openInCell(
   context: EngineContext,
-  row: DataCenterRow,
+  row: FenceRow,
   state: 'open' | 'verifying',
   epoch: bigint,
 ): Promise<boolean> {
@@ -105,7 +115,11 @@ async function prepareRun(
 }
 
 /** Closes the fence at the row's epoch, and records it in control. False: a batch still holds it, or another was faster. */
-export async function closeFence(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {
+export async function closeFence(
+  context: EngineContext,
+  row: DataCenterVersion & RolloutRun & Pick<RolloutPosition, 'stage'>,
+  reason: string,
+): Promise<boolean> {
   const closed = await withExclusiveFence(context.cells.get(row.id), async (tx) => {
     const epoch = row.epoch ?? 0n;
     // this step came late: the fence was opened under a newer epoch, which is for other steps to close

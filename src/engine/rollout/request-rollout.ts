@@ -157,7 +157,7 @@ async function requestOne(
   });
 }
 
-function assertIdle(row: DataCenterRow): void {
+function assertIdle(row: Pick<DataCenterRow, 'id' | 'stage' | 'requestedAt'>): void {
   if (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage))
     throw new RolloutError('data_center_busy', {
       message: `Data center "${row.id}" has a rollout under way already (stage ${row.stage}${row.requestedAt === null ? '' : ', asked for'}).`,

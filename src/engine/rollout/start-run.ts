@@ -2,14 +2,22 @@
 import { findApproval, useApproval } from '../../stores/control/approvals.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
-import { type DataCenterRow, transitionDataCenter } from '../../stores/control/data-centers.js';
+import {
+  type DataCenterVersion,
+  type RequestedRollout,
+  transitionDataCenter,
+} from '../../stores/control/data-centers.js';
 import { insertControlRun } from '../../stores/control/runs.js';
 import type { EngineContext } from '../context.js';
 import { startUnderNewEpoch, VersionConflict } from '../new-epoch.js';
 import { readCell } from './read-cell.js';
 
 /** False, with nothing written: another scheduler was faster, the slot is taken, or the approval is gone. */
-export async function activate(context: EngineContext, row: DataCenterRow, reason: string): Promise<boolean> {
+export async function activate(
+  context: EngineContext,
+  row: DataCenterVersion & RequestedRollout,
+  reason: string,
+): Promise<boolean> {
   const reading = await readCell(() => context.cells.get(row.id), { runId: null });
   const { settings } = row;
   if (reading.kind !== 'read' || settings === null) return false;

@@ -5,7 +5,14 @@ import type { CellReading } from '../../domain/rollout/snapshot.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { readActor, readControlClock } from '../../stores/control/control-database.js';
-import { type DataCenterRow, listDataCenters, transitionDataCenter } from '../../stores/control/data-centers.js';
+import {
+  type DataCenterRow,
+  type DataCenterVersion,
+  type LastSeenGate,
+  listDataCenters,
+  type RolloutPosition,
+  transitionDataCenter,
+} from '../../stores/control/data-centers.js';
 import { listMaintenance } from '../../stores/control/maintenance.js';
 import type { EngineContext } from '../context.js';
 import { readCell } from '../rollout/read-cell.js';
@@ -35,7 +42,11 @@ async function auditOne(context: EngineContext, row: DataCenterRow): Promise<str
 }
 
 /** A cell that was frozen, restored or latched by hand is not what control remembers of it. */
-async function remember(context: EngineContext, row: DataCenterRow, reading: CellReading): Promise<void> {
+async function remember(
+  context: EngineContext,
+  row: DataCenterVersion & LastSeenGate & Pick<RolloutPosition, 'singleWrites'>,
+  reading: CellReading,
+): Promise<void> {
   if (reading.kind !== 'read') return;
   const { gate, fence } = reading;
   const found = {
@@ -51,7 +62,7 @@ async function remember(context: EngineContext, row: DataCenterRow, reading: Cel
   if (!same) await context.control.inTransaction((tx) => transitionDataCenter(tx, row, found));
 }
 
-async function reopen(context: EngineContext, row: DataCenterRow, reason: string): Promise<string | undefined> {
+async function reopen(context: EngineContext, row: DataCenterVersion, reason: string): Promise<string | undefined> {
   const moved = await context.control.inTransaction(async (tx) => {
     const done = await transitionDataCenter(tx, row, {
       stage: 'pending',
@@ -69,7 +80,7 @@ async function reopen(context: EngineContext, row: DataCenterRow, reason: string
   return moved ? row.id : undefined;
 }
 
-async function distrust(context: EngineContext, row: DataCenterRow): Promise<string | undefined> {
+async function distrust(context: EngineContext, row: DataCenterVersion): Promise<string | undefined> {
   const reason = 'its fence is open though nothing is under way';
   const moved = await context.control.inTransaction(async (tx) => {
     const done = await transitionDataCenter(tx, row, { quiet: false });

@@ -80,7 +80,7 @@ async function execute(
 /** A change of the run in its cell, which is read again at the next look. */
 async function inCell(
   context: EngineContext,
-  { id, runId }: DataCenterRow,
+  { id, runId }: Pick<DataCenterRow, 'id' | 'runId'>,
   change: (tx: CellTransaction, runId: bigint) => Promise<unknown>,
 ): Promise<boolean> {
   if (runId === null) return false;

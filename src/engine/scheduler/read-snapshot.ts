@@ -9,6 +9,7 @@ import { readControlClock } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
 import { listMaintenance, type MaintenanceRow } from '../../stores/control/maintenance.js';
 import type { EngineContext } from '../context.js';
+import { toLastSeenGate } from '../cutover/cutover-facts.js';
 import { readPlan } from '../plan/read-plan-state.js';
 import { readCell } from '../rollout/read-cell.js';
 
@@ -33,7 +34,10 @@ export async function readSnapshot(
   return { now, dataCenters, rows: new Map(rows.map((row) => [row.id, row])) };
 }
 
-const isDue = (row: DataCenterRow, now: Date): boolean =>
+const isDue = (
+  row: Pick<DataCenterRow, 'stage' | 'quiet' | 'requestedAt' | 'settings' | 'bakeUntil'>,
+  now: Date,
+): boolean =>
   SLOT_STAGES.includes(row.stage) ||
   !row.quiet ||
   row.requestedAt !== null ||
@@ -83,12 +87,7 @@ function toKnown(
     notBeforeLocal: row.notBeforeLocal,
     cutoverAt: row.cutoverAt,
     cutoverLocal: row.cutoverLocal,
-    knownGate: {
-      configuredAt: row.gateConfiguredAt,
-      effectiveAt: row.gateEffectiveAt,
-      latchedAt: row.gateLatchedAt,
-      sweptAt: row.gateSweptAt,
-    },
+    knownGate: toLastSeenGate(row),
     singleWrites: row.singleWrites,
     maintenance: { open, closedEpoch, night, requested: request !== null, failedAt },
     bakeUntil: row.bakeUntil,
