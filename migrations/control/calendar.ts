@@ -1,4 +1,4 @@
-// Why: timers ring, and rings are lost, doubled and late: what is due is a row, unique per data center, kind and local date.
+// Why: wake-ups are lost, doubled and late. What is due is a row, unique per data center, kind and local date.
 import type { Migration } from '../migration.js';
 
 export const createCalendar: Migration = {

@@ -1,8 +1,7 @@
-// The control schema in order.
-
+// The migrations of the control schema, in their order.
 import type { Migration } from '../migration.js';
 import { createCalendar } from './calendar.js';
-import { rememberShutFences } from './maintenance.js';
+import { recordClosedFences } from './maintenance.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createControlPlans } from './plans.js';
 import { guardPostponements } from './postponements.js';
@@ -18,5 +17,5 @@ export const controlMigrations: readonly Migration[] = [
   createCalendar,
   guardPostponements,
   createControlReversals,
-  rememberShutFences,
+  recordClosedFences,
 ];

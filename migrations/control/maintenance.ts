@@ -1,8 +1,9 @@
-// Why: a fence is shut in a cell and recorded in control; a scheduler may die between the two. The record says which is missing.
+// Why: a fence is closed in a cell and recorded in control, and a scheduler may die in between. The record shows what is
+// missing.
 import type { Migration } from '../migration.js';
 
-/** Old code neither reads nor writes it: what it shuts is shut once more and recorded then. */
-export const rememberShutFences: Migration = {
+/** Old code neither reads nor writes it: a fence that it closes is closed once more, and recorded then. */
+export const recordClosedFences: Migration = {
   name: '20261123070000_pre_remember_shut_fences',
   up: `
 alter table credit_rollout_control.runs add shut_epoch bigint;

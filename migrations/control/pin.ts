@@ -1,4 +1,4 @@
-// Why: a rollout follows a plan, which is made when it is its turn, or named by whoever asked for it.
+// Why: a rollout follows a plan. The plan is made when the rollout's turn comes, or named in the request.
 import type { Migration } from '../migration.js';
 
 /** Old code leaves it null. */

@@ -1,5 +1,5 @@
-// Why: a plan needs a second person or its guard-rails, and only the database can hold everybody to that. Plans are kept
-// as long as they can be applied, approvals for ever. Counts only: no org, no key bound.
+// Why: a plan needs a second person or its guard-rails, and only the database can enforce that for everybody. Plans stay as
+// long as they can be applied, approvals for ever. Counts only: no org, no key bound.
 import type { Migration } from '../migration.js';
 
 /** Old code neither reads nor writes any of this. */
@@ -38,7 +38,7 @@ create trigger plans_append_only before update or truncate on credit_rollout_con
   for each statement execute function credit_rollout_control.refuse_change();`,
 };
 
-/** Why: an approval names a digest, lasts 72 hours and is used once; who wrote it cannot be chosen by who writes it. */
+/** Why: an approval names a digest, lasts 72 hours and is used once. The database fills in who gave it. */
 export const createApprovals: Migration = {
   name: '20261122040100_pre_create_approvals',
   up: `

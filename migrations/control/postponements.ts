@@ -1,4 +1,4 @@
-// Why: a cut-over moves by two people only, and who they are must not be chosen by whoever writes the row.
+// Why: only two people can postpone a cut-over, and the database fills in who they are.
 import type { Migration } from '../migration.js';
 
 export const guardPostponements: Migration = {

@@ -1,4 +1,4 @@
-// Why: a cut-over that has happened is taken back by two people only, and who they are is who control authenticated.
+// Why: only two people can reverse a cut-over that has happened, and the database fills in who they are.
 import type { Migration } from '../migration.js';
 
 export const createControlReversals: Migration = {

@@ -1,5 +1,5 @@
-// The transitions below are domain/rollout/stage.ts as it was when this was released; a test holds the two together.
-// Why: stages, runs and the slot are rows with constraints, so that two schedulers can never start two data centers.
+// Why: stages, runs and the slot are rows with constraints, so that two schedulers cannot start two data centers. The
+// transitions are those of domain/rollout/stage.ts when this was released; a test compares them.
 import type { Migration } from '../migration.js';
 
 export const createRollout: Migration = {
@@ -95,7 +95,7 @@ create trigger data_centers_check_transition before update on credit_rollout_con
   for each row execute function credit_rollout_control.check_transition();`,
 };
 
-/** Why: holds keep their `since` across ticks and schedulers; runs and audit outlive every process. */
+/** Why: holds have the same `since` in all ticks and schedulers; runs and audit outlive every process. */
 export const createRecords: Migration = {
   name: '20261122010100_pre_create_records',
   up: `

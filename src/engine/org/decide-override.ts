@@ -30,7 +30,7 @@ export async function decideOverride(tx: CellTransaction, question: OverrideQues
   const { dataCenter, floor } = question;
   const org = await findOverridableOrg(tx, question.orgId);
   if (org === undefined)
-    throw refused(`The org has no allotment in data center "${dataCenter}" yet.`, applyFirst(dataCenter));
+    throw rejected(`The org has no allotment in data center "${dataCenter}" yet.`, applyFirst(dataCenter));
   const inputs = await getInputs(tx, question);
   rejectSameFloor(org.stored, floor);
   const rules = await loadRules(tx, dataCenter);
@@ -38,11 +38,11 @@ export async function decideOverride(tx: CellTransaction, question: OverrideQues
   const prior: Allotment = { ...org.stored, floor, floorEdition: floor === null ? null : inputs.edition };
   const decision = decideOrg({ ...rules, inputs, prior, gate: org.gate });
   if (decision.kind === 'quarantine')
-    throw refused(`The org cannot be decided on what its source says now: ${decision.reason}.`);
+    throw rejected(`The org cannot be decided with the inputs in its source: ${decision.reason}.`);
   const { allotment } = decision;
   rejectOpenWindow(org, allotment, question);
   if (allotment.floor !== floor)
-    throw refused(`The rule would not keep a floor of ${show(floor)}. ${decision.because.join(' ')}`);
+    throw rejected(`The rule would not keep a floor of ${show(floor)}. ${decision.because.join(' ')}`);
   return { before: org.stored, after: allotment, cardHash: rules.card.hash };
 }
 
@@ -50,18 +50,18 @@ async function getInputs(tx: CellTransaction, { orgId, dataCenter }: OverrideQue
   const source = await findSourceOrg(tx, orgId);
   if (source.kind === 'present') return source.org;
   const why = source.kind === 'gone' ? 'has left the source' : 'has a row in the source that cannot be read';
-  throw refused(`The org ${why} of data center "${dataCenter}", so its terms cannot be computed.`);
+  throw rejected(`The org ${why} of data center "${dataCenter}", so its terms cannot be computed.`);
 }
 
 function rejectSameFloor({ floor: stored }: Allotment, floor: bigint | null): void {
-  if (stored === floor) throw refused(`The floor of the org is ${show(floor)} already.`);
+  if (stored === floor) throw rejected(`The floor of the org is ${show(floor)} already.`);
 }
 
 /** Until the sweep the next run raises a floor that is below the legacy limit of the day. */
 function rejectOpenWindow({ gate }: OverridableOrg, { legacyLimit }: Allotment, question: OverrideQuestion): void {
   const { floor, dataCenter } = question;
   if (gate.sweptAt !== null || (floor !== null && floor >= legacyLimit)) return;
-  throw refused(
+  throw rejected(
     `The window of data center "${dataCenter}" is open: until its cut-over is swept, runs raise a floor of ${show(floor)} to the legacy limit of ${show(legacyLimit)} again.`,
     `Give a floor of at least ${legacyLimit}, or propose it again after the sweep.`,
   );
@@ -79,5 +79,5 @@ const applyFirst = (dataCenter: string): string => `Roll it out first: credit-ro
 
 const show = (floor: bigint | null): string => (floor === null ? 'none' : formatCredits(floor));
 
-const refused = (message: string, next?: string): RolloutError =>
+const rejected = (message: string, next?: string): RolloutError =>
   new RolloutError('override_refused', { message, ...(next !== undefined && { next }) });

@@ -18,7 +18,7 @@ export interface OrgExplanation extends OrgRecord {
   readonly dataCenter: string;
   /** As the cell spells it, e.g. `7` for `007`. */
   readonly orgId: string;
-  /** Today's inputs; null when it has left the source or cannot be read there: `recompute.kind` says which. */
+  /** Today's inputs; null when it has left the source or cannot be read there: see `recompute.kind`. */
   readonly source: SourceOrg | null;
   /** The stored row in words; empty when nothing is stored. */
   readonly lines: readonly string[];
