@@ -1,4 +1,4 @@
-// What a migration of ours is, and how knex is given them: named without an extension, so that src and dist agree.
+// The form of our migrations, and the list that knex gets: names have no extension, so that src and dist agree.
 import type { Knex } from 'knex';
 
 export interface Migration {

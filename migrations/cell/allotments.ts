@@ -1,4 +1,4 @@
-// Why: the promise is kept by the database itself: a CHECK on the floor, and triggers that no writer can skip.
+// Why: the database itself enforces the promise, by a CHECK on the floor and by triggers that no writer can skip.
 import type { Migration } from '../migration.js';
 
 export const createAllotments: Migration = {
@@ -55,7 +55,7 @@ create trigger allotment_changes_append_only before update or delete or truncate
   for each statement execute function credit_rollout.refuse_change();`,
 };
 
-/** Why: before-images and the floor's protection hold for manual SQL too. The cause is a transaction-local setting. */
+/** Why: before-images and the protection of the floor must work for manual SQL too. The cause is a transaction-local setting. */
 export const guardAllotments: Migration = {
   name: '20261122020100_pre_guard_allotments',
   up: `

@@ -1,4 +1,4 @@
-// Why: what a night found and what it did about it lies beside the orgs; control gets counts.
+// Why: what a nightly run found and did is org data, so it stays in the cell; control gets counts.
 import type { Migration } from '../migration.js';
 
 export const createDrift: Migration = {
@@ -66,7 +66,7 @@ create index allotment_changes_manual_idx on credit_rollout.allotment_changes (o
 create index quarantine_org_id_idx on credit_rollout.quarantine (org_id);`,
 };
 
-/** Why: a worker may heal what was found, by these functions and under an open fence, and delete nothing else. */
+/** Why: a worker may heal what was found only through these functions and under an open fence; it may delete nothing else. */
 export const createRepairs: Migration = {
   name: '20261123020100_pre_create_repairs',
   up: `
@@ -144,7 +144,7 @@ begin
 end $$;`,
 };
 
-/** Why: one org of a repair that is too slow or cannot be read must not hold up the others. Old code halves ranges only. */
+/** Why: an org of a repair that is too slow or unreadable must not stop the others. Old code splits ranges only. */
 export const splitRepairs: Migration = {
   name: '20261123020200_pre_split_repairs',
   up: `

@@ -1,4 +1,4 @@
-// Why: an edited org's raise must follow within seconds, without a scan and without ever failing the product's write.
+// Why: an edited org's raise must follow within seconds, without a scan, and must never fail the product's write.
 import type { Migration } from '../migration.js';
 
 export const createFeed: Migration = {

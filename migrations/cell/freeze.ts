@@ -1,4 +1,4 @@
-// Why: a freeze must hold by a row of the cell alone, with the queue and control down.
+// Why: one row in the cell must be enough to stop work, also while the queue and control are down.
 import type { Migration } from '../migration.js';
 
 export const createFreezes: Migration = {

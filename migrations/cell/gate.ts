@@ -1,8 +1,8 @@
-// Why: sign-ups must switch at one instant, by the cell's clock, inside the product's own transaction, and never fail because
-// of us; and what the gate said once must stay as it was said.
+// Why: sign-ups must switch at one instant, by the cell's clock, in the product's own transaction, and must never fail because
+// of us. An answer of the gate never changes.
 import type { Migration } from '../migration.js';
 
-/** Why: a cut-over happens once. What it was armed for may move until then; after that, only a reversal takes it back. */
+/** Why: a cut-over happens once. Until then its instant may move; after that, only a reversal undoes it. */
 export const guardGate: Migration = {
   name: '20261123050000_pre_guard_gate',
   up: `
@@ -60,8 +60,8 @@ comment on table credit_rollout.sign_ups is 'what the gate answered, by org: dec
 };
 
 /**
- * Why: the answer, its record and the allotment belong into the sign-up's transaction. The rule is named only when it is
- * called, so that these functions outlive detach and init, which drop and make it anew.
+ * Why: the answer, its record and the allotment must be in the sign-up's transaction. The functions call the rule by name
+ * (dynamic SQL), so that they stay valid when detach and init drop and create it again.
  */
 export const createSignUpFunctions: Migration = {
   name: '20261123050100_pre_create_sign_up_functions',

@@ -1,11 +1,11 @@
-// Why: a cell must know which data center it is, so that a swapped URL is refused (I24), and which card and zone it decides with.
+// Why: a cell must know its data center, so that a wrong URL is rejected (I24), and the card and zone that it decides with.
 import type { Migration } from '../migration.js';
 
-/** What the tables of one cell are built from; read from the catalog by `init`. */
+/** What the tables of a cell depend on; `init` reads it from the catalog. */
 export interface CellSchemaOptions {
-  /** The source column's own type, e.g. `bigint` or `text`; checked against an allow-list before it comes here. */
+  /** The type of the source column, for example `bigint` or `text`; it was checked against an allow-list before. */
   readonly orgIdType: string;
-  /** The source column's own collation, quoted (`"pg_catalog"."C"`), or null. */
+  /** The collation of the source column, quoted (`"pg_catalog"."C"`), or null. */
   readonly orgIdCollation: string | null;
 }
 
@@ -61,7 +61,7 @@ comment on column credit_rollout.cell.product_roles is 'roles that init --grant 
   };
 }
 
-/** Why: a card or a rate that was ever applied must stay readable as it was. */
+/** Why: a card or a rate that was applied must stay readable unchanged. */
 export const protectRates: Migration = {
   name: '20261122010100_pre_protect_rates',
   up: `

@@ -1,4 +1,4 @@
-// The cell schema in order. Objects that hang on the product's table are not here but in attached/: init makes them anew.
+// The migrations of a cell, in order. Objects that depend on the product's table are in attached/: init creates them again.
 import type { Migration } from '../migration.js';
 import { createAllotments, guardAllotments } from './allotments.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';

@@ -1,4 +1,4 @@
-// Why: a sweep looks again until a pass finds nothing, so a run must know where its present pass begins.
+// Why: a sweep repeats until a pass finds nothing, so a run must know where its current pass begins.
 import type { Migration } from '../migration.js';
 
 export const createMaintenance: Migration = {

@@ -1,5 +1,5 @@
-// Why: an apply must write what somebody saw. A plan keeps the inputs and the outcome of every org, per key range, where
-// the orgs lie. Its tables only grow: the planner may insert and nothing else.
+// Why: an apply must write what somebody approved. A plan stores the inputs and the result of every org, per key range, in the
+// cell of the orgs. The planner may only insert.
 import type { Migration } from '../migration.js';
 
 export const createCellPlans: Migration = {
@@ -110,7 +110,7 @@ create trigger plans_append_only before update on credit_rollout.plans
   for each statement execute function credit_rollout.refuse_change();`,
 };
 
-/** Why: some orgs are not for canaries, and a plan that touches them needs a person; a floor falls by two people only. */
+/** Why: protected orgs are never in a canary, and a plan that writes them needs a person. Only two people can set a floor. */
 export const createOverrides: Migration = {
   name: '20261122050100_pre_create_overrides',
   up: `
@@ -154,7 +154,7 @@ create trigger overrides_refuse_truncate before truncate on credit_rollout.overr
   for each statement execute function credit_rollout.refuse_change();`,
 };
 
-/** Why: a run may follow a plan, begins with a canary, and leaves out the orgs that changed since. */
+/** Why: a run may follow a plan, starts with a canary, and skips the orgs that changed since the plan. */
 export const pinRuns: Migration = {
   name: '20261122050200_pre_pin_runs',
   up: `

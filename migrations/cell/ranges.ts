@@ -1,4 +1,4 @@
-// Why: ranges are cut in the cell by an owner's function, so that a worker may cut but never write a batch row of its own making.
+// Why: a function of the schema's owner cuts the ranges in the cell, so that a worker can never write a batch row itself.
 import type { Migration } from '../migration.js';
 
 export const createRangeFunctions: Migration = {

@@ -1,5 +1,5 @@
-// Why: plans are large, and nobody applies one that is older than rollout.planRetention. Its planner may only insert, so an
-// owner's function takes them away, and never one that a run still needs.
+// Why: plans are large, and one older than rollout.planRetention cannot be applied. The planner may only insert, so a function
+// of the schema's owner deletes old plans, but none that a run still needs.
 import type { Migration } from '../migration.js';
 
 /** Old code never deletes plans. */
@@ -42,8 +42,8 @@ end $$;`,
 };
 
 /**
- * Why: every night leaves rows, and nobody asks about those of a year ago. What people have not decided is no history: the
- * newest proposal of each org stays for as long as it waits. Old code never deletes findings.
+ * Why: every night adds rows, and old ones are not needed. The newest proposal of each org stays until people have decided
+ * it. Old code never deletes findings.
  */
 export const createDriftPurge: Migration = {
   name: '20261123070000_pre_forget_drift',

@@ -1,4 +1,4 @@
-// Why: a cut-over is taken back only by two people, whole and on record; what was decided while it held stays decided.
+// Why: only two people can reverse a cut-over, as a whole and with a record. What was decided while it was in effect stays.
 import type { Migration } from '../migration.js';
 
 export const createCellReversals: Migration = {

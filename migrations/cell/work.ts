@@ -1,4 +1,5 @@
-// Why: the fence, the run and its batches live beside the data, so that claim, write and checkpoint are one transaction.
+// Why: the fence, the run and its batches are in the same database as the data, so that claim, write and checkpoint are one
+// transaction.
 import type { Migration } from '../migration.js';
 
 export const createFence: Migration = {

@@ -1,6 +1,6 @@
-// Turns a forgotten case into an error of the compiler.
+// Makes the compiler report a missing case.
 
-/** Makes a switch over a union total: the compiler refuses a forgotten member. */
+/** For the default of a switch over a union: does not compile while a case is missing. */
 export function assertNever(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }

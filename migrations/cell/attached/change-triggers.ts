@@ -1,13 +1,13 @@
-// The triggers that note edited orgs for the change feed. They hang on the product's table and run inside its writes:
-// whatever goes wrong here is ours alone, is forgotten, and is left to the night.
+// The triggers that record edited orgs for the change feed. They are on the product's table and run inside its writes, so they
+// swallow every error of ours; the nightly run finds what they missed.
 import type { AttachedSource } from './source-orgs.js';
 
-/** More than this waits unread: nobody reads, and the product's disk is not ours to fill. */
+/** With more unread rows than this the triggers stop: nobody reads them, and the product's disk must not fill. */
 const MOST_UNREAD = 1_000_000;
-/** Most orgs that one statement notes: a bulk edit is the night's work. */
+/** Limit of orgs that one statement records: a bulk edit is left to the nightly run. */
 const MOST_AT_ONCE = 100_000;
 
-/** What the rule reads of a row, beside its id. */
+/** The columns of a row that the rule reads, besides its id. */
 const readColumns = ({ has }: Pick<AttachedSource, 'has'>): readonly string[] => [
   'edition',
   'paid',
@@ -18,9 +18,9 @@ const readColumns = ({ has }: Pick<AttachedSource, 'has'>): readonly string[] =>
   ...(has.legacyLimit ? ['legacy_limit'] : []),
 ];
 
-// EXCEPT and sorting, never a join: a plan that was made for one row must not be quadratic for a million.
+// EXCEPT and sorting, never a join: a cached query plan for one row must not be quadratic for a million.
 // The row type of an edition may be an enum of the product; EXCEPT finds its operators by type, so no search path is needed.
-/** The function: runs as our schema's owner, for the product has no right on our tables; waits for no lock of ours. */
+/** The function runs as our schema's owner, since the product has no rights on our tables; it waits for no lock of ours. */
 export function changeFunctionSql(source: Pick<AttachedSource, 'has'>): string {
   const columns = ['org_id', ...readColumns(source)].join(', ');
   return `
@@ -48,12 +48,12 @@ revoke all on function credit_rollout.note_changed_orgs() from public`;
 
 export const CHANGE_TRIGGERS = ['credit_rollout_changes_insert', 'credit_rollout_changes_update'] as const;
 
-/** The triggers. One event each: transition tables ask for it. */
+/** The triggers, with one event each: transition tables require it. */
 export const changeTriggersSql = ({ relation }: Pick<AttachedSource, 'relation'>): string => `
 create or replace trigger ${CHANGE_TRIGGERS[0]} after insert on ${relation}
   referencing new table as new_rows for each statement execute function credit_rollout.note_changed_orgs();
 create or replace trigger ${CHANGE_TRIGGERS[1]} after update on ${relation}
   referencing old table as old_rows new table as new_rows for each statement execute function credit_rollout.note_changed_orgs()`;
 
-/** Takes function and triggers away: dropping the function needs no right on the product's table. */
+/** Drops function and triggers: dropping the function needs no right on the product's table. */
 export const dropChangeTriggersSql = 'drop function if exists credit_rollout.note_changed_orgs() cascade';

@@ -1,4 +1,4 @@
-// The rule, stated once in SQL. Its twin in TypeScript is src/domain/org; a property test holds the two together.
+// The rule in SQL. src/domain/org has the same rule in TypeScript; a property test compares them.
 // Both are functions with one query each, which Postgres inlines like views: a key range reaches both sides of the
 // join as constants, so the cost of a batch does not grow with the table. OFFSET 0 marks the layer that is computed
 // once: without it every use of a term would repeat its whole expression.
@@ -9,17 +9,17 @@ const TODAY = '(select (now() at time zone zone)::date from credit_rollout.cell)
 const SWEPT = '(select swept_at is not null from credit_rollout.gate)';
 const EFFECTIVE = '(select effective_at from credit_rollout.gate)';
 const REVERSED = '(select exists (select from credit_rollout.reversals))';
-/** It was created while a line held that was taken back since. */
+/** It was created while a cut-over was in effect that was reversed later. */
 const UNDER_EARLIER_LINE = `${REVERSED} and exists (select from credit_rollout.reversals r
             where a.created_at >= r.effective_at and a.created_at < r.reversed_at)`;
 /**
- * The recorded decision counts, whatever line held then, else the product's own clock; while the gate is not armed, and no
- * cut-over was reversed, every org is before.
+ * The recorded decision counts, whichever cut-over was in effect then, else the product's own clock. While the gate is not
+ * armed and no cut-over was reversed, every org is before.
  */
 const BEFORE_CUTOVER = `case when ${EFFECTIVE} is null and not ${REVERSED} then true
         else coalesce((select s.model = 'legacy' from credit_rollout.sign_ups s where s.org_id = a.org_id),
           (${EFFECTIVE} is null or a.created_at < ${EFFECTIVE}) and not (${UNDER_EARLIER_LINE})) end`;
-/** The edition ranks below the one recorded with a floor that still rests. */
+/** The edition ranks below the one recorded with a floor that has not ended. */
 const BELOW = 'coalesce(a.paid and p.resting is not null and a.edition_rank < p.floor_rank, false)';
 
 /** Today's terms of every org, without history, under the card that `card` evaluates to. Never raises. */
@@ -93,11 +93,11 @@ create view credit_rollout.assessed (org_id, edition, paid, agents, light_agents
   reason, base_credits, variable_credits, legacy_limit, concurrency_limit, edition_rank, rate_card) as
 ${assessedQuery(ACTIVE_CARD)};`;
 
-// The table's own ends: beside a missing bound, whose range would else be taken for a third of the table, and scanned.
+// The table's own ends in place of a missing bound: Postgres would estimate the range as a third of the table, and scan it.
 const END = (order: 'asc' | 'desc'): string =>
   `(select e.org_id from credit_rollout.allotments e order by e.org_id ${order} limit 1)`;
 
-/** The stored allotment of an org. resting: the floor that is left of the stored one, null when it ended by lapse. */
+/** The stored allotment of an org. resting: the stored floor, null when it ended by lapse. */
 const STORED = `
     left join (
       select x.*, f.edition_rank as floor_rank,
@@ -113,7 +113,7 @@ const STORED = `
       offset 0
     ) p on p.org_id = a.org_id`;
 
-/** No org has one: constants, which Postgres folds, so that neither the join nor the history costs anything. */
+/** No org has one: constants, which Postgres folds, so that the join and the history cost nothing. */
 const NONE_STORED = `
     cross join (
       select (null::credit_rollout.allotments).*, null::integer as floor_rank, null::bigint as resting
@@ -202,7 +202,7 @@ $$;`;
 /**
  * What is decided for every org with an id in [lower_id, upper_id) and, when given, in only_ids; null bounds are open.
  * `movement` compares with the stored allotment. `reason` not null: undecidable, the terms mean nothing.
- * `decided_first` is the same rule for orgs that have no allotment yet; it does not look whether they have one.
+ * `decided_first` is the same rule for orgs that have no allotment yet; it does not check whether they have one.
  */
 export const createDecided = `
 ${createRule('decided', STORED)}

@@ -1,4 +1,4 @@
-// What the product enforces per org: its allotment, else its number under the old model.
+// The number that the product enforces per org: its allotment, else its legacy number.
 
 /** `org_capacity`: one row per org, never an error; capacity null: undecidable, keep what you enforce today. */
 export const createOrgCapacity = `

@@ -1,4 +1,4 @@
-// The adapter between the product's relation and everything of ours: the only object that names the product's table.
+// The views between the product's relation and our schema: the only objects that name the product's table.
 
 /** The source relation as found in the catalog; every part already quoted by the catalog. */
 export interface AttachedSource {
@@ -19,10 +19,10 @@ export interface AttachedSource {
 const optional = (present: boolean, column: string, otherwise: string): string =>
   `${present ? `${column}::bigint` : otherwise} as ${column}`;
 
-// The window is over the domain's expression, letter for letter: only then does a key range reach the scan below it.
+// The window function uses exactly the expression of the domain: only then does a key range reach the scan below it.
 /**
- * SQL that makes `source_orgs`, `source_faults` and, where the source has `updated_at`, `source_updates`. A null org_id is
- * counted in the second and kept out of the others.
+ * SQL that creates `source_orgs`, `source_faults` and, where the source has `updated_at`, `source_updates`. A null org_id is
+ * counted in the second and excluded from the others.
  */
 export function createSourceOrgs(source: AttachedSource): string {
   const { has } = source;

@@ -1,6 +1,6 @@
 // A plan by edition: bars and a table. Counts and sums only.
 
-import { type EditionLine, groupEditions, sumPurchases } from '../../domain/plan/group-editions.js';
+import { type EditionSum, groupEditions, sumPurchases } from '../../domain/plan/group-editions.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import { showChange, showCount } from '../terminal/numbers.js';
 import { right } from '../terminal/table.js';
@@ -36,7 +36,7 @@ export function renderEditions({ branches }: PlanReport, id: string): Markup {
   return html`${chart}${renderTable('Decided orgs by edition; sums in credits a day', COLUMNS, editions.map(toRow))}`;
 }
 
-const toBars = (line: EditionLine): readonly Bar[] => [
+const toBars = (line: EditionSum): readonly Bar[] => [
   { label: line.edition, parts: [{ fill: 'before', size: BigInt(line.before) }], value: showCount(line.before) },
   {
     label: '',
@@ -49,7 +49,7 @@ const toBars = (line: EditionLine): readonly Bar[] => [
   },
 ];
 
-const toRow = (line: EditionLine): readonly string[] => [
+const toRow = (line: EditionSum): readonly string[] => [
   ...showEdition(line),
   showCount(line.planCredits),
   showCount(line.grandfathered),

@@ -1,5 +1,5 @@
 // The words that the screen and the HTML of a plan share.
-import type { EditionLine } from '../../domain/plan/group-editions.js';
+import type { EditionSum } from '../../domain/plan/group-editions.js';
 import type { Rail } from '../../domain/plan/guard-rails.js';
 import type { ChangeBar, DurationEstimate, PlanReport } from '../../domain/plan/plan-report.js';
 import { showChange, showCount, showInstant, showRange } from '../terminal/numbers.js';
@@ -58,7 +58,7 @@ export const TRAPS =
   'unpaid orgs on another edition than the unpaid one, or with a negotiated limit: they would get the unpaid allotment. Sponsored orgs count as paid in the source.';
 
 /** One edition as a row: edition, orgs, paid, legacy kept, falling, before, after, change. */
-export const showEdition = (line: EditionLine): readonly string[] => [
+export const showEdition = (line: EditionSum): readonly string[] => [
   line.edition,
   showCount(line.orgs),
   showCount(line.paid),

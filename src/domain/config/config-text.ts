@@ -1,4 +1,4 @@
-// Replaces `${NAME}` pieces after parsing, so that no value from outside ever becomes YAML syntax.
+// Replaces `${NAME}` in values after parsing, so that a variable never becomes YAML syntax.
 // Never shows the text or a value: both may hold a password.
 import { RolloutError } from '../../kernel/rollout-error.js';
 
@@ -9,9 +9,9 @@ const PIECE = /\$\{([^}]*)(\}?)/g;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * The text with every `${NAME}` replaced once; what a value contains is not looked at again. `path` is the key's path.
- * Throws missing_environment_variable for an unset variable, and when nothing but empty ones are left; invalid_config
- * for a piece that is no variable name.
+ * The text with every `${NAME}` replaced once; a `${…}` in a value stays as it is. `path` is the key's path, for messages.
+ * Throws missing_environment_variable for a variable that is not set, and for a text of empty variables only; invalid_config
+ * for a `${…}` without the name of a variable.
  */
 export function resolveConfigText(text: string, lookup: VariableLookup, path: string): string {
   const resolved = text.replace(PIECE, (_piece, name: string, end: string) => {

@@ -1,10 +1,10 @@
-// Accepts a time zone only by its full IANA name. Never falls back to the machine's zone.
+// Reads a time zone: a full IANA name, or UTC. Never uses the machine's zone.
 import { IANAZone } from 'luxon';
 import { findNearest } from '../../kernel/nearest-word.js';
 import { quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 
-/** Names of the time zone database that runtimes still list under an older spelling. */
+/** IANA names that JavaScript runtimes list under an older spelling. */
 const RENAMED = [
   'Africa/Asmara',
   'America/Atikokan',
@@ -27,12 +27,12 @@ const RENAMED = [
   'Pacific/Pohnpei',
 ] as const;
 const WELL_KNOWN: readonly string[] = ['UTC', ...RENAMED, ...Intl.supportedValuesOf('timeZone')];
-/** How the database spells a part of a name: a capital first, and no long run of capitals. */
+/** How IANA spells a part of a name: a capital first, and at most three capitals together. */
 const SPELLED_PART = /^(?:[A-Z][a-z]|[A-Z]{2,3}(?![A-Za-z])|GMT|[A-Z][-+\d])/;
 const AREA = /^(?:[A-Z][a-z]+|US)\//;
 const ABBREVIATION = /^[A-Za-z]{2,5}$/;
 
-/** The zone, if it is UTC or an IANA name with a slash in its own spelling. `path` is the key's path. Throws invalid_zone. */
+/** The zone, if it is UTC or an IANA name with a slash, spelled as IANA does. `path` is the key's path. Throws invalid_zone. */
 export function parseZone(value: unknown, path: string): string {
   if (typeof value === 'string' && isZoneName(value)) return value;
   const suggestion = typeof value === 'string' ? suggestZone(value) : undefined;

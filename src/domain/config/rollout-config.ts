@@ -1,4 +1,4 @@
-// The shape of a validated rollout.config.yaml. Holds values only: it never reads files, the environment or a clock.
+// The type of a valid rollout.config.yaml. Types and constants only, so that importing it loads no parser.
 import type { WindowSpec } from '../windows/windows.js';
 
 /** A URL as written, its `${NAME}` pieces unresolved until it is first used (resolveConfigText). May hold a password. */
@@ -10,7 +10,7 @@ export interface ConfigUrl {
 export const APPROVAL_MODES = ['auto', 'required'] as const;
 export type ApprovalMode = (typeof APPROVAL_MODES)[number];
 
-/** Limits outside which a person approves a plan. A limit that is left out does not hold anything. */
+/** Limits outside which a person must approve a plan. Left out: no limit. */
 export interface GuardRails {
   /** Largest `after / max(before, 1)` of one org. */
   readonly maxRaiseFactor?: number | undefined;
@@ -38,7 +38,7 @@ export interface RolloutSettings {
   readonly bakeQuery?: string | undefined;
   /** Wait after the canary. Default 0. */
   readonly canaryWaitMs: number;
-  /** Days that plans are kept. Default 30. */
+  /** Days for which a plan can be applied. Default 30. */
   readonly planRetentionDays: number;
   /** Local windows in which batches may run. Empty: always. */
   readonly windows: readonly WindowSpec[];
@@ -46,19 +46,19 @@ export interface RolloutSettings {
   readonly guardRails: GuardRails;
 }
 
-/** What the nights go by. */
+/** When the nightly run starts, and its limits. */
 export interface ReconcileSettings {
   /** Local `HH:MM`. Default 00:15. */
   readonly at: string;
-  /** Most orgs that one night may change. */
+  /** Limit of orgs that one night may change. */
   readonly maxChanged?: number | undefined;
-  /** Most lapsed orgs that one night may lower. */
+  /** Limit of lapsed orgs that one night may lower. */
   readonly maxLapsed?: number | undefined;
 }
 
 /** The nightly reconciliation. */
 export interface ReconcileConfig extends ReconcileSettings {
-  /** Days that the findings of nights are kept. Default 400. */
+  /** Days for which the findings of nights are kept. Default 400. */
   readonly driftRetentionDays: number;
 }
 
@@ -72,7 +72,7 @@ export interface DataCenterConfig {
   readonly source: string;
 }
 
-/** Everything that rollout.config.yaml says, with defaults filled in. */
+/** The whole of rollout.config.yaml, with defaults. */
 export interface RolloutConfig {
   readonly controlDatabase: ConfigUrl;
   /** Undefined: the control database, for `up` only. */

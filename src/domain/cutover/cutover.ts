@@ -1,4 +1,4 @@
-// Where the cut-over of a data center is, and what may still be done about it: facts and times in, words out. Pure.
+// The state of a data center's cut-over, and why it cannot be moved, reversed or executed now. Pure.
 import type { GateReading } from '../rollout/snapshot.js';
 
 export interface CutoverFacts {
@@ -13,8 +13,8 @@ export interface CutoverFacts {
 
 export const CUTOVER_STATES = ['none', 'planned', 'late', 'armed', 'due', 'latched', 'swept'] as const;
 /**
- * `planned`: its instant is to come, its gate is not armed; `late`: it has come without that; `due`: sign-ups start on
- * credits, the latch is to come; `latched`: the sweep is to come.
+ * `planned`: before its instant, the gate is not armed. `late`: after its instant, the gate is not armed. `due`: sign-ups
+ * start on credits, and it is not latched yet. `latched`: it is not swept yet.
  */
 export type CutoverState = (typeof CUTOVER_STATES)[number];
 
@@ -37,11 +37,11 @@ export interface CutoverTarget {
   readonly local: string;
 }
 
-/** Why something cannot be done with a cut-over. */
+/** Why a cut-over cannot be moved, reversed or executed. */
 export interface CutoverRefusal {
   /** The end of a sentence. */
   readonly why: string;
-  /** The way out; `ID` stands for the data center. */
+  /** How to fix it; `ID` is the place of the data center's id. */
   readonly next: string;
 }
 
@@ -55,23 +55,23 @@ export function rejectMove(facts: CutoverFacts, { at, local }: CutoverTarget): C
   const { now, cutoverAt, notBeforeAt, notBeforeLocal, gate } = facts;
   if (gate.latchedAt !== null)
     return {
-      why: `it happened at ${gate.latchedAt.toISOString()}, and a cut-over that was latched is never undone by a postponement`,
-      next: `Two people can take it back: ${REVERSE}`,
+      why: `it happened at ${gate.latchedAt.toISOString()}, and a latched cut-over cannot be postponed`,
+      next: `Two people can reverse it: ${REVERSE}`,
     };
   if (gate.effectiveAt !== null && gate.effectiveAt <= now)
     return {
       why: `it took effect at ${gate.effectiveAt.toISOString()}, and sign-ups have started on credits since`,
-      next: `Once it is latched two people can take it back: ${REVERSE}`,
+      next: `When it is latched, two people can reverse it: ${REVERSE}`,
     };
   if (at.getTime() === cutoverAt?.getTime())
-    return { why: `${local} is its instant already`, next: 'Name another one with --to.' };
+    return { why: `${local} is already its instant`, next: 'Name another one with --to.' };
   if (at <= now) return { why: `${local} is past: it is ${now.toISOString()} now`, next: LATER };
   if (notBeforeAt !== null && at < notBeforeAt)
     return { why: `${local} is before rollout.notBefore, ${notBeforeLocal ?? notBeforeAt.toISOString()}`, next: LATER };
   return undefined;
 }
 
-/** Why a cut-over that has happened cannot be taken back for this instant; undefined: it can. */
+/** Why a cut-over cannot be reversed, with this as its next instant; undefined: it can. */
 export function rejectReversal(
   { now, gate }: Pick<CutoverFacts, 'now' | 'gate'>,
   { at, local }: CutoverTarget,
@@ -79,10 +79,10 @@ export function rejectReversal(
   if (gate.latchedAt === null)
     return gate.effectiveAt !== null && gate.effectiveAt <= now
       ? {
-          why: 'it has taken effect and is not latched yet; a scheduler does that in moments',
-          next: `Run the command again; without a scheduler first: ${EXECUTE}`,
+          why: 'it has taken effect and is not latched yet; a scheduler latches it within seconds',
+          next: `Run the command again; if no scheduler runs, first run: ${EXECUTE}`,
         }
-      : { why: 'it is not latched, so there is nothing to take back', next: `Postpone it instead: ${POSTPONE}` };
+      : { why: 'it is not latched, so there is nothing to reverse', next: `Postpone it instead: ${POSTPONE}` };
   if (at <= now) return { why: `${local} is past: it is ${now.toISOString()} now`, next: LATER };
   return undefined;
 }
@@ -99,7 +99,7 @@ export function rejectExecution(
   });
   switch (nameCutover(facts)) {
     case 'none':
-      return { why: 'it has none', next: `Set signups.cutover before the first apply; after it: ${POSTPONE}` };
+      return { why: 'it has no instant', next: `Set signups.cutover before the first apply; after it: ${POSTPONE}` };
     case 'planned':
       return early(cutoverLocal ?? '');
     case 'armed':
@@ -111,7 +111,7 @@ export function rejectExecution(
     case 'late':
       return stage === 'done'
         ? undefined
-        : { why: `its data center is not done (stage ${stage})`, next: 'What it waits for: credit-rollout status' };
+        : { why: `its data center is not done (stage ${stage})`, next: 'See what it waits for: credit-rollout status' };
     default:
       return undefined;
   }

@@ -1,4 +1,5 @@
-// What an org is granted, with every input and term it was computed from. The columns of credit_rollout.allotments that a decision fills.
+// What an org is granted, with every input and term that it was computed from: the columns of credit_rollout.allotments that a
+// decision sets.
 
 export type Winner = 'credits' | 'legacy';
 
@@ -13,7 +14,7 @@ export interface Allotment {
   readonly variableCredits: bigint;
   readonly additionalCredits: bigint;
   readonly legacyLimit: bigint;
-  /** The promise as a number; null: none. Rests while the org is unpaid. */
+  /** The promise as a number; null: none. Suspended while the org is unpaid. */
   readonly floor: bigint | null;
   /** The edition recorded with the floor; null exactly when the floor is. */
   readonly floorEdition: string | null;

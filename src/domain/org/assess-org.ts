@@ -1,4 +1,5 @@
-// The arithmetic of one org from its inputs alone, or the reason why there is none. Never looks at floors or time.
+// Computes the terms of one org from its inputs and the rate card, or the reason why that cannot be done. Never uses floors or
+// time.
 import type { EditionRates, RateCard } from '../rate-card/rate-card.js';
 import { type CompleteInputs, GREATEST_STORED, type OrgInputs, type QuarantineReason } from '../source/org-inputs.js';
 
@@ -12,14 +13,14 @@ interface DatedInputs extends CompleteInputs {
   readonly createdAt: Date;
 }
 
-/** The inputs, now known to be complete, and the terms that follow from them and the card. Credits and calls are per day. */
+/** Complete inputs, and the terms that the card gives for them. Credits and calls are per day. */
 export interface AssessedOrg extends Omit<DatedInputs, 'kind'> {
   readonly kind: 'assessed';
   readonly baseCredits: bigint;
   readonly variableCredits: bigint;
   /** Base + variable. */
   readonly planCredits: bigint;
-  /** Negotiated, else by the formula of the org's own edition; computed for the unpaid too, though never granted to them. */
+  /** Negotiated, else by the formula of the org's own edition. Computed for unpaid orgs too, but not granted to them. */
   readonly legacyLimit: bigint;
   readonly concurrencyLimit: number;
   /** The rank of the org's own edition, paid or not. */
@@ -28,7 +29,7 @@ export interface AssessedOrg extends Omit<DatedInputs, 'kind'> {
 
 export type Assessment = Undecidable | AssessedOrg;
 
-/** Computes an org's terms. Source: domain.md, "The arithmetic". Overflow of the total is left to decideOrg, which knows the floor. */
+/** Computes an org's terms. Source: domain.md, "The arithmetic". decideOrg checks the total for overflow: it knows the floor. */
 export function assessOrg(inputs: OrgInputs, card: RateCard): Assessment {
   const complete = completeInputs(inputs, card);
   if (complete.kind === 'undecidable') return complete;
@@ -99,7 +100,7 @@ function overflows(org: AssessedOrg): boolean {
 
 function getUnpaid(card: RateCard): EditionRates {
   const rates = card.editions.get(card.unpaid);
-  if (rates === undefined) throw new Error('a rate card names an unpaid edition that it does not have');
+  if (rates === undefined) throw new Error('the unpaid edition of a rate card is not one of its editions');
   return rates;
 }
 

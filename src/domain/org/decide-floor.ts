@@ -1,5 +1,5 @@
-// The promise: sets, keeps, raises, lowers and ends an org's floor. Source: domain.md, "The floor". The SQL view
-// credit_rollout.decided states the same rule; a change here is a change there, and a property test holds the two together.
+// Decides an org's floor: sets, keeps, raises, lowers or ends it. Source: domain.md, "The floor". The SQL function
+// credit_rollout.decided has the same rule: change both together. A property test compares them.
 
 import { formatCredits } from '../../kernel/format-credits.js';
 import type { RateCard } from '../rate-card/rate-card.js';
@@ -15,14 +15,14 @@ export interface GateView {
   readonly sweptAt: Date | null;
   /** When the gate decided this org's sign-up, by the cell's clock; null when it was not asked. */
   readonly decidedAt: Date | null;
-  /** What it decided, whatever line held then; null or left out: it was not asked. */
+  /** What it decided, whichever cut-over was in effect then; null or left out: it was not asked. */
   readonly model?: 'credits' | 'legacy' | null;
-  /** Cut-overs that were taken back; left out: none. */
-  readonly earlierLines?: readonly EarlierLine[];
+  /** When earlier cut-overs were in effect that were reversed; left out: none. */
+  readonly reversedPeriods?: readonly ReversedPeriod[];
 }
 
-/** A cut-over that was reversed: who signed up while it held stays on credits. */
-export interface EarlierLine {
+/** The time for which a reversed cut-over was in effect. Orgs that signed up in it stay on credits. */
+export interface ReversedPeriod {
   readonly effectiveAt: Date;
   readonly reversedAt: Date;
 }
@@ -43,35 +43,36 @@ export interface FloorAnswer {
   readonly unpaidSince: string | null;
   /** A floor that people must approve; null: nothing to propose. */
   readonly proposedFloor: bigint | null;
-  /** Which rule did it, for `why`. */
+  /** Sentences for `why`: which rules applied. */
   readonly because: readonly string[];
 }
 
-/** What is left of the earlier floor before today's rules: null when it ended or never was. */
-interface Resting {
+/** The stored floor before today's rules; null when it ended or never existed. */
+interface RemainingFloor {
   readonly floor: bigint | null;
   readonly because: readonly string[];
 }
 
 export function decideFloor(question: FloorQuestion): FloorAnswer {
   const { org, prior } = question;
-  if (!org.paid) return restFloor(question);
+  if (!org.paid) return suspendFloor(question);
   return prior === null ? setFirstFloor(question) : carryFloor(question, prior);
 }
 
-/** The unpaid are promised nothing, but a floor they had rests until it lapses. */
-function restFloor(question: FloorQuestion): FloorAnswer {
+/** An unpaid org gets no floor. One that it had is suspended until it lapses. */
+function suspendFloor(question: FloorQuestion): FloorAnswer {
   const { prior, today } = question;
-  const resting = readResting(question);
+  const remaining = readRemaining(question);
   const unpaidSince = prior?.unpaidSince ?? today;
-  const rests = resting.floor === null ? [] : [`It is unpaid since ${unpaidSince}: the floor rests.`];
+  const suspended =
+    remaining.floor === null ? [] : [`It has been unpaid since ${unpaidSince}: the floor is suspended.`];
   const none = prior?.floor === null || prior === null ? ['It is unpaid: no floor is set.'] : [];
   return {
-    floor: resting.floor,
-    floorEdition: resting.floor === null ? null : (prior?.floorEdition ?? null),
+    floor: remaining.floor,
+    floorEdition: remaining.floor === null ? null : (prior?.floorEdition ?? null),
     unpaidSince,
     proposedFloor: null,
-    because: [...resting.because, ...rests, ...none],
+    because: [...remaining.because, ...suspended, ...none],
   };
 }
 
@@ -86,19 +87,19 @@ function setFirstFloor(question: FloorQuestion): FloorAnswer {
   return { ...paid, floor: org.legacyLimit, floorEdition: org.edition, because };
 }
 
-/** Rule 3 first, then rule 1: an edition may lower the floor, an open window may raise it again. */
+/** Rule 3 first, then rule 1: a lower edition may lower the floor, then an open window may raise it again. */
 function carryFloor(question: FloorQuestion, prior: Allotment): FloorAnswer {
   const { org } = question;
-  const resting = readResting(question);
-  const below = ranksBelow(question, prior.floorEdition) && resting.floor !== null;
-  const lowered = below ? lesser(resting.floor, org.legacyLimit) : resting.floor;
+  const remaining = readRemaining(question);
+  const below = ranksBelow(question, prior.floorEdition) && remaining.floor !== null;
+  const lowered = below ? lesser(remaining.floor, org.legacyLimit) : remaining.floor;
   const floor = isRaisable(question, lowered) ? org.legacyLimit : lowered;
-  const kept = floor === resting.floor && !below;
+  const kept = floor === remaining.floor && !below;
   const proposal = proposeFloor(question, prior, floor);
   const because = [
-    ...resting.because,
-    ...(below && lowered !== null ? [explainLowered(resting.floor, lowered, prior.floorEdition)] : []),
-    ...explainCarried(question, resting.floor, lowered, floor),
+    ...remaining.because,
+    ...(below && lowered !== null ? [explainLowered(remaining.floor, lowered, prior.floorEdition)] : []),
+    ...explainCarried(question, remaining.floor, lowered, floor),
     ...(proposal === null ? [] : [proposal.because]),
   ];
   const floorEdition = kept ? prior.floorEdition : org.edition;
@@ -106,26 +107,27 @@ function carryFloor(question: FloorQuestion, prior: Allotment): FloorAnswer {
   return { floor, floorEdition: floor === null ? null : floorEdition, unpaidSince: null, proposedFloor, because };
 }
 
-function readResting({ prior, today, lapseGraceDays }: FloorQuestion): Resting {
+function readRemaining({ prior, today, lapseGraceDays }: FloorQuestion): RemainingFloor {
   if (prior === null) return { floor: null, because: [] };
   const lapsed = prior.unpaidSince !== null && daysBetween(prior.unpaidSince, today) > lapseGraceDays;
   if (!lapsed || prior.floor === null) return { floor: prior.floor, because: [] };
-  const because = `Unpaid since ${prior.unpaidSince}, more than ${lapseGraceDays} days: the floor of ${formatCredits(prior.floor)} ended.`;
+  const ended = `the floor of ${formatCredits(prior.floor)} ended`;
+  const because = `It was unpaid since ${prior.unpaidSince}, for more than ${lapseGraceDays} days: ${ended}.`;
   return { floor: null, because: [because] };
 }
 
 function isBeforeCutover({ gate, org }: FloorQuestion): boolean {
-  const { effectiveAt, decidedAt, model = null, earlierLines = [] } = gate;
-  if (effectiveAt === null && earlierLines.length === 0) return true;
+  const { effectiveAt, decidedAt, model = null, reversedPeriods = [] } = gate;
+  if (effectiveAt === null && reversedPeriods.length === 0) return true;
   if (model !== null) return model === 'legacy';
   const at = decidedAt ?? org.createdAt;
-  if (earlierLines.some((line) => at >= line.effectiveAt && at < line.reversedAt)) return false;
+  if (reversedPeriods.some((period) => at >= period.effectiveAt && at < period.reversedAt)) return false;
   return effectiveAt === null || at < effectiveAt;
 }
 
 const mayRaise = (question: FloorQuestion): boolean => question.gate.sweptAt === null && isBeforeCutover(question);
 
-/** In the open window: a missing floor, or one below the legacy limit; by the formula at most to twice its height. */
+/** In the open window: a missing floor, or one below the legacy limit. The formula may raise it to at most twice its value. */
 function isRaisable(question: FloorQuestion, floor: bigint | null): boolean {
   if (!mayRaise(question)) return false;
   const { legacyLimit, negotiatedLimit } = question.org;
@@ -133,7 +135,7 @@ function isRaisable(question: FloorQuestion, floor: bigint | null): boolean {
   return legacyLimit > floor && (negotiatedLimit !== null || legacyLimit - floor <= floor);
 }
 
-/** An edition that the card no longer has ranks nowhere, so nothing is below it. */
+/** No edition ranks below one that the card no longer has. */
 function ranksBelow({ org, card }: FloorQuestion, floorEdition: string | null): boolean {
   const recorded = floorEdition === null ? undefined : card.editions.get(floorEdition);
   return recorded !== undefined && org.rank < recorded.rank;
@@ -164,7 +166,7 @@ function explainLowered(from: bigint, to: bigint, edition: string | null): strin
 
 function explainCarried(
   question: FloorQuestion,
-  resting: bigint | null,
+  remaining: bigint | null,
   lowered: bigint | null,
   floor: bigint | null,
 ): readonly string[] {
@@ -172,7 +174,7 @@ function explainCarried(
   if (lowered === null) return ['The window is open: the missing floor is set to the legacy limit.'];
   const from = formatCredits(lowered);
   if (floor > lowered) return [`The window is open: the floor is raised from ${from} to the legacy limit.`];
-  return floor === resting ? ['The floor is kept.'] : [];
+  return floor === remaining ? ['The floor is kept.'] : [];
 }
 
 function explainMissing(question: FloorQuestion): string {

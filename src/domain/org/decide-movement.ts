@@ -1,10 +1,11 @@
-// How an allotment moves from what is stored: raises are written as soon as seen, falls only at night. Never decides when.
+// Compares an allotment with the stored one: raise, fall, or neither. Raises are written as soon as they are seen, falls only at
+// night. Never decides when.
 import type { Allotment } from './allotment.js';
 
 /** `same` writes nothing; `inputs` changes neither the total nor the floor, only what they were computed from. */
 export type Movement = 'first' | 'same' | 'raise' | 'fall' | 'inputs';
 
-/** A fall of the total or of the floor is a fall, whatever else rises: it must wait for the night. */
+/** When the total or the floor falls, the movement is a fall, whatever else rises: it must wait for the night. */
 export function decideMovement(prior: Allotment | null, next: Allotment): Movement {
   if (prior === null) return 'first';
   if (isSame(prior, next)) return 'same';
@@ -13,7 +14,7 @@ export function decideMovement(prior: Allotment | null, next: Allotment): Moveme
   return 'inputs';
 }
 
-/** No floor is lower than any floor, zero included. */
+/** A missing floor is lower than every floor, even than zero. */
 export function isLowerFloor(one: bigint | null, other: bigint | null): boolean {
   return other !== null && (one === null || one < other);
 }
@@ -22,7 +23,7 @@ function isSame(prior: Allotment, next: Allotment): boolean {
   return STORED.every((column) => prior[column] === next[column]);
 }
 
-/** Written as a record, so that the compiler asks for a column that is added to Allotment. */
+/** A record, so that the compiler reports a column of Allotment that is missing here. */
 const STORED_COLUMNS = {
   edition: 'edition',
   paid: 'paid',

@@ -1,5 +1,5 @@
-// The decision for one org: its allotment, how it moves, and why. The oracle of the SQL view and the voice of `why`.
-// Pure: no clock, no I/O. Never grants a paid org with a floor less than its floor.
+// Decides one org: its allotment, its movement, and why. `why` shows this decision, and tests compare the SQL rule with it.
+// Pure: no clock, no I/O. Never grants a paid org less than its floor.
 import type { RateCard } from '../rate-card/rate-card.js';
 import { GREATEST_STORED, type OrgInputs, type QuarantineReason } from '../source/org-inputs.js';
 import type { Allotment } from './allotment.js';
@@ -15,7 +15,7 @@ export interface OrgQuestion {
   readonly gate: GateView;
   /** Local date of the data center, YYYY-MM-DD. */
   readonly today: string;
-  /** Days a floor outlives payment: `grandfathering.lapseGrace`. */
+  /** Days for which an unpaid org keeps its floor: `grandfathering.lapseGrace`. */
   readonly lapseGraceDays: number;
 }
 
@@ -29,7 +29,7 @@ export interface DecidedOrg {
   readonly because: readonly string[];
 }
 
-/** A quarantined org is set aside: nothing is written, and an allotment that it has stays. */
+/** For a quarantined org nothing is written, and it keeps the allotment that it has. */
 export type OrgDecision = { readonly kind: 'quarantine'; readonly reason: QuarantineReason } | DecidedOrg;
 
 /** Decides one org. Source: domain.md, "The arithmetic" and "The floor"; golden cases in life-of-an-org.md. */
@@ -43,7 +43,7 @@ export function decideOrg(question: OrgQuestion): OrgDecision {
   return { kind: 'decided', allotment, movement, proposedFloor: answer.proposedFloor, because: answer.because };
 }
 
-/** Additional credits come after the maximum: what was bought is never clamped. */
+/** Additional credits are added after the maximum: purchases are never reduced. */
 function composeAllotment(org: AssessedOrg, { floor, floorEdition, unpaidSince }: FloorAnswer): Allotment {
   const missing = org.paid && floor !== null ? floor - org.planCredits : 0n;
   const grandfatheredCredits = missing > 0n ? missing : 0n;

@@ -1,14 +1,14 @@
-// One decision in words, for `why`: every term with the numbers it came from. Never recomputes the floor; it quotes the decision.
+// Explains one decision for `why`: every term with the numbers that it was computed from. Never recomputes the floor.
 
 import { formatCredits } from '../../kernel/format-credits.js';
 import type { EditionRates, RateCard } from '../rate-card/rate-card.js';
 import type { Allotment } from './allotment.js';
 import type { OrgDecision } from './decide-org.js';
 
-/** Lines of text for one decision under the card that made it. A quarantined org gets its reason and what that means. */
+/** Lines of text for one decision under the card that it was made with; for a quarantined org the reason and what it means. */
 export function explainDecision(decision: OrgDecision, card: RateCard): readonly string[] {
   if (decision.kind === 'quarantine') {
-    return [`Undecidable: ${decision.reason}.`, 'It is set aside in quarantine and keeps what it has today.'];
+    return [`Undecidable: ${decision.reason}.`, 'It is in quarantine and keeps what it has today.'];
   }
   const { allotment } = decision;
   return [

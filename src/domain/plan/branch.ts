@@ -1,8 +1,8 @@
-// Branches: which one an org's decision took, what they are called, how they are ordered. Holds no org.
+// Branches: which branch a decision is in, the key of a branch, and their order. Holds no org.
 import type { Allotment } from '../org/allotment.js';
 import type { Branch } from './plan-report.js';
 
-/** What of a decision makes its branch. */
+/** The parts of a decision that determine its branch. */
 export type BranchSource = Pick<
   Allotment,
   'edition' | 'paid' | 'winner' | 'additionalCredits' | 'lightAgents' | 'negotiatedLimit'
@@ -20,7 +20,7 @@ export function branchOf(allotment: BranchSource): Branch {
   };
 }
 
-/** One text per branch, the same for equal branches only: a key for maps. */
+/** A key for maps: equal for equal branches only. */
 export function branchKey({ edition, paid, winner, purchased, lightAgents, negotiated }: Branch): string {
   return JSON.stringify([edition, paid, winner, purchased, lightAgents, negotiated]);
 }
@@ -31,7 +31,7 @@ export function compareBranches(one: Branch, other: Branch): number {
   return place(one) - place(other);
 }
 
-/** The order within an edition as a number: the first that differs weighs most. */
+/** The order within an edition as a number: the first difference decides. */
 function place({ paid, winner, purchased, lightAgents, negotiated }: Branch): number {
   const bits = [!paid, winner === 'legacy', purchased, lightAgents, negotiated];
   return bits.reduce((sum, bit) => sum * 2 + (bit ? 1 : 0), 0);

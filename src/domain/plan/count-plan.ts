@@ -1,7 +1,7 @@
-// A plan's counts from the counts of its branches. Sums are exact, whatever their size; never holds an org.
+// Computes a plan's counts from the counts of its branches. Sums are exact, whatever their size. Never holds an org.
 import type { BranchCount, PlanCounts } from './plan-report.js';
 
-/** What the branches do not say. */
+/** Counts that the branches do not contain. */
 export interface PlanRest
   extends Pick<
     PlanCounts,
@@ -10,8 +10,8 @@ export interface PlanRest
   /** The card's `unpaid`. */
   readonly unpaidEdition: string;
   /**
-   * Paid orgs that a write would lower. Left out: every paid org whose capacity falls, also by what is left to the
-   * nightly run.
+   * Paid orgs that a write would lower. Left out: every paid org whose capacity falls, those that the nightly run will
+   * lower included.
    */
   readonly paidFalling?: number | undefined;
 }
@@ -48,7 +48,7 @@ export function countPlan(branches: readonly BranchCount[], rest: PlanRest): Pla
   };
 }
 
-/** It pays nothing, yet somebody gave it a paid edition or a number of its own: sponsored, internal, or paid elsewhere. */
+/** An unpaid org with a paid edition or a negotiated limit: it may be sponsored, internal, or paid elsewhere. */
 function isTrap({ paid, edition, negotiated }: BranchCount, unpaidEdition: string): boolean {
   return !paid && (edition !== unpaidEdition || negotiated);
 }

@@ -1,4 +1,5 @@
-// Whether a plan may be applied, and by whose word. Pure. Never lets an author approve, nor one approval serve two plans.
+// Decides whether a plan may be applied, and by which approval. Pure. Never accepts the author's own approval, nor one approval
+// for two plans.
 import type { ApprovalMode } from '../config/rollout-config.js';
 import { isInsideRails, type RailReading } from './guard-rails.js';
 
@@ -13,9 +14,9 @@ export interface RecordedApproval {
   /** Of the plan that was approved. */
   readonly digest: string;
   readonly approvedAt: Date;
-  /** From this instant on it counts no more. */
+  /** From this instant on it is not valid. */
   readonly expiresAt: Date;
-  /** When an apply took it up; null: not yet. */
+  /** When an apply consumed it; null: not yet. */
   readonly usedAt: Date | null;
   /** When a newer plan was approved; null: none was. */
   readonly voidedAt: Date | null;
@@ -33,7 +34,7 @@ export interface ApprovalQuestion {
   readonly now: Date;
 }
 
-/** `approves_itself`: nothing stands in its way; record an approval of kind `guard_rails` and ask again. */
+/** `approves_itself`: it is within the guard-rails. Record an approval of kind `guard_rails` and decide again. */
 export type ApprovalDecision =
   | { readonly kind: 'approved'; readonly approval: RecordedApproval }
   | { readonly kind: 'approves_itself' }
@@ -42,16 +43,16 @@ export type ApprovalDecision =
 /** Why a plan waits for a person. */
 export type HeldPlan =
   | { readonly kind: 'held'; readonly why: 'used' | 'voided' | 'expired'; readonly approval: RecordedApproval }
-  /** `by`, which is newer, took its place: nobody can approve it any more. */
+  /** `by` is a newer plan that replaced it: nobody can approve it any more. */
   | { readonly kind: 'held'; readonly why: 'superseded'; readonly by: string }
   /** The first guard-rail that does not pass. */
   | { readonly kind: 'held'; readonly why: 'outside'; readonly rail: RailReading }
   | { readonly kind: 'held'; readonly why: 'required' };
 
 /**
- * The newest approval that grants it, else why there is none. A plan that was used, voided or superseded never approves itself
- * again; what its own approval lost by time alone it may give itself anew. The program's word counts only while the
- * configuration and the guard-rails would let it be given now.
+ * The newest valid approval, else why there is none. A plan that was used, voided or superseded never approves itself again;
+ * one whose own approval only expired may. An approval by the guard-rails is valid only while the configuration and the
+ * guard-rails would still give it.
  */
 export function decideApproval(question: ApprovalQuestion): ApprovalDecision {
   const { rails, approval: who, newer, now } = question;
@@ -63,7 +64,7 @@ export function decideApproval(question: ApprovalQuestion): ApprovalDecision {
   return findConsumed(approvals, now) ?? decideUnapproved(rails, itself);
 }
 
-/** An author's own word counts for nothing, nor does one about another plan. */
+/** An approval by the author does not count, nor does one of another plan. */
 function counts(approval: RecordedApproval, { author, digest }: ApprovalQuestion): boolean {
   return approval.digest === digest && (approval.kind === 'guard_rails' || approval.approver !== author);
 }
@@ -72,7 +73,7 @@ function isOpen({ usedAt, voidedAt, expiresAt }: RecordedApproval, now: Date): b
   return usedAt === null && voidedAt === null && now < expiresAt;
 }
 
-/** What keeps a plan from approving itself, or explains why a person must be asked again. */
+/** Why a plan cannot approve itself, or why a person must approve it again. */
 function findConsumed(approvals: readonly RecordedApproval[], now: Date): HeldPlan | undefined {
   const used = approvals.find(({ usedAt }) => usedAt !== null);
   if (used !== undefined) return { kind: 'held', why: 'used', approval: used };

@@ -1,4 +1,4 @@
-// Exact ratios of whole numbers, so that a limit is a limit: 0.1 is one tenth, and no sum is too large. Never a double.
+// Exact ratios of whole numbers: 0.1 is exactly one tenth, and no sum is too large. Never a double.
 import { formatCredits } from '../../kernel/format-credits.js';
 
 /** numerator / denominator; neither is negative, and the denominator is not 0. */
@@ -7,7 +7,7 @@ export interface Fraction {
   readonly denominator: bigint;
 }
 
-/** What the shortest text of a number says; its denominator is a power of ten. Throws on negative or infinite ones: a programmer's error. */
+/** The decimal that a number prints as. Throws for a negative or infinite number: a programmer's error. */
 export function toFraction(value: number): Fraction {
   const [, whole, decimals = '', exponent = '0'] = /^(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/u.exec(String(value)) ?? [];
   if (whole === undefined) throw new Error(`not a limit: ${value}`);
@@ -23,8 +23,8 @@ export function exceeds(one: Fraction, other: Fraction): boolean {
 }
 
 /**
- * Decimal text, rounded up at the places of the limit or at two: what exceeds the limit never reads like it. A limit's
- * own text is exact.
+ * Decimal text with as many places as the limit, at least two, rounded up: a value above the limit never looks equal to it.
+ * The text of the limit itself is exact.
  */
 export function formatAgainst(value: Fraction, limit: Fraction): string {
   const places = Math.max(2, String(limit.denominator).length - 1);

@@ -1,10 +1,10 @@
-// A plan's branches added up in other ways. Sums are exact: decimal text in, decimal text out.
+// Sums of a plan's branches: of all, by edition, and of purchases. Sums are exact: decimal text in, decimal text out.
 import type { Branch, BranchCount } from './plan-report.js';
 
-/** What some branches come to. */
+/** The sum of some branches. */
 export type BranchSum = Omit<BranchCount, keyof Branch>;
 
-export interface EditionLine extends BranchSum {
+export interface EditionSum extends BranchSum {
   readonly edition: string;
   readonly paid: number;
   readonly legacyWins: number;
@@ -30,8 +30,8 @@ export function sumBranches(branches: readonly BranchCount[]): BranchSum {
   };
 }
 
-/** One line per edition of the decided orgs, by name. */
-export function groupEditions(branches: readonly BranchCount[]): readonly EditionLine[] {
+/** The sum of each edition of the decided orgs, by name. */
+export function groupEditions(branches: readonly BranchCount[]): readonly EditionSum[] {
   const names = [...new Set(branches.map(({ edition }) => edition))].sort();
   return names.map((edition) => {
     const own = branches.filter((branch) => branch.edition === edition);
@@ -46,10 +46,10 @@ export function groupEditions(branches: readonly BranchCount[]): readonly Editio
   });
 }
 
-/** Per edition: an unpaid org never keeps its legacy number, so eight of the thirty-two combinations cannot be. */
+/** Per edition: an unpaid org never keeps its legacy number, so eight of the 32 combinations cannot occur. */
 const MAX_BRANCHES_PER_EDITION = 24;
 
-/** How many kinds of decisions occur, of at most how many for the editions that occur. */
+/** How many branches occur, and how many could occur with the editions that occur. */
 export function countBranches(branches: readonly BranchCount[]): { readonly present: number; readonly most: number } {
   const present = branches.filter(({ orgs }) => orgs > 0);
   return {

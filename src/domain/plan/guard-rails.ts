@@ -1,4 +1,4 @@
-// The limits above which a plan needs a person. Decides; never reads or writes.
+// Compares a plan with the limits above which a person must approve it. Pure.
 
 import { formatCredits } from '../../kernel/format-credits.js';
 import type { GuardRails } from '../config/rollout-config.js';
@@ -15,16 +15,16 @@ export const RAILS = [
 ] as const;
 export type Rail = (typeof RAILS)[number];
 
-/** One guard-rail against a plan. */
+/** A plan compared with one guard-rail. */
 export interface RailReading {
   readonly rail: Rail;
-  /** What the plan has, as a person reads it. */
+  /** The plan's value, as text for people. */
   readonly value: string;
   readonly limit: string;
   readonly passes: boolean;
 }
 
-/** What the rails look at; a plan's counts have it. Sums are decimal text. */
+/** What the guard-rails measure: a part of a plan's counts. Sums are decimal text. */
 export interface MeasuredPlan {
   readonly orgs: number;
   readonly touched: number;
@@ -39,8 +39,8 @@ export interface MeasuredPlan {
   readonly maxFloorOverPlan: number | null;
 }
 
-/** So few orgs in quarantine hold nothing, whatever their share: a small data center has a large share soon. */
-const FEWEST_QUARANTINED = 10;
+/** Fewer orgs in quarantine always pass, whatever their share: in a small data center a few are a large share. */
+const MIN_QUARANTINED = 10;
 
 /**
  * One reading for each limit that is configured, in the order of RAILS, and always the share in quarantine, the
@@ -59,15 +59,15 @@ export function readGuardRails(counts: MeasuredPlan, rails: GuardRails): readonl
   return readings.filter((reading) => reading !== undefined);
 }
 
-/** Whether nothing stands in the way of a plan that approves itself. */
+/** Whether every guard-rail passes. */
 export function isInsideRails(readings: readonly RailReading[]): boolean {
   return readings.every(({ passes }) => passes);
 }
 
 /** A multiple; null: no org has one. */
-function readFactor(rail: Rail, factor: number | null, most: number | undefined): RailReading | undefined {
-  if (most === undefined) return undefined;
-  const limit = toFraction(most);
+function readFactor(rail: Rail, factor: number | null, max: number | undefined): RailReading | undefined {
+  if (max === undefined) return undefined;
+  const limit = toFraction(max);
   const value = factor === null ? null : toFraction(factor);
   return {
     rail,
@@ -77,10 +77,10 @@ function readFactor(rail: Rail, factor: number | null, most: number | undefined)
   };
 }
 
-/** Up or down alike: the sign is for the reader. */
-function readTotalChange({ before, after }: MeasuredPlan, most: number | undefined): RailReading | undefined {
-  if (most === undefined) return undefined;
-  const limit = toFraction(most);
+/** Up and down count alike; the sign is shown only. */
+function readTotalChange({ before, after }: MeasuredPlan, max: number | undefined): RailReading | undefined {
+  if (max === undefined) return undefined;
+  const limit = toFraction(max);
   const change = BigInt(after) - BigInt(before);
   const size = change < 0n ? -change : change;
   const percent = { numerator: size * 100n, denominator: atLeastOne(BigInt(before)) };
@@ -93,19 +93,19 @@ function readTotalChange({ before, after }: MeasuredPlan, most: number | undefin
   };
 }
 
-function readQuarantined({ quarantined, orgs }: MeasuredPlan, mostShare: number): RailReading {
-  const limit = toPercent(toFraction(mostShare));
+function readQuarantined({ quarantined, orgs }: MeasuredPlan, maxShare: number): RailReading {
+  const limit = toPercent(toFraction(maxShare));
   const share = toPercent({ numerator: BigInt(quarantined), denominator: atLeastOne(BigInt(orgs)) });
   return {
     rail: 'quarantinedShare',
     value: `${formatAgainst(share, limit)} % (${showOrgs(quarantined)})`,
-    limit: `${formatAgainst(limit, limit)} %, from ${FEWEST_QUARANTINED} orgs on`,
-    passes: quarantined < FEWEST_QUARANTINED || !exceeds(share, limit),
+    limit: `${formatAgainst(limit, limit)} %, from ${MIN_QUARANTINED} orgs on`,
+    passes: quarantined < MIN_QUARANTINED || !exceeds(share, limit),
   };
 }
 
-function readOrgs(rail: Rail, orgs: number, most: number): RailReading {
-  return { rail, value: showOrgs(orgs), limit: showOrgs(most), passes: orgs <= most };
+function readOrgs(rail: Rail, orgs: number, max: number): RailReading {
+  return { rail, value: showOrgs(orgs), limit: showOrgs(max), passes: orgs <= max };
 }
 
 const toPercent = ({ numerator, denominator }: Fraction): Fraction => ({ numerator: numerator * 100n, denominator });

@@ -1,11 +1,11 @@
-// How far a plan's prediction was off. Exact integers; knows nothing of what they measure.
+// How far a plan's prediction was from what happened. Exact integers.
 import type { PlanOutcome } from './plan-report.js';
 
 /** In percent of what was predicted, to a tenth; null: nothing was predicted, but something happened. */
 export interface OutcomeError {
   readonly touched: number | null;
   readonly credits: number | null;
-  /** Against the likely duration. */
+  /** Of the likely duration. */
   readonly duration: number | null;
 }
 
@@ -17,7 +17,7 @@ export function measureOutcome({ predicted, actual }: PlanOutcome): OutcomeError
   };
 }
 
-/** Cut off towards zero: 0.04 % is 0. */
+/** Rounded towards zero: 0.04 % is 0. */
 export function measureError(predicted: bigint, actual: bigint): number | null {
   if (predicted === actual) return 0;
   // + 0: no negative zero

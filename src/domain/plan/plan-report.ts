@@ -1,5 +1,5 @@
-// What a plan says of a data center, in numbers, and the few orgs that it names. The lists of orgs never leave their cell
-// but by the command that shows them. Holds values only.
+// The report of a plan: what it counts in a data center, and the few orgs that it names. The lists of orgs never leave their
+// cell except through the command that shows them. Holds values only.
 import type { Winner } from '../org/allotment.js';
 import type { RailReading } from './guard-rails.js';
 
@@ -16,7 +16,7 @@ export interface Branch {
   readonly negotiated: boolean;
 }
 
-/** How many orgs took a branch, and what they come to. Sums are decimal text, in credits a day. */
+/** How many orgs are in a branch, and their sums: decimal text, in credits a day. */
 export interface BranchCount extends Branch {
   readonly orgs: number;
   /** First decisions, raises, and falls that are left to the nightly run. */
@@ -30,7 +30,7 @@ export interface BranchCount extends Branch {
   readonly after: string;
   /** Base and variable credits. */
   readonly planCredits: string;
-  /** Top-ups: what keeping the legacy number costs over the rate card. */
+  /** Top-ups: the credits above the rate card that keep the legacy number. */
   readonly grandfathered: string;
 }
 
@@ -56,11 +56,11 @@ export interface PlannedOrg {
   readonly floor: string | null;
 }
 
-/** A paid org whose busiest day needs more than it would get. */
+/** A paid org that used more on its busiest day than it would get. */
 export interface ShortOrg extends PlannedOrg {
   /** Credits of the busiest day of the last 30. */
   readonly peak: string;
-  /** The floor that would cover the peak, purchases left aside, rounded up to a thousand. */
+  /** The floor that would cover the peak without purchases, rounded up to a thousand. */
   readonly proposedFloor: string;
 }
 
@@ -68,11 +68,11 @@ export interface ShortOrg extends PlannedOrg {
 export interface DurationEstimate {
   readonly p50Ms: number;
   readonly p90Ms: number;
-  /** `batches`: earlier batches of this cell; `planning`: the speed of this plan, for want of batches. */
+  /** `batches`: earlier batches of this cell; `planning`: the speed of this plan, without batches. */
   readonly basis: 'batches' | 'planning';
 }
 
-/** Counts only: what may be shown beside other data centers, and what control keeps. */
+/** Counts only: these may be shown with those of other data centers, and control stores them. */
 export interface PlanCounts {
   readonly orgs: number;
   readonly first: number;
@@ -82,7 +82,7 @@ export interface PlanCounts {
   /** Orgs that are written: first decisions and raises. */
   readonly touched: number;
   readonly legacyWins: number;
-  /** Paid orgs whose number would fall; always 0, or the promise is broken. */
+  /** Paid orgs whose number would fall. Above 0 the promise would be broken. */
   readonly paidFalling: number;
   readonly unpaidFalling: number;
   /** Unpaid orgs on an edition other than the card's unpaid one, or with a negotiated limit: sponsored, or a trap. */
@@ -125,19 +125,19 @@ export interface PlanReport {
   readonly duration: DurationEstimate;
   /** Where the source has peak_credits: paid orgs whose peak exceeds their new total, by edition. */
   readonly usage: readonly { readonly edition: string; readonly paid: number; readonly short: number }[] | null;
-  /** Org data: the lists stay in the cell and in what the command writes. At most 20 each, the worst first. */
+  /** Org data: only the cell and the output of the command have these lists. At most 20 each, the worst first. */
   readonly orgs: {
     readonly biggestRaises: readonly PlannedOrg[];
-    /** Paid orgs whose credits exceed their floor by the least: the next to need it. */
+    /** Paid orgs whose credits exceed their floor by the least: the next that may need it. */
     readonly nearestFloor: readonly PlannedOrg[];
     readonly short: readonly ShortOrg[];
   };
 }
 
-/** What a cell keeps of a plan beside its digest and its lists of orgs. */
+/** What a cell stores of a plan besides its digest and its lists of orgs. */
 export type StoredReport = Omit<PlanReport, 'orgs' | 'digest'>;
 
-/** What a run did beside what its plan said; null: not applied yet. */
+/** What a run did, compared with its plan. */
 export interface PlanOutcome {
   readonly runId: string;
   readonly state: 'open' | 'done' | 'failed' | 'aborted';

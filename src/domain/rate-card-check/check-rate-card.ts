@@ -1,29 +1,29 @@
-// Runs a card's golden cases through the same decision that orgs get. Never throws for a case that fails: it returns it.
+// Decides a card's golden cases as orgs are decided, and returns those that fail.
 import type { Allotment } from '../org/allotment.js';
 import { decideOrg, type OrgDecision } from '../org/decide-org.js';
 import type { CaseColumn, CaseOrg, CaseValue, RateCard, RateCardCase } from '../rate-card/rate-card.js';
 import type { QuarantineReason } from '../source/org-inputs.js';
 
-/** One column that came out differently. */
+/** One column with another value than expected. */
 export interface CaseDifference {
   readonly column: CaseColumn;
   readonly expected: CaseValue;
   readonly actual: CaseValue;
 }
 
-/** A golden case that does not come out. */
+/** A golden case that fails. */
 export type FailedCase = {
   /** Position in the card's list, from 1. */
   readonly position: number;
   readonly name: string | null;
-  /** One line for a person. */
+  /** One sentence for a person. */
   readonly message: string;
 } & (
   | { readonly kind: 'different'; readonly differences: readonly CaseDifference[] }
   | { readonly kind: 'undecidable'; readonly reason: QuarantineReason }
 );
 
-/** The cases that fail, in the card's order; empty when the card does what its author expects. */
+/** The cases that fail, in the card's order. */
 export function checkRateCard(card: RateCard): readonly FailedCase[] {
   return card.cases.flatMap((golden, index) => checkCase(card, golden, index + 1) ?? []);
 }
@@ -39,10 +39,10 @@ function checkCase(card: RateCard, golden: RateCardCase, position: number): Fail
   const differences = findDifferences(golden, readColumns(decision.allotment));
   if (differences.length === 0) return undefined;
   const shown = differences.map((one) => `${one.column} is ${one.actual}, expected ${one.expected}`).join('; ');
-  return { kind: 'different', position, name, message: `${title} does not come out: ${shown}.`, differences };
+  return { kind: 'different', position, name, message: `${title} fails: ${shown}.`, differences };
 }
 
-/** A first decision in an open window: the dates cannot matter, so any will do. */
+/** A first decision in an open window. Dates do not affect it, so any will do. */
 export function decideCase(card: RateCard, org: CaseOrg): OrgDecision {
   return decideOrg({
     inputs: { ...org, createdAt: new Date(0), duplicated: false },

@@ -1,4 +1,4 @@
-// Every branch that a first decision under a card can take. Asks the rule about orgs of telling sizes, never restates it.
+// Lists every branch that a first decision under a card can be in. Runs the rule on orgs of chosen sizes; never restates it.
 import { branchKey, branchOf, compareBranches } from '../plan/branch.js';
 import type { Branch } from '../plan/plan-report.js';
 import type { CaseOrg, EditionRates, RateCard } from '../rate-card/rate-card.js';
@@ -6,12 +6,12 @@ import { decideCase } from './check-rate-card.js';
 
 /** In the card's order of editions, then as compareBranches orders them. */
 export function listPossibleBranches(card: RateCard): readonly Branch[] {
-  return [...card.editions.values()].flatMap((rates) => listOfEdition(card, rates));
+  return [...card.editions.values()].flatMap((rates) => listEditionBranches(card, rates));
 }
 
-function listOfEdition(card: RateCard, rates: EditionRates): readonly Branch[] {
+function listEditionBranches(card: RateCard, rates: EditionRates): readonly Branch[] {
   const branches = new Map<string, Branch>();
-  for (const org of listTellingOrgs(rates)) {
+  for (const org of listProbeOrgs(rates)) {
     const decision = decideCase(card, org);
     if (decision.kind === 'quarantine') continue;
     const branch = branchOf(decision.allotment);
@@ -20,8 +20,8 @@ function listOfEdition(card: RateCard, rates: EditionRates): readonly Branch[] {
   return [...branches.values()].sort(compareBranches);
 }
 
-function listTellingOrgs(rates: EditionRates): readonly CaseOrg[] {
-  const { agents, lightAgents } = listTellingSizes(rates);
+function listProbeOrgs(rates: EditionRates): readonly CaseOrg[] {
+  const { agents, lightAgents } = listProbeSizes(rates);
   const shapes = agents.flatMap((full) => lightAgents.map((light) => ({ agents: full, lightAgents: light })));
   return shapes.flatMap((shape) =>
     [true, false].flatMap((paid) =>
@@ -40,11 +40,11 @@ function listTellingOrgs(rates: EditionRates): readonly CaseOrg[] {
 }
 
 /**
- * Legacy leads most with no agents, or about the size that reaches its greatest limit: it grows straight up to there and
- * no further. Credits lead most with no agents, or where variable credits alone reach that limit. Light agents raise the
- * legacy limit without raising the credits.
+ * Legacy exceeds credits by the most with no agents, or near the size at which it reaches its maximum: it grows linearly up
+ * to there. Credits exceed legacy by the most with no agents, or where variable credits alone reach that maximum. Light
+ * agents raise the legacy limit without raising the credits.
  */
-function listTellingSizes({ perAgent, legacy }: EditionRates): {
+function listProbeSizes({ perAgent, legacy }: EditionRates): {
   readonly agents: readonly bigint[];
   readonly lightAgents: readonly bigint[];
 } {

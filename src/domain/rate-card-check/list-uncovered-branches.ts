@@ -1,11 +1,11 @@
-// Which kinds of decision a card's golden cases leave unproven. Counts a case by the branch it takes, never by its name.
+// Lists the branches that no golden case of a card covers. A case covers the branch of its decision, whatever its name.
 import { branchKey, branchOf } from '../plan/branch.js';
 import type { Branch } from '../plan/plan-report.js';
 import type { RateCard } from '../rate-card/rate-card.js';
 import { decideCase } from './check-rate-card.js';
 import { listPossibleBranches } from './list-possible-branches.js';
 
-/** An edition's branches under a first decision, and those that no case takes. */
+/** An edition's branches under a first decision, and those that no case covers. */
 export interface EditionCoverage {
   readonly edition: string;
   /** How many branches the card can produce. */

@@ -1,4 +1,5 @@
-// Builds a RateCard from what a card says, wherever that was read from. Never checks bounds: the parser and the database do.
+// Builds a RateCard with ranks and hash from its contents, of a file or of a cell. Never checks bounds: the parser and the
+// database do.
 import { hashRateCard } from './hash-rate-card.js';
 import type { EditionRates, EditionSpec, RateCard, RateCardSpec } from './rate-card.js';
 
@@ -12,8 +13,8 @@ export function createRateCard(spec: RateCardSpec): RateCard {
 function rankEditions(editions: readonly EditionSpec[]): readonly EditionRates[] {
   return editions.map((spec) => {
     const lower = editions.filter((other) => ranksLower(other, spec));
-    const steps = new Set(lower.map((other) => `${other.base} ${other.perAgent}`));
-    return { ...spec, rank: steps.size };
+    const lowerRates = new Set(lower.map((other) => `${other.base} ${other.perAgent}`));
+    return { ...spec, rank: lowerRates.size };
   });
 }
 

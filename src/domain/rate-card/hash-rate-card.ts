@@ -1,4 +1,4 @@
-// The identity of a rate card: what decides, and nothing else. Changing the canonical text changes every stored hash.
+// Identifies a rate card by everything that affects decisions. Changing the canonical text changes every stored hash.
 import { createHash } from 'node:crypto';
 import type { EditionSpec, LegacyRates, RateCardSpec } from './rate-card.js';
 

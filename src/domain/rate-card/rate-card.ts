@@ -1,4 +1,4 @@
-// The rate card as the rules read it: exact integers, editions by name, ranked. Never holds a number that was rounded.
+// A rate card as the rules use it: exact integers, ranked editions by name. Never holds a rounded number.
 import type { CompleteInputs } from '../source/org-inputs.js';
 
 /** The legacy limit of an edition, in calls a day: one number, or per user within bounds. */
@@ -6,7 +6,7 @@ export type LegacyRates =
   | { readonly kind: 'flat'; readonly flat: bigint }
   | { readonly kind: 'perUser'; readonly perUser: bigint; readonly min: bigint; readonly max: bigint };
 
-/** One edition as a card states it. */
+/** One edition of a card. */
 export interface EditionSpec {
   readonly edition: string;
   /** Credits a day. */
@@ -20,7 +20,7 @@ export interface EditionSpec {
 
 /** One edition with its place in the order of editions. */
 export interface EditionRates extends EditionSpec {
-  /** Dense rank by (base, perAgent), ascending from 0; equal rates share a rank, so that a move between them is sideways. */
+  /** Dense rank by (base, perAgent), ascending from 0; equal rates have equal rank, so a move between them is sideways. */
   readonly rank: number;
 }
 
@@ -49,18 +49,18 @@ export const CASE_COLUMNS = [
 
 export type CaseColumn = (typeof CASE_COLUMNS)[number]['column'];
 
-/** The org of a golden case: source columns, with what was left out filled in. */
+/** The org of a golden case: source columns, with defaults for those that were left out. */
 export type CaseOrg = CompleteInputs;
 
 /** A golden case: an org decided for the first time, before its cut-over, and what must come out. */
 export interface RateCardCase {
-  /** What the author calls it; null when it has no name. */
+  /** Null when it has no name. */
   readonly name: string | null;
   readonly org: CaseOrg;
   readonly expect: ReadonlyMap<CaseColumn, CaseValue>;
 }
 
-/** What a card says, before it is ranked and hashed. */
+/** The contents of a card, before it is ranked and hashed. */
 export interface RateCardSpec {
   readonly name: string;
   /** Whether light agents count as users in the legacy formula. They never count for credits. */
@@ -74,6 +74,6 @@ export interface RateCardSpec {
 /** A rate card; two cards with the same hash decide the same. */
 export interface RateCard extends Omit<RateCardSpec, 'editions'> {
   readonly editions: ReadonlyMap<string, EditionRates>;
-  /** 16 hex digits over everything that decides; see hashRateCard. */
+  /** 16 hex digits over everything that affects decisions; see hashRateCard. */
   readonly hash: string;
 }

@@ -1,11 +1,11 @@
-// The words for why an allotment is not what its inputs give. credit_rollout.drift holds the same in a CHECK.
+// The causes of drift: why an allotment is not what its inputs give. A CHECK of credit_rollout.drift has the same list.
 
 export const CAUSES = [
-  /** An input that was there before became known now: a negotiated limit, an org that was moved in. */
+  /** An input that applied before became known now: a negotiated limit, an org that was moved in. */
   'late input',
-  /** Signed up while the gate said legacy; not a fault, but the night's work. */
+  /** Signed up while the gate answered legacy. No fault: the nightly run decides such orgs. */
   'legacy sign-up',
-  /** Signed up at or after the cut-over, and has no allotment: the gate was passed by. */
+  /** Signed up at or after the cut-over and has no allotment: the product did not ask the gate. */
   'missed sign-up',
   'manual edit',
   'purchase',

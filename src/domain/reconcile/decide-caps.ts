@@ -1,7 +1,7 @@
-// How much one night may take away. Raises and first decisions are no part of it: they are always healed. Above a limit
-// all of its kind become proposals, since half a night of falls would be as wrong as a whole one. Pure.
+// Limits how much one nightly run may lower. Raises and first decisions are always healed. Above a limit, all falls of that kind
+// become proposals: half of a wrong night would be as wrong. Pure.
 
-/** Orgs, as one night found them. */
+/** Numbers of orgs that one nightly run found. */
 export interface FallCounts {
   readonly raises: number;
   /** Falls that are no lapses. */
@@ -13,11 +13,11 @@ export interface FallCounts {
 }
 
 export interface Caps {
-  /** Most orgs that a night may change; null: a tenth, and 100 at least. */
+  /** Limit of orgs that a night may change; null: a tenth, at least 100. */
   readonly maxChanged: number | null;
-  /** Most lapsed orgs that a night may lower; null: one in a hundred, and 10 at least. */
+  /** Limit of lapsed orgs that a night may lower; null: one in a hundred, at least 10. */
   readonly maxLapsed: number | null;
-  /** `accepted`: a person answers for the falls beyond the limits. */
+  /** `accepted`: a person accepted the falls above the limits. */
   readonly falls: 'within_limits' | 'accepted';
 }
 
@@ -27,11 +27,11 @@ export interface CapDecision {
   readonly falls: CapAnswer;
   readonly lapses: CapAnswer;
   readonly gone: CapAnswer;
-  /** A sentence for each limit that was passed; counts only. */
+  /** A text for each limit that was exceeded; counts only. */
   readonly reasons: readonly string[];
 }
 
-/** Decides about the falls of a whole night. Many lapses are a billing outage, many gone orgs a broken view. */
+/** Decides for all falls of a night. Many lapses suggest a billing outage, many gone orgs a broken view. */
 export function decideCaps(counts: FallCounts, caps: Caps): CapDecision {
   const { raises, falls, lapses, gone, allotments } = counts;
   const limits = {
@@ -43,12 +43,12 @@ export function decideCaps(counts: FallCounts, caps: Caps): CapDecision {
   const changed = raises + falls + (lapsesFit ? lapses : 0);
   const changesFit = changed <= limits.changed;
   const found = [
-    { answers: falls + lapses > 0 && !changesFit, what: 'orgs would change', count: changed, limit: limits.changed },
-    { answers: !lapsesFit, what: 'orgs would lapse', count: lapses, limit: limits.lapsed },
-    { answers: gone > limits.gone, what: 'orgs have left the source', count: gone, limit: limits.gone },
+    { exceeded: falls + lapses > 0 && !changesFit, what: 'orgs would change', count: changed, limit: limits.changed },
+    { exceeded: !lapsesFit, what: 'orgs would lapse', count: lapses, limit: limits.lapsed },
+    { exceeded: gone > limits.gone, what: 'orgs have left the source', count: gone, limit: limits.gone },
   ];
   const reasons = found
-    .filter(({ answers }) => answers)
+    .filter(({ exceeded }) => exceeded)
     .map(({ what, count, limit }) => `${count} ${what}, above ${limit}`);
   if (caps.falls === 'accepted') return { falls: 'heal', lapses: 'heal', gone: 'heal', reasons };
   return {
@@ -59,6 +59,5 @@ export function decideCaps(counts: FallCounts, caps: Caps): CapDecision {
   };
 }
 
-/** One in `parts`, rounded up, and `least` at least. */
-const share = (allotments: number, parts: number, least: number): number =>
-  Math.max(least, Math.ceil(allotments / parts));
+/** One in `parts`, rounded up, at least `min`. */
+const share = (allotments: number, parts: number, min: number): number => Math.max(min, Math.ceil(allotments / parts));

@@ -1,5 +1,5 @@
-// What is done about one org whose allotment was compared with what the rule gives: healed, proposed, or left to the
-// limits of the night. Pure. Never lets a fall through by itself.
+// Decides what to do about one org whose allotment was compared with the rule: heal it, propose a change, or let the limits of
+// the night decide. Pure. Never heals a fall of the total by itself.
 import type { Movement } from '../org/decide-movement.js';
 import type { Cause } from './cause.js';
 import type { DriftMovement } from './movement.js';
@@ -13,9 +13,9 @@ export interface ComparedOrg {
   /** Credits a day; null: it has none. */
   readonly beforeTotal: bigint | null;
   readonly afterTotal: bigint | null;
-  /** What the rule proposes beside what it decides. */
+  /** The floor that the rule proposes; null: none. */
   readonly proposedFloor: bigint | null;
-  /** The floor before somebody's SQL raised it: more than the rule may set. */
+  /** The stored floor that was raised by manual SQL above what the rule may set; null: it was not. */
   readonly flooredByHand: bigint | null;
   /** `another`: the allotment was computed with a card that is no longer the cell's. */
   readonly card: 'same' | 'another';
@@ -29,7 +29,7 @@ export interface DecidedDrift {
   readonly treatment: 'heal' | 'propose' | 'fall' | 'lapse' | 'gone';
 }
 
-/** Undefined: what is stored is what the rule gives, and nothing is to be proposed. */
+/** Undefined: the stored allotment is what the rule gives, and there is nothing to propose. */
 export function decideDrift(org: ComparedOrg): DecidedDrift | undefined {
   const { movement, stored, found } = org;
   const proposedFloor = org.flooredByHand ?? org.proposedFloor;
@@ -42,9 +42,9 @@ function treat({ movement, beforeTotal, afterTotal, card }: ComparedOrg, cause: 
   if (movement === null) return 'gone';
   if (movement === 'same') return 'propose';
   if (movement !== 'fall') return 'heal';
-  // its floor falls and its number rises, such as an org that pays again with a lower edition
+  // its floor falls and its total rises: for example, it pays again with a lower edition
   if (beforeTotal !== null && afterTotal !== null && afterTotal > beforeTotal) return 'heal';
-  // a card's falls come by plan and approval only
+  // falls by a new card need a plan and an approval
   if (card === 'another') return 'propose';
   return cause === 'lapse' ? 'lapse' : 'fall';
 }

@@ -1,4 +1,4 @@
-// What a reconciliation found, in numbers: by cause, movement and outcome. The only form in which drift leaves a cell.
+// Counts of drift by cause, movement and outcome. Drift leaves a cell in this form only.
 import { CAUSES, type Cause } from './cause.js';
 import type { DriftMovement, DriftOutcome } from './movement.js';
 
@@ -7,11 +7,11 @@ export interface DriftCount {
   readonly movement: DriftMovement;
   readonly outcome: DriftOutcome;
   readonly orgs: number;
-  /** How many of them have a floor proposed. */
+  /** How many of them have a proposed floor. */
   readonly proposals: number;
 }
 
-/** The numbers of the totals, in the order in which they are told. */
+/** The totals in the order in which they are shown. */
 export const DRIFT_TOTALS = [
   'found',
   'healed',
@@ -24,7 +24,7 @@ export const DRIFT_TOTALS = [
   'floorsProposed',
 ] as const satisfies readonly (keyof DriftTotals)[];
 
-/** As control stores it for a run and a night; keys of causes are the causes. */
+/** As control stores it for a run and for a night. */
 export interface DriftTotals {
   readonly found: number;
   readonly healed: number;
@@ -39,7 +39,7 @@ export interface DriftTotals {
   readonly causes: Readonly<Partial<Record<Cause, number>>>;
 }
 
-/** Adds up a run's counts. Legacy sign-ups are among them, though they are no drift: a night is how they are decided. */
+/** The sums of a run's counts. They include legacy sign-ups, which are no drift: the nightly run decides them. */
 export function totalDrift(counts: readonly DriftCount[]): DriftTotals {
   const sum = (of: (count: DriftCount) => boolean): number =>
     counts.filter(of).reduce((total, { orgs }) => total + orgs, 0);

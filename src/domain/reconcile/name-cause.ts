@@ -1,5 +1,5 @@
-// Names why an org's allotment is not what its inputs give: one cause each, the first that holds. Pure; decides nothing
-// about what is written. Source: protocol (g) and the last column of life-of-an-org.
+// Finds why an org's allotment is not what its inputs give: one cause, the first that applies. Pure. Never decides what is
+// written. Source: the last column of life-of-an-org.md.
 import { isLowerFloor } from '../org/decide-movement.js';
 import type { CompleteInputs } from '../source/org-inputs.js';
 import type { Cause } from './cause.js';
@@ -13,20 +13,20 @@ export interface ComparedInputs extends CompleteInputs {
 export type Stored =
   | (ComparedInputs & {
       readonly kind: 'allotment';
-      /** Unpaid for longer than the grace: a floor that it still holds has ended. */
+      /** Unpaid for longer than the grace: its stored floor has ended. */
       readonly lapsed: boolean;
-      /** `edited`: its present form is somebody's SQL; `restored`: it is older than its own record. */
+      /** `edited`: manual SQL wrote it; `restored`: it is older than its record in the history. */
       readonly mark: 'none' | 'edited' | 'restored';
     })
   | {
       readonly kind: 'none';
-      /** Whether it had one: `retired` by us, `deleted` by somebody's SQL, `lost` without a record. */
+      /** Whether it had one: `retired` by us, `deleted` by manual SQL, `lost` without a record. */
       readonly earlier: 'never' | 'retired' | 'deleted' | 'lost';
-      /** A run set it aside before. */
+      /** An earlier run put it in quarantine. */
       readonly quarantined: boolean;
     };
 
-/** What its source and the rule say now. */
+/** What its source and the rule give now. */
 export type Found =
   | (ComparedInputs & {
       readonly kind: 'org';
@@ -40,11 +40,11 @@ export type Found =
 type StoredAllotment = Extract<Stored, { readonly kind: 'allotment' }>;
 type FoundOrg = Extract<Found, { readonly kind: 'org' }>;
 
-/** The cause of a drift. Call it only where the rule gives something else than what is stored. */
+/** The cause of a drift. Call it only where the stored allotment is not what the rule gives. */
 export function nameCause(stored: Stored, found: Found): Cause {
   if (found.kind === 'gone') return 'gone';
   if (stored.kind === 'none') return nameArrival(stored, found);
-  // the database lets a floor fall only by these two names
+  // the database accepts a lower floor only with these two causes
   if (isLowerFloor(found.floor, stored.floor)) return stored.lapsed ? 'lapse' : 'edition';
   if (stored.mark === 'restored') return 'restored backup';
   if (stored.mark === 'edited') return 'manual edit';
@@ -68,7 +68,7 @@ function nameArrival({ earlier, quarantined }: Extract<Stored, { kind: 'none' }>
   }
 }
 
-/** Of several changes the one that weighs most: payment, then edition, then contract, seats, purchases. */
+/** Of several changes the most important one: payment, then edition, contract, seats, purchases. */
 function nameChange(stored: StoredAllotment, found: FoundOrg): Cause {
   if (stored.paid && !found.paid) return 'lapse';
   if (!stored.paid && found.paid) return stored.floor === null ? 'paid' : 'return';
@@ -77,6 +77,6 @@ function nameChange(stored: StoredAllotment, found: FoundOrg): Cause {
   if (stored.agents !== found.agents) return 'seats';
   if (stored.additionalCredits !== found.additionalCredits) return 'purchase';
   if (stored.lightAgents !== found.lightAgents) return 'seats';
-  // the same inputs: a floor that the open window owed it, or terms that nobody recorded a change of
+  // the same inputs: a floor that the open window should have set, or terms that changed without a record
   return isLowerFloor(stored.floor, found.floor) ? 'late input' : 'manual edit';
 }

@@ -1,15 +1,15 @@
-// What the source says about one org, as it says it: nulls and impossible numbers included. Never holds an org id.
+// One org as the source has it, with its nulls and impossible numbers. Never holds an org id.
 
 /** One row of the source, in the columns of the source contract. */
 export interface OrgInputs {
   readonly edition: string | null;
-  /** A paid subscription runs, its dunning included; a trial is unpaid. */
+  /** It has a paid subscription, also while a payment is overdue; a trial is unpaid. */
   readonly paid: boolean | null;
   /** Full agents. */
   readonly agents: bigint | null;
   /** Null counts as 0 where the card does not count light agents as users. */
   readonly lightAgents: bigint | null;
-  /** Credits a day, bought and running now. */
+  /** Purchased credits a day that apply now. */
   readonly additionalCredits: bigint | null;
   /** Calls a day; the source column legacy_limit. Null: none was negotiated. */
   readonly negotiatedLimit: bigint | null;
@@ -19,7 +19,7 @@ export interface OrgInputs {
   readonly duplicated: boolean;
 }
 
-/** Inputs of which nothing is missing. */
+/** Inputs without a missing value. */
 export interface CompleteInputs {
   readonly edition: string;
   readonly paid: boolean;
@@ -29,7 +29,7 @@ export interface CompleteInputs {
   readonly negotiatedLimit: bigint | null;
 }
 
-/** Why an org cannot be decided, in the order in which they are looked for: the first that holds is the reason. */
+/** Why an org cannot be decided, in the order of the checks: the first that applies is the reason. */
 export const QUARANTINE_REASONS = [
   'duplicate_id',
   'null_edition',

@@ -1,11 +1,11 @@
-// Decides whether a relation fulfils the source contract. Says what is wrong and what was found; reads nothing itself.
+// Checks the columns of a relation against the source contract. Pure: the catalog is read elsewhere.
 
 /** A column as the catalog describes it. */
 export interface SourceColumn {
   readonly name: string;
-  /** As Postgres spells it, e.g. `bigint`, `character varying(20)`. */
+  /** As Postgres writes it, for example `bigint` or `character varying(20)`. */
   readonly type: string;
-  /** Base type name from pg_type, e.g. `int8`, `varchar`. */
+  /** Base type from pg_type, for example `int8` or `varchar`. */
   readonly base: string;
   readonly isEnum: boolean;
   /** Quoted collation of a text column; null when default or not collatable. */
@@ -73,12 +73,12 @@ const requirements = (lightAgentsNeeded: boolean): readonly Requirement[] => [
   integer('peak_credits', false),
 ];
 
-/** Whether the contract names this column; all others are ignored. */
+/** Whether the contract has this column; all others are ignored. */
 export function isContractColumn(name: string): boolean {
   return requirements(false).some(({ column }) => column === name);
 }
 
-/** Every fault of a relation against the contract, in the contract's order. */
+/** Every difference from the contract, in the order of the contract. */
 export function checkSourceColumns(
   columns: ReadonlyMap<string, SourceColumn>,
   lightAgentsNeeded: boolean,

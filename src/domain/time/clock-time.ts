@@ -1,4 +1,4 @@
-// A wall-clock time of day, `HH:MM`. Knows nothing of dates and zones.
+// A local time of day, `HH:MM`, without a date or a zone.
 
 import { quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';

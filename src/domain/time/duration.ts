@@ -1,4 +1,4 @@
-// Lengths of time: read from ISO 8601, shown to people. Never months or years, which have no fixed length.
+// Reads ISO 8601 durations and shows durations to people. Never months or years: they have no fixed length.
 
 import { quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -9,7 +9,7 @@ const SHORTHAND = /^(\d{1,7}) ?(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)$
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 export const HOUR_MS = 60 * MINUTE_MS;
-/** A day of a duration is 24 hours, whatever the local clocks do. */
+/** A day of a duration has 24 hours, also when local clocks change. */
 export const DAY_MS = 24 * HOUR_MS;
 const MAX_MS = 3660 * DAY_MS;
 const EXAMPLES = 'PT30M, PT12H, P1DT6H or P30D';

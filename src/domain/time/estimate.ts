@@ -1,8 +1,8 @@
-// Guesses how long the rest takes, as a range, from batches that ran. Never claims more than it has seen.
+// Estimates the remaining time as a range, from the durations of recent batches.
 
-const FEWEST_BATCHES = 3;
+const MIN_BATCHES = 3;
 
-/** What is known of a running data center. */
+/** How far a data center is. */
 export interface ProgressReading {
   readonly doneOrgs: number;
   readonly totalOrgs: number;
@@ -10,11 +10,11 @@ export interface ProgressReading {
   readonly batchDurationsMs: readonly number[];
   /** Orgs in a full batch. */
   readonly batchOrgs: number;
-  /** Batches that run side by side. */
+  /** Batches that run at once. */
   readonly lanes: number;
 }
 
-/** A range in milliseconds: half of the recent batches say `lowMs`, nine in ten say `highMs` or less. */
+/** A range in milliseconds: `lowMs` from the median of the recent batches, `highMs` from their 90th percentile. */
 export interface RemainingEstimate {
   readonly lowMs: number;
   readonly highMs: number;
@@ -23,7 +23,7 @@ export interface RemainingEstimate {
 /** The time left for the orgs that are not done, never negative; undefined with fewer than three recent batches. */
 export function estimateRemaining(reading: ProgressReading): RemainingEstimate | undefined {
   const durations = reading.batchDurationsMs.filter((ms) => Number.isFinite(ms) && ms >= 0).sort((a, b) => a - b);
-  if (durations.length < FEWEST_BATCHES || !(reading.batchOrgs > 0)) return undefined;
+  if (durations.length < MIN_BATCHES || !(reading.batchOrgs > 0)) return undefined;
   const orgs = Math.max(0, reading.totalOrgs - reading.doneOrgs);
   const lanes = Math.max(1, reading.lanes);
   const rounds = orgs / reading.batchOrgs / lanes;
@@ -34,12 +34,12 @@ export function estimateRemaining(reading: ProgressReading): RemainingEstimate |
   };
 }
 
-/** The share that is done, from 0 to 1; nothing to do is 1. */
+/** The share that is done, from 0 to 1; 1 when there is nothing to do. */
 export function progressShare(done: number, total: number): number {
   if (!(total > 0)) return 1;
   return Math.min(1, Math.max(0, done / total));
 }
 
-function percentile(triaged: readonly number[], share: number): number {
-  return triaged[Math.min(triaged.length - 1, Math.ceil(triaged.length * share) - 1)] ?? 0;
+function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? 0;
 }

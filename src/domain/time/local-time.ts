@@ -1,12 +1,12 @@
 // Maps a local wall-clock time to instants: one, none (a gap) or two (an overlap).
-// Never guesses and never looks at the current season or at the machine's zone: only at the zone's offsets around that time.
+// Uses only the zone's offsets around that time, never the current offset or the machine's zone.
 
 import { IANAZone } from 'luxon';
 import { quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { HOUR_MS } from './duration.js';
 
-/** Offsets lie within ±14 h, so every instant with this local time lies inside the margin. */
+/** Offsets are within ±14 h, so every instant with this local time is within the margin. */
 const MARGIN_MS = 16 * HOUR_MS;
 
 /** Milliseconds since 1970-01-01T00:00 of a wall clock, as if it showed UTC. */
@@ -18,14 +18,14 @@ export type LocalReading =
   | { readonly kind: 'overlap'; readonly first: Date; readonly second: Date; readonly change: OffsetChange }
   | { readonly kind: 'gap'; readonly earlier: Date; readonly later: Date; readonly change: OffsetChange };
 
-/** The instant at which a zone changes its offset, and what its clocks show just before and from then on. */
+/** The instant at which a zone changes its offset, and what its clocks show just before and at it. */
 export interface OffsetChange {
   readonly at: Date;
   readonly localBefore: LocalMs;
   readonly localAfter: LocalMs;
 }
 
-/** All that a wall-clock time can mean in `zone` (an IANA name). Throws invalid_zone. */
+/** The instants at which clocks in `zone` (an IANA name) show a local time. Throws invalid_zone. */
 export function readLocalTime(local: LocalMs, zone: string): LocalReading {
   const before = offsetMs(local - MARGIN_MS, zone);
   const after = offsetMs(local + MARGIN_MS, zone);
@@ -40,21 +40,21 @@ export function readLocalTime(local: LocalMs, zone: string): LocalReading {
   return { kind: 'overlap', first: new Date(first), second: new Date(second), change };
 }
 
-/** The instant for a recurring time: in a gap the first instant after it, in an overlap the first. Throws invalid_zone. */
-export function settleLocalTime(local: LocalMs, zone: string): Date {
+/** The instant of a recurring time: in a gap the first instant after it, in an overlap the first one. Throws invalid_zone. */
+export function resolveRecurringTime(local: LocalMs, zone: string): Date {
   const reading = readLocalTime(local, zone);
   if (reading.kind === 'gap') return reading.change.at;
   return reading.kind === 'overlap' ? reading.first : reading.instant;
 }
 
 /**
- * settleLocalTime for many times of one date: takes milliseconds since its midnight, up to two days. Cheap where the offset
- * does not change around the date. Throws invalid_zone.
+ * resolveRecurringTime for many times of one date: takes milliseconds since its midnight, up to two days. Fast when the
+ * offset does not change around the date. Throws invalid_zone.
  */
 export function createDayClock(midnight: LocalMs, zone: string): (sinceMidnightMs: number) => Date {
   const offset = offsetMs(midnight - MARGIN_MS, zone);
   const steady = offset === offsetMs(midnight + 48 * HOUR_MS + MARGIN_MS, zone);
-  return (since) => (steady ? new Date(midnight + since - offset) : settleLocalTime(midnight + since, zone));
+  return (since) => (steady ? new Date(midnight + since - offset) : resolveRecurringTime(midnight + since, zone));
 }
 
 /** What a wall clock in `zone` shows at `instant`. Throws invalid_zone. */
@@ -67,7 +67,7 @@ export function formatLocalMs(local: LocalMs): string {
   return new Date(local).toISOString().slice(0, 19);
 }
 
-/** What `zone` is ahead of UTC at an instant in ms. Throws invalid_zone. */
+/** How far `zone` is ahead of UTC at an instant; both in ms. Throws invalid_zone. */
 export function offsetMs(at: number, zone: string): number {
   const offset = Math.round(IANAZone.create(zone).offset(at) * 60_000);
   if (Number.isNaN(offset)) {
@@ -76,7 +76,7 @@ export function offsetMs(at: number, zone: string): number {
   return offset;
 }
 
-/** Instants in ms, and the offsets there, in ms too: they differ. */
+/** Two instants and their offsets, which differ; all in ms. */
 interface ChangeSpan {
   readonly from: number;
   readonly to: number;
@@ -84,7 +84,7 @@ interface ChangeSpan {
   readonly after: number;
 }
 
-/** The first change away from the offset before, to the second: the finest step that zones use. */
+/** The first change of the offset, to the second: zones use no finer step. */
 export function findChange(zone: string, { from, to, before, after }: ChangeSpan): OffsetChange {
   let low = Math.floor(from / 1000);
   let high = Math.ceil(to / 1000);

@@ -1,5 +1,5 @@
-// Reads a one-off local date or time once, so that it can be stored as UTC with its local text and zone.
-// Never resolves a time that does not exist or exists twice: it shows both instants instead.
+// Reads a local date or time that happens once, so that it can be stored as UTC with its local text and zone.
+// Rejects a time that does not exist or exists twice, and shows both candidates.
 
 import { quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -10,7 +10,7 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const DATE_TIME = /^(\d{4}-\d{2}-\d{2})[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
 const WITH_OFFSET = /\d\d:\d\d.*(?:[Zz]|[+-]\d{1,2}(?::?\d{2})?|UTC|GMT)$/;
 
-/** A local time that was read once. `instant` is the truth; `local` and `zone` say how it came about. */
+/** A local time and its instant. `instant` decides; `local` and `zone` are kept for people. */
 export interface LocalInstant {
   readonly instant: Date;
   /** What a clock in `zone` shows at `instant`, `YYYY-MM-DDTHH:MM:SS`. */

@@ -1,7 +1,7 @@
-// The one instant at which something that recurs daily happens on a given local date.
+// The instant at which something that recurs daily happens on a local date.
 import { parseClockTime } from './clock-time.js';
 import { parseLocalDate, startOfLocalDate } from './local-date.js';
-import { settleLocalTime } from './local-time.js';
+import { resolveRecurringTime } from './local-time.js';
 
 /**
  * The instant of `time` (`HH:MM`) on `date` (`YYYY-MM-DD`) in `zone`: in a gap the first instant after it, in an overlap
@@ -9,5 +9,5 @@ import { settleLocalTime } from './local-time.js';
  */
 export function recurringInstant(date: string, time: string, zone: string): Date | null {
   if (startOfLocalDate(date, zone) === null) return null;
-  return settleLocalTime(parseLocalDate(date) + parseClockTime(time), zone);
+  return resolveRecurringTime(parseLocalDate(date) + parseClockTime(time), zone);
 }

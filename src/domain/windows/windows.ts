@@ -1,5 +1,5 @@
-// Says whether work may run at an instant under allow and deny windows, and when that answer changes.
-// Decides only from its arguments; recurring times follow the rule of recurring-instant.ts.
+// Decides whether work may run at an instant under allow and deny windows, and when that changes.
+// Pure. Recurring times follow the rule of recurring-instant.ts.
 
 import { parseClockTime } from '../time/clock-time.js';
 import { DAY_MS } from '../time/duration.js';
@@ -11,8 +11,8 @@ export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as con
 export type Weekday = (typeof WEEKDAYS)[number];
 
 const HORIZON_DAYS = 370;
-/** A window lasts a day at most, and a change of the clocks can stretch it past the next midnight. */
-const LONGEST_DAYS = 2;
+/** A window lasts at most a day, and a change of the clocks can extend it past the next midnight. */
+const MAX_WINDOW_DAYS = 2;
 
 /** A daily window as the configuration writes it. `to` at or before `from` means the next day; equal means 24 hours. */
 export interface WindowSpec {
@@ -24,7 +24,7 @@ export interface WindowSpec {
   readonly days?: readonly Weekday[];
   /** Local dates (`YYYY-MM-DD`) on which it opens. */
   readonly dates?: readonly string[];
-  /** A deny window forbids, and wins over every other window. */
+  /** A deny window forbids work, whatever other windows allow. */
   readonly deny?: true;
 }
 
@@ -40,7 +40,7 @@ export interface WindowAnswer extends WindowDecision {
 }
 
 /**
- * decideWindows and when that changes: costs up to 100 ms where nothing changes for a year. `open: false` with
+ * As decideWindows, and when that changes. Takes up to 100 ms when nothing changes for a year. `open: false` with
  * `changesAt: null` means that they never open. Throws invalid_instant, invalid_zone.
  */
 export function isWindowOpen(windows: readonly WindowSpec[], zone: string, instant: Date): WindowAnswer {
@@ -101,7 +101,7 @@ function decideOpen(windows: readonly WindowSpec[], active: readonly WindowSpec[
   return { open: false, reason: `outside the windows ${allowed.map(describeWindow).join('; ')}` };
 }
 
-/** Walks day by day over the edges of all windows, in order, until the answer differs. */
+/** Checks the edges of all windows day by day, in order, until the answer differs. */
 function findChange(windows: readonly WindowSpec[], zone: string, instant: Date, open: boolean): Date | null {
   if (windows.length === 0) return null;
   const today = localDate(instant, zone);
@@ -117,10 +117,10 @@ function findChange(windows: readonly WindowSpec[], zone: string, instant: Date,
   return null;
 }
 
-/** `date` and the days before it whose windows may reach into it. */
+/** `date` and the days before it whose windows may end in it. */
 function readDaysUntil(windows: readonly WindowSpec[], date: string, zone: string): readonly LocalDay[] {
-  return Array.from({ length: LONGEST_DAYS + 1 }, (_, index) =>
-    readDay(windows, addLocalDays(date, index - LONGEST_DAYS), zone),
+  return Array.from({ length: MAX_WINDOW_DAYS + 1 }, (_, index) =>
+    readDay(windows, addLocalDays(date, index - MAX_WINDOW_DAYS), zone),
   );
 }
 

@@ -174,10 +174,12 @@ function explainKey(place: YamlPlace, path: YamlPath, schema: z.ZodType, kind: D
   const keys = sections.get(section ?? '')?.keys ?? [];
   const meant = suggestKey(key, section ?? '', sections);
   if (section !== undefined && sections.get(section)?.open) return rejectName(describePlace(place, kind), kind);
+  const remedy = meant === undefined ? 'Remove the key' : `Write ${meant}, or remove the key`;
   const hint = /^\d+$/.test(key) ? ' Numbers take no thousands separators.' : '';
+  const question = meant === undefined ? '.' : `; did you mean ${meant}?`;
   return new RolloutError(kind.unknownKey, {
-    message: `${place.path} (line ${place.line}) is not a key of the ${kind.name}${meant === undefined ? '.' : `; did you mean ${meant}?`}`,
-    next: `${meant === undefined ? 'Remove the key' : `Write ${meant}, or remove the key`}. The keys here are ${keys.join(', ')}.${hint}`,
+    message: `${place.path} (line ${place.line}) is not a key of the ${kind.name}${question}`,
+    next: `${remedy}. The keys here are ${keys.join(', ')}.${hint}`,
   });
 }
 

@@ -48,7 +48,7 @@ interface Given {
 
 /** The rule on the stored inputs and on what was stored before; undefined: it would not have been decided. */
 function decideAgain(
-  { history, gate, signUp, reversals: earlierLines }: OrgRecord,
+  { history, gate, signUp, reversals: reversedPeriods }: OrgRecord,
   stored: StoredOrg,
   { card, createdAt, lapseGraceDays }: Given,
 ): Allotment | undefined {
@@ -61,7 +61,7 @@ function decideAgain(
       sweptAt: gate.sweptAt,
       decidedAt: signUp?.decidedAt ?? null,
       model: signUp?.model ?? null,
-      earlierLines,
+      reversedPeriods,
     },
     today: stored.computedOn,
     lapseGraceDays,

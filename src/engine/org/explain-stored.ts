@@ -111,7 +111,7 @@ function toQuestionThen(
       sweptAt: hadCome(sweptAt) ? sweptAt : null,
       decidedAt: signUp?.decidedAt ?? null,
       model: signUp?.model ?? null,
-      earlierLines: reversals.filter(({ reversedAt }) => reversedAt.getTime() <= then),
+      reversedPeriods: reversals.filter(({ reversedAt }) => reversedAt.getTime() <= then),
     },
     today: stored.computedOn,
     lapseGraceDays,

@@ -52,13 +52,13 @@ export function recomputeOrg(question: RecomputeQuestion): Recompute {
   const { source, record, card, today, lapseGraceDays } = question;
   if (source.kind === 'gone') return GONE;
   if (source.kind === 'unreadable') return UNREADABLE;
-  const { stored, gate, signUp, reversals: earlierLines } = record;
+  const { stored, gate, signUp, reversals: reversedPeriods } = record;
   const prior = stored?.allotment ?? null;
   const decision = decideOrg({
     inputs: source.org,
     card,
     prior,
-    gate: { ...gate, decidedAt: signUp?.decidedAt ?? null, model: signUp?.model ?? null, earlierLines },
+    gate: { ...gate, decidedAt: signUp?.decidedAt ?? null, model: signUp?.model ?? null, reversedPeriods },
     today,
     lapseGraceDays,
   });

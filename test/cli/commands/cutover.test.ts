@@ -146,7 +146,7 @@ describe('cutover', () => {
     const again = JSON.parse((await as(0, 'cutover', 'execute', ...dc, '--reason', 'x', '--json')).out);
     expect(again).toMatchObject({ pending: false, next: null });
     const moved = await as(0, 'cutover', 'postpone', ...dc, '--to', '2099-01-01', '--reason', 'x');
-    expect(moved.err).toContain('never undone');
+    expect(moved.err).toContain('cannot be postponed');
     expect(moved.err).toContain(`cutover reverse ${dc.join(' ')} --to WHEN`);
     expect((await as(0, 'cutover', 'reverse', ...dc, '--to', '2098-12-01')).err).toContain('--reason');
     expect((await as(0, 'cutover', 'reverse', ...dc, '--reason', 'x')).err).toContain('--withdraw');

@@ -46,7 +46,7 @@ describe('rate-card check', () => {
     const { code, out } = await runCommand('rate-card', 'check', path);
     expect(code).toBe(1);
     expect(out).toContain('✖ desk-2025-10: 8 editions, 0 of 1 golden cases come out');
-    expect(out).toContain('Case 1 (wrong) does not come out: total_credits is 150000, expected 1.');
+    expect(out).toContain('Case 1 (wrong) fails: total_credits is 150000, expected 1.');
     expect(out).toContain('No case covers 187 of the 188 branches');
   });
 

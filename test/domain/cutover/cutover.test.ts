@@ -57,7 +57,7 @@ describe('rejectMove', () => {
   test.each([
     ['into the past', facts(), 9, 'is past', 'a later one with --to'],
     ['to this moment', facts(), 10, 'is past', 'a later one with --to'],
-    ['to where it is', facts(), 12, 'is its instant already', 'another one with --to'],
+    ['to where it is', facts(), 12, 'is already its instant', 'another one with --to'],
     [
       'before the rollout may start',
       facts({ notBeforeAt: at(15), notBeforeLocal: 'three' }),
@@ -72,7 +72,7 @@ describe('rejectMove', () => {
       'it took effect at',
       'cutover reverse --dc ID',
     ],
-    ['once it was latched', facts({ gate: LATCHED }), 14, 'never undone', 'cutover reverse --dc ID'],
+    ['once it was latched', facts({ gate: LATCHED }), 14, 'cannot be postponed', 'cutover reverse --dc ID'],
   ])('refuses to move it %s, with the reason', (_case, given, hour, why, next) => {
     const refusal = rejectMove(given, to(hour));
     expect(refusal?.why).toContain(why);
@@ -82,7 +82,7 @@ describe('rejectMove', () => {
 
 describe('rejectReversal', () => {
   test.each([
-    ['what has not come', facts(), 14, 'nothing to take back', 'cutover postpone --dc ID'],
+    ['what has not come', facts(), 14, 'nothing to reverse', 'cutover postpone --dc ID'],
     [
       'what is not latched yet',
       facts({ now: at(13), gate: gate({ effectiveAt: at(12) }) }),
@@ -104,7 +104,7 @@ describe('rejectReversal', () => {
 
 describe('rejectExecution', () => {
   test.each([
-    ['none', facts({ cutoverAt: null }), 'it has none', 'Set signups.cutover'],
+    ['none', facts({ cutoverAt: null }), 'it has no instant', 'Set signups.cutover'],
     ['before its instant', facts(), 'noon UTC, has not come', 'cutover postpone --dc ID'],
     [
       'armed, before its instant',

@@ -194,7 +194,7 @@ describe('decideOrg on movements', () => {
     ]);
     const lapsed = makePrior({}, { unpaidSince: '2026-01-01' });
     expect(later(lapsed, {}).because).toEqual([
-      'Unpaid since 2026-01-01, more than 30 days: the floor of 150,000 ended.',
+      'It was unpaid since 2026-01-01, for more than 30 days: the floor of 150,000 ended.',
       'It has no floor, and after the sweep only a first decision sets one.',
     ]);
   });

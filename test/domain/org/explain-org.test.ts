@@ -32,7 +32,7 @@ describe('explainOrg', () => {
 
   test('gives the reason of an undecidable org', () => {
     const lines = explainDecision(decide({ inputs: makeOrg({ agents: null }) }), sampleCard);
-    expect(lines).toEqual(['Undecidable: null_agents.', 'It is set aside in quarantine and keeps what it has today.']);
+    expect(lines).toEqual(['Undecidable: null_agents.', 'It is in quarantine and keeps what it has today.']);
   });
 });
 

@@ -49,8 +49,7 @@ describe('checkRateCard', () => {
         kind: 'different',
         position: 1,
         name: 'G7',
-        message:
-          'Case 1 (G7) does not come out: floor is 150000, expected null; total_credits is 150000, expected 125000.',
+        message: 'Case 1 (G7) fails: floor is 150000, expected null; total_credits is 150000, expected 125000.',
         differences: [
           { column: 'floor', expected: null, actual: 150_000n },
           { column: 'total_credits', expected: 125_000n, actual: 150_000n },

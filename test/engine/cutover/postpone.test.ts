@@ -116,12 +116,12 @@ describe('a postponement', () => {
     expect(await cutoverOf()).toEqual(PINNED);
     await fleet.cell(0).cell.inTransaction('fencer', saveGateLatched);
     await expect(approve(bob, proposalId)).rejects.toMatchObject({
-      message: expect.stringContaining('never undone'),
+      message: expect.stringContaining('cannot be postponed'),
     });
     await expect(propose(bob, '2098-11-05')).rejects.toMatchObject({ code: 'postponement_open' });
     await withdraw(alice, 'too late');
     await expect(propose(bob, '2098-11-05')).rejects.toMatchObject({
-      message: expect.stringContaining('never undone'),
+      message: expect.stringContaining('cannot be postponed'),
     });
     expect(await cutoverOf()).toEqual(PINNED);
   });
@@ -144,7 +144,7 @@ describe('a postponement', () => {
 
   test.each([
     ['into the past', '2020-01-01', 'cutover_refused', 'is past'],
-    ['to the same instant', '2098-10-30', 'cutover_refused', 'is its instant already'],
+    ['to the same instant', '2098-10-30', 'cutover_refused', 'is already its instant'],
     ['into a gap', '2098-03-30T02:30', 'invalid_instant', 'does not exist'],
     ['into an overlap', '2098-10-26T02:30', 'invalid_instant', 'exists twice'],
     ['to no date', 'soon', 'invalid_instant', 'is not a local date or time'],

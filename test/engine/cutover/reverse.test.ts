@@ -243,7 +243,7 @@ describe('row 43: a reversal', () => {
     const world = await makeWorld('2099-10-30');
     await expect(propose(world, world.alice)).rejects.toMatchObject({
       code: 'cutover_refused',
-      message: expect.stringContaining('nothing to take back'),
+      message: expect.stringContaining('nothing to reverse'),
       next: expect.stringContaining('cutover postpone --dc'),
     });
   });

@@ -185,7 +185,7 @@ describe('after the sweep: payment', () => {
     expect(await life.stands()).toMatchObject({ total: 175_000, floor: null, unpaidSince: null });
   });
 
-  test('row 32: a lapse leaves the free allotment and what was bought; the floor rests', async () => {
+  test('row 32: a lapse leaves the free allotment and what was bought; the floor is suspended', async () => {
     const life = await begin({ additional_credits: 1_000 });
     await life.edit({ paid: false });
     expect(await life.night()).toMatchObject({ cause: 'lapse', movement: 'fall', outcome: 'healed' });

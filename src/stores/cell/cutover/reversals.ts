@@ -1,11 +1,11 @@
 // Cut-overs of a cell that were reversed: the instants that were in force until then. Append-only; only the owner's
 // function writes.
-import type { EarlierLine } from '../../../domain/org/decide-floor.js';
+import type { ReversedPeriod } from '../../../domain/org/decide-floor.js';
 import { selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { lockGate } from './gate.js';
 
-export interface ReversedCutover extends EarlierLine {
+export interface ReversedCutover extends ReversedPeriod {
   readonly armedAt: Date;
   readonly latchedAt: Date;
   /** Null: it was reversed before its sweep ended. */

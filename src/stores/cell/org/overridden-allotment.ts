@@ -25,8 +25,8 @@ export async function findOverridableOrg(tx: CellTransaction, orgId: string): Pr
   const row = await findRow<StoredRow>(tx, STORED, { org_id: orgId });
   if (row === undefined) return undefined;
   const { effectiveAt, sweptAt, decidedAt, model } = row;
-  const earlierLines = await listReversedCutovers(tx);
-  return { stored: toAllotment(row), gate: { effectiveAt, sweptAt, decidedAt, model, earlierLines } };
+  const reversedPeriods = await listReversedCutovers(tx);
+  return { stored: toAllotment(row), gate: { effectiveAt, sweptAt, decidedAt, model, reversedPeriods } };
 }
 
 /** Rewrites an org's row with the cause `override`, the only one under which people may lower a floor. */

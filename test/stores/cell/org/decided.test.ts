@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Allotment } from '../../../../src/domain/org/allotment.js';
-import type { EarlierLine } from '../../../../src/domain/org/decide-floor.js';
+import type { ReversedPeriod } from '../../../../src/domain/org/decide-floor.js';
 import { decideOrg, type OrgDecision } from '../../../../src/domain/org/decide-org.js';
 import type { RateCard } from '../../../../src/domain/rate-card/rate-card.js';
 import type { OrgInputs } from '../../../../src/domain/source/org-inputs.js';
@@ -54,7 +54,7 @@ interface GateState {
   readonly effectiveAt: Date | null;
   readonly sweptAt: Date | null;
   /** Cut-overs that were reversed. */
-  readonly earlierLines?: readonly EarlierLine[];
+  readonly reversedPeriods?: readonly ReversedPeriod[];
 }
 
 /** The model that the gate would have recorded with it. */
@@ -82,7 +82,7 @@ async function decideInCell(
     [gate.effectiveAt, gate.sweptAt],
   );
   await client.query('truncate credit_rollout.reversals');
-  for (const [index, { effectiveAt, reversedAt }] of (gate.earlierLines ?? []).entries())
+  for (const [index, { effectiveAt, reversedAt }] of (gate.reversedPeriods ?? []).entries())
     await client.query(
       `insert into credit_rollout.reversals (
          reversal_id, armed_at, effective_at, latched_at, reversed_at, to_at, to_local, author, approver)
@@ -222,12 +222,12 @@ const anyGate = fc.constantFrom<GateState>(
   { effectiveAt: null, sweptAt: null },
   { effectiveAt: CUTOVER, sweptAt: null },
   { effectiveAt: CUTOVER, sweptAt: new Date(CUTOVER.getTime() + 60_000) },
-  { effectiveAt: null, sweptAt: null, earlierLines: [{ effectiveAt: CUTOVER, reversedAt: near(1) }] },
-  { effectiveAt: near(1), sweptAt: null, earlierLines: [{ effectiveAt: near(-1), reversedAt: CUTOVER }] },
+  { effectiveAt: null, sweptAt: null, reversedPeriods: [{ effectiveAt: CUTOVER, reversedAt: near(1) }] },
+  { effectiveAt: near(1), sweptAt: null, reversedPeriods: [{ effectiveAt: near(-1), reversedAt: CUTOVER }] },
   {
     effectiveAt: near(2),
     sweptAt: near(60_000),
-    earlierLines: [
+    reversedPeriods: [
       { effectiveAt: near(-1), reversedAt: CUTOVER },
       { effectiveAt: CUTOVER, reversedAt: near(1) },
     ],
