@@ -5,8 +5,8 @@ import { execute, runVerbatim, selectRow, selectRows } from '../../query.js';
 import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from '../cell-database.js';
 
 const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged,
-  stale, quarantined, falls, total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since, appeared,
-  legacy_wins, before_credits, after_credits, floors, kind, plan_range`;
+  stale, quarantined, falls, total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since,
+  appeared, legacy_wins, before_credits, after_credits, floors, kind, plan_range`;
 // the numbers of a plan; the fencer may not read the orgs that it names
 const FENCER_PLAN_COLUMNS = `plan_id, digest, card_hash, source_signature, author, snapshot_at, made_at, ranges, orgs,
   touched, counts`;
