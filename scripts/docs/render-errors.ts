@@ -1,0 +1,19 @@
+// The reference of error codes, from the registry: one heading for each code, so that a link and a search find it.
+import { ERRORS } from '../../src/kernel/error-codes.js';
+import { renderTable } from './markdown.js';
+
+/** Every code in the order of the registry. */
+export function renderErrors(): string {
+  return Object.entries(ERRORS)
+    .map(([code, { exit, meaning, next }]) => `### \`${code}\`\n\n${meaning}\n\n- Exit code: ${exit}\n- Next: ${next}`)
+    .join('\n\n');
+}
+
+/** Codes by exit code, as a table of contents. */
+export function renderErrorIndex(): string {
+  const codes = Object.entries(ERRORS).map(([code, { exit }]) => [`[\`${code}\`](#${code})`, String(exit)] as const);
+  return renderTable(
+    ['code', 'exit code'],
+    codes.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
