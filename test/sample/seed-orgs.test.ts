@@ -7,7 +7,7 @@ const SIZES = { in: 18_000, eu: 24_000, us: 30_000 } as const;
 const UNDECIDABLE_ORGS = { in: 7, eu: 10, us: 12 } as const;
 const DATA_CENTERS = ['in', 'eu', 'us'] as const satisfies readonly SampleDataCenter[];
 const UNDECIDABLE = `paid is null or agents is null or agents < 0 or edition = 'starter_2019'`;
-// full agents for which legacy wins without light agents and negotiated limits: life-of-an-org.md
+// full agents for which legacy wins without light agents and negotiated limits: docs/reference/life-of-an-org.md
 const LEGACY_WINS = `paid and light_agents = 0 and legacy_limit is null and (
   edition = 'express' and agents between 167 and 249 or edition = 'standard' and agents between 201 and 799
   or edition = 'professional' and agents between 151 and 1849

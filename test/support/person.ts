@@ -1,4 +1,4 @@
-// People with logins of their own on a control database, with exactly the grants that docs/operations.md gives them.
+// People with logins of their own on a control database, with exactly the grants that docs/how-to/install-a-fleet.md gives them.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { EngineContext } from '../../src/engine/context.js';
@@ -46,9 +46,9 @@ export async function createPeople(fleet: Fleet, ...names: readonly string[]): P
 
 /** The block of SQL under "People and logins". */
 async function readGrants(): Promise<string> {
-  const section = (await readDocument('docs/operations.md')).split('### People and logins')[1];
+  const section = (await readDocument('docs/how-to/install-a-fleet.md')).split('## People and logins')[1];
   const sql = /```sql\n([\s\S]*?)```/u.exec(section ?? '')?.[1];
-  if (sql === undefined) throw new Error('docs/operations.md shows no grants');
+  if (sql === undefined) throw new Error('docs/how-to/install-a-fleet.md shows no grants');
   return sql;
 }
 

@@ -133,7 +133,7 @@ function showRest(report: PlanReport): readonly string[] {
   ];
 }
 
-/** The plan for programs, its lists of orgs included: only for the person who asked for this one data center. See docs/report.md. */
+/** The plan for programs, its lists of orgs included: only for the person who asked for this one data center. See docs/reference/report.md. */
 export function planDocument(report: PlanReport): Readonly<Record<string, unknown>> {
   const { biggestRaises, nearestFloor, short } = report.orgs;
   return {

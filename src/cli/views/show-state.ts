@@ -81,7 +81,7 @@ export function showHoldBriefly(hold: StatusHold): string {
   return `${HOLDS[hold.code].meaning}${inBrackets([measure])}`;
 }
 
-/** The document that docs/json.md describes: SQL column names, commands as this user runs them. */
+/** The document that docs/reference/json.md describes: SQL column names, commands as this user runs them. */
 export function statusDocument(status: Status, commands: CommandNames): Readonly<Record<string, unknown>> {
   const { card, dataCenters, ...rest } = status;
   return { ...rest, cardHash: card, dataCenters: dataCenters.map((dc) => toDocument(dc, commands)) };

@@ -29,7 +29,7 @@ export interface AssessedOrg extends Omit<DatedInputs, 'kind'> {
 
 export type Assessment = Undecidable | AssessedOrg;
 
-/** Computes an org's terms. Source: domain.md, "The arithmetic". decideOrg checks the total for overflow: it knows the floor. */
+/** Computes an org's terms. Source: docs/reference/domain.md, "The arithmetic". decideOrg checks the total for overflow: it knows the floor. */
 export function assessOrg(inputs: OrgInputs, card: RateCard): Assessment {
   const complete = completeInputs(inputs, card);
   if (complete.kind === 'undecidable') return complete;

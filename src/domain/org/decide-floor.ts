@@ -1,4 +1,4 @@
-// Decides an org's floor: sets, keeps, raises, lowers or ends it. Source: domain.md, "The floor". The SQL function
+// Decides an org's floor: sets, keeps, raises, lowers or ends it. Source: docs/reference/domain.md, "The floor". The SQL function
 // credit_rollout.decided has the same rule: change both together. A property test compares them.
 
 import { formatCredits } from '../../kernel/format-credits.js';

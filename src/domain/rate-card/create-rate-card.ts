@@ -9,7 +9,7 @@ export function createRateCard(spec: RateCardSpec): RateCard {
   return { ...spec, editions: new Map(ranked.map((rates) => [rates.edition, rates])), hash: hashRateCard(spec) };
 }
 
-/** Dense rank by (base, perAgent), ascending from 0. Source: domain.md, "The floor", rule 3. */
+/** Dense rank by (base, perAgent), ascending from 0. Source: docs/reference/domain.md, "The floor", rule 3. */
 function rankEditions(editions: readonly EditionSpec[]): readonly EditionRates[] {
   return editions.map((spec) => {
     const lower = editions.filter((other) => ranksLower(other, spec));

@@ -1,5 +1,5 @@
 // Finds why an org's allotment is not what its inputs give: one cause, the first that applies. Pure. Never decides what is
-// written. Source: the last column of life-of-an-org.md.
+// written. Source: the last column of docs/reference/life-of-an-org.md.
 import { isLowerFloor } from '../org/decide-movement.js';
 import type { CompleteInputs } from '../source/org-inputs.js';
 import type { Cause } from './cause.js';

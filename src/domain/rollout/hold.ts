@@ -73,7 +73,7 @@ export interface HoldMeaning {
   readonly needsPerson: boolean;
 }
 
-/** One sentence per code; docs/stages.md lists the same, a test compares them. */
+/** One sentence per code; docs/reference/stages-and-holds.md lists the same, a test compares them. */
 export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   no_scheduler: { meaning: 'no scheduler runs', needsPerson: true },
   frozen: { meaning: 'it is frozen', needsPerson: true },

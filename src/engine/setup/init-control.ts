@@ -36,7 +36,7 @@ function explainInit(error: unknown): unknown {
   if (!isRolloutError(known) || known.code !== 'not_permitted') return known;
   return new RolloutError('not_permitted', {
     message: `${known.message.replace(/\.$/u, '')}: init works only as the owner of the control database.`,
-    next: "Run it with its owner's URL as controlDatabase; an operator's login cannot: docs/operations.md#people-and-logins.",
+    next: "Run it with its owner's URL as controlDatabase; an operator's login cannot: docs/how-to/install-a-fleet.md#people-and-logins.",
     cause: error,
   });
 }

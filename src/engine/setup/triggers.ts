@@ -34,7 +34,7 @@ export async function addSignUpTrigger(
   if (source.kind !== 'table')
     throw new RolloutError('source_not_a_table', {
       message: `${subject}: its source ${dataCenter.source} is a ${source.kind}, and nothing is inserted there: a sign-up trigger needs the table.`,
-      next: 'Name the other data centers with --dc; for this one call credit_rollout.onboard_org(org_id) in the transaction of the sign-up: docs/sign-ups.md',
+      next: 'Name the other data centers with --dc; for this one call credit_rollout.onboard_org(org_id) in the transaction of the sign-up: docs/how-to/sign-ups.md',
     });
   const table = { subject, relation: source.relation, what: 'a trigger' } as const;
   await installTriggers(cell, clock, table, (tx) => installSignUpTrigger(tx, source.relation));

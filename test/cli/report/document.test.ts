@@ -1,14 +1,14 @@
-// docs/report.md against what is written: every key of report.json and every column of orgs.csv, and none that is gone.
+// docs/reference/report.md against what is written: every key of report.json and every column of orgs.csv, and no others.
 import { expect, test } from 'vitest';
 import { renderReportJson } from '../../../src/cli/report/report-json.js';
 import { EXPORT_COLUMNS } from '../../../src/stores/cell/plan/org-export.js';
-import { readDocument, readTable, unquote } from '../../docs/read-document.js';
+import { readDocument, readListed, readTable, unquote } from '../../docs/read-document.js';
 import { samplePlan } from './sample-plan.js';
 
-const text = await readDocument('docs/report.md');
+const text = await readDocument('docs/reference/report.md');
 
 test('lists every key of a plan', () => {
-  const keys = readTable(text, 'Plan').flatMap(([names = '']) => unquote(names).replaceAll('[]', '').split(', '));
+  const keys = readListed(text, 'Plan').map((name) => name.replaceAll('[]', ''));
   expect(keys.toSorted()).toEqual(Object.keys(JSON.parse(renderReportJson([samplePlan()])).plans[0]).toSorted());
 });
 

@@ -1,4 +1,4 @@
-// Random orgs and lives against the promises of domain.md and against a second statement of the rule.
+// Random orgs and lives against the promises of docs/reference/domain.md and against a second statement of the rule.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Allotment } from '../../../src/domain/org/allotment.js';

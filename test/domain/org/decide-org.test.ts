@@ -1,4 +1,4 @@
-// Single rules and the sequences of life-of-an-org.md that need no database.
+// Single rules and the sequences of docs/reference/life-of-an-org.md that need no database.
 import { describe, expect, test } from 'vitest';
 import type { Allotment } from '../../../src/domain/org/allotment.js';
 import type { DecidedOrg } from '../../../src/domain/org/decide-org.js';

@@ -1,4 +1,4 @@
-// Every golden case of life-of-an-org.md by its id, and the proposals they leave behind.
+// Every golden case of docs/reference/life-of-an-org.md by its id, and the proposals they leave behind.
 import { describe, expect, test } from 'vitest';
 import type { Allotment } from '../../../src/domain/org/allotment.js';
 import { sampleCard, secondCard } from '../rate-card/sample-card.js';

@@ -1,4 +1,4 @@
-// The golden cases of life-of-an-org.md, G1 to G30 and X1 to X12, as data: for the TypeScript rule and for the SQL view.
+// The golden cases of docs/reference/life-of-an-org.md, G1 to G30 and X1 to X12, as data: for the TypeScript rule and for the SQL view.
 
 /** What the case finds stored: nothing, an allotment without a floor, or one with a floor. */
 export type GoldenBefore =
@@ -33,7 +33,7 @@ export interface GoldenCase {
   readonly expect: GoldenTerms | null;
 }
 
-// The lines below are the tables of life-of-an-org.md, column for column.
+// The lines below are the tables of docs/reference/life-of-an-org.md, column for column.
 const TABLE = `
 G1 | announcement: professional, 10 | professional | 10+0 | – | 0 | open · first | 75,000 | 5,000 | 50,000 | 50,000 | 0 | 80,000 | credits | 15
 G2 | announcement: enterprise, 25 | enterprise | 25+0 | – | 0 | open · first | 100,000 | 25,000 | 75,000 | 75,000 | 0 | 125,000 | credits | 25

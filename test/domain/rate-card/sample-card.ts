@@ -13,7 +13,7 @@ export function changeCard(change: (spec: EditionSpec) => EditionSpec): RateCard
   return createRateCard({ ...sampleCard, editions: [...sampleCard.editions.values()].map(change) });
 }
 
-/** The second card of life-of-an-org.md: smaller credits for standard, enterprise and the bundles. */
+/** The second card of docs/reference/life-of-an-org.md: smaller credits for standard, enterprise and the bundles. */
 export const secondCard: RateCard = changeCard((spec) => {
   if (spec.edition === 'standard') return { ...spec, base: 40_000n, perAgent: 200n };
   return spec.base === 100_000n ? { ...spec, base: 80_000n, perAgent: 800n } : spec;

@@ -140,9 +140,9 @@ describe('approvePlan', () => {
       next: expect.stringContaining("CREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE credit_rollout_operator;"),
     });
     expect(await find(plan)).toBeUndefined();
-    const operations = await readDocument('docs/operations.md');
+    const operations = await readDocument('docs/how-to/install-a-fleet.md');
     expect(operations).toContain('create role credit_rollout_operator nologin;');
-    expect(operations).toContain('### People and logins');
+    expect(operations).toContain('## People and logins');
   });
 
   test('is not fooled by an actor that a process names', async () => {

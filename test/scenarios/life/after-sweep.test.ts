@@ -1,4 +1,4 @@
-// life-of-an-org, rows 15 to 34: seats, edition, contract, purchases and payment after the sweep.
+// docs/reference/life-of-an-org.md, rows 15 to 34: seats, edition, contract, purchases and payment after the sweep.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { TestOrg } from '../../support/cell.js';
 import { expectInvariants } from '../../support/invariants.js';

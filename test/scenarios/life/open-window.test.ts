@@ -1,4 +1,4 @@
-// life-of-an-org, rows 9 to 14: after the data center's rollout, before its cut-over is swept.
+// docs/reference/life-of-an-org.md, rows 9 to 14: after the data center's rollout, before its cut-over is swept.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { TestOrg } from '../../support/cell.js';
 import { expectInvariants } from '../../support/invariants.js';

@@ -1,4 +1,4 @@
-// life-of-an-org, rows 25, 26, 35 and 46d: what a night proposes and two people decide.
+// docs/reference/life-of-an-org.md, rows 25, 26, 35 and 46d: what a night proposes and two people decide.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { approveOverride } from '../../../src/engine/org/approve-override.js';
 import { proposeOverride } from '../../../src/engine/org/override-proposals.js';
