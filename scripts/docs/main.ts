@@ -1,18 +1,30 @@
-// `npm run docs`: writes the generated blocks of docs/; with --check it only compares, and returns 1 when one is old.
+// `npm run docs`: writes the generated blocks of docs/ and the drawn pictures. --check only compares, and returns 1 when
+// something is old. --pictures also records `npm start` and draws its picture.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { projectFolder } from '../../src/compose.js';
 import { withFreshDatabases } from './fresh-databases.js';
-import { applyBlocks, listCodeBlocks, listSchemaBlocks } from './pages.js';
+import { applyBlocks, listCodeBlocks, listPictures, listSchemaBlocks } from './pages.js';
+import { recordStart } from './record-start.js';
+import { THEMES } from './svg.js';
+import { drawTerminal } from './terminal-picture.js';
 
 const check = process.argv.includes('--check');
-const blocks = [...listCodeBlocks(), ...(await withFreshDatabases(listSchemaBlocks))];
-for (const page of new Set(blocks.map((block) => block.page))) {
+
+async function put(page: string, wanted: string): Promise<void> {
   const path = join(projectFolder, page);
-  const text = await readFile(path, 'utf8');
-  const wanted = applyBlocks(page, text, blocks);
-  if (wanted === text) continue;
+  if ((await readFile(path, 'utf8').catch(() => undefined)) === wanted) return;
   if (check) process.exitCode = 1;
   else await writeFile(path, wanted);
   console.log(`${check ? 'old' : 'written'}: ${page}`);
+}
+
+const blocks = [...listCodeBlocks(), ...(await withFreshDatabases(listSchemaBlocks))];
+for (const page of new Set(blocks.map((block) => block.page)))
+  await put(page, applyBlocks(page, await readFile(join(projectFolder, page), 'utf8'), blocks));
+for (const { path, svg } of listPictures()) await put(path, svg);
+if (process.argv.includes('--pictures')) {
+  const lines = await recordStart();
+  for (const theme of THEMES)
+    await put(`docs/pictures/npm-start-${theme.name}.svg`, drawTerminal(theme, 'The output of npm start', lines));
 }

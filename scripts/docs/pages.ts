@@ -1,10 +1,12 @@
 // Which block of which page is generated from what. Writes nothing: main.ts and the tests decide what becomes of a page.
+import { drawStages, drawWhatRunsWhere } from './draw-pictures.js';
 import { replaceBlock } from './markdown.js';
 import { type ReadSql, readFunctions, readRelations } from './read-schema.js';
 import { renderCommands } from './render-commands.js';
 import { renderErrorIndex, renderErrors } from './render-errors.js';
 import { renderColumns, renderFunctions } from './render-schema.js';
 import { renderHolds, renderTransitions } from './render-stages.js';
+import { THEMES } from './svg.js';
 
 export interface GeneratedBlock {
   /** Of the page, from the project's folder. */
@@ -49,3 +51,10 @@ export function applyBlocks(page: string, text: string, blocks: readonly Generat
     .filter((block) => block.page === page)
     .reduce((changed, { name, body }) => replaceBlock(changed, name, body), text);
 }
+
+/** The pictures that are drawn, not recorded. */
+export const listPictures = (): readonly { readonly path: string; readonly svg: string }[] =>
+  THEMES.flatMap((theme) => [
+    { path: `docs/pictures/what-runs-where-${theme.name}.svg`, svg: drawWhatRunsWhere(theme) },
+    { path: `docs/pictures/stages-${theme.name}.svg`, svg: drawStages(theme) },
+  ]);
