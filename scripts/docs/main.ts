@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { projectFolder } from '../../src/compose.js';
 import { withFreshDatabases } from './fresh-databases.js';
-import { applyBlocks, listCodeBlocks, listPictures, listSchemaBlocks } from './pages.js';
+import { applyBlocks, listCodeBlocks, listGeneratedFiles, listSchemaBlocks } from './pages.js';
 import { recordStart } from './record-start.js';
 import { THEMES } from './svg.js';
 import { drawTerminal } from './terminal-picture.js';
@@ -22,7 +22,7 @@ async function put(page: string, wanted: string): Promise<void> {
 const blocks = [...listCodeBlocks(), ...(await withFreshDatabases(listSchemaBlocks))];
 for (const page of new Set(blocks.map((block) => block.page)))
   await put(page, applyBlocks(page, await readFile(join(projectFolder, page), 'utf8'), blocks));
-for (const { path, svg } of listPictures()) await put(path, svg);
+for (const { path, text } of listGeneratedFiles()) await put(path, text);
 if (process.argv.includes('--pictures')) {
   const lines = await recordStart();
   for (const theme of THEMES)

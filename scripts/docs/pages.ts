@@ -1,4 +1,5 @@
 // Which block of which page is generated from what. Writes nothing: main.ts and the tests decide what becomes of a page.
+import { renderConfigReference, renderConfigSchema, renderRateCardSchema } from './config-schema.js';
 import { drawStages, drawWhatRunsWhere } from './draw-pictures.js';
 import { replaceBlock } from './markdown.js';
 import { type ReadSql, readFunctions, readRelations } from './read-schema.js';
@@ -19,6 +20,7 @@ export interface GeneratedBlock {
 export function listCodeBlocks(): readonly GeneratedBlock[] {
   return [
     { page: 'docs/reference/commands.md', name: 'commands', body: renderCommands() },
+    { page: 'docs/reference/configuration.md', name: 'keys', body: renderConfigReference() },
     { page: 'docs/reference/errors.md', name: 'index of codes', body: renderErrorIndex() },
     { page: 'docs/reference/errors.md', name: 'codes', body: renderErrors() },
     { page: 'docs/reference/stages-and-holds.md', name: 'transitions', body: renderTransitions() },
@@ -52,9 +54,12 @@ export function applyBlocks(page: string, text: string, blocks: readonly Generat
     .reduce((changed, { name, body }) => replaceBlock(changed, name, body), text);
 }
 
-/** The pictures that are drawn, not recorded. */
-export const listPictures = (): readonly { readonly path: string; readonly svg: string }[] =>
-  THEMES.flatMap((theme) => [
-    { path: `docs/pictures/what-runs-where-${theme.name}.svg`, svg: drawWhatRunsWhere(theme) },
-    { path: `docs/pictures/stages-${theme.name}.svg`, svg: drawStages(theme) },
-  ]);
+/** Files that are generated as a whole: the schemas for editors, and the pictures that are drawn, not recorded. */
+export const listGeneratedFiles = (): readonly { readonly path: string; readonly text: string }[] => [
+  { path: 'docs/reference/rollout.config.schema.json', text: renderConfigSchema() },
+  { path: 'docs/reference/rate-card.schema.json', text: renderRateCardSchema() },
+  ...THEMES.flatMap((theme) => [
+    { path: `docs/pictures/what-runs-where-${theme.name}.svg`, text: drawWhatRunsWhere(theme) },
+    { path: `docs/pictures/stages-${theme.name}.svg`, text: drawStages(theme) },
+  ]),
+];

@@ -12,7 +12,7 @@ const card: Record<string, unknown> = JSON.parse(renderRateCardSchema());
 const checkConfig = (text: string): readonly string[] => checkJson(config, parse(text));
 
 describe('docs/reference/rollout.config.schema.json', () => {
-  test('is what `npx tsx scripts/docs/write-schemas.ts` writes', async () => {
+  test('is what `npm run docs` writes', async () => {
     expect(await readDocument('docs/reference/rollout.config.schema.json')).toBe(renderConfigSchema());
   });
 
@@ -55,7 +55,7 @@ describe('docs/reference/rollout.config.schema.json', () => {
 });
 
 describe('docs/reference/rate-card.schema.json', () => {
-  test('is what `npx tsx scripts/docs/write-schemas.ts` writes', async () => {
+  test('is what `npm run docs` writes', async () => {
     expect(await readDocument('docs/reference/rate-card.schema.json')).toBe(renderRateCardSchema());
   });
 

@@ -2,7 +2,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COLUMN_TEXTS, FUNCTION_TEXTS } from '../../scripts/docs/column-texts.js';
 import { listBlocks } from '../../scripts/docs/markdown.js';
-import { applyBlocks, type GeneratedBlock, listCodeBlocks, listSchemaBlocks } from '../../scripts/docs/pages.js';
+import {
+  applyBlocks,
+  type GeneratedBlock,
+  listCodeBlocks,
+  listGeneratedFiles,
+  listSchemaBlocks,
+} from '../../scripts/docs/pages.js';
 import { readFunctions, readRelations } from '../../scripts/docs/read-schema.js';
 import { listCommands } from '../../scripts/docs/render-commands.js';
 import { CELL_ROLES } from '../../src/stores/cell/cell-database.js';
@@ -18,6 +24,13 @@ async function findOld(blocks: readonly GeneratedBlock[]): Promise<readonly stri
 
 test('what is generated from the code is what `npm run docs` writes', async () => {
   expect(await findOld(listCodeBlocks())).toEqual([]);
+});
+
+test('schemas for editors and drawn pictures are what `npm run docs` writes', async () => {
+  const texts = await Promise.all(
+    listGeneratedFiles().map(async (file) => ({ ...file, found: await readDocument(file.path) })),
+  );
+  expect(texts.filter(({ text, found }) => text !== found).map(({ path }) => path)).toEqual([]);
 });
 
 test('the page of commands has every command of the program and every option', async () => {
