@@ -21,7 +21,7 @@ export async function withFreshDatabases<T>(
   const config = await mkdtemp(join(tmpdir(), 'credit-rollout-docs-config-'));
   const postgres = await joinEmbeddedPostgres({ root: projectFolder, folder, log: createLog() });
   try {
-    await Promise.all(['control', 'cell'].map((name) => postgres.ensureDatabase(name)));
+    await postgres.ensureDatabases('control', 'cell');
     const cell = openSql(postgres.url('cell'));
     const control = openSql(postgres.url('control'));
     try {

@@ -57,7 +57,11 @@ describe.each(listDocuments())('%s', (path) => {
 });
 
 describe('the code', () => {
-  const files = ['src', 'jobs', 'migrations', 'scripts', 'test'].flatMap((room) => listFiles(room, '.ts', '.mjs'));
+  /** Its list of files shrinks with each commit, and a test of its own says which are gone. */
+  const LISTS_FILES = 'test/architecture/statements.test.ts';
+  const files = ['src', 'jobs', 'migrations', 'scripts', 'test']
+    .flatMap((room) => listFiles(room, '.ts', '.mjs'))
+    .filter((file) => file !== LISTS_FILES);
   const NAMED = new RegExp(`(?<![\\w./-])(${ROOMS}/[\\w./-]*\\.(?:md|ts|mjs|yaml|json))(?:#([\\w-]+))?`, 'gu');
 
   /** Comments and messages; imports and example files of tests do not count. */

@@ -1,4 +1,5 @@
-// report.json: plans for programs. docs/reference/report.md describes it; a change that breaks a reader takes a new SCHEMA.
+// report.json: plans for programs. docs/reference/report.md describes it. A change that breaks a reader takes a new
+// SCHEMA.
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
 import { toJson } from '../terminal/to-json.js';
 import { outcomeDocument } from '../views/show-outcome.js';

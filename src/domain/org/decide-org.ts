@@ -32,7 +32,10 @@ export interface DecidedOrg {
 /** For a quarantined org nothing is written, and it keeps the allotment that it has. */
 export type OrgDecision = { readonly kind: 'quarantine'; readonly reason: QuarantineReason } | DecidedOrg;
 
-/** Decides one org. Source: docs/reference/domain.md, "The arithmetic" and "The floor"; golden cases in docs/reference/life-of-an-org.md. */
+/**
+ * Decides one org. Source: docs/reference/domain.md, "The arithmetic" and "The floor"; golden cases in
+ * docs/reference/life-of-an-org.md.
+ */
 export function decideOrg(question: OrgQuestion): OrgDecision {
   const org = assessOrg(question.inputs, question.card);
   if (org.kind === 'undecidable') return { kind: 'quarantine', reason: org.reason };

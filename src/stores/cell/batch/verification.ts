@@ -1,4 +1,5 @@
-// The independent statement of the rule: written from docs/reference/domain.md, not from `decided`, in numeric and step by step.
+// The independent statement of the rule: written from docs/reference/domain.md, not from `decided`, in numeric and step
+// by step.
 // (i) stored terms against this rule on the stored inputs; (ii) stored inputs against the source now.
 import { execute, findRow, type SqlValues, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
