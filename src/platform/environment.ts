@@ -1,4 +1,4 @@
-// The only place that reads the process environment. Never keeps, prints or changes what it reads.
+// The only place that reads the process environment. Never stores, prints or changes what it reads.
 
 /** The value of an environment variable; undefined when it is unset or empty. */
 export function readEnvironment(name: string): string | undefined {

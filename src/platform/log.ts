@@ -4,7 +4,7 @@ import type { Log } from '../kernel/log.js';
 import { readEnvironment } from './environment.js';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-/** How much is logged; the first says everything. */
+/** How much is logged; the first logs everything. */
 export type LogLevel = (typeof LEVELS)[number];
 
 export interface LogOptions {
@@ -41,7 +41,7 @@ function wrap(logger: pino.Logger): Log {
   };
 }
 
-/** A log that says nothing. */
+/** A log that writes nothing. */
 export const silentLog: Log = {
   debug: () => undefined,
   info: () => undefined,

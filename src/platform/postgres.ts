@@ -6,9 +6,9 @@ import pg from 'pg';
 export interface PostgresOptions {
   readonly url: string;
   readonly applicationName: string;
-  /** Most connections of this pool. */
+  /** How many connections this pool has at most. */
   readonly max: number;
-  /** Runs on each new connection; a rejection refuses the connection. */
+  /** Runs on each new connection; if it rejects, the connection is not used. */
   readonly onConnect?: (query: (sql: string) => Promise<readonly Record<string, unknown>[]>) => Promise<void>;
 }
 

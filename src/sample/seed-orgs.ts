@@ -19,7 +19,7 @@ const SAMPLES = {
 /** One of the sample data centers. */
 export type SampleDataCenter = keyof typeof SAMPLES;
 
-/** One org in so many is undecidable, for something to show in the quarantine. */
+/** One org in so many is undecidable, so that the quarantine is not empty. */
 const UNDECIDABLE_EVERY = 2_500;
 const SEED_LOCK = 1_129_467_725;
 

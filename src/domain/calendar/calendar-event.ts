@@ -1,4 +1,4 @@
-// What the calendar of a data center is made from, and what one entry of it says. Holds values only.
+// The facts that the calendar of a data center is computed from, and one entry of it. Types and values only.
 import type { Hold } from '../rollout/hold.js';
 import type { GateReading } from '../rollout/snapshot.js';
 import type { Intent, Stage } from '../rollout/stage.js';
@@ -63,7 +63,7 @@ export interface CalendarEvent {
   readonly note: string | null;
 }
 
-/** What of an event is to be said; its local time follows from its zone. */
+/** An event without its local time, which follows from its zone. */
 export type EventSketch = Omit<CalendarEvent, 'local' | 'offset' | 'earliest' | 'note'> &
   Partial<Pick<CalendarEvent, 'earliest' | 'note'>>;
 

@@ -1,5 +1,5 @@
-// Decides the alarms before a cut-over: 48 hours and 2 hours ahead, saying what is missing, or that it will be ready. Pure.
-// Never rings anything: it says which rows there are to be.
+// Decides the alarms 48 hours and 2 hours before a cut-over: each records what is missing, or that the cut-over will be
+// ready. Pure. Never sends anything: it decides which rows are written.
 
 import { HOLDS, type Hold } from '../rollout/hold.js';
 import type { DataCenterSnapshot, GateReading } from '../rollout/snapshot.js';
@@ -13,10 +13,10 @@ export const ALARMS = [
   { work: 'alarm_2h', beforeMs: 2 * HOUR_MS },
 ] as const satisfies readonly { readonly work: DueKind; readonly beforeMs: number }[];
 
-/** Whether its gate is armed and latched is all that matters. */
+/** Only whether the gate is armed and latched matters. */
 type KnownGate = Pick<GateReading, 'effectiveAt' | 'latchedAt'>;
 
-/** Those that a cut-over still has: an armed gate needs nothing more, and only the first one says so; a latched one none. */
+/** The alarms that a cut-over still has: with an armed gate only the first, which records that; with a latched one none. */
 export function listAlarms({ effectiveAt, latchedAt }: KnownGate): readonly (typeof ALARMS)[number][] {
   if (latchedAt !== null) return [];
   return effectiveAt === null ? ALARMS : ALARMS.slice(0, 1);
@@ -26,21 +26,21 @@ export interface AlarmFacts {
   readonly zone: string;
   /** The configured instant, as pinned or postponed; null: none, and no alarms. */
   readonly cutoverAt: Date | null;
-  /** When that instant was pinned or last moved: an alarm whose time was over by then is none. Null: long ago. */
+  /** When that instant was pinned or last moved: an alarm that was due before then is left out. Null: long ago. */
   readonly setAt: Date | null;
   /** Its alarm rows, in any order. */
   readonly rows: readonly DueRow[];
   /** Its gate as it was last read. */
   readonly gate: KnownGate;
-  /** What is missing for it to be ready in time (listMissing); empty: it will be. An armed gate misses nothing. */
+  /** What is missing for it to be ready in time (listMissing); empty: nothing. An armed gate lacks nothing. */
   readonly missing: readonly string[];
   readonly now: Date;
 }
 
 /**
- * The alarm rows to write now. One that is written is over: `ran` or `caught_up`, its note says what is missing, or that
- * nothing is; `missed` when nobody looked until the next alarm, or the cut-over, was due. At most one per kind and local
- * date. Throws invalid_zone.
+ * The alarm rows to write now, each in its final state: `ran` or `caught_up`, with a note of what is missing or that
+ * nothing is; `missed` when no scheduler ran before the next alarm, or the cut-over, was due. At most one per kind and
+ * local date. Throws invalid_zone.
  */
 export function decideAlarms(facts: AlarmFacts): readonly DueChange[] {
   const { cutoverAt, setAt, gate, now } = facts;
@@ -56,11 +56,11 @@ export function decideAlarms(facts: AlarmFacts): readonly DueChange[] {
     const row = { kind: 'insert', work, localDate: date, dueAt, dueLocal } as const;
     return now < over
       ? [{ ...row, state: decideEnd(dueAt, now), note: describe(missing) }]
-      : [{ ...row, state: 'missed', note: `no scheduler looked in time; seen at ${now.toISOString()}` }];
+      : [{ ...row, state: 'missed', note: `no scheduler ran in time; detected at ${now.toISOString()}` }];
   });
 }
 
-/** An alarm that somebody is to be told of. */
+/** An alarm that needs somebody's attention. */
 export const isAlarming = (change: DueChange): boolean =>
   change.kind === 'insert' && change.work !== 'reconcile' && change.note?.startsWith(READY) !== true;
 
@@ -69,7 +69,7 @@ const READY = 'it will be ready';
 const describe = (missing: readonly string[]): string =>
   missing.length === 0 ? READY : `it will not be ready: ${missing.join('; ')}`;
 
-/** What keeps a data center from being ready at its cut-over, in words; empty: it is done, or will be by then. */
+/** Why a data center will not be ready at its cut-over, in words; empty: it is done, or will be by then. */
 export function listMissing(dc: DataCenterSnapshot, holds: readonly Hold[]): readonly string[] {
   const trouble = holds.filter((hold) => hold.needsPerson).map((hold) => HOLDS[hold.code].meaning);
   // without its cell no gate is armed

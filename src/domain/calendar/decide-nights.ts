@@ -1,5 +1,5 @@
-// Decides which nightly rows a data center is to have: one per local date, whatever was lost, doubled or late. Pure.
-// Never starts a night: it says which one is due and which were missed.
+// Decides which nightly rows a data center must have: one per local date, whatever was lost, doubled or late. Pure.
+// Never starts a nightly run: it decides which one is due and which were missed.
 
 import { addLocalDays, localDate, nextLocalDate } from '../time/local-date.js';
 import { recurringInstant } from '../time/recurring-instant.js';
@@ -14,7 +14,7 @@ export interface NightFacts {
   readonly since: Date | null;
   /** Its nightly rows, the newest at least; dates before the first of them are over. In any order. */
   readonly rows: readonly DueRow[];
-  /** Why the night that is due does not run, in the words of its hold; null: nothing holds it. */
+  /** Why the night that is due does not run: the code of its hold; null: nothing holds it. */
   readonly heldBy: string | null;
   /** Control's clock. */
   readonly now: Date;
@@ -67,7 +67,7 @@ function listNights(facts: NightFacts, rows: readonly DueRow[]): readonly DueIns
 const asMissed = (night: DueInsert, now: Date): DueInsert => ({
   ...night,
   state: 'missed',
-  note: `no scheduler looked before the next night was due; seen at ${now.toISOString()}`,
+  note: `no scheduler ran before the next night was due; detected at ${now.toISOString()}`,
 });
 
 const notRun = (heldBy: string | null): string =>

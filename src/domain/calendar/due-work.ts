@@ -26,7 +26,7 @@ export interface DueInsert {
   /** What a clock of its zone shows at `dueAt`, with the zone: `2025-10-06T00:15:00 Asia/Kolkata`. */
   readonly dueLocal: string;
   readonly state: Exclude<DueState, 'running'>;
-  /** Why it was missed, or what an alarm says. */
+  /** Why it was missed, or what an alarm found. */
   readonly note: string | null;
 }
 
@@ -38,13 +38,13 @@ export interface DueMiss {
   readonly note: string;
 }
 
-/** What to write; an insert whose key is there already is to be left alone: somebody else was faster. */
+/** What to write; an insert whose key exists is skipped: another scheduler was faster. */
 export type DueChange = DueInsert | DueMiss;
 
 /** Later than this after it was due is caught up, in ms. */
 export const CAUGHT_UP_AFTER_MS = 3_600_000;
 
-/** How work that was due at `dueAt` ends well when it began at `startedAt`. */
+/** The final state of work that was due at `dueAt`, began at `startedAt` and succeeded. */
 export function decideEnd(dueAt: Date, startedAt: Date): 'ran' | 'caught_up' {
   return startedAt.getTime() - dueAt.getTime() > CAUGHT_UP_AFTER_MS ? 'caught_up' : 'ran';
 }

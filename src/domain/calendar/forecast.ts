@@ -1,5 +1,5 @@
 // When each data center can begin and be done at the earliest: by order, start date, windows and bake. Pure.
-// Never guesses how long a rollout takes: it says what it cannot be before.
+// Never guesses how long a rollout takes: it gives the instant before which it cannot happen.
 import { SLOT_STAGES } from '../rollout/stage.js';
 import { findFirstOpening } from '../windows/first-opening.js';
 import type { CalendarFacts } from './calendar-event.js';
@@ -13,7 +13,7 @@ export interface Forecast {
   readonly doneAt: Date | null;
 }
 
-/** By data center. One that was not asked for is laid out as if it were asked for now. Throws invalid_zone. */
+/** By data center. One that is not requested is computed as if it were requested now. Throws invalid_zone. */
 export function forecastRollout(facts: readonly CalendarFacts[], now: Date): ReadonlyMap<string, Forecast> {
   const inOrder = facts.toSorted((a, b) => a.position - b.position);
   const found = new Map<string, Forecast>();

@@ -18,7 +18,7 @@ export interface CalendarPage {
   readonly period: Period;
   /** Data centers that it waits for. */
   readonly after: readonly string[];
-  /** Why it does not go on at present, and what will hold it, in words. */
+  /** Why it is held now, and what will hold it, in words. */
   readonly blockedBy: readonly string[];
   /** Its one-off instants, wherever they lie. */
   readonly oneOffs: readonly CalendarEvent[];
@@ -86,7 +86,7 @@ function layOutStart(dc: CalendarFacts, { startAt, after }: Forecast, now: Date)
         ];
   if (startAt === null) return configured;
   const waits = after.length === 0 ? null : `after ${after.join(', ')}`;
-  const asked = dc.requested ? null : `once it is asked for: credit-rollout apply --dc ${dc.id} --execute`;
+  const asked = dc.requested ? null : `once it is requested: credit-rollout apply --dc ${dc.id} --execute`;
   return [
     ...configured,
     createEvent(zone, {
@@ -111,7 +111,7 @@ function layOutBake(dc: CalendarFacts, { doneAt }: Forecast, now: Date): readonl
 function layOutCutover(dc: CalendarFacts, forecast: Forecast, now: Date): readonly CalendarEvent[] {
   const { zone, gate, cutover } = dc;
   if (gate.latchedAt !== null) {
-    const swept = gate.sweptAt === null ? 'its sweep is not over' : `swept at ${gate.sweptAt.toISOString()}`;
+    const swept = gate.sweptAt === null ? 'its sweep has not ended' : `swept at ${gate.sweptAt.toISOString()}`;
     const note = `latched at ${gate.latchedAt.toISOString()}; ${swept}`;
     return [createEvent(zone, { kind: 'cutover', at: gate.effectiveAt ?? gate.latchedAt, state: 'past', note })];
   }
@@ -160,7 +160,7 @@ function layOutAlarms(dc: CalendarFacts, now: Date): readonly CalendarEvent[] {
   return [
     ...rows,
     ...coming.map((alarm) =>
-      createEvent(zone, { ...alarm, state: 'to_come', note: 'loud only if it will not be ready' }),
+      createEvent(zone, { ...alarm, state: 'to_come', note: 'it is an alarm only if the cut-over will not be ready' }),
     ),
   ];
 }

@@ -41,7 +41,7 @@ function layOutNight(
   return createEvent(dc.zone, { kind: 'night', at: night.dueAt, state, earliest: dc.doneAt === null, note });
 }
 
-/** What the clocks do to the night of a date; null: nothing. */
+/** How a clock change affects the night of a date; null: not at all. */
 function describeClocks({ zone, nightAt }: CalendarFacts, date: string): string | null {
   const { kind } = readLocalTime(parseLocalDate(date) + parseClockTime(nightAt), zone);
   if (kind === 'gap') return `${nightAt} does not exist on this date: the first instant after it`;

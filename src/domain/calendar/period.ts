@@ -1,4 +1,4 @@
-// The stretch of time that a calendar shows, as local dates or times of each zone.
+// The range of time that a calendar shows, as local dates or times of each zone.
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { DAY_MS } from '../time/duration.js';
 import { parseLocalInstant } from '../time/parse-instant.js';

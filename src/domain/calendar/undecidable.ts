@@ -1,4 +1,5 @@
-// What the first alarm before a cut-over says of the orgs in quarantine: how many, and what lists them. Never which. Pure.
+// What the first alarm before a cut-over records about the orgs in quarantine: how many, and the command that lists them.
+// Never which. Pure.
 import type { DueChange, DueInsert } from './due-work.js';
 
 /** The undecidable orgs of the newest run in a cell. */
@@ -9,12 +10,12 @@ export type Undecidable =
   /** Its cell cannot be read; `code` says why. */
   | { readonly kind: 'unreadable'; readonly code: string };
 
-/** The row is to say how many orgs are undecidable: somebody has two days left to decide them. */
+/** Whether the row must record how many orgs are undecidable: people have two days left to correct them. */
 export const asksForUndecidable = (change: DueChange): change is DueInsert =>
   change.kind === 'insert' && change.work === 'alarm_48h' && change.state !== 'missed';
 
-/** The row with a note that says so too. */
-export const noteUndecidable = (row: DueInsert, dataCenter: string, undecidable: Undecidable): DueInsert => ({
+/** The row with that count appended to its note. */
+export const appendUndecidable = (row: DueInsert, dataCenter: string, undecidable: Undecidable): DueInsert => ({
   ...row,
   note: `${row.note ?? ''}; ${describe(dataCenter, undecidable)}`,
 });
@@ -23,7 +24,7 @@ function describe(dataCenter: string, undecidable: Undecidable): string {
   const list = `credit-rollout quarantine --dc ${dataCenter}`;
   switch (undecidable.kind) {
     case 'no_run':
-      return 'no run has looked for undecidable orgs yet';
+      return 'no run has checked for undecidable orgs yet';
     case 'unreadable':
       return `undecidable orgs were not counted, its cell cannot be read (${undecidable.code}): ${list}`;
     default:

@@ -1,7 +1,7 @@
 // Decides whether a verified data center is still what was verified: a failover or a restore can lose the tail of a run.
 import type { CellReading } from './snapshot.js';
 
-/** Nothing is under way, yet the fence lets work through: a restored control database has forgotten that it opened it. */
+/** Nothing is under way, but the fence is open: a restored control database does not know that it opened it. */
 export function isLeftOpen(cell: CellReading): boolean {
   return cell.kind === 'read' && cell.fence.state !== 'closed';
 }

@@ -3,7 +3,7 @@ import { type Decision, go, hold, isClosed, type ReadCell, workHolds } from './d
 import { byWaiting, createHold } from './hold.js';
 import type { DataCenterSnapshot, RunReading } from './snapshot.js';
 
-/** What to do while the canary has not passed. `ours`: the fence stands for this run and epoch. */
+/** What to do while the canary has not passed. `ours`: the fence is that of this run and epoch. */
 export function decideCanary(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading, ours: boolean): Decision {
   const { canary } = run;
   if (canary.pending > 0) {
@@ -18,7 +18,7 @@ export function decideCanary(dc: DataCenterSnapshot, cell: ReadCell, run: RunRea
 }
 
 function decideVerification(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading, ours: boolean): Decision {
-  // the fence of the batches is shut before what they wrote is judged
+  // the fence of the batches is closed before what they wrote is verified
   if (ours && cell.fence.state === 'open') return go({ kind: 'close_fence', reason: 'the canary is applied' });
   if (!ours || cell.fence.state !== 'verifying')
     return go({ kind: 'open_fence', state: 'verifying', reason: 'the canary is to be verified' });

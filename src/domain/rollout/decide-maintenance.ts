@@ -1,4 +1,4 @@
-// Decides about what runs in a data center that is done: its night, a reconciliation that was asked for, the sweep after
+// Decides about what runs in a data center that is done: its nightly run, a requested reconciliation, the sweep after
 // its cut-over, and whether the change feed may write. Pure. At most one such run in the whole rollout at a time.
 import { type Decision, detached, go, hold, IDLE, isClosedAt, type ReadCell, workHolds } from './decision.js';
 import { byCommand, byWaiting, createHold, type Hold } from './hold.js';
@@ -52,7 +52,7 @@ function listHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Hold[] 
   return holds.filter((found) => found !== undefined);
 }
 
-/** After a failure it is tried again, but not at once. */
+/** After a failure it is retried, but not at once. */
 const REST_MS = 60_000;
 
 function rests({ now }: Snapshot, { id, maintenance: { failedAt } }: DataCenterSnapshot): Hold | undefined {
@@ -78,18 +78,18 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
     return hold(createHold('cell_unreachable', byCommand('doctor'), cell === undefined ? null : cell.code));
   const { fence } = cell;
   const { epoch } = open;
-  // on record too: a scheduler that died between the cell and control left a fence that nobody is known to have shut
-  const shut = isClosedAt(epoch, fence) && dc.maintenance.closedEpoch === epoch;
+  // on record too: a scheduler that died between the cell and control left a fence whose closing control did not record
+  const closed = isClosedAt(epoch, fence) && dc.maintenance.closedEpoch === epoch;
   const failure = nameFailure(epoch, fence);
   if (failure !== undefined)
-    return shut
+    return closed
       ? go({ kind: 'end_maintenance', run: open, state: 'failed', reason: failure })
       : go({ kind: 'close_maintenance', run: open, reason: failure });
   const held = stops(dc, cell);
   if (held.length > 0)
-    return shut ? hold(...held) : go({ kind: 'close_maintenance', run: open, reason: 'an operator stopped it' });
+    return closed ? hold(...held) : go({ kind: 'close_maintenance', run: open, reason: 'an operator stopped it' });
   const run = cell.maintenance;
-  if (run?.detected && run.pending === 0) return decideFinished(open, run, shut);
+  if (run?.detected && run.pending === 0) return decideFinished(open, run, closed);
   if (run === undefined || fence.state !== 'open' || fence.epoch !== epoch)
     return go({ kind: 'open_maintenance', run: open, reason: 'it is to be worked on' });
   return {
@@ -114,14 +114,14 @@ function nameFailure(epoch: bigint, fence: ReadCell['fence']): string | undefine
   return fence.sameTimeline ? undefined : 'the cell has failed over';
 }
 
-function decideFinished(open: MaintenanceRun, run: MaintenanceReading, shut: boolean): Decision {
-  if (!shut) return go({ kind: 'close_maintenance', run: open, reason: 'nothing is pending' });
+function decideFinished(open: MaintenanceRun, run: MaintenanceReading, closed: boolean): Decision {
+  if (!closed) return go({ kind: 'close_maintenance', run: open, reason: 'nothing is pending' });
   return open.kind === 'sweep' && run.found > 0
     ? go({ kind: 'sweep_again', run: open, reason: `the last pass found ${run.found} orgs` })
     : go({ kind: 'end_maintenance', run: open, state: 'done', reason: 'nothing is left to heal' });
 }
 
-/** The change feed writes while nothing else may: between the runs of a data center that is done. */
+/** The change feed writes while no run does: between the runs of a data center that is done. */
 function decideSingleWrites(dc: DataCenterSnapshot): Decision {
   const { cell } = dc;
   if (cell?.kind !== 'read' || cell.fence.state !== 'closed') return IDLE;

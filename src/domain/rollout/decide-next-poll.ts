@@ -1,4 +1,4 @@
-// Decides when a scheduler looks again by itself: at the next instant that is known, and never later than usual. Pure.
+// Decides when a scheduler polls next: at the next known instant, and not later than usual. Pure.
 
 /** What lies ahead of a data center; null: nothing of the kind. */
 export interface KnownInstants {

@@ -5,7 +5,7 @@ import { type Decision, go, hold } from './decision.js';
 import { byCommand, byWaiting, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot } from './snapshot.js';
 
-/** Nothing else is in its way: order, slot, window and cell were asked before. */
+/** Order, slot, window and cell were checked before and do not hold it. */
 export function decidePlanned(dc: DataCenterSnapshot): Decision {
   const { plan } = dc;
   switch (plan.kind) {

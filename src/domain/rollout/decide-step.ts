@@ -51,7 +51,7 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
     (other) => other.requested || other.stage === 'baking' || SLOT_STAGES.includes(other.stage),
   );
   const slot = others.find((other) => SLOT_STAGES.includes(other.stage));
-  const loud = others.find((other) => !other.quiet && RESTING_STAGES.includes(other.stage));
+  const unconfirmed = others.find((other) => !other.quiet && RESTING_STAGES.includes(other.stage));
   const holds: (Hold | undefined)[] = [
     frozen(dc),
     dc.intent === 'pause' ? createHold('paused', byCommand('resume', '--dc', dc.id)) : undefined,
@@ -66,7 +66,7 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
       : undefined,
     before && createHold('waits_for_order', byWaiting('it starts by itself'), before.id),
     slot && slot !== before ? createHold('slot_taken', byWaiting('it starts by itself'), slot.id) : undefined,
-    loud && createHold('not_quiet', byCommand('doctor'), loud.id),
+    unconfirmed && createHold('not_quiet', byCommand('doctor'), unconfirmed.id),
     dc.maintenance.open === null
       ? undefined
       : createHold('maintenance', byWaiting('it starts by itself'), dc.maintenance.open.kind),
@@ -109,7 +109,7 @@ function decideStop(dc: DataCenterSnapshot, cell: ReadCell): Decision | undefine
   return hold(...held.filter((found) => found !== undefined));
 }
 
-/** A fence that is open stays so: workers ask for the freeze themselves, and closing needs no freeze to be lifted. */
+/** An open fence stays open: workers check for a freeze themselves, and a frozen cell's fence can still be closed. */
 function decideFrozen(dc: DataCenterSnapshot): Decision | undefined {
   const held = frozen(dc);
   return held && hold(held);

@@ -1,4 +1,4 @@
-// How long a cell that kept us waiting is left alone. Pure.
+// How long a slow or unreachable cell is not retried. Pure.
 
 const FIRST_MS = 5_000;
 const MAX_MS = 30_000;

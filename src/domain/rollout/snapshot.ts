@@ -1,4 +1,4 @@
-// Everything the scheduler's decision may look at: facts, read before, with the time they hold for.
+// Everything that the scheduler's decision may use: facts that were read before, and when.
 import type { ApprovalDecision } from '../plan/decide-approval.js';
 import type { Intent, Stage } from './stage.js';
 
@@ -10,17 +10,17 @@ export type CellReading =
       readonly fence: FenceReading;
       /** The run that control names; undefined when the cell does not know it yet. */
       readonly run: RunReading | undefined;
-      /** Our views hang on the source. */
+      /** Our views are attached to the source. */
       readonly attached: boolean;
       readonly workersAlive: number;
-      /** Code that a worker reports instead of progress. */
+      /** Code of the error that a worker reports instead of progress. */
       readonly trouble: string | null;
       /** Result of the bake query; undefined when there is none. */
       readonly bakeQuery: boolean | undefined;
       /** Code of why the bake query cannot be run; null when it can or there is none. */
       readonly bakeTrouble: string | null;
       readonly gate: GateReading;
-      /** The oldest session that keeps a gate whose instant has come from being latched; null: none. */
+      /** The oldest session because of which a gate that is due cannot be latched; null: none. */
       readonly gateHolder: { readonly pid: number | null; readonly since: Date | null } | null;
       /** Nothing of ours is written while it is there. */
       readonly freeze: FreezeReading | null;
@@ -69,7 +69,7 @@ export interface FenceReading {
 export type PlanReading =
   /** It decides on the inputs of the moment. */
   | { readonly kind: 'unpinned' }
-  /** None was asked for. */
+  /** None is requested. */
   | { readonly kind: 'none' }
   /** A worker is to make it; `failure`: the code of why it could not. */
   | { readonly kind: 'asked'; readonly planId: string; readonly failure: string | null }
@@ -112,7 +112,7 @@ export interface WindowReading {
   readonly changesAt: Date | null;
 }
 
-/** A night, a reconciliation that was asked for, or the sweep after a cut-over. */
+/** A nightly run, a requested reconciliation, or the sweep after a cut-over. */
 export interface MaintenanceRun {
   readonly runId: bigint;
   readonly kind: 'reconcile' | 'sweep';
@@ -123,11 +123,11 @@ export interface MaintenanceRun {
 export interface MaintenanceSnapshot {
   /** The run that holds the maintenance slot here; null: none. */
   readonly open: MaintenanceRun | null;
-  /** The newest epoch of that run at which control has on record that the fence is shut; null: none. */
+  /** The newest epoch of that run at which control has recorded that the fence is closed; null: none. */
   readonly closedEpoch: bigint | null;
   /** The newest night that is due and not over; null: none. */
   readonly night: { readonly localDate: string; readonly dueAt: Date } | null;
-  /** Somebody asked for a reconciliation. */
+  /** A reconciliation is requested. */
   readonly requested: boolean;
   /** When its last run failed; null: the last one did not. */
   readonly failedAt: Date | null;
@@ -143,7 +143,7 @@ export interface DataCenterSnapshot {
   readonly cutoverLocal: string | null;
   /** Its gate as it was last read, which is what is known while its cell is not read. */
   readonly knownGate: GateReading;
-  /** The change feed is known to be let through. */
+  /** Control has recorded that the change feed may write. */
   readonly singleWrites: boolean;
   readonly maintenance: MaintenanceSnapshot;
   readonly stage: Stage;
@@ -158,7 +158,7 @@ export interface DataCenterSnapshot {
   readonly lanes: number;
   /** Wait between a verified canary and the rest, in ms. */
   readonly canaryWaitMs: number;
-  /** Most orgs that a plan and its follow-up may touch; null: no limit. */
+  /** How many orgs a plan and its follow-up may write at most; null: no limit. */
   readonly orgsTouched: number | null;
   readonly plan: PlanReading;
   readonly window: WindowReading;

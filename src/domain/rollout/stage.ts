@@ -41,7 +41,7 @@ export interface StageTransition {
 
 const edge = (from: Stage, to: Stage, reason: string): StageTransition => ({ from, to, reason });
 
-/** The whole law: what is not here is refused by the domain and by the database. */
+/** All legal transitions: any other is rejected by the domain and by the database. */
 export const STAGE_TRANSITIONS: readonly StageTransition[] = [
   edge('pending', 'canary', 'it was asked for, its time has come and the slot is free'),
   edge('done', 'canary', 'a new run was asked for'),

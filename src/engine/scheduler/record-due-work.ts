@@ -3,7 +3,7 @@
 import { decideAlarms, isAlarming, listMissing } from '../../domain/calendar/decide-alarms.js';
 import { decideNights } from '../../domain/calendar/decide-nights.js';
 import type { DueChange, DueRow } from '../../domain/calendar/due-work.js';
-import { asksForUndecidable, noteUndecidable, type Undecidable } from '../../domain/calendar/undecidable.js';
+import { appendUndecidable, asksForUndecidable, type Undecidable } from '../../domain/calendar/undecidable.js';
 import { formatRelease, type Hold } from '../../domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
@@ -109,7 +109,9 @@ function decideChanges(
 
 /** Asks the cell only for a row that is about to be written. */
 const completeNote = async (context: EngineContext, dataCenter: string, change: DueChange): Promise<DueChange> =>
-  asksForUndecidable(change) ? noteUndecidable(change, dataCenter, await readUndecidable(context, dataCenter)) : change;
+  asksForUndecidable(change)
+    ? appendUndecidable(change, dataCenter, await readUndecidable(context, dataCenter))
+    : change;
 
 interface Saved {
   readonly dataCenter: string;

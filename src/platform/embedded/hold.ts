@@ -4,7 +4,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 
 /** An open hold. */
 export interface ServerHold {
-  /** Asks the watcher to look at its server; false when nobody reads the FIFO any more. */
+  /** Asks the watcher to check its server; false when nobody reads the FIFO any more. */
   ping(): boolean;
   /** Idempotent. */
   release(): void;

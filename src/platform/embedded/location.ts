@@ -1,4 +1,4 @@
-// Where an embedded server lies and whose it is. Never starts anything; never trusts a folder that others could write.
+// Where an embedded server's files are and who owns them. Never starts anything; never trusts a folder that others could write.
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, link, lstat, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { readEnvironment } from '../environment.js';
 
-/** The unprivileged user that PostgreSQL runs as when we are root, which it refuses. */
+/** The unprivileged user that PostgreSQL runs as when we are root: it does not run as root. */
 export interface ServerUser {
   readonly uid: number;
   readonly gid: number;

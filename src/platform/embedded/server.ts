@@ -1,5 +1,5 @@
-// Gets hold of a running server: joins the one that runs, waits for one that stops, starts one where there is none.
-// Never signals PostgreSQL: that is the watcher's.
+// Joins the server that runs, waits for one that stops, or starts one where there is none. Never signals PostgreSQL: only
+// the watcher does.
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
@@ -79,7 +79,7 @@ function watchExit(child: ChildProcess | undefined): WatcherExit {
   return { exitCode: () => failure ?? child.exitCode ?? (child.signalCode === null ? undefined : 1) };
 }
 
-/** False when the hold is worth nothing (any more): its watcher is gone. Releases the hold then. */
+/** False when the watcher of the hold is gone; the hold is released then. */
 async function waitUntilReady(
   spec: ServerSpec,
   hold: ServerHold,
@@ -101,7 +101,7 @@ async function waitUntilReady(
   return false;
 }
 
-// the mark is looked at last: a server that stops after this saw our hold first and stays
+// the mark is checked last: a server that stops after this saw our hold first and stays
 async function acceptsUsers({ location, adminUrl }: ServerSpec): Promise<boolean> {
   if (!(await readStatus(location)).startsWith('ready')) return false;
   return (await canConnect(adminUrl, location)) && !existsSync(location.closingMark);
@@ -121,7 +121,7 @@ async function canConnect(adminUrl: string, location: ServerLocation): Promise<b
     return true;
   } catch (cause) {
     if (!(cause instanceof pg.DatabaseError && cause.code === '28P01')) return false;
-    const message = `The embedded PostgreSQL refuses the password in ${location.passwordFile}.`;
+    const message = `The embedded PostgreSQL does not accept the password in ${location.passwordFile}.`;
     throw new RolloutError('embedded_start_failed', { message, cause });
   }
 }

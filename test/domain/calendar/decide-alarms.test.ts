@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { type AlarmFacts, decideAlarms, isAlarming, listMissing } from '../../../src/domain/calendar/decide-alarms.js';
 import type { DueRow } from '../../../src/domain/calendar/due-work.js';
-import { asksForUndecidable, noteUndecidable, type Undecidable } from '../../../src/domain/calendar/undecidable.js';
+import { appendUndecidable, asksForUndecidable, type Undecidable } from '../../../src/domain/calendar/undecidable.js';
 import { byWaiting, createHold } from '../../../src/domain/rollout/hold.js';
 import { AWAY, dc } from '../rollout/sample-snapshot.js';
 
@@ -82,18 +82,18 @@ describe('decideAlarms', () => {
   });
 });
 
-describe('noteUndecidable', () => {
+describe('appendUndecidable', () => {
   const note = (undecidable: Undecidable, missing: readonly string[] = []) => {
     const [row] = decideAlarms(facts({ gate: { effectiveAt: null, latchedAt: null }, missing }));
     if (row === undefined || !asksForUndecidable(row)) throw new Error('it asks');
-    const noted = noteUndecidable(row, 'in', undecidable);
+    const noted = appendUndecidable(row, 'in', undecidable);
     return { note: noted.note, alarming: isAlarming(noted) };
   };
 
   test.each<[Undecidable, string]>([
     [{ kind: 'counted', orgs: 0 }, 'no org is undecidable'],
     [{ kind: 'counted', orgs: 3 }, "undecidable orgs that keep today's number: 3 (credit-rollout quarantine --dc in)"],
-    [{ kind: 'no_run' }, 'no run has looked for undecidable orgs yet'],
+    [{ kind: 'no_run' }, 'no run has checked for undecidable orgs yet'],
     [
       { kind: 'unreadable', code: 'unreachable' },
       'undecidable orgs were not counted, its cell cannot be read (unreachable): credit-rollout quarantine --dc in',

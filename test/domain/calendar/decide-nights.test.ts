@@ -76,7 +76,7 @@ describe('decideNights', () => {
       note: 'it could not run before the next night was due: frozen',
     });
     const [missed] = decideNights(facts({ now: new Date('2025-10-08T12:00:00Z') }));
-    expect(missed).toMatchObject({ note: expect.stringContaining('no scheduler looked') });
+    expect(missed).toMatchObject({ note: expect.stringContaining('no scheduler ran') });
   });
 
   test.each([

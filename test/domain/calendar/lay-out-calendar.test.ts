@@ -125,7 +125,7 @@ describe('layOutCalendar', () => {
     const gate = { configuredAt: effectiveAt, effectiveAt, latchedAt: effectiveAt, sweptAt: null };
     const [over] = layOut([facts({ cutover, gate, stage: 'done', requested: false, doneAt: effectiveAt })]);
     expect(over?.oneOffs).toMatchObject([
-      { kind: 'cutover', at: effectiveAt, state: 'past', note: expect.stringContaining('its sweep is not over') },
+      { kind: 'cutover', at: effectiveAt, state: 'past', note: expect.stringContaining('its sweep has not ended') },
     ]);
   });
 
@@ -151,7 +151,7 @@ describe('layOutCalendar', () => {
   test('lays one out that was not asked for as if it were, and says so', () => {
     const [page] = layOut([facts({ requested: false })]);
     expect(page?.oneOffs).toMatchObject([
-      { kind: 'start', earliest: true, note: 'once it is asked for: credit-rollout apply --dc eu --execute' },
+      { kind: 'start', earliest: true, note: 'once it is requested: credit-rollout apply --dc eu --execute' },
     ]);
   });
 });

@@ -35,7 +35,7 @@ describe('readCalendar', () => {
     expect(first.pages[0]?.oneOffs).toMatchObject([
       { kind: 'not_before', state: 'due_now', note: 'it has passed' },
       { kind: 'cutover', state: 'due_now' },
-      { kind: 'start', state: 'due_now', note: expect.stringContaining('once it is asked for') },
+      { kind: 'start', state: 'due_now', note: expect.stringContaining('once it is requested') },
     ]);
     await fleet.apply(fleet.cell(0));
     const second = await read(fleet);

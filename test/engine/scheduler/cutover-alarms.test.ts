@@ -66,7 +66,7 @@ describe('the alarm 48 hours before a cut-over', () => {
     expect(await alarmsOf(fleet)).toMatchObject([
       {
         kind: 'alarm_48h',
-        note: expect.stringMatching(/^it will not be ready: .+; no run has looked for undecidable/u),
+        note: expect.stringMatching(/^it will not be ready: .+; no run has checked for undecidable/u),
       },
     ]);
     expect(warned).toContain('cutover_alarm');
