@@ -3,6 +3,7 @@
 import { createConfigSchema } from '../../src/domain/config/config-schema.js';
 import { cardSchema } from '../../src/domain/rate-card/card-schema.js';
 import { type JsonSchema, toJsonSchema } from '../../src/domain/yaml/schema-keys.js';
+import { renderTable } from './markdown.js';
 
 const configJson = (): JsonSchema => toJsonSchema(createConfigSchema(() => undefined));
 const cardJson = (): JsonSchema => toJsonSchema(cardSchema);
@@ -20,7 +21,7 @@ export function renderConfigReference(): string {
     const fallback = schema.default === undefined ? leftOut : String(schema.default);
     return [`\`${path}\``, needed ? 'needed' : fallback, meaning];
   });
-  return renderKeys(['key', 'default', 'meaning'], rows);
+  return renderTable(['key', 'default', 'meaning'], rows);
 }
 
 /** The path of every key of the configuration that holds a value, in the order of the schema. */
@@ -42,11 +43,4 @@ function listKeys(json: JsonSchema, path = ''): readonly DocumentedKey[] {
     const needed = json.required?.includes(key) ?? false;
     return inner.length > 0 ? inner : [{ path: below + key, needed, schema }];
   });
-}
-
-function renderKeys(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((heading, at) => Math.max(heading.length, ...rows.map((row) => row[at]?.length ?? 0)));
-  const line = (row: readonly string[]): string =>
-    `| ${widths.map((w, at) => (row[at] ?? '').padEnd(w)).join(' | ')} |`;
-  return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
