@@ -1,5 +1,6 @@
-// How long the built command line takes to start, beside `node -e 0` and beside the build of another commit. Measured from
-// outside and in turn, since a machine's speed changes by the minute. Builds the other commit in a folder of its own.
+// How long the built command line takes to start, beside `node -e 0` and beside the build of another commit. Measured
+// from outside and in turn, since a machine's speed changes by the minute. Builds the other commit in a folder of its
+// own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';

@@ -61,9 +61,9 @@ const LIVED = `select *, case when state = 'trial' then greatest(1, size / 3) el
 from (${SIZED} offset 0) sized`;
 
 /**
- * SQL that yields orgs in the order of SAMPLE_COLUMNS. Parameters: first and last number of the org (bigint), what is added to the
- * number for its id (bigint), the seed (bigint), and every how many orgs one is undecidable (bigint): unknown edition,
- * null agents, negative agents and null paid in turn.
+ * SQL that yields orgs in the order of SAMPLE_COLUMNS. Parameters: first and last number of the org (bigint), what is
+ * added to the number for its id (bigint), the seed (bigint), and every how many orgs one is undecidable (bigint):
+ * unknown edition, null agents, negative agents and null paid in turn.
  */
 export const ORG_MIX = `
 select $3::bigint + n as org_id,

@@ -30,7 +30,10 @@ export interface SeedReport {
   readonly seeded: boolean;
 }
 
-/** Makes and fills public.orgs unless it has rows; one transaction, so a killed one leaves nothing. Several at once are safe. */
+/**
+ * Makes and fills public.orgs unless it has rows; one transaction, so a killed one leaves nothing. Several at once are
+ * safe.
+ */
 export async function seedSampleOrgs(url: string, dataCenter: SampleDataCenter): Promise<SeedReport> {
   const client = new pg.Client({ connectionString: url, application_name: 'credit-rollout sample' });
   client.on('error', () => undefined); // the query that waits reports it

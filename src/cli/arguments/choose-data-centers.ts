@@ -1,4 +1,5 @@
-// Which data centers a command is about: --dc, repeated or listed, or --all. Unknown ids are errors that list the known.
+// Which data centers a command is about: --dc, repeated or listed, or --all. Unknown ids are errors that list the
+// known.
 import { findDataCenter } from '../../compose.js';
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import { RolloutError } from '../../kernel/rollout-error.js';

@@ -1,4 +1,5 @@
-// `cutover`: the instant from which sign-ups start on credits. Show it, move or reverse it with two people, latch it manually.
+// `cutover`: the instant from which sign-ups start on credits. Show it, move or reverse it with two people, latch it
+// manually.
 import { findDataCenter } from '../../compose.js';
 import { executeCutover, previewExecution } from '../../engine/cutover/execute-cutover.js';
 import { proposePostponement } from '../../engine/cutover/postpone.js';

@@ -1,5 +1,5 @@
-// Every command with its description, arguments and options, in the order in which --help lists them. Loads nothing that
-// a command works with: a command's module is imported when it runs.
+// Every command with its description, arguments and options, in the order in which --help lists them. Loads nothing
+// that a command works with: a command's module is imported when it runs.
 import type { Command } from 'commander';
 import type { DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { parseCount, parseFloor } from '../arguments/parse-count.js';
@@ -24,11 +24,9 @@ import type { WorkerFlags } from './worker.js';
 export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[] = [
   registerSetup,
   registerPlans,
-  registerApply,
-  registerIntents,
+  registerRollout,
   registerCutover,
-  registerChecks,
-  registerProcesses,
+  registerChecksAndProcesses,
 ];
 
 interface DataCenterFlag {
@@ -45,10 +43,7 @@ function registerSetup(cli: Command, execute: Execute): void {
     .description('make or upgrade our schemas in the control database, the cells and the queue')
     .option('--grant <role>', "the product's role that may read org_capacity and allotments, and call onboard_org")
     .option('--change-feed', 'put triggers on the source table, so that raises follow edits within seconds')
-    .option(
-      '--sign-up-trigger',
-      'put a trigger on the source table that calls onboard_org, for sign-up code that cannot change',
-    )
+    .option('--sign-up-trigger', 'put a trigger on the source table that calls onboard_org at every sign-up')
     .option('--dc <ids...>', 'only the cells of these data centers')
     .action((flags: InitFlags) => execute(async (session) => (await import('./init.js')).runInit(session, flags)));
   cli
@@ -105,10 +100,7 @@ function registerPlans(cli: Command, execute: Execute): void {
   cli
     .command('approve')
     .description('approve a plan, an override, a postponement or a reversal that somebody else made')
-    .argument(
-      '<id>',
-      'a plan such as in-7, an override such as in-o3, a postponement such as in-c3, or a reversal such as in-r2',
-    )
+    .argument('<id>', 'a plan (in-7), an override (in-o3), a postponement (in-c3) or a reversal (in-r2)')
     .action((id: string) => execute(async (session) => (await import('./approve.js')).runApprove(session, id)));
   cli
     .command('protect')
@@ -131,7 +123,7 @@ function registerPlans(cli: Command, execute: Execute): void {
     );
 }
 
-function registerApply(cli: Command, execute: Execute): void {
+function registerRollout(cli: Command, execute: Execute): void {
   cli
     .command('apply')
     .description('show what a rollout would do; with --execute, request it')
@@ -158,9 +150,6 @@ function registerApply(cli: Command, execute: Execute): void {
     .action((flags: CalendarFlags) =>
       execute(async (session) => (await import('./calendar.js')).runCalendar(session, flags)),
     );
-}
-
-function registerIntents(cli: Command, execute: Execute): void {
   const intents = [
     ['pause', 'stop after the current batches; the state `paused` proves that nothing of ours can commit'],
     ['resume', 'continue after a pause'],
@@ -231,7 +220,7 @@ function registerCutover(cli: Command, execute: Execute): void {
     );
 }
 
-function registerChecks(cli: Command, execute: Execute): void {
+function registerChecksAndProcesses(cli: Command, execute: Execute): void {
   cli
     .command('verify')
     .description('check every stored allotment against the rule, and prove the cut-over; a failure is exit code 5')
@@ -283,9 +272,6 @@ function registerChecks(cli: Command, execute: Execute): void {
     .action((file: string | undefined) =>
       execute(async (session) => (await import('./rate-card.js')).runCheckCard(session, file)),
     );
-}
-
-function registerProcesses(cli: Command, execute: Execute): void {
   cli
     .command('worker')
     .description('run a worker, which executes batches')

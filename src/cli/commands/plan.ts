@@ -1,5 +1,5 @@
-// `plan`: the dry run of a data center, stored so that it can be applied; with another card a what-if that stores nothing.
-// Cannot write orgs.
+// `plan`: the dry run of a data center, stored so that it can be applied; with another card a what-if that stores
+// nothing. Cannot write orgs.
 import type { Program } from '../../compose.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';

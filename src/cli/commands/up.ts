@@ -1,4 +1,5 @@
-// `up`: scheduler and worker in one process; without a configuration, the embedded servers too. Starts no rollout by itself.
+// `up`: scheduler and worker in one process; without a configuration, the embedded servers too. Starts no rollout by
+// itself.
 import type { Program } from '../../compose.js';
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { explainFailure } from '../../engine/database-errors.js';
@@ -13,7 +14,9 @@ import { createLiveArea } from '../terminal/live-area.js';
 import type { CliSession } from '../terminal/session.js';
 import { showProgress } from '../views/show-progress.js';
 
-/** `up` keeps within 80 connections: control 4, producers 2 × 3 and the schedulers' queue 2; each data center's queue 2. */
+/**
+ * `up` keeps within 80 connections: control 4, producers 2 × 3 and the schedulers' queue 2; each data center's queue 2.
+ */
 const BUDGET = { all: 80, shared: 12, perQueue: 2 } as const;
 const MIN_CONNECTIONS = 2;
 

@@ -1,5 +1,5 @@
-// `verify`: the stored allotments against an independent statement of the rule, and against the source now; and the proof of
-// the cut-over. Reads only.
+// `verify`: the stored allotments against an independent statement of the rule, and against the source now; and the
+// proof of the cut-over. Reads only.
 import { type VerifyReport, verifyDataCenter } from '../../engine/operate/verify-data-center.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';

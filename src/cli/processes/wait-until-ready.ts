@@ -6,7 +6,10 @@ import type { CliSession } from '../terminal/session.js';
 
 const RETRY_INTERVAL_MS = 2_000;
 
-/** Retries until `attempt` succeeds or `signal` aborts; returns whether it succeeded. Reports each new cause; throws a bug. */
+/**
+ * Retries until `attempt` succeeds or `signal` aborts; returns whether it succeeded. Reports each new cause; throws a
+ * bug.
+ */
 export async function waitUntilReady(
   session: CliSession,
   what: string,

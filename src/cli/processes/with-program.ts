@@ -1,5 +1,5 @@
-// Opens what a command works with and closes it afterwards, whatever happened. Warns where the configuration differs from
-// what the first apply pinned.
+// Opens what a command works with and closes it afterwards, whatever happened. Warns where the configuration differs
+// from what the first apply pinned.
 import { type ComposeOptions, compose, composeEmbedded, type Program } from '../../compose.js';
 import { findConfigDrift } from '../../engine/cutover/pinned-instants.js';
 import { systemClock } from '../../kernel/clock.js';

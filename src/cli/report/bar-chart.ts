@@ -1,4 +1,5 @@
-// Horizontal bars as inline SVG. The same numbers always stand in a table beside it: the picture is never the only source.
+// Horizontal bars as inline SVG. The same numbers always stand in a table beside it: the picture is never the only
+// source.
 import { html, type Markup, nothing } from './html.js';
 
 /** What a part of a bar stands for; each has its colour in the style sheet and its word in the legend. */

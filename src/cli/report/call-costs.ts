@@ -1,4 +1,5 @@
-// What calls cost in credits, for the explanation of a report: a credit is not a call. From the product's API reference.
+// What calls cost in credits, for the explanation of a report: a credit is not a call. From the product's API
+// reference.
 
 export interface CallCost {
   readonly call: string;

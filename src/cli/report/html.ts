@@ -15,7 +15,10 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Text for element content and quoted attributes; characters that cannot be shown, or turn the text around, are replaced. */
+/**
+ * Text for element content and quoted attributes; characters that cannot be shown, or turn the text around, are
+ * replaced.
+ */
 export function escapeHtml(text: string): string {
   return text
     .replaceAll(/[^\P{Cc}\t\n\r]|[\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')

@@ -13,7 +13,9 @@ import { renderFacts, renderRails, renderTiles, renderTotals } from './overview-
 import { STYLE } from './style.js';
 import { renderCosts, renderShortOrgs, renderUsage } from './usage-section.js';
 
-/** The whole document. One report: with the orgs that it names; several: counts only. `outcome`: what came of the one. */
+/**
+ * The whole document. One report: with the orgs that it names; several: counts only. `outcome`: what came of the one.
+ */
 export function renderHtml(reports: readonly PlanReport[], outcome: PlanOutcome | null = null): string {
   const [only, ...others] = reports;
   const single = only !== undefined && others.length === 0;

@@ -1,5 +1,5 @@
-// The folder that --out names. Its files appear whole or not at all: they are made in a hidden folder and renamed. It is
-// never put over what is not a report of ours.
+// The folder that --out names. Its files appear whole or not at all: they are made in a hidden folder and renamed. It
+// is never put over what is not a report of ours.
 import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -16,8 +16,8 @@ export interface ReportFolder {
   /** Takes the CSV to its end into `orgs.csv` or `orgs.csv.gz`. For the report of one data center only. */
   saveOrgs(csv: Readable, form: 'plain' | 'gzip'): Promise<void>;
   /**
-   * Adds `report.html` and `report.json` and puts everything in place; returns the paths. `outcome`: what came of the one
-   * plan. A list of orgs that lies there goes, unless it is of the same plan: it cannot be made again.
+   * Adds `report.html` and `report.json` and puts everything in place; returns the paths. `outcome`: what came of the
+   * one plan. A list of orgs that lies there goes, unless it is of the same plan: it cannot be made again.
    */
   publish(reports: readonly PlanReport[], outcome?: PlanOutcome | null): Promise<readonly string[]>;
   /** Leaves nothing of what was begun; does nothing after `publish`. */
@@ -32,9 +32,9 @@ const HIDDEN = '.credit-rollout-report-';
 const MODE = 0o600;
 
 /**
- * Makes sure that a report can be put at `dir`, before anything long is begun. Throws out_not_empty for a folder that holds
- * something else, out_unwritable. Every method throws out_unwritable when the disk refuses, and then leaves nothing; after
- * any other failure call `discard`.
+ * Makes sure that a report can be put at `dir`, before anything long is begun. Throws out_not_empty for a folder that
+ * holds something else, out_unwritable. Every method throws out_unwritable when the disk refuses, and then leaves
+ * nothing; after any other failure call `discard`.
  */
 export async function openReportFolder(dir: string): Promise<ReportFolder> {
   const target = resolve(dir);
@@ -87,7 +87,10 @@ async function guard<T>(dir: string, work: () => Promise<T>): Promise<T> {
 
 interface Staging {
   readonly path: string;
-  /** `beside`: the target does not exist, and the whole folder becomes it. `inside`: an existing folder stays the one it is. */
+  /**
+   * `beside`: the target does not exist, and the whole folder becomes it. `inside`: an existing folder stays the one it
+   * is.
+   */
   readonly place: 'beside' | 'inside';
   /** The topmost folder that was made on the way; undefined: none was. */
   readonly madeAbove: string | undefined;
@@ -105,7 +108,10 @@ async function openStaging(dir: string, target: string): Promise<Staging> {
   return { path, place: 'beside', madeAbove, state: 'open' };
 }
 
-/** Returns the topmost one that was not there. One by one: Node's own way never ends where a file system refuses folders. */
+/**
+ * Returns the topmost one that was not there. One by one: Node's own way never ends where a file system refuses
+ * folders.
+ */
 async function makeFolders(path: string): Promise<string | undefined> {
   if (await exists(path)) return undefined;
   const made = await makeFolders(dirname(path));

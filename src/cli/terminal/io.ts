@@ -1,4 +1,5 @@
-// The terminal as commands see it: two streams, its width, and signals to stop. Commands use no other part of the process.
+// The terminal as commands see it: two streams, its width, and signals to stop. Commands use no other part of the
+// process.
 
 /** Where a command's output goes and how it is interrupted. */
 export interface CliIo {
@@ -10,7 +11,10 @@ export interface CliIo {
   readonly isTerminal: boolean;
   /** Columns of the terminal now. */
   width(): number;
-  /** Calls `stop` at the first SIGINT or SIGTERM; a second SIGINT ends the process with 130. Returns a function that ends the listening. */
+  /**
+   * Calls `stop` at the first SIGINT or SIGTERM; a second SIGINT ends the process with 130. Returns a function that
+   * ends the listening.
+   */
   onStop(stop: (signal: StopSignal) => void): () => void;
 }
 

@@ -1,4 +1,5 @@
-// `calendar` for people and for programs: one page per data center, its one-off instants first, then its events in order.
+// `calendar` for people and for programs: one page per data center, its one-off instants first, then its events in
+// order.
 import type { CalendarEvent, EventKind } from '../../domain/calendar/calendar-event.js';
 import type { CalendarPage } from '../../domain/calendar/lay-out-calendar.js';
 import type { Calendar } from '../../engine/operate/read-calendar.js';

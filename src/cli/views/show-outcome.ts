@@ -1,5 +1,5 @@
-// What a plan predicted against what its run did: rows for the screen and the page, and the document for programs. No org
-// is named.
+// What a plan predicted against what its run did: rows for the screen and the page, and the document for programs. No
+// org is named.
 import { measureOutcome } from '../../domain/plan/outcome-error.js';
 import type { PlanOutcome } from '../../domain/plan/plan-report.js';
 import { showCount, showRange } from '../terminal/numbers.js';

@@ -1,5 +1,5 @@
-// An override for people: what it changes of one org's row, who proposed and who approved it. Its org is shown only to the
-// person who runs the command.
+// An override for people: what it changes of one org's row, who proposed and who approved it. Its org is shown only to
+// the person who runs the command.
 import type { OverrideReport } from '../../engine/org/override-proposals.js';
 import { showCount } from '../terminal/numbers.js';
 import { layOutTable } from '../terminal/table.js';

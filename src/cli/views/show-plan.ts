@@ -133,7 +133,10 @@ function showRest(report: PlanReport): readonly string[] {
   ];
 }
 
-/** The plan for programs, its lists of orgs included: only for the person who asked for this one data center. See docs/reference/report.md. */
+/**
+ * The plan for programs, its lists of orgs included: only for the person who asked for this one data center. See
+ * docs/reference/report.md.
+ */
 export function planDocument(report: PlanReport): Readonly<Record<string, unknown>> {
   const { biggestRaises, nearestFloor, short } = report.orgs;
   return {
@@ -148,7 +151,9 @@ export function planDocument(report: PlanReport): Readonly<Record<string, unknow
   };
 }
 
-/** The same without any org: for several data centers in one document. Keys are the cell's columns where there are any. */
+/**
+ * The same without any org: for several data centers in one document. Keys are the cell's columns where there are any.
+ */
 export function countsDocument(report: PlanReport): Readonly<Record<string, unknown>> {
   const { counts, branches, card, orgs: _lists, ...rest } = report;
   const { before, after, grandfathered, quarantined, ...numbers } = counts;

@@ -1,5 +1,5 @@
-// `plans show` for people and for programs: the plan, who approved it, and its result. The orgs that its run left out are
-// listed only on request.
+// `plans show` for people and for programs: the plan, who approved it, and its result. The orgs that its run left out
+// are listed only on request.
 import type { PlanOutcome } from '../../domain/plan/plan-report.js';
 import type { ApprovalRow, LoadedReport, StaleOrg } from '../../engine/plan/load-stored-report.js';
 import { showInstant, showOrgs } from '../terminal/numbers.js';

@@ -16,7 +16,9 @@ export const ALARMS = [
 /** Only whether the gate is armed and latched matters. */
 type KnownGate = Pick<GateReading, 'effectiveAt' | 'latchedAt'>;
 
-/** The alarms that a cut-over still has: with an armed gate only the first, which records that; with a latched one none. */
+/**
+ * The alarms that a cut-over still has: with an armed gate only the first, which records that; with a latched one none.
+ */
 export function listAlarms({ effectiveAt, latchedAt }: KnownGate): readonly (typeof ALARMS)[number][] {
   if (latchedAt !== null) return [];
   return effectiveAt === null ? ALARMS : ALARMS.slice(0, 1);

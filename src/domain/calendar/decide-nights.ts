@@ -21,8 +21,8 @@ export interface NightFacts {
 }
 
 /**
- * What to write so that every local date whose night has come has its one row: the newest `due`, and every older one that
- * did not begin `missed`. A date that the zone skipped has none. Throws invalid_instant, invalid_zone.
+ * What to write so that every local date whose night has come has its one row: the newest `due`, and every older one
+ * that did not begin `missed`. A date that the zone skipped has none. Throws invalid_instant, invalid_zone.
  */
 export function decideNights(facts: NightFacts): readonly DueChange[] {
   const nights = facts.rows.filter((row) => row.work === 'reconcile');

@@ -1,5 +1,5 @@
-// What the first alarm before a cut-over records about the orgs in quarantine: how many, and the command that lists them.
-// Never which. Pure.
+// What the first alarm before a cut-over records about the orgs in quarantine: how many, and the command that lists
+// them. Never which. Pure.
 import type { DueChange, DueInsert } from './due-work.js';
 
 /** The undecidable orgs of the newest run in a cell. */

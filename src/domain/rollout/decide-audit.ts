@@ -1,4 +1,5 @@
-// Decides whether a verified data center is still what was verified: a failover or a restore can lose the tail of a run.
+// Decides whether a verified data center is still what was verified: a failover or a restore can lose the tail of a
+// run.
 import type { CellReading } from './snapshot.js';
 
 /** Nothing is under way, but the fence is open: a restored control database does not know that it opened it. */

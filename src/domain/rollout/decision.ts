@@ -52,8 +52,8 @@ export const go = (...steps: readonly Step[]): Decision => ({ steps, holds: [] }
 export const hold = (...holds: readonly Hold[]): Decision => ({ steps: [], holds });
 
 /**
- * Closed at our epoch or later. A fence closed at an older epoch is not enough: a scheduler that was suspended before it
- * opened the fence could still open it.
+ * Closed at our epoch or later. A fence closed at an older epoch is not enough: a scheduler that was suspended before
+ * it opened the fence could still open it.
  */
 export const isClosed = (dc: DataCenterSnapshot, fence: FenceReading): boolean => isClosedAt(dc.epoch ?? 0n, fence);
 export const isClosedAt = (epoch: bigint, fence: FenceReading): boolean =>
@@ -70,7 +70,10 @@ export const frozen = (dc: DataCenterSnapshot): Hold | undefined =>
 
 export const detached = (): Hold => createHold('source_detached', byCommand('init'));
 
-/** Workers are woken, but may make no progress: no worker runs, a worker reports an error, or nothing was done for too long. */
+/**
+ * Workers are woken, but may make no progress: no worker runs, a worker reports an error, or nothing was done for too
+ * long.
+ */
 export function workHolds(
   dc: DataCenterSnapshot,
   { workersAlive, trouble, attached }: ReadCell,

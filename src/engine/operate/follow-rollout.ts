@@ -69,7 +69,10 @@ interface Held {
   readonly hold: StatusHold;
 }
 
-/** The first hold that needs a person, if every data center that has not ended waits for one, directly or through another. */
+/**
+ * The first hold that needs a person, if every data center that has not ended waits for one, directly or through
+ * another.
+ */
 function findHeld(status: Status, options: FollowOptions, heldFor: HoldTimer): Held | undefined {
   const open = chosen(status, options).filter((dc) => !hasEnded(dc));
   const present = status.dataCenters.flatMap((dc) => dc.holds.map((hold) => `${dc.id} ${hold.code}`));

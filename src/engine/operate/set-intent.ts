@@ -1,5 +1,5 @@
-// Pause, resume and abort: writes first what the operator wants, then takes the steps that follow from it at once, also where
-// no scheduler runs.
+// Pause, resume and abort: writes first what the operator wants, then takes the steps that follow from it at once, also
+// where no scheduler runs.
 import { type Intent, RESTING_STAGES, type Stage } from '../../domain/rollout/stage.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders } from '../../stores/cell/batch/fence.js';
@@ -62,8 +62,8 @@ const ACKNOWLEDGE_TIMEOUT_MS = 3_000;
 const POLL_INTERVAL_MS = 100;
 
 /**
- * Writes the intent, then takes steps until it is acknowledged, for at most 3 s; `isAcknowledged` tells the two outcomes
- * apart. Does not wait for `run`.
+ * Writes the intent, then takes steps until it is acknowledged, for at most 3 s; `isAcknowledged` tells the two
+ * outcomes apart. Does not wait for `run`.
  */
 export async function setIntentAndWait(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
   let report = await setIntent(context, request);

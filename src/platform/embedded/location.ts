@@ -1,4 +1,5 @@
-// Where an embedded server's files are and who owns them. Never starts anything; never trusts a folder that others could write.
+// Where an embedded server's files are and who owns them. Never starts anything; never trusts a folder that others
+// could write.
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, link, lstat, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';

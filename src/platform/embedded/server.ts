@@ -1,5 +1,5 @@
-// Joins the server that runs, waits for one that stops, or starts one where there is none. Never signals PostgreSQL: only
-// the watcher does.
+// Joins the server that runs, waits for one that stops, or starts one where there is none. Never signals PostgreSQL:
+// only the watcher does.
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
