@@ -1,5 +1,5 @@
-// What a Postgres error means for us, by SQLSTATE: the one place that defines what is retried. Never shows the server's text,
-// which can contain org data.
+// What a Postgres error means for us, by SQLSTATE: the one place that defines what is retried. Never shows the server's
+// text, which can contain org data.
 
 export const FAILURE_KINDS = [
   'retry',
@@ -40,8 +40,8 @@ const LOST =
 const subjects = new WeakMap<object, string>();
 
 /**
- * Runs `work` and attaches `subject` to what it throws: a database as a sentence begins with it, `Data center "eu"`. Where
- * one call is inside another, the inner subject counts.
+ * Runs `work` and attaches `subject` to what it throws: a database as a sentence begins with it, `Data center "eu"`.
+ * Where one call is inside another, the inner subject counts.
  */
 export async function withSubject<T>(subject: string, work: () => Promise<T>): Promise<T> {
   try {

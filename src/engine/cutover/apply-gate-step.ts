@@ -1,5 +1,5 @@
-// Executes what the scheduler decided about a sign-up gate, and records in control the gate as the cell then has it. Where
-// they differ, the cell is right.
+// Executes what the scheduler decided about a sign-up gate, and records in control the gate as the cell then has it.
+// Where they differ, the cell is right.
 import type { Step } from '../../domain/rollout/decide-step.js';
 import type { Gate } from '../../stores/cell/cutover/gate.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -57,9 +57,9 @@ async function changeGate(context: EngineContext, row: DataCenterVersion, { kind
 }
 
 /**
- * Under the row's lock, and only while it has the version that was read: a scheduler that was asleep must not arm an instant
- * that was postponed meanwhile, nor a data center that is no longer verified. Once its instant has passed, an arming cannot
- * be taken back.
+ * Under the row's lock, and only while it has the version that was read: a scheduler that was asleep must not arm an
+ * instant that was postponed meanwhile, nor a data center that is no longer verified. Once its instant has passed, an
+ * arming cannot be taken back.
  */
 async function whileUnchanged<T>(
   { control }: EngineContext,

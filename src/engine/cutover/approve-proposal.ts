@@ -1,5 +1,6 @@
-// A second person approves a postponement or a reversal. The gate of the cell changes first, since sign-ups ask it; then
-// control, which locks the data center's row until both are done. After a crash in between the same approval can be repeated.
+// A second person approves a postponement or a reversal. The gate of the cell changes first, since sign-ups ask it;
+// then control, which locks the data center's row until both are done. After a crash in between the same approval can
+// be repeated.
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';

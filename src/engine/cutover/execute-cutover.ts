@@ -1,4 +1,5 @@
-// Latches a cut-over by hand, where no scheduler does. Never before its instant; a late or repeated command is harmless.
+// Latches a cut-over by hand, where no scheduler does. Never before its instant; a late or repeated command is
+// harmless.
 import { type CutoverFacts, type CutoverState, nameCutover, rejectExecution } from '../../domain/cutover/cutover.js';
 import { assertNever } from '../../kernel/assert-never.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -75,7 +76,9 @@ async function getExecutable(
 
 const frozen = (dataCenter: string): RolloutError =>
   new RolloutError('cutover_refused', {
-    message: `The cut-over of data center "${dataCenter}" cannot be executed: its cell is frozen. Sign-ups start on credits all the same.`,
+    message:
+      `The cut-over of data center "${dataCenter}" cannot be executed: its cell is frozen. Sign-ups start on ` +
+      'credits all the same.',
     next: `Run: credit-rollout unfreeze --dc ${dataCenter}`,
   });
 

@@ -1,5 +1,6 @@
 // Changes the sign-up gate of one cell: arms, disarms and latches it under its exclusive lock. The cell's clock decides
-// whether it is too late or too early. Each attempt waits for the lock only for a moment, so that no sign-up stalls behind it.
+// whether it is too late or too early. Each attempt waits for the lock only for a moment, so that no sign-up stalls
+// behind it.
 import type { Clock } from '../../kernel/clock.js';
 import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -66,7 +67,9 @@ export async function withGateLock<K extends string>(
 
 const ATTEMPTS = 4;
 
-/** For a person's command: four attempts, with pauses in which new sign-ups pass. The last outcome may still be `busy`. */
+/**
+ * For a person's command: four attempts, with pauses in which new sign-ups pass. The last outcome may still be `busy`.
+ */
 export function retryWhileBusy<O extends { readonly kind: string }>(
   clock: Clock,
   pauseMs: number,
@@ -100,6 +103,8 @@ function gateBusy(dataCenter: string, holders: readonly LockHolder[]): RolloutEr
     ({ pid, application }) => `${pid ?? 'a prepared transaction'}${application === '' ? '' : ` (${application})`}`,
   );
   return new RolloutError('cell_busy', {
-    message: `The gate of data center "${dataCenter}" is held by sign-ups that have not ended: ${named.join(', ') || 'they ended meanwhile'}; nothing was changed.`,
+    message:
+      `The gate of data center "${dataCenter}" is held by sign-ups that have not ended: ` +
+      `${named.join(', ') || 'they ended meanwhile'}; nothing was changed.`,
   });
 }

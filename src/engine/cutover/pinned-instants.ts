@@ -1,5 +1,6 @@
-// Where the configuration differs from the instants that the first apply pinned. The pinned instants apply; they change only
-// by approved postponements and reversals. A configuration that still has the instant from before those does not differ.
+// Where the configuration differs from the instants that the first apply pinned. The pinned instants apply; they change
+// only by approved postponements and reversals. A configuration that still has the instant from before those does not
+// differ.
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import { parseLocalInstant } from '../../domain/time/parse-instant.js';
 import { showProposalId } from '../../kernel/proposal-id.js';

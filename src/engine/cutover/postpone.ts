@@ -1,5 +1,5 @@
-// Postpones a cut-over: one person proposes another instant, a second person approves it. A crash between the gate of the
-// cell and control leaves the old instant in control; the approval can then be repeated.
+// Postpones a cut-over: one person proposes another instant, a second person approves it. A crash between the gate of
+// the cell and control leaves the old instant in control; the approval can then be repeated.
 import { rejectMove } from '../../domain/cutover/cutover.js';
 import type { ProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -36,7 +36,8 @@ async function rejectUnpinned(tx: ControlTransaction, dataCenter: string): Promi
 const WITHDRAW = 'Withdraw it: credit-rollout cutover postpone --dc ID --withdraw --reason TEXT';
 
 /**
- * Throws postponement_unknown, postponement_decided, same_person, cutover_refused; cell_busy while a sign-up holds the gate.
+ * Throws postponement_unknown, postponement_decided, same_person, cutover_refused; cell_busy while a sign-up holds the
+ * gate.
  */
 export function approvePostponement(
   context: ApprovalContext,

@@ -1,5 +1,5 @@
-// Proposals to postpone or reverse a cut-over: made, withdrawn, and audited at every step. One row in control, at most one
-// of a kind open per data center. Whether a cut-over may change is decided by the use-case that calls.
+// Proposals to postpone or reverse a cut-over: made, withdrawn, and audited at every step. One row in control, at most
+// one of a kind open per data center. Whether a cut-over may change is decided by the use-case that calls.
 import type { CutoverFacts, CutoverTarget } from '../../domain/cutover/cutover.js';
 import { parseLocalInstant } from '../../domain/time/parse-instant.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
@@ -80,7 +80,9 @@ async function rejectSecond(tx: ControlTransaction, kind: CutoverProposalKind, d
   const name = showProposalId(open);
   throw new RolloutError(`${kind}_open`, {
     message: `Data center "${dataCenter}" has the ${kind} ${name} to ${open.toLocal}, which waits for its approval.`,
-    next: `Let a second person run: credit-rollout approve ${name}; or withdraw it: credit-rollout cutover ${VERBS[kind]} --dc ${dataCenter} --withdraw --reason TEXT`,
+    next:
+      `Let a second person run: credit-rollout approve ${name}; or withdraw it: credit-rollout cutover ` +
+      `${VERBS[kind]} --dc ${dataCenter} --withdraw --reason TEXT`,
   });
 }
 

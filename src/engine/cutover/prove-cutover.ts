@@ -1,5 +1,5 @@
-// Proves a cut-over from recorded decisions: every sign-up at or after the instant is on credits, none changed its model, and
-// only quarantined orgs are left on the old model; they are listed. Reads only.
+// Proves a cut-over from recorded decisions: every sign-up at or after the instant is on credits, none changed its
+// model, and only quarantined orgs are left on the old model; they are listed. Reads only.
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import {
   countLeftQuarantined,
@@ -12,7 +12,10 @@ import { readGate } from '../../stores/cell/cutover/gate.js';
 import { readCellClock } from '../../stores/cell/identity.js';
 
 export interface CutoverProof {
-  /** `ahead`: armed, and its instant has not come; `sweeping`: it has come, and the sweep has not ended; then the verdict. */
+  /**
+   * `ahead`: armed, and its instant has not come; `sweeping`: it has come, and the sweep has not ended; then the
+   * verdict.
+   */
   readonly verdict: 'not_armed' | 'ahead' | 'sweeping' | 'proven' | 'broken';
   readonly effectiveAt: Date | null;
   readonly latchedAt: Date | null;

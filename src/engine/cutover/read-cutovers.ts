@@ -1,4 +1,5 @@
-// The cut-over of data centers, for people: its instant, its gate as the cell has it, and what was proposed. Reads only.
+// The cut-over of data centers, for people: its instant, its gate as the cell has it, and what was proposed. Reads
+// only.
 import { type CutoverState, nameCutover } from '../../domain/cutover/cutover.js';
 import type { GateReading } from '../../domain/rollout/snapshot.js';
 import type { Stage } from '../../domain/rollout/stage.js';

@@ -1,5 +1,5 @@
-// Reverses a cut-over that has happened: one person proposes another instant, a second person approves it. The cell records
-// who approved: after a crash between its gate and control the same approval is repeated, and completes.
+// Reverses a cut-over that has happened: one person proposes another instant, a second person approves it. The cell
+// records who approved: after a crash between its gate and control the same approval is repeated, and completes.
 import { type CutoverRefusal, rejectReversal } from '../../domain/cutover/cutover.js';
 import type { ProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -24,8 +24,8 @@ import { retryForApproval, withGateLock } from './gate.js';
 import { type CutoverProposal, makeCutoverProposal, type ProposalContext, type ProposalSpec } from './proposals.js';
 
 /**
- * Changes nothing but the proposal. Throws invalid_instant, cutover_refused, reversal_open; cell_busy while a run is under
- * way in the data center.
+ * Changes nothing but the proposal. Throws invalid_instant, cutover_refused, reversal_open; cell_busy while a run is
+ * under way in the data center.
  */
 export function proposeReversal(context: ProposalContext, spec: ProposalSpec): Promise<CutoverProposal> {
   return makeCutoverProposal(context, spec, {
@@ -61,7 +61,8 @@ async function rejectDuringRun(tx: ControlTransaction, { id, stage }: Pick<Cutov
 const WITHDRAW = 'Withdraw it: credit-rollout cutover reverse --dc ID --withdraw --reason TEXT';
 
 /**
- * Throws reversal_unknown, reversal_decided, same_person, cutover_refused; cell_busy while a run or a sign-up is under way.
+ * Throws reversal_unknown, reversal_decided, same_person, cutover_refused; cell_busy while a run or a sign-up is under
+ * way.
  */
 export function approveReversal(
   context: ApprovalContext,
@@ -105,7 +106,9 @@ async function attemptReversal(context: ApprovalContext, dataCenter: string, rev
     if (refusal === 'not_latched')
       throw cutoverRefused(dataCenter, 'be reversed', { why: 'it is no longer latched', next: WITHDRAW });
     throw new RolloutError('cell_busy', {
-      message: `The cut-over of data center "${dataCenter}" cannot be reversed now: its fence is open; nothing was changed.`,
+      message:
+        `The cut-over of data center "${dataCenter}" cannot be reversed now: its fence is open; nothing was ` +
+        'changed.',
     });
   }
 }

@@ -1,4 +1,5 @@
-// Checks of `doctor` on time: whether a cell knows its zone, reads the configured instants as we do, and when windows open.
+// Checks of `doctor` on time: whether a cell knows its zone, reads the configured instants as we do, and when windows
+// open.
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import { type LocalInstant, parseLocalInstant } from '../../domain/time/parse-instant.js';
 import { describeNeverOpen, findFirstOpening } from '../../domain/windows/first-opening.js';
@@ -44,7 +45,9 @@ export async function checkInstants(
   return (await Promise.all(findings)).flat();
 }
 
-/** Invariant I18 by the cell's own zone data, which may be older or newer than ours; and whether it has passed at `now`. */
+/**
+ * Invariant I18 by the cell's own zone data, which may be older or newer than ours; and whether it has passed at `now`.
+ */
 export async function checkInstant(
   cell: CellDatabase,
   { key, at, now }: { readonly key: string; readonly at: LocalInstant; readonly now: Date },

@@ -113,12 +113,15 @@ export async function checkGrants(
   if (excess.length === 0) return [record.ok('no role has more than it needs')];
   return excess.map(({ role, privilege, relation }) => {
     const verb = privilege.toUpperCase();
-    const fix = `As the owner run: REVOKE ${verb} ON ${relation} FROM "${role}", or from PUBLIC or the role that gives it.`;
+    const from = `FROM "${role}", or from PUBLIC or the role that grants it`;
+    const fix = `As the owner run: REVOKE ${verb} ON ${relation} ${from}.`;
     return record.error(`${role} holds ${verb} on ${relation} and must not`, fix);
   });
 }
 
-/** Runs rollout.bakeQuery once, as at the end of a bake, so that no rollout stops there. Nothing where there is none. */
+/**
+ * Runs rollout.bakeQuery once, as at the end of a bake, so that no rollout stops there. Nothing where there is none.
+ */
 export async function checkBake(
   { cell, config }: Pick<OpenCell, 'cell' | 'config'>,
   record: FindingRecorder,

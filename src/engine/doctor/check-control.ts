@@ -46,7 +46,9 @@ export async function checkControlSchema(
   return record.error(`it does not know ${missing.join(', ')} yet`, INIT, 'not_initialised');
 }
 
-/** Where the configuration differs from the pinned instants, under the ids of the data centers. Nothing before `init`. */
+/**
+ * Where the configuration differs from the pinned instants, under the ids of the data centers. Nothing before `init`.
+ */
 export async function checkPins({
   control,
   config,
@@ -79,7 +81,9 @@ export async function checkMixedRollout(
   const legacy = rows.filter((row) => !isMigrated(row)).map(({ id }) => id);
   if (migrated.length === 0 || legacy.length === 0) return [];
   const others = legacy.join(', ');
-  const found = `the rollout is mixed: ${migrated.join(', ')} on credits, ${others} not yet; an org that moves from the first to the second falls to its legacy number until then`;
+  const found =
+    `the rollout is mixed: ${migrated.join(', ')} on credits, ${others} not yet; an org that moves from the first ` +
+    'to the second falls to its legacy number until then';
   const fix = `Move no org to ${others} yet; else give it its total without additional credits as legacy_limit.`;
   return [record.warning(found, fix)];
 }

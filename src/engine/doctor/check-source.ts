@@ -1,5 +1,5 @@
-// Checks of `doctor` on the source: found, fitting, readable, indexed; what is in it, read through our views; and how the
-// change feed finds edits. Shows counts, never an org.
+// Checks of `doctor` on the source: found, fitting, readable, indexed; what is in it, read through our views; and how
+// the change feed finds edits. Shows counts, never an org.
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../../domain/source/source-contract.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
@@ -167,7 +167,9 @@ export async function checkInputs(
   }
 }
 
-/** Whether edits are found within seconds, and at which cost. Never an error: without the feed, the nightly run follows. */
+/**
+ * Whether edits are found within seconds, and at which cost. Never an error: without the feed, the nightly run follows.
+ */
 export async function checkFeed(
   { cell, source }: Pick<CellWithSource, 'cell' | 'source'>,
   record: FindingRecorder,
@@ -186,6 +188,6 @@ function describeUpdates({ relation, kind, columns }: Source, indexed: boolean, 
   if (kind !== 'table' && kind !== 'materialized view')
     return record.ok(`by updated_at of a ${kind}: as fast as what it reads`);
   if (indexed) return record.ok('by updated_at, with an index: raises follow within seconds');
-  const found = `no index of ${relation} begins with updated_at: finding edited orgs reads all of it, so it is done seldom`;
+  const found = `no index of ${relation} begins with updated_at: finding edited orgs reads all of it, so it is rare`;
   return record.warning(found, `Run: CREATE INDEX CONCURRENTLY ON ${relation} (updated_at);`);
 }

@@ -1,5 +1,5 @@
-// `doctor`: checks everything that a rollout depends on, and names what is wrong and how to fix it. Changes nothing, never
-// throws. A new check is one entry in the lists below, at its place in the order of the findings.
+// `doctor`: checks everything that a rollout depends on, and names what is wrong and how to fix it. Changes nothing,
+// never throws. A new check is one entry in the lists below, at its place in the order of the findings.
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { EngineContext } from '../context.js';

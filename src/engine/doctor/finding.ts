@@ -1,5 +1,5 @@
-// What `doctor` finds, what a check is, and how checks are run: none throws, none hides another, and no text of a database
-// server is shown.
+// What `doctor` finds, what a check is, and how checks are run: none throws, none hides another, and no text of a
+// database server is shown.
 import type { ErrorCode } from '../../kernel/error-codes.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';

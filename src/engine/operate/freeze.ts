@@ -1,5 +1,5 @@
-// Freezes cells by a row of their own, and lifts freezes. Works while the queue and control are down, and reports for each
-// cell how far it has come. A cell that cannot be reached does not stop the others.
+// Freezes cells by a row of their own, and lifts freezes. Works while the queue and control are down, and reports for
+// each cell how far it has come. A cell that cannot be reached does not stop the others.
 import { withTimeout } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders, lockFenceExclusive } from '../../stores/cell/batch/fence.js';
@@ -85,7 +85,9 @@ async function freezeOne(
   }
 }
 
-/** Once the fence was locked exclusively, everything that began before has ended. Else the next `freeze` tries again. */
+/**
+ * Once the fence was locked exclusively, everything that began before has ended. Else the next `freeze` tries again.
+ */
 async function tryAcknowledge(cell: CellDatabase): Promise<void> {
   try {
     await cell.inTransaction('fencer', async (tx) => {

@@ -108,7 +108,9 @@ function rejectUnfit(
     (intent === 'run' && row.intent === 'pause');
   if (!fits)
     throw new RolloutError('wrong_stage', {
-      message: `Data center "${row.id}" has no rollout under way (stage ${row.stage}), so there is nothing to ${intent === 'run' ? 'resume' : intent}.`,
+      message:
+        `Data center "${row.id}" has no rollout under way (stage ${row.stage}), so there is nothing to ` +
+        `${intent === 'run' ? 'resume' : intent}.`,
     });
   if (row.intent === 'abort' && intent !== 'abort')
     throw new RolloutError('wrong_stage', {

@@ -1,5 +1,5 @@
-// Applies a proposed override when a second person approves it: one transaction in the cell that writes, verifies, and saves
-// the rows before and after. Never writes while a run is under way there.
+// Applies a proposed override when a second person approves it: one transaction in the cell that writes, verifies, and
+// saves the rows before and after. Never writes while a run is under way there.
 import { type ProposalId, showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
@@ -23,7 +23,9 @@ import { decideOverride } from './decide-override.js';
 import { listDifferences } from './list-differences.js';
 import type { OverrideReport } from './override-proposals.js';
 
-/** Throws override_unknown, override_decided, override_refused, same_person, data_center_busy, verification_mismatch. */
+/**
+ * Throws override_unknown, override_decided, override_refused, same_person, data_center_busy, verification_mismatch.
+ */
 export async function approveOverride(
   context: Pick<EngineContext, 'control' | 'cells' | 'actor'>,
   id: ProposalId<'override'>,
@@ -59,7 +61,7 @@ async function findApprover(context: Pick<EngineContext, 'control' | 'actor'>, d
 
 const busy = (dataCenter: string, why: string): RolloutError =>
   new RolloutError('data_center_busy', {
-    message: `An override is applied when no rollout is under way; data center "${dataCenter}" is not at rest (${why}).`,
+    message: `An override is applied when no rollout is under way. Data center "${dataCenter}" is not at rest: ${why}.`,
     next: 'Approve it again when it is done, aborted or failed; see: credit-rollout status',
   });
 
@@ -72,7 +74,9 @@ async function getProposed(tx: CellTransaction, id: ProposalId<'override'>, pers
     });
   if (found.state !== 'proposed')
     throw new RolloutError('override_decided', {
-      message: `The override ${name} was ${found.state} already${found.approver === null ? '' : `, approved by "${found.approver}"`}.`,
+      message:
+        `The override ${name} was ${found.state} ` +
+        `already${found.approver === null ? '' : `, approved by "${found.approver}"`}.`,
     });
   requireSecondPerson(`The override ${name}`, found.author, person);
   return found;
@@ -107,7 +111,9 @@ async function assertVerified(tx: CellTransaction, dataCenter: string, orgId: st
   const movement = await readMovement(tx, orgId);
   if (movement !== 'same')
     throw new RolloutError('conflict', {
-      message: `The org changed while its override was applied in data center "${dataCenter}" (${movement ?? 'undecidable'}); nothing was written.`,
+      message:
+        `The org changed while its override was applied in data center "${dataCenter}" ` +
+        `(${movement ?? 'undecidable'}); nothing was written.`,
       next: 'Approve it again.',
     });
 }

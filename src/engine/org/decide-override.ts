@@ -1,5 +1,5 @@
-// What the rule gives for an org with another floor, or why the rule would not keep that floor. Reads only: the author is
-// shown what is written once a second person approves.
+// What the rule gives for an org with another floor, or why the rule would not keep that floor. Reads only: the author
+// is shown what is written once a second person approves.
 import type { Allotment } from '../../domain/org/allotment.js';
 import { decideOrg, type OrgQuestion } from '../../domain/org/decide-org.js';
 import { formatCredits } from '../../kernel/format-credits.js';
@@ -62,7 +62,8 @@ function rejectOpenWindow({ gate }: OverridableOrg, { legacyLimit }: Allotment, 
   const { floor, dataCenter } = question;
   if (gate.sweptAt !== null || (floor !== null && floor >= legacyLimit)) return;
   throw rejected(
-    `The window of data center "${dataCenter}" is open: until its cut-over is swept, runs raise a floor of ${show(floor)} to the legacy limit of ${show(legacyLimit)} again.`,
+    `The window of data center "${dataCenter}" is open: until its cut-over is swept, runs raise a floor of ` +
+      `${show(floor)} to the legacy limit of ${show(legacyLimit)} again.`,
     `Give a floor of at least ${legacyLimit}, or propose it again after the sweep.`,
   );
 }

@@ -1,4 +1,5 @@
-// `why`: one org's number and where it comes from, from one snapshot of its cell. Reads only, as reader; shows no other org.
+// `why`: one org's number and where it comes from, from one snapshot of its cell. Reads only, as reader; shows no other
+// org.
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { findOrg, type OrgRecord, startSnapshot } from '../../stores/cell/org/orgs.js';
 import { loadStoredCard } from '../../stores/cell/org/rates.js';

@@ -1,5 +1,5 @@
-// Explains a stored allotment by deciding it once more from what is stored. Never guesses: what does not follow from the
-// stored inputs, the rate card and the row before is reported as not provable.
+// Explains a stored allotment by deciding it once more from what is stored. Never guesses: what does not follow from
+// the stored inputs, the rate card and the row before is reported as not provable.
 import type { Allotment } from '../../domain/org/allotment.js';
 import { assessOrg } from '../../domain/org/assess-org.js';
 import { type DecidedOrg, decideOrg, type OrgQuestion } from '../../domain/org/decide-org.js';
@@ -35,7 +35,8 @@ export function explainStored(question: StoredQuestion): readonly string[] {
 
 const notProvable = ({ allotment }: StoredOrg, why: string): readonly string[] => [
   `not provable: ${why}.`,
-  `stored total ${formatCredits(allotment.totalCredits)} credits a day, floor ${allotment.floor === null ? 'none' : formatCredits(allotment.floor)}`,
+  `stored total ${formatCredits(allotment.totalCredits)} credits a day, floor ` +
+    `${allotment.floor === null ? 'none' : formatCredits(allotment.floor)}`,
 ];
 
 const lastChange = ({ record }: StoredQuestion): string => {

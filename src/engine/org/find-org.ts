@@ -1,5 +1,5 @@
-// What every use-case about one org begins with: its id as the cell spells it, and the rate card that the cell decides with.
-// Reads only.
+// What every use-case about one org begins with: its id as the cell spells it, and the rate card that the cell decides
+// with. Reads only.
 import { quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
@@ -24,7 +24,9 @@ export async function getOrgId(tx: CellTransaction, { dataCenter, orgId }: OrgNa
 
 export const orgNotFound = ({ dataCenter, orgId }: OrgName): RolloutError =>
   new RolloutError('org_not_found', {
-    message: `Data center "${dataCenter}" has no org ${quoteValue(orgId)}, neither in its source nor among the allotments.`,
+    message:
+      `Data center "${dataCenter}" has no org ${quoteValue(orgId)}, ` +
+      'neither in its source nor among the allotments.',
   });
 
 interface ActiveCard {

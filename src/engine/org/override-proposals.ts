@@ -1,5 +1,5 @@
-// Proposes another floor for one org, and withdraws such a proposal: a row in its cell, which changes nothing until a second
-// person approves it.
+// Proposes another floor for one org, and withdraws such a proposal: a row in its cell, which changes nothing until a
+// second person approves it.
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';

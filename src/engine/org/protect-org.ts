@@ -1,6 +1,6 @@
-// Protects one org: no canary includes it, and a plan that would write it needs a person. Runs as worker, the only role that
-// may read orgs and write about one: the planner writes only plan tables, the reader writes nothing, and the fencer may not
-// read orgs.
+// Protects one org: no canary includes it, and a plan that would write it needs a person. Runs as worker, the only role
+// that may read orgs and write about one: the planner writes only plan tables, the reader writes nothing, and the
+// fencer may not read orgs.
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
 import {

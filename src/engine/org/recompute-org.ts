@@ -10,7 +10,10 @@ import type { OrgRecord, StoredOrg } from '../../stores/cell/org/orgs.js';
 import type { SourceReading } from '../../stores/cell/org/source-org.js';
 import { type AllotmentDifference, listDifferences } from './list-differences.js';
 
-/** When a change is written: raises as soon as they are found, falls and changes of inputs alone only by the nightly run. */
+/**
+ * When a change is written: raises as soon as they are found, falls and changes of inputs alone only by the nightly
+ * run.
+ */
 export type WrittenWhen = 'never' | 'at_once' | 'nightly';
 
 export type Recompute =
@@ -113,9 +116,12 @@ function summarize(
     case 'fall':
       return `${now}${before}: falls in the nightly run`;
     default:
-      return `${now} ✔ the same number; ${changes.map((one) => one.column).join(', ') || 'its rate card'} will be updated by the nightly run`;
+      return `${now} ✔ the same number; ${nameChanges(changes)} will be updated by the nightly run`;
   }
 }
+
+const nameChanges = (changes: readonly AllotmentDifference[]): string =>
+  changes.map(({ column }) => column).join(', ') || 'its rate card';
 
 /** The total that is stored, and the floor where it moves. */
 function describeBefore(next: Allotment, stored: StoredOrg | null): string {

@@ -1,4 +1,5 @@
-// Approves a plan: by a second person, or by its guard-rails. Control's database binds the approval to the plan's digest.
+// Approves a plan: by a second person, or by its guard-rails. Control's database binds the approval to the plan's
+// digest.
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import {
@@ -97,8 +98,8 @@ function explainApproval(error: unknown, planId: string): unknown {
 }
 
 /**
- * Why a plan can be neither approved nor applied any more: plan_used or plan_superseded. `by`: the approval that blocks it,
- * its own or that of a newer plan.
+ * Why a plan can be neither approved nor applied any more: plan_used or plan_superseded. `by`: the approval that blocks
+ * it, its own or that of a newer plan.
  */
 export function explainOutdated(
   { planId, dataCenter }: Pick<RegisteredPlan, 'planId' | 'dataCenter'>,

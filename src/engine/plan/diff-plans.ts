@@ -69,7 +69,9 @@ export async function diffPlans(
   const { dataCenter } = from;
   if (dataCenter !== to.dataCenter)
     throw new RolloutError('invalid_argument', {
-      message: `"${question.from}" and "${question.to}" are plans of different data centers; only plans of one data center can be compared.`,
+      message:
+        `"${question.from}" and "${question.to}" are plans of different data centers; only plans of one data ` +
+        'center can be compared.',
       next: 'Name two plans of one data center. They are listed by: credit-rollout plans',
     });
   const compare = async (tx: CellTransaction): Promise<PlanDifference> => {

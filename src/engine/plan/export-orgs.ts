@@ -8,9 +8,9 @@ import { streamOrgs } from '../../stores/cell/plan/org-export.js';
 export type SaveOrgs = (csv: Readable) => Promise<void>;
 
 /**
- * Streams every org of the transaction's snapshot into `save`, with backpressure. `tx`: as planner, REPEATABLE READ, the one
- * that reads the plan, so that both agree. Returns when nothing of it runs on `tx` any more. Rejects with what `save` or the
- * database threw.
+ * Streams every org of the transaction's snapshot into `save`, with backpressure. `tx`: as planner, REPEATABLE READ,
+ * the one that reads the plan, so that both agree. Returns when nothing of it runs on `tx` any more. Rejects with what
+ * `save` or the database threw.
  */
 export async function exportOrgs(tx: CellTransaction, cardHash: string, save: SaveOrgs): Promise<void> {
   const csv = await streamOrgs(tx, cardHash);

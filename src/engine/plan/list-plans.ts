@@ -48,7 +48,10 @@ type CellPlans =
   | { readonly kind: 'read'; readonly dataCenter: string; readonly plans: readonly Found[] }
   | { readonly kind: 'unreadable'; readonly dataCenter: string; readonly code: string };
 
-/** The newest plans of these data centers, at limit `limit`. A cell that cannot be read is reported; without control it throws. */
+/**
+ * The newest plans of these data centers, at limit `limit`. A cell that cannot be read is reported; without control it
+ * throws.
+ */
 export async function listPlans(
   context: Pick<EngineContext, 'control' | 'cells'>,
   { config, dataCenters, limit }: PlanListQuestion,

@@ -1,5 +1,6 @@
-// `plan show`: the report of a stored plan as it was made, with the guard-rails as they are configured now, its approvals,
-// and, once a run followed it, what was predicted and what happened. Org data is only for the person who runs it.
+// `plan show`: the report of a stored plan as it was made, with the guard-rails as they are configured now, its
+// approvals, and, once a run followed it, what was predicted and what happened. Org data is only for the person who
+// runs it.
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { readGuardRails } from '../../domain/plan/guard-rails.js';
 import type { PlanOutcome, PlanReport, StoredReport } from '../../domain/plan/plan-report.js';

@@ -1,5 +1,5 @@
-// The dry run: reads a whole cell in one snapshot as `planner`, which may only insert into the plan tables. A what-if stores
-// nothing and runs READ ONLY. A plan is stored whole or not at all.
+// The dry run: reads a whole cell in one snapshot as `planner`, which may only insert into the plan tables. A what-if
+// stores nothing and runs READ ONLY. A plan is stored whole or not at all.
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { RolloutError } from '../../kernel/rollout-error.js';

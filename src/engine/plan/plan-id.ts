@@ -30,6 +30,8 @@ export async function getStoredPlan(tx: CellTransaction, { dataCenter, number }:
   const plan = await findPlan(tx, number);
   if (plan !== undefined) return plan;
   throw new RolloutError('plan_unknown', {
-    message: `Data center "${dataCenter}" has no plan "${dataCenter}-${number}": none was made with this number, or it was purged.`,
+    message:
+      `Data center "${dataCenter}" has no plan "${dataCenter}-${number}": none was made with this number, or it ` +
+      'was purged.',
   });
 }

@@ -1,5 +1,5 @@
-// Plans on several connections at once, all in one snapshot. The first connection's transaction commits last: until then
-// nothing that the others stored belongs to a plan.
+// Plans on several connections at once, all in one snapshot. The first connection's transaction commits last: until
+// then nothing that the others stored belongs to a plan.
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { joinSnapshot, type PlanAccess, shareSnapshot, waitForOthers } from '../../stores/cell/plan/planning.js';
 
@@ -12,8 +12,8 @@ export interface ParallelPlanning {
 }
 
 /**
- * Runs `work` on `tx` and on further connections. Returns when those have committed, which they do once all are finished.
- * When one fails, `close` is called to end the others, all roll back, and its error is thrown.
+ * Runs `work` on `tx` and on further connections. Returns when those have committed, which they do once all are
+ * finished. When one fails, `close` is called to end the others, all roll back, and its error is thrown.
  */
 export async function planInParallel(
   tx: CellTransaction,

@@ -71,7 +71,9 @@ async function addUnreadable(tx: CellTransaction, scan: Scan, range: KeyRange): 
   scan.collection.addUnreadable(1);
 }
 
-/** Adds ranges to the collection, with the canaries of branches that no earlier range has; a what-if has no canaries. */
+/**
+ * Adds ranges to the collection, with the canaries of branches that no earlier range has; a what-if has no canaries.
+ */
 async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRange[]): Promise<void> {
   const { collection, planId, editions } = scan;
   const firstNo = scan.cursor.takeNumbers(ranges.length);

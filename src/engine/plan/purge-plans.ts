@@ -1,4 +1,5 @@
-// Purges plans older than the retention, in the cells and in control. Approvals and audit stay, and plans that are in use.
+// Purges plans older than the retention, in the cells and in control. Approvals and audit stay, and plans that are in
+// use.
 import { deletePlan } from '../../stores/cell/plan/plans.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';

@@ -1,4 +1,5 @@
-// Cuts a cell's source into consecutive ranges that cover every possible id, for connections that take them concurrently.
+// Cuts a cell's source into consecutive ranges that cover every possible id, for connections that take them
+// concurrently.
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import type { KeyRange } from '../../stores/cell/key-range.js';
 import { listSourceRangeEnds } from '../../stores/cell/source-ranges.js';
@@ -16,8 +17,8 @@ export interface RangeCursor {
 }
 
 /**
- * How many ranges one statement plans at most: they share its fixed cost, and connections still end at about the same time.
- * The first statements plan fewer: until a list is full every org ranks for it, and most branches are new.
+ * How many ranges one statement plans at most: they share its fixed cost, and connections still end at about the same
+ * time. The first statements plan fewer: until a list is full every org ranks for it, and most branches are new.
  */
 const RANGES_AT_ONCE = 3;
 

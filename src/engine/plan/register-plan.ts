@@ -1,4 +1,5 @@
-// Registers in control a plan that a cell has: id, digest, author, counts. Before that it can be neither approved nor applied.
+// Registers in control a plan that a cell has: id, digest, author, counts. Before that it can be neither approved nor
+// applied.
 import { isInsideRails, readGuardRails } from '../../domain/plan/guard-rails.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { findPlan } from '../../stores/cell/plan/plans.js';
@@ -37,14 +38,16 @@ export function rejectOtherDigest(
 ): void {
   if (known === digest) return;
   throw new RolloutError('plan_conflict', {
-    message: `The control database has a plan ${planId} with another digest: the cell was restored to an earlier state, or the plan was edited.`,
+    message:
+      `The control database has a plan ${planId} with another digest: the cell was restored to an earlier state, ` +
+      'or the plan was edited.',
     next: `Plan again, which takes the next number: credit-rollout plan --dc ${dataCenter}`,
   });
 }
 
 /**
- * Registers the plan that a worker made in its cell, and approves it where the configuration and the guard-rails allow it.
- * True when one of these changed something. Throws plan_conflict.
+ * Registers the plan that a worker made in its cell, and approves it where the configuration and the guard-rails allow
+ * it. True when one of these changed something. Throws plan_conflict.
  */
 export async function registerPlanFromCell(
   context: EngineContext,

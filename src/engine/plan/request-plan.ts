@@ -1,4 +1,5 @@
-// Requests from the workers of a data center the plan of its requested rollout: a row in its cell, and its id in control.
+// Requests from the workers of a data center the plan of its requested rollout: a row in its cell, and its id in
+// control.
 import { requestPlan } from '../../stores/cell/plan/plan-requests.js';
 import {
   type DataCenterVersion,

@@ -13,8 +13,8 @@ export interface GroupSums {
 }
 
 /**
- * Without groups at first. Hundreds of statements give hundreds of groups each: sums are changed in place, since copies would
- * pile up until a full garbage collection.
+ * Without groups at first. Hundreds of statements give hundreds of groups each: sums are changed in place, since copies
+ * would pile up until a full garbage collection.
  */
 export function createGroupSums(): GroupSums {
   const sums = new Map<string | number, GroupSum>();

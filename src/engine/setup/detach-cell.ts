@@ -24,7 +24,9 @@ export async function detachCell(
     const row = await lockDataCenter(tx, dataCenter);
     if (row !== undefined && (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage)))
       throw new RolloutError('wrong_stage', {
-        message: `Data center "${dataCenter}" has a rollout under way or requested (stage ${row.stage}), which reads the product's table.`,
+        message:
+          `Data center "${dataCenter}" has a rollout under way or requested (stage ${row.stage}), which reads the ` +
+          `product's table.`,
         next: `Run: credit-rollout abort --dc ${dataCenter}, or wait until it is done.`,
       });
     const cell = context.cells.get(dataCenter);

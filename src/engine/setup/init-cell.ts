@@ -77,7 +77,9 @@ export function assertVersion(dataCenter: string, version: number): void {
   const { oldest, newest } = SUPPORTED_POSTGRES;
   if (!isSupportedPostgres(version))
     throw new RolloutError('unsupported_version', {
-      message: `Data center "${dataCenter}" runs PostgreSQL ${Math.trunc(version / 10_000)}; supported are ${oldest} to ${newest}.`,
+      message:
+        `Data center "${dataCenter}" runs PostgreSQL ${Math.trunc(version / 10_000)}; supported are ${oldest} to ` +
+        `${newest}.`,
     });
 }
 
@@ -92,7 +94,9 @@ export async function findFittingSource(
   const where = `The source ${dataCenter.source} of data center "${dataCenter.id}"`;
   if (fault?.kind === 'missing')
     throw new RolloutError('source_column_missing', {
-      message: `${where} has no column "${fault.column}" (${fault.expected}); it has: ${[...source.columns.keys()].join(', ')}.`,
+      message:
+        `${where} has no column "${fault.column}" (${fault.expected}); it has: ` +
+        `${[...source.columns.keys()].join(', ')}.`,
     });
   if (fault)
     throw new RolloutError('source_column_type', {

@@ -9,8 +9,8 @@ import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
 
 /**
- * Returns the names of the migrations that ran. With an `actor`, everybody shares one login, as on the embedded servers.
- * Throws not_permitted for a login that does not own the schema.
+ * Returns the names of the migrations that ran. With an `actor`, everybody shares one login, as on the embedded
+ * servers. Throws not_permitted for a login that does not own the schema.
  */
 export async function initControl(
   { control, actor = null }: Pick<EngineContext, 'control'> & Partial<Pick<EngineContext, 'actor'>>,
@@ -36,7 +36,9 @@ function explainInit(error: unknown): unknown {
   if (!isRolloutError(known) || known.code !== 'not_permitted') return known;
   return new RolloutError('not_permitted', {
     message: `${known.message.replace(/\.$/u, '')}: init works only as the owner of the control database.`,
-    next: "Run it with its owner's URL as controlDatabase; an operator's login cannot: docs/how-to/install-a-fleet.md#people-and-logins.",
+    next:
+      "Run it with its owner's URL as controlDatabase; an operator's login cannot: " +
+      'docs/how-to/install-a-fleet.md#people-and-logins.',
     cause: error,
   });
 }

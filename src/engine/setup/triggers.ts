@@ -1,5 +1,6 @@
-// Installs and removes our triggers on the product's table: that of the sign-up gate, and those of the change feed. Each
-// change is a short transaction that gives up its lock quickly and is retried, so that no write of the product waits for us.
+// Installs and removes our triggers on the product's table: that of the sign-up gate, and those of the change feed.
+// Each change is a short transaction that gives up its lock quickly and is retried, so that no write of the product
+// waits for us.
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { Clock } from '../../kernel/clock.js';
 import { retryWithBackoff } from '../../kernel/retry.js';
@@ -21,8 +22,8 @@ import { classifyFailure } from '../../stores/postgres-failure.js';
 import { toAttached } from './init-cell.js';
 
 /**
- * `wanted`: installs the sign-up trigger; `as_before`: only updates an existing one to the source. True: it exists now. After
- * `initCell`. Throws source_not_a_table, not_permitted with the GRANT, cell_busy.
+ * `wanted`: installs the sign-up trigger; `as_before`: only updates an existing one to the source. True: it exists now.
+ * After `initCell`. Throws source_not_a_table, not_permitted with the GRANT, cell_busy.
  */
 export async function addSignUpTrigger(
   cell: CellDatabase,
@@ -33,8 +34,12 @@ export async function addSignUpTrigger(
   const source = await cell.asOwner((tx) => findSource(tx, dataCenter.source, dataCenter.id));
   if (source.kind !== 'table')
     throw new RolloutError('source_not_a_table', {
-      message: `${subject}: its source ${dataCenter.source} is a ${source.kind}, and nothing is inserted there: a sign-up trigger needs the table.`,
-      next: 'Name the other data centers with --dc; for this one call credit_rollout.onboard_org(org_id) in the transaction of the sign-up: docs/how-to/sign-ups.md',
+      message:
+        `${subject}: its source ${dataCenter.source} is a ${source.kind}, and nothing is inserted there: a ` +
+        'sign-up trigger needs the table.',
+      next:
+        'Name the other data centers with --dc; for this one call credit_rollout.onboard_org(org_id) in the ' +
+        'transaction of the sign-up: docs/how-to/sign-ups.md',
     });
   const table = { subject, relation: source.relation, what: 'a trigger' } as const;
   await installTriggers(cell, clock, table, (tx) => installSignUpTrigger(tx, source.relation));
@@ -49,8 +54,8 @@ export async function dropSignUpTrigger(cell: CellDatabase, clock: Clock): Promi
 }
 
 /**
- * `wanted`: installs the triggers of the change feed; `as_before`: only updates existing ones to the source. True: they exist
- * now. After `initCell`. Throws source_not_a_table, not_permitted with the GRANT, cell_busy.
+ * `wanted`: installs the triggers of the change feed; `as_before`: only updates existing ones to the source. True: they
+ * exist now. After `initCell`. Throws source_not_a_table, not_permitted with the GRANT, cell_busy.
  */
 export async function installChangeFeed(
   cell: CellDatabase,
@@ -61,7 +66,9 @@ export async function installChangeFeed(
   if (feed === 'as_before' && !(await cell.asOwner(hasChangeFunction))) return false;
   if (source.kind !== 'table')
     throw new RolloutError('source_not_a_table', {
-      message: `${subject}: its source ${dataCenter.source} is a ${source.kind}, and the triggers that record edited orgs need a table.`,
+      message:
+        `${subject}: its source ${dataCenter.source} is a ${source.kind}, and the triggers that record edited ` +
+        'orgs need a table.',
     });
   const table = { subject, relation: source.relation, what: 'triggers' } as const;
   await installTriggers(cell, clock, table, (tx) => installChangeTriggers(tx, toAttached(source)));

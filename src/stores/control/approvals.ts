@@ -1,5 +1,5 @@
-// Approvals of plans. The database binds each one to its plan's digest and author and to the login that it authenticated,
-// limits it to 72 hours, and lets it be used or voided only once. Nothing here can change that.
+// Approvals of plans. The database binds each one to its plan's digest and author and to the login that it
+// authenticated, limits it to 72 hours, and lets it be used or voided only once. Nothing here can change that.
 import { execute, findRow, selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
@@ -110,8 +110,8 @@ export async function voidApprovals(
 }
 
 /**
- * The approval that blocks a plan from being approved or applied: the newest open or used one, of this plan or of a newer
- * plan of the data center.
+ * The approval that blocks a plan from being approved or applied: the newest open or used one, of this plan or of a
+ * newer plan of the data center.
  */
 export async function findBlockingApproval(
   tx: ControlTransaction,

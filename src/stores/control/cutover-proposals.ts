@@ -1,5 +1,5 @@
-// Proposals to postpone a cut-over, and to reverse one that has happened: a table for each kind. The database binds each
-// proposal to the login that it authenticated and to the current instant, and lets it be decided only once.
+// Proposals to postpone a cut-over, and to reverse one that has happened: a table for each kind. The database binds
+// each proposal to the login that it authenticated and to the current instant, and lets it be decided only once.
 import type { ProposalId } from '../../kernel/proposal-id.js';
 import { findRow, selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';

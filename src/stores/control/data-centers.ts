@@ -1,5 +1,5 @@
-// One row per data center: where it is in its rollout, what its operator wants, and what was requested. A use-case takes
-// only the groups of columns that it reads.
+// One row per data center: where it is in its rollout, what its operator wants, and what was requested. A use-case
+// takes only the groups of columns that it reads.
 import type { ApprovalMode, GuardRails } from '../../domain/config/rollout-config.js';
 import type { Intent, Stage } from '../../domain/rollout/stage.js';
 import type { WindowSpec } from '../../domain/windows/windows.js';

@@ -10,8 +10,8 @@ export interface Person {
 }
 
 /**
- * `actor`: who acts according to the process; used only where `init` marked this database as embedded. Call it before any
- * statement that records a person, in the same transaction.
+ * `actor`: who acts according to the process; used only where `init` marked this database as embedded. Call it before
+ * any statement that records a person, in the same transaction.
  */
 export async function identifyPerson(tx: ControlTransaction, actor: string | null): Promise<Person> {
   await execute(tx, `select set_config('credit_rollout_control.person', :actor, true)`, { actor: actor ?? '' });

@@ -138,7 +138,9 @@ function toApproval(row: StoredUse): PlanUse['approval'] {
   return { state: approvalState, kind, approver, expiresAt, usedByRun, voidReason };
 }
 
-/** Plans that must not be purged, however old: with an open approval, requested, or followed by a run that may go on. */
+/**
+ * Plans that must not be purged, however old: with an open approval, requested, or followed by a run that may go on.
+ */
 export async function listPlansInUse(tx: ControlTransaction): Promise<readonly string[]> {
   const rows = await selectRows<{ readonly planId: string }>(
     tx,

@@ -101,7 +101,9 @@ export async function raiseRunEpoch(
   return raised === 1;
 }
 
-/** Records that the fence is closed at the epoch of an open run; false when that is recorded, or the run went on since. */
+/**
+ * Records that the fence is closed at the epoch of an open run; false when that is recorded, or the run went on since.
+ */
 export async function saveRunClosed(tx: ControlTransaction, { runId, epoch }: OpenRun): Promise<boolean> {
   const saved = await execute(
     tx,
