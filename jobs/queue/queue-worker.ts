@@ -1,7 +1,8 @@
-// A BullMQ worker that begins when the queue can be used: one whose first connection fails remembers that for ever.
+// A BullMQ worker that starts when the queue can be used: one whose first connection fails keeps that failure for good.
 import type { Job, Worker } from 'bullmq';
 import type { Clock } from '../../src/kernel/clock.js';
 import type { Log } from '../../src/kernel/log.js';
+import { retryWithBackoff, withTimeout } from '../../src/kernel/retry.js';
 import type { QueueConnection } from './connection.js';
 
 export interface QueueWorkerOptions {
@@ -13,24 +14,36 @@ export interface QueueWorkerOptions {
 }
 
 const PROBE_MS = 1_000;
+const PROBE_TIMEOUT_MS = 1_000;
 const CLOSE_MS = 4_000;
 
-/** Probes the queue until it answers, then works; `stopping` ends the probing, `stop` the working. */
+interface QueueWorkerContext {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Probes the queue until it can be used, then works. `stopping` ends the probing, `stop` the work. */
 export function startQueueWorker(
   queue: QueueConnection,
   options: QueueWorkerOptions,
-  context: { readonly clock: Clock; readonly log: Log },
+  { clock, log }: QueueWorkerContext,
   stopping: AbortSignal,
 ): { stop(): Promise<void> } {
   let worker: Worker | undefined;
-  const begun = (async () => {
-    while (!stopping.aborted && !(await isUsable(queue, context.log))) await context.clock.sleep(PROBE_MS, stopping);
-    if (!stopping.aborted) worker = create(queue, options, context.log);
+  const started = (async () => {
+    await retryWithBackoff(() => isUsable(queue, log), {
+      clock,
+      attempts: Number.POSITIVE_INFINITY,
+      pauseMs: () => PROBE_MS,
+      retriesResult: (usable) => !usable,
+      signal: stopping,
+    });
+    if (!stopping.aborted) worker = create(queue, options, log);
   })();
   return {
     stop: async () => {
-      await begun;
-      if (worker !== undefined) await close(worker, queue, context);
+      await started;
+      if (worker !== undefined) await close(worker, queue, { clock, log });
     },
   };
 }
@@ -53,17 +66,9 @@ function create(queue: QueueConnection, options: QueueWorkerOptions, log: Log): 
   return worker;
 }
 
-const PROBE_TIMEOUT_MS = 1_000;
-
-/** `close()` hangs when Redis is down, and a forced one must then be the first call; the deadline is ours all the same. */
-async function close(
-  worker: Worker,
-  queue: QueueConnection,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
-): Promise<void> {
-  const answers = await Promise.race([isUsable(queue, log), clock.sleep(PROBE_TIMEOUT_MS).then(() => false)]);
-  const closed = worker.close(!answers).catch(() => undefined);
-  const deadline = new AbortController();
-  await Promise.race([closed, clock.sleep(CLOSE_MS, deadline.signal)]);
-  deadline.abort();
+/** `close()` hangs while Redis is down, and a forced one must then be the first call; it has a time-out in any case. */
+async function close(worker: Worker, queue: QueueConnection, { clock, log }: QueueWorkerContext): Promise<void> {
+  const usable = (await withTimeout(clock, PROBE_TIMEOUT_MS, isUsable(queue, log))) === true;
+  const closed = worker.close(!usable).catch(() => undefined);
+  await withTimeout(clock, CLOSE_MS, closed);
 }

@@ -1,8 +1,10 @@
-// The queue as a bell: one queue per data center and one for the schedulers. A lost ring costs seconds, so nothing here throws.
+// The queue as what wakes processes up: one queue per data center and one for the schedulers. A lost wake-up costs seconds, so
+// nothing here throws.
 import type { Queue } from 'bullmq';
 import type { JobKind, WakeUps } from '../../src/engine/context.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import type { Log } from '../../src/kernel/log.js';
+import { retryWithBackoff, withTimeout } from '../../src/kernel/retry.js';
 import type { QueueConnection } from './connection.js';
 
 export const SCHEDULER_QUEUE = 'credit-rollout-scheduler';
@@ -10,26 +12,15 @@ export const SCHEDULER_QUEUE = 'credit-rollout-scheduler';
 /** Queue of a data center. */
 export const cellQueueName = (dataCenter: string): string => `credit-rollout-${dataCenter}`;
 
-/** More jobs than this in one queue are not of our making. */
+/** More jobs than this in one queue are not ours. */
 const MAX_SEEN = 200;
-const KEEP = { removeOnComplete: true, removeOnFail: { count: 100 } } as const;
+const OPTIONS = { removeOnComplete: true, removeOnFail: { count: 100 } } as const;
 
-/** Longest that anybody waits for a bell, in ms: a queue that is down must not slow a tick down. */
+/** How long a caller waits for the queue, in ms: one that is down must not slow a tick down. */
 const TIMEOUT_MS = 1_500;
-const PAUSES_MS = [25, 50, 100, 200, 400] as const;
-
-/** Tries again for a moment: a producer refuses everything until its connection stands. Ringing twice is harmless. */
-async function insist(act: () => Promise<unknown>): Promise<void> {
-  for (const pause of PAUSES_MS) {
-    const rung = await act().then(
-      () => true,
-      () => false,
-    );
-    if (rung) return;
-    await systemClock.sleep(pause);
-  }
-  await act();
-}
+/** A producer rejects everything until its connection is open. A wake-up that is sent twice does no harm. */
+const ATTEMPTS = 6;
+const FIRST_PAUSE_MS = 25;
 
 export interface QueueWakeUps extends WakeUps {
   close(): Promise<void>;
@@ -45,17 +36,21 @@ export function createWakeUps(connection: QueueConnection, log: Log): QueueWakeU
     queues.set(name, queue);
     return queue;
   };
-  const quietly = (event: string, act: () => Promise<unknown>): Promise<void> => {
-    const lost = (error: unknown): void => {
-      log.debug(event, { err: error });
-      // a queue object whose first connection failed keeps that failure: the next ring gets a new one
+  const attempt = async (send: () => Promise<unknown>): Promise<void> => {
+    const sent = retryWithBackoff(send, {
+      clock: systemClock,
+      attempts: ATTEMPTS,
+      pauseMs: (made) => FIRST_PAUSE_MS * 2 ** (made - 1),
+    }).catch((error: unknown) => {
+      log.debug('wake_up_lost', { err: error });
+      // a queue object whose first connection failed keeps that failure: the next wake-up makes a new one
       if (connection.kind === 'postgres') queues.clear();
-    };
-    return Promise.race([insist(act).catch(lost), systemClock.sleep(TIMEOUT_MS)]);
+    });
+    await withTimeout(systemClock, TIMEOUT_MS, sent);
   };
   return {
     request: (dataCenter, job, epoch, want) =>
-      quietly('wake_up_lost', async () => {
+      attempt(async () => {
         const queue = open(cellQueueName(dataCenter));
         // only this kind under this epoch counts: the cutting job is no lane, an older epoch's jobs do nothing
         const present = await queue.getJobs(['waiting', 'active'], 0, MAX_SEEN);
@@ -65,10 +60,8 @@ export function createWakeUps(connection: QueueConnection, log: Log): QueueWakeU
         await queue.addBulk(Array.from({ length: missing }, () => next));
       }),
     enqueue: (dataCenter, jobs, epoch) =>
-      quietly('wake_up_lost', () =>
-        open(cellQueueName(dataCenter)).addBulk(jobs.map((job) => toJob(dataCenter, job, epoch))),
-      ),
-    wakeSchedulers: () => quietly('wake_up_lost', () => open(SCHEDULER_QUEUE).add('tick', {}, KEEP)),
+      attempt(() => open(cellQueueName(dataCenter)).addBulk(jobs.map((job) => toJob(dataCenter, job, epoch)))),
+    wakeSchedulers: () => attempt(() => open(SCHEDULER_QUEUE).add('tick', {}, OPTIONS)),
     close: async () => {
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
       connection.close();
@@ -79,5 +72,5 @@ export function createWakeUps(connection: QueueConnection, log: Log): QueueWakeU
 const toJob = (dataCenter: string, job: JobKind, epoch: bigint) => ({
   name: job,
   data: { dataCenter, epoch: String(epoch), kind: job },
-  opts: KEEP,
+  opts: OPTIONS,
 });

@@ -1,6 +1,5 @@
-// What engine verbs are given. Small ports, owned here and filled in by compose.
+// What the engine's functions get as their first argument: small interfaces, declared here and implemented by compose.
 import type { JobKind } from '../domain/rollout/decide-step.js';
-
 import type { Clock } from '../kernel/clock.js';
 import type { Log } from '../kernel/log.js';
 import type { CellDatabase } from '../stores/cell/cell-database.js';
@@ -8,17 +7,17 @@ import type { ControlDatabase } from '../stores/control/control-database.js';
 
 export type { JobKind } from '../domain/rollout/decide-step.js';
 
-/** The queue as the engine sees it: a bell. Losing a ring costs seconds, never state. */
+/** The queue as the engine sees it: it wakes processes up. A lost wake-up costs seconds, never state. */
 export interface WakeUps {
-  /** Makes sure that about `want` jobs of this kind wait or run for a data center. Never throws. */
+  /** Adds jobs until about `want` of this kind wait or run for a data center. Never throws. */
   request(dataCenter: string, job: JobKind, epoch: bigint, want: number): Promise<void>;
-  /** Adds exactly these jobs, in their order, without looking what is there: at the start, and after one's end. Never throws. */
+  /** Adds exactly these jobs, in their order, whatever is in the queue: at the start, and for the job after one that ends. Never throws. */
   enqueue(dataCenter: string, jobs: readonly JobKind[], epoch: bigint): Promise<void>;
-  /** Wakes the schedulers. Never throws. */
+  /** Makes the schedulers tick. Never throws. */
   wakeSchedulers(): Promise<void>;
 }
 
-/** WakeUps for commands that have no queue: the next tick and the workers' own polling do the rest. */
+/** For commands that have no queue: the next tick of the schedulers and the polling of the workers do the rest. */
 export const noWakeUps: WakeUps = {
   request: async () => undefined,
   enqueue: async () => undefined,
@@ -31,7 +30,7 @@ export interface CellDirectory {
   get(dataCenter: string): CellDatabase;
 }
 
-/** A worker's context: its cells and the queue, never control. */
+/** The context of workers: cells and queue, never control. */
 export interface WorkerContext {
   readonly cells: CellDirectory;
   readonly wakeUps: WakeUps;
@@ -42,6 +41,6 @@ export interface WorkerContext {
 /** The context of schedulers and commands. */
 export interface EngineContext extends WorkerContext {
   readonly control: ControlDatabase;
-  /** Who acts, for audit rows: the OS user on the embedded default, else null: the login that control authenticated. */
+  /** Who acts, for audit rows: the user of the machine on the embedded servers; null: the login that control authenticated. */
   readonly actor: string | null;
 }

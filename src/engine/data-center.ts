@@ -1,4 +1,4 @@
-// The row of a data center that a person named, as control knows it.
+// Finds the row of a data center that a person named in control.
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { ControlTransaction } from '../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters, lockDataCenter } from '../stores/control/data-centers.js';

@@ -1,8 +1,9 @@
-// Turns what a database threw into an error for people: code, sentence, way out; never the server's own text, which may hold org data.
+// Turns what a database threw into an error for people: code, sentence, next step. Never shows the server's own text, which may
+// hold org data.
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 import { classifyFailure, subjectOf } from '../stores/postgres-failure.js';
 
-/** Our schema, a role of ours or our views are not there. */
+/** Our schema, one of our roles, or our views do not exist. */
 const MISSING: readonly string[] = ['42P01', '3F000', '22023'];
 
 /** Why a cell cannot be read, in one word: an error code, a failure's kind, or the SQLSTATE. */
@@ -62,19 +63,19 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
   }
 }
 
-/** SQLSTATE, or the code of the network; and our own object that the server named. */
+/** The SQLSTATE or the network's code, and the object of ours that the server named. */
 function describeCode(code: string | undefined, object: string | undefined): string {
   if (code === undefined) return '';
   const named = /^[0-9A-Z]{5}$/u.test(code) ? `SQLSTATE ${code}` : code;
   return ` (${named}${object === undefined ? '' : `, ${object}`})`;
 }
 
-/** The server names what depends on our views: an object of the catalog, never data. */
+/** The server's detail names what depends on our views: an object of the catalog, never data. */
 function explainDependents(error: unknown, subject: string, at: string): RolloutError {
   const detail = String((error as { readonly detail?: unknown }).detail ?? '');
   const named = /^([a-z ]+ [^\n]{1,200}) depends on/u.exec(detail)?.[1] ?? 'an object of yours';
   return new RolloutError('views_in_use', {
-    message: `${subject}: ${named} depends on a view of ours that must be made anew${at}.`,
+    message: `${subject}: ${named} depends on a view of ours that must be created again${at}.`,
     cause: error,
   });
 }

@@ -51,8 +51,10 @@ export async function retryWithBackoff<T>(attempt: () => Promise<T>, options: Re
 
 type Settled<T> = { readonly kind: 'done'; readonly result: T } | { readonly kind: 'failed'; readonly error: unknown };
 
-const settle = <T>(attempt: () => Promise<T>): Promise<Settled<T>> =>
-  attempt().then(
-    (result) => ({ kind: 'done', result }),
-    (error: unknown) => ({ kind: 'failed', error }),
-  );
+async function settle<T>(attempt: () => Promise<T>): Promise<Settled<T>> {
+  try {
+    return { kind: 'done', result: await attempt() };
+  } catch (error) {
+    return { kind: 'failed', error };
+  }
+}

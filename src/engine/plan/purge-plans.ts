@@ -23,7 +23,7 @@ export async function purgePlans(context: EngineContext, { retentionDays, signal
   }));
   const cells = await purgeInCells(context, ids, {
     failure: 'purge_plans_failed',
-    forget: async (tx, dataCenter) => {
+    purgePart: async (tx, dataCenter) => {
       const deleted = await deletePlan(tx, { retentionDays, kept: listNumbers(inUse, dataCenter) });
       return deleted === undefined ? 0 : 1;
     },

@@ -1,4 +1,5 @@
-// Forgets what nights and sweeps found long ago, in the cells. Counts stay in control; what is still proposed stays whole.
+// Purges what reconciliations and sweeps found long ago, in the cells. Never purges counts in control, nor a floor that is still
+// proposed.
 import { purgeOldDrift } from '../../stores/cell/reconcile/drift-writes.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
@@ -11,20 +12,20 @@ export interface DriftRetention {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** So many rows at a time. */
-const MOST = 10_000;
+/** Rows in one transaction. */
+const ROWS_PER_PART = 10_000;
 
-/** A cell that cannot be read keeps its findings until the next time. Returns how many rows were forgotten. */
+/** Returns how many rows were purged. The findings of a cell that cannot be reached are purged the next time. */
 export async function purgeDrift(context: EngineContext, { retentionDays, signal }: DriftRetention): Promise<number> {
   const { control, actor } = context;
   const ids = await control.inTransaction(async (tx) => (await listDataCenters(tx)).map(({ id }) => id));
   const cells = await purgeInCells(context, ids, {
-    failure: 'forget_drift_failed',
-    forget: (tx) => purgeOldDrift(tx, { retentionDays, limit: MOST }),
+    failure: 'purge_drift_failed',
+    purgePart: (tx) => purgeOldDrift(tx, { retentionDays, limit: ROWS_PER_PART }),
     signal,
   });
-  const forgotten = Object.values(cells).reduce((sum, rows) => sum + rows, 0);
-  if (forgotten > 0)
+  const purged = Object.values(cells).reduce((sum, rows) => sum + rows, 0);
+  if (purged > 0)
     await control.inTransaction((tx) => appendAudit(tx, { actor, action: 'forget_drift', details: { cells } }));
-  return forgotten;
+  return purged;
 }

@@ -1,0 +1,53 @@
+// Makes BullMQ's own scheduler add a tick every 2 s to the schedulers' queue. Runs in a scheduler every 4 s, because a queue that
+// lost everything must get it back. It is updated or inserted, never removed.
+import type { Queue } from 'bullmq';
+import type { Clock } from '../src/kernel/clock.js';
+import type { Log } from '../src/kernel/log.js';
+import { withTimeout } from '../src/kernel/retry.js';
+import type { QueueConnection } from './queue/connection.js';
+import { SCHEDULER_QUEUE } from './queue/wake-ups.js';
+import type { Service } from './service.js';
+
+const TICK_MS = 2_000;
+const INTERVAL_MS = 4_000;
+const TIMEOUT_MS = 1_500;
+const OPTIONS = { removeOnComplete: true, removeOnFail: { count: 10 } } as const;
+
+export interface TickSchedule extends Service {
+  /** Closes its queue object; after the last run. */
+  close(): Promise<void>;
+}
+
+export function createTickSchedule(
+  queue: QueueConnection,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): TickSchedule {
+  let opened: Queue | undefined;
+  const open = (): Queue => {
+    opened = queue.createQueue(SCHEDULER_QUEUE);
+    opened.on('error', (error) => log.debug('scheduler_queue_error', { err: error }));
+    return opened;
+  };
+  const close = async (): Promise<void> => {
+    const closed = opened?.close().catch(() => undefined);
+    opened = undefined;
+    if (closed !== undefined) await withTimeout(clock, TIMEOUT_MS, closed);
+  };
+  return {
+    name: 'schedule_ticks',
+    intervalMs: INTERVAL_MS,
+    runOnce: async () => {
+      const upserted = (opened ?? open())
+        .upsertJobScheduler('tick', { every: TICK_MS }, { name: 'tick', opts: OPTIONS })
+        .then(
+          () => true,
+          () => false,
+        );
+      if ((await withTimeout(clock, TIMEOUT_MS, upserted)) === true) return;
+      log.debug('job_scheduler_lost');
+      // a queue object whose first connection failed keeps that failure: the next run makes a new one
+      await close();
+    },
+    close,
+  };
+}

@@ -1,0 +1,37 @@
+// The shape of what a process does again and again by itself, and what runs it. A run that fails is logged, and is due again
+// after the usual time: nothing that is lost here is more than time.
+import type { Clock } from '../src/kernel/clock.js';
+import type { Log } from '../src/kernel/log.js';
+
+export interface Service {
+  /** For the log. */
+  readonly name: string;
+  /** From the end of one run to the beginning of the next, in ms. The first run begins at once. */
+  readonly intervalMs: number;
+  /** One run. May return the time until the next one, in ms; `intervalMs` when it returns nothing. */
+  runOnce(stopping: AbortSignal): Promise<number | undefined>;
+}
+
+/** Runs the services side by side until `stopping` aborts; resolves when the last run of each has ended. Never rejects. */
+export async function runServices(
+  services: readonly Service[],
+  context: { readonly clock: Clock; readonly log: Log },
+  stopping: AbortSignal,
+): Promise<void> {
+  await Promise.all(services.map((service) => runService(service, context, stopping)));
+}
+
+async function runService(
+  { name, intervalMs, runOnce }: Service,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  stopping: AbortSignal,
+): Promise<void> {
+  while (!stopping.aborted) {
+    const pauseMs = await runOnce(stopping).catch((error: unknown) => {
+      const { code, name: kind } = (error ?? {}) as { readonly code?: unknown; readonly name?: unknown };
+      log.debug('service_failed', { service: name, code, name: kind });
+      return undefined;
+    });
+    await clock.sleep(pauseMs ?? intervalMs, stopping);
+  }
+}

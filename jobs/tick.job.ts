@@ -1,0 +1,40 @@
+// The tick of a scheduler: takes every step that is due. Runs at each wake-up of the queue, which BullMQ's own scheduler adds
+// every 2 s; and by itself every 4 s at most, sooner when an instant is due, so that it runs with the queue down as well.
+import type { EngineContext } from '../src/engine/context.js';
+import { nextPollDelay, type ReconcileSettings, saveReconcileSettings } from '../src/engine/scheduler/next-poll.js';
+import { tick } from '../src/engine/scheduler/tick.js';
+import type { Service } from './service.js';
+
+export interface TickOptions {
+  readonly schedulerId: string;
+  /** Recorded in control at the first tick that succeeds; left out: what is recorded there stays. */
+  readonly reconcile?: ReconcileSettings | undefined;
+}
+
+/** Processor of the schedulers' queue. Never rejects: where control is down nothing starts, and the next tick tries again. */
+export function createTickProcessor(
+  context: EngineContext,
+  { schedulerId, reconcile }: TickOptions,
+): () => Promise<void> {
+  let recorded = false;
+  return async () => {
+    try {
+      if (!recorded && reconcile !== undefined) await saveReconcileSettings(context, reconcile);
+      recorded = true;
+      await tick(context, schedulerId);
+    } catch (error) {
+      context.log.warn('tick_failed', { code: (error as { code?: unknown }).code, name: (error as Error).name });
+    }
+  };
+}
+
+const INTERVAL_MS = 4_000;
+
+export const tickService = (context: EngineContext, processTick: () => Promise<void>): Service => ({
+  name: 'tick',
+  intervalMs: INTERVAL_MS,
+  runOnce: async () => {
+    await processTick();
+    return nextPollDelay(context, INTERVAL_MS);
+  },
+});
