@@ -17,13 +17,6 @@ export interface WakeUps {
   wakeSchedulers(): Promise<void>;
 }
 
-/** For commands that have no queue: the next tick of the schedulers and the polling of the workers do the rest. */
-export const noWakeUps: WakeUps = {
-  request: async () => undefined,
-  enqueue: async () => undefined,
-  wakeSchedulers: async () => undefined,
-};
-
 /** The cells that this process may reach. */
 export interface CellDirectory {
   /** Opens lazily; throws unknown_data_center or missing_environment_variable. */

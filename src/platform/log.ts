@@ -40,12 +40,3 @@ function wrap(logger: pino.Logger): Log {
     child: (fields) => wrap(logger.child(fields)),
   };
 }
-
-/** A log that writes nothing. */
-export const silentLog: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => silentLog,
-};

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { connectQueue } from '../../jobs/queue/connection.js';
 import { cellQueueName, createWakeUps, SCHEDULER_QUEUE } from '../../jobs/queue/wake-ups.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
-import { silentLog } from '../../src/platform/log.js';
 import { allDone, createFleet, type Fleet, type FleetOptions, slowDown } from '../support/fleet.js';
+import { silentLog } from '../support/silent.js';
 import { waitFor } from '../support/wait.js';
 
 export const done = async (fleet: Fleet, n = 0): Promise<number> =>

@@ -1,10 +1,10 @@
 // Workers that are killed, put to sleep and told to end: no batch is lost, none is done twice.
 import { afterEach, describe, expect, test } from 'vitest';
-import { noWakeUps } from '../../src/engine/context.js';
 import { requestReconcile } from '../../src/engine/reconcile/request-reconciliation.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import { allDone, createFleet, type Fleet, type FleetOptions, slowDown, speedUp } from '../support/fleet.js';
+import { noWakeUps } from '../support/silent.js';
 import { startStopwatch } from '../support/stopwatch.js';
 import { waitFor } from '../support/wait.js';
 

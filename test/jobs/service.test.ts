@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { createCellActivity } from '../../jobs/cell-activity.js';
 import { runServices, type Service } from '../../jobs/service.js';
 import type { Clock } from '../../src/kernel/clock.js';
-import { silentLog } from '../../src/platform/log.js';
+import { silentLog } from '../support/silent.js';
 
 /** Records each sleep, and ends it when the test says so or the signal aborts. */
 function createClock() {

@@ -7,11 +7,10 @@ import type { DataCenterConfig } from '../../src/domain/config/rollout-config.js
 import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
 import { applyBatches } from '../../src/engine/batch/apply-batches.js';
 import { cutRanges } from '../../src/engine/batch/cut-ranges.js';
-import { noWakeUps, type WorkerContext } from '../../src/engine/context.js';
+import type { WorkerContext } from '../../src/engine/context.js';
 import { initCell } from '../../src/engine/setup/init-cell.js';
 import { toStoredCard } from '../../src/engine/stored-card.js';
 import { systemClock } from '../../src/kernel/clock.js';
-import { silentLog } from '../../src/platform/log.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
 import { activateCard, endRun, insertRun } from '../../src/stores/cell/batch/runs.js';
@@ -25,6 +24,7 @@ import { assertCellIdentity } from '../../src/stores/cell/identity.js';
 import { insertRateCard } from '../../src/stores/cell/org/rates.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
 import { adminUrl, createTestDatabase, ensureTemplate, runAsAdmin, type TestDatabase } from './postgres.js';
+import { noWakeUps, silentLog } from './silent.js';
 
 export type IdType = 'smallint' | 'integer' | 'bigint' | 'uuid' | 'text' | 'varchar';
 

@@ -10,8 +10,8 @@ import { prepareBinaries } from '../../src/platform/embedded/binaries.js';
 import { findServerUser, prepareHome } from '../../src/platform/embedded/location.js';
 import { joinEmbeddedPostgres } from '../../src/platform/embedded/postgres.js';
 import { readEnvironment } from '../../src/platform/environment.js';
-import { silentLog } from '../../src/platform/log.js';
 import { FAST } from './global-setup.js';
+import { silentLog } from './silent.js';
 import { reportSkipped, requiresAll } from './skipped-suites.js';
 import { waitUntilStopped } from './stopped-server.js';
 

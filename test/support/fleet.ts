@@ -10,7 +10,7 @@ import type { RolloutConfig } from '../../src/domain/config/rollout-config.js';
 import type { PlanReport } from '../../src/domain/plan/plan-report.js';
 import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
 import type { Stage } from '../../src/domain/rollout/stage.js';
-import { type EngineContext, noWakeUps } from '../../src/engine/context.js';
+import type { EngineContext } from '../../src/engine/context.js';
 import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
 import { requestApply } from '../../src/engine/rollout/request-rollout.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
@@ -18,7 +18,6 @@ import { initControl } from '../../src/engine/setup/init-control.js';
 import { serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import type { Log } from '../../src/kernel/log.js';
-import { silentLog } from '../../src/platform/log.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { createControlDatabase, migrateControl } from '../../src/stores/control/control-database.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
@@ -26,6 +25,7 @@ import { createTestCell, openCell, type TestCell, type TestCellOptions } from '.
 import type { FakeClock } from './faketime.js';
 import { expectInvariants, type Sql } from './invariants.js';
 import { createTestDatabase, ensureTemplate, type TestDatabase } from './postgres.js';
+import { noWakeUps, silentLog } from './silent.js';
 import { type FleetProcess, spawnFleetProcess } from './spawn-process.js';
 import { waitFor } from './wait.js';
 

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { joinEmbeddedPostgres } from '../../src/platform/embedded/postgres.js';
-import { silentLog } from '../../src/platform/log.js';
+import { silentLog } from './silent.js';
 import { waitUntilStopped } from './stopped-server.js';
 
 declare module 'vitest' {

@@ -150,10 +150,7 @@ function warn({ log }: EngineContext, { dataCenter, change }: Saved): void {
 // How many orgs the newest run of a cell could not decide. Counts only; as fencer, which cannot read orgs.
 
 /** Never throws: a cell that cannot be read is an answer too. */
-export async function readUndecidable(
-  { cells }: Pick<EngineContext, 'cells'>,
-  dataCenter: string,
-): Promise<Undecidable> {
+async function readUndecidable({ cells }: Pick<EngineContext, 'cells'>, dataCenter: string): Promise<Undecidable> {
   try {
     return await cells.get(dataCenter).inTransaction('fencer', async (tx): Promise<Undecidable> => {
       const runId = await findNewestRun(tx);

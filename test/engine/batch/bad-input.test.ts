@@ -8,13 +8,13 @@ import { assertVersion, initCell } from '../../../src/engine/setup/init-cell.js'
 import { initControl } from '../../../src/engine/setup/init-control.js';
 import { addSignUpTrigger, installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
-import { silentLog } from '../../../src/platform/log.js';
 import { assertCellIdentity } from '../../../src/stores/cell/identity.js';
 import { parseSourceName } from '../../../src/stores/cell/setup/source.js';
 import { applyAll, createTestCell, openCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
 import { explained } from '../../support/explained.js';
 import { createFleet, openContext, uniqueId } from '../../support/fleet.js';
 import { createTestDatabase } from '../../support/postgres.js';
+import { silentLog } from '../../support/silent.js';
 
 const dropped: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

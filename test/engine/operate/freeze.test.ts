@@ -8,11 +8,11 @@ import { verifyBatches } from '../../../src/engine/batch/verify-batches.js';
 import { type FreezeReport, freeze, unfreeze } from '../../../src/engine/operate/freeze.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
-import { silentLog } from '../../../src/platform/log.js';
 import { lockFenceExclusive, setFence } from '../../../src/stores/cell/batch/fence.js';
 import { LOCK_CLASS } from '../../../src/stores/cell/cell-database.js';
 import { openRun, type TestCell } from '../../support/cell.js';
 import { createFleet, type Fleet, type FleetOptions, openContext, slowDown, speedUp } from '../../support/fleet.js';
+import { silentLog } from '../../support/silent.js';
 import { startStopwatch } from '../../support/stopwatch.js';
 import { waitFor } from '../../support/wait.js';
 

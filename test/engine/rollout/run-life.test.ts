@@ -8,9 +8,9 @@ import { requestApply } from '../../../src/engine/rollout/request-rollout.js';
 import { retryRun } from '../../../src/engine/rollout/retry-run.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
-import { silentLog } from '../../../src/platform/log.js';
 import { sampleCard } from '../../domain/rate-card/sample-card.js';
 import { createFleet, type Fleet, type FleetOptions, openContext, slowDown, speedUp } from '../../support/fleet.js';
+import { silentLog } from '../../support/silent.js';
 import { startStopwatch } from '../../support/stopwatch.js';
 import { waitFor } from '../../support/wait.js';
 

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../../src/platform/embedded/postgres.js';
-import { silentLog } from '../../../src/platform/log.js';
+import { silentLog } from '../../support/silent.js';
 import { waitUntilStopped } from '../../support/stopped-server.js';
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
