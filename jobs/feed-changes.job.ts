@@ -1,5 +1,5 @@
-// The change feed of a cell: raises single orgs seconds after their edit. Runs in a worker every second; more seldom where edits
-// cannot be seen, or where reading them takes long.
+// The change feed of a cell: raises single orgs seconds after their edit. Runs in a worker every second; more seldom
+// where edits cannot be seen, or where reading them takes long.
 import type { WorkerContext } from '../src/engine/context.js';
 import { type FeedOutcome, feedChanges } from '../src/engine/feed/feed-changes.js';
 import type { Service } from './service.js';
@@ -33,7 +33,9 @@ export function feedService(context: WorkerContext, dataCenter: string): Service
 
 const FAILED: FeedOutcome = { kind: 'failed', read: 0, raised: 0 };
 
-/** Until the next run, in ms: longer after one that took long, and longest after one that took long and raised nothing. */
+/**
+ * Until the next run, in ms: longer after one that took long, and longest after one that took long and raised nothing.
+ */
 function decidePause({ kind, raised }: FeedOutcome, tookMs: number): number {
   if (kind === 'off') return OFF_MS;
   const costly = kind === 'failed' || kind === 'read' ? tookMs * (raised === 0 ? SHARE : BUSY_SHARE) : 0;

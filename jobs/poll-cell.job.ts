@@ -1,5 +1,5 @@
-// Reads in the cell what work is open there, and does it: a lost wake-up or a lost queue costs seconds, never work. Runs every
-// 10 s in a worker, when no job came for that long.
+// Reads in the cell what work is open there, and does it: a lost wake-up or a lost queue costs seconds, never work.
+// Runs every 10 s in a worker, when no job came for that long.
 import type { WorkerContext } from '../src/engine/context.js';
 import { serveOpenWork } from '../src/engine/worker/serve-cell.js';
 import type { CellActivity } from './cell-activity.js';

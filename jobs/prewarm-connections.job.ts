@@ -1,5 +1,5 @@
-// Keeps the connections of a worker's lanes open and ready for the first batches of a run. Runs every 15 s in a worker, when no
-// job came for that long: more often than the pool closes an idle connection.
+// Keeps the connections of a worker's lanes open and ready for the first batches of a run. Runs every 15 s in a worker,
+// when no job came for that long: more often than the pool closes an idle connection.
 import type { WorkerContext } from '../src/engine/context.js';
 import { prewarmConnections } from '../src/engine/worker/prewarm-connections.js';
 import type { CellActivity } from './cell-activity.js';

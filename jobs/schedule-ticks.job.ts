@@ -1,5 +1,5 @@
-// Makes BullMQ's own scheduler add a tick every 2 s to the schedulers' queue. Runs in a scheduler every 4 s, because a queue that
-// lost everything must get it back. It is updated or inserted, never removed.
+// Makes BullMQ's own scheduler add a tick every 2 s to the schedulers' queue. Runs in a scheduler every 4 s, because a
+// queue that lost everything must get it back. It is updated or inserted, never removed.
 import type { Queue } from 'bullmq';
 import type { Clock } from '../src/kernel/clock.js';
 import type { Log } from '../src/kernel/log.js';

@@ -1,5 +1,5 @@
-// The shape of what a process does again and again by itself, and what runs it. A run that fails is logged, and is due again
-// after the usual time: nothing that is lost here is more than time.
+// The shape of what a process does again and again by itself, and what runs it. A run that fails is logged, and is due
+// again after the usual time: nothing that is lost here is more than time.
 import type { Clock } from '../src/kernel/clock.js';
 import type { Log } from '../src/kernel/log.js';
 
@@ -12,7 +12,9 @@ export interface Service {
   runOnce(stopping: AbortSignal): Promise<number | undefined>;
 }
 
-/** Runs the services side by side until `stopping` aborts; resolves when the last run of each has ended. Never rejects. */
+/**
+ * Runs the services side by side until `stopping` aborts; resolves when the last run of each has ended. Never rejects.
+ */
 export async function runServices(
   services: readonly Service[],
   context: { readonly clock: Clock; readonly log: Log },

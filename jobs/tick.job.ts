@@ -1,5 +1,6 @@
-// The tick of a scheduler: takes every step that is due. Runs at each wake-up of the queue, which BullMQ's own scheduler adds
-// every 2 s; and by itself every 4 s at most, sooner when an instant is due, so that it runs with the queue down as well.
+// The tick of a scheduler: takes every step that is due. Runs at each wake-up of the queue, which BullMQ's own
+// scheduler adds every 2 s; and by itself every 4 s at most, sooner when an instant is due, so that it runs with the
+// queue down as well.
 import type { EngineContext } from '../src/engine/context.js';
 import { nextPollDelay, type ReconcileSettings, saveReconcileSettings } from '../src/engine/scheduler/next-poll.js';
 import { tick } from '../src/engine/scheduler/tick.js';
@@ -11,7 +12,10 @@ export interface TickOptions {
   readonly reconcile?: ReconcileSettings | undefined;
 }
 
-/** Processor of the schedulers' queue. Never rejects: where control is down nothing starts, and the next tick tries again. */
+/**
+ * Processor of the schedulers' queue. Never rejects: where control is down nothing starts, and the next tick tries
+ * again.
+ */
 export function createTickProcessor(
   context: EngineContext,
   { schedulerId, reconcile }: TickOptions,

@@ -1,4 +1,5 @@
-// A worker process: for each of its cells a queue worker and its services, started and stopped together. Never touches control.
+// A worker process: for each of its cells a queue worker and its services, started and stopped together. Never touches
+// control.
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { WorkerContext } from '../../src/engine/context.js';

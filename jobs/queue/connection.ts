@@ -1,4 +1,5 @@
-// The queue behind its URL: Redis through ioredis, or Postgres. One place decides which; the rest sees BullMQ's own classes.
+// The queue behind its URL: Redis through ioredis, or Postgres. One place decides which; the rest sees BullMQ's own
+// classes.
 import {
   assertSchemaCompatibility,
   createPostgresBackend,

@@ -1,5 +1,5 @@
-// The queue as what wakes processes up: one queue per data center and one for the schedulers. A lost wake-up costs seconds, so
-// nothing here throws.
+// The queue as what wakes processes up: one queue per data center and one for the schedulers. A lost wake-up costs
+// seconds, so nothing here throws.
 import type { Queue } from 'bullmq';
 import type { JobKind, WakeUps } from '../../src/engine/context.js';
 import { systemClock } from '../../src/kernel/clock.js';

@@ -11,7 +11,9 @@ export type { JobKind } from '../domain/rollout/decide-step.js';
 export interface WakeUps {
   /** Adds jobs until about `want` of this kind wait or run for a data center. Never throws. */
   request(dataCenter: string, job: JobKind, epoch: bigint, want: number): Promise<void>;
-  /** Adds exactly these jobs, in their order, whatever is in the queue: at the start, and for the job after one that ends. Never throws. */
+  /**
+   * Adds exactly these jobs, in their order, whatever the queue holds: at the start, and when one ends. Never throws.
+   */
   enqueue(dataCenter: string, jobs: readonly JobKind[], epoch: bigint): Promise<void>;
   /** Makes the schedulers tick. Never throws. */
   wakeSchedulers(): Promise<void>;
@@ -34,6 +36,9 @@ export interface WorkerContext {
 /** The context of schedulers and commands. */
 export interface EngineContext extends WorkerContext {
   readonly control: ControlDatabase;
-  /** Who acts, for audit rows: the user of the machine on the embedded servers; null: the login that control authenticated. */
+  /**
+   * Who acts, for audit rows: the user of the machine on the embedded servers; null: the login that control
+   * authenticated.
+   */
   readonly actor: string | null;
 }

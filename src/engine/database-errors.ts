@@ -1,5 +1,5 @@
-// Turns what a database threw into an error for people: code, sentence, next step. Never shows the server's own text, which may
-// hold org data.
+// Turns what a database threw into an error for people: code, sentence, next step. Never shows the server's own text,
+// which may hold org data.
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 import { classifyFailure, subjectOf } from '../stores/postgres-failure.js';
 
@@ -15,8 +15,9 @@ export function nameReadFailure(error: unknown): string {
 }
 
 /**
- * A registry error for `error`; anything that is no database failure comes back as it is. It names the database that the
- * error came from, or `otherwise` for one that came from none of ours. Called where an error becomes a text or a code.
+ * A registry error for `error`; anything that is no database failure comes back as it is. It names the database that
+ * the error came from, or `otherwise` for one that came from none of ours. Called where an error becomes a text or a
+ * code.
  */
 export function explainFailure(error: unknown, otherwise = 'A database'): unknown {
   if (isRolloutError(error)) return error;

@@ -1,5 +1,5 @@
-// A change of a cell's fence, under its exclusive lock: while that is held, nothing of ours can commit in the cell. Does not
-// wait for a batch that holds the fence longer than its lock time-out allows: the next tick tries again.
+// A change of a cell's fence, under its exclusive lock: while that is held, nothing of ours can commit in the cell.
+// Does not wait for a batch that holds the fence longer than its lock time-out allows: the next tick tries again.
 import { lockFenceExclusive } from '../stores/cell/batch/fence.js';
 import type { CellDatabase, CellTransaction } from '../stores/cell/cell-database.js';
 import { classifyFailure } from '../stores/postgres-failure.js';

@@ -1,5 +1,5 @@
-// Takes an epoch in control, together with what is done under it and its audit row. Control has the new epoch before the cell
-// sees it: when a process dies in between, the next tick finishes the work. Writes nothing in a cell.
+// Takes an epoch in control, together with what is done under it and its audit row. Control has the new epoch before
+// the cell sees it: when a process dies in between, the next tick finishes the work. Writes nothing in a cell.
 import { appendAudit } from '../stores/control/audit.js';
 import type { ControlTransaction } from '../stores/control/control-database.js';
 import { takeEpoch } from '../stores/control/rollout.js';
@@ -29,12 +29,14 @@ export async function takeNewEpoch(
   });
 }
 
-/** Another scheduler changed a row since this one read it. Thrown in a transaction, so that nothing of it is written. */
+/**
+ * Another scheduler changed a row since this one read it. Thrown in a transaction, so that nothing of it is written.
+ */
 export class VersionConflict extends Error {}
 
 /**
- * Starts a run under a new epoch, which is its id. False, with nothing written: the slot is taken (its unique index says so),
- * or `start` threw VersionConflict.
+ * Starts a run under a new epoch, which is its id. False, with nothing written: the slot is taken (its unique index
+ * says so), or `start` threw VersionConflict.
  */
 export async function startUnderNewEpoch(
   { control }: Pick<EngineContext, 'control'>,

@@ -1,5 +1,5 @@
-// Purges rows in every cell, part by part, each part in a transaction of its own. A cell that cannot be reached is purged the
-// next time.
+// Purges rows in every cell, part by part, each part in a transaction of its own. A cell that cannot be reached is
+// purged the next time.
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { classifyFailure } from '../stores/postgres-failure.js';

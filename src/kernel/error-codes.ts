@@ -1,7 +1,10 @@
 // The registry of every failure a user can meet. docs/reference/errors.md lists the same codes; a test compares them.
 
-interface ErrorEntry {
-  /** Process exit code, as documented in docs/reference/exit-codes.md: 1 error, 3 left out, 4 held, 5 mismatch, 6 conflict, 7 not permitted. */
+type ErrorEntry = {}
+  /**
+   * Process exit code, as documented in docs/reference/exit-codes.md: 1 error, 3 left out, 4 held, 5 mismatch,
+   * 6 conflict, 7 not permitted.
+   */
   readonly exit: 1 | 3 | 4 | 5 | 6 | 7;
   /** What it means, one sentence. */
   readonly meaning: string;

@@ -1,8 +1,11 @@
-// Waiting with a limit, and trying again: the one place for time-outs and for pauses between attempts. Never leaves a timer
-// behind, and never decides what is worth another attempt.
+// Waiting with a limit, and trying again: the one place for time-outs and for pauses between attempts. Never leaves a
+// timer behind, and never decides what is worth another attempt.
 import type { Clock } from './clock.js';
 
-/** The result of `work`, or undefined when it takes longer than `ms`. Rejects as `work` does; work that is late goes on unseen. */
+/**
+ * The result of `work`, or undefined when it takes longer than `ms`. Rejects as `work` does; work that is late goes on
+ * unseen.
+ */
 export async function withTimeout<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
   const settled = new AbortController();
   try {
@@ -29,8 +32,8 @@ export interface RetryOptions<T> {
 }
 
 /**
- * Attempts until the result is final. After the last attempt, or once `signal` aborts, the last result is returned as it is,
- * and the last error thrown.
+ * Attempts until the result is final. After the last attempt, or once `signal` aborts, the last result is returned as
+ * it is, and the last error thrown.
  */
 export async function retryWithBackoff<T>(attempt: () => Promise<T>, options: RetryOptions<T>): Promise<T> {
   const { clock, attempts, pauseMs, retriesError = () => true, retriesResult = () => false, onRetry, signal } = options;

@@ -1,5 +1,5 @@
-// The import rules, shown to fail: one bad import per kind of rule is planted in a copy of the sources, and each must be
-// reported by its rule's name. What else is reported there is the project's own.
+// The import rules, shown to fail: one bad import per kind of rule is planted in a copy of the sources, and each must
+// be reported by its rule's name. What else is reported there is the project's own.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

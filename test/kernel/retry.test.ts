@@ -1,4 +1,5 @@
-// Time-outs and retries on a clock that the test moves: what is waited for, when it ends, and that no timer is left behind.
+// Time-outs and retries on a clock that the test moves: what is waited for, when it ends, and that no timer is left
+// behind.
 import { describe, expect, test, vi } from 'vitest';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import { retryWithBackoff, withTimeout } from '../../src/kernel/retry.js';

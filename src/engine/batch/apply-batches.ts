@@ -28,7 +28,10 @@ export interface ApplyOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Takes batches until none is left, the time is over, or `signal` aborts; returns the last outcome and how many are done. */
+/**
+ * Takes batches until none is left, the time is over, or `signal` aborts; returns the last outcome and how many are
+ * done.
+ */
 export async function applyBatches(
   context: WorkerContext,
   options: ApplyOptions,
@@ -64,7 +67,9 @@ async function applyBatch(context: WorkerContext, cell: CellDatabase, epoch: big
   });
 }
 
-/** One transaction. A range that it cannot write is split, a broken rule fails the run; throws what may pass by itself. */
+/**
+ * One transaction. A range that it cannot write is split, a broken rule fails the run; throws what may pass by itself.
+ */
 async function attemptBatch(
   context: WorkerContext,
   cell: CellDatabase,

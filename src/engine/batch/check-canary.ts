@@ -1,5 +1,5 @@
-// The canary held against the rule in TypeScript, with rates that are proven by their card's hash: neither an edited row of
-// rates nor a changed rule in the cell can agree with it. Reads only; says how many orgs disagree.
+// Compares the canary with the rule in TypeScript, with rates that their card's hash proves: edited rows of rates and a
+// changed rule in the cell are both found. Reads only; returns how many orgs differ.
 import type { Allotment } from '../../domain/org/allotment.js';
 import { decideOrg } from '../../domain/org/decide-org.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
@@ -13,7 +13,10 @@ import { findSourceOrg } from '../../stores/cell/org/source-org.js';
 import { listDifferences } from '../org/list-differences.js';
 import { fromStoredCard } from '../stored-card.js';
 
-/** Orgs of the canary that this run wrote otherwise than the rule says; all of them when the rates are not the card's. */
+/**
+ * Orgs of the canary that this run wrote differently from the rule; all of them when the rates are not those of the
+ * card.
+ */
 export async function countCanaryMismatches(
   tx: CellTransaction,
   run: Pick<CellRun, 'runId' | 'cardHash'>,
@@ -26,7 +29,7 @@ export async function countCanaryMismatches(
   let mismatches = 0;
   for (const orgId of orgIds) {
     const record = await findOrg(tx, orgId);
-    // what the run left out says nothing of the run
+    // an org that the run left out is not the run's work
     if (record.stored?.runId !== run.runId) continue;
     const createdAt = await readCreatedAt(tx, orgId);
     const expected = decideAgain(record, record.stored, { card, createdAt, lapseGraceDays });
@@ -46,7 +49,7 @@ interface Given {
   readonly lapseGraceDays: number;
 }
 
-/** The rule on the stored inputs and on what was stored before; undefined: it would not have been decided. */
+/** The rule's result for the stored inputs and what was stored before; undefined: the rule does not decide the org. */
 function decideAgain(
   { history, gate, signUp, reversals: reversedPeriods }: OrgRecord,
   stored: StoredOrg,

@@ -8,9 +8,9 @@ import type { WorkerContext } from '../context.js';
 import { failRun } from './run-fence.js';
 
 /** Ranges per transaction: few at first, so that batches begin at once; then about 500,000 orgs at the default size. */
-const FIRST = 8;
-const MOST = 50;
-/** Longest that cutting may hold up the opening of a fence, in ms. */
+const FIRST_RANGES = 8;
+const MAX_RANGES = 50;
+/** Time-out of the first cut, which runs while a fence opens, in ms. */
 const OPENING_MS = 500;
 
 export interface CutOptions {
@@ -20,36 +20,38 @@ export interface CutOptions {
 }
 
 /**
- * A range for each lane while the fence opens, so that lanes find work as they come. What hinders it is left to the
- * cutting job, which meets it again and tells.
+ * Cuts a range for each lane while the fence opens, so that the lanes find work at once. Errors are left to the cutting
+ * job.
  */
 export async function cutFirstRanges(tx: CellTransaction, runId: bigint): Promise<void> {
   try {
     await tx.transaction((nested) => insertFirstRanges(nested, runId, OPENING_MS));
   } catch {
-    // rolled back to the savepoint; of a connection that is gone the commit tells
+    // rolled back to the savepoint; where the connection is gone, the commit fails
   }
 }
 
-/** Cuts until the run is cut or the fence is no longer ours; rings for batches as soon as lanes stand idle. */
+/** Cuts until the run is cut or the fence is no longer ours; requests batch jobs while lanes are idle. */
 export async function cutRanges(context: WorkerContext, options: CutOptions): Promise<{ ranges: number }> {
   const cell = context.cells.get(options.dataCenter);
   let ranges = 0;
-  let most = FIRST;
+  let limit = FIRST_RANGES;
   while (!options.signal?.aborted) {
-    const made = await cutChunk(context, options, most);
-    if (made === 'too_slow' && most === 1) {
+    const made = await cutChunk(context, options, limit);
+    if (made === 'too_slow' && limit === 1) {
       await failRun(context, cell, options.epoch, 'source_too_slow');
       return { ranges };
     }
-    most = made === 'too_slow' ? Math.ceil(most / 4) : most;
-    if (made === 'too_slow') continue;
+    if (made === 'too_slow') {
+      limit = Math.ceil(limit / 4);
+      continue;
+    }
     if (made === undefined) return { ranges };
     ranges += made.ranges;
-    // a lane at work finds what was cut by itself
+    // a lane that works finds the new ranges by itself
     if (made.free > 0) await context.wakeUps.request(options.dataCenter, 'apply', options.epoch, made.lanes);
     if (made.cut) return { ranges };
-    if (most === FIRST) most = MOST;
+    if (limit === FIRST_RANGES) limit = MAX_RANGES;
   }
   return { ranges };
 }
@@ -64,14 +66,14 @@ interface Chunk {
 async function cutChunk(
   context: WorkerContext,
   { dataCenter, epoch }: CutOptions,
-  most: number,
+  limit: number,
 ): Promise<Chunk | 'too_slow' | undefined> {
   try {
     return await context.cells.get(dataCenter).inTransaction('worker', async (tx) => {
       await lockFenceShared(tx);
       const fence = await readFence(tx);
       if (fence.state !== 'open' || fence.frozen || fence.epoch !== epoch || fence.runId === null) return undefined;
-      const ranges = await insertRanges(tx, fence.runId, most);
+      const ranges = await insertRanges(tx, fence.runId, limit);
       const run = await findRun(tx, fence.runId);
       return run && { ranges, lanes: run.lanes, free: await countFreeLanes(tx, run.lanes), cut: run.cut };
     });

@@ -1,18 +1,20 @@
-// A batch's way in: the shared lock first, then the row in a new statement (its snapshot must be younger than the wait).
+// The fence as a batch uses it: enters it before it writes, and closes it when a rule is broken. The shared lock comes
+// first, then the row in a new statement: its snapshot must be younger than the wait for the lock.
 import { lockFenceExclusive, lockFenceShared, readFence, saveFenceClosed } from '../../stores/cell/batch/fence.js';
 import { findOpenRun, type OpenRun } from '../../stores/cell/batch/open-run.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import type { WorkerContext } from '../context.js';
 
-/** The run that may be written under this epoch; undefined: not ours to write, a normal outcome. */
+/** The run that may write under this epoch; undefined: this job may not write, which is a normal outcome. */
 export async function enterFence(tx: CellTransaction, epoch: bigint): Promise<OpenRun | undefined> {
   await lockFenceShared(tx);
   return findOpenRun(tx, epoch);
 }
 
-// Stops a run that broke a rule: nothing of it was written; the fence closes at once, the scheduler names it failed.
-
-/** Closes the fence with a code unless another epoch has taken over. */
+/**
+ * Stops a run whose batch broke a rule; nothing of the batch is written. Closes the fence with the code unless it is
+ * under another epoch; the scheduler then moves the data center to the stage `failed`.
+ */
 export async function failRun(
   context: WorkerContext,
   cell: CellDatabase,

@@ -1,5 +1,5 @@
-// What is done about a range that one transaction cannot do: it is halved, down to the one org that cannot be read.
-// Never judges a range by another one's failure: what another worker has cut or done meanwhile is left alone.
+// Splits a range that one transaction cannot write, down to the one org that cannot be read, which is quarantined.
+// Leaves a range as it is that another worker has split or completed in the meantime: the failure was not that range's.
 import { quarantineUnreadable } from '../../stores/cell/batch/allotments.js';
 import {
   type ClaimedBatch,
@@ -21,33 +21,34 @@ export type SplitOutcome =
   | { readonly kind: 'split' }
   | { readonly kind: 'failed'; readonly code: string };
 
-export interface Unfit {
+export interface FailedRange {
   readonly epoch: bigint;
   readonly batch: ClaimedBatch;
   readonly why: Extract<FailureKind, 'too_slow' | 'bad_value'>;
 }
 
-/** Halves the range; undefined: it could not be looked at now, try the batch again. */
+/** Splits the range in two; undefined: it could not be locked now, try the batch again. */
 export async function splitBatch(
   context: WorkerContext,
   cell: CellDatabase,
-  unfit: Unfit,
+  failed: FailedRange,
 ): Promise<SplitOutcome | undefined> {
   try {
-    const outcome = await cell.inTransaction('worker', (tx) => halve(tx, unfit));
-    const { batchNo: batch } = unfit.batch;
-    context.log.info('batch_split', { data_center: cell.dataCenter, batch, why: unfit.why, result: outcome.kind });
-    return outcome.kind === 'too_slow' ? failRun(context, cell, unfit.epoch, 'batch_too_slow') : outcome;
+    const outcome = await cell.inTransaction('worker', (tx) => splitClaimed(tx, failed));
+    const { batchNo: batch } = failed.batch;
+    context.log.info('batch_split', { data_center: cell.dataCenter, batch, why: failed.why, result: outcome.kind });
+    return outcome.kind === 'too_slow' ? failRun(context, cell, failed.epoch, 'batch_too_slow') : outcome;
   } catch (error) {
-    // somebody holds the product's table or this batch, or took the number of the half: that says nothing about the range
+    // another session holds the product's table or this batch, or took the new number: none of that is caused by the
+    // range
     if (['retry', 'too_slow', 'duplicate'].includes(classifyFailure(error).kind)) return undefined;
     throw error;
   }
 }
 
-async function halve(
+async function splitClaimed(
   tx: CellTransaction,
-  { epoch, batch, why }: Unfit,
+  { epoch, batch, why }: FailedRange,
 ): Promise<SplitOutcome | { readonly kind: 'too_slow' }> {
   const run = await enterFence(tx, epoch);
   if (run === undefined) return { kind: 'fenced' };

@@ -1,4 +1,5 @@
-// Verifies the applied ranges of a run whose fence says `verifying`: an independent statement of the rule, on the primary.
+// Verifies the applied ranges of a run whose fence is in state `verifying`, by an independent statement of the rule, on
+// the primary.
 import { claimVerification, lockLane } from '../../stores/cell/batch/batches.js';
 import { lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
@@ -13,7 +14,7 @@ import { failRun } from './run-fence.js';
 
 export type VerifyOutcome = 'done' | 'fenced' | 'no_lane' | 'nothing_left';
 
-/** Takes ranges until none is left, the time is over, or it is told to stop. */
+/** Takes ranges until none is left, the time is over, or `signal` aborts. */
 export async function verifyBatches(
   context: WorkerContext,
   options: ApplyOptions,
@@ -22,24 +23,24 @@ export async function verifyBatches(
   const until = context.clock.now().getTime() + options.forMs;
   let batches = 0;
   let statementMs = 2_000;
-  let reading: Reading = 'whole';
+  let mode: ReadMode = 'whole';
   for (;;) {
     try {
-      const last = await cell.inTransaction('worker', (tx) => verifyClaimed(tx, options.epoch, reading), {
+      const last = await cell.inTransaction('worker', (tx) => verifyClaimed(tx, options.epoch, mode), {
         statementMs,
       });
       if (last !== 'done') return { batches, last };
       batches += 1;
-      reading = 'whole';
+      mode = 'whole';
       if (options.signal?.aborted || context.clock.now().getTime() >= until) return { batches, last };
     } catch (error) {
       const { kind } = classifyFailure(error);
-      if (kind === 'bad_value' && reading === 'whole') {
-        reading = 'careful';
+      if (kind === 'bad_value' && mode === 'whole') {
+        mode = 'careful';
         continue;
       }
-      // three seconds is the longest that a pause may wait for us
       if (kind !== 'too_slow') throw error;
+      // not longer: a pause must wait for this statement
       if (statementMs >= 3_000) {
         await failRun(context, cell, options.epoch, 'source_too_slow');
         return { batches, last: 'fenced' };
@@ -50,9 +51,9 @@ export async function verifyBatches(
 }
 
 /** `careful`: some org of the range cannot be read; find out which, and compare the rest. */
-type Reading = 'whole' | 'careful';
+type ReadMode = 'whole' | 'careful';
 
-async function verifyClaimed(tx: CellTransaction, epoch: bigint, reading: Reading): Promise<VerifyOutcome> {
+async function verifyClaimed(tx: CellTransaction, epoch: bigint, mode: ReadMode): Promise<VerifyOutcome> {
   await lockFenceShared(tx);
   const fence = await readFence(tx);
   const open = fence.state === 'verifying' && !fence.frozen;
@@ -62,7 +63,7 @@ async function verifyClaimed(tx: CellTransaction, epoch: bigint, reading: Readin
   if ((await lockLane(tx, run.lanes)) === undefined) return 'no_lane';
   const batch = await claimVerification(tx, run.runId);
   if (batch === undefined) return 'nothing_left';
-  const unreadable = reading === 'careful' ? await listUnreadable(tx, batch) : [];
+  const unreadable = mode === 'careful' ? await listUnreadable(tx, batch) : [];
   const counts = await verifyRange(tx, batch, { runId: run.runId, unreadable });
   const canary = batch.kind === 'canary' ? await countCanaryMismatches(tx, run, batch.orgIds) : 0;
   await recordVerification(

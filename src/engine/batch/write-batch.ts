@@ -1,5 +1,6 @@
-// Writes one claimed batch: a range that follows a plan or the inputs of the moment, a canary, a follow-up, a repair. Decides
-// nothing: the rule is in the cell. Throws when what was written is not what was to be written; then nothing is.
+// Writes one claimed batch: a range that follows a plan or the inputs of the moment, a canary, a follow-up, or a
+// repair. Decides nothing: the rule is in the cell. Throws when the rows that it wrote are not the expected ones, and
+// the batch rolls back.
 import { RolloutError } from '../../kernel/rollout-error.js';
 import {
   countDecisions,
@@ -24,10 +25,13 @@ import {
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { writeRepair } from './write-repair.js';
 
-/** `insert`: whole and plain where nothing stands yet; `raise`: whole beside what stands; `by_org`: a plan's, one by one. */
+/**
+ * `insert`: the whole range in one statement, where no allotments exist; `raise`: the whole range, where some exist;
+ * `per_org`: only the orgs of a plan that are still as planned.
+ */
 export type WriteStrategy = 'insert' | 'raise' | 'per_org';
 
-/** Of a batch that writes no org. */
+/** The counts of a batch that writes no org. */
 export const NOTHING_WRITTEN: BatchCounts = {
   orgs: 0,
   inserted: 0,
@@ -39,31 +43,31 @@ export const NOTHING_WRITTEN: BatchCounts = {
   totalCredits: '0',
 };
 
-/** Orgs came or went between two statements of one batch: roll back and look again. */
+/** Orgs came or went between two statements of one batch: the batch rolls back and is tried again. */
 export class CountsDiffer extends Error {}
 
-/** What a range came to is not what its plan says: roll back and take it org by org. */
+/** The result for a range is not what its plan says: the batch rolls back and is written org by org. */
 export class PlanDiffers extends Error {}
 
 export async function writeBatch(
   tx: CellTransaction,
   run: OpenRun,
   batch: ClaimedBatch,
-  way: WriteStrategy,
+  strategy: WriteStrategy,
 ): Promise<BatchCounts> {
   const { runId, cardHash, planId } = run;
   if (batch.kind === 'repair') return writeRepair(tx, run, batch);
   if (batch.kind === 'follow_up') return toCounts(await writeFollowUp(tx, batch.orgIds, run));
   if (batch.kind === 'canary' && planId !== null)
     return toCounts(await writeCanary(tx, batch.orgIds, { runId, cardHash, planId }));
-  if (planId !== null && batch.pin !== null && (way === 'per_org' || !batch.pin.whole))
+  if (planId !== null && batch.pin !== null && (strategy === 'per_org' || !batch.pin.whole))
     return writeChanged(tx, { runId, cardHash, planId }, batch, batch.pin.range);
   const range = { ...batch, runId, cardHash };
-  const own = way === 'insert' ? await listWrittenByThisRun(tx, range) : undefined;
+  const writtenByThisRun = strategy === 'insert' ? await listWrittenByThisRun(tx, range) : undefined;
   const pin = planId === null ? null : batch.pin;
-  return own === undefined
+  return writtenByThisRun === undefined
     ? writeRaised(tx, range, run.sourceUnique, pin)
-    : writeFresh(tx, range, own, { unique: run.sourceUnique, pin });
+    : writeFresh(tx, range, writtenByThisRun, { unique: run.sourceUnique, pin });
 }
 
 type Pin = ClaimedBatch['pin'];
@@ -73,25 +77,25 @@ interface Expectation {
   readonly pin: Pin;
 }
 
-/** Nothing stood in the range but what the run's canary wrote: every org is now inserted or undecidable. */
+/** The range has no allotments but those of the run's canary: every other org is inserted, or cannot be decided. */
 async function writeFresh(
   tx: CellTransaction,
   range: RangeOfRun,
-  own: readonly string[],
+  writtenByThisRun: readonly string[],
   { unique, pin }: Expectation,
 ): Promise<BatchCounts> {
-  const inserted = await insertAllotments(tx, range, own);
+  const inserted = await insertAllotments(tx, range, writtenByThisRun);
   const found = await readWrittenRange(tx, range, { unique, pinned: pin !== null });
   assertPlanned(found, pin);
   const { orgs, written } = found;
-  const had = own.length;
-  const quarantined = orgs === inserted + had ? 0 : await quarantineOrgs(tx, range, 'decided_first');
-  if (written !== inserted + had || orgs !== written + quarantined) throw new CountsDiffer();
-  const totalCredits = had === 0 ? found.totalCredits : await sumWritten(tx, range, own);
-  return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: had, falls: 0, stale: 0 };
+  const before = writtenByThisRun.length;
+  const quarantined = orgs === inserted + before ? 0 : await quarantineOrgs(tx, range, 'decided_first');
+  if (written !== inserted + before || orgs !== written + quarantined) throw new CountsDiffer();
+  const totalCredits = before === 0 ? found.totalCredits : await sumWritten(tx, range, writtenByThisRun);
+  return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: before, falls: 0, stale: 0 };
 }
 
-/** Something stands in the range: what is missing is inserted, what rose is raised, the rest is counted. */
+/** The range has allotments: missing ones are inserted, those that rose are raised, the others are counted. */
 async function writeRaised(tx: CellTransaction, range: RangeOfRun, unique: boolean, pin: Pin): Promise<BatchCounts> {
   const written = await raiseAllotments(tx, range);
   if (pin !== null) assertPlanned(await readWrittenRange(tx, range, { unique, pinned: true }), pin);
@@ -102,14 +106,14 @@ async function writeRaised(tx: CellTransaction, range: RangeOfRun, unique: boole
   return { ...written, orgs, quarantined, unchanged, falls, stale: 0 };
 }
 
-/** Compares number, sum and digest of what the run has in the range with the plan's. */
+/** Compares number, sum and digest of the run's allotments in the range with the plan's. */
 function assertPlanned(found: WrittenRange, pin: Pin): void {
   if (pin === null) return;
   const same = found.digest === pin.digest && found.written === pin.touched && found.totalCredits === pin.credits;
   if (!same) throw new PlanDiffers();
 }
 
-/** Something in the range is not as it was planned: that is left out, the rest written as planned. */
+/** Some orgs of the range are not as planned: they are left out, the others are written as planned. */
 async function writeChanged(
   tx: CellTransaction,
   run: { readonly runId: bigint; readonly cardHash: string; readonly planId: bigint },

@@ -1,5 +1,6 @@
-// Heals one batch of what a night or a sweep found: writes what the rule gives now, restores what came back, retires what
-// is gone. Decides nothing: who may be healed is in the drift, the rule is in the cell.
+// Heals one batch of the drift that a reconciliation or a sweep found: writes what the rule gives now, restores orgs
+// that came back, retires orgs that are gone. Decides nothing: which orgs to heal is in the drift rows, the rule is in
+// the cell.
 import { lockAllotments } from '../../stores/cell/batch/allotments.js';
 import type { BatchCounts, ClaimedBatch } from '../../stores/cell/batch/batches.js';
 import type { OpenRun } from '../../stores/cell/batch/open-run.js';
@@ -17,7 +18,7 @@ import {
 /** Causes whose orgs may have had an allotment before, with a floor that today's inputs may lower. */
 const RESTORING: readonly string[] = ['return', 'manual edit', 'restored backup'];
 
-/** Writes a claimed batch of kind `repair`, whatever was written of it meanwhile by others; the counts add up. */
+/** Writes a claimed batch of kind `repair`. Orgs that others have written in the meantime count as unchanged. */
 export async function writeRepair(tx: CellTransaction, run: OpenRun, batch: ClaimedBatch): Promise<BatchCounts> {
   const { runId, cardHash } = run;
   const ids = batch.orgIds;
@@ -29,18 +30,18 @@ export async function writeRepair(tx: CellTransaction, run: OpenRun, batch: Clai
   await lockAllotments(tx, ids);
   const written: RepairedOrg[] = [];
   for (const named of restored.length > 0 ? [cause, 'edition', 'lapse'] : [cause])
-    written.push(...(await repairAllotments(tx, { runId, cardHash, kind, cause: named, ids: leave(ids, written) })));
-  const quarantined = await setAside(tx, run, ids);
+    written.push(...(await repairAllotments(tx, { runId, cardHash, kind, cause: named, ids: without(ids, written) })));
+  const quarantined = await quarantine(tx, run, ids);
   await settleDrift(tx, runId, ids, [...written.map(({ orgId }) => orgId), ...restored]);
   return toCounts(ids.length, written, quarantined);
 }
 
-const leave = (ids: readonly string[], written: readonly RepairedOrg[]): readonly string[] => {
+const without = (ids: readonly string[], written: readonly RepairedOrg[]): readonly string[] => {
   const done = new Set(written.map(({ orgId }) => orgId));
   return ids.filter((id) => !done.has(id));
 };
 
-async function setAside(tx: CellTransaction, { runId, cardHash }: OpenRun, ids: readonly string[]): Promise<number> {
+async function quarantine(tx: CellTransaction, { runId, cardHash }: OpenRun, ids: readonly string[]): Promise<number> {
   const quarantined = await countUndecidable(tx, ids, cardHash);
   if (quarantined > 0) await quarantineListed(tx, runId, ids);
   return quarantined;
@@ -53,7 +54,7 @@ async function retire(tx: CellTransaction, runId: bigint, ids: readonly string[]
   return toCounts(ids.length, [], 0);
 }
 
-/** `raised`: rows that were written over, falls among them. */
+/** `raised`: allotments that were changed, falls among them. */
 function toCounts(orgs: number, written: readonly RepairedOrg[], quarantined: number): BatchCounts {
   const inserted = written.filter(({ way }) => way === 'inserted').length;
   const raised = written.length - inserted;

@@ -1,6 +1,5 @@
-// The change feed: reads which orgs were edited and lets the rule raise them, under the shared fence lock and only while
-// single writes are allowed. Never the authority: what it misses, or cannot decide, is the night's.
-
+// The change feed: reads which orgs were edited and lets the rule raise them, under the shared fence lock and only
+// while single writes are allowed. Edits that it misses or cannot decide are left to the nightly run.
 import { lockFenceShared } from '../../stores/cell/batch/fence.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import {
@@ -23,38 +22,38 @@ import { raiseOrgs } from './raise-orgs.js';
 
 export interface FeedOutcome {
   /**
-   * `read`: everything that was there; `off`: edits cannot be seen here; `shut`: single writes are not allowed now;
-   * `busy`: another worker reads, or a lock was not to be had; `failed`: see `failure`.
+   * `read`: all edits are read; `off`: edits cannot be seen in this cell; `closed`: single writes are not allowed now;
+   * `busy`: another worker reads, or a lock is held; `failed`: see `failure`.
    */
-  readonly kind: 'read' | 'off' | 'shut' | 'busy' | 'failed';
-  /** Edits that were looked at, and orgs that were raised. */
+  readonly kind: 'read' | 'off' | 'closed' | 'busy' | 'failed';
+  /** Edits that were read, and orgs that were raised. */
   readonly read: number;
   readonly raised: number;
-  /** SQLSTATE or kind of what went wrong. */
+  /** SQLSTATE or kind of the error. */
   readonly failure?: string;
 }
 
 /** Orgs in one transaction: far below the two seconds that one may take. */
-const MOST = 1_000;
-/** An org that stops its page is looked for by pages of a tenth. */
+const PAGE_SIZE = 1_000;
+/** Pages shrink to a tenth until the org is found that stops them. */
 const DIVISOR = 10;
-/** What belongs to orgs of the page, not to the moment. */
-const OF_ORGS: readonly FailureKind[] = ['bad_value', 'too_slow', 'rule_broken'];
+/** Errors that orgs of the page cause: trying again does not help. */
+const CAUSED_BY_ORGS: readonly FailureKind[] = ['bad_value', 'too_slow', 'rule_broken'];
 
-/** How far a reading has come; undefined parts: at its beginning. */
+/** How far the reading has come; without its parts: at the beginning. */
 interface Place {
   readonly begun?: { readonly reading: Reading; readonly at: string };
   readonly after?: UpdatedOrg | undefined;
 }
 
-/** `pass_by`: read without deciding, which leaves an org that cannot be read or decided to the night. */
+/** `skip`: reads without deciding, which leaves an org that cannot be read or decided to the nightly run. */
 interface PageOptions extends Place {
-  readonly most: number;
-  readonly then: 'raise' | 'pass_by';
+  readonly limit: number;
+  readonly then: 'raise' | 'skip';
 }
 
 type Page =
-  | { readonly kind: 'off' | 'shut' | 'busy' }
+  | { readonly kind: 'off' | 'closed' | 'busy' }
   | {
       readonly kind: 'page';
       readonly read: number;
@@ -63,10 +62,10 @@ type Page =
       readonly more: boolean;
     };
 
-/** Looking for edits took too long: nothing of the page is to blame. */
+/** Finding the edits took too long: no org of the page causes that. */
 class SearchTooSlow extends Error {}
 
-/** Reads what waits, page by page; ends early when `signal` says so. Throws nothing that a database said. */
+/** Reads the edits that wait, page by page; ends early when `signal` aborts. Never throws an error of a database. */
 export async function feedChanges(
   context: WorkerContext,
   dataCenter: string,
@@ -88,19 +87,19 @@ export async function feedChanges(
   }
 }
 
-/** One page; where one of its orgs stops it, smaller ones, down to the org that is passed by. */
+/** One page; where one of its orgs stops it, smaller pages, down to the org, which is skipped. */
 async function takePage({ log }: WorkerContext, cell: CellDatabase, place: Place): Promise<Page> {
-  const take = (most: number, then: PageOptions['then']): Promise<Page> =>
-    cell.inTransaction('worker', (tx) => readPage(tx, { ...place, most, then }));
-  for (let most = MOST; ; most = Math.ceil(most / DIVISOR)) {
+  const take = (limit: number, then: PageOptions['then']): Promise<Page> =>
+    cell.inTransaction('worker', (tx) => readPage(tx, { ...place, limit, then }));
+  for (let limit = PAGE_SIZE; ; limit = Math.ceil(limit / DIVISOR)) {
     try {
-      return await take(most, 'raise');
+      return await take(limit, 'raise');
     } catch (error) {
       const { kind, sqlstate, object } = classifyFailure(error);
-      if (!OF_ORGS.includes(kind)) throw error;
-      if (most > 1) continue;
-      log.warn('feed_passed_by', { data_center: cell.dataCenter, sqlstate, object });
-      return take(most, 'pass_by');
+      if (!CAUSED_BY_ORGS.includes(kind)) throw error;
+      if (limit > 1) continue;
+      log.warn('feed_org_skipped', { data_center: cell.dataCenter, sqlstate, object });
+      return take(limit, 'skip');
     }
   }
 }
@@ -109,9 +108,11 @@ async function readPage(tx: CellTransaction, options: PageOptions): Promise<Page
   await lockFenceShared(tx);
   const feed = await readFeed(tx);
   if (!feed.attached || feed.by === null) return { kind: 'off' };
-  if (!feed.open) return { kind: 'shut' };
+  if (!feed.open) return { kind: 'closed' };
   if (!(await lockFeed(tx))) return { kind: 'busy' };
-  const { orgIds, ...found } = await (feed.by === 'triggers' ? readNotes(tx, options) : readUpdates(tx, feed, options));
+  const { orgIds, ...found } = await (feed.by === 'triggers'
+    ? readRecordedEdits(tx, options)
+    : readUpdates(tx, feed, options));
   const raised = options.then === 'raise' ? await raiseOrgs(tx, orgIds) : 0;
   if (raised > 0) await countRaised(tx, raised);
   if (!found.more && feed.failure !== null) await saveFeedFailure(tx, null);
@@ -120,9 +121,9 @@ async function readPage(tx: CellTransaction, options: PageOptions): Promise<Page
 
 type Found = Omit<Extract<Page, { kind: 'page' }>, 'raised'> & { readonly orgIds: readonly string[] };
 
-async function readNotes(tx: CellTransaction, { most }: PageOptions): Promise<Omit<Found, 'kind'>> {
-  const { edits, orgIds } = await takeRecordedEdits(tx, most);
-  const more = edits === most;
+async function readRecordedEdits(tx: CellTransaction, { limit }: PageOptions): Promise<Omit<Found, 'kind'>> {
+  const { edits, orgIds } = await takeRecordedEdits(tx, limit);
+  const more = edits === limit;
   if (!more) await markEditsRead(tx);
   return { read: edits, orgIds, more, place: {} };
 }
@@ -130,19 +131,19 @@ async function readNotes(tx: CellTransaction, { most }: PageOptions): Promise<Om
 async function readUpdates(
   tx: CellTransaction,
   feed: Feed,
-  { begun, after, most }: PageOptions,
+  { begun, after, limit }: PageOptions,
 ): Promise<Omit<Found, 'kind'>> {
   const { reading, at } = begun ?? { reading: await beginReading(tx, feed.at), at: feed.at };
-  const orgs = await listUpdated(tx, { from: reading.from, until: at, after, limit: most }).catch((cause) => {
+  const orgs = await listUpdated(tx, { from: reading.from, until: at, after, limit }).catch((cause) => {
     throw classifyFailure(cause).kind === 'too_slow' ? new SearchTooSlow('too slow', { cause }) : cause;
   });
-  const more = orgs.length === most;
+  const more = orgs.length === limit;
   if (!more) await saveReading(tx, reading, at);
   const place = { begun: { reading, at }, after: orgs.at(-1) ?? after };
   return { read: orgs.length, orgIds: [...new Set(orgs.map(({ id }) => id))], more, place };
 }
 
-/** Remembers the code for doctor. Edits that cannot be found in time are given up, and left to the night. */
+/** Records the code for doctor. Edits that cannot be found in time are skipped, and left to the nightly run. */
 async function recordFailure(
   cell: CellDatabase,
   error: unknown,
@@ -150,7 +151,7 @@ async function recordFailure(
   const slow = error instanceof SearchTooSlow;
   const { kind, sqlstate } = classifyFailure(slow ? error.cause : error);
   const failure = slow ? 'too_slow' : (sqlstate ?? kind);
-  // a lock, a cut connection: the next look is soon
+  // a lock, a cut connection: the next run is soon
   if (kind === 'retry') return { kind: 'busy', failure };
   await cell
     .inTransaction('worker', async (tx) => {

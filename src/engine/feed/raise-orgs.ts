@@ -1,16 +1,17 @@
-// Raises the allotments of single orgs, each with its cause. Falls, first decisions and mere inputs are left to the night.
+// Raises the allotments of single orgs, each with its cause. Falls, first decisions, and changes of inputs alone are
+// left to the nightly run.
 import type { Cause } from '../../domain/reconcile/cause.js';
 import { nameCause } from '../../domain/reconcile/name-cause.js';
 import { lockAllotments } from '../../stores/cell/batch/allotments.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { listRaises, type Raise, readRaises, writeRaises } from '../../stores/cell/feed/feed-writes.js';
 
-/** Returns how many it raised. The fence must be held, and open for single writes. */
+/** Returns how many it raised. The caller holds the fence lock, and single writes are allowed. */
 export async function raiseOrgs(tx: CellTransaction, orgIds: readonly string[]): Promise<number> {
   const raising = await listRaises(tx, orgIds);
   if (raising.length === 0) return 0;
   await lockAllotments(tx, raising);
-  // decided once more, under the locks: an override may have come in between
+  // decided again under the locks: an override may have been applied in between
   const byCause = groupByCause(await readRaises(tx, raising));
   let raised = 0;
   for (const [cause, ids] of byCause) raised += await writeRaises(tx, cause, ids);
@@ -20,7 +21,7 @@ export async function raiseOrgs(tx: CellTransaction, orgIds: readonly string[]):
 function groupByCause(raises: readonly Raise[]): ReadonlyMap<Cause, readonly string[]> {
   const groups = new Map<Cause, string[]>();
   for (const { orgId, stored, found } of raises) {
-    // who signed up how matters to orgs without an allotment only, and a raise lowers no floor
+    // the kind of sign-up matters only to orgs without an allotment, and a raise lowers no floor
     const cause = nameCause(
       { kind: 'allotment', lapsed: false, mark: 'none', ...stored },
       { kind: 'org', signedUp: 'before_rollout', ...found },

@@ -1,5 +1,5 @@
-// The job `detect`: searches a cell for drift under the fence, range by range in short transactions, names the causes, and
-// makes batches of the orgs to heal. A killed one continues where it was; after its end, another run does nothing.
+// The job `detect`: searches a cell for drift under the fence, range by range in short transactions, names the causes,
+// and makes batches of the orgs to heal. A killed one continues where it was; after its end, another run does nothing.
 import { decideCaps } from '../../domain/reconcile/decide-caps.js';
 import { decideDrift } from '../../domain/reconcile/decide-drift.js';
 import { retryWithBackoff } from '../../kernel/retry.js';

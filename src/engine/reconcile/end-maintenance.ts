@@ -1,4 +1,4 @@
-// Ends a pass or a maintenance run: in the cell first, so that control never says more than the cell does.
+// Ends a pass or a maintenance run: in the cell first, so that control never shows an end that the cell does not have.
 import { decideEnd } from '../../domain/calendar/due-work.js';
 import { flattenTotals, totalDrift } from '../../domain/reconcile/drift-counts.js';
 import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
@@ -13,7 +13,7 @@ import { endReconcileRequest } from '../../stores/control/reconcile-requests.js'
 import { endControlRun } from '../../stores/control/runs.js';
 import type { EngineContext } from '../context.js';
 
-/** A sweep looks once more. */
+/** Begins another pass of a sweep. */
 export async function sweepAgain(
   context: EngineContext,
   row: DataCenterVersion,
@@ -23,7 +23,7 @@ export async function sweepAgain(
   return true;
 }
 
-/** Ends the run in the cell first, then in control with its counts; gives the slot back. */
+/** Ends the run in the cell, then in control with its counts; frees the slot. */
 export async function endMaintenance(
   context: EngineContext,
   row: DataCenterVersion,
@@ -31,7 +31,7 @@ export async function endMaintenance(
   end: { readonly state: 'done' | 'failed'; readonly reason: string },
 ): Promise<boolean> {
   const { counts, sweptAt } = await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
-    // only by who ends it: one that slept must not call another cut-over swept
+    // only the step that ended the run: a late one must not mark another cut-over as swept
     const ended = await endRun(tx, open.runId, end.state);
     if (ended && open.kind === 'sweep' && end.state === 'done') await markSwept(tx);
     return {

@@ -1,4 +1,4 @@
-// The nights of data centers: what each found and did, and how that compares with the night before. Counts only.
+// The nightly runs of data centers: what each found and healed, and how that compares with the one before. Counts only.
 import { type DriftTotals, readTotals } from '../../domain/reconcile/drift-counts.js';
 import { listNightRows, type NightRow } from '../../stores/control/night-list.js';
 import type { EngineContext } from '../context.js';
@@ -6,7 +6,7 @@ import type { EngineContext } from '../context.js';
 export interface ListedNight extends Omit<NightRow, 'counts'> {
   /** Null: it has not ended, or it did not run. */
   readonly totals: DriftTotals | null;
-  /** Orgs found more than by the reconciliation before; null: there is none to compare with. */
+  /** Orgs with drift, minus those of the reconciliation before; null: there is none to compare with. */
   readonly trend: number | null;
 }
 

@@ -1,5 +1,5 @@
-// The fence of a cell for a maintenance run: a reconciliation or a sweep. It opens under an epoch that is new to the cell, and
-// is closed at that epoch. When a process dies between control and the cell, the next tick finishes the work.
+// The fence of a cell for a maintenance run: a reconciliation or a sweep. It opens under an epoch that is new to the
+// cell, and is closed at that epoch. When a process dies between control and the cell, the next tick finishes the work.
 import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
 import type { FenceState } from '../../stores/cell/batch/fence.js';
 import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
@@ -25,7 +25,10 @@ export async function readFenceOf(
   });
 }
 
-/** Opens the fence for the run. Where the cell has seen the run's epoch, takes a new one. False: try again at the next tick. */
+/**
+ * Opens the fence for the run. Where the cell has seen the run's epoch, takes a new one. False: try again at the next
+ * tick.
+ */
 export async function openMaintenance(
   context: EngineContext,
   row: Pick<DataCenterRow, 'id' | 'settings'>,
@@ -59,8 +62,8 @@ export async function openMaintenance(
 }
 
 /**
- * Closes the fence at the run's epoch: from then on nothing of the run can commit. Then control records it together with the
- * audit row; until it has, the next tick does both again, so neither is lost nor written twice.
+ * Closes the fence at the run's epoch: from then on nothing of the run can commit. Then control records it together
+ * with the audit row; until it has, the next tick does both again, so neither is lost nor written twice.
  */
 export async function closeMaintenance(
   context: EngineContext,

@@ -1,5 +1,5 @@
-// The dry run of a reconciliation: the same search as the night's, in one snapshot, as `planner` and READ ONLY by the
-// database's own word. Stores nothing.
+// The dry run of a reconciliation: the same search as in a nightly run, in one snapshot, as `planner` in a READ ONLY
+// transaction. Stores nothing.
 import { type Caps, decideCaps, type FallCounts } from '../../domain/reconcile/decide-caps.js';
 import type { DecidedDrift } from '../../domain/reconcile/decide-drift.js';
 import type { DriftCount } from '../../domain/reconcile/drift-counts.js';
@@ -20,7 +20,7 @@ import { toDrift } from './detect-drift.js';
 export interface PreviewQuestion {
   readonly dataCenter: string;
   readonly caps: Caps;
-  /** Orgs that are named. */
+  /** How many orgs are listed. */
   readonly most: number;
 }
 
@@ -38,11 +38,11 @@ export interface DriftPreview {
   readonly undecidable: number;
   /** `to_heal`: a reconciliation now would write them. */
   readonly counts: readonly DriftCount[];
-  /** A sentence for each limit of a night that would be passed. */
+  /** A sentence for each limit of a nightly run that would be exceeded. */
   readonly reasons: readonly string[];
-  /** Org data: for the screen of who asks. */
+  /** Org data: only for the person who asks. */
   readonly listed: readonly PreviewedOrg[];
-  /** Floors that nights proposed and nobody has decided; at most as many as were asked for. */
+  /** Floors that nightly runs proposed and nobody has decided; at most as many as were asked for. */
   readonly waiting: readonly WaitingFloor[];
 }
 
@@ -50,17 +50,20 @@ const RANGE = 40_000;
 const CANDIDATES = 1_000;
 const STATEMENT_MS = 30_000;
 
-/** What a reconciliation would do now; `onProgress` gets the orgs read so far. Throws wrong_stage where nothing was rolled out. */
+/**
+ * What a reconciliation would do now; `onProgress` gets the orgs read so far. Throws wrong_stage where nothing was
+ * rolled out.
+ */
 export async function previewDrift(
   context: Pick<EngineContext, 'cells'>,
   question: PreviewQuestion,
   onProgress: (orgs: number) => void = () => undefined,
 ): Promise<DriftPreview> {
   const { dataCenter } = question;
-  const read = (care: ReadMode): Promise<DriftPreview> =>
+  const read = (mode: ReadMode): Promise<DriftPreview> =>
     context.cells
       .get(dataCenter)
-      .inTransaction('planner', (tx) => readAll(tx, question, care, onProgress), { statementMs: STATEMENT_MS });
+      .inTransaction('planner', (tx) => readAll(tx, question, mode, onProgress), { statementMs: STATEMENT_MS });
   return read('quick').catch((error: unknown) => {
     // a row that cannot be read: once more, with a savepoint before each range
     if (classifyFailure(error).kind === 'bad_value') return read('careful');
@@ -86,7 +89,7 @@ interface Group extends Pick<DecidedDrift, 'cause' | 'movement' | 'treatment'> {
 async function readAll(
   tx: CellTransaction,
   question: PreviewQuestion,
-  care: ReadMode,
+  mode: ReadMode,
   onProgress: (orgs: number) => void,
 ): Promise<DriftPreview> {
   const snapshotAt = await startPlanning(tx, 'read_only');
@@ -98,7 +101,7 @@ async function readAll(
   const found: Collected = { drifts: new Map(), listed: [], orgs: 0, allotments: 0, undecidable: 0 };
   let lowerId: string | null = null;
   do {
-    lowerId = await readRange(tx, { lowerId, comparison, care, found, most: question.most });
+    lowerId = await readRange(tx, { lowerId, comparison, mode, found, most: question.most });
     onProgress(found.orgs);
   } while (lowerId !== null);
   return { ...describe(question, snapshotAt, found), waiting: await listWaitingFloors(tx, question.most) };
@@ -107,16 +110,16 @@ async function readAll(
 interface RangeQuestion {
   readonly lowerId: string | null;
   readonly comparison: Comparison;
-  readonly care: ReadMode;
+  readonly mode: ReadMode;
   readonly found: Collected;
   readonly most: number;
 }
 
 /** Where the next range begins. */
 async function readRange(tx: CellTransaction, question: RangeQuestion): Promise<string | null> {
-  const { lowerId, comparison, care, found } = question;
-  const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, care === 'quick' ? RANGE : 2_000) };
-  const unreadable = care === 'careful' ? await listUnreadable(tx, range) : [];
+  const { lowerId, comparison, mode, found } = question;
+  const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, mode === 'quick' ? RANGE : 2_000) };
+  const unreadable = mode === 'careful' ? await listUnreadable(tx, range) : [];
   const { candidates, orgs, allotments } = await compareRangeWithSource(tx, range, comparison, unreadable);
   found.orgs += orgs + unreadable.length;
   found.allotments += allotments;

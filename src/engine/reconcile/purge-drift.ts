@@ -1,5 +1,5 @@
-// Purges what reconciliations and sweeps found long ago, in the cells. Never purges counts in control, nor a floor that is still
-// proposed.
+// Purges what reconciliations and sweeps found long ago, in the cells. Never purges counts in control, nor a floor that
+// is still proposed.
 import { purgeOldDrift } from '../../stores/cell/reconcile/drift-writes.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';

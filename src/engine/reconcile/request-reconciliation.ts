@@ -1,4 +1,4 @@
-// Asks for a reconciliation: a row in control, which the scheduler carries out when the maintenance slot is free.
+// Requests a reconciliation: a row in control. The scheduler starts it when the maintenance slot is free.
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { lockDataCenter } from '../../stores/control/data-centers.js';
@@ -9,7 +9,7 @@ import type { EngineContext } from '../context.js';
 export interface ReconcileRequest {
   readonly dataCenter: string;
   readonly reason: string | null;
-  /** `accepted`: who asks answers for the falls beyond the limits of a night; needs a reason. */
+  /** `accepted`: falls beyond the limits of a nightly run are healed as well; needs a reason. */
   readonly falls: 'within_limits' | 'accepted';
 }
 
@@ -27,7 +27,7 @@ export async function requestReconcile(
 ): Promise<RequestedReconcile> {
   if (falls === 'accepted' && (reason ?? '').trim() === '')
     throw new RolloutError('invalid_argument', {
-      message: 'Falls beyond the limits of a night are accepted with a reason only.',
+      message: 'Falls beyond the limits of a nightly run are accepted only with a reason.',
       next: 'Add: --reason TEXT',
     });
   const requested = await context.control.inTransaction(async (tx) => {

@@ -11,7 +11,10 @@ import type { EngineContext } from '../context.js';
 import { startUnderNewEpoch, VersionConflict } from '../new-epoch.js';
 import { readFenceOf } from './maintenance-fence.js';
 
-/** Takes the slot for a night, a request or a sweep. False, with nothing written: it is taken, or another scheduler was faster. */
+/**
+ * Takes the slot for a night, a request or a sweep. False, with nothing written: it is taken, or another scheduler was
+ * faster.
+ */
 export async function startMaintenance(
   context: EngineContext,
   row: DataCenterVersion,
@@ -45,7 +48,7 @@ async function takeWhatIsDue(
 ): Promise<void> {
   if (night !== null && !(await startDueWork(tx, { dataCenter, localDate: night.localDate, runId })))
     throw new VersionConflict();
-  // what was asked for is part of the night
+  // a nightly run does what was requested as well
   if (request !== null && !(await claimReconcileRequest(tx, request.requestId, runId))) throw new VersionConflict();
   if (night === null && request === null) throw new VersionConflict();
 }

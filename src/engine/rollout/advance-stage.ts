@@ -1,4 +1,5 @@
-// Moves a data center to its next stage: a compare-and-set in control with its audit row, and the end of its run in the cell.
+// Moves a data center to its next stage: a compare-and-set in control with its audit row, and the end of its run in the
+// cell.
 import { SLOT_STAGES, type Stage } from '../../domain/rollout/stage.js';
 import { readProgress } from '../../stores/cell/batch/progress.js';
 import { endRun } from '../../stores/cell/batch/runs.js';
@@ -24,7 +25,7 @@ export const ofRun = (row: RolloutRun): { runId?: bigint; epoch?: bigint } => ({
   ...(row.epoch !== null && { epoch: row.epoch }),
 });
 
-/** To the next stage at control's `now`; false when somebody else was faster. */
+/** Moves to the stage `to` at control's `now`; false when another scheduler was faster. */
 export async function advanceStage(
   context: EngineContext,
   row: StageRow & Pick<RolloutPosition, 'doneAt'> & Pick<RequestedRollout, 'settings'>,
@@ -45,7 +46,7 @@ async function move(context: EngineContext, row: StageRow, change: DataCenterCha
   return context.control.inTransaction((tx) => recordMove(context, tx, row, change, reason));
 }
 
-/** The compare-and-set of a stage and its audit row; false when somebody else was faster. */
+/** The compare-and-set of a stage, and its audit row; false when another scheduler was faster. */
 async function recordMove(
   context: EngineContext,
   tx: ControlTransaction,
@@ -60,7 +61,10 @@ async function recordMove(
   return true;
 }
 
-/** To a stage in which the run is over. Ends it in the cell first, so that control never says more than the cell does. */
+/**
+ * Moves to a stage in which the run is over. It ends in the cell first, so that control never shows an end that the
+ * cell lacks.
+ */
 export async function endStage(
   context: EngineContext,
   row: StageRow,

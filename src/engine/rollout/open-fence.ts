@@ -1,5 +1,5 @@
-// Opens and closes a cell's fence for a run, or for its verification. It opens under an epoch that is new to the cell; when it
-// is closed, nothing of the run can commit any more.
+// Opens and closes a cell's fence for a run, or for its verification. It opens under an epoch that is new to the cell;
+// when it is closed, nothing of the run can commit any more.
 import { SLOT_STAGES } from '../../domain/rollout/stage.js';
 import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
 import { activateCard, insertRun, reopenRun } from '../../stores/cell/batch/runs.js';
@@ -24,8 +24,8 @@ import { ofRun } from './advance-stage.js';
 import { readCell } from './read-cell.js';
 
 /**
- * What a scheduler's step did. `nothing`: another scheduler was faster, or something must be waited for. `moved`: it is done,
- * and more may be due at once. `called`: it is done, and workers must work before more is due.
+ * What a scheduler's step did. `nothing`: another scheduler was faster, or something must be waited for. `moved`: it is
+ * done, and more may be due at once. `called`: it is done, and workers must work before more is due.
  */
 export type StepOutcome = 'nothing' | 'moved' | 'called';
 
@@ -33,8 +33,8 @@ export type StepOutcome = 'nothing' | 'moved' | 'called';
 type FenceRow = DataCenterVersion & RolloutRun & Pick<RequestedRollout, 'planId' | 'settings'>;
 
 /**
- * Opens the fence under the row's epoch. Where the cell has seen that epoch, it takes a new one instead, and the next tick
- * opens the fence. `called`: the workers have their jobs, and need the machine for their first batches.
+ * Opens the fence under the row's epoch. Where the cell has seen that epoch, it takes a new one instead, and the next
+ * tick opens the fence. `called`: the workers have their jobs, and need the machine for their first batches.
  */
 export async function openFence(
   context: EngineContext,
@@ -114,7 +114,9 @@ async function prepareRun(
   await activateCard(tx, settings.cardHash);
 }
 
-/** Closes the fence at the row's epoch, and records it in control. False: a batch still holds it, or another was faster. */
+/**
+ * Closes the fence at the row's epoch, and records it in control. False: a batch still holds it, or another was faster.
+ */
 export async function closeFence(
   context: EngineContext,
   row: DataCenterVersion & RolloutRun & Pick<RolloutPosition, 'stage'>,

@@ -1,4 +1,4 @@
-// Reads what the scheduler's decision needs of one cell. Counts only; as fencer, which cannot read orgs.
+// Reads what the scheduler's decision needs from one cell. Counts only; as fencer, which cannot read orgs.
 import type { CellReading } from '../../domain/rollout/snapshot.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
 import { readFreeze } from '../../stores/cell/batch/freezes.js';
@@ -20,7 +20,7 @@ export interface CellQuestion {
   readonly maintenanceId?: bigint | null;
 }
 
-/** Never throws: a cell that cannot be read is a reading too. */
+/** Never throws: that a cell cannot be read is a reading too. */
 export async function readCell(
   open: () => CellDatabase,
   { runId, bakeQuery, maintenanceId = null }: CellQuestion,
@@ -57,14 +57,14 @@ export async function readCell(
       };
     });
     if (bakeQuery === undefined || reading.kind !== 'read') return reading;
-    return { ...reading, ...(await askBakeQuery(cell, bakeQuery)) };
+    return { ...reading, ...(await readBakeQuery(cell, bakeQuery)) };
   } catch (error) {
     return { kind: 'unreachable', code: nameReadFailure(error) };
   }
 }
 
-/** A query that cannot be run says nothing about the cell, which has just been read. */
-async function askBakeQuery(
+/** A query that cannot be run is reported by its code: the cell itself has just been read. */
+async function readBakeQuery(
   cell: CellDatabase,
   sql: string,
 ): Promise<{ readonly bakeQuery: boolean; readonly bakeTrouble: string | null }> {

@@ -1,5 +1,4 @@
-// Asks for the rollout of data centers: pins instants once, writes the request; the scheduler does the rest.
-
+// Requests the rollout of data centers: pins the instants once, and writes the request. The scheduler starts the runs.
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
@@ -25,13 +24,16 @@ export interface ApplyRequest {
   readonly dataCenters: readonly DataCenterConfig[];
   readonly reason: string | null;
   /**
-   * `at_its_turn`: a plan is made when a data center may start. A plan's id: exactly that one, of the one data center that
-   * is named. `none`: it decides on the inputs of the moment, without canary and guard-rails: for benchmarks.
+   * `at_its_turn`: a plan is made when the data center may start. With a plan's id: exactly that plan, of the one data
+   * center that is named. `none`: the run decides on the inputs of the moment, without canary and guard-rails; for
+   * benchmarks.
    */
   readonly follow?: 'at_its_turn' | 'none' | { readonly planId: string };
 }
 
-/** Writes the request for every named data center, or for none: throws data_center_busy, source_* and the like before. */
+/**
+ * Writes the request for every named data center, or throws data_center_busy, source_* and the like, and writes none.
+ */
 export async function requestApply(context: EngineContext, request: ApplyRequest): Promise<void> {
   for (const dataCenter of request.dataCenters) await prepareCell(context, dataCenter, request.card);
   if (typeof request.follow === 'object') await checkFollowedPlan(context, request, request.follow.planId);
@@ -45,7 +47,7 @@ export async function requestApply(context: EngineContext, request: ApplyRequest
   await context.wakeUps.wakeSchedulers();
 }
 
-/** A plan that is named must be one of the data center, and of the card that is asked for. Throws as checkPlan. */
+/** The named plan must belong to the data center and be made with the configured card. Throws as checkPlan. */
 export async function checkFollowedPlan(
   context: EngineContext,
   { dataCenters, card, config }: Pick<ApplyRequest, 'dataCenters' | 'card' | 'config'>,
@@ -53,7 +55,9 @@ export async function checkFollowedPlan(
 ): Promise<void> {
   const [dataCenter, another] = dataCenters;
   if (dataCenter === undefined || another !== undefined)
-    throw new RolloutError('invalid_argument', { message: `A plan ("${planId}") is of one data center.` });
+    throw new RolloutError('invalid_argument', {
+      message: `A plan ("${planId}") belongs to one data center; name exactly that one.`,
+    });
   const retentionDays = config.rollout.planRetentionDays;
   const asked = { planId, dataCenter: dataCenter.id, retentionDays };
   const plan = await checkPlan(context, asked);
@@ -64,7 +68,7 @@ export async function checkFollowedPlan(
     });
 }
 
-/** The source must still be the one that init read; the card's rows are added to the cell. Needs no owner. */
+/** Checks that the source is still the one that init read, and adds the card's rows to the cell. Needs no owner. */
 async function prepareCell(context: EngineContext, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
   const cell = context.cells.get(dataCenter.id);
   const read = { statementMs: 60_000 }; // counting null ids reads a whole view
@@ -82,7 +86,7 @@ async function assertSourceUnchanged(tx: CellTransaction, dataCenter: DataCenter
   await rejectNullIds(tx, dataCenter);
 }
 
-/** The legacy half and the order of editions are what floors were promised by: fixed while there are any. */
+/** Floors depend on the legacy half and the order of editions: a card may not change them while floors exist. */
 async function assertPromiseKept(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
   const found = await findPromiseChange(tx, card.hash);
   const change = found && `edition "${found.edition}" ${found.change}`;

@@ -33,7 +33,7 @@ export async function retryRun(
     });
     await context.control.inTransaction(async (tx) => {
       const stage = !passed ? 'canary' : pending > 0 ? 'migrating' : 'verifying';
-      // a new epoch at once: under the old one the fence still says why the run failed
+      // a new epoch at once: under the old one the fence still has the code of the failure
       const epoch = await takeEpoch(tx, seen);
       const moved = await transitionDataCenter(tx, row, { stage, epoch, intent: 'run', failure: null, quiet: false });
       if (!moved)

@@ -1,4 +1,4 @@
-// Whether the configuration still names the source that the views hang on. Judges the name alone and changes nothing.
+// What is checked before a rollout is requested: the source, the windows, and whether the card changes. Writes nothing.
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import { describeNeverOpen, findFirstOpening } from '../../domain/windows/first-opening.js';
 import type { WindowSpec } from '../../domain/windows/windows.js';
@@ -7,7 +7,11 @@ import { findCell } from '../../stores/cell/identity.js';
 import { isSameSource } from '../../stores/cell/setup/source.js';
 import type { EngineContext } from '../context.js';
 
-/** Throws source_changed, invalid_source_name. A cell that cannot be read or is detached passes: what needs it says so. */
+/**
+ * The configuration must name the source that the views are made on; only the names are compared. Throws
+ * source_changed, invalid_source_name. A cell that is detached or cannot be read passes: what needs the cell reports
+ * that.
+ */
 export async function rejectOtherSource(
   { cells }: Pick<EngineContext, 'cells'>,
   dataCenters: readonly DataCenterConfig[],
@@ -17,12 +21,12 @@ export async function rejectOtherSource(
     const other = attached[index];
     if (other !== undefined)
       throw new RolloutError('source_changed', {
-        message: `The configuration names ${source} as the source of data center "${id}", but its views hang on ${other}.`,
+        message: `The configuration names ${source} as the source of data center "${id}", but its views are made on ${other}.`,
       });
   }
 }
 
-/** The attached source where it is another one than the configured. */
+/** The attached source, where it is not the configured one. */
 async function findOther(
   { cells }: Pick<EngineContext, 'cells'>,
   { id, source }: DataCenterConfig,
@@ -39,9 +43,7 @@ async function findOther(
   }
 }
 
-// Refuses what would wait for ever: windows that do not open again, by the clock of control.
-
-/** Throws windows_never_open with the reason. */
+/** A rollout must not wait for ever. Throws windows_never_open with the reason; `now` is of control's clock. */
 export function rejectClosedWindows({ id, zone }: DataCenterConfig, windows: readonly WindowSpec[], now: Date): void {
   if (findFirstOpening(windows, zone, now) !== null) return;
   throw new RolloutError('windows_never_open', {
@@ -49,9 +51,10 @@ export function rejectClosedWindows({ id, zone }: DataCenterConfig, windows: rea
   });
 }
 
-// Whether an apply would give a data center another rate card, which it does even where no org is written. Reads only.
-
-/** The hash of the card that the cell has, where it is another one than `cardHash`; undefined: none, or this one. */
+/**
+ * The hash of the cell's card, where an apply would replace it with `cardHash`, which it does even where no org is
+ * written. Undefined: the cell has no card, or has this one.
+ */
 export async function findCardChange(
   { cells }: Pick<EngineContext, 'cells'>,
   dataCenter: string,

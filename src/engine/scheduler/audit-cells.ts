@@ -1,5 +1,5 @@
-// The auditor: compares every data center at rest with its cell. A verified one that changed behind our back is put back
-// to pending and asked for again; a fence that nobody remembers opening is closed.
+// Compares every data center at rest with its cell. One that was verified and is not any more goes back to pending and
+// is requested again; a fence that is open although no run is under way is closed by the next tick.
 import { decideAudit, isLeftOpen } from '../../domain/rollout/decide-audit.js';
 import type { CellReading } from '../../domain/rollout/snapshot.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
@@ -17,7 +17,7 @@ import { listMaintenance } from '../../stores/control/maintenance.js';
 import type { EngineContext } from '../context.js';
 import { readCell } from '../rollout/read-cell.js';
 
-/** Looks at every data center in which nothing is under way; returns the ids in which something was wrong. */
+/** Checks every data center in which no run is under way; returns the ids in which something was wrong. */
 export async function auditCells(context: EngineContext): Promise<readonly string[]> {
   const { rows, maintenanceOf } = await context.control.inTransaction(async (tx) => ({
     rows: await listDataCenters(tx),
@@ -35,14 +35,14 @@ async function auditOne(context: EngineContext, row: DataCenterRow): Promise<str
   const isVerified = (row.stage === 'done' || row.stage === 'baking') && row.requestedAt === null;
   const reason = isVerified ? decideAudit(row, reading) : undefined;
   if (reason !== undefined) return reopen(context, row, reason);
-  // the next tick closes what is not known to be quiet
-  if (row.quiet && isLeftOpen(reading)) return distrust(context, row);
-  await remember(context, row, reading);
+  // the next tick closes every fence that is not confirmed closed
+  if (row.quiet && isLeftOpen(reading)) return unconfirm(context, row);
+  await recordReading(context, row, reading);
   return undefined;
 }
 
-/** A cell that was frozen, restored or latched by hand is not what control remembers of it. */
-async function remember(
+/** A cell that was frozen, restored or latched by hand differs from what control has recorded of it. */
+async function recordReading(
   context: EngineContext,
   row: DataCenterVersion & LastSeenGate & Pick<RolloutPosition, 'singleWrites'>,
   reading: CellReading,
@@ -70,7 +70,7 @@ async function reopen(context: EngineContext, row: DataCenterVersion, reason: st
       requestedAt: await readControlClock(tx),
       requestedBy: await readActor(tx, context.actor),
       requestReason: reason,
-      // the approval of the old plan is used up: a new one is made at its turn
+      // the approval of the old plan is used: a new plan is made at its turn
       planId: null,
     });
     if (done) await appendAudit(tx, { actor: context.actor, action: 'reopen', dataCenter: row.id, reason });
@@ -80,7 +80,8 @@ async function reopen(context: EngineContext, row: DataCenterVersion, reason: st
   return moved ? row.id : undefined;
 }
 
-async function distrust(context: EngineContext, row: DataCenterVersion): Promise<string | undefined> {
+/** The fence counts as open until it is confirmed closed again. */
+async function unconfirm(context: EngineContext, row: DataCenterVersion): Promise<string | undefined> {
   const reason = 'its fence is open though nothing is under way';
   const moved = await context.control.inTransaction(async (tx) => {
     const done = await transitionDataCenter(tx, row, { quiet: false });

@@ -1,4 +1,4 @@
-// Carries out one decided step: compare-and-set in control, the fence in the cell. Every step may run twice.
+// Executes one decided step: a compare-and-set in control, the fence in the cell. Every step may run twice.
 import type { Step } from '../../domain/rollout/decide-step.js';
 import { assertNever } from '../../kernel/assert-never.js';
 import { addFollowUp, passCanary } from '../../stores/cell/batch/runs.js';
@@ -17,7 +17,7 @@ import type { StepOutcome } from '../rollout/open-fence.js';
 import { closeFence, openFence } from '../rollout/open-fence.js';
 import { activate } from '../rollout/start-run.js';
 
-/** Carries out `step` at control's `now`. After `moved` more may be due at once, else at the next tick. */
+/** Executes `step` at control's `now`. After `moved` more may be due at once, else at the next tick. */
 export async function executeStep(
   context: EngineContext,
   row: DataCenterRow,
@@ -77,7 +77,7 @@ async function execute(
   }
 }
 
-/** A change of the run in its cell, which is read again at the next look. */
+/** A change of the run in its cell, which the tick reads again before its next decision. */
 async function inCell(
   context: EngineContext,
   { id, runId }: Pick<DataCenterRow, 'id' | 'runId'>,

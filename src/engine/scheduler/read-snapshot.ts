@@ -1,5 +1,4 @@
-// Reads everything that a decision may look at: control's rows, then the cells that matter now.
-
+// Reads everything that a decision needs: control's rows, then the cells in which something is due.
 import { isGateDue } from '../../domain/rollout/decide-gate.js';
 import { isMaintenanceDue } from '../../domain/rollout/decide-maintenance.js';
 import type { DataCenterSnapshot, Snapshot } from '../../domain/rollout/snapshot.js';
@@ -41,7 +40,7 @@ const isDue = (
   SLOT_STAGES.includes(row.stage) ||
   !row.quiet ||
   row.requestedAt !== null ||
-  // at the end of its bake: the cell says whether it is frozen
+  // at the end of its bake the cell is read, because it may be frozen
   (row.stage === 'baking' && (row.settings?.bakeQuery !== undefined || row.bakeUntil === null || row.bakeUntil <= now));
 
 interface Reading {
@@ -67,7 +66,7 @@ async function readDataCenter(
   return { ...known, cell: await readCell(() => cells.get(row.id), question) };
 }
 
-/** What control's rows say. */
+/** The part of a snapshot that comes from control's rows. */
 function toKnown(
   row: DataCenterRow,
   { open, closedEpoch, night, request, failedAt }: MaintenanceRow,

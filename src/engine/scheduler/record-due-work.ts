@@ -1,5 +1,6 @@
-// Writes what is known of every data center at a look: why it does not move, one nightly row per local date, and the alarms
-// before a cut-over. Asked at every look, so that a lost, doubled or late ring changes nothing; most looks write nothing.
+// Records what each round of a tick finds for every data center: its holds, one row of due work per local date, and the
+// alarms before a cut-over. Runs in every round, so that a lost, doubled or late wake-up changes nothing; most rounds
+// write nothing.
 import { decideAlarms, isAlarming, listMissing } from '../../domain/calendar/decide-alarms.js';
 import { decideNights } from '../../domain/calendar/decide-nights.js';
 import type { DueChange, DueRow } from '../../domain/calendar/due-work.js';
@@ -18,8 +19,8 @@ import { readReconcile } from '../../stores/control/rollout.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 
-/** The newest are enough: every date after the oldest of them has its row. */
-const LOOKED_AT = 60;
+/** The newest rows are enough: every date after the oldest of them has its row. */
+const ROWS_READ = 60;
 const DEFAULT_AT = '00:15';
 
 export interface CalendarQuestion {
@@ -29,8 +30,8 @@ export interface CalendarQuestion {
   readonly holds: readonly Hold[];
 }
 
-/** What is to be written of one data center. */
-interface Page {
+/** What is to be written for one data center. */
+interface DueRecord {
   readonly dataCenter: string;
   /** Undefined: they are as they were. */
   readonly holds: readonly Hold[] | undefined;
@@ -43,28 +44,28 @@ export async function recordDueWork(
   questions: readonly CalendarQuestion[],
   now: Date,
 ): Promise<number> {
-  const pages = await listPages(context, questions, now);
-  if (pages.length === 0) return 0;
+  const records = await listRecords(context, questions, now);
+  if (records.length === 0) return 0;
   const written = await context.control.inTransaction(async (tx) => {
     const saved: Saved[] = [];
-    for (const page of pages) saved.push(...(await savePage(context, tx, page)));
+    for (const record of records) saved.push(...(await saveRecord(context, tx, record)));
     return saved;
   });
   for (const one of written) warn(context, one);
   return written.length;
 }
 
-async function listPages(
+async function listRecords(
   context: EngineContext,
   questions: readonly CalendarQuestion[],
   now: Date,
-): Promise<readonly Page[]> {
+): Promise<readonly DueRecord[]> {
   const { at, rowsOf, holdsOf } = await context.control.inTransaction(async (tx) => ({
     at: (await readReconcile(tx))?.at ?? DEFAULT_AT,
-    rowsOf: await listDueWorkOfEach(tx, LOOKED_AT),
+    rowsOf: await listDueWorkOfEach(tx, ROWS_READ),
     holdsOf: await listAllHolds(tx),
   }));
-  const pages = questions.map(async (question): Promise<Page> => {
+  const records = questions.map(async (question): Promise<DueRecord> => {
     const { id } = question.dc;
     const changes = decideChanges(question, { at, rows: rowsOf(id), now });
     return {
@@ -73,7 +74,7 @@ async function listPages(
       changes: await Promise.all(changes.map((change) => completeNote(context, id, change))),
     };
   });
-  return (await Promise.all(pages)).filter(({ holds, changes }) => holds !== undefined || changes.length > 0);
+  return (await Promise.all(records)).filter(({ holds, changes }) => holds !== undefined || changes.length > 0);
 }
 
 const isSame = (known: readonly HoldRow[], holds: readonly Hold[]): boolean =>
@@ -107,7 +108,7 @@ function decideChanges(
   return [...nights, ...alarms];
 }
 
-/** Asks the cell only for a row that is about to be written. */
+/** Reads the cell only for a row that is about to be written. */
 const completeNote = async (context: EngineContext, dataCenter: string, change: DueChange): Promise<DueChange> =>
   asksForUndecidable(change)
     ? appendUndecidable(change, dataCenter, await readUndecidable(context, dataCenter))
@@ -119,10 +120,10 @@ interface Saved {
 }
 
 /** Another scheduler may have been faster: only what was written here is returned. */
-async function savePage(
+async function saveRecord(
   { actor }: EngineContext,
   tx: ControlTransaction,
-  { dataCenter, holds, changes }: Page,
+  { dataCenter, holds, changes }: DueRecord,
 ): Promise<readonly Saved[]> {
   if (holds !== undefined)
     await saveHolds(
@@ -147,9 +148,10 @@ function warn({ log }: EngineContext, { dataCenter, change }: Saved): void {
     log.warn(missed ? 'due_work_missed' : 'cutover_alarm', { data_center: dataCenter, work, date: localDate, note });
 }
 
-// How many orgs the newest run of a cell could not decide. Counts only; as fencer, which cannot read orgs.
-
-/** Never throws: a cell that cannot be read is an answer too. */
+/**
+ * How many orgs the newest run of the cell could not decide. As fencer, which cannot read orgs. Never throws: that a
+ * cell cannot be read is a result too.
+ */
 async function readUndecidable({ cells }: Pick<EngineContext, 'cells'>, dataCenter: string): Promise<Undecidable> {
   try {
     return await cells.get(dataCenter).inTransaction('fencer', async (tx): Promise<Undecidable> => {

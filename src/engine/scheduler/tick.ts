@@ -1,4 +1,5 @@
-// One look of a scheduler: read what is, decide, take the step, look again; ends when nothing more is due.
+// One tick of a scheduler: reads a snapshot, decides, executes the steps, and begins again; ends when nothing more is
+// due.
 import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
 import type { Step } from '../../domain/rollout/decision.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
@@ -11,14 +12,14 @@ import { executeStep } from './execute-step.js';
 import { readSnapshot } from './read-snapshot.js';
 import { recordDueWork } from './record-due-work.js';
 
-/** More than any chain of steps needs; the next tick goes on. */
+/** More than any chain of steps needs; the next tick continues. */
 const MAX_STEPS_PER_TICK = 40;
 
 /** Takes every step that is due now. Safe to run in several schedulers at once. Returns how many steps were taken. */
 export async function tick(context: EngineContext, schedulerId?: string): Promise<number> {
   if (schedulerId !== undefined) await context.control.inTransaction((tx) => saveSchedulerSeen(tx, schedulerId));
   let taken = 0;
-  for (let look = 0; look < MAX_STEPS_PER_TICK; look += 1) {
+  for (let round = 0; round < MAX_STEPS_PER_TICK; round += 1) {
     const moved = await takeDueSteps(context);
     if (moved === 0) return taken;
     taken += moved;
@@ -33,18 +34,18 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
     return row === undefined ? [] : [{ dc, row, ...decideDataCenter(snapshot, dc) }];
   });
   const written = await recordDueWork(context, decided, snapshot.now);
-  // a night that is due now is a step of the next look
+  // a reconciliation that is due now is a step of the next round
   if (written > 0) return written;
   for (const { row, steps } of decided) {
     let moved = 0;
     for (const step of steps) if ((await attempt(context, row, step, snapshot.now)) === 'moved') moved += 1;
-    // a step changes what the later data centers may do: look again before deciding on them
+    // a step changes what the later data centers may do: read again before deciding on them
     if (moved > 0) return moved;
   }
   return 0;
 }
 
-/** A failing step never stops the scheduler: the cause is logged by code, the next tick tries again. */
+/** A step that fails never stops the scheduler: its code is logged, and the next tick tries again. */
 async function attempt(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<StepOutcome> {
   try {
     const outcome = await executeStep(context, row, step, now);

@@ -1,5 +1,5 @@
-// Keeps the connections of a worker's lanes open and ready: a new one would make the first batches of a run wait while the
-// server reads its catalogs and plans the rule. Writes nothing and holds no lock of ours.
+// Keeps the connections of a worker's lanes open and ready: on a new connection the first batches of a run would wait
+// while the server reads its catalogs and plans the rule. Writes nothing and holds no lock of ours.
 import { insertAllotments, listWrittenByThisRun, readWrittenRange } from '../../stores/cell/batch/allotments.js';
 import { claimBatch, completeBatch } from '../../stores/cell/batch/batches.js';
 import { findOpenRun } from '../../stores/cell/batch/open-run.js';
@@ -13,13 +13,16 @@ import type { WorkerContext } from '../context.js';
 const NONE = 0n;
 const NO_BATCH = { runId: NONE, batchNo: 0, epoch: NONE, timeline: '' };
 
-/** Runs a batch's statements, on no batch and an empty range, in so many connections at once; a cell that is not ready is left alone. */
+/**
+ * Runs the statements of a batch on an empty range, in `lanes` connections at once. Does nothing in a cell that is not
+ * ready.
+ */
 export async function prewarmConnections(context: WorkerContext, dataCenter: string, lanes: number): Promise<void> {
   const cell = context.cells.get(dataCenter);
   await Promise.allSettled(Array.from({ length: lanes }, () => cell.inTransaction('worker', runEmptyBatch)));
 }
 
-/** Only where ids are an index: looking for one must cost nothing. */
+/** Only where an index holds the ids: finding one must cost nothing. */
 async function runEmptyBatch(tx: CellTransaction): Promise<void> {
   const found = await findCell(tx);
   const orgId = found?.sourceSignature != null && found.sourceUnique ? await findFirstOrg(tx) : undefined;

@@ -1,4 +1,4 @@
-// What a worker does for one cell: the work of a job, the same work found by looking, and a sign of life.
+// What a worker does for one cell: the work of a job, the same work found by polling, and its sign of life.
 import type { JobKind } from '../../domain/rollout/decide-step.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
@@ -12,7 +12,7 @@ import type { WorkerContext } from '../context.js';
 import { servePlanRequest } from '../plan/serve-plan-request.js';
 import { detectDrift } from '../reconcile/detect-drift.js';
 
-/** Longest that one job goes on taking batches, in ms; then it rings for its successor. */
+/** A job takes no new batch after this time, in ms; it enqueues the job after it instead. */
 const JOB_MS = 20_000;
 
 export interface CellMessage {
@@ -21,7 +21,9 @@ export interface CellMessage {
   readonly kind: JobKind;
 }
 
-/** Does what a message asks for as long as the fence agrees; rings again while something is left. */
+/**
+ * Does what a message asks for while the fence allows it; enqueues another job while work is left. Returns the outcome.
+ */
 export async function serveMessage(
   context: WorkerContext,
   message: CellMessage,
@@ -47,7 +49,7 @@ export async function serveMessage(
   return outcome;
 }
 
-/** Looks into the cell without a bell: so a lost queue costs seconds. Undefined when nothing is open. */
+/** Finds open work in the cell itself, and does it: a lost wake-up costs seconds. Undefined: no work is open. */
 export async function serveOpenWork(
   context: WorkerContext,
   dataCenter: string,
@@ -56,12 +58,12 @@ export async function serveOpenWork(
   const open = await context.cells.get(dataCenter).inTransaction('worker', async (tx) => {
     const fence = await readFence(tx);
     const run = fence.runId === null ? undefined : await findRun(tx, fence.runId);
-    const asked = fence.state === 'closed' && (await findOpenPlanRequest(tx)) !== undefined;
-    return { fence, run, asked };
+    const planRequested = fence.state === 'closed' && (await findOpenPlanRequest(tx)) !== undefined;
+    return { fence, run, planRequested };
   });
   const { state, epoch, frozen } = open.fence;
   if (frozen) return undefined;
-  if (open.asked) return servePlanRequest(context, dataCenter, signal);
+  if (open.planRequested) return servePlanRequest(context, dataCenter, signal);
   if (state === 'closed') return undefined;
   if (state === 'open' && open.run?.cut === false) {
     const kind = open.run.kind === 'migrate' ? 'cut' : 'detect';
@@ -70,23 +72,23 @@ export async function serveOpenWork(
   return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, signal);
 }
 
-/** Tells the cell that this worker lives. */
+/** Writes this worker's sign of life, with the code of its last error, into the cell. */
 export async function reportAlive(
   context: WorkerContext,
   dataCenter: string,
   workerId: string,
-  trouble: string | null,
+  lastError: string | null,
 ): Promise<void> {
-  await context.cells.get(dataCenter).inTransaction('worker', (tx) => saveWorkerSeen(tx, workerId, trouble));
+  await context.cells.get(dataCenter).inTransaction('worker', (tx) => saveWorkerSeen(tx, workerId, lastError));
 }
 
-/** The code of a failed attempt as status shows it: SQLSTATE or kind, never a text. */
+/** The code of an error as `status` shows it: SQLSTATE or kind, never its text. */
 export function errorCodeOf(error: unknown): string {
   const { sqlstate, kind } = classifyFailure(error);
   return sqlstate ?? kind;
 }
 
-/** Takes the sign of life back at a clean stop. */
+/** Deletes the sign of life at a clean stop. */
 export async function reportGone(context: WorkerContext, dataCenter: string, workerId: string): Promise<void> {
   await context.cells.get(dataCenter).inTransaction('worker', (tx) => deleteWorker(tx, workerId));
 }

@@ -62,7 +62,7 @@ describe('feedChanges writes nothing', () => {
       const cell = await makeFed(by);
       await shut(cell);
       await edit(cell, 1, RAISE);
-      expect(await feed(cell)).toEqual({ kind: 'shut', read: 0, raised: 0 });
+      expect(await feed(cell)).toEqual({ kind: 'closed', read: 0, raised: 0 });
       expect(await totalOf(cell, 1)).toBe('150000');
       await reopen(cell);
       expect(await feed(cell)).toMatchObject({ kind: 'read', raised: 1 });
