@@ -1,9 +1,10 @@
-// Delivers a cell's message to the engine: parse, one verb, its outcome. A malformed or foreign job is dropped.
+// The jobs of a data center's queue: plan, cut, apply, verify, detect. Runs in a worker when a wake-up comes. Parses
+// the message and calls one function of the engine; a malformed job, or one of another data center, is rejected.
 import type { Job } from 'bullmq';
 import type { WorkerContext } from '../src/engine/context.js';
 import { type CellMessage, serveMessage } from '../src/engine/worker/serve-cell.js';
 
-/** The message of a job for this data center; undefined for anything else. */
+/** The message of a job of this data center; undefined for anything else. */
 function parseCellMessage(data: unknown, dataCenter: string): CellMessage | undefined {
   const { dataCenter: named, epoch, kind } = (data ?? {}) as Readonly<Record<string, unknown>>;
   const known = kind === 'plan' || kind === 'cut' || kind === 'apply' || kind === 'verify' || kind === 'detect';

@@ -1,5 +1,5 @@
-// The queue behind its URL: Redis through ioredis, or Postgres. One place decides which; the rest sees BullMQ's own
-// classes.
+// Connects to the queue by its URL: Redis through ioredis, or Postgres. Only this file knows which; the others use
+// BullMQ's own classes.
 import {
   assertSchemaCompatibility,
   createPostgresBackend,
@@ -29,12 +29,13 @@ export interface QueueConnection {
     process: (job: Job, token: string | undefined, signal: AbortSignal | undefined) => Promise<unknown>,
     options: { concurrency: number },
   ): Worker;
-  /** Lets go of what its queues share; workers are closed by themselves. */
+  /** Closes the connections that its queues share; each worker closes its own. */
   close(): void;
 }
 
 const PREFIX = '{credit-rollout}'; // a hash tag, so that a Redis Cluster keeps a queue on one node
-// kept short: a killed worker's job is back in seconds; the fence, not this lock, makes a batch happen once
+// short, so that the job of a killed worker is back in seconds; the fence, not this lock, keeps a batch from running
+// twice
 const LOCKS = { lockDuration: 10_000, stalledInterval: 5_000, maxStalledCount: 1_000_000 };
 const PRODUCERS = 3;
 const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2_000);
@@ -45,7 +46,7 @@ export function connectQueue(url: string): QueueConnection {
 
 function connectRedis(url: string): QueueConnection {
   let producer: Redis | undefined;
-  // ours, so that it always has a listener: an outage is for status to tell, not for standard error
+  // made here, so that it always has a listener: an outage is shown by status, not on standard error
   const open = (options: { enableOfflineQueue: boolean; maxRetriesPerRequest: number | null }): Redis => {
     const client = new Redis(url, { ...options, retryStrategy, connectTimeout: 3_000 });
     client.on('error', () => undefined);
@@ -63,7 +64,8 @@ function connectRedis(url: string): QueueConnection {
         connection: producer ?? openProducer(),
         prefix: PREFIX,
         skipWaitingForReady: true,
-        // its INFO would be refused before the connection stands, and the queue stay broken for good; init checks
+        // its INFO would be rejected before the connection is open, and the queue would stay broken; init checks the
+        // version
         skipVersionCheck: true,
       } as QueueOptions),
     createWorker: (name, process, { concurrency }) => {
@@ -80,7 +82,7 @@ function connectPostgresQueue(url: string): QueueConnection {
   const classes = withBackend(createPostgresBackend);
   const shared = { connectionString: url, application_name: 'credit-rollout queue', connectionTimeoutMillis: 5_000 };
   let producers: pg.Pool | undefined;
-  // one small pool for all producers; a worker has its own connection and one that listens
+  // one small pool for all producers; each worker has a connection of its own, and one that listens
   const openProducers = (): pg.Pool => {
     producers = new pg.Pool({ ...shared, max: PRODUCERS, options: '-c search_path=bullmq', allowExitOnIdle: true });
     producers.on('error', () => undefined);
@@ -102,7 +104,10 @@ function connectPostgresQueue(url: string): QueueConnection {
   };
 }
 
-/** Makes the queue's own schema where it lies in Postgres; a no-op on Redis. Throws queue_unreachable, queue_pooled. */
+/**
+ * Creates the queue's own schema in Postgres; on Redis it only checks the server. Throws queue_unreachable,
+ * queue_pooled.
+ */
 export async function initQueue(url: string): Promise<void> {
   if (connectQueue(url).kind === 'redis') return checkRedis(url);
   await withPostgres(url, async (client) => {
@@ -111,7 +116,9 @@ export async function initQueue(url: string): Promise<void> {
   });
 }
 
-/** Whether the queue can be used as it is: reachable, direct, new enough, its schema made. Changes nothing. */
+/**
+ * Throws unless the queue can be used: reachable, a direct connection, new enough, with its schema. Changes nothing.
+ */
 export async function checkQueue(url: string): Promise<void> {
   if (connectQueue(url).kind === 'redis') return checkRedis(url);
   await withPostgres(url, async (client) => {
@@ -120,7 +127,7 @@ export async function checkQueue(url: string): Promise<void> {
       await assertSchemaCompatibility(client);
     } catch (cause) {
       throw new RolloutError('not_initialised', {
-        message: 'The queue has no schema of a fitting version yet.',
+        message: 'The queue has no schema of the version that is needed.',
         cause,
       });
     }
@@ -146,13 +153,13 @@ const unreachable = (url: string, cause: unknown): RolloutError =>
     cause,
   });
 
-/** Host and port alone: the rest of a URL may hold a password. */
+/** Only host and port: the rest of a URL may hold a password. */
 function nameServer(url: string): string {
   const { hostname, port, protocol } = URL.canParse(url) ? new URL(url) : { hostname: '', port: '', protocol: '' };
   return hostname === '' ? '' : ` at ${hostname}:${port || (protocol.startsWith('redis') ? '6379' : '5432')}`;
 }
 
-/** A transaction pooler refuses or drops start-up options, which the queue depends on. */
+/** A transaction pooler rejects or drops start-up options, which the queue needs. */
 async function assertDirect(url: string): Promise<void> {
   const client = new pg.Client({
     connectionString: url,
@@ -170,7 +177,7 @@ async function assertDirect(url: string): Promise<void> {
     await client.end().catch(() => undefined);
   }
   throw new RolloutError('queue_pooled', {
-    message: 'The queue URL goes through a transaction pooler (start-up options are not kept).',
+    message: 'The queue URL leads to a transaction pooler (start-up options are lost).',
   });
 }
 

@@ -8,7 +8,7 @@ type ErrorEntry = {}
   readonly exit: 1 | 3 | 4 | 5 | 6 | 7;
   /** What it means, one sentence. */
   readonly meaning: string;
-  /** The way out when the thrower gives none. */
+  /** The next step, where the error itself names none. */
   readonly next: string;
 }
 
@@ -41,7 +41,7 @@ export const ERRORS = {
   ),
   windows_never_open: entry(
     1,
-    'The windows of the configuration will never open again, so that the rollout would wait for ever.',
+    'The windows of the configuration never open again: the rollout would wait for ever.',
     'Correct rollout.windows in the configuration.',
   ),
   invalid_duration: entry(1, 'A duration is not an ISO 8601 one of fixed length.', 'Write one such as PT12H or P30D.'),
@@ -64,7 +64,11 @@ export const ERRORS = {
     'A new rate card changes the legacy half or the order of editions while floors exist.',
     'Restore them in the card; only credits, additions and concurrency may change.',
   ),
-  rate_card_case_failed: entry(1, 'A golden case of the rate card does not come out.', 'Correct the card or the case.'),
+  rate_card_case_failed: entry(
+    1,
+    'A golden case of the rate card has another result.',
+    'Correct the card or the case.',
+  ),
   // databases and cells
   database_unreachable: entry(
     1,
@@ -125,8 +129,8 @@ export const ERRORS = {
   ),
   views_in_use: entry(
     6,
-    'Something of yours depends on a view of ours that must be made anew.',
-    'Drop what is named, run the command again, and make it anew.',
+    'Something of yours depends on a view of ours that must be created again.',
+    'Drop what is named, run the command again, then create it again.',
   ),
   source_changed: entry(1, 'The source is not the one that init read.', 'Run: credit-rollout init'),
   // queue
@@ -150,8 +154,8 @@ export const ERRORS = {
   conflict: entry(6, 'Somebody else changed this at the same time.', 'Run: credit-rollout status, then decide again.'),
   reconcile_asked: entry(
     6,
-    'A reconciliation of the data center was asked for already and is not over.',
-    'It goes on by itself; look at it with: credit-rollout reconcile --history',
+    'A reconciliation of the data center was requested already and has not ended.',
+    'It continues by itself; show it with: credit-rollout reconcile --history',
   ),
   wrong_stage: entry(6, 'The command does not fit the stage that the data center is in.', 'Run: credit-rollout status'),
   verification_mismatch: entry(
@@ -179,7 +183,7 @@ export const ERRORS = {
   invalid_argument: entry(1, 'A command-line argument is missing or impossible.', 'Run the command with --help.'),
   out_unwritable: entry(
     1,
-    'The folder named by --out cannot be written; nothing was left there.',
+    'The folder named by --out cannot be written; nothing of the report is there.',
     'Name a folder with --out that can be written.',
   ),
   out_not_empty: entry(
@@ -189,7 +193,7 @@ export const ERRORS = {
   ),
   internal: entry(1, 'Something failed that should not have: a bug of ours.', 'Run the command again with --debug.'),
   // plans
-  plan_busy: entry(6, 'Another worker makes this plan.', 'It goes on by itself.'),
+  plan_busy: entry(6, 'Another worker is making this plan.', 'It continues by itself.'),
   plan_stopped: entry(1, 'The planning was stopped before its end; no plan was made.', 'Plan again.'),
   plan_edited: entry(5, 'A plan is not what its digest was made of.', 'Plan again, and find out who edited it.'),
   plan_expired: entry(
@@ -239,14 +243,14 @@ export const ERRORS = {
   postponement_open: entry(
     6,
     'The data center has a postponement that waits for its approval.',
-    'Let a second person approve that one, or take it back.',
+    'Let a second person approve that one, or withdraw it.',
   ),
   postponement_decided: entry(6, 'The postponement was decided already.', 'Propose another one.'),
   reversal_unknown: entry(1, 'The data center has no reversal with this id.', 'Run: credit-rollout cutover'),
   reversal_open: entry(
     6,
     'The data center has a reversal that waits for its approval.',
-    'Let a second person approve that one, or take it back.',
+    'Let a second person approve that one, or withdraw it.',
   ),
   reversal_decided: entry(6, 'The reversal was decided already.', 'Propose another one.'),
   // embedded servers

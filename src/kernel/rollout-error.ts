@@ -1,4 +1,4 @@
-// The one error type that users see: a stable code, one sentence, the wrong value, the way out.
+// The one error type that users see: a stable code, one sentence with the wrong value, and the next step.
 import { ERRORS, type ErrorCode } from './error-codes.js';
 
 export interface RolloutErrorDetails {

@@ -51,5 +51,5 @@ export async function requestReconcile(
 
 const alreadyAsked = (dataCenter: string, by: string): RolloutError =>
   new RolloutError('reconcile_asked', {
-    message: `A reconciliation of data center "${dataCenter}" was asked for by ${by} and is not over.`,
+    message: `A reconciliation of data center "${dataCenter}" was requested by ${by} and has not ended.`,
   });
