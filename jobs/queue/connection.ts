@@ -147,11 +147,11 @@ async function withPostgres(url: string, act: (client: pg.Client) => Promise<voi
   }
 }
 
-const unreachable = (url: string, cause: unknown): RolloutError =>
-  new RolloutError('queue_unreachable', {
-    message: `The queue${nameServer(url)} cannot be reached (${String((cause as { code?: unknown }).code ?? 'no answer')}).`,
-    cause,
-  });
+function unreachable(url: string, cause: unknown): RolloutError {
+  const { code = 'no answer' } = cause as { readonly code?: unknown };
+  const message = `The queue${nameServer(url)} cannot be reached (${String(code)}).`;
+  return new RolloutError('queue_unreachable', { message, cause });
+}
 
 /** Only host and port: the rest of a URL may hold a password. */
 function nameServer(url: string): string {

@@ -57,7 +57,7 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
         });
       return sqlstate !== undefined && MISSING.includes(sqlstate)
         ? new RolloutError('not_initialised', {
-            message: `${subject}: our schema, a role of ours, or our views on the source (after detach) are missing${at}.`,
+            message: `${subject}: our schema, one of our roles, or (after detach) our views are missing${at}.`,
             cause: error,
           })
         : error;

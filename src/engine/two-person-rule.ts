@@ -1,4 +1,4 @@
-// The rule of two people as people read it. The databases hold it too; this says why and how to get past it.
+// The rule of two people: the error that explains it, and what to do. The databases enforce the rule as well.
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { Person } from '../stores/control/person.js';
 
@@ -12,8 +12,9 @@ export function requireSecondPerson(what: string, author: string, approver: Pers
 }
 
 const NEXT = {
-  login:
-    "Let somebody else approve it. Who shares a login of the control database counts as one person; give each a login of their own in the role that docs/how-to/install-a-fleet.md#people-and-logins makes:\nCREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE credit_rollout_operator;",
-  machine:
-    'On the embedded servers a person is the user of the machine, and no other user can reach them. For two people, use a control database with a login for each: docs/how-to/plan-and-approve.md#3-approve.',
+  login: `Let somebody else approve it. Who shares a login of the control database counts as one person. \
+Give each a login of their own in the role that docs/how-to/install-a-fleet.md#people-and-logins makes:
+CREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE credit_rollout_operator;`,
+  machine: `On the embedded servers a person is the user of the machine, and no other user can reach them. \
+For two people, use a control database with a login for each: docs/how-to/plan-and-approve.md#3-approve.`,
 } as const satisfies Record<Person['knownBy'], string>;

@@ -257,7 +257,7 @@ export const ERRORS = {
   embedded_unsupported_platform: entry(
     1,
     'No embedded PostgreSQL exists for this machine.',
-    'Set CREDIT_ROLLOUT_PG_BIN to the bin folder of a PostgreSQL 14 to 18, or use your own servers with a configuration.',
+    'Set CREDIT_ROLLOUT_PG_BIN to the bin folder of a PostgreSQL 14 to 18, or configure servers of your own.',
   ),
   embedded_start_failed: entry(
     1,

@@ -1,5 +1,5 @@
-// Names of proposals: `in-o3` is an override, `in-c3` a postponement and `in-r2` a reversal of the data center `in`. The name
-// of a plan, such as `in-7`, is never one of them.
+// Names of proposals: `in-o3` is an override, `in-c3` a postponement and `in-r2` a reversal of the data center `in`.
+// The name of a plan, such as `in-7`, is never one of them.
 
 const LETTERS = { override: 'o', postponement: 'c', reversal: 'r' } as const;
 const PROPOSAL_KINDS = ['override', 'postponement', 'reversal'] as const satisfies readonly (keyof typeof LETTERS)[];

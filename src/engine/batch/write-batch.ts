@@ -120,9 +120,10 @@ async function writeChanged(
   batch: ClaimedBatch,
   planRange: number,
 ): Promise<BatchCounts> {
+  const name = `Range ${planRange} of plan ${run.planId}`;
   if (!(await isRangeIntact(tx, run.planId, planRange)))
     throw new RolloutError('plan_edited', {
-      message: `Range ${planRange} of plan ${run.planId} is not what its digest was made of; nothing of it was written.`,
+      message: `${name} is not what its digest was made of; nothing of it was written.`,
     });
   return toCounts(await writeByOrg(tx, batch, { ...run, planRange }));
 }

@@ -32,10 +32,7 @@ export async function requestReconcile(
     });
   const requested = await context.control.inTransaction(async (tx) => {
     const row = await lockDataCenter(tx, dataCenter);
-    if (row?.stage !== 'done')
-      throw new RolloutError('wrong_stage', {
-        message: `Data center "${dataCenter}" is not done${row === undefined ? '' : ` (stage ${row.stage})`}; only a done one is reconciled.`,
-      });
+    if (row?.stage !== 'done') throw notDone(dataCenter, row?.stage);
     const open = await findReconcileRequest(tx, dataCenter);
     if (open !== undefined) throw alreadyAsked(dataCenter, open.requestedBy);
     const requestedBy = (await identifyPerson(tx, context.actor)).name;
@@ -48,6 +45,11 @@ export async function requestReconcile(
   await context.wakeUps.wakeSchedulers();
   return requested;
 }
+
+const notDone = (dataCenter: string, stage = 'unknown'): RolloutError =>
+  new RolloutError('wrong_stage', {
+    message: `Data center "${dataCenter}" is not done (stage ${stage}); only a done one is reconciled.`,
+  });
 
 const alreadyAsked = (dataCenter: string, by: string): RolloutError =>
   new RolloutError('reconcile_asked', {

@@ -63,7 +63,7 @@ export async function checkFollowedPlan(
   const plan = await checkPlan(context, asked);
   if (plan.cardHash !== card.hash)
     throw new RolloutError('plan_unknown', {
-      message: `The plan "${planId}" was made with the rate card ${plan.cardHash}; the configuration names ${card.hash}.`,
+      message: `The plan "${planId}" was made with the rate card ${plan.cardHash}, but the configured one is ${card.hash}.`,
       next: 'Apply it with the configuration that it was made with, or plan again.',
     });
 }
@@ -78,23 +78,24 @@ async function prepareCell(context: EngineContext, dataCenter: DataCenterConfig,
 }
 
 async function assertSourceUnchanged(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
+  const { id, source: name } = dataCenter;
   const source = await findFittingSource(tx, dataCenter, card);
   if (!(await isAttached(tx, toAttached(source), source.signature)))
     throw new RolloutError('source_changed', {
-      message: `The views of data center "${dataCenter.id}" were made from another state of ${dataCenter.source}, or by another version.`,
+      message: `Data center "${id}": its views were made from another state of ${name}, or by another version.`,
     });
   await rejectNullIds(tx, dataCenter);
 }
 
 /** Floors depend on the legacy half and the order of editions: a card may not change them while floors exist. */
-async function assertPromiseKept(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
+async function assertPromiseKept(tx: CellTransaction, { id }: DataCenterConfig, card: RateCard): Promise<void> {
   const found = await findPromiseChange(tx, card.hash);
   const change = found && `edition "${found.edition}" ${found.change}`;
   const broken =
     change ?? ((await countsLightAgentsAlike(tx, card.hash)) ? undefined : 'it counts light agents differently');
   if (broken !== undefined)
     throw new RolloutError('rate_card_changes_promise', {
-      message: `The rate card ${card.name} changes what floors in data center "${dataCenter.id}" were promised by: ${broken}.`,
+      message: `The rate card ${card.name} changes what floors in data center "${id}" were promised by: ${broken}.`,
     });
 }
 
@@ -161,9 +162,10 @@ async function requestOne(
   });
 }
 
-function assertIdle(row: Pick<DataCenterRow, 'id' | 'stage' | 'requestedAt'>): void {
-  if (row.requestedAt !== null || !RESTING_STAGES.includes(row.stage))
-    throw new RolloutError('data_center_busy', {
-      message: `Data center "${row.id}" has a rollout under way already (stage ${row.stage}${row.requestedAt === null ? '' : ', asked for'}).`,
-    });
+function assertIdle({ id, stage, requestedAt }: Pick<DataCenterRow, 'id' | 'stage' | 'requestedAt'>): void {
+  if (requestedAt === null && RESTING_STAGES.includes(stage)) return;
+  const requested = requestedAt === null ? '' : ', requested';
+  throw new RolloutError('data_center_busy', {
+    message: `Data center "${id}" has a rollout under way already (stage ${stage}${requested}).`,
+  });
 }

@@ -21,7 +21,7 @@ export async function retryRun(
     const row = await context.control.inTransaction((tx) => lockDataCenter(tx, dataCenter));
     if (row?.stage !== 'failed' || row.runId === null)
       throw new RolloutError('wrong_stage', {
-        message: `Data center "${dataCenter}" has not failed (stage ${row?.stage ?? 'unknown'}), so there is nothing to retry.`,
+        message: `Data center "${dataCenter}" has not failed (stage ${row?.stage ?? 'unknown'}): there is nothing to retry.`,
       });
     const runId = row.runId;
     const { pending, passed, seen } = await context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {

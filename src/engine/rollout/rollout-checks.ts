@@ -21,7 +21,7 @@ export async function rejectOtherSource(
     const other = attached[index];
     if (other !== undefined)
       throw new RolloutError('source_changed', {
-        message: `The configuration names ${source} as the source of data center "${id}", but its views are made on ${other}.`,
+        message: `Data center "${id}": its configured source is ${source}, but its views are made on ${other}.`,
       });
   }
 }

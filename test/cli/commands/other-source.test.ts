@@ -47,7 +47,7 @@ describe('plan and apply', () => {
         const { code, out, err } = await run(source, ...way);
         expect([code, out]).toEqual([1, '']);
         expect(err).toContain(
-          `error [source_changed] The configuration names ${source} as the source of data center "${dc}", but its views are made on public.orgs.`,
+          `error [source_changed] Data center "${dc}": its configured source is ${source}, but its views are made on public.orgs.`,
         );
         expect(err).toMatch(/next: Run: credit-rollout .*init/u);
       }
