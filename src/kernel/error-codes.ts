@@ -1,6 +1,6 @@
 // The registry of every failure a user can meet. docs/reference/errors.md lists the same codes; a test compares them.
 
-type ErrorEntry = {}
+interface ErrorEntry {
   /**
    * Process exit code, as documented in docs/reference/exit-codes.md: 1 error, 3 left out, 4 held, 5 mismatch,
    * 6 conflict, 7 not permitted.
