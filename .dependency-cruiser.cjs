@@ -1,12 +1,12 @@
-// Who may import whom: floor by floor, and inside the engine area by area. CommonJS because the tool wants it so.
+// Who may import whom: layer by layer, and inside the engine area by area. CommonJS because the tool wants it so.
 // scripts/check-imports.mjs adds what rules cannot say: no circle between folders, and what a worker may reach.
 
-/** A floor may import no file of ours and no package but these; the files `free` may use any package. */
-function floor(name, path, { own, packages, comment, free }) {
+/** A layer may import no file of ours and no package but these; the files `free` may use any package. */
+function layer(name, path, { own, packages, comment, free }) {
   const builtin = name === 'kernel' || name === 'domain' ? [] : ['core'];
   return [
     {
-      name: `${name}-floor`,
+      name: `${name}-layer`,
       comment,
       severity: 'error',
       from: { path },
@@ -58,23 +58,23 @@ const ENGINE = '^src/engine/';
 
 module.exports = {
   forbidden: [
-    ...floor('kernel', KERNEL, { own: [], packages: [], comment: 'words everyone shares: imports nothing' }),
-    ...floor('domain', DOMAIN, {
+    ...layer('kernel', KERNEL, { own: [], packages: [], comment: 'words everyone shares: imports nothing' }),
+    ...layer('domain', DOMAIN, {
       own: [KERNEL],
       packages: [...npm('luxon', 'zod', 'yaml'), '^crypto$'],
       comment: 'decides: no I/O, no clock; of Node only hashes',
     }),
-    ...floor('control', '^src/stores/control/', {
+    ...layer('control', '^src/stores/control/', {
       own: [KERNEL, DOMAIN, '^src/stores/[^/]+\\.ts$', '^migrations/(control/|migration\\.ts)'],
       packages: npm('knex'),
       comment: 'the only SQL on the control database; knows no cell',
     }),
-    ...floor('cell', '^src/stores/cell/', {
+    ...layer('cell', '^src/stores/cell/', {
       own: [KERNEL, DOMAIN, '^src/stores/[^/]+\\.ts$', '^migrations/(cell/|migration\\.ts)'],
       packages: [...npm('knex', 'pg-copy-streams'), '^stream$'],
       comment: 'the only SQL on a cell; knows no control table',
     }),
-    ...floor('engine', ENGINE, { own: [KERNEL, DOMAIN, STORES], packages: [], comment: 'no SQL, no BullMQ' }),
+    ...layer('engine', ENGINE, { own: [KERNEL, DOMAIN, STORES], packages: [], comment: 'no SQL, no BullMQ' }),
     ...engineAreas(),
     {
       name: 'engine-shared',
@@ -83,28 +83,28 @@ module.exports = {
       from: { path: '^src/engine/[^/]+\\.ts$' },
       to: { path: '^src/engine/[^/]+/' },
     },
-    ...floor('jobs', '^jobs/', {
+    ...layer('jobs', '^jobs/', {
       own: [KERNEL, ENGINE],
       packages: npm('bullmq'),
       free: '^jobs/queue/connection\\.ts$', // makes the connections that BullMQ wants: ioredis and pg
       comment: 'no SQL, no decisions',
     }),
-    ...floor('cli', '^src/cli/', {
+    ...layer('cli', '^src/cli/', {
       own: [KERNEL, DOMAIN, ENGINE, '^src/compose\\.ts$', '^src/platform/(environment|project-folder)\\.ts$'],
       packages: npm('commander'),
       comment: 'speaks to people: no SQL, no BullMQ',
     }),
-    ...floor('platform', '^src/platform/', {
+    ...layer('platform', '^src/platform/', {
       own: [KERNEL],
       packages: npm('knex', 'pg', 'pino', 'ioredis'),
       comment: 'wraps the machine: knows no rollouts',
     }),
-    ...floor('sample', '^src/sample/', {
+    ...layer('sample', '^src/sample/', {
       own: [KERNEL, DOMAIN],
       packages: npm('pg'),
       comment: 'the embedded default: its configuration and its orgs',
     }),
-    ...floor('migrations', '^migrations/', {
+    ...layer('migrations', '^migrations/', {
       own: [KERNEL, '^src/domain/rollout/stage\\.ts$'], // the one table of transitions, which the database holds too
       packages: npm('knex'),
       comment: 'stand alone: a released one never changes',

@@ -7,14 +7,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { findCommand, ROOT } from './setup.mjs';
 
-const FLOORS = ['src', 'jobs', 'migrations'];
+const LAYERS = ['src', 'jobs', 'migrations'];
 /** What a worker process runs. */
 const WORKER = [/^src\/engine\/worker\//, /^jobs\/cell\.job\.ts$/, /^jobs\/processes\/worker\.ts$/];
 const CONTROL = /^(src\/stores|migrations)\/control\//;
 
 const root = resolve(process.argv[2] ?? ROOT);
 const { modules, summary } = cruise();
-const expected = FLOORS.flatMap((floor) => readdirSync(join(root, floor), { recursive: true })).filter((name) =>
+const expected = LAYERS.flatMap((layer) => readdirSync(join(root, layer), { recursive: true })).filter((name) =>
   name.endsWith('.ts'),
 ).length;
 const ours = modules.filter(({ source }) => /^(src|jobs|migrations)\/.*\.ts$/.test(source));
@@ -30,8 +30,8 @@ console.log(`${ours.length} of ${expected} modules seen, ${edges} imports, ${pro
 process.exit(problems.length === 0 && ours.length >= expected && edges > 0 ? 0 : 1);
 
 function cruise() {
-  const floors = FLOORS.filter((floor) => existsSync(join(root, floor)));
-  const args = ['--config', '.dependency-cruiser.cjs', '--output-type', 'json', ...floors];
+  const layers = LAYERS.filter((layer) => existsSync(join(root, layer)));
+  const args = ['--config', '.dependency-cruiser.cjs', '--output-type', 'json', ...layers];
   const command = [findCommand('dependency-cruiser'), ...args];
   const { stdout, stderr } = spawnSync(process.execPath, command, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 28 });
   if (stdout.startsWith('{')) return JSON.parse(stdout);

@@ -1,4 +1,4 @@
-// The one place where the floors meet: configuration, databases, queue, engine. No decisions. What many commands do
+// The one place where the layers meet: configuration, databases, queue, engine. No decisions. What many commands do
 // without (the queue, the processes, the embedded server, the rate card) is imported when it is first used.
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';

@@ -20,12 +20,12 @@ interface Plant {
 
 const PLANTS: readonly Plant[] = [
   {
-    kind: 'a floor above',
+    kind: 'a layer above',
     files: { 'src/domain/org/planted.ts': '../../stores/query.js' },
-    reported: 'domain-floor: src/domain/org/planted.ts → src/stores/query.ts',
+    reported: 'domain-layer: src/domain/org/planted.ts → src/stores/query.ts',
   },
   {
-    kind: 'a package that its floor may not use',
+    kind: 'a package that its layer may not use',
     files: { 'src/cli/views/planted.ts': 'bullmq' },
     reported: /^cli-packages: src\/cli\/views\/planted\.ts → .*bullmq/u,
   },

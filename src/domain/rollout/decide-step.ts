@@ -179,8 +179,7 @@ function decideVerifying(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading
 const mayFollowUp = (dc: DataCenterSnapshot, run: RunReading): boolean =>
   run.staleLeft > 0 && !run.followedUp && (dc.orgsTouched === null || run.touched + run.staleLeft <= dc.orgsTouched);
 
-/** The query is that of the apply: an edit of the configuration does not reach a run that was asked for. */
-/** `doctor` shows what is wrong; another query is one of the next run. */
+/** `doctor` shows what is wrong. A run keeps the bake query that it was requested with: another query needs a new run. */
 const correctBakeQuery = (id: string): Release => ({
   ...byCommand('doctor', '--dc', id),
   after: ` shows what is wrong; to use another query, abort --dc ${id}, then apply again`,

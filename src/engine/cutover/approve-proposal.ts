@@ -7,8 +7,8 @@ import type { ControlTransaction } from '../../stores/control/control-database.j
 import {
   type CutoverProposal,
   type CutoverProposalId,
-  decideCutoverProposal,
   findCutoverProposal,
+  saveProposalDecision,
 } from '../../stores/control/cutover-proposals.js';
 import { type LastSeenGate, transitionDataCenter } from '../../stores/control/data-centers.js';
 import { identifyPerson, type Person } from '../../stores/control/person.js';
@@ -77,7 +77,7 @@ async function applyProposal(
   { gate, details, reason }: GateChange & { readonly reason: string | null },
 ): Promise<CutoverProposal> {
   // before the instant: control's database lets it change only by an applied proposal
-  const applied = await decideCutoverProposal(tx, proposal, 'applied');
+  const applied = await saveProposalDecision(tx, proposal, 'applied');
   if (applied === undefined) throw decidedBefore(proposal);
   const { toAt: cutoverAt, toLocal: cutoverLocal, decidedAt: cutoverSetAt, author } = applied;
   if (!(await transitionDataCenter(tx, row, { ...gate, cutoverAt, cutoverLocal, cutoverSetAt })))

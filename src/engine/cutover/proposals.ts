@@ -9,9 +9,9 @@ import { type ControlTransaction, readControlClock } from '../../stores/control/
 import {
   type CutoverProposal,
   type CutoverProposalKind,
-  decideCutoverProposal,
   findOpenCutoverProposal,
   insertCutoverProposal,
+  saveProposalDecision,
 } from '../../stores/control/cutover-proposals.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
@@ -100,7 +100,7 @@ export async function withdrawCutoverProposal(
   return context.control.inTransaction(async (tx) => {
     await identifyPerson(tx, context.actor);
     const open = await findOpenCutoverProposal(tx, kind, dataCenter);
-    const withdrawn = open && (await decideCutoverProposal(tx, open, 'withdrawn'));
+    const withdrawn = open && (await saveProposalDecision(tx, open, 'withdrawn'));
     if (withdrawn === undefined)
       throw new RolloutError(`${kind}_unknown`, {
         message: `Data center "${dataCenter}" has no ${kind} that waits for its approval.`,

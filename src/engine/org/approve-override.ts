@@ -19,9 +19,9 @@ import { identifyPerson, type Person } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
 import { getDataCenter } from '../data-center.js';
 import { requireSecondPerson } from '../two-person-rule.js';
-import { decideOverride } from './decide-override.js';
 import { listDifferences } from './list-differences.js';
 import type { OverrideReport } from './override-proposals.js';
+import { resolveOverride } from './resolve-override.js';
 
 /**
  * Throws override_unknown, override_decided, override_refused, same_person, data_center_busy, verification_mismatch.
@@ -91,7 +91,7 @@ async function applyOverride(tx: CellTransaction, id: ProposalId<'override'>, pe
   if (await hasOpenRun(tx)) throw busy(dataCenter, 'a run is open or paused');
   await lockOverride(tx, overrideId);
   const { orgId, floor, reason, author } = await getProposed(tx, id, person);
-  const decision = await decideOverride(tx, { dataCenter, orgId, floor });
+  const decision = await resolveOverride(tx, { dataCenter, orgId, floor });
   await saveImageBefore(tx, overrideId);
   await overrideAllotment(tx, orgId, decision.after, decision.cardHash);
   await assertVerified(tx, dataCenter, orgId);

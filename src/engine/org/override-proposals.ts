@@ -9,9 +9,9 @@ import { appendAudit } from '../../stores/control/audit.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import { decideOverride, type OverrideDecision, type OverrideQuestion } from './decide-override.js';
 import { getOrgId, orgNotFound } from './find-org.js';
 import { type AllotmentDifference, listDifferences } from './list-differences.js';
+import { type OverrideDecision, type OverrideQuestion, resolveOverride } from './resolve-override.js';
 
 export interface OverrideProposal extends OverrideQuestion {
   readonly reason: string;
@@ -45,7 +45,7 @@ export async function proposeOverride(
         if (!(await isOrgKnown(tx, orgId))) throw orgNotFound(proposal);
         const open = await findOpenOverride(tx, orgId);
         if (open !== undefined) throw alreadyOpen(nameOverride(dataCenter, open.overrideId));
-        const decision = await decideOverride(tx, { ...proposal, orgId });
+        const decision = await resolveOverride(tx, { ...proposal, orgId });
         const overrideId = nameOverride(dataCenter, await insertOverride(tx, { ...proposal, orgId, author }));
         return { ...decision, overrideId, orgId, hash: await hashOrgId(tx, orgId) };
       },

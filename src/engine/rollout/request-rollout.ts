@@ -13,7 +13,7 @@ import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../../
 import { identifyPerson } from '../../stores/control/person.js';
 import { pinRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
-import { checkPlan } from '../plan/check-plan.js';
+import { requirePlanToFollow } from '../plan/require-plan.js';
 import { findFittingSource, rejectNullIds, toAttached } from '../setup/init-cell.js';
 import { toStoredCard } from '../stored-card.js';
 import { rejectClosedWindows } from './rollout-checks.js';
@@ -47,7 +47,7 @@ export async function requestApply(context: EngineContext, request: ApplyRequest
   await context.wakeUps.wakeSchedulers();
 }
 
-/** The named plan must belong to the data center and be made with the configured card. Throws as checkPlan. */
+/** The named plan must belong to the data center and be made with the configured card. Throws as requirePlanToFollow. */
 export async function checkFollowedPlan(
   context: EngineContext,
   { dataCenters, card, config }: Pick<ApplyRequest, 'dataCenters' | 'card' | 'config'>,
@@ -60,7 +60,7 @@ export async function checkFollowedPlan(
     });
   const retentionDays = config.rollout.planRetentionDays;
   const asked = { planId, dataCenter: dataCenter.id, retentionDays };
-  const plan = await checkPlan(context, asked);
+  const plan = await requirePlanToFollow(context, asked);
   if (plan.cardHash !== card.hash)
     throw new RolloutError('plan_unknown', {
       message: `The plan "${planId}" was made with the rate card ${plan.cardHash}, but the configured one is ${card.hash}.`,

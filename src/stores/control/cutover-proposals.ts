@@ -95,7 +95,7 @@ export async function listCutoverProposals(
 }
 
 /** Applies or withdraws it; the database records who approves. Undefined when it was decided already. */
-export async function decideCutoverProposal(
+export async function saveProposalDecision(
   tx: ControlTransaction,
   { kind, proposalId }: Pick<CutoverProposal, 'kind' | 'proposalId'>,
   state: 'applied' | 'withdrawn',

@@ -15,7 +15,7 @@ import { rejectOtherDigest } from './register-plan.js';
  * Throws plan_unknown, plan_edited, not_initialised, plan_source_changed, plan_expired, plan_conflict, plan_used,
  * plan_superseded.
  */
-export async function checkPlan(
+export async function requirePlanToFollow(
   context: EngineContext,
   { planId, dataCenter, retentionDays }: { planId: string; dataCenter: string; retentionDays: number },
 ): Promise<StoredPlan> {

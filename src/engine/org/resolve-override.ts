@@ -26,7 +26,7 @@ export interface OverrideDecision {
 }
 
 /** Throws override_refused with the reason, not_initialised. */
-export async function decideOverride(tx: CellTransaction, question: OverrideQuestion): Promise<OverrideDecision> {
+export async function resolveOverride(tx: CellTransaction, question: OverrideQuestion): Promise<OverrideDecision> {
   const { dataCenter, floor } = question;
   const org = await findOverridableOrg(tx, question.orgId);
   if (org === undefined)
