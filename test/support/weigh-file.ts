@@ -1,6 +1,7 @@
 // How long a test file is likely to take, from its text alone: the order of a run and its progress go by it, also on a
 // machine that has never run it. Nothing may depend on these numbers but those two.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 // seconds of one test; the first that fits
 const COSTS: readonly (readonly [RegExp, number])[] = [
@@ -16,6 +17,13 @@ const FILE_S = 0.5;
 export function weighFile(path: string): number {
   const text = readFileSync(path, 'utf8');
   const tests = text.match(/^\s*(test|it)\b/gmu)?.length ?? 0;
-  const perTest = COSTS.find(([pattern]) => pattern.test(text))?.[1] ?? OTHER_S;
+  // what a suite is set up with lies beside it, or in its own file
+  const texts = [text, ...listNeighbours(path, text).map((neighbour) => readFileSync(neighbour, 'utf8'))].join('\n');
+  const perTest = COSTS.find(([pattern]) => pattern.test(texts))?.[1] ?? OTHER_S;
   return FILE_S + tests * perTest;
 }
+
+const listNeighbours = (path: string, text: string): readonly string[] =>
+  [...text.matchAll(/from '(\.\/[^']+)\.js'/gu)]
+    .map(([, name = '']) => join(dirname(path), `${name}.ts`))
+    .filter((neighbour) => existsSync(neighbour));
