@@ -16,6 +16,8 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 240_000,
     slowTestThreshold: 10_000,
+    // a test that expects nothing cannot fail
+    expect: { requireAssertions: true },
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
     maxWorkers: 2,

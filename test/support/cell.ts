@@ -11,18 +11,12 @@ import type { WorkerContext } from '../../src/engine/context.js';
 import { initCell } from '../../src/engine/setup/init-cell.js';
 import { toStoredCard } from '../../src/engine/stored-card.js';
 import { systemClock } from '../../src/kernel/clock.js';
-import { openPostgres } from '../../src/platform/postgres.js';
 import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
 import { activateCard, endRun, insertRun } from '../../src/stores/cell/batch/runs.js';
-import {
-  CELL_ROLES,
-  type CellDatabase,
-  cellRoleName,
-  createCellDatabase,
-} from '../../src/stores/cell/cell-database.js';
-import { assertCellIdentity } from '../../src/stores/cell/identity.js';
+import { CELL_ROLES, type CellDatabase, cellRoleName } from '../../src/stores/cell/cell-database.js';
 import { insertRateCard } from '../../src/stores/cell/org/rates.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
+import { openCell } from './open-context.js';
 import { adminUrl, createTestDatabase, ensureTemplate, runAsAdmin, type TestDatabase } from './postgres.js';
 import { noWakeUps, silentLog } from './silent.js';
 
@@ -170,12 +164,6 @@ async function createOrgs(
   if (key === 'index') await sql(`create index on ${table} (org_id)`);
   await sql(`create index on ${table} (updated_at)`);
   if (view) await sql(`create view public.orgs as select * from ${table}`);
-}
-
-/** A cell behind a URL as compose opens it; the caller closes it. */
-export function openCell(url: string, dataCenter: string): CellDatabase {
-  const onConnect: Parameters<typeof openPostgres>[0]['onConnect'] = (query) => assertCellIdentity(query, dataCenter);
-  return createCellDatabase(openPostgres({ url, applicationName: 'credit-rollout', max: 4, onConnect }), dataCenter);
 }
 
 /** A worker's context on one cell, with silent bells and the machine's clock. */

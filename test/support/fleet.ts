@@ -4,7 +4,6 @@ import pg from 'pg';
 import { startScheduler } from '../../jobs/processes/scheduler.js';
 import { type RunningProcess, startWorker } from '../../jobs/processes/worker.js';
 import { connectQueue, initQueue, type QueueConnection } from '../../jobs/queue/connection.js';
-import { createWakeUps } from '../../jobs/queue/wake-ups.js';
 import { parseRolloutConfig } from '../../src/domain/config/parse-config.js';
 import type { RolloutConfig } from '../../src/domain/config/rollout-config.js';
 import type { PlanReport } from '../../src/domain/plan/plan-report.js';
@@ -21,11 +20,12 @@ import type { Log } from '../../src/kernel/log.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { createControlDatabase, migrateControl } from '../../src/stores/control/control-database.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
-import { createTestCell, openCell, type TestCell, type TestCellOptions } from './cell.js';
+import { createTestCell, type TestCell, type TestCellOptions } from './cell.js';
 import type { FakeClock } from './faketime.js';
 import { expectInvariants, type Sql } from './invariants.js';
+import { openContext } from './open-context.js';
 import { createTestDatabase, ensureTemplate, type TestDatabase } from './postgres.js';
-import { noWakeUps, silentLog } from './silent.js';
+import { silentLog } from './silent.js';
 import { type FleetProcess, spawnFleetProcess } from './spawn-process.js';
 import { waitFor } from './wait.js';
 
@@ -200,33 +200,6 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
       await Promise.all([...cells, controlDatabase, queueDatabase].map((one) => one?.drop()));
     },
   };
-}
-
-export interface FleetUrls {
-  readonly control: string;
-  readonly cells: readonly { readonly id: string; readonly url: string }[];
-  readonly queue: string | undefined;
-}
-
-/** What compose makes from a configuration, from URLs; everything opened is added to `opened`. */
-export function openContext(urls: FleetUrls, log: Log, opened: Set<() => Promise<unknown>>): EngineContext {
-  const cells = new Map(urls.cells.map(({ id, url }) => [id, openCell(url, id)]));
-  for (const cell of cells.values()) opened.add(() => cell.close());
-  const control = createControlDatabase(openPostgres({ url: urls.control, applicationName: 'credit-rollout', max: 4 }));
-  opened.add(() => control.close());
-  const wakeUps = urls.queue === undefined ? noWakeUps : openWakeUps(connectQueue(urls.queue), log, opened);
-  const get = (id: string) => {
-    const cell = cells.get(id);
-    if (cell === undefined) throw new Error(`no cell ${id}`);
-    return cell;
-  };
-  return { cells: { get }, control, wakeUps, clock: systemClock, log, actor: 'tester' };
-}
-
-function openWakeUps(queue: QueueConnection, log: Log, opened: Set<() => Promise<unknown>>): EngineContext['wakeUps'] {
-  const wakeUps = createWakeUps(queue, log);
-  opened.add(() => Promise.race([wakeUps.close(), systemClock.sleep(2_000)]));
-  return wakeUps;
 }
 
 /** A database with a schema that depends on nothing: a copy where it lies on the shared server. */

@@ -9,13 +9,13 @@ import {
   contextOf,
   createTestCell,
   hasLockWait,
-  openCell,
   openRun,
   type TestCell,
   type TestCellOptions,
 } from '../../support/cell.js';
 import { fillCell, slowDown, speedUp } from '../../support/fleet.js';
 import { expectInvariants } from '../../support/invariants.js';
+import { openCell } from '../../support/open-context.js';
 import { waitFor } from '../../support/wait.js';
 
 const dropped: (() => Promise<void>)[] = [];

@@ -10,9 +10,10 @@ import { addSignUpTrigger, installChangeFeed } from '../../../src/engine/setup/t
 import { systemClock } from '../../../src/kernel/clock.js';
 import { assertCellIdentity } from '../../../src/stores/cell/identity.js';
 import { parseSourceName } from '../../../src/stores/cell/setup/source.js';
-import { applyAll, createTestCell, openCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
+import { applyAll, createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
 import { explained } from '../../support/explained.js';
-import { createFleet, openContext, uniqueId } from '../../support/fleet.js';
+import { createFleet, uniqueId } from '../../support/fleet.js';
+import { openCell, openContext } from '../../support/open-context.js';
 import { createTestDatabase } from '../../support/postgres.js';
 import { silentLog } from '../../support/silent.js';
 

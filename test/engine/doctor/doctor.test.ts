@@ -17,7 +17,8 @@ import type { CellDatabase } from '../../../src/stores/cell/cell-database.js';
 import { cellRoleName } from '../../../src/stores/cell/cell-database.js';
 import { type ControlDatabase, createControlDatabase } from '../../../src/stores/control/control-database.js';
 import { changeCard } from '../../domain/rate-card/sample-card.js';
-import { createTestCell, openCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
+import { createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
+import { openCell } from '../../support/open-context.js';
 import { adminUrl, createTestDatabase } from '../../support/postgres.js';
 
 const closers: (() => Promise<unknown>)[] = [];
