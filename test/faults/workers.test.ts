@@ -151,6 +151,7 @@ describe('a worker', () => {
       const runs = await fleet.control(`select state from credit_rollout_control.runs where kind = 'reconcile'`);
       return runs[0]?.state === 'done';
     });
+    expect(await fleet.stages()).toEqual(['done']);
   });
 
   test('that serves many data centers does not warn of its own loops', async () => {

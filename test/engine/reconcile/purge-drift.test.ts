@@ -132,6 +132,7 @@ describe('startScheduler', () => {
     await runNight(fleet.cell(0));
     await age(fleet, 0, 401);
     await runNight(fleet.cell(0));
+    expect(await kept(fleet)).not.toEqual([]);
     const scheduler = startScheduler(fleet.engine, connectQueue(fleet.queueUrl ?? ''), { driftRetentionDays: 400 });
     try {
       await waitFor('the finding to be forgotten', async () => (await kept(fleet)).length === 0);
