@@ -37,7 +37,7 @@ export function execute(world: World, { dc, version, seen }: Carried, step: Step
     case 'disarm_gate':
       return disarmGate(world, dc, set);
     case 'latch_gate':
-      return latchGate(world, dc, set);
+      return latchGate(world, dc, seen, set);
     case 'allow_single_writes':
       if (dc.cell.fence.state !== 'closed' || dc.cell.frozen !== null) return false;
       dc.cell.fence.singleWrites = true;

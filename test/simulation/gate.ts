@@ -39,14 +39,15 @@ export function disarmGate(world: World, dc: DataCenter, set: SetRow): boolean {
   return open;
 }
 
-export function latchGate(world: World, dc: DataCenter, set: SetRow): boolean {
+/** Whatever has begun since it was decided: at its instant the cut-over has happened, and the latch only says so. */
+export function latchGate(world: World, dc: DataCenter, { stage }: DataCenterSnapshot, set: SetRow): boolean {
   const { gate } = dc.cell;
   const now = cellNow(world, dc);
   const { effectiveAt, configuredAt } = gate;
   const due = gate.latchedAt === null && effectiveAt !== null && effectiveAt <= now;
   if (due && configuredAt !== null) {
     gate.latchedAt = now;
-    const { id: dataCenter, stage } = dc;
+    const { id: dataCenter } = dc;
     world.facts.push({ kind: 'latched', dataCenter, at: world.now, cellAt: now, effectiveAt, configuredAt, stage });
   }
   set({ knownGate: { ...gate } });
