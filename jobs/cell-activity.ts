@@ -31,7 +31,7 @@ export function createCellActivity(clock: Clock): CellActivity {
     },
     lastError: () => lastError,
     isSilentFor: (ms) => {
-      // a clock that was set back says nothing about when a job came
+      // a clock that was set back does not tell when a job came
       const silentMs = clock.now().getTime() - lastJobAt;
       return silentMs < 0 || silentMs >= ms;
     },

@@ -1,4 +1,4 @@
-// A worker's sign of life in its cell, with the code of its last error. Runs every 5 s in a worker.
+// A worker's heartbeat in its cell, with the code of its last error. Runs every 5 s in a worker.
 import type { WorkerContext } from '../src/engine/context.js';
 import { reportAlive } from '../src/engine/worker/serve-cell.js';
 import type { CellActivity } from './cell-activity.js';

@@ -56,7 +56,7 @@ async function preview(session: CliSession, { engine, config }: Program, chosen:
   const { maxChanged = null, maxLapsed = null } = config.reconcile;
   const caps = { maxChanged, maxLapsed, falls: fallsOf(chosen) } as const;
   const found = await withCounter(session, `Comparing ${dataCenter}`, (count) =>
-    previewDrift(engine, { dataCenter, caps, most: chosen.limit }, count),
+    previewDrift(engine, { dataCenter, caps, limit: chosen.limit }, count),
   );
   const next = session.commands.show(
     `reconcile --dc ${dataCenter} --execute${chosen.acceptFalls ? ' --accept-falls --reason TEXT' : ''}`,
@@ -85,7 +85,7 @@ async function request(session: CliSession, { engine }: Program, chosen: Chosen)
 
 async function showHistory(session: CliSession, { engine, config }: Program, flags: ReconcileFlags): Promise<number> {
   const chosen = flags.dc === undefined ? config.dataCenters : [findDataCenter(config, flags.dc)];
-  const list = await listNights(engine, { dataCenters: chosen.map(({ id }) => id), most: flags.limit });
+  const list = await listNights(engine, { dataCenters: chosen.map(({ id }) => id), limit: flags.limit });
   if (flags.csv && !session.options.json) session.io.out(nightsCsv(list));
   else session.report(nightsDocument(list), showNights(list));
   return 0;

@@ -93,7 +93,7 @@ async function takeStep(
   } catch (error) {
     const { kind } = classifyFailure(error);
     if (kind === 'bad_value' && search.mode === 'quick') return { size: Math.min(search.size, 2_000), mode: 'careful' };
-    // told to stop in between
+    // `signal` aborted in between
     if (PASSING.includes(kind)) return search;
     if (kind !== 'too_slow') throw error;
     if (search.size > 100) return { ...search, size: Math.ceil(search.size / 4) };

@@ -19,12 +19,12 @@ export interface NightList {
 
 export async function listNights(
   context: Pick<EngineContext, 'control'>,
-  { dataCenters, most }: { readonly dataCenters: readonly string[]; readonly most: number },
+  { dataCenters, limit }: { readonly dataCenters: readonly string[]; readonly limit: number },
 ): Promise<NightList> {
-  const rows = await context.control.inTransaction((tx) => listNightRows(tx, dataCenters, most + 1));
+  const rows = await context.control.inTransaction((tx) => listNightRows(tx, dataCenters, limit + 1));
   const nights = rows.map(({ counts, ...row }) => ({ ...row, totals: readTotals(counts) ?? null }));
   const listed = nights.map((night, index) => ({ ...night, trend: compare(night, nights.slice(index + 1)) }));
-  return { nights: listed.slice(0, most), more: rows.length > most };
+  return { nights: listed.slice(0, limit), more: rows.length > limit };
 }
 
 type Night = Omit<ListedNight, 'trend'>;

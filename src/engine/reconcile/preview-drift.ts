@@ -21,7 +21,7 @@ export interface PreviewQuestion {
   readonly dataCenter: string;
   readonly caps: Caps;
   /** How many orgs are listed. */
-  readonly most: number;
+  readonly limit: number;
 }
 
 export interface PreviewedOrg
@@ -101,10 +101,10 @@ async function readAll(
   const found: Collected = { drifts: new Map(), listed: [], orgs: 0, allotments: 0, undecidable: 0 };
   let lowerId: string | null = null;
   do {
-    lowerId = await readRange(tx, { lowerId, comparison, mode, found, most: question.most });
+    lowerId = await readRange(tx, { lowerId, comparison, mode, found, limit: question.limit });
     onProgress(found.orgs);
   } while (lowerId !== null);
-  return { ...describe(question, snapshotAt, found), waiting: await listWaitingFloors(tx, question.most) };
+  return { ...describe(question, snapshotAt, found), waiting: await listWaitingFloors(tx, question.limit) };
 }
 
 interface RangeQuestion {
@@ -112,7 +112,7 @@ interface RangeQuestion {
   readonly comparison: Comparison;
   readonly mode: ReadMode;
   readonly found: Collected;
-  readonly most: number;
+  readonly limit: number;
 }
 
 /** Where the next range begins. */
@@ -127,12 +127,12 @@ async function readRange(tx: CellTransaction, question: RangeQuestion): Promise<
   for (let from = 0; from < candidates.length; from += CANDIDATES)
     for (const candidate of await readCandidates(tx, candidates.slice(from, from + CANDIDATES), comparison)) {
       if (candidate.org === 'undecidable') found.undecidable += 1;
-      collect(found, toDrift(candidate), question.most);
+      collect(found, toDrift(candidate), question.limit);
     }
   return range.upperId;
 }
 
-function collect(found: Collected, drift: FoundDrift | undefined, most: number): void {
+function collect(found: Collected, drift: FoundDrift | undefined, limit: number): void {
   if (drift === undefined) return;
   const { cause, movement, treatment, proposedFloor } = drift;
   const key = `${cause}/${movement}/${treatment}`;
@@ -140,7 +140,7 @@ function collect(found: Collected, drift: FoundDrift | undefined, most: number):
   group.orgs += 1;
   group.proposals += proposedFloor === null ? 0 : 1;
   found.drifts.set(key, group);
-  if (found.listed.length < most) found.listed.push(drift);
+  if (found.listed.length < limit) found.listed.push(drift);
 }
 
 function describe(

@@ -82,7 +82,7 @@ async function reopen(context: EngineContext, row: DataCenterVersion, reason: st
 
 /** The fence counts as open until it is confirmed closed again. */
 async function unconfirm(context: EngineContext, row: DataCenterVersion): Promise<string | undefined> {
-  const reason = 'its fence is open though nothing is under way';
+  const reason = 'its fence is open although no run is under way';
   const moved = await context.control.inTransaction(async (tx) => {
     const done = await transitionDataCenter(tx, row, { quiet: false });
     if (done) await appendAudit(tx, { actor: context.actor, action: 'distrust', dataCenter: row.id, reason });

@@ -31,7 +31,7 @@ export async function saveReconcileSettings(
   await control.inTransaction((tx) => saveReconcile(tx, settings));
 }
 
-/** Deletes the scheduler's sign of life at a clean stop, so that `status` is right at once. */
+/** Deletes the scheduler's heartbeat at a clean stop, so that `status` is right at once. */
 export async function reportSchedulerGone(context: Pick<EngineContext, 'control'>, schedulerId: string): Promise<void> {
   await context.control.inTransaction((tx) => deleteScheduler(tx, schedulerId));
 }

@@ -1,4 +1,4 @@
-// What a worker does for one cell: the work of a job, the same work found by polling, and its sign of life.
+// What a worker does for one cell: the work of a job, the same work found by polling, and its heartbeat.
 import type { JobKind } from '../../domain/rollout/decide-step.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
@@ -72,7 +72,7 @@ export async function serveOpenWork(
   return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, signal);
 }
 
-/** Writes this worker's sign of life, with the code of its last error, into the cell. */
+/** Writes this worker's heartbeat, with the code of its last error, into the cell. */
 export async function reportAlive(
   context: WorkerContext,
   dataCenter: string,
@@ -88,7 +88,7 @@ export function errorCodeOf(error: unknown): string {
   return sqlstate ?? kind;
 }
 
-/** Deletes the sign of life at a clean stop. */
+/** Deletes the heartbeat at a clean stop. */
 export async function reportGone(context: WorkerContext, dataCenter: string, workerId: string): Promise<void> {
   await context.cells.get(dataCenter).inTransaction('worker', (tx) => deleteWorker(tx, workerId));
 }

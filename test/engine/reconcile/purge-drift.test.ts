@@ -90,7 +90,7 @@ describe('purgeDrift', () => {
     expect(await forget(fleet)).toBe(1);
     expect(await kept(fleet)).toEqual([{ run: Number(runId), org: 1 }]);
     const caps = { maxChanged: null, maxLapsed: null, falls: 'within_limits' } as const;
-    const { waiting } = await previewDrift(alice.engine, { dataCenter, caps, most: 10 });
+    const { waiting } = await previewDrift(alice.engine, { dataCenter, caps, limit: 10 });
     expect(waiting).toMatchObject([{ orgId: '1', proposedFloor: 500_000n }]);
     const { overrideId } = await proposeOverride(alice.engine, {
       dataCenter,

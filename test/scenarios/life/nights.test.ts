@@ -344,7 +344,7 @@ describe('detectDrift', () => {
         [night],
       );
       const caps = { maxChanged: null, maxLapsed: null, falls: 'accepted' } as const;
-      const preview = await previewDrift(cell.context, { dataCenter: cell.dataCenter.id, caps, most: 10 });
+      const preview = await previewDrift(cell.context, { dataCenter: cell.dataCenter.id, caps, limit: 10 });
       const { counts } = await runNight(cell, { falls: 'accepted' });
       // a night says of some that they are healed and proposed, which are one kind before
       const fold = (list: typeof counts) =>
@@ -369,7 +369,7 @@ describe('previewDrift', () => {
     await cell.sql(`update public.orgs set agents = -1 where org_id = 41`);
     await cell.insertOrgs({ org_id: 5_000 });
     const caps = { maxChanged: null, maxLapsed: 5, falls: 'within_limits' } as const;
-    const preview = await previewDrift(cell.context, { dataCenter: cell.dataCenter.id, caps, most: 3 });
+    const preview = await previewDrift(cell.context, { dataCenter: cell.dataCenter.id, caps, limit: 3 });
     expect(preview).toMatchObject({ orgs: 401, undecidable: 3 });
     expect(preview.reasons).toEqual([expect.stringMatching(/^\d+ orgs would lapse, above 5$/u)]);
     expect(preview.counts).toContainEqual({
@@ -390,7 +390,7 @@ describe('previewDrift', () => {
     const cell = await createTestCell();
     dropped.push(cell.drop);
     const caps = { maxChanged: null, maxLapsed: null, falls: 'within_limits' } as const;
-    await expect(previewDrift(cell.context, { dataCenter: cell.dataCenter.id, caps, most: 3 })).rejects.toMatchObject({
+    await expect(previewDrift(cell.context, { dataCenter: cell.dataCenter.id, caps, limit: 3 })).rejects.toMatchObject({
       code: 'wrong_stage',
     });
   });

@@ -57,7 +57,7 @@ const stands = (orgId: number): Promise<readonly unknown[]> =>
 /** What the dry run lists for people, without its instants. */
 const waiting = async (): Promise<readonly unknown[]> => {
   const caps = { maxChanged: null, maxLapsed: null, falls: 'within_limits' } as const;
-  const preview = await previewDrift(alice.engine, { dataCenter: fleet.cell(0).dataCenter.id, caps, most: 10 });
+  const preview = await previewDrift(alice.engine, { dataCenter: fleet.cell(0).dataCenter.id, caps, limit: 10 });
   return preview.waiting.map(({ since: _, ...floor }) => floor);
 };
 
