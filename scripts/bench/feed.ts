@@ -1,5 +1,5 @@
 // How fast the change feed follows: a thousand edits among all orgs of a cell that is done, found by triggers or by
-// updated_at. Measures what a worker does at one look; how often it looks is not its subject.
+// updated_at. Measures what a worker does at one poll; how often it checks is not its subject.
 import { join } from 'node:path';
 import { compose, findDataCenter, type Program } from '../../src/compose.js';
 import { feedChanges } from '../../src/engine/feed/feed-changes.js';

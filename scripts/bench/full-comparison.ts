@@ -54,7 +54,7 @@ async function measureBareJoin(bed: BenchBed): Promise<number> {
   });
 }
 
-/** A night without its repairs, as a worker carries it out. */
+/** A night without its repairs, as a worker executes it. */
 async function measureDetection(bed: BenchBed): Promise<Omit<ComparisonCost, 'bareMs'>> {
   const program = await compose({ configPath: join(bed.server.folder, 'rollout.config.yaml') });
   const cell = program.worker.cells.get(DATA_CENTER.id);

@@ -11,7 +11,7 @@ describe('parseConsole', () => {
     ]);
   });
 
-  test('refuses what is no command of the program', () => {
+  test('rejects what is no command of the program', () => {
     expect(() => parseConsole(['$ rm -rf /\n'])).toThrow('no command of the program');
   });
 });

@@ -86,7 +86,7 @@ describe('withCircuitBreaker', () => {
     });
   });
 
-  test('asks a cell that refuses at once every time', async () => {
+  test('asks a cell that rejects at once every time', async () => {
     const { port, ask } = await makeSpared();
     port.refuse();
     expect((await ask()).failure).not.toBeUndefined();

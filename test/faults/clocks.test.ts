@@ -20,7 +20,7 @@ import { waitFor } from '../support/wait.js';
 const MINUTE = 60_000;
 const HOUR_S = 3_600;
 const ORGS = 100;
-/** Of a latch after its instant: a scheduler looks then, and once a second after that. Nothing beside an hour, or five minutes. */
+/** Of a latch after its instant: a scheduler checks then, and once a second after that. Nothing beside an hour, or five minutes. */
 const SOON_MS = 20_000;
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -80,7 +80,7 @@ const nightsOf = ({ fleet }: Rollout) =>
     left join credit_rollout_control.runs r using (run_id) where w.kind = 'reconcile' order by w.due_at`);
 const signUp = async ({ product }: Rollout, ...orgIds: readonly number[]): Promise<readonly string[]> =>
   Promise.all(orgIds.map(async (orgId) => (await product.signUp({ orgId: String(orgId) })).model));
-/** What a sign-up that has no org yet is told. */
+/** What a sign-up that has no org yet learns. */
 const askModel = async ({ fleet }: Rollout): Promise<unknown> =>
   (await fleet.cell(0).sql('select credit_rollout.signup_model() as model'))[0]?.model;
 

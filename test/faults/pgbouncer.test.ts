@@ -47,7 +47,7 @@ describe.skipIf(!pgbouncerAvailable())('PgBouncer in transaction mode', () => {
     await fleet.drop();
   });
 
-  test('a queue behind it is refused', async () => {
+  test('a queue behind it is rejected', async () => {
     const fleet = await createFleet({ orgs: 0 });
     await expect(initQueue(pooler.through(fleet.controlUrl))).rejects.toMatchObject({
       code: 'queue_pooled',

@@ -135,7 +135,7 @@ describe('a worker', () => {
     await fleet.expectInvariants();
   });
 
-  test('whose clock is set back still looks for itself when no bell rings', async () => {
+  test('whose clock is set back still checks for itself when no wake-up wakes', async () => {
     const fleet = await makeFleet({ orgs: 200, queue: 'postgres' });
     let offMs = 0;
     const clock = { ...systemClock, now: () => new Date(systemClock.now().getTime() + offMs) };

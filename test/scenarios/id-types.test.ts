@@ -166,7 +166,7 @@ describe('sources', () => {
     expect((await verifyDataCenter(fleet.engine, cell.dataCenter.id)).appeared).toBe(150);
   });
 
-  test('duplicates without a unique index are set aside once, across batch borders too', async () => {
+  test('duplicates without a unique index are quarantined once, across batch borders too', async () => {
     const fleet = await runOn({ cells: [{ key: 'none' }], orgs: 500 }, async (made) => {
       await made.cell(0).sql(`insert into public.orgs select * from public.orgs where org_id in (1, 100, 101, 250, 500);
         insert into public.orgs select o.* from public.orgs o, generate_series(1, 150) where o.org_id = 300`);
@@ -181,7 +181,7 @@ describe('sources', () => {
     ).toBe(0);
   });
 
-  test('every reason for quarantine sets aside its org and no other', async () => {
+  test('every reason for quarantine quarantines its org and no other', async () => {
     const MAX = 2n ** 63n - 1n;
     const bad = {
       unknown_edition: { edition: 'retired' },

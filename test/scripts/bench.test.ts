@@ -89,7 +89,7 @@ describe('parseBenchOptions', () => {
     ['a count that is none', ['--orgs', '1e']],
     ['an unknown flag', ['--fast']],
     ['a mode beside contenders', ['--only', 'flat,product']],
-  ])('refuses %s', (_what, args) => {
+  ])('rejects %s', (_what, args) => {
     expect(() => parseBenchOptions(args)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
   });
 });
@@ -155,7 +155,7 @@ describe('the mode start', () => {
     expect(text).toContain('status / node -e 0: 7.00 (goal: at most 7) reached');
   });
 
-  test('compares with the commit before unless it is told otherwise', () => {
+  test('compares with the commit before unless told otherwise', () => {
     expect(parseBenchOptions(['--only', 'start'])).toMatchObject({ mode: 'start', before: 'HEAD~1', runs: 20 });
     expect(parseBenchOptions(['--only', 'start', '--before', 'none']).before).toBe('none');
   });

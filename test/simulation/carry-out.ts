@@ -56,7 +56,7 @@ export function execute(world: World, { dc, version, seen }: Carried, step: Step
     case 'end_maintenance':
       return endMaintenance(world, dc, step.run, set);
     default:
-      // rings are heard by the workers, who look by themselves; nothing here plans or breaks a rule
+      // wakes are heard by the workers, who look by themselves; nothing here plans or breaks a rule
       return false;
   }
 }

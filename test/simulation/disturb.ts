@@ -84,7 +84,7 @@ export function disturb(one: Disturbance, { start, end, staff, deciders }: Stage
   }
 }
 
-/** A scheduler that decides, sleeps, and carries out what it had decided. */
+/** A scheduler that decides, sleeps, and executes what it had decided. */
 function sleepOver(at: number, over: number, deciders: Deciders): readonly Happening[] {
   let decided: ReturnType<typeof decideAll> = [];
   return [

@@ -1,4 +1,4 @@
-// Plays a calendar on a virtual clock: schedulers and workers at every look, sign-ups, outages and operators in between,
+// Plays a calendar on a virtual clock: schedulers and workers at every poll, sign-ups, outages and operators in between,
 // then calm until everything that can happen has happened.
 
 import { SLOT_STAGES } from '../../src/domain/rollout/stage.js';
@@ -32,9 +32,9 @@ export interface Plan {
   readonly days: number;
   /** `reconcile.at`. */
   readonly nightAt: string;
-  /** Between two looks of a scheduler, about. */
+  /** Between two checks of a scheduler, about. */
   readonly lookMinutes: number;
-  /** Rounds of work within one look. */
+  /** Rounds of work within one poll. */
   readonly pace: number;
   readonly dataCenters: readonly PlannedDataCenter[];
   readonly disturbances: readonly Disturbance[];
@@ -59,7 +59,7 @@ export interface Played {
   readonly until: Date;
 }
 
-/** Then looks are seldom, and everything is quick. */
+/** Then checks are seldom, and everything is quick. */
 const CALM_DAYS = 15;
 const CALM_LOOK_MINUTES = 150;
 const CALM_PACE = 40;

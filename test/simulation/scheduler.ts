@@ -1,5 +1,5 @@
 // Schedulers of the world: read, decide with the real decision functions, write what the calendar makes due, take the
-// steps. They may die between any two steps, and may carry out late what they decided early.
+// steps. They may die between any two steps, and may execute late what they decided early.
 import { decideAlarms, listMissing } from '../../src/domain/calendar/decide-alarms.js';
 import { decideNights } from '../../src/domain/calendar/decide-nights.js';
 import type { DueChange } from '../../src/domain/calendar/due-work.js';
@@ -26,7 +26,7 @@ export const REAL: Deciders = { decideStep, decideMaintenance, decideGate, decid
 
 const MAX_STEPS_PER_TICK = 40;
 
-/** What one look decided for a data center. */
+/** What one poll decided for a data center. */
 interface Decided {
   readonly id: string;
   readonly version: number;
@@ -35,7 +35,7 @@ interface Decided {
   readonly steps: readonly Step[];
 }
 
-/** Looks until nothing is due; dies after `most` looks. */
+/** Looks until nothing is due; dies after `most` checks. */
 export function tick(world: World, deciders: Deciders, most = MAX_STEPS_PER_TICK): void {
   for (let look = 0; look < most; look += 1) if (!takeDueSteps(world, deciders)) return;
 }
@@ -46,7 +46,7 @@ function takeDueSteps(world: World, deciders: Deciders): boolean {
   return seen.dataCenters.some((dc) => carryOutDecided(world, decide(world, deciders, seen, dc)));
 }
 
-/** Decides on everything now, for a scheduler that carries it out when it wakes up. */
+/** Decides on everything now, for a scheduler that executes it when it wakes up. */
 export function decideAll(world: World, deciders: Deciders): readonly Decided[] {
   const seen = readWorld(world);
   return seen.dataCenters.map((dc) => decide(world, deciders, seen, dc));

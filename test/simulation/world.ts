@@ -1,5 +1,5 @@
 // A rollout in memory: control's rows, the cells behind them and what happened, at a virtual time. Stands for the two
-// databases only: it never decides, and it refuses what they refuse.
+// databases only: it never decides, and it rejects what they reject.
 import type { DueState } from '../../src/domain/calendar/due-work.js';
 import type { Intent, Stage } from '../../src/domain/rollout/stage.js';
 import type { WindowSpec } from '../../src/domain/windows/windows.js';
@@ -82,7 +82,7 @@ export interface OpenMaintenance {
   readonly runId: bigint;
   readonly kind: 'reconcile' | 'sweep';
   epoch: bigint;
-  /** The newest epoch that is on record as shut. */
+  /** The newest epoch that is on record as closed. */
   closedEpoch: bigint | null;
 }
 

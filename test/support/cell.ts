@@ -166,7 +166,7 @@ async function createOrgs(
   if (view) await sql(`create view public.orgs as select * from ${table}`);
 }
 
-/** A worker's context on one cell, with silent bells and the machine's clock. */
+/** A worker's context on one cell, with silent wake-ups and the machine's clock. */
 export function contextOf(cell: CellDatabase): WorkerContext {
   return { cells: { get: () => cell }, wakeUps: noWakeUps, clock: systemClock, log: silentLog };
 }

@@ -42,7 +42,7 @@ function works(library: string): boolean {
   return show('env', `LD_PRELOAD=${library}`, `FAKETIME=+${YEAR_S}`) - show() > (YEAR_S * 1_000) / 2;
 }
 
-/** A clock that says what it is told to. */
+/** A clock that shows what it is told to. */
 export interface FakeClock {
   /** Comes before a program and its arguments, and is replaced by the program: the process stays the same one. */
   readonly prefix: readonly string[];

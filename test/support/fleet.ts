@@ -34,7 +34,7 @@ export interface FleetOptions {
   readonly cells?: readonly TestCellOptions[];
   /** Orgs of every cell that names none; 1,000 when left out. */
   readonly orgs?: number;
-  /** `none`: nothing rings and nobody serves but `drive`. */
+  /** `none`: nothing wakes and nobody serves but `drive`. */
   readonly queue?: 'none' | 'postgres' | { readonly redis: string };
   /** YAML of the section `rollout`. */
   readonly rollout?: string;
@@ -50,7 +50,7 @@ export interface FleetOptions {
 export interface Fleet {
   readonly cells: readonly TestCell[];
   readonly config: RolloutConfig;
-  /** For engine verbs; rings the queue where there is one. */
+  /** For engine verbs; wakes the queue where there is one. */
   readonly engine: EngineContext;
   readonly controlUrl: string;
   readonly queueUrl: string | undefined;

@@ -29,7 +29,7 @@ describe.skipIf(!redisAvailable())('startLocalRedis', () => {
     );
   });
 
-  test('refuses those without its password', async () => {
+  test('rejects those without its password', async () => {
     const url = new URL(redis.url);
     url.password = '';
     await expect(withClient(url.href, (client) => client.get('bell'))).rejects.toThrow('NOAUTH');

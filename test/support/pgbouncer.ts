@@ -83,7 +83,7 @@ server_reset_query_always = 0
 `;
 }
 
-/** It refuses to run as root: then it runs as nobody, to whom its folder is given. */
+/** It rejects to run as root: then it runs as nobody, to whom its folder is given. */
 async function launch(folder: string): Promise<ChildProcess> {
   const asRoot = process.getuid?.() === 0;
   const nobody = asRoot ? { uid: 65_534, gid: 65_534 } : {};

@@ -46,7 +46,7 @@ export class Progress implements Reporter {
 }
 
 /** As in `2:13 so far, about 4 to 7 minutes left`. */
-export function describeLeft(elapsedMs: number, share: number): string {
+function describeLeft(elapsedMs: number, share: number): string {
   const left = (elapsedMs / share) * (1 - share);
   const [from, to] = [left * AT_LEAST, left * AT_MOST].map((ms) => Math.ceil(ms / 60_000));
   const range = from === to ? `${to} minute${to === 1 ? '' : 's'}` : `${from} to ${to} minutes`;

@@ -46,7 +46,7 @@ describe('runCli', () => {
     [['cutover', 'postpone', '--dc', 'in', '--to', '2027-01-01', '--dc=eu'], '--dc'],
     [['audit', '--limit', '3', '--limit', '4'], '--limit'],
     [['--reason', 'a', 'freeze', '--reason', 'b'], '--reason'],
-  ])('refuses %j: the last one never wins in silence', async (args, option) => {
+  ])('rejects %j: the last one never wins in silence', async (args, option) => {
     const { code, err } = await runCommand(...args);
     expect(code).toBe(1);
     expect(err).toContain('[invalid_argument]');
@@ -89,7 +89,7 @@ describe('runCli', () => {
   test.each([
     ['0', 'invalid_config'],
     ['1000000000', 'invalid_config'],
-  ])('refuses the batch size %s', async (size, code) => {
+  ])('rejects the batch size %s', async (size, code) => {
     const ran = await runCommand('status', '--config', await writeConfig(`rollout: { batchSize: ${size} }`));
     expect(ran.code).toBe(1);
     expect(ran.err).toContain(`[${code}]`);

@@ -53,28 +53,28 @@ async function expectRefused(planId: string, code: string, ...more: readonly str
 }
 
 describe('apply --plan', () => {
-  test('refuses what is no plan, is unknown, or of an unknown data center', async () => {
+  test('rejects what is no plan, is unknown, or of an unknown data center', async () => {
     await expectRefused('nonsense', 'plan_unknown');
     await expectRefused(`${idOf(0)}-999`, 'plan_unknown');
     await expectRefused(`${idOf(1)}-999`, 'plan_unknown');
     await expectRefused('mars-1', 'unknown_data_center');
   });
 
-  test('refuses a used plan', () => expectRefused(used, 'plan_used'));
+  test('rejects a used plan', () => expectRefused(used, 'plan_used'));
 
-  test('refuses the plan of another data center, and a plan for several', async () => {
+  test('rejects the plan of another data center, and a plan for several', async () => {
     await expectRefused(fresh, 'plan_unknown', '--dc', idOf(1));
     await expectRefused(fresh, 'invalid_argument', '--all');
   });
 
-  test('refuses a plan that was edited', async () => {
+  test('rejects a plan that was edited', async () => {
     await tamper(
       `update credit_rollout.plan_ranges set touched_credits = touched_credits + 1 where plan_id = ${fresh.split('-').at(-1)}`,
     );
     await expectRefused(fresh, 'plan_edited');
   });
 
-  test('refuses a plan that is older than its retention', async () => {
+  test('rejects a plan that is older than its retention', async () => {
     await tamper(
       `update credit_rollout.plans set made_at = made_at - interval '30 days 1 minute' where plan_id = ${fresh.split('-').at(-1)}`,
     );
@@ -86,7 +86,7 @@ describe('apply --plan', () => {
     expect([code, out]).toEqual([0, `✔ ${idOf(0)}: done, and nothing to change\n`]);
   });
 
-  test('refuses a plan made before the type of a source column changed', async () => {
+  test('rejects a plan made before the type of a source column changed', async () => {
     expect((await run('detach', '--dc', idOf(0))).code).toBe(0);
     await expectRefused(fresh, 'not_initialised');
     await fleet.cell(0).sql('alter table public.orgs alter column agents type integer');

@@ -60,7 +60,7 @@ async function makePlan(number: number, rails: 'inside' | 'outside'): Promise<st
 }
 
 describe('approve', () => {
-  test('refuses the author with 7, and takes another person’s word', async () => {
+  test('rejects the author with 7, and takes another person’s word', async () => {
     const planId = await makePlan(1, 'outside');
     const own = await alice('approve', planId);
     expect(own.code).toBe(7);
@@ -144,13 +144,13 @@ describe('override', () => {
     ['with separators', ['--floor', '300,000', '--reason', 'x'], 'without separators'],
     ['with a negative floor', ['--floor=-1', '--reason', 'x'], 'whole number'],
     ['with a floor that no column holds', ['--floor', '9223372036854775808', '--reason', 'x'], 'whole number'],
-  ])('refuses one %s', async (_, flags, why) => {
+  ])('rejects one %s', async (_, flags, why) => {
     const { code, err } = await alice('override', '1', '--dc', dc, ...flags);
     expect(code).toBe(1);
     expect(err).toContain(why);
   });
 
-  test('refuses with 6 what the next run would raise again', async () => {
+  test('rejects with 6 what the next run would raise again', async () => {
     const { code, err } = await alice('override', '2', '--dc', dc, '--floor', 'none', '--reason', 'x');
     expect(code).toBe(6);
     expect(err).toContain('error [override_refused]');
@@ -169,7 +169,7 @@ describe('protect', () => {
     });
   });
 
-  test('refuses an org that is none', async () => {
+  test('rejects an org that is none', async () => {
     expect((await alice('protect', '999', '--dc', dc)).err).toContain('error [org_not_found]');
   });
 });

@@ -1,4 +1,4 @@
-// Every verb that changes something leaves exactly one row in control's audit that says so, and none of the verbs is forgotten.
+// Every verb that changes something leaves exactly one row in control's audit that says so, and no verb is missing.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -79,7 +79,7 @@ const count = async (action: string, actor: string | undefined): Promise<number>
     )[0]?.n,
   );
 
-/** Runs a verb as a person: it is carried out or asked for, and its action has exactly one row more, of that person. */
+/** Runs a verb as a person: it is executed or asked for, and its action has exactly one row more, of that person. */
 async function leavesOne(person: number, verb: string, action: string, ...args: readonly string[]): Promise<Ran> {
   const name = crowd.people[person]?.name;
   const before = await count(action, name);

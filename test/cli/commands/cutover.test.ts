@@ -96,7 +96,7 @@ describe('freeze and unfreeze', () => {
     ]);
   });
 
-  test('refuse a data center that does not exist', async () => {
+  test('reject a data center that does not exist', async () => {
     expect(await as(0, 'freeze', '--dc', 'nowhere')).toMatchObject({
       code: 1,
       err: expect.stringContaining('unknown_data_center'),

@@ -1,4 +1,4 @@
-// A configuration that names another source than `init` attached: refused before anything is read or asked for.
+// A configuration that names another source than `init` attached: rejected before anything is read or asked for.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -40,7 +40,7 @@ const asked = () =>
 
 describe('plan and apply', () => {
   test.each(['public.orgz', 'public.others', 'public.Orgs', 'other.orgs'])(
-    'refuse the source %s, which is not the attached one',
+    'reject the source %s, which is not the attached one',
     async (source) => {
       const before = await asked();
       for (const way of WAYS) {

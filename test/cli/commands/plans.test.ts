@@ -60,7 +60,7 @@ describe('plans', () => {
     });
   });
 
-  test('refuses a data center that does not exist, and a word that is none of its commands', async () => {
+  test('rejects a data center that does not exist, and a word that is none of its commands', async () => {
     expect(await run('plans', '--dc', 'mars')).toMatchObject({ code: 1, err: expect.stringContaining('mars') });
     expect((await run('plans', 'shew', first)).code).toBe(1);
   });
@@ -135,7 +135,7 @@ describe('plans show', () => {
     await expect(readdir(dir)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  test('refuses a plan of a data center that does not exist', async () => {
+  test('rejects a plan of a data center that does not exist', async () => {
     expect(await run('plans', 'show', 'mars-1')).toMatchObject({ code: 1, err: expect.stringContaining('mars') });
   });
 });
@@ -173,7 +173,7 @@ describe('plans diff', () => {
     expect(out).not.toContain('WHAT CHANGED');
   });
 
-  test('refuses plans of two data centers', async () => {
+  test('rejects plans of two data centers', async () => {
     const other = `${fleet.cell(1).dataCenter.id}-1`;
     const { code, err } = await run('plans', 'diff', first, other);
     expect([code, err]).toEqual([1, expect.stringContaining('different data centers')]);

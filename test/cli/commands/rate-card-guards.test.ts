@@ -76,7 +76,7 @@ describe('a card that changes the promise', () => {
     ['the order of editions', 'base: 75000', 'base: 49000', 'has another place in the order of editions'],
     ['an edition', '  free: {', '  gratis: {', 'edition "free" is missing'],
     ['who counts as a user', 'AsUsers: true', 'AsUsers: false', 'it counts light agents differently'],
-  ])('in %s is refused where floors exist', async (_, from, to, why) => {
+  ])('in %s is rejected where floors exist', async (_, from, to, why) => {
     await useCard(
       changeCard(from, to).replace('unpaid: free', to.includes('gratis') ? 'unpaid: gratis' : 'unpaid: free'),
     );

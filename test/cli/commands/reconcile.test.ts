@@ -1,4 +1,4 @@
-// `reconcile` on real Postgres: the dry run, asking for one, what is refused, and the history.
+// `reconcile` on real Postgres: the dry run, asking for one, what is rejected, and the history.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -77,13 +77,13 @@ describe('reconcile', () => {
     ['--csv without --history', ['--dc', 'x', '--csv'], 'invalid_argument'],
     ['--history with --execute', ['--history', '--execute'], 'invalid_argument'],
     ['an unknown data center', ['--dc', 'nowhere'], 'unknown_data_center'],
-  ])('refuses %s', async (_what, args, code) => {
+  ])('rejects %s', async (_what, args, code) => {
     const ran = await run(...args);
     expect(ran.code).toBe(1);
     expect(ran.err).toContain(`[${code}]`);
   });
 
-  test('refuses a data center that is not done, and accepted falls without a reason', async () => {
+  test('rejects a data center that is not done, and accepted falls without a reason', async () => {
     expect((await run('--dc', idle, '--execute')).err).toMatch(/\[wrong_stage\].*is not done \(stage pending\)/u);
     expect((await run('--dc', idle)).err).toContain('[wrong_stage]');
     expect((await run('--dc', dc, '--execute', '--accept-falls')).err).toContain('[invalid_argument]');

@@ -125,7 +125,7 @@ describe('openReportFolder', () => {
     ['a report of another program', { 'report.json': '{"kind":"coverage"}' }],
     ['a file that is no JSON', { 'report.json': '…' }],
     ['a list without a report', { 'orgs.csv': '' }],
-  ])('refuses a folder with %s, and leaves it alone', async (_, files) => {
+  ])('rejects a folder with %s, and leaves it alone', async (_, files) => {
     for (const [name, text] of Object.entries(files)) await writeFile(join(base, name), text);
     await expect(openReportFolder(base)).rejects.toMatchObject({
       code: 'out_not_empty',
@@ -134,7 +134,7 @@ describe('openReportFolder', () => {
     expect(await readdir(base)).toEqual(Object.keys(files).toSorted());
   });
 
-  test('refuses a path through a file', async () => {
+  test('rejects a path through a file', async () => {
     await writeFile(join(base, 'file'), '');
     await expect(openReportFolder(join(base, 'file'))).rejects.toMatchObject({ code: 'out_unwritable' });
     await expect(openReportFolder(join(base, 'file', 'out'))).rejects.toMatchObject({
@@ -145,7 +145,7 @@ describe('openReportFolder', () => {
   });
 
   test.skipIf(process.platform !== 'linux')(
-    'refuses a folder below a file system that takes none, at once',
+    'rejects a folder below a file system that takes none, at once',
     async () => {
       await expect(openReportFolder('/proc/nope/report')).rejects.toMatchObject({ code: 'out_unwritable' });
     },

@@ -1,4 +1,4 @@
-// What `--from` and `--to` mean in a zone, and what is refused.
+// What `--from` and `--to` mean in a zone, and what is rejected.
 import { describe, expect, test } from 'vitest';
 import { parsePeriod } from '../../../src/domain/calendar/period.js';
 
@@ -25,7 +25,7 @@ describe('parsePeriod', () => {
     [{ from: '2025-10-10', to: '2025-10-09' }, 'invalid_argument'],
     [{ from: '2025-10-10', to: '2028-10-09' }, 'invalid_argument'],
     [{ from: 'tomorrow' }, 'invalid_instant'],
-  ])('refuses %o', (given, code) => {
+  ])('rejects %o', (given, code) => {
     expect(() => show(given)).toThrow(expect.objectContaining({ code }));
   });
 });

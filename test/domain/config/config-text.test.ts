@@ -26,7 +26,7 @@ describe('resolveConfigText', () => {
     expect(failure.message).toBe('queue names the environment variable EMPTY, which is empty.');
   });
 
-  test.each([`\${}`, `\${a-b}`, `\${USER:-x}`, `\${ USER }`, `pass\${word`])('refuses the piece in %s', (text) => {
+  test.each([`\${}`, `\${a-b}`, `\${USER:-x}`, `\${ USER }`, `pass\${word`])('rejects the piece in %s', (text) => {
     const failure = failureOf(() => resolveConfigText(text, lookup, 'queue'));
     expect(failure.code).toBe('invalid_config');
     expect(failure.message).not.toContain('word');

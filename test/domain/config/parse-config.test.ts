@@ -127,7 +127,7 @@ dataCenters:
     [`\${MYSQL}`, 'has the scheme "mysql"'],
     ['REDIS://secret', 'has the scheme "REDIS"'],
     ['secret:6379', 'is no URL with a scheme'],
-  ])('refuses the queue %s by its scheme alone', (url, found) => {
+  ])('rejects the queue %s by its scheme alone', (url, found) => {
     const failure = failureOf(() => parse(`${base}${india}queue: "${url}"\n`));
     expect(failure).toMatchObject({
       code: 'invalid_config',
@@ -146,7 +146,7 @@ dataCenters:
     ['signups: { cutOver: 2025-10-30 }', 'signups.cutOver', 'signups.cutover'],
     ['datacenters: []', 'datacenters', 'dataCenters'],
     ['grandfathering: { lapsegrace: P1D }', 'grandfathering.lapsegrace', 'grandfathering.lapseGrace'],
-  ])('refuses the key of %s and suggests the right one', (line, path, suggestion) => {
+  ])('rejects the key of %s and suggests the right one', (line, path, suggestion) => {
     const failure = failureOf(() => parse(base + (line.startsWith('datacenters') ? '' : india) + line));
     expect(failure.code).toBe('unknown_config_key');
     expect(failure.message).toMatch(/\(line \d+\)/);
@@ -155,7 +155,7 @@ dataCenters:
   });
 
   test.each(['xyzzyplugh: 1', '<<: { rateCard: x }', '__proto__: { a: 1 }', '1: 2'])(
-    'refuses the key of %s without a guess',
+    'rejects the key of %s without a guess',
     (line) => {
       const failure = failureOf(() => parse(`${base}${india}${line}\n`));
       expect(failure).toMatchObject({
@@ -180,12 +180,12 @@ dataCenters:
     expect(failure.message).toBe(`dataCenters[0].${key} is missing from the configuration.`);
   });
 
-  test.each(['', '\n', '# nothing\n', '---\n'])('refuses the empty text %j', (text) => {
+  test.each(['', '\n', '# nothing\n', '---\n'])('rejects the empty text %j', (text) => {
     expect(failureOf(() => parse(text)).code).toBe('invalid_config');
   });
 
   test.each(['0', '-1', '99', '1e9', '.nan', '.inf', '"10k"', '10k', '100.5', 'null', '[1]', '9007199254740993'])(
-    'refuses the batch size %s with the range',
+    'rejects the batch size %s with the range',
     (value) => {
       const failure = failureOf(() => parse(withRollout(`batchSize: ${value}`)));
       expect(failure.code).toBe('invalid_config');
@@ -241,7 +241,7 @@ dataCenters:
   });
 
   test.each(['IST', 'EST', 'null', '""', 'utc+25', 'Mars/Olympus', '+05:30', '5', 'local', 'asia/kolkata', '[]'])(
-    'refuses the zone %s',
+    'rejects the zone %s',
     (zone) => {
       const failure = failureOf(() => parse(base + india.replace('Asia/Kolkata', zone)));
       expect(failure.code).toBe(zone === '[]' ? 'invalid_config' : 'invalid_zone');
@@ -256,12 +256,12 @@ dataCenters:
     expect(failure.message).toContain('dataCenters[0].id (line 4)');
   });
 
-  test.each(['dataCenters: []\n', 'dataCenters:\n'])('refuses %j', (text) => {
+  test.each(['dataCenters: []\n', 'dataCenters:\n'])('rejects %j', (text) => {
     const failure = failureOf(() => parse(base + text));
     expect(failure).toMatchObject({ code: 'invalid_config', message: expect.stringContaining('at least one') });
   });
 
-  test('refuses two data centers with one id, or with one database', () => {
+  test('rejects two data centers with one id, or with one database', () => {
     const entry = india.split('\n')[1] ?? '';
     expect(failureOf(() => parse(`${base}${india}${entry}\n`))).toMatchObject({
       code: 'duplicate_data_center',
@@ -274,7 +274,7 @@ dataCenters:
     });
   });
 
-  test('refuses an instant that does not exist in one of the zones, with both candidates', () => {
+  test('rejects an instant that does not exist in one of the zones, with both candidates', () => {
     const chile = '  - { id: cl, zone: America/Santiago, database: b, source: orgs }\n';
     const failure = failureOf(() => parse(`${base}${india}${chile}signups: { cutover: 2025-09-07T00:30 }\n`));
     expect(failure.code).toBe('invalid_instant');
@@ -285,7 +285,7 @@ dataCenters:
     expect(failure.message).toContain('2025-09-07T04:30:00Z');
   });
 
-  test('refuses a cut-over before the start', () => {
+  test('rejects a cut-over before the start', () => {
     const text = `${withRollout('notBefore: 2025-10-06')}signups: { cutover: 2025-10-05 }\n`;
     const failure = failureOf(() => parse(text));
     expect(failure.code).toBe('invalid_config');
@@ -306,7 +306,7 @@ dataCenters:
     expect(failure.message.startsWith(`Line ${line} of the configuration`)).toBe(true);
   });
 
-  test.each(['just text', '- a', '5'])('refuses %j, which has no keys', (text) => {
+  test.each(['just text', '- a', '5'])('rejects %j, which has no keys', (text) => {
     expect(failureOf(() => parse(text))).toMatchObject({
       code: 'invalid_config',
       message: expect.stringMatching(/keys/),

@@ -28,7 +28,7 @@ describe('parseZone', () => {
     ['Europe/Berln', 'Europe/Berlin'],
     ['America/New York', 'America/New_York'],
     ['utc', 'UTC'],
-  ])('refuses %s and suggests %s', (zone, suggestion) => {
+  ])('rejects %s and suggests %s', (zone, suggestion) => {
     const failure = failureOf(() => parseZone(zone, 'zone'));
     expect(failure).toMatchObject({ code: 'invalid_zone', next: `Write ${suggestion}.` });
     expect(failure.message).toContain(`"${zone}"`);
@@ -49,7 +49,7 @@ describe('parseZone', () => {
     null,
     5,
     true,
-  ])('refuses %j and names it', (zone) => {
+  ])('rejects %j and names it', (zone) => {
     const failure = failureOf(() => parseZone(zone, 'zone'));
     expect(failure.code).toBe('invalid_zone');
     expect(failure.message).toContain(`zone is ${JSON.stringify(zone)}`);

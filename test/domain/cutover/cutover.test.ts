@@ -118,12 +118,12 @@ describe('rejectExecution', () => {
     expect(refusal?.next).toContain(next);
   });
 
-  test('refuses a late one while its data center is not done, and then no more', () => {
+  test('rejects a late one while its data center is not done, and then no more', () => {
     expect(rejectExecution(facts({ now: at(13) }), 'baking')?.why).toContain('stage baking');
     expect(rejectExecution(facts({ now: at(13) }), 'done')).toBeUndefined();
   });
 
-  test('never lets through what has not come, and never refuses what took effect', () => {
+  test('never lets through what has not come, and never rejects what took effect', () => {
     const hour = fc.integer({ min: 0, max: 23 });
     fc.assert(
       fc.property(hour, hour, fc.option(hour), fc.constantFrom('done', 'baking'), (now, cutover, effective, stage) => {

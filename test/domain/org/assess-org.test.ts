@@ -56,7 +56,7 @@ describe('assessOrg', () => {
     expect(assessed).toMatchObject({ kind: 'assessed', lightAgents: 0n, legacyLimit: 150_000n });
   });
 
-  test('refuses negative light agents even when the card does not count them', () => {
+  test('rejects negative light agents even when the card does not count them', () => {
     const reason = 'negative_light_agents';
     expect(assessOrg(makeOrg({ lightAgents: -1n }), uncounted)).toEqual({ kind: 'undecidable', reason });
   });

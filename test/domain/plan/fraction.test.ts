@@ -39,7 +39,7 @@ describe('toFraction', () => {
     );
   });
 
-  test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])('refuses %d, which is no limit', (value) => {
+  test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])('rejects %d, which is no limit', (value) => {
     expect(() => toFraction(value)).toThrow('not a limit');
   });
 });

@@ -112,7 +112,7 @@ describe('parseRateCard', () => {
     '1:30',
     '50000k',
     '2025-10-06',
-  ])('refuses base: %s as inexact', (written) => {
+  ])('rejects base: %s as inexact', (written) => {
     const error = refuse(edit('base: 50000', `base: ${written}`));
     expect(error).toMatchObject({ code: 'inexact_number', exitCode: 1 });
     expect(error.message).toContain('editions.standard.credits.base');
@@ -126,7 +126,7 @@ describe('parseRateCard', () => {
     ['flat: 5000', 'flat: 1000000000000001'],
     ['concurrency: 10', 'concurrency: 0'],
     ['concurrency: 10', 'concurrency: 1000001'],
-  ])('refuses %s -> %s beyond its bounds', (from, to) => {
+  ])('rejects %s -> %s beyond its bounds', (from, to) => {
     expect(refuse(edit(from, to)).code).toBe('inexact_number');
   });
 
@@ -197,11 +197,11 @@ describe('parseRateCard', () => {
     expect(next).toBe('Remove the key. The keys here are name, lightAgentsCountAsUsers, unpaid, editions, cases.');
   });
 
-  test.each(['', '# nothing', '[]', 'text', 'editions: {}', '{}'])('refuses %j', (text) => {
+  test.each(['', '# nothing', '[]', 'text', 'editions: {}', '{}'])('rejects %j', (text) => {
     expect(refuse(text).code).toBe('invalid_rate_card');
   });
 
-  test('refuses a card without editions', () => {
+  test('rejects a card without editions', () => {
     const head = 'name: a\nlightAgentsCountAsUsers: true\nunpaid: free\n';
     expect(refuse(`${head}editions: {}`).message).toContain('must have an edition');
   });
@@ -271,7 +271,7 @@ describe('parseRateCard on cases', () => {
       'invalid_rate_card',
       'cases[0].expect.total_credits',
     ],
-  ] as const)('refuses %s', (golden, code, path) => {
+  ] as const)('rejects %s', (golden, code, path) => {
     const error = refuse(withCase(golden));
     expect(error.code).toBe(code);
     expect(error.message).toContain(path);

@@ -8,7 +8,7 @@ export const sampleCardText = readFileSync(new URL('../../../src/sample/rate-car
 
 export const sampleCard: RateCard = parseRateCard(sampleCardText);
 
-/** The sample card with some editions changed, legacy halves and order included if asked. */
+/** The sample card with some editions changed, legacy splits and order included if asked. */
 export function changeCard(change: (spec: EditionSpec) => EditionSpec): RateCard {
   return createRateCard({ ...sampleCard, editions: [...sampleCard.editions.values()].map(change) });
 }

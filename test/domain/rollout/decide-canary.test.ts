@@ -29,12 +29,12 @@ describe('decideCanary', () => {
     ['opens the fence for a canary that is pending', PENDING, { fence: SHUT }, ['open_fence open']],
     ['opens it again where it is another one’s', PENDING, { fence: OPEN, foreign: true }, ['open_fence open']],
     ['opens it again where it stands for the verification', PENDING, { fence: VERIFYING }, ['open_fence open']],
-    ['rings one worker for it', PENDING, { fence: OPEN }, ['ring apply 1']],
-    ['rings one worker however much is pending', { ...PENDING, pending: 3 }, { fence: OPEN }, ['ring apply 1']],
+    ['rings one worker for it', PENDING, { fence: OPEN }, ['wake apply 1']],
+    ['rings one worker however much is pending', { ...PENDING, pending: 3 }, { fence: OPEN }, ['wake apply 1']],
     ['closes the fence once it is applied', APPLIED, { fence: OPEN }, ['close_fence']],
     ['opens the fence for its verification', APPLIED, { fence: SHUT }, ['open_fence verifying']],
     ['opens it anew where it is another one’s', APPLIED, { fence: VERIFYING, foreign: true }, ['open_fence verifying']],
-    ['rings one worker for the verification', APPLIED, { fence: VERIFYING }, ['ring verify 1']],
+    ['rings one worker for the verification', APPLIED, { fence: VERIFYING }, ['wake verify 1']],
     ['closes the fence once it is verified', VERIFIED, { fence: VERIFYING }, ['close_fence']],
     ['closes one that is open still', VERIFIED, { fence: OPEN }, ['close_fence']],
     ['closes one that an older epoch closed', VERIFIED, { fence: { ...SHUT, epoch: 4n } }, ['close_fence']],
@@ -65,9 +65,9 @@ describe('decideCanary', () => {
   });
 
   test.each([
-    ['ring apply 1', PENDING, OPEN],
-    ['ring verify 1', APPLIED, VERIFYING],
-  ] as const)('%s: says what is wrong with its workers, and rings all the same', (ring, canary, fence) => {
+    ['wake apply 1', PENDING, OPEN],
+    ['wake verify 1', APPLIED, VERIFYING],
+  ] as const)('%s: says what is wrong with its workers, and wakes all the same', (ring, canary, fence) => {
     for (const [sketch, holds] of [
       [{}, []],
       [{ workersAlive: 0, trouble: 'not_permitted' }, ['no_worker']],
@@ -104,11 +104,11 @@ const isWaiting = ({ canary }: Case): boolean => canary.verifiedForMs !== null &
 /** Stated the other way round: for each thing that can be decided, exactly when it is. */
 const WHEN: Readonly<Record<string, (one: Case) => boolean>> = {
   'open_fence open': (one) => !isApplied(one) && !isFor(one, 'open'),
-  'ring apply 1': (one) => !isApplied(one) && isFor(one, 'open'),
+  'wake apply 1': (one) => !isApplied(one) && isFor(one, 'open'),
   close_fence: (one) => (isVerified(one) ? !isClosed(one) : isApplied(one) && isFor(one, 'open')),
   'open_fence verifying': (one) =>
     isApplied(one) && !isVerified(one) && !isFor(one, 'open') && !isFor(one, 'verifying'),
-  'ring verify 1': (one) => isApplied(one) && !isVerified(one) && isFor(one, 'verifying'),
+  'wake verify 1': (one) => isApplied(one) && !isVerified(one) && isFor(one, 'verifying'),
   'fail verification_mismatch': (one) => isVerified(one) && isClosed(one) && one.canary.mismatches > 0,
   canary_wait: (one) => isVerified(one) && isClosed(one) && one.canary.mismatches === 0 && isWaiting(one),
   pass_canary: (one) => isVerified(one) && isClosed(one) && one.canary.mismatches === 0 && !isWaiting(one),

@@ -33,7 +33,7 @@ const during = (
   change: Partial<DataCenterSnapshot> = {},
 ): DataCenterSnapshot => done({ maintenance: { ...NONE, open: run }, ...change }, { fence: OURS, ...sketch });
 
-/** Its fence is shut, and control has that on record. */
+/** Its fence is closed, and control has that on record. */
 const ended = (run: MaintenanceRun, sketch: CellSketch, change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot =>
   during(run, { fence: CLOSED, ...sketch }, { maintenance: { ...NONE, open: run, closedEpoch: run.epoch }, ...change });
 
@@ -152,7 +152,7 @@ describe('decideMaintenance', () => {
     expect(steps).toMatchObject([{ state: 'failed', reason: 'a rule was broken: floor_kept' }]);
   });
 
-  test('rings under the epoch of its own run', () => {
+  test('wakes under the epoch of its own run', () => {
     const one = during({ ...OPEN, epoch: 9n }, { maintenance: { pending: 1 } }, { epoch: 5n });
     const { steps } = decideMaintenance({ now: NOW, dataCenters: [one] }, one);
     expect(steps).toMatchObject([{ kind: 'wake_workers', epoch: 9n }]);

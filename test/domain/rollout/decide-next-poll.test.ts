@@ -1,4 +1,4 @@
-// When a scheduler looks again by itself.
+// When a scheduler checks again by itself.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decideNextPoll, type KnownInstants } from '../../../src/domain/rollout/decide-next-poll.js';

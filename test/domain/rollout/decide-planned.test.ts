@@ -23,7 +23,7 @@ describe('decidePlanned', () => {
   test.each([
     ['without a plan on purpose it starts', PLANS.unpinned, ['activate'], []],
     ['without a plan it asks for one', PLANS.none, ['request_plan'], []],
-    ['while its plan is made it rings and says so', PLANS.asked, ['ring plan 1'], [['planning', null, null, GOES_ON]]],
+    ['while its plan is made it rings and says so', PLANS.asked, ['wake plan 1'], [['planning', null, null, GOES_ON]]],
     [
       'a plan that cannot be made waits for a person, and nobody is rung',
       PLANS.failed,
@@ -75,9 +75,9 @@ describe('decidePlanned', () => {
     expect(decide(dc({ requested: true, plan }))).toEqual({ steps, holds });
   });
 
-  test('rings for a plan also where no worker serves, and says that', () => {
+  test('wakes workers for a plan also where no worker serves, and says that', () => {
     expect(decide(dc({ plan: PLANS.asked, cell: cell({ workersAlive: 0 }) }))).toEqual({
-      steps: ['ring plan 1'],
+      steps: ['wake plan 1'],
       holds: [['no_worker', '0', '1', 'credit-rollout worker --dc eu']],
     });
   });

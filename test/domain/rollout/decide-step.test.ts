@@ -201,7 +201,7 @@ describe('decideStep: a freeze', () => {
     expect(decide(dc({ stage: 'migrating', quiet: false, cell: frozen, ...change })).steps).toEqual(['close_fence']);
   });
 
-  test('lets a forgotten fence be closed', () => {
+  test('lets a fence that nobody closed be closed', () => {
     expect(decide(dc({ quiet: false, cell: frozen })).steps).toEqual(['close_fence']);
   });
 
@@ -217,9 +217,9 @@ describe('decideStep: a run', () => {
     ['canary opens the fence', 'canary', cell({ fence: { state: 'closed' } }), ['open_fence open']],
     ['canary passes once the fence is open', 'canary', cell(), ['advance migrating']],
     ['canary opens again where the cell lost the run', 'canary', cell({ run: null }), ['open_fence open']],
-    ['migrating rings for batches, not more than lanes', 'migrating', cell({ run: { pending: 9 } }), ['ring apply 2']],
-    ['migrating rings for as many as are left', 'migrating', cell({ run: { pending: 1 } }), ['ring apply 1']],
-    ['migrating rings for a cut first', 'migrating', cell({ run: { cut: false } }), ['ring cut 1', 'ring apply 2']],
+    ['migrating rings for batches, not more than lanes', 'migrating', cell({ run: { pending: 9 } }), ['wake apply 2']],
+    ['migrating rings for as many as are left', 'migrating', cell({ run: { pending: 1 } }), ['wake apply 1']],
+    ['migrating rings for a cut first', 'migrating', cell({ run: { cut: false } }), ['wake cut 1', 'wake apply 2']],
     ['migrating opens a closed fence', 'migrating', cell({ fence: { state: 'closed' } }), ['open_fence open']],
     [
       'migrating opens again after a failover',
@@ -240,7 +240,7 @@ describe('decideStep: a run', () => {
       'migrating does not end before it is cut',
       'migrating',
       cell({ run: { pending: 0, cut: false } }),
-      ['ring cut 1', 'ring apply 1'],
+      ['wake cut 1', 'wake apply 1'],
     ],
     [
       'verifying opens for the verification',
@@ -258,7 +258,7 @@ describe('decideStep: a run', () => {
       'verifying rings for ranges',
       'verifying',
       cell({ run: { pending: 0 }, fence: { state: 'verifying' } }),
-      ['ring verify 2'],
+      ['wake verify 2'],
     ],
     [
       'verifying closes when all is verified',
@@ -342,7 +342,7 @@ describe('decideStep: a run', () => {
     });
 
   test.each(['migrating', 'verifying'] as const)(
-    '%s says what is wrong with its workers, and rings all the same',
+    '%s says what is wrong with its workers, and wakes all the same',
     (stage) => {
       for (const [sketch, holds] of [
         [{}, []],
@@ -354,7 +354,7 @@ describe('decideStep: a run', () => {
       ] as const) {
         const decision = decide(working(stage, sketch));
         expect(decision.holds).toEqual(holds);
-        expect(decision.steps).toEqual([stage === 'migrating' ? 'ring apply 2' : 'ring verify 2']);
+        expect(decision.steps).toEqual([stage === 'migrating' ? 'wake apply 2' : 'wake verify 2']);
       }
     },
   );
@@ -468,7 +468,7 @@ describe('decideStep: always', () => {
     );
   });
 
-  test('opens no fence and rings for nothing while its cell is frozen, and says so', () => {
+  test('opens no fence and wakes workers for nothing while its cell is frozen, and says so', () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(anyDc('eu', 1), anyDc('in', 0), (one, other) => {
@@ -531,9 +531,9 @@ describe('decideStep: always', () => {
             'advance aborted': one.intent === 'abort',
             'fail x': one.cell.fence.failure === 'x',
             'open_fence open': canary.pending > 0,
-            'ring apply 1': canary.pending > 0,
+            'wake apply 1': canary.pending > 0,
             'open_fence verifying': canary.pending === 0 && canary.unverified > 0,
-            'ring verify 1': canary.pending === 0 && canary.unverified > 0,
+            'wake verify 1': canary.pending === 0 && canary.unverified > 0,
             'fail verification_mismatch': canary.mismatches > 0,
             pass_canary:
               canary.pending + canary.unverified + canary.mismatches === 0 && one.cell.fence.state === 'closed',
@@ -551,8 +551,8 @@ describe('decideStep: always', () => {
       'open_fence open',
       'open_fence verifying',
       'pass_canary',
-      'ring apply 1',
-      'ring verify 1',
+      'wake apply 1',
+      'wake verify 1',
     ]);
   });
 });

@@ -149,7 +149,7 @@ export const nameStep = (step: Step): string => {
     case 'fail':
       return `fail ${step.code}`;
     case 'wake_workers':
-      return `ring ${step.job} ${step.want}`;
+      return `wake ${step.job} ${step.want}`;
     default:
       return step.kind;
   }

@@ -1,4 +1,4 @@
-// The one table of transitions, by complement: what is not in it is refused by the domain and by the control database.
+// The one table of transitions, by complement: what is not in it is rejected by the domain and by the control database.
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {

@@ -35,7 +35,7 @@ describe('nextLocalDate', () => {
     expect(addLocalDays(next, -1)).toBe(date);
   });
 
-  test('refuses what is not a date, and names it', () => {
+  test('rejects what is not a date, and names it', () => {
     const failure = failureOf(() => nextLocalDate('2025-02-30'));
     expect(failure).toMatchObject({ code: 'invalid_instant', message: expect.stringContaining('"2025-02-30"') });
   });

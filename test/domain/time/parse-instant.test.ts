@@ -1,4 +1,4 @@
-// One-off local times: read once, the same in every season and on every machine, or refused with both candidates.
+// One-off local times: read once, the same in every season and on every machine, or rejected with both candidates.
 import fc from 'fast-check';
 import { Settings } from 'luxon';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -68,13 +68,13 @@ describe('parseLocalInstant', () => {
     ['2025-04-25T00:30', 'Africa/Cairo', 'does not exist', '2025-04-25T01:00:00'],
     ['2025-10-25T23:15', 'Asia/Beirut', 'exists twice', '2025-10-26T00:00:00'],
     ['2011-12-30T12:00', 'Pacific/Apia', 'does not exist', '2011-12-31T00:00:00'],
-  ])('refuses %s in %s: it %s', (text, zone, problem, end) => {
+  ])('rejects %s in %s: it %s', (text, zone, problem, end) => {
     const failure = failureOf(() => parseLocalInstant(text, zone));
     expect(failure).toMatchObject({ code: 'invalid_instant', message: expect.stringContaining(problem) });
     expect(failure.next).toContain(`from ${end} on`);
   });
 
-  test('refuses a date that the zone skipped, with the dates around it', () => {
+  test('rejects a date that the zone skipped, with the dates around it', () => {
     const failure = failureOf(() => parseLocalInstant('2011-12-30', 'Pacific/Apia'));
     expect(failure.code).toBe('invalid_instant');
     expect(failure.message).toContain('2011-12-29T00:00:00 local = 2011-12-29T10:00:00Z');
@@ -98,21 +98,21 @@ describe('parseLocalInstant', () => {
     ' 2025-10-06',
     '2025-10-06\n',
     '2025-10-06T22:00:00.5',
-  ])('refuses %j and names it', (text) => {
+  ])('rejects %j and names it', (text) => {
     const failure = failureOf(() => parseLocalInstant(text, 'Asia/Tokyo'));
     expect(failure.code).toBe('invalid_instant');
     expect(failure.message).toContain(JSON.stringify(text).slice(1, 11));
   });
 
   test.each(['2025-10-06T22:00Z', '2025-10-06T22:00:00+05:30', '2025-10-06 22:00 -0800', '2025-10-06T22:00 UTC'])(
-    'refuses the offset of %s',
+    'rejects the offset of %s',
     (text) => {
       const failure = failureOf(() => parseLocalInstant(text, 'Asia/Tokyo'));
       expect(failure).toMatchObject({ code: 'invalid_instant', next: 'Write the local time without the offset.' });
     },
   );
 
-  test('refuses a zone that does not exist', () => {
+  test('rejects a zone that does not exist', () => {
     expect(failureOf(() => parseLocalInstant('2025-10-06', 'Mars/Olympus')).code).toBe('invalid_zone');
   });
 

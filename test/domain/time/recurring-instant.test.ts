@@ -62,7 +62,7 @@ describe('recurringInstant', () => {
     }
   });
 
-  test.each(['24:00', '9:00', '12:60', '', '00:15:00', 'noon'])('refuses the time %j', (time) => {
+  test.each(['24:00', '9:00', '12:60', '', '00:15:00', 'noon'])('rejects the time %j', (time) => {
     const failure = failureOf(() => recurringInstant('2025-10-06', time, 'UTC'));
     expect(failure.code).toBe('invalid_instant');
     expect(failure.message).toContain(JSON.stringify(time));

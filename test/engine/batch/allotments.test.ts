@@ -1,4 +1,4 @@
-// What the cell's own tables refuse, whoever writes: a floor that falls, a history that changes, a role that reaches too far.
+// What the cell's own tables reject, whoever writes: a floor that falls, a history that changes, a role that reaches too far.
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CELL_ROLES, cellRoleName } from '../../../src/stores/cell/cell-database.js';
@@ -37,7 +37,7 @@ describe('allotments', () => {
     ['lowers a floor', 'update credit_rollout.allotments set floor = floor - 1 where org_id = 2'],
     ['clears a floor', 'update credit_rollout.allotments set floor = null, floor_edition = null where org_id = 2'],
     ['moves a row to another org', 'update credit_rollout.allotments set org_id = 99999 where org_id = 2'],
-  ])('refuses manual SQL that %s', async (_what, statement) => {
+  ])('rejects manual SQL that %s', async (_what, statement) => {
     expect(await refusal(statement)).toBe('23001');
   });
 
@@ -52,7 +52,7 @@ describe('allotments', () => {
     ],
     ['has an unknown winner', `update credit_rollout.allotments set winner = 'nobody' where org_id = 2`],
     ['has a floor without its edition', 'update credit_rollout.allotments set floor_edition = null where org_id = 2'],
-  ])('refuses a row that %s', async (_what, statement) => {
+  ])('rejects a row that %s', async (_what, statement) => {
     expect(await refusal(statement)).toBe('23514');
   });
 
@@ -61,7 +61,7 @@ describe('allotments', () => {
     ['allotments, by cascade', 'truncate credit_rollout.allotments cascade'],
     ['allotment_changes', 'truncate credit_rollout.allotment_changes'],
     ['rates', 'truncate credit_rollout.rates'],
-  ])('refuses to truncate %s', async (_what, statement) => {
+  ])('rejects to truncate %s', async (_what, statement) => {
     expect(await refusal(statement)).toBe('23001');
   });
 

@@ -141,7 +141,7 @@ describe('applyBatches: a batch that is too slow or cannot be read', () => {
       additional_credits, legacy_limit, created_at, updated_at, peak_credits from public.org_rows`);
   }
 
-  test('halves a batch that takes longer than a statement may, and still covers every id', async () => {
+  test('splits a batch that takes longer than a statement may, and still covers every id', async () => {
     const cell = await makeCell(100, { view: true });
     await cell.sql(`create function public.linger(ms float8) returns bigint language plpgsql stable as $$
       begin perform pg_sleep(ms / 1000); return 0; end $$`);
@@ -157,7 +157,7 @@ describe('applyBatches: a batch that is too slow or cannot be read', () => {
     await check(cell);
   });
 
-  test('sets aside the one org that cannot be read, and applies the rest', async () => {
+  test('quarantines the one org that cannot be read, and applies the rest', async () => {
     const cell = await makeCell(300, { view: true });
     await makeView(cell, 'case when org_id = 137 then 1 / (org_id - 137) else agents end');
     const at = await openCut(cell);

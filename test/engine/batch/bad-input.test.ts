@@ -1,4 +1,4 @@
-// What is refused before anything changes: the wrong cell, a source that cannot be used, a missing privilege, a busy data center.
+// What is rejected before anything changes: the wrong cell, a source that cannot be used, a missing privilege, a busy data center.
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { setIntent } from '../../../src/engine/operate/set-intent.js';
@@ -53,7 +53,7 @@ async function makeLogin(cell: TestCell, ...grants: readonly string[]): Promise<
 }
 
 describe('a cell', () => {
-  test('behind another data center’s URL is refused on the first connection', async () => {
+  test('behind another data center’s URL is rejected on the first connection', async () => {
     const eu = await makeCell();
     const us = openCell(eu.url, 'us');
     dropped.push(() => us.close());
@@ -67,12 +67,12 @@ describe('a cell', () => {
     expect(await eu.sql('select data_center from credit_rollout.cell')).toEqual([{ data_center: eu.dataCenter.id }]);
   });
 
-  test('that is a standby is refused', async () => {
+  test('that is a standby is rejected', async () => {
     const facts = { standby: true, initialised: true, version: 180_000, database_name: 'x', system_identifier: '1' };
     await expect(assertCellIdentity(async () => [facts], 'eu')).rejects.toMatchObject({ code: 'cell_is_standby' });
   });
 
-  test('that was copied to another database is refused', async () => {
+  test('that was copied to another database is rejected', async () => {
     const cell = await makeCell();
     await cell.sql(`update credit_rollout.cell set database_name = 'elsewhere'`);
     const again = openCell(cell.url, cell.dataCenter.id);
@@ -178,7 +178,7 @@ describe('a source', () => {
     ],
     ['alter table public.orgs alter column org_id type numeric', 'source_column_type', 'numeric'],
     ['alter table public.orgs alter column legacy_limit type float8', 'source_column_type', 'double precision'],
-  ])('after %j is refused with what was found', async (change, code, found) => {
+  ])('after %j is rejected with what was found', async (change, code, found) => {
     const cell = await makeCell({ init: 'left' });
     await cell.sql(change);
     await expect(initWith(cell, 'public.orgs')).rejects.toMatchObject({
@@ -188,7 +188,7 @@ describe('a source', () => {
     expect(await ours(cell)).toBe(false);
   });
 
-  test('with rows without an id is refused with their count', async () => {
+  test('with rows without an id is rejected with their count', async () => {
     const cell = await makeCell({
       init: 'left',
       key: 'none',
@@ -201,7 +201,7 @@ describe('a source', () => {
     expect(await ours(cell)).toBe(false);
   });
 
-  test('under row-level security that holds for our login is refused, not read with holes', async () => {
+  test('under row-level security that holds for our login is rejected, not read with holes', async () => {
     const cell = await makeCell({ init: 'left', orgs: [{}, {}] });
     const login = await makeLogin(
       cell,
@@ -218,7 +218,7 @@ describe('a source', () => {
     expect(await ours(cell)).toBe(false);
   });
 
-  test('that may not be read is refused with the GRANT', async () => {
+  test('that may not be read is rejected with the GRANT', async () => {
     const cell = await makeCell({ init: 'left', orgs: [{}] });
     const login = await makeLogin(cell, 'grant execute on function pg_control_system() to LOGIN');
     const own = openCell(login.url, cell.dataCenter.id);
@@ -246,7 +246,7 @@ describe('a source', () => {
     expect(await cell.sql('select count(*)::int as rows from credit_rollout.allotments')).toEqual([{ rows: 3 }]);
   });
 
-  test('that is not what init read is refused by an apply, and nothing is asked for', async () => {
+  test('that is not what init read is rejected by an apply, and nothing is asked for', async () => {
     const fleet = await createFleet({ orgs: 10 });
     dropped.push(fleet.drop);
     // from now on nothing proves that an id occurs once
@@ -283,7 +283,7 @@ describe('a source', () => {
 });
 
 describe('an apply', () => {
-  test('of a data center that control does not know is refused', async () => {
+  test('of a data center that control does not know is rejected', async () => {
     const fleet = await createFleet({ orgs: 10 });
     dropped.push(fleet.drop);
     const stranger = await makeCell();
@@ -302,7 +302,7 @@ describe('an apply', () => {
     ]);
   });
 
-  test('of a busy data center is refused for all that were named, and one of two at once wins', async () => {
+  test('of a busy data center is rejected for all that were named, and one of two at once wins', async () => {
     const fleet = await createFleet({ cells: [{}, {}], orgs: 10 });
     dropped.push(fleet.drop);
     const results = await Promise.allSettled([fleet.apply(fleet.cell(0)), fleet.apply(fleet.cell(0))]);

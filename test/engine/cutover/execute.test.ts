@@ -63,7 +63,7 @@ describe('executeCutover', () => {
   test.each([
     ['before its instant', 60, 'done', 'has not come'],
     ['while its data center is not done', -60, 'baking', 'stage baking'],
-  ])('refuses %s, and changes nothing', async (_case, minutes, stage, why) => {
+  ])('rejects %s, and changes nothing', async (_case, minutes, stage, why) => {
     await setCutover(minutes, stage);
     const before = await gateOf();
     const refused = { code: 'cutover_refused', exitCode: 6, message: expect.stringContaining(why) };
@@ -72,7 +72,7 @@ describe('executeCutover', () => {
     expect(await gateOf()).toEqual(before);
   });
 
-  test('refuses an armed one before its effective instant', async () => {
+  test('rejects an armed one before its effective instant', async () => {
     await arm(new Date(Date.now() + 3_600_000));
     await expect(execute()).rejects.toMatchObject({
       code: 'cutover_refused',
@@ -81,7 +81,7 @@ describe('executeCutover', () => {
     expect((await readCutovers(fleet.engine, [dc]))[0]).toMatchObject({ state: 'armed' });
   });
 
-  test('refuses while the cell is frozen', async () => {
+  test('rejects while the cell is frozen', async () => {
     await freeze(fleet.engine, { dataCenters: [dc], reason: null });
     await expect(execute()).rejects.toMatchObject({
       code: 'cutover_refused',

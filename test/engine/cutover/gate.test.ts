@@ -341,7 +341,7 @@ describe('at repeatable read', () => {
     expect((await latch(cell)).kind).toBe('latched');
   });
 
-  test('a latch is seen through the snapshot: nobody is told legacy after it', async () => {
+  test('a latch is seen through the snapshot: nobody learns legacy after it', async () => {
     const cell = await makeCell();
     const client = await begin(cell);
     await cutOver(cell);
@@ -404,7 +404,7 @@ describe('the gate', () => {
     expect(await swept(cell)).toBe(false);
   });
 
-  test('refuses even its owner to change what has happened', async () => {
+  test('rejects even its owner to change what has happened', async () => {
     const cell = await makeCell();
     await cutOver(cell);
     await swept(cell);
@@ -482,7 +482,7 @@ describe('the sign-up trigger', () => {
     await cell.insertOrgs({ org_id: '2', created_at: 'now' });
   });
 
-  test('is refused on a view, with the reason', async () => {
+  test('is rejected on a view, with the reason', async () => {
     const cell = await makeCell({ view: true });
     await expect(hang(cell)).rejects.toMatchObject({
       code: 'source_not_a_table',

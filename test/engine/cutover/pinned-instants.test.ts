@@ -26,7 +26,7 @@ describe('a configuration', () => {
       'must not be before rollout.notBefore',
     ],
     ['a cut-over in a gap', '{ cutover: 2098-03-30T02:30 }', '{}', 'does not exist'],
-  ])('refuses %s, with the reason', (_case, signups, rollout, why) => {
+  ])('rejects %s, with the reason', (_case, signups, rollout, why) => {
     const text = signups.startsWith('[') ? `{ cutover: ${signups} }` : signups;
     expect(failureOf(() => parse(text, rollout)).message).toContain(why);
   });

@@ -1,4 +1,4 @@
-// Moving a cut-over on real databases with real logins: two people, the gate of the cell at once, and every refusal.
+// Moving a cut-over on real databases with real logins: two people, the gate of the cell at once, and every rejection.
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../../src/engine/context.js';
@@ -106,7 +106,7 @@ describe('a postponement', () => {
     });
   });
 
-  test('is refused without a change when the instant came between proposal and approval', async () => {
+  test('is rejected without a change when the instant came between proposal and approval', async () => {
     const { proposalId } = await propose(alice, '2098-11-03');
     await arm(new Date(Date.now() - 60_000).toISOString());
     await expect(approve(bob, proposalId)).rejects.toMatchObject({
@@ -126,7 +126,7 @@ describe('a postponement', () => {
     expect(await cutoverOf()).toEqual(PINNED);
   });
 
-  test('is refused while a sign-up holds the armed gate, which it names, and goes through once that has ended', async () => {
+  test('is rejected while a sign-up holds the armed gate, which it names, and goes through once that has ended', async () => {
     await arm('2098-10-29T23:00:00Z');
     const { proposalId } = await propose(alice, '2098-11-03');
     const signUp = new pg.Client({ connectionString: fleet.cell(0).url, application_name: 'shop' });
@@ -149,12 +149,12 @@ describe('a postponement', () => {
     ['into an overlap', '2098-10-26T02:30', 'invalid_instant', 'exists twice'],
     ['to no date', 'soon', 'invalid_instant', 'is not a local date or time'],
     ['to an instant with an offset', '2098-11-03T00:00Z', 'invalid_instant', 'carries an offset'],
-  ])('is refused %s', async (_case, to, code, message) => {
+  ])('is rejected %s', async (_case, to, code, message) => {
     await expect(propose(alice, to)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
     expect(await fleet.control('select * from credit_rollout_control.postponements')).toEqual([]);
   });
 
-  test('is refused before rollout.notBefore, before anything is pinned, while one is open, and with its cell away', async () => {
+  test('is rejected before rollout.notBefore, before anything is pinned, while one is open, and with its cell away', async () => {
     await fleet.control(
       `update credit_rollout_control.data_centers set not_before_at = '2098-10-20', not_before_local = 'the 20th'`,
     );
@@ -227,11 +227,11 @@ describe('the control database', () => {
   test.each([
     ['the past', '2020-01-01', 'postponements_future_check'],
     ['the same instant', '2098-10-29T23:00Z', 'postponements_moves_check'],
-  ])('refuses %s', async (_case, to, constraint) => {
+  ])('rejects %s', async (_case, to, constraint) => {
     expect(await refusal(owner, insert, [dc, to])).toBe(constraint);
   });
 
-  test('refuses one before the start, and one after the cut-over', async () => {
+  test('rejects one before the start, and one after the cut-over', async () => {
     await fleet.control(`update credit_rollout_control.data_centers set not_before_at = '2098-10-20'`);
     expect(await refusal(owner, insert, [dc, '2098-10-19'])).toBe('postponements_not_before_check');
     await fleet.control(`update credit_rollout_control.data_centers set gate_latched_at = now()`);

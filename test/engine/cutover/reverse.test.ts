@@ -124,7 +124,7 @@ describe('row 43: a reversal', () => {
     expect(await gateOf(world)).toMatchObject({ effective_at: new Date('2098-11-03'), latched_at: null });
     await cell.sql('update public.orgs set agents = agents + 10 where org_id in (1001, 1002)');
     await night(world);
-    // 1003 came while the old line held and passed the gate by; 1004 was told legacy
+    // 1003 came while the old line held and passed the gate by; 1004 got the answer legacy
     expect(
       await cell.sql(
         'select org_id::int as org, cause from credit_rollout.drift where org_id in (1003, 1004) order by 1',
@@ -192,7 +192,7 @@ describe('row 43: a reversal', () => {
     const { product, cell, fleet } = world;
     const { proposalId } = await propose(world, world.alice);
     await product.warmUp();
-    // its snapshot knows the old line, and whatever it is told must hold
+    // its snapshot knows the old line, and whatever it learns must hold
     const old = cell.cell.asOwner(async (tx) => {
       await tx.raw('set transaction isolation level repeatable read');
       await tx.raw(`select from public.orgs limit 1`);
@@ -218,7 +218,7 @@ describe('row 43: a reversal', () => {
     await fleet.expectInvariants();
   });
 
-  test('row 43: is refused to its author, into the past, while one is open, and once it was decided', async () => {
+  test('row 43: is rejected to its author, into the past, while one is open, and once it was decided', async () => {
     const world = await makeWorld(HAPPENED);
     const { alice, bob } = world;
     await expect(propose(world, alice, '2020-01-01')).rejects.toMatchObject({
@@ -239,7 +239,7 @@ describe('row 43: a reversal', () => {
     expect(await gateOf(world)).toMatchObject({ latched_at: null, latches: 0 });
   });
 
-  test('row 43: is refused where nothing is latched, which is for a postponement', async () => {
+  test('row 43: is rejected where nothing is latched, which is for a postponement', async () => {
     const world = await makeWorld('2099-10-30');
     await expect(propose(world, world.alice)).rejects.toMatchObject({
       code: 'cutover_refused',
@@ -248,7 +248,7 @@ describe('row 43: a reversal', () => {
     });
   });
 
-  test('row 43: is refused while a run or a sign-up is under way, and goes through once that has ended', async () => {
+  test('row 43: is rejected while a run or a sign-up is under way, and goes through once that has ended', async () => {
     const world = await makeWorld(HAPPENED);
     const { fleet, alice, bob, dc, product } = world;
     const { proposalId } = await propose(world, alice);

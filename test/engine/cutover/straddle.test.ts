@@ -101,7 +101,7 @@ describe('a cut-over', () => {
     const answers = [...(await Promise.all(held)), ...(await running.finished)];
     expectNoneStalled(answers);
     await expectOneModelEach(scene, answers);
-    // the held ones were told legacy before the instant and committed after it
+    // the held ones got the answer legacy before the instant and committed after it
     expect((await Promise.all(held)).map(({ model }) => model)).toEqual(Array(12).fill('legacy'));
   });
 

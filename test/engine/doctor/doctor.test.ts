@@ -278,7 +278,7 @@ describe('checkCard', () => {
 });
 
 describe('checkCell', () => {
-  test('refuses the cell of another data center', async () => {
+  test('rejects the cell of another data center', async () => {
     const [cell, other] = [await makeCell(), await makeCell()];
     const swapped = openCell(other.url, cell.dataCenter.id);
     closers.push(() => swapped.close());
@@ -296,7 +296,7 @@ describe('checkCell', () => {
     expect(found).toMatchObject([{ code: 'database_unreachable', found: expect.stringContaining('does not exist') }]);
   });
 
-  test('asks for init before it, and looks at the source all the same', async () => {
+  test('asks for init before it, and checks at the source all the same', async () => {
     const cell = await makeCell({ init: 'left', key: 'index' });
     expect(await troubles(cell)).toMatchObject([
       { check: 'unique ids', level: 'warning' },
@@ -372,7 +372,7 @@ describe('checkCell', () => {
     ]);
   });
 
-  test('counts by reason the orgs that nulls and negative numbers set aside, as a run does', async () => {
+  test('counts by reason the orgs that nulls and negative numbers quarantined, as a run does', async () => {
     const cell = await makeCell({
       orgs: [
         {},
@@ -411,7 +411,7 @@ describe('checkCell', () => {
     ]);
   });
 
-  test('takes no null in light_agents for a trouble where the card does not count them', async () => {
+  test('takes no null in light_agents for a problem where the card does not count them', async () => {
     const cell = await makeCell({ orgs: [{ light_agents: null }] });
     const card = { ...cell.card, lightAgentsCountAsUsers: false };
     const isInputs = ({ check }: Finding): boolean => check === 'inputs';
@@ -523,7 +523,7 @@ describe('checkCell', () => {
     expect(await cell.sql('select fine from public.health')).toEqual([{ fine: true }]);
   });
 
-  test('refuses a zone that Postgres does not know, and warns of one that init did not store', async () => {
+  test('rejects a zone that Postgres does not know, and warns of one that init did not store', async () => {
     const cell = await makeCell();
     const at = (zone: string) => troubles(cell, { dataCenters: [{ ...cell.dataCenter, zone }] });
     expect(await at('Mars/Olympus')).toMatchObject([{ check: 'zone', code: 'invalid_zone' }, { check: 'schema' }]);
@@ -584,7 +584,7 @@ describe('checkVersion', () => {
     expect(checkVersion({ version }, recorder).level).toBe(level);
   });
 
-  test('refuses a standby', () => {
+  test('rejects a standby', () => {
     const reading = { version: 180_004, standby: true, synchronousCommit: 'on' };
     expect(checkPrimary(reading, recorder)).toMatchObject({ level: 'error', code: 'cell_is_standby' });
   });

@@ -70,7 +70,7 @@ describe('feedChanges writes nothing', () => {
     }
   });
 
-  test('after the exclusive lock was granted, however many edits and looks there are (I9)', async () => {
+  test('after the exclusive lock was granted, however many edits and checks there are (I9)', async () => {
     const cell = await makeFed('triggers');
     const stopping = new AbortController();
     const repeat = async (act: () => Promise<unknown>): Promise<void> => {

@@ -81,7 +81,7 @@ describe('readCalendar', () => {
 });
 
 describe('apply', () => {
-  test('refuses windows that do not open again, and writes nothing', async () => {
+  test('rejects windows that do not open again, and writes nothing', async () => {
     const fleet = await makeFleet({ rollout: '{ windows: [{ from: "22:00", to: "05:00", dates: [2024-02-29] }] }' });
     await expect(fleet.apply(fleet.cell(0))).rejects.toMatchObject({
       code: 'windows_never_open',

@@ -229,7 +229,7 @@ describe('an override', () => {
 });
 
 describe('proposeOverride', () => {
-  test('refuses in the open window what the next run would raise again', async () => {
+  test('rejects in the open window what the next run would raise again', async () => {
     const orgId = takeOrg();
     for (const floor of [149_999n, 0n, null])
       await expect(propose(scene, floor, orgId)).rejects.toMatchObject({
@@ -242,7 +242,7 @@ describe('proposeOverride', () => {
     expect((await propose(scene, 140_000n, orgId)).after.floor).toBe(140_000n);
   });
 
-  test('refuses a second one while the first is open, and names it', async () => {
+  test('rejects a second one while the first is open, and names it', async () => {
     const orgId = takeOrg();
     const { overrideId } = await propose(scene, 200_000n, orgId);
     await expect(propose(scene, 300_000n, orgId)).rejects.toMatchObject({
@@ -281,7 +281,7 @@ describe('proposeOverride', () => {
     });
   });
 
-  test('refuses what is so already, what cannot be stored, and orgs that are none', async () => {
+  test('rejects what is so already, what cannot be stored, and orgs that are none', async () => {
     const orgId = takeOrg();
     await scene.cell.sql('update public.orgs set additional_credits = 1 where org_id = $1', [orgId]);
     await expect(propose(scene, 150_000n, orgId)).rejects.toMatchObject({ code: 'override_refused' });
@@ -294,7 +294,7 @@ describe('proposeOverride', () => {
 });
 
 describe('approveOverride', () => {
-  test('refuses the author', async () => {
+  test('rejects the author', async () => {
     const orgId = takeOrg();
     const { overrideId } = await propose(scene, 200_000n, orgId);
     await expect(approve(scene, overrideId, scene.alice)).rejects.toMatchObject({ code: 'same_person', exitCode: 7 });
@@ -340,7 +340,7 @@ describe('approveOverride', () => {
     await fleet.expectInvariants();
   });
 
-  test('is refused by the cell when only the cell knows of a run', async () => {
+  test('is rejected by the cell when only the cell knows of a run', async () => {
     const scene = await makeScene([{}]);
     const { overrideId } = await propose(scene, 200_000n);
     const reopen = `update credit_rollout.runs set state = 'open', ended_at = null`;
@@ -354,7 +354,7 @@ describe('approveOverride', () => {
     expect(await rowOf(scene)).toMatchObject({ version: 1 });
   });
 
-  test('refuses what would not hold any more since it was proposed', async () => {
+  test('rejects what would not hold any more since it was proposed', async () => {
     const orgId = takeOrg();
     const { overrideId } = await propose(scene, 200_000n, orgId);
     await scene.cell.sql('update public.orgs set legacy_limit = 500000 where org_id = $1', [orgId]);
@@ -364,7 +364,7 @@ describe('approveOverride', () => {
     ).toEqual([{ state: 'proposed', before: null }]);
   });
 
-  test('writes nothing when the row comes out wrong: the independent statement looks first', async () => {
+  test('writes nothing when the row comes out wrong: the independent statement checks first', async () => {
     const scene = await makeScene([{}]);
     const { overrideId } = await propose(scene, 200_000n);
     await scene.cell.sql(`create function public.falsify() returns trigger language plpgsql as $$ begin

@@ -40,7 +40,7 @@ describe('protectOrg', () => {
     expect(await protect({ to: 'unprotected' })).toMatchObject({ changed: false });
   });
 
-  test('refuses an org that is none, and an id that is none', async () => {
+  test('rejects an org that is none, and an id that is none', async () => {
     await expect(protect({ orgId: ID.replace('abcd', 'ffff') })).rejects.toMatchObject({ code: 'org_not_found' });
     await expect(protect({ orgId: '7' })).rejects.toMatchObject({ code: 'invalid_org_id' });
   });

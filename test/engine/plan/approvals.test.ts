@@ -70,7 +70,7 @@ const moveExpiry = (approvalId: bigint, by: string): Promise<unknown> =>
   );
 const stateOf = async ({ planId }: NewRegisteredPlan): Promise<unknown> =>
   (await listApprovals(fleet.engine, 1_000)).filter((row) => row.planId === planId).map(({ state }) => state);
-/** The SQLSTATE of a statement that is refused. */
+/** The SQLSTATE of a statement that is rejected. */
 const refusal = (person: { sql: TestPerson['sql'] }, text: string): Promise<unknown> =>
   person.sql(text).then(
     () => undefined,
@@ -95,7 +95,7 @@ describe('registerPlan', () => {
     expect(rows).toEqual([{ actor: alice.name, digest: plan.digest }]);
   });
 
-  test('refuses the same id with another digest', async () => {
+  test('rejects the same id with another digest', async () => {
     const plan = await makePlan();
     await expect(registerPlan(alice.engine, { ...plan, digest: 'f'.repeat(64) })).rejects.toMatchObject({
       code: 'plan_conflict',
@@ -107,7 +107,7 @@ describe('registerPlan', () => {
     ['a foreign data center in its id', { planId: 'elsewhere-1' }],
     ['a digest that is none', { digest: 'abc' }],
     ['a rail without a verdict', { rails: [{ rail: 'orgsTouched', value: '1', limit: '2' }] as never }],
-  ])('refuses %s', async (_, own) => {
+  ])('rejects %s', async (_, own) => {
     await expect(makePlan(1, own)).rejects.toThrow();
   });
 });
@@ -131,7 +131,7 @@ describe('approvePlan', () => {
     expect(audit).toEqual([{ actor: bob.name, data_center: dc, reason: 'seen', details }]);
   });
 
-  test('refuses the author, and says how two people get past one login', async () => {
+  test('rejects the author, and says how two people get past one login', async () => {
     const plan = await makePlan();
     await expect(approve(alice, plan)).rejects.toMatchObject({
       code: 'same_person',
@@ -204,7 +204,7 @@ describe('approvePlan', () => {
     expect(await stateOf(elsewhere)).toEqual(['open']);
   });
 
-  test('refuses a plan older than one that is approved or was applied', async () => {
+  test('rejects a plan older than one that is approved or was applied', async () => {
     const [old, newer] = [await makePlan(1), await makePlan(2)];
     const { approval } = await approve(bob, newer);
     await expect(approve(bob, old)).rejects.toMatchObject({ code: 'plan_superseded', exitCode: 6 });
@@ -215,7 +215,7 @@ describe('approvePlan', () => {
     });
   });
 
-  test('refuses a plan whose approval was used', async () => {
+  test('rejects a plan whose approval was used', async () => {
     const plan = await makePlan();
     await use((await approve(bob, plan)).approval.approvalId, 7n);
     await expect(approve(bob, plan)).rejects.toMatchObject({ code: 'plan_used', exitCode: 6 });
@@ -298,7 +298,7 @@ describe('the control database', () => {
     expect(Number(found?.expiresAt) - Number(found?.approvedAt)).toBe(72 * 3_600_000);
   });
 
-  test('refuses the author by itself, with the setting that the embedded servers use too', async () => {
+  test('rejects the author by itself, with the setting that the embedded servers use too', async () => {
     const { planId } = await makePlan();
     const insert = `insert into credit_rollout_control.approvals (plan_id, kind) values ('${planId}', 'person')`;
     expect(await refusal(alice, insert)).toBe('23514');
@@ -306,7 +306,7 @@ describe('the control database', () => {
     expect(await refusal(alice, 'update credit_rollout_control.rollout set embedded = true')).toBe('42501');
   });
 
-  test('refuses an approval by guard-rails that a plan breaks, and of a plan that it does not know', async () => {
+  test('rejects an approval by guard-rails that a plan breaks, and of a plan that it does not know', async () => {
     const { planId } = await makePlan(1, { rails: [BROKEN] });
     const insert = (id: string): string =>
       `insert into credit_rollout_control.approvals (plan_id, kind) values ('${id}', 'guard_rails')`;
@@ -339,7 +339,7 @@ describe('the control database', () => {
     expect(await set(`voided_at = now(), void_reason = 'x'`)).toBe('23514');
   });
 
-  test('refuses a use after the end by a check', async () => {
+  test('rejects a use after the end by a check', async () => {
     const { approval } = await approve(bob, await makePlan());
     await moveExpiry(approval.approvalId, '-73 hours');
     const late = `update credit_rollout_control.approvals set used_at = now(), used_by_run = 7 where approval_id = ${approval.approvalId}`;
@@ -354,7 +354,7 @@ describe('the control database', () => {
     expect(await refusal(owner, 'truncate credit_rollout_control.plans')).toBe('23001');
   });
 
-  test('keeps approvals when their plans are forgotten', async () => {
+  test('keeps approvals when their plans are purged', async () => {
     const plan = await makePlan();
     const { approval } = await approve(bob, plan);
     await alice.sql('delete from credit_rollout_control.plans where plan_id = $1', [plan.planId]);

@@ -1,5 +1,5 @@
 // Plans that were good when they were made and are none any more: a newer one was approved or applied, or the cell holds
-// another one under their number. They are refused, and where that comes too late the hold says so. On real Postgres.
+// another one under their number. They are rejected, and where that comes too late the hold says so. On real Postgres.
 import { afterEach, describe, expect, test } from 'vitest';
 import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
 import { readPlan } from '../../../src/engine/plan/read-plan-state.js';
@@ -41,7 +41,7 @@ async function takeNumber(cell: TestCell, planId: string): Promise<void> {
 }
 
 describe('an older plan', () => {
-  test('is refused once a newer one was applied, and nothing is asked for', async () => {
+  test('is rejected once a newer one was applied, and nothing is asked for', async () => {
     const { fleet, cell } = await makeFleet();
     const old = await plan(fleet);
     const newer = await plan(fleet);
@@ -55,7 +55,7 @@ describe('an older plan', () => {
     ]);
   });
 
-  test('is refused while a newer one is approved', async () => {
+  test('is rejected while a newer one is approved', async () => {
     const { fleet, cell } = await makeFleet(REQUIRED);
     const old = await plan(fleet);
     await approve(fleet, await plan(fleet));

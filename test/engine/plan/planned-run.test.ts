@@ -53,7 +53,7 @@ describe('planDataCenter', () => {
     expect(await cell.sql(FINGERPRINT)).toEqual(before);
   });
 
-  test('runs as a role that is refused whatever else it tries', async () => {
+  test('runs as a role that is rejected whatever else it tries', async () => {
     const fleet = await makeFleet({ orgs: 300 });
     const cell = fleet.cell(0);
     await fleet.plan(cell);
@@ -269,7 +269,7 @@ describe('an apply that follows a plan', () => {
     await fleet.expectInvariants();
   });
 
-  test('is refused when the plan was edited, used, made from another source, or is unknown', async () => {
+  test('is rejected when the plan was edited, used, made from another source, or is unknown', async () => {
     const fleet = await makeFleet({ orgs: 300 });
     const cell = fleet.cell(0);
     const plan = await fleet.plan(cell);

@@ -1,4 +1,4 @@
-// Plans after they were made: listed, shown again, compared, measured against what happened, and forgotten.
+// Plans after they were made: listed, shown again, compared, measured against what happened, and purged.
 import { afterEach, describe, expect, test } from 'vitest';
 import { startScheduler } from '../../../jobs/processes/scheduler.js';
 import { connectQueue } from '../../../jobs/queue/connection.js';
@@ -210,12 +210,12 @@ describe('loadStoredReport', () => {
     expect((await recall(fleet, planId)).stale).toBeNull();
   });
 
-  test.each(['nonsense', 'in-0', ''])('refuses the name %o', async (planId) => {
+  test.each(['nonsense', 'in-0', ''])('rejects the name %o', async (planId) => {
     const fleet = await makeFleet({ orgs: 1 });
     await expect(recall(fleet, planId)).rejects.toMatchObject({ code: 'plan_unknown' });
   });
 
-  test('refuses a number that its cell does not hold', async () => {
+  test('rejects a number that its cell does not hold', async () => {
     const fleet = await makeFleet({ orgs: 1 });
     const planId = `${fleet.cell(0).dataCenter.id}-99`;
     await expect(recall(fleet, planId)).rejects.toMatchObject({ code: 'plan_unknown' });
@@ -410,13 +410,13 @@ describe('diffPlans', () => {
     expect(await diff(fleet, a, await plan(fleet))).toMatchObject({ same: 0, appeared: { orgs: 1 } });
   });
 
-  test('refuses plans of two data centers', async () => {
+  test('rejects plans of two data centers', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 5 });
     const [a, b] = [await plan(fleet, 0), await plan(fleet, 1)];
     await expect(diff(fleet, a, b)).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 
-  test('refuses a plan that is not there', async () => {
+  test('rejects a plan that is not there', async () => {
     const fleet = await makeFleet({ orgs: 5 });
     const a = await plan(fleet);
     const missing = `${fleet.cell(0).dataCenter.id}-77`;
@@ -425,7 +425,7 @@ describe('diffPlans', () => {
 });
 
 describe('startScheduler', () => {
-  test('forgets plans that are over, once it starts', async () => {
+  test('purges plans that are over, once it starts', async () => {
     const fleet = await makeFleet({ orgs: 5, queue: 'postgres' });
     await plan(fleet);
     await ageAll(fleet, 40);
@@ -443,7 +443,7 @@ describe('startScheduler', () => {
 describe('purgePlans', () => {
   const forget = (fleet: Fleet): Promise<number> => purgePlans(fleet.engine, { retentionDays: 30 });
 
-  test('forgets old plans in cells and control, keeps young ones, and leaves an audit row', async () => {
+  test('purges old plans in cells and control, keeps young ones, and leaves an audit row', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 250 });
     await plan(fleet, 0);
     await plan(fleet, 1);
@@ -493,7 +493,7 @@ describe('purgePlans', () => {
     expect(await fleet.control(`select from credit_rollout_control.audit where action = 'forget_plans'`)).toEqual([]);
   });
 
-  test('keeps a plan with an open approval, and forgets it when that is used up; approvals stay', async () => {
+  test('keeps a plan with an open approval, and purges it when that is used up; approvals stay', async () => {
     const fleet = await makeFleet({ orgs: 5 });
     const crowd = await createPeople(fleet, 'bob');
     dropped.push(crowd.drop);
@@ -543,7 +543,7 @@ describe('purgePlans', () => {
     expect(await forget(fleet)).toBe(0);
   });
 
-  test('does not let a worker make a forgotten plan again', async () => {
+  test('does not let a worker make a purged plan again', async () => {
     const fleet = await makeFleet({ orgs: 50 });
     const cell = fleet.cell(0);
     await fleet.apply(cell);
@@ -568,7 +568,7 @@ describe('purgePlans', () => {
     expect(await countRows(fleet.cell(1), 'plans')).toBe(0);
   });
 
-  test('is a right of the fencer alone, who can forget nothing younger than a day', async () => {
+  test('is a right of the fencer alone, who can purge nothing younger than a day', async () => {
     const fleet = await makeFleet({ orgs: 5 });
     const { cell } = fleet.cell(0);
     await plan(fleet);

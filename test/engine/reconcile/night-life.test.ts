@@ -1,4 +1,4 @@
-// Nights and the cut-over over control and cell, carried out by the ticks of a scheduler and the looks of a worker.
+// Nights and the cut-over over control and cell, executed by the ticks of a scheduler and the checks of a worker.
 import { afterEach, describe, expect, test } from 'vitest';
 import { applyGateStep } from '../../../src/engine/cutover/apply-gate-step.js';
 import { followRollout } from '../../../src/engine/operate/follow-rollout.js';
@@ -33,7 +33,7 @@ async function makeOlder(fleet: Fleet, days: number, n = 0): Promise<void> {
   );
 }
 
-/** As a promoted standby looks: the fence was opened under another timeline. */
+/** As a promoted standby checks: the fence was opened under another timeline. */
 const failOver = (fleet: Fleet) => fleet.cell(0).sql(`update credit_rollout.fence set timeline = '000000FF'`);
 
 const nightsOf = (fleet: Fleet) =>
@@ -85,7 +85,7 @@ describe('a night', () => {
     await fleet.expectInvariants();
   });
 
-  test('leaves one audit row of its shut fence, also when control was lost just then', async () => {
+  test('leaves one audit row of its closed fence, also when control was lost just then', async () => {
     const fleet = await makeDone();
     await fleet.control(`create function public.lose() returns trigger language plpgsql as
       $$ begin raise exception 'lost' using errcode = 'connection_failure'; end $$`);

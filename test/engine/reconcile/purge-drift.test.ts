@@ -1,4 +1,4 @@
-// What nights found is forgotten when it is over; what people have not decided is not.
+// What nights found is purged when it is over; what people have not decided is not.
 import { afterEach, describe, expect, test } from 'vitest';
 import { startScheduler } from '../../../jobs/processes/scheduler.js';
 import { connectQueue } from '../../../jobs/queue/connection.js';
@@ -42,7 +42,7 @@ const audited = (fleet: Fleet): Promise<readonly unknown[]> =>
 const enterprise = { edition: 'enterprise', agents: 25 };
 
 describe('purgeDrift', () => {
-  test('forgets old findings in every cell, keeps young ones, and leaves one audit row', async () => {
+  test('purges old findings in every cell, keeps young ones, and leaves one audit row', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 250 });
     for (const n of [0, 1]) {
       await edit(fleet, n, 'additional_credits = additional_credits + 500', 'between 101 and 105');
@@ -126,7 +126,7 @@ describe('purgeDrift', () => {
 });
 
 describe('startScheduler', () => {
-  test('forgets old findings once it starts', async () => {
+  test('purges old findings once it starts', async () => {
     const fleet = await makeFleet({ orgs: 150, queue: 'postgres' });
     await edit(fleet, 0, 'additional_credits = additional_credits + 500', '= 101');
     await runNight(fleet.cell(0));

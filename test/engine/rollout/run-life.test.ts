@@ -33,7 +33,7 @@ const holdsOf = async (fleet: Fleet): Promise<readonly unknown[]> =>
     (row) => row.code,
   );
 
-/** A worker of this process that looks for work until it is told to stop. */
+/** A worker of this process that checks for work until it is told to stop. */
 function keepServing(fleet: Fleet): () => Promise<void> {
   let over = false;
   const looks = fleet.cells.map(async ({ dataCenter }) => {
@@ -222,7 +222,7 @@ describe('pause and abort', () => {
     await speedUp(fleet.cell(0));
     const epoch = await count(fleet, 'select epoch from credit_rollout.fence');
     await setIntent(fleet.engine, { ...request, intent: 'run' });
-    // by more than one where two looks asked for it, or where the verification has followed already
+    // by more than one where two checks asked for it, or where the verification has followed already
     expect(await count(fleet, 'select epoch from credit_rollout.fence')).toBeGreaterThan(epoch);
     await fleet.waitForStages((stages) => stages[0] === 'done');
     clearInterval(beat);
@@ -307,7 +307,7 @@ describe('pause and abort', () => {
 });
 
 describe('tick', () => {
-  test('rings for the plan of a data center that has no epoch yet', async () => {
+  test('wakes workers for the plan of a data center that has no epoch yet', async () => {
     const fleet = await makeFleet({ orgs: 10 });
     const rung: unknown[] = [];
     const wakeUps = { ...fleet.engine.wakeUps, request: async (...ring: readonly unknown[]) => void rung.push(ring) };
@@ -336,7 +336,7 @@ describe('tick', () => {
     await tick({ ...fleet.engine, wakeUps });
     expect(rung).toEqual([['enqueue', dataCenter.id, ['apply', 'apply', 'cut']]]);
     expect(await fleet.cell(0).sql('select state from credit_rollout.fence')).toEqual([{ state: 'open' }]);
-    // the next look makes up for a call that was lost
+    // the next poll makes up for a call that was lost
     await tick({ ...fleet.engine, wakeUps });
     expect(rung.slice(1)).toEqual([
       ['request', dataCenter.id, 'cut'],

@@ -1,4 +1,4 @@
-// What a look of a scheduler costs control: as much for many data centers as for one, and one write for all that is due.
+// What a poll of a scheduler costs control: as much for many data centers as for one, and one write for all that is due.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../../src/engine/context.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';

@@ -80,7 +80,7 @@ describe('joinEmbeddedPostgres', () => {
     await server.leave();
   });
 
-  test('refuses a wrong password', async () => {
+  test('rejects a wrong password', async () => {
     const server = await joinServer();
     await expect(query(server.adminUrl.replace(/:[0-9a-f]+@/, ':wrong@'), 'select 1')).rejects.toThrow('password');
     await server.leave();

@@ -277,7 +277,7 @@ describe('detectDrift', () => {
     expect(await one(cell, 'select count(*) from credit_rollout.allotment_changes')).toBe('0');
   });
 
-  test('sets aside the org that cannot be read, in the search and in the middle of a repair, and heals the rest', async () => {
+  test('quarantines the org that cannot be read, in the search and in the middle of a repair, and heals the rest', async () => {
     const cell = await makeCell(300, { view: true });
     const show = (agents: string) =>
       cell.sql(`create or replace view public.orgs as select org_id, edition, paid, ${agents} as agents, light_agents,
@@ -386,7 +386,7 @@ describe('previewDrift', () => {
     expect(await one(cell, 'select count(*) from credit_rollout.drift')).toBe('0');
   });
 
-  test('refuses a cell that has not been rolled out', async () => {
+  test('rejects a cell that has not been rolled out', async () => {
     const cell = await createTestCell();
     dropped.push(cell.drop);
     const caps = { maxChanged: null, maxLapsed: null, falls: 'within_limits' } as const;
