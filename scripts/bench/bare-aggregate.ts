@@ -1,4 +1,5 @@
-// What planning is measured against: one aggregate over the same join on one connection, which computes no term and keeps nothing.
+// What planning is measured against: one aggregate over the same join on one connection, which computes no term and
+// keeps nothing.
 import type { BenchBed } from './bed.js';
 import { withClient } from './database.js';
 

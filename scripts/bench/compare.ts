@@ -1,4 +1,5 @@
-// The comparison: every contender on the same orgs, interleaved run by run. Rejects numbers whose rows are not the same.
+// The comparison: every contender on the same orgs, interleaved run by run. Rejects numbers whose rows are not the
+// same.
 import type { BenchBed, Measure } from './bed.js';
 import { measureInsertSelect, readExpected } from './insert-select.js';
 import { measureJobPerOrg } from './job-per-org.js';

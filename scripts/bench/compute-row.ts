@@ -1,4 +1,5 @@
-// The rule as ordinary application code would have it, for the contenders that compute in JavaScript. Not the product's.
+// The rule as ordinary application code would have it, for the contenders that compute in JavaScript. Not the
+// product's.
 import type { LegacyRates, RateCard } from '../../src/domain/rate-card/rate-card.js';
 
 /** An org as pg gives it: int8 as text. */

@@ -1,5 +1,5 @@
-// What a night costs when nothing changed: the product's own detection beside one bare full join of the same columns on one
-// connection, interleaved on the same cell. Measures; judges nothing.
+// What a night costs when nothing changed: the product's own detection beside one bare full join of the same columns on
+// one connection, interleaved on the same cell. Measures; judges nothing.
 import { join } from 'node:path';
 import { compose } from '../../src/compose.js';
 import { detectDrift } from '../../src/engine/reconcile/detect-drift.js';

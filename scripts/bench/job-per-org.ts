@@ -1,4 +1,5 @@
-// Contender 3: one BullMQ job per org, with BullMQ's own defaults: each job reads its org, computes, and upserts one row.
+// Contender 3: one BullMQ job per org, with BullMQ's own defaults: each job reads its org, computes, and upserts one
+// row.
 import { createPostgresBackend, type Processor, Queue, Worker, withBackend } from 'bullmq';
 import { initQueue } from '../../jobs/queue/connection.js';
 import { openPostgres } from '../../src/platform/postgres.js';

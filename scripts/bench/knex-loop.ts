@@ -1,4 +1,5 @@
-// Contender 2: the loop that most teams would write: read 1,000 orgs, compute in JavaScript, upsert, go on behind the last.
+// Contender 2: the loop that most teams would write: read 1,000 orgs, compute in JavaScript, upsert, go on behind the
+// last.
 import type { Knex } from 'knex';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { type BenchBed, type Measure, readTarget, resetTarget } from './bed.js';

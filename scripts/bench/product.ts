@@ -1,4 +1,5 @@
-// The product's own path on a fresh schema: init, scheduler and worker as they ship, one apply, until the stage is done.
+// The product's own path on a fresh schema: init, scheduler and worker as they ship, one apply, until the stage is
+// done.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startScheduler } from '../../jobs/processes/scheduler.js';
@@ -22,7 +23,9 @@ export interface ProductMeasure extends Measure {
   /** From asking for the rollout to the start of the first batch. */
   readonly askedToFirstBatchMs: number;
   readonly memory: WorkerMemory | undefined;
-  /** How long the plan took that it followed, and a bare aggregate just before it, in ms; undefined: it followed none. */
+  /**
+   * How long the plan took that it followed, and a bare aggregate just before it, in ms; undefined: it followed none.
+   */
   readonly planMs?: number;
   readonly aggregateMs?: number;
 }

@@ -44,7 +44,10 @@ const MOST_TIMES = 5;
 
 const timesOf = (orgs: number): number => Math.min(MOST_TIMES, Math.ceil(ENOUGH_ORGS / orgs));
 
-/** Interleaved, round by round, since a machine's speed changes by the minute; one run of the first size prewarms up, apart. */
+/**
+ * Interleaved, round by round, since a machine's speed changes by the minute; one run of the first size prewarms up,
+ * apart.
+ */
 async function measureSizes(run: BenchRun): Promise<readonly (readonly ProductMeasure[])[]> {
   const { runs, sizes } = run.options;
   const beds: { readonly bed: BenchBed; readonly measures: ProductMeasure[] }[] = [];

@@ -1,4 +1,5 @@
-// The benchmark itself, in a process of its own: whatever it is busy with, its parent can end it and clean up behind it.
+// The benchmark itself, in a process of its own: whatever it is busy with, its parent can end it and clean up behind
+// it.
 import { once } from 'node:events';
 import { describeMachine } from './machine.js';
 import type { BenchOptions } from './options.js';

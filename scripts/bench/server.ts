@@ -1,4 +1,5 @@
-// The server that a benchmark runs on: an embedded one with the settings of the embedded default, in a folder of its own.
+// The server that a benchmark runs on: an embedded one with the settings of the embedded default, in a folder of its
+// own.
 import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// A worker of the product in a process of its own, as `credit-rollout worker` would be: its cells and the queue, nothing
-// else. Ends when its parent lets go of it or is gone. Arguments: configuration, data center, jobs at once.
+// A worker of the product in a process of its own, as `credit-rollout worker` would be: its cells and the queue,
+// nothing else. Ends when its parent lets go of it or is gone. Arguments: configuration, data center, jobs at once.
 import { setFlagsFromString } from 'node:v8';
 
 // Ctrl-C reaches the whole group: the parent decides when we end

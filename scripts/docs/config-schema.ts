@@ -1,5 +1,5 @@
-// The configuration and the rate card for editors, as JSON Schema, and for people, as tables of keys. Both come from the
-// zod schemas that read these files. Reads and writes no file.
+// The configuration and the rate card for editors, as JSON Schema, and for people, as tables of keys. Both come from
+// the zod schemas that read these files. Reads and writes no file.
 import { createConfigSchema } from '../../src/domain/config/config-schema.js';
 import { cardSchema } from '../../src/domain/rate-card/card-schema.js';
 import { type JsonSchema, toJsonSchema } from '../../src/domain/yaml/schema-keys.js';

@@ -1,5 +1,5 @@
-// `npm run docs`: writes the generated blocks of docs/ and the drawn pictures. --check only compares, and returns 1 when
-// something is old. --pictures also records `npm start` and draws its picture.
+// `npm run docs`: writes the generated blocks of docs/ and the drawn pictures. --check only compares, and returns 1
+// when something is old. --pictures also records `npm start` and draws its picture.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { projectFolder } from '../../src/compose.js';

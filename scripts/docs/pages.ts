@@ -1,4 +1,5 @@
-// Which block of which page is generated from what. Writes nothing: main.ts and the tests decide what becomes of a page.
+// Which block of which page is generated from what. Writes nothing: main.ts and the tests decide what becomes of a
+// page.
 import { renderConfigReference, renderConfigSchema, renderRateCardSchema } from './config-schema.js';
 import { drawStages, drawWhatRunsWhere } from './draw-pictures.js';
 import { replaceBlock } from './markdown.js';

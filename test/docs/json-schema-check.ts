@@ -1,5 +1,5 @@
-// A validator for the part of JSON Schema that our schemas use, so that a test can tell what an editor would mark. Throws
-// for a keyword that it does not know: then it must learn it first.
+// A validator for the part of JSON Schema that our schemas use, so that a test can tell what an editor would mark.
+// Throws for a keyword that it does not know: then it must learn it first.
 
 type Json = Readonly<Record<string, unknown>>;
 

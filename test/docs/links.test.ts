@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { listCommands } from '../../scripts/docs/render-commands.js';
 import { isInProject, listDocuments, listFiles, listSections, readDocument } from './read-document.js';
 
-const ROOMS = '(?:src|jobs|migrations|scripts|test|docs)';
+const FOLDERS = '(?:src|jobs|migrations|scripts|test|docs)';
 /** Paths that appear only when something runs, or that stand for many. */
 const isExample = (path: string): boolean => /[<>*…{}]/u.test(path);
 
@@ -44,7 +44,7 @@ describe.each(listDocuments())('%s', (path) => {
 
   test('names only paths that exist', async () => {
     const text = await readDocument(path);
-    const named = [...text.matchAll(new RegExp(`\`(${ROOMS}/[^\`\\s]+)\``, 'gu'))].map(([, name = '']) => name);
+    const named = [...text.matchAll(new RegExp(`\`(${FOLDERS}/[^\`\\s]+)\``, 'gu'))].map(([, name = '']) => name);
     expect(await filterBroken(named, (name) => isExample(name) || isInProject(name))).toEqual([]);
   });
 
@@ -57,12 +57,12 @@ describe.each(listDocuments())('%s', (path) => {
 });
 
 describe('the code', () => {
-  /** Its list of files shrinks with each commit, and a test of its own says which are gone. */
-  const LISTS_FILES = 'test/architecture/statements.test.ts';
+  /** It names files that it plants in a copy of the project. */
+  const PLANTS_FILES = 'test/architecture/imports.test.ts';
   const files = ['src', 'jobs', 'migrations', 'scripts', 'test']
-    .flatMap((room) => listFiles(room, '.ts', '.mjs'))
-    .filter((file) => file !== LISTS_FILES);
-  const NAMED = new RegExp(`(?<![\\w./-])(${ROOMS}/[\\w./-]*\\.(?:md|ts|mjs|yaml|json))(?:#([\\w-]+))?`, 'gu');
+    .flatMap((folder) => listFiles(folder, '.ts', '.mjs'))
+    .filter((file) => file !== PLANTS_FILES);
+  const NAMED = new RegExp(`(?<![\\w./-])(${FOLDERS}/[\\w./-]*\\.(?:md|ts|mjs|yaml|json))(?:#([\\w-]+))?`, 'gu');
 
   /** Comments and messages; imports and example files of tests do not count. */
   async function listNamed(): Promise<readonly { file: string; path: string; anchor: string | undefined }[]> {

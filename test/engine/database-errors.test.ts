@@ -1,4 +1,5 @@
-// Which database a failure is said to be of, however deep in a use-case it happens. No server is needed: nothing listens there.
+// Which database a failure is said to be of, however deep in a use-case it happens. No server is needed: nothing
+// listens there.
 import { afterAll, expect, test } from 'vitest';
 import { explainFailure, nameReadFailure } from '../../src/engine/database-errors.js';
 import { RolloutError } from '../../src/kernel/rollout-error.js';

@@ -1,4 +1,5 @@
-// Org data never leaves its cell: unmistakable ids are looked for in control, in the queue and in everything that was logged.
+// Org data never leaves its cell: unmistakable ids are looked for in control, in the queue and in everything that was
+// logged.
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
@@ -11,7 +12,10 @@ import { waitFor } from '../support/wait.js';
 
 const CANARY = /CANARY-/u; // not the stage of that name
 
-/** 600 text ids with a canary in each: some undecidable, one that breaks a rule at first, one unreadable, one for a plan's lists. */
+/**
+ * 600 text ids with a canary in each: some undecidable, one that breaks a rule at first, one unreadable, one for a
+ * plan's lists.
+ */
 async function plant(fleet: Fleet): Promise<void> {
   const cell = fleet.cell(0);
   await cell.insertOrgs(

@@ -1,5 +1,5 @@
-// Clocks that jump and clocks that are wrong (T1, T2, T9): cut-overs and nights go by the databases' clocks alone, and what
-// was latched stays latched whatever a database's clock says afterwards.
+// Clocks that jump and clocks that are wrong (T1, T2, T9): cut-overs and nights go by the databases' clocks alone, and
+// what was latched stays latched whatever a database's clock says afterwards.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { executeCutover } from '../../src/engine/cutover/execute-cutover.js';
 import { proveCutover } from '../../src/engine/cutover/prove-cutover.js';
@@ -20,7 +20,10 @@ import { waitFor } from '../support/wait.js';
 const MINUTE = 60_000;
 const HOUR_S = 3_600;
 const ORGS = 100;
-/** Of a latch after its instant: a scheduler checks then, and once a second after that. Nothing beside an hour, or five minutes. */
+/**
+ * Of a latch after its instant: a scheduler checks then, and once a second after that. Nothing beside an hour, or five
+ * minutes.
+ */
 const SOON_MS = 20_000;
 
 const closing: (() => Promise<unknown>)[] = [];

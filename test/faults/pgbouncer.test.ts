@@ -1,4 +1,5 @@
-// Cells and control behind PgBouncer in transaction mode: only transaction-level locks and SET LOCAL, so everything holds.
+// Cells and control behind PgBouncer in transaction mode: only transaction-level locks and SET LOCAL, so everything
+// holds.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { initQueue } from '../../jobs/queue/connection.js';
 import { setIntent } from '../../src/engine/operate/set-intent.js';

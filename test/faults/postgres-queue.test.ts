@@ -1,4 +1,5 @@
-// The queue on Postgres: the same promises as on Redis, its tables truncated in the middle, and its database taken away.
+// The queue on Postgres: the same promises as on Redis, its tables truncated in the middle, and its database taken
+// away.
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { checkQueue, initQueue } from '../../jobs/queue/connection.js';
@@ -16,8 +17,9 @@ async function withClient(url: string, act: (client: pg.Client) => Promise<unkno
 }
 
 /**
- * Empties every table of the queue's schema but the list of its migrations. Takes all its locks at once or none: BullMQ's
- * functions take them in orders of their own, and whoever waits for one while it holds another can end in a deadlock.
+ * Empties every table of the queue's schema but the list of its migrations. Takes all its locks at once or none:
+ * BullMQ's functions take them in orders of their own, and whoever waits for one while it holds another can end in a
+ * deadlock.
  */
 const truncateQueue = (fleet: Fleet): Promise<void> =>
   withClient(fleet.queueUrl ?? '', async (client) => {

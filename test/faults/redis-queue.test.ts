@@ -1,4 +1,5 @@
-// The queue on Redis: the same promises as on Postgres, and a server that is flushed, killed, restarted empty or never there.
+// The queue on Redis: the same promises as on Postgres, and a server that is flushed, killed, restarted empty or never
+// there.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allDone, slowDown } from '../support/fleet.js';

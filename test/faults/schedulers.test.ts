@@ -191,7 +191,10 @@ describe('several schedulers', () => {
   });
 });
 
-/** One tick, which asks for the plan of the first data center, and a worker that makes it; control knows nothing of it yet. */
+/**
+ * One tick, which asks for the plan of the first data center, and a worker that makes it; control knows nothing of it
+ * yet.
+ */
 async function makeItsPlan(fleet: Fleet): Promise<void> {
   await tick(fleet.engine);
   expect(await serveOpenWork(fleet.engine, fleet.cell(0).dataCenter.id)).toBe('planned');

@@ -1,5 +1,6 @@
-// Whole calendars on a virtual clock, with the real decision functions: exactly one nightly row per local date, no early
-// and no lost cut-over, whatever goes wrong; and a bug that is planted is found, and reported by a short calendar.
+// Whole calendars on a virtual clock, with the real decision functions: exactly one nightly row per local date, no
+// early and no lost cut-over, whatever goes wrong; and a bug that is planted is found, and reported by a short
+// calendar.
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DueChange } from '../../src/domain/calendar/due-work.js';

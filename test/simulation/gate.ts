@@ -19,7 +19,10 @@ function configure(gate: Gate, at: Date, now: Date): boolean {
   return open && !same;
 }
 
-/** As `cutover postpone` does once it is approved: the gate of the cell first, then control. Rejected into the past, and once the instant has come. */
+/**
+ * As `cutover postpone` does once it is approved: the gate of the cell first, then control. Rejected into the past, and
+ * once the instant has come.
+ */
 export function postpone(world: World, dc: DataCenter, hours: number): void {
   const { cutoverAt, cell } = dc;
   if (cutoverAt === null || !cell.up || isGateBegun(world, dc)) return;

@@ -1,4 +1,5 @@
-// Which nights a zone has, read off its wall clock a quarter of an hour at a time: another way than the program's, for tests.
+// Which nights a zone has, read off its wall clock a quarter of an hour at a time: another way than the program's, for
+// tests.
 import { IANAZone } from 'luxon';
 
 const MINUTE_MS = 60_000;
@@ -6,8 +7,8 @@ const QUARTER_MS = 15 * MINUTE_MS;
 const DAY_MS = 86_400_000;
 
 /**
- * By local date, the first instant at which the wall clock has reached `at` on it; from `from` to `to`, both included. Only
- * for zones whose offsets are quarters of an hour then. A date that no clock shows has none.
+ * By local date, the first instant at which the wall clock has reached `at` on it; from `from` to `to`, both included.
+ * Only for zones whose offsets are quarters of an hour then. A date that no clock shows has none.
  */
 export function listLocalNights(zone: string, at: string, from: Date, to: Date): ReadonlyMap<string, Date> {
   const clock = IANAZone.create(zone);

@@ -1,5 +1,5 @@
-// Plays a calendar on a virtual clock: schedulers and workers at every poll, sign-ups, outages and operators in between,
-// then calm until everything that can happen has happened.
+// Plays a calendar on a virtual clock: schedulers and workers at every poll, sign-ups, outages and operators in
+// between, then calm until everything that can happen has happened.
 
 import { SLOT_STAGES } from '../../src/domain/rollout/stage.js';
 import type { WindowSpec } from '../../src/domain/windows/windows.js';

@@ -26,8 +26,8 @@ const ROUNDS_A_DAY = 2 + 4;
 const MINUTES_A_DAY = 23 * 60;
 
 /**
- * One maintenance at a time: with few checks, and little done at each, a day is too short for all of them. One look more, since
- * a night may be due just after one.
+ * One maintenance at a time: with few checks, and little done at each, a day is too short for all of them. One look
+ * more, since a night may be due just after one.
  */
 const keepsUp = ({ dataCenters, pace, lookMinutes }: Plan): boolean =>
   (1 + Math.ceil((dataCenters.length * ROUNDS_A_DAY) / pace)) * lookMinutes < MINUTES_A_DAY;

@@ -1,6 +1,7 @@
-// A cell of its own for a suite: a database with the product's orgs and our schema, and a run without scheduler or queue.
-// It is a copy of a template whose migrations ran once. Roles belong to the whole server: a cell that names no data center
-// gets one of a few ids, whose roles and grants the template has, and which no other cell of this process has meanwhile.
+// A cell of its own for a suite: a database with the product's orgs and our schema, and a run without scheduler or
+// queue. It is a copy of a template whose migrations ran once. Roles belong to the whole server: a cell that names no
+// data center gets one of a few ids, whose roles and grants the template has, and which no other cell of this process
+// has meanwhile.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { DataCenterConfig } from '../../src/domain/config/rollout-config.js';
@@ -22,7 +23,9 @@ import { noWakeUps, silentLog } from './silent.js';
 
 export type IdType = 'smallint' | 'integer' | 'bigint' | 'uuid' | 'text' | 'varchar';
 
-/** One org of the product. Left out: standard, paid, 300 agents, nothing else. Numbers beyond 2^53 as bigint or text. */
+/**
+ * One org of the product. Left out: standard, paid, 300 agents, nothing else. Numbers beyond 2^53 as bigint or text.
+ */
 export interface TestOrg {
   readonly org_id?: string | number | bigint | null;
   readonly edition?: string | null;

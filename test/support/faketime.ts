@@ -1,5 +1,5 @@
-// A clock of its own for a process or a PostgreSQL server, by Debian's libfaketime where it is installed; else a reported
-// skip. It jumps while they run; the machine's own clock is never touched, and monotonic time goes on.
+// A clock of its own for a process or a PostgreSQL server, by Debian's libfaketime where it is installed; else a
+// reported skip. It jumps while they run; the machine's own clock is never touched, and monotonic time goes on.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';

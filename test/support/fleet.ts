@@ -1,4 +1,5 @@
-// A whole rollout in a suite: control, cells, a queue, and workers and schedulers in this process or in ones that can be killed.
+// A whole rollout in a suite: control, cells, a queue, and workers and schedulers in this process or in ones that can
+// be killed.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { startScheduler } from '../../jobs/processes/scheduler.js';
@@ -43,7 +44,9 @@ export interface FleetOptions {
   readonly card?: RateCard;
   /** What processes connect to instead of the servers' own URLs, such as a pooler's. */
   readonly through?: (url: string) => string;
-  /** Where control, queue and every cell that names no other server lie, by its admin URL, instead of the shared one. */
+  /**
+   * Where control, queue and every cell that names no other server lie, by its admin URL, instead of the shared one.
+   */
   readonly server?: string;
 }
 
@@ -226,7 +229,10 @@ async function createFilledCell(spec: TestCellOptions, orgs: number, card: RateC
   return cell;
 }
 
-/** Adds `orgs` believable orgs with bigint ids from 1 on: every edition, both winners, purchases, one in 200 undecidable. */
+/**
+ * Adds `orgs` believable orgs with bigint ids from 1 on: every edition, both winners, purchases, one in 200
+ * undecidable.
+ */
 export async function fillCell(cell: TestCell, orgs: number): Promise<void> {
   await cell.sql(
     `insert into public.orgs (org_id, edition, paid, agents, light_agents, additional_credits, legacy_limit, created_at)

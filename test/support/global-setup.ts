@@ -49,8 +49,8 @@ const MEMORY = '/dev/shm';
 const NEEDED_BYTES = 3 * 1024 ** 3;
 
 /**
- * Memory, where there is enough. A database is some 400 files, and a run makes over a thousand databases: on ext4 finding
- * free inodes alone took a third of the whole run.
+ * Memory, where there is enough. A database is some 400 files, and a run makes over a thousand databases: on ext4
+ * finding free inodes alone took a third of the whole run.
  */
 async function chooseBase(): Promise<string> {
   const memory = await statfs(MEMORY).catch(() => undefined);

@@ -1,5 +1,5 @@
-// What compose makes from a configuration, from URLs alone: for suites, and for the processes that they start, which is why
-// nothing of the test runner is imported here.
+// What compose makes from a configuration, from URLs alone: for suites, and for the processes that they start, which is
+// why nothing of the test runner is imported here.
 import { connectQueue, type QueueConnection } from '../../jobs/queue/connection.js';
 import { createWakeUps } from '../../jobs/queue/wake-ups.js';
 import type { EngineContext } from '../../src/engine/context.js';

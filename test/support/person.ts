@@ -1,4 +1,5 @@
-// People with logins of their own on a control database, with exactly the grants that docs/how-to/install-a-fleet.md gives them.
+// People with logins of their own on a control database, with exactly the grants that docs/how-to/install-a-fleet.md
+// gives them.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { EngineContext } from '../../src/engine/context.js';

@@ -1,4 +1,5 @@
-// A PgBouncer of our own in transaction mode in front of the shared server, where one is installed; else a reported skip.
+// A PgBouncer of our own in transaction mode in front of the shared server, where one is installed; else a reported
+// skip.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';

@@ -36,7 +36,10 @@ const BUNDLES = fileURLToPath(new URL('../../.credit-rollout/test-processes', im
 
 let bundling: Promise<string> | undefined;
 
-/** As one file of JavaScript: a loader for TypeScript would take seconds at each start. In the project, for its packages. */
+/**
+ * As one file of JavaScript: a loader for TypeScript would take seconds at each start. In the project, for its
+ * packages.
+ */
 async function bundleFixture(): Promise<string> {
   const outfile = join(BUNDLES, `fleet-process.${process.pid}.mjs`);
   process.once('exit', () => rmSync(outfile, { force: true }));

@@ -1,5 +1,5 @@
-// Limits of time that the product promises, on a machine that may be busy: time is counted in short beats, and a beat that
-// the machine itself delays counts no more than one on a calm machine.
+// Limits of time that the product promises, on a machine that may be busy: time is counted in short beats, and a beat
+// that the machine itself delays counts no more than one on a calm machine.
 import { systemClock } from '../../src/kernel/clock.js';
 import type { TestCell } from './cell.js';
 
@@ -30,7 +30,10 @@ export function startStopwatch({ sql }: Pick<TestCell, 'sql'>): () => Promise<nu
   };
 }
 
-/** How long the machine takes for next to nothing at present, in ms: a few on a calm one. What must come in time adds to it. */
+/**
+ * How long the machine takes for next to nothing at present, in ms: a few on a calm one. What must come in time adds to
+ * it.
+ */
 export async function readLag({ sql }: Pick<TestCell, 'sql'>): Promise<number> {
   let longest = 0;
   for (let n = 0; n < 5; n += 1) {

@@ -1,4 +1,5 @@
-// The objects that depend on the product's table: init creates them; detach drops them so that the table can be altered.
+// The objects that depend on the product's table: init creates them; detach drops them so that the table can be
+// altered.
 import { createAssessed, createDecided } from './decided.js';
 import { createOrgCapacity } from './org-capacity.js';
 import { type AttachedSource, createSourceOrgs } from './source-orgs.js';

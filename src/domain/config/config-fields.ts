@@ -1,4 +1,5 @@
-// The kinds of value that a configuration holds, as zod schemas. The text of each check is what follows "it" in a message.
+// The kinds of value that a configuration holds, as zod schemas. The text of each check is what follows "it" in a
+// message.
 import * as z from 'zod';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { parseClockTime } from '../time/clock-time.js';

@@ -9,9 +9,9 @@ const PIECE = /\$\{([^}]*)(\}?)/g;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * The text with every `${NAME}` replaced once; a `${…}` in a value stays as it is. `path` is the key's path, for messages.
- * Throws missing_environment_variable for a variable that is not set, and for a text of empty variables only; invalid_config
- * for a `${…}` without the name of a variable.
+ * The text with every `${NAME}` replaced once; a `${…}` in a value stays as it is. `path` is the key's path, for
+ * messages. Throws missing_environment_variable for a variable that is not set, and for a text of empty variables only;
+ * invalid_config for a `${…}` without the name of a variable.
  */
 export function resolveConfigText(text: string, lookup: VariableLookup, path: string): string {
   const resolved = text.replace(PIECE, (_piece, name: string, end: string) => {

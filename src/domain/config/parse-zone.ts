@@ -32,7 +32,10 @@ const SPELLED_PART = /^(?:[A-Z][a-z]|[A-Z]{2,3}(?![A-Za-z])|GMT|[A-Z][-+\d])/;
 const AREA = /^(?:[A-Z][a-z]+|US)\//;
 const ABBREVIATION = /^[A-Za-z]{2,5}$/;
 
-/** The zone, if it is UTC or an IANA name with a slash, spelled as IANA does. `path` is the key's path. Throws invalid_zone. */
+/**
+ * The zone, if it is UTC or an IANA name with a slash, spelled as IANA does. `path` is the key's path. Throws
+ * invalid_zone.
+ */
 export function parseZone(value: unknown, path: string): string {
   if (typeof value === 'string' && isZoneName(value)) return value;
   const suggestion = typeof value === 'string' ? suggestZone(value) : undefined;

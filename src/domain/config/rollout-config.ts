@@ -1,7 +1,9 @@
 // The type of a valid rollout.config.yaml. Types and constants only, so that importing it loads no parser.
 import type { WindowSpec } from '../windows/windows.js';
 
-/** A URL as written, its `${NAME}` pieces unresolved until it is first used (resolveConfigText). May hold a password. */
+/**
+ * A URL as written, its `${NAME}` pieces unresolved until it is first used (resolveConfigText). May hold a password.
+ */
 export interface ConfigUrl {
   readonly text: string;
 }

@@ -13,8 +13,8 @@ export interface CutoverFacts {
 
 export const CUTOVER_STATES = ['none', 'planned', 'late', 'armed', 'due', 'latched', 'swept'] as const;
 /**
- * `planned`: before its instant, the gate is not armed. `late`: after its instant, the gate is not armed. `due`: sign-ups
- * start on credits, and it is not latched yet. `latched`: it is not swept yet.
+ * `planned`: before its instant, the gate is not armed. `late`: after its instant, the gate is not armed. `due`:
+ * sign-ups start on credits, and it is not latched yet. `latched`: it is not swept yet.
  */
 export type CutoverState = (typeof CUTOVER_STATES)[number];
 

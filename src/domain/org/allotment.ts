@@ -1,5 +1,5 @@
-// What an org is granted, with every input and term that it was computed from: the columns of credit_rollout.allotments that a
-// decision sets.
+// What an org is granted, with every input and term that it was computed from: the columns of credit_rollout.allotments
+// that a decision sets.
 
 export type Winner = 'credits' | 'legacy';
 

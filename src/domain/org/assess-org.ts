@@ -1,5 +1,5 @@
-// Computes the terms of one org from its inputs and the rate card, or the reason why that cannot be done. Never uses floors or
-// time.
+// Computes the terms of one org from its inputs and the rate card, or the reason why that cannot be done. Never uses
+// floors or time.
 import type { EditionRates, RateCard } from '../rate-card/rate-card.js';
 import { type CompleteInputs, GREATEST_STORED, type OrgInputs, type QuarantineReason } from '../source/org-inputs.js';
 
@@ -20,7 +20,9 @@ export interface AssessedOrg extends Omit<DatedInputs, 'kind'> {
   readonly variableCredits: bigint;
   /** Base + variable. */
   readonly planCredits: bigint;
-  /** Negotiated, else by the formula of the org's own edition. Computed for unpaid orgs too, but not granted to them. */
+  /**
+   * Negotiated, else by the formula of the org's own edition. Computed for unpaid orgs too, but not granted to them.
+   */
   readonly legacyLimit: bigint;
   readonly concurrencyLimit: number;
   /** The rank of the org's own edition, paid or not. */
@@ -29,7 +31,10 @@ export interface AssessedOrg extends Omit<DatedInputs, 'kind'> {
 
 export type Assessment = Undecidable | AssessedOrg;
 
-/** Computes an org's terms. Source: docs/reference/domain.md, "The arithmetic". decideOrg checks the total for overflow: it knows the floor. */
+/**
+ * Computes an org's terms. Source: docs/reference/domain.md, "The arithmetic". decideOrg checks the total for overflow:
+ * it knows the floor.
+ */
 export function assessOrg(inputs: OrgInputs, card: RateCard): Assessment {
   const complete = completeInputs(inputs, card);
   if (complete.kind === 'undecidable') return complete;

@@ -1,5 +1,5 @@
-// Decides an org's floor: sets, keeps, raises, lowers or ends it. Source: docs/reference/domain.md, "The floor". The SQL function
-// credit_rollout.decided has the same rule: change both together. A property test compares them.
+// Decides an org's floor: sets, keeps, raises, lowers or ends it. Source: docs/reference/domain.md, "The floor". The
+// SQL function credit_rollout.decided has the same rule: change both together. A property test compares them.
 
 import { formatCredits } from '../../kernel/format-credits.js';
 import type { RateCard } from '../rate-card/rate-card.js';
@@ -127,7 +127,10 @@ function isBeforeCutover({ gate, org }: FloorQuestion): boolean {
 
 const mayRaise = (question: FloorQuestion): boolean => question.gate.sweptAt === null && isBeforeCutover(question);
 
-/** In the open window: a missing floor, or one below the legacy limit. The formula may raise it to at most twice its value. */
+/**
+ * In the open window: a missing floor, or one below the legacy limit. The formula may raise it to at most twice its
+ * value.
+ */
 function isRaisable(question: FloorQuestion, floor: bigint | null): boolean {
   if (!mayRaise(question)) return false;
   const { legacyLimit, negotiatedLimit } = question.org;

@@ -1,5 +1,5 @@
-// Compares an allotment with the stored one: raise, fall, or neither. Raises are written as soon as they are seen, falls only at
-// night. Never decides when.
+// Compares an allotment with the stored one: raise, fall, or neither. Raises are written as soon as they are seen,
+// falls only at night. Never decides when.
 import type { Allotment } from './allotment.js';
 
 /** `same` writes nothing; `inputs` changes neither the total nor the floor, only what they were computed from. */

@@ -1,5 +1,5 @@
-// Decides one org: its allotment, its movement, and why. `why` shows this decision, and tests compare the SQL rule with it.
-// Pure: no clock, no I/O. Never grants a paid org less than its floor.
+// Decides one org: its allotment, its movement, and why. `why` shows this decision, and tests compare the SQL rule with
+// it. Pure: no clock, no I/O. Never grants a paid org less than its floor.
 import type { RateCard } from '../rate-card/rate-card.js';
 import { GREATEST_STORED, type OrgInputs, type QuarantineReason } from '../source/org-inputs.js';
 import type { Allotment } from './allotment.js';

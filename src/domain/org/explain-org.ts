@@ -5,7 +5,10 @@ import type { EditionRates, RateCard } from '../rate-card/rate-card.js';
 import type { Allotment } from './allotment.js';
 import type { OrgDecision } from './decide-org.js';
 
-/** Lines of text for one decision under the card that it was made with; for a quarantined org the reason and what it means. */
+/**
+ * Lines of text for one decision under the card that it was made with; for a quarantined org the reason and what it
+ * means.
+ */
 export function explainDecision(decision: OrgDecision, card: RateCard): readonly string[] {
   if (decision.kind === 'quarantine') {
     return [`Undecidable: ${decision.reason}.`, 'It is in quarantine and keeps what it has today.'];

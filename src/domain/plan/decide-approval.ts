@@ -1,5 +1,5 @@
-// Decides whether a plan may be applied, and by which approval. Pure. Never accepts the author's own approval, nor one approval
-// for two plans.
+// Decides whether a plan may be applied, and by which approval. Pure. Never accepts the author's own approval, nor one
+// approval for two plans.
 import type { ApprovalMode } from '../config/rollout-config.js';
 import { isInsideRails, type RailReading } from './guard-rails.js';
 
@@ -50,9 +50,9 @@ export type HeldPlan =
   | { readonly kind: 'held'; readonly why: 'required' };
 
 /**
- * The newest valid approval, else why there is none. A plan that was used, voided or superseded never approves itself again;
- * one whose own approval only expired may. An approval by the guard-rails is valid only while the configuration and the
- * guard-rails would still give it.
+ * The newest valid approval, else why there is none. A plan that was used, voided or superseded never approves itself
+ * again; one whose own approval only expired may. An approval by the guard-rails is valid only while the configuration
+ * and the guard-rails would still give it.
  */
 export function decideApproval(question: ApprovalQuestion): ApprovalDecision {
   const { rails, approval: who, newer, now } = question;

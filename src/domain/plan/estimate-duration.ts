@@ -2,7 +2,9 @@
 import { estimateRemaining } from '../time/estimate.js';
 import type { DurationEstimate } from './plan-report.js';
 
-/** An apply decides each org as planning does, writes its row and index, and verifies it: about three times the work. */
+/**
+ * An apply decides each org as planning does, writes its row and index, and verifies it: about three times the work.
+ */
 const APPLY_OVER_PLANNING = 3;
 /** Without measured batches, the apply may take twice the likely time. */
 const UNMEASURED_SPREAD = 2;
@@ -48,7 +50,10 @@ function listFullDurations(batches: readonly MeasuredBatch[], batchOrgs: number)
     .map(({ durationMs, orgs }) => (durationMs / orgs) * batchOrgs);
 }
 
-/** The likely time assumes that every lane helps; the other assumes that none does, and is at least twice the likely time. */
+/**
+ * The likely time assumes that every lane helps; the other assumes that none does, and is at least twice the likely
+ * time.
+ */
 function estimateByPlanning({ orgs, lanes, planning }: DurationQuestion): DurationEstimate {
   const perOrgMs = planning.orgs > 0 ? (planning.durationMs / planning.orgs) * APPLY_OVER_PLANNING : 0;
   const aloneMs = Math.max(0, orgs) * Math.max(0, perOrgMs);

@@ -1,5 +1,5 @@
-// The report of a plan: what it counts in a data center, and the few orgs that it names. The lists of orgs never leave their
-// cell except through the command that shows them. Holds values only.
+// The report of a plan: what it counts in a data center, and the few orgs that it names. The lists of orgs never leave
+// their cell except through the command that shows them. Holds values only.
 import type { Winner } from '../org/allotment.js';
 import type { RailReading } from './guard-rails.js';
 

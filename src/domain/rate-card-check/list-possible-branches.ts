@@ -1,4 +1,5 @@
-// Lists every branch that a first decision under a card can be in. Runs the rule on orgs of chosen sizes; never restates it.
+// Lists every branch that a first decision under a card can be in. Runs the rule on orgs of chosen sizes; never
+// restates it.
 import { branchKey, branchOf, compareBranches } from '../plan/branch.js';
 import type { Branch } from '../plan/plan-report.js';
 import type { CaseOrg, EditionRates, RateCard } from '../rate-card/rate-card.js';
@@ -40,9 +41,9 @@ function listProbeOrgs(rates: EditionRates): readonly CaseOrg[] {
 }
 
 /**
- * Legacy exceeds credits by the most with no agents, or near the size at which it reaches its maximum: it grows linearly up
- * to there. Credits exceed legacy by the most with no agents, or where variable credits alone reach that maximum. Light
- * agents raise the legacy limit without raising the credits.
+ * Legacy exceeds credits by the most with no agents, or near the size at which it reaches its maximum: it grows
+ * linearly up to there. Credits exceed legacy by the most with no agents, or where variable credits alone reach that
+ * maximum. Light agents raise the legacy limit without raising the credits.
  */
 function listProbeSizes({ perAgent, legacy }: EditionRates): {
   readonly agents: readonly bigint[];

@@ -1,5 +1,5 @@
-// Every key of a rate card: what it may hold, and its meaning. The JSON Schema for editors is made of it. Never fills in a
-// rate and never rounds one.
+// Every key of a rate card: what it may hold, and its meaning. The JSON Schema for editors is made of it. Never fills
+// in a rate and never rounds one.
 import * as z from 'zod';
 import {
   CASE_COLUMNS,

@@ -1,5 +1,5 @@
-// Builds a RateCard with ranks and hash from its contents, of a file or of a cell. Never checks bounds: the parser and the
-// database do.
+// Builds a RateCard with ranks and hash from its contents, of a file or of a cell. Never checks bounds: the parser and
+// the database do.
 import { hashRateCard } from './hash-rate-card.js';
 import type { EditionRates, EditionSpec, RateCard, RateCardSpec } from './rate-card.js';
 

@@ -20,14 +20,18 @@ export interface EditionSpec {
 
 /** One edition with its place in the order of editions. */
 export interface EditionRates extends EditionSpec {
-  /** Dense rank by (base, perAgent), ascending from 0; equal rates have equal rank, so a move between them is sideways. */
+  /**
+   * Dense rank by (base, perAgent), ascending from 0; equal rates have equal rank, so a move between them is sideways.
+   */
   readonly rank: number;
 }
 
 /** A value that a case expects in a column; numbers are exact. */
 export type CaseValue = bigint | string | boolean | null;
 
-/** The columns a case may expect, in the order they are compared: the allotment's, and plan_credits = base + variable. */
+/**
+ * The columns a case may expect, in the order they are compared: the allotment's, and plan_credits = base + variable.
+ */
 export const CASE_COLUMNS = [
   { column: 'edition', reads: 'text' },
   { column: 'paid', reads: 'flag' },

@@ -1,5 +1,5 @@
-// Limits how much one nightly run may lower. Raises and first decisions are always healed. Above a limit, all falls of that kind
-// become proposals: half of a wrong night would be as wrong. Pure.
+// Limits how much one nightly run may lower. Raises and first decisions are always healed. Above a limit, all falls of
+// that kind become proposals: half of a wrong night would be as wrong. Pure.
 
 /** Numbers of orgs that one nightly run found. */
 export interface FallCounts {

@@ -1,5 +1,5 @@
-// Decides what to do about one org whose allotment was compared with the rule: heal it, propose a change, or let the limits of
-// the night decide. Pure. Never heals a fall of the total by itself.
+// Decides what to do about one org whose allotment was compared with the rule: heal it, propose a change, or let the
+// limits of the night decide. Pure. Never heals a fall of the total by itself.
 import type { Movement } from '../org/decide-movement.js';
 import type { Cause } from './cause.js';
 import type { DriftMovement } from './movement.js';

@@ -1,5 +1,5 @@
-// Finds why an org's allotment is not what its inputs give: one cause, the first that applies. Pure. Never decides what is
-// written. Source: the last column of docs/reference/life-of-an-org.md.
+// Finds why an org's allotment is not what its inputs give: one cause, the first that applies. Pure. Never decides what
+// is written. Source: the last column of docs/reference/life-of-an-org.md.
 import { isLowerFloor } from '../org/decide-movement.js';
 import type { CompleteInputs } from '../source/org-inputs.js';
 import type { Cause } from './cause.js';
@@ -30,9 +30,11 @@ export type Stored =
 export type Found =
   | (ComparedInputs & {
       readonly kind: 'org';
-      /** `legacy`, `credits`: what the gate recorded. Without a record: whether its sign-up was before the data center's
-       *  rollout, after that, or while a cut-over held, one that was taken back since included. Matters only where nothing
-       *  is stored. */
+      /**
+       * `legacy`, `credits`: what the gate recorded. The others, without a record, say when the sign-up was: before the
+       * data center's rollout, after that but before a cut-over, or while a cut-over held, also one that was reversed
+       * since. It matters only where nothing is stored.
+       */
       readonly signedUp: 'legacy' | 'credits' | 'before_rollout' | 'before_cutover' | 'after_cutover';
     })
   | { readonly kind: 'gone' };

@@ -179,7 +179,9 @@ function decideVerifying(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading
 const mayFollowUp = (dc: DataCenterSnapshot, run: RunReading): boolean =>
   run.staleLeft > 0 && !run.followedUp && (dc.orgsTouched === null || run.touched + run.staleLeft <= dc.orgsTouched);
 
-/** `doctor` shows what is wrong. A run keeps the bake query that it was requested with: another query needs a new run. */
+/**
+ * `doctor` shows what is wrong. A run keeps the bake query that it was requested with: another query needs a new run.
+ */
 const correctBakeQuery = (id: string): Release => ({
   ...byCommand('doctor', '--dc', id),
   after: ` shows what is wrong; to use another query, abort --dc ${id}, then apply again`,

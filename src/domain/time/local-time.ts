@@ -40,7 +40,10 @@ export function readLocalTime(local: LocalMs, zone: string): LocalReading {
   return { kind: 'overlap', first: new Date(first), second: new Date(second), change };
 }
 
-/** The instant of a recurring time: in a gap the first instant after it, in an overlap the first one. Throws invalid_zone. */
+/**
+ * The instant of a recurring time: in a gap the first instant after it, in an overlap the first one. Throws
+ * invalid_zone.
+ */
 export function resolveRecurringTime(local: LocalMs, zone: string): Date {
   const reading = readLocalTime(local, zone);
   if (reading.kind === 'gap') return reading.change.at;

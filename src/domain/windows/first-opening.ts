@@ -7,8 +7,8 @@ import { decideWindows, isWindowOpen, type WindowSpec } from './windows.js';
 const ANY_INSTANT = new Date('2024-01-01T00:00:00Z');
 
 /**
- * The first instant from `from` on at which `windows` let work run in `zone`; null: never again. Checks the next year, and
- * every date of a window. Throws invalid_instant, invalid_zone.
+ * The first instant from `from` on at which `windows` let work run in `zone`; null: never again. Checks the next year,
+ * and every date of a window. Throws invalid_instant, invalid_zone.
  */
 export function findFirstOpening(windows: readonly WindowSpec[], zone: string, from: Date): Date | null {
   const starts = [from, ...listNamedStarts(windows, zone).filter((start) => start > from)];
@@ -20,7 +20,9 @@ export function findFirstOpening(windows: readonly WindowSpec[], zone: string, f
   return null;
 }
 
-/** Whether there is any instant, past or future, at which `windows` let work run. Throws invalid_instant, invalid_zone. */
+/**
+ * Whether there is any instant, past or future, at which `windows` let work run. Throws invalid_instant, invalid_zone.
+ */
 export function canEverOpen(windows: readonly WindowSpec[], zone: string): boolean {
   const starts = listNamedStarts(windows, zone);
   const earliest = starts[0] !== undefined && starts[0] < ANY_INSTANT ? starts[0] : ANY_INSTANT;

@@ -19,8 +19,8 @@ export interface DocumentKind {
 }
 
 /**
- * The value that `schema` makes of the text. The texts of its checks are what follows "it": `must be a list`. Of several
- * errors it throws a key that does not exist, else the first in the text.
+ * The value that `schema` makes of the text. The texts of its checks are what follows "it": `must be a list`. Of
+ * several errors it throws a key that does not exist, else the first in the text.
  */
 export function readYaml<S extends z.ZodType>(text: string, schema: S, kind: DocumentKind): z.output<S> {
   const tree = openDocument(text, kind);
@@ -38,8 +38,8 @@ export function readYaml<S extends z.ZodType>(text: string, schema: S, kind: Doc
 }
 
 /**
- * A step of a schema. `parse` may throw a RolloutError of any code, and gets the place for its message: the path and line
- * of the value, such as `rollout.bake (line 7)`. It is called a second time then, so it must be pure.
+ * A step of a schema. `parse` may throw a RolloutError of any code, and gets the place for its message: the path and
+ * line of the value, such as `rollout.bake (line 7)`. It is called a second time then, so it must be pure.
  */
 export function located<I, O>(parse: (value: I, where: string) => O): (value: I, ctx: z.RefinementCtx<I>) => O {
   return (value, ctx) => attemptAt(ctx, [], (where) => parse(value, where));

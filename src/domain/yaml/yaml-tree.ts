@@ -1,5 +1,5 @@
-// A YAML 1.2 text as plain values for a schema, and where each of them is written. Linear in the text, whatever its aliases
-// repeat. Never guesses: keys that are no text, keys that are there twice, and unknown tags are errors.
+// A YAML 1.2 text as plain values for a schema, and where each of them is written. Linear in the text, whatever its
+// aliases repeat. Never guesses: keys that are no text, keys that are there twice, and unknown tags are errors.
 import {
   type Alias,
   type Document,
@@ -32,8 +32,8 @@ export type WrittenValue =
 
 export interface YamlTree {
   /**
-   * Mappings are objects without a prototype, lists are arrays; what an alias repeats is the same object again, which may
-   * hold itself. With exact integers a plain decimal integer is a bigint, and every other number is NaN.
+   * Mappings are objects without a prototype, lists are arrays; what an alias repeats is the same object again, which
+   * may hold itself. With exact integers a plain decimal integer is a bigint, and every other number is NaN.
    */
   readonly value: unknown;
   /** The first key that is no text; undefined: there is none. */

@@ -47,7 +47,9 @@ export async function requestApply(context: EngineContext, request: ApplyRequest
   await context.wakeUps.wakeSchedulers();
 }
 
-/** The named plan must belong to the data center and be made with the configured card. Throws as requirePlanToFollow. */
+/**
+ * The named plan must belong to the data center and be made with the configured card. Throws as requirePlanToFollow.
+ */
 export async function checkFollowedPlan(
   context: EngineContext,
   { dataCenters, card, config }: Pick<ApplyRequest, 'dataCenters' | 'card' | 'config'>,

@@ -1,4 +1,5 @@
-// `apply --plan` with a plan that cannot be applied: a clear error and nothing asked for, also where nothing would change.
+// `apply --plan` with a plan that cannot be applied: a clear error and nothing asked for, also where nothing would
+// change.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -1,5 +1,5 @@
-// What a rate card may not be: one whose cases fail blocks every plan, and one that changes what floors were promised by
-// blocks every apply. On real Postgres.
+// What a rate card may not be: one whose cases fail blocks every plan, and one that changes what floors were promised
+// by blocks every apply. On real Postgres.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

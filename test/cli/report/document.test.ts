@@ -1,4 +1,5 @@
-// docs/reference/report.md against what is written: every key of report.json and every column of orgs.csv, and no others.
+// docs/reference/report.md against what is written: every key of report.json and every column of orgs.csv, and no
+// others.
 import { expect, test } from 'vitest';
 import { renderReportJson } from '../../../src/cli/report/report-json.js';
 import { EXPORT_COLUMNS } from '../../../src/stores/cell/plan/org-export.js';

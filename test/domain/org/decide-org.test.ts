@@ -6,7 +6,10 @@ import type { OrgInputs } from '../../../src/domain/source/org-inputs.js';
 import { changeCard } from '../rate-card/sample-card.js';
 import { addDays, CUTOVER, decide, expectDecided, makeOrg, makePrior, OPEN, SWEPT, TODAY } from './sample-org.js';
 
-/** A life after a first decision in an open window; swept from the second step on. Each step: days later, and what changed. */
+/**
+ * A life after a first decision in an open window; swept from the second step on. Each step: days later, and what
+ * changed.
+ */
 function liveOn(first: Partial<OrgInputs>, steps: readonly (readonly [number, Partial<OrgInputs>])[]): bigint[] {
   let inputs = makeOrg(first);
   let today = TODAY;

@@ -1,4 +1,5 @@
-// The golden cases of docs/reference/life-of-an-org.md, G1 to G30 and X1 to X12, as data: for the TypeScript rule and for the SQL view.
+// The golden cases of docs/reference/life-of-an-org.md, G1 to G30 and X1 to X12, as data: for the TypeScript rule and
+// for the SQL view.
 
 /** What the case finds stored: nothing, an allotment without a floor, or one with a floor. */
 export type GoldenBefore =

@@ -1,4 +1,5 @@
-// The rule a second time, from docs/reference/domain.md and written differently on purpose: the oracle of decideOrg. Never import the first.
+// The rule a second time, from docs/reference/domain.md and written differently on purpose: the oracle of decideOrg.
+// Never import the first.
 import type { OrgQuestion } from '../../../src/domain/org/decide-org.js';
 import type { RateCard } from '../../../src/domain/rate-card/rate-card.js';
 import type { OrgInputs } from '../../../src/domain/source/org-inputs.js';

@@ -1,4 +1,5 @@
-// Approvals: every combination of what an approval is and what is asked of it; only those named here let a plan through.
+// Approvals: every combination of what an approval is and what is asked of it; only those named here let a plan
+// through.
 import { describe, expect, test } from 'vitest';
 import { APPROVAL_MODES, type ApprovalMode } from '../../../src/domain/config/rollout-config.js';
 import {

@@ -59,7 +59,10 @@ export function makeBranch(fields: Partial<BranchCount> = {}): BranchCount {
   };
 }
 
-/** For properties of big sums: where a failure hangs on one exact relation, shrinking takes one credit at a time for ever. */
+/**
+ * For properties of big sums: where a failure hangs on one exact relation, shrinking takes one credit at a time for
+ * ever.
+ */
 export const UNSHRUNK = { endOnFailure: true } as const;
 
 /** A sum of credits, far beyond 2^53. */

@@ -1,4 +1,5 @@
-// What a data center that may start begins with: every reading of its plan, what it leads to, and that nothing else does.
+// What a data center that may start begins with: every reading of its plan, what it leads to, and that nothing else
+// does.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decidePlanned } from '../../../src/domain/rollout/decide-planned.js';

@@ -1,5 +1,5 @@
-// Readings for suites of the scheduler's decisions: a data center, its cell, fence, run and canary, of which a test changes
-// what it is about. Never more than one fact beside what a healthy run has.
+// Readings for suites of the scheduler's decisions: a data center, its cell, fence, run and canary, of which a test
+// changes what it is about. Never more than one fact beside what a healthy run has.
 import type { ApprovalDecision, RecordedApproval } from '../../../src/domain/plan/decide-approval.js';
 import type { ReadCell, Step } from '../../../src/domain/rollout/decision.js';
 import type {

@@ -1,5 +1,5 @@
-// Texts that somebody wrote to break the readers of the configuration and of the rate card. Whatever the text: a value, or
-// one RolloutError with a short message on one line and no secret.
+// Texts that somebody wrote to break the readers of the configuration and of the rate card. Whatever the text: a value,
+// or one RolloutError with a short message on one line and no secret.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseRolloutConfig } from '../../../src/domain/config/parse-config.js';

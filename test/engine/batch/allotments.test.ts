@@ -1,4 +1,5 @@
-// What the cell's own tables reject, whoever writes: a floor that falls, a history that changes, a role that reaches too far.
+// What the cell's own tables reject, whoever writes: a floor that falls, a history that changes, a role that reaches
+// too far.
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CELL_ROLES, cellRoleName } from '../../../src/stores/cell/cell-database.js';

@@ -1,4 +1,5 @@
-// What is rejected before anything changes: the wrong cell, a source that cannot be used, a missing privilege, a busy data center.
+// What is rejected before anything changes: the wrong cell, a source that cannot be used, a missing privilege, a busy
+// data center.
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { setIntent } from '../../../src/engine/operate/set-intent.js';

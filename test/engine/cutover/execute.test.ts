@@ -1,4 +1,5 @@
-// Latching a cut-over by hand: never before its instant, harmless when late or repeated, and it names who is in its way.
+// Latching a cut-over by hand: never before its instant, harmless when late or repeated, and it names who is in its
+// way.
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { executeCutover, previewExecution } from '../../../src/engine/cutover/execute-cutover.js';

@@ -1,4 +1,5 @@
-// The gate and the functions of the product on a real cell: what they answer, record and write, and what they never break.
+// The gate and the functions of the product on a real cell: what they answer, record and write, and what they never
+// break.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { armGate, disarmGate, latchGate } from '../../../src/engine/cutover/gate.js';

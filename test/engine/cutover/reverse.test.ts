@@ -1,4 +1,5 @@
-// Row 43: a cut-over that has happened is taken back by two people; orgs on credits stay, and the next instant is a new line.
+// Row 43: a cut-over that has happened is taken back by two people; orgs on credits stay, and the next instant is a new
+// line.
 import { afterEach, describe, expect, test } from 'vitest';
 import { approvePostponement, proposePostponement } from '../../../src/engine/cutover/postpone.js';
 import { withdrawCutoverProposal } from '../../../src/engine/cutover/proposals.js';

@@ -29,7 +29,9 @@ export interface Scene {
   readonly logged: readonly { readonly event: string; readonly fields: LogFields }[];
   /** Rolls the data center out by the scheduler and the worker. */
   rollOut(): Promise<void>;
-  /** Two people give it a cut-over, at a whole second at least so many ms ahead; resolves once a scheduler has armed it. */
+  /**
+   * Two people give it a cut-over, at a whole second at least so many ms ahead; resolves once a scheduler has armed it.
+   */
   cutOverIn(ms: number): Promise<Date>;
 }
 

@@ -30,7 +30,10 @@ export interface SignUpOptions {
 export interface Product {
   /** Signs an org up in a transaction; inserts it only once. */
   signUp(options: SignUpOptions): Promise<Answer>;
-  /** Opens all connections, and has each ask and read the rule once: what a first call reads of the catalogs is no stall. */
+  /**
+   * Opens all connections, and has each ask and read the rule once: what a first call reads of the catalogs is no
+   * stall.
+   */
   warmUp(): Promise<void>;
   close(): Promise<unknown>;
 }
@@ -128,7 +131,9 @@ export interface SignUps {
 
 const OPEN_AT_ONCE = 400;
 
-/** Starts one sign-up after the other; application clocks are up to five seconds off, and one in three loses an answer. */
+/**
+ * Starts one sign-up after the other; application clocks are up to five seconds off, and one in three loses an answer.
+ */
 export function startSignUps(product: Product, options: SignUpsOptions): SignUps {
   const { firstId, orgs, everyMs, times = 1, enough } = options;
   const soFar: Answer[] = [];

@@ -1,5 +1,5 @@
-// The proof of the cut-over: sign-ups over many connections straddle the instant while a scheduler and a worker arm, latch
-// and sweep by themselves; every org has exactly one model, and none is missed.
+// The proof of the cut-over: sign-ups over many connections straddle the instant while a scheduler and a worker arm,
+// latch and sweep by themselves; every org has exactly one model, and none is missed.
 import { afterEach, describe, expect, test } from 'vitest';
 import { proveCutover } from '../../../src/engine/cutover/prove-cutover.js';
 import { systemClock } from '../../../src/kernel/clock.js';

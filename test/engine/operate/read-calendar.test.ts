@@ -1,4 +1,5 @@
-// The calendar over a real control database and cells: what is pinned, recorded and asked for, and that looking moves nothing.
+// The calendar over a real control database and cells: what is pinned, recorded and asked for, and that looking moves
+// nothing.
 import { afterEach, describe, expect, test } from 'vitest';
 import { calendarDocument, showCalendar } from '../../../src/cli/views/show-calendar.js';
 import { type Calendar, type CalendarRequest, readCalendar } from '../../../src/engine/operate/read-calendar.js';

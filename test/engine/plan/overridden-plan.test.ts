@@ -1,5 +1,5 @@
-// A floor that two people change between plan and apply. The override wrote the org on the inputs of its day, so an apply
-// keeps it, and lists the org as stale only where its number is not the planned one. On real Postgres.
+// A floor that two people change between plan and apply. The override wrote the org on the inputs of its day, so an
+// apply keeps it, and lists the org as stale only where its number is not the planned one. On real Postgres.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { approveOverride } from '../../../src/engine/org/approve-override.js';
 import { proposeOverride } from '../../../src/engine/org/override-proposals.js';
@@ -10,7 +10,9 @@ import { createPeople, type TestPeople } from '../../support/person.js';
 let fleet: Fleet;
 let crowd: TestPeople;
 
-/** Four orgs of one branch, rolled out, with credits far above their floor of 25,000; then each gets ten agents more. */
+/**
+ * Four orgs of one branch, rolled out, with credits far above their floor of 25,000; then each gets ten agents more.
+ */
 beforeEach(async () => {
   fleet = await createFleet({ cells: [{ orgs: [1, 2, 3, 4].map(() => ({ agents: 10 })) }] });
   crowd = await createPeople(fleet, 'alice', 'bob');

@@ -1,5 +1,5 @@
-// A run that follows a plan: exactly that is written, what changed since is left out and followed up, and the canary stops
-// a wrong rule before anybody else gets it. On real Postgres.
+// A run that follows a plan: exactly that is written, what changed since is left out and followed up, and the canary
+// stops a wrong rule before anybody else gets it. On real Postgres.
 import { afterEach, describe, expect, test } from 'vitest';
 import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
 import { planDataCenter } from '../../../src/engine/plan/plan-data-center.js';

@@ -1,4 +1,5 @@
-// A data center's run over control and cell: a broken rule, retry, pause, abort, a second apply, and two schedulers at once.
+// A data center's run over control and cell: a broken rule, retry, pause, abort, a second apply, and two schedulers at
+// once.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { WakeUps } from '../../../src/engine/context.js';

@@ -1,4 +1,5 @@
-// The alarms before a cut-over on real databases: written once, for an armed gate too, with the undecidable orgs counted.
+// The alarms before a cut-over on real databases: written once, for an armed gate too, with the undecidable orgs
+// counted.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../../src/engine/context.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';

@@ -1,4 +1,5 @@
-// What a poll of a scheduler costs control: as much for many data centers as for one, and one write for all that is due.
+// What a poll of a scheduler costs control: as much for many data centers as for one, and one write for all that is
+// due.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../../src/engine/context.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
@@ -9,7 +10,9 @@ afterEach(async () => {
   for (const drop of dropped.splice(0).reverse()) await drop();
 });
 
-/** One data center that is done, and as many more of control's rows that say the same; paused, so that no cell is asked. */
+/**
+ * One data center that is done, and as many more of control's rows that say the same; paused, so that no cell is asked.
+ */
 async function makeMany(more: number): Promise<Fleet> {
   const fleet = await createFleet({ orgs: 20 });
   dropped.push(fleet.drop);

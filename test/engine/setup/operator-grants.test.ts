@@ -1,4 +1,5 @@
-// The grants of docs/how-to/install-a-fleet.md are enough: an operator who owns nothing rolls a data center out, and stops it.
+// The grants of docs/how-to/install-a-fleet.md are enough: an operator who owns nothing rolls a data center out, and
+// stops it.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { setIntent } from '../../../src/engine/operate/set-intent.js';
 import { planDataCenter } from '../../../src/engine/plan/plan-data-center.js';

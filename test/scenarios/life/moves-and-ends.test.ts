@@ -1,4 +1,5 @@
-// docs/reference/life-of-an-org.md, rows 38, 40, 42, 44, 46 to 50: who comes, goes, returns, is quarantined, and the vendor's new cards.
+// docs/reference/life-of-an-org.md, rows 38, 40, 42, 44, 46 to 50: who comes, goes, returns, is quarantined, and the
+// vendor's new cards.
 import { afterEach, describe, expect, test } from 'vitest';
 import { secondCard } from '../../domain/rate-card/sample-card.js';
 import { applyAll, type TestOrg } from '../../support/cell.js';

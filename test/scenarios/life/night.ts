@@ -1,5 +1,5 @@
-// Lives of single orgs in a cell of their own: a rollout, edits of the source, days that pass, nights and sweeps. Drives
-// detection and repair through the stores, as the scheduler would.
+// Lives of single orgs in a cell of their own: a rollout, edits of the source, days that pass, nights and sweeps.
+// Drives detection and repair through the stores, as the scheduler would.
 import type { DriftCount } from '../../../src/domain/reconcile/drift-counts.js';
 import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
 import { detectDrift } from '../../../src/engine/reconcile/detect-drift.js';
@@ -92,7 +92,10 @@ export interface Life {
 /** Long after the sign-up of the test orgs. */
 const CUTOVER = '2025-10-30 00:00+00';
 
-/** One org beside 200 others that nothing happens to, rolled out; `first: 'later'` leaves the org out until it is edited. */
+/**
+ * One org beside 200 others that nothing happens to, rolled out; `first: 'later'` leaves the org out until it is
+ * edited.
+ */
 export async function beginLife(
   org: TestOrg,
   dropped: (() => Promise<void>)[],
