@@ -1,0 +1,125 @@
+// `doctor` on which cell it reaches and what its logins may do there: the wrong database, no init yet, missing or
+// excessive privileges, and the query of the bake.
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Finding } from '../../../src/engine/doctor/finding.js';
+import { cellRoleName } from '../../../src/stores/cell/cell-database.js';
+import { openCell } from '../../support/open-context.js';
+import {
+  checkCells,
+  closeAll,
+  closers,
+  directory,
+  makeCell,
+  makeConfig,
+  openAsLogin,
+  troubles,
+} from './doctor-scene.js';
+
+afterEach(closeAll);
+
+describe('checkCell', () => {
+  test('rejects the cell of another data center', async () => {
+    const [cell, other] = [await makeCell(), await makeCell()];
+    const swapped = openCell(other.url, cell.dataCenter.id);
+    closers.push(() => swapped.close());
+    const found = await troubles(cell, { cells: directory(swapped) });
+    expect(found).toMatchObject([{ check: 'right cell', code: 'wrong_cell', level: 'error' }]);
+  });
+
+  test('names a database that does not exist', async () => {
+    const cell = await makeCell();
+    const url = new URL(cell.url);
+    url.pathname = '/no_such_database';
+    const nowhere = openCell(url.href, cell.dataCenter.id);
+    closers.push(() => nowhere.close());
+    const found = await troubles(cell, { cells: directory(nowhere) });
+    expect(found).toMatchObject([{ code: 'database_unreachable', found: expect.stringContaining('does not exist') }]);
+  });
+
+  test('asks for init before it, and checks at the source all the same', async () => {
+    const cell = await makeCell({ init: 'left', key: 'index' });
+    expect(await troubles(cell)).toMatchObject([
+      { check: 'unique ids', level: 'warning' },
+      { check: 'schema', level: 'error', code: 'not_initialised' },
+    ]);
+  });
+
+  test('shows the GRANTs to a login that may not read the source nor act as our roles', async () => {
+    const cell = await makeCell();
+    const { login, cell: opened } = await openAsLogin(cell);
+    await cell.sql(
+      `grant usage on schema credit_rollout to ${login}; grant select on all tables in schema credit_rollout to ${login}`,
+    );
+    const found = await troubles(cell, { cells: directory(opened) });
+    expect(found[0]).toMatchObject({
+      check: 'readable',
+      code: 'not_permitted',
+      fix: `As its owner run: GRANT USAGE ON SCHEMA public TO ${login}; GRANT SELECT ON public.orgs TO ${login};`,
+    });
+    const roles = found.filter(({ check }) => check === 'roles');
+    expect(roles).toHaveLength(4);
+    expect(roles[0]).toMatchObject({
+      code: 'roles_missing',
+      fix: `As a superuser run: GRANT "${cellRoleName(cell.dataCenter.id, 'worker')}" TO ${login};`,
+    });
+  });
+
+  test('finds row-level security that would hide rows, before init and after it', async () => {
+    const cell = await makeCell({ init: 'left', orgs: [{}] });
+    const { login, cell: opened } = await openAsLogin(cell);
+    await cell.sql(`alter table public.orgs enable row level security; grant select on public.orgs to ${login}`);
+    const rls = { check: 'row-level security', code: 'source_row_security', level: 'error' };
+    expect(await troubles(cell, { cells: directory(opened) })).toMatchObject([rls, { check: 'schema' }]);
+    await cell.init();
+    expect(await troubles(cell)).toEqual([]);
+    // the views read as their owner: as a login that policies apply to, they cannot
+    await cell.sql(
+      `alter view credit_rollout.source_orgs owner to ${login}; alter view credit_rollout.source_faults owner to ${login}`,
+    );
+    const after = await troubles(cell);
+    expect(after[0]).toMatchObject(rls);
+    await cell.sql(
+      `alter view credit_rollout.source_orgs owner to current_user; alter view credit_rollout.source_faults owner to current_user`,
+    );
+  });
+
+  test('finds privileges that a role of ours must not hold', async () => {
+    const cell = await makeCell();
+    const [worker, fencer] = (['worker', 'fencer'] as const).map((role) => cellRoleName(cell.dataCenter.id, role));
+    await cell.sql(`grant update (paid) on public.orgs to "${worker}"; grant delete on credit_rollout.allotments to "${worker}";
+      grant select on public.orgs to public`);
+    const found = await troubles(cell);
+    expect(found.every(({ check, level }) => check === 'grants' && level === 'error')).toBe(true);
+    expect(found.map((one) => one.found)).toEqual([
+      `${fencer} holds SELECT on public.orgs and must not`,
+      `${worker} holds DELETE on credit_rollout.allotments and must not`,
+      `${worker} holds UPDATE on public.orgs and must not`,
+    ]);
+  });
+
+  test('asks the bake query before a rollout does, and says what its role lacks', async () => {
+    const cell = await makeCell();
+    const ask = async (query: string): Promise<readonly Finding[]> => {
+      const config = makeConfig([cell], `rollout: { bakeQuery: "${query}" }\n`);
+      return (await checkCells([cell], { config })).filter(({ check }) => check === 'bake query');
+    };
+    const reader = cellRoleName(cell.dataCenter.id, 'reader');
+    const query = 'select bool_and(fine) from public.health';
+    expect(await ask(query)).toMatchObject([
+      { level: 'error', found: expect.stringContaining('42P01'), fix: expect.stringContaining(reader) },
+    ]);
+    await cell.sql('create table public.health (fine boolean)');
+    expect(await ask(query)).toMatchObject([
+      { level: 'error', found: expect.stringContaining('42501'), fix: expect.stringContaining(`TO ${reader};`) },
+    ]);
+    await cell.sql('grant select on public.health to public');
+    expect(await ask(query)).toMatchObject([{ level: 'ok', found: expect.stringContaining('does not return true') }]);
+    await cell.sql('insert into public.health values (true)');
+    expect(await ask(query)).toMatchObject([{ level: 'ok', found: 'it returns true' }]);
+    expect(await ask('delete from public.health')).toMatchObject([
+      { level: 'error', fix: 'Write a query that only reads.' },
+    ]);
+    expect(await ask('selekt 1')).toMatchObject([{ level: 'error', fix: expect.stringContaining('Correct') }]);
+    expect(await cell.sql('select fine from public.health')).toEqual([{ fine: true }]);
+  });
+});

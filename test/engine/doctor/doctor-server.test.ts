@@ -1,0 +1,107 @@
+// `doctor` on the servers themselves: version, standby, lost commits, clocks and zones, and instants that both sides
+// must read alike.
+import { afterEach, describe, expect, test } from 'vitest';
+import { parseLocalInstant } from '../../../src/domain/time/parse-instant.js';
+import { checkInstant } from '../../../src/engine/doctor/check-calendar.js';
+import { checkPrimary, checkVersion } from '../../../src/engine/doctor/check-server.js';
+import { createFindingRecorder } from '../../../src/engine/doctor/finding.js';
+import { systemClock } from '../../../src/kernel/clock.js';
+import type { CellDatabase } from '../../../src/stores/cell/cell-database.js';
+import { createTestCell } from '../../support/cell.js';
+import { openCell } from '../../support/open-context.js';
+import { adminUrl } from '../../support/postgres.js';
+import { closeAll, closers, makeCell, troubles } from './doctor-scene.js';
+
+afterEach(closeAll);
+
+describe('checkCell', () => {
+  test('finds commits that a crash would lose', async () => {
+    const cell = await createTestCell();
+    closers.push(cell.drop);
+    expect(await troubles(cell)).toMatchObject([
+      { check: 'synchronous_commit', level: 'error', fix: expect.stringContaining('synchronous_commit = on') },
+    ]);
+  });
+
+  test.each([
+    [5_000, '5.0 s behind ours'],
+    [-2_900, '2.9 s ahead of ours'],
+  ])('warns when our clock is %d ms off', async (offMs, found) => {
+    const clock = { ...systemClock, now: () => new Date(Date.now() + offMs) };
+    const [warning] = await troubles(await makeCell(), { clock });
+    expect(warning).toMatchObject({ check: 'clock', level: 'warning' });
+    expect(warning?.found.replace(/\.\d/u, '.x')).toContain(found.replace(/\.\d/u, '.x'));
+  });
+
+  test('accepts a clock that is 1.5 s off', async () => {
+    const clock = { ...systemClock, now: () => new Date(Date.now() + 1_500) };
+    expect(await troubles(await makeCell(), { clock })).toEqual([]);
+  });
+
+  test('rejects a zone that Postgres does not know, and warns of one that init did not store', async () => {
+    const cell = await makeCell();
+    const at = (zone: string) => troubles(cell, { dataCenters: [{ ...cell.dataCenter, zone }] });
+    expect(await at('Mars/Olympus')).toMatchObject([{ check: 'zone', code: 'invalid_zone' }, { check: 'schema' }]);
+    expect(await at('Asia/Kolkata')).toMatchObject([
+      { check: 'schema', level: 'warning', found: 'init stored the zone UTC, the configuration has Asia/Kolkata' },
+    ]);
+  });
+});
+
+describe('checkInstant', () => {
+  const recorder = createFindingRecorder({ subject: 'eu', title: 'Data center "eu"' }, 'instants');
+  const opened = (): CellDatabase => {
+    const cell = openCell(adminUrl(), 'eu');
+    closers.push(() => cell.close());
+    return cell;
+  };
+
+  test.each([
+    ['2025-10-06', 'Asia/Kolkata'],
+    ['2025-10-30T08:30', 'Australia/Lord_Howe'],
+    ['2025-09-07', 'America/Santiago'], // midnight does not exist
+    ['2025-11-02', 'America/Havana'], // midnight exists twice, and the first one counts
+  ])('finds that both sides read %s in %s alike', async (text, zone) => {
+    const finding = await checkInstant(
+      opened(),
+      { key: 'rollout.notBefore', at: parseLocalInstant(text, zone), now: new Date('2025-01-01T00:00:00Z') },
+      recorder,
+    );
+    expect(finding).toMatchObject({ level: 'ok', found: expect.not.stringContaining('passed') });
+  });
+
+  test('says that a date that has passed is due now', async () => {
+    const at = parseLocalInstant('2025-10-06', 'Asia/Kolkata');
+    const finding = await checkInstant(opened(), { key: 'rollout.notBefore', at, now: at.instant }, recorder);
+    expect(finding).toMatchObject({ level: 'ok', found: expect.stringContaining('it has passed: due now') });
+  });
+
+  test('finds zone data that differ', async () => {
+    const at = { ...parseLocalInstant('2025-10-06', 'Europe/Berlin'), instant: new Date('2025-10-05T23:00:00Z') };
+    const now = at.instant;
+    expect(await checkInstant(opened(), { key: 'rollout.notBefore', at, now }, recorder)).toMatchObject({
+      level: 'error',
+      code: 'zone_data_differs',
+      found:
+        'rollout.notBefore 2025-10-06T00:00:00 Europe/Berlin = 2025-10-05T23:00:00.000Z here, but 2025-10-05T22:00:00.000Z in its Postgres',
+    });
+  });
+});
+
+describe('checkVersion', () => {
+  const recorder = createFindingRecorder({ subject: 'eu', title: 'Data center "eu"' }, 'version');
+
+  test.each([
+    [130_022, 'error'],
+    [140_000, 'ok'],
+    [180_004, 'ok'],
+    [190_000, 'error'],
+  ] as const)('calls %d %s', (version, level) => {
+    expect(checkVersion({ version }, recorder).level).toBe(level);
+  });
+
+  test('rejects a standby', () => {
+    const reading = { version: 180_004, standby: true, synchronousCommit: 'on' };
+    expect(checkPrimary(reading, recorder)).toMatchObject({ level: 'error', code: 'cell_is_standby' });
+  });
+});
