@@ -1,0 +1,172 @@
+// A run that goes on: fence, batches, verification, follow-up, workers that are in trouble, and the bake.
+import { describe, expect, test } from 'vitest';
+import type { DataCenterSnapshot } from '../../../src/domain/rollout/snapshot.js';
+import { AWAY, type CellSketch, cell, dc, LATER, NOW } from './sample-snapshot.js';
+import { decide } from './step-scene.js';
+
+describe('decideStep: a run', () => {
+  test.each([
+    ['canary opens the fence', 'canary', cell({ fence: { state: 'closed' } }), ['open_fence open']],
+    ['canary passes once the fence is open', 'canary', cell(), ['advance migrating']],
+    ['canary opens again where the cell lost the run', 'canary', cell({ run: null }), ['open_fence open']],
+    ['migrating rings for batches, not more than lanes', 'migrating', cell({ run: { pending: 9 } }), ['wake apply 2']],
+    ['migrating rings for as many as are left', 'migrating', cell({ run: { pending: 1 } }), ['wake apply 1']],
+    ['migrating rings for a cut first', 'migrating', cell({ run: { cut: false } }), ['wake cut 1', 'wake apply 2']],
+    ['migrating opens a closed fence', 'migrating', cell({ fence: { state: 'closed' } }), ['open_fence open']],
+    [
+      'migrating opens again after a failover',
+      'migrating',
+      cell({ fence: { sameTimeline: false } }),
+      ['open_fence open'],
+    ],
+    ['migrating opens again for another run’s fence', 'migrating', cell({ fence: { runId: 4n } }), ['open_fence open']],
+    ['migrating opens again where the cell lost the run', 'migrating', cell({ run: null }), ['open_fence open']],
+    ['migrating closes the fence when nothing is pending', 'migrating', cell({ run: { pending: 0 } }), ['close_fence']],
+    [
+      'migrating verifies once the fence is closed',
+      'migrating',
+      cell({ run: { pending: 0 }, fence: { state: 'closed' } }),
+      ['advance verifying'],
+    ],
+    [
+      'migrating does not end before it is cut',
+      'migrating',
+      cell({ run: { pending: 0, cut: false } }),
+      ['wake cut 1', 'wake apply 1'],
+    ],
+    [
+      'verifying opens for the verification',
+      'verifying',
+      cell({ run: { pending: 0 }, fence: { state: 'closed' } }),
+      ['open_fence verifying'],
+    ],
+    [
+      'verifying never works with a fence open for batches',
+      'verifying',
+      cell({ run: { pending: 0 } }),
+      ['open_fence verifying'],
+    ],
+    [
+      'verifying rings for ranges',
+      'verifying',
+      cell({ run: { pending: 0 }, fence: { state: 'verifying' } }),
+      ['wake verify 2'],
+    ],
+    [
+      'verifying closes when all is verified',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10 }, fence: { state: 'verifying' } }),
+      ['close_fence'],
+    ],
+    [
+      'verifying bakes when the fence is closed',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10 }, fence: { state: 'closed' } }),
+      ['advance baking'],
+    ],
+    [
+      'verifying fails on a mismatch',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10, mismatches: 1 }, fence: { state: 'closed' } }),
+      ['fail verification_mismatch'],
+    ],
+    [
+      'verifying goes back when work came back',
+      'verifying',
+      cell({ run: { pending: 1 }, fence: { state: 'closed' } }),
+      ['advance migrating'],
+    ],
+    [
+      'verifying closes before it goes back',
+      'verifying',
+      cell({ run: { pending: 1 }, fence: { state: 'verifying' } }),
+      ['close_fence'],
+    ],
+    [
+      'verifying follows up once what changed since the plan',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10, staleLeft: 3 }, fence: { state: 'closed' } }),
+      ['follow_up'],
+    ],
+    [
+      'verifying closes the fence before it follows up',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10, staleLeft: 3 }, fence: { state: 'verifying' } }),
+      ['close_fence'],
+    ],
+    [
+      'verifying does not follow up twice',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10, staleLeft: 3, followedUp: true }, fence: { state: 'closed' } }),
+      ['advance baking'],
+    ],
+    [
+      'verifying fails on a mismatch before it follows up',
+      'verifying',
+      cell({ run: { pending: 0, verified: 10, staleLeft: 3, mismatches: 1 }, fence: { state: 'closed' } }),
+      ['fail verification_mismatch'],
+    ],
+    ['verifying opens again where the cell lost the run', 'verifying', cell({ run: null }), ['open_fence verifying']],
+  ] as const)('%s', (_promise, stage, reading, steps) => {
+    expect(decide(dc({ stage, cell: reading })).steps).toEqual(steps);
+  });
+
+  test('follows up not beyond what the guard-rails allow the plan and its follow-up together', () => {
+    const verified = cell({
+      run: { pending: 0, verified: 10, staleLeft: 3, touched: 97 },
+      fence: { state: 'closed' },
+    });
+    for (const [orgsTouched, steps] of [
+      [100, ['follow_up']],
+      [99, ['advance baking']],
+    ] as const)
+      expect(decide(dc({ stage: 'verifying', orgsTouched, cell: verified })).steps).toEqual(steps);
+  });
+
+  const working = (stage: 'migrating' | 'verifying', sketch: CellSketch = {}): DataCenterSnapshot =>
+    dc({
+      stage,
+      cell: cell({
+        fence: { state: stage === 'migrating' ? 'open' : 'verifying' },
+        ...sketch,
+        run: { pending: stage === 'migrating' ? 4 : 0, ...sketch.run },
+      }),
+    });
+
+  test.each(['migrating', 'verifying'] as const)(
+    '%s says what is wrong with its workers, and wakes all the same',
+    (stage) => {
+      for (const [sketch, holds] of [
+        [{}, []],
+        [{ workersAlive: 0, trouble: 'not_permitted', run: { idleMs: 120_001 } }, ['no_worker']],
+        [{ trouble: 'not_permitted' }, ['cell_trouble']],
+        [{ run: { idleMs: 120_000 } }, []],
+        [{ run: { idleMs: 120_001 } }, ['stalled']],
+        [{ trouble: 'not_permitted', run: { idleMs: 120_001 } }, ['cell_trouble', 'stalled']],
+      ] as const) {
+        const decision = decide(working(stage, sketch));
+        expect(decision.holds).toEqual(holds);
+        expect(decision.steps).toEqual([stage === 'migrating' ? 'wake apply 2' : 'wake verify 2']);
+      }
+    },
+  );
+});
+
+describe('decideStep: the bake', () => {
+  test.each([
+    ['ends', {}, { steps: ['advance done'], holds: [] }],
+    ['waits', { bakeUntil: LATER }, { steps: [], holds: ['baking'] }],
+    ['ends at its instant', { bakeUntil: NOW }, { steps: ['advance done'], holds: [] }],
+    ['waits for its query', { cell: cell({ bakeQuery: false }) }, { steps: [], holds: ['bake_query'] }],
+    ['ends when its query is true', { cell: cell({ bakeQuery: true }) }, { steps: ['advance done'], holds: [] }],
+    ['waits for its cell', { cell: AWAY }, { steps: [], holds: ['cell_unreachable'] }],
+    ['waits while paused', { intent: 'pause' }, { steps: [], holds: ['paused'] }],
+    [
+      'is aborted even before its end',
+      { intent: 'abort', bakeUntil: LATER },
+      { steps: ['advance aborted'], holds: [] },
+    ],
+  ] as const)('%s', (_promise, change, expected) => {
+    expect(decide(dc({ stage: 'baking', ...change }))).toEqual(expected);
+  });
+});
