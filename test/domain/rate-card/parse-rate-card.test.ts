@@ -1,34 +1,8 @@
+// The rate card: what the parser reads, which numbers and keys it refuses, and how editions rank.
 import { describe, expect, test } from 'vitest';
 import { parseRateCard } from '../../../src/domain/rate-card/parse-rate-card.js';
-import { isRolloutError, type RolloutError } from '../../../src/kernel/rollout-error.js';
-import { sampleCard, sampleCardText } from './sample-card.js';
-
-const CARD = `
-name: test
-lightAgentsCountAsUsers: true
-unpaid: free
-editions:
-  free: { credits: { base: 5000, perAgent: 0 }, concurrency: 5, legacy: { flat: 5000 } }
-  standard:
-    credits: { base: 50000, perAgent: 250 }
-    concurrency: 10
-    legacy: { perUser: 500, min: 25000, max: 250000 }
-`;
-
-function edit(from: string, to: string): string {
-  if (!CARD.includes(from)) throw new Error(`the card has no ${from}`);
-  return CARD.replace(from, to);
-}
-
-function refuse(text: string): RolloutError {
-  try {
-    parseRateCard(text);
-  } catch (error) {
-    if (isRolloutError(error)) return error;
-    throw error;
-  }
-  throw new Error('the card was accepted');
-}
+import { CARD, edit, refuse } from './card-scene.js';
+import { sampleCard } from './sample-card.js';
 
 describe('parseRateCard', () => {
   test('reads the sample card exactly', () => {
@@ -220,92 +194,5 @@ describe('parseRateCard', () => {
     ]);
     const tied = parseRateCard(edit('base: 5000, perAgent: 0', 'base: 50000, perAgent: 251'));
     expect([...tied.editions.values()].map(({ rank }) => rank)).toEqual([1, 0]);
-  });
-});
-
-describe('parseRateCard on cases', () => {
-  const withCase = (golden: string): string => `${CARD}cases:\n  - ${golden}\n`;
-
-  test('fills in what a case leaves out', () => {
-    const { cases } = parseRateCard(
-      withCase('{ org: { edition: standard }, expect: { floor: null, winner: credits } }'),
-    );
-    const org = {
-      edition: 'standard',
-      paid: true,
-      agents: 0n,
-      lightAgents: 0n,
-      additionalCredits: 0n,
-      negotiatedLimit: null,
-    };
-    expect(cases).toEqual([
-      {
-        name: null,
-        org,
-        expect: new Map<string, unknown>([
-          ['floor', null],
-          ['winner', 'credits'],
-        ]),
-      },
-    ]);
-  });
-
-  test('keeps numbers beyond 2^53 exact', () => {
-    const { cases } = parseRateCard(
-      withCase('{ org: { edition: free, legacy_limit: 9007199254740993 }, expect: { floor: 9223372036854775807 } }'),
-    );
-    expect(cases[0]?.org.negotiatedLimit).toBe(9_007_199_254_740_993n);
-    expect(cases[0]?.expect.get('floor')).toBe(2n ** 63n - 1n);
-  });
-
-  test.each([
-    ['{ org: { edition: free, agents: 1e3 }, expect: { floor: 1 } }', 'inexact_number', 'cases[0].org.agents'],
-    ['{ org: { edition: free }, expect: { floor: 9223372036854775808 } }', 'inexact_number', 'cases[0].expect.floor'],
-    ['{ org: { edition: free }, expect: {} }', 'invalid_rate_card', 'cases[0].expect'],
-    ['{ org: { edition: free } }', 'invalid_rate_card', 'cases[0].expect is missing'],
-    ['{ org: { agents: 1 }, expect: { floor: 1 } }', 'invalid_rate_card', 'cases[0].org.edition'],
-    ['{ org: { edition: free, agent: 1 }, expect: { floor: 1 } }', 'invalid_rate_card', 'cases[0].org.agent'],
-    ['{ org: { edition: free }, expect: { total_credit: 1 } }', 'invalid_rate_card', 'cases[0].expect.total_credit'],
-    [
-      '{ org: { edition: free }, expect: { total_credits: null } }',
-      'invalid_rate_card',
-      'cases[0].expect.total_credits',
-    ],
-  ] as const)('rejects %s', (golden, code, path) => {
-    const error = refuse(withCase(golden));
-    expect(error.code).toBe(code);
-    expect(error.message).toContain(path);
-  });
-});
-
-describe('the hash of a card', () => {
-  test('is 16 hex digits and ignores the name, the cases, comments and the order of editions', () => {
-    const { hash } = parseRateCard(CARD);
-    expect(hash).toMatch(/^[0-9a-f]{16}$/);
-    const [head = '', free = '', ...standard] = CARD.split(/(?<=editions:\n)|(?=^ {2}\w)/m);
-    const turned = `${head.replace('name: test', 'name: other # told')}${standard.join('')}${free}`;
-    const told = `${turned}cases: [{ org: { edition: free }, expect: { paid: true } }]\n`;
-    expect(parseRateCard(told)).toMatchObject({ name: 'other', hash });
-    expect([...parseRateCard(told).editions.keys()]).toEqual(['standard', 'free']);
-  });
-
-  test.each([
-    ['base: 50000', 'base: 50001'],
-    ['perAgent: 250', 'perAgent: 251'],
-    ['concurrency: 10', 'concurrency: 11'],
-    ['perUser: 500', 'perUser: 501'],
-    ['min: 25000', 'min: 25001'],
-    ['max: 250000', 'max: 250001'],
-    ['flat: 5000', 'flat: 5001'],
-    ['{ flat: 5000 }', '{ perUser: 0, min: 5000, max: 5000 }'],
-    ['unpaid: free', 'unpaid: standard'],
-    ['lightAgentsCountAsUsers: true', 'lightAgentsCountAsUsers: false'],
-    ['  standard:', '  Standard:'],
-  ])('changes with %j -> %j', (from, to) => {
-    expect(parseRateCard(edit(from, to)).hash).not.toBe(parseRateCard(CARD).hash);
-  });
-
-  test('is pinned: stored hashes depend on it', () => {
-    expect(parseRateCard(sampleCardText).hash).toBe('0888ebcda7cecffe');
   });
 });
