@@ -57,7 +57,7 @@ describe('docs/tutorial/own-postgres.md', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('its commands roll the data center out on its tables', { timeout: 120_000 }, async () => {
+  test('its commands roll the data center out on its tables', { timeout: 300_000 }, async () => {
     await product.query(tables);
     await product.query(view);
     const io = captureIo();
