@@ -74,6 +74,11 @@ module.exports = {
       packages: [...npm('knex', 'pg-copy-streams'), '^stream$'],
       comment: 'the only SQL on a cell; knows no control table',
     }),
+    ...layer('stores-shared', '^src/stores/[^/]+\\.ts$', {
+      own: [KERNEL],
+      packages: npm('knex'),
+      comment: 'what both kinds of stores use: how statements are sent, what errors mean',
+    }),
     ...layer('engine', ENGINE, { own: [KERNEL, DOMAIN, STORES], packages: [], comment: 'no SQL, no BullMQ' }),
     ...engineAreas(),
     {

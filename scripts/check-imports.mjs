@@ -79,7 +79,9 @@ function findControlInWorkers() {
 // the parser for TypeScript does not tell dependency-cruiser which imports are types
 function isTypeOnly(source, module) {
   const statements = readFileSync(join(root, source), 'utf8').match(/^(import|export)\s[^;]*;/gmu) ?? [];
-  return statements.filter((one) => one.includes(`'${module}'`)).every((one) => /^\w+ type /u.test(one));
+  const own = statements.filter((one) => one.includes(`'${module}'`));
+  // none: it is imported inside a function, and runs
+  return own.length > 0 && own.every((one) => /^\w+ type /u.test(one));
 }
 
 function isReachable(goal, from, next) {

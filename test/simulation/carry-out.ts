@@ -68,7 +68,7 @@ function activate(world: World, dc: DataCenter, set: SetRow): boolean {
   if (taken) return false;
   const epoch = takeEpoch(world, dc);
   const moved = set({
-    ...{ stage: 'canary', epoch, runId: epoch, quiet: false, bakeUntil: null, singleWrites: false },
+    ...{ stage: 'canary', epoch, runId: epoch, fenceConfirmedClosed: false, bakeUntil: null, singleWrites: false },
   });
   if (moved) world.facts.push({ kind: 'activated', dataCenter: dc.id, at: world.now });
   return moved;
@@ -84,7 +84,8 @@ function takeEpoch(world: World, { cell }: DataCenter): bigint {
 function openFence(world: World, dc: DataCenter, state: 'open' | 'verifying', set: SetRow): boolean {
   const { cell, epoch, runId } = dc;
   if (runId === null) return false;
-  if (epoch === null || epoch <= cell.fence.epoch) return set({ epoch: takeEpoch(world, dc), quiet: false });
+  if (epoch === null || epoch <= cell.fence.epoch)
+    return set({ epoch: takeEpoch(world, dc), fenceConfirmedClosed: false });
   if (cell.run?.runId !== runId) cell.run = { runId, batches: BATCHES, pending: BATCHES, verified: 0 };
   cell.fence = { state, epoch, runId, singleWrites: false };
   return true;
@@ -93,7 +94,7 @@ function openFence(world: World, dc: DataCenter, state: 'open' | 'verifying', se
 function closeFence(dc: DataCenter, set: SetRow): boolean {
   const outrun = SLOT_STAGES.includes(dc.stage) && dc.cell.fence.epoch > (dc.epoch ?? 0n);
   if (!outrun) shut(dc, dc.epoch ?? 0n);
-  return set({ quiet: true });
+  return set({ fenceConfirmedClosed: true });
 }
 
 function shut({ cell: { fence } }: DataCenter, epoch: bigint): boolean {
@@ -104,13 +105,13 @@ function shut({ cell: { fence } }: DataCenter, epoch: bigint): boolean {
 }
 
 function advance(world: World, dc: DataCenter, to: Stage, set: SetRow): boolean {
-  if (to === 'aborted') return set({ stage: to, quiet: true, requested: false });
+  if (to === 'aborted') return set({ stage: to, fenceConfirmedClosed: true, requested: false });
   if (to === 'baking') {
     const bakeUntil = new Date(world.now.getTime() + dc.bakeMs);
-    return set({ stage: to, bakeUntil, quiet: true, requested: false });
+    return set({ stage: to, bakeUntil, fenceConfirmedClosed: true, requested: false });
   }
   const first = to === 'done' && dc.doneAt === null ? { doneAt: world.now } : {};
-  return set({ stage: to, ...first, ...(SLOT_STAGES.includes(to) ? {} : { quiet: true }) });
+  return set({ stage: to, ...first, ...(SLOT_STAGES.includes(to) ? {} : { fenceConfirmedClosed: true }) });
 }
 
 function startMaintenance(world: World, dc: DataCenter, kind: 'reconcile' | 'sweep', set: SetRow): boolean {

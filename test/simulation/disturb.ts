@@ -106,7 +106,7 @@ function sleepOver(at: number, over: number, deciders: Deciders): readonly Happe
 /** The auditor found that a verified data center is not what it was. */
 function reopen(dc: DataCenter): void {
   if ((dc.stage !== 'done' && dc.stage !== 'baking') || dc.requested) return;
-  Object.assign(dc, { stage: 'pending', quiet: false, requested: true, version: dc.version + 1 });
+  Object.assign(dc, { stage: 'pending', fenceConfirmedClosed: false, requested: true, version: dc.version + 1 });
 }
 
 function apply(dc: DataCenter): void {

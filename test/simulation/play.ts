@@ -99,7 +99,14 @@ function createWorld({ start, nightAt, dataCenters }: Plan): World {
   const after = (hours: number | null): Date | null =>
     hours === null ? null : new Date(now.getTime() + hours * HOUR_MS);
   const create = (planned: PlannedDataCenter, position: number): DataCenter => ({
-    ...{ id: `dc${position}`, position, zone: planned.zone, stage: 'pending', intent: 'run', quiet: true },
+    ...{
+      id: `dc${position}`,
+      position,
+      zone: planned.zone,
+      stage: 'pending',
+      intent: 'run',
+      fenceConfirmedClosed: true,
+    },
     ...{ requested: true, runId: null, epoch: null, bakeUntil: null, doneAt: null, singleWrites: false },
     ...{ failedAt: null, version: 0, windows: planned.windows, bakeMs: planned.bakeHours * HOUR_MS },
     notBeforeAt: after(planned.notBefore),

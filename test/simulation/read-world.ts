@@ -23,7 +23,7 @@ function readDataCenter(world: World, dc: DataCenter): DataCenterSnapshot {
   const known = toKnown(world, dc);
   const due =
     SLOT_STAGES.includes(dc.stage) ||
-    !dc.quiet ||
+    !dc.fenceConfirmedClosed ||
     dc.requested ||
     isMaintenanceDue(known) ||
     isGateDue(known, world.now);
@@ -39,7 +39,7 @@ function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
     zone: dc.zone,
     stage: dc.stage,
     intent: dc.intent,
-    quiet: dc.quiet,
+    fenceConfirmedClosed: dc.fenceConfirmedClosed,
     requested: dc.requested,
     runId: dc.runId,
     epoch: dc.epoch,
@@ -96,7 +96,7 @@ function readCell(world: World, { id, runId, cell }: DataCenter): CellReading {
       : undefined,
     attached: true,
     workersAlive: cell.workers ? 1 : 0,
-    trouble: null,
+    lastError: null,
     bakeQuery: undefined,
     bakeTrouble: null,
     gate: { ...cell.gate },

@@ -46,7 +46,7 @@ export interface DataCenter {
   readonly zone: string;
   stage: Stage;
   intent: Intent;
-  quiet: boolean;
+  fenceConfirmedClosed: boolean;
   requested: boolean;
   runId: bigint | null;
   epoch: bigint | null;

@@ -38,10 +38,10 @@ function findUnknownAction(cli: Command, args: readonly string[]): RolloutError 
   });
 }
 
-// An option with one value that is given twice is refused. Never does the last one win in silence:
-// `pause --dc in --dc eu` would leave `in` running.
-
-/** Makes every option of `command`, and of the commands in it, take its value once. */
+/**
+ * Makes every option of `command`, and of the commands in it, take its value once: of `pause --dc in --dc eu` the last
+ * would win in silence, and `in` would go on.
+ */
 export function rejectRepeats(command: Command): void {
   for (const option of command.options) if (takesOneValue(option)) rejectRepeat(command, option);
   for (const inner of command.commands) rejectRepeats(inner);

@@ -13,9 +13,7 @@ export function parseCount(most: number): (text: string) => number {
   };
 }
 
-// The floor that a person types: a whole number of credits a day, or `none`.
-
-/** commander names the option in the error; null would mean to it that nothing was given. */
+/** A floor: a whole number of credits a day, or `none`. commander names the option in the error; null would mean to it that nothing was given. */
 export function parseFloor(text: string): bigint | 'none' {
   if (text === 'none') return text;
   const floor = /^\d{1,19}$/u.test(text) ? BigInt(text) : undefined;

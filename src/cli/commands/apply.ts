@@ -73,18 +73,18 @@ async function describeApply(
     const plan = await withCounter(session, `Reading ${id}`, (onProgress) =>
       planDataCenter(program.engine, question, { onProgress }),
     );
-    session.say(`${showPlan(plan, session.paint)}\n`);
+    session.print(`${showPlan(plan, session.paint)}\n`);
     plans.push(plan);
     const old = await findCardChange(program.engine, id, card.hash);
     if (old === undefined) continue;
     newCards += 1;
-    session.say(`${id} would get the rate card ${card.hash} instead of ${old}.`);
+    session.print(`${id} would get the rate card ${card.hash} instead of ${old}.`);
   }
   const pending = newCards > 0 || plans.some(isPending);
   const command = session.commands.show(
     `apply ${flags.plan === undefined ? showChoice(flags) : `--plan ${flags.plan}`} --execute${flags.wait ? ' --wait' : ''}`,
   );
-  session.say(pending ? `Nothing was changed. To do it: ${command}` : 'Nothing was changed, and nothing is pending.');
+  session.print(pending ? `Nothing was changed. To do it: ${command}` : 'Nothing was changed, and nothing is pending.');
   if (session.options.json)
     session.report(
       {
@@ -120,9 +120,9 @@ async function executeApply(
       reason: session.options.reason,
       ...(flags.plan !== undefined && { follow: { planId: flags.plan } }),
     });
-  for (const id of triaged.unchanged) session.say(`✔ ${id}: done, nothing to change`);
-  for (const id of triaged.busy) session.say(`▶ ${id}: already under way`);
-  if (requested.length > 0) session.say(`◷ ${requested.join(', ')}: requested`);
+  for (const id of triaged.unchanged) session.print(`✔ ${id}: done, nothing to change`);
+  for (const id of triaged.busy) session.print(`▶ ${id}: already under way`);
+  if (requested.length > 0) session.print(`◷ ${requested.join(', ')}: requested`);
   const followed = [...requested, ...triaged.busy];
   if (!flags.wait || followed.length === 0) return reportRequest(session, program, triaged);
   return waitForEnd(session, program, triaged, followed);
@@ -139,8 +139,8 @@ async function reportRequest(session: CliSession, program: Program, triaged: Tri
   const status = await readStatus(program.engine);
   const followed = [...triaged.requested.map(({ id }) => id), ...triaged.busy];
   if (followed.length > 0) {
-    for (const line of showMissing(status, followed, session.commands)) session.say(line);
-    session.say(`Follow it: ${session.commands.show('status --watch')}`);
+    for (const line of showMissing(status, followed, session.commands)) session.print(line);
+    session.print(`Follow it: ${session.commands.show('status --watch')}`);
   }
   if (session.options.json)
     session.report({ ...applyDocument(triaged), status: statusDocument(status, session.commands) }, '');
@@ -158,15 +158,15 @@ async function waitForEnd(
   const watched = { dataCenters, whenPaused: 'returns', interruption } as const;
   const outcome = await watchRollout(session, program, watched).finally(interruption.close);
   if (outcome.kind === 'stopped') {
-    session.say(
+    session.print(
       `The rollout continues as long as a scheduler and workers run. Follow it: ${commands.show('status --watch')}`,
     );
     return signalExitCode(outcome.signal);
   }
   if (outcome.kind === 'held') {
     const at = outcome.status.dataCenters.find(({ id }) => id === outcome.dataCenter) ?? { zone: 'UTC', freeze: null };
-    session.say(`Held: ${outcome.dataCenter}: ${showHold(outcome.hold, at, commands)}`);
-  } else session.say(`\n${showSummary(outcome.status, dataCenters, paint)}`);
+    session.print(`Held: ${outcome.dataCenter}: ${showHold(outcome.hold, at, commands)}`);
+  } else session.print(`\n${showSummary(outcome.status, dataCenters, paint)}`);
   if (options.json) session.report({ ...applyDocument(triaged), status: statusDocument(outcome.status, commands) }, '');
   return exitCodeOfStatus(outcome.status, dataCenters);
 }

@@ -22,7 +22,7 @@ const CONNECTIONS = 8;
 const SAMPLE_ORG = '1003778';
 
 export async function runDemo(session: CliSession): Promise<number> {
-  session.say('Starting the embedded PostgreSQL …');
+  session.print('Starting the embedded PostgreSQL …');
   return withProgram(session, { from: 'embedded', cellConnections: () => CONNECTIONS }, async (program) => {
     const card = await prepare(session, program);
     const dataCenters = program.config.dataCenters.map(({ id }) => id);
@@ -33,11 +33,11 @@ export async function runDemo(session: CliSession): Promise<number> {
       busy: 'skipped',
     });
     if (triaged.requested.length + triaged.busy.length === 0) {
-      session.say('\nEvery data center is done, and there is nothing to change.');
+      session.print('\nEvery data center is done, and there is nothing to change.');
       return conclude(session, program, await readStatus(program.engine), 0);
     }
-    for (const { id } of triaged.requested) session.say(await describePlan(program, card, id));
-    if (triaged.busy.length > 0) session.say(`Continuing where it stopped: ${triaged.busy.join(', ')}`);
+    for (const { id } of triaged.requested) session.print(await describePlan(program, card, id));
+    if (triaged.busy.length > 0) session.print(`Continuing where it stopped: ${triaged.busy.join(', ')}`);
     return serveRollout(session, program, dataCenters, async () => {
       const { config, engine } = program;
       if (triaged.requested.length > 0)
@@ -52,7 +52,7 @@ async function prepare(session: CliSession, program: Program): Promise<RateCard>
   const { config, engine, initQueue } = program;
   await initAll(engine, { config, card, dataCenters: config.dataCenters, initQueue });
   const shown = config.dataCenters.map(({ id, zone }) => `${id} (${zone}, ${showOrgs(counts.get(id) ?? 0)})`);
-  session.say(`Three sample data centers: ${shown.join(', ')}. Rate card ${card.name}.\n`);
+  session.print(`Three sample data centers: ${shown.join(', ')}. Rate card ${card.name}.\n`);
   return card;
 }
 
@@ -74,7 +74,7 @@ async function serveRollout(
   try {
     await serving.start({ dataCenters, concurrency: program.config.rollout.lanes });
     await request();
-    session.say('');
+    session.print('');
     outcome = await watchRollout(session, program, { dataCenters, whenPaused: 'stays', interruption });
     if (outcome.kind !== 'stopped') await awaitCutovers(session, program);
   } finally {
@@ -82,7 +82,7 @@ async function serveRollout(
     interruption.close();
   }
   if (outcome.kind === 'stopped') {
-    session.say('Stopped. Run it again to continue where it stopped.');
+    session.print('Stopped. Run it again to continue where it stopped.');
     return signalExitCode(outcome.signal);
   }
   // the samples hold undecidable orgs on purpose: they do not make the demonstration fail
@@ -102,7 +102,7 @@ async function awaitCutovers(session: CliSession, { engine }: Program): Promise<
     if (left.length === 0 || performance.now() > until) {
       const over = dataCenters.filter(({ cutover }) => cutover.sweptAt !== null).map(({ id }) => id);
       if (over.length > 0)
-        session.say(`\nCut over and swept: ${over.join(', ')}. New sign-ups start on credits there.`);
+        session.print(`\nCut over and swept: ${over.join(', ')}. New sign-ups start on credits there.`);
       return;
     }
     await engine.clock.sleep(POLL_INTERVAL_MS);

@@ -25,13 +25,13 @@ export function runIntent(session: CliSession, verb: keyof typeof OPERATIONS, dc
 async function pause(session: CliSession, program: Program, dataCenter: string): Promise<number> {
   const { reason } = session.options;
   const report = await setIntentAndWait(program.engine, { dataCenter, intent: 'pause', reason });
-  const state = report.quiet ? 'paused' : 'pausing';
-  const holders = report.quiet ? [] : await readFenceHolders(program.engine, dataCenter).catch(() => []);
+  const state = report.fenceConfirmedClosed ? 'paused' : 'pausing';
+  const holders = report.fenceConfirmedClosed ? [] : await readFenceHolders(program.engine, dataCenter).catch(() => []);
   const resumeCommand = session.commands.show(`resume --dc ${dataCenter}`);
   session.report(
-    { dataCenter, state, stage: report.stage, quiet: report.quiet, holders, next: resumeCommand },
+    { dataCenter, state, stage: report.stage, quiet: report.fenceConfirmedClosed, holders, next: resumeCommand },
     [
-      report.quiet
+      report.fenceConfirmedClosed
         ? `‖ ${dataCenter}: paused; its fence is closed, so no batch of ours can commit`
         : `‖ ${dataCenter}: pausing; its fence is not closed yet`,
       ...holders.map(showHolder),
@@ -39,7 +39,7 @@ async function pause(session: CliSession, program: Program, dataCenter: string):
     ].join('\n'),
   );
   // `pause && …` must not go on before the pause is proven
-  return report.quiet ? 0 : 4;
+  return report.fenceConfirmedClosed ? 0 : 4;
 }
 
 export const showHolder = ({ pid, since, application }: LockHolder): string =>

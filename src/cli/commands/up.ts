@@ -37,9 +37,9 @@ export function runUp(session: CliSession): Promise<number> {
       const { engine, initQueue } = program;
       const { dataCenters } = config;
       await initAll(engine, { config, card: await loadCheckedCard(program), dataCenters, initQueue });
-      session.say(`The embedded PostgreSQL serves ${config.dataCenters.map(({ id }) => id).join(', ')}.`);
+      session.print(`The embedded PostgreSQL serves ${config.dataCenters.map(({ id }) => id).join(', ')}.`);
     }
-    session.say(`To request a rollout: ${session.commands.show('apply --all --execute')}. Ctrl-C stops.`);
+    session.print(`To request a rollout: ${session.commands.show('apply --all --execute')}. Ctrl-C stops.`);
     const concurrency = Math.max(1, Math.min(config.rollout.lanes, connectionsOf(config) - 1));
     const dataCenters = config.dataCenters.map(({ id }) => id);
     const processes = [

@@ -14,7 +14,7 @@ export function runVerify(session: CliSession, choice: DataCenterChoice): Promis
       const report = await withCounter(session, `Verifying ${id}`, (count) =>
         verifyDataCenter(program.engine, id, count),
       );
-      session.say(showVerification(report, session.commands));
+      session.print(showVerification(report, session.commands));
       reports.push(report);
     }
     if (session.options.json) session.report({ dataCenters: reports }, '');

@@ -20,7 +20,7 @@ export async function serveUntilStopped(
 ): Promise<number> {
   const stopping = new AbortController();
   const unlisten = session.io.onStop(() => {
-    session.say('Stopping: the current batches end first. Press Ctrl-C again to stop at once.');
+    session.print('Stopping: the current batches end first. Press Ctrl-C again to stop at once.');
     stopping.abort();
   });
   const running: RunningProcess[] = [];

@@ -14,7 +14,7 @@ export function schedulerProcess(session: CliSession, program: Program): ServedP
       const control = await waitUntilReady(session, 'control database', () => readStatus(program.engine), signal);
       const queue = control && (await waitUntilReady(session, 'queue', () => program.checkQueue(), signal));
       if (!queue) return undefined;
-      session.say('▶ scheduler: running');
+      session.print('▶ scheduler: running');
       return program.startScheduler();
     },
   };
@@ -40,14 +40,13 @@ export function workerProcesses(session: CliSession, program: Program, served: W
       const cell = await waitUntilReady(session, dataCenter, reach, signal);
       const queueReady = cell && (await waitUntilReady(session, 'queue', () => program.checkQueue(), signal));
       if (!queueReady) return undefined;
-      session.say(`▶ worker: serving ${dataCenter}, ${concurrency} at once`);
+      session.print(`▶ worker: serving ${dataCenter}, ${concurrency} at once`);
       return program.startWorker({ dataCenters: [dataCenter], queue, concurrency });
     },
   }));
 }
 
-// A scheduler and a worker inside this process, stopped together within a deadline.
-
+/** A scheduler and a worker inside this process, stopped together within a deadline. */
 export interface Serving {
   start(options: { readonly dataCenters: readonly string[]; readonly concurrency: number }): Promise<void>;
   /** Stops taking work, lets the present batches end; returns after 6 s at the latest. Idempotent. */

@@ -20,7 +20,7 @@ export async function waitUntilReady(
   while (!signal.aborted) {
     try {
       await attempt();
-      if (reported !== undefined) session.say(`✔ ${what}: ready`);
+      if (reported !== undefined) session.print(`✔ ${what}: ready`);
       return true;
     } catch (thrown) {
       const error = explainFailure(thrown);

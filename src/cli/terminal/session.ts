@@ -21,7 +21,7 @@ export interface CliSession {
   readonly commands: CommandNames;
   readonly paint: Paint;
   /** Text for a person; nothing with --json, whose standard output is one document. */
-  say(text: string): void;
+  print(text: string): void;
   /** One sentence on standard error, in every mode. */
   warn(sentence: string): void;
   /** The command's result: the document with --json, else the text. */
@@ -47,7 +47,7 @@ export function readGlobalOptions(values: Readonly<Record<string, unknown>>): Gl
 
 /** `verbs`: the names of all commands. */
 export function createSession(io: CliIo, options: GlobalOptions, verbs: readonly string[]): CliSession {
-  const say = (text: string): void => (options.json ? undefined : io.out(`${text}\n`));
+  const print = (text: string): void => (options.json ? undefined : io.out(`${text}\n`));
   return {
     io,
     options,
@@ -57,8 +57,8 @@ export function createSession(io: CliIo, options: GlobalOptions, verbs: readonly
       verbs,
     }),
     paint: createPaint(options.color && io.isTerminal && readEnvironment('NO_COLOR') === undefined),
-    say,
+    print,
     warn: (sentence) => io.err(`warning: ${sentence}\n`),
-    report: (document, text) => (options.json ? io.out(`${JSON.stringify(toJson(document), null, 2)}\n`) : say(text)),
+    report: (document, text) => (options.json ? io.out(`${JSON.stringify(toJson(document), null, 2)}\n`) : print(text)),
   };
 }

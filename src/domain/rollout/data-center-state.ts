@@ -8,7 +8,7 @@ import { RESTING_STAGES } from './stage.js';
 export function nameState(dc: DataCenterSnapshot): string {
   if (RESTING_STAGES.includes(dc.stage)) return dc.requested ? 'waiting' : dc.stage;
   if (dc.intent === 'abort') return 'aborting';
-  if (dc.intent === 'pause') return dc.quiet || dc.stage === 'baking' ? 'paused' : 'pausing';
+  if (dc.intent === 'pause') return dc.fenceConfirmedClosed || dc.stage === 'baking' ? 'paused' : 'pausing';
   return 'running';
 }
 

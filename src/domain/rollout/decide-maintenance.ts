@@ -9,7 +9,7 @@ export function decideMaintenance(snapshot: Snapshot, dc: DataCenterSnapshot): D
   const { open } = dc.maintenance;
   if (open !== null) return decideOpen(dc, open);
   const run = chooseRun(dc);
-  if (dc.stage !== 'done' || !dc.quiet) return IDLE;
+  if (dc.stage !== 'done' || !dc.fenceConfirmedClosed) return IDLE;
   const { steps } = decideSingleWrites(dc);
   if (run === undefined) return { steps, holds: [...paused(dc), ...unattached(dc)] };
   // opening the fence would hide the failover from the auditor, who has it rolled out again

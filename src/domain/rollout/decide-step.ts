@@ -34,7 +34,7 @@ const unreachable = (dc: DataCenterSnapshot): Hold =>
 
 function decideResting(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   // a fence left open by a crash or a restored control database is closed before anything else
-  if (!dc.quiet)
+  if (!dc.fenceConfirmedClosed)
     return dc.cell?.kind === 'read'
       ? go({ kind: 'close_fence', reason: 'nothing is under way' })
       : hold(unreachable(dc));
@@ -51,7 +51,7 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
     (other) => other.requested || other.stage === 'baking' || SLOT_STAGES.includes(other.stage),
   );
   const slot = others.find((other) => SLOT_STAGES.includes(other.stage));
-  const unconfirmed = others.find((other) => !other.quiet && RESTING_STAGES.includes(other.stage));
+  const unconfirmed = others.find((other) => !other.fenceConfirmedClosed && RESTING_STAGES.includes(other.stage));
   const holds: (Hold | undefined)[] = [
     frozen(dc),
     dc.intent === 'pause' ? createHold('paused', byCommand('resume', '--dc', dc.id)) : undefined,

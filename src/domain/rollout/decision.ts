@@ -76,14 +76,14 @@ export const detached = (): Hold => createHold('source_detached', byCommand('ini
  */
 export function workHolds(
   dc: DataCenterSnapshot,
-  { workersAlive, trouble, attached }: ReadCell,
+  { workersAlive, lastError, attached }: ReadCell,
   run: Pick<RunReading, 'idleMs'>,
 ): readonly Hold[] {
   if (!attached) return [detached()];
   if (workersAlive === 0) return [createHold('no_worker', byCommand('worker', '--dc', dc.id), '0', '1')];
   const idle = `${Math.round(run.idleMs / 1_000)} s`;
   return [
-    ...(trouble === null ? [] : [createHold('cell_trouble', byCommand('doctor'), trouble)]),
+    ...(lastError === null ? [] : [createHold('cell_trouble', byCommand('doctor'), lastError)]),
     ...(run.idleMs > STALLED_MS ? [createHold('stalled', byCommand('doctor'), idle, `${STALLED_MS / 1_000} s`)] : []),
   ];
 }

@@ -14,7 +14,7 @@ export type CellReading =
       readonly attached: boolean;
       readonly workersAlive: number;
       /** Code of the error that a worker reports instead of progress. */
-      readonly trouble: string | null;
+      readonly lastError: string | null;
       /** Result of the bake query; undefined when there is none. */
       readonly bakeQuery: boolean | undefined;
       /** Code of why the bake query cannot be run; null when it can or there is none. */
@@ -148,7 +148,7 @@ export interface DataCenterSnapshot {
   readonly maintenance: MaintenanceSnapshot;
   readonly stage: Stage;
   readonly intent: Intent;
-  readonly quiet: boolean;
+  readonly fenceConfirmedClosed: boolean;
   readonly requested: boolean;
   readonly runId: bigint | null;
   readonly epoch: bigint | null;

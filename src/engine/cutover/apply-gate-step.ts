@@ -28,7 +28,7 @@ export async function applyGateStep(
   row: DataCenterVersion & LastSeenGate,
   step: GateStep,
 ): Promise<boolean> {
-  const outcome = await changeGate(context, row, step);
+  const outcome = await applyGateChange(context, row, step);
   if (outcome.kind === 'version_conflict') return false;
   if (outcome.kind === 'busy') {
     const [holder] = outcome.holders;
@@ -41,7 +41,11 @@ export async function applyGateStep(
   return action !== undefined;
 }
 
-async function changeGate(context: EngineContext, row: DataCenterVersion, { kind }: GateStep): Promise<StepOutcome> {
+async function applyGateChange(
+  context: EngineContext,
+  row: DataCenterVersion,
+  { kind }: GateStep,
+): Promise<StepOutcome> {
   const dataCenter = row.id;
   switch (kind) {
     case 'arm_gate':

@@ -35,18 +35,18 @@ export interface GateChange {
 }
 
 /**
- * `changeGate` throws where the approval is to be rejected. Throws postponement_unknown, postponement_decided,
+ * `applyGateChange` throws where the approval is to be rejected. Throws postponement_unknown, postponement_decided,
  * reversal_unknown, reversal_decided, same_person.
  */
 export async function approveCutoverProposal(
   context: ApprovalContext,
   id: CutoverProposalId,
   reason: string | null,
-  changeGate: (tx: ControlTransaction, approval: ApprovedProposal) => Promise<GateChange>,
+  applyGateChange: (tx: ControlTransaction, approval: ApprovedProposal) => Promise<GateChange>,
 ): Promise<CutoverProposal> {
   const applied = await context.control.inTransaction(async (tx) => {
     const approval = await lockProposed(context, tx, id);
-    const change = await changeGate(tx, approval);
+    const change = await applyGateChange(tx, approval);
     return applyProposal(context, tx, approval, { ...change, reason });
   });
   await context.wakeUps.wakeSchedulers();

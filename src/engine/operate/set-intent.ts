@@ -29,7 +29,7 @@ export interface IntentReport {
   readonly intent: Intent;
   readonly stage: Stage;
   /** The fence is confirmed closed: nothing of ours commits any more. */
-  readonly quiet: boolean;
+  readonly fenceConfirmedClosed: boolean;
 }
 
 /** Repeating it is harmless. Throws unknown_data_center, wrong_stage. */
@@ -77,14 +77,14 @@ export async function setIntentAndWait(context: EngineContext, request: IntentRe
 }
 
 /** A pause: nothing of ours commits any more. An abort: that, and the rollout has ended. */
-export const isAcknowledged = ({ intent, quiet, stage }: IntentReport): boolean =>
-  quiet && (intent !== 'abort' || stage === 'aborted' || stage === 'pending' || stage === 'done');
+export const isAcknowledged = ({ intent, fenceConfirmedClosed, stage }: IntentReport): boolean =>
+  fenceConfirmedClosed && (intent !== 'abort' || stage === 'aborted' || stage === 'pending' || stage === 'done');
 
 /** How far the intent has come. */
 export async function readIntent(context: EngineContext, { dataCenter, intent }: IntentRequest): Promise<IntentReport> {
   const row = await context.control.inTransaction((tx) => lockKnownDataCenter(tx, dataCenter));
-  const quiet = row.quiet && (row.intent === 'run' || (await isCellIdle(context, row)));
-  return { dataCenter, intent, stage: row.stage, quiet };
+  const fenceConfirmedClosed = row.fenceConfirmedClosed && (row.intent === 'run' || (await isCellIdle(context, row)));
+  return { dataCenter, intent, stage: row.stage, fenceConfirmedClosed };
 }
 
 /** In a data center that is done, a nightly run or the change feed may still write. */

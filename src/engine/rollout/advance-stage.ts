@@ -39,7 +39,12 @@ export async function advanceStage(
     return endStage(context, row, { stage: 'baking', verifiedAt: now, bakeUntil }, 'done', reason);
   }
   const first = to === 'done' && row.doneAt === null ? { doneAt: now } : {};
-  return move(context, row, { stage: to, ...first, ...(SLOT_STAGES.includes(to) ? {} : { quiet: true }) }, reason);
+  return move(
+    context,
+    row,
+    { stage: to, ...first, ...(SLOT_STAGES.includes(to) ? {} : { fenceConfirmedClosed: true }) },
+    reason,
+  );
 }
 
 async function move(context: EngineContext, row: StageRow, change: DataCenterChange, reason: string): Promise<boolean> {
@@ -75,7 +80,8 @@ export async function endStage(
   const { runId } = row;
   const counts = runId === null || row.stage === 'baking' ? null : await endInCell(context, row.id, runId, state);
   return context.control.inTransaction(async (tx) => {
-    if (!(await recordMove(context, tx, row, { ...change, quiet: true, requestedAt: null }, reason))) return false;
+    if (!(await recordMove(context, tx, row, { ...change, fenceConfirmedClosed: true, requestedAt: null }, reason)))
+      return false;
     if (runId !== null && counts !== null) await endControlRun(tx, runId, state, counts);
     return true;
   });

@@ -47,7 +47,7 @@ export async function openFence(
   const { epoch: seen } = reading.fence;
   if (row.epoch === null || row.epoch <= seen) {
     const taken = await takeNewEpoch(context, { dataCenter: row.id, seen, reason }, (tx, epoch) =>
-      transitionDataCenter(tx, row, { epoch, quiet: false }),
+      transitionDataCenter(tx, row, { epoch, fenceConfirmedClosed: false }),
     );
     return taken ? 'moved' : 'nothing';
   }
@@ -133,7 +133,7 @@ export async function closeFence(
   });
   if (!closed) return false;
   return context.control.inTransaction(async (tx) => {
-    const moved = await transitionDataCenter(tx, row, { quiet: true, singleWrites: false });
+    const moved = await transitionDataCenter(tx, row, { fenceConfirmedClosed: true, singleWrites: false });
     if (moved)
       await appendAudit(tx, { actor: context.actor, action: 'close_fence', dataCenter: row.id, reason, ...ofRun(row) });
     return moved;

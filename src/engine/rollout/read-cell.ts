@@ -46,7 +46,7 @@ export async function readCell(
         run: progress,
         attached: await hasAttachedSource(tx),
         workersAlive: workers.alive,
-        trouble: workers.lastError,
+        lastError: workers.lastError,
         bakeQuery: undefined,
         bakeTrouble: null,
         gate,

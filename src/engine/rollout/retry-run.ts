@@ -35,7 +35,13 @@ export async function retryRun(
       const stage = !passed ? 'canary' : pending > 0 ? 'migrating' : 'verifying';
       // a new epoch at once: under the old one the fence still has the code of the failure
       const epoch = await takeEpoch(tx, seen);
-      const moved = await transitionDataCenter(tx, row, { stage, epoch, intent: 'run', failure: null, quiet: false });
+      const moved = await transitionDataCenter(tx, row, {
+        stage,
+        epoch,
+        intent: 'run',
+        failure: null,
+        fenceConfirmedClosed: false,
+      });
       if (!moved)
         throw new RolloutError('conflict', { message: `Data center "${dataCenter}" was changed by somebody else.` });
       await reopenControlRun(tx, runId);

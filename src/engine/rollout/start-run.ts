@@ -35,7 +35,7 @@ export async function activate(
       stage: 'canary',
       epoch,
       runId: epoch,
-      quiet: false,
+      fenceConfirmedClosed: false,
       failure: null,
       verifiedAt: null,
       bakeUntil: null,

@@ -36,7 +36,7 @@ async function auditOne(context: EngineContext, row: DataCenterRow): Promise<str
   const reason = isVerified ? decideAudit(row, reading) : undefined;
   if (reason !== undefined) return reopen(context, row, reason);
   // the next tick closes every fence that is not confirmed closed
-  if (row.quiet && isLeftOpen(reading)) return unconfirm(context, row);
+  if (row.fenceConfirmedClosed && isLeftOpen(reading)) return unconfirm(context, row);
   await recordReading(context, row, reading);
   return undefined;
 }
@@ -66,7 +66,7 @@ async function reopen(context: EngineContext, row: DataCenterVersion, reason: st
   const moved = await context.control.inTransaction(async (tx) => {
     const done = await transitionDataCenter(tx, row, {
       stage: 'pending',
-      quiet: false,
+      fenceConfirmedClosed: false,
       requestedAt: await readControlClock(tx),
       requestedBy: await readActor(tx, context.actor),
       requestReason: reason,
@@ -84,7 +84,7 @@ async function reopen(context: EngineContext, row: DataCenterVersion, reason: st
 async function unconfirm(context: EngineContext, row: DataCenterVersion): Promise<string | undefined> {
   const reason = 'its fence is open although no run is under way';
   const moved = await context.control.inTransaction(async (tx) => {
-    const done = await transitionDataCenter(tx, row, { quiet: false });
+    const done = await transitionDataCenter(tx, row, { fenceConfirmedClosed: false });
     if (done) await appendAudit(tx, { actor: context.actor, action: 'distrust', dataCenter: row.id, reason });
     return done;
   });

@@ -34,11 +34,11 @@ export async function readSnapshot(
 }
 
 const isDue = (
-  row: Pick<DataCenterRow, 'stage' | 'quiet' | 'requestedAt' | 'settings' | 'bakeUntil'>,
+  row: Pick<DataCenterRow, 'stage' | 'fenceConfirmedClosed' | 'requestedAt' | 'settings' | 'bakeUntil'>,
   now: Date,
 ): boolean =>
   SLOT_STAGES.includes(row.stage) ||
-  !row.quiet ||
+  !row.fenceConfirmedClosed ||
   row.requestedAt !== null ||
   // at the end of its bake the cell is read, because it may be frozen
   (row.stage === 'baking' && (row.settings?.bakeQuery !== undefined || row.bakeUntil === null || row.bakeUntil <= now));
@@ -78,7 +78,7 @@ function toKnown(
     zone: row.zone,
     stage: row.stage,
     intent: row.intent,
-    quiet: row.quiet,
+    fenceConfirmedClosed: row.fenceConfirmedClosed,
     requested: row.requestedAt !== null,
     runId: row.runId,
     epoch: row.epoch,

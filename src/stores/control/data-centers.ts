@@ -49,7 +49,7 @@ export interface RolloutPosition {
   readonly stageSince: Date;
   readonly intent: Intent;
   /** The fence of its cell is confirmed closed. */
-  readonly quiet: boolean;
+  readonly fenceConfirmedClosed: boolean;
   readonly verifiedAt: Date | null;
   readonly bakeUntil: Date | null;
   readonly failure: string | null;
@@ -135,7 +135,7 @@ export async function saveDataCenter(
 const COLUMNS = {
   stage: 'stage',
   intent: 'intent',
-  quiet: 'quiet',
+  fenceConfirmedClosed: 'quiet',
   requestedAt: 'requested_at',
   requestedBy: 'requested_by',
   requestReason: 'request_reason',

@@ -49,7 +49,7 @@ describe('decideStep: always', () => {
       .record({
         stage: fc.constantFrom(...STAGES.filter((stage) => stage !== 'undoing')),
         intent: fc.constantFrom(...INTENTS),
-        quiet: fc.boolean(),
+        fenceConfirmedClosed: fc.boolean(),
         requested: fc.boolean(),
         epoch: fc.constantFrom(null, 5n, 6n),
         bakeUntil: fc.constantFrom(null, LATER),
@@ -61,7 +61,7 @@ describe('decideStep: always', () => {
       })
       .map((change) => dc({ id, position, ...change }));
 
-  test('starts nothing while another holds the slot or is not quiet, moves no stage but by the table, and leaves no slot with a fence that is open', () => {
+  test('starts nothing while another holds the slot or has a fence that is not confirmed closed, moves no stage but by the table, and leaves no slot with a fence that is open', () => {
     fc.assert(
       fc.property(anyDc('in', 0), anyDc('eu', 1), anyDc('us', 2), (...all) => {
         const snapshot: Snapshot = { now: NOW, dataCenters: all };
@@ -74,7 +74,9 @@ describe('decideStep: always', () => {
               expect(others.some((other) => SLOT_STAGES.includes(other.stage))).toBe(false);
               expect(
                 others.every(
-                  (other) => other.quiet || !['pending', 'done', 'failed', 'aborted', 'undone'].includes(other.stage),
+                  (other) =>
+                    other.fenceConfirmedClosed ||
+                    !['pending', 'done', 'failed', 'aborted', 'undone'].includes(other.stage),
                 ),
               ).toBe(true);
               expect(findTransition(one.stage, 'canary')).toBeDefined();

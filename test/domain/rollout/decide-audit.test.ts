@@ -20,7 +20,7 @@ const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | n
   attached: true,
   bakeTrouble: null,
   workersAlive: 0,
-  trouble: null,
+  lastError: null,
   bakeQuery: undefined,
   gate: { configuredAt: null, effectiveAt: null, latchedAt: null, sweptAt: null },
   gateHolder: null,

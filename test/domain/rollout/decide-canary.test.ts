@@ -71,7 +71,7 @@ describe('decideCanary', () => {
   ] as const)('%s: says what is wrong with its workers, and wakes all the same', (ring, canary, fence) => {
     for (const [sketch, holds] of [
       [{}, []],
-      [{ workersAlive: 0, trouble: 'not_permitted' }, ['no_worker']],
+      [{ workersAlive: 0, lastError: 'not_permitted' }, ['no_worker']],
       [{ trouble: 'not_permitted' }, ['cell_trouble']],
       [{ idleMs: 120_000 }, []],
       [{ trouble: 'not_permitted', idleMs: 120_001 }, ['cell_trouble', 'stalled']],

@@ -158,17 +158,17 @@ describe('decideMaintenance', () => {
     expect(steps).toMatchObject([{ kind: 'wake_workers', epoch: 9n }]);
   });
 
-  test('starts nothing, whatever is due, unless the data center is done, quiet and free to run', () => {
+  test('starts nothing, whatever is due, unless the data center is done, its fence confirmed closed, and free to run', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...STAGES),
         fc.constantFrom(...INTENTS),
         fc.boolean(),
         fc.constantFrom(null, FREEZE),
-        (stage, intent, quiet, freeze) => {
-          const change = { stage, intent, quiet, maintenance: NIGHT };
+        (stage, intent, fenceConfirmedClosed, freeze) => {
+          const change = { stage, intent, fenceConfirmedClosed, maintenance: NIGHT };
           const found = decide(done(change, freeze === null ? {} : { freeze }));
-          const may = stage === 'done' && intent !== 'pause' && quiet && freeze === null;
+          const may = stage === 'done' && intent !== 'pause' && fenceConfirmedClosed && freeze === null;
           expect(found.includes('start_maintenance reconcile')).toBe(may);
         },
       ),

@@ -91,7 +91,7 @@ describe('decidePlanned', () => {
     const anyDc = fc.record({
       stage: fc.constantFrom(...STAGES),
       intent: fc.constantFrom(...INTENTS),
-      quiet: fc.boolean(),
+      fenceConfirmedClosed: fc.boolean(),
       runId: fc.constantFrom(null, 5n),
       epoch: fc.constantFrom(null, 5n),
       notBeforeAt: fc.constantFrom(null, LATER),

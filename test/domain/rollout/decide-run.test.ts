@@ -1,4 +1,4 @@
-// A run that goes on: fence, batches, verification, follow-up, workers that are in trouble, and the bake.
+// A run that goes on: fence, batches, verification, follow-up, workers that meet an error, and the bake.
 import { describe, expect, test } from 'vitest';
 import type { DataCenterSnapshot } from '../../../src/domain/rollout/snapshot.js';
 import { AWAY, type CellSketch, cell, dc, LATER, NOW } from './sample-snapshot.js';
@@ -138,7 +138,7 @@ describe('decideStep: a run', () => {
     (stage) => {
       for (const [sketch, holds] of [
         [{}, []],
-        [{ workersAlive: 0, trouble: 'not_permitted', run: { idleMs: 120_001 } }, ['no_worker']],
+        [{ workersAlive: 0, lastError: 'not_permitted', run: { idleMs: 120_001 } }, ['no_worker']],
         [{ trouble: 'not_permitted' }, ['cell_trouble']],
         [{ run: { idleMs: 120_000 } }, []],
         [{ run: { idleMs: 120_001 } }, ['stalled']],

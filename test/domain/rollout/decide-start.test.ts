@@ -11,14 +11,14 @@ describe('decideStep: a data center that rests', () => {
     ['does nothing when nobody asked', dc(), [], { steps: [], holds: [] }],
     [
       'closes a fence that is not known to be closed before anything else',
-      dc({ requested: true, quiet: false }),
+      dc({ requested: true, fenceConfirmedClosed: false }),
       [],
       { steps: ['close_fence'], holds: [] },
     ],
     ['waits for its cell', dc({ requested: true, cell: AWAY }), [], { steps: [], holds: ['cell_unreachable'] }],
     [
       'waits for a cell whose fence must be closed',
-      dc({ quiet: false, cell: AWAY }),
+      dc({ fenceConfirmedClosed: false, cell: AWAY }),
       [],
       { steps: [], holds: ['cell_unreachable'] },
     ],
@@ -63,7 +63,7 @@ describe('decideStep: a data center that rests', () => {
     [
       'waits for another one’s fence',
       asked,
-      [dc({ id: 'us', position: 2, stage: 'aborted', quiet: false })],
+      [dc({ id: 'us', position: 2, stage: 'aborted', fenceConfirmedClosed: false })],
       { steps: [], holds: ['not_quiet'] },
     ],
     [

@@ -79,11 +79,13 @@ describe('decideStep: a freeze', () => {
     ['a pause', { intent: 'pause' }],
     ['a closed window', { window: CLOSED_WINDOW }],
   ] as const)('lets %s close the fence', (_case, change) => {
-    expect(decide(dc({ stage: 'migrating', quiet: false, cell: frozen, ...change })).steps).toEqual(['close_fence']);
+    expect(decide(dc({ stage: 'migrating', fenceConfirmedClosed: false, cell: frozen, ...change })).steps).toEqual([
+      'close_fence',
+    ]);
   });
 
   test('lets a fence that nobody closed be closed', () => {
-    expect(decide(dc({ quiet: false, cell: frozen })).steps).toEqual(['close_fence']);
+    expect(decide(dc({ fenceConfirmedClosed: false, cell: frozen })).steps).toEqual(['close_fence']);
   });
 
   test('comes before a pause and a window', () => {

@@ -54,7 +54,7 @@ export interface CellSketch {
   readonly run?: Partial<RunReading> | null;
   readonly attached?: boolean;
   readonly workersAlive?: number;
-  readonly trouble?: string;
+  readonly lastError?: string;
   readonly bakeQuery?: boolean;
   readonly freeze?: FreezeReading;
   readonly gate?: Partial<GateReading>;
@@ -69,7 +69,7 @@ export const cell = (sketch: CellSketch = {}): ReadCell => ({
   attached: sketch.attached ?? true,
   bakeTrouble: null,
   workersAlive: sketch.workersAlive ?? 1,
-  trouble: sketch.trouble ?? null,
+  lastError: sketch.lastError ?? null,
   bakeQuery: sketch.bakeQuery,
   gate: { ...UNARMED, ...sketch.gate },
   gateHolder: sketch.gateHolder ?? null,
@@ -89,7 +89,7 @@ export const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot
   maintenance: { open: null, closedEpoch: null, night: null, requested: false, failedAt: null },
   stage: 'pending',
   intent: 'run',
-  quiet: true,
+  fenceConfirmedClosed: true,
   requested: false,
   runId: 5n,
   epoch: 5n,

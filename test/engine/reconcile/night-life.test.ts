@@ -128,7 +128,7 @@ describe('a night', () => {
     await makeOlder(fleet, 1);
     await fleet.drive();
     expect(await readIntent(fleet.engine, { dataCenter, intent: 'pause', reason: null })).toMatchObject({
-      quiet: true,
+      fenceConfirmedClosed: true,
     });
     expect((await nightsOf(fleet)).map(({ state }) => state)).toEqual(['due']);
     expect(await fleet.control('select code from credit_rollout_control.holds')).toEqual([{ code: 'paused' }]);
@@ -148,7 +148,7 @@ describe('a night', () => {
     );
     const dataCenter = fleet.cell(1).dataCenter.id;
     const paused = await setIntent(fleet.engine, { dataCenter, intent: 'pause', reason: null });
-    expect(paused).toMatchObject({ quiet: true });
+    expect(paused).toMatchObject({ fenceConfirmedClosed: true });
     expect(await fleet.cell(1).sql('select single_writes from credit_rollout.fence')).toEqual([
       { single_writes: false },
     ]);

@@ -72,7 +72,7 @@ describe('a broken rule', () => {
       { state: 'closed', failure: 'never_777' },
     ]);
     expect(await fleet.control('select failure, quiet from credit_rollout_control.data_centers')).toEqual([
-      { failure: 'never_777', quiet: true },
+      { failure: 'never_777', fenceConfirmedClosed: true },
     ]);
     const before = await count(fleet, `select count(*) from credit_rollout.batches where state = 'done'`);
     await fleet.expectInvariants();
@@ -195,7 +195,7 @@ describe('a second apply', () => {
 describe('pause and abort', () => {
   const dcOf = (fleet: Fleet): string => fleet.cell(0).dataCenter.id;
 
-  test('is quiet within three seconds while batches run, and nothing commits after the acknowledgement', async () => {
+  test('is confirmed within three seconds while batches run, and nothing commits after the acknowledgement', async () => {
     const fleet = await makeFleet({ orgs: 3_000 });
     await slowDown(fleet.cell(0), 150);
     await fleet.apply(fleet.cell(0));
@@ -210,7 +210,7 @@ describe('pause and abort', () => {
     const stopwatch = startStopwatch(fleet.cell(0));
     const request = { dataCenter: dcOf(fleet), intent: 'pause', reason: 'a test' } as const;
     await setIntent(fleet.engine, request);
-    await waitFor('quiet', async () => (await readIntent(fleet.engine, request)).quiet);
+    await waitFor('quiet', async () => (await readIntent(fleet.engine, request)).fenceConfirmedClosed);
     expect(await stopwatch()).toBeLessThan(3_000);
     const seen = await fleet
       .cell(0)
@@ -251,7 +251,7 @@ describe('pause and abort', () => {
       await fleet.tickUntil('one more range', async () => (await ranges(`= 'done'`)) > written);
       const request = { dataCenter: dcOf(fleet), intent: 'pause', reason: null } as const;
       await setIntent(fleet.engine, request);
-      await fleet.tickUntil('quiet', async () => (await readIntent(fleet.engine, request)).quiet);
+      await fleet.tickUntil('quiet', async () => (await readIntent(fleet.engine, request)).fenceConfirmedClosed);
       expect(await fleet.stages()).toEqual(['migrating']);
       expect(await ranges(`<> 'done'`)).toBeGreaterThan(0);
       await setIntent(fleet.engine, { ...request, intent: 'run' });
@@ -306,10 +306,10 @@ describe('pause and abort', () => {
     await holder.connect();
     await holder.query('begin; select pg_advisory_xact_lock_shared(1129467724, 0)');
     const request = { dataCenter: dcOf(fleet), intent: 'pause', reason: null } as const;
-    expect((await setIntent(fleet.engine, request)).quiet).toBe(false);
+    expect((await setIntent(fleet.engine, request)).fenceConfirmedClosed).toBe(false);
     await holder.query('commit');
     await tick(fleet.engine);
-    expect((await readIntent(fleet.engine, request)).quiet).toBe(true);
+    expect((await readIntent(fleet.engine, request)).fenceConfirmedClosed).toBe(true);
     await holder.end();
     await fleet.expectInvariants();
   });

@@ -187,8 +187,6 @@ export function readLocalInCell(
   );
 }
 
-// How many orgs a run would quarantine for nulls and negative numbers. Counts only; never an org.
-
 interface ReasonCount {
   readonly reason: QuarantineReason;
   /** Decimal text. */
@@ -226,9 +224,10 @@ export function countBadInputs(
   );
 }
 
-// The query that the operator wants answered with true before a bake may end; read only.
-
-/** True when the first column of the query's only row is true; false for anything else. */
+/**
+ * The operator's query that must be true before a bake may end; read only. True when the first column of the query's only row is true;
+ * false for anything else.
+ */
 export async function runBakeQuery(tx: CellTransaction, sql: string): Promise<boolean> {
   await execute(tx, 'set transaction read only');
   const [row, ...others] = await runVerbatim(tx, sql);
