@@ -1,33 +1,17 @@
-// What is rejected before anything changes: the wrong cell, a source that cannot be used, a missing privilege, a busy
-// data center.
+// Sources that cannot be used are rejected before anything changes: by name, columns, rows and privileges.
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { setIntent } from '../../../src/engine/operate/set-intent.js';
-import { requestApply } from '../../../src/engine/rollout/request-rollout.js';
-import { tick } from '../../../src/engine/scheduler/tick.js';
-import { assertVersion, initCell } from '../../../src/engine/setup/init-cell.js';
-import { initControl } from '../../../src/engine/setup/init-control.js';
+import { initCell } from '../../../src/engine/setup/init-cell.js';
 import { addSignUpTrigger, installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
-import { assertCellIdentity } from '../../../src/stores/cell/identity.js';
 import { parseSourceName } from '../../../src/stores/cell/setup/source.js';
-import { applyAll, createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
+import { applyAll, createTestCell, type TestCell } from '../../support/cell.js';
 import { explained } from '../../support/explained.js';
 import { createFleet, uniqueId } from '../../support/fleet.js';
-import { openCell, openContext } from '../../support/open-context.js';
-import { createTestDatabase } from '../../support/postgres.js';
-import { silentLog } from '../../support/silent.js';
+import { openCell } from '../../support/open-context.js';
+import { dropAll, dropped, makeCell } from './bad-input-scene.js';
 
-const dropped: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const drop of dropped.splice(0).reverse()) await drop();
-});
-
-async function makeCell(options: TestCellOptions = {}): Promise<TestCell> {
-  const cell = await createTestCell(options);
-  dropped.push(cell.drop);
-  return cell;
-}
+afterEach(dropAll);
 
 const initWith = (cell: TestCell, source: string): Promise<unknown> =>
   initCell(cell.cell, { dataCenter: { ...cell.dataCenter, source }, card: cell.card, lapseGraceDays: 30 });
@@ -52,80 +36,6 @@ async function makeLogin(cell: TestCell, ...grants: readonly string[]): Promise<
   });
   return { url: url.href, name };
 }
-
-describe('a cell', () => {
-  test('behind another data center’s URL is rejected on the first connection', async () => {
-    const eu = await makeCell();
-    const us = openCell(eu.url, 'us');
-    dropped.push(() => us.close());
-    await expect(us.inTransaction('worker', async () => undefined)).rejects.toMatchObject({
-      code: 'wrong_cell',
-      exitCode: 6,
-    });
-    await expect(
-      initCell(us, { dataCenter: { ...eu.dataCenter, id: 'us' }, card: eu.card, lapseGraceDays: 30 }),
-    ).rejects.toMatchObject({ code: 'wrong_cell' });
-    expect(await eu.sql('select data_center from credit_rollout.cell')).toEqual([{ data_center: eu.dataCenter.id }]);
-  });
-
-  test('that is a standby is rejected', async () => {
-    const facts = { standby: true, initialised: true, version: 180_000, database_name: 'x', system_identifier: '1' };
-    await expect(assertCellIdentity(async () => [facts], 'eu')).rejects.toMatchObject({ code: 'cell_is_standby' });
-  });
-
-  test('that was copied to another database is rejected', async () => {
-    const cell = await makeCell();
-    await cell.sql(`update credit_rollout.cell set database_name = 'elsewhere'`);
-    const again = openCell(cell.url, cell.dataCenter.id);
-    dropped.push(() => again.close());
-    await expect(again.inTransaction('reader', async () => undefined)).rejects.toMatchObject({ code: 'wrong_cell' });
-  });
-
-  test.each([
-    [130_014, false],
-    [140_000, true],
-    [189_999, true],
-    [190_000, false],
-  ])('of version %i is supported: %s', (version, supported) => {
-    const check = (): void => assertVersion('eu', version);
-    if (supported) expect(check).not.toThrow();
-    else expect(check).toThrow(expect.objectContaining({ code: 'unsupported_version' }));
-  });
-
-  test('is made once when five init run at the same time on a fresh database', async () => {
-    const cell = await makeCell({ init: 'left', orgs: [{}, {}] });
-    const reports = await Promise.all(
-      Array.from({ length: 5 }, async () => {
-        const own = openCell(cell.url, cell.dataCenter.id);
-        dropped.push(() => own.close());
-        return initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 });
-      }),
-    );
-    expect(reports.filter((report) => report.migrations.length > 0)).toHaveLength(1);
-    expect(reports.filter((report) => report.attached)).toHaveLength(1);
-    await applyAll(cell);
-    expect(await cell.sql('select count(*)::int as rows from credit_rollout.allotments')).toEqual([{ rows: 2 }]);
-  });
-});
-
-describe('a control database', () => {
-  test('is made once when five init run at the same time', async () => {
-    const fleet = await createFleet({ orgs: 0 });
-    dropped.push(fleet.drop);
-    const fresh = await createTestDatabase('control_race');
-    const opened = new Set<() => Promise<unknown>>();
-    dropped.push(async () => {
-      for (const close of opened) await close();
-      await fresh.drop();
-    });
-    const names = await Promise.all(
-      Array.from({ length: 5 }, () =>
-        initControl(openContext({ control: fresh.url, cells: [], queue: undefined }, silentLog, opened), fleet.config),
-      ),
-    );
-    expect(names.filter((ran) => ran.length > 0)).toHaveLength(1);
-  });
-});
 
 describe('the name of a source', () => {
   let named: TestCell;
@@ -280,57 +190,5 @@ describe('a source', () => {
     await fleet.cell(0).sql('alter table public.orgs add column more text');
     await fleet.apply(fleet.cell(0));
     expect(await fleet.drive()).toEqual(['done']);
-  });
-});
-
-describe('an apply', () => {
-  test('of a data center that control does not know is rejected', async () => {
-    const fleet = await createFleet({ orgs: 10 });
-    dropped.push(fleet.drop);
-    const stranger = await makeCell();
-    const cells = { get: (id: string) => (id === stranger.dataCenter.id ? stranger.cell : fleet.cell(0).cell) };
-    const request = {
-      config: fleet.config,
-      card: stranger.card,
-      dataCenters: [fleet.cell(0).dataCenter, stranger.dataCenter],
-      reason: null,
-    };
-    await expect(explained(requestApply({ ...fleet.engine, cells }, request))).rejects.toMatchObject({
-      code: 'not_initialised',
-    });
-    expect(await fleet.control('select requested_at from credit_rollout_control.data_centers')).toEqual([
-      { requested_at: null },
-    ]);
-  });
-
-  test('of a busy data center is rejected for all that were named, and one of two at once wins', async () => {
-    const fleet = await createFleet({ cells: [{}, {}], orgs: 10 });
-    dropped.push(fleet.drop);
-    const results = await Promise.allSettled([fleet.apply(fleet.cell(0)), fleet.apply(fleet.cell(0))]);
-    expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
-    await expect(fleet.apply(fleet.cell(0), fleet.cell(1))).rejects.toMatchObject({
-      code: 'data_center_busy',
-      exitCode: 6,
-    });
-    await tick(fleet.engine);
-    await expect(fleet.apply(fleet.cell(0))).rejects.toMatchObject({ code: 'data_center_busy' });
-    expect(
-      await fleet.control(
-        'select requested_at is null as idle from credit_rollout_control.data_centers order by position',
-      ),
-    ).toEqual([{ idle: false }, { idle: true }]);
-    expect(await fleet.drive()).toEqual(['done', 'pending']);
-    await fleet.expectInvariants();
-  });
-
-  test.each(['pause', 'run', 'abort'] as const)('%s fits nothing where nothing is under way', async (intent) => {
-    const fleet = await createFleet({ orgs: 10 });
-    dropped.push(fleet.drop);
-    await expect(
-      setIntent(fleet.engine, { dataCenter: fleet.cell(0).dataCenter.id, intent, reason: null }),
-    ).rejects.toMatchObject({ code: 'wrong_stage' });
-    await expect(setIntent(fleet.engine, { dataCenter: 'mars', intent, reason: null })).rejects.toMatchObject({
-      code: 'unknown_data_center',
-    });
   });
 });
