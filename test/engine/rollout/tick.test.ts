@@ -1,0 +1,78 @@
+// Ticks of a scheduler: whom they wake, and that several of them activate a data center once.
+import { afterEach, describe, expect, test } from 'vitest';
+import type { WakeUps } from '../../../src/engine/context.js';
+import { requestApply } from '../../../src/engine/rollout/request-rollout.js';
+import { tick } from '../../../src/engine/scheduler/tick.js';
+import { sampleCard } from '../../domain/rate-card/sample-card.js';
+import { openContext } from '../../support/open-context.js';
+import { silentLog } from '../../support/silent.js';
+import { waitFor } from '../../support/wait.js';
+import { dropAll, dropped, keepServing, makeFleet } from './run-life-scene.js';
+
+afterEach(dropAll);
+
+describe('tick', () => {
+  test('wakes workers for the plan of a data center that has no epoch yet', async () => {
+    const fleet = await makeFleet({ orgs: 10 });
+    const rung: unknown[] = [];
+    const wakeUps = { ...fleet.engine.wakeUps, request: async (...ring: readonly unknown[]) => void rung.push(ring) };
+    await fleet.apply(fleet.cell(0));
+    await tick({ ...fleet.engine, wakeUps });
+    expect(rung).toEqual([[fleet.cell(0).dataCenter.id, 'plan', 0n, 1]]);
+  });
+
+  test('calls the workers while it opens the fence, and then leaves them the machine: it does not ask the queue again', async () => {
+    const fleet = await makeFleet({ orgs: 500 });
+    const { dataCenter } = fleet.cell(0);
+    const rung: unknown[] = [];
+    const wakeUps: WakeUps = {
+      ...fleet.engine.wakeUps,
+      request: async (id, job) => void rung.push(['request', id, job]),
+      enqueue: async (id, jobs) => void rung.push(['enqueue', id, jobs]),
+    };
+    const { config } = fleet;
+    await requestApply(fleet.engine, {
+      config,
+      card: sampleCard,
+      dataCenters: [dataCenter],
+      reason: null,
+      follow: 'none',
+    });
+    await tick({ ...fleet.engine, wakeUps });
+    expect(rung).toEqual([['enqueue', dataCenter.id, ['apply', 'apply', 'cut']]]);
+    expect(await fleet.cell(0).sql('select state from credit_rollout.fence')).toEqual([{ state: 'open' }]);
+    // the next poll makes up for a call that was lost
+    await tick({ ...fleet.engine, wakeUps });
+    expect(rung.slice(1)).toEqual([
+      ['request', dataCenter.id, 'cut'],
+      ['request', dataCenter.id, 'apply'],
+    ]);
+    expect(await fleet.drive()).toEqual(['done']);
+    await fleet.expectInvariants();
+  });
+
+  test('activates once when two schedulers look at the same moment, over and over', async () => {
+    const fleet = await makeFleet({ cells: [{}, {}, {}], orgs: 300 });
+    const opened = new Set<() => Promise<unknown>>();
+    dropped.push(async () => void (await Promise.all([...opened].map((close) => close()))));
+    const urls = {
+      control: fleet.controlUrl,
+      cells: fleet.cells.map(({ dataCenter: { id }, url }) => ({ id, url })),
+      queue: undefined,
+    };
+    const schedulers = Array.from({ length: 3 }, () => openContext(urls, silentLog, opened));
+    await fleet.apply(...fleet.cells);
+    const stop = keepServing(fleet);
+    await waitFor('the end', async () => {
+      await Promise.all(schedulers.map((scheduler) => tick(scheduler)));
+      return (await fleet.stages()).every((stage) => stage === 'done');
+    });
+    await stop();
+    expect(
+      await fleet.control(`select data_center, count(*)::int as times from credit_rollout_control.audit where action = 'activate'
+      group by 1 having count(*) <> 1`),
+    ).toEqual([]);
+    expect(await fleet.control(`select count(*)::int as runs from credit_rollout_control.runs`)).toEqual([{ runs: 3 }]);
+    await fleet.expectInvariants();
+  });
+});
