@@ -3,20 +3,30 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Allotment } from '../../../../src/domain/org/allotment.js';
-import type { ReversedPeriod } from '../../../../src/domain/org/decide-floor.js';
-import { decideOrg, type OrgDecision } from '../../../../src/domain/org/decide-org.js';
+import { decideOrg } from '../../../../src/domain/org/decide-org.js';
 import type { RateCard } from '../../../../src/domain/rate-card/rate-card.js';
-import type { OrgInputs } from '../../../../src/domain/source/org-inputs.js';
 import { initCell } from '../../../../src/engine/setup/init-cell.js';
 import { toStoredCard } from '../../../../src/engine/stored-card.js';
 import { openPostgres } from '../../../../src/platform/postgres.js';
 import { type CellDatabase, createCellDatabase } from '../../../../src/stores/cell/cell-database.js';
 import { insertRateCard } from '../../../../src/stores/cell/org/rates.js';
-import { type GoldenCase, goldenCases } from '../../../domain/org/golden-cases.js';
+import { goldenCases } from '../../../domain/org/golden-cases.js';
 import { anyCard, anyLife, goodOrg, type Life, wildOrg } from '../../../domain/org/org-lives.js';
-import { addDays, CREATED, CUTOVER, makeOrg, makePrior } from '../../../domain/org/sample-org.js';
+import { addDays, CUTOVER, makeOrg } from '../../../domain/org/sample-org.js';
 import { sampleCard, secondCard } from '../../../domain/rate-card/sample-card.js';
 import { createTestDatabase, type TestDatabase } from '../../../support/postgres.js';
+import {
+  decideHere,
+  expected,
+  type GateState,
+  goldenRow,
+  modelAt,
+  type Row,
+  type Situation,
+  text,
+  toSituation,
+  toStored,
+} from './situations.js';
 
 let database: TestDatabase;
 let client: pg.Client;
@@ -43,25 +53,6 @@ afterAll(async () => {
   await client.end();
   await database.drop();
 });
-
-interface Situation {
-  readonly inputs: OrgInputs;
-  readonly prior: Allotment | null;
-  readonly decidedAt: Date | null;
-}
-
-interface GateState {
-  readonly effectiveAt: Date | null;
-  readonly sweptAt: Date | null;
-  /** Cut-overs that were reversed. */
-  readonly reversedPeriods?: readonly ReversedPeriod[];
-}
-
-/** The model that the gate would have recorded with it. */
-const modelAt = (decidedAt: Date | null): 'credits' | 'legacy' | null =>
-  decidedAt && (decidedAt >= CUTOVER ? 'credits' : 'legacy');
-
-const text = (value: bigint | null): string | null => (value === null ? null : String(value));
 
 /** Stores the situations in the cell, one org each from id 1 on, and reads what the rule decides. */
 async function decideInCell(
@@ -139,68 +130,11 @@ async function listFirstDifferences(card: RateCard): Promise<readonly unknown[]>
   return rows;
 }
 
-type Row = Readonly<Record<string, unknown>>;
-
-function toStored(a: Allotment, id: number, card: RateCard): Row {
-  return {
-    org_id: id,
-    ...toTerms(a),
-    winner: a.winner,
-    origin: 'migrated',
-    rate_card: card.hash,
-    run_id: null,
-    version: 1,
-    computed_at: CREATED,
-  };
-}
-
-const toTerms = (a: Allotment): Row => ({
-  edition: a.edition,
-  paid: a.paid,
-  agents: String(a.agents),
-  light_agents: String(a.lightAgents),
-  negotiated_limit: text(a.negotiatedLimit),
-  base_credits: String(a.baseCredits),
-  variable_credits: String(a.variableCredits),
-  additional_credits: String(a.additionalCredits),
-  legacy_limit: String(a.legacyLimit),
-  floor: text(a.floor),
-  floor_edition: a.floorEdition,
-  unpaid_since: a.unpaidSince,
-  grandfathered_credits: String(a.grandfatheredCredits),
-  total_credits: String(a.totalCredits),
-  concurrency_limit: a.concurrencyLimit,
-});
-
-/** What the TypeScript rule gives, by the names of the SQL rule's columns. */
-function expected(decision: OrgDecision): Row {
-  if (decision.kind === 'quarantine') return { reason: decision.reason };
-  const { allotment, movement, proposedFloor } = decision;
-  return {
-    reason: null,
-    ...toTerms(allotment),
-    winner: allotment.winner,
-    movement,
-    proposed_floor: text(proposedFloor),
-  };
-}
-
-function decideHere(card: RateCard, gate: GateState, { inputs, prior, decidedAt }: Situation): OrgDecision {
-  return decideOrg({
-    inputs,
-    card,
-    prior,
-    gate: { ...gate, decidedAt, model: modelAt(decidedAt) },
-    today,
-    lapseGraceDays: 30,
-  });
-}
-
 async function expectAgreement(card: RateCard, gate: GateState, situations: readonly Situation[]): Promise<void> {
   const rows = await decideInCell(card, gate, situations);
   expect(rows).toHaveLength(situations.length);
   for (const [index, situation] of situations.entries())
-    expect(rows[index], `org ${index + 1}`).toMatchObject(expected(decideHere(card, gate, situation)));
+    expect(rows[index], `org ${index + 1}`).toMatchObject(expected(decideHere(card, gate, situation, today)));
 }
 
 /** Runs all but the last visit through the TypeScript rule: it makes the last one's prior. Ends today. */
@@ -240,7 +174,7 @@ describe('credit_rollout.decided', () => {
       const card = golden.card === 'sample' ? sampleCard : secondCard;
       const gate =
         golden.window === 'open' ? { effectiveAt: null, sweptAt: null } : { effectiveAt: CUTOVER, sweptAt: CUTOVER };
-      const [row] = await decideInCell(card, gate, [toSituation(golden)]);
+      const [row] = await decideInCell(card, gate, [toSituation(golden, today)]);
       expect(row, golden.id).toMatchObject(goldenRow(golden));
     }
   });
@@ -278,43 +212,3 @@ describe('credit_rollout.decided', () => {
     expect(await ids('null, null, array[2, 7]::credit_rollout.org_id[], null')).toEqual(['2', '7']);
   });
 });
-
-function toSituation(golden: GoldenCase): Situation {
-  const inputs = makeOrg({
-    edition: golden.edition,
-    paid: golden.paid,
-    agents: golden.agents,
-    lightAgents: golden.lightAgents,
-    negotiatedLimit: golden.negotiated,
-    additionalCredits: golden.additional,
-  });
-  return { inputs, prior: toPrior(golden), decidedAt: null };
-}
-
-function toPrior({ before }: GoldenCase): Allotment | null {
-  if (before.kind === 'first') return null;
-  if (before.kind === 'noFloor') return makePrior({ edition: 'free', paid: false, agents: 0n });
-  const paid = makePrior({}, { floor: before.floor, floorEdition: before.edition, grandfatheredCredits: before.floor });
-  const unpaidSince = before.unpaidDays === null ? null : addDays(today, -before.unpaidDays);
-  return {
-    ...paid,
-    unpaidSince,
-    paid: unpaidSince === null,
-    totalCredits: paid.baseCredits + paid.variableCredits + before.floor,
-  };
-}
-
-function goldenRow({ expect: terms }: GoldenCase): Row {
-  if (terms === null) return { reason: 'overflow' };
-  return {
-    reason: null,
-    base_credits: String(terms.base),
-    variable_credits: String(terms.variable),
-    legacy_limit: String(terms.legacyLimit),
-    floor: text(terms.floor),
-    grandfathered_credits: String(terms.grandfathered),
-    total_credits: String(terms.total),
-    winner: terms.winner,
-    concurrency_limit: terms.concurrency,
-  };
-}
