@@ -1,3 +1,4 @@
+// A small rate card for tests of the parser, with one change, and the failure that a wrong one gives.
 import { parseRateCard } from '../../../src/domain/rate-card/parse-rate-card.js';
 import { isRolloutError, type RolloutError } from '../../../src/kernel/rollout-error.js';
 

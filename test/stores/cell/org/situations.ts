@@ -1,3 +1,4 @@
+// Orgs as a cell has them before a decision, and what the TypeScript rule decides, by the names of the SQL columns.
 import type { Allotment } from '../../../../src/domain/org/allotment.js';
 import type { ReversedPeriod } from '../../../../src/domain/org/decide-floor.js';
 import { decideOrg, type OrgDecision } from '../../../../src/domain/org/decide-org.js';
