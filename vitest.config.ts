@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { readEnvironment } from './src/platform/environment.js';
 import { LongestFirst } from './test/support/longest-first.js';
@@ -20,7 +21,8 @@ export default defineConfig({
     expect: { requireAssertions: true },
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
-    maxWorkers: 2,
+    // one more than there are cores, since many tests wait; the server's connections are enough for four
+    maxWorkers: Math.min(4, availableParallelism() + 1),
     // the modules of src are loaded once per worker, not once per file
     isolate: false,
   },
