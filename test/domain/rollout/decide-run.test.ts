@@ -139,10 +139,10 @@ describe('decideStep: a run', () => {
       for (const [sketch, holds] of [
         [{}, []],
         [{ workersAlive: 0, lastError: 'not_permitted', run: { idleMs: 120_001 } }, ['no_worker']],
-        [{ trouble: 'not_permitted' }, ['cell_trouble']],
+        [{ lastError: 'not_permitted' }, ['cell_trouble']],
         [{ run: { idleMs: 120_000 } }, []],
         [{ run: { idleMs: 120_001 } }, ['stalled']],
-        [{ trouble: 'not_permitted', run: { idleMs: 120_001 } }, ['cell_trouble', 'stalled']],
+        [{ lastError: 'not_permitted', run: { idleMs: 120_001 } }, ['cell_trouble', 'stalled']],
       ] as const) {
         const decision = decide(working(stage, sketch));
         expect(decision.holds).toEqual(holds);

@@ -1,4 +1,4 @@
-// A run that is paused in the midst of its batches, or aborted: when it is quiet, what it keeps, and how it goes on.
+// A run that is paused in the midst of its batches, or aborted: when its fence is confirmed closed, what it keeps, and how it goes on.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readIntent, setIntent } from '../../../src/engine/operate/set-intent.js';
@@ -19,7 +19,7 @@ const holdsOf = async (fleet: Fleet): Promise<readonly unknown[]> =>
 describe('pause and abort', () => {
   const dcOf = (fleet: Fleet): string => fleet.cell(0).dataCenter.id;
 
-  test('is quiet within three seconds while batches run, and nothing commits after the acknowledgement', async () => {
+  test('is confirmed within three seconds while batches run, and nothing commits after the acknowledgement', async () => {
     const fleet = await makeFleet({ orgs: 3_000 });
     await slowDown(fleet.cell(0), 150);
     await fleet.apply(fleet.cell(0));
@@ -34,7 +34,7 @@ describe('pause and abort', () => {
     const stopwatch = startStopwatch(fleet.cell(0));
     const request = { dataCenter: dcOf(fleet), intent: 'pause', reason: 'a test' } as const;
     await setIntent(fleet.engine, request);
-    await waitFor('quiet', async () => (await readIntent(fleet.engine, request)).quiet);
+    await waitFor('quiet', async () => (await readIntent(fleet.engine, request)).fenceConfirmedClosed);
     expect(await stopwatch()).toBeLessThan(3_000);
     const seen = await fleet
       .cell(0)
@@ -75,7 +75,7 @@ describe('pause and abort', () => {
       await fleet.tickUntil('one more range', async () => (await ranges(`= 'done'`)) > written);
       const request = { dataCenter: dcOf(fleet), intent: 'pause', reason: null } as const;
       await setIntent(fleet.engine, request);
-      await fleet.tickUntil('quiet', async () => (await readIntent(fleet.engine, request)).quiet);
+      await fleet.tickUntil('quiet', async () => (await readIntent(fleet.engine, request)).fenceConfirmedClosed);
       expect(await fleet.stages()).toEqual(['migrating']);
       expect(await ranges(`<> 'done'`)).toBeGreaterThan(0);
       await setIntent(fleet.engine, { ...request, intent: 'run' });
@@ -130,10 +130,10 @@ describe('pause and abort', () => {
     await holder.connect();
     await holder.query('begin; select pg_advisory_xact_lock_shared(1129467724, 0)');
     const request = { dataCenter: dcOf(fleet), intent: 'pause', reason: null } as const;
-    expect((await setIntent(fleet.engine, request)).quiet).toBe(false);
+    expect((await setIntent(fleet.engine, request)).fenceConfirmedClosed).toBe(false);
     await holder.query('commit');
     await tick(fleet.engine);
-    expect((await readIntent(fleet.engine, request)).quiet).toBe(true);
+    expect((await readIntent(fleet.engine, request)).fenceConfirmedClosed).toBe(true);
     await holder.end();
     await fleet.expectInvariants();
   });
