@@ -73,10 +73,10 @@ const describe = (missing: readonly string[]): string =>
 
 /** Why a data center will not be ready at its cut-over, in words; empty: it is done, or will be by then. */
 export function listMissing(dc: DataCenterSnapshot, holds: readonly Hold[]): readonly string[] {
-  const trouble = holds.filter((hold) => hold.needsPerson).map((hold) => HOLDS[hold.code].meaning);
+  const needingPerson = holds.filter((hold) => hold.needsPerson).map((hold) => HOLDS[hold.code].meaning);
   // without its cell no gate is armed
   const away = dc.cell?.kind === 'unreachable' ? [HOLDS.cell_unreachable.meaning] : [];
-  return [...missingStage(dc), ...new Set([...away, ...trouble])];
+  return [...missingStage(dc), ...new Set([...away, ...needingPerson])];
 }
 
 function missingStage({ stage, requested, bakeUntil, cutoverAt }: DataCenterSnapshot): readonly string[] {

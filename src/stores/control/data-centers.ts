@@ -90,7 +90,7 @@ export interface DataCenterRow
   readonly zone: string;
 }
 
-const SELECT = `select id, position, zone, stage, stage_since, intent, quiet,
+const SELECT = `select id, position, zone, stage, stage_since, intent, quiet as fence_confirmed_closed,
   requested_at, requested_by, request_reason, run_id, epoch,
   not_before_at, not_before_local, cutover_at, cutover_local, cutover_set_at,
   verified_at, bake_until, failure, plan_id, plan as settings, done_at, single_writes,
