@@ -84,7 +84,7 @@ describe('apply --plan', () => {
 
   test('says that nothing is to be done for a plan that is none of these', async () => {
     const { code, out } = await run('apply', '--plan', fresh, '--execute');
-    expect([code, out]).toEqual([0, `✔ ${idOf(0)}: done, and nothing to change\n`]);
+    expect([code, out]).toEqual([0, `✔ ${idOf(0)}: done, nothing to change\n`]);
   });
 
   test('rejects a plan made before the type of a source column changed', async () => {
