@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { requestApply } from '../../../src/engine/rollout/request-rollout.js';
 import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
 import { systemClock } from '../../../src/kernel/clock.js';
+import { addFollowUp } from '../../../src/stores/cell/batch/runs.js';
 import { dropFleets, idOf, makeFleet, one } from './planned-run-scene.js';
 
 afterEach(dropFleets);
@@ -60,6 +61,25 @@ describe('an apply that follows a plan', () => {
       agents: ((555 * 37) % 400) + 7,
     });
     await fleet.expectInvariants();
+  });
+
+  test('follows up once, though two ticks ask for it at the same moment', async () => {
+    const fleet = await makeFleet({ orgs: 300 });
+    const cell = fleet.cell(0);
+    const plan = await fleet.plan(cell);
+    await cell.sql('update public.orgs set agents = agents + 7 where org_id = 111');
+    await fleet.applyPlan(cell, idOf(plan.planId));
+    expect(await fleet.drive()).toEqual(['done']);
+    // as it was right before
+    await cell.sql(`set local session_replication_role = replica; delete from credit_rollout.batches where kind = 'follow_up';
+      update credit_rollout.stale_orgs set settled_at = null, settled = null;
+      update credit_rollout.runs set follow_up_at = null`);
+    const [run] = await cell.sql('select run_id from credit_rollout.runs');
+    const ask = () => cell.cell.inTransaction('fencer', (tx) => addFollowUp(tx, BigInt(String(run?.run_id))));
+    expect((await Promise.all([ask(), ask()])).toSorted()).toEqual([0, 1]);
+    expect(await one(cell, `select count(*)::int as n from credit_rollout.batches where kind = 'follow_up'`)).toEqual({
+      n: 1,
+    });
   });
 
   test('says nothing of the payment of an org that the plan could not decide', async () => {

@@ -96,8 +96,16 @@ export async function passCanary(tx: CellTransaction, runId: bigint): Promise<vo
   );
 }
 
-/** Makes batches of the stale orgs that are left; returns how many. */
+/** Makes batches of the stale orgs that are left, once per run, however many ask at the same moment; returns how many. */
 export async function addFollowUp(tx: CellTransaction, runId: bigint): Promise<number> {
+  // a statement of its own: who waits for this lock sees afterwards that it was done
+  const due = await findRow(
+    tx,
+    `select run_id from credit_rollout.runs
+     where run_id = :run_id::bigint and follow_up_at is null for no key update`,
+    { run_id: runId },
+  );
+  if (due === undefined) return 0;
   const { made } = await selectRow<{ made: number }>(
     tx,
     'select credit_rollout.add_follow_up(:run_id::bigint) as made',
