@@ -24,6 +24,7 @@ export interface QueueConnection {
   /** Throws queue_unreachable and the like while the queue cannot be used as it is; changes nothing. */
   check(): Promise<void>;
   createQueue(name: string): Queue;
+  /** A worker that takes no jobs before `run()`. */
   createWorker(
     name: string,
     process: (job: Job, token: string | undefined, signal: AbortSignal | undefined) => Promise<unknown>,
@@ -70,7 +71,8 @@ function connectRedis(url: string): QueueConnection {
       } as QueueOptions),
     createWorker: (name, process, { concurrency }) => {
       const connection = open({ enableOfflineQueue: true, maxRetriesPerRequest: null });
-      const worker = new Worker(name, process, { connection, prefix: PREFIX, concurrency, ...LOCKS } as WorkerOptions);
+      const options = { connection, prefix: PREFIX, concurrency, autorun: false, ...LOCKS };
+      const worker = new Worker(name, process, options as WorkerOptions);
       worker.once('closed', () => connection.disconnect());
       return worker;
     },
@@ -98,6 +100,7 @@ function connectPostgresQueue(url: string): QueueConnection {
       new classes.Worker(name, process, {
         connection: { ...shared, max: 1 },
         concurrency,
+        autorun: false,
         ...LOCKS,
       }) as unknown as Worker,
     close: () => void producers?.end().catch(() => undefined),

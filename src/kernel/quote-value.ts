@@ -1,7 +1,6 @@
 // Shows a wrong value in a message, on one line. Never shows the password of a URL.
 const MAX_LENGTH = 60;
 const CREDENTIALS = /:\/\/\S*@/g;
-/** Control characters and line separators: a terminal or a log would obey them. */
 const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}]/gu;
 
 /** The value as a person wrote it, texts in quotes, cut at 60 characters, without the credentials of a URL. */
@@ -18,5 +17,7 @@ export function hideCredentials(text: string): string {
   return text.replace(CREDENTIALS, '://***@');
 }
 
-const escapeControls = (text: string): string =>
-  text.replace(CONTROLS, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** The text on one line: control characters and line separators, which a terminal or a log would obey, as `\uXXXX`. */
+export function escapeControls(text: string): string {
+  return text.replace(CONTROLS, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

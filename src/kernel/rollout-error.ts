@@ -1,5 +1,6 @@
 // The one error type that users see: a stable code, one sentence with the wrong value, and the next step.
 import { ERRORS, type ErrorCode } from './error-codes.js';
+import { escapeControls } from './quote-value.js';
 
 export interface RolloutErrorDetails {
   /** One sentence for a person, naming the value that was wrong. No org ids, no key bounds, no secrets. */
@@ -16,10 +17,10 @@ export class RolloutError extends Error {
   readonly exitCode: number;
 
   constructor(code: ErrorCode, details: RolloutErrorDetails) {
-    super(details.message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(escapeControls(details.message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'RolloutError';
     this.code = code;
-    this.next = details.next ?? ERRORS[code].next;
+    this.next = escapeControls(details.next ?? ERRORS[code].next);
     this.exitCode = ERRORS[code].exit;
   }
 }

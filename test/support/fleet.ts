@@ -96,6 +96,7 @@ export interface SpawnOptions {
   readonly clock?: FakeClock;
 }
 
+const MAX_ROUNDS = 5_000;
 const NOWHERE = 'postgres://nobody@127.0.0.1:1/nothing';
 export const allDone = (stages: readonly Stage[]): boolean => stages.every((stage) => stage === 'done');
 
@@ -160,7 +161,9 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
     applyPlan: ({ dataCenter }, planId) =>
       requestApply(engine, { config, card, dataCenters: [dataCenter], reason: null, follow: { planId } }),
     drive: async () => {
-      for (let quiet = 0; quiet < 2; ) {
+      for (let quiet = 0, rounds = 0; quiet < 2; rounds += 1) {
+        if (rounds === MAX_ROUNDS)
+          throw new Error(`still moving after ${rounds} rounds: ${(await stages()).join(', ')}`);
         const moved = await tick(engine);
         const served = await Promise.all(ids.map((id) => serveOpenWork(engine, id)));
         quiet = moved === 0 && served.every((outcome) => outcome === undefined || outcome === 'fenced') ? quiet + 1 : 0;

@@ -32,6 +32,7 @@ export interface FleetProcess {
 }
 
 const FIXTURE = fileURLToPath(new URL('./fixtures/fleet-process.ts', import.meta.url));
+const MAX_CHUNKS = 10_000; // of output that is kept
 const BUNDLES = fileURLToPath(new URL('../../.credit-rollout/test-processes', import.meta.url));
 
 let bundling: Promise<string> | undefined;
@@ -52,13 +53,18 @@ export async function spawnFleetProcess(spec: FleetProcessSpec, clock?: FakeCloc
   bundling ??= bundleFixture();
   const [program = '', ...args] = [...(clock?.prefix ?? []), process.execPath, await bundling];
   // URLs with passwords go in by standard input: arguments are seen by everybody
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  // the channel closes with this process, and the child ends with it
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });
+  const { stdin, stdout, stderr } = child;
+  if (stdin === null || stdout === null || stderr === null) throw new Error('a process without pipes');
   const said: string[] = [];
-  child.stderr.on('data', (chunk) => said.push(String(chunk)));
-  child.stdin.end(JSON.stringify(spec));
+  stderr.on('data', (chunk) => {
+    if (said.length < MAX_CHUNKS) said.push(String(chunk));
+  });
+  stdin.end(JSON.stringify(spec));
   const ended = once(child, 'exit');
   await new Promise<void>((resolve, reject) => {
-    child.stdout.on('data', (chunk) => {
+    stdout.on('data', (chunk) => {
       said.push(String(chunk));
       if (String(chunk).includes('ready')) resolve();
     });

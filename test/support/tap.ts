@@ -10,6 +10,8 @@ export interface Tap {
   silence(): void;
   /** Cuts what is open; from now on every connection is ended at once. */
   refuse(): void;
+  /** Ends connection number `nth`, counted from the first one, at once; the others go through. */
+  end(nth: number): void;
   /** Cuts what is silent; from now on everything goes through. */
   open(): void;
   close(): Promise<void>;
@@ -21,6 +23,7 @@ export async function createTap(url: string): Promise<Tap> {
   const server = locate(target);
   const sockets = new Set<Socket>();
   let count = 0;
+  let ended: number | undefined;
   let state: 'open' | 'silent' | 'refusing' = 'open';
   const keep = (socket: Socket): Socket => {
     sockets.add(socket);
@@ -31,8 +34,8 @@ export async function createTap(url: string): Promise<Tap> {
   const listener = createServer((socket) => {
     count += 1;
     keep(socket);
-    if (state === 'refusing') socket.destroy();
-    if (state !== 'open') return;
+    if (state === 'refusing' || count === ended) socket.destroy();
+    if (state !== 'open' || count === ended) return;
     const upstream = keep(dial(server));
     socket.pipe(upstream).pipe(socket);
     socket.on('close', () => upstream.destroy());
@@ -51,6 +54,9 @@ export async function createTap(url: string): Promise<Tap> {
   return {
     url: through.href,
     count: () => count,
+    end: (nth) => {
+      ended = nth;
+    },
     silence: () => turn('silent'),
     refuse: () => turn('refusing'),
     open: () => turn('open'),

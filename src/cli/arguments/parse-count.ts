@@ -4,16 +4,19 @@ import { InvalidArgumentError } from 'commander';
 import { GREATEST_STORED } from '../../domain/source/org-inputs.js';
 
 /** Reads a count of an option; commander names the option in the error. */
-export function parseCount(most: number): (text: string) => number {
+export function parseCount(max: number): (text: string) => number {
   return (text) => {
     const count = Number(text);
-    if (!/^\d{1,9}$/u.test(text) || count < 1 || count > most)
-      throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
+    if (!/^\d{1,9}$/u.test(text) || count < 1 || count > max)
+      throw new InvalidArgumentError(`It must be a whole number from 1 to ${max}.`);
     return count;
   };
 }
 
-/** A floor: a whole number of credits a day, or `none`. commander names the option in the error; null would mean to it that nothing was given. */
+/**
+ * A floor: a whole number of credits a day, or `none`. commander names the option in the error; null would mean to it
+ * that nothing was given.
+ */
 export function parseFloor(text: string): bigint | 'none' {
   if (text === 'none') return text;
   const floor = /^\d{1,19}$/u.test(text) ? BigInt(text) : undefined;

@@ -72,9 +72,9 @@ describe('decideCanary', () => {
     for (const [sketch, holds] of [
       [{}, []],
       [{ workersAlive: 0, lastError: 'not_permitted' }, ['no_worker']],
-      [{ trouble: 'not_permitted' }, ['cell_trouble']],
+      [{ lastError: 'not_permitted' }, ['cell_trouble']],
       [{ idleMs: 120_000 }, []],
-      [{ trouble: 'not_permitted', idleMs: 120_001 }, ['cell_trouble', 'stalled']],
+      [{ lastError: 'not_permitted', idleMs: 120_001 }, ['cell_trouble', 'stalled']],
     ] as const)
       expect(decide(canary, { fence, ...sketch })).toEqual({ steps: [ring], holds });
   });

@@ -147,6 +147,14 @@ describe.each(kinds)('the reader of the %s', (kind) => {
     );
   });
 
+  test('shows a control character on one line, wherever it is', () => {
+    const controls = ['\u2028', '\u2029', '\u0085', '\u0007'];
+    for (let at = 0; at <= samples[kind].length; at += 1) {
+      const control = controls[at % controls.length];
+      expectShortAndClean(errorOf(kind, `${samples[kind].slice(0, at)}${control}${samples[kind].slice(at)}`));
+    }
+  });
+
   test.each([
     ['lists', '['.repeat(5_000)],
     ['closed lists', `${'['.repeat(900)}${']'.repeat(900)}`],

@@ -96,7 +96,9 @@ export async function passCanary(tx: CellTransaction, runId: bigint): Promise<vo
   );
 }
 
-/** Makes batches of the stale orgs that are left, once per run, however many ask at the same moment; returns how many. */
+/**
+ * Makes batches of the stale orgs that are left, once per run, however many ask at the same moment; returns how many.
+ */
 export async function addFollowUp(tx: CellTransaction, runId: bigint): Promise<number> {
   // a statement of its own: who waits for this lock sees afterwards that it was done
   const due = await findRow(

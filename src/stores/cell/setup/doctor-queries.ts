@@ -225,8 +225,8 @@ export function countBadInputs(
 }
 
 /**
- * The operator's query that must be true before a bake may end; read only. True when the first column of the query's only row is true;
- * false for anything else.
+ * The operator's query that must be true before a bake may end; read only. True when the first column of the query's
+ * only row is true; false for anything else.
  */
 export async function runBakeQuery(tx: CellTransaction, sql: string): Promise<boolean> {
   await execute(tx, 'set transaction read only');
