@@ -24,6 +24,7 @@ export interface Comparison {
 
 const MEASURES: { readonly [Name in Exclude<ContenderName, 'product'>]: (bed: BenchBed) => Promise<Measure> } = {
   'insert-select': measureInsertSelect,
+  'product-unpinned': (bed) => measureProduct(bed, 'no_plan'),
   'knex-loop': measureKnexLoop,
   'job-per-org-redis': (bed) => measureJobPerOrg(bed, 'redis'),
   'job-per-org-postgres': (bed) => measureJobPerOrg(bed, 'postgres'),

@@ -1,5 +1,5 @@
-// The product's own path on a fresh schema: init, scheduler and worker as they ship, one apply, until the stage is
-// done.
+// The product's own path on a fresh schema: init, scheduler and worker as they ship, a plan and its apply, until the
+// stage is done.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startScheduler } from '../../jobs/processes/scheduler.js';
@@ -70,8 +70,8 @@ dataCenters:
   - { id: ${DATA_CENTER.id}, zone: ${DATA_CENTER.zone}, database: ${JSON.stringify(cell)}, source: public.orgs }
 `;
 
-/** One whole rollout of the cell; verification is in `times`, apart, and so is the plan. */
-export async function measureProduct(bed: BenchBed, follow: Follow = 'no_plan'): Promise<ProductMeasure> {
+/** One whole rollout of the cell; verification is in `times`, apart, and the plan in `planMs`. */
+export async function measureProduct(bed: BenchBed, follow: Follow = 'plan'): Promise<ProductMeasure> {
   await resetTarget(bed);
   const { program, configPath } = await initProduct(bed);
   // the job that cuts the ranges runs beside the lanes

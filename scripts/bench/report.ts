@@ -55,6 +55,13 @@ function reportGoals(results: readonly ContenderResult[]): readonly string[] {
   };
   const goals: readonly Goal[] = [
     { what: 'product / insert-select', value: ratio('product', 'insert-select'), limit: 1, side: 'at most', unit: '' },
+    {
+      what: 'product-unpinned / insert-select',
+      value: ratio('product-unpinned', 'insert-select'),
+      limit: 1,
+      side: 'at most',
+      unit: '',
+    },
     { what: 'knex-loop / product', value: ratio('knex-loop', 'product'), limit: 8, side: 'at least', unit: '' },
     {
       what: 'job-per-org-redis / product, per org',
@@ -76,6 +83,7 @@ export function reportProduct(product: readonly ProductMeasure[]): readonly stri
     formatGoal({ what, value, limit, side: 'at most', unit });
   return [
     `product: ${formatCount(first?.written ?? 0)} allotments, ${formatCount(first?.quarantined ?? 0)} quarantined, ${first?.batches} batches`,
+    ...reportPlanning(product),
     `  migrate ${formatMs(median(({ times }) => times.migrateMs))} (ranges cut after ${formatMs(median(({ times }) => times.cutMs))}), verification apart ${formatMs(median(({ times }) => times.verifyMs))}`,
     `  batch transaction without its commit: p50 ${formatMs(median(({ times }) => times.batchP50Ms))}, longest ${formatMs(Math.max(...product.map(({ times }) => times.batchMaxMs)))}`,
     `  ${atMost(
@@ -93,6 +101,12 @@ export function reportProduct(product: readonly ProductMeasure[]): readonly stri
     ...(first?.gaps ?? []).map(({ name }, index) => `  ${atMost(name, gap(index), 500, ' ms')}`),
     `  ${reportMemory(product)}`,
   ];
+}
+
+/** What the plans took that they followed; nothing where they followed none. */
+function reportPlanning(product: readonly ProductMeasure[]): readonly string[] {
+  const known = product.flatMap(({ planMs }) => planMs ?? []);
+  return known.length === 0 ? [] : [`  plan ${formatMs(findMedian(known))}, before the apply and not part of it`];
 }
 
 function reportMemory(product: readonly ProductMeasure[]): string {

@@ -86,8 +86,8 @@ async function repeatProduct(bed: BenchBed, { options, say }: BenchRun): Promise
 async function measurePlanCosts(bed: BenchBed, { options, say }: BenchRun): Promise<readonly PlanCost[]> {
   const costs: PlanCost[] = [];
   for (let run = 1; run <= options.runs; run += 1) {
-    const unplanned = await measureProduct(bed);
-    const planned = await measureProduct(bed, 'plan');
+    const unplanned = await measureProduct(bed, 'no_plan');
+    const planned = await measureProduct(bed);
     costs.push({ unplanned, planned });
     say(
       `run ${run} of ${options.runs}: aggregate ${formatMs(planned.aggregateMs ?? 0)}, plan ${formatMs(planned.planMs ?? 0)}, apply with it ${formatMs(planned.ms)}, without ${formatMs(unplanned.ms)}`,
