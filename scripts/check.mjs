@@ -1,4 +1,4 @@
-// `npm run check`: everything that must hold before a commit. Runs all checks, then says which failed.
+// `npm run check`: everything that must hold before a commit. Runs all checks, then prints which failed.
 import { join } from 'node:path';
 import { ensureReady, findCommand, ROOT, run } from './setup.mjs';
 

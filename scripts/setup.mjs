@@ -142,15 +142,15 @@ function listBundleArguments(draft) {
 
 async function runStep(what, program, args) {
   const started = Date.now();
-  const say = (text) => process.stderr.write(text);
-  say(process.stderr.isTTY ? `${what} …` : `${what} …\n`);
+  const print = (text) => process.stderr.write(text);
+  print(process.stderr.isTTY ? `${what} …` : `${what} …\n`);
   const child = spawn(program, args, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     shell: process.platform === 'win32',
   });
   const ticker = setInterval(() => {
-    if (process.stderr.isTTY) say(`\r${what} … ${Math.round((Date.now() - started) / 1000)} s`);
+    if (process.stderr.isTTY) print(`\r${what} … ${Math.round((Date.now() - started) / 1000)} s`);
   }, 1000);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -165,7 +165,7 @@ async function runStep(what, program, args) {
   clearInterval(ticker);
   const shown = output.trim().split('\n').slice(0, 30).join('\n');
   if (code !== 0) fail(`\n${shown}\n${what} failed (${code}). Correct what is named above and run the command again.`);
-  say(
+  print(
     `${process.stderr.isTTY ? '\r' : ''}${what} … done in ${Math.max(1, Math.round((Date.now() - started) / 1000))} s\n`,
   );
 }

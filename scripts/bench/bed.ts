@@ -1,4 +1,4 @@
-// What every contender of a comparison stands on: one cell with orgs, a target table, rates, and the expected sums.
+// What every contender of a comparison runs on: one cell with orgs, a target table, rates, and the expected sums.
 import { join } from 'node:path';
 import type pg from 'pg';
 import { projectFolder } from '../../src/compose.js';

@@ -17,7 +17,7 @@ export interface WorkerMemory {
 export interface BenchWorker {
   /** Call it when the worker is up and idle: growth counts from here. */
   markStart(): Promise<void>;
-  /** Undefined where it cannot be told: inline, or not on Linux. */
+  /** Undefined where it cannot be measured: inline, or not on Linux. */
   readMemory(): Promise<WorkerMemory | undefined>;
   stop(): Promise<void>;
 }

@@ -8,7 +8,7 @@ import { formatMs } from './numbers.js';
 import type { ContenderName } from './options.js';
 import { measureProduct, type ProductMeasure } from './product.js';
 
-export type Say = (line: string) => void;
+export type Print = (line: string) => void;
 
 /** One contender's runs, in the order in which they ran. */
 export interface ContenderResult {
@@ -16,7 +16,7 @@ export interface ContenderResult {
   readonly measures: readonly Measure[];
 }
 
-export interface Comparison {
+export interface ContenderComparison {
   readonly results: readonly ContenderResult[];
   readonly product: readonly ProductMeasure[];
   readonly skipped: readonly { readonly name: ContenderName; readonly reason: string }[];
@@ -30,7 +30,7 @@ const MEASURES: { readonly [Name in Exclude<ContenderName, 'product'>]: (bed: Be
   'job-per-org-postgres': (bed) => measureJobPerOrg(bed, 'postgres'),
 };
 
-export async function compareContenders(bed: BenchBed, say: Say): Promise<Comparison> {
+export async function compareContenders(bed: BenchBed, print: Print): Promise<ContenderComparison> {
   const { contenders, runs } = bed.options;
   const noRedis = bed.server.redisUrl === undefined;
   const names = contenders.filter((name) => !(noRedis && name === 'job-per-org-redis'));
@@ -41,7 +41,7 @@ export async function compareContenders(bed: BenchBed, say: Say): Promise<Compar
       const measure = await measureOne(bed, name, product);
       await assertSameRows(bed, name, measure);
       measures.get(name)?.push(measure);
-      say(`run ${run} of ${runs}: ${name} ${formatMs(measure.ms)}`);
+      print(`run ${run} of ${runs}: ${name} ${formatMs(measure.ms)}`);
     }
   }
   const skipped = contenders

@@ -7,7 +7,7 @@ import { installChangeFeed, removeChangeFeed } from '../../src/engine/setup/trig
 import { lockFenceExclusive } from '../../src/stores/cell/batch/fence.js';
 import { allowSingleWrites } from '../../src/stores/cell/reconcile/maintenance.js';
 import { type BenchBed, DATA_CENTER, orgId } from './bed.js';
-import type { Say } from './compare.js';
+import type { Print } from './compare.js';
 import { withClient } from './database.js';
 import { formatCount, formatMs } from './numbers.js';
 import { measureProduct } from './product.js';
@@ -22,16 +22,16 @@ export interface FeedMeasure {
   readonly raised: number;
   /** From the edits' commit to the commit of the raises. */
   readonly ms: number;
-  /** A look at nothing. */
+  /** A poll that finds nothing. */
   readonly idleMs: number;
   /** The product's own statement, triggers included. */
   readonly editMs: number;
 }
 
 /** Rolls the cell out, then lets the feed follow edits: by updated_at with its index, then by triggers. */
-export async function measureFeed(bed: BenchBed, say: Say): Promise<readonly FeedMeasure[]> {
+export async function measureFeed(bed: BenchBed, print: Print): Promise<readonly FeedMeasure[]> {
   const { ms } = await measureProduct(bed);
-  say(`rolled out in ${formatMs(ms)}`);
+  print(`rolled out in ${formatMs(ms)}`);
   const program = await compose({ configPath: join(bed.server.folder, 'rollout.config.yaml') });
   try {
     await prepare(bed, program);
@@ -39,9 +39,9 @@ export async function measureFeed(bed: BenchBed, say: Say): Promise<readonly Fee
     for (const way of WAYS) {
       await chooseWay(program, way);
       for (let run = 1; run <= bed.options.runs; run += 1) {
-        const measure = await measureLook(bed, program, way, run);
+        const measure = await measurePoll(bed, program, way, run);
         measures.push(measure);
-        say(
+        print(
           `run ${run} of ${bed.options.runs}: ${way}, ${formatCount(measure.raised)} raised, ${formatMs(measure.ms)}`,
         );
       }
@@ -72,24 +72,24 @@ const EDIT = `
 update public.orgs set additional_credits = additional_credits + 1000, updated_at = now()
 where org_id in (select $1::bigint + floor(n * $2::float8)::bigint from generate_series(0, ${EDITS - 1}) n)`;
 
-async function measureLook(
+async function measurePoll(
   bed: BenchBed,
   program: Program,
   way: FeedMeasure['way'],
   run: number,
 ): Promise<FeedMeasure> {
-  const look = async (): Promise<{ raised: number; ms: number }> => {
+  const poll = async (): Promise<{ raised: number; ms: number }> => {
     const started = performance.now();
     const { kind, raised, failure } = await feedChanges(program.worker, DATA_CENTER.id);
     if (kind !== 'read') throw new Error(`the feed was ${kind} (${failure ?? 'no failure'})`);
     return { raised, ms: performance.now() - started };
   };
-  const idle = await look();
+  const idle = await poll();
   const editMs = await withClient(bed.server.url(bed.cell), async (client) => {
     const started = performance.now();
     await client.query(EDIT, [orgId(run), bed.orgs / EDITS]);
     return performance.now() - started;
   });
-  const { raised, ms } = await look();
+  const { raised, ms } = await poll();
   return { way, orgs: bed.orgs, raised, ms, idleMs: idle.ms, editMs };
 }

@@ -7,7 +7,7 @@ import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../
 import { endRun } from '../../src/stores/cell/batch/runs.js';
 import { insertMaintenance } from '../../src/stores/cell/reconcile/maintenance.js';
 import { type BenchBed, DATA_CENTER } from './bed.js';
-import type { Say } from './compare.js';
+import type { Print } from './compare.js';
 import { withClient } from './database.js';
 import { formatMs } from './numbers.js';
 import type { BenchOptions } from './options.js';
@@ -30,7 +30,7 @@ where (a.agents, a.edition, a.paid, a.light_agents, a.additional_credits, a.nego
 /** Rolls the cell out once, then measures rounds of both. */
 export async function measureComparison(
   bed: BenchBed,
-  { options: { runs }, say }: { readonly options: Pick<BenchOptions, 'runs'>; readonly say: Say },
+  { options: { runs }, print }: { readonly options: Pick<BenchOptions, 'runs'>; readonly print: Print },
 ): Promise<readonly ComparisonCost[]> {
   await measureProduct(bed);
   await withClient(bed.server.url(bed.cell), (client) => client.query('vacuum (analyze) credit_rollout.allotments'));
@@ -40,7 +40,7 @@ export async function measureComparison(
     const cost = { bareMs: await measureBareJoin(bed), ...(await measureDetection(bed)) };
     if (run > 0) costs.push(cost);
     const which = run === 0 ? 'before the runs' : `run ${run} of ${runs}`;
-    say(`${which}: bare join ${formatMs(cost.bareMs)}, detection ${formatMs(cost.detectMs)}, ${cost.found} found`);
+    print(`${which}: bare join ${formatMs(cost.bareMs)}, detection ${formatMs(cost.detectMs)}, ${cost.found} found`);
   }
   return costs;
 }

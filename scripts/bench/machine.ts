@@ -1,4 +1,4 @@
-// Says what a benchmark ran on: without versions and settings a number means nothing. Never says a path or a host.
+// Describes what a benchmark ran on: without versions and settings a number means nothing. Never prints a path or a host.
 import { readFile } from 'node:fs/promises';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ export async function describeMachine(server: BenchSite): Promise<readonly strin
 export function findLoad(): string | undefined {
   const [load = 0] = loadavg();
   if (load < 0.5) return undefined;
-  return `warning: the load average is ${load.toFixed(2)}: something else runs or has just run here, and the numbers will not be those of a quiet machine`;
+  return `warning: the load average is ${load.toFixed(2)}: something else runs or has just run here, and the numbers will not be those of an idle machine`;
 }
 
 const SETTINGS = ['fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size'] as const;

@@ -1,4 +1,4 @@
-// What `npm run bench -- …` can be told. Parses arguments; starts nothing.
+// The options of `npm run bench -- …`. Parses arguments; starts nothing.
 import { parseArgs } from 'node:util';
 import { RolloutError } from '../../src/kernel/rollout-error.js';
 
@@ -14,7 +14,7 @@ export const CONTENDERS = [
 export type ContenderName = (typeof CONTENDERS)[number];
 
 /**
- * Modes of the product alone: cost per org by size, memory of a worker, what a plan and a quiet night cost, how fast
+ * Modes of the product alone: cost per org by size, memory of a worker, what a plan and a night without changes cost, how fast
  * edits are followed, memory of the command line, and how long it takes to start.
  */
 export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile', 'stream', 'start'] as const;
@@ -66,9 +66,9 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
   const values = readFlags(args);
   const names = values.only?.split(',') ?? [...CONTENDERS];
   const mode = MODES.find((one) => names.includes(one));
-  if (mode !== undefined && names.length > 1) throw refuse(`--only ${mode} stands alone`);
+  if (mode !== undefined && names.length > 1) throw usageError(`--only ${mode} cannot be combined with others`);
   const unknown = names.find((name) => name !== mode && !CONTENDERS.some((one) => one === name));
-  if (unknown !== undefined) throw refuse(`No contender is called "${unknown}"`);
+  if (unknown !== undefined) throw usageError(`No contender is called "${unknown}"`);
   return {
     mode: mode ?? 'compare',
     contenders: CONTENDERS.filter((name) => names.includes(name)),
@@ -88,7 +88,7 @@ function readFlags(args: readonly string[]): Values {
   try {
     return parseArgs({ args: [...args], options, strict: true }).values;
   } catch (cause) {
-    throw refuse(cause instanceof Error ? cause.message : String(cause), cause);
+    throw usageError(cause instanceof Error ? cause.message : String(cause), cause);
   }
 }
 
@@ -97,9 +97,9 @@ const parseCount = (values: Values, flag: Flag, otherwise: number): number =>
 
 function toCount(flag: Flag, text: string): number {
   const count = Number(text.replaceAll('_', ''));
-  if (!Number.isSafeInteger(count) || count < 1) throw refuse(`--${flag} ${text} is not a count`);
+  if (!Number.isSafeInteger(count) || count < 1) throw usageError(`--${flag} ${text} is not a count`);
   return count;
 }
 
-const refuse = (message: string, cause?: unknown): RolloutError =>
+const usageError = (message: string, cause?: unknown): RolloutError =>
   new RolloutError('invalid_argument', { message: `${message}.`, next: USAGE, cause });

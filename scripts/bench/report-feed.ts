@@ -1,4 +1,4 @@
-// What the mode `feed` says. Pure.
+// The report of the mode `feed`. Pure.
 import { EDITS, type FeedMeasure, WAYS } from './feed.js';
 import { findMedian, formatCount, formatMs, formatTable } from './numbers.js';
 import { formatGoal } from './report.js';
@@ -16,7 +16,7 @@ export function reportFeed(measures: readonly FeedMeasure[]): readonly string[] 
     formatMs(of(way, ({ editMs }) => editMs)),
   ]);
   return [
-    ...formatTable([['found by', 'orgs', 'raised', 'median', 'look at nothing', "product's update"], ...rows]),
+    ...formatTable([['found by', 'orgs', 'raised', 'median', 'poll of nothing', "product's update"], ...rows]),
     '',
     ...WAYS.map((way) =>
       formatGoal({

@@ -1,4 +1,4 @@
-// What the mode `reconcile` says. Pure.
+// The report of the mode `reconcile`. Pure.
 import type { ComparisonCost } from './full-comparison.js';
 import { findMedian, formatMs } from './numbers.js';
 
@@ -13,6 +13,6 @@ export function reportReconcile(costs: readonly ComparisonCost[]): readonly stri
   return [
     `medians: bare full join ${formatMs(bare)}, full comparison ${formatMs(detect)}`,
     `full comparison / bare full join: ${ratio.toFixed(2)} (goal: at most ${LIMIT}) ${ratio <= LIMIT ? 'reached' : 'MISSED'}`,
-    ...(found > 0 ? [`NOT a quiet night: ${found} orgs were found`] : []),
+    ...(found > 0 ? [`NOT a night without changes: ${found} orgs were found`] : []),
   ];
 }

@@ -1,5 +1,5 @@
 // Turns measures into text: tables, ratios, and the goals beside them. Pure.
-import type { Comparison, ContenderResult } from './compare.js';
+import type { ContenderComparison, ContenderResult } from './compare.js';
 import { findMedian, formatCount, formatMs, formatTable } from './numbers.js';
 import type { ContenderName } from './options.js';
 import type { ProductMeasure } from './product.js';
@@ -7,8 +7,8 @@ import type { ProductMeasure } from './product.js';
 const perOrgUs = ({ measures }: ContenderResult): number =>
   findMedian(measures.map(({ ms, orgs }) => (ms * 1_000) / orgs));
 
-/** The table of contenders, their ratios, and what the product says of itself. */
-export function reportComparison(comparison: Comparison): readonly string[] {
+/** The table of contenders, their ratios, and what the product reports of itself. */
+export function reportComparison(comparison: ContenderComparison): readonly string[] {
   const { results, product, skipped } = comparison;
   const own = results.find(({ name }) => name === 'product');
   const rows = results.map((result) => [

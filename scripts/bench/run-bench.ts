@@ -1,8 +1,8 @@
-// Carries out one benchmark on a server that is given. Reports; judges nothing and tunes nothing.
+// Runs one benchmark on a server that is given. Reports; judges nothing and tunes nothing.
 import { readFile } from 'node:fs/promises';
 import { parseRateCard } from '../../src/domain/rate-card/parse-rate-card.js';
 import { type BenchBed, createTarget, loadOrgs, RATE_CARD, resetTarget } from './bed.js';
-import { compareContenders, type Say } from './compare.js';
+import { compareContenders, type Print } from './compare.js';
 import { withClient } from './database.js';
 import { measureFeed } from './feed.js';
 import { measureComparison } from './full-comparison.js';
@@ -22,7 +22,7 @@ export interface BenchRun {
   readonly options: BenchOptions;
   readonly worker: BenchBed['worker'];
   /** Progress, a line at a time. */
-  readonly say: Say;
+  readonly print: Print;
 }
 
 /** Returns the lines of the report. */
@@ -34,8 +34,8 @@ export async function runBench(run: BenchRun): Promise<readonly string[]> {
   if (run.options.mode === 'stream') return reportStream(await measureStreams(bed, run));
   if (run.options.mode === 'memory') return reportProduct(await repeatProduct(bed, run));
   if (run.options.mode === 'reconcile') return reportReconcile(await measureComparison(bed, run));
-  if (run.options.mode === 'feed') return reportFeed(await measureFeed(bed, run.say));
-  return reportComparison(await compareContenders(bed, run.say));
+  if (run.options.mode === 'feed') return reportFeed(await measureFeed(bed, run.print));
+  return reportComparison(await compareContenders(bed, run.print));
 }
 
 /** A small size is over in half a second, of which chance has a large part: it runs more often in a round. */
@@ -58,7 +58,7 @@ async function measureSizes(run: BenchRun): Promise<readonly (readonly ProductMe
       for (let time = 1; time <= timesOf(bed.orgs); time += 1) {
         const measure = await measureApart(bed);
         measures.push(measure);
-        run.say(`round ${round} of ${runs}: product, ${formatCount(bed.orgs)} orgs, ${formatMs(measure.ms)}`);
+        run.print(`round ${round} of ${runs}: product, ${formatCount(bed.orgs)} orgs, ${formatMs(measure.ms)}`);
       }
     }
   }
@@ -72,24 +72,24 @@ async function measureApart(bed: BenchBed): Promise<ProductMeasure> {
   return measure;
 }
 
-async function repeatProduct(bed: BenchBed, { options, say }: BenchRun): Promise<readonly ProductMeasure[]> {
+async function repeatProduct(bed: BenchBed, { options, print }: BenchRun): Promise<readonly ProductMeasure[]> {
   const measures: ProductMeasure[] = [];
   for (let run = 1; run <= options.runs; run += 1) {
     const measure = await measureProduct(bed);
     measures.push(measure);
-    say(`run ${run} of ${options.runs}: product, ${formatCount(bed.orgs)} orgs, ${formatMs(measure.ms)}`);
+    print(`run ${run} of ${options.runs}: product, ${formatCount(bed.orgs)} orgs, ${formatMs(measure.ms)}`);
   }
   return measures;
 }
 
 /** Interleaved, run by run: the aggregate, the plan, the apply that follows it, and the one that follows none. */
-async function measurePlanCosts(bed: BenchBed, { options, say }: BenchRun): Promise<readonly PlanCost[]> {
+async function measurePlanCosts(bed: BenchBed, { options, print }: BenchRun): Promise<readonly PlanCost[]> {
   const costs: PlanCost[] = [];
   for (let run = 1; run <= options.runs; run += 1) {
     const unplanned = await measureProduct(bed, 'no_plan');
     const planned = await measureProduct(bed);
     costs.push({ unplanned, planned });
-    say(
+    print(
       `run ${run} of ${options.runs}: aggregate ${formatMs(planned.aggregateMs ?? 0)}, plan ${formatMs(planned.planMs ?? 0)}, apply with it ${formatMs(planned.ms)}, without ${formatMs(unplanned.ms)}`,
     );
   }
@@ -97,22 +97,22 @@ async function measurePlanCosts(bed: BenchBed, { options, say }: BenchRun): Prom
 }
 
 /** The command line as people run it, its list of orgs plain and packed. */
-async function measureStreams(bed: BenchBed, { options, say }: BenchRun): Promise<readonly StreamMeasure[]> {
+async function measureStreams(bed: BenchBed, { options, print }: BenchRun): Promise<readonly StreamMeasure[]> {
   const measures: StreamMeasure[] = [];
   for (let run = 1; run <= options.runs; run += 1)
     for (const form of STREAM_FORMS) {
       measures.push(await measureStream(bed, form));
-      say(`run ${run} of ${options.runs}: ${form}`);
+      print(`run ${run} of ${options.runs}: ${form}`);
     }
   return measures;
 }
 
 async function prepareBed(
-  { server, options, worker, say }: BenchRun,
+  { server, options, worker, print }: BenchRun,
   orgs: number,
   cell = 'bench_cell',
 ): Promise<BenchBed> {
-  say(`loading ${formatCount(orgs)} orgs`);
+  print(`loading ${formatCount(orgs)} orgs`);
   await loadOrgs({ server, cell, orgs, options, worker });
   const card = parseRateCard(await readFile(RATE_CARD, 'utf8'));
   const { program } = await initProduct({ server, options, worker, cell });

@@ -13,7 +13,7 @@ export interface RunMessage {
 }
 
 const show = (line: string): void => void process.stdout.write(`${line}\n`);
-const say = (line: string): void => void process.stderr.write(`  ${line}\n`);
+const print = (line: string): void => void process.stderr.write(`  ${line}\n`);
 
 const { options, server: given }: RunMessage = (await once(process, 'message'))[0];
 // the parent was killed: so are we, and the worker with us
@@ -23,5 +23,5 @@ const server = {
   url: (database: string): string => Object.assign(new URL(given.adminUrl), { pathname: `/${database}` }).href,
 };
 for (const line of await describeMachine(server)) show(line);
-for (const line of ['', ...(await runBench({ server, options, worker: 'process', say }))]) show(line);
+for (const line of ['', ...(await runBench({ server, options, worker: 'process', print }))]) show(line);
 process.exit(0);

@@ -35,16 +35,16 @@ export interface StartQuestion {
   readonly server: BenchSite;
   readonly options: Pick<BenchOptions, 'runs' | 'before'>;
   /** Progress, a line at a time. */
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
   /** The script that is started; left out: the built command line. */
   readonly main?: string;
 }
 
 const MAIN = join('dist', 'src', 'cli', 'main.js');
 
-export async function measureStarts({ server, options, say, main }: StartQuestion): Promise<StartMeasure> {
+export async function measureStarts({ server, options, print, main }: StartQuestion): Promise<StartMeasure> {
   const config = await prepareStatus(server);
-  if (options.before !== 'none') say(`building ${options.before}`);
+  if (options.before !== 'none') print(`building ${options.before}`);
   const before = options.before === 'none' ? undefined : await findBefore(server, options.before);
   const now = main ?? join(projectFolder, MAIN);
   const commands = [
@@ -64,7 +64,7 @@ export async function measureStarts({ server, options, say, main }: StartQuestio
       const ms = await measureRun(args);
       if (round > 0) times.get(key)?.push(ms);
     }
-    if (round > 0) say(`round ${round} of ${options.runs}`);
+    if (round > 0) print(`round ${round} of ${options.runs}`);
   }
   const median = (key: string): number => findMedian(times.get(key) ?? []);
   const mediansOf = (build: 'now' | 'before') => new Map(STARTS.map(({ name }) => [name, median(`${build} ${name}`)]));

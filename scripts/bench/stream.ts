@@ -1,5 +1,5 @@
 // Memory of the built command line while it plans a cell and streams every org to a folder, plain and packed. Reads
-// /proc, so Linux only. Looks from outside: the process that is measured is the one that people run.
+// /proc, so Linux only. Measures from outside: the process that is measured is the one that people run.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';

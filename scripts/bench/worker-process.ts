@@ -17,7 +17,7 @@ const [{ startWorker }, { compose }] = await Promise.all([
 const STOP_MS = 6_000;
 
 const [configPath, dataCenter = '', concurrency = '1'] = process.argv.slice(2);
-// a connection for each job at once, and two beside: the sign of life and the look without a wake-up
+// a connection for each job at once, and two beside: the sign of life and the poll without a wake-up
 const program = await compose({ configPath, cellConnections: () => Number(concurrency) + 2 });
 const worker = startWorker(program.worker, {
   dataCenters: [dataCenter],

@@ -1,5 +1,5 @@
 // What each column and function of our schemas means, where the database carries no comment on it. The reference of the
-// schemas is made of this; a test finds what is missing here, what is gone, and what a comment says already.
+// schemas is made of this; a test finds what is missing here, what is gone, and what a comment already explains.
 
 export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'credit_rollout.org_capacity': {
@@ -45,7 +45,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     duplicated: 'more than one row has this id; always false where a unique index proves that none has',
   },
   'credit_rollout.source_faults': {
-    null_ids: 'rows without an `org_id`; `init` and `apply` refuse them with the count',
+    null_ids: 'rows without an `org_id`; `init` and `apply` reject them with the count',
   },
   'credit_rollout.source_updates': {
     org_id: 'the org; rows without an id are left out',
@@ -129,7 +129,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
   'credit_rollout.fence': {
     only_row: 'primary key, always true',
     state: '`open`: batches may commit; `verifying`: none may, verification may record; `closed`: nothing',
-    epoch: 'a trigger refuses an epoch that goes back',
+    epoch: 'a trigger rejects an epoch that goes back',
     run_id: 'the run that it was opened for last',
     timeline: 'WAL timeline at its opening',
     single_writes: 'the change feed may write',
@@ -361,7 +361,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     id: 'primary key',
     position: 'place in the rollout order, from 0',
     zone: 'IANA time zone',
-    stage: 'see stages; a trigger refuses a step that is not in `stage_transitions`',
+    stage: 'see stages; a trigger rejects a step that is not in `stage_transitions`',
     stage_since: 'when the stage was entered',
     intent: '`run`, `pause`, `abort`',
     requested_at: 'when a rollout was asked for; null: none is asked for',

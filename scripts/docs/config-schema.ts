@@ -3,7 +3,7 @@
 import { createConfigSchema } from '../../src/domain/config/config-schema.js';
 import { cardSchema } from '../../src/domain/rate-card/card-schema.js';
 import { type JsonSchema, toJsonSchema } from '../../src/domain/yaml/schema-keys.js';
-import { renderTable } from './markdown.js';
+import { renderMarkdownTable } from './markdown.js';
 
 const configJson = (): JsonSchema => toJsonSchema(createConfigSchema(() => undefined));
 const cardJson = (): JsonSchema => toJsonSchema(cardSchema);
@@ -21,7 +21,7 @@ export function renderConfigReference(): string {
     const fallback = schema.default === undefined ? leftOut : String(schema.default);
     return [`\`${path}\``, needed ? 'needed' : fallback, meaning];
   });
-  return renderTable(['key', 'default', 'meaning'], rows);
+  return renderMarkdownTable(['key', 'default', 'meaning'], rows);
 }
 
 /** The path of every key of the configuration that holds a value, in the order of the schema. */

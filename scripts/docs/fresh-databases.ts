@@ -42,10 +42,10 @@ async function init(folder: string, urls: { readonly control: string; readonly c
   const card = join(projectFolder, 'src', 'sample', 'rate-card.yaml');
   const dataCenter = `{ id: in, zone: Asia/Kolkata, database: "${urls.cell}", source: public.orgs }`;
   await writeFile(path, `controlDatabase: "${urls.control}"\nrateCard: ${card}\ndataCenters:\n  - ${dataCenter}\n`);
-  const said: string[] = [];
-  const io = { isTerminal: false, width: () => 100, out: () => undefined, err: (text: string) => said.push(text) };
+  const errors: string[] = [];
+  const io = { isTerminal: false, width: () => 100, out: () => undefined, err: (text: string) => errors.push(text) };
   const code = await runCli(['init', '--config', path], { ...io, onStop: () => () => undefined });
-  if (code !== 0) throw new Error(`init failed: ${said.join('')}`);
+  if (code !== 0) throw new Error(`init failed: ${errors.join('')}`);
 }
 
 function openSql(url: string): { readonly sql: ReadSql; readonly end: () => Promise<void> } {

@@ -5,7 +5,7 @@ export const MAX_CELL = 80;
 export const MAX_COLUMNS = 4;
 
 /** A table with aligned columns. Throws when it has too many columns or a cell that is too long. */
-export function renderTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+export function renderMarkdownTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   if (headings.length > MAX_COLUMNS) throw new Error(`a table of ${headings.length} columns: ${headings.join(', ')}`);
   const cells = [headings, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
   const long = cells.flat().find((cell) => cell.length > MAX_CELL);

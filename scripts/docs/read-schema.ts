@@ -3,7 +3,7 @@
 /** Runs one statement and returns its rows. */
 export type ReadSql = (text: string, params?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
 
-export interface Column {
+export interface SchemaColumn {
   readonly name: string;
   readonly type: string;
   /** `comment on column`; null: none. */
@@ -13,7 +13,7 @@ export interface Column {
 export interface Relation {
   /** With its schema, such as `credit_rollout.fence`. */
   readonly name: string;
-  readonly columns: readonly Column[];
+  readonly columns: readonly SchemaColumn[];
 }
 
 const COLUMNS = `
@@ -38,7 +38,7 @@ export async function readRelations(sql: ReadSql, schema: string): Promise<reado
   }));
 }
 
-/** Functions of a schema by name, with what `comment on function` says. */
+/** Functions of a schema by name, with the text of `comment on function`. */
 export async function readFunctions(
   sql: ReadSql,
   schema: string,
@@ -49,7 +49,7 @@ export async function readFunctions(
   }));
 }
 
-const toColumn = ({ name, type, comment }: Record<string, unknown>): Column => ({
+const toColumn = ({ name, type, comment }: Record<string, unknown>): SchemaColumn => ({
   name: String(name),
   type: String(type),
   comment: typeof comment === 'string' ? comment : null,

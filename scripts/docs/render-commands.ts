@@ -1,7 +1,7 @@
 // The reference of the commands, from the program itself: usage, description, options, exit codes. Runs no command.
 import { Command } from 'commander';
 import { REGISTRATIONS } from '../../src/cli/commands/index.js';
-import { renderTable, splitCell } from './markdown.js';
+import { renderMarkdownTable, splitCell } from './markdown.js';
 
 /** What a command returns beside 0 (it worked) and the exit code of an error. */
 const EXIT_CODES: Readonly<Record<string, string>> = {
@@ -83,7 +83,7 @@ function renderOptions(command: Command): readonly string[] {
       ),
     }));
   if (rows.length === 0) return [];
-  const table = renderTable(
+  const table = renderMarkdownTable(
     ['option', 'meaning'],
     rows.map(({ flags, cell }) => [`\`${flags}\``, cell]),
   );

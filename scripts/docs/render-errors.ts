@@ -1,6 +1,6 @@
 // The reference of error codes, from the registry: one heading for each code, so that a link and a search find it.
 import { ERRORS } from '../../src/kernel/error-codes.js';
-import { renderTable } from './markdown.js';
+import { renderMarkdownTable } from './markdown.js';
 
 /** Every code in the order of the registry. */
 export function renderErrors(): string {
@@ -12,7 +12,7 @@ export function renderErrors(): string {
 /** Codes by exit code, as a table of contents. */
 export function renderErrorIndex(): string {
   const codes = Object.entries(ERRORS).map(([code, { exit }]) => [`[\`${code}\`](#${code})`, String(exit)] as const);
-  return renderTable(
+  return renderMarkdownTable(
     ['code', 'exit code'],
     codes.toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );

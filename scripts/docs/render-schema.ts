@@ -1,8 +1,8 @@
-// The tables of columns and of functions in the reference of the two schemas. What the database's own comments say
-// stands; COLUMN_TEXTS has the words for columns that carry no comment. Never both: a test holds them apart.
+// The tables of columns and of functions in the reference of the two schemas. The database's own comments come first;
+// COLUMN_TEXTS has the words for columns that carry no comment. Never both: a test holds them apart.
 import { COLUMN_TEXTS, FUNCTION_TEXTS } from './column-texts.js';
-import { renderTable, splitCell } from './markdown.js';
-import type { Column, Relation } from './read-schema.js';
+import { renderMarkdownTable, splitCell } from './markdown.js';
+import type { Relation, SchemaColumn } from './read-schema.js';
 
 /** A table of one relation: column, type, meaning; longer meanings go on as notes below it. */
 export function renderColumns({ name, columns }: Relation): string {
@@ -21,7 +21,7 @@ export function renderFunctions(
   return renderWithNotes(['function', 'for'], rows);
 }
 
-const explainColumn = (relation: string, { name, comment }: Column): string =>
+const explainColumn = (relation: string, { name, comment }: SchemaColumn): string =>
   comment ?? COLUMN_TEXTS[relation]?.[name] ?? missing(`${relation}.${name}`);
 
 function missing(name: string): never {
@@ -36,7 +36,7 @@ interface Row {
 
 function renderWithNotes(headings: readonly string[], rows: readonly Row[]): string {
   const split = rows.map((row) => ({ ...row, ...splitCell(row.text) }));
-  const table = renderTable(
+  const table = renderMarkdownTable(
     headings,
     split.map(({ code, type, cell }) => [`\`${code}\``, ...(type === undefined ? [] : [type]), cell]),
   );

@@ -123,7 +123,7 @@ export interface Arrow {
   readonly dashed?: boolean;
 }
 
-/** A line with an arrow head at its end, and a label that stands free. */
+/** A line with an arrow head at its end, and a label beside it. */
 export function drawArrow(theme: Theme, { path, label, at, anchor, color = theme.line, dashed }: Arrow): string {
   const line = `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.5"${dashed ? ' stroke-dasharray="4 4"' : ''} marker-end="url(#arrow)"/>`;
   if (label === undefined || at === undefined) return line;

@@ -1,4 +1,4 @@
-// The laws of the house, held against the source: which room may do what.
+// The laws of the project, checked against the source: which folder may do what.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,10 +11,10 @@ interface SourceFile {
   readonly text: string;
 }
 
-const files: readonly SourceFile[] = ['src', 'jobs', 'migrations'].flatMap((room) =>
-  readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
+const files: readonly SourceFile[] = ['src', 'jobs', 'migrations'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
-    .map((name) => join(root, room, name))
+    .map((name) => join(root, folder, name))
     .map((path) => ({ path: relative(root, path), text: readFileSync(path, 'utf8') })),
 );
 

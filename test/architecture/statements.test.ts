@@ -67,7 +67,7 @@ describe('a line', () => {
     'migrations/control/rollout.ts',
   ];
 
-  // The formatter leaves a text for people whole, and markup as it is: what stands between quotes cannot be wrapped.
+  // The formatter leaves a text for people whole, and markup as it is: a text between quotes cannot be wrapped.
   const isText = (path: string, line: string): boolean =>
     !/^(src\/stores|jobs)\//u.test(path) &&
     !/^\s*(\/\/|\*|\/\*)/u.test(line) &&

@@ -1,4 +1,4 @@
-// A terminal for tests: keeps what a command says, and can be told to stop as by Ctrl-C.
+// A terminal for tests: keeps what a command prints, and can be stopped as by Ctrl-C.
 
 import { runCli } from '../../src/cli/run-cli.js';
 import type { CliIo, StopSignal } from '../../src/cli/terminal/io.js';

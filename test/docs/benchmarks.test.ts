@@ -1,4 +1,4 @@
-// docs/development/benchmarks.md against what `npm run bench` can be told.
+// docs/development/benchmarks.md against the options of `npm run bench`.
 import { expect, test } from 'vitest';
 import { CONTENDERS, MODES } from '../../scripts/bench/options.js';
 import { readDocument, readTable, unquote } from './read-document.js';

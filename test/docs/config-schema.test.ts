@@ -43,7 +43,7 @@ describe('docs/reference/rollout.config.schema.json', () => {
     expect(checkConfig(text)).toEqual([expect.stringContaining(mark)]);
   });
 
-  test('tells an editor the meaning of every key, and each default', () => {
+  test('gives an editor the meaning of every key, and each default', () => {
     const table = renderConfigReference().split('\n');
     const cells = table.map((row) => row.split(' | ').map((cell) => cell.replaceAll('|', '').trim()));
     expect(cells.length).toBeGreaterThan(30);

@@ -1,10 +1,10 @@
-// The console blocks of a tutorial: commands after `$ `, and the lines that each shows. In a shown line a number stands
-// for any number and `…` for any text; a line `…` stands for any number of lines.
+// The console blocks of a tutorial: commands after `$ `, and the lines that each shows. In a shown line a number matches
+// any number and `…` any text; a line `…` matches any number of lines.
 
 export interface ShownCommand {
   /** Arguments of the program. */
   readonly args: readonly string[];
-  /** As it stands in the document. */
+  /** As it is in the document. */
   readonly text: string;
   readonly shown: readonly string[];
 }

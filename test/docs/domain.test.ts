@@ -33,7 +33,7 @@ test('the domain shows the rates of the shipped card', async () => {
   }
 });
 
-test('every invariant that tests check by a query is listed, and says so', async () => {
+test('every invariant that tests check by a query is listed as such', async () => {
   const rows = readTable(await readDocument('docs/reference/invariants.md'), 'Invariants');
   expect(rows.map(([id]) => id)).toEqual(Array.from({ length: 24 }, (_, at) => `I${at + 1}`));
   const source = await readDocument('test/support/invariants.ts');

@@ -2,10 +2,12 @@
 import { expect, test } from 'vitest';
 import { ERRORS } from '../../src/kernel/error-codes.js';
 import { FAILURE_KINDS } from '../../src/stores/postgres-failure.js';
-import { listSections, readDocument, readTable, unquote } from './read-document.js';
+import { listDocumentSections, readDocument, readTable, unquote } from './read-document.js';
 
 test('there is a heading for every error code, so that a link to a code leads to it', async () => {
-  const headings = listSections(await readDocument('docs/reference/errors.md')).map(({ heading }) => unquote(heading));
+  const headings = listDocumentSections(await readDocument('docs/reference/errors.md')).map(({ heading }) =>
+    unquote(heading),
+  );
   expect(Object.keys(ERRORS).filter((code) => !headings.includes(code))).toEqual([]);
 });
 

@@ -8,7 +8,7 @@ const text = await readDocument('docs/tutorial/first-rollout.md');
 const commands = parseConsole(listCode(text, 'console'));
 
 describe('docs/tutorial/first-rollout.md', () => {
-  test('says in its first screen what a credit is, and that a credit is not a call', () => {
+  test('explains in its first screen what a credit is, and that a credit is not a call', () => {
     const screen = text.split('\n').slice(0, 25).join(' ');
     expect(screen).toContain('What is a credit?');
     expect(screen).toContain('A credit is not a call.');

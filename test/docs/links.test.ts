@@ -2,10 +2,10 @@
 import { dirname, posix } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { listCommands } from '../../scripts/docs/render-commands.js';
-import { isInProject, listDocuments, listFiles, listSections, readDocument } from './read-document.js';
+import { isInProject, listDocumentSections, listDocuments, listFiles, readDocument } from './read-document.js';
 
 const FOLDERS = '(?:src|jobs|migrations|scripts|test|docs)';
-/** Paths that appear only when something runs, or that stand for many. */
+/** Paths that appear only when something runs, or that are patterns. */
 const isExample = (path: string): boolean => /[<>*…{}]/u.test(path);
 
 async function leadsSomewhere(from: string, link: string): Promise<boolean> {
@@ -15,7 +15,7 @@ async function leadsSomewhere(from: string, link: string): Promise<boolean> {
 }
 
 async function hasAnchor(path: string, anchor: string): Promise<boolean> {
-  return listSections(await readDocument(path)).some(({ heading }) => toAnchor(heading) === anchor);
+  return listDocumentSections(await readDocument(path)).some(({ heading }) => toAnchor(heading) === anchor);
 }
 
 /** As GitHub makes them. */

@@ -35,7 +35,7 @@ export const listDocuments = (): readonly string[] => [
 ];
 
 /** The sections of a document in order; headings inside code blocks do not count. */
-export function listSections(text: string): readonly Section[] {
+export function listDocumentSections(text: string): readonly Section[] {
   const sections: { heading: string; lines: string[] }[] = [];
   let fenced = false;
   for (const line of text.split('\n')) {
@@ -49,7 +49,7 @@ export function listSections(text: string): readonly Section[] {
 
 /** The lines below a heading, up to the next one; throws when the document has no such heading. */
 export function readSection(text: string, heading: string): readonly string[] {
-  const section = listSections(text).find((candidate) => candidate.heading === heading);
+  const section = listDocumentSections(text).find((candidate) => candidate.heading === heading);
   if (section === undefined) throw new Error(`the document has no heading "${heading}"`);
   return section.lines;
 }

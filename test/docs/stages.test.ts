@@ -18,7 +18,7 @@ describe('docs/reference/stages-and-holds.md', () => {
 });
 
 describe('docs/how-to/unstick.md', () => {
-  test('says what to do about every hold', async () => {
+  test('explains what to do about every hold', async () => {
     const [rows = []] = listTables(readSection(await readDocument('docs/how-to/unstick.md'), 'Holds'));
     const codes = rows.slice(1).map(([code = '']) => unquote(code));
     expect(codes.toSorted()).toEqual([...HOLD_CODES].toSorted());

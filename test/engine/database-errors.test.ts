@@ -1,4 +1,4 @@
-// Which database a failure is said to be of, however deep in a use-case it happens. No server is needed: nothing
+// Which database a failure is attributed to, however deep in a use-case it happens. No server is needed: nothing
 // listens there.
 import { afterAll, expect, test } from 'vitest';
 import { explainFailure, nameReadFailure } from '../../src/engine/database-errors.js';
@@ -38,7 +38,7 @@ test('of two databases one inside the other the inner one is named', async () =>
   });
 });
 
-test('a failure of no database of ours is named as the caller says', () => {
+test('a failure of no database of ours is named as the caller names it', () => {
   expect(explainFailure(denied())).toMatchObject({ message: expect.stringMatching(/^A database: /u) });
   expect(explainFailure(denied(), 'The queue')).toMatchObject({ message: expect.stringMatching(/^The queue: /u) });
 });

@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import { classifyFailure } from '../../src/stores/postgres-failure.js';
 import { createTestCell } from '../support/cell.js';
 import { allDone, createFleet } from '../support/fleet.js';
-import { openCell } from '../support/open-context.js';
+import { openTestCell } from '../support/open-context.js';
 import { startStopwatch } from '../support/stopwatch.js';
 import { createTap, type Tap } from '../support/tap.js';
 import { waitFor } from '../support/wait.js';
@@ -23,12 +23,12 @@ async function tap(url: string): Promise<Tap> {
   return made;
 }
 
-/** A cell behind a tap, spared by a clock that only the test moves on. */
+/** A cell behind a tap, with a circuit breaker whose clock only the test moves. */
 async function makeSpared() {
   const cell = await createTestCell();
   dropped.push(cell.drop);
   const port = await tap(cell.url);
-  const through = openCell(port.url, cell.dataCenter.id);
+  const through = openTestCell(port.url, cell.dataCenter.id);
   dropped.push(() => through.close());
   let ahead = 0;
   const clock: Clock = { ...systemClock, now: () => new Date(systemClock.now().getTime() + ahead) };
@@ -51,11 +51,11 @@ async function makeSpared() {
 }
 
 describe('withCircuitBreaker', () => {
-  test('waits once for a cell that never answers, then says at once that it is unreachable', async () => {
+  test('waits once for a cell that never answers, then reports at once that it is unreachable', async () => {
     const { port, ask } = await makeSpared();
     expect(await ask()).toMatchObject({ failure: undefined });
     port.silence();
-    // what was open breaks, and says so
+    // open connections break, with an error
     await waitFor('its silence', async () => (await ask()).failure === 'unreachable');
     const asked = port.count();
     for (let n = 0; n < 20; n += 1) {
@@ -66,7 +66,7 @@ describe('withCircuitBreaker', () => {
     expect(port.count()).toBe(asked);
   });
 
-  test('asks behind its back when the time is over, and uses it again once it answers', async () => {
+  test('probes it in the background when the time is over, and uses it again once it answers', async () => {
     const { port, ask, moveOn } = await makeSpared();
     port.silence();
     expect((await ask()).failure).toBe('unreachable');
@@ -88,7 +88,7 @@ describe('withCircuitBreaker', () => {
 
   test('asks a cell that rejects at once every time', async () => {
     const { port, ask } = await makeSpared();
-    port.refuse();
+    port.reject();
     expect((await ask()).failure).not.toBeUndefined();
     port.open();
     expect((await ask()).failure).toBeUndefined();
@@ -96,12 +96,12 @@ describe('withCircuitBreaker', () => {
 });
 
 describe('startScheduler', () => {
-  test('rolls out one data center while the cell of another never answers, and says since when', async () => {
+  test('rolls out one data center while the cell of another never answers, and shows since when', async () => {
     const fleet = await createFleet({ cells: [{}, {}], orgs: 300, queue: 'postgres' });
     dropped.push(fleet.drop);
     const [near, far] = [fleet.cell(0), fleet.cell(1)];
     const port = await tap(far.url);
-    const through = openCell(port.url, far.dataCenter.id);
+    const through = openTestCell(port.url, far.dataCenter.id);
     dropped.push(() => through.close());
     port.silence();
     const get = (id: string) => (id === far.dataCenter.id ? through : fleet.engine.cells.get(id));

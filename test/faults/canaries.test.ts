@@ -1,4 +1,4 @@
-// Org data never leaves its cell: unmistakable ids are looked for in control, in the queue and in everything that was
+// Org data never leaves its cell: unmistakable ids are searched for in control, in the queue and in everything that was
 // logged.
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -70,7 +70,7 @@ async function runThroughFaults(fleet: Fleet, lines: string[]): Promise<void> {
   lines.push(killed.output());
 }
 
-/** Its plan is outside the guard-rails: a second person approves it. Returns what control said of it meanwhile. */
+/** Its plan is outside the guard-rails: a second person approves it. Returns what control stored of it meanwhile. */
 async function approveHeld(fleet: Fleet): Promise<string> {
   const [held] = await waitFor('the hold of its plan', async () => {
     const rows = await fleet.control(`select d.plan_id, h.value from credit_rollout_control.data_centers d

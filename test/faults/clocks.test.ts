@@ -1,5 +1,5 @@
 // Clocks that jump and clocks that are wrong (T1, T2, T9): cut-overs and nights go by the databases' clocks alone, and
-// what was latched stays latched whatever a database's clock says afterwards.
+// what was latched stays latched whatever a database's clock shows afterwards.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { executeCutover } from '../../src/engine/cutover/execute-cutover.js';
 import { proveCutover } from '../../src/engine/cutover/prove-cutover.js';
@@ -53,7 +53,7 @@ async function rollOut(
   closing.push(fleet.drop);
   const product = openProduct(fleet.cell(0).url, 3);
   closing.push(product.close);
-  await product.warmUp();
+  await product.prepareConnections();
   const [scheduler, worker] = await Promise.all([
     fleet.spawn('scheduler', clocks.scheduler && { clock: clocks.scheduler }),
     fleet.spawn('worker', { pollMs: 1_000, ...(clocks.worker && { clock: clocks.worker }) }),
@@ -63,15 +63,15 @@ async function rollOut(
   return { fleet, product, scheduler, worker };
 }
 
-/** One whole look of the scheduler, from its beginning, after this was called. */
-async function waitForLook({ fleet }: Rollout): Promise<void> {
+/** One whole poll of the scheduler, from its beginning, after this was called. */
+async function waitForPoll({ fleet }: Rollout): Promise<void> {
   const seen = async () =>
     (await fleet.control('select seen_at from credit_rollout_control.schedulers'))[0]?.seen_at as Date | undefined;
   // the first may have begun before
-  for (let look = 0; look < 2; look += 1) {
+  for (let poll = 0; poll < 2; poll += 1) {
     const before = await seen();
     await fleet.engine.wakeUps.wakeSchedulers();
-    await waitFor('a look of the scheduler', async () => (await seen())?.getTime() !== before?.getTime());
+    await waitFor('a poll of the scheduler', async () => (await seen())?.getTime() !== before?.getTime());
   }
 }
 
@@ -132,8 +132,8 @@ async function expectNothingEarlyOrLate({ first, second, far }: WrongClocks): Pr
   const { fleet } = rollout;
   const turn = async (offsets: readonly [number, number]): Promise<void> => {
     await Promise.all([schedulers.set(offsets[0]), workers.set(offsets[1])]);
-    const told = await Promise.all([rollout.scheduler.readClock(), rollout.worker.readClock()]);
-    for (const [n, at] of told.entries())
+    const clocks = await Promise.all([rollout.scheduler.readClock(), rollout.worker.readClock()]);
+    for (const [n, at] of clocks.entries())
       expect(Math.abs(at.getTime() - Date.now() - (offsets[n] ?? 0) * 1_000)).toBeLessThan(MINUTE);
   };
   await fleet.control(`update credit_rollout_control.data_centers set done_at = done_at - interval '1 hour'`);
@@ -143,7 +143,7 @@ async function expectNothingEarlyOrLate({ first, second, far }: WrongClocks): Pr
   await nightAt(rollout, wholeMinute(began, far));
   await cutOverAt(fleet, closing, wholeSecond(began, far * MINUTE));
   await turn(first);
-  await waitForLook(rollout);
+  await waitForPoll(rollout);
   expect(await gateOf(rollout)).toMatchObject({ latched_at: null });
   expect(await nightsOf(rollout)).toEqual([]);
   expect(await signUp(rollout, 5_001, 5_002)).toEqual(['legacy', 'legacy']);
@@ -165,7 +165,7 @@ async function expectNothingEarlyOrLate({ first, second, far }: WrongClocks): Pr
   expect(await nightsOf(rollout)).toEqual([night]);
 
   await turn(first);
-  await waitForLook(rollout);
+  await waitForPoll(rollout);
   expect(await nightsOf(rollout)).toEqual([night]);
   await expectProven(rollout, { legacy: 2, credits: 1 });
 }
@@ -210,7 +210,7 @@ describe.skipIf(!faketimeAvailable())('a database', () => {
 
     await turn(30);
     expect(await signUp(rollout, 5_004, 5_001)).toEqual(['credits', 'legacy']);
-    await waitForLook(rollout);
+    await waitForPoll(rollout);
     expect(await gateOf(rollout)).toMatchObject({ latched_at: null });
     release();
     expect((await held).model).toBe('legacy');
@@ -226,7 +226,7 @@ describe.skipIf(!faketimeAvailable())('a database', () => {
       expect((await clockOf(fleet.control)) < midnight).toBe(minutes < 0);
       expect(await askModel(rollout)).toBe('credits');
       expect(await signUp(rollout, 6_000 + minutes, 5_001, 5_004)).toEqual(['credits', 'legacy', 'credits']);
-      await waitForLook(rollout);
+      await waitForPoll(rollout);
       expect(await gateOf(rollout)).toEqual(gate);
       expect(await nightsOf(rollout)).toEqual(nights);
       await expectProven(rollout, { legacy: 3, credits: minutes < 0 ? 2 : 3 });
@@ -245,7 +245,7 @@ describe.skipIf(!faketimeAvailable())('a database', () => {
     // sign-ups go by the cell's clock; until the latch that works both ways
     await clock.set(HOUR_S);
     expect(await signUp(rollout, 5_002)).toEqual(['credits']);
-    await waitForLook(rollout);
+    await waitForPoll(rollout);
     expect(await gateOf(rollout)).toMatchObject({ latched_at: null });
     await clock.set(0);
     expect(await signUp(rollout, 5_003, 5_002)).toEqual(['legacy', 'credits']);
@@ -261,7 +261,7 @@ describe.skipIf(!faketimeAvailable())('a database', () => {
     expect(gate).toMatchObject({ effective_at: instant });
     expect(await askModel(rollout)).toBe('credits');
     expect(await signUp(rollout, 5_004, 5_003, 5_002)).toEqual(['credits', 'legacy', 'credits']);
-    await waitForLook(rollout);
+    await waitForPoll(rollout);
     expect(await gateOf(rollout)).toEqual(gate);
     expect(await listSweeps(fleet)).toMatchObject([{ kind: 'sweep', state: 'done' }]);
     // I9 puts commits in order by the cell's clock, which was set back between two of them

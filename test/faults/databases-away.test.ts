@@ -19,7 +19,7 @@ async function asAdmin(sql: string): Promise<void> {
 
 const databaseOf = (url: string): string => new URL(url).pathname.slice(1);
 
-/** Shuts a database to everybody who is no superuser session of ours already, as if its server were gone. */
+/** Closes a database to everybody but our existing superuser sessions, as if its server were gone. */
 async function takeAway(url: string): Promise<() => Promise<void>> {
   const name = databaseOf(url);
   await asAdmin(`alter database ${name} allow_connections false`);
@@ -36,8 +36,8 @@ async function reachRanges(fleet: Fleet): Promise<void> {
   });
 }
 
-describe('databases that go away', () => {
-  test('control away for a while: nothing starts, nothing is lost, the run finishes after', async () => {
+describe('databases that cannot be reached', () => {
+  test('control unreachable for a while: nothing starts, nothing is lost, the run finishes afterwards', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 1_000, queue: 'postgres' });
     await slowDown(fleet.cell(0), 60);
     fleet.startWorker();
@@ -55,7 +55,7 @@ describe('databases that go away', () => {
     await fleet.expectInvariants();
   });
 
-  test('a cell away in the middle: it holds as cell_unreachable, and nothing else starts', async () => {
+  test('a cell unreachable in the middle: it holds as cell_unreachable, and nothing else starts', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 1_000 });
     await fleet.apply(...fleet.cells);
     await reachRanges(fleet);
@@ -74,7 +74,7 @@ describe('databases that go away', () => {
     await fleet.expectInvariants();
   });
 
-  test('backends of ours die at random all the time: both processes go on', async () => {
+  test('our backends are killed at random all the time: both processes go on', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 1_500, queue: 'postgres' });
     for (const cell of fleet.cells) await slowDown(cell, 40);
     fleet.startWorker();
@@ -103,7 +103,7 @@ describe('databases that go away', () => {
     await fleet.apply(fleet.cell(0));
     await fleet.drive();
     const [fence] = await fleet.cell(0).sql('select epoch from credit_rollout.fence');
-    // what a backup from before the run would say
+    // what a backup from before the run would hold
     await fleet.control(
       `alter table credit_rollout_control.data_centers disable trigger data_centers_check_transition`,
     );

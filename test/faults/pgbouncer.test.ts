@@ -28,7 +28,7 @@ describe.skipIf(!pgbouncerAvailable())('PgBouncer in transaction mode', () => {
     const request = { dataCenter: fleet.cell(0).dataCenter.id, intent: 'pause', reason: null } as const;
     await setIntent(fleet.engine, request);
     await waitFor(
-      'quiet',
+      'a confirmed stop',
       async () =>
         (await fleet.control(`select quiet from credit_rollout_control.data_centers order by position`))[0]?.quiet ===
         true,

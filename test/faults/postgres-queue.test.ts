@@ -45,7 +45,7 @@ async function tryTruncate(client: pg.Client, tables: string): Promise<boolean> 
 describe('the queue on Postgres', () => {
   testQueue({ queue: () => 'postgres', empty: truncateQueue });
 
-  test('may be away for most of a run: workers look for themselves', () =>
+  test('may be unreachable for most of a run: workers poll by themselves', () =>
     withFleet({ orgs: 600, queue: 'postgres' }, async (fleet) => {
       await slowDown(fleet.cell(0), 60);
       fleet.startWorker({ pollMs: 500 });

@@ -42,7 +42,7 @@ export function testQueue({ queue, empty }: QueueUnderTest): void {
       await fleet.expectInvariants();
     }));
 
-  test('takes the very first ring of a process, before its connection stands', () =>
+  test('accepts the very first wake-up of a process, before its connection is established', () =>
     withFleet({ orgs: 0, queue: queue() }, async (fleet) => {
       const id = fleet.cell(0).dataCenter.id;
       const connection = connectQueue(fleet.queueUrl ?? '');
@@ -56,7 +56,7 @@ export function testQueue({ queue, empty }: QueueUnderTest): void {
       await Promise.all([listener.close(), wakeUps.close()]);
     }));
 
-  test('may lose everything, again and again, in the middle of a run', () =>
+  test('may lose everything repeatedly in the middle of a run', () =>
     withFleet({ orgs: 2_000, queue: queue() }, async (fleet) => {
       await slowDown(fleet.cell(0), 80);
       fleet.startWorker({ pollMs: 2_000 });
@@ -73,17 +73,17 @@ export function testQueue({ queue, empty }: QueueUnderTest): void {
   test('gets the job scheduler of a running scheduler back after it lost everything', () =>
     withFleet({ orgs: 0, queue: queue() }, async (fleet) => {
       const connection = connectQueue(fleet.queueUrl ?? '');
-      const bell = connection.createQueue(SCHEDULER_QUEUE);
-      bell.on('error', () => undefined);
-      const rings = async () => (await bell.getJobScheduler('tick'))?.every === 2_000;
+      const queued = connection.createQueue(SCHEDULER_QUEUE);
+      queued.on('error', () => undefined);
+      const isScheduled = async () => (await queued.getJobScheduler('tick'))?.every === 2_000;
       fleet.startScheduler();
-      await waitFor('a job scheduler', rings);
-      // far ahead, and added by nobody else: it says that everything was lost, however soon the other one is back
-      const marker = await waitFor('a marker', () => bell.add('marker', {}, { delay: 3_600_000 }));
+      await waitFor('a job scheduler', isScheduled);
+      // far ahead, and added by nobody else: its absence shows that everything was lost, however soon the other one is back
+      const marker = await waitFor('a marker', () => queued.add('marker', {}, { delay: 3_600_000 }));
       await empty(fleet);
-      expect(await bell.getJob(marker.id ?? '')).toBeUndefined();
-      await waitFor('the job scheduler again', rings);
-      await bell.close();
+      expect(await queued.getJob(marker.id ?? '')).toBeUndefined();
+      await waitFor('the job scheduler again', isScheduled);
+      await queued.close();
       connection.close();
     }));
 

@@ -47,20 +47,20 @@ describe.skipIf(!redisAvailable())('the queue on Redis', () => {
       const request = { dataCenter: fleet.cell(0).dataCenter.id, intent: 'pause', reason: null } as const;
       await setIntent(fleet.engine, request);
       await waitFor(
-        'quiet',
+        'a confirmed stop',
         async () => (await fleet.control('select quiet from credit_rollout_control.data_centers'))[0]?.quiet === true,
       );
       const before = await done(fleet);
       await flush();
       const until = Date.now() + 1_000;
-      await waitFor('a while in which workers look for themselves', () => Date.now() > until);
+      await waitFor('a while in which workers poll by themselves', () => Date.now() > until);
       expect(await done(fleet)).toBe(before);
       await setIntent(fleet.engine, { ...request, intent: 'run' });
       await fleet.waitForStages(allDone);
       await fleet.expectInvariants();
     }));
 
-  test('may be down for the whole run: workers and schedulers look for themselves, and end when told to', () =>
+  test('may be down for the whole run: workers and schedulers poll by themselves, and end on request', () =>
     withFleet({ orgs: 400, queue: { redis: redis.url } }, async (fleet) => {
       await redis.kill();
       const worker = fleet.startWorker({ pollMs: 500 });

@@ -1,4 +1,4 @@
-// A scheduler that sleeps or dies between control and cell: the fence stays shut to it, and another goes on.
+// A scheduler that is suspended or dies between control and cell: the fence stays closed to it, and another goes on.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.js';
 import { openFence } from '../../src/engine/rollout/open-fence.js';
@@ -56,7 +56,7 @@ function crashAt(fleet: Fleet, id: string): CellDatabase {
 }
 
 describe('several schedulers', () => {
-  test('one that falls asleep just before it opens a fence cannot open it any more', async () => {
+  test('one that is suspended just before it opens a fence cannot open it any more', async () => {
     const fleet = await makeFleet({ cells: [{}], orgs: 300 });
     const id = fleet.cell(0).dataCenter.id;
     await fleet.apply(fleet.cell(0));
@@ -65,11 +65,11 @@ describe('several schedulers', () => {
     const row = (await readSnapshot(fleet.engine, 'due')).rows.get(id);
     if (row === undefined) throw new Error('there was a row');
     let fence: readonly unknown[] = [];
-    const sleepy = beforeWrite(fleet, id, async () => {
+    const suspended = beforeWrite(fleet, id, async () => {
       expect(await fleet.drive()).toEqual(['done']);
       fence = await fleet.cell(0).sql('select * from credit_rollout.fence');
     });
-    expect(await openFence({ ...fleet.engine, cells: { get: () => sleepy } }, row, 'open', 'late')).toBe('nothing');
+    expect(await openFence({ ...fleet.engine, cells: { get: () => suspended } }, row, 'open', 'late')).toBe('nothing');
     expect(fence).toHaveLength(1);
     expect(await fleet.cell(0).sql('select * from credit_rollout.fence')).toEqual(fence);
     expect(await fleet.stages()).toEqual(['done']);

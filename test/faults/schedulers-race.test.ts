@@ -31,7 +31,7 @@ describe('several schedulers', () => {
     await fleet.expectInvariants();
   });
 
-  test('survive kill -9 over and over', async () => {
+  test('survive repeated kill -9', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 2_000, queue: 'postgres' });
     for (const cell of fleet.cells) await slowDown(cell, 100);
     fleet.startWorker();
@@ -55,14 +55,14 @@ describe('several schedulers', () => {
     await fleet.expectInvariants();
   });
 
-  test('one that is stopped while another finishes changes nothing when it wakes', async () => {
+  test('one that is stopped while another finishes changes nothing when it is resumed', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 1_000, queue: 'postgres' });
     await slowDown(fleet.cell(0), 100);
     fleet.startWorker();
-    const sleeper = await fleet.spawn('scheduler');
+    const suspended = await fleet.spawn('scheduler');
     await fleet.apply(...fleet.cells);
     await fleet.waitForStages((stages) => stages[0] === 'migrating');
-    sleeper.signal('SIGSTOP');
+    suspended.signal('SIGSTOP');
     fleet.startScheduler();
     await fleet.waitForStages(allDone);
     await waitFor(
@@ -76,18 +76,18 @@ describe('several schedulers', () => {
     const fences = await Promise.all(fleet.cells.map((cell) => cell.sql('select * from credit_rollout.fence')));
     const seen = await one(
       fleet,
-      `select max(seen_at)::text from credit_rollout_control.schedulers where scheduler_id like '%:${sleeper.pid}'`,
+      `select max(seen_at)::text from credit_rollout_control.schedulers where scheduler_id like '%:${suspended.pid}'`,
     );
-    sleeper.signal('SIGCONT');
+    suspended.signal('SIGCONT');
     await waitFor(
-      'a look of the sleeper',
+      'a poll of the resumed scheduler',
       async () =>
         (await one(
           fleet,
-          `select max(seen_at)::text from credit_rollout_control.schedulers where scheduler_id like '%:${sleeper.pid}'`,
+          `select max(seen_at)::text from credit_rollout_control.schedulers where scheduler_id like '%:${suspended.pid}'`,
         )) !== seen,
     );
-    expect(await sleeper.terminate()).toBe(0);
+    expect(await suspended.terminate()).toBe(0);
     expect(
       await fleet.control('select id, stage, epoch, version from credit_rollout_control.data_centers order by id'),
     ).toEqual(before);

@@ -1,4 +1,4 @@
-// Workers that are killed, put to sleep and told to end: no batch is lost, none is done twice.
+// Workers that are killed, suspended and terminated: no batch is lost, none is done twice.
 import { afterEach, describe, expect, test } from 'vitest';
 import { requestReconcile } from '../../src/engine/reconcile/request-reconciliation.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
@@ -37,7 +37,7 @@ const countLocks = async (fleet: Fleet): Promise<number> =>
   );
 
 describe('a worker', () => {
-  test('may be killed -9 in the middle of batches, over and over', async () => {
+  test('may be killed -9 repeatedly in the middle of batches', async () => {
     const fleet = await makeFleet({ orgs: 1_500, queue: 'postgres' });
     await slowDown(fleet.cell(0), 300);
     fleet.startScheduler();
@@ -53,7 +53,7 @@ describe('a worker', () => {
     await fleet.expectInvariants();
   });
 
-  test('that is killed frees its batch within seconds, by the server’s own look at the connection', async () => {
+  test('that is killed frees its batch within seconds, by the server’s own check of the connection', async () => {
     const fleet = await makeFleet({ orgs: 100, queue: 'postgres' });
     await slowDown(fleet.cell(0), 1_900);
     fleet.startScheduler();
@@ -67,14 +67,14 @@ describe('a worker', () => {
     expect(await done(fleet)).toBe(0);
   });
 
-  test('that sleeps longer than its transaction may idle changes nothing when it wakes', async () => {
+  test('that is suspended longer than its transaction may idle changes nothing when it resumes', async () => {
     const fleet = await makeFleet({ orgs: 1_200, queue: 'postgres' });
     await slowDown(fleet.cell(0), 120);
     fleet.startScheduler();
     await fleet.apply(fleet.cell(0));
-    const sleeper = await fleet.spawn('worker');
+    const suspended = await fleet.spawn('worker');
     await waitFor('a batch in the middle of its write', () => inBatch(fleet));
-    sleeper.signal('SIGSTOP');
+    suspended.signal('SIGSTOP');
     // one that slept right after its BEGIN stays, and holds nothing
     await waitFor('its locks to go', async () => (await countLocks(fleet)) === 0);
     fleet.startWorker({ pollMs: 500 });
@@ -83,8 +83,8 @@ describe('a worker', () => {
       .cell(0)
       .sql('select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a');
     const changes = await fleet.cell(0).sql('select count(*) from credit_rollout.allotment_changes');
-    sleeper.signal('SIGCONT');
-    expect(await sleeper.terminate()).toBe(0);
+    suspended.signal('SIGCONT');
+    expect(await suspended.terminate()).toBe(0);
     expect(
       await fleet
         .cell(0)
@@ -94,24 +94,24 @@ describe('a worker', () => {
     await fleet.expectInvariants();
   });
 
-  test('that falls asleep while it plans lets its lock and its snapshot go, and another one plans', async () => {
+  test('that is suspended while it plans loses its lock and its snapshot, and another one plans', async () => {
     const fleet = await makeFleet({ orgs: 1_200, queue: 'postgres' });
-    await fleet.cell(0).sql(`create function public.doze() returns trigger language plpgsql as
+    await fleet.cell(0).sql(`create function public.wait_a_little() returns trigger language plpgsql as
       'begin perform pg_sleep(0.5); return null; end'`);
-    await fleet.cell(0).sql(`create trigger doze after insert on credit_rollout.plan_ranges
-      for each statement execute function public.doze()`);
+    await fleet.cell(0).sql(`create trigger wait_a_little after insert on credit_rollout.plan_ranges
+      for each statement execute function public.wait_a_little()`);
     fleet.startScheduler();
     await fleet.apply(fleet.cell(0));
-    const sleeper = await fleet.spawn('worker');
+    const suspended = await fleet.spawn('worker');
     await waitFor('a plan in the middle of a range', () => inBatch(fleet));
-    const sinceAsleep = startStopwatch(fleet.cell(0));
-    sleeper.signal('SIGSTOP');
+    const sinceStop = startStopwatch(fleet.cell(0));
+    suspended.signal('SIGSTOP');
     await waitFor('its locks to go', async () => (await countLocks(fleet)) === 0);
-    expect(await sinceAsleep()).toBeLessThan(5_000);
+    expect(await sinceStop()).toBeLessThan(5_000);
     fleet.startWorker({ pollMs: 500 });
     await fleet.waitForStages(allDone);
-    sleeper.signal('SIGCONT');
-    expect(await sleeper.terminate()).toBe(0);
+    suspended.signal('SIGCONT');
+    expect(await suspended.terminate()).toBe(0);
     await fleet.expectInvariants();
   });
 
@@ -135,7 +135,7 @@ describe('a worker', () => {
     await fleet.expectInvariants();
   });
 
-  test('whose clock is set back still checks for itself when no wake-up wakes', async () => {
+  test('whose clock is set back still polls when no wake-up comes', async () => {
     const fleet = await makeFleet({ orgs: 200, queue: 'postgres' });
     let offMs = 0;
     const clock = { ...systemClock, now: () => new Date(systemClock.now().getTime() + offMs) };
@@ -159,17 +159,17 @@ describe('a worker', () => {
     const warnings: string[] = [];
     const note = ({ message }: Error): void => void warnings.push(message);
     process.on('warning', note);
-    let asleep = 0;
+    let waiting = 0;
     const clock: Clock = {
       now: systemClock.now,
       sleep: async (ms, signal) => {
-        asleep += 1;
+        waiting += 1;
         await systemClock.sleep(ms, signal);
-        asleep -= 1;
+        waiting -= 1;
       },
     };
     const worker = fleet.startWorker({ clock });
-    await waitFor('more loops to wait at once than Node expects', () => asleep > 10);
+    await waitFor('more loops to wait at once than Node expects', () => waiting > 10);
     await worker.stop();
     process.off('warning', note);
     expect(warnings).toEqual([]);

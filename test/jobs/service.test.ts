@@ -5,7 +5,7 @@ import { runServices, type Service } from '../../jobs/service.js';
 import type { Clock } from '../../src/kernel/clock.js';
 import { silentLog } from '../support/silent.js';
 
-/** Records each sleep, and ends it when the test says so or the signal aborts. */
+/** Records each sleep, and ends it when the test ends it or the signal aborts. */
 function createClock() {
   const sleeps: { readonly ms: number; readonly end: () => void }[] = [];
   const clock: Clock = {
@@ -59,7 +59,7 @@ test('logs a run that fails, runs it again after its interval, and keeps the oth
   expect(other).toHaveBeenCalledTimes(2);
 });
 
-test('waits for the run that is under way when it is told to stop', async () => {
+test('waits for the run that is under way when it is stopped', async () => {
   const { clock } = createClock();
   const stopping = new AbortController();
   let end: () => void = () => undefined;

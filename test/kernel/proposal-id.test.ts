@@ -38,8 +38,8 @@ describe('parseProposalId', () => {
     );
   });
 
-  const refused = ['', 'in', 'in-7', 'in-x3'];
-  const refusedOf = (letter: string): readonly string[] => [
+  const malformed = ['', 'in', 'in-7', 'in-x3'];
+  const malformedOf = (letter: string): readonly string[] => [
     `in-${letter}`,
     `in-${letter}0`,
     `in-${letter}03`,
@@ -50,7 +50,7 @@ describe('parseProposalId', () => {
     `-${letter}3`,
     `in-${letter}${'9'.repeat(19)}`,
   ];
-  test.each([...refused, ...['o', 'c', 'r'].flatMap(refusedOf)])('refuses %j', (text) => {
+  test.each([...malformed, ...['o', 'c', 'r'].flatMap(malformedOf)])('rejects %j', (text) => {
     expect(parseProposalId(text)).toBeUndefined();
   });
 });

@@ -50,7 +50,7 @@ describe('withTimeout', () => {
     expect(state.pending).toBe(0);
   });
 
-  test('lets late work fail unseen', async () => {
+  test('ignores the failure of late work', async () => {
     let fail: (error: Error) => void = () => undefined;
     const work = new Promise((_, reject) => {
       fail = reject;
@@ -88,7 +88,7 @@ describe('retryWithBackoff', () => {
     expect(pauses).toEqual([25, 50]);
   });
 
-  test('throws at once what another attempt cannot cure', async () => {
+  test('throws at once what another attempt cannot fix', async () => {
     const { clock, pauses } = createClock();
     const attempt = failing(['busy', 'broken'], 'done');
     const options = { clock, attempts: 9, pauseMs: doubling, retriesError: (error: unknown) => error === 'busy' };
@@ -96,7 +96,7 @@ describe('retryWithBackoff', () => {
     expect(pauses).toEqual([25]);
   });
 
-  test('retries a result that is not the last word, and returns the last one as it is', async () => {
+  test('retries a result that is not final, and returns the last one as it is', async () => {
     const { clock, pauses } = createClock();
     const attempt = vi.fn(async () => 'busy');
     const options = { clock, attempts: 4, pauseMs: () => 200, retriesResult: (result: string) => result === 'busy' };

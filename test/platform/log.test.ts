@@ -31,7 +31,7 @@ describe('createLog', () => {
     expect(lines.join('')).not.toContain('hidden');
   });
 
-  test('says nothing below its level', () => {
+  test('writes nothing below its level', () => {
     const lines: string[] = [];
     createLog({ level: 'warn', write: (line) => lines.push(line) }).info('idle');
     expect(lines).toEqual([]);

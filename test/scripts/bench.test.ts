@@ -30,7 +30,7 @@ describe('runBench', () => {
     const redis = redisAvailable() ? 'with' : 'without';
     await withServer(redis, async (server) => {
       const options = small('--undecidable-every', '500');
-      const report = await runBench({ server, options, worker: 'inline', say: () => undefined });
+      const report = await runBench({ server, options, worker: 'inline', print: () => undefined });
       const text = report.join('\n');
       expect(text).toMatch(/^insert-select +5,000/mu);
       expect(text).toMatch(/^knex-loop +5,000/mu);
@@ -47,19 +47,19 @@ describe('runBench', () => {
   test('reports the cost per org by size', async () => {
     await withServer('without', async (server) => {
       const options = small('--only', 'flat', '--sizes', '1000,2000');
-      const report = await runBench({ server, options, worker: 'inline', say: () => undefined });
+      const report = await runBench({ server, options, worker: 'inline', print: () => undefined });
       expect(report.join('\n')).toMatch(/^cost per org, dearest over cheapest size: \d/mu);
     });
   });
 });
 
 describe('the mode reconcile', () => {
-  test('compares a quiet night with a bare full join, and finds nothing', async () => {
+  test('compares a night without changes with a bare full join, and finds nothing', async () => {
     await withServer('without', async (server) => {
       const options = small('--only', 'reconcile');
-      const text = (await runBench({ server, options, worker: 'inline', say: () => undefined })).join('\n');
+      const text = (await runBench({ server, options, worker: 'inline', print: () => undefined })).join('\n');
       expect(text).toMatch(/^full comparison \/ bare full join: \d+\.\d\d \(goal: at most 1\.5\)/mu);
-      expect(text).not.toContain('NOT a quiet night');
+      expect(text).not.toContain('NOT a night without changes');
     });
   });
 });
@@ -68,7 +68,7 @@ describe('the mode feed', () => {
   test('reports how fast a thousand edits are followed, both ways', async () => {
     await withServer('without', async (server) => {
       const options = small('--only', 'feed', '--undecidable-every', '5000');
-      const text = (await runBench({ server, options, worker: 'inline', say: () => undefined })).join('\n');
+      const text = (await runBench({ server, options, worker: 'inline', print: () => undefined })).join('\n');
       expect(text).toMatch(/^updates +5,000 +(999|1,000) /mu);
       expect(text).toMatch(/^triggers +5,000 +(999|1,000) /mu);
       expect(text).toMatch(/^1,000 edits followed, by triggers: \d/mu);
@@ -77,7 +77,7 @@ describe('the mode feed', () => {
 });
 
 describe('parseBenchOptions', () => {
-  test('compares every contender on two million orgs when nothing is said', () => {
+  test('compares every contender on two million orgs by default', () => {
     expect(parseBenchOptions([])).toMatchObject({
       mode: 'compare',
       orgs: 2_000_000,
@@ -128,9 +128,9 @@ describe('the mode start', () => {
         `process.exitCode = process.argv[2] === 'status' && process.argv[4] === undefined ? 1 : 0;`,
       );
       const options = small('--only', 'start', '--before', 'none');
-      const said: string[] = [];
-      const measure = await measureStarts({ server, options, main, say: (line) => said.push(line) });
-      expect(said).toEqual(['round 1 of 1']);
+      const printed: string[] = [];
+      const measure = await measureStarts({ server, options, main, print: (line) => printed.push(line) });
+      expect(printed).toEqual(['round 1 of 1']);
       expect([...measure.now.keys()]).toEqual(['--version', '--help', 'status']);
       expect(reportStarts(measure).join('\n')).toMatch(/^status +[\d.]+ m?s +\d+\.\d\d ×$/mu);
     });
@@ -141,11 +141,11 @@ describe('the mode start', () => {
       const main = join(server.folder, 'main.mjs');
       await writeFile(main, 'process.exitCode = 3;');
       const options = small('--only', 'start', '--before', 'none');
-      await expect(measureStarts({ server, options, main, say: () => undefined })).rejects.toThrow('ended with 3');
+      await expect(measureStarts({ server, options, main, print: () => undefined })).rejects.toThrow('ended with 3');
     });
   });
 
-  test('says beside each goal whether it is reached, and what was before', () => {
+  test('shows beside each goal whether it is reached, and what was before', () => {
     const times = (version: number) =>
       new Map([
         ['--version', version],
@@ -158,7 +158,7 @@ describe('the mode start', () => {
     expect(text).toContain('status / node -e 0: 7.00 (goal: at most 7) reached');
   });
 
-  test('compares with the commit before unless told otherwise', () => {
+  test('compares with the commit before by default', () => {
     expect(parseBenchOptions(['--only', 'start'])).toMatchObject({ mode: 'start', before: 'HEAD~1', runs: 20 });
     expect(parseBenchOptions(['--only', 'start', '--before', 'none']).before).toBe('none');
   });

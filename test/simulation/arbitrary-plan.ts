@@ -1,8 +1,8 @@
-// Calendars at random: data centers in zones whose clocks change while they are played, with what may go wrong.
+// Calendars at random: data centers in zones whose clocks change while they are simulated, with what may go wrong.
 import fc from 'fast-check';
 import type { WindowSpec } from '../../src/domain/windows/windows.js';
 import type { Disturbance } from './disturb.js';
-import type { Plan, PlannedDataCenter } from './play.js';
+import type { Plan, PlannedDataCenter } from './simulate.js';
 
 export const ZONES = [
   'Australia/Lord_Howe',
@@ -63,16 +63,16 @@ const disturbance: fc.Arbitrary<Disturbance> = fc.oneof(
     kind: fc.constant('restarts' as const),
     at: hour,
     times: fc.integer({ min: 1, max: 60 }),
-    looks: fc.integer({ min: 0, max: 3 }),
+    polls: fc.integer({ min: 0, max: 3 }),
   }),
-  fc.record({ kind: fc.constant('asleep' as const), at: hour, hours: length }),
+  fc.record({ kind: fc.constant('suspended' as const), at: hour, hours: length }),
 );
 
 export const arbitraryPlan: fc.Arbitrary<Plan> = fc.record({
   start: fc.constantFrom(...STARTS).map((date) => `${date}T00:00:00Z`),
   days: fc.constant(DAYS),
   nightAt: fc.constantFrom('00:15', '00:00', '02:15', '02:30', '01:30', '23:45'),
-  lookMinutes: fc.constantFrom(180, 75, 40),
+  pollMinutes: fc.constantFrom(180, 75, 40),
   pace: fc.constantFrom(40, 3, 1),
   dataCenters: fc.array(dataCenter, { minLength: 1, maxLength: 3 }),
   disturbances: fc.array(disturbance, { maxLength: 8 }),

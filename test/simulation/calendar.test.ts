@@ -7,22 +7,22 @@ import type { DueChange } from '../../src/domain/calendar/due-work.js';
 import { toLocalMs } from '../../src/domain/time/local-time.js';
 import { arbitraryPlan, ZONES } from './arbitrary-plan.js';
 import type { Disturbance } from './disturb.js';
-import { type Plan, play } from './play.js';
 import { listBroken } from './promises.js';
 import { rememberOffsets } from './remember-offsets.js';
 import { type Deciders, REAL } from './scheduler.js';
+import { type Plan, simulate } from './simulate.js';
 
-let forgetOffsets: () => void;
+let restoreOffsets: () => void;
 beforeAll(() => {
-  forgetOffsets = rememberOffsets();
+  restoreOffsets = rememberOffsets();
 });
-afterAll(() => forgetOffsets());
+afterAll(() => restoreOffsets());
 
 const YEAR: Plan = {
   start: '2025-01-01T00:00:00Z',
   days: 365,
   nightAt: '02:15',
-  lookMinutes: 240,
+  pollMinutes: 240,
   pace: 40,
   dataCenters: ZONES.map((zone, index) => ({
     zone,
@@ -35,7 +35,7 @@ const YEAR: Plan = {
   disturbances: [],
 };
 
-const judge = (plan: Plan, deciders = REAL): readonly string[] => listBroken(plan, play(plan, deciders));
+const judge = (plan: Plan, deciders = REAL): readonly string[] => listBroken(plan, simulate(plan, deciders));
 
 describe('a year in eight zones', () => {
   test('has every night once, and every cut-over at its instant, where nothing goes wrong', () => {
@@ -48,10 +48,10 @@ describe('a year in eight zones', () => {
       { kind: 'no_scheduler', at: month - 2, hours: 5 },
       { kind: 'postpone', dc: 1, at: month, hours: 100 },
       { kind: 'cell_down', dc: 2, at: 3 * month - 1, hours: 30 },
-      { kind: 'restarts', at: 4 * month - 1, times: 120, looks: 1 },
+      { kind: 'restarts', at: 4 * month - 1, times: 120, polls: 1 },
       { kind: 'reorder', at: 30 },
       { kind: 'freeze', dc: 4, at: 5 * month - 1, hours: 50 },
-      { kind: 'asleep', at: 6 * month - 3, hours: 6 },
+      { kind: 'suspended', at: 6 * month - 3, hours: 6 },
       { kind: 'pause', dc: 6, at: 7 * month - 10, hours: 20 },
       { kind: 'reopen', dc: 7, at: 8 * month - 5 },
       { kind: 'no_scheduler', at: 9 * month, hours: 24 * 40 },
@@ -62,12 +62,12 @@ describe('a year in eight zones', () => {
   test('has a cut-over that was decided, although an apply was asked for at its instant and began before the latch', () => {
     const [dataCenter] = YEAR.dataCenters;
     const plan: Plan = {
-      ...{ ...YEAR, start: '2025-03-03T00:00:00Z', days: 12, lookMinutes: 180 },
+      ...{ ...YEAR, start: '2025-03-03T00:00:00Z', days: 12, pollMinutes: 180 },
       dataCenters:
         dataCenter === undefined ? [] : [{ ...dataCenter, cutover: 126, bakeHours: 0, windows: [], skewMs: 0 }],
       disturbances: [{ kind: 'apply', dc: 0, at: 126 }],
     };
-    expect(play(plan, REAL).world.facts.filter(({ kind }) => kind === 'activated')).toHaveLength(2);
+    expect(simulate(plan, REAL).world.facts.filter(({ kind }) => kind === 'activated')).toHaveLength(2);
     expect(judge(plan)).toEqual([]);
   });
 });
@@ -105,15 +105,15 @@ const BUGS: Readonly<Record<string, Partial<Deciders>>> = {
     decideNights: (facts) =>
       REAL.decideNights(facts).filter((change) => change.kind === 'miss' || change.state === 'due'),
   },
-  'a night for each ring, without a look at the rows': {
+  'a night for each wake-up, without reading the rows': {
     decideNights: ({ zone, at, since, now }) =>
       since === null ? [] : REAL.decideNights({ zone, at, since: now, rows: [], heldBy: null, now }),
   },
-  'a cut-over that only rings': {
+  'a cut-over that only announces itself': {
     decideGate: (snapshot, dc) => {
       const decision = REAL.decideGate(snapshot, dc);
-      const rings = dc.cutoverAt !== null && snapshot.now.getTime() - dc.cutoverAt.getTime() < 6 * HOUR_MS;
-      return rings ? decision : { ...decision, steps: decision.steps.filter(({ kind }) => kind !== 'latch_gate') };
+      const ahead = dc.cutoverAt !== null && snapshot.now.getTime() - dc.cutoverAt.getTime() < 6 * HOUR_MS;
+      return ahead ? decision : { ...decision, steps: decision.steps.filter(({ kind }) => kind !== 'latch_gate') };
     },
   },
   'a gate that does not ask for the stage': {
@@ -127,7 +127,7 @@ const BUGS: Readonly<Record<string, Partial<Deciders>>> = {
 const miss = (localDate: string): DueChange => ({ kind: 'miss', work: 'reconcile', localDate, note: 'planted' });
 
 describe('a planted bug', () => {
-  test.each(Object.entries(BUGS))('%s: is found, and told by a short calendar', (_name, bug) => {
+  test.each(Object.entries(BUGS))('%s: is found, and shown by a short calendar', (_name, bug) => {
     const found = fc.check(
       fc.property(arbitraryPlan, (plan) => judge(plan, { ...REAL, ...bug }).length === 0),
       { numRuns: 200, seed: 1, endOnFailure: false },

@@ -1,7 +1,7 @@
 // What goes wrong, and what operators do, as happenings on the virtual clock. Everything is over when the calm begins.
 import { postpone } from './gate.js';
-import type { Happening, Staff } from './play.js';
-import { carryOutDecided, type Deciders, decideAll, tick } from './scheduler.js';
+import { type Deciders, decideAll, executeDecided, tickWorld } from './scheduler.js';
+import type { Happening, Staff } from './simulate.js';
 import { type DataCenter, find, type World } from './world.js';
 
 const HOUR_MS = 3_600_000;
@@ -18,8 +18,8 @@ export type Disturbance =
   | { readonly kind: 'postpone'; readonly dc: number; readonly at: number; readonly hours: number }
   | { readonly kind: 'reopen' | 'apply'; readonly dc: number; readonly at: number }
   | { readonly kind: 'reorder'; readonly at: number }
-  | { readonly kind: 'restarts'; readonly at: number; readonly times: number; readonly looks: number }
-  | { readonly kind: 'asleep'; readonly at: number; readonly hours: number };
+  | { readonly kind: 'restarts'; readonly at: number; readonly times: number; readonly polls: number }
+  | { readonly kind: 'suspended'; readonly at: number; readonly hours: number };
 
 interface Stage {
   readonly start: number;
@@ -77,15 +77,15 @@ export function disturb(one: Disturbance, { start, end, staff, deciders }: Stage
     case 'restarts':
       return Array.from({ length: one.times }, (_, index) => ({
         at: Math.min(at + index * 60_000, end),
-        act: (world: World) => tick(world, deciders, one.looks),
+        act: (world: World) => tickWorld(world, deciders, one.polls),
       }));
-    case 'asleep':
-      return sleepOver(at, over, deciders);
+    case 'suspended':
+      return suspendScheduler(at, over, deciders);
   }
 }
 
-/** A scheduler that decides, sleeps, and executes what it had decided. */
-function sleepOver(at: number, over: number, deciders: Deciders): readonly Happening[] {
+/** A scheduler that decides, is suspended, and executes afterwards what it had decided. */
+function suspendScheduler(at: number, over: number, deciders: Deciders): readonly Happening[] {
   let decided: ReturnType<typeof decideAll> = [];
   return [
     {
@@ -97,7 +97,7 @@ function sleepOver(at: number, over: number, deciders: Deciders): readonly Happe
     {
       at: over,
       act: (world) => {
-        for (const one of decided) carryOutDecided(world, one);
+        for (const one of decided) executeDecided(world, one);
       },
     },
   ];

@@ -1,17 +1,22 @@
 // The gate of a cell in the world: changed and asked by the cell's clock only, latched for good.
 import type { DataCenterSnapshot } from '../../src/domain/rollout/snapshot.js';
-import type { SetRow } from './carry-out.js';
-import { cellNow, type DataCenter, type Gate, type World } from './world.js';
+import type { SetRow } from './execute-step.js';
+import { cellNow, type DataCenter, type SimulatedGate, type World } from './world.js';
 
 /** With the instant that the scheduler saw, which may be an old one. */
-export function armGate(world: World, dc: DataCenter, { cutoverAt }: DataCenterSnapshot, set: SetRow): boolean {
+export function armSimulatedGate(
+  world: World,
+  dc: DataCenter,
+  { cutoverAt }: DataCenterSnapshot,
+  set: SetRow,
+): boolean {
   const { gate } = dc.cell;
   const armed = cutoverAt !== null && configure(gate, cutoverAt, cellNow(world, dc));
   set({ knownGate: { ...gate } });
   return armed;
 }
 
-function configure(gate: Gate, at: Date, now: Date): boolean {
+function configure(gate: SimulatedGate, at: Date, now: Date): boolean {
   const open = gate.latchedAt === null && (gate.effectiveAt === null || gate.effectiveAt > now);
   const same = gate.effectiveAt !== null && gate.configuredAt?.getTime() === at.getTime();
   if (open && !same)
@@ -34,7 +39,7 @@ export function postpone(world: World, dc: DataCenter, hours: number): void {
 
 const HOUR_MS = 3_600_000;
 
-export function disarmGate(world: World, dc: DataCenter, set: SetRow): boolean {
+export function disarmSimulatedGate(world: World, dc: DataCenter, set: SetRow): boolean {
   const { gate } = dc.cell;
   const open = gate.latchedAt === null && gate.effectiveAt !== null && gate.effectiveAt > cellNow(world, dc);
   if (open) gate.effectiveAt = null;
@@ -42,8 +47,8 @@ export function disarmGate(world: World, dc: DataCenter, set: SetRow): boolean {
   return open;
 }
 
-/** Whatever has begun since it was decided: at its instant the cut-over has happened, and the latch only says so. */
-export function latchGate(world: World, dc: DataCenter, { stage }: DataCenterSnapshot, set: SetRow): boolean {
+/** Whatever has begun since it was decided: at its instant the cut-over has happened, and the latch only records it. */
+export function latchSimulatedGate(world: World, dc: DataCenter, { stage }: DataCenterSnapshot, set: SetRow): boolean {
   const { gate } = dc.cell;
   const now = cellNow(world, dc);
   const { effectiveAt, configuredAt } = gate;

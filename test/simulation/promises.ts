@@ -1,10 +1,10 @@
-// What a played calendar promises at its end. Names every promise that was broken; nothing: all were kept.
+// What a simulated calendar promises at its end. Names every promise that was broken; nothing: all were kept.
 import { CAUGHT_UP_AFTER_MS } from '../../src/domain/calendar/due-work.js';
 import { listLocalNights } from './local-nights.js';
-import type { Plan, Played } from './play.js';
+import type { Plan, Simulation } from './simulate.js';
 import type { DataCenter, Fact, StoredDue, World } from './world.js';
 
-export function listBroken(plan: Plan, { world, seen, until }: Played): readonly string[] {
+export function listBroken(plan: Plan, { world, seen, until }: Simulation): readonly string[] {
   const isCalm = plan.disturbances.length === 0 && keepsUp(plan);
   return [
     ...seen,
@@ -26,11 +26,11 @@ const ROUNDS_A_DAY = 2 + 4;
 const MINUTES_A_DAY = 23 * 60;
 
 /**
- * One maintenance at a time: with few checks, and little done at each, a day is too short for all of them. One look
+ * One maintenance at a time: with few checks, and little done at each, a day is too short for all of them. One poll
  * more, since a night may be due just after one.
  */
-const keepsUp = ({ dataCenters, pace, lookMinutes }: Plan): boolean =>
-  (1 + Math.ceil((dataCenters.length * ROUNDS_A_DAY) / pace)) * lookMinutes < MINUTES_A_DAY;
+const keepsUp = ({ dataCenters, pace, pollMinutes }: Plan): boolean =>
+  (1 + Math.ceil((dataCenters.length * ROUNDS_A_DAY) / pace)) * pollMinutes < MINUTES_A_DAY;
 
 const checkDone = ({ id, stage }: DataCenter): readonly string[] =>
   stage === 'done' ? [] : [`${id}: is ${stage}, and not done`];
@@ -45,7 +45,7 @@ function checkStart(world: World, dc: DataCenter): readonly string[] {
 
 const nightsOf = ({ due }: DataCenter): readonly StoredDue[] => due.filter(({ work }) => work === 'reconcile');
 
-/** Exactly one row per local date, due when the clock on the wall says so, and over as it came about. */
+/** Exactly one row per local date, due at its local time, and over as it came about. */
 function checkNights(world: World, dc: DataCenter, until: Date): readonly string[] {
   if (dc.doneAt === null) return [];
   const rows = nightsOf(dc);
@@ -121,6 +121,6 @@ function checkAlarms({ id, due }: DataCenter): readonly string[] {
   return [
     ...(new Set(keys).size < keys.length ? [`${id}: an alarm came twice`] : []),
     ...(rows.some(({ insertedAt, dueAt }) => insertedAt < dueAt) ? [`${id}: an alarm came early`] : []),
-    ...(rows.some(({ note }) => note === null) ? [`${id}: an alarm says nothing`] : []),
+    ...(rows.some(({ note }) => note === null) ? [`${id}: an alarm has no text`] : []),
   ];
 }

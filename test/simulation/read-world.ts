@@ -5,7 +5,7 @@ import { isMaintenanceDue } from '../../src/domain/rollout/decide-maintenance.js
 import type { CellReading, DataCenterSnapshot, Snapshot } from '../../src/domain/rollout/snapshot.js';
 import { SLOT_STAGES } from '../../src/domain/rollout/stage.js';
 import { isWindowOpen, type WindowAnswer } from '../../src/domain/windows/windows.js';
-import { type DataCenter, findNight, type World } from './world.js';
+import { type DataCenter, findDueNight, type World } from './world.js';
 
 /** A snapshot, and the versions of the rows that it was read from. */
 export interface Seen extends Snapshot {
@@ -32,7 +32,7 @@ function readDataCenter(world: World, dc: DataCenter): DataCenterSnapshot {
 
 function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
   const { open } = world;
-  const night = findNight(dc);
+  const night = findDueNight(dc);
   return {
     id: dc.id,
     position: dc.position,
@@ -68,7 +68,7 @@ function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
 
 const answers = new WeakMap<DataCenter, { readonly from: Date; readonly answer: WindowAnswer }>();
 
-/** Asked once per stretch in which the answer stays. */
+/** Asked once per period in which the answer stays the same. */
 function readWindow(dc: DataCenter, now: Date): WindowAnswer {
   const known = answers.get(dc);
   if (known && known.from <= now && (known.answer.changesAt === null || now < known.answer.changesAt))

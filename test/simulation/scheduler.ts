@@ -9,9 +9,9 @@ import { decideStep } from '../../src/domain/rollout/decide-step.js';
 import type { Step } from '../../src/domain/rollout/decision.js';
 import type { Hold } from '../../src/domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../src/domain/rollout/snapshot.js';
-import { execute } from './carry-out.js';
+import { executeInWorld } from './execute-step.js';
 import { readWorld, type Seen } from './read-world.js';
-import { find, LOOKED_AT, type World } from './world.js';
+import { find, RECENT_ROWS, type World } from './world.js';
 
 /** The decision functions under test; a planted bug is another one in their place. */
 export interface Deciders {
@@ -35,15 +35,15 @@ interface Decided {
   readonly steps: readonly Step[];
 }
 
-/** Looks until nothing is due; dies after `most` checks. */
-export function tick(world: World, deciders: Deciders, most = MAX_STEPS_PER_TICK): void {
-  for (let look = 0; look < most; look += 1) if (!takeDueSteps(world, deciders)) return;
+/** Polls until nothing is due; dies after `limit` polls. */
+export function tickWorld(world: World, deciders: Deciders, limit = MAX_STEPS_PER_TICK): void {
+  for (let poll = 0; poll < limit; poll += 1) if (!takeDueSteps(world, deciders)) return;
 }
 
 /** True: something moved, and the others are to be decided on anew. */
 function takeDueSteps(world: World, deciders: Deciders): boolean {
   const seen = readWorld(world);
-  return seen.dataCenters.some((dc) => carryOutDecided(world, decide(world, deciders, seen, dc)));
+  return seen.dataCenters.some((dc) => executeDecided(world, decide(world, deciders, seen, dc)));
 }
 
 /** Decides on everything now, for a scheduler that executes it when it wakes up. */
@@ -76,7 +76,7 @@ function decideChanges(
   holds: readonly Hold[],
 ): readonly DueChange[] {
   const { doneAt, cutoverSetAt, due } = find(world, dc.id);
-  const rows = due.slice(-LOOKED_AT);
+  const rows = due.slice(-RECENT_ROWS);
   const { zone, cutoverAt, knownGate } = dc;
   const heldBy = holds[0]?.code ?? null;
   const nights = deciders.decideNights({ zone, at: world.nightAt, since: doneAt, rows, heldBy, now });
@@ -84,10 +84,10 @@ function decideChanges(
   return [...nights, ...deciders.decideAlarms(alarms)];
 }
 
-export function carryOutDecided(world: World, { id, version, seen, changes, steps }: Decided): boolean {
+export function executeDecided(world: World, { id, version, seen, changes, steps }: Decided): boolean {
   const written = changes.map((change) => saveChange(world, id, change));
   const dc = find(world, id);
-  const moved = steps.map((step) => execute(world, { dc, version, seen }, step));
+  const moved = steps.map((step) => executeInWorld(world, { dc, version, seen }, step));
   return [...written, ...moved].includes(true);
 }
 

@@ -1,4 +1,4 @@
-// What must hold at every moment of a played calendar. Names what does not.
+// What must hold at every moment of a simulated calendar. Names what does not.
 import { SLOT_STAGES } from '../../src/domain/rollout/stage.js';
 import type { DataCenter, World } from './world.js';
 

@@ -1,10 +1,10 @@
-// A rollout in memory: control's rows, the cells behind them and what happened, at a virtual time. Stands for the two
+// A rollout in memory: control's rows, the cells behind them and what happened, at a virtual time. Replaces the two
 // databases only: it never decides, and it rejects what they reject.
 import type { DueState } from '../../src/domain/calendar/due-work.js';
 import type { Intent, Stage } from '../../src/domain/rollout/stage.js';
 import type { WindowSpec } from '../../src/domain/windows/windows.js';
 
-export interface Gate {
+export interface SimulatedGate {
   configuredAt: Date | null;
   effectiveAt: Date | null;
   latchedAt: Date | null;
@@ -34,7 +34,7 @@ export interface Cell {
     /** Sign-ups without allotment that its present pass saw. */
     seen: number;
   } | null;
-  gate: Gate;
+  gate: SimulatedGate;
   /** Orgs that signed up on legacy and have no allotment yet. */
   missing: number;
   readonly signUps: SignUp[];
@@ -58,7 +58,7 @@ export interface DataCenter {
   readonly windows: readonly WindowSpec[];
   doneAt: Date | null;
   singleWrites: boolean;
-  knownGate: Gate;
+  knownGate: SimulatedGate;
   failedAt: Date | null;
   version: number;
   /** In the order in which they were written. */
@@ -112,7 +112,12 @@ export interface World {
   readonly facts: Fact[];
 }
 
-export const NO_GATE: Readonly<Gate> = { configuredAt: null, effectiveAt: null, latchedAt: null, sweptAt: null };
+export const NO_GATE: Readonly<SimulatedGate> = {
+  configuredAt: null,
+  effectiveAt: null,
+  latchedAt: null,
+  sweptAt: null,
+};
 
 export const cellNow = (world: World, dc: DataCenter): Date => new Date(world.now.getTime() + dc.cell.skewMs);
 
@@ -138,8 +143,8 @@ export function createCell(skewMs: number): Cell {
 }
 
 /** The newest rows are enough: what is missing comes after them. */
-export const LOOKED_AT = 6;
+export const RECENT_ROWS = 6;
 
 /** The newest of its nights that is due. */
-export const findNight = ({ due }: DataCenter): StoredDue | undefined =>
-  due.slice(-LOOKED_AT).findLast(({ work, state }) => work === 'reconcile' && state === 'due');
+export const findDueNight = ({ due }: DataCenter): StoredDue | undefined =>
+  due.slice(-RECENT_ROWS).findLast(({ work, state }) => work === 'reconcile' && state === 'due');

@@ -21,7 +21,7 @@ afterAll(() => db.destroy());
 const inside = <T>(fn: (tx: Parameters<typeof selectRows>[0]) => Promise<T>): Promise<T> => db.transaction(fn);
 
 describe('named parameters', () => {
-  test('stand beside casts, more than once, in any order', async () => {
+  test('may be beside casts, more than once, in any order', async () => {
     const sql = `select :second::text as second, :first::bigint + 1 as first_one, :second::text || '!' as "again"`;
     const row = await inside((tx) => selectRow(tx, sql, { first: 2n ** 62n, second: 'b' }));
     expect(row).toEqual({ second: 'b', firstOne: String(2n ** 62n + 1n), again: 'b!' });
@@ -48,7 +48,7 @@ describe('named parameters', () => {
   });
 });
 
-describe('a text of somebody else', () => {
+describe('a text that somebody else wrote', () => {
   test('goes as it is, whatever it holds', async () => {
     const sql = `select '? :name' as "a :name?"`;
     expect(await inside((tx) => runVerbatim(tx, sql))).toEqual([{ 'a :name?': '? :name' }]);
@@ -67,7 +67,7 @@ describe('a statement as text', () => {
     expect(text).toBe(`select 'it''s :two?'::text as one, '${2n ** 62n}'::bigint as two, NULL::text as none`);
   });
 
-  test('lacks none of them', async () => {
+  test('has every parameter replaced', async () => {
     await expect(inside(async (tx) => inlineValues(tx, sql, { one: 'a', two: 1 }))).rejects.toThrow(': :none');
   });
 });

@@ -17,7 +17,7 @@ import { activateCard, endRun, insertRun } from '../../src/stores/cell/batch/run
 import { CELL_ROLES, type CellDatabase, cellRoleName } from '../../src/stores/cell/cell-database.js';
 import { insertRateCard } from '../../src/stores/cell/org/rates.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
-import { openCell } from './open-context.js';
+import { openTestCell } from './open-context.js';
 import { adminUrl, createTestDatabase, ensureTemplate, runAsAdmin, type TestDatabase } from './postgres.js';
 import { noWakeUps, silentLog } from './silent.js';
 
@@ -84,7 +84,7 @@ export async function createTestCell(options: TestCellOptions = {}): Promise<Tes
   const database = await createDatabase(id, isCopy ? await ensureCellTemplate(options, slot) : undefined, options);
   const { sql, end } = openSql(database.url);
   const dataCenter = { id, zone, database: { text: database.url }, source: 'public.orgs' };
-  const cell = openCell(database.url, id);
+  const cell = openTestCell(database.url, id);
   const init = async (as: RateCard = card): Promise<void> => {
     await initCell(cell, { dataCenter, card: as, lapseGraceDays: 30 });
   };
@@ -134,7 +134,7 @@ function ensureCellTemplate(options: TestCellOptions, slot: number): Promise<str
   const id = slotId(slot);
   return ensureTemplate(['cell', id, idType, card.hash, zone, view, key].join(' '), async (url) => {
     const { sql, end } = openSql(url);
-    const cell = openCell(url, id);
+    const cell = openTestCell(url, id);
     await createOrgs(sql, options);
     const dataCenter = { id, zone, database: { text: url }, source: 'public.orgs' };
     await initCell(cell, { dataCenter, card, lapseGraceDays: 30 });
@@ -142,7 +142,7 @@ function ensureCellTemplate(options: TestCellOptions, slot: number): Promise<str
   });
 }
 
-/** Says in a copy which database and which data center it is. */
+/** Records in a copy which database and which data center it is. */
 async function adopt(sql: TestCell['sql'], id: string): Promise<void> {
   await sql('update credit_rollout.cell set database_name = current_database(), data_center = $1', [id]);
 }

@@ -42,14 +42,14 @@ function works(library: string): boolean {
   return show('env', `LD_PRELOAD=${library}`, `FAKETIME=+${YEAR_S}`) - show() > (YEAR_S * 1_000) / 2;
 }
 
-/** A clock that shows what it is told to. */
+/** A clock that shows what the test sets. */
 export interface FakeClock {
   /** Comes before a program and its arguments, and is replaced by the program: the process stays the same one. */
   readonly prefix: readonly string[];
   /** So many seconds off the machine's from now on, for every process that goes by it. */
   set(offsetS: number): Promise<void>;
   /** Removes what a killed process could not. */
-  forget(pid: number): Promise<void>;
+  removeClockOf(pid: number): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ export async function createFakeClock(): Promise<FakeClock> {
       'NO_FAKE_STAT=1', // a clock that jumps leaves the times of files alone
     ],
     set,
-    forget: async (pid) => {
+    removeClockOf: async (pid) => {
       for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`])
         await rm(join('/dev/shm', name), { force: true });
     },

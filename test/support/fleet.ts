@@ -161,12 +161,13 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
     applyPlan: ({ dataCenter }, planId) =>
       requestApply(engine, { config, card, dataCenters: [dataCenter], reason: null, follow: { planId } }),
     drive: async () => {
-      for (let quiet = 0, rounds = 0; quiet < 2; rounds += 1) {
+      for (let idleRounds = 0, rounds = 0; idleRounds < 2; rounds += 1) {
         if (rounds === MAX_ROUNDS)
           throw new Error(`still moving after ${rounds} rounds: ${(await stages()).join(', ')}`);
         const moved = await tick(engine);
         const served = await Promise.all(ids.map((id) => serveOpenWork(engine, id)));
-        quiet = moved === 0 && served.every((outcome) => outcome === undefined || outcome === 'fenced') ? quiet + 1 : 0;
+        idleRounds =
+          moved === 0 && served.every((outcome) => outcome === undefined || outcome === 'fenced') ? idleRounds + 1 : 0;
       }
       return stages();
     },
@@ -248,14 +249,14 @@ export async function fillCell(cell: TestCell, orgs: number): Promise<void> {
 
 /** Makes every write of allotments in a cell take so much longer, so that something can happen in the middle. */
 export async function slowDown(cell: TestCell, ms: number): Promise<void> {
-  await cell.sql(`create or replace function public.dawdle() returns trigger language plpgsql as $$
+  await cell.sql(`create or replace function public.slow_down() returns trigger language plpgsql as $$
     begin if exists (select from written) then perform pg_sleep(${ms / 1_000}); end if; return null; end $$`);
-  await cell.sql(`create or replace trigger dawdle after insert on credit_rollout.allotments
-    referencing new table as written for each statement execute function public.dawdle()`);
+  await cell.sql(`create or replace trigger slow_down after insert on credit_rollout.allotments
+    referencing new table as written for each statement execute function public.slow_down()`);
 }
 
 export async function speedUp(cell: TestCell): Promise<void> {
-  await cell.sql('drop trigger if exists dawdle on credit_rollout.allotments');
+  await cell.sql('drop trigger if exists slow_down on credit_rollout.allotments');
 }
 
 function parseFleetConfig(cells: readonly TestCell[], rollout: string, sections: string): RolloutConfig {

@@ -86,7 +86,7 @@ const CONTROL_BREAKS = [
   ['I20', `delete from credit_rollout_control.audit where action = 'transition' and details ->> 'to' = 'verifying'`],
 ] as const;
 
-/** What the invariants say inside a transaction that breaks something; it is taken back. */
+/** What the invariants report inside a transaction that breaks something; it is taken back. */
 async function breaksOf(where: 'cell' | 'control', breaking: string): Promise<string> {
   const broken = fleet.cell(0);
   const client = new pg.Client({ connectionString: where === 'cell' ? broken.url : fleet.controlUrl });

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 /** Runs SQL with $1 parameters as the superuser. */
 export type Sql = (text: string, params?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
 
-/** A cell to examine, and which data center it must be. */
+/** A cell to check, and which data center it must be. */
 export interface InvariantCell {
   readonly id: string;
   readonly sql: Sql;
@@ -205,10 +205,10 @@ const CONTROL = [
   {
     id: 'I9',
     holds: 'no batch committed between the acknowledgement of a closed fence and its next opening',
-    sql: `, shut as (select a.data_center, a.at, (select min(o.at) from credit_rollout_control.audit o where o.seq > a.seq
+    sql: `, closed as (select a.data_center, a.at, (select min(o.at) from credit_rollout_control.audit o where o.seq > a.seq
         and o.data_center = a.data_center and o.action in ('activate', 'open_fence', 'retry', 'reconcile', 'sweep')) as reopened
       from credit_rollout_control.audit a where a.action = 'close_fence')
-      select b.id, b.run, b.at from batch b join shut s on s.data_center = b.id
+      select b.id, b.run, b.at from batch b join closed s on s.data_center = b.id
       where b.at > s.at and (s.reopened is null or b.at < s.reopened)`,
   },
   {

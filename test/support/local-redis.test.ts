@@ -32,16 +32,16 @@ describe.skipIf(!redisAvailable())('startLocalRedis', () => {
   test('rejects those without its password', async () => {
     const url = new URL(redis.url);
     url.password = '';
-    await expect(withClient(url.href, (client) => client.get('bell'))).rejects.toThrow('NOAUTH');
+    await expect(withClient(url.href, (client) => client.get('key'))).rejects.toThrow('NOAUTH');
   });
 
   test('comes back at the same URL, with its keys after a stop and without them when empty', async () => {
-    await withClient(redis.url, (client) => client.set('bell', 'rung'));
+    await withClient(redis.url, (client) => client.set('key', 'value'));
     await redis.stop();
     redis = await redis.restart('kept');
-    expect(await withClient(redis.url, (client) => client.get('bell'))).toBe('rung');
+    expect(await withClient(redis.url, (client) => client.get('key'))).toBe('value');
     await redis.kill();
     redis = await redis.restart('empty');
-    expect(await withClient(redis.url, (client) => client.get('bell'))).toBeNull();
+    expect(await withClient(redis.url, (client) => client.get('key'))).toBeNull();
   });
 });

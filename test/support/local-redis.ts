@@ -84,16 +84,16 @@ async function waitUntilReady(server: ChildProcess, url: string): Promise<void> 
   const failure = once(server, 'exit').then(() => Promise.reject(new Error('it ended at once')));
   const client = new Redis(url, { lazyConnect: true, retryStrategy: () => 20, maxRetriesPerRequest: null });
   client.on('error', () => undefined);
-  const patience = new AbortController();
+  const deadline = new AbortController();
   const late = systemClock
-    .sleep(TIMEOUT_MS, patience.signal)
+    .sleep(TIMEOUT_MS, deadline.signal)
     .then(() => Promise.reject(new Error('it did not answer')));
   late.catch(() => undefined);
   failure.catch(() => undefined);
   try {
     await Promise.race([client.ping(), failure, late]);
   } finally {
-    patience.abort();
+    deadline.abort();
     client.disconnect();
   }
 }

@@ -19,7 +19,7 @@ export interface FleetUrls {
 
 /** What compose makes from a configuration, from URLs; everything opened is added to `opened`. */
 export function openContext(urls: FleetUrls, log: Log, opened: Set<() => Promise<unknown>>): EngineContext {
-  const cells = new Map(urls.cells.map(({ id, url }) => [id, openCell(url, id)]));
+  const cells = new Map(urls.cells.map(({ id, url }) => [id, openTestCell(url, id)]));
   for (const cell of cells.values()) opened.add(() => cell.close());
   const control = createControlDatabase(openPostgres({ url: urls.control, applicationName: 'credit-rollout', max: 4 }));
   opened.add(() => control.close());
@@ -39,7 +39,7 @@ function openWakeUps(queue: QueueConnection, log: Log, opened: Set<() => Promise
 }
 
 /** A cell behind a URL as compose opens it; the caller closes it. */
-export function openCell(url: string, dataCenter: string): CellDatabase {
+export function openTestCell(url: string, dataCenter: string): CellDatabase {
   const onConnect: Parameters<typeof openPostgres>[0]['onConnect'] = (query) => assertCellIdentity(query, dataCenter);
   return createCellDatabase(openPostgres({ url, applicationName: 'credit-rollout', max: 4, onConnect }), dataCenter);
 }

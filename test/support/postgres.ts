@@ -25,7 +25,7 @@ export function adminUrl(): string {
   return inject('postgresAdminUrl');
 }
 
-/** Creates a database; the label, such as `claim`, says in its name whose it is. */
+/** Creates a database; the label, such as `claim`, shows in its name whose it is. */
 export async function createTestDatabase(label: string, options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const name = `test_${label.replace(/\W+/g, '_').toLowerCase()}_${randomBytes(5).toString('hex')}`;
   const server = options.server ?? adminUrl();

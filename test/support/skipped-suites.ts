@@ -1,4 +1,4 @@
-// Says at the end of a test run which suites were skipped and why. Under CREDIT_ROLLOUT_REQUIRE_ALL=1 nothing is
+// Prints at the end of a test run which suites were skipped and why. Under CREDIT_ROLLOUT_REQUIRE_ALL=1 nothing is
 // skipped.
 import { appendFileSync } from 'node:fs';
 import { readEnvironment } from '../../src/platform/environment.js';

@@ -57,24 +57,24 @@ export async function spawnFleetProcess(spec: FleetProcessSpec, clock?: FakeCloc
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });
   const { stdin, stdout, stderr } = child;
   if (stdin === null || stdout === null || stderr === null) throw new Error('a process without pipes');
-  const said: string[] = [];
+  const printed: string[] = [];
   stderr.on('data', (chunk) => {
-    if (said.length < MAX_CHUNKS) said.push(String(chunk));
+    if (printed.length < MAX_CHUNKS) printed.push(String(chunk));
   });
   stdin.end(JSON.stringify(spec));
   const ended = once(child, 'exit');
   await new Promise<void>((resolve, reject) => {
     stdout.on('data', (chunk) => {
-      said.push(String(chunk));
+      printed.push(String(chunk));
       if (String(chunk).includes('ready')) resolve();
     });
-    child.once('exit', (code) => reject(new Error(`the ${spec.role} ended at once (${code}): ${said.join('')}`)));
+    child.once('exit', (code) => reject(new Error(`the ${spec.role} ended at once (${code}): ${printed.join('')}`)));
   });
-  const tidied = ended.then(() => clock?.forget(child.pid ?? 0));
-  return describeProcess(child, tidied, said);
+  const tidied = ended.then(() => clock?.removeClockOf(child.pid ?? 0));
+  return describeProcess(child, tidied, printed);
 }
 
-function describeProcess(child: ChildProcess, ended: Promise<unknown>, said: readonly string[]): FleetProcess {
+function describeProcess(child: ChildProcess, ended: Promise<unknown>, printed: readonly string[]): FleetProcess {
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill(signal);
@@ -89,11 +89,11 @@ function describeProcess(child: ChildProcess, ended: Promise<unknown>, said: rea
       await end('SIGKILL');
     },
     terminate: () => end('SIGTERM'),
-    output: () => said.join(''),
+    output: () => printed.join(''),
     readClock: async () => {
-      const known = listClocks(said).length;
+      const known = listClocks(printed).length;
       child.kill('SIGUSR2');
-      return waitFor('its clock', () => listClocks(said)[known]);
+      return waitFor('its clock', () => listClocks(printed)[known]);
     },
     stop: async () => {
       await end('SIGKILL');
@@ -101,5 +101,5 @@ function describeProcess(child: ChildProcess, ended: Promise<unknown>, said: rea
   };
 }
 
-const listClocks = (said: readonly string[]): readonly Date[] =>
-  [...said.join('').matchAll(/^clock (\S+)$/gmu)].map(([, at = '']) => new Date(at));
+const listClocks = (printed: readonly string[]): readonly Date[] =>
+  [...printed.join('').matchAll(/^clock (\S+)$/gmu)].map(([, at = '']) => new Date(at));

@@ -6,10 +6,10 @@ export interface Tap {
   readonly url: string;
   /** How many connections were opened through it so far. */
   count(): number;
-  /** Cuts what is open; from now on connections are taken and nothing is ever said. */
+  /** Cuts what is open; from now on connections are taken and nothing is ever answered. */
   silence(): void;
   /** Cuts what is open; from now on every connection is ended at once. */
-  refuse(): void;
+  reject(): void;
   /** Ends connection number `nth`, counted from the first one, at once; the others go through. */
   end(nth: number): void;
   /** Cuts what is silent; from now on everything goes through. */
@@ -24,7 +24,7 @@ export async function createTap(url: string): Promise<Tap> {
   const sockets = new Set<Socket>();
   let count = 0;
   let ended: number | undefined;
-  let state: 'open' | 'silent' | 'refusing' = 'open';
+  let state: 'open' | 'silent' | 'rejecting' = 'open';
   const keep = (socket: Socket): Socket => {
     sockets.add(socket);
     socket.on('error', () => socket.destroy());
@@ -34,7 +34,7 @@ export async function createTap(url: string): Promise<Tap> {
   const listener = createServer((socket) => {
     count += 1;
     keep(socket);
-    if (state === 'refusing' || count === ended) socket.destroy();
+    if (state === 'rejecting' || count === ended) socket.destroy();
     if (state !== 'open' || count === ended) return;
     const upstream = keep(dial(server));
     socket.pipe(upstream).pipe(socket);
@@ -58,12 +58,12 @@ export async function createTap(url: string): Promise<Tap> {
       ended = nth;
     },
     silence: () => turn('silent'),
-    refuse: () => turn('refusing'),
+    reject: () => turn('rejecting'),
     open: () => turn('open'),
     close: () =>
       new Promise((resolve) => {
         listener.close(() => resolve());
-        turn('refusing');
+        turn('rejecting');
       }),
   };
 }

@@ -46,7 +46,7 @@ describe('runCli', () => {
     [['cutover', 'postpone', '--dc', 'in', '--to', '2027-01-01', '--dc=eu'], '--dc'],
     [['audit', '--limit', '3', '--limit', '4'], '--limit'],
     [['--reason', 'a', 'freeze', '--reason', 'b'], '--reason'],
-  ])('rejects %j: the last one never wins in silence', async (args, option) => {
+  ])('rejects %j: no option is silently overwritten', async (args, option) => {
     const { code, err } = await runCommand(...args);
     expect(code).toBe(1);
     expect(err).toContain('[invalid_argument]');
@@ -59,7 +59,7 @@ describe('runCli', () => {
     expect(err).toContain('[unknown_data_center]');
   });
 
-  test('shows an error as one document with --json, wherever it stands', async () => {
+  test('shows an error as one document with --json, wherever the option is', async () => {
     const { code, out, err } = await runCommand('--json', 'plan');
     expect(code).toBe(1);
     expect(JSON.parse(out).error.code).toBe('invalid_argument');
@@ -102,7 +102,7 @@ describe('runCli', () => {
     expect((await runCommand('worker', '--dc', 'xx', '--config', config)).err).toContain('[unknown_data_center]');
   });
 
-  test('says that a database is down, without a stack trace', async () => {
+  test('reports that a database is down, without a stack trace', async () => {
     const { code, err } = await runCommand('status', '--config', await writeConfig(''));
     expect(code).toBe(1);
     expect(err).toContain('[database_unreachable]');

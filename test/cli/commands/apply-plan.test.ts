@@ -82,7 +82,7 @@ describe('apply --plan', () => {
     await expectRefused(fresh, 'plan_expired');
   });
 
-  test('says that nothing is to be done for a plan that is none of these', async () => {
+  test('reports that nothing is to be done for a plan that is none of these', async () => {
     const { code, out } = await run('apply', '--plan', fresh, '--execute');
     expect([code, out]).toEqual([0, `✔ ${idOf(0)}: done, nothing to change\n`]);
   });

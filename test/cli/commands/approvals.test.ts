@@ -60,19 +60,19 @@ async function makePlan(number: number, rails: 'inside' | 'outside'): Promise<st
 }
 
 describe('approve', () => {
-  test('rejects the author with 7, and takes another person’s word', async () => {
+  test('rejects the author with exit code 7, and accepts another person', async () => {
     const planId = await makePlan(1, 'outside');
     const own = await alice('approve', planId);
     expect(own.code).toBe(7);
     expect(own.err).toContain('error [same_person]');
-    const { code, out } = await bob('approve', planId, '--reason', 'looks right');
+    const { code, out } = await bob('approve', planId, '--reason', 'reviewed');
     expect(code).toBe(0);
     expect(out).toContain(`✔ ${planId}: approved by ${nameOf(1)}; planned by ${nameOf(0)}`);
     expect(out).toMatch(/maxRaiseFactor +4\.0 +3\n/u);
     expect(out).toContain(`apply --dc ${dc} --plan ${planId} --execute`);
   });
 
-  test('says which older approvals it voided, as a document too', async () => {
+  test('names the older approvals it voided, as a document too', async () => {
     const planId = await makePlan(2, 'inside');
     const { code, out } = await bob('approve', planId, '--json');
     expect(code).toBe(0);
@@ -158,7 +158,7 @@ describe('override', () => {
 });
 
 describe('protect', () => {
-  test('says what follows, and takes it back', async () => {
+  test('explains what follows, and can be taken back', async () => {
     const { code, out } = await alice('protect', '2', '--dc', dc, '--reason', 'launch partner');
     expect(code).toBe(0);
     expect(out).toContain(`✔ org 2 in ${dc} is protected\n`);

@@ -1,4 +1,4 @@
-// Every verb that changes something leaves exactly one row in control's audit that says so, and no verb is missing.
+// Every verb that changes something leaves exactly one row in control's audit that records it, and no verb is missing.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -85,7 +85,7 @@ async function leavesOne(person: number, verb: string, action: string, ...args: 
   const before = await count(action, name);
   const line = [...verb.split(' '), ...args, '--reason', 'a test', '--json', '--config', await writeConfig(person)];
   const { code, out, err } = await runCommand(...line);
-  // 4: asked for, and nobody has carried it out yet
+  // 4: asked for, and nothing has executed it yet
   expect({ verb, args, code, err }).toMatchObject({ code: expect.toBeOneOf([0, 4]) });
   expect({ verb, args, action, rows: (await count(action, name)) - before }).toEqual({ verb, args, action, rows: 1 });
   const one = { verb, action, json: JSON.parse(out) as Readonly<Record<string, unknown>> };
@@ -146,7 +146,7 @@ describe('the audit', () => {
     await leavesOne(ALICE, 'detach', 'detach', ...at);
   });
 
-  test('was asked of every verb that there is', () => {
+  test('is checked for every verb that there is', () => {
     const known = [...new Set(ran.map(({ verb }) => verb)), ...READS, ...MORE_READS, ...PROCESSES, ...SCHEMAS];
     expect(listVerbs().toSorted()).toEqual(known.toSorted());
   });

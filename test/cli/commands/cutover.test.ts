@@ -1,4 +1,4 @@
-// The command lines of freeze and cut-over: what they say, return and write, with control and the queue stopped too.
+// The command lines of freeze and cut-over: what they print, return and write, with control and the queue stopped too.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -50,7 +50,7 @@ afterAll(async () => {
 });
 
 describe('freeze and unfreeze', () => {
-  test('work with control and queue stopped, in seconds, and say that control has no record', async () => {
+  test('work with control and queue stopped, in seconds, and report that control has no record', async () => {
     const stopwatch = startStopwatch(fleet.cell(0));
     const { code, out } = await away('freeze', '--reason', 'incident', '--json');
     expect(await stopwatch()).toBeLessThan(10_000);

@@ -1,4 +1,4 @@
-// The main flows on real Postgres, in this process: what each command says, returns and writes.
+// The main flows on real Postgres, in this process: what each command prints, returns and writes.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -54,11 +54,11 @@ async function readEverything(): Promise<string> {
 }
 
 /** `up` beside a test, stopped as by Ctrl-C. */
-function startUp(): { stop: () => Promise<number>; said: () => string } {
+function startUp(): { stop: () => Promise<number>; output: () => string } {
   const io = captureIo();
   const ended = runCli(['up', '--config', config], io);
   return {
-    said: io.output,
+    output: io.output,
     stop: () => {
       io.interrupt('SIGINT');
       return ended;
@@ -88,7 +88,7 @@ describe('the command line', () => {
     expect(await readEverything()).toBe(before);
   });
 
-  test('apply --execute without processes says what is missing', async () => {
+  test('apply --execute without processes shows what is missing', async () => {
     const { code, out } = await run('apply', '--dc', idOf(1), '--execute', '--reason', 'first');
     expect(code).toBe(0);
     expect(out).toContain('no scheduler runs, and no worker serves');
@@ -114,7 +114,7 @@ describe('the command line', () => {
 
   test('apply --wait follows to the end and returns 3 for orgs left out', async () => {
     const up = startUp();
-    await waitFor('processes', async () => up.said().includes('scheduler: running'));
+    await waitFor('processes', async () => up.output().includes('scheduler: running'));
     const { code, out } = await run('apply', '--all', '--execute', '--wait');
     expect(code).toBe(3);
     expect(out).toContain('100 %');
@@ -124,7 +124,7 @@ describe('the command line', () => {
     expect(await fleet.stages()).toEqual(['done', 'done']);
   });
 
-  test('a second apply writes nothing and says so', async () => {
+  test('a second apply writes nothing and reports it', async () => {
     const before = await readEverything();
     const { code, out } = await run('apply', '--all', '--execute', '--wait');
     expect(code).toBe(0);
@@ -156,7 +156,7 @@ describe('the command line', () => {
     expect(audit.some((row: { reason: string }) => row.reason === 'first')).toBe(true);
   });
 
-  test('commands that fit no rollout are conflicts', async () => {
+  test('commands that have no rollout to apply to are conflicts', async () => {
     for (const verb of ['resume', 'abort', 'retry']) expect((await run(verb, '--dc', idOf(0))).code, verb).toBe(6);
   });
 
@@ -168,7 +168,7 @@ describe('the command line', () => {
     expect((await run('resume', '--dc', idOf(0))).code).toBe(0);
   });
 
-  test('detach lets go of the table and init attaches again', async () => {
+  test('detach releases the table and init attaches again', async () => {
     expect((await run('detach', '--dc', idOf(1))).code).toBe(0);
     await fleet.cell(1).sql('alter table public.orgs alter column agents type integer');
     expect((await run('init', '--dc', idOf(1))).code).toBe(0);

@@ -1,4 +1,4 @@
-// `plans`, `plans show` and `plans diff` on real Postgres: what each says, returns and writes.
+// `plans`, `plans show` and `plans diff` on real Postgres: what each prints, returns and writes.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -141,7 +141,7 @@ describe('plans show', () => {
 });
 
 describe('plans diff', () => {
-  test('says how many orgs differ, why, and which the most', async () => {
+  test('shows how many orgs differ, why, and which the most', async () => {
     const { code, out } = await run('plans', 'diff', first, second);
     expect(code).toBe(0);
     expect(out).toMatch(/the same +398\n/u);
@@ -167,7 +167,7 @@ describe('plans diff', () => {
     });
   });
 
-  test('says nothing of causes where nothing differs', async () => {
+  test('shows no causes where nothing differs', async () => {
     const { out } = await run('plans', 'diff', second, second);
     expect(out).toMatch(/the same +400\n/u);
     expect(out).not.toContain('WHAT CHANGED');

@@ -40,7 +40,7 @@ describe('rate-card check', () => {
     expect(Object.keys(uncovered[0])).toEqual(['edition', 'paid', 'winner', 'purchased', 'light_agents', 'negotiated']);
   });
 
-  test('fails for a case that does not come out, and still counts', async () => {
+  test('fails for a case with another result, and still counts', async () => {
     const wrong = '  - { name: wrong, org: { edition: standard, agents: 300 }, expect: { total_credits: 1 } }\n';
     const path = await writeCard('wrong', `${editions}cases:\n${wrong}`);
     const { code, out } = await runCommand('rate-card', 'check', path);
@@ -50,7 +50,7 @@ describe('rate-card check', () => {
     expect(out).toContain('No case covers 187 of the 188 branches');
   });
 
-  test('says of a card without cases that nothing was checked', async () => {
+  test('reports that nothing was checked for a card without cases', async () => {
     const { code, out } = await runCommand('rate-card', 'check', await writeCard('bare', editions));
     expect(code).toBe(0);
     expect(out).toContain(
@@ -59,7 +59,7 @@ describe('rate-card check', () => {
     expect(out).not.toContain('✔');
   });
 
-  test('says so when no branch is left', async () => {
+  test('reports it when no branch is left', async () => {
     const card = `name: tiny\nlightAgentsCountAsUsers: false\nunpaid: free\neditions:\n  free: { credits: { base: 5, perAgent: 0 }, concurrency: 1, legacy: { flat: 5 } }\ncases:\n`;
     const each = ['true', 'false'].flatMap((paid) =>
       [0, 1].flatMap((light) =>

@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 describe('reconcile', () => {
-  test('says what would be healed and proposed, with the orgs, and changes nothing', async () => {
+  test('shows what would be healed and proposed, with the orgs, and changes nothing', async () => {
     const { code, out } = await run('--dc', dc);
     expect(code).toBe(0);
     expect(out).toMatch(/^≠ \S+: 6 orgs differ, 3 of them would be healed; 200 orgs read/mu);
@@ -91,7 +91,7 @@ describe('reconcile', () => {
     expect(await fleet.control('select * from credit_rollout_control.reconcile_requests')).toEqual([]);
   });
 
-  test('asks once, records who and why, and the history says what came of it', async () => {
+  test('asks once, records who and why, and the history shows the outcome', async () => {
     const asked = await run('--dc', dc, '--execute');
     expect(asked.code).toBe(0);
     expect(asked.out).toContain(`${dc}: a reconciliation is requested`);

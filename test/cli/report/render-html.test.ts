@@ -104,7 +104,7 @@ describe('renderHtml', () => {
     expect(wanted.filter((id) => !ids.includes(id))).toEqual([]);
   });
 
-  test('says every status in a word', () => {
+  test('writes every status as a word', () => {
     expect(one).toContain('<span class="good">✔ PASS</span>');
     expect(one).toContain('<span class="bad">✖ FAIL</span>');
   });
@@ -135,7 +135,7 @@ describe('renderHtml', () => {
     expect(renderHtml([lower])).toContain(`7 orgs ${words}`);
   });
 
-  test('says predicted against actual once a run followed the plan, and nothing of it before', () => {
+  test('shows predicted against actual once a run followed the plan, and nothing of it before', () => {
     const followed = renderHtml([samplePlan()], sampleOutcome());
     expect(readElements(followed).length).toBeGreaterThan(readElements(one).length);
     const section = /<section aria-labelledby="plan-outcome">.*?<\/section>/su.exec(followed)?.[0] ?? '';

@@ -11,7 +11,7 @@ import { manyBranches, sampleBranch, samplePlan } from '../report/sample-plan.js
 describe('showPlan', () => {
   const text = showPlan(samplePlan());
 
-  test('says what it is of: snapshot in both clocks, card, digest', () => {
+  test('names what it was made from: snapshot in both clocks, card, digest', () => {
     expect(text).toContain('Plan in-7 for in (Asia/Kolkata): 27 orgs of public.orgs');
     expect(text).toContain(
       'Snapshot 2026-12-01 01:00:03 UTC (06:30 Asia/Kolkata), rate card desk-2025-10 (5d0c11aa22bb33cc), digest 9c1e2d3f4a5b\n',
@@ -25,7 +25,7 @@ describe('showPlan', () => {
     expect(text).toMatch(/! +2 orgs .* 1 null_agents, 1 unknown_edition\n/u);
   });
 
-  test('counts the paid orgs that a newer card would lower, and says that an apply leaves them as they are', () => {
+  test('counts the paid orgs that a newer card would lower, and explains that an apply leaves them as they are', () => {
     expect(text).toMatch(/↓ +4 orgs {2}of these fall +0 that pay, 4 that do not\n/u);
     const { branches, ...plan } = samplePlan();
     const lower = { ...plan, branches: [...branches, sampleBranch({ orgs: 7, falls: 7, falling: 7 })] };
@@ -53,7 +53,7 @@ describe('showPlan', () => {
       /^What-if for in .*\nSnapshot .* nothing is stored\n/u,
     ));
 
-  test('says the same in colours', () => {
+  test('has the same text in colours', () => {
     expect(stripVTControlCharacters(showPlan(samplePlan(), createPaint(true)))).toBe(text);
   });
 });

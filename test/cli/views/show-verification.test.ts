@@ -1,4 +1,4 @@
-// `verify` for people: the proof of a cut-over says what is proven, what is not, and who is left.
+// `verify` for people: the proof of a cut-over shows what is proven, what is not, and who is left.
 import { describe, expect, test } from 'vitest';
 import { showVerification } from '../../../src/cli/views/show-verification.js';
 import type { CutoverProof } from '../../../src/engine/cutover/prove-cutover.js';
@@ -25,7 +25,7 @@ const show = (proof: Partial<CutoverProof>): string =>
   );
 
 describe('showVerification', () => {
-  test('says nothing of a cut-over that is not armed, and when one that is will be', () => {
+  test('shows nothing of a cut-over that is not armed, and the instant of one that is', () => {
     expect(show({ verdict: 'not_armed', effectiveAt: null })).not.toContain('cut-over');
     expect(show({ verdict: 'ahead' })).toContain('armed for 2025-10-30T00:00:00.000Z');
     expect(show({})).toContain('proven: no org is on the old model; sign-ups that got credits');

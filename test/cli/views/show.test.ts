@@ -134,7 +134,7 @@ describe('exitCodeOf', () => {
 });
 
 describe('showStatus', () => {
-  test('says why a data center waits, since when, and the command that releases it', () => {
+  test('shows why a data center waits, since when, and the command that releases it', () => {
     const text = showStatus(sampleStatus(), { commands, paint: plainPaint, lanes: 2 });
     expect(text).toContain('‖ eu  paused');
     expect(text).toContain('an operator paused it, since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin)');
@@ -145,11 +145,11 @@ describe('showStatus', () => {
 describe('showStatus without a scheduler', () => {
   const show = (dc: DataCenterStatus): string =>
     showStatus({ ...sampleStatus(dc), schedulersAlive: 0 }, { commands, paint: plainPaint, lanes: 2 });
-  test('says that no night begins where all is done', () =>
+  test('warns that no night begins where all is done', () =>
     expect(show(sampleDataCenter({ stage: 'done', state: 'done', holds: [] }))).toContain(
       'No scheduler runs, so no nightly run begins. Start one: credit-rollout up',
     ));
-  test('says nothing where nothing was rolled out', () =>
+  test('warns of nothing where nothing was rolled out', () =>
     expect(show(sampleDataCenter({ stage: 'pending', state: 'pending', holds: [] }))).not.toContain('No scheduler'));
 });
 

@@ -1,4 +1,4 @@
-// The alarms before a cut-over: when, once, and what they say.
+// The alarms before a cut-over: when, once, and their text.
 import { describe, expect, test } from 'vitest';
 import { type AlarmFacts, decideAlarms, isAlarming, listMissing } from '../../../src/domain/calendar/decide-alarms.js';
 import type { DueRow } from '../../../src/domain/calendar/due-work.js';
@@ -26,7 +26,7 @@ const brief = (change: Partial<AlarmFacts>): readonly string[] =>
   decideAlarms(facts(change)).map(
     (row) => `${row.work} ${row.localDate} ${row.kind === 'insert' ? row.state : 'miss'}`,
   );
-const rang = (work: DueRow['work'], localDate: string): DueRow => ({
+const announced = (work: DueRow['work'], localDate: string): DueRow => ({
   work,
   localDate,
   dueAt: hoursAhead(48),
@@ -35,42 +35,50 @@ const rang = (work: DueRow['work'], localDate: string): DueRow => ({
 
 describe('decideAlarms', () => {
   test.each<[string, Partial<AlarmFacts>, readonly string[]]>([
-    ['is silent without a cut-over', { cutoverAt: null }, []],
-    ['is silent before its time', { now: hoursAhead(48, -1) }, []],
-    ['rings 48 hours ahead', {}, ['alarm_48h 2025-10-28 ran']],
-    ['says when it rings late', { now: hoursAhead(46) }, ['alarm_48h 2025-10-28 caught_up']],
-    ['rings once', { rows: [rang('alarm_48h', '2025-10-28')] }, []],
+    ['is none without a cut-over', { cutoverAt: null }, []],
+    ['is none before its time', { now: hoursAhead(48, -1) }, []],
+    ['is due 48 hours ahead', {}, ['alarm_48h 2025-10-28 ran']],
+    ['records that it came late', { now: hoursAhead(46) }, ['alarm_48h 2025-10-28 caught_up']],
+    ['comes once', { rows: [announced('alarm_48h', '2025-10-28')] }, []],
     [
-      'rings again 2 hours ahead',
-      { rows: [rang('alarm_48h', '2025-10-28')], now: hoursAhead(2) },
+      'comes again 2 hours ahead',
+      { rows: [announced('alarm_48h', '2025-10-28')], now: hoursAhead(2) },
       ['alarm_2h 2025-10-29 ran'],
     ],
     [
-      'tells the first one missed once the second is due',
+      'records the first one as missed once the second is due',
       { now: hoursAhead(2) },
       ['alarm_48h 2025-10-28 missed', 'alarm_2h 2025-10-29 ran'],
     ],
     [
-      'tells both missed after the instant',
+      'records both as missed after the instant',
       { now: hoursAhead(0) },
       ['alarm_48h 2025-10-28 missed', 'alarm_2h 2025-10-29 missed'],
     ],
-    ['rings for an instant that was moved', { rows: [rang('alarm_48h', '2025-10-20')] }, ['alarm_48h 2025-10-28 ran']],
+    [
+      'comes again for an instant that was moved',
+      { rows: [announced('alarm_48h', '2025-10-20')] },
+      ['alarm_48h 2025-10-28 ran'],
+    ],
     ['has none whose time was over when the instant was set', { setAt: hoursAhead(10), now: hoursAhead(9) }, []],
     ['has none of an instant that had passed when it was set', { setAt: hoursAhead(-10), now: hoursAhead(-11) }, []],
-    ['rings 48 hours ahead of an armed gate too', { gate: ARMED }, ['alarm_48h 2025-10-28 ran']],
+    ['is due 48 hours ahead of an armed gate too', { gate: ARMED }, ['alarm_48h 2025-10-28 ran']],
     [
-      'does not ring again 2 hours ahead of an armed gate, and is late until its instant',
+      'does not come again 2 hours ahead of an armed gate, and is late until its instant',
       { gate: ARMED, now: hoursAhead(2) },
       ['alarm_48h 2025-10-28 caught_up'],
     ],
-    ['tells it missed when an armed gate is due', { gate: ARMED, now: hoursAhead(0) }, ['alarm_48h 2025-10-28 missed']],
+    [
+      'records it as missed when an armed gate is due',
+      { gate: ARMED, now: hoursAhead(0) },
+      ['alarm_48h 2025-10-28 missed'],
+    ],
     ['has none of what has happened', { gate: LATCHED, now: hoursAhead(-1) }, []],
   ])('%s', (_promise, change, expected) => {
     expect(brief(change)).toEqual(expected);
   });
 
-  test('says what is missing, or that nothing is', () => {
+  test('lists what is missing, or that nothing is', () => {
     const [alarm] = decideAlarms(facts({ missing: ['it bakes until then', 'it is frozen'] }));
     expect(alarm?.note).toBe('it will not be ready: it bakes until then; it is frozen');
     expect(alarm && isAlarming(alarm)).toBe(true);
@@ -98,7 +106,7 @@ describe('appendUndecidable', () => {
       { kind: 'unreadable', code: 'unreachable' },
       'undecidable orgs were not counted, its cell cannot be read (unreachable): credit-rollout quarantine --dc in',
     ],
-  ])('says it after the rest, and makes no alarm of it: %o', (undecidable, text) => {
+  ])('appends it to the text without raising an alarm: %o', (undecidable, text) => {
     expect(note(undecidable)).toEqual({ note: `it will be ready; ${text}`, alarming: false });
     expect(note(undecidable, ['x'])).toEqual({ note: `it will not be ready: x; ${text}`, alarming: true });
   });

@@ -69,7 +69,7 @@ describe('decideNights', () => {
     expect(brief(decideNights(facts(change)))).toEqual(expected);
   });
 
-  test('says why one was missed', () => {
+  test('records why one was missed', () => {
     const rows = [row('2025-10-07', 'due')];
     const now = new Date('2025-10-08T00:15:00Z');
     expect(decideNights(facts({ rows, now, heldBy: 'frozen' }))[0]).toMatchObject({

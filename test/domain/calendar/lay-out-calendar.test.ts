@@ -1,4 +1,4 @@
-// What the calendar says of a rollout: what comes when, what is due now, what waits for what, and what the clocks do.
+// What the calendar shows of a rollout: what comes when, what is due now, what waits for what, and what the clocks do.
 import { describe, expect, test } from 'vitest';
 import type { CalendarFacts } from '../../../src/domain/calendar/calendar-event.js';
 import { type CalendarPage, layOutCalendar } from '../../../src/domain/calendar/lay-out-calendar.js';
@@ -48,7 +48,7 @@ describe('layOutCalendar', () => {
     ]);
   });
 
-  test('says that dates that have passed are due now', () => {
+  test('shows that dates that have passed are due now', () => {
     const [page] = layOut([
       facts({ notBefore: oneOff('2025-10-01T00:00:00Z'), cutover: oneOff('2025-10-05T00:00:00Z') }),
     ]);
@@ -98,7 +98,7 @@ describe('layOutCalendar', () => {
     expect(brief(never)).toEqual([]);
   });
 
-  test('says what the clocks do to a night', () => {
+  test('shows what a clock change does to a night', () => {
     const at = { doneAt: NOW, stage: 'done', requested: false, nightAt: '02:30' } as const;
     const note = (date: string): readonly (string | null)[] => {
       const from = new Date(`${date}T00:00:00Z`);
@@ -129,7 +129,7 @@ describe('layOutCalendar', () => {
     ]);
   });
 
-  test('says what blocks it: holds, windows that never open, and one that failed before it', () => {
+  test('shows what blocks it: holds, windows that never open, and one that failed before it', () => {
     const never = [{ from: '00:00', to: '00:00', deny: true }] as const;
     const [first, second] = layOut([
       facts({ stage: 'failed', requested: false, windows: never }),
@@ -139,7 +139,7 @@ describe('layOutCalendar', () => {
     expect(second).toMatchObject({ after: ['eu'], blockedBy: ['an earlier data center failed (eu)'], oneOffs: [] });
   });
 
-  test('names no instant of a hold: they stand in their place', () => {
+  test('names no instant of a hold: the hold is shown in its place', () => {
     const holds = [
       createHold('frozen', byWaiting('x'), '2025-10-06T01:00:00.000Z'),
       createHold('cell_trouble', byWaiting('x'), '42501'),
@@ -148,7 +148,7 @@ describe('layOutCalendar', () => {
     expect(page?.blockedBy).toEqual(['it is frozen', 'its workers meet an error that they cannot get past (42501)']);
   });
 
-  test('lays one out that was not asked for as if it were, and says so', () => {
+  test('lays one out that was not requested as if it were, and marks it', () => {
     const [page] = layOut([facts({ requested: false })]);
     expect(page?.oneOffs).toMatchObject([
       { kind: 'start', earliest: true, note: 'once it is requested: credit-rollout apply --dc eu --execute' },

@@ -1,4 +1,4 @@
-// Catches the expected failure of a call, so that a test can look at its code, message and next step.
+// Catches the expected failure of a call, so that a test can check its code, message and next step.
 import { RolloutError } from '../../../src/kernel/rollout-error.js';
 
 /** The RolloutError that `call` throws; anything else fails the test. */

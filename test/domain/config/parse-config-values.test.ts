@@ -34,7 +34,7 @@ describe('parseRolloutConfig', () => {
       'windows: [{ from: "22:00", to: "05:00", days: [monday] }]',
       'rollout.windows[0].days[0] (line 6) is "monday", but it must be one of mon, tue, wed, thu, fri, sat, sun.',
     ],
-  ])('refuses %s in one sentence', (line, message) => {
+  ])('rejects %s in one sentence', (line, message) => {
     expect(failureOf(() => parse(withRollout(line)))).toMatchObject({ code: 'invalid_config', message });
   });
 
@@ -53,7 +53,7 @@ describe('parseRolloutConfig', () => {
     ['bake: 12h', 'invalid_duration', '"12h"'],
     ['notBefore: 2026-02-30', 'invalid_instant', '"2026-02-30"'],
     ['notBefore: 2025-10-06T00:00:00Z', 'invalid_instant', 'carries an offset'],
-  ])('refuses %s', (line, code, part) => {
+  ])('rejects %s', (line, code, part) => {
     const failure = failureOf(() => parse(withRollout(line)));
     expect(failure.code).toBe(code);
     expect(failure.message).toContain(part);
@@ -70,7 +70,7 @@ describe('parseRolloutConfig', () => {
     },
   );
 
-  test.each(['IN', '1in', 'in_2', 'in 2', '-in', 'a'.repeat(32), '""', '5', 'null'])('refuses the id %s', (id) => {
+  test.each(['IN', '1in', 'in_2', 'in 2', '-in', 'a'.repeat(32), '""', '5', 'null'])('rejects the id %s', (id) => {
     const failure = failureOf(() => parse(base + india.replace('id: in', `id: ${id}`)));
     expect(failure.code).toBe('invalid_config');
     expect(failure.message).toContain('dataCenters[0].id (line 4)');

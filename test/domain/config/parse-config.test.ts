@@ -93,7 +93,7 @@ dataCenters:
     ]);
   });
 
-  test('does not look at the variables of URLs', () => {
+  test('does not resolve the variables of URLs', () => {
     const seen: string[] = [];
     parseRolloutConfig(base + india, { lookup: (name) => void seen.push(name) });
     expect(seen).toEqual([]);

@@ -35,7 +35,7 @@ describe('nameCutover', () => {
     ['due', facts({ now: at(13), gate: gate({ effectiveAt: at(12) }) })],
     ['latched', facts({ gate: LATCHED })],
     ['swept', facts({ gate: { ...LATCHED, sweptAt: at(10) } })],
-  ] as const)('says %s', (state, given) => {
+  ] as const)('names it %s', (state, given) => {
     expect(nameCutover(given)).toBe(state);
   });
 });
@@ -73,10 +73,10 @@ describe('rejectMove', () => {
       'cutover reverse --dc ID',
     ],
     ['once it was latched', facts({ gate: LATCHED }), 14, 'cannot be postponed', 'cutover reverse --dc ID'],
-  ])('refuses to move it %s, with the reason', (_case, given, hour, why, next) => {
-    const refusal = rejectMove(given, to(hour));
-    expect(refusal?.why).toContain(why);
-    expect(refusal?.next).toContain(next);
+  ])('does not let it move %s, and gives the reason', (_case, given, hour, why, next) => {
+    const rejection = rejectMove(given, to(hour));
+    expect(rejection?.why).toContain(why);
+    expect(rejection?.next).toContain(next);
   });
 });
 
@@ -91,10 +91,10 @@ describe('rejectReversal', () => {
       'cutover execute --dc ID',
     ],
     ['for the past', facts({ gate: LATCHED }), 9, 'is past', 'a later one with --to'],
-  ])('refuses %s, with the way out', (_case, given, hour, why, next) => {
-    const refusal = rejectReversal(given, { at: at(hour), local: '' });
-    expect(refusal?.why).toContain(why);
-    expect(refusal?.next).toContain(next);
+  ])('rejects %s, and suggests what to do', (_case, given, hour, why, next) => {
+    const rejection = rejectReversal(given, { at: at(hour), local: '' });
+    expect(rejection?.why).toContain(why);
+    expect(rejection?.next).toContain(next);
   });
 
   test('lets a latched one be taken back for what is to come', () => {
@@ -112,10 +112,10 @@ describe('rejectExecution', () => {
       'noon UTC, has not come',
       'cutover postpone --dc ID',
     ],
-  ])('refuses: %s', (_case, given, why, next) => {
-    const refusal = rejectExecution(given, 'done');
-    expect(refusal?.why).toContain(why);
-    expect(refusal?.next).toContain(next);
+  ])('rejects: %s', (_case, given, why, next) => {
+    const rejection = rejectExecution(given, 'done');
+    expect(rejection?.why).toContain(why);
+    expect(rejection?.next).toContain(next);
   });
 
   test('rejects a late one while its data center is not done, and then no more', () => {
@@ -132,11 +132,11 @@ describe('rejectExecution', () => {
           cutoverAt: at(cutover),
           gate: effective === null ? UNARMED : gate({ effectiveAt: at(effective) }),
         });
-        const refusal = rejectExecution(given, stage);
+        const rejection = rejectExecution(given, stage);
         expect(CUTOVER_STATES).toContain(nameCutover(given));
-        if (now < (effective ?? cutover)) expect(refusal).toBeDefined();
+        if (now < (effective ?? cutover)) expect(rejection).toBeDefined();
         if (effective !== null && effective <= now) {
-          expect(refusal).toBeUndefined();
+          expect(rejection).toBeUndefined();
           expect(rejectMove(given, { at: at(23), local: '' })).toBeDefined();
         }
       }),

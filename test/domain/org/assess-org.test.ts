@@ -29,7 +29,7 @@ const FAULTS: readonly [string, Partial<OrgInputs>][] = [
 ];
 
 describe('assessOrg', () => {
-  test.each(FAULTS)('sets an org aside as %s', (reason, fields) => {
+  test.each(FAULTS)('quarantines an org as %s', (reason, fields) => {
     expect(assessOrg(makeOrg(fields), sampleCard)).toEqual({ kind: 'undecidable', reason });
   });
 
@@ -61,7 +61,7 @@ describe('assessOrg', () => {
     expect(assessOrg(makeOrg({ lightAgents: -1n }), uncounted)).toEqual({ kind: 'undecidable', reason });
   });
 
-  test('counts light agents as users only when the card says so', () => {
+  test('counts light agents as users only when the card counts them', () => {
     const org = makeOrg({ agents: 100n, lightAgents: 50n });
     expect(assessOrg(org, sampleCard)).toMatchObject({ legacyLimit: 75_000n, variableCredits: 25_000n });
     expect(assessOrg(org, uncounted)).toMatchObject({ legacyLimit: 50_000n, variableCredits: 25_000n });

@@ -24,11 +24,11 @@ const CHANGES: readonly Partial<Allotment>[] = [
 ];
 
 describe('decideMovement', () => {
-  test('says same for an equal allotment', () => {
+  test('is same for an equal allotment', () => {
     expect(decideMovement(stored, { ...stored })).toBe('same');
   });
 
-  test.each(CHANGES)('says inputs when only %o differs', (change) => {
+  test.each(CHANGES)('is inputs when only %o differs', (change) => {
     expect(decideMovement(stored, { ...stored, ...change })).toBe('inputs');
   });
 

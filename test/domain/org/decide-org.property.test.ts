@@ -75,7 +75,7 @@ describe('decideOrg over random lives', () => {
     });
   });
 
-  test('says same, and the same allotment, when it decides again', () => {
+  test('comes to the same allotment when it decides again', () => {
     onLives((allotment, question) => {
       expect(decideOrg({ ...question, prior: allotment })).toMatchObject({
         kind: 'decided',
@@ -110,7 +110,7 @@ describe('decideOrg over random lives', () => {
     });
   });
 
-  test('moves the total and the floor as the movement says', () => {
+  test('moves the total and the floor as its movement names it', () => {
     onLives((allotment, { prior }, decision) => {
       if (decision.kind !== 'decided' || prior === null) return;
       const floors = [allotment.floor ?? -1n, prior.floor ?? -1n] as const;

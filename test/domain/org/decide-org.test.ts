@@ -190,7 +190,7 @@ describe('decideOrg on movements', () => {
     expect(later(prior, { agents: 310n }, OPEN)).toMatchObject({ movement: 'fall', allotment: { floor: 155_000n } });
   });
 
-  test('tells which rule decided', () => {
+  test('names the rule that decided', () => {
     expect(later(makePrior(), {}).because).toEqual(['The floor is kept.']);
     expect(later(makePrior({ edition: 'professional' }), {}).because).toEqual([
       'The edition is below professional: the floor falls from 300,000 to 150,000.',

@@ -16,7 +16,7 @@ describe('explainOrg', () => {
     ]);
   });
 
-  test('says of an unpaid org whose credits it gets and that its legacy limit is not granted', () => {
+  test('explains which credits an unpaid org gets, and that its legacy limit is not granted', () => {
     const inputs = makeOrg({ edition: 'enterprise', paid: false, agents: 1n, negotiatedLimit: 20_000n });
     const lines = explainDecision(decide({ inputs }), sampleCard);
     expect(lines[0]).toContain('edition enterprise (unpaid: the credits of free)');

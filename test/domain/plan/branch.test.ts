@@ -65,7 +65,7 @@ describe('compareBranches', () => {
     expect(ordered.toReversed().sort(compareBranches)).toEqual(ordered);
   });
 
-  test('is an order: turned round it is turned round', () => {
+  test('is an order: swapped arguments reverse it', () => {
     fc.assert(
       fc.property(fc.array(anyBranch), (branches) => {
         const keys = (list: readonly Branch[]) => list.map(branchKey);

@@ -14,7 +14,7 @@ const rest: PlanRest = {
 };
 
 describe('countPlan', () => {
-  test('adds up branches and keeps what they do not say', () => {
+  test('adds up branches and keeps what they do not count', () => {
     const branches = [
       makeBranch(),
       makeBranch({ winner: 'legacy', grandfathered: '25000', falling: 1 }),

@@ -44,7 +44,7 @@ function decide(fields: Partial<ApprovalQuestion> = {}): ApprovalDecision {
 }
 
 /** `approved`, `approves_itself`, or why it is held. */
-const say = (decision: ApprovalDecision): string => (decision.kind === 'held' ? decision.why : decision.kind);
+const nameOf = (decision: ApprovalDecision): string => (decision.kind === 'held' ? decision.why : decision.kind);
 
 describe('decideApproval without approvals', () => {
   test('approves itself inside the guard-rails where that is allowed', () => {
@@ -96,7 +96,7 @@ describe('decideApproval by complement', () => {
   );
 
   const ask = ({ kind, digest, approver, fate, rails, approval }: Asked): string =>
-    say(
+    nameOf(
       decide({
         approvals: [makeApproval({ kind, digest, approver, ...fates[fate] })],
         rails: readings[rails],
@@ -117,7 +117,7 @@ describe('decideApproval by complement', () => {
     expect(expected).toHaveLength(4 + 2);
   });
 
-  test('approves itself only inside, where allowed, and when nothing was used, voided or said by a person', () => {
+  test('approves itself only inside, where allowed, and when nothing was used, voided or decided by a person', () => {
     const itself = everything.filter((asked) => ask(asked) === 'approves_itself');
     const expected = everything.filter(
       (asked) => isAuto(asked) && (isForeign(asked) || (asked.kind === 'guard_rails' && asked.fate === 'expired')),
@@ -125,14 +125,14 @@ describe('decideApproval by complement', () => {
     expect(itself).toEqual(expected);
   });
 
-  test('says of everything else what stands in the way', () => {
+  test('names the obstacle in every other case', () => {
     for (const asked of everything) {
       const answer = ask(asked);
       if (answer === 'approved' || answer === 'approves_itself') continue;
-      const spent = !isForeign(asked) && asked.fate !== 'open';
+      const used = !isForeign(asked) && asked.fate !== 'open';
       const renewable = asked.kind === 'guard_rails' && asked.fate === 'expired';
       const unapproved = asked.rails === 'outside' ? 'outside' : 'required';
-      expect({ ...asked, answer }).toEqual({ ...asked, answer: spent && !renewable ? asked.fate : unapproved });
+      expect({ ...asked, answer }).toEqual({ ...asked, answer: used && !renewable ? asked.fate : unapproved });
     }
   });
 });
@@ -141,35 +141,35 @@ describe('decideApproval', () => {
   test('lasts until the last millisecond of 72 hours', () => {
     const approvals = [makeApproval()];
     expect(APPROVAL_MS).toBe(259_200_000);
-    expect(say(decide({ approvals, rails: outside, now: later(APPROVAL_MS - 1) }))).toBe('approved');
-    expect(say(decide({ approvals, rails: outside, now: later(APPROVAL_MS) }))).toBe('expired');
+    expect(nameOf(decide({ approvals, rails: outside, now: later(APPROVAL_MS - 1) }))).toBe('approved');
+    expect(nameOf(decide({ approvals, rails: outside, now: later(APPROVAL_MS) }))).toBe('expired');
   });
 
   test('renews its own approval by itself only while it is still inside', () => {
     const approvals = [makeApproval({ kind: 'guard_rails', approver: 'guard-rails' })];
     const now = later(APPROVAL_MS);
-    expect(say(decide({ approvals }))).toBe('approved');
-    expect(say(decide({ approvals, now }))).toBe('approves_itself');
-    expect(say(decide({ approvals, now, rails: outside }))).toBe('outside');
-    expect(say(decide({ approvals, now, approval: 'required' }))).toBe('required');
+    expect(nameOf(decide({ approvals }))).toBe('approved');
+    expect(nameOf(decide({ approvals, now }))).toBe('approves_itself');
+    expect(nameOf(decide({ approvals, now, rails: outside }))).toBe('outside');
+    expect(nameOf(decide({ approvals, now, approval: 'required' }))).toBe('required');
   });
 
   test('takes the newest approval that grants it', () => {
     const older = makeApproval();
     const newer = makeApproval({ approver: 'cy', approvedAt: later(60_000), expiresAt: later(60_000 + APPROVAL_MS) });
-    const spent = makeApproval({ approver: 'di', approvedAt: later(90_000), voidedAt: later(90_001) });
+    const used = makeApproval({ approver: 'di', approvedAt: later(90_000), voidedAt: later(90_001) });
     for (const approvals of [
-      [older, newer, spent],
-      [spent, newer, older],
+      [older, newer, used],
+      [used, newer, older],
     ])
       expect(decide({ approvals, now: later(100_000) })).toEqual({ kind: 'approved', approval: newer });
   });
 
   test('goes on when a person approves again after the approval was used', () => {
-    const spent = makeApproval({ usedAt: later(1) });
+    const used = makeApproval({ usedAt: later(1) });
     const again = makeApproval({ approvedAt: later(2) });
-    expect(say(decide({ approvals: [spent], now: later(3) }))).toBe('used');
-    expect(decide({ approvals: [spent, again], now: later(3) })).toEqual({ kind: 'approved', approval: again });
+    expect(nameOf(decide({ approvals: [used], now: later(3) }))).toBe('used');
+    expect(decide({ approvals: [used, again], now: later(3) })).toEqual({ kind: 'approved', approval: again });
   });
 
   test('sends nobody to approve a plan that a newer one took the place of, and does not approve it itself', () => {
@@ -177,7 +177,7 @@ describe('decideApproval', () => {
     const expired = makeApproval({ expiresAt: later(0) });
     for (const rails of [inside, outside])
       for (const approvals of [[], [expired]]) expect(decide({ newer: 'in-8', rails, approvals })).toEqual(superseded);
-    expect(say(decide({ newer: 'in-8', approvals: [makeApproval()] }))).toBe('approved');
+    expect(nameOf(decide({ newer: 'in-8', approvals: [makeApproval()] }))).toBe('approved');
   });
 
   test('never approves a plan by itself after a newer plan was approved', () => {

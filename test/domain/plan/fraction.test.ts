@@ -10,7 +10,7 @@ const fraction: fc.Arbitrary<Fraction> = fc.record({
   denominator: fc.bigInt({ min: 1n, max: 10n ** 40n }),
 });
 
-/** The number that a text of ours says, exactly. */
+/** The number that a text of ours shows, exactly. */
 function readText(text: string): Fraction {
   const [whole = '', decimals = ''] = text.replaceAll(',', '').split('.');
   return { numerator: BigInt(whole + decimals), denominator: 10n ** BigInt(decimals.length) };

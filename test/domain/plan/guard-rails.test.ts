@@ -24,7 +24,7 @@ describe('readGuardRails', () => {
     expect(readings.map(({ rail }) => rail)).toEqual(['quarantinedShare', 'protectedOrgs', 'paidFalling']);
   });
 
-  test('says value and limit as a person reads them', () => {
+  test('formats value and limit for a person', () => {
     expect(readGuardRails(makeCounts(), everyRail)).toEqual([
       { rail: 'maxRaiseFactor', value: '2.5 times', limit: '3 times', passes: true },
       { rail: 'floorOverPlan', value: '2 times', limit: '3 times', passes: true },

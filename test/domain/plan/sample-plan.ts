@@ -60,7 +60,7 @@ export function makeBranch(fields: Partial<BranchCount> = {}): BranchCount {
 }
 
 /**
- * For properties of big sums: where a failure hangs on one exact relation, shrinking takes one credit at a time for
+ * For properties of big sums: where a failure depends on one exact relation, shrinking takes one credit at a time for
  * ever.
  */
 export const UNSHRUNK = { endOnFailure: true } as const;

@@ -55,7 +55,7 @@ describe('the shipped card', () => {
     expect(findTotal(edition, agents)).toBe(total);
   });
 
-  test('has only cases that come out, each under its own name', () => {
+  test('has only cases that pass, each under its own name', () => {
     expect(checkRateCard(sampleCard)).toEqual([]);
     expect(new Set(sampleCard.cases.map(({ name }) => name)).size).toBe(sampleCard.cases.length);
   });

@@ -19,7 +19,7 @@ export function edit(from: string, to: string): string {
   return CARD.replace(from, to);
 }
 
-export function refuse(text: string): RolloutError {
+export function errorOfCard(text: string): RolloutError {
   try {
     parseRateCard(text);
   } catch (error) {

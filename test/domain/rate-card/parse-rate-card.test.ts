@@ -1,7 +1,7 @@
-// The rate card: what the parser reads, which numbers and keys it refuses, and how editions rank.
+// The rate card: what the parser reads, which numbers and keys it rejects, and how editions rank.
 import { describe, expect, test } from 'vitest';
 import { parseRateCard } from '../../../src/domain/rate-card/parse-rate-card.js';
-import { CARD, edit, refuse } from './card-scene.js';
+import { CARD, edit, errorOfCard } from './card-scene.js';
 import { sampleCard } from './sample-card.js';
 
 describe('parseRateCard', () => {
@@ -87,7 +87,7 @@ describe('parseRateCard', () => {
     '50000k',
     '2025-10-06',
   ])('rejects base: %s as inexact', (written) => {
-    const error = refuse(edit('base: 50000', `base: ${written}`));
+    const error = errorOfCard(edit('base: 50000', `base: ${written}`));
     expect(error).toMatchObject({ code: 'inexact_number', exitCode: 1 });
     expect(error.message).toContain('editions.standard.credits.base');
   });
@@ -101,7 +101,7 @@ describe('parseRateCard', () => {
     ['concurrency: 10', 'concurrency: 0'],
     ['concurrency: 10', 'concurrency: 1000001'],
   ])('rejects %s -> %s beyond its bounds', (from, to) => {
-    expect(refuse(edit(from, to)).code).toBe('inexact_number');
+    expect(errorOfCard(edit(from, to)).code).toBe('inexact_number');
   });
 
   test.each([
@@ -146,10 +146,10 @@ describe('parseRateCard', () => {
     ['name: test', 'name: test\n---\nname: test', 'YAML'],
     ['name: test', 'name: !secret test', 'YAML'],
     ['name: test', 'name: [', 'YAML'],
-  ])('refuses %j -> %j', (from, to, told) => {
-    const error = refuse(edit(from, to).trimStart());
+  ])('rejects %j -> %j', (from, to, message) => {
+    const error = errorOfCard(edit(from, to).trimStart());
     expect(error.code).toBe('invalid_rate_card');
-    expect(error.message).toContain(told);
+    expect(error.message).toContain(message);
     expect(error.message).not.toContain('\n');
   });
 
@@ -159,7 +159,7 @@ describe('parseRateCard', () => {
     ['concurrency: 10', 'Concurrency: 10', 'editions.NAME.concurrency'],
     ['unpaid:', 'unpayed:', 'unpaid'],
   ])('suggests the key for %j -> %j', (from, to, suggestion) => {
-    expect(refuse(edit(from, to))).toMatchObject({
+    expect(errorOfCard(edit(from, to))).toMatchObject({
       code: 'invalid_rate_card',
       message: expect.stringMatching(/ is not a key of the rate card; did you mean /),
       next: expect.stringContaining(`Write ${suggestion}, or remove the key.`),
@@ -167,17 +167,17 @@ describe('parseRateCard', () => {
   });
 
   test('lists the keys when none is near', () => {
-    const { next } = refuse(`${CARD}currency: EUR\n`);
+    const { next } = errorOfCard(`${CARD}currency: EUR\n`);
     expect(next).toBe('Remove the key. The keys here are name, lightAgentsCountAsUsers, unpaid, editions, cases.');
   });
 
   test.each(['', '# nothing', '[]', 'text', 'editions: {}', '{}'])('rejects %j', (text) => {
-    expect(refuse(text).code).toBe('invalid_rate_card');
+    expect(errorOfCard(text).code).toBe('invalid_rate_card');
   });
 
   test('rejects a card without editions', () => {
     const head = 'name: a\nlightAgentsCountAsUsers: true\nunpaid: free\n';
-    expect(refuse(`${head}editions: {}`).message).toContain('must have an edition');
+    expect(errorOfCard(`${head}editions: {}`).message).toContain('must have an edition');
   });
 
   test('ranks editions by base, then per agent, and equal ones alike', () => {

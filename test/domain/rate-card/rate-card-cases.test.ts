@@ -1,7 +1,7 @@
 // The cases in a rate card, and its hash.
 import { describe, expect, test } from 'vitest';
 import { parseRateCard } from '../../../src/domain/rate-card/parse-rate-card.js';
-import { CARD, edit, refuse } from './card-scene.js';
+import { CARD, edit, errorOfCard } from './card-scene.js';
 import { sampleCardText } from './sample-card.js';
 
 describe('parseRateCard on cases', () => {
@@ -53,7 +53,7 @@ describe('parseRateCard on cases', () => {
       'cases[0].expect.total_credits',
     ],
   ] as const)('rejects %s', (golden, code, path) => {
-    const error = refuse(withCase(golden));
+    const error = errorOfCard(withCase(golden));
     expect(error.code).toBe(code);
     expect(error.message).toContain(path);
   });
@@ -64,10 +64,10 @@ describe('the hash of a card', () => {
     const { hash } = parseRateCard(CARD);
     expect(hash).toMatch(/^[0-9a-f]{16}$/);
     const [head = '', free = '', ...standard] = CARD.split(/(?<=editions:\n)|(?=^ {2}\w)/m);
-    const turned = `${head.replace('name: test', 'name: other # told')}${standard.join('')}${free}`;
-    const told = `${turned}cases: [{ org: { edition: free }, expect: { paid: true } }]\n`;
-    expect(parseRateCard(told)).toMatchObject({ name: 'other', hash });
-    expect([...parseRateCard(told).editions.keys()]).toEqual(['standard', 'free']);
+    const turned = `${head.replace('name: test', 'name: other # renamed')}${standard.join('')}${free}`;
+    const withCases = `${turned}cases: [{ org: { edition: free }, expect: { paid: true } }]\n`;
+    expect(parseRateCard(withCases)).toMatchObject({ name: 'other', hash });
+    expect([...parseRateCard(withCases).editions.keys()]).toEqual(['standard', 'free']);
   });
 
   test.each([

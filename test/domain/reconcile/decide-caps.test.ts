@@ -8,7 +8,12 @@ const UNSET: Caps = { maxChanged: null, maxLapsed: null, falls: 'within_limits' 
 
 describe('decideCaps', () => {
   test.each([
-    ['a quiet night', { ...NONE, raises: 50, falls: 50, lapses: 5, gone: 2 }, UNSET, ['heal', 'heal', 'heal']],
+    [
+      'a night with few changes',
+      { ...NONE, raises: 50, falls: 50, lapses: 5, gone: 2 },
+      UNSET,
+      ['heal', 'heal', 'heal'],
+    ],
     ['one lapse too many', { ...NONE, lapses: 1_001 }, UNSET, ['heal', 'propose', 'heal']],
     ['lapses at the limit', { ...NONE, lapses: 1_000 }, UNSET, ['heal', 'heal', 'heal']],
     ['ten lapses in a small cell', { ...NONE, lapses: 10, allotments: 12 }, UNSET, ['heal', 'heal', 'heal']],
@@ -21,7 +26,7 @@ describe('decideCaps', () => {
       ['propose', 'propose', 'heal'],
     ],
     [
-      'lapses that are proposed leave room',
+      'lapses that are proposed do not count against the limit',
       { ...NONE, falls: 5, lapses: 3 },
       { ...UNSET, maxChanged: 5, maxLapsed: 2 },
       ['heal', 'propose', 'heal'],
@@ -37,7 +42,7 @@ describe('decideCaps', () => {
     expect([falls, lapses, gone]).toEqual(answers);
   });
 
-  test('says which limit was passed, with both numbers', () => {
+  test('names the limit that was passed, with both numbers', () => {
     expect(decideCaps({ ...NONE, lapses: 7, gone: 2_000 }, { ...UNSET, maxLapsed: 5 }).reasons).toEqual([
       '7 orgs would lapse, above 5',
       '2000 orgs have left the source, above 1000',

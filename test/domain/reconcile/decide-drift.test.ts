@@ -42,11 +42,11 @@ describe('decideDrift', () => {
     ['gone', compare({ movement: null, found: { kind: 'gone' }, afterTotal: null })],
     ['propose', compare({ movement: 'same', proposedFloor: 7n })],
     ['propose', compare({ movement: 'same', flooredByHand: 7n })],
-  ] as const)('says %s', (treatment, org) => {
+  ] as const)('decides %s', (treatment, org) => {
     expect(decideDrift(org)).toMatchObject({ treatment });
   });
 
-  test('has nothing to say of an org that is as it should be', () => {
+  test('finds nothing at an org that is as it should be', () => {
     expect(decideDrift(compare({ movement: 'same' }))).toBeUndefined();
   });
 

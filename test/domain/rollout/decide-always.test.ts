@@ -98,7 +98,7 @@ describe('decideStep: always', () => {
     );
   });
 
-  test('opens no fence and wakes workers for nothing while its cell is frozen, and says so', () => {
+  test('opens no fence and wakes workers for nothing while its cell is frozen, and shows the hold', () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(anyDc('eu', 1), anyDc('in', 0), (one, other) => {

@@ -11,7 +11,7 @@ const APPLIED = { ...PENDING, pending: 0 } as const;
 const VERIFIED = { ...APPLIED, unverified: 0, verifiedForMs: WAIT_MS } as const;
 const OPEN = { state: 'open' } as const;
 const VERIFYING = { state: 'verifying' } as const;
-const SHUT = { state: 'closed' } as const;
+const CLOSED = { state: 'closed' } as const;
 
 interface Sketch extends Omit<CellSketch, 'run'> {
   readonly idleMs?: number;
@@ -27,25 +27,25 @@ const decide = (canary: CanaryReading, { idleMs = 0, foreign = false, ...sketch 
 
 describe('decideCanary', () => {
   test.each([
-    ['opens the fence for a canary that is pending', PENDING, { fence: SHUT }, ['open_fence open']],
+    ['opens the fence for a canary that is pending', PENDING, { fence: CLOSED }, ['open_fence open']],
     ['opens it again where it is another one’s', PENDING, { fence: OPEN, foreign: true }, ['open_fence open']],
-    ['opens it again where it stands for the verification', PENDING, { fence: VERIFYING }, ['open_fence open']],
-    ['rings one worker for it', PENDING, { fence: OPEN }, ['wake apply 1']],
-    ['rings one worker however much is pending', { ...PENDING, pending: 3 }, { fence: OPEN }, ['wake apply 1']],
+    ['opens it again where it is open for the verification only', PENDING, { fence: VERIFYING }, ['open_fence open']],
+    ['requests one wake-up for it', PENDING, { fence: OPEN }, ['wake apply 1']],
+    ['requests one wake-up however much is pending', { ...PENDING, pending: 3 }, { fence: OPEN }, ['wake apply 1']],
     ['closes the fence once it is applied', APPLIED, { fence: OPEN }, ['close_fence']],
-    ['opens the fence for its verification', APPLIED, { fence: SHUT }, ['open_fence verifying']],
+    ['opens the fence for its verification', APPLIED, { fence: CLOSED }, ['open_fence verifying']],
     ['opens it anew where it is another one’s', APPLIED, { fence: VERIFYING, foreign: true }, ['open_fence verifying']],
-    ['rings one worker for the verification', APPLIED, { fence: VERIFYING }, ['wake verify 1']],
+    ['requests one wake-up for the verification', APPLIED, { fence: VERIFYING }, ['wake verify 1']],
     ['closes the fence once it is verified', VERIFIED, { fence: VERIFYING }, ['close_fence']],
     ['closes one that is open still', VERIFIED, { fence: OPEN }, ['close_fence']],
-    ['closes one that an older epoch closed', VERIFIED, { fence: { ...SHUT, epoch: 4n } }, ['close_fence']],
-    ['passes it then', VERIFIED, { fence: SHUT }, ['pass_canary']],
-    ['passes a plan that has no canary', { ...VERIFIED, verifiedForMs: null }, { fence: SHUT }, ['pass_canary']],
-    ['fails on a mismatch', { ...VERIFIED, mismatches: 2 }, { fence: SHUT }, ['fail verification_mismatch']],
+    ['closes one that an older epoch closed', VERIFIED, { fence: { ...CLOSED, epoch: 4n } }, ['close_fence']],
+    ['passes it then', VERIFIED, { fence: CLOSED }, ['pass_canary']],
+    ['passes a plan that has no canary', { ...VERIFIED, verifiedForMs: null }, { fence: CLOSED }, ['pass_canary']],
+    ['fails on a mismatch', { ...VERIFIED, mismatches: 2 }, { fence: CLOSED }, ['fail verification_mismatch']],
     [
       'fails without waiting first',
       { ...VERIFIED, mismatches: 1, verifiedForMs: 0 },
-      { fence: SHUT },
+      { fence: CLOSED },
       ['fail verification_mismatch'],
     ],
     ['closes the fence before it fails', { ...VERIFIED, mismatches: 1 }, { fence: VERIFYING }, ['close_fence']],
@@ -53,12 +53,12 @@ describe('decideCanary', () => {
     expect(decide(canary, sketch)).toEqual({ steps, holds: [] });
   });
 
-  test('waits between its verification and the rest, to the last millisecond, and says how long', () => {
+  test('waits between its verification and the rest, to the last millisecond, and shows how long', () => {
     const waiting = { ...VERIFIED, verifiedForMs: WAIT_MS - 1 };
-    expect(decide(waiting, { fence: SHUT })).toEqual({ steps: [], holds: ['canary_wait'] });
+    expect(decide(waiting, { fence: CLOSED })).toEqual({ steps: [], holds: ['canary_wait'] });
     const { holds } = decideCanary(
       dc({ canaryWaitMs: WAIT_MS }),
-      cell({ fence: SHUT }),
+      cell({ fence: CLOSED }),
       run({ canary: waiting }),
       true,
     );
@@ -68,16 +68,19 @@ describe('decideCanary', () => {
   test.each([
     ['wake apply 1', PENDING, OPEN],
     ['wake verify 1', APPLIED, VERIFYING],
-  ] as const)('%s: says what is wrong with its workers, and wakes all the same', (ring, canary, fence) => {
-    for (const [sketch, holds] of [
-      [{}, []],
-      [{ workersAlive: 0, lastError: 'not_permitted' }, ['no_worker']],
-      [{ lastError: 'not_permitted' }, ['cell_trouble']],
-      [{ idleMs: 120_000 }, []],
-      [{ lastError: 'not_permitted', idleMs: 120_001 }, ['cell_trouble', 'stalled']],
-    ] as const)
-      expect(decide(canary, { fence, ...sketch })).toEqual({ steps: [ring], holds });
-  });
+  ] as const)(
+    '%s: shows what is wrong with its workers, and requests the wake-up all the same',
+    (wakeUp, canary, fence) => {
+      for (const [sketch, holds] of [
+        [{}, []],
+        [{ workersAlive: 0, lastError: 'not_permitted' }, ['no_worker']],
+        [{ lastError: 'not_permitted' }, ['cell_trouble']],
+        [{ idleMs: 120_000 }, []],
+        [{ lastError: 'not_permitted', idleMs: 120_001 }, ['cell_trouble', 'stalled']],
+      ] as const)
+        expect(decide(canary, { fence, ...sketch })).toEqual({ steps: [wakeUp], holds });
+    },
+  );
 
   test('decides one thing in every case, and each only in its own', () => {
     for (const each of listCases()) {

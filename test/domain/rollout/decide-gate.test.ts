@@ -25,7 +25,7 @@ describe('decideGate', () => {
     ['what was postponed is armed anew', at({}, { configuredAt: NOW, effectiveAt: LATER }), ['arm_gate']],
     ['at its instant it is latched', at({ cutoverAt: NOW }, { configuredAt: NOW, effectiveAt: NOW }), ['latch_gate']],
     [
-      'while a sign-up from before has not ended it says who holds it, and tries on',
+      'while an earlier sign-up has not ended it shows who holds it, and keeps trying',
       at(
         {
           cutoverAt: NOW,

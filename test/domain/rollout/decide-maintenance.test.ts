@@ -77,8 +77,8 @@ describe('decideMaintenance', () => {
       done({ singleWrites: true, intent: 'pause', maintenance: NIGHT }, { fence: FEEDING }),
       ['stop_single_writes', 'paused'],
     ],
-    ['a pause is said where nothing is due', done({ intent: 'pause', cell: undefined }), ['paused']],
-    ['views that are detached are said where nothing is due', done({}, { attached: false }), ['source_detached']],
+    ['a pause is shown where nothing is due', done({ intent: 'pause', cell: undefined }), ['paused']],
+    ['detached views are shown where nothing is due', done({}, { attached: false }), ['source_detached']],
     [
       'and hold a night',
       done({ singleWrites: true, maintenance: NIGHT }, { attached: false, fence: FEEDING }),
@@ -98,7 +98,7 @@ describe('decideMaintenance', () => {
     ['what is healed is closed', during(OPEN, { maintenance: {} }), ['close_maintenance']],
     ['and ends', ended(OPEN, { maintenance: {} }), ['end_maintenance']],
     [
-      'a fence that was shut without a record is shut again',
+      'a fence that was closed without a record is closed again',
       during(OPEN, { maintenance: {}, fence: CLOSED }),
       ['close_maintenance'],
     ],
@@ -108,14 +108,14 @@ describe('decideMaintenance', () => {
       ['close_maintenance'],
     ],
     [
-      'a stop that is not on record is carried out again',
+      'a stop that is not on record is executed again',
       during(OPEN, { maintenance: { pending: 3 }, freeze: FREEZE, fence: CLOSED }),
       ['close_maintenance'],
     ],
-    ['a sweep that found something looks again', ended(SWEEP, { maintenance: { found: 2 } }), ['sweep_again']],
+    ['a sweep that found something searches again', ended(SWEEP, { maintenance: { found: 2 } }), ['sweep_again']],
     ['a sweep that found nothing ends', ended(SWEEP, { maintenance: { found: 0 } }), ['end_maintenance']],
     [
-      'a night that found something does not look again',
+      'a night that found something does not search again',
       ended(OPEN, { maintenance: { found: 2 } }),
       ['end_maintenance'],
     ],
@@ -132,7 +132,7 @@ describe('decideMaintenance', () => {
     ['a freeze closes it', during(OPEN, { maintenance: { pending: 3 }, freeze: FREEZE }), ['close_maintenance']],
     ['and holds it', ended(OPEN, { maintenance: { pending: 3 }, freeze: FREEZE }), ['frozen']],
     [
-      'without a worker it says so',
+      'without a worker it shows that',
       during(OPEN, { maintenance: { pending: 3 }, workersAlive: 0 }),
       ['wake_workers apply', 'no_worker', 'maintenance'],
     ],
@@ -146,7 +146,7 @@ describe('decideMaintenance', () => {
     expect(decide(waiting, other)).toEqual(['maintenance_slot_taken']);
   });
 
-  test('says by which rule it failed', () => {
+  test('names the rule by which it failed', () => {
     const one = ended(OPEN, { maintenance: { pending: 3 }, fence: { ...CLOSED, failure: 'floor_kept' } });
     const { steps } = decideMaintenance({ now: NOW, dataCenters: [one] }, one);
     expect(steps).toMatchObject([{ state: 'failed', reason: 'a rule was broken: floor_kept' }]);

@@ -9,7 +9,7 @@ const NOTHING: KnownInstants = { notBeforeAt: null, bakeUntil: null, gateEffecti
 
 describe('decideNextPoll', () => {
   test.each([
-    ['with nothing ahead it looks as usual', [NOTHING], 4_000],
+    ['with nothing ahead it polls as usual', [NOTHING], 4_000],
     ['at the instant of a cut-over', [{ ...NOTHING, gateEffectiveAt: in_(1_700) }], 1_700],
     ['at the end of a bake', [NOTHING, { ...NOTHING, bakeUntil: in_(300) }], 300],
     ['once a second while a gate is to be latched', [{ ...NOTHING, gateEffectiveAt: in_(-5) }], 1_000],

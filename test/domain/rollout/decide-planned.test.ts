@@ -24,9 +24,14 @@ describe('decidePlanned', () => {
   test.each([
     ['without a plan on purpose it starts', PLANS.unpinned, ['activate'], []],
     ['without a plan it asks for one', PLANS.none, ['request_plan'], []],
-    ['while its plan is made it rings and says so', PLANS.asked, ['wake plan 1'], [['planning', null, null, GOES_ON]]],
     [
-      'a plan that cannot be made waits for a person, and nobody is rung',
+      'while its plan is made it requests a wake-up and shows the hold',
+      PLANS.asked,
+      ['wake plan 1'],
+      [['planning', null, null, GOES_ON]],
+    ],
+    [
+      'a plan that cannot be made waits for a person, and no wake-up is requested',
       PLANS.failed,
       [],
       [['plan_failed', 'rate_card_changed', null, ABORT]],
@@ -40,7 +45,7 @@ describe('decidePlanned', () => {
       [],
     ],
     [
-      'a plan outside a guard-rail waits, and says which',
+      'a plan outside a guard-rail waits, and names it',
       PLANS.outside,
       [],
       [['needs_approval', 'orgsTouched 11 orgs', '10 orgs', APPROVE]],
@@ -76,14 +81,14 @@ describe('decidePlanned', () => {
     expect(decide(dc({ requested: true, plan }))).toEqual({ steps, holds });
   });
 
-  test('wakes workers for a plan also where no worker serves, and says that', () => {
+  test('wakes workers for a plan also where no worker serves, and shows that', () => {
     expect(decide(dc({ plan: PLANS.asked, cell: cell({ workersAlive: 0 }) }))).toEqual({
       steps: ['wake plan 1'],
       holds: [['no_worker', '0', '1', 'credit-rollout worker --dc eu']],
     });
   });
 
-  test.each([undefined, AWAY])('a cell that was not read says nothing of its workers', (unread) => {
+  test.each([undefined, AWAY])('a cell that was not read shows nothing about its workers', (unread) => {
     expect(decide(dc({ plan: PLANS.asked, cell: unread })).holds).toEqual([['planning', null, null, GOES_ON]]);
   });
 

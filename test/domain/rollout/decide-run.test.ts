@@ -9,9 +9,24 @@ describe('decideStep: a run', () => {
     ['canary opens the fence', 'canary', cell({ fence: { state: 'closed' } }), ['open_fence open']],
     ['canary passes once the fence is open', 'canary', cell(), ['advance migrating']],
     ['canary opens again where the cell lost the run', 'canary', cell({ run: null }), ['open_fence open']],
-    ['migrating rings for batches, not more than lanes', 'migrating', cell({ run: { pending: 9 } }), ['wake apply 2']],
-    ['migrating rings for as many as are left', 'migrating', cell({ run: { pending: 1 } }), ['wake apply 1']],
-    ['migrating rings for a cut first', 'migrating', cell({ run: { cut: false } }), ['wake cut 1', 'wake apply 2']],
+    [
+      'migrating requests wake-ups for batches, not more than lanes',
+      'migrating',
+      cell({ run: { pending: 9 } }),
+      ['wake apply 2'],
+    ],
+    [
+      'migrating requests as many as there are batches left',
+      'migrating',
+      cell({ run: { pending: 1 } }),
+      ['wake apply 1'],
+    ],
+    [
+      'migrating requests one for a cut first',
+      'migrating',
+      cell({ run: { cut: false } }),
+      ['wake cut 1', 'wake apply 2'],
+    ],
     ['migrating opens a closed fence', 'migrating', cell({ fence: { state: 'closed' } }), ['open_fence open']],
     [
       'migrating opens again after a failover',
@@ -47,7 +62,7 @@ describe('decideStep: a run', () => {
       ['open_fence verifying'],
     ],
     [
-      'verifying rings for ranges',
+      'verifying requests wake-ups for ranges',
       'verifying',
       cell({ run: { pending: 0 }, fence: { state: 'verifying' } }),
       ['wake verify 2'],
@@ -134,7 +149,7 @@ describe('decideStep: a run', () => {
     });
 
   test.each(['migrating', 'verifying'] as const)(
-    '%s says what is wrong with its workers, and wakes all the same',
+    '%s shows what is wrong with its workers, and requests wake-ups all the same',
     (stage) => {
       for (const [sketch, holds] of [
         [{}, []],

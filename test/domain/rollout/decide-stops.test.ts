@@ -5,7 +5,7 @@ import { AWAY, CLOSED_WINDOW, cell, dc, FREEZE, NOW } from './sample-snapshot.js
 import { decide } from './step-scene.js';
 
 describe('decideStep: what stops', () => {
-  const SHUT = { state: 'closed' } as const;
+  const CLOSED = { state: 'closed' } as const;
   test.each(['canary', 'migrating', 'verifying'] as const)(
     '%s: a cell that cannot be read holds everything',
     (stage) => {
@@ -20,36 +20,36 @@ describe('decideStep: what stops', () => {
       [{ window: CLOSED_WINDOW }, undefined],
     ] as const) {
       expect(decide(dc({ stage, ...change })).steps).toEqual(['close_fence']);
-      expect(decide(dc({ stage, ...change, cell: cell({ fence: SHUT }) })).steps).toEqual(
+      expect(decide(dc({ stage, ...change, cell: cell({ fence: CLOSED }) })).steps).toEqual(
         then === undefined ? [] : [then],
       );
     }
     expect(decide(dc({ stage, cell: cell({ fence: { failure: 'x' } }) })).steps).toEqual(['close_fence']);
-    expect(decide(dc({ stage, cell: cell({ fence: { ...SHUT, failure: 'x' } }) })).steps).toEqual(['fail x']);
+    expect(decide(dc({ stage, cell: cell({ fence: { ...CLOSED, failure: 'x' } }) })).steps).toEqual(['fail x']);
   });
 
   test('a broken rule comes before an abort, an abort before a pause, a pause before a window', () => {
-    const failed = cell({ fence: { ...SHUT, failure: 'x' } });
+    const failed = cell({ fence: { ...CLOSED, failure: 'x' } });
     expect(decide(dc({ stage: 'migrating', intent: 'abort', window: CLOSED_WINDOW, cell: failed })).steps).toEqual([
       'fail x',
     ]);
     expect(
-      decide(dc({ stage: 'migrating', intent: 'abort', window: CLOSED_WINDOW, cell: cell({ fence: SHUT }) })).steps,
+      decide(dc({ stage: 'migrating', intent: 'abort', window: CLOSED_WINDOW, cell: cell({ fence: CLOSED }) })).steps,
     ).toEqual(['advance aborted']);
     expect(
-      decide(dc({ stage: 'migrating', intent: 'pause', window: CLOSED_WINDOW, cell: cell({ fence: SHUT }) })).holds,
+      decide(dc({ stage: 'migrating', intent: 'pause', window: CLOSED_WINDOW, cell: cell({ fence: CLOSED }) })).holds,
     ).toEqual(['paused', 'window_closed']);
   });
 
   test('a fence closed under an older epoch is not closed: a sleeping scheduler could still open it', () => {
-    expect(decide(dc({ stage: 'migrating', intent: 'pause', epoch: 6n, cell: cell({ fence: SHUT }) })).steps).toEqual([
-      'close_fence',
-    ]);
+    expect(decide(dc({ stage: 'migrating', intent: 'pause', epoch: 6n, cell: cell({ fence: CLOSED }) })).steps).toEqual(
+      ['close_fence'],
+    );
   });
 
   test('a failure under an older epoch is over', () => {
     expect(
-      decide(dc({ stage: 'migrating', epoch: 6n, cell: cell({ fence: { ...SHUT, failure: 'x' } }) })).steps,
+      decide(dc({ stage: 'migrating', epoch: 6n, cell: cell({ fence: { ...CLOSED, failure: 'x' } }) })).steps,
     ).toEqual(['open_fence open']);
   });
 });

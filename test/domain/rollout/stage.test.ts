@@ -21,7 +21,7 @@ describe('findTransition', () => {
     for (const { reason } of STAGE_TRANSITIONS) expect(reason).not.toBe('');
   });
 
-  test.each(PAIRS)('%s to %s: legal only if the table says so', (from, to) => {
+  test.each(PAIRS)('%s to %s: legal only if it is in the table', (from, to) => {
     expect(findTransition(from, to) !== undefined).toBe(LEGAL.has(`${from} ${to}`));
   });
 

@@ -1,4 +1,4 @@
-// When the clocks of a zone change, and how that is said.
+// When the clocks of a zone change, and how that is shown.
 import { describe, expect, test } from 'vitest';
 import { describeClockChange, listClockChanges } from '../../../src/domain/time/clock-changes.js';
 

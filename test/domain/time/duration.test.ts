@@ -32,7 +32,7 @@ describe('parseDuration', () => {
     ['-PT5M', 'Write one such as PT30M, PT12H, P1DT6H or P30D.'],
     ['PT1.5H', 'Write one such as PT30M, PT12H, P1DT6H or P30D.'],
     ['PT12H\n', 'Write one such as PT30M, PT12H, P1DT6H or P30D.'],
-  ])('rejects %j and says the way out', (text, next) => {
+  ])('rejects %j and suggests a fix', (text, next) => {
     const failure = failureOf(() => parseDuration(text));
     expect(failure.code).toBe('invalid_duration');
     expect(failure.message).toContain(JSON.stringify(text));

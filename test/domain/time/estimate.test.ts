@@ -20,7 +20,7 @@ describe('estimateRemaining', () => {
     expect(estimateRemaining({ ...reading, doneOrgs: 100_001 })).toEqual({ lowMs: 0, highMs: 0 });
   });
 
-  test('says nothing with fewer than three batches or without a batch size', () => {
+  test('gives none with fewer than three batches or without a batch size', () => {
     expect(estimateRemaining({ ...reading, batchDurationsMs: [100, 100] })).toBeUndefined();
     expect(estimateRemaining({ ...reading, batchDurationsMs: [100, 100, Number.NaN] })).toBeUndefined();
     expect(estimateRemaining({ ...reading, batchOrgs: 0 })).toBeUndefined();

@@ -53,7 +53,7 @@ describe('isWindowOpen', () => {
     expect(answer).toMatchObject({ open: true, changesAt: null });
   });
 
-  test('says that dates in the past and windows under a ban never open', () => {
+  test('knows that dates in the past and windows under a ban never open', () => {
     const past: WindowSpec = { ...night, dates: ['2024-01-01'] };
     const banned: readonly WindowSpec[] = [night, { from: '12:00', to: '12:00', deny: true }];
     for (const windows of [[past], banned]) {

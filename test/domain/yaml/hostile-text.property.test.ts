@@ -168,7 +168,7 @@ describe.each(kinds)('the reader of the %s', (kind) => {
     expectShortAndClean(error);
   });
 
-  test('rejects nesting that YAML itself can hold, and says so', () => {
+  test('rejects nesting that YAML itself can hold, and explains it', () => {
     expect(errorOf(kind, `a: ${'['.repeat(80)}${']'.repeat(80)}`)?.message).toBe(
       `Line 1 of the ${kind} is not valid YAML: it is nested too deeply.`,
     );

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => cell.drop());
 
 /** The SQLSTATE that a statement ends with in a transaction of its own, rolled back; undefined: it went through. */
-async function refusal(statement: string, role?: string): Promise<string | undefined> {
+async function rejectionOf(statement: string, role?: string): Promise<string | undefined> {
   const client = new pg.Client({ connectionString: cell.url });
   await client.connect();
   try {
@@ -39,7 +39,7 @@ describe('allotments', () => {
     ['clears a floor', 'update credit_rollout.allotments set floor = null, floor_edition = null where org_id = 2'],
     ['moves a row to another org', 'update credit_rollout.allotments set org_id = 99999 where org_id = 2'],
   ])('rejects manual SQL that %s', async (_what, statement) => {
-    expect(await refusal(statement)).toBe('23001');
+    expect(await rejectionOf(statement)).toBe('23001');
   });
 
   test.each([
@@ -54,7 +54,7 @@ describe('allotments', () => {
     ['has an unknown winner', `update credit_rollout.allotments set winner = 'nobody' where org_id = 2`],
     ['has a floor without its edition', 'update credit_rollout.allotments set floor_edition = null where org_id = 2'],
   ])('rejects a row that %s', async (_what, statement) => {
-    expect(await refusal(statement)).toBe('23514');
+    expect(await rejectionOf(statement)).toBe('23514');
   });
 
   test.each([
@@ -63,7 +63,7 @@ describe('allotments', () => {
     ['allotment_changes', 'truncate credit_rollout.allotment_changes'],
     ['rates', 'truncate credit_rollout.rates'],
   ])('rejects to truncate %s', async (_what, statement) => {
-    expect(await refusal(statement)).toBe('23001');
+    expect(await rejectionOf(statement)).toBe('23001');
   });
 
   test.each([
@@ -72,7 +72,7 @@ describe('allotments', () => {
     ['rates update', 'update credit_rollout.rates set base = base + 1'],
     ['rate card delete', 'delete from credit_rollout.rate_cards'],
   ])('keeps history append-only: %s', async (_what, statement) => {
-    expect(await refusal(statement)).toBe('23001');
+    expect(await rejectionOf(statement)).toBe('23001');
   });
 
   test('records every manual edit and delete with its before-image, and counts versions', async () => {
@@ -97,27 +97,27 @@ describe('allotments', () => {
     await expectInvariants({ cells: [{ id: cell.dataCenter.id, sql: cell.sql }], except: ['I22'] });
   });
 
-  test('lets a floor fall with a named cause, and says which', async () => {
+  test('lets a floor fall with a named cause, and records it', async () => {
     expect(
-      await refusal(
+      await rejectionOf(
         `select set_config('credit_rollout.cause', 'override', true); update credit_rollout.allotments set floor = floor - 1 where org_id = 2`,
       ),
     ).toBe(undefined);
     expect(
-      await refusal(
+      await rejectionOf(
         `select set_config('credit_rollout.cause', 'because', true); update credit_rollout.allotments set floor = floor - 1 where org_id = 2`,
       ),
     ).toBe('23001');
   });
 
   test('the epoch of a fence never goes back', async () => {
-    expect(await refusal('update credit_rollout.fence set epoch = epoch - 1')).toBe('23001');
+    expect(await rejectionOf('update credit_rollout.fence set epoch = epoch - 1')).toBe('23001');
   });
 });
 
 describe('the role worker', () => {
   const as = (statement: string): Promise<string | undefined> =>
-    refusal(statement, cellRoleName(cell.dataCenter.id, 'worker'));
+    rejectionOf(statement, cellRoleName(cell.dataCenter.id, 'worker'));
 
   test.each([
     'update public.orgs set agents = 1',
@@ -172,7 +172,7 @@ describe('the role fencer', () => {
     'insert into credit_rollout.allotments select * from credit_rollout.allotments limit 0',
     `select credit_rollout.cut_ranges(1, 1)`,
   ])('may not: %s', async (statement) => {
-    expect(await refusal(statement, cellRoleName(cell.dataCenter.id, 'fencer'))).toBe('42501');
+    expect(await rejectionOf(statement, cellRoleName(cell.dataCenter.id, 'fencer'))).toBe('42501');
   });
 });
 
@@ -183,7 +183,7 @@ describe('the roles planner and reader', () => {
         `delete from credit_rollout.${table}`,
         `insert into credit_rollout.${table} default values`,
       ])
-        expect([statement, await refusal(statement, cellRoleName(cell.dataCenter.id, role))]).toEqual([
+        expect([statement, await rejectionOf(statement, cellRoleName(cell.dataCenter.id, role))]).toEqual([
           statement,
           '42501',
         ]);

@@ -15,7 +15,7 @@ import {
 } from '../../support/cell.js';
 import { fillCell, slowDown, speedUp } from '../../support/fleet.js';
 import { expectInvariants } from '../../support/invariants.js';
-import { openCell } from '../../support/open-context.js';
+import { openTestCell } from '../../support/open-context.js';
 import { waitFor } from '../../support/wait.js';
 
 const dropped: (() => Promise<void>)[] = [];
@@ -55,7 +55,7 @@ const WRITING = `select exists (select from pg_stat_activity where datname = cur
   and application_name = 'credit-rollout' and wait_event = 'PgSleep')`;
 
 describe('applyBatches: all or nothing', () => {
-  test('leaves nothing half when the backend dies between write and commit, and does it once afterwards', async () => {
+  test('leaves nothing half-written when the backend dies between write and commit, and does it once afterwards', async () => {
     const cell = await makeCell(1_000);
     const at = await openCut(cell);
     await slowDown(cell, 1_000);
@@ -109,7 +109,7 @@ describe('applyBatches: lanes', () => {
     const cell = await makeCell(2_000);
     const at = await openCut(cell, 2);
     await slowDown(cell, 60);
-    const workers = Array.from({ length: 8 }, () => openCell(cell.url, cell.dataCenter.id));
+    const workers = Array.from({ length: 8 }, () => openTestCell(cell.url, cell.dataCenter.id));
     for (const worker of workers) dropped.push(() => worker.close());
     let most = 0;
     let over = false;

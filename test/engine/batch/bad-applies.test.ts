@@ -49,7 +49,7 @@ describe('an apply', () => {
     await fleet.expectInvariants();
   });
 
-  test.each(['pause', 'run', 'abort'] as const)('%s fits nothing where nothing is under way', async (intent) => {
+  test.each(['pause', 'run', 'abort'] as const)('%s is rejected where nothing is under way', async (intent) => {
     const fleet = await createFleet({ orgs: 10 });
     dropped.push(fleet.drop);
     await expect(

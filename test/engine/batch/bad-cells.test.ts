@@ -5,7 +5,7 @@ import { initControl } from '../../../src/engine/setup/init-control.js';
 import { assertCellIdentity } from '../../../src/stores/cell/identity.js';
 import { applyAll } from '../../support/cell.js';
 import { createFleet } from '../../support/fleet.js';
-import { openCell, openContext } from '../../support/open-context.js';
+import { openContext, openTestCell } from '../../support/open-context.js';
 import { createTestDatabase } from '../../support/postgres.js';
 import { silentLog } from '../../support/silent.js';
 import { dropAll, dropped, makeCell } from './bad-input-scene.js';
@@ -15,7 +15,7 @@ afterEach(dropAll);
 describe('a cell', () => {
   test('behind another data center’s URL is rejected on the first connection', async () => {
     const eu = await makeCell();
-    const us = openCell(eu.url, 'us');
+    const us = openTestCell(eu.url, 'us');
     dropped.push(() => us.close());
     await expect(us.inTransaction('worker', async () => undefined)).rejects.toMatchObject({
       code: 'wrong_cell',
@@ -35,7 +35,7 @@ describe('a cell', () => {
   test('that was copied to another database is rejected', async () => {
     const cell = await makeCell();
     await cell.sql(`update credit_rollout.cell set database_name = 'elsewhere'`);
-    const again = openCell(cell.url, cell.dataCenter.id);
+    const again = openTestCell(cell.url, cell.dataCenter.id);
     dropped.push(() => again.close());
     await expect(again.inTransaction('reader', async () => undefined)).rejects.toMatchObject({ code: 'wrong_cell' });
   });
@@ -55,7 +55,7 @@ describe('a cell', () => {
     const cell = await makeCell({ init: 'left', orgs: [{}, {}] });
     const reports = await Promise.all(
       Array.from({ length: 5 }, async () => {
-        const own = openCell(cell.url, cell.dataCenter.id);
+        const own = openTestCell(cell.url, cell.dataCenter.id);
         dropped.push(() => own.close());
         return initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 });
       }),

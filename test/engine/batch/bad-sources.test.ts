@@ -8,7 +8,7 @@ import { parseSourceName } from '../../../src/stores/cell/setup/source.js';
 import { applyAll, createTestCell, type TestCell } from '../../support/cell.js';
 import { explained } from '../../support/explained.js';
 import { createFleet, uniqueId } from '../../support/fleet.js';
-import { openCell } from '../../support/open-context.js';
+import { openTestCell } from '../../support/open-context.js';
 import { dropAll, dropped, makeCell } from './bad-input-scene.js';
 
 afterEach(dropAll);
@@ -64,7 +64,7 @@ describe('the name of a source', () => {
     ['information_schema.tables', 'invalid_source_name'],
     ['credit_rollout.allotments', 'invalid_source_name'],
     ['public.or\u0000gs', 'invalid_source_name'],
-  ])('%j is refused (%s), and nothing is made', async (source, code) => {
+  ])('%j is rejected (%s), and nothing is made', async (source, code) => {
     await expect(initWith(named, source)).rejects.toMatchObject({ code });
     expect(await ours(named)).toBe(false);
     expect(await named.sql('select count(*)::int as orgs from public.orgs')).toEqual([{ orgs: 1 }]);
@@ -121,7 +121,7 @@ describe('a source', () => {
       'create policy half on public.orgs using (org_id = 1)',
       'grant execute on function pg_control_system() to LOGIN',
     );
-    const own = openCell(login.url, cell.dataCenter.id);
+    const own = openTestCell(login.url, cell.dataCenter.id);
     dropped.push(() => own.close());
     await expect(
       explained(initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 })),
@@ -132,7 +132,7 @@ describe('a source', () => {
   test('that may not be read is rejected with the GRANT', async () => {
     const cell = await makeCell({ init: 'left', orgs: [{}] });
     const login = await makeLogin(cell, 'grant execute on function pg_control_system() to LOGIN');
-    const own = openCell(login.url, cell.dataCenter.id);
+    const own = openTestCell(login.url, cell.dataCenter.id);
     dropped.push(() => own.close());
     await expect(
       initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 }),
@@ -150,7 +150,7 @@ describe('a source', () => {
       'grant select on public.orgs to LOGIN',
       'grant execute on function pg_control_system() to LOGIN',
     );
-    const own = openCell(login.url, cell.dataCenter.id);
+    const own = openTestCell(login.url, cell.dataCenter.id);
     dropped.push(() => own.close());
     await initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 });
     await applyAll({ ...cell, cell: own, context: { ...cell.context, cells: { get: () => own } } });

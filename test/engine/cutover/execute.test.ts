@@ -35,7 +35,7 @@ const arm = (at: Date) =>
   fleet.cell(0).cell.inTransaction('fencer', (tx) => saveGateArmed(tx, { configuredAt: at, configuredLocal: 'then' }));
 
 describe('executeCutover', () => {
-  test('arms and latches one that is late, with an audit row, and says so when it is repeated', async () => {
+  test('arms and latches one that is late, with an audit row, and reports it when it is repeated', async () => {
     expect((await readCutovers(fleet.engine, [dc]))[0]).toMatchObject({ state: 'late' });
     const report = await execute();
     expect(report).toMatchObject({ outcome: 'latched', holders: [] });
@@ -67,9 +67,9 @@ describe('executeCutover', () => {
   ])('rejects %s, and changes nothing', async (_case, minutes, stage, why) => {
     await setCutover(minutes, stage);
     const before = await gateOf();
-    const refused = { code: 'cutover_refused', exitCode: 6, message: expect.stringContaining(why) };
-    await expect(previewExecution(fleet.engine, dc)).rejects.toMatchObject(refused);
-    await expect(execute()).rejects.toMatchObject(refused);
+    const rejected = { code: 'cutover_refused', exitCode: 6, message: expect.stringContaining(why) };
+    await expect(previewExecution(fleet.engine, dc)).rejects.toMatchObject(rejected);
+    await expect(execute()).rejects.toMatchObject(rejected);
     expect(await gateOf()).toEqual(before);
   });
 
@@ -105,7 +105,7 @@ describe('executeCutover', () => {
     expect(await execute()).toMatchObject({ outcome: 'latched' });
   });
 
-  test('says beforehand what it would do, and does nothing', async () => {
+  test('previews what it would do, and does nothing', async () => {
     const before = await gateOf();
     expect(await previewExecution(fleet.engine, dc)).toMatchObject({ state: 'late', cutoverLocal: 'then' });
     expect(await gateOf()).toEqual(before);

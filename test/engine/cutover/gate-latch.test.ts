@@ -15,7 +15,7 @@ import {
   latch,
   makeCell,
   record,
-  refused,
+  rejectionOf,
   signUp,
   swept,
 } from './gate-scene.js';
@@ -75,15 +75,15 @@ describe('the gate', () => {
       'truncate credit_rollout.sign_ups',
     ];
     for (const statement of statements)
-      expect([statement, await refused(cell, statement)]).toEqual([statement, '23001']);
+      expect([statement, await rejectionOf(cell, statement)]).toEqual([statement, '23001']);
   });
 
   test('is neither latched before its instant, nor swept before it is latched, nor early', async () => {
     const cell = await makeCell();
     await arm(cell, inMs(3_600_000));
-    expect(await refused(cell, 'update credit_rollout.gate set latched_at = clock_timestamp()')).toBe('23514');
-    expect(await refused(cell, 'update credit_rollout.gate set swept_at = clock_timestamp()')).toBe('23514');
-    expect(await refused(cell, 'update credit_rollout.gate set effective_at = clock_timestamp()')).toBe('23514');
+    expect(await rejectionOf(cell, 'update credit_rollout.gate set latched_at = clock_timestamp()')).toBe('23514');
+    expect(await rejectionOf(cell, 'update credit_rollout.gate set swept_at = clock_timestamp()')).toBe('23514');
+    expect(await rejectionOf(cell, 'update credit_rollout.gate set effective_at = clock_timestamp()')).toBe('23514');
   });
 
   test('is swept at its latch when the clock was set back since', async () => {
@@ -115,7 +115,7 @@ describe('at repeatable read', () => {
     expect((await latch(cell)).kind).toBe('latched');
   });
 
-  test('a latch is seen through the snapshot: nobody learns legacy after it', async () => {
+  test('a latch is seen despite the snapshot: nobody is answered legacy after it', async () => {
     const cell = await makeCell();
     const client = await begin(cell);
     await cutOver(cell);

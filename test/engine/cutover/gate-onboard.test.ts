@@ -1,4 +1,4 @@
-// What a sign-up is told by onboard_org, row by row of the table of cases, and what it records and writes.
+// What onboard_org answers to a sign-up, row by row of the table of cases, and what it records and writes.
 import { afterEach, describe, expect, test } from 'vitest';
 import { initCell } from '../../../src/engine/setup/init-cell.js';
 import { applyAll } from '../../support/cell.js';
@@ -16,14 +16,14 @@ import {
   onboard,
   reachInstant,
   record,
-  refused,
+  rejectionOf,
   signUp,
 } from './gate-scene.js';
 
 afterEach(closeAll);
 
 describe('onboard_org', () => {
-  test('says legacy while the gate is not armed, records it, and writes no allotment (row 14)', async () => {
+  test('answers legacy while the gate is not armed, records it, and writes no allotment (row 14)', async () => {
     const cell = await makeCell();
     expect(await signUp(cell, '1')).toBe('legacy');
     expect(await record(cell, '1')).toMatchObject({ model: 'legacy' });
@@ -93,7 +93,7 @@ describe('onboard_org', () => {
     expect(await allotment(cell, '2')).toMatchObject({ floor: null });
   });
 
-  test('row 40: past the gate after the instant: the next pass decides it, without a floor', async () => {
+  test('row 40: an org that bypassed the gate after the instant: the next pass decides it, without a floor', async () => {
     const cell = await makeCell();
     await cutOver(cell);
     await cell.insertOrgs({ org_id: '1', created_at: 'now' });
@@ -113,7 +113,7 @@ describe('onboard_org', () => {
     expect(await allotment(cell, '1')).toMatchObject({ floor: '150000' });
   });
 
-  test('the first answer stands for its transaction', async () => {
+  test('the first answer holds for its transaction', async () => {
     const cell = await makeCell();
     await arm(cell, inMs(3_600_000));
     const client = await connect(cell);
@@ -181,14 +181,16 @@ describe('onboard_org', () => {
     closing.push(async () => cell.sql(`drop owned by ${role}`).then(() => cell.sql(`drop role ${role}`)));
     await cell.sql(`grant select, insert on public.orgs to ${role}`);
     const ask = `begin; set local role ${role}; select credit_rollout.onboard_org(1); commit`;
-    expect(await refused(cell, ask)).toBe('42501');
+    expect(await rejectionOf(cell, ask)).toBe('42501');
     await cell.sql('rollback');
     await initCell(cell.cell, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30, grant: role });
     await cutOver(cell);
     await cell.insertOrgs({ org_id: '1' });
-    expect(await refused(cell, ask)).toBe('done');
+    expect(await rejectionOf(cell, ask)).toBe('done');
     expect(await allotment(cell, '1')).toMatchObject({ origin: 'signup' });
     for (const fn of ['ask_gate()', 'wait_for_gate()', 'grant_sign_up(1)'])
-      expect(await refused(cell, `begin; set local role ${role}; select credit_rollout.${fn}; commit`)).toBe('42501');
+      expect(await rejectionOf(cell, `begin; set local role ${role}; select credit_rollout.${fn}; commit`)).toBe(
+        '42501',
+      );
   });
 });

@@ -59,7 +59,7 @@ export const record = async (cell: TestCell, orgId: string): Promise<Record<stri
       [orgId],
     )
   )[0];
-export const refused = (cell: TestCell, sql: string): Promise<unknown> =>
+export const rejectionOf = (cell: TestCell, sql: string): Promise<unknown> =>
   cell.sql(sql).then(
     () => 'done',
     (error) => error.code,

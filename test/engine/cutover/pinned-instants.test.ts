@@ -1,4 +1,4 @@
-// What a configuration may say of cut-overs: one per data center, not before the start; and what counts as changed
+// Which cut-overs a configuration may have: one per data center, not before the start; and what counts as changed
 // later.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseRolloutConfig } from '../../../src/domain/config/parse-config.js';

@@ -56,7 +56,7 @@ const cutoverOf = async () =>
     await fleet.control('select cutover_at, cutover_local from credit_rollout_control.data_centers where id = $1', [dc])
   )[0];
 const PINNED = { cutover_at: new Date('2098-10-29T23:00:00Z'), cutover_local: `${OCTOBER} Europe/Berlin` };
-const refusal = (person: { sql: TestPerson['sql'] }, text: string, params?: readonly unknown[]): Promise<unknown> =>
+const rejectionOf = (person: { sql: TestPerson['sql'] }, text: string, params?: readonly unknown[]): Promise<unknown> =>
   person.sql(text, params).then(
     () => undefined,
     (error: { code?: unknown; constraint?: unknown }) => error.constraint ?? error.code,
@@ -198,7 +198,7 @@ describe('a postponement', () => {
 describe('the control database', () => {
   const insert = `insert into credit_rollout_control.postponements (data_center, to_at, to_local, reason) values ($1, $2, 'x', 'y') returning *`;
 
-  test('says who proposes and approves, whatever the statement says', async () => {
+  test('records the session’s user as who proposes and approves, whatever the statement claims', async () => {
     const [row] = await alice.sql(insert, [dc, '2098-11-03']);
     expect(row).toMatchObject({
       author: alice.name,
@@ -206,12 +206,12 @@ describe('the control database', () => {
       state: 'proposed',
       approver: null,
     });
-    expect(await refusal(alice, `update credit_rollout_control.postponements set state = 'applied'`)).toBe(
+    expect(await rejectionOf(alice, `update credit_rollout_control.postponements set state = 'applied'`)).toBe(
       'postponements_two_people_check',
     );
-    expect(await refusal(alice, `update credit_rollout_control.postponements set approver = 'eve'`)).toBe('42501');
+    expect(await rejectionOf(alice, `update credit_rollout_control.postponements set approver = 'eve'`)).toBe('42501');
     expect(
-      await refusal(
+      await rejectionOf(
         alice,
         `insert into credit_rollout_control.postponements (data_center, to_at, to_local, reason, author)
       values ('${dc}', '2098-11-04', 'x', 'y', 'eve')`,
@@ -228,37 +228,37 @@ describe('the control database', () => {
     ['the past', '2020-01-01', 'postponements_future_check'],
     ['the same instant', '2098-10-29T23:00Z', 'postponements_moves_check'],
   ])('rejects %s', async (_case, to, constraint) => {
-    expect(await refusal(owner, insert, [dc, to])).toBe(constraint);
+    expect(await rejectionOf(owner, insert, [dc, to])).toBe(constraint);
   });
 
   test('rejects one before the start, and one after the cut-over', async () => {
     await fleet.control(`update credit_rollout_control.data_centers set not_before_at = '2098-10-20'`);
-    expect(await refusal(owner, insert, [dc, '2098-10-19'])).toBe('postponements_not_before_check');
+    expect(await rejectionOf(owner, insert, [dc, '2098-10-19'])).toBe('postponements_not_before_check');
     await fleet.control(`update credit_rollout_control.data_centers set gate_latched_at = now()`);
-    expect(await refusal(owner, insert, [dc, '2098-11-19'])).toBe('postponements_in_time_check');
+    expect(await rejectionOf(owner, insert, [dc, '2098-11-19'])).toBe('postponements_in_time_check');
   });
 
   test('lets nobody change, delete or decide one twice', async () => {
     await fleet.control(insert, [dc, '2098-11-03']);
     const table = 'credit_rollout_control.postponements';
-    expect(await refusal(owner, `update ${table} set to_at = '2098-12-01', state = 'withdrawn'`)).toBe('23001');
-    expect(await refusal(owner, `delete from ${table}`)).toBe('23001');
-    expect(await refusal(owner, `truncate ${table}`)).toBe('23001');
+    expect(await rejectionOf(owner, `update ${table} set to_at = '2098-12-01', state = 'withdrawn'`)).toBe('23001');
+    expect(await rejectionOf(owner, `delete from ${table}`)).toBe('23001');
+    expect(await rejectionOf(owner, `truncate ${table}`)).toBe('23001');
     await fleet.control(`update ${table} set state = 'withdrawn'`);
-    expect(await refusal(owner, `update ${table} set state = 'applied'`)).toBe('23001');
+    expect(await rejectionOf(owner, `update ${table} set state = 'applied'`)).toBe('23001');
   });
 
   test('moves a pinned cut-over by its newest approved postponement only', async () => {
     const move = (to: string): string =>
       `update credit_rollout_control.data_centers set cutover_at = ${to} where id = '${dc}'`;
-    expect(await refusal(owner, move(`'2098-12-01'`))).toBe('23001');
-    expect(await refusal(owner, move('null'))).toBe('23001');
+    expect(await rejectionOf(owner, move(`'2098-12-01'`))).toBe('23001');
+    expect(await rejectionOf(owner, move('null'))).toBe('23001');
     const first = await propose(alice, '2098-11-03');
-    expect(await refusal(owner, move(`'${first.toAt.toISOString()}'`))).toBe('23001');
+    expect(await rejectionOf(owner, move(`'${first.toAt.toISOString()}'`))).toBe('23001');
     await approve(bob, first.proposalId);
     const back = await propose(alice, '2098-10-30');
     await approve(bob, back.proposalId);
-    expect(await refusal(owner, move(`'${first.toAt.toISOString()}'`))).toBe('23001');
+    expect(await rejectionOf(owner, move(`'${first.toAt.toISOString()}'`))).toBe('23001');
     expect(await cutoverOf()).toEqual(PINNED);
   });
 });

@@ -1,4 +1,4 @@
-// Row 43: a reversal needs two people and a quiet cell, says who did what, and is finished or withdrawn when its
+// Row 43: a reversal needs two people and a cell where nothing runs, records who did what, and is finished or withdrawn when its
 // approval was cut off.
 import { afterEach, describe, expect, test } from 'vitest';
 import { approvePostponement, proposePostponement } from '../../../src/engine/cutover/postpone.js';
@@ -15,7 +15,7 @@ import {
   HAPPENED,
   makeWorld,
   propose,
-  refusal,
+  rejectionOf,
   reverse,
   signUp,
   withdraw,
@@ -24,7 +24,7 @@ import {
 afterEach(closeAll);
 
 describe('row 43: a reversal', () => {
-  test('row 43: control, the audit and `cutover` say who took back what, and when the next instant is', async () => {
+  test('row 43: control, the audit and `cutover` show who took back what, and when the next instant is', async () => {
     const world = await makeWorld(HAPPENED);
     const { fleet, dc, alice, bob } = world;
     await reverse(world);
@@ -127,7 +127,7 @@ describe('row 43: a reversal', () => {
     await cell.cell.inTransaction('fencer', (tx) => reverseCutover(tx, gate));
     // control still says the old instant: nobody arms what was taken back
     const old = { configuredAt: new Date(HAPPENED), configuredLocal: 'as before' };
-    expect(await refusal(cell.cell.inTransaction('fencer', (tx) => saveGateArmed(tx, old)))).toBe('23001');
+    expect(await rejectionOf(cell.cell.inTransaction('fencer', (tx) => saveGateArmed(tx, old)))).toBe('23001');
     await fleet.drive();
     expect(await gateOf(world)).toMatchObject({ effective_at: null });
     expect(await signUp(world, 4_001)).toBe('legacy');

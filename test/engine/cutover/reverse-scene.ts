@@ -1,4 +1,4 @@
-// A data center whose cut-over is taken back by two people, Alice and Bob, and what its gate says.
+// A data center whose cut-over is taken back by two people, Alice and Bob, and the row of its gate.
 import { expect } from 'vitest';
 import { withdrawCutoverProposal } from '../../../src/engine/cutover/proposals.js';
 import { approveReversal, proposeReversal } from '../../../src/engine/cutover/reverse.js';
@@ -59,7 +59,7 @@ export const gateOf = async ({ cell }: World) =>
   )[0];
 export const signUp = async ({ product }: World, orgId: number): Promise<string> =>
   (await product.signUp({ orgId: String(orgId) })).model;
-export const refusal = (asked: Promise<unknown>): Promise<unknown> =>
+export const rejectionOf = (asked: Promise<unknown>): Promise<unknown> =>
   asked.then(
     () => undefined,
     (error: { code?: unknown; constraint?: unknown }) => error.constraint ?? error.code,

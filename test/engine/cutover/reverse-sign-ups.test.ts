@@ -111,7 +111,7 @@ describe('row 43: a reversal', () => {
     const world = await makeWorld(HAPPENED);
     const { product, cell, fleet } = world;
     const { proposalId } = await propose(world, world.alice);
-    await product.warmUp();
+    await product.prepareConnections();
     // its snapshot knows the old line, and whatever it learns must hold
     const old = cell.cell.asOwner(async (tx) => {
       await tx.raw('set transaction isolation level repeatable read');

@@ -1,4 +1,4 @@
-// A whole rollout around a cut-over: product, scheduler and worker, and nothing that stands in for them.
+// A whole rollout around a cut-over: product, scheduler and worker, and no substitutes for them.
 import { expect } from 'vitest';
 import type { RunningProcess } from '../../../jobs/processes/worker.js';
 import { approvePostponement, proposePostponement } from '../../../src/engine/cutover/postpone.js';
@@ -43,7 +43,7 @@ export async function openScene(closing: (() => Promise<unknown>)[], options: Sc
   const cell = fleet.cell(0);
   const product = openProduct(through(cell.url), connections);
   closing.push(product.close);
-  await product.warmUp();
+  await product.prepareConnections();
   const logged: { event: string; fields: LogFields }[] = [];
   fleet.startWorker({ pollMs: 1_000 });
   const scheduler = fleet.startScheduler({ log: remember(logged) });

@@ -10,15 +10,15 @@ import { allotment, closeAll, connect, cutOver, makeCell, onboard, record } from
 afterEach(closeAll);
 
 describe('the sign-up trigger', () => {
-  const hang = (cell: TestCell, trigger: 'wanted' | 'as_before' = 'wanted'): Promise<boolean> =>
+  const install = (cell: TestCell, trigger: 'wanted' | 'as_before' = 'wanted'): Promise<boolean> =>
     addSignUpTrigger(cell.cell, { dataCenter: cell.dataCenter, clock: systemClock, trigger });
 
   test('onboards what is inserted, in its transaction, and can be asked for again', async () => {
     const cell = await makeCell();
-    expect(await hang(cell, 'as_before')).toBe(false);
-    expect(await hang(cell)).toBe(true);
-    expect(await hang(cell)).toBe(true);
-    expect(await hang(cell, 'as_before')).toBe(true);
+    expect(await install(cell, 'as_before')).toBe(false);
+    expect(await install(cell)).toBe(true);
+    expect(await install(cell)).toBe(true);
+    expect(await install(cell, 'as_before')).toBe(true);
     await cutOver(cell);
     await cell.insertOrgs({ org_id: '1', created_at: 'now' }, { org_id: '2', created_at: 'now', paid: false });
     expect(await allotment(cell, '1')).toMatchObject({ floor: null, origin: 'signup' });
@@ -28,7 +28,7 @@ describe('the sign-up trigger', () => {
 
   test('row 44: leaves an org that moves in to the night, which gives it its floor', async () => {
     const cell = await makeCell();
-    await hang(cell);
+    await install(cell);
     await cutOver(cell);
     await cell.insertOrgs({ org_id: '1', legacy_limit: 150_000, agents: 100, created_at: '2024-01-01' });
     expect(await record(cell, '1')).toBeUndefined();
@@ -38,7 +38,7 @@ describe('the sign-up trigger', () => {
 
   test('never fails the insert, and is gone after dropping', async () => {
     const cell = await makeCell();
-    await hang(cell);
+    await install(cell);
     await cell.sql('drop table credit_rollout.gate, credit_rollout.sign_ups, credit_rollout.allotments cascade');
     await cell.insertOrgs({ org_id: '1', created_at: 'now' });
     expect(await dropSignUpTrigger(cell.cell, systemClock)).toBe(true);
@@ -49,7 +49,7 @@ describe('the sign-up trigger', () => {
 
   test('is rejected on a view, with the reason', async () => {
     const cell = await makeCell({ view: true });
-    await expect(hang(cell)).rejects.toMatchObject({
+    await expect(install(cell)).rejects.toMatchObject({
       code: 'source_not_a_table',
       message: expect.stringContaining('is a view'),
     });
@@ -59,12 +59,12 @@ describe('the sign-up trigger', () => {
     const cell = await makeCell();
     const client = await connect(cell);
     await client.query(`begin; insert into public.orgs (org_id) values (99)`);
-    const hanging = hang(cell);
+    const installing = install(cell);
     await waitFor('an attempt to wait', () => hasLockWait(cell));
     const stopwatch = startStopwatch(cell);
     await cell.insertOrgs({ org_id: '1', created_at: 'now' });
     expect(await stopwatch()).toBeLessThan(1_000);
     await client.query('rollback');
-    expect(await hanging).toBe(true);
+    expect(await installing).toBe(true);
   });
 });

@@ -34,7 +34,7 @@ export interface Product {
    * Opens all connections, and has each ask and read the rule once: what a first call reads of the catalogs is no
    * stall.
    */
-  warmUp(): Promise<void>;
+  prepareConnections(): Promise<void>;
   close(): Promise<unknown>;
 }
 
@@ -68,10 +68,10 @@ export function openProduct(url: string, connections: number): Product {
     else next(client);
   };
   return {
-    warmUp: async () => {
+    prepareConnections: async () => {
       for (const [n, client] of clients.entries()) {
         await open(client);
-        await warm(client, makeId(9_000_000 + n, 'bigint'));
+        await prepareConnection(client, makeId(9_000_000 + n, 'bigint'));
       }
     },
     signUp: async (options) => {
@@ -88,7 +88,7 @@ export function openProduct(url: string, connections: number): Product {
   };
 }
 
-async function warm(client: pg.Client, orgId: string): Promise<void> {
+async function prepareConnection(client: pg.Client, orgId: string): Promise<void> {
   await client.query('begin');
   await client.query(ASK, [orgId]);
   await client.query(RULE);

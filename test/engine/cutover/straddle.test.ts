@@ -43,7 +43,7 @@ async function holdOpen({ product }: Scene, count: number, until: Promise<unknow
   return held;
 }
 
-/** What must be true however the sign-ups fell, once the scheduler says that the sweep is over. */
+/** What must be true however the sign-ups fell, once the scheduler reports that the sweep is over. */
 async function expectOneModelEach({ fleet, cell }: Scene, answers: readonly Answer[]): Promise<void> {
   await waitForGate(fleet, 'swept_at');
   await waitFor('the sweep to end', async () => (await listSweeps(fleet)).every(({ state }) => state !== 'open'));

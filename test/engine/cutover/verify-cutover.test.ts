@@ -1,4 +1,4 @@
-// What the verification says about a cut-over: not armed, ahead, sweeping, proven, or broken and by what.
+// What the verification reports about a cut-over: not armed, ahead, sweeping, proven, or broken and by what.
 import { afterEach, describe, expect, test } from 'vitest';
 import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';
 import { applyAll, type TestCell } from '../../support/cell.js';
@@ -39,7 +39,7 @@ describe('verifyDataCenter', () => {
   test.each([
     ['an org that nobody decided', `insert into public.orgs (org_id, edition) values (5, 'free')`, { onLegacy: 1 }],
     [
-      'a sign-up told legacy after the instant',
+      'a sign-up that was answered legacy after the instant',
       `insert into credit_rollout.sign_ups values (1, 'legacy', clock_timestamp())`,
       { signUps: { lateLegacy: 1 } },
     ],

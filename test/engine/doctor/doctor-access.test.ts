@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Finding } from '../../../src/engine/doctor/finding.js';
 import { cellRoleName } from '../../../src/stores/cell/cell-database.js';
-import { openCell } from '../../support/open-context.js';
+import { openTestCell } from '../../support/open-context.js';
 import {
   checkCells,
   closeAll,
@@ -12,7 +12,7 @@ import {
   makeCell,
   makeConfig,
   openAsLogin,
-  troubles,
+  problemsOf,
 } from './doctor-scene.js';
 
 afterEach(closeAll);
@@ -20,9 +20,9 @@ afterEach(closeAll);
 describe('checkCell', () => {
   test('rejects the cell of another data center', async () => {
     const [cell, other] = [await makeCell(), await makeCell()];
-    const swapped = openCell(other.url, cell.dataCenter.id);
+    const swapped = openTestCell(other.url, cell.dataCenter.id);
     closers.push(() => swapped.close());
-    const found = await troubles(cell, { cells: directory(swapped) });
+    const found = await problemsOf(cell, { cells: directory(swapped) });
     expect(found).toMatchObject([{ check: 'right cell', code: 'wrong_cell', level: 'error' }]);
   });
 
@@ -30,15 +30,15 @@ describe('checkCell', () => {
     const cell = await makeCell();
     const url = new URL(cell.url);
     url.pathname = '/no_such_database';
-    const nowhere = openCell(url.href, cell.dataCenter.id);
+    const nowhere = openTestCell(url.href, cell.dataCenter.id);
     closers.push(() => nowhere.close());
-    const found = await troubles(cell, { cells: directory(nowhere) });
+    const found = await problemsOf(cell, { cells: directory(nowhere) });
     expect(found).toMatchObject([{ code: 'database_unreachable', found: expect.stringContaining('does not exist') }]);
   });
 
   test('asks for init before it, and checks at the source all the same', async () => {
     const cell = await makeCell({ init: 'left', key: 'index' });
-    expect(await troubles(cell)).toMatchObject([
+    expect(await problemsOf(cell)).toMatchObject([
       { check: 'unique ids', level: 'warning' },
       { check: 'schema', level: 'error', code: 'not_initialised' },
     ]);
@@ -50,7 +50,7 @@ describe('checkCell', () => {
     await cell.sql(
       `grant usage on schema credit_rollout to ${login}; grant select on all tables in schema credit_rollout to ${login}`,
     );
-    const found = await troubles(cell, { cells: directory(opened) });
+    const found = await problemsOf(cell, { cells: directory(opened) });
     expect(found[0]).toMatchObject({
       check: 'readable',
       code: 'not_permitted',
@@ -69,14 +69,14 @@ describe('checkCell', () => {
     const { login, cell: opened } = await openAsLogin(cell);
     await cell.sql(`alter table public.orgs enable row level security; grant select on public.orgs to ${login}`);
     const rls = { check: 'row-level security', code: 'source_row_security', level: 'error' };
-    expect(await troubles(cell, { cells: directory(opened) })).toMatchObject([rls, { check: 'schema' }]);
+    expect(await problemsOf(cell, { cells: directory(opened) })).toMatchObject([rls, { check: 'schema' }]);
     await cell.init();
-    expect(await troubles(cell)).toEqual([]);
+    expect(await problemsOf(cell)).toEqual([]);
     // the views read as their owner: as a login that policies apply to, they cannot
     await cell.sql(
       `alter view credit_rollout.source_orgs owner to ${login}; alter view credit_rollout.source_faults owner to ${login}`,
     );
-    const after = await troubles(cell);
+    const after = await problemsOf(cell);
     expect(after[0]).toMatchObject(rls);
     await cell.sql(
       `alter view credit_rollout.source_orgs owner to current_user; alter view credit_rollout.source_faults owner to current_user`,
@@ -88,7 +88,7 @@ describe('checkCell', () => {
     const [worker, fencer] = (['worker', 'fencer'] as const).map((role) => cellRoleName(cell.dataCenter.id, role));
     await cell.sql(`grant update (paid) on public.orgs to "${worker}"; grant delete on credit_rollout.allotments to "${worker}";
       grant select on public.orgs to public`);
-    const found = await troubles(cell);
+    const found = await problemsOf(cell);
     expect(found.every(({ check, level }) => check === 'grants' && level === 'error')).toBe(true);
     expect(found.map((one) => one.found)).toEqual([
       `${fencer} holds SELECT on public.orgs and must not`,
@@ -97,7 +97,7 @@ describe('checkCell', () => {
     ]);
   });
 
-  test('asks the bake query before a rollout does, and says what its role lacks', async () => {
+  test('runs the bake query before a rollout does, and names what its role lacks', async () => {
     const cell = await makeCell();
     const ask = async (query: string): Promise<readonly Finding[]> => {
       const config = makeConfig([cell], `rollout: { bakeQuery: "${query}" }\n`);

@@ -1,11 +1,11 @@
 // `doctor` as a whole, on real databases: a healthy fleet, faults that must not hide each other, the rate card, and what
-// it says of control.
+// it reports of control.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Finding } from '../../../src/engine/doctor/finding.js';
 import { initControl } from '../../../src/engine/setup/init-control.js';
 import { RolloutError } from '../../../src/kernel/rollout-error.js';
 import { changeCard } from '../../domain/rate-card/sample-card.js';
-import { openCell } from '../../support/open-context.js';
+import { openTestCell } from '../../support/open-context.js';
 import {
   checkCells,
   closeAll,
@@ -21,7 +21,7 @@ import {
 afterEach(closeAll);
 
 describe('runDoctorChecks', () => {
-  test('finds nothing to mend in a healthy cell with its control', async () => {
+  test('finds nothing to repair in a healthy cell with its control', async () => {
     const cell = await makeCell({ orgs: [{}, { edition: 'free', paid: false }] });
     const config = makeConfig([cell], 'rollout: { notBefore: 2025-10-06 }\nsignups: { cutover: 2025-10-30T08:00 }\n');
     const { control } = await makeControl(config);
@@ -63,7 +63,7 @@ describe('runDoctorChecks', () => {
 
   test('lets no failure hide another: control, queue, card and one cell down', async () => {
     const [good, bad] = [await makeCell(), await makeCell()];
-    const down = openCell('postgres://nobody@127.0.0.1:1/none', bad.dataCenter.id);
+    const down = openTestCell('postgres://nobody@127.0.0.1:1/none', bad.dataCenter.id);
     closers.push(() => down.close());
     const findings = await checkCells([bad, good], {
       control: unreachableControl(),
@@ -167,7 +167,7 @@ describe('checkMixedRollout', () => {
 });
 
 describe('checkCard', () => {
-  test('names every golden case that does not come out', async () => {
+  test('names every golden case that fails', async () => {
     const card = changeCard((spec) => (spec.edition === 'professional' ? { ...spec, base: 75_001n } : spec));
     const failed = of(await checkCells([await makeCell()], { card }), 'rate card');
     expect(failed.length).toBeGreaterThan(1);

@@ -1,4 +1,4 @@
-// What the tests of `doctor` examine: cells and a control as a user has them, and doctor over them.
+// What the tests of `doctor` check: cells and a control as a user has them, and doctor over them.
 import { randomBytes } from 'node:crypto';
 import { parseRolloutConfig } from '../../../src/domain/config/parse-config.js';
 import type { RolloutConfig } from '../../../src/domain/config/rollout-config.js';
@@ -12,7 +12,7 @@ import { openPostgres } from '../../../src/platform/postgres.js';
 import type { CellDatabase } from '../../../src/stores/cell/cell-database.js';
 import { type ControlDatabase, createControlDatabase } from '../../../src/stores/control/control-database.js';
 import { createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
-import { openCell } from '../../support/open-context.js';
+import { openTestCell } from '../../support/open-context.js';
 import { createTestDatabase } from '../../support/postgres.js';
 
 export const closers: (() => Promise<unknown>)[] = [];
@@ -61,14 +61,14 @@ export const directory = (...cells: readonly CellDatabase[]): CellDirectory => (
   },
 });
 
-interface Examination extends Partial<DoctorRequest> {
+interface CheckRequest extends Partial<DoctorRequest> {
   readonly control?: ControlDatabase;
   readonly cells?: CellDirectory;
   readonly clock?: Clock;
 }
 
 /** Doctor over these cells; control is one that nobody can reach unless the test gives one. */
-export const checkCells = (cells: readonly TestCell[], given: Examination = {}): Promise<readonly Finding[]> => {
+export const checkCells = (cells: readonly TestCell[], given: CheckRequest = {}): Promise<readonly Finding[]> => {
   const { control = noControl, cells: open = directory(...cells.map(({ cell }) => cell)), clock = systemClock } = given;
   const request = {
     config: makeConfig(cells),
@@ -86,16 +86,16 @@ export const unreachableControl = (): ControlDatabase => {
   return createControlDatabase(db);
 };
 
-/** For tests that look at cells only. */
+/** For tests of cells only. */
 const noControl: ControlDatabase = {
-  inTransaction: () => Promise.reject(new RolloutError('database_unreachable', { message: 'Not looked at.' })),
+  inTransaction: () => Promise.reject(new RolloutError('database_unreachable', { message: 'Not read.' })),
   close: async () => undefined,
 };
 
 export const of = (findings: readonly Finding[], subject: string): readonly Finding[] =>
   findings.filter((finding) => finding.subject === subject);
 /** The findings on one cell that are not ok. */
-export const troubles = async (cell: TestCell, given?: Examination): Promise<readonly Finding[]> =>
+export const problemsOf = async (cell: TestCell, given?: CheckRequest): Promise<readonly Finding[]> =>
   of(await checkCells([cell], given), cell.dataCenter.id).filter(({ level }) => level !== 'ok');
 
 /** A login that is no superuser, and the cell opened as it. */
@@ -109,7 +109,7 @@ export const openAsLogin = async ({
   const parsed = new URL(url);
   parsed.username = login;
   parsed.password = 'secret';
-  const cell = openCell(parsed.href, dataCenter.id);
+  const cell = openTestCell(parsed.href, dataCenter.id);
   closers.push(async () => {
     await cell.close();
     await sql(`drop owned by ${login}; drop role ${login}`);

@@ -8,9 +8,9 @@ import { createFindingRecorder } from '../../../src/engine/doctor/finding.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import type { CellDatabase } from '../../../src/stores/cell/cell-database.js';
 import { createTestCell } from '../../support/cell.js';
-import { openCell } from '../../support/open-context.js';
+import { openTestCell } from '../../support/open-context.js';
 import { adminUrl } from '../../support/postgres.js';
-import { closeAll, closers, makeCell, troubles } from './doctor-scene.js';
+import { closeAll, closers, makeCell, problemsOf } from './doctor-scene.js';
 
 afterEach(closeAll);
 
@@ -18,7 +18,7 @@ describe('checkCell', () => {
   test('finds commits that a crash would lose', async () => {
     const cell = await createTestCell();
     closers.push(cell.drop);
-    expect(await troubles(cell)).toMatchObject([
+    expect(await problemsOf(cell)).toMatchObject([
       { check: 'synchronous_commit', level: 'error', fix: expect.stringContaining('synchronous_commit = on') },
     ]);
   });
@@ -28,19 +28,19 @@ describe('checkCell', () => {
     [-2_900, '2.9 s ahead of ours'],
   ])('warns when our clock is %d ms off', async (offMs, found) => {
     const clock = { ...systemClock, now: () => new Date(Date.now() + offMs) };
-    const [warning] = await troubles(await makeCell(), { clock });
+    const [warning] = await problemsOf(await makeCell(), { clock });
     expect(warning).toMatchObject({ check: 'clock', level: 'warning' });
     expect(warning?.found.replace(/\.\d/u, '.x')).toContain(found.replace(/\.\d/u, '.x'));
   });
 
   test('accepts a clock that is 1.5 s off', async () => {
     const clock = { ...systemClock, now: () => new Date(Date.now() + 1_500) };
-    expect(await troubles(await makeCell(), { clock })).toEqual([]);
+    expect(await problemsOf(await makeCell(), { clock })).toEqual([]);
   });
 
   test('rejects a zone that Postgres does not know, and warns of one that init did not store', async () => {
     const cell = await makeCell();
-    const at = (zone: string) => troubles(cell, { dataCenters: [{ ...cell.dataCenter, zone }] });
+    const at = (zone: string) => problemsOf(cell, { dataCenters: [{ ...cell.dataCenter, zone }] });
     expect(await at('Mars/Olympus')).toMatchObject([{ check: 'zone', code: 'invalid_zone' }, { check: 'schema' }]);
     expect(await at('Asia/Kolkata')).toMatchObject([
       { check: 'schema', level: 'warning', found: 'init stored the zone UTC, the configuration has Asia/Kolkata' },
@@ -51,7 +51,7 @@ describe('checkCell', () => {
 describe('checkInstant', () => {
   const recorder = createFindingRecorder({ subject: 'eu', title: 'Data center "eu"' }, 'instants');
   const opened = (): CellDatabase => {
-    const cell = openCell(adminUrl(), 'eu');
+    const cell = openTestCell(adminUrl(), 'eu');
     closers.push(() => cell.close());
     return cell;
   };
@@ -70,7 +70,7 @@ describe('checkInstant', () => {
     expect(finding).toMatchObject({ level: 'ok', found: expect.not.stringContaining('passed') });
   });
 
-  test('says that a date that has passed is due now', async () => {
+  test('reports that a date that has passed is due now', async () => {
     const at = parseLocalInstant('2025-10-06', 'Asia/Kolkata');
     const finding = await checkInstant(opened(), { key: 'rollout.notBefore', at, now: at.instant }, recorder);
     expect(finding).toMatchObject({ level: 'ok', found: expect.stringContaining('it has passed: due now') });

@@ -2,14 +2,14 @@
 // the fix.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Finding } from '../../../src/engine/doctor/finding.js';
-import { checkCells, closeAll, makeCell, of, troubles } from './doctor-scene.js';
+import { checkCells, closeAll, makeCell, of, problemsOf } from './doctor-scene.js';
 
 afterEach(closeAll);
 
 describe('checkCell', () => {
   test('finds a source that is not there, and one in a system schema', async () => {
     const cell = await makeCell();
-    const at = (source: string) => troubles(cell, { dataCenters: [{ ...cell.dataCenter, source }] });
+    const at = (source: string) => problemsOf(cell, { dataCenters: [{ ...cell.dataCenter, source }] });
     expect(await at('public.Orgs')).toMatchObject([{ check: 'source', code: 'source_not_found' }]);
     expect(await at('pg_catalog.pg_class')).toMatchObject([{ check: 'source', code: 'invalid_source_name' }]);
   });
@@ -19,7 +19,7 @@ describe('checkCell', () => {
     await cell.sql(
       'alter table public.orgs drop column paid, alter column agents type numeric, drop column light_agents',
     );
-    expect(await troubles(cell)).toMatchObject([
+    expect(await problemsOf(cell)).toMatchObject([
       { code: 'source_column_missing', found: expect.stringContaining('has no column paid (boolean)') },
       {
         code: 'source_column_type',
@@ -30,25 +30,25 @@ describe('checkCell', () => {
     ]);
   });
 
-  test('says that the source changed since init', async () => {
+  test('reports that the source changed since init', async () => {
     const cell = await makeCell();
     await cell.sql('alter table public.orgs add column region text');
-    expect(await troubles(cell)).toEqual([]); // a column that we do not read
+    expect(await problemsOf(cell)).toEqual([]); // a column that we do not read
     await cell.sql(
       'alter table public.orgs drop constraint orgs_pkey; create unique index on public.orgs (org_id, region); create index on public.orgs (org_id)',
     );
-    expect(await troubles(cell)).toMatchObject([
+    expect(await problemsOf(cell)).toMatchObject([
       { check: 'unique ids', level: 'warning' },
       { check: 'attached', code: 'source_changed', fix: 'Run: credit-rollout init' },
     ]);
   });
 
-  test('says of a view that ids are checked at a cost, of a table which index to make', async () => {
+  test('warns that the id check of a view is expensive, and names the index that a table needs', async () => {
     const [view, bare] = [await makeCell({ view: true }), await makeCell({ key: 'none' })];
-    expect(await troubles(view)).toMatchObject([
+    expect(await problemsOf(view)).toMatchObject([
       { check: 'unique ids', level: 'warning', found: expect.stringContaining('(view)') },
     ]);
-    expect(await troubles(bare)).toMatchObject([
+    expect(await problemsOf(bare)).toMatchObject([
       { check: 'unique ids', fix: expect.stringContaining('CREATE UNIQUE INDEX CONCURRENTLY ON public.orgs (org_id)') },
       {
         check: 'key ranges',
@@ -68,7 +68,7 @@ describe('checkCell', () => {
       { edition: null },
       {},
     );
-    const found = (await troubles(cell)).slice(2);
+    const found = (await problemsOf(cell)).slice(2);
     expect(found).toMatchObject([
       { check: 'null ids', level: 'error', code: 'source_null_ids', found: '2 rows have no org_id' },
       { check: 'editions', level: 'warning', found: expect.stringContaining('gold (2), none at all (1)') },
@@ -92,7 +92,7 @@ describe('checkCell', () => {
         { edition: 'gold', agents: null },
       ],
     });
-    const [, inputs] = await troubles(cell);
+    const [, inputs] = await problemsOf(cell);
     const rule =
       await cell.sql(`select string_agg(reason || ' (' || orgs || ')', ', ' order by orgs desc, reason) as listed
       from (select reason, count(*) as orgs from credit_rollout.assessed
@@ -109,7 +109,7 @@ describe('checkCell', () => {
     await cell.sql(`create or replace view public.orgs as select org_id, edition, paid,
       case when org_id = 1 then 1 / (org_id - 1) else agents end as agents, light_agents, additional_credits, legacy_limit,
       created_at, updated_at, peak_credits from public.org_rows`);
-    expect((await troubles(cell)).filter(({ check }) => check === 'inputs')).toMatchObject([
+    expect((await problemsOf(cell)).filter(({ check }) => check === 'inputs')).toMatchObject([
       { level: 'warning', found: expect.stringContaining('raises an error when its columns are read') },
     ]);
   });

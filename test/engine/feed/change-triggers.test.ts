@@ -153,7 +153,7 @@ describe('installChangeFeed', () => {
     expect(await triggers(cell)).toEqual([]);
   });
 
-  test('rejects a view, and says what else there is', async () => {
+  test('rejects a view, and names the other way', async () => {
     const cell = await createTestCell({ orgs: [{}], view: true });
     dropped.push(cell.drop);
     await expect(install(cell)).rejects.toMatchObject({

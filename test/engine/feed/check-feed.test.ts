@@ -1,4 +1,4 @@
-// What doctor says about the change feed: which way edits are found, and the index that a way needs.
+// What doctor reports about the change feed: which way edits are found, and the index that a way needs.
 import { afterEach, describe, expect, test } from 'vitest';
 import { checkFeed } from '../../../src/engine/doctor/check-source.js';
 import { createFindingRecorder, type Finding } from '../../../src/engine/doctor/finding.js';
@@ -25,7 +25,7 @@ async function findFeed({ cell, dataCenter }: TestCell): Promise<readonly Findin
 }
 
 describe('checkFeed', () => {
-  test('prints the index that updated_at needs, and is content with it', async () => {
+  test('prints the index that updated_at needs, and accepts it', async () => {
     const cell = await makeCell();
     expect(await findFeed(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('with an index') }]);
     await cell.sql('drop index public.orgs_updated_at_idx');
@@ -45,7 +45,7 @@ describe('checkFeed', () => {
     expect(await findFeed(cell)).toMatchObject([{ level: 'warning' }]);
   });
 
-  test('says that a view is as fast as it is, that nothing is there, and what failed last', async () => {
+  test('reports that a view may be slow, that nothing is installed, and the last failure', async () => {
     expect(await findFeed(await makeCell({ view: true }))).toMatchObject([
       { level: 'ok', found: expect.stringContaining('as fast as what it reads') },
     ]);

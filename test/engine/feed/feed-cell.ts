@@ -17,7 +17,7 @@ export async function openFeed({ cell }: Pick<TestCell, 'cell'>): Promise<void> 
 }
 
 /** As a pause does. */
-export async function shutFeed({ cell }: Pick<TestCell, 'cell'>): Promise<void> {
+export async function closeFeed({ cell }: Pick<TestCell, 'cell'>): Promise<void> {
   await cell.inTransaction('fencer', async (tx) => {
     await lockFenceExclusive(tx);
     await stopSingleWrites(tx);

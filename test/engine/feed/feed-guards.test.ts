@@ -6,7 +6,7 @@ import { freezeCell, unfreezeCell } from '../../../src/stores/cell/batch/freezes
 import { FEED_LOCK, LOCK_CLASS } from '../../../src/stores/cell/cell-database.js';
 import { hasLockWait, openRun, type TestCell, type TestCellOptions } from '../../support/cell.js';
 import { waitFor } from '../../support/wait.js';
-import { createFedCell, edit, type FeedBy, openFeed, readTotal, shutFeed } from './feed-cell.js';
+import { closeFeed, createFedCell, edit, type FeedBy, openFeed, readTotal } from './feed-cell.js';
 
 const dropped: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -35,7 +35,7 @@ describe('feedChanges writes nothing', () => {
     (cell: TestCell) => Promise<unknown>,
     (cell: TestCell) => Promise<unknown>,
   ])[] = [
-    ['while single writes are not allowed', shutFeed, openFeed],
+    ['while single writes are not allowed', closeFeed, openFeed],
     [
       'while the cell is frozen, whatever the fence says',
       ({ cell }) => cell.inTransaction('fencer', (tx) => freezeCell(tx, { by: 'ops', reason: 'test' })),
@@ -57,10 +57,10 @@ describe('feedChanges writes nothing', () => {
     ],
   ];
 
-  test.each(scenes)('%s, and catches up after it', async (_when, shut, reopen) => {
+  test.each(scenes)('%s, and catches up after it', async (_when, close, reopen) => {
     for (const by of ['triggers', 'updates'] as const) {
       const cell = await makeFed(by);
-      await shut(cell);
+      await close(cell);
       await edit(cell, 1, RAISE);
       expect(await feed(cell)).toEqual({ kind: 'closed', read: 0, raised: 0 });
       expect(await totalOf(cell, 1)).toBe('150000');
@@ -81,14 +81,14 @@ describe('feedChanges writes nothing', () => {
     for (let round = 0; round < 5; round += 1) {
       const before = await versionOf();
       await waitFor('raises', async () => (await versionOf()) > before + 2);
-      await shutFeed(cell);
-      const shut = await versionOf();
+      await closeFeed(cell);
+      const closedAt = await versionOf();
       const [started] = await cell.sql('select max(change_no)::int as n from credit_rollout.changed_orgs');
       await waitFor('edits meanwhile', async () => {
         const [now] = await cell.sql('select max(change_no)::int as n from credit_rollout.changed_orgs');
         return Number(now?.n) > Number(started?.n ?? 0) + 20;
       });
-      expect(await versionOf()).toBe(shut);
+      expect(await versionOf()).toBe(closedAt);
       await openFeed(cell);
     }
     stopping.abort();
@@ -127,7 +127,7 @@ describe('feedChanges loses nothing', () => {
     await readBefore(cell, 31);
     const late = await makeClient(cell);
     await late.query('begin');
-    // it began 30 s ago, says its updated_at
+    // it began 30 s ago by its updated_at
     await late.query(
       `update public.orgs set ${RAISE}, updated_at = clock_timestamp() - interval '30 s' where org_id = 2`,
     );

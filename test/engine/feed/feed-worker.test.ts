@@ -77,7 +77,7 @@ describe.each(['triggers', 'updates'] as const)('a worker that follows edits by 
       const [last] = await cell.sql('select max(change_id) as id from credit_rollout.allotment_changes');
       await edit(cell, 6, BOUGHT);
       const [at] = await cell.sql('select clock_timestamp() as at');
-      // both workers have looked since
+      // both workers have polled since
       await waitFor('two seconds', async () => {
         const [row] = await cell.sql(`select clock_timestamp() > $1::timestamptz + interval '2.5 seconds' as over`, [
           at?.at,

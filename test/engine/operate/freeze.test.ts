@@ -55,7 +55,7 @@ const committedWhileFrozen = ({ sql }: TestCell) =>
     on greatest(b.done_at, b.verified_at) > f.acknowledged_at and greatest(b.done_at, b.verified_at) < coalesce(f.lifted_at, 'infinity')
        or b.done_at > f.acknowledged_at and b.done_at < coalesce(f.lifted_at, 'infinity')`);
 
-/** A session that holds the fence as a batch does, until it is told to let go. */
+/** A session that holds the fence as a batch does, until the test releases it. */
 async function holdFence({ url }: TestCell): Promise<() => Promise<void>> {
   const client = new pg.Client({ connectionString: url, application_name: 'holder' });
   await client.connect();
@@ -122,7 +122,7 @@ describe('freeze', () => {
     expect((await verifyBatches(engine, { ...at, epoch: epoch + 1n })).batches).toBeGreaterThan(0);
   });
 
-  test('freezes what can be reached when one cell cannot, and says which', async () => {
+  test('freezes what can be reached when one cell cannot, and names it', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 10 });
     const [first] = idsOf(fleet);
     const opened = new Set<() => Promise<unknown>>();
@@ -139,7 +139,7 @@ describe('freeze', () => {
     );
   });
 
-  test('stands at once though a session holds the fence, names it, and is proven by the next freeze', async () => {
+  test('takes effect at once though a session holds the fence, names it, and is confirmed by the next freeze', async () => {
     const fleet = await makeFleet({ orgs: 300 });
     const cell = fleet.cell(0);
     const epoch = await openRun(cell.cell, cell.card);
@@ -156,7 +156,7 @@ describe('freeze', () => {
     expect(again).toMatchObject({ state: 'frozen', already: true, reason: 'incident 7', holders: [] });
   });
 
-  test('clears single_writes, and neither they nor a fence can be opened while it stands', async () => {
+  test('clears single_writes, and neither they nor a fence can be opened while it lasts', async () => {
     const fleet = await makeFleet({ orgs: 100 });
     const { cell, sql, card } = fleet.cell(0);
     const allow = () => sql('update credit_rollout.fence set single_writes = true');

@@ -1,4 +1,4 @@
-// The calendar over a real control database and cells: what is pinned, recorded and asked for, and that looking moves
+// The calendar over a real control database and cells: what is pinned, recorded and asked for, and that reading moves
 // nothing.
 import { afterEach, describe, expect, test } from 'vitest';
 import { calendarDocument, showCalendar } from '../../../src/cli/views/show-calendar.js';
@@ -66,7 +66,7 @@ describe('readCalendar', () => {
     expect(calendarDocument(coming)).toMatchObject({ dataCenters: [{ id, from: coming.pages[0]?.period.from }] });
   });
 
-  test('says what one data center waits for, and shows only the ones that were named', async () => {
+  test('tells what one data center waits for, and shows only the ones that were named', async () => {
     const fleet = await makeFleet({ cells: [{ orgs: [] }, { orgs: [] }] });
     await fleet.apply(...fleet.cells);
     const dataCenters = fleet.config.dataCenters.slice(1);

@@ -1,4 +1,4 @@
-// What status says of a cell without our schema, and of work that waits while no scheduler runs.
+// What status shows of a cell without our schema, and of work that waits while no scheduler runs.
 import { afterEach, describe, expect, test } from 'vitest';
 import { byCommand } from '../../../src/domain/rollout/hold.js';
 import { type DataCenterStatus, readStatus } from '../../../src/engine/operate/read-status.js';
@@ -29,7 +29,7 @@ async function makeDone(options: FleetOptions = {}): Promise<Fleet> {
 }
 
 describe('readStatus', () => {
-  test('says not_initialised and init of a cell without our schema, and listPlans the same', async () => {
+  test('shows not_initialised and init for a cell without our schema, and listPlans the same', async () => {
     const fleet = await makeFleet({ cells: [{ init: 'left' }], orgs: 5 });
     const { id } = fleet.cell(0).dataCenter;
     expect(await readOnly(fleet)).toMatchObject({ unreachable: 'not_initialised', next: byCommand('init') });
@@ -37,7 +37,7 @@ describe('readStatus', () => {
     expect(unreachable).toEqual([{ dataCenter: id, code: 'not_initialised' }]);
   });
 
-  test('says the same where only the roles are left of it', async () => {
+  test('shows the same where only the roles are left of it', async () => {
     const fleet = await makeFleet({ orgs: 5 });
     await fleet.cell(0).sql('drop schema credit_rollout cascade');
     expect(await readOnly(fleet)).toMatchObject({ unreachable: 'not_initialised', next: byCommand('init') });

@@ -63,7 +63,7 @@ describe('explainOrg', () => {
     expect(org.lines[3]).toContain('The floor is kept.');
   });
 
-  test('says before the first decision what would be written', async () => {
+  test('shows before the first decision what would be written', async () => {
     const cell = await makeCell({ orgs: [{}] });
     const org = await why(cell);
     expect(org).toMatchObject({
@@ -99,7 +99,7 @@ describe('explainOrg', () => {
       'nightly',
       'recompute now: 150,000 ✔ the same number; agents, variable_credits, legacy_limit, grandfathered_credits will be updated by the nightly run',
     ],
-  ])('says when %s would be written', async (_, change, when, summary) => {
+  ])('shows when %s would be written', async (_, change, when, summary) => {
     const cell = await makeApplied({});
     await cell.sql(`update public.orgs set ${change}`);
     const { recompute } = await why(cell);
@@ -206,7 +206,7 @@ describe('explainOrg', () => {
     );
   });
 
-  test('says that a source row cannot be read', async () => {
+  test('reports that a source row cannot be read', async () => {
     const cell = await makeCell({ view: true, orgs: [{}] });
     await applyAll(cell);
     await cell.sql(`create or replace view public.orgs as select org_id, edition, paid, (agents / 0)::bigint as agents,
@@ -215,7 +215,7 @@ describe('explainOrg', () => {
     expect(org).toMatchObject({ source: null, recompute: { kind: 'unreadable' }, stored: { version: 1 } });
   });
 
-  test.each(['seven', '', '9'.repeat(30)])('refuses %j as an id of this cell', async (orgId) => {
+  test.each(['seven', '', '9'.repeat(30)])('rejects %j as an id of this cell', async (orgId) => {
     const cell = await makeCell();
     await expect(why(cell, orgId)).rejects.toMatchObject({
       code: 'invalid_org_id',

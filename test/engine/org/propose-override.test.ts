@@ -80,7 +80,7 @@ describe('proposeOverride', () => {
         total_credits = base_credits + variable_credits, winner = 'credits'`,
       'ended',
     ],
-  ])('refuses an org %s', async (_, change, why) => {
+  ])('rejects an org %s', async (_, change, why) => {
     const orgId = takeOrg();
     await scene.cell.sql('update public.orgs set paid = false where org_id = $1', [orgId]);
     await scene.cell.sql(`${change} where org_id = $1`, [orgId]);

@@ -11,9 +11,9 @@ import {
   dc,
   find,
   fleet,
-  makePlan,
   moveExpiry,
   openApprovals,
+  registerTestPlan,
   stateOf,
   use,
 } from './approvals-scene.js';
@@ -23,7 +23,7 @@ afterAll(closeApprovals);
 beforeEach(beginTest);
 
 /** The SQLSTATE of a statement that is rejected. */
-const refusal = (person: { sql: TestPerson['sql'] }, text: string): Promise<unknown> =>
+const rejectionOf = (person: { sql: TestPerson['sql'] }, text: string): Promise<unknown> =>
   person.sql(text).then(
     () => undefined,
     (error: { code?: unknown }) => error.code,
@@ -32,7 +32,7 @@ const owner = { sql: (text: string) => fleet.control(text) };
 
 describe('useApproval', () => {
   test('uses an approval once, however many try', async () => {
-    const plan = await makePlan();
+    const plan = await registerTestPlan();
     const { approval } = await approve(bob, plan);
     const used = await Promise.all([1n, 2n, 3n, 4n].map((run) => use(approval.approvalId, run)));
     expect(used.filter(Boolean)).toHaveLength(1);
@@ -41,7 +41,7 @@ describe('useApproval', () => {
   });
 
   test('uses none that expired; the plan can be approved again', async () => {
-    const plan = await makePlan();
+    const plan = await registerTestPlan();
     const { approval } = await approve(bob, plan);
     await moveExpiry(approval.approvalId, '-72 hours');
     expect(await use(approval.approvalId, 7n)).toBe(false);
@@ -54,16 +54,16 @@ describe('useApproval', () => {
   });
 
   test('uses none that was voided', async () => {
-    const old = await makePlan(1);
+    const old = await registerTestPlan(1);
     const { approval } = await approve(bob, old);
-    await approve(bob, await makePlan(2));
+    await approve(bob, await registerTestPlan(2));
     expect(await use(approval.approvalId, 7n)).toBe(false);
   });
 });
 
 describe('the control database', () => {
   test('writes author, approver, digest and lifetime itself, whatever is inserted', async () => {
-    const plan = await makePlan();
+    const plan = await registerTestPlan();
     await bob.sql(
       `insert into credit_rollout_control.approvals (plan_id, digest, data_center, kind, author, approver, approved_at, expires_at)
        values ($1, 'x', 'x', 'person', 'x', 'x', 'infinity', 'infinity')`,
@@ -75,19 +75,19 @@ describe('the control database', () => {
   });
 
   test('rejects the author by itself, with the setting that the embedded servers use too', async () => {
-    const { planId } = await makePlan();
+    const { planId } = await registerTestPlan();
     const insert = `insert into credit_rollout_control.approvals (plan_id, kind) values ('${planId}', 'person')`;
-    expect(await refusal(alice, insert)).toBe('23514');
-    expect(await refusal(alice, `set local credit_rollout_control.person = 'mallory'; ${insert}`)).toBe('23514');
-    expect(await refusal(alice, 'update credit_rollout_control.rollout set embedded = true')).toBe('42501');
+    expect(await rejectionOf(alice, insert)).toBe('23514');
+    expect(await rejectionOf(alice, `set local credit_rollout_control.person = 'mallory'; ${insert}`)).toBe('23514');
+    expect(await rejectionOf(alice, 'update credit_rollout_control.rollout set embedded = true')).toBe('42501');
   });
 
   test('rejects an approval by guard-rails that a plan breaks, and of a plan that it does not know', async () => {
-    const { planId } = await makePlan(1, { rails: [BROKEN] });
+    const { planId } = await registerTestPlan(1, { rails: [BROKEN] });
     const insert = (id: string): string =>
       `insert into credit_rollout_control.approvals (plan_id, kind) values ('${id}', 'guard_rails')`;
-    expect(await refusal(bob, insert(planId))).toBe('23514');
-    expect(await refusal(bob, insert(`${dc}-8888888`))).toBe('23503');
+    expect(await rejectionOf(bob, insert(planId))).toBe('23514');
+    expect(await rejectionOf(bob, insert(`${dc}-8888888`))).toBe('23503');
   });
 
   test.each([
@@ -96,17 +96,17 @@ describe('the control database', () => {
     ['another digest', `digest = 'x'`],
     ['another kind', `kind = 'guard_rails', approver = null`],
   ])('keeps approvals as they are: %s', async (_, change) => {
-    const { approval } = await approve(bob, await makePlan());
+    const { approval } = await approve(bob, await registerTestPlan());
     const update = `update credit_rollout_control.approvals set ${change} where approval_id = ${approval.approvalId}`;
-    expect(await refusal(owner, update)).toBe('23001');
-    expect(await refusal(bob, update)).toBe('42501');
+    expect(await rejectionOf(owner, update)).toBe('23001');
+    expect(await rejectionOf(bob, update)).toBe('42501');
   });
 
   test('lets a use or a void never be taken back or changed, nor both be', async () => {
-    const { approval } = await approve(bob, await makePlan());
+    const { approval } = await approve(bob, await registerTestPlan());
     await use(approval.approvalId, 7n);
     const set = (change: string): Promise<unknown> =>
-      refusal(
+      rejectionOf(
         owner,
         `update credit_rollout_control.approvals set ${change} where approval_id = ${approval.approvalId}`,
       );
@@ -116,22 +116,22 @@ describe('the control database', () => {
   });
 
   test('rejects a use after the end by a check', async () => {
-    const { approval } = await approve(bob, await makePlan());
+    const { approval } = await approve(bob, await registerTestPlan());
     await moveExpiry(approval.approvalId, '-73 hours');
     const late = `update credit_rollout_control.approvals set used_at = now(), used_by_run = 7 where approval_id = ${approval.approvalId}`;
-    expect(await refusal(owner, late)).toBe('23514');
+    expect(await rejectionOf(owner, late)).toBe('23514');
   });
 
   test('deletes and truncates no approval; changes no plan', async () => {
-    await makePlan();
-    expect(await refusal(owner, 'delete from credit_rollout_control.approvals')).toBe('23001');
-    expect(await refusal(owner, 'truncate credit_rollout_control.approvals')).toBe('23001');
-    expect(await refusal(owner, `update credit_rollout_control.plans set author = 'x'`)).toBe('23001');
-    expect(await refusal(owner, 'truncate credit_rollout_control.plans')).toBe('23001');
+    await registerTestPlan();
+    expect(await rejectionOf(owner, 'delete from credit_rollout_control.approvals')).toBe('23001');
+    expect(await rejectionOf(owner, 'truncate credit_rollout_control.approvals')).toBe('23001');
+    expect(await rejectionOf(owner, `update credit_rollout_control.plans set author = 'x'`)).toBe('23001');
+    expect(await rejectionOf(owner, 'truncate credit_rollout_control.plans')).toBe('23001');
   });
 
   test('keeps approvals when their plans are purged', async () => {
-    const plan = await makePlan();
+    const plan = await registerTestPlan();
     const { approval } = await approve(bob, plan);
     await alice.sql('delete from credit_rollout_control.plans where plan_id = $1', [plan.planId]);
     expect(await find(plan)).toEqual(approval);

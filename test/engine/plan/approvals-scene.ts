@@ -45,7 +45,7 @@ export const PASSED = { rail: 'orgsTouched', value: '9', limit: '10', passes: tr
 export const BROKEN = { rail: 'maxRaiseFactor', value: '4.0', limit: '3', passes: false } as const;
 
 /** A plan of alice's, registered; `n` counts within the test. */
-export async function makePlan(n = 1, own: Partial<NewRegisteredPlan> = {}): Promise<NewRegisteredPlan> {
+export async function registerTestPlan(n = 1, own: Partial<NewRegisteredPlan> = {}): Promise<NewRegisteredPlan> {
   const plan: NewRegisteredPlan = {
     planId: `${own.dataCenter ?? dc}-${number + n}`,
     dataCenter: dc,

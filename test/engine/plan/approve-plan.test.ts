@@ -16,9 +16,9 @@ import {
   dc,
   find,
   fleet,
-  makePlan,
   openApprovals,
   PASSED,
+  registerTestPlan,
   stateOf,
   use,
 } from './approvals-scene.js';
@@ -29,13 +29,13 @@ beforeEach(beginTest);
 
 describe('registerPlan', () => {
   test('keeps what it is given, exactly', async () => {
-    const plan = await makePlan(1, { rails: [PASSED, BROKEN] });
+    const plan = await registerTestPlan(1, { rails: [PASSED, BROKEN] });
     const found = await fleet.engine.control.inTransaction((tx) => findRegisteredPlan(tx, plan.planId));
     expect(found).toMatchObject({ ...plan, snapshotAt: new Date(plan.snapshotAt), insideRails: false });
   });
 
   test('is idempotent, with one audit row', async () => {
-    const plan = await makePlan();
+    const plan = await registerTestPlan();
     await registerPlan(bob.engine, plan);
     const rows = await fleet.control(
       `select actor, details ->> 'digest' as digest from credit_rollout_control.audit where action = 'plan' and details ->> 'plan' = $1`,
@@ -45,7 +45,7 @@ describe('registerPlan', () => {
   });
 
   test('rejects the same id with another digest', async () => {
-    const plan = await makePlan();
+    const plan = await registerTestPlan();
     await expect(registerPlan(alice.engine, { ...plan, digest: 'f'.repeat(64) })).rejects.toMatchObject({
       code: 'plan_conflict',
       exitCode: 6,
@@ -57,13 +57,13 @@ describe('registerPlan', () => {
     ['a digest that is none', { digest: 'abc' }],
     ['a rail without a verdict', { rails: [{ rail: 'orgsTouched', value: '1', limit: '2' }] as never }],
   ])('rejects %s', async (_, own) => {
-    await expect(makePlan(1, own)).rejects.toThrow();
+    await expect(registerTestPlan(1, own)).rejects.toThrow();
   });
 });
 
 describe('approvePlan', () => {
-  test('lets a second person approve: who it is says the database, for 72 hours, with an audit row', async () => {
-    const plan = await makePlan();
+  test('lets a second person approve, as the database names them, for 72 hours, with an audit row', async () => {
+    const plan = await registerTestPlan();
     const { kind, approval } = await approve(bob, plan);
     expect(kind).toBe('given');
     expect(approval).toMatchObject({
@@ -80,8 +80,8 @@ describe('approvePlan', () => {
     expect(audit).toEqual([{ actor: bob.name, data_center: dc, reason: 'seen', details }]);
   });
 
-  test('rejects the author, and says how two people get past one login', async () => {
-    const plan = await makePlan();
+  test('rejects the author, and explains what two people with one login can do', async () => {
+    const plan = await registerTestPlan();
     await expect(approve(alice, plan)).rejects.toMatchObject({
       code: 'same_person',
       exitCode: 7,
@@ -94,8 +94,8 @@ describe('approvePlan', () => {
     expect(operations).toContain('## People and logins');
   });
 
-  test('is not fooled by an actor that a process names', async () => {
-    const plan = await makePlan();
+  test('does not trust an actor that a process names', async () => {
+    const plan = await registerTestPlan();
     const liar: EngineContext = { ...alice.engine, actor: 'mallory' };
     await expect(approvePlan(liar, { planId: plan.planId, reason: null })).rejects.toMatchObject({
       code: 'same_person',
@@ -105,7 +105,7 @@ describe('approvePlan', () => {
   test('tells people apart by the user of the machine where everybody shares one login', async () => {
     await fleet.control('update credit_rollout_control.rollout set embedded = true');
     try {
-      const plan = await makePlan(1, { author: 'ada' });
+      const plan = await registerTestPlan(1, { author: 'ada' });
       const as = (actor: string): EngineContext => ({ ...fleet.engine, actor });
       const { planId } = plan;
       await expect(approvePlan(as('ada'), { planId, reason: null })).rejects.toMatchObject({
@@ -118,8 +118,8 @@ describe('approvePlan', () => {
     }
   });
 
-  test('knows no plan that was never registered, nor one that its retention ended', async () => {
-    const plan = await makePlan();
+  test('rejects a plan that was never registered, and one whose retention ended', async () => {
+    const plan = await registerTestPlan();
     await expect(approve(bob, { ...plan, planId: `${dc}-9999999` })).rejects.toMatchObject({ code: 'plan_unknown' });
     await fleet.control(
       `set local session_replication_role = replica; update credit_rollout_control.plans set registered_at = now() - interval '31 days' where plan_id = '${plan.planId}'`,
@@ -128,16 +128,16 @@ describe('approvePlan', () => {
     await expect(approve(bob, plan)).rejects.toMatchObject({ code: 'plan_unknown' });
   });
 
-  test('says when it was approved already, and writes nothing', async () => {
-    const plan = await makePlan();
+  test('shows when it was approved already, and writes nothing', async () => {
+    const plan = await registerTestPlan();
     const first = await approve(bob, plan);
     expect(await approve(bob, plan)).toMatchObject({ kind: 'known', approval: first.approval });
   });
 
   test('voids the older approval that is unused; planning voids nothing', async () => {
-    const [old, newer] = [await makePlan(1), await makePlan(2)];
+    const [old, newer] = [await registerTestPlan(1), await registerTestPlan(2)];
     await approve(bob, old);
-    await makePlan(3);
+    await registerTestPlan(3);
     expect(await stateOf(old)).toEqual(['open']);
     expect((await approve(bob, newer)).voided).toEqual([old.planId]);
     expect(await stateOf(old)).toEqual(['voided']);
@@ -147,14 +147,14 @@ describe('approvePlan', () => {
 
   test('leaves the approvals of other data centers alone', async () => {
     const other = fleet.cell(1).dataCenter.id;
-    const elsewhere = await makePlan(1, { dataCenter: other });
+    const elsewhere = await registerTestPlan(1, { dataCenter: other });
     await approve(bob, elsewhere);
-    await approve(bob, await makePlan(2));
+    await approve(bob, await registerTestPlan(2));
     expect(await stateOf(elsewhere)).toEqual(['open']);
   });
 
   test('rejects a plan older than one that is approved or was applied', async () => {
-    const [old, newer] = [await makePlan(1), await makePlan(2)];
+    const [old, newer] = [await registerTestPlan(1), await registerTestPlan(2)];
     const { approval } = await approve(bob, newer);
     await expect(approve(bob, old)).rejects.toMatchObject({ code: 'plan_superseded', exitCode: 6 });
     await use(approval.approvalId, 7n);
@@ -165,20 +165,20 @@ describe('approvePlan', () => {
   });
 
   test('rejects a plan whose approval was used', async () => {
-    const plan = await makePlan();
+    const plan = await registerTestPlan();
     await use((await approve(bob, plan)).approval.approvalId, 7n);
     await expect(approve(bob, plan)).rejects.toMatchObject({ code: 'plan_used', exitCode: 6 });
   });
 
   test('compares numbers, not texts: 100 is newer than 99', async () => {
     countFrom(1_000_000);
-    const [old, newer] = [await makePlan(-1), await makePlan(0)];
+    const [old, newer] = [await registerTestPlan(-1), await registerTestPlan(0)];
     await approve(bob, newer);
     await expect(approve(bob, old)).rejects.toMatchObject({ code: 'plan_superseded' });
   });
 
   test('gives one of two approvals at the same moment', async () => {
-    const plans = [await makePlan(1), await makePlan(2)];
+    const plans = [await registerTestPlan(1), await registerTestPlan(2)];
     const outcomes = await Promise.allSettled(plans.map((plan) => approve(bob, plan)));
     const open = (await Promise.all(plans.map(find))).filter((row) => row !== undefined);
     expect(open).toHaveLength(1);
@@ -192,12 +192,12 @@ describe('approveInsideRails', () => {
     fleet.engine.control.inTransaction((tx) => approveInsideRails({ actor: 'scheduler' }, tx, plan.planId));
 
   test('approves a plan inside its guard-rails, without a person', async () => {
-    const plan = await makePlan();
+    const plan = await registerTestPlan();
     expect(await byRails(plan)).toMatchObject({ kind: 'guard_rails', approver: null, author: alice.name });
   });
 
   test('approves no plan that breaks one; a second person can', async () => {
-    const plan = await makePlan(1, { rails: [PASSED, BROKEN] });
+    const plan = await registerTestPlan(1, { rails: [PASSED, BROKEN] });
     expect(await byRails(plan)).toBeUndefined();
     expect((await approve(bob, plan)).approval.kind).toBe('person');
   });

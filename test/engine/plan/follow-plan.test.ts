@@ -82,7 +82,7 @@ describe('an apply that follows a plan', () => {
     });
   });
 
-  test('says nothing of the payment of an org that the plan could not decide', async () => {
+  test('claims nothing about the payment of an org that the plan could not decide', async () => {
     const fleet = await makeFleet({ orgs: 300 });
     const cell = fleet.cell(0);
     await cell.sql('update public.orgs set agents = -1, paid = true where org_id = 111');
@@ -98,7 +98,7 @@ describe('an apply that follows a plan', () => {
     });
   });
 
-  test('keeps a stale org out of the follow-up when it breaks a guard-rail of one org, and says so', async () => {
+  test('keeps a stale org out of the follow-up when it breaks a guard-rail of one org, and reports it', async () => {
     const fleet = await makeFleet({ orgs: 600, rollout: '{ batchSize: 100, guardRails: { maxRaiseFactor: 30 } }' });
     const cell = fleet.cell(0);
     const plan = await fleet.plan(cell);
@@ -141,7 +141,7 @@ describe('an apply that follows a plan', () => {
     expect(await fleet.stages()).toEqual(['done']);
   });
 
-  test('is as old as the cell’s clock says, whatever clock a command has', async () => {
+  test('has the age that the cell’s clock gives it, whatever clock a command has', async () => {
     const fleet = await makeFleet({ orgs: 300 });
     const cell = fleet.cell(0);
     const { planId } = await fleet.plan(cell);

@@ -23,7 +23,7 @@ describe('guard-rails', () => {
     expect(await one(cell, 'select count(*)::int as n from credit_rollout.allotments')).toEqual({ n: 0 });
     const planId = idOf(plan.planId);
     await expect(approvePlan(fleet.engine, { planId, reason: null })).rejects.toMatchObject({ code: 'same_person' });
-    await approvePlan({ ...fleet.engine, actor: 'somebody else' }, { planId, reason: 'looked at' });
+    await approvePlan({ ...fleet.engine, actor: 'somebody else' }, { planId, reason: 'checked' });
     expect(await fleet.drive()).toEqual(['done']);
     await fleet.expectInvariants();
   });
@@ -38,7 +38,7 @@ describe('guard-rails', () => {
     expect(await fleet.drive()).toEqual(['done']);
   });
 
-  test('that got stricter between plan and apply hold it too, and the scheduler comes to rest', async () => {
+  test('that got stricter between plan and apply hold it too, and the scheduler becomes idle', async () => {
     const fleet = await makeFleet({ orgs: 200 });
     const cell = fleet.cell(0);
     const { planId, rails } = await fleet.plan(cell);

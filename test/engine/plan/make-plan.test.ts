@@ -1,4 +1,4 @@
-// A plan is made: it touches nothing, says the same for the same orgs whatever the lanes and batches, and stays small.
+// A plan is made: it touches nothing, gives the same for the same orgs whatever the lanes and batches, and stays small.
 import { afterEach, describe, expect, test } from 'vitest';
 import { planDataCenter } from '../../../src/engine/plan/plan-data-center.js';
 import { cellRoleName } from '../../../src/stores/cell/cell-database.js';
@@ -55,7 +55,7 @@ describe('planDataCenter', () => {
       });
   });
 
-  test('says the same digest for the same orgs and rates whatever the batch size, another for one changed org', async () => {
+  test('has the same digest for the same orgs and rates whatever the batch size, another for one changed org', async () => {
     const fleet = await makeFleet({ orgs: 500 });
     const cell = fleet.cell(0);
     const first = await fleet.plan(cell);
@@ -75,7 +75,7 @@ describe('planDataCenter', () => {
     expect((await fleet.plan(cell)).digest).toBe(first.digest);
   });
 
-  test('says the same of every org and takes the same canaries however many lanes plan', async () => {
+  test('decides the same for every org and takes the same canaries however many lanes plan', async () => {
     const fleet = await makeFleet({ orgs: 900 });
     const cell = fleet.cell(0);
     const { rollout } = fleet.config;
@@ -120,8 +120,8 @@ describe('planDataCenter', () => {
   test('finds paid orgs whose peak exceeds their new total, worst first, and the floor that would cover it', async () => {
     const fleet = await makeFleet({ orgs: 300 });
     const cell = fleet.cell(0);
-    const quiet = await fleet.plan(cell);
-    expect(quiet.usage?.reduce((sum, { short }) => sum + short, 0)).toBe(0);
+    const before = await fleet.plan(cell);
+    expect(before.usage?.reduce((sum, { short }) => sum + short, 0)).toBe(0);
     const [{ total = '0', bought = '0' } = {}] = (await cell.sql(
       `select total_credits::text as total, additional_credits::text as bought from credit_rollout.decided where org_id = 18`,
     )) as { total: string; bought: string }[];

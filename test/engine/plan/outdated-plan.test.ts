@@ -1,5 +1,5 @@
 // Plans that were good when they were made and are none any more: a newer one was approved or applied, or the cell
-// holds another one under their number. They are rejected, and where that comes too late the hold says so. On real
+// holds another one under their number. They are rejected, and where that comes too late the hold gives the reason. On real
 // Postgres.
 import { afterEach, describe, expect, test } from 'vitest';
 import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
@@ -118,7 +118,7 @@ describe('an approval', () => {
     expect(await runs(fleet)).toEqual([{ n: 0 }]);
   });
 
-  test('that another scheduler used since the row was read keeps nobody waiting', async () => {
+  test('that another scheduler used since the row was read blocks no run', async () => {
     const { fleet, cell } = await makeFleet();
     await fleet.applyPlan(cell, await plan(fleet));
     const [before] = await fleet.engine.control.inTransaction(listDataCenters);

@@ -1,4 +1,4 @@
-// What the tests of plans and of the runs that follow them share: a fleet, and short ways to look into it.
+// What the tests of plans and of the runs that follow them share: a fleet, and short ways to query it.
 import type { TestCell } from '../../support/cell.js';
 import { createFleet, type Fleet, type FleetOptions } from '../../support/fleet.js';
 

@@ -18,7 +18,7 @@ describe('listPlans', () => {
     expect({ more, unreachable }).toEqual({ more: false, unreachable: [] });
   });
 
-  test('says that there are older ones than were asked for', async () => {
+  test('reports that there are older plans than were asked for', async () => {
     const fleet = await makeFleet();
     await plan(fleet);
     const second = await plan(fleet);
@@ -47,7 +47,7 @@ describe('listPlans', () => {
     expect((await list(fleet)).plans).toMatchObject([{ planId, found: 'control' }]);
   });
 
-  test('tells approvals and what they led to', async () => {
+  test('shows approvals and what they led to', async () => {
     const fleet = await makeFleet();
     const cell = fleet.cell(0);
     const [applied, idle] = [await plan(fleet), await plan(fleet)];

@@ -6,14 +6,14 @@ import { dropAll, makeFleet, plan } from './plans-scene.js';
 
 afterEach(dropAll);
 
-const recall = (fleet: Fleet, planId: string, stale: ReportQuestion['stale'] = 'none') =>
+const loadReport = (fleet: Fleet, planId: string, stale: ReportQuestion['stale'] = 'none') =>
   loadStoredReport(fleet.engine, { planId, config: fleet.config, stale });
 
 describe('loadStoredReport', () => {
   test('gives the report again as it was made', async () => {
     const fleet = await makeFleet();
     const made = await fleet.plan(fleet.cell(0));
-    const { report, approvals, outcome, stale } = await recall(fleet, made.planId ?? '');
+    const { report, approvals, outcome, stale } = await loadReport(fleet, made.planId ?? '');
     expect(report).toEqual(made);
     expect({ approvals, outcome, stale }).toEqual({ approvals: [], outcome: null, stale: null });
   });
@@ -31,7 +31,7 @@ describe('loadStoredReport', () => {
     const planId = await plan(fleet);
     await fleet.applyPlan(fleet.cell(0), planId);
     expect(await fleet.drive()).toEqual(['done']);
-    const { report, approvals, outcome } = await recall(fleet, planId);
+    const { report, approvals, outcome } = await loadReport(fleet, planId);
     const [row] = await fleet
       .cell(0)
       .sql('select count(*)::int as orgs, sum(total_credits)::text as credits from credit_rollout.allotments');
@@ -57,7 +57,7 @@ describe('loadStoredReport', () => {
     const [row] = await cell.sql(
       'select total_credits::text as credits from credit_rollout.allotments where org_id = 4',
     );
-    expect((await recall(fleet, second)).outcome).toMatchObject({
+    expect((await loadReport(fleet, second)).outcome).toMatchObject({
       predicted: { touched: 1, credits: row?.credits },
       actual: { touched: 1, credits: row?.credits },
     });
@@ -72,7 +72,7 @@ describe('loadStoredReport', () => {
     await cell.sql('delete from public.orgs where org_id = 250');
     await fleet.applyPlan(cell, planId);
     expect(await fleet.drive()).toEqual(['done']);
-    const { stale, outcome } = await recall(fleet, planId, 'all');
+    const { stale, outcome } = await loadReport(fleet, planId, 'all');
     const { orgs, listed } = stale ?? { orgs: 0, listed: [] };
     expect(orgs).toBe(listed.length);
     expect(listed.find(({ orgId }) => orgId === '150')).toMatchObject({
@@ -83,18 +83,18 @@ describe('loadStoredReport', () => {
     });
     expect(listed.find(({ orgId }) => orgId === '250')).toMatchObject({ reason: 'gone', found: null });
     expect(outcome?.actual.stale).toBe(0);
-    expect((await recall(fleet, planId, 1)).stale).toMatchObject({ orgs, listed: { length: 1 } });
-    expect((await recall(fleet, planId)).stale).toBeNull();
+    expect((await loadReport(fleet, planId, 1)).stale).toMatchObject({ orgs, listed: { length: 1 } });
+    expect((await loadReport(fleet, planId)).stale).toBeNull();
   });
 
   test.each(['nonsense', 'in-0', ''])('rejects the name %o', async (planId) => {
     const fleet = await makeFleet({ orgs: 1 });
-    await expect(recall(fleet, planId)).rejects.toMatchObject({ code: 'plan_unknown' });
+    await expect(loadReport(fleet, planId)).rejects.toMatchObject({ code: 'plan_unknown' });
   });
 
   test('rejects a number that its cell does not hold', async () => {
     const fleet = await makeFleet({ orgs: 1 });
     const planId = `${fleet.cell(0).dataCenter.id}-99`;
-    await expect(recall(fleet, planId)).rejects.toMatchObject({ code: 'plan_unknown' });
+    await expect(loadReport(fleet, planId)).rejects.toMatchObject({ code: 'plan_unknown' });
   });
 });

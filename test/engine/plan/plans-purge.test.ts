@@ -38,7 +38,7 @@ describe('startScheduler', () => {
     const queue = connectQueue(fleet.queueUrl ?? '');
     const scheduler = startScheduler(fleet.engine, queue, { planRetentionDays: 30 });
     try {
-      await waitFor('the plan to be forgotten', async () => (await registered(fleet)).length === 0);
+      await waitFor('the plan to be purged', async () => (await registered(fleet)).length === 0);
     } finally {
       await scheduler.stop();
     }
@@ -47,7 +47,7 @@ describe('startScheduler', () => {
 });
 
 describe('purgePlans', () => {
-  const forget = (fleet: Fleet): Promise<number> => purgePlans(fleet.engine, { retentionDays: 30 });
+  const purge = (fleet: Fleet): Promise<number> => purgePlans(fleet.engine, { retentionDays: 30 });
 
   test('purges old plans in cells and control, keeps young ones, and leaves an audit row', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 250 });
@@ -55,7 +55,7 @@ describe('purgePlans', () => {
     await plan(fleet, 1);
     await ageAll(fleet, 31);
     const young = await plan(fleet, 0);
-    expect(await forget(fleet)).toBe(4);
+    expect(await purge(fleet)).toBe(4);
     expect(await registered(fleet)).toEqual([young]);
     expect([await countRows(fleet.cell(0), 'plans'), await countRows(fleet.cell(1), 'plans')]).toEqual([1, 0]);
     expect([await countRows(fleet.cell(0), 'plan_ranges'), await countRows(fleet.cell(1), 'plan_ranges')]).toEqual([
@@ -84,7 +84,7 @@ describe('purgePlans', () => {
     await plan(fleet);
     await ageAll(fleet, 31);
     await cell.sql(copy(4));
-    await forget(fleet);
+    await purge(fleet);
     expect(await cell.sql('select distinct plan_id::int from credit_rollout.plan_ranges order by 1')).toEqual([
       { plan_id: 4 },
     ]);
@@ -94,7 +94,7 @@ describe('purgePlans', () => {
     const fleet = await makeFleet({ orgs: 5 });
     await plan(fleet);
     await ageAll(fleet, 29);
-    expect(await forget(fleet)).toBe(0);
+    expect(await purge(fleet)).toBe(0);
     expect((await list(fleet)).plans).toHaveLength(1);
     expect(await fleet.control(`select from credit_rollout_control.audit where action = 'forget_plans'`)).toEqual([]);
   });
@@ -106,9 +106,9 @@ describe('purgePlans', () => {
     const planId = await plan(fleet);
     for (const { engine } of crowd.people) await approvePlan(engine, { planId, reason: null });
     await ageAll(fleet, 40);
-    expect(await forget(fleet)).toBe(0);
+    expect(await purge(fleet)).toBe(0);
     await fleet.control(`update credit_rollout_control.approvals set voided_at = now(), void_reason = 'a test'`);
-    expect(await forget(fleet)).toBe(2);
+    expect(await purge(fleet)).toBe(2);
     expect(await fleet.control('select plan_id from credit_rollout_control.approvals')).toEqual([{ plan_id: planId }]);
   });
 
@@ -122,9 +122,9 @@ describe('purgePlans', () => {
     await serveOpenWork(fleet.engine, cell.dataCenter.id);
     await ageAll(fleet, 40);
     expect(await cell.sql('select state from credit_rollout.runs')).toEqual([{ state: 'open' }]);
-    expect(await forget(fleet)).toBe(0);
+    expect(await purge(fleet)).toBe(0);
     expect(await fleet.drive()).toEqual(['failed']);
-    expect(await forget(fleet)).toBe(0);
+    expect(await purge(fleet)).toBe(0);
     expect(await registered(fleet)).toEqual([planId]);
   });
 
@@ -136,7 +136,7 @@ describe('purgePlans', () => {
     await ageAll(fleet, 40);
     await fleet.control(`set local session_replication_role = replica; update credit_rollout_control.runs set plan_id = null;
       update credit_rollout_control.data_centers set plan_id = null`);
-    await forget(fleet);
+    await purge(fleet);
     expect(await countRows(cell, 'plans')).toBe(1);
     expect(await countRows(cell, 'plan_ranges')).toBe(5);
   });
@@ -146,7 +146,7 @@ describe('purgePlans', () => {
     const planId = await plan(fleet);
     await fleet.applyPlan(fleet.cell(0), planId);
     await ageAll(fleet, 40);
-    expect(await forget(fleet)).toBe(0);
+    expect(await purge(fleet)).toBe(0);
   });
 
   test('does not let a worker make a purged plan again', async () => {
@@ -158,7 +158,7 @@ describe('purgePlans', () => {
     await ageAll(fleet, 40);
     await fleet.control(`set local session_replication_role = replica;
       update credit_rollout_control.approvals set approved_at = approved_at - interval '40 days'`);
-    expect(await forget(fleet)).toBe(2);
+    expect(await purge(fleet)).toBe(2);
     expect(await countRows(cell, 'plan_requests')).toBe(0);
     expect(await serveOpenWork(fleet.engine, cell.dataCenter.id)).toBeUndefined();
     expect(await countRows(cell, 'plans')).toBe(0);
@@ -170,7 +170,7 @@ describe('purgePlans', () => {
     await plan(fleet, 1);
     await ageAll(fleet, 40);
     await fleet.cell(0).sql('alter schema credit_rollout rename to away');
-    expect(await forget(fleet)).toBe(3);
+    expect(await purge(fleet)).toBe(3);
     expect(await countRows(fleet.cell(1), 'plans')).toBe(0);
   });
 

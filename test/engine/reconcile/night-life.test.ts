@@ -47,8 +47,8 @@ const allotmentOf = async (fleet: Fleet, orgId: number) =>
       .sql('select total_credits, floor, origin, version from credit_rollout.allotments where org_id = $1', [orgId])
   )[0];
 
-describe('a night', () => {
-  test('heals what drifted, once per local date, and says what it was', async () => {
+describe('the nightly run', () => {
+  test('heals what drifted, once per local date, and records what it was', async () => {
     const fleet = await makeDone();
     const { sql } = fleet.cell(0);
     // 13: enterprise... whatever it is, it gets more agents; 14 loses its purchases; 1001 is new; 15 leaves
@@ -171,7 +171,7 @@ describe('a night', () => {
     await fleet.expectInvariants();
   });
 
-  test('does not hide a failover that nobody has seen yet', async () => {
+  test('does not hide a failover that was not noticed yet', async () => {
     const fleet = await makeDone();
     await failOver(fleet);
     await makeOlder(fleet, 1);
@@ -187,7 +187,7 @@ describe('a night', () => {
     expect((await nightsOf(fleet))[0]?.state).toMatch(/^(ran|caught_up)$/);
   });
 
-  test('that failed lately does not end the waiting for a rollout', async () => {
+  test('that failed lately does not make a rollout start early', async () => {
     const fleet = await makeDone();
     const { id } = fleet.cell(0).dataCenter;
     await makeOlder(fleet, 1);
@@ -196,11 +196,11 @@ describe('a night', () => {
     await fleet.apply(fleet.cell(0));
     await tick(fleet.engine);
     const stopping = new AbortController();
-    let looks = 0;
+    let polls = 0;
     const onStatus = (status: Status): void => {
       expect(status.dataCenters[0]?.holds.map(({ code }) => code)).toContain('maintenance_failed');
-      looks += 1;
-      if (looks === 2) stopping.abort();
+      polls += 1;
+      if (polls === 2) stopping.abort();
     };
     const { signal } = stopping;
     expect(await followRollout(fleet.engine, { dataCenters: [id], whenPaused: 'returns', onStatus, signal })).toEqual({
@@ -208,7 +208,7 @@ describe('a night', () => {
     });
   });
 
-  test('is not taken for a fence that somebody left open', async () => {
+  test('is not mistaken for a fence that was left open', async () => {
     const fleet = await makeDone();
     await fleet.cell(0).sql('update public.orgs set agents = agents + 1');
     await makeOlder(fleet, 1);
@@ -282,7 +282,7 @@ describe('a cut-over', () => {
     expect(await gateOf(fleet)).toMatchObject({ armed: true, latched: false });
   });
 
-  test('is not armed by a scheduler that slept while something changed', async () => {
+  test('is not armed by a scheduler that was suspended while something changed', async () => {
     const fleet = await createFleet({ orgs: 10, sections: 'signups: { cutover: 2099-10-30 }' });
     dropped.push(fleet.drop);
     await fleet.apply(fleet.cell(0));

@@ -36,7 +36,7 @@ const edit = (fleet: Fleet, n: number, set: string, orgs: string): Promise<unkno
   fleet.cell(n).sql(`update public.orgs set ${set} where org_id ${orgs}`);
 const kept = (fleet: Fleet, n = 0): Promise<readonly unknown[]> =>
   fleet.cell(n).sql('select run_id::int as run, org_id::int as org from credit_rollout.drift order by 1, 2');
-const forget = (fleet: Fleet): Promise<number> => purgeDrift(fleet.engine, { retentionDays: 400 });
+const purge = (fleet: Fleet): Promise<number> => purgeDrift(fleet.engine, { retentionDays: 400 });
 const audited = (fleet: Fleet): Promise<readonly unknown[]> =>
   fleet.control(`select actor, details from credit_rollout_control.audit where action = 'forget_drift'`);
 const enterprise = { edition: 'enterprise', agents: 25 };
@@ -53,7 +53,7 @@ describe('purgeDrift', () => {
     await edit(fleet, 0, 'additional_credits = additional_credits + 500', 'between 101 and 102');
     const { runId } = await runNight(fleet.cell(0));
     await runNight(fleet.cell(1));
-    expect(await forget(fleet)).toBe(5);
+    expect(await purge(fleet)).toBe(5);
     expect(await kept(fleet)).toEqual([101, 102].map((org) => ({ run: Number(runId), org })));
     expect(await kept(fleet, 1)).toHaveLength(5);
     expect(await audited(fleet)).toEqual([
@@ -62,7 +62,7 @@ describe('purgeDrift', () => {
         details: { cells: { [fleet.cell(0).dataCenter.id]: 5, [fleet.cell(1).dataCenter.id]: 0 } },
       },
     ]);
-    expect(await forget(fleet)).toBe(0);
+    expect(await purge(fleet)).toBe(0);
     expect(await audited(fleet)).toHaveLength(1);
   });
 
@@ -71,7 +71,7 @@ describe('purgeDrift', () => {
     await edit(fleet, 0, 'additional_credits = additional_credits + 500', '= 101');
     await runNight(fleet.cell(0));
     await age(fleet, 0, 900);
-    expect(await forget(fleet)).toBe(0);
+    expect(await purge(fleet)).toBe(0);
     expect(await kept(fleet)).toHaveLength(1);
   });
 
@@ -87,7 +87,7 @@ describe('purgeDrift', () => {
     const { runId } = await runNight(fleet.cell(0));
     await runNight(fleet.cell(0));
     await age(fleet, 0, 500);
-    expect(await forget(fleet)).toBe(1);
+    expect(await purge(fleet)).toBe(1);
     expect(await kept(fleet)).toEqual([{ run: Number(runId), org: 1 }]);
     const caps = { maxChanged: null, maxLapsed: null, falls: 'within_limits' } as const;
     const { waiting } = await previewDrift(alice.engine, { dataCenter, caps, limit: 10 });
@@ -98,11 +98,11 @@ describe('purgeDrift', () => {
       floor: 400_000n,
       reason: 'as much as we grant',
     });
-    expect(await forget(fleet)).toBe(0);
+    expect(await purge(fleet)).toBe(0);
     const id = parseProposalId(overrideId);
     if (id?.kind !== 'override') throw new Error(`no override: ${overrideId}`);
     await approveOverride(bob.engine, id, 'agreed');
-    expect(await forget(fleet)).toBe(1);
+    expect(await purge(fleet)).toBe(1);
     expect(await kept(fleet)).toEqual([]);
   });
 
@@ -119,7 +119,7 @@ describe('purgeDrift', () => {
       .sql(
         `revoke execute on function credit_rollout.forget_drift from "credit_rollout_${fleet.cell(0).dataCenter.id}_fencer"`,
       );
-    expect(await forget(fleet)).toBe(1);
+    expect(await purge(fleet)).toBe(1);
     expect(await kept(fleet)).toHaveLength(1);
     expect(await kept(fleet, 1)).toEqual([]);
   });
@@ -135,7 +135,7 @@ describe('startScheduler', () => {
     expect(await kept(fleet)).not.toEqual([]);
     const scheduler = startScheduler(fleet.engine, connectQueue(fleet.queueUrl ?? ''), { driftRetentionDays: 400 });
     try {
-      await waitFor('the finding to be forgotten', async () => (await kept(fleet)).length === 0);
+      await waitFor('the finding to be purged', async () => (await kept(fleet)).length === 0);
     } finally {
       await scheduler.stop();
     }

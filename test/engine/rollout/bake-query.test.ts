@@ -37,7 +37,7 @@ describe('rollout.bakeQuery', () => {
     await fleet.expectInvariants();
   });
 
-  test('that cannot run holds it with bake_query_failed and the reason, until it is mended', async () => {
+  test('that cannot run holds it with bake_query_failed and the reason, until it is repaired', async () => {
     const fleet = await makeBaking('select fine from public.health');
     const cell = fleet.cell(0);
     await fleet.apply(cell);

@@ -34,7 +34,7 @@ describe('pause and abort', () => {
     const stopwatch = startStopwatch(fleet.cell(0));
     const request = { dataCenter: dcOf(fleet), intent: 'pause', reason: 'a test' } as const;
     await setIntent(fleet.engine, request);
-    await waitFor('quiet', async () => (await readIntent(fleet.engine, request)).fenceConfirmedClosed);
+    await waitFor('a confirmed stop', async () => (await readIntent(fleet.engine, request)).fenceConfirmedClosed);
     expect(await stopwatch()).toBeLessThan(3_000);
     const seen = await fleet
       .cell(0)
@@ -63,7 +63,7 @@ describe('pause and abort', () => {
     await fleet.expectInvariants();
   });
 
-  test('holds through twenty pauses in a row, each in the midst of its ranges', async () => {
+  test('holds through twenty pauses in a row, each while ranges are under way', async () => {
     const fleet = await makeFleet({ orgs: 10_000 });
     await slowDown(fleet.cell(0), 100);
     await fleet.apply(fleet.cell(0));
@@ -75,7 +75,10 @@ describe('pause and abort', () => {
       await fleet.tickUntil('one more range', async () => (await ranges(`= 'done'`)) > written);
       const request = { dataCenter: dcOf(fleet), intent: 'pause', reason: null } as const;
       await setIntent(fleet.engine, request);
-      await fleet.tickUntil('quiet', async () => (await readIntent(fleet.engine, request)).fenceConfirmedClosed);
+      await fleet.tickUntil(
+        'a confirmed stop',
+        async () => (await readIntent(fleet.engine, request)).fenceConfirmedClosed,
+      );
       expect(await fleet.stages()).toEqual(['migrating']);
       expect(await ranges(`<> 'done'`)).toBeGreaterThan(0);
       await setIntent(fleet.engine, { ...request, intent: 'run' });
@@ -120,7 +123,7 @@ describe('pause and abort', () => {
     await fleet.expectInvariants();
   });
 
-  test('says pausing, and starts nothing, while a session of ours still holds the fence', async () => {
+  test('shows pausing, and starts nothing, while a session of ours still holds the fence', async () => {
     const fleet = await makeFleet({ orgs: 300 });
     await fleet.apply(fleet.cell(0));
     await tick(fleet.engine);

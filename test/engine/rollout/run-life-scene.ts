@@ -18,7 +18,7 @@ export async function makeFleet(options: FleetOptions = {}): Promise<Fleet> {
 export const count = async (fleet: Fleet, sql: string, n = 0): Promise<number> =>
   Number(Object.values((await fleet.cell(n).sql(sql))[0] ?? {})[0]);
 
-/** A worker of this process that checks for work until it is told to stop. */
+/** A worker of this process that checks for work until it is stopped. */
 export function keepServing(fleet: Fleet): () => Promise<void> {
   const stops = fleet.cells.map(({ dataCenter }) => keepDoing(() => serveOpenWork(fleet.engine, dataCenter.id), 5));
   return async () => {

@@ -14,21 +14,24 @@ afterEach(dropAll);
 describe('tick', () => {
   test('wakes workers for the plan of a data center that has no epoch yet', async () => {
     const fleet = await makeFleet({ orgs: 10 });
-    const rung: unknown[] = [];
-    const wakeUps = { ...fleet.engine.wakeUps, request: async (...ring: readonly unknown[]) => void rung.push(ring) };
+    const requested: unknown[] = [];
+    const wakeUps = {
+      ...fleet.engine.wakeUps,
+      request: async (...request: readonly unknown[]) => void requested.push(request),
+    };
     await fleet.apply(fleet.cell(0));
     await tick({ ...fleet.engine, wakeUps });
-    expect(rung).toEqual([[fleet.cell(0).dataCenter.id, 'plan', 0n, 1]]);
+    expect(requested).toEqual([[fleet.cell(0).dataCenter.id, 'plan', 0n, 1]]);
   });
 
-  test('calls the workers while it opens the fence, and then leaves them the machine: it does not ask the queue again', async () => {
+  test('wakes the workers when it opens the fence, and does not query the queue again in the same tick', async () => {
     const fleet = await makeFleet({ orgs: 500 });
     const { dataCenter } = fleet.cell(0);
-    const rung: unknown[] = [];
+    const requested: unknown[] = [];
     const wakeUps: WakeUps = {
       ...fleet.engine.wakeUps,
-      request: async (id, job) => void rung.push(['request', id, job]),
-      enqueue: async (id, jobs) => void rung.push(['enqueue', id, jobs]),
+      request: async (id, job) => void requested.push(['request', id, job]),
+      enqueue: async (id, jobs) => void requested.push(['enqueue', id, jobs]),
     };
     const { config } = fleet;
     await requestApply(fleet.engine, {
@@ -39,11 +42,11 @@ describe('tick', () => {
       follow: 'none',
     });
     await tick({ ...fleet.engine, wakeUps });
-    expect(rung).toEqual([['enqueue', dataCenter.id, ['apply', 'apply', 'cut']]]);
+    expect(requested).toEqual([['enqueue', dataCenter.id, ['apply', 'apply', 'cut']]]);
     expect(await fleet.cell(0).sql('select state from credit_rollout.fence')).toEqual([{ state: 'open' }]);
     // the next poll makes up for a call that was lost
     await tick({ ...fleet.engine, wakeUps });
-    expect(rung.slice(1)).toEqual([
+    expect(requested.slice(1)).toEqual([
       ['request', dataCenter.id, 'cut'],
       ['request', dataCenter.id, 'apply'],
     ]);
@@ -51,7 +54,7 @@ describe('tick', () => {
     await fleet.expectInvariants();
   });
 
-  test('activates once when two schedulers look at the same moment, over and over', async () => {
+  test('activates once when two schedulers poll at the same moment, repeatedly', async () => {
     const fleet = await makeFleet({ cells: [{}, {}, {}], orgs: 300 });
     const opened = new Set<() => Promise<unknown>>();
     dropped.push(async () => void (await Promise.all([...opened].map((close) => close()))));

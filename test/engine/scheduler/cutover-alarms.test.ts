@@ -37,7 +37,7 @@ async function makeFleet(): Promise<Fleet> {
 }
 
 describe('the alarm 48 hours before a cut-over', () => {
-  test('is written once for an armed gate too, quietly, and counts the orgs that stay in quarantine', async () => {
+  test('is written once for an armed gate too, without a warning, and counts the orgs that stay in quarantine', async () => {
     const fleet = await makeFleet();
     await fleet.apply(fleet.cell(0));
     expect(await fleet.drive()).toEqual(['done']);
@@ -52,13 +52,13 @@ describe('the alarm 48 hours before a cut-over', () => {
     expect(await fleet.control(`select reason from credit_rollout_control.audit where action = 'alarm_48h'`)).toEqual([
       { reason: note },
     ]);
-    // armed: the second one would say nothing new
+    // armed: the second one would add nothing new
     await bringNear(fleet, 1);
     await tick(engine);
     expect((await alarmsOf(fleet)).filter(({ kind }) => kind === 'alarm_2h')).toEqual([]);
   });
 
-  test('says that it will not be ready, loudly, and that no run has looked yet', async () => {
+  test('warns that it will not be ready, and that no run has counted undecidable orgs yet', async () => {
     const fleet = await makeFleet();
     await fleet.apply(fleet.cell(0));
     await bringNear(fleet, 47.5);

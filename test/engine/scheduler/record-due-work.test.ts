@@ -11,7 +11,7 @@ afterEach(async () => {
 });
 
 /**
- * One data center that is done, and as many more of control's rows that say the same; paused, so that no cell is asked.
+ * One data center that is done, and as many more of control's rows with the same values; paused, so that no cell is asked.
  */
 async function makeMany(more: number): Promise<Fleet> {
   const fleet = await createFleet({ orgs: 20 });
@@ -66,7 +66,7 @@ describe('recordDueWork', () => {
     expect(await cost(7)).toBe(await cost(1));
   });
 
-  test('writes each night and hold once when schedulers look at the same time', async () => {
+  test('writes each night and hold once when schedulers poll at the same time', async () => {
     const fleet = await makeMany(7);
     await makeNightsDue(fleet);
     const engines = [fleet.engine, fleet.engine, fleet.engine];

@@ -41,7 +41,7 @@ test('an operator plans, asks, pauses, resumes and schedules with no right beyon
   await fleet.expectInvariants();
 });
 
-test('init says that it is the owner of control who runs it, since no GRANT would do', async () => {
+test('init explains that only the owner of control can run it, since no GRANT is enough', async () => {
   await expect(initControl(crowd.people[0]?.engine ?? fleet.engine, fleet.config)).rejects.toMatchObject({
     code: 'not_permitted',
     message: expect.stringMatching(

@@ -72,7 +72,7 @@ async function readWatcherPid(): Promise<number> {
 }
 
 describe('joinEmbeddedPostgres', () => {
-  test('makes a UTF-8 server with the needed settings, whatever LANG says', async () => {
+  test('makes a UTF-8 server with the needed settings, whatever LANG is', async () => {
     const server = await joinServer();
     const sql = `select current_setting('server_encoding'), current_setting('max_connections'),
       current_setting('synchronous_commit'), current_setting('jit'), current_setting('listen_addresses')`;
@@ -124,7 +124,7 @@ describe('joinEmbeddedPostgres', () => {
     await after.leave();
   });
 
-  test('gives every comer a server while others leave', async () => {
+  test('gives every newcomer a server while others leave', async () => {
     const visit = async (): Promise<unknown> => {
       const server = await joinServer();
       const [answer] = await query(server.adminUrl, 'select 1');
@@ -181,7 +181,7 @@ describe('joinEmbeddedPostgres', () => {
     });
   });
 
-  test('says which programs do not run', async () => {
+  test('names the programs that do not run', async () => {
     const failing = joinEmbeddedPostgres({ root: PROJECT, folder, log: silentLog, binFolder: '/nowhere/bin' });
     await expect(failing).rejects.toMatchObject({
       code: 'embedded_start_failed',

@@ -20,7 +20,7 @@ describe('after the sweep: contract and purchases', () => {
       outcome: 'proposed',
       proposed: 500_000,
     });
-    expect(await life.stands()).toMatchObject({ total: 125_000, floor: 75_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 125_000, floor: 75_000 });
     await checkLife(life);
   });
 
@@ -33,27 +33,27 @@ describe('after the sweep: contract and purchases', () => {
       outcome: 'proposed',
       proposed: 75_000,
     });
-    expect(await life.stands()).toMatchObject({ total: 2_000_000, floor: 2_000_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 2_000_000, floor: 2_000_000 });
   });
 
   test('row 27: bought credits come on top, row 28: and end without touching the floor (X9)', async () => {
     const life = await begin({});
     await life.edit({ additional_credits: 10_000 });
     expect(await life.night()).toMatchObject({ cause: 'purchase', movement: 'raise' });
-    expect(await life.stands()).toMatchObject({ total: 160_000, floor: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 160_000, floor: 150_000 });
     await life.edit({ additional_credits: 0 });
     expect(await life.night()).toMatchObject({ cause: 'purchase', movement: 'fall', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000 });
     await checkLife(life);
   });
 
   test('row 29: a running call pack is part of the additional credits from the first decision, row 30: and ends as one', async () => {
     const life = await begin({ additional_credits: 7_000 });
-    expect(await life.stands()).toMatchObject({ total: 157_000, floor: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 157_000, floor: 150_000 });
     expect(await life.night()).toBeUndefined();
     await life.edit({ additional_credits: 0 });
     expect(await life.night()).toMatchObject({ cause: 'purchase', movement: 'fall', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000 });
   });
 });
 
@@ -62,7 +62,7 @@ describe('after the sweep: payment', () => {
     const life = await begin({ edition: 'free', paid: false, agents: 200 });
     await life.edit({ edition: 'professional', paid: true });
     expect(await life.night()).toMatchObject({ cause: 'paid', movement: 'raise' });
-    expect(await life.stands()).toMatchObject({ total: 175_000, floor: null, unpaidSince: null });
+    expect(await life.readAllotment()).toMatchObject({ total: 175_000, floor: null, unpaidSince: null });
   });
 
   test('row 32: a lapse leaves the free allotment and what was bought; the floor is suspended', async () => {
@@ -70,7 +70,7 @@ describe('after the sweep: payment', () => {
     await life.edit({ paid: false });
     expect(await life.night()).toMatchObject({ cause: 'lapse', movement: 'fall', outcome: 'healed' });
     const [today] = await life.cell.sql(`select (now() at time zone 'UTC')::date::text as today`);
-    expect(await life.stands()).toMatchObject({ total: 6_000, floor: 150_000, unpaidSince: today?.today });
+    expect(await life.readAllotment()).toMatchObject({ total: 6_000, floor: 150_000, unpaidSince: today?.today });
     await checkLife(life);
   });
 
@@ -82,7 +82,7 @@ describe('after the sweep: payment', () => {
     expect(await life.night()).toBeUndefined();
     await life.edit({ paid: true });
     expect(await life.night()).toMatchObject({ cause: 'return', movement: 'raise', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000, unpaidSince: null });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000, unpaidSince: null });
     await checkLife(life);
   });
 
@@ -92,7 +92,7 @@ describe('after the sweep: payment', () => {
     await life.night();
     await life.edit({ paid: true, edition: 'express' });
     expect(await life.night()).toMatchObject({ cause: 'edition', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 55_000, floor: 50_000, floorEdition: 'express' });
+    expect(await life.readAllotment()).toMatchObject({ total: 55_000, floor: 50_000, floorEdition: 'express' });
   });
 
   test('row 34: after the grace the floor ends, and a return has none (G29)', async () => {
@@ -101,11 +101,11 @@ describe('after the sweep: payment', () => {
     await life.night();
     await life.sleepDays(31);
     expect(await life.night()).toMatchObject({ cause: 'lapse', movement: 'fall', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 5_000, floor: null });
+    expect(await life.readAllotment()).toMatchObject({ total: 5_000, floor: null });
     await life.sleepDays(14);
     await life.edit({ paid: true });
     expect(await life.night()).toMatchObject({ cause: 'paid', movement: 'raise', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 125_000, floor: null });
+    expect(await life.readAllotment()).toMatchObject({ total: 125_000, floor: null });
     await checkLife(life);
   });
 
@@ -116,7 +116,7 @@ describe('after the sweep: payment', () => {
     await life.sleepDays(45);
     await life.edit({ paid: true });
     expect(await life.night({ maxLapsed: 0 })).toMatchObject({ cause: 'lapse', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 125_000, floor: null });
+    expect(await life.readAllotment()).toMatchObject({ total: 125_000, floor: null });
   });
 
   test('a floor stays on the last day of the grace', async () => {
@@ -127,7 +127,7 @@ describe('after the sweep: payment', () => {
     expect(await life.night()).toBeUndefined();
     await life.edit({ paid: true });
     await life.night();
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000 });
   });
 });
 
@@ -137,7 +137,7 @@ describe('sequences', () => {
     for (const agents of [300, 400, 100]) {
       await life.edit({ agents });
       await life.night();
-      expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000 });
+      expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000 });
     }
     await checkLife(life);
   });
@@ -146,10 +146,10 @@ describe('sequences', () => {
     const life = await begin({});
     await life.edit({ edition: 'professional' });
     await life.night();
-    expect(await life.stands()).toMatchObject({ total: 225_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 225_000 });
     await life.edit({ edition: 'standard', agents: 100 });
     await life.night();
-    expect(await life.stands()).toMatchObject({ total: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000 });
   });
 
   test('an ended floor does not return: unpaid, paid on day 20, unpaid, paid 45 days later, unpaid, paid next day', async () => {
@@ -160,7 +160,7 @@ describe('sequences', () => {
       await life.night();
       await life.edit({ paid });
       await life.night();
-      totals.push((await life.stands())?.total);
+      totals.push((await life.readAllotment())?.total);
     };
     await step(0, false);
     await step(20, true);
@@ -174,12 +174,12 @@ describe('sequences', () => {
 
   test('G12: the purchase ends 150,000, another is bought 155,000', async () => {
     const life = await begin({ additional_credits: 10_000 });
-    expect(await life.stands()).toMatchObject({ total: 160_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 160_000 });
     await life.edit({ additional_credits: 0 });
     await life.night();
-    expect(await life.stands()).toMatchObject({ total: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000 });
     await life.edit({ additional_credits: 5_000 });
     await life.night();
-    expect(await life.stands()).toMatchObject({ total: 155_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 155_000 });
   });
 });

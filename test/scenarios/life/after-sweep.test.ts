@@ -17,10 +17,15 @@ describe('after the sweep: seats', () => {
     const life = await begin({});
     await life.edit({ agents: 400 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'inputs', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000, grandfathered: 0, winner: 'credits' });
+    expect(await life.readAllotment()).toMatchObject({
+      total: 150_000,
+      floor: 150_000,
+      grandfathered: 0,
+      winner: 'credits',
+    });
     await life.edit({ agents: 500 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'raise', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 175_000, floor: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 175_000, floor: 150_000 });
     await checkLife(life);
   });
 
@@ -28,12 +33,12 @@ describe('after the sweep: seats', () => {
     const life = await begin({ additional_credits: 2_000 });
     await life.edit({ agents: 100 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'inputs' });
-    expect(await life.stands()).toMatchObject({ total: 152_000, floor: 150_000, grandfathered: 75_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 152_000, floor: 150_000, grandfathered: 75_000 });
     await life.edit({ agents: 600 });
     await life.night();
     await life.edit({ agents: 0 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'fall', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 152_000, floor: 150_000, grandfathered: 100_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 152_000, floor: 150_000, grandfathered: 100_000 });
     await checkLife(life);
   });
 
@@ -42,10 +47,10 @@ describe('after the sweep: seats', () => {
     await life.cutOver();
     await life.cell.insertOrgs({ org_id: 1, created_at: SIGNED_UP_AFTER });
     await life.night();
-    expect(await life.stands()).toMatchObject({ total: 125_000, floor: null });
+    expect(await life.readAllotment()).toMatchObject({ total: 125_000, floor: null });
     await life.edit({ agents: 100 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'fall', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 75_000, floor: null, grandfathered: 0 });
+    expect(await life.readAllotment()).toMatchObject({ total: 75_000, floor: null, grandfathered: 0 });
     await checkLife(life);
   });
 
@@ -54,17 +59,17 @@ describe('after the sweep: seats', () => {
     for (const light_agents of [500, 20]) {
       await life.edit({ light_agents });
       expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'inputs', outcome: 'healed' });
-      expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000, grandfathered: 25_000 });
+      expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000, grandfathered: 25_000 });
     }
     expect(await life.night()).toBeUndefined();
   });
 
   test('row 19: light agents that become full agents are as more seats', async () => {
     const life = await begin({ agents: 700, light_agents: 200 });
-    expect(await life.stands()).toMatchObject({ total: 250_000, floor: 250_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 250_000, floor: 250_000 });
     await life.edit({ agents: 900, light_agents: 0 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'raise' });
-    expect(await life.stands()).toMatchObject({ total: 275_000, floor: 250_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 275_000, floor: 250_000 });
   });
 });
 
@@ -73,14 +78,14 @@ describe('after the sweep: edition', () => {
     const life = await begin({});
     await life.edit({ edition: 'professional' });
     expect(await life.night()).toMatchObject({ cause: 'edition', movement: 'raise' });
-    expect(await life.stands()).toMatchObject({ total: 225_000, floor: 150_000, floorEdition: 'standard' });
+    expect(await life.readAllotment()).toMatchObject({ total: 225_000, floor: 150_000, floorEdition: 'standard' });
   });
 
   test('row 21: a downgrade below the edition of the floor lowers it to the legacy limit of today, with its edition', async () => {
     const life = await begin({});
     await life.edit({ edition: 'express' });
     expect(await life.night()).toMatchObject({ cause: 'edition', movement: 'fall', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({
+    expect(await life.readAllotment()).toMatchObject({
       total: 55_000,
       floor: 50_000,
       floorEdition: 'express',
@@ -96,7 +101,7 @@ describe('after the sweep: edition', () => {
     await life.night();
     await life.edit({ edition: 'standard', agents: 100 });
     expect(await life.night()).toMatchObject({ cause: 'edition', movement: 'fall', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({
+    expect(await life.readAllotment()).toMatchObject({
       total: 150_000,
       floor: 150_000,
       floorEdition: 'standard',
@@ -106,10 +111,10 @@ describe('after the sweep: edition', () => {
 
   test('row 23: sideways changes nothing but the name (X2)', async () => {
     const life = await begin({ edition: 'zoho_one', agents: 150, light_agents: 100 });
-    expect(await life.stands()).toMatchObject({ total: 375_000, floor: 375_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 375_000, floor: 375_000 });
     await life.edit({ edition: 'enterprise' });
     expect(await life.night()).toMatchObject({ cause: 'edition', movement: 'inputs', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 375_000, floor: 375_000, floorEdition: 'zoho_one' });
+    expect(await life.readAllotment()).toMatchObject({ total: 375_000, floor: 375_000, floorEdition: 'zoho_one' });
     expect(await life.night()).toBeUndefined();
   });
 
@@ -117,7 +122,7 @@ describe('after the sweep: edition', () => {
     const life = await begin({ edition: 'enterprise', agents: 25, legacy_limit: 2_000_000 });
     await life.edit({ edition: 'standard' });
     expect(await life.night()).toMatchObject({ cause: 'edition', outcome: 'healed', proposed: null });
-    expect(await life.stands()).toMatchObject({ total: 2_000_000, floor: 2_000_000, floorEdition: 'standard' });
+    expect(await life.readAllotment()).toMatchObject({ total: 2_000_000, floor: 2_000_000, floorEdition: 'standard' });
     await checkLife(life);
   });
 });

@@ -34,17 +34,17 @@ describe('sign-ups around the instant', () => {
     await life.cell.insertOrgs({ org_id: 1, created_at: '2025-10-30 00:00:01+00' });
     await life.cell.sql(`insert into credit_rollout.sign_ups values (1, 'legacy', '2025-10-29 23:59:59+00')`);
     expect(await life.sweep()).toMatchObject({ cause: 'legacy sign-up', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000, origin: 'migrated' });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000, origin: 'migrated' });
     expect(await life.sweep()).toBeUndefined();
     await check(life);
   });
 
-  test('row 40: an org that passed the gate by gets plan credits and no floor', async () => {
+  test('row 40: an org that bypassed the gate gets plan credits and no floor', async () => {
     const life = await later();
     await life.cell.insertOrgs({ org_id: 1, created_at: '2025-10-30 00:00+00' });
     expect(await life.capacity()).toBe(150_000);
     expect(await life.sweep()).toMatchObject({ cause: 'missed sign-up', movement: 'first', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 125_000, floor: null, origin: 'signup' });
+    expect(await life.readAllotment()).toMatchObject({ total: 125_000, floor: null, origin: 'signup' });
     await check(life);
   });
 
@@ -55,7 +55,7 @@ describe('sign-ups around the instant', () => {
     );
     await life.edit({ agents: 400 });
     await life.night();
-    expect(await life.stands()).toMatchObject({ total: 200_000, floor: 200_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 200_000, floor: 200_000 });
   });
 });
 
@@ -64,21 +64,21 @@ describe('moves and ends', () => {
     const life = await later();
     await life.cell.insertOrgs({ org_id: 1, agents: 100, legacy_limit: 150_000 });
     expect(await life.night()).toMatchObject({ cause: 'late input', movement: 'first', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000, origin: 'migrated' });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000, origin: 'migrated' });
   });
 
   test('row 44: a moved org that had no floor brings 0', async () => {
     const life = await later();
     await life.cell.insertOrgs({ org_id: 1, legacy_limit: 0 });
     await life.night();
-    expect(await life.stands()).toMatchObject({ total: 125_000, floor: 0, winner: 'credits' });
+    expect(await life.readAllotment()).toMatchObject({ total: 125_000, floor: 0, winner: 'credits' });
   });
 
   test('row 46: an org that is gone has its allotment retired, and kept in the changes', async () => {
     const life = await begin({});
     await life.leave();
     expect(await life.night()).toMatchObject({ cause: 'gone', movement: 'gone', outcome: 'healed' });
-    expect(await life.stands()).toBeUndefined();
+    expect(await life.readAllotment()).toBeUndefined();
     expect(await changes(life)).toEqual(['delete gone']);
     expect(await life.night()).toBeUndefined();
     await check(life);
@@ -88,7 +88,7 @@ describe('moves and ends', () => {
     const life = await begin({});
     await life.leave();
     expect(await life.sweep()).toBeUndefined();
-    expect(await life.stands()).toMatchObject({ total: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000 });
   });
 
   test('row 46b: an org that comes back has its floor back, by the rules for its inputs of today', async () => {
@@ -97,7 +97,12 @@ describe('moves and ends', () => {
     await life.night();
     await life.cell.insertOrgs({ org_id: 1, agents: 100 });
     expect(await life.night()).toMatchObject({ cause: 'return', movement: 'first', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000, grandfathered: 75_000, version: 2 });
+    expect(await life.readAllotment()).toMatchObject({
+      total: 150_000,
+      floor: 150_000,
+      grandfathered: 75_000,
+      version: 2,
+    });
     expect(await changes(life)).toEqual(['delete gone', 'update return']);
     await check(life);
   });
@@ -108,9 +113,9 @@ describe('moves and ends', () => {
     await life.night();
     await life.cell.insertOrgs({ org_id: 1, agents: 100 });
     expect(await life.sweep()).toMatchObject({ cause: 'return', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 300_000, floor: 250_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 300_000, floor: 250_000 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'fall', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 250_000, floor: 250_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 250_000, floor: 250_000 });
   });
 
   test('row 46b: unpaid time counts while it is away', async () => {
@@ -122,7 +127,7 @@ describe('moves and ends', () => {
     await life.sleepDays(45);
     await life.cell.insertOrgs({ org_id: 1 });
     expect(await life.night()).toMatchObject({ cause: 'return', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 125_000, floor: null, unpaidSince: null });
+    expect(await life.readAllotment()).toMatchObject({ total: 125_000, floor: null, unpaidSince: null });
     expect(await changes(life)).toEqual(['update lapse', 'delete gone', 'update lapse']);
     await check(life);
   });
@@ -133,7 +138,7 @@ describe('moves and ends', () => {
     await life.night();
     await life.cell.insertOrgs({ org_id: 1, edition: 'express' });
     await life.night();
-    expect(await life.stands()).toMatchObject({ total: 55_000, floor: 50_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 55_000, floor: 50_000 });
     expect(await changes(life)).toEqual(['delete gone', 'update edition']);
     await check(life);
   });
@@ -149,7 +154,7 @@ describe('moves and ends', () => {
     await life.edit({ agents: 150 });
     await life.cell.insertOrgs({ org_id: 2, agents: 150, created_at: '2026-01-05 00:00+00' });
     await life.night();
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000 });
     expect(await life.cell.sql('select floor, total_credits from credit_rollout.allotments where org_id = 2')).toEqual([
       { floor: null, total_credits: '87500' },
     ]);
@@ -159,18 +164,18 @@ describe('moves and ends', () => {
 describe('quarantine', () => {
   test('row 47: on release after the sweep an org gets its first decision, its floor its legacy limit (X6)', async () => {
     const life = await begin({ edition: 'retired' });
-    expect(await life.stands()).toBeUndefined();
+    expect(await life.readAllotment()).toBeUndefined();
     expect(await life.night()).toBeUndefined();
     await life.edit({ edition: 'standard' });
     expect(await life.night()).toMatchObject({ cause: 'release', movement: 'first', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000 });
   });
 
   test('row 48: an org that becomes undecidable keeps its allotment untouched, and is listed', async () => {
     const life = await begin({});
     await life.edit({ agents: -1 });
     const { runId } = await runNight(life.cell);
-    expect(await life.stands()).toMatchObject({ total: 150_000, version: 1 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, version: 1 });
     expect(
       await life.cell.sql('select org_id, reason from credit_rollout.quarantine where run_id = $1', [String(runId)]),
     ).toEqual([{ org_id: '1', reason: 'negative_agents' }]);
@@ -182,14 +187,14 @@ describe('new cards', () => {
   test('row 49: the falls of a new card never come by a night, not with another change either', async () => {
     const life = await begin({ edition: 'enterprise', agents: 25 });
     await applyAll(life.cell, { batchSize: 100, card: secondCard });
-    expect(await life.stands()).toMatchObject({ total: 125_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 125_000 });
     expect(await life.night()).toBeUndefined();
     await life.edit({ light_agents: 3 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'fall', outcome: 'proposed' });
-    expect(await life.stands()).toMatchObject({ total: 125_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 125_000 });
     await life.edit({ agents: 100 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'raise', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 160_000, floor: 75_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 160_000, floor: 75_000 });
   });
 
   test('row 50: a sign-up is decided with the card that its data center was last applied with', async () => {
@@ -197,6 +202,6 @@ describe('new cards', () => {
     await applyAll(life.cell, { batchSize: 100, card: secondCard });
     await life.cell.insertOrgs({ org_id: 1, created_at: '2025-11-15 12:00+00' });
     await life.night();
-    expect(await life.stands()).toMatchObject({ total: 100_000, floor: null });
+    expect(await life.readAllotment()).toMatchObject({ total: 100_000, floor: null });
   });
 });

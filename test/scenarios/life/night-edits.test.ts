@@ -1,4 +1,4 @@
-// Nights after hand edits and restored backups, and the dry run that says what a night would do.
+// Nights after hand edits and restored backups, and the dry run that shows what a night would do.
 import { afterEach, describe, expect, test } from 'vitest';
 import { previewDrift } from '../../../src/engine/reconcile/preview-drift.js';
 import { createTestCell } from '../../support/cell.js';
@@ -23,7 +23,7 @@ describe('hand edits and backups', () => {
       `update credit_rollout.allotments set additional_credits = 900000, total_credits = total_credits + 900000 where org_id = 1`,
     );
     expect(await life.night()).toMatchObject({ cause: 'manual edit', movement: 'fall', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, version: 3 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, version: 3 });
     expect(await life.night()).toBeUndefined();
     await check(life.cell);
   });
@@ -36,7 +36,7 @@ describe('hand edits and backups', () => {
     const proposed = { cause: 'manual edit', movement: 'same', outcome: 'proposed', proposed: 150_000 };
     expect(await life.night()).toEqual(proposed);
     expect(await life.night()).toEqual(proposed);
-    expect(await life.stands()).toMatchObject({ total: 999_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 999_000 });
   });
 
   test('an edit that comes to what the rule gives is no drift', async () => {
@@ -51,7 +51,7 @@ describe('hand edits and backups', () => {
     await life.night();
     await life.cell.sql('delete from credit_rollout.allotments where org_id = 1');
     expect(await life.sweep()).toMatchObject({ cause: 'manual edit', movement: 'first', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000 });
     await check(life.cell);
   });
 
@@ -63,7 +63,7 @@ describe('hand edits and backups', () => {
       insert into credit_rollout.allotments select b.* from credit_rollout.allotment_changes c,
         jsonb_populate_record(null::credit_rollout.allotments, c.before) b where c.org_id = 1; commit`);
     expect(await life.night()).toMatchObject({ cause: 'restored backup', movement: 'raise', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 175_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 175_000 });
   });
 
   test('a row that is lost, though it was changed once, comes back with its floor', async () => {
@@ -74,7 +74,7 @@ describe('hand edits and backups', () => {
       'begin; set local session_replication_role = replica; delete from credit_rollout.allotments where org_id = 1; commit',
     );
     expect(await life.night()).toMatchObject({ cause: 'restored backup', movement: 'first', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000 });
   });
 
   test('an org of the rollout that lost its row at a change of timeline is named so', async () => {
@@ -86,7 +86,7 @@ describe('hand edits and backups', () => {
 });
 
 describe('previewDrift', () => {
-  test('says what a night would do, stores nothing, and names the orgs', async () => {
+  test('shows what a night would do, stores nothing, and names the orgs', async () => {
     const cell = await makeCell(dropped, 400);
     await cell.sql('update public.orgs set paid = false where org_id between 1 and 30');
     await cell.sql(`update public.orgs set agents = -1 where org_id = 41`);

@@ -23,10 +23,10 @@ describe('detectDrift', () => {
     const epoch = await openNight(cell, { batchSize: 500 });
     const job = { dataCenter: cell.dataCenter.id, epoch };
     await cell.sql(
-      `create function public.dawdle() returns trigger language plpgsql as $$ begin perform pg_sleep(0.15); return null; end $$`,
+      `create function public.slow_down() returns trigger language plpgsql as $$ begin perform pg_sleep(0.15); return null; end $$`,
     );
     await cell.sql(
-      'create trigger dawdle after insert on credit_rollout.drift for each statement execute function public.dawdle()',
+      'create trigger slow_down after insert on credit_rollout.drift for each statement execute function public.slow_down()',
     );
     const stopping = new AbortController();
     const running = detectDrift(cell.context, { ...job, signal: stopping.signal });
@@ -37,7 +37,7 @@ describe('detectDrift', () => {
     stopping.abort();
     expect(await running).toBe('stopped');
     expect(await one(cell, 'select cut_at from credit_rollout.runs order by run_id desc limit 1')).toBeNull();
-    await cell.sql('drop trigger dawdle on credit_rollout.drift');
+    await cell.sql('drop trigger slow_down on credit_rollout.drift');
     const twice = await Promise.all([detectDrift(cell.context, job), detectDrift(cell.context, job)]);
     expect(twice).toContain('detected');
     const all = 2_985;
@@ -130,7 +130,7 @@ describe('detectDrift', () => {
     await check(cell);
   });
 
-  test('leaves nothing wrong behind after nights of any edits, and the dry run before each says what it does', async () => {
+  test('leaves nothing wrong behind after nights of any edits, and the dry run before each predicts what it does', async () => {
     const cell = await makeCell(dropped, 600);
     await cell.sql('select setseed(0.42)');
     for (let night = 1; night <= 4; night += 1) {
@@ -151,7 +151,7 @@ describe('detectDrift', () => {
       const caps = { maxChanged: null, maxLapsed: null, falls: 'accepted' } as const;
       const preview = await previewDrift(cell.context, { dataCenter: cell.dataCenter.id, caps, limit: 10 });
       const { counts } = await runNight(cell, { falls: 'accepted' });
-      // a night says of some that they are healed and proposed, which are one kind before
+      // a night reports some as healed and proposed, which are one kind before
       const fold = (list: typeof counts) =>
         CAUSES.flatMap((cause) =>
           DRIFT_MOVEMENTS.map((movement) => {

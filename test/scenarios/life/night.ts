@@ -53,7 +53,7 @@ export async function runNight(
 }
 
 /** What is stored, in the words of the golden table. */
-export interface Standing {
+export interface AllotmentState {
   readonly total: number;
   readonly floor: number | null;
   readonly grandfathered: number;
@@ -74,7 +74,7 @@ export interface DriftRow {
 export interface Life {
   readonly cell: TestCell;
   /** Org 1. */
-  stands(): Promise<Standing | undefined>;
+  readAllotment(): Promise<AllotmentState | undefined>;
   /** Edits org 1 in the source. */
   edit(change: TestOrg): Promise<void>;
   leave(): Promise<void>;
@@ -121,12 +121,12 @@ export function createLife(cell: TestCell): Life {
   };
   return {
     cell,
-    stands: async () => {
+    readAllotment: async () => {
       const [row] =
         await sql(`select total_credits::float8 as total, floor::float8 as floor, grandfathered_credits::float8 as grandfathered,
         winner, floor_edition as "floorEdition", unpaid_since::text as "unpaidSince", origin, version
         from credit_rollout.allotments where org_id = 1`);
-      return row as Standing | undefined;
+      return row as AllotmentState | undefined;
     },
     edit: async (change) => {
       const columns = Object.keys(change);

@@ -19,7 +19,7 @@ describe('open window', () => {
     const life = await begin({ edition: 'free', paid: false, agents: 200 });
     await life.edit({ edition: 'professional', paid: true });
     expect(await life.night()).toMatchObject({ cause: 'paid', movement: 'raise', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({
+    expect(await life.readAllotment()).toMatchObject({
       total: 200_000,
       floor: 200_000,
       grandfathered: 25_000,
@@ -32,7 +32,7 @@ describe('open window', () => {
     const life = await begin({});
     await life.edit({ agents: 400 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'raise', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 200_000, floor: 200_000, grandfathered: 50_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 200_000, floor: 200_000, grandfathered: 50_000 });
     expect(await life.lastCause()).toBe('seats');
     await check(life);
   });
@@ -41,7 +41,7 @@ describe('open window', () => {
     const life = await begin({ agents: 150, edition: 'standard' });
     await life.edit({ edition: 'professional' });
     expect(await life.night()).toMatchObject({ cause: 'edition', movement: 'raise', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ floor: 150_000, floorEdition: 'professional', total: 150_000 });
+    expect(await life.readAllotment()).toMatchObject({ floor: 150_000, floorEdition: 'professional', total: 150_000 });
   });
 
   test('row 10 above twice the floor: only plan credits move, and the floor is proposed (X1), every night', async () => {
@@ -53,7 +53,7 @@ describe('open window', () => {
       outcome: 'proposed',
       proposed: 1_000_000,
     });
-    expect(await life.stands()).toMatchObject({ total: 80_000, floor: 50_000, winner: 'credits' });
+    expect(await life.readAllotment()).toMatchObject({ total: 80_000, floor: 50_000, winner: 'credits' });
     expect(await life.night()).toMatchObject({ movement: 'same', outcome: 'proposed', proposed: 1_000_000 });
     await check(life);
   });
@@ -62,16 +62,16 @@ describe('open window', () => {
     const life = await begin({ edition: 'enterprise', agents: 25 });
     await life.edit({ legacy_limit: 2_000_000 });
     expect(await life.night()).toEqual({ cause: 'late input', movement: 'raise', outcome: 'healed', proposed: null });
-    expect(await life.stands()).toMatchObject({ total: 2_000_000, floor: 2_000_000, grandfathered: 1_875_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 2_000_000, floor: 2_000_000, grandfathered: 1_875_000 });
     await check(life);
   });
 
   test('row 12: fewer seats lower the total to the floor and no further', async () => {
     const life = await begin({ edition: 'standard', agents: 1_000, additional_credits: 5_000 });
-    expect(await life.stands()).toMatchObject({ total: 305_000, floor: 250_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 305_000, floor: 250_000 });
     await life.edit({ agents: 100 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'fall', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 255_000, floor: 250_000, winner: 'legacy' });
+    expect(await life.readAllotment()).toMatchObject({ total: 255_000, floor: 250_000, winner: 'legacy' });
     await check(life);
   });
 
@@ -79,14 +79,14 @@ describe('open window', () => {
     const life = await begin({ edition: 'enterprise', agents: 25, legacy_limit: 2_000_000 });
     await life.edit({ legacy_limit: null });
     expect(await life.night()).toMatchObject({ cause: 'late input', movement: 'inputs', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 2_000_000, floor: 2_000_000 });
+    expect(await life.readAllotment()).toMatchObject({ total: 2_000_000, floor: 2_000_000 });
   });
 
   test('row 13: an edition below that of the floor lowers it to the legacy limit of today', async () => {
     const life = await begin({ edition: 'professional', agents: 200 });
     await life.edit({ edition: 'standard' });
     expect(await life.night()).toMatchObject({ cause: 'edition', movement: 'fall', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ floor: 100_000, floorEdition: 'standard', total: 100_000 });
+    expect(await life.readAllotment()).toMatchObject({ floor: 100_000, floorEdition: 'standard', total: 100_000 });
     expect(await life.lastCause()).toBe('edition');
     await check(life);
   });
@@ -97,7 +97,12 @@ describe('open window', () => {
     await life.cell.sql(`insert into credit_rollout.sign_ups values (1, 'legacy', clock_timestamp())`);
     expect(await life.capacity()).toBe(150_000);
     expect(await life.night()).toMatchObject({ cause: 'legacy sign-up', movement: 'first', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 150_000, floor: 150_000, origin: 'migrated', version: 1 });
+    expect(await life.readAllotment()).toMatchObject({
+      total: 150_000,
+      floor: 150_000,
+      origin: 'migrated',
+      version: 1,
+    });
     expect(await life.night()).toBeUndefined();
   });
 
@@ -105,6 +110,6 @@ describe('open window', () => {
     const life = await begin({}, { first: 'later' });
     await life.cell.insertOrgs({ org_id: 1, created_at: new Date().toISOString(), edition: 'free', paid: false });
     expect(await life.sweep()).toMatchObject({ cause: 'legacy sign-up', movement: 'first', outcome: 'healed' });
-    expect(await life.stands()).toMatchObject({ total: 5_000, floor: null });
+    expect(await life.readAllotment()).toMatchObject({ total: 5_000, floor: null });
   });
 });

@@ -51,7 +51,7 @@ async function decide(orgId: number, floor: bigint, reason: string): Promise<voi
   await expect(approveOverride(alice.engine, id, 'mine')).rejects.toMatchObject({ code: 'same_person' });
   await approveOverride(bob.engine, id, 'agreed');
 }
-const stands = (orgId: number): Promise<readonly unknown[]> =>
+const readCredits = (orgId: number): Promise<readonly unknown[]> =>
   fleet.cell(0).sql('select total_credits, floor from credit_rollout.allotments where org_id = $1', [orgId]);
 
 /** What the dry run lists for people, without its instants. */
@@ -70,32 +70,32 @@ describe('what people decide', () => {
     expect(await waiting()).toHaveLength(1);
     await decide(1, 500_000n, 'contract of June');
     expect(await waiting()).toEqual([]);
-    expect(await stands(1)).toEqual([{ total_credits: '500000', floor: '500000' }]);
+    expect(await readCredits(1)).toEqual([{ total_credits: '500000', floor: '500000' }]);
     expect(await night(1)).toEqual([]);
   });
 
   test('row 26: a deal that ended lowers the floor by two people only', async () => {
     await fleet.cell(0).sql('update public.orgs set legacy_limit = null where org_id = 2');
     expect(await night(2)).toEqual([{ cause: 'late input', outcome: 'proposed', proposed_floor: '75000' }]);
-    expect(await stands(2)).toEqual([{ total_credits: '2000000', floor: '2000000' }]);
+    expect(await readCredits(2)).toEqual([{ total_credits: '2000000', floor: '2000000' }]);
     await decide(2, 75_000n, 'the deal ended');
-    expect(await stands(2)).toEqual([{ total_credits: '125000', floor: '75000' }]);
+    expect(await readCredits(2)).toEqual([{ total_credits: '125000', floor: '75000' }]);
     expect(await night(2)).toEqual([]);
   });
 
-  test('row 35: a floor by usage stands through the nights', async () => {
+  test('row 35: a floor by usage stays as it is through the nights', async () => {
     await decide(3, 400_000n, 'peak of 380,000 credits');
     await fleet.cell(0).sql('update public.orgs set agents = 100 where org_id = 3');
     await night(3);
-    expect(await stands(3)).toEqual([{ total_credits: '400000', floor: '400000' }]);
+    expect(await readCredits(3)).toEqual([{ total_credits: '400000', floor: '400000' }]);
   });
 
   test('row 46d: after a merger the survivor has the sum by two people, never by a night', async () => {
     await fleet.cell(0).sql('update public.orgs set agents = 600 where org_id = 4');
     await night(4);
-    expect(await stands(4)).toEqual([{ total_credits: '200000', floor: '150000' }]);
+    expect(await readCredits(4)).toEqual([{ total_credits: '200000', floor: '150000' }]);
     await decide(4, 300_000n, 'merged with another of 150,000');
-    expect(await stands(4)).toEqual([{ total_credits: '300000', floor: '300000' }]);
+    expect(await readCredits(4)).toEqual([{ total_credits: '300000', floor: '300000' }]);
     expect(await night(4)).toEqual([]);
   });
 });

@@ -1,22 +1,22 @@
-// Carries out one decided step on the world, as the engine does on the databases: compare-and-set on the row's version,
+// Executes one decided step on the world, as the engine does on the databases: compare-and-set on the row's version,
 // the fence by its epoch, the gate by its cell's clock. True: something moved.
 import { decideEnd } from '../../src/domain/calendar/due-work.js';
 import type { Step } from '../../src/domain/rollout/decision.js';
 import type { DataCenterSnapshot, MaintenanceRun } from '../../src/domain/rollout/snapshot.js';
 import { SLOT_STAGES, type Stage } from '../../src/domain/rollout/stage.js';
-import { armGate, disarmGate, latchGate } from './gate.js';
-import { cellNow, type DataCenter, findNight, type World } from './world.js';
+import { armSimulatedGate, disarmSimulatedGate, latchSimulatedGate } from './gate.js';
+import { cellNow, type DataCenter, findDueNight, type World } from './world.js';
 
 const BATCHES = 3;
 
-export interface Carried {
+export interface SimulatedStep {
   readonly dc: DataCenter;
   /** The version of its row that was seen. */
   readonly version: number;
   readonly seen: DataCenterSnapshot;
 }
 
-export function execute(world: World, { dc, version, seen }: Carried, step: Step): boolean {
+export function executeInWorld(world: World, { dc, version, seen }: SimulatedStep, step: Step): boolean {
   const set = (change: Partial<DataCenter>): boolean => {
     if (dc.version !== version) return false;
     Object.assign(dc, change, { version: dc.version + 1 });
@@ -33,11 +33,11 @@ export function execute(world: World, { dc, version, seen }: Carried, step: Step
     case 'advance':
       return advance(world, dc, step.to, set);
     case 'arm_gate':
-      return armGate(world, dc, seen, set);
+      return armSimulatedGate(world, dc, seen, set);
     case 'disarm_gate':
-      return disarmGate(world, dc, set);
+      return disarmSimulatedGate(world, dc, set);
     case 'latch_gate':
-      return latchGate(world, dc, seen, set);
+      return latchSimulatedGate(world, dc, seen, set);
     case 'allow_single_writes':
       if (dc.cell.fence.state !== 'closed' || dc.cell.frozen !== null) return false;
       dc.cell.fence.singleWrites = true;
@@ -50,13 +50,13 @@ export function execute(world: World, { dc, version, seen }: Carried, step: Step
     case 'open_maintenance':
       return openMaintenance(world, dc, step.run);
     case 'close_maintenance':
-      return shutMaintenance(world, dc, step.run);
+      return closeMaintenance(world, dc, step.run);
     case 'sweep_again':
       return beginPass(dc, step.run);
     case 'end_maintenance':
       return endMaintenance(world, dc, step.run, set);
     default:
-      // wakes are heard by the workers, who look by themselves; nothing here plans or breaks a rule
+      // workers poll without wake-ups; nothing here plans or breaks a rule
       return false;
   }
 }
@@ -92,12 +92,12 @@ function openFence(world: World, dc: DataCenter, state: 'open' | 'verifying', se
 }
 
 function closeFence(dc: DataCenter, set: SetRow): boolean {
-  const outrun = SLOT_STAGES.includes(dc.stage) && dc.cell.fence.epoch > (dc.epoch ?? 0n);
-  if (!outrun) shut(dc, dc.epoch ?? 0n);
+  const superseded = SLOT_STAGES.includes(dc.stage) && dc.cell.fence.epoch > (dc.epoch ?? 0n);
+  if (!superseded) lockOut(dc, dc.epoch ?? 0n);
   return set({ fenceConfirmedClosed: true });
 }
 
-function shut({ cell: { fence } }: DataCenter, epoch: bigint): boolean {
+function lockOut({ cell: { fence } }: DataCenter, epoch: bigint): boolean {
   if (fence.epoch > epoch) return false;
   fence.state = 'closed';
   fence.epoch = epoch;
@@ -116,7 +116,7 @@ function advance(world: World, dc: DataCenter, to: Stage, set: SetRow): boolean 
 
 function startMaintenance(world: World, dc: DataCenter, kind: 'reconcile' | 'sweep', set: SetRow): boolean {
   if (world.open !== null) return false;
-  const night = findNight(dc);
+  const night = findDueNight(dc);
   if (kind === 'reconcile' && night === undefined) return false;
   if (!set({ singleWrites: false })) return false;
   const runId = takeEpoch(world, dc);
@@ -145,9 +145,9 @@ function openMaintenance(world: World, dc: DataCenter, run: MaintenanceRun): boo
   return true;
 }
 
-function shutMaintenance({ open }: World, dc: DataCenter, run: MaintenanceRun): boolean {
+function closeMaintenance({ open }: World, dc: DataCenter, run: MaintenanceRun): boolean {
   const { fence } = dc.cell;
-  if (!shut(dc, run.epoch) && fence.state !== 'closed') return false;
+  if (!lockOut(dc, run.epoch) && fence.state !== 'closed') return false;
   if (open?.runId !== run.runId || open.epoch !== run.epoch || open.closedEpoch === run.epoch) return false;
   open.closedEpoch = run.epoch;
   return true;

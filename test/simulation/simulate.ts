@@ -1,11 +1,11 @@
-// Plays a calendar on a virtual clock: schedulers and workers at every poll, sign-ups, outages and operators in
+// Simulates a calendar on a virtual clock: schedulers and workers at every poll, sign-ups, outages and operators in
 // between, then calm until everything that can happen has happened.
 
 import { SLOT_STAGES } from '../../src/domain/rollout/stage.js';
 import type { WindowSpec } from '../../src/domain/windows/windows.js';
 import { type Disturbance, disturb } from './disturb.js';
 import { signUp } from './gate.js';
-import { type Deciders, tick } from './scheduler.js';
+import { type Deciders, tickWorld } from './scheduler.js';
 import { watch } from './watch.js';
 import { work } from './work.js';
 import { createCell, type DataCenter, NO_GATE, type World } from './world.js';
@@ -33,7 +33,7 @@ export interface Plan {
   /** `reconcile.at`. */
   readonly nightAt: string;
   /** Between two checks of a scheduler, about. */
-  readonly lookMinutes: number;
+  readonly pollMinutes: number;
   /** Rounds of work within one poll. */
   readonly pace: number;
   readonly dataCenters: readonly PlannedDataCenter[];
@@ -51,37 +51,37 @@ export interface Staff {
   schedulers: boolean;
 }
 
-export interface Played {
+export interface Simulation {
   readonly world: World;
-  /** Promises that were broken while it was played. */
+  /** Promises that were broken while it was simulated. */
   readonly seen: readonly string[];
-  /** When a scheduler looked last. */
+  /** When a scheduler polled last. */
   readonly until: Date;
 }
 
 /** Then checks are seldom, and everything is quick. */
 const CALM_DAYS = 15;
-const CALM_LOOK_MINUTES = 150;
+const CALM_POLL_MINUTES = 150;
 const CALM_PACE = 40;
 
-export function play(plan: Plan, deciders: Deciders): Played {
+export function simulate(plan: Plan, deciders: Deciders): Simulation {
   const world = createWorld(plan);
   const staff: Staff = { schedulers: true };
   const start = world.now.getTime();
   const end = start + plan.days * DAY_MS;
   const calm = Math.max(end, ...listCutovers(plan, start)) + CALM_DAYS * DAY_MS;
   const seen: string[] = [];
-  const look = (): void => {
+  const poll = (): void => {
     if (staff.schedulers)
       for (let round = 0; round < (world.now.getTime() < end ? plan.pace : CALM_PACE); round += 1) {
-        tick(world, deciders);
+        tickWorld(world, deciders);
         if (!work(world)) break;
       }
     seen.push(...watch(world));
   };
   const happenings = [
-    ...listLooks(plan.lookMinutes, start, end).map((at) => ({ at, act: look })),
-    ...listLooks(CALM_LOOK_MINUTES, end, calm).map((at) => ({ at, act: look })),
+    ...listPolls(plan.pollMinutes, start, end).map((at) => ({ at, act: poll })),
+    ...listPolls(CALM_POLL_MINUTES, end, calm).map((at) => ({ at, act: poll })),
     ...plan.disturbances.flatMap((one) => disturb(one, { start, end, staff, deciders })),
     ...listSignUps(plan, start, calm),
   ].toSorted((a, b) => a.at - b.at);
@@ -89,8 +89,8 @@ export function play(plan: Plan, deciders: Deciders): Played {
     world.now = new Date(at);
     act(world);
   }
-  // the last look is at rest
-  for (let round = 0; round < 60; round += 1) look();
+  // after the last poll everything is at rest
+  for (let round = 0; round < 60; round += 1) poll();
   return { world, seen: [...new Set(seen)], until: world.now };
 }
 
@@ -125,14 +125,14 @@ const listCutovers = ({ dataCenters, disturbances }: Plan, start: number): reado
 };
 
 /** Irregular, the same ones for the same plan. */
-function listLooks(minutes: number, start: number, end: number): readonly number[] {
-  const looks: number[] = [];
+function listPolls(minutes: number, start: number, end: number): readonly number[] {
+  const polls: number[] = [];
   let noise = 1;
   for (let at = start; at <= end; at += (0.5 + noise / 2 ** 31) * minutes * MINUTE_MS) {
-    looks.push(Math.floor(at));
+    polls.push(Math.floor(at));
     noise = (noise * 1_103_515_245 + 12_345) % 2 ** 31;
   }
-  return looks;
+  return polls;
 }
 
 const AROUND_MS = [-HOUR_MS, -1_000, -1, 0, 1, 1_000, HOUR_MS] as const;
