@@ -18,7 +18,7 @@ const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^\s:@/"]*):[^\s"]*@/gi;
 const QUERY_PASSWORD = /([?&](?:password|passwd|pwd)=)[^&\s"]*/gi;
 
 /** The text with the password of every URL in it replaced by `***`. */
-export function redactPasswords(text: string): string {
+function redactPasswords(text: string): string {
   return text.replace(URL_PASSWORD, '$1:***@').replace(QUERY_PASSWORD, '$1***');
 }
 

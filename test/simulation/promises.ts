@@ -1,5 +1,4 @@
 // What a simulated calendar promises at its end. Names every promise that was broken; nothing: all were kept.
-import { CAUGHT_UP_AFTER_MS } from '../../src/domain/calendar/due-work.js';
 import { listLocalNights } from './local-nights.js';
 import type { Plan, Simulation } from './simulate.js';
 import type { DataCenter, Fact, StoredDue, World } from './world.js';
@@ -20,6 +19,8 @@ export function listBroken(plan: Plan, { world, seen, until }: Simulation): read
   ];
 }
 
+/** Later than this after it was due is caught up. */
+const CAUGHT_UP_AFTER_MS = 3_600_000;
 /** What each data center may need in a day at most: its night, and the sweep of its cut-over. */
 const ROUNDS_A_DAY = 2 + 4;
 /** Of the shortest day, in which the clocks go forward. */

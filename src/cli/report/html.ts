@@ -19,7 +19,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
  * Text for element content and quoted attributes; characters that cannot be shown, or turn the text around, are
  * replaced.
  */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text
     .replaceAll(/[^\P{Cc}\t\n\r]|[\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
     .replaceAll(/[&<>"']/gu, (character) => ENTITIES[character] ?? '');

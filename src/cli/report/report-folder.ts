@@ -71,12 +71,6 @@ export async function openReportFolder(dir: string): Promise<ReportFolder> {
   };
 }
 
-/** A report without a list of orgs, at once; returns the paths. Throws as openReportFolder and its methods. */
-export async function writeReport(dir: string, reports: readonly PlanReport[]): Promise<readonly string[]> {
-  const folder = await openReportFolder(dir);
-  return folder.publish(reports).finally(folder.discard);
-}
-
 async function guard<T>(dir: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -47,7 +47,7 @@ function createLogged(io: CliIo, now: () => number): LiveArea {
 const ESCAPE = new RegExp(`(${String.fromCharCode(27)}\\[[0-9;]*m)`, 'u');
 
 /** The first `width` - 1 characters; colours do not count. */
-export function cut(line: string, width: number): string {
+function cut(line: string, width: number): string {
   let left = width - 1;
   return line
     .split(ESCAPE)

@@ -42,7 +42,7 @@ export interface DueMiss {
 export type DueChange = DueInsert | DueMiss;
 
 /** Later than this after it was due is caught up, in ms. */
-export const CAUGHT_UP_AFTER_MS = 3_600_000;
+const CAUGHT_UP_AFTER_MS = 3_600_000;
 
 /** The final state of work that was due at `dueAt`, began at `startedAt` and succeeded. */
 export function decideEnd(dueAt: Date, startedAt: Date): 'ran' | 'caught_up' {

@@ -3,9 +3,6 @@
 import type { ApprovalMode } from '../config/rollout-config.js';
 import { isInsideRails, type RailReading } from './guard-rails.js';
 
-/** How long an approval lasts: 72 hours, in ms. */
-export const APPROVAL_MS = 72 * 3_600_000;
-
 /** An approval as recorded. */
 export interface RecordedApproval {
   readonly approver: string;

@@ -71,8 +71,3 @@ export const STAGE_TRANSITIONS: readonly StageTransition[] = [
   edge('undoing', 'undone', 'every change of the run is undone or listed as a conflict'),
   edge('undoing', 'failed', 'a rule was broken'),
 ];
-
-/** The legal step between two stages; undefined when there is none. */
-export function findTransition(from: Stage, to: Stage): StageTransition | undefined {
-  return STAGE_TRANSITIONS.find((transition) => transition.from === from && transition.to === to);
-}

@@ -6,7 +6,6 @@ import {
   type ApprovalRow,
   findBlockingApproval,
   insertApproval,
-  listApprovalRows,
   voidApprovals,
 } from '../../stores/control/approvals.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -116,13 +115,4 @@ export function explainOutdated(
     message: `The plan ${planId} is older than ${by.planId}, which ${state}.`,
     next,
   });
-}
-
-/** For people: the newest approvals first, at most `limit`; of one data center, or of all. Reads only. */
-export function listApprovals(
-  { control }: Pick<EngineContext, 'control'>,
-  limit: number,
-  dataCenter?: string,
-): Promise<readonly ApprovalRow[]> {
-  return control.inTransaction((tx) => listApprovalRows(tx, limit, dataCenter));
 }

@@ -132,24 +132,6 @@ export async function findBlockingApproval(
   return row && toRow(row);
 }
 
-/** The newest approvals first, at most `limit`; of one data center, or of all. */
-export async function listApprovalRows(
-  tx: ControlTransaction,
-  limit: number,
-  dataCenter?: string,
-): Promise<readonly ApprovalRow[]> {
-  const rows = await selectRows<Stored>(
-    tx,
-    `select ${COLUMNS}
-     from credit_rollout_control.approvals
-     where :data_center::text is null or data_center = :data_center
-     order by approval_id desc
-     limit :limit`,
-    { data_center: dataCenter ?? null, limit },
-  );
-  return rows.map(toRow);
-}
-
 /** Every approval of a plan, newest first. */
 export async function listPlanApprovals(tx: ControlTransaction, planId: string): Promise<readonly ApprovalRow[]> {
   const rows = await selectRows<Stored>(

@@ -6,7 +6,8 @@ import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { explainDisk } from '../../../src/cli/report/explain-disk.js';
-import { openReportFolder, writeReport } from '../../../src/cli/report/report-folder.js';
+import { openReportFolder } from '../../../src/cli/report/report-folder.js';
+import type { PlanReport } from '../../../src/domain/plan/plan-report.js';
 import { samplePlan } from './sample-plan.js';
 
 let base: string;
@@ -22,6 +23,12 @@ const plans = [samplePlan()];
 async function findStaging(folder: string): Promise<string> {
   const [name = ''] = (await readdir(folder)).filter((entry) => entry.startsWith('.'));
   return join(folder, name);
+}
+
+/** A report without a list of orgs, at once. */
+async function writeReport(dir: string, reports: readonly PlanReport[]): Promise<readonly string[]> {
+  const folder = await openReportFolder(dir);
+  return folder.publish(reports).finally(folder.discard);
 }
 
 describe('openReportFolder', () => {
@@ -188,7 +195,7 @@ describe('openReportFolder', () => {
   });
 });
 
-describe('writeReport', () => {
+describe('the documents', () => {
   test('names no org when there are several data centers', async () => {
     await writeReport(join(base, 'out'), [...plans, samplePlan({ dataCenter: 'eu', planId: 'eu-2' })]);
     for (const name of ['report.html', 'report.json'])

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { divideConnections } from '../../../src/cli/commands/up.js';
 import { createCommandNames } from '../../../src/cli/terminal/command-names.js';
 import { chooseExitCode, exitCodeOf } from '../../../src/cli/terminal/exit-code.js';
-import { createLiveArea, cut } from '../../../src/cli/terminal/live-area.js';
+import { createLiveArea } from '../../../src/cli/terminal/live-area.js';
 import { showChange, showCount, showInstant, showRange, showShare } from '../../../src/cli/terminal/numbers.js';
 import { plainPaint } from '../../../src/cli/terminal/paint.js';
 import { layOutTable } from '../../../src/cli/terminal/table.js';
@@ -174,12 +174,12 @@ describe('showSummary', () => {
     expect(showSummary(sampleStatus(), ['eu'], plainPaint).split('\n')).toHaveLength(4)); // titles, the row, the legend
 });
 
-describe('cut', () => {
-  test('leaves colours whole and never fills the last column', () =>
-    expect(cut('\u001b[32mabcdef\u001b[0m', 4)).toBe('\u001b[32mabc\u001b[0m'));
-});
-
 describe('createLiveArea', () => {
+  test('leaves colours whole and never fills the last column', () => {
+    const io = captureIo({ isTerminal: true, width: 4 });
+    createLiveArea(io, () => 0).draw(['\u001b[32mabcdef\u001b[0m'], 'a');
+    expect(io.output()).toContain('\u001b[32mabc\u001b[0m\u001b[K\n');
+  });
   test('repeats nothing in a log until something changes', () => {
     const io = captureIo();
     const area = createLiveArea(io, () => 0);

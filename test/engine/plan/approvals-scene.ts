@@ -1,7 +1,7 @@
 // What the tests of approvals share: a real control database, the logins of two people, and plans that one of them made.
-import { approvePlan, listApprovals } from '../../../src/engine/plan/approve-plan.js';
+import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
 import { registerPlan } from '../../../src/engine/plan/register-plan.js';
-import { findApproval, useApproval } from '../../../src/stores/control/approvals.js';
+import { findApproval, listPlanApprovals, useApproval } from '../../../src/stores/control/approvals.js';
 import type { NewRegisteredPlan } from '../../../src/stores/control/plans.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../../support/person.js';
@@ -73,4 +73,4 @@ export const moveExpiry = (approvalId: bigint, by: string): Promise<unknown> =>
     `set local session_replication_role = replica; update credit_rollout_control.approvals set approved_at = approved_at + interval '${by}', expires_at = expires_at + interval '${by}' where approval_id = ${approvalId}`,
   );
 export const stateOf = async ({ planId }: NewRegisteredPlan): Promise<unknown> =>
-  (await listApprovals(fleet.engine, 1_000)).filter((row) => row.planId === planId).map(({ state }) => state);
+  (await fleet.engine.control.inTransaction((tx) => listPlanApprovals(tx, planId))).map(({ state }) => state);
