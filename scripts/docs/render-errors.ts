@@ -1,11 +1,15 @@
 // The reference of error codes, from the registry: one heading for each code, so that a link and a search find it.
+import { formatAdvice } from '../../src/kernel/advice.js';
 import { ERRORS } from '../../src/kernel/error-codes.js';
 import { renderMarkdownTable } from './markdown.js';
 
 /** Every code in the order of the registry. */
 export function renderErrors(): string {
   return Object.entries(ERRORS)
-    .map(([code, { exit, meaning, next }]) => `### \`${code}\`\n\n${meaning}\n\n- Exit code: ${exit}\n- Next: ${next}`)
+    .map(
+      ([code, { exit, meaning, next }]) =>
+        `### \`${code}\`\n\n${meaning}\n\n- Exit code: ${exit}\n- Next: ${formatAdvice(next)}`,
+    )
     .join('\n\n');
 }
 

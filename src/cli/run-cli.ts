@@ -14,12 +14,7 @@ import { showError } from './views/show-error.js';
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
   const cli = createCli(io, await readVersion());
   let exitCode = 0;
-  const open = (values: Readonly<Record<string, unknown>>): CliSession =>
-    createSession(
-      io,
-      readGlobalOptions(values),
-      cli.commands.map((command) => command.name()),
-    );
+  const open = (values: Readonly<Record<string, unknown>>): CliSession => createSession(io, readGlobalOptions(values));
   const execute: Execute = async (action) => {
     exitCode = await action(open(cli.opts()));
   };

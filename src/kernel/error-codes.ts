@@ -1,4 +1,5 @@
 // The registry of every failure a user can meet. docs/reference/errors.md lists the same codes; a test compares them.
+import { type Advice, advise, command } from './advice.js';
 
 interface ErrorEntry {
   /**
@@ -9,10 +10,14 @@ interface ErrorEntry {
   /** What it means, one sentence. */
   readonly meaning: string;
   /** The next step, where the error itself names none. */
-  readonly next: string;
+  readonly next: string | Advice;
 }
 
-const entry = (exit: ErrorEntry['exit'], meaning: string, next: string): ErrorEntry => ({ exit, meaning, next });
+const entry = (exit: ErrorEntry['exit'], meaning: string, next: string | Advice): ErrorEntry => ({
+  exit,
+  meaning,
+  next,
+});
 
 export const ERRORS = {
   // configuration
@@ -87,7 +92,7 @@ export const ERRORS = {
     'A cell URL leads to another cell.',
     'Correct the URL of this data center in the configuration.',
   ),
-  not_initialised: entry(1, 'The schema of a database is missing or old.', 'Run: credit-rollout init'),
+  not_initialised: entry(1, 'The schema of a database is missing or old.', advise`Run: ${command('init')}`),
   not_permitted: entry(
     7,
     'The database denies something that is needed.',
@@ -132,7 +137,7 @@ export const ERRORS = {
     'Something of yours depends on a view of ours that must be created again.',
     'Drop what is named, run the command again, then create it again.',
   ),
-  source_changed: entry(1, 'The source is not the one that init read.', 'Run: credit-rollout init'),
+  source_changed: entry(1, 'The source is not the one that init read.', advise`Run: ${command('init')}`),
   // queue
   queue_unreachable: entry(
     1,
@@ -150,18 +155,26 @@ export const ERRORS = {
     'Set queue in the configuration.',
   ),
   // rollout
-  data_center_busy: entry(6, 'The data center has a rollout under way already.', 'Run: credit-rollout status'),
-  conflict: entry(6, 'Somebody else changed this at the same time.', 'Run: credit-rollout status, then decide again.'),
+  data_center_busy: entry(6, 'The data center has a rollout under way already.', advise`Run: ${command('status')}`),
+  conflict: entry(
+    6,
+    'Somebody else changed this at the same time.',
+    advise`Run: ${command('status')}, then decide again.`,
+  ),
   reconcile_asked: entry(
     6,
     'A reconciliation of the data center was requested already and has not ended.',
-    'It continues by itself; show it with: credit-rollout reconcile --history',
+    advise`It continues by itself; show it with: ${command('reconcile --history')}`,
   ),
-  wrong_stage: entry(6, 'The command does not fit the stage that the data center is in.', 'Run: credit-rollout status'),
+  wrong_stage: entry(
+    6,
+    'The command does not fit the stage that the data center is in.',
+    advise`Run: ${command('status')}`,
+  ),
   verification_mismatch: entry(
     5,
     'Stored allotments differ from the independent statement of the rule.',
-    'Run: credit-rollout verify --dc ID',
+    advise`Run: ${command('verify --dc ID')}`,
   ),
   rule_violation: entry(
     1,
@@ -204,7 +217,7 @@ export const ERRORS = {
   plan_source_changed: entry(
     6,
     'The source changed its columns or types after the plan was made.',
-    'Run: credit-rollout init; then plan again.',
+    advise`Run: ${command('init')}; then plan again.`,
   ),
   rate_card_changed: entry(
     5,
@@ -212,7 +225,7 @@ export const ERRORS = {
     'Restore the rows of credit_rollout.rates.',
   ),
   // approvals and overrides
-  plan_unknown: entry(1, 'Control knows no plan with this id.', 'Run: credit-rollout plans'),
+  plan_unknown: entry(1, 'Control knows no plan with this id.', advise`Run: ${command('plans')}`),
   plan_conflict: entry(
     6,
     'Control knows a plan of this id with another digest.',
@@ -237,16 +250,20 @@ export const ERRORS = {
   cutover_refused: entry(
     6,
     'The cut-over cannot move or be executed as it was asked for; the reason is shown.',
-    'Run: credit-rollout cutover',
+    advise`Run: ${command('cutover')}`,
   ),
-  postponement_unknown: entry(1, 'The data center has no postponement with this id.', 'Run: credit-rollout cutover'),
+  postponement_unknown: entry(
+    1,
+    'The data center has no postponement with this id.',
+    advise`Run: ${command('cutover')}`,
+  ),
   postponement_open: entry(
     6,
     'The data center has a postponement that waits for its approval.',
     'Let a second person approve that one, or withdraw it.',
   ),
   postponement_decided: entry(6, 'The postponement was decided already.', 'Propose another one.'),
-  reversal_unknown: entry(1, 'The data center has no reversal with this id.', 'Run: credit-rollout cutover'),
+  reversal_unknown: entry(1, 'The data center has no reversal with this id.', advise`Run: ${command('cutover')}`),
   reversal_open: entry(
     6,
     'The data center has a reversal that waits for its approval.',

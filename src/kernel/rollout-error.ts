@@ -1,4 +1,5 @@
 // The one error type that users see: a stable code, one sentence with the wrong value, and the next step.
+import { type Advice, formatAdvice, mapAdvice } from './advice.js';
 import { ERRORS, type ErrorCode } from './error-codes.js';
 import { escapeControls } from './quote-value.js';
 
@@ -6,22 +7,30 @@ export interface RolloutErrorDetails {
   /** One sentence for a person, naming the value that was wrong. No org ids, no key bounds, no secrets. */
   readonly message: string;
   /** The next step: a command or an edit. Defaults to the registry's. */
-  readonly next?: string;
+  readonly next?: string | Advice;
   readonly cause?: unknown;
 }
 
 /** An expected failure with a stable code from the registry. Anything else that is thrown is a bug. */
 export class RolloutError extends Error {
   readonly code: ErrorCode;
+  /** As text, with `credit-rollout` before each command. */
   readonly next: string;
   readonly exitCode: number;
+  readonly #advice: Advice;
 
   constructor(code: ErrorCode, details: RolloutErrorDetails) {
     super(escapeControls(details.message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'RolloutError';
     this.code = code;
-    this.next = escapeControls(details.next ?? ERRORS[code].next);
+    this.#advice = mapAdvice(details.next ?? ERRORS[code].next, escapeControls);
+    this.next = formatAdvice(this.#advice);
     this.exitCode = ERRORS[code].exit;
+  }
+
+  /** The next step, its commands as data. */
+  get advice(): Advice {
+    return this.#advice;
   }
 }
 

@@ -1,10 +1,11 @@
 // What commander says of a command line that it cannot read, in our words and with a way out. Reads arguments only.
 
 import { type Command, type CommanderError, InvalidArgumentError, type Option } from 'commander';
+import { advise, command } from '../../kernel/advice.js';
 import { findNearest } from '../../kernel/nearest-word.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 
-const HELP = 'Run: credit-rollout --help';
+const HELP = advise`Run: ${command('--help')}`;
 
 /** commander's "error: unknown command 'aply'\n(Did you mean apply?)" as an error of ours. */
 export function explainArguments(error: CommanderError, cli: Command, args: readonly string[]): RolloutError {

@@ -4,7 +4,7 @@ import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
 import { chooseExitCode } from '../terminal/exit-code.js';
 import type { CliSession } from '../terminal/session.js';
-import { showFindings } from '../views/show-findings.js';
+import { findingsDocument, showFindings } from '../views/show-findings.js';
 
 export function runDoctor(session: CliSession, dc: readonly string[] | undefined): Promise<number> {
   return withProgram(session, {}, async (program) => {
@@ -15,7 +15,7 @@ export function runDoctor(session: CliSession, dc: readonly string[] | undefined
       dataCenters,
       queueCheck: () => program.checkQueue(),
     });
-    session.report({ findings }, showFindings(findings, session));
+    session.report(findingsDocument(findings), showFindings(findings, session));
     return chooseExitCode(findings.map(({ level }) => (level === 'error' ? 1 : 0)));
   });
 }

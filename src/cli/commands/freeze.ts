@@ -6,7 +6,7 @@ import { withProgram } from '../processes/with-program.js';
 import { chooseExitCode } from '../terminal/exit-code.js';
 import { showInstant } from '../terminal/numbers.js';
 import type { CliSession } from '../terminal/session.js';
-import { describeError } from '../views/show-error.js';
+import { describeError, nameError } from '../views/show-error.js';
 import { showHolder } from './operate.js';
 
 export interface FreezeFlags {
@@ -87,8 +87,8 @@ function showFreezeError(
   session: CliSession,
   { dataCenter, error }: { dataCenter: string; error: unknown },
 ): readonly string[] {
-  const { code, message, next } = describeError(error);
-  return [`✖ ${dataCenter}: failed [${code}] ${message}`, `    next: ${session.commands.rewrite(next)}`];
+  const { code, message, advice } = nameError(error);
+  return [`✖ ${dataCenter}: failed [${code}] ${message}`, `    next: ${session.commands.showAdvice(advice)}`];
 }
 
 const showRecord = (recorded: boolean): readonly string[] =>

@@ -1,13 +1,14 @@
 // Commands as this user can paste them: through npm where npm ran us, and with the configuration that was named.
 import type { Release } from '../../domain/rollout/hold.js';
+import { type Advice, formatAdvice } from '../../kernel/advice.js';
 
 export interface CommandNames {
   /** `status --dc eu` as this user runs it. */
   show(command: string): string;
   /** What ends a hold, its command as this user runs it. */
   showRelease(release: Release): string;
-  /** The text of an error or a note, with every `credit-rollout VERB` in it as this user runs it. */
-  rewrite(text: string): string;
+  /** The text of an error, a finding or a note, its commands as this user runs them. */
+  showAdvice(advice: string | Advice): string;
 }
 
 export interface CommandContext {
@@ -15,23 +16,21 @@ export interface CommandContext {
   readonly script: string | undefined;
   /** The --config that was given. */
   readonly config: string | undefined;
-  /** The names of all commands: `credit-rollout` before another word is no command. */
-  readonly verbs: readonly string[];
 }
 
 const NPM_SCRIPTS = ['rollout', 'start'];
 
-export function createCommandNames({ script, config, verbs }: CommandContext): CommandNames {
+export function createCommandNames({ script, config }: CommandContext): CommandNames {
   const program = NPM_SCRIPTS.includes(script ?? '') ? 'npm run -s rollout --' : 'credit-rollout';
   const prefix = config === undefined ? program : `${program} --config ${quote(config)}`;
-  const command = new RegExp(`(?<![\\w-])credit-rollout (?=(${verbs.join('|')}|--help)(?![\\w-]))`, 'gu');
+  const show = (text: string): string => `${prefix} ${text}`;
   return {
-    show: (text) => `${prefix} ${text}`,
+    show,
     showRelease: (release) =>
       release.kind === 'waits'
         ? release.note
         : `${[prefix, release.verb, ...release.args].join(' ')}${release.after ?? ''}`,
-    rewrite: (text) => text.replaceAll(command, () => `${prefix} `),
+    showAdvice: (advice) => formatAdvice(advice, show),
   };
 }
 

@@ -45,8 +45,7 @@ export function readGlobalOptions(values: Readonly<Record<string, unknown>>): Gl
   };
 }
 
-/** `verbs`: the names of all commands. */
-export function createSession(io: CliIo, options: GlobalOptions, verbs: readonly string[]): CliSession {
+export function createSession(io: CliIo, options: GlobalOptions): CliSession {
   const print = (text: string): void => (options.json ? undefined : io.out(`${text}\n`));
   return {
     io,
@@ -54,7 +53,6 @@ export function createSession(io: CliIo, options: GlobalOptions, verbs: readonly
     commands: createCommandNames({
       script: readEnvironment('npm_lifecycle_event'),
       config: options.config,
-      verbs,
     }),
     paint: createPaint(options.color && io.isTerminal && readEnvironment('NO_COLOR') === undefined),
     print,

@@ -3,13 +3,14 @@
 import type { CalendarEvent, EventKind } from '../../domain/calendar/calendar-event.js';
 import type { CalendarPage } from '../../domain/calendar/lay-out-calendar.js';
 import type { Calendar } from '../../engine/operate/read-calendar.js';
+import { formatAdvice } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showInstant } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
 import { layOutTable } from '../terminal/table.js';
 
 interface CalendarView {
-  readonly commands: Pick<CommandNames, 'rewrite'>;
+  readonly commands: Pick<CommandNames, 'showAdvice'>;
   readonly paint: Paint;
 }
 
@@ -68,7 +69,7 @@ const toRow = (event: CalendarEvent, commands: CalendarView['commands']): readon
     .slice(0, secondsMatter(event.at) ? 19 : 16)
     .replace('T', ' ')}Z`,
   `${WORDS[event.kind]}${event.earliest ? ', at the earliest' : ''}`,
-  [STATES[event.state], commands.rewrite(event.note ?? '')].filter((part) => part !== '').join(': '),
+  [STATES[event.state], commands.showAdvice(event.note ?? '')].filter((part) => part !== '').join(': '),
 ];
 
 const secondsMatter = (at: Date): boolean => at.getTime() % 60_000 !== 0;
@@ -77,6 +78,17 @@ export function calendarDocument({ at, pinned, pages }: Calendar): Readonly<Reco
   return {
     at,
     pinned,
-    dataCenters: pages.map(({ period, ...page }) => ({ ...page, from: period.from, to: period.to })),
+    dataCenters: pages.map(({ period, ...page }) => ({
+      ...page,
+      oneOffs: page.oneOffs.map(toDocument),
+      events: page.events.map(toDocument),
+      from: period.from,
+      to: period.to,
+    })),
   };
 }
+
+const toDocument = ({ note, ...event }: CalendarEvent): Readonly<Record<string, unknown>> => ({
+  ...event,
+  note: note && formatAdvice(note),
+});

@@ -1,5 +1,6 @@
 // `doctor` for people: every check under its subject, with the fix below what is wrong.
 import type { Finding, FindingLevel } from '../../engine/doctor/finding.js';
+import { formatAdvice } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import type { Paint, Tone } from '../terminal/paint.js';
 
@@ -36,7 +37,12 @@ function showFinding(
   const line = `  ${paint(mark.padEnd(WIDTH), tone)}  ${check}: ${found}${named}`;
   return fix === null
     ? [line]
-    : [line, `             fix: ${commands.rewrite(fix).replaceAll('\n', '\n             ')}`];
+    : [line, `             fix: ${commands.showAdvice(fix).replaceAll('\n', '\n             ')}`];
 }
+
+/** Every finding, its fix as text. */
+export const findingsDocument = (findings: readonly Finding[]): Readonly<Record<string, unknown>> => ({
+  findings: findings.map((finding) => ({ ...finding, fix: finding.fix === null ? null : formatAdvice(finding.fix) })),
+});
 
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;

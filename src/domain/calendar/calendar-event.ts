@@ -1,4 +1,5 @@
 // The facts that the calendar of a data center is computed from, and one entry of it. Types and values only.
+import type { Advice } from '../../kernel/advice.js';
 import type { Hold } from '../rollout/hold.js';
 import type { GateReading } from '../rollout/snapshot.js';
 import type { Intent, Stage } from '../rollout/stage.js';
@@ -60,16 +61,17 @@ export interface CalendarEvent {
   readonly state: 'past' | 'due_now' | 'to_come' | DueState;
   /** It may be later: it waits for something that takes time. */
   readonly earliest: boolean;
-  readonly note: string | null;
+  readonly note: Advice | null;
 }
 
 /** An event without its local time, which follows from its zone. */
 export type EventSketch = Omit<CalendarEvent, 'local' | 'offset' | 'earliest' | 'note'> &
-  Partial<Pick<CalendarEvent, 'earliest' | 'note'>>;
+  Partial<Pick<CalendarEvent, 'earliest'>> & { readonly note?: string | Advice | null };
 
 /** Throws invalid_zone. */
 export function createEvent(zone: string, { earliest = false, note = null, ...sketch }: EventSketch): CalendarEvent {
-  return { ...sketch, ...readClock(sketch.at, zone), earliest, note };
+  const advice = typeof note === 'string' ? [note] : note;
+  return { ...sketch, ...readClock(sketch.at, zone), earliest, note: advice };
 }
 
 /** What a clock shows, with its offset. Throws invalid_zone. */

@@ -1,4 +1,5 @@
 // Lays out what would happen when in every data center, from facts and a time. Pure; nothing is done by it.
+import { advise, command } from '../../kernel/advice.js';
 import { HOLDS } from '../rollout/hold.js';
 import { SLOT_STAGES } from '../rollout/stage.js';
 import { describeClockChange, listClockChanges } from '../time/clock-changes.js';
@@ -9,6 +10,7 @@ import { type Forecast, forecastRollout } from './forecast.js';
 import { layOutNights } from './lay-out-nights.js';
 import { layOutWindows } from './lay-out-windows.js';
 import type { Period } from './period.js';
+import { readStoredNote } from './undecidable.js';
 
 /** The calendar of one data center. */
 export interface CalendarPage {
@@ -85,8 +87,9 @@ function layOutStart(dc: CalendarFacts, { startAt, after }: Forecast, now: Date)
           }),
         ];
   if (startAt === null) return configured;
-  const waits = after.length === 0 ? null : `after ${after.join(', ')}`;
-  const asked = dc.requested ? null : `once it is requested: credit-rollout apply --dc ${dc.id} --execute`;
+  const waits = after.length === 0 ? [] : [`after ${after.join(', ')}`];
+  const asked = dc.requested ? [] : advise`once it is requested: ${command(`apply --dc ${dc.id} --execute`)}`;
+  const note = [...waits, ...(waits.length > 0 && asked.length > 0 ? ['; '] : []), ...asked];
   return [
     ...configured,
     createEvent(zone, {
@@ -94,7 +97,7 @@ function layOutStart(dc: CalendarFacts, { startAt, after }: Forecast, now: Date)
       at: startAt,
       state: startAt <= now ? 'due_now' : 'to_come',
       earliest: true,
-      note: [waits, asked].filter((part) => part !== null).join('; ') || null,
+      note: note.length === 0 ? null : note,
     }),
   ];
 }
@@ -149,7 +152,14 @@ function layOutAlarms(dc: CalendarFacts, now: Date): readonly CalendarEvent[] {
   const rows = dc.rows.flatMap((row) =>
     row.work === 'reconcile'
       ? []
-      : [createEvent(zone, { kind: row.work, at: row.dueAt, state: row.state, note: row.note })],
+      : [
+          createEvent(zone, {
+            kind: row.work,
+            at: row.dueAt,
+            state: row.state,
+            note: row.note && readStoredNote(row.note, dc.id),
+          }),
+        ],
   );
   if (cutover === null) return rows;
   const due = listAlarms(gate).map(({ work, beforeMs }) => ({

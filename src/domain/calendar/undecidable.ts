@@ -1,5 +1,6 @@
 // What the first alarm before a cut-over records about the orgs in quarantine: how many, and the command that lists
 // them. Never which. Pure.
+import { type Advice, type CommandText, command, formatAdvice } from '../../kernel/advice.js';
 import type { DueChange, DueInsert } from './due-work.js';
 
 /** The undecidable orgs of the newest run in a cell. */
@@ -9,6 +10,14 @@ export type Undecidable =
   | { readonly kind: 'no_run' }
   /** Its cell cannot be read; `code` says why. */
   | { readonly kind: 'unreadable'; readonly code: string };
+
+const listCommand = (dataCenter: string): CommandText => command(`quarantine --dc ${dataCenter}`);
+
+/** A stored note, with the command in it as data. */
+export function readStoredNote(note: string, dataCenter: string): Advice {
+  const list = listCommand(dataCenter);
+  return note.split(formatAdvice([list])).flatMap((text, index) => (index === 0 ? [text] : [list, text]));
+}
 
 /** Whether the row must record how many orgs are undecidable: people have two days left to correct them. */
 export const asksForUndecidable = (change: DueChange): change is DueInsert =>
@@ -21,7 +30,7 @@ export const appendUndecidable = (row: DueInsert, dataCenter: string, undecidabl
 });
 
 function describe(dataCenter: string, undecidable: Undecidable): string {
-  const list = `credit-rollout quarantine --dc ${dataCenter}`;
+  const list = formatAdvice([listCommand(dataCenter)]);
   switch (undecidable.kind) {
     case 'no_run':
       return 'no run has checked for undecidable orgs yet';

@@ -1,4 +1,5 @@
 // The state of a data center's cut-over, and why it cannot be moved, reversed or executed now. Pure.
+import { type Advice, advise, command } from '../../kernel/advice.js';
 import type { GateReading } from '../rollout/snapshot.js';
 
 export interface CutoverFacts {
@@ -42,13 +43,13 @@ export interface CutoverRefusal {
   /** The end of a sentence. */
   readonly why: string;
   /** How to fix it; `ID` is the place of the data center's id. */
-  readonly next: string;
+  readonly next: string | Advice;
 }
 
 const LATER = 'Name a later one with --to.';
-const POSTPONE = 'credit-rollout cutover postpone --dc ID --to WHEN --reason TEXT';
-const EXECUTE = 'credit-rollout cutover execute --dc ID --execute --reason TEXT';
-const REVERSE = 'credit-rollout cutover reverse --dc ID --to WHEN --reason TEXT';
+const POSTPONE = command('cutover postpone --dc ID --to WHEN --reason TEXT');
+const EXECUTE = command('cutover execute --dc ID --execute --reason TEXT');
+const REVERSE = command('cutover reverse --dc ID --to WHEN --reason TEXT');
 
 /** Why the cut-over cannot move to this instant; undefined: it can. */
 export function rejectMove(facts: CutoverFacts, { at, local }: CutoverTarget): CutoverRefusal | undefined {
@@ -56,12 +57,12 @@ export function rejectMove(facts: CutoverFacts, { at, local }: CutoverTarget): C
   if (gate.latchedAt !== null)
     return {
       why: `it happened at ${gate.latchedAt.toISOString()}, and a latched cut-over cannot be postponed`,
-      next: `Two people can reverse it: ${REVERSE}`,
+      next: advise`Two people can reverse it: ${REVERSE}`,
     };
   if (gate.effectiveAt !== null && gate.effectiveAt <= now)
     return {
       why: `it took effect at ${gate.effectiveAt.toISOString()}, and sign-ups have started on credits since`,
-      next: `When it is latched, two people can reverse it: ${REVERSE}`,
+      next: advise`When it is latched, two people can reverse it: ${REVERSE}`,
     };
   if (at.getTime() === cutoverAt?.getTime())
     return { why: `${local} is already its instant`, next: 'Name another one with --to.' };
@@ -80,9 +81,9 @@ export function rejectReversal(
     return gate.effectiveAt !== null && gate.effectiveAt <= now
       ? {
           why: 'it has taken effect and is not latched yet; a scheduler latches it within seconds',
-          next: `Run the command again; if no scheduler runs, first run: ${EXECUTE}`,
+          next: advise`Run the command again; if no scheduler runs, first run: ${EXECUTE}`,
         }
-      : { why: 'it is not latched, so there is nothing to reverse', next: `Postpone it instead: ${POSTPONE}` };
+      : { why: 'it is not latched, so there is nothing to reverse', next: advise`Postpone it instead: ${POSTPONE}` };
   if (at <= now) return { why: `${local} is past: it is ${now.toISOString()} now`, next: LATER };
   return undefined;
 }
@@ -95,11 +96,14 @@ export function rejectExecution(
   const { now, cutoverAt, cutoverLocal, gate } = facts;
   const early = (instant: string): CutoverRefusal => ({
     why: `its instant, ${instant}, has not come: it is ${now.toISOString()} now`,
-    next: `Wait for it, or move it: ${POSTPONE}`,
+    next: advise`Wait for it, or move it: ${POSTPONE}`,
   });
   switch (nameCutover(facts)) {
     case 'none':
-      return { why: 'it has no instant', next: `Set signups.cutover before the first apply; after it: ${POSTPONE}` };
+      return {
+        why: 'it has no instant',
+        next: advise`Set signups.cutover before the first apply; after it: ${POSTPONE}`,
+      };
     case 'planned':
       return early(cutoverLocal ?? '');
     case 'armed':
@@ -111,7 +115,10 @@ export function rejectExecution(
     case 'late':
       return stage === 'done'
         ? undefined
-        : { why: `its data center is not done (stage ${stage})`, next: 'See what it waits for: credit-rollout status' };
+        : {
+            why: `its data center is not done (stage ${stage})`,
+            next: advise`See what it waits for: ${command('status')}`,
+          };
     default:
       return undefined;
   }

@@ -1,6 +1,7 @@
 // What every use-case of the cut-over needs: control's row, and the gate and the clock of the cell. Reads only.
 import type { CutoverFacts } from '../../domain/cutover/cutover.js';
 import type { GateReading } from '../../domain/rollout/snapshot.js';
+import { type Advice, mapAdvice } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { type FreezeRow, readFreeze } from '../../stores/cell/batch/freezes.js';
 import { type Gate, readGate } from '../../stores/cell/cutover/gate.js';
@@ -49,9 +50,11 @@ export const toLastSeenGate = (row: LastSeenGate): GateReading => ({
 export const cutoverRefused = (
   dataCenter: string,
   verb: 'move' | 'be executed' | 'be reversed',
-  { why, next }: { readonly why: string; readonly next?: string | undefined },
+  { why, next }: { readonly why: string; readonly next?: string | Advice | undefined },
 ): RolloutError =>
   new RolloutError('cutover_refused', {
     message: `The cut-over of data center "${dataCenter}" cannot ${verb}: ${why}.`,
-    ...(next === undefined ? {} : { next: next.replaceAll('--dc ID', `--dc ${dataCenter}`) }),
+    ...(next === undefined
+      ? {}
+      : { next: mapAdvice(next, (text) => text.replaceAll('--dc ID', `--dc ${dataCenter}`)) }),
   });

@@ -1,6 +1,7 @@
 // Latches a cut-over by hand, where no scheduler does. Never before its instant; a late or repeated command is
 // harmless.
 import { type CutoverFacts, type CutoverState, nameCutover, rejectExecution } from '../../domain/cutover/cutover.js';
+import { advise, command } from '../../kernel/advice.js';
 import { assertNever } from '../../kernel/assert-never.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { Gate } from '../../stores/cell/cutover/gate.js';
@@ -79,7 +80,7 @@ const frozen = (dataCenter: string): RolloutError =>
     message:
       `The cut-over of data center "${dataCenter}" cannot be executed: its cell is frozen. Sign-ups start on ` +
       'credits all the same.',
-    next: `Run: credit-rollout unfreeze --dc ${dataCenter}`,
+    next: advise`Run: ${command(`unfreeze --dc ${dataCenter}`)}`,
   });
 
 const toReport = (dataCenter: string, { effectiveAt, latchedAt }: Gate): Omit<ExecutionReport, 'outcome'> => ({

@@ -1,6 +1,7 @@
 // Postpones a cut-over: one person proposes another instant, a second person approves it. A crash between the gate of
 // the cell and control leaves the old instant in control; the approval can then be repeated.
 import { rejectMove } from '../../domain/cutover/cutover.js';
+import { advise, command } from '../../kernel/advice.js';
 import type { ProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
@@ -33,7 +34,7 @@ async function rejectUnpinned(tx: ControlTransaction, dataCenter: string): Promi
 }
 
 /** For a proposal that can no longer be applied. */
-const WITHDRAW = 'Withdraw it: credit-rollout cutover postpone --dc ID --withdraw --reason TEXT';
+const WITHDRAW = advise`Withdraw it: ${command('cutover postpone --dc ID --withdraw --reason TEXT')}`;
 
 /**
  * Throws postponement_unknown, postponement_decided, same_person, cutover_refused; cell_busy while a sign-up holds the

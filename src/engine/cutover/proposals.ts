@@ -2,6 +2,7 @@
 // one of a kind open per data center. Whether a cut-over may change is decided by the use-case that calls.
 import type { CutoverFacts, CutoverTarget } from '../../domain/cutover/cutover.js';
 import { parseLocalInstant } from '../../domain/time/parse-instant.js';
+import { advise, command } from '../../kernel/advice.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -78,11 +79,10 @@ async function rejectSecond(tx: ControlTransaction, kind: CutoverProposalKind, d
   const open = await findOpenCutoverProposal(tx, kind, dataCenter);
   if (open === undefined) return;
   const name = showProposalId(open);
+  const withdraw = `cutover ${VERBS[kind]} --dc ${dataCenter} --withdraw --reason TEXT`;
   throw new RolloutError(`${kind}_open`, {
     message: `Data center "${dataCenter}" has the ${kind} ${name} to ${open.toLocal}, which waits for its approval.`,
-    next:
-      `Let a second person run: credit-rollout approve ${name}; or withdraw it: credit-rollout cutover ` +
-      `${VERBS[kind]} --dc ${dataCenter} --withdraw --reason TEXT`,
+    next: advise`Let a second person run: ${command(`approve ${name}`)}; or withdraw it: ${command(withdraw)}`,
   });
 }
 

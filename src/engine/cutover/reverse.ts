@@ -1,6 +1,7 @@
 // Reverses a cut-over that has happened: one person proposes another instant, a second person approves it. The cell
 // records who approved: after a crash between its gate and control the same approval is repeated, and completes.
 import { type CutoverRefusal, rejectReversal } from '../../domain/cutover/cutover.js';
+import { advise, command } from '../../kernel/advice.js';
 import type { ProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import {
@@ -53,12 +54,12 @@ async function rejectDuringRun(tx: ControlTransaction, { id, stage }: Pick<Cutov
   const busy = open === null ? `it is in stage ${stage}` : `a ${open.kind} run is open`;
   throw new RolloutError('cell_busy', {
     message: `The cut-over of data center "${id}" cannot be reversed now: ${busy}; nothing was changed.`,
-    next: 'Try again when it has ended: credit-rollout status',
+    next: advise`Try again when it has ended: ${command('status')}`,
   });
 }
 
 /** For a proposal that can no longer be applied. */
-const WITHDRAW = 'Withdraw it: credit-rollout cutover reverse --dc ID --withdraw --reason TEXT';
+const WITHDRAW = advise`Withdraw it: ${command('cutover reverse --dc ID --withdraw --reason TEXT')}`;
 
 /**
  * Throws reversal_unknown, reversal_decided, same_person, cutover_refused; cell_busy while a run or a sign-up is under

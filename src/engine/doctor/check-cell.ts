@@ -1,6 +1,7 @@
 // Checks of `doctor` on a cell: our schema, our roles with their privileges, and the bake query. Shows no org.
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { advise, command } from '../../kernel/advice.js';
 import type { ErrorCode } from '../../kernel/error-codes.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { type CellDatabase, cellRoleName } from '../../stores/cell/cell-database.js';
@@ -70,7 +71,7 @@ export async function openCell(
 
 const CHECKS: Readonly<Partial<Record<ErrorCode, string>>> = { cell_is_standby: 'primary', wrong_cell: 'right cell' };
 
-const INIT = 'Run: credit-rollout init';
+const INIT = advise`Run: ${command('init')}`;
 
 export async function checkSchema(
   { cell, dataCenter: { zone }, initialised }: Pick<OpenCell, 'cell' | 'dataCenter' | 'initialised'>,
@@ -99,7 +100,7 @@ export async function checkRoles(
     const found = exists ? `this login may not act as ${role}` : `the role ${role} does not exist`;
     const fix = exists
       ? `As a superuser run: GRANT "${role}" TO ${login};`
-      : 'Run: credit-rollout init (it creates the role, or prints the SQL for a superuser)';
+      : advise`Run: ${command('init')} (it creates the role, or prints the SQL for a superuser)`;
     return record.error(found, fix, 'roles_missing');
   });
 }

@@ -1,5 +1,6 @@
 // Checks of `doctor` on control: its schema, the instants that it pinned, and a rollout of which only a part is done.
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
+import { advise, command } from '../../kernel/advice.js';
 import { isControlReady, readControlFacts } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
@@ -32,7 +33,7 @@ export async function openControl(
   }
 }
 
-const INIT = 'Run: credit-rollout init';
+const INIT = advise`Run: ${command('init')}`;
 
 export async function checkControlSchema(
   { control, dataCenters }: Pick<OpenControl, 'control' | 'dataCenters'>,

@@ -2,6 +2,7 @@
 // the change feed finds edits. Shows counts, never an org.
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../../domain/source/source-contract.js';
+import { advise, command } from '../../kernel/advice.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { readFeedFacts } from '../../stores/cell/setup/change-triggers.js';
 import {
@@ -112,7 +113,7 @@ export async function checkAttachment({ cell, source }: CellWithSource, record: 
   const attached = await cell.asOwner((tx) => isAttached(tx, toAttached(source), source.signature));
   if (attached) return record.ok('our views were created from the source as it is now');
   const found = `${source.relation} is not what init read, or our views are detached`;
-  return record.error(found, 'Run: credit-rollout init', 'source_changed');
+  return record.error(found, advise`Run: ${command('init')}`, 'source_changed');
 }
 
 /** Counting every org of a large source takes seconds. */

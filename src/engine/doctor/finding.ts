@@ -1,5 +1,6 @@
 // What `doctor` finds, what a check is, and how checks are run: none throws, none hides another, and no text of a
 // database server is shown.
+import type { Advice } from '../../kernel/advice.js';
 import type { ErrorCode } from '../../kernel/error-codes.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
@@ -16,7 +17,7 @@ export interface Finding {
   readonly level: FindingLevel;
   readonly found: string;
   /** What to do; null where nothing needs to be done. */
-  readonly fix: string | null;
+  readonly fix: string | Advice | null;
   readonly code?: ErrorCode;
 }
 
@@ -76,14 +77,14 @@ export async function runCheck(
 /** Makes the findings of one check. */
 export interface FindingRecorder {
   readonly ok: (found: string) => Finding;
-  readonly warning: (found: string, fix: string | null, code?: ErrorCode) => Finding;
-  readonly error: (found: string, fix: string | null, code?: ErrorCode) => Finding;
+  readonly warning: (found: string, fix: string | Advice | null, code?: ErrorCode) => Finding;
+  readonly error: (found: string, fix: string | Advice | null, code?: ErrorCode) => Finding;
   /** The finding for whatever a check threw. */
   readonly failure: (error: unknown) => Finding;
 }
 
 export function createFindingRecorder({ subject, title }: CheckedSubject, check: string): FindingRecorder {
-  const create = (level: FindingLevel, found: string, fix: string | null, code?: ErrorCode): Finding => ({
+  const create = (level: FindingLevel, found: string, fix: string | Advice | null, code?: ErrorCode): Finding => ({
     subject,
     check,
     level,
@@ -97,7 +98,7 @@ export function createFindingRecorder({ subject, title }: CheckedSubject, check:
     error: (found, fix, code) => create('error', found, fix, code),
     failure: (error) => {
       const known = explainFailure(error, title);
-      if (isRolloutError(known)) return create('error', known.message, known.next, known.code);
+      if (isRolloutError(known)) return create('error', known.message, known.advice, known.code);
       return create('error', `${title}: the check failed (${nameFailure(error)}).`, SEE_CAUSE);
     },
   };

@@ -1,5 +1,6 @@
 // Applies a proposed override when a second person approves it: one transaction in the cell that writes, verifies, and
 // saves the rows before and after. Never writes while a run is under way there.
+import { advise, command } from '../../kernel/advice.js';
 import { type ProposalId, showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
@@ -62,7 +63,7 @@ async function findApprover(context: Pick<EngineContext, 'control' | 'actor'>, d
 const busy = (dataCenter: string, why: string): RolloutError =>
   new RolloutError('data_center_busy', {
     message: `An override is applied when no rollout is under way. Data center "${dataCenter}" is not at rest: ${why}.`,
-    next: 'Approve it again when it is done, aborted or failed; see: credit-rollout status',
+    next: advise`Approve it again when it is done, aborted or failed; see: ${command('status')}`,
   });
 
 async function getProposed(tx: CellTransaction, id: ProposalId<'override'>, person: Person): Promise<OverrideRow> {

@@ -1,5 +1,6 @@
 // Proposes another floor for one org, and withdraws such a proposal: a row in its cell, which changes nothing until a
 // second person approves it.
+import { advise, command } from '../../kernel/advice.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
@@ -68,7 +69,7 @@ const nameOverride = (dataCenter: string, proposalId: bigint): string =>
 const alreadyOpen = (overrideId: string): RolloutError =>
   new RolloutError('override_open', {
     message: `The org has the override ${overrideId}, which waits for its approval.`,
-    next: `Let a second person run: credit-rollout approve ${overrideId}`,
+    next: advise`Let a second person run: ${command(`approve ${overrideId}`)}`,
   });
 
 function explainProposal(error: unknown, dataCenter: string): unknown {

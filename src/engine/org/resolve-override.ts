@@ -2,6 +2,7 @@
 // is shown what is written once a second person approves.
 import type { Allotment } from '../../domain/org/allotment.js';
 import { decideOrg, type OrgQuestion } from '../../domain/org/decide-org.js';
+import { type Advice, advise, command } from '../../kernel/advice.js';
 import { formatCredits } from '../../kernel/format-credits.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
@@ -76,9 +77,9 @@ async function loadRules(
   return { card: fromStoredCard(card), today: cell.today, lapseGraceDays: cell.lapseGraceDays };
 }
 
-const applyFirst = (dataCenter: string): string => `Roll it out first: credit-rollout apply --dc ${dataCenter}`;
+const applyFirst = (dataCenter: string): Advice => advise`Roll it out first: ${command(`apply --dc ${dataCenter}`)}`;
 
 const show = (floor: bigint | null): string => (floor === null ? 'none' : formatCredits(floor));
 
-const rejected = (message: string, next?: string): RolloutError =>
+const rejected = (message: string, next?: string | Advice): RolloutError =>
   new RolloutError('override_refused', { message, ...(next !== undefined && { next }) });

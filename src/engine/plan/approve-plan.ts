@@ -1,6 +1,7 @@
 // Approves a plan: by a second person, or by its guard-rails. Control's database binds the approval to the plan's
 // digest.
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
+import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import {
   type ApprovalRow,
@@ -104,7 +105,7 @@ export function explainOutdated(
   { planId, dataCenter }: Pick<RegisteredPlan, 'planId' | 'dataCenter'>,
   by: Pick<ApprovalRow, 'planId' | 'state' | 'usedByRun'>,
 ): RolloutError {
-  const next = `Plan again: credit-rollout plan --dc ${dataCenter}`;
+  const next = advise`Plan again: ${command(`plan --dc ${dataCenter}`)}`;
   if (by.planId === planId)
     return new RolloutError('plan_used', {
       message: `The plan ${planId} was applied by run ${by.usedByRun}; an approval is used once.`,

@@ -1,5 +1,6 @@
 // Compares two plans of a data center, range by range in its cell. Reads plans only; the orgs that it names are for the
 // person who runs it.
+import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import {
@@ -72,7 +73,7 @@ export async function diffPlans(
       message:
         `"${question.from}" and "${question.to}" are plans of different data centers; only plans of one data ` +
         'center can be compared.',
-      next: 'Name two plans of one data center. They are listed by: credit-rollout plans',
+      next: advise`Name two plans of one data center. They are listed by: ${command('plans')}`,
     });
   const compare = async (tx: CellTransaction): Promise<PlanDifference> => {
     await startComparing(tx);

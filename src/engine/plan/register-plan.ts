@@ -1,6 +1,7 @@
 // Registers in control a plan that a cell has: id, digest, author, counts. Before that it can be neither approved nor
 // applied.
 import { isInsideRails, readGuardRails } from '../../domain/plan/guard-rails.js';
+import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { findPlan } from '../../stores/cell/plan/plans.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -41,7 +42,7 @@ export function rejectOtherDigest(
     message:
       `The control database has a plan ${planId} with another digest: the cell was restored to an earlier state, ` +
       'or the plan was edited.',
-    next: `Plan again, which takes the next number: credit-rollout plan --dc ${dataCenter}`,
+    next: advise`Plan again, which takes the next number: ${command(`plan --dc ${dataCenter}`)}`,
   });
 }
 

@@ -4,7 +4,7 @@ import { byCommand } from '../../../src/domain/rollout/hold.js';
 import type { DataCenterStatus, Status } from '../../../src/engine/operate/read-status.js';
 
 /** Commands as `credit-rollout VERB`. */
-export const sampleCommands = createCommandNames({ script: undefined, config: undefined, verbs: ['init', 'status'] });
+export const sampleCommands = createCommandNames({ script: undefined, config: undefined });
 
 const AT = new Date('2026-11-22T14:00:00Z');
 type Progress = NonNullable<DataCenterStatus['progress']>;

@@ -13,11 +13,11 @@ import { showStatus } from '../../../src/cli/views/show-status.js';
 import { showSummary } from '../../../src/cli/views/show-summary.js';
 import { byCommand, byWaiting } from '../../../src/domain/rollout/hold.js';
 import type { DataCenterStatus } from '../../../src/engine/operate/read-status.js';
+import { advise, command } from '../../../src/kernel/advice.js';
 import { captureIo } from '../captured-io.js';
 import { sampleCommands, sampleDataCenter, sampleProgress, sampleStatus } from './sample-status.js';
 
 const commands = sampleCommands;
-const VERBS = ['init', 'status'];
 
 describe('showShare', () => {
   test('never exceeds 100 %, and is 100 % only when all is done', () => {
@@ -86,7 +86,7 @@ describe('layOutTable', () => {
 
 describe('createCommandNames', () => {
   test('shows commands as npm runs them, with the configuration that was named', () => {
-    const npm = createCommandNames({ script: 'rollout', config: 'my fleet.yaml', verbs: VERBS });
+    const npm = createCommandNames({ script: 'rollout', config: 'my fleet.yaml' });
     expect(npm.show('status')).toBe("npm run -s rollout -- --config 'my fleet.yaml' status");
   });
   test.each([
@@ -94,12 +94,12 @@ describe('createCommandNames', () => {
     [{ ...byCommand('abort', '--dc', 'eu'), after: ', then apply' }, 'npm run -s rollout -- abort --dc eu, then apply'],
     [byWaiting('it starts by itself'), 'it starts by itself'],
   ])('shows what ends a hold as npm runs it: %j', (release, text) =>
-    expect(createCommandNames({ script: 'start', config: undefined, verbs: VERBS }).showRelease(release)).toBe(text),
+    expect(createCommandNames({ script: 'start', config: undefined }).showRelease(release)).toBe(text),
   );
-  test('rewrites commands in a sentence and nothing else', () =>
+  test('shows the commands of an advice as npm runs them, and its text as it is', () =>
     expect(
-      createCommandNames({ script: 'start', config: undefined, verbs: VERBS }).rewrite(
-        'credit-rollout writes only to a primary. Run: credit-rollout init',
+      createCommandNames({ script: 'start', config: undefined }).showAdvice(
+        advise`credit-rollout writes only to a primary. Run: ${command('init')}`,
       ),
     ).toBe('credit-rollout writes only to a primary. Run: npm run -s rollout -- init'));
 });

@@ -1,9 +1,11 @@
 // What the calendar shows of a rollout: what comes when, what is due now, what waits for what, and what the clocks do.
+
 import { describe, expect, test } from 'vitest';
 import type { CalendarFacts } from '../../../src/domain/calendar/calendar-event.js';
 import { type CalendarPage, layOutCalendar } from '../../../src/domain/calendar/lay-out-calendar.js';
 import type { Period } from '../../../src/domain/calendar/period.js';
 import { byWaiting, createHold } from '../../../src/domain/rollout/hold.js';
+import { advise, command, formatAdvice } from '../../../src/kernel/advice.js';
 import { UNARMED } from '../rollout/sample-snapshot.js';
 
 const NOW = new Date('2025-10-06T12:00:00Z');
@@ -103,7 +105,9 @@ describe('layOutCalendar', () => {
     const note = (date: string): readonly (string | null)[] => {
       const from = new Date(`${date}T00:00:00Z`);
       const [page] = layOut([facts(at)], { from, to: new Date(from.getTime() + 20 * HOUR_MS) });
-      return (page?.events ?? []).filter(({ kind }) => kind === 'night').map((event) => event.note);
+      return (page?.events ?? [])
+        .filter(({ kind }) => kind === 'night')
+        .map((event) => event.note && formatAdvice(event.note));
     };
     expect(note('2025-10-26')).toEqual(['02:30 comes twice on this date: the first one']);
     expect(note('2026-03-29')).toEqual(['02:30 does not exist on this date: the first instant after it']);
@@ -151,7 +155,7 @@ describe('layOutCalendar', () => {
   test('lays one out that was not requested as if it were, and marks it', () => {
     const [page] = layOut([facts({ requested: false })]);
     expect(page?.oneOffs).toMatchObject([
-      { kind: 'start', earliest: true, note: 'once it is requested: credit-rollout apply --dc eu --execute' },
+      { kind: 'start', earliest: true, note: advise`once it is requested: ${command('apply --dc eu --execute')}` },
     ]);
   });
 });

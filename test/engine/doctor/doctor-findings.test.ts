@@ -1,8 +1,10 @@
 // `doctor` as a whole, on real databases: a healthy fleet, faults that must not hide each other, the rate card, and what
 // it reports of control.
+
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Finding } from '../../../src/engine/doctor/finding.js';
 import { initControl } from '../../../src/engine/setup/init-control.js';
+import { advise, command } from '../../../src/kernel/advice.js';
 import { RolloutError } from '../../../src/kernel/rollout-error.js';
 import { changeCard } from '../../domain/rate-card/sample-card.js';
 import { openTestCell } from '../../support/open-context.js';
@@ -108,7 +110,7 @@ describe('checkControl', () => {
     const schema = async (): Promise<readonly Finding[]> =>
       of(await checkCells([cell, other], { control }), 'control').filter(({ check }) => check === 'schema');
     expect(await schema()).toMatchObject([
-      { level: 'error', code: 'not_initialised', fix: 'Run: credit-rollout init' },
+      { level: 'error', code: 'not_initialised', fix: advise`Run: ${command('init')}` },
     ]);
     await initControl({ control }, makeConfig([cell]));
     expect(await schema()).toMatchObject([

@@ -1,7 +1,9 @@
 // `doctor` on the product's table: its columns, keys, nulls and editions are made faulty on purpose, and the finding says
 // the fix.
+
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Finding } from '../../../src/engine/doctor/finding.js';
+import { advise, command } from '../../../src/kernel/advice.js';
 import { checkCells, closeAll, makeCell, of, problemsOf } from './doctor-scene.js';
 
 afterEach(closeAll);
@@ -39,7 +41,7 @@ describe('checkCell', () => {
     );
     expect(await problemsOf(cell)).toMatchObject([
       { check: 'unique ids', level: 'warning' },
-      { check: 'attached', code: 'source_changed', fix: 'Run: credit-rollout init' },
+      { check: 'attached', code: 'source_changed', fix: advise`Run: ${command('init')}` },
     ]);
   });
 

@@ -1,8 +1,10 @@
 // The calendar over a real control database and cells: what is pinned, recorded and asked for, and that reading moves
 // nothing.
+
 import { afterEach, describe, expect, test } from 'vitest';
 import { calendarDocument, showCalendar } from '../../../src/cli/views/show-calendar.js';
 import { type Calendar, type CalendarRequest, readCalendar } from '../../../src/engine/operate/read-calendar.js';
+import { formatAdvice } from '../../../src/kernel/advice.js';
 import { createFleet, type Fleet, type FleetOptions } from '../../support/fleet.js';
 
 const dropped: (() => Promise<void>)[] = [];
@@ -20,7 +22,7 @@ const read = ({ engine, config }: Fleet, change: Partial<CalendarRequest> = {}):
   readCalendar(engine, { config, dataCenters: config.dataCenters, ...change });
 const show = (calendar: Calendar): string =>
   showCalendar(calendar, {
-    commands: { rewrite: (text) => text },
+    commands: { showAdvice: formatAdvice },
     paint: (text) => text,
   });
 const STATE = `select md5(string_agg(d::text, '|' order by id)) as state from credit_rollout_control.data_centers d`;
