@@ -1,8 +1,8 @@
-// Horizontal bars as inline SVG. The same numbers always stand in a table beside it: the picture is never the only
+// Horizontal bars as inline SVG. A table beside it always has the same numbers: the picture is never the only
 // source.
 import { html, type Markup, nothing } from './html.js';
 
-/** What a part of a bar stands for; each has its colour in the style sheet and its word in the legend. */
+/** What a part of a bar means; each has its colour in the style sheet and its word in the legend. */
 export type BarFill = 'before' | 'plan' | 'topUp' | 'purchased' | 'orgs';
 
 export interface Bar {

@@ -1,4 +1,4 @@
-// How much orgs change: the histogram, and by name those that rise most and those that stand nearest to their floor.
+// How much orgs change: the histogram, and by name those that rise most and those that are nearest to their floor.
 
 import type { PlannedOrg, PlanReport } from '../../domain/plan/plan-report.js';
 import { showCount } from '../terminal/numbers.js';

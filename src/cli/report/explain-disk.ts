@@ -11,9 +11,9 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   ENOENT: 'a part of the path is gone',
   ENOTDIR: 'a part of the path is a file',
-  EISDIR: 'a folder stands where a file is to be',
-  EEXIST: 'something stands in the way',
-  ENOTEMPTY: 'something stands in the way',
+  EISDIR: 'a folder is in the place of the file',
+  EEXIST: 'something else is in its place',
+  ENOTEMPTY: 'something else is in its place',
   ENAMETOOLONG: 'the path is too long',
   ELOOP: 'its links lead in a circle',
   EBUSY: 'it is in use',
@@ -21,7 +21,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENFILE: 'too many files are open',
 };
 
-const ROOM = 'Free some space, or name a folder on another disk with --out.';
+const FREE_SPACE = 'Free some space, or name a folder on another disk with --out.';
 
 /** out_unwritable for a failure of the file system; anything else comes back as it is, a database's failure too. */
 export function explainDisk(error: unknown, path: string): unknown {
@@ -31,7 +31,7 @@ export function explainDisk(error: unknown, path: string): unknown {
   if (reason === undefined || syscall === 'connect') return error;
   return new RolloutError('out_unwritable', {
     message: `The report cannot be written to "${path}": ${reason} (${code}). Nothing was left there.`,
-    ...(['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(code)) && { next: ROOM }),
+    ...(['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(code)) && { next: FREE_SPACE }),
     cause: error,
   });
 }

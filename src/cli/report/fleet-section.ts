@@ -1,4 +1,4 @@
-// Several plans side by side. Counts only: the orgs of one data center never stand beside those of another.
+// Several plans side by side. Counts only: the orgs of one data center are never shown beside those of another.
 
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import { showChange, showCount, showRange } from '../terminal/numbers.js';

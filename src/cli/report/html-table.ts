@@ -7,7 +7,7 @@ const SHORT = 4;
 
 /** The first cell of each row heads it. */
 export function renderTable(caption: string, columns: readonly Column[], rows: readonly (readonly Cell[])[]): Markup {
-  // a few columns over the whole width would stand too far apart to be read as one row
+  // a few columns over the whole width would be too far apart to be read as one row
   const width = columns.length <= SHORT ? html` class="short"` : html``;
   return html`<div class="wide"><table${width}>
 <caption>${caption}</caption>

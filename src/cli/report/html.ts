@@ -1,6 +1,6 @@
 // HTML text that is escaped unless it was made here. Nothing else in the report writes a tag.
 
-/** Markup that may stand in a document as it is. */
+/** Markup that may be put into a document as it is. */
 export interface Markup {
   readonly markup: string;
 }

@@ -33,7 +33,7 @@ const MODE = 0o600;
 
 /**
  * Makes sure that a report can be put at `dir`, before anything long is begun. Throws out_not_empty for a folder that
- * holds something else, out_unwritable. Every method throws out_unwritable when the disk refuses, and then leaves
+ * holds something else, out_unwritable. Every method throws out_unwritable when the disk fails, and then leaves
  * nothing; after any other failure call `discard`.
  */
 export async function openReportFolder(dir: string): Promise<ReportFolder> {
@@ -41,7 +41,7 @@ export async function openReportFolder(dir: string): Promise<ReportFolder> {
   const staging = await guard(dir, () => openStaging(dir, target));
   const made = new Set<FileName>();
   const discard = (): Promise<void> => (staging.state === 'open' ? closeStaging(staging) : Promise.resolve());
-  // a disk that refused has ended the report; after any other failure the caller may try again, or discard
+  // a disk that failed has ended the report; after any other failure the caller may try again, or discard
   const step = <T>(work: () => Promise<T>): Promise<T> =>
     guard(dir, work).catch(async (error) => {
       if (isRolloutError(error, 'out_unwritable')) await discard();
@@ -103,7 +103,7 @@ async function openStaging(dir: string, target: string): Promise<Staging> {
 }
 
 /**
- * Returns the topmost one that was not there. One by one: Node's own way never ends where a file system refuses
+ * Returns the topmost one that was not there. One by one: Node's own way never ends where a file system allows no
  * folders.
  */
 async function makeFolders(path: string): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-// Colours, which never carry a meaning of their own: an icon and a word stand beside them.
+// Colours, which never carry a meaning of their own: an icon and a word are beside them.
 import { styleText } from 'node:util';
 
 export type Tone = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';

@@ -4,7 +4,7 @@ import { measureOutcome } from '../../domain/plan/outcome-error.js';
 import type { PlanOutcome } from '../../domain/plan/plan-report.js';
 import { showCount, showRange } from '../terminal/numbers.js';
 
-/** What, predicted, actual, error. `quarantined`: orgs that the plan sets aside. */
+/** What, predicted, actual, error. `quarantined`: orgs that the plan quarantines. */
 export function listOutcome(outcome: PlanOutcome, quarantined: number): readonly (readonly string[])[] {
   const { predicted, actual } = outcome;
   const error = measureOutcome(outcome);

@@ -1,5 +1,5 @@
 // The state of a data center as people and as programs read it: icon and word, its holds, and the JSON document of a
-// status. A word always stands beside an icon.
+// status. A word is always beside an icon.
 import { HOLDS } from '../../domain/rollout/hold.js';
 import type { DataCenterStatus, Status, StatusHold } from '../../engine/operate/read-status.js';
 import type { CommandNames } from '../terminal/command-names.js';

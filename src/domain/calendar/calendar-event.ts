@@ -61,17 +61,16 @@ export interface CalendarEvent {
   readonly state: 'past' | 'due_now' | 'to_come' | DueState;
   /** It may be later: it waits for something that takes time. */
   readonly earliest: boolean;
-  readonly note: Advice | null;
+  readonly note: string | Advice | null;
 }
 
 /** An event without its local time, which follows from its zone. */
 export type EventSketch = Omit<CalendarEvent, 'local' | 'offset' | 'earliest' | 'note'> &
-  Partial<Pick<CalendarEvent, 'earliest'>> & { readonly note?: string | Advice | null };
+  Partial<Pick<CalendarEvent, 'earliest' | 'note'>>;
 
 /** Throws invalid_zone. */
 export function createEvent(zone: string, { earliest = false, note = null, ...sketch }: EventSketch): CalendarEvent {
-  const advice = typeof note === 'string' ? [note] : note;
-  return { ...sketch, ...readClock(sketch.at, zone), earliest, note: advice };
+  return { ...sketch, ...readClock(sketch.at, zone), earliest, note };
 }
 
 /** What a clock shows, with its offset. Throws invalid_zone. */

@@ -87,9 +87,8 @@ function layOutStart(dc: CalendarFacts, { startAt, after }: Forecast, now: Date)
           }),
         ];
   if (startAt === null) return configured;
-  const waits = after.length === 0 ? [] : [`after ${after.join(', ')}`];
-  const asked = dc.requested ? [] : advise`once it is requested: ${command(`apply --dc ${dc.id} --execute`)}`;
-  const note = [...waits, ...(waits.length > 0 && asked.length > 0 ? ['; '] : []), ...asked];
+  const waits = after.length === 0 ? null : `after ${after.join(', ')}`;
+  const asked = advise`once it is requested: ${command(`apply --dc ${dc.id} --execute`)}`;
   return [
     ...configured,
     createEvent(zone, {
@@ -97,7 +96,7 @@ function layOutStart(dc: CalendarFacts, { startAt, after }: Forecast, now: Date)
       at: startAt,
       state: startAt <= now ? 'due_now' : 'to_come',
       earliest: true,
-      note: note.length === 0 ? null : note,
+      note: dc.requested ? waits : [...(waits === null ? [] : [`${waits}; `]), ...asked],
     }),
   ];
 }

@@ -13,10 +13,11 @@ export type Undecidable =
 
 const listCommand = (dataCenter: string): CommandText => command(`quarantine --dc ${dataCenter}`);
 
-/** A stored note, with the command in it as data. */
-export function readStoredNote(note: string, dataCenter: string): Advice {
+/** A stored note; with the command as data where it has one. */
+export function readStoredNote(note: string, dataCenter: string): string | Advice {
   const list = listCommand(dataCenter);
-  return note.split(formatAdvice([list])).flatMap((text, index) => (index === 0 ? [text] : [list, text]));
+  const [before = '', ...after] = note.split(formatAdvice([list]));
+  return after.length === 0 ? note : [before, ...after.flatMap((text) => [list, text])];
 }
 
 /** Whether the row must record how many orgs are undecidable: people have two days left to correct them. */

@@ -14,7 +14,7 @@ const QUEUE_SCHEMES = ['redis', 'rediss', 'postgres', 'postgresql'];
 const NUMBER = /^\d{1,15}(?:\.\d{1,6})?$/;
 /** A text that is or becomes a number: digits, or a variable of the environment. */
 const NUMBER_TEXT = /^\d{1,15}(?:\.\d{1,6})?$|\$\{/;
-/** For editors: a variable of the environment may stand for any value. */
+/** For editors: a variable of the environment may replace any value. */
 const VARIABLE = '\\$\\{';
 /** The greatest number that every program reads exactly. */
 const UNBOUNDED = Number.MAX_SAFE_INTEGER;

@@ -39,7 +39,7 @@ export interface CutoverTarget {
 }
 
 /** Why a cut-over cannot be moved, reversed or executed. */
-export interface CutoverRefusal {
+export interface CutoverRejection {
   /** The end of a sentence. */
   readonly why: string;
   /** How to fix it; `ID` is the place of the data center's id. */
@@ -52,7 +52,7 @@ const EXECUTE = command('cutover execute --dc ID --execute --reason TEXT');
 const REVERSE = command('cutover reverse --dc ID --to WHEN --reason TEXT');
 
 /** Why the cut-over cannot move to this instant; undefined: it can. */
-export function rejectMove(facts: CutoverFacts, { at, local }: CutoverTarget): CutoverRefusal | undefined {
+export function rejectMove(facts: CutoverFacts, { at, local }: CutoverTarget): CutoverRejection | undefined {
   const { now, cutoverAt, notBeforeAt, notBeforeLocal, gate } = facts;
   if (gate.latchedAt !== null)
     return {
@@ -76,7 +76,7 @@ export function rejectMove(facts: CutoverFacts, { at, local }: CutoverTarget): C
 export function rejectReversal(
   { now, gate }: Pick<CutoverFacts, 'now' | 'gate'>,
   { at, local }: CutoverTarget,
-): CutoverRefusal | undefined {
+): CutoverRejection | undefined {
   if (gate.latchedAt === null)
     return gate.effectiveAt !== null && gate.effectiveAt <= now
       ? {
@@ -92,9 +92,9 @@ export function rejectReversal(
 export function rejectExecution(
   facts: Pick<CutoverFacts, 'now' | 'cutoverAt' | 'cutoverLocal' | 'gate'>,
   stage: string,
-): CutoverRefusal | undefined {
+): CutoverRejection | undefined {
   const { now, cutoverAt, cutoverLocal, gate } = facts;
-  const early = (instant: string): CutoverRefusal => ({
+  const early = (instant: string): CutoverRejection => ({
     why: `its instant, ${instant}, has not come: it is ${now.toISOString()} now`,
     next: advise`Wait for it, or move it: ${POSTPONE}`,
   });

@@ -23,8 +23,8 @@ export function exceeds(one: Fraction, other: Fraction): boolean {
 }
 
 /**
- * Decimal text with as many places as the limit, at least two, rounded up: a value above the limit never looks equal to
- * it. The text of the limit itself is exact.
+ * Decimal text with as many places as the limit, at least two, rounded up: a value above the limit never reads as
+ * equal to it. The text of the limit itself is exact.
  */
 export function formatAgainst(value: Fraction, limit: Fraction): string {
   const places = Math.max(2, String(limit.denominator).length - 1);

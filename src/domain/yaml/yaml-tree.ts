@@ -123,7 +123,7 @@ function convertMapping(conversion: Conversion, node: { items: readonly PairLike
   conversion.values.set(node, mapping);
   for (const { key, value } of node.items) {
     const name = keyName(key);
-    // zod passes over __proto__ where any name may stand
+    // zod passes over __proto__ where any name is allowed
     if (!isScalar(key) || typeof key.value !== 'string' || name === '__proto__') conversion.badKey ??= [...path, name];
     if (name in mapping) throw syntaxAt(conversion, key, `keys must be unique, but ${name} is there twice`);
     mapping[name] = convert(conversion, value, [...path, name]);

@@ -46,7 +46,7 @@ export const toLastSeenGate = (row: LastSeenGate): GateReading => ({
   sweptAt: row.gateSweptAt,
 });
 
-/** The error for a refusal of the domain, with the commands of this data center. */
+/** The error for a rejection of the domain, with the commands of this data center. */
 export const cutoverRefused = (
   dataCenter: string,
   verb: 'move' | 'be executed' | 'be reversed',

@@ -69,8 +69,8 @@ async function getExecutable(
   const cell = await readCellCutover(context, dataCenter);
   // about an armed gate the cell's clock decides alone; control's counts only where nothing is armed
   const facts = toCutoverFacts(row, cell.gate.effectiveAt === null ? now : cell.now, cell);
-  const refusal = rejectExecution(facts, row.stage);
-  if (refusal !== undefined) throw cutoverRefused(dataCenter, 'be executed', refusal);
+  const rejection = rejectExecution(facts, row.stage);
+  if (rejection !== undefined) throw cutoverRefused(dataCenter, 'be executed', rejection);
   if (cell.freeze !== null && cell.gate.latchedAt === null) throw frozen(dataCenter);
   return { row, facts, gate: cell.gate };
 }

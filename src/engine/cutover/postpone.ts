@@ -18,8 +18,8 @@ export function proposePostponement(context: ProposalContext, spec: ProposalSpec
     kind: 'postponement',
     checkBefore: (tx) => rejectUnpinned(tx, dataCenter),
     check: async (_tx, { facts, target }) => {
-      const refusal = rejectMove(facts, target);
-      if (refusal !== undefined) throw cutoverRefused(dataCenter, 'move', refusal);
+      const rejection = rejectMove(facts, target);
+      if (rejection !== undefined) throw cutoverRefused(dataCenter, 'move', rejection);
     },
   });
 }
@@ -59,8 +59,8 @@ async function moveGate(
   controlNow: Date,
 ): Promise<void> {
   const cell = await readCellCutover(context, row.id);
-  const refusal = rejectMove(toCutoverFacts(row, controlNow, cell), { at: toAt, local: toLocal });
-  if (refusal !== undefined) throw cutoverRefused(row.id, 'move', { ...refusal, next: WITHDRAW });
+  const rejection = rejectMove(toCutoverFacts(row, controlNow, cell), { at: toAt, local: toLocal });
+  if (rejection !== undefined) throw cutoverRefused(row.id, 'move', { ...rejection, next: WITHDRAW });
   if (cell.gate.effectiveAt === null) return;
   const cutover = { dataCenter: row.id, configuredAt: toAt, configuredLocal: toLocal };
   const { kind } = await retryForApproval(context.clock, row.id, () => armGate(context, cutover));

@@ -1,6 +1,6 @@
 // Reverses a cut-over that has happened: one person proposes another instant, a second person approves it. The cell
 // records who approved: after a crash between its gate and control the same approval is repeated, and completes.
-import { type CutoverRefusal, rejectReversal } from '../../domain/cutover/cutover.js';
+import { type CutoverRejection, rejectReversal } from '../../domain/cutover/cutover.js';
 import { advise, command } from '../../kernel/advice.js';
 import type { ProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -32,14 +32,14 @@ export function proposeReversal(context: ProposalContext, spec: ProposalSpec): P
   return makeCutoverProposal(context, spec, {
     kind: 'reversal',
     check: async (tx, { row, facts, target }) => {
-      const refusal = rejectReversal(facts, target) ?? rejectUnseenLatch(row);
-      if (refusal !== undefined) throw cutoverRefused(spec.dataCenter, 'be reversed', refusal);
+      const rejection = rejectReversal(facts, target) ?? rejectUnseenLatch(row);
+      if (rejection !== undefined) throw cutoverRefused(spec.dataCenter, 'be reversed', rejection);
       await rejectDuringRun(tx, row);
     },
   });
 }
 
-const rejectUnseenLatch = ({ gateLatchedAt }: LastSeenGate): CutoverRefusal | undefined =>
+const rejectUnseenLatch = ({ gateLatchedAt }: LastSeenGate): CutoverRejection | undefined =>
   gateLatchedAt === null
     ? {
         why: 'control does not know of its latch yet; a scheduler reads it within moments',
@@ -92,8 +92,8 @@ async function reverseGate(
   // an earlier approval was interrupted: the cell has reversed it, and only control is to follow
   if (await context.cells.get(dataCenter).inTransaction('fencer', (tx) => wasReversed(tx, reversalId))) return;
   const cell = await readCellCutover(context, dataCenter);
-  const refusal = rejectReversal(toCutoverFacts(row, controlNow, cell), { at: toAt, local: toLocal });
-  if (refusal !== undefined) throw cutoverRefused(dataCenter, 'be reversed', { ...refusal, next: WITHDRAW });
+  const rejection = rejectReversal(toCutoverFacts(row, controlNow, cell), { at: toAt, local: toLocal });
+  if (rejection !== undefined) throw cutoverRefused(dataCenter, 'be reversed', { ...rejection, next: WITHDRAW });
   const reversal = { reversalId, toAt, toLocal, author, approver: person.name };
   await retryForApproval(context.clock, dataCenter, () => attemptReversal(context, dataCenter, reversal));
 }
@@ -102,9 +102,9 @@ async function attemptReversal(context: ApprovalContext, dataCenter: string, rev
   try {
     return await withGateLock(context, dataCenter, (tx) => reverseCutover(tx, reversal));
   } catch (error) {
-    const refusal = readReversalRejection(classifyFailure(error).sqlstate);
-    if (refusal === undefined) throw error;
-    if (refusal === 'not_latched')
+    const rejection = readReversalRejection(classifyFailure(error).sqlstate);
+    if (rejection === undefined) throw error;
+    if (rejection === 'not_latched')
       throw cutoverRefused(dataCenter, 'be reversed', { why: 'it is no longer latched', next: WITHDRAW });
     throw new RolloutError('cell_busy', {
       message:

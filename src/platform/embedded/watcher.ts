@@ -11,7 +11,7 @@ export const ALREADY_WATCHED = 75;
 
 // Descriptor 3 is the lock file, 5 the FIFO of the users. The mark `closing` and the second read close the gap in
 // which somebody joins while the server stops: who opens the FIFO before the second read keeps the server alive,
-// who opens it after has seen the mark and waits. A line on the FIFO asks the watcher to look again.
+// who opens it after has seen the mark and waits. A line on the FIFO asks the watcher to check again.
 const SCRIPT = `
 set -u
 umask 077

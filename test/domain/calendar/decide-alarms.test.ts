@@ -2,7 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { type AlarmFacts, decideAlarms, isAlarming, listMissing } from '../../../src/domain/calendar/decide-alarms.js';
 import type { DueRow } from '../../../src/domain/calendar/due-work.js';
-import { appendUndecidable, asksForUndecidable, type Undecidable } from '../../../src/domain/calendar/undecidable.js';
+import {
+  appendUndecidable,
+  asksForUndecidable,
+  readStoredNote,
+  type Undecidable,
+} from '../../../src/domain/calendar/undecidable.js';
 import { byWaiting, createHold } from '../../../src/domain/rollout/hold.js';
 import { AWAY, dc } from '../rollout/sample-snapshot.js';
 
@@ -109,6 +114,16 @@ describe('appendUndecidable', () => {
   ])('appends it to the text without raising an alarm: %o', (undecidable, text) => {
     expect(note(undecidable)).toEqual({ note: `it will be ready; ${text}`, alarming: false });
     expect(note(undecidable, ['x'])).toEqual({ note: `it will not be ready: x; ${text}`, alarming: true });
+  });
+
+  test('is read back with its command as data', () => {
+    const stored = note({ kind: 'counted', orgs: 3 }).note ?? '';
+    expect(readStoredNote(stored, 'in')).toEqual([
+      "it will be ready; undecidable orgs that keep today's number: 3 (",
+      { command: 'quarantine --dc in' },
+      ')',
+    ]);
+    expect(readStoredNote('it was frozen', 'in')).toBe('it was frozen');
   });
 
   test('is asked for by the first alarm alone, and not when it was missed', () => {
