@@ -1,7 +1,7 @@
-// Checks the directions of imports (.dependency-cruiser.cjs), and what its rules cannot express: no circle between folders,
-// and nothing that a worker runs reaches the stores of the control database. Fails when it saw fewer modules than there
-// are source files: without a parser for TypeScript, dependency-cruiser sees none and reports success.
-// An argument names another folder of the same layout, for the test that plants imports.
+// Checks the directions of imports (.dependency-cruiser.cjs), and what its rules cannot express: no circle between
+// folders, and nothing that a worker runs reaches the stores of the control database. Fails when it saw fewer modules
+// than there are source files: without a parser for TypeScript, dependency-cruiser sees none and reports success. An
+// argument names another folder of the same layout, for the test that plants imports.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

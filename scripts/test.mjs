@@ -1,4 +1,5 @@
-// `npm test`: set-up, then every suite; what was skipped is printed at the end, with the reason. Arguments go to vitest.
+// `npm test`: set-up, then every suite; what was skipped is printed at the end, with the reason. Arguments go to
+// vitest.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

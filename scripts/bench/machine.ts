@@ -1,4 +1,5 @@
-// Describes what a benchmark ran on: without versions and settings a number means nothing. Never prints a path or a host.
+// Describes what a benchmark ran on: without versions and settings a number means nothing. Never prints a path or a
+// host.
 import { readFile } from 'node:fs/promises';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';

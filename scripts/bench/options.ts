@@ -14,8 +14,8 @@ export const CONTENDERS = [
 export type ContenderName = (typeof CONTENDERS)[number];
 
 /**
- * Modes of the product alone: cost per org by size, memory of a worker, what a plan and a night without changes cost, how fast
- * edits are followed, memory of the command line, and how long it takes to start.
+ * Modes of the product alone: cost per org by size, memory of a worker, what a plan and a night without changes cost,
+ * how fast edits are followed, memory of the command line, and how long it takes to start.
  */
 export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile', 'stream', 'start'] as const;
 export type Mode = (typeof MODES)[number];

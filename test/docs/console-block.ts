@@ -1,5 +1,5 @@
-// The console blocks of a tutorial: commands after `$ `, and the lines that each shows. In a shown line a number matches
-// any number and `…` any text; a line `…` matches any number of lines.
+// The console blocks of a tutorial: commands after `$ `, and the lines that each shows. In a shown line a number
+// matches any number and `…` any text; a line `…` matches any number of lines.
 
 export interface ShownCommand {
   /** Arguments of the program. */

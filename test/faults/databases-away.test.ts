@@ -1,4 +1,4 @@
-// Databases that are away, that lose their connections, or that come back older: schedulers and workers go on.
+// Databases that cannot be reached, that lose their connections, or that come back older: schedulers and workers go on.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { auditCells } from '../../src/engine/scheduler/audit-cells.js';

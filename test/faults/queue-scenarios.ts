@@ -1,4 +1,4 @@
-// What every queue must survive, whichever back end it lies on: losing everything, nonsense, and being away.
+// What every queue must survive, whichever back end it runs on: losing everything, nonsense, and being unreachable.
 import { expect, test } from 'vitest';
 import { connectQueue } from '../../jobs/queue/connection.js';
 import { cellQueueName, createWakeUps, SCHEDULER_QUEUE } from '../../jobs/queue/wake-ups.js';
@@ -78,7 +78,8 @@ export function testQueue({ queue, empty }: QueueUnderTest): void {
       const isScheduled = async () => (await queued.getJobScheduler('tick'))?.every === 2_000;
       fleet.startScheduler();
       await waitFor('a job scheduler', isScheduled);
-      // far ahead, and added by nobody else: its absence shows that everything was lost, however soon the other one is back
+      // far ahead, and added by nobody else: its absence shows that everything was lost, however soon the other one is
+      // back
       const marker = await waitFor('a marker', () => queued.add('marker', {}, { delay: 3_600_000 }));
       await empty(fleet);
       expect(await queued.getJob(marker.id ?? '')).toBeUndefined();

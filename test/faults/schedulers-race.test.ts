@@ -1,4 +1,4 @@
-// Several schedulers at once, killed and put to sleep: one data center at a time, and nothing is lost.
+// Several schedulers at once, killed and suspended: one data center at a time, and nothing is lost.
 import { afterEach, describe, expect, test } from 'vitest';
 import { allDone, slowDown } from '../support/fleet.js';
 import { waitFor } from '../support/wait.js';

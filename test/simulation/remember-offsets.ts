@@ -1,5 +1,6 @@
 // What a zone's offset was, remembered while calendars are simulated: Intl answers slowly, and is asked the same thing
-// millions of times. Zones have changed their clocks at whole quarters of an hour only, in the years that are simulated.
+// millions of times. Zones have changed their clocks at whole quarters of an hour only, in the years that are
+// simulated.
 import { IANAZone } from 'luxon';
 
 const QUARTER_MS = 15 * 60_000;

@@ -1,5 +1,5 @@
-// The canary's way: applied, its fence closed, verified, closed, waited for, passed. Every step and hold, and when each
-// is not.
+// The steps of the canary: applied, its fence closed, verified, closed, waited for, passed. Every step and hold, and
+// when each is not.
 import { describe, expect, test } from 'vitest';
 import { decideCanary } from '../../../src/domain/rollout/decide-canary.js';
 import type { CanaryReading, FenceReading } from '../../../src/domain/rollout/snapshot.js';

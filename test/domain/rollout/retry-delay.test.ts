@@ -1,4 +1,4 @@
-// How long an absent cell is left alone.
+// How long it takes until an unreachable cell is tried again.
 import { describe, expect, test } from 'vitest';
 import { retryDelayMs } from '../../../src/domain/rollout/retry-delay.js';
 

@@ -1,5 +1,5 @@
-// Row 43: a reversal needs two people and a cell where nothing runs, records who did what, and is finished or withdrawn when its
-// approval was cut off.
+// Row 43: a reversal needs two people and a cell where nothing runs, records who did what, and is finished or withdrawn
+// when its approval was cut off.
 import { afterEach, describe, expect, test } from 'vitest';
 import { approvePostponement, proposePostponement } from '../../../src/engine/cutover/postpone.js';
 import { readCutovers } from '../../../src/engine/cutover/read-cutovers.js';

@@ -1,4 +1,5 @@
-// The trigger on the table of orgs, which onboards for a product that does not ask: added, dropped, and in nobody’s way.
+// The trigger on the table of orgs, which onboards for a product that does not ask: added, dropped, and in nobody’s
+// way.
 import { afterEach, describe, expect, test } from 'vitest';
 import { addSignUpTrigger, dropSignUpTrigger } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';

@@ -1,5 +1,5 @@
-// `doctor` as a whole, on real databases: a healthy fleet, faults that must not hide each other, the rate card, and what
-// it reports of control.
+// `doctor` as a whole, on real databases: a healthy fleet, faults that must not hide each other, the rate card, and
+// what it reports of control.
 
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Finding } from '../../../src/engine/doctor/finding.js';

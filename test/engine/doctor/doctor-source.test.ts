@@ -1,5 +1,5 @@
-// `doctor` on the product's table: its columns, keys, nulls and editions are made faulty on purpose, and the finding says
-// the fix.
+// `doctor` on the product's table: its columns, keys, nulls and editions are made faulty on purpose, and the finding
+// names the fix.
 
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Finding } from '../../../src/engine/doctor/finding.js';

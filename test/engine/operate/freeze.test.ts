@@ -1,5 +1,5 @@
-// A freeze on real Postgres: nothing of ours commits from its acknowledgement on, with control and queue away too, and
-// what stood still goes on afterwards.
+// A freeze on real Postgres: nothing of ours commits from its acknowledgement on, with control and queue unreachable
+// too, and what stood still goes on afterwards.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { applyBatches } from '../../../src/engine/batch/apply-batches.js';

@@ -1,6 +1,6 @@
 // Plans that were good when they were made and are none any more: a newer one was approved or applied, or the cell
-// holds another one under their number. They are rejected, and where that comes too late the hold gives the reason. On real
-// Postgres.
+// holds another one under their number. They are rejected, and where that comes too late the hold gives the reason. On
+// real Postgres.
 import { afterEach, describe, expect, test } from 'vitest';
 import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
 import { readPlan } from '../../../src/engine/plan/read-plan-state.js';

@@ -1,5 +1,5 @@
-// A run that fails by a broken rule or a falsified row: what it leaves, and how it is retried; and an org that cannot be
-// read, which fails nothing.
+// A run that fails by a broken rule or a falsified row: what it leaves, and how it is retried; and an org that cannot
+// be read, which fails nothing.
 import { afterEach, describe, expect, test } from 'vitest';
 import { setIntent } from '../../../src/engine/operate/set-intent.js';
 import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';

@@ -1,4 +1,5 @@
-// A run that is paused in the midst of its batches, or aborted: when its fence is confirmed closed, what it keeps, and how it goes on.
+// A run that is paused while batches are under way, or aborted: when its fence is confirmed closed, what it keeps, and
+// how it goes on.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readIntent, setIntent } from '../../../src/engine/operate/set-intent.js';

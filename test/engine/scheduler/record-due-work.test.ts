@@ -11,7 +11,8 @@ afterEach(async () => {
 });
 
 /**
- * One data center that is done, and as many more of control's rows with the same values; paused, so that no cell is asked.
+ * One data center that is done, and as many more of control's rows with the same values; paused, so that no cell is
+ * asked.
  */
 async function makeMany(more: number): Promise<Fleet> {
   const fleet = await createFleet({ orgs: 20 });
