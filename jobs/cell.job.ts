@@ -1,4 +1,4 @@
-// The jobs of a data center's queue: plan, cut, apply, verify, detect. Runs in a worker when a wake-up comes. Parses
+// The jobs of a data center's queue: plan, apply, verify, detect. Runs in a worker when a wake-up comes. Parses
 // the message and calls one function of the engine; a malformed job, or one of another data center, is rejected.
 import type { Job } from 'bullmq';
 import type { WorkerContext } from '../src/engine/context.js';
@@ -7,7 +7,7 @@ import { type CellMessage, serveMessage } from '../src/engine/worker/serve-cell.
 /** The message of a job of this data center; undefined for anything else. */
 function parseCellMessage(data: unknown, dataCenter: string): CellMessage | undefined {
   const { dataCenter: named, epoch, kind } = (data ?? {}) as Readonly<Record<string, unknown>>;
-  const known = kind === 'plan' || kind === 'cut' || kind === 'apply' || kind === 'verify' || kind === 'detect';
+  const known = kind === 'plan' || kind === 'apply' || kind === 'verify' || kind === 'detect';
   if (named !== dataCenter || !known || typeof epoch !== 'string' || !/^\d{1,18}$/u.test(epoch)) return undefined;
   return { dataCenter, epoch: BigInt(epoch), kind };
 }

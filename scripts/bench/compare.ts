@@ -24,7 +24,6 @@ export interface ContenderComparison {
 
 const MEASURES: { readonly [Name in Exclude<ContenderName, 'product'>]: (bed: BenchBed) => Promise<Measure> } = {
   'insert-select': measureInsertSelect,
-  'product-unpinned': (bed) => measureProduct(bed, 'no_plan'),
   'knex-loop': measureKnexLoop,
   'job-per-org-redis': (bed) => measureJobPerOrg(bed, 'redis'),
   'job-per-org-postgres': (bed) => measureJobPerOrg(bed, 'postgres'),

@@ -6,7 +6,6 @@ import { RolloutError } from '../../src/kernel/rollout-error.js';
 export const CONTENDERS = [
   'insert-select',
   'product',
-  'product-unpinned',
   'knex-loop',
   'job-per-org-redis',
   'job-per-org-postgres',

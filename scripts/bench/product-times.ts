@@ -8,9 +8,8 @@ export interface ProductTimes {
   readonly quarantined: number;
   readonly totalCredits: string;
   readonly batches: number;
-  /** From the run opened (planning the ranges comes after it) to the last batch's checkpoint. */
+  /** From the run opened to the last batch's checkpoint, the canary included. */
   readonly migrateMs: number;
-  readonly cutMs: number;
   readonly verifyMs: number;
   readonly batchP50Ms: number;
   readonly batchP99Ms: number;
@@ -27,7 +26,6 @@ interface CellRow {
   readonly total: string;
   readonly batches: number;
   readonly opened_at: number;
-  readonly cut_at: number;
   readonly first_at: number;
   readonly last_at: number;
   readonly first_verified_at: number;
@@ -42,7 +40,7 @@ const ms = (expression: string): string => `(extract(epoch from ${expression}) *
 const CELL_TIMES = `
 select (sum(b.orgs) filter (where b.kind = 'range'))::int as orgs, sum(b.inserted)::int as written, sum(b.quarantined)::int as quarantined,
   sum(b.total_credits)::text as total, count(*)::int as batches, ${ms('min(r.opened_at)')} as opened_at,
-  ${ms('min(r.cut_at)')} as cut_at, ${ms("min(b.done_at - b.duration_ms * interval '1 ms')")} as first_at,
+  ${ms("min(b.done_at - b.duration_ms * interval '1 ms')")} as first_at,
   ${ms('max(b.done_at)')} as last_at, ${ms("min(b.verified_at) filter (where b.kind = 'range')")} as first_verified_at,
   ${ms('max(b.verified_at)')} as last_verified_at,
   percentile_cont(0.5) within group (order by b.duration_ms) as p50,
@@ -69,7 +67,6 @@ export async function readProductTimes(cellUrl: string, controlUrl: string, data
     totalCredits: cell.total,
     batches: cell.batches,
     migrateMs: cell.last_at - cell.opened_at,
-    cutMs: cell.cut_at - cell.opened_at,
     verifyMs: cell.last_verified_at - at('verifying'),
     batchP50Ms: cell.p50,
     batchP99Ms: cell.p99,

@@ -23,15 +23,10 @@ export interface ProductMeasure extends Measure {
   /** From asking for the rollout to the start of the first batch. */
   readonly askedToFirstBatchMs: number;
   readonly memory: WorkerMemory | undefined;
-  /**
-   * How long the plan took that it followed, and a bare aggregate just before it, in ms; undefined: it followed none.
-   */
-  readonly planMs?: number;
-  readonly aggregateMs?: number;
+  /** How long the plan took that it followed, and a bare aggregate just before it, in ms. */
+  readonly planMs: number;
+  readonly aggregateMs: number;
 }
-
-/** Without a plan it decides on the inputs of the moment; with one it writes exactly that. */
-export type Follow = 'no_plan' | 'plan';
 
 type ProductBed = Pick<BenchBed, 'server' | 'options' | 'worker' | 'cell'>;
 
@@ -71,23 +66,18 @@ dataCenters:
 `;
 
 /** One whole rollout of the cell; verification is in `times`, apart, and the plan in `planMs`. */
-export async function measureProduct(bed: BenchBed, follow: Follow = 'plan'): Promise<ProductMeasure> {
+export async function measureProduct(bed: BenchBed): Promise<ProductMeasure> {
   await resetTarget(bed);
   const { program, configPath } = await initProduct(bed);
-  // the job that cuts the ranges runs beside the lanes
-  const given = { configPath, dataCenter: DATA_CENTER.id, concurrency: bed.options.lanes + 1 };
+  const given = { configPath, dataCenter: DATA_CENTER.id, concurrency: bed.options.lanes };
   const worker = bed.worker === 'process' ? forkWorker(given) : await startInlineWorker(program, given);
   const scheduler = startScheduler(program.engine, await program.connectQueue('own'));
   try {
     await waitForWorker(program);
-    const aggregateMs = follow === 'plan' ? await measureBareAggregate(bed) : undefined;
-    const plan = follow === 'plan' ? await measurePlanning(program) : undefined;
+    const aggregateMs = await measureBareAggregate(bed);
+    const plan = await measurePlanning(program);
     await checkpoint(bed.server.url(bed.cell));
-    return {
-      ...(await rollOut(bed, program, worker, plan?.planId)),
-      ...(plan && { planMs: plan.ms }),
-      ...(aggregateMs !== undefined && { aggregateMs }),
-    };
+    return { ...(await rollOut(bed, program, worker, plan.planId)), planMs: plan.ms, aggregateMs };
   } finally {
     await worker.stop();
     await scheduler.stop();
@@ -118,14 +108,14 @@ async function rollOut(
   bed: BenchBed,
   program: Program,
   worker: BenchWorker,
-  planId: string | undefined,
-): Promise<ProductMeasure> {
+  planId: string,
+): Promise<Omit<ProductMeasure, 'planMs' | 'aggregateMs'>> {
   const dataCenters = [findDataCenter(program.config, DATA_CENTER.id)];
   const card = await program.loadRateCard();
   await worker.markStart();
   const askedAt = Date.now();
-  const follow = planId === undefined ? 'none' : { planId };
-  await requestApply(program.engine, { config: program.config, card, dataCenters, reason: 'benchmark', follow });
+  const { config, engine } = program;
+  await requestApply(engine, { config, card, dataCenters, reason: 'benchmark', follow: { planId } });
   const ended = await waitUntilResting(program);
   const memory = await worker.readMemory();
   if (ended.stage !== 'done') throw new Error(`the rollout ended as ${ended.stage} (${ended.failure ?? 'no failure'})`);

@@ -55,13 +55,6 @@ function reportGoals(results: readonly ContenderResult[]): readonly string[] {
   };
   const goals: readonly Goal[] = [
     { what: 'product / insert-select', value: ratio('product', 'insert-select'), limit: 1, side: 'at most', unit: '' },
-    {
-      what: 'product-unpinned / insert-select',
-      value: ratio('product-unpinned', 'insert-select'),
-      limit: 1,
-      side: 'at most',
-      unit: '',
-    },
     { what: 'knex-loop / product', value: ratio('knex-loop', 'product'), limit: 8, side: 'at least', unit: '' },
     {
       what: 'job-per-org-redis / product, per org',
@@ -83,8 +76,8 @@ export function reportProduct(product: readonly ProductMeasure[]): readonly stri
     formatGoal({ what, value, limit, side: 'at most', unit });
   return [
     `product: ${formatCount(first?.written ?? 0)} allotments, ${formatCount(first?.quarantined ?? 0)} quarantined, ${first?.batches} batches`,
-    ...reportPlanning(product),
-    `  migrate ${formatMs(median(({ times }) => times.migrateMs))} (ranges cut after ${formatMs(median(({ times }) => times.cutMs))}), verification apart ${formatMs(median(({ times }) => times.verifyMs))}`,
+    `  plan ${formatMs(median(({ planMs }) => planMs))}, before the apply and not part of it`,
+    `  migrate ${formatMs(median(({ times }) => times.migrateMs))}, verification apart ${formatMs(median(({ times }) => times.verifyMs))}`,
     `  batch transaction without its commit: p50 ${formatMs(median(({ times }) => times.batchP50Ms))}, longest ${formatMs(Math.max(...product.map(({ times }) => times.batchMaxMs)))}`,
     `  ${atMost(
       'p99 of a batch',
@@ -103,12 +96,6 @@ export function reportProduct(product: readonly ProductMeasure[]): readonly stri
   ];
 }
 
-/** What the plans took that they followed; nothing where they followed none. */
-function reportPlanning(product: readonly ProductMeasure[]): readonly string[] {
-  const known = product.flatMap(({ planMs }) => planMs ?? []);
-  return known.length === 0 ? [] : [`  plan ${formatMs(findMedian(known))}, before the apply and not part of it`];
-}
-
 function reportMemory(product: readonly ProductMeasure[]): string {
   const known = product.flatMap(({ memory }) => memory ?? []);
   if (known.length === 0) return 'worker memory: not measured (it ran inline, or this is not Linux)';
@@ -124,31 +111,15 @@ function reportMemory(product: readonly ProductMeasure[]): string {
   return `${growth}; start ${mb(worst.startKb).toFixed(0)} MB, peak ${mb(worst.peakKb).toFixed(0)} MB, end ${mb(worst.endKb).toFixed(0)} MB`;
 }
 
-/** One round of what a plan costs. */
-export interface PlanCost {
-  readonly unplanned: ProductMeasure;
-  readonly planned: ProductMeasure;
-}
-
-/** Planning beside a bare aggregate over the same join, and an apply with a plan beside one without. */
-export function reportPlan(costs: readonly PlanCost[]): readonly string[] {
-  const median = (read: (cost: PlanCost) => number): number => findMedian(costs.map(read));
-  const aggregate = median((cost) => cost.planned.aggregateMs ?? Number.NaN);
-  const planning = median((cost) => cost.planned.planMs ?? Number.NaN);
-  const planned = median((cost) => cost.planned.ms);
-  const unplanned = median((cost) => cost.unplanned.ms);
+/** Planning beside a bare aggregate over the same join. */
+export function reportPlan(product: readonly ProductMeasure[]): readonly string[] {
+  const aggregate = findMedian(product.map(({ aggregateMs }) => aggregateMs));
+  const planning = findMedian(product.map(({ planMs }) => planMs));
   return [
-    `medians: aggregate ${formatMs(aggregate)}, plan ${formatMs(planning)}, apply with it ${formatMs(planned)}, without ${formatMs(unplanned)}`,
+    `medians: aggregate ${formatMs(aggregate)}, plan ${formatMs(planning)}`,
     formatGoal({ what: 'plan / aggregate', value: planning / aggregate, limit: 4, side: 'at most', unit: '' }),
-    formatGoal({
-      what: 'apply with a plan / without',
-      value: planned / unplanned,
-      limit: 1.25,
-      side: 'at most',
-      unit: '',
-    }),
     '',
-    ...reportProduct(costs.map((cost) => cost.planned)),
+    ...reportProduct(product),
   ];
 }
 

@@ -10,7 +10,7 @@ import { createRates } from './insert-select.js';
 import { formatCount, formatMs } from './numbers.js';
 import type { BenchOptions } from './options.js';
 import { initProduct, measureProduct, type ProductMeasure } from './product.js';
-import { type PlanCost, reportComparison, reportFlat, reportPlan, reportProduct } from './report.js';
+import { reportComparison, reportFlat, reportPlan, reportProduct } from './report.js';
 import { reportFeed } from './report-feed.js';
 import { reportReconcile } from './report-reconcile.js';
 import type { BenchSite } from './server.js';
@@ -30,7 +30,7 @@ export async function runBench(run: BenchRun): Promise<readonly string[]> {
   if (run.options.mode === 'start') return reportStarts(await measureStarts(run));
   if (run.options.mode === 'flat') return reportFlat(await measureSizes(run));
   const bed = await prepareBed(run, run.options.orgs);
-  if (run.options.mode === 'plan') return reportPlan(await measurePlanCosts(bed, run));
+  if (run.options.mode === 'plan') return reportPlan(await repeatProduct(bed, run));
   if (run.options.mode === 'stream') return reportStream(await measureStreams(bed, run));
   if (run.options.mode === 'memory') return reportProduct(await repeatProduct(bed, run));
   if (run.options.mode === 'reconcile') return reportReconcile(await measureComparison(bed, run));
@@ -77,23 +77,11 @@ async function repeatProduct(bed: BenchBed, { options, print }: BenchRun): Promi
   for (let run = 1; run <= options.runs; run += 1) {
     const measure = await measureProduct(bed);
     measures.push(measure);
-    print(`run ${run} of ${options.runs}: product, ${formatCount(bed.orgs)} orgs, ${formatMs(measure.ms)}`);
+    const { ms, planMs, aggregateMs } = measure;
+    const parts = `aggregate ${formatMs(aggregateMs)}, plan ${formatMs(planMs)}, apply ${formatMs(ms)}`;
+    print(`run ${run} of ${options.runs}: product, ${formatCount(bed.orgs)} orgs: ${parts}`);
   }
   return measures;
-}
-
-/** Interleaved, run by run: the aggregate, the plan, the apply that follows it, and the one that follows none. */
-async function measurePlanCosts(bed: BenchBed, { options, print }: BenchRun): Promise<readonly PlanCost[]> {
-  const costs: PlanCost[] = [];
-  for (let run = 1; run <= options.runs; run += 1) {
-    const unplanned = await measureProduct(bed, 'no_plan');
-    const planned = await measureProduct(bed);
-    costs.push({ unplanned, planned });
-    print(
-      `run ${run} of ${options.runs}: aggregate ${formatMs(planned.aggregateMs ?? 0)}, plan ${formatMs(planned.planMs ?? 0)}, apply with it ${formatMs(planned.ms)}, without ${formatMs(unplanned.ms)}`,
-    );
-  }
-  return costs;
 }
 
 /** The command line as people run it, its list of orgs plain and packed. */

@@ -153,7 +153,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     batch_size: 'orgs per range',
     lanes: 'batches at once',
     opened_at: 'when it was opened',
-    cut_at: 'when its last range was cut; null: not yet',
+    cut_at: 'when what it has to write was known; null: not yet',
     ended_at: 'null exactly while it is open',
     canary_passed_at: 'when its canary was applied and verified; null: not yet, or it has none',
     follow_up_at: 'when its stale orgs were made into batches; null: not yet, or it had none',
@@ -163,8 +163,8 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
   'credit_rollout.batches': {
     run_id: 'the run',
     batch_no: 'primary key with the run',
-    expected: 'orgs when it was cut',
-    state: '`uncut` (the tail), `pending`, `done`',
+    expected: 'orgs when its range was made',
+    state: '`pending`, `done`; `uncut`: of an earlier version',
     epoch: 'epoch of the transaction that did it',
     timeline: 'WAL timeline of that transaction',
     orgs: 'inserted + raised + unchanged + stale + quarantined',
@@ -529,10 +529,8 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   assessed: 'the same as the view, for a card that is given',
   decided: 'the rule for a range of ids, a list of ids, and a card',
   decided_first: 'the same for orgs that have no allotment yet; it does not check that',
-  cut_ranges:
-    'cuts ranges off the uncut tail; runs as its owner, so that a worker cuts but writes no range of its own making',
-  cut_first_ranges:
-    'cuts a range for each lane of a run that has none yet, so that lanes find work as the fence opens; returns a number only',
+  cut_ranges: 'makes ranges of a run that follows no plan; of an earlier version, and nothing calls it any more',
+  cut_first_ranges: 'the same, one for each lane; of an earlier version, and nothing calls it any more',
   split_batch: 'splits a pending range in two; runs as its owner',
   record_allotment_change: 'trigger of `allotments`',
   refuse_change: 'trigger of the append-only tables',

@@ -12,7 +12,7 @@ export interface WakeUps {
   /** Adds jobs until about `want` of this kind wait or run for a data center. Never throws. */
   request(dataCenter: string, job: JobKind, epoch: bigint, want: number): Promise<void>;
   /**
-   * Adds exactly these jobs, in their order, whatever the queue holds: at the start, and when one ends. Never throws.
+   * Adds exactly these jobs, in their order, whatever the queue holds: when one ends and work is left. Never throws.
    */
   enqueue(dataCenter: string, jobs: readonly JobKind[], epoch: bigint): Promise<void>;
   /** Makes the schedulers tick. Never throws. */

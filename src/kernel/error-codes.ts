@@ -225,7 +225,7 @@ export const ERRORS = {
     'Restore the rows of credit_rollout.rates.',
   ),
   // approvals and overrides
-  plan_unknown: entry(1, 'Control knows no plan with this id.', advise`Run: ${command('plans')}`),
+  plan_unknown: entry(1, 'No plan with this id is known, or a run follows none.', advise`Run: ${command('plans')}`),
   plan_conflict: entry(
     6,
     'Control knows a plan of this id with another digest.',

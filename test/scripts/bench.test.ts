@@ -37,7 +37,6 @@ describe('runBench', () => {
       expect(text).toMatch(/^job-per-org-postgres +300/mu);
       expect(text).toMatch(redis === 'with' ? /^job-per-org-redis +300/mu : /^job-per-org-redis: skipped/mu);
       expect(text).toMatch(/^product \/ insert-select: \d+\.\d\d \(goal/mu);
-      expect(text).toMatch(/^product-unpinned \/ insert-select: \d+\.\d\d \(goal/mu);
       // ten ranges of the plan, and its canary
       expect(text).toContain('product: 4,990 allotments, 10 quarantined, 11 batches');
       expect(text).toMatch(/^ {2}plan [\d.]+ m?s, before the apply and not part of it$/mu);

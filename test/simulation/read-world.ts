@@ -5,6 +5,7 @@ import { isMaintenanceDue } from '../../src/domain/rollout/decide-maintenance.js
 import type { CellReading, DataCenterSnapshot, Snapshot } from '../../src/domain/rollout/snapshot.js';
 import { SLOT_STAGES } from '../../src/domain/rollout/stage.js';
 import { isWindowOpen, type WindowAnswer } from '../../src/domain/windows/windows.js';
+import { PLANS } from '../domain/rollout/sample-snapshot.js';
 import { type DataCenter, findDueNight, type World } from './world.js';
 
 /** A snapshot, and the versions of the rows that it was read from. */
@@ -60,7 +61,7 @@ function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
     lanes: 2,
     canaryWaitMs: 0,
     orgsTouched: null,
-    plan: { kind: 'unpinned' },
+    plan: PLANS.approved,
     window: readWindow(dc, world.now),
     cell: undefined,
   };

@@ -7,15 +7,14 @@ import pg from 'pg';
 import type { DataCenterConfig } from '../../src/domain/config/rollout-config.js';
 import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
 import { applyBatches } from '../../src/engine/batch/apply-batches.js';
-import { cutRanges } from '../../src/engine/batch/cut-ranges.js';
 import type { WorkerContext } from '../../src/engine/context.js';
+import { makePlan } from '../../src/engine/plan/make-plan.js';
+import { parsePlanName } from '../../src/engine/plan/plan-id.js';
 import { initCell } from '../../src/engine/setup/init-cell.js';
-import { toStoredCard } from '../../src/engine/stored-card.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
-import { activateCard, endRun, insertRun } from '../../src/stores/cell/batch/runs.js';
+import { activateCard, endRun, insertRun, passCanary } from '../../src/stores/cell/batch/runs.js';
 import { CELL_ROLES, type CellDatabase, cellRoleName } from '../../src/stores/cell/cell-database.js';
-import { insertRateCard } from '../../src/stores/cell/org/rates.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
 import { openTestCell } from './open-context.js';
 import { adminUrl, createTestDatabase, ensureTemplate, runAsAdmin, type TestDatabase } from './postgres.js';
@@ -213,14 +212,14 @@ export interface ApplyAllOptions {
   readonly leave?: 'done' | 'open';
 }
 
-/** Opens a run, cuts its ranges and applies every batch, with no control and no queue; returns run and epoch. */
+/** Plans a cell, opens a run and applies every batch, with no control and no queue; returns run and epoch. */
 export async function applyAll(
   { cell, context, dataCenter, card }: Pick<TestCell, 'cell' | 'context' | 'dataCenter' | 'card'>,
   options: ApplyAllOptions = {},
 ): Promise<{ runId: bigint; epoch: bigint }> {
   const epoch = await openRun(cell, options.card ?? card, options);
   const at = { dataCenter: dataCenter.id, epoch, forMs: 60_000 };
-  await cutRanges(context, at);
+  await applyCanary(cell, at);
   const { last } = await applyBatches(context, at);
   if (last.kind !== 'nothing_pending') throw new Error(`the run stopped: ${JSON.stringify(last)}`);
   if (options.leave !== 'open')
@@ -232,24 +231,39 @@ export async function applyAll(
   return { runId: epoch, epoch };
 }
 
-/** Opens the fence for a new run, whose id is its epoch, as the scheduler would; nothing is cut yet. */
+/**
+ * Plans a cell and opens the fence for a run of that plan, whose id is its epoch, as the scheduler would. Its canary is
+ * pending.
+ */
 export async function openRun(cell: CellDatabase, card: RateCard, options: ApplyAllOptions = {}): Promise<bigint> {
   const { batchSize = 1_000, lanes = 2 } = options;
-  await cell.asOwner((tx) => insertRateCard(tx, toStoredCard(card)));
+  const rails = { quarantinedShare: 1 };
+  const { dataCenter } = cell;
+  const question = {
+    dataCenter,
+    card,
+    author: 'tester',
+    rangeSize: batchSize,
+    lanes,
+    rails,
+    save: 'new_plan',
+  } as const;
+  const planId = parsePlanName((await makePlan(contextOf(cell), question)).planId ?? '')?.number ?? 0n;
   return cell.inTransaction('fencer', async (tx) => {
     await lockFenceExclusive(tx);
     const epoch = (await readFence(tx)).epoch + 1n;
-    await insertRun(tx, {
-      runId: epoch,
-      kind: 'migrate',
-      cardHash: card.hash,
-      batchSize,
-      lanes,
-      planId: null,
-      rails: {},
-    });
+    await insertRun(tx, { runId: epoch, kind: 'migrate', cardHash: card.hash, batchSize, lanes, planId, rails });
     await activateCard(tx, card.hash);
     await setFence(tx, { state: 'open', epoch, runId: epoch });
     return epoch;
   });
+}
+
+/** Applies the canary of an open run, and lets it pass without its verification: its ranges may be taken. */
+export async function applyCanary(
+  cell: CellDatabase,
+  at: { readonly dataCenter: string; readonly epoch: bigint; readonly forMs: number },
+): Promise<void> {
+  await applyBatches(contextOf(cell), at);
+  await cell.inTransaction('fencer', (tx) => passCanary(tx, at.epoch));
 }

@@ -83,7 +83,7 @@ function describeRemains(dc: DataCenterStatus | undefined, state: string): Remai
   const counts = { orgsDone: done, orgsUntouched: untouched };
   if (state === 'withdrawn')
     return { counts, sentence: 'It had not begun. Nothing was written, and the request is withdrawn.' };
-  const rest = dc?.progress?.cut ? `${showOrgs(untouched)} untouched keep` : 'all others are untouched and keep';
+  const rest = dc?.progress ? `${showOrgs(untouched)} untouched keep` : 'all others are untouched and keep';
   const sentence = `${showOrgs(done)} that are done stay as they are, floors included; ${rest} their legacy limit.`;
   return { counts, sentence };
 }

@@ -36,8 +36,8 @@ const COLUMNS = [
 ];
 
 /** Sums over all allotments of the data center, once every range is verified. */
-function describeCredits({ cut, verified, batches, ...sums }: RunProgress): readonly string[] {
-  if (!cut || verified < batches) return ['–', '–', '–', '–'];
+function describeCredits({ verified, batches, ...sums }: RunProgress): readonly string[] {
+  if (verified < batches) return ['–', '–', '–', '–'];
   const { legacyWins, beforeCredits, afterCredits } = sums;
   return [
     showCount(legacyWins),

@@ -12,7 +12,7 @@ export function decideAudit(dc: { readonly epoch: bigint | null }, cell: CellRea
   if (cell.kind === 'unreachable' || dc.epoch === null) return undefined;
   const { fence, run } = cell;
   if (run === undefined) return 'the cell no longer knows the run';
-  if (!run.cut || run.pending > 0) return 'ranges of the run are pending again';
+  if (run.pending > 0) return 'ranges of the run are pending again';
   if (run.verified < run.batches) return 'verified ranges are unverified again';
   if (fence.epoch < dc.epoch) return 'the fence is at an older epoch than it was closed at';
   if (fence.state !== 'closed') return 'the fence is open again';

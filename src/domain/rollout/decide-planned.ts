@@ -9,14 +9,12 @@ import type { DataCenterSnapshot } from './snapshot.js';
 export function decidePlanned(dc: DataCenterSnapshot): Decision {
   const { plan } = dc;
   switch (plan.kind) {
-    case 'unpinned':
-      return go({ kind: 'activate', reason: 'it was asked for and nothing is in its way' });
     case 'none':
       return go({ kind: 'request_plan', reason: 'it is its turn, and it has no plan' });
     case 'asked':
       return decideAsked(dc, plan.failure);
     case 'unusable':
-      return hold(createHold('plan_failed', byCommand('abort', '--dc', dc.id), plan.code));
+      return hold(unusablePlan(dc, plan.code));
     case 'made':
       return go({ kind: 'register_plan', planId: plan.planId, reason: 'its plan is made' });
     case 'registered':
@@ -29,8 +27,12 @@ export function decidePlanned(dc: DataCenterSnapshot): Decision {
   }
 }
 
+/** It can only be given up; the next apply makes a new plan. */
+export const unusablePlan = (dc: DataCenterSnapshot, code: string): Hold =>
+  createHold('plan_failed', byCommand('abort', '--dc', dc.id), code);
+
 function decideAsked(dc: DataCenterSnapshot, failure: string | null): Decision {
-  if (failure !== null) return hold(createHold('plan_failed', byCommand('abort', '--dc', dc.id), failure));
+  if (failure !== null) return hold(unusablePlan(dc, failure));
   const idle = dc.cell?.kind === 'read' && dc.cell.workersAlive === 0;
   return {
     steps: [{ kind: 'wake_workers', job: 'plan', want: 1, reason: 'its plan is to be made' }],

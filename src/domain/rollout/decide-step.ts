@@ -1,19 +1,8 @@
 // Decides the next step of one data center from a snapshot and a time: pure, and the first reason wins.
 // Order is safety: what must stop comes before what may go on, and a fence is closed before its stage moves.
 import { decideCanary } from './decide-canary.js';
-import { decidePlanned } from './decide-planned.js';
-import {
-  type Decision,
-  detached,
-  frozen,
-  go,
-  hold,
-  IDLE,
-  isClosed,
-  type ReadCell,
-  type Step,
-  workHolds,
-} from './decision.js';
+import { decidePlanned, unusablePlan } from './decide-planned.js';
+import { type Decision, detached, frozen, go, hold, IDLE, isClosed, type ReadCell, workHolds } from './decision.js';
 import { byCommand, byWaiting, createHold, type Hold, type Release } from './hold.js';
 import type { DataCenterSnapshot, RunReading, Snapshot } from './snapshot.js';
 import { RESTING_STAGES, SLOT_STAGES } from './stage.js';
@@ -26,7 +15,7 @@ export function decideStep(snapshot: Snapshot, dc: DataCenterSnapshot): Decision
   if (dc.stage === 'baking') return decideBaking(snapshot, dc);
   const cell = dc.cell;
   if (cell === undefined || cell.kind === 'unreachable') return hold(unreachable(dc));
-  return decideStop(dc, cell) ?? decideFrozen(dc) ?? decideWork(dc, cell);
+  return decideStop(dc, cell) ?? decideFrozen(dc) ?? decideWithoutPlan(dc, cell) ?? decideWork(dc, cell);
 }
 
 const unreachable = (dc: DataCenterSnapshot): Hold =>
@@ -115,6 +104,14 @@ function decideFrozen(dc: DataCenterSnapshot): Decision | undefined {
   return held && hold(held);
 }
 
+/** A run that follows no plan, as an earlier version could begin one: nothing more of it is written. */
+function decideWithoutPlan(dc: DataCenterSnapshot, { fence }: ReadCell): Decision | undefined {
+  if (dc.plan.kind !== 'unusable') return undefined;
+  return isClosed(dc, fence)
+    ? hold(unusablePlan(dc, dc.plan.code))
+    : go({ kind: 'close_fence', reason: 'the run follows no plan' });
+}
+
 function decideWork(dc: DataCenterSnapshot, cell: ReadCell): Decision {
   const { fence, run } = cell;
   const ours = fence.epoch === dc.epoch && fence.runId === dc.runId && fence.sameTimeline;
@@ -134,27 +131,21 @@ function decideWork(dc: DataCenterSnapshot, cell: ReadCell): Decision {
 
 function decideMigrating(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading, ours: boolean): Decision {
   const { fence } = cell;
-  const finished = run.cut && run.pending === 0;
-  if (finished)
+  if (run.pending === 0)
     return isClosed(dc, fence)
       ? go({ kind: 'advance', to: 'verifying', reason: 'nothing is pending and the fence is closed' })
       : go({ kind: 'close_fence', reason: 'nothing is pending' });
   if (!ours || fence.state !== 'open') return go({ kind: 'open_fence', state: 'open', reason: 'ranges are pending' });
-  const steps: Step[] = [
-    {
-      kind: 'wake_workers',
-      job: 'apply',
-      want: Math.min(dc.lanes, Math.max(run.pending, 1)),
-      reason: 'ranges are pending',
-    },
-  ];
-  if (!run.cut) steps.unshift({ kind: 'wake_workers', job: 'cut', want: 1, reason: 'ranges are not cut' });
-  return { steps, holds: workHolds(dc, cell, run) };
+  const want = Math.min(dc.lanes, run.pending);
+  return {
+    steps: [{ kind: 'wake_workers', job: 'apply', want, reason: 'ranges are pending' }],
+    holds: workHolds(dc, cell, run),
+  };
 }
 
 function decideVerifying(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading, ours: boolean): Decision {
   const { fence } = cell;
-  if (!run.cut || run.pending > 0)
+  if (run.pending > 0)
     return isClosed(dc, fence)
       ? go({ kind: 'advance', to: 'migrating', reason: 'work came back pending' })
       : go({ kind: 'close_fence', reason: 'work came back pending' });

@@ -3,7 +3,7 @@ import { byCommand, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, FenceReading, MaintenanceRun, RunReading } from './snapshot.js';
 import type { Stage } from './stage.js';
 
-export type JobKind = 'plan' | 'cut' | 'apply' | 'verify' | 'detect';
+export type JobKind = 'plan' | 'apply' | 'verify' | 'detect';
 
 /** One thing to do now. */
 export type Step =

@@ -67,14 +67,12 @@ export interface FenceReading {
 
 /** What the requested rollout is to follow, and whether it may. */
 export type PlanReading =
-  /** It decides on the inputs of the moment. */
-  | { readonly kind: 'unpinned' }
   /** None is requested. */
   | { readonly kind: 'none' }
   /** A worker is to make it; `failure`: the code of why it could not. */
   | { readonly kind: 'asked'; readonly planId: string; readonly failure: string | null }
-  /** The cell holds another plan under its number, or none; `code` says which. */
-  | { readonly kind: 'unusable'; readonly planId: string; readonly code: 'plan_conflict' | 'plan_unknown' }
+  /** The cell holds another plan under its number, or none; or a run is under way that follows none. */
+  | { readonly kind: 'unusable'; readonly code: 'plan_conflict' | 'plan_unknown' }
   /** It lies in the cell; control does not know it yet. */
   | { readonly kind: 'made'; readonly planId: string }
   | { readonly kind: 'registered'; readonly planId: string; readonly approval: ApprovalDecision };
@@ -90,7 +88,6 @@ export interface CanaryReading {
 }
 
 export interface RunReading {
-  readonly cut: boolean;
   readonly canary: CanaryReading;
   /** Orgs left out because they changed since the plan, not settled yet. */
   readonly staleLeft: number;

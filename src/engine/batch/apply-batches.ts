@@ -91,9 +91,9 @@ async function attemptBatch(
   }
 }
 
-/** The code of a broken rule or an edited plan, after which the run must not go on; undefined: it may. */
+/** The code of a broken rule or of a plan that is edited or missing: the run must not go on; undefined: it may. */
 function findBreach(error: unknown): string | undefined {
-  if (isRolloutError(error, 'plan_edited')) return 'plan_edited';
+  if (isRolloutError(error, 'plan_edited') || isRolloutError(error, 'plan_unknown')) return error.code;
   const { kind, object } = classifyFailure(error);
   return kind === 'rule_broken' ? (object ?? 'rule_violation') : undefined;
 }

@@ -1,6 +1,5 @@
-// Writes one claimed batch: a range that follows a plan or the inputs of the moment, a canary, a follow-up, or a
-// repair. Decides nothing: the rule is in the cell. Throws when the rows that it wrote are not the expected ones, and
-// the batch rolls back.
+// Writes one claimed batch: a range of a plan, a canary, a follow-up, or a repair. Decides nothing: the rule is in the
+// cell. Throws when the rows that it wrote are not the expected ones, and the batch rolls back.
 import { RolloutError } from '../../kernel/rollout-error.js';
 import {
   countDecisions,
@@ -57,20 +56,24 @@ export async function writeBatch(
 ): Promise<BatchCounts> {
   const { runId, cardHash, planId } = run;
   if (batch.kind === 'repair') return writeRepair(tx, run, batch);
+  if (planId === null) throw withoutPlan(runId);
   if (batch.kind === 'follow_up') return toCounts(await writeFollowUp(tx, batch.orgIds, run));
-  if (batch.kind === 'canary' && planId !== null)
-    return toCounts(await writeCanary(tx, batch.orgIds, { runId, cardHash, planId }));
-  if (planId !== null && batch.pin !== null && (strategy === 'per_org' || !batch.pin.whole))
-    return writeChanged(tx, { runId, cardHash, planId }, batch, batch.pin.range);
+  if (batch.kind === 'canary') return toCounts(await writeCanary(tx, batch.orgIds, { runId, cardHash, planId }));
+  const { pin } = batch;
+  if (pin === null) throw withoutPlan(runId);
+  if (strategy === 'per_org' || !pin.whole) return writeChanged(tx, { runId, cardHash, planId }, batch, pin.range);
   const range = { ...batch, runId, cardHash };
   const writtenByThisRun = strategy === 'insert' ? await listWrittenByThisRun(tx, range) : undefined;
-  const pin = planId === null ? null : batch.pin;
   return writtenByThisRun === undefined
     ? writeRaised(tx, range, run.sourceUnique, pin)
     : writeFresh(tx, range, writtenByThisRun, { unique: run.sourceUnique, pin });
 }
 
-type Pin = ClaimedBatch['pin'];
+/** An earlier version could begin such a run. */
+const withoutPlan = (runId: bigint): RolloutError =>
+  new RolloutError('plan_unknown', { message: `Run ${runId} follows no plan; nothing more of it is written.` });
+
+type Pin = NonNullable<ClaimedBatch['pin']>;
 
 interface Expectation {
   readonly unique: boolean;
@@ -85,7 +88,7 @@ async function writeFresh(
   { unique, pin }: Expectation,
 ): Promise<BatchCounts> {
   const inserted = await insertAllotments(tx, range, writtenByThisRun);
-  const found = await readWrittenRange(tx, range, { unique, pinned: pin !== null });
+  const found = await readWrittenRange(tx, range, { unique });
   assertPlanned(found, pin);
   const { orgs, written } = found;
   const before = writtenByThisRun.length;
@@ -98,7 +101,7 @@ async function writeFresh(
 /** The range has allotments: missing ones are inserted, those that rose are raised, the others are counted. */
 async function writeRaised(tx: CellTransaction, range: RangeOfRun, unique: boolean, pin: Pin): Promise<BatchCounts> {
   const written = await raiseAllotments(tx, range);
-  if (pin !== null) assertPlanned(await readWrittenRange(tx, range, { unique, pinned: true }), pin);
+  assertPlanned(await readWrittenRange(tx, range, { unique }), pin);
   const { orgs, quarantined, falls } = await countDecisions(tx, range);
   if (quarantined > 0) await quarantineOrgs(tx, range, 'decided');
   const unchanged = orgs - quarantined - written.inserted - written.raised;
@@ -108,7 +111,6 @@ async function writeRaised(tx: CellTransaction, range: RangeOfRun, unique: boole
 
 /** Compares number, sum and digest of the run's allotments in the range with the plan's. */
 function assertPlanned(found: WrittenRange, pin: Pin): void {
-  if (pin === null) return;
   const same = found.digest === pin.digest && found.written === pin.touched && found.totalCredits === pin.credits;
   if (!same) throw new PlanDiffers();
 }

@@ -2,7 +2,7 @@
 import { type ApprovalDecision, decideApproval } from '../../domain/plan/decide-approval.js';
 import { readGuardRails } from '../../domain/plan/guard-rails.js';
 import type { PlanReading } from '../../domain/rollout/snapshot.js';
-import { RESTING_STAGES } from '../../domain/rollout/stage.js';
+import { RESTING_STAGES, SLOT_STAGES } from '../../domain/rollout/stage.js';
 import { assertNever } from '../../kernel/assert-never.js';
 import { findPlanRequest } from '../../stores/cell/plan/plan-requests.js';
 import { findPlan } from '../../stores/cell/plan/plans.js';
@@ -18,14 +18,17 @@ type PlanRow = Pick<DataCenterRow, 'id' | 'stage' | 'requestedAt' | 'planId' | '
 
 const NONE: PlanReading = { kind: 'none' };
 
-/** `none` unless a rollout is requested and not under way. Where the cell cannot be read, control's rows decide. */
+/**
+ * `none` unless a rollout is requested and not under way; of one under way only that it follows no plan. Where the cell
+ * cannot be read, control's rows decide.
+ */
 export async function readPlan(
   context: Pick<EngineContext, 'control' | 'cells'>,
   row: PlanRow,
   now: Date,
 ): Promise<PlanReading> {
   const { settings, planId } = row;
-  if (settings?.pin === 'none') return { kind: 'unpinned' };
+  if (SLOT_STAGES.includes(row.stage) && planId === null) return { kind: 'unusable', code: 'plan_unknown' };
   if (!RESTING_STAGES.includes(row.stage) || row.requestedAt === null || settings === null || planId === null)
     return NONE;
   const known = await context.control.inTransaction(async (tx) => {
@@ -37,10 +40,9 @@ export async function readPlan(
   const inCell = await readInCell(context, row.id, planId);
   if (known === undefined) return toUnregistered(planId, inCell);
   if (inCell.kind === 'asked') return { ...inCell, planId };
-  if (inCell.kind === 'none') return { kind: 'unusable', planId, code: 'plan_unknown' };
+  if (inCell.kind === 'none') return { kind: 'unusable', code: 'plan_unknown' };
   // another plan was approved under this id
-  if (inCell.kind === 'made' && inCell.digest !== known.plan.digest)
-    return { kind: 'unusable', planId, code: 'plan_conflict' };
+  if (inCell.kind === 'made' && inCell.digest !== known.plan.digest) return { kind: 'unusable', code: 'plan_conflict' };
   return { kind: 'registered', planId, approval: known.approval };
 }
 

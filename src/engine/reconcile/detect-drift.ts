@@ -80,7 +80,7 @@ async function takeStep(
     cell.inTransaction('worker', async (tx) => {
       const run = await enterFence(tx, epoch);
       if (run === undefined || run.kind === 'migrate' || run.kind === 'undo') return 'fenced';
-      return run.cut ? 'detected' : detectNext(tx, run, search);
+      return run.detected ? 'detected' : detectNext(tx, run, search);
     });
   try {
     return await retryWithBackoff(attempt, {

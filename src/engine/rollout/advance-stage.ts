@@ -2,7 +2,7 @@
 // cell.
 import { SLOT_STAGES, type Stage } from '../../domain/rollout/stage.js';
 import { readProgress } from '../../stores/cell/batch/progress.js';
-import { endRun } from '../../stores/cell/batch/runs.js';
+import { endRun, findRun } from '../../stores/cell/batch/runs.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
 import {
@@ -95,13 +95,14 @@ async function endInCell(
 ): Promise<Record<string, number | string>> {
   return context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
     await endRun(tx, runId, state);
+    // the cell lost it, or its fence was never opened
+    if ((await findRun(tx, runId)) === undefined) return {};
     const {
       recent: _,
       lastDoneAt: __,
       idleMs: ___,
-      cut: ____,
-      canary: _____,
-      followedUp: ______,
+      canary: ____,
+      followedUp: _____,
       ...counts
     } = await readProgress(tx, runId);
     return counts;

@@ -4,7 +4,6 @@ import { SLOT_STAGES } from '../../domain/rollout/stage.js';
 import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
 import { activateCard, insertRun, reopenRun } from '../../stores/cell/batch/runs.js';
 import { clearVerification } from '../../stores/cell/batch/verification.js';
-import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { stopSingleWrites } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import {
@@ -12,10 +11,8 @@ import {
   type RequestedRollout,
   type RolloutPosition,
   type RolloutRun,
-  type RunSettings,
   transitionDataCenter,
 } from '../../stores/control/data-centers.js';
-import { cutFirstRanges } from '../batch/cut-ranges.js';
 import type { EngineContext } from '../context.js';
 import { withExclusiveFence } from '../exclusive-fence.js';
 import { takeNewEpoch } from '../new-epoch.js';
@@ -23,36 +20,27 @@ import { parsePlanName } from '../plan/plan-id.js';
 import { ofRun } from './advance-stage.js';
 import { readCell } from './read-cell.js';
 
-/**
- * What a scheduler's step did. `nothing`: another scheduler was faster, or something must be waited for. `moved`: it is
- * done, and more may be due at once. `called`: it is done, and workers must work before more is due.
- */
-export type StepOutcome = 'nothing' | 'moved' | 'called';
-
 /** What opening a fence reads of a data center. */
 type FenceRow = DataCenterVersion & RolloutRun & Pick<RequestedRollout, 'planId' | 'settings'>;
 
 /**
  * Opens the fence under the row's epoch. Where the cell has seen that epoch, it takes a new one instead, and the next
- * tick opens the fence. `called`: the workers have their jobs, and need the machine for their first batches.
+ * tick opens the fence. False: another scheduler was faster, or something must be waited for.
  */
 export async function openFence(
   context: EngineContext,
   row: FenceRow,
   state: 'open' | 'verifying',
   reason: string,
-): Promise<StepOutcome> {
+): Promise<boolean> {
   const reading = await readCell(() => context.cells.get(row.id), { runId: null });
-  if (reading.kind !== 'read' || row.runId === null || row.settings === null) return 'nothing';
+  if (reading.kind !== 'read' || row.runId === null || row.settings === null) return false;
   const { epoch: seen } = reading.fence;
-  if (row.epoch === null || row.epoch <= seen) {
-    const taken = await takeNewEpoch(context, { dataCenter: row.id, seen, reason }, (tx, epoch) =>
+  if (row.epoch === null || row.epoch <= seen)
+    return takeNewEpoch(context, { dataCenter: row.id, seen, reason }, (tx, epoch) =>
       transitionDataCenter(tx, row, { epoch, fenceConfirmedClosed: false }),
     );
-    return taken ? 'moved' : 'nothing';
-  }
-  if (!(await openInCell(context, row, state, row.epoch))) return 'nothing';
-  return needsWorkersAtOnce(state, row.settings) ? 'called' : 'moved';
+  return openInCell(context, row, state, row.epoch);
 }
 
 async function openInCell(
@@ -62,56 +50,25 @@ async function openInCell(
   epoch: bigint,
 ): Promise<boolean> {
   const { id, runId, settings } = row;
-  if (runId === null || settings === null) return false;
-  const atOnce = needsWorkersAtOnce(state, settings);
-  let called: Promise<void> | undefined;
-  try {
-    return await withExclusiveFence(context.cells.get(id), async (tx) => {
-      const fence = await readFence(tx);
-      if (fence.epoch >= epoch) return fence.epoch === epoch && fence.state === state;
-      // before the commit: the workers wait at the lock, and begin when it is released
-      if (atOnce) called = callWorkers(context, { dataCenter: id, epoch, lanes: settings.lanes });
-      // what was verified before a failover may be gone
-      if (state === 'verifying' && fence.timeline !== fence.currentTimeline) await clearVerification(tx, runId);
-      await prepareRun(tx, runId, row.planId, settings);
-      await saveFenceClosed(tx, null);
-      await setFence(tx, { state, epoch, runId });
-      if (atOnce) await cutFirstRanges(tx, runId);
+  const planId = row.planId === null ? undefined : parsePlanName(row.planId)?.number;
+  if (runId === null || settings === null || planId === undefined) return false;
+  return withExclusiveFence(context.cells.get(id), async (tx) => {
+    const fence = await readFence(tx);
+    if (fence.epoch >= epoch) return fence.epoch === epoch && fence.state === state;
+    // what was verified before a failover may be gone
+    if (state === 'verifying' && fence.timeline !== fence.currentTimeline) await clearVerification(tx, runId);
+    const run = { runId, kind: 'migrate', ...settings, planId, rails: settings.guardRails } as const;
+    if (!(await insertRun(tx, run))) {
+      // the cell was restored to a state before its plan: the next decision is that the run failed
+      await saveFenceClosed(tx, 'plan_unknown', epoch);
       return true;
-    });
-  } finally {
-    await called;
-  }
-}
-
-/** A run that follows a plan has its ranges already, and begins with its canary alone. */
-const needsWorkersAtOnce = (state: 'open' | 'verifying', { pin }: RunSettings): boolean =>
-  state === 'open' && pin === 'none';
-
-/** The lanes come first: the first ranges are cut with the fence, and a worker may have no more places than lanes. */
-function callWorkers(
-  { wakeUps }: EngineContext,
-  { dataCenter, epoch, lanes }: { readonly dataCenter: string; readonly epoch: bigint; readonly lanes: number },
-): Promise<void> {
-  return wakeUps.enqueue(dataCenter, [...Array.from({ length: lanes }, () => 'apply' as const), 'cut'], epoch);
-}
-
-async function prepareRun(
-  tx: CellTransaction,
-  runId: bigint,
-  planName: string | null,
-  settings: RunSettings,
-): Promise<void> {
-  const planId = planName === null ? null : (parsePlanName(planName)?.number ?? null);
-  await insertRun(tx, {
-    runId,
-    kind: 'migrate',
-    ...settings,
-    planId: settings.pin === 'none' ? null : planId,
-    rails: settings.guardRails,
+    }
+    await reopenRun(tx, runId);
+    await activateCard(tx, settings.cardHash);
+    await saveFenceClosed(tx, null);
+    await setFence(tx, { state, epoch, runId });
+    return true;
   });
-  await reopenRun(tx, runId);
-  await activateCard(tx, settings.cardHash);
 }
 
 /**

@@ -25,10 +25,9 @@ export interface ApplyRequest {
   readonly reason: string | null;
   /**
    * `at_its_turn`: a plan is made when the data center may start. With a plan's id: exactly that plan, of the one data
-   * center that is named. `none`: the run decides on the inputs of the moment, without canary and guard-rails; for
-   * benchmarks.
+   * center that is named.
    */
-  readonly follow?: 'at_its_turn' | 'none' | { readonly planId: string };
+  readonly follow?: 'at_its_turn' | { readonly planId: string };
 }
 
 /**
@@ -147,7 +146,6 @@ async function requestOne(
       canaryWaitMs,
       approval,
       guardRails,
-      pin: follow === 'none' ? 'none' : 'plan',
     },
   });
   await appendAudit(tx, {

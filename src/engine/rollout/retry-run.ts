@@ -1,4 +1,5 @@
 // Reopens a failed run under a new epoch: only what is pending, or only its verification.
+import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
 import { readProgress } from '../../stores/cell/batch/progress.js';
@@ -11,7 +12,10 @@ import { reopenControlRun } from '../../stores/control/runs.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 
-/** Throws wrong_stage unless the data center failed, data_center_busy when another holds the slot. */
+/**
+ * Throws wrong_stage unless the data center failed, plan_unknown when its run follows no plan, data_center_busy when
+ * another holds the slot.
+ */
 export async function retryRun(
   context: EngineContext,
   dataCenter: string,
@@ -24,6 +28,11 @@ export async function retryRun(
         message: `Data center "${dataCenter}" has not failed (stage ${row?.stage ?? 'unknown'}): there is nothing to retry.`,
       });
     const runId = row.runId;
+    if (row.planId === null)
+      throw new RolloutError('plan_unknown', {
+        message: `The run ${runId} of data center "${dataCenter}" follows no plan, as an earlier version could begin it.`,
+        next: advise`Run: ${command(`abort --dc ${dataCenter}`)}, then apply again.`,
+      });
     const { pending, passed, seen } = await context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
       const { epoch } = await readFence(tx);
       if ((await findRun(tx, runId)) === undefined) return { pending: 1, passed: false, seen: epoch };

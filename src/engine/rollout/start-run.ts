@@ -27,7 +27,7 @@ export async function activate(
       dataCenter: row.id,
       kind: 'migrate',
       cardHash: settings.cardHash,
-      planId: settings.pin === 'none' ? null : row.planId,
+      planId: row.planId,
       requestedBy: row.requestedBy,
       reason: row.requestReason,
     });
@@ -43,7 +43,7 @@ export async function activate(
       singleWrites: false,
     } as const;
     if (!(await transitionDataCenter(tx, row, change))) throw new VersionConflict();
-    if (settings.pin !== 'none' && !(await consumeApproval(tx, row.planId, epoch))) throw new VersionConflict();
+    if (!(await consumeApproval(tx, row.planId, epoch))) throw new VersionConflict();
     const { actor } = context;
     await appendAudit(tx, { actor, action: 'activate', dataCenter: row.id, runId: epoch, epoch, reason });
   });

@@ -13,27 +13,11 @@ import { endMaintenance, sweepAgain } from '../reconcile/end-maintenance.js';
 import { closeMaintenance, openMaintenance } from '../reconcile/maintenance-fence.js';
 import { startMaintenance } from '../reconcile/start-maintenance.js';
 import { advanceStage, endStage } from '../rollout/advance-stage.js';
-import type { StepOutcome } from '../rollout/open-fence.js';
 import { closeFence, openFence } from '../rollout/open-fence.js';
 import { activate } from '../rollout/start-run.js';
 
-/** Executes `step` at control's `now`. After `moved` more may be due at once, else at the next tick. */
-export async function executeStep(
-  context: EngineContext,
-  row: DataCenterRow,
-  step: Step,
-  now: Date,
-): Promise<StepOutcome> {
-  if (step.kind === 'open_fence') return openFence(context, row, step.state, step.reason);
-  return (await execute(context, row, step, now)) ? 'moved' : 'nothing';
-}
-
-async function execute(
-  context: EngineContext,
-  row: DataCenterRow,
-  step: Exclude<Step, { kind: 'open_fence' }>,
-  now: Date,
-): Promise<boolean> {
+/** Executes `step` at control's `now`. True: it is done, and more may be due at once; else at the next tick. */
+export async function executeStep(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<boolean> {
   switch (step.kind) {
     case 'request_plan':
       return requestPlanOf(context, row);
@@ -45,6 +29,8 @@ async function execute(
       return inCell(context, row, (tx, runId) => addFollowUp(tx, runId));
     case 'activate':
       return activate(context, row, step.reason);
+    case 'open_fence':
+      return openFence(context, row, step.state, step.reason);
     case 'close_fence':
       return closeFence(context, row, step.reason);
     case 'advance':

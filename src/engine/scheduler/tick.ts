@@ -7,7 +7,6 @@ import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { saveSchedulerSeen } from '../../stores/control/schedulers.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import type { StepOutcome } from '../rollout/open-fence.js';
 import { executeStep } from './execute-step.js';
 import { readSnapshot } from './read-snapshot.js';
 import { recordDueWork } from './record-due-work.js';
@@ -38,7 +37,7 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
   if (written > 0) return written;
   for (const { row, steps } of decided) {
     let moved = 0;
-    for (const step of steps) if ((await attempt(context, row, step, snapshot.now)) === 'moved') moved += 1;
+    for (const step of steps) if (await attempt(context, row, step, snapshot.now)) moved += 1;
     // a step changes what the later data centers may do: read again before deciding on them
     if (moved > 0) return moved;
   }
@@ -46,15 +45,15 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
 }
 
 /** A step that fails never stops the scheduler: its code is logged, and the next tick tries again. */
-async function attempt(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<StepOutcome> {
+async function attempt(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<boolean> {
   try {
-    const outcome = await executeStep(context, row, step, now);
-    if (outcome !== 'nothing') context.log.info('step', { data_center: row.id, step: step.kind, reason: step.reason });
-    return outcome;
+    const done = await executeStep(context, row, step, now);
+    if (done) context.log.info('step', { data_center: row.id, step: step.kind, reason: step.reason });
+    return done;
   } catch (error) {
     const failure = classifyFailure(error);
     const code = isRolloutError(error) ? error.code : (failure.sqlstate ?? failure.kind);
     context.log.warn('step_failed', { data_center: row.id, step: step.kind, code, object: failure.object });
-    return 'nothing';
+    return false;
   }
 }

@@ -32,6 +32,6 @@ async function runEmptyBatch(tx: CellTransaction): Promise<void> {
   await claimBatch(tx, { runId: NONE, canaryPassed: true });
   await listWrittenByThisRun(tx, empty);
   await insertAllotments(tx, empty);
-  await readWrittenRange(tx, empty, { unique: true, pinned: false });
+  await readWrittenRange(tx, empty, { unique: true });
   await completeBatch(tx, NO_BATCH, NOTHING_WRITTEN);
 }

@@ -6,7 +6,6 @@ import { deleteWorker, saveWorkerSeen } from '../../stores/cell/batch/workers.js
 import { findOpenPlanRequest } from '../../stores/cell/plan/plan-requests.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { applyBatches } from '../batch/apply-batches.js';
-import { cutRanges } from '../batch/cut-ranges.js';
 import { verifyBatches } from '../batch/verify-batches.js';
 import type { WorkerContext } from '../context.js';
 import { servePlanRequest } from '../plan/serve-plan-request.js';
@@ -31,10 +30,6 @@ export async function serveMessage(
 ): Promise<string> {
   if (message.kind === 'plan') return servePlanRequest(context, message.dataCenter, signal);
   const options = { ...message, forMs: JOB_MS, ...(signal && { signal }) };
-  if (message.kind === 'cut') {
-    await cutRanges(context, options);
-    return 'cut';
-  }
   if (message.kind === 'detect') {
     await detectDrift(context, options);
     await context.wakeUps.wakeSchedulers();
@@ -65,10 +60,8 @@ export async function serveOpenWork(
   if (frozen) return undefined;
   if (open.planRequested) return servePlanRequest(context, dataCenter, signal);
   if (state === 'closed') return undefined;
-  if (state === 'open' && open.run?.cut === false) {
-    const kind = open.run.kind === 'migrate' ? 'cut' : 'detect';
-    await serveMessage(context, { dataCenter, epoch, kind }, signal);
-  }
+  if (state === 'open' && open.run?.detected === false)
+    await serveMessage(context, { dataCenter, epoch, kind: 'detect' }, signal);
   return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, signal);
 }
 

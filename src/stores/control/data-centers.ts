@@ -17,8 +17,6 @@ export interface RunSettings {
   readonly canaryWaitMs: number;
   readonly approval: ApprovalMode;
   readonly guardRails: GuardRails;
-  /** `none`: it decides on the inputs of the moment, without plan and canary. */
-  readonly pin: 'plan' | 'none';
 }
 
 /** A row as it was read: what a compare-and-set needs. */

@@ -15,7 +15,6 @@ export function sampleProgress(own: Partial<Progress> = {}): Progress {
     staleLeft: 0,
     touched: 50,
     followedUp: false,
-    cut: true,
     batches: 2,
     done: 1,
     pending: 1,

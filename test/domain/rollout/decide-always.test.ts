@@ -30,7 +30,6 @@ describe('decideStep: always', () => {
         sameTimeline: fc.boolean(),
         failure: fc.constantFrom(null, 'x'),
         pending: fc.nat(3),
-        cut: fc.boolean(),
         verified: fc.nat(3),
         known: fc.boolean(),
         canary: anyCanary,
@@ -38,11 +37,11 @@ describe('decideStep: always', () => {
         frozen: fc.constantFrom(false, false, true),
       })
       .map(
-        ({ pending, cut, verified, known, canary, staleLeft, frozen, ...f }): CellReading =>
+        ({ pending, verified, known, canary, staleLeft, frozen, ...f }): CellReading =>
           cell({
             ...(frozen && { freeze: FREEZE }),
             fence: f as Partial<FenceReading>,
-            run: known ? { pending, cut, verified, batches: 3, canary, staleLeft } : null,
+            run: known ? { pending, verified, batches: 3, canary, staleLeft } : null,
           }),
       ),
   );
@@ -82,7 +81,7 @@ describe('decideStep: always', () => {
                 ),
               ).toBe(true);
               expect(LEGAL).toContain(`${one.stage} canary`);
-              expect([PLANS.unpinned, PLANS.approved]).toContain(one.plan);
+              expect(one.plan).toBe(PLANS.approved);
             }
             const to = step.kind === 'advance' ? step.to : step.kind === 'fail' ? 'failed' : undefined;
             if (to !== undefined) expect(LEGAL).toContain(`${one.stage} ${to}`);
@@ -134,12 +133,11 @@ describe('decideStep: always', () => {
         failure: fc.constantFrom(null, null, null, 'x'),
       }),
       canary: anyCanary.map((canary) => ({ ...canary, passed: false })),
-      cut: fc.boolean(),
       pending: fc.nat(3),
       verified: fc.nat(3),
     })
-    .map(({ fence, canary, cut, pending, verified, ...change }) =>
-      dc({ ...change, cell: cell({ fence, run: { canary, cut, pending, verified, batches: 3, staleLeft: 1 } }) }),
+    .map(({ fence, canary, pending, verified, ...change }) =>
+      dc({ ...change, cell: cell({ fence, run: { canary, pending, verified, batches: 3, staleLeft: 1 } }) }),
     );
 
   test('takes no range, and nothing that comes after ranges, before the canary has passed', () => {

@@ -13,10 +13,7 @@ const RUN = {
 const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | null = {}): CellReading => ({
   kind: 'read',
   fence: { state: 'closed', epoch: 7n, runId: 5n, sameTimeline: true, failure: null, singleWrites: false, ...fence },
-  run:
-    run === null
-      ? undefined
-      : { ...RUN, cut: true, batches: 3, pending: 0, verified: 3, mismatches: 0, idleMs: 0, ...run },
+  run: run === null ? undefined : { ...RUN, batches: 3, pending: 0, verified: 3, mismatches: 0, idleMs: 0, ...run },
   attached: true,
   bakeTrouble: null,
   workersAlive: 0,
@@ -40,7 +37,6 @@ describe('decideAudit', () => {
   test.each([
     ['lost its run', reading({}, null)],
     ['has pending ranges', reading({}, { pending: 1 })],
-    ['is not cut', reading({}, { cut: false })],
     ['has unverified ranges', reading({}, { verified: 2 })],
     ['has an older epoch', reading({ epoch: 6n })],
     ['has an open fence', reading({ state: 'open' })],

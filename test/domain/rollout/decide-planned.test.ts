@@ -22,7 +22,6 @@ const ABORT = 'credit-rollout abort --dc eu';
 
 describe('decidePlanned', () => {
   test.each([
-    ['without a plan on purpose it starts', PLANS.unpinned, ['activate'], []],
     ['without a plan it asks for one', PLANS.none, ['request_plan'], []],
     [
       'while its plan is made it requests a wake-up and shows the hold',
@@ -92,7 +91,7 @@ describe('decidePlanned', () => {
     expect(decide(dc({ plan: PLANS.asked, cell: unread })).holds).toEqual([['planning', null, null, GOES_ON]]);
   });
 
-  test('decides by the plan and nothing else, and starts only what is approved or follows none', () => {
+  test('decides by the plan and nothing else, and starts only what is approved', () => {
     const anyDc = fc.record({
       stage: fc.constantFrom(...STAGES),
       intent: fc.constantFrom(...INTENTS),
@@ -108,7 +107,7 @@ describe('decidePlanned', () => {
       fc.property(anyDc, fc.constantFrom(...Object.values(PLANS)), (change, plan) => {
         const decision = decide(dc({ ...change, plan }));
         expect(decision).toEqual(decide(dc({ plan })));
-        const mayStart = plan.kind === 'unpinned' || (plan.kind === 'registered' && plan.approval.kind === 'approved');
+        const mayStart = plan.kind === 'registered' && plan.approval.kind === 'approved';
         expect(decision.steps.includes('activate')).toBe(mayStart);
       }),
     );

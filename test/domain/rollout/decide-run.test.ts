@@ -1,7 +1,9 @@
 // A run that goes on: fence, batches, verification, follow-up, workers that meet an error, and the bake.
 import { describe, expect, test } from 'vitest';
+import { decideStep } from '../../../src/domain/rollout/decide-step.js';
+import { formatRelease } from '../../../src/domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../../src/domain/rollout/snapshot.js';
-import { AWAY, type CellSketch, cell, dc, LATER, NOW } from './sample-snapshot.js';
+import { AWAY, type CellSketch, cell, dc, LATER, NOW, PLANS } from './sample-snapshot.js';
 import { decide } from './step-scene.js';
 
 describe('decideStep: a run', () => {
@@ -21,12 +23,6 @@ describe('decideStep: a run', () => {
       cell({ run: { pending: 1 } }),
       ['wake apply 1'],
     ],
-    [
-      'migrating requests one for a cut first',
-      'migrating',
-      cell({ run: { cut: false } }),
-      ['wake cut 1', 'wake apply 2'],
-    ],
     ['migrating opens a closed fence', 'migrating', cell({ fence: { state: 'closed' } }), ['open_fence open']],
     [
       'migrating opens again after a failover',
@@ -42,12 +38,6 @@ describe('decideStep: a run', () => {
       'migrating',
       cell({ run: { pending: 0 }, fence: { state: 'closed' } }),
       ['advance verifying'],
-    ],
-    [
-      'migrating does not end before it is cut',
-      'migrating',
-      cell({ run: { pending: 0, cut: false } }),
-      ['wake cut 1', 'wake apply 1'],
     ],
     [
       'verifying opens for the verification',
@@ -125,6 +115,22 @@ describe('decideStep: a run', () => {
   ] as const)('%s', (_promise, stage, reading, steps) => {
     expect(decide(dc({ stage, cell: reading })).steps).toEqual(steps);
   });
+
+  test.each(['canary', 'migrating', 'verifying'] as const)(
+    '%s closes the fence of a run that follows no plan, then waits to be given up, and opens nothing',
+    (stage) => {
+      const one = (sketch: CellSketch): DataCenterSnapshot => dc({ stage, plan: PLANS.lost, cell: cell(sketch) });
+      for (const state of ['open', 'verifying'] as const)
+        expect(decide(one({ fence: { state } }))).toEqual({ steps: ['close_fence'], holds: [] });
+      for (const run of [{}, { pending: 0 }, { pending: 0, verified: 10 }, null]) {
+        const held = decideStep({ now: NOW, dataCenters: [] }, one({ fence: { state: 'closed' }, run }));
+        expect(held.steps).toEqual([]);
+        expect(held.holds).toMatchObject([{ code: 'plan_failed', value: 'plan_unknown', needsPerson: true }]);
+        expect(held.holds.map(({ release }) => formatRelease(release))).toEqual(['credit-rollout abort --dc eu']);
+      }
+      expect(decide({ ...one({ fence: { state: 'closed' } }), intent: 'abort' }).steps).toEqual(['advance aborted']);
+    },
+  );
 
   test('follows up not beyond what the guard-rails allow the plan and its follow-up together', () => {
     const verified = cell({

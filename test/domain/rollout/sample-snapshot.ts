@@ -40,7 +40,6 @@ export const run = (change: Partial<RunReading> = {}): RunReading => ({
   staleLeft: 0,
   touched: 0,
   followedUp: false,
-  cut: true,
   batches: 10,
   pending: 4,
   verified: 0,
@@ -99,7 +98,7 @@ export const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot
   lanes: 2,
   canaryWaitMs: 0,
   orgsTouched: null,
-  plan: { kind: 'unpinned' },
+  plan: PLANS.approved,
   window: { open: true, reason: 'always', changesAt: null },
   cell: cell(),
   ...change,
@@ -109,7 +108,6 @@ export const CLOSED_WINDOW = { open: false, reason: 'outside every window', chan
 
 /** Everything that a plan can be read as, each once. */
 export const PLANS = {
-  unpinned: { kind: 'unpinned' },
   none: { kind: 'none' },
   asked: { kind: 'asked', planId: 'eu-7', failure: null },
   failed: { kind: 'asked', planId: 'eu-7', failure: 'rate_card_changed' },
@@ -126,8 +124,8 @@ export const PLANS = {
   used: register({ kind: 'held', why: 'used', approval: approval() }),
   voided: register({ kind: 'held', why: 'voided', approval: approval() }),
   superseded: register({ kind: 'held', why: 'superseded', by: 'eu-8' }),
-  lost: { kind: 'unusable', planId: 'eu-7', code: 'plan_unknown' },
-  replaced: { kind: 'unusable', planId: 'eu-7', code: 'plan_conflict' },
+  lost: { kind: 'unusable', code: 'plan_unknown' },
+  replaced: { kind: 'unusable', code: 'plan_conflict' },
 } as const satisfies Readonly<Record<string, PlanReading>>;
 
 function register(decided: ApprovalDecision): PlanReading {

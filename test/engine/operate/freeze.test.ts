@@ -3,7 +3,6 @@
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
-import { cutRanges } from '../../../src/engine/batch/cut-ranges.js';
 import { verifyBatches } from '../../../src/engine/batch/verify-batches.js';
 import { type FreezeReport, freeze, unfreeze } from '../../../src/engine/operate/freeze.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
@@ -89,7 +88,7 @@ describe('freeze', () => {
     await fleet.expectInvariants();
   });
 
-  test('holds with control and queue away: a worker under an open fence writes, cuts and verifies nothing', async () => {
+  test('holds with control and queue away: a worker under an open fence writes and verifies nothing', async () => {
     const fleet = await makeFleet({ cells: [{}, {}], orgs: 300 });
     const engine = withoutControl(fleet);
     const [first, second] = [fleet.cell(0), fleet.cell(1)];
@@ -100,14 +99,12 @@ describe('freeze', () => {
     expect(dataCenters.map(({ state }) => state)).toEqual(['frozen', 'frozen']);
     expect(recorded).toBe(false);
     const at = { dataCenter: first.dataCenter.id, epoch, forMs: 1_000 };
-    expect(await cutRanges(engine, at)).toEqual({ ranges: 0 });
     expect((await applyBatches(engine, at)).last).toEqual({ kind: 'fenced' });
     expect(await serveOpenWork(engine, first.dataCenter.id)).toBeUndefined();
     expect(
       await first.sql('select frozen_by, reason, acknowledged_at is not null as proven from credit_rollout.freezes'),
     ).toEqual([{ frozen_by: 'tester', reason: null, proven: true }]);
     await unfreeze(engine, { dataCenters: [first.dataCenter.id], reason: null });
-    await cutRanges(engine, at);
     expect((await applyBatches(engine, at)).batches).toBeGreaterThan(0);
     expect(await second.sql('select count(*)::int as n from credit_rollout.freezes where lifted_at is null')).toEqual([
       { n: 1 },

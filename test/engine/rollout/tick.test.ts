@@ -1,9 +1,8 @@
 // Ticks of a scheduler: whom they wake, and that several of them activate a data center once.
 import { afterEach, describe, expect, test } from 'vitest';
 import type { WakeUps } from '../../../src/engine/context.js';
-import { requestApply } from '../../../src/engine/rollout/request-rollout.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
-import { sampleCard } from '../../domain/rate-card/sample-card.js';
+import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
 import { openContext } from '../../support/open-context.js';
 import { silentLog } from '../../support/silent.js';
 import { waitFor } from '../../support/wait.js';
@@ -24,32 +23,31 @@ describe('tick', () => {
     expect(requested).toEqual([[fleet.cell(0).dataCenter.id, 'plan', 0n, 1]]);
   });
 
-  test('wakes the workers when it opens the fence, and does not query the queue again in the same tick', async () => {
+  test('wakes one worker for the canary as it opens the fence, and one for each lane when the canary has passed', async () => {
     const fleet = await makeFleet({ orgs: 500 });
     const { dataCenter } = fleet.cell(0);
+    const { planId } = await fleet.plan(fleet.cell(0));
+    await fleet.applyPlan(fleet.cell(0), planId ?? '');
     const requested: unknown[] = [];
     const wakeUps: WakeUps = {
       ...fleet.engine.wakeUps,
-      request: async (id, job) => void requested.push(['request', id, job]),
+      request: async (id, job, _epoch, want) => void requested.push(['request', id, job, want]),
       enqueue: async (id, jobs) => void requested.push(['enqueue', id, jobs]),
     };
-    const { config } = fleet;
-    await requestApply(fleet.engine, {
-      config,
-      card: sampleCard,
-      dataCenters: [dataCenter],
-      reason: null,
-      follow: 'none',
-    });
-    await tick({ ...fleet.engine, wakeUps });
-    expect(requested).toEqual([['enqueue', dataCenter.id, ['apply', 'apply', 'cut']]]);
+    const engine = { ...fleet.engine, wakeUps };
+    await tick(engine);
+    expect(requested.splice(0)).toEqual([['request', dataCenter.id, 'apply', 1]]);
     expect(await fleet.cell(0).sql('select state from credit_rollout.fence')).toEqual([{ state: 'open' }]);
-    // the next poll makes up for a call that was lost
-    await tick({ ...fleet.engine, wakeUps });
-    expect(requested.slice(1)).toEqual([
-      ['request', dataCenter.id, 'cut'],
-      ['request', dataCenter.id, 'apply'],
-    ]);
+    // the next poll makes up for a wake-up that was lost
+    await tick(engine);
+    expect(requested.splice(0)).toEqual([['request', dataCenter.id, 'apply', 1]]);
+    for (const job of ['canary', 'its verification']) {
+      await serveOpenWork(fleet.engine, dataCenter.id);
+      await tick(engine);
+      expect(requested.splice(0)).toEqual([
+        ['request', dataCenter.id, ...(job === 'canary' ? ['verify', 1] : ['apply', 2])],
+      ]);
+    }
     expect(await fleet.drive()).toEqual(['done']);
     await fleet.expectInvariants();
   });

@@ -92,8 +92,8 @@ export interface WrittenRange {
   readonly written: number;
   /** Decimal text. */
   readonly totalCredits: string;
-  /** Over what the run has in the range, as a plan's; null unless asked for. */
-  readonly digest: string | null;
+  /** Over what the run has in the range, as a plan's. */
+  readonly digest: string;
 }
 
 /**
@@ -103,14 +103,14 @@ export interface WrittenRange {
 export function readWrittenRange(
   tx: CellTransaction,
   range: RangeOfRun,
-  { unique, pinned }: { readonly unique: boolean; readonly pinned: boolean },
+  { unique }: { readonly unique: boolean },
 ): Promise<WrittenRange> {
   const within = rangeCondition(range);
   const stored = storedRangeCondition(range);
   return selectRow<WrittenRange>(
     tx,
     `select count(*)::int as written, coalesce(sum(total_credits), 0)::text as total_credits,
-       ${pinned ? `coalesce(sum(${rowHash('allotments')}), 0)::text` : 'null'} as digest,
+       coalesce(sum(${rowHash('allotments')}), 0)::text as digest,
        (select count(${unique ? '*' : 'distinct org_id'})::int
         from credit_rollout.source_orgs where ${within.sql}) as orgs
      from credit_rollout.allotments where ${stored.sql} and run_id = :run_id::bigint`,

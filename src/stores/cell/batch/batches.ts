@@ -1,4 +1,4 @@
-// The batches of a run: cut, claimed, completed. The row lock is the claim, and it ends with its backend.
+// The batches of a run: claimed, completed, split. The row lock is the claim, and it ends with its backend.
 import { execute, findRow, selectRow } from '../../query.js';
 import { type CellTransaction, LOCK_CLASS } from '../cell-database.js';
 import type { KeyRange } from '../key-range.js';
@@ -14,7 +14,7 @@ export interface ClaimedBatch extends KeyRange {
   readonly orgIds: readonly string[];
   /** Why the orgs of a repair are written; null: the batch is no repair. */
   readonly cause: string | null;
-  /** What the plan expects of the range; null: the batch follows no plan. `whole`: it was not split since. */
+  /** What the plan expects of the range; null: the batch is a list. `whole`: it was not split since. */
   readonly pin: {
     readonly range: number;
     readonly whole: boolean;
@@ -33,18 +33,6 @@ export async function lockLane(tx: CellTransaction, lanes: number): Promise<numb
     { lanes, lock_class: LOCK_CLASS },
   );
   return row?.lane;
-}
-
-/** How many of `lanes` permits are free at this moment: a hint, since a batch that ends releases its own. */
-export async function countFreeLanes(tx: CellTransaction, lanes: number): Promise<number> {
-  const { free } = await selectRow<{ free: number }>(
-    tx,
-    `select :lanes::int - count(distinct objid)::int as free from pg_locks
-     where locktype = 'advisory' and granted and classid = :lock_class::oid and objid between 1 and :lanes::oid
-       and database = (select oid from pg_database where datname = current_database())`,
-    { lanes, lock_class: LOCK_CLASS },
-  );
-  return free;
 }
 
 interface BatchRow {
@@ -174,30 +162,6 @@ export async function completeBatch(
     },
   );
   return completed === 1;
-}
-
-/**
- * Cuts up to `limit` more ranges off the part of a run that is not cut; returns how many, 0 when the run is cut to its
- * end.
- */
-export async function insertRanges(tx: CellTransaction, runId: bigint, limit: number): Promise<number> {
-  const { made } = await selectRow<{ made: number }>(
-    tx,
-    'select credit_rollout.cut_ranges(:run_id::bigint, :limit::int) as made',
-    { run_id: runId, limit },
-  );
-  return made;
-}
-
-/** Cuts a range for each lane of a run that has none yet, within `forMs`; returns how many. */
-export async function insertFirstRanges(tx: CellTransaction, runId: bigint, forMs: number): Promise<number> {
-  await execute(tx, `set local statement_timeout = ${Math.trunc(forMs)}`);
-  const { made } = await selectRow<{ made: number }>(
-    tx,
-    'select credit_rollout.cut_first_ranges(:run_id::bigint) as made',
-    { run_id: runId },
-  );
-  return made;
 }
 
 /** Splits a pending range that is too slow for one transaction; false when it cannot be split further. */

@@ -19,12 +19,10 @@ export interface RunProgress {
   readonly touched: number;
   readonly followedUp: boolean;
   readonly batches: number;
-  /** Every key range is cut, so that `orgsExpected` covers the whole cell. */
-  readonly cut: boolean;
   readonly done: number;
   readonly pending: number;
   readonly verified: number;
-  /** Expected orgs of all cut ranges; exact orgs once a batch is done. */
+  /** Expected orgs of all ranges; exact orgs once a batch is done. */
   readonly orgsExpected: number;
   readonly orgsDone: number;
   readonly orgsVerified: number;
@@ -59,7 +57,6 @@ type ProgressRow = Omit<RunProgress, 'canary' | 'recent'> & Flat<CanaryProgress>
 // lists hold orgs of the ranges once more: what is counted per org leaves the lists out
 const SUMMARY = `
 select count(*)::int as batches,
-  coalesce(bool_and(b.state <> 'uncut'), false) as cut,
   count(*) filter (where b.state = 'done')::int as done,
   count(*) filter (where b.state <> 'done')::int as pending,
   count(verified_at)::int as verified,

@@ -10,17 +10,17 @@ export interface CellRun {
   readonly cardHash: string;
   readonly batchSize: number;
   readonly lanes: number;
-  /** All key ranges are cut. */
-  readonly cut: boolean;
-  /** The plan that it follows; null: it decides on the inputs of the moment. */
+  /** What is to be written is known: from the start of a rollout, and once a nightly run or a sweep has searched. */
+  readonly detected: boolean;
+  /** The plan that a rollout follows; null: it is a nightly run or a sweep. */
   readonly planId: bigint | null;
-  /** Ranges may be taken; always true without a plan. */
+  /** Ranges may be taken; always true of a nightly run or a sweep. */
   readonly canaryPassed: boolean;
 }
 
 /** Columns of `credit_rollout.runs r` that make a `RunRow`. */
-export const RUN_COLUMNS = `r.run_id, r.kind, r.state, r.card_hash, r.batch_size, r.lanes, r.cut_at is not null as cut,
-  r.plan_id, r.plan_id is null or r.canary_passed_at is not null as canary_passed`;
+export const RUN_COLUMNS = `r.run_id, r.kind, r.state, r.card_hash, r.batch_size, r.lanes,
+  r.cut_at is not null as detected, r.plan_id, r.plan_id is null or r.canary_passed_at is not null as canary_passed`;
 
 export interface RunRow extends Omit<CellRun, 'runId' | 'planId'> {
   readonly runId: string;
@@ -36,20 +36,22 @@ export async function findRun(tx: CellTransaction, runId: bigint): Promise<CellR
   return row && { ...row, runId: BigInt(row.runId), planId: toBigint(row.planId) };
 }
 
-export interface NewRun extends Pick<CellRun, 'runId' | 'kind' | 'cardHash' | 'batchSize' | 'lanes' | 'planId'> {
+export interface NewRun extends Pick<CellRun, 'runId' | 'kind' | 'cardHash' | 'batchSize' | 'lanes'> {
+  readonly planId: bigint;
   /** The guard-rails, for the follow-up. */
   readonly rails: unknown;
 }
 
 /**
- * Idempotent: an existing run keeps its row. It takes its batches from its plan; without a plan its first range is open
- * at both ends. Either way its ranges cover every id from the start (I12).
+ * Idempotent: an existing run keeps its row and its batches. It takes its batches from its plan, whose ranges cover
+ * every id (I12). False, and nothing is written: the cell has neither the run nor the plan.
  */
-export async function insertRun(tx: CellTransaction, run: NewRun): Promise<void> {
+export async function insertRun(tx: CellTransaction, run: NewRun): Promise<boolean> {
   await execute(
     tx,
     `insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes, plan_id, rails)
-     values (:run_id::bigint, :kind, :card_hash, :batch_size, :lanes, :plan_id::bigint, :rails::jsonb)
+     select :run_id::bigint, :kind, :card_hash, :batch_size, :lanes, p.plan_id, :rails::jsonb
+     from credit_rollout.plans p where p.plan_id = :plan_id::bigint
      on conflict do nothing`,
     {
       run_id: run.runId,
@@ -61,14 +63,12 @@ export async function insertRun(tx: CellTransaction, run: NewRun): Promise<void>
       rails: JSON.stringify(run.rails),
     },
   );
-  await execute(tx, 'select credit_rollout.adopt_plan(:run_id::bigint)', { run_id: run.runId });
-  await execute(
+  const found = await execute(
     tx,
-    `insert into credit_rollout.batches (run_id, batch_no, state)
-     select :run_id::bigint, 1, 'uncut'
-     where not exists (select from credit_rollout.batches where run_id = :run_id::bigint)`,
+    'select credit_rollout.adopt_plan(r.run_id) from credit_rollout.runs r where r.run_id = :run_id::bigint',
     { run_id: run.runId },
   );
+  return found === 1;
 }
 
 /** Ends an open run; false when it was not open. */

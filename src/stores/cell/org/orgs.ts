@@ -92,8 +92,10 @@ left join credit_rollout.allotments a on a.org_id = q.id
 left join credit_rollout.sign_ups s on s.org_id = q.id
 left join lateral (
   select x.batch_no, x.epoch, x.done_at from credit_rollout.batches x
-  where x.run_id = a.run_id and x.state = 'done' and (x.lower_id is null or q.id >= x.lower_id)
-    and (x.upper_id is null or q.id < x.upper_id) limit 1) b on true
+  where x.run_id = a.run_id and x.state = 'done' and case when x.org_ids is not null then q.id = any (x.org_ids)
+    else (x.lower_id is null or q.id >= x.lower_id) and (x.upper_id is null or q.id < x.upper_id) end
+  -- a range leaves alone what the canary wrote, and leaves to the follow-up what the canary or it left out
+  order by x.org_ids is null, x.batch_no desc limit 1) b on true
 left join lateral (
   select x.run_id, x.reason, x.recorded_at from credit_rollout.quarantine x where x.org_id = q.id
   order by x.recorded_at desc, x.run_id desc limit 1) z on true

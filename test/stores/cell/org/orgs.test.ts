@@ -111,6 +111,9 @@ describe('findOrg', () => {
     expect(record.stored).toMatchObject({ runId, version: 1, origin: 'migrated', rateCard: cell.card.hash });
     expect(record.batch).toMatchObject({ runId, epoch, batchNo: 2 });
     expect(record.batch?.doneAt).toBeInstanceOf(Date);
+    // the first of its branch is in the canary
+    const first = await read(cell, (tx) => findOrg(tx, makeId(1, idType)));
+    expect(first.batch).toMatchObject({ runId, epoch, batchNo: 0 });
   });
 
   test('returns exact before-images, newest first and twenty at most', async () => {
