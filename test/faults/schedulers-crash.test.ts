@@ -69,7 +69,7 @@ describe('several schedulers', () => {
       expect(await fleet.drive()).toEqual(['done']);
       fence = await fleet.cell(0).sql('select * from credit_rollout.fence');
     });
-    expect(await openFence({ ...fleet.engine, cells: { get: () => suspended } }, row, 'open', 'late')).toBe('nothing');
+    expect(await openFence({ ...fleet.engine, cells: { get: () => suspended } }, row, 'open', 'late')).toBe(false);
     expect(fence).toHaveLength(1);
     expect(await fleet.cell(0).sql('select * from credit_rollout.fence')).toEqual(fence);
     expect(await fleet.stages()).toEqual(['done']);
