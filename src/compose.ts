@@ -105,7 +105,9 @@ function composeProgram(
   const log = createLog();
   const closers: (() => Promise<void>)[] = [];
   const cells = createCells(config, lookup, options.cellConnections?.(config) ?? 4, closers);
-  const control = lazyControl(() => resolveConfigText(config.controlDatabase.text, lookup, 'controlDatabase'), closers);
+  const actor = embedded === undefined ? null : userInfo().username;
+  const controlUrl = () => resolveConfigText(config.controlDatabase.text, lookup, 'controlDatabase');
+  const control = lazyControl(controlUrl, actor, closers);
   const queueUrl = (own: 'own' | 'any'): string => readQueueUrl(config, lookup, own);
   const connectQueue = async (own: 'own' | 'any'): Promise<QueueConnection> =>
     (await import('../jobs/queue/connection.js')).connectQueue(queueUrl(own));
@@ -115,7 +117,7 @@ function composeProgram(
   };
   const wakeUps = lazyWakeUps(createWakeUps, closers);
   const worker: WorkerContext = { cells, wakeUps, clock: systemClock, log };
-  const engine: EngineContext = { ...worker, control, actor: embedded === undefined ? null : userInfo().username };
+  const engine: EngineContext = { ...worker, control, actor };
   return {
     config,
     embedded,
@@ -175,10 +177,14 @@ export function findDataCenter(config: RolloutConfig, id: string): DataCenterCon
   });
 }
 
-function lazyControl(url: () => string, closers: (() => Promise<void>)[]): EngineContext['control'] {
+function lazyControl(
+  url: () => string,
+  actor: string | null,
+  closers: (() => Promise<void>)[],
+): EngineContext['control'] {
   let opened: EngineContext['control'] | undefined;
   const open = (): EngineContext['control'] => {
-    opened = createControlDatabase(openPostgres({ url: url(), applicationName: 'credit-rollout', max: 4 }));
+    opened = createControlDatabase(openPostgres({ url: url(), applicationName: 'credit-rollout', max: 4 }), actor);
     closers.push(opened.close);
     return opened;
   };

@@ -5,6 +5,7 @@ import { createDrift, createRepairs, splitRepairs } from './drift.js';
 import { createFeed } from './feed.js';
 import { createFreezes } from './freeze.js';
 import { createSignUpFunctions, guardGate } from './gate.js';
+import { bindNames, guardFloors, sealGateAnswers } from './guards.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
 import { createMaintenance } from './maintenance.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
@@ -39,5 +40,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createSignUpFunctions,
     createCellReversals,
     createDriftPurge,
+    bindNames,
+    sealGateAnswers,
+    guardFloors,
   ];
 }

@@ -1,6 +1,7 @@
 // The migrations of the control schema, in their order.
 import type { Migration } from '../migration.js';
 import { createCalendar } from './calendar.js';
+import { bindControlNames, recordPeople, requireApprovals } from './guards.js';
 import { recordClosedFences } from './maintenance.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createControlPlans } from './plans.js';
@@ -18,4 +19,7 @@ export const controlMigrations: readonly Migration[] = [
   guardPostponements,
   createControlReversals,
   recordClosedFences,
+  bindControlNames,
+  recordPeople,
+  requireApprovals,
 ];

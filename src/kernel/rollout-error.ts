@@ -11,6 +11,9 @@ export interface RolloutErrorDetails {
   readonly cause?: unknown;
 }
 
+/** An advice may have several lines, such as SQL to run. */
+const escapeLines = (text: string): string => text.split('\n').map(escapeControls).join('\n');
+
 /** An expected failure with a stable code from the registry. Anything else that is thrown is a bug. */
 export class RolloutError extends Error {
   readonly code: ErrorCode;
@@ -23,7 +26,7 @@ export class RolloutError extends Error {
     super(escapeControls(details.message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'RolloutError';
     this.code = code;
-    this.#advice = mapAdvice(details.next ?? ERRORS[code].next, escapeControls);
+    this.#advice = mapAdvice(details.next ?? ERRORS[code].next, escapeLines);
     this.next = formatAdvice(this.#advice);
     this.exitCode = ERRORS[code].exit;
   }

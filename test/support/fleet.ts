@@ -20,6 +20,7 @@ import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import type { Log } from '../../src/kernel/log.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { createControlDatabase, migrateControl } from '../../src/stores/control/control-database.js';
+import { grantControlRoles } from '../../src/stores/control/roles.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
 import { createTestCell, type TestCell, type TestCellOptions } from './cell.js';
 import type { FakeClock } from './faketime.js';
@@ -223,7 +224,10 @@ async function createMigrated(
 
 async function migrate(url: string): Promise<void> {
   const control = createControlDatabase(openPostgres({ url, applicationName: 'credit-rollout', max: 1 }));
-  await control.inTransaction(migrateControl);
+  await control.inTransaction(async (tx) => {
+    await migrateControl(tx);
+    await grantControlRoles(tx);
+  });
   await control.close();
 }
 

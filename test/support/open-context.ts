@@ -11,6 +11,8 @@ import { assertCellIdentity } from '../../src/stores/cell/identity.js';
 import { createControlDatabase } from '../../src/stores/control/control-database.js';
 import { noWakeUps } from './silent.js';
 
+const ACTOR = 'tester';
+
 export interface FleetUrls {
   readonly control: string;
   readonly cells: readonly { readonly id: string; readonly url: string }[];
@@ -21,7 +23,8 @@ export interface FleetUrls {
 export function openContext(urls: FleetUrls, log: Log, opened: Set<() => Promise<unknown>>): EngineContext {
   const cells = new Map(urls.cells.map(({ id, url }) => [id, openTestCell(url, id)]));
   for (const cell of cells.values()) opened.add(() => cell.close());
-  const control = createControlDatabase(openPostgres({ url: urls.control, applicationName: 'credit-rollout', max: 4 }));
+  const controlPool = openPostgres({ url: urls.control, applicationName: 'credit-rollout', max: 4 });
+  const control = createControlDatabase(controlPool, ACTOR);
   opened.add(() => control.close());
   const wakeUps = urls.queue === undefined ? noWakeUps : openWakeUps(connectQueue(urls.queue), log, opened);
   const get = (id: string) => {
@@ -29,7 +32,7 @@ export function openContext(urls: FleetUrls, log: Log, opened: Set<() => Promise
     if (cell === undefined) throw new Error(`no cell ${id}`);
     return cell;
   };
-  return { cells: { get }, control, wakeUps, clock: systemClock, log, actor: 'tester' };
+  return { cells: { get }, control, wakeUps, clock: systemClock, log, actor: ACTOR };
 }
 
 function openWakeUps(queue: QueueConnection, log: Log, opened: Set<() => Promise<unknown>>): EngineContext['wakeUps'] {

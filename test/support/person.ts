@@ -1,11 +1,10 @@
-// People with logins of their own on a control database, with exactly the grants that docs/how-to/install-a-fleet.md
-// gives them.
+// People with logins of their own on a control database, in the roles that `init` makes.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { EngineContext } from '../../src/engine/context.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { createControlDatabase } from '../../src/stores/control/control-database.js';
-import { readDocument } from '../docs/read-document.js';
+import { type ControlRole, controlRoleName } from '../../src/stores/control/roles.js';
 import type { Fleet } from './fleet.js';
 
 export interface TestPerson {
@@ -23,15 +22,20 @@ export interface TestPeople {
   drop(): Promise<void>;
 }
 
+const BOTH = ['operator', 'approver'] as const;
+
+/** A name alone: an operator who may also approve what others proposed. */
+export type PersonSpec = string | { readonly name: string; readonly roles: readonly ControlRole[] };
+
 /** Logins `<name>_<random>`. Marks control as one whose people have logins of their own. Drop before the fleet. */
-export async function createPeople(fleet: Fleet, ...names: readonly string[]): Promise<TestPeople> {
+export async function createPeople(fleet: Fleet, ...specs: readonly PersonSpec[]): Promise<TestPeople> {
   const suffix = randomBytes(4).toString('hex');
-  const operator = `operator_${suffix}`;
-  await fleet.control((await readGrants()).replaceAll('credit_rollout_operator', operator));
   await fleet.control('update credit_rollout_control.rollout set embedded = false');
   const people = await Promise.all(
-    names.map(async (name) => {
-      await fleet.control(`create role ${name}_${suffix} login password 'secret' in role ${operator}`);
+    specs.map(async (spec) => {
+      const { name, roles } = typeof spec === 'string' ? { name: spec, roles: BOTH } : spec;
+      await fleet.control(`create role ${name}_${suffix} login password 'secret'
+        in role ${roles.map(controlRoleName).join(', ')}`);
       return openPerson(fleet, `${name}_${suffix}`);
     }),
   );
@@ -40,17 +44,8 @@ export async function createPeople(fleet: Fleet, ...names: readonly string[]): P
     drop: async () => {
       await Promise.all(people.map(({ close }) => close()));
       for (const { person } of people) await fleet.control(`drop role ${person.name}`);
-      await fleet.control(`drop owned by ${operator}; drop role ${operator}`);
     },
   };
-}
-
-/** The block of SQL under "People and logins". */
-async function readGrants(): Promise<string> {
-  const section = (await readDocument('docs/how-to/install-a-fleet.md')).split('## People and logins')[1];
-  const sql = /```sql\n([\s\S]*?)```/u.exec(section ?? '')?.[1];
-  if (sql === undefined) throw new Error('docs/how-to/install-a-fleet.md shows no grants');
-  return sql;
 }
 
 function openPerson(fleet: Fleet, name: string): { readonly person: TestPerson; close(): Promise<unknown> } {

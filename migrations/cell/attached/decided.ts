@@ -85,9 +85,9 @@ returns table (org_id credit_rollout.org_id, edition text, paid boolean, agents 
   negotiated_limit bigint, additional_credits bigint, created_at timestamptz, reason text,
   base_credits bigint, variable_credits bigint, legacy_limit bigint, concurrency_limit integer,
   edition_rank integer, rate_card text)
-language sql stable rows 1000000 as $$
-${assessedQuery(`coalesce(card, ${ACTIVE_CARD})`)}
-$$;
+language sql stable rows 1000000 begin atomic
+${assessedQuery(`coalesce(card, ${ACTIVE_CARD})`)};
+end;
 
 create view credit_rollout.assessed (org_id, edition, paid, agents, light_agents, negotiated_limit, additional_credits, created_at,
   reason, base_credits, variable_credits, legacy_limit, concurrency_limit, edition_rank, rate_card) as
@@ -127,7 +127,7 @@ returns table (org_id credit_rollout.org_id, edition text, paid boolean, agents 
   floor bigint, floor_edition text, unpaid_since date, grandfathered_credits bigint, total_credits bigint,
   concurrency_limit integer, winner text, rate_card text, reason text, movement text, proposed_floor bigint,
   prior_total bigint)
-language sql stable rows 10000 as $$
+language sql stable rows 10000 begin atomic
 select f.org_id, f.edition, f.paid, f.agents, f.light_agents, f.negotiated_limit, f.base_credits, f.variable_credits,
   f.additional_credits, f.legacy_limit, f.floor, f.floor_edition, f.unpaid_since,
   greatest(f.held_floor - f.plan_credits, 0),
@@ -196,8 +196,8 @@ from (
       and (only_ids is null or a.org_id = any (only_ids))
     offset 0
   ) k
-) f
-$$;`;
+) f;
+end;`;
 
 /**
  * What is decided for every org with an id in [lower_id, upper_id) and, when given, in only_ids; null bounds are open.

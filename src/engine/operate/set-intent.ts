@@ -11,6 +11,7 @@ import {
   type RolloutPosition,
   transitionDataCenter,
 } from '../../stores/control/data-centers.js';
+import { isScheduler } from '../../stores/control/roles.js';
 import type { EngineContext } from '../context.js';
 import { lockKnownDataCenter } from '../data-center.js';
 import { readCell } from '../rollout/read-cell.js';
@@ -52,7 +53,8 @@ export async function setIntent(context: EngineContext, request: IntentRequest):
       details: { stage: row.stage },
     });
   });
-  await tick(context);
+  // an operator's own login cannot: then a scheduler does, which is woken up
+  if (await context.control.inTransaction(isScheduler)) await tick(context);
   await context.wakeUps.wakeSchedulers();
   return readIntent(context, request);
 }

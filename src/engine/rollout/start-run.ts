@@ -42,8 +42,9 @@ export async function activate(
       // opening the fence stops the change feed
       singleWrites: false,
     } as const;
-    if (!(await transitionDataCenter(tx, row, change))) throw new VersionConflict();
+    // first: the database lets a data center into its canary only with a used approval
     if (!(await consumeApproval(tx, row.planId, epoch))) throw new VersionConflict();
+    if (!(await transitionDataCenter(tx, row, change))) throw new VersionConflict();
     const { actor } = context;
     await appendAudit(tx, { actor, action: 'activate', dataCenter: row.id, runId: epoch, epoch, reason });
   });

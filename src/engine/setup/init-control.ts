@@ -4,6 +4,7 @@ import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { migrateControl } from '../../stores/control/control-database.js';
 import { saveDataCenter } from '../../stores/control/data-centers.js';
 import { saveEmbedded } from '../../stores/control/person.js';
+import { grantControlRoles } from '../../stores/control/roles.js';
 import { saveReconcile } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
@@ -19,6 +20,7 @@ export async function initControl(
   try {
     return await control.inTransaction(async (tx) => {
       const names = await migrateControl(tx);
+      await grantControlRoles(tx);
       await saveEmbedded(tx, actor === null ? 'own_logins' : 'embedded');
       for (const [position, { id, zone }] of config.dataCenters.entries())
         await saveDataCenter(tx, { id, position, zone });

@@ -31,6 +31,8 @@ export function cellRoleName(dataCenter: string, role: CellRole): string {
   return `credit_rollout_${dataCenter.replaceAll('-', '_')}_${role}`;
 }
 
+// The catalog comes before anything that a login could have made: a temporary type, or an operator in `public`.
+const SEARCH_PATH = 'set local search_path = pg_catalog, pg_temp';
 // One round trip of the simple protocol. client_connection_check_interval frees the locks of a killed worker;
 // row_security = off turns a policy into an error instead of missing rows; jit only costs time on short batches; lanes
 // are all the parallelism that we take of the product's machine. The lock time-out is below the statement time-out:
@@ -44,7 +46,7 @@ set local idle_in_transaction_session_timeout = 2000;
 set local client_connection_check_interval = 1000;
 set local max_parallel_workers_per_gather = 0;
 set local jit = off`;
-const OWNER_LIMITS = 'set local row_security = off; set local lock_timeout = 2000; set local statement_timeout = 0';
+const OWNER_LIMITS = `${SEARCH_PATH}; set local row_security = off; set local lock_timeout = 2000; set local statement_timeout = 0`;
 
 export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
   const transaction = <T>(fn: (tx: CellTransaction) => Promise<T>): Promise<T> =>
@@ -53,7 +55,10 @@ export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
     dataCenter,
     inTransaction: (role, fn, { statementMs = 2_000 } = {}) =>
       transaction(async (tx) => {
-        await execute(tx, `set local role "${cellRoleName(dataCenter, role)}";${limitsSql(Math.trunc(statementMs))}`);
+        await execute(
+          tx,
+          `${SEARCH_PATH};set local role "${cellRoleName(dataCenter, role)}";${limitsSql(Math.trunc(statementMs))}`,
+        );
         return fn(tx);
       }),
     asOwner: (fn) =>

@@ -15,7 +15,11 @@ export interface ControlDatabase {
 
 const SCHEMA_LOCK = 1_129_467_725;
 
-export function createControlDatabase(db: Knex): ControlDatabase {
+/**
+ * `person`: who acts according to the process, believed only where `init` marked this database as embedded; null: the
+ * login. Names are found in the catalog before anything that the login could have made.
+ */
+export function createControlDatabase(db: Knex, person: string | null = null): ControlDatabase {
   return {
     inTransaction: (fn) =>
       withSubject('The control database', () =>
@@ -23,11 +27,14 @@ export function createControlDatabase(db: Knex): ControlDatabase {
           // one round trip
           await execute(
             tx,
-            `set local statement_timeout = 5000;
+            `set local search_path = pg_catalog, pg_temp;
+             set local statement_timeout = 5000;
              set local lock_timeout = 3000;
              set local idle_in_transaction_session_timeout = 5000;
              set local client_connection_check_interval = 1000`,
           );
+          if (person !== null)
+            await execute(tx, `select set_config('credit_rollout_control.person', :person, true)`, { person });
           return fn(tx);
         }),
       ),

@@ -2,7 +2,7 @@
 // What a plan decides for orgs stays in the cell.
 import type { RailReading } from '../../domain/plan/guard-rails.js';
 import type { PlanCounts } from '../../domain/plan/plan-report.js';
-import { execute, findRow, selectRows } from '../query.js';
+import { execute, findRow, selectRow, selectRows } from '../query.js';
 import { APPROVAL_STATE, type ApprovalRow } from './approvals.js';
 import type { ControlTransaction } from './control-database.js';
 import type { ControlRun } from './runs.js';
@@ -163,11 +163,10 @@ export async function deleteOldPlans(
   days: number,
   inUse: readonly string[] = [],
 ): Promise<number> {
-  return execute(
+  const { purged } = await selectRow<{ readonly purged: number }>(
     tx,
-    `delete from credit_rollout_control.plans
-     where registered_at < clock_timestamp() - make_interval(days => :days::int)
-       and plan_id <> all (:in_use::text[])`,
+    'select credit_rollout_control.purge_plans(:days::int, :in_use::text[]) as purged',
     { days, in_use: inUse },
   );
+  return purged;
 }

@@ -64,13 +64,14 @@ describe('useApproval', () => {
 describe('the control database', () => {
   test('writes author, approver, digest and lifetime itself, whatever is inserted', async () => {
     const plan = await registerTestPlan();
-    await bob.sql(
-      `insert into credit_rollout_control.approvals (plan_id, digest, data_center, kind, author, approver, approved_at, expires_at)
-       values ($1, 'x', 'x', 'person', 'x', 'x', 'infinity', 'infinity')`,
-      [plan.planId],
-    );
+    const insert = `insert into credit_rollout_control.approvals
+      (plan_id, digest, data_center, kind, author, approver, approved_at, expires_at)
+      values ('${plan.planId}', 'x', 'x', 'person', 'x', 'x', 'infinity', 'infinity')`;
+    expect(await refusal(bob, insert)).toBe('42501');
+    await fleet.control(insert);
     const found = await find(plan);
-    expect(found).toMatchObject({ digest: plan.digest, author: alice.name, approver: bob.name });
+    expect(found).toMatchObject({ digest: plan.digest, author: alice.name });
+    expect(found?.approver).not.toBe('x');
     expect(Number(found?.expiresAt) - Number(found?.approvedAt)).toBe(72 * 3_600_000);
   });
 
@@ -133,7 +134,10 @@ describe('the control database', () => {
   test('keeps approvals when their plans are purged', async () => {
     const plan = await registerTestPlan();
     const { approval } = await approve(bob, plan);
-    await alice.sql('delete from credit_rollout_control.plans where plan_id = $1', [plan.planId]);
+    expect(await refusal(alice, `delete from credit_rollout_control.plans where plan_id = '${plan.planId}'`)).toBe(
+      '42501',
+    );
+    await fleet.control('delete from credit_rollout_control.plans where plan_id = $1', [plan.planId]);
     expect(await find(plan)).toEqual(approval);
   });
 });

@@ -12,7 +12,8 @@ const FENCER_PLAN_COLUMNS = `plan_id, digest, card_hash, source_signature, autho
   touched, counts`;
 const PLANS = `select on credit_rollout.plans, credit_rollout.plan_ranges, credit_rollout.plan_groups,
   credit_rollout.plan_requests, credit_rollout.stale_orgs`;
-const PLAN_FUNCTIONS = 'execute on function credit_rollout.planned, credit_rollout.digest_plan';
+const PLAN_FUNCTIONS = `execute on function credit_rollout.planned, credit_rollout.digest_plan,
+  credit_rollout.digest_sums`;
 const RULE = 'execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first';
 const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided,
   credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
@@ -141,11 +142,8 @@ async function listMissingMemberships(
   return [...missing, ...rows.map(({ role }) => role)].map((name) => `grant "${name}" to ${login}`);
 }
 
-// functions that PUBLIC may execute unless it is revoked
-const REVOKED = `
-revoke all on function credit_rollout.cut_ranges, credit_rollout.cut_first_ranges, credit_rollout.split_batch,
-  credit_rollout.adopt_plan, credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.add_repairs,
-  credit_rollout.retire_allotments, credit_rollout.restore_retired from public`;
+// PUBLIC may execute every new function until it is revoked; a trigger function could be put on anybody's table
+const REVOKED = 'revoke all on all functions in schema credit_rollout from public';
 
 /** Grants each role what it needs; safe to repeat. */
 export async function grantRoles(tx: CellTransaction, dataCenter: string): Promise<void> {

@@ -1,0 +1,114 @@
+// The roles of control and what each may do: as little as its work needs. Logins become members of them; nobody but the
+// owner of the schema holds more. Roles belong to the server: two control databases on one server share their names.
+import { RolloutError } from '../../kernel/rollout-error.js';
+import { runVerbatim, selectRow, selectRows } from '../query.js';
+import type { ControlTransaction } from './control-database.js';
+
+export const CONTROL_ROLES = ['operator', 'approver', 'viewer', 'scheduler'] as const;
+export type ControlRole = (typeof CONTROL_ROLES)[number];
+
+export const controlRoleName = (role: ControlRole): string => `credit_rollout_control_${role}`;
+
+const READ = 'select on all tables in schema credit_rollout_control';
+const AUDIT = `insert (actor, action, data_center, run_id, epoch, reason, details) on credit_rollout_control.audit`;
+const REGISTER = `insert (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails)
+  on credit_rollout_control.plans`;
+const APPROVE = `insert (plan_id, kind, reason), update (voided_at, void_reason) on credit_rollout_control.approvals`;
+const PERSON = 'execute on function credit_rollout_control.person';
+
+const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
+  operator: [
+    READ,
+    PERSON,
+    AUDIT,
+    REGISTER,
+    // a plan inside its guard-rails approves itself; one outside needs an approver
+    APPROVE,
+    // requests, intents and retries; what leads into a canary needs a used approval, by trigger
+    `update (stage, intent, quiet, requested_at, requested_by, request_reason, epoch, not_before_at, not_before_local,
+       cutover_at, cutover_local, cutover_set_at, failure, plan_id, plan) on credit_rollout_control.data_centers`,
+    'update (state, ended_at) on credit_rollout_control.runs',
+    'update (epoch, card_hash, card_name, pinned_at) on credit_rollout_control.rollout',
+    `insert (data_center, to_at, to_local, reason), update (state)
+       on credit_rollout_control.postponements, credit_rollout_control.reversals`,
+    'insert (data_center, reason, allow_falls) on credit_rollout_control.reconcile_requests',
+  ],
+  approver: [
+    READ,
+    PERSON,
+    AUDIT,
+    APPROVE,
+    'update (state) on credit_rollout_control.postponements, credit_rollout_control.reversals',
+    // an approved postponement or reversal moves the pinned instant
+    'update (cutover_at, cutover_local, cutover_set_at) on credit_rollout_control.data_centers',
+  ],
+  viewer: [READ, PERSON],
+  scheduler: [
+    READ,
+    PERSON,
+    AUDIT,
+    REGISTER,
+    APPROVE,
+    'update (used_at, used_by_run) on credit_rollout_control.approvals',
+    `update (stage, intent, quiet, requested_at, requested_by, request_reason, run_id, epoch, verified_at, bake_until,
+       failure, plan_id, done_at, single_writes, gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at)
+       on credit_rollout_control.data_centers`,
+    `insert, update (state, ended_at, counts, epoch, shut_epoch) on credit_rollout_control.runs`,
+    'update (epoch, reconcile) on credit_rollout_control.rollout',
+    'update (run_id, ended_at) on credit_rollout_control.reconcile_requests',
+    'insert, update on credit_rollout_control.due_work',
+    'insert, update, delete on credit_rollout_control.holds, credit_rollout_control.schedulers',
+    'execute on function credit_rollout_control.purge_plans',
+  ],
+};
+
+/** Whether this login may do a scheduler's work: an operator's may not, except where one login is for everything. */
+export async function isScheduler(tx: ControlTransaction): Promise<boolean> {
+  const { member } = await selectRow<{ readonly member: boolean | null }>(
+    tx,
+    `select pg_has_role(session_user, to_regrole(:role), 'member') as member`,
+    { role: controlRoleName('scheduler') },
+  );
+  return member === true;
+}
+
+/** Makes the roles that are missing, and grants each what it needs; safe to repeat. Throws roles_missing with the SQL. */
+export async function grantControlRoles(tx: ControlTransaction): Promise<void> {
+  await createMissingRoles(tx);
+  const statements = CONTROL_ROLES.flatMap((role) => {
+    const name = controlRoleName(role);
+    return [
+      `grant usage on schema credit_rollout_control to ${name}`,
+      ...GRANTS[role].map((grant) => `grant ${grant} to ${name}`),
+    ];
+  });
+  // PUBLIC may execute every new function until it is revoked
+  const revoke = 'revoke all on all functions in schema credit_rollout_control from public';
+  await runVerbatim(tx, [revoke, ...statements].join(';\n'));
+}
+
+async function createMissingRoles(tx: ControlTransaction): Promise<void> {
+  const names = CONTROL_ROLES.map(controlRoleName);
+  const missing = await selectRows<{ readonly role: string }>(
+    tx,
+    `select role from unnest(:names::text[]) role
+     where not exists (select from pg_roles r where r.rolname = role)`,
+    { names },
+  );
+  if (missing.length === 0) return;
+  try {
+    // another database of this server may make them at this moment
+    const create = missing.map(
+      ({ role }) => `do $$ begin create role ${role} nologin;
+        exception when duplicate_object or unique_violation then null; end $$`,
+    );
+    await tx.transaction((nested) => runVerbatim(nested, create.join(';\n')));
+  } catch (cause) {
+    const statements = missing.map(({ role }) => `create role ${role} nologin;`).join('\n');
+    throw new RolloutError('roles_missing', {
+      message: 'The login of the control database may not create roles (CREATEROLE is needed once).',
+      next: `As a superuser run:\n${statements}\nthen run init again.`,
+      cause,
+    });
+  }
+}
