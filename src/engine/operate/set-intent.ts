@@ -53,10 +53,14 @@ export async function setIntent(context: EngineContext, request: IntentRequest):
       details: { stage: row.stage },
     });
   });
-  // an operator's own login cannot: then a scheduler does, which is woken up
-  if (await context.control.inTransaction(isScheduler)) await tick(context);
+  await tickWherePermitted(context);
   await context.wakeUps.wakeSchedulers();
   return readIntent(context, request);
+}
+
+/** A login that is no scheduler's leaves the steps to one, which is woken up. */
+async function tickWherePermitted(context: EngineContext): Promise<void> {
+  if (await context.control.inTransaction(isScheduler)) await tick(context);
 }
 
 /** How long an acknowledgement is waited for, in ms. */
@@ -72,7 +76,7 @@ export async function setIntentAndWait(context: EngineContext, request: IntentRe
   const until = performance.now() + ACKNOWLEDGE_TIMEOUT_MS;
   while (request.intent !== 'run' && !isAcknowledged(report) && performance.now() < until) {
     await context.clock.sleep(POLL_INTERVAL_MS);
-    await tick(context);
+    await tickWherePermitted(context);
     report = await readIntent(context, request);
   }
   return report;
