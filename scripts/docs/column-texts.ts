@@ -322,6 +322,11 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     failure: 'code of the last failed attempt; null after a success',
     changed_at: 'when this row changed',
   },
+  'credit_rollout.gate_secret': {
+    only_row: 'always true: one row',
+    inner_pad: 'the key, exclusive-ored with 0x36 in each byte',
+    outer_pad: 'the key, exclusive-ored with 0x5c in each byte',
+  },
   'credit_rollout.gate': {
     only_row: 'primary key, always true',
     configured_at: 'the instant that was configured when it was armed last',
@@ -553,6 +558,8 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
     'retires the allotments of orgs that a night found gone and that still are; runs as its owner, since nobody else deletes any',
   restore_retired: 'brings back the last form of allotments that were retired, deleted or lost; runs as its owner',
   split_range: 'splits a range in two; called by `split_batch`, which also splits the list of a repair',
+  mark_gate_answer: 'HMAC-SHA256 of an answer of the gate, which no session can forge; internal',
+  require_open_work: 'trigger of `allotments`: a write needs an open run, single writes or an override',
   ask_gate: 'the answer of the gate for this transaction; internal',
   wait_for_gate: 'waits at most 250 ms for the lock of the gate; internal',
   grant_sign_up: 'the allotment of a sign-up on credits; internal',

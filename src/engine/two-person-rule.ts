@@ -14,7 +14,7 @@ export function requireSecondPerson(what: string, author: string, approver: Pers
 const NEXT = {
   login: `Let somebody else approve it. Who shares a login of the control database counts as one person. \
 Give each a login of their own in the role that docs/how-to/install-a-fleet.md#people-and-logins makes:
-CREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE credit_rollout_operator;`,
+CREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE credit_rollout_control_approver;`,
   machine: `On the embedded servers a person is the user of the machine, and no other user can reach them. \
 For two people, use a control database with a login for each: docs/how-to/plan-and-approve.md#3-approve.`,
 } as const satisfies Record<Person['knownBy'], string>;

@@ -6,6 +6,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { findPlan } from '../../stores/cell/plan/plans.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import { identifyPerson } from '../../stores/control/person.js';
 import { findRegisteredPlan, insertRegisteredPlan, type NewRegisteredPlan } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
 import { approveInsideRails } from './approve-plan.js';
@@ -17,6 +18,7 @@ export async function registerPlan(
   plan: NewRegisteredPlan,
 ): Promise<'new' | 'known'> {
   return context.control.inTransaction(async (tx) => {
+    await identifyPerson(tx, context.actor);
     if (!(await insertRegisteredPlan(tx, plan))) {
       rejectOtherDigest(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
       return 'known';

@@ -14,6 +14,8 @@ const AUDIT = `insert (actor, action, data_center, run_id, epoch, reason, detail
 const REGISTER = `insert (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails)
   on credit_rollout_control.plans`;
 const APPROVE = `insert (plan_id, kind, reason), update (voided_at, void_reason) on credit_rollout_control.approvals`;
+// as it was last read; the truth is in the cell
+const SEEN_GATE = 'gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at';
 const PERSON = 'execute on function credit_rollout_control.person';
 
 const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
@@ -26,7 +28,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     APPROVE,
     // requests, intents and retries; what leads into a canary needs a used approval, by trigger
     `update (stage, intent, quiet, requested_at, requested_by, request_reason, epoch, not_before_at, not_before_local,
-       cutover_at, cutover_local, cutover_set_at, failure, plan_id, plan) on credit_rollout_control.data_centers`,
+       cutover_at, cutover_local, cutover_set_at, failure, plan_id, plan, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
     'update (state, ended_at) on credit_rollout_control.runs',
     'update (epoch, card_hash, card_name, pinned_at) on credit_rollout_control.rollout',
     `insert (data_center, to_at, to_local, reason), update (state)
@@ -40,7 +42,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     APPROVE,
     'update (state) on credit_rollout_control.postponements, credit_rollout_control.reversals',
     // an approved postponement or reversal moves the pinned instant
-    'update (cutover_at, cutover_local, cutover_set_at) on credit_rollout_control.data_centers',
+    `update (cutover_at, cutover_local, cutover_set_at, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
   ],
   viewer: [READ, PERSON],
   scheduler: [
@@ -51,7 +53,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     APPROVE,
     'update (used_at, used_by_run) on credit_rollout_control.approvals',
     `update (stage, intent, quiet, requested_at, requested_by, request_reason, run_id, epoch, verified_at, bake_until,
-       failure, plan_id, done_at, single_writes, gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at)
+       failure, plan_id, done_at, single_writes, ${SEEN_GATE})
        on credit_rollout_control.data_centers`,
     `insert, update (state, ended_at, counts, epoch, shut_epoch) on credit_rollout_control.runs`,
     'update (epoch, reconcile) on credit_rollout_control.rollout',

@@ -35,7 +35,7 @@ describe.each(['triggers', 'updates'] as const)('feedChanges by %s', (by: FeedBy
   test.each(ROWS)('$row', async (row) => {
     const cell = cellOf(row.window);
     for (const statement of row.meanwhile?.split(';') ?? [])
-      await cell.sql(statement.replaceAll('$1', String(idOf(row))));
+      await cell.rewritePast(statement.replaceAll('$1', String(idOf(row))));
     const before = await readTotal(cell, idOf(row));
     await edit(cell, idOf(row), row.set);
     expect((await feed(cell)).kind).toBe('read');

@@ -120,7 +120,7 @@ export const ROWS: readonly Row[] = [
     set: 'paid = true',
     total: '5000',
     floor: '150000',
-    cause: 'manual edit',
+    cause: undefined,
   },
   {
     row: 'row 12: seats down wait for the night',

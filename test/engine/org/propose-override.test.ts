@@ -83,7 +83,7 @@ describe('proposeOverride', () => {
   ])('rejects an org %s', async (_, change, why) => {
     const orgId = takeOrg();
     await scene.cell.sql('update public.orgs set paid = false where org_id = $1', [orgId]);
-    await scene.cell.sql(`${change} where org_id = $1`, [orgId]);
+    await scene.cell.rewritePast(`${change} where org_id = ${orgId}`);
     await expect(propose(scene, 200_000n, orgId)).rejects.toMatchObject({
       code: 'override_refused',
       message: expect.stringContaining(why),

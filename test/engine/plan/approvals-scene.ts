@@ -1,6 +1,7 @@
-// What the tests of approvals share: a real control database, the logins of two people, and plans that one of them
-// made.
-import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
+// What the tests of approvals share: a real control database, the logins of two people, and plans that one of them made.
+
+import type { EngineContext } from '../../../src/engine/context.js';
+import { approvePlan, listApprovals } from '../../../src/engine/plan/approve-plan.js';
 import { registerPlan } from '../../../src/engine/plan/register-plan.js';
 import { findApproval, listPlanApprovals, useApproval } from '../../../src/stores/control/approvals.js';
 import type { NewRegisteredPlan } from '../../../src/stores/control/plans.js';
@@ -45,8 +46,12 @@ const COUNTS: NewRegisteredPlan['counts'] = {
 export const PASSED = { rail: 'orgsTouched', value: '9', limit: '10', passes: true } as const;
 export const BROKEN = { rail: 'maxRaiseFactor', value: '4.0', limit: '3', passes: false } as const;
 
-/** A plan of alice's, registered; `n` counts within the test. */
-export async function registerTestPlan(n = 1, own: Partial<NewRegisteredPlan> = {}): Promise<NewRegisteredPlan> {
+/** A plan of alice's or of `by`, registered; `n` counts within the test. */
+export async function makePlan(
+  n = 1,
+  own: Partial<NewRegisteredPlan> = {},
+  by: EngineContext = alice.engine,
+): Promise<NewRegisteredPlan> {
   const plan: NewRegisteredPlan = {
     planId: `${own.dataCenter ?? dc}-${number + n}`,
     dataCenter: dc,
@@ -58,7 +63,7 @@ export async function registerTestPlan(n = 1, own: Partial<NewRegisteredPlan> = 
     rails: [PASSED],
     ...own,
   };
-  await registerPlan(alice.engine, plan);
+  await registerPlan(by, plan);
   return plan;
 }
 

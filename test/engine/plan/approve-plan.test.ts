@@ -86,11 +86,11 @@ describe('approvePlan', () => {
       code: 'same_person',
       exitCode: 7,
       message: `The plan ${plan.planId} needs a second person: its author and its approver are both "${alice.name}".`,
-      next: expect.stringContaining("CREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE credit_rollout_operator;"),
+      next: expect.stringContaining("CREATE ROLE somebody LOGIN PASSWORD '…' IN ROLE credit_rollout_control_approver;"),
     });
     expect(await find(plan)).toBeUndefined();
     const operations = await readDocument('docs/how-to/install-a-fleet.md');
-    expect(operations).toContain('create role credit_rollout_operator nologin;');
+    expect(operations).toContain('in role credit_rollout_control_approver;');
     expect(operations).toContain('## People and logins');
   });
 
@@ -105,8 +105,8 @@ describe('approvePlan', () => {
   test('tells people apart by the user of the machine where everybody shares one login', async () => {
     await fleet.control('update credit_rollout_control.rollout set embedded = true');
     try {
-      const plan = await registerTestPlan(1, { author: 'ada' });
       const as = (actor: string): EngineContext => ({ ...fleet.engine, actor });
+      const plan = await makePlan(1, {}, as('ada'));
       const { planId } = plan;
       await expect(approvePlan(as('ada'), { planId, reason: null })).rejects.toMatchObject({
         code: 'same_person',

@@ -138,12 +138,10 @@ export function createLife(cell: TestCell): Life {
     leave: async () => {
       await sql('delete from public.orgs where org_id = 1');
     },
-    // the clock cannot be turned, so the past is
     sleepDays: async (days) => {
-      await sql(`begin; set local session_replication_role = replica;
-        update credit_rollout.allotments set unpaid_since = unpaid_since - ${Math.trunc(days)};
+      await cell.rewritePast(`update credit_rollout.allotments set unpaid_since = unpaid_since - ${Math.trunc(days)};
         update credit_rollout.allotment_changes set before = jsonb_set(before, '{unpaid_since}', to_jsonb(((before ->> 'unpaid_since')::date - ${Math.trunc(days)})::text))
-          where before ->> 'unpaid_since' is not null; commit`);
+          where before ->> 'unpaid_since' is not null`);
     },
     night: async (options) => drift((await runNight(cell, options)).runId),
     sweep: async () => drift((await runNight(cell, { kind: 'sweep' })).runId),

@@ -97,17 +97,19 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
 export async function ensureRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
   const names = CELL_ROLES.map((role) => cellRoleName(dataCenter, role));
   const missing = await listMissingRoles(tx, names);
-  const statements = [
-    ...missing.map((name) => `create role "${name}" nologin`),
-    ...(await listMissingMemberships(tx, names, missing)),
-  ];
-  if (statements.length === 0) return;
+  const create = missing.map((name) => `create role "${name}" nologin`);
+  const join = await listMissingMemberships(tx, names, missing);
+  if (create.length + join.length === 0) return;
   try {
-    await tx.transaction((nested) => runVerbatim(nested, statements.join(';\n')));
+    // another database of this server may make them at this moment
+    const once = create.map(
+      (sql) => `do $$ begin ${sql}; exception when duplicate_object or unique_violation then null; end $$`,
+    );
+    await tx.transaction((nested) => runVerbatim(nested, [...once, ...join].join(';\n')));
   } catch (error) {
     throw new RolloutError('roles_missing', {
       message: `The login of data center "${dataCenter}" may not create roles (CREATEROLE is needed once).`,
-      next: `As a superuser run:\n${statements.join(';\n')};\nthen run init again.`,
+      next: `As a superuser run:\n${[...create, ...join].join(';\n')};\nthen run init again.`,
       cause: error,
     });
   }
