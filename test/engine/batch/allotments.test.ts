@@ -99,7 +99,7 @@ describe('allotments', () => {
 
   test('lets a floor fall with a named cause to what the rule gives, and to nothing else', async () => {
     const fall = (cause: string, floor: string): Promise<string | undefined> =>
-      refusal(`select set_config('credit_rollout.cause', '${cause}', true);
+      rejectionOf(`select set_config('credit_rollout.cause', '${cause}', true);
         update credit_rollout.allotments a set edition = d.edition, base_credits = d.base_credits,
           variable_credits = d.variable_credits, legacy_limit = d.legacy_limit, floor = ${floor},
           floor_edition = d.floor_edition, grandfathered_credits = d.grandfathered_credits,

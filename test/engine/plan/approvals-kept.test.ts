@@ -67,7 +67,7 @@ describe('the control database', () => {
     const insert = `insert into credit_rollout_control.approvals
       (plan_id, digest, data_center, kind, author, approver, approved_at, expires_at)
       values ('${plan.planId}', 'x', 'x', 'person', 'x', 'x', 'infinity', 'infinity')`;
-    expect(await refusal(bob, insert)).toBe('42501');
+    expect(await rejectionOf(bob, insert)).toBe('42501');
     await fleet.control(insert);
     const found = await find(plan);
     expect(found).toMatchObject({ digest: plan.digest, author: alice.name });
@@ -134,7 +134,7 @@ describe('the control database', () => {
   test('keeps approvals when their plans are purged', async () => {
     const plan = await registerTestPlan();
     const { approval } = await approve(bob, plan);
-    expect(await refusal(alice, `delete from credit_rollout_control.plans where plan_id = '${plan.planId}'`)).toBe(
+    expect(await rejectionOf(alice, `delete from credit_rollout_control.plans where plan_id = '${plan.planId}'`)).toBe(
       '42501',
     );
     await fleet.control('delete from credit_rollout_control.plans where plan_id = $1', [plan.planId]);

@@ -1,7 +1,7 @@
 // What the tests of approvals share: a real control database, the logins of two people, and plans that one of them made.
 
 import type { EngineContext } from '../../../src/engine/context.js';
-import { approvePlan, listApprovals } from '../../../src/engine/plan/approve-plan.js';
+import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
 import { registerPlan } from '../../../src/engine/plan/register-plan.js';
 import { findApproval, listPlanApprovals, useApproval } from '../../../src/stores/control/approvals.js';
 import type { NewRegisteredPlan } from '../../../src/stores/control/plans.js';
@@ -47,7 +47,7 @@ export const PASSED = { rail: 'orgsTouched', value: '9', limit: '10', passes: tr
 export const BROKEN = { rail: 'maxRaiseFactor', value: '4.0', limit: '3', passes: false } as const;
 
 /** A plan of alice's or of `by`, registered; `n` counts within the test. */
-export async function makePlan(
+export async function registerTestPlan(
   n = 1,
   own: Partial<NewRegisteredPlan> = {},
   by: EngineContext = alice.engine,

@@ -106,7 +106,7 @@ describe('approvePlan', () => {
     await fleet.control('update credit_rollout_control.rollout set embedded = true');
     try {
       const as = (actor: string): EngineContext => ({ ...fleet.engine, actor });
-      const plan = await makePlan(1, {}, as('ada'));
+      const plan = await registerTestPlan(1, {}, as('ada'));
       const { planId } = plan;
       await expect(approvePlan(as('ada'), { planId, reason: null })).rejects.toMatchObject({
         code: 'same_person',

@@ -53,7 +53,7 @@ test('an operator plans, asks, pauses and resumes, and a scheduler runs, with no
   await fleet.expectInvariants();
 });
 
-test('init says that it is the owner of control who runs it, since no GRANT would do', async () => {
+test('init explains that only the owner of control can run it, since no GRANT is enough', async () => {
   await expect(initControl(engineOf('alice'), fleet.config)).rejects.toMatchObject({
     code: 'not_permitted',
     message: expect.stringMatching(
