@@ -28,7 +28,8 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     APPROVE,
     // requests, intents and retries; what leads into a canary needs a used approval, by trigger
     `update (stage, intent, quiet, requested_at, requested_by, request_reason, epoch, not_before_at, not_before_local,
-       cutover_at, cutover_local, cutover_set_at, failure, plan_id, plan, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
+       cutover_at, cutover_local, cutover_set_at, failure, plan_id, plan, single_writes, ${SEEN_GATE})
+       on credit_rollout_control.data_centers`,
     'update (state, ended_at) on credit_rollout_control.runs',
     'update (epoch, card_hash, card_name, pinned_at) on credit_rollout_control.rollout',
     `insert (data_center, to_at, to_local, reason), update (state)

@@ -47,7 +47,7 @@ async function makePlan(number: number, rails: 'inside' | 'outside'): Promise<st
   // the rollout had plans of its own, with lower numbers
   const planId = `${dc}-${100 + number}`;
   const rail = { rail: 'maxRaiseFactor', value: '4.0', limit: '3', passes: rails === 'inside' } as const;
-  await registerPlan(fleet.engine, {
+  await registerPlan(crowd.people[0]?.engine ?? fleet.engine, {
     ...{ planId, dataCenter: dc, digest: 'a'.repeat(64), cardHash: 'card', author: nameOf(0), rails: [rail] },
     snapshotAt: '2026-11-22T14:02:11Z',
     counts: {
