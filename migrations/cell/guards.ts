@@ -1,10 +1,11 @@
-// Why: names and functions of ours must mean the same for every caller. A temporary type, an operator in `public` or a trigger
-// function on somebody else's table must not change what the schema decides or records.
+// Why: names and functions of ours must mean the same for every caller. A temporary type, an operator in `public` or a
+// trigger function on somebody else's table must not change what the schema decides or records.
 import type { Migration } from '../migration.js';
 
 /**
- * Why: a plpgsql function without a search path of its own finds names through the caller's, where `pg_temp` comes first. SQL
- * functions keep their parsed body instead (BEGIN ATOMIC), since a search path of their own would keep them from being inlined.
+ * Why: a plpgsql function without a search path of its own finds names through the caller's, where `pg_temp` comes
+ * first. SQL functions keep their parsed body instead (BEGIN ATOMIC), since a search path of their own would keep them
+ * from being inlined.
  */
 export const bindNames: Migration = {
   name: '20261129010000_pre_bind_names',
@@ -23,8 +24,9 @@ begin
 end $$;
 
 create or replace function credit_rollout.planned(plan bigint, range_number integer default null)
-returns table (range_no integer, org_id credit_rollout.org_id, edition text, paid boolean, agents bigint, light_agents bigint,
-  additional_credits bigint, negotiated_limit bigint, total_credits bigint, winner text, movement text)
+returns table (range_no integer, org_id credit_rollout.org_id, edition text, paid boolean, agents bigint,
+  light_agents bigint, additional_credits bigint, negotiated_limit bigint, total_credits bigint, winner text,
+  movement text)
 language sql stable rows 10000 begin atomic
 select g.range_no, u.org_id, g.edition, g.paid,
   coalesce(u.agents, (g.wide -> u.org_id::text ->> 0)::bigint),
@@ -36,15 +38,15 @@ cross join lateral unnest(g.org_ids, g.agents, g.light_agents, g.additional_cred
 where g.plan_id = plan and (range_number is null or g.range_no = range_number);
 end;
 
-create or replace function credit_rollout.digest_sums(card text, source text, orgs bigint, touched bigint, credits numeric,
-  hashes numeric)
+create or replace function credit_rollout.digest_sums(card text, source text, orgs bigint, touched bigint,
+  credits numeric, hashes numeric)
 returns text language sql immutable begin atomic
 select encode(sha256(convert_to(
   concat_ws(chr(10), 'credit-rollout plan 1', card, source, orgs, touched, credits, hashes), 'UTF8')), 'hex');
 end;
 
-create or replace function credit_rollout.digest_plan(plan bigint, card text, source text) returns text language sql stable
-begin atomic
+create or replace function credit_rollout.digest_plan(plan bigint, card text, source text) returns text
+language sql stable begin atomic
 select credit_rollout.digest_sums(card, source, coalesce(sum(r.orgs), 0), coalesce(sum(r.touched), 0),
   coalesce(sum(r.touched_credits), 0), coalesce(sum(r.digest), 0))
 from credit_rollout.plan_ranges r where r.plan_id = plan;
@@ -52,8 +54,8 @@ end;`,
 };
 
 /**
- * Why: the answer of the gate is kept for its transaction in a setting that the product's session can write. With a mark that
- * only the schema's owner can make, a forged answer is none.
+ * Why: the answer of the gate is kept for its transaction in a setting that the product's session can write. With a
+ * mark that only the schema's owner can make, a forged answer is none.
  */
 export const sealGateAnswers: Migration = {
   name: '20261129010100_pre_seal_gate_answers',
@@ -67,7 +69,8 @@ comment on table credit_rollout.gate_secret is
   'marks the answers of the gate as its own: the two pads of HMAC-SHA256 over a random key. Only the owner reads it.';
 do $$
 declare
-  secret bytea := sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')) || decode(repeat('00', 32), 'hex');
+  secret bytea := sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
+    || decode(repeat('00', 32), 'hex');
   inner_pad bytea := secret; outer_pad bytea := secret;
 begin
   for at in 0..63 loop
@@ -120,7 +123,8 @@ begin
       else asked end);
   exception when others then
     begin
-      select case when l.last_value > 0 then 'credits' else 'legacy' end into strict model from credit_rollout.gate_latches l;
+      select case when l.last_value > 0 then 'credits' else 'legacy' end into strict model
+        from credit_rollout.gate_latches l;
     exception when others then
       model := 'legacy';
     end;
@@ -136,8 +140,9 @@ end $$;`,
 };
 
 /**
- * Why: the cause of a change is a setting of whoever writes. A floor may fall only to what the rule gives for the org in that
- * moment, or to what an override that is being applied says. Writes need open work, except by the schema's owner.
+ * Why: the cause of a change is a setting of whoever writes. A floor may fall only to what the rule gives for the org
+ * in that moment, or to what an override that is being applied says. Writes need open work, except by the schema's
+ * owner.
  */
 export const guardFloors: Migration = {
   name: '20261129010200_pre_guard_floors',
@@ -148,36 +153,42 @@ declare
   cause text := coalesce(nullif(current_setting('credit_rollout.cause', true), ''), 'manual edit');
 begin
   if tg_relid <> 'credit_rollout.allotments'::regclass then
-    raise exception 'this function belongs to the triggers of allotments' using errcode = 'object_not_in_prerequisite_state';
+    raise exception 'this function belongs to the triggers of allotments'
+      using errcode = 'object_not_in_prerequisite_state';
   end if;
   if tg_op = 'UPDATE' then
     if new.org_id is distinct from old.org_id then
       raise exception 'an allotment keeps its org' using errcode = 'restrict_violation';
     end if;
-    if old.floor is not null and (new.floor is null or new.floor < old.floor) and cause not in ('edition', 'lapse', 'override')
-       or (old.floor is not null and (new.floor is null or new.floor < old.floor or new.floor_edition <> old.floor_edition)
+    if old.floor is not null and (new.floor is null or new.floor < old.floor)
+         and cause not in ('edition', 'lapse', 'override')
+       or (old.floor is not null
+             and (new.floor is null or new.floor < old.floor or new.floor_edition <> old.floor_edition)
            or new.unpaid_since is distinct from case when not new.paid then coalesce(old.unpaid_since, (
              select (now() at time zone c.zone)::date from credit_rollout.cell c)) end
              and new.unpaid_since is distinct from old.unpaid_since)
           and not (case cause
             when 'override' then exists (select from credit_rollout.overrides o
-              where o.org_id = old.org_id and o.state = 'proposed' and o.before is not null and o.floor is not distinct from new.floor)
+              where o.org_id = old.org_id and o.state = 'proposed' and o.before is not null
+                and o.floor is not distinct from new.floor)
             else exists (select from credit_rollout.decided(null, null, array[old.org_id], null) d
               where d.reason is null and d.floor is not distinct from new.floor
                 and d.floor_edition is not distinct from new.floor_edition
                 and d.unpaid_since is not distinct from new.unpaid_since) end) then
-      raise exception 'a floor falls only with a named cause, and to what the rule gives' using errcode = 'restrict_violation',
-        constraint = 'allotments_floor_falls_only_with_cause';
+      raise exception 'a floor falls only with a named cause, and to what the rule gives'
+        using errcode = 'restrict_violation', constraint = 'allotments_floor_falls_only_with_cause';
     end if;
     new.version := old.version + 1;
   end if;
   insert into credit_rollout.allotment_changes (org_id, operation, cause, run_id, rate_card, version, before)
   values (old.org_id, lower(tg_op), cause,
-          nullif(current_setting('credit_rollout.run_id', true), '')::bigint, old.rate_card, old.version, to_jsonb(old));
+          nullif(current_setting('credit_rollout.run_id', true), '')::bigint, old.rate_card, old.version,
+          to_jsonb(old));
   return case when tg_op = 'DELETE' then old else new end;
 end $$;
 
--- Batches need an open fence, the change feed its single writes, an override its proposal. The owner's functions and the owner
+-- Batches need an open fence, the change feed its single writes, an override its proposal. The owner's functions and
+-- the owner
 -- decide for themselves.
 create function credit_rollout.require_open_work() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$

@@ -1,10 +1,10 @@
-// Why: names of ours must mean the same for every caller, and who did something and when must be what this database knows, not
-// what a program sends.
+// Why: names of ours must mean the same for every caller, and who did something and when must be what this database
+// knows, not what a program sends.
 import type { Migration } from '../migration.js';
 
 /**
- * Why: a function without a search path of its own finds types and operators through the caller's, where `pg_temp` comes first: a
- * temporary domain named `text` changed the name of a person. `person` keeps its parsed body instead.
+ * Why: a function without a search path of its own finds types and operators through the caller's, where `pg_temp`
+ * comes first: a temporary domain named `text` changed the name of a person. `person` keeps its parsed body instead.
  */
 export const bindControlNames: Migration = {
   name: '20261129010000_pre_bind_names',
@@ -99,7 +99,9 @@ begin
 end $$;`,
 };
 
-/** Why: no statement of an operator or a scheduler may start a rollout that no second person or guard-rail let through. */
+/**
+ * Why: no statement of an operator or a scheduler may start a rollout that no second person or guard-rail let through.
+ */
 export const requireApprovals: Migration = {
   name: '20261129010200_pre_require_approvals',
   up: `

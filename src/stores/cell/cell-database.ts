@@ -46,7 +46,10 @@ set local idle_in_transaction_session_timeout = 2000;
 set local client_connection_check_interval = 1000;
 set local max_parallel_workers_per_gather = 0;
 set local jit = off`;
-const OWNER_LIMITS = `${SEARCH_PATH}; set local row_security = off; set local lock_timeout = 2000; set local statement_timeout = 0`;
+const OWNER_LIMITS = `${SEARCH_PATH};
+set local row_security = off;
+set local lock_timeout = 2000;
+set local statement_timeout = 0`;
 
 export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
   const transaction = <T>(fn: (tx: CellTransaction) => Promise<T>): Promise<T> =>

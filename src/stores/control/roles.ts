@@ -75,7 +75,9 @@ export async function isScheduler(tx: ControlTransaction): Promise<boolean> {
   return member === true;
 }
 
-/** Makes the roles that are missing, and grants each what it needs; safe to repeat. Throws roles_missing with the SQL. */
+/**
+ * Makes the roles that are missing, and grants each what it needs; safe to repeat. Throws roles_missing with the SQL.
+ */
 export async function grantControlRoles(tx: ControlTransaction): Promise<void> {
   await createMissingRoles(tx);
   const statements = CONTROL_ROLES.flatMap((role) => {

@@ -1,5 +1,5 @@
-// What the tests of approvals share: a real control database, the logins of two people, and plans that one of them made.
-
+// What the tests of approvals share: a real control database, the logins of two people, and plans that one of them
+// made.
 import type { EngineContext } from '../../../src/engine/context.js';
 import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
 import { registerPlan } from '../../../src/engine/plan/register-plan.js';

@@ -1,5 +1,5 @@
-// The roles that init makes are enough: an operator asks, an approver approves, a scheduler runs, a viewer reads; none of
-// them owns anything.
+// The roles that init makes are enough: an operator asks, an approver approves, a scheduler runs, a viewer reads; none
+// of them owns anything.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { setIntent } from '../../../src/engine/operate/set-intent.js';
 import { planDataCenter } from '../../../src/engine/plan/plan-data-center.js';
