@@ -57,6 +57,18 @@ export async function runVerbatim(tx: Knex.Transaction, sql: string): Promise<Se
   return rows ?? [];
 }
 
+/**
+ * Runs a query of somebody else: one SELECT, VALUES or TABLE, and nothing else. The extended protocol rejects a second
+ * statement (42601), and a cursor everything that is not a query. Needs a transaction that reads only; at most `limit`
+ * rows.
+ */
+export async function runForeignQuery(tx: Knex.Transaction, sql: string, limit: number): Promise<Sent['rows']> {
+  const declared = `declare credit_rollout_query no scroll cursor for ${sql}`;
+  await tx.raw(declared.replaceAll('?', '\\?')).options({ queryMode: 'extended' });
+  const { rows } = await send(tx, `fetch ${Math.trunc(limit)} from credit_rollout_query`, {});
+  return rows;
+}
+
 /** A statement as text, its values quoted by the driver: for COPY, which takes no parameters. */
 export function inlineValues(tx: Knex.Transaction, sql: string, values: SqlValues): string {
   assertNamed(sql, values);

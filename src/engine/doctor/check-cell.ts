@@ -145,8 +145,9 @@ function nameBakeFix(sqlstate: string | undefined, reader: string): string {
       return `Grant what it reads to its role, such as: GRANT SELECT ON … TO ${reader};`;
     case '42P01':
       return `Create what it reads in this cell too, and grant it to ${reader}.`;
+    case '42601':
     case '25006':
-      return 'Write a query that only reads.';
+      return 'Correct it: one query that only reads, such as a SELECT, without a second statement.';
     default:
       return `Correct rollout.bakeQuery in the configuration; it runs as ${reader}.`;
   }

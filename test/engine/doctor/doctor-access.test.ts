@@ -117,7 +117,10 @@ describe('checkCell', () => {
     await cell.sql('insert into public.health values (true)');
     expect(await ask(query)).toMatchObject([{ level: 'ok', found: 'it returns true' }]);
     expect(await ask('delete from public.health')).toMatchObject([
-      { level: 'error', fix: 'Write a query that only reads.' },
+      {
+        level: 'error',
+        fix: 'Correct it: one query that only reads, such as a SELECT, without a second statement.',
+      },
     ]);
     expect(await ask('selekt 1')).toMatchObject([{ level: 'error', fix: expect.stringContaining('Correct') }]);
     expect(await cell.sql('select fine from public.health')).toEqual([{ fine: true }]);

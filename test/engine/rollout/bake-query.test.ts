@@ -48,13 +48,22 @@ describe('rollout.bakeQuery', () => {
     await fleet.expectInvariants();
   });
 
-  test('that would write is not run, and holds it too', async () => {
-    const fleet = await makeBaking('delete from public.health returning true');
+  test.each([
+    ['that would write', 'delete from public.health returning true', '42601'],
+    ['that writes inside a query', 'with gone as (delete from public.health returning 1) select true', '0A000'],
+    ['that calls what writes', 'select public.empty_health()', '25006'],
+    ['that ends its transaction first', 'select true; commit; delete from public.health', '42601'],
+    ['that leaves its role', 'reset role', '42601'],
+    ['that allows itself to write', `select set_config('transaction_read_only', 'off', true) = 'off'`, '25001'],
+    ['that runs a block', 'do $$ begin delete from public.health; end $$', '42601'],
+  ])('%s is not run, and holds it too', async (_what, query, code) => {
+    const fleet = await makeBaking(query.replaceAll('"', '\\"'));
     const cell = fleet.cell(0);
-    await cell.sql(`${HEALTH}; insert into public.health values (true); grant delete on public.health to public`);
+    await cell.sql(`${HEALTH}; insert into public.health values (true); grant delete on public.health to public;
+      create function public.empty_health() returns boolean language sql as 'delete from public.health returning true'`);
     await fleet.apply(cell);
     expect(await fleet.drive()).toEqual(['baking']);
-    expect(await holdsOf(fleet)).toEqual([{ code: 'bake_query_failed', value: '25006' }]);
+    expect(await holdsOf(fleet)).toEqual([{ code: 'bake_query_failed', value: code }]);
     expect(await cell.sql('select fine from public.health')).toEqual([{ fine: true }]);
   });
 });

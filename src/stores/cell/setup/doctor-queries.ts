@@ -2,7 +2,7 @@
 // only.
 import { cellMigrations } from '../../../../migrations/cell/index.js';
 import type { QuarantineReason } from '../../../domain/source/org-inputs.js';
-import { execute, runVerbatim, selectRow, selectRows } from '../../query.js';
+import { execute, runForeignQuery, runVerbatim, selectRow, selectRows } from '../../query.js';
 import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from '../cell-database.js';
 import { assertCellIdentity } from '../identity.js';
 
@@ -225,11 +225,13 @@ export function countBadInputs(
 }
 
 /**
- * The operator's query that must be true before a bake may end; read only. True when the first column of the query's
- * only row is true; false for anything else.
+ * The operator's query that must be true before a bake may end: one query, which reads only. True when the first column
+ * of its only row is true; false for anything else.
  */
 export async function runBakeQuery(tx: CellTransaction, sql: string): Promise<boolean> {
   await execute(tx, 'set transaction read only');
-  const [row, ...others] = await runVerbatim(tx, sql);
+  // the first snapshot: from here on nothing can make the transaction write
+  await execute(tx, 'select');
+  const [row, ...others] = await runForeignQuery(tx, sql, 2);
   return row !== undefined && others.length === 0 && Object.values(row)[0] === true;
 }
