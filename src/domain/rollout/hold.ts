@@ -87,7 +87,7 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   source_detached: { meaning: 'our views are detached from its source', needsPerson: true },
   window_closed: { meaning: 'no window is open', needsPerson: false },
   planning: { meaning: 'its plan is being made', needsPerson: false },
-  plan_failed: { meaning: 'its plan could not be made, or is not the one it was', needsPerson: true },
+  plan_failed: { meaning: 'its plan could not be made, is missing, or has changed', needsPerson: true },
   needs_approval: { meaning: 'its plan needs the approval of a second person', needsPerson: true },
   canary_wait: { meaning: 'its canary is verified and waits', needsPerson: false },
   no_worker: { meaning: 'no worker serves it', needsPerson: true },
