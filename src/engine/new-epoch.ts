@@ -17,14 +17,14 @@ export interface NewEpoch {
 
 /** Gives a run that exists a new epoch: `save` writes it, and returns false when another scheduler was faster. */
 export async function takeNewEpoch(
-  { control, actor }: Pick<EngineContext, 'control' | 'actor'>,
+  { control }: Pick<EngineContext, 'control'>,
   { dataCenter, seen, ...details }: NewEpoch,
   save: (tx: ControlTransaction, epoch: bigint) => Promise<boolean>,
 ): Promise<boolean> {
   return control.inTransaction(async (tx) => {
     const epoch = await takeEpoch(tx, seen);
     const saved = await save(tx, epoch);
-    if (saved) await appendAudit(tx, { actor, action: 'open_fence', dataCenter, epoch, ...details });
+    if (saved) await appendAudit(tx, { action: 'open_fence', dataCenter, epoch, ...details });
     return saved;
   });
 }

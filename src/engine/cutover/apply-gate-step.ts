@@ -97,6 +97,6 @@ export async function recordGate(
     await transitionDataCenter(tx, row, seen);
     if (action === undefined) return;
     const details = { configured: gate.configuredLocal, effective_at: gate.effectiveAt, latched_at: gate.latchedAt };
-    await appendAudit(tx, { actor: context.actor, action, dataCenter: row.id, reason, details });
+    await appendAudit(tx, { action, dataCenter: row.id, reason, details });
   });
 }

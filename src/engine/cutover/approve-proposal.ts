@@ -47,7 +47,7 @@ export async function approveCutoverProposal(
   const applied = await context.control.inTransaction(async (tx) => {
     const approval = await lockProposed(context, tx, id);
     const change = await applyGateChange(tx, approval);
-    return applyProposal(context, tx, approval, { ...change, reason });
+    return applyProposal(tx, approval, { ...change, reason });
   });
   await context.wakeUps.wakeSchedulers();
   return applied;
@@ -71,7 +71,6 @@ async function lockProposed(
 }
 
 async function applyProposal(
-  context: ApprovalContext,
   tx: ControlTransaction,
   { row, proposal }: ApprovedProposal,
   { gate, details, reason }: GateChange & { readonly reason: string | null },
@@ -82,7 +81,7 @@ async function applyProposal(
   const { toAt: cutoverAt, toLocal: cutoverLocal, decidedAt: cutoverSetAt, author } = applied;
   if (!(await transitionDataCenter(tx, row, { ...gate, cutoverAt, cutoverLocal, cutoverSetAt })))
     throw new RolloutError('conflict', { message: `Data center "${row.id}" was changed by somebody else.` });
-  await auditProposal(context, tx, applied, reason, { author, ...details });
+  await auditProposal(tx, applied, reason, { author, ...details });
   return applied;
 }
 

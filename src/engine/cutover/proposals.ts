@@ -68,7 +68,7 @@ export async function makeCutoverProposal(
     await identifyPerson(tx, context.actor);
     const proposal = { kind, dataCenter, toAt: target.at, toLocal: target.local, reason };
     const proposed = await insertCutoverProposal(tx, proposal);
-    await auditProposal(context, tx, proposed, reason);
+    await auditProposal(tx, proposed, reason);
     return proposed;
   });
 }
@@ -105,7 +105,7 @@ export async function withdrawCutoverProposal(
       throw new RolloutError(`${kind}_unknown`, {
         message: `Data center "${dataCenter}" has no ${kind} that waits for its approval.`,
       });
-    await auditProposal(context, tx, withdrawn, reason);
+    await auditProposal(tx, withdrawn, reason);
     return withdrawn;
   });
 }
@@ -118,7 +118,6 @@ const ACTIONS = {
 
 /** Records that the proposal has come into its state, with the reason and `more` details. */
 export function auditProposal(
-  { actor }: Pick<EngineContext, 'actor'>,
   tx: ControlTransaction,
   proposal: CutoverProposal,
   reason: string | null,
@@ -127,5 +126,5 @@ export function auditProposal(
   const { kind, state, dataCenter, fromAt, fromLocal, toAt, toLocal } = proposal;
   const moved = { from_at: fromAt, from_local: fromLocal, to_at: toAt, to_local: toLocal };
   const details = { [kind]: showProposalId(proposal), ...moved, ...more };
-  return appendAudit(tx, { actor, action: ACTIONS[kind][state], dataCenter, reason, details });
+  return appendAudit(tx, { action: ACTIONS[kind][state], dataCenter, reason, details });
 }

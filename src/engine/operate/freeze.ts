@@ -145,7 +145,7 @@ async function tryRecordAudit(
   const written = context.control
     .inTransaction(async (tx) => {
       for (const dataCenter of dataCenters) {
-        await appendAudit(tx, { actor: context.actor, action, dataCenter, reason });
+        await appendAudit(tx, { action, dataCenter, reason });
         // a freeze stops the change feed of the cell: the next tick lets it write again
         await clearSingleWrites(tx, dataCenter);
       }

@@ -46,7 +46,6 @@ export async function setIntent(context: EngineContext, request: IntentRequest):
       ...(withdrawn && { requestedAt: null }),
     });
     await appendAudit(tx, {
-      actor: context.actor,
       action: request.intent === 'run' ? 'resume' : request.intent,
       dataCenter: row.id,
       reason: request.reason,

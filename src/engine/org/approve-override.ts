@@ -35,7 +35,7 @@ export async function approveOverride(
   const { dataCenter } = id;
   const override = showProposalId(id);
   const audit = (entry: Pick<AuditEntry, 'action' | 'details'>): Promise<void> =>
-    context.control.inTransaction((tx) => appendAudit(tx, { actor: context.actor, dataCenter, reason, ...entry }));
+    context.control.inTransaction((tx) => appendAudit(tx, { dataCenter, reason, ...entry }));
   const cell = context.cells.get(dataCenter);
   const person = await findApprover(context, dataCenter);
   const { hash, orgId } = await cell.inTransaction('reader', async (tx) => {

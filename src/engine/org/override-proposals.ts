@@ -53,9 +53,7 @@ export async function proposeOverride(
       { statementMs: STATEMENT_MS },
     );
     const details = { override: report.overrideId, orgs: 1, org_hash: hash };
-    await context.control.inTransaction((tx) =>
-      appendAudit(tx, { actor: context.actor, action: 'override', dataCenter, reason, details }),
-    );
+    await context.control.inTransaction((tx) => appendAudit(tx, { action: 'override', dataCenter, reason, details }));
     const changes = listDifferences(report.before, report.after);
     return { ...report, dataCenter, floor, reason, state: 'proposed', author, approver: null, changes };
   } catch (error) {
@@ -103,7 +101,7 @@ export async function withdrawOverride(
   const override = nameOverride(dataCenter, proposalId);
   const details = { override, orgs: 1, org_hash: hash };
   await context.control.inTransaction((tx) =>
-    appendAudit(tx, { actor: context.actor, action: 'override_withdrawn', dataCenter, reason, details }),
+    appendAudit(tx, { action: 'override_withdrawn', dataCenter, reason, details }),
   );
   return override;
 }

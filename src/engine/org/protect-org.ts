@@ -48,7 +48,7 @@ export async function protectOrg(
     const protectedBy = await context.control.inTransaction(async (tx) => {
       const action = to === 'protected' ? 'protect' : 'unprotect';
       const details = { orgs: 1, org_hash: hash };
-      await appendAudit(tx, { actor: context.actor, action, dataCenter, reason, details });
+      await appendAudit(tx, { action, dataCenter, reason, details });
       return (await identifyPerson(tx, context.actor)).name;
     });
     await cell.inTransaction('worker', (tx) =>

@@ -39,7 +39,7 @@ export async function approvePlan(
       const person = await identifyPerson(tx, context.actor);
       const plan = await getPlan(tx, planId);
       requireSecondPerson(`The plan ${planId}`, plan.author, person);
-      const given = await giveApproval(context, tx, plan, { kind: 'person', reason });
+      const given = await giveApproval(tx, plan, { kind: 'person', reason });
       return { ...given, awaited: await isAwaited(tx, plan) };
     });
     await context.wakeUps.wakeSchedulers();
@@ -50,14 +50,10 @@ export async function approvePlan(
 }
 
 /** For a plan that may approve itself: its approval, or undefined when it is outside the guard-rails. */
-export async function approveInsideRails(
-  context: Pick<EngineContext, 'actor'>,
-  tx: ControlTransaction,
-  planId: string,
-): Promise<ApprovalRow | undefined> {
+export async function approveInsideRails(tx: ControlTransaction, planId: string): Promise<ApprovalRow | undefined> {
   const plan = await getPlan(tx, planId);
   if (!plan.insideRails) return undefined;
-  return (await giveApproval(context, tx, plan, { kind: 'guard_rails', reason: null })).approval;
+  return (await giveApproval(tx, plan, { kind: 'guard_rails', reason: null })).approval;
 }
 
 async function getPlan(tx: ControlTransaction, planId: string): Promise<RegisteredPlan> {
@@ -67,7 +63,6 @@ async function getPlan(tx: ControlTransaction, planId: string): Promise<Register
 }
 
 async function giveApproval(
-  context: Pick<EngineContext, 'actor'>,
   tx: ControlTransaction,
   plan: RegisteredPlan,
   { kind, reason }: Pick<ApprovalRow, 'kind' | 'reason'>,
@@ -80,7 +75,7 @@ async function giveApproval(
   const voided = await voidApprovals(tx, dataCenter, `${planId}, which is newer, was approved`);
   const approval = await insertApproval(tx, { planId, kind, reason });
   const details = { plan: planId, digest, kind, author: plan.author, ...(voided.length > 0 && { voided }) };
-  await appendAudit(tx, { actor: context.actor, action: 'approve', dataCenter, reason, details });
+  await appendAudit(tx, { action: 'approve', dataCenter, reason, details });
   return { kind: 'given', approval, plan, voided };
 }
 

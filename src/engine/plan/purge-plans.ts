@@ -16,7 +16,7 @@ export interface Retention {
 
 /** A cell that cannot be read is purged the next time. Returns how many plans were deleted in cells and control. */
 export async function purgePlans(context: EngineContext, { retentionDays, signal }: Retention): Promise<number> {
-  const { control, actor } = context;
+  const { control } = context;
   const { ids, inUse } = await control.inTransaction(async (tx) => ({
     ids: (await listDataCenters(tx)).map(({ id }) => id),
     inUse: await listPlansInUse(tx),
@@ -33,7 +33,7 @@ export async function purgePlans(context: EngineContext, { retentionDays, signal
   return control.inTransaction(async (tx) => {
     const inControl = await deleteOldPlans(tx, retentionDays, inUse);
     if (inCells + inControl > 0)
-      await appendAudit(tx, { actor, action: 'forget_plans', details: { cells, control: inControl } });
+      await appendAudit(tx, { action: 'forget_plans', details: { cells, control: inControl } });
     return inCells + inControl;
   });
 }

@@ -25,7 +25,6 @@ export async function registerPlan(
     }
     const { planId, digest, cardHash, author, counts } = plan;
     await appendAudit(tx, {
-      actor: context.actor,
       action: 'plan',
       dataCenter: plan.dataCenter,
       details: { plan: planId, digest, card: cardHash, author, touched: counts.touched },
@@ -74,6 +73,6 @@ export async function registerPlanFromCell(
     rails,
   });
   if (settings.approval !== 'auto' || !isInsideRails(rails)) return registered === 'new';
-  const approval = await context.control.inTransaction((tx) => approveInsideRails(context, tx, planId));
+  const approval = await context.control.inTransaction((tx) => approveInsideRails(tx, planId));
   return registered === 'new' || approval !== undefined;
 }

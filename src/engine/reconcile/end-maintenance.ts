@@ -51,7 +51,6 @@ export async function endMaintenance(
     await endReconcileRequest(tx, open.runId);
     await transitionDataCenter(tx, row, { gateSweptAt: sweptAt });
     await appendAudit(tx, {
-      actor: context.actor,
       action: `end_${open.kind}`,
       dataCenter: row.id,
       runId: open.runId,

@@ -79,10 +79,9 @@ export async function closeMaintenance(
     return true;
   });
   if (!closed) return false;
-  const { actor } = context;
   return context.control.inTransaction(async (tx) => {
     const first = await saveRunClosed(tx, { runId, epoch });
-    if (first) await appendAudit(tx, { actor, action: 'close_fence', dataCenter: row.id, runId, epoch, reason });
+    if (first) await appendAudit(tx, { action: 'close_fence', dataCenter: row.id, runId, epoch, reason });
     return first;
   });
 }

@@ -17,7 +17,7 @@ const ROWS_PER_PART = 10_000;
 
 /** Returns how many rows were purged. The findings of a cell that cannot be reached are purged the next time. */
 export async function purgeDrift(context: EngineContext, { retentionDays, signal }: DriftRetention): Promise<number> {
-  const { control, actor } = context;
+  const { control } = context;
   const ids = await control.inTransaction(async (tx) => (await listDataCenters(tx)).map(({ id }) => id));
   const cells = await purgeInCells(context, ids, {
     failure: 'purge_drift_failed',
@@ -25,7 +25,6 @@ export async function purgeDrift(context: EngineContext, { retentionDays, signal
     signal,
   });
   const purged = Object.values(cells).reduce((sum, rows) => sum + rows, 0);
-  if (purged > 0)
-    await control.inTransaction((tx) => appendAudit(tx, { actor, action: 'forget_drift', details: { cells } }));
+  if (purged > 0) await control.inTransaction((tx) => appendAudit(tx, { action: 'forget_drift', details: { cells } }));
   return purged;
 }

@@ -39,7 +39,7 @@ export async function requestReconcile(
     const allowFalls = falls === 'accepted';
     const requestId = await insertReconcileRequest(tx, { dataCenter, reason, allowFalls });
     const details = { accept_falls: allowFalls };
-    await appendAudit(tx, { actor: context.actor, action: 'ask_reconcile', dataCenter, reason, details });
+    await appendAudit(tx, { action: 'ask_reconcile', dataCenter, reason, details });
     return { dataCenter, requestId, requestedBy, falls };
   });
   await context.wakeUps.wakeSchedulers();

@@ -36,7 +36,7 @@ export async function startMaintenance(
     if (kind === 'reconcile') await takeWhatIsDue(tx, row.id, runId, { night, request });
     // opening the fence stops the change feed
     if (!(await transitionDataCenter(tx, row, { singleWrites: false }))) throw new VersionConflict();
-    await appendAudit(tx, { actor: context.actor, action: kind, dataCenter: row.id, runId, epoch: runId, reason });
+    await appendAudit(tx, { action: kind, dataCenter: row.id, runId, epoch: runId, reason });
   });
 }
 

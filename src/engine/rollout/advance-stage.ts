@@ -48,12 +48,11 @@ export async function advanceStage(
 }
 
 async function move(context: EngineContext, row: StageRow, change: DataCenterChange, reason: string): Promise<boolean> {
-  return context.control.inTransaction((tx) => recordMove(context, tx, row, change, reason));
+  return context.control.inTransaction((tx) => recordMove(tx, row, change, reason));
 }
 
 /** The compare-and-set of a stage, and its audit row; false when another scheduler was faster. */
 async function recordMove(
-  context: EngineContext,
   tx: ControlTransaction,
   row: StageRow,
   change: DataCenterChange,
@@ -61,8 +60,7 @@ async function recordMove(
 ): Promise<boolean> {
   if (!(await transitionDataCenter(tx, row, change))) return false;
   const details = { from: row.stage, to: change.stage, ...(change.failure && { failure: change.failure }) };
-  const { actor } = context;
-  await appendAudit(tx, { actor, action: 'transition', dataCenter: row.id, reason, details, ...ofRun(row) });
+  await appendAudit(tx, { action: 'transition', dataCenter: row.id, reason, details, ...ofRun(row) });
   return true;
 }
 
@@ -80,7 +78,7 @@ export async function endStage(
   const { runId } = row;
   const counts = runId === null || row.stage === 'baking' ? null : await endInCell(context, row.id, runId, state);
   return context.control.inTransaction(async (tx) => {
-    if (!(await recordMove(context, tx, row, { ...change, fenceConfirmedClosed: true, requestedAt: null }, reason)))
+    if (!(await recordMove(tx, row, { ...change, fenceConfirmedClosed: true, requestedAt: null }, reason)))
       return false;
     if (runId !== null && counts !== null) await endControlRun(tx, runId, state, counts);
     return true;

@@ -91,8 +91,7 @@ export async function closeFence(
   if (!closed) return false;
   return context.control.inTransaction(async (tx) => {
     const moved = await transitionDataCenter(tx, row, { fenceConfirmedClosed: true, singleWrites: false });
-    if (moved)
-      await appendAudit(tx, { actor: context.actor, action: 'close_fence', dataCenter: row.id, reason, ...ofRun(row) });
+    if (moved) await appendAudit(tx, { action: 'close_fence', dataCenter: row.id, reason, ...ofRun(row) });
     return moved;
   });
 }

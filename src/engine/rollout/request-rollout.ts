@@ -149,7 +149,6 @@ async function requestOne(
     },
   });
   await appendAudit(tx, {
-    actor: context.actor,
     action: 'apply',
     dataCenter: id,
     reason: request.reason,

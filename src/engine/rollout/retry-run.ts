@@ -55,7 +55,6 @@ export async function retryRun(
         throw new RolloutError('conflict', { message: `Data center "${dataCenter}" was changed by somebody else.` });
       await reopenControlRun(tx, runId);
       await appendAudit(tx, {
-        actor: context.actor,
         action: 'retry',
         dataCenter,
         runId,

@@ -45,8 +45,7 @@ export async function activate(
     // first: the database lets a data center into its canary only with a used approval
     if (!(await consumeApproval(tx, row.planId, epoch))) throw new VersionConflict();
     if (!(await transitionDataCenter(tx, row, change))) throw new VersionConflict();
-    const { actor } = context;
-    await appendAudit(tx, { actor, action: 'activate', dataCenter: row.id, runId: epoch, epoch, reason });
+    await appendAudit(tx, { action: 'activate', dataCenter: row.id, runId: epoch, epoch, reason });
   });
 }
 

@@ -4,7 +4,7 @@ import { decideAudit, isLeftOpen } from '../../domain/rollout/decide-audit.js';
 import type { CellReading } from '../../domain/rollout/snapshot.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { appendAudit } from '../../stores/control/audit.js';
-import { readActor, readControlClock } from '../../stores/control/control-database.js';
+import { readControlClock } from '../../stores/control/control-database.js';
 import {
   type DataCenterRow,
   type DataCenterVersion,
@@ -68,12 +68,11 @@ async function reopen(context: EngineContext, row: DataCenterVersion, reason: st
       stage: 'pending',
       fenceConfirmedClosed: false,
       requestedAt: await readControlClock(tx),
-      requestedBy: await readActor(tx, context.actor),
       requestReason: reason,
       // the approval of the old plan is used: a new plan is made at its turn
       planId: null,
     });
-    if (done) await appendAudit(tx, { actor: context.actor, action: 'reopen', dataCenter: row.id, reason });
+    if (done) await appendAudit(tx, { action: 'reopen', dataCenter: row.id, reason });
     return done;
   });
   if (moved) context.log.warn('cell_changed', { data_center: row.id, reason });
@@ -85,7 +84,7 @@ async function unconfirm(context: EngineContext, row: DataCenterVersion): Promis
   const reason = 'its fence is open although no run is under way';
   const moved = await context.control.inTransaction(async (tx) => {
     const done = await transitionDataCenter(tx, row, { fenceConfirmedClosed: false });
-    if (done) await appendAudit(tx, { actor: context.actor, action: 'distrust', dataCenter: row.id, reason });
+    if (done) await appendAudit(tx, { action: 'distrust', dataCenter: row.id, reason });
     return done;
   });
   if (moved) context.log.warn('fence_left_open', { data_center: row.id });

@@ -48,7 +48,7 @@ export async function recordDueWork(
   if (records.length === 0) return 0;
   const written = await context.control.inTransaction(async (tx) => {
     const saved: Saved[] = [];
-    for (const record of records) saved.push(...(await saveRecord(context, tx, record)));
+    for (const record of records) saved.push(...(await saveRecord(tx, record)));
     return saved;
   });
   for (const one of written) warn(context, one);
@@ -121,7 +121,6 @@ interface Saved {
 
 /** Another scheduler may have been faster: only what was written here is returned. */
 async function saveRecord(
-  { actor }: EngineContext,
   tx: ControlTransaction,
   { dataCenter, holds, changes }: DueRecord,
 ): Promise<readonly Saved[]> {
@@ -136,7 +135,7 @@ async function saveRecord(
     if (!(await saveDueChange(tx, dataCenter, change))) continue;
     saved.push({ dataCenter, change });
     const { work, note } = change;
-    if (work !== 'reconcile') await appendAudit(tx, { actor, action: work, dataCenter, reason: note });
+    if (work !== 'reconcile') await appendAudit(tx, { action: work, dataCenter, reason: note });
   }
   return saved;
 }

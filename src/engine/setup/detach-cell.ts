@@ -34,7 +34,7 @@ export async function detachCell(
     const changeFeed = await removeChangeFeed(cell, context.clock);
     const signUpTrigger = await dropSignUpTrigger(cell, context.clock);
     await cell.asOwner(detachSource);
-    await appendAudit(tx, { actor: context.actor, action: 'detach', dataCenter, reason });
+    await appendAudit(tx, { action: 'detach', dataCenter, reason });
     return { changeFeed, signUpTrigger };
   });
 }

@@ -3,8 +3,6 @@ import { execute, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface AuditEntry {
-  /** Null: the login that the control database authenticated. */
-  readonly actor: string | null;
   readonly action: string;
   readonly dataCenter?: string;
   readonly runId?: bigint;
@@ -25,14 +23,14 @@ export interface AuditRow {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** The database fills in who acts, and when. */
 export async function appendAudit(tx: ControlTransaction, entry: AuditEntry): Promise<void> {
   await execute(
     tx,
-    `insert into credit_rollout_control.audit (actor, action, data_center, run_id, epoch, reason, details)
-     values (coalesce(:actor, session_user), :action, :data_center, :run_id::bigint, :epoch::bigint, :reason,
+    `insert into credit_rollout_control.audit (action, data_center, run_id, epoch, reason, details)
+     values (:action, :data_center, :run_id::bigint, :epoch::bigint, :reason,
        :details::jsonb)`,
     {
-      actor: entry.actor,
       action: entry.action,
       data_center: entry.dataCenter ?? null,
       run_id: entry.runId ?? null,

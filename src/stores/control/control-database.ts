@@ -67,14 +67,6 @@ export async function isControlReady(tx: ControlTransaction): Promise<boolean> {
   return controlMigrations.every(({ name }) => names.has(name));
 }
 
-/** Who acts: the name given, else the login that the control database authenticated. */
-export async function readActor(tx: ControlTransaction, given: string | null): Promise<string> {
-  const { actor } = await selectRow<{ readonly actor: string }>(tx, 'select coalesce(:given, session_user) as actor', {
-    given,
-  });
-  return actor;
-}
-
 /** Now, by control's clock. */
 export async function readControlClock(tx: ControlTransaction): Promise<Date> {
   return (await selectRow<{ readonly now: Date }>(tx, 'select clock_timestamp() as now')).now;

@@ -189,7 +189,7 @@ describe('approvePlan', () => {
 
 describe('approveInsideRails', () => {
   const byRails = (plan: NewRegisteredPlan) =>
-    fleet.engine.control.inTransaction((tx) => approveInsideRails({ actor: 'scheduler' }, tx, plan.planId));
+    fleet.engine.control.inTransaction((tx) => approveInsideRails(tx, plan.planId));
 
   test('approves a plan inside its guard-rails, without a person', async () => {
     const plan = await registerTestPlan();
