@@ -76,13 +76,16 @@ export async function isScheduler(tx: ControlTransaction): Promise<boolean> {
 }
 
 /**
- * Makes the roles that are missing, and grants each what it needs; safe to repeat. Throws roles_missing with the SQL.
+ * Makes the roles that are missing, and leaves each exactly what it needs; safe to repeat. Throws roles_missing with
+ * the SQL.
  */
 export async function grantControlRoles(tx: ControlTransaction): Promise<void> {
   await createMissingRoles(tx);
   const statements = CONTROL_ROLES.flatMap((role) => {
     const name = controlRoleName(role);
     return [
+      `revoke all on all tables in schema credit_rollout_control from ${name}`,
+      `revoke all on all functions in schema credit_rollout_control from ${name}`,
       `grant usage on schema credit_rollout_control to ${name}`,
       ...GRANTS[role].map((grant) => `grant ${grant} to ${name}`),
     ];

@@ -119,6 +119,13 @@ describe('an installation of 0.1.0', () => {
     expect(await readStages()).toEqual(['done', 'migrating']);
   });
 
+  test('leaves no right behind that a role had and no longer needs', async () => {
+    expect(
+      await sql('beta')(`select p.proname from pg_proc p where p.pronamespace = 'credit_rollout'::regnamespace
+        and has_function_privilege('${cellRoleName('beta', 'worker')}', p.oid, 'execute') and p.proname like 'cut%'`),
+    ).toEqual([]);
+  });
+
   test('finishes the rollout that was under way', async () => {
     await drive();
     expect(await readStages()).toEqual(['done', 'done']);

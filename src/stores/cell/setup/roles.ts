@@ -29,7 +29,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'update on credit_rollout.batches',
     'update (state, failure, single_writes, changed_at) on credit_rollout.fence',
     'select, insert, update, delete on credit_rollout.workers',
-    'execute on function credit_rollout.cut_ranges, credit_rollout.split_batch',
+    'execute on function credit_rollout.split_batch',
     PLANS,
     PLAN_FUNCTIONS,
     // the check of the canary compares with what was stored before
@@ -88,7 +88,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'usage on sequence credit_rollout.plan_ids',
     'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
     'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
-    `execute on function credit_rollout.adopt_plan, credit_rollout.cut_first_ranges, credit_rollout.add_follow_up,
+    `execute on function credit_rollout.adopt_plan, credit_rollout.add_follow_up,
        credit_rollout.forget_plan, credit_rollout.forget_drift`,
   ],
 };
@@ -147,11 +147,14 @@ async function listMissingMemberships(
 // PUBLIC may execute every new function until it is revoked; a trigger function could be put on anybody's table
 const REVOKED = 'revoke all on all functions in schema credit_rollout from public';
 
-/** Grants each role what it needs; safe to repeat. */
+/** Leaves each role exactly what it needs: what an older version granted goes. Safe to repeat. */
 export async function grantRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
   const statements = CELL_ROLES.flatMap((role) => {
     const name = `"${cellRoleName(dataCenter, role)}"`;
     return [
+      `revoke all on all tables in schema credit_rollout from ${name}`,
+      `revoke all on all sequences in schema credit_rollout from ${name}`,
+      `revoke all on all functions in schema credit_rollout from ${name}`,
       `grant usage on schema credit_rollout to ${name}`,
       ...GRANTS[role].map((grant) => `grant ${grant} to ${name}`),
     ];
