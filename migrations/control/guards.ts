@@ -108,8 +108,11 @@ export const requireApprovals: Migration = {
 create function credit_rollout_control.require_approval() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin
-  if not exists (select from credit_rollout_control.approvals a
-      where a.plan_id = new.plan_id and a.data_center = new.id and a.used_by_run = new.run_id) then
+  -- of a run that begins now: the approval of an earlier run is used up
+  if new.run_id is not distinct from old.run_id or not exists (
+      select from credit_rollout_control.approvals a join credit_rollout_control.runs r on r.run_id = a.used_by_run
+      where a.plan_id = new.plan_id and a.data_center = new.id and a.used_by_run = new.run_id
+        and r.state = 'open' and r.kind = 'migrate' and r.data_center = new.id and r.plan_id = new.plan_id) then
     raise exception 'a canary starts with a used approval of its plan only'
       using errcode = 'restrict_violation', constraint = 'data_centers_canary_needs_approval';
   end if;
@@ -118,6 +121,79 @@ end $$;
 create trigger data_centers_require_approval before update on credit_rollout_control.data_centers for each row
   when (new.stage = 'canary' and old.stage is distinct from 'canary')
   execute function credit_rollout_control.require_approval();
+
+-- Whether the login is a member of this role of control, or owns the schema.
+create function credit_rollout_control.has_role(role text) returns boolean language plpgsql stable
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  return coalesce(pg_has_role(session_user, to_regrole('credit_rollout_control_' || role), 'member'), false)
+    or pg_has_role(session_user,
+      (select n.nspowner from pg_namespace n where n.nspname = 'credit_rollout_control'), 'member');
+end $$;
+
+-- Who is no scheduler asks for a retry or gives up what failed; every other step belongs to a scheduler.
+create function credit_rollout_control.check_step() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if not credit_rollout_control.has_role('scheduler')
+     and not (old.stage = 'failed' and new.stage in ('migrating', 'verifying', 'aborted')) then
+    raise exception 'only a scheduler moves a data center from % to %', old.stage, new.stage
+      using errcode = 'insufficient_privilege';
+  end if;
+  return new;
+end $$;
+create trigger data_centers_check_step before update on credit_rollout_control.data_centers for each row
+  when (new.stage is distinct from old.stage)
+  execute function credit_rollout_control.check_step();
+
+-- A run ends once; only one that failed may go on, when an operator retries it.
+create function credit_rollout_control.check_run_state() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if not (old.state = 'failed' and new.state = 'open'
+          or old.state = 'open' and credit_rollout_control.has_role('scheduler')) then
+    raise exception 'a run that is % does not become %', old.state, new.state using errcode = 'restrict_violation';
+  end if;
+  return new;
+end $$;
+create trigger runs_check_state before update on credit_rollout_control.runs for each row
+  when (new.state is distinct from old.state)
+  execute function credit_rollout_control.check_run_state();
+
+-- With a lower epoch, the number of a run that has ended, and its approval, would come again.
+create function credit_rollout_control.keep_epoch_growing() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  raise exception 'an epoch never goes back' using errcode = 'restrict_violation';
+end $$;
+create trigger rollout_epoch_grows before update on credit_rollout_control.rollout for each row
+  when (new.epoch < old.epoch)
+  execute function credit_rollout_control.keep_epoch_growing();
+
+-- An approval is used or voided now, not before it expired.
+create function credit_rollout_control.sign_approval_end() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if old.used_at is null and new.used_at is not null then new.used_at := clock_timestamp(); end if;
+  if old.voided_at is null and new.voided_at is not null then new.voided_at := clock_timestamp(); end if;
+  return new;
+end $$;
+create trigger approvals_sign_end before update on credit_rollout_control.approvals
+  for each row execute function credit_rollout_control.sign_approval_end();
+
+-- The second person of a postponement or a reversal is an approver too.
+create function credit_rollout_control.check_second_person() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if not credit_rollout_control.has_role('approver') then
+    raise exception 'this login may not approve' using errcode = 'insufficient_privilege';
+  end if;
+  return new;
+end $$;
+create trigger postponements_check_approver before update on credit_rollout_control.postponements for each row
+  when (new.state = 'applied') execute function credit_rollout_control.check_second_person();
+create trigger reversals_check_approver before update on credit_rollout_control.reversals for each row
+  when (new.state = 'applied') execute function credit_rollout_control.check_second_person();
 
 -- A person's approval needs the role for it; whoever may plan may let a plan inside its guard-rails through.
 create function credit_rollout_control.check_approver() returns trigger language plpgsql

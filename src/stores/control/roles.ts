@@ -16,7 +16,8 @@ const REGISTER = `insert (plan_id, data_center, digest, card_hash, author, snaps
 const APPROVE = `insert (plan_id, kind, reason), update (voided_at, void_reason) on credit_rollout_control.approvals`;
 // as it was last read; the truth is in the cell
 const SEEN_GATE = 'gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at';
-const PERSON = 'execute on function credit_rollout_control.person';
+// what triggers ask about the login that writes
+const PERSON = 'execute on function credit_rollout_control.person, credit_rollout_control.has_role';
 
 const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
   operator: [

@@ -1,0 +1,48 @@
+// A login with a plain client: what it tries is what anybody with its password can try, with no code of ours between.
+import pg from 'pg';
+
+export interface Attacker {
+  /** The login. */
+  readonly name: string;
+  /**
+   * Sends statements one after the other on a connection of its own, and ends it. `done`, or the SQLSTATE of the first
+   * that fails; what was committed before it stays.
+   */
+  attempt(...statements: readonly string[]): Promise<string>;
+  /** The rows of the last of these statements; throws what the server says. */
+  read(...statements: readonly string[]): Promise<readonly Record<string, unknown>[]>;
+  /** A connection that stays open, for what needs two transactions at once. Call end(). */
+  connect(): Promise<pg.Client>;
+}
+
+/** `url`: of the database, as anybody. */
+export function openAttacker(url: string, name: string): Attacker {
+  const own = new URL(url);
+  own.username = name;
+  own.password = 'secret';
+  const connect = async (): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: own.href, application_name: 'psql' });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  };
+  const read: Attacker['read'] = async (...statements) => {
+    const client = await connect();
+    try {
+      let rows: readonly Record<string, unknown>[] = [];
+      for (const statement of statements) rows = (await client.query(statement)).rows ?? [];
+      return rows;
+    } finally {
+      await client.end();
+    }
+  };
+  const attempt: Attacker['attempt'] = async (...statements) => {
+    try {
+      await read(...statements);
+      return 'done';
+    } catch (error) {
+      return String((error as { code?: unknown }).code ?? error);
+    }
+  };
+  return { name, attempt, read, connect };
+}

@@ -1,0 +1,59 @@
+// What the attacks on control share: a fleet of two data centers, one login for each role, and plans that lie ready.
+import { CONTROL_ROLES, type ControlRole } from '../../src/stores/control/roles.js';
+import { createFleet, type Fleet } from '../support/fleet.js';
+import { createPeople, type TestPeople } from '../support/person.js';
+import { type Attacker, openAttacker } from './attacker.js';
+
+/** `operator2`: a second operator, who is no approver either; `both`: an operator who is an approver too. */
+export type ControlLogin = ControlRole | 'operator2' | 'both';
+
+export interface ControlScene {
+  readonly fleet: Fleet;
+  readonly logins: Readonly<Record<ControlLogin, Attacker>>;
+  /** Two data centers, in rollout order. */
+  readonly dataCenters: readonly [string, string];
+  /** SQL that registers the n-th plan of a data center; outside its guard-rails unless `passes`. */
+  register(n: number, own?: { readonly dataCenter?: string; readonly passes?: boolean }): string;
+  /** The plan's id. */
+  planOf(n: number, dataCenter?: string): string;
+  drop(): Promise<void>;
+}
+
+export async function openControlScene(): Promise<ControlScene> {
+  const fleet = await createFleet({ cells: [{ orgs: [] }, { orgs: [] }] });
+  const crowd: TestPeople = await createPeople(
+    fleet,
+    ...CONTROL_ROLES.map((role) => ({ name: role, roles: [role] })),
+    { name: 'operator2', roles: ['operator'] },
+    'both',
+  );
+  const open = (login: ControlLogin): Attacker => {
+    const person = crowd.people.find(({ name }) => name.startsWith(`${login}_`));
+    if (person === undefined) throw new Error(`there is no ${login}`);
+    return openAttacker(person.controlUrl, person.name);
+  };
+  const dataCenters = [fleet.cell(0).dataCenter.id, fleet.cell(1).dataCenter.id] as const;
+  const planOf: ControlScene['planOf'] = (n, dataCenter = dataCenters[0]) => `${dataCenter}-${n}`;
+  return {
+    fleet,
+    dataCenters,
+    planOf,
+    logins: {
+      operator: open('operator'),
+      operator2: open('operator2'),
+      approver: open('approver'),
+      viewer: open('viewer'),
+      scheduler: open('scheduler'),
+      both: open('both'),
+    },
+    register: (n, { dataCenter = dataCenters[0], passes = false } = {}) =>
+      `insert into credit_rollout_control.plans
+         (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails)
+       values ('${planOf(n, dataCenter)}', '${dataCenter}', '${String(n).padStart(64, '0')}', 'card', 'somebody else',
+         '2026-11-22T14:02:11Z', '{}', '[{"rail": "orgsTouched", "value": "9", "limit": "10", "passes": ${passes}}]')`,
+    drop: async () => {
+      await crowd.drop();
+      await fleet.drop();
+    },
+  };
+}
