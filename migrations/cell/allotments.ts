@@ -55,7 +55,10 @@ create trigger allotment_changes_append_only before update or delete or truncate
   for each statement execute function credit_rollout.refuse_change();`,
 };
 
-/** Why: before-images and the protection of the floor must work for manual SQL too. The cause is a transaction-local setting. */
+/**
+ * Why: before-images and the protection of the floor must work for manual SQL too. The cause is a transaction-local
+ * setting. `record_allotment_change` was replaced later: guards.ts, guardFloors.
+ */
 export const guardAllotments: Migration = {
   name: '20261122020100_pre_guard_allotments',
   up: `

@@ -60,6 +60,8 @@ comment on table credit_rollout.sign_ups is 'what the gate answered, by org: dec
 };
 
 /**
+ * `ask_gate` was replaced later: guards.ts, sealGateAnswers.
+ *
  * Why: the answer, its record and the allotment must be in the sign-up's transaction. The functions call the rule by name
  * (dynamic SQL), so that they stay valid when detach and init drop and create it again.
  */

@@ -207,3 +207,48 @@ end $$;
 create trigger allotments_require_open_work before insert or update or delete on credit_rollout.allotments
   for each statement execute function credit_rollout.require_open_work();`,
 };
+
+/**
+ * Why: a card is named by the hash of its rates, and plans and approvals name that hash. Whoever may add a card must
+ * not add other numbers under its name. The canonical text is that of domain/rate-card/hash-rate-card.ts; a test
+ * compares them.
+ */
+export const checkRates: Migration = {
+  name: '20261129010300_pre_check_rates',
+  up: `
+-- The UTF-16 code units of a text in hex, by which the canonical text sorts editions.
+create function credit_rollout.code_units(name text) returns text language sql immutable
+  set search_path = pg_catalog, pg_temp begin atomic
+select string_agg(case when c.point < 65536 then lpad(to_hex(c.point), 4, '0')
+  else to_hex(55296 + ((c.point - 65536) >> 10)) || to_hex(56320 + ((c.point - 65536) & 1023)) end, '' order by c.place)
+from (select ascii(q.letter) as point, q.place from regexp_split_to_table(name, '') with ordinality q (letter, place)) c;
+end;
+
+create function credit_rollout.check_rates() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if exists (
+    select from (select distinct a.card_hash from added a) t
+    join credit_rollout.rate_cards c on c.card_hash = t.card_hash
+    cross join lateral (
+      select string_agg('[' || concat_ws(',', to_json(r.edition)::text, '"' || r.base || '"', '"' || r.per_agent || '"',
+          '"' || r.concurrency || '"', case when r.legacy_flat is not null then '"flat","' || r.legacy_flat || '"'
+            else '"perUser","' || r.legacy_per_user || '","' || r.legacy_min || '","' || r.legacy_max || '"' end) || ']',
+          ',' order by credit_rollout.code_units(r.edition) collate "C") as editions,
+        bool_and(r.edition_rank = r.rank and r.unpaid_base = u.base and r.unpaid_per_agent = u.per_agent
+          and r.unpaid_concurrency = u.concurrency) as derived
+      from (select x.*, dense_rank() over (order by x.base, x.per_agent) - 1 as rank
+        from credit_rollout.rates x where x.card_hash = t.card_hash) r
+      left join credit_rollout.rates u on u.card_hash = t.card_hash and u.edition = c.unpaid_edition) k
+    where k.derived is not true or t.card_hash <> left(encode(sha256(convert_to('["rate-card-1",'
+      || c.light_agents_count_as_users || ',' || to_json(c.unpaid_edition)::text || ',[' || k.editions || ']]', 'UTF8')),
+      'hex'), 16)
+  ) then
+    raise exception 'the rates are not those of the card that they name'
+      using errcode = 'check_violation', constraint = 'rates_hash_check';
+  end if;
+  return null;
+end $$;
+create trigger rates_check_hash after insert on credit_rollout.rates referencing new table as added
+  for each statement execute function credit_rollout.check_rates();`,
+};

@@ -559,6 +559,8 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   restore_retired: 'brings back the last form of allotments that were retired, deleted or lost; runs as its owner',
   split_range: 'splits a range in two; called by `split_batch`, which also splits the list of a repair',
   mark_gate_answer: 'HMAC-SHA256 of an answer of the gate, which no session can forge; internal',
+  check_rates: 'trigger of `rates`: the rates of a card must have the hash that names it',
+  code_units: 'the UTF-16 code units of a text, by which the canonical text of a card sorts editions; internal',
   require_open_work: 'trigger of `allotments`: a write needs an open run, single writes or an override',
   ask_gate: 'the answer of the gate for this transaction; internal',
   wait_for_gate: 'waits at most 250 ms for the lock of the gate; internal',

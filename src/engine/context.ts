@@ -1,11 +1,11 @@
 // What the engine's functions get as their first argument: small interfaces, declared here and implemented by compose.
-import type { JobKind } from '../domain/rollout/decide-step.js';
+import type { JobKind } from '../domain/rollout/decide-rollout.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Log } from '../kernel/log.js';
 import type { CellDatabase } from '../stores/cell/cell-database.js';
 import type { ControlDatabase } from '../stores/control/control-database.js';
 
-export type { JobKind } from '../domain/rollout/decide-step.js';
+export type { JobKind } from '../domain/rollout/decide-rollout.js';
 
 /** The queue as the engine sees it: it wakes processes up. A lost wake-up costs seconds, never state. */
 export interface WakeUps {

@@ -5,7 +5,7 @@ import { decideNights } from '../../src/domain/calendar/decide-nights.js';
 import type { DueChange } from '../../src/domain/calendar/due-work.js';
 import { decideGate } from '../../src/domain/rollout/decide-gate.js';
 import { decideMaintenance } from '../../src/domain/rollout/decide-maintenance.js';
-import { decideStep } from '../../src/domain/rollout/decide-step.js';
+import { decideStep } from '../../src/domain/rollout/decide-rollout.js';
 import type { Step } from '../../src/domain/rollout/decision.js';
 import type { Hold } from '../../src/domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../src/domain/rollout/snapshot.js';

@@ -1,7 +1,7 @@
 // Everything that is decided about one data center in one tick: its rollout, its maintenance, its gate. Pure.
 import { decideGate } from './decide-gate.js';
 import { decideMaintenance } from './decide-maintenance.js';
-import { decideStep } from './decide-step.js';
+import { decideStep } from './decide-rollout.js';
 import type { Decision } from './decision.js';
 import type { DataCenterSnapshot, Snapshot } from './snapshot.js';
 

@@ -1,6 +1,6 @@
 // Executes what the scheduler decided about a sign-up gate, and records in control the gate as the cell then has it.
 // Where they differ, the cell is right.
-import type { Step } from '../../domain/rollout/decide-step.js';
+import type { Step } from '../../domain/rollout/decide-rollout.js';
 import type { Gate } from '../../stores/cell/cutover/gate.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import {

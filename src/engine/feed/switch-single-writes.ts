@@ -1,6 +1,6 @@
 // Allows the single writes of a data center's change feed, or stops them. Under the exclusive fence lock, so that after
 // `stopped` no write of the change feed can commit.
-import type { Step } from '../../domain/rollout/decide-step.js';
+import type { Step } from '../../domain/rollout/decide-rollout.js';
 import { allowSingleWrites, stopSingleWrites } from '../../stores/cell/reconcile/maintenance.js';
 import { type DataCenterVersion, transitionDataCenter } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';

@@ -1,5 +1,5 @@
 // Executes one decided step: a compare-and-set in control, the fence in the cell. Every step may run twice.
-import type { Step } from '../../domain/rollout/decide-step.js';
+import type { Step } from '../../domain/rollout/decide-rollout.js';
 import { assertNever } from '../../kernel/assert-never.js';
 import { addFollowUp, passCanary } from '../../stores/cell/batch/runs.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';

@@ -1,5 +1,5 @@
 // What a worker does for one cell: the work of a job, the same work found by polling, and its heartbeat.
-import type { JobKind } from '../../domain/rollout/decide-step.js';
+import type { JobKind } from '../../domain/rollout/decide-rollout.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
 import { deleteWorker, saveWorkerSeen } from '../../stores/cell/batch/workers.js';

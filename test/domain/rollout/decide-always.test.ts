@@ -1,7 +1,7 @@
 // What the scheduler does in no state at all: random data centers, and what must hold of every decision on them.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decideStep } from '../../../src/domain/rollout/decide-step.js';
+import { decideStep } from '../../../src/domain/rollout/decide-rollout.js';
 import { HOLD_CODES } from '../../../src/domain/rollout/hold.js';
 import type { CellReading, DataCenterSnapshot, FenceReading, Snapshot } from '../../../src/domain/rollout/snapshot.js';
 import { INTENTS, SLOT_STAGES, STAGE_TRANSITIONS, STAGES } from '../../../src/domain/rollout/stage.js';

@@ -1,6 +1,6 @@
 // A run that goes on: fence, batches, verification, follow-up, workers that meet an error, and the bake.
 import { describe, expect, test } from 'vitest';
-import { decideStep } from '../../../src/domain/rollout/decide-step.js';
+import { decideStep } from '../../../src/domain/rollout/decide-rollout.js';
 import { formatRelease } from '../../../src/domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../../src/domain/rollout/snapshot.js';
 import { AWAY, type CellSketch, cell, dc, LATER, NOW, PLANS } from './sample-snapshot.js';

@@ -1,6 +1,6 @@
 // What stops a run: failures, aborts, pauses, windows and freezes come before anything that goes on.
 import { describe, expect, test } from 'vitest';
-import { decideStep } from '../../../src/domain/rollout/decide-step.js';
+import { decideStep } from '../../../src/domain/rollout/decide-rollout.js';
 import { AWAY, CLOSED_WINDOW, cell, dc, FREEZE, NOW } from './sample-snapshot.js';
 import { decide } from './step-scene.js';
 

@@ -1,5 +1,5 @@
 // What the scheduler decides for one data center beside others, in words that a test can compare.
-import { decideStep } from '../../../src/domain/rollout/decide-step.js';
+import { decideStep } from '../../../src/domain/rollout/decide-rollout.js';
 import type { DataCenterSnapshot, Snapshot } from '../../../src/domain/rollout/snapshot.js';
 import { NOW, nameStep } from './sample-snapshot.js';
 

@@ -82,6 +82,8 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select (run_id, reason) on credit_rollout.quarantine',
     'update (active_card) on credit_rollout.cell',
     'insert on credit_rollout.rate_cards, credit_rollout.rates',
+    // the trigger that compares rates with their hash calls it
+    'execute on function credit_rollout.code_units',
     'select on credit_rollout.rates',
     `select (${FENCER_PLAN_COLUMNS}) on credit_rollout.plans`,
     'select, insert on credit_rollout.plan_requests',
