@@ -40,7 +40,7 @@ export async function runBench(run: BenchRun): Promise<readonly string[]> {
 
 /** A small size is over in half a second, of which chance has a large part: it runs more often in a round. */
 const ENOUGH_ORGS = 500_000;
-const MOST_TIMES = 5;
+const MOST_TIMES = 3;
 
 const timesOf = (orgs: number): number => Math.min(MOST_TIMES, Math.ceil(ENOUGH_ORGS / orgs));
 
