@@ -252,3 +252,33 @@ end $$;
 create trigger rates_check_hash after insert on credit_rollout.rates referencing new table as added
   for each statement execute function credit_rollout.check_rates();`,
 };
+
+/** Why: a process that runs as a superuser or an owner is stopped by nothing of all this, and somebody must see it. */
+export const recordWorkerLogins: Migration = {
+  name: '20261129010400_pre_record_worker_logins',
+  up: `
+alter table credit_rollout.workers add login text, add powers text[] not null default '{}';
+comment on column credit_rollout.workers.login is 'the login of the process, as this database authenticated it';
+comment on column credit_rollout.workers.powers is
+  'what the login may do beyond a worker: superuser, createrole, owner, or other roles of the cell';
+
+create function credit_rollout.record_worker_login() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  new.login := session_user;
+  select case when r.rolsuper then '{superuser}'::text[] else array(
+      select p.power from (values
+        ('createrole', r.rolcreaterole),
+        ('owner', pg_has_role(r.oid, (select t.relowner from pg_class t where t.oid = tg_relid), 'member')),
+        ('fencer', pg_has_role(r.oid, to_regrole(c.prefix || 'fencer'), 'member')),
+        ('reader', pg_has_role(r.oid, to_regrole(c.prefix || 'reader'), 'member'))) p (power, held)
+      where p.held) end
+    into new.powers
+    from pg_roles r cross join (
+      select 'credit_rollout_' || replace(x.data_center, '-', '_') || '_' as prefix from credit_rollout.cell x) c
+    where r.rolname = session_user;
+  return new;
+end $$;
+create trigger workers_record_login before insert or update on credit_rollout.workers
+  for each row execute function credit_rollout.record_worker_login();`,
+};

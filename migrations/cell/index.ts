@@ -5,7 +5,7 @@ import { createDrift, createRepairs, splitRepairs } from './drift.js';
 import { createFeed } from './feed.js';
 import { createFreezes } from './freeze.js';
 import { createSignUpFunctions, guardGate } from './gate.js';
-import { bindNames, checkRates, guardFloors, sealGateAnswers } from './guards.js';
+import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers } from './guards.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
 import { createMaintenance } from './maintenance.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
@@ -44,5 +44,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     sealGateAnswers,
     guardFloors,
     checkRates,
+    recordWorkerLogins,
   ];
 }

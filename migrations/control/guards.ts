@@ -231,3 +231,31 @@ begin
   return purged;
 end $$;`,
 };
+
+/** Why: a process that runs as a superuser or an owner is stopped by nothing of all this, and somebody must see it. */
+export const recordSchedulerLogins: Migration = {
+  name: '20261129010300_pre_record_scheduler_logins',
+  up: `
+alter table credit_rollout_control.schedulers add login text, add powers text[] not null default '{}';
+comment on column credit_rollout_control.schedulers.login is
+  'the login of the process, as this database authenticated it';
+comment on column credit_rollout_control.schedulers.powers is
+  'what the login may do beyond a scheduler: superuser, createrole, owner, operator, approver';
+
+create function credit_rollout_control.record_scheduler_login() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  new.login := session_user;
+  select case when r.rolsuper then '{superuser}'::text[] else array(
+      select p.power from (values
+        ('createrole', r.rolcreaterole),
+        ('owner', pg_has_role(r.oid, (select t.relowner from pg_class t where t.oid = tg_relid), 'member')),
+        ('operator', pg_has_role(r.oid, to_regrole('credit_rollout_control_operator'), 'member')),
+        ('approver', pg_has_role(r.oid, to_regrole('credit_rollout_control_approver'), 'member'))) p (power, held)
+      where p.held) end
+    into new.powers from pg_roles r where r.rolname = session_user;
+  return new;
+end $$;
+create trigger schedulers_record_login before insert or update on credit_rollout_control.schedulers
+  for each row execute function credit_rollout_control.record_scheduler_login();`,
+};

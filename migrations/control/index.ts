@@ -1,7 +1,7 @@
 // The migrations of the control schema, in their order.
 import type { Migration } from '../migration.js';
 import { createCalendar } from './calendar.js';
-import { bindControlNames, recordPeople, requireApprovals } from './guards.js';
+import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals } from './guards.js';
 import { recordClosedFences } from './maintenance.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createControlPlans } from './plans.js';
@@ -22,4 +22,5 @@ export const controlMigrations: readonly Migration[] = [
   bindControlNames,
   recordPeople,
   requireApprovals,
+  recordSchedulerLogins,
 ];

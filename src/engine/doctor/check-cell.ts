@@ -37,13 +37,15 @@ export interface OpenCell extends ServerReading, CellRequest {
   readonly clock: ClockReading;
   /** The product's relation, or why it cannot be used. */
   readonly source: Source | { readonly failure: unknown };
+  /** The embedded servers: one login is for everything. */
+  readonly oneLogin: boolean;
 }
 
 export const isInitialised = ({ initialised }: Pick<OpenCell, 'initialised'>): boolean => initialised;
 
 /** A cell that cannot be reached, or is another one, gives the finding of the check that found it out. */
 export async function openCell(
-  { cells, clock }: Pick<EngineContext, 'cells' | 'clock'>,
+  { cells, clock, actor }: Pick<EngineContext, 'cells' | 'clock' | 'actor'>,
   request: CellRequest,
   about: CheckedSubject,
 ): Promise<
@@ -62,7 +64,11 @@ export async function openCell(
     const source = await cell
       .asOwner((tx) => findSource(tx, sourceName, id))
       .catch((failure: unknown) => ({ failure }));
-    return { kind: 'open', subject: { ...request, ...facts, cell, now: clock.now(), clock: reading, source } };
+    const oneLogin = actor !== null;
+    return {
+      kind: 'open',
+      subject: { ...request, ...facts, cell, now: clock.now(), clock: reading, source, oneLogin },
+    };
   } catch (error) {
     const check = (isRolloutError(error) ? CHECKS[error.code] : undefined) ?? 'connection';
     return { kind: 'failed', finding: createFindingRecorder(about, check).failure(error) };

@@ -16,10 +16,12 @@ interface ControlRequest {
 /** A control database that was reached. */
 export interface OpenControl extends ServerReading, ControlRequest {
   readonly control: EngineContext['control'];
+  /** The embedded servers: one login is for everything. */
+  readonly oneLogin: boolean;
 }
 
 export async function openControl(
-  { control }: Pick<EngineContext, 'control'>,
+  { control, actor }: Pick<EngineContext, 'control' | 'actor'>,
   { config, dataCenters }: ControlRequest,
   about: CheckedSubject,
 ): Promise<
@@ -27,7 +29,7 @@ export async function openControl(
 > {
   try {
     const facts = await control.inTransaction(readControlFacts);
-    return { kind: 'open', subject: { ...facts, config, dataCenters, control } };
+    return { kind: 'open', subject: { ...facts, config, dataCenters, control, oneLogin: actor !== null } };
   } catch (error) {
     return { kind: 'failed', finding: createFindingRecorder(about, 'connection').failure(error) };
   }

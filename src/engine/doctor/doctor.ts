@@ -14,6 +14,7 @@ import {
   openCell,
 } from './check-cell.js';
 import { checkControlSchema, checkMixedRollout, checkPins, type OpenControl, openControl } from './check-control.js';
+import { checkSchedulerLogins, checkWorkerLogins } from './check-logins.js';
 import { loadCard } from './check-rate-card.js';
 import { checkClock, checkDurability, checkPrimary, checkVersion } from './check-server.js';
 import {
@@ -40,6 +41,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'primary', run: checkPrimary },
   { check: 'synchronous_commit', run: checkDurability },
   { check: 'schema', run: checkControlSchema },
+  { check: 'logins', needs: ['schema'], applies: ({ oneLogin }) => !oneLogin, run: checkSchedulerLogins },
   { check: 'pinned instants', run: checkPins },
   { check: 'moves', run: checkMixedRollout },
 ];
@@ -76,6 +78,12 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   // our schema and roles
   { check: 'schema', run: checkSchema },
   { check: 'roles', applies: isInitialised, run: checkRoles },
+  {
+    check: 'logins',
+    needs: ['schema'],
+    applies: (cell) => isInitialised(cell) && !cell.oneLogin,
+    run: checkWorkerLogins,
+  },
   { check: 'grants', needs: ['source', 'roles'], applies: isInitialised, run: ofSource(checkGrants) },
   { check: 'attached', needs: ['source'], applies: isInitialised, run: ofSource(checkAttachment) },
   // what is in the source, read through our views by our roles
@@ -99,7 +107,7 @@ export interface DoctorRequest {
 
 /** Findings on control, queue, rate card, then every data center in rollout order; the good ones included. */
 export async function runDoctorChecks(
-  context: Pick<EngineContext, 'control' | 'cells' | 'clock'>,
+  context: Pick<EngineContext, 'control' | 'cells' | 'clock' | 'actor'>,
   request: DoctorRequest,
 ): Promise<readonly Finding[]> {
   const [control, queue, { card, findings }] = await Promise.all([
@@ -115,7 +123,7 @@ export async function runDoctorChecks(
 
 /** A control database that cannot be reached has one finding. */
 export async function checkControl(
-  context: Pick<EngineContext, 'control'>,
+  context: Pick<EngineContext, 'control' | 'actor'>,
   request: Pick<DoctorRequest, 'config' | 'dataCenters'>,
 ): Promise<readonly Finding[]> {
   const about = { subject: 'control', title: 'The control database' };
@@ -132,7 +140,7 @@ async function checkQueue({ config, queueCheck }: DoctorRequest): Promise<readon
 
 /** A cell that cannot be reached has one finding. */
 async function checkCell(
-  context: Pick<EngineContext, 'cells' | 'clock'>,
+  context: Pick<EngineContext, 'cells' | 'clock' | 'actor'>,
   request: Pick<OpenCell, 'dataCenter' | 'config' | 'card'>,
 ): Promise<readonly Finding[]> {
   const { id } = request.dataCenter;

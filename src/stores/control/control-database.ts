@@ -67,6 +67,11 @@ export async function isControlReady(tx: ControlTransaction): Promise<boolean> {
   return controlMigrations.every(({ name }) => names.has(name));
 }
 
+/** The login of this connection, quoted for SQL. */
+export async function readControlLogin(tx: ControlTransaction): Promise<string> {
+  return (await selectRow<{ readonly login: string }>(tx, `select format('%I', session_user) as login`)).login;
+}
+
 /** Now, by control's clock. */
 export async function readControlClock(tx: ControlTransaction): Promise<Date> {
   return (await selectRow<{ readonly now: Date }>(tx, 'select clock_timestamp() as now')).now;

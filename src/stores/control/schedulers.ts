@@ -1,5 +1,5 @@
 // Which schedulers were seen lately, so that `status` can report that none runs.
-import { execute, selectRow } from '../query.js';
+import { execute, selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 /** Records that this scheduler is alive now. */
@@ -37,5 +37,19 @@ export async function readSchedulers(tx: ControlTransaction): Promise<Schedulers
        count(*) filter (where seen_at > clock_timestamp() - interval '15 s')::int as alive,
        max(seen_at) as last_seen_at
      from credit_rollout_control.schedulers`,
+  );
+}
+
+/**
+ * The logins of schedulers that were seen in the last 15 s, quoted by the catalog, and what each may do beyond a
+ * scheduler.
+ */
+export function listSchedulerLogins(
+  tx: ControlTransaction,
+): Promise<readonly { readonly login: string; readonly powers: readonly string[] }[]> {
+  return selectRows(
+    tx,
+    `select distinct format('%I', login) as login, powers from credit_rollout_control.schedulers
+     where seen_at > clock_timestamp() - interval '15 s' and login is not null order by 1`,
   );
 }

@@ -35,6 +35,7 @@ describe('runDoctorChecks', () => {
       'primary',
       'synchronous_commit',
       'schema',
+      'logins',
     ]);
     expect(of(findings, cell.dataCenter.id).map(({ check }) => check)).toEqual([
       'connection',
@@ -53,6 +54,7 @@ describe('runDoctorChecks', () => {
       'key ranges',
       'schema',
       'roles',
+      'logins',
       'grants',
       'attached',
       'row-level security',

@@ -77,7 +77,7 @@ export const checkCells = (cells: readonly TestCell[], given: CheckRequest = {})
     queueCheck: async () => undefined,
     ...given,
   };
-  return runDoctorChecks({ control, cells: open, clock }, request);
+  return runDoctorChecks({ control, cells: open, clock, actor: null }, request);
 };
 
 export const unreachableControl = (): ControlDatabase => {

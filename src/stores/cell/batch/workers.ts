@@ -1,5 +1,5 @@
 // Which workers this cell has seen lately, so that status can report that there is none.
-import { execute, selectRow } from '../../query.js';
+import { execute, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
 /** `lastError`: code of the last failed attempt, null after a success. */
@@ -34,5 +34,20 @@ export function readWorkers(tx: CellTransaction): Promise<SeenWorkers> {
     tx,
     `select count(*)::int as alive, max(trouble) as last_error from credit_rollout.workers
      where seen_at > clock_timestamp() - interval '15 s'`,
+  );
+}
+
+/** The login of a process, quoted by the catalog, and what it may do beyond what the process needs. */
+export interface ProcessLogin {
+  readonly login: string;
+  readonly powers: readonly string[];
+}
+
+/** Of the workers that were seen in the last 15 s, one row per login. */
+export function listWorkerLogins(tx: CellTransaction): Promise<readonly ProcessLogin[]> {
+  return selectRows<ProcessLogin>(
+    tx,
+    `select distinct format('%I', login) as login, powers from credit_rollout.workers
+     where seen_at > clock_timestamp() - interval '15 s' and login is not null order by 1`,
   );
 }

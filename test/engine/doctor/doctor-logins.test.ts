@@ -1,0 +1,101 @@
+// Who runs the processes, as the databases recorded it: a login with what its process needs, with more, and an owner's.
+import { randomBytes } from 'node:crypto';
+import { afterEach, describe, expect, test } from 'vitest';
+import { openPostgres } from '../../../src/platform/postgres.js';
+import { saveWorkerSeen } from '../../../src/stores/cell/batch/workers.js';
+import { type CellDatabase, cellRoleName } from '../../../src/stores/cell/cell-database.js';
+import { createControlDatabase } from '../../../src/stores/control/control-database.js';
+import { controlRoleName } from '../../../src/stores/control/roles.js';
+import { saveSchedulerSeen } from '../../../src/stores/control/schedulers.js';
+import type { TestCell } from '../../support/cell.js';
+import { openTestCell } from '../../support/open-context.js';
+import { checkCells, closeAll, closers, makeCell, makeConfig, makeControl } from './doctor-scene.js';
+
+afterEach(closeAll);
+
+async function makeLogin(sql: TestCell['sql'], url: string, roles: readonly string[], more = ''): Promise<string> {
+  const name = `process_${randomBytes(4).toString('hex')}`;
+  await sql(
+    `create role ${name} login password 'secret' ${more} ${roles.length > 0 ? `in role ${roles.join(', ')}` : ''}`,
+  );
+  closers.push(() => sql(`drop role ${name}`));
+  const own = new URL(url);
+  own.username = name;
+  own.password = 'secret';
+  return own.href;
+}
+
+/** The cell as a login with these roles of it. */
+async function openAs(cell: TestCell, roles: readonly ('worker' | 'planner' | 'fencer')[]): Promise<CellDatabase> {
+  const names = roles.map((role) => `"${cellRoleName(cell.dataCenter.id, role)}"`);
+  const opened = openTestCell(await makeLogin(cell.sql, cell.url, names), cell.dataCenter.id);
+  closers.push(opened.close);
+  return opened;
+}
+
+const report = (cell: CellDatabase): Promise<void> =>
+  cell.inTransaction('worker', (tx) => saveWorkerSeen(tx, 'host:1', null));
+
+const ofWorkers = async (cell: TestCell) =>
+  (await checkCells([cell])).filter(({ subject, check }) => subject === cell.dataCenter.id && check === 'logins');
+
+describe('the login of a worker', () => {
+  test('with the roles that it needs is fine, and nobody where no worker runs', async () => {
+    const cell = await makeCell();
+    expect(await ofWorkers(cell)).toMatchObject([{ level: 'ok', found: 'no worker runs' }]);
+    await report(await openAs(cell, ['worker', 'planner']));
+    expect(await ofWorkers(cell)).toMatchObject([{ level: 'ok' }]);
+  });
+
+  test('with another role is worth a warning that names both', async () => {
+    const cell = await makeCell();
+    await report(await openAs(cell, ['worker', 'planner', 'fencer']));
+    expect(await ofWorkers(cell)).toMatchObject([
+      { level: 'warning', found: expect.stringMatching(/^the login process_\w+ of a worker also has: fencer$/u) },
+    ]);
+  });
+
+  test('that is a superuser is an error beside other logins, and a warning where it is the only one', async () => {
+    const cell = await makeCell();
+    await report(cell.cell);
+    expect(await ofWorkers(cell)).toMatchObject([
+      { level: 'warning', found: expect.stringContaining('one login is for everything') },
+    ]);
+    const own = await openAs(cell, ['worker', 'planner']);
+    await own.inTransaction('worker', (tx) => saveWorkerSeen(tx, 'host:2', null));
+    expect(await ofWorkers(cell)).toMatchObject([
+      {
+        level: 'error',
+        found: expect.stringContaining('(superuser)'),
+        fix: expect.stringContaining('install-a-fleet'),
+      },
+    ]);
+  });
+
+  test('is what the database authenticated, whatever is sent', async () => {
+    const cell = await makeCell();
+    await cell.sql(`insert into credit_rollout.workers (worker_id, login, powers) values ('x', 'somebody', '{}')`);
+    expect(await cell.sql('select login = session_user::text as own, powers from credit_rollout.workers')).toEqual([
+      { own: true, powers: ['superuser'] },
+    ]);
+  });
+});
+
+describe('the login of a scheduler', () => {
+  test.each([
+    [['scheduler'], '', 'ok', 'has the roles that it needs'],
+    [['scheduler', 'operator', 'approver'], '', 'warning', 'also has: operator, approver'],
+    [['scheduler'], 'createrole', 'error', 'createrole'],
+  ] as const)('%j %s: %s', async (roles, more, level, found) => {
+    const cell = await makeCell({ init: 'left' });
+    const config = makeConfig([cell]);
+    const { control, url } = await makeControl(config);
+    const sql: TestCell['sql'] = (text) => control.inTransaction(async (tx) => (await tx.raw(text)).rows);
+    const own = await makeLogin(sql, url, roles.map(controlRoleName), more);
+    const scheduler = createControlDatabase(openPostgres({ url: own, applicationName: 'test', max: 1 }));
+    closers.push(scheduler.close);
+    await scheduler.inTransaction((tx) => saveSchedulerSeen(tx, 'host:1'));
+    const findings = (await checkCells([cell], { control, config })).filter(({ subject, check }) => subject === 'control' && check === 'logins');
+    expect(findings).toMatchObject([{ subject: 'control', level, found: expect.stringContaining(found) }]);
+  });
+});
