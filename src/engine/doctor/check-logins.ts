@@ -1,6 +1,6 @@
 // Checks of `doctor` on the logins of running processes, as the databases recorded them: a login that may do more than
-// its process needs is worth a warning, a superuser or an owner is an error. Where one login is for everything, which is
-// for trying out only, it is a warning.
+// its process needs is worth a warning, a superuser or an owner is an error. Where one login is for everything, which
+// is for trying out only, it is a warning.
 import { listWorkerLogins, type ProcessLogin } from '../../stores/cell/batch/workers.js';
 import { readLogin } from '../../stores/cell/setup/doctor-queries.js';
 import { readControlLogin } from '../../stores/control/control-database.js';

@@ -95,7 +95,9 @@ describe('the login of a scheduler', () => {
     const scheduler = createControlDatabase(openPostgres({ url: own, applicationName: 'test', max: 1 }));
     closers.push(scheduler.close);
     await scheduler.inTransaction((tx) => saveSchedulerSeen(tx, 'host:1'));
-    const findings = (await checkCells([cell], { control, config })).filter(({ subject, check }) => subject === 'control' && check === 'logins');
+    const findings = (await checkCells([cell], { control, config })).filter(
+      ({ subject, check }) => subject === 'control' && check === 'logins',
+    );
     expect(findings).toMatchObject([{ subject: 'control', level, found: expect.stringContaining(found) }]);
   });
 });
