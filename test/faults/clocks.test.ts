@@ -5,7 +5,7 @@ import { executeCutover } from '../../src/engine/cutover/execute-cutover.js';
 import { proveCutover } from '../../src/engine/cutover/prove-cutover.js';
 import { saveReconcileSettings } from '../../src/engine/scheduler/next-poll.js';
 import { cutOverAt, listSweeps, waitForGate } from '../engine/cutover/scene.js';
-import { openProduct, type Product } from '../engine/cutover/sign-ups.js';
+import { type Answer, openProduct, type Product } from '../engine/cutover/sign-ups.js';
 import {
   type ClockedServer,
   createFakeClock,
@@ -201,11 +201,11 @@ describe.skipIf(!faketimeAvailable())('a database', () => {
     await cutOverAt(fleet, closing, midnight);
     expect(await signUp(rollout, 5_001, 5_002)).toEqual(['legacy', 'legacy']);
     let release: (answer?: unknown) => void = () => undefined;
-    const held = product.signUp({ orgId: '5003', until: new Promise((resolve) => (release = resolve)) });
-    await waitFor('the held sign-up to ask', async () => {
-      const asked = `select from pg_locks where locktype = 'advisory' and objid = 4294967295 and granted
-        and database = (select oid from pg_database where datname = current_database())`;
-      return (await fleet.cell(0).sql(asked)).length > 0;
+    let held: Promise<Answer> | undefined;
+    // its answer is there, and its transaction stays open
+    await new Promise<void>((onAnswer, reject) => {
+      held = product.signUp({ orgId: '5003', until: new Promise((resolve) => (release = resolve)), onAnswer });
+      held.catch(reject);
     });
 
     await turn(30);
@@ -213,7 +213,7 @@ describe.skipIf(!faketimeAvailable())('a database', () => {
     await waitForPoll(rollout);
     expect(await gateOf(rollout)).toMatchObject({ latched_at: null });
     release();
-    expect((await held).model).toBe('legacy');
+    expect(await held).toMatchObject({ model: 'legacy' });
     await waitForSwept(rollout);
     await waitFor('the night', async () => (await nightsOf(rollout))[0]?.run === 'done');
     const [gate, nights] = [await gateOf(rollout), await nightsOf(rollout)];
