@@ -15,6 +15,7 @@ import {
 } from '../support/faketime.js';
 import { allDone, createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
 import type { FleetProcess } from '../support/spawn-process.js';
+import { readLag } from '../support/stopwatch.js';
 import { waitFor } from '../support/wait.js';
 
 const MINUTE = 60_000;
@@ -153,7 +154,8 @@ async function expectNothingEarlyOrLate({ first, second, far }: WrongClocks): Pr
   await turn(second);
   const passed = wholeMinute(await clockOf(fleet.control), 1 - far);
   await nightAt(rollout, passed);
-  const instant = wholeSecond(await clockOf(fleet.cell(0).sql), 4_000);
+  const aheadMs = 4_000 + 20 * (await readLag(fleet.cell(0)));
+  const instant = wholeSecond(await clockOf(fleet.cell(0).sql), aheadMs);
   await cutOverAt(fleet, closing, instant);
   const latched = await waitForGate(fleet, 'latched_at');
   expect(latched.getTime()).toBeGreaterThanOrEqual(instant.getTime());
