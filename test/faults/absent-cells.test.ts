@@ -12,6 +12,8 @@ import { startStopwatch } from '../support/stopwatch.js';
 import { createTap, type Tap } from '../support/tap.js';
 import { waitFor } from '../support/wait.js';
 
+const FOREVER_MS = 2 ** 31 - 1; // a test moves the clock itself
+
 const dropped: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const drop of dropped.splice(0).reverse()) await drop();
@@ -29,9 +31,23 @@ async function makeSpared() {
   dropped.push(cell.drop);
   const port = await tap(cell.url);
   const through = openTestCell(port.url, cell.dataCenter.id);
-  dropped.push(() => through.close());
+  dropped.push(async () => {
+    port.reject(); // a call that hangs would keep the pool open
+    await through.close();
+  });
   let ahead = 0;
-  const clock: Clock = { ...systemClock, now: () => new Date(systemClock.now().getTime() + ahead) };
+  const sleeps = new Set<() => void>();
+  const clock: Clock = {
+    now: () => new Date(systemClock.now().getTime() + ahead),
+    sleep: async (_, signal) => {
+      const ended = new AbortController();
+      const end = (): void => ended.abort();
+      sleeps.add(end);
+      signal?.addEventListener('abort', end);
+      await systemClock.sleep(FOREVER_MS, ended.signal);
+      sleeps.delete(end);
+    },
+  };
   const cells = withCircuitBreaker({ get: () => through }, clock);
   const ask = async () => {
     const stopwatch = startStopwatch(cell);
@@ -47,7 +63,10 @@ async function makeSpared() {
   const moveOn = (ms: number): void => {
     ahead += ms;
   };
-  return { port, ask, moveOn };
+  const endSleeps = (): void => {
+    for (const end of sleeps) end();
+  };
+  return { port, ask, moveOn, sleeps, endSleeps };
 }
 
 describe('withCircuitBreaker', () => {
@@ -64,6 +83,25 @@ describe('withCircuitBreaker', () => {
       expect(tookMs).toBeLessThan(500);
     }
     expect(port.count()).toBe(asked);
+  });
+
+  test('waits only so long for a cell that falls silent on an open connection', async () => {
+    const { port, ask, moveOn, sleeps, endSleeps } = await makeSpared();
+    expect(await ask()).toMatchObject({ failure: undefined });
+    port.suspend();
+    const asked = ask();
+    await waitFor('its limit', () => sleeps.size > 0);
+    moveOn(60_000);
+    endSleeps();
+    expect(await asked).toMatchObject({ failure: 'unreachable' });
+    const { failure, tookMs } = await ask();
+    expect(failure).toBe('unreachable');
+    expect(tookMs).toBeLessThan(500);
+    port.open();
+    await waitFor('its answer', async () => {
+      moveOn(30_000);
+      return (await ask()).failure === undefined;
+    });
   });
 
   test('probes it in the background when the time is over, and uses it again once it answers', async () => {

@@ -1,4 +1,5 @@
-// A TCP port in front of a server that can fall silent: it takes connections and never answers, as behind a firewall.
+// A TCP port in front of a server that can fall silent: it takes connections and never answers, as behind a firewall,
+// or lets open ones stand, as when the power is cut.
 import { createServer, connect as dial, type Socket } from 'node:net';
 
 export interface Tap {
@@ -8,6 +9,8 @@ export interface Tap {
   count(): number;
   /** Cuts what is open; from now on connections are taken and nothing is ever answered. */
   silence(): void;
+  /** Cuts nothing; from now on nothing passes on any connection, open or new. */
+  suspend(): void;
   /** Cuts what is open; from now on every connection is ended at once. */
   reject(): void;
   /** Ends connection number `nth`, counted from the first one, at once; the others go through. */
@@ -58,6 +61,10 @@ export async function createTap(url: string): Promise<Tap> {
       ended = nth;
     },
     silence: () => turn('silent'),
+    suspend: () => {
+      state = 'silent';
+      for (const socket of sockets) socket.unpipe().pause();
+    },
     reject: () => turn('rejecting'),
     open: () => turn('open'),
     close: () =>
