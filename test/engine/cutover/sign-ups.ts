@@ -129,6 +129,8 @@ export interface SignUps {
   readonly finished: Promise<readonly Answer[]>;
 }
 
+/** More than begin while a suite waits for what must come in between: enough would not come any more. */
+const MAX_ORGS = 15_000;
 /** A machine that is slower than sign-ups begin must not end up with nothing but sign-ups. */
 const OPEN_AT_ONCE = 30;
 
@@ -149,6 +151,7 @@ export function startSignUps(product: Product, options: SignUpsOptions): SignUps
     const began = systemClock.now().getTime();
     const open = new Set<Promise<void>>();
     for (let index = 0; failure === undefined && (index < orgs || !enough(soFar)); index += 1) {
+      if (index === MAX_ORGS) throw new Error(`still not enough after ${index} sign-ups`);
       await systemClock.sleep(Math.max(0, began + index * everyMs - systemClock.now().getTime()));
       const one = signUp(index)
         .catch((error: unknown) => {

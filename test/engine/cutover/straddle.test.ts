@@ -35,9 +35,11 @@ async function holdOpen({ product }: Scene, count: number, until: Promise<unknow
   const asked = Array.from(
     { length: count },
     (_, n) =>
-      new Promise<void>((onAnswer) =>
-        held.push(product.signUp({ orgId: makeId(50_001 + n, 'bigint'), until, onAnswer })),
-      ),
+      new Promise<void>((onAnswer, reject) => {
+        const one = product.signUp({ orgId: makeId(50_001 + n, 'bigint'), until, onAnswer });
+        one.catch(reject);
+        held.push(one);
+      }),
   );
   await Promise.all(asked);
   return held;
