@@ -188,21 +188,26 @@ begin
 end $$;
 
 -- Batches need an open fence, the change feed its single writes, an override its proposal. The owner's functions and
--- the owner
--- decide for themselves.
+-- the owner decide for themselves. The lock comes first, as in every batch: a snapshot that is older than the wait for
+-- it, or than this statement, would show a fence that was open once.
 create function credit_rollout.require_open_work() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin
-  if pg_has_role((select c.relowner from pg_class c where c.oid = tg_relid), 'usage')
-     or exists (select from credit_rollout.fence f join credit_rollout.runs r using (run_id)
-       where f.state = 'open' and r.state = 'open')
-     or exists (select from credit_rollout.fence f where f.single_writes)
-       and not exists (select from credit_rollout.freezes z where z.lifted_at is null)
-     or exists (select from credit_rollout.overrides o where o.state = 'proposed' and o.before is not null) then
-    return null;
+  if pg_has_role((select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then return null; end if;
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception 'allotments are written at read committed' using errcode = 'object_not_in_prerequisite_state',
+      constraint = 'allotments_need_open_work';
   end if;
-  raise exception 'no run is open here that may write allotments' using errcode = 'object_not_in_prerequisite_state',
-    constraint = 'allotments_need_open_work';
+  perform pg_advisory_xact_lock_shared(1129467724, 0);
+  if exists (select from credit_rollout.freezes z where z.lifted_at is null)
+     or not exists (select from credit_rollout.fence f join credit_rollout.runs r using (run_id)
+          where f.state = 'open' and r.state = 'open')
+       and not exists (select from credit_rollout.fence f where f.single_writes)
+       and not exists (select from credit_rollout.overrides o where o.state = 'proposed' and o.before is not null) then
+    raise exception 'no run is open here that may write allotments' using errcode = 'object_not_in_prerequisite_state',
+      constraint = 'allotments_need_open_work';
+  end if;
+  return null;
 end $$;
 create trigger allotments_require_open_work before insert or update or delete on credit_rollout.allotments
   for each statement execute function credit_rollout.require_open_work();`,

@@ -3,6 +3,7 @@ import type { Migration } from '../migration.js';
 import { createAllotments, guardAllotments } from './allotments.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';
 import { createFeed } from './feed.js';
+import { guardFenceAndGate } from './fence-and-gate.js';
 import { createFreezes } from './freeze.js';
 import { createSignUpFunctions, guardGate } from './gate.js';
 import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers } from './guards.js';
@@ -45,5 +46,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     guardFloors,
     checkRates,
     recordWorkerLogins,
+    guardFenceAndGate,
   ];
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { applyAll, createTestCell, type TestCell } from '../support/cell.js';
 import { fillCell } from '../support/fleet.js';
 import { type CellLogins, createCellLogins } from './cell-logins.js';
+import { HOSTILE_NAMES } from './cell-scene.js';
 
 let cell: TestCell;
 let logins: CellLogins;
@@ -20,22 +21,6 @@ afterAll(async () => {
   await cell.drop();
 });
 
-const HOSTILE = `
-create temp table allotments (org_id bigint);
-create temp table source_orgs (org_id bigint, edition text, paid boolean, agents bigint);
-create temp table rates (card_hash text, edition text, base bigint);
-create temp view cell as select 'x'::text as active_card, 'UTC'::text as zone, 0 as lapse_grace_days;
-create temp view gate as select null::timestamptz as effective_at, now() as swept_at;
-create domain pg_temp.text as pg_catalog.varchar(3);
-create domain pg_temp.bigint as pg_catalog.int4;
-create domain pg_temp.timestamptz as pg_catalog.date;
-create domain pg_temp.org_id as pg_catalog.int2;
-create function pg_temp.greatest_of(anyelement) returns anyelement language sql as 'select $1';
-create function pg_temp.now() returns pg_catalog.timestamptz language sql as $$ select '1999-01-01'::pg_catalog.timestamptz $$;
-create function pg_temp.is_less(bigint, bigint) returns boolean language sql as 'select true';
-create operator pg_temp.< (leftarg = pg_catalog.int8, rightarg = pg_catalog.int8, function = pg_temp.is_less);
-create operator pg_temp.>= (leftarg = pg_catalog.int8, rightarg = pg_catalog.int8, function = pg_temp.is_less);
-set search_path = pg_temp, public, pg_catalog, credit_rollout`;
 const RANGE = `'10'::credit_rollout.org_id, '60'::credit_rollout.org_id, null, null`;
 const RESULT = (from: string): string =>
   `select pg_catalog.count(*) as orgs, pg_catalog.sum(total_credits) as credits from ${from}`;
@@ -43,7 +28,7 @@ const RESULT = (from: string): string =>
 describe.each(['worker', 'planner', 'reader'] as const)('the rule that a %s runs', (role) => {
   test.each([
     ['by itself', []],
-    ['with a hostile pg_temp', HOSTILE.split(';\n')],
+    ['with a hostile pg_temp', HOSTILE_NAMES],
   ])('is inlined, and reads a key range by the index, %s', async (_what, before) => {
     const plans = await logins[role].read(
       ...before,
@@ -59,7 +44,7 @@ describe.each(['worker', 'planner', 'reader'] as const)('the rule that a %s runs
     'credit_rollout.decided(null, null, array[5]::credit_rollout.org_id[], null)',
     `credit_rollout.decided_first(${RANGE})`,
   ])('is inlined as %s too', async (call) => {
-    const plans = await logins[role].read(...HOSTILE.split(';\n'), `explain (costs off) select * from ${call}`);
+    const plans = await logins[role].read(...HOSTILE_NAMES, `explain (costs off) select * from ${call}`);
     expect(plans.map((row) => row['QUERY PLAN']).join('\n')).not.toMatch(/Function Scan on (assessed|decided)/u);
   });
 
@@ -67,7 +52,7 @@ describe.each(['worker', 'planner', 'reader'] as const)('the rule that a %s runs
     const call = `credit_rollout.decided(${RANGE}) where reason is null`;
     const [honest] = await cell.sql(RESULT(call));
     expect(honest).toMatchObject({ orgs: '50' });
-    expect(await logins[role].read(...HOSTILE.split(';\n'), RESULT(call))).toEqual([honest]);
+    expect(await logins[role].read(...HOSTILE_NAMES, RESULT(call))).toEqual([honest]);
   });
 });
 
@@ -75,5 +60,5 @@ test('what the product reads in org_capacity does not change with its pg_temp', 
   const sum =
     'select pg_catalog.count(*) as orgs, pg_catalog.sum(capacity) as credits from credit_rollout.org_capacity';
   const honest = await cell.sql(sum);
-  expect(await logins.product.read(...HOSTILE.split(';\n'), sum)).toEqual(honest);
+  expect(await logins.product.read(...HOSTILE_NAMES, sum)).toEqual(honest);
 });
