@@ -1,5 +1,5 @@
-// Why: the fence and the gate are rows that decide for everybody. Who may move them, and which times they may have, must
-// not be a matter of the program that writes them.
+// Why: the fence and the gate are rows that decide for everybody. Who may move them, and which times they may have,
+// must not be a matter of the program that writes them.
 import type { Migration } from '../migration.js';
 
 /**
@@ -22,8 +22,8 @@ create trigger fence_opened_by_fencer before update on credit_rollout.fence for 
   when (new.state <> 'closed' and new.state is distinct from old.state or new.single_writes and not old.single_writes)
   execute function credit_rollout.check_fence_opens();
 
--- A cut-over begins neither in the past nor before its instant, and only under the exclusive lock. A clock may have been
--- set back by a moment between a statement and its trigger.
+-- A cut-over begins neither in the past nor before its instant, and only under the exclusive lock. A clock may have
+-- been set back by a moment between a statement and its trigger.
 create function credit_rollout.check_gate_times() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin

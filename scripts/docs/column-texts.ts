@@ -560,6 +560,9 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   split_range: 'splits a range in two; called by `split_batch`, which also splits the list of a repair',
   mark_gate_answer: 'HMAC-SHA256 of an answer of the gate, which no session can forge; internal',
   record_worker_login: 'trigger of `workers`: writes the login of the process and what it may do',
+  check_fence_opens: 'trigger of `fence`: a worker closes it, and only a fencer opens it',
+  check_gate_times:
+    'trigger of `gate`: no cut-over in the past, none before its instant, none while a sign-up holds the gate',
   check_rates: 'trigger of `rates`: the rates of a card must have the hash that names it',
   code_units: 'the UTF-16 code units of a text, by which the canonical text of a card sorts editions; internal',
   require_open_work: 'trigger of `allotments`: a write needs an open run, single writes or an override',
