@@ -108,8 +108,9 @@ export const requireApprovals: Migration = {
 create function credit_rollout_control.require_approval() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin
-  -- of a run that begins now: the approval of an earlier run is used up
-  if new.run_id is not distinct from old.run_id or not exists (
+  -- of a run that begins now, or of one that failed before its canary passed and is retried: the approval of any other
+  -- run is used up
+  if new.run_id is not distinct from old.run_id and old.stage <> 'failed' or not exists (
       select from credit_rollout_control.approvals a join credit_rollout_control.runs r on r.run_id = a.used_by_run
       where a.plan_id = new.plan_id and a.data_center = new.id and a.used_by_run = new.run_id
         and r.state = 'open' and r.kind = 'migrate' and r.data_center = new.id and r.plan_id = new.plan_id) then
@@ -136,7 +137,7 @@ create function credit_rollout_control.check_step() returns trigger language plp
   set search_path = pg_catalog, pg_temp as $$
 begin
   if not credit_rollout_control.has_role('scheduler')
-     and not (old.stage = 'failed' and new.stage in ('migrating', 'verifying', 'aborted')) then
+     and not (old.stage = 'failed' and new.stage in ('canary', 'migrating', 'verifying', 'aborted')) then
     raise exception 'only a scheduler moves a data center from % to %', old.stage, new.stage
       using errcode = 'insufficient_privilege';
   end if;

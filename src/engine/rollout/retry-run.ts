@@ -44,6 +44,8 @@ export async function retryRun(
       const stage = !passed ? 'canary' : pending > 0 ? 'migrating' : 'verifying';
       // a new epoch at once: under the old one the fence still has the code of the failure
       const epoch = await takeEpoch(tx, seen);
+      // first: the database lets a data center into its canary only for a run that is open
+      await reopenControlRun(tx, runId);
       const moved = await transitionDataCenter(tx, row, {
         stage,
         epoch,
@@ -53,7 +55,6 @@ export async function retryRun(
       });
       if (!moved)
         throw new RolloutError('conflict', { message: `Data center "${dataCenter}" was changed by somebody else.` });
-      await reopenControlRun(tx, runId);
       await appendAudit(tx, {
         action: 'retry',
         dataCenter,
