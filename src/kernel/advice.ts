@@ -23,8 +23,12 @@ export function formatAdvice(advice: string | Advice, show: (text: string) => st
   return advice.map((part) => (typeof part === 'string' ? part : show(part.command))).join('');
 }
 
-/** With its texts and commands changed. */
-export function mapAdvice(advice: string | Advice, change: (text: string) => string): Advice {
+/** With its texts changed, and its commands: alike, where they get no change of their own. */
+export function mapAdvice(
+  advice: string | Advice,
+  change: (text: string) => string,
+  changeCommand: (text: string) => string = change,
+): Advice {
   const parts = typeof advice === 'string' ? [advice] : advice;
-  return parts.map((part) => (typeof part === 'string' ? change(part) : command(change(part.command))));
+  return parts.map((part) => (typeof part === 'string' ? change(part) : command(changeCommand(part.command))));
 }

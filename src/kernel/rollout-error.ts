@@ -11,7 +11,7 @@ export interface RolloutErrorDetails {
   readonly cause?: unknown;
 }
 
-/** An advice may have several lines, such as SQL to run. */
+/** A text may have several lines, such as SQL to run; a command has one. */
 const escapeLines = (text: string): string => text.split('\n').map(escapeControls).join('\n');
 
 /** An expected failure with a stable code from the registry. Anything else that is thrown is a bug. */
@@ -26,7 +26,7 @@ export class RolloutError extends Error {
     super(escapeControls(details.message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'RolloutError';
     this.code = code;
-    this.#advice = mapAdvice(details.next ?? ERRORS[code].next, escapeLines);
+    this.#advice = mapAdvice(details.next ?? ERRORS[code].next, escapeLines, escapeControls);
     this.next = formatAdvice(this.#advice);
     this.exitCode = ERRORS[code].exit;
   }

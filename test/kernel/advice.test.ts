@@ -34,5 +34,9 @@ describe('RolloutError', () => {
     const error = new RolloutError('conflict', { message: 'no', next: advise`Run: ${command('why a\nb')}` });
     expect(error.next).toBe('Run: credit-rollout why a\\u000ab');
     expect(error.advice).toEqual(['Run: ', { command: 'why a\\u000ab' }]);
+    // SQL to run has lines of its own
+    expect(new RolloutError('conflict', { message: 'no', next: 'Run:\nselect\u0007 1' }).next).toBe(
+      'Run:\nselect\\u0007 1',
+    );
   });
 });
