@@ -129,11 +129,24 @@ export async function checkQueue(url: string): Promise<void> {
     try {
       await assertSchemaCompatibility(client);
     } catch (cause) {
-      throw new RolloutError('not_initialised', {
-        message: 'The queue has no schema of the version that is needed.',
-        cause,
-      });
+      throw explainSchema(cause);
     }
+  });
+}
+
+const GRANTS = 'docs/how-to/install-a-fleet.md#4-choose-a-queue';
+
+/** A login without rights sees no version either: `init` would not help. */
+function explainSchema(cause: unknown): RolloutError {
+  if ((cause as { readonly code?: unknown }).code === '42501')
+    return new RolloutError('not_permitted', {
+      message: 'This login may not use the schema bullmq of the queue.',
+      next: `Use the login that init was run with in the URL of queue: ${GRANTS}`,
+      cause,
+    });
+  return new RolloutError('not_initialised', {
+    message: 'The queue has no schema of the version that is needed.',
+    cause,
   });
 }
 
