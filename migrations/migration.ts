@@ -8,6 +8,21 @@ export interface Migration {
   readonly up: string;
 }
 
+/** SQL that gives every plpgsql function of a schema that has none a search path of its own. */
+export const bindNamesSql = (schema: string): string => `
+do $$
+declare
+  unbound regprocedure;
+begin
+  for unbound in
+    select p.oid from pg_catalog.pg_proc p join pg_catalog.pg_language l on l.oid = p.prolang
+    where p.pronamespace = '${schema}'::regnamespace and l.lanname = 'plpgsql'
+      and not exists (select from unnest(p.proconfig) s where s like 'search_path=%')
+  loop
+    execute format('alter function %s set search_path = pg_catalog, pg_temp', unbound);
+  end loop;
+end $$;`;
+
 /** Adapts a fixed list to knex's migration source. */
 export function migrationSource(migrations: readonly Migration[]): Knex.MigrationSource<Migration> {
   return {

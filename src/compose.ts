@@ -23,6 +23,7 @@ import { EMBEDDED_CONFIG, EMBEDDED_DATABASES } from './sample/config.js';
 import { type CellDatabase, createCellDatabase } from './stores/cell/cell-database.js';
 import { assertCellIdentity } from './stores/cell/identity.js';
 import { createControlDatabase } from './stores/control/control-database.js';
+import { recordAs } from './stores/control/person.js';
 
 export interface ComposeOptions {
   /** Path of a configuration; undefined: the embedded default. */
@@ -107,7 +108,7 @@ function composeProgram(
   const cells = createCells(config, lookup, options.cellConnections?.(config) ?? 4, closers);
   const actor = embedded === undefined ? null : userInfo().username;
   const controlUrl = () => resolveConfigText(config.controlDatabase.text, lookup, 'controlDatabase');
-  const control = lazyControl(controlUrl, actor, closers);
+  const control = recordAs(lazyControl(controlUrl, closers), actor);
   const queueUrl = (own: 'own' | 'any'): string => readQueueUrl(config, lookup, own);
   const connectQueue = async (own: 'own' | 'any'): Promise<QueueConnection> =>
     (await import('../jobs/queue/connection.js')).connectQueue(queueUrl(own));
@@ -177,14 +178,10 @@ export function findDataCenter(config: RolloutConfig, id: string): DataCenterCon
   });
 }
 
-function lazyControl(
-  url: () => string,
-  actor: string | null,
-  closers: (() => Promise<void>)[],
-): EngineContext['control'] {
+function lazyControl(url: () => string, closers: (() => Promise<void>)[]): EngineContext['control'] {
   let opened: EngineContext['control'] | undefined;
   const open = (): EngineContext['control'] => {
-    opened = createControlDatabase(openPostgres({ url: url(), applicationName: 'credit-rollout', max: 4 }), actor);
+    opened = createControlDatabase(openPostgres({ url: url(), applicationName: 'credit-rollout', max: 4 }));
     closers.push(opened.close);
     return opened;
   };

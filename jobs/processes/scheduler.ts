@@ -1,5 +1,6 @@
 // A scheduler process: its queue worker and its services, started and stopped together. Several may run at once.
 import { hostname } from 'node:os';
+import { actAs } from '../../src/engine/act-as.js';
 import type { EngineContext } from '../../src/engine/context.js';
 import { withCircuitBreaker } from '../../src/engine/scheduler/cell-circuit-breaker.js';
 import { type ReconcileSettings, reportSchedulerGone } from '../../src/engine/scheduler/next-poll.js';
@@ -28,7 +29,7 @@ export function startScheduler(
   { planRetentionDays, driftRetentionDays, reconcile }: SchedulerOptions = {},
 ): RunningProcess {
   const cells = withCircuitBreaker(engine.cells, engine.clock);
-  const context: EngineContext = { ...engine, cells, actor: 'scheduler' };
+  const context = actAs({ ...engine, cells }, 'scheduler');
   const stopping = new AbortController();
   const schedulerId = `${hostname()}:${process.pid}`;
   const processTick = createTickProcessor(context, { schedulerId, reconcile });

@@ -1,6 +1,6 @@
 // Why: names and functions of ours must mean the same for every caller. A temporary type, an operator in `public` or a
 // trigger function on somebody else's table must not change what the schema decides or records.
-import type { Migration } from '../migration.js';
+import { bindNamesSql, type Migration } from '../migration.js';
 
 /**
  * Why: a plpgsql function without a search path of its own finds names through the caller's, where `pg_temp` comes
@@ -9,19 +9,7 @@ import type { Migration } from '../migration.js';
  */
 export const bindNames: Migration = {
   name: '20261129010000_pre_bind_names',
-  up: `
-do $$
-declare
-  unbound regprocedure;
-begin
-  for unbound in
-    select p.oid from pg_catalog.pg_proc p join pg_catalog.pg_language l on l.oid = p.prolang
-    where p.pronamespace = 'credit_rollout'::regnamespace and l.lanname = 'plpgsql'
-      and not exists (select from unnest(p.proconfig) s where s like 'search_path=%')
-  loop
-    execute format('alter function %s set search_path = pg_catalog, pg_temp', unbound);
-  end loop;
-end $$;
+  up: `${bindNamesSql('credit_rollout')}
 
 create or replace function credit_rollout.planned(plan bigint, range_number integer default null)
 returns table (range_no integer, org_id credit_rollout.org_id, edition text, paid boolean, agents bigint,

@@ -1,6 +1,6 @@
 // Why: names of ours must mean the same for every caller, and who did something and when must be what this database
 // knows, not what a program sends.
-import type { Migration } from '../migration.js';
+import { bindNamesSql, type Migration } from '../migration.js';
 
 /**
  * Why: a function without a search path of its own finds types and operators through the caller's, where `pg_temp`
@@ -8,19 +8,7 @@ import type { Migration } from '../migration.js';
  */
 export const bindControlNames: Migration = {
   name: '20261129010000_pre_bind_names',
-  up: `
-do $$
-declare
-  unbound regprocedure;
-begin
-  for unbound in
-    select p.oid from pg_catalog.pg_proc p join pg_catalog.pg_language l on l.oid = p.prolang
-    where p.pronamespace = 'credit_rollout_control'::regnamespace and l.lanname = 'plpgsql'
-      and not exists (select from unnest(p.proconfig) s where s like 'search_path=%')
-  loop
-    execute format('alter function %s set search_path = pg_catalog, pg_temp', unbound);
-  end loop;
-end $$;
+  up: `${bindNamesSql('credit_rollout_control')}
 
 create or replace function credit_rollout_control.person() returns text language sql stable begin atomic
   select case when r.embedded

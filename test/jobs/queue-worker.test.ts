@@ -31,8 +31,13 @@ afterEach(async () => {
 });
 
 /** A worker whose log ends a loop that would otherwise never let the test run again; and what it has done. */
-function start(): { served(): number; errors(): number; add(): Promise<unknown>; stop(): Promise<void> } {
-  let served = 0;
+function start(): {
+  served(): readonly string[];
+  errors(): number;
+  add(name: string): Promise<unknown>;
+  stop(): Promise<void>;
+} {
+  const served: string[] = [];
   let errors = 0;
   const stopping = new AbortController();
   const debug: Log['debug'] = (event) => {
@@ -43,7 +48,13 @@ function start(): { served(): number; errors(): number; add(): Promise<unknown>;
   const queue = connectQueue(tap.url);
   const worker = startQueueWorker(
     queue,
-    { name: NAME, concurrency: 2, process: async () => (served += 1) },
+    {
+      name: NAME,
+      concurrency: 2,
+      process: async (job) => {
+        served.push(job.name);
+      },
+    },
     { clock: systemClock, log: { ...silentLog, debug } },
     stopping.signal,
   );
@@ -53,7 +64,7 @@ function start(): { served(): number; errors(): number; add(): Promise<unknown>;
   return {
     served: () => served,
     errors: () => errors,
-    add: () => producer.add('job', {}),
+    add: (name) => producer.add(name, {}),
     stop: async () => {
       stopping.abort();
       await worker.stop();
@@ -67,26 +78,21 @@ function start(): { served(): number; errors(): number; add(): Promise<unknown>;
 test('a worker whose first connection fails serves once the queue can be used', async () => {
   tap.end(CONNECTIONS_OF_THE_CHECK + 1);
   const worker = start();
-  await worker.add();
-  await waitFor('the job', () => worker.served() > 0);
+  await worker.add('only');
+  await waitFor('the job', () => worker.served().length > 0);
   await worker.stop();
-  expect(worker.served()).toBe(1);
+  expect(worker.served()).toEqual(['only']);
 });
 
-test('a worker whose requests fail at once pauses, and serves when they no longer do', async () => {
+test('a worker whose requests fail for a while serves when they no longer do', async () => {
   const worker = start();
-  await worker.add();
-  await waitFor('a first job', () => worker.served() === 1);
+  await worker.add('before');
+  await waitFor('a first job', () => worker.served().length === 1);
   await admin.query('alter table bullmq.job rename to away');
   await waitFor('its errors', () => worker.errors() > 0);
-  await waitFor('its pause', async () => {
-    const before = worker.errors();
-    await systemClock.sleep(500);
-    return worker.errors() === before;
-  });
   await admin.query('alter table bullmq.away rename to job');
-  await worker.add();
-  await waitFor('a second job', () => worker.served() > 1);
+  await worker.add('after');
+  await waitFor('the job of afterwards', () => worker.served().length === 2);
   await worker.stop();
-  expect(worker.served()).toBe(2);
+  expect(worker.served()).toEqual(['before', 'after']);
 });

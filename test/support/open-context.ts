@@ -9,6 +9,7 @@ import { openPostgres } from '../../src/platform/postgres.js';
 import { type CellDatabase, createCellDatabase } from '../../src/stores/cell/cell-database.js';
 import { assertCellIdentity } from '../../src/stores/cell/identity.js';
 import { createControlDatabase } from '../../src/stores/control/control-database.js';
+import { recordAs } from '../../src/stores/control/person.js';
 import { noWakeUps } from './silent.js';
 
 const ACTOR = 'tester';
@@ -24,7 +25,7 @@ export function openContext(urls: FleetUrls, log: Log, opened: Set<() => Promise
   const cells = new Map(urls.cells.map(({ id, url }) => [id, openTestCell(url, id)]));
   for (const cell of cells.values()) opened.add(() => cell.close());
   const controlPool = openPostgres({ url: urls.control, applicationName: 'credit-rollout', max: 4 });
-  const control = createControlDatabase(controlPool, ACTOR);
+  const control = recordAs(createControlDatabase(controlPool), ACTOR);
   opened.add(() => control.close());
   const wakeUps = urls.queue === undefined ? noWakeUps : openWakeUps(connectQueue(urls.queue), log, opened);
   const get = (id: string) => {

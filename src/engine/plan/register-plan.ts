@@ -6,7 +6,6 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { findPlan } from '../../stores/cell/plan/plans.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
-import { identifyPerson } from '../../stores/control/person.js';
 import { findRegisteredPlan, insertRegisteredPlan, type NewRegisteredPlan } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
 import { approveInsideRails } from './approve-plan.js';
@@ -18,12 +17,13 @@ export async function registerPlan(
   plan: NewRegisteredPlan,
 ): Promise<'new' | 'known'> {
   return context.control.inTransaction(async (tx) => {
-    await identifyPerson(tx, context.actor);
     if (!(await insertRegisteredPlan(tx, plan))) {
       rejectOtherDigest(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
       return 'known';
     }
-    const { planId, digest, cardHash, author, counts } = plan;
+    const { planId, digest, cardHash, counts } = plan;
+    // as the database recorded it
+    const author = (await findRegisteredPlan(tx, planId))?.author;
     await appendAudit(tx, {
       action: 'plan',
       dataCenter: plan.dataCenter,

@@ -15,11 +15,8 @@ export interface ControlDatabase {
 
 const SCHEMA_LOCK = 1_129_467_725;
 
-/**
- * `person`: who acts according to the process, believed only where `init` marked this database as embedded; null: the
- * login. Names are found in the catalog before anything that the login could have made.
- */
-export function createControlDatabase(db: Knex, person: string | null = null): ControlDatabase {
+/** Names are found in the catalog before anything that the login could have made. */
+export function createControlDatabase(db: Knex): ControlDatabase {
   return {
     inTransaction: (fn) =>
       withSubject('The control database', () =>
@@ -33,8 +30,6 @@ export function createControlDatabase(db: Knex, person: string | null = null): C
              set local idle_in_transaction_session_timeout = 5000;
              set local client_connection_check_interval = 1000`,
           );
-          if (person !== null)
-            await execute(tx, `select set_config('credit_rollout_control.person', :person, true)`, { person });
           return fn(tx);
         }),
       ),

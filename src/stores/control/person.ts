@@ -1,7 +1,7 @@
 // Who acts, as the control database knows it: the login that it authenticated. On the embedded servers everybody shares
 // one login: there it is the user of the machine that the process names. Never decides who may do what.
 import { execute, selectRow } from '../query.js';
-import type { ControlTransaction } from './control-database.js';
+import type { ControlDatabase, ControlTransaction } from './control-database.js';
 
 export interface Person {
   readonly name: string;
@@ -9,12 +9,30 @@ export interface Person {
   readonly knownBy: 'login' | 'machine';
 }
 
+/** The same database, each of whose transactions records this person; null: the login alone. */
+export function recordAs(control: ControlDatabase, actor: string | null): ControlDatabase {
+  if (actor === null) return control;
+  return {
+    ...control,
+    inTransaction: (fn) =>
+      control.inTransaction(async (tx) => {
+        await setPerson(tx, actor);
+        return fn(tx);
+      }),
+  };
+}
+
+/** Believed only where `init` marked this database as embedded. */
+async function setPerson(tx: ControlTransaction, actor: string | null): Promise<void> {
+  await execute(tx, `select set_config('credit_rollout_control.person', :actor, true)`, { actor: actor ?? '' });
+}
+
 /**
  * `actor`: who acts according to the process; used only where `init` marked this database as embedded. Call it before
  * any statement that records a person, in the same transaction.
  */
 export async function identifyPerson(tx: ControlTransaction, actor: string | null): Promise<Person> {
-  await execute(tx, `select set_config('credit_rollout_control.person', :actor, true)`, { actor: actor ?? '' });
+  await setPerson(tx, actor);
   return selectRow<Person>(
     tx,
     `select credit_rollout_control.person() as name, case when embedded then 'machine' else 'login' end as known_by

@@ -1,5 +1,7 @@
 // Approvals on a real control database with real logins: two people, one digest, and the newest plan.
+
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { actAs } from '../../../src/engine/act-as.js';
 import type { EngineContext } from '../../../src/engine/context.js';
 import { approveInsideRails, approvePlan } from '../../../src/engine/plan/approve-plan.js';
 import { registerPlan } from '../../../src/engine/plan/register-plan.js';
@@ -105,7 +107,7 @@ describe('approvePlan', () => {
   test('tells people apart by the user of the machine where everybody shares one login', async () => {
     await fleet.control('update credit_rollout_control.rollout set embedded = true');
     try {
-      const as = (actor: string): EngineContext => ({ ...fleet.engine, actor });
+      const as = (actor: string): EngineContext => actAs(fleet.engine, actor);
       const plan = await registerTestPlan(1, {}, as('ada'));
       const { planId } = plan;
       await expect(approvePlan(as('ada'), { planId, reason: null })).rejects.toMatchObject({
