@@ -25,6 +25,12 @@ export function resolveConfigText(text: string, lookup: VariableLookup, path: st
   return resolved;
 }
 
+/** Whether resolving the text puts values of variables into it; a malformed `${…}` throws before it does. */
+export function namesVariables(text: string): boolean {
+  const pieces = [...text.matchAll(PIECE)];
+  return pieces.length > 0 && pieces.every(([, name = '', end]) => end !== '' && NAME.test(name));
+}
+
 function malformed(path: string): RolloutError {
   return new RolloutError('invalid_config', {
     message: `${path} has a \${…} that does not hold the name of a variable.`,

@@ -6,7 +6,7 @@ import { parseLocalInstant } from '../time/parse-instant.js';
 import { canEverOpen, describeNeverOpen } from '../windows/first-opening.js';
 import { attemptAt, type DocumentKind, placed, readYaml } from '../yaml/read-yaml.js';
 import { createConfigSchema } from './config-schema.js';
-import type { VariableLookup } from './config-text.js';
+import { namesVariables, type VariableLookup } from './config-text.js';
 import type { DataCenterConfig, RolloutConfig } from './rollout-config.js';
 
 const CONFIGURATION: DocumentKind = {
@@ -14,6 +14,7 @@ const CONFIGURATION: DocumentKind = {
   syntax: 'config_syntax',
   unknownKey: 'unknown_config_key',
   invalid: 'invalid_config',
+  namesVariables,
 };
 
 /**

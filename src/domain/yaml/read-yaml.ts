@@ -16,6 +16,8 @@ export interface DocumentKind {
   readonly invalid: ErrorCode;
   /** A number that some parser would read as another one; left out: numbers are read as doubles. */
   readonly inexact?: ErrorCode;
+  /** Whether a text names variables, whose values a message must not show; left out: none does. */
+  readonly namesVariables?: (text: string) => boolean;
 }
 
 /**
@@ -107,7 +109,9 @@ function explainIssue(issue: Issue, place: YamlPlace, kind: DocumentKind): Rollo
   if (written === undefined) return explainMissing(place, kind);
   const where = describePlace(place, kind);
   if (issue.code === 'invalid_key') return rejectName(where, kind);
-  if (issue.code === 'custom' && typeof issue.params?.at === 'function') return issue.params.at(where);
+  if (issue.code === 'custom' && typeof issue.params?.at === 'function') {
+    return hideVariables(issue.params.at(where), where, written, kind);
+  }
   const exact =
     issue.code === 'invalid_type' ? issue.expected === 'bigint' : 'origin' in issue && issue.origin === 'bigint';
   const code = exact && looksNumeric(written) ? (kind.inexact ?? kind.invalid) : kind.invalid;
@@ -115,6 +119,20 @@ function explainIssue(issue: Issue, place: YamlPlace, kind: DocumentKind): Rollo
   return new RolloutError(code, {
     message: `${where}${describeWritten(issue, written)} ${issue.message}.`,
     ...(typeof next === 'string' ? { next } : {}),
+  });
+}
+
+/** An error about a value that a variable gave shows the text that names the variable, not the value. */
+function hideVariables(error: RolloutError, where: string, written: WrittenValue, kind: DocumentKind): RolloutError {
+  if (error.code === 'missing_environment_variable' || written.kind !== 'scalar') return error;
+  const { value } = written.scalar;
+  if (typeof value !== 'string' || kind.namesVariables?.(value) !== true) return error;
+  return new RolloutError(error.code, {
+    message: `${where} is ${quoteValue(hideAddresses(value))}, and what the environment gives for it is not valid here.`,
+    next:
+      error.code === kind.invalid
+        ? error.next
+        : 'Correct the variable. To see what is wrong with its value, write the value itself for once.',
   });
 }
 

@@ -106,7 +106,6 @@ dataCenters:
 
   test.each([
     ['mysql://somebody:secret@x/y', 'has the scheme "mysql"'],
-    [`\${MYSQL}`, 'has the scheme "mysql"'],
     ['REDIS://secret', 'has the scheme "REDIS"'],
     ['secret:6379', 'is no URL with a scheme'],
   ])('rejects the queue %s by its scheme alone', (url, found) => {
@@ -116,6 +115,14 @@ dataCenters:
       message: `queue (line 5) ${found}, but it must have one of redis, rediss, postgres, postgresql.`,
     });
     expect(failure.next).not.toContain('secret');
+  });
+
+  test('rejects a queue whose variable holds another scheme, without its value', () => {
+    expect(failureOf(() => parse(`${base}${india}queue: "\${MYSQL}"\n`))).toMatchObject({
+      code: 'invalid_config',
+      message: `queue (line 5) is "\${MYSQL}", and what the environment gives for it is not valid here.`,
+      next: `Write redis://HOST:PORT, a direct postgres:// URL, or \${VARIABLE} with one of them.`,
+    });
   });
 
   test.each([
