@@ -96,7 +96,7 @@ module.exports = {
     }),
     ...layer('cli', '^src/cli/', {
       own: [KERNEL, DOMAIN, ENGINE, '^src/compose\\.ts$', '^src/platform/(environment|project-folder)\\.ts$'],
-      packages: npm('commander'),
+      packages: npm('commander', 'get-east-asian-width'),
       comment: 'speaks to people: no SQL, no BullMQ',
     }),
     ...layer('platform', '^src/platform/', {

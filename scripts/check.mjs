@@ -7,6 +7,7 @@ const CHECKS = [
   { name: 'lint', command: () => [findCommand('@biomejs/biome', 'biome'), 'check', '.'] },
   { name: 'imports', command: () => [join(ROOT, 'scripts', 'check-imports.mjs')] },
   { name: 'unused', command: () => [findCommand('knip')] },
+  { name: 'lock', command: () => [join(ROOT, 'scripts', 'check-lock.mjs')] },
   { name: 'tests', command: () => [join(ROOT, 'scripts', 'test.mjs')] },
 ];
 

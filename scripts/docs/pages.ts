@@ -5,6 +5,7 @@ import { drawStages, drawWhatRunsWhere } from './draw-pictures.js';
 import { replaceBlock } from './markdown.js';
 import { type ReadSql, readFunctions, readRelations } from './read-schema.js';
 import { renderCommands } from './render-commands.js';
+import { renderDependencies } from './render-dependencies.js';
 import { renderErrorIndex, renderErrors } from './render-errors.js';
 import { renderColumns, renderFunctions } from './render-schema.js';
 import { renderHolds, renderTransitions } from './render-stages.js';
@@ -22,6 +23,7 @@ export function listCodeBlocks(): readonly GeneratedBlock[] {
   return [
     { page: 'docs/reference/commands.md', name: 'commands', body: renderCommands() },
     { page: 'docs/reference/configuration.md', name: 'keys', body: renderConfigReference() },
+    { page: 'docs/reference/dependencies.md', name: 'packages', body: renderDependencies() },
     { page: 'docs/reference/errors.md', name: 'index of codes', body: renderErrorIndex() },
     { page: 'docs/reference/errors.md', name: 'codes', body: renderErrors() },
     { page: 'docs/reference/stages-and-holds.md', name: 'transitions', body: renderTransitions() },

@@ -1,7 +1,8 @@
 // Shows a wrong value in a message, on one line. Never shows the password of a URL.
+import { toPrintable } from './printable.js';
+
 const MAX_LENGTH = 60;
 const CREDENTIALS = /:\/\/\S*@/g;
-const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}]/gu;
 
 /** The value as a person wrote it, texts in quotes, cut at 60 characters, without the credentials of a URL. */
 export function quoteValue(value: unknown): string {
@@ -9,15 +10,10 @@ export function quoteValue(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
   const masked = hideCredentials(text);
   const shown = masked.length > MAX_LENGTH ? `${masked.slice(0, MAX_LENGTH)}…` : masked;
-  return escapeControls(typeof value === 'string' ? JSON.stringify(shown) : shown);
+  return toPrintable(typeof value === 'string' ? JSON.stringify(shown) : shown);
 }
 
 /** The text without what is between `://` and the last `@` of a word. */
 export function hideCredentials(text: string): string {
   return text.replace(CREDENTIALS, '://***@');
-}
-
-/** The text on one line: control characters and line separators, which a terminal or a log would obey, as `\uXXXX`. */
-export function escapeControls(text: string): string {
-  return text.replace(CONTROLS, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

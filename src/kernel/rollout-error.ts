@@ -1,7 +1,7 @@
 // The one error type that users see: a stable code, one sentence with the wrong value, and the next step.
 import { type Advice, formatAdvice, mapAdvice } from './advice.js';
 import { ERRORS, type ErrorCode } from './error-codes.js';
-import { escapeControls } from './quote-value.js';
+import { toPrintable, toPrintableLines } from './printable.js';
 
 export interface RolloutErrorDetails {
   /** One sentence for a person, naming the value that was wrong. No org ids, no key bounds, no secrets. */
@@ -10,9 +10,6 @@ export interface RolloutErrorDetails {
   readonly next?: string | Advice;
   readonly cause?: unknown;
 }
-
-/** A text may have several lines, such as SQL to run; a command has one. */
-const escapeLines = (text: string): string => text.split('\n').map(escapeControls).join('\n');
 
 /** An expected failure with a stable code from the registry. Anything else that is thrown is a bug. */
 export class RolloutError extends Error {
@@ -23,10 +20,11 @@ export class RolloutError extends Error {
   readonly #advice: Advice;
 
   constructor(code: ErrorCode, details: RolloutErrorDetails) {
-    super(escapeControls(details.message), details.cause === undefined ? undefined : { cause: details.cause });
+    super(toPrintable(details.message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'RolloutError';
     this.code = code;
-    this.#advice = mapAdvice(details.next ?? ERRORS[code].next, escapeLines, escapeControls);
+    // a text may have several lines, such as SQL to run; a command has one
+    this.#advice = mapAdvice(details.next ?? ERRORS[code].next, toPrintableLines, toPrintable);
     this.next = formatAdvice(this.#advice);
     this.exitCode = ERRORS[code].exit;
   }

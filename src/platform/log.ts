@@ -1,6 +1,7 @@
 // The log: one event name and fields per line, as JSON on stderr. Never org ids, never a URL's password.
 import { pino } from 'pino';
 import type { Log } from '../kernel/log.js';
+import { toPrintableJson } from '../kernel/printable.js';
 import { readEnvironment } from './environment.js';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -28,7 +29,8 @@ export function createLog(options: LogOptions = {}): Log {
   const { write } = options;
   const target = write === undefined ? pino.destination({ dest: 2, sync: true }) : { write };
   // the finished line is redacted, so that causes, stacks and nested fields are covered too
-  return wrap(pino({ level, base: { pid: process.pid }, hooks: { streamWrite: redactPasswords } }, target));
+  const streamWrite = (line: string): string => toPrintableJson(redactPasswords(line));
+  return wrap(pino({ level, base: { pid: process.pid }, hooks: { streamWrite } }, target));
 }
 
 function wrap(logger: pino.Logger): Log {

@@ -31,6 +31,7 @@ export const listDocuments = (): readonly string[] => [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   ...listFiles('docs', '.md'),
 ];
 

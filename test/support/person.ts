@@ -34,7 +34,7 @@ export async function createPeople(fleet: Fleet, ...specs: readonly PersonSpec[]
   const people = await Promise.all(
     specs.map(async (spec) => {
       const { name, roles } = typeof spec === 'string' ? { name: spec, roles: BOTH } : spec;
-      await fleet.control(`create role ${name}_${suffix} login password 'secret'
+      await fleet.control(`create role ${pg.escapeIdentifier(`${name}_${suffix}`)} login password 'secret'
         in role ${roles.map(controlRoleName).join(', ')}`);
       return openPerson(fleet, `${name}_${suffix}`);
     }),
@@ -43,7 +43,7 @@ export async function createPeople(fleet: Fleet, ...specs: readonly PersonSpec[]
     people: people.map(({ person }) => person),
     drop: async () => {
       await Promise.all(people.map(({ close }) => close()));
-      for (const { person } of people) await fleet.control(`drop role ${person.name}`);
+      for (const { person } of people) await fleet.control(`drop role ${pg.escapeIdentifier(person.name)}`);
     },
   };
 }

@@ -1,4 +1,5 @@
 // `apply`: shows what a rollout would do; with --execute it requests it. The schedulers and workers execute it.
+
 import type { Program } from '../../compose.js';
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
@@ -9,6 +10,7 @@ import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js
 import { parsePlanName } from '../../engine/plan/plan-id.js';
 import { checkFollowedPlan, requestApply } from '../../engine/rollout/request-rollout.js';
 import { findCardChange, rejectOtherSource } from '../../engine/rollout/rollout-checks.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
@@ -73,7 +75,7 @@ async function describeApply(
     const plan = await withCounter(session, `Reading ${id}`, (onProgress) =>
       planDataCenter(program.engine, question, { onProgress }),
     );
-    session.print(`${showPlan(plan, session.paint)}\n`);
+    session.print(`${showPlan(withPrintableTexts(plan), session.paint)}\n`);
     plans.push(plan);
     const old = await findCardChange(program.engine, id, card.hash);
     if (old === undefined) continue;
@@ -165,8 +167,10 @@ async function waitForEnd(
   }
   if (outcome.kind === 'held') {
     const at = outcome.status.dataCenters.find(({ id }) => id === outcome.dataCenter) ?? { zone: 'UTC', freeze: null };
-    session.print(`Held: ${outcome.dataCenter}: ${showHold(outcome.hold, at, commands)}`);
-  } else session.print(`\n${showSummary(outcome.status, dataCenters, paint)}`);
+    session.print(
+      `Held: ${outcome.dataCenter}: ${showHold(withPrintableTexts(outcome.hold), withPrintableTexts(at), commands)}`,
+    );
+  } else session.print(`\n${showSummary(withPrintableTexts(outcome.status), dataCenters, paint)}`);
   if (options.json) session.report({ ...applyDocument(triaged), status: statusDocument(outcome.status, commands) }, '');
   return exitCodeOfStatus(outcome.status, dataCenters);
 }

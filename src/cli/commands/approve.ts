@@ -1,12 +1,15 @@
 // `approve`: a second person's approval of a plan, an override, a postponement or a reversal. An approved plan may be
 // applied; the others are applied at once.
+
 import { findDataCenter, type Program } from '../../compose.js';
 import { approvePostponement } from '../../engine/cutover/postpone.js';
 import { approveReversal } from '../../engine/cutover/reverse.js';
 import { approveOverride } from '../../engine/org/approve-override.js';
 import { approvePlan } from '../../engine/plan/approve-plan.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { type ProposalId, parseProposalId } from '../../kernel/proposal-id.js';
 import { withProgram } from '../processes/with-program.js';
+import { quoteArgument } from '../terminal/command-names.js';
 import type { CliSession } from '../terminal/session.js';
 import { approvalDocument, showApproval } from '../views/show-approval.js';
 import { proposalDocument, showProposal } from '../views/show-cutover.js';
@@ -27,15 +30,15 @@ async function approveOnePlan(session: CliSession, program: Program, planId: str
   const outcome = await approvePlan(program.engine, { planId, reason });
   const applying = `apply --dc ${outcome.plan.dataCenter} --plan ${planId} --execute`;
   const next = session.commands.show(outcome.awaited ? 'status --watch' : applying);
-  session.report(approvalDocument(outcome, next), showApproval(outcome, next));
+  session.report(approvalDocument(outcome, next), showApproval(withPrintableTexts(outcome), next));
   return 0;
 }
 
 async function approveOneOverride(session: CliSession, program: Program, id: ProposalId<'override'>): Promise<number> {
   findDataCenter(program.config, id.dataCenter);
   const report = await approveOverride(program.engine, id, session.options.reason);
-  const next = session.commands.show(`why ${report.orgId} --dc ${id.dataCenter}`);
-  session.report(overrideDocument(report, next), showOverride(report, next));
+  const next = session.commands.show(`why ${quoteArgument(report.orgId, 'ORG')} --dc ${id.dataCenter}`);
+  session.report(overrideDocument(report, next), showOverride(withPrintableTexts(report), next));
   return 0;
 }
 
@@ -50,6 +53,9 @@ async function approveOneMove(
   const applied =
     id.kind === 'reversal' ? await approveReversal(engine, id, reason) : await approvePostponement(engine, id, reason);
   const next = session.commands.show(`cutover show --dc ${id.dataCenter}`);
-  session.report({ ...proposalDocument(applied), next }, `✔ ${showProposal(applied)}\nNext: ${next}`);
+  session.report(
+    { ...proposalDocument(applied), next },
+    `✔ ${showProposal(withPrintableTexts(applied))}\nNext: ${next}`,
+  );
   return 0;
 }

@@ -1,5 +1,7 @@
 // `calendar`: what would happen when, per data center, local and UTC. Does nothing.
+
 import { readCalendar } from '../../engine/operate/read-calendar.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
@@ -15,7 +17,7 @@ export function runCalendar(session: CliSession, { from, to, dc }: CalendarFlags
   return withProgram(session, {}, async ({ engine, config }) => {
     const dataCenters = pickDataCenters(config, dc);
     const calendar = await readCalendar(engine, { config, dataCenters, from, to });
-    session.report(calendarDocument(calendar), showCalendar(calendar, session));
+    session.report(calendarDocument(calendar), showCalendar(withPrintableTexts(calendar), session));
     return 0;
   });
 }

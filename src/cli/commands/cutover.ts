@@ -1,11 +1,13 @@
 // `cutover`: the instant from which sign-ups start on credits. Show it, move or reverse it with two people, latch it
 // manually.
+
 import { findDataCenter } from '../../compose.js';
 import { executeCutover, previewExecution } from '../../engine/cutover/execute-cutover.js';
 import { proposePostponement } from '../../engine/cutover/postpone.js';
 import { withdrawCutoverProposal } from '../../engine/cutover/proposals.js';
 import { readCutovers } from '../../engine/cutover/read-cutovers.js';
 import { proposeReversal } from '../../engine/cutover/reverse.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
@@ -36,7 +38,10 @@ export function runShowCutover(session: CliSession, { dc }: CutoverFlags): Promi
       engine,
       pickDataCenters(config, dc).map(({ id }) => id),
     );
-    session.report({ dataCenters: reports.map(cutoverDocument) }, reports.map(showCutover).join('\n'));
+    session.report(
+      { dataCenters: reports.map(cutoverDocument) },
+      withPrintableTexts(reports).map(showCutover).join('\n'),
+    );
     return 0;
   });
 }
@@ -71,12 +76,18 @@ export function runProposeCutover(
     if (to === undefined) {
       const withdrawn = await withdrawCutoverProposal(engine, { kind, dataCenter, reason });
       const next = session.commands.show(`cutover show --dc ${dataCenter}`);
-      session.report({ ...proposalDocument(withdrawn), next }, `✔ ${showProposal(withdrawn)}\nNext: ${next}`);
+      session.report(
+        { ...proposalDocument(withdrawn), next },
+        `✔ ${showProposal(withPrintableTexts(withdrawn))}\nNext: ${next}`,
+      );
       return 0;
     }
     const proposed = await propose(engine, { dataCenter, to, reason });
     const next = session.commands.show(`approve ${showProposalId(proposed)}`);
-    session.report({ ...proposalDocument(proposed), next }, `· ${showProposal(proposed)}\n${note}\nNext: ${next}`);
+    session.report(
+      { ...proposalDocument(proposed), next },
+      `· ${showProposal(withPrintableTexts(proposed))}\n${note}\nNext: ${next}`,
+    );
     return 0;
   });
 }
@@ -89,7 +100,7 @@ export function runExecuteCutover(session: CliSession, { dc, execute }: ExecuteC
     const report = await executeCutover(engine, { dataCenter, reason });
     const again = `cutover execute --dc ${dataCenter} --execute --reason TEXT`;
     const next = session.commands.show(report.outcome === 'busy' ? again : `cutover show --dc ${dataCenter}`);
-    session.report({ ...report, next }, `${showExecution(report)}\nNext: ${next}`);
+    session.report({ ...report, next }, `${showExecution(withPrintableTexts(report))}\nNext: ${next}`);
     return report.outcome === 'busy' ? 4 : 0;
   });
 }

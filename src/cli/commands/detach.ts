@@ -1,7 +1,9 @@
 // `detach`: removes our views and triggers from the product's table, so that its owner can alter it; `init` attaches
 // them again.
+
 import { findDataCenter } from '../../compose.js';
 import { detachCell } from '../../engine/setup/detach-cell.js';
+import { toPrintable } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 
@@ -14,7 +16,7 @@ export function runDetach(session: CliSession, dc: string): Promise<number> {
     );
     session.report(
       { dataCenter: id, detached: true, source, next },
-      `✔ ${id}: ${source} has no views or triggers of ours any more; the allotments stay\nNext: alter the table, then run ${next}`,
+      `✔ ${id}: ${toPrintable(source)} has no views or triggers of ours any more; the allotments stay\nNext: alter the table, then run ${next}`,
     );
     return 0;
   });

@@ -1,5 +1,7 @@
 // `freeze`, `unfreeze`: stop all our writes in cells by a row in each. Must work while the queue and control are down.
+
 import { type FreezeReport, freeze, type UnfreezeReport, unfreeze } from '../../engine/operate/freeze.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
@@ -26,7 +28,7 @@ export function runFreeze(session: CliSession, { dc }: FreezeFlags): Promise<num
     session.report(
       { dataCenters: reports.map(toDocument), recorded, next },
       [
-        ...reports.flatMap((report) => showFreeze(session, report)),
+        ...withPrintableTexts(reports).flatMap((report) => showFreeze(session, report)),
         ...showRecord(recorded),
         ...(next === null ? [] : [`Next: ${next}`]),
       ].join('\n'),
@@ -42,9 +44,11 @@ export function runUnfreeze(session: CliSession, { dc }: FreezeFlags): Promise<n
     const next = session.commands.show('status');
     session.report(
       { dataCenters: reports.map(toDocument), recorded, next },
-      [...reports.flatMap((report) => showUnfreeze(session, report)), ...showRecord(recorded), `Next: ${next}`].join(
-        '\n',
-      ),
+      [
+        ...withPrintableTexts(reports).flatMap((report) => showUnfreeze(session, report)),
+        ...showRecord(recorded),
+        `Next: ${next}`,
+      ].join('\n'),
     );
     return chooseExitCode(reports.map(exitCodeOfReport));
   });

@@ -261,6 +261,7 @@ function registerChecksAndProcesses(cli: Command, execute: Execute): void {
     .command('audit')
     .description('list who did what, when and why')
     .option('--dc <id>', 'only this data center')
+    .option('--csv', 'as CSV')
     .option('--limit <n>', 'list at most so many entries', parseCount(MAX_ROWS), 50)
     .action((flags: AuditFlags) => execute(async (session) => (await import('./audit.js')).runAudit(session, flags)));
   cli

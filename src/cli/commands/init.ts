@@ -1,5 +1,7 @@
 // `init`: makes or upgrades our schemas in control, cells and queue. Idempotent; safe when run by several at once.
+
 import { type InitReport, initAll } from '../../engine/setup/init-all.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { withProgram } from '../processes/with-program.js';
@@ -26,7 +28,7 @@ export function runInit(session: CliSession, { grant, changeFeed, signUpTrigger,
       changeFeed: changeFeed ? 'wanted' : 'as_before',
       signUpTrigger: signUpTrigger ? 'wanted' : 'as_before',
     });
-    session.report({ ...report }, showInit(session, report));
+    session.report({ ...report }, showInit(session, withPrintableTexts(report)));
     return 0;
   });
 }

@@ -1,4 +1,5 @@
 // `pause`, `resume`, `abort`, `retry`: what the operator wants of one data center. Each shows what follows from it.
+
 import { findDataCenter, type Program } from '../../compose.js';
 import { type DataCenterStatus, readStatus } from '../../engine/operate/read-status.js';
 import {
@@ -8,6 +9,7 @@ import {
   setIntentAndWait,
 } from '../../engine/operate/set-intent.js';
 import { retryRun } from '../../engine/rollout/retry-run.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
 import type { CliSession } from '../terminal/session.js';
@@ -34,7 +36,7 @@ async function pause(session: CliSession, program: Program, dataCenter: string):
       report.fenceConfirmedClosed
         ? `‖ ${dataCenter}: paused; its fence is closed, so no batch of ours can commit`
         : `‖ ${dataCenter}: pausing; its fence is not closed yet`,
-      ...holders.map(showHolder),
+      ...withPrintableTexts(holders).map(showHolder),
       `Next: ${resumeCommand}`,
     ].join('\n'),
   );

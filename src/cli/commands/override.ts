@@ -1,6 +1,8 @@
 // `override`: proposes another floor for one org. Nothing changes until a second person approves it.
+
 import { findDataCenter } from '../../compose.js';
 import { proposeOverride, withdrawOverride } from '../../engine/org/override-proposals.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
@@ -35,7 +37,7 @@ export function runOverride(
     const wanted = floor === 'none' ? null : floor;
     const report = await proposeOverride(program.engine, { dataCenter: id, orgId, floor: wanted, reason });
     const next = session.commands.show(`approve ${report.overrideId}`);
-    session.report(overrideDocument(report, next), showOverride(report, next));
+    session.report(overrideDocument(report, next), showOverride(withPrintableTexts(report), next));
     return 0;
   });
 }

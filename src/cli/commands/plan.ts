@@ -1,5 +1,6 @@
 // `plan`: the dry run of a data center, stored so that it can be applied; with another card a what-if that stores
 // nothing. Cannot write orgs.
+
 import type { Program } from '../../compose.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
@@ -7,6 +8,7 @@ import { checkRateCard } from '../../domain/rate-card-check/check-rate-card.js';
 import type { SaveOrgs } from '../../engine/plan/export-orgs.js';
 import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js';
 import { rejectOtherSource } from '../../engine/rollout/rollout-checks.js';
+import { toPrintable, withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
@@ -36,12 +38,16 @@ export function runPlan(session: CliSession, flags: PlanFlags): Promise<number> 
       signal: stop.signal,
     }).finally(unlisten);
     const [only] = reports;
-    const shown = reports.map((report) => `${showPlan(report, session.paint)}\n\n${showNext(session, report)}`);
+    const shown = reports.map(
+      (report) => `${showPlan(withPrintableTexts(report), session.paint)}\n\n${showNext(session, report)}`,
+    );
     session.report(
       reports.length === 1 && only !== undefined
         ? { ...planDocument(only), files: [...files] }
         : { plans: reports.map(countsDocument), files: [...files] },
-      [...shown, files.map((file) => `Wrote ${file}`).join('\n')].filter((part) => part !== '').join('\n\n'),
+      [...shown, files.map((file) => `Wrote ${toPrintable(file)}`).join('\n')]
+        .filter((part) => part !== '')
+        .join('\n\n'),
     );
     return session.options.exitCode && reports.some(isPending) ? 2 : 0;
   });

@@ -1,8 +1,10 @@
 // `plans`: what was planned, who approved it and with what result; `show` one plan, `diff` two. Changes nothing.
+
 import { findDataCenter } from '../../compose.js';
 import { diffPlans } from '../../engine/plan/diff-plans.js';
 import { listPlans } from '../../engine/plan/list-plans.js';
 import { loadStoredReport } from '../../engine/plan/load-stored-report.js';
+import { toPrintable, withPrintableTexts } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import { openReportFolder } from '../report/report-folder.js';
 import { createLiveArea } from '../terminal/live-area.js';
@@ -28,7 +30,7 @@ export function runListPlans(session: CliSession, { dc, limit }: ListPlansFlags)
   return withProgram(session, {}, async ({ engine, config }) => {
     const chosen = dc === undefined ? config.dataCenters : [findDataCenter(config, dc)];
     const list = await listPlans(engine, { config, dataCenters: chosen.map(({ id }) => id), limit });
-    session.report(plansDocument(list), showPlans(list, session.commands));
+    session.report(plansDocument(list), showPlans(withPrintableTexts(list), session.commands));
     return 0;
   });
 }
@@ -42,7 +44,10 @@ export function runShowPlan(session: CliSession, planId: string, { out, stale }:
       const files = (await folder?.publish([stored.report], stored.outcome)) ?? [];
       session.report(
         storedReportDocument(stored, files),
-        [showStoredReport(stored, session.paint), ...files.map((file) => `Wrote ${file}`)].join('\n'),
+        [
+          showStoredReport(withPrintableTexts(stored), session.paint),
+          ...files.map((file) => `Wrote ${toPrintable(file)}`),
+        ].join('\n'),
       );
       return 0;
     } finally {
@@ -60,7 +65,7 @@ export function runDiffPlans(session: CliSession, from: string, to: string): Pro
     const difference = await diffPlans(engine, { from, to, limit: CHANGES_SHOWN }, { onProgress }).finally(() =>
       area?.clear(),
     );
-    session.report(planDiffDocument(difference), showPlanDiff(difference));
+    session.report(planDiffDocument(difference), showPlanDiff(withPrintableTexts(difference)));
     return 0;
   });
 }

@@ -1,6 +1,8 @@
 // `protect`: keeps one org out of canaries. Plans that would write it need the approval of a person.
+
 import { findDataCenter } from '../../compose.js';
 import { type ProtectReport, protectOrg } from '../../engine/org/protect-org.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import { showOrgs } from '../terminal/numbers.js';
 import type { CliSession } from '../terminal/session.js';
@@ -15,7 +17,7 @@ export function runProtect(session: CliSession, orgId: string, { dc, remove }: P
     const dataCenter = findDataCenter(config, dc).id;
     const to = remove ? 'unprotected' : 'protected';
     const report = await protectOrg(engine, { dataCenter, orgId, to, reason: session.options.reason });
-    session.report({ ...report }, showProtection(report));
+    session.report({ ...report }, showProtection(withPrintableTexts(report)));
     return 0;
   });
 }

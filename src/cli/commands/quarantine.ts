@@ -1,6 +1,8 @@
 // `quarantine`: the orgs that the newest run of a data center could not decide, and why. Ids go to this screen only.
+
 import { findDataCenter } from '../../compose.js';
 import { listQuarantine } from '../../engine/org/list-quarantine.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 import { showQuarantine } from '../views/show-quarantine.js';
@@ -14,7 +16,7 @@ export function runQuarantine(session: CliSession, { dc, limit }: QuarantineFlag
   return withProgram(session, {}, async (program) => {
     const { id } = findDataCenter(program.config, dc);
     const report = await listQuarantine(program.engine, id, limit);
-    session.report({ ...report }, showQuarantine(report, session.commands));
+    session.report({ ...report }, showQuarantine(withPrintableTexts(report), session.commands));
     return 0;
   });
 }

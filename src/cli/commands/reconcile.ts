@@ -1,9 +1,11 @@
 // `reconcile`: shows what a reconciliation would do; with --execute requests one; with --history lists nightly runs.
+
 import { findDataCenter, type Program } from '../../compose.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { listNights } from '../../engine/reconcile/list-nights.js';
 import { previewDrift } from '../../engine/reconcile/preview-drift.js';
 import { requestReconcile } from '../../engine/reconcile/request-reconciliation.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
@@ -61,7 +63,7 @@ async function preview(session: CliSession, { engine, config }: Program, chosen:
   const next = session.commands.show(
     `reconcile --dc ${dataCenter} --execute${chosen.acceptFalls ? ' --accept-falls --reason TEXT' : ''}`,
   );
-  session.report(previewDocument(found, next), showPreview(found, next, session.commands));
+  session.report(previewDocument(found, next), showPreview(withPrintableTexts(found), next, session.commands));
   return 0;
 }
 
@@ -87,6 +89,6 @@ async function showHistory(session: CliSession, { engine, config }: Program, fla
   const chosen = flags.dc === undefined ? config.dataCenters : [findDataCenter(config, flags.dc)];
   const list = await listNights(engine, { dataCenters: chosen.map(({ id }) => id), limit: flags.limit });
   if (flags.csv && !session.options.json) session.io.out(nightsCsv(list));
-  else session.report(nightsDocument(list), showNights(list));
+  else session.report(nightsDocument(list), showNights(withPrintableTexts(list)));
   return 0;
 }

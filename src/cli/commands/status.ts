@@ -1,6 +1,8 @@
 // `status`: the stage of every data center, why it is held, and the command that continues it.
+
 import type { Program } from '../../compose.js';
 import { readStatus, type Status } from '../../engine/operate/read-status.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import { createLiveArea } from '../terminal/live-area.js';
 import type { CliSession } from '../terminal/session.js';
@@ -17,7 +19,7 @@ const WATCH_MS = 1_000;
 
 export function runStatus(session: CliSession, flags: StatusFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
-    const render = (status: Status): string => renderStatus(session, program, status, flags);
+    const render = (status: Status): string => renderStatus(session, program, withPrintableTexts(status), flags);
     if (flags.watch) return watchStatus(session, program, render);
     const status = await readStatus(program.engine);
     session.report(statusDocument(status, session.commands), render(status));

@@ -1,6 +1,8 @@
 // `verify`: the stored allotments against an independent statement of the rule, and against the source now; and the
 // proof of the cut-over. Reads only.
+
 import { type VerifyReport, verifyDataCenter } from '../../engine/operate/verify-data-center.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
@@ -14,7 +16,7 @@ export function runVerify(session: CliSession, choice: DataCenterChoice): Promis
       const report = await withCounter(session, `Verifying ${id}`, (count) =>
         verifyDataCenter(program.engine, id, count),
       );
-      session.print(showVerification(report, session.commands));
+      session.print(showVerification(withPrintableTexts(report), session.commands));
       reports.push(report);
     }
     if (session.options.json) session.report({ dataCenters: reports }, '');

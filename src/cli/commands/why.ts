@@ -1,6 +1,8 @@
 // `why`: one org's number and where it comes from, read from its cell for the person who asks.
+
 import { findDataCenter } from '../../compose.js';
 import { explainOrg } from '../../engine/org/explain-org.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 import { showWhy } from '../views/show-why.js';
@@ -9,7 +11,7 @@ export function runWhy(session: CliSession, orgId: string, dc: string): Promise<
   return withProgram(session, {}, async (program) => {
     const { id, zone } = findDataCenter(program.config, dc);
     const explanation = await explainOrg(program.engine, { dataCenter: id, orgId });
-    session.report({ ...explanation }, showWhy(explanation, zone));
+    session.report({ ...explanation }, showWhy(withPrintableTexts(explanation), zone));
     return 0;
   });
 }

@@ -35,5 +35,5 @@ export async function waitUntilReady(
 
 function showRetry(session: CliSession, error: RolloutError): void {
   session.warn(`[${error.code}] ${error.message}`);
-  session.io.err(`  next: ${session.commands.showAdvice(error.advice)}\n  retrying until it works …\n`);
+  session.printError(`  next: ${session.commands.showAdvice(error.advice)}\n  retrying until it works …`);
 }

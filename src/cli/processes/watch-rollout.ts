@@ -1,6 +1,8 @@
 // Follows a rollout on the terminal: live lines, Ctrl-C, and its outcome.
+
 import type { Program } from '../../compose.js';
 import { type FollowOptions, type FollowOutcome, followRollout } from '../../engine/operate/follow-rollout.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import type { StopSignal } from '../terminal/io.js';
 import { createLiveArea } from '../terminal/live-area.js';
 import type { CliSession } from '../terminal/session.js';
@@ -24,7 +26,7 @@ export async function watchRollout(
     signal: interruption.signal,
     onStatus: (status) => {
       if (session.options.json) return;
-      const lines = showProgress(status, options.dataCenters, lanes, session.paint);
+      const lines = showProgress(withPrintableTexts(status), options.dataCenters, lanes, session.paint);
       const key = status.dataCenters.map((dc) => `${dc.stage} ${dc.state} ${dc.holds[0]?.code}`).join();
       area.draw(lines, key);
     },

@@ -1,4 +1,5 @@
 // HTML text that is escaped unless it was made here. Nothing else in the report writes a tag.
+import { toPrintable } from '../../kernel/printable.js';
 
 /** Markup that may be put into a document as it is. */
 export interface Markup {
@@ -15,15 +16,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/**
- * Text for element content and quoted attributes; characters that cannot be shown, or turn the text around, are
- * replaced.
- */
-function escapeHtml(text: string): string {
-  return text
-    .replaceAll(/[^\P{Cc}\t\n\r]|[\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
-    .replaceAll(/[&<>"']/gu, (character) => ENTITIES[character] ?? '');
-}
+/** Text for element content and quoted attributes, printable and on one line. */
+const escapeHtml = (text: string): string =>
+  toPrintable(text).replaceAll(/[&<>"']/gu, (character) => ENTITIES[character] ?? '');
 
 /** A template whose texts are markup and whose values are escaped; markup among the values stays. */
 export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Markup {

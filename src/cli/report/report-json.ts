@@ -1,7 +1,7 @@
 // report.json: plans for programs. docs/reference/report.md describes it. A change that breaks a reader takes a new
 // SCHEMA.
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
-import { toJson } from '../terminal/to-json.js';
+import { formatJson } from '../terminal/to-json.js';
 import { outcomeDocument } from '../views/show-outcome.js';
 import { countsDocument, planDocument } from '../views/show-plan.js';
 
@@ -15,7 +15,7 @@ export function renderReportJson(reports: readonly PlanReport[], outcome: PlanOu
     ...toDocument(report),
     outcome: outcomeDocument(reports.length === 1 ? outcome : null),
   }));
-  return `${JSON.stringify(toJson({ kind: KIND, schema: SCHEMA, plans }), null, 2)}\n`;
+  return formatJson({ kind: KIND, schema: SCHEMA, plans });
 }
 
 /** Whether a file that lies there is a report of ours, of any schema. */

@@ -1,6 +1,7 @@
 // Commands as this user can paste them: through npm where npm ran us, and with the configuration that was named.
 import type { Release } from '../../domain/rollout/hold.js';
 import { type Advice, formatAdvice } from '../../kernel/advice.js';
+import { toPrintable } from '../../kernel/printable.js';
 
 export interface CommandNames {
   /** `status --dc eu` as this user runs it. */
@@ -35,3 +36,7 @@ export function createCommandNames({ script, config }: CommandContext): CommandN
 }
 
 const quote = (text: string): string => (/^[\w./-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+/** A value as a shell takes it; `otherwise` for one that cannot be shown as it is, or that would be an option. */
+export const quoteArgument = (value: string, otherwise: string): string =>
+  toPrintable(value) === value && !value.startsWith('-') ? quote(value) : otherwise;

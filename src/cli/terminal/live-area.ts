@@ -1,4 +1,5 @@
 // Lines at the bottom of a terminal that are redrawn; in a log, printed when they change. Never wraps.
+import { cutColoured } from './display-width.js';
 import type { CliIo } from './io.js';
 
 export interface LiveArea {
@@ -25,7 +26,7 @@ function createRedrawn(io: CliIo): LiveArea {
     clear,
     draw: (lines) => {
       const up = height > 0 ? `\u001b[${height}A` : '';
-      io.out(`${up}${lines.map((line) => `${cut(line, io.width())}\u001b[K\n`).join('')}\u001b[0J`);
+      io.out(`${up}${lines.map((line) => `${cutColoured(line, io.width() - 1)}\u001b[K\n`).join('')}\u001b[0J`);
       height = lines.length;
     },
   };
@@ -41,21 +42,4 @@ function createLogged(io: CliIo, now: () => number): LiveArea {
       io.out(lines.map((line) => `${line}\n`).join(''));
     },
   };
-}
-
-// a colour; written so because linters forbid a control character in a pattern
-const ESCAPE = new RegExp(`(${String.fromCharCode(27)}\\[[0-9;]*m)`, 'u');
-
-/** The first `width` - 1 characters; colours do not count. */
-function cut(line: string, width: number): string {
-  let left = width - 1;
-  return line
-    .split(ESCAPE)
-    .map((part) => {
-      if (ESCAPE.test(part)) return part;
-      const kept = [...part].slice(0, Math.max(0, left));
-      left -= kept.length;
-      return kept.join('');
-    })
-    .join('');
 }

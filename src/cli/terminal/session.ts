@@ -1,9 +1,12 @@
-// What every command gets beside its own arguments: the global options, the terminal, and how it prints.
+// What every command gets beside its own arguments: the global options, the terminal, and how it prints. A text that
+// somebody else wrote goes into a view as withPrintableTexts gives it, so that it cannot look like a line of ours. What
+// slips through is printed without what a terminal obeys.
+import { toPrintable } from '../../kernel/printable.js';
 import { readEnvironment } from '../../platform/environment.js';
 import { type CommandNames, createCommandNames } from './command-names.js';
 import type { CliIo } from './io.js';
-import { createPaint, type Paint } from './paint.js';
-import { toJson } from './to-json.js';
+import { createPaint, keepColours, type Paint } from './paint.js';
+import { formatJson } from './to-json.js';
 
 export interface GlobalOptions {
   /** Path of a configuration; undefined: the default. */
@@ -22,6 +25,8 @@ export interface CliSession {
   readonly paint: Paint;
   /** Text for a person; nothing with --json, whose standard output is one document. */
   print(text: string): void;
+  /** Lines on standard error, in every mode. */
+  printError(text: string): void;
   /** One sentence on standard error, in every mode. */
   warn(sentence: string): void;
   /** The command's result: the document with --json, else the text. */
@@ -46,7 +51,10 @@ export function readGlobalOptions(values: Readonly<Record<string, unknown>>): Gl
 }
 
 export function createSession(io: CliIo, options: GlobalOptions): CliSession {
-  const print = (text: string): void => (options.json ? undefined : io.out(`${text}\n`));
+  const coloured = options.color && io.isTerminal && readEnvironment('NO_COLOR') === undefined;
+  const safe = (text: string): string => keepColours(text, coloured ? 'coloured' : 'plain');
+  const print = (text: string): void => (options.json ? undefined : io.out(`${safe(text)}\n`));
+  const printError = (text: string): void => io.err(`${safe(text)}\n`);
   return {
     io,
     options,
@@ -54,9 +62,10 @@ export function createSession(io: CliIo, options: GlobalOptions): CliSession {
       script: readEnvironment('npm_lifecycle_event'),
       config: options.config,
     }),
-    paint: createPaint(options.color && io.isTerminal && readEnvironment('NO_COLOR') === undefined),
+    paint: createPaint(coloured),
     print,
-    warn: (sentence) => io.err(`warning: ${sentence}\n`),
-    report: (document, text) => (options.json ? io.out(`${JSON.stringify(toJson(document), null, 2)}\n`) : print(text)),
+    printError,
+    warn: (sentence) => printError(`warning: ${toPrintable(sentence)}`),
+    report: (document, text) => (options.json ? io.out(formatJson(document)) : print(text)),
   };
 }

@@ -1,4 +1,6 @@
-// Rows as aligned columns. Knows nothing of what they hold.
+// Rows as aligned columns, each cell printable and cut. Knows nothing of what they hold.
+import { toPrintable } from '../../kernel/printable.js';
+import { cutToWidth, displayWidth } from './display-width.js';
 
 /** A column of a table, on the screen or in a report. */
 export interface Column {
@@ -6,10 +8,14 @@ export interface Column {
   readonly align?: 'left' | 'right';
 }
 
-/** One string per line, the titles first; widths are counted in characters, so colours come after. */
+/** A longer cell is cut: no text of anybody's may fill a screen. In columns of a terminal. */
+const MAX_CELL = 160;
+
+/** One string per line, the titles first; colours come after, since in a cell they are characters like any other. */
 export function layOutTable(columns: readonly Column[], rows: readonly (readonly string[])[]): readonly string[] {
-  const lines = [columns.map(({ title }) => title), ...rows];
-  const widths = columns.map((_, index) => Math.max(...lines.map((line) => lengthOf(line[index] ?? ''))));
+  const cells = rows.map((row) => row.map((cell) => cutToWidth(toPrintable(cell), MAX_CELL)));
+  const lines = [columns.map(({ title }) => title), ...cells];
+  const widths = columns.map((_, index) => Math.max(...lines.map((line) => displayWidth(line[index] ?? ''))));
   return lines.map((line) =>
     columns
       .map(({ align = 'left' }, index) => pad(line[index] ?? '', widths[index] ?? 0, align))
@@ -21,10 +27,8 @@ export function layOutTable(columns: readonly Column[], rows: readonly (readonly
 /** Each line two characters further in. */
 export const indent = (lines: readonly string[]): readonly string[] => lines.map((line) => `  ${line}`);
 
-const lengthOf = (text: string): number => [...text].length;
-
 function pad(text: string, width: number, align: 'left' | 'right'): string {
-  const space = ' '.repeat(Math.max(0, width - lengthOf(text)));
+  const space = ' '.repeat(Math.max(0, width - displayWidth(text)));
   return align === 'left' ? text + space : space + text;
 }
 

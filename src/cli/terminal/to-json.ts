@@ -1,4 +1,9 @@
 // Any value of ours as a JSON document: keys in snake_case as in SQL, bigints as decimal text, instants in ISO 8601.
+import { toPrintableJson } from '../../kernel/printable.js';
+
+/** The document as text; a terminal shows it, and a program reads every value as it is. */
+export const formatJson = (document: unknown): string =>
+  `${toPrintableJson(JSON.stringify(toJson(document), null, 2))}\n`;
 
 /** A copy that JSON.stringify shows as documented; undefined becomes null, so that a key never goes missing. */
 export function toJson(value: unknown): unknown {

@@ -1,5 +1,6 @@
-// `audit` for people: one line per entry, the oldest first.
+// `audit` for people and for a spreadsheet: one line per entry, the oldest first.
 import type { readAudit } from '../../engine/operate/read-audit.js';
+import { formatCsv } from '../../kernel/csv.js';
 import { showInstant } from '../terminal/numbers.js';
 import { layOutTable } from '../terminal/table.js';
 
@@ -29,6 +30,18 @@ export function showAudit(rows: AuditRows): string {
   );
   return lines.join('\n');
 }
+
+/** One line per entry, the oldest first; `details` as JSON. */
+export const auditCsv = (rows: AuditRows): string =>
+  formatCsv([
+    ['seq', 'at', 'actor', 'action', 'data_center', 'run_id', 'epoch', 'reason', 'details'],
+    ...rows
+      .toReversed()
+      .map(({ seq, at, actor, action, dataCenter, runId, epoch, reason, details }) => [
+        ...[seq, at, actor, action, dataCenter, runId, epoch, reason],
+        JSON.stringify(details),
+      ]),
+  ]);
 
 function showAction({ action, details }: AuditRows[number]): string {
   const { from, to, failure } = details;

@@ -3,6 +3,7 @@ import { type Advice, formatAdvice } from '../../kernel/advice.js';
 import { ERRORS } from '../../kernel/error-codes.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import type { CliSession } from '../terminal/session.js';
+import { formatJson } from '../terminal/to-json.js';
 
 /** What is shown of an error. */
 export interface ShownError {
@@ -13,12 +14,12 @@ export interface ShownError {
 
 /** Shows an error on standard error, or as the document with --json; returns the exit code. */
 export function showError(session: CliSession, error: unknown): number {
-  const { io, options, commands, paint } = session;
+  const { io, options, commands, paint, printError } = session;
   const { code, message, advice } = nameError(error);
   const shown: ShownError = { code, message, next: commands.showAdvice(advice) };
-  if (options.json) io.out(`${JSON.stringify({ error: shown }, null, 2)}\n`);
-  else io.err(`${paint('error', 'red')} [${code}] ${message}\n  next: ${shown.next.replaceAll('\n', '\n  ')}\n`);
-  if (options.debug) io.err(`${listStacks(error)}\n`);
+  if (options.json) io.out(formatJson({ error: shown }));
+  else printError(`${paint('error', 'red')} [${code}] ${message}\n  next: ${shown.next.replaceAll('\n', '\n  ')}`);
+  if (options.debug) printError(listStacks(error));
   return isRolloutError(error) ? error.exitCode : ERRORS.internal.exit;
 }
 

@@ -1,6 +1,7 @@
 // `doctor` for people: every check under its subject, with the fix below what is wrong.
 import type { Finding, FindingLevel } from '../../engine/doctor/finding.js';
 import { formatAdvice } from '../../kernel/advice.js';
+import { toPrintable } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import type { Paint, Tone } from '../terminal/paint.js';
 
@@ -34,7 +35,7 @@ function showFinding(
 ): readonly string[] {
   const { mark, tone } = LEVELS[level];
   const named = code === undefined ? '' : ` [${code}]`;
-  const line = `  ${paint(mark.padEnd(WIDTH), tone)}  ${check}: ${found}${named}`;
+  const line = `  ${paint(mark.padEnd(WIDTH), tone)}  ${check}: ${toPrintable(found)}${named}`;
   return fix === null
     ? [line]
     : [line, `             fix: ${commands.showAdvice(fix).replaceAll('\n', '\n             ')}`];

@@ -2,6 +2,7 @@
 import { CAUSES } from '../../domain/reconcile/cause.js';
 import { DRIFT_TOTALS, type DriftTotals } from '../../domain/reconcile/drift-counts.js';
 import type { ListedNight, NightList } from '../../engine/reconcile/list-nights.js';
+import { formatCsv } from '../../kernel/csv.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { layOutTable, right } from '../terminal/table.js';
 
@@ -57,24 +58,13 @@ export function nightsCsv({ nights }: NightList): string {
     ...CAUSES.map((cause) => `cause_${cause.replaceAll(/[ -]/gu, '_')}`),
     'note',
   ];
-  return [head, ...nights.map(toCsvRow)].map((row) => `${row.map(quoteCell).join(',')}\n`).join('');
+  return formatCsv([head, ...nights.map(toCsvRow)]);
 }
 
-const toCsvRow = (night: ListedNight): readonly string[] => {
-  const { totals } = night;
-  const cell = (value: string | number | bigint | Date | null): string =>
-    value === null ? '' : value instanceof Date ? value.toISOString() : String(value);
-  return [
-    ...[night.dataCenter, night.localDate, night.at, night.kind, night.state, night.runId, night.requestedBy].map(cell),
-    ...[night.endedAt, night.trend].map(cell),
-    ...DRIFT_TOTALS.map((name) => cell(totals === null ? null : totals[name])),
-    ...CAUSES.map((cause) => cell(totals === null ? null : (totals.causes[cause] ?? 0))),
-    cell(night.note),
-  ];
-};
-
-/** A text that people wrote: quoted where needed, and never a formula in a spreadsheet. */
-function quoteCell(text: string): string {
-  const safe = /^[=+@\t\r]|^-\D/u.test(text) ? `'${text}` : text;
-  return /[",\r\n]/u.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
+const toCsvRow = ({ totals, ...night }: ListedNight): Parameters<typeof formatCsv>[0][number] => [
+  ...[night.dataCenter, night.localDate, night.at, night.kind, night.state, night.runId, night.requestedBy],
+  ...[night.endedAt, night.trend],
+  ...DRIFT_TOTALS.map((name) => totals?.[name] ?? null),
+  ...CAUSES.map((cause) => (totals === null ? null : (totals.causes[cause] ?? 0))),
+  night.note,
+];

@@ -4,7 +4,7 @@ import { CAUSES } from '../../domain/reconcile/cause.js';
 import { totalDrift } from '../../domain/reconcile/drift-counts.js';
 import type { DriftMovement, DriftOutcome } from '../../domain/reconcile/movement.js';
 import type { DriftPreview, PreviewedOrg } from '../../engine/reconcile/preview-drift.js';
-import type { CommandNames } from '../terminal/command-names.js';
+import { type CommandNames, quoteArgument } from '../terminal/command-names.js';
 import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
 
@@ -80,7 +80,7 @@ function showWaiting({ dataCenter, waiting }: DriftPreview, commands: CommandNam
     ]),
   );
   const first = waiting[0];
-  const override = `override ${first?.orgId} --dc ${dataCenter} --floor ${first?.proposedFloor} --reason TEXT`;
+  const override = `override ${quoteArgument(first?.orgId ?? '', 'ORG')} --dc ${dataCenter} --floor ${first?.proposedFloor} --reason TEXT`;
   return [
     '',
     `Nightly runs proposed these floors; two people decide about them: ${commands.show(override)}`,

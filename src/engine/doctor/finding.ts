@@ -1,7 +1,8 @@
 // What `doctor` finds, what a check is, and how checks are run: none throws, none hides another, and no text of a
 // database server is shown.
-import type { Advice } from '../../kernel/advice.js';
+import { type Advice, mapAdvice } from '../../kernel/advice.js';
 import type { ErrorCode } from '../../kernel/error-codes.js';
+import { toPrintable } from '../../kernel/printable.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { explainFailure } from '../database-errors.js';
@@ -94,8 +95,8 @@ export function createFindingRecorder({ subject, title }: CheckedSubject, check:
   });
   return {
     ok: (found) => create('ok', found, null),
-    warning: (found, fix, code) => create('warning', found, fix, code),
-    error: (found, fix, code) => create('error', found, fix, code),
+    warning: (found, fix, code) => create('warning', found, toPrintableFix(fix), code),
+    error: (found, fix, code) => create('error', found, toPrintableFix(fix), code),
     failure: (error) => {
       const known = explainFailure(error, title);
       if (isRolloutError(known)) return create('error', known.message, known.advice, known.code);
@@ -103,6 +104,10 @@ export function createFindingRecorder({ subject, title }: CheckedSubject, check:
     },
   };
 }
+
+/** One line, whatever names of a catalog are in it; those of an error may have more, and are safe already. */
+const toPrintableFix = (fix: Finding['fix']): Finding['fix'] =>
+  typeof fix === 'string' ? toPrintable(fix) : fix && mapAdvice(fix, toPrintable);
 
 const SEE_CAUSE = 'Run the command again with --debug to see the cause.';
 

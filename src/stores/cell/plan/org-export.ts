@@ -2,6 +2,7 @@
 // asked, never to a log or to control. Reads only; never holds more than one range.
 import { Readable } from 'node:stream';
 import { to as copyTo } from 'pg-copy-streams';
+import { FORMULA, LEADING_CONTROL, NEGATIVE_NUMBER } from '../../../kernel/csv.js';
 import { classifyFailure } from '../../postgres-failure.js';
 import { execute, findRow, inlineValues, type SqlValues, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
@@ -29,9 +30,13 @@ const input = (name: string): ExportColumn => ({ name, sql: `d.${name}` });
 /** The terms of an undecidable org mean nothing: they stay empty. */
 const term = (name: string): ExportColumn => ({ name, sql: `case when d.reason is null then d.${name} end` });
 
-/** A text that a spreadsheet would run as a formula gets an apostrophe in front. */
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/** What a spreadsheet would run as a formula gets an apostrophe in front. */
 const inert = (text: string): string =>
-  String.raw`case when ${text} ~ '^[-=+@\t\r\n]' then '''' || ${text} else ${text} end`;
+  `case when ${text} ~ ${literal(NEGATIVE_NUMBER)} then ${text}
+    else regexp_replace(regexp_replace(${text}, ${literal(FORMULA)}, ${literal(String.raw`\1'\2\3`)}, 'g'),
+      ${literal(LEADING_CONTROL)}, ${literal(String.raw`'\1`)}) end`;
 
 // the allotment, else the legacy number and purchases; numeric, since that sum may leave bigint
 const BEFORE = `case

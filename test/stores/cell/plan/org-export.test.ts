@@ -119,7 +119,7 @@ describe('streamOrgs', () => {
     ]);
   });
 
-  test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\tx', '\rx', '\n=1'])('makes the text %j harmless', async (id) => {
+  test.each(['=1+1', '+1', '-1+1', '@SUM(A1)', '\tx', '\rx', ' =1'])('makes the text %j harmless', async (id) => {
     const cell = await makeCell({ idType: 'text', orgs: [{ org_id: id, edition: '=cmd|x' }] });
     expect(await readLines(cell)).toMatchObject([{ org_id: `'${id}`, edition: "'=cmd|x" }]);
   });
@@ -133,6 +133,8 @@ describe('streamOrgs', () => {
   test('leaves negative numbers numbers', async () => {
     const cell = await makeCell({ orgs: [{ org_id: -7 }] });
     expect(await readLines(cell)).toMatchObject([{ org_id: '-7' }]);
+    const texts = await makeCell({ idType: 'text', orgs: [{ org_id: '-7' }] });
+    expect(await readLines(texts)).toMatchObject([{ org_id: '-7' }]);
   });
 
   test('has one line for an id that occurs twice', async () => {

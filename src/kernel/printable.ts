@@ -1,0 +1,53 @@
+// Text that somebody else wrote, made safe to show: what cannot be seen, moves a cursor or turns text around is shown
+// as its code. Never for what programs read: there a text is exact.
+
+/** Controls, line separators, marks of direction, zero-width and other invisible characters, broken Unicode. */
+const INVISIBLE = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]`;
+/** Marks over a letter that already has three: they would cover other lines. */
+const PILED_MARKS = String.raw`(?<=\p{M}{3})\p{M}`;
+/** One without a letter goes over what stands before the text. */
+const UNSAFE = new RegExp(String.raw`${INVISIBLE}|${PILED_MARKS}|^\p{M}`, 'gu');
+/** The line feeds of a document are its own: in its texts there are none. */
+const UNSAFE_IN_JSON = new RegExp(String.raw`(?!\n)${INVISIBLE}|${PILED_MARKS}`, 'gu');
+
+/** On one line, each unsafe character as `\u202e` or `\u{e0001}`; done twice it stays the same. */
+export function toPrintable(text: string): string {
+  return text.replace(UNSAFE, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** As toPrintable, for a text that may have several lines: its line feeds stay. */
+export const toPrintableLines = (text: string): string => text.split('\n').map(toPrintable).join('\n');
+
+/** A document of JSON that a terminal shows and a program reads as the same values. */
+export function toPrintableJson(json: string): string {
+  return json.replace(UNSAFE_IN_JSON, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  );
+}
+
+/** A copy of data in which every text is printable, keys too; for a view. Errors, times and numbers stay themselves. */
+export function withPrintableTexts<T>(value: T): T {
+  // the one cast: each value becomes one of its own type
+  return copy(value) as T;
+}
+
+function copy(value: unknown): unknown {
+  if (typeof value === 'string') return toPrintable(value);
+  if (Array.isArray(value)) return value.map(copy);
+  if (value instanceof Map) return new Map([...value].map(([key, part]) => [copy(key), copy(part)]));
+  return isPlain(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, part]) => [toPrintable(key), copy(part)]))
+    : value;
+}
+
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

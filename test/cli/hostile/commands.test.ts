@@ -1,0 +1,176 @@
+// Hostile ids, editions, reasons and names of people through every command, on real Postgres: as text, in colours, and
+// as a document that is exact.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import fc from 'fast-check';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCli } from '../../../src/cli/run-cli.js';
+import { createFleet, type Fleet } from '../../support/fleet.js';
+import { parseCsv } from '../../support/parse-csv.js';
+import { createPeople, type TestPeople } from '../../support/person.js';
+import { captureIo, type RanCommand, runCommand } from '../captured-io.js';
+import { expectPrintable, expectPrintableColours, FORGED, hostileText } from './texts.js';
+
+const ORGS = 24;
+const AUTHOR = `eve\n${FORGED}\u202e`;
+const REASON = `because\n${FORGED} \u001b[35m\u202e\u200b=1+1`;
+const ids = [...new Set([...fc.sample(hostileText, { numRuns: ORGS, seed: 11 }), `\n${FORGED}`, '-1', '=1', ';=1'])];
+const editions = fc.sample(hostileText, { numRuns: ORGS, seed: 12 });
+
+let folder = '';
+let fleet: Fleet;
+let crowd: TestPeople;
+let dc = '';
+const configs: string[] = [];
+const as = (person: number, args: readonly string[]): Promise<RanCommand> =>
+  runCommand(...args, '--config', configs[person] ?? '');
+
+/** Runs it as the first person, and checks what it prints. */
+async function run(...args: readonly string[]): Promise<RanCommand> {
+  const ran = await as(0, args);
+  expectPrintable(ran.out + ran.err);
+  return ran;
+}
+
+/** The same on a terminal with colours, and as a document, which is returned. */
+async function read(...args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  const io = captureIo({ isTerminal: true });
+  await runCli([...args, '--config', configs[0] ?? ''], io);
+  expectPrintableColours(io.output() + io.errors());
+  const { out } = await run(...args, '--json');
+  return JSON.parse(out);
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'credit-rollout-hostile-'));
+  // an edition of the card, an unknown one, or none of those that are sold
+  const orgs = ids.map((id, at) => ({
+    org_id: id,
+    edition: at % 2 === 0 ? 'standard' : (editions[at % editions.length] ?? 'none'),
+  }));
+  fleet = await createFleet({ cells: [{ idType: 'text', orgs }], queue: 'postgres' });
+  crowd = await createPeople(fleet, AUTHOR, `mallory\r${FORGED}`);
+  dc = fleet.cell(0).dataCenter.id;
+  const { url, dataCenter } = fleet.cell(0);
+  for (const [at, { controlUrl }] of crowd.people.entries()) {
+    const path = join(folder, `${at}.yaml`);
+    await writeFile(
+      path,
+      `controlDatabase: "${controlUrl}"\nqueue: "${fleet.queueUrl}"\nrateCard: ${resolve('src/sample/rate-card.yaml')}\ndataCenters:\n  - { id: ${dc}, zone: ${dataCenter.zone}, database: "${url}", source: public.orgs }\n`,
+    );
+    configs.push(path);
+  }
+}, 60_000);
+afterAll(async () => {
+  await crowd.drop();
+  await fleet.drop();
+  await rm(folder, { recursive: true });
+});
+
+const listOf = (value: unknown): readonly Readonly<Record<string, unknown>>[] =>
+  Array.isArray(value) ? value : expect.unreachable('not a list');
+
+describe('hostile texts', () => {
+  test('are printed safely by a plan, its files and its approval, and are exact in its document', async () => {
+    const out = join(folder, 'report');
+    const document = await read('plan', '--dc', dc, '--out', out);
+    expect(document).toMatchObject({ orgs: ids.length, author: crowd.people[0]?.name });
+    expectPrintable(await readFile(join(out, 'report.html'), 'utf8'));
+    const [titles = [], ...rows] = parseCsv(await readFile(join(out, 'orgs.csv'), 'utf8'));
+    expect(titles[0]).toBe('org_id');
+    expect(rows).toHaveLength(ids.length);
+    const planId = String(document.plan_id);
+    const approved = await as(1, ['approve', planId, '--reason', REASON]);
+    expectPrintable(approved.out + approved.err);
+    expect(approved.err).toBe('');
+    await read('plan', '--dc', dc);
+    await read('plans');
+    await read('plans', 'diff', `${dc}-1`, `${dc}-2`);
+    await read('plans', 'show', planId, '--stale', '--out', join(folder, 'shown'));
+    await read('apply', '--plan', planId);
+    expect((await run('apply', '--plan', planId, '--execute', '--reason', REASON)).code).toBe(0);
+    await read('status');
+    await read('status', '--line');
+    expect(await fleet.drive()).toEqual(['done']);
+  });
+
+  test('are printed safely for every org, and are exact in its document', async () => {
+    for (const id of ids.filter((one) => !one.startsWith('-')).slice(-10))
+      expect(await read('why', id, '--dc', dc)).toMatchObject({ org_id: id });
+    const quarantined = listOf((await read('quarantine', '--dc', dc)).orgs).map(({ org_id }) => org_id);
+    expect(quarantined.toSorted()).toEqual(ids.filter((_, at) => at % 2 === 1).toSorted());
+  });
+
+  test('are printed safely by what two people decide', async () => {
+    const id = ids.find((one) => one.includes(FORGED)) ?? '';
+    await run('protect', id, '--dc', dc, '--reason', REASON);
+    expect(await read('protect', id, '--dc', dc)).toMatchObject({ org_id: id });
+    const proposed = await run('override', ids[0] ?? '', '--dc', dc, '--floor', '900000', '--reason', REASON);
+    expect(proposed.err).toBe('');
+    const name = /\S+-o\d+/u.exec(proposed.out)?.[0] ?? '';
+    const approved = await as(1, ['approve', name, '--reason', REASON]);
+    expectPrintable(approved.out + approved.err);
+    expect(approved.out).toContain('It is applied and verified.');
+    await read('cutover', 'show');
+    await run('cutover', 'postpone', '--dc', dc, '--to', '2199-01-01', '--reason', REASON);
+    await read('cutover', 'show');
+    await run('cutover', 'postpone', '--dc', dc, '--withdraw', '--reason', REASON);
+  });
+
+  test('are printed safely by everything that reads or stops', async () => {
+    await fleet.cell(0).sql(`update public.orgs set agents = agents + 100000, edition = edition`);
+    const preview = await read('reconcile', '--dc', dc);
+    expect(listOf(preview.listed).length).toBeGreaterThan(0);
+    await run('reconcile', '--dc', dc, '--execute', '--reason', REASON);
+    await fleet.drive();
+    await fleet.control(`update credit_rollout_control.due_work set note = $1 where note is not null`, [REASON]);
+    await read('reconcile', '--history');
+    await read('verify', '--dc', dc);
+    await read('doctor');
+    await read('calendar');
+    await read('rate-card', 'check');
+    await withHolder(`psql\n${FORGED}\u202e`, async () => {
+      await run('freeze', '--reason', REASON);
+      await read('freeze', '--reason', REASON);
+      await read('status');
+    });
+    await run('unfreeze', '--reason', REASON);
+    for (const verb of ['pause', 'resume', 'abort', 'retry']) await run(verb, '--dc', dc, '--reason', REASON);
+    await run('detach', '--dc', dc, '--reason', REASON);
+    await run('init', '--reason', REASON);
+    const audit = listOf((await read('audit')).audit);
+    expect(audit.map(({ reason }) => reason)).toContain(REASON);
+    expect(audit.map(({ actor }) => actor)).toContain(crowd.people[0]?.name);
+    const [, ...rows] = parseCsv((await as(0, ['audit', '--csv'])).out);
+    expect(rows.map(([, , actor]) => actor)).toEqual(audit.toReversed().map(({ actor }) => actor));
+    expect(rows.map((row) => row[7])).toContain(REASON);
+  });
+
+  test('are printed safely by errors, whatever was wrong', async () => {
+    for (const text of fc.sample(hostileText, { numRuns: 8, seed: 13 })) {
+      await run('why', `no-${text}`, '--dc', dc);
+      await run('why', 'x', '--dc', text);
+      await run('plan', '--dc', dc, '--rate-card', `no-${text}`);
+      await run('plan', '--dc', dc, '--out', join(configs[0] ?? '', text));
+      await run(`--${text}`);
+      await run('plans', 'show', text);
+      await run('calendar', '--from', text);
+      expectPrintable(Object.values(await runCommand('status', '--config', `no-${text}`, '--debug')).join('\n'));
+    }
+  });
+});
+
+/** Holds the fence under a name while `work` runs. */
+async function withHolder(application: string, work: () => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: fleet.cell(0).url, application_name: application });
+  await client.connect();
+  try {
+    await client.query('begin');
+    await client.query('select from credit_rollout.fence for update');
+    await work();
+  } finally {
+    await client.query('rollback').finally(() => client.end());
+  }
+}

@@ -1,0 +1,77 @@
+// Text that is shown: nothing in it that a terminal obeys, and nothing that cannot be seen.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { toPrintable, toPrintableJson, toPrintableLines, withPrintableTexts } from '../../src/kernel/printable.js';
+import { expectPrintable, hostileText } from '../cli/hostile/texts.js';
+
+const anyText = fc.oneof(hostileText, fc.string({ unit: 'binary' }));
+
+describe('toPrintable', () => {
+  test.each([
+    ['a\nb', 'a\\u000ab'],
+    ['\u001b[2J', '\\u001b[2J'],
+    ['\u009b35m', '\\u009b35m'],
+    ['gro\u202ess', 'gro\\u202ess'],
+    ['a\u200bb', 'a\\u200bb'],
+    ['\u{e0041}', '\\u{e0041}'],
+    ['\ud800', '\\ud800'],
+    ['\u0301a', '\\u0301a'],
+    ['a\u0301\u0301\u0301\u0301\u0301', 'a\u0301\u0301\u0301\\u0301\\u0301'],
+  ])('shows %j as %j', (text, shown) => expect(toPrintable(text)).toBe(shown));
+
+  test.each(['', 'plain', 'Zürich', 'e\u0301', '漢字 ＡＢＣ', '😀', '✔ ▶ ‖ ◷ ❄ –', 'it\'s \\ a "path"', '日本 語'])(
+    'leaves %j as it is',
+    (text) => expect(toPrintable(text)).toBe(text),
+  );
+
+  test('gives one line without anything that a terminal obeys, and the same when it is done twice', () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const shown = toPrintable(text);
+        expect(shown).not.toContain('\n');
+        expectPrintable(shown);
+        expect(toPrintable(shown)).toBe(shown);
+      }),
+    );
+  });
+});
+
+test('toPrintableLines keeps line feeds and nothing else', () => {
+  expect(toPrintableLines('a\r\n\u0007b')).toBe('a\\u000d\n\\u0007b');
+});
+
+test('toPrintableJson keeps every value of a document', () => {
+  fc.assert(
+    fc.property(fc.dictionary(anyText, fc.array(anyText)), (value) => {
+      const json = JSON.stringify(value, null, 2);
+      const shown = toPrintableJson(json);
+      expectPrintable(shown);
+      expect(JSON.parse(shown)).toEqual(JSON.parse(json));
+    }),
+  );
+});
+
+describe('withPrintableTexts', () => {
+  test('changes texts and keys wherever they are, and nothing else', () => {
+    const error = new Error('a\nb');
+    const at = new Date(0);
+    expect(
+      withPrintableTexts({
+        'k\n': ['a\n', { b: null, c: 5n, d: at, e: undefined }],
+        error,
+        map: new Map([['x\r', 1]]),
+      }),
+    ).toEqual({
+      'k\\u000a': ['a\\u000a', { b: null, c: 5n, d: at, e: undefined }],
+      error,
+      map: new Map([['x\\u000d', 1]]),
+    });
+    expect(error.message).toBe('a\nb');
+  });
+
+  test('does not change what it was given', () => {
+    const given = Object.freeze({ list: Object.freeze(['a\n']) });
+    expect(withPrintableTexts(given).list).toEqual(['a\\u000a']);
+    expect(given.list).toEqual(['a\n']);
+  });
+});
