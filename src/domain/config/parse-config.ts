@@ -23,13 +23,28 @@ const CONFIGURATION: DocumentKind = {
  * invalid_config, missing_environment_variable, invalid_zone, invalid_instant, invalid_duration, duplicate_data_center.
  */
 export function parseRolloutConfig(text: string, options: { readonly lookup: VariableLookup }): RolloutConfig {
-  const schema = createConfigSchema(options.lookup).transform((config, ctx) => {
+  const outer = currentLookup;
+  currentLookup = options.lookup;
+  try {
+    schema ??= createSchema();
+    return readYaml(text, schema, CONFIGURATION);
+  } finally {
+    currentLookup = outer;
+  }
+}
+
+/** Building a schema takes ten times as long as reading a text, so there is one: it asks whose text is being read. */
+let schema: ReturnType<typeof createSchema> | undefined;
+/** That of the text that is being read; nothing of it outlives the call, which never waits. */
+let currentLookup: VariableLookup = () => undefined;
+
+function createSchema() {
+  return createConfigSchema((name) => currentLookup(name)).transform((config, ctx) => {
     attemptAt(ctx, ['dataCenters'], () => rejectDuplicates(config.dataCenters));
     checkInstants(config, ctx);
     checkWindows(config, ctx);
     return { ...config, queue: config.queue };
   });
-  return readYaml(text, schema, CONFIGURATION);
 }
 
 function rejectDuplicates(dataCenters: readonly DataCenterConfig[]): void {
