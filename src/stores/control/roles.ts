@@ -82,18 +82,15 @@ export async function isScheduler(tx: ControlTransaction): Promise<boolean> {
  */
 export async function grantControlRoles(tx: ControlTransaction): Promise<void> {
   await createMissingRoles(tx);
-  const statements = CONTROL_ROLES.flatMap((role) => {
-    const name = controlRoleName(role);
-    return [
-      `revoke all on all tables in schema credit_rollout_control from ${name}`,
-      `revoke all on all functions in schema credit_rollout_control from ${name}`,
-      `grant usage on schema credit_rollout_control to ${name}`,
-      ...GRANTS[role].map((grant) => `grant ${grant} to ${name}`),
-    ];
-  });
-  // PUBLIC may execute every new function until it is revoked
-  const revoke = 'revoke all on all functions in schema credit_rollout_control from public';
-  await runVerbatim(tx, [revoke, ...statements].join(';\n'));
+  const everyone = CONTROL_ROLES.map(controlRoleName).join(', ');
+  const statements = [
+    `revoke all on all tables in schema credit_rollout_control from ${everyone}`,
+    // PUBLIC may execute every new function until it is revoked
+    `revoke all on all functions in schema credit_rollout_control from public, ${everyone}`,
+    `grant usage on schema credit_rollout_control to ${everyone}`,
+    ...CONTROL_ROLES.flatMap((role) => GRANTS[role].map((grant) => `grant ${grant} to ${controlRoleName(role)}`)),
+  ];
+  await runVerbatim(tx, statements.join(';\n'));
 }
 
 async function createMissingRoles(tx: ControlTransaction): Promise<void> {

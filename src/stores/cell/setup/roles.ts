@@ -146,22 +146,22 @@ async function listMissingMemberships(
   return [...missing, ...rows.map(({ role }) => role)].map((name) => `grant "${name}" to ${login}`);
 }
 
-// PUBLIC may execute every new function until it is revoked; a trigger function could be put on anybody's table
-const REVOKED = 'revoke all on all functions in schema credit_rollout from public';
-
-/** Leaves each role exactly what it needs: what an older version granted goes. Safe to repeat. */
+/**
+ * Leaves each role exactly what it needs: what an older version granted goes. Safe to repeat. Every object is written
+ * once for all roles, since a schema with many functions takes long otherwise.
+ */
 export async function grantRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
-  const statements = CELL_ROLES.flatMap((role) => {
-    const name = `"${cellRoleName(dataCenter, role)}"`;
-    return [
-      `revoke all on all tables in schema credit_rollout from ${name}`,
-      `revoke all on all sequences in schema credit_rollout from ${name}`,
-      `revoke all on all functions in schema credit_rollout from ${name}`,
-      `grant usage on schema credit_rollout to ${name}`,
-      ...GRANTS[role].map((grant) => `grant ${grant} to ${name}`),
-    ];
-  });
-  await execute(tx, [REVOKED, ...statements].join(';\n'));
+  const nameOf = (role: CellRole): string => `"${cellRoleName(dataCenter, role)}"`;
+  const everyone = CELL_ROLES.map(nameOf).join(', ');
+  const statements = [
+    `revoke all on all tables in schema credit_rollout from ${everyone}`,
+    `revoke all on all sequences in schema credit_rollout from ${everyone}`,
+    // PUBLIC may execute every new function until it is revoked; a trigger function could be put on anybody's table
+    `revoke all on all functions in schema credit_rollout from public, ${everyone}`,
+    `grant usage on schema credit_rollout to ${everyone}`,
+    ...CELL_ROLES.flatMap((role) => GRANTS[role].map((grant) => `grant ${grant} to ${nameOf(role)}`)),
+  ];
+  await execute(tx, statements.join(';\n'));
 }
 
 /** `init --grant ROLE`: records a role of the product; `grantProduct` gives it its rights. */
