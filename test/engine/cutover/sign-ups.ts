@@ -43,8 +43,11 @@ const INSERT = `insert into public.orgs (org_id, edition, paid, agents, light_ag
 const ASK = `select a as asked, credit_rollout.onboard_org($1) as model, extract(epoch from clock_timestamp() - a) * 1000 as took
   from (select clock_timestamp() as a offset 0) s`;
 
-const RULE = `select a as asked, (select count(*) from credit_rollout.decided_first(null, null, array[1]::credit_rollout.org_id[], null)) as orgs,
-  extract(epoch from clock_timestamp() - a) * 1000 as took from (select clock_timestamp() as a offset 0) s`;
+// in a function, as onboard_org has it: so a session plans it once, and not at each call
+const CREATE_RULE = `create or replace function public.read_rule_alone() returns bigint language plpgsql as $$ begin return
+  (select count(*) from credit_rollout.decided_first(null, null, array[1]::credit_rollout.org_id[], null)); end $$`;
+const RULE = `select a as asked, public.read_rule_alone() as orgs, extract(epoch from clock_timestamp() - a) * 1000 as took
+  from (select clock_timestamp() as a offset 0) s`;
 
 /** Connects like an application: through a pool of `connections`. */
 export function openProduct(url: string, connections: number): Product {
@@ -55,9 +58,12 @@ export function openProduct(url: string, connections: number): Product {
   for (const client of clients) client.on('error', () => undefined);
   const idle = [...clients];
   const opened = new WeakMap<pg.Client, Promise<unknown>>();
+  let rule: Promise<unknown> | undefined;
   const open = async (client: pg.Client): Promise<void> => {
     if (!opened.has(client)) opened.set(client, client.connect());
     await opened.get(client);
+    rule ??= client.query(CREATE_RULE);
+    await rule;
   };
   const waiting: ((client: pg.Client) => void)[] = [];
   // the one that was idle for longest, so that all of them take part
@@ -116,7 +122,7 @@ export interface SignUpsOptions {
   readonly firstId: number;
   /** At least so many. */
   readonly orgs: number;
-  /** From the beginning of one to that of the next. */
+  /** From the beginning of one to that of the next; longer once there are as many as asked for. */
   readonly everyMs: number;
   /** Each is retried until it was answered so often; 1 when left out. */
   readonly times?: number;
@@ -131,6 +137,8 @@ export interface SignUps {
 
 /** More than begin while a suite waits for what must come in between: enough would not come any more. */
 const MAX_ORGS = 15_000;
+/** Between those beyond `orgs`, that only wait for something: they must leave it time to happen. */
+const LATER_EVERY_MS = 30;
 /** A machine that is slower than sign-ups begin must not end up with nothing but sign-ups. */
 const OPEN_AT_ONCE = 30;
 
@@ -148,11 +156,12 @@ export function startSignUps(product: Product, options: SignUpsOptions): SignUps
       soFar.push(await product.signUp({ orgId, skewMs, attempt: time === 0 && index % 3 === 0 ? 'lost' : 'kept' }));
   };
   const run = async (): Promise<readonly Answer[]> => {
-    const began = systemClock.now().getTime();
+    let due = systemClock.now().getTime();
     const open = new Set<Promise<void>>();
     for (let index = 0; failure === undefined && (index < orgs || !enough(soFar)); index += 1) {
       if (index === MAX_ORGS) throw new Error(`still not enough after ${index} sign-ups`);
-      await systemClock.sleep(Math.max(0, began + index * everyMs - systemClock.now().getTime()));
+      await systemClock.sleep(Math.max(0, due - systemClock.now().getTime()));
+      due = index < orgs ? due + everyMs : systemClock.now().getTime() + LATER_EVERY_MS;
       const one = signUp(index)
         .catch((error: unknown) => {
           failure ??= error;
