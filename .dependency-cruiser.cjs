@@ -33,6 +33,7 @@ const ENGINE_AREAS = [
   ['rollout', 'reconcile'],
   ['batch', 'plan', 'doctor'],
   ['cutover', 'feed', 'org', 'setup'],
+  ['settings'],
 ];
 
 function engineAreas() {

@@ -2,30 +2,18 @@
 // scheduler adds every 2 s; and by itself every 4 s at most, sooner when an instant is due, so that it runs with the
 // queue down as well.
 import type { EngineContext } from '../src/engine/context.js';
-import { nextPollDelay, type ReconcileSettings, saveReconcileSettings } from '../src/engine/scheduler/next-poll.js';
-import { tick } from '../src/engine/scheduler/tick.js';
+import { nextPollDelay } from '../src/engine/scheduler/next-poll.js';
+import { type SchedulerIdentity, tick } from '../src/engine/scheduler/tick.js';
 import type { Service } from './service.js';
-
-export interface TickOptions {
-  readonly schedulerId: string;
-  /** Recorded in control at the first tick that succeeds; left out: what is recorded there stays. */
-  readonly reconcile?: ReconcileSettings | undefined;
-}
 
 /**
  * Processor of the schedulers' queue. Never rejects: where control is down nothing starts, and the next tick tries
  * again.
  */
-export function createTickProcessor(
-  context: EngineContext,
-  { schedulerId, reconcile }: TickOptions,
-): () => Promise<void> {
-  let recorded = false;
+export function createTickProcessor(context: EngineContext, scheduler: SchedulerIdentity): () => Promise<void> {
   return async () => {
     try {
-      if (!recorded && reconcile !== undefined) await saveReconcileSettings(context, reconcile);
-      recorded = true;
-      await tick(context, schedulerId);
+      await tick(context, scheduler);
     } catch (error) {
       context.log.warn('tick_failed', { code: (error as { code?: unknown }).code, name: (error as Error).name });
     }

@@ -37,6 +37,7 @@ export { projectFolder };
 
 /** What commands and processes are made from. Everything opens on first use. */
 export interface Program {
+  /** With the policy of control in the place of its own settings, once a command has read it. */
   readonly config: RolloutConfig;
   readonly embedded: EmbeddedPostgres | undefined;
   readonly engine: EngineContext;
@@ -102,7 +103,9 @@ function composeProgram(
   embedded: EmbeddedPostgres | undefined,
   options: ComposeOptions,
 ): Program {
-  const config = parseRolloutConfig(text, { lookup });
+  const parsed = parseRolloutConfig(text, { lookup });
+  // nobody can edit the embedded default: what control has counts
+  const config = embedded === undefined ? parsed : { ...parsed, written: [] };
   const log = createLog();
   const closers: (() => Promise<void>)[] = [];
   const cells = createCells(config, lookup, options.cellConnections?.(config) ?? 4, closers);
@@ -135,11 +138,7 @@ function composeProgram(
     },
     startScheduler: async () => {
       const connection = await connectQueue('any');
-      return (await import('../jobs/processes/scheduler.js')).startScheduler(engine, connection, {
-        planRetentionDays: config.rollout.planRetentionDays,
-        driftRetentionDays: config.reconcile.driftRetentionDays,
-        reconcile: config.reconcile,
-      });
+      return (await import('../jobs/processes/scheduler.js')).startScheduler(engine, connection, config);
     },
     seedSamples: () => seedSamples(config, lookup),
     close: async () => {

@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { actAs } from '../../src/engine/act-as.js';
 import type { EngineContext } from '../../src/engine/context.js';
 import { withCircuitBreaker } from '../../src/engine/scheduler/cell-circuit-breaker.js';
-import { type ReconcileSettings, reportSchedulerGone } from '../../src/engine/scheduler/next-poll.js';
+import { reportSchedulerGone } from '../../src/engine/scheduler/next-poll.js';
+import type { SchedulerIdentity } from '../../src/engine/scheduler/tick.js';
 import { auditService } from '../audit-cells.job.js';
 import { purgeService } from '../purge.job.js';
 import type { QueueConnection } from '../queue/connection.js';
@@ -14,25 +15,13 @@ import { runServices } from '../service.js';
 import { createTickProcessor, tickService } from '../tick.job.js';
 import type { RunningProcess } from './worker.js';
 
-export interface SchedulerOptions {
-  /** `rollout.planRetention`, in days; left out: no plan is purged. */
-  readonly planRetentionDays?: number;
-  /** `reconcile.driftRetention`, in days; left out: no finding is purged. */
-  readonly driftRetentionDays?: number;
-  /** When reconciliations run, and their limits; left out: what an earlier scheduler or `init` recorded. */
-  readonly reconcile?: ReconcileSettings;
-}
-
-export function startScheduler(
-  engine: EngineContext,
-  queue: QueueConnection,
-  { planRetentionDays, driftRetentionDays, reconcile }: SchedulerOptions = {},
-): RunningProcess {
+/** `config`: that of the process; where it differs from the policy, the policy counts, and control shows it. */
+export function startScheduler(engine: EngineContext, queue: QueueConnection, config?: SchedulerIdentity['config']): RunningProcess {
   const cells = withCircuitBreaker(engine.cells, engine.clock);
   const context = actAs({ ...engine, cells }, 'scheduler');
   const stopping = new AbortController();
   const schedulerId = `${hostname()}:${process.pid}`;
-  const processTick = createTickProcessor(context, { schedulerId, reconcile });
+  const processTick = createTickProcessor(context, { schedulerId, config });
   const worker = startQueueWorker(
     queue,
     { name: SCHEDULER_QUEUE, concurrency: 1, process: processTick },
@@ -40,12 +29,7 @@ export function startScheduler(
     stopping.signal,
   );
   const schedule = createTickSchedule(queue, context);
-  const services = [
-    auditService(context),
-    purgeService(context, { planRetentionDays, driftRetentionDays }),
-    schedule,
-    tickService(context, processTick),
-  ];
+  const services = [auditService(context), purgeService(context), schedule, tickService(context, processTick)];
   const running = runServices(services, context, stopping.signal);
   return {
     stop: async () => {

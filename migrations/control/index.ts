@@ -5,6 +5,8 @@ import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals
 import { recordClosedFences } from './maintenance.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createControlPlans } from './plans.js';
+import { createPolicy } from './policy.js';
+import { bindRequests, judgePlans } from './policy-rules.js';
 import { guardPostponements } from './postponements.js';
 import { createControlReversals } from './reversals.js';
 import { createRecords, createRollout } from './rollout.js';
@@ -23,4 +25,7 @@ export const controlMigrations: readonly Migration[] = [
   recordPeople,
   requireApprovals,
   recordSchedulerLogins,
+  createPolicy,
+  judgePlans,
+  bindRequests,
 ];

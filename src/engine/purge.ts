@@ -1,9 +1,19 @@
 // Purges rows in every cell, part by part, each part in a transaction of its own. A cell that cannot be reached is
 // purged the next time.
+import { toSections } from '../domain/config/policy.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
+import { readPolicy } from '../stores/control/policy.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
 import type { EngineContext } from './context.js';
+
+/** For how long the policy keeps plans and the findings of nights, in days. */
+export async function readRetentions({
+  control,
+}: Pick<EngineContext, 'control'>): Promise<{ readonly planDays: number; readonly driftDays: number }> {
+  const { rollout, reconcile } = toSections(await control.inTransaction(readPolicy));
+  return { planDays: rollout.planRetentionDays, driftDays: reconcile.driftRetentionDays };
+}
 
 export interface Purge {
   /** The event that is logged when a cell fails. */

@@ -1,5 +1,6 @@
 // Names of proposals: `in-o3` is an override, `in-c3` a postponement and `in-r2` a reversal of the data center `in`.
-// The name of a plan, such as `in-7`, is never one of them.
+// The name of a plan, such as `in-7`, is never one of them. `s3` is a change of the policy, which belongs to no data
+// center.
 
 const LETTERS = { override: 'o', postponement: 'c', reversal: 'r' } as const;
 const PROPOSAL_KINDS = ['override', 'postponement', 'reversal'] as const satisfies readonly (keyof typeof LETTERS)[];
@@ -24,4 +25,12 @@ export function parseProposalId(text: string): ProposalId | undefined {
   const kind = PROPOSAL_KINDS.find((one) => LETTERS[one] === letter);
   if (dataCenter === undefined || number === undefined || kind === undefined) return undefined;
   return { kind, dataCenter, proposalId: BigInt(number) };
+}
+
+export const showChangeId = (changeId: bigint): string => `s${changeId}`;
+
+/** The number of a change of the policy; undefined: the text is not the name of one. */
+export function parseChangeId(text: string): bigint | undefined {
+  const [, number] = /^s([1-9]\d{0,17})$/u.exec(text) ?? [];
+  return number === undefined ? undefined : BigInt(number);
 }

@@ -33,7 +33,7 @@ const rest = (stage: string): Promise<unknown> =>
         expires_at, used_at, used_by_run)
       values ('${scene.planOf(7)}', 'x', '${dc()}', 'person', 'alice', 'bob', now(), now() + interval '1 hour', now(), 7);
     update credit_rollout_control.data_centers set stage = '${stage}', run_id = 7, plan_id = '${scene.planOf(7)}',
-      failure = null where id = '${dc()}'`);
+      requested_at = now(), failure = null where id = '${dc()}'`);
 const dc = (): string => scene.dataCenters[0];
 const move = (set: string, dataCenter = dc()): string =>
   `update credit_rollout_control.data_centers set ${set} where id = '${dataCenter}'`;
@@ -244,9 +244,9 @@ describe('an approval', () => {
 
   test('that is open keeps its plan, however old, from being purged and registered anew with other content', async () => {
     const plan = await approved(n);
-    await past(`update credit_rollout_control.plans set registered_at = now() - interval '9 days'`);
+    await past(`update credit_rollout_control.plans set registered_at = now() - interval '40 days'`);
     const { scheduler, operator } = scene.logins;
-    expect(await scheduler.attempt(`select credit_rollout_control.purge_plans(1, '{}')`)).toBe('done');
+    expect(await scheduler.attempt(`select credit_rollout_control.purge_plans(30, '{}')`)).toBe('done');
     expect(await operator.attempt(scene.register(n).replace(String(n).padStart(64, '0'), '1'.repeat(64)))).toBe(
       '23505',
     );

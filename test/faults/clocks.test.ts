@@ -3,7 +3,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { executeCutover } from '../../src/engine/cutover/execute-cutover.js';
 import { proveCutover } from '../../src/engine/cutover/prove-cutover.js';
-import { saveReconcileSettings } from '../../src/engine/scheduler/next-poll.js';
 import { cutOverAt, listSweeps, waitForGate } from '../engine/cutover/scene.js';
 import { type Answer, openProduct, type Product } from '../engine/cutover/sign-ups.js';
 import {
@@ -14,6 +13,7 @@ import {
   startServerUnder,
 } from '../support/faketime.js';
 import { allDone, createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
+import { setPolicy } from '../support/policy.js';
 import type { FleetProcess } from '../support/spawn-process.js';
 import { readLag } from '../support/stopwatch.js';
 import { waitFor } from '../support/wait.js';
@@ -92,7 +92,7 @@ const wholeSecond = (from: Date, ms: number): Date => new Date(Math.ceil((from.g
 const wholeMinute = (from: Date, minutes: number): Date =>
   new Date((Math.floor(from.getTime() / MINUTE) + minutes) * MINUTE);
 const nightAt = ({ fleet }: Rollout, at: Date): Promise<void> =>
-  saveReconcileSettings(fleet.engine, { ...fleet.config.reconcile, at: at.toISOString().slice(11, 16) });
+  setPolicy(fleet, { 'reconcile.at': at.toISOString().slice(11, 16) });
 
 async function waitForSwept(rollout: Rollout): Promise<void> {
   await waitForGate(rollout.fleet, 'swept_at');

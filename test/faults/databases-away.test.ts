@@ -104,16 +104,10 @@ describe('databases that cannot be reached', () => {
     await fleet.drive();
     const [fence] = await fleet.cell(0).sql('select epoch from credit_rollout.fence');
     // what a backup from before the run would hold
-    await fleet.control(
-      `alter table credit_rollout_control.data_centers disable trigger data_centers_check_transition`,
-    );
-    await fleet.control(
-      `update credit_rollout_control.data_centers set stage = 'pending', run_id = null, epoch = null, requested_at = null`,
-    );
-    await fleet.control(`alter table credit_rollout_control.data_centers enable trigger data_centers_check_transition`);
-    await fleet.control(
-      'begin; set local session_replication_role = replica; update credit_rollout_control.rollout set epoch = 0; commit',
-    );
+    await fleet.control(`set local session_replication_role = replica;
+      update credit_rollout_control.data_centers
+        set stage = 'pending', run_id = null, epoch = null, requested_at = null;
+      update credit_rollout_control.rollout set epoch = 0`);
     await fleet.control('alter table credit_rollout_control.audit disable trigger audit_append_only');
     await fleet.control('delete from credit_rollout_control.audit; delete from credit_rollout_control.runs');
     await fleet.apply(fleet.cell(0));

@@ -1,4 +1,4 @@
-// `approve`: a second person's approval of a plan, an override, a postponement or a reversal. An approved plan may be
+// `approve`: a second person's approval of a plan, an override, a postponement, a reversal or a change of the policy. An approved plan may be
 // applied; the others are applied at once.
 
 import { findDataCenter, type Program } from '../../compose.js';
@@ -6,17 +6,21 @@ import { approvePostponement } from '../../engine/cutover/postpone.js';
 import { approveReversal } from '../../engine/cutover/reverse.js';
 import { approveOverride } from '../../engine/org/approve-override.js';
 import { approvePlan } from '../../engine/plan/approve-plan.js';
+import { approvePolicyChange } from '../../engine/settings/change-policy.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
-import { type ProposalId, parseProposalId } from '../../kernel/proposal-id.js';
+import { type ProposalId, parseChangeId, parseProposalId } from '../../kernel/proposal-id.js';
 import { withProgram } from '../processes/with-program.js';
 import { quoteArgument } from '../terminal/command-names.js';
 import type { CliSession } from '../terminal/session.js';
 import { approvalDocument, showApproval } from '../views/show-approval.js';
 import { proposalDocument, showProposal } from '../views/show-cutover.js';
 import { overrideDocument, showOverride } from '../views/show-override.js';
+import { changeDocument, nextAfterChange, showPolicyChange } from '../views/show-settings.js';
 
 export function runApprove(session: CliSession, id: string): Promise<number> {
-  return withProgram(session, {}, (program) => {
+  return withProgram(session, { policy: 'warned' }, (program) => {
+    const changeId = parseChangeId(id);
+    if (changeId !== undefined) return approveOneChange(session, program, changeId);
     const proposal = parseProposalId(id);
     if (proposal === undefined) return approveOnePlan(session, program, id);
     return proposal.kind === 'override'
@@ -39,6 +43,14 @@ async function approveOneOverride(session: CliSession, program: Program, id: Pro
   const report = await approveOverride(program.engine, id, session.options.reason);
   const next = session.commands.show(`why ${quoteArgument(report.orgId, 'ORG')} --dc ${id.dataCenter}`);
   session.report(overrideDocument(report, next), showOverride(withPrintableTexts(report), next));
+  return 0;
+}
+
+/** Of the policy: in force at once. */
+async function approveOneChange(session: CliSession, { engine }: Program, changeId: bigint): Promise<number> {
+  const applied = await approvePolicyChange(engine, changeId, session.options.reason);
+  const next = session.commands.show(nextAfterChange(applied));
+  session.report({ ...changeDocument(applied), next }, `✔ ${showPolicyChange(applied)}\nNext: ${next}`);
   return 0;
 }
 

@@ -14,7 +14,7 @@ export interface AuditFlags {
 }
 
 export function runAudit(session: CliSession, { dc, csv, limit }: AuditFlags): Promise<number> {
-  return withProgram(session, {}, async (program) => {
+  return withProgram(session, { policy: 'warned' }, async (program) => {
     const id = dc === undefined ? undefined : findDataCenter(program.config, dc).id;
     const rows = await readAudit(program.engine, limit, id);
     if (csv && !session.options.json) session.io.out(auditCsv(rows));

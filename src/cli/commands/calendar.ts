@@ -14,7 +14,7 @@ export interface CalendarFlags {
 }
 
 export function runCalendar(session: CliSession, { from, to, dc }: CalendarFlags): Promise<number> {
-  return withProgram(session, {}, async ({ engine, config }) => {
+  return withProgram(session, { policy: 'warned' }, async ({ engine, config }) => {
     const dataCenters = pickDataCenters(config, dc);
     const calendar = await readCalendar(engine, { config, dataCenters, from, to });
     session.report(calendarDocument(calendar), showCalendar(withPrintableTexts(calendar), session));

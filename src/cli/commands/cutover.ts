@@ -33,7 +33,7 @@ export interface ExecuteCutoverFlags {
 const CUTOVER_VERB = 'A command that changes a cut-over';
 
 export function runShowCutover(session: CliSession, { dc }: CutoverFlags): Promise<number> {
-  return withProgram(session, {}, async ({ config, engine }) => {
+  return withProgram(session, { policy: 'warned' }, async ({ config, engine }) => {
     const reports = await readCutovers(
       engine,
       pickDataCenters(config, dc).map(({ id }) => id),
@@ -71,7 +71,7 @@ export function runProposeCutover(
       next: 'Give one of them.',
     });
   const reason = getReason(session, CUTOVER_VERB);
-  return withProgram(session, {}, async ({ config, engine }) => {
+  return withProgram(session, { policy: 'warned' }, async ({ config, engine }) => {
     const { id: dataCenter } = findDataCenter(config, dc);
     if (to === undefined) {
       const withdrawn = await withdrawCutoverProposal(engine, { kind, dataCenter, reason });
@@ -94,7 +94,7 @@ export function runProposeCutover(
 
 export function runExecuteCutover(session: CliSession, { dc, execute }: ExecuteCutoverFlags): Promise<number> {
   const reason = getReason(session, CUTOVER_VERB);
-  return withProgram(session, {}, async ({ config, engine }) => {
+  return withProgram(session, { policy: 'warned' }, async ({ config, engine }) => {
     const { id: dataCenter } = findDataCenter(config, dc);
     if (!execute) return preview(session, dataCenter, await previewExecution(engine, dataCenter));
     const report = await executeCutover(engine, { dataCenter, reason });

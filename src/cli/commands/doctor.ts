@@ -7,12 +7,13 @@ import type { CliSession } from '../terminal/session.js';
 import { findingsDocument, showFindings } from '../views/show-findings.js';
 
 export function runDoctor(session: CliSession, dc: readonly string[] | undefined): Promise<number> {
-  return withProgram(session, {}, async (program) => {
+  return withProgram(session, { policy: 'reported' }, async (program, policyDifferences) => {
     const dataCenters = pickDataCenters(program.config, dc);
     const findings = await runDoctorChecks(program.engine, {
       config: program.config,
       card: () => program.loadRateCard(),
       dataCenters,
+      policyDifferences,
       queueCheck: () => program.checkQueue(),
     });
     session.report(findingsDocument(findings), showFindings(findings, session));

@@ -16,7 +16,7 @@ export interface FreezeFlags {
 }
 
 // pinned instants are not read first: control may be down
-const WITHOUT_CONTROL = { drift: 'unchecked' } as const;
+const WITHOUT_CONTROL = { policy: 'unchecked' } as const;
 
 export function runFreeze(session: CliSession, { dc }: FreezeFlags): Promise<number> {
   return withProgram(session, WITHOUT_CONTROL, async ({ config, engine }) => {

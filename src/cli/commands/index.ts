@@ -16,6 +16,7 @@ import type { ListPlansFlags, ShowPlanFlags } from './plans.js';
 import type { ProtectFlags } from './protect.js';
 import type { QuarantineFlags } from './quarantine.js';
 import type { ReconcileFlags } from './reconcile.js';
+import type { ProposeSettingFlags } from './settings.js';
 import type { StatusFlags } from './status.js';
 
 import type { WorkerFlags } from './worker.js';
@@ -23,6 +24,7 @@ import type { WorkerFlags } from './worker.js';
 /** Each adds some commands; together they are the whole command line. */
 export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[] = [
   registerSetup,
+  registerSettings,
   registerPlans,
   registerRollout,
   registerCutover,
@@ -59,6 +61,31 @@ function registerSetup(cli: Command, execute: Execute): void {
     .option('--dc <ids...>', 'only these data centers')
     .action(({ dc }: { readonly dc?: readonly string[] }) =>
       execute(async (session) => (await import('./doctor.js')).runDoctor(session, dc)),
+    );
+}
+
+function registerSettings(cli: Command, execute: Execute): void {
+  const settings = cli.command('settings').description('the policy that judges every rollout: show, propose, withdraw');
+  settings
+    .command('show', { isDefault: true })
+    .description('show every setting in force, who set it and when, and the changes that wait')
+    .action(() => execute(async (session) => (await import('./settings.js')).runShowSettings(session)));
+  settings
+    .command('propose')
+    .description("show how the policy would change; with --execute, propose it for a second person's approval")
+    .argument('[name]', 'the key of the setting, such as rollout.bake')
+    .argument('[value]', 'as in the configuration, or none')
+    .option('--from-config', 'every value that the configuration writes otherwise')
+    .option('--execute', 'do it')
+    .action((name: string | undefined, value: string | undefined, flags: ProposeSettingFlags) =>
+      execute(async (session) => (await import('./settings.js')).runProposeSetting(session, { ...flags, name, value })),
+    );
+  settings
+    .command('withdraw')
+    .description('withdraw a proposed change')
+    .argument('<id>', 'for example s3')
+    .action((id: string) =>
+      execute(async (session) => (await import('./settings.js')).runWithdrawSetting(session, id)),
     );
 }
 
@@ -99,8 +126,11 @@ function registerPlans(cli: Command, execute: Execute): void {
     );
   cli
     .command('approve')
-    .description('approve a plan, an override, a postponement or a reversal that somebody else made')
-    .argument('<id>', 'a plan (in-7), an override (in-o3), a postponement (in-c3) or a reversal (in-r2)')
+    .description('approve a plan, an override, a cut-over or a change of the policy that somebody else proposed')
+    .argument(
+      '<id>',
+      'a plan (in-7), an override (in-o3), a postponement (in-c3), a reversal (in-r2), a change of the policy (s3)',
+    )
     .action((id: string) => execute(async (session) => (await import('./approve.js')).runApprove(session, id)));
   cli
     .command('protect')

@@ -15,7 +15,7 @@ export interface InitFlags {
 }
 
 export function runInit(session: CliSession, { grant, changeFeed, signUpTrigger, dc }: InitFlags): Promise<number> {
-  return withProgram(session, {}, async (program) => {
+  return withProgram(session, { policy: 'kept' }, async (program) => {
     const dataCenters = pickDataCenters(program.config, dc);
     const card = await loadCheckedCard(program);
     if (program.embedded !== undefined) await program.seedSamples();

@@ -19,7 +19,7 @@ type Operation = (session: CliSession, program: Program, dataCenter: string) => 
 const OPERATIONS = { pause, resume, abort, retry } as const satisfies Record<string, Operation>;
 
 export function runIntent(session: CliSession, verb: keyof typeof OPERATIONS, dc: string): Promise<number> {
-  return withProgram(session, {}, (program) =>
+  return withProgram(session, { policy: 'warned' }, (program) =>
     OPERATIONS[verb](session, program, findDataCenter(program.config, dc).id),
   );
 }

@@ -27,7 +27,7 @@ const STALE_SHOWN = 200;
 const CHANGES_SHOWN = 50;
 
 export function runListPlans(session: CliSession, { dc, limit }: ListPlansFlags): Promise<number> {
-  return withProgram(session, {}, async ({ engine, config }) => {
+  return withProgram(session, { policy: 'warned' }, async ({ engine, config }) => {
     const chosen = dc === undefined ? config.dataCenters : [findDataCenter(config, dc)];
     const list = await listPlans(engine, { config, dataCenters: chosen.map(({ id }) => id), limit });
     session.report(plansDocument(list), showPlans(withPrintableTexts(list), session.commands));
@@ -36,7 +36,7 @@ export function runListPlans(session: CliSession, { dc, limit }: ListPlansFlags)
 }
 
 export function runShowPlan(session: CliSession, planId: string, { out, stale }: ShowPlanFlags): Promise<number> {
-  return withProgram(session, {}, async ({ engine, config }) => {
+  return withProgram(session, { policy: 'warned' }, async ({ engine, config }) => {
     const listed = session.options.json ? 'all' : STALE_SHOWN;
     const folder = out === undefined ? undefined : await openReportFolder(out);
     try {
@@ -57,7 +57,7 @@ export function runShowPlan(session: CliSession, planId: string, { out, stale }:
 }
 
 export function runDiffPlans(session: CliSession, from: string, to: string): Promise<number> {
-  return withProgram(session, {}, async ({ engine }) => {
+  return withProgram(session, { policy: 'warned' }, async ({ engine }) => {
     const { io, options } = session;
     const area = io.isTerminal && !options.json ? createLiveArea(io, () => performance.now()) : undefined;
     const onProgress = (done: number, all: number): void =>

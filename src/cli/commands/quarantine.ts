@@ -13,7 +13,7 @@ export interface QuarantineFlags {
 }
 
 export function runQuarantine(session: CliSession, { dc, limit }: QuarantineFlags): Promise<number> {
-  return withProgram(session, {}, async (program) => {
+  return withProgram(session, { policy: 'warned' }, async (program) => {
     const { id } = findDataCenter(program.config, dc);
     const report = await listQuarantine(program.engine, id, limit);
     session.report({ ...report }, showQuarantine(withPrintableTexts(report), session.commands));

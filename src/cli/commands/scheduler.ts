@@ -5,5 +5,7 @@ import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 
 export function runScheduler(session: CliSession): Promise<number> {
-  return withProgram(session, {}, (program) => serveUntilStopped(session, [schedulerProcess(session, program)]));
+  return withProgram(session, { policy: 'warned' }, (program) =>
+    serveUntilStopped(session, [schedulerProcess(session, program)]),
+  );
 }

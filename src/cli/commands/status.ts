@@ -18,7 +18,7 @@ export interface StatusFlags {
 const WATCH_MS = 1_000;
 
 export function runStatus(session: CliSession, flags: StatusFlags): Promise<number> {
-  return withProgram(session, {}, async (program) => {
+  return withProgram(session, { policy: 'warned' }, async (program) => {
     const render = (status: Status): string => renderStatus(session, program, withPrintableTexts(status), flags);
     if (flags.watch) return watchStatus(session, program, render);
     const status = await readStatus(program.engine);

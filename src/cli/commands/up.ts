@@ -30,7 +30,7 @@ const connectionsOf = (config: RolloutConfig): number =>
   divideConnections(config.dataCenters.length, config.rollout.lanes);
 
 export function runUp(session: CliSession): Promise<number> {
-  return withProgram(session, { cellConnections: connectionsOf }, async (program) => {
+  return withProgram(session, { cellConnections: connectionsOf, policy: 'warned' }, async (program) => {
     const { config, embedded } = program;
     if (embedded !== undefined) {
       await program.seedSamples();

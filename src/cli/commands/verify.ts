@@ -10,7 +10,7 @@ import { withCounter } from '../terminal/with-counter.js';
 import { showVerification } from '../views/show-verification.js';
 
 export function runVerify(session: CliSession, choice: DataCenterChoice): Promise<number> {
-  return withProgram(session, {}, async (program) => {
+  return withProgram(session, { policy: 'warned' }, async (program) => {
     const reports: VerifyReport[] = [];
     for (const { id } of chooseDataCenters(program.config, choice)) {
       const report = await withCounter(session, `Verifying ${id}`, (count) =>

@@ -8,7 +8,7 @@ import type { CliSession } from '../terminal/session.js';
 import { showWhy } from '../views/show-why.js';
 
 export function runWhy(session: CliSession, orgId: string, dc: string): Promise<number> {
-  return withProgram(session, {}, async (program) => {
+  return withProgram(session, { policy: 'warned' }, async (program) => {
     const { id, zone } = findDataCenter(program.config, dc);
     const explanation = await explainOrg(program.engine, { dataCenter: id, orgId });
     session.report({ ...explanation }, showWhy(withPrintableTexts(explanation), zone));

@@ -14,7 +14,7 @@ export interface WorkerFlags {
 export function runWorker(session: CliSession, { dc, concurrency }: WorkerFlags): Promise<number> {
   const jobs = (config: RolloutConfig): number => concurrency ?? config.rollout.lanes;
   // beside the jobs: one connection for signs of life, one for polling when no wake-up comes, one for the change feed
-  const options = { cellConnections: (config: RolloutConfig) => jobs(config) + 3, drift: 'unchecked' } as const;
+  const options = { cellConnections: (config: RolloutConfig) => jobs(config) + 3, policy: 'unchecked' } as const;
   return withProgram(session, options, async (program) => {
     const dataCenters = pickDataCenters(program.config, dc).map(({ id }) => id);
     // the embedded server has no queue but the control database

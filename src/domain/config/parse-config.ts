@@ -1,12 +1,13 @@
 // Turns the text of rollout.config.yaml into a RolloutConfig, with every default filled in. Never reads a file or the
 // environment itself.
-import type * as z from 'zod';
+import * as z from 'zod';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { parseLocalInstant } from '../time/parse-instant.js';
 import { canEverOpen, describeNeverOpen } from '../windows/first-opening.js';
 import { attemptAt, type DocumentKind, placed, readYaml } from '../yaml/read-yaml.js';
 import { createConfigSchema } from './config-schema.js';
 import { namesVariables, type VariableLookup } from './config-text.js';
+import { ORDER_SETTING, POLICY_SETTINGS, sourceSetting, zoneSetting } from './policy.js';
 import type { DataCenterConfig, RolloutConfig } from './rollout-config.js';
 
 const CONFIGURATION: DocumentKind = {
@@ -38,14 +39,30 @@ let schema: ReturnType<typeof createSchema> | undefined;
 /** That of the text that is being read; nothing of it outlives the call, which never waits. */
 let currentLookup: VariableLookup = () => undefined;
 
+/** Settings of the policy that the text which is being read writes. */
+let currentlyWritten: readonly string[] = [];
+
 function createSchema() {
-  return createConfigSchema((name) => currentLookup(name)).transform((config, ctx) => {
+  const remember = (value: unknown): unknown => {
+    currentlyWritten = POLICY_SETTINGS.filter((name) => isWritten(value, name.split('.')));
+    return value;
+  };
+  const configSchema = createConfigSchema((name) => currentLookup(name));
+  return z.preprocess(remember, configSchema).transform((config, ctx) => {
     attemptAt(ctx, ['dataCenters'], () => rejectDuplicates(config.dataCenters));
     checkInstants(config, ctx);
     checkWindows(config, ctx);
-    return { ...config, queue: config.queue };
+    const ofDataCenters = config.dataCenters.flatMap(({ id }) => [zoneSetting(id), sourceSetting(id)]);
+    return { ...config, queue: config.queue, written: [...currentlyWritten, ORDER_SETTING, ...ofDataCenters] };
   });
 }
+
+const isWritten = (value: unknown, [key, ...rest]: readonly string[]): boolean =>
+  key === undefined
+    ? value !== undefined && value !== null
+    : typeof value === 'object' &&
+      value !== null &&
+      isWritten(Object.entries(value).find(([name]) => name === key)?.[1], rest);
 
 function rejectDuplicates(dataCenters: readonly DataCenterConfig[]): void {
   for (const [index, { id, database }] of dataCenters.entries()) {

@@ -92,4 +92,6 @@ export interface RolloutConfig {
     readonly lapseGraceDays: number;
   };
   readonly dataCenters: readonly DataCenterConfig[];
+  /** Settings of the policy that the file writes; for every other one, what control has counts. */
+  readonly written: readonly string[];
 }

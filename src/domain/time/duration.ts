@@ -33,6 +33,17 @@ export function parseDuration(text: string): number {
   return total;
 }
 
+/** ISO 8601 in the largest units that are exact: `P30D`, `PT12H`, `PT1H30M`, `PT0S`. Whole seconds. */
+export function formatIsoDuration(ms: number): string {
+  if (ms > 0 && ms % DAY_MS === 0) return `P${ms / DAY_MS}D`;
+  const parts = [
+    { unit: 'H', value: Math.floor(ms / HOUR_MS) },
+    { unit: 'M', value: Math.floor((ms % HOUR_MS) / MINUTE_MS) },
+    { unit: 'S', value: Math.floor((ms % MINUTE_MS) / SECOND_MS) },
+  ].filter(({ value }) => value > 0);
+  return parts.length === 0 ? 'PT0S' : `PT${parts.map(({ unit, value }) => `${value}${unit}`).join('')}`;
+}
+
 /** For people, in at most two units: `2 h 5 min`, `3 d`, `45 s`, `250 ms`. A negative length shows as `0 s`. */
 export function formatDuration(ms: number): string {
   const length = Math.max(0, ms);

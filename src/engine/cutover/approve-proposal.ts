@@ -78,8 +78,8 @@ async function applyProposal(
   // before the instant: control's database lets it change only by an applied proposal
   const applied = await saveProposalDecision(tx, proposal, 'applied');
   if (applied === undefined) throw decidedBefore(proposal);
-  const { toAt: cutoverAt, toLocal: cutoverLocal, decidedAt: cutoverSetAt, author } = applied;
-  if (!(await transitionDataCenter(tx, row, { ...gate, cutoverAt, cutoverLocal, cutoverSetAt })))
+  const { toAt: cutoverAt, toLocal: cutoverLocal, author } = applied;
+  if (!(await transitionDataCenter(tx, row, { ...gate, cutoverAt, cutoverLocal })))
     throw new RolloutError('conflict', { message: `Data center "${row.id}" was changed by somebody else.` });
   await auditProposal(tx, applied, reason, { author, ...details });
   return applied;

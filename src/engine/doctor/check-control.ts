@@ -3,14 +3,17 @@ import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollou
 import { advise, command } from '../../kernel/advice.js';
 import { isControlReady, readControlFacts } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
+import { listSchedulerDifferences } from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
 import { listPinDifferences } from '../cutover/pinned-instants.js';
+import { describeDifference, type PolicyDifference } from '../settings/compare-policy.js';
 import type { ServerReading } from './check-server.js';
 import { type CheckedSubject, createFindingRecorder, type Finding, type FindingRecorder } from './finding.js';
 
 interface ControlRequest {
   readonly config: RolloutConfig;
   readonly dataCenters: readonly DataCenterConfig[];
+  readonly policyDifferences?: readonly PolicyDifference[];
 }
 
 /** A control database that was reached. */
@@ -22,14 +25,17 @@ export interface OpenControl extends ServerReading, ControlRequest {
 
 export async function openControl(
   { control, actor }: Pick<EngineContext, 'control' | 'actor'>,
-  { config, dataCenters }: ControlRequest,
+  { config, dataCenters, policyDifferences = [] }: ControlRequest,
   about: CheckedSubject,
 ): Promise<
   { readonly kind: 'open'; readonly subject: OpenControl } | { readonly kind: 'failed'; readonly finding: Finding }
 > {
   try {
     const facts = await control.inTransaction(readControlFacts);
-    return { kind: 'open', subject: { ...facts, config, dataCenters, control, oneLogin: actor !== null } };
+    return {
+      kind: 'open',
+      subject: { ...facts, config, dataCenters, policyDifferences, control, oneLogin: actor !== null },
+    };
   } catch (error) {
     return { kind: 'failed', finding: createFindingRecorder(about, 'connection').failure(error) };
   }
@@ -47,6 +53,26 @@ export async function checkControlSchema(
   const missing = dataCenters.filter(({ id }) => !known.has(id)).map(({ id }) => id);
   if (missing.length === 0) return record.ok('up to date');
   return record.error(`it does not know ${missing.join(', ')} yet`, INIT, 'not_initialised');
+}
+
+/** Where this configuration, or that of a running scheduler, writes another value than the policy, which counts. */
+export async function checkPolicy(
+  { control, policyDifferences = [] }: Pick<OpenControl, 'control' | 'policyDifferences'>,
+  record: FindingRecorder,
+): Promise<readonly Finding[]> {
+  const ofSchedulers = await control.inTransaction(listSchedulerDifferences);
+  const fix = advise`Write the value of the policy, or leave the key out; to change the policy: ${command('settings propose --from-config --reason TEXT --execute')}`;
+  const findings = [
+    ...policyDifferences.map((one) => record.error(describeDifference(one).slice(0, -1), fix, 'policy_differs')),
+    ...ofSchedulers.map((name) =>
+      record.warning(
+        `the configuration of a scheduler has another ${name} than the policy, which it uses`,
+        'Correct its configuration, and start it again.',
+        'policy_differs',
+      ),
+    ),
+  ];
+  return findings.length > 0 ? findings : [record.ok('the configuration says the same')];
 }
 
 /**

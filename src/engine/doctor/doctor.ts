@@ -3,6 +3,7 @@
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { EngineContext } from '../context.js';
+import type { PolicyDifference } from '../settings/compare-policy.js';
 import { checkInstants, checkWindows, checkZone } from './check-calendar.js';
 import {
   checkBake,
@@ -13,7 +14,14 @@ import {
   type OpenCell,
   openCell,
 } from './check-cell.js';
-import { checkControlSchema, checkMixedRollout, checkPins, type OpenControl, openControl } from './check-control.js';
+import {
+  checkControlSchema,
+  checkMixedRollout,
+  checkPins,
+  checkPolicy,
+  type OpenControl,
+  openControl,
+} from './check-control.js';
 import { checkSchedulerLogins, checkWorkerLogins } from './check-logins.js';
 import { loadCard } from './check-rate-card.js';
 import { checkClock, checkDurability, checkPrimary, checkVersion } from './check-server.js';
@@ -42,6 +50,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'synchronous_commit', run: checkDurability },
   { check: 'schema', run: checkControlSchema },
   { check: 'logins', needs: ['schema'], applies: ({ oneLogin }) => !oneLogin, run: checkSchedulerLogins },
+  { check: 'policy', needs: ['schema'], run: checkPolicy },
   { check: 'pinned instants', run: checkPins },
   { check: 'moves', run: checkMixedRollout },
 ];
@@ -101,6 +110,8 @@ export interface DoctorRequest {
   readonly card: RateCard | (() => Promise<RateCard>);
   /** The data centers to check. */
   readonly dataCenters: readonly DataCenterConfig[];
+  /** Where the configuration as it is written differs from the policy; `config` has the policy. */
+  readonly policyDifferences?: readonly PolicyDifference[];
   /** Resolves where the queue can be used; rejects with queue_unreachable, queue_pooled and the like. */
   readonly queueCheck: () => Promise<void>;
 }
@@ -124,7 +135,7 @@ export async function runDoctorChecks(
 /** A control database that cannot be reached has one finding. */
 export async function checkControl(
   context: Pick<EngineContext, 'control' | 'actor'>,
-  request: Pick<DoctorRequest, 'config' | 'dataCenters'>,
+  request: Pick<DoctorRequest, 'config' | 'dataCenters' | 'policyDifferences'>,
 ): Promise<readonly Finding[]> {
   const about = { subject: 'control', title: 'The control database' };
   const opened = await openControl(context, request, about);

@@ -2,12 +2,14 @@
 import type { CalendarFacts, OneOff } from '../../domain/calendar/calendar-event.js';
 import { type CalendarPage, layOutCalendar } from '../../domain/calendar/lay-out-calendar.js';
 import { parsePeriod } from '../../domain/calendar/period.js';
+import { applyPolicy } from '../../domain/config/policy.js';
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { parseLocalInstant } from '../../domain/time/parse-instant.js';
 import { type DataCenterRow, listDataCenters, type PinnedTimes } from '../../stores/control/data-centers.js';
 import { type DueWorkRow, listDueWork } from '../../stores/control/due-work.js';
-import { readReconcile, readRollout } from '../../stores/control/rollout.js';
+import { readPolicy } from '../../stores/control/policy.js';
+import { readRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
 import { toLastSeenGate } from '../cutover/cutover-facts.js';
 import { type DataCenterStatus, readStatus } from './read-status.js';
@@ -58,7 +60,7 @@ async function readStored({ control }: EngineContext, config: RolloutConfig): Pr
     const rows = await listDataCenters(tx);
     const due: DueWorkRow[] = [];
     for (const { id } of rows) due.push(...(await listDueWork(tx, { dataCenter: id, limit: MAX_ROWS })));
-    const { at } = (await readReconcile(tx)) ?? config.reconcile;
+    const { at } = applyPolicy(config, await readPolicy(tx)).reconcile;
     return { pinned: (await readRollout(tx)).pinnedAt !== null, nightAt: at, rows, due };
   });
 }

@@ -1,5 +1,7 @@
 // Approves a plan: by a second person, or by its guard-rails. Control's database binds the approval to the plan's
 // digest.
+import { toSections } from '../../domain/config/policy.js';
+import { isInsideRails, readGuardRails } from '../../domain/plan/guard-rails.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -14,6 +16,7 @@ import type { ControlTransaction } from '../../stores/control/control-database.j
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import { findRegisteredPlan, type RegisteredPlan } from '../../stores/control/plans.js';
+import { readPolicy } from '../../stores/control/policy.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { requireSecondPerson } from '../two-person-rule.js';
@@ -49,11 +52,17 @@ export async function approvePlan(
   }
 }
 
-/** For a plan that may approve itself: its approval, or undefined when it is outside the guard-rails. */
+/** For a plan that may approve itself: its approval, or undefined when the policy wants a person. */
 export async function approveInsideRails(tx: ControlTransaction, planId: string): Promise<ApprovalRow | undefined> {
   const plan = await getPlan(tx, planId);
-  if (!plan.insideRails) return undefined;
+  if (!plan.insideRails || !(await approvesItself(tx, plan))) return undefined;
   return (await giveApproval(tx, plan, { kind: 'guard_rails', reason: null })).approval;
+}
+
+/** By the policy in force; the database asks the same before it takes the approval. */
+async function approvesItself(tx: ControlTransaction, { counts }: RegisteredPlan): Promise<boolean> {
+  const { approval, guardRails } = toSections(await readPolicy(tx)).rollout;
+  return approval === 'auto' && isInsideRails(readGuardRails(counts, guardRails));
 }
 
 async function getPlan(tx: ControlTransaction, planId: string): Promise<RegisteredPlan> {
@@ -69,10 +78,12 @@ async function giveApproval(
 ): Promise<Omit<PlanApproval, 'awaited'>> {
   const { planId, dataCenter, digest } = plan;
   const blocking = await findBlockingApproval(tx, dataCenter, planId);
-  if (blocking?.planId === planId && blocking.state === 'open')
-    return { kind: 'known', approval: blocking, plan, voided: [] };
-  if (blocking !== undefined) throw explainOutdated(plan, blocking);
-  const voided = await voidApprovals(tx, dataCenter, `${planId}, which is newer, was approved`);
+  const open = blocking?.planId === planId && blocking.state === 'open' ? blocking : undefined;
+  const replaced = open?.kind === 'guard_rails' && kind === 'person' && !(await approvesItself(tx, plan));
+  if (open !== undefined && !replaced) return { kind: 'known', approval: open, plan, voided: [] };
+  if (blocking !== undefined && !replaced) throw explainOutdated(plan, blocking);
+  const why = replaced ? 'the policy wants a person now' : `${planId}, which is newer, was approved`;
+  const voided = await voidApprovals(tx, dataCenter, why);
   const approval = await insertApproval(tx, { planId, kind, reason });
   const details = { plan: planId, digest, kind, author: plan.author, ...(voided.length > 0 && { voided }) };
   await appendAudit(tx, { action: 'approve', dataCenter, reason, details });

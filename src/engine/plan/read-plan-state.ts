@@ -1,4 +1,5 @@
 // Which plan the requested rollout of a data center follows, and whether it may: read from its cell and from control.
+import { toSections } from '../../domain/config/policy.js';
 import { type ApprovalDecision, decideApproval } from '../../domain/plan/decide-approval.js';
 import { readGuardRails } from '../../domain/plan/guard-rails.js';
 import type { PlanReading } from '../../domain/rollout/snapshot.js';
@@ -8,8 +9,9 @@ import { findPlanRequest } from '../../stores/cell/plan/plan-requests.js';
 import { findPlan } from '../../stores/cell/plan/plans.js';
 import { findBlockingApproval, listPlanApprovals } from '../../stores/control/approvals.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
-import type { DataCenterRow, RunSettings } from '../../stores/control/data-centers.js';
+import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { findRegisteredPlan, type RegisteredPlan } from '../../stores/control/plans.js';
+import { readPolicy } from '../../stores/control/policy.js';
 import type { EngineContext } from '../context.js';
 import { parsePlanName } from './plan-id.js';
 
@@ -33,7 +35,7 @@ export async function readPlan(
     return NONE;
   const known = await context.control.inTransaction(async (tx) => {
     const plan = await findRegisteredPlan(tx, planId);
-    return plan && { plan, approval: await readApproval(tx, plan, { row, settings, now }) };
+    return plan && { plan, approval: await readApproval(tx, plan, { row, now }) };
   });
   if (known !== undefined && known.approval.kind === 'held')
     return { kind: 'registered', planId, approval: known.approval };
@@ -48,14 +50,13 @@ export async function readPlan(
 
 interface ApprovalQuestion {
   readonly row: PlanRow;
-  readonly settings: RunSettings;
   readonly now: Date;
 }
 
 async function readApproval(
   tx: ControlTransaction,
   { planId, author, digest, counts, insideRails, rails: registered }: RegisteredPlan,
-  { row, settings, now }: ApprovalQuestion,
+  { row, now }: ApprovalQuestion,
 ): Promise<ApprovalDecision> {
   const rows = await listPlanApprovals(tx, planId);
   const blocking = await findBlockingApproval(tx, row.id, planId);
@@ -63,10 +64,11 @@ async function readApproval(
   // a run that is newer than the row uses it: the row has changed since it was read, and compare-and-set will notice
   const taken = approvals.find(({ usedByRun }) => usedByRun !== null && usedByRun > (row.runId ?? 0n));
   if (taken !== undefined) return { kind: 'approved', approval: taken };
-  // the stricter of the guard-rails when it was registered, which the database recorded, and those of the request
-  const rails = insideRails ? readGuardRails(counts, settings.guardRails) : registered;
+  // the policy as it is now, which the database asks too; a plan that was outside when it was registered stays outside
+  const { approval, guardRails } = toSections(await readPolicy(tx)).rollout;
+  const rails = insideRails ? readGuardRails(counts, guardRails) : registered;
   const newer = blocking === undefined || blocking.planId === planId ? null : blocking.planId;
-  return decideApproval({ author, digest, rails, approval: settings.approval, approvals, newer, now });
+  return decideApproval({ author, digest, rails, approval, approvals, newer, now });
 }
 
 type InCell =

@@ -1,5 +1,6 @@
 // Registers in control a plan that a cell has: id, digest, author, counts. Before that it can be neither approved nor
 // applied.
+import { toSections } from '../../domain/config/policy.js';
 import { isInsideRails, readGuardRails } from '../../domain/plan/guard-rails.js';
 import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -7,6 +8,7 @@ import { findPlan } from '../../stores/cell/plan/plans.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { findRegisteredPlan, insertRegisteredPlan, type NewRegisteredPlan } from '../../stores/control/plans.js';
+import { readPolicy } from '../../stores/control/policy.js';
 import type { EngineContext } from '../context.js';
 import { approveInsideRails } from './approve-plan.js';
 import { parsePlanName } from './plan-id.js';
@@ -48,8 +50,7 @@ export function rejectOtherDigest(
 }
 
 /**
- * Registers the plan that a worker made in its cell, and approves it where the configuration and the guard-rails allow
- * it. True when one of these changed something. Throws plan_conflict.
+ * Registers the plan that a worker made in its cell, and approves it where the policy allows it. True when one of these changed something. Throws plan_conflict.
  */
 export async function registerPlanFromCell(
   context: EngineContext,
@@ -58,10 +59,11 @@ export async function registerPlanFromCell(
 ): Promise<boolean> {
   const number = parsePlanName(planId)?.number;
   if (number === undefined || settings === null) return false;
+  const { approval: mode, guardRails } = toSections(await context.control.inTransaction(readPolicy)).rollout;
   const plan = await context.cells.get(dataCenter).inTransaction('fencer', (tx) => findPlan(tx, number));
   if (plan === undefined) return false;
   const { counts } = plan;
-  const rails = readGuardRails(counts, settings.guardRails);
+  const rails = readGuardRails(counts, guardRails);
   const registered = await registerPlan(context, {
     planId,
     dataCenter,
@@ -72,7 +74,7 @@ export async function registerPlanFromCell(
     counts,
     rails,
   });
-  if (settings.approval !== 'auto' || !isInsideRails(rails)) return registered === 'new';
+  if (mode !== 'auto' || !isInsideRails(rails)) return registered === 'new';
   const approval = await context.control.inTransaction((tx) => approveInsideRails(tx, planId));
   return registered === 'new' || approval !== undefined;
 }

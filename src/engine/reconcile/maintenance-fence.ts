@@ -1,5 +1,6 @@
 // The fence of a cell for a maintenance run: a reconciliation or a sweep. It opens under an epoch that is new to the
 // cell, and is closed at that epoch. When a process dies between control and the cell, the next tick finishes the work.
+import { toSections } from '../../domain/config/policy.js';
 import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
 import type { FenceState } from '../../stores/cell/batch/fence.js';
 import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
@@ -7,8 +8,8 @@ import { findCell } from '../../stores/cell/identity.js';
 import { insertMaintenance } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import { readPolicy } from '../../stores/control/policy.js';
 import { acceptsFalls } from '../../stores/control/reconcile-requests.js';
-import { readReconcile } from '../../stores/control/rollout.js';
 import { raiseRunEpoch, saveRunClosed } from '../../stores/control/runs.js';
 import type { EngineContext } from '../context.js';
 import { withExclusiveFence } from '../exclusive-fence.js';
@@ -40,8 +41,8 @@ export async function openMaintenance(
     return takeNewEpoch(context, { dataCenter: row.id, seen: seen.epoch, runId: open.runId }, (tx, epoch) =>
       raiseRunEpoch(tx, open, epoch),
     );
-  const { settings, falls } = await context.control.inTransaction(async (tx) => ({
-    settings: await readReconcile(tx),
+  const { maxChanged, maxLapsed, falls } = await context.control.inTransaction(async (tx) => ({
+    ...toSections(await readPolicy(tx)).reconcile,
     falls: (await acceptsFalls(tx, open.runId)) ? ('accepted' as const) : ('within_limits' as const),
   }));
   return withExclusiveFence(context.cells.get(row.id), async (tx) => {
@@ -52,8 +53,8 @@ export async function openMaintenance(
       kind: open.kind,
       batchSize: row.settings?.batchSize ?? 10_000,
       lanes: row.settings?.lanes ?? 1,
-      maxChanged: settings?.maxChanged ?? null,
-      maxLapsed: settings?.maxLapsed ?? null,
+      maxChanged: maxChanged ?? null,
+      maxLapsed: maxLapsed ?? null,
       falls,
     });
     await setFence(tx, { state: 'open', epoch: open.epoch, runId: open.runId });

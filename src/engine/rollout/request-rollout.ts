@@ -1,4 +1,5 @@
 // Requests the rollout of data centers: pins the instants once, and writes the request. The scheduler starts the runs.
+import { type PolicySections, toSections } from '../../domain/config/policy.js';
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
@@ -9,8 +10,14 @@ import { countsLightAgentsAlike, findPromiseChange, insertRateCard } from '../..
 import { isAttached } from '../../stores/cell/setup/schema.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
-import { type DataCenterRow, lockDataCenter, transitionDataCenter } from '../../stores/control/data-centers.js';
+import {
+  type DataCenterRow,
+  listDataCenters,
+  lockDataCenter,
+  transitionDataCenter,
+} from '../../stores/control/data-centers.js';
 import { identifyPerson } from '../../stores/control/person.js';
+import { readPolicy } from '../../stores/control/policy.js';
 import { pinRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
 import { requirePlanToFollow } from '../plan/require-plan.js';
@@ -38,9 +45,11 @@ export async function requestApply(context: EngineContext, request: ApplyRequest
   if (typeof request.follow === 'object') await checkFollowedPlan(context, request, request.follow.planId);
   await context.control.inTransaction(async (tx) => {
     const now = await readControlClock(tx);
-    for (const dataCenter of request.dataCenters) rejectClosedWindows(dataCenter, request.config.rollout.windows, now);
+    const policy = toSections(await readPolicy(tx));
+    for (const dataCenter of request.dataCenters) rejectClosedWindows(dataCenter, policy.rollout.windows, now);
     const pinned = await pinRollout(tx, request.card.hash, request.card.name);
-    if (pinned) for (const dataCenter of request.config.dataCenters) await pinInstants(tx, dataCenter, request.config);
+    // of all data centers, also those that this configuration does not name
+    if (pinned) for (const { id } of await listDataCenters(tx)) await pinInstants(tx, id, policy);
     for (const dataCenter of request.dataCenters) await requestOne(context, tx, dataCenter, request);
   });
   await context.wakeUps.wakeSchedulers();
@@ -100,19 +109,19 @@ async function assertPromiseKept(tx: CellTransaction, { id }: DataCenterConfig, 
     });
 }
 
-async function pinInstants(tx: ControlTransaction, dataCenter: DataCenterConfig, config: RolloutConfig): Promise<void> {
-  const row = await lockDataCenter(tx, dataCenter.id);
-  if (row === undefined) throw missing(dataCenter.id);
-  const { notBefore } = config.rollout;
-  const { cutover } = config.signups;
-  const start = notBefore === undefined ? undefined : parseLocalInstant(notBefore, dataCenter.zone);
-  const instant = cutover === undefined ? undefined : parseLocalInstant(cutover, dataCenter.zone);
+/** As the policy has them, in the zone of the data center; the database accepts no others. */
+async function pinInstants(tx: ControlTransaction, id: string, { rollout, signups }: PolicySections): Promise<void> {
+  const row = await lockDataCenter(tx, id);
+  if (row === undefined) throw missing(id);
+  const { notBefore } = rollout;
+  const { cutover } = signups;
+  const start = notBefore === undefined ? undefined : parseLocalInstant(notBefore, row.zone);
+  const instant = cutover === undefined ? undefined : parseLocalInstant(cutover, row.zone);
   await transitionDataCenter(tx, row, {
     notBeforeAt: start?.instant ?? null,
     notBeforeLocal: start === undefined ? null : `${start.local} ${start.zone}`,
     cutoverAt: instant?.instant ?? null,
     cutoverLocal: instant === undefined ? null : `${instant.local} ${instant.zone}`,
-    cutoverSetAt: instant === undefined ? null : await readControlClock(tx),
   });
 }
 
@@ -128,25 +137,16 @@ async function requestOne(
   const row = await lockDataCenter(tx, id);
   if (row === undefined) throw missing(id);
   assertIdle(row);
-  const { batchSize, lanes, bakeMs, bakeQuery, windows, canaryWaitMs, approval, guardRails } = request.config.rollout;
+  const { batchSize, lanes } = request.config.rollout;
   const { follow = 'at_its_turn' } = request;
+  await identifyPerson(tx, context.actor);
+  // the database adds the settings of the policy
   await transitionDataCenter(tx, row, {
     intent: 'run',
     requestedAt: await readControlClock(tx),
-    requestedBy: (await identifyPerson(tx, context.actor)).name,
     requestReason: request.reason,
     planId: typeof follow === 'object' ? follow.planId : null,
-    settings: {
-      cardHash: request.card.hash,
-      batchSize,
-      lanes,
-      bakeMs,
-      bakeQuery,
-      windows,
-      canaryWaitMs,
-      approval,
-      guardRails,
-    },
+    settings: { cardHash: request.card.hash, batchSize, lanes },
   });
   await appendAudit(tx, {
     action: 'apply',

@@ -5,6 +5,7 @@ import { decideAlarms, isAlarming, listMissing } from '../../domain/calendar/dec
 import { decideNights } from '../../domain/calendar/decide-nights.js';
 import type { DueChange, DueRow } from '../../domain/calendar/due-work.js';
 import { appendUndecidable, asksForUndecidable, type Undecidable } from '../../domain/calendar/undecidable.js';
+import { toSections } from '../../domain/config/policy.js';
 import { formatRelease, type Hold } from '../../domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
@@ -15,13 +16,12 @@ import type { ControlTransaction } from '../../stores/control/control-database.j
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { listDueWorkOfEach, saveDueChange } from '../../stores/control/due-work.js';
 import { type HoldRow, listAllHolds, saveHolds } from '../../stores/control/holds.js';
-import { readReconcile } from '../../stores/control/rollout.js';
+import { readPolicy } from '../../stores/control/policy.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 
 /** The newest rows are enough: every date after the oldest of them has its row. */
 const ROWS_READ = 60;
-const DEFAULT_AT = '00:15';
 
 export interface CalendarQuestion {
   readonly dc: DataCenterSnapshot;
@@ -61,7 +61,7 @@ async function listRecords(
   now: Date,
 ): Promise<readonly DueRecord[]> {
   const { at, rowsOf, holdsOf } = await context.control.inTransaction(async (tx) => ({
-    at: (await readReconcile(tx))?.at ?? DEFAULT_AT,
+    at: toSections(await readPolicy(tx)).reconcile.at,
     rowsOf: await listDueWorkOfEach(tx, ROWS_READ),
     holdsOf: await listAllHolds(tx),
   }));

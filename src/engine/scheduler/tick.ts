@@ -1,5 +1,6 @@
 // One tick of a scheduler: reads a snapshot, decides, executes the steps, and begins again; ends when nothing more is
 // due.
+import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
 import type { Step } from '../../domain/rollout/decision.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
@@ -7,6 +8,7 @@ import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { saveSchedulerSeen } from '../../stores/control/schedulers.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
+import { findPolicyDifferences } from '../settings/compare-policy.js';
 import { executeStep } from './execute-step.js';
 import { readSnapshot } from './read-snapshot.js';
 import { recordDueWork } from './record-due-work.js';
@@ -14,9 +16,15 @@ import { recordDueWork } from './record-due-work.js';
 /** More than any chain of steps needs; the next tick continues. */
 const MAX_STEPS_PER_TICK = 40;
 
+/** A scheduler that runs; `config`: what its process was started with. */
+export interface SchedulerIdentity {
+  readonly schedulerId: string;
+  readonly config?: RolloutConfig | undefined;
+}
+
 /** Takes every step that is due now. Safe to run in several schedulers at once. Returns how many steps were taken. */
-export async function tick(context: EngineContext, schedulerId?: string): Promise<number> {
-  if (schedulerId !== undefined) await context.control.inTransaction((tx) => saveSchedulerSeen(tx, schedulerId));
+export async function tick(context: EngineContext, scheduler?: SchedulerIdentity): Promise<number> {
+  if (scheduler !== undefined) await recordSeen(context, scheduler);
   let taken = 0;
   for (let round = 0; round < MAX_STEPS_PER_TICK; round += 1) {
     const moved = await takeDueSteps(context);
@@ -24,6 +32,18 @@ export async function tick(context: EngineContext, schedulerId?: string): Promis
     taken += moved;
   }
   return taken;
+}
+
+/**
+ * Every setting that judges comes from the policy, so a scheduler goes on whatever its configuration writes: it must
+ * not stop the nights and cut-overs of a fleet. Where they differ, the row shows it to people.
+ */
+async function recordSeen({ control }: EngineContext, { schedulerId, config }: SchedulerIdentity): Promise<void> {
+  await control.inTransaction(async (tx) => {
+    const differences = config === undefined ? [] : await findPolicyDifferences(tx, config);
+    const differs = differences.map(({ name }) => name);
+    await saveSchedulerSeen(tx, schedulerId, differs);
+  });
 }
 
 async function takeDueSteps(context: EngineContext): Promise<number> {

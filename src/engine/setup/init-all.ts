@@ -32,18 +32,12 @@ export interface InitReport {
 
 /** Control comes first: a login without a right to it is rejected (not_permitted) before any cell is changed. */
 export async function initAll(engine: EngineContext, options: InitOptions): Promise<InitReport> {
-  const {
-    config,
-    card,
-    dataCenters,
-    grant,
-    changeFeed: feed = 'as_before',
-    signUpTrigger: trigger = 'as_before',
-  } = options;
-  const controlMigrations = await initControl(engine, config);
+  const { card, grant, changeFeed: feed = 'as_before', signUpTrigger: trigger = 'as_before' } = options;
+  const chosen = new Set(options.dataCenters.map(({ id }) => id));
+  const { migrations: controlMigrations, config } = await initControl(engine, options.config);
   const { lapseGraceDays } = config.grandfathering;
   const cells: InitReport['cells'][number][] = [];
-  for (const dataCenter of dataCenters) {
+  for (const dataCenter of config.dataCenters.filter(({ id }) => chosen.has(id))) {
     const cell = engine.cells.get(dataCenter.id);
     const report = await initCell(cell, { dataCenter, card, lapseGraceDays, grant });
     const changeFeed = await installChangeFeed(cell, { dataCenter, clock: engine.clock, feed });

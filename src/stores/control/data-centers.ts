@@ -6,11 +6,15 @@ import type { WindowSpec } from '../../domain/windows/windows.js';
 import { execute, findRow, type SqlValue, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
-/** Settings of a run; `apply --execute` takes them from the configuration. */
-export interface RunSettings {
+/** What an operator chooses for a run; `apply --execute` takes it from the configuration. */
+export interface RequestedSettings {
   readonly cardHash: string;
   readonly batchSize: number;
   readonly lanes: number;
+}
+
+/** Settings of a run: control's database adds those of the policy to what was requested. */
+export interface RunSettings extends RequestedSettings {
   readonly bakeMs: number;
   readonly bakeQuery?: string | undefined;
   readonly windows: readonly WindowSpec[];
@@ -135,7 +139,6 @@ const COLUMNS = {
   intent: 'intent',
   fenceConfirmedClosed: 'quiet',
   requestedAt: 'requested_at',
-  requestedBy: 'requested_by',
   requestReason: 'request_reason',
   runId: 'run_id',
   epoch: 'epoch',
@@ -143,7 +146,6 @@ const COLUMNS = {
   notBeforeLocal: 'not_before_local',
   cutoverAt: 'cutover_at',
   cutoverLocal: 'cutover_local',
-  cutoverSetAt: 'cutover_set_at',
   verifiedAt: 'verified_at',
   bakeUntil: 'bake_until',
   failure: 'failure',
@@ -159,7 +161,10 @@ const COLUMNS = {
 
 type Changeable = keyof typeof COLUMNS;
 
-export type DataCenterChange = { readonly [K in Changeable]?: DataCenterRow[K] };
+/** The database itself writes who requests, and when a cut-over was pinned or moved. */
+export type DataCenterChange = { readonly [K in Exclude<Changeable, 'settings'>]?: DataCenterRow[K] } & {
+  readonly settings?: RequestedSettings;
+};
 
 /** Compare-and-set on the version that was read; false when the row has changed since. */
 export async function transitionDataCenter(

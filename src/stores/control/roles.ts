@@ -18,47 +18,56 @@ const APPROVE = `insert (plan_id, kind, reason), update (voided_at, void_reason)
 const SEEN_GATE = 'gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at';
 // what triggers ask about the login that writes
 const PERSON = 'execute on function credit_rollout_control.person, credit_rollout_control.has_role';
+// what triggers ask about the policy
+const POLICY = `execute on function credit_rollout_control.setting, credit_rollout_control.is_pinned_setting,
+  credit_rollout_control.is_instant_of, credit_rollout_control.guard_rails, credit_rollout_control.inside_rails,
+  credit_rollout_control.approves_itself, credit_rollout_control.milliseconds, credit_rollout_control.run_policy`;
 
 const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
   operator: [
     READ,
     PERSON,
+    POLICY,
     AUDIT,
     REGISTER,
     // a plan inside its guard-rails approves itself; one outside needs an approver
     APPROVE,
     // requests, intents and retries; what leads into a canary needs a used approval, by trigger
-    `update (stage, intent, quiet, requested_at, requested_by, request_reason, epoch, not_before_at, not_before_local,
-       cutover_at, cutover_local, cutover_set_at, failure, plan_id, plan, single_writes, ${SEEN_GATE})
+    `update (stage, intent, quiet, requested_at, request_reason, epoch, not_before_at, not_before_local,
+       cutover_at, cutover_local, failure, plan_id, plan, single_writes, ${SEEN_GATE})
        on credit_rollout_control.data_centers`,
     'update (state, ended_at) on credit_rollout_control.runs',
     'update (epoch, card_hash, card_name, pinned_at) on credit_rollout_control.rollout',
     `insert (data_center, to_at, to_local, reason), update (state)
        on credit_rollout_control.postponements, credit_rollout_control.reversals`,
+    'insert (name, to_value, reason), update (state) on credit_rollout_control.policy_changes',
     'insert (data_center, reason, allow_falls) on credit_rollout_control.reconcile_requests',
   ],
   approver: [
     READ,
     PERSON,
+    POLICY,
     AUDIT,
     APPROVE,
-    'update (state) on credit_rollout_control.postponements, credit_rollout_control.reversals',
+    `update (state) on credit_rollout_control.postponements, credit_rollout_control.reversals,
+       credit_rollout_control.policy_changes`,
     // an approved postponement or reversal moves the pinned instant
-    `update (cutover_at, cutover_local, cutover_set_at, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
+    `update (cutover_at, cutover_local, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
   ],
   viewer: [READ, PERSON],
   scheduler: [
     READ,
     PERSON,
+    POLICY,
     AUDIT,
     REGISTER,
     APPROVE,
     'update (used_at, used_by_run) on credit_rollout_control.approvals',
-    `update (stage, intent, quiet, requested_at, requested_by, request_reason, run_id, epoch, verified_at, bake_until,
+    `update (stage, intent, quiet, requested_at, request_reason, run_id, epoch, verified_at, bake_until,
        failure, plan_id, done_at, single_writes, ${SEEN_GATE})
        on credit_rollout_control.data_centers`,
     `insert, update (state, ended_at, counts, epoch, shut_epoch) on credit_rollout_control.runs`,
-    'update (epoch, reconcile) on credit_rollout_control.rollout',
+    'update (epoch) on credit_rollout_control.rollout',
     'update (run_id, ended_at) on credit_rollout_control.reconcile_requests',
     'insert, update on credit_rollout_control.due_work',
     'insert, update, delete on credit_rollout_control.holds, credit_rollout_control.schedulers',

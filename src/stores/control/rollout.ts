@@ -1,6 +1,5 @@
-// The rollout as a whole: the epoch counter, what the first apply pinned, and the settings of nightly runs. One row.
-import type { ReconcileSettings } from '../../domain/config/rollout-config.js';
-import { execute, findRow, selectRow } from '../query.js';
+// The rollout as a whole: the epoch counter, and what the first apply pinned. One row.
+import { execute, selectRow } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface RolloutRow {
@@ -39,27 +38,4 @@ export async function pinRollout(tx: ControlTransaction, cardHash: string, cardN
     { card_hash: cardHash, card_name: cardName },
   );
   return pinned === 1;
-}
-
-/** Saves the settings of the nightly runs from now on. */
-export async function saveReconcile(
-  tx: ControlTransaction,
-  { at, maxChanged, maxLapsed }: ReconcileSettings,
-): Promise<void> {
-  await execute(
-    tx,
-    `update credit_rollout_control.rollout
-     set reconcile = :settings::jsonb
-     where reconcile is distinct from :settings::jsonb`,
-    { settings: JSON.stringify({ at, maxChanged, maxLapsed }) },
-  );
-}
-
-/** Undefined: no scheduler has started since the schema has a calendar. */
-export async function readReconcile(tx: ControlTransaction): Promise<ReconcileSettings | undefined> {
-  const row = await findRow<{ readonly reconcile: ReconcileSettings | null }>(
-    tx,
-    'select reconcile from credit_rollout_control.rollout',
-  );
-  return row?.reconcile ?? undefined;
 }

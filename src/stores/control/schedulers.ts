@@ -2,15 +2,29 @@
 import { execute, selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
-/** Records that this scheduler is alive now. */
-export async function saveSchedulerSeen(tx: ControlTransaction, schedulerId: string): Promise<void> {
+/** Records that this scheduler is alive now; `differs`: settings that its configuration writes otherwise. */
+export async function saveSchedulerSeen(
+  tx: ControlTransaction,
+  schedulerId: string,
+  differs: readonly string[] = [],
+): Promise<void> {
   await execute(
     tx,
-    `insert into credit_rollout_control.schedulers (scheduler_id)
-     values (:scheduler_id)
-     on conflict (scheduler_id) do update set seen_at = clock_timestamp()`,
-    { scheduler_id: schedulerId },
+    `insert into credit_rollout_control.schedulers (scheduler_id, differs)
+     values (:scheduler_id, :differs::text[])
+     on conflict (scheduler_id) do update set seen_at = clock_timestamp(), differs = excluded.differs`,
+    { scheduler_id: schedulerId, differs },
   );
+}
+
+/** Settings that the configuration of a scheduler seen in the last 15 s writes otherwise than the policy. */
+export async function listSchedulerDifferences(tx: ControlTransaction): Promise<readonly string[]> {
+  const rows = await selectRows<{ readonly name: string }>(
+    tx,
+    `select distinct unnest(differs) as name from credit_rollout_control.schedulers
+     where seen_at > clock_timestamp() - interval '15 s' order by 1`,
+  );
+  return rows.map(({ name }) => name);
 }
 
 /** Deletes a scheduler that ends, and every other that was not seen for a day. */

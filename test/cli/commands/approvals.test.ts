@@ -86,10 +86,8 @@ describe('approve', () => {
   test('names no apply where one waits for the plan already', async () => {
     const planId = await makePlan(3, 'outside');
     const request = (at: string): Promise<unknown> =>
-      fleet.control(`update credit_rollout_control.data_centers set requested_at = ${at}, plan_id = $1 where id = $2`, [
-        planId,
-        dc,
-      ]);
+      fleet.control(`set local session_replication_role = replica;
+        update credit_rollout_control.data_centers set requested_at = ${at}, plan_id = '${planId}' where id = '${dc}'`);
     await request('now()');
     const { code, out } = await bob('approve', planId);
     await request('null');

@@ -112,7 +112,7 @@ describe('cutover', () => {
       code: 6,
       err: expect.stringContaining('signups.cutover'),
     });
-    await fleet.control(`update credit_rollout_control.rollout set pinned_at = now();
+    await fleet.control(`set local session_replication_role = replica; update credit_rollout_control.rollout set pinned_at = now();
       update credit_rollout_control.data_centers set cutover_at = '2098-10-30', cutover_local = '2098-10-30T00:00:00 UTC', stage = stage`);
     expect(JSON.parse((await as(0, 'cutover', '--json')).out).data_centers).toMatchObject([
       { state: 'planned' },

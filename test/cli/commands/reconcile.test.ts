@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { setPolicy } from '../../support/policy.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { parseCsv } from '../../support/parse-csv.js';
 import { type RanCommand, runCommand } from '../captured-io.js';
@@ -27,8 +28,7 @@ beforeAll(async () => {
   [dc, idle] = fleet.cells.map(({ dataCenter }) => dataCenter.id) as [string, string];
   await fleet.apply(fleet.cell(0));
   await fleet.drive();
-  // as the scheduler of this configuration would
-  await fleet.control(`update credit_rollout_control.rollout set reconcile = '{"at": "00:15", "maxLapsed": 2}'`);
+  await setPolicy(fleet, { 'reconcile.maxLapsed': 2 });
   await fleet.cell(0).sql('update public.orgs set additional_credits = 123456 where org_id between 21 and 23');
   await fleet.cell(0).sql('update public.orgs set paid = false where org_id in (31, 32, 33)');
 }, 60_000);

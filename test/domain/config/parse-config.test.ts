@@ -28,6 +28,7 @@ describe('parseRolloutConfig', () => {
       dataCenters: [
         { id: 'in', zone: 'Asia/Kolkata', database: { text: `\${IN_DATABASE_URL}` }, source: 'public.orgs' },
       ],
+      written: ['dataCenters.order', 'dataCenters.in.zone', 'dataCenters.in.source'],
     });
   });
 

@@ -49,7 +49,7 @@ describe('findConfigDrift', () => {
     const [alice, bob] = crowd.people as [TestPerson, TestPerson];
     const dataCenter = fleet.cell(0).dataCenter.id;
     const saying = (cutover: string): RolloutConfig => ({ ...fleet.config, signups: { cutover } });
-    await fleet.control(`update credit_rollout_control.rollout set pinned_at = now();
+    await fleet.control(`set local session_replication_role = replica; update credit_rollout_control.rollout set pinned_at = now();
       update credit_rollout_control.data_centers set cutover_at = '2098-10-30T00:00Z', cutover_local = '2098-10-30T00:00:00 UTC'`);
     const { proposalId } = await proposePostponement(alice.engine, { dataCenter, to: '2098-11-03', reason: 'x' });
     expect(await findConfigDrift(fleet.engine, saying('2098-10-30'))).toEqual([]);

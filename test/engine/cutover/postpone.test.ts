@@ -156,15 +156,20 @@ describe('a postponement', () => {
 
   test('is rejected before rollout.notBefore, before anything is pinned, while one is open, and with its cell away', async () => {
     await fleet.control(
-      `update credit_rollout_control.data_centers set not_before_at = '2098-10-20', not_before_local = 'the 20th'`,
+      `set local session_replication_role = replica; update credit_rollout_control.data_centers
+        set not_before_at = '2098-10-20', not_before_local = 'the 20th'`,
     );
     await expect(propose(alice, '2098-10-19')).rejects.toMatchObject({ message: expect.stringContaining('the 20th') });
-    await fleet.control('update credit_rollout_control.rollout set pinned_at = null');
+    await fleet.control(
+      'set local session_replication_role = replica; update credit_rollout_control.rollout set pinned_at = null',
+    );
     await expect(propose(alice, '2098-11-03')).rejects.toMatchObject({
       code: 'cutover_refused',
       next: expect.stringContaining('signups.cutover'),
     });
-    await fleet.control('update credit_rollout_control.rollout set pinned_at = now()');
+    await fleet.control(
+      'set local session_replication_role = replica; update credit_rollout_control.rollout set pinned_at = now()',
+    );
     const cells = {
       get: () => {
         throw new Error('ECONNREFUSED');
@@ -232,7 +237,9 @@ describe('the control database', () => {
   });
 
   test('rejects one before the start, and one after the cut-over', async () => {
-    await fleet.control(`update credit_rollout_control.data_centers set not_before_at = '2098-10-20'`);
+    await fleet.control(
+      `set local session_replication_role = replica; update credit_rollout_control.data_centers set not_before_at = '2098-10-20'`,
+    );
     expect(await rejectionOf(owner, insert, [dc, '2098-10-19'])).toBe('postponements_not_before_check');
     await fleet.control(`update credit_rollout_control.data_centers set gate_latched_at = now()`);
     expect(await rejectionOf(owner, insert, [dc, '2098-11-19'])).toBe('postponements_in_time_check');

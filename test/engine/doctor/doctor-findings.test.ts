@@ -127,11 +127,11 @@ describe('checkControl', () => {
     const { control } = await makeControl(config);
     const pin = `update credit_rollout_control.data_centers set not_before_at = '2025-10-06T00:00Z', not_before_local = '2025-10-06T00:00:00 UTC',
       cutover_at = '2025-10-30T00:00Z', cutover_local = '2025-10-30T00:00:00 UTC'`;
-    await control.inTransaction((tx) => tx.raw(pin));
+    await control.inTransaction((tx) => tx.raw(`set local session_replication_role = replica; ${pin}`));
     const warnings = async (): Promise<readonly Finding[]> =>
       of(await checkCells([cell], { control, config }), id).filter(({ level }) => level !== 'ok');
     expect(await warnings()).toEqual([]);
-    await control.inTransaction((tx) => tx.raw('update credit_rollout_control.rollout set pinned_at = now()'));
+    await control.inTransaction((tx) => tx.raw('set local session_replication_role = replica; update credit_rollout_control.rollout set pinned_at = now()'));
     expect(await warnings()).toMatchObject([
       {
         level: 'warning',

@@ -43,11 +43,8 @@ describe('guard-rails', () => {
     const cell = fleet.cell(0);
     const { planId, rails } = await fleet.plan(cell);
     expect(rails.every(({ passes }) => passes)).toBe(true);
-    const { rollout } = fleet.config;
-    const config = { ...fleet.config, rollout: { ...rollout, guardRails: { ...rollout.guardRails, orgsTouched: 10 } } };
-    const { card, dataCenter } = cell;
-    const follow = { planId: idOf(planId) };
-    await requestApply(fleet.engine, { config, card, dataCenters: [dataCenter], reason: null, follow });
+    await setPolicy(fleet, { 'rollout.guardRails.orgsTouched': 10 });
+    await fleet.applyPlan(cell, idOf(planId));
     await tick(fleet.engine);
     expect(await tick(fleet.engine)).toBe(0);
     expect(await fleet.stages()).toEqual(['pending']);

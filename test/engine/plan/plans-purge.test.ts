@@ -36,7 +36,7 @@ describe('startScheduler', () => {
     await plan(fleet);
     await ageAll(fleet, 40);
     const queue = connectQueue(fleet.queueUrl ?? '');
-    const scheduler = startScheduler(fleet.engine, queue, { planRetentionDays: 30 });
+    const scheduler = startScheduler(fleet.engine, queue);
     try {
       await waitFor('the plan to be purged', async () => (await registered(fleet)).length === 0);
     } finally {

@@ -133,7 +133,7 @@ describe('startScheduler', () => {
     await age(fleet, 0, 401);
     await runNight(fleet.cell(0));
     expect(await kept(fleet)).not.toEqual([]);
-    const scheduler = startScheduler(fleet.engine, connectQueue(fleet.queueUrl ?? ''), { driftRetentionDays: 400 });
+    const scheduler = startScheduler(fleet.engine, connectQueue(fleet.queueUrl ?? ''));
     try {
       await waitFor('the finding to be purged', async () => (await kept(fleet)).length === 0);
     } finally {

@@ -44,7 +44,7 @@ test('an operator plans, asks, pauses and resumes, and a scheduler runs, with no
   for (const intent of ['pause', 'run'] as const)
     await setIntent(engine, { dataCenter: dataCenter.id, intent, reason: null });
   const outcome = await waitFor('the end of the rollout', async () => {
-    await tick(engineOf('clock'), 'a scheduler');
+    await tick(engineOf('clock'), { schedulerId: 'a scheduler', config });
     await serveOpenWork(engine, dataCenter.id);
     const [stage] = await fleet.stages();
     return (stage === 'done' || stage === 'failed') && stage;

@@ -1,0 +1,68 @@
+// The policy for people and for programs: each setting, where it comes from, and the changes that wait.
+import { showSetting } from '../../domain/config/policy.js';
+import type { PlannedChange, PolicyChange } from '../../engine/settings/change-policy.js';
+import type { SettingReport, SettingsReport } from '../../engine/settings/read-settings.js';
+import { showChangeId } from '../../kernel/proposal-id.js';
+import type { CommandNames } from '../terminal/command-names.js';
+import { showInstant } from '../terminal/numbers.js';
+import { indent, layOutTable } from '../terminal/table.js';
+
+const COLUMNS = [{ title: 'SETTING' }, { title: 'VALUE' }, { title: 'SINCE' }, { title: 'FROM' }];
+
+export function showSettings({ settings, open, schedulersDiffer }: SettingsReport, commands: CommandNames): string {
+  return [
+    ...layOutTable(
+      COLUMNS,
+      settings.map((one) => [one.name, showSetting(one.value), showInstant(one.setAt), showOrigin(one)]),
+    ),
+    ...(open.length === 0 ? [] : ['Changes that wait for a second person:', ...indent(open.map(showPolicyChange))]),
+    ...open.slice(0, 1).map(({ changeId }) => `Next: ${commands.show(`approve ${showChangeId(changeId)}`)}`),
+    ...(schedulersDiffer.length === 0
+      ? []
+      : [`! a scheduler has another configuration, and uses the policy: ${schedulersDiffer.join(', ')}`]),
+  ].join('\n');
+}
+
+const showOrigin = ({ setBy, change }: SettingReport): string =>
+  change === null ? `init by ${setBy}` : `${showChangeId(change.changeId)}, ${showPeople(change)}: ${change.reason}`;
+
+/** `s3: rollout.bake from PT0S to PT12H, applied; proposed by alice, approved by bob: reason`. */
+export const showPolicyChange = (change: PolicyChange): string =>
+  `${showChangeId(change.changeId)}: ${describeChange(change)}, ${change.state}; ${showPeople(change)}: ${change.reason}`;
+
+export const showPlannedChange = (change: PlannedChange): string => `· ${describeChange(change)}`;
+
+const describeChange = ({ name, fromValue, toValue }: PlannedChange): string =>
+  `${name} from ${showSetting(fromValue)} to ${showSetting(toValue)}`;
+
+function showPeople({ author, approver, alone }: PolicyChange): string {
+  if (alone) return `proposed and approved by ${author} alone`;
+  return `proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`;
+}
+
+/** What a cell keeps of the policy is written there by init. */
+const IN_CELLS = /^(?:dataCenters\..+\.(?:zone|source)|grandfathering\.lapseGrace)$/u;
+
+export function nextAfterChange({ changeId, name, state }: PolicyChange): string {
+  if (state === 'proposed') return `approve ${showChangeId(changeId)}`;
+  return state === 'applied' && IN_CELLS.test(name) ? 'init' : 'settings';
+}
+
+export function changeDocument(change: PolicyChange): Readonly<Record<string, unknown>> {
+  return { change: showChangeId(change.changeId), ...change };
+}
+
+export function settingsDocument({
+  settings,
+  open,
+  schedulersDiffer,
+}: SettingsReport): Readonly<Record<string, unknown>> {
+  return {
+    settings: settings.map(({ change, changeId: _, ...setting }) => ({
+      ...setting,
+      change: change === null ? null : changeDocument(change),
+    })),
+    open: open.map(changeDocument),
+    schedulersDiffer,
+  };
+}
