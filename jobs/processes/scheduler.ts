@@ -16,7 +16,11 @@ import { createTickProcessor, tickService } from '../tick.job.js';
 import type { RunningProcess } from './worker.js';
 
 /** `config`: that of the process; where it differs from the policy, the policy counts, and control shows it. */
-export function startScheduler(engine: EngineContext, queue: QueueConnection, config?: SchedulerIdentity['config']): RunningProcess {
+export function startScheduler(
+  engine: EngineContext,
+  queue: QueueConnection,
+  config?: SchedulerIdentity['config'],
+): RunningProcess {
   const cells = withCircuitBreaker(engine.cells, engine.clock);
   const context = actAs({ ...engine, cells }, 'scheduler');
   const stopping = new AbortController();

@@ -442,6 +442,22 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     voided_at: 'when it was voided; null: it was not',
     void_reason: 'a newer plan was approved, or it had expired',
   },
+  'credit_rollout_control.policy': {
+    name: 'the key of the configuration, such as `rollout.bake` or `dataCenters.eu.zone`',
+    set_at: 'when it was set',
+  },
+  'credit_rollout_control.policy_changes': {
+    change_id: 'primary key; `s3` is number 3',
+    name: 'the setting',
+    from_value: 'what it had',
+    to_value: 'what it is to have',
+    reason: '`--reason` of the proposal',
+    author: 'who control authenticated',
+    proposed_at: 'when',
+    approver: 'who control authenticated, the author only where `alone`; null: not approved',
+    decided_at: 'when it was applied or withdrawn',
+    state: '`proposed`, `applied`, `withdrawn`',
+  },
   'credit_rollout_control.postponements': {
     postponement_id: 'primary key; `in-c3` is number 3',
     data_center: 'the data center',

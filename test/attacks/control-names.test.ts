@@ -163,7 +163,7 @@ describe('names of a login’s own', () => {
     expect(await scene.logins.operator.attempt(scene.register(n))).toBe('done');
     expect(await scene.logins.approver.attempt(approve(plan))).toBe('done');
     await scene.fleet.control(`set session_replication_role = replica;
-      update credit_rollout_control.plans set registered_at = now() - interval '9 days';
+      update credit_rollout_control.plans set registered_at = now() - interval '40 days';
       set session_replication_role = origin`);
     expect(
       await scene.logins.scheduler.attempt(
@@ -172,7 +172,7 @@ describe('names of a login’s own', () => {
         'create domain pg_temp.interval as text',
         ...operator('public', '=', 'text', false),
         `${PATH}, credit_rollout_control`,
-        `select credit_rollout_control.purge_plans(1, '{}')`,
+        `select credit_rollout_control.purge_plans(30, '{}')`,
         'commit',
       ),
     ).toBe('done');

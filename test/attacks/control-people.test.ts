@@ -116,7 +116,8 @@ describe('an author', () => {
       expect(await scene.logins.both.attempt(statement)).toBe(DENIED);
     expect(await scene.logins.scheduler.attempt(`select credit_rollout_control.purge_plans(0, '{}')`)).toBe('22023');
     expect(await scene.logins.scheduler.attempt(`select credit_rollout_control.purge_plans(-9, '{}')`)).toBe('22023');
-    expect(await scene.logins.scheduler.attempt(`select credit_rollout_control.purge_plans(1, '{}')`)).toBe('done');
+    expect(await scene.logins.scheduler.attempt(`select credit_rollout_control.purge_plans(1, '{}')`)).toBe('22023');
+    expect(await scene.logins.scheduler.attempt(`select credit_rollout_control.purge_plans(30, '{}')`)).toBe('done');
     expect(await scene.logins.scheduler.attempt(`select credit_rollout_control.purge_plans(null, null)`)).toBe('done');
     expect(await first('select count(*) from credit_rollout_control.plans')).toEqual({ count: '3' });
   });
@@ -152,22 +153,23 @@ describe('an author', () => {
 });
 
 describe('a requester', () => {
-  const request = (by: string, at: string): string =>
-    `update credit_rollout_control.data_centers set requested_by = '${by}', requested_at = ${at}
+  const request = (at: string, by = ''): string =>
+    `update credit_rollout_control.data_centers set requested_at = ${at}, plan = '{}'${by}
      where id = '${scene.dataCenters[1]}'`;
 
   test('of a rollout is the login that asks, now', async () => {
     const { operator } = scene.logins;
-    expect(await operator.attempt(request('somebody else', `'2020-01-01'`))).toBe('done');
+    expect(await operator.attempt(request('now()', `, requested_by = 'somebody else'`))).toBe(DENIED);
+    expect(await operator.attempt(request(`'2020-01-01'`))).toBe('done');
     const asked = `select requested_by, requested_at > now() - interval '1 minute' as now
       from credit_rollout_control.data_centers where id = $1`;
     expect(await first(asked, [scene.dataCenters[1]])).toEqual({ requested_by: operator.name, now: true });
-    // nor can another be put in afterwards, or the request be made to look as if nobody had asked
-    expect(
-      await scene.logins.operator2.attempt(
-        `update credit_rollout_control.data_centers set requested_by = null where id = '${scene.dataCenters[1]}'`,
-      ),
-    ).toBe('done');
+    // nor can another be put in afterwards, by a second request or as if nobody had asked
+    const again = `update credit_rollout_control.data_centers set requested_at = now() where id = '${scene.dataCenters[1]}'`;
+    expect(await scene.logins.operator2.attempt(again)).toBe(RESTRICTED);
+    expect(await scene.logins.operator2.attempt(again.replace('requested_at = now()', 'requested_by = null'))).toBe(
+      DENIED,
+    );
     expect(await first(asked, [scene.dataCenters[1]])).toEqual({ requested_by: operator.name, now: true });
   });
 

@@ -12,12 +12,24 @@ export interface ControlScene {
   readonly logins: Readonly<Record<ControlLogin, Attacker>>;
   /** Two data centers, in rollout order. */
   readonly dataCenters: readonly [string, string];
-  /** SQL that registers the n-th plan of a data center; outside its guard-rails unless `passes`. */
-  register(n: number, own?: { readonly dataCenter?: string; readonly passes?: boolean }): string;
+  /**
+   * SQL that registers the n-th plan of a data center; outside its guard-rails unless `passes`. `counts`: JSON; left out
+   * those of a plan that is inside every guard-rail.
+   */
+  register(
+    n: number,
+    own?: { readonly dataCenter?: string; readonly passes?: boolean; readonly counts?: string },
+  ): string;
   /** The plan's id. */
   planOf(n: number, dataCenter?: string): string;
   drop(): Promise<void>;
 }
+
+/** What guard-rails measure, of a plan that is inside all of them. */
+export const INSIDE = {
+  ...{ orgs: 100, touched: 9, quarantined: 0, protectedTouched: 0, paidFalling: 0 },
+  ...{ before: '1000', after: '1000', maxRaiseFactor: null, maxFloorOverPlan: null },
+} as const;
 
 export async function openControlScene(): Promise<ControlScene> {
   const fleet = await createFleet({ cells: [{ orgs: [] }, { orgs: [] }] });
@@ -46,11 +58,11 @@ export async function openControlScene(): Promise<ControlScene> {
       scheduler: open('scheduler'),
       both: open('both'),
     },
-    register: (n, { dataCenter = dataCenters[0], passes = false } = {}) =>
+    register: (n, { dataCenter = dataCenters[0], passes = false, counts = JSON.stringify(INSIDE) } = {}) =>
       `insert into credit_rollout_control.plans
          (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails)
        values ('${planOf(n, dataCenter)}', '${dataCenter}', '${String(n).padStart(64, '0')}', 'card', 'somebody else',
-         '2026-11-22T14:02:11Z', '{}', '[{"rail": "orgsTouched", "value": "9", "limit": "10", "passes": ${passes}}]')`,
+         '2026-11-22T14:02:11Z', '${counts}', '[{"rail": "orgsTouched", "value": "9", "limit": "10", "passes": ${passes}}]')`,
     drop: async () => {
       await crowd.drop();
       await fleet.drop();

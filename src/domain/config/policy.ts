@@ -97,9 +97,20 @@ export function listPolicyDifferences(
     if (inForce === undefined || !config.written.includes(name) || (pinned && PINNED_SETTINGS.includes(name)))
       return [];
     const known = name === ORDER_SETTING ? sharedIds(value, inForce) : { configured: value, compared: inForce };
-    return isSameValue(known.configured, known.compared) ? [] : [{ name, configured: value, inForce }];
+    const same = name.endsWith('.source')
+      ? isSameSpelling(value, inForce)
+      : isSameValue(known.configured, known.compared);
+    return same ? [] : [{ name, configured: value, inForce }];
   });
 }
+
+/** `public.orgs` and `"public"."orgs"` name one relation. */
+const isSameSpelling = (one: SettingValue, other: SettingValue): boolean => unquote(one) === unquote(other);
+
+const unquote = (source: SettingValue): string =>
+  String(source).replaceAll(/"((?:[^"]|"")+)"|([^".]+)/gu, (_, quoted: string | undefined, plain: string | undefined) =>
+    JSON.stringify(quoted?.replaceAll('""', '"') ?? plain),
+  );
 
 /** A configuration may name some of the data centers: their order among each other counts. */
 function sharedIds(value: SettingValue, inForce: SettingValue) {

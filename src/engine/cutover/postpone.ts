@@ -29,7 +29,7 @@ async function rejectUnpinned(tx: ControlTransaction, dataCenter: string): Promi
   if ((await readRollout(tx)).pinnedAt !== null) return;
   throw new RolloutError('cutover_refused', {
     message: `The cut-over of data center "${dataCenter}" cannot move: no apply has pinned its instant yet.`,
-    next: 'Change signups.cutover in the configuration.',
+    next: advise`Propose it in the policy: ${command('settings propose signups.cutover WHEN --reason TEXT --execute')}`,
   });
 }
 

@@ -27,7 +27,7 @@ afterAll(async () => {
 
 /** Verbs that change nothing, and the processes, whose steps have rows of their own. */
 const READS = ['doctor', 'plans', 'plans show', 'plans diff', 'status', 'calendar', 'cutover show', 'verify', 'why'];
-const MORE_READS = ['quarantine', 'audit', 'rate-card check'];
+const MORE_READS = ['quarantine', 'audit', 'rate-card check', 'settings show'];
 const PROCESSES = ['worker', 'scheduler', 'up', 'demo'];
 /** It makes the audit itself; what it did is in the tables of migrations. */
 const SCHEMAS = ['init'];
@@ -144,6 +144,21 @@ describe('the audit', () => {
     const reversed = await leavesOne(ALICE, 'cutover reverse', 'reverse', ...at, '--to', '2098-11-03');
     await leavesOne(BOB, 'approve', 'reversed', String(reversed.json.reversal));
     await leavesOne(ALICE, 'detach', 'detach', ...at);
+  });
+
+  test('has one row of each verb that changes the policy', async () => {
+    const propose = async (value: string): Promise<string> => {
+      const { json } = await leavesOne(
+        ALICE,
+        'settings propose',
+        'propose_setting',
+        ...['rollout.bake', value, '--execute'],
+      );
+      const [change] = json.changes as readonly { readonly change: string }[];
+      return String(change?.change);
+    };
+    await leavesOne(ALICE, 'settings withdraw', 'withdraw_setting', await propose('PT1H'));
+    await leavesOne(BOB, 'approve', 'change_setting', await propose('PT2H'));
   });
 
   test('is checked for every verb that there is', () => {

@@ -1,9 +1,11 @@
-// A configuration that names another source than `init` attached: rejected before anything is read or asked for.
+// A configuration that names another source than the policy has, or than `init` attached: rejected before anything is
+// read or asked for.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createFleet, type Fleet } from '../../support/fleet.js';
+import { setPolicy } from '../../support/policy.js';
 import { type RanCommand, runCommand } from '../captured-io.js';
 
 let folder = '';
@@ -47,9 +49,8 @@ describe('plan and apply', () => {
         const { code, out, err } = await run(source, ...way);
         expect([code, out]).toEqual([1, '']);
         expect(err).toContain(
-          `error [source_changed] Data center "${dc}": its configured source is ${source}, but its views are made on public.orgs.`,
+          `error [policy_differs] dataCenters.${dc}.source is ${source} in the configuration, but public.orgs in the policy.`,
         );
-        expect(err).toMatch(/next: Run: credit-rollout .*init/u);
       }
       expect(await asked()).toEqual(before);
     },
@@ -64,8 +65,13 @@ describe('plan and apply', () => {
     const name = `"Product.2"."Org ""s"" ${'x'.repeat(80)}"`;
     await fleet.cell(0).sql(`create schema "Product.2"`);
     await fleet.cell(0).sql(`create view ${name} as select * from public.orgs`);
+    await setPolicy(fleet, { [`dataCenters.${dc}.source`]: name });
+    const before = await run(name, 'plan');
+    expect(before.err).toContain(`[source_changed] Data center "${dc}": its configured source is ${name}`);
+    expect(before.err).toMatch(/next: Run: credit-rollout .*init/u);
     expect((await run(name, 'init')).code).toBe(0);
     expect(await run(name, 'plan')).toMatchObject({ code: 0, err: '' });
+    await setPolicy(fleet, { [`dataCenters.${dc}.source`]: 'public.orgs' });
     expect((await run('public.orgs', 'plan')).err).toContain('[source_changed]');
     expect((await run('public.orgs', 'init')).code).toBe(0);
     expect((await run('public.orgs', 'plan')).code).toBe(0);
@@ -73,6 +79,6 @@ describe('plan and apply', () => {
 
   test('leave a detached cell to what needs its views', async () => {
     expect((await run('public.orgs', 'detach')).code).toBe(0);
-    expect((await run('public.orgz', 'plan')).err).toContain('[not_initialised]');
+    expect((await run('public.orgs', 'plan')).err).toContain('[not_initialised]');
   });
 });

@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { setPolicy } from '../../support/policy.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { parseCsv } from '../../support/parse-csv.js';
+import { setPolicy } from '../../support/policy.js';
 import { type RanCommand, runCommand } from '../captured-io.js';
 
 let folder = '';

@@ -36,6 +36,7 @@ describe('runDoctorChecks', () => {
       'synchronous_commit',
       'schema',
       'logins',
+      'policy',
     ]);
     expect(of(findings, cell.dataCenter.id).map(({ check }) => check)).toEqual([
       'connection',
@@ -131,7 +132,11 @@ describe('checkControl', () => {
     const warnings = async (): Promise<readonly Finding[]> =>
       of(await checkCells([cell], { control, config }), id).filter(({ level }) => level !== 'ok');
     expect(await warnings()).toEqual([]);
-    await control.inTransaction((tx) => tx.raw('set local session_replication_role = replica; update credit_rollout_control.rollout set pinned_at = now()'));
+    await control.inTransaction((tx) =>
+      tx.raw(
+        'set local session_replication_role = replica; update credit_rollout_control.rollout set pinned_at = now()',
+      ),
+    );
     expect(await warnings()).toMatchObject([
       {
         level: 'warning',

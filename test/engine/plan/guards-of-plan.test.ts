@@ -3,11 +3,11 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
 import { planDataCenter } from '../../../src/engine/plan/plan-data-center.js';
-import { requestApply } from '../../../src/engine/rollout/request-rollout.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
 import type { TestCell } from '../../support/cell.js';
 import type { Fleet } from '../../support/fleet.js';
+import { setPolicy } from '../../support/policy.js';
 import { dropFleets, holdsOf, idOf, makeFleet, one } from './planned-run-scene.js';
 
 afterEach(dropFleets);

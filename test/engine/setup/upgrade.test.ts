@@ -11,6 +11,7 @@ import { approveOverride } from '../../../src/engine/org/approve-override.js';
 import { requestReconcile } from '../../../src/engine/reconcile/request-reconciliation.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { initAll } from '../../../src/engine/setup/init-all.js';
+import { initControl } from '../../../src/engine/setup/init-control.js';
 import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
 import { CELL_ROLES, cellRoleName } from '../../../src/stores/cell/cell-database.js';
 import { sampleCard } from '../../domain/rate-card/sample-card.js';
@@ -117,6 +118,22 @@ describe('an installation of 0.1.0', () => {
       await sql('beta')('select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a'),
     ).toEqual(before);
     expect(await readStages()).toEqual(['done', 'migrating']);
+  });
+
+  test('has the policy of the configuration that init was run with, and init refuses another one', async () => {
+    const policy = await sql('control')(
+      `select name, value, change_id from credit_rollout_control.policy
+       where name in ('rollout.approval', 'dataCenters.order', 'dataCenters.beta.source') order by name`,
+    );
+    expect(policy).toEqual([
+      { name: 'dataCenters.beta.source', value: 'public.orgs', change_id: null },
+      { name: 'dataCenters.order', value: ['alpha', 'beta'], change_id: null },
+      { name: 'rollout.approval', value: 'auto', change_id: null },
+    ]);
+    const other = { ...config, rollout: { ...config.rollout, approval: 'required' as const } };
+    const wrote = { ...other, written: [...config.written, 'rollout.approval'] };
+    await expect(initControl(engine, wrote)).rejects.toMatchObject({ code: 'policy_differs' });
+    expect((await initControl(engine, other)).config.rollout.approval).toBe('auto');
   });
 
   test('leaves no right behind that a role had and no longer needs', async () => {
