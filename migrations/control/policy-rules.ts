@@ -193,15 +193,16 @@ begin
     order by m.decided_at desc limit 1;
   if (new.not_before_at, new.not_before_local) is distinct from (old.not_before_at, old.not_before_local)
      or new.cutover_at is not distinct from old.cutover_at or moved is null
-     or (moved.from_at, moved.to_at, moved.to_local) is distinct from (old.cutover_at, new.cutover_at, new.cutover_local) then
+     or (moved.from_at, moved.to_at, moved.to_local)
+        is distinct from (old.cutover_at, new.cutover_at, new.cutover_local) then
     raise exception 'the instants of % are pinned', new.id using errcode = 'restrict_violation';
   end if;
   new.cutover_set_at := moved.decided_at;
   return new;
 end $$;
 create trigger data_centers_check_pin before update on credit_rollout_control.data_centers for each row
-  when ((new.not_before_at, new.not_before_local, new.cutover_at, new.cutover_local, new.cutover_set_at) is distinct from
-    (old.not_before_at, old.not_before_local, old.cutover_at, old.cutover_local, old.cutover_set_at))
+  when ((new.not_before_at, new.not_before_local, new.cutover_at, new.cutover_local, new.cutover_set_at)
+    is distinct from (old.not_before_at, old.not_before_local, old.cutover_at, old.cutover_local, old.cutover_set_at))
   execute function credit_rollout_control.check_pin();
 
 -- The card and the moment are pinned once, by this database's clock; an epoch makes no leap that would use up the rest.

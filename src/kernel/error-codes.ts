@@ -49,11 +49,7 @@ export const ERRORS = {
     'The windows of the configuration never open again: the rollout would wait for ever.',
     'Correct rollout.windows in the configuration.',
   ),
-  policy_differs: entry(
-    1,
-    'The configuration writes a setting otherwise than the policy in control has it.',
-    'Write the value of the policy in the configuration, or leave the key out.',
-  ),
+  policy_differs: entry(1, 'The configuration differs from the policy.', 'Write its values, or leave the keys out.'),
   invalid_duration: entry(1, 'A duration is not an ISO 8601 one of fixed length.', 'Write one such as PT12H or P30D.'),
   duplicate_data_center: entry(1, 'Two data centers have the same id.', 'Give each data center its own id.'),
   unknown_data_center: entry(1, 'No data center has this id.', 'Use one of the ids that are listed.'),
@@ -253,16 +249,8 @@ export const ERRORS = {
   ),
   // the policy
   setting_unknown: entry(1, 'The policy has no setting of this name.', advise`Run: ${command('settings')}`),
-  setting_refused: entry(
-    6,
-    'The setting cannot change as it was asked for; the reason is shown.',
-    advise`Run: ${command('settings')}`,
-  ),
-  setting_open: entry(
-    6,
-    'A change of this setting waits for its approval.',
-    'Let a second person approve that one, or withdraw it.',
-  ),
+  setting_refused: entry(6, 'The setting cannot change like that; it says why.', advise`Run: ${command('settings')}`),
+  setting_open: entry(6, 'A change of this setting waits for approval.', 'Approve that one, or withdraw it.'),
   change_unknown: entry(1, 'The policy has no proposed change with this id.', advise`Run: ${command('settings')}`),
   change_decided: entry(6, 'The change of the policy was decided already.', 'Propose another one.'),
   // the cut-over

@@ -11,8 +11,8 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.drop());
 
-const count = fc.oneof(fc.nat({ max: 20 }), fc.nat({ max: 100_000 }));
-const rare = fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, fc.nat({ max: 2 }));
+const count = fc.oneof({ weight: 3, arbitrary: fc.nat({ max: 12 }) }, fc.nat({ max: 100_000 }));
+const rare = fc.oneof({ weight: 19, arbitrary: fc.constant(0) }, fc.nat({ max: 2 }));
 /** Near each other, and of any size. */
 const sums = fc
   .tuple(fc.oneof(fc.bigInt(0n, 300n), fc.bigInt(0n, 10n ** 30n)), fc.integer({ min: -12, max: 12 }))
@@ -48,23 +48,18 @@ const limits: fc.Arbitrary<GuardRails> = fc.record(
   { requiredKeys: ['quarantinedShare'] },
 );
 
-const PAIRS = 400;
+const PAIRS = 4_000;
 
 test('the database says of a plan what the program shows, whatever its counts and limits are', async () => {
-  const verdicts = { inside: 0, outside: 0 };
-  await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(plans, limits), { minLength: PAIRS, maxLength: PAIRS }), async (pairs) => {
-      const rows = await fleet.control(
-        `select credit_rollout_control.inside_rails(p.counts, p.rails) as inside
-         from jsonb_to_recordset($1::jsonb) with ordinality p (counts jsonb, rails jsonb, place) order by place`,
-        [JSON.stringify(pairs.map(([counts, rails]) => ({ counts, rails })))],
-      );
-      const expected = pairs.map(([counts, rails]) => isInsideRails(readGuardRails(counts, rails)));
-      expect(rows.map(({ inside }) => inside)).toEqual(expected);
-      for (const inside of expected) verdicts[inside ? 'inside' : 'outside'] += 1;
-    }),
-    { numRuns: 10 },
+  const pairs = fc.sample(fc.tuple(plans, limits), PAIRS);
+  const rows = await fleet.control(
+    `select credit_rollout_control.inside_rails(p.pair -> 0, p.pair -> 1) as inside
+     from jsonb_array_elements($1::jsonb) with ordinality p (pair, place) order by p.place`,
+    [JSON.stringify(pairs)],
   );
+  const shown = pairs.map(([counts, rails]) => isInsideRails(readGuardRails(counts, rails)));
+  expect(pairs.filter((_, at) => rows[at]?.inside !== shown[at])).toEqual([]);
   // both verdicts are common, or the comparison would prove little
-  expect(Math.min(verdicts.inside, verdicts.outside)).toBeGreaterThan(PAIRS);
+  const inside = shown.filter((one) => one).length;
+  expect(Math.min(inside, PAIRS - inside)).toBeGreaterThan(PAIRS / 30);
 });

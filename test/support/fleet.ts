@@ -14,15 +14,14 @@ import type { EngineContext } from '../../src/engine/context.js';
 import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
 import { requestApply } from '../../src/engine/rollout/request-rollout.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
+import { savePolicy } from '../../src/engine/setup/init-control.js';
 import { serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import type { Log } from '../../src/kernel/log.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { createControlDatabase, migrateControl } from '../../src/stores/control/control-database.js';
-import { saveDataCenter } from '../../src/stores/control/data-centers.js';
 import { saveEmbedded } from '../../src/stores/control/person.js';
 import { grantControlRoles } from '../../src/stores/control/roles.js';
-import { saveReconcile } from '../../src/stores/control/rollout.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
 import { createTestCell, type TestCell, type TestCellOptions } from './cell.js';
 import type { FakeClock } from './faketime.js';
@@ -213,11 +212,10 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
 }
 
 /** What `initControl` does once the schema and its rights are there, as they are in a copy. */
-async function saveConfigured({ control }: EngineContext, { dataCenters, reconcile }: RolloutConfig): Promise<void> {
+async function saveConfigured({ control }: EngineContext, config: RolloutConfig): Promise<void> {
   await control.inTransaction(async (tx) => {
     await saveEmbedded(tx, 'embedded');
-    for (const [position, { id, zone }] of dataCenters.entries()) await saveDataCenter(tx, { id, position, zone });
-    await saveReconcile(tx, reconcile);
+    await savePolicy(tx, config);
   });
 }
 

@@ -1,5 +1,5 @@
-// `approve`: a second person's approval of a plan, an override, a postponement, a reversal or a change of the policy. An approved plan may be
-// applied; the others are applied at once.
+// `approve`: a second person's approval of a plan, an override, a postponement, a reversal or a change of the policy.
+// An approved plan may be applied; the others are applied at once.
 
 import { findDataCenter, type Program } from '../../compose.js';
 import { approvePostponement } from '../../engine/cutover/postpone.js';
@@ -50,7 +50,10 @@ async function approveOneOverride(session: CliSession, program: Program, id: Pro
 async function approveOneChange(session: CliSession, { engine }: Program, changeId: bigint): Promise<number> {
   const applied = await approvePolicyChange(engine, changeId, session.options.reason);
   const next = session.commands.show(nextAfterChange(applied));
-  session.report({ ...changeDocument(applied), next }, `✔ ${showPolicyChange(applied)}\nNext: ${next}`);
+  session.report(
+    { ...changeDocument(applied), next },
+    `✔ ${showPolicyChange(withPrintableTexts(applied))}\nNext: ${next}`,
+  );
   return 0;
 }
 

@@ -7,7 +7,6 @@ import type { Execute } from '../terminal/session.js';
 import type { ApplyFlags } from './apply.js';
 import type { AuditFlags } from './audit.js';
 import type { CalendarFlags } from './calendar.js';
-import type { CutoverFlags, ExecuteCutoverFlags, ProposeCutoverFlags } from './cutover.js';
 import type { FreezeFlags } from './freeze.js';
 import type { InitFlags } from './init.js';
 import type { OverrideFlags } from './override.js';
@@ -16,8 +15,8 @@ import type { ListPlansFlags, ShowPlanFlags } from './plans.js';
 import type { ProtectFlags } from './protect.js';
 import type { QuarantineFlags } from './quarantine.js';
 import type { ReconcileFlags } from './reconcile.js';
-import type { ProposeSettingFlags } from './settings.js';
 import type { StatusFlags } from './status.js';
+import { registerCutover, registerSettings } from './two-person-commands.js';
 
 import type { WorkerFlags } from './worker.js';
 
@@ -61,31 +60,6 @@ function registerSetup(cli: Command, execute: Execute): void {
     .option('--dc <ids...>', 'only these data centers')
     .action(({ dc }: { readonly dc?: readonly string[] }) =>
       execute(async (session) => (await import('./doctor.js')).runDoctor(session, dc)),
-    );
-}
-
-function registerSettings(cli: Command, execute: Execute): void {
-  const settings = cli.command('settings').description('the policy that judges every rollout: show, propose, withdraw');
-  settings
-    .command('show', { isDefault: true })
-    .description('show every setting in force, who set it and when, and the changes that wait')
-    .action(() => execute(async (session) => (await import('./settings.js')).runShowSettings(session)));
-  settings
-    .command('propose')
-    .description("show how the policy would change; with --execute, propose it for a second person's approval")
-    .argument('[name]', 'the key of the setting, such as rollout.bake')
-    .argument('[value]', 'as in the configuration, or none')
-    .option('--from-config', 'every value that the configuration writes otherwise')
-    .option('--execute', 'do it')
-    .action((name: string | undefined, value: string | undefined, flags: ProposeSettingFlags) =>
-      execute(async (session) => (await import('./settings.js')).runProposeSetting(session, { ...flags, name, value })),
-    );
-  settings
-    .command('withdraw')
-    .description('withdraw a proposed change')
-    .argument('<id>', 'for example s3')
-    .action((id: string) =>
-      execute(async (session) => (await import('./settings.js')).runWithdrawSetting(session, id)),
     );
 }
 
@@ -207,46 +181,6 @@ function registerRollout(cli: Command, execute: Execute): void {
     .option('--dc <ids...>', 'only these data centers')
     .action((flags: FreezeFlags) =>
       execute(async (session) => (await import('./freeze.js')).runUnfreeze(session, flags)),
-    );
-}
-
-function registerCutover(cli: Command, execute: Execute): void {
-  // without an action of its own, so that an option is never the parent's and the child's at once
-  const cutover = cli
-    .command('cutover')
-    .description('when new sign-ups start on credits: show, postpone, execute, reverse');
-  cutover
-    .command('show', { isDefault: true })
-    .description('show the instant of every data center, the state of its gate, and the proposals')
-    .option('--dc <ids...>', 'only these data centers')
-    .action((flags: CutoverFlags) =>
-      execute(async (session) => (await import('./cutover.js')).runShowCutover(session, flags)),
-    );
-  cutover
-    .command('postpone')
-    .description("propose another instant; a second person's approval moves it")
-    .requiredOption('--dc <id>', 'the data center')
-    .option('--to <when>', 'a local date or time in its zone')
-    .option('--withdraw', 'withdraw the open proposal instead')
-    .action((flags: ProposeCutoverFlags) =>
-      execute(async (session) => (await import('./cutover.js')).runProposeCutover(session, 'postponement', flags)),
-    );
-  cutover
-    .command('execute')
-    .description('latch it manually, at or after its instant; without --execute, show what would happen')
-    .requiredOption('--dc <id>', 'the data center')
-    .option('--execute', 'do it')
-    .action((flags: ExecuteCutoverFlags) =>
-      execute(async (session) => (await import('./cutover.js')).runExecuteCutover(session, flags)),
-    );
-  cutover
-    .command('reverse')
-    .description("propose to reverse one that has happened; a second person's approval reverses it")
-    .requiredOption('--dc <id>', 'the data center')
-    .option('--to <when>', 'the next instant, a local date or time in its zone')
-    .option('--withdraw', 'withdraw the open proposal instead')
-    .action((flags: ProposeCutoverFlags) =>
-      execute(async (session) => (await import('./cutover.js')).runProposeCutover(session, 'reversal', flags)),
     );
 }
 

@@ -1,5 +1,5 @@
-// `settings`: the policy that judges every rollout. Shows it, proposes a change of it, withdraws one; `approve` puts one in
-// force.
+// `settings`: the policy that judges every rollout. Shows it, proposes a change of it, withdraws one; `approve` puts one
+// in force.
 
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import {
@@ -9,10 +9,12 @@ import {
   withdrawPolicyChange,
 } from '../../engine/settings/change-policy.js';
 import { readSettings } from '../../engine/settings/read-settings.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
 import { parseChangeId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
+import { quoteArgument } from '../terminal/command-names.js';
 import type { CliSession } from '../terminal/session.js';
 import {
   changeDocument,
@@ -39,7 +41,7 @@ const KEPT = { policy: 'kept' } as const;
 export function runShowSettings(session: CliSession): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async ({ engine }) => {
     const settings = await readSettings(engine);
-    session.report(settingsDocument(settings), showSettings(settings, session.commands));
+    session.report(settingsDocument(settings), showSettings(withPrintableTexts(settings), session.commands));
     return 0;
   });
 }
@@ -61,7 +63,11 @@ export function runProposeSetting(session: CliSession, flags: ProposeSettingFlag
       { executed: true, changes: changes.map(changeDocument), next },
       changes.length === 0
         ? NOTHING
-        : [...changes.map((one) => `${alone ? '✔' : '·'} ${showPolicyChange(one)}`), note, `Next: ${next}`].join('\n'),
+        : [
+            ...withPrintableTexts(changes).map((one) => `${alone ? '✔' : '·'} ${showPolicyChange(one)}`),
+            note,
+            `Next: ${next}`,
+          ].join('\n'),
     );
     return 0;
   });
@@ -83,13 +89,15 @@ function preview(
   planned: Awaited<ReturnType<typeof planPolicyChanges>>,
   { name, value }: ProposeSettingFlags,
 ): number {
-  const what = name === undefined ? '--from-config' : `${name} '${value}'`;
+  const what = name === undefined ? '--from-config' : `${name} ${quoteArgument(value ?? '', 'VALUE')}`;
   const next = planned.length === 0 ? null : session.commands.show(`settings propose ${what} --execute --reason TEXT`);
   session.report(
     { executed: false, changes: planned, next },
     next === null
       ? NOTHING
-      : [...planned.map(showPlannedChange), `Nothing was changed. To propose it: ${next}`].join('\n'),
+      : [...withPrintableTexts(planned).map(showPlannedChange), `Nothing was changed. To propose it: ${next}`].join(
+          '\n',
+        ),
   );
   return planned.length > 0 && session.options.exitCode ? 2 : 0;
 }
@@ -105,7 +113,10 @@ export function runWithdrawSetting(session: CliSession, id: string): Promise<num
   return withProgram(session, KEPT, async ({ engine }) => {
     const withdrawn = await withdrawPolicyChange(engine, changeId, reason);
     const next = session.commands.show('settings');
-    session.report({ ...changeDocument(withdrawn), next }, `✔ ${showPolicyChange(withdrawn)}\nNext: ${next}`);
+    session.report(
+      { ...changeDocument(withdrawn), next },
+      `✔ ${showPolicyChange(withPrintableTexts(withdrawn))}\nNext: ${next}`,
+    );
     return 0;
   });
 }

@@ -14,8 +14,8 @@ export interface ProgramOptions {
   readonly from?: 'config' | 'embedded';
   /**
    * What happens where the configuration differs from the policy. `refused` where left out. `warned`: for what stops or
-   * only shows something, for whose work the policy counts anyway. `reported`: the command shows the differences itself.
-   * `kept`: it gets the configuration as it is. `unchecked`: for what has nothing to do with control.
+   * only shows something; the policy counts. `reported`: the command shows the differences itself. `kept`: it gets the
+   * configuration as it is. `unchecked`: for what has nothing to do with control.
    */
   readonly policy?: 'refused' | 'warned' | 'reported' | 'kept' | 'unchecked';
 }

@@ -50,7 +50,8 @@ export function rejectOtherDigest(
 }
 
 /**
- * Registers the plan that a worker made in its cell, and approves it where the policy allows it. True when one of these changed something. Throws plan_conflict.
+ * Registers the plan that a worker made in its cell, and approves it where the policy allows it. True when one of these
+ * changed something. Throws plan_conflict.
  */
 export async function registerPlanFromCell(
   context: EngineContext,

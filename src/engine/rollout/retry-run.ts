@@ -13,8 +13,8 @@ import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 
 /**
- * Throws wrong_stage unless the data center failed, plan_unknown when its run follows no plan, data_center_busy when
- * another holds the slot.
+ * Throws wrong_stage unless the data center failed, plan_unknown when its run follows no plan, conflict when its canary
+ * would start again and the policy wants a person now, data_center_busy when another holds the slot.
  */
 export async function retryRun(
   context: EngineContext,
@@ -67,7 +67,14 @@ export async function retryRun(
     await context.wakeUps.wakeSchedulers();
     return { pending };
   } catch (error) {
-    if (classifyFailure(error).kind === 'duplicate')
+    const { kind, object } = classifyFailure(error);
+    if (object === 'data_centers_canary_inside_rails')
+      throw new RolloutError('conflict', {
+        message: `The guard-rails approved the run of data center "${dataCenter}", and the policy wants a person now.`,
+        next: advise`Run: ${command(`abort --dc ${dataCenter}`)}, plan again, and let somebody approve the plan.`,
+        cause: error,
+      });
+    if (kind === 'duplicate')
       throw new RolloutError('data_center_busy', {
         message: `Another data center is being rolled out; "${dataCenter}" can be retried after it.`,
       });

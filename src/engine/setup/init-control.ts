@@ -28,9 +28,9 @@ export interface InitControlReport {
 }
 
 /**
- * The first one sets the policy as the configuration has it; a later one adds data centers and what is new. With an `actor`, everybody shares one login, as on the embedded
- * servers. Throws not_permitted for a login that does not own the schema, policy_differs with
- * nothing changed.
+ * The first one sets the policy as the configuration has it; a later one adds data centers and what is new. With an
+ * `actor`, everybody shares one login, as on the embedded servers. Throws not_permitted for a login that does not own
+ * the schema, policy_differs with nothing changed.
  */
 export async function initControl(
   { control, actor = null }: Pick<EngineContext, 'control'> & Partial<Pick<EngineContext, 'actor'>>,
@@ -51,7 +51,7 @@ export async function initControl(
 }
 
 /** Sets what the policy lacks. Returns the configuration with the policy in the place of its own settings. */
-async function savePolicy(tx: ControlTransaction, config: RolloutConfig): Promise<RolloutConfig> {
+export async function savePolicy(tx: ControlTransaction, config: RolloutConfig): Promise<RolloutConfig> {
   const rows = await listDataCenters(tx);
   const before = await readPolicy(tx);
   const ids = config.dataCenters.map(({ id }) => id);

@@ -71,7 +71,8 @@ export async function saveOrder(tx: ControlTransaction, ids: readonly string[]):
   );
 }
 
-const COLUMNS = `change_id, name, from_value, to_value, reason, author, proposed_at, approver, decided_at, state, alone`;
+const COLUMNS = `change_id, name, from_value, to_value, reason, author, proposed_at, approver, decided_at, state,
+  alone`;
 
 type Stored = Omit<PolicyChange, 'changeId'> & { readonly changeId: string };
 
