@@ -28,7 +28,7 @@ export function addLocalDays(date: string, days: number): string {
 export function parseLocalDate(text: string): LocalMs {
   const [, year = '', month = '', day = ''] = DATE.exec(text) ?? [];
   const local = Date.UTC(Number(year), Number(month) - 1, Number(day));
-  if (year === '' || Number(year) < FIRST_YEAR || formatLocalMs(local).slice(0, 10) !== text) {
+  if (year === '' || Number(year) < FIRST_YEAR || !isDay(local, Number(month), Number(day))) {
     throw new RolloutError('invalid_instant', {
       message: `${quoteValue(text)} is not a date of the calendar.`,
       next: 'Write a date such as 2025-10-06.',
@@ -41,6 +41,12 @@ export function parseLocalDate(text: string): LocalMs {
     });
   }
   return local;
+}
+
+/** Whether the calendar has the date as it is written: `Date.UTC` makes 3 March of a 31 February. */
+function isDay(local: LocalMs, month: number, day: number): boolean {
+  const date = new Date(local);
+  return date.getUTCMonth() + 1 === month && date.getUTCDate() === day;
 }
 
 /**
