@@ -1,10 +1,8 @@
 // A worker or a scheduler as a process of its own, so that it can be killed, stopped and continued.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleProcess } from './bundle-process.js';
 import type { FakeClock } from './faketime.js';
 import type { FleetUrls } from './open-context.js';
 import { waitFor } from './wait.js';
@@ -33,25 +31,10 @@ export interface FleetProcess {
 
 const FIXTURE = fileURLToPath(new URL('./fixtures/fleet-process.ts', import.meta.url));
 const MAX_CHUNKS = 10_000; // of output that is kept
-const BUNDLES = fileURLToPath(new URL('../../.credit-rollout/test-processes', import.meta.url));
-
-let bundling: Promise<string> | undefined;
-
-/**
- * As one file of JavaScript: a loader for TypeScript would take seconds at each start. In the project, for its
- * packages.
- */
-async function bundleFixture(): Promise<string> {
-  const outfile = join(BUNDLES, `fleet-process.${process.pid}.mjs`);
-  process.once('exit', () => rmSync(outfile, { force: true }));
-  await build({ entryPoints: [FIXTURE], outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external' });
-  return outfile;
-}
 
 /** Resolves when it serves. `clock`: its own, instead of the machine's. */
 export async function spawnFleetProcess(spec: FleetProcessSpec, clock?: FakeClock): Promise<FleetProcess> {
-  bundling ??= bundleFixture();
-  const [program = '', ...args] = [...(clock?.prefix ?? []), process.execPath, await bundling];
+  const [program = '', ...args] = [...(clock?.prefix ?? []), process.execPath, await bundleProcess(FIXTURE)];
   // URLs with passwords go in by standard input: arguments are seen by everybody
   // the channel closes with this process, and the child ends with it
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe', 'ipc'] });

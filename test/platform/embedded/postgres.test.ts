@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../../src/platform/embedded/postgres.js';
+import { bundleProcess } from '../../support/bundle-process.js';
 import { silentLog } from '../../support/silent.js';
 import { waitUntilStopped } from '../../support/stopped-server.js';
 
@@ -42,7 +43,7 @@ function joinServer(): Promise<EmbeddedPostgres> {
 }
 
 async function joinFromProcess(): Promise<UserProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', FIXTURE, PROJECT, folder], {
+  const child = spawn(process.execPath, [await bundleProcess(FIXTURE), PROJECT, folder], {
     cwd: PROJECT,
     stdio: ['pipe', 'pipe', 'inherit'],
   });
