@@ -38,11 +38,15 @@ export async function runBench(run: BenchRun): Promise<readonly string[]> {
   return reportComparison(await compareContenders(bed, run.print));
 }
 
-/** A small size is over in half a second, of which chance has a large part: it runs more often in a round. */
+/**
+ * A small size is over in half a second, of which chance has a large part: it runs more often in a round. With one run
+ * nobody asks for more than a look.
+ */
 const ENOUGH_ORGS = 500_000;
 const MOST_TIMES = 3;
 
-const timesOf = (orgs: number): number => Math.min(MOST_TIMES, Math.ceil(ENOUGH_ORGS / orgs));
+const timesOf = (orgs: number, runs: number): number =>
+  runs === 1 ? 1 : Math.min(MOST_TIMES, Math.ceil(ENOUGH_ORGS / orgs));
 
 /**
  * Interleaved, round by round, since a machine's speed changes by the minute; one run of the first size prewarms up,
@@ -55,7 +59,7 @@ async function measureSizes(run: BenchRun): Promise<readonly (readonly ProductMe
   if (beds[0] !== undefined) await measureApart(beds[0].bed);
   for (let round = 1; round <= runs; round += 1) {
     for (const { bed, measures } of beds) {
-      for (let time = 1; time <= timesOf(bed.orgs); time += 1) {
+      for (let time = 1; time <= timesOf(bed.orgs, runs); time += 1) {
         const measure = await measureApart(bed);
         measures.push(measure);
         run.print(`round ${round} of ${runs}: product, ${formatCount(bed.orgs)} orgs, ${formatMs(measure.ms)}`);
