@@ -1,6 +1,6 @@
 // The one place where the layers meet: configuration, databases, queue, engine. No decisions. What many commands do
 // without (the queue, the processes, the embedded server, the rate card) is imported when it is first used.
-import { readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { RunningProcess } from '../jobs/processes/worker.js';
@@ -8,10 +8,12 @@ import type { QueueConnection } from '../jobs/queue/connection.js';
 import type { QueueWakeUps } from '../jobs/queue/wake-ups.js';
 import { resolveConfigText, type VariableLookup } from './domain/config/config-text.js';
 import { parseRolloutConfig } from './domain/config/parse-config.js';
+import { resolvePostgresUrl, resolveQueueUrl } from './domain/config/resolve-url.js';
 import type { DataCenterConfig, RolloutConfig } from './domain/config/rollout-config.js';
 import type { RateCard } from './domain/rate-card/rate-card.js';
 import type { CellDirectory, EngineContext, WorkerContext } from './engine/context.js';
 import { systemClock } from './kernel/clock.js';
+import type { ErrorCode } from './kernel/error-codes.js';
 import { withTimeout } from './kernel/retry.js';
 import { RolloutError } from './kernel/rollout-error.js';
 import type { EmbeddedPostgres } from './platform/embedded/postgres.js';
@@ -19,6 +21,7 @@ import { readEnvironment } from './platform/environment.js';
 import { createLog } from './platform/log.js';
 import { openPostgres } from './platform/postgres.js';
 import { projectFolder } from './platform/project-folder.js';
+import { readText } from './platform/read-text.js';
 import { EMBEDDED_CONFIG, EMBEDDED_DATABASES } from './sample/config.js';
 import { type CellDatabase, createCellDatabase } from './stores/cell/cell-database.js';
 import { assertCellIdentity } from './stores/cell/identity.js';
@@ -64,6 +67,7 @@ export interface Program {
 }
 
 const CONFIG_FILE = 'rollout.config.yaml';
+const MAX_FILE_BYTES = 1_000_000;
 
 /** Reads the configuration: --config, else rollout.config.yaml where it is run, else the embedded default. */
 export async function compose(options: ComposeOptions = {}): Promise<Program> {
@@ -72,15 +76,19 @@ export async function compose(options: ComposeOptions = {}): Promise<Program> {
 }
 
 const exists = (path: string): Promise<boolean> =>
-  readFile(path).then(
+  access(path).then(
     () => true,
     () => false,
   );
 
+const rejectSize = (code: ErrorCode, what: string): RolloutError =>
+  new RolloutError(code, { message: `${what} has more than 1,000,000 bytes.`, next: 'Name the right file.' });
+
 async function composeFile(path: string, options: ComposeOptions): Promise<Program> {
-  const text = await readFile(path, 'utf8').catch((cause) => {
+  const text = await readText(path, MAX_FILE_BYTES).catch((cause) => {
     throw new RolloutError('config_not_found', { message: `The configuration ${path} cannot be read.`, cause });
   });
+  if (text === undefined) throw rejectSize('config_syntax', `The configuration ${path}`);
   return composeProgram(text, readEnvironment, dirname(resolve(path)), undefined, options);
 }
 
@@ -110,7 +118,7 @@ function composeProgram(
   const closers: (() => Promise<void>)[] = [];
   const cells = createCells(config, lookup, options.cellConnections?.(config) ?? 4, closers);
   const actor = embedded === undefined ? null : userInfo().username;
-  const controlUrl = () => resolveConfigText(config.controlDatabase.text, lookup, 'controlDatabase');
+  const controlUrl = () => resolvePostgresUrl(config.controlDatabase.text, lookup, 'controlDatabase');
   const control = recordAs(lazyControl(controlUrl, closers), actor);
   const queueUrl = (own: 'own' | 'any'): string => readQueueUrl(config, lookup, own);
   const connectQueue = async (own: 'own' | 'any'): Promise<QueueConnection> =>
@@ -156,7 +164,7 @@ function createCells(
 ): CellDirectory {
   const opened = new Map<string, CellDatabase>();
   const open = (dataCenter: DataCenterConfig): CellDatabase => {
-    const url = resolveConfigText(dataCenter.database.text, lookup, `dataCenters.${dataCenter.id}.database`);
+    const url = resolvePostgresUrl(dataCenter.database.text, lookup, `dataCenters.${dataCenter.id}.database`);
     const onConnect: Parameters<typeof openPostgres>[0]['onConnect'] = (query) =>
       assertCellIdentity(query, dataCenter.id);
     const db = openPostgres({ url, applicationName: 'credit-rollout', max: connections, onConnect });
@@ -212,19 +220,20 @@ function lazyWakeUps(create: () => Promise<QueueWakeUps>, closers: (() => Promis
 }
 
 function readQueueUrl(config: RolloutConfig, lookup: VariableLookup, own: 'own' | 'any'): string {
-  if (config.queue !== undefined) return resolveConfigText(config.queue.text, lookup, 'queue');
+  if (config.queue !== undefined) return resolveQueueUrl(config.queue.text, lookup);
   if (own === 'own')
     throw new RolloutError('queue_required', {
       message: 'The configuration names no queue; only `up` may use the control database as one.',
     });
-  return resolveConfigText(config.controlDatabase.text, lookup, 'controlDatabase');
+  return resolvePostgresUrl(config.controlDatabase.text, lookup, 'controlDatabase');
 }
 
 /** Reads and parses a card; throws rate_card_not_found and the card's own errors. */
 export async function loadRateCard(path: string): Promise<RateCard> {
-  const text = await readFile(path, 'utf8').catch((cause) => {
+  const text = await readText(path, MAX_FILE_BYTES).catch((cause) => {
     throw new RolloutError('rate_card_not_found', { message: `The rate card ${path} cannot be read.`, cause });
   });
+  if (text === undefined) throw rejectSize('invalid_rate_card', `The rate card ${path}`);
   const { parseRateCard } = await import('./domain/rate-card/parse-rate-card.js');
   return parseRateCard(text);
 }

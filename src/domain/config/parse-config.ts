@@ -12,6 +12,7 @@ import type { DataCenterConfig, RolloutConfig } from './rollout-config.js';
 
 const CONFIGURATION: DocumentKind = {
   name: 'configuration',
+  mainKey: 'dataCenters',
   syntax: 'config_syntax',
   unknownKey: 'unknown_config_key',
   invalid: 'invalid_config',

@@ -6,6 +6,7 @@ import type { RateCard } from './rate-card.js';
 
 const RATE_CARD: DocumentKind = {
   name: 'rate card',
+  mainKey: 'editions',
   syntax: 'invalid_rate_card',
   unknownKey: 'invalid_rate_card',
   invalid: 'invalid_rate_card',

@@ -1,5 +1,6 @@
 // Reads a YAML text as what a zod schema describes, or throws one RolloutError that names the place. Never shows what
-// follows `://`, and never the value of a variable: messages show what is written.
+// follows `://`, and never the value of a variable: messages show what is written. Of a text that is something else, a
+// file that was named by mistake, they show nothing.
 import * as z from 'zod';
 import type { ErrorCode } from '../../kernel/error-codes.js';
 import { findNearest } from '../../kernel/nearest-word.js';
@@ -11,6 +12,8 @@ import { joinPath, openYaml, type WrittenValue, type YamlPath, type YamlPlace, Y
 /** A kind of document: how messages call it, the codes of its errors, and how its numbers are read. */
 export interface DocumentKind {
   readonly name: 'configuration' | 'rate card';
+  /** The key at the top that none does without. */
+  readonly mainKey: string;
   readonly syntax: ErrorCode;
   readonly unknownKey: ErrorCode;
   readonly invalid: ErrorCode;
@@ -25,7 +28,9 @@ export interface DocumentKind {
  * several errors it throws a key that does not exist, else the first in the text.
  */
 export function readYaml<S extends z.ZodType>(text: string, schema: S, kind: DocumentKind): z.output<S> {
-  const tree = openDocument(text, kind);
+  const tree = openDocument(text, schema, kind);
+  if (tree.badKey && !looksLike(tree.topKeys, schema, kind))
+    throw rejectOther(tree.place(tree.badKey).line, kind.unknownKey, schema, kind);
   if (tree.badKey) throw explainKey(tree.place(tree.badKey), tree.badKey, schema, kind);
   const parsed = schema.safeParse(tree.value, { error: describeRule });
   if (parsed.success) return parsed.data;
@@ -35,7 +40,10 @@ export function readYaml<S extends z.ZodType>(text: string, schema: S, kind: Doc
   });
   const first = found.sort((one, other) => weigh(one) - weigh(other))[0];
   if (first === undefined) throw new Error('a schema failed without an issue');
-  if (first.issue.code === 'unrecognized_keys') throw explainKey(first.place, first.path, schema, kind);
+  const unknown = first.issue.code === 'unrecognized_keys';
+  if (!looksLike(tree.topKeys, schema, kind))
+    throw rejectOther(first.place.line, unknown ? kind.unknownKey : kind.invalid, schema, kind);
+  if (unknown) throw explainKey(first.place, first.path, schema, kind);
   throw explainIssue(first.issue, first.place, kind);
 }
 
@@ -69,11 +77,13 @@ export function placed<T>(where: string, parse: () => T): T {
   }
 }
 
-function openDocument(text: string, kind: DocumentKind): ReturnType<typeof openYaml> {
+function openDocument(text: string, schema: z.ZodType, kind: DocumentKind): ReturnType<typeof openYaml> {
   try {
     return openYaml(text, kind.inexact === undefined ? 'double' : 'exact');
   } catch (error) {
     if (!(error instanceof YamlSyntaxError)) throw error;
+    if (error.topKeys !== undefined && !looksLike(error.topKeys, schema, kind))
+      throw rejectOther(error.line, kind.syntax, schema, kind);
     const [first = ''] = hideAddresses(error.message).split(/[\p{Cc}\p{Zl}\p{Zp}]/u);
     throw new RolloutError(kind.syntax, {
       message: `Line ${error.line} of the ${kind.name} is not valid YAML: ${first.slice(0, 160).replace(/[:.]$/, '')}.`,
@@ -184,9 +194,29 @@ function looksNumeric(written: WrittenValue): boolean {
 /** Documents of one kind have the same keys, and listing them takes longer than reading a document. */
 const sectionsOf = new WeakMap<DocumentKind, ReadonlyMap<string, SchemaSection>>();
 
-function explainKey(place: YamlPlace, path: YamlPath, schema: z.ZodType, kind: DocumentKind): RolloutError {
+function findSections(schema: z.ZodType, kind: DocumentKind): ReadonlyMap<string, SchemaSection> {
   const sections = sectionsOf.get(kind) ?? listSections(toJsonSchema(schema));
   sectionsOf.set(kind, sections);
+  return sections;
+}
+
+/** Whether it was meant to be a document of this kind: it has the key that none does without, or two others. */
+function looksLike(topKeys: readonly string[], schema: z.ZodType, kind: DocumentKind): boolean {
+  const known = findSections(schema, kind).get('')?.keys ?? [];
+  return topKeys.includes(kind.mainKey) || known.filter((key) => topKeys.includes(key)).length > 1;
+}
+
+/** For a text that is something else: it may be secret, so no word of it is shown. */
+function rejectOther(line: number, code: ErrorCode, schema: z.ZodType, kind: DocumentKind): RolloutError {
+  const keys = findSections(schema, kind).get('')?.keys ?? [];
+  return new RolloutError(code, {
+    message: `Line ${line} of the ${kind.name} has nothing of a ${kind.name}: it looks like another file, without its keys.`,
+    next: `Name the right file. A ${kind.name} has the keys ${keys.join(', ')}.`,
+  });
+}
+
+function explainKey(place: YamlPlace, path: YamlPath, schema: z.ZodType, kind: DocumentKind): RolloutError {
+  const sections = findSections(schema, kind);
   const key = String(path.at(-1));
   const section = findSection(path.slice(0, -1), sections);
   const keys = sections.get(section ?? '')?.keys ?? [];

@@ -182,8 +182,9 @@ describe.each(kinds)('the reader of the %s', (kind) => {
           .fill(`*l${at - 1}`)
           .join(', ')}]`,
     );
-    const text = ['k: &l-1 [x]', ...layers].join('\n');
-    expect(errorOf(kind, text)?.message).toMatch(/^k \(line 1\) is not a key of the /);
+    const main = kind === 'configuration' ? 'dataCenters' : 'editions';
+    const text = [`${main}: {}`, 'k: &l-1 [x]', ...layers].join('\n');
+    expect(errorOf(kind, text)?.message).toMatch(/^k \(line 2\) is not a key of the /);
   });
 
   test('names the second of two equal keys, and its line', () => {
