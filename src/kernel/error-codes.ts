@@ -200,6 +200,11 @@ export const ERRORS = {
     'The folder named by --out cannot be written; nothing of the report is there.',
     'Name a folder with --out that can be written.',
   ),
+  out_unsafe: entry(
+    1,
+    'Somebody else may write into the folder named by --out, or into one above it, or a symbolic link is in the way.',
+    'Name a folder with --out that only you can write into, such as one in your home.',
+  ),
   out_not_empty: entry(
     1,
     'The folder named by --out holds something else than a report of ours.',

@@ -9,6 +9,7 @@ import { createGzip } from 'node:zlib';
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { explainDisk } from './explain-disk.js';
+import { rejectSharedFolder } from './reject-shared-folder.js';
 import { renderHtml } from './render-html.js';
 import { isReportOf, isReportText, renderReportJson } from './report-json.js';
 
@@ -33,8 +34,8 @@ const MODE = 0o600;
 
 /**
  * Makes sure that a report can be put at `dir`, before anything long is begun. Throws out_not_empty for a folder that
- * holds something else, out_unwritable. Every method throws out_unwritable when the disk fails, and then leaves
- * nothing; after any other failure call `discard`.
+ * holds something else, out_unsafe for one that others may change, out_unwritable. Every method throws out_unwritable
+ * when the disk fails, and then leaves nothing; after any other failure call `discard`.
  */
 export async function openReportFolder(dir: string): Promise<ReportFolder> {
   const target = resolve(dir);
@@ -92,6 +93,7 @@ interface Staging {
 }
 
 async function openStaging(dir: string, target: string): Promise<Staging> {
+  await rejectSharedFolder(dir, target, FILES);
   if (await exists(target)) {
     await assertReplaceable(dir, target);
     return { path: await mkdtemp(join(target, HIDDEN)), place: 'inside', madeAbove: undefined, state: 'open' };

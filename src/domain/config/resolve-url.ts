@@ -1,5 +1,5 @@
-// The URL of a server, when it is used: its variables are replaced, and it is one that a driver can read. A message names
-// the key and never shows the URL.
+// The URL of a server, when it is used: its variables are replaced, and it is one that a driver can read. A message
+// names the key and never shows the URL.
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { resolveConfigText, type VariableLookup } from './config-text.js';
 
@@ -18,7 +18,7 @@ export function resolveQueueUrl(text: string, lookup: VariableLookup): string {
   throw rejectUrl('queue', 'Redis or PostgreSQL', 'redis://HOST:PORT or postgres://USER:PASSWORD@HOST:PORT/DATABASE');
 }
 
-/** As the drivers read it: the host may be left out, and where a blank or a `%` is none of an escape, all are quoted. */
+/** As the drivers read it: the host may be left out, and with a blank, or a `%` that begins no escape, it is quoted. */
 function isReadable(url: string, scheme: RegExp): boolean {
   if (!scheme.test(url)) return false;
   try {

@@ -1,6 +1,6 @@
 // A YAML 1.2 text as plain values for a schema, and where each of them is written. Linear in the text, whatever its
-// aliases repeat, and bounded: what is too much is rejected before it is built. Never guesses: keys that are no text, keys
-// that are there twice, and unknown tags are errors.
+// aliases repeat, and bounded: what is too much is rejected before it is built. Never guesses: keys that are no text,
+// keys that are there twice, and unknown tags are errors.
 import {
   type Alias,
   Composer,

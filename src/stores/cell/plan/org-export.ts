@@ -34,7 +34,8 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** What a spreadsheet would run as a formula gets an apostrophe in front. */
 const inert = (text: string): string =>
-  `case when ${text} !~ ${literal(`${FORMULA}|${LEADING_CONTROL}`)} or ${text} ~ ${literal(NEGATIVE_NUMBER)} then ${text}
+  `case when ${text} !~ ${literal(`${FORMULA}|${LEADING_CONTROL}`)} or ${text} ~ ${literal(NEGATIVE_NUMBER)}
+    then ${text}
     else regexp_replace(regexp_replace(${text}, ${literal(FORMULA)}, ${literal(String.raw`\1'\2\3`)}, 'g'),
       ${literal(LEADING_CONTROL)}, ${literal(String.raw`'\1`)}) end`;
 

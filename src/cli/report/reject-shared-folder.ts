@@ -1,0 +1,62 @@
+// Whether somebody else could change where a report goes, or what is in it: a folder on the way that others may write
+// into, or a symbolic link. Only looks.
+import type { Stats } from 'node:fs';
+import { lstat, realpath, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { RolloutError } from '../../kernel/rollout-error.js';
+
+const GROUP_WRITES = 0o020;
+const OTHERS_WRITE = 0o002;
+/** In a folder such as /tmp nobody renames or removes what belongs to another. */
+const STICKY = 0o1000;
+
+/**
+ * For an absolute path that may not exist yet, and the files that may lie there. Throws out_unsafe; rejects with the
+ * error of the disk.
+ */
+export async function rejectSharedFolder(dir: string, target: string, files: readonly string[]): Promise<void> {
+  for (const path of [target, ...files.map((name) => join(target, name))])
+    if ((await find(path))?.isSymbolicLink()) throw unsafe(dir, `${path} is a symbolic link`);
+  for (const path of listAbove(target)) {
+    const found = await find(path);
+    if (found?.isSymbolicLink() && !isOurs(found)) throw unsafe(dir, `${path} is a symbolic link of another user`);
+  }
+  const existing = await findExisting(target);
+  for (const [place, path] of listAbove(await realpath(existing)).entries()) {
+    const reason = describeWriters(await stat(path), place === 0 && existing === target ? 'written' : 'passed');
+    if (reason !== undefined) throw unsafe(dir, `${path} ${reason}`);
+  }
+}
+
+/** The path, and every folder above it. */
+function listAbove(path: string): readonly string[] {
+  const above = dirname(path);
+  return above === path ? [path] : [path, ...listAbove(above)];
+}
+
+/** Undefined: nothing is there. */
+const find = (path: string): Promise<Stats | undefined> =>
+  lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+
+const findExisting = async (path: string): Promise<string> =>
+  (await find(path)) === undefined && dirname(path) !== path ? findExisting(dirname(path)) : path;
+
+/** Of this user, or of root, who may do everything anyway. */
+const isOurs = ({ uid }: Stats): boolean => uid === 0 || process.geteuid === undefined || uid === process.geteuid();
+
+/** `written`: files go into it; `passed`: a folder of ours is or will be in it, which its sticky bit protects. */
+function describeWriters(found: Stats, use: 'written' | 'passed'): string | undefined {
+  if (process.geteuid === undefined) return undefined;
+  if (!isOurs(found)) return 'belongs to another user';
+  if (use === 'passed' && found.mode & STICKY) return undefined;
+  if (found.mode & OTHERS_WRITE) return 'can be written by every user';
+  // the group of this user itself is often nobody else's
+  const shared = found.mode & GROUP_WRITES && found.gid !== 0 && found.gid !== process.getegid?.();
+  return shared ? 'can be written by its group' : undefined;
+}
+
+const unsafe = (dir: string, why: string): RolloutError =>
+  new RolloutError('out_unsafe', { message: `The report is not written to "${dir}": ${why}.` });
