@@ -1,5 +1,5 @@
-// `settings`: the policy that judges every rollout. Shows it, proposes a change of it, withdraws one; `approve` puts one
-// in force.
+// `settings`: the policy that judges every rollout. Shows it, proposes a change of it, withdraws one. `approve` puts a
+// change in force.
 
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import {
