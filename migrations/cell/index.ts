@@ -13,6 +13,7 @@ import { createCellPlans, createOverrides, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
 import { createDriftPurge, createPlanPurge } from './retention.js';
 import { createCellReversals } from './reversal.js';
+import { createCellSeals, sealCutovers, sealOverrides, sealRuns } from './seals.js';
 import { createFence, createRuns } from './work.js';
 
 export type { CellSchemaOptions } from './identity.js';
@@ -47,5 +48,9 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     checkRates,
     recordWorkerLogins,
     guardFenceAndGate,
+    createCellSeals,
+    sealRuns,
+    sealCutovers,
+    sealOverrides,
   ];
 }

@@ -10,6 +10,7 @@ import { bindRequests, judgePlans } from './policy-rules.js';
 import { guardPostponements } from './postponements.js';
 import { createControlReversals } from './reversals.js';
 import { createRecords, createRollout } from './rollout.js';
+import { createCellProposals, createSeals } from './seals.js';
 
 export const controlMigrations: readonly Migration[] = [
   createRollout,
@@ -28,4 +29,6 @@ export const controlMigrations: readonly Migration[] = [
   createPolicy,
   judgePlans,
   bindRequests,
+  createCellProposals,
+  createSeals,
 ];

@@ -5,7 +5,9 @@ import { compose } from '../../src/compose.js';
 import { detectDrift } from '../../src/engine/reconcile/detect-drift.js';
 import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
 import { endRun } from '../../src/stores/cell/batch/runs.js';
-import { insertMaintenance } from '../../src/stores/cell/reconcile/maintenance.js';
+import { openSealedMaintenance } from '../../src/stores/cell/reconcile/maintenance.js';
+import { insertControlRun } from '../../src/stores/control/runs.js';
+import { sealMaintenance } from '../../src/stores/control/seals.js';
 import { type BenchBed, DATA_CENTER } from './bed.js';
 import type { Print } from './compare.js';
 import { withClient } from './database.js';
@@ -59,12 +61,17 @@ async function measureDetection(bed: BenchBed): Promise<Omit<ComparisonCost, 'ba
   const program = await compose({ configPath: join(bed.server.folder, 'rollout.config.yaml') });
   const cell = program.worker.cells.get(DATA_CENTER.id);
   try {
-    const { batchSize, lanes } = bed.options;
+    const runId = (await cell.inTransaction('fencer', readFence)).epoch + 1n;
+    const seal = await program.engine.control.inTransaction(async (tx) => {
+      const dataCenter = DATA_CENTER.id;
+      const unnamed = { cardHash: '', planId: null, requestedBy: null, reason: null };
+      await insertControlRun(tx, { runId, dataCenter, kind: 'reconcile', ...unnamed });
+      return sealMaintenance(tx, runId);
+    });
     const epoch = await cell.inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);
-      const runId = (await readFence(tx)).epoch + 1n;
-      const limits = { maxChanged: null, maxLapsed: null, falls: 'within_limits' } as const;
-      await insertMaintenance(tx, { runId, kind: 'reconcile', batchSize, lanes, ...limits });
+      if (seal === undefined) throw new Error('the night is not open in control');
+      await openSealedMaintenance(tx, seal);
       await setFence(tx, { state: 'open', epoch: runId, runId });
       return runId;
     });

@@ -9,6 +9,7 @@ import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
 import { requestApply } from '../../src/engine/rollout/request-rollout.js';
 import { initCell } from '../../src/engine/setup/init-cell.js';
 import { initControl } from '../../src/engine/setup/init-control.js';
+import { shareSealKey } from '../../src/engine/setup/share-seal-key.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { readWorkers } from '../../src/stores/cell/batch/workers.js';
 import { type DataCenterRow, listDataCenters } from '../../src/stores/control/data-centers.js';
@@ -47,6 +48,7 @@ export async function initProduct({
     const dataCenter = findDataCenter(program.config, DATA_CENTER.id);
     await initControl(program.engine, program.config);
     await initCell(program.engine.cells.get(DATA_CENTER.id), { dataCenter, card, lapseGraceDays: 30 });
+    await shareSealKey(program.engine, DATA_CENTER.id, 'existing');
     await program.initQueue();
     return { program, configPath };
   } catch (error) {

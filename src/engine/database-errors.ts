@@ -2,6 +2,7 @@
 // which may hold org data.
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 import { classifyFailure, subjectOf } from '../stores/postgres-failure.js';
+import { readSealFailure, type SealFailure } from '../stores/seal.js';
 
 /** Our schema, one of our roles, or our views do not exist. */
 const MISSING: readonly string[] = ['42P01', '3F000', '22023'];
@@ -22,6 +23,8 @@ export function nameReadFailure(error: unknown): string {
 export function explainFailure(error: unknown, otherwise = 'A database'): unknown {
   if (isRolloutError(error)) return error;
   const subject = subjectOf(error) ?? otherwise;
+  const seal = readSealFailure(error);
+  if (seal !== undefined) return new RolloutError(seal, { message: `${subject}: ${SEAL_TEXTS[seal]}.`, cause: error });
   const { kind, sqlstate, object } = classifyFailure(error);
   const at = describeCode(sqlstate, object);
   switch (kind) {
@@ -63,6 +66,14 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
         : error;
   }
 }
+
+const SEAL_TEXTS: Readonly<Record<SealFailure, string>> = {
+  not_initialised: 'it has no key for seals yet',
+  seal_wrong: 'control did not seal this approval for this data center, or its key is another one',
+  seal_expired: 'the seal of this approval is older than an hour by the clock of the cell',
+  seal_used: 'this approval was used before, or the cell has a newer one',
+  plan_edited: 'the plan is not the one that was approved',
+};
 
 /** The SQLSTATE or the network's code, and the object of ours that the server named. */
 function describeCode(code: string | undefined, object: string | undefined): string {

@@ -239,6 +239,21 @@ export const ERRORS = {
   ),
   plan_used: entry(6, 'The plan was applied already; an approval is used once.', 'Plan again.'),
   plan_superseded: entry(6, 'A newer plan of the data center was approved or applied.', 'Plan again.'),
+  seal_wrong: entry(
+    7,
+    'A cell was asked to do what control did not seal for it, or the two have different keys.',
+    advise`As the owner of both run: ${command('init')}; then repeat what failed.`,
+  ),
+  seal_expired: entry(
+    6,
+    'A seal of control is valid for an hour, and this one is older by the clock of the cell.',
+    advise`Repeat what failed; if it fails again compare the clocks: ${command('doctor')}`,
+  ),
+  seal_used: entry(
+    6,
+    'The approval was used in the cell before, as after control was set back to an earlier state.',
+    'Plan or propose again, and let it be approved again.',
+  ),
   same_person: entry(7, 'Author and approver are the same person.', 'Let somebody else approve it.'),
   override_unknown: entry(1, 'The data center has no override with this id.', 'Check the id.'),
   override_open: entry(

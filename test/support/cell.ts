@@ -13,11 +13,12 @@ import { parsePlanName } from '../../src/engine/plan/plan-id.js';
 import { initCell } from '../../src/engine/setup/init-cell.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
-import { activateCard, endRun, insertRun, passCanary } from '../../src/stores/cell/batch/runs.js';
+import { endRun, openSealedRun, passCanary } from '../../src/stores/cell/batch/runs.js';
 import { CELL_ROLES, type CellDatabase, cellRoleName } from '../../src/stores/cell/cell-database.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
 import { openTestCell } from './open-context.js';
 import { adminUrl, createTestDatabase, ensureTemplate, runAsAdmin, type TestDatabase } from './postgres.js';
+import { sealInCell } from './seal-in-cell.js';
 import { noWakeUps, silentLog } from './silent.js';
 
 export type IdType = 'smallint' | 'integer' | 'bigint' | 'uuid' | 'text' | 'varchar';
@@ -254,12 +255,20 @@ export async function openRun(cell: CellDatabase, card: RateCard, options: Apply
     rails,
     save: 'new_plan',
   } as const;
-  const planId = parsePlanName((await makePlan(contextOf(cell), question)).planId ?? '')?.number ?? 0n;
+  const { planId, digest } = await makePlan(contextOf(cell), question);
   return cell.inTransaction('fencer', async (tx) => {
     await lockFenceExclusive(tx);
     const epoch = (await readFence(tx)).epoch + 1n;
-    await insertRun(tx, { runId: epoch, kind: 'migrate', cardHash: card.hash, batchSize, lanes, planId, rails });
-    await activateCard(tx, card.hash);
+    const content = {
+      run_id: Number(epoch),
+      plan_id: Number(parsePlanName(planId ?? '')?.number),
+      digest,
+      card_hash: card.hash,
+      batch_size: batchSize,
+      lanes,
+      rails,
+    };
+    await openSealedRun(tx, await sealInCell(cell, 'run', content));
     await setFence(tx, { state: 'open', epoch, runId: epoch });
     return epoch;
   });

@@ -15,6 +15,7 @@ import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
 import { requestApply } from '../../src/engine/rollout/request-rollout.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
 import { savePolicy } from '../../src/engine/setup/init-control.js';
+import { shareSealKey } from '../../src/engine/setup/share-seal-key.js';
 import { serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import type { Log } from '../../src/kernel/log.js';
@@ -130,6 +131,7 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
   const open = (log: Log = silentLog): EngineContext => openContext(urls, log, opened);
   const engine = open();
   await saveConfigured(engine, config);
+  await Promise.all(cells.map(({ dataCenter }) => shareSealKey(engine, dataCenter.id, 'existing')));
   const pool = new pg.Pool({ connectionString: controlDatabase.url, max: 2 });
   pool.on('error', () => undefined);
   const control: Sql = async (text, params) => (await pool.query(text, params && [...params])).rows;

@@ -45,6 +45,7 @@ function registerSetup(cli: Command, execute: Execute): void {
     .option('--grant <role>', "the product's role that may read org_capacity and allotments, and call onboard_org")
     .option('--change-feed', 'put triggers on the source table, so that raises follow edits within seconds')
     .option('--sign-up-trigger', 'put a trigger on the source table that calls onboard_org at every sign-up')
+    .option('--rotate-seals', 'make new keys for the seals that control and the cells share')
     .option('--dc <ids...>', 'only the cells of these data centers')
     .action((flags: InitFlags) => execute(async (session) => (await import('./init.js')).runInit(session, flags)));
   cli

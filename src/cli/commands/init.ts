@@ -11,10 +11,14 @@ export interface InitFlags {
   readonly grant?: string;
   readonly changeFeed?: boolean;
   readonly signUpTrigger?: boolean;
+  readonly rotateSeals?: boolean;
   readonly dc?: readonly string[];
 }
 
-export function runInit(session: CliSession, { grant, changeFeed, signUpTrigger, dc }: InitFlags): Promise<number> {
+export function runInit(
+  session: CliSession,
+  { grant, changeFeed, signUpTrigger, rotateSeals, dc }: InitFlags,
+): Promise<number> {
   return withProgram(session, { policy: 'kept' }, async (program) => {
     const dataCenters = pickDataCenters(program.config, dc);
     const card = await loadCheckedCard(program);
@@ -27,6 +31,7 @@ export function runInit(session: CliSession, { grant, changeFeed, signUpTrigger,
       grant,
       changeFeed: changeFeed ? 'wanted' : 'as_before',
       signUpTrigger: signUpTrigger ? 'wanted' : 'as_before',
+      sealKeys: rotateSeals ? 'new' : 'existing',
     });
     session.report({ ...report }, showInit(session, withPrintableTexts(report)));
     return 0;

@@ -3,13 +3,14 @@
 import type { Step } from '../../domain/rollout/decide-rollout.js';
 import type { Gate } from '../../stores/cell/cutover/gate.js';
 import { appendAudit } from '../../stores/control/audit.js';
+import type { ControlTransaction } from '../../stores/control/control-database.js';
 import {
   type DataCenterVersion,
   type LastSeenGate,
   lockDataCenter,
-  type PinnedTimes,
   transitionDataCenter,
 } from '../../stores/control/data-centers.js';
+import { sealCutover } from '../../stores/control/seals.js';
 import type { EngineContext } from '../context.js';
 import { type ArmOutcome, armGate, type DisarmOutcome, disarmGate, type LatchOutcome, latchGate } from './gate.js';
 
@@ -49,9 +50,9 @@ async function applyGateChange(
   const dataCenter = row.id;
   switch (kind) {
     case 'arm_gate':
-      return whileUnchanged(context, row, ({ cutoverAt, cutoverLocal }) => {
-        const configuredAt = cutoverAt ?? new Date(Number.NaN);
-        return armGate(context, { dataCenter, configuredAt, configuredLocal: cutoverLocal ?? '' });
+      return whileUnchanged(context, row, async (tx) => {
+        const seal = await sealCutover(tx, dataCenter);
+        return seal === undefined ? VERSION_CONFLICT : armGate(context, dataCenter, seal);
       });
     case 'disarm_gate':
       return whileUnchanged(context, row, () => disarmGate(context, dataCenter));
@@ -68,11 +69,11 @@ async function applyGateChange(
 async function whileUnchanged<T>(
   { control }: EngineContext,
   { id, version }: DataCenterVersion,
-  change: (row: PinnedTimes) => Promise<T>,
+  change: (tx: ControlTransaction) => Promise<T>,
 ): Promise<T | typeof VERSION_CONFLICT> {
   return control.inTransaction(async (tx) => {
     const row = await lockDataCenter(tx, id);
-    return row?.version === version ? change(row) : VERSION_CONFLICT;
+    return row?.version === version ? change(tx) : VERSION_CONFLICT;
   });
 }
 

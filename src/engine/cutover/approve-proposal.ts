@@ -1,6 +1,6 @@
-// A second person approves a postponement or a reversal. The gate of the cell changes first, since sign-ups ask it;
-// then control, which locks the data center's row until both are done. After a crash in between the same approval can
-// be repeated.
+// A second person approves a postponement or a reversal. Control writes it, and seals it for the cell; the gate of the
+// cell changes and commits first, since sign-ups ask it, and then control commits. After a crash in between the same
+// approval can be repeated.
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
@@ -28,26 +28,35 @@ export interface ApprovedProposal {
   readonly person: Person;
 }
 
-/** How the gate of the cell changed, where control must record it; and more details for the audit. */
+/** What an approval changes besides the instant. */
 export interface GateChange {
+  /** How the gate of the cell is afterwards, where control must record it. */
   readonly gate?: LastSeenGate;
+  /** More details for the audit. */
   readonly details?: Readonly<Record<string, unknown>>;
+  /**
+   * Changes the gate of the cell, after control has the approval and before it commits: only then is there a seal of it.
+   * Left out: nothing is to change there.
+   */
+  readonly changeCell?: (tx: ControlTransaction) => Promise<void>;
 }
 
 /**
- * `applyGateChange` throws where the approval is to be rejected. Throws postponement_unknown, postponement_decided,
+ * `prepare` throws where the approval is to be rejected. Throws postponement_unknown, postponement_decided,
  * reversal_unknown, reversal_decided, same_person.
  */
 export async function approveCutoverProposal(
   context: ApprovalContext,
   id: CutoverProposalId,
   reason: string | null,
-  applyGateChange: (tx: ControlTransaction, approval: ApprovedProposal) => Promise<GateChange>,
+  prepare: (tx: ControlTransaction, approval: ApprovedProposal) => Promise<GateChange>,
 ): Promise<CutoverProposal> {
   const applied = await context.control.inTransaction(async (tx) => {
     const approval = await lockProposed(context, tx, id);
-    const change = await applyGateChange(tx, approval);
-    return applyProposal(tx, approval, { ...change, reason });
+    const change = await prepare(tx, approval);
+    const decided = await applyProposal(tx, approval, { ...change, reason });
+    await change.changeCell?.(tx);
+    return decided;
   });
   await context.wakeUps.wakeSchedulers();
   return applied;

@@ -7,6 +7,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import type { Gate } from '../../stores/cell/cutover/gate.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { readControlClock } from '../../stores/control/control-database.js';
+import { sealCutover } from '../../stores/control/seals.js';
 import type { EngineContext } from '../context.js';
 import { getDataCenter } from '../data-center.js';
 import { recordGate } from './apply-gate-step.js';
@@ -50,9 +51,9 @@ export async function executeCutover(
   const { row, facts, gate } = await getExecutable(context, dataCenter);
   if (gate.latchedAt !== null) return { ...toReport(dataCenter, gate), outcome: 'already' };
   if (nameCutover(facts) === 'late') {
-    const { cutoverAt, cutoverLocal } = facts;
-    if (cutoverAt === null) throw cutoverRefused(dataCenter, 'be executed', { why: 'it has no instant' });
-    const armed = await armGate(context, { dataCenter, configuredAt: cutoverAt, configuredLocal: cutoverLocal ?? '' });
+    const seal = await context.control.inTransaction((tx) => sealCutover(tx, dataCenter));
+    if (seal === undefined) throw cutoverRefused(dataCenter, 'be executed', { why: 'it has no instant' });
+    const armed = await armGate(context, dataCenter, seal);
     if (armed.kind === 'busy') return { ...toReport(dataCenter, gate), outcome: 'busy', holders: armed.holders };
   }
   return latchWithRetries(context, row, reason);

@@ -6,7 +6,6 @@ import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import {
-  type ConfiguredCutover,
   type Gate,
   listGateHolders,
   readGate,
@@ -16,6 +15,7 @@ import {
 } from '../../stores/cell/cutover/gate.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
+import type { Seal } from '../../stores/seal.js';
 import type { EngineContext } from '../context.js';
 
 /** Sign-ups that asked the gate have not ended: `holders`, empty when they ended meanwhile. Nothing was changed. */
@@ -30,12 +30,9 @@ export type ArmOutcome = GateOutcome<'armed' | 'too_late'>;
 export type DisarmOutcome = GateOutcome<'disarmed' | 'too_late'>;
 export type LatchOutcome = GateOutcome<'latched' | 'not_due'>;
 
-/** For the later of the configured instant and now. `too_late`: it was armed, and its instant has passed. */
-export function armGate(
-  context: Pick<EngineContext, 'cells'>,
-  { dataCenter, ...cutover }: ConfiguredCutover & { readonly dataCenter: string },
-): Promise<ArmOutcome> {
-  return withGateLock(context, dataCenter, (tx) => saveGateArmed(tx, cutover));
+/** For the later of the instant that control sealed and now. `too_late`: it was armed, and its instant has passed. */
+export function armGate(context: Pick<EngineContext, 'cells'>, dataCenter: string, seal: Seal): Promise<ArmOutcome> {
+  return withGateLock(context, dataCenter, (tx) => saveGateArmed(tx, seal));
 }
 
 /** `too_late`: its instant has passed, and sign-ups start on credits. */

@@ -6,6 +6,7 @@ import type { ProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
 import { readRollout } from '../../stores/control/rollout.js';
+import { sealCutover } from '../../stores/control/seals.js';
 import { type ApprovalContext, approveCutoverProposal } from './approve-proposal.js';
 import { type CutoverRow, cutoverRefused, readCellCutover, toCutoverFacts } from './cutover-facts.js';
 import { armGate, retryForApproval } from './gate.js';
@@ -46,26 +47,31 @@ export function approvePostponement(
   reason: string | null,
 ): Promise<CutoverProposal> {
   return approveCutoverProposal(context, id, reason, async (tx, { row, proposal }) => {
-    await moveGate(context, row, proposal, await readControlClock(tx));
-    return {};
+    const isArmed = await checkMove(context, row, proposal, await readControlClock(tx));
+    return isArmed ? { changeCell: (after) => rearm(context, after, row.id) } : {};
   });
 }
 
-/** An armed gate is armed anew at once, without a scheduler; any other is armed for the new instant later. */
-async function moveGate(
+/** Whether the gate is armed. */
+async function checkMove(
   context: ApprovalContext,
   row: CutoverRow,
   { toAt, toLocal }: CutoverProposal,
   controlNow: Date,
-): Promise<void> {
+): Promise<boolean> {
   const cell = await readCellCutover(context, row.id);
   const rejection = rejectMove(toCutoverFacts(row, controlNow, cell), { at: toAt, local: toLocal });
   if (rejection !== undefined) throw cutoverRefused(row.id, 'move', { ...rejection, next: WITHDRAW });
-  if (cell.gate.effectiveAt === null) return;
-  const cutover = { dataCenter: row.id, configuredAt: toAt, configuredLocal: toLocal };
-  const { kind } = await retryForApproval(context.clock, row.id, () => armGate(context, cutover));
+  return cell.gate.effectiveAt !== null;
+}
+
+/** An armed gate is armed anew at once, without a scheduler; any other is armed for the new instant later. */
+async function rearm(context: ApprovalContext, tx: ControlTransaction, dataCenter: string): Promise<void> {
+  const seal = await sealCutover(tx, dataCenter);
+  if (seal === undefined) throw new Error('an approved postponement has an instant');
+  const { kind } = await retryForApproval(context.clock, dataCenter, () => armGate(context, dataCenter, seal));
   if (kind === 'too_late')
-    throw cutoverRefused(row.id, 'move', {
+    throw cutoverRefused(dataCenter, 'move', {
       why: 'its instant has just come, and sign-ups have started on credits since',
       next: WITHDRAW,
     });

@@ -4,16 +4,13 @@ import { type CutoverRejection, rejectReversal } from '../../domain/cutover/cuto
 import { advise, command } from '../../kernel/advice.js';
 import type { ProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import {
-  type CellReversal,
-  readReversalRejection,
-  reverseCutover,
-  wasReversed,
-} from '../../stores/cell/cutover/reversals.js';
+import { readReversalRejection, reverseCutover, wasReversed } from '../../stores/cell/cutover/reversals.js';
 import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
 import type { LastSeenGate } from '../../stores/control/data-centers.js';
 import { listMaintenance } from '../../stores/control/maintenance.js';
+import { sealReversal } from '../../stores/control/seals.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
+import type { Seal } from '../../stores/seal.js';
 import {
   type ApprovalContext,
   type ApprovedProposal,
@@ -73,8 +70,9 @@ export function approveReversal(
   return approveCutoverProposal(context, id, reason, async (tx, approval) => {
     const { row, proposal } = approval;
     await rejectDuringRun(tx, row);
-    await reverseGate(context, approval, await readControlClock(tx));
-    return clearLatch(row, proposal.toAt);
+    const change = clearLatch(row, proposal.toAt);
+    const isLatched = await checkReversal(context, approval, await readControlClock(tx));
+    return isLatched ? { ...change, changeCell: (after) => reverseGate(context, after, proposal) } : change;
   });
 }
 
@@ -83,24 +81,33 @@ const clearLatch = ({ gateEffectiveAt, gateLatchedAt }: LastSeenGate, gateConfig
   details: { effective_at: gateEffectiveAt, latched_at: gateLatchedAt },
 });
 
-async function reverseGate(
+/** False: an earlier approval was interrupted, the cell has reversed it, and only control is to follow. */
+async function checkReversal(
   context: ApprovalContext,
-  { row, proposal, person }: ApprovedProposal,
+  { row, proposal }: ApprovedProposal,
   controlNow: Date,
-): Promise<void> {
-  const { proposalId: reversalId, dataCenter, toAt, toLocal, author } = proposal;
-  // an earlier approval was interrupted: the cell has reversed it, and only control is to follow
-  if (await context.cells.get(dataCenter).inTransaction('fencer', (tx) => wasReversed(tx, reversalId))) return;
+): Promise<boolean> {
+  const { proposalId: reversalId, dataCenter, toAt, toLocal } = proposal;
+  if (await context.cells.get(dataCenter).inTransaction('fencer', (tx) => wasReversed(tx, reversalId))) return false;
   const cell = await readCellCutover(context, dataCenter);
   const rejection = rejectReversal(toCutoverFacts(row, controlNow, cell), { at: toAt, local: toLocal });
   if (rejection !== undefined) throw cutoverRefused(dataCenter, 'be reversed', { ...rejection, next: WITHDRAW });
-  const reversal = { reversalId, toAt, toLocal, author, approver: person.name };
-  await retryForApproval(context.clock, dataCenter, () => attemptReversal(context, dataCenter, reversal));
+  return true;
 }
 
-async function attemptReversal(context: ApprovalContext, dataCenter: string, reversal: CellReversal) {
+async function reverseGate(
+  context: ApprovalContext,
+  tx: ControlTransaction,
+  { dataCenter, proposalId }: Pick<CutoverProposal, 'dataCenter' | 'proposalId'>,
+): Promise<void> {
+  const seal = await sealReversal(tx, proposalId);
+  if (seal === undefined) throw new Error('an approved reversal can be sealed');
+  await retryForApproval(context.clock, dataCenter, () => attemptReversal(context, dataCenter, seal));
+}
+
+async function attemptReversal(context: ApprovalContext, dataCenter: string, seal: Seal) {
   try {
-    return await withGateLock(context, dataCenter, (tx) => reverseCutover(tx, reversal));
+    return await withGateLock(context, dataCenter, (tx) => reverseCutover(tx, seal));
   } catch (error) {
     const rejection = readReversalRejection(classifyFailure(error).sqlstate);
     if (rejection === undefined) throw error;

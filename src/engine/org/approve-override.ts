@@ -9,14 +9,19 @@ import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
 import { hasOpenRun, overrideAllotment, readMovement } from '../../stores/cell/org/overridden-allotment.js';
 import {
+  beginOverride,
   completeOverride,
+  digestOverride,
   findOverride,
   lockOverride,
   type OverrideRow,
-  saveImageBefore,
 } from '../../stores/cell/org/overrides.js';
-import { type AuditEntry, appendAudit } from '../../stores/control/audit.js';
+import { appendAudit } from '../../stores/control/audit.js';
+import { type CellProposalKey, decideCellProposal, findCellProposal } from '../../stores/control/cell-proposals.js';
+import type { ControlTransaction } from '../../stores/control/control-database.js';
 import { identifyPerson, type Person } from '../../stores/control/person.js';
+import { sealOverride } from '../../stores/control/seals.js';
+import type { Seal } from '../../stores/seal.js';
 import type { EngineContext } from '../context.js';
 import { getDataCenter } from '../data-center.js';
 import { requireSecondPerson } from '../two-person-rule.js';
@@ -34,20 +39,55 @@ export async function approveOverride(
 ): Promise<OverrideReport> {
   const { dataCenter } = id;
   const override = showProposalId(id);
-  const audit = (entry: Pick<AuditEntry, 'action' | 'details'>): Promise<void> =>
-    context.control.inTransaction((tx) => appendAudit(tx, { dataCenter, reason, ...entry }));
+  const details = (hash: string) => ({ override, orgs: 1, org_hash: hash });
   const cell = context.cells.get(dataCenter);
   const person = await findApprover(context, dataCenter);
-  const { hash, orgId } = await cell.inTransaction('reader', async (tx) => {
+  const { hash, orgId, digest } = await cell.inTransaction('reader', async (tx) => {
     const found = await getProposed(tx, id, person);
-    return { orgId: found.orgId, hash: await hashOrgId(tx, found.orgId) };
+    return {
+      orgId: found.orgId,
+      hash: await hashOrgId(tx, found.orgId),
+      digest: await digestOverride(tx, id.proposalId),
+    };
   });
   // before the cell: control may have an approval without a change, but never a change without its approval
-  await audit({ action: 'approve', details: { override, orgs: 1, org_hash: hash } });
-  const report = await cell.inTransaction('worker', (tx) => applyOverride(tx, id, person));
-  await audit({ action: 'override_applied', details: { override, orgs: 1, org_hash: hash } });
+  const seal = await context.control.inTransaction(async (tx) => {
+    await identifyPerson(tx, context.actor);
+    const sealed = await approveInControl(tx, id, digest, person);
+    await appendAudit(tx, { action: 'approve', dataCenter, reason, details: details(hash) });
+    return sealed;
+  });
+  const report = await cell.inTransaction('worker', (tx) => applyOverride(tx, id, person, seal));
+  await context.control.inTransaction((tx) =>
+    appendAudit(tx, { action: 'override_applied', dataCenter, reason, details: details(hash) }),
+  );
   return { ...report, orgId };
 }
+
+/** Control knows who proposed exactly this; only then does it seal the approval for the cell. */
+async function approveInControl(
+  tx: ControlTransaction,
+  id: ProposalId<'override'>,
+  digest: string,
+  person: Person,
+): Promise<Seal> {
+  const key: CellProposalKey = { dataCenter: id.dataCenter, kind: 'override', proposalId: id.proposalId };
+  const known = await findCellProposal(tx, key);
+  if (known === undefined || known.digest !== digest) throw unregistered(id);
+  requireSecondPerson(`The override ${showProposalId(id)}`, known.author, person);
+  const seal = (await decideCellProposal(tx, key, 'approved')) ? await sealOverride(tx, key) : undefined;
+  if (seal === undefined)
+    throw new RolloutError('override_decided', {
+      message: `The override ${showProposalId(id)} was withdrawn already.`,
+    });
+  return seal;
+}
+
+const unregistered = (id: ProposalId<'override'>): RolloutError =>
+  new RolloutError('override_unknown', {
+    message: `Control does not know who proposed the override ${showProposalId(id)} as it is in its cell.`,
+    next: 'Withdraw it, and propose it again.',
+  });
 
 /** Stages in which the cell has allotments and no run writes them. */
 const STAGES: readonly string[] = ['done', 'aborted', 'failed'];
@@ -83,7 +123,12 @@ async function getProposed(tx: CellTransaction, id: ProposalId<'override'>, pers
   return found;
 }
 
-async function applyOverride(tx: CellTransaction, id: ProposalId<'override'>, person: Person): Promise<OverrideReport> {
+async function applyOverride(
+  tx: CellTransaction,
+  id: ProposalId<'override'>,
+  person: Person,
+  seal: Seal,
+): Promise<OverrideReport> {
   const { dataCenter, proposalId: overrideId } = id;
   await lockFenceShared(tx);
   const fence = await readFence(tx);
@@ -93,10 +138,10 @@ async function applyOverride(tx: CellTransaction, id: ProposalId<'override'>, pe
   await lockOverride(tx, overrideId);
   const { orgId, floor, reason, author } = await getProposed(tx, id, person);
   const decision = await resolveOverride(tx, { dataCenter, orgId, floor });
-  await saveImageBefore(tx, overrideId);
+  await beginOverride(tx, seal);
   await overrideAllotment(tx, orgId, decision.after, decision.cardHash);
   await assertVerified(tx, dataCenter, orgId);
-  await completeOverride(tx, overrideId, person.name);
+  await completeOverride(tx, overrideId);
   const named = { overrideId: showProposalId(id), dataCenter, orgId, floor, reason, author, approver: person.name };
   return { ...decision, ...named, state: 'applied', changes: listDifferences(decision.before, decision.after) };
 }

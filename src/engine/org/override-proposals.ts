@@ -4,9 +4,15 @@ import { advise, command } from '../../kernel/advice.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
-import { findOpenOverride, insertOverride, withdrawOpenOverride } from '../../stores/cell/org/overrides.js';
+import {
+  digestOverride,
+  findOpenOverride,
+  insertOverride,
+  withdrawOpenOverride,
+} from '../../stores/cell/org/overrides.js';
 import { isOrgKnown } from '../../stores/cell/org/protected-orgs.js';
 import { appendAudit } from '../../stores/control/audit.js';
+import { type CellProposalKey, decideCellProposal, insertCellProposal } from '../../stores/control/cell-proposals.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
@@ -39,7 +45,7 @@ export async function proposeOverride(
   const { dataCenter, reason, floor } = proposal;
   try {
     const { name: author } = await context.control.inTransaction((tx) => identifyPerson(tx, context.actor));
-    const { hash, ...report } = await context.cells.get(dataCenter).inTransaction(
+    const { hash, digest, proposalId, ...report } = await context.cells.get(dataCenter).inTransaction(
       'worker',
       async (tx) => {
         const orgId = await getOrgId(tx, proposal);
@@ -47,13 +53,25 @@ export async function proposeOverride(
         const open = await findOpenOverride(tx, orgId);
         if (open !== undefined) throw alreadyOpen(nameOverride(dataCenter, open.overrideId));
         const decision = await resolveOverride(tx, { ...proposal, orgId });
-        const overrideId = nameOverride(dataCenter, await insertOverride(tx, { ...proposal, orgId, author }));
-        return { ...decision, overrideId, orgId, hash: await hashOrgId(tx, orgId) };
+        const number = await insertOverride(tx, { ...proposal, orgId, author });
+        return {
+          ...decision,
+          proposalId: number,
+          overrideId: nameOverride(dataCenter, number),
+          orgId,
+          hash: await hashOrgId(tx, orgId),
+          digest: await digestOverride(tx, number),
+        };
       },
       { statementMs: STATEMENT_MS },
     );
     const details = { override: report.overrideId, orgs: 1, org_hash: hash };
-    await context.control.inTransaction((tx) => appendAudit(tx, { action: 'override', dataCenter, reason, details }));
+    await context.control.inTransaction(async (tx) => {
+      await identifyPerson(tx, context.actor);
+      if (!(await insertCellProposal(tx, keyOf(dataCenter, proposalId), digest)))
+        throw numberTaken(dataCenter, report.overrideId);
+      await appendAudit(tx, { action: 'override', dataCenter, reason, details });
+    });
     const changes = listDifferences(report.before, report.after);
     return { ...report, dataCenter, floor, reason, state: 'proposed', author, approver: null, changes };
   } catch (error) {
@@ -63,6 +81,19 @@ export async function proposeOverride(
 
 const nameOverride = (dataCenter: string, proposalId: bigint): string =>
   showProposalId({ kind: 'override', dataCenter, proposalId });
+
+const keyOf = (dataCenter: string, proposalId: bigint): CellProposalKey => ({
+  dataCenter,
+  kind: 'override',
+  proposalId,
+});
+
+/** The cell was set back to before an override whose number it now gave again. */
+const numberTaken = (dataCenter: string, overrideId: string): RolloutError =>
+  new RolloutError('conflict', {
+    message: `Control knows another override ${overrideId}: data center "${dataCenter}" was set back to an earlier state.`,
+    next: advise`Withdraw it, and propose it again until its number is new: ${command('override ORG --withdraw')}`,
+  });
 
 const alreadyOpen = (overrideId: string): RolloutError =>
   new RolloutError('override_open', {
@@ -100,8 +131,9 @@ export async function withdrawOverride(
   });
   const override = nameOverride(dataCenter, proposalId);
   const details = { override, orgs: 1, org_hash: hash };
-  await context.control.inTransaction((tx) =>
-    appendAudit(tx, { action: 'override_withdrawn', dataCenter, reason, details }),
-  );
+  await context.control.inTransaction(async (tx) => {
+    await decideCellProposal(tx, keyOf(dataCenter, proposalId), 'withdrawn');
+    await appendAudit(tx, { action: 'override_withdrawn', dataCenter, reason, details });
+  });
   return override;
 }

@@ -1,16 +1,14 @@
 // The fence of a cell for a maintenance run: a reconciliation or a sweep. It opens under an epoch that is new to the
 // cell, and is closed at that epoch. When a process dies between control and the cell, the next tick finishes the work.
-import { toSections } from '../../domain/config/policy.js';
 import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
 import type { FenceState } from '../../stores/cell/batch/fence.js';
 import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
 import { findCell } from '../../stores/cell/identity.js';
-import { insertMaintenance } from '../../stores/cell/reconcile/maintenance.js';
+import { openSealedMaintenance } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
-import { readPolicy } from '../../stores/control/policy.js';
-import { acceptsFalls } from '../../stores/control/reconcile-requests.js';
 import { raiseRunEpoch, saveRunClosed } from '../../stores/control/runs.js';
+import { sealMaintenance } from '../../stores/control/seals.js';
 import type { EngineContext } from '../context.js';
 import { withExclusiveFence } from '../exclusive-fence.js';
 import { takeNewEpoch } from '../new-epoch.js';
@@ -32,7 +30,7 @@ export async function readFenceOf(
  */
 export async function openMaintenance(
   context: EngineContext,
-  row: Pick<DataCenterRow, 'id' | 'settings'>,
+  row: Pick<DataCenterRow, 'id'>,
   open: MaintenanceRun,
 ): Promise<boolean> {
   const seen = await readFenceOf(context, row.id);
@@ -41,22 +39,12 @@ export async function openMaintenance(
     return takeNewEpoch(context, { dataCenter: row.id, seen: seen.epoch, runId: open.runId }, (tx, epoch) =>
       raiseRunEpoch(tx, open, epoch),
     );
-  const { maxChanged, maxLapsed, falls } = await context.control.inTransaction(async (tx) => ({
-    ...toSections(await readPolicy(tx)).reconcile,
-    falls: (await acceptsFalls(tx, open.runId)) ? ('accepted' as const) : ('within_limits' as const),
-  }));
+  const seal = await context.control.inTransaction((tx) => sealMaintenance(tx, open.runId));
+  if (seal === undefined) return false;
   return withExclusiveFence(context.cells.get(row.id), async (tx) => {
     const fence = await readFence(tx);
     if (fence.epoch >= open.epoch) return fence.epoch === open.epoch && fence.state === 'open';
-    await insertMaintenance(tx, {
-      runId: open.runId,
-      kind: open.kind,
-      batchSize: row.settings?.batchSize ?? 10_000,
-      lanes: row.settings?.lanes ?? 1,
-      maxChanged: maxChanged ?? null,
-      maxLapsed: maxLapsed ?? null,
-      falls,
-    });
+    await openSealedMaintenance(tx, seal);
     await setFence(tx, { state: 'open', epoch: open.epoch, runId: open.runId });
     return true;
   });

@@ -2,7 +2,7 @@
 // when it is closed, nothing of the run can commit any more.
 import { SLOT_STAGES } from '../../domain/rollout/stage.js';
 import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
-import { activateCard, insertRun, reopenRun } from '../../stores/cell/batch/runs.js';
+import { openSealedRun, reopenRun } from '../../stores/cell/batch/runs.js';
 import { clearVerification } from '../../stores/cell/batch/verification.js';
 import { stopSingleWrites } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -13,10 +13,11 @@ import {
   type RolloutRun,
   transitionDataCenter,
 } from '../../stores/control/data-centers.js';
+import { sealRun } from '../../stores/control/seals.js';
+import { readSealFailure, type Seal } from '../../stores/seal.js';
 import type { EngineContext } from '../context.js';
 import { withExclusiveFence } from '../exclusive-fence.js';
 import { takeNewEpoch } from '../new-epoch.js';
-import { parsePlanName } from '../plan/plan-id.js';
 import { ofRun } from './advance-stage.js';
 import { readCell } from './read-cell.js';
 
@@ -40,36 +41,58 @@ export async function openFence(
     return takeNewEpoch(context, { dataCenter: row.id, seen, reason }, (tx, epoch) =>
       transitionDataCenter(tx, row, { epoch, fenceConfirmedClosed: false }),
     );
-  return openInCell(context, row, state, row.epoch);
+  const { runId } = row;
+  const seal = await context.control.inTransaction((tx) => sealRun(tx, runId));
+  if (seal === undefined) return false;
+  const opening = { seal, runId, epoch: row.epoch, state };
+  try {
+    return await openInCell(context, row, opening);
+  } catch (error) {
+    const failure = readSealFailure(error);
+    if (failure === undefined || failure === 'not_initialised') throw error;
+    // the next decision is that the run failed
+    return failInCell(context, row, { failure, epoch: row.epoch });
+  }
+}
+
+interface Opening {
+  readonly seal: Seal;
+  readonly runId: bigint;
+  readonly epoch: bigint;
+  readonly state: 'open' | 'verifying';
 }
 
 async function openInCell(
   context: EngineContext,
-  row: FenceRow,
-  state: 'open' | 'verifying',
-  epoch: bigint,
+  { id }: FenceRow,
+  { seal, runId, epoch, state }: Opening,
 ): Promise<boolean> {
-  const { id, runId, settings } = row;
-  const planId = row.planId === null ? undefined : parsePlanName(row.planId)?.number;
-  if (runId === null || settings === null || planId === undefined) return false;
   return withExclusiveFence(context.cells.get(id), async (tx) => {
     const fence = await readFence(tx);
     if (fence.epoch >= epoch) return fence.epoch === epoch && fence.state === state;
     // what was verified before a failover may be gone
     if (state === 'verifying' && fence.timeline !== fence.currentTimeline) await clearVerification(tx, runId);
-    const run = { runId, kind: 'migrate', ...settings, planId, rails: settings.guardRails } as const;
-    if (!(await insertRun(tx, run))) {
+    if (!(await openSealedRun(tx, seal))) {
       // the cell was restored to a state before its plan: the next decision is that the run failed
       await saveFenceClosed(tx, 'plan_unknown', epoch);
       return true;
     }
     await reopenRun(tx, runId);
-    await activateCard(tx, settings.cardHash);
     await saveFenceClosed(tx, null);
     await setFence(tx, { state, epoch, runId });
     return true;
   });
 }
+
+const failInCell = (
+  context: EngineContext,
+  { id }: FenceRow,
+  { failure, epoch }: { readonly failure: string; readonly epoch: bigint },
+): Promise<boolean> =>
+  withExclusiveFence(context.cells.get(id), async (tx) => {
+    await saveFenceClosed(tx, failure, epoch);
+    return true;
+  });
 
 /**
  * Closes the fence at the row's epoch, and records it in control. False: a batch still holds it, or another was faster.

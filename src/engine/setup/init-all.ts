@@ -4,6 +4,7 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { EngineContext } from '../context.js';
 import { type InitCellReport, initCell } from './init-cell.js';
 import { initControl } from './init-control.js';
+import { shareSealKey } from './share-seal-key.js';
 import { addSignUpTrigger, installChangeFeed } from './triggers.js';
 
 export interface InitOptions {
@@ -17,6 +18,8 @@ export interface InitOptions {
   readonly grant?: string | undefined;
   readonly changeFeed?: 'wanted' | 'as_before';
   readonly signUpTrigger?: 'wanted' | 'as_before';
+  /** `new`: the data centers get another key for seals. */
+  readonly sealKeys?: 'existing' | 'new';
 }
 
 export interface InitReport {
@@ -32,7 +35,8 @@ export interface InitReport {
 
 /** Control comes first: a login without a right to it is rejected (not_permitted) before any cell is changed. */
 export async function initAll(engine: EngineContext, options: InitOptions): Promise<InitReport> {
-  const { card, grant, changeFeed: feed = 'as_before', signUpTrigger: trigger = 'as_before' } = options;
+  const { card, grant, sealKeys = 'existing' } = options;
+  const { changeFeed: feed = 'as_before', signUpTrigger: trigger = 'as_before' } = options;
   const chosen = new Set(options.dataCenters.map(({ id }) => id));
   const { migrations: controlMigrations, config } = await initControl(engine, options.config);
   const { lapseGraceDays } = config.grandfathering;
@@ -40,6 +44,7 @@ export async function initAll(engine: EngineContext, options: InitOptions): Prom
   for (const dataCenter of config.dataCenters.filter(({ id }) => chosen.has(id))) {
     const cell = engine.cells.get(dataCenter.id);
     const report = await initCell(cell, { dataCenter, card, lapseGraceDays, grant });
+    await shareSealKey(engine, dataCenter.id, sealKeys);
     const changeFeed = await installChangeFeed(cell, { dataCenter, clock: engine.clock, feed });
     const signUpTrigger = await addSignUpTrigger(cell, { dataCenter, clock: engine.clock, trigger });
     cells.push({ ...report, changeFeed, signUpTrigger });

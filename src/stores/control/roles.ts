@@ -16,6 +16,7 @@ const REGISTER = `insert (plan_id, data_center, digest, card_hash, author, snaps
 const APPROVE = `insert (plan_id, kind, reason), update (voided_at, void_reason) on credit_rollout_control.approvals`;
 // as it was last read; the truth is in the cell
 const SEEN_GATE = 'gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at';
+const FINGERPRINT = 'execute on function credit_rollout_control.seal_key_fingerprint';
 // what triggers ask about the login that writes
 const PERSON = 'execute on function credit_rollout_control.person, credit_rollout_control.has_role';
 // what triggers ask about the policy
@@ -42,6 +43,10 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
        on credit_rollout_control.postponements, credit_rollout_control.reversals`,
     'insert (name, to_value, reason), update (state) on credit_rollout_control.policy_changes',
     'insert (data_center, reason, allow_falls) on credit_rollout_control.reconcile_requests',
+    'insert (data_center, kind, number, digest), update (state) on credit_rollout_control.cell_proposals',
+    // arms a cut-over that is late
+    'execute on function credit_rollout_control.seal_cutover',
+    FINGERPRINT,
   ],
   approver: [
     READ,
@@ -53,8 +58,12 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
        credit_rollout_control.policy_changes`,
     // an approved postponement or reversal moves the pinned instant
     `update (cutover_at, cutover_local, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
+    'update (state) on credit_rollout_control.cell_proposals',
+    `execute on function credit_rollout_control.seal_cutover, credit_rollout_control.seal_reversal,
+       credit_rollout_control.seal_cell_proposal`,
+    FINGERPRINT,
   ],
-  viewer: [READ, PERSON],
+  viewer: [READ, PERSON, FINGERPRINT],
   scheduler: [
     READ,
     PERSON,
@@ -71,7 +80,9 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     'update (run_id, ended_at) on credit_rollout_control.reconcile_requests',
     'insert, update on credit_rollout_control.due_work',
     'insert, update, delete on credit_rollout_control.holds, credit_rollout_control.schedulers',
-    'execute on function credit_rollout_control.purge_plans',
+    `execute on function credit_rollout_control.purge_plans, credit_rollout_control.seal_run,
+       credit_rollout_control.seal_maintenance, credit_rollout_control.seal_cutover`,
+    FINGERPRINT,
   ],
 };
 
@@ -98,6 +109,8 @@ export async function grantControlRoles(tx: ControlTransaction): Promise<void> {
     `revoke all on all functions in schema credit_rollout_control from public, ${everyone}`,
     `grant usage on schema credit_rollout_control to ${everyone}`,
     ...CONTROL_ROLES.flatMap((role) => GRANTS[role].map((grant) => `grant ${grant} to ${controlRoleName(role)}`)),
+    // granted with all tables
+    `revoke all on credit_rollout_control.seal_keys from ${everyone}`,
   ];
   await runVerbatim(tx, statements.join(';\n'));
 }

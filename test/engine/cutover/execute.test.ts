@@ -8,6 +8,7 @@ import { freeze, unfreeze } from '../../../src/engine/operate/freeze.js';
 import { GATE_LOCK, LOCK_CLASS } from '../../../src/stores/cell/cell-database.js';
 import { saveGateArmed } from '../../../src/stores/cell/cutover/gate.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
+import { sealInCell } from '../../support/seal-in-cell.js';
 
 let fleet: Fleet;
 let dc = '';
@@ -31,8 +32,11 @@ beforeEach(async () => {
 
 const execute = () => executeCutover(fleet.engine, { dataCenter: dc, reason: 'no scheduler' });
 const gateOf = async () => (await fleet.cell(0).sql('select * from credit_rollout.gate'))[0];
-const arm = (at: Date) =>
-  fleet.cell(0).cell.inTransaction('fencer', (tx) => saveGateArmed(tx, { configuredAt: at, configuredLocal: 'then' }));
+const arm = async (at: Date) => {
+  const { cell } = fleet.cell(0);
+  const seal = await sealInCell(cell, 'cutover', { at, local: 'then', set_at: new Date(0) });
+  return cell.inTransaction('fencer', (tx) => saveGateArmed(tx, seal));
+};
 
 describe('executeCutover', () => {
   test('arms and latches one that is late, with an audit row, and reports it when it is repeated', async () => {

@@ -5,6 +5,7 @@ import { armGate, latchGate } from '../../../src/engine/cutover/gate.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { markSwept } from '../../../src/stores/cell/cutover/gate.js';
 import { createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
+import { sealInCell } from '../../support/seal-in-cell.js';
 
 export const closing: (() => Promise<unknown>)[] = [];
 
@@ -27,8 +28,11 @@ export async function connect(cell: TestCell): Promise<pg.Client> {
 }
 
 export const inMs = (ms: number): Date => new Date(systemClock.now().getTime() + ms);
-export const arm = (cell: TestCell, configuredAt: Date) =>
-  armGate(cell.context, { dataCenter: cell.dataCenter.id, configuredAt, configuredLocal: 'as configured' });
+/** As control seals it now: a later call is a later setting. */
+export const sealInstant = (cell: TestCell, at: Date) =>
+  sealInCell(cell.cell, 'cutover', { at, local: 'as configured', set_at: systemClock.now() });
+export const arm = async (cell: TestCell, configuredAt: Date) =>
+  armGate(cell.context, cell.dataCenter.id, await sealInstant(cell, configuredAt));
 /** The armed instant comes now, instead of being waited for. */
 export const reachInstant = (cell: TestCell) =>
   cell.sql(`set local session_replication_role = replica;

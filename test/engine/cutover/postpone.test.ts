@@ -9,6 +9,7 @@ import { GATE_LOCK, LOCK_CLASS } from '../../../src/stores/cell/cell-database.js
 import { saveGateArmed, saveGateLatched } from '../../../src/stores/cell/cutover/gate.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../../support/person.js';
+import { sealInCell } from '../../support/seal-in-cell.js';
 
 let fleet: Fleet;
 let crowd: TestPeople;
@@ -46,10 +47,11 @@ const approve = (person: { readonly engine: EngineContext }, proposalId: bigint)
   approvePostponement(person.engine, { kind: 'postponement', dataCenter: dc, proposalId }, 'seen');
 const withdraw = (person: { readonly engine: EngineContext }, reason: string) =>
   withdrawCutoverProposal(person.engine, { kind: 'postponement', dataCenter: dc, reason });
-const arm = (at: string) =>
-  fleet
-    .cell(0)
-    .cell.inTransaction('fencer', (tx) => saveGateArmed(tx, { configuredAt: new Date(at), configuredLocal: at }));
+const arm = async (at: string) => {
+  const { cell } = fleet.cell(0);
+  const seal = await sealInCell(cell, 'cutover', { at: new Date(at), local: at, set_at: new Date(0) });
+  return cell.inTransaction('fencer', (tx) => saveGateArmed(tx, seal));
+};
 const gateOf = async () => (await fleet.cell(0).sql('select * from credit_rollout.gate'))[0];
 const cutoverOf = async () =>
   (

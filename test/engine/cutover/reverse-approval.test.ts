@@ -7,6 +7,9 @@ import { requestReconcile } from '../../../src/engine/reconcile/request-reconcil
 import { auditCells } from '../../../src/engine/scheduler/audit-cells.js';
 import { saveGateArmed } from '../../../src/stores/cell/cutover/gate.js';
 import { reverseCutover } from '../../../src/stores/cell/cutover/reversals.js';
+import type { CutoverProposal } from '../../../src/stores/control/cutover-proposals.js';
+import type { TestCell } from '../../support/cell.js';
+import { sealInCell } from '../../support/seal-in-cell.js';
 import { waitFor } from '../../support/wait.js';
 import {
   approve,
@@ -22,6 +25,9 @@ import {
 } from './reverse-scene.js';
 
 afterEach(closeAll);
+
+const sealReversalOf = (cell: TestCell, { proposalId, toAt, toLocal, author }: CutoverProposal, approver: string) =>
+  sealInCell(cell.cell, 'reversal', { reversal_id: Number(proposalId), at: toAt, local: toLocal, author, approver });
 
 describe('row 43: a reversal', () => {
   test('row 43: control, the audit and `cutover` show who took back what, and when the next instant is', async () => {
@@ -123,10 +129,10 @@ describe('row 43: a reversal', () => {
     const world = await makeWorld(HAPPENED);
     const { fleet, cell, alice, bob } = world;
     const proposed = await propose(world, alice);
-    const gate = { ...proposed, reversalId: proposed.proposalId, approver: bob.name };
-    await cell.cell.inTransaction('fencer', (tx) => reverseCutover(tx, gate));
+    const seal = await sealReversalOf(cell, proposed, bob.name);
+    await cell.cell.inTransaction('fencer', (tx) => reverseCutover(tx, seal));
     // control still says the old instant: nobody arms what was taken back
-    const old = { configuredAt: new Date(HAPPENED), configuredLocal: 'as before' };
+    const old = await sealInCell(cell.cell, 'cutover', { at: new Date(HAPPENED), local: 'before', set_at: new Date() });
     expect(await rejectionOf(cell.cell.inTransaction('fencer', (tx) => saveGateArmed(tx, old)))).toBe('23001');
     await fleet.drive();
     expect(await gateOf(world)).toMatchObject({ effective_at: null });
@@ -141,8 +147,8 @@ describe('row 43: a reversal', () => {
     const world = await makeWorld(HAPPENED);
     const { fleet, cell, alice, bob, dc } = world;
     const proposed = await propose(world, alice);
-    const gate = { ...proposed, reversalId: proposed.proposalId, approver: bob.name };
-    await cell.cell.inTransaction('fencer', (tx) => reverseCutover(tx, gate));
+    const seal = await sealReversalOf(cell, proposed, bob.name);
+    await cell.cell.inTransaction('fencer', (tx) => reverseCutover(tx, seal));
     // as a scheduler does every half a minute
     await auditCells(fleet.engine);
     await withdraw(world, alice, 'its instant has passed');

@@ -6,8 +6,9 @@ import { detectDrift } from '../../../src/engine/reconcile/detect-drift.js';
 import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../../src/stores/cell/batch/fence.js';
 import { endRun } from '../../../src/stores/cell/batch/runs.js';
 import { readDriftCounts } from '../../../src/stores/cell/reconcile/drift-writes.js';
-import { insertMaintenance } from '../../../src/stores/cell/reconcile/maintenance.js';
+import { openSealedMaintenance } from '../../../src/stores/cell/reconcile/maintenance.js';
 import { applyAll, createTestCell, type TestCell, type TestCellOptions, type TestOrg } from '../../support/cell.js';
+import { sealInCell } from '../../support/seal-in-cell.js';
 
 export interface NightOptions {
   readonly kind?: 'reconcile' | 'sweep';
@@ -23,7 +24,16 @@ export async function openNight({ cell }: Pick<TestCell, 'cell'>, options: Night
   return cell.inTransaction('fencer', async (tx) => {
     await lockFenceExclusive(tx);
     const epoch = (await readFence(tx)).epoch + 1n;
-    await insertMaintenance(tx, { runId: epoch, kind, batchSize, lanes: 2, maxChanged, maxLapsed, falls });
+    const content = {
+      run_id: Number(epoch),
+      of: kind,
+      batch_size: batchSize,
+      lanes: 2,
+      max_changed: maxChanged,
+      max_lapsed: maxLapsed,
+      allow_falls: falls === 'accepted',
+    };
+    await openSealedMaintenance(tx, await sealInCell(cell, 'maintenance', content));
     await setFence(tx, { state: 'open', epoch, runId: epoch });
     return epoch;
   });

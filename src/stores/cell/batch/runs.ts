@@ -1,5 +1,6 @@
 // The runs of a cell: one pass over its orgs each, opened, ended and reopened here. Counts no orgs and names none.
 import { execute, findRow, selectRow } from '../../query.js';
+import type { Seal } from '../../seal.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 
@@ -36,39 +37,18 @@ export async function findRun(tx: CellTransaction, runId: bigint): Promise<CellR
   return row && { ...row, runId: BigInt(row.runId), planId: toBigint(row.planId) };
 }
 
-export interface NewRun extends Pick<CellRun, 'runId' | 'kind' | 'cardHash' | 'batchSize' | 'lanes'> {
-  readonly planId: bigint;
-  /** The guard-rails, for the follow-up. */
-  readonly rails: unknown;
-}
-
 /**
- * Idempotent: an existing run keeps its row and its batches. It takes its batches from its plan, whose ranges cover
- * every id (I12). False, and nothing is written: the cell has neither the run nor the plan.
+ * Opens the run that control sealed, and makes its card the active one. Idempotent: an existing run keeps its row and
+ * its batches. It takes its batches from its plan, whose ranges cover every id (I12). False, and nothing is written: the
+ * cell has neither the run nor the plan. Raises what `readSealFailure` reads.
  */
-export async function insertRun(tx: CellTransaction, run: NewRun): Promise<boolean> {
-  await execute(
+export async function openSealedRun(tx: CellTransaction, seal: Seal): Promise<boolean> {
+  const { opened } = await selectRow<{ readonly opened: boolean }>(
     tx,
-    `insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes, plan_id, rails)
-     select :run_id::bigint, :kind, :card_hash, :batch_size, :lanes, p.plan_id, :rails::jsonb
-     from credit_rollout.plans p where p.plan_id = :plan_id::bigint
-     on conflict do nothing`,
-    {
-      run_id: run.runId,
-      kind: run.kind,
-      card_hash: run.cardHash,
-      batch_size: run.batchSize,
-      lanes: run.lanes,
-      plan_id: run.planId,
-      rails: JSON.stringify(run.rails),
-    },
+    'select credit_rollout.open_run(:seal::jsonb) as opened',
+    { seal },
   );
-  const found = await execute(
-    tx,
-    'select credit_rollout.adopt_plan(r.run_id) from credit_rollout.runs r where r.run_id = :run_id::bigint',
-    { run_id: run.runId },
-  );
-  return found === 1;
+  return opened;
 }
 
 /** Ends an open run; false when it was not open. */
@@ -123,14 +103,5 @@ export async function reopenRun(tx: CellTransaction, runId: bigint): Promise<voi
     `update credit_rollout.runs set state = 'open', ended_at = null
      where run_id = :run_id::bigint and state = 'failed'`,
     { run_id: runId },
-  );
-}
-
-/** Makes a card the one that this cell decides with from now on. */
-export async function activateCard(tx: CellTransaction, cardHash: string): Promise<void> {
-  await execute(
-    tx,
-    'update credit_rollout.cell set active_card = :card_hash where active_card is distinct from :card_hash',
-    { card_hash: cardHash },
   );
 }

@@ -2,6 +2,7 @@
 // Order matters: lock in one statement, read in the next.
 import type { GateReading } from '../../../domain/rollout/snapshot.js';
 import { execute, selectRow } from '../../query.js';
+import type { Seal } from '../../seal.js';
 import { type CellTransaction, GATE_LOCK, LOCK_CLASS } from '../cell-database.js';
 import { type LockHolder, listLockHolders } from '../lock-holders.js';
 
@@ -32,37 +33,19 @@ export async function lockGate(tx: CellTransaction): Promise<void> {
   await execute(tx, 'select pg_advisory_xact_lock(:lock_class, :lock)', { lock_class: LOCK_CLASS, lock: GATE_LOCK });
 }
 
-export interface ConfiguredCutover {
-  readonly configuredAt: Date;
-  readonly configuredLocal: string;
-}
-
 /**
- * Arms the gate for the later of the configured instant and now, by the cell's clock; arms it anew for another
- * configured instant. `too_late`: it was armed and its instant is over. Throws 55P03 like `lockGate`.
+ * Arms the gate for the later of the instant that control sealed and now, by the cell's clock; arms it anew for another
+ * instant. `too_late`: it was armed and its instant is over. Throws 55P03 like `lockGate`, and what `readSealFailure`
+ * reads: also where the cell has an instant that control set later.
  */
-export async function saveGateArmed(
-  tx: CellTransaction,
-  { configuredAt, configuredLocal }: ConfiguredCutover,
-): Promise<{ kind: 'armed' | 'too_late' }> {
+export async function saveGateArmed(tx: CellTransaction, seal: Seal): Promise<{ kind: 'armed' | 'too_late' }> {
   await lockGate(tx);
-  const at = configuredAt.toISOString();
-  await execute(
+  const { armed } = await selectRow<{ readonly armed: boolean }>(
     tx,
-    `update credit_rollout.gate
-     set configured_at = :at::timestamptz, configured_local = :local, armed_at = c.now,
-       effective_at = greatest(:at::timestamptz, c.now)
-     from (select clock_timestamp() as now offset 0) c
-     where latched_at is null and (effective_at is null or effective_at > c.now)
-       and (effective_at is null or configured_at is distinct from :at::timestamptz)`,
-    { at, local: configuredLocal },
+    'select credit_rollout.arm_gate(:seal::jsonb) as armed',
+    { seal },
   );
-  const { armed } = await selectRow<{ armed: boolean | null }>(
-    tx,
-    'select configured_at = :at::timestamptz and effective_at is not null as armed from credit_rollout.gate',
-    { at },
-  );
-  return { kind: armed === true ? 'armed' : 'too_late' };
+  return { kind: armed ? 'armed' : 'too_late' };
 }
 
 /**

@@ -2,6 +2,7 @@
 // function writes.
 import type { ReversedPeriod } from '../../../domain/org/decide-floor.js';
 import { selectRow, selectRows } from '../../query.js';
+import type { Seal } from '../../seal.js';
 import type { CellTransaction } from '../cell-database.js';
 import { lockGate } from './gate.js';
 
@@ -21,29 +22,20 @@ export function listReversedCutovers(tx: CellTransaction): Promise<readonly Reve
   );
 }
 
-export interface CellReversal {
-  /** Control's number of it: each is executed once. */
-  readonly reversalId: bigint;
-  readonly toAt: Date;
-  readonly toLocal: string;
-  readonly author: string;
-  readonly approver: string;
-}
-
 /**
- * Reverses a latched cut-over; sign-ups are legacy from the commit on. `already`: this reversal was executed before.
- * Throws 55P03 while a sign-up that has asked the gate has not ended, and what `readReversalRejection` reads.
+ * Reverses a latched cut-over, as control sealed it; sign-ups are legacy from the commit on. `already`: this reversal
+ * was executed before. Throws 55P03 while a sign-up that has asked the gate has not ended, and what
+ * `readReversalRejection` and `readSealFailure` read.
  */
 export async function reverseCutover(
   tx: CellTransaction,
-  { reversalId, toAt, toLocal, author, approver }: CellReversal,
+  seal: Seal,
 ): Promise<{ readonly kind: 'reversed' | 'already' }> {
   await lockGate(tx);
-  const { reversed } = await selectRow<{ reversed: boolean }>(
+  const { reversed } = await selectRow<{ readonly reversed: boolean }>(
     tx,
-    `select credit_rollout.reverse_cutover(
-       :reversal_id::bigint, :to_at::timestamptz, :to_local, :author, :approver) as reversed`,
-    { reversal_id: reversalId, to_at: toAt.toISOString(), to_local: toLocal, author, approver },
+    'select credit_rollout.reverse_cutover(:seal::jsonb) as reversed',
+    { seal },
   );
   return { kind: reversed ? 'reversed' : 'already' };
 }

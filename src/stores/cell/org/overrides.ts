@@ -1,6 +1,7 @@
 // Overrides of floors: one person proposes, another approves, and only then is it applied, once. Each has the org's
 // rows before and after. The cell itself makes these images, so that no number goes through the driver.
-import { execute, findRow, selectRow } from '../../query.js';
+import { execute, findRow, selectRow, selectRows } from '../../query.js';
+import type { Seal } from '../../seal.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 
@@ -76,27 +77,44 @@ export async function lockOverride(tx: CellTransaction, overrideId: bigint): Pro
   );
 }
 
-const IMAGE = 'select to_jsonb(a) from credit_rollout.allotments a where a.org_id = o.org_id';
-
-/** Saves the org's row as it is before the override. */
-export async function saveImageBefore(tx: CellTransaction, overrideId: bigint): Promise<void> {
-  await execute(
+/** The overrides that wait for approval, with what control knows of each. As the owner. */
+export async function listOpenOverrides(
+  tx: CellTransaction,
+): Promise<readonly (Pick<OverrideRow, 'overrideId' | 'author'> & { readonly digest: string })[]> {
+  const rows = await selectRows<{ readonly overrideId: string; readonly author: string; readonly digest: string }>(
     tx,
-    `update credit_rollout.overrides o set before = (${IMAGE}) where override_id = :override_id::bigint`,
-    { override_id: overrideId },
+    `select override_id, author, credit_rollout.digest_override(override_id) as digest
+     from credit_rollout.overrides where state = 'proposed' order by override_id`,
   );
+  return rows.map((row) => ({ ...row, overrideId: BigInt(row.overrideId) }));
 }
 
-/** Marks it as applied, with the org's row as it is now; false when it was decided already. */
-export async function completeOverride(tx: CellTransaction, overrideId: bigint, approver: string): Promise<boolean> {
-  const updated = await execute(
+/** What control gets to know of it: 64 hex digits that nobody can guess. The override must be there. */
+export async function digestOverride(tx: CellTransaction, overrideId: bigint): Promise<string> {
+  const { digest } = await selectRow<{ readonly digest: string }>(
     tx,
-    `update credit_rollout.overrides o set state = 'applied', approver = :approver, decided_at = clock_timestamp(),
-       after = (${IMAGE})
-     where override_id = :override_id::bigint and state = 'proposed'`,
-    { approver, override_id: overrideId },
+    'select credit_rollout.digest_override(:override_id::bigint) as digest',
+    { override_id: overrideId },
   );
-  return updated === 1;
+  return digest;
+}
+
+/**
+ * Saves the org's row as it is before the override that control sealed, and who approved it: its floor may be set from
+ * here on. Raises what `readSealFailure` reads.
+ */
+export async function beginOverride(tx: CellTransaction, seal: Seal): Promise<void> {
+  await execute(tx, 'select credit_rollout.begin_override(:seal::jsonb)', { seal });
+}
+
+/** Marks a begun override as applied, with the org's row as it is now; false when it was decided already. */
+export async function completeOverride(tx: CellTransaction, overrideId: bigint): Promise<boolean> {
+  const { completed } = await selectRow<{ readonly completed: boolean }>(
+    tx,
+    'select credit_rollout.complete_override(:override_id::bigint) as completed',
+    { override_id: overrideId },
+  );
+  return completed;
 }
 
 /** Withdraws a proposal; false when it was decided already. */

@@ -1,38 +1,15 @@
 // Maintenance runs in a cell: nightly runs and sweeps, whose batches are lists of orgs that a worker found. Counts
 // only.
 import { execute, findRow } from '../../query.js';
+import type { Seal } from '../../seal.js';
 import type { CellTransaction } from '../cell-database.js';
 
-export interface NewMaintenance {
-  readonly runId: bigint;
-  readonly kind: 'reconcile' | 'sweep';
-  readonly batchSize: number;
-  readonly lanes: number;
-  /** How many orgs it may change at most, and how many lapsed orgs it may lower at most; null: no limit. */
-  readonly maxChanged: number | null;
-  readonly maxLapsed: number | null;
-  /** A person accepted the falls beyond these limits. */
-  readonly falls: 'within_limits' | 'accepted';
-}
-
-/** Idempotent: an existing run stays as it is. A run computes with the card that the cell was last applied with. */
-export async function insertMaintenance(tx: CellTransaction, run: NewMaintenance): Promise<void> {
-  await execute(
-    tx,
-    `insert into credit_rollout.runs (
-       run_id, kind, card_hash, batch_size, lanes, max_changed, max_lapsed, allow_falls)
-     select :run_id::bigint, :kind, active_card, :batch_size, :lanes, :max_changed, :max_lapsed, :allow_falls
-     from credit_rollout.cell on conflict do nothing`,
-    {
-      run_id: run.runId,
-      kind: run.kind,
-      batch_size: run.batchSize,
-      lanes: run.lanes,
-      max_changed: run.maxChanged,
-      max_lapsed: run.maxLapsed,
-      allow_falls: run.falls === 'accepted',
-    },
-  );
+/**
+ * Opens the nightly run or sweep that control sealed, with its limits. Idempotent: an existing run stays as it is. A run
+ * computes with the card that the cell was last applied with. Raises what `readSealFailure` reads.
+ */
+export async function openSealedMaintenance(tx: CellTransaction, seal: Seal): Promise<void> {
+  await execute(tx, 'select credit_rollout.open_maintenance(:seal::jsonb)', { seal });
 }
 
 export interface MaintenanceProgress {

@@ -37,9 +37,10 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'update (failure) on credit_rollout.plan_requests',
     'insert, update (settled_at, settled) on credit_rollout.stale_orgs',
     // whoever writes about one org must be able to read orgs: no other role may
-    'select, insert, delete on credit_rollout.protected_orgs',
-    `select, insert (org_id, floor, reason, author), update (approver, decided_at, state, before, after)
-       on credit_rollout.overrides`,
+    'select, insert (org_id, reason, protected_by), delete on credit_rollout.protected_orgs',
+    'select, insert (org_id, floor, reason, author), update (decided_at, state) on credit_rollout.overrides',
+    `execute on function credit_rollout.digest_override, credit_rollout.begin_override,
+       credit_rollout.complete_override`,
     'select on credit_rollout.org_capacity',
     // the change feed reads each recorded edit once
     'select, delete on credit_rollout.changed_orgs',
@@ -68,19 +69,22 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
        credit_rollout.waiting_floors`,
     PLANS,
     PLAN_FUNCTIONS,
+    'execute on function credit_rollout.digest_override, credit_rollout.seal_key_fingerprint',
   ],
   fencer: [
-    'select, update on credit_rollout.fence, credit_rollout.gate',
+    'select, update on credit_rollout.fence',
+    'select, update (armed_at, effective_at, latched_at, swept_at) on credit_rollout.gate',
     'select on credit_rollout.reversals',
-    'execute on function credit_rollout.reverse_cutover',
+    // each does what control sealed, and nothing else
+    `execute on function credit_rollout.open_run, credit_rollout.open_maintenance, credit_rollout.arm_gate,
+       credit_rollout.reverse_cutover`,
     `select, insert (frozen_by, reason), update (acknowledged_at, lifted_at, lifted_by, lift_reason)
        on credit_rollout.freezes`,
-    'select, insert, update on credit_rollout.runs',
-    `select (${FENCER_BATCH_COLUMNS}), insert (run_id, batch_no, state), update (${FENCER_BATCH_COLUMNS})
+    'select, update (state, ended_at, canary_passed_at, pass, pass_from, cut_at) on credit_rollout.runs',
+    `select (${FENCER_BATCH_COLUMNS}), update (${FENCER_BATCH_COLUMNS})
        on credit_rollout.batches`,
     'select on credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.workers',
     'select (run_id, reason) on credit_rollout.quarantine',
-    'update (active_card) on credit_rollout.cell',
     'insert on credit_rollout.rate_cards, credit_rollout.rates',
     // the trigger that compares rates with their hash calls it
     'execute on function credit_rollout.code_units',
@@ -90,8 +94,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'usage on sequence credit_rollout.plan_ids',
     'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
     'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
-    `execute on function credit_rollout.adopt_plan, credit_rollout.add_follow_up,
-       credit_rollout.forget_plan, credit_rollout.forget_drift`,
+    `execute on function credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.forget_drift`,
   ],
 };
 

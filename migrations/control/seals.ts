@@ -1,0 +1,175 @@
+// Why: a cell must not believe a program that two people agreed. What control's tables and triggers prove, a seal says
+// to the cell: HMAC-SHA256 with a key that only the owners of both schemas read.
+import type { Migration } from '../migration.js';
+
+/** Why: an override is a row of its cell; that two people agreed on it is known by control alone. Counts and hashes only. */
+export const createCellProposals: Migration = {
+  name: '20261129030000_pre_create_cell_proposals',
+  up: `
+create table credit_rollout_control.cell_proposals (
+  data_center text not null references credit_rollout_control.data_centers,
+  kind text not null check (kind in ('override', 'undo', 'repair', 'settings', 'exception')),
+  number bigint not null,
+  digest text not null check (digest ~ '^[0-9a-f]{64}$'),
+  author text not null,
+  proposed_at timestamptz not null,
+  approver text,
+  decided_at timestamptz,
+  state text not null default 'proposed' check (state in ('proposed', 'approved', 'withdrawn')),
+  primary key (data_center, kind, number),
+  constraint cell_proposals_two_people_check check (approver is null or approver <> author),
+  constraint cell_proposals_approved_check check ((state = 'approved') = (approver is not null)),
+  constraint cell_proposals_decided_check check ((state = 'proposed') = (decided_at is null))
+);
+comment on table credit_rollout_control.cell_proposals is
+  'what one person proposed in a cell and another approves: a number and a hash, nothing of an org';
+
+create function credit_rollout_control.bind_cell_proposal() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  -- init registers proposals that a cell has and control has not: only the owner may name an author
+  if new.author is null or not pg_has_role((select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then
+    new.author := credit_rollout_control.person();
+  end if;
+  new.proposed_at := clock_timestamp();
+  new.approver := null;
+  new.decided_at := null;
+  new.state := 'proposed';
+  return new;
+end $$;
+create trigger cell_proposals_bind before insert on credit_rollout_control.cell_proposals
+  for each row execute function credit_rollout_control.bind_cell_proposal();
+
+-- An approval may be given again, since its seal is valid for an hour only.
+create function credit_rollout_control.keep_cell_proposal() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_op <> 'UPDATE' or old.state = 'withdrawn' or new.state = 'proposed'
+     or old.state = 'approved' and new.state = 'withdrawn'
+     or (new.data_center, new.kind, new.number, new.digest, new.author, new.proposed_at)
+       is distinct from (old.data_center, old.kind, old.number, old.digest, old.author, old.proposed_at) then
+    raise exception 'a proposal is decided once, and never changed' using errcode = 'restrict_violation';
+  end if;
+  if new.state = 'approved' and not credit_rollout_control.has_role('approver') then
+    raise exception 'this login may not approve' using errcode = 'insufficient_privilege';
+  end if;
+  new.decided_at := clock_timestamp();
+  new.approver := case new.state when 'approved' then credit_rollout_control.person() end;
+  return new;
+end $$;
+create trigger cell_proposals_kept before update or delete on credit_rollout_control.cell_proposals
+  for each row execute function credit_rollout_control.keep_cell_proposal();
+create trigger cell_proposals_refuse_truncate before truncate on credit_rollout_control.cell_proposals
+  for each statement execute function credit_rollout_control.refuse_change();`,
+};
+
+/**
+ * Why: who can read the rows of an approval is not who may make a cell believe it. Each function makes the seal of what
+ * the rows say now, and of nothing else; a seal is valid for an hour and can be made again.
+ */
+export const createSeals: Migration = {
+  name: '20261129030100_pre_create_seals',
+  up: `
+create table credit_rollout_control.seal_keys (
+  data_center text primary key references credit_rollout_control.data_centers on delete cascade,
+  inner_pad bytea not null check (length(inner_pad) = 64),
+  outer_pad bytea not null check (length(outer_pad) = 64),
+  made_at timestamptz not null default clock_timestamp()
+);
+comment on table credit_rollout_control.seal_keys is
+  'the key that a data center shares with control: the two pads of HMAC-SHA256. Only the owner reads it; dumps have it.';
+
+-- A new key for a data center, unless it has one. Returns nothing, so that no key is in a log of results.
+create function credit_rollout_control.make_seal_key(dc text) returns void language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+declare
+  secret bytea := sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
+    || decode(repeat('00', 32), 'hex');
+  inner_pad bytea := secret; outer_pad bytea := secret;
+begin
+  for at in 0..63 loop
+    inner_pad := set_byte(inner_pad, at, get_byte(secret, at) # 54);
+    outer_pad := set_byte(outer_pad, at, get_byte(secret, at) # 92);
+  end loop;
+  insert into credit_rollout_control.seal_keys (data_center, inner_pad, outer_pad) values (dc, inner_pad, outer_pad)
+    on conflict do nothing;
+end $$;
+
+-- Shows whether a cell has the same key, and nothing of it.
+create function credit_rollout_control.seal_key_fingerprint(dc text) returns text language sql stable
+  security definer set search_path = pg_catalog, pg_temp as $$
+  select left(encode(sha256('fingerprint'::bytea || k.outer_pad || k.inner_pad), 'hex'), 16)
+  from credit_rollout_control.seal_keys k where k.data_center = dc
+$$;
+
+-- The document with what it is for, until when it is valid, and its HMAC. Never granted: it seals whatever it is given.
+create function credit_rollout_control.seal(dc text, deed text, content jsonb) returns jsonb language plpgsql stable
+  set search_path = pg_catalog, pg_temp as $$
+declare
+  document jsonb := content || jsonb_build_object('data_center', dc, 'kind', deed,
+    'expires_at', clock_timestamp() + interval '1 hour');
+  sealed jsonb;
+begin
+  select document || jsonb_build_object('mac',
+      encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(document::text, 'UTF8'))), 'hex'))
+    into sealed from credit_rollout_control.seal_keys k where k.data_center = dc;
+  if not found then
+    raise exception 'data center % has no key for seals: run init', dc
+      using errcode = 'object_not_in_prerequisite_state', constraint = 'seal_key_missing';
+  end if;
+  return sealed;
+end $$;
+
+-- Null: no used approval of an open run.
+create function credit_rollout_control.seal_run(run bigint) returns jsonb language sql stable
+  security definer set search_path = pg_catalog, pg_temp as $$
+  select credit_rollout_control.seal(a.data_center, 'run', jsonb_build_object(
+    'run_id', a.used_by_run, 'plan_id', substring(a.plan_id from '[0-9]+$')::bigint, 'digest', a.digest,
+    'card_hash', d.plan -> 'cardHash', 'batch_size', d.plan -> 'batchSize', 'lanes', d.plan -> 'lanes',
+    'rails', d.plan -> 'guardRails', 'approval', a.kind, 'author', a.author, 'approver', a.approver))
+  from credit_rollout_control.approvals a
+  join credit_rollout_control.runs r on r.run_id = a.used_by_run and r.data_center = a.data_center
+  join credit_rollout_control.data_centers d on d.id = a.data_center
+  where a.used_by_run = run and r.state = 'open' and r.kind = 'migrate' and r.plan_id = a.plan_id
+    and d.run_id = run and d.plan_id = a.plan_id
+$$;
+
+-- The limits of a night or a sweep, as the policy has them. Null: no such run is open.
+create function credit_rollout_control.seal_maintenance(run bigint) returns jsonb language sql stable
+  security definer set search_path = pg_catalog, pg_temp as $$
+  select credit_rollout_control.seal(r.data_center, 'maintenance', jsonb_build_object(
+    'run_id', r.run_id, 'of', r.kind, 'batch_size', d.plan -> 'batchSize', 'lanes', d.plan -> 'lanes',
+    'max_changed', credit_rollout_control.setting('reconcile.maxChanged'),
+    'max_lapsed', credit_rollout_control.setting('reconcile.maxLapsed'),
+    'allow_falls', exists (select from credit_rollout_control.reconcile_requests q
+      where q.run_id = r.run_id and q.allow_falls)))
+  from credit_rollout_control.runs r join credit_rollout_control.data_centers d on d.id = r.data_center
+  where r.run_id = run and r.state = 'open' and r.kind in ('reconcile', 'sweep')
+$$;
+
+-- The pinned instant of a cut-over. Null: none is pinned.
+create function credit_rollout_control.seal_cutover(dc text) returns jsonb language sql stable
+  security definer set search_path = pg_catalog, pg_temp as $$
+  select credit_rollout_control.seal(d.id, 'cutover', jsonb_build_object(
+    'at', d.cutover_at, 'local', d.cutover_local, 'set_at', d.cutover_set_at))
+  from credit_rollout_control.data_centers d where d.id = dc and d.cutover_at is not null
+$$;
+
+-- Null: nobody approved it.
+create function credit_rollout_control.seal_reversal(reversal bigint) returns jsonb language sql stable
+  security definer set search_path = pg_catalog, pg_temp as $$
+  select credit_rollout_control.seal(r.data_center, 'reversal', jsonb_build_object(
+    'reversal_id', r.reversal_id, 'at', r.to_at, 'local', r.to_local, 'author', r.author, 'approver', r.approver))
+  from credit_rollout_control.reversals r where r.reversal_id = reversal and r.state = 'applied'
+$$;
+
+-- Null: nobody approved it, or the approval is older than an hour.
+create function credit_rollout_control.seal_cell_proposal(dc text, deed text, num bigint) returns jsonb
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select credit_rollout_control.seal(p.data_center, p.kind, jsonb_build_object(
+    'number', p.number, 'digest', p.digest, 'author', p.author, 'approver', p.approver))
+  from credit_rollout_control.cell_proposals p
+  where p.data_center = dc and p.kind = deed and p.number = num and p.state = 'approved'
+    and p.decided_at > clock_timestamp() - interval '1 hour'
+$$;`,
+};
