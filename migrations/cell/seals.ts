@@ -36,6 +36,9 @@ create function credit_rollout.check_seal(document jsonb, deed text) returns voi
 declare
   expected text;
 begin
+  if jsonb_typeof(document) is distinct from 'object' then
+    raise exception 'no seal was given' using errcode = 'restrict_violation', constraint = 'seal_wrong';
+  end if;
   select encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to((document - 'mac')::text, 'UTF8'))), 'hex')
     into expected from credit_rollout.seal_key k;
   if not found then
@@ -70,11 +73,12 @@ export const sealRuns: Migration = {
 create function credit_rollout.open_run(document jsonb) returns boolean language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  run bigint := (document ->> 'run_id')::bigint;
-  plan bigint := (document ->> 'plan_id')::bigint;
+  run bigint; plan bigint;
   followed credit_rollout.plans;
 begin
   perform credit_rollout.check_seal(document, 'run');
+  run := (document ->> 'run_id')::bigint;
+  plan := (document ->> 'plan_id')::bigint;
   if exists (select from credit_rollout.runs r where r.run_id = run and r.plan_id is distinct from plan)
      or exists (select from credit_rollout.runs r where r.plan_id = plan and r.run_id <> run) then
     raise exception 'another run followed this plan' using errcode = 'restrict_violation', constraint = 'seal_used';
@@ -143,12 +147,12 @@ comment on column credit_rollout.gate.configured_set_at is
 create function credit_rollout.arm_gate(document jsonb) returns boolean language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  at timestamptz := (document ->> 'at')::timestamptz;
-  set_at timestamptz := (document ->> 'set_at')::timestamptz;
+  at timestamptz; set_at timestamptz; armed boolean;
   moment timestamptz := clock_timestamp();
-  armed boolean;
 begin
   perform credit_rollout.check_seal(document, 'cutover');
+  at := (document ->> 'at')::timestamptz;
+  set_at := (document ->> 'set_at')::timestamptz;
   if not pg_try_advisory_xact_lock(1129467724, -1) then
     raise exception 'a sign-up holds the gate' using errcode = 'lock_not_available';
   end if;
@@ -170,10 +174,11 @@ drop function credit_rollout.reverse_cutover(bigint, timestamptz, text, text, te
 create function credit_rollout.reverse_cutover(document jsonb) returns boolean language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  reversal bigint := (document ->> 'reversal_id')::bigint;
+  reversal bigint;
   gate credit_rollout.gate;
 begin
   perform credit_rollout.check_seal(document, 'reversal');
+  reversal := (document ->> 'reversal_id')::bigint;
   if exists (select from credit_rollout.reversals r where r.reversal_id = reversal) then return false; end if;
   if not pg_try_advisory_xact_lock(1129467724, -1) then
     raise exception 'a sign-up holds the gate' using errcode = 'lock_not_available';
@@ -186,10 +191,10 @@ begin
     raise exception 'the gate is not latched' using errcode = 'object_not_in_prerequisite_state';
   end if;
   perform credit_rollout.record_seal(document);
-  insert into credit_rollout.reversals (reversal_id, configured_at, configured_local, armed_at, effective_at, latched_at,
-      swept_at, reversed_at, to_at, to_local, author, approver)
-    values (reversal, gate.configured_at, gate.configured_local, gate.armed_at, gate.effective_at, gate.latched_at,
-      gate.swept_at, clock_timestamp(), (document ->> 'at')::timestamptz, document ->> 'local', document ->> 'author',
+  insert into credit_rollout.reversals (reversal_id, configured_at, configured_local, armed_at, effective_at,
+      latched_at, swept_at, reversed_at, to_at, to_local, author, approver)
+    values (reversal, gate.configured_at, gate.configured_local, gate.armed_at, gate.effective_at,
+      gate.latched_at, gate.swept_at, clock_timestamp(), (document ->> 'at')::timestamptz, document ->> 'local', document ->> 'author',
       document ->> 'approver');
   update credit_rollout.gate set configured_at = (document ->> 'at')::timestamptz,
     configured_local = document ->> 'local', armed_at = null, effective_at = null, latched_at = null, swept_at = null;
@@ -235,9 +240,10 @@ end;
 create function credit_rollout.begin_override(document jsonb) returns void language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  number bigint := (document ->> 'number')::bigint;
+  number bigint;
 begin
   perform credit_rollout.check_seal(document, 'override');
+  number := (document ->> 'number')::bigint;
   if document ->> 'digest' is distinct from credit_rollout.digest_override(number) then
     raise exception 'the override is not the one that was approved'
       using errcode = 'restrict_violation', constraint = 'seal_wrong';

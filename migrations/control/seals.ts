@@ -2,7 +2,10 @@
 // to the cell: HMAC-SHA256 with a key that only the owners of both schemas read.
 import type { Migration } from '../migration.js';
 
-/** Why: an override is a row of its cell; that two people agreed on it is known by control alone. Counts and hashes only. */
+/**
+ * Why: an override is a row of its cell; that two people agreed on it is known by control alone. Counts and hashes
+ * only.
+ */
 export const createCellProposals: Migration = {
   name: '20261129030000_pre_create_cell_proposals',
   up: `

@@ -1,23 +1,7 @@
 // The registry of every failure a user can meet. docs/reference/errors.md lists the same codes; a test compares them.
-import { type Advice, advise, command } from './advice.js';
-
-interface ErrorEntry {
-  /**
-   * Process exit code, as documented in docs/reference/exit-codes.md: 1 error, 3 left out, 4 held, 5 mismatch,
-   * 6 conflict, 7 not permitted.
-   */
-  readonly exit: 1 | 3 | 4 | 5 | 6 | 7;
-  /** What it means, one sentence. */
-  readonly meaning: string;
-  /** The next step, where the error itself names none. */
-  readonly next: string | Advice;
-}
-
-const entry = (exit: ErrorEntry['exit'], meaning: string, next: string | Advice): ErrorEntry => ({
-  exit,
-  meaning,
-  next,
-});
+import { advise, command } from './advice.js';
+import { type ErrorEntry, entry } from './error-entry.js';
+import { PROPOSAL_ERRORS } from './proposal-errors.js';
 
 export const ERRORS = {
   // configuration
@@ -211,92 +195,7 @@ export const ERRORS = {
     'Name a new or empty folder with --out.',
   ),
   internal: entry(1, 'Something failed that should not have: a bug of ours.', 'Run the command again with --debug.'),
-  // plans
-  plan_busy: entry(6, 'Another worker is making this plan.', 'It continues by itself.'),
-  plan_stopped: entry(1, 'The planning was stopped before its end; no plan was made.', 'Plan again.'),
-  plan_edited: entry(5, 'A plan is not what its digest was made of.', 'Plan again, and find out who edited it.'),
-  plan_expired: entry(
-    6,
-    'The plan is older than rollout.planRetention, or was made by another version.',
-    'Plan again.',
-  ),
-  plan_source_changed: entry(
-    6,
-    'The source changed its columns or types after the plan was made.',
-    advise`Run: ${command('init')}; then plan again.`,
-  ),
-  rate_card_changed: entry(
-    5,
-    'The rates in a cell are not those of their card: rows were edited.',
-    'Restore the rows of credit_rollout.rates.',
-  ),
-  // approvals and overrides
-  plan_unknown: entry(1, 'No plan with this id is known, or a run follows none.', advise`Run: ${command('plans')}`),
-  plan_conflict: entry(
-    6,
-    'Control knows a plan of this id with another digest.',
-    'Plan again, which takes the next number.',
-  ),
-  plan_used: entry(6, 'The plan was applied already; an approval is used once.', 'Plan again.'),
-  plan_superseded: entry(6, 'A newer plan of the data center was approved or applied.', 'Plan again.'),
-  seal_wrong: entry(
-    7,
-    'A cell was asked to do what control did not seal for it, or the two have different keys.',
-    advise`As the owner of both run: ${command('init')}; then repeat what failed.`,
-  ),
-  seal_expired: entry(
-    6,
-    'A seal of control is valid for an hour, and this one is older by the clock of the cell.',
-    advise`Repeat what failed; if it fails again compare the clocks: ${command('doctor')}`,
-  ),
-  seal_used: entry(
-    6,
-    'The approval was used in the cell before, as after control was set back to an earlier state.',
-    'Plan or propose again, and let it be approved again.',
-  ),
-  same_person: entry(7, 'Author and approver are the same person.', 'Let somebody else approve it.'),
-  override_unknown: entry(1, 'The data center has no override with this id.', 'Check the id.'),
-  override_open: entry(
-    6,
-    'The org has an override that waits for its approval.',
-    'Let a second person approve that one.',
-  ),
-  override_decided: entry(6, 'The override was decided already.', 'Propose another one.'),
-  override_refused: entry(
-    6,
-    'The rule would not keep the floor of this override, or there is nothing to override.',
-    'Correct the cause that is named, or propose another floor.',
-  ),
-  // the policy
-  setting_unknown: entry(1, 'The policy has no setting of this name.', advise`Run: ${command('settings')}`),
-  setting_refused: entry(6, 'The setting cannot change like that; it says why.', advise`Run: ${command('settings')}`),
-  setting_open: entry(6, 'A change of this setting waits for approval.', 'Approve that one, or withdraw it.'),
-  change_unknown: entry(1, 'The policy has no proposed change with this id.', advise`Run: ${command('settings')}`),
-  change_decided: entry(6, 'The change of the policy was decided already.', 'Propose another one.'),
-  // the cut-over
-  cutover_refused: entry(
-    6,
-    'The cut-over cannot move or be executed as it was asked for; the reason is shown.',
-    advise`Run: ${command('cutover')}`,
-  ),
-  postponement_unknown: entry(
-    1,
-    'The data center has no postponement with this id.',
-    advise`Run: ${command('cutover')}`,
-  ),
-  postponement_open: entry(
-    6,
-    'The data center has a postponement that waits for its approval.',
-    'Let a second person approve that one, or withdraw it.',
-  ),
-  postponement_decided: entry(6, 'The postponement was decided already.', 'Propose another one.'),
-  reversal_unknown: entry(1, 'The data center has no reversal with this id.', advise`Run: ${command('cutover')}`),
-  reversal_open: entry(
-    6,
-    'The data center has a reversal that waits for its approval.',
-    'Let a second person approve that one, or withdraw it.',
-  ),
-  reversal_decided: entry(6, 'The reversal was decided already.', 'Propose another one.'),
+  ...PROPOSAL_ERRORS,
   // embedded servers
   embedded_unsupported_platform: entry(
     1,

@@ -1,5 +1,5 @@
-// What control proves to a cell: a JSON document with its HMAC, made and checked by the databases. Here it is a text that
-// nobody reads or changes on its way.
+// What control proves to a cell: a JSON document with its HMAC, made and checked by the databases. Here it is a text
+// that nobody reads or changes on its way.
 import type { ErrorCode } from '../kernel/error-codes.js';
 import { classifyFailure } from './postgres-failure.js';
 

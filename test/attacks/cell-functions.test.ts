@@ -48,6 +48,7 @@ describe('a trigger function of ours', () => {
 describe('a function of ours', () => {
   test.each([
     `select credit_rollout.mark_gate_answer('x')`,
+    'select credit_rollout.adopt_plan(1)',
     'select * from credit_rollout.ask_gate()',
     'select credit_rollout.wait_for_gate()',
     'select credit_rollout.grant_sign_up(2)',
@@ -58,8 +59,10 @@ describe('a function of ours', () => {
   });
 
   test.each([
-    [`select credit_rollout.reverse_cutover(1, now() + interval '1 day', 'then', 'ceo', 'cto')`, ['fencer']],
-    ['select credit_rollout.adopt_plan(1)', ['fencer']],
+    [`select credit_rollout.reverse_cutover('{}')`, ['fencer']],
+    [`select credit_rollout.open_run('{}')`, ['fencer']],
+    [`select credit_rollout.begin_override('{}')`, ['worker']],
+    ['select credit_rollout.complete_override(1)', ['worker']],
     ['select credit_rollout.add_follow_up(1)', ['fencer']],
     [`select credit_rollout.forget_plan(1, '{}')`, ['fencer']],
     ['select credit_rollout.forget_drift(1, 1)', ['fencer']],

@@ -8,6 +8,7 @@ export function sealInCell(
   cell: Pick<CellDatabase, 'asOwner'>,
   kind: 'run' | 'maintenance' | 'cutover' | 'reversal' | 'override',
   content: Readonly<Record<string, unknown>>,
+  validFor = '1 hour',
 ): Promise<Seal> {
   return cell.asOwner(async (tx) => {
     await execute(
@@ -22,9 +23,9 @@ export function sealInCell(
            || sha256(k.inner_pad || convert_to(d::text, 'UTF8'))), 'hex')))::text as seal
        from credit_rollout.seal_key k cross join (
          select :content::jsonb || jsonb_build_object('kind', :kind::text, 'data_center', c.data_center,
-           'expires_at', clock_timestamp() + interval '1 hour') as d
+           'expires_at', clock_timestamp() + :valid_for::interval) as d
          from credit_rollout.cell c) s`,
-      { content: JSON.stringify(content), kind },
+      { content: JSON.stringify(content), kind, valid_for: validFor },
     );
     return seal;
   });

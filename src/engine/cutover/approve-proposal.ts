@@ -35,8 +35,8 @@ export interface GateChange {
   /** More details for the audit. */
   readonly details?: Readonly<Record<string, unknown>>;
   /**
-   * Changes the gate of the cell, after control has the approval and before it commits: only then is there a seal of it.
-   * Left out: nothing is to change there.
+   * Changes the gate of the cell, after control has the approval and before it commits: only then is there a seal of
+   * it. Left out: nothing is to change there.
    */
   readonly changeCell?: (tx: ControlTransaction) => Promise<void>;
 }

@@ -1,5 +1,6 @@
 // Row 43: what the cell and the control database themselves reject, whoever asks them, about a reversal.
 import { afterEach, describe, expect, test } from 'vitest';
+import { sealInCell } from '../../support/seal-in-cell.js';
 import { closeAll, HAPPENED, makeWorld, rejectionOf } from './reverse-scene.js';
 
 afterEach(closeAll);
@@ -17,14 +18,16 @@ describe('the cell', () => {
       await asFencer(`insert into credit_rollout.reversals select 1, configured_at, configured_local, armed_at, effective_at,
         latched_at, swept_at, now(), '2098-11-03', 'x', 'a', 'b' from credit_rollout.gate`),
     ).toBe('42501');
-    const call = (at: string, approver: string) =>
-      `select credit_rollout.reverse_cutover(5, '${at}', 'x', 'a', '${approver}')`;
-    expect(await asFencer(call('2098-11-03', 'a'))).toBe('reversals_two_people_check');
-    expect(await asFencer(call('2020-11-03', 'b'))).toBe('reversals_future_check');
-    expect(await asFencer(call('2098-11-03', 'b'))).toBeUndefined();
-    expect(await asFencer(call('2098-11-03', 'b'))).toBeUndefined();
+    const sealed = (at: string, approver: string, number = 5) =>
+      sealInCell(cell.cell, 'reversal', { reversal_id: number, at, local: 'x', author: 'a', approver });
+    const call = async (...args: Parameters<typeof sealed>) =>
+      asFencer(`select credit_rollout.reverse_cutover('${await sealed(...args)}')`);
+    expect(await call('2098-11-03', 'a')).toBe('reversals_two_people_check');
+    expect(await call('2020-11-03', 'b')).toBe('reversals_future_check');
+    expect(await call('2098-11-03', 'b')).toBeUndefined();
+    expect(await call('2098-11-03', 'b')).toBeUndefined();
     expect(await cell.sql('select from credit_rollout.reversals')).toHaveLength(1);
-    expect(await asFencer(call('2098-11-03', 'b').replace('(5', '(6'))).toBe('55000');
+    expect(await call('2098-11-03', 'b', 6)).toBe('55000');
     for (const change of ['delete from', 'truncate', 'update'])
       expect(
         await rejectionOf(

@@ -39,8 +39,8 @@ export async function findRun(tx: CellTransaction, runId: bigint): Promise<CellR
 
 /**
  * Opens the run that control sealed, and makes its card the active one. Idempotent: an existing run keeps its row and
- * its batches. It takes its batches from its plan, whose ranges cover every id (I12). False, and nothing is written: the
- * cell has neither the run nor the plan. Raises what `readSealFailure` reads.
+ * its batches. It takes its batches from its plan, whose ranges cover every id (I12). False, and nothing is written:
+ * the cell has neither the run nor the plan. Raises what `readSealFailure` reads.
  */
 export async function openSealedRun(tx: CellTransaction, seal: Seal): Promise<boolean> {
   const { opened } = await selectRow<{ readonly opened: boolean }>(

@@ -5,8 +5,8 @@ import type { Seal } from '../../seal.js';
 import type { CellTransaction } from '../cell-database.js';
 
 /**
- * Opens the nightly run or sweep that control sealed, with its limits. Idempotent: an existing run stays as it is. A run
- * computes with the card that the cell was last applied with. Raises what `readSealFailure` reads.
+ * Opens the nightly run or sweep that control sealed, with its limits. Idempotent: an existing run stays as it is. A
+ * run computes with the card that the cell was last applied with. Raises what `readSealFailure` reads.
  */
 export async function openSealedMaintenance(tx: CellTransaction, seal: Seal): Promise<void> {
   await execute(tx, 'select credit_rollout.open_maintenance(:seal::jsonb)', { seal });

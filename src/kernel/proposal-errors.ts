@@ -1,0 +1,92 @@
+// Part of the registry of errors: plans, approvals, overrides, the cut-over and the policy.
+import { advise, command } from './advice.js';
+import { type ErrorEntry, entry } from './error-entry.js';
+
+export const PROPOSAL_ERRORS = {
+  // plans
+  plan_busy: entry(6, 'Another worker is making this plan.', 'It continues by itself.'),
+  plan_stopped: entry(1, 'The planning was stopped before its end; no plan was made.', 'Plan again.'),
+  plan_edited: entry(5, 'A plan is not what its digest was made of.', 'Plan again, and find out who edited it.'),
+  plan_expired: entry(
+    6,
+    'The plan is older than rollout.planRetention, or was made by another version.',
+    'Plan again.',
+  ),
+  plan_source_changed: entry(
+    6,
+    'The source changed its columns or types after the plan was made.',
+    advise`Run: ${command('init')}; then plan again.`,
+  ),
+  rate_card_changed: entry(
+    5,
+    'The rates in a cell are not those of their card: rows were edited.',
+    'Restore the rows of credit_rollout.rates.',
+  ),
+  // approvals and overrides
+  plan_unknown: entry(1, 'No plan with this id is known, or a run follows none.', advise`Run: ${command('plans')}`),
+  plan_conflict: entry(
+    6,
+    'Control knows a plan of this id with another digest.',
+    'Plan again, which takes the next number.',
+  ),
+  plan_used: entry(6, 'The plan was applied already; an approval is used once.', 'Plan again.'),
+  plan_superseded: entry(6, 'A newer plan of the data center was approved or applied.', 'Plan again.'),
+  seal_wrong: entry(
+    7,
+    'A cell was asked to do what control did not seal for it, or the two have different keys.',
+    advise`As the owner of both run: ${command('init')}; then repeat what failed.`,
+  ),
+  seal_expired: entry(
+    6,
+    'A seal of control is valid for an hour, and this one is older by the clock of the cell.',
+    advise`Repeat what failed; if it fails again compare the clocks: ${command('doctor')}`,
+  ),
+  seal_used: entry(
+    6,
+    'The approval was used in the cell before, as after control was set back to an earlier state.',
+    'Plan or propose again, and let it be approved again.',
+  ),
+  same_person: entry(7, 'Author and approver are the same person.', 'Let somebody else approve it.'),
+  override_unknown: entry(1, 'The data center has no override with this id.', 'Check the id.'),
+  override_open: entry(
+    6,
+    'The org has an override that waits for its approval.',
+    'Let a second person approve that one.',
+  ),
+  override_decided: entry(6, 'The override was decided already.', 'Propose another one.'),
+  override_refused: entry(
+    6,
+    'The rule would not keep the floor of this override, or there is nothing to override.',
+    'Correct the cause that is named, or propose another floor.',
+  ),
+  // the policy
+  setting_unknown: entry(1, 'The policy has no setting of this name.', advise`Run: ${command('settings')}`),
+  setting_refused: entry(6, 'The setting cannot change like that; it says why.', advise`Run: ${command('settings')}`),
+  setting_open: entry(6, 'A change of this setting waits for approval.', 'Approve that one, or withdraw it.'),
+  change_unknown: entry(1, 'The policy has no proposed change with this id.', advise`Run: ${command('settings')}`),
+  change_decided: entry(6, 'The change of the policy was decided already.', 'Propose another one.'),
+  // the cut-over
+  cutover_refused: entry(
+    6,
+    'The cut-over cannot move or be executed as it was asked for; the reason is shown.',
+    advise`Run: ${command('cutover')}`,
+  ),
+  postponement_unknown: entry(
+    1,
+    'The data center has no postponement with this id.',
+    advise`Run: ${command('cutover')}`,
+  ),
+  postponement_open: entry(
+    6,
+    'The data center has a postponement that waits for its approval.',
+    'Let a second person approve that one, or withdraw it.',
+  ),
+  postponement_decided: entry(6, 'The postponement was decided already.', 'Propose another one.'),
+  reversal_unknown: entry(1, 'The data center has no reversal with this id.', advise`Run: ${command('cutover')}`),
+  reversal_open: entry(
+    6,
+    'The data center has a reversal that waits for its approval.',
+    'Let a second person approve that one, or withdraw it.',
+  ),
+  reversal_decided: entry(6, 'The reversal was decided already.', 'Propose another one.'),
+} as const satisfies Record<string, ErrorEntry>;

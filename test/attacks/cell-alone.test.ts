@@ -1,0 +1,151 @@
+// Kind 5. What no login of a cell does alone: choose a run, a cut-over or its instant, add to a finished plan, approve an
+// override, or write under another name.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openSealScene, type SealScene } from './seal-scene.js';
+
+let scene: SealScene;
+beforeAll(async () => {
+  scene = await openSealScene();
+});
+afterAll(() => scene.drop());
+
+describe('a fencer alone', () => {
+  test.each([
+    `insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes) values (99, 'migrate', 'x', 1, 1)`,
+    `insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes, allow_falls)
+       values (99, 'reconcile', 'x', 1, 1, true)`,
+    'update credit_rollout.runs set plan_id = plan_id + 1',
+    'update credit_rollout.runs set max_changed = null, max_lapsed = null, allow_falls = true',
+    `update credit_rollout.runs set rails = '{}'`,
+    `update credit_rollout.runs set kind = 'undo'`,
+    'update credit_rollout.runs set card_hash = card_hash',
+    `update credit_rollout.cell set active_card = 'x'`,
+    `insert into credit_rollout.batches (run_id, batch_no, state) values (1, 77, 'uncut')`,
+    'select credit_rollout.adopt_plan(1)',
+    `update credit_rollout.gate set configured_at = now() + interval '1 day'`,
+    `update credit_rollout.gate set configured_set_at = now()`,
+    `insert into credit_rollout.reversals (reversal_id) values (1)`,
+  ])('does not choose what a run or a cut-over is: %s', async (statement) => {
+    expect(await scene.logins.fencer.attempt(statement)).toBe('42501');
+  });
+
+  test('does not arm the gate for an instant of its own', async () => {
+    expect(
+      await scene.logins.fencer.attempt(
+        `update credit_rollout.gate set armed_at = now(), effective_at = now() + interval '1 second'`,
+      ),
+    ).toBe('23001');
+  });
+
+  test('does not bring back an instant that was moved since', async () => {
+    const at = (setAt: string, instant: string) => scene.seal('cutover', { at: instant, local: 'then', set_at: setAt });
+    const old = await at('2026-01-01T00:00:00Z', '2098-01-01T00:00:00Z');
+    expect(await scene.outcomeOf('cutover', await at('2026-02-01T00:00:00Z', '2098-02-01T00:00:00Z'))).toBe('done');
+    expect(await scene.outcomeOf('cutover', old)).toBe('seal_used');
+    expect(await scene.cell.sql('select configured_at from credit_rollout.gate')).toEqual([
+      { configured_at: new Date('2098-02-01') },
+    ]);
+  });
+
+  test('opens one run for one approved plan, and none for a plan that was changed', async () => {
+    const run = (change: object) => scene.seal('run', { ...scene.contentOf('run'), ...change });
+    expect(await scene.outcomeOf('run', await run({ digest: '0'.repeat(64) }))).toBe('plan_edited');
+    expect(await scene.outcomeOf('run', await run({ card_hash: 'another' }))).toBe('plan_edited');
+    expect(await scene.outcomeOf('run', await run({}))).toBe('done');
+    // a step may run twice; another run of the same plan is another approval
+    expect(await scene.outcomeOf('run', await run({}))).toBe('done');
+    expect(await scene.outcomeOf('run', await run({ run_id: 950 }))).toBe('seal_used');
+    const next = await scene.planAgain();
+    expect(await scene.outcomeOf('run', await run({ plan_id: next.id, digest: next.digest }))).toBe('seal_used');
+    await scene.cell.sql(`set session_replication_role = replica;
+      insert into credit_rollout.plan_ranges select plan_id, range_no + 1, upper_id, null, 0, 0, 0, 0
+      from credit_rollout.plan_ranges where plan_id = ${next.id}; set session_replication_role = origin`);
+    expect(await scene.outcomeOf('run', await run({ run_id: 951, plan_id: next.id, digest: next.digest }))).toBe(
+      'plan_edited',
+    );
+  });
+});
+
+describe('a planner', () => {
+  test('adds nothing to a plan that is finished', async () => {
+    const { planner } = scene.logins;
+    expect(
+      await planner.attempt(`insert into credit_rollout.plan_ranges
+        select plan_id, range_no + 1, upper_id, null, 0, 0, 0, 0 from credit_rollout.plan_ranges where plan_id = ${scene.plan.id}`),
+    ).toBe('23001');
+    expect(
+      await planner.attempt(`insert into credit_rollout.plan_groups (plan_id, range_no, group_no, paid, org_ids, agents)
+        values (${scene.plan.id}, 1, 99, true, '{2}', '{3}')`),
+    ).toBe('23001');
+  });
+});
+
+describe('a worker alone', () => {
+  const propose = (
+    floor: string,
+    author = 'alice',
+  ) => `insert into credit_rollout.overrides (org_id, floor, reason, author)
+    values (2, ${floor}, 'a contract', '${author}') returning override_id`;
+  const withdrawAll = () =>
+    scene.cell.sql(
+      `update credit_rollout.overrides set state = 'withdrawn', decided_at = now() where state = 'proposed'`,
+    );
+
+  test.each([
+    `update credit_rollout.overrides set state = 'applied', approver = 'bob', decided_at = now(), before = '{}', after = '{}'`,
+    `update credit_rollout.overrides set before = '{}'`,
+    `update credit_rollout.overrides set approver = 'bob'`,
+    'update credit_rollout.overrides set floor = 5',
+    `insert into credit_rollout.overrides (org_id, floor, reason, author, approver) values (2, 1, 'x', 'a', 'b')`,
+    `insert into credit_rollout.overrides (org_id, floor, reason, author, nonce) values (2, 1, 'x', 'a', '1')`,
+    `insert into credit_rollout.overrides (org_id, floor, reason, author, login) values (2, 1, 'x', 'a', 'ceo')`,
+    `insert into credit_rollout.protected_orgs (org_id, protected_by, login) values (2, 'ceo', 'ceo')`,
+  ])('does not approve an override: %s', async (statement) => {
+    expect(await scene.logins.worker.attempt(statement)).toBe('42501');
+  });
+
+  test('marks none as applied, and completes none that was not begun', async () => {
+    await scene.logins.worker.read(propose('1000'));
+    expect(
+      await scene.logins.worker.attempt(`update credit_rollout.overrides set state = 'applied', decided_at = now()`),
+    ).toMatch(/^23/);
+    const [row] = await scene.logins.worker.read(
+      `select credit_rollout.complete_override(override_id) as done from credit_rollout.overrides where state = 'proposed'`,
+    );
+    expect(row?.done).toBe(false);
+    await withdrawAll();
+  });
+
+  test('applies the one that was approved, with its floor, once', async () => {
+    const { worker } = scene.logins;
+    const [first] = await worker.read(propose('70000'));
+    const number = Number(first?.override_id);
+    const [known] = await worker.read(`select credit_rollout.digest_override(${number}) as digest`);
+    const document = await scene.seal('override', { number, digest: known?.digest, author: 'alice', approver: 'bob' });
+    const begin = `select credit_rollout.begin_override('${document}')`;
+    const floor = (value: number) => `update credit_rollout.allotments set floor = ${value} where org_id = 2`;
+    const cause = `set local credit_rollout.cause = 'override'`;
+    for (const wrong of [69_999, 1, 900_000_000])
+      expect(await worker.attempt('begin', begin, cause, floor(wrong), 'commit')).toMatch(/^23/);
+    await withdrawAll();
+    expect(await scene.outcomeOf('override', document)).toMatch(/23001|restrict/);
+    // the same numbers again are another override
+    const [second] = await worker.read(propose('70000'));
+    const again = JSON.stringify({ ...JSON.parse(document), number: Number(second?.override_id) });
+    expect(await scene.outcomeOf('override', again)).toBe('seal_wrong');
+    await withdrawAll();
+  });
+
+  test('leaves its login with what it writes, whoever it says it is', async () => {
+    const { worker, fencer } = scene.logins;
+    await worker.read(propose('2000', 'the ceo'));
+    await fencer.read(`insert into credit_rollout.freezes (frozen_by, reason) values ('the ceo', 'x')`);
+    await fencer.read(`update credit_rollout.freezes set lifted_at = now(), lifted_by = 'the ceo'`);
+    await worker.read(`insert into credit_rollout.protected_orgs (org_id, protected_by) values (2, 'the ceo')`);
+    expect(
+      await scene.cell.sql(`select o.login as one, f.login as two, f.lift_login as three, p.login as four
+        from credit_rollout.overrides o, credit_rollout.freezes f, credit_rollout.protected_orgs p where o.state = 'proposed'`),
+    ).toEqual([{ one: worker.name, two: fencer.name, three: fencer.name, four: worker.name }]);
+    await withdrawAll();
+  });
+});

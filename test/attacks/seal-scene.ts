@@ -1,0 +1,82 @@
+// What the attacks on seals share: a cell after its rollout, another plan in it, and every deed that needs a seal.
+import { makePlan } from '../../src/engine/plan/make-plan.js';
+import { parsePlanName } from '../../src/engine/plan/plan-id.js';
+import { classifyFailure } from '../../src/stores/postgres-failure.js';
+import { contextOf } from '../support/cell.js';
+import { sealInCell } from '../support/seal-in-cell.js';
+import { type CellScene, openCellScene } from './cell-scene.js';
+
+export type Deed = Parameters<typeof sealInCell>[1];
+
+/** Who may ask for each deed, and with which function. */
+export const DEEDS: Readonly<Record<Deed, { readonly call: string; readonly by: 'fencer' | 'worker' }>> = {
+  run: { call: 'open_run', by: 'fencer' },
+  maintenance: { call: 'open_maintenance', by: 'fencer' },
+  cutover: { call: 'arm_gate', by: 'fencer' },
+  reversal: { call: 'reverse_cutover', by: 'fencer' },
+  override: { call: 'begin_override', by: 'worker' },
+};
+
+export interface SealScene extends CellScene {
+  /** A whole plan of the cell that no run follows. */
+  readonly plan: { readonly id: number; readonly digest: string };
+  planAgain(): Promise<SealScene['plan']>;
+  /** What control puts into the seal of a deed. */
+  contentOf(kind: Deed): object;
+  seal(kind: Deed, content?: object, validFor?: string): Promise<string>;
+  /** Asks for a deed with this document: `done`, or the constraint that it breaks. */
+  outcomeOf(kind: Deed, document: string | null): Promise<string>;
+}
+
+export async function openSealScene(): Promise<SealScene> {
+  const scene = await openCellScene();
+  const { cell, dataCenter, card } = scene.cell;
+  const planAgain: SealScene['planAgain'] = async () => {
+    const made = await makePlan(contextOf(cell), {
+      dataCenter: dataCenter.id,
+      card,
+      author: 'mallory',
+      rangeSize: 100,
+      lanes: 1,
+      rails: { quarantinedShare: 1 },
+      save: 'new_plan',
+    });
+    return { id: Number(parsePlanName(made.planId ?? '')?.number), digest: made.digest ?? '' };
+  };
+  const plan = await planAgain();
+  const names = { author: 'alice', approver: 'bob' };
+  const contents: Readonly<Record<Deed, object>> = {
+    run: {
+      run_id: 900,
+      plan_id: plan.id,
+      digest: plan.digest,
+      card_hash: card.hash,
+      batch_size: 100,
+      lanes: 1,
+      rails: {},
+      approval: 'person',
+      ...names,
+    },
+    maintenance: { run_id: 901, of: 'reconcile', max_changed: 1, max_lapsed: 0, allow_falls: false },
+    cutover: { at: '2098-10-30T00:00:00Z', local: 'then', set_at: '2026-01-01T00:00:00Z' },
+    reversal: { reversal_id: 1, at: '2098-11-30T00:00:00Z', local: 'then', ...names },
+    override: { number: 1, digest: 'x', ...names },
+  };
+  return {
+    ...scene,
+    plan,
+    planAgain,
+    contentOf: (kind) => contents[kind],
+    seal: (kind, content = contents[kind], validFor = '1 hour') => sealInCell(cell, kind, { ...content }, validFor),
+    outcomeOf: async (kind, document) => {
+      const literal = document === null ? 'null' : `'${document.replaceAll("'", "''")}'`;
+      try {
+        await scene.logins[DEEDS[kind].by].read(`select credit_rollout.${DEEDS[kind].call}(${literal}::jsonb)`);
+        return 'done';
+      } catch (error) {
+        const { object, sqlstate } = classifyFailure(error);
+        return object ?? sqlstate ?? 'unknown';
+      }
+    },
+  };
+}
