@@ -144,6 +144,8 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     lifted_at: 'null: the freeze is in force',
     lifted_by: 'who lifted it',
     lift_reason: '`--reason` of `unfreeze`, or null',
+    lift_login: 'the login that lifted it',
+    login: 'the login that wrote it, as this database authenticated it',
   },
   'credit_rollout.runs': {
     run_id: 'the epoch that the run began with',
@@ -267,6 +269,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     reason: '`--reason`, or null',
     protected_by: 'who, as the control database knows them',
     protected_at: 'when',
+    login: 'the login that wrote it, as this database authenticated it',
   },
   'credit_rollout.overrides': {
     override_id: 'primary key',
@@ -280,6 +283,19 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     state: '`proposed`, `applied`, `withdrawn`',
     before: "the org's row of `allotments` before it",
     after: 'the row that it wrote',
+    nonce: 'random; nobody can guess the digest that control gets',
+    login: 'the login that wrote it, as this database authenticated it',
+  },
+  'credit_rollout.seal_key': {
+    only_row: 'always true: one row',
+    inner_pad: 'the key, exclusive-ored with 0x36 in each byte',
+    outer_pad: 'the key, exclusive-ored with 0x5c in each byte',
+    made_at: 'when this cell got it',
+  },
+  'credit_rollout.used_seals': {
+    mac: 'primary key: the HMAC of the seal',
+    document: 'what control sealed',
+    used_at: 'when it was done',
   },
   'credit_rollout.drift': {
     run_id: 'the night or sweep',
@@ -334,6 +350,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     armed_at: 'when it was armed; null: it is not',
     latched_at: 'when it was marked as happened: every sign-up with the answer `legacy` had ended; null: not yet',
     swept_at: 'when a sweep found nothing more: the open window ended; null: not yet',
+    configured_set_at: 'when control set that instant; an older one never comes back',
   },
   'credit_rollout.sign_ups': {
     org_id: 'primary key',
@@ -472,6 +489,23 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     decided_at: 'when it was applied or withdrawn',
     state: '`proposed`, `applied`, `withdrawn`',
   },
+  'credit_rollout_control.cell_proposals': {
+    data_center: 'primary key with kind and number',
+    kind: '`override`; later `undo`, `repair`, `settings`, `exception`',
+    number: 'its number in the cell',
+    digest: 'of the row in the cell, 64 hex digits',
+    author: 'who control authenticated',
+    proposed_at: 'when',
+    approver: 'who control authenticated, never the author; null: not approved',
+    decided_at: 'when it was approved last, or withdrawn',
+    state: '`proposed`, `approved`, `withdrawn`',
+  },
+  'credit_rollout_control.seal_keys': {
+    data_center: 'primary key',
+    inner_pad: 'the key, exclusive-ored with 0x36 in each byte',
+    outer_pad: 'the key, exclusive-ored with 0x5c in each byte',
+    made_at: 'when it was made',
+  },
   'credit_rollout_control.reversals': {
     reversal_id: 'primary key; `in-r2` is number 2',
     data_center: 'the data center',
@@ -589,4 +623,17 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   reverse_cutover:
     'takes a latched cut-over back, once for each number of control; runs as its owner, since nobody else undoes a latch',
   keep_override: 'trigger of `overrides`',
+  check_override_seal: 'trigger of `overrides`: only an approval that control sealed is applied',
+  check_gate_moves: 'trigger of `gate`: it is armed only for an instant that control sealed',
+  keep_plan_whole: 'trigger of `plan_ranges` and `plan_groups`: nothing is added to a finished plan',
+  sign_lift: 'trigger of `freezes`: writes the login that lifts one',
+  seal_key_fingerprint: 'shows whether control has the same key, and nothing of it; runs as its owner',
+  check_seal: 'raises unless control sealed this document for this data center and deed; internal',
+  record_seal: 'records a seal as used; internal',
+  open_run: 'opens the run that control sealed, with the batches of its plan, and makes its card active; runs as its owner',
+  open_maintenance: 'opens the nightly run or sweep that control sealed, with its limits; runs as its owner',
+  arm_gate: 'arms the gate for the instant that control sealed; runs as its owner',
+  digest_override: 'what control knows of an override: 64 hex digits',
+  begin_override: 'saves the row before an override that control sealed; runs as its owner',
+  complete_override: 'marks a begun override as applied; runs as its owner',
 };

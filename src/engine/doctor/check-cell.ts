@@ -29,6 +29,8 @@ interface CellRequest {
 
 /** A cell that was reached, and is that of its data center. */
 export interface OpenCell extends ServerReading, CellRequest {
+  /** May be out of reach. */
+  readonly control: EngineContext['control'];
   readonly cell: CellDatabase;
   /** `init` has created our schema. */
   readonly initialised: boolean;
@@ -45,7 +47,7 @@ export const isInitialised = ({ initialised }: Pick<OpenCell, 'initialised'>): b
 
 /** A cell that cannot be reached, or is another one, gives the finding of the check that found it out. */
 export async function openCell(
-  { cells, clock, actor }: Pick<EngineContext, 'cells' | 'clock' | 'actor'>,
+  { control, cells, clock, actor }: Pick<EngineContext, 'control' | 'cells' | 'clock' | 'actor'>,
   request: CellRequest,
   about: CheckedSubject,
 ): Promise<
@@ -67,7 +69,7 @@ export async function openCell(
     const oneLogin = actor !== null;
     return {
       kind: 'open',
-      subject: { ...request, ...facts, cell, now: clock.now(), clock: reading, source, oneLogin },
+      subject: { ...request, ...facts, control, cell, now: clock.now(), clock: reading, source, oneLogin },
     };
   } catch (error) {
     const check = (isRolloutError(error) ? CHECKS[error.code] : undefined) ?? 'connection';

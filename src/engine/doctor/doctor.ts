@@ -24,6 +24,7 @@ import {
 } from './check-control.js';
 import { checkSchedulerLogins, checkWorkerLogins } from './check-logins.js';
 import { loadCard } from './check-rate-card.js';
+import { checkSealKeys } from './check-seals.js';
 import { checkClock, checkDurability, checkPrimary, checkVersion } from './check-server.js';
 import {
   checkAttachment,
@@ -93,6 +94,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
     applies: (cell) => isInitialised(cell) && !cell.oneLogin,
     run: checkWorkerLogins,
   },
+  { check: 'seals', needs: ['schema', 'roles'], applies: isInitialised, run: checkSealKeys },
   { check: 'grants', needs: ['source', 'roles'], applies: isInitialised, run: ofSource(checkGrants) },
   { check: 'attached', needs: ['source'], applies: isInitialised, run: ofSource(checkAttachment) },
   // what is in the source, read through our views by our roles
@@ -151,7 +153,7 @@ async function checkQueue({ config, queueCheck }: DoctorRequest): Promise<readon
 
 /** A cell that cannot be reached has one finding. */
 async function checkCell(
-  context: Pick<EngineContext, 'cells' | 'clock' | 'actor'>,
+  context: Pick<EngineContext, 'control' | 'cells' | 'clock' | 'actor'>,
   request: Pick<OpenCell, 'dataCenter' | 'config' | 'card'>,
 ): Promise<readonly Finding[]> {
   const { id } = request.dataCenter;

@@ -27,7 +27,7 @@ const setCutover = (minutes: number, stage: string): Promise<unknown> =>
 beforeEach(async () => {
   await setCutover(-60, 'done');
   await fleet.cell(0).sql(`set local session_replication_role = replica;
-    update credit_rollout.gate set configured_at = null, armed_at = null, effective_at = null, latched_at = null, swept_at = null`);
+    update credit_rollout.gate set configured_at = null, configured_set_at = null, armed_at = null, effective_at = null, latched_at = null, swept_at = null`);
 });
 
 const execute = () => executeCutover(fleet.engine, { dataCenter: dc, reason: 'no scheduler' });

@@ -38,7 +38,7 @@ beforeEach(async () => {
       cutover_local = '${OCTOBER} Europe/Berlin', not_before_at = null, not_before_local = null, gate_effective_at = null,
       gate_latched_at = null`);
   await fleet.cell(0).sql(`set local session_replication_role = replica;
-    update credit_rollout.gate set configured_at = null, armed_at = null, effective_at = null, latched_at = null, swept_at = null`);
+    update credit_rollout.gate set configured_at = null, configured_set_at = null, armed_at = null, effective_at = null, latched_at = null, swept_at = null`);
 });
 
 const propose = (person: { readonly engine: EngineContext }, to: string) =>
