@@ -144,8 +144,6 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     lifted_at: 'null: the freeze is in force',
     lifted_by: 'who lifted it',
     lift_reason: '`--reason` of `unfreeze`, or null',
-    lift_login: 'the login that lifted it',
-    login: 'the login that wrote it, as this database authenticated it',
   },
   'credit_rollout.runs': {
     run_id: 'the epoch that the run began with',
@@ -269,7 +267,6 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     reason: '`--reason`, or null',
     protected_by: 'who, as the control database knows them',
     protected_at: 'when',
-    login: 'the login that wrote it, as this database authenticated it',
   },
   'credit_rollout.overrides': {
     override_id: 'primary key',
@@ -283,8 +280,6 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     state: '`proposed`, `applied`, `withdrawn`',
     before: "the org's row of `allotments` before it",
     after: 'the row that it wrote',
-    nonce: 'random; nobody can guess the digest that control gets',
-    login: 'the login that wrote it, as this database authenticated it',
   },
   'credit_rollout.seal_key': {
     only_row: 'always true: one row',
@@ -350,7 +345,6 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     armed_at: 'when it was armed; null: it is not',
     latched_at: 'when it was marked as happened: every sign-up with the answer `legacy` had ended; null: not yet',
     swept_at: 'when a sweep found nothing more: the open window ended; null: not yet',
-    configured_set_at: 'when control set that instant; an older one never comes back',
   },
   'credit_rollout.sign_ups': {
     org_id: 'primary key',
@@ -630,7 +624,8 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   seal_key_fingerprint: 'shows whether control has the same key, and nothing of it; runs as its owner',
   check_seal: 'raises unless control sealed this document for this data center and deed; internal',
   record_seal: 'records a seal as used; internal',
-  open_run: 'opens the run that control sealed, with the batches of its plan, and makes its card active; runs as its owner',
+  open_run:
+    'opens the run that control sealed, with the batches of its plan, and makes its card active; runs as its owner',
   open_maintenance: 'opens the nightly run or sweep that control sealed, with its limits; runs as its owner',
   arm_gate: 'arms the gate for the instant that control sealed; runs as its owner',
   digest_override: 'what control knows of an override: 64 hex digits',
