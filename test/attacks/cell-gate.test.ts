@@ -159,13 +159,18 @@ describe('a fencer', () => {
   test('puts no cut-over into the past', async () => {
     for (const at of [`'2020-01-01'`, `now() - interval '1 hour'`, `'-infinity'`])
       expect(await scene.logins.fencer.attempt(ARMED(at))).toBe(REFUSED.restriction);
-    expect(await scene.logins.fencer.attempt(ARMED(`now() + interval '1 hour'`))).toBe('done');
+    expect((await arm(scene.cell, inMs(3_600_000))).kind).toBe('armed');
     expect(await scene.logins.fencer.attempt(ARMED(`'2020-01-01'`))).toBe(REFUSED.restriction);
+  });
+
+  test('arms none for an instant of its own, late or early', async () => {
+    for (const at of [`now() + interval '1 hour'`, `now() + interval '1 second'`, `'2098-01-01'`])
+      expect(await scene.logins.fencer.attempt(ARMED(at))).toBe(REFUSED.restriction);
   });
 
   test('latches no cut-over before its instant, so that sign-ups would start on credits at once', async () => {
     const { fencer } = scene.logins;
-    expect(await fencer.attempt(ARMED(`now() + interval '1 hour'`))).toBe('done');
+    expect((await arm(scene.cell, inMs(3_600_000))).kind).toBe('armed');
     for (const set of [
       `latched_at = effective_at`,
       `latched_at = now() + interval '2 hours'`,
@@ -180,10 +185,12 @@ describe('a fencer', () => {
   });
 
   test('moves no gate while a sign-up holds it', async () => {
+    expect((await arm(scene.cell, inMs(3_600_000))).kind).toBe('armed');
     const session = await openSession();
     await session.query('begin');
     await ask(session);
-    expect(await scene.logins.fencer.attempt(ARMED(`now() + interval '1 hour'`))).toBe(REFUSED.locked);
+    const disarm = 'update credit_rollout.gate set armed_at = null, effective_at = null';
+    expect(await scene.logins.fencer.attempt(disarm)).toBe(REFUSED.locked);
   });
 
   test.each([
@@ -195,7 +202,9 @@ describe('a fencer', () => {
     [`configured_local = 'another'`],
   ])('takes back no cut-over that has happened: %s', async (set) => {
     await cutOver();
-    expect(['23001', '23514']).toContain(await scene.logins.fencer.attempt(`update credit_rollout.gate set ${set}`));
+    expect(['23001', '23514', '42501']).toContain(
+      await scene.logins.fencer.attempt(`update credit_rollout.gate set ${set}`),
+    );
     expect(await scene.logins.product.read('select credit_rollout.signup_model() as model')).toEqual([
       { model: 'credits' },
     ]);
@@ -209,7 +218,9 @@ describe('a fencer', () => {
       'alter table credit_rollout.gate disable trigger all',
     ])
       expect(await scene.logins.fencer.attempt(statement)).toBe(REFUSED.permission);
-    expect(await scene.logins.fencer.attempt('update credit_rollout.gate set only_row = false')).toBe(REFUSED.check);
+    expect(await scene.logins.fencer.attempt('update credit_rollout.gate set only_row = false')).toBe(
+      REFUSED.permission,
+    );
   });
 
   test('ends no sweep before it was, or twice', async () => {

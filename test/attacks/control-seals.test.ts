@@ -110,7 +110,8 @@ describe('a seal', () => {
   });
 
   test('of a night has the limits of control, and accepts falls only as a person asked', async () => {
-    await past(`update credit_rollout_control.rollout set reconcile = '{"at": "00:15", "maxChanged": 5, "maxLapsed": 2}';
+    await past(`update credit_rollout_control.policy set value = '5' where name = 'reconcile.maxChanged';
+      update credit_rollout_control.policy set value = '2' where name = 'reconcile.maxLapsed';
       insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, epoch)
         values (410, '${dc()}', 'reconcile', 'card', 410)`);
     const seal = () => sealBy('scheduler', 'seal_maintenance(410)');
