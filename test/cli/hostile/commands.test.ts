@@ -129,6 +129,8 @@ describe('hostile texts', () => {
     await read('reconcile', '--history');
     await read('verify', '--dc', dc);
     await read('doctor');
+    await run('settings', 'propose', 'rollout.bake', 'PT1H', '--execute', '--reason', REASON);
+    await read('settings');
     await read('calendar');
     await read('rate-card', 'check');
     await withHolder(`psql\n${FORGED}\u202e`, async () => {
