@@ -11,6 +11,7 @@ import { findServerUser, prepareHome } from '../../src/platform/embedded/locatio
 import { joinEmbeddedPostgres } from '../../src/platform/embedded/postgres.js';
 import { readEnvironment } from '../../src/platform/environment.js';
 import { FAST } from './global-setup.js';
+import { makeServerFolder } from './server-folder.js';
 import { silentLog } from './silent.js';
 import { reportSkipped, requiresAll } from './skipped-suites.js';
 import { waitUntilStopped } from './stopped-server.js';
@@ -105,7 +106,7 @@ export interface ClockedServer {
 
 /** A PostgreSQL of its own that goes by this clock: of the same version as the shared one, in a temporary folder. */
 export async function startServerUnder(clock: FakeClock): Promise<ClockedServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-clocked-'));
+  const folder = await makeServerFolder();
   await chmod(folder, 0o755);
   const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
   const binFolder = await writePrograms(join(folder, 'bin'), root, clock);

@@ -1,8 +1,7 @@
 // Users of an embedded server come, go and are killed; the server is there exactly as long as one of them is.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +9,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../../src/platform/embedded/postgres.js';
 import { bundleProcess } from '../../support/bundle-process.js';
+import { makeServerFolder } from '../../support/server-folder.js';
 import { silentLog } from '../../support/silent.js';
 import { waitUntilStopped } from '../../support/stopped-server.js';
 
@@ -27,7 +27,7 @@ let dataFolder: string;
 let children: ChildProcess[];
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'credit-rollout-embedded-'));
+  folder = await makeServerFolder();
   dataFolder = join(folder, 'data');
   children = [];
 });
