@@ -6,7 +6,7 @@ import { detectDrift } from '../../src/engine/reconcile/detect-drift.js';
 import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
 import { endRun } from '../../src/stores/cell/batch/runs.js';
 import { openSealedMaintenance } from '../../src/stores/cell/reconcile/maintenance.js';
-import { insertControlRun } from '../../src/stores/control/runs.js';
+import { endControlRun, insertControlRun } from '../../src/stores/control/runs.js';
 import { sealMaintenance } from '../../src/stores/control/seals.js';
 import { type BenchBed, DATA_CENTER } from './bed.js';
 import type { Print } from './compare.js';
@@ -84,6 +84,8 @@ async function measureDetection(bed: BenchBed): Promise<Omit<ComparisonCost, 'ba
       await saveFenceClosed(tx, null);
       await endRun(tx, epoch, 'done');
     });
+    // a data center has one open run, and the next round begins another
+    await program.engine.control.inTransaction((tx) => endControlRun(tx, runId, 'done', null));
     return { detectMs, found: await countDrift(bed, epoch) };
   } finally {
     await program.close();
