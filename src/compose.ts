@@ -23,7 +23,7 @@ import { openPostgres } from './platform/postgres.js';
 import { projectFolder } from './platform/project-folder.js';
 import { readText } from './platform/read-text.js';
 import { EMBEDDED_CONFIG, EMBEDDED_DATABASES } from './sample/config.js';
-import { type CellDatabase, createCellDatabase } from './stores/cell/cell-database.js';
+import { asOperator, type CellDatabase, createCellDatabase } from './stores/cell/cell-database.js';
 import { assertCellIdentity } from './stores/cell/identity.js';
 import { createControlDatabase } from './stores/control/control-database.js';
 import { recordAs } from './stores/control/person.js';
@@ -129,7 +129,9 @@ function composeProgram(
   };
   const wakeUps = lazyWakeUps(createWakeUps, closers);
   const worker: WorkerContext = { cells, wakeUps, clock: systemClock, log };
-  const engine: EngineContext = { ...worker, control, actor };
+  // a scheduler opens and closes fences; a person's command does with less
+  const scheduler: EngineContext = { ...worker, control, actor };
+  const engine: EngineContext = { ...scheduler, cells: { get: (id) => asOperator(cells.get(id)) } };
   return {
     config,
     embedded,
@@ -146,7 +148,7 @@ function composeProgram(
     },
     startScheduler: async () => {
       const connection = await connectQueue('any');
-      return (await import('../jobs/processes/scheduler.js')).startScheduler(engine, connection, config);
+      return (await import('../jobs/processes/scheduler.js')).startScheduler(scheduler, connection, config);
     },
     seedSamples: () => seedSamples(config, lookup),
     close: async () => {

@@ -264,6 +264,7 @@ begin
         ('createrole', r.rolcreaterole),
         ('owner', pg_has_role(r.oid, (select t.relowner from pg_class t where t.oid = tg_relid), 'member')),
         ('fencer', pg_has_role(r.oid, to_regrole(c.prefix || 'fencer'), 'member')),
+        ('operator', pg_has_role(r.oid, to_regrole(c.prefix || 'operator'), 'member')),
         ('reader', pg_has_role(r.oid, to_regrole(c.prefix || 'reader'), 'member'))) p (power, held)
       where p.held) end
     into new.powers

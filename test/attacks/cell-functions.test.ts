@@ -6,7 +6,15 @@ import { systemClock } from '../../src/kernel/clock.js';
 import type { LoginOf } from './cell-logins.js';
 import { type CellScene, openCellScene, REFUSED } from './cell-scene.js';
 
-const ALL = ['worker', 'planner', 'reader', 'fencer', 'product', 'stranger'] as const satisfies readonly LoginOf[];
+const ALL = [
+  'worker',
+  'planner',
+  'reader',
+  'fencer',
+  'operator',
+  'product',
+  'stranger',
+] as const satisfies readonly LoginOf[];
 let scene: CellScene;
 beforeAll(async () => {
   scene = await openCellScene();
@@ -59,7 +67,7 @@ describe('a function of ours', () => {
   });
 
   test.each([
-    [`select credit_rollout.reverse_cutover('{}')`, ['fencer']],
+    [`select credit_rollout.reverse_cutover('{}')`, ['fencer', 'operator']],
     [`select credit_rollout.open_run('{}')`, ['fencer']],
     [`select credit_rollout.begin_override('{}')`, ['worker']],
     ['select credit_rollout.complete_override(1)', ['worker']],

@@ -31,6 +31,7 @@ export async function createCellLogins({ cell, url, dataCenter, card, sql }: Tes
     planner: open('planner'),
     reader: open('reader'),
     fencer: open('fencer'),
+    operator: open('operator'),
     names: new Map([
       ...CELL_ROLES.map((role) => [roleOf(role), role] as const),
       [nameOf('product'), 'the product, after init --grant'],

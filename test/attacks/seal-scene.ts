@@ -9,11 +9,13 @@ import { type CellScene, openCellScene } from './cell-scene.js';
 export type Deed = Parameters<typeof sealInCell>[1];
 
 /** Who may ask for each deed, and with which function. */
-export const DEEDS: Readonly<Record<Deed, { readonly call: string; readonly by: 'fencer' | 'worker' }>> = {
+export const DEEDS: Readonly<
+  Record<Deed, { readonly call: string; readonly by: 'fencer' | 'worker'; readonly too?: 'operator' }>
+> = {
   run: { call: 'open_run', by: 'fencer' },
   maintenance: { call: 'open_maintenance', by: 'fencer' },
-  cutover: { call: 'arm_gate', by: 'fencer' },
-  reversal: { call: 'reverse_cutover', by: 'fencer' },
+  cutover: { call: 'arm_gate', by: 'fencer', too: 'operator' },
+  reversal: { call: 'reverse_cutover', by: 'fencer', too: 'operator' },
   override: { call: 'begin_override', by: 'worker' },
 };
 

@@ -21,7 +21,7 @@ export interface CellCutover {
 
 /** Throws what the cell throws: a cell that cannot be read proves nothing about its gate. */
 export function readCellCutover(context: Pick<EngineContext, 'cells'>, dataCenter: string): Promise<CellCutover> {
-  return context.cells.get(dataCenter).inTransaction('fencer', async (tx) => ({
+  return context.cells.get(dataCenter).inTransaction('state', async (tx) => ({
     gate: await readGate(tx),
     freeze: await readFreeze(tx),
     now: await readCellClock(tx),

@@ -55,10 +55,10 @@ export async function withGateLock<K extends string>(
 ): Promise<GateOutcome<K>> {
   const cell = context.cells.get(dataCenter);
   try {
-    return await cell.inTransaction('fencer', async (tx) => ({ ...(await change(tx)), gate: await readGate(tx) }));
+    return await cell.inTransaction('state', async (tx) => ({ ...(await change(tx)), gate: await readGate(tx) }));
   } catch (error) {
     if (classifyFailure(error).sqlstate !== LOCK_NOT_AVAILABLE) throw error;
-    return { kind: 'busy', holders: await cell.inTransaction('fencer', listGateHolders) };
+    return { kind: 'busy', holders: await cell.inTransaction('state', listGateHolders) };
   }
 }
 

@@ -68,7 +68,7 @@ async function readOne(
   try {
     const cell = await readCellCutover(context, dataCenter);
     const state = nameCutover(toCutoverFacts(row, cell.now, cell));
-    const holders = state === 'due' ? await context.cells.get(dataCenter).inTransaction('fencer', listGateHolders) : [];
+    const holders = state === 'due' ? await context.cells.get(dataCenter).inTransaction('state', listGateHolders) : [];
     return { ...known, state, now: cell.now, gate: cell.gate, unreachable: null, holders };
   } catch (error) {
     const explained = explainFailure(error);

@@ -88,7 +88,7 @@ async function checkReversal(
   controlNow: Date,
 ): Promise<boolean> {
   const { proposalId: reversalId, dataCenter, toAt, toLocal } = proposal;
-  if (await context.cells.get(dataCenter).inTransaction('fencer', (tx) => wasReversed(tx, reversalId))) return false;
+  if (await context.cells.get(dataCenter).inTransaction('state', (tx) => wasReversed(tx, reversalId))) return false;
   const cell = await readCellCutover(context, dataCenter);
   const rejection = rejectReversal(toCutoverFacts(row, controlNow, cell), { at: toAt, local: toLocal });
   if (rejection !== undefined) throw cutoverRefused(dataCenter, 'be reversed', { ...rejection, next: WITHDRAW });

@@ -67,9 +67,9 @@ async function freezeOne(
   try {
     const cell = context.cells.get(dataCenter);
     // committed before the fence is locked: from here on nothing begins, whoever holds the fence and however long
-    const begun = await cell.inTransaction('fencer', (tx) => freezeCell(tx, { by: context.actor, reason }));
+    const begun = await cell.inTransaction('state', (tx) => freezeCell(tx, { by: context.actor, reason }));
     await tryAcknowledge(cell);
-    const { row, holders } = await cell.inTransaction('fencer', async (tx) => {
+    const { row, holders } = await cell.inTransaction('state', async (tx) => {
       const found = await readFreeze(tx);
       return { row: found, holders: found?.acknowledgedAt === null ? await listFenceHolders(tx) : [] };
     });
@@ -90,7 +90,7 @@ async function freezeOne(
  */
 async function tryAcknowledge(cell: CellDatabase): Promise<void> {
   try {
-    await cell.inTransaction('fencer', async (tx) => {
+    await cell.inTransaction('state', async (tx) => {
       await lockFenceExclusive(tx);
       await acknowledgeFreeze(tx);
     });
@@ -120,7 +120,7 @@ async function unfreezeOne(
   try {
     const lifted = await context.cells
       .get(dataCenter)
-      .inTransaction('fencer', (tx) => unfreezeCell(tx, { by: context.actor, reason }));
+      .inTransaction('state', (tx) => unfreezeCell(tx, { by: context.actor, reason }));
     return { dataCenter, state: lifted ? 'lifted' : 'not_frozen' };
   } catch (error) {
     return { dataCenter, state: 'failed', error: explainFailure(error) };

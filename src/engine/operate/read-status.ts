@@ -192,7 +192,7 @@ interface RunOfCell {
 async function readRun(context: EngineContext, dc: DataCenterSnapshot): Promise<RunOfCell> {
   const { runId, cell } = dc;
   if (cell?.kind !== 'read') return { progress: null, quarantined: [], workersAlive: null };
-  return context.cells.get(dc.id).inTransaction('fencer', async (tx) => {
+  return context.cells.get(dc.id).inTransaction('state', async (tx) => {
     const run = runId === null ? undefined : await findRun(tx, runId);
     return {
       progress: run ? await readProgress(tx, run.runId) : null,

@@ -128,5 +128,5 @@ export function readFenceHolders(
   context: Pick<EngineContext, 'cells'>,
   dataCenter: string,
 ): Promise<readonly LockHolder[]> {
-  return context.cells.get(dataCenter).inTransaction('fencer', listFenceHolders);
+  return context.cells.get(dataCenter).inTransaction('state', listFenceHolders);
 }

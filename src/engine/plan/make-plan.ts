@@ -53,7 +53,7 @@ export async function makePlan(
 
 /** The rule reads rates from the cell: a new card is added as rows that nothing uses yet. */
 async function saveCard({ cells }: Pick<WorkerContext, 'cells'>, { dataCenter, card }: PlanQuestion): Promise<void> {
-  await cells.get(dataCenter).inTransaction('fencer', (tx) => insertRateCard(tx, toStoredCard(card)));
+  await cells.get(dataCenter).inTransaction('state', (tx) => insertRateCard(tx, toStoredCard(card)));
 }
 
 /** The number of an edition is stored in a few bits. */

@@ -27,7 +27,7 @@ export async function readCell(
 ): Promise<CellReading> {
   try {
     const cell = open();
-    const reading = await cell.inTransaction('fencer', async (tx): Promise<CellReading> => {
+    const reading = await cell.inTransaction('state', async (tx): Promise<CellReading> => {
       const fence = await readFence(tx);
       const run = runId === null ? undefined : await findRun(tx, runId);
       const progress = run && (await readProgress(tx, run.runId));

@@ -83,7 +83,7 @@ async function prepareCell(context: EngineContext, dataCenter: DataCenterConfig,
   const cell = context.cells.get(dataCenter.id);
   const read = { statementMs: 60_000 }; // counting null ids reads a whole view
   await cell.inTransaction('planner', (tx) => assertSourceUnchanged(tx, dataCenter, card), read);
-  await cell.inTransaction('fencer', (tx) => insertRateCard(tx, toStoredCard(card)));
+  await cell.inTransaction('state', (tx) => insertRateCard(tx, toStoredCard(card)));
   await cell.inTransaction('planner', (tx) => assertPromiseKept(tx, dataCenter, card));
 }
 

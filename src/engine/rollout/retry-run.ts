@@ -33,7 +33,7 @@ export async function retryRun(
         message: `The run ${runId} of data center "${dataCenter}" follows no plan, as an earlier version could begin it.`,
         next: advise`Run: ${command(`abort --dc ${dataCenter}`)}, then apply again.`,
       });
-    const { pending, passed, seen } = await context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
+    const { pending, passed, seen } = await context.cells.get(dataCenter).inTransaction('state', async (tx) => {
       const { epoch } = await readFence(tx);
       if ((await findRun(tx, runId)) === undefined) return { pending: 1, passed: false, seen: epoch };
       await clearVerification(tx, runId);

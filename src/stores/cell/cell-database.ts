@@ -4,7 +4,7 @@ import { withSubject } from '../postgres-failure.js';
 import { execute } from '../query.js';
 
 /** The roles our transactions run as; each exists per data center, see roles.ts. */
-export const CELL_ROLES = ['worker', 'planner', 'reader', 'fencer'] as const;
+export const CELL_ROLES = ['worker', 'planner', 'reader', 'fencer', 'operator'] as const;
 export type CellRole = (typeof CELL_ROLES)[number];
 
 /** A transaction on a cell; only stores send statements on it. */
@@ -13,11 +13,12 @@ export type CellTransaction = Knex.Transaction;
 export interface CellDatabase {
   readonly dataCenter: string;
   /**
-   * Runs `fn` in one READ COMMITTED transaction as `role`; a statement is cancelled after `statementMs` (default
+   * Runs `fn` in one READ COMMITTED transaction as `role`; `state` is the one that
+   * reads and changes fence, gate and runs, but no org: `fencer`, or `operator` in a person's command. A statement is cancelled after `statementMs` (default
    * 2,000).
    */
   inTransaction<T>(
-    role: CellRole,
+    role: CellRole | 'state',
     fn: (tx: CellTransaction) => Promise<T>,
     limits?: { statementMs?: number },
   ): Promise<T>;
@@ -56,8 +57,9 @@ export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
     withSubject(`Data center "${dataCenter}"`, () => db.transaction(fn));
   return {
     dataCenter,
-    inTransaction: (role, fn, { statementMs = 2_000 } = {}) =>
+    inTransaction: (asked, fn, { statementMs = 2_000 } = {}) =>
       transaction(async (tx) => {
+        const role = asked === 'state' ? 'fencer' : asked;
         await execute(
           tx,
           `${SEARCH_PATH};set local role "${cellRoleName(dataCenter, role)}";${limitsSql(Math.trunc(statementMs))}`,
@@ -70,6 +72,14 @@ export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
         return fn(tx);
       }),
     close: () => db.destroy(),
+  };
+}
+
+/** The same cell, whose state a person's command reads and changes: with less than a scheduler may. */
+export function asOperator(cell: CellDatabase): CellDatabase {
+  return {
+    ...cell,
+    inTransaction: (role, fn, limits) => cell.inTransaction(role === 'state' ? 'operator' : role, fn, limits),
   };
 }
 

@@ -75,15 +75,3 @@ export async function endReconcileRequest(tx: ControlTransaction, runId: bigint)
     { run_id: runId },
   );
 }
-
-/** Whether the request of a run accepts falls beyond the limits. */
-export async function acceptsFalls(tx: ControlTransaction, runId: bigint): Promise<boolean> {
-  const { accepts } = await selectRow<{ readonly accepts: boolean }>(
-    tx,
-    `select coalesce(bool_or(allow_falls), false) as accepts
-     from credit_rollout_control.reconcile_requests
-     where run_id = :run_id::bigint`,
-    { run_id: runId },
-  );
-  return accepts;
-}

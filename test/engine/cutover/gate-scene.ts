@@ -29,7 +29,7 @@ export async function connect(cell: TestCell): Promise<pg.Client> {
 
 export const inMs = (ms: number): Date => new Date(systemClock.now().getTime() + ms);
 /** As control seals it now: a later call is a later setting. */
-export const sealInstant = (cell: TestCell, at: Date) =>
+const sealInstant = (cell: TestCell, at: Date) =>
   sealInCell(cell.cell, 'cutover', { at, local: 'as configured', set_at: systemClock.now() });
 export const arm = async (cell: TestCell, configuredAt: Date) =>
   armGate(cell.context, cell.dataCenter.id, await sealInstant(cell, configuredAt));

@@ -92,32 +92,38 @@ export interface ExcessGrant {
 const WRITE = ['insert', 'update', 'delete', 'truncate'] as const;
 const CHANGE = ['update', 'delete', 'truncate'] as const;
 const PRODUCT = 'product';
+/** The roles that see no org. */
+const STATE_ROLES: readonly CellRole[] = ['fencer', 'operator'];
 
 // What no role of ours may hold, neither by a grant nor by membership nor through PUBLIC.
 const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readonly privileges: readonly string[] }[] = [
   ...CELL_ROLES.map((role) => ({ role, on: PRODUCT, privileges: WRITE })),
   { role: 'worker', on: 'credit_rollout.allotments', privileges: ['delete', 'truncate'] },
-  ...(['planner', 'reader', 'fencer'] as const).map((role) => ({
+  ...(['planner', 'reader', 'fencer', 'operator'] as const).map((role) => ({
     role,
     on: 'credit_rollout.allotments',
     privileges: WRITE,
   })),
   ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.allotment_changes', privileges: WRITE })),
   { role: 'worker', on: 'credit_rollout.overrides', privileges: ['delete', 'truncate'] },
-  ...(['planner', 'reader', 'fencer'] as const).flatMap((role) =>
+  ...(['planner', 'reader', 'fencer', 'operator'] as const).flatMap((role) =>
     ['credit_rollout.overrides', 'credit_rollout.protected_orgs'].map((on) => ({ role, on, privileges: WRITE })),
   ),
   // plans only grow, by the planner
   ...['credit_rollout.plans', 'credit_rollout.plan_ranges', 'credit_rollout.plan_groups'].flatMap((on) =>
     CELL_ROLES.map((role) => ({ role, on, privileges: role === 'planner' ? CHANGE : WRITE })),
   ),
-  ...(['planner', 'reader', 'fencer'] as const).map((role) => ({
+  ...(['planner', 'reader', 'fencer', 'operator'] as const).map((role) => ({
     role,
     on: 'credit_rollout.stale_orgs',
     privileges: WRITE,
   })),
-  // the fencer adds the rates of a new card; nobody changes rates
-  ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.rates', privileges: role === 'fencer' ? CHANGE : WRITE })),
+  // who changes the state of a cell adds the rates of a new card; nobody changes rates
+  ...CELL_ROLES.map((role) => ({
+    role,
+    on: 'credit_rollout.rates',
+    privileges: STATE_ROLES.includes(role) ? CHANGE : WRITE,
+  })),
   ...[
     PRODUCT,
     'credit_rollout.source_orgs',
@@ -127,7 +133,7 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     'credit_rollout.protected_orgs',
     'credit_rollout.plan_ranges',
     'credit_rollout.plan_groups',
-  ].map((on) => ({ role: 'fencer' as const, on, privileges: ['select'] })),
+  ].flatMap((on) => STATE_ROLES.map((role) => ({ role, on, privileges: ['select'] }))),
 ];
 
 const EXCESS = `

@@ -20,6 +20,26 @@ const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source
   credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.fence, credit_rollout.freezes, credit_rollout.runs,
   credit_rollout.batches, credit_rollout.quarantine`;
 
+// what both see of a cell's state: no org, no key bound
+const STATE = [
+  `select on credit_rollout.fence, credit_rollout.gate, credit_rollout.reversals, credit_rollout.freezes,
+    credit_rollout.runs, credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.workers,
+    credit_rollout.plan_requests`,
+  `select (${FENCER_BATCH_COLUMNS}) on credit_rollout.batches`,
+  'select (run_id, reason) on credit_rollout.quarantine',
+  `select (${FENCER_PLAN_COLUMNS}) on credit_rollout.plans`,
+  'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
+  'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
+  // a new card: its rates must have its hash, and nothing uses it yet
+  'insert on credit_rollout.rate_cards, credit_rollout.rates',
+  // the trigger that compares rates with their hash calls it
+  'execute on function credit_rollout.code_units',
+  // anybody who acts on a cell may stop it
+  `insert (frozen_by, reason), update (acknowledged_at, lifted_at, lifted_by, lift_reason) on credit_rollout.freezes`,
+  // each does what control sealed, and nothing else
+  'execute on function credit_rollout.arm_gate, credit_rollout.reverse_cutover',
+];
+
 const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   worker: [
     RULE,
@@ -72,33 +92,28 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'execute on function credit_rollout.digest_override, credit_rollout.seal_key_fingerprint',
   ],
   fencer: [
-    'select, update on credit_rollout.fence',
-    'select, update (armed_at, effective_at, latched_at, swept_at) on credit_rollout.gate',
-    'select on credit_rollout.reversals',
-    // each does what control sealed, and nothing else
-    `execute on function credit_rollout.open_run, credit_rollout.open_maintenance, credit_rollout.arm_gate,
-       credit_rollout.reverse_cutover`,
-    `select, insert (frozen_by, reason), update (acknowledged_at, lifted_at, lifted_by, lift_reason)
-       on credit_rollout.freezes`,
-    'select, update (state, ended_at, canary_passed_at, pass, pass_from, cut_at) on credit_rollout.runs',
-    `select (${FENCER_BATCH_COLUMNS}), update (${FENCER_BATCH_COLUMNS})
-       on credit_rollout.batches`,
-    'select on credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.workers',
-    'select (run_id, reason) on credit_rollout.quarantine',
-    'insert on credit_rollout.rate_cards, credit_rollout.rates',
-    // the trigger that compares rates with their hash calls it
-    'execute on function credit_rollout.code_units',
-    'select on credit_rollout.rates',
-    `select (${FENCER_PLAN_COLUMNS}) on credit_rollout.plans`,
-    'select, insert on credit_rollout.plan_requests',
+    ...STATE,
+    'update on credit_rollout.fence',
+    'update (armed_at, effective_at, latched_at, swept_at) on credit_rollout.gate',
+    'execute on function credit_rollout.open_run, credit_rollout.open_maintenance',
+    'update (state, ended_at, canary_passed_at, pass, pass_from, cut_at) on credit_rollout.runs',
+    `update (${FENCER_BATCH_COLUMNS}) on credit_rollout.batches`,
+    'insert on credit_rollout.plan_requests',
     'usage on sequence credit_rollout.plan_ids',
-    'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
-    'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
     `execute on function credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.forget_drift`,
+  ],
+  operator: [
+    ...STATE,
+    // a freeze ends what the change feed writes; without a right on the epoch it opens nothing
+    'update (single_writes, changed_at) on credit_rollout.fence',
+    // `cutover execute`: never before its instant
+    'update (latched_at) on credit_rollout.gate',
+    // `retry`: everything is verified again
+    'update (verified_at, checked, mismatches, changed_since, appeared) on credit_rollout.batches',
   ],
 };
 
-/** Makes the four roles and this login a member of them; throws roles_missing with the SQL when it may not. */
+/** Makes the roles and this login a member of them; throws roles_missing with the SQL when it may not. */
 export async function ensureRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
   const names = CELL_ROLES.map((role) => cellRoleName(dataCenter, role));
   const missing = await listMissingRoles(tx, names);
