@@ -17,6 +17,7 @@ import {
   makeConfig,
   makeControl,
   of,
+  shareKey,
   unreachableControl,
 } from './doctor-scene.js';
 
@@ -27,6 +28,7 @@ describe('runDoctorChecks', () => {
     const cell = await makeCell({ orgs: [{}, { edition: 'free', paid: false }] });
     const config = makeConfig([cell], 'rollout: { notBefore: 2025-10-06 }\nsignups: { cutover: 2025-10-30T08:00 }\n');
     const { control } = await makeControl(config);
+    await shareKey(control, cell);
     const findings = await checkCells([cell], { control, config });
     expect(findings.filter(({ level }) => level !== 'ok')).toEqual([]);
     expect(of(findings, 'control').map(({ check }) => check)).toEqual([
@@ -56,6 +58,7 @@ describe('runDoctorChecks', () => {
       'schema',
       'roles',
       'logins',
+      'seals',
       'grants',
       'attached',
       'row-level security',
@@ -126,6 +129,7 @@ describe('checkControl', () => {
     const { id } = cell.dataCenter;
     const config = makeConfig([cell], 'rollout: { notBefore: 2025-10-07 }\n');
     const { control } = await makeControl(config);
+    await shareKey(control, cell);
     const pin = `update credit_rollout_control.data_centers set not_before_at = '2025-10-06T00:00Z', not_before_local = '2025-10-06T00:00:00 UTC',
       cutover_at = '2025-10-30T00:00Z', cutover_local = '2025-10-30T00:00:00 UTC'`;
     await control.inTransaction((tx) => tx.raw(`set local session_replication_role = replica; ${pin}`));

@@ -6,6 +6,7 @@ import type { CellDirectory } from '../../../src/engine/context.js';
 import { type DoctorRequest, runDoctorChecks } from '../../../src/engine/doctor/doctor.js';
 import type { Finding } from '../../../src/engine/doctor/finding.js';
 import { initControl } from '../../../src/engine/setup/init-control.js';
+import { shareSealKey } from '../../../src/engine/setup/share-seal-key.js';
 import { type Clock, systemClock } from '../../../src/kernel/clock.js';
 import { RolloutError } from '../../../src/kernel/rollout-error.js';
 import { openPostgres } from '../../../src/platform/postgres.js';
@@ -79,6 +80,10 @@ export const checkCells = (cells: readonly TestCell[], given: CheckRequest = {})
   };
   return runDoctorChecks({ control, cells: open, clock, actor: null }, request);
 };
+
+/** As `init` does for a cell and its control. */
+export const shareKey = (control: ControlDatabase, { cell, dataCenter }: TestCell): Promise<void> =>
+  shareSealKey({ control, cells: directory(cell) }, dataCenter.id, 'existing');
 
 export const unreachableControl = (): ControlDatabase => {
   const db = openPostgres({ url: 'postgres://nobody@127.0.0.1:1/none', applicationName: 'test', max: 1 });
