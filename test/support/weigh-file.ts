@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path';
 // seconds of one test; the first that fits
 const COSTS: readonly (readonly [RegExp, number])[] = [
   [/startScheduler|startWorker|spawn\(|testQueue|openScene|joinEmbeddedPostgres|startServerUnder|runBench/u, 4],
+  // what computes for seconds without a server: a last worker would be alone with it
+  [/spawnSync|simulate\.js|megabyte|numRuns/u, 4],
   [/support\/fleet\.js/u, 0.8],
   [/support\/(cell|postgres)\.js/u, 0.3],
   [/fast-check/u, 0.3],
