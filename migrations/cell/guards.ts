@@ -191,7 +191,8 @@ begin
      or not exists (select from credit_rollout.fence f join credit_rollout.runs r using (run_id)
           where f.state = 'open' and r.state = 'open')
        and not exists (select from credit_rollout.fence f where f.single_writes)
-       and not exists (select from credit_rollout.overrides o where o.state = 'proposed' and o.before is not null) then
+       and not (tg_op = 'UPDATE' and exists (
+         select from credit_rollout.overrides o where o.state = 'proposed' and o.before is not null)) then
     raise exception 'no run is open here that may write allotments' using errcode = 'object_not_in_prerequisite_state',
       constraint = 'allotments_need_open_work';
   end if;

@@ -68,8 +68,8 @@ end $$;`,
 export const sealRuns: Migration = {
   name: '20261129030100_pre_seal_runs',
   up: `
--- Opens the run that control sealed, with the batches of its plan, and activates its card. Idempotent. False, and
--- nothing is written: this cell has neither the run nor the plan.
+-- Opens the run that control sealed, with the batches of its plan, and activates its card; opens it again when it had
+-- failed. Idempotent. False, and nothing is written: this cell has neither the run nor the plan.
 create function credit_rollout.open_run(document jsonb) returns boolean language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -99,9 +99,14 @@ begin
       values (run, 'migrate', followed.card_hash, (document ->> 'batch_size')::integer,
         (document ->> 'lanes')::integer, plan, document -> 'rails');
   end if;
+  if exists (select from credit_rollout.runs r where r.run_id = run
+      and r.card_hash is distinct from document ->> 'card_hash') then
+    raise exception 'the run has another card' using errcode = 'restrict_violation', constraint = 'plan_edited';
+  end if;
   perform credit_rollout.adopt_plan(run);
-  update credit_rollout.cell set active_card = document ->> 'card_hash'
-    where active_card is distinct from document ->> 'card_hash';
+  update credit_rollout.runs set state = 'open', ended_at = null where run_id = run and state = 'failed';
+  update credit_rollout.cell c set active_card = r.card_hash
+    from credit_rollout.runs r where r.run_id = run and c.active_card is distinct from r.card_hash;
   return true;
 end $$;
 
@@ -118,6 +123,52 @@ begin
     from credit_rollout.cell c
     on conflict do nothing;
 end $$;
+
+-- One approval, one run: also where two sessions open two at once.
+create unique index runs_plan_id_idx on credit_rollout.runs (plan_id) where plan_id is not null;
+
+-- A run that has ended is opened again by open_run alone.
+create function credit_rollout.check_run_opens() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if pg_has_role((select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then return new; end if;
+  raise exception 'a run is opened with the seal of control' using errcode = 'restrict_violation',
+    constraint = 'seal_wrong';
+end $$;
+create trigger runs_opened_sealed before update on credit_rollout.runs for each row
+  when (new.state = 'open' and old.state <> 'open')
+  execute function credit_rollout.check_run_opens();
+
+-- Batches are completed and verified while their run is open, by workers. Everybody else may only ask for another
+-- verification.
+create function credit_rollout.check_batch_write() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if pg_has_role((select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then return new; end if;
+  if (new.verified_at, new.checked, new.mismatches, new.changed_since, new.appeared) is not distinct from
+       (null::timestamptz, null::integer, null::integer, null::integer, null::integer)
+     and (to_jsonb(new) - '{verified_at,checked,mismatches,changed_since,appeared}'::text[])
+       = (to_jsonb(old) - '{verified_at,checked,mismatches,changed_since,appeared}'::text[]) then
+    return new;
+  end if;
+  if not has_column_privilege(tg_relid, 'state', 'update')
+     or not exists (select from credit_rollout.runs r where r.run_id = old.run_id and r.state = 'open') then
+    raise exception 'batches are written while their run is open, by workers' using errcode = 'restrict_violation';
+  end if;
+  return new;
+end $$;
+create trigger batches_check_write before update on credit_rollout.batches
+  for each row execute function credit_rollout.check_batch_write();
+
+-- An epoch that leaps would use up those that are left.
+create function credit_rollout.check_epoch_step() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  raise exception 'an epoch makes no leap' using errcode = 'restrict_violation';
+end $$;
+create trigger fence_epoch_steps before update on credit_rollout.fence for each row
+  when (new.epoch > old.epoch + 1000000)
+  execute function credit_rollout.check_epoch_step();
 
 -- A plan is whole once its own row is there: nothing is added to it afterwards.
 create function credit_rollout.keep_plan_whole() returns trigger language plpgsql
@@ -224,7 +275,11 @@ export const sealOverrides: Migration = {
   up: `
 alter table credit_rollout.overrides
   add nonce text not null default gen_random_uuid()::text,
+  add before_seals boolean not null default true,
   add login text not null default session_user;
+alter table credit_rollout.overrides alter before_seals set default false;
+comment on column credit_rollout.overrides.before_seals is
+  'it was proposed before control knew of overrides: init registers it under its author';
 comment on column credit_rollout.overrides.nonce is 'makes its digest, which control gets, impossible to guess';
 comment on column credit_rollout.overrides.login is 'the login that wrote the proposal, as this database authenticated it';
 
@@ -244,7 +299,9 @@ declare
 begin
   perform credit_rollout.check_seal(document, 'override');
   number := (document ->> 'number')::bigint;
-  if document ->> 'digest' is distinct from credit_rollout.digest_override(number) then
+  if document ->> 'digest' is distinct from credit_rollout.digest_override(number) or not exists (
+      select from credit_rollout.overrides o where o.override_id = number and o.state = 'proposed'
+        and o.author = document ->> 'author') then
     raise exception 'the override is not the one that was approved'
       using errcode = 'restrict_violation', constraint = 'seal_wrong';
   end if;
@@ -263,6 +320,28 @@ begin
     where o.override_id = proposal and o.state = 'proposed' and o.before is not null;
   return found;
 end $$;
+
+-- What was begun is completed in the same transaction, and the org then has what the rule gives with that floor.
+create function credit_rollout.check_override_ends() returns trigger language plpgsql
+  security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_relid <> 'credit_rollout.overrides'::regclass then
+    raise exception 'not for this table' using errcode = 'insufficient_privilege';
+  end if;
+  if exists (select from credit_rollout.overrides o where o.override_id = new.override_id
+      and (o.state = 'proposed' or o.state = 'applied' and not exists (
+        select from credit_rollout.decided(null, null, array[o.org_id], null) d
+        join credit_rollout.allotments a on a.org_id = o.org_id
+        where d.reason is null and d.movement = 'same' and a.floor is not distinct from o.floor))) then
+    raise exception 'an override is begun and completed in one transaction, and leaves its org as the rule gives'
+      using errcode = 'restrict_violation', constraint = 'overrides_end_check';
+  end if;
+  return null;
+end $$;
+create constraint trigger overrides_end after update on credit_rollout.overrides
+  deferrable initially deferred for each row
+  when (old.before is null and new.before is not null)
+  execute function credit_rollout.check_override_ends();
 
 -- Without a seal an override can be withdrawn only.
 create function credit_rollout.check_override_seal() returns trigger language plpgsql

@@ -19,7 +19,8 @@ create table credit_rollout_control.cell_proposals (
   approver text,
   decided_at timestamptz,
   state text not null default 'proposed' check (state in ('proposed', 'approved', 'withdrawn')),
-  primary key (data_center, kind, number),
+  -- with the digest: a number that somebody took in advance keeps nobody from it
+  primary key (data_center, kind, number, digest),
   constraint cell_proposals_two_people_check check (approver is null or approver <> author),
   constraint cell_proposals_approved_check check ((state = 'approved') = (approver is not null)),
   constraint cell_proposals_decided_check check ((state = 'proposed') = (decided_at is null))
@@ -123,18 +124,36 @@ begin
   return sealed;
 end $$;
 
+-- Whether a row that this transaction sees was written by one that has committed: a seal of what is rolled back would
+-- stay valid. Every row that is visible and not yet committed is the transaction's own.
+create function credit_rollout_control.is_committed(written xid) returns boolean language plpgsql stable
+  set search_path = pg_catalog, pg_temp as $$
+declare
+  newest numeric := pg_snapshot_xmax(pg_current_snapshot())::text::numeric;
+  wrap constant numeric := 4294967296;
+  full_id numeric := newest - newest % wrap + written::text::numeric;
+begin
+  if full_id > newest + 1000000 then full_id := full_id - wrap; end if;
+  -- so old that its outcome is no longer kept: it has committed, or nobody would see it
+  return full_id < 3 or coalesce(pg_xact_status(full_id::text::xid8) = 'committed', true);
+exception when invalid_parameter_value then
+  return false;
+end $$;
+
 -- Null: no used approval of an open run.
 create function credit_rollout_control.seal_run(run bigint) returns jsonb language sql stable
   security definer set search_path = pg_catalog, pg_temp as $$
   select credit_rollout_control.seal(a.data_center, 'run', jsonb_build_object(
     'run_id', a.used_by_run, 'plan_id', substring(a.plan_id from '[0-9]+$')::bigint, 'digest', a.digest,
-    'card_hash', d.plan -> 'cardHash', 'batch_size', d.plan -> 'batchSize', 'lanes', d.plan -> 'lanes',
+    'card_hash', p.card_hash, 'batch_size', d.plan -> 'batchSize', 'lanes', d.plan -> 'lanes',
     'rails', d.plan -> 'guardRails', 'approval', a.kind, 'author', a.author, 'approver', a.approver))
   from credit_rollout_control.approvals a
   join credit_rollout_control.runs r on r.run_id = a.used_by_run and r.data_center = a.data_center
   join credit_rollout_control.data_centers d on d.id = a.data_center
+  join credit_rollout_control.plans p on p.plan_id = a.plan_id and p.digest = a.digest
   where a.used_by_run = run and r.state = 'open' and r.kind = 'migrate' and r.plan_id = a.plan_id
-    and d.run_id = run and d.plan_id = a.plan_id
+    and d.run_id = run and d.plan_id = a.plan_id and d.stage in ('canary', 'migrating', 'verifying')
+    and credit_rollout_control.is_committed(a.xmin) and credit_rollout_control.is_committed(d.xmin)
 $$;
 
 -- The limits of a night or a sweep, as the policy has them. Null: no such run is open.
@@ -145,9 +164,14 @@ create function credit_rollout_control.seal_maintenance(run bigint) returns json
     'max_changed', credit_rollout_control.setting('reconcile.maxChanged'),
     'max_lapsed', credit_rollout_control.setting('reconcile.maxLapsed'),
     'allow_falls', exists (select from credit_rollout_control.reconcile_requests q
-      where q.run_id = r.run_id and q.allow_falls)))
+      where q.run_id = r.run_id and q.data_center = r.data_center and q.ended_at is null and q.allow_falls)))
   from credit_rollout_control.runs r join credit_rollout_control.data_centers d on d.id = r.data_center
-  where r.run_id = run and r.state = 'open' and r.kind in ('reconcile', 'sweep')
+  where r.run_id = run and r.state = 'open' and credit_rollout_control.is_committed(r.xmin)
+    and (r.kind = 'sweep' or r.kind = 'reconcile' and (
+      exists (select from credit_rollout_control.reconcile_requests q
+        where q.run_id = r.run_id and q.data_center = r.data_center and q.ended_at is null)
+      or exists (select from credit_rollout_control.due_work w
+        where w.run_id = r.run_id and w.data_center = r.data_center and w.kind = 'reconcile' and w.state = 'running')))
 $$;
 
 -- The pinned instant of a cut-over. Null: none is pinned.
@@ -167,12 +191,52 @@ create function credit_rollout_control.seal_reversal(reversal bigint) returns js
 $$;
 
 -- Null: nobody approved it, or the approval is older than an hour.
-create function credit_rollout_control.seal_cell_proposal(dc text, deed text, num bigint) returns jsonb
+create function credit_rollout_control.seal_cell_proposal(dc text, deed text, num bigint, hash text) returns jsonb
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select credit_rollout_control.seal(p.data_center, p.kind, jsonb_build_object(
     'number', p.number, 'digest', p.digest, 'author', p.author, 'approver', p.approver))
   from credit_rollout_control.cell_proposals p
   where p.data_center = dc and p.kind = deed and p.number = num and p.state = 'approved'
-    and p.decided_at > clock_timestamp() - interval '1 hour'
-$$;`,
+    and p.digest = hash and p.decided_at > clock_timestamp() - interval '1 hour'
+    and credit_rollout_control.is_committed(p.xmin)
+$$;
+
+-- A request of a reconciliation is given to one run of its data center, and ends once.
+create function credit_rollout_control.keep_reconcile_request() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if old.ended_at is not null or old.run_id is not null and new.run_id is distinct from old.run_id
+     or new.run_id is not null and not exists (select from credit_rollout_control.runs r
+       where r.run_id = new.run_id and r.data_center = new.data_center and r.kind = 'reconcile') then
+    raise exception 'a request is carried out once' using errcode = 'restrict_violation';
+  end if;
+  return new;
+end $$;
+create trigger reconcile_requests_kept before update on credit_rollout_control.reconcile_requests
+  for each row execute function credit_rollout_control.keep_reconcile_request();
+
+-- Only the failed run that a data center is at goes on.
+create function credit_rollout_control.check_reopened_run() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if new.kind <> 'migrate' or not exists (select from credit_rollout_control.data_centers d
+      where d.id = new.data_center and d.run_id = new.run_id and d.stage = 'failed') then
+    raise exception 'only the failed run of a data center goes on' using errcode = 'restrict_violation';
+  end if;
+  return new;
+end $$;
+create trigger runs_check_reopened before update on credit_rollout_control.runs for each row
+  when (old.state = 'failed' and new.state = 'open')
+  execute function credit_rollout_control.check_reopened_run();
+
+-- The first instant of a rollout is the database's to keep, whatever a scheduler decides.
+create function credit_rollout_control.check_not_before() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  raise exception 'data center % does not start before %', new.id, new.not_before_at
+    using errcode = 'restrict_violation';
+end $$;
+create trigger data_centers_check_not_before before update on credit_rollout_control.data_centers for each row
+  when (new.stage = 'canary' and old.stage = 'pending' and new.not_before_at > clock_timestamp())
+  execute function credit_rollout_control.check_not_before();`,
 };

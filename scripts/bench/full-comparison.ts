@@ -6,6 +6,11 @@ import { detectDrift } from '../../src/engine/reconcile/detect-drift.js';
 import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
 import { endRun } from '../../src/stores/cell/batch/runs.js';
 import { openSealedMaintenance } from '../../src/stores/cell/reconcile/maintenance.js';
+import {
+  claimReconcileRequest,
+  endReconcileRequest,
+  insertReconcileRequest,
+} from '../../src/stores/control/reconcile-requests.js';
 import { endControlRun, insertControlRun } from '../../src/stores/control/runs.js';
 import { sealMaintenance } from '../../src/stores/control/seals.js';
 import { type BenchBed, DATA_CENTER } from './bed.js';
@@ -62,12 +67,14 @@ async function measureDetection(bed: BenchBed): Promise<Omit<ComparisonCost, 'ba
   const cell = program.worker.cells.get(DATA_CENTER.id);
   try {
     const runId = (await cell.inTransaction('fencer', readFence)).epoch + 1n;
-    const seal = await program.engine.control.inTransaction(async (tx) => {
+    await program.engine.control.inTransaction(async (tx) => {
       const dataCenter = DATA_CENTER.id;
       const unnamed = { cardHash: '', planId: null, requestedBy: null, reason: null };
       await insertControlRun(tx, { runId, dataCenter, kind: 'reconcile', ...unnamed });
-      return sealMaintenance(tx, runId);
+      const requestId = await insertReconcileRequest(tx, { dataCenter, reason: null, allowFalls: false });
+      await claimReconcileRequest(tx, requestId, runId);
     });
+    const seal = await program.engine.control.inTransaction((tx) => sealMaintenance(tx, runId));
     const epoch = await cell.inTransaction('fencer', async (tx) => {
       await lockFenceExclusive(tx);
       if (seal === undefined) throw new Error('the night is not open in control');
@@ -85,7 +92,10 @@ async function measureDetection(bed: BenchBed): Promise<Omit<ComparisonCost, 'ba
       await endRun(tx, epoch, 'done');
     });
     // a data center has one open run, and the next round begins another
-    await program.engine.control.inTransaction((tx) => endControlRun(tx, runId, 'done', null));
+    await program.engine.control.inTransaction(async (tx) => {
+      await endControlRun(tx, runId, 'done', null);
+      await endReconcileRequest(tx, runId);
+    });
     return { detectMs, found: await countDrift(bed, epoch) };
   } finally {
     await program.close();

@@ -622,6 +622,10 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   keep_plan_whole: 'trigger of `plan_ranges` and `plan_groups`: nothing is added to a finished plan',
   sign_lift: 'trigger of `freezes`: writes the login that lifts one',
   seal_key_fingerprint: 'shows whether control has the same key, and nothing of it; runs as its owner',
+  check_run_opens: 'trigger of `runs`: a run that has ended is opened again by `open_run` alone',
+  check_batch_write: 'trigger of `batches`: written by workers while the run is open; others only clear a verification',
+  check_epoch_step: 'trigger of `fence`: an epoch makes no leap',
+  check_override_ends: 'trigger of `overrides`: what is begun is completed in the same transaction, as the rule gives',
   check_seal: 'raises unless control sealed this document for this data center and deed; internal',
   record_seal: 'records a seal as used; internal',
   open_run:

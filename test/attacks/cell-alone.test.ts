@@ -66,6 +66,45 @@ describe('a fencer alone', () => {
   });
 });
 
+describe('a run', () => {
+  test('that has ended is opened by nobody without its seal, nor its batches written again', async () => {
+    const { fencer, worker, operator } = scene.logins;
+    await scene.cell.sql(`update credit_rollout.runs set state = 'done', ended_at = now() where state = 'open'`);
+    for (const login of [fencer, worker, operator])
+      expect(['23001', '42501']).toContain(
+        await login.attempt(`update credit_rollout.runs set state = 'open', ended_at = null`),
+      );
+    for (const set of [
+      `state = 'pending', done_at = null`,
+      'total_credits = 7',
+      `verified_at = '2026-01-01', mismatches = 0`,
+      'checked = 20',
+    ])
+      for (const login of [fencer, worker, operator])
+        expect(['23001', '42501']).toContain(await login.attempt(`update credit_rollout.batches set ${set}`));
+    const again = `update credit_rollout.batches set verified_at = null, checked = null, mismatches = null,
+      changed_since = null, appeared = null`;
+    expect(await operator.attempt(again)).toBe('done');
+  });
+
+  test('keeps its card, whatever a later seal of it says', async () => {
+    await scene.cell.sql(`update credit_rollout.runs set state = 'failed', ended_at = now() where run_id = 900`);
+    const document = await scene.seal('run', { ...scene.contentOf('run'), card_hash: 'another' });
+    expect(await scene.outcomeOf('run', document)).toBe('plan_edited');
+    expect(await scene.outcomeOf('run', await scene.seal('run'))).toBe('done');
+    expect(await scene.cell.sql('select state from credit_rollout.runs where run_id = 900')).toEqual([
+      { state: 'open' },
+    ]);
+    await scene.cell.sql(`update credit_rollout.runs set state = 'done', ended_at = now() where run_id = 900`);
+  });
+
+  test('is not locked out by an epoch that leaps', async () => {
+    expect(await scene.logins.fencer.attempt('update credit_rollout.fence set epoch = 9223372036854775807')).toBe(
+      '23001',
+    );
+  });
+});
+
 describe('a planner', () => {
   test('adds nothing to a plan that is finished', async () => {
     const { planner } = scene.logins;
@@ -128,11 +167,34 @@ describe('a worker alone', () => {
     for (const wrong of [69_999, 1, 900_000_000])
       expect(await worker.attempt('begin', begin, cause, floor(wrong), 'commit')).toMatch(/^23/);
     await withdrawAll();
-    expect(await scene.outcomeOf('override', document)).toMatch(/23001|restrict/);
+    expect(await scene.outcomeOf('override', document)).toBe('seal_wrong');
     // the same numbers again are another override
     const [second] = await worker.read(propose('70000'));
     const again = JSON.stringify({ ...JSON.parse(document), number: Number(second?.override_id) });
     expect(await scene.outcomeOf('override', again)).toBe('seal_wrong');
+    await withdrawAll();
+  });
+
+  test('begins no override that it does not complete, and writes no other row with it', async () => {
+    const { worker } = scene.logins;
+    const [row] = await worker.read(propose('70000'));
+    const number = Number(row?.override_id);
+    const [known] = await worker.read(`select credit_rollout.digest_override(${number}) as digest`);
+    const document = (author: string) =>
+      scene.seal('override', { number, digest: known?.digest, author, approver: 'bob' });
+    expect(await scene.outcomeOf('override', await document('the ceo'))).toBe('seal_wrong');
+    const begin = `select credit_rollout.begin_override('${await document('alice')}')`;
+    const complete = `select credit_rollout.complete_override(${number})`;
+    expect(await worker.attempt('begin', begin, 'commit')).toBe('23001');
+    expect(await worker.attempt('begin', begin, complete, 'commit')).toBe('23001');
+    const invent = `insert into credit_rollout.allotments select (jsonb_populate_record(a, '{"org_id": 4242}')).*
+      from credit_rollout.allotments a where org_id = 2`;
+    expect(await worker.attempt('begin', begin, invent, complete, 'commit')).toBe('55000');
+    const much = `update credit_rollout.allotments set grandfathered_credits = 900000000000000, floor = 70000
+      where org_id = 2`;
+    expect(
+      await worker.attempt('begin', begin, `set local credit_rollout.cause = 'override'`, much, complete, 'commit'),
+    ).toMatch(/^23/);
     await withdrawAll();
   });
 

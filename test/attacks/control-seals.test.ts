@@ -24,7 +24,7 @@ const propose = (n: number, kind = 'override'): string =>
    values ('${dc()}', '${kind}', ${n}, '${DIGEST}')`;
 const approve = (n: number): string =>
   `update credit_rollout_control.cell_proposals set state = 'approved' where number = ${n}`;
-const sealOf = (n: number): string => `seal_cell_proposal('${dc()}', 'override', ${n})`;
+const sealOf = (n: number): string => `seal_cell_proposal('${dc()}', 'override', ${n}, '${DIGEST}')`;
 
 describe('a key', () => {
   test('is read, made, replaced or used for a text of one’s own by no login', async () => {
@@ -65,7 +65,7 @@ describe('a seal', () => {
     ['seal_maintenance(1)', ['scheduler']],
     [`seal_cutover('x')`, ['scheduler', 'operator', 'operator2', 'approver', 'both']],
     ['seal_reversal(1)', ['approver', 'both']],
-    [`seal_cell_proposal('x', 'override', 1)`, ['approver', 'both']],
+    [`seal_cell_proposal('x', 'override', 1, 'x')`, ['approver', 'both']],
   ])('%s is asked for by no other login', async (call, theirs) => {
     for (const login of LOGINS)
       expect([login, await scene.logins[login].attempt(`select credit_rollout_control.${call}`)]).toEqual([
@@ -81,7 +81,7 @@ describe('a seal', () => {
     expect(await scene.logins.operator.attempt(scene.register(40))).toBe('done');
     expect(await scene.logins.scheduler.attempt(insertRun)).toBe('done');
     await past(`update credit_rollout_control.data_centers set run_id = 400, plan_id = '${plan}',
-      plan = '{"cardHash": "card"}' where id = '${dc()}'`);
+      stage = 'canary', plan = '{"cardHash": "another card"}' where id = '${dc()}'`);
     const seal = () => sealBy('scheduler', 'seal_run(400)');
     expect(await seal()).toBeNull();
     expect(
@@ -99,6 +99,8 @@ describe('a seal', () => {
       kind: 'run',
       run_id: 400,
       plan_id: 40,
+      // of the plan that was approved, whatever the request says
+      card_hash: 'card',
       author: scene.logins.operator.name,
       approver: scene.logins.approver.name,
     });
@@ -113,11 +115,74 @@ describe('a seal', () => {
     await past(`update credit_rollout_control.policy set value = '5' where name = 'reconcile.maxChanged';
       update credit_rollout_control.policy set value = '2' where name = 'reconcile.maxLapsed';
       insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, epoch)
-        values (410, '${dc()}', 'reconcile', 'card', 410)`);
+        values (410, '${dc()}', 'reconcile', 'card', 410);
+      insert into credit_rollout_control.reconcile_requests (data_center, requested_by, run_id)
+        values ('${dc()}', 'alice', 410)`);
     const seal = () => sealBy('scheduler', 'seal_maintenance(410)');
     expect(await seal()).toMatchObject({ of: 'reconcile', max_changed: 5, max_lapsed: 2, allow_falls: false });
     await past(`update credit_rollout_control.runs set state = 'done', ended_at = now() where run_id = 410`);
     expect(await seal()).toBeNull();
+  });
+
+  test('of a night needs what it is for: a request of this data center, or a night that is due', async () => {
+    const [, other] = scene.dataCenters;
+    await past(`insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, epoch)
+        values (420, '${other}', 'reconcile', 'card', 420);
+      insert into credit_rollout_control.reconcile_requests (data_center, requested_by, allow_falls, ended_at)
+        values ('${dc()}', 'alice', true, now())`);
+    expect(await sealBy('scheduler', 'seal_maintenance(420)')).toBeNull();
+    for (const where of ['allow_falls', 'true'])
+      expect(
+        await scene.logins.scheduler.attempt(
+          `update credit_rollout_control.reconcile_requests set run_id = 420 where ${where}`,
+        ),
+      ).toBe('23001');
+    expect(await sealBy('scheduler', 'seal_maintenance(420)')).toBeNull();
+    await past(`update credit_rollout_control.runs set state = 'done', ended_at = now() where run_id = 420`);
+  });
+
+  test('is not made of what a transaction did not commit', async () => {
+    number += 1;
+    const { operator, approver, scheduler } = scene.logins;
+    expect(await operator.attempt(propose(number))).toBe('done');
+    for (const begin of [['begin'], ['begin', 'savepoint s']]) {
+      const rows = await approver.read(
+        ...begin,
+        approve(number),
+        `select credit_rollout_control.${sealOf(number)} as seal`,
+      );
+      expect(rows).toEqual([{ seal: null }]);
+    }
+    expect(
+      await operator.attempt(
+        `update credit_rollout_control.cell_proposals set state = 'withdrawn' where number = ${number}`,
+      ),
+    ).toBe('done');
+    const [row] = await scheduler.read(
+      'begin',
+      `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, epoch)
+         values (430, '${dc()}', 'sweep', 'card', 430)`,
+      'select credit_rollout_control.seal_maintenance(430) as seal',
+    );
+    expect(row?.seal).toBeNull();
+  });
+
+  test('of a run is not made outside of its stages, and a canary not before its instant', async () => {
+    await past(`update credit_rollout_control.runs set state = 'open', ended_at = null where run_id = 400`);
+    const seal = () => sealBy('scheduler', 'seal_run(400)');
+    expect(await seal()).not.toBeNull();
+    for (const stage of ['pending', 'failed', 'done', 'aborted']) {
+      await past(`update credit_rollout_control.data_centers set stage = '${stage}' where id = '${dc()}'`);
+      expect([stage, await seal()]).toEqual([stage, null]);
+    }
+    await past(`update credit_rollout_control.data_centers set stage = 'pending', not_before_at = '2098-01-01'
+      where id = '${dc()}'`);
+    expect(
+      await scene.logins.scheduler.attempt(
+        `update credit_rollout_control.data_centers set stage = 'canary' where id = '${dc()}'`,
+      ),
+    ).toBe('23001');
+    await past(`update credit_rollout_control.data_centers set not_before_at = null where id = '${dc()}'`);
   });
 
   test('of a reversal needs its approval', async () => {
@@ -166,12 +231,16 @@ describe('a proposal in a cell', () => {
     const { operator, approver } = scene.logins;
     expect(await operator.attempt(propose(number))).toBe('done');
     expect(await operator.attempt(propose(number))).toBe('23505');
-    expect(await approver.attempt(approve(number))).toBe('done');
+    // a number that somebody took in advance keeps nobody from it
+    const other = propose(number).replace(DIGEST, 'c'.repeat(64));
+    expect(await operator.attempt(other)).toBe('done');
+    const ours = `number = ${number} and digest = '${DIGEST}'`;
+    expect(
+      await approver.attempt(`update credit_rollout_control.cell_proposals set state = 'approved' where ${ours}`),
+    ).toBe('done');
     for (const state of ['proposed', 'withdrawn'])
       expect(
-        await operator.attempt(
-          `update credit_rollout_control.cell_proposals set state = '${state}' where number = ${number}`,
-        ),
+        await operator.attempt(`update credit_rollout_control.cell_proposals set state = '${state}' where ${ours}`),
       ).toBe('23001');
     for (const statement of [
       `update credit_rollout_control.cell_proposals set digest = '${'b'.repeat(64)}'`,

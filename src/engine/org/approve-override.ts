@@ -51,12 +51,15 @@ export async function approveOverride(
     };
   });
   // before the cell: control may have an approval without a change, but never a change without its approval
-  const seal = await context.control.inTransaction(async (tx) => {
+  const key: CellProposalKey = { ...id, digest };
+  await context.control.inTransaction(async (tx) => {
     await identifyPerson(tx, context.actor);
-    const sealed = await approveInControl(tx, id, digest, person);
+    await approveInControl(tx, key, person);
     await appendAudit(tx, { action: 'approve', dataCenter, reason, details: details(hash) });
-    return sealed;
   });
+  // in another transaction: only what is committed is sealed
+  const seal = await context.control.inTransaction((tx) => sealOverride(tx, key));
+  if (seal === undefined) throw decidedMeanwhile(id);
   const report = await cell.inTransaction('worker', (tx) => applyOverride(tx, id, person, seal));
   await context.control.inTransaction((tx) =>
     appendAudit(tx, { action: 'override_applied', dataCenter, reason, details: details(hash) }),
@@ -64,24 +67,16 @@ export async function approveOverride(
   return { ...report, orgId };
 }
 
-/** Control knows who proposed exactly this; only then does it seal the approval for the cell. */
-async function approveInControl(
-  tx: ControlTransaction,
-  id: ProposalId<'override'>,
-  digest: string,
-  person: Person,
-): Promise<Seal> {
-  const key: CellProposalKey = { dataCenter: id.dataCenter, kind: 'override', proposalId: id.proposalId };
+/** Control knows who proposed exactly this; only then is the approval sealed for the cell. */
+async function approveInControl(tx: ControlTransaction, key: CellProposalKey, person: Person): Promise<void> {
   const known = await findCellProposal(tx, key);
-  if (known === undefined || known.digest !== digest) throw unregistered(id);
-  requireSecondPerson(`The override ${showProposalId(id)}`, known.author, person);
-  const seal = (await decideCellProposal(tx, key, 'approved')) ? await sealOverride(tx, key) : undefined;
-  if (seal === undefined)
-    throw new RolloutError('override_decided', {
-      message: `The override ${showProposalId(id)} was withdrawn already.`,
-    });
-  return seal;
+  if (known === undefined) throw unregistered(key);
+  requireSecondPerson(`The override ${showProposalId(key)}`, known.author, person);
+  if (!(await decideCellProposal(tx, key, 'approved'))) throw decidedMeanwhile(key);
 }
+
+const decidedMeanwhile = (id: ProposalId<'override'>): RolloutError =>
+  new RolloutError('override_decided', { message: `The override ${showProposalId(id)} was withdrawn already.` });
 
 const unregistered = (id: ProposalId<'override'>): RolloutError =>
   new RolloutError('override_unknown', {

@@ -12,7 +12,7 @@ import {
 } from '../../stores/cell/org/overrides.js';
 import { isOrgKnown } from '../../stores/cell/org/protected-orgs.js';
 import { appendAudit } from '../../stores/control/audit.js';
-import { type CellProposalKey, decideCellProposal, insertCellProposal } from '../../stores/control/cell-proposals.js';
+import { decideCellProposal, insertCellProposal } from '../../stores/control/cell-proposals.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
@@ -68,8 +68,7 @@ export async function proposeOverride(
     const details = { override: report.overrideId, orgs: 1, org_hash: hash };
     await context.control.inTransaction(async (tx) => {
       await identifyPerson(tx, context.actor);
-      if (!(await insertCellProposal(tx, keyOf(dataCenter, proposalId), digest)))
-        throw numberTaken(dataCenter, report.overrideId);
+      await insertCellProposal(tx, { dataCenter, kind: 'override', proposalId, digest });
       await appendAudit(tx, { action: 'override', dataCenter, reason, details });
     });
     const changes = listDifferences(report.before, report.after);
@@ -81,19 +80,6 @@ export async function proposeOverride(
 
 const nameOverride = (dataCenter: string, proposalId: bigint): string =>
   showProposalId({ kind: 'override', dataCenter, proposalId });
-
-const keyOf = (dataCenter: string, proposalId: bigint): CellProposalKey => ({
-  dataCenter,
-  kind: 'override',
-  proposalId,
-});
-
-/** The cell was set back to before an override whose number it now gave again. */
-const numberTaken = (dataCenter: string, overrideId: string): RolloutError =>
-  new RolloutError('conflict', {
-    message: `Control knows another override ${overrideId}: data center "${dataCenter}" was set back to an earlier state.`,
-    next: advise`Withdraw it, and propose it again until its number is new: ${command('override ORG --withdraw')}`,
-  });
 
 const alreadyOpen = (overrideId: string): RolloutError =>
   new RolloutError('override_open', {
@@ -120,19 +106,23 @@ export async function withdrawOverride(
   context: Pick<EngineContext, 'control' | 'cells' | 'actor'>,
   { dataCenter, orgId, reason }: Withdrawal,
 ): Promise<string> {
-  const { proposalId, hash } = await context.cells.get(dataCenter).inTransaction('worker', async (tx) => {
+  const { proposalId, hash, digest } = await context.cells.get(dataCenter).inTransaction('worker', async (tx) => {
     const id = await getOrgId(tx, { dataCenter, orgId });
     const open = await findOpenOverride(tx, id);
     if (open === undefined || !(await withdrawOpenOverride(tx, open.overrideId)))
       throw new RolloutError('override_unknown', {
         message: `The org has no override in data center "${dataCenter}" that waits for its approval.`,
       });
-    return { proposalId: open.overrideId, hash: await hashOrgId(tx, id) };
+    return {
+      proposalId: open.overrideId,
+      hash: await hashOrgId(tx, id),
+      digest: await digestOverride(tx, open.overrideId),
+    };
   });
   const override = nameOverride(dataCenter, proposalId);
   const details = { override, orgs: 1, org_hash: hash };
   await context.control.inTransaction(async (tx) => {
-    await decideCellProposal(tx, keyOf(dataCenter, proposalId), 'withdrawn');
+    await decideCellProposal(tx, { dataCenter, kind: 'override', proposalId, digest }, 'withdrawn');
     await appendAudit(tx, { action: 'override_withdrawn', dataCenter, reason, details });
   });
   return override;

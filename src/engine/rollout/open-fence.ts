@@ -2,7 +2,7 @@
 // when it is closed, nothing of the run can commit any more.
 import { SLOT_STAGES } from '../../domain/rollout/stage.js';
 import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
-import { openSealedRun, reopenRun } from '../../stores/cell/batch/runs.js';
+import { openSealedRun } from '../../stores/cell/batch/runs.js';
 import { clearVerification } from '../../stores/cell/batch/verification.js';
 import { stopSingleWrites } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -77,7 +77,6 @@ async function openInCell(
       await saveFenceClosed(tx, 'plan_unknown', epoch);
       return true;
     }
-    await reopenRun(tx, runId);
     await saveFenceClosed(tx, null);
     await setFence(tx, { state, epoch, runId });
     return true;

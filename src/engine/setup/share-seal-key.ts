@@ -1,4 +1,4 @@
-// Gives a cell the key that control seals approvals with, and registers in control the overrides that wait in the cell.
+// Gives a cell the key that control seals approvals with, and registers in control the overrides of an earlier version.
 // As the owner of both. Control has the key first; a cell with another one gets it by running this again.
 import { listOpenOverrides } from '../../stores/cell/org/overrides.js';
 import { saveSealKey } from '../../stores/cell/setup/seal-key.js';
@@ -21,6 +21,6 @@ export async function shareSealKey(
       return listOpenOverrides(owner);
     });
     for (const { overrideId, digest, author } of waiting)
-      await adoptCellProposal(tx, { dataCenter, kind: 'override', proposalId: overrideId }, { digest, author });
+      await adoptCellProposal(tx, { dataCenter, kind: 'override', proposalId: overrideId, digest }, { author });
   });
 }

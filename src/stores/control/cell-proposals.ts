@@ -4,63 +4,57 @@ import { execute, findRow } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface CellProposal {
-  /** Of the row in the cell, 64 hex digits. */
-  readonly digest: string;
   readonly author: string;
   readonly approver: string | null;
   readonly state: 'proposed' | 'approved' | 'withdrawn';
 }
 
-/** Its number is that of the row in the cell. */
+/** Number and digest are those of the row in the cell: one number may come twice, after a cell was set back. */
 export interface CellProposalKey {
   readonly dataCenter: string;
   readonly kind: 'override';
   readonly proposalId: bigint;
+  /** 64 hex digits. */
+  readonly digest: string;
 }
 
-const valuesOf = ({ dataCenter, kind, proposalId }: CellProposalKey) => ({
+const valuesOf = ({ dataCenter, kind, proposalId, digest }: CellProposalKey) => ({
   data_center: dataCenter,
   kind,
   number: proposalId,
+  digest,
 });
 
-/**
- * The database fills in the author: call `identifyPerson` first. False when there is one of this number already, as
- * where a cell was set back.
- */
-export async function insertCellProposal(
-  tx: ControlTransaction,
-  key: CellProposalKey,
-  digest: string,
-): Promise<boolean> {
-  const inserted = await execute(
+const WHERE = 'data_center = :data_center and kind = :kind and number = :number::bigint and digest = :digest';
+
+/** The database fills in the author: call `identifyPerson` first. */
+export async function insertCellProposal(tx: ControlTransaction, key: CellProposalKey): Promise<void> {
+  await execute(
     tx,
     `insert into credit_rollout_control.cell_proposals (data_center, kind, number, digest)
-     values (:data_center, :kind, :number::bigint, :digest) on conflict do nothing`,
-    { ...valuesOf(key), digest },
+     values (:data_center, :kind, :number::bigint, :digest)`,
+    valuesOf(key),
   );
-  return inserted === 1;
 }
 
 /** As the owner: registers under its author a proposal that the cell has and control has not. */
 export async function adoptCellProposal(
   tx: ControlTransaction,
   key: CellProposalKey,
-  { digest, author }: Pick<CellProposal, 'digest' | 'author'>,
+  { author }: Pick<CellProposal, 'author'>,
 ): Promise<void> {
   await execute(
     tx,
     `insert into credit_rollout_control.cell_proposals (data_center, kind, number, digest, author)
      values (:data_center, :kind, :number::bigint, :digest, :author) on conflict do nothing`,
-    { ...valuesOf(key), digest, author },
+    { ...valuesOf(key), author },
   );
 }
 
 export function findCellProposal(tx: ControlTransaction, key: CellProposalKey): Promise<CellProposal | undefined> {
   return findRow<CellProposal>(
     tx,
-    `select digest, author, approver, state from credit_rollout_control.cell_proposals
-     where data_center = :data_center and kind = :kind and number = :number::bigint`,
+    `select author, approver, state from credit_rollout_control.cell_proposals where ${WHERE}`,
     valuesOf(key),
   );
 }
@@ -74,8 +68,7 @@ export async function decideCellProposal(
   const decided = await execute(
     tx,
     `update credit_rollout_control.cell_proposals set state = :state
-     where data_center = :data_center and kind = :kind and number = :number::bigint
-       and (state = 'proposed' or state = 'approved' and :state = 'approved')`,
+     where ${WHERE} and (state = 'proposed' or state = 'approved' and :state = 'approved')`,
     { ...valuesOf(key), state },
   );
   return decided === 1;

@@ -2,13 +2,14 @@
 // makes the seal of one kind of deed, and only of what was approved.
 import { execute, selectRow } from '../query.js';
 import type { Seal } from '../seal.js';
+import type { CellProposalKey } from './cell-proposals.js';
 import type { ControlTransaction } from './control-database.js';
 
 interface SealRow {
   readonly seal: Seal | null;
 }
 
-/** Of an open run whose plan has a used approval; undefined: there is none. */
+/** Of an open run whose plan has a used approval, as it was committed; undefined: there is none. */
 export async function sealRun(tx: ControlTransaction, runId: bigint): Promise<Seal | undefined> {
   const row = await selectRow<SealRow>(tx, 'select credit_rollout_control.seal_run(:run_id::bigint)::text as seal', {
     run_id: runId,
@@ -44,15 +45,16 @@ export async function sealReversal(tx: ControlTransaction, reversalId: bigint): 
   return row.seal ?? undefined;
 }
 
-/** Of an override that a second person approved within the last hour; undefined: nobody has. */
+/** Of an override that a second person approved within the last hour, in a transaction before this one; undefined: nobody has. */
 export async function sealOverride(
   tx: ControlTransaction,
-  { dataCenter, proposalId }: { readonly dataCenter: string; readonly proposalId: bigint },
+  { dataCenter, proposalId, digest }: CellProposalKey,
 ): Promise<Seal | undefined> {
   const row = await selectRow<SealRow>(
     tx,
-    `select credit_rollout_control.seal_cell_proposal(:data_center, 'override', :proposal_id::bigint)::text as seal`,
-    { data_center: dataCenter, proposal_id: proposalId },
+    `select credit_rollout_control.seal_cell_proposal(
+       :data_center, 'override', :proposal_id::bigint, :digest)::text as seal`,
+    { data_center: dataCenter, proposal_id: proposalId, digest },
   );
   return row.seal ?? undefined;
 }

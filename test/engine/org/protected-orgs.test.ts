@@ -16,7 +16,9 @@ const protect = (own: Partial<ProtectRequest> = {}) =>
     ...own,
   });
 const audit = (): Promise<readonly Record<string, unknown>[]> =>
-  fleet.control(`select action, actor, reason, details from credit_rollout_control.audit order by seq`);
+  fleet.control(
+    `select action, actor, reason, details from credit_rollout_control.audit where action like '%protect' order by seq`,
+  );
 
 describe('protectOrg', () => {
   test('keeps who, when and why in the cell, and verb, count and a hash in control', async () => {

@@ -1,5 +1,5 @@
 // The keys for seals: made once, the same in control and cell, changed on request, and repaired by another init.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { runDoctorChecks } from '../../../src/engine/doctor/doctor.js';
 import { shareSealKey } from '../../../src/engine/setup/share-seal-key.js';
 import { RolloutError } from '../../../src/kernel/rollout-error.js';
@@ -70,14 +70,23 @@ describe('the key of a data center', () => {
 });
 
 describe('an override that waits in the cell while control does not know it', () => {
-  afterAll(dropOwn);
+  afterEach(dropOwn);
 
-  test('is registered under its author by another init, and approved by somebody else', async () => {
+  test('is not registered by init, whatever author it names', async () => {
+    const scene = await makeScene([{}]);
+    await scene.cell.sql(`insert into credit_rollout.overrides (org_id, floor, reason, author)
+      values (1, 200000, 'x', 'alice')`);
+    await shareSealKey(scene.fleet.engine, scene.cell.dataCenter.id, 'existing');
+    expect(await scene.fleet.control('select from credit_rollout_control.cell_proposals')).toEqual([]);
+  });
+
+  test('from before control knew of any is registered under its author by init, and approved by somebody else', async () => {
     const scene = await makeScene([{}]);
     const { overrideId } = await propose(scene, 200_000n);
     // as an earlier version left it
     await scene.fleet.control(`set session_replication_role = replica;
       delete from credit_rollout_control.cell_proposals; set session_replication_role = origin`);
+    await scene.cell.rewritePast('update credit_rollout.overrides set before_seals = true');
     await expect(approve(scene, overrideId)).rejects.toMatchObject({ code: 'override_unknown' });
     await shareSealKey(scene.fleet.engine, scene.cell.dataCenter.id, 'existing');
     await expect(approve(scene, overrideId, scene.alice)).rejects.toBeInstanceOf(RolloutError);

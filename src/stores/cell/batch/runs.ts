@@ -95,13 +95,3 @@ export async function addFollowUp(tx: CellTransaction, runId: bigint): Promise<n
   );
   return made;
 }
-
-/** Reopens a failed run for `retry`. */
-export async function reopenRun(tx: CellTransaction, runId: bigint): Promise<void> {
-  await execute(
-    tx,
-    `update credit_rollout.runs set state = 'open', ended_at = null
-     where run_id = :run_id::bigint and state = 'failed'`,
-    { run_id: runId },
-  );
-}

@@ -77,14 +77,14 @@ export async function lockOverride(tx: CellTransaction, overrideId: bigint): Pro
   );
 }
 
-/** The overrides that wait for approval, with what control knows of each. As the owner. */
+/** The overrides that wait since before control knew of any, with what it is to know of each. As the owner. */
 export async function listOpenOverrides(
   tx: CellTransaction,
 ): Promise<readonly (Pick<OverrideRow, 'overrideId' | 'author'> & { readonly digest: string })[]> {
   const rows = await selectRows<{ readonly overrideId: string; readonly author: string; readonly digest: string }>(
     tx,
     `select override_id, author, credit_rollout.digest_override(override_id) as digest
-     from credit_rollout.overrides where state = 'proposed' order by override_id`,
+     from credit_rollout.overrides where state = 'proposed' and before_seals order by override_id`,
   );
   return rows.map((row) => ({ ...row, overrideId: BigInt(row.overrideId) }));
 }

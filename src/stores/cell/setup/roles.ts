@@ -20,6 +20,8 @@ const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source
   credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.fence, credit_rollout.freezes, credit_rollout.runs,
   credit_rollout.batches, credit_rollout.quarantine`;
 
+// after a retry or a failover: a trigger lets these only be cleared
+const VERIFY_AGAIN = 'update (verified_at, checked, mismatches, changed_since, appeared) on credit_rollout.batches';
 // what both see of a cell's state: no org, no key bound
 const STATE = [
   `select on credit_rollout.fence, credit_rollout.gate, credit_rollout.reversals, credit_rollout.freezes,
@@ -97,7 +99,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'update (armed_at, effective_at, latched_at, swept_at) on credit_rollout.gate',
     'execute on function credit_rollout.open_run, credit_rollout.open_maintenance',
     'update (state, ended_at, canary_passed_at, pass, pass_from, cut_at) on credit_rollout.runs',
-    `update (${FENCER_BATCH_COLUMNS}) on credit_rollout.batches`,
+    VERIFY_AGAIN,
     'insert on credit_rollout.plan_requests',
     'usage on sequence credit_rollout.plan_ids',
     `execute on function credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.forget_drift`,
@@ -108,8 +110,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'update (single_writes, changed_at) on credit_rollout.fence',
     // `cutover execute`: never before its instant
     'update (latched_at) on credit_rollout.gate',
-    // `retry`: everything is verified again
-    'update (verified_at, checked, mismatches, changed_since, appeared) on credit_rollout.batches',
+    VERIFY_AGAIN,
   ],
 };
 
