@@ -13,7 +13,8 @@ import { createCellPlans, createOverrides, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
 import { createDriftPurge, createPlanPurge } from './retention.js';
 import { createCellReversals } from './reversal.js';
-import { createCellSeals, sealCutovers, sealOverrides, sealRuns } from './seals.js';
+import { sealCutovers, sealOverrides } from './sealed-changes.js';
+import { createCellSeals, sealRuns } from './seals.js';
 import { createFence, createRuns } from './work.js';
 
 export type { CellSchemaOptions } from './identity.js';

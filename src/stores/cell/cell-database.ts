@@ -13,9 +13,9 @@ export type CellTransaction = Knex.Transaction;
 export interface CellDatabase {
   readonly dataCenter: string;
   /**
-   * Runs `fn` in one READ COMMITTED transaction as `role`; `state` is the one that
-   * reads and changes fence, gate and runs, but no org: `fencer`, or `operator` in a person's command. A statement is cancelled after `statementMs` (default
-   * 2,000).
+   * Runs `fn` in one READ COMMITTED transaction as `role`; `state` is the one that reads and changes fence, gate and
+   * runs, but no org: `fencer`, or `operator` in a person's command. A statement is cancelled after `statementMs`
+   * (default 2,000).
    */
   inTransaction<T>(
     role: CellRole | 'state',

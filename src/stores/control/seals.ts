@@ -45,7 +45,10 @@ export async function sealReversal(tx: ControlTransaction, reversalId: bigint): 
   return row.seal ?? undefined;
 }
 
-/** Of an override that a second person approved within the last hour, in a transaction before this one; undefined: nobody has. */
+/**
+ * Of an override that a second person approved within the last hour, in a transaction before this one; undefined:
+ * nobody has.
+ */
 export async function sealOverride(
   tx: ControlTransaction,
   { dataCenter, proposalId, digest }: CellProposalKey,
