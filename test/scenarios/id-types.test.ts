@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { verifyDataCenter } from '../../src/engine/operate/verify-data-center.js';
 import { initCell } from '../../src/engine/setup/init-cell.js';
+import { shareSealKey } from '../../src/engine/setup/share-seal-key.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
 
 const dropped: (() => Promise<void>)[] = [];
@@ -96,6 +97,7 @@ describe('ids', () => {
         await cell.sql(`alter table public.orgs alter column org_id type text collate "${collation}"`);
         await cell.sql('alter table public.orgs add primary key (org_id)');
         await cell.init();
+        await shareSealKey(made.engine, cell.dataCenter.id, 'existing');
         await cell.insertOrgs(...some.map((org_id) => ({ org_id })));
       });
       expect(await count(fleet, 'select count(*) from credit_rollout.allotments')).toBe(some.length);

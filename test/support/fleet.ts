@@ -131,7 +131,8 @@ export async function createFleet(options: FleetOptions = {}): Promise<Fleet> {
   const open = (log: Log = silentLog): EngineContext => openContext(urls, log, opened);
   const engine = open();
   await saveConfigured(engine, config);
-  await Promise.all(cells.map(({ dataCenter }) => shareSealKey(engine, dataCenter.id, 'existing')));
+  const initialised = cells.filter((_, n) => specs[n]?.init !== 'left');
+  await Promise.all(initialised.map(({ dataCenter }) => shareSealKey(engine, dataCenter.id, 'existing')));
   const pool = new pg.Pool({ connectionString: controlDatabase.url, max: 2 });
   pool.on('error', () => undefined);
   const control: Sql = async (text, params) => (await pool.query(text, params && [...params])).rows;

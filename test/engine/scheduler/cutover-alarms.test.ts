@@ -12,11 +12,13 @@ afterEach(async () => {
 });
 
 /** As if its cut-over, set long ago, were so near now: only an approved postponement moves it. */
-const bringNear = (fleet: Fleet, hours: number): Promise<unknown> =>
-  fleet.control(`alter table credit_rollout_control.data_centers disable trigger user;
+async function bringNear(fleet: Fleet, hours: number): Promise<void> {
+  await fleet.control(`alter table credit_rollout_control.data_centers disable trigger user;
     update credit_rollout_control.data_centers set cutover_at = clock_timestamp() + interval '${hours} hours',
       cutover_set_at = clock_timestamp() - interval '30 days';
     alter table credit_rollout_control.data_centers enable trigger user`);
+  await fleet.cell(0).rewritePast('update credit_rollout.gate set configured_set_at = null');
+}
 
 const alarmsOf = (fleet: Fleet) =>
   fleet.control(
