@@ -80,14 +80,36 @@ function connectRedis(url: string): QueueConnection {
   };
 }
 
+/**
+ * BullMQ holds connections between two statements without a listener: the server's word that it ends one would end the
+ * process. The next statement fails all the same.
+ */
+class HeldClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
+}
+
 function connectPostgresQueue(url: string): QueueConnection {
   const classes = withBackend(createPostgresBackend);
-  const shared = { connectionString: url, application_name: 'credit-rollout queue', connectionTimeoutMillis: 5_000 };
+  const openPool = (own: pg.PoolConfig): pg.Pool => {
+    const pool = new pg.Pool({
+      connectionString: url,
+      application_name: 'credit-rollout queue',
+      connectionTimeoutMillis: 5_000,
+      options: '-c search_path=bullmq',
+      Client: HeldClient,
+      keepAlive: true,
+      ...own,
+    });
+    pool.on('error', () => undefined);
+    return pool;
+  };
   let producers: pg.Pool | undefined;
   // one small pool for all producers; each worker has a connection of its own, and one that listens
   const openProducers = (): pg.Pool => {
-    producers = new pg.Pool({ ...shared, max: PRODUCERS, options: '-c search_path=bullmq', allowExitOnIdle: true });
-    producers.on('error', () => undefined);
+    producers = openPool({ max: PRODUCERS, allowExitOnIdle: true });
     producers.setMaxListeners(0); // every queue of this process listens
     return producers;
   };
@@ -96,13 +118,14 @@ function connectPostgresQueue(url: string): QueueConnection {
     check: () => checkQueue(url),
     createQueue: (name) =>
       new classes.Queue(name, { connection: (producers ?? openProducers()) as unknown as PgPool }) as unknown as Queue,
-    createWorker: (name, process, { concurrency }) =>
-      new classes.Worker(name, process, {
-        connection: { ...shared, max: 1 },
-        concurrency,
-        autorun: false,
-        ...LOCKS,
-      }) as unknown as Worker,
+    createWorker: (name, process, { concurrency }) => {
+      const pool = openPool({ max: 2 });
+      const connection = pool as unknown as PgPool;
+      const options = { connection, concurrency, autorun: false, ...LOCKS };
+      const worker = new classes.Worker(name, process, options) as unknown as Worker;
+      worker.once('closed', () => void pool.end().catch(() => undefined));
+      return worker;
+    },
     close: () => void producers?.end().catch(() => undefined),
   };
 }

@@ -96,3 +96,20 @@ test('a worker whose requests fail for a while serves when they no longer do', a
   await worker.stop();
   expect(worker.served()).toEqual(['before', 'after']);
 });
+
+test('a connection that is terminated while the queue holds it between two statements ends no process', async () => {
+  tap.terminateAfterFirst();
+  const before = tap.count();
+  const queue = connectQueue(tap.url);
+  const worker = queue.createWorker(NAME, async () => undefined, { concurrency: 1 });
+  const producer = queue.createQueue(NAME);
+  const quiet = (): void => undefined;
+  worker.on('error', quiet);
+  producer.on('error', quiet);
+  // an error that nobody listens to would end the process, and fails this run
+  await Promise.all([worker.waitUntilReady().catch(quiet), producer.waitUntilReady().catch(quiet)]);
+  expect(tap.count()).toBeGreaterThan(before + 1);
+  await worker.close();
+  await producer.close();
+  queue.close();
+});

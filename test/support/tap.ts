@@ -1,6 +1,7 @@
 // A TCP port in front of a server that can fall silent: it takes connections and never answers, as behind a firewall,
 // or lets open ones stand, as when the power is cut.
 import { createServer, connect as dial, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 export interface Tap {
   /** The URL through this port. */
@@ -15,6 +16,11 @@ export interface Tap {
   reject(): void;
   /** Ends connection number `nth`, counted from the first one, at once; the others go through. */
   end(nth: number): void;
+  /**
+   * Every connection that is opened from now on is terminated in the packet that answers its first statement, as when a
+   * server is stopped at that moment.
+   */
+  terminateAfterFirst(): void;
   /** Cuts what is silent; from now on everything goes through. */
   open(): void;
   close(): Promise<void>;
@@ -28,6 +34,7 @@ export async function createTap(url: string): Promise<Tap> {
   let count = 0;
   let ended: number | undefined;
   let state: 'open' | 'silent' | 'rejecting' = 'open';
+  let terminates = false;
   const keep = (socket: Socket): Socket => {
     sockets.add(socket);
     socket.on('error', () => socket.destroy());
@@ -40,7 +47,9 @@ export async function createTap(url: string): Promise<Tap> {
     if (state === 'rejecting' || count === ended) socket.destroy();
     if (state !== 'open' || count === ended) return;
     const upstream = keep(dial(server));
-    socket.pipe(upstream).pipe(socket);
+    socket.pipe(upstream);
+    if (terminates) upstream.pipe(terminateAfterAnswer()).pipe(socket);
+    else upstream.pipe(socket);
     socket.on('close', () => upstream.destroy());
     upstream.on('close', () => socket.destroy());
   });
@@ -60,6 +69,9 @@ export async function createTap(url: string): Promise<Tap> {
     end: (nth) => {
       ended = nth;
     },
+    terminateAfterFirst: () => {
+      terminates = true;
+    },
     silence: () => turn('silent'),
     suspend: () => {
       state = 'silent';
@@ -73,6 +85,26 @@ export async function createTap(url: string): Promise<Tap> {
         turn('rejecting');
       }),
   };
+}
+
+const READY = Buffer.from([0x5a, 0, 0, 0, 5]);
+const FATAL = (() => {
+  const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0');
+  const head = Buffer.alloc(5);
+  head.write('E');
+  head.writeUInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+})();
+
+/** The server is ready once after the login, and once after each statement. */
+function terminateAfterAnswer(): Transform {
+  let ready = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      if (chunk.subarray(-6, -1).equals(READY)) ready += 1;
+      done(null, ready < 2 ? chunk : Buffer.concat([chunk, FATAL]));
+    },
+  });
 }
 
 /** A server of the suites may listen on a Unix socket only. */
