@@ -125,8 +125,12 @@ begin
     on conflict do nothing;
 end $$;
 
--- One approval, one run: also where two sessions open two at once.
-create unique index runs_plan_id_idx on credit_rollout.runs (plan_id) where plan_id is not null;
+-- One approval, one run: also where two sessions open two at once. Where an earlier version ran a plan twice, open_run
+-- alone watches over it.
+do $$ begin
+  create unique index runs_plan_id_idx on credit_rollout.runs (plan_id) where plan_id is not null;
+exception when unique_violation then null;
+end $$;
 
 -- A run that has ended is opened again by open_run alone.
 create function credit_rollout.check_run_opens() returns trigger language plpgsql
