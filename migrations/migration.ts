@@ -23,6 +23,19 @@ begin
   end loop;
 end $$;`;
 
+/**
+ * plpgsql: a random key as the two pads of HMAC-SHA256, `inner_pad` and `outer_pad`; what to declare, and how to fill.
+ */
+export const randomPads = {
+  declare: `secret bytea := sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
+    || decode(repeat('00', 32), 'hex');
+  inner_pad bytea := secret; outer_pad bytea := secret;`,
+  fill: `for at in 0..63 loop
+    inner_pad := set_byte(inner_pad, at, get_byte(secret, at) # 54);
+    outer_pad := set_byte(outer_pad, at, get_byte(secret, at) # 92);
+  end loop;`,
+} as const;
+
 /** Adapts a fixed list to knex's migration source. */
 export function migrationSource(migrations: readonly Migration[]): Knex.MigrationSource<Migration> {
   return {

@@ -1,6 +1,6 @@
 // Why: names and functions of ours must mean the same for every caller. A temporary type, an operator in `public` or a
 // trigger function on somebody else's table must not change what the schema decides or records.
-import { bindNamesSql, type Migration } from '../migration.js';
+import { bindNamesSql, type Migration, randomPads } from '../migration.js';
 
 /**
  * Why: a plpgsql function without a search path of its own finds names through the caller's, where `pg_temp` comes
@@ -57,14 +57,9 @@ comment on table credit_rollout.gate_secret is
   'marks the answers of the gate as its own: the two pads of HMAC-SHA256 over a random key. Only the owner reads it.';
 do $$
 declare
-  secret bytea := sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
-    || decode(repeat('00', 32), 'hex');
-  inner_pad bytea := secret; outer_pad bytea := secret;
+  ${randomPads.declare}
 begin
-  for at in 0..63 loop
-    inner_pad := set_byte(inner_pad, at, get_byte(secret, at) # 54);
-    outer_pad := set_byte(outer_pad, at, get_byte(secret, at) # 92);
-  end loop;
+  ${randomPads.fill}
   insert into credit_rollout.gate_secret (inner_pad, outer_pad) values (inner_pad, outer_pad);
 end $$;
 

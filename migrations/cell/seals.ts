@@ -31,8 +31,8 @@ create function credit_rollout.seal_key_fingerprint() returns text language sql 
   from credit_rollout.seal_key k
 $$;
 
--- Raises unless control sealed this document for this data center and this kind of deed, and it is still valid.
-create function credit_rollout.check_seal(document jsonb, deed text) returns void language plpgsql stable
+-- Raises unless control sealed this document for this data center and this kind of action, and it is still valid.
+create function credit_rollout.check_seal(document jsonb, action text) returns void language plpgsql stable
   set search_path = pg_catalog, pg_temp as $$
 declare
   expected text;
@@ -46,7 +46,7 @@ begin
     raise exception 'this cell has no key for seals: run init'
       using errcode = 'object_not_in_prerequisite_state', constraint = 'seal_key_missing';
   end if;
-  if document ->> 'mac' is distinct from expected or document ->> 'kind' is distinct from deed
+  if document ->> 'mac' is distinct from expected or document ->> 'kind' is distinct from action
      or document ->> 'data_center' is distinct from (select c.data_center from credit_rollout.cell c) then
     raise exception 'control did not seal this for this data center'
       using errcode = 'restrict_violation', constraint = 'seal_wrong';

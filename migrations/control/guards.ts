@@ -197,28 +197,7 @@ begin
   return new;
 end $$;
 create trigger approvals_check_approver before insert on credit_rollout_control.approvals
-  for each row execute function credit_rollout_control.check_approver();
-
--- Deletes registered plans that are older than so many days and that nothing needs; approvals stay. Returns how many.
-create function credit_rollout_control.purge_plans(retention_days integer, kept text[]) returns integer language plpgsql
-  security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  purged integer;
-begin
-  if retention_days < 1 then
-    raise exception 'plans are kept for a day at least' using errcode = 'invalid_parameter_value';
-  end if;
-  delete from credit_rollout_control.plans p
-    where p.registered_at < clock_timestamp() - make_interval(days => retention_days)
-      and p.plan_id <> all (kept)
-      and not exists (select from credit_rollout_control.approvals a where a.plan_id = p.plan_id
-        and a.used_at is null and a.voided_at is null and a.expires_at > clock_timestamp())
-      and not exists (select from credit_rollout_control.runs r where r.plan_id = p.plan_id and r.state = 'open')
-      and not exists (select from credit_rollout_control.data_centers d where d.plan_id = p.plan_id
-        and (d.requested_at is not null or d.stage not in ('pending', 'done', 'aborted', 'undone')));
-  get diagnostics purged = row_count;
-  return purged;
-end $$;`,
+  for each row execute function credit_rollout_control.check_approver();`,
 };
 
 /** Why: a process that runs as a superuser or an owner is stopped by nothing of all this, and somebody must see it. */

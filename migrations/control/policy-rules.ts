@@ -79,7 +79,7 @@ create trigger data_centers_check_rails before update on credit_rollout_control.
   execute function credit_rollout_control.check_rails_again();
 
 -- Plans are kept for as long as the policy says, whoever purges.
-create or replace function credit_rollout_control.purge_plans(retention_days integer, kept text[]) returns integer
+create function credit_rollout_control.purge_plans(retention_days integer, kept text[]) returns integer
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   purged integer;

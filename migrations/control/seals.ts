@@ -1,6 +1,6 @@
 // Why: a cell must not believe a program that two people agreed. What control's tables and triggers prove, a seal says
 // to the cell: HMAC-SHA256 with a key that only the owners of both schemas read.
-import type { Migration } from '../migration.js';
+import { type Migration, randomPads } from '../migration.js';
 
 /**
  * Why: an override is a row of its cell; that two people agreed on it is known by control alone. Counts and hashes
@@ -87,14 +87,9 @@ comment on table credit_rollout_control.seal_keys is
 create function credit_rollout_control.make_seal_key(dc text) returns void language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 declare
-  secret bytea := sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
-    || decode(repeat('00', 32), 'hex');
-  inner_pad bytea := secret; outer_pad bytea := secret;
+  ${randomPads.declare}
 begin
-  for at in 0..63 loop
-    inner_pad := set_byte(inner_pad, at, get_byte(secret, at) # 54);
-    outer_pad := set_byte(outer_pad, at, get_byte(secret, at) # 92);
-  end loop;
+  ${randomPads.fill}
   insert into credit_rollout_control.seal_keys (data_center, inner_pad, outer_pad) values (dc, inner_pad, outer_pad)
     on conflict do nothing;
 end $$;
@@ -107,10 +102,10 @@ create function credit_rollout_control.seal_key_fingerprint(dc text) returns tex
 $$;
 
 -- The document with what it is for, until when it is valid, and its HMAC. Never granted: it seals whatever it is given.
-create function credit_rollout_control.seal(dc text, deed text, content jsonb) returns jsonb language plpgsql stable
+create function credit_rollout_control.seal(dc text, action text, content jsonb) returns jsonb language plpgsql stable
   set search_path = pg_catalog, pg_temp as $$
 declare
-  document jsonb := content || jsonb_build_object('data_center', dc, 'kind', deed,
+  document jsonb := content || jsonb_build_object('data_center', dc, 'kind', action,
     'expires_at', clock_timestamp() + interval '1 hour');
   sealed jsonb;
 begin
@@ -191,12 +186,12 @@ create function credit_rollout_control.seal_reversal(reversal bigint) returns js
 $$;
 
 -- Null: nobody approved it, or the approval is older than an hour.
-create function credit_rollout_control.seal_cell_proposal(dc text, deed text, num bigint, hash text) returns jsonb
+create function credit_rollout_control.seal_cell_proposal(dc text, action text, num bigint, hash text) returns jsonb
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select credit_rollout_control.seal(p.data_center, p.kind, jsonb_build_object(
     'number', p.number, 'digest', p.digest, 'author', p.author, 'approver', p.approver))
   from credit_rollout_control.cell_proposals p
-  where p.data_center = dc and p.kind = deed and p.number = num and p.state = 'approved'
+  where p.data_center = dc and p.kind = action and p.number = num and p.state = 'approved'
     and p.digest = hash and p.decided_at > clock_timestamp() - interval '1 hour'
     and credit_rollout_control.is_committed(p.xmin)
 $$;

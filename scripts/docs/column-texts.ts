@@ -1,4 +1,4 @@
-// What each column and function of our schemas means, where the database carries no comment on it. The reference of the
+// What each column of our schemas means, where the database carries no comment on it. The reference of the
 // schemas is made of this; a test finds what is missing here, what is gone, and what a comment already explains.
 
 export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -572,67 +572,4 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     index: 'one row',
     is_locked: "the tool's own lock",
   },
-};
-
-export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
-  assessed: 'the same as the view, for a card that is given',
-  decided: 'the rule for a range of ids, a list of ids, and a card',
-  decided_first: 'the same for orgs that have no allotment yet; it does not check that',
-  cut_ranges: 'makes ranges of a run that follows no plan; of an earlier version, and nothing calls it any more',
-  cut_first_ranges: 'the same, one for each lane; of an earlier version, and nothing calls it any more',
-  split_batch: 'splits a pending range in two; runs as its owner',
-  record_allotment_change: 'trigger of `allotments`',
-  refuse_change: 'trigger of the append-only tables',
-  keep_freeze: 'trigger of `freezes`',
-  refuse_while_frozen: 'trigger of `fence`: nothing is opened while the cell is frozen',
-  keep_epoch_growing: 'trigger of `fence`',
-  planned: 'what a plan decides for each org of a range, or of all: `plan_groups` as rows',
-  digest_plan: 'the digest of a plan, from what lies in its rows',
-  digest_sums:
-    'the digest of a plan, from its sums: what `digest_plan` adds up, or a planner that reads in several transactions',
-  adopt_plan:
-    'makes the canary and the ranges of a plan the batches of a run; runs as its owner, since the fencer sees no bounds',
-  add_follow_up: 'makes batches of the stale orgs that are left; runs as its owner',
-  forget_plan:
-    'deletes one plan that is older than the retention, unless a run needs it; runs as its owner, since nobody else may delete plans',
-  forget_drift: 'deletes old findings of nightly runs, but none that waits for people; runs as its owner',
-  add_repairs: 'makes batches of what a nightly run or a sweep is to correct; runs as its owner',
-  repairs_open: 'whether the fence is open for repairs of a run',
-  retire_allotments:
-    'retires the allotments of orgs that a night found gone and that still are; runs as its owner, since nobody else deletes any',
-  restore_retired: 'brings back the last form of allotments that were retired, deleted or lost; runs as its owner',
-  split_range: 'splits a range in two; called by `split_batch`, which also splits the list of a repair',
-  mark_gate_answer: 'HMAC-SHA256 of an answer of the gate, which no session can forge; internal',
-  record_worker_login: 'trigger of `workers`: writes the login of the process and what it may do',
-  check_fence_opens: 'trigger of `fence`: a worker closes it, and only a fencer opens it',
-  check_gate_times:
-    'trigger of `gate`: no cut-over in the past, none before its instant, none while a sign-up holds the gate',
-  check_rates: 'trigger of `rates`: the rates of a card must have the hash that names it',
-  code_units: 'the UTF-16 code units of a text, by which the canonical text of a card sorts editions; internal',
-  require_open_work: 'trigger of `allotments`: a write needs an open run, single writes or an override',
-  ask_gate: 'the answer of the gate for this transaction; internal',
-  wait_for_gate: 'waits at most 250 ms for the lock of the gate; internal',
-  grant_sign_up: 'the allotment of a sign-up on credits; internal',
-  keep_gate: 'trigger of `gate`',
-  reverse_cutover:
-    'takes a latched cut-over back, once for each number of control; runs as its owner, since nobody else undoes a latch',
-  keep_override: 'trigger of `overrides`',
-  check_override_seal: 'trigger of `overrides`: only an approval that control sealed is applied',
-  check_gate_moves: 'trigger of `gate`: it is armed only for an instant that control sealed',
-  keep_plan_whole: 'trigger of `plan_ranges` and `plan_groups`: nothing is added to a finished plan',
-  sign_lift: 'trigger of `freezes`: writes the login that lifts one',
-  seal_key_fingerprint: 'shows whether control has the same key, and nothing of it; runs as its owner',
-  check_run_opens: 'trigger of `runs`: a run that has ended is opened again by `open_run` alone',
-  check_batch_write: 'trigger of `batches`: written by workers while the run is open; others only clear a verification',
-  check_epoch_step: 'trigger of `fence`: an epoch makes no leap',
-  check_override_ends: 'trigger of `overrides`: what is begun is completed in the same transaction, as the rule gives',
-  check_seal: 'raises unless control sealed this document for this data center and deed; internal',
-  record_seal: 'records a seal as used; internal',
-  open_run:
-    'opens the run that control sealed, with the batches of its plan, and makes its card active; runs as its owner',
-  open_maintenance: 'opens the nightly run or sweep that control sealed, with its limits; runs as its owner',
-  arm_gate: 'arms the gate for the instant that control sealed; runs as its owner',
-  digest_override: 'what control knows of an override: 64 hex digits',
-  begin_override: 'saves the row before an override that control sealed; runs as its owner',
-  complete_override: 'marks a begun override as applied; runs as its owner',
 };

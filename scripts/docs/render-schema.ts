@@ -1,6 +1,7 @@
 // The tables of columns and of functions in the reference of the two schemas. The database's own comments come first;
 // COLUMN_TEXTS has the words for columns that carry no comment. Never both: a test holds them apart.
-import { COLUMN_TEXTS, FUNCTION_TEXTS } from './column-texts.js';
+import { COLUMN_TEXTS } from './column-texts.js';
+import { FUNCTION_TEXTS } from './function-texts.js';
 import { renderMarkdownTable, splitCell } from './markdown.js';
 import type { Relation, SchemaColumn } from './read-schema.js';
 

@@ -1,8 +1,8 @@
 // Kind 5. What needs two people is done in a cell only with a seal that control made for exactly that, and only once.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DEEDS, type Deed, openSealScene, type SealScene } from './seal-scene.js';
+import { openSealScene, SEALED_ACTIONS, type SealedAction, type SealScene } from './seal-scene.js';
 
-const KINDS = Object.keys(DEEDS) as readonly Deed[];
+const KINDS = Object.keys(SEALED_ACTIONS) as readonly SealedAction[];
 let scene: SealScene;
 beforeAll(async () => {
   scene = await openSealScene();
@@ -11,7 +11,7 @@ afterAll(() => scene.drop());
 
 const alter = (document: string, change: object): string => JSON.stringify({ ...JSON.parse(document), ...change });
 
-describe.each(KINDS)('the deed "%s"', (kind) => {
+describe.each(KINDS)('the action "%s"', (kind) => {
   test('is not done without a seal', async () => {
     for (const document of [null, '{}', '[]', '"x"', JSON.stringify(scene.contentOf(kind))])
       expect(await scene.outcomeOf(kind, document)).toBe('seal_wrong');
@@ -34,7 +34,7 @@ describe.each(KINDS)('the deed "%s"', (kind) => {
     expect(await scene.outcomeOf(kind, alter(document, { more: 1 }))).toBe('seal_wrong');
   });
 
-  test('is not done with a seal of another deed', async () => {
+  test('is not done with a seal of another action', async () => {
     for (const other of KINDS.filter((one) => one !== kind))
       expect(await scene.outcomeOf(kind, await scene.seal(other, scene.contentOf(kind)))).toBe('seal_wrong');
   });
@@ -63,10 +63,10 @@ describe.each(KINDS)('the deed "%s"', (kind) => {
   test('is asked for by no other role', async () => {
     const document = await scene.seal(kind);
     for (const login of ['worker', 'planner', 'reader', 'fencer', 'operator', 'product', 'stranger'] as const)
-      if (login !== DEEDS[kind].by && login !== DEEDS[kind].too)
-        expect(await scene.logins[login].attempt(`select credit_rollout.${DEEDS[kind].call}('${document}')`)).toBe(
-          '42501',
-        );
+      if (login !== SEALED_ACTIONS[kind].by && login !== SEALED_ACTIONS[kind].too)
+        expect(
+          await scene.logins[login].attempt(`select credit_rollout.${SEALED_ACTIONS[kind].call}('${document}')`),
+        ).toBe('42501');
   });
 });
 

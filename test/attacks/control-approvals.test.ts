@@ -20,9 +20,7 @@ beforeEach(async () => {
   await rest('done');
 });
 
-/** Runs SQL without the triggers: the past is what it is. */
-const past = (text: string): Promise<unknown> =>
-  scene.fleet.control(`set session_replication_role = replica; ${text}; set session_replication_role = origin`);
+const past = (text: string): Promise<unknown> => scene.past(text);
 /** Puts the first data center to rest in a stage, after run 7 of plan 7, whose approval is used. */
 const rest = (stage: string): Promise<unknown> =>
   past(`delete from credit_rollout_control.runs;

@@ -29,8 +29,7 @@ beforeEach(async () => {
   });
 });
 
-const past = (text: string): Promise<unknown> =>
-  scene.fleet.control(`set local session_replication_role = replica; ${text}`);
+const past = (text: string): Promise<unknown> => scene.past(text);
 const dc = (): string => scene.dataCenters[0];
 const set = (assignments: string, where = `id = '${dc()}'`): string =>
   `update ${schema}.data_centers set ${assignments} where ${where}`;

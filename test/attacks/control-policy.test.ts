@@ -30,9 +30,7 @@ beforeEach(async () => {
   });
 });
 
-/** Runs SQL without the triggers: the past is what it is. */
-const past = (text: string): Promise<unknown> =>
-  scene.fleet.control(`set local session_replication_role = replica; ${text}`);
+const past = (text: string): Promise<unknown> => scene.past(text);
 const dc = (): string => scene.dataCenters[0];
 const rows = (text: string): Promise<readonly Record<string, unknown>[]> => scene.fleet.control(text);
 const propose = (name = 'rollout.approval', value = '"auto"'): string =>

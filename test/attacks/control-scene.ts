@@ -22,6 +22,8 @@ export interface ControlScene {
   ): string;
   /** The plan's id. */
   planOf(n: number, dataCenter?: string): string;
+  /** Runs SQL without the triggers: the past is what it is. */
+  past(text: string): Promise<unknown>;
   drop(): Promise<void>;
 }
 
@@ -63,6 +65,7 @@ export async function openControlScene(): Promise<ControlScene> {
          (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails)
        values ('${planOf(n, dataCenter)}', '${dataCenter}', '${String(n).padStart(64, '0')}', 'card', 'somebody else',
          '2026-11-22T14:02:11Z', '${counts}', '[{"rail": "orgsTouched", "value": "9", "limit": "10", "passes": ${passes}}]')`,
+    past: (text) => fleet.control(`set local session_replication_role = replica; ${text}`),
     drop: async () => {
       await crowd.drop();
       await fleet.drop();

@@ -14,9 +14,7 @@ afterAll(() => scene.drop());
 
 const dc = (): string => scene.dataCenters[0];
 const DIGEST = 'a'.repeat(64);
-/** Runs SQL without the triggers: the past is what it is. */
-const past = (text: string): Promise<unknown> =>
-  scene.fleet.control(`set session_replication_role = replica; ${text}; set session_replication_role = origin`);
+const past = (text: string): Promise<unknown> => scene.past(text);
 const sealBy = async (login: ControlLogin, call: string): Promise<unknown> =>
   (await scene.logins[login].read(`select credit_rollout_control.${call} as seal`))[0]?.seal;
 const propose = (n: number, kind = 'override'): string =>

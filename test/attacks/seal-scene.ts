@@ -1,4 +1,4 @@
-// What the attacks on seals share: a cell after its rollout, another plan in it, and every deed that needs a seal.
+// What the attacks on seals share: a cell after its rollout, another plan in it, and every action that needs a seal.
 import { makePlan } from '../../src/engine/plan/make-plan.js';
 import { parsePlanName } from '../../src/engine/plan/plan-id.js';
 import { classifyFailure } from '../../src/stores/postgres-failure.js';
@@ -6,11 +6,11 @@ import { contextOf } from '../support/cell.js';
 import { sealInCell } from '../support/seal-in-cell.js';
 import { type CellScene, openCellScene } from './cell-scene.js';
 
-export type Deed = Parameters<typeof sealInCell>[1];
+export type SealedAction = Parameters<typeof sealInCell>[1];
 
-/** Who may ask for each deed, and with which function. */
-export const DEEDS: Readonly<
-  Record<Deed, { readonly call: string; readonly by: 'fencer' | 'worker'; readonly too?: 'operator' }>
+/** Who may ask for each action, and with which function. */
+export const SEALED_ACTIONS: Readonly<
+  Record<SealedAction, { readonly call: string; readonly by: 'fencer' | 'worker'; readonly too?: 'operator' }>
 > = {
   run: { call: 'open_run', by: 'fencer' },
   maintenance: { call: 'open_maintenance', by: 'fencer' },
@@ -23,11 +23,11 @@ export interface SealScene extends CellScene {
   /** A whole plan of the cell that no run follows. */
   readonly plan: { readonly id: number; readonly digest: string };
   planAgain(): Promise<SealScene['plan']>;
-  /** What control puts into the seal of a deed. */
-  contentOf(kind: Deed): object;
-  seal(kind: Deed, content?: object, validFor?: string): Promise<string>;
-  /** Asks for a deed with this document: `done`, or the constraint that it breaks. */
-  outcomeOf(kind: Deed, document: string | null): Promise<string>;
+  /** What control puts into the seal of a action. */
+  contentOf(kind: SealedAction): object;
+  seal(kind: SealedAction, content?: object, validFor?: string): Promise<string>;
+  /** Asks for a action with this document: `done`, or the constraint that it breaks. */
+  outcomeOf(kind: SealedAction, document: string | null): Promise<string>;
 }
 
 export async function openSealScene(): Promise<SealScene> {
@@ -47,7 +47,7 @@ export async function openSealScene(): Promise<SealScene> {
   };
   const plan = await planAgain();
   const names = { author: 'alice', approver: 'bob' };
-  const contents: Readonly<Record<Deed, object>> = {
+  const contents: Readonly<Record<SealedAction, object>> = {
     run: {
       run_id: 900,
       plan_id: plan.id,
@@ -73,7 +73,9 @@ export async function openSealScene(): Promise<SealScene> {
     outcomeOf: async (kind, document) => {
       const literal = document === null ? 'null' : `'${document.replaceAll("'", "''")}'`;
       try {
-        await scene.logins[DEEDS[kind].by].read(`select credit_rollout.${DEEDS[kind].call}(${literal}::jsonb)`);
+        await scene.logins[SEALED_ACTIONS[kind].by].read(
+          `select credit_rollout.${SEALED_ACTIONS[kind].call}(${literal}::jsonb)`,
+        );
         return 'done';
       } catch (error) {
         const { object, sqlstate } = classifyFailure(error);

@@ -1,6 +1,7 @@
 // The generated parts of the reference against the code and against freshly initialised databases.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { COLUMN_TEXTS, FUNCTION_TEXTS } from '../../scripts/docs/column-texts.js';
+import { COLUMN_TEXTS } from '../../scripts/docs/column-texts.js';
+import { FUNCTION_TEXTS } from '../../scripts/docs/function-texts.js';
 import { listBlocks } from '../../scripts/docs/markdown.js';
 import {
   applyBlocks,

@@ -2,6 +2,8 @@
 // as a configuration that had it would be checked.
 
 import { parseDocument } from 'yaml';
+import { advise, command } from '../../kernel/advice.js';
+import { findNearest } from '../../kernel/nearest-word.js';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { parseRolloutConfig } from './parse-config.js';
 import {
@@ -19,13 +21,21 @@ import {
  * have what parseRolloutConfig throws.
  */
 export function parseSetting(policy: Policy, name: string, text: string): SettingValue {
-  if (!policy.has(name))
-    throw new RolloutError('setting_unknown', {
-      message: `There is no setting "${name}".`,
-      next: `The settings are: ${[...policy.keys()].join(', ')}.`,
-    });
+  if (!policy.has(name)) throw unknownSetting(policy, name);
   const value = name === ORDER_SETTING ? readOrder(policy, text) : readValue(name, text);
   return toPolicy(parseTogether(new Map([...policy, [name, value]]), name)).get(name) ?? null;
+}
+
+function unknownSetting(policy: Policy, name: string): RolloutError {
+  const meant = findNearest(name, [...policy.keys()]);
+  const list = advise`See them all: ${command('settings')}`;
+  return new RolloutError('setting_unknown', {
+    message: `There is no setting "${name}"${meant === undefined ? '' : `; did you mean ${meant}?`}`.replace(
+      /[^?]$/u,
+      '$&.',
+    ),
+    next: meant === undefined ? list : `Write ${meant}.`,
+  });
 }
 
 function readOrder(policy: Policy, text: string): SettingValue {
@@ -67,7 +77,8 @@ function parseTogether(policy: Policy, changed: string): ReturnType<typeof parse
     if (!isRolloutError(error)) throw error;
     const { code, message, next } = error;
     const text = message.replaceAll(/ \(line \d+\)/gu, '');
-    throw new RolloutError(code, { message: `With this ${changed}: ${text}`, next, cause: error });
+    const about = text.startsWith(changed) ? text : `With this ${changed}: ${text}`;
+    throw new RolloutError(code, { message: about, next, cause: error });
   }
 }
 

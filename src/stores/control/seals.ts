@@ -1,5 +1,5 @@
-// Seals: what the rows of control say about a deed, for the cell that is to believe it. Each function of the database
-// makes the seal of one kind of deed, and only of what was approved.
+// Seals: what the rows of control say about a action, for the cell that is to believe it. Each function of the database
+// makes the seal of one kind of action, and only of what was approved.
 import { execute, selectRow } from '../query.js';
 import type { Seal } from '../seal.js';
 import type { CellProposalKey } from './cell-proposals.js';

@@ -132,7 +132,8 @@ describe('parseSetting', () => {
   });
 
   test.each([
-    ['rollout.batchSize', '5', 'setting_unknown', 'rollout.bake'],
+    ['rollout.bkae', 'P1D', 'setting_unknown', 'did you mean rollout.bake?'],
+    ['xyz', '5', 'setting_unknown', 'There is no setting "xyz".'],
     ['rollout.approval', 'never', 'invalid_config', 'auto'],
     ['rollout.bake', '12h', 'invalid_duration', 'rollout.bake'],
     ['rollout.windows', '[', 'invalid_argument', 'YAML'],
