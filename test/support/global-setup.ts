@@ -1,10 +1,11 @@
 // One PostgreSQL for a whole test run, in a temporary folder: the embedded one, or that of CREDIT_ROLLOUT_PG_BIN.
 // Durability is off here and only here; suites that need it start a server of their own.
-import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { joinEmbeddedPostgres } from '../../src/platform/embedded/postgres.js';
+import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../src/platform/embedded/postgres.js';
 import { readEnvironment } from '../../src/platform/environment.js';
 import { makeServerFolder, removeLeftovers } from './server-folder.js';
 import { silentLog } from './silent.js';
@@ -40,10 +41,23 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
   const own = readEnvironment('CREDIT_ROLLOUT_PG_BIN') === undefined ? READS : {};
   const server = await joinEmbeddedPostgres({ root, folder, log: silentLog, settings: { ...FAST, ...own } });
+  await trustSuperuser(server);
   project.provide('postgresAdminUrl', server.adminUrl);
   return async () => {
     await server.leave();
     await waitUntilStopped(server.dataFolder);
     await rm(folder, { recursive: true, force: true });
   };
+}
+
+// Its folder lets nobody else in. Proving a password takes 4,096 hashes at both ends of each of a run's thousands of
+// connections; other users than the superuser, whose logins are tested, still prove theirs.
+const LOGINS = 'local all postgres trust\nlocal all all scram-sha-256\n';
+
+async function trustSuperuser({ adminUrl, dataFolder }: EmbeddedPostgres): Promise<void> {
+  await writeFile(join(dataFolder, 'pg_hba.conf'), LOGINS);
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  await client.query('select pg_reload_conf()');
+  await client.end();
 }
