@@ -98,12 +98,38 @@ const bind = (values: SqlValues): Readonly<Record<string, Bound>> =>
 const NAMES = /(?<![:\w]):([a-z]\w*)/gu;
 const CASTS = /::(\w+)/gu;
 
+interface Names {
+  readonly used: ReadonlySet<string>;
+  /** The types of its casts. */
+  readonly casts: ReadonlySet<string>;
+}
+
+// nearly all statements are constants; a statement with names inlined must not stay for ever
+const MAX_KEPT = 2_000;
+const namesOf = keepResults(
+  (sql: string): Names => ({
+    used: new Set(Array.from(sql.matchAll(NAMES), ([, name]) => name ?? '')),
+    casts: new Set(Array.from(sql.matchAll(CASTS), ([, type]) => type ?? '')),
+  }),
+);
+
+function keepResults<T>(compute: (text: string) => T): (text: string) => T {
+  const kept = new Map<string, T>();
+  return (text) => {
+    const known = kept.get(text);
+    if (known !== undefined) return known;
+    if (kept.size >= MAX_KEPT) kept.clear();
+    const computed = compute(text);
+    kept.set(text, computed);
+    return computed;
+  };
+}
+
 function assertNamed(sql: string, values: SqlValues): void {
-  const used = new Set(Array.from(sql.matchAll(NAMES), ([, name]) => name ?? ''));
+  const { used, casts } = namesOf(sql);
   const unknown = Object.keys(values).filter((name) => !used.has(name));
   const missing = [...used].filter((name) => values[name] === undefined);
   // knex would take the type of a cast for the parameter
-  const casts = new Set(Array.from(sql.matchAll(CASTS), ([, type]) => type));
   const types = Object.keys(values).filter((name) => casts.has(name));
   if (types.length > 0) throw new Error(`parameters named like a type of the statement: ${types.join(', ')}`);
   if (unknown.length + missing.length === 0) return;
@@ -121,5 +147,4 @@ export function toCamelCase<Row extends object>(rows: Sent['rows']): readonly Ro
   return rows.map((row) => Object.fromEntries(columns.map(([column, name]) => [name, row[column]])) as Row);
 }
 
-const camelCase = (column: string): string =>
-  column.replace(/_([a-z0-9])/gu, (_, letter: string) => letter.toUpperCase());
+const camelCase = keepResults((column) => column.replace(/_([a-z0-9])/gu, (_, letter: string) => letter.toUpperCase()));
