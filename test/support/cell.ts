@@ -14,8 +14,9 @@ import { initCell } from '../../src/engine/setup/init-cell.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
 import { endRun, openSealedRun, passCanary } from '../../src/stores/cell/batch/runs.js';
-import { CELL_ROLES, type CellDatabase, cellRoleName } from '../../src/stores/cell/cell-database.js';
+import { CELL_ROLES, type CellDatabase, cellOwnerName, cellRoleName } from '../../src/stores/cell/cell-database.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
+import type { Sql } from './invariants.js';
 import { openTestCell } from './open-context.js';
 import { adminUrl, createTestDatabase, ensureTemplate, runAsAdmin, type TestDatabase } from './postgres.js';
 import { sealInCell } from './seal-in-cell.js';
@@ -70,7 +71,7 @@ export interface TestCell {
   /** Runs SQL without the triggers that protect our tables: the clock cannot be turned, so the past is. */
   rewritePast(text: string): Promise<void>;
   insertOrgs(...orgs: readonly TestOrg[]): Promise<void>;
-  /** Makes or upgrades our schema, as `init` does. */
+  /** Makes or upgrades our schema, as `init` does; the owner of the product's table has run the GRANT. */
   init(card?: RateCard): Promise<void>;
   drop(): Promise<void>;
 }
@@ -88,6 +89,7 @@ export async function createTestCell(options: TestCellOptions = {}): Promise<Tes
   const dataCenter = { id, zone, database: { text: database.url }, source: 'public.orgs' };
   const cell = openTestCell(database.url, id);
   const init = async (as: RateCard = card): Promise<void> => {
+    await letOwnerRead(sql, id);
     await initCell(cell, { dataCenter, card: as, lapseGraceDays: 30 });
   };
   const rewritePast: TestCell['rewritePast'] = async (text) => {
@@ -142,6 +144,7 @@ function ensureCellTemplate(options: TestCellOptions, slot: number): Promise<str
     const { sql, end } = openSql(url);
     const cell = openTestCell(url, id);
     await createOrgs(sql, options);
+    await letOwnerRead(sql, id);
     const dataCenter = { id, zone, database: { text: url }, source: 'public.orgs' };
     await initCell(cell, { dataCenter, card, lapseGraceDays: 30 });
     await Promise.all([end(), cell.close()]);
@@ -173,6 +176,17 @@ async function createOrgs(
   if (key === 'index') await sql(`create index on ${table} (org_id)`);
   await sql(`create index on ${table} (updated_at)`);
   if (view) await sql(`create view public.orgs as select * from ${table}`);
+}
+
+/**
+ * What the owner of a source grants before `init`, for everything in `public` now: the role that owns our schema reads it.
+ */
+export async function letOwnerRead(sql: Sql, dataCenter: string): Promise<void> {
+  const owner = `"${cellOwnerName(dataCenter)}"`;
+  await sql(
+    `do $$ begin create role ${owner} nologin; exception when duplicate_object or unique_violation then null; end $$`,
+  );
+  await sql(`grant select on all tables in schema public to ${owner}`);
 }
 
 /** A worker's context on one cell, with silent wake-ups and the machine's clock. */
@@ -207,8 +221,8 @@ export function makeId(n: number, idType: IdType): string {
 
 async function dropRoles(dataCenter: string, server: string): Promise<void> {
   // another suite's cell may still use a role of a data center that was named on purpose
-  for (const role of CELL_ROLES)
-    await runAsAdmin(server, `drop role if exists "${cellRoleName(dataCenter, role)}"`).catch(() => undefined);
+  for (const role of [...CELL_ROLES.map((name) => cellRoleName(dataCenter, name)), cellOwnerName(dataCenter)])
+    await runAsAdmin(server, `drop role if exists "${role}"`).catch(() => undefined);
 }
 
 export interface ApplyAllOptions {

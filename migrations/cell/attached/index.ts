@@ -20,5 +20,6 @@ drop function if exists credit_rollout.decided_first;
 drop view if exists credit_rollout.assessed;
 drop function if exists credit_rollout.assessed;
 drop view if exists credit_rollout.source_updates;
+drop function if exists credit_rollout.count_null_ids;
 drop view if exists credit_rollout.source_faults;
 drop view if exists credit_rollout.source_orgs;`;

@@ -39,7 +39,12 @@ select org_id::credit_rollout.org_id as org_id, edition::text as edition, paid, 
 from ${source.relation}
 ${source.unique ? '' : 'where org_id is not null'};
 create view credit_rollout.source_faults as
-select count(*) as null_ids from ${source.relation} where org_id is null;${has.updatedAt ? createSourceUpdates(source) : ''}`;
+select count(*) as null_ids from ${source.relation} where org_id is null;
+-- for init: inside it the code of a view cannot become the login that runs init
+create function credit_rollout.count_null_ids() returns bigint language sql stable
+  security definer set search_path = pg_catalog, pg_temp begin atomic
+select f.null_ids from credit_rollout.source_faults f;
+end;${has.updatedAt ? createSourceUpdates(source) : ''}`;
 }
 
 // apart from source_orgs: where that counts duplicates, a condition on updated_at would not reach the scan below

@@ -23,6 +23,7 @@ import {
   openControl,
 } from './check-control.js';
 import { checkSchedulerLogins, checkWorkerLogins } from './check-logins.js';
+import { checkCellOwner, checkControlOwner } from './check-owner.js';
 import { loadCard } from './check-rate-card.js';
 import { checkSealKeys } from './check-seals.js';
 import { checkClock, checkDurability, checkPrimary, checkVersion } from './check-server.js';
@@ -50,6 +51,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'primary', run: checkPrimary },
   { check: 'synchronous_commit', run: checkDurability },
   { check: 'schema', run: checkControlSchema },
+  { check: 'owner', needs: ['schema'], run: checkControlOwner },
   { check: 'logins', needs: ['schema'], applies: ({ oneLogin }) => !oneLogin, run: checkSchedulerLogins },
   { check: 'policy', needs: ['schema'], run: checkPolicy },
   { check: 'pinned instants', run: checkPins },
@@ -88,6 +90,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   // our schema and roles
   { check: 'schema', run: checkSchema },
   { check: 'roles', applies: isInitialised, run: checkRoles },
+  { check: 'owner', applies: isInitialised, run: checkCellOwner },
   {
     check: 'logins',
     needs: ['schema'],

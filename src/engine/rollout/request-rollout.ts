@@ -8,6 +8,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { countsLightAgentsAlike, findPromiseChange, insertRateCard } from '../../stores/cell/org/rates.js';
 import { isAttached } from '../../stores/cell/setup/schema.js';
+import { countNullIds } from '../../stores/cell/setup/source.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
 import {
@@ -94,7 +95,7 @@ async function assertSourceUnchanged(tx: CellTransaction, dataCenter: DataCenter
     throw new RolloutError('source_changed', {
       message: `Data center "${id}": its views were made from another state of ${name}, or by another version.`,
     });
-  await rejectNullIds(tx, dataCenter);
+  rejectNullIds(await countNullIds(tx), dataCenter);
 }
 
 /** Floors depend on the legacy half and the order of editions: a card may not change them while floors exist. */

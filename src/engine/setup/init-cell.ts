@@ -3,7 +3,7 @@ import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns, orgIdType } from '../../domain/source/source-contract.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
+import { type CellDatabase, type CellTransaction, cellOwnerName } from '../../stores/cell/cell-database.js';
 import { findCell, readServerFacts } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { grantUpdates } from '../../stores/cell/setup/change-triggers.js';
@@ -16,7 +16,8 @@ import {
   proposeActiveCard,
   saveCell,
 } from '../../stores/cell/setup/schema.js';
-import { countNullIds, findSource, type Source } from '../../stores/cell/setup/source.js';
+import { countNullIdsAsOwner, findSource, type Source } from '../../stores/cell/setup/source.js';
+import { rejectStrongOwner, transferSchema } from '../../stores/schema-owner.js';
 import { toStoredCard } from '../stored-card.js';
 
 export interface InitCellOptions {
@@ -44,24 +45,36 @@ export function isSupportedPostgres(version: number): boolean {
   return major >= SUPPORTED_POSTGRES.oldest && major <= SUPPORTED_POSTGRES.newest;
 }
 
-/** One transaction: all of it, or nothing. Several at once are safe. */
+/**
+ * The roles first, since the owner of the source must be able to name them in a GRANT; then one transaction: all of it,
+ * or nothing. Several at once are safe.
+ */
 export async function initCell(cell: CellDatabase, options: InitCellOptions): Promise<InitCellReport> {
   const { dataCenter, card } = options;
-  return cell.asOwner(async (tx) => {
+  await cell.asOwner(async (tx) => {
     await lockSchema(tx);
     assertVersion(dataCenter.id, (await readServerFacts(tx)).version);
+    await findFittingSource(tx, dataCenter, card);
+    await ensureRoles(tx, dataCenter.id);
+  });
+  const owner = cellOwnerName(dataCenter.id);
+  return cell.asOwner(async (tx) => {
+    await lockSchema(tx);
+    await rejectStrongOwner(tx, owner, `Data center "${dataCenter.id}"`);
     const source = await findUsableSource(tx, dataCenter, card);
+    // also what an earlier version left to its login: from here on everything has one owner
+    await transferSchema(tx, 'credit_rollout', owner);
     const migrations = await migrateCell(tx, await schemaOptions(tx, dataCenter, source));
     await saveCell(tx, { dataCenter: dataCenter.id, zone: dataCenter.zone, lapseGraceDays: options.lapseGraceDays });
     await insertRateCard(tx, toStoredCard(card));
     await proposeActiveCard(tx, card.hash);
     const attached = await attachSource(tx, toAttached(source), source.signature);
-    await ensureRoles(tx, dataCenter.id);
+    await transferSchema(tx, 'credit_rollout', owner);
     await grantRoles(tx, dataCenter.id);
     await grantUpdates(tx, dataCenter.id);
     if (options.grant !== undefined) await recordProductRole(tx, options.grant);
     await grantProduct(tx);
-    await rejectNullIds(tx, dataCenter);
+    rejectNullIds(await countNullIdsAsOwner(tx), dataCenter);
     return {
       dataCenter: dataCenter.id,
       migrations,
@@ -105,13 +118,13 @@ export async function findFittingSource(
   return source;
 }
 
-/** Likewise; and this login may read it, since the views are created as this login. */
+/** Likewise; and the owner of our schema may read it, since the views belong to it. */
 async function findUsableSource(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<Source> {
   const source = await findFittingSource(tx, dataCenter, card);
-  if (!source.selectable)
+  if (source.ownerGrant !== null)
     throw new RolloutError('not_permitted', {
-      message: `This login may not read the source ${dataCenter.source} of data center "${dataCenter.id}".`,
-      next: `As its owner run: ${source.grant}`,
+      message: `The role that owns our schema in data center "${dataCenter.id}" may not read the source ${dataCenter.source}.`,
+      next: `As its owner run: ${source.ownerGrant} Then run init again.`,
     });
   return source;
 }
@@ -147,8 +160,7 @@ export const toAttached = (source: Source): Parameters<typeof attachSource>[1] =
 });
 
 /** Throws source_null_ids with the count: such rows could be neither decided nor quarantined. */
-export async function rejectNullIds(tx: CellTransaction, dataCenter: DataCenterConfig): Promise<void> {
-  const nulls = await countNullIds(tx);
+export function rejectNullIds(nulls: string, dataCenter: DataCenterConfig): void {
   if (nulls !== '0')
     throw new RolloutError('source_null_ids', {
       message: `The source ${dataCenter.source} of data center "${dataCenter.id}" has ${nulls} rows without an org_id.`,

@@ -5,7 +5,7 @@ import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { Clock } from '../../kernel/clock.js';
 import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
+import { type CellDatabase, type CellTransaction, cellOwnerName } from '../../stores/cell/cell-database.js';
 import {
   hasChangeFunction,
   installChangeTriggers,
@@ -19,6 +19,7 @@ import {
 } from '../../stores/cell/setup/sign-up-trigger.js';
 import { findSource } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
+import { transferSchema } from '../../stores/schema-owner.js';
 import { toAttached } from './init-cell.js';
 
 /**
@@ -98,7 +99,11 @@ async function installTriggers(
   install: (tx: CellTransaction) => Promise<void>,
 ): Promise<void> {
   try {
-    await retryOnLockTimeout(cell, clock, install);
+    await retryOnLockTimeout(cell, clock, async (tx) => {
+      await install(tx);
+      // the functions run as their owner
+      await transferSchema(tx, 'credit_rollout', cellOwnerName(cell.dataCenter));
+    });
   } catch (error) {
     if (classifyFailure(error).kind !== 'not_permitted') throw error;
     throw new RolloutError('not_permitted', {

@@ -2,10 +2,14 @@
 // owner of the schema holds more. Roles belong to the server: two control databases on one server share their names.
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { runVerbatim, selectRow, selectRows } from '../query.js';
+import { rejectStrongOwner, transferSchema } from '../schema-owner.js';
 import type { ControlTransaction } from './control-database.js';
 
 export const CONTROL_ROLES = ['operator', 'approver', 'viewer', 'scheduler'] as const;
 export type ControlRole = (typeof CONTROL_ROLES)[number];
+
+/** The role that owns the schema. Nobody can log in as it. */
+export const CONTROL_OWNER = 'credit_rollout_control_owner';
 
 export const controlRoleName = (role: ControlRole): string => `credit_rollout_control_${role}`;
 
@@ -97,11 +101,13 @@ export async function isScheduler(tx: ControlTransaction): Promise<boolean> {
 }
 
 /**
- * Makes the roles that are missing, and leaves each exactly what it needs; safe to repeat. Throws roles_missing with
- * the SQL.
+ * Makes the roles that are missing, gives the schema to its owner's role, and leaves each exactly what it needs; safe to
+ * repeat. Throws roles_missing with the SQL, not_permitted where the owner's role may do more.
  */
 export async function grantControlRoles(tx: ControlTransaction): Promise<void> {
   await createMissingRoles(tx);
+  await rejectStrongOwner(tx, CONTROL_OWNER, 'The control database');
+  await transferSchema(tx, 'credit_rollout_control', CONTROL_OWNER);
   const everyone = CONTROL_ROLES.map(controlRoleName).join(', ');
   const statements = [
     `revoke all on all tables in schema credit_rollout_control from ${everyone}`,
@@ -116,26 +122,33 @@ export async function grantControlRoles(tx: ControlTransaction): Promise<void> {
 }
 
 async function createMissingRoles(tx: ControlTransaction): Promise<void> {
-  const names = CONTROL_ROLES.map(controlRoleName);
+  const names = [...CONTROL_ROLES.map(controlRoleName), CONTROL_OWNER];
   const missing = await selectRows<{ readonly role: string }>(
     tx,
     `select role from unnest(:names::text[]) role
      where not exists (select from pg_roles r where r.rolname = role)`,
     { names },
   );
-  if (missing.length === 0) return;
+  const { login, member } = await selectRow<{ readonly login: string; readonly member: boolean | null }>(
+    tx,
+    `select format('%I', session_user) as login, pg_has_role(session_user, to_regrole(:owner), 'usage') as member`,
+    { owner: CONTROL_OWNER },
+  );
+  // only a member may give the schema to its owner
+  const join = member === true ? [] : [`grant ${CONTROL_OWNER} to ${login}`];
+  if (missing.length + join.length === 0) return;
   try {
     // another database of this server may make them at this moment
     const create = missing.map(
       ({ role }) => `do $$ begin create role ${role} nologin;
         exception when duplicate_object or unique_violation then null; end $$`,
     );
-    await tx.transaction((nested) => runVerbatim(nested, create.join(';\n')));
+    await tx.transaction((nested) => runVerbatim(nested, [...create, ...join].join(';\n')));
   } catch (cause) {
-    const statements = missing.map(({ role }) => `create role ${role} nologin;`).join('\n');
+    const statements = [...missing.map(({ role }) => `create role ${role} nologin`), ...join].join(';\n');
     throw new RolloutError('roles_missing', {
       message: 'The login of the control database may not create roles (CREATEROLE is needed once).',
-      next: `As a superuser run:\n${statements}\nthen run init again.`,
+      next: `As a superuser run:\n${statements};\nthen run init again.`,
       cause,
     });
   }

@@ -4,8 +4,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { initCell } from '../../../src/engine/setup/init-cell.js';
 import { addSignUpTrigger, installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
+import { cellOwnerName } from '../../../src/stores/cell/cell-database.js';
 import { parseSourceName } from '../../../src/stores/cell/setup/source.js';
-import { applyAll, createTestCell, type TestCell } from '../../support/cell.js';
+import { applyAll, createTestCell, letOwnerRead, type TestCell } from '../../support/cell.js';
 import { explained } from '../../support/explained.js';
 import { createFleet, uniqueId } from '../../support/fleet.js';
 import { openTestCell } from '../../support/open-context.js';
@@ -123,13 +124,14 @@ describe('a source', () => {
     );
     const own = openTestCell(login.url, cell.dataCenter.id);
     dropped.push(() => own.close());
-    await expect(
-      explained(initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 })),
-    ).rejects.toMatchObject({ code: 'source_row_security', exitCode: 7 });
+    const init = () => explained(initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 }));
+    await expect(init()).rejects.toMatchObject({ code: 'not_permitted' });
+    await letOwnerRead(cell.sql, cell.dataCenter.id);
+    await expect(init()).rejects.toMatchObject({ code: 'source_row_security', exitCode: 7 });
     expect(await ours(cell)).toBe(false);
   });
 
-  test('that may not be read is rejected with the GRANT', async () => {
+  test('that the owner of our schema may not read is rejected with the GRANT', async () => {
     const cell = await makeCell({ init: 'left', orgs: [{}] });
     const login = await makeLogin(cell, 'grant execute on function pg_control_system() to LOGIN');
     const own = openTestCell(login.url, cell.dataCenter.id);
@@ -139,20 +141,20 @@ describe('a source', () => {
     ).rejects.toMatchObject({
       code: 'not_permitted',
       exitCode: 7,
-      next: expect.stringMatching(/GRANT SELECT ON public\.orgs TO/u),
+      next: expect.stringContaining(`GRANT SELECT ON public.orgs TO ${cellOwnerName(cell.dataCenter.id)}`),
     });
+    expect(await ours(cell)).toBe(false);
   });
 
   test('is used by a login that owns nothing of the product, with a GRANT and no more', async () => {
     const cell = await makeCell({ init: 'left', orgs: [{}, {}, {}] });
-    const login = await makeLogin(
-      cell,
-      'grant select on public.orgs to LOGIN',
-      'grant execute on function pg_control_system() to LOGIN',
-    );
+    const login = await makeLogin(cell, 'grant execute on function pg_control_system() to LOGIN');
     const own = openTestCell(login.url, cell.dataCenter.id);
     dropped.push(() => own.close());
-    await initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 });
+    const init = () => initCell(own, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 });
+    await expect(init()).rejects.toMatchObject({ code: 'not_permitted' });
+    await letOwnerRead(cell.sql, cell.dataCenter.id);
+    await init();
     await applyAll({ ...cell, cell: own, context: { ...cell.context, cells: { get: () => own } } });
     expect(await cell.sql('select count(*)::int as rows from credit_rollout.allotments')).toEqual([{ rows: 3 }]);
   });
@@ -176,6 +178,9 @@ describe('a source', () => {
     const name = '"who? :are"."the ?? :orgs"';
     await cell.sql(`create schema "who? :are"; alter table public.orgs rename to "the ?? :orgs"`);
     await cell.sql('alter table public."the ?? :orgs" set schema "who? :are"');
+    await expect(initWith(cell, name)).rejects.toMatchObject({ code: 'not_permitted' });
+    const owner = cellOwnerName(cell.dataCenter.id);
+    await cell.sql(`grant usage on schema "who? :are" to ${owner}; grant select on ${name} to ${owner}`);
     await expect(initWith(cell, name)).resolves.toMatchObject({ attached: true, source: name });
     const dataCenter = { ...cell.dataCenter, source: name };
     const trigger = { dataCenter, clock: systemClock };

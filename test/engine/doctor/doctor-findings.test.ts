@@ -37,6 +37,7 @@ describe('runDoctorChecks', () => {
       'primary',
       'synchronous_commit',
       'schema',
+      'owner',
       'logins',
       'policy',
     ]);
@@ -57,6 +58,7 @@ describe('runDoctorChecks', () => {
       'key ranges',
       'schema',
       'roles',
+      'owner',
       'logins',
       'seals',
       'grants',

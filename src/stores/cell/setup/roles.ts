@@ -2,7 +2,7 @@
 // batches (I15).
 import { RolloutError } from '../../../kernel/rollout-error.js';
 import { execute, runVerbatim, selectRow, selectRows } from '../../query.js';
-import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from '../cell-database.js';
+import { CELL_ROLES, type CellRole, type CellTransaction, cellOwnerName, cellRoleName } from '../cell-database.js';
 
 const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged,
   stale, quarantined, falls, total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since,
@@ -114,9 +114,9 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   ],
 };
 
-/** Makes the roles and this login a member of them; throws roles_missing with the SQL when it may not. */
+/** Makes the roles, that of the owner too, and this login a member of them; throws roles_missing with the SQL when it may not. */
 export async function ensureRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
-  const names = CELL_ROLES.map((role) => cellRoleName(dataCenter, role));
+  const names = [...CELL_ROLES.map((role) => cellRoleName(dataCenter, role)), cellOwnerName(dataCenter)];
   const missing = await listMissingRoles(tx, names);
   const create = missing.map((name) => `create role "${name}" nologin`);
   const join = await listMissingMemberships(tx, names, missing);

@@ -2,7 +2,7 @@
 import { isContractColumn, type SourceColumn } from '../../../domain/source/source-contract.js';
 import { RolloutError } from '../../../kernel/rollout-error.js';
 import { findRow, selectRow, selectRows } from '../../query.js';
-import type { CellTransaction } from '../cell-database.js';
+import { type CellTransaction, cellOwnerName } from '../cell-database.js';
 
 export interface Source {
   /** Quoted by the catalog: `"public"."orgs"`. */
@@ -17,6 +17,8 @@ export interface Source {
   readonly selectable: boolean;
   /** The GRANTs that let this login read it, for its owner to run. */
   readonly grant: string;
+  /** The same for the role that owns our schema; null: it may read it. */
+  readonly ownerGrant: string | null;
   /** Differs when a column that we read has another type, or the relation is another one. */
   readonly signature: string;
 }
@@ -53,14 +55,19 @@ interface RelationRow {
   readonly rowSecurity: boolean;
   readonly selectable: boolean;
   readonly readGrant: string;
+  readonly ownerGrant: string | null;
 }
+
+const READ_GRANT = 'GRANT USAGE ON SCHEMA %1$I TO %3$I; GRANT SELECT ON %1$I.%2$I TO %3$I;';
 
 const RELATION = `
 select c.oid, c.relkind, format('%I.%I', n.nspname, c.relname) as relation, c.relrowsecurity as row_security,
   has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as selectable,
-  format('GRANT USAGE ON SCHEMA %1$I TO %3$I; GRANT SELECT ON %1$I.%2$I TO %3$I;',
-    n.nspname, c.relname, session_user) as read_grant
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  format(:read_grant, n.nspname, c.relname, session_user) as read_grant,
+  case when o.rolname is null or not has_schema_privilege(o.oid, n.oid, 'usage')
+      or not has_table_privilege(o.oid, c.oid, 'select')
+    then format(:read_grant, n.nspname, c.relname, :owner::name) end as owner_grant
+from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_roles o on o.rolname = :owner
 where n.nspname = :schema and c.relname = :relation and c.relkind in ('r', 'p', 'v', 'm', 'f')`;
 
 const COLUMNS = `
@@ -92,7 +99,12 @@ where i.indrelid = :relation_id`;
 /** Reads the relation from the catalog; throws source_not_found. Does not check its columns. */
 export async function findSource(tx: CellTransaction, text: string, dataCenter: string): Promise<Source> {
   const { schema, name } = parseSourceName(text);
-  const found = await findRow<RelationRow>(tx, RELATION, { schema, relation: name });
+  const found = await findRow<RelationRow>(tx, RELATION, {
+    schema,
+    relation: name,
+    owner: cellOwnerName(dataCenter),
+    read_grant: READ_GRANT,
+  });
   if (found === undefined)
     throw new RolloutError('source_not_found', {
       message: `Data center "${dataCenter}" has no table or view "${text}"; upper and lower case must match, too.`,
@@ -112,6 +124,7 @@ export async function findSource(tx: CellTransaction, text: string, dataCenter: 
     rowSecurity: found.rowSecurity,
     selectable: found.selectable,
     grant: found.readGrant,
+    ownerGrant: found.ownerGrant,
     signature: `${found.relation}: ${signature}`,
   };
 }
@@ -132,6 +145,15 @@ export async function countNullIds(tx: CellTransaction): Promise<string> {
   const { nullIds } = await selectRow<{ nullIds: string }>(
     tx,
     'select null_ids::text from credit_rollout.source_faults',
+  );
+  return nullIds;
+}
+
+/** The same for `init`, whose login may be a superuser: nothing in a view can become that login meanwhile. */
+export async function countNullIdsAsOwner(tx: CellTransaction): Promise<string> {
+  const { nullIds } = await selectRow<{ nullIds: string }>(
+    tx,
+    'select credit_rollout.count_null_ids()::text as null_ids',
   );
   return nullIds;
 }

@@ -1,0 +1,159 @@
+// Kind 7. The product's view may run any code wherever we read it. What reads it with more than a role's rights is the
+// owner of our schema, who can neither become somebody else nor give roles, and nothing outside of its schema.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkCellOwner } from '../../src/engine/doctor/check-owner.js';
+import { createFindingRecorder } from '../../src/engine/doctor/finding.js';
+import { initCell } from '../../src/engine/setup/init-cell.js';
+import { addSignUpTrigger, installChangeFeed } from '../../src/engine/setup/triggers.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { cellOwnerName, cellRoleName } from '../../src/stores/cell/cell-database.js';
+import { arm, inMs, latch } from '../engine/cutover/gate-scene.js';
+import { createTestCell, type TestCell } from '../support/cell.js';
+import { type CellLogins, createCellLogins } from './cell-logins.js';
+
+const REFUSED = '42501';
+let cell: TestCell;
+let logins: CellLogins;
+let owner: string;
+
+/** What a function of the view tries; each must be refused with the owner's rights. */
+const attempts = (dataCenter: string): readonly string[] => [
+  `select set_config('role', 'none', true)`,
+  `select set_config('session_authorization', 'default', true)`,
+  'reset role',
+  'alter role current_user superuser',
+  'alter role current_user createrole login',
+  'create role accomplice login superuser',
+  `grant "${cellRoleName(dataCenter, 'worker')}" to public_login`,
+  'grant pg_execute_server_program to current_user',
+  'grant pg_read_all_data to current_user',
+  `copy public.kept to program 'cat'`,
+  `select pg_read_file('postgresql.conf')`,
+  `select pg_ls_dir('.')`,
+  `select lo_import('/etc/passwd')`,
+  'select * from pg_authid',
+  'select pg_terminate_backend(pg_backend_pid() + 0) from pg_stat_activity where usesysid = 10 and pid <> pg_backend_pid()',
+  'create extension dblink',
+  'create schema mine',
+  'create table public.mine ()',
+  `insert into public.kept values ('x')`,
+  'delete from public.org_rows',
+  `set session_replication_role = 'replica'`,
+  'alter table public.org_rows owner to current_user',
+  'alter function public.spy() security definer',
+];
+
+beforeAll(async () => {
+  cell = await createTestCell({ init: 'left', view: true, key: 'none', orgs: [{}, {}] });
+  const { sql, dataCenter } = cell;
+  owner = cellOwnerName(dataCenter.id);
+  await sql(`create table public.kept (what text)`);
+  await sql(`create table public.tried (who text, attempt text, result text)`);
+  await sql(`create table public.wanted (attempt text)`);
+  await sql('grant insert on public.tried to public; grant select on public.wanted to public');
+  await sql(`create role public_login`).catch(() => undefined);
+  await sql('insert into public.wanted select unnest($1::text[])', [attempts(dataCenter.id)]);
+  await sql(`create function public.spy() returns boolean language plpgsql as $$
+    declare one text;
+    begin
+      for one in select attempt from public.wanted loop
+        begin
+          execute one;
+          insert into public.tried values (current_user, one, 'done');
+        exception when others then
+          insert into public.tried values (current_user, one, sqlstate);
+        end;
+      end loop;
+      return true;
+    end $$`);
+  // a barrier, so that it is called for every row, whatever is asked of the view
+  await sql(`create or replace view public.orgs with (security_barrier) as
+    select * from public.org_rows where public.spy()`);
+  await cell.init();
+  logins = await createCellLogins(cell);
+});
+afterAll(async () => {
+  await logins.drop();
+  await cell.drop();
+});
+
+/** What was tried since the last question, and by whom. */
+async function tried(): Promise<readonly Record<string, unknown>[]> {
+  const rows = await cell.sql('select distinct who, attempt, result from public.tried order by attempt');
+  await cell.sql('truncate public.tried');
+  return rows;
+}
+
+const allRefused = () =>
+  attempts(cell.dataCenter.id)
+    .map((attempt) => ({ who: owner, attempt, result: REFUSED }))
+    .sort((a, b) => (a.attempt < b.attempt ? -1 : 1));
+const byAttempt = (rows: readonly Record<string, unknown>[]) =>
+  [...rows].sort((a, b) => (String(a.attempt) < String(b.attempt) ? -1 : 1));
+
+describe('the code of a view', () => {
+  test('has the rights of a role without login in init, and no way to the login that runs it', async () => {
+    expect(byAttempt(await tried())).toEqual(allRefused());
+  });
+
+  test('has no more inside the sign-up of the product', async () => {
+    await arm(cell, inMs(-1_000));
+    expect((await latch(cell)).kind).toBe('latched');
+    await cell.insertOrgs({ org_id: '90', created_at: 'now' });
+    await tried();
+    expect(await logins.product.attempt('select credit_rollout.onboard_org(90)')).toBe('done');
+    expect(byAttempt(await tried())).toEqual(allRefused());
+    expect(await cell.sql('select org_id, origin from credit_rollout.allotments')).toEqual([
+      { org_id: '90', origin: 'signup' },
+    ]);
+  });
+});
+
+describe('everything of ours', () => {
+  const strangers = `
+    select c.relname as name from pg_class c where c.relnamespace = 'credit_rollout'::regnamespace and c.relowner <> $1::regrole
+    union all
+    select p.proname from pg_proc p where p.pronamespace = 'credit_rollout'::regnamespace and p.proowner <> $1::regrole
+    union all
+    select t.typname from pg_type t where t.typnamespace = 'credit_rollout'::regnamespace and t.typowner <> $1::regrole
+    union all
+    select n.nspname from pg_namespace n where n.nspname = 'credit_rollout' and n.nspowner <> $1::regrole`;
+
+  test('belongs to that role, the functions of the triggers too', async () => {
+    const table = { ...cell.dataCenter, source: 'public.org_rows' };
+    await cell.sql(`grant select on public.org_rows to "${owner}"`);
+    await initCell(cell.cell, { dataCenter: table, card: cell.card, lapseGraceDays: 30 });
+    await addSignUpTrigger(cell.cell, { dataCenter: table, clock: systemClock, trigger: 'wanted' });
+    await installChangeFeed(cell.cell, { dataCenter: table, clock: systemClock, feed: 'wanted' });
+    expect(await cell.sql(strangers, [owner])).toEqual([]);
+  });
+
+  test('is given to it by the next init, also where an earlier version left it to its login', async () => {
+    await cell.sql('alter schema credit_rollout owner to current_user');
+    await cell.sql('alter table credit_rollout.allotments owner to current_user');
+    await cell.sql('alter function credit_rollout.onboard_org owner to current_user');
+    const record = createFindingRecorder({ subject: 'x', title: 'Data center "x"' }, 'owner');
+    const source = { failure: 'not asked' };
+    expect(await checkCellOwner({ cell: cell.cell, source }, record)).toMatchObject({ level: 'error' });
+    await cell.init();
+    expect(await cell.sql(strangers, [owner])).toEqual([]);
+    expect(await checkCellOwner({ cell: cell.cell, source }, record)).toMatchObject({ level: 'ok' });
+  });
+
+  test.each(['login', 'superuser', 'createrole', 'createdb', 'bypassrls', 'replication'])(
+    'is given to no role that has %s',
+    async (power) => {
+      await cell.sql(`alter role "${owner}" ${power}`);
+      const record = createFindingRecorder({ subject: 'x', title: 'Data center "x"' }, 'owner');
+      expect(await checkCellOwner({ cell: cell.cell, source: { failure: 0 } }, record)).toMatchObject({
+        level: 'error',
+        found: expect.stringContaining(power.toUpperCase()),
+      });
+      await expect(cell.init()).rejects.toMatchObject({
+        code: 'not_permitted',
+        next: expect.stringContaining(`ALTER ROLE "${owner}" NO${power.toUpperCase()}; then`),
+      });
+      await cell.sql(`alter role "${owner}" no${power}`);
+    },
+  );
+});
