@@ -23,7 +23,7 @@ import { openPostgres } from './platform/postgres.js';
 import { projectFolder } from './platform/project-folder.js';
 import { readText } from './platform/read-text.js';
 import { EMBEDDED_CONFIG, EMBEDDED_DATABASES } from './sample/config.js';
-import { asOperator, type CellDatabase, cellOwnerName, createCellDatabase } from './stores/cell/cell-database.js';
+import { asOperator, type CellDatabase, createCellDatabase } from './stores/cell/cell-database.js';
 import { assertCellIdentity } from './stores/cell/identity.js';
 import { createControlDatabase } from './stores/control/control-database.js';
 import { recordAs } from './stores/control/person.js';
@@ -244,11 +244,12 @@ const SAMPLE_IDS = ['in', 'eu', 'us'] as const;
 
 async function seedSamples(config: RolloutConfig, lookup: VariableLookup): Promise<ReadonlyMap<string, number>> {
   const { seedSampleOrgs } = await import('./sample/seed-orgs.js');
+  const { letOwnerReadSql } = await import('./stores/cell/setup/roles.js');
   const counts = config.dataCenters.map(async ({ id, database }) => {
     const sample = SAMPLE_IDS.find((known) => known === id);
     if (sample === undefined) throw new Error('only the embedded default has sample data');
     const url = resolveConfigText(database.text, lookup, `dataCenters.${id}.database`);
-    return [id, (await seedSampleOrgs(url, sample, cellOwnerName(id))).orgs] as const;
+    return [id, (await seedSampleOrgs(url, sample, letOwnerReadSql(id, 'public.orgs'))).orgs] as const;
   });
   return new Map(await Promise.all(counts));
 }

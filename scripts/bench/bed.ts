@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { projectFolder } from '../../src/compose.js';
 import type { RateCard } from '../../src/domain/rate-card/rate-card.js';
 import { ORG_MIX, SAMPLE_COLUMNS } from '../../src/sample/org-mix.js';
+import { letOwnerReadSql } from '../../src/stores/cell/setup/roles.js';
 import { checkpoint, recreateDatabase, withClient } from './database.js';
 import type { BenchOptions } from './options.js';
 import type { BenchSite } from './server.js';
@@ -46,6 +47,7 @@ export async function loadOrgs({ server, cell, orgs, options }: Omit<BenchBed, '
   await recreateDatabase(server.url('postgres'), cell);
   await withClient(server.url(cell), async (client) => {
     await client.query(`create table public.orgs (${SAMPLE_COLUMNS})`);
+    await client.query(letOwnerReadSql(DATA_CENTER.id, 'public.orgs'));
     for (let from = 1; from <= orgs; from += CHUNK) {
       const to = Math.min(orgs, from + CHUNK - 1);
       await client.query(`insert into public.orgs ${ORG_MIX}`, [from, to, ID_OFFSET, SEED, options.undecidableEvery]);

@@ -8,6 +8,7 @@ import { basename, join } from 'node:path';
 import { compose, projectFolder } from '../../src/compose.js';
 import { initAll } from '../../src/engine/setup/init-all.js';
 import { RolloutError } from '../../src/kernel/rollout-error.js';
+import { letOwnerReadSql } from '../../src/stores/cell/setup/roles.js';
 import { recreateDatabase, withClient } from './database.js';
 import { findMedian, formatMs, formatTable } from './numbers.js';
 import type { BenchOptions } from './options.js';
@@ -79,11 +80,11 @@ export async function measureStarts({ server, options, print, main }: StartQuest
 async function prepareStatus(server: BenchSite): Promise<string> {
   const zones = ['Asia/Kolkata', 'Europe/Berlin', 'America/New_York'];
   const cells = zones.map((zone, index) => ({ id: `dc${index + 1}`, zone, database: `bench_start_${index + 1}` }));
-  for (const { database } of cells) {
+  for (const { id, database } of cells) {
     await recreateDatabase(server.url('postgres'), database);
     await withClient(server.url(database), (client) =>
       client.query(`create table public.orgs (org_id bigint primary key, edition text, paid boolean, agents int,
-        light_agents int, created_at timestamptz)`),
+        light_agents int, created_at timestamptz); ${letOwnerReadSql(id, 'public.orgs')}`),
     );
   }
   await recreateDatabase(server.url('postgres'), 'bench_start');

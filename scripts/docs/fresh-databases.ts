@@ -7,6 +7,7 @@ import { runCli } from '../../src/cli/run-cli.js';
 import { projectFolder } from '../../src/compose.js';
 import { joinEmbeddedPostgres } from '../../src/platform/embedded/postgres.js';
 import { createLog } from '../../src/platform/log.js';
+import { letOwnerReadSql } from '../../src/stores/cell/setup/roles.js';
 import type { ReadSql } from './read-schema.js';
 
 const ORGS = `create table public.orgs (org_id bigint primary key, edition text, paid boolean, agents bigint,
@@ -26,6 +27,7 @@ export async function withFreshDatabases<T>(
     const control = openSql(postgres.url('control'));
     try {
       await cell.sql(ORGS);
+      await cell.sql(letOwnerReadSql('in', 'public.orgs'));
       await init(config, { control: postgres.url('control'), cell: postgres.url('cell') });
       return await work({ cell: cell.sql, control: control.sql });
     } finally {

@@ -34,6 +34,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   check_gate_times:
     'trigger of `gate`: no cut-over in the past, none before its instant, none while a sign-up holds the gate',
   check_rates: 'trigger of `rates`: the rates of a card must have the hash that names it',
+  count_null_ids: 'the number of rows of the source without an org_id, as the owner of our schema; for `init`',
   code_units: 'the UTF-16 code units of a text, by which the canonical text of a card sorts editions; internal',
   require_open_work: 'trigger of `allotments`: a write needs an open run, single writes or an override',
   ask_gate: 'the answer of the gate for this transaction; internal',

@@ -31,10 +31,10 @@ export interface SeedReport {
 }
 
 /**
- * Makes and fills public.orgs unless it has rows, and lets the role `reader` read it, which `init` asks for; one transaction, so a killed one leaves nothing. Several at once are
- * safe.
+ * Makes and fills public.orgs unless it has rows, and runs the SQL `grants`; one
+ * transaction, so a killed one leaves nothing. Several at once are safe.
  */
-export async function seedSampleOrgs(url: string, dataCenter: SampleDataCenter, reader: string): Promise<SeedReport> {
+export async function seedSampleOrgs(url: string, dataCenter: SampleDataCenter, grants: string): Promise<SeedReport> {
   const client = new pg.Client({ connectionString: url, application_name: 'credit-rollout sample' });
   client.on('error', () => undefined); // the query that waits reports it
   await client.connect();
@@ -42,19 +42,13 @@ export async function seedSampleOrgs(url: string, dataCenter: SampleDataCenter, 
     await client.query('begin');
     await client.query('select pg_advisory_xact_lock($1)', [SEED_LOCK]);
     const seeded = await seed(client, SAMPLES[dataCenter]);
-    await letRead(client, reader);
+    await client.query(grants);
     await client.query('commit');
     const { rows } = await client.query<{ readonly orgs: number }>('select count(*)::int as orgs from public.orgs');
     return { orgs: rows[0]?.orgs ?? 0, seeded };
   } finally {
     await client.end();
   }
-}
-
-async function letRead(client: pg.Client, reader: string): Promise<void> {
-  const { rowCount } = await client.query('select from pg_roles where rolname = $1', [reader]);
-  if (rowCount === 0) await client.query(`create role ${pg.escapeIdentifier(reader)} nologin`);
-  await client.query(`grant select on public.orgs to ${pg.escapeIdentifier(reader)}`);
 }
 
 async function seed(client: pg.Client, { orgs, idOffset, seed: seedNumber }: SampleMix): Promise<boolean> {

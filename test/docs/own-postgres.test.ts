@@ -59,7 +59,7 @@ describe('docs/tutorial/own-postgres.md', () => {
 
   test('its commands roll the data center out on its tables', { timeout: 300_000 }, async () => {
     await product.query(tables);
-    await product.query(view);
+    await product.query(view.replaceAll('credit_rollout_in_', `credit_rollout_${DATA_CENTER}_`));
     const io = captureIo();
     let processes: Promise<number> | undefined;
     for (const command of commands) {

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type SampleDataCenter, seedSampleOrgs } from '../../src/sample/seed-orgs.js';
+import { letOwnerReadSql } from '../../src/stores/cell/setup/roles.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 const SIZES = { in: 18_000, eu: 24_000, us: 30_000 } as const;
@@ -13,7 +14,7 @@ const LEGACY_WINS = `paid and light_agents = 0 and legacy_limit is null and (
   or edition = 'professional' and agents between 151 and 1849
   or edition in ('enterprise', 'zoho_one', 'crm_plus', 'service_plus') and agents between 201 and 4899)`;
 
-const READER = 'credit_rollout_seed_test_owner';
+const GRANTS = letOwnerReadSql('seed-test', 'public.orgs');
 const databases = new Map<SampleDataCenter, TestDatabase>();
 
 async function query<Row extends pg.QueryResultRow>(
@@ -48,18 +49,18 @@ describe.each(DATA_CENTERS)('seedSampleOrgs %s', (dataCenter) => {
   test('fills the table once and leaves it alone afterwards', async () => {
     const url = databases.get(dataCenter)?.url ?? '';
     const [one, two] = await Promise.all([
-      seedSampleOrgs(url, dataCenter, READER),
-      seedSampleOrgs(url, dataCenter, READER),
+      seedSampleOrgs(url, dataCenter, GRANTS),
+      seedSampleOrgs(url, dataCenter, GRANTS),
     ]);
     expect([one.orgs, two.orgs]).toEqual([SIZES[dataCenter], SIZES[dataCenter]]);
     expect([one.seeded, two.seeded].sort()).toEqual([false, true]);
-    expect(await seedSampleOrgs(url, dataCenter, READER)).toEqual({ orgs: SIZES[dataCenter], seeded: false });
+    expect(await seedSampleOrgs(url, dataCenter, GRANTS)).toEqual({ orgs: SIZES[dataCenter], seeded: false });
   });
 
   test('gives the same orgs every time', async () => {
     const before = await digest(dataCenter);
     await query(dataCenter, 'drop table public.orgs');
-    await seedSampleOrgs(databases.get(dataCenter)?.url ?? '', dataCenter, READER);
+    await seedSampleOrgs(databases.get(dataCenter)?.url ?? '', dataCenter, GRANTS);
     expect(await digest(dataCenter)).toBe(before);
   });
 
@@ -126,11 +127,11 @@ describe('seedSampleOrgs', () => {
     const [blocker, killer] = await Promise.all([connect(database.url), connect(database.url)]);
     // it waits after its rows are inserted: analyze writes here
     await blocker.query('begin; lock table pg_catalog.pg_statistic in share mode');
-    const killed = expect(seedSampleOrgs(database.url, 'in', READER)).rejects.toThrow(/terminat/u);
+    const killed = expect(seedSampleOrgs(database.url, 'in', GRANTS)).rejects.toThrow(/terminat/u);
     await vi.waitUntil(async () => (await killer.query(KILL)).rowCount === 1, { timeout: 120_000 });
     await killed;
     await Promise.all([blocker.end(), killer.end()]);
-    expect(await seedSampleOrgs(database.url, 'in', READER)).toEqual({ orgs: SIZES.in, seeded: true });
+    expect(await seedSampleOrgs(database.url, 'in', GRANTS)).toEqual({ orgs: SIZES.in, seeded: true });
     await database.drop();
   });
 });

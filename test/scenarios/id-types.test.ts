@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { verifyDataCenter } from '../../src/engine/operate/verify-data-center.js';
 import { initCell } from '../../src/engine/setup/init-cell.js';
 import { shareSealKey } from '../../src/engine/setup/share-seal-key.js';
+import { cellOwnerName } from '../../src/stores/cell/cell-database.js';
 import { createFleet, type Fleet, type FleetOptions } from '../support/fleet.js';
 
 const dropped: (() => Promise<void>)[] = [];
@@ -161,6 +162,7 @@ describe('sources', () => {
     await cell.sql(
       'create schema "Desk.Live"; alter table public.orgs rename to "Org.Rows"; alter table public."Org.Rows" set schema "Desk.Live"',
     );
+    await cell.sql(`grant usage on schema "Desk.Live" to "${cellOwnerName(cell.dataCenter.id)}"`);
     const source = { ...cell.dataCenter, source: '"Desk.Live"."Org.Rows"' };
     expect((await initCell(cell.cell, { dataCenter: source, card: cell.card, lapseGraceDays: 30 })).source).toBe(
       '"Desk.Live"."Org.Rows"',

@@ -15,6 +15,7 @@ import { systemClock } from '../../src/kernel/clock.js';
 import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
 import { endRun, openSealedRun, passCanary } from '../../src/stores/cell/batch/runs.js';
 import { CELL_ROLES, type CellDatabase, cellOwnerName, cellRoleName } from '../../src/stores/cell/cell-database.js';
+import { letOwnerReadSql } from '../../src/stores/cell/setup/roles.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
 import type { Sql } from './invariants.js';
 import { openTestCell } from './open-context.js';
@@ -178,15 +179,9 @@ async function createOrgs(
   if (view) await sql(`create view public.orgs as select * from ${table}`);
 }
 
-/**
- * What the owner of a source grants before `init`, for everything in `public` now: the role that owns our schema reads it.
- */
+/** What the owner of a source grants before `init`, for everything that is in `public` now. */
 export async function letOwnerRead(sql: Sql, dataCenter: string): Promise<void> {
-  const owner = `"${cellOwnerName(dataCenter)}"`;
-  await sql(
-    `do $$ begin create role ${owner} nologin; exception when duplicate_object or unique_violation then null; end $$`,
-  );
-  await sql(`grant select on all tables in schema public to ${owner}`);
+  await sql(letOwnerReadSql(dataCenter, 'all tables in schema public'));
 }
 
 /** A worker's context on one cell, with silent wake-ups and the machine's clock. */

@@ -101,8 +101,8 @@ export async function isScheduler(tx: ControlTransaction): Promise<boolean> {
 }
 
 /**
- * Makes the roles that are missing, gives the schema to its owner's role, and leaves each exactly what it needs; safe to
- * repeat. Throws roles_missing with the SQL, not_permitted where the owner's role may do more.
+ * Makes the roles that are missing, gives the schema to its owner's role, and leaves each exactly what it needs; safe
+ * to repeat. Throws roles_missing with the SQL, not_permitted where the owner's role may do more.
  */
 export async function grantControlRoles(tx: ControlTransaction): Promise<void> {
   await createMissingRoles(tx);

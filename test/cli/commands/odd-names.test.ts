@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { feedChanges } from '../../../src/engine/feed/feed-changes.js';
+import { cellOwnerName } from '../../../src/stores/cell/cell-database.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { setPolicy } from '../../support/policy.js';
 import { type RanCommand, runCommand } from '../captured-io.js';
@@ -40,12 +41,14 @@ const NAMES = [
 
 /** The product's relation under this name, with a column of its own that needs quotes, and the orgs in it. */
 async function createSource(name: string): Promise<string> {
-  const { sql } = fleet.cell(0);
+  const { sql, dataCenter } = fleet.cell(0);
   const table = `${quote(name)}.${quote(name)}`;
   await sql(`create schema ${quote(name)}`);
   await sql(`create table ${table} (like public.orgs including all, ${quote(`${name.slice(0, 12)}?:"x`)} text)`);
   await sql(`insert into ${table} select * from public.orgs`);
-  await setPolicy(fleet, { [`dataCenters.${fleet.cell(0).dataCenter.id}.source`]: table });
+  const owner = quote(cellOwnerName(dataCenter.id));
+  await sql(`grant usage on schema ${quote(name)} to ${owner}; grant select on ${table} to ${owner}`);
+  await setPolicy(fleet, { [`dataCenters.${dataCenter.id}.source`]: table });
   return table;
 }
 

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cellOwnerName } from '../../../src/stores/cell/cell-database.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { setPolicy } from '../../support/policy.js';
 import { type RanCommand, runCommand } from '../captured-io.js';
@@ -65,6 +66,8 @@ describe('plan and apply', () => {
     const name = `"Product.2"."Org ""s"" ${'x'.repeat(80)}"`;
     await fleet.cell(0).sql(`create schema "Product.2"`);
     await fleet.cell(0).sql(`create view ${name} as select * from public.orgs`);
+    const owner = cellOwnerName(dc);
+    await fleet.cell(0).sql(`grant usage on schema "Product.2" to ${owner}; grant select on ${name} to ${owner}`);
     await setPolicy(fleet, { [`dataCenters.${dc}.source`]: name });
     const before = await run(name, 'plan');
     expect(before.err).toContain(`[source_changed] Data center "${dc}": its configured source is ${name}`);

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { assertVersion, initCell } from '../../../src/engine/setup/init-cell.js';
 import { initControl } from '../../../src/engine/setup/init-control.js';
 import { assertCellIdentity } from '../../../src/stores/cell/identity.js';
-import { applyAll } from '../../support/cell.js';
+import { applyAll, letOwnerRead } from '../../support/cell.js';
 import { createFleet } from '../../support/fleet.js';
 import { openContext, openTestCell } from '../../support/open-context.js';
 import { createTestDatabase } from '../../support/postgres.js';
@@ -53,6 +53,7 @@ describe('a cell', () => {
 
   test('is made once when five init run at the same time on a fresh database', async () => {
     const cell = await makeCell({ init: 'left', orgs: [{}, {}] });
+    await letOwnerRead(cell.sql, cell.dataCenter.id);
     const reports = await Promise.all(
       Array.from({ length: 5 }, async () => {
         const own = openTestCell(cell.url, cell.dataCenter.id);

@@ -114,7 +114,10 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   ],
 };
 
-/** Makes the roles, that of the owner too, and this login a member of them; throws roles_missing with the SQL when it may not. */
+/**
+ * Makes the roles, that of the owner too, and this login a member of them; throws roles_missing with the SQL when it
+ * may not.
+ */
 export async function ensureRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
   const names = [...CELL_ROLES.map((role) => cellRoleName(dataCenter, role)), cellOwnerName(dataCenter)];
   const missing = await listMissingRoles(tx, names);
@@ -134,6 +137,17 @@ export async function ensureRoles(tx: CellTransaction, dataCenter: string): Prom
       cause: error,
     });
   }
+}
+
+/**
+ * What the owner of a source runs once, so that the role that owns our schema can read it: with the role, which `init`
+ * makes otherwise. `relation`: quoted, with its schema.
+ */
+export function letOwnerReadSql(dataCenter: string, relation: string): string {
+  const owner = `"${cellOwnerName(dataCenter)}"`;
+  return `
+do $$ begin create role ${owner} nologin; exception when duplicate_object or unique_violation then null; end $$;
+grant select on ${relation} to ${owner}`;
 }
 
 interface RoleRow {

@@ -10,6 +10,7 @@ import { toStoredCard } from '../../../../src/engine/stored-card.js';
 import { openPostgres } from '../../../../src/platform/postgres.js';
 import { type CellDatabase, createCellDatabase } from '../../../../src/stores/cell/cell-database.js';
 import { insertRateCard } from '../../../../src/stores/cell/org/rates.js';
+import { letOwnerReadSql } from '../../../../src/stores/cell/setup/roles.js';
 import { goldenCases } from '../../../domain/org/golden-cases.js';
 import { anyCard, anyLife, goodOrg, type Life, wildOrg } from '../../../domain/org/org-lives.js';
 import { addDays, CUTOVER, makeOrg } from '../../../domain/org/sample-org.js';
@@ -41,7 +42,7 @@ beforeAll(async () => {
   database = await createTestDatabase('decided');
   client = new pg.Client({ connectionString: database.url });
   await client.connect();
-  await client.query(ORGS);
+  await client.query(`${ORGS}; ${letOwnerReadSql('us', 'public.orgs')}`);
   cell = createCellDatabase(openPostgres({ url: database.url, applicationName: 'test', max: 2 }), 'us');
   const dataCenter = { id: 'us', zone: 'UTC', database: { text: database.url }, source: 'public.orgs' };
   await initCell(cell, { dataCenter, card: sampleCard, lapseGraceDays: 30 });
