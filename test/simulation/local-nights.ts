@@ -13,14 +13,17 @@ const DAY_MS = 86_400_000;
 export function listLocalNights(zone: string, at: string, from: Date, to: Date): ReadonlyMap<string, Date> {
   const clock = IANAZone.create(zone);
   const nights = new Map<string, Date>();
-  let furthest = '';
+  const [hour = 0, minute = 0] = at.split(':').map(Number);
+  const atMs = (hour * 60 + minute) * MINUTE_MS;
+  let furthest = Number.NEGATIVE_INFINITY;
   for (let t = Math.floor(from.getTime() / QUARTER_MS) * QUARTER_MS - 2 * DAY_MS; t <= to.getTime(); t += QUARTER_MS) {
-    const wall = new Date(t + clock.offset(t) * MINUTE_MS).toISOString().slice(0, 16);
+    const wall = t + clock.offset(t) * MINUTE_MS;
     if (wall <= furthest) continue;
-    for (const date of new Set([furthest.slice(0, 10), wall.slice(0, 10)])) {
-      const night = `${date}T${at}`;
-      if (date !== '' && furthest < night && night <= wall && t >= from.getTime()) nights.set(date, new Date(t));
-    }
+    if (t >= from.getTime() && furthest > Number.NEGATIVE_INFINITY)
+      for (const midnight of new Set([furthest, wall].map((ms) => Math.floor(ms / DAY_MS) * DAY_MS))) {
+        const night = midnight + atMs;
+        if (furthest < night && night <= wall) nights.set(new Date(midnight).toISOString().slice(0, 10), new Date(t));
+      }
     furthest = wall;
   }
   return nights;

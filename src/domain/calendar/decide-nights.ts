@@ -1,7 +1,7 @@
 // Decides which nightly rows a data center must have: one per local date, whatever was lost, doubled or late. Pure.
 // Never starts a nightly run: it decides which one is due and which were missed.
 
-import { addLocalDays, localDate, nextLocalDate } from '../time/local-date.js';
+import { addLocalDays, listLocalDates, localDate } from '../time/local-date.js';
 import { recurringInstant } from '../time/recurring-instant.js';
 import type { DueRow } from './due-work.js';
 import { type DueChange, type DueInsert, formatLocalInstant } from './due-work.js';
@@ -53,9 +53,8 @@ function listNights(facts: NightFacts, rows: readonly DueRow[]): readonly DueIns
   if (begin === null) return [];
   // a time of day in a gap at midnight settles on the next local date
   const first = oldest ?? addLocalDays(begin, -1);
-  const last = localDate(facts.now, facts.zone);
   const found: DueInsert[] = [];
-  for (let date = first; date <= last; date = nextLocalDate(date)) {
+  for (const date of listLocalDates(first, localDate(facts.now, facts.zone))) {
     const night = known.has(date) ? null : findNight(date, facts);
     if (night === null || night.dueAt > facts.now) continue;
     if (oldest === undefined && facts.since !== null && night.dueAt < facts.since) continue;

@@ -24,6 +24,14 @@ export function addLocalDays(date: string, days: number): string {
   return formatLocalMs(parseLocalDate(date) + days * DAY_MS).slice(0, 10);
 }
 
+/** Every date of the calendar from `first` to `last`, both included. Throws invalid_instant. */
+export function listLocalDates(first: string, last: string): readonly string[] {
+  const [from, to] = [parseLocalDate(first), parseLocalDate(last)];
+  return Array.from({ length: Math.max(0, (to - from) / DAY_MS + 1) }, (_, day) =>
+    formatLocalMs(from + day * DAY_MS).slice(0, 10),
+  );
+}
+
 /** Midnight of a `YYYY-MM-DD` text on a wall clock. Throws invalid_instant when the calendar has no such date. */
 export function parseLocalDate(text: string): LocalMs {
   const [, year = '', month = '', day = ''] = DATE.exec(text) ?? [];

@@ -1,7 +1,13 @@
 // Local dates: which date an instant falls on, and which comes next.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addLocalDays, localDate, nextLocalDate, startOfLocalDate } from '../../../src/domain/time/local-date.js';
+import {
+  addLocalDays,
+  listLocalDates,
+  localDate,
+  nextLocalDate,
+  startOfLocalDate,
+} from '../../../src/domain/time/local-date.js';
 import { failureOf } from '../config/failure-of.js';
 
 describe('localDate', () => {
@@ -38,6 +44,17 @@ describe('nextLocalDate', () => {
   test('rejects what is not a date, and names it', () => {
     const failure = failureOf(() => nextLocalDate('2025-02-30'));
     expect(failure).toMatchObject({ code: 'invalid_instant', message: expect.stringContaining('"2025-02-30"') });
+  });
+});
+
+describe('listLocalDates', () => {
+  test.each([
+    ['2024-02-28', '2024-03-01', ['2024-02-28', '2024-02-29', '2024-03-01']],
+    ['2025-12-31', '2025-12-31', ['2025-12-31']],
+    ['2025-12-31', '2025-12-30', []],
+    ['2025-12-31', '2025-12-01', []],
+  ])('has every date from %s to %s', (first, last, dates) => {
+    expect(listLocalDates(first, last)).toEqual(dates);
   });
 });
 
