@@ -1,37 +1,48 @@
 // How far a run is, beside Vitest's own reporter: files done, time so far, time left, and the slowest files at the end.
 import { relative } from 'node:path';
-import type { Reporter, TestModule, TestSpecification } from 'vitest/node';
-import { weighFile } from './weigh-file.js';
+import type { Reporter, TestModule, TestSpecification, Vitest } from 'vitest/node';
+import { type ExpectedDuration, expectDuration } from './expect-duration.js';
+import { estimateTimeLeft, type TimedFile, type TimeLeft } from './time-left.js';
 
 const EVERY_MS = 10_000;
 const SLOWEST = 10;
-// the weights are rough
-const AT_LEAST = 0.7;
-const AT_MOST = 1.3;
 
 export class Progress implements Reporter {
+  private vitest: Vitest | undefined;
   private began = 0;
   private shown = 0;
-  private total = 0;
-  private done = 0;
-  private totalWeight = 0;
-  private doneWeight = 0;
+  private readonly waiting = new Map<string, ExpectedDuration>();
+  private readonly begun = new Map<string, ExpectedDuration & { readonly at: number }>();
+  private readonly finished: TimedFile[] = [];
+
+  onInit(vitest: Vitest): void {
+    this.vitest = vitest;
+  }
 
   onTestRunStart(files: readonly TestSpecification[]): void {
     this.began = performance.now();
     this.shown = this.began;
-    this.total = files.length;
-    this.totalWeight = files.reduce((sum, { moduleId }) => sum + weighFile(moduleId), 0);
+    this.finished.length = 0;
+    for (const file of files) if (this.vitest) this.waiting.set(file.moduleId, expectDuration(this.vitest, file));
+  }
+
+  onTestModuleQueued({ moduleId }: TestModule): void {
+    const expected = this.waiting.get(moduleId);
+    this.waiting.delete(moduleId);
+    if (expected) this.begun.set(moduleId, { ...expected, at: performance.now() });
   }
 
   onTestModuleEnd({ moduleId }: TestModule): void {
-    this.done += 1;
-    this.doneWeight += weighFile(moduleId);
+    const file = this.begun.get(moduleId);
+    this.begun.delete(moduleId);
     const now = performance.now();
-    if (now - this.shown < EVERY_MS || this.done === this.total) return;
+    if (file) this.finished.push({ expected: file.ms, ranMs: now - file.at });
+    const open = this.waiting.size + this.begun.size;
+    if (now - this.shown < EVERY_MS || open === 0) return;
     this.shown = now;
+    const elapsed = `${formatTime(now - this.began)} so far`;
     print(
-      `   ${this.done} of ${this.total} files, ${describeLeft(now - this.began, this.doneWeight / this.totalWeight)}`,
+      `   ${this.finished.length} of ${this.finished.length + open} files, ${elapsed}${describeLeft(this.estimate(now))}`,
     );
   }
 
@@ -43,14 +54,24 @@ export class Progress implements Reporter {
       .map(({ module, ms }) => `${(ms / 1_000).toFixed(1).padStart(8)} s  ${nameOf(module)}`);
     print(`\nThe slowest files:\n${lines.join('\n')}`);
   }
+
+  private estimate(now: number): TimeLeft | undefined {
+    const open = [...this.begun.values(), ...this.waiting.values()];
+    const unfinished = [
+      ...[...this.begun.values()].map(({ ms, at }) => ({ expected: ms, ranMs: now - at })),
+      ...[...this.waiting.values()].map(({ ms }) => ({ expected: ms, ranMs: 0 })),
+    ];
+    const basis = open.some(({ source }) => source === 'text') ? 'guesses' : 'durations';
+    return estimateTimeLeft(this.finished, unfinished, this.vitest?.config.maxWorkers ?? 1, basis);
+  }
 }
 
-/** As in `2:13 so far, about 4 to 7 minutes left`. */
-function describeLeft(elapsedMs: number, share: number): string {
-  const left = (elapsedMs / share) * (1 - share);
-  const [from, to] = [left * AT_LEAST, left * AT_MOST].map((ms) => Math.ceil(ms / 60_000));
+/** As in `, about 4 to 7 minutes left`. */
+function describeLeft(left: TimeLeft | undefined): string {
+  if (left === undefined) return '';
+  const [from, to] = [left.fromMs, left.toMs].map((ms) => Math.ceil(ms / 60_000));
   const range = from === to ? `${to} minute${to === 1 ? '' : 's'}` : `${from} to ${to} minutes`;
-  return `${formatTime(elapsedMs)} so far, about ${range} left`;
+  return `, about ${range} left`;
 }
 
 function formatTime(ms: number): string {
