@@ -41,7 +41,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
   const own = readEnvironment('CREDIT_ROLLOUT_PG_BIN') === undefined ? READS : {};
   const server = await joinEmbeddedPostgres({ root, folder, log: silentLog, settings: { ...FAST, ...own } });
-  await trustSuperuser(server);
+  await prepareServer(server);
   project.provide('postgresAdminUrl', server.adminUrl);
   return async () => {
     await server.leave();
@@ -54,9 +54,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 // connections; other users than the superuser, whose logins are tested, still prove theirs.
 const LOGINS = 'local all postgres trust\nlocal all all scram-sha-256\n';
 
-async function trustSuperuser({ adminUrl, dataFolder }: EmbeddedPostgres): Promise<void> {
+async function prepareServer({ adminUrl, dataFolder }: EmbeddedPostgres): Promise<void> {
   await writeFile(join(dataFolder, 'pg_hba.conf'), LOGINS);
-  const client = new pg.Client({ connectionString: adminUrl });
+  // the first session of a database writes what the others read of its catalogs, and copies get it too
+  const template1 = Object.assign(new URL(adminUrl), { pathname: '/template1' });
+  const client = new pg.Client({ connectionString: template1.href });
   await client.connect();
   await client.query('select pg_reload_conf()');
   await client.end();
