@@ -5,7 +5,7 @@ export interface Attacker {
   /** The login. */
   readonly name: string;
   /**
-   * Sends statements one after the other on a connection of its own, and ends it. `done`, or the SQLSTATE of the first
+   * Sends statements one after the other in a session of its own, and ends it. `done`, or the SQLSTATE of the first
    * that fails; what was committed before it stays.
    */
   attempt(...statements: readonly string[]): Promise<string>;
@@ -26,14 +26,31 @@ export function openAttacker(url: string, name: string): Attacker {
     await client.connect();
     return client;
   };
+  let idle: pg.Client | undefined;
+  const take = async (): Promise<pg.Client> => {
+    const client = idle ?? (await connect());
+    idle = undefined;
+    return client;
+  };
+  // a new session in all but the login, which costs more than what is tried
+  const giveBack = async (client: pg.Client): Promise<void> => {
+    try {
+      await client.query('rollback');
+      await client.query('discard all');
+      if (idle === undefined) idle = client;
+      else await client.end();
+    } catch {
+      await client.end();
+    }
+  };
   const read: Attacker['read'] = async (...statements) => {
-    const client = await connect();
+    const client = await take();
     try {
       let rows: readonly Record<string, unknown>[] = [];
       for (const statement of statements) rows = (await client.query(statement)).rows ?? [];
       return rows;
     } finally {
-      await client.end();
+      await giveBack(client);
     }
   };
   const attempt: Attacker['attempt'] = async (...statements) => {

@@ -31,15 +31,20 @@ export const FAST = {
   shared_buffers: '64MB',
 };
 
-/** Known since 18. Its workers that read for others cost more than reading, where the files lie in memory. */
-const READS: Readonly<Record<string, string>> = { io_method: 'sync' };
+/** Unknown to 15. */
+const OF_18: Readonly<Record<string, string>> = {
+  // workers that read for others cost more than reading, where the files lie in memory
+  io_method: 'sync',
+  // of the passwords that suites give to logins, which prove them often
+  scram_iterations: '1',
+};
 
 /** Starts the server; what it returns stops it and removes its folder. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await removeLeftovers();
   const folder = await makeServerFolder();
   const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-  const own = readEnvironment('CREDIT_ROLLOUT_PG_BIN') === undefined ? READS : {};
+  const own = readEnvironment('CREDIT_ROLLOUT_PG_BIN') === undefined ? OF_18 : {};
   const server = await joinEmbeddedPostgres({ root, folder, log: silentLog, settings: { ...FAST, ...own } });
   await prepareServer(server);
   project.provide('postgresAdminUrl', server.adminUrl);
