@@ -14,6 +14,7 @@ import { createRangeFunctions } from './ranges.js';
 import { createDriftPurge, createPlanPurge } from './retention.js';
 import { createCellReversals } from './reversal.js';
 import { sealCutovers, sealOverrides } from './sealed-changes.js';
+import { sealPlans } from './sealed-plans.js';
 import { createCellSeals, sealRuns } from './seals.js';
 import { createFence, createRuns } from './work.js';
 
@@ -53,5 +54,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     sealRuns,
     sealCutovers,
     sealOverrides,
+    sealPlans,
   ];
 }

@@ -1,6 +1,7 @@
 // The migrations of the control schema, in their order.
 import type { Migration } from '../migration.js';
 import { createCalendar } from './calendar.js';
+import { recordFailedSteps } from './failed-steps.js';
 import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals } from './guards.js';
 import { recordClosedFences } from './maintenance.js';
 import { pinDataCenters } from './pin.js';
@@ -10,6 +11,7 @@ import { bindRequests, judgePlans } from './policy-rules.js';
 import { guardPostponements } from './postponements.js';
 import { createControlReversals } from './reversals.js';
 import { createRecords, createRollout } from './rollout.js';
+import { checkPlanSeals } from './sealed-plans.js';
 import { createCellProposals, createSeals } from './seals.js';
 
 export const controlMigrations: readonly Migration[] = [
@@ -31,4 +33,6 @@ export const controlMigrations: readonly Migration[] = [
   bindRequests,
   createCellProposals,
   createSeals,
+  checkPlanSeals,
+  recordFailedSteps,
 ];

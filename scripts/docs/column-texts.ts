@@ -287,6 +287,12 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     outer_pad: 'the key, exclusive-ored with 0x5c in each byte',
     made_at: 'when this cell got it',
   },
+  'credit_rollout.plan_parts': {
+    plan_id: 'the plan that is being made',
+    first_no: 'number of its first range',
+    card_hash: 'the card it was counted with',
+    measured: 'orgs, sums and largest factors of its ranges',
+  },
   'credit_rollout.used_seals': {
     mac: 'primary key: the HMAC of the seal',
     document: 'what control sealed',
@@ -482,6 +488,14 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     approver: 'who control authenticated, never the author; null: not approved',
     decided_at: 'when it was applied or withdrawn',
     state: '`proposed`, `applied`, `withdrawn`',
+  },
+  'credit_rollout_control.failed_steps': {
+    data_center: 'of which data center',
+    step: 'what the scheduler tried; primary key with the data center',
+    code: 'an error code of ours, a SQLSTATE, or the kind of the failure',
+    object: 'the object of the catalog that the server named',
+    times: 'how often in a row',
+    since: 'the first of them',
   },
   'credit_rollout_control.cell_proposals': {
     data_center: 'primary key with kind and number',

@@ -34,6 +34,12 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   check_gate_times:
     'trigger of `gate`: no cut-over in the past, none before its instant, none while a sign-up holds the gate',
   check_rates: 'trigger of `rates`: the rates of a card must have the hash that names it',
+  plan_key_ranges:
+    'plans and counts key ranges, and stores them where a plan is given; runs as its owner, so that nobody who plans chooses what is counted',
+  add_unreadable_range: 'stores a range of which nothing can be read; runs as its owner',
+  finish_plan: 'adds the row of a plan with the counts of the database; runs as its owner',
+  check_open_plan: 'raises unless the cell gave this number and the plan is not finished; internal',
+  seal_plan: 'what control needs to register a plan; runs as its owner, who reads the key',
   count_null_ids: 'the number of rows of the source without an org_id, as the owner of our schema; for `init`',
   code_units: 'the UTF-16 code units of a text, by which the canonical text of a card sorts editions; internal',
   require_open_work: 'trigger of `allotments`: a write needs an open run, single writes or an override',

@@ -105,20 +105,6 @@ describe('a run', () => {
   });
 });
 
-describe('a planner', () => {
-  test('adds nothing to a plan that is finished', async () => {
-    const { planner } = scene.logins;
-    expect(
-      await planner.attempt(`insert into credit_rollout.plan_ranges
-        select plan_id, range_no + 1, upper_id, null, 0, 0, 0, 0 from credit_rollout.plan_ranges where plan_id = ${scene.plan.id}`),
-    ).toBe('23001');
-    expect(
-      await planner.attempt(`insert into credit_rollout.plan_groups (plan_id, range_no, group_no, paid, org_ids, agents)
-        values (${scene.plan.id}, 1, 99, true, '{2}', '{3}')`),
-    ).toBe('23001');
-  });
-});
-
 describe('a worker alone', () => {
   const propose = (
     floor: string,

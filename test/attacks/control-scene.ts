@@ -46,6 +46,11 @@ export async function openControlScene(): Promise<ControlScene> {
     if (person === undefined) throw new Error(`there is no ${login}`);
     return openAttacker(person.controlUrl, person.name);
   };
+  // what the cells seal; whoever registers has it from there
+  await fleet.control(`create function public.sealed_by_cell(dc text, plan text, digest text, counts text) returns jsonb
+    language sql security definer as $$
+      select credit_rollout_control.seal(dc, 'plan', jsonb_build_object('plan_id', plan, 'digest', digest,
+        'card_hash', 'card', 'snapshot_at', '2026-11-22T14:02:11Z', 'counts', counts::jsonb)) $$`);
   const dataCenters = [fleet.cell(0).dataCenter.id, fleet.cell(1).dataCenter.id] as const;
   const planOf: ControlScene['planOf'] = (n, dataCenter = dataCenters[0]) => `${dataCenter}-${n}`;
   return {
@@ -62,9 +67,11 @@ export async function openControlScene(): Promise<ControlScene> {
     },
     register: (n, { dataCenter = dataCenters[0], passes = false, counts = JSON.stringify(INSIDE) } = {}) =>
       `insert into credit_rollout_control.plans
-         (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails)
+         (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails, cell_seal)
        values ('${planOf(n, dataCenter)}', '${dataCenter}', '${String(n).padStart(64, '0')}', 'card', 'somebody else',
-         '2026-11-22T14:02:11Z', '${counts}', '[{"rail": "orgsTouched", "value": "9", "limit": "10", "passes": ${passes}}]')`,
+         '2026-11-22T14:02:11Z', '${counts}', '[{"rail": "orgsTouched", "value": "9", "limit": "10", "passes": ${passes}}]',
+         public.sealed_by_cell('${dataCenter}', '${planOf(n, dataCenter)}', '${String(n).padStart(64, '0')}',
+           '${counts}'))`,
     past: (text) => fleet.control(`set local session_replication_role = replica; ${text}`),
     drop: async () => {
       await crowd.drop();

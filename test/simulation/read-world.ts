@@ -39,6 +39,7 @@ function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
     position: dc.position,
     zone: dc.zone,
     stage: dc.stage,
+    failedSteps: [],
     intent: dc.intent,
     fenceConfirmedClosed: dc.fenceConfirmedClosed,
     requested: dc.requested,

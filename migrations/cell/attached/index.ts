@@ -13,6 +13,7 @@ export function attachedSql(source: AttachedSource): string {
 
 /** SQL that removes them again; a no-op where nothing is attached. */
 export const detachedSql = `
+drop function if exists credit_rollout.plan_key_ranges;
 drop view if exists credit_rollout.org_capacity;
 drop view if exists credit_rollout.decided;
 drop function if exists credit_rollout.decided;

@@ -2,15 +2,31 @@
 import { decideGate } from './decide-gate.js';
 import { decideMaintenance } from './decide-maintenance.js';
 import { decideStep } from './decide-rollout.js';
-import type { Decision } from './decision.js';
+import type { Decision, Step } from './decision.js';
+import { byCommand, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, Snapshot } from './snapshot.js';
 
 /** The rollout first: what must stop is stopped before any maintenance begins. Each hold is listed once. */
 export function decideDataCenter(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   const decisions = [decideStep(snapshot, dc), decideMaintenance(snapshot, dc), decideGate(snapshot, dc)];
-  const holds = decisions.flatMap((decision) => decision.holds);
+  const steps = decisions.flatMap((decision) => decision.steps);
+  const holds = [...decisions.flatMap((decision) => decision.holds), ...holdsOfFailures(dc, steps)];
   return {
-    steps: decisions.flatMap((decision) => decision.steps),
+    steps,
     holds: holds.filter((hold, index) => holds.findIndex(({ code }) => code === hold.code) === index),
   };
+}
+
+/** Once may be chance; from the second time on people must see it. */
+const FAILING_FROM = 2;
+
+/** The first step that is due and failed again and again. */
+function holdsOfFailures({ failedSteps }: DataCenterSnapshot, steps: readonly Step[]): readonly Hold[] {
+  const failing = failedSteps.find(
+    ({ step, times }) => times >= FAILING_FROM && steps.some(({ kind }) => kind === step),
+  );
+  if (failing === undefined) return [];
+  const { step, code, object } = failing;
+  const value = `${step}: ${code}${object === null ? '' : ` (${object})`}`;
+  return [createHold('step_failing', byCommand('doctor'), value)];
 }

@@ -130,6 +130,15 @@ export interface MaintenanceSnapshot {
   readonly failedAt: Date | null;
 }
 
+export interface FailedStepReading {
+  readonly step: string;
+  readonly code: string;
+  /** The object of the catalog that the server named. */
+  readonly object: string | null;
+  /** In a row. */
+  readonly times: number;
+}
+
 export interface DataCenterSnapshot {
   readonly id: string;
   readonly position: number;
@@ -159,6 +168,8 @@ export interface DataCenterSnapshot {
   readonly orgsTouched: number | null;
   readonly plan: PlanReading;
   readonly window: WindowReading;
+  /** Steps that failed the last time they were tried. */
+  readonly failedSteps: readonly FailedStepReading[];
   /** Undefined when nothing about the cell matters at this stage. */
   readonly cell: CellReading | undefined;
 }

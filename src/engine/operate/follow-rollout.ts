@@ -81,7 +81,7 @@ function findHeld(status: Status, options: FollowOptions, heldFor: HoldTimer): H
     // it holds a night or a sweep, not a rollout
     if (hold.code === 'maintenance_failed') return false;
     const heldMs = heldFor(`${dc.id} ${hold.code}`, present);
-    const mayEnd = hold.code.startsWith('no_') || hold.code === 'cell_trouble';
+    const mayEnd = hold.code.startsWith('no_') || hold.code === 'cell_trouble' || hold.code === 'step_failing';
     return hold.needsPerson && (!mayEnd || heldMs >= PROCESS_TIMEOUT_MS);
   };
   const found = open.map((dc) => findCause(status, dc, isLasting, []));

@@ -9,8 +9,8 @@ import {
   type ListName,
   type RankedOrg,
 } from '../../stores/cell/plan/plan-lists.js';
-import { NO_SUMS, type PlannedRange, type PlanSums } from '../../stores/cell/plan/plan-ranges.js';
-import { add, createGroupSums, type GroupSummary, summarizeGroups } from './summarize-groups.js';
+import type { PlannedRange } from '../../stores/cell/plan/plan-ranges.js';
+import { createGroupSums, type GroupSummary, summarizeGroups } from './summarize-groups.js';
 
 /** With the number of the range in which it was found. */
 type Placed<T> = T & { readonly rangeNo: number };
@@ -25,7 +25,6 @@ export interface Canary {
 
 export interface CollectedPlan extends GroupSummary, Pick<PlanReport, 'orgs'> {
   readonly canaries: readonly Canary[];
-  readonly sums: PlanSums;
   readonly protectedTouched: number;
 }
 
@@ -50,7 +49,6 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
   const groups = createGroupSums();
   const lists = new Map<ListName, readonly Placed<RankedOrg>[]>();
   const canaries = new Map<number, Placed<Canary>>();
-  let sums = NO_SUMS;
   let orgs = 0;
   let protectedTouched = 0;
   const rankOf = (list: ListName): number => lists.get(list)?.[LISTED - 1]?.rank ?? Number.POSITIVE_INFINITY;
@@ -68,7 +66,6 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
         );
       orgs += planned.groups.reduce((sum, group) => sum + group.orgs, 0);
       protectedTouched += planned.protectedTouched;
-      sums = addSums(sums, planned.sums);
     },
     addUnreadable: (count) => {
       groups.add([{ ...UNREADABLE, orgs: count }]);
@@ -98,7 +95,6 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
       canaries: [...canaries]
         .sort(([one, a], [other, b]) => a.rangeNo - b.rangeNo || one - other)
         .map(([, { orgId, hash }]) => ({ orgId, hash })),
-      sums,
       protectedTouched,
     }),
   };
@@ -124,12 +120,6 @@ function nameOrgs(ranked: readonly RankedOrg[] = [], listed: readonly ListedOrg[
 
 const mergeList = (a: readonly Placed<RankedOrg>[], b: readonly Placed<RankedOrg>[]): readonly Placed<RankedOrg>[] =>
   b.length === 0 ? a : [...a, ...b].sort((x, y) => x.rank - y.rank || x.rangeNo - y.rangeNo).slice(0, LISTED);
-
-const addSums = (a: PlanSums, b: PlanSums): PlanSums => ({
-  touched: add(a.touched, b.touched),
-  credits: add(a.credits, b.credits),
-  digest: add(a.digest, b.digest),
-});
 
 const toPlannedOrg = (org: ListedOrg): PlannedOrg => ({
   orgId: org.orgId,

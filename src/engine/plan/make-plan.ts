@@ -3,20 +3,13 @@
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { hasAllotments } from '../../stores/cell/batch/allotments.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { type CellRow, findCell } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { readListedOrgs } from '../../stores/cell/plan/plan-lists.js';
 import { lockPlanRequest } from '../../stores/cell/plan/plan-requests.js';
-import {
-  hasProtected,
-  hasUsage,
-  type PlanAccess,
-  readRecentBatches,
-  startPlanning,
-} from '../../stores/cell/plan/planning.js';
-import { insertPlan, nextPlanId } from '../../stores/cell/plan/plans.js';
+import { hasUsage, type PlanAccess, readRecentBatches, startPlanning } from '../../stores/cell/plan/planning.js';
+import { finishPlan, nextPlanId } from '../../stores/cell/plan/plans.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import { toStoredCard } from '../stored-card.js';
@@ -74,19 +67,48 @@ async function planOnce(
 ): Promise<PlanReport> {
   const started = context.clock.now().getTime();
   const cell = context.cells.get(question.dataCenter);
-  const plan = async (tx: CellTransaction): Promise<PlanReport> => {
+  const read = async (tx: CellTransaction): Promise<ReadPlan> => {
     const snapshotAt = await startPlanning(tx, accessOf(question));
     const found = await findAttachedCell(tx, question.dataCenter);
     const planId = await choosePlanId(tx, question);
     // first: a full disk must end this before the other connections have committed what they stored
     if (hooks.saveOrgs) await exportOrgs(tx, question.card.hash, hooks.saveOrgs);
-    const { ranges, collected } = await readRanges(tx, { cell, question, hooks, readMode, planId, found });
+    const reading = { cell, question, hooks, readMode, planId };
+    const collected = await readRanges(tx, reading);
     const planningMs = context.clock.now().getTime() - started;
     const recent = await readRecentBatches(tx);
     const draft = describePlan({ question, found, collected, snapshotAt, planningMs, recent });
-    return planId === null ? draft : savePlan(tx, draft, { planId, ranges, found, collected });
+    const plan = { draft, planId, canaries: collected.canaries };
+    // with one connection, so that a requested plan is there as a whole or not at all
+    return countConnections(reading) === 1 ? { ...plan, report: await finish(tx, plan) } : plan;
   };
-  return cell.inTransaction('planner', plan, { statementMs: STATEMENT_MS });
+  const plan = await cell.inTransaction('planner', read, { statementMs: STATEMENT_MS });
+  // after all connections have committed: the snapshot of the plan does not see what the others stored
+  return plan.report ?? cell.inTransaction('planner', (tx) => finish(tx, plan), { statementMs: STATEMENT_MS });
+}
+
+interface ReadPlan {
+  readonly draft: PlanReport;
+  readonly planId: bigint | null;
+  readonly canaries: CollectedPlan['canaries'];
+  /** It is finished. */
+  readonly report?: PlanReport;
+}
+
+/** Adds the plan's own row: from then on the plan exists. A what-if has none. */
+async function finish(tx: CellTransaction, { draft, planId, canaries }: ReadPlan): Promise<PlanReport> {
+  if (planId === null) return draft;
+  const { orgs: lists, digest: _, ...report } = { ...draft, planId: planName(draft.dataCenter, planId) };
+  const digest = await finishPlan(tx, {
+    planId,
+    cardHash: draft.card.hash,
+    author: draft.author,
+    snapshotAt: new Date(draft.snapshotAt),
+    canaries,
+    report,
+    lists,
+  });
+  return { ...report, orgs: lists, digest };
 }
 
 const accessOf = ({ save }: PlanQuestion): PlanAccess => (save === 'nothing' ? 'read_only' : 'may_insert');
@@ -95,7 +117,7 @@ const accessOf = ({ save }: PlanQuestion): PlanAccess => (save === 'nothing' ? '
 const MAX_CONNECTIONS = 3;
 
 // a requested plan that fails is made again with the same number: one transaction, so that nothing of it stays
-const countConnections = ({ question: { save, lanes }, readMode }: Reading): number =>
+const countConnections = ({ question: { save, lanes }, readMode }: Pick<Reading, 'question' | 'readMode'>): number =>
   readMode === 'careful' || typeof save === 'bigint' ? 1 : Math.min(lanes, MAX_CONNECTIONS);
 
 interface Reading {
@@ -104,20 +126,14 @@ interface Reading {
   readonly hooks: PlanHooks;
   readonly readMode: ReadMode;
   readonly planId: bigint | null;
-  readonly found: CellRow;
 }
 
-async function readRanges(
-  tx: CellTransaction,
-  reading: Reading,
-): Promise<{ readonly ranges: number; readonly collected: CollectedPlan }> {
+async function readRanges(tx: CellTransaction, reading: Reading): Promise<CollectedPlan> {
   const usage = await hasUsage(tx);
-  const protects = await hasProtected(tx);
-  const hasStored = await hasAllotments(tx, { lowerId: null, upperId: null });
   const editions = [...reading.question.card.editions.keys()];
   const collection = createPlanCollection(editions);
   const cursor = createRangeCursor(reading.question.rangeSize);
-  const scan = { ...reading, collection, cursor, editions, usage, hasStored, protects };
+  const scan = { ...reading, collection, cursor, editions };
   const parallel = {
     cell: reading.cell,
     access: accessOf(reading.question),
@@ -126,38 +142,7 @@ async function readRanges(
   };
   await planInParallel(tx, parallel, (connection) => planRanges(connection, scan), cursor.close);
   const listed = await readListedOrgs(tx, collection.listedIds, reading.question.card.hash);
-  return { ranges: cursor.ranges, collected: collection.finish(usage ? 'has_usage' : 'no_usage', listed) };
-}
-
-interface PlannedCell {
-  readonly planId: bigint;
-  readonly ranges: number;
-  readonly found: CellRow;
-  readonly collected: CollectedPlan;
-}
-
-/** Inserts the plan's own row: from then on the plan exists. */
-async function savePlan(
-  tx: CellTransaction,
-  draft: PlanReport,
-  { planId, ranges, found, collected }: PlannedCell,
-): Promise<PlanReport> {
-  const { orgs: lists, digest: _, ...report } = { ...draft, planId: planName(draft.dataCenter, planId) };
-  const digest = await insertPlan(tx, {
-    planId,
-    cardHash: draft.card.hash,
-    sourceSignature: found.sourceSignature ?? '',
-    author: draft.author,
-    snapshotAt: new Date(draft.snapshotAt),
-    ranges,
-    orgs: draft.counts.orgs,
-    touched: draft.counts.touched,
-    sums: collected.sums,
-    canaries: collected.canaries,
-    report,
-    lists,
-  });
-  return { ...report, orgs: lists, digest };
+  return collection.finish(usage ? 'has_usage' : 'no_usage', listed);
 }
 
 async function findAttachedCell(tx: CellTransaction, dataCenter: string): Promise<CellRow> {

@@ -5,7 +5,7 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
 import { makePlan, type PlanHooks } from './make-plan.js';
-import { registerPlan } from './register-plan.js';
+import { registerPlan, sealOfPlan } from './register-plan.js';
 
 export interface PlanOfDataCenter {
   readonly config: Pick<RolloutConfig, 'rollout'>;
@@ -40,7 +40,10 @@ export async function planDataCenter(
     hooks,
   );
   const { planId, digest, snapshotAt, counts, rails } = report;
-  if (planId !== null && digest !== null)
-    await registerPlan(context, { planId, dataCenter, digest, cardHash: card.hash, author, snapshotAt, counts, rails });
+  if (planId !== null && digest !== null) {
+    const seal = await sealOfPlan(context, dataCenter, planId, 'planner');
+    const cardHash = card.hash;
+    await registerPlan(context, { planId, dataCenter, digest, cardHash, author, snapshotAt, counts, rails, seal });
+  }
   return report;
 }

@@ -1,11 +1,9 @@
 // Plans a cell range by range, in the given transaction.
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { hasAllotments } from '../../stores/cell/batch/allotments.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
-import type { CellRow } from '../../stores/cell/identity.js';
 import type { KeyRange } from '../../stores/cell/key-range.js';
 import { findCanaries } from '../../stores/cell/plan/plan-canaries.js';
-import { insertUnreadableRange, planKeyRange, type RangeQuestion } from '../../stores/cell/plan/plan-ranges.js';
+import { insertUnreadableRange, planKeyRange } from '../../stores/cell/plan/plan-ranges.js';
 import { findSourceRangeEnd } from '../../stores/cell/source-ranges.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { PlanCollection } from './collect-plan.js';
@@ -23,11 +21,6 @@ export interface Scan {
   readonly cursor: RangeCursor;
   readonly planId: bigint | null;
   readonly editions: readonly string[];
-  readonly usage: boolean;
-  /** Some org of the cell has an allotment. */
-  readonly hasStored: boolean;
-  readonly protects: boolean;
-  readonly found: CellRow;
 }
 
 /** Plans the ranges that the cursor gives, to its end or until it is closed; several connections may do so at once. */
@@ -67,7 +60,8 @@ async function planPieces(tx: CellTransaction, scan: Scan, range: KeyRange, size
 
 async function addUnreadable(tx: CellTransaction, scan: Scan, range: KeyRange): Promise<void> {
   const rangeNo = scan.cursor.takeNumbers(1);
-  if (scan.planId !== null) await insertUnreadableRange(tx, range, { planId: scan.planId, rangeNo });
+  if (scan.planId !== null)
+    await insertUnreadableRange(tx, range, { planId: scan.planId, rangeNo, cardHash: scan.question.card.hash });
   scan.collection.addUnreadable(1);
 }
 
@@ -77,7 +71,13 @@ async function addUnreadable(tx: CellTransaction, scan: Scan, range: KeyRange): 
 async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRange[]): Promise<void> {
   const { collection, planId, editions } = scan;
   const firstNo = scan.cursor.takeNumbers(ranges.length);
-  const planned = await planKeyRange(tx, ranges, await toRangeQuestion(tx, scan, firstNo, ranges));
+  const planned = await planKeyRange(tx, ranges, {
+    planId,
+    firstNo,
+    cardHash: scan.question.card.hash,
+    editions,
+    ranks: collection.ranks,
+  });
   const branches = planId === null ? [] : collection.listNewBranches(planned, firstNo);
   // in every range: the first one with a branch may have only protected orgs of it
   const numbers = ranges.map((_, n) => firstNo + n);
@@ -87,24 +87,4 @@ async function addRanges(tx: CellTransaction, scan: Scan, ranges: readonly KeyRa
       : await findCanaries(tx, { planId, editions, ranges: numbers, branches });
   collection.add(planned, firstNo);
   collection.addCanaries(canaries);
-}
-
-async function toRangeQuestion(
-  tx: CellTransaction,
-  { planId, question, editions, usage, hasStored, protects, found, collection }: Scan,
-  firstNo: number,
-  ranges: readonly KeyRange[],
-): Promise<RangeQuestion> {
-  const whole = { lowerId: ranges[0]?.lowerId ?? null, upperId: ranges.at(-1)?.upperId ?? null };
-  return {
-    planId,
-    firstNo,
-    cardHash: question.card.hash,
-    editions,
-    rule: hasStored && (await hasAllotments(tx, whole)) ? 'decided' : 'decided_first',
-    unique: found.sourceUnique,
-    usage,
-    protects,
-    ranks: collection.ranks,
-  };
 }

@@ -4,11 +4,12 @@ import { toSections } from '../../domain/config/policy.js';
 import { isInsideRails, readGuardRails } from '../../domain/plan/guard-rails.js';
 import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { findPlan } from '../../stores/cell/plan/plans.js';
+import { findPlan, sealPlan } from '../../stores/cell/plan/plans.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { findRegisteredPlan, insertRegisteredPlan, type NewRegisteredPlan } from '../../stores/control/plans.js';
 import { readPolicy } from '../../stores/control/policy.js';
+import type { Seal } from '../../stores/seal.js';
 import type { EngineContext } from '../context.js';
 import { approveInsideRails } from './approve-plan.js';
 import { parsePlanName } from './plan-id.js';
@@ -49,6 +50,23 @@ export function rejectOtherDigest(
   });
 }
 
+/** What the cell proves of a plan to control. Throws plan_edited where an earlier version made it. */
+export async function sealOfPlan(
+  { cells }: Pick<EngineContext, 'cells'>,
+  dataCenter: string,
+  planId: string,
+  role: 'fencer' | 'planner',
+): Promise<Seal> {
+  const number = parsePlanName(planId)?.number;
+  const seal =
+    number === undefined ? undefined : await cells.get(dataCenter).inTransaction(role, (tx) => sealPlan(tx, number));
+  if (seal !== undefined) return seal;
+  throw new RolloutError('plan_edited', {
+    message: `The plan ${planId} was made by an earlier version, which did not count in the database.`,
+    next: advise`Plan again: ${command(`plan --dc ${dataCenter}`)}`,
+  });
+}
+
 /**
  * Registers the plan that a worker made in its cell, and approves it where the policy allows it. True when one of these
  * changed something. Throws plan_conflict.
@@ -64,6 +82,7 @@ export async function registerPlanFromCell(
   const plan = await context.cells.get(dataCenter).inTransaction('fencer', (tx) => findPlan(tx, number));
   if (plan === undefined) return false;
   const { counts } = plan;
+  const seal = await sealOfPlan(context, dataCenter, planId, 'fencer');
   const rails = readGuardRails(counts, guardRails);
   const registered = await registerPlan(context, {
     planId,
@@ -74,6 +93,7 @@ export async function registerPlanFromCell(
     snapshotAt: plan.snapshotAt.toISOString(),
     counts,
     rails,
+    seal,
   });
   if (mode !== 'auto' || !isInsideRails(rails)) return registered === 'new';
   const approval = await context.control.inTransaction((tx) => approveInsideRails(tx, planId));

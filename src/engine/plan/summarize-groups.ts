@@ -44,7 +44,7 @@ function addTo(sum: GroupSum, group: CountedGroup): void {
 }
 
 /** The sum of decimal texts. Nearly all are exact as numbers, which is faster. */
-export function add(a: string, b: string): string {
+function add(a: string, b: string): string {
   const [x, y] = [Number(a), Number(b)];
   const isExact = Number.isSafeInteger(x) && Number.isSafeInteger(y) && Number.isSafeInteger(x + y);
   return String(isExact ? x + y : BigInt(a) + BigInt(b));

@@ -6,6 +6,7 @@ import { SLOT_STAGES } from '../../domain/rollout/stage.js';
 import { isWindowOpen } from '../../domain/windows/windows.js';
 import { readControlClock } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
+import { type FailedStep, listFailedSteps } from '../../stores/control/failed-steps.js';
 import { listMaintenance, type MaintenanceRow } from '../../stores/control/maintenance.js';
 import type { EngineContext } from '../context.js';
 import { toLastSeenGate } from '../cutover/cutover-facts.js';
@@ -22,13 +23,19 @@ export async function readSnapshot(
   context: Pick<EngineContext, 'control' | 'cells'>,
   scope: 'due' | 'all',
 ): Promise<SeenSnapshot> {
-  const { now, rows, maintenanceOf } = await context.control.inTransaction(async (tx) => ({
+  const { now, rows, maintenanceOf, failedOf } = await context.control.inTransaction(async (tx) => ({
     now: await readControlClock(tx),
     rows: await listDataCenters(tx),
     maintenanceOf: await listMaintenance(tx),
+    failedOf: await listFailedSteps(tx),
   }));
   const dataCenters = await Promise.all(
-    rows.map((row) => readDataCenter(context, { row, maintenance: maintenanceOf(row.id), now, scope })),
+    rows.map((row) =>
+      readDataCenter(context, {
+        ...{ row, maintenance: maintenanceOf(row.id), failedSteps: failedOf(row.id) },
+        ...{ now, scope },
+      }),
+    ),
   );
   return { now, dataCenters, rows: new Map(rows.map((row) => [row.id, row])) };
 }
@@ -46,16 +53,18 @@ const isDue = (
 interface Reading {
   readonly row: DataCenterRow;
   readonly maintenance: MaintenanceRow;
+  readonly failedSteps: readonly FailedStep[];
   readonly now: Date;
   readonly scope: 'due' | 'all';
 }
 
 async function readDataCenter(
   { control, cells }: Pick<EngineContext, 'control' | 'cells'>,
-  { row, maintenance, now, scope }: Reading,
+  { row, maintenance, failedSteps, now, scope }: Reading,
 ): Promise<DataCenterSnapshot> {
   const known: DataCenterSnapshot = {
     ...toKnown(row, maintenance, now),
+    failedSteps,
     plan: await readPlan({ control, cells }, row, now),
     cell: undefined,
   };
@@ -71,7 +80,7 @@ function toKnown(
   row: DataCenterRow,
   { open, closedEpoch, night, request, failedAt }: MaintenanceRow,
   now: Date,
-): Omit<DataCenterSnapshot, 'plan' | 'cell'> {
+): Omit<DataCenterSnapshot, 'plan' | 'cell' | 'failedSteps'> {
   return {
     id: row.id,
     position: row.position,

@@ -3,8 +3,10 @@
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
 import type { Step } from '../../domain/rollout/decision.js';
+import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import { deleteFailedSteps, saveFailedStep } from '../../stores/control/failed-steps.js';
 import { saveSchedulerSeen } from '../../stores/control/schedulers.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
@@ -55,25 +57,48 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
   const written = await recordDueWork(context, decided, snapshot.now);
   // a reconciliation that is due now is a step of the next round
   if (written > 0) return written;
-  for (const { row, steps } of decided) {
+  for (const { dc, row, steps } of decided) {
     let moved = 0;
-    for (const step of steps) if (await attempt(context, row, step, snapshot.now)) moved += 1;
+    const succeeded: Step['kind'][] = [];
+    for (const step of steps) {
+      const outcome = await attempt(context, row, step, snapshot.now);
+      if (outcome !== 'failed') succeeded.push(step.kind);
+      if (outcome === 'moved') moved += 1;
+    }
+    await forgetFailures(context, dc, { steps, succeeded });
     // a step changes what the later data centers may do: read again before deciding on them
     if (moved > 0) return moved;
   }
   return 0;
 }
 
-/** A step that fails never stops the scheduler: its code is logged, and the next tick tries again. */
-async function attempt(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<boolean> {
+type StepOutcome = 'moved' | 'waits' | 'failed';
+
+/** A step that fails never stops the scheduler: its code is recorded, and the next tick tries again. */
+async function attempt(context: EngineContext, row: DataCenterRow, step: Step, now: Date): Promise<StepOutcome> {
   try {
     const done = await executeStep(context, row, step, now);
     if (done) context.log.info('step', { data_center: row.id, step: step.kind, reason: step.reason });
-    return done;
+    return done ? 'moved' : 'waits';
   } catch (error) {
     const failure = classifyFailure(error);
     const code = isRolloutError(error) ? error.code : (failure.sqlstate ?? failure.kind);
     context.log.warn('step_failed', { data_center: row.id, step: step.kind, code, object: failure.object });
-    return false;
+    const failed = { step: step.kind, code, object: failure.object ?? null };
+    await context.control.inTransaction((tx) => saveFailedStep(tx, row.id, failed)).catch(() => undefined);
+    return 'failed';
   }
+}
+
+/** What succeeded, or is not due any more, has failed before for the last time. */
+async function forgetFailures(
+  { control }: Pick<EngineContext, 'control'>,
+  { id, failedSteps }: Pick<DataCenterSnapshot, 'id' | 'failedSteps'>,
+  { steps, succeeded }: { readonly steps: readonly Step[]; readonly succeeded: readonly Step['kind'][] },
+): Promise<void> {
+  const due = new Set<string>(steps.map(({ kind }) => kind));
+  const over = failedSteps
+    .map(({ step }) => step)
+    .filter((step) => !due.has(step) || succeeded.some((kind) => kind === step));
+  if (over.length > 0) await control.inTransaction((tx) => deleteFailedSteps(tx, id, over)).catch(() => undefined);
 }

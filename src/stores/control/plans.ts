@@ -3,6 +3,7 @@
 import type { RailReading } from '../../domain/plan/guard-rails.js';
 import type { PlanCounts } from '../../domain/plan/plan-report.js';
 import { execute, findRow, selectRow, selectRows } from '../query.js';
+import type { Seal } from '../seal.js';
 import { APPROVAL_STATE, type ApprovalRow } from './approvals.js';
 import type { ControlTransaction } from './control-database.js';
 import type { ControlRun } from './runs.js';
@@ -27,6 +28,8 @@ export interface RegisteredPlan {
 export interface NewRegisteredPlan
   extends Pick<RegisteredPlan, 'planId' | 'dataCenter' | 'digest' | 'cardHash' | 'author' | 'counts' | 'rails'> {
   readonly snapshotAt: string;
+  /** What the cell sealed: its digest, card, instant and counts are taken, not those given here. */
+  readonly seal: Seal;
 }
 
 const SELECT = `select plan_id, data_center, digest, card_hash, author, snapshot_at, registered_at, counts, rails,
@@ -38,9 +41,9 @@ export async function insertRegisteredPlan(tx: ControlTransaction, plan: NewRegi
   const added = await execute(
     tx,
     `insert into credit_rollout_control.plans
-       (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails)
+       (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails, cell_seal)
      values (:plan_id, :data_center, :digest, :card_hash, :author, :snapshot_at::timestamptz, :counts::jsonb,
-       :rails::jsonb)
+       :rails::jsonb, :seal::jsonb)
      on conflict (plan_id) do nothing`,
     {
       plan_id: plan.planId,
@@ -51,6 +54,7 @@ export async function insertRegisteredPlan(tx: ControlTransaction, plan: NewRegi
       snapshot_at: plan.snapshotAt,
       counts: JSON.stringify(plan.counts),
       rails: JSON.stringify(plan.rails),
+      seal: plan.seal,
     },
   );
   return added === 1;

@@ -15,7 +15,8 @@ export const controlRoleName = (role: ControlRole): string => `credit_rollout_co
 
 const READ = 'select on all tables in schema credit_rollout_control';
 const AUDIT = `insert (actor, action, data_center, run_id, epoch, reason, details) on credit_rollout_control.audit`;
-const REGISTER = `insert (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails)
+const REGISTER = `insert (plan_id, data_center, digest, card_hash, author, snapshot_at, counts, rails,
+  cell_seal)
   on credit_rollout_control.plans`;
 const APPROVE = `insert (plan_id, kind, reason), update (voided_at, void_reason) on credit_rollout_control.approvals`;
 // as it was last read; the truth is in the cell
@@ -83,7 +84,8 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     'update (epoch) on credit_rollout_control.rollout',
     'update (run_id, ended_at) on credit_rollout_control.reconcile_requests',
     'insert, update on credit_rollout_control.due_work',
-    'insert, update, delete on credit_rollout_control.holds, credit_rollout_control.schedulers',
+    `insert, update, delete on credit_rollout_control.holds, credit_rollout_control.schedulers,
+       credit_rollout_control.failed_steps`,
     `execute on function credit_rollout_control.purge_plans, credit_rollout_control.seal_run,
        credit_rollout_control.seal_maintenance, credit_rollout_control.seal_cutover`,
     FINGERPRINT,

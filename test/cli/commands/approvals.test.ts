@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { registerPlan } from '../../../src/engine/plan/register-plan.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../../support/person.js';
+import { sealTestPlan } from '../../support/sealed-plan.js';
 import { type RanCommand, runCommand } from '../captured-io.js';
 
 let folder = '';
@@ -47,7 +48,7 @@ async function makePlan(number: number, rails: 'inside' | 'outside'): Promise<st
   // the rollout had plans of its own, with lower numbers
   const planId = `${dc}-${100 + number}`;
   const rail = { rail: 'maxRaiseFactor', value: '4.0', limit: '3', passes: rails === 'inside' } as const;
-  await registerPlan(crowd.people[0]?.engine ?? fleet.engine, {
+  const plan = {
     ...{ planId, dataCenter: dc, digest: 'a'.repeat(64), cardHash: 'card', author: nameOf(0), rails: [rail] },
     snapshotAt: '2026-11-22T14:02:11Z',
     counts: {
@@ -55,7 +56,9 @@ async function makePlan(number: number, rails: 'inside' | 'outside'): Promise<st
       ...{ unpaidFalling: 0, traps: 0, quarantined: 0, before: '1000', after: '1100', planCredits: '900' },
       ...{ grandfathered: '100', maxRaiseFactor: 4, maxFloorOverPlan: null, protectedTouched: 0, staleLeftOut: 0 },
     },
-  });
+  };
+  const seal = await sealTestPlan(fleet.control, plan);
+  await registerPlan(crowd.people[0]?.engine ?? fleet.engine, { ...plan, seal });
   return planId;
 }
 

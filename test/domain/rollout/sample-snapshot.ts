@@ -83,6 +83,7 @@ export const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot
   zone: 'UTC',
   cutoverAt: null,
   cutoverLocal: null,
+  failedSteps: [],
   knownGate: UNARMED,
   singleWrites: false,
   maintenance: { open: null, closedEpoch: null, night: null, requested: false, failedAt: null },

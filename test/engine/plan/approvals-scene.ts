@@ -7,6 +7,7 @@ import { findApproval, listPlanApprovals, useApproval } from '../../../src/store
 import type { NewRegisteredPlan } from '../../../src/stores/control/plans.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../../support/person.js';
+import { sealTestPlan } from '../../support/sealed-plan.js';
 
 export let fleet: Fleet;
 let crowd: TestPeople;
@@ -52,7 +53,7 @@ export async function registerTestPlan(
   own: Partial<NewRegisteredPlan> = {},
   by: EngineContext = alice.engine,
 ): Promise<NewRegisteredPlan> {
-  const plan: NewRegisteredPlan = {
+  const unsealed = {
     planId: `${own.dataCenter ?? dc}-${number + n}`,
     dataCenter: dc,
     digest: String(n + 1).padStart(64, '0'),
@@ -63,6 +64,7 @@ export async function registerTestPlan(
     rails: [PASSED],
     ...own,
   };
+  const plan: NewRegisteredPlan = { seal: await sealTestPlan(fleet.control, unsealed), ...unsealed };
   await registerPlan(by, plan);
   return plan;
 }

@@ -1,6 +1,7 @@
 // The keys for seals: made once, the same in control and cell, changed on request, and repaired by another init.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { runDoctorChecks } from '../../../src/engine/doctor/doctor.js';
+import { tick } from '../../../src/engine/scheduler/tick.js';
 import { shareSealKey } from '../../../src/engine/setup/share-seal-key.js';
 import { RolloutError } from '../../../src/kernel/rollout-error.js';
 import { readSealFailure } from '../../../src/stores/seal.js';
@@ -56,10 +57,14 @@ describe('the key of a data center', () => {
     expect(await findings()).toMatchObject([{ level: 'error', code: 'seal_wrong' }]);
     await fleet.apply(fleet.cell(0));
     await fleet.drive();
-    const [row] = await fleet.control('select stage, failure from credit_rollout_control.data_centers');
-    expect(row).toEqual({ stage: 'failed', failure: 'seal_wrong' });
+    await tick(fleet.engine);
+    expect(await fleet.control('select code, value from credit_rollout_control.holds')).toEqual([
+      { code: 'step_failing', value: 'register_plan: 23001 (seal_wrong)' },
+    ]);
     await shareSealKey(fleet.engine, dc(), 'existing');
     expect(await findings()).toMatchObject([{ level: 'ok' }]);
+    expect(allDone(await fleet.drive())).toBe(true);
+    expect(await fleet.control('select from credit_rollout_control.holds')).toEqual([]);
   });
 
   test('that is missing is found too', async () => {

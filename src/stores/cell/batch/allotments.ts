@@ -27,28 +27,12 @@ const rangeValues = (range: RangeOfRun): { lower_id: string | null; upper_id: st
   card_hash: range.cardHash,
 });
 
-/**
- * Whether any org of the range has an allotment; then the plain INSERT would collide. ORDER BY keeps it on the index,
- * and count() keeps the ORDER BY: for EXISTS Postgres may scan the table for a match, and reads all of it where there
- * is none.
- */
-export async function hasAllotments(tx: CellTransaction, range: KeyRange): Promise<boolean> {
-  const within = rangeCondition(range);
-  const { found } = await selectRow<{ found: boolean }>(
-    tx,
-    `select count(*) > 0 as found
-     from (select from credit_rollout.allotments where ${within.sql} order by org_id limit 1) first_one`,
-    within.values,
-  );
-  return found;
-}
-
 /** More than a canary has in any range. */
 const MAX_WRITTEN_BY_RUN = 512;
 
 /**
  * The orgs of a range that have an allotment, when this run wrote all of these (its canary does); undefined when the
- * range holds any other allotment. Uses the index, as `hasAllotments` does.
+ * range holds any other allotment. ORDER BY keeps it on the index.
  */
 export async function listWrittenByThisRun(
   tx: CellTransaction,

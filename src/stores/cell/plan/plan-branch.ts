@@ -11,7 +11,7 @@ export const branchNo = (group: { readonly editionNo: number; readonly flags: nu
 
 const editionName = (place: number): string => `edition_${place}`;
 
-/** The parameters of `branchOfRow` and `branchOfPlanned`: one for each edition, in the order of their places. */
+/** The parameters of `branchOfPlanned`: one for each edition, in the order of their places. */
 export const editionValues = (editions: readonly string[]): SqlValues =>
   Object.fromEntries(editions.map((edition, index) => [editionName(index + 1), edition]));
 
@@ -28,10 +28,9 @@ const flagsOf = (legacy: string): string =>
   `d.paid::int | case when ${legacy} then 2 else 0 end | case when d.additional_credits > 0 then 4 else 0 end
       | case when d.light_agents > 0 then 8 else 0 end | case when d.negotiated_limit is not null then 16 else 0 end`;
 
-/** The number of the branch of a row `d` of the rule. Its parameters: `editionValues`. */
-export const branchOfRow = (editions: readonly string[]): string =>
-  `(${placeOf(editions)}) << 8 | ${flagsOf('d.grandfathered_credits > 0')}`;
+/** The flags of the branch of a row `d` of the rule. */
+export const flagsOfRow = flagsOf('d.grandfathered_credits > 0');
 
-/** The same for a row `d` of `planned`. */
+/** The number of the branch of a row `d` of `planned`. Its parameters: `editionValues`. */
 export const branchOfPlanned = (editions: readonly string[]): string =>
   `(${placeOf(editions)}) << 8 | ${flagsOf(`d.winner = 'legacy'`)}`;

@@ -1,8 +1,7 @@
 // Counts the orgs of planned ranges by range, branch, movement, reason and bar of the histogram, in one pass over the
 // rule. What they are grouped by is packed into one number, which hashes fastest. Only parts of a statement:
-// plan-ranges.ts sends it.
-import type { KeyRange } from '../key-range.js';
-import { branchOfRow, PLAN_FLAGS } from './plan-branch.js';
+// plan-functions.ts has it.
+import { PLAN_FLAGS } from './plan-branch.js';
 import { type ListName, rankedInGroup } from './plan-lists.js';
 
 export const PLAN_MOVEMENTS = ['same', 'first', 'raise', 'fall'] as const;
@@ -34,47 +33,14 @@ export interface PlanGroup {
 }
 
 const CHANGE = '(d.total_credits - d.before)::float8 / greatest(d.before, 1)';
-const BAR = `width_bucket(${CHANGE}, '{-0.5,-0.1,0,1e-12,0.1,0.5,1,2,5,10}'::float8[])`;
-const MOVEMENT = `case d.movement when 'first' then 1 when 'raise' then 2 when 'fall' then 3 else 0 end`;
-
-/** Parameter between two of `count` consecutive ranges: where range `no` begins and the one before it ends, from 0. */
-export const rangeBound = (no: number, count: number): string => {
-  const name = no === 0 ? 'lower_id' : no === count ? 'upper_id' : `bound_${no}`;
-  return `:${name}::credit_rollout.org_id`;
-};
-
-interface Bounds {
-  readonly lower_id: string | null;
-  readonly upper_id: string | null;
-  readonly [between: string]: string | null;
-}
-
-/** The parameters of `rangeBound`, for consecutive ranges. */
-export const boundValues = (ranges: readonly KeyRange[]): Bounds => ({
-  lower_id: ranges[0]?.lowerId ?? null,
-  upper_id: ranges.at(-1)?.upperId ?? null,
-  ...Object.fromEntries(ranges.slice(1).map(({ lowerId }, index) => [`bound_${index + 1}`, lowerId])),
-});
-
-/** Which of `count` consecutive ranges a row `d` is in, from 0. */
-function rangeOfRow(count: number): string {
-  const last = count - 1;
-  if (last === 0) return '0';
-  const cases = Array.from({ length: last }, (_, no) => `when d.org_id < ${rangeBound(no + 1, count)} then ${no}`);
-  return `case ${cases.join(' ')} else ${last} end`;
-}
+/** The bar of a row `d` of the rule, from 0. */
+export const BAR = `width_bucket(${CHANGE}, '{-0.5,-0.1,0,1e-12,0.1,0.5,1,2,5,10}'::float8[])`;
+/** The movement of a row `d` of the rule as a number. */
+export const MOVEMENT = `case d.movement when 'first' then 1 when 'raise' then 2 when 'fall' then 3 else 0 end`;
 
 // the range is above the kind in the number: 16 ranges fit into an int
-const RANGE_SHIFT = 26;
+export const RANGE_SHIFT = 26;
 const KIND = 2 ** RANGE_SHIFT - 1;
-
-/**
- * The number of the group of a row `d` of the rule; its kind is 0 where the org is undecidable, for any reason. Its
- * parameters: `boundValues` and `editionValues`.
- */
-export const groupOfRow = (editions: readonly string[], ranges: number): string =>
-  `(${rangeOfRow(ranges)}) << ${RANGE_SHIFT}
-    | case when d.reason is null then ((${branchOfRow(editions)}) << 4 | ${MOVEMENT}) << 4 | ${BAR} else 0 end`;
 
 /** Unpacks the number of a group `g`. */
 export const IN_GROUP = {
@@ -85,16 +51,18 @@ export const IN_GROUP = {
   movement: `('{${PLAN_MOVEMENTS.join(',')}}'::text[])[(g.key >> 4 & 15) + 1]`,
   touched: 'g.key >> 4 & 15 between 1 and 2',
   decided: `g.key & ${KIND} <> 0`,
+  falling: `g.key & 15 <= ${LAST_FALLING_BAR}`,
+  negotiated: `g.key >> 8 & ${PLAN_FLAGS.negotiated} = ${PLAN_FLAGS.negotiated}`,
 } as const;
 
-/** Aggregates over the rows `d` of a group. Its parameters: `rankValues`. */
-export const groupCounts = (lists: readonly ListName[]): string =>
+/** Aggregates over the rows `d` of a group; `ranks`: below what an org enters a list. */
+export const groupCounts = (lists: readonly ListName[], ranks: Readonly<Record<ListName, string>>): string =>
   [
     'count(*) as orgs, sum(d.before) as before, sum(d.total_credits) as after, sum(d.plan_credits) as plan_credits',
     `sum(d.grandfathered_credits) as grandfathered, max(d.total_credits::float8 / greatest(d.before, 1)) as factor`,
     'max(d.floor::float8 / greatest(d.plan_credits, 1)) as floor_over_plan',
     `${lists.includes('short') ? 'count(*) filter (where d.peak > d.total_credits)' : '0'} as short`,
-    ...lists.map((list) => `${rankedInGroup(list)} as ${list}_ranks`),
+    ...lists.map((list) => `${rankedInGroup(list, ranks[list])} as ${list}_ranks`),
   ].join(',\n    ');
 
 /** The groups `g` of all ranges, added up by kind: a JSON list of `CountedGroup`, its names in snake_case. */

@@ -1,7 +1,7 @@
 // The orgs that a report names. While a plan reads its ranges they are only ranked; at the end the plan reads what the
 // remaining ones get.
 import type { PlannedOrg } from '../../../domain/plan/plan-report.js';
-import { type SqlValues, selectRows } from '../../query.js';
+import { selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
 export const LIST_NAMES = ['raise', 'floor', 'short'] as const;
@@ -39,27 +39,19 @@ const LISTS: Readonly<Record<ListName, { readonly rank: string; readonly where: 
   short: { rank: '(d.total_credits - d.peak)::float8', where: 'd.paid and d.peak > d.total_credits' },
 };
 
-/**
- * Ids and ranks of the rows `d` of a group that rank below a limit: almost none once the list is full. Its parameter is
- * in `rankValues`.
- */
-export const rankedInGroup = (list: ListName): string => {
+/** Ids and ranks of the rows `d` of a group that rank below `limit`: almost none once the list is full. */
+export const rankedInGroup = (list: ListName, limit: string): string => {
   const { rank, where } = LISTS[list];
-  return `json_agg(json_build_array(d.org_id::text, ${rank}))
-      filter (where ${where} and ${rank} < :${list}_rank::float8)`;
+  return `json_agg(json_build_array(d.org_id::text, ${rank})) filter (where ${where} and ${rank} < ${limit})`;
 };
 
-/** The parameters of `rankedInGroup`: a list takes an org that ranks below its limit. */
-export const rankValues = (lists: readonly ListName[], limits: Readonly<Record<ListName, number>>): SqlValues =>
-  Object.fromEntries(lists.map((list) => [`${list}_rank`, limits[list]]));
-
-/** The first of a list, over all groups `g` in which `where` holds, as JSON; null: none. */
+/** The first of a list, over all groups `g` in which `where` holds, as JSON; null: none. A scalar subquery. */
 export const firstOfGroups = (list: ListName, where: string): string => `
   (select json_agg(json_build_object('list', '${list}', 'orgId', f.org_id, 'rank', f.rank)) from (
      select r.value ->> 0 as org_id, (r.value ->> 1)::float8 as rank
      from grouped g cross join lateral json_array_elements(g.${list}_ranks) r
      where ${where} order by 2, 1 limit ${LISTED}
-   ) f) as ${list}`;
+   ) f)`;
 
 /** What these orgs get, in the plan's own snapshot; without ids that are not there. */
 export async function readListedOrgs(

@@ -44,15 +44,6 @@ export async function hasUsage(tx: CellTransaction): Promise<boolean> {
   return found;
 }
 
-/** Whether some org of the cell is protected. */
-export async function hasProtected(tx: CellTransaction): Promise<boolean> {
-  const { found } = await selectRow<{ readonly found: boolean }>(
-    tx,
-    'select exists (select from credit_rollout.protected_orgs) as found',
-  );
-  return found;
-}
-
 export interface RecentBatch {
   readonly durationMs: number;
   readonly orgs: number;

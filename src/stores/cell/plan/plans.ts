@@ -1,9 +1,9 @@
 // Plans as a cell stores them: inserted once, and read again. The orgs that a plan names leave the cell only for the
 // command that shows them.
 import type { PlanCounts, PlanReport, StoredReport } from '../../../domain/plan/plan-report.js';
-import { execute, findRow, selectRow, selectRows } from '../../query.js';
+import { findRow, selectRow, selectRows } from '../../query.js';
+import type { Seal } from '../../seal.js';
 import type { CellTransaction } from '../cell-database.js';
-import type { PlanSums } from './plan-ranges.js';
 
 /** A plan without its report: whose it is, what it was made from, and its counts. */
 export interface StoredPlan {
@@ -64,10 +64,11 @@ export async function digestPlan(
 export async function hasEveryRange(tx: CellTransaction, planId: bigint): Promise<boolean> {
   const { whole } = await selectRow<{ readonly whole: boolean }>(
     tx,
-    `select count(*) > 0 and bool_and(r.lower_id is not distinct from r.before)
-       and count(*) filter (where r.upper_id is null) = 1 as whole
-     from (select lower_id, upper_id, lag(upper_id) over (order by lower_id nulls first) as before
-       from credit_rollout.plan_ranges where plan_id = :plan_id::bigint) r`,
+    `select count(*) > 0 and count(*) filter (where r.upper_id is null) = 1
+       and bool_and(case r.place when 1 then r.lower_id is null else coalesce(r.lower_id = r.before, false) end)
+       as whole
+     from (select lower_id, upper_id, row_number() over w as place, lag(upper_id) over w as before
+       from credit_rollout.plan_ranges where plan_id = :plan_id::bigint window w as (order by lower_id nulls first)) r`,
     { plan_id: planId },
   );
   return whole;
@@ -81,49 +82,27 @@ export async function nextPlanId(tx: CellTransaction): Promise<bigint> {
 export interface NewPlan {
   readonly planId: bigint;
   readonly cardHash: string;
-  readonly sourceSignature: string;
   readonly author: string;
   readonly snapshotAt: Date;
-  readonly ranges: number;
-  readonly orgs: number;
-  readonly touched: number;
-  readonly sums: PlanSums;
   readonly canaries: readonly { readonly orgId: string; readonly hash: string }[];
   readonly report: StoredReport;
   readonly lists: PlanReport['orgs'];
 }
 
-// from the sums, not from the rows: the plan's snapshot does not see the rows that other transactions wrote
-async function digestSums(tx: CellTransaction, { cardHash, sourceSignature, orgs, sums }: NewPlan): Promise<string> {
+/**
+ * Adds the last row of a plan: only with it the plan is there, and then whole. Returns its digest. The database takes
+ * from what it stored what guard-rails measure, whatever the report says. Throws plan_edited where ranges are missing.
+ */
+export async function finishPlan(tx: CellTransaction, plan: NewPlan): Promise<string> {
   const { digest } = await selectRow<{ readonly digest: string }>(
     tx,
-    `select credit_rollout.digest_sums(:card_hash, :source_signature, :orgs::bigint, :touched::bigint,
-       :credits::numeric, :digest::numeric) as digest`,
-    { card_hash: cardHash, source_signature: sourceSignature, orgs, ...sums },
-  );
-  return digest;
-}
-
-/** The last row of a plan: only with it the plan is there, and then whole. Returns its digest. */
-export async function insertPlan(tx: CellTransaction, plan: NewPlan): Promise<string> {
-  const digest = await digestSums(tx, plan);
-  await execute(
-    tx,
-    `insert into credit_rollout.plans (plan_id, digest, card_hash, source_signature, author, snapshot_at, ranges, orgs,
-       touched, canary_ids, canary_hashes, counts, lists)
-     values (:plan_id::bigint, :digest, :card_hash, :source_signature, :author, :snapshot_at, :ranges, :orgs::bigint,
-       :touched::bigint, :canary_ids::credit_rollout.org_id[], :canary_hashes::bigint[], :report::jsonb,
-       :lists::jsonb)`,
+    `select credit_rollout.finish_plan(:plan_id::bigint, :card_hash, :author, :snapshot_at::timestamptz,
+       :canary_ids::credit_rollout.org_id[], :canary_hashes::bigint[], :report::jsonb, :lists::jsonb) as digest`,
     {
       plan_id: plan.planId,
-      digest,
       card_hash: plan.cardHash,
-      source_signature: plan.sourceSignature,
       author: plan.author,
       snapshot_at: plan.snapshotAt,
-      ranges: plan.ranges,
-      orgs: plan.orgs,
-      touched: plan.touched,
       canary_ids: plan.canaries.map(({ orgId }) => orgId),
       canary_hashes: plan.canaries.map(({ hash }) => hash),
       report: JSON.stringify(plan.report),
@@ -131,6 +110,16 @@ export async function insertPlan(tx: CellTransaction, plan: NewPlan): Promise<st
     },
   );
   return digest;
+}
+
+/** What control must see before it registers a plan; undefined: the cell has no such plan. Throws not_initialised. */
+export async function sealPlan(tx: CellTransaction, planId: bigint): Promise<Seal | undefined> {
+  const { seal } = await selectRow<{ readonly seal: Seal | null }>(
+    tx,
+    'select credit_rollout.seal_plan(:plan_id::bigint)::text as seal',
+    { plan_id: planId },
+  );
+  return seal ?? undefined;
 }
 
 /**

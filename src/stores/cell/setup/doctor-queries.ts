@@ -109,9 +109,9 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
   ...(['planner', 'reader', 'fencer', 'operator'] as const).flatMap((role) =>
     ['credit_rollout.overrides', 'credit_rollout.protected_orgs'].map((on) => ({ role, on, privileges: WRITE })),
   ),
-  // plans only grow, by the planner
+  // plans only grow, by functions of the owner
   ...['credit_rollout.plans', 'credit_rollout.plan_ranges', 'credit_rollout.plan_groups'].flatMap((on) =>
-    CELL_ROLES.map((role) => ({ role, on, privileges: role === 'planner' ? CHANGE : WRITE })),
+    CELL_ROLES.map((role) => ({ role, on, privileges: WRITE })),
   ),
   ...(['planner', 'reader', 'fencer', 'operator'] as const).map((role) => ({
     role,

@@ -80,7 +80,9 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select on credit_rollout.allotment_changes, credit_rollout.waiting_floors',
     PLANS,
     PLAN_FUNCTIONS,
-    'insert on credit_rollout.plans, credit_rollout.plan_ranges, credit_rollout.plan_groups',
+    // they count what they store
+    `execute on function credit_rollout.plan_key_ranges, credit_rollout.add_unreadable_range,
+       credit_rollout.finish_plan, credit_rollout.seal_plan`,
     'usage on sequence credit_rollout.plan_ids',
   ],
   reader: [
@@ -102,7 +104,8 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     VERIFY_AGAIN,
     'insert on credit_rollout.plan_requests',
     'usage on sequence credit_rollout.plan_ids',
-    `execute on function credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.forget_drift`,
+    `execute on function credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.forget_drift,
+       credit_rollout.seal_plan`,
   ],
   operator: [
     ...STATE,

@@ -6,6 +6,7 @@ import { type CellSchemaOptions, cellMigrations } from '../../../../migrations/c
 import { migrationSource } from '../../../../migrations/migration.js';
 import { execute, findRow, runVerbatim, selectRow } from '../../query.js';
 import { type CellTransaction, LOCK_CLASS, SCHEMA_LOCK } from '../cell-database.js';
+import { planFunctionsSql } from '../plan/plan-functions.js';
 
 /** Waits for another `init`, up to a minute. */
 export async function lockSchema(tx: CellTransaction): Promise<void> {
@@ -61,7 +62,7 @@ export async function proposeActiveCard(tx: CellTransaction, hash: string): Prom
 
 /** Attaches our views to the source, unless the very same views are attached; returns whether anything changed. */
 export async function attachSource(tx: CellTransaction, source: AttachedSource, signature: string): Promise<boolean> {
-  const sql = attachedSql(source);
+  const sql = viewsSql(source);
   const digest = sourceDigest(sql, signature);
   const current = await selectRow<{ sourceSignature: string | null; attached: boolean }>(
     tx,
@@ -84,10 +85,14 @@ export async function isAttached(tx: CellTransaction, source: AttachedSource, si
     tx,
     `select source_signature = :digest and to_regclass('credit_rollout.source_orgs') is not null as attached
      from credit_rollout.cell`,
-    { digest: sourceDigest(attachedSql(source), signature) },
+    { digest: sourceDigest(viewsSql(source), signature) },
   );
   return row?.attached === true;
 }
+
+/** The views on a source, and the functions that plan what they give. */
+const viewsSql = (source: AttachedSource): string =>
+  attachedSql(source) + planFunctionsSql({ unique: source.unique, usage: source.has.peakCredits });
 
 const sourceDigest = (sql: string, signature: string): string =>
   createHash('sha256').update(`${signature}\n${sql}`).digest('hex').slice(0, 16);
