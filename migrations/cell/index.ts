@@ -15,6 +15,7 @@ import { createDriftPurge, createPlanPurge } from './retention.js';
 import { createCellReversals } from './reversal.js';
 import { sealCutovers, sealOverrides } from './sealed-changes.js';
 import { sealPlans } from './sealed-plans.js';
+import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
 import { createFence, createRuns } from './work.js';
 
@@ -55,5 +56,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     sealCutovers,
     sealOverrides,
     sealPlans,
+    bindReversals,
   ];
 }

@@ -3,6 +3,7 @@ import type { Migration } from '../migration.js';
 import { createCalendar } from './calendar.js';
 import { recordFailedSteps } from './failed-steps.js';
 import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals } from './guards.js';
+import { voidLostApprovals } from './lost-approvals.js';
 import { recordClosedFences } from './maintenance.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createControlPlans } from './plans.js';
@@ -35,4 +36,5 @@ export const controlMigrations: readonly Migration[] = [
   createSeals,
   checkPlanSeals,
   recordFailedSteps,
+  voidLostApprovals,
 ];

@@ -39,6 +39,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   add_unreadable_range: 'stores a range of which nothing can be read; runs as its owner',
   finish_plan: 'adds the row of a plan with the counts of the database; runs as its owner',
   check_open_plan: 'raises unless the cell gave this number and the plan is not finished; internal',
+  check_reversed_cutover: 'trigger of `reversals`: a seal takes back the cut-over that it names',
   seal_plan: 'what control needs to register a plan; runs as its owner, who reads the key',
   count_null_ids: 'the number of rows of the source without an org_id, as the owner of our schema; for `init`',
   code_units: 'the UTF-16 code units of a text, by which the canonical text of a card sorts editions; internal',

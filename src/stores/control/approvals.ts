@@ -33,10 +33,13 @@ type Stored = Omit<ApprovalRow, 'approvalId' | 'usedByRun'> & {
   readonly usedByRun: string | null;
 };
 
+// the database refuses the use of what somebody approved who may no longer approve
+const APPROVER_STAYED = `(kind <> 'person' or credit_rollout_control.may_still_approve(approver))`;
+
 /** SQL: the state of a row of approvals now. */
 export const APPROVAL_STATE = `case
     when used_at is not null then 'used'
-    when voided_at is not null then 'voided'
+    when voided_at is not null or not ${APPROVER_STAYED} then 'voided'
     when expires_at <= clock_timestamp() then 'expired'
     else 'open'
   end`;
@@ -72,7 +75,8 @@ export async function findApproval(tx: ControlTransaction, planId: string): Prom
     tx,
     `select ${COLUMNS}
      from credit_rollout_control.approvals
-     where plan_id = :plan_id and used_at is null and voided_at is null and expires_at > clock_timestamp()`,
+     where plan_id = :plan_id and used_at is null and voided_at is null and expires_at > clock_timestamp()
+       and ${APPROVER_STAYED}`,
     { plan_id: planId },
   );
   return row && toRow(row);
@@ -85,7 +89,7 @@ export async function useApproval(tx: ControlTransaction, approvalId: bigint, ru
     `update credit_rollout_control.approvals
      set used_at = clock_timestamp(), used_by_run = :run_id::bigint
      where approval_id = :approval_id::bigint
-       and used_at is null and voided_at is null and expires_at > clock_timestamp()`,
+       and used_at is null and voided_at is null and expires_at > clock_timestamp() and ${APPROVER_STAYED}`,
     { approval_id: approvalId, run_id: runId },
   );
   return used === 1;
@@ -123,7 +127,7 @@ export async function findBlockingApproval(
     `select ${COLUMNS}
      from credit_rollout_control.approvals
      where data_center = :data_center and voided_at is null
-       and (used_at is not null or expires_at > clock_timestamp())
+       and (used_at is not null or expires_at > clock_timestamp() and ${APPROVER_STAYED})
        and substring(plan_id from '[0-9]+$')::bigint >= substring(:plan_id from '[0-9]+$')::bigint
      order by substring(plan_id from '[0-9]+$')::bigint desc, approval_id desc
      limit 1`,

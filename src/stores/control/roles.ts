@@ -23,7 +23,8 @@ const APPROVE = `insert (plan_id, kind, reason), update (voided_at, void_reason)
 const SEEN_GATE = 'gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at';
 const FINGERPRINT = 'execute on function credit_rollout_control.seal_key_fingerprint';
 // what triggers ask about the login that writes
-const PERSON = 'execute on function credit_rollout_control.person, credit_rollout_control.has_role';
+const PERSON = `execute on function credit_rollout_control.person, credit_rollout_control.has_role,
+  credit_rollout_control.may_still_approve`;
 // what triggers ask about the policy
 const POLICY = `execute on function credit_rollout_control.setting, credit_rollout_control.is_pinned_setting,
   credit_rollout_control.is_instant_of, credit_rollout_control.guard_rails, credit_rollout_control.inside_rails,
