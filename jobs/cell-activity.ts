@@ -1,6 +1,6 @@
 // When a worker last had a job of a cell, and the code of its last error there: what its services share. Kept in memory
 // only.
-import { errorCodeOf } from '../src/engine/worker/serve-cell.js';
+import { errorCodeOf } from '../src/engine/database-errors.js';
 import type { Clock } from '../src/kernel/clock.js';
 
 export interface CellActivity {

@@ -1,15 +1,16 @@
-// Purges plans and findings that are older than their retention in the policy. Runs when a scheduler starts, and then
+// Purges plans, and nights with their findings, that are older than their retention in the policy. Runs when a scheduler starts, and then
 // once a day.
 import type { EngineContext } from '../src/engine/context.js';
 import { purgePlans } from '../src/engine/plan/purge-plans.js';
 import { readRetentions } from '../src/engine/purge.js';
 import { purgeDrift } from '../src/engine/reconcile/purge-drift.js';
+import { purgeNights } from '../src/engine/reconcile/purge-nights.js';
 import type { Service } from './service.js';
 
 /** One after the other; where one fails, the other is purged all the same. */
 export function purgeService(context: EngineContext): Service {
   const purge = async (
-    what: typeof purgePlans | typeof purgeDrift,
+    what: typeof purgePlans | typeof purgeDrift | typeof purgeNights,
     retentionDays: number,
     signal: AbortSignal,
   ): Promise<void> => {
@@ -22,6 +23,7 @@ export function purgeService(context: EngineContext): Service {
       const { planDays, driftDays } = await readRetentions(context);
       await purge(purgePlans, planDays, stopping);
       await purge(purgeDrift, driftDays, stopping);
+      await purge(purgeNights, driftDays, stopping);
     },
   };
 }

@@ -1,5 +1,6 @@
 // The shape of what a process does again and again by itself, and what runs it. A run that fails is logged, and is due
 // again after the usual time: nothing that is lost here is more than time.
+import { errorCodeOf } from '../src/engine/database-errors.js';
 import type { Clock } from '../src/kernel/clock.js';
 import type { Log } from '../src/kernel/log.js';
 
@@ -30,8 +31,11 @@ async function runService(
 ): Promise<void> {
   while (!stopping.aborted) {
     const pauseMs = await runOnce(stopping).catch((error: unknown) => {
-      const { code, name: kind } = (error ?? {}) as { readonly code?: unknown; readonly name?: unknown };
-      log.debug('service_failed', { service: name, code, name: kind });
+      log.debug('service_failed', {
+        service: name,
+        code: errorCodeOf(error),
+        name: (error as Error | undefined)?.name,
+      });
       return undefined;
     });
     await clock.sleep(pauseMs ?? intervalMs, stopping);

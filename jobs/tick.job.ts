@@ -2,6 +2,7 @@
 // scheduler adds every 2 s; and by itself every 4 s at most, sooner when an instant is due, so that it runs with the
 // queue down as well.
 import type { EngineContext } from '../src/engine/context.js';
+import { errorCodeOf } from '../src/engine/database-errors.js';
 import { nextPollDelay } from '../src/engine/scheduler/next-poll.js';
 import { type SchedulerIdentity, tick } from '../src/engine/scheduler/tick.js';
 import type { Service } from './service.js';
@@ -15,7 +16,7 @@ export function createTickProcessor(context: EngineContext, scheduler: Scheduler
     try {
       await tick(context, scheduler);
     } catch (error) {
-      context.log.warn('tick_failed', { code: (error as { code?: unknown }).code, name: (error as Error).name });
+      context.log.warn('tick_failed', { code: errorCodeOf(error), name: (error as Error).name });
     }
   };
 }

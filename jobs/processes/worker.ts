@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { WorkerContext } from '../../src/engine/context.js';
+import { errorCodeOf } from '../../src/engine/database-errors.js';
 import { reportGone } from '../../src/engine/worker/serve-cell.js';
 import { createCellProcessor } from '../cell.job.js';
 import { createCellActivity } from '../cell-activity.js';
@@ -81,7 +82,7 @@ function serve(
       await worker.stop();
       await running;
       await reportGone(context, dataCenter, workerId).catch((error) =>
-        log.debug('gone_lost', { code: (error as { code?: unknown }).code }),
+        log.debug('gone_lost', { code: errorCodeOf(error) }),
       );
     },
   };

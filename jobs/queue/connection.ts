@@ -39,6 +39,9 @@ const PREFIX = '{credit-rollout}'; // a hash tag, so that a Redis Cluster keeps 
 // twice
 const LOCKS = { lockDuration: 10_000, stalledInterval: 5_000, maxStalledCount: 1_000_000 };
 const PRODUCERS = 3;
+/** Events that a queue keeps, about: nothing of ours reads them. */
+const MAX_EVENTS = 1_000;
+const STREAMS = { events: { maxLen: MAX_EVENTS } };
 const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2_000);
 
 export function connectQueue(url: string): QueueConnection {
@@ -55,20 +58,29 @@ function connectRedis(url: string): QueueConnection {
   };
   const openProducer = (): Redis => {
     producer = open({ enableOfflineQueue: false, maxRetriesPerRequest: 1 });
+    producer.setMaxListeners(0); // every queue of this process listens
     return producer;
   };
   return {
     kind: 'redis',
     check: () => checkQueue(url),
-    createQueue: (name) =>
-      new Queue(name, {
-        connection: producer ?? openProducer(),
+    createQueue: (name) => {
+      const client = producer ?? openProducer();
+      const queue = new Queue(name, {
+        connection: client,
         prefix: PREFIX,
+        streams: STREAMS,
         skipWaitingForReady: true,
         // its INFO would be rejected before the connection is open, and the queue would stay broken; init checks the
         // version
         skipVersionCheck: true,
-      } as QueueOptions),
+      } as QueueOptions);
+      // BullMQ writes its limit once, which is rejected before the connection is open, and keeps ten times as many then
+      client.on('ready', () => {
+        client.hset(queue.toKey('meta'), 'opts.maxLenEvents', MAX_EVENTS).catch(() => undefined);
+      });
+      return queue;
+    },
     createWorker: (name, process, { concurrency }) => {
       const connection = open({ enableOfflineQueue: true, maxRetriesPerRequest: null });
       const options = { connection, prefix: PREFIX, concurrency, autorun: false, ...LOCKS };
@@ -117,7 +129,10 @@ function connectPostgresQueue(url: string): QueueConnection {
     kind: 'postgres',
     check: () => checkQueue(url),
     createQueue: (name) =>
-      new classes.Queue(name, { connection: (producers ?? openProducers()) as unknown as PgPool }) as unknown as Queue,
+      new classes.Queue(name, {
+        connection: (producers ?? openProducers()) as unknown as PgPool,
+        streams: STREAMS,
+      }) as unknown as Queue,
     createWorker: (name, process, { concurrency }) => {
       const pool = openPool({ max: 2 });
       const connection = pool as unknown as PgPool;

@@ -1,6 +1,7 @@
 // A BullMQ worker that takes jobs once its connection is ready. BullMQ repeats a request whose first connection failed
 // for ever and without a pause: nothing else of its process would run again, not even the end on SIGTERM.
 import type { Job, Worker } from 'bullmq';
+import { errorCodeOf } from '../../src/engine/database-errors.js';
 import type { Clock } from '../../src/kernel/clock.js';
 import type { Log } from '../../src/kernel/log.js';
 import { retryWithBackoff, withTimeout } from '../../src/kernel/retry.js';
@@ -12,6 +13,21 @@ export interface QueueWorkerOptions {
   readonly process: (job: Job, token: string | undefined, signal: AbortSignal | undefined) => Promise<unknown>;
   readonly onCompleted?: () => void;
   readonly onFailed?: (error: Error) => void;
+}
+
+/**
+ * What the queue stores of a job that failed: a code. The error itself may have the text of a cell's server, with org
+ * data in it, and BullMQ stores message and stack.
+ */
+class JobFailure extends Error {
+  readonly code: string;
+
+  constructor(code: string) {
+    super(code);
+    this.name = 'JobFailure';
+    this.code = code;
+    this.stack = '';
+  }
 }
 
 const PROBE_MS = 1_000;
@@ -54,7 +70,7 @@ async function isUsable(queue: QueueConnection, log: Log): Promise<boolean> {
     await queue.check();
     return true;
   } catch (error) {
-    log.debug('queue_not_usable', { code: (error as { code?: unknown }).code });
+    log.debug('queue_not_usable', { code: errorCodeOf(error) });
     return false;
   }
 }
@@ -66,7 +82,11 @@ async function open(
   context: QueueWorkerContext,
 ): Promise<Worker | undefined> {
   if (!(await isUsable(queue, context.log))) return undefined;
-  const worker = queue.createWorker(options.name, options.process, { concurrency: options.concurrency });
+  const process: QueueWorkerOptions['process'] = (job, token, signal) =>
+    options.process(job, token, signal).catch((error: unknown) => {
+      throw new JobFailure(errorCodeOf(error));
+    });
+  const worker = queue.createWorker(options.name, process, { concurrency: options.concurrency });
   worker.on('error', (error) => context.log.debug('queue_worker_error', { err: error }));
   worker.on('completed', () => options.onCompleted?.());
   worker.on('failed', (_job, error) => options.onFailed?.(error));

@@ -12,8 +12,10 @@ export const SCHEDULER_QUEUE = 'credit-rollout-scheduler';
 /** Queue of a data center. */
 export const cellQueueName = (dataCenter: string): string => `credit-rollout-${dataCenter}`;
 
-/** More jobs than this in one queue are not ours. */
+/** More jobs than this in one queue are not ours: none is added to them. */
 const MAX_SEEN = 200;
+/** Ticks that wait: while no scheduler runs, workers go on asking for one. */
+const MAX_TICKS = 10;
 const OPTIONS = { removeOnComplete: true, removeOnFail: { count: 100 } } as const;
 
 /** How long a caller waits for the queue, in ms: one that is down must not slow a tick down. */
@@ -55,13 +57,21 @@ export function createWakeUps(connection: QueueConnection, log: Log): QueueWakeU
         // only this kind under this epoch counts: the cutting job is no lane, an older epoch's jobs do nothing
         const present = await queue.getJobs(['waiting', 'active'], 0, MAX_SEEN);
         const same = present.filter((one) => one?.name === job && one.data?.epoch === String(epoch));
-        const missing = Math.max(0, want - same.length);
+        const missing = present.length >= MAX_SEEN ? 0 : Math.max(0, want - same.length);
         const next = toJob(dataCenter, job, epoch);
         await queue.addBulk(Array.from({ length: missing }, () => next));
       }),
     enqueue: (dataCenter, jobs, epoch) =>
-      attempt(() => open(cellQueueName(dataCenter)).addBulk(jobs.map((job) => toJob(dataCenter, job, epoch)))),
-    wakeSchedulers: () => attempt(() => open(SCHEDULER_QUEUE).add('tick', {}, OPTIONS)),
+      attempt(async () => {
+        const queue = open(cellQueueName(dataCenter));
+        if ((await queue.getWaitingCount()) < MAX_SEEN)
+          await queue.addBulk(jobs.map((job) => toJob(dataCenter, job, epoch)));
+      }),
+    wakeSchedulers: () =>
+      attempt(async () => {
+        const queue = open(SCHEDULER_QUEUE);
+        if ((await queue.getWaitingCount()) < MAX_TICKS) await queue.add('tick', {}, OPTIONS);
+      }),
     close: async () => {
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
       connection.close();

@@ -9,6 +9,7 @@ import { createSignUpFunctions, guardGate } from './gate.js';
 import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers } from './guards.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
 import { createMaintenance } from './maintenance.js';
+import { purgeCellNights } from './nights.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
 import { createDriftPurge, createPlanPurge } from './retention.js';
@@ -57,5 +58,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     sealOverrides,
     sealPlans,
     bindReversals,
+    purgeCellNights,
   ];
 }

@@ -10,6 +10,7 @@ import { createApprovals, createControlPlans } from './plans.js';
 import { createPolicy } from './policy.js';
 import { bindRequests, judgePlans } from './policy-rules.js';
 import { guardPostponements } from './postponements.js';
+import { purgeControlNights } from './retention.js';
 import { createControlReversals } from './reversals.js';
 import { createRecords, createRollout } from './rollout.js';
 import { checkPlanSeals } from './sealed-plans.js';
@@ -37,4 +38,5 @@ export const controlMigrations: readonly Migration[] = [
   checkPlanSeals,
   recordFailedSteps,
   voidLostApprovals,
+  purgeControlNights,
 ];

@@ -22,6 +22,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   forget_plan:
     'deletes one plan that is older than the retention, unless a run needs it; runs as its owner, since nobody else may delete plans',
   forget_drift: 'deletes old findings of nightly runs, but none that waits for people; runs as its owner',
+  purge_nights: 'deletes what else is left of old nights, and workers that are gone; runs as its owner',
   add_repairs: 'makes batches of what a nightly run or a sweep is to correct; runs as its owner',
   repairs_open: 'whether the fence is open for repairs of a run',
   retire_allotments:

@@ -25,12 +25,13 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    const session = open(readFlags(args));
-    return showError(
-      session,
-      error instanceof CommanderError ? explainArguments(error, cli, args) : explainFailure(error),
-    );
+    return showFailure(args, io, error instanceof CommanderError ? explainArguments(error, cli, args) : error);
   }
+}
+
+/** Shows what a command line threw, also one that ended in the middle of something; returns the exit code. */
+export function showFailure(args: readonly string[], io: CliIo, error: unknown): number {
+  return showError(createSession(io, readGlobalOptions(readFlags(args))), explainFailure(error));
 }
 
 async function readVersion(): Promise<string> {
@@ -46,7 +47,7 @@ function createCli(io: CliIo, version: string): Command {
     .option('--json', 'one JSON document on standard output')
     .option('--reason <text>', 'why, for the audit')
     .option('--exit-code', 'plan and dry apply return 2 when something is pending')
-    .option('--debug', 'show stack traces')
+    .option('--debug', 'show stack traces and the text of database servers, which may hold data of orgs')
     .option('--no-color', 'no colours')
     .helpCommand(false)
     .exitOverride()

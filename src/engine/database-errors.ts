@@ -1,11 +1,19 @@
 // Turns what a database threw into an error for people: code, sentence, next step. Never shows the server's own text,
 // which may hold org data.
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
-import { classifyFailure, subjectOf } from '../stores/postgres-failure.js';
+import { classifyFailure, isServerText, routineOf, subjectOf } from '../stores/postgres-failure.js';
 import { readSealFailure, type SealFailure } from '../stores/seal.js';
+
+export { isServerText };
 
 /** Our schema, one of our roles, or our views do not exist. */
 const MISSING: readonly string[] = ['42P01', '3F000', '22023'];
+
+/** The code of an error, as `status` and the log show it: that of the registry, SQLSTATE or kind; never its text. */
+export function errorCodeOf(error: unknown): string {
+  const { sqlstate, kind } = classifyFailure(error);
+  return sqlstate ?? kind;
+}
 
 /** Why a cell cannot be read, in one word: an error code, a failure's kind, or the SQLSTATE. */
 export function nameReadFailure(error: unknown): string {
@@ -84,7 +92,9 @@ function describeCode(code: string | undefined, object: string | undefined): str
 
 /** The server's detail names what depends on our views: an object of the catalog, never data. */
 function explainDependents(error: unknown, subject: string, at: string): RolloutError {
-  const detail = String((error as { readonly detail?: unknown }).detail ?? '');
+  const detail = LISTS_DEPENDENTS.test(routineOf(error) ?? '')
+    ? String((error as { readonly detail?: unknown }).detail ?? '')
+    : '';
   const named = /^([a-z ]+ [^\n]{1,200}) depends on/u.exec(detail)?.[1] ?? 'an object of yours';
   return new RolloutError('views_in_use', {
     message: `${subject}: ${named} depends on a view of ours that must be created again${at}.`,
@@ -92,10 +102,14 @@ function explainDependents(error: unknown, subject: string, at: string): Rollout
   });
 }
 
+/** The functions of the server that compare a login with the catalog: code of the product can raise the same words. */
+const CHECKS_PERMISSION = /^(aclcheck_error\w*|check_enable_rls)$/u;
+const LISTS_DEPENDENTS = /^(reportDependentObjects|ATPostAlterTypeCleanup|RememberAllDependentForRebuilding)$/u;
+
 function explainPermission(error: unknown, subject: string, at: string): RolloutError {
   // the server names the object ("permission denied for table orgs"): an object of the catalog, never data
   const text =
-    error instanceof Error
+    error instanceof Error && CHECKS_PERMISSION.test(routineOf(error) ?? '')
       ? /permission denied for [a-z ]+ "?[^\n"]{1,130}"?$|row-level security/mu.exec(error.message)?.[0]
       : undefined;
   if (text?.includes('row-level security'))

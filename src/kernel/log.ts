@@ -3,7 +3,7 @@
 /** Ids of runs and batches, counts and reasons that go with an event. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** One event name and fields a line. An error belongs in the field `err`. */
+/** One event name and fields a line. An error belongs in the field `err`: its name, its code and where. */
 export interface Log {
   debug(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;

@@ -1,5 +1,6 @@
-// What a Postgres error means for us, by SQLSTATE: the one place that defines what is retried. Never shows the server's
-// text, which can contain org data.
+// What a Postgres error means for us, by SQLSTATE: the one place that defines what is retried, and what of an error may
+// be shown. Never the server's text: code of the product that we read through a view writes it, with org data in it. Such
+// code can also raise any SQLSTATE, and name a constraint or a table that is none.
 
 export const FAILURE_KINDS = [
   'retry',
@@ -17,9 +18,12 @@ export type FailureKind = (typeof FAILURE_KINDS)[number];
 
 export interface PostgresFailure {
   readonly kind: FailureKind;
+  /** One of Postgres, or the network's code; undefined for a code that somebody else made up. */
   readonly sqlstate: string | undefined;
-  /** Constraint or table that the server named: ours, never a value. */
+  /** Constraint or table of the catalog that the server named: for a terminal, never a value. */
   readonly object: string | undefined;
+  /** The same where it is one of ours: this may leave the cell. */
+  readonly ours: string | undefined;
 }
 
 const BY_STATE: readonly (readonly [RegExp, FailureKind])[] = [
@@ -56,23 +60,82 @@ export async function withSubject<T>(subject: string, work: () => Promise<T>): P
 export const subjectOf = (error: unknown): string | undefined =>
   typeof error === 'object' && error !== null ? subjects.get(error) : undefined;
 
+/** Every class of codes that Postgres has. */
+const CLASSES = /^(0[0-389ABFLPZ]|10|2[0-8BDF]|3[489BDF]|4[024]|5[34578]|72|F0|HV|P0|XX)[0-9A-Z]{3}$/u;
+/** The functions of the server that find a broken constraint. */
+const FINDS_BREACH =
+  /^(ExecConstraints|ExecRelCheck|ReportNotNullViolationError|ExecWithCheckOptions|ri_ReportViolation|_bt_check_unique|check_exclusion_or_unique_constraint|ExecEvalConstraint\w+|domain_check_input|errdomainconstraint|comparetup_index_btree\w*)$/u;
+const OUR_SCHEMAS: readonly unknown[] = ['credit_rollout', 'credit_rollout_control'];
+
+/** What our functions raise under a name, as if a constraint of that name were broken. */
+export const RAISED_NAMES: readonly string[] = [
+  'allotments_floor_falls_only_with_cause',
+  'allotments_need_open_work',
+  'approvals_inside_rails_check',
+  'approvals_plan_id_fkey',
+  'data_centers_canary_inside_rails',
+  'data_centers_canary_needs_approval',
+  'data_centers_pin_policy_check',
+  'freezes',
+  'overrides_end_check',
+  'plan_edited',
+  'policy_changes_changes_check',
+  'policy_changes_current_check',
+  'policy_changes_name_fkey',
+  'policy_changes_unpinned_check',
+  'postponements_future_check',
+  'rates_hash_check',
+  'reversals_future_check',
+  'seal_expired',
+  'seal_key_missing',
+  'seal_used',
+  'seal_wrong',
+];
+
 interface Described {
   readonly code?: unknown;
   readonly message?: unknown;
+  readonly severity?: unknown;
+  readonly schema?: unknown;
   readonly constraint?: unknown;
   readonly table?: unknown;
+  readonly routine?: unknown;
   readonly name?: unknown;
+}
+
+/** The server's own function that raised an error: no code in its databases can pretend one. */
+export const routineOf = (error: unknown): string | undefined => {
+  const { routine } = (error ?? {}) as Described;
+  return typeof routine === 'string' ? routine : undefined;
+};
+
+/** A database server wrote the text of this error. */
+export const isServerText = (error: unknown): boolean =>
+  error instanceof Error && typeof (error as Described).severity === 'string';
+
+function nameObject(error: Described): Pick<PostgresFailure, 'object' | 'ours'> {
+  const named = [error.constraint, error.table].find((value): value is string => typeof value === 'string');
+  if (named === undefined) return { object: undefined, ours: undefined };
+  if (RAISED_NAMES.includes(named)) return { object: named, ours: named };
+  if (!FINDS_BREACH.test(routineOf(error) ?? '')) return { object: undefined, ours: undefined };
+  return { object: named, ours: OUR_SCHEMAS.includes(error.schema) ? named : undefined };
+}
+
+function nameState(error: Described): string | undefined {
+  const { code } = error;
+  if (typeof code !== 'string') return undefined;
+  return typeof error.severity === 'string' && !CLASSES.test(code) ? undefined : code;
 }
 
 /** Classifies anything that a query threw. */
 export function classifyFailure(error: unknown): PostgresFailure {
-  const { code, message, constraint, table, name } = (error ?? {}) as Described;
-  const state = typeof code === 'string' ? code : undefined;
-  const object = [constraint, table].find((value): value is string => typeof value === 'string');
+  const described = (error ?? {}) as Described;
+  const { message, name } = described;
+  const state = nameState(described);
   const kind =
     BY_STATE.find(([pattern]) => state !== undefined && pattern.test(state))?.[1] ??
     (NETWORK.test(state ?? '') || name === 'KnexTimeoutError' ? 'unreachable' : undefined) ??
     (LOST.test(state ?? '') || LOST.test(String(message)) ? 'retry' : undefined) ??
-    (/timeout expired|connect/iu.test(String(message)) && state === undefined ? 'unreachable' : 'other');
-  return { kind, sqlstate: state, object };
+    (/timeout expired|connect/iu.test(String(message)) && described.code === undefined ? 'unreachable' : 'other');
+  return { kind, sqlstate: state, ...nameObject(described) };
 }

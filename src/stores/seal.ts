@@ -18,6 +18,6 @@ export type SealFailure = (typeof FAILURES)[keyof typeof FAILURES];
 
 /** Why a database did not make or accept a seal; undefined: the error is another one. */
 export function readSealFailure(error: unknown): SealFailure | undefined {
-  const { object } = classifyFailure(error);
-  return Object.entries(FAILURES).find(([constraint]) => constraint === object)?.[1];
+  const { ours } = classifyFailure(error);
+  return Object.entries(FAILURES).find(([constraint]) => constraint === ours)?.[1];
 }

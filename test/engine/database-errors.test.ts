@@ -10,7 +10,8 @@ import { classifyFailure, withSubject } from '../../src/stores/postgres-failure.
 
 const db = openPostgres({ url: 'postgres://nobody@127.0.0.1:1/nothing', applicationName: 'test', max: 1 });
 const failureOf = (work: Promise<unknown>): Promise<unknown> => work.then(() => undefined).catch((error) => error);
-const denied = (): Error => Object.assign(new Error('permission denied for table orgs'), { code: '42501' });
+const denied = (): Error =>
+  Object.assign(new Error('permission denied for table orgs'), { code: '42501', routine: 'aclcheck_error' });
 
 afterAll(() => db.destroy());
 

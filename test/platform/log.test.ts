@@ -22,13 +22,23 @@ describe('createLog', () => {
     expect(JSON.parse(lines.join(''))).toMatchObject({ event: 'batch_applied', dc: 'eu', batch: 7 });
   });
 
-  test('redacts the message and the cause of an error', () => {
+  test.each(['err', 'reason'])('writes name, code and place of an error in %s, and never its text', (field) => {
     const lines: string[] = [];
-    const log = createLog({ level: 'info', write: (line) => lines.push(line) });
-    const cause = new Error('redis://:hidden@queue is down');
-    log.error('tick_failed', { err: new Error('no answer from postgres://a:hidden@b/c', { cause }) });
-    expect(lines.join('')).toContain('postgres://a:***@b/c');
-    expect(lines.join('')).not.toContain('hidden');
+    const log = createLog({ level: 'debug', write: (line) => lines.push(line) });
+    const server = { severity: 'ERROR', code: 'JANE1', detail: 'detail-jane', where: 'where-jane', constraint: 'jane' };
+    const cause = Object.assign(new Error('jane\n    at jane'), server);
+    const err = Object.assign(new TypeError('no org jane\n    at jane.doe', { cause }), { code: 'org_unknown' });
+    for (const write of [log.debug, log.error, log.child({ a: 1 }).info])
+      write('tick_failed', { [field]: err, all: [{ err }] });
+    expect(lines.join('')).not.toMatch(/jane/iu);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      [field]: {
+        name: 'TypeError',
+        code: 'org_unknown',
+        at: expect.arrayContaining([expect.stringMatching(/^at .*log\.test\.ts/u)]),
+        cause: { name: 'Error' },
+      },
+    });
   });
 
   test('writes nothing below its level', () => {

@@ -4,6 +4,7 @@ import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
 import { chooseExitCode } from '../terminal/exit-code.js';
 import type { CliSession } from '../terminal/session.js';
+import { showCauses } from '../views/show-error.js';
 import { findingsDocument, showFindings } from '../views/show-findings.js';
 
 export function runDoctor(session: CliSession, dc: readonly string[] | undefined): Promise<number> {
@@ -17,6 +18,7 @@ export function runDoctor(session: CliSession, dc: readonly string[] | undefined
       queueCheck: () => program.checkQueue(),
     });
     session.report(findingsDocument(findings), showFindings(findings, session));
+    showCauses(session, ...findings.flatMap(({ cause }) => cause ?? []));
     return chooseExitCode(findings.map(({ level }) => (level === 'error' ? 1 : 0)));
   });
 }

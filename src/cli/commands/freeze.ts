@@ -8,7 +8,7 @@ import { withProgram } from '../processes/with-program.js';
 import { chooseExitCode } from '../terminal/exit-code.js';
 import { showInstant } from '../terminal/numbers.js';
 import type { CliSession } from '../terminal/session.js';
-import { describeError, nameError } from '../views/show-error.js';
+import { describeError, nameError, showCauses } from '../views/show-error.js';
 import { showHolder } from './operate.js';
 
 export interface FreezeFlags {
@@ -33,6 +33,7 @@ export function runFreeze(session: CliSession, { dc }: FreezeFlags): Promise<num
         ...(next === null ? [] : [`Next: ${next}`]),
       ].join('\n'),
     );
+    showCauses(session, ...reports.flatMap((report) => (report.state === 'failed' ? report.error : [])));
     return chooseExitCode(reports.map((report) => (report.state === 'freezing' ? 4 : exitCodeOfReport(report))));
   });
 }
@@ -50,6 +51,7 @@ export function runUnfreeze(session: CliSession, { dc }: FreezeFlags): Promise<n
         `Next: ${next}`,
       ].join('\n'),
     );
+    showCauses(session, ...reports.flatMap((report) => (report.state === 'failed' ? report.error : [])));
     return chooseExitCode(reports.map(exitCodeOfReport));
   });
 }

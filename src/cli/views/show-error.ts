@@ -1,6 +1,10 @@
-// An error as its user sees it: code, one sentence, the next step. Never a stack trace without --debug.
+// An error as its user sees it: code, one sentence, the next step. Never a stack trace, nor the text of a database
+// server, without --debug.
+
+import { isServerText } from '../../engine/database-errors.js';
 import { type Advice, formatAdvice } from '../../kernel/advice.js';
 import { ERRORS } from '../../kernel/error-codes.js';
+import { toPrintable } from '../../kernel/printable.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import type { CliSession } from '../terminal/session.js';
 import { formatJson } from '../terminal/to-json.js';
@@ -19,7 +23,7 @@ export function showError(session: CliSession, error: unknown): number {
   const shown: ShownError = { code, message, next: commands.showAdvice(advice) };
   if (options.json) io.out(formatJson({ error: shown }));
   else printError(`${paint('error', 'red')} [${code}] ${message}\n  next: ${shown.next.replaceAll('\n', '\n  ')}`);
-  if (options.debug) printError(listStacks(error));
+  showCauses(session, error);
   return isRolloutError(error) ? error.exitCode : ERRORS.internal.exit;
 }
 
@@ -37,8 +41,35 @@ export function nameError(error: unknown): Omit<ShownError, 'next'> & { readonly
   return { code: 'internal', message: `An unexpected error occurred (${name}).`, advice: ERRORS.internal.next };
 }
 
-function listStacks(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? '' : `\ncaused by ${listStacks(error.cause)}`;
-  return `${error.stack ?? error.message}${cause}`;
+/** With --debug, the stacks of an error and of its causes, and what a database server wrote. Nothing without it. */
+export function showCauses(session: CliSession, ...errors: readonly unknown[]): void {
+  if (!session.options.debug) return;
+  const causes = errors.flatMap(listCauses);
+  const lines = causes.flatMap(describeServerText);
+  if (lines.length > 0) session.printError([SERVER_TEXT, ...lines].join('\n'));
+  for (const cause of causes) session.printError(describeStack(cause));
+}
+
+const SERVER_TEXT = 'debug: text of a database server. It may hold data of orgs: do not pass it on.';
+
+/** What a server sends beside the message. */
+const PARTS = ['detail', 'hint', 'where', 'schema', 'table', 'column', 'constraint'] as const;
+
+function describeServerText(error: unknown): readonly string[] {
+  if (!isServerText(error)) return [];
+  const { code, message, ...parts } = error as Error & Readonly<Record<string, unknown>>;
+  const named = PARTS.filter((name) => typeof parts[name] === 'string');
+  return [`${String(code)}: ${message}`, ...named.map((name) => `${name}: ${String(parts[name])}`)].map(
+    (line) => `  ${toPrintable(line)}`,
+  );
+}
+
+/** An error, its cause, the cause of that, and so on. */
+function listCauses(error: unknown): readonly unknown[] {
+  return error instanceof Error && error.cause !== undefined ? [error, ...listCauses(error.cause)] : [error];
+}
+
+function describeStack(error: unknown): string {
+  if (isServerText(error)) return 'debug: an error of a database server';
+  return error instanceof Error ? `debug: ${error.stack ?? error.message}` : toPrintable(`debug: ${String(error)}`);
 }

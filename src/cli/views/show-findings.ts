@@ -41,9 +41,12 @@ function showFinding(
     : [line, `             fix: ${commands.showAdvice(fix).replaceAll('\n', '\n             ')}`];
 }
 
-/** Every finding, its fix as text. */
+/** Every finding, its fix as text; never what a server wrote. */
 export const findingsDocument = (findings: readonly Finding[]): Readonly<Record<string, unknown>> => ({
-  findings: findings.map((finding) => ({ ...finding, fix: finding.fix === null ? null : formatAdvice(finding.fix) })),
+  findings: findings.map(({ cause: _, ...finding }) => ({
+    ...finding,
+    fix: finding.fix === null ? null : formatAdvice(finding.fix),
+  })),
 });
 
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;

@@ -94,8 +94,8 @@ async function attemptBatch(
 /** The code of a broken rule or of a plan that is edited or missing: the run must not go on; undefined: it may. */
 function findBreach(error: unknown): string | undefined {
   if (isRolloutError(error, 'plan_edited') || isRolloutError(error, 'plan_unknown')) return error.code;
-  const { kind, object } = classifyFailure(error);
-  return kind === 'rule_broken' ? (object ?? 'rule_violation') : undefined;
+  const { kind, ours } = classifyFailure(error);
+  return kind === 'rule_broken' ? (ours ?? 'rule_violation') : undefined;
 }
 
 async function applyClaimed(

@@ -20,6 +20,8 @@ export interface Finding {
   /** What to do; null where nothing needs to be done. */
   readonly fix: string | Advice | null;
   readonly code?: ErrorCode;
+  /** What the check threw: shown with --debug only. */
+  readonly cause?: unknown;
 }
 
 /** One check, and what must hold before it makes sense. */
@@ -99,8 +101,8 @@ export function createFindingRecorder({ subject, title }: CheckedSubject, check:
     error: (found, fix, code) => create('error', found, toPrintableFix(fix), code),
     failure: (error) => {
       const known = explainFailure(error, title);
-      if (isRolloutError(known)) return create('error', known.message, known.advice, known.code);
-      return create('error', `${title}: the check failed (${nameFailure(error)}).`, SEE_CAUSE);
+      if (isRolloutError(known)) return { ...create('error', known.message, known.advice, known.code), cause: known };
+      return { ...create('error', `${title}: the check failed (${nameFailure(error)}).`, SEE_CAUSE), cause: error };
     },
   };
 }

@@ -95,10 +95,10 @@ async function takePage({ log }: WorkerContext, cell: CellDatabase, place: Place
     try {
       return await take(limit, 'raise');
     } catch (error) {
-      const { kind, sqlstate, object } = classifyFailure(error);
+      const { kind, sqlstate, ours } = classifyFailure(error);
       if (!CAUSED_BY_ORGS.includes(kind)) throw error;
       if (limit > 1) continue;
-      log.warn('feed_org_skipped', { data_center: cell.dataCenter, sqlstate, object });
+      log.warn('feed_org_skipped', { data_center: cell.dataCenter, sqlstate, object: ours });
       return take(limit, 'skip');
     }
   }

@@ -16,7 +16,7 @@ import { appendAudit } from '../../stores/control/audit.js';
 import { clearSingleWrites } from '../../stores/control/data-centers.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import { explainFailure } from '../database-errors.js';
+import { explainFailure, nameReadFailure } from '../database-errors.js';
 
 export interface FreezeRequest {
   readonly dataCenters: readonly string[];
@@ -151,8 +151,8 @@ async function tryRecordAudit(
       }
       return true;
     })
-    .catch((err) => {
-      context.log.debug('audit_not_recorded', { action, err });
+    .catch((error: unknown) => {
+      context.log.debug('audit_not_recorded', { action, code: nameReadFailure(error) });
       return false;
     });
   return (await withTimeout(context.clock, AUDIT_TIMEOUT_MS, written)) ?? false;

@@ -83,8 +83,8 @@ async function attempt(context: EngineContext, row: DataCenterRow, step: Step, n
   } catch (error) {
     const failure = classifyFailure(error);
     const code = isRolloutError(error) ? error.code : (failure.sqlstate ?? failure.kind);
-    context.log.warn('step_failed', { data_center: row.id, step: step.kind, code, object: failure.object });
-    const failed = { step: step.kind, code, object: failure.object ?? null };
+    context.log.warn('step_failed', { data_center: row.id, step: step.kind, code, object: failure.ours });
+    const failed = { step: step.kind, code, object: failure.ours ?? null };
     await context.control.inTransaction((tx) => saveFailedStep(tx, row.id, failed)).catch(() => undefined);
     return 'failed';
   }

@@ -4,7 +4,6 @@ import { readFence } from '../../stores/cell/batch/fence.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
 import { deleteWorker, saveWorkerSeen } from '../../stores/cell/batch/workers.js';
 import { findOpenPlanRequest } from '../../stores/cell/plan/plan-requests.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
 import { applyBatches } from '../batch/apply-batches.js';
 import { verifyBatches } from '../batch/verify-batches.js';
 import type { WorkerContext } from '../context.js';
@@ -73,12 +72,6 @@ export async function reportAlive(
   lastError: string | null,
 ): Promise<void> {
   await context.cells.get(dataCenter).inTransaction('worker', (tx) => saveWorkerSeen(tx, workerId, lastError));
-}
-
-/** The code of an error as `status` shows it: SQLSTATE or kind, never its text. */
-export function errorCodeOf(error: unknown): string {
-  const { sqlstate, kind } = classifyFailure(error);
-  return sqlstate ?? kind;
 }
 
 /** Deletes the heartbeat at a clean stop. */

@@ -1,7 +1,7 @@
 // The maintenance slot of each data center: which run holds it, and what waits for it. The database rejects a second
-// holder. Reads only.
+// holder. Also purges what was.
 import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
-import { selectRows } from '../query.js';
+import { selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface MaintenanceRow {
@@ -81,3 +81,19 @@ const toOpenRun = ({ runId, kind, epoch }: Stored): MaintenanceRow['open'] =>
 
 const toRequest = ({ requestId, requestedBy, reason, allowFalls }: Stored): MaintenanceRow['request'] =>
   requestId === null ? null : { requestId: BigInt(requestId), requestedBy, reason, allowFalls };
+
+/**
+ * Purges what control has of nights and sweeps that ended so many days ago, at most `limit` runs of them; returns how
+ * many rows. The database rejects fewer days than the policy has.
+ */
+export async function purgeNightRows(
+  tx: ControlTransaction,
+  { retentionDays, limit }: { readonly retentionDays: number; readonly limit: number },
+): Promise<number> {
+  const { purged } = await selectRow<{ readonly purged: number }>(
+    tx,
+    'select credit_rollout_control.purge_nights(:retention_days::int, :limit::int) as purged',
+    { retention_days: retentionDays, limit },
+  );
+  return purged;
+}

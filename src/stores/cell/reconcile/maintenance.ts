@@ -1,6 +1,6 @@
 // Maintenance runs in a cell: nightly runs and sweeps, whose batches are lists of orgs that a worker found. Counts
 // only.
-import { execute, findRow } from '../../query.js';
+import { execute, findRow, selectRow } from '../../query.js';
 import type { Seal } from '../../seal.js';
 import type { CellTransaction } from '../cell-database.js';
 
@@ -65,4 +65,20 @@ export async function stopSingleWrites(tx: CellTransaction): Promise<void> {
     tx,
     'update credit_rollout.fence set single_writes = false, changed_at = clock_timestamp() where single_writes',
   );
+}
+
+/**
+ * Purges at most `limit` rows of nights and sweeps that ended so many days ago, and workers that were not seen for a
+ * day; returns how many. A function of the owner does it: none of our roles may delete these rows.
+ */
+export async function purgeOldNights(
+  tx: CellTransaction,
+  { retentionDays, limit }: { readonly retentionDays: number; readonly limit: number },
+): Promise<number> {
+  const { purged } = await selectRow<{ readonly purged: number }>(
+    tx,
+    'select credit_rollout.purge_nights(:retention_days::int, :limit::int) as purged',
+    { retention_days: retentionDays, limit },
+  );
+  return purged;
 }

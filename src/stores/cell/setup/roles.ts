@@ -105,7 +105,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'insert on credit_rollout.plan_requests',
     'usage on sequence credit_rollout.plan_ids',
     `execute on function credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.forget_drift,
-       credit_rollout.seal_plan`,
+      credit_rollout.purge_nights, credit_rollout.seal_plan`,
   ],
   operator: [
     ...STATE,

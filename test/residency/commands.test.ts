@@ -1,0 +1,83 @@
+// What a command shows of an error that a cell raised with org data in every part: nothing of it, in text and in JSON;
+// with --debug all of it, on standard error, and marked. And what other users of the machine see of a command.
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommand } from '../cli/captured-io.js';
+import { waitFor } from '../support/wait.js';
+import { createScene, type ResidencyScene } from './scene.js';
+import { findMarkers, readTitle } from './search.js';
+import { CLASSES, spoil, spoilerId } from './spoil.js';
+
+const DEBUG = 'debug: text of a database server. It may hold data of orgs: do not pass it on.';
+
+let scene: ResidencyScene;
+beforeAll(async () => {
+  scene = await createScene('postgres');
+});
+afterAll(() => scene.drop());
+
+const run = (...args: readonly string[]) => runCommand(...args, '--config', scene.config);
+const leaks = (text: string): readonly string[] => findMarkers([{ where: 'output', text }], scene.markers);
+
+/** Doctor names the editions that the rate card does not have: that is what it is asked for. */
+const withoutEditions = (text: string): string => text.replaceAll(`${scene.markers.word}-edition`, '');
+
+/** Raised for a value that cannot be read: the org is left out, and the command goes on. */
+const FAILING = CLASSES.filter((one) => !one.startsWith('22'));
+
+describe('an error of a cell', () => {
+  test.each(FAILING)('%s: shows nothing of an org, in text and in JSON', async (as) => {
+    await spoil(scene.cell, 'view', as);
+    const [text, json] = [await run('plan', '--dc', scene.dc), await run('plan', '--dc', scene.dc, '--json')];
+    for (const { code, out, err } of [text, json]) {
+      expect(code).toBeGreaterThan(0);
+      expect(leaks(out + err)).toEqual([]);
+    }
+    expect(JSON.parse(json.out)).toMatchObject({ error: { code: expect.any(String), message: expect.any(String) } });
+  });
+
+  test('that doctor finds names the code, and nothing of an org', async () => {
+    await spoil(scene.cell, 'view', 'P0001');
+    await spoil(scene.cell, 'bake', 'P0001');
+    const { out, err } = await run('doctor', '--dc', scene.dc);
+    expect(out).toContain('P0001');
+    expect(leaks(withoutEditions(out + err))).toEqual([]);
+    const shown = await run('doctor', '--dc', scene.dc, '--debug', '--json');
+    expect(leaks(withoutEditions(shown.out))).toEqual([]);
+    expect(shown.err).toContain(DEBUG);
+    await spoil(scene.cell, 'bake', null);
+  });
+
+  test('is shown with --debug, on standard error, with a line that says what it is', async () => {
+    await spoil(scene.cell, 'view', 'P0001');
+    const { out, err } = await run('plan', '--dc', scene.dc, '--json', '--debug');
+    expect(leaks(out)).toEqual([]);
+    const lines = err.split('\n');
+    const at = lines.indexOf(DEBUG);
+    expect(at).toBeGreaterThanOrEqual(0);
+    expect(leaks(lines.slice(0, at).join('\n'))).toEqual([]);
+    for (const part of ['P0001', 'detail', 'hint', 'constraint'])
+      expect(lines.slice(at).join('\n')).toContain(`  ${part}: `);
+    expect(err).toContain(`${scene.markers.word}-hint`);
+  });
+
+  test('leaves nothing outside the cell, with --debug neither', async () => {
+    expect(await scene.search()).toEqual([]);
+  });
+});
+
+describe('a command about an org', () => {
+  test('does not show its id to other users of the machine', async () => {
+    await spoil(scene.cell, 'view', null);
+    const client = new pg.Client({ connectionString: scene.cell.url });
+    await client.connect();
+    await client.query('begin; lock table credit_rollout.cell in access exclusive mode');
+    const why = scene.start('why', spoilerId(scene.markers), '--dc', scene.dc);
+    expect(leaks(await readTitle(why.pid))).not.toEqual([]);
+    await waitFor('its title', async () => (await readTitle(why.pid)).startsWith('credit-rollout '));
+    expect(leaks(await readTitle(why.pid))).toEqual([]);
+    await client.end();
+    const { out } = await why.ended;
+    expect(out).toContain(spoilerId(scene.markers));
+  });
+});

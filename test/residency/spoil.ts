@@ -1,0 +1,90 @@
+// A source of a product that raises errors with org data in every part: in its view, in a trigger on our table, in what
+// a bake query calls. Which error, and where, is a row that the test writes.
+import type { TestCell } from '../support/cell.js';
+import type { Markers } from './search.js';
+
+export type SpoiledPlace = 'view' | 'trigger' | 'bake';
+
+/** The last is a code that Postgres does not have. */
+export const CLASSES = [
+  'P0001',
+  '23505',
+  '23514',
+  '23001',
+  '42501',
+  '40P01',
+  '55P03',
+  '57014',
+  '53100',
+  '22P02',
+  '22003',
+  '08006',
+  '2BP01',
+  '42P01',
+  'XX000',
+  'MKMK1',
+] as const;
+export type SpoiledClass = (typeof CLASSES)[number];
+
+const ORGS = 24;
+/** The org that the view cannot read, and the one that cannot be written. */
+export const spoilerId = ({ word }: Markers): string => `${word}-id-7`;
+const writtenId = ({ word }: Markers): string => `${word}-id-8`;
+
+/** Between the product's table and `init`. */
+export async function spoilSource({ sql }: TestCell, markers: Markers): Promise<void> {
+  const { word, number } = markers;
+  const raise = (subject: string): string => `
+    if spoiled = '22P02' then perform (${subject})::bigint; end if;
+    if spoiled = '22003' then perform '${number}${number}'::text::bigint; end if;
+    raise exception '%', case spoiled
+        when '42501' then format('permission denied for table %s', ${subject})
+        when '2BP01' then format('cannot drop %s', ${subject})
+        else format('org %s, called ${word}-name', ${subject}) end
+      using errcode = spoiled, detail = format('view %s depends on ${word}-detail (${number})', ${subject}),
+        hint = '${word}-hint', constraint = '${word}-constraint', table = '${word}-table', schema = '${word}-schema',
+        column = '${word}-column', datatype = '${word}-type';`;
+  const read = (place: SpoiledPlace): string =>
+    `spoiled text := (select s.class from public.spoil s where s.place = '${place}');`;
+  await sql(`create table public.spoil (place text primary key, class text not null);
+    grant select on public.spoil to public;
+    create function public.spoiled(id text, agents bigint) returns bigint language plpgsql stable as $$
+    declare ${read('view')}
+    begin
+      if spoiled is null or id <> '${spoilerId(markers)}' then return agents; end if;
+      ${raise('id')}
+    end $$;
+    create function public.bake() returns boolean language plpgsql stable as $$
+    declare ${read('bake')}
+    begin
+      if spoiled is null then return true; end if;
+      ${raise(`'${spoilerId(markers)}'::text`)}
+    end $$;
+    create function public.spoil_write() returns trigger language plpgsql as $$
+    declare ${read('trigger')}
+    begin
+      if spoiled is null or new.org_id::text <> '${writtenId(markers)}' then return new; end if;
+      ${raise('new.org_id::text')}
+    end $$;
+    alter table public.org_rows add name text default '${word}-name';
+    create or replace view public.orgs as select org_id, edition, paid, public.spoiled(org_id, agents) as agents, light_agents,
+      additional_credits, legacy_limit, created_at, updated_at, peak_credits from public.org_rows;
+    insert into public.org_rows (org_id, edition, paid, agents, light_agents, additional_credits, created_at, updated_at)
+      select '${word}-id-' || n, case when n % 6 = 0 then '${word}-edition' else 'standard' end, true, 300, 0,
+        case when n = 5 then ${number} else 0 end, timestamptz '2024-03-01 12:00+00', timestamptz '2024-03-01 12:00+00'
+      from generate_series(1, ${ORGS}) n`);
+}
+
+/** After `init`: a trigger of somebody else on our table. */
+export const spoilWrites = ({ sql }: TestCell): Promise<unknown> =>
+  sql(`create trigger spoil before insert or update on credit_rollout.allotments
+    for each row execute function public.spoil_write()`);
+
+/** From now on this place raises this error; null: it does not. */
+export const spoil = ({ sql }: TestCell, place: SpoiledPlace, as: SpoiledClass | null): Promise<unknown> =>
+  as === null
+    ? sql('delete from public.spoil where place = $1', [place])
+    : sql('insert into public.spoil values ($1, $2) on conflict (place) do update set class = excluded.class', [
+        place,
+        as,
+      ]);

@@ -1,0 +1,97 @@
+// Four hundred nights: what they leave behind reaches a plateau.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
+import { purgeNights } from '../../src/engine/reconcile/purge-nights.js';
+import { requestReconcile } from '../../src/engine/reconcile/request-reconciliation.js';
+import { createFleet, type Fleet } from '../support/fleet.js';
+import { type Counts, type Nights, simulateNights } from './simulate-nights.js';
+import { CELL_TABLES, CONTROL_TABLES } from './tables.js';
+
+const NIGHTS = 400;
+const RETENTION = 30;
+const ORGS = 20;
+const UNDECIDABLE = 2;
+/** Every so many nights a person plans, and asks for a reconciliation. */
+const PERSON_EVERY = 5;
+
+let fleet: Fleet;
+let nights: Nights;
+beforeAll(async () => {
+  fleet = await createFleet({
+    cells: [{ orgs: [...Array(ORGS).fill({}), { edition: 'unknown' }, { agents: null }] }],
+    rollout: '{ batchSize: 100, planRetention: P10D, approval: auto, guardRails: { quarantinedShare: 1 } }',
+    sections: `reconcile: { driftRetention: P${RETENTION}D }\nsignups: { cutover: 2025-10-30 }`,
+  });
+  await fleet.apply(fleet.cell(0));
+  await fleet.drive();
+  nights = await simulateNights(fleet);
+});
+afterAll(() => fleet.drop());
+
+/** A day with one edit, and a person now and then. */
+async function live(day: number): Promise<void> {
+  const { dataCenter, card, sql } = fleet.cell(0);
+  await sql('update public.orgs set agents = agents + 1 where org_id = $1', [1 + (day % ORGS)]);
+  // a process that was killed, and never says goodbye
+  await sql('insert into credit_rollout.workers (worker_id) values ($1)', [`worker:${day}`]);
+  await fleet.control('insert into credit_rollout_control.schedulers (scheduler_id) values ($1)', [`scheduler:${day}`]);
+  if (day % PERSON_EVERY === 0) {
+    await planDataCenter(fleet.engine, { config: fleet.config, dataCenter: dataCenter.id, card, save: 'plan' });
+    await requestReconcile(fleet.engine, { dataCenter: dataCenter.id, reason: 'to be sure', falls: 'within_limits' });
+  }
+  await nights.next();
+}
+
+const grownBy = (from: Counts, to: Counts): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    Object.entries(to).flatMap(([name, rows]) => (rows === from[name] ? [] : [[name, rows - (from[name] ?? 0)]])),
+  );
+
+describe('four hundred nights', () => {
+  test('leave no more behind than one retention of them', async () => {
+    const seen: Counts[] = [];
+    for (let day = 1; day <= NIGHTS; day += 1) {
+      await live(day);
+      if (day % 100 === 0) seen.push(await nights.count());
+    }
+    const [first = {}, , , last = {}] = seen;
+    const persons = (NIGHTS - 100) / PERSON_EVERY;
+    // whole periods lie between both: what grows is what people did, and the history of orgs
+    expect(grownBy(first, last)).toEqual({
+      'credit_rollout.allotment_changes': NIGHTS - 100,
+      'credit_rollout_control.audit': 2 * persons,
+    });
+    expect(last).toMatchObject({
+      'credit_rollout_control.due_work': RETENTION,
+      'credit_rollout.workers': 0,
+      'credit_rollout_control.schedulers': 0,
+    });
+    for (const [name, growth] of [
+      ...Object.entries(CELL_TABLES).map(([table, of]) => [`credit_rollout.${table}`, of] as const),
+      ...Object.entries(CONTROL_TABLES).map(([table, of]) => [`credit_rollout_control.${table}`, of] as const),
+    ])
+      if (growth === 'time' && !name.endsWith('.audit'))
+        expect(last[name], name).toBeLessThanOrEqual((RETENTION + 2) * (1 + UNDECIDABLE));
+  });
+
+  test('leave what is needed: the newest night, and the reason of every org that cannot be decided', async () => {
+    const { sql } = fleet.cell(0);
+    expect(await sql(`select distinct org_id::int from credit_rollout.quarantine order by 1`)).toEqual([
+      { org_id: ORGS + 1 },
+      { org_id: ORGS + 2 },
+    ]);
+    expect(await sql(`select count(*)::int as runs from credit_rollout.runs where kind = 'migrate'`)).toEqual([
+      { runs: 1 },
+    ]);
+    const [kept] = await fleet.control(
+      `select min(local_date) >= current_date - ${RETENTION + 1} as young, max(local_date) >= current_date - 1 as newest
+       from credit_rollout_control.due_work where kind = 'reconcile'`,
+    );
+    expect(kept).toEqual({ young: true, newest: true });
+    await sql(`insert into credit_rollout.workers (worker_id) values ('alive')`);
+    expect(await purgeNights(fleet.engine, { retentionDays: RETENTION })).toBe(0);
+    expect(await sql('select worker_id from credit_rollout.workers')).toEqual([{ worker_id: 'alive' }]);
+    // a migration whose plan is purged cannot be compared with it any more
+    await fleet.expectInvariants(['I16']);
+  });
+});
