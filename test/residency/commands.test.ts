@@ -61,6 +61,13 @@ describe('an error of a cell', () => {
     expect(err).toContain(`${scene.markers.word}-hint`);
   });
 
+  test('that nobody caught ends the process without its text', async () => {
+    const { code, out, err } = await scene.crash();
+    expect(code).toBe(1);
+    expect(err).toContain('[internal]');
+    expect(leaks(out + err)).toEqual([]);
+  });
+
   test('leaves nothing outside the cell, with --debug neither', async () => {
     expect(await scene.search()).toEqual([]);
   });

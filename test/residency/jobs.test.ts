@@ -40,7 +40,8 @@ describe.each(QUEUES)('with the queue on %s', (queue) => {
     // plans that workers make
     await spoil(cell, 'view', 'P0001');
     expect((await run('apply', '--dc', dc, '--execute')).code).toBe(0);
-    for (const as of FAILING) {
+    // what of an error reaches a queue does not depend on the queue: one of them gets every class
+    for (const as of queue === 'postgres' ? FAILING : FAILING.slice(0, 3)) {
       const before = failures();
       await spoil(cell, 'view', as);
       await waitFor(`a job that fails with ${as}`, () => failures() > before, { forMs: 60_000 });
@@ -49,16 +50,20 @@ describe.each(QUEUES)('with the queue on %s', (queue) => {
 
     // batches: what breaks a rule ends the run, and a retry goes on
     await spoil(cell, 'view', '22P02');
+    const retryFailed = async (): Promise<void> => {
+      if ((await stage()) === 'failed') expect((await run('retry', '--dc', dc)).code).toBe(0);
+    };
     for (const as of ['P0001', '23514', '42501', '40P01', '57014', 'MKMK1'] as const) {
-      await spoil(cell, 'trigger', as);
       const before = failures();
+      await spoil(cell, 'trigger', as);
+      await retryFailed();
       await waitFor(`batches that meet ${as}`, async () => failures() > before || (await stage()) === 'failed', {
         forMs: 90_000,
       });
       await expectClean(scene);
-      await spoil(cell, 'trigger', null);
-      if ((await stage()) === 'failed') expect((await run('retry', '--dc', dc)).code).toBe(0);
     }
+    await spoil(cell, 'trigger', null);
+    await retryFailed();
 
     // the bake
     await spoil(cell, 'bake', 'P0001');
@@ -77,10 +82,11 @@ describe.each(QUEUES)('with the queue on %s', (queue) => {
       (await cell.sql('select swept_at from credit_rollout.gate'))[0]?.swept_at !== null;
     await waitFor('the sweep', swept, { forMs: 90_000 });
     await cell.sql('update public.org_rows set agents = agents + 500');
-    for (const as of ['P0001', '23505', '53100'] as const) {
+    await spoil(cell, 'view', 'P0001');
+    expect((await run('reconcile', '--dc', dc, '--execute')).code).toBe(0);
+    for (const as of ['P0001', '53100', '42501'] as const) {
       const before = failures();
       await spoil(cell, 'view', as);
-      expect((await run('reconcile', '--dc', dc, '--execute')).code).toBe(as === 'P0001' ? 0 : 1);
       await waitFor(`a night that meets ${as}`, () => failures() > before, { forMs: 90_000 });
     }
     await spoil(cell, 'view', null);

@@ -7,6 +7,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readEnvironment } from '../../src/platform/environment.js';
 import { bundleProcess } from '../support/bundle-process.js';
 import type { TestCell } from '../support/cell.js';
 import { createFleet, type Fleet, uniqueId } from '../support/fleet.js';
@@ -48,6 +49,8 @@ export interface ResidencyScene {
   readonly config: string;
   run(...args: readonly string[]): Promise<Ran>;
   start(...args: readonly string[]): RunningCommand;
+  /** A worker in which something throws the error of a server where nobody catches it. */
+  crash(): Promise<Ran>;
   /** Everything outside the cell: control, queue, the other cell, logs, temporary files, titles of processes. */
   dump(): Promise<readonly Place[]>;
   /** Where a marker is outside the cell. */
@@ -80,8 +83,8 @@ export async function createScene(queue: 'postgres' | { readonly redis: string }
   const config = await writeConfig(fleet, folder, login.urlOf(cell.url));
   const logs: Place[] = [];
   const running = new Set<RunningCommand>();
-  const start = (args: readonly string[], program: string): RunningCommand => {
-    const started = startCommand(program, [...args, '--config', config], folder, markers);
+  const start = (args: readonly string[], program: string, env: NodeJS.ProcessEnv = {}): RunningCommand => {
+    const started = startCommand([program, ...args, '--config', config], folder, markers, env);
     running.add(started);
     started.ended.then(() => running.delete(started));
     return started;
@@ -113,6 +116,7 @@ export async function createScene(queue: 'postgres' | { readonly redis: string }
       started.ended.then(({ out, err }) => logs.push({ where: `log of ${args.join(' ')}`, text: out + err }));
       return started;
     },
+    crash: () => start(['worker'], program, { NODE_OPTIONS: writeCrash(markers) }).ended,
     dump,
     search: async () => findMarkers(await dump(), markers),
     drop: async () => {
@@ -162,11 +166,31 @@ dataCenters:
   return path;
 }
 
-function startCommand(program: string, args: readonly string[], folder: string, { word }: Markers): RunningCommand {
-  const { PATH, HOME } = process.env;
-  const child: ChildProcess = spawn(process.execPath, [program, ...args], {
+/** Throws once the program listens for what nobody catches. */
+function writeCrash({ word }: Markers): string {
+  const text = JSON.stringify(`${word}-crash`);
+  const code = `const wait = setInterval(() => { if (process.listenerCount('uncaughtException') === 0) return;
+    clearInterval(wait); throw Object.assign(new Error(${text}), { severity: 'ERROR', detail: ${text} }); }, 10);`;
+  return `--import=data:text/javascript,${encodeURIComponent(code)}`;
+}
+
+function startCommand(
+  args: readonly string[],
+  folder: string,
+  { word }: Markers,
+  more: NodeJS.ProcessEnv,
+): RunningCommand {
+  const [PATH, HOME] = [readEnvironment('PATH'), readEnvironment('HOME')];
+  const child: ChildProcess = spawn(process.execPath, args, {
     cwd: folder,
-    env: { PATH, HOME, TMPDIR: join(folder, 'tmp'), CREDIT_ROLLOUT_LOG: 'debug', SECRET: `${word}-environment` },
+    env: {
+      PATH,
+      HOME,
+      TMPDIR: join(folder, 'tmp'),
+      CREDIT_ROLLOUT_LOG: 'debug',
+      SECRET: `${word}-environment`,
+      ...more,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const written = { out: '', err: '' };

@@ -84,7 +84,7 @@ export function createConfigSchema(lookup: VariableLookup) {
       .describe('limit of lapsed orgs that a nightly run may lower. Left out: 1 %, at least 10'),
     driftRetention: days(1)
       .prefault('P400D')
-      .describe('how long a cell keeps the findings of its nightly runs, in whole days'),
+      .describe('how long nightly runs and what they found are kept, in whole days'),
   }).transform(({ driftRetention, ...rest }) => ({ ...rest, driftRetentionDays: driftRetention }));
   const dataCenter = z.strictObject({
     id: text(ID_RULE)
