@@ -1,5 +1,5 @@
-// Purges plans, and nights with their findings, that are older than their retention in the policy. Runs when a scheduler starts, and then
-// once a day.
+// Purges plans, and nights with their findings, that are older than their retention in the policy. Runs when a
+// scheduler starts, and then once a day.
 import type { EngineContext } from '../src/engine/context.js';
 import { purgePlans } from '../src/engine/plan/purge-plans.js';
 import { readRetentions } from '../src/engine/purge.js';

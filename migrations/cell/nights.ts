@@ -5,9 +5,9 @@ import type { Migration } from '../migration.js';
 export const purgeCellNights: Migration = {
   name: '20261129050000_pre_purge_nights',
   up: `
--- Purges at most so many rows of nights and sweeps that ended so long ago, and of workers that were not seen for a day;
--- returns how many. The newest run of each kind stays, the newest reason of each org that could not be decided, and what
--- a finding that waits for people belongs to.
+-- Purges at most so many rows of nights and sweeps that ended so long ago, and of workers that were not seen for a
+-- day; returns how many. The newest run of each kind stays, the newest reason of each org that could not be decided,
+-- and the run of a finding that waits for people.
 create function credit_rollout.purge_nights(retention_days integer, most integer) returns integer language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$
 declare

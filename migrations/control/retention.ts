@@ -1,5 +1,5 @@
-// Why: every night adds rows to control too. What people did stays for ever; what the scheduler noted about a night that
-// is long over does not.
+// Why: every night adds rows to control too. What people did stays for ever; what the scheduler noted about a night
+// that is long over does not.
 import type { Migration } from '../migration.js';
 
 /** Old code never deletes nights. */

@@ -1,6 +1,6 @@
 // What a Postgres error means for us, by SQLSTATE: the one place that defines what is retried, and what of an error may
-// be shown. Never the server's text: code of the product that we read through a view writes it, with org data in it. Such
-// code can also raise any SQLSTATE, and name a constraint or a table that is none.
+// be shown. Never the server's text: code of the product that we read through a view writes it, with org data in it.
+// Such code can also raise any SQLSTATE, and name a constraint or a table that is none.
 
 export const FAILURE_KINDS = [
   'retry',
@@ -63,8 +63,22 @@ export const subjectOf = (error: unknown): string | undefined =>
 /** Every class of codes that Postgres has. */
 const CLASSES = /^(0[0-389ABFLPZ]|10|2[0-8BDF]|3[489BDF]|4[024]|5[34578]|72|F0|HV|P0|XX)[0-9A-Z]{3}$/u;
 /** The functions of the server that find a broken constraint. */
-const FINDS_BREACH =
-  /^(ExecConstraints|ExecRelCheck|ReportNotNullViolationError|ExecWithCheckOptions|ri_ReportViolation|_bt_check_unique|check_exclusion_or_unique_constraint|ExecEvalConstraint\w+|domain_check_input|errdomainconstraint|comparetup_index_btree\w*)$/u;
+const FINDS_BREACH = new RegExp(
+  `^(${[
+    'ExecConstraints',
+    'ExecRelCheck',
+    'ReportNotNullViolationError',
+    'ExecWithCheckOptions',
+    'ri_ReportViolation',
+    '_bt_check_unique',
+    'check_exclusion_or_unique_constraint',
+    String.raw`ExecEvalConstraint\w+`,
+    'domain_check_input',
+    'errdomainconstraint',
+    String.raw`comparetup_index_btree\w*`,
+  ].join('|')})$`,
+  'u',
+);
 const OUR_SCHEMAS: readonly unknown[] = ['credit_rollout', 'credit_rollout_control'];
 
 /** What our functions raise under a name, as if a constraint of that name were broken. */
