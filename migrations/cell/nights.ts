@@ -3,7 +3,7 @@ import type { Migration } from '../migration.js';
 
 /** Old code never deletes runs of nights, their batches and searches, nor what they set aside. */
 export const purgeCellNights: Migration = {
-  name: '20261129050000_pre_purge_nights',
+  name: '20261129190000_pre_purge_nights',
   up: `
 -- Purges at most so many rows of nights and sweeps that ended so long ago, and of workers that were not seen for a
 -- day; returns how many. The newest run of each kind stays, the newest reason of each org that could not be decided,

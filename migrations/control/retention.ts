@@ -4,7 +4,7 @@ import type { Migration } from '../migration.js';
 
 /** Old code never deletes nights. */
 export const purgeControlNights: Migration = {
-  name: '20261129050000_pre_purge_nights',
+  name: '20261129190000_pre_purge_nights',
   up: `
 -- Audit rows that a scheduler writes again and again: of a night or a sweep, and of a purge.
 create function credit_rollout_control.is_routine(entry credit_rollout_control.audit) returns boolean
