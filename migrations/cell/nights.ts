@@ -17,6 +17,9 @@ begin
     raise exception 'nights are kept for a day at least' using errcode = 'invalid_parameter_value';
   end if;
   delete from credit_rollout.workers where seen_at < clock_timestamp() - interval '1 day';
+  -- of plannings that broke off: forget_plan has deleted their ranges, which are written together with these
+  delete from credit_rollout.plan_parts p
+    where not exists (select from credit_rollout.plan_ranges r where r.plan_id = p.plan_id);
   select coalesce(array_agg(r.run_id), '{}') into strict old from credit_rollout.runs r
     where r.kind in ('reconcile', 'sweep') and r.state <> 'open'
       and r.ended_at < clock_timestamp() - make_interval(days => retention_days)

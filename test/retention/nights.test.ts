@@ -89,8 +89,10 @@ describe('four hundred nights', () => {
     );
     expect(kept).toEqual({ young: true, newest: true });
     await sql(`insert into credit_rollout.workers (worker_id) values ('alive')`);
+    await sql(`insert into credit_rollout.plan_parts values (1, 1, 'of a planning that broke off', '{}')`);
     expect(await purgeNights(fleet.engine, { retentionDays: RETENTION })).toBe(0);
     expect(await sql('select worker_id from credit_rollout.workers')).toEqual([{ worker_id: 'alive' }]);
+    expect(await sql('select from credit_rollout.plan_parts')).toEqual([]);
     // a migration whose plan is purged cannot be compared with it any more
     await fleet.expectInvariants(['I16']);
   });

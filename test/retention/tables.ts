@@ -54,6 +54,7 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   plans: 'time',
   plan_ranges: 'time',
   plan_groups: 'time',
+  plan_parts: 'time',
   plan_requests: 'time',
   runs: 'time',
   batches: 'time',
