@@ -85,6 +85,7 @@ const OUR_SCHEMAS: readonly unknown[] = ['credit_rollout', 'credit_rollout_contr
 export const RAISED_NAMES: readonly string[] = [
   'allotments_floor_falls_only_with_cause',
   'allotments_need_open_work',
+  'approvals_approver_left',
   'approvals_inside_rails_check',
   'approvals_plan_id_fkey',
   'data_centers_canary_inside_rails',
