@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { projectFolder } from '../../src/compose.js';
-import { findServerUser, prepareHome } from '../../src/platform/embedded/location.js';
+import { prepareHome } from '../../src/platform/embedded/location.js';
+import { findServerUser } from '../../src/platform/embedded/server-user.js';
 
 export interface CopiedCommand {
   readonly code: number | null;

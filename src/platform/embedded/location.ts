@@ -1,18 +1,14 @@
 // Where an embedded server's files are and who owns them. Never starts anything; never trusts a folder that others
-// could write.
+// could write. As root every folder but those of the server itself stays root's, and the server may only pass through.
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, chown, link, lstat, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, lchown, link, lstat, realpath, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { readEnvironment } from '../environment.js';
-
-/** The unprivileged user that PostgreSQL runs as when we are root: it does not run as root. */
-export interface ServerUser {
-  readonly uid: number;
-  readonly gid: number;
-}
+import { ensureOwnFolder } from './own-files.js';
+import type { ServerUser } from './server-user.js';
 
 /** Every path of one server. All lie in `folder`, but for the socket when that path would be too long. */
 export interface ServerLocation {
@@ -21,76 +17,57 @@ export interface ServerLocation {
   readonly socketFolder: string;
   /** A FIFO: every user of the server holds it open for writing. */
   readonly usersFifo: string;
-  /** Exists while the server may be about to stop. */
+  /** Exists while the server may be about to stop; the watcher makes it, where it may write. */
   readonly closingMark: string;
   readonly lockFile: string;
   readonly passwordFile: string;
   readonly logFile: string;
   readonly user: ServerUser | undefined;
+  /** Where earlier versions had the same server, as `nobody`; undefined where they could not have. */
+  readonly earlierFolder: string | undefined;
 }
 
 const SOCKET_NAME_BYTES = '/.s.PGSQL.5432'.length;
 const SOCKET_PATH_BYTES = 103; // the limit is 107 on Linux and 103 on macOS
-const NOBODY = 65_534;
-
-/** Undefined unless this process is root: then `nobody`, as /etc/passwd numbers it. */
-export async function findServerUser(): Promise<ServerUser | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '');
-  const nobody = /^nobody:[^:]*:(-?\d+):(-?\d+):/m.exec(passwd);
-  return { uid: Number(nobody?.[1] ?? NOBODY), gid: Number(nobody?.[2] ?? NOBODY) };
-}
+const HOMES = '/var/lib/credit-rollout';
+const HOMES_WITHOUT_VAR_LIB = '/var/tmp/credit-rollout';
 
 /** The folder for the servers and binaries of one project: inside it, or for root where the server's user can read. */
 export async function prepareHome(root: string, user: ServerUser | undefined): Promise<string> {
   const resolved = await realpath(root);
-  if (user === undefined) return prepareFolder(join(resolved, '.credit-rollout'), user);
-  const name = `credit-rollout-${hash(resolved)}`;
-  return prepareFolder(join('/var/lib', name), user).catch(() => prepareFolder(join('/var/tmp', name), user));
+  if (user === undefined) return ensureOwnFolder(join(resolved, '.credit-rollout'));
+  const prepare = async (homes: string): Promise<string> => {
+    await ensureOwnFolder(homes, { enteredBy: user.gid });
+    return ensureOwnFolder(join(homes, hash(resolved)), { enteredBy: user.gid });
+  };
+  return prepare(HOMES).catch(() => prepare(HOMES_WITHOUT_VAR_LIB));
 }
 
 /** Makes the folder, FIFO and password of a server where they are missing. Safe when several do it at once. */
 export async function prepareLocation(folder: string, user: ServerUser | undefined): Promise<ServerLocation> {
-  await prepareFolder(folder, user);
+  await ensureOwnFolder(folder, { enteredBy: user?.gid });
+  const dataFolder = join(folder, 'data');
   const location = {
     folder,
-    dataFolder: join(folder, 'data'),
-    socketFolder: await prepareFolder(chooseSocketFolder(folder), user),
+    dataFolder,
+    socketFolder: await ensureOwnFolder(chooseSocketFolder(folder), { owner: user }),
     usersFifo: join(folder, 'users'),
-    closingMark: join(folder, 'closing'),
+    closingMark: join(dataFolder, 'closing'),
     lockFile: join(folder, 'lock'),
     passwordFile: join(folder, 'password'),
     logFile: join(folder, 'server.log'),
     user,
+    earlierFolder: user && findEarlierFolder(folder),
   };
   await ensureFifo(location.usersFifo, user);
-  await ensurePassword(location.passwordFile, user);
+  await ensurePassword(location.passwordFile);
   return location;
 }
 
-/** Makes a folder that only its owner can enter. @throws embedded_start_failed when it is somebody else's. */
-async function prepareFolder(path: string, user: ServerUser | undefined): Promise<string> {
-  try {
-    await mkdir(path, { mode: 0o700, recursive: true });
-    const found = await lstat(path);
-    const owner = user?.uid ?? process.getuid?.() ?? found.uid;
-    if (!found.isDirectory() || (found.uid !== owner && found.uid !== 0))
-      throw new Error('it belongs to somebody else');
-    await chmod(path, 0o700);
-    await giveTo(path, user);
-    return path;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new RolloutError('embedded_start_failed', {
-      message: `The folder ${path} cannot be used: ${reason}.`,
-      cause,
-    });
-  }
-}
-
-/** Makes a path the property of the server's user; nothing to do when that is us. */
-async function giveTo(path: string, user: ServerUser | undefined): Promise<void> {
-  if (user !== undefined) await chown(path, user.uid, user.gid);
+/** Only below /var/lib, where root alone makes folders: anybody could have put one into /var/tmp. */
+function findEarlierFolder(folder: string): string | undefined {
+  const home = dirname(folder);
+  return dirname(home) === HOMES ? join(`${HOMES}-${basename(home)}`, basename(folder)) : undefined;
 }
 
 function chooseSocketFolder(folder: string): string {
@@ -102,22 +79,26 @@ function chooseSocketFolder(folder: string): string {
 
 async function ensureFifo(path: string, user: ServerUser | undefined): Promise<void> {
   const isThere = async (): Promise<boolean> => (await lstat(path).catch(() => undefined))?.isFIFO() === true;
-  if (await isThere()) return;
-  const env = { PATH: readEnvironment('PATH') ?? '/usr/bin:/bin' };
-  await promisify(execFile)('mkfifo', ['-m', '600', path], { ...user, env }).catch(async (cause: Error) => {
-    if (await isThere()) return;
-    throw new RolloutError('embedded_start_failed', {
-      message: `The FIFO ${path} cannot be made: ${cause.message}`,
-      cause,
+  if (!(await isThere())) {
+    const env = { PATH: readEnvironment('PATH') ?? '/usr/bin:/bin' };
+    await promisify(execFile)('mkfifo', ['-m', '600', path], { env }).catch(async (cause: Error) => {
+      if (await isThere()) return;
+      throw new RolloutError('embedded_start_failed', {
+        message: `The FIFO ${path} cannot be made: ${cause.message}`,
+        cause,
+      });
     });
-  });
+  }
+  if (user === undefined) return;
+  // by name: nobody but root can put something else there. The watcher reads it, and opens it for both to not wait.
+  await lchown(path, 0, user.gid);
+  await chmod(path, 0o660);
 }
 
-async function ensurePassword(path: string, user: ServerUser | undefined): Promise<void> {
+async function ensurePassword(path: string): Promise<void> {
   if ((await lstat(path).catch(() => undefined)) !== undefined) return;
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   await writeFile(draft, `${randomBytes(24).toString('hex')}\n`, { flag: 'wx', mode: 0o600 });
-  await giveTo(draft, user);
   // a link, not a rename: whoever comes second keeps the first one's password
   await link(draft, path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;

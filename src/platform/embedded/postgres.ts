@@ -1,14 +1,15 @@
 // The embedded PostgreSQL: several processes share one server, which stops with the last of them, killed or not.
 // Never listens on a network address, never gives up durability, knows nothing of what the databases hold.
 import { statfsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Log } from '../../kernel/log.js';
 import { readEnvironment } from '../environment.js';
 import { prepareBinaries } from './binaries.js';
-import { findServerUser, prepareHome, prepareLocation, type ServerLocation } from './location.js';
+import { prepareHome, prepareLocation, type ServerLocation } from './location.js';
+import { readOwnFile } from './own-files.js';
 import { acquireServer } from './server.js';
+import { findServerUser } from './server-user.js';
 
 export interface EmbeddedPostgresOptions {
   /** The folder that the server belongs to, such as the project's: the same folder, the same server. */
@@ -61,10 +62,11 @@ export async function joinEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   const binFolder = options.binFolder ?? readEnvironment('CREDIT_ROLLOUT_PG_BIN');
   const binaries = await prepareBinaries({ binFolder, home, user });
   const location = await prepareLocation(options.folder ?? join(home, `postgres-${binaries.major}`), user);
-  const url = await createUrls(location);
+  const adminUrl = (): string => createUrls(location)('postgres');
   const settings = { ...SETTINGS, ...sharedMemorySettings(), ...options.settings };
-  const acquire = () => acquireServer({ location, binaries, settings, adminUrl: url('postgres'), log: options.log });
+  const acquire = () => acquireServer({ location, binaries, settings, adminUrl, log: options.log });
   const { hold, startedByUs } = await acquire();
+  const url = createUrls(location);
   return {
     url,
     adminUrl: url('postgres'),
@@ -79,8 +81,8 @@ export async function joinEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   };
 }
 
-async function createUrls(location: ServerLocation): Promise<(database: string) => string> {
-  const password = (await readFile(location.passwordFile, 'utf8')).trim();
+function createUrls(location: ServerLocation): (database: string) => string {
+  const password = readOwnFile(location.passwordFile).trim();
   const query = `host=${encodeURIComponent(location.socketFolder)}`;
   return (database) => `postgres://postgres:${password}@localhost/${encodeURIComponent(database)}?${query}`;
 }

@@ -1,7 +1,7 @@
 // Joins the server that runs, waits for one that stops, or starts one where there is none. Never signals PostgreSQL:
 // only the watcher does.
 import type { ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -9,15 +9,17 @@ import { systemClock } from '../../kernel/clock.js';
 import type { Log } from '../../kernel/log.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { PostgresBinaries } from './binaries.js';
+import { prepareDataFolder } from './data-folder.js';
 import { openEarlyHold, openHold, type ServerHold } from './hold.js';
 import type { ServerLocation } from './location.js';
-import { ALREADY_WATCHED, spawnWatcher } from './watcher.js';
+import { ALREADY_WATCHED, openLock, openLog, spawnWatcher } from './watcher.js';
 
 export interface ServerSpec {
   readonly location: ServerLocation;
   readonly binaries: PostgresBinaries;
   readonly settings: Readonly<Record<string, string>>;
-  readonly adminUrl: string;
+  /** Read again for each attempt: the password comes with the data that are taken over from an earlier version. */
+  readonly adminUrl: () => string;
   readonly log: Log;
 }
 
@@ -52,8 +54,8 @@ async function tryAcquire(spec: ServerSpec, deadline: number): Promise<AcquiredS
   }
   const early = openEarlyHold(usersFifo);
   const logOffset = await readSize(spec.location.logFile);
-  const watcher = watchExit(spawnWatcher(spec.location, spec.binaries, spec.settings));
   try {
+    const watcher = await startWatcher(spec);
     const isReady = await waitUntilReady(spec, early, deadline, watcher);
     if (watcher.exitCode() !== undefined) await assertPassing(spec, watcher.exitCode(), logOffset);
     const hold = isReady ? openHold(usersFifo) : undefined;
@@ -70,8 +72,21 @@ interface WatcherExit {
   exitCode(): number | undefined;
 }
 
-function watchExit(child: ChildProcess | undefined): WatcherExit {
-  if (child === undefined) return { exitCode: () => ALREADY_WATCHED };
+/** The data folder is made first, under the lock that the watcher then keeps. */
+async function startWatcher({ location, binaries, settings }: ServerSpec): Promise<WatcherExit> {
+  const lock = openLock(location.lockFile);
+  if (lock === undefined) return { exitCode: () => ALREADY_WATCHED };
+  const descriptors = { lock, log: openLog(location.logFile) };
+  try {
+    const code = await prepareDataFolder(location, binaries, descriptors);
+    return code === 0 ? watchExit(spawnWatcher(location, binaries, settings, descriptors)) : { exitCode: () => code };
+  } finally {
+    closeSync(lock);
+    closeSync(descriptors.log);
+  }
+}
+
+function watchExit(child: ChildProcess): WatcherExit {
   let failure: number | undefined;
   child.once('error', () => {
     failure = 1;
@@ -104,7 +119,7 @@ async function waitUntilReady(
 // the mark is checked last: a server that stops after this saw our hold first and stays
 async function acceptsUsers({ location, adminUrl }: ServerSpec): Promise<boolean> {
   if (!(await readStatus(location)).startsWith('ready')) return false;
-  return (await canConnect(adminUrl, location)) && !existsSync(location.closingMark);
+  return (await canConnect(adminUrl(), location)) && !existsSync(location.closingMark);
 }
 
 async function readStatus(location: ServerLocation): Promise<string> {

@@ -1,10 +1,12 @@
 // The watcher: a small shell process in a session of its own that starts PostgreSQL and stops it when its last user
 // is gone. One per server, by a lock the kernel drops with it. Never knows who the users are, never writes data.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, openSync, statSync } from 'node:fs';
+import { constants, fstatSync, ftruncateSync } from 'node:fs';
+import { isRolloutError } from '../../kernel/rollout-error.js';
 import { readEnvironment } from '../environment.js';
 import type { PostgresBinaries } from './binaries.js';
 import type { ServerLocation } from './location.js';
+import { openOwn } from './own-files.js';
 
 /** The watcher's exit code when another one already watches this server. */
 export const ALREADY_WATCHED = 75;
@@ -15,21 +17,14 @@ export const ALREADY_WATCHED = 75;
 const SCRIPT = `
 set -u
 umask 077
-folder=$1 sockets=$2 system=$3 locale=$4 initdb=$5
+folder=$1 data=$2 closing=$3 sockets=$4 system=$5
 shift 5
-data=$folder/data closing=$folder/closing
 if [ "$system" != darwin ]; then
   flock -n 3
   case $? in 0) ;; 1) exit ${ALREADY_WATCHED} ;; *) exit 1 ;; esac
 fi
 rm -f "$closing"
 exec 4<>"$folder/users" 5<"$folder/users" 4>&-
-
-if [ ! -d "$data" ]; then
-  rm -rf "$folder"/data.new.*
-  "$initdb" -D "$folder/data.new.$$" -U postgres --pwfile="$folder/password" --auth=scram-sha-256 \\
-    -E UTF8 --locale="$locale" 3>&- 5<&- && mv "$folder/data.new.$$" "$data" || exit 1
-fi
 cd "$data" || exit 1
 
 is_alive() {
@@ -72,34 +67,31 @@ rm -f "$closing"
 const LOG_LIMIT_BYTES = 10_000_000;
 const DARWIN_EXCLUSIVE_LOCK = 0x20; // O_EXLOCK: macOS has no flock program, but a lock that open() takes
 
-/** Starts a watcher, which adopts a running server or starts one; undefined when one is known to watch already. */
+/** Starts a watcher, which adopts a running server or starts one. `lock` and `log` are descriptors, still open then. */
 export function spawnWatcher(
   location: ServerLocation,
   binaries: PostgresBinaries,
   settings: Readonly<Record<string, string>>,
-): ChildProcess | undefined {
-  const lock = openLock(location.lockFile);
-  if (lock === undefined) return undefined;
-  const log = openLog(location.logFile);
-  try {
-    const child = spawn(
-      'sh',
-      ['-c', SCRIPT, 'credit-rollout-postgres', ...watcherArguments(location, binaries, settings)],
-      {
-        ...location.user,
-        cwd: '/',
-        detached: true,
-        stdio: ['ignore', log, log, lock],
-        // nothing of our environment, where PGDATA, PGPORT or LANG would change what is started
-        env: { PATH: readEnvironment('PATH') ?? '/usr/bin:/bin', LC_ALL: 'C' },
-      },
-    );
-    child.unref();
-    return child;
-  } finally {
-    closeSync(lock);
-    closeSync(log);
-  }
+  { lock, log }: { readonly lock: number; readonly log: number },
+): ChildProcess {
+  const child = spawn(
+    'sh',
+    ['-c', SCRIPT, 'credit-rollout-postgres', ...watcherArguments(location, binaries, settings)],
+    {
+      ...location.user,
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', log, log, lock],
+      env: watcherEnvironment(),
+    },
+  );
+  child.unref();
+  return child;
+}
+
+/** Nothing of our environment, where PGDATA, PGPORT or LANG would change what is started. */
+export function watcherEnvironment(): Record<string, string> {
+  return { PATH: readEnvironment('PATH') ?? '/usr/bin:/bin', LC_ALL: 'C' };
 }
 
 function watcherArguments(
@@ -107,24 +99,28 @@ function watcherArguments(
   binaries: PostgresBinaries,
   settings: Readonly<Record<string, string>>,
 ): readonly string[] {
-  const locale = process.platform === 'darwin' ? 'C' : 'C.UTF-8'; // macOS has only names such as en_US.UTF-8
-  const own = { listen_addresses: '', unix_socket_directories: location.socketFolder, unix_socket_permissions: '0700' };
+  const { folder, dataFolder, closingMark, socketFolder } = location;
+  const own = { listen_addresses: '', unix_socket_directories: socketFolder, unix_socket_permissions: '0700' };
   const assignments = Object.entries({ ...settings, ...own }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const server = [binaries.postgres, '-D', location.dataFolder, ...assignments];
-  return [location.folder, location.socketFolder, process.platform, locale, binaries.initdb, ...server];
+  const server = [binaries.postgres, '-D', dataFolder, ...assignments];
+  return [folder, dataFolder, closingMark, socketFolder, process.platform, ...server];
 }
 
-function openLock(path: string): number | undefined {
+/** The lock of a server; undefined when it is known to be watched already. */
+export function openLock(path: string): number | undefined {
   const flags = constants.O_RDWR | constants.O_CREAT;
-  if (process.platform !== 'darwin') return openSync(path, flags, 0o600);
+  if (process.platform !== 'darwin') return openOwn('file', path, flags);
   try {
-    return openSync(path, flags | DARWIN_EXCLUSIVE_LOCK | constants.O_NONBLOCK, 0o600);
-  } catch {
+    return openOwn('file', path, flags | DARWIN_EXCLUSIVE_LOCK | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isRolloutError(error)) throw error;
     return undefined;
   }
 }
 
-function openLog(path: string): number {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  return openSync(path, size > LOG_LIMIT_BYTES ? 'w' : 'a', 0o600);
+/** The log of a server, emptied when it is large. */
+export function openLog(path: string): number {
+  const fd = openOwn('file', path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND);
+  if (fstatSync(fd).size > LOG_LIMIT_BYTES) ftruncateSync(fd);
+  return fd;
 }

@@ -1,0 +1,90 @@
+// Makes the data folder of a server where there is none, under the server's lock. As root, initdb works as a user that
+// has a name, in a folder that no other process of that user can enter; then everything becomes the server's own.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { lchown, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PostgresBinaries } from './binaries.js';
+import { copyEarlierData, findEarlierData, removeEarlierData } from './earlier-data.js';
+import type { ServerLocation } from './location.js';
+import { readOwnFile } from './own-files.js';
+import { findInitdbUser, type ServerUser } from './server-user.js';
+import { ALREADY_WATCHED, watcherEnvironment } from './watcher.js';
+
+/**
+ * 0 when the data folder is there and belongs to the server's user; ALREADY_WATCHED when another process has the lock;
+ * anything else when it could not be made, for reasons that are in the log.
+ */
+export async function prepareDataFolder(
+  location: ServerLocation,
+  binaries: PostgresBinaries,
+  { lock, log }: { readonly lock: number; readonly log: number },
+): Promise<number> {
+  const { dataFolder, folder, user } = location;
+  const found = await lstat(dataFolder).catch(() => undefined);
+  if (found !== undefined && (user === undefined || found.uid === user.uid)) return 0;
+  const code = await takeLock(lock);
+  if (code !== 0) return code;
+  if (found !== undefined) return giveTree(dataFolder, user).then(() => 0); // its number got a name meanwhile
+  await removeDrafts(folder);
+  const draft = join(folder, `new.${process.pid}.${randomBytes(6).toString('hex')}`);
+  await mkdir(draft, { mode: 0o700 });
+  const earlier = await findEarlierData(location);
+  const made = earlier
+    ? await copyEarlierData(location, earlier, draft, log)
+    : await runInitdb(location, binaries, draft, log);
+  if (made !== 0) return made;
+  await rename(join(draft, 'data'), dataFolder);
+  await rm(draft, { recursive: true, force: true });
+  if (earlier !== undefined) await removeEarlierData(earlier);
+  return 0;
+}
+
+/** The lock belongs to the open file: the watcher, which gets the same one, keeps it when this process ends. */
+async function takeLock(lock: number): Promise<number> {
+  if (process.platform === 'darwin') return 0; // opening took it
+  const code = await waitForExit(spawn('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', lock] }));
+  return code === 1 ? ALREADY_WATCHED : code;
+}
+
+/** What a killed process left. */
+async function removeDrafts(folder: string): Promise<void> {
+  const drafts = (await readdir(folder)).filter((name) => /^(?:data\.)?new\./u.test(name));
+  await Promise.all(drafts.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+}
+
+async function runInitdb(
+  { passwordFile, user }: ServerLocation,
+  { initdb }: PostgresBinaries,
+  draft: string,
+  log: number,
+): Promise<number> {
+  const locale = process.platform === 'darwin' ? 'C' : 'C.UTF-8'; // macOS has only names such as en_US.UTF-8
+  const runner = user && (await findInitdbUser(user));
+  const password = join(draft, 'password'); // a copy that initdb can read
+  await writeFile(password, readOwnFile(passwordFile), { flag: 'wx', mode: 0o600 });
+  if (runner !== undefined) for (const path of [password, draft]) await lchown(path, runner.uid, runner.gid);
+  const own = ['-D', join(draft, 'data'), '-U', 'postgres', `--pwfile=${password}`, '--auth=scram-sha-256'];
+  const child = spawn(initdb, [...own, '-E', 'UTF8', `--locale=${locale}`], {
+    ...runner,
+    cwd: '/',
+    stdio: ['ignore', log, log],
+    env: watcherEnvironment(),
+  });
+  const code = await waitForExit(child);
+  if (code === 0) await giveTree(join(draft, 'data'), user);
+  return code;
+}
+
+async function waitForExit(child: ChildProcess): Promise<number> {
+  const [code] = await once(child, 'close').catch(() => [1]);
+  return typeof code === 'number' ? code : 1;
+}
+
+/** Nobody else could enter what is given away here. The folder itself comes last: its owner says that all is done. */
+async function giveTree(folder: string, user: ServerUser | undefined): Promise<void> {
+  if (user === undefined) return;
+  const inside = await readdir(folder, { recursive: true });
+  for (const path of [...inside.map((entry) => join(folder, entry)), folder]) await lchown(path, user.uid, user.gid);
+}
