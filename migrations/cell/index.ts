@@ -10,6 +10,7 @@ import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
 import { createMaintenance } from './maintenance.js';
 import { purgeCellNights } from './nights.js';
+import { narrowOverrides } from './override-role.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
 import { createDriftPurge, createPlanPurge } from './retention.js';
@@ -59,5 +60,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     sealPlans,
     bindReversals,
     purgeCellNights,
+    narrowOverrides,
   ];
 }

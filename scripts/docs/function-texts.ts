@@ -68,6 +68,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   open_maintenance: 'opens the nightly run or sweep that control sealed, with its limits; runs as its owner',
   arm_gate: 'arms the gate for the instant that control sealed; runs as its owner',
   digest_override: 'what control knows of an override: 64 hex digits',
-  begin_override: 'saves the row before an override that control sealed; runs as its owner',
+  begin_override: 'locks and saves the row before an override that control sealed; runs as its owner',
+  write_override: 'writes the org of a begun override; runs as its owner',
   complete_override: 'marks a begun override as applied; runs as its owner',
 };

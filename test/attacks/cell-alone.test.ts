@@ -105,7 +105,7 @@ describe('a run', () => {
   });
 });
 
-describe('a worker alone', () => {
+describe('who may override alone', () => {
   const propose = (
     floor: string,
     author = 'alice',
@@ -126,74 +126,120 @@ describe('a worker alone', () => {
     `insert into credit_rollout.overrides (org_id, floor, reason, author, login) values (2, 1, 'x', 'a', 'ceo')`,
     `insert into credit_rollout.protected_orgs (org_id, protected_by, login) values (2, 'ceo', 'ceo')`,
   ])('does not approve an override: %s', async (statement) => {
-    expect(await scene.logins.worker.attempt(statement)).toBe('42501');
+    expect(await scene.logins.override.attempt(statement)).toBe('42501');
   });
 
-  test('marks none as applied, and completes none that was not begun', async () => {
-    await scene.logins.worker.read(propose('1000'));
-    expect(
-      await scene.logins.worker.attempt(`update credit_rollout.overrides set state = 'applied', decided_at = now()`),
-    ).toMatch(/^23/);
-    const [row] = await scene.logins.worker.read(
-      `select credit_rollout.complete_override(override_id) as done from credit_rollout.overrides where state = 'proposed'`,
+  test('marks none as applied, and completes or writes none that was not begun', async () => {
+    const { override } = scene.logins;
+    await override.read(propose('1000'));
+    expect(await override.attempt(`update credit_rollout.overrides set state = 'applied', decided_at = now()`)).toMatch(
+      /^23/,
     );
+    const open = `from credit_rollout.overrides where state = 'proposed'`;
+    const [row] = await override.read(`select credit_rollout.complete_override(override_id) as done ${open}`);
     expect(row?.done).toBe(false);
+    expect(await override.attempt(`select credit_rollout.write_override(override_id, '{}') ${open}`)).toBe('23001');
     await withdrawAll();
   });
+
+  test.each([
+    'update credit_rollout.allotments set computed_at = now()',
+    'insert into credit_rollout.allotments select * from credit_rollout.allotments',
+    'select from credit_rollout.allotments for update',
+    'delete from credit_rollout.allotments',
+    'update credit_rollout.batches set verified_at = null',
+    `update credit_rollout.fence set state = 'closed'`,
+    `insert into credit_rollout.freezes (reason) values ('x')`,
+    'select from credit_rollout.plan_groups',
+    'select from credit_rollout.allotment_changes',
+    `insert into credit_rollout.quarantine (run_id, org_id, reason) values (1, 2, 'x')`,
+    `insert into credit_rollout.workers (worker_id) values ('x')`,
+  ])('does nothing else of a worker, in an open run either: %s', async (statement) => {
+    const { override } = scene.logins;
+    expect(await override.attempt(statement)).toBe('42501');
+    await scene.open();
+    expect(await override.attempt(statement)).toBe('42501');
+    await scene.close();
+  });
+
+  /** A proposal, its seal, and the steps that apply it. */
+  const begun = async (floor: string) => {
+    const { override } = scene.logins;
+    const [row] = await override.read(propose(floor));
+    const number = Number(row?.override_id);
+    const [known] = await override.read(`select credit_rollout.digest_override(${number}) as digest`);
+    const document = (author = 'alice') =>
+      scene.seal('override', { number, digest: known?.digest, author, approver: 'bob' });
+    return {
+      document,
+      begin: `select credit_rollout.begin_override('${await document()}')`,
+      complete: `select credit_rollout.complete_override(${number})`,
+      write: (terms: string) => `select credit_rollout.write_override(${number}, (
+        select to_jsonb(d) || '${terms}' from credit_rollout.decided(null, null, array[2], null) d))`,
+    };
+  };
 
   test('applies the one that was approved, with its floor, once', async () => {
-    const { worker } = scene.logins;
-    const [first] = await worker.read(propose('70000'));
-    const number = Number(first?.override_id);
-    const [known] = await worker.read(`select credit_rollout.digest_override(${number}) as digest`);
-    const document = await scene.seal('override', { number, digest: known?.digest, author: 'alice', approver: 'bob' });
-    const begin = `select credit_rollout.begin_override('${document}')`;
-    const floor = (value: number) => `update credit_rollout.allotments set floor = ${value} where org_id = 2`;
-    const cause = `set local credit_rollout.cause = 'override'`;
+    const { override } = scene.logins;
+    const { document, begin, complete, write } = await begun('70000');
     for (const wrong of [69_999, 1, 900_000_000])
-      expect(await worker.attempt('begin', begin, cause, floor(wrong), 'commit')).toMatch(/^23/);
+      expect(await override.attempt('begin', begin, write(`{"floor": ${wrong}}`), complete, 'commit')).toMatch(/^23/);
+    const sealed = await document();
     await withdrawAll();
-    expect(await scene.outcomeOf('override', document)).toBe('seal_wrong');
+    expect(await scene.outcomeOf('override', sealed)).toBe('seal_wrong');
     // the same numbers again are another override
-    const [second] = await worker.read(propose('70000'));
-    const again = JSON.stringify({ ...JSON.parse(document), number: Number(second?.override_id) });
+    const [second] = await override.read(propose('70000'));
+    const again = JSON.stringify({ ...JSON.parse(sealed), number: Number(second?.override_id) });
     expect(await scene.outcomeOf('override', again)).toBe('seal_wrong');
     await withdrawAll();
   });
 
   test('begins no override that it does not complete, and writes no other row with it', async () => {
-    const { worker } = scene.logins;
-    const [row] = await worker.read(propose('70000'));
-    const number = Number(row?.override_id);
-    const [known] = await worker.read(`select credit_rollout.digest_override(${number}) as digest`);
-    const document = (author: string) =>
-      scene.seal('override', { number, digest: known?.digest, author, approver: 'bob' });
-    expect(await scene.outcomeOf('override', await document('the ceo'))).toBe('seal_wrong');
-    const begin = `select credit_rollout.begin_override('${await document('alice')}')`;
-    const complete = `select credit_rollout.complete_override(${number})`;
-    expect(await worker.attempt('begin', begin, 'commit')).toBe('23001');
-    expect(await worker.attempt('begin', begin, complete, 'commit')).toBe('23001');
-    const invent = `insert into credit_rollout.allotments select (jsonb_populate_record(a, '{"org_id": 4242}')).*
-      from credit_rollout.allotments a where org_id = 2`;
-    expect(await worker.attempt('begin', begin, invent, complete, 'commit')).toBe('55000');
-    const much = `update credit_rollout.allotments set grandfathered_credits = 900000000000000, floor = 70000
-      where org_id = 2`;
-    expect(
-      await worker.attempt('begin', begin, `set local credit_rollout.cause = 'override'`, much, complete, 'commit'),
-    ).toMatch(/^23/);
+    const { override } = scene.logins;
+    const { document, begin, complete, write } = await begun('70000');
+    const sealed = `select credit_rollout.begin_override('${await document('the ceo')}')`;
+    expect(await override.attempt(sealed)).toBe('23001');
+    expect(await override.attempt('begin', begin, 'commit')).toBe('23001');
+    expect(await override.attempt('begin', begin, complete, 'commit')).toBe('23001');
+    const others = () => scene.cell.sql('select * from credit_rollout.allotments order by org_id');
+    const before = await others();
+    for (const terms of [
+      '{"floor": 70000, "org_id": 3}',
+      '{"floor": 70000, "grandfathered_credits": 900000000000000}',
+      '{"floor": 70000, "agents": 1}',
+    ])
+      expect(await override.attempt('begin', begin, write(terms), complete, 'commit')).toMatch(/^23/);
+    expect(await override.attempt('begin', begin, 'update credit_rollout.allotments set version = 9')).toBe('42501');
+    expect(await others()).toEqual(before);
+    await withdrawAll();
+  });
+
+  test('applies none while a run is open, nor in a cell that is frozen', async () => {
+    const { override } = scene.logins;
+    const { begin, document } = await begun('70000');
+    await scene.open();
+    expect(await scene.outcomeOf('override', await document())).toBe('overrides_need_rest');
+    await scene.close();
+    await scene.logins.fencer.read(`insert into credit_rollout.freezes (reason) values ('stop')`);
+    expect(await scene.outcomeOf('override', await document())).toBe('overrides_need_rest');
+    await scene.logins.fencer.read(`update credit_rollout.freezes set lifted_at = now(), lifted_by = 'me'`);
+    for (const level of ['repeatable read', 'serializable'])
+      expect(await override.attempt(`begin isolation level ${level}`, begin)).toBe('55000');
     await withdrawAll();
   });
 
   test('leaves its login with what it writes, whoever it says it is', async () => {
-    const { worker, fencer } = scene.logins;
-    await worker.read(propose('2000', 'the ceo'));
+    const { override, fencer } = scene.logins;
+    await override.read(propose('2000', 'the ceo'));
     await fencer.read(`insert into credit_rollout.freezes (frozen_by, reason) values ('the ceo', 'x')`);
-    await fencer.read(`update credit_rollout.freezes set lifted_at = now(), lifted_by = 'the ceo'`);
-    await worker.read(`insert into credit_rollout.protected_orgs (org_id, protected_by) values (2, 'the ceo')`);
+    await fencer.read(`update credit_rollout.freezes set lifted_at = now(), lifted_by = 'the ceo'
+      where lifted_at is null`);
+    await override.read(`insert into credit_rollout.protected_orgs (org_id, protected_by) values (2, 'the ceo')`);
     expect(
       await scene.cell.sql(`select o.login as one, f.login as two, f.lift_login as three, p.login as four
-        from credit_rollout.overrides o, credit_rollout.freezes f, credit_rollout.protected_orgs p where o.state = 'proposed'`),
-    ).toEqual([{ one: worker.name, two: fencer.name, three: fencer.name, four: worker.name }]);
+        from credit_rollout.overrides o, credit_rollout.freezes f, credit_rollout.protected_orgs p
+        where o.state = 'proposed' and f.frozen_by = 'the ceo'`),
+    ).toEqual([{ one: override.name, two: fencer.name, three: fencer.name, four: override.name }]);
     await withdrawAll();
   });
 });

@@ -12,6 +12,7 @@ const ALL = [
   'reader',
   'fencer',
   'operator',
+  'override',
   'product',
   'stranger',
 ] as const satisfies readonly LoginOf[];
@@ -69,8 +70,9 @@ describe('a function of ours', () => {
   test.each([
     [`select credit_rollout.reverse_cutover('{}')`, ['fencer', 'operator']],
     [`select credit_rollout.open_run('{}')`, ['fencer']],
-    [`select credit_rollout.begin_override('{}')`, ['worker']],
-    ['select credit_rollout.complete_override(1)', ['worker']],
+    [`select credit_rollout.begin_override('{}')`, ['override']],
+    [`select credit_rollout.write_override(1, '{}')`, ['override']],
+    ['select credit_rollout.complete_override(1)', ['override']],
     ['select credit_rollout.add_follow_up(1)', ['fencer']],
     [`select credit_rollout.forget_plan(1, '{}')`, ['fencer']],
     ['select credit_rollout.forget_drift(1, 1)', ['fencer']],
@@ -81,7 +83,7 @@ describe('a function of ours', () => {
     [`select credit_rollout.restore_retired(1, '{}')`, ['worker']],
     ['select credit_rollout.onboard_org(2)', ['product']],
     ['select credit_rollout.signup_model()', ['product']],
-    ['select * from credit_rollout.decided(null, null, null, null)', ['worker', 'planner', 'reader']],
+    ['select * from credit_rollout.decided(null, null, null, null)', ['worker', 'planner', 'reader', 'override']],
   ])('is no other role’s: %s', async (call, theirs) => {
     for (const login of ALL.filter((one) => !theirs.includes(one)))
       expect(await scene.logins[login].attempt(call)).toBe(REFUSED.permission);

@@ -32,6 +32,7 @@ export async function createCellLogins({ cell, url, dataCenter, card, sql }: Tes
     reader: open('reader'),
     fencer: open('fencer'),
     operator: open('operator'),
+    override: open('override'),
     names: new Map([
       ...CELL_ROLES.map((role) => [roleOf(role), role] as const),
       [nameOf('product'), 'the product, after init --grant'],

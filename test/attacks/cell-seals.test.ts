@@ -62,7 +62,16 @@ describe.each(KINDS)('the action "%s"', (kind) => {
 
   test('is asked for by no other role', async () => {
     const document = await scene.seal(kind);
-    for (const login of ['worker', 'planner', 'reader', 'fencer', 'operator', 'product', 'stranger'] as const)
+    for (const login of [
+      'worker',
+      'planner',
+      'reader',
+      'fencer',
+      'operator',
+      'override',
+      'product',
+      'stranger',
+    ] as const)
       if (login !== SEALED_ACTIONS[kind].by && login !== SEALED_ACTIONS[kind].too)
         expect(
           await scene.logins[login].attempt(`select credit_rollout.${SEALED_ACTIONS[kind].call}('${document}')`),
@@ -72,7 +81,16 @@ describe.each(KINDS)('the action "%s"', (kind) => {
 
 describe('a key', () => {
   test('is read by no login, and makes a seal for none', async () => {
-    for (const login of ['worker', 'planner', 'reader', 'fencer', 'operator', 'product', 'stranger'] as const)
+    for (const login of [
+      'worker',
+      'planner',
+      'reader',
+      'fencer',
+      'operator',
+      'override',
+      'product',
+      'stranger',
+    ] as const)
       for (const statement of [
         'select * from credit_rollout.seal_key',
         'update credit_rollout.seal_key set made_at = now()',

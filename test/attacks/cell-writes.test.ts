@@ -166,7 +166,16 @@ describe('a version or a history', () => {
   test('is written by no login, in any way', async () => {
     const insert = `insert into credit_rollout.allotment_changes (org_id, operation, cause, version, before)
       values (2, 'update', 'x', 1, '{}')`;
-    for (const login of ['worker', 'planner', 'reader', 'fencer', 'operator', 'product', 'stranger'] as const)
+    for (const login of [
+      'worker',
+      'planner',
+      'reader',
+      'fencer',
+      'operator',
+      'override',
+      'product',
+      'stranger',
+    ] as const)
       for (const statement of [
         insert,
         `update credit_rollout.allotment_changes set cause = 'x'`,

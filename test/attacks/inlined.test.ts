@@ -25,7 +25,7 @@ const RANGE = `'10'::credit_rollout.org_id, '60'::credit_rollout.org_id, null, n
 const RESULT = (from: string): string =>
   `select pg_catalog.count(*) as orgs, pg_catalog.sum(total_credits) as credits from ${from}`;
 
-describe.each(['worker', 'planner', 'reader'] as const)('the rule that a %s runs', (role) => {
+describe.each(['worker', 'planner', 'reader', 'override'] as const)('the rule that a %s runs', (role) => {
   test.each([
     ['by itself', []],
     ['with a hostile pg_temp', HOSTILE_NAMES],

@@ -178,7 +178,7 @@ describe('control', () => {
       expect(await login.attempt(`select credit_rollout_control.seal('${control.dataCenters[0]}', 'plan', '{}')`)).toBe(
         DENIED,
       );
-    for (const login of ['worker', 'reader', 'operator', 'product', 'stranger'] as const)
+    for (const login of ['worker', 'reader', 'operator', 'override', 'product', 'stranger'] as const)
       expect(await scene.logins[login].attempt('select credit_rollout.seal_plan(1)')).toBe(REFUSED.permission);
   });
 });

@@ -10,13 +10,13 @@ export type SealedAction = Parameters<typeof sealInCell>[1];
 
 /** Who may ask for each action, and with which function. */
 export const SEALED_ACTIONS: Readonly<
-  Record<SealedAction, { readonly call: string; readonly by: 'fencer' | 'worker'; readonly too?: 'operator' }>
+  Record<SealedAction, { readonly call: string; readonly by: 'fencer' | 'override'; readonly too?: 'operator' }>
 > = {
   run: { call: 'open_run', by: 'fencer' },
   maintenance: { call: 'open_maintenance', by: 'fencer' },
   cutover: { call: 'arm_gate', by: 'fencer', too: 'operator' },
   reversal: { call: 'reverse_cutover', by: 'fencer', too: 'operator' },
-  override: { call: 'begin_override', by: 'worker' },
+  override: { call: 'begin_override', by: 'override' },
 };
 
 export interface SealScene extends CellScene {

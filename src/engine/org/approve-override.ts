@@ -7,7 +7,7 @@ import { lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
 import { findRangeEnd, verifyRange } from '../../stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
-import { hasOpenRun, overrideAllotment, readMovement } from '../../stores/cell/org/overridden-allotment.js';
+import { hasOpenRun, readMovement, writeOverride } from '../../stores/cell/org/overridden-allotment.js';
 import {
   beginOverride,
   completeOverride,
@@ -42,7 +42,7 @@ export async function approveOverride(
   const details = (hash: string) => ({ override, orgs: 1, org_hash: hash });
   const cell = context.cells.get(dataCenter);
   const person = await findApprover(context, dataCenter);
-  const { hash, orgId, digest } = await cell.inTransaction('reader', async (tx) => {
+  const { hash, orgId, digest } = await cell.inTransaction('override', async (tx) => {
     const found = await getProposed(tx, id, person);
     return {
       orgId: found.orgId,
@@ -60,7 +60,7 @@ export async function approveOverride(
   // in another transaction: only what is committed is sealed
   const seal = await context.control.inTransaction((tx) => sealOverride(tx, key));
   if (seal === undefined) throw decidedMeanwhile(id);
-  const report = await cell.inTransaction('worker', (tx) => applyOverride(tx, id, person, seal));
+  const report = await cell.inTransaction('override', (tx) => applyOverride(tx, id, person, seal));
   await context.control.inTransaction((tx) =>
     appendAudit(tx, { action: 'override_applied', dataCenter, reason, details: details(hash) }),
   );
@@ -132,9 +132,10 @@ async function applyOverride(
   if (await hasOpenRun(tx)) throw busy(dataCenter, 'a run is open or paused');
   await lockOverride(tx, overrideId);
   const { orgId, floor, reason, author } = await getProposed(tx, id, person);
-  const decision = await resolveOverride(tx, { dataCenter, orgId, floor });
+  // it locks the org's row: read that in later statements
   await beginOverride(tx, seal);
-  await overrideAllotment(tx, orgId, decision.after, decision.cardHash);
+  const decision = await resolveOverride(tx, { dataCenter, orgId, floor });
+  await writeOverride(tx, overrideId, decision.after);
   await assertVerified(tx, dataCenter, orgId);
   await completeOverride(tx, overrideId);
   const named = { overrideId: showProposalId(id), dataCenter, orgId, floor, reason, author, approver: person.name };

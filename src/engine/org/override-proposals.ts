@@ -46,7 +46,7 @@ export async function proposeOverride(
   try {
     const { name: author } = await context.control.inTransaction((tx) => identifyPerson(tx, context.actor));
     const { hash, digest, proposalId, ...report } = await context.cells.get(dataCenter).inTransaction(
-      'worker',
+      'override',
       async (tx) => {
         const orgId = await getOrgId(tx, proposal);
         if (!(await isOrgKnown(tx, orgId))) throw orgNotFound(proposal);
@@ -106,7 +106,7 @@ export async function withdrawOverride(
   context: Pick<EngineContext, 'control' | 'cells' | 'actor'>,
   { dataCenter, orgId, reason }: Withdrawal,
 ): Promise<string> {
-  const { proposalId, hash, digest } = await context.cells.get(dataCenter).inTransaction('worker', async (tx) => {
+  const { proposalId, hash, digest } = await context.cells.get(dataCenter).inTransaction('override', async (tx) => {
     const id = await getOrgId(tx, { dataCenter, orgId });
     const open = await findOpenOverride(tx, id);
     if (open === undefined || !(await withdrawOpenOverride(tx, open.overrideId)))

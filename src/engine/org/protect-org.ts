@@ -1,6 +1,5 @@
-// Protects one org: no canary includes it, and a plan that would write it needs a person. Runs as worker, the only role
-// that may read orgs and write about one: the planner writes only plan tables, the reader writes nothing, and the
-// fencer may not read orgs.
+// Protects one org: no canary includes it, and a plan that would write it needs a person. Runs as override, the only
+// role of people that may read orgs and write about one.
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
 import {
@@ -42,7 +41,7 @@ export async function protectOrg(
 ): Promise<ProtectReport> {
   const { dataCenter, to, reason } = request;
   const cell = context.cells.get(dataCenter);
-  const { orgId, hash, changed } = await cell.inTransaction('worker', (tx) => readOrg(tx, request), LIMITS);
+  const { orgId, hash, changed } = await cell.inTransaction('override', (tx) => readOrg(tx, request), LIMITS);
   if (changed) {
     // before the cell, so that no protection is without its audit row
     const protectedBy = await context.control.inTransaction(async (tx) => {
@@ -51,11 +50,11 @@ export async function protectOrg(
       await appendAudit(tx, { action, dataCenter, reason, details });
       return (await identifyPerson(tx, context.actor)).name;
     });
-    await cell.inTransaction('worker', (tx) =>
+    await cell.inTransaction('override', (tx) =>
       to === 'protected' ? insertProtectedOrg(tx, { orgId, reason, protectedBy }) : deleteProtectedOrg(tx, orgId),
     );
   }
-  const protectedOrgs = await cell.inTransaction('worker', countProtectedOrgs);
+  const protectedOrgs = await cell.inTransaction('override', countProtectedOrgs);
   return { dataCenter, orgId, state: to, changed, protectedOrgs };
 }
 

@@ -50,3 +50,25 @@ export const toAllotment = (row: AllotmentRow): Allotment => ({
   concurrencyLimit: row.concurrencyLimit,
   winner: row.winner,
 });
+
+/** The columns of an allotment by name, as JSON can hold them exactly: int8 as text. */
+export const toColumns = (allotment: Allotment): Readonly<Record<string, string | number | boolean | null>> => ({
+  edition: allotment.edition,
+  paid: allotment.paid,
+  agents: String(allotment.agents),
+  light_agents: String(allotment.lightAgents),
+  negotiated_limit: toText(allotment.negotiatedLimit),
+  base_credits: String(allotment.baseCredits),
+  variable_credits: String(allotment.variableCredits),
+  additional_credits: String(allotment.additionalCredits),
+  legacy_limit: String(allotment.legacyLimit),
+  floor: toText(allotment.floor),
+  floor_edition: allotment.floorEdition,
+  unpaid_since: allotment.unpaidSince,
+  grandfathered_credits: String(allotment.grandfatheredCredits),
+  total_credits: String(allotment.totalCredits),
+  concurrency_limit: allotment.concurrencyLimit,
+  winner: allotment.winner,
+});
+
+const toText = (value: bigint | null): string | null => (value === null ? null : String(value));

@@ -58,7 +58,7 @@ describe('checkCell', () => {
       fix: `As its owner run: GRANT USAGE ON SCHEMA public TO ${login}; GRANT SELECT ON public.orgs TO ${login};`,
     });
     const roles = found.filter(({ check }) => check === 'roles');
-    expect(roles).toHaveLength(5);
+    expect(roles).toHaveLength(6);
     expect(roles[0]).toMatchObject({
       code: 'roles_missing',
       fix: `As a superuser run: GRANT "${cellRoleName(cell.dataCenter.id, 'worker')}" TO ${login};`,

@@ -26,7 +26,10 @@ async function makeLogin(sql: TestCell['sql'], url: string, roles: readonly stri
 }
 
 /** The cell as a login with these roles of it. */
-async function openAs(cell: TestCell, roles: readonly ('worker' | 'planner' | 'fencer')[]): Promise<CellDatabase> {
+async function openAs(
+  cell: TestCell,
+  roles: readonly ('worker' | 'planner' | 'fencer' | 'override')[],
+): Promise<CellDatabase> {
   const names = roles.map((role) => `"${cellRoleName(cell.dataCenter.id, role)}"`);
   const opened = openTestCell(await makeLogin(cell.sql, cell.url, names), cell.dataCenter.id);
   closers.push(opened.close);
@@ -47,11 +50,14 @@ describe('the login of a worker', () => {
     expect(await ofWorkers(cell)).toMatchObject([{ level: 'ok' }]);
   });
 
-  test('with another role is worth a warning that names both', async () => {
+  test.each(['fencer', 'override'] as const)('with %s too is worth a warning that names both', async (role) => {
     const cell = await makeCell();
-    await report(await openAs(cell, ['worker', 'planner', 'fencer']));
+    await report(await openAs(cell, ['worker', 'planner', role]));
     expect(await ofWorkers(cell)).toMatchObject([
-      { level: 'warning', found: expect.stringMatching(/^the login process_\w+ of a worker also has: fencer$/u) },
+      {
+        level: 'warning',
+        found: expect.stringMatching(new RegExp(`^the login process_\\w+ of a worker also has: ${role}$`, 'u')),
+      },
     ]);
   });
 

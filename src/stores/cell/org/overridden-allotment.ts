@@ -3,7 +3,7 @@
 import type { Allotment } from '../../../domain/org/allotment.js';
 import type { GateView } from '../../../domain/org/decide-floor.js';
 import { execute, findRow, selectRow } from '../../query.js';
-import { type AllotmentRow, allotmentColumns, toAllotment } from '../allotment-row.js';
+import { type AllotmentRow, allotmentColumns, toAllotment, toColumns } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 import { listReversedCutovers } from '../cutover/reversals.js';
 
@@ -29,46 +29,15 @@ export async function findOverridableOrg(tx: CellTransaction, orgId: string): Pr
   return { stored: toAllotment(row), gate: { effectiveAt, sweptAt, decidedAt, model, reversedPeriods } };
 }
 
-/** Rewrites an org's row with the cause `override`, the only one under which people may lower a floor. */
-export async function overrideAllotment(
-  tx: CellTransaction,
-  orgId: string,
-  allotment: Allotment,
-  cardHash: string,
-): Promise<void> {
-  await execute(tx, `select set_config('credit_rollout.cause', 'override', true)`);
-  await execute(
-    tx,
-    `update credit_rollout.allotments set edition = :edition, paid = :paid, agents = :agents::bigint,
-       light_agents = :light_agents::bigint, negotiated_limit = :negotiated_limit::bigint,
-       base_credits = :base_credits::bigint, variable_credits = :variable_credits::bigint,
-       additional_credits = :additional_credits::bigint, legacy_limit = :legacy_limit::bigint,
-       floor = :floor::bigint, floor_edition = :floor_edition, unpaid_since = :unpaid_since::date,
-       grandfathered_credits = :grandfathered_credits::bigint, total_credits = :total_credits::bigint,
-       concurrency_limit = :concurrency_limit, winner = :winner, rate_card = :card_hash, run_id = null,
-       computed_at = clock_timestamp()
-     where org_id = :org_id::credit_rollout.org_id`,
-    {
-      edition: allotment.edition,
-      paid: allotment.paid,
-      agents: allotment.agents,
-      light_agents: allotment.lightAgents,
-      negotiated_limit: allotment.negotiatedLimit,
-      base_credits: allotment.baseCredits,
-      variable_credits: allotment.variableCredits,
-      additional_credits: allotment.additionalCredits,
-      legacy_limit: allotment.legacyLimit,
-      floor: allotment.floor,
-      floor_edition: allotment.floorEdition,
-      unpaid_since: allotment.unpaidSince,
-      grandfathered_credits: allotment.grandfatheredCredits,
-      total_credits: allotment.totalCredits,
-      concurrency_limit: allotment.concurrencyLimit,
-      winner: allotment.winner,
-      card_hash: cardHash,
-      org_id: orgId,
-    },
-  );
+/**
+ * Writes the row of a begun override, with the cause `override`, the only one under which people may lower a floor. Its
+ * card is the cell's active one.
+ */
+export async function writeOverride(tx: CellTransaction, overrideId: bigint, allotment: Allotment): Promise<void> {
+  await execute(tx, 'select credit_rollout.write_override(:override_id::bigint, :terms::jsonb)', {
+    override_id: overrideId,
+    terms: JSON.stringify(toColumns(allotment)),
+  });
 }
 
 /** How the rule in SQL would move the org from what is stored; null: it cannot decide it. */

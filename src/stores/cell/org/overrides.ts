@@ -64,17 +64,11 @@ export async function findOverride(tx: CellTransaction, overrideId: bigint): Pro
   return row && toRow(row);
 }
 
-/** Locks it, then its org's allotment: two approvers take turns. Read both in later statements. */
+/** Two approvers take turns. Read it in later statements. */
 export async function lockOverride(tx: CellTransaction, overrideId: bigint): Promise<void> {
   await execute(tx, 'select from credit_rollout.overrides where override_id = :override_id::bigint for update', {
     override_id: overrideId,
   });
-  await execute(
-    tx,
-    `select from credit_rollout.allotments where org_id = (
-       select org_id from credit_rollout.overrides where override_id = :override_id::bigint) for update`,
-    { override_id: overrideId },
-  );
 }
 
 /** The overrides that wait since before control knew of any, with what it is to know of each. As the owner. */
@@ -100,8 +94,8 @@ export async function digestOverride(tx: CellTransaction, overrideId: bigint): P
 }
 
 /**
- * Saves the org's row as it is before the override that control sealed, and who approved it: its floor may be set from
- * here on. Raises what `readSealFailure` reads.
+ * Locks the org's row and saves it as it is before the override that control sealed, and who approved it: it may be
+ * written from here on. Raises what `readSealFailure` reads.
  */
 export async function beginOverride(tx: CellTransaction, seal: Seal): Promise<void> {
   await execute(tx, 'select credit_rollout.begin_override(:seal::jsonb)', { seal });

@@ -99,21 +99,21 @@ const STATE_ROLES: readonly CellRole[] = ['fencer', 'operator'];
 const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readonly privileges: readonly string[] }[] = [
   ...CELL_ROLES.map((role) => ({ role, on: PRODUCT, privileges: WRITE })),
   { role: 'worker', on: 'credit_rollout.allotments', privileges: ['delete', 'truncate'] },
-  ...(['planner', 'reader', 'fencer', 'operator'] as const).map((role) => ({
+  ...(['planner', 'reader', 'fencer', 'operator', 'override'] as const).map((role) => ({
     role,
     on: 'credit_rollout.allotments',
     privileges: WRITE,
   })),
   ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.allotment_changes', privileges: WRITE })),
-  { role: 'worker', on: 'credit_rollout.overrides', privileges: ['delete', 'truncate'] },
-  ...(['planner', 'reader', 'fencer', 'operator'] as const).flatMap((role) =>
+  { role: 'override', on: 'credit_rollout.overrides', privileges: ['delete', 'truncate'] },
+  ...(['worker', 'planner', 'reader', 'fencer', 'operator'] as const).flatMap((role) =>
     ['credit_rollout.overrides', 'credit_rollout.protected_orgs'].map((on) => ({ role, on, privileges: WRITE })),
   ),
   // plans only grow, by functions of the owner
   ...['credit_rollout.plans', 'credit_rollout.plan_ranges', 'credit_rollout.plan_groups'].flatMap((on) =>
     CELL_ROLES.map((role) => ({ role, on, privileges: WRITE })),
   ),
-  ...(['planner', 'reader', 'fencer', 'operator'] as const).map((role) => ({
+  ...(['planner', 'reader', 'fencer', 'operator', 'override'] as const).map((role) => ({
     role,
     on: 'credit_rollout.stale_orgs',
     privileges: WRITE,

@@ -54,16 +54,12 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'execute on function credit_rollout.split_batch',
     PLANS,
     PLAN_FUNCTIONS,
-    // the check of the canary compares with what was stored before
-    'select on credit_rollout.allotment_changes',
+    // the check of the canary compares with what was stored before, and how it came about
+    'select on credit_rollout.allotment_changes, credit_rollout.overrides',
     'update (failure) on credit_rollout.plan_requests',
     'insert, update (settled_at, settled) on credit_rollout.stale_orgs',
-    // whoever writes about one org must be able to read orgs: no other role may
-    'select, insert (org_id, reason, protected_by), delete on credit_rollout.protected_orgs',
-    'select, insert (org_id, floor, reason, author), update (decided_at, state) on credit_rollout.overrides',
-    `execute on function credit_rollout.digest_override, credit_rollout.begin_override,
-       credit_rollout.complete_override`,
-    'select on credit_rollout.org_capacity',
+    // no canary has a protected org
+    'select on credit_rollout.protected_orgs, credit_rollout.org_capacity',
     // the change feed reads each recorded edit once
     'select, delete on credit_rollout.changed_orgs',
     'select on credit_rollout.changed_orgs_change_no_seq',
@@ -114,6 +110,17 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     // `cutover execute`: never before its instant
     'update (latched_at) on credit_rollout.gate',
     VERIFY_AGAIN,
+  ],
+  // what people write about one org; its allotment is written by the owner's functions, with a seal of control
+  override: [
+    RULE,
+    RULE_INPUTS,
+    'select, insert (org_id, reason, protected_by), delete on credit_rollout.protected_orgs',
+    'select, insert (org_id, floor, reason, author), update (decided_at, state) on credit_rollout.overrides',
+    `execute on function credit_rollout.digest_override, credit_rollout.begin_override,
+       credit_rollout.write_override, credit_rollout.complete_override`,
+    // its row is explained and verified
+    'select on credit_rollout.org_capacity, credit_rollout.stale_orgs',
   ],
 };
 
