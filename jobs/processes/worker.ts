@@ -15,6 +15,7 @@ import { startQueueWorker } from '../queue/queue-worker.js';
 import { cellQueueName } from '../queue/wake-ups.js';
 import { reportAliveService } from '../report-alive.job.js';
 import { runServices } from '../service.js';
+import { writeSignUpsService } from '../write-sign-ups.job.js';
 
 export interface RunningProcess {
   /** Stops taking work, waits for the batches that run, closes; never longer than its time-out. */
@@ -75,6 +76,7 @@ function serve(
     pollCellService(context, { dataCenter, activity, pollMs }),
     prewarmService(context, { dataCenter, activity, lanes: concurrency }),
     feedService(context, dataCenter),
+    writeSignUpsService(context, dataCenter),
   ];
   const running = runServices(services, { clock: context.clock, log }, stopping);
   return {

@@ -19,6 +19,7 @@ import { sealCutovers, sealOverrides } from './sealed-changes.js';
 import { sealPlans } from './sealed-plans.js';
 import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
+import { writeSignUpsLater } from './sign-ups-later.js';
 import { createFence, createRuns } from './work.js';
 
 export type { CellSchemaOptions } from './identity.js';
@@ -61,5 +62,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     bindReversals,
     purgeCellNights,
     narrowOverrides,
+    writeSignUpsLater,
   ];
 }

@@ -5,8 +5,8 @@ import type { Migration } from '../migration.js';
 export const voidLostApprovals: Migration = {
   name: '20261129180200_pre_void_lost_approvals',
   up: `
--- Whether a person could approve now: their login exists, may log in, and has the role. Where everybody shares one login
--- nobody can leave.
+-- Whether a person could approve now: their login exists, may log in, and has the role. Where everybody shares one
+-- login nobody can leave.
 create function credit_rollout_control.may_still_approve(person text) returns boolean language plpgsql stable
   set search_path = pg_catalog, pg_temp as $$
 begin

@@ -287,6 +287,11 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     outer_pad: 'the key, exclusive-ored with 0x5c in each byte',
     made_at: 'when this cell got it',
   },
+  'credit_rollout.pending_sign_ups': {
+    org_id: 'primary key',
+    noted_at: 'when it signed up',
+    tries: 'how often a worker tried',
+  },
   'credit_rollout.plan_parts': {
     plan_id: 'the plan that is being made',
     first_no: 'number of its first range',

@@ -55,6 +55,7 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   plan_ranges: 'time',
   plan_groups: 'time',
   plan_parts: 'time',
+  pending_sign_ups: 'time',
   plan_requests: 'time',
   runs: 'time',
   batches: 'time',

@@ -40,7 +40,7 @@ begin
     where c.org_id is not null limit ${MOST_AT_ONCE};
   end if;
   return null;
-exception when others then
+exception when query_canceled or others then
   return null;
 end $$;
 revoke all on function credit_rollout.note_changed_orgs() from public`;

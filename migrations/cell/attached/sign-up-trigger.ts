@@ -15,7 +15,7 @@ begin
     perform credit_rollout.onboard_org(new.org_id);
   end if;
   return null;
-exception when others then
+exception when query_canceled or others then
   return null;
 end $$;
 revoke all on function credit_rollout.onboard_inserted() from public`;

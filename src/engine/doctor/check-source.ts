@@ -4,6 +4,7 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../../domain/source/source-contract.js';
 import { advise, command } from '../../kernel/advice.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
+import { readOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { readFeedFacts } from '../../stores/cell/setup/change-triggers.js';
 import {
   countBadInputs,
@@ -14,7 +15,7 @@ import {
 import { isAttached } from '../../stores/cell/setup/schema.js';
 import { countNullIds, type Source } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
-import { toAttached } from '../setup/init-cell.js';
+import { measureWithin, toAttached } from '../setup/init-cell.js';
 import type { OpenCell } from './check-cell.js';
 import type { Check, Finding, FindingRecorder } from './finding.js';
 
@@ -60,6 +61,27 @@ export function checkColumns(
         ),
   );
 }
+
+/** How long the rule takes for one org: from 5 ms on a sign-up is written by a worker, seconds after it. */
+export async function checkSignUps({ cell }: Pick<CellWithSource, 'cell'>, record: FindingRecorder): Promise<Finding> {
+  const measured = await measureWithin(cell, SIGN_UP_LIMIT_MS);
+  const { oneOrgMs } = await cell.inTransaction('reader', readOneOrgMs);
+  if (measured === null) return record.ok('the source has no org to measure with');
+  const took = `one org takes ${formatMs(measured)} on this source`;
+  if (measured > AT_ONCE_MS && (oneOrgMs ?? 0) <= AT_ONCE_MS)
+    return record.warning(
+      `${took}, and sign-ups wait for it: init measured ${formatMs(oneOrgMs ?? 0)}`,
+      advise`Run: ${command('init')} (it measures again, and lets workers write sign-ups)`,
+    );
+  if ((oneOrgMs ?? 0) <= AT_ONCE_MS) return record.ok(`${took}: a sign-up is written in its own transaction`);
+  return record.ok(`${took}: a sign-up is recorded in its own transaction, and a worker writes it seconds later`);
+}
+
+/** The database decides by the same number: onboard_org. */
+const AT_ONCE_MS = 5;
+const SIGN_UP_LIMIT_MS = 10_000;
+const formatMs = (ms: number): string =>
+  ms >= SIGN_UP_LIMIT_MS ? 'more than 10 s' : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 
 /** Whether this login may read the source, and the GRANT when it may not. */
 export function checkPrivilege({ source }: Pick<CellWithSource, 'source'>, record: FindingRecorder): Finding {

@@ -37,6 +37,7 @@ import {
   checkNullIds,
   checkPrivilege,
   checkRelationPolicies,
+  checkSignUps,
   checkSource,
   checkUniqueIds,
   checkViewPolicies,
@@ -105,6 +106,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   { check: 'null ids', needs: ['roles', 'attached'], run: checkNullIds },
   { check: 'editions', needs: ['roles', 'attached'], run: checkEditions },
   { check: 'inputs', needs: ['roles', 'attached'], run: checkInputs },
+  { check: 'sign-ups', needs: ['schema', 'roles', 'attached'], run: ofSource(checkSignUps) },
   { check: 'change feed', needs: ['roles', 'attached'], run: ofSource(checkFeed) },
   { check: 'bake query', needs: ['roles'], run: checkBake },
 ];

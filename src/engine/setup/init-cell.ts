@@ -4,6 +4,7 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns, orgIdType } from '../../domain/source/source-contract.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { type CellDatabase, type CellTransaction, cellOwnerName } from '../../stores/cell/cell-database.js';
+import { measureOneOrg, saveOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { findCell, readServerFacts } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { grantUpdates } from '../../stores/cell/setup/change-triggers.js';
@@ -17,6 +18,7 @@ import {
   saveCell,
 } from '../../stores/cell/setup/schema.js';
 import { countNullIdsAsOwner, findSource, type Source } from '../../stores/cell/setup/source.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
 import { rejectStrongOwner, transferSchema } from '../../stores/schema-owner.js';
 import { toStoredCard } from '../stored-card.js';
 
@@ -34,6 +36,8 @@ export interface InitCellReport {
   readonly attached: boolean;
   readonly source: string;
   readonly activeCard: string;
+  /** How long the rule takes for one org of the source, in ms; null: the source has none. */
+  readonly oneOrgMs: number | null;
 }
 
 /** Major versions of PostgreSQL. */
@@ -58,7 +62,7 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
     await ensureRoles(tx, dataCenter.id);
   });
   const owner = cellOwnerName(dataCenter.id);
-  return cell.asOwner(async (tx) => {
+  const made = await cell.asOwner(async (tx) => {
     await lockSchema(tx);
     await rejectStrongOwner(tx, owner, `Data center "${dataCenter.id}"`);
     const source = await findUsableSource(tx, dataCenter, card);
@@ -83,7 +87,30 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
       activeCard: (await findCell(tx))?.activeCard ?? '',
     };
   });
+  return { ...made, oneOrgMs: await measureSignUps(cell) };
 }
+
+/**
+ * What a sign-up costs on this source decides whether it is written in its own transaction: afterwards, so that a view
+ * that takes long undoes nothing.
+ */
+async function measureSignUps(cell: CellDatabase): Promise<number | null> {
+  const oneOrgMs = await measureWithin(cell, MEASURE_MS);
+  await cell.asOwner((tx) => saveOneOrgMs(tx, oneOrgMs));
+  return oneOrgMs;
+}
+
+/** At most this long; a source that takes longer counts as if it took just that. */
+export async function measureWithin(cell: CellDatabase, limitMs: number): Promise<number | null> {
+  try {
+    return await cell.asOwner((tx) => measureOneOrg(tx, limitMs));
+  } catch (error) {
+    if (classifyFailure(error).kind === 'too_slow') return limitMs;
+    throw error;
+  }
+}
+
+const MEASURE_MS = 10_000;
 
 /** Throws unsupported_version. */
 export function assertVersion(dataCenter: string, version: number): void {

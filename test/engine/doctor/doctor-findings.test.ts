@@ -67,6 +67,7 @@ describe('runDoctorChecks', () => {
       'null ids',
       'editions',
       'inputs',
+      'sign-ups',
       'change feed',
     ]);
   });

@@ -65,6 +65,9 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select on credit_rollout.changed_orgs_change_no_seq',
     'select, update on credit_rollout.feed',
     'select, insert, update on credit_rollout.drift, credit_rollout.detections',
+    // sign-ups whose allotment could not be written at once
+    'select on credit_rollout.pending_sign_ups',
+    'execute on function credit_rollout.write_sign_ups',
     `execute on function credit_rollout.add_repairs, credit_rollout.retire_allotments,
        credit_rollout.restore_retired`,
   ],

@@ -1,0 +1,28 @@
+// Writes the allotments of sign-ups that could not be written in the product's own transaction, as the change feed
+// writes: under the shared fence lock, and only while single writes are allowed.
+import { lockFenceShared } from '../../stores/cell/batch/fence.js';
+import {
+  hasPendingSignUps,
+  type WrittenSignUps,
+  writePendingSignUps,
+} from '../../stores/cell/cutover/pending-sign-ups.js';
+import { readFeed } from '../../stores/cell/feed/feed.js';
+import type { WorkerContext } from '../context.js';
+
+const NONE: WrittenSignUps = { tried: 0, written: 0 };
+/** The function ends by itself after a second; one org of a slow view may take longer than that. */
+const STATEMENT_MS = 10_000;
+
+/** Those that wait longest, for about a second. None where single writes are not allowed now. */
+export async function writeSignUps({ cells }: WorkerContext, dataCenter: string): Promise<WrittenSignUps> {
+  const cell = cells.get(dataCenter);
+  if (!(await cell.inTransaction('worker', hasPendingSignUps))) return NONE;
+  return cell.inTransaction(
+    'worker',
+    async (tx) => {
+      await lockFenceShared(tx);
+      return (await readFeed(tx)).open ? writePendingSignUps(tx) : NONE;
+    },
+    { statementMs: STATEMENT_MS },
+  );
+}

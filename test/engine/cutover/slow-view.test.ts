@@ -1,0 +1,147 @@
+// Sign-ups on sources that are ordinary views over normalised tables: the product's transaction neither fails nor waits,
+// whatever its own time-outs, and a worker writes what was only recorded.
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeSignUps } from '../../../src/engine/cutover/write-sign-ups.js';
+import { initCell } from '../../../src/engine/setup/init-cell.js';
+import { createTestCell, letOwnerRead, type TestCell } from '../../support/cell.js';
+import { arm, inMs, latch } from './gate-scene.js';
+
+const ORGS = 20_000;
+const TABLES = `
+create table accounts (account_id bigint primary key, created_at timestamptz not null);
+create table subscriptions (account_id bigint primary key, edition text not null, status text not null);
+create table users (user_id bigint primary key, account_id bigint not null, seat text not null);
+create index on users (account_id);
+create table packs (pack_id bigint primary key, account_id bigint not null, calls bigint not null);
+create index on packs (account_id);
+insert into accounts select n, '2024-01-01' from generate_series(1, ${ORGS}) n;
+insert into subscriptions select n, 'standard', 'active' from generate_series(1, ${ORGS}) n;
+insert into users select n, 1 + n % ${ORGS}, case when n % 4 = 0 then 'light' else 'full' end
+  from generate_series(1, ${ORGS * 5}) n;
+insert into packs select n, n * 3, 1000 from generate_series(1, ${ORGS / 4}) n;
+analyze accounts, subscriptions, users, packs`;
+
+const COLUMNS = `a.account_id as org_id, s.edition, s.status = 'active' as paid, a.created_at, 0::bigint as light_agents`;
+const VIEWS = {
+  grouped: `select ${COLUMNS}, coalesce(u.agents, 0) as agents, coalesce(p.calls, 0)::bigint as additional_credits
+    from accounts a join subscriptions s on s.account_id = a.account_id
+    left join (select account_id, count(*) filter (where seat = 'full') as agents from users group by account_id) u
+      on u.account_id = a.account_id
+    left join (select account_id, sum(calls) as calls from packs group by account_id) p on p.account_id = a.account_id`,
+  lateral: `select ${COLUMNS}, u.agents, p.calls as additional_credits
+    from accounts a join subscriptions s on s.account_id = a.account_id
+    cross join lateral (select count(*) filter (where seat = 'full') as agents from users x
+      where x.account_id = a.account_id) u
+    cross join lateral (select coalesce(sum(calls), 0)::bigint as calls from packs x
+      where x.account_id = a.account_id) p`,
+  // no key reaches below the window: every org is read for one
+  window: `select ${COLUMNS}, coalesce(u.agents, 0) as agents, 0::bigint as additional_credits
+    from (select a.*, row_number() over (order by created_at) as place from accounts a) a
+    join subscriptions s on s.account_id = a.account_id
+    left join (select distinct account_id, count(*) over (partition by account_id) as agents from users) u
+      on u.account_id = a.account_id`,
+} as const;
+
+describe.each(Object.keys(VIEWS) as (keyof typeof VIEWS)[])('a sign-up on a %s view', (name) => {
+  let cell: TestCell;
+  let product: pg.Client;
+  let role: string;
+  let next = ORGS + 1;
+
+  beforeAll(async () => {
+    cell = await createTestCell({ init: 'left' });
+    const { sql, dataCenter, card } = cell;
+    role = `product_${randomBytes(4).toString('hex')}`;
+    await sql('drop table public.orgs');
+    await sql(TABLES);
+    await sql(`create view public.orgs as ${VIEWS[name]}`);
+    await sql(`create role ${role} login password 'x'; grant insert on accounts, subscriptions, users to ${role}`);
+    await letOwnerRead(sql, dataCenter.id);
+    await initCell(cell.cell, { dataCenter, card, lapseGraceDays: 30, grant: role });
+    await arm(cell, inMs(-1_000));
+    expect((await latch(cell)).kind).toBe('latched');
+    const url = new URL(cell.url);
+    url.username = role;
+    url.password = 'x';
+    product = new pg.Client({ connectionString: url.href });
+    await product.connect();
+  });
+  afterAll(async () => {
+    await product.end();
+    await cell.sql(`drop owned by ${role}; drop role ${role}`);
+    await cell.drop();
+  });
+
+  /** One sign-up, as the product's code has it; returns its id and how long our function took, in ms. */
+  async function signUp(timeoutMs: number): Promise<{ id: number; answer: string; tookMs: number }> {
+    const id = next++;
+    await product.query(`begin; set local statement_timeout = ${timeoutMs}`);
+    await product.query(`insert into accounts values (${id}, now())`);
+    await product.query(`insert into subscriptions values (${id}, 'standard', 'active')`);
+    const began = performance.now();
+    const { rows } = await product.query(`select credit_rollout.onboard_org(${id}) as answer`);
+    const tookMs = performance.now() - began;
+    await product.query('commit');
+    return { id, answer: rows[0].answer, tookMs };
+  }
+  const unwritten = async (): Promise<number> =>
+    Number((await cell.sql('select count(*) as n from credit_rollout.pending_sign_ups'))[0]?.n);
+  async function writeAll(): Promise<void> {
+    await cell.sql(`update credit_rollout.fence set state = 'closed', single_writes = true,
+      timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`);
+    for (let rounds = 0; (await unwritten()) > 0; rounds += 1) {
+      expect(rounds).toBeLessThan(50);
+      await writeSignUps(cell.context, cell.dataCenter.id);
+    }
+  }
+
+  test.each([50, 100, 300])('commits under a time-out of %d ms, and its allotment follows', async (timeoutMs) => {
+    const ids: number[] = [];
+    for (let n = 0; n < 20; n += 1) {
+      const { id, answer } = await signUp(timeoutMs);
+      expect(answer).toBe('credits');
+      ids.push(id);
+    }
+    expect(await cell.sql('select count(*)::int as n from accounts where account_id = any ($1)', [ids])).toEqual([
+      { n: 20 },
+    ]);
+    await writeAll();
+    expect(
+      await cell.sql(
+        `select count(*)::int as n, min(origin) as origin from credit_rollout.allotments where org_id = any ($1)`,
+        [ids],
+      ),
+    ).toEqual([{ n: 20, origin: 'signup' }]);
+  });
+
+  test('is cheap for the product, whatever the view costs', async () => {
+    const took: number[] = [];
+    for (let n = 0; n < 60; n += 1) took.push((await signUp(1_000)).tookMs);
+    took.sort((a, b) => a - b);
+    // the limit that the issue names is for a calm machine; a fixed one here only tells a scan from a look-up
+    expect(took[Math.trunc(took.length / 2)]).toBeLessThan(20);
+    await writeAll();
+  });
+
+  test('stays, and is written later, when the view cannot be read in the time that is left', async () => {
+    // as if init had measured a fast source
+    await cell.sql('update credit_rollout.cell set one_org_ms = 0');
+    await cell.sql('alter view public.orgs rename to orgs_fast');
+    const columns = 'org_id, edition, paid, created_at, light_agents, agents, additional_credits';
+    await cell.sql(`create view public.orgs as select ${columns} from public.orgs_fast`);
+    await cell.sql(`create or replace view public.orgs_fast as select o.* from (${VIEWS[name]}) o, pg_sleep(0.2)`);
+    const { id, answer } = await signUp(100);
+    expect(answer).toBe('credits');
+    expect(await cell.sql('select model from credit_rollout.sign_ups where org_id = $1', [id])).toEqual([
+      { model: 'credits' },
+    ]);
+    expect(await unwritten()).toBe(1);
+    await cell.sql(`create or replace view public.orgs_fast as ${VIEWS[name]}`);
+    await writeAll();
+    expect(await cell.sql('select origin from credit_rollout.allotments where org_id = $1', [id])).toEqual([
+      { origin: 'signup' },
+    ]);
+  });
+});
