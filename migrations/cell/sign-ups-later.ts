@@ -1,5 +1,5 @@
-// Why: the source may be a view that takes long for one org, and the product's transaction must neither wait for it nor be
-// cancelled by it. What is not cheap is only recorded there, and written by a worker at once.
+// Why: the source may be a view that takes long for one org, and the product's transaction must neither wait for it nor
+// be cancelled by it. What is not cheap is only recorded there, and written by a worker at once.
 import type { Migration } from '../migration.js';
 
 /** Why: whatever cancels a statement of ours inside a sign-up, its record and the sign-up itself stay. */
@@ -8,7 +8,7 @@ export const writeSignUpsLater: Migration = {
   up: `
 alter table credit_rollout.cell add one_org_ms real;
 comment on column credit_rollout.cell.one_org_ms is
-  'how long the rule took for one org when init measured it, in ms; above 5, sign-ups are written by a worker';
+  'how long reading the source took for one org when init measured it, in ms; above 5, workers write sign-ups';
 
 create table credit_rollout.pending_sign_ups (
   org_id credit_rollout.org_id primary key,
@@ -16,7 +16,7 @@ create table credit_rollout.pending_sign_ups (
   tries integer not null default 0
 );
 comment on table credit_rollout.pending_sign_ups is
-  'sign-ups on credits whose allotment is not written yet; what a worker cannot write in five tries is left to the sweep and the night';
+  'sign-ups on credits whose allotment is not written yet; after five tries one is left to the sweep and the night';
 
 create or replace function credit_rollout.grant_sign_up(org credit_rollout.org_id) returns void language plpgsql
   set search_path = pg_catalog, pg_temp as $$
@@ -54,25 +54,31 @@ create or replace function credit_rollout.onboard_org(org_id credit_rollout.org_
 declare
   recorded text; answer text; at timestamptz;
 begin
-  begin
-    select s.model into recorded from credit_rollout.sign_ups s where s.org_id = onboard_org.org_id;
-    if recorded is null then
-      -- an org that was decided before is no sign-up, and its floor must not become one's
-      if exists (select from credit_rollout.allotments a where a.org_id = onboard_org.org_id) then return 'credits'; end if;
-      select g.model, g.decided_at into answer, at from credit_rollout.ask_gate() g;
-      if at is null then return answer; end if;
-      insert into credit_rollout.sign_ups (org_id, model, decided_at) values (onboard_org.org_id, answer, at)
-        on conflict do nothing;
-      if found then
-        recorded := answer;
-      else
-        select s.model into recorded from credit_rollout.sign_ups s where s.org_id = onboard_org.org_id;
+  -- twice: a time-out of the caller ends the first try, and comes no second time in the same statement
+  for attempt in 1..2 loop
+    begin
+      select s.model into recorded from credit_rollout.sign_ups s where s.org_id = onboard_org.org_id;
+      if recorded is null then
+        -- an org that was decided before is no sign-up, and its floor must not become one's
+        if exists (select from credit_rollout.allotments a where a.org_id = onboard_org.org_id) then
+          return 'credits';
+        end if;
+        select g.model, g.decided_at into answer, at from credit_rollout.ask_gate() g;
+        if at is null then return answer; end if;
+        insert into credit_rollout.sign_ups (org_id, model, decided_at) values (onboard_org.org_id, answer, at)
+          on conflict do nothing;
+        if found then
+          recorded := answer;
+        else
+          select s.model into recorded from credit_rollout.sign_ups s where s.org_id = onboard_org.org_id;
+        end if;
       end if;
-    end if;
-  exception when query_canceled or others then
-    -- what could not be recorded is left to the sweep
-    return coalesce(recorded, answer, (select g.model from credit_rollout.ask_gate() g));
-  end;
+      exit;
+    exception when query_canceled or others then
+      -- what cannot be recorded is left to the sweep
+      recorded := null;
+    end;
+  end loop;
   -- apart, so that nothing which goes wrong here takes the record back
   if recorded = 'credits' then
     if coalesce((select c.one_org_ms from credit_rollout.cell c), 0) <= 5 then
@@ -82,13 +88,13 @@ begin
       perform credit_rollout.note_sign_up(onboard_org.org_id);
     end if;
   end if;
-  return recorded;
+  return coalesce(recorded, answer, (select g.model from credit_rollout.ask_gate() g));
 exception when query_canceled or others then
   return coalesce(recorded, answer);
 end $$;
 
--- Writes sign-ups that wait, for about a second at most, and returns how many were tried and are written. The caller holds
--- the fence's lock, and single writes are allowed.
+-- Writes sign-ups that wait, for about a second at most, and returns how many were tried and are written. The caller
+-- holds the fence's lock, and single writes are allowed.
 create function credit_rollout.write_sign_ups(out tried integer, out written integer) language plpgsql
   security definer set search_path = pg_catalog, pg_temp set row_security = off
   set jit = off set max_parallel_workers_per_gather = 0 set plan_cache_mode = force_custom_plan as $$
@@ -115,5 +121,6 @@ begin
     exit when clock_timestamp() > began + interval '1 second';
   end loop;
 end $$;
-revoke all on function credit_rollout.grant_sign_up, credit_rollout.note_sign_up, credit_rollout.write_sign_ups from public;`,
+revoke all on function credit_rollout.grant_sign_up, credit_rollout.note_sign_up, credit_rollout.write_sign_ups
+  from public;`,
 };

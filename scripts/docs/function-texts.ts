@@ -43,7 +43,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   note_sign_up: 'notes a sign-up for the workers; internal',
   write_sign_ups: 'writes the sign-ups that wait, for a second; runs as its owner, as sign-ups do',
   decided_one: 'the rule for one org that has no allotment: one key reaches the inside of a grouped view',
-  measure_one_org: 'how long the rule takes for one org of the source, in ms; as its owner, for `init`',
+  measure_one_org: 'how long reading the source takes for one org, in ms; as its owner, for `init`',
   check_reversed_cutover: 'trigger of `reversals`: a seal takes back the cut-over that it names',
   seal_plan: 'what control needs to register a plan; runs as its owner, who reads the key',
   count_null_ids: 'the number of rows of the source without an org_id, as the owner of our schema; for `init`',
