@@ -7,11 +7,16 @@ import type { RunningProcess } from '../jobs/processes/worker.js';
 import type { QueueConnection } from '../jobs/queue/connection.js';
 import type { QueueWakeUps } from '../jobs/queue/wake-ups.js';
 import { resolveConfigText, type VariableLookup } from './domain/config/config-text.js';
+import {
+  type ConfiguredServer,
+  type ConfiguredServers,
+  createConfiguredServers,
+} from './domain/config/configured-servers.js';
 import { parseRolloutConfig } from './domain/config/parse-config.js';
-import { resolvePostgresUrl, resolveQueueUrl } from './domain/config/resolve-url.js';
 import type { DataCenterConfig, RolloutConfig } from './domain/config/rollout-config.js';
 import type { RateCard } from './domain/rate-card/rate-card.js';
 import type { CellDirectory, EngineContext, WorkerContext } from './engine/context.js';
+import type { Transports } from './engine/doctor/check-transport.js';
 import { systemClock } from './kernel/clock.js';
 import type { ErrorCode } from './kernel/error-codes.js';
 import { withTimeout } from './kernel/retry.js';
@@ -22,6 +27,7 @@ import { createLog } from './platform/log.js';
 import { openPostgres } from './platform/postgres.js';
 import { projectFolder } from './platform/project-folder.js';
 import { readText } from './platform/read-text.js';
+import { createServerTls, type ServerTls } from './platform/tls.js';
 import { EMBEDDED_CONFIG, EMBEDDED_DATABASES } from './sample/config.js';
 import { asOperator, type CellDatabase, createCellDatabase } from './stores/cell/cell-database.js';
 import { assertCellIdentity } from './stores/cell/identity.js';
@@ -54,6 +60,8 @@ export interface Program {
   initQueue(): Promise<void>;
   /** Whether the queue can be used as it is; changes nothing. */
   checkQueue(): Promise<void>;
+  /** How the URL of a key goes over the network. Throws as its first use would. */
+  transports: Transports;
   /** Serves the queues of these data centers until it is stopped; never touches control. */
   startWorker(options: {
     dataCenters: readonly string[];
@@ -116,13 +124,19 @@ function composeProgram(
   const config = embedded === undefined ? parsed : { ...parsed, written: [] };
   const log = createLog();
   const closers: (() => Promise<void>)[] = [];
-  const cells = createCells(config, lookup, options.cellConnections?.(config) ?? 4, closers);
   const actor = embedded === undefined ? null : userInfo().username;
-  const controlUrl = () => resolvePostgresUrl(config.controlDatabase.text, lookup, 'controlDatabase');
-  const control = recordAs(lazyControl(controlUrl, closers), actor);
-  const queueUrl = (own: 'own' | 'any'): string => readQueueUrl(config, lookup, own);
+  const servers = createConfiguredServers(config, lookup, {
+    sslmode: readEnvironment('PGSSLMODE'),
+    sslrootcert: readEnvironment('PGSSLROOTCERT'),
+  });
+  const cells = createCells(config, servers, options.cellConnections?.(config) ?? 4, closers);
+  const control = recordAs(lazyControl(servers, closers), actor);
+  const queueServer = (own: 'own' | 'any'): readonly [string, ServerTls] => {
+    const server = servers.queue(own);
+    return [server.url, createServerTls(server)];
+  };
   const connectQueue = async (own: 'own' | 'any'): Promise<QueueConnection> =>
-    (await import('../jobs/queue/connection.js')).connectQueue(queueUrl(own));
+    (await import('../jobs/queue/connection.js')).connectQueue(...queueServer(own));
   const createWakeUps = async (): Promise<QueueWakeUps> => {
     const queue = await connectQueue('any');
     return (await import('../jobs/queue/wake-ups.js')).createWakeUps(queue, log);
@@ -138,10 +152,15 @@ function composeProgram(
     worker,
     engine,
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
-    queueUrl,
+    queueUrl: (own) => servers.queue(own).url,
     connectQueue,
-    initQueue: async () => (await import('../jobs/queue/connection.js')).initQueue(queueUrl('any')),
-    checkQueue: async () => (await import('../jobs/queue/connection.js')).checkQueue(queueUrl('any')),
+    initQueue: async () => (await import('../jobs/queue/connection.js')).initQueue(...queueServer('any')),
+    checkQueue: async () => (await import('../jobs/queue/connection.js')).checkQueue(...queueServer('any')),
+    transports: {
+      control: () => servers.control().transport,
+      queue: () => servers.queue('any').transport,
+      cell: (id) => servers.cell(findDataCenter(config, id)).transport,
+    },
     startWorker: async ({ queue, ...served }) => {
       const connection = await connectQueue(queue);
       return (await import('../jobs/processes/worker.js')).startWorker(worker, { ...served, queue: connection });
@@ -160,22 +179,28 @@ function composeProgram(
 
 function createCells(
   config: RolloutConfig,
-  lookup: VariableLookup,
+  servers: ConfiguredServers,
   connections: number,
   closers: (() => Promise<void>)[],
 ): CellDirectory {
   const opened = new Map<string, CellDatabase>();
   const open = (dataCenter: DataCenterConfig): CellDatabase => {
-    const url = resolvePostgresUrl(dataCenter.database.text, lookup, `dataCenters.${dataCenter.id}.database`);
     const onConnect: Parameters<typeof openPostgres>[0]['onConnect'] = (query) =>
       assertCellIdentity(query, dataCenter.id);
-    const db = openPostgres({ url, applicationName: 'credit-rollout', max: connections, onConnect });
+    const db = openServer(servers.cell(dataCenter), { max: connections, onConnect });
     const cell = createCellDatabase(db, dataCenter.id);
     closers.push(() => cell.close());
     opened.set(dataCenter.id, cell);
     return cell;
   };
   return { get: (id) => opened.get(id) ?? open(findDataCenter(config, id)) };
+}
+
+function openServer(
+  server: ConfiguredServer,
+  options: Pick<Parameters<typeof openPostgres>[0], 'max' | 'onConnect'>,
+): ReturnType<typeof openPostgres> {
+  return openPostgres({ url: server.url, tls: createServerTls(server), applicationName: 'credit-rollout', ...options });
 }
 
 /** Throws unknown_data_center with the ids that exist. */
@@ -187,10 +212,10 @@ export function findDataCenter(config: RolloutConfig, id: string): DataCenterCon
   });
 }
 
-function lazyControl(url: () => string, closers: (() => Promise<void>)[]): EngineContext['control'] {
+function lazyControl(servers: ConfiguredServers, closers: (() => Promise<void>)[]): EngineContext['control'] {
   let opened: EngineContext['control'] | undefined;
   const open = (): EngineContext['control'] => {
-    opened = createControlDatabase(openPostgres({ url: url(), applicationName: 'credit-rollout', max: 4 }));
+    opened = createControlDatabase(openServer(servers.control(), { max: 4 }));
     closers.push(opened.close);
     return opened;
   };
@@ -219,15 +244,6 @@ function lazyWakeUps(create: () => Promise<QueueWakeUps>, closers: (() => Promis
     enqueue: async (...args) => (await (opened ?? open())).enqueue(...args),
     wakeSchedulers: async () => (await (opened ?? open())).wakeSchedulers(),
   };
-}
-
-function readQueueUrl(config: RolloutConfig, lookup: VariableLookup, own: 'own' | 'any'): string {
-  if (config.queue !== undefined) return resolveQueueUrl(config.queue.text, lookup);
-  if (own === 'own')
-    throw new RolloutError('queue_required', {
-      message: 'The configuration names no queue; only `up` may use the control database as one.',
-    });
-  return resolvePostgresUrl(config.controlDatabase.text, lookup, 'controlDatabase');
 }
 
 /** Reads and parses a card; throws rate_card_not_found and the card's own errors. */

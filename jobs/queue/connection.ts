@@ -1,5 +1,6 @@
 // Connects to the queue by its URL: Redis through ioredis, or Postgres. Only this file knows which; the others use
 // BullMQ's own classes.
+import type { ConnectionOptions } from 'node:tls';
 import {
   assertSchemaCompatibility,
   createPostgresBackend,
@@ -15,6 +16,7 @@ import {
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { RolloutError } from '../../src/kernel/rollout-error.js';
+import { createUnreachableError } from './unreachable.js';
 
 export type QueueKind = 'redis' | 'postgres';
 
@@ -44,15 +46,39 @@ const MAX_EVENTS = 1_000;
 const STREAMS = { events: { maxLen: MAX_EVENTS } };
 const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2_000);
 
-export function connectQueue(url: string): QueueConnection {
-  return /^rediss?:/u.test(url) ? connectRedis(url) : connectPostgresQueue(url);
+/** What the drivers are told about TLS; left out: for `rediss://` what Node does by itself, else plain text. */
+export interface QueueTls {
+  readonly ssl: ConnectionOptions | false;
+  readonly sslnegotiation?: 'direct';
+  readonly Client: typeof pg.Client;
 }
 
-function connectRedis(url: string): QueueConnection {
+interface QueueServer {
+  readonly url: string;
+  readonly tls: QueueTls | undefined;
+}
+
+const isRedis = (url: string): boolean => /^rediss?:/u.test(url);
+
+/** `url`: without parameters about TLS. */
+export function connectQueue(url: string, tls?: QueueTls): QueueConnection {
+  const server = { url, tls };
+  return isRedis(url) ? connectRedis(server) : connectPostgresQueue(server);
+}
+
+const redisTls = ({ tls }: QueueServer): { readonly tls?: ConnectionOptions } =>
+  tls === undefined || tls.ssl === false ? {} : { tls: tls.ssl };
+
+const postgresTls = ({ tls }: QueueServer): pg.ClientConfig =>
+  tls === undefined
+    ? { ssl: false }
+    : { ssl: tls.ssl, ...(tls.sslnegotiation !== undefined && { sslnegotiation: tls.sslnegotiation }) };
+
+function connectRedis(server: QueueServer): QueueConnection {
   let producer: Redis | undefined;
   // made here, so that it always has a listener: an outage is shown by status, not on standard error
   const open = (options: { enableOfflineQueue: boolean; maxRetriesPerRequest: number | null }): Redis => {
-    const client = new Redis(url, { ...options, retryStrategy, connectTimeout: 3_000 });
+    const client = new Redis(server.url, { ...options, ...redisTls(server), retryStrategy, connectTimeout: 3_000 });
     client.on('error', () => undefined);
     return client;
   };
@@ -63,7 +89,7 @@ function connectRedis(url: string): QueueConnection {
   };
   return {
     kind: 'redis',
-    check: () => checkQueue(url),
+    check: () => checkQueue(server.url, server.tls),
     createQueue: (name) => {
       const client = producer ?? openProducer();
       const queue = new Queue(name, {
@@ -96,22 +122,25 @@ function connectRedis(url: string): QueueConnection {
  * BullMQ holds connections between two statements without a listener: the server's word that it ends one would end the
  * process. The next statement fails all the same.
  */
-class HeldClient extends pg.Client {
-  constructor(config?: string | pg.ClientConfig) {
-    super(config);
-    this.on('error', () => undefined);
-  }
+function holdClient(Client: typeof pg.Client): typeof pg.Client {
+  return class HeldClient extends Client {
+    constructor(config?: string | pg.ClientConfig) {
+      super(config);
+      this.on('error', () => undefined);
+    }
+  };
 }
 
-function connectPostgresQueue(url: string): QueueConnection {
+function connectPostgresQueue(server: QueueServer): QueueConnection {
   const classes = withBackend(createPostgresBackend);
   const openPool = (own: pg.PoolConfig): pg.Pool => {
     const pool = new pg.Pool({
-      connectionString: url,
+      connectionString: server.url,
+      ...postgresTls(server),
       application_name: 'credit-rollout queue',
       connectionTimeoutMillis: 5_000,
       options: '-c search_path=bullmq',
-      Client: HeldClient,
+      Client: holdClient(server.tls?.Client ?? pg.Client),
       keepAlive: true,
       ...own,
     });
@@ -127,7 +156,7 @@ function connectPostgresQueue(url: string): QueueConnection {
   };
   return {
     kind: 'postgres',
-    check: () => checkQueue(url),
+    check: () => checkQueue(server.url, server.tls),
     createQueue: (name) =>
       new classes.Queue(name, {
         connection: (producers ?? openProducers()) as unknown as PgPool,
@@ -149,10 +178,11 @@ function connectPostgresQueue(url: string): QueueConnection {
  * Creates the queue's own schema in Postgres; on Redis it only checks the server. Throws queue_unreachable,
  * queue_pooled.
  */
-export async function initQueue(url: string): Promise<void> {
-  if (connectQueue(url).kind === 'redis') return checkRedis(url);
-  await withPostgres(url, async (client) => {
-    await assertDirect(url);
+export async function initQueue(url: string, tls?: QueueTls): Promise<void> {
+  const server = { url, tls };
+  if (isRedis(url)) return checkRedis(server);
+  await withPostgres(server, async (client) => {
+    await assertDirect(server);
     await runMigrations(client);
   });
 }
@@ -160,10 +190,11 @@ export async function initQueue(url: string): Promise<void> {
 /**
  * Throws unless the queue can be used: reachable, a direct connection, new enough, with its schema. Changes nothing.
  */
-export async function checkQueue(url: string): Promise<void> {
-  if (connectQueue(url).kind === 'redis') return checkRedis(url);
-  await withPostgres(url, async (client) => {
-    await assertDirect(url);
+export async function checkQueue(url: string, tls?: QueueTls): Promise<void> {
+  const server = { url, tls };
+  if (isRedis(url)) return checkRedis(server);
+  await withPostgres(server, async (client) => {
+    await assertDirect(server);
     try {
       await assertSchemaCompatibility(client);
     } catch (cause) {
@@ -188,38 +219,28 @@ function explainSchema(cause: unknown): RolloutError {
   });
 }
 
-async function withPostgres(url: string, act: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+async function withPostgres(server: QueueServer, act: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = openClient(server);
   client.on('error', () => undefined);
   try {
     await client.connect();
     await act(client);
   } catch (error) {
-    throw error instanceof RolloutError ? error : unreachable(url, error);
+    throw error instanceof RolloutError ? error : createUnreachableError(server.url, error);
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-function unreachable(url: string, cause: unknown): RolloutError {
-  const { code = 'no answer' } = cause as { readonly code?: unknown };
-  const message = `The queue${nameServer(url)} cannot be reached (${String(code)}).`;
-  return new RolloutError('queue_unreachable', { message, cause });
-}
-
-/** Only host and port: the rest of a URL may hold a password. */
-function nameServer(url: string): string {
-  const { hostname, port, protocol } = URL.canParse(url) ? new URL(url) : { hostname: '', port: '', protocol: '' };
-  return hostname === '' ? '' : ` at ${hostname}:${port || (protocol.startsWith('redis') ? '6379' : '5432')}`;
+function openClient(server: QueueServer, options?: pg.ClientConfig): pg.Client {
+  const Client = server.tls?.Client ?? pg.Client;
+  const own = { connectionString: server.url, connectionTimeoutMillis: 5_000, ...postgresTls(server), ...options };
+  return new Client(own);
 }
 
 /** A transaction pooler rejects or drops start-up options, which the queue needs. */
-async function assertDirect(url: string): Promise<void> {
-  const client = new pg.Client({
-    connectionString: url,
-    options: '-c search_path=bullmq',
-    connectionTimeoutMillis: 5_000,
-  });
+async function assertDirect(server: QueueServer): Promise<void> {
+  const client = openClient(server, { options: '-c search_path=bullmq' });
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -237,14 +258,18 @@ async function assertDirect(url: string): Promise<void> {
 
 const OLDEST_REDIS = [6, 2] as const;
 
-async function checkRedis(url: string): Promise<void> {
-  const redis = new Redis(url, {
+async function checkRedis(server: QueueServer): Promise<void> {
+  const redis = new Redis(server.url, {
+    ...redisTls(server),
     lazyConnect: true,
     maxRetriesPerRequest: 1,
     retryStrategy: () => null,
     connectTimeout: 3_000,
   });
-  redis.on('error', () => undefined);
+  let reason: unknown;
+  redis.on('error', (error) => {
+    reason ??= error;
+  });
   try {
     await redis.connect();
     const info = await redis.info('server');
@@ -254,7 +279,7 @@ async function checkRedis(url: string): Promise<void> {
         message: `The queue runs Redis ${major}.${minor}; 6.2 or newer is needed.`,
       });
   } catch (error) {
-    throw error instanceof RolloutError ? error : unreachable(url, error);
+    throw error instanceof RolloutError ? error : createUnreachableError(server.url, reason ?? error);
   } finally {
     redis.disconnect();
   }

@@ -1,6 +1,7 @@
 // Turns what a database threw into an error for people: code, sentence, next step. Never shows the server's own text,
 // which may hold org data.
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
+import { explainTlsFailure } from '../kernel/tls.js';
 import { classifyFailure, isServerText, routineOf, subjectOf } from '../stores/postgres-failure.js';
 import { readSealFailure, type SealFailure } from '../stores/seal.js';
 
@@ -37,6 +38,7 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
   const at = describeCode(sqlstate, object);
   switch (kind) {
     case 'unreachable':
+      if (explainTlsFailure(error) !== undefined) return explainTls(error, subject, at);
       return new RolloutError('database_unreachable', {
         message: `${subject}: its database cannot be reached${at}.`,
         cause: error,
@@ -73,6 +75,14 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
           })
         : error;
   }
+}
+
+function explainTls(error: unknown, subject: string, at: string): RolloutError {
+  return new RolloutError('database_unreachable', {
+    message: `${subject}: its database cannot be reached: ${explainTlsFailure(error)}${at}.`,
+    next: 'Correct the certificate of the server, or the URL: docs/how-to/tls.md',
+    cause: error,
+  });
 }
 
 const SEAL_TEXTS: Readonly<Record<SealFailure, string>> = {

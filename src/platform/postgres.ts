@@ -2,9 +2,13 @@
 // so: no start-up options, no session state, no named statements.
 import knex, { type Knex } from 'knex';
 import pg from 'pg';
+import type { ServerTls } from './tls.js';
 
 export interface PostgresOptions {
+  /** Without parameters about TLS: those are in `tls`. */
   readonly url: string;
+  /** Left out: plain text. */
+  readonly tls?: ServerTls;
   readonly applicationName: string;
   /** How many connections this pool has at most. */
   readonly max: number;
@@ -30,11 +34,13 @@ interface RawConnection {
 
 /** A lazy pool: nothing connects before the first query. */
 export function openPostgres(options: PostgresOptions): Knex {
-  const { onConnect } = options;
-  return knex({
+  const { onConnect, tls = { ssl: false, Client: pg.Client } } = options;
+  const { Client, ...encryption } = tls;
+  const opened = knex({
     client: 'pg',
     connection: {
       connectionString: options.url,
+      ...encryption,
       application_name: options.applicationName,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
@@ -55,5 +61,7 @@ export function openPostgres(options: PostgresOptions): Knex {
     },
     acquireConnectionTimeout: 10_000,
     log: SILENT,
-  });
+  }); // knex has no option for the class that it connects with
+  if (Client !== pg.Client) opened.client.driver = Object.create(opened.client.driver, { Client: { value: Client } });
+  return opened;
 }

@@ -1,6 +1,7 @@
 // What a Postgres error means for us, by SQLSTATE: the one place that defines what is retried, and what of an error may
 // be shown. Never the server's text: code of the product that we read through a view writes it, with org data in it.
 // Such code can also raise any SQLSTATE, and name a constraint or a table that is none.
+import { explainTlsFailure } from '../kernel/tls.js';
 
 export const FAILURE_KINDS = [
   'retry',
@@ -149,7 +150,9 @@ export function classifyFailure(error: unknown): PostgresFailure {
   const state = nameState(described);
   const kind =
     BY_STATE.find(([pattern]) => state !== undefined && pattern.test(state))?.[1] ??
-    (NETWORK.test(state ?? '') || name === 'KnexTimeoutError' ? 'unreachable' : undefined) ??
+    (NETWORK.test(state ?? '') || name === 'KnexTimeoutError' || explainTlsFailure(error) !== undefined
+      ? 'unreachable'
+      : undefined) ??
     (LOST.test(state ?? '') || LOST.test(String(message)) ? 'retry' : undefined) ??
     (/timeout expired|connect/iu.test(String(message)) && described.code === undefined ? 'unreachable' : 'other');
   return { kind, sqlstate: state, ...nameObject(described) };

@@ -16,6 +16,7 @@ export function runDoctor(session: CliSession, dc: readonly string[] | undefined
       dataCenters,
       policyDifferences,
       queueCheck: () => program.checkQueue(),
+      transports: program.transports,
     });
     session.report(findingsDocument(findings), showFindings(findings, session));
     showCauses(session, ...findings.flatMap(({ cause }) => cause ?? []));

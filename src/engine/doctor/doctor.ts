@@ -1,6 +1,7 @@
 // `doctor`: checks everything that a rollout depends on, and names what is wrong and how to fix it. Changes nothing,
 // never throws. A new check is one entry in the lists below, at its place in the order of the findings.
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
+import type { Transport } from '../../domain/config/server-url.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { EngineContext } from '../context.js';
 import type { PolicyDifference } from '../settings/compare-policy.js';
@@ -43,7 +44,8 @@ import {
   checkViewPolicies,
   ofSource,
 } from './check-source.js';
-import { type Check, type Finding, runCheck, runChecks } from './finding.js';
+import { checkTransport, type Transports } from './check-transport.js';
+import { type Check, type CheckedSubject, type Finding, runCheck, runChecks } from './finding.js';
 
 /** Once control has been reached. */
 const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
@@ -121,6 +123,8 @@ export interface DoctorRequest {
   readonly policyDifferences?: readonly PolicyDifference[];
   /** Resolves where the queue can be used; rejects with queue_unreachable, queue_pooled and the like. */
   readonly queueCheck: () => Promise<void>;
+  /** How the URLs go over the network; left out: not checked. */
+  readonly transports?: Transports;
 }
 
 /** Findings on control, queue, rate card, then every data center in rollout order; the good ones included. */
@@ -134,7 +138,9 @@ export async function runDoctorChecks(
     loadCard(request.card),
   ]);
   const cells = await Promise.all(
-    request.dataCenters.map((dataCenter) => checkCell(context, { dataCenter, config: request.config, card })),
+    request.dataCenters.map((dataCenter) =>
+      checkCell(context, { dataCenter, config: request.config, card }, request.transports),
+    ),
   );
   return [...control, ...queue, ...findings, ...cells.flat()];
 }
@@ -142,27 +148,46 @@ export async function runDoctorChecks(
 /** A control database that cannot be reached has one finding. */
 export async function checkControl(
   context: Pick<EngineContext, 'control' | 'actor'>,
-  request: Pick<DoctorRequest, 'config' | 'dataCenters' | 'policyDifferences'>,
+  request: Pick<DoctorRequest, 'config' | 'dataCenters' | 'policyDifferences' | 'transports'>,
 ): Promise<readonly Finding[]> {
   const about = { subject: 'control', title: 'The control database' };
   const opened = await openControl(context, request, about);
-  return opened.kind === 'failed' ? [opened.finding] : runChecks(about, CONTROL_CHECKS, opened.subject);
+  if (opened.kind === 'failed') return [opened.finding];
+  const findings = await runChecks(about, CONTROL_CHECKS, opened.subject);
+  return [...findings, ...(await checkEncryption(about, request.transports?.control, 'postgres'))];
 }
 
-async function checkQueue({ config, queueCheck }: DoctorRequest): Promise<readonly Finding[]> {
-  return runCheck({ subject: 'queue', title: 'The queue' }, 'connection', async (record) => {
+async function checkQueue({ config, queueCheck, transports }: DoctorRequest): Promise<readonly Finding[]> {
+  const about = { subject: 'queue', title: 'The queue' };
+  const own = config.queue !== undefined;
+  const findings = await runCheck(about, 'connection', async (record) => {
     await queueCheck();
-    return record.ok(config.queue === undefined ? 'the control database, for `up` only' : 'reachable');
+    return record.ok(own ? 'reachable' : 'the control database, for `up` only');
   });
+  const reached = findings.every(({ level }) => level !== 'error');
+  return own && reached ? [...findings, ...(await checkEncryption(about, transports?.queue, 'queue'))] : findings;
+}
+
+async function checkEncryption(
+  about: CheckedSubject,
+  transport: (() => Transport) | undefined,
+  server: 'postgres' | 'queue',
+): Promise<readonly Finding[]> {
+  if (transport === undefined) return [];
+  return runCheck(about, 'encryption', (record) => checkTransport(transport(), record, server));
 }
 
 /** A cell that cannot be reached has one finding. */
 async function checkCell(
   context: Pick<EngineContext, 'control' | 'cells' | 'clock' | 'actor'>,
   request: Pick<OpenCell, 'dataCenter' | 'config' | 'card'>,
+  transports: Transports | undefined,
 ): Promise<readonly Finding[]> {
   const { id } = request.dataCenter;
   const about = { subject: id, title: `Data center "${id}"` };
   const opened = await openCell(context, request, about);
-  return opened.kind === 'failed' ? [opened.finding] : runChecks(about, CELL_CHECKS, opened.subject);
+  if (opened.kind === 'failed') return [opened.finding];
+  const findings = await runChecks(about, CELL_CHECKS, opened.subject);
+  const transport = transports && (() => transports.cell(id));
+  return [...findings, ...(await checkEncryption(about, transport, 'postgres'))];
 }

@@ -1,0 +1,44 @@
+// The servers that a configuration names. Each URL is read when it is asked for, so that a process needs only the
+// variables of the servers that it uses.
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { VariableLookup } from './config-text.js';
+import { resolvePostgresUrl, resolveQueueUrl } from './resolve-url.js';
+import type { DataCenterConfig, RolloutConfig } from './rollout-config.js';
+import { parsePostgresServer, parseQueueServer, type ServerUrl, type TlsDefaults } from './server-url.js';
+
+/** A server, and the key of the configuration that names it. */
+export interface ConfiguredServer extends ServerUrl {
+  readonly key: string;
+}
+
+/** Each throws missing_environment_variable and invalid_config; `queue` also queue_required. */
+export interface ConfiguredServers {
+  control(): ConfiguredServer;
+  cell(dataCenter: DataCenterConfig): ConfiguredServer;
+  /** The queue of the configuration, or the control database where `own` is not asked for. */
+  queue(own: 'own' | 'any'): ConfiguredServer;
+}
+
+export function createConfiguredServers(
+  config: RolloutConfig,
+  lookup: VariableLookup,
+  defaults: TlsDefaults,
+): ConfiguredServers {
+  const postgres = (text: string, key: string): ConfiguredServer => ({
+    key,
+    ...parsePostgresServer(resolvePostgresUrl(text, lookup, key), key, defaults),
+  });
+  const control = (): ConfiguredServer => postgres(config.controlDatabase.text, 'controlDatabase');
+  return {
+    control,
+    cell: ({ id, database }) => postgres(database.text, `dataCenters.${id}.database`),
+    queue: (own) => {
+      if (config.queue !== undefined)
+        return { key: 'queue', ...parseQueueServer(resolveQueueUrl(config.queue.text, lookup), defaults) };
+      if (own === 'any') return control();
+      throw new RolloutError('queue_required', {
+        message: 'The configuration names no queue; only `up` may use the control database as one.',
+      });
+    },
+  };
+}

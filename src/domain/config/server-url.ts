@@ -1,0 +1,137 @@
+// What the URL of a server says about TLS. The modes mean what libpq documents; the parameters are taken out of the
+// URL, since the drivers read them in another way. A message names the key and never shows the URL.
+import { RolloutError } from '../../kernel/rollout-error.js';
+import type { TlsFiles, TlsSpec } from '../../kernel/tls.js';
+
+/** A URL that drivers can read, without what it says about TLS. */
+export interface ServerUrl {
+  readonly url: string;
+  readonly tls: TlsSpec;
+  /** `local`: a socket of this machine or its loopback, where TLS protects nothing. */
+  readonly transport: Transport;
+  /** TLS begins with the connection, without asking the server first (libpq's sslnegotiation). */
+  readonly direct: boolean;
+}
+
+export const TRANSPORTS = ['local', 'verified', 'unverified', 'plain'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+/** Where the URL says nothing: PGSSLMODE and PGSSLROOTCERT, as for libpq. */
+export interface TlsDefaults {
+  readonly sslmode?: string | undefined;
+  readonly sslrootcert?: string | undefined;
+}
+
+const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'] as const;
+type Mode = (typeof MODES)[number];
+
+const PARAMETERS = ['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat'] as const;
+type Parameters = Partial<Record<(typeof PARAMETERS)[number], string>>;
+
+/** @throws invalid_config */
+export function parsePostgresServer(text: string, key: string, defaults: TlsDefaults = {}): ServerUrl {
+  const { url, parameters } = takeParameters(text);
+  const host = readPostgresHost(url);
+  const direct = parameters.sslnegotiation === 'direct';
+  if (isSocket(host)) return { url, tls: { kind: 'plain' }, transport: 'local', direct: false };
+  const tls = decidePostgresTls({ ...omitUndefined(defaults), ...parameters }, key);
+  if (direct && (tls.kind === 'plain' || tls.otherwise === 'plain'))
+    throw reject(key, 'sslnegotiation=direct needs sslmode=require or a stricter mode');
+  return { url, tls, transport: isLoopback(host) ? 'local' : nameTransport(tls), direct };
+}
+
+/** @throws invalid_config */
+export function parseQueueServer(text: string, defaults: TlsDefaults = {}): ServerUrl {
+  if (!/^rediss?:/iu.test(text)) return parsePostgresServer(text, 'queue', defaults);
+  const { url, parameters } = takeParameters(text.replace(/^rediss?:/iu, (scheme) => scheme.toLowerCase()));
+  const encrypted = url.startsWith('rediss:');
+  if (parameters.sslmode !== undefined || (!encrypted && parameters.sslrootcert !== undefined))
+    throw reject('queue', 'Redis has no sslmode, and files of certificates need a URL that begins with rediss://');
+  const tls: TlsSpec = encrypted
+    ? { kind: 'tls', verify: 'host', otherwise: 'fail', files: readFiles(parameters, 'queue') }
+    : { kind: 'plain' };
+  const host = new URL(url).hostname;
+  return { url, tls, transport: isLoopback(host) ? 'local' : nameTransport(tls), direct: false };
+}
+
+function decidePostgresTls(parameters: Parameters, key: string): TlsSpec {
+  const mode = readMode(parameters, key);
+  if (mode === 'disable') return { kind: 'plain' };
+  const { sslrootcert } = parameters;
+  const files = readFiles(parameters, key);
+  const required = { kind: 'tls', otherwise: 'fail', files } as const;
+  if (sslrootcert === 'system' && mode !== 'verify-full')
+    throw reject(key, 'sslrootcert=system needs sslmode=verify-full');
+  switch (mode) {
+    case 'allow':
+    case 'prefer':
+      return { kind: 'tls', verify: 'none', otherwise: 'plain', files: { ...files, sslrootcert: undefined } };
+    case 'no-verify':
+      return { ...required, verify: 'none', files: { ...files, sslrootcert: undefined } };
+    case 'require':
+      return { ...required, verify: sslrootcert === undefined ? 'none' : 'authority' };
+    case 'verify-ca':
+      if (sslrootcert === undefined)
+        throw reject(key, 'sslmode=verify-ca needs sslrootcert, the file of the certificate authority');
+      return { ...required, verify: 'authority' };
+    case 'verify-full':
+      return { ...required, verify: 'host' };
+  }
+}
+
+/** Nothing said is plain text: the drivers have never tried TLS by themselves. */
+function readMode({ sslmode, ssl, sslrootcert }: Parameters, key: string): Mode {
+  if (sslmode === undefined) {
+    if (ssl === 'true' || ssl === '1' || sslrootcert === 'system') return 'verify-full';
+    if (ssl === 'no-verify') return 'no-verify';
+    return sslrootcert === undefined ? 'disable' : 'require';
+  }
+  const known = MODES.find((mode) => mode === sslmode);
+  if (known !== undefined) return known;
+  throw reject(key, 'its sslmode is none of disable, allow, prefer, require, verify-ca and verify-full');
+}
+
+function readFiles({ sslrootcert, sslcert, sslkey }: Parameters, key: string): TlsFiles {
+  if ((sslcert === undefined) !== (sslkey === undefined))
+    throw reject(key, 'sslcert and sslkey belong together, and one of them is missing');
+  return { sslrootcert: sslrootcert === 'system' ? undefined : sslrootcert, sslcert, sslkey };
+}
+
+/** The last one of a name counts, as for the drivers. */
+function takeParameters(text: string): { readonly url: string; readonly parameters: Parameters } {
+  const at = text.indexOf('?');
+  if (at === -1) return { url: text, parameters: {} };
+  const [query = '', ...hash] = text.slice(at + 1).split('#');
+  const parameters: Parameters = {};
+  const kept = query.split('&').filter((piece) => {
+    const [[name = '', value = ''] = []] = new URLSearchParams(piece);
+    const own = PARAMETERS.find((parameter) => parameter === name);
+    if (own !== undefined) parameters[own] = value;
+    return own === undefined;
+  });
+  const rest = [kept.join('&'), ...hash].join('#');
+  return { url: `${text.slice(0, at)}${rest === '' ? '' : '?'}${rest}`, parameters };
+}
+
+/** As the driver reads it: a parameter counts before the host of the URL. */
+function readPostgresHost(url: string): string {
+  if (/^(?:\/|socket:)/u.test(url)) return '/';
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const named = parsed?.searchParams.get('host') ?? '';
+  return named === '' ? decodeURIComponent(parsed?.hostname ?? '') : named;
+}
+
+const isSocket = (host: string): boolean => host.startsWith('/');
+const isLoopback = (host: string): boolean =>
+  isSocket(host) || /^(?:|localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/iu.test(host);
+
+function nameTransport(tls: TlsSpec): Transport {
+  if (tls.kind === 'plain' || tls.otherwise === 'plain') return 'plain';
+  return tls.verify === 'none' ? 'unverified' : 'verified';
+}
+
+const omitUndefined = (defaults: TlsDefaults): Parameters =>
+  Object.fromEntries(Object.entries(defaults).filter(([, value]) => value !== undefined && value !== ''));
+
+const reject = (key: string, reason: string): RolloutError =>
+  new RolloutError('invalid_config', { message: `${key}: ${reason}.`, next: 'Correct its URL: docs/how-to/tls.md' });

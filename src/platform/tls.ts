@@ -1,0 +1,116 @@
+// Makes what the drivers want from what a URL says about TLS: reads its files, and never shows their names or content.
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, createSecureContext } from 'node:tls';
+import pg from 'pg';
+import { RolloutError } from '../kernel/rollout-error.js';
+import type { TlsFiles, TlsSpec } from '../kernel/tls.js';
+
+/** What a driver is told about TLS. */
+export interface ServerTls {
+  readonly ssl: ConnectionOptions | false;
+  readonly sslnegotiation?: 'direct';
+  /** The class that connects to a Postgres. */
+  readonly Client: typeof pg.Client;
+}
+
+export interface ServerTlsRequest {
+  readonly tls: TlsSpec;
+  readonly direct: boolean;
+  /** The key of the configuration that has the URL. */
+  readonly key: string;
+}
+
+/** @throws invalid_config with the key of the configuration, when a file cannot be used. */
+export function createServerTls({ tls, direct, key }: ServerTlsRequest): ServerTls {
+  return {
+    ssl: createTlsOptions(tls, key),
+    ...(direct && { sslnegotiation: 'direct' }),
+    Client: tls.kind === 'tls' && tls.otherwise === 'plain' ? PreferringClient : pg.Client,
+  };
+}
+
+function createTlsOptions(tls: TlsSpec, key: string): ConnectionOptions | false {
+  if (tls.kind === 'plain') return false;
+  const ca = readPem(tls.files, 'sslrootcert', key);
+  const cert = readPem(tls.files, 'sslcert', key);
+  const privateKey = readPem(tls.files, 'sslkey', key);
+  const material = { ...(ca && { ca }), ...(cert && { cert }), ...(privateKey && { key: privateKey }) };
+  if (ca !== undefined) assertCertificate(ca, 'sslrootcert', key);
+  if (cert !== undefined) assertCertificate(cert, 'sslcert', key);
+  try {
+    createSecureContext(material);
+  } catch (cause) {
+    throw reject(key, 'sslkey is no private key of sslcert, or has a pass phrase', cause);
+  }
+  return {
+    ...material,
+    rejectUnauthorized: tls.verify !== 'none', // said in either case: NODE_TLS_REJECT_UNAUTHORIZED=0 does not count
+    ...(tls.verify === 'authority' && { checkServerIdentity: () => undefined }),
+  };
+}
+
+function readPem(files: TlsFiles, name: keyof TlsFiles, key: string): string | undefined {
+  const path = files[name];
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+    throw reject(key, `the file that ${name} names cannot be read (${code})`, cause);
+  }
+}
+
+function assertCertificate(text: string, name: keyof TlsFiles, key: string): void {
+  const found = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/gu) ?? [];
+  try {
+    if (found.length === 0) throw new Error('no certificate');
+    for (const certificate of found) new X509Certificate(certificate);
+  } catch (cause) {
+    throw reject(key, `the file that ${name} names holds no certificate in PEM form`, cause);
+  }
+}
+
+const reject = (key: string, reason: string, cause: unknown): RolloutError =>
+  new RolloutError('invalid_config', { message: `${key}: ${reason}.`, next: 'Correct it: docs/how-to/tls.md', cause });
+
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
+const PROBE_MS = 5_000;
+
+/**
+ * A client for libpq's `prefer`: with TLS where the server offers it, else without. Both are as safe as plain text,
+ * since whoever sits in between can say that there is none.
+ */
+class PreferringClient extends pg.Client {
+  override connect(): Promise<this>;
+  override connect(done: (error: Error) => void): void;
+  override connect(done?: (error: Error) => void): Promise<this> | undefined {
+    const started = offersTls(this.host, this.port).then((offered) => {
+      // the client, and its connection below, each look at their own
+      if (!offered) for (const part of [this, Reflect.get(this, 'connection')]) Object.assign(part, { ssl: false });
+    });
+    if (done === undefined) return started.then(() => super.connect() as unknown as Promise<this>);
+    started.then(
+      () => super.connect(done),
+      (error: Error) => done(error),
+    );
+    return undefined;
+  }
+}
+
+/** A server that does not answer is asked again by the connection itself, which then fails with the reason. */
+function offersTls(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket: Socket = connect(port, host);
+    const end = (offered: boolean): void => {
+      socket.destroy();
+      resolve(offered);
+    };
+    socket.setTimeout(PROBE_MS, () => end(false));
+    socket.once('error', () => end(false));
+    socket.once('connect', () => socket.write(SSL_REQUEST));
+    socket.once('data', (answer) => end(answer.toString('latin1') === 'S'));
+    socket.once('close', () => end(false));
+  });
+}
