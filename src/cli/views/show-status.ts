@@ -34,6 +34,7 @@ export function showStatus(status: Status, view: StatusView): string {
     '',
     `As of ${showInstant(status.at)} · ${served} · ${card}`,
     ...listUnserved(status, commands),
+    ...listExcess(status),
     ...(next === null ? [] : [`Next: ${commands.showRelease(next)}`]),
   ].join('\n');
 }
@@ -45,6 +46,19 @@ const listUnserved = ({ schedulersAlive, dataCenters }: Status, commands: Comman
   dataCenters.every(({ holds }) => holds.every(({ code }) => code !== 'no_scheduler'))
     ? [`No scheduler runs, so no nightly run begins. Start one: ${commands.show('up')}`]
     : [];
+
+/** One line per kind of process, about its first login. */
+const listExcess = ({ logins }: Status): readonly string[] =>
+  (['worker', 'scheduler'] as const).flatMap((process) => {
+    const [first, ...others] = logins.filter((login) => login.process === process);
+    if (first === undefined) return [];
+    const where = first.dataCenter === null ? '' : ` of ${first.dataCenter}`;
+    const more = others.length === 0 ? '' : `, and ${showCount(others.length)} more`;
+    return [
+      `A ${process}${where} runs as ${first.login}, which may do more than its work (${first.powers.join(', ')})${more}. ` +
+        'Give it a login of its own: docs/how-to/install-a-fleet.md',
+    ];
+  });
 
 const COLUMNS = [
   { title: 'DC' },

@@ -14,7 +14,7 @@ import { estimateRemaining, type RemainingEstimate } from '../../domain/time/est
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { countQuarantine, type RunProgress, readProgress } from '../../stores/cell/batch/progress.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
-import { readWorkers } from '../../stores/cell/batch/workers.js';
+import { listWorkerLogins, type ProcessLogin, readWorkers } from '../../stores/cell/batch/workers.js';
 import { isControlReady } from '../../stores/control/control-database.js';
 import type {
   DataCenterRow,
@@ -24,9 +24,9 @@ import type {
 } from '../../stores/control/data-centers.js';
 import { type DueWorkRow, listDueWork } from '../../stores/control/due-work.js';
 import { listHolds } from '../../stores/control/holds.js';
-import { readRollout } from '../../stores/control/rollout.js';
+import { isEmbedded, readRollout } from '../../stores/control/rollout.js';
 import { type ControlRun, listNewestRollouts } from '../../stores/control/runs.js';
-import { readSchedulers, type Schedulers } from '../../stores/control/schedulers.js';
+import { listSchedulerLogins, readSchedulers, type Schedulers } from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
 
@@ -70,10 +70,19 @@ export interface DataCenterStatus {
   readonly next: ReleaseCommand | null;
 }
 
+/** A login of running processes, and what it may do beyond their work: other roles, owner, createrole, superuser. */
+export interface ExcessLogin extends ProcessLogin {
+  readonly process: 'worker' | 'scheduler';
+  /** Of a worker. */
+  readonly dataCenter: string | null;
+}
+
 export interface Status {
   readonly at: Date;
   readonly card: string | null;
   readonly schedulersAlive: number;
+  /** Running processes whose login may do more than their work; none where one login is for everything by design. */
+  readonly logins: readonly ExcessLogin[];
   readonly dataCenters: readonly DataCenterStatus[];
 }
 
@@ -82,19 +91,37 @@ export async function readStatus(context: EngineContext): Promise<Status> {
   const ready = await context.control.inTransaction(isControlReady);
   if (!ready) throw new RolloutError('not_initialised', { message: 'The control database has not been initialised.' });
   const snapshot = await readSnapshot(context, 'all');
-  const { rollout, schedulers, runs } = await context.control.inTransaction(async (tx) => ({
+  const { rollout, schedulers, runs, embedded, ofSchedulers } = await context.control.inTransaction(async (tx) => ({
     rollout: await readRollout(tx),
     schedulers: await readSchedulers(tx),
     runs: await listNewestRollouts(tx),
+    embedded: await isEmbedded(tx),
+    ofSchedulers: await listSchedulerLogins(tx),
   }));
-  const dataCenters = await Promise.all(
+  const read = await Promise.all(
     snapshot.dataCenters.flatMap((dc) => {
       const row = snapshot.rows.get(dc.id);
       return row === undefined ? [] : [readDataCenter(context, snapshot, dc, row, { schedulers, runs })];
     }),
   );
-  return { at: snapshot.now, card: rollout.cardHash, schedulersAlive: schedulers.alive, dataCenters };
+  const logins = [
+    ...read.flatMap(({ status, logins }) => logins.map((login) => toExcess('worker', status.id, login))),
+    ...ofSchedulers.map((login) => toExcess('scheduler', null, login)),
+  ].filter(({ powers }) => powers.length > 0);
+  return {
+    at: snapshot.now,
+    card: rollout.cardHash,
+    schedulersAlive: schedulers.alive,
+    logins: embedded ? [] : logins,
+    dataCenters: read.map(({ status }) => status),
+  };
 }
+
+const toExcess = (process: ExcessLogin['process'], dataCenter: string | null, login: ProcessLogin): ExcessLogin => ({
+  process,
+  dataCenter,
+  ...login,
+});
 
 const schedulerHold = (dc: DataCenterSnapshot, { alive, lastSeenAt }: Schedulers, now: Date): readonly StatusHold[] =>
   alive === 0 && needsScheduler(dc)
@@ -121,7 +148,7 @@ async function readDataCenter(
   dc: DataCenterSnapshot,
   row: StatusRow,
   { schedulers, runs }: { readonly schedulers: Schedulers; readonly runs: readonly ControlRun[] },
-): Promise<DataCenterStatus> {
+): Promise<{ readonly status: DataCenterStatus; readonly logins: readonly ProcessLogin[] }> {
   const holds = [
     ...schedulerHold(dc, schedulers, snapshot.now),
     ...(await addSince(context, dc.id, snapshot.now, decideDataCenter(snapshot, dc).holds)),
@@ -129,7 +156,7 @@ async function readDataCenter(
   const reading = await readRun(context, dc);
   const { progress } = reading;
   const remaining = progress && dc.stage === 'migrating' ? estimate(progress, dc.lanes) : undefined;
-  return {
+  const status: DataCenterStatus = {
     id: row.id,
     zone: row.zone,
     stage: row.stage,
@@ -157,6 +184,7 @@ async function readDataCenter(
     lastNight: await findLastNight(context, row.id),
     next: nextCommand(dc, holds),
   };
+  return { status, logins: reading.logins };
 }
 
 /** Who froze the cell, since when and why. */
@@ -187,17 +215,19 @@ interface RunOfCell {
   readonly progress: RunProgress | null;
   readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
   readonly workersAlive: number | null;
+  readonly logins: readonly ProcessLogin[];
 }
 
 async function readRun(context: EngineContext, dc: DataCenterSnapshot): Promise<RunOfCell> {
   const { runId, cell } = dc;
-  if (cell?.kind !== 'read') return { progress: null, quarantined: [], workersAlive: null };
+  if (cell?.kind !== 'read') return { progress: null, quarantined: [], workersAlive: null, logins: [] };
   return context.cells.get(dc.id).inTransaction('state', async (tx) => {
     const run = runId === null ? undefined : await findRun(tx, runId);
     return {
       progress: run ? await readProgress(tx, run.runId) : null,
       quarantined: run ? await countQuarantine(tx, run.runId) : [],
       workersAlive: (await readWorkers(tx)).alive,
+      logins: await listWorkerLogins(tx),
     };
   });
 }

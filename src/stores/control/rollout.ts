@@ -16,6 +16,15 @@ export async function readRollout(tx: ControlTransaction): Promise<RolloutRow> {
   return { ...row, epoch: BigInt(row.epoch) };
 }
 
+/** Whether these are the embedded servers: one login is for everything there. */
+export async function isEmbedded(tx: ControlTransaction): Promise<boolean> {
+  const { embedded } = await selectRow<{ readonly embedded: boolean }>(
+    tx,
+    'select embedded from credit_rollout_control.rollout',
+  );
+  return embedded;
+}
+
 /** Takes a new epoch above control's own and every epoch seen in cells (a restored control must not go back, I14). */
 export async function takeEpoch(tx: ControlTransaction, seenInCells: bigint): Promise<bigint> {
   const { epoch } = await selectRow<{ readonly epoch: string }>(

@@ -85,5 +85,6 @@ export const sampleStatus = (dc: DataCenterStatus = sampleDataCenter({})): Statu
   at: AT,
   card: null,
   schedulersAlive: 1,
+  logins: [],
   dataCenters: [dc],
 });

@@ -12,7 +12,7 @@ import { drawBar, showProgress, showStatusLine } from '../../../src/cli/views/sh
 import { showStatus } from '../../../src/cli/views/show-status.js';
 import { showSummary } from '../../../src/cli/views/show-summary.js';
 import { byCommand, byWaiting } from '../../../src/domain/rollout/hold.js';
-import type { DataCenterStatus } from '../../../src/engine/operate/read-status.js';
+import type { DataCenterStatus, Status } from '../../../src/engine/operate/read-status.js';
 import { advise, command } from '../../../src/kernel/advice.js';
 import { captureIo } from '../captured-io.js';
 import { sampleCommands, sampleDataCenter, sampleProgress, sampleStatus } from './sample-status.js';
@@ -140,6 +140,29 @@ describe('showStatus', () => {
     expect(text).toContain('an operator paused it, since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin)');
     expect(text).toContain('to continue: credit-rollout resume --dc eu');
   });
+});
+
+describe('showStatus of logins', () => {
+  const show = (logins: Status['logins']): string =>
+    showStatus({ ...sampleStatus(), logins }, { commands, paint: plainPaint, lanes: 2 });
+  const worker = { process: 'worker', dataCenter: 'eu', login: 'w1', powers: ['fencer', 'reader'] } as const;
+
+  test('has one line for each kind of process that may do more, with the way to correct it', () => {
+    const others = [
+      { ...worker, login: 'w2' },
+      { process: 'scheduler', dataCenter: null, login: 's', powers: ['superuser'] } as const,
+    ];
+    const fix = 'Give it a login of its own: docs/how-to/install-a-fleet.md';
+    expect(
+      show([worker, ...others])
+        .split('\n')
+        .filter((line) => line.includes('more than its work')),
+    ).toEqual([
+      `A worker of eu runs as w1, which may do more than its work (fencer, reader), and 1 more. ${fix}`,
+      `A scheduler runs as s, which may do more than its work (superuser). ${fix}`,
+    ]);
+  });
+  test('says nothing where nobody may do more', () => expect(show([])).not.toContain('more than its work'));
 });
 
 describe('showStatus without a scheduler', () => {

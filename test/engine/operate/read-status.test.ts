@@ -4,6 +4,8 @@ import { byCommand } from '../../../src/domain/rollout/hold.js';
 import { type DataCenterStatus, readStatus } from '../../../src/engine/operate/read-status.js';
 import { listPlans } from '../../../src/engine/plan/list-plans.js';
 import { requestReconcile } from '../../../src/engine/reconcile/request-reconciliation.js';
+import { saveWorkerSeen } from '../../../src/stores/cell/batch/workers.js';
+import { saveSchedulerSeen } from '../../../src/stores/control/schedulers.js';
 import { createFleet, type Fleet, type FleetOptions } from '../../support/fleet.js';
 
 const fleets: Fleet[] = [];
@@ -29,6 +31,21 @@ async function makeDone(options: FleetOptions = {}): Promise<Fleet> {
 }
 
 describe('readStatus', () => {
+  test('names processes whose login may do more than their work, except where one login is for everything', async () => {
+    const fleet = await makeFleet({ orgs: 5 });
+    const { cell, dataCenter } = fleet.cell(0);
+    await cell.inTransaction('worker', (tx) => saveWorkerSeen(tx, 'host:1', null));
+    await fleet.engine.control.inTransaction((tx) => saveSchedulerSeen(tx, 'host:2'));
+    expect((await readStatus(fleet.engine)).logins).toEqual([]);
+    await fleet.control('update credit_rollout_control.rollout set embedded = false');
+    const [own] = await fleet.control(`select format('%I', session_user) as login`);
+    const more = { login: own?.login, powers: ['superuser'] };
+    expect((await readStatus(fleet.engine)).logins).toEqual([
+      { process: 'worker', dataCenter: dataCenter.id, ...more },
+      { process: 'scheduler', dataCenter: null, ...more },
+    ]);
+  });
+
   test('shows not_initialised and init for a cell without our schema, and listPlans the same', async () => {
     const fleet = await makeFleet({ cells: [{ init: 'left' }], orgs: 5 });
     const { id } = fleet.cell(0).dataCenter;
