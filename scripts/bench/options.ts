@@ -14,9 +14,9 @@ export type ContenderName = (typeof CONTENDERS)[number];
 
 /**
  * Modes of the product alone: cost per org by size, memory of a worker, what a plan and a night without changes cost,
- * how fast edits are followed, memory of the command line, and how long it takes to start.
+ * how fast edits are followed, memory of the command line, how long it takes to start, and what a sign-up costs.
  */
-export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile', 'stream', 'start'] as const;
+export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile', 'stream', 'start', 'signups'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
@@ -27,7 +27,7 @@ export interface BenchOptions {
   /** Sizes of the mode `flat`. */
   readonly sizes: readonly number[];
   readonly runs: number;
-  /** Orgs for the contenders that run one job per org. */
+  /** Orgs for the contenders that run one job per org; sign-ups of each kind in the mode `signups`. */
   readonly sample: number;
   readonly batchSize: number;
   readonly lanes: number;
@@ -60,6 +60,13 @@ const FLAGS = [
 type Flag = (typeof FLAGS)[number];
 type Values = { readonly [F in Flag]?: string | undefined };
 
+/** Where it is not two millions. */
+const ORGS: Readonly<Partial<Record<BenchOptions['mode'], number>>> = {
+  memory: 10_000_000,
+  feed: 10_000_000,
+  signups: 200_000,
+};
+
 /** @throws invalid_argument */
 export function parseBenchOptions(args: readonly string[]): BenchOptions {
   const values = readFlags(args);
@@ -71,10 +78,10 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
   return {
     mode: mode ?? 'compare',
     contenders: CONTENDERS.filter((name) => names.includes(name)),
-    orgs: parseCount(values, 'orgs', mode === 'memory' || mode === 'feed' ? 10_000_000 : 2_000_000),
+    orgs: parseCount(values, 'orgs', ORGS[mode ?? 'compare'] ?? 2_000_000),
     sizes: (values.sizes ?? '100000,1000000,10000000').split(',').map((text) => toCount('sizes', text)),
     runs: parseCount(values, 'runs', mode === 'start' ? 20 : mode === 'memory' ? 1 : 3),
-    sample: parseCount(values, 'sample', 20_000),
+    sample: parseCount(values, 'sample', mode === 'signups' ? 10_000 : 20_000),
     batchSize: parseCount(values, 'batch-size', 10_000),
     lanes: parseCount(values, 'lanes', 2),
     undecidableEvery: parseCount(values, 'undecidable-every', 250_000),

@@ -14,6 +14,7 @@ import { reportComparison, reportFlat, reportPlan, reportProduct } from './repor
 import { reportFeed } from './report-feed.js';
 import { reportReconcile } from './report-reconcile.js';
 import type { BenchSite } from './server.js';
+import { measureSignUps, reportSignUps } from './sign-ups.js';
 import { measureStarts, reportStarts } from './start.js';
 import { measureStream, reportStream, STREAM_FORMS, type StreamMeasure } from './stream.js';
 
@@ -28,6 +29,7 @@ export interface BenchRun {
 /** Returns the lines of the report. */
 export async function runBench(run: BenchRun): Promise<readonly string[]> {
   if (run.options.mode === 'start') return reportStarts(await measureStarts(run));
+  if (run.options.mode === 'signups') return reportSignUps(await measureSignUps(run));
   if (run.options.mode === 'flat') return reportFlat(await measureSizes(run));
   const bed = await prepareBed(run, run.options.orgs);
   if (run.options.mode === 'plan') return reportPlan(await repeatProduct(bed, run));

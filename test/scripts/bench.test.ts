@@ -52,6 +52,18 @@ describe('runBench', () => {
   });
 });
 
+describe('the mode signups', () => {
+  test('has the product sign orgs up with and without us, and loses none', async () => {
+    await withServer('without', async (server) => {
+      const options = small('--only', 'signups', '--orgs', '300', '--sample', '5');
+      const text = (await runBench({ server, options, worker: 'inline', print: () => undefined })).join('\n');
+      for (const source of ['table', 'grouped', 'lateral', 'window'])
+        expect(text).toMatch(new RegExp(`^${source} +300 .* 0/0 0/0 0/0 +\\d+ +0$`, 'mu'));
+      expect(text).toMatch(/^p99 of a sign-up on the table: \d+ ms \(goal: at most 5 ms\)/mu);
+    });
+  });
+});
+
 describe('the mode reconcile', () => {
   test('compares a night without changes with a bare full join, and finds nothing', async () => {
     await withServer('without', async (server) => {

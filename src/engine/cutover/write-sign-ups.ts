@@ -14,7 +14,10 @@ const NONE: WrittenSignUps = { tried: 0, written: 0 };
 const STATEMENT_MS = 10_000;
 
 /** Those that wait longest, for about a second. None where single writes are not allowed now. */
-export async function writeSignUps({ cells }: WorkerContext, dataCenter: string): Promise<WrittenSignUps> {
+export async function writeSignUps(
+  { cells }: Pick<WorkerContext, 'cells'>,
+  dataCenter: string,
+): Promise<WrittenSignUps> {
   const cell = cells.get(dataCenter);
   if (!(await cell.inTransaction('worker', hasPendingSignUps))) return NONE;
   return cell.inTransaction(

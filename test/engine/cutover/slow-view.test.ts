@@ -3,48 +3,14 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PRODUCT_VIEWS, type ProductView, productTables } from '../../../scripts/bench/product-views.js';
 import { writeSignUps } from '../../../src/engine/cutover/write-sign-ups.js';
 import { initCell } from '../../../src/engine/setup/init-cell.js';
 import { createTestCell, letOwnerRead, type TestCell } from '../../support/cell.js';
 import { arm, inMs, latch } from './gate-scene.js';
 
 const ORGS = 20_000;
-const TABLES = `
-create table accounts (account_id bigint primary key, created_at timestamptz not null);
-create table subscriptions (account_id bigint primary key, edition text not null, status text not null);
-create table users (user_id bigint primary key, account_id bigint not null, seat text not null);
-create index on users (account_id);
-create table packs (pack_id bigint primary key, account_id bigint not null, calls bigint not null);
-create index on packs (account_id);
-insert into accounts select n, '2024-01-01' from generate_series(1, ${ORGS}) n;
-insert into subscriptions select n, 'standard', 'active' from generate_series(1, ${ORGS}) n;
-insert into users select n, 1 + n % ${ORGS}, case when n % 4 = 0 then 'light' else 'full' end
-  from generate_series(1, ${ORGS * 5}) n;
-insert into packs select n, n * 3, 1000 from generate_series(1, ${ORGS / 4}) n;
-analyze accounts, subscriptions, users, packs`;
-
-const COLUMNS = `a.account_id as org_id, s.edition, s.status = 'active' as paid, a.created_at, 0::bigint as light_agents`;
-const VIEWS = {
-  grouped: `select ${COLUMNS}, coalesce(u.agents, 0) as agents, coalesce(p.calls, 0)::bigint as additional_credits
-    from accounts a join subscriptions s on s.account_id = a.account_id
-    left join (select account_id, count(*) filter (where seat = 'full') as agents from users group by account_id) u
-      on u.account_id = a.account_id
-    left join (select account_id, sum(calls) as calls from packs group by account_id) p on p.account_id = a.account_id`,
-  lateral: `select ${COLUMNS}, u.agents, p.calls as additional_credits
-    from accounts a join subscriptions s on s.account_id = a.account_id
-    cross join lateral (select count(*) filter (where seat = 'full') as agents from users x
-      where x.account_id = a.account_id) u
-    cross join lateral (select coalesce(sum(calls), 0)::bigint as calls from packs x
-      where x.account_id = a.account_id) p`,
-  // no key reaches below the window: every org is read for one
-  window: `select ${COLUMNS}, coalesce(u.agents, 0) as agents, 0::bigint as additional_credits
-    from (select a.*, row_number() over (order by created_at) as place from accounts a) a
-    join subscriptions s on s.account_id = a.account_id
-    left join (select distinct account_id, count(*) over (partition by account_id) as agents from users) u
-      on u.account_id = a.account_id`,
-} as const;
-
-describe.each(Object.keys(VIEWS) as (keyof typeof VIEWS)[])('a sign-up on a %s view', (name) => {
+describe.each(Object.keys(PRODUCT_VIEWS) as ProductView[])('a sign-up on a %s view', (name) => {
   let cell: TestCell;
   let product: pg.Client;
   let role: string;
@@ -55,8 +21,8 @@ describe.each(Object.keys(VIEWS) as (keyof typeof VIEWS)[])('a sign-up on a %s v
     const { sql, dataCenter, card } = cell;
     role = `product_${randomBytes(4).toString('hex')}`;
     await sql('drop table public.orgs');
-    await sql(TABLES);
-    await sql(`create view public.orgs as ${VIEWS[name]}`);
+    await sql(productTables(ORGS));
+    await sql(`create view public.orgs as ${PRODUCT_VIEWS[name]}`);
     await sql(`create role ${role} login password 'x'; grant insert on accounts, subscriptions, users to ${role}`);
     await letOwnerRead(sql, dataCenter.id);
     await initCell(cell.cell, { dataCenter, card, lapseGraceDays: 30, grant: role });
@@ -131,14 +97,16 @@ describe.each(Object.keys(VIEWS) as (keyof typeof VIEWS)[])('a sign-up on a %s v
     await cell.sql('alter view public.orgs rename to orgs_fast');
     const columns = 'org_id, edition, paid, created_at, light_agents, agents, additional_credits';
     await cell.sql(`create view public.orgs as select ${columns} from public.orgs_fast`);
-    await cell.sql(`create or replace view public.orgs_fast as select o.* from (${VIEWS[name]}) o, pg_sleep(0.2)`);
+    await cell.sql(
+      `create or replace view public.orgs_fast as select o.* from (${PRODUCT_VIEWS[name]}) o, pg_sleep(0.2)`,
+    );
     const { id, answer } = await signUp(100);
     expect(answer).toBe('credits');
     expect(await cell.sql('select model from credit_rollout.sign_ups where org_id = $1', [id])).toEqual([
       { model: 'credits' },
     ]);
     expect(await unwritten()).toBe(1);
-    await cell.sql(`create or replace view public.orgs_fast as ${VIEWS[name]}`);
+    await cell.sql(`create or replace view public.orgs_fast as ${PRODUCT_VIEWS[name]}`);
     await writeAll();
     expect(await cell.sql('select origin from credit_rollout.allotments where org_id = $1', [id])).toEqual([
       { origin: 'signup' },
