@@ -50,7 +50,7 @@ end $$;
 
 create or replace function credit_rollout.onboard_org(org_id credit_rollout.org_id) returns text language plpgsql
   security definer set search_path = pg_catalog, pg_temp set lock_timeout = '250ms' set row_security = off
-  set jit = off set max_parallel_workers_per_gather = 0 set plan_cache_mode = force_custom_plan as $$
+  set jit = off set max_parallel_workers_per_gather = 0 set plan_cache_mode = force_generic_plan as $$
 declare
   recorded text; answer text; at timestamptz;
 begin
@@ -97,7 +97,7 @@ end $$;
 -- holds the fence's lock, and single writes are allowed.
 create function credit_rollout.write_sign_ups(out tried integer, out written integer) language plpgsql
   security definer set search_path = pg_catalog, pg_temp set row_security = off
-  set jit = off set max_parallel_workers_per_gather = 0 set plan_cache_mode = force_custom_plan as $$
+  set jit = off set max_parallel_workers_per_gather = 0 set plan_cache_mode = force_generic_plan as $$
 declare
   waiting record;
   began constant timestamptz := clock_timestamp();
