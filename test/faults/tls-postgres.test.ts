@@ -16,6 +16,12 @@ import { bundleProcess } from '../support/bundle-process.js';
 import { createPrivateCa, opensslAvailable, type PrivateCa } from '../support/private-ca.js';
 import { ADDRESS, startTlsPostgres, type TlsPostgres } from '../support/tls-postgres.js';
 
+interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 const KEY = 'dataCenters.in.database';
 
 /** `tls` or `plain` when it connects; else the code of what was thrown and its sentence. */
@@ -89,7 +95,42 @@ describe.skipIf(!opensslAvailable())('a Postgres over TLS', () => {
         code: 'queue_unreachable',
         message: `The queue at ${ADDRESS}:5432 cannot be reached: the certificate of its server is not from an authority that is trusted.`,
       });
-      await runDoctor(server, `sslmode=require`);
+      const good = await runMain('doctor', server.url('sslmode=require'), server.url(`sslmode=prefer`));
+      expect(good.stderr).toBe('');
+      const { findings } = JSON.parse(good.stdout) as { findings: { subject: string; check: string }[] };
+      expect(findings.filter(({ check }) => check === 'encryption').map(({ subject }) => subject)).toEqual([
+        'control',
+        'in',
+      ]);
+    }));
+
+  test('that a command does not trust is left as it is', () =>
+    withServer(`IP:${ADDRESS}`, 'valid', async (server) => {
+      const trusted = server.url(`sslmode=verify-full&sslrootcert=${ca.ca}`);
+      const stranger = server.url(`sslmode=verify-full&sslrootcert=${other.ca}`);
+      const missing = server.url(`sslmode=verify-full&sslrootcert=/nowhere/ca.pem`);
+      const reason = 'the certificate of its server is not from an authority that is trusted';
+      for (const [control, cell, code, text] of [
+        [trusted, stranger, 'database_unreachable', `Data center \\"in\\": its database cannot be reached: ${reason}`],
+        [stranger, trusted, 'database_unreachable', `its database cannot be reached: ${reason}`],
+        [trusted, missing, 'invalid_config', `${KEY}: the file that sslrootcert names cannot be read (ENOENT).`],
+        [
+          missing,
+          trusted,
+          'invalid_config',
+          'controlDatabase: the file that sslrootcert names cannot be read (ENOENT).',
+        ],
+      ] as const) {
+        const ran = await runMain('init', control, cell);
+        expect([ran.status, ran.stdout + ran.stderr]).toEqual([1, expect.stringContaining(text)]);
+        expect(ran.stdout + ran.stderr).toContain(code);
+        expect(ran.stdout + ran.stderr).not.toMatch(/postgres:\/\/|Warning|at .*\.mjs/u);
+      }
+      const client = new pg.Client({ connectionString: server.adminUrl });
+      await client.connect();
+      const { rows } = await client.query("select nspname from pg_namespace where nspname = 'credit_rollout'");
+      await client.end();
+      expect(rows).toEqual([]);
     }));
 
   test('with a certificate for another host name', () =>
@@ -170,30 +211,21 @@ describe.skipIf(!opensslAvailable())('a Postgres over TLS', () => {
   };
 
   /** As a process: Node's warnings are on standard error. */
-  const runDoctor = async (server: TlsPostgres, query: string): Promise<void> => {
+  const runMain = async (command: string, control: string, cell: string): Promise<Ran> => {
     const config = join(ca.folder, 'rollout.config.yaml');
-    const url = server.url(query);
-    const database = ['$', '{CR_URL}'].join('');
-    const text = `controlDatabase: ${database}
-rateCard: card.yaml
-dataCenters:
-`;
-    await writeFile(
-      config,
-      `${text}  - { id: in, database: '${database}', zone: UTC, source: public.orgs }
-`,
-    );
+    const of = (name: string): string => `'${['$', `{${name}}`].join('')}'`;
+    const dataCenter = `{ id: in, database: ${of('CELL_URL')}, zone: UTC, source: public.orgs }`;
+    const card = fileURLToPath(new URL('../../src/sample/rate-card.yaml', import.meta.url));
+    const text = [
+      `controlDatabase: ${of('CONTROL_URL')}`,
+      `rateCard: ${card}`,
+      'dataCenters:',
+      `  - ${dataCenter}`,
+      '',
+    ];
+    await writeFile(config, text.join('\n'));
     const main = await bundleProcess(fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url)));
-    const run = (value: string): { status: number | null; stderr: string; stdout: string } =>
-      spawnSync(process.execPath, [main, 'doctor', '--json', '--config', config], {
-        encoding: 'utf8',
-        env: { ...process.env, CR_URL: value },
-      });
-    const good = run(url);
-    expect(good.stderr).toBe('');
-    expect(good.stdout).toContain('"encryption"');
-    const bad = run(server.url('sslmode=verify-full'));
-    expect([bad.status, bad.stderr]).toEqual([1, '']);
-    expect(bad.stdout).toContain('is not from an authority that is trusted');
+    const env = { ...process.env, CONTROL_URL: control, CELL_URL: cell };
+    return spawnSync(process.execPath, [main, command, '--json', '--config', config], { encoding: 'utf8', env });
   };
 });
