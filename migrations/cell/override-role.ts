@@ -67,6 +67,26 @@ begin
     where a.org_id = org;
 end $$;
 
+-- What was begun is completed in the same transaction, never withdrawn in it, and the org then has what the rule gives
+-- with that floor.
+create or replace function credit_rollout.check_override_ends() returns trigger language plpgsql
+  security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_relid <> 'credit_rollout.overrides'::regclass then
+    raise exception 'not for this table' using errcode = 'insufficient_privilege';
+  end if;
+  if not exists (
+      select from credit_rollout.overrides o
+      cross join lateral credit_rollout.decided(null, null, array[o.org_id], null) d
+      join credit_rollout.allotments a on a.org_id = o.org_id
+      where o.override_id = new.override_id and o.state = 'applied' and d.reason is null and d.movement = 'same'
+        and a.floor is not distinct from o.floor) then
+    raise exception 'an override is begun and completed in one transaction, and leaves its org as the rule gives'
+      using errcode = 'restrict_violation', constraint = 'overrides_end_check';
+  end if;
+  return null;
+end $$;
+
 -- Batches need an open fence, the change feed its single writes. The owner's functions, such as write_override, and the
 -- owner decide for themselves. The lock comes first, as in every batch: a snapshot that is older than the wait for it,
 -- or than this statement, would show a fence that was open once.

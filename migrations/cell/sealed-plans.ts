@@ -19,10 +19,20 @@ alter table credit_rollout.plans add measured jsonb;
 comment on column credit_rollout.plans.measured is
   'what guard-rails measure, counted by the database; null: made by an earlier version';
 
--- Raises unless this cell gave the number and the plan is not finished.
-create function credit_rollout.check_open_plan(plan bigint) returns void language plpgsql stable
+-- Raises unless this cell gave the number, the plan is not finished, and this login may make it: a plan that was asked
+-- for is made by workers. Several add at once, one finishes, and nothing is added meanwhile.
+create function credit_rollout.check_open_plan(plan bigint, finishes boolean) returns void language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin
+  if finishes then
+    perform pg_advisory_xact_lock(1129467726, (plan % 2147483647)::integer);
+  else
+    perform pg_advisory_xact_lock_shared(1129467726, (plan % 2147483647)::integer);
+  end if;
+  if exists (select from credit_rollout.plan_requests r where r.plan_id = plan)
+     and not has_column_privilege(session_user, 'credit_rollout.batches', 'state', 'update') then
+    raise exception 'this plan is made by a worker' using errcode = 'insufficient_privilege';
+  end if;
   if plan < 1 or plan > (select case when s.is_called then s.last_value else 0 end from credit_rollout.plan_ids s) then
     raise exception 'this cell has given no such number' using errcode = 'restrict_violation';
   end if;
@@ -35,8 +45,28 @@ end $$;
 create function credit_rollout.add_unreadable_range(plan bigint, number integer, lowest credit_rollout.org_id,
   highest credit_rollout.org_id, card text) returns void language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  found_orgs bigint;
 begin
-  perform credit_rollout.check_open_plan(plan);
+  perform credit_rollout.check_open_plan(plan, false);
+  -- what can be counted has more than the one org that this range stands for, or can be planned
+  begin
+    select count(*) into found_orgs from credit_rollout.source_orgs s
+      where (lowest is null or s.org_id >= lowest) and (highest is null or s.org_id < highest);
+  exception when others then
+    found_orgs := null;
+  end;
+  if found_orgs > 1 then
+    raise exception 'this range has more than one org' using errcode = 'restrict_violation', constraint = 'plan_edited';
+  end if;
+  begin
+    perform from credit_rollout.source_orgs s where s::text <> ''
+      and (lowest is null or s.org_id >= lowest) and (highest is null or s.org_id < highest);
+    perform from credit_rollout.decided(lowest, highest, null, card) d where d::text <> '';
+    raise exception 'this range can be read' using errcode = 'restrict_violation', constraint = 'plan_edited';
+  exception when data_exception then
+    null;
+  end;
   insert into credit_rollout.plan_ranges (plan_id, range_no, lower_id, upper_id, orgs, touched, touched_credits, digest)
     values (plan, number, lowest, highest, 1, 0, 0, 0);
   insert into credit_rollout.plan_parts (plan_id, first_no, card_hash, measured)
@@ -46,12 +76,12 @@ end $$;
 -- Adds the plan's own row, with the counts of its parts in the place of those of the report. Returns the digest.
 create function credit_rollout.finish_plan(plan bigint, card text, plan_author text, taken_at timestamptz,
   canaries credit_rollout.org_id[], hashes bigint[], report jsonb, listed jsonb) returns text language plpgsql
-  security definer set search_path = pg_catalog, pg_temp as $$
+  security definer set search_path = pg_catalog, pg_temp set extra_float_digits = 1 as $$
 declare
   source text := (select c.source_signature from credit_rollout.cell c);
   stored record; counted jsonb; made text;
 begin
-  perform credit_rollout.check_open_plan(plan);
+  perform credit_rollout.check_open_plan(plan, true);
   select count(*) as ranges, sum(r.orgs) as orgs, sum(r.touched) as touched,
       bool_and(case r.place when 1 then r.lower_id is null else coalesce(r.lower_id = r.before, false) end)
         and count(*) filter (where r.upper_id is null) = 1 as whole

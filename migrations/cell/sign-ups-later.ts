@@ -93,8 +93,8 @@ exception when query_canceled or others then
   return coalesce(recorded, answer);
 end $$;
 
--- Writes sign-ups that wait, for about a second at most, and returns how many were tried and are written. The caller
--- holds the fence's lock, and single writes are allowed.
+-- Writes sign-ups that wait, for about a second at most, and returns how many were tried and are written: none unless
+-- single writes are allowed. The lock of the fence comes first, as for every write.
 create function credit_rollout.write_sign_ups(out tried integer, out written integer) language plpgsql
   security definer set search_path = pg_catalog, pg_temp set row_security = off
   set jit = off set max_parallel_workers_per_gather = 0 set plan_cache_mode = force_generic_plan as $$
@@ -104,6 +104,11 @@ declare
 begin
   tried := 0;
   written := 0;
+  perform pg_advisory_xact_lock_shared(1129467724, 0);
+  if exists (select from credit_rollout.freezes z where z.lifted_at is null)
+     or not exists (select from credit_rollout.fence f where f.state = 'closed' and f.single_writes) then
+    return;
+  end if;
   for waiting in
     select p.org_id, p.tries from credit_rollout.pending_sign_ups p order by p.tries, p.noted_at
     limit 200 for update skip locked
@@ -121,6 +126,29 @@ begin
     exit when clock_timestamp() > began + interval '1 second';
   end loop;
 end $$;
+-- Whether the fence is open for repairs of a run, and nothing is frozen.
+create or replace function credit_rollout.repairs_open(run bigint, only_nights boolean) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+select exists (select from credit_rollout.fence f join credit_rollout.runs r on r.run_id = f.run_id
+  where f.state = 'open' and r.run_id = run and r.state = 'open'
+    and (r.kind = 'reconcile' or r.kind = 'sweep' and not only_nights))
+  and not exists (select from credit_rollout.freezes z where z.lifted_at is null)
+$$;
+
+-- When a run ended is the clock's: an old end would let it be forgotten, and opened again, while its seal is valid.
+create function credit_rollout.sign_run_end() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if not pg_has_role((select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then
+    new.ended_at := case when new.state = 'open' then null
+      when new.state is distinct from old.state then clock_timestamp() else old.ended_at end;
+  end if;
+  return new;
+end $$;
+create trigger runs_sign_end before update on credit_rollout.runs for each row
+  when (new.ended_at is distinct from old.ended_at or new.state is distinct from old.state)
+  execute function credit_rollout.sign_run_end();
+
 revoke all on function credit_rollout.grant_sign_up, credit_rollout.note_sign_up, credit_rollout.write_sign_ups
   from public;`,
 };

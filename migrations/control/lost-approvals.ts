@@ -25,6 +25,14 @@ begin
     raise exception '% may no longer approve', new.approver
       using errcode = 'restrict_violation', constraint = 'approvals_approver_left';
   end if;
+  -- a scheduler registers what somebody asked for: then that person is the author
+  if not coalesce((select r.embedded from credit_rollout_control.rollout r), false)
+     and new.approver = (select d.requested_by from credit_rollout_control.data_centers d where d.id = new.data_center)
+     and exists (select from pg_roles r where r.rolname = new.author
+       and pg_has_role(r.oid, to_regrole('credit_rollout_control_scheduler'), 'member')) then
+    raise exception '% asked for this rollout, and cannot approve its plan', new.approver
+      using errcode = 'check_violation', constraint = 'approvals_two_people_check';
+  end if;
   return new;
 end $$;
 create trigger approvals_check_stayed before update on credit_rollout_control.approvals for each row

@@ -40,6 +40,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   add_unreadable_range: 'stores a range of which nothing can be read; runs as its owner',
   finish_plan: 'adds the row of a plan with the counts of the database; runs as its owner',
   check_open_plan: 'raises unless the cell gave this number and the plan is not finished; internal',
+  sign_run_end: 'trigger of `runs`: the clock of the cell says when a run ended',
   note_sign_up: 'notes a sign-up for the workers; internal',
   write_sign_ups: 'writes the sign-ups that wait, for a second; runs as its owner, as sign-ups do',
   decided_one: 'the rule for one org that has no allotment: one key reaches the inside of a grouped view',

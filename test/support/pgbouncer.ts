@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { findServerUser } from '../../src/platform/embedded/server-user.js';
 import { adminUrl } from './postgres.js';
 import { reportSkipped, requiresAll } from './skipped-suites.js';
 import { waitFor } from './wait.js';
@@ -84,15 +85,14 @@ server_reset_query_always = 0
 `;
 }
 
-/** It rejects to run as root: then it runs as nobody, to whom its folder is given. */
+/** It rejects to run as root: then it runs as the user of the server, who alone reaches its socket. */
 async function launch(folder: string): Promise<ChildProcess> {
-  const asRoot = process.getuid?.() === 0;
-  const nobody = asRoot ? { uid: 65_534, gid: 65_534 } : {};
-  if (asRoot) {
+  const user = await findServerUser();
+  if (user !== undefined) {
     await chmod(folder, 0o700);
-    for (const file of ['', 'pgbouncer.ini', 'users.txt']) await chown(join(folder, file), 65_534, 65_534);
+    for (const file of ['', 'pgbouncer.ini', 'users.txt']) await chown(join(folder, file), user.uid, user.gid);
   }
-  return spawn(PROGRAM, ['-q', join(folder, 'pgbouncer.ini')], { stdio: 'ignore', ...nobody });
+  return spawn(PROGRAM, ['-q', join(folder, 'pgbouncer.ini')], { stdio: 'ignore', ...user });
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -123,7 +123,8 @@ export function planFunctionsSql(source: PlannedSource): string {
   return `
 create function credit_rollout.plan_key_ranges(plan bigint, first_no integer, bounds credit_rollout.org_id[], card text,
   editions text[], ranks double precision[]) returns json language plpgsql
-  security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $function$
+  security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+  set extra_float_digits = 1 as $function$
 declare
   lowest credit_rollout.org_id := bounds[1];
   highest credit_rollout.org_id := bounds[cardinality(bounds)];
@@ -141,7 +142,7 @@ begin
   if cardinality(bounds) not between 2 and 17 or cardinality(editions) > 500 then
     raise exception 'at most 16 ranges and 500 editions' using errcode = 'invalid_parameter_value';
   end if;
-  if plan is not null then perform credit_rollout.check_open_plan(plan); end if;
+  if plan is not null then perform credit_rollout.check_open_plan(plan, false); end if;
   -- as constants, which is the cheapest lookup
   select coalesce('case d.edition ' || string_agg(format('when %L then %s', e.name, e.place), ' ' order by e.place)
       || ' else 0 end', '0') into places
