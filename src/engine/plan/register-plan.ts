@@ -9,7 +9,7 @@ import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { findRegisteredPlan, insertRegisteredPlan, type NewRegisteredPlan } from '../../stores/control/plans.js';
 import { readPolicy } from '../../stores/control/policy.js';
-import type { Seal } from '../../stores/seal.js';
+import { readSealFailure, type Seal } from '../../stores/seal.js';
 import type { EngineContext } from '../context.js';
 import { approveInsideRails } from './approve-plan.js';
 import { parsePlanName } from './plan-id.js';
@@ -20,7 +20,10 @@ export async function registerPlan(
   plan: NewRegisteredPlan,
 ): Promise<'new' | 'known'> {
   return context.control.inTransaction(async (tx) => {
-    if (!(await insertRegisteredPlan(tx, plan))) {
+    const added = await insertRegisteredPlan(tx, plan).catch((error: unknown) => {
+      throw explainSeal(error, plan);
+    });
+    if (!added) {
       rejectOtherDigest(plan, (await findRegisteredPlan(tx, plan.planId))?.digest);
       return 'known';
     }
@@ -34,6 +37,28 @@ export async function registerPlan(
     });
     return 'new';
   });
+}
+
+/** Why control does not believe what a cell sealed; another error stays as it is. */
+function explainSeal(
+  cause: unknown,
+  { planId, dataCenter }: Pick<NewRegisteredPlan, 'planId' | 'dataCenter'>,
+): unknown {
+  const failure = readSealFailure(cause);
+  if (failure === 'seal_wrong')
+    return new RolloutError('seal_wrong', {
+      message:
+        `The control database does not accept the seal of plan ${planId}: it has another key than data center ` +
+        `"${dataCenter}", or the seal belongs to another plan.`,
+      next: advise`As the owner of both run: ${command('init')}; then plan again: ${command(`plan --dc ${dataCenter}`)}`,
+      cause,
+    });
+  if (failure === 'seal_expired')
+    return new RolloutError('seal_expired', {
+      message: `The seal of plan ${planId} is older than an hour by the clock of the control database.`,
+      cause,
+    });
+  return cause;
 }
 
 /** Throws plan_conflict when control has the plan with another digest: another plan was approved. */

@@ -47,6 +47,15 @@ describe('registerPlan', () => {
     expect(rows).toEqual([{ actor: alice.name, digest: plan.digest }]);
   });
 
+  test('says which way a seal went that control does not accept', async () => {
+    const { seal, ...plan } = await registerTestPlan();
+    const other = { ...plan, planId: `${plan.dataCenter}-9${plan.planId.replace(/\D/gu, '')}` };
+    await expect(registerPlan(alice.engine, { ...other, seal })).rejects.toMatchObject({
+      code: 'seal_wrong',
+      message: expect.stringContaining(`does not accept the seal of plan ${other.planId}`),
+    });
+  });
+
   test('rejects the same id with another digest', async () => {
     const plan = await registerTestPlan();
     await expect(registerPlan(alice.engine, { ...plan, digest: 'f'.repeat(64) })).rejects.toMatchObject({
@@ -93,7 +102,7 @@ describe('approvePlan', () => {
     });
     expect(await find(plan)).toBeUndefined();
     const operations = await readDocument('docs/how-to/install-a-fleet.md');
-    expect(operations).toContain('in role credit_rollout_control_approver;');
+    expect(operations).toContain('grant credit_rollout_control_approver to bob;');
     expect(operations).toContain('## People and logins');
   });
 

@@ -59,7 +59,7 @@ describe('the key of a data center', () => {
     await fleet.drive();
     await tick(fleet.engine);
     expect(await fleet.control('select code, value from credit_rollout_control.holds')).toEqual([
-      { code: 'step_failing', value: 'register_plan: 23001 (seal_wrong)' },
+      { code: 'step_failing', value: 'register_plan: seal_wrong' },
     ]);
     await shareSealKey(fleet.engine, dc(), 'existing');
     expect(await findings()).toMatchObject([{ level: 'ok' }]);
