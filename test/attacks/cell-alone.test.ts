@@ -218,10 +218,10 @@ describe('who may override alone', () => {
     const { override } = scene.logins;
     const { begin, document } = await begun('70000');
     await scene.open();
-    expect(await scene.outcomeOf('override', await document())).toBe('55000');
+    expect(await scene.outcomeOf('override', await document())).toBe('overrides_need_rest');
     await scene.close();
     await scene.logins.fencer.read(`insert into credit_rollout.freezes (reason) values ('stop')`);
-    expect(await scene.outcomeOf('override', await document())).toBe('55000');
+    expect(await scene.outcomeOf('override', await document())).toBe('overrides_need_rest');
     await scene.logins.fencer.read(`update credit_rollout.freezes set lifted_at = now(), lifted_by = 'me'`);
     for (const level of ['repeatable read', 'serializable'])
       expect(await override.attempt(`begin isolation level ${level}`, begin)).toBe('55000');
