@@ -27,6 +27,18 @@ const SAME_ON_EVERY_VERSION = new Map([
     'test/retention/nights.test.ts',
     'Plays 400 nights to see what grows. What they write and what is purged is SQL that the suites of nights run on both.',
   ],
+  [
+    'test/platform/embedded/other-users.test.ts',
+    'Holds who may reach the files and processes of the embedded server, which no version of PostgreSQL decides.',
+  ],
+  [
+    'test/faults/schedulers-race.test.ts',
+    'Our own processes race here. What they ask of the databases is in postgres-queue and in the suites of the engine.',
+  ],
+  [
+    'test/faults/workers.test.ts',
+    'Our own processes die here. What a dead one leaves in a database is in apply-batches and databases-away.',
+  ],
 ]);
 
 const named = [...doors, ...[...SAME_ON_EVERY_VERSION.keys()].map((path) => join(ROOT, path))];
