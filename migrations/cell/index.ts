@@ -9,6 +9,7 @@ import { createSignUpFunctions, guardGate } from './gate.js';
 import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers } from './guards.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
 import { createMaintenance } from './maintenance.js';
+import { guardNights } from './night-guards.js';
 import { purgeCellNights } from './nights.js';
 import { narrowOverrides } from './override-role.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
@@ -63,5 +64,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     purgeCellNights,
     narrowOverrides,
     writeSignUpsLater,
+    guardNights,
   ];
 }

@@ -110,8 +110,7 @@ begin
       touched, canary_ids, canary_hashes, counts, lists, measured)
     values (plan, made, card, source, plan_author, taken_at, stored.ranges, stored.orgs, stored.touched, canaries,
       hashes, jsonb_set(report, '{counts}', coalesce(report -> 'counts', '{}') || counted), listed, counted);
-  delete from credit_rollout.plan_parts p where p.plan_id <= plan
-    and (p.plan_id = plan or exists (select from credit_rollout.plans f where f.plan_id = p.plan_id));
+  delete from credit_rollout.plan_parts p where p.plan_id = plan;
   return made;
 end $$;
 

@@ -15,5 +15,22 @@ create table credit_rollout_control.failed_steps (
   primary key (data_center, step)
 );
 comment on table credit_rollout_control.failed_steps is
-  'steps of schedulers that failed the last time they were tried: code, and the object of the catalog that was named';`,
+  'steps of schedulers that failed the last time they were tried: code, and the object of the catalog that was named';
+
+-- How often in a row, and since when; another code begins anew.
+create function credit_rollout_control.count_failed_step() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_op = 'UPDATE' and new.code = old.code then
+    new.times := least(old.times, 1000000) + 1;
+    new.since := old.since;
+  else
+    new.times := 1;
+    new.since := clock_timestamp();
+  end if;
+  return new;
+end $$;
+create trigger failed_steps_count before insert or update on credit_rollout_control.failed_steps
+  for each row execute function credit_rollout_control.count_failed_step();
+revoke all on function credit_rollout_control.count_failed_step from public;`,
 };

@@ -24,7 +24,7 @@ export async function listFailedSteps(tx: ControlTransaction): Promise<(dataCent
   return (dataCenter) => rows.filter((row) => row.dataCenter === dataCenter);
 }
 
-/** Another code begins anew. */
+/** The database counts how often in a row, and since when. */
 export async function saveFailedStep(
   tx: ControlTransaction,
   dataCenter: string,
@@ -32,12 +32,9 @@ export async function saveFailedStep(
 ): Promise<void> {
   await execute(
     tx,
-    `insert into credit_rollout_control.failed_steps as f (data_center, step, code, object)
+    `insert into credit_rollout_control.failed_steps (data_center, step, code, object)
      values (:data_center, :step, :code, :object)
-     on conflict (data_center, step) do update set
-       times = case when f.code = excluded.code then least(f.times, 1000000) + 1 else 1 end,
-       since = case when f.code = excluded.code then f.since else excluded.since end,
-       code = excluded.code, object = excluded.object`,
+     on conflict (data_center, step) do update set code = excluded.code, object = excluded.object`,
     { data_center: dataCenter, step, code, object },
   );
 }

@@ -85,8 +85,9 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     'update (epoch) on credit_rollout_control.rollout',
     'update (run_id, ended_at) on credit_rollout_control.reconcile_requests',
     'insert, update on credit_rollout_control.due_work',
-    `insert, update, delete on credit_rollout_control.holds, credit_rollout_control.schedulers,
-       credit_rollout_control.failed_steps`,
+    'insert, update, delete on credit_rollout_control.holds, credit_rollout_control.schedulers',
+    `insert (data_center, step, code, object), update (code, object), delete
+       on credit_rollout_control.failed_steps`,
     `execute on function credit_rollout_control.purge_plans, credit_rollout_control.purge_nights,
        credit_rollout_control.seal_run,
        credit_rollout_control.seal_maintenance, credit_rollout_control.seal_cutover`,
