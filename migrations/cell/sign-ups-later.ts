@@ -106,7 +106,8 @@ begin
   written := 0;
   perform pg_advisory_xact_lock_shared(1129467724, 0);
   if exists (select from credit_rollout.freezes z where z.lifted_at is null)
-     or not exists (select from credit_rollout.fence f where f.state = 'closed' and f.single_writes) then
+     or not exists (select from credit_rollout.fence f where f.state = 'closed' and f.single_writes
+       and f.timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)) then
     return;
   end if;
   for waiting in

@@ -48,6 +48,10 @@ export async function transferSchema(tx: Knex.Transaction, schema: string, owner
   await runVerbatim(tx, inlineValues(tx, TRANSFER, { schema, owner }));
 }
 
+/** SQL that makes a role without login; another database of this server may make it at the same moment. */
+export const createRoleSql = (name: string): string =>
+  `do $$ begin create role "${name}" nologin; exception when duplicate_object or unique_violation then null; end $$`;
+
 export interface SchemaOwner {
   readonly name: string;
   /** What it may do beyond owning, such as LOGIN or SUPERUSER. */

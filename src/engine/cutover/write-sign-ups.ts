@@ -1,12 +1,10 @@
 // Writes the allotments of sign-ups that could not be written in the product's own transaction, as the change feed
 // writes: under the shared fence lock, and only while single writes are allowed.
-import { lockFenceShared } from '../../stores/cell/batch/fence.js';
 import {
   hasPendingSignUps,
   type WrittenSignUps,
   writePendingSignUps,
 } from '../../stores/cell/cutover/pending-sign-ups.js';
-import { readFeed } from '../../stores/cell/feed/feed.js';
 import type { WorkerContext } from '../context.js';
 
 const NONE: WrittenSignUps = { tried: 0, written: 0 };
@@ -19,13 +17,7 @@ export async function writeSignUps(
   dataCenter: string,
 ): Promise<WrittenSignUps> {
   const cell = cells.get(dataCenter);
-  if (!(await cell.inTransaction('worker', hasPendingSignUps))) return NONE;
-  return cell.inTransaction(
-    'worker',
-    async (tx) => {
-      await lockFenceShared(tx);
-      return (await readFeed(tx)).open ? writePendingSignUps(tx) : NONE;
-    },
-    { statementMs: STATEMENT_MS },
-  );
+  return cell.inTransaction('worker', async (tx) => ((await hasPendingSignUps(tx)) ? writePendingSignUps(tx) : NONE), {
+    statementMs: STATEMENT_MS,
+  });
 }

@@ -2,7 +2,7 @@
 // owner of the schema holds more. Roles belong to the server: two control databases on one server share their names.
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { runVerbatim, selectRow, selectRows } from '../query.js';
-import { rejectStrongOwner, transferSchema } from '../schema-owner.js';
+import { createRoleSql, rejectStrongOwner, transferSchema } from '../schema-owner.js';
 import type { ControlTransaction } from './control-database.js';
 
 export const CONTROL_ROLES = ['operator', 'approver', 'viewer', 'scheduler'] as const;
@@ -143,11 +143,7 @@ async function createMissingRoles(tx: ControlTransaction): Promise<void> {
   const join = member === true ? [] : [`grant ${CONTROL_OWNER} to ${login}`];
   if (missing.length + join.length === 0) return;
   try {
-    // another database of this server may make them at this moment
-    const create = missing.map(
-      ({ role }) => `do $$ begin create role ${role} nologin;
-        exception when duplicate_object or unique_violation then null; end $$`,
-    );
+    const create = missing.map(({ role }) => createRoleSql(role));
     await tx.transaction((nested) => runVerbatim(nested, [...create, ...join].join(';\n')));
   } catch (cause) {
     const statements = [...missing.map(({ role }) => `create role ${role} nologin`), ...join].join(';\n');

@@ -17,7 +17,7 @@ export interface WrittenSignUps {
   readonly written: number;
 }
 
-/** Writes them for about a second. The caller holds the fence's lock, and single writes are allowed. */
+/** Writes them for about a second: none unless single writes are allowed, which it asks under the fence's lock. */
 export async function writePendingSignUps(tx: CellTransaction): Promise<WrittenSignUps> {
   return selectRow<WrittenSignUps>(tx, 'select tried, written from credit_rollout.write_sign_ups()');
 }

@@ -2,6 +2,7 @@
 // batches (I15).
 import { RolloutError } from '../../../kernel/rollout-error.js';
 import { execute, runVerbatim, selectRow, selectRows } from '../../query.js';
+import { createRoleSql } from '../../schema-owner.js';
 import { CELL_ROLES, type CellRole, type CellTransaction, cellOwnerName, cellRoleName } from '../cell-database.js';
 
 const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged,
@@ -138,11 +139,7 @@ export async function ensureRoles(tx: CellTransaction, dataCenter: string): Prom
   const join = await listMissingMemberships(tx, names, missing);
   if (create.length + join.length === 0) return;
   try {
-    // another database of this server may make them at this moment
-    const once = create.map(
-      (sql) => `do $$ begin ${sql}; exception when duplicate_object or unique_violation then null; end $$`,
-    );
-    await tx.transaction((nested) => runVerbatim(nested, [...once, ...join].join(';\n')));
+    await tx.transaction((nested) => runVerbatim(nested, [...missing.map(createRoleSql), ...join].join(';\n')));
   } catch (error) {
     throw new RolloutError('roles_missing', {
       message: `The login of data center "${dataCenter}" may not create roles (CREATEROLE is needed once).`,
@@ -157,10 +154,8 @@ export async function ensureRoles(tx: CellTransaction, dataCenter: string): Prom
  * makes otherwise. `relation`: quoted, with its schema.
  */
 export function letOwnerReadSql(dataCenter: string, relation: string): string {
-  const owner = `"${cellOwnerName(dataCenter)}"`;
-  return `
-do $$ begin create role ${owner} nologin; exception when duplicate_object or unique_violation then null; end $$;
-grant select on ${relation} to ${owner}`;
+  const owner = cellOwnerName(dataCenter);
+  return `${createRoleSql(owner)};\ngrant select on ${relation} to "${owner}"`;
 }
 
 interface RoleRow {
