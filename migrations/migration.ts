@@ -36,6 +36,10 @@ export const randomPads = {
   end loop;`,
 } as const;
 
+/** SQL: HMAC-SHA256 of a document, in hex, with the pads of a row `k`. */
+export const macSql = (document: string): string =>
+  `encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(${document}::text, 'UTF8'))), 'hex')`;
+
 /** Adapts a fixed list to knex's migration source. */
 export function migrationSource(migrations: readonly Migration[]): Knex.MigrationSource<Migration> {
   return {

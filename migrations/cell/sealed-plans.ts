@@ -1,5 +1,5 @@
 // Why: guard-rails approve a plan by what it counts, so nobody who makes a plan may choose what is counted.
-import type { Migration } from '../migration.js';
+import { type Migration, macSql } from '../migration.js';
 
 /** Why: the owner's functions write plans and count them; a seal of the cell proves the counts to control. */
 export const sealPlans: Migration = {
@@ -126,7 +126,7 @@ begin
     from credit_rollout.plans p cross join credit_rollout.cell c where p.plan_id = plan and p.measured is not null;
   if not found then return null; end if;
   select document || jsonb_build_object('mac',
-      encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(document::text, 'UTF8'))), 'hex'))
+      ${macSql('document')})
     into sealed from credit_rollout.seal_key k;
   if not found then
     raise exception 'this cell has no key for seals: run init'

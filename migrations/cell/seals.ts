@@ -1,6 +1,6 @@
 // Why: what needs two people is proven to the cell by a seal of control: no login of the cell can do it alone, and no
 // copy of control can do it twice.
-import type { Migration } from '../migration.js';
+import { type Migration, macSql } from '../migration.js';
 
 /** Why: a seal is checked by the owner's functions, with a key that no role reads, by the cell's own clock. */
 export const createCellSeals: Migration = {
@@ -40,7 +40,7 @@ begin
   if jsonb_typeof(document) is distinct from 'object' then
     raise exception 'no seal was given' using errcode = 'restrict_violation', constraint = 'seal_wrong';
   end if;
-  select encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to((document - 'mac')::text, 'UTF8'))), 'hex')
+  select ${macSql("(document - 'mac')")}
     into expected from credit_rollout.seal_key k;
   if not found then
     raise exception 'this cell has no key for seals: run init'

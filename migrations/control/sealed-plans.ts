@@ -1,5 +1,5 @@
 // Why: whoever registers a plan must not choose its digest, its card, or what guard-rails measure.
-import type { Migration } from '../migration.js';
+import { type Migration, macSql } from '../migration.js';
 
 /** Why: only the cell knows what its plan counts, and only its owner's functions and control's owner have the key. */
 export const checkPlanSeals: Migration = {
@@ -21,7 +21,7 @@ begin
   if jsonb_typeof(document) is distinct from 'object' then
     raise exception 'no seal of the cell was given' using errcode = 'restrict_violation', constraint = 'seal_wrong';
   end if;
-  select encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to((document - 'mac')::text, 'UTF8'))), 'hex')
+  select ${macSql("(document - 'mac')")}
     into expected from credit_rollout_control.seal_keys k where k.data_center = new.data_center;
   if not found then
     raise exception 'data center % has no key for seals: run init', new.data_center

@@ -1,6 +1,6 @@
 // Why: a cell must not believe a program that two people agreed. What control's tables and triggers prove, a seal says
 // to the cell: HMAC-SHA256 with a key that only the owners of both schemas read.
-import { type Migration, randomPads } from '../migration.js';
+import { type Migration, macSql, randomPads } from '../migration.js';
 
 /**
  * Why: an override is a row of its cell; that two people agreed on it is known by control alone. Counts and hashes
@@ -110,7 +110,7 @@ declare
   sealed jsonb;
 begin
   select document || jsonb_build_object('mac',
-      encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(document::text, 'UTF8'))), 'hex'))
+      ${macSql('document')})
     into sealed from credit_rollout_control.seal_keys k where k.data_center = dc;
   if not found then
     raise exception 'data center % has no key for seals: run init', dc
