@@ -92,6 +92,8 @@ export async function createTestCell(options: TestCellOptions = {}): Promise<Tes
   const init = async (as: RateCard = card): Promise<void> => {
     await letOwnerRead(sql, id);
     await initCell(cell, { dataCenter, card: as, lapseGraceDays: 30 });
+    // a busy machine must not decide how sign-ups are written
+    await sql('update credit_rollout.cell set one_org_ms = null');
   };
   const rewritePast: TestCell['rewritePast'] = async (text) => {
     await sql(`begin; set local session_replication_role = replica; ${text}; commit`);
@@ -148,6 +150,7 @@ function ensureCellTemplate(options: TestCellOptions, slot: number): Promise<str
     await letOwnerRead(sql, id);
     const dataCenter = { id, zone, database: { text: url }, source: 'public.orgs' };
     await initCell(cell, { dataCenter, card, lapseGraceDays: 30 });
+    await sql('update credit_rollout.cell set one_org_ms = null');
     await Promise.all([end(), cell.close()]);
   });
 }
