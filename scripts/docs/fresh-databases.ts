@@ -45,7 +45,13 @@ async function init(folder: string, urls: { readonly control: string; readonly c
   const dataCenter = `{ id: in, zone: Asia/Kolkata, database: "${urls.cell}", source: public.orgs }`;
   await writeFile(path, `controlDatabase: "${urls.control}"\nrateCard: ${card}\ndataCenters:\n  - ${dataCenter}\n`);
   const errors: string[] = [];
-  const io = { isTerminal: false, width: () => 100, out: () => undefined, err: (text: string) => errors.push(text) };
+  const io = {
+    isTerminal: false,
+    isClosed: () => false,
+    width: () => 100,
+    out: () => undefined,
+    err: (text: string) => errors.push(text),
+  };
   const code = await runCli(['init', '--config', path], { ...io, onStop: () => () => undefined });
   if (code !== 0) throw new Error(`init failed: ${errors.join('')}`);
 }

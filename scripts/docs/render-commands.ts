@@ -8,6 +8,7 @@ const EXIT_CODES: Readonly<Record<string, string>> = {
   doctor: '1 when it finds an error; warnings alone return 0',
   plan: '2 with `--exit-code` when an apply would write something',
   apply: '2 with `--exit-code` and without `--execute` when it would write something; with `--wait` 3, 4, 5 and 1',
+  wait: 'as `apply --wait`; 8 where no rollout was ever requested',
   pause: '4 when the fence is not closed within three seconds',
   abort: '4 when the fence is not closed within three seconds',
   freeze: '4 when something that began before has not ended; 1 when a cell was not frozen',

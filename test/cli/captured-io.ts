@@ -15,6 +15,7 @@ export function captureIo(terminal: { readonly isTerminal?: boolean; readonly wi
   const listeners = new Set<(signal: StopSignal) => void>();
   return {
     isTerminal: terminal.isTerminal ?? false,
+    isClosed: () => false,
     width: () => terminal.width ?? 100,
     out: (text) => {
       texts.out += text;

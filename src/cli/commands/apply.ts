@@ -4,6 +4,7 @@ import type { Program } from '../../compose.js';
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { hasEnded } from '../../domain/rollout/stage.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { type Triage, triage } from '../../engine/operate/triage.js';
 import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js';
@@ -14,15 +15,13 @@ import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
-import { listenForInterruption, signalExitCode, watchRollout } from '../processes/watch-rollout.js';
 import { withProgram } from '../processes/with-program.js';
-import { exitCodeOfStatus } from '../terminal/exit-code.js';
 import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
 import { countsDocument, planDocument, showPlan } from '../views/show-plan.js';
-import { showHold, statusDocument } from '../views/show-state.js';
+import { statusDocument } from '../views/show-state.js';
 import { showMissing } from '../views/show-status.js';
-import { showSummary } from '../views/show-summary.js';
+import { waitForEnd } from './wait.js';
 
 export interface ApplyFlags extends DataCenterChoice {
   readonly execute?: boolean;
@@ -33,6 +32,8 @@ export interface ApplyFlags extends DataCenterChoice {
 export function runApply(session: CliSession, flags: ApplyFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const dataCenters = chooseDataCenters(program.config, withPlan(flags));
+    const joined = await findJoined(program, dataCenters, flags);
+    if (joined !== undefined) return join(session, program, joined);
     const card = await loadCheckedCard(program);
     await rejectOtherSource(program.engine, dataCenters);
     // checked first: a data center that has nothing to change must not hide that the plan does not exist
@@ -53,6 +54,29 @@ function withPlan(flags: ApplyFlags): ApplyFlags {
       message: `"${flags.plan}" is not the name of a plan. A plan has a name such as in-7.`,
     });
   return { ...flags, dc: [name.dataCenter] };
+}
+
+/** The data center that follows the named plan already, where that is to be executed and waited for. */
+async function findJoined(
+  { engine }: Program,
+  dataCenters: readonly DataCenterConfig[],
+  { execute, wait, plan }: ApplyFlags,
+): Promise<string | undefined> {
+  const [dataCenter, another] = dataCenters;
+  if (!execute || !wait || plan === undefined || dataCenter === undefined || another !== undefined) return undefined;
+  const status = await readStatus(engine);
+  const found = status.dataCenters.find(({ id }) => id === dataCenter.id);
+  return found !== undefined && !hasEnded(found) && found.planId === plan ? found.id : undefined;
+}
+
+function join(session: CliSession, program: Program, dataCenter: string): Promise<number> {
+  session.print(`▶ ${dataCenter}: already under way`);
+  return waitForEnd(
+    session,
+    program,
+    [dataCenter],
+    applyDocument({ requested: [], unchanged: [], busy: [dataCenter] }),
+  );
 }
 
 interface ApplyRequest {
@@ -111,7 +135,7 @@ async function executeApply(
     config: program.config,
     card,
     dataCenters,
-    busy: flags.all ? 'skipped' : 'requested',
+    busy: flags.all ? 'skipped' : flags.wait && flags.plan === undefined ? 'joined' : 'requested',
   });
   const requested = triaged.requested.map(({ id }) => id);
   if (triaged.requested.length > 0)
@@ -127,7 +151,7 @@ async function executeApply(
   if (requested.length > 0) session.print(`◷ ${requested.join(', ')}: requested`);
   const followed = [...requested, ...triaged.busy];
   if (!flags.wait || followed.length === 0) return reportRequest(session, program, triaged);
-  return waitForEnd(session, program, triaged, followed);
+  return waitForEnd(session, program, followed, applyDocument(triaged));
 }
 
 const applyDocument = ({ requested, unchanged, busy }: Triage): Readonly<Record<string, unknown>> => ({
@@ -142,35 +166,9 @@ async function reportRequest(session: CliSession, program: Program, triaged: Tri
   const followed = [...triaged.requested.map(({ id }) => id), ...triaged.busy];
   if (followed.length > 0) {
     for (const line of showMissing(status, followed, session.commands)) session.print(line);
-    session.print(`Follow it: ${session.commands.show('status --watch')}`);
+    session.print(`Wait for it: ${session.commands.show(`wait --dc ${followed.join(' ')}`)}`);
   }
   if (session.options.json)
     session.report({ ...applyDocument(triaged), status: statusDocument(status, session.commands) }, '');
   return 0;
-}
-
-async function waitForEnd(
-  session: CliSession,
-  program: Program,
-  triaged: Triage,
-  dataCenters: readonly string[],
-): Promise<number> {
-  const { commands, paint, options } = session;
-  const interruption = listenForInterruption(session);
-  const watched = { dataCenters, whenPaused: 'returns', interruption } as const;
-  const outcome = await watchRollout(session, program, watched).finally(interruption.close);
-  if (outcome.kind === 'stopped') {
-    session.print(
-      `The rollout continues as long as a scheduler and workers run. Follow it: ${commands.show('status --watch')}`,
-    );
-    return signalExitCode(outcome.signal);
-  }
-  if (outcome.kind === 'held') {
-    const at = outcome.status.dataCenters.find(({ id }) => id === outcome.dataCenter) ?? { zone: 'UTC', freeze: null };
-    session.print(
-      `Held: ${outcome.dataCenter}: ${showHold(withPrintableTexts(outcome.hold), withPrintableTexts(at), commands)}`,
-    );
-  } else session.print(`\n${showSummary(withPrintableTexts(outcome.status), dataCenters, paint)}`);
-  if (options.json) session.report({ ...applyDocument(triaged), status: statusDocument(outcome.status, commands) }, '');
-  return exitCodeOfStatus(outcome.status, dataCenters);
 }

@@ -139,6 +139,14 @@ function registerRollout(cli: Command, execute: Execute): void {
     .option('--wait', 'wait until each one is done, failed or aborted, or is held and needs a person')
     .action((flags: ApplyFlags) => execute(async (session) => (await import('./apply.js')).runApply(session, flags)));
   cli
+    .command('wait')
+    .description('wait until rollouts that are under way are done, failed or aborted, or need a person')
+    .option('--dc <ids...>', 'these data centers')
+    .option('--all', 'every data center')
+    .action((choice: DataCenterChoice) =>
+      execute(async (session) => (await import('./wait.js')).runWait(session, choice)),
+    );
+  cli
     .command('status')
     .description('show the stage of every data center, why it is held, and the command that continues it')
     .option('--watch', 'repeat until Ctrl-C')

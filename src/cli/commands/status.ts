@@ -38,7 +38,7 @@ async function watchStatus(session: CliSession, program: Program, render: (statu
   const unlisten = session.io.onStop(() => stopping.abort());
   const area = createLiveArea(session.io, () => performance.now());
   try {
-    while (!stopping.signal.aborted) {
+    while (!stopping.signal.aborted && !session.io.isClosed()) {
       const status = await readStatus(program.engine);
       // with --json: one document after another
       if (session.options.json) session.report(statusDocument(status, session.commands), '');

@@ -4,8 +4,11 @@ import { hasEnded } from '../../domain/rollout/stage.js';
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
 import { ERRORS } from '../../kernel/error-codes.js';
 
-/** First that applies: error, not permitted, conflict, mismatch, held, left out, pending. */
-const ORDER = [1, 7, 6, 5, 4, 3, 2] as const;
+/** There was nothing to do, to wait for or to verify. */
+export const NOTHING_TO_DO = 8;
+
+/** First that applies: error, not permitted, conflict, mismatch, held, nothing to do, left out, pending. */
+const ORDER = [1, 7, 6, 5, 4, NOTHING_TO_DO, 3, 2] as const;
 
 export function chooseExitCode(codes: readonly number[]): number {
   return ORDER.find((code) => codes.includes(code)) ?? 0;

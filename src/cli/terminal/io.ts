@@ -9,6 +9,8 @@ export interface CliIo {
   err(text: string): void;
   /** Standard output is a terminal that can be redrawn. */
   readonly isTerminal: boolean;
+  /** Nobody reads standard output any more, as after `| head -1`: what is written there is lost, which is no error. */
+  isClosed(): boolean;
   /** Columns of the terminal now. */
   width(): number;
   /**
@@ -26,18 +28,25 @@ const DEFAULT_WIDTH = 100;
 
 /** The real terminal. */
 export function createProcessIo(): CliIo {
-  // `status | head` closes the pipe: nothing is left to print, which is no error
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
-    });
+  // `apply --wait | head -1` closes the pipe: the command goes on, and its exit code says how it ended
+  const out = createWriter(process.stdout);
+  const err = createWriter(process.stderr);
   return {
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    out: out.write,
+    err: err.write,
+    isClosed: out.isClosed,
     isTerminal: process.stdout.isTTY === true,
     width: () => process.stdout.columns ?? DEFAULT_WIDTH,
     onStop: listenForStop,
   };
+}
+
+function createWriter(stream: NodeJS.WriteStream): { write(text: string): void; isClosed(): boolean } {
+  let closed = false;
+  stream.on('error', () => {
+    closed = true;
+  });
+  return { write: (text) => void (closed || stream.write(text)), isClosed: () => closed };
 }
 
 function listenForStop(stop: (signal: StopSignal) => void): () => void {

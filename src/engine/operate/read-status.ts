@@ -47,6 +47,9 @@ export interface DataCenterStatus {
   readonly requestedAt: Date | null;
   readonly requestedBy: string | null;
   readonly runId: bigint | null;
+  /** The plan and the card of the newest request; null: none yet. */
+  readonly planId: string | null;
+  readonly cardHash: string | null;
   readonly holds: readonly StatusHold[];
   readonly failure: string | null;
   /** Null when the cell cannot be read or knows no run. */
@@ -166,6 +169,8 @@ async function readDataCenter(
     requestedAt: row.requestedAt,
     requestedBy: row.requestedBy,
     runId: row.runId,
+    planId: row.planId,
+    cardHash: row.settings?.cardHash ?? null,
     holds,
     failure: row.failure,
     progress,

@@ -12,8 +12,11 @@ export interface TriageQuestion {
   readonly config: RolloutConfig;
   readonly card: RateCard;
   readonly dataCenters: readonly DataCenterConfig[];
-  /** `requested`: those that are under way are requested too, which `requestApply` rejects as data_center_busy. */
-  readonly busy: 'skipped' | 'requested';
+  /**
+   * `requested`: those that are under way are requested too, which `requestApply` rejects as data_center_busy.
+   * `joined`: only those that are under way with another card are.
+   */
+  readonly busy: 'skipped' | 'joined' | 'requested';
 }
 
 export interface Triage {
@@ -25,12 +28,13 @@ export interface Triage {
 
 /** A data center that is done is planned first, so that an apply without work moves nothing. */
 export async function triage(engine: EngineContext, question: TriageQuestion): Promise<Triage> {
-  const { dataCenters, busy } = question;
+  const { dataCenters, busy, card } = question;
   const status = await readStatus(engine);
   const found = await Promise.all(
     dataCenters.map(async ({ id }) => {
       const row = status.dataCenters.find((one) => one.id === id);
-      if (row !== undefined && !hasEnded(row)) return busy === 'skipped' ? 'busy' : 'requested';
+      if (row !== undefined && !hasEnded(row))
+        return busy === 'skipped' || (busy === 'joined' && row.cardHash === card.hash) ? 'busy' : 'requested';
       if (row?.stage !== 'done') return 'requested';
       return (await hasChanges(engine, question, id)) ? 'requested' : 'unchanged';
     }),

@@ -1,10 +1,13 @@
 // Whether a plan can still be applied: the cell has it unchanged, and the cell is still what the plan was made from.
+import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { DAY_MS } from '../../domain/time/duration.js';
+import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { findCell, readCellClock } from '../../stores/cell/identity.js';
 import { digestPlan, findPlan, hasEveryRange, type StoredPlan } from '../../stores/cell/plan/plans.js';
 import { findBlockingApproval, listPlanApprovals } from '../../stores/control/approvals.js';
+import { listDataCenters } from '../../stores/control/data-centers.js';
 import { findRegisteredPlan } from '../../stores/control/plans.js';
 import type { EngineContext } from '../context.js';
 import { explainOutdated } from './approve-plan.js';
@@ -59,13 +62,19 @@ async function checkInControl(
   plan: { readonly planId: string; readonly dataCenter: string; readonly digest: string },
 ): Promise<void> {
   const { planId, dataCenter } = plan;
-  const { known, approvals, blocking } = await control.inTransaction(async (tx) => ({
+  const { known, approvals, blocking, row } = await control.inTransaction(async (tx) => ({
+    row: (await listDataCenters(tx)).find(({ id }) => id === dataCenter),
     known: await findRegisteredPlan(tx, planId),
     approvals: await listPlanApprovals(tx, planId),
     blocking: await findBlockingApproval(tx, dataCenter, planId),
   }));
   if (known !== undefined) rejectOtherDigest(plan, known.digest);
   const used = approvals.find(({ usedAt }) => usedAt !== null);
+  if (used !== undefined && row?.planId === planId && !RESTING_STAGES.includes(row.stage))
+    throw new RolloutError('plan_used', {
+      message: `The plan ${planId} is being applied by run ${used.usedByRun}.`,
+      next: advise`Wait for it: ${command(`wait --dc ${dataCenter}`)}`,
+    });
   if (used !== undefined) throw explainOutdated(plan, used);
   if (blocking !== undefined && blocking.planId !== planId) throw explainOutdated(plan, blocking);
 }

@@ -66,6 +66,32 @@ function startUp(): { stop: () => Promise<number>; output: () => string } {
   };
 }
 
+const readPlanId = async (): Promise<string> => JSON.parse((await run('status', '--json')).out).data_centers[0].plan_id;
+
+/** What is under way is joined, however it was begun: it is held, as for the first who waited. */
+async function expectJoined(planId: string): Promise<void> {
+  const execute = ['--execute', '--wait'];
+  for (const args of [
+    ['wait', '--dc', idOf(0)],
+    ['apply', '--plan', planId, ...execute],
+    ['apply', '--dc', idOf(0), ...execute],
+  ]) {
+    const { code, out, err } = await run(...args);
+    expect([args, code, err]).toEqual([args, 4, '']);
+    expect(out).toContain('an operator paused it');
+  }
+  expect(await run('apply', '--plan', planId, '--execute')).toMatchObject({
+    code: 6,
+    err: expect.stringContaining(`wait --dc ${idOf(0)}`),
+  });
+  // nothing was ever requested there, or the request was withdrawn
+  expect(await run('wait', '--dc', idOf(1))).toMatchObject({
+    code: 8,
+    out: expect.stringContaining('nothing to wait'),
+  });
+  expect((await run('wait', '--all')).code).toBe(4);
+}
+
 describe('the command line', () => {
   test('init is repeatable', async () => {
     expect((await run('init')).code).toBe(0);
@@ -104,6 +130,7 @@ describe('the command line', () => {
     const paused = await run('pause', '--dc', idOf(0), '--json');
     expect(JSON.parse(paused.out)).toMatchObject({ state: 'paused', quiet: true, holders: [] });
     expect((await run('status')).out).toContain(`resume --dc ${idOf(0)}`);
+    await expectJoined(await readPlanId());
     const held = await run('apply', '--all', '--execute', '--wait');
     expect(held.code).toBe(4);
     expect(held.out).toContain('an operator paused it');
@@ -122,6 +149,7 @@ describe('the command line', () => {
     expect(Math.max(...shares)).toBeLessThanOrEqual(100);
     expect(await up.stop()).toBe(0);
     expect(await fleet.stages()).toEqual(['done', 'done']);
+    expect((await run('wait', '--dc', idOf(0))).code).toBe(3);
   });
 
   test('a second apply writes nothing and reports it', async () => {

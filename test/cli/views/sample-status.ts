@@ -55,6 +55,8 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     requestedAt: null,
     requestedBy: null,
     runId: 1n,
+    planId: null,
+    cardHash: null,
     holds: [
       {
         code: 'paused',

@@ -115,9 +115,11 @@ describe('toJson', () => {
 });
 
 describe('chooseExitCode', () => {
-  test('takes the first that applies of 1, 7, 6, 5, 4, 3, 2', () => {
+  test('takes the first that applies of 1, 7, 6, 5, 4, 8, 3, 2', () => {
     expect(chooseExitCode([2, 3, 5])).toBe(5);
     expect(chooseExitCode([5, 7])).toBe(7);
+    expect(chooseExitCode([3, 8, 0])).toBe(8);
+    expect(chooseExitCode([4, 8])).toBe(4);
     expect(chooseExitCode([0, 0])).toBe(0);
   });
 });
