@@ -14,7 +14,7 @@ const EXIT_CODES: Readonly<Record<string, string>> = {
   freeze: '4 when something that began before has not ended; 1 when a cell was not frozen',
   unfreeze: '1 when a cell could not be reached',
   'cutover execute': '4 when a sign-up that began before still holds the gate',
-  verify: '5 when the verification finds a mismatch, or the cut-over is not proven',
+  verify: '5 when the verification finds a mismatch, or the cut-over is not proven; 8 where nothing was rolled out',
   'rate-card check': '1 when a golden case does not come out',
   worker: '0 when it is stopped',
   scheduler: '0 when it is stopped',

@@ -18,6 +18,7 @@ import type { ReconcileFlags } from './reconcile.js';
 import type { StatusFlags } from './status.js';
 import { registerCutover, registerSettings } from './two-person-commands.js';
 
+import type { VerifyFlags } from './verify.js';
 import type { WorkerFlags } from './worker.js';
 
 /** Each adds some commands; together they are the whole command line. */
@@ -196,11 +197,12 @@ function registerRollout(cli: Command, execute: Execute): void {
 function registerChecksAndProcesses(cli: Command, execute: Execute): void {
   cli
     .command('verify')
-    .description('check every stored allotment against the rule, and prove the cut-over; a failure is exit code 5')
+    .description('check every stored allotment against the rule, name those that break it, and prove the cut-over')
     .option('--dc <ids...>', 'these data centers')
     .option('--all', 'every data center')
-    .action((choice: DataCenterChoice) =>
-      execute(async (session) => (await import('./verify.js')).runVerify(session, choice)),
+    .option('--limit <n>', 'name at most so many orgs of each data center', parseCount(MAX_ROWS), 50)
+    .action((flags: VerifyFlags) =>
+      execute(async (session) => (await import('./verify.js')).runVerify(session, flags)),
     );
   cli
     .command('reconcile')

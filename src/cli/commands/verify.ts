@@ -5,22 +5,29 @@ import { type VerifyReport, verifyDataCenter } from '../../engine/operate/verify
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
+import { chooseExitCode, NOTHING_TO_DO } from '../terminal/exit-code.js';
 import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
 import { showVerification } from '../views/show-verification.js';
 
-export function runVerify(session: CliSession, choice: DataCenterChoice): Promise<number> {
+export interface VerifyFlags extends DataCenterChoice {
+  readonly limit: number;
+}
+
+export function runVerify(session: CliSession, { limit, ...choice }: VerifyFlags): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async (program) => {
     const reports: VerifyReport[] = [];
     for (const { id } of chooseDataCenters(program.config, choice)) {
-      const report = await withCounter(session, `Verifying ${id}`, (count) =>
-        verifyDataCenter(program.engine, id, count),
+      const report = await withCounter(session, `Verifying ${id}`, (onProgress) =>
+        verifyDataCenter(program.engine, id, { limit, onProgress }),
       );
       session.print(showVerification(withPrintableTexts(report), session.commands));
       reports.push(report);
     }
     if (session.options.json) session.report({ dataCenters: reports }, '');
-    const fails = ({ mismatches, cutover }: VerifyReport): boolean => mismatches > 0 || cutover.verdict === 'broken';
-    return reports.some(fails) ? 5 : 0;
+    return chooseExitCode(reports.map(exitCodeOfReport));
   });
 }
+
+const exitCodeOfReport = ({ mismatches, nothingToVerify, cutover }: VerifyReport): number =>
+  mismatches > 0 || cutover.verdict === 'broken' ? 5 : nothingToVerify ? NOTHING_TO_DO : 0;

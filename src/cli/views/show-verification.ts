@@ -1,21 +1,45 @@
 // `verify` for people: whether the stored allotments hold, what has changed since, and whether the cut-over is proven.
 import type { CutoverProof } from '../../engine/cutover/prove-cutover.js';
-import type { VerifyReport } from '../../engine/operate/verify-data-center.js';
+import type { Mismatch, VerifyReport } from '../../engine/operate/verify-data-center.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount } from '../terminal/numbers.js';
 
 export function showVerification(report: VerifyReport, commands: CommandNames): string {
-  const { dataCenter, checked, mismatches, changedSince, appeared, gone } = report;
+  const { dataCenter, nothingToVerify, checked, mismatches, changedSince, appeared, gone } = report;
+  if (nothingToVerify) return `· ${dataCenter}: nothing to verify: nothing was rolled out there`;
   const verdict =
     mismatches === 0
       ? `✔ ${dataCenter}: ${showCount(checked)} allotments checked, all of them follow the rule`
       : `✖ ${dataCenter}: ${showCount(mismatches)} of ${showCount(checked)} allotments break the rule`;
   return [
     verdict,
+    ...showMismatches(report, commands),
     `    changed in the source since then: ${showCount(changedSince)} · new there: ${showCount(appeared)} · gone there: ${showCount(gone)}`,
-    ...(mismatches === 0 ? [] : [`    next: ${commands.show('doctor')}`]),
     ...showProof(report.cutover, dataCenter, commands),
   ].join('\n');
+}
+
+function showMismatches(
+  { dataCenter, mismatches, mismatched }: VerifyReport,
+  commands: CommandNames,
+): readonly string[] {
+  if (mismatches === 0) return [];
+  const rest = mismatches - mismatched.length;
+  const all = commands.show(`verify --dc ${dataCenter} --limit ${mismatches}`);
+  return [
+    ...mismatched.map((mismatch) => `    org ${mismatch.orgId}: ${showMismatch(mismatch)}`),
+    ...(rest > 0 ? [`    and ${showCount(rest)} more: ${all}`] : []),
+    `    next: ${commands.show('doctor')}`,
+  ];
+}
+
+/** The totals, where they differ; else another column is wrong. */
+function showMismatch({ storedTotal, ruleTotal }: Mismatch): string {
+  const stored = `${showCount(storedTotal)} credits a day are stored`;
+  if (ruleTotal === null) return `${stored}, but the rule decides nothing for it`;
+  return ruleTotal === storedTotal
+    ? `${stored}, as the rule gives, but another value of its allotment is wrong`
+    : `${stored}, but the rule gives ${showCount(ruleTotal)}`;
 }
 
 function showProof(proof: CutoverProof, dataCenter: string, commands: CommandNames): readonly string[] {

@@ -1,54 +1,88 @@
 // `verify`: compares the stored allotments with the independent rule and with the source as it is now, and proves the
-// cut-over. Reads only.
-import { findRangeEnd, type VerifyCounts, verifyRange } from '../../stores/cell/batch/verification.js';
+// cut-over. Names the orgs that break the rule to the person who asks, and to nobody else. Reads only.
+
+import { findNewestRun } from '../../stores/cell/batch/quarantine.js';
+import {
+  findRangeEnd,
+  listMismatches,
+  type Mismatch,
+  type VerifyCounts,
+  verifyRange,
+} from '../../stores/cell/batch/verification.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { type CutoverProof, proveCutover } from '../cutover/prove-cutover.js';
 
+export type { Mismatch };
+
 export interface VerifyReport extends VerifyCounts {
   readonly dataCenter: string;
+  /** Nothing was ever rolled out there, and nobody has an allotment. */
+  readonly nothingToVerify: boolean;
+  /** The first orgs that break the rule, at most as many as were asked for. */
+  readonly mismatched: readonly Mismatch[];
   readonly cutover: CutoverProof;
 }
+
+/** How many orgs `verify` names where nobody says otherwise. */
+const LISTED_MISMATCHES = 50;
 
 const ORGS_PER_READ = 20_000;
 const STATEMENT_MS = 30_000;
 const NOTHING: VerifyCounts = { checked: 0, mismatches: 0, changedSince: 0, appeared: 0, gone: 0 };
 
-/** Verifies range by range as `reader`; `onProgress` gets the rows checked so far. */
+export interface VerifyQuestion {
+  /** How many orgs that break the rule are named. */
+  readonly limit?: number;
+  /** Gets the rows checked so far. */
+  readonly onProgress?: (checked: number) => void;
+}
+
+/** Verifies range by range as `reader`. */
 export async function verifyDataCenter(
   context: Pick<EngineContext, 'cells'>,
   dataCenter: string,
-  onProgress: (checked: number) => void = () => undefined,
+  { limit = LISTED_MISMATCHES, onProgress = () => undefined }: VerifyQuestion = {},
 ): Promise<VerifyReport> {
   const cell = context.cells.get(dataCenter);
   let counts = NOTHING;
+  const mismatched: Mismatch[] = [];
   let lowerId: string | null = null;
   do {
     const from: string | null = lowerId;
-    const part = await verifyPart(cell, from);
+    const part = await verifyPart(cell, from, limit - mismatched.length);
+    mismatched.push(...part.mismatched);
     counts = add(counts, part.counts);
     onProgress(counts.checked);
     lowerId = part.upperId;
   } while (lowerId !== null);
-  return { dataCenter, ...counts, cutover: await proveCutover(cell, counts.appeared) };
+  const nothingToVerify = counts.checked === 0 && !(await wasRolledOut(cell));
+  return { dataCenter, nothingToVerify, ...counts, mismatched, cutover: await proveCutover(cell, counts.appeared) };
 }
+
+const wasRolledOut = (cell: CellDatabase): Promise<boolean> =>
+  cell.inTransaction('reader', async (tx) => (await findNewestRun(tx)) !== undefined);
 
 interface Part {
   readonly upperId: string | null;
   readonly counts: VerifyCounts;
+  readonly mismatched: readonly Mismatch[];
 }
 
 /** One range. An org that cannot be read counts as changed; the others are verified all the same. */
-async function verifyPart(cell: CellDatabase, lowerId: string | null): Promise<Part> {
+async function verifyPart(cell: CellDatabase, lowerId: string | null, limit: number): Promise<Part> {
   const read = (reading: 'quick' | 'careful'): Promise<Part> =>
     cell.inTransaction(
       'reader',
       async (tx) => {
         const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, ORGS_PER_READ) };
         const unreadable = reading === 'careful' ? await listUnreadable(tx, range) : [];
-        return { upperId: range.upperId, counts: await verifyRange(tx, range, { runId: null, unreadable }) };
+        const counts = await verifyRange(tx, range, { runId: null, unreadable });
+        const isListed = counts.mismatches > 0 && limit > 0;
+        const mismatched = isListed ? await listMismatches(tx, range, limit) : [];
+        return { upperId: range.upperId, counts, mismatched };
       },
       { statementMs: STATEMENT_MS },
     );

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../../src/cli/run-cli.js';
+import { showCount } from '../../../src/cli/terminal/numbers.js';
 import { createFleet, type Fleet, slowDown, speedUp } from '../../support/fleet.js';
 import { waitFor } from '../../support/wait.js';
 import { captureIo, type RanCommand, runCommand } from '../captured-io.js';
@@ -99,6 +100,13 @@ describe('the command line', () => {
     expect(JSON.parse(again.out).control_migrations).toEqual([]);
   });
 
+  test('verify says that nothing was rolled out yet, with an exit code of its own', async () => {
+    const { code, out } = await run('verify', '--all');
+    expect([code, out]).toEqual([8, expect.stringContaining('nothing to verify: nothing was rolled out there')]);
+    const document = JSON.parse((await run('verify', '--dc', idOf(0), '--json')).out);
+    expect(document.data_centers[0]).toMatchObject({ nothing_to_verify: true, checked: 0, mismatched: [] });
+  });
+
   test('plan counts, and returns 2 with --exit-code while something is pending', async () => {
     const { code, out } = await run('plan', '--dc', idOf(0), '--exit-code', '--json');
     expect(code).toBe(2);
@@ -169,7 +177,14 @@ describe('the command line', () => {
       total_credits = total_credits + 1 where org_id = 1`);
     const { code, out } = await run('verify', '--dc', idOf(0), '--json');
     expect(code).toBe(5);
-    expect(JSON.parse(out).data_centers[0].mismatches).toBe(1);
+    const [{ mismatches, mismatched }] = JSON.parse(out).data_centers;
+    const { stored_total: stored, rule_total: rule } = mismatched[0];
+    expect([mismatches, mismatched.length, BigInt(stored)]).toEqual([1, 1, BigInt(rule) + 1n]);
+    const { out: text, err } = await run('verify', '--dc', idOf(0));
+    expect(text).toContain(
+      `org 1: ${showCount(stored)} credits a day are stored, but the rule gives ${showCount(rule)}`,
+    );
+    expect(err).toBe('');
   });
 
   test('status, quarantine, why and audit read what was done', async () => {

@@ -8,6 +8,8 @@ const show = (proof: Partial<CutoverProof>): string =>
   showVerification(
     {
       dataCenter: 'in',
+      nothingToVerify: false,
+      mismatched: [],
       ...{ checked: 1_200, mismatches: 0, changedSince: 0, appeared: 0, gone: 0 },
       cutover: {
         verdict: 'proven',

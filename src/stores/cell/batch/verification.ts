@@ -1,7 +1,7 @@
 // The independent statement of the rule: written from docs/reference/domain.md, not from `decided`, in numeric and step
 // by step.
 // (i) stored terms against this rule on the stored inputs; (ii) stored inputs against the source now.
-import { execute, findRow, type SqlValues, selectRow } from '../../query.js';
+import { execute, findRow, type SqlValues, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
 import { findSourceRangeEnd } from '../source-ranges.js';
@@ -29,14 +29,10 @@ export interface RangeSums {
 
 export type Verified = VerifyCounts & { readonly sums: RangeSums };
 
-// OFFSET 0: each layer's terms are computed once.
-const MISMATCHES = (within: string): string => `
-select count(*)::int as checked, count(*) filter (where not coalesce(holds, false))::int as mismatches,
-  count(*) filter (where winner = 'legacy')::int as legacy_wins,
-  (coalesce(sum(stored_limit), 0) + coalesce(sum(additional_credits), 0))::text as before_credits,
-  coalesce(sum(total_credits), 0)::text as after_credits, coalesce(sum(floor), 0)::text as floors
-from (
-  select t.winner, t.stored_limit, t.additional_credits, t.total_credits, t.floor,
+// One row for each allotment. OFFSET 0: each layer's terms are computed once.
+const ROWS = (within: string): string => `
+  select t.org_id, t.winner, t.stored_limit, t.additional_credits, t.total_credits, t.floor,
+     t.plan + t.top_up + t.additional_credits as rule_total,
      t.base_credits = t.base and t.variable_credits = t.variable and t.concurrency_limit = t.concurrency
      and t.stored_limit = t.formula_limit
      and t.grandfathered_credits = t.top_up
@@ -73,8 +69,20 @@ from (
       offset 0
     ) f
     offset 0
-  ) t
+  ) t`;
+
+const MISMATCHES = (within: string): string => `
+select count(*)::int as checked, count(*) filter (where not coalesce(holds, false))::int as mismatches,
+  count(*) filter (where winner = 'legacy')::int as legacy_wins,
+  (coalesce(sum(stored_limit), 0) + coalesce(sum(additional_credits), 0))::text as before_credits,
+  coalesce(sum(total_credits), 0)::text as after_credits, coalesce(sum(floor), 0)::text as floors
+from (${ROWS(within)}
 ) rows`;
+
+const LISTED = (within: string): string => `
+select org_id::text, total_credits::text as stored_total, rule_total::text
+from (${ROWS(within)}
+) rows where not coalesce(holds, false) order by rows.org_id limit :limit`;
 
 const DIFFERENCES = (storedWithin: string, sourceWithin: string): string => `
 select
@@ -124,6 +132,21 @@ export async function verifyRange(tx: CellTransaction, range: KeyRange, options:
     ...source.values,
   });
   return { checked, mismatches, changedSince: changedSince + unreadable.length, appeared, gone, sums };
+}
+
+/** An allotment that breaks the rule on its own stored inputs. Org data: for the person who asks. */
+export interface Mismatch {
+  readonly orgId: string;
+  /** Credits a day, as decimal text. */
+  readonly storedTotal: string;
+  /** What the rule gives on the stored inputs; as stored where another column is wrong; null: it gives none. */
+  readonly ruleTotal: string | null;
+}
+
+/** At most `limit` of a range, by id. */
+export function listMismatches(tx: CellTransaction, range: KeyRange, limit: number): Promise<readonly Mismatch[]> {
+  const { sql, values } = storedRangeCondition(range, 'a.org_id');
+  return selectRows<Mismatch>(tx, LISTED(sql), { ...values, limit });
 }
 
 interface Condition {
