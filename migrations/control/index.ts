@@ -1,5 +1,6 @@
 // The migrations of the control schema, in their order.
 import type { Migration } from '../migration.js';
+import { guardAcceptedFalls } from './approved-falls.js';
 import { createCalendar } from './calendar.js';
 import { recordFailedSteps } from './failed-steps.js';
 import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals } from './guards.js';
@@ -39,4 +40,5 @@ export const controlMigrations: readonly Migration[] = [
   recordFailedSteps,
   voidLostApprovals,
   purgeControlNights,
+  guardAcceptedFalls,
 ];

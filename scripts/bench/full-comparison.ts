@@ -71,7 +71,7 @@ async function measureDetection(bed: BenchBed): Promise<Omit<ComparisonCost, 'ba
       const dataCenter = DATA_CENTER.id;
       const unnamed = { cardHash: '', planId: null, requestedBy: null, reason: null };
       await insertControlRun(tx, { runId, dataCenter, kind: 'reconcile', ...unnamed });
-      const requestId = await insertReconcileRequest(tx, { dataCenter, reason: null, allowFalls: false });
+      const requestId = await insertReconcileRequest(tx, { dataCenter, reason: null });
       await claimReconcileRequest(tx, requestId, runId);
     });
     const seal = await program.engine.control.inTransaction((tx) => sealMaintenance(tx, runId));

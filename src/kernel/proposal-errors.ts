@@ -65,6 +65,15 @@ export const PROPOSAL_ERRORS = {
   setting_open: entry(6, 'A change of this setting waits for approval.', 'Approve that one, or withdraw it.'),
   change_unknown: entry(1, 'The policy has no proposed change with this id.', advise`Run: ${command('settings')}`),
   change_decided: entry(6, 'The change of the policy was decided already.', 'Propose another one.'),
+  // falls beyond the limits of a night
+  falls_unknown: entry(1, 'The data center has no such proposal to accept falls.', advise`Run: ${command('status')}`),
+  falls_open: entry(
+    6,
+    'The data center has a proposal to accept falls that waits for its approval.',
+    'Let a second person approve that one, or withdraw it.',
+  ),
+  falls_decided: entry(6, 'The proposal to accept falls was decided already.', 'Propose another one.'),
+  falls_expired: entry(6, 'The proposal to accept falls is too old to be approved.', 'Withdraw it and propose again.'),
   // the cut-over
   cutover_refused: entry(
     6,

@@ -1,9 +1,14 @@
-// Names of proposals: `in-o3` is an override, `in-c3` a postponement and `in-r2` a reversal of the data center `in`.
-// The name of a plan, such as `in-7`, is never one of them. `s3` is a change of the policy, which belongs to no data
-// center.
+// Names of proposals: `in-o3` is an override, `in-c3` a postponement, `in-r2` a reversal and `in-f7` falls to accept,
+// of the data center `in`. The name of a plan, such as `in-7`, is never one of them. `s3` is a change of the policy,
+// which belongs to no data center.
 
-const LETTERS = { override: 'o', postponement: 'c', reversal: 'r' } as const;
-const PROPOSAL_KINDS = ['override', 'postponement', 'reversal'] as const satisfies readonly (keyof typeof LETTERS)[];
+const LETTERS = { override: 'o', postponement: 'c', reversal: 'r', falls: 'f' } as const;
+const PROPOSAL_KINDS = [
+  'override',
+  'postponement',
+  'reversal',
+  'falls',
+] as const satisfies readonly (keyof typeof LETTERS)[];
 type ProposalKind = (typeof PROPOSAL_KINDS)[number];
 
 interface Numbered<K> {

@@ -103,6 +103,7 @@ export const RAISED_NAMES: readonly string[] = [
   'policy_changes_unpinned_check',
   'postponements_future_check',
   'rates_hash_check',
+  'reconcile_requests_in_time_check',
   'reversals_future_check',
   'seal_expired',
   'seal_key_missing',

@@ -188,3 +188,65 @@ describe('a request', () => {
     expect(await planOf()).toEqual(STRICT);
   });
 });
+
+describe('falls beyond the limits of a night', () => {
+  const ask = (falls = 'true') => `insert into ${schema}.reconcile_requests (data_center, reason, allow_falls)
+    values ('${dc()}', 'trials ended', ${falls})`;
+  const decide = (state: string) => `update ${schema}.reconcile_requests set state = '${state}'
+    where ended_at is null and run_id is null`;
+  const open = (run: number) => `insert into ${schema}.runs (run_id, data_center, kind, card_hash, epoch)
+    values (${run}, '${dc()}', 'reconcile', 'card', ${run})`;
+  const take = (run: number) => `update ${schema}.reconcile_requests set run_id = ${run} where ended_at is null`;
+  const sealed = async (run: number): Promise<unknown> =>
+    (await scene.logins.scheduler.read(`select ${schema}.seal_maintenance(${run}) as seal`))[0]?.seal;
+  beforeEach(() =>
+    past(`delete from ${schema}.reconcile_requests;
+      update ${schema}.runs set state = 'done', ended_at = now() where state = 'open'`),
+  );
+
+  test('are not accepted by one person alone, nor by a scheduler', async () => {
+    const { both, operator, operator2, scheduler } = scene.logins;
+    expect(await both.attempt(ask())).toBe('done');
+    expect(await scheduler.attempt(open(800))).toBe('done');
+    // one after the other: no refusal is due to the one before
+    await scheduler.attempt(take(800));
+    expect(await sealed(800)).toBeNull();
+    expect(await both.attempt(decide('approved'))).toBe(CHECKED);
+    for (const login of [operator, operator2]) expect(await login.attempt(decide('approved'))).toBe(DENIED);
+    expect(await scheduler.attempt(decide('approved'))).toBe(DENIED);
+    expect(await operator.attempt(`update ${schema}.reconcile_requests set allow_falls = true`)).toBe(DENIED);
+    await scheduler.attempt(take(800));
+    expect(await sealed(800)).toBeNull();
+  });
+
+  test('are accepted once a second person approved them, and not after 72 hours', async () => {
+    const { approver, operator, scheduler } = scene.logins;
+    for (const [run, stale, accepted] of [
+      [810, '', true],
+      [811, `decided_at = decided_at - interval '73 hours'`, false],
+    ] as const) {
+      expect(await operator.attempt(ask())).toBe('done');
+      expect(await approver.attempt(decide('approved'))).toBe('done');
+      if (stale !== '') await past(`update ${schema}.reconcile_requests set ${stale} where run_id is null`);
+      expect(await scheduler.attempt(open(run), take(run))).toBe('done');
+      expect(await sealed(run)).toMatchObject({ of: 'reconcile', allow_falls: accepted });
+      expect(
+        await scheduler.attempt(
+          `update ${schema}.reconcile_requests set ended_at = now() where run_id = ${run}`,
+          `update ${schema}.runs set state = 'done', ended_at = now() where run_id = ${run}`,
+        ),
+      ).toBe('done');
+    }
+    expect(await operator.attempt(ask())).toBe('done');
+    await past(`update ${schema}.reconcile_requests set requested_at = requested_at - interval '73 hours'`);
+    expect(await approver.attempt(decide('approved'))).toBe(CHECKED);
+    expect(await operator.attempt(decide('withdrawn'))).toBe('done');
+    expect(await approver.attempt(`update ${schema}.reconcile_requests set state = 'approved'`)).toBe(RESTRICTED);
+  });
+
+  test('that were taken by a run before this version keep the limits', async () => {
+    await past(`${open(820)}; insert into ${schema}.reconcile_requests (data_center, requested_by, allow_falls, run_id)
+      values ('${dc()}', 'alice', true, 820)`);
+    expect(await sealed(820)).toMatchObject({ allow_falls: false });
+  });
+});

@@ -145,7 +145,7 @@ describe('a worker', () => {
     offMs = -7_200_000;
     const silent = { ...fleet.engine, wakeUps: noWakeUps };
     const dataCenter = fleet.cell(0).dataCenter.id;
-    await requestReconcile(silent, { dataCenter, reason: null, falls: 'within_limits' });
+    await requestReconcile(silent, { dataCenter, reason: null });
     await waitFor('the reconciliation', async () => {
       await tick(silent);
       const runs = await fleet.control(`select state from credit_rollout_control.runs where kind = 'reconcile'`);

@@ -37,7 +37,7 @@ async function live(day: number): Promise<void> {
   await fleet.control('insert into credit_rollout_control.schedulers (scheduler_id) values ($1)', [`scheduler:${day}`]);
   if (day % PERSON_EVERY === 0) {
     await planDataCenter(fleet.engine, { config: fleet.config, dataCenter: dataCenter.id, card, save: 'plan' });
-    await requestReconcile(fleet.engine, { dataCenter: dataCenter.id, reason: 'to be sure', falls: 'within_limits' });
+    await requestReconcile(fleet.engine, { dataCenter: dataCenter.id, reason: 'to be sure' });
   }
   await nights.next();
 }

@@ -15,6 +15,7 @@ import { proposeOverride } from '../../src/engine/org/override-proposals.js';
 import { protectOrg } from '../../src/engine/org/protect-org.js';
 import { approvePlan } from '../../src/engine/plan/approve-plan.js';
 import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
+import { approveFalls, proposeFalls } from '../../src/engine/reconcile/accept-falls.js';
 import { requestReconcile } from '../../src/engine/reconcile/request-reconciliation.js';
 import { requestApply } from '../../src/engine/rollout/request-rollout.js';
 import { parseProposalId } from '../../src/kernel/proposal-id.js';
@@ -152,13 +153,27 @@ function liveWith(kind: 'postgres' | 'redis'): void {
     await waitFor('the night', async () => (await endedNights(`state in ('ran', 'caught_up')`)).length === 1);
     await rest();
     await edit('between 6 and 10');
-    await requestReconcile(alice, { dataCenter: dc(), reason: 'an import', falls: 'within_limits' });
+    await requestReconcile(alice, { dataCenter: dc(), reason: 'an import' });
     await waitFor('what was asked for', async () => {
       const ended = await fleet.control(
         `select from credit_rollout_control.runs where kind = 'reconcile' and state = 'done'`,
       );
       return ended.length === 2;
     });
+    await rest();
+    await edit('between 11 and 12');
+    const falls = await proposeFalls(alice, { dataCenter: dc(), reason: 'trials ended' });
+    const id = { kind: 'falls', dataCenter: dc(), proposalId: falls.proposalId } as const;
+    await expect(approveFalls(alice, id, 'mine')).rejects.toMatchObject({ code: 'same_person' });
+    expect(await approveFalls(bob, id, 'agreed')).toMatchObject({ state: 'approved', alone: false });
+    await waitFor('the falls that two people accepted', async () => {
+      const ended = await fleet.control(`select run_id from credit_rollout_control.reconcile_requests
+        where state = 'approved' and ended_at is not null`);
+      return ended.length === 1;
+    });
+    expect(await fleet.cell(0).sql('select count(*)::int as n from credit_rollout.runs where allow_falls')).toEqual([
+      { n: 1 },
+    ]);
     const [healed] = await fleet
       .cell(0)
       .sql(`select bool_and(a.agents = o.agents) as all from credit_rollout.allotments a join public.orgs o using (org_id)

@@ -1,11 +1,12 @@
-// `approve`: a second person's approval of a plan, an override, a postponement, a reversal or a change of the policy.
-// An approved plan may be applied; the others are applied at once.
+// `approve`: a second person's approval of a plan, an override, a postponement, a reversal, falls to accept or a change
+// of the policy. An approved plan may be applied; the others are applied, or requested, at once.
 
 import { findDataCenter, type Program } from '../../compose.js';
 import { approvePostponement } from '../../engine/cutover/postpone.js';
 import { approveReversal } from '../../engine/cutover/reverse.js';
 import { approveOverride } from '../../engine/org/approve-override.js';
 import { approvePlan } from '../../engine/plan/approve-plan.js';
+import { approveFalls } from '../../engine/reconcile/accept-falls.js';
 import { approvePolicyChange } from '../../engine/settings/change-policy.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { type ProposalId, parseChangeId, parseProposalId } from '../../kernel/proposal-id.js';
@@ -15,6 +16,7 @@ import type { CliSession } from '../terminal/session.js';
 import { approvalDocument, showApproval } from '../views/show-approval.js';
 import { proposalDocument, showProposal } from '../views/show-cutover.js';
 import { overrideDocument, showOverride } from '../views/show-override.js';
+import { fallsDocument, showFalls } from '../views/show-reconcile.js';
 import { changeDocument, nextAfterChange, showPolicyChange } from '../views/show-settings.js';
 
 export function runApprove(session: CliSession, id: string): Promise<number> {
@@ -23,6 +25,7 @@ export function runApprove(session: CliSession, id: string): Promise<number> {
     if (changeId !== undefined) return approveOneChange(session, program, changeId);
     const proposal = parseProposalId(id);
     if (proposal === undefined) return approveOnePlan(session, program, id);
+    if (proposal.kind === 'falls') return approveOneNight(session, program, proposal);
     return proposal.kind === 'override'
       ? approveOneOverride(session, program, proposal)
       : approveOneMove(session, program, proposal);
@@ -53,6 +56,18 @@ async function approveOneChange(session: CliSession, { engine }: Program, change
   session.report(
     { ...changeDocument(applied), next },
     `✔ ${showPolicyChange(withPrintableTexts(applied))}\nNext: ${next}`,
+  );
+  return 0;
+}
+
+/** Of falls beyond the limits of a night. */
+async function approveOneNight(session: CliSession, program: Program, id: ProposalId<'falls'>): Promise<number> {
+  findDataCenter(program.config, id.dataCenter);
+  const approved = await approveFalls(program.engine, id, session.options.reason);
+  const next = session.commands.show(`reconcile --dc ${id.dataCenter} --history`);
+  session.report(
+    { ...fallsDocument(approved), next },
+    `✔ ${showFalls(withPrintableTexts(approved))}\nWhat it did: ${next}`,
   );
   return 0;
 }

@@ -1,23 +1,27 @@
-// `reconcile`: shows what a reconciliation would do; with --execute requests one; with --history lists nightly runs.
+// `reconcile`: shows what a reconciliation would do; with --execute requests one, or proposes one that accepts falls;
+// with --history lists nightly runs.
 
 import { findDataCenter, type Program } from '../../compose.js';
 import { readStatus } from '../../engine/operate/read-status.js';
+import { type FallsProposal, proposeFalls, showFallsId, withdrawFalls } from '../../engine/reconcile/accept-falls.js';
 import { listNights } from '../../engine/reconcile/list-nights.js';
 import { previewDrift } from '../../engine/reconcile/preview-drift.js';
 import { requestReconcile } from '../../engine/reconcile/request-reconciliation.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
+import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
 import { nightsCsv, nightsDocument, showNights } from '../views/show-nights.js';
-import { previewDocument, showPreview } from '../views/show-reconcile.js';
+import { fallsDocument, previewDocument, showFalls, showPreview } from '../views/show-reconcile.js';
 import { showMissing } from '../views/show-status.js';
 
 export interface ReconcileFlags {
   readonly dc?: string;
   readonly execute?: boolean;
   readonly acceptFalls?: boolean;
+  readonly withdraw?: boolean;
   readonly history?: boolean;
   readonly csv?: boolean;
   readonly limit: number;
@@ -28,19 +32,25 @@ export function runReconcile(session: CliSession, flags: ReconcileFlags): Promis
   return withProgram(session, {}, async (program) => {
     if (flags.history) return showHistory(session, program, flags);
     const dataCenter = findDataCenter(program.config, flags.dc ?? '').id;
-    return flags.execute
-      ? request(session, program, { ...flags, dataCenter })
-      : preview(session, program, { ...flags, dataCenter });
+    const chosen = { ...flags, dataCenter };
+    if (flags.withdraw) return withdraw(session, program, chosen);
+    if (!flags.execute) return preview(session, program, chosen);
+    return flags.acceptFalls ? propose(session, program, chosen) : request(session, program, chosen);
   });
 }
 
-function assertFits({ dc, execute, acceptFalls, history, csv }: ReconcileFlags): void {
+function assertFits({ dc, execute, acceptFalls, withdraw, history, csv }: ReconcileFlags): void {
   const wrong = [
     { is: !history && dc === undefined, message: 'No data center was named.', next: 'Add: --dc ID' },
     { is: csv && !history, message: '--csv needs --history.', next: 'Add: --history' },
     {
-      is: history && (execute || acceptFalls),
+      is: history && (execute || acceptFalls || withdraw),
       message: '--history changes nothing.',
+      next: 'Leave --execute, --accept-falls and --withdraw out.',
+    },
+    {
+      is: withdraw && (execute || acceptFalls),
+      message: '--withdraw ends a proposal and does nothing else.',
       next: 'Leave --execute and --accept-falls out.',
     },
   ].find(({ is }) => is);
@@ -67,10 +77,40 @@ async function preview(session: CliSession, { engine, config }: Program, chosen:
   return 0;
 }
 
+/** Falls beyond the limits of a night: for a second person to approve. */
+async function propose(session: CliSession, { engine }: Program, { dataCenter }: Chosen): Promise<number> {
+  const reason = getReason(session, 'Accepting falls beyond the limits of a night');
+  const proposed = await proposeFalls(engine, { dataCenter, reason });
+  const [title, then] =
+    proposed.state === 'approved'
+      ? ['Follow it', 'status']
+      : ['Let a second person look at the dry run, and then run', `approve ${showFallsId(proposed)}`];
+  return reportFalls(session, proposed, title, then);
+}
+
+async function withdraw(session: CliSession, { engine }: Program, { dataCenter }: Chosen): Promise<number> {
+  const reason = getReason(session, 'Withdrawing a proposal');
+  return reportFalls(
+    session,
+    await withdrawFalls(engine, { dataCenter, reason }),
+    'Next',
+    `reconcile --dc ${dataCenter}`,
+  );
+}
+
+function reportFalls(session: CliSession, falls: FallsProposal, title: string, then: string): number {
+  const next = session.commands.show(then);
+  session.report(
+    { executed: true, ...fallsDocument(falls), next },
+    `✔ ${showFalls(withPrintableTexts(falls))}\n${title}: ${next}`,
+  );
+  return 0;
+}
+
 async function request(session: CliSession, { engine }: Program, chosen: Chosen): Promise<number> {
   const { dataCenter } = chosen;
   const { reason } = session.options;
-  const requested = await requestReconcile(engine, { dataCenter, reason, falls: fallsOf(chosen) });
+  const requested = await requestReconcile(engine, { dataCenter, reason });
   const next = session.commands.show(`reconcile --dc ${dataCenter} --history`);
   const status = await readStatus(engine);
   session.report(

@@ -1,8 +1,9 @@
-// `reconcile` for people and for programs: what a reconciliation would do. Org ids go only to the screen of the person
-// who runs the command.
+// `reconcile` for people and for programs: what a reconciliation would do, and proposals to accept its falls. Org ids
+// go only to the screen of the person who runs the command.
 import { CAUSES } from '../../domain/reconcile/cause.js';
 import { totalDrift } from '../../domain/reconcile/drift-counts.js';
 import type { DriftMovement, DriftOutcome } from '../../domain/reconcile/movement.js';
+import { type FallsProposal, showFallsId } from '../../engine/reconcile/accept-falls.js';
 import type { DriftPreview, PreviewedOrg } from '../../engine/reconcile/preview-drift.js';
 import { type CommandNames, quoteArgument } from '../terminal/command-names.js';
 import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
@@ -114,3 +115,17 @@ export function previewDocument(preview: DriftPreview, next: string): Readonly<R
   }));
   return { executed: false, ...rest, found, counts, listed: orgs, more: listed.length < found, next };
 }
+
+/** `in-f7: falls of in beyond the limits of a night, approved; proposed by alice, approved by bob: reason`. */
+export function showFalls(proposal: FallsProposal): string {
+  const { dataCenter, state, author, approver, alone, reason } = proposal;
+  const people = alone
+    ? `proposed and approved by ${author} alone`
+    : `proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`;
+  return `${showFallsId(proposal)}: falls of ${dataCenter} beyond the limits of a night, ${state}; ${people}: ${reason}`;
+}
+
+export const fallsDocument = (proposal: FallsProposal): Readonly<Record<string, unknown>> => ({
+  falls: showFallsId(proposal),
+  ...proposal,
+});

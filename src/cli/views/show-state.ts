@@ -5,6 +5,7 @@ import type { DataCenterStatus, Status, StatusHold } from '../../engine/operate/
 import type { CommandNames } from '../terminal/command-names.js';
 import { showInstant } from '../terminal/numbers.js';
 import type { Tone } from '../terminal/paint.js';
+import { fallsDocument } from './show-reconcile.js';
 
 const ICONS: Readonly<Record<string, { readonly icon: string; readonly tone: Tone }>> = {
   done: { icon: '✔', tone: 'green' },
@@ -88,7 +89,7 @@ export function statusDocument(status: Status, commands: CommandNames): Readonly
 }
 
 function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Record<string, unknown>> {
-  const { holds, progress, next, ...rest } = dc;
+  const { holds, progress, falls, next, ...rest } = dc;
   const { recent: _, ...counts } = progress ?? { recent: [] };
   return {
     ...rest,
@@ -98,6 +99,7 @@ function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Reco
       release: commands.showRelease(release),
     })),
     progress: progress === null ? null : counts,
+    falls: falls === null ? null : fallsDocument(falls),
     next: next === null ? null : commands.showRelease(next),
   };
 }

@@ -1,5 +1,6 @@
 // `status` for people: one row per data center in rollout order, why each is held, and the command that continues it.
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
+import { showFallsId } from '../../engine/reconcile/accept-falls.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant, showRange, showShare } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
@@ -99,10 +100,20 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
     ...listCutover(dc),
     ...(dc.lastNight === null ? [] : [`      last night: ${showNight(dc.lastNight)}`]),
+    ...listFalls(dc, commands),
     ...(reasons === ''
       ? []
       : [`      quarantined: ${reasons}; list them: ${commands.show(`quarantine --dc ${dc.id}`)}`]),
   ];
+}
+
+function listFalls({ falls }: DataCenterStatus, commands: CommandNames): readonly string[] {
+  if (falls === null) return [];
+  const waits =
+    falls.state === 'proposed'
+      ? `waits for a second person: ${commands.show(`approve ${showFallsId(falls)}`)}`
+      : 'is approved, and starts by itself';
+  return [`      falls beyond the limits of a night: ${showFallsId(falls)} of ${falls.author} ${waits}`];
 }
 
 function listCutover({ cutover, zone }: DataCenterStatus): readonly string[] {

@@ -15,6 +15,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { countQuarantine, type RunProgress, readProgress } from '../../stores/cell/batch/progress.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
 import { listWorkerLogins, type ProcessLogin, readWorkers } from '../../stores/cell/batch/workers.js';
+import { type FallsProposal, listWaitingFalls } from '../../stores/control/accepted-falls.js';
 import { isControlReady } from '../../stores/control/control-database.js';
 import type {
   DataCenterRow,
@@ -69,6 +70,8 @@ export interface DataCenterStatus {
   readonly maintenance: MaintenanceRun | null;
   /** The newest night that has ended. */
   readonly lastNight: Pick<DueWorkRow, 'localDate' | 'state' | 'note' | 'counts'> | null;
+  /** The proposal to accept falls beyond the limits of a night that no run executes yet. */
+  readonly falls: FallsProposal | null;
   /** The command to try next; null while it goes on by itself. */
   readonly next: ReleaseCommand | null;
 }
@@ -94,17 +97,18 @@ export async function readStatus(context: EngineContext): Promise<Status> {
   const ready = await context.control.inTransaction(isControlReady);
   if (!ready) throw new RolloutError('not_initialised', { message: 'The control database has not been initialised.' });
   const snapshot = await readSnapshot(context, 'all');
-  const { rollout, schedulers, runs, embedded, ofSchedulers } = await context.control.inTransaction(async (tx) => ({
+  const { rollout, embedded, ofSchedulers, ...known } = await context.control.inTransaction(async (tx) => ({
     rollout: await readRollout(tx),
     schedulers: await readSchedulers(tx),
     runs: await listNewestRollouts(tx),
+    falls: await listWaitingFalls(tx),
     embedded: await isEmbedded(tx),
     ofSchedulers: await listSchedulerLogins(tx),
   }));
   const read = await Promise.all(
     snapshot.dataCenters.flatMap((dc) => {
       const row = snapshot.rows.get(dc.id);
-      return row === undefined ? [] : [readDataCenter(context, snapshot, dc, row, { schedulers, runs })];
+      return row === undefined ? [] : [readDataCenter(context, snapshot, dc, row, known)];
     }),
   );
   const logins = [
@@ -114,7 +118,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
   return {
     at: snapshot.now,
     card: rollout.cardHash,
-    schedulersAlive: schedulers.alive,
+    schedulersAlive: known.schedulers.alive,
     logins: embedded ? [] : logins,
     dataCenters: read.map(({ status }) => status),
   };
@@ -145,12 +149,19 @@ async function addSince(
 /** What the status shows of control's row. */
 type StatusRow = Pick<DataCenterRow, 'id' | 'zone'> & RequestedRollout & RolloutRun & RolloutPosition;
 
+/** What the status shows of other tables of control. */
+interface KnownInControl {
+  readonly schedulers: Schedulers;
+  readonly runs: readonly ControlRun[];
+  readonly falls: readonly FallsProposal[];
+}
+
 async function readDataCenter(
   context: EngineContext,
   snapshot: Snapshot,
   dc: DataCenterSnapshot,
   row: StatusRow,
-  { schedulers, runs }: { readonly schedulers: Schedulers; readonly runs: readonly ControlRun[] },
+  { schedulers, runs, falls }: KnownInControl,
 ): Promise<{ readonly status: DataCenterStatus; readonly logins: readonly ProcessLogin[] }> {
   const holds = [
     ...schedulerHold(dc, schedulers, snapshot.now),
@@ -187,6 +198,7 @@ async function readDataCenter(
     },
     maintenance: dc.maintenance.open,
     lastNight: await findLastNight(context, row.id),
+    falls: falls.find(({ dataCenter }) => dataCenter === row.id) ?? null,
     next: nextCommand(dc, holds),
   };
   return { status, logins: reading.logins };

@@ -15,7 +15,6 @@ export interface MaintenanceRow {
     readonly requestId: bigint;
     readonly requestedBy: string;
     readonly reason: string | null;
-    readonly allowFalls: boolean;
   } | null;
   /** When its last run of this kind failed; null when the last one ended well. */
   readonly failedAt: Date | null;
@@ -25,7 +24,7 @@ const NOTHING: MaintenanceRow = { open: null, closedEpoch: null, night: null, re
 
 const ALL = `
 select d.id, o.run_id, o.kind, o.epoch, o.shut_epoch, n.local_date::text as local_date, n.due_at,
-  q.request_id, q.requested_by, q.reason, q.allow_falls, case when l.state = 'failed' then l.ended_at end as failed_at
+  q.request_id, q.requested_by, q.reason, case when l.state = 'failed' then l.ended_at end as failed_at
 from credit_rollout_control.data_centers d
 left join credit_rollout_control.runs o
   on o.data_center = d.id and o.state = 'open' and o.kind in ('reconcile', 'sweep')
@@ -37,7 +36,7 @@ left join lateral (
   limit 1
 ) n on true
 left join credit_rollout_control.reconcile_requests q
-  on q.data_center = d.id and q.ended_at is null and q.run_id is null
+  on q.data_center = d.id and q.ended_at is null and q.run_id is null and q.state <> 'proposed'
 left join lateral (
   select r.state, r.ended_at
   from credit_rollout_control.runs r
@@ -57,7 +56,6 @@ interface Stored {
   readonly requestId: string | null;
   readonly requestedBy: string;
   readonly reason: string | null;
-  readonly allowFalls: boolean;
   readonly failedAt: Date | null;
 }
 
@@ -79,8 +77,8 @@ const toRow = (row: Stored): MaintenanceRow => ({
 const toOpenRun = ({ runId, kind, epoch }: Stored): MaintenanceRow['open'] =>
   runId === null ? null : { runId: BigInt(runId), kind, epoch: BigInt(epoch ?? runId) };
 
-const toRequest = ({ requestId, requestedBy, reason, allowFalls }: Stored): MaintenanceRow['request'] =>
-  requestId === null ? null : { requestId: BigInt(requestId), requestedBy, reason, allowFalls };
+const toRequest = ({ requestId, requestedBy, reason }: Stored): MaintenanceRow['request'] =>
+  requestId === null ? null : { requestId: BigInt(requestId), requestedBy, reason };
 
 /**
  * Purges what control has of nights and sweeps that ended so many days ago, at most `limit` runs of them; returns how

@@ -1,4 +1,5 @@
-// Reconciliations that people requested: at most one open per data center, which the database enforces.
+// Reconciliations that people requested: at most one open per data center, which the database enforces. One that
+// accepts falls is open once it is approved.
 import { execute, findRow, selectRow } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
@@ -8,7 +9,6 @@ export interface ReconcileRequestRow {
   readonly requestedBy: string;
   readonly requestedAt: Date;
   readonly reason: string | null;
-  readonly allowFalls: boolean;
   /** The run that executes it; null: it waits. */
   readonly runId: bigint | null;
 }
@@ -21,14 +21,14 @@ type Stored = Omit<ReconcileRequestRow, 'requestId' | 'runId'> & {
 /** The database records who requests it: call `identifyPerson` first. Raises 23505 where one is open. */
 export async function insertReconcileRequest(
   tx: ControlTransaction,
-  { dataCenter, reason, allowFalls }: Pick<ReconcileRequestRow, 'dataCenter' | 'reason' | 'allowFalls'>,
+  { dataCenter, reason }: Pick<ReconcileRequestRow, 'dataCenter' | 'reason'>,
 ): Promise<bigint> {
   const { requestId } = await selectRow<{ readonly requestId: string }>(
     tx,
-    `insert into credit_rollout_control.reconcile_requests (data_center, reason, allow_falls)
-     values (:data_center, :reason, :allow_falls)
+    `insert into credit_rollout_control.reconcile_requests (data_center, reason)
+     values (:data_center, :reason)
      returning request_id`,
-    { data_center: dataCenter, reason, allow_falls: allowFalls },
+    { data_center: dataCenter, reason },
   );
   return BigInt(requestId);
 }
@@ -40,9 +40,9 @@ export async function findReconcileRequest(
 ): Promise<ReconcileRequestRow | undefined> {
   const row = await findRow<Stored>(
     tx,
-    `select request_id, data_center, requested_by, requested_at, reason, allow_falls, run_id
+    `select request_id, data_center, requested_by, requested_at, reason, run_id
      from credit_rollout_control.reconcile_requests
-     where data_center = :data_center and ended_at is null`,
+     where data_center = :data_center and ended_at is null and state <> 'proposed'`,
     { data_center: dataCenter },
   );
   if (row === undefined) return undefined;

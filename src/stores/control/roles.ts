@@ -48,7 +48,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     `insert (data_center, to_at, to_local, reason), update (state)
        on credit_rollout_control.postponements, credit_rollout_control.reversals`,
     'insert (name, to_value, reason), update (state) on credit_rollout_control.policy_changes',
-    'insert (data_center, reason, allow_falls) on credit_rollout_control.reconcile_requests',
+    'insert (data_center, reason, allow_falls), update (state) on credit_rollout_control.reconcile_requests',
     'insert (data_center, kind, number, digest), update (state) on credit_rollout_control.cell_proposals',
     // arms a cut-over that is late
     'execute on function credit_rollout_control.seal_cutover',
@@ -61,7 +61,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     AUDIT,
     APPROVE,
     `update (state) on credit_rollout_control.postponements, credit_rollout_control.reversals,
-       credit_rollout_control.policy_changes`,
+       credit_rollout_control.policy_changes, credit_rollout_control.reconcile_requests`,
     // an approved postponement or reversal moves the pinned instant
     `update (cutover_at, cutover_local, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
     'update (state) on credit_rollout_control.cell_proposals',

@@ -76,6 +76,7 @@ describe('reconcile', () => {
     ['no data center', [], 'invalid_argument'],
     ['--csv without --history', ['--dc', 'x', '--csv'], 'invalid_argument'],
     ['--history with --execute', ['--history', '--execute'], 'invalid_argument'],
+    ['--withdraw with --execute', ['--dc', 'x', '--withdraw', '--execute'], 'invalid_argument'],
     ['an unknown data center', ['--dc', 'nowhere'], 'unknown_data_center'],
   ])('rejects %s', async (_what, args, code) => {
     const ran = await run(...args);
@@ -102,15 +103,17 @@ describe('reconcile', () => {
     expect(again).toMatchObject({ code: 6, err: expect.stringContaining('[reconcile_asked]') });
     await fleet.drive();
     await run('--dc', dc, '--execute', '--accept-falls', '--reason', 'trials ended', '--json').then(({ out }) =>
-      expect(JSON.parse(out)).toMatchObject({ executed: true, schedulers_alive: 0 }),
+      expect(JSON.parse(out)).toMatchObject({ falls: `${dc}-f2`, state: 'approved', alone: true, run_id: null }),
     );
     expect(
       await fleet.control(
-        `select action, reason, details from credit_rollout_control.audit where action = 'ask_reconcile' order by seq`,
+        `select action, reason, details - 'author' as details from credit_rollout_control.audit
+          where action in ('ask_reconcile', 'propose_falls', 'accept_falls') order by seq`,
       ),
     ).toEqual([
       { action: 'ask_reconcile', reason: null, details: { accept_falls: false } },
-      { action: 'ask_reconcile', reason: 'trials ended', details: { accept_falls: true } },
+      { action: 'propose_falls', reason: 'trials ended', details: { falls: `${dc}-f2` } },
+      { action: 'accept_falls', reason: 'trials ended', details: { falls: `${dc}-f2`, alone: true } },
     ]);
     await fleet.drive();
     const { out } = await run('--history', '--json', '--dc', dc);
@@ -126,6 +129,31 @@ describe('reconcile', () => {
       totals: { found: 6, healed: 3, proposed: 3, causes: { lapse: 3, purchase: 3 } },
       trend: null,
     });
+  });
+
+  test('has a second person approve falls where people have logins, and shows what waits', async () => {
+    await fleet.control('update credit_rollout_control.rollout set embedded = false');
+    const other = (command: string, ...args: readonly string[]): Promise<RanCommand> =>
+      runCommand(command, ...args, '--config', join(folder, 'rollout.config.yaml'));
+    const accept = ['--dc', dc, '--execute', '--accept-falls', '--reason', 'trials ended'];
+    expect((await run(...accept)).out).toMatch(
+      new RegExp(`^✔ ${dc}-f3: falls of ${dc} .* proposed; proposed by .*: trials ended\n.* approve ${dc}-f3$`, 'mu'),
+    );
+    expect(await run(...accept)).toMatchObject({ code: 6, err: expect.stringContaining('[falls_open]') });
+    expect((await other('approve', `${dc}-f3`)).err).toContain('[same_person]');
+    expect((await other('approve', `${dc}-f99`)).err).toContain('[falls_unknown]');
+    expect((await other('status')).out).toMatch(
+      /falls beyond the limits of a night: \S+-f3 of \S+ waits for a second/u,
+    );
+    expect(JSON.parse((await other('status', '--json')).out).data_centers[0].falls).toMatchObject({
+      falls: `${dc}-f3`,
+      state: 'proposed',
+    });
+    expect((await run('--dc', dc, '--withdraw')).err).toContain('[invalid_argument]');
+    expect((await run('--dc', dc, '--withdraw', '--reason', 'a mistake')).out).toContain('withdrawn');
+    expect((await run('--dc', dc, '--withdraw', '--reason', 'again')).err).toContain('[falls_unknown]');
+    expect((await other('approve', `${dc}-f3`)).err).toContain('[falls_decided]');
+    await fleet.control('update credit_rollout_control.rollout set embedded = true');
   });
 
   test('shows the history as a table and as CSV', async () => {

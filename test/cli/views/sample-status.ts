@@ -78,6 +78,7 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     cutover: { configuredAt: null, configuredLocal: null, effectiveAt: null, latchedAt: null, sweptAt: null },
     maintenance: null,
     lastNight: null,
+    falls: null,
     next: byCommand('resume', '--dc', 'eu'),
     ...own,
   };

@@ -93,7 +93,7 @@ describe('row 43: a reversal', () => {
     const world = await makeWorld(HAPPENED);
     const { fleet, alice, bob, dc, product } = world;
     const { proposalId } = await propose(world, alice);
-    await requestReconcile(fleet.engine, { dataCenter: dc, reason: null, falls: 'within_limits' });
+    await requestReconcile(fleet.engine, { dataCenter: dc, reason: null });
     await fleet.tickUntil('the run to be open', async () => {
       const runs = await fleet.control(
         `select from credit_rollout_control.runs where kind = 'reconcile' and state = 'open'`,

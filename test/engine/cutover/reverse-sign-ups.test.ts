@@ -37,7 +37,7 @@ async function cutOverSoon({ fleet, cell, dc, alice, bob }: World): Promise<void
 }
 
 async function night({ fleet, dc }: World): Promise<void> {
-  await requestReconcile(fleet.engine, { dataCenter: dc, reason: null, falls: 'within_limits' });
+  await requestReconcile(fleet.engine, { dataCenter: dc, reason: null });
   await fleet.drive();
 }
 

@@ -64,7 +64,7 @@ describe('readStatus', () => {
     const fleet = await makeDone();
     expect(listCodes(await readOnly(fleet))).toEqual([]);
     const dataCenter = fleet.cell(0).dataCenter.id;
-    await requestReconcile(fleet.engine, { dataCenter, reason: null, falls: 'within_limits' });
+    await requestReconcile(fleet.engine, { dataCenter, reason: null });
     await fleet.control(
       `insert into credit_rollout_control.schedulers (scheduler_id, seen_at) values ('gone', '2026-01-02T03:04:05Z')`,
     );

@@ -176,7 +176,7 @@ describe('an installation of 0.1.0', () => {
 
   test('reconciles what changed since', async () => {
     await sql('beta')('update public.orgs set agents = 2000 where org_id = 14');
-    await requestReconcile(engine, { dataCenter: 'beta', reason: 'after the upgrade', falls: 'within_limits' });
+    await requestReconcile(engine, { dataCenter: 'beta', reason: 'after the upgrade' });
     await drive();
     expect(await sql('beta')(`select outcome from credit_rollout.drift where org_id = 14`)).toEqual([
       { outcome: 'healed' },
