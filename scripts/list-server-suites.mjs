@@ -48,6 +48,10 @@ const SAME_ON_EVERY_VERSION = new Map([
     'Holds what a terminal shows of hostile text. No version of PostgreSQL changes a text on its way there.',
   ],
   [
+    'test/cli/commands/raising-view.test.ts',
+    'Holds what commands show of errors that code raises. What a version says of them is in stores/postgres-failure.',
+  ],
+  [
     'test/docs/own-postgres.test.ts',
     'Holds that the commands of a document work as it says. They are those of test/cli.',
   ],

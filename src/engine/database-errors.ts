@@ -2,13 +2,16 @@
 // which may hold org data.
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 import { explainTlsFailure } from '../kernel/tls.js';
-import { classifyFailure, isServerText, routineOf, subjectOf } from '../stores/postgres-failure.js';
+import {
+  classifyFailure,
+  isServerText,
+  isStatementRejected,
+  routineOf,
+  subjectOf,
+} from '../stores/postgres-failure.js';
 import { readSealFailure, type SealFailure } from '../stores/seal.js';
 
 export { isServerText };
-
-/** Our schema, one of our roles, or our views do not exist. */
-const MISSING: readonly string[] = ['42P01', '3F000', '22023'];
 
 /** The code of an error, as `status` and the log show it: that of the registry, SQLSTATE or kind; never its text. */
 export function errorCodeOf(error: unknown): string {
@@ -20,7 +23,7 @@ export function errorCodeOf(error: unknown): string {
 export function nameReadFailure(error: unknown): string {
   if (isRolloutError(error)) return error.code;
   const { kind, sqlstate = 'other' } = classifyFailure(error);
-  if (MISSING.includes(sqlstate)) return 'not_initialised';
+  if (kind === 'missing') return 'not_initialised';
   return kind === 'other' ? sqlstate : kind;
 }
 
@@ -31,11 +34,12 @@ export function nameReadFailure(error: unknown): string {
  */
 export function explainFailure(error: unknown, otherwise = 'A database'): unknown {
   if (isRolloutError(error)) return error;
-  const subject = subjectOf(error) ?? otherwise;
+  const { title: subject, kind: where } = subjectOf(error) ?? { title: otherwise, kind: 'unknown' };
   const seal = readSealFailure(error);
   if (seal !== undefined) return new RolloutError(seal, { message: `${subject}: ${SEAL_TEXTS[seal]}.`, cause: error });
-  const { kind, sqlstate, object } = classifyFailure(error);
+  const { kind, sqlstate, object, ours, raised } = classifyFailure(error);
   const at = describeCode(sqlstate, object);
+  if (raised && where === 'cell') return explainSource(error, subject, sqlstate);
   switch (kind) {
     case 'unreachable':
       if (explainTlsFailure(error) !== undefined) return explainTls(error, subject, at);
@@ -61,6 +65,11 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
         message: `${subject}: its database is out of resources${at}.`,
         cause: error,
       });
+    case 'missing':
+      return new RolloutError('not_initialised', {
+        message: `${subject}: our schema, one of our roles, or (after detach) our views are missing${at}.`,
+        cause: error,
+      });
     default:
       if (sqlstate === '2BP01') return explainDependents(error, subject, at);
       if (sqlstate === '3D000')
@@ -68,13 +77,19 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
           message: `${subject}: its URL names a database that does not exist${at}.`,
           cause: error,
         });
-      return sqlstate !== undefined && MISSING.includes(sqlstate)
-        ? new RolloutError('not_initialised', {
-            message: `${subject}: our schema, one of our roles, or (after detach) our views are missing${at}.`,
-            cause: error,
-          })
+      return where === 'cell' && isServerText(error) && ours === undefined && !isStatementRejected(error)
+        ? explainSource(error, subject, sqlstate)
         : error;
   }
+}
+
+/** What only the product can mend: its view, what that calls, or a trigger of its own. */
+function explainSource(error: unknown, subject: string, sqlstate: string | undefined): RolloutError {
+  const code = sqlstate === undefined ? 'a SQLSTATE of its own' : `SQLSTATE ${sqlstate}`;
+  return new RolloutError('source_failed', {
+    message: `${subject}: the view of the source, or other code of the product, raised an error (${code}).`,
+    cause: error,
+  });
 }
 
 function explainTls(error: unknown, subject: string, at: string): RolloutError {

@@ -122,6 +122,12 @@ export const ERRORS = {
     'Something of yours depends on a view of ours that must be created again.',
     'Drop what is named, run the command again, then create it again.',
   ),
+  source_failed: entry(
+    1,
+    'The view of the source, or other code of the product in its database, raised an error.',
+    'Select all rows and columns of the source in that database: this shows the error. Correct the view, or the ' +
+      'function that it calls, and run the command again.',
+  ),
   source_changed: entry(1, 'The source is not the one that init read.', advise`Run: ${command('init')}`),
   // queue
   queue_unreachable: entry(

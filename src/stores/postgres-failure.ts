@@ -13,6 +13,7 @@ export const FAILURE_KINDS = [
   'unreachable',
   'login_refused',
   'not_permitted',
+  'missing',
   'other',
 ] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];
@@ -25,6 +26,8 @@ export interface PostgresFailure {
   readonly object: string | undefined;
   /** The same where it is one of ours: this may leave the cell. */
   readonly ours: string | undefined;
+  /** Code of the product raised it on purpose: its SQLSTATE says nothing about the server, nor about us. */
+  readonly raised: boolean;
 }
 
 const BY_STATE: readonly (readonly [RegExp, FailureKind])[] = [
@@ -41,14 +44,17 @@ const NETWORK = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENOENT|EHOSTUNREAC
 const LOST =
   /^(ECONNRESET|EPIPE)$|Connection terminated|connection is closed|Client has encountered a connection error/u;
 
-/** By what was thrown: a server's error object belongs to one database. */
-const subjects = new WeakMap<object, string>();
+/** A database as a sentence begins with it, `Data center "eu"`, and whether it is a cell, where code of the product runs. */
+export interface FailureSubject {
+  readonly title: string;
+  readonly kind: 'control' | 'cell';
+}
 
-/**
- * Runs `work` and attaches `subject` to what it throws: a database as a sentence begins with it, `Data center "eu"`.
- * Where one call is inside another, the inner subject counts.
- */
-export async function withSubject<T>(subject: string, work: () => Promise<T>): Promise<T> {
+/** By what was thrown: a server's error object belongs to one database. */
+const subjects = new WeakMap<object, FailureSubject>();
+
+/** Runs `work` and attaches `subject` to what it throws. Where one call is inside another, the inner subject counts. */
+export async function withSubject<T>(subject: FailureSubject, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -58,7 +64,7 @@ export async function withSubject<T>(subject: string, work: () => Promise<T>): P
 }
 
 /** The database that `error` came from; undefined: from none of ours. */
-export const subjectOf = (error: unknown): string | undefined =>
+export const subjectOf = (error: unknown): FailureSubject | undefined =>
   typeof error === 'object' && error !== null ? subjects.get(error) : undefined;
 
 /** Every class of codes that Postgres has. */
@@ -120,6 +126,7 @@ interface Described {
   readonly table?: unknown;
   readonly routine?: unknown;
   readonly name?: unknown;
+  readonly position?: unknown;
 }
 
 /** The server's own function that raised an error: no code in its databases can pretend one. */
@@ -131,6 +138,29 @@ export const routineOf = (error: unknown): string | undefined => {
 /** A database server wrote the text of this error. */
 export const isServerText = (error: unknown): boolean =>
   error instanceof Error && typeof (error as Described).severity === 'string';
+
+/** RAISE of plpgsql, by anyone but our own functions, which give a name. */
+const isRaised = (error: Described): boolean =>
+  routineOf(error) === 'exec_stmt_raise' &&
+  !RAISED_NAMES.some((name) => [error.constraint, error.table].includes(name));
+
+/** The functions of the server that find out that a relation, schema, function or role is not there. */
+const FINDS_MISSING =
+  /^(parserOpenTable|RangeVarGetRelidExtended|get_namespace_oid|LookupExplicitNamespace|ParseFuncOrColumn|LookupFuncName\w*|call_string_check_hook|set_config\w*)$/u;
+/** Ours, as every language of the server names it at the end of its text. What stands before is the statement. */
+const NAMES_OURS = /(?:^|[^\w.])credit_rollout(?:_\w+)?(?:\.|\W+\w*\W*|$)/u;
+
+/** A relation, schema, function or role of ours does not exist; not: one that the product's code looks for. */
+function isMissing(error: Described, state: string | undefined): boolean {
+  if (!['42P01', '3F000', '42883', '22023'].includes(state ?? '')) return false;
+  if (!FINDS_MISSING.test(routineOf(error) ?? '')) return false;
+  const text = String(error.message);
+  return NAMES_OURS.test(text.slice(text.lastIndexOf(' - ') + 1));
+}
+
+/** The server rejected the statement that we sent, before anything of the product ran: a bug, or a schema that is old. */
+export const isStatementRejected = (error: unknown): boolean =>
+  isServerText(error) && (error as Described).position !== undefined;
 
 function nameObject(error: Described): Pick<PostgresFailure, 'object' | 'ours'> {
   const named = [error.constraint, error.table].find((value): value is string => typeof value === 'string');
@@ -152,11 +182,12 @@ export function classifyFailure(error: unknown): PostgresFailure {
   const { message, name } = described;
   const state = nameState(described);
   const kind =
+    (isMissing(described, state) ? 'missing' : undefined) ??
     BY_STATE.find(([pattern]) => state !== undefined && pattern.test(state))?.[1] ??
     (NETWORK.test(state ?? '') || name === 'KnexTimeoutError' || explainTlsFailure(error) !== undefined
       ? 'unreachable'
       : undefined) ??
     (LOST.test(state ?? '') || LOST.test(String(message)) ? 'retry' : undefined) ??
     (/timeout expired|connect/iu.test(String(message)) && described.code === undefined ? 'unreachable' : 'other');
-  return { kind, sqlstate: state, ...nameObject(described) };
+  return { kind, sqlstate: state, ...nameObject(described), raised: isRaised(described) };
 }

@@ -9,6 +9,7 @@ import { createControlDatabase } from '../../src/stores/control/control-database
 import { classifyFailure, withSubject } from '../../src/stores/postgres-failure.js';
 
 const db = openPostgres({ url: 'postgres://nobody@127.0.0.1:1/nothing', applicationName: 'test', max: 1 });
+const CELL = { title: 'Data center "eu"', kind: 'cell' } as const;
 const failureOf = (work: Promise<unknown>): Promise<unknown> => work.then(() => undefined).catch((error) => error);
 const denied = (): Error =>
   Object.assign(new Error('permission denied for table orgs'), { code: '42501', routine: 'aclcheck_error' });
@@ -31,8 +32,8 @@ test.each([
 });
 
 test('of two databases one inside the other the inner one is named', async () => {
-  const inner = (): Promise<unknown> => withSubject('Data center "eu"', () => Promise.reject(denied()));
-  const error = await failureOf(withSubject('The control database', inner));
+  const inner = (): Promise<unknown> => withSubject(CELL, () => Promise.reject(denied()));
+  const error = await failureOf(withSubject({ title: 'The control database', kind: 'control' }, inner));
   expect(explainFailure(error)).toMatchObject({
     code: 'not_permitted',
     message: 'Data center "eu": permission denied for table orgs (SQLSTATE 42501).',
@@ -48,5 +49,5 @@ test('an error of the registry, a bug, and what is no object come back as they a
   const known = new RolloutError('conflict', { message: 'Somebody else was faster.' });
   const bug = new TypeError('x is not a function');
   for (const thrown of [known, bug, 'a text', undefined])
-    expect(explainFailure(await withSubject('A', () => Promise.reject(thrown)).catch((error) => error))).toBe(thrown);
+    expect(explainFailure(await withSubject(CELL, () => Promise.reject(thrown)).catch((error) => error))).toBe(thrown);
 });

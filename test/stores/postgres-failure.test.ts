@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorCodeOf, explainFailure } from '../../src/engine/database-errors.js';
-import { classifyFailure, RAISED_NAMES } from '../../src/stores/postgres-failure.js';
+import { classifyFailure, RAISED_NAMES, withSubject } from '../../src/stores/postgres-failure.js';
 import { projectPath } from '../docs/read-document.js';
 import { adminUrl, createTestDatabase, runAsAdmin, type TestDatabase } from '../support/postgres.js';
 
@@ -18,6 +18,7 @@ beforeAll(async () => {
   await client.connect();
   await client.query(`create schema credit_rollout;
     create domain public.small as int constraint small_check check (value < 9);
+    create function credit_rollout.reads() returns bigint language plpgsql as 'begin return (select count(*) from credit_rollout.nothing); end';
     create table public.parents (id int constraint parents_key primary key);
     create table public.rows (id int constraint rows_key unique, must int not null, parent int constraint rows_parent references public.parents,
       n int constraint rows_n_check check (n > 0), span int4range, constraint rows_span exclude using gist (span with &&));
@@ -77,6 +78,49 @@ describe('classifyFailure', () => {
     expect(errorCodeOf(unknown)).toBe('other');
   });
 
+  const raise = (code: string): string =>
+    `do $$ begin raise exception 'relation "credit_rollout.orgs" does not exist' using errcode = '${code}'; end $$`;
+
+  test.each([
+    ['a relation', 'select * from credit_rollout.nothing'],
+    ['a relation of control', 'select * from credit_rollout_control.nothing'],
+    ['a relation that a function of ours reads', 'select credit_rollout.reads()'],
+    ['a function', 'select credit_rollout.nothing(1)'],
+    ['a schema', 'select credit_rollout_control.nothing()'],
+    ['a role', 'set local role "credit_rollout_eu_worker"'],
+  ])('knows that %s of ours is missing', async (_what, sql) => {
+    expect(classifyFailure(await failureOf(sql))).toMatchObject({ kind: 'missing', raised: false });
+    // as knex has it: the statement stands before the text
+    const error = Object.assign((await failureOf(sql)) as Error, {});
+    error.message = `select 'public.x - y' - ${error.message}`;
+    expect(classifyFailure(error).kind).toBe('missing');
+  });
+
+  test.each([
+    ['a relation of the product', 'select * from public.nothing'],
+    ['one whose name ends as ours', 'select * from public."credit_rollout"'],
+    ['a function of the product', 'select public.nothing(1)'],
+    ['a schema of the product', 'select nowhere.nothing()'],
+    ['a role of the product', 'set local role "sales"'],
+    ['a value', `set local work_mem = 'credit_rollout.'`],
+    ['what is raised as that', raise('42P01')],
+    ['a schema that is raised', raise('3F000')],
+    ['a function that is raised', raise('42883')],
+    ['a role that is raised', raise('22023')],
+  ])('does not take for ours: %s', async (_what, sql) => {
+    const error = (await failureOf(sql)) as Error;
+    expect(classifyFailure(error).kind).not.toBe('missing');
+    error.message = `select * from credit_rollout.cell - ${error.message}`;
+    expect(classifyFailure(error).kind).not.toBe('missing');
+  });
+
+  test('tells what code of the product raises from what the server and our own functions do', async () => {
+    expect(classifyFailure(await failureOf(raise('40001')))).toMatchObject({ kind: 'retry', raised: true });
+    const ours = `do $$ begin raise exception 'x' using constraint = 'seal_wrong'; end $$`;
+    expect(classifyFailure(await failureOf(ours))).toMatchObject({ raised: false, ours: 'seal_wrong' });
+    expect(classifyFailure(await failureOf('select 1 / 0'))).toMatchObject({ raised: false });
+  });
+
   test('knows every name that our own functions raise', () => {
     const files = readdirSync(projectPath('migrations'), { recursive: true, encoding: 'utf8' });
     const text = files
@@ -125,6 +169,10 @@ describe('explainFailure', () => {
     const error = await failureOf(
       `do $$ begin raise exception '${text}' using errcode = '${code}', detail = 'view jane depends on jane', constraint = 'jane'; end $$`,
     );
-    expect(JSON.stringify([(explainFailure(error) as Error).message])).not.toContain('jane');
+    const inCell = withSubject({ title: 'Data center "eu"', kind: 'cell' }, () => Promise.reject(error));
+    expect(explainFailure(await inCell.catch((thrown) => thrown))).toMatchObject({
+      code: 'source_failed',
+      message: expect.not.stringContaining('jane'),
+    });
   });
 });

@@ -50,7 +50,7 @@ export async function resolveOverride(tx: CellTransaction, question: OverrideQue
 async function getInputs(tx: CellTransaction, { orgId, dataCenter }: OverrideQuestion): Promise<SourceOrg> {
   const source = await findSourceOrg(tx, orgId);
   if (source.kind === 'present') return source.org;
-  const why = source.kind === 'gone' ? 'has left the source' : 'has a row in the source that cannot be read';
+  const why = source.kind === 'gone' ? 'has left the source' : 'has a row that cannot be read in the source';
   throw rejected(`The org ${why} of data center "${dataCenter}", so its terms cannot be computed.`);
 }
 

@@ -22,7 +22,7 @@ import {
 } from '../../stores/cell/reconcile/drift-writes.js';
 import { findSourceRangeEnd } from '../../stores/cell/source-ranges.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
-import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
 import { enterFence, failRun } from '../batch/run-fence.js';
 import type { WorkerContext } from '../context.js';
 
@@ -66,8 +66,15 @@ export async function detectDrift(context: WorkerContext, options: DetectOptions
   return 'stopped';
 }
 
-const PASSING: readonly FailureKind[] = ['retry', 'duplicate'];
+/** How often one step is tried again at once; then the job fails, its code becomes a hold, and the queue repeats it. */
+const ATTEMPTS = 20;
 const PAUSE_MS = 50;
+
+/** Another session was faster, or in the way. What code of the product raises says nothing about that. */
+function passes(error: unknown): boolean {
+  const { kind, ours, raised } = classifyFailure(error);
+  return !raised && (kind === 'retry' || (kind === 'duplicate' && ours !== undefined));
+}
 
 /** One transaction, again while its failure may pass by itself; another way to search where this one cannot succeed. */
 async function takeStep(
@@ -85,16 +92,15 @@ async function takeStep(
   try {
     return await retryWithBackoff(attempt, {
       clock: context.clock,
-      attempts: Number.POSITIVE_INFINITY,
+      attempts: ATTEMPTS,
       pauseMs: () => PAUSE_MS,
-      retriesError: (error) => PASSING.includes(classifyFailure(error).kind),
+      retriesError: passes,
       signal,
     });
   } catch (error) {
     const { kind } = classifyFailure(error);
     if (kind === 'bad_value' && search.mode === 'quick') return { size: Math.min(search.size, 2_000), mode: 'careful' };
-    // `signal` aborted in between
-    if (PASSING.includes(kind)) return search;
+    if (signal?.aborted && passes(error)) return search;
     if (kind !== 'too_slow') throw error;
     if (search.size > 100) return { ...search, size: Math.ceil(search.size / 4) };
     await failRun(context, cell, epoch, 'source_too_slow');

@@ -59,7 +59,7 @@ set local statement_timeout = 0`;
 
 export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
   const transaction = <T>(fn: (tx: CellTransaction) => Promise<T>): Promise<T> =>
-    withSubject(`Data center "${dataCenter}"`, () => db.transaction(fn));
+    withSubject({ title: `Data center "${dataCenter}"`, kind: 'cell' }, () => db.transaction(fn));
   return {
     dataCenter,
     inTransaction: (asked, fn, { statementMs = 2_000 } = {}) =>

@@ -19,7 +19,7 @@ const SCHEMA_LOCK = 1_129_467_725;
 export function createControlDatabase(db: Knex): ControlDatabase {
   return {
     inTransaction: (fn) =>
-      withSubject('The control database', () =>
+      withSubject({ title: 'The control database', kind: 'control' }, () =>
         db.transaction(async (tx) => {
           // one round trip
           await execute(
