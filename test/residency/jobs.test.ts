@@ -1,10 +1,10 @@
 // Workers and schedulers whose cells raise errors with org data in every part, with each queue: a rollout, its bake, the
-// sweep after a cut-over, nights and the change feed. Outside the cell is none of it.
+// sweep after a cut-over, nights and the change feed, and commands about an org meanwhile. Outside the cell is none of it.
 import { afterEach, describe, expect, test } from 'vitest';
 import { redisAvailable, startTestRedis } from '../support/redis.js';
 import { waitFor } from '../support/wait.js';
 import { createScene, type ResidencyScene } from './scene.js';
-import { CLASSES, type SpoiledClass, spoil } from './spoil.js';
+import { CLASSES, type SpoiledClass, spoil, spoilerId } from './spoil.js';
 
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -14,8 +14,12 @@ afterEach(async () => {
 const QUEUES = ['postgres', ...(redisAvailable() ? (['redis'] as const) : [])] as const;
 /** A value of an org that cannot be read is no error of the job: the org is quarantined. */
 const UNREADABLE: readonly SpoiledClass[] = ['22P02', '22003'];
-/** Every other fails a job, but 42P01: the worker takes it for views that are missing, and gives the plan up. */
-const FAILING = CLASSES.filter((one) => !UNREADABLE.includes(one) && one !== '42P01');
+const FAILING = CLASSES.filter((one) => !UNREADABLE.includes(one));
+/** What of an error reaches a queue does not depend on the queue: one of them meets every class, the other some. */
+const MET = {
+  postgres: { plans: FAILING, batches: ['P0001', '23514', '42501', '40P01', '57014', 'MKMK1'] },
+  redis: { plans: ['P0001', '23505', '42P01'], batches: ['P0001', '23514'] },
+} as const satisfies Record<string, Record<string, readonly SpoiledClass[]>>;
 
 async function createScenario(queue: (typeof QUEUES)[number]): Promise<ResidencyScene> {
   if (queue === 'postgres') return createScene('postgres');
@@ -36,16 +40,25 @@ describe.each(QUEUES)('with the queue on %s', (queue) => {
     const failures = (): number => countOf(worker.output(), '"event":"job_failed"');
     const stage = async (): Promise<unknown> =>
       (await fleet.control('select stage from credit_rollout_control.data_centers where id = $1', [dc]))[0]?.stage;
+    /** At once: the next tick would do the same seconds later. */
+    const wake = async (job: 'plan' | 'detect'): Promise<void> => {
+      const epoch = BigInt(String((await cell.sql('select epoch from credit_rollout.fence'))[0]?.epoch));
+      await fleet.engine.wakeUps.enqueue(dc, [job], epoch);
+    };
+    const meet = async (job: 'plan' | 'detect', classes: readonly SpoiledClass[]): Promise<void> => {
+      for (const as of classes) {
+        await spoil(cell, 'view', as);
+        const before = failures();
+        await wake(job);
+        await waitFor(`a ${job} that fails with ${as}`, () => failures() > before, { forMs: 60_000 });
+      }
+    };
 
     // plans that workers make
     await spoil(cell, 'view', 'P0001');
     expect((await run('apply', '--dc', dc, '--execute')).code).toBe(0);
-    // what of an error reaches a queue does not depend on the queue: one of them gets every class
-    for (const as of queue === 'postgres' ? FAILING : FAILING.slice(0, 3)) {
-      const before = failures();
-      await spoil(cell, 'view', as);
-      await waitFor(`a job that fails with ${as}`, () => failures() > before, { forMs: 60_000 });
-    }
+    await waitFor('a plan that fails', () => failures() > 0, { forMs: 60_000 });
+    await meet('plan', MET[queue].plans);
     await expectClean(scene);
 
     // batches: what breaks a rule ends the run, and a retry goes on
@@ -53,7 +66,7 @@ describe.each(QUEUES)('with the queue on %s', (queue) => {
     const retryFailed = async (): Promise<void> => {
       if ((await stage()) === 'failed') expect((await run('retry', '--dc', dc)).code).toBe(0);
     };
-    for (const as of ['P0001', '23514', '42501', '40P01', '57014', 'MKMK1'] as const) {
+    for (const as of MET[queue].batches) {
       const before = failures();
       await spoil(cell, 'trigger', as);
       await retryFailed();
@@ -62,41 +75,58 @@ describe.each(QUEUES)('with the queue on %s', (queue) => {
       });
       await expectClean(scene);
     }
+    await spoil(cell, 'bake', 'P0001');
     await spoil(cell, 'trigger', null);
     await retryFailed();
 
-    // the bake
-    await spoil(cell, 'bake', 'P0001');
-    await waitFor(
-      'a bake query that fails',
-      async () =>
-        (await fleet.control(`select from credit_rollout_control.holds where code = 'bake_query_failed'`)).length > 0,
-      { forMs: 90_000 },
-    );
+    // the bake, and the sweep after the cut-over: it begins once the data center is done
+    const failedBake = `select from credit_rollout_control.holds where code = 'bake_query_failed'`;
+    await waitFor('a bake query that fails', async () => (await fleet.control(failedBake)).length > 0, {
+      forMs: 90_000,
+    });
     await expectClean(scene);
+    await spoil(cell, 'view', 'P0001');
     await spoil(cell, 'bake', null);
-    await waitFor('the rollout', async () => (await stage()) === 'done', { forMs: 90_000 });
-
-    // the sweep after the cut-over, and a night
+    const beforeSweep = failures();
+    await waitFor('a sweep that fails', () => failures() > beforeSweep, { forMs: 90_000 });
+    expect(await stage()).toBe('done');
+    const openRuns = await fleet.control(`select kind from credit_rollout_control.runs where state = 'open'`);
+    expect(openRuns).toEqual([{ kind: 'sweep' }]);
+    await meet('detect', ['23505']);
+    await expectClean(scene);
+    await spoil(cell, 'view', null);
+    await wake('detect');
     const swept = async (): Promise<boolean> =>
       (await cell.sql('select swept_at from credit_rollout.gate'))[0]?.swept_at !== null;
     await waitFor('the sweep', swept, { forMs: 90_000 });
+
+    // a night
     await cell.sql('update public.org_rows set agents = agents + 500');
     await spoil(cell, 'view', 'P0001');
+    const beforeNight = failures();
     expect((await run('reconcile', '--dc', dc, '--execute')).code).toBe(0);
-    for (const as of ['P0001', '53100', '42501'] as const) {
-      const before = failures();
-      await spoil(cell, 'view', as);
-      await waitFor(`a night that meets ${as}`, () => failures() > before, { forMs: 90_000 });
-    }
+    await waitFor('a night that fails', () => failures() > beforeNight, { forMs: 90_000 });
+    await meet('detect', ['23505', '53100', '42501']);
+    // people who look meanwhile
+    expect((await run('verify', '--dc', dc)).code).toBe(1);
+    await expectClean(scene);
     await spoil(cell, 'view', null);
-    await waitFor(
-      'the night',
-      async () =>
-        (await fleet.control(`select from credit_rollout_control.runs where kind = 'reconcile' and state <> 'open'`))
-          .length > 0,
-      { forMs: 90_000 },
-    );
+    await wake('detect');
+    const ended = `select from credit_rollout_control.runs where kind = 'reconcile' and state <> 'open'`;
+    await waitFor('the night', async () => (await fleet.control(ended)).length > 0, { forMs: 90_000 });
+
+    // people who write about one org: its id is in their arguments, and in what they are shown
+    const org = spoilerId(scene.markers);
+    const about = async (command: string, ...args: readonly string[]): Promise<void> => {
+      const { code, out, err } = await run(command, org, '--dc', dc, '--reason', 'asked by support', ...args);
+      expect([command, code, err]).toEqual([command, 0, '']);
+      expect(out).toContain(org);
+    };
+    await about('protect');
+    await spoil(cell, 'view', 'P0001');
+    expect((await run('override', org, '--dc', dc, '--floor', '9000000', '--reason', 'asked by support')).code).toBe(1);
+    await spoil(cell, 'view', null);
+    await about('override', '--floor', '9000000');
     await expectClean(scene);
 
     // the change feed
