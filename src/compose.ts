@@ -26,7 +26,7 @@ import { readEnvironment } from './platform/environment.js';
 import { createLog } from './platform/log.js';
 import { openPostgres } from './platform/postgres.js';
 import { projectFolder } from './platform/project-folder.js';
-import { readText } from './platform/read-text.js';
+import { explainDistrust, readText } from './platform/read-text.js';
 import { createServerTls, type ServerTls } from './platform/tls.js';
 import { EMBEDDED_CONFIG, EMBEDDED_DATABASES } from './sample/config.js';
 import { asOperator, type CellDatabase, createCellDatabase } from './stores/cell/cell-database.js';
@@ -79,8 +79,16 @@ const MAX_FILE_BYTES = 1_000_000;
 
 /** Reads the configuration: --config, else rollout.config.yaml where it is run, else the embedded default. */
 export async function compose(options: ComposeOptions = {}): Promise<Program> {
-  const path = options.configPath ?? ((await exists(CONFIG_FILE)) ? CONFIG_FILE : undefined);
+  const path = options.configPath ?? (await findConfig());
   return path === undefined ? composeEmbedded(options) : composeFile(path, options);
+}
+
+/** Its URLs say where passwords of our environment go: in a folder such as /tmp anybody could have put it there. */
+async function findConfig(): Promise<string | undefined> {
+  if (!(await exists(CONFIG_FILE))) return undefined;
+  const why = await explainDistrust(CONFIG_FILE);
+  if (why === undefined) return CONFIG_FILE;
+  throw new RolloutError('config_unsafe', { message: `${resolve(CONFIG_FILE)} is not used: it ${why}.` });
 }
 
 const exists = (path: string): Promise<boolean> =>

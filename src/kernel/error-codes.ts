@@ -10,6 +10,11 @@ export const ERRORS = {
     'The configuration file named by --config does not exist or cannot be read.',
     'Check the path given to --config.',
   ),
+  config_unsafe: entry(
+    1,
+    'The configuration in this folder was found there, and another user could have put it there.',
+    'Run the command elsewhere. If the file is yours, name it with --config.',
+  ),
   config_syntax: entry(1, 'The configuration file is not valid YAML.', 'Correct the line that is named.'),
   unknown_config_key: entry(1, 'The configuration has a key that does not exist.', 'Rename or remove the key.'),
   invalid_config: entry(1, 'A configuration value is missing or out of range.', 'Correct the value that is named.'),

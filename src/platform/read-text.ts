@@ -1,5 +1,6 @@
-// Reads a text file that a person named, up to a limit: whatever it is, it does not fill the memory.
-import { open } from 'node:fs/promises';
+// Reads a text file that a person named, up to a limit: whatever it is, it does not fill the memory. One that nobody
+// named, but that lies where we are run, is read only where no other user could have put it there.
+import { lstat, open, stat } from 'node:fs/promises';
 
 /** The text as UTF-8; undefined when the file has more bytes. Rejects with the error of the disk. */
 export async function readText(path: string, maxBytes: number): Promise<string | undefined> {
@@ -14,4 +15,20 @@ export async function readText(path: string, maxBytes: number): Promise<string |
   } finally {
     await file.close();
   }
+}
+
+const GROUP_WRITES = 0o020;
+const OTHERS_WRITE = 0o002;
+
+/** Why a file that nobody named must not be used; undefined: it may. Rejects with the error of the disk. */
+export async function explainDistrust(path: string): Promise<string | undefined> {
+  const [link, file] = [await lstat(path), await stat(path)];
+  if (!file.isFile()) return 'is no file';
+  const user = process.geteuid?.();
+  if (user === undefined) return undefined;
+  if ([link, file].some(({ uid }) => uid !== 0 && uid !== user)) return 'belongs to another user';
+  if (file.mode & OTHERS_WRITE) return 'can be written by every user';
+  // the group of this user itself is often nobody else's
+  const isShared = file.mode & GROUP_WRITES && file.gid !== 0 && file.gid !== process.getegid?.();
+  return isShared ? 'can be written by its group' : undefined;
 }

@@ -150,10 +150,26 @@ async function assertPassing(spec: ServerSpec, exitCode: number | undefined, log
 
 async function createStartError(spec: ServerSpec, what: string, logOffset: number): Promise<RolloutError> {
   const { logFile } = spec.location;
-  const lines = (await readLog(logFile, logOffset)).trim().split('\n').slice(-6).join('\n');
+  const lines = listOwnLines(await readLog(logFile, logOffset)).slice(-6);
   return new RolloutError('embedded_start_failed', {
-    message: `The embedded PostgreSQL ${what}; the end of ${logFile}:\n${lines}`,
+    message: `The embedded PostgreSQL ${what}.`,
+    next: [`See ${logFile}. What it says last of the server itself:`, ...lines].join('\n'),
   });
+}
+
+const ABOUT_A_STATEMENT = /^\S+ \S+ \S+ \[\d+\] (?:ERROR|STATEMENT|QUERY):/u;
+const GOES_ON = /^\t|^\S+ \S+ \S+ \[\d+\] (?:DETAIL|HINT|CONTEXT|LOCATION):/u;
+
+/** Without what the server wrote of statements, which may hold data of orgs. */
+export function listOwnLines(log: string): readonly string[] {
+  const state = { own: true };
+  return log
+    .trim()
+    .split('\n')
+    .filter((line) => {
+      if (!GOES_ON.test(line)) state.own = !ABOUT_A_STATEMENT.test(line);
+      return state.own;
+    });
 }
 
 async function readLog(path: string, offset: number): Promise<string> {

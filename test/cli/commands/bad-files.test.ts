@@ -1,9 +1,12 @@
 // What a command says of a configuration, a rate card or a URL that cannot be used: a code, the key or the file, and
 // nothing of what is in it.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, chown, lchown, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { rootAvailable } from '../../support/skipped-suites.js';
 import { type RanCommand, runCommand } from '../captured-io.js';
 
 let folder = '';
@@ -90,5 +93,66 @@ describe('a file', () => {
   test('that is a folder, or not there, cannot be read', async () => {
     for (const path of [folder, join(folder, 'gone')])
       expect((await runCommand('status', '--config', path)).err).toContain('error [config_not_found]');
+  });
+});
+
+describe('a configuration that nobody named', () => {
+  const CONFIG = 'rollout.config.yaml';
+  const here = process.cwd();
+  afterEach(() => process.chdir(here));
+
+  /** In a folder of its own, with a file that this makes. */
+  async function statusIn(make: (path: string) => Promise<unknown>, ...args: readonly string[]): Promise<RanCommand> {
+    const place = await mkdtemp(join(folder, 'place-'));
+    await make(join(place, CONFIG));
+    process.chdir(place);
+    return runCommand('status', ...args);
+  }
+  const save = async (path: string, mode = 0o644): Promise<void> => {
+    await writeFile(
+      path,
+      'controlDatabase: postgres://127.0.0.1:1/x\nrateCard: x\ndataCenters:\n  - { id: in, zone: UTC, database: "postgres://127.0.0.1:1/y", source: a.b }\n',
+    );
+    await chmod(path, mode);
+  };
+  const saveAs = async (path: string, uid: number): Promise<void> => {
+    await save(path);
+    await chown(path, uid, 12_345);
+  };
+
+  test('is used where nobody else could have put it there', async () => {
+    expect((await statusIn((path) => save(path, 0o600))).err).toContain('[database_unreachable]');
+  });
+
+  test('is not used where everybody may write it, and is once it is named', async () => {
+    const open = (path: string): Promise<void> => save(path, 0o666);
+    const { code, err } = await statusIn(open);
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(
+        /\[config_unsafe\] .*\/rollout\.config\.yaml is not used: it can be written by every user\./u,
+      ),
+    ]);
+    expect((await statusIn(open, '--config', CONFIG)).err).toContain('[database_unreachable]');
+  });
+
+  test('is not waited for where it is a FIFO', async () => {
+    const fifo = (path: string): Promise<unknown> => promisify(execFile)('mkfifo', [path]);
+    expect((await statusIn(fifo)).err).toContain('[config_unsafe]');
+  });
+
+  test.skipIf(!rootAvailable())('is not used where it is, or comes through a link, of another user', async () => {
+    expect((await statusIn((path) => saveAs(path, 12_345))).err).toContain('it belongs to another user');
+    const link = async (path: string): Promise<void> => {
+      await save(`${path}.real`);
+      await symlink(`${path}.real`, path);
+      await lchown(path, 12_345, 12_345);
+    };
+    expect((await statusIn(link)).err).toContain('it belongs to another user');
+    const byGroup = async (path: string): Promise<void> => {
+      await saveAs(path, 0);
+      await chmod(path, 0o664);
+    };
+    expect((await statusIn(byGroup)).err).toContain('it can be written by its group');
   });
 });

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../../src/platform/embedded/postgres.js';
+import { listOwnLines } from '../../../src/platform/embedded/server.js';
 import { bundleProcess } from '../../support/bundle-process.js';
 import { makeServerFolder } from '../../support/server-folder.js';
 import { silentLog } from '../../support/silent.js';
@@ -178,8 +179,23 @@ describe('joinEmbeddedPostgres', () => {
     });
     await expect(failing).rejects.toMatchObject({
       code: 'embedded_start_failed',
-      message: expect.stringContaining('max_connections'),
+      message: 'The embedded PostgreSQL did not start.',
+      next: expect.stringMatching(/^See .*server\.log\. What it says last of the server itself:\n.*max_connections/su),
     });
+  });
+
+  test('shows nothing of the log that a statement caused', () => {
+    const at = (text: string): string => `2026-11-29 21:15:38.967 UTC [55] ${text}`;
+    const own = [at('LOG:  starting'), at('FATAL:  files are incompatible'), at('DETAIL:  By version 15.'), '\tmore'];
+    const theirs = [
+      at('ERROR:  org MARKER'),
+      '\tMARKER',
+      at('DETAIL:  MARKER'),
+      at('CONTEXT:  MARKER'),
+      at('STATEMENT:  select MARKER'),
+      '\tMARKER',
+    ];
+    expect(listOwnLines([...theirs, ...own, ...theirs, 'sh: not found'].join('\n'))).toEqual([...own, 'sh: not found']);
   });
 
   test('names the programs that do not run', async () => {
