@@ -44,8 +44,9 @@ const NETWORK = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENOENT|EHOSTUNREAC
 const LOST =
   /^(ECONNRESET|EPIPE)$|Connection terminated|connection is closed|Client has encountered a connection error/u;
 
-/** A database as a sentence begins with it, `Data center "eu"`, and whether it is a cell, where code of the product runs. */
+/** A database, and whether it is a cell, where code of the product runs. */
 export interface FailureSubject {
+  /** As a sentence begins with it: `Data center "eu"`. */
   readonly title: string;
   readonly kind: 'control' | 'cell';
 }
@@ -145,8 +146,19 @@ const isRaised = (error: Described): boolean =>
   !RAISED_NAMES.some((name) => [error.constraint, error.table].includes(name));
 
 /** The functions of the server that find out that a relation, schema, function or role is not there. */
-const FINDS_MISSING =
-  /^(parserOpenTable|RangeVarGetRelidExtended|get_namespace_oid|LookupExplicitNamespace|ParseFuncOrColumn|LookupFuncName\w*|call_string_check_hook|set_config\w*)$/u;
+const FINDS_MISSING = new RegExp(
+  `^(${[
+    'parserOpenTable',
+    'RangeVarGetRelidExtended',
+    'get_namespace_oid',
+    'LookupExplicitNamespace',
+    'ParseFuncOrColumn',
+    String.raw`LookupFuncName\w*`,
+    'call_string_check_hook',
+    String.raw`set_config\w*`,
+  ].join('|')})$`,
+  'u',
+);
 /** Ours, as every language of the server names it at the end of its text. What stands before is the statement. */
 const NAMES_OURS = /(?:^|[^\w.])credit_rollout(?:_\w+)?(?:\.|\W+\w*\W*|$)/u;
 
@@ -158,7 +170,7 @@ function isMissing(error: Described, state: string | undefined): boolean {
   return NAMES_OURS.test(text.slice(text.lastIndexOf(' - ') + 1));
 }
 
-/** The server rejected the statement that we sent, before anything of the product ran: a bug, or a schema that is old. */
+/** The server rejected the statement that we sent before anything of the product ran: a bug, or a schema that is old. */
 export const isStatementRejected = (error: unknown): boolean =>
   isServerText(error) && (error as Described).position !== undefined;
 
