@@ -170,7 +170,7 @@ function isMissing(error: Described, state: string | undefined): boolean {
   return NAMES_OURS.test(text.slice(text.lastIndexOf(' - ') + 1));
 }
 
-/** The server rejected the statement that we sent before anything of the product ran: a bug, or a schema that is old. */
+/** The server rejected our statement before anything of the product ran: a bug, or a schema that is old. */
 export const isStatementRejected = (error: unknown): boolean =>
   isServerText(error) && (error as Described).position !== undefined;
 
