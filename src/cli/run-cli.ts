@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { explainFailure } from '../engine/database-errors.js';
+import { quoteValue } from '../kernel/quote-value.js';
+import { RolloutError } from '../kernel/rollout-error.js';
 import { projectFolder } from '../platform/project-folder.js';
 import { explainArguments, rejectRepeats } from './arguments/explain-arguments.js';
 import { REGISTRATIONS } from './commands/index.js';
@@ -21,12 +23,23 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   for (const register of REGISTRATIONS) register(cli, execute);
   rejectRepeats(cli);
   try {
+    rejectUnstorable(args);
     await cli.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     return showFailure(args, io, error instanceof CommanderError ? explainArguments(error, cli, args) : error);
   }
+}
+
+/** No database stores a NUL, and no file is named with one: later it would be an error of a server. */
+function rejectUnstorable(args: readonly string[]): void {
+  const found = args.find((arg) => arg.includes('\0'));
+  if (found === undefined) return;
+  throw new RolloutError('invalid_argument', {
+    message: `The argument ${quoteValue(found)} has a NUL in it.`,
+    next: 'Leave that character out.',
+  });
 }
 
 /** Shows what a command line threw, also one that ended in the middle of something; returns the exit code. */

@@ -31,14 +31,27 @@ export function toPrintableJson(json: string): string {
   );
 }
 
-/** A copy of data in which every text is printable, keys too; for a view. Errors, times and numbers stay themselves. */
+/** The beginning of a text, with `…` where something is left out; no character is split. */
+export function cutText(text: string, max: number): string {
+  if (text.length <= max) return text;
+  const begins = text.slice(0, max);
+  return `${/[\uD800-\uDBFF]$/u.test(begins) ? begins.slice(0, -1) : begins}…`;
+}
+
+/** No text of anybody's may fill a screen. */
+const MAX_TEXT = 1_000;
+
+/**
+ * A copy of data in which every text is printable, keys too, and cut where it is very long; for a view. Errors, times
+ * and numbers stay themselves.
+ */
 export function withPrintableTexts<T>(value: T): T {
   // the one cast: each value becomes one of its own type
   return copy(value) as T;
 }
 
 function copy(value: unknown): unknown {
-  if (typeof value === 'string') return toPrintable(value);
+  if (typeof value === 'string') return cutText(toPrintable(value), MAX_TEXT);
   if (Array.isArray(value)) return value.map(copy);
   if (value instanceof Map) return new Map([...value].map(([key, part]) => [copy(key), copy(part)]));
   return isPlain(value)

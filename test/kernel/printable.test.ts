@@ -69,6 +69,12 @@ describe('withPrintableTexts', () => {
     expect(error.message).toBe('a\nb');
   });
 
+  test('cuts a text that would fill a screen, once and not in the middle of a character', () => {
+    const cut = withPrintableTexts({ long: 'x'.repeat(10_000), face: `${'x'.repeat(999)}😀` });
+    expect(cut).toEqual({ long: `${'x'.repeat(1_000)}…`, face: `${'x'.repeat(999)}…` });
+    expect(withPrintableTexts(cut)).toEqual(cut);
+  });
+
   test('does not change what it was given', () => {
     const given = Object.freeze({ list: Object.freeze(['a\n']) });
     expect(withPrintableTexts(given).list).toEqual(['a\\u000a']);

@@ -100,6 +100,8 @@ async function openStaging(dir: string, target: string): Promise<Staging> {
   }
   const above = dirname(target);
   const madeAbove = await makeFolders(above);
+  // somebody else could have made one of them meanwhile; from here on nobody else can
+  await rejectSharedFolder(dir, target, FILES);
   const path = await mkdtemp(join(above, HIDDEN));
   return { path, place: 'beside', madeAbove, state: 'open' };
 }
@@ -111,7 +113,7 @@ async function openStaging(dir: string, target: string): Promise<Staging> {
 async function makeFolders(path: string): Promise<string | undefined> {
   if (await exists(path)) return undefined;
   const made = await makeFolders(dirname(path));
-  await mkdir(path);
+  await mkdir(path, { mode: 0o755 }); // whatever the umask is
   return made ?? path;
 }
 

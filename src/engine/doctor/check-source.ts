@@ -3,6 +3,7 @@
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../../domain/source/source-contract.js';
 import { advise, command } from '../../kernel/advice.js';
+import { cutText } from '../../kernel/printable.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { readOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { readFeedFacts } from '../../stores/cell/setup/change-triggers.js';
@@ -152,6 +153,9 @@ export async function checkNullIds({ cell }: Pick<OpenCell, 'cell'>, record: Fin
   );
 }
 
+/** Of an edition that is shown, in characters: an edition may be a text of any length. */
+const MAX_EDITION = 60;
+
 /** Editions that the card does not have. Reads every org. */
 export async function checkEditions(
   { cell, card }: Pick<OpenCell, 'cell' | 'card'>,
@@ -161,7 +165,8 @@ export async function checkEditions(
   const known = [...card.editions.keys()];
   const unknown = await cell.inTransaction('reader', (tx) => listUnknownEditions(tx, known), COUNT);
   if (unknown.length === 0) return [record.ok(`every edition is in ${card.name}`)];
-  const listed = unknown.map(({ edition, orgs }) => `${edition ?? 'none at all'} (${orgs})`).join(', ');
+  const name = (edition: string | null): string => (edition === null ? 'none at all' : cutText(edition, MAX_EDITION));
+  const listed = unknown.map(({ edition, orgs }) => `${name(edition)} (${orgs})`).join(', ');
   const found = `editions that ${card.name} does not have, with their orgs: ${listed}; these orgs are quarantined`;
   return [record.warning(found, 'Add them to the rate card, or correct them in the source.')];
 }

@@ -16,7 +16,11 @@ import { expectPrintable, expectPrintableColours, FORGED, hostileText } from './
 const ORGS = 24;
 const AUTHOR = `eve\n${FORGED}\u202e`;
 const REASON = `because\n${FORGED} \u001b[35m\u202e\u200b=1+1`;
-const ids = [...new Set([...fc.sample(hostileText, { numRuns: ORGS, seed: 11 }), `\n${FORGED}`, '-1', '=1', ';=1'])];
+/** As long as a text of a product may be; only one that can be compressed fits into an index. */
+const LONG = '長い'.repeat(5_000);
+const ids = [
+  ...new Set([LONG, ...fc.sample(hostileText, { numRuns: ORGS, seed: 11 }), `\n${FORGED}`, '-1', '=1', ';=1']),
+];
 const editions = fc.sample(hostileText, { numRuns: ORGS, seed: 12 });
 
 let folder = '';
@@ -31,6 +35,7 @@ const as = (person: number, args: readonly string[]): Promise<RanCommand> =>
 async function run(...args: readonly string[]): Promise<RanCommand> {
   const ran = await as(0, args);
   expectPrintable(ran.out + ran.err);
+  if (!args.includes('--json')) expect(ran.out + ran.err).not.toMatch(/.{4000}/u);
   return ran;
 }
 
@@ -48,7 +53,7 @@ beforeAll(async () => {
   // an edition of the card, an unknown one, or none of those that are sold
   const orgs = ids.map((id, at) => ({
     org_id: id,
-    edition: at % 2 === 0 ? 'standard' : (editions[at % editions.length] ?? 'none'),
+    edition: at % 2 === 0 ? 'standard' : at === 1 ? LONG : (editions[at % editions.length] ?? 'none'),
   }));
   fleet = await createFleet({ cells: [{ idType: 'text', orgs }], queue: 'postgres' });
   crowd = await createPeople(fleet, AUTHOR, `mallory\r${FORGED}`);
@@ -97,7 +102,7 @@ describe('hostile texts', () => {
   });
 
   test('are printed safely for every org, and are exact in its document', async () => {
-    for (const id of ids.filter((one) => !one.startsWith('-')).slice(-10))
+    for (const id of [LONG, ...ids.filter((one) => !one.startsWith('-')).slice(-9)])
       expect(await read('why', id, '--dc', dc)).toMatchObject({ org_id: id });
     const quarantined = listOf((await read('quarantine', '--dc', dc)).orgs).map(({ org_id }) => org_id);
     expect(quarantined.toSorted()).toEqual(ids.filter((_, at) => at % 2 === 1).toSorted());
@@ -157,6 +162,7 @@ describe('hostile texts', () => {
       await run('plan', '--dc', dc, '--rate-card', `no-${text}`);
       await run('plan', '--dc', dc, '--out', join(configs[0] ?? '', text));
       await run(`--${text}`);
+      expect((await run('pause', '--dc', dc, '--reason', `${text}\0`)).err).toContain('error [invalid_argument]');
       await run('plans', 'show', text);
       await run('calendar', '--from', text);
       expectPrintable(Object.values(await runCommand('status', '--config', `no-${text}`, '--debug')).join('\n'));

@@ -54,6 +54,17 @@ describe('--out', () => {
     expect(await write(await makeFolder(0o755, 'public'))).toHaveLength(2);
   });
 
+  test('lets nobody write into what it makes, whatever the umask is', async () => {
+    const before = process.umask(0);
+    try {
+      await write(join(base, 'a', 'b', 'report'));
+    } finally {
+      process.umask(before);
+    }
+    const modes = ['a', 'a/b', 'a/b/report', 'a/b/report/report.json'].map((name) => lstat(join(base, name)));
+    expect((await Promise.all(modes)).map(({ mode }) => mode & 0o777)).toEqual([0o755, 0o755, 0o700, 0o600]);
+  });
+
   test('rejects a folder that is a symbolic link', async () => {
     const path = await makeFolder(0o700, 'real');
     await symlink(path, join(base, 'link'));
