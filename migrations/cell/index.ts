@@ -14,6 +14,7 @@ import { purgeCellNights } from './nights.js';
 import { narrowOverrides } from './override-role.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
+import { restoreEdited } from './repair.js';
 import { createDriftPurge, createPlanPurge } from './retention.js';
 import { createCellReversals } from './reversal.js';
 import { sealCutovers, sealOverrides } from './sealed-changes.js';
@@ -65,5 +66,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     narrowOverrides,
     writeSignUpsLater,
     guardNights,
+    restoreEdited,
   ];
 }

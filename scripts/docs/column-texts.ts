@@ -281,6 +281,23 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     before: "the org's row of `allotments` before it",
     after: 'the row that it wrote',
   },
+  'credit_rollout.repairs': {
+    repair_id: 'primary key; `in-p3` is number 3 of `in`',
+    reason: 'why',
+    author: 'who proposed it, as the control database knows them',
+    login: 'the login that wrote the row, as this database authenticated it',
+    nonce: 'keeps the digest from being guessed',
+    proposed_at: 'when',
+    approver: 'who approved it; null: it needed nobody else',
+    decided_at: 'when it was applied or withdrawn',
+    state: '`proposed`, `applied`, `withdrawn`; `applying` only while it is written',
+  },
+  'credit_rollout.repaired_orgs': {
+    repair_id: 'the repair',
+    org_id: 'the org',
+    before: 'its row of `allotments` as it was found',
+    after: 'the row that is put back',
+  },
   'credit_rollout.seal_key': {
     only_row: 'always true: one row',
     inner_pad: 'the key, exclusive-ored with 0x36 in each byte',
@@ -504,7 +521,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
   },
   'credit_rollout_control.cell_proposals': {
     data_center: 'primary key with kind and number',
-    kind: '`override`; later `undo`, `repair`, `settings`, `exception`',
+    kind: '`override`, `repair`; later `undo`, `settings`, `exception`',
     number: 'its number in the cell',
     digest: 'of the row in the cell, 64 hex digits',
     author: 'who control authenticated',

@@ -59,6 +59,13 @@ export const PROPOSAL_ERRORS = {
     'The rule would not keep the floor of this override, or there is nothing to override.',
     'Correct the cause that is named, or propose another floor.',
   ),
+  // repairs
+  repair_unknown: entry(1, 'The data center has no such repair that waits for its approval.', 'Propose another one.'),
+  repair_refused: entry(
+    6,
+    'The rule and the record do not say what to put back.',
+    'Let the owner of the cell correct the rows that verify names, or let the next nightly run decide them.',
+  ),
   // the policy
   setting_unknown: entry(1, 'The policy has no setting of this name.', advise`Run: ${command('settings')}`),
   setting_refused: entry(6, 'The setting cannot change like that; it says why.', advise`Run: ${command('settings')}`),

@@ -47,6 +47,8 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   rates: 'people',
   protected_orgs: 'people',
   overrides: 'people',
+  repairs: 'people',
+  repaired_orgs: 'people',
   freezes: 'people',
   reversals: 'people',
   used_seals: 'people',

@@ -15,6 +15,7 @@ import type { ListPlansFlags, ShowPlanFlags } from './plans.js';
 import type { ProtectFlags } from './protect.js';
 import type { QuarantineFlags } from './quarantine.js';
 import type { ReconcileFlags } from './reconcile.js';
+import type { RepairFlags } from './repair.js';
 import type { StatusFlags } from './status.js';
 import { registerCutover, registerSettings } from './two-person-commands.js';
 
@@ -102,10 +103,12 @@ function registerPlans(cli: Command, execute: Execute): void {
     );
   cli
     .command('approve')
-    .description('approve a plan, an override, a cut-over or a change of the policy that somebody else proposed')
+    .description(
+      'approve a plan, an override, a repair, a cut-over or a change of the policy that somebody else proposed',
+    )
     .argument(
       '<id>',
-      'a plan (in-7), an override (in-o3), a postponement (in-c3), a reversal (in-r2), a change of the policy (s3)',
+      'a plan (in-7), an override (in-o3), a repair (in-p3), a postponement (in-c3), a reversal (in-r2), a change of the policy (s3)',
     )
     .action((id: string) => execute(async (session) => (await import('./approve.js')).runApprove(session, id)));
   cli
@@ -203,6 +206,14 @@ function registerChecksAndProcesses(cli: Command, execute: Execute): void {
     .option('--limit <n>', 'name at most so many orgs of each data center', parseCount(MAX_ROWS), 50)
     .action((flags: VerifyFlags) =>
       execute(async (session) => (await import('./verify.js')).runVerify(session, flags)),
+    );
+  cli
+    .command('repair')
+    .description('show how to put back the allotments that break the rule, which verify names; with --execute, do it')
+    .requiredOption('--dc <id>', 'the data center')
+    .option('--execute', 'do it; where a paid org would fall, propose it to a second person; needs --reason')
+    .action((flags: RepairFlags) =>
+      execute(async (session) => (await import('./repair.js')).runRepair(session, flags)),
     );
   cli
     .command('reconcile')

@@ -62,6 +62,6 @@ export async function waitForEnd(
 /** What to do where one has failed. */
 function printWayOut({ print, commands }: CliSession, status: Status, dataCenters: readonly string[]): void {
   for (const { id, stage, failure, next } of status.dataCenters)
-    if (dataCenters.includes(id) && stage === 'failed' && next !== null)
+    if (dataCenters.includes(id) && stage === 'failed')
       print(`✖ ${id}: failed${failure === null ? '' : ` (${failure})`}. Next: ${commands.showRelease(next)}`);
 }

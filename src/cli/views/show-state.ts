@@ -100,6 +100,6 @@ function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Reco
     })),
     progress: progress === null ? null : counts,
     falls: falls === null ? null : fallsDocument(falls),
-    next: next === null ? null : commands.showRelease(next),
+    next: commands.showRelease(next),
   };
 }

@@ -28,7 +28,7 @@ export function showStatus(status: Status, view: StatusView): string {
   });
   const served = `${showCount(status.schedulersAlive)} ${status.schedulersAlive === 1 ? 'scheduler' : 'schedulers'} alive`;
   const card = status.card === null ? 'no apply yet' : `rate card ${status.card.slice(0, 12)}`;
-  const next = status.dataCenters.find((dc) => dc.next !== null && dc.stage !== 'done')?.next ?? null;
+  const next = findNext(status.dataCenters);
   return [
     paint(`  ${titles}`, 'bold'),
     ...rows,
@@ -39,6 +39,10 @@ export function showStatus(status: Status, view: StatusView): string {
     ...(next === null ? [] : [`Next: ${commands.showRelease(next)}`]),
   ].join('\n');
 }
+
+/** Of the first that is not done, or that has something to be approved or applied. */
+const findNext = (dataCenters: readonly DataCenterStatus[]): DataCenterStatus['next'] | null =>
+  dataCenters.find(({ stage, next }) => stage !== 'done' || next.verb !== 'verify')?.next ?? null;
 
 /** Nothing is due, so nothing is held; without a scheduler nothing will ever become due. */
 const listUnserved = ({ schedulersAlive, dataCenters }: Status, commands: CommandNames): readonly string[] =>

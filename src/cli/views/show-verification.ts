@@ -29,7 +29,7 @@ function showMismatches(
   return [
     ...mismatched.map((mismatch) => `    org ${mismatch.orgId}: ${showMismatch(mismatch)}`),
     ...(rest > 0 ? [`    and ${showCount(rest)} more: ${all}`] : []),
-    `    next: ${commands.show('doctor')}`,
+    `    next: ${commands.show(`repair --dc ${dataCenter}`)}`,
   ];
 }
 

@@ -12,24 +12,45 @@ export function nameState(dc: DataCenterSnapshot): string {
   return 'running';
 }
 
-/** The command to try next; null while it moves by itself. */
-export function nextCommand(dc: DataCenterSnapshot, holds: readonly Hold[]): ReleaseCommand | null {
-  if (dc.cell?.kind === 'unreachable' && dc.cell.code === 'not_initialised') return byCommand('init');
-  const release = holds.map((hold) => hold.release).find(({ kind }) => kind === 'command');
-  if (release?.kind === 'command') return release;
-  switch (dc.stage) {
-    case 'pending':
-    case 'aborted':
-    case 'undone':
-      return dc.requested ? null : byCommand('apply', '--dc', dc.id, '--execute');
-    case 'failed':
-      return byCommand('retry', '--dc', dc.id);
-    case 'done':
-      return byCommand('verify', '--dc', dc.id);
-    default:
-      return null;
-  }
+/** The newest plan, where no run has followed it yet. */
+export interface PlanToUse {
+  readonly planId: string;
+  readonly step: 'approve' | 'apply';
 }
+
+/** What is there to be used, beside the snapshot. */
+export interface NextFacts {
+  readonly plan: PlanToUse | undefined;
+  /** Why it is at stage `failed`. */
+  readonly failure: string | null;
+  /** The newest repair since then; `name`: as it is approved, for example `in-p3`. */
+  readonly repair: { readonly state: 'proposed' | 'applied'; readonly name: string } | undefined;
+}
+
+/** The command to try next: it uses what is there. While it moves by itself, the one that waits for its end. */
+export function nextCommand(dc: DataCenterSnapshot, holds: readonly Hold[], facts: NextFacts): ReleaseCommand {
+  if (dc.cell?.kind === 'unreachable' && dc.cell.code === 'not_initialised') return byCommand('init');
+  const release = findRelease(holds.filter(({ code }) => code !== 'cutover_late'));
+  if (release !== undefined) return release;
+  if (isUnderWay(dc)) return byCommand('wait', '--dc', dc.id);
+  if (facts.repair?.state === 'proposed') return byCommand('approve', facts.repair.name);
+  if (dc.stage === 'failed') return nextAfterFailure(dc.id, facts);
+  if (facts.plan !== undefined) return usePlan(facts.plan);
+  return (
+    findRelease(holds) ??
+    (dc.stage === 'done' ? byCommand('verify', '--dc', dc.id) : byCommand('apply', '--dc', dc.id, '--execute'))
+  );
+}
+
+const findRelease = (holds: readonly Hold[]): ReleaseCommand | undefined =>
+  holds.map(({ release }) => release).find((release): release is ReleaseCommand => release.kind === 'command');
+
+const usePlan = ({ planId, step }: PlanToUse): ReleaseCommand =>
+  step === 'approve' ? byCommand('approve', planId) : byCommand('apply', '--plan', planId, '--execute');
+
+/** A retry alone would find the same allotments. */
+const nextAfterFailure = (id: string, { failure, repair }: NextFacts): ReleaseCommand =>
+  byCommand(failure === 'verification_mismatch' && repair === undefined ? 'repair' : 'retry', '--dc', id);
 
 const isUnderWay = (dc: DataCenterSnapshot): boolean => dc.requested || !RESTING_STAGES.includes(dc.stage);
 

@@ -1,5 +1,5 @@
 // `status`: where every data center is, what it waits for and since when, and the command that releases it. Reads only.
-import { nameState, needsScheduler, nextCommand } from '../../domain/rollout/data-center-state.js';
+import { type NextFacts, nameState, needsScheduler, nextCommand } from '../../domain/rollout/data-center-state.js';
 import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
 import { byCommand, createHold, type Hold, type ReleaseCommand } from '../../domain/rollout/hold.js';
 import type {
@@ -9,12 +9,14 @@ import type {
   MaintenanceRun,
   Snapshot,
 } from '../../domain/rollout/snapshot.js';
-import type { Intent, Stage } from '../../domain/rollout/stage.js';
+import { type Intent, RESTING_STAGES, type Stage } from '../../domain/rollout/stage.js';
 import { estimateRemaining, type RemainingEstimate } from '../../domain/time/estimate.js';
+import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { countQuarantine, type RunProgress, readProgress } from '../../stores/cell/batch/progress.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
 import { listWorkerLogins, type ProcessLogin, readWorkers } from '../../stores/cell/batch/workers.js';
+import { findNewestRepair } from '../../stores/cell/org/edited-allotments.js';
 import { type FallsProposal, listWaitingFalls } from '../../stores/control/accepted-falls.js';
 import { isControlReady } from '../../stores/control/control-database.js';
 import type {
@@ -29,6 +31,7 @@ import { isEmbedded, readRollout } from '../../stores/control/rollout.js';
 import { type ControlRun, listNewestRollouts } from '../../stores/control/runs.js';
 import { listSchedulerLogins, readSchedulers, type Schedulers } from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
+import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
 
 export type { RunProgress } from '../../stores/cell/batch/progress.js';
@@ -72,8 +75,8 @@ export interface DataCenterStatus {
   readonly lastNight: Pick<DueWorkRow, 'localDate' | 'state' | 'note' | 'counts'> | null;
   /** The proposal to accept falls beyond the limits of a night that no run executes yet. */
   readonly falls: FallsProposal | null;
-  /** The command to try next; null while it goes on by itself. */
-  readonly next: ReleaseCommand | null;
+  /** The command to try next; while it goes on by itself, the one that waits for its end. */
+  readonly next: ReleaseCommand;
 }
 
 /** A login of running processes, and what it may do beyond their work: other roles, owner, createrole, superuser. */
@@ -120,9 +123,19 @@ export async function readStatus(context: EngineContext): Promise<Status> {
     card: rollout.cardHash,
     schedulersAlive: known.schedulers.alive,
     logins: embedded ? [] : logins,
-    dataCenters: read.map(({ status }) => status),
+    dataCenters: leadToFailure(read.map(({ status }) => status)),
   };
 }
+
+/** What waits for a data center that failed is released by what helps that one. */
+const leadToFailure = (all: readonly DataCenterStatus[]): readonly DataCenterStatus[] =>
+  all.map((dc) => ({
+    ...dc,
+    holds: dc.holds.map((hold) => {
+      const failed = hold.code === 'predecessor_failed' ? all.find(({ id }) => id === hold.value) : undefined;
+      return failed === undefined ? hold : { ...hold, release: failed.next };
+    }),
+  }));
 
 const toExcess = (process: ExcessLogin['process'], dataCenter: string | null, login: ProcessLogin): ExcessLogin => ({
   process,
@@ -199,9 +212,27 @@ async function readDataCenter(
     maintenance: dc.maintenance.open,
     lastNight: await findLastNight(context, row.id),
     falls: falls.find(({ dataCenter }) => dataCenter === row.id) ?? null,
-    next: nextCommand(dc, holds),
+    next: nextCommand(dc, holds, await readNextFacts(context, dc, row)),
   };
   return { status, logins: reading.logins };
+}
+
+async function readNextFacts(
+  context: EngineContext,
+  { id, stage, requested, cell }: DataCenterSnapshot,
+  { failure }: StatusRow,
+): Promise<NextFacts> {
+  if (!RESTING_STAGES.includes(stage) || requested) return { plan: undefined, failure, repair: undefined };
+  const repair =
+    cell?.kind === 'read' ? await context.cells.get(id).inTransaction('state', findNewestRepair) : undefined;
+  return {
+    plan: await findPlanToUse(context, id),
+    failure,
+    repair: repair && {
+      state: repair.state,
+      name: showProposalId({ kind: 'repair', dataCenter: id, proposalId: repair.repairId }),
+    },
+  };
 }
 
 /** Who froze the cell, since when and why. */

@@ -51,7 +51,7 @@ export async function approveOverride(
     };
   });
   // before the cell: control may have an approval without a change, but never a change without its approval
-  const key: CellProposalKey = { ...id, digest };
+  const key: CellProposalKey<'override'> = { ...id, digest };
   await context.control.inTransaction(async (tx) => {
     await identifyPerson(tx, context.actor);
     await approveInControl(tx, key, person);
@@ -68,7 +68,11 @@ export async function approveOverride(
 }
 
 /** Control knows who proposed exactly this; only then is the approval sealed for the cell. */
-async function approveInControl(tx: ControlTransaction, key: CellProposalKey, person: Person): Promise<void> {
+async function approveInControl(
+  tx: ControlTransaction,
+  key: CellProposalKey<'override'>,
+  person: Person,
+): Promise<void> {
   const known = await findCellProposal(tx, key);
   if (known === undefined) throw unregistered(key);
   requireSecondPerson(`The override ${showProposalId(key)}`, known.author, person);

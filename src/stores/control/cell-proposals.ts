@@ -10,9 +10,9 @@ export interface CellProposal {
 }
 
 /** Number and digest are those of the row in the cell: one number may come twice, after a cell was set back. */
-export interface CellProposalKey {
+export interface CellProposalKey<K extends 'override' | 'repair' = 'override' | 'repair'> {
   readonly dataCenter: string;
-  readonly kind: 'override';
+  readonly kind: K;
   readonly proposalId: bigint;
   /** 64 hex digits. */
   readonly digest: string;

@@ -49,15 +49,23 @@ export async function sealReversal(tx: ControlTransaction, reversalId: bigint): 
  * Of an override that a second person approved within the last hour, in a transaction before this one; undefined:
  * nobody has.
  */
-export async function sealOverride(
+export const sealOverride = (tx: ControlTransaction, key: CellProposalKey): Promise<Seal | undefined> =>
+  sealCellProposal(tx, key, 'override');
+
+/** Likewise of a repair. */
+export const sealRepair = (tx: ControlTransaction, key: CellProposalKey): Promise<Seal | undefined> =>
+  sealCellProposal(tx, key, 'repair');
+
+async function sealCellProposal(
   tx: ControlTransaction,
   { dataCenter, proposalId, digest }: CellProposalKey,
+  kind: CellProposalKey['kind'],
 ): Promise<Seal | undefined> {
   const row = await selectRow<SealRow>(
     tx,
     `select credit_rollout_control.seal_cell_proposal(
-       :data_center, 'override', :proposal_id::bigint, :digest)::text as seal`,
-    { data_center: dataCenter, proposal_id: proposalId, digest },
+       :data_center, :kind, :proposal_id::bigint, :digest)::text as seal`,
+    { data_center: dataCenter, kind, proposal_id: proposalId, digest },
   );
   return row.seal ?? undefined;
 }

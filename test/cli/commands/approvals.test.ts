@@ -68,11 +68,14 @@ describe('approve', () => {
     const own = await alice('approve', planId);
     expect(own.code).toBe(7);
     expect(own.err).toContain('error [same_person]');
+    const nextOf = async () => JSON.parse((await alice('status', '--json')).out).data_centers[0].next;
+    expect(await nextOf()).toMatch(new RegExp(`approve ${planId}$`, 'u'));
     const { code, out } = await bob('approve', planId, '--reason', 'reviewed');
     expect(code).toBe(0);
     expect(out).toContain(`✔ ${planId}: approved by ${nameOf(1)}; planned by ${nameOf(0)}`);
     expect(out).toMatch(/maxRaiseFactor +4\.0 +3\n/u);
     expect(out).toContain(`apply --dc ${dc} --plan ${planId} --execute`);
+    expect(await nextOf()).toMatch(new RegExp(`apply --plan ${planId} --execute$`, 'u'));
   });
 
   test('names the older approvals it voided, as a document too', async () => {

@@ -32,6 +32,7 @@ const STATE = [
   'select (run_id, reason) on credit_rollout.quarantine',
   `select (${FENCER_PLAN_COLUMNS}) on credit_rollout.plans`,
   'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
+  'select (repair_id, state, proposed_at, decided_at) on credit_rollout.repairs',
   'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
   // a new card: its rates must have its hash, and nothing uses it yet
   'insert on credit_rollout.rate_cards, credit_rollout.rates',
@@ -90,7 +91,8 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RULE_INPUTS,
     'select on credit_rollout.allotment_changes, credit_rollout.org_capacity, credit_rollout.workers',
     `select on credit_rollout.protected_orgs, credit_rollout.overrides, credit_rollout.drift,
-       credit_rollout.waiting_floors`,
+       credit_rollout.waiting_floors, credit_rollout.repairs, credit_rollout.repaired_orgs`,
+    'execute on function credit_rollout.repair_targets',
     PLANS,
     PLAN_FUNCTIONS,
     'execute on function credit_rollout.digest_override, credit_rollout.seal_key_fingerprint',
@@ -123,6 +125,10 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select, insert (org_id, floor, reason, author), update (decided_at, state) on credit_rollout.overrides',
     `execute on function credit_rollout.digest_override, credit_rollout.begin_override,
        credit_rollout.write_override, credit_rollout.complete_override`,
+    // allotments that break the rule are put back by the owner's functions too
+    'select on credit_rollout.repairs, credit_rollout.repaired_orgs',
+    `execute on function credit_rollout.propose_repair, credit_rollout.digest_repair,
+       credit_rollout.apply_repair`,
     // its row is explained and verified
     'select on credit_rollout.org_capacity, credit_rollout.stale_orgs',
   ],
