@@ -96,7 +96,7 @@ function readCell(world: World, { id, runId, cell }: DataCenter): CellReading {
           ...{ batches: named.batches, pending: named.pending, verified: named.verified },
         }
       : undefined,
-    attached: true,
+    source: 'attached',
     workersAlive: cell.workers ? 1 : 0,
     lastError: null,
     bakeQuery: undefined,

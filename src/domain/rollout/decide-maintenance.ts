@@ -1,6 +1,6 @@
 // Decides about what runs in a data center that is done: its nightly run, a requested reconciliation, the sweep after
 // its cut-over, and whether the change feed may write. Pure. At most one such run in the whole rollout at a time.
-import { type Decision, detached, go, hold, IDLE, isClosedAt, type ReadCell, workHolds } from './decision.js';
+import { type Decision, go, hold, IDLE, isClosedAt, type ReadCell, sourceHold, workHolds } from './decision.js';
 import { byCommand, byWaiting, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, MaintenanceReading, MaintenanceRun, Snapshot } from './snapshot.js';
 
@@ -45,7 +45,7 @@ function listHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Hold[] 
   const other = snapshot.dataCenters.find(({ id, maintenance }) => id !== dc.id && maintenance.open !== null);
   const holds: (Hold | undefined)[] = [
     ...stops(dc, cell),
-    cell.attached ? undefined : detached(),
+    sourceHold(dc),
     other && createHold('maintenance_slot_taken', byWaiting('it starts by itself'), other.id),
     rests(snapshot, dc),
   ];
@@ -68,9 +68,15 @@ const stops = (dc: DataCenterSnapshot, { freeze }: ReadCell): readonly Hold[] =>
 const paused = ({ id, intent }: DataCenterSnapshot): readonly Hold[] =>
   intent === 'pause' ? [createHold('paused', byCommand('resume', '--dc', id))] : [];
 
-/** Also where nothing is due: the product's view is gone meanwhile. */
-const unattached = ({ cell }: DataCenterSnapshot): readonly Hold[] =>
-  cell?.kind === 'read' && !cell.attached ? [detached()] : [];
+/** What our views say is no more the product's: nothing is healed by it until `init` has attached them again. */
+const changed = (dc: DataCenterSnapshot): readonly Hold[] =>
+  unattached(dc).filter(({ code }) => code === 'source_changed');
+
+/** Also where nothing is due: the product's view is gone, or does not see its orgs, meanwhile. */
+function unattached(dc: DataCenterSnapshot): readonly Hold[] {
+  const held = sourceHold(dc);
+  return held === undefined ? [] : [held];
+}
 
 function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
   const { cell } = dc;
@@ -85,7 +91,7 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
     return closed
       ? go({ kind: 'end_maintenance', run: open, state: 'failed', reason: failure })
       : go({ kind: 'close_maintenance', run: open, reason: failure });
-  const held = stops(dc, cell);
+  const held = [...stops(dc, cell), ...changed(dc)];
   if (held.length > 0)
     return closed ? hold(...held) : go({ kind: 'close_maintenance', run: open, reason: 'an operator stopped it' });
   const run = cell.maintenance;
@@ -125,7 +131,7 @@ function decideFinished(open: MaintenanceRun, run: MaintenanceReading, closed: b
 function decideSingleWrites(dc: DataCenterSnapshot): Decision {
   const { cell } = dc;
   if (cell?.kind !== 'read' || cell.fence.state !== 'closed') return IDLE;
-  const wanted = dc.intent === 'run' && cell.freeze === null && cell.attached;
+  const wanted = dc.intent === 'run' && cell.freeze === null && cell.source === 'attached';
   if (wanted === cell.fence.singleWrites && wanted === dc.singleWrites) return IDLE;
   if (!wanted) {
     if (!cell.fence.singleWrites && !dc.singleWrites) return IDLE;

@@ -2,7 +2,7 @@
 // Order is safety: what must stop comes before what may go on, and a fence is closed before its stage moves.
 import { decideCanary } from './decide-canary.js';
 import { decidePlanned, unusablePlan } from './decide-planned.js';
-import { type Decision, detached, frozen, go, hold, IDLE, isClosed, type ReadCell, workHolds } from './decision.js';
+import { type Decision, frozen, go, hold, IDLE, isClosed, type ReadCell, sourceHold, workHolds } from './decision.js';
 import { byCommand, byWaiting, createHold, type Hold, type Release } from './hold.js';
 import type { DataCenterSnapshot, RunReading, Snapshot } from './snapshot.js';
 import { RESTING_STAGES, SLOT_STAGES } from './stage.js';
@@ -15,7 +15,13 @@ export function decideStep(snapshot: Snapshot, dc: DataCenterSnapshot): Decision
   if (dc.stage === 'baking') return decideBaking(snapshot, dc);
   const cell = dc.cell;
   if (cell === undefined || cell.kind === 'unreachable') return hold(unreachable(dc));
-  return decideStop(dc, cell) ?? decideFrozen(dc) ?? decideWithoutPlan(dc, cell) ?? decideWork(dc, cell);
+  return (
+    decideStop(dc, cell) ??
+    decideFrozen(dc) ??
+    decideChanged(dc, cell) ??
+    decideWithoutPlan(dc, cell) ??
+    decideWork(dc, cell)
+  );
 }
 
 const unreachable = (dc: DataCenterSnapshot): Hold =>
@@ -27,7 +33,7 @@ function decideResting(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
     return dc.cell?.kind === 'read'
       ? go({ kind: 'close_fence', reason: 'nothing is under way' })
       : hold(unreachable(dc));
-  if (!dc.requested) return decideFrozen(dc) ?? IDLE;
+  if (!dc.requested) return decideFrozen(dc) ?? holdChanged(dc) ?? IDLE;
   const holds = listStartHolds(snapshot, dc);
   return holds.length > 0 ? hold(...holds) : decidePlanned(dc);
 }
@@ -60,7 +66,7 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
       ? undefined
       : createHold('maintenance', byWaiting('it starts by itself'), dc.maintenance.open.kind),
     dc.cell?.kind === 'read' ? undefined : unreachable(dc),
-    dc.cell?.kind === 'read' && !dc.cell.attached ? detached() : undefined,
+    sourceHold(dc),
     windowHold(dc),
   ];
   return holds.filter((found) => found !== undefined);
@@ -102,6 +108,22 @@ function decideStop(dc: DataCenterSnapshot, cell: ReadCell): Decision | undefine
 function decideFrozen(dc: DataCenterSnapshot): Decision | undefined {
   const held = frozen(dc);
   return held && hold(held);
+}
+
+/** Our views read another table than the source: what they say is no more the product's, so nothing is decided by it. */
+const holdChanged = (dc: DataCenterSnapshot): Decision | undefined => {
+  const held = sourceHold(dc);
+  return held?.code === 'source_changed' ? hold(held) : undefined;
+};
+
+/** No batch writes then. The run goes on as soon as `init` has attached the views again. */
+function decideChanged(dc: DataCenterSnapshot, { fence }: ReadCell): Decision | undefined {
+  const held = holdChanged(dc);
+  if (held === undefined || isClosed(dc, fence)) return held;
+  return {
+    steps: [{ kind: 'close_fence', reason: 'our views read another table than the source' }],
+    holds: held.holds,
+  };
 }
 
 /** A run that follows no plan, as an earlier version could begin one: nothing more of it is written. */
@@ -181,7 +203,7 @@ const correctBakeQuery = (id: string): Release => ({
 function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: 'the operator aborted' });
   if (dc.intent === 'pause') return hold(createHold('paused', byCommand('resume', '--dc', dc.id)));
-  const held = decideFrozen(dc);
+  const held = decideFrozen(dc) ?? holdChanged(dc);
   if (held !== undefined) return held;
   if (dc.bakeUntil !== null && snapshot.now < dc.bakeUntil)
     return hold(

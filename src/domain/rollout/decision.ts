@@ -68,7 +68,11 @@ export const frozen = (dc: DataCenterSnapshot): Hold | undefined =>
     ? createHold('frozen', byCommand('unfreeze', '--dc', dc.id), dc.cell.freeze.since.toISOString())
     : undefined;
 
-export const detached = (): Hold => createHold('source_detached', byCommand('init'));
+/** Our views do not read the source; undefined: they do. */
+export const sourceHold = ({ id, cell }: Pick<DataCenterSnapshot, 'id' | 'cell'>): Hold | undefined =>
+  cell?.kind !== 'read' || cell.source === 'attached'
+    ? undefined
+    : createHold(cell.source === 'changed' ? 'source_changed' : 'source_detached', byCommand('init', '--dc', id));
 
 /**
  * Workers are woken, but may make no progress: no worker runs, a worker reports an error, or nothing was done for too
@@ -76,10 +80,11 @@ export const detached = (): Hold => createHold('source_detached', byCommand('ini
  */
 export function workHolds(
   dc: DataCenterSnapshot,
-  { workersAlive, lastError, attached }: ReadCell,
+  { workersAlive, lastError }: ReadCell,
   run: Pick<RunReading, 'idleMs'>,
 ): readonly Hold[] {
-  if (!attached) return [detached()];
+  const source = sourceHold(dc);
+  if (source !== undefined) return [source];
   if (workersAlive === 0) return [createHold('no_worker', byCommand('worker', '--dc', dc.id), '0', '1')];
   const idle = `${Math.round(run.idleMs / 1_000)} s`;
   return [

@@ -10,8 +10,8 @@ export type CellReading =
       readonly fence: FenceReading;
       /** The run that control names; undefined when the cell does not know it yet. */
       readonly run: RunReading | undefined;
-      /** Our views are attached to the source. */
-      readonly attached: boolean;
+      /** `changed`: our views read another relation than the one that has the name of the source. */
+      readonly source: 'attached' | 'detached' | 'changed';
       readonly workersAlive: number;
       /** Code of the error that a worker reports instead of progress. */
       readonly lastError: string | null;

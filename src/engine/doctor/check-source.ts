@@ -6,6 +6,7 @@ import { advise, command } from '../../kernel/advice.js';
 import { cutText } from '../../kernel/printable.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { readOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
+import { rejectChangedSource } from '../../stores/cell/identity.js';
 import { readFeedFacts } from '../../stores/cell/setup/change-triggers.js';
 import {
   countBadInputs,
@@ -14,6 +15,7 @@ import {
   probeSource,
 } from '../../stores/cell/setup/doctor-queries.js';
 import { isAttached } from '../../stores/cell/setup/schema.js';
+import { hasSignUpFunction, hasSignUpTrigger } from '../../stores/cell/setup/sign-up-trigger.js';
 import { countNullIds, type Source } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { measureWithin, toAttached } from '../setup/init-cell.js';
@@ -63,8 +65,24 @@ export function checkColumns(
   );
 }
 
-/** How long the rule takes for one org: from 5 ms on a sign-up is written by a worker, seconds after it. */
-export async function checkSignUps({ cell }: Pick<CellWithSource, 'cell'>, record: FindingRecorder): Promise<Finding> {
+/**
+ * How long the rule takes for one org: from 5 ms on a sign-up is written by a worker, seconds after it. And whether the
+ * sign-up trigger, where there is one, is on the source.
+ */
+export async function checkSignUps(
+  { cell, source }: Pick<CellWithSource, 'cell' | 'source'>,
+  record: FindingRecorder,
+): Promise<readonly Finding[]> {
+  const lost = await cell.asOwner(
+    async (tx) => (await hasSignUpFunction(tx)) && !(await hasSignUpTrigger(tx, source.relation)),
+  );
+  const found = await checkSignUpTime(cell, record);
+  if (!lost) return [found];
+  const missing = `the trigger that records sign-ups is not on ${source.relation}, or disabled`;
+  return [found, record.warning(missing, INIT)];
+}
+
+async function checkSignUpTime(cell: CellDatabase, record: FindingRecorder): Promise<Finding> {
   const measured = await measureWithin(cell, SIGN_UP_LIMIT_MS);
   const { oneOrgMs } = await cell.inTransaction('reader', readOneOrgMs);
   if (measured === null) return record.ok('the source has no org to measure with');
@@ -77,6 +95,8 @@ export async function checkSignUps({ cell }: Pick<CellWithSource, 'cell'>, recor
   if ((oneOrgMs ?? 0) <= AT_ONCE_MS) return record.ok(`${took}: a sign-up is written in its own transaction`);
   return record.ok(`${took}: a sign-up is recorded in its own transaction, and a worker writes it seconds later`);
 }
+
+const INIT = advise`Run: ${command('init')}`;
 
 /** The database decides by the same number: onboard_org. */
 const AT_ONCE_MS = 5;
@@ -131,12 +151,15 @@ export async function checkViewPolicies({ cell, source }: CellWithSource, record
 const describePolicies = ({ rowSecurity }: Source, record: FindingRecorder): Finding =>
   record.ok(rowSecurity ? 'it has policies, and every row is read past them' : 'no policy hides rows');
 
-/** Whether our views were created from the source as it is now. */
+/** Whether our views were created from the source as it is now, and read it. Throws source_changed. */
 export async function checkAttachment({ cell, source }: CellWithSource, record: FindingRecorder): Promise<Finding> {
-  const attached = await cell.asOwner((tx) => isAttached(tx, toAttached(source), source.signature));
+  const attached = await cell.asOwner(async (tx) => {
+    await rejectChangedSource(tx, cell.dataCenter);
+    return isAttached(tx, toAttached(source), source.signature);
+  });
   if (attached) return record.ok('our views were created from the source as it is now');
   const found = `${source.relation} is not what init read, or our views are detached`;
-  return record.error(found, advise`Run: ${command('init')}`, 'source_changed');
+  return record.error(found, INIT, 'source_changed');
 }
 
 /** Counting every org of a large source takes seconds. */
@@ -202,10 +225,16 @@ export async function checkFeed(
   { cell, source }: Pick<CellWithSource, 'cell' | 'source'>,
   record: FindingRecorder,
 ): Promise<readonly Finding[]> {
-  const { triggers, indexed, failure } = await cell.asOwner((tx) => readFeedFacts(tx, source.relation));
+  const { triggers, byTriggers, indexed, failure } = await cell.asOwner((tx) => readFeedFacts(tx, source.relation));
   const found = triggers
     ? record.ok('triggers record edited orgs: raises follow within seconds')
-    : describeUpdates(source, indexed, record);
+    : byTriggers
+      ? record.warning(
+          `the triggers that record edited orgs are not on ${source.relation}, or disabled: no edit is found before ` +
+            'the night',
+          INIT,
+        )
+      : describeUpdates(source, indexed, record);
   if (failure === null) return [found];
   return [found, record.warning(`its last attempt failed (${failure})`, 'The nightly run follows what it missed.')];
 }

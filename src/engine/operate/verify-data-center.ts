@@ -10,6 +10,7 @@ import {
   verifyRange,
 } from '../../stores/cell/batch/verification.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
+import { rejectChangedSource } from '../../stores/cell/identity.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
@@ -40,13 +41,14 @@ export interface VerifyQuestion {
   readonly onProgress?: (checked: number) => void;
 }
 
-/** Verifies range by range as `reader`. */
+/** Verifies range by range as `reader`. Throws source_changed. */
 export async function verifyDataCenter(
   context: Pick<EngineContext, 'cells'>,
   dataCenter: string,
   { limit = LISTED_MISMATCHES, onProgress = () => undefined }: VerifyQuestion = {},
 ): Promise<VerifyReport> {
   const cell = context.cells.get(dataCenter);
+  await cell.inTransaction('reader', (tx) => rejectChangedSource(tx, dataCenter));
   let counts = NOTHING;
   const mismatched: Mismatch[] = [];
   let lowerId: string | null = null;

@@ -3,7 +3,7 @@
 import { quoteValue } from '../../kernel/quote-value.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
-import { type CellRow, findCell } from '../../stores/cell/identity.js';
+import { type CellRow, findCell, rejectChangedSource } from '../../stores/cell/identity.js';
 import { parseOrgId } from '../../stores/cell/org/orgs.js';
 import { loadStoredCard, type StoredCard } from '../../stores/cell/org/rates.js';
 
@@ -13,8 +13,12 @@ export interface OrgName {
   readonly orgId: string;
 }
 
-/** `7` for `007` where ids are numbers; does not check that the org exists. Throws invalid_org_id. */
+/**
+ * `7` for `007` where ids are numbers; does not check that the org exists. Throws invalid_org_id, source_changed: there
+ * the org would be looked for where it is not.
+ */
 export async function getOrgId(tx: CellTransaction, { dataCenter, orgId }: OrgName): Promise<string> {
+  await rejectChangedSource(tx, dataCenter);
   const id = await parseOrgId(tx, orgId);
   if (id !== undefined) return id;
   throw new RolloutError('invalid_org_id', {

@@ -4,7 +4,7 @@ import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
-import { type CellRow, findCell } from '../../stores/cell/identity.js';
+import { type CellRow, findCell, rejectChangedSource } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { readListedOrgs } from '../../stores/cell/plan/plan-lists.js';
 import { lockPlanRequest } from '../../stores/cell/plan/plan-requests.js';
@@ -151,6 +151,7 @@ async function findAttachedCell(tx: CellTransaction, dataCenter: string): Promis
     throw new RolloutError('not_initialised', {
       message: `The views of data center "${dataCenter}" are not attached to its source.`,
     });
+  await rejectChangedSource(tx, dataCenter);
   return found;
 }
 

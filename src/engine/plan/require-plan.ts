@@ -4,7 +4,7 @@ import { DAY_MS } from '../../domain/time/duration.js';
 import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
-import { findCell, readCellClock } from '../../stores/cell/identity.js';
+import { findCell, readCellClock, rejectChangedSource } from '../../stores/cell/identity.js';
 import { digestPlan, findPlan, hasEveryRange, type StoredPlan } from '../../stores/cell/plan/plans.js';
 import { findBlockingApproval, listPlanApprovals } from '../../stores/control/approvals.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
@@ -27,6 +27,7 @@ export async function requirePlanToFollow(
     throw new RolloutError('plan_unknown', { message: `"${planId}" is not a plan of data center "${dataCenter}".` });
   const found = await context.cells.get(dataCenter).inTransaction('reader', async (tx) => {
     const plan = await findPlan(tx, name.number);
+    if (plan !== undefined) await rejectChangedSource(tx, dataCenter);
     return plan && { plan, intact: await isIntact(tx, plan), cell: await findCell(tx), now: await readCellClock(tx) };
   });
   if (found === undefined)

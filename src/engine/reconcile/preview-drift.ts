@@ -7,6 +7,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { findNewestRun } from '../../stores/cell/batch/quarantine.js';
 import { findRangeEnd } from '../../stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { rejectChangedSource } from '../../stores/cell/identity.js';
 import { startPlanning } from '../../stores/cell/plan/planning.js';
 import { type Comparison, compareRangeWithSource, readComparison } from '../../stores/cell/reconcile/drift.js';
 import { readCandidates } from '../../stores/cell/reconcile/drift-candidates.js';
@@ -97,6 +98,7 @@ async function readAll(
     throw new RolloutError('wrong_stage', {
       message: `Data center "${question.dataCenter}" has not been rolled out, so there is nothing to reconcile.`,
     });
+  await rejectChangedSource(tx, question.dataCenter);
   const comparison = await readComparison(tx, 'all');
   const found: Collected = { drifts: new Map(), listed: [], orgs: 0, allotments: 0, undecidable: 0 };
   let lowerId: string | null = null;

@@ -7,7 +7,7 @@ import { findRun } from '../../stores/cell/batch/runs.js';
 import { readWorkers } from '../../stores/cell/batch/workers.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { listGateHolders, readGate } from '../../stores/cell/cutover/gate.js';
-import { hasAttachedSource } from '../../stores/cell/identity.js';
+import { readSourceState } from '../../stores/cell/identity.js';
 import { findMaintenance } from '../../stores/cell/reconcile/maintenance.js';
 import { runBakeQuery } from '../../stores/cell/setup/doctor-queries.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
@@ -44,7 +44,7 @@ export async function readCell(
           singleWrites: fence.singleWrites,
         },
         run: progress,
-        attached: await hasAttachedSource(tx),
+        source: await readSourceState(tx),
         workersAlive: workers.alive,
         lastError: workers.lastError,
         bakeQuery: undefined,

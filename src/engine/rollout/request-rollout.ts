@@ -6,6 +6,7 @@ import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { parseLocalInstant } from '../../domain/time/parse-instant.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { rejectChangedSource } from '../../stores/cell/identity.js';
 import { countsLightAgentsAlike, findPromiseChange, insertRateCard } from '../../stores/cell/org/rates.js';
 import { isAttached } from '../../stores/cell/setup/schema.js';
 import { countNullIds } from '../../stores/cell/setup/source.js';
@@ -91,6 +92,7 @@ async function prepareCell(context: EngineContext, dataCenter: DataCenterConfig,
 async function assertSourceUnchanged(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<void> {
   const { id, source: name } = dataCenter;
   const source = await findFittingSource(tx, dataCenter, card);
+  await rejectChangedSource(tx, id);
   if (!(await isAttached(tx, toAttached(source), source.signature)))
     throw new RolloutError('source_changed', {
       message: `Data center "${id}": its views were made from another state of ${name}, or by another version.`,

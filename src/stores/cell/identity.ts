@@ -78,13 +78,50 @@ export async function findCell(tx: CellTransaction): Promise<CellRow | undefined
   );
 }
 
-/** Whether our views are attached to the source; false after `detach`. */
-export async function hasAttachedSource(tx: CellTransaction): Promise<boolean> {
-  const { attached } = await selectRow<{ readonly attached: boolean }>(
+/**
+ * What our views read: the relation that has the name of the source; none, after `detach`; or another one, since what
+ * had the name was renamed or put in another schema, as tools do that build a table again.
+ */
+export type SourceState = 'attached' | 'detached' | 'changed';
+
+/** The relations that our view is made on, by the name that each has now. */
+const READ_BY_US = `
+  from pg_catalog.pg_rewrite w
+  join pg_catalog.pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid
+    and d.refclassid = 'pg_class'::regclass and d.refobjid <> w.ev_class
+  join pg_catalog.pg_class c on c.oid = d.refobjid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where w.ev_class = to_regclass('credit_rollout.source_orgs')`;
+
+/** SQL: true where the views read what has the name of the source. By the catalog: needs no right on the source. */
+export const READS_SOURCE = `exists (select${READ_BY_US}
+    and format('%I.%I', n.nspname, c.relname) = (select k.source from credit_rollout.cell k))`;
+
+export async function readSourceState(tx: CellTransaction): Promise<SourceState> {
+  const { state } = await selectRow<{ readonly state: SourceState }>(
     tx,
-    `select to_regclass('credit_rollout.source_orgs') is not null as attached`,
+    `select case when to_regclass('credit_rollout.source_orgs') is null then 'detached'
+       when ${READS_SOURCE} then 'attached' else 'changed' end as state`,
   );
-  return attached;
+  return state;
+}
+
+/**
+ * Throws source_changed where our views read another relation than the one that has the name of the source. Detached
+ * views pass.
+ */
+export async function rejectChangedSource(tx: CellTransaction, dataCenter: string): Promise<void> {
+  if ((await readSourceState(tx)) !== 'changed') return;
+  const { source, read } = await selectRow<{ readonly source: string; readonly read: string | null }>(
+    tx,
+    `select k.source, (select min(format('%I.%I', n.nspname, c.relname))${READ_BY_US}) as read
+     from credit_rollout.cell k`,
+  );
+  throw new RolloutError('source_changed', {
+    message:
+      `Data center "${dataCenter}": our views read ${read ?? 'another relation'}, which is not ${source} any more: it ` +
+      'was renamed, or another table or view has taken its name.',
+  });
 }
 
 /** Instant of the cell's clock, by which everything in it is decided. */

@@ -14,7 +14,7 @@ const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | n
   kind: 'read',
   fence: { state: 'closed', epoch: 7n, runId: 5n, sameTimeline: true, failure: null, singleWrites: false, ...fence },
   run: run === null ? undefined : { ...RUN, batches: 3, pending: 0, verified: 3, mismatches: 0, idleMs: 0, ...run },
-  attached: true,
+  source: 'attached',
   bakeTrouble: null,
   workersAlive: 0,
   lastError: null,

@@ -78,10 +78,10 @@ describe('decideMaintenance', () => {
       ['stop_single_writes', 'paused'],
     ],
     ['a pause is shown where nothing is due', done({ intent: 'pause', cell: undefined }), ['paused']],
-    ['detached views are shown where nothing is due', done({}, { attached: false }), ['source_detached']],
+    ['detached views are shown where nothing is due', done({}, { source: 'detached' }), ['source_detached']],
     [
       'and hold a night',
-      done({ singleWrites: true, maintenance: NIGHT }, { attached: false, fence: FEEDING }),
+      done({ singleWrites: true, maintenance: NIGHT }, { source: 'detached', fence: FEEDING }),
       ['stop_single_writes', 'source_detached'],
     ],
     ['nothing starts after a failover: the auditor must see it', done({ maintenance: NIGHT }, { fence: MOVED }), []],

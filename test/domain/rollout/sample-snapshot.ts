@@ -51,7 +51,7 @@ export const run = (change: Partial<RunReading> = {}): RunReading => ({
 export interface CellSketch {
   readonly fence?: Partial<FenceReading>;
   readonly run?: Partial<RunReading> | null;
-  readonly attached?: boolean;
+  readonly source?: 'attached' | 'detached' | 'changed';
   readonly workersAlive?: number;
   readonly lastError?: string;
   readonly bakeQuery?: boolean;
@@ -65,7 +65,7 @@ export const cell = (sketch: CellSketch = {}): ReadCell => ({
   kind: 'read',
   fence: fence(sketch.fence),
   run: sketch.run === null ? undefined : run(sketch.run),
-  attached: sketch.attached ?? true,
+  source: sketch.source ?? 'attached',
   bakeTrouble: null,
   workersAlive: sketch.workersAlive ?? 1,
   lastError: sketch.lastError ?? null,

@@ -5,11 +5,12 @@
 import { execute, selectRow, selectRows } from '../../query.js';
 import { FROZEN } from '../batch/freezes.js';
 import { type CellTransaction, FEED_LOCK, LOCK_CLASS } from '../cell-database.js';
+import { READS_SOURCE } from '../identity.js';
 
 export interface Feed {
   /** Single orgs may be written now: the fence is closed for batches, open for the feed, and the cell is not frozen. */
   readonly open: boolean;
-  /** Our views are attached to the source. */
+  /** Our views are attached to the source, which still has its name. */
   readonly attached: boolean;
   /** How edits are found; null: neither by triggers nor by updated_at. */
   readonly by: 'triggers' | 'updates' | null;
@@ -27,7 +28,7 @@ export async function readFeed(tx: CellTransaction): Promise<Feed> {
     `select clock_timestamp()::text as at, r.read_from::text, r.failure,
        f.state = 'closed' and f.single_writes and f.timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
          and not ${FROZEN} as open,
-       to_regclass('credit_rollout.source_orgs') is not null as attached,
+       ${READS_SOURCE} as attached,
        case when to_regproc('credit_rollout.note_changed_orgs') is not null then 'triggers'
             when to_regclass('credit_rollout.source_updates') is not null then 'updates' end as by
      from credit_rollout.fence f cross join credit_rollout.feed r`,

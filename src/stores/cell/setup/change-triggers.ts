@@ -36,9 +36,12 @@ async function hasChangeTriggers(tx: CellTransaction, relation: string): Promise
  * 55P03 when the table stayed locked for 200 ms.
  */
 export async function installChangeTriggers(tx: CellTransaction, source: AttachedSource): Promise<void> {
+  const installed = await hasChangeTriggers(tx, source.relation);
   await execute(tx, LOCK_TIMEOUT);
+  // they may be on the table that was the source before, or disabled
+  if (!installed) await execute(tx, dropChangeTriggersSql);
   await execute(tx, changeFunctionSql(source));
-  if (!(await hasChangeTriggers(tx, source.relation))) await runVerbatim(tx, changeTriggersSql(source));
+  if (!installed) await runVerbatim(tx, changeTriggersSql(source));
 }
 
 /** Whether there is anything to remove. */
@@ -67,7 +70,10 @@ export async function grantUpdates(tx: CellTransaction, dataCenter: string): Pro
 }
 
 export interface FeedFacts {
+  /** They are on the relation, and enabled. */
   readonly triggers: boolean;
+  /** The feed waits for what triggers record; without them it finds nothing. */
+  readonly byTriggers: boolean;
   /** An index of the relation begins with updated_at. */
   readonly indexed: boolean;
   /** Code of the last failed attempt; null after a success. */
@@ -84,6 +90,7 @@ export async function readFeedFacts(tx: CellTransaction, relation: string): Prom
          join pg_namespace n on n.oid = c.relnamespace
          join pg_attribute a on a.attrelid = c.oid and a.attname = 'updated_at' and i.indkey[0] = a.attnum
          where format('%I.%I', n.nspname, c.relname) = :relation and i.indisvalid and i.indpred is null) as indexed,
+       to_regproc('credit_rollout.note_changed_orgs') is not null as by_triggers,
        (select failure from credit_rollout.feed) as failure`,
     { relation },
   );

@@ -6,6 +6,7 @@ import { type CellSchemaOptions, cellMigrations } from '../../../../migrations/c
 import { migrationSource } from '../../../../migrations/migration.js';
 import { execute, findRow, runVerbatim, selectRow } from '../../query.js';
 import { type CellTransaction, LOCK_CLASS, SCHEMA_LOCK } from '../cell-database.js';
+import { READS_SOURCE } from '../identity.js';
 import { planFunctionsSql } from '../plan/plan-functions.js';
 
 /** Waits for another `init`, up to a minute. */
@@ -66,8 +67,7 @@ export async function attachSource(tx: CellTransaction, source: AttachedSource, 
   const digest = sourceDigest(sql, signature);
   const current = await selectRow<{ sourceSignature: string | null; attached: boolean }>(
     tx,
-    `select source_signature, to_regclass('credit_rollout.source_orgs') is not null as attached
-     from credit_rollout.cell`,
+    `select source_signature, ${READS_SOURCE} as attached from credit_rollout.cell`,
   );
   if (current.attached && current.sourceSignature === digest) return false;
   await runVerbatim(tx, `${detachedSql}\n${sql}`);
@@ -83,8 +83,7 @@ export async function attachSource(tx: CellTransaction, source: AttachedSource, 
 export async function isAttached(tx: CellTransaction, source: AttachedSource, signature: string): Promise<boolean> {
   const row = await findRow<{ attached: boolean | null }>(
     tx,
-    `select source_signature = :digest and to_regclass('credit_rollout.source_orgs') is not null as attached
-     from credit_rollout.cell`,
+    `select source_signature = :digest and ${READS_SOURCE} as attached from credit_rollout.cell`,
     { digest: sourceDigest(viewsSql(source), signature) },
   );
   return row?.attached === true;

@@ -17,7 +17,7 @@ interface Found {
 }
 
 /** Whether it is on this relation, which the catalog has quoted, and enabled. */
-async function hasSignUpTrigger(tx: CellTransaction, relation: string): Promise<boolean> {
+export async function hasSignUpTrigger(tx: CellTransaction, relation: string): Promise<boolean> {
   const { found } = await selectRow<Found>(
     tx,
     `select exists (
