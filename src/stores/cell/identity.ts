@@ -119,8 +119,8 @@ export async function rejectChangedSource(tx: CellTransaction, dataCenter: strin
   );
   throw new RolloutError('source_changed', {
     message:
-      `Data center "${dataCenter}": our views read ${read ?? 'another relation'}, which is not ${source} any more: it ` +
-      'was renamed, or another table or view has taken its name.',
+      `Data center "${dataCenter}": our views read ${read ?? 'another relation'}, which is not ${source} any more: ` +
+      'it was renamed, or another table or view has taken its name.',
   });
 }
 
