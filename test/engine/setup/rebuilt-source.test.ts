@@ -100,7 +100,7 @@ describe('a source that was rebuilt', () => {
   });
 
   test('holds the night until init, which then finds what was edited meanwhile', async () => {
-    await requestReconcile(fleet.engine, { dataCenter: cell.dataCenter.id, reason: null, falls: 'within_limits' });
+    await requestReconcile(fleet.engine, { dataCenter: cell.dataCenter.id, reason: null });
     await tick(fleet.engine);
     await changedOnTheWay();
     await cell.init();
