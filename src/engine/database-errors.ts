@@ -9,12 +9,14 @@ import {
   routineOf,
   subjectOf,
 } from '../stores/postgres-failure.js';
+import { RefusedFunction } from '../stores/refused-function.js';
 import { readSealFailure, type SealFailure } from '../stores/seal.js';
 
 export { isServerText };
 
 /** The code of an error, as `status` and the log show it: that of the registry, SQLSTATE or kind; never its text. */
 export function errorCodeOf(error: unknown): string {
+  if (error instanceof RefusedFunction) return 'server_unsupported';
   const { sqlstate, kind } = classifyFailure(error);
   return sqlstate ?? kind;
 }
@@ -22,6 +24,7 @@ export function errorCodeOf(error: unknown): string {
 /** Why a cell cannot be read, in one word: an error code, a failure's kind, or the SQLSTATE. */
 export function nameReadFailure(error: unknown): string {
   if (isRolloutError(error)) return error.code;
+  if (error instanceof RefusedFunction) return 'server_unsupported';
   const { kind, sqlstate = 'other' } = classifyFailure(error);
   if (kind === 'missing') return 'not_initialised';
   return kind === 'other' ? sqlstate : kind;
@@ -35,6 +38,11 @@ export function nameReadFailure(error: unknown): string {
 export function explainFailure(error: unknown, otherwise = 'A database'): unknown {
   if (isRolloutError(error)) return error;
   const { title: subject, kind: where } = subjectOf(error) ?? { title: otherwise, kind: 'unknown' };
+  if (error instanceof RefusedFunction)
+    return new RolloutError('server_unsupported', {
+      message: `${subject}: its server refuses ${error.called} (SQLSTATE ${error.sqlstate}), which is needed.`,
+      cause: error,
+    });
   const seal = readSealFailure(error);
   if (seal !== undefined) return new RolloutError(seal, { message: `${subject}: ${SEAL_TEXTS[seal]}.`, cause: error });
   const { kind, sqlstate, object, ours, raised } = classifyFailure(error);
@@ -50,6 +58,11 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
     case 'login_refused':
       return new RolloutError('database_refused', {
         message: `${subject}: its database refused the login${at}.`,
+        cause: error,
+      });
+    case 'read_only':
+      return new RolloutError('read_only', {
+        message: `${subject}: its database accepts no writes now: its transactions are read-only${at}.`,
         cause: error,
       });
     case 'not_permitted':

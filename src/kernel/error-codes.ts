@@ -88,6 +88,16 @@ export const ERRORS = {
     'The database denies something that is needed.',
     'Run the GRANT that is shown, or that doctor prints, as the owner.',
   ),
+  read_only: entry(
+    1,
+    'A database accepts no writes now: it was made read-only.',
+    'End what made it read-only: a full disk, its provider, or default_transaction_read_only of database or server.',
+  ),
+  server_unsupported: entry(
+    1,
+    'A PostgreSQL server refuses a function that the engine cannot do without.',
+    'Ask the provider of the server how it is switched on, or use another server.',
+  ),
   roles_missing: entry(
     7,
     'The cell roles do not exist and this login may not create them.',

@@ -14,6 +14,7 @@ export const FAILURE_KINDS = [
   'login_refused',
   'not_permitted',
   'missing',
+  'read_only',
   'other',
 ] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];
@@ -38,7 +39,8 @@ const BY_STATE: readonly (readonly [RegExp, FailureKind])[] = [
   [/^23505$/u, 'duplicate'],
   [/^22...$/u, 'bad_value'],
   [/^28...$/u, 'login_refused'],
-  [/^(42501|25006)$/u, 'not_permitted'],
+  [/^42501$/u, 'not_permitted'],
+  [/^25006$/u, 'read_only'],
 ];
 const NETWORK = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENOENT|EHOSTUNREACH|ENETUNREACH)$/u;
 const LOST =

@@ -1,6 +1,16 @@
 // Decides about what runs in a data center that is done: its nightly run, a requested reconciliation, the sweep after
 // its cut-over, and whether the change feed may write. Pure. At most one such run in the whole rollout at a time.
-import { type Decision, go, hold, IDLE, isClosedAt, type ReadCell, sourceHold, workHolds } from './decision.js';
+import {
+  type Decision,
+  go,
+  hold,
+  IDLE,
+  isClosedAt,
+  type ReadCell,
+  sourceHold,
+  unreachable,
+  workHolds,
+} from './decision.js';
 import { byCommand, byWaiting, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, MaintenanceReading, MaintenanceRun, Snapshot } from './snapshot.js';
 
@@ -40,8 +50,7 @@ function chooseRun(
 
 function listHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Hold[] {
   const { cell } = dc;
-  if (cell?.kind !== 'read')
-    return [createHold('cell_unreachable', byCommand('doctor'), cell === undefined ? null : cell.code)];
+  if (cell?.kind !== 'read') return [unreachable(dc)];
   const other = snapshot.dataCenters.find(({ id, maintenance }) => id !== dc.id && maintenance.open !== null);
   const holds: (Hold | undefined)[] = [
     ...stops(dc, cell),
@@ -80,8 +89,7 @@ function unattached(dc: DataCenterSnapshot): readonly Hold[] {
 
 function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
   const { cell } = dc;
-  if (cell?.kind !== 'read')
-    return hold(createHold('cell_unreachable', byCommand('doctor'), cell === undefined ? null : cell.code));
+  if (cell?.kind !== 'read') return hold(unreachable(dc));
   const { fence } = cell;
   const { epoch } = open;
   // on record too: a scheduler that died between the cell and control left a fence whose closing control did not record

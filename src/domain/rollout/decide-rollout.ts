@@ -2,7 +2,18 @@
 // Order is safety: what must stop comes before what may go on, and a fence is closed before its stage moves.
 import { decideCanary } from './decide-canary.js';
 import { decidePlanned, unusablePlan } from './decide-planned.js';
-import { type Decision, frozen, go, hold, IDLE, isClosed, type ReadCell, sourceHold, workHolds } from './decision.js';
+import {
+  type Decision,
+  frozen,
+  go,
+  hold,
+  IDLE,
+  isClosed,
+  type ReadCell,
+  sourceHold,
+  unreachable,
+  workHolds,
+} from './decision.js';
 import { byCommand, byWaiting, createHold, type Hold, type Release } from './hold.js';
 import type { DataCenterSnapshot, RunReading, Snapshot } from './snapshot.js';
 import { RESTING_STAGES, SLOT_STAGES } from './stage.js';
@@ -23,9 +34,6 @@ export function decideStep(snapshot: Snapshot, dc: DataCenterSnapshot): Decision
     decideWork(dc, cell)
   );
 }
-
-const unreachable = (dc: DataCenterSnapshot): Hold =>
-  createHold('cell_unreachable', byCommand('doctor'), dc.cell?.kind === 'unreachable' ? dc.cell.code : null);
 
 function decideResting(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   // a fence left open by a crash or a restored control database is closed before anything else
@@ -110,7 +118,7 @@ function decideFrozen(dc: DataCenterSnapshot): Decision | undefined {
   return held && hold(held);
 }
 
-/** Our views read another table than the source: what they say is no more the product's, so nothing is decided by it. */
+/** Our views read another table than the source: nothing is decided by what they say. */
 const holdChanged = (dc: DataCenterSnapshot): Decision | undefined => {
   const held = sourceHold(dc);
   return held?.code === 'source_changed' ? hold(held) : undefined;

@@ -68,6 +68,15 @@ export const frozen = (dc: DataCenterSnapshot): Hold | undefined =>
     ? createHold('frozen', byCommand('unfreeze', '--dc', dc.id), dc.cell.freeze.since.toISOString())
     : undefined;
 
+/** The cell cannot be worked with: it is not reached, accepts no writes, or its server lacks what the engine needs. */
+export function unreachable({ cell }: Pick<DataCenterSnapshot, 'cell'>): Hold {
+  const code = cell?.kind === 'unreachable' ? cell.code : null;
+  if (code === 'read_only') return createHold(code, byCommand('doctor'), 'its cell');
+  return code === 'server_unsupported'
+    ? createHold(code, byCommand('doctor'))
+    : createHold('cell_unreachable', byCommand('doctor'), code);
+}
+
 /** Our views do not read the source; undefined: they do. */
 export const sourceHold = ({ id, cell }: Pick<DataCenterSnapshot, 'id' | 'cell'>): Hold | undefined =>
   cell?.kind !== 'read' || cell.source === 'attached'

@@ -17,6 +17,7 @@ import {
 import { findSource, type Source } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
+import { runStatements } from '../setup/run-statements.js';
 import type { ClockReading, ServerReading } from './check-server.js';
 import { type CheckedSubject, createFindingRecorder, type Finding, type FindingRecorder } from './finding.js';
 
@@ -111,6 +112,12 @@ export async function checkRoles(
       : advise`Run: ${command('init')} (it creates the role, or prints the SQL for a superuser)`;
     return record.error(found, fix, 'roles_missing');
   });
+}
+
+/** As each process runs them. Throws server_unsupported, not_permitted. */
+export async function checkStatements({ cell }: Pick<OpenCell, 'cell'>, record: FindingRecorder): Promise<Finding> {
+  await runStatements(cell);
+  return record.ok('scheduler and worker can run theirs');
 }
 
 /** A worker must not be able to write the product's table, nor to delete an allotment. */

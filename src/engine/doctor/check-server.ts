@@ -1,4 +1,5 @@
 // Checks of `doctor` on a PostgreSQL server, that of control or of a cell: version, primary, durability, clock. Pure.
+import { ERRORS } from '../../kernel/error-codes.js';
 import { isSupportedPostgres, SUPPORTED_POSTGRES } from '../setup/init-cell.js';
 import type { Finding, FindingRecorder } from './finding.js';
 
@@ -7,6 +8,7 @@ export interface ServerReading {
   readonly version: number;
   readonly standby: boolean;
   readonly synchronousCommit: string;
+  readonly readOnly: boolean;
 }
 
 /** Whether the server's version is supported, and which it is. */
@@ -22,6 +24,13 @@ export function checkPrimary({ standby }: Pick<ServerReading, 'standby'>, record
   return standby
     ? record.error('a standby (in recovery)', 'Point the URL at the primary.', 'cell_is_standby')
     : record.ok('a primary');
+}
+
+/** Providers make a database read-only when its disk is full, and people do before they move it. */
+export function checkWritable({ readOnly }: Pick<ServerReading, 'readOnly'>, record: FindingRecorder): Finding {
+  if (!readOnly) return record.ok('it accepts writes');
+  const found = 'it accepts no writes now: its transactions are read-only';
+  return record.error(found, ERRORS.read_only.next, 'read_only');
 }
 
 /** What is acknowledged must survive a crash: `off` loses it, `local` and `remote_write` may lose it in a failover. */

@@ -11,6 +11,7 @@ import {
   checkGrants,
   checkRoles,
   checkSchema,
+  checkStatements,
   isInitialised,
   type OpenCell,
   openCell,
@@ -27,7 +28,7 @@ import { checkSchedulerLogins, checkWorkerLogins } from './check-logins.js';
 import { checkCellOwner, checkControlOwner } from './check-owner.js';
 import { loadCard } from './check-rate-card.js';
 import { checkSealKeys } from './check-seals.js';
-import { checkClock, checkDurability, checkPrimary, checkVersion } from './check-server.js';
+import { checkClock, checkDurability, checkPrimary, checkVersion, checkWritable } from './check-server.js';
 import {
   checkAttachment,
   checkColumns,
@@ -52,6 +53,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'connection', run: (_, record) => record.ok('reachable') },
   { check: 'version', run: checkVersion },
   { check: 'primary', run: checkPrimary },
+  { check: 'writable', needs: ['primary'], run: checkWritable },
   { check: 'synchronous_commit', run: checkDurability },
   { check: 'schema', run: checkControlSchema },
   { check: 'owner', needs: ['schema'], run: checkControlOwner },
@@ -67,6 +69,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   { check: 'connection', run: (_, record) => record.ok('reachable') },
   { check: 'version', decisive: true, run: checkVersion },
   { check: 'primary', run: checkPrimary },
+  { check: 'writable', needs: ['primary'], run: checkWritable },
   {
     check: 'right cell',
     run: ({ initialised, dataCenter }, record) =>
@@ -100,6 +103,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
     applies: (cell) => isInitialised(cell) && !cell.oneLogin,
     run: checkWorkerLogins,
   },
+  { check: 'statements', needs: ['schema', 'roles'], applies: isInitialised, run: checkStatements },
   { check: 'seals', needs: ['schema', 'roles'], applies: isInitialised, run: checkSealKeys },
   { check: 'grants', needs: ['source', 'roles'], applies: isInitialised, run: ofSource(checkGrants) },
   { check: 'attached', needs: ['source'], applies: isInitialised, run: ofSource(checkAttachment) },

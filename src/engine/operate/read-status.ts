@@ -18,7 +18,7 @@ import { findRun } from '../../stores/cell/batch/runs.js';
 import { listWorkerLogins, type ProcessLogin, readWorkers } from '../../stores/cell/batch/workers.js';
 import { findNewestRepair } from '../../stores/cell/org/edited-allotments.js';
 import { type FallsProposal, listWaitingFalls } from '../../stores/control/accepted-falls.js';
-import { isControlReady } from '../../stores/control/control-database.js';
+import { type ControlFacts, isControlReady, readControlFacts } from '../../stores/control/control-database.js';
 import type {
   DataCenterRow,
   RequestedRollout,
@@ -102,7 +102,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
   const snapshot = await readSnapshot(context, 'all');
   const { rollout, embedded, ofSchedulers, ...known } = await context.control.inTransaction(async (tx) => ({
     rollout: await readRollout(tx),
-    schedulers: await readSchedulers(tx),
+    schedulers: { ...(await readSchedulers(tx)), readOnly: (await readControlFacts(tx)).readOnly },
     runs: await listNewestRollouts(tx),
     falls: await listWaitingFalls(tx),
     embedded: await isEmbedded(tx),
@@ -143,10 +143,16 @@ const toExcess = (process: ExcessLogin['process'], dataCenter: string | null, lo
   ...login,
 });
 
-const schedulerHold = (dc: DataCenterSnapshot, { alive, lastSeenAt }: Schedulers, now: Date): readonly StatusHold[] =>
-  alive === 0 && needsScheduler(dc)
-    ? [{ ...createHold('no_scheduler', byCommand('up'), '0', '1'), since: lastSeenAt ?? now }]
-    : [];
+/** No scheduler can take a step: none runs, or what it would write is not accepted. */
+function schedulerHold(
+  dc: DataCenterSnapshot,
+  { alive, lastSeenAt, readOnly }: Schedulers & Pick<ControlFacts, 'readOnly'>,
+  now: Date,
+): readonly StatusHold[] {
+  if (!needsScheduler(dc)) return [];
+  if (readOnly) return [{ ...createHold('read_only', byCommand('doctor'), 'control'), since: lastSeenAt ?? now }];
+  return alive === 0 ? [{ ...createHold('no_scheduler', byCommand('up'), '0', '1'), since: lastSeenAt ?? now }] : [];
+}
 
 /** A hold that the scheduler has recorded keeps its `since`; a new one begins now. */
 async function addSince(
@@ -164,7 +170,7 @@ type StatusRow = Pick<DataCenterRow, 'id' | 'zone'> & RequestedRollout & Rollout
 
 /** What the status shows of other tables of control. */
 interface KnownInControl {
-  readonly schedulers: Schedulers;
+  readonly schedulers: Schedulers & Pick<ControlFacts, 'readOnly'>;
   readonly runs: readonly ControlRun[];
   readonly falls: readonly FallsProposal[];
 }

@@ -7,7 +7,7 @@ import { findRun } from '../../stores/cell/batch/runs.js';
 import { readWorkers } from '../../stores/cell/batch/workers.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { listGateHolders, readGate } from '../../stores/cell/cutover/gate.js';
-import { readSourceState } from '../../stores/cell/identity.js';
+import { isReadOnly, readSourceState } from '../../stores/cell/identity.js';
 import { findMaintenance } from '../../stores/cell/reconcile/maintenance.js';
 import { runBakeQuery } from '../../stores/cell/setup/doctor-queries.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
@@ -28,6 +28,8 @@ export async function readCell(
   try {
     const cell = open();
     const reading = await cell.inTransaction('state', async (tx): Promise<CellReading> => {
+      // whatever it says: nothing of it can be changed now
+      if (await isReadOnly(tx)) return { kind: 'unreachable', code: 'read_only' };
       const fence = await readFence(tx);
       const run = runId === null ? undefined : await findRun(tx, runId);
       const progress = run && (await readProgress(tx, run.runId));

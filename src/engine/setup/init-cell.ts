@@ -3,6 +3,7 @@ import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns, orgIdType } from '../../domain/source/source-contract.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
+import { assertTimelineReadable } from '../../stores/cell/batch/fence.js';
 import { type CellDatabase, type CellTransaction, cellOwnerName } from '../../stores/cell/cell-database.js';
 import { measureOneOrg, saveOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { findCell, readServerFacts } from '../../stores/cell/identity.js';
@@ -21,6 +22,7 @@ import { countNullIdsAsOwner, findSource, type Source } from '../../stores/cell/
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { rejectStrongOwner, transferSchema } from '../../stores/schema-owner.js';
 import { toStoredCard } from '../stored-card.js';
+import { runStatements } from './run-statements.js';
 
 export interface InitCellOptions {
   readonly dataCenter: DataCenterConfig;
@@ -58,6 +60,7 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
   await cell.asOwner(async (tx) => {
     await lockSchema(tx);
     assertVersion(dataCenter.id, (await readServerFacts(tx)).version);
+    await assertTimelineReadable(tx);
     await findFittingSource(tx, dataCenter, card);
     await ensureRoles(tx, dataCenter.id);
   });
@@ -87,6 +90,7 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
       activeCard: (await findCell(tx))?.activeCard ?? '',
     };
   });
+  await runStatements(cell);
   return { ...made, oneOrgMs: await measureSignUps(cell) };
 }
 

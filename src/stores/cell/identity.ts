@@ -1,6 +1,7 @@
 // Which cell a connection leads to. Rejects a URL that leads to the cell of another data center, database or system.
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { findRow, selectRow } from '../query.js';
+import { askServer } from '../refused-function.js';
 import type { CellTransaction } from './cell-database.js';
 
 type Query = (sql: string) => Promise<readonly Record<string, unknown>[]>;
@@ -12,7 +13,7 @@ const FACTS = `select current_database() as database_name, pg_is_in_recovery() a
 
 /** Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` report it. */
 export async function assertCellIdentity(query: Query, dataCenter: string): Promise<void> {
-  const [facts] = await query(FACTS);
+  const [facts] = await askServer('pg_control_system()', () => query(FACTS));
   if (facts?.standby === true)
     throw new RolloutError('cell_is_standby', {
       message:
@@ -44,6 +45,8 @@ export interface ServerFacts {
   readonly version: number;
   readonly initialised: boolean;
   readonly synchronousCommit: string;
+  /** It was made read-only: a transaction of its own choice may write. */
+  readonly readOnly: boolean;
   /** Cell clock, for doctor's comparison with ours. */
   readonly now: Date;
 }
@@ -51,7 +54,8 @@ export interface ServerFacts {
 export async function readServerFacts(tx: CellTransaction): Promise<ServerFacts> {
   return selectRow<ServerFacts>(
     tx,
-    `${FACTS}, current_setting('synchronous_commit') as synchronous_commit, clock_timestamp() as now`,
+    `${FACTS}, current_setting('synchronous_commit') as synchronous_commit,
+       current_setting('transaction_read_only') = 'on' as read_only, clock_timestamp() as now`,
   );
 }
 
@@ -122,6 +126,15 @@ export async function rejectChangedSource(tx: CellTransaction, dataCenter: strin
       `Data center "${dataCenter}": our views read ${read ?? 'another relation'}, which is not ${source} any more: ` +
       'it was renamed, or another table or view has taken its name.',
   });
+}
+
+/** Whether the database was made read-only: a transaction of its own choice may write. */
+export async function isReadOnly(tx: CellTransaction): Promise<boolean> {
+  const { readOnly } = await selectRow<{ readonly readOnly: boolean }>(
+    tx,
+    `select current_setting('transaction_read_only') = 'on' as read_only`,
+  );
+  return readOnly;
 }
 
 /** Instant of the cell's clock, by which everything in it is decided. */

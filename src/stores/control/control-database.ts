@@ -77,6 +77,8 @@ export interface ControlFacts {
   readonly version: number;
   readonly standby: boolean;
   readonly synchronousCommit: string;
+  /** It was made read-only: a transaction of its own choice may write. */
+  readonly readOnly: boolean;
   readonly now: Date;
 }
 
@@ -88,6 +90,7 @@ export async function readControlFacts(tx: ControlTransaction): Promise<ControlF
        current_setting('server_version_num')::int as version,
        pg_is_in_recovery() as standby,
        current_setting('synchronous_commit') as synchronous_commit,
+       current_setting('transaction_read_only') = 'on' as read_only,
        clock_timestamp() as now`,
   );
 }

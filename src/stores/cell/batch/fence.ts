@@ -1,6 +1,7 @@
 // The fence: the row and the advisory lock that say which run and epoch may write now. Order matters everywhere: lock
 // in one statement, read in the next, because a READ COMMITTED snapshot is older than the statement's wait for a lock.
 import { execute, selectRow } from '../../query.js';
+import { askServer } from '../../refused-function.js';
 import { toBigint } from '../allotment-row.js';
 import { type CellTransaction, FENCE_LOCK, LOCK_CLASS } from '../cell-database.js';
 import { type LockHolder, listLockHolders } from '../lock-holders.js';
@@ -42,17 +43,29 @@ export async function lockFenceExclusive(tx: CellTransaction): Promise<void> {
   await execute(tx, 'select pg_advisory_xact_lock(:lock_class, :lock)', { lock_class: LOCK_CLASS, lock: FENCE_LOCK });
 }
 
+/** The WAL timeline: a failover begins another one. */
+const TIMELINE = 'left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)';
+const TIMELINE_FUNCTIONS = 'pg_walfile_name(pg_current_wal_insert_lsn())';
+
+/** Before our schema exists; asks the functions that a fence is read with. Throws RefusedFunction. */
+export async function assertTimelineReadable(tx: CellTransaction): Promise<void> {
+  await askServer(TIMELINE_FUNCTIONS, () => selectRow(tx, `select ${TIMELINE} as timeline`));
+}
+
 interface FenceRow extends Omit<Fence, 'epoch' | 'runId'> {
   readonly epoch: string;
   readonly runId: string | null;
 }
 
+/** Throws RefusedFunction where the server does not tell its timeline. */
 export async function readFence(tx: CellTransaction): Promise<Fence> {
-  const row = await selectRow<FenceRow>(
-    tx,
-    `select f.state, f.epoch, f.run_id, f.timeline, f.failure, f.single_writes,
-       left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) as current_timeline, ${FROZEN} as frozen
-     from credit_rollout.fence f`,
+  const row = await askServer(TIMELINE_FUNCTIONS, () =>
+    selectRow<FenceRow>(
+      tx,
+      `select f.state, f.epoch, f.run_id, f.timeline, f.failure, f.single_writes,
+         ${TIMELINE} as current_timeline, ${FROZEN} as frozen
+       from credit_rollout.fence f`,
+    ),
   );
   return { ...row, epoch: BigInt(row.epoch), runId: toBigint(row.runId) };
 }
@@ -66,7 +79,7 @@ export async function setFence(
     tx,
     `update credit_rollout.fence
      set state = :state, epoch = :epoch::bigint, run_id = :run_id::bigint, failure = null,
-       changed_at = clock_timestamp(), timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
+       changed_at = clock_timestamp(), timeline = ${TIMELINE},
        single_writes = false`,
     { state: to.state, epoch: to.epoch, run_id: to.runId },
   );

@@ -1,6 +1,7 @@
 // The roles of a cell and what each may do: as little as its work needs. The fencer may not read the key bounds of
 // batches (I15).
 import { RolloutError } from '../../../kernel/rollout-error.js';
+import { classifyFailure } from '../../postgres-failure.js';
 import { execute, runVerbatim, selectRow, selectRows } from '../../query.js';
 import { createRoleSql } from '../../schema-owner.js';
 import { CELL_ROLES, type CellRole, type CellTransaction, cellOwnerName, cellRoleName } from '../cell-database.js';
@@ -147,6 +148,7 @@ export async function ensureRoles(tx: CellTransaction, dataCenter: string): Prom
   try {
     await tx.transaction((nested) => runVerbatim(nested, [...missing.map(createRoleSql), ...join].join(';\n')));
   } catch (error) {
+    if (classifyFailure(error).kind !== 'not_permitted') throw error;
     throw new RolloutError('roles_missing', {
       message: `The login of data center "${dataCenter}" may not create roles (CREATEROLE is needed once).`,
       next: `As a superuser run:\n${[...create, ...join].join(';\n')};\nthen run init again.`,

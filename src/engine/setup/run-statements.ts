@@ -1,0 +1,33 @@
+// Runs what the engine asks a cell again and again, as the roles that ask it: what a server refuses, or a role may not, is
+// found by `init` and `doctor`, and not by the first run. Reads no org and changes nothing.
+import { readFence } from '../../stores/cell/batch/fence.js';
+import { readFreeze } from '../../stores/cell/batch/freezes.js';
+import { findOpenRun } from '../../stores/cell/batch/open-run.js';
+import { readWorkers } from '../../stores/cell/batch/workers.js';
+import type { CellDatabase } from '../../stores/cell/cell-database.js';
+import { listGateHolders, readGate } from '../../stores/cell/cutover/gate.js';
+import { hasPendingSignUps } from '../../stores/cell/cutover/pending-sign-ups.js';
+import { readFeed } from '../../stores/cell/feed/feed.js';
+import { findCell, readSourceState } from '../../stores/cell/identity.js';
+
+/** No epoch has this number. */
+const NO_EPOCH = 0n;
+
+/** Throws what the first of them throws. */
+export async function runStatements(cell: CellDatabase): Promise<void> {
+  await cell.inTransaction('state', async (tx) => {
+    await readFence(tx);
+    await readWorkers(tx);
+    await readGate(tx);
+    await listGateHolders(tx);
+    await readFreeze(tx);
+    await readSourceState(tx);
+  });
+  await cell.inTransaction('worker', async (tx) => {
+    await readFence(tx);
+    await findOpenRun(tx, NO_EPOCH);
+    await readFeed(tx);
+    await hasPendingSignUps(tx);
+  });
+  for (const role of ['planner', 'reader', 'override'] as const) await cell.inTransaction(role, findCell);
+}
