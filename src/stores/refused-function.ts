@@ -1,5 +1,5 @@
 // A function of the server that some providers switch off or leave out, though the engine cannot do without it: which
-// one the server refused, as an error of its own. The code of a view is not called here, so the SQLSTATE is the server's.
+// one the server refused, as an error of its own. The code of a view is not called here: the SQLSTATE is the server's.
 import { classifyFailure } from './postgres-failure.js';
 
 /** Not in the state that it needs, not supported, no such function. */

@@ -1,5 +1,5 @@
-// Runs what the engine asks a cell again and again, as the roles that ask it: what a server refuses, or a role may not, is
-// found by `init` and `doctor`, and not by the first run. Reads no org and changes nothing.
+// Runs what the engine asks a cell again and again, as the roles that ask it: what a server refuses, or a role may not,
+// is found by `init` and `doctor`, and not by the first run. Reads no org and changes nothing.
 import { readFence } from '../../stores/cell/batch/fence.js';
 import { readFreeze } from '../../stores/cell/batch/freezes.js';
 import { findOpenRun } from '../../stores/cell/batch/open-run.js';
