@@ -60,6 +60,8 @@ export interface Program {
   initQueue(): Promise<void>;
   /** Whether the queue can be used as it is; changes nothing. */
   checkQueue(): Promise<void>;
+  /** Sends one wake-up through the queue, there and back, and removes it again. */
+  proveQueue(): Promise<void>;
   /** How the URL of a key goes over the network. Throws as its first use would. */
   transports: Transports;
   /** Serves the queues of these data centers until it is stopped; never touches control. */
@@ -145,6 +147,8 @@ function composeProgram(
   };
   const connectQueue = async (own: 'own' | 'any'): Promise<QueueConnection> =>
     (await import('../jobs/queue/connection.js')).connectQueue(...queueServer(own));
+  const proveQueue = async (): Promise<void> =>
+    (await import('../jobs/queue/prove-delivery.js')).proveDelivery(...queueServer('any'));
   const createWakeUps = async (): Promise<QueueWakeUps> => {
     const queue = await connectQueue('any');
     return (await import('../jobs/queue/wake-ups.js')).createWakeUps(queue, log);
@@ -162,8 +166,12 @@ function composeProgram(
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
     queueUrl: (own) => servers.queue(own).url,
     connectQueue,
-    initQueue: async () => (await import('../jobs/queue/connection.js')).initQueue(...queueServer('any')),
+    initQueue: async () => {
+      await (await import('../jobs/queue/connection.js')).initQueue(...queueServer('any'));
+      await proveQueue();
+    },
     checkQueue: async () => (await import('../jobs/queue/connection.js')).checkQueue(...queueServer('any')),
+    proveQueue,
     transports: {
       control: () => servers.control().transport,
       queue: () => servers.queue('any').transport,

@@ -16,7 +16,7 @@ import {
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { RolloutError } from '../../src/kernel/rollout-error.js';
-import { createUnreachableError } from './unreachable.js';
+import { explainQueueFailure } from './failures.js';
 
 export type QueueKind = 'redis' | 'postgres';
 
@@ -226,7 +226,7 @@ async function withPostgres(server: QueueServer, act: (client: pg.Client) => Pro
     await client.connect();
     await act(client);
   } catch (error) {
-    throw error instanceof RolloutError ? error : createUnreachableError(server.url, error);
+    throw explainQueueFailure(server.url, error);
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -279,7 +279,7 @@ async function checkRedis(server: QueueServer): Promise<void> {
         message: `The queue runs Redis ${major}.${minor}; 6.2 or newer is needed.`,
       });
   } catch (error) {
-    throw error instanceof RolloutError ? error : createUnreachableError(server.url, reason ?? error);
+    throw explainQueueFailure(server.url, reason ?? error);
   } finally {
     redis.disconnect();
   }

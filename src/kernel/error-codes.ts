@@ -150,6 +150,16 @@ export const ERRORS = {
     'The queue cannot be reached.',
     'Check the URL of queue in the configuration, and that its server runs.',
   ),
+  queue_refused: entry(
+    1,
+    'The queue refused the login.',
+    'Check user and password in the URL of queue: a password with @ : / # or % in it must be percent-encoded there.',
+  ),
+  queue_undeliverable: entry(
+    1,
+    'The queue can be reached, and a wake-up that is sent through it does not arrive.',
+    'Let the server of queue accept writes, or point the URL of queue at another one.',
+  ),
   queue_pooled: entry(
     1,
     'A Postgres queue needs a direct connection, and this URL goes through a transaction pooler.',

@@ -15,7 +15,7 @@ export function runDoctor(session: CliSession, dc: readonly string[] | undefined
       card: () => program.loadRateCard(),
       dataCenters,
       policyDifferences,
-      queueCheck: () => program.checkQueue(),
+      queueCheck: () => program.proveQueue(),
       transports: program.transports,
     });
     session.report(findingsDocument(findings), showFindings(findings, session));

@@ -18,16 +18,19 @@ export function resolveQueueUrl(text: string, lookup: VariableLookup): string {
   throw rejectUrl('queue', 'Redis or PostgreSQL', 'redis://HOST:PORT or postgres://USER:PASSWORD@HOST:PORT/DATABASE');
 }
 
-/** As the drivers read it: the host may be left out, and with a blank, or a `%` that begins no escape, it is quoted. */
+/**
+ * As the drivers read it: the host may be left out, and that of PostgreSQL quotes a blank, or a `%` that begins no escape.
+ * An `@` after the path begins is that of a password with a `/`, `?` or `#`: its first part would be taken for the host.
+ */
 function isReadable(url: string, scheme: RegExp): boolean {
   if (!scheme.test(url)) return false;
   try {
-    const quoted = /[ ]|%[^a-f0-9]|%[a-f0-9][^a-f0-9]/iu.test(url)
-      ? encodeURI(url).replaceAll(/%25(\d\d)/gu, '%$1')
-      : url;
-    const { username, password, hostname, pathname } = new URL(quoted.replace('@/', '@localhost/'));
+    const isQuoted = /^postgres/iu.test(url) && /[ ]|%[^a-f0-9]|%[a-f0-9][^a-f0-9]/iu.test(url);
+    const quoted = isQuoted ? encodeURI(url).replaceAll(/%25(\d\d)/gu, '%$1') : url;
+    const { username, password, hostname, pathname, search, hash } = new URL(quoted.replace('@/', '@localhost/'));
     for (const part of [username, password, hostname, pathname]) decodeURIComponent(part);
-    return true;
+    const isCut = /@/u.test(pathname + hash) || (search.includes('@') && username + password === '');
+    return !isCut;
   } catch {
     return false;
   }
@@ -35,6 +38,8 @@ function isReadable(url: string, scheme: RegExp): boolean {
 
 const rejectUrl = (key: string, server: string, example: string): RolloutError =>
   new RolloutError('invalid_config', {
-    message: `${key} is no URL of a ${server} server: its scheme, its port or an escape in it is wrong.`,
+    message:
+      `${key} is no URL of a ${server} server: its scheme, its port or an escape in it is wrong, or a character of ` +
+      'its password is not escaped.',
     next: `Write it as ${example}. In a name or a password write @ as %40, : as %3A, / as %2F, # as %23 and % as %25.`,
   });

@@ -166,7 +166,7 @@ async function checkQueue({ config, queueCheck, transports }: DoctorRequest): Pr
   const own = config.queue !== undefined;
   const findings = await runCheck(about, 'connection', async (record) => {
     await queueCheck();
-    return record.ok(own ? 'reachable' : 'the control database, for `up` only');
+    return record.ok(own ? 'a wake-up went there and back' : 'the control database, for `up` only');
   });
   const reached = findings.every(({ level }) => level !== 'error');
   return own && reached ? [...findings, ...(await checkEncryption(about, transports?.queue, 'queue'))] : findings;

@@ -32,6 +32,8 @@ const BAD = [
     'SECRET',
   ],
   ...['postgres:app:SECRET@db', 'postgres://[SECRET/x', 'postgres://app:SECRET%4', 'postgres://SECRET host:1x/y'],
+  // what is before the piece that is not escaped looks like a host and its port
+  ...['postgres://app:12/SECRET@db/x', 'postgres://app:12?SECRET@db/x', 'postgres://app:12#SECRET@db/x'],
 ];
 
 describe('resolvePostgresUrl', () => {
@@ -58,13 +60,12 @@ describe('resolveQueueUrl', () => {
     (url) => expect(resolveQueueUrl(url, lookup)).toBe(url),
   );
 
-  test.each(['redis://:SECRET@h:99999', 'redis://:SEC/RET@h:x:6379', 'redis:6379', 'SECRET', 'amqp://SECRET@h'])(
-    'rejects %s',
-    (url) => {
-      const error = rejection(() => resolveQueueUrl(url, lookup));
-      expect(error?.code).toBe('invalid_config');
-      expect(error?.message).toMatch(/^queue is no URL of a Redis or PostgreSQL server/u);
-      expect(`${error?.message} ${error?.next}`).not.toMatch(/SEC|RET|99999|amqp/u);
-    },
-  );
+  const bad = ['redis://:SECRET@h:99999', 'redis://:SEC/RET@h:x:6379', 'redis:6379', 'SECRET', 'amqp://SECRET@h'];
+  const notEscaped = ['/', '?', '#'].map((sign) => `redis://app:12${sign}SECRET@h:6379`);
+  test.each([...bad, ...notEscaped, 'redis://:SEC%RET@h:6379'])('rejects %s', (url) => {
+    const error = rejection(() => resolveQueueUrl(url, lookup));
+    expect(error?.code).toBe('invalid_config');
+    expect(error?.message).toMatch(/^queue is no URL of a Redis or PostgreSQL server/u);
+    expect(`${error?.message} ${error?.next}`).not.toMatch(/SEC|RET|99999|amqp/u);
+  });
 });
