@@ -1,5 +1,5 @@
-// What the servers of queues refuse, each with its own sentence: none shows a text of a server or more of a URL than host
-// and port, since both may hold a password or a piece of one.
+// What the servers of queues refuse, each with its own sentence: none shows a text of a server, or more of a URL than
+// host and port, since both may hold a password or a piece of one.
 import { RolloutError } from '../../src/kernel/rollout-error.js';
 import { explainTlsFailure } from '../../src/kernel/tls.js';
 
@@ -95,7 +95,9 @@ export const isRefused = (cause: unknown): boolean => findRefusal(cause) !== und
 /** A wake-up was accepted, and nobody got it. */
 export const createLostError = (url: string): RolloutError =>
   new RolloutError('queue_undeliverable', {
-    message: `The queue${nameServer(url)} accepts wake-ups and does not deliver them: one was sent and did not come back.`,
+    message:
+      `The queue${nameServer(url)} accepts wake-ups and does not deliver them: ` +
+      'one was sent and did not come back.',
     next: 'Run the command again; where it stays so, look at the log of the server of queue.',
   });
 

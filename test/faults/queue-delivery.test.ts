@@ -1,5 +1,5 @@
-// A queue that can be reached and yet delivers nothing: `init` and `doctor` send a wake-up there and back, and say what is
-// wrong in a sentence of its own, without a piece of the password.
+// A queue that can be reached and yet delivers nothing: `init` and `doctor` send a wake-up there and back, and say what
+// is wrong in a sentence of its own, without a piece of the password.
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import pg from 'pg';

@@ -19,8 +19,8 @@ export function resolveQueueUrl(text: string, lookup: VariableLookup): string {
 }
 
 /**
- * As the drivers read it: the host may be left out, and that of PostgreSQL quotes a blank, or a `%` that begins no escape.
- * An `@` after the path begins is that of a password with a `/`, `?` or `#`: its first part would be taken for the host.
+ * As the drivers read it: the host may be left out, and that of PostgreSQL quotes a blank, or a `%` that begins no
+ * escape. An `@` in the path is that of a password with a `/`, `?` or `#`: its first part would be taken for the host.
  */
 function isReadable(url: string, scheme: RegExp): boolean {
   if (!scheme.test(url)) return false;
