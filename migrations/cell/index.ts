@@ -19,6 +19,7 @@ import { createDriftPurge, createPlanPurge } from './retention.js';
 import { createCellReversals } from './reversal.js';
 import { sealCutovers, sealOverrides } from './sealed-changes.js';
 import { sealPlans } from './sealed-plans.js';
+import { retirePlanNumbers, sealCellRetention } from './sealed-retention.js';
 import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
@@ -67,5 +68,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     writeSignUpsLater,
     guardNights,
     restoreEdited,
+    sealCellRetention,
+    retirePlanNumbers,
   ];
 }

@@ -15,7 +15,9 @@ import { purgeControlNights } from './retention.js';
 import { createControlReversals } from './reversals.js';
 import { createRecords, createRollout } from './rollout.js';
 import { checkPlanSeals } from './sealed-plans.js';
+import { sealControlRetention } from './sealed-retention.js';
 import { createCellProposals, createSeals } from './seals.js';
+import { voidLostApprovalsForGood } from './voided-approvals.js';
 
 export const controlMigrations: readonly Migration[] = [
   createRollout,
@@ -41,4 +43,6 @@ export const controlMigrations: readonly Migration[] = [
   voidLostApprovals,
   purgeControlNights,
   guardAcceptedFalls,
+  voidLostApprovalsForGood,
+  sealControlRetention,
 ];

@@ -19,6 +19,10 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   adopt_plan:
     'makes the canary and the ranges of a plan the batches of a run; runs as its owner, since the fencer sees no bounds',
   add_follow_up: 'makes batches of the stale orgs that are left; runs as its owner',
+  sealed_days: 'for how many days the policy keeps plans or findings, as control sealed it; internal',
+  delete_old_plan: 'deletes the oldest plan that is over; internal',
+  delete_old_drift: 'deletes findings that are over; internal',
+  delete_old_nights: 'deletes what else is left of nights that are over; internal',
   forget_plan:
     'deletes one plan that is older than the retention, unless a run needs it; runs as its owner, since nobody else may delete plans',
   forget_drift: 'deletes old findings of nightly runs, but none that waits for people; runs as its owner',

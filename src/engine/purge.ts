@@ -4,7 +4,9 @@ import { toSections } from '../domain/config/policy.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { CellTransaction } from '../stores/cell/cell-database.js';
 import { readPolicy } from '../stores/control/policy.js';
+import { sealRetention } from '../stores/control/seals.js';
 import { classifyFailure } from '../stores/postgres-failure.js';
+import type { Seal } from '../stores/seal.js';
 import type { EngineContext } from './context.js';
 
 /** For how long the policy keeps plans and the findings of nights, in days. */
@@ -19,7 +21,7 @@ export interface Purge {
   /** The event that is logged when a cell fails. */
   readonly failure: string;
   /** Purges one part; returns how many rows or plans that were, 0 when nothing is left to purge. */
-  readonly purgePart: (tx: CellTransaction, dataCenter: string) => Promise<number>;
+  readonly purgePart: (tx: CellTransaction, retention: Seal, dataCenter: string) => Promise<number>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -38,7 +40,7 @@ export async function purgeInCells(
 }
 
 async function purgeInCell(
-  { cells, log }: EngineContext,
+  { control, cells, log }: EngineContext,
   dataCenter: string,
   { failure, purgePart, signal }: Purge,
 ): Promise<number> {
@@ -46,7 +48,11 @@ async function purgeInCell(
   try {
     const cell = cells.get(dataCenter);
     while (!signal?.aborted) {
-      const part = await cell.inTransaction('fencer', (tx) => purgePart(tx, dataCenter), { statementMs: STATEMENT_MS });
+      // a seal is valid for an hour
+      const retention = await control.inTransaction((tx) => sealRetention(tx, dataCenter));
+      const part = await cell.inTransaction('fencer', (tx) => purgePart(tx, retention, dataCenter), {
+        statementMs: STATEMENT_MS,
+      });
       if (part === 0) break;
       purged += part;
     }

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addSignUpTrigger, installChangeFeed } from '../../src/engine/setup/triggers.js';
 import { systemClock } from '../../src/kernel/clock.js';
+import { sealInCell } from '../support/seal-in-cell.js';
 import type { LoginOf } from './cell-logins.js';
 import { type CellScene, openCellScene, REFUSED } from './cell-scene.js';
 
@@ -74,8 +75,13 @@ describe('a function of ours', () => {
     [`select credit_rollout.write_override(1, '{}')`, ['override']],
     ['select credit_rollout.complete_override(1)', ['override']],
     ['select credit_rollout.add_follow_up(1)', ['fencer']],
-    [`select credit_rollout.forget_plan(1, '{}')`, ['fencer']],
-    ['select credit_rollout.forget_drift(1, 1)', ['fencer']],
+    [`select credit_rollout.forget_plan('{}', '{}')`, ['fencer']],
+    [`select credit_rollout.forget_drift('{}', 1)`, ['fencer']],
+    [`select credit_rollout.purge_nights('{}', 1)`, ['fencer']],
+    [`select credit_rollout.delete_old_plan(1, '{}')`, []],
+    ['select credit_rollout.delete_old_drift(1, 1)', []],
+    ['select credit_rollout.delete_old_nights(1, 1)', []],
+    [`select credit_rollout.sealed_days('{}', 'plan_days')`, []],
     ['select credit_rollout.cut_first_ranges(1)', ['fencer']],
     ['select credit_rollout.cut_ranges(1, 1)', ['worker']],
     ['select credit_rollout.add_repairs(1, 1)', ['worker']],
@@ -117,15 +123,53 @@ describe('a function of ours', () => {
     await scene.open();
     await scene.cell.sql(`set session_replication_role = replica;
       update credit_rollout.plans set made_at = made_at - interval '99 days'; set session_replication_role = origin`);
-    for (const days of ['0', '-1', '-9999'])
-      for (const call of [`forget_plan(${days}, '{}')`, `forget_drift(${days}, 10)`])
+    const seal = (days: number | null) =>
+      sealInCell(scene.cell.cell, 'retention', { plan_days: days, drift_days: days });
+    for (const days of [0, -1, -9999])
+      for (const call of [`forget_plan('${await seal(days)}', '{}')`, `forget_drift('${await seal(days)}', 10)`])
         expect(await fencer.attempt(`select credit_rollout.${call}`)).toBe(REFUSED.parameter);
-    for (const days of ['1', '98', 'null'])
-      expect(await fencer.attempt(`select credit_rollout.forget_plan(${days}, '{}')`)).toBe('done');
-    for (const call of [`forget_plan(2147483647, '{}')`, 'forget_drift(2147483647, 10)', 'forget_drift(1, -5)'])
+    for (const days of [1, 98, null])
+      expect(await fencer.attempt(`select credit_rollout.forget_plan('${await seal(days)}', '{}')`)).toBe('done');
+    for (const call of [`forget_plan('${await seal(2147483647)}', '{}')`, `forget_drift('${await seal(1)}', -5)`])
       await fencer.attempt(`select credit_rollout.${call}`);
     expect(await scene.cell.sql(plans)).toEqual(before);
     await scene.close();
+  });
+
+  test('purges nothing for which control’s policy is not sealed, whatever a scheduler’s login asks', async () => {
+    const { fencer } = scene.logins;
+    const left = async () =>
+      (
+        await scene.cell.sql(`select (select count(*)::int from credit_rollout.plans) as plans,
+          (select count(*)::int from credit_rollout.drift) as drift,
+          (select count(*)::int from credit_rollout.runs where kind = 'reconcile') as nights`)
+      )[0];
+    await scene.cell.sql(`set session_replication_role = replica;
+      update credit_rollout.runs set plan_id = null;
+      update credit_rollout.plans set made_at = now() - interval '20 days';
+      insert into credit_rollout.runs (run_id, kind, state, card_hash, batch_size, lanes, ended_at)
+        select n, 'reconcile', 'done', '${scene.cell.card.hash}', 1, 1, now() - interval '20 days'
+        from generate_series(5001, 5003) n;
+      insert into credit_rollout.drift (run_id, org_id, cause, movement, outcome)
+        values (5001, 1, 'seats', 'raise', 'healed'); set session_replication_role = origin`);
+    const before = await left();
+    expect(before).toMatchObject({ drift: 1, nights: 3 });
+    const seal = (days: number, valid?: string) =>
+      sealInCell(scene.cell.cell, 'retention', { plan_days: days, drift_days: days }, valid);
+    for (const [plan, rows] of [
+      ['1', '1, 10'],
+      [`'{"plan_days": 1}'`, `'{"drift_days": 1}', 10`],
+      [`'${await seal(1, '-1 second')}'`, `'${await seal(1, '-1 second')}', 10`],
+      [`'${await seal(21)}'`, `'${await seal(21)}', 10`],
+    ] as const)
+      for (const call of [`forget_plan(${plan}, '{}')`, `forget_drift(${rows})`, `purge_nights(${rows})`])
+        await fencer.attempt(`select credit_rollout.${call}`);
+    expect(await left()).toEqual(before);
+    const document = await seal(19);
+    for (const call of [`forget_plan('${document}', '{}')`, `forget_drift('${document}', 10)`])
+      expect(await fencer.attempt(`select credit_rollout.${call}`)).toBe('done');
+    expect(await fencer.attempt(`select credit_rollout.purge_nights('${document}', 10)`)).toBe('done');
+    expect(await left()).toMatchObject({ plans: 0, drift: 0, nights: 1 });
   });
 
   test('restores no org by a before-image that a worker brings, in no kind of run', async () => {

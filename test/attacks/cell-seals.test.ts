@@ -74,7 +74,9 @@ describe.each(KINDS)('the action "%s"', (kind) => {
     ] as const)
       if (login !== SEALED_ACTIONS[kind].by && login !== SEALED_ACTIONS[kind].too)
         expect(
-          await scene.logins[login].attempt(`select credit_rollout.${SEALED_ACTIONS[kind].call}('${document}')`),
+          await scene.logins[login].attempt(
+            `select credit_rollout.${SEALED_ACTIONS[kind].call}('${document}'${SEALED_ACTIONS[kind].more ?? ''})`,
+          ),
         ).toBe('42501');
   });
 });

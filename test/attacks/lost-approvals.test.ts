@@ -86,6 +86,44 @@ describe('an approval of a plan', () => {
     expect(await seal()).toEqual([{ made: false }]);
     await scene.fleet.control(`grant ${APPROVER} to ${approverName()}`);
   });
+
+  // last: the login of the approver is made anew
+  test.each([
+    [
+      'its role comes back',
+      `revoke ${APPROVER} from`,
+      () => `grant ${APPROVER} to ${scene.logins.approver.name}`,
+      'its approver may no longer approve',
+    ],
+    [
+      'a login of the same name is made',
+      'drop role',
+      () => `create role ${scene.logins.approver.name} login password 'secret' in role ${APPROVER}`,
+      null,
+    ],
+  ])('stays lost when %s', async (_what, leave, comeBack, recorded) => {
+    const n = 650 + (recorded === null ? 1 : 0);
+    const plan = scene.planOf(n);
+    const { approver, operator, scheduler } = scene.logins;
+    expect(await operator.attempt(scene.register(n))).toBe('done');
+    expect(await approver.attempt(approve(plan))).toBe('done');
+    await scheduler.attempt(`insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id)
+      values (${n}, '${dc()}', 'migrate', 'card', '${plan}')`);
+    await scene.fleet.control(`${leave} ${approverName()}`);
+    // the tick that sees it; without one, another login is told apart all the same
+    if (recorded !== null) await scheduler.attempt('select credit_rollout_control.record_lost_approvals()');
+    await scene.fleet.control(comeBack());
+    expect(await scheduler.attempt(use(plan, n))).toBe(recorded === null ? LEFT : 'done');
+    expect(
+      await scene.fleet.control(
+        'select void_reason, used_at from credit_rollout_control.approvals where plan_id = $1',
+        [plan],
+      ),
+    ).toEqual([{ void_reason: recorded, used_at: null }]);
+    await scene.past(`update credit_rollout_control.approvals set voided_at = now(), void_reason = 'over'
+      where voided_at is null and used_at is null`);
+    await scene.past(`update credit_rollout_control.runs set state = 'done', ended_at = now()`);
+  });
 });
 
 describe('the seal of a reversal', () => {

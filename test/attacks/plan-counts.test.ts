@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makePlan } from '../../src/engine/plan/make-plan.js';
 import { contextOf, type TestCell } from '../support/cell.js';
+import { sealInCell } from '../support/seal-in-cell.js';
 import { type CellScene, openCellScene, REFUSED } from './cell-scene.js';
 import { type ControlScene, openControlScene } from './control-scene.js';
 
@@ -89,6 +90,43 @@ describe('a planner', () => {
     for (const number of [String(Number(id) + 50), '0', '-1'])
       for (const early of [plan(number), finish(number), unreadable(number)])
         expect(await planner.attempt(early)).toBe('23001');
+  });
+
+  test.each(['worker', 'planner', 'reader', 'fencer', 'operator', 'override', 'product'] as const)(
+    'puts no other org into the canary of a finished plan, nor does %s',
+    async (login) => {
+      const before = await cell.sql('select plan_id, canary_ids, canary_hashes from credit_rollout.plans');
+      for (const statement of [
+        `update credit_rollout.plans set canary_ids = '{2}', canary_hashes = '{1}'`,
+        'delete from credit_rollout.plans',
+        'truncate credit_rollout.plans cascade',
+        `insert into credit_rollout.plans select * from credit_rollout.plans on conflict (plan_id)
+         do update set canary_ids = '{2}'`,
+        `insert into credit_rollout.batches (run_id, batch_no, kind, org_ids, expected)
+         values (${scene.runId}, 99, 'canary', '{2}', 1)`,
+        `update credit_rollout.batches set org_ids = '{2}' where kind = 'canary'`,
+        ...(before.length === 0 ? [] : [finish(String(before[0]?.plan_id))]),
+      ])
+        expect(['42501', '23001']).toContain(await scene.logins[login].attempt(statement));
+      expect(await cell.sql('select plan_id, canary_ids, canary_hashes from credit_rollout.plans')).toEqual(before);
+    },
+  );
+
+  test('makes no other plan under the number of one that was deleted, whose approval may still count', async () => {
+    const id = await numberOf();
+    const { fencer, planner } = scene.logins;
+    expect(await planner.attempt(plan(id), finish(id))).toBe('done');
+    const digest = () => cell.sql('select digest from credit_rollout.plans where plan_id = $1', [id]);
+    const approved = await digest();
+    await cell.rewritePast(
+      `update credit_rollout.plans set made_at = made_at - interval '3 days' where plan_id = ${id}`,
+    );
+    const seal = await sealInCell(cell.cell, 'retention', { plan_days: 1, drift_days: 1 });
+    expect(await fencer.attempt(`select credit_rollout.forget_plan('${seal}', '{}')`)).toBe('done');
+    expect(await digest()).toEqual([]);
+    for (const again of [[plan(id)], [plan(id), finish(id).replace(`now(), '{}', '{}'`, `now(), '{2}', '{1}'`)]])
+      expect(await planner.attempt(...again)).toBe('23001');
+    expect([await digest(), approved]).toEqual([[], [{ digest: expect.any(String) }]]);
   });
 
   test('counts orgs that have an allotment with their history, whatever it asks for', async () => {

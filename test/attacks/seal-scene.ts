@@ -10,13 +10,17 @@ export type SealedAction = Parameters<typeof sealInCell>[1];
 
 /** Who may ask for each action, and with which function. */
 export const SEALED_ACTIONS: Readonly<
-  Record<SealedAction, { readonly call: string; readonly by: 'fencer' | 'override'; readonly too?: 'operator' }>
+  Record<
+    SealedAction,
+    { readonly call: string; readonly by: 'fencer' | 'override'; readonly too?: 'operator'; readonly more?: string }
+  >
 > = {
   run: { call: 'open_run', by: 'fencer' },
   maintenance: { call: 'open_maintenance', by: 'fencer' },
   cutover: { call: 'arm_gate', by: 'fencer', too: 'operator' },
   reversal: { call: 'reverse_cutover', by: 'fencer', too: 'operator' },
   override: { call: 'begin_override', by: 'override' },
+  retention: { call: 'forget_drift', by: 'fencer', more: ', 1' },
 };
 
 export interface SealScene extends CellScene {
@@ -63,6 +67,7 @@ export async function openSealScene(): Promise<SealScene> {
     cutover: { at: '2098-10-30T00:00:00Z', local: 'then', set_at: '2026-01-01T00:00:00Z' },
     reversal: { reversal_id: 1, at: '2098-11-30T00:00:00Z', local: 'then', ...names },
     override: { number: 1, digest: 'x', ...names },
+    retention: { plan_days: 30, drift_days: 400 },
   };
   return {
     ...scene,
@@ -74,7 +79,7 @@ export async function openSealScene(): Promise<SealScene> {
       const literal = document === null ? 'null' : `'${document.replaceAll("'", "''")}'`;
       try {
         await scene.logins[SEALED_ACTIONS[kind].by].read(
-          `select credit_rollout.${SEALED_ACTIONS[kind].call}(${literal}::jsonb)`,
+          `select credit_rollout.${SEALED_ACTIONS[kind].call}(${literal}::jsonb${SEALED_ACTIONS[kind].more ?? ''})`,
         );
         return 'done';
       } catch (error) {

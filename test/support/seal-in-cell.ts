@@ -6,7 +6,7 @@ import type { Seal } from '../../src/stores/seal.js';
 /** A cell without a key gets one. */
 export function sealInCell(
   cell: Pick<CellDatabase, 'asOwner'>,
-  kind: 'run' | 'maintenance' | 'cutover' | 'reversal' | 'override',
+  kind: 'run' | 'maintenance' | 'cutover' | 'reversal' | 'override' | 'retention',
   content: Readonly<Record<string, unknown>>,
   validFor = '1 hour',
 ): Promise<Seal> {

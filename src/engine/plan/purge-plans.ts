@@ -23,8 +23,8 @@ export async function purgePlans(context: EngineContext, { retentionDays, signal
   }));
   const cells = await purgeInCells(context, ids, {
     failure: 'purge_plans_failed',
-    purgePart: async (tx, dataCenter) => {
-      const deleted = await deletePlan(tx, { retentionDays, kept: listNumbers(inUse, dataCenter) });
+    purgePart: async (tx, retention, dataCenter) => {
+      const deleted = await deletePlan(tx, { retention, kept: listNumbers(inUse, dataCenter) });
       return deleted === undefined ? 0 : 1;
     },
     signal,

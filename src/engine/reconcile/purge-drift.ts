@@ -16,12 +16,12 @@ export interface DriftRetention {
 const ROWS_PER_PART = 10_000;
 
 /** Returns how many rows were purged. The findings of a cell that cannot be reached are purged the next time. */
-export async function purgeDrift(context: EngineContext, { retentionDays, signal }: DriftRetention): Promise<number> {
+export async function purgeDrift(context: EngineContext, { signal }: Pick<DriftRetention, 'signal'>): Promise<number> {
   const { control } = context;
   const ids = await control.inTransaction(async (tx) => (await listDataCenters(tx)).map(({ id }) => id));
   const cells = await purgeInCells(context, ids, {
     failure: 'purge_drift_failed',
-    purgePart: (tx) => purgeOldDrift(tx, { retentionDays, limit: ROWS_PER_PART }),
+    purgePart: (tx, retention) => purgeOldDrift(tx, { retention, limit: ROWS_PER_PART }),
     signal,
   });
   const purged = Object.values(cells).reduce((sum, rows) => sum + rows, 0);

@@ -18,7 +18,7 @@ export async function purgeNights(context: EngineContext, { retentionDays, signa
   const ids = await control.inTransaction(async (tx) => (await listDataCenters(tx)).map(({ id }) => id));
   const cells = await purgeInCells(context, ids, {
     failure: 'purge_nights_failed',
-    purgePart: (tx) => purgeOldNights(tx, { retentionDays, limit: ROWS_PER_PART }),
+    purgePart: (tx, retention) => purgeOldNights(tx, { retention, limit: ROWS_PER_PART }),
     signal,
   });
   let inControl = 0;

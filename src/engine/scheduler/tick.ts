@@ -5,6 +5,8 @@ import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
 import type { Step } from '../../domain/rollout/decision.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
+import { recordLostApprovals } from '../../stores/control/approvals.js';
+import { appendAudit } from '../../stores/control/audit.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { deleteFailedSteps, saveFailedStep } from '../../stores/control/failed-steps.js';
 import { saveSchedulerSeen } from '../../stores/control/schedulers.js';
@@ -37,6 +39,8 @@ export async function tick(context: EngineContext, scheduler?: SchedulerIdentity
 }
 
 /**
+ * What somebody approved who has lost the right to is void from now on, also if the right comes back.
+ *
  * Every setting that judges comes from the policy, so a scheduler goes on whatever its configuration writes: it must
  * not stop the nights and cut-overs of a fleet. Where they differ, the row shows it to people.
  */
@@ -45,6 +49,8 @@ async function recordSeen({ control }: EngineContext, { schedulerId, config }: S
     const differences = config === undefined ? [] : await findPolicyDifferences(tx, config);
     const differs = differences.map(({ name }) => name);
     await saveSchedulerSeen(tx, schedulerId, differs);
+    const voided = await recordLostApprovals(tx);
+    if (voided > 0) await appendAudit(tx, { action: 'void_lost_approvals', details: { approvals: voided } });
   });
 }
 

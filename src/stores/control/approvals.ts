@@ -34,7 +34,7 @@ type Stored = Omit<ApprovalRow, 'approvalId' | 'usedByRun'> & {
 };
 
 // the database refuses the use of what somebody approved who may no longer approve
-const APPROVER_STAYED = `(kind <> 'person' or credit_rollout_control.may_still_approve(approver))`;
+const APPROVER_STAYED = `(kind <> 'person' or credit_rollout_control.is_still_approver(approver, approver_login))`;
 
 /** SQL: the state of a row of approvals now. */
 export const APPROVAL_STATE = `case
@@ -144,4 +144,13 @@ export async function listPlanApprovals(tx: ControlTransaction, planId: string):
     { plan_id: planId },
   );
   return rows.map(toRow);
+}
+
+/** Voids for ever what nobody has used yet and whose approver may no longer approve; returns how many. */
+export async function recordLostApprovals(tx: ControlTransaction): Promise<number> {
+  const { voided } = await selectRow<{ readonly voided: number }>(
+    tx,
+    'select credit_rollout_control.record_lost_approvals() as voided',
+  );
+  return voided;
 }

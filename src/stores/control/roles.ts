@@ -24,7 +24,7 @@ const SEEN_GATE = 'gate_configured_at, gate_effective_at, gate_latched_at, gate_
 const FINGERPRINT = 'execute on function credit_rollout_control.seal_key_fingerprint';
 // what triggers ask about the login that writes
 const PERSON = `execute on function credit_rollout_control.person, credit_rollout_control.has_role,
-  credit_rollout_control.may_still_approve`;
+  credit_rollout_control.may_still_approve, credit_rollout_control.is_still_approver`;
 // what triggers ask about the policy
 const POLICY = `execute on function credit_rollout_control.setting, credit_rollout_control.is_pinned_setting,
   credit_rollout_control.is_instant_of, credit_rollout_control.guard_rails, credit_rollout_control.inside_rails,
@@ -89,8 +89,10 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     `insert (data_center, step, code, object), update (code, object), delete
        on credit_rollout_control.failed_steps`,
     `execute on function credit_rollout_control.purge_plans, credit_rollout_control.purge_nights,
+       credit_rollout_control.record_lost_approvals,
        credit_rollout_control.seal_run,
-       credit_rollout_control.seal_maintenance, credit_rollout_control.seal_cutover`,
+       credit_rollout_control.seal_maintenance, credit_rollout_control.seal_cutover,
+       credit_rollout_control.seal_retention`,
     FINGERPRINT,
   ],
 };

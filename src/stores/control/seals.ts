@@ -27,6 +27,16 @@ export async function sealMaintenance(tx: ControlTransaction, runId: bigint): Pr
   return row.seal ?? undefined;
 }
 
+/** Of how long the policy keeps plans and findings of nights. */
+export async function sealRetention(tx: ControlTransaction, dataCenter: string): Promise<Seal> {
+  const row = await selectRow<{ readonly seal: Seal }>(
+    tx,
+    'select credit_rollout_control.seal_retention(:data_center)::text as seal',
+    { data_center: dataCenter },
+  );
+  return row.seal;
+}
+
 /** Of the pinned instant of a data center; undefined: none is pinned. */
 export async function sealCutover(tx: ControlTransaction, dataCenter: string): Promise<Seal | undefined> {
   const row = await selectRow<SealRow>(tx, 'select credit_rollout_control.seal_cutover(:data_center)::text as seal', {

@@ -9,6 +9,7 @@ import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
 import type { TestCell } from '../../support/cell.js';
 import type { Fleet } from '../../support/fleet.js';
 import { createPeople } from '../../support/person.js';
+import { sealInCell } from '../../support/seal-in-cell.js';
 import { waitFor } from '../../support/wait.js';
 import { dropAll, dropped, list, makeFleet, plan } from './plans-scene.js';
 
@@ -178,8 +179,10 @@ describe('purgePlans', () => {
     const fleet = await makeFleet({ orgs: 5 });
     const { cell } = fleet.cell(0);
     await plan(fleet);
-    const call = (role: 'worker' | 'planner' | 'reader' | 'fencer', days: number) =>
-      cell.inTransaction(role, (tx) => tx.raw(`select credit_rollout.forget_plan(${days}, '{}')`));
+    const call = async (role: 'worker' | 'planner' | 'reader' | 'fencer', days: number) => {
+      const seal = await sealInCell(cell, 'retention', { plan_days: days });
+      return cell.inTransaction(role, (tx) => tx.raw(`select credit_rollout.forget_plan('${seal}', '{}')`));
+    };
     for (const role of ['worker', 'planner', 'reader'] as const)
       await expect(call(role, 30)).rejects.toMatchObject({ code: '42501' });
     await expect(call('fencer', 0)).rejects.toMatchObject({ code: '22023' });

@@ -36,7 +36,7 @@ const edit = (fleet: Fleet, n: number, set: string, orgs: string): Promise<unkno
   fleet.cell(n).sql(`update public.orgs set ${set} where org_id ${orgs}`);
 const kept = (fleet: Fleet, n = 0): Promise<readonly unknown[]> =>
   fleet.cell(n).sql('select run_id::int as run, org_id::int as org from credit_rollout.drift order by 1, 2');
-const purge = (fleet: Fleet): Promise<number> => purgeDrift(fleet.engine, { retentionDays: 400 });
+const purge = (fleet: Fleet): Promise<number> => purgeDrift(fleet.engine, {});
 const audited = (fleet: Fleet): Promise<readonly unknown[]> =>
   fleet.control(`select actor, details from credit_rollout_control.audit where action = 'forget_drift'`);
 const enterprise = { edition: 'enterprise', agents: 25 };

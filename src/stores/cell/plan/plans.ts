@@ -123,17 +123,17 @@ export async function sealPlan(tx: CellTransaction, planId: bigint): Promise<Sea
 }
 
 /**
- * Deletes the oldest plan that is no longer needed, never one of `kept`; returns its number, or undefined when there is
- * none. A function of the owner does it: none of our roles may delete a plan otherwise.
+ * Deletes the oldest plan that the policy keeps no longer, never one of `kept`; returns its number, or undefined when
+ * there is none. A function of the owner does it: none of our roles may delete a plan otherwise.
  */
 export async function deletePlan(
   tx: CellTransaction,
-  { retentionDays, kept }: { readonly retentionDays: number; readonly kept: readonly bigint[] },
+  { retention, kept }: { readonly retention: Seal; readonly kept: readonly bigint[] },
 ): Promise<bigint | undefined> {
   const { planId } = await selectRow<{ readonly planId: string | null }>(
     tx,
-    'select credit_rollout.forget_plan(:retention_days::int, :kept::bigint[]) as plan_id',
-    { retention_days: retentionDays, kept: kept.map(String) },
+    'select credit_rollout.forget_plan(:retention::jsonb, :kept::bigint[]) as plan_id',
+    { retention, kept: kept.map(String) },
   );
   return planId === null ? undefined : BigInt(planId);
 }

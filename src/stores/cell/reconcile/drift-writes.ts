@@ -4,6 +4,7 @@ import type { Caps, FallCounts } from '../../../domain/reconcile/decide-caps.js'
 import type { DecidedDrift } from '../../../domain/reconcile/decide-drift.js';
 import type { DriftCount } from '../../../domain/reconcile/drift-counts.js';
 import { execute, findRow, selectRow, selectRows } from '../../query.js';
+import type { Seal } from '../../seal.js';
 import { toBigint } from '../allotment-row.js';
 import { quarantinedInputs } from '../batch/credit-terms.js';
 import type { CellTransaction } from '../cell-database.js';
@@ -191,17 +192,17 @@ export async function readDriftCounts(tx: CellTransaction, runId: bigint): Promi
 }
 
 /**
- * Deletes at most `limit` findings older than so many days, never one that is still proposed; returns how many. A
- * function of the owner does it: none of our roles may delete a finding otherwise.
+ * Deletes at most `limit` findings that the policy keeps no longer, never one that is still proposed; returns how
+ * many. A function of the owner does it: none of our roles may delete a finding otherwise.
  */
 export async function purgeOldDrift(
   tx: CellTransaction,
-  { retentionDays, limit }: { readonly retentionDays: number; readonly limit: number },
+  { retention, limit }: { readonly retention: Seal; readonly limit: number },
 ): Promise<number> {
   const { purged } = await selectRow<{ readonly purged: number }>(
     tx,
-    'select credit_rollout.forget_drift(:retention_days::int, :limit::int) as purged',
-    { retention_days: retentionDays, limit },
+    'select credit_rollout.forget_drift(:retention::jsonb, :limit::int) as purged',
+    { retention, limit },
   );
   return purged;
 }

@@ -68,17 +68,17 @@ export async function stopSingleWrites(tx: CellTransaction): Promise<void> {
 }
 
 /**
- * Purges at most `limit` rows of nights and sweeps that ended so many days ago, and workers that were not seen for a
- * day; returns how many. A function of the owner does it: none of our roles may delete these rows.
+ * Purges at most `limit` rows of nights and sweeps that the policy keeps no longer, and workers that were not seen for
+ * a day; returns how many. A function of the owner does it: none of our roles may delete these rows.
  */
 export async function purgeOldNights(
   tx: CellTransaction,
-  { retentionDays, limit }: { readonly retentionDays: number; readonly limit: number },
+  { retention, limit }: { readonly retention: Seal; readonly limit: number },
 ): Promise<number> {
   const { purged } = await selectRow<{ readonly purged: number }>(
     tx,
-    'select credit_rollout.purge_nights(:retention_days::int, :limit::int) as purged',
-    { retention_days: retentionDays, limit },
+    'select credit_rollout.purge_nights(:retention::jsonb, :limit::int) as purged',
+    { retention, limit },
   );
   return purged;
 }
