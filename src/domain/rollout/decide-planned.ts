@@ -33,15 +33,21 @@ export const unusablePlan = (dc: DataCenterSnapshot, code: string): Hold =>
 
 function decideAsked(dc: DataCenterSnapshot, failure: string | null): Decision {
   if (failure !== null) return hold(unusablePlan(dc, failure));
-  const idle = dc.cell?.kind === 'read' && dc.cell.workersAlive === 0;
   return {
     steps: [{ kind: 'wake_workers', job: 'plan', want: 1, reason: 'its plan is to be made' }],
-    holds: [
-      idle
-        ? createHold('no_worker', byCommand('worker', '--dc', dc.id), '0', '1')
-        : createHold('planning', byWaiting('it goes on by itself')),
-    ],
+    holds: planningHolds(dc),
   };
+}
+
+/** A planning that fails again and again is no planning that goes on by itself. */
+function planningHolds({ id, cell }: DataCenterSnapshot): readonly Hold[] {
+  if (cell?.kind === 'read' && cell.workersAlive === 0)
+    return [createHold('no_worker', byCommand('worker', '--dc', id), '0', '1')];
+  const error = cell?.kind === 'read' ? cell.lastError : null;
+  return [
+    ...(error === null ? [] : [createHold('cell_trouble', byCommand('doctor'), error)]),
+    createHold('planning', byWaiting('it goes on by itself')),
+  ];
 }
 
 function needsApproval(planId: string, held: HeldPlan): Hold {

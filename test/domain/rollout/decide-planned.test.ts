@@ -87,6 +87,13 @@ describe('decidePlanned', () => {
     });
   });
 
+  test('shows the error of workers whose planning fails', () => {
+    expect(decide(dc({ plan: PLANS.asked, cell: cell({ lastError: 'source_failed' }) })).holds).toEqual([
+      ['cell_trouble', 'source_failed', null, 'credit-rollout doctor'],
+      ['planning', null, null, GOES_ON],
+    ]);
+  });
+
   test.each([undefined, AWAY])('a cell that was not read shows nothing about its workers', (unread) => {
     expect(decide(dc({ plan: PLANS.asked, cell: unread })).holds).toEqual([['planning', null, null, GOES_ON]]);
   });
