@@ -23,6 +23,7 @@ import { retirePlanNumbers, sealCellRetention } from './sealed-retention.js';
 import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
+import { readSourceAsRole } from './source-role.js';
 import { createFence, createRuns } from './work.js';
 
 export type { CellSchemaOptions } from './identity.js';
@@ -70,5 +71,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     restoreEdited,
     sealCellRetention,
     retirePlanNumbers,
+    readSourceAsRole,
   ];
 }

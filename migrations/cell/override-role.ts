@@ -67,8 +67,36 @@ begin
     where a.org_id = org;
 end $$;
 
--- What was begun is completed in the same transaction, never withdrawn in it, and the org then has what the rule gives
--- with that floor.
+-- False: it was not begun, or is decided.
+create function credit_rollout.finish_override(proposal bigint) returns boolean language plpgsql
+  security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  update credit_rollout.overrides o set state = 'applied', decided_at = clock_timestamp(),
+    after = (select to_jsonb(a) from credit_rollout.allotments a where a.org_id = o.org_id)
+    where o.override_id = proposal and o.state = 'proposed' and o.before is not null;
+  return found;
+end $$;
+revoke all on function credit_rollout.finish_override from public;
+
+-- The same, once the org has what the rule gives with the floor of the override; nothing writes it afterwards.
+create or replace function credit_rollout.complete_override(proposal bigint) returns boolean language plpgsql
+  security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if exists (select from credit_rollout.overrides o where o.override_id = proposal and o.state = 'proposed'
+       and o.before is not null)
+     and not exists (
+      select from credit_rollout.overrides o
+      cross join lateral credit_rollout.decided(null, null, array[o.org_id], null) d
+      join credit_rollout.allotments a on a.org_id = o.org_id
+      where o.override_id = proposal and d.reason is null and d.movement = 'same'
+        and a.floor is not distinct from o.floor) then
+    raise exception 'an override leaves its org as the rule gives'
+      using errcode = 'restrict_violation', constraint = 'overrides_end_check';
+  end if;
+  return credit_rollout.finish_override(proposal);
+end $$;
+
+-- What was begun is completed in the same transaction, and never withdrawn in it.
 create or replace function credit_rollout.check_override_ends() returns trigger language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -76,12 +104,8 @@ begin
     raise exception 'not for this table' using errcode = 'insufficient_privilege';
   end if;
   if not exists (
-      select from credit_rollout.overrides o
-      cross join lateral credit_rollout.decided(null, null, array[o.org_id], null) d
-      join credit_rollout.allotments a on a.org_id = o.org_id
-      where o.override_id = new.override_id and o.state = 'applied' and d.reason is null and d.movement = 'same'
-        and a.floor is not distinct from o.floor) then
-    raise exception 'an override is begun and completed in one transaction, and leaves its org as the rule gives'
+      select from credit_rollout.overrides o where o.override_id = new.override_id and o.state = 'applied') then
+    raise exception 'an override is begun and completed in one transaction'
       using errcode = 'restrict_violation', constraint = 'overrides_end_check';
   end if;
   return null;

@@ -22,7 +22,7 @@ comment on column credit_rollout.plans.measured is
 -- Raises unless this cell gave the number, the plan is not finished, and this login may make it: a plan that was asked
 -- for is made by workers. Several add at once, one finishes, and nothing is added meanwhile.
 create function credit_rollout.check_open_plan(plan bigint, finishes boolean) returns void language plpgsql
-  set search_path = pg_catalog, pg_temp as $$
+  security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if finishes then
     perform pg_advisory_xact_lock(1129467726, (plan % 2147483647)::integer);

@@ -2,7 +2,7 @@
 // product's view inside them, then have the rights of that role and no more.
 import type { Knex } from 'knex';
 import { RolloutError } from '../kernel/rollout-error.js';
-import { findRow, inlineValues, runVerbatim, selectRow } from './query.js';
+import { findRow, inlineValues, runVerbatim, selectRow, selectRows } from './query.js';
 
 // Sequences of identity columns follow their table, and indexes and triggers too. The schema comes first: whoever gets
 // an object must be allowed to create in its schema.
@@ -29,6 +29,7 @@ begin
       select 1, format('alter routine %s owner to %I', p.oid::regprocedure, o.rolname)
       from pg_proc p, pg_roles o
       where p.pronamespace = to_regnamespace(:schema) and o.rolname = :owner and p.proowner <> o.oid
+        and p.proowner is distinct from to_regrole(quote_ident(:apart))
       union all
       select 1, format('alter type %s owner to %I', format_type(t.oid, null), o.rolname)
       from pg_type t, pg_roles o
@@ -41,11 +42,44 @@ begin
 end $transfer$`;
 
 /**
- * Gives a schema and everything in it to `owner`, which must exist; this login must be a member of it. Changes nothing
- * where it has everything already.
+ * Gives a schema and everything in it to `owner`, which must exist; this login must be a member of it. Functions that
+ * belong to the role `apart` stay its. Changes nothing where it has everything already.
  */
-export async function transferSchema(tx: Knex.Transaction, schema: string, owner: string): Promise<void> {
-  await runVerbatim(tx, inlineValues(tx, TRANSFER, { schema, owner }));
+export async function transferSchema(
+  tx: Knex.Transaction,
+  schema: string,
+  owner: string,
+  apart: string = owner,
+): Promise<void> {
+  await runVerbatim(tx, inlineValues(tx, TRANSFER, { schema, owner, apart }));
+}
+
+const GIVE = `
+do $give$
+declare
+  change text;
+begin
+  for change in
+    select format('alter routine %s owner to %I', p.oid::regprocedure, o.rolname)
+    from pg_proc p, pg_roles o
+    where p.pronamespace = to_regnamespace(:schema) and p.proname = any (string_to_array(:names, ','))
+      and o.rolname = :owner and p.proowner <> o.oid
+  loop
+    -- whoever gets an object must be allowed to create in its schema, for this moment
+    execute format('grant create on schema %I to %I', :schema, :owner);
+    execute change;
+    execute format('revoke create on schema %I from %I', :schema, :owner);
+  end loop;
+end $give$`;
+
+/** Gives functions of a schema to another role than its owner. Changes nothing where it has them already. */
+export async function giveFunctions(
+  tx: Knex.Transaction,
+  schema: string,
+  names: readonly string[],
+  owner: string,
+): Promise<void> {
+  await runVerbatim(tx, inlineValues(tx, GIVE, { schema, names: names.join(','), owner }));
 }
 
 /** SQL that makes a role without login; another database of this server may make it at the same moment. */
@@ -73,21 +107,43 @@ export async function readSchemaOwner(tx: Knex.Transaction, schema: string): Pro
   );
 }
 
+/** What a role may do beyond owning; none where there is no such role. */
+export async function listPowers(tx: Knex.Transaction, name: string): Promise<readonly string[]> {
+  const found = await findRow<Pick<SchemaOwner, 'powers'>>(
+    tx,
+    `select ${POWERS} as powers from pg_roles r where r.rolname = :name`,
+    { name },
+  );
+  return found?.powers ?? [];
+}
+
 /** SQL that takes these powers from a role. */
 export const withoutPowers = (name: string, powers: readonly string[]): string =>
   `ALTER ROLE "${name}" ${powers.map((power) => `NO${power}`).join(' ')}`;
 
 /** Throws not_permitted when a role that is to own a schema could do more than own it. */
 export async function rejectStrongOwner(tx: Knex.Transaction, owner: string, subject: string): Promise<void> {
-  const found = await findRow<Pick<SchemaOwner, 'powers'>>(
-    tx,
-    `select ${POWERS} as powers from pg_roles r where r.rolname = :owner`,
-    { owner },
-  );
-  const powers = found?.powers ?? [];
+  const powers = await listPowers(tx, owner);
   if (powers.length === 0) return;
   throw new RolloutError('not_permitted', {
-    message: `${subject}: the role "${owner}", which owns our schema, must not have ${powers.join(', ')}.`,
+    message: `${subject}: the role "${owner}", which owns objects of ours, must not have ${powers.join(', ')}.`,
     next: `As a superuser run: ${withoutPowers(owner, powers)}; then run init again.`,
   });
+}
+
+/** Which of these functions of a schema belong to somebody else than `owner`. */
+export async function listOthersFunctions(
+  tx: Knex.Transaction,
+  schema: string,
+  names: readonly string[],
+  owner: string,
+): Promise<readonly string[]> {
+  const rows = await selectRows<{ readonly name: string }>(
+    tx,
+    `select p.proname as name from pg_proc p join pg_roles o on o.oid = p.proowner
+     where p.pronamespace = to_regnamespace(:schema) and p.proname = any (:names::text[]) and o.rolname <> :owner
+     order by 1`,
+    { schema, names, owner },
+  );
+  return rows.map(({ name }) => name);
 }

@@ -62,7 +62,13 @@ describe('a function of ours', () => {
     'select * from credit_rollout.ask_gate()',
     'select credit_rollout.wait_for_gate()',
     'select credit_rollout.grant_sign_up(2)',
-    'select credit_rollout.split_range(1, 1)',
+    'select credit_rollout.split_batch_at(1, 1, 2, 2)',
+    'select credit_rollout.lock_batch(1, 1)',
+    `select credit_rollout.retire_gone(1, '{}')`,
+    'select credit_rollout.record_sign_up(2)',
+    `select credit_rollout.insert_sign_up('{}')`,
+    'select credit_rollout.note_sign_up(2)',
+    'select credit_rollout.finish_override(1)',
     'select credit_rollout.repairs_open(1, true)',
   ])('that no role has is called by none: %s', async (call) => {
     for (const login of ALL) expect(await scene.logins[login].attempt(call)).toBe(REFUSED.permission);
@@ -82,8 +88,6 @@ describe('a function of ours', () => {
     ['select credit_rollout.delete_old_drift(1, 1)', []],
     ['select credit_rollout.delete_old_nights(1, 1)', []],
     [`select credit_rollout.sealed_days('{}', 'plan_days')`, []],
-    ['select credit_rollout.cut_first_ranges(1)', ['fencer']],
-    ['select credit_rollout.cut_ranges(1, 1)', ['worker']],
     ['select credit_rollout.add_repairs(1, 1)', ['worker']],
     [`select credit_rollout.retire_allotments(1, '{}')`, ['worker']],
     [`select credit_rollout.restore_retired(1, '{}')`, ['worker']],

@@ -1,12 +1,13 @@
-// Kind 7. The product's view may run any code wherever we read it. What reads it with more than a role's rights is the
-// owner of our schema, who can neither become somebody else nor give roles, and nothing outside of its schema.
+// Kind 7. The product's view may run any code wherever we read it. What of ours reads it for others has a role of its own,
+// which can neither become somebody else nor give roles, and writes nothing but rows of a plan that is not finished.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SOURCE_FUNCTIONS } from '../../migrations/cell/source-functions.js';
 import { checkCellOwner } from '../../src/engine/doctor/check-owner.js';
 import { createFindingRecorder } from '../../src/engine/doctor/finding.js';
 import { initCell } from '../../src/engine/setup/init-cell.js';
 import { addSignUpTrigger, installChangeFeed } from '../../src/engine/setup/triggers.js';
 import { systemClock } from '../../src/kernel/clock.js';
-import { cellOwnerName, cellRoleName } from '../../src/stores/cell/cell-database.js';
+import { cellOwnerName, cellRoleName, cellSourceRoleName } from '../../src/stores/cell/cell-database.js';
 import { arm, inMs, latch } from '../engine/cutover/gate-scene.js';
 import { createTestCell, type TestCell } from '../support/cell.js';
 import { type CellLogins, createCellLogins } from './cell-logins.js';
@@ -15,8 +16,9 @@ const REFUSED = '42501';
 let cell: TestCell;
 let logins: CellLogins;
 let owner: string;
+let source: string;
 
-/** What a function of the view tries; each must be refused with the owner's rights. */
+/** What a function of the view tries; each must be refused. */
 const attempts = (dataCenter: string): readonly string[] => [
   `select set_config('role', 'none', true)`,
   `select set_config('session_authorization', 'default', true)`,
@@ -41,12 +43,34 @@ const attempts = (dataCenter: string): readonly string[] => [
   `set session_replication_role = 'replica'`,
   'alter table public.org_rows owner to current_user',
   'alter function public.spy() security definer',
+  // with our schema
+  'create table credit_rollout.mine ()',
+  `create function credit_rollout.mine() returns void language sql as 'select'`,
+  'create trigger mine before update on credit_rollout.cell for each row execute function credit_rollout.keep_epoch_growing()',
+  'alter table credit_rollout.allotments disable trigger user',
+  'alter function credit_rollout.record_sign_up reset all',
+  'drop function credit_rollout.insert_sign_up',
+  'create or replace function credit_rollout.grant_sign_up(org credit_rollout.org_id) returns void language sql as $a$select$a$',
+  'select * from credit_rollout.seal_key',
+  'insert into credit_rollout.allotments select * from credit_rollout.allotments',
+  'update credit_rollout.allotments set floor = 0',
+  'delete from credit_rollout.allotment_changes',
+  'update credit_rollout.cell set active_card = null',
+  'update credit_rollout.fence set single_writes = true',
+  'update credit_rollout.gate set latched_at = null',
+  'insert into credit_rollout.sign_ups select * from credit_rollout.sign_ups',
+  'delete from credit_rollout.plan_ranges',
+  'update credit_rollout.plan_parts set measured = null',
+  'select credit_rollout.seal_plan(1)',
+  `select credit_rollout.open_run('{}')`,
+  'lock table credit_rollout.allotments in access exclusive mode',
 ];
 
 beforeAll(async () => {
   cell = await createTestCell({ init: 'left', view: true, key: 'none', orgs: [{}, {}] });
   const { sql, dataCenter } = cell;
   owner = cellOwnerName(dataCenter.id);
+  source = cellSourceRoleName(dataCenter.id);
   await sql(`create table public.kept (what text)`);
   await sql(`create table public.tried (who text, attempt text, result text)`);
   await sql(`create table public.wanted (attempt text)`);
@@ -87,7 +111,7 @@ async function tried(): Promise<readonly Record<string, unknown>[]> {
 
 const allRefused = () =>
   attempts(cell.dataCenter.id)
-    .map((attempt) => ({ who: owner, attempt, result: REFUSED }))
+    .map((attempt) => ({ who: source, attempt, result: REFUSED }))
     .sort((a, b) => (a.attempt < b.attempt ? -1 : 1));
 const byAttempt = (rows: readonly Record<string, unknown>[]) =>
   [...rows].sort((a, b) => (String(a.attempt) < String(b.attempt) ? -1 : 1));
@@ -120,7 +144,8 @@ describe('everything of ours', () => {
       union all select proname, pronamespace, proowner from pg_proc
       union all select typname, typnamespace, typowner from pg_type
       union all select nspname, oid, nspowner from pg_namespace) o
-    where o.schema = 'credit_rollout'::regnamespace and o.owner <> $1::regrole`;
+    where o.schema = 'credit_rollout'::regnamespace and o.owner <> $1::regrole
+      and not (o.owner = $2::regrole and o.name = any ($3))`;
 
   test('belongs to that role, the functions of the triggers too', async () => {
     const table = { ...cell.dataCenter, source: 'public.org_rows' };
@@ -128,35 +153,79 @@ describe('everything of ours', () => {
     await initCell(cell.cell, { dataCenter: table, card: cell.card, lapseGraceDays: 30 });
     await addSignUpTrigger(cell.cell, { dataCenter: table, clock: systemClock, trigger: 'wanted' });
     await installChangeFeed(cell.cell, { dataCenter: table, clock: systemClock, feed: 'wanted' });
-    expect(await cell.sql(strangers, [owner])).toEqual([]);
+    expect(await cell.sql(strangers, [owner, source, SOURCE_FUNCTIONS])).toEqual([]);
   });
 
   test('is given to it by the next init, also where an earlier version left it to its login', async () => {
     await cell.sql('alter schema credit_rollout owner to current_user');
     await cell.sql('alter table credit_rollout.allotments owner to current_user');
     await cell.sql('alter function credit_rollout.onboard_org owner to current_user');
+    await cell.sql('alter function credit_rollout.measure_one_org owner to current_user');
     const record = createFindingRecorder({ subject: 'x', title: 'Data center "x"' }, 'owner');
-    const source = { failure: 'not asked' };
-    expect(await checkCellOwner({ cell: cell.cell, source }, record)).toMatchObject({ level: 'error' });
+    const asked = { cell: cell.cell, source: { failure: 'not asked' } };
+    expect(await checkCellOwner(asked, record)).toMatchObject({ level: 'error' });
+    await cell.sql(`alter schema credit_rollout owner to "${owner}"`);
+    expect(await checkCellOwner(asked, record)).toMatchObject({
+      level: 'error',
+      found: `functions that read the source do not belong to ${source}: measure_one_org, onboard_org`,
+    });
     await cell.init();
-    expect(await cell.sql(strangers, [owner])).toEqual([]);
-    expect(await checkCellOwner({ cell: cell.cell, source }, record)).toMatchObject({ level: 'ok' });
+    expect(await cell.sql(strangers, [owner, source, SOURCE_FUNCTIONS])).toEqual([]);
+    expect(await checkCellOwner(asked, record)).toMatchObject({ level: 'ok' });
   });
 
-  test.each(['login', 'superuser', 'createrole', 'createdb', 'bypassrls', 'replication'])(
-    'is given to no role that has %s',
-    async (power) => {
-      await cell.sql(`alter role "${owner}" ${power}`);
-      const record = createFindingRecorder({ subject: 'x', title: 'Data center "x"' }, 'owner');
-      expect(await checkCellOwner({ cell: cell.cell, source: { failure: 0 } }, record)).toMatchObject({
-        level: 'error',
-        found: expect.stringContaining(power.toUpperCase()),
-      });
-      await expect(cell.init()).rejects.toMatchObject({
-        code: 'not_permitted',
-        next: expect.stringContaining(`ALTER ROLE "${owner}" NO${power.toUpperCase()}; then`),
-      });
-      await cell.sql(`alter role "${owner}" no${power}`);
-    },
-  );
+  const VIEWS = [
+    'source_orgs',
+    'source_faults',
+    'source_updates',
+    'assessed',
+    'decided',
+    'decided_first',
+    'decided_one',
+  ];
+  const textOf = `coalesce(p.prosrc, '') || coalesce(pg_get_function_sqlbody(p.oid), '')`;
+
+  test('that has the owner’s rights neither reads the source nor calls what does', async () => {
+    const readers = `select p.proname as name from pg_proc p
+      where p.pronamespace = 'credit_rollout'::regnamespace and p.prosecdef and p.proowner = $1::regrole
+        and ${textOf} ~ $2 order by 1`;
+    const names = [...VIEWS, 'org_capacity', ...SOURCE_FUNCTIONS].join('|');
+    const reads = String.raw`credit_rollout\.(${names})\M|\m(from|join)\s+(${names})\M`;
+    expect(await cell.sql(readers, [owner, reads])).toEqual([]);
+    // and those that do are all found that way
+    expect((await cell.sql(readers, [source, reads])).map(({ name }) => name)).toEqual(SOURCE_FUNCTIONS);
+  });
+
+  test('that runs as who writes does not read the source for the owner', async () => {
+    const triggers = `select p.proname as name from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+      where p.pronamespace = 'credit_rollout'::regnamespace and not p.prosecdef and ${textOf} ~ $1`;
+    expect(await cell.sql(triggers, [`credit_rollout\\.(${VIEWS.join('|')})\\M`])).toEqual([
+      { name: 'check_floor_falls' },
+    ]);
+    await cell.sql(`select set_config('credit_rollout.cause', 'lapse', false)`);
+    await tried();
+    await cell.sql(`begin; set local role "${owner}"; select set_config('credit_rollout.cause', 'lapse', true);
+      update credit_rollout.allotments set floor = null, floor_edition = null; rollback`);
+    expect(await tried()).toEqual([]);
+  });
+
+  test.each(
+    ['login', 'superuser', 'createrole', 'createdb', 'bypassrls', 'replication'].flatMap((power) => [
+      ['owner', power] as const,
+      ['source', power] as const,
+    ]),
+  )('is given to no %s that has %s', async (which, power) => {
+    const role = which === 'owner' ? owner : source;
+    await cell.sql(`alter role "${role}" ${power}`);
+    const record = createFindingRecorder({ subject: 'x', title: 'Data center "x"' }, 'owner');
+    expect(await checkCellOwner({ cell: cell.cell, source: { failure: 0 } }, record)).toMatchObject({
+      level: 'error',
+      found: expect.stringContaining(power.toUpperCase()),
+    });
+    await expect(cell.init()).rejects.toMatchObject({
+      code: 'not_permitted',
+      next: expect.stringContaining(`ALTER ROLE "${role}" NO${power.toUpperCase()}; then`),
+    });
+    await cell.sql(`alter role "${role}" no${power}`);
+  });
 });

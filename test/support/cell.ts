@@ -14,8 +14,8 @@ import { initCell } from '../../src/engine/setup/init-cell.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { lockFenceExclusive, readFence, saveFenceClosed, setFence } from '../../src/stores/cell/batch/fence.js';
 import { endRun, openSealedRun, passCanary } from '../../src/stores/cell/batch/runs.js';
-import { CELL_ROLES, type CellDatabase, cellOwnerName, cellRoleName } from '../../src/stores/cell/cell-database.js';
-import { letOwnerReadSql } from '../../src/stores/cell/setup/roles.js';
+import type { CellDatabase } from '../../src/stores/cell/cell-database.js';
+import { letOwnerReadSql, listRoleNames } from '../../src/stores/cell/setup/roles.js';
 import { sampleCard } from '../domain/rate-card/sample-card.js';
 import type { Sql } from './invariants.js';
 import { openTestCell } from './open-context.js';
@@ -219,7 +219,7 @@ export function makeId(n: number, idType: IdType): string {
 
 async function dropRoles(dataCenter: string, server: string): Promise<void> {
   // another suite's cell may still use a role of a data center that was named on purpose
-  for (const role of [...CELL_ROLES.map((name) => cellRoleName(dataCenter, name)), cellOwnerName(dataCenter)])
+  for (const role of listRoleNames(dataCenter))
     await runAsAdmin(server, `drop role if exists "${role}"`).catch(() => undefined);
 }
 

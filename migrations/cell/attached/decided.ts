@@ -224,8 +224,8 @@ ${createRule('decided_first', NONE_STORED)}
 ${createRule('decided_one', NONE_STORED, ONE)}
 
 -- How long reading the source takes for one org, in ms, without the planning of the query, which is the same for every
--- source: the best of several, since a busy machine makes any of them slower. Null: the source has none. As our schema's
--- owner, so that the code of a view cannot become whoever measures.
+-- source: the best of several, since a busy machine makes any of them slower. Null: the source has none. Not as who asks,
+-- so that the code of a view cannot become whoever measures.
 create function credit_rollout.measure_one_org() returns real language plpgsql
   security definer set search_path = pg_catalog, pg_temp set jit = off set max_parallel_workers_per_gather = 0 as $$
 declare

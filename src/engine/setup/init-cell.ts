@@ -4,11 +4,12 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns, orgIdType } from '../../domain/source/source-contract.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { assertTimelineReadable } from '../../stores/cell/batch/fence.js';
-import { type CellDatabase, type CellTransaction, cellOwnerName } from '../../stores/cell/cell-database.js';
+import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { measureOneOrg, saveOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { findCell, readServerFacts } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { grantUpdates } from '../../stores/cell/setup/change-triggers.js';
+import { giveSchema, keepDefiners, rejectStrongOwners } from '../../stores/cell/setup/ownership.js';
 import { ensureRoles, grantProduct, grantRoles, recordProductRole } from '../../stores/cell/setup/roles.js';
 import {
   attachSource,
@@ -20,7 +21,6 @@ import {
 } from '../../stores/cell/setup/schema.js';
 import { countNullIdsAsOwner, findSource, type Source } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
-import { rejectStrongOwner, transferSchema } from '../../stores/schema-owner.js';
 import { toStoredCard } from '../stored-card.js';
 import { runStatements } from './run-statements.js';
 
@@ -64,23 +64,23 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
     await findFittingSource(tx, dataCenter, card);
     await ensureRoles(tx, dataCenter.id);
   });
-  const owner = cellOwnerName(dataCenter.id);
   const made = await cell.asOwner(async (tx) => {
     await lockSchema(tx);
-    await rejectStrongOwner(tx, owner, `Data center "${dataCenter.id}"`);
+    await rejectStrongOwners(tx, dataCenter.id);
     const source = await findUsableSource(tx, dataCenter, card);
-    // also what an earlier version left to its login: from here on everything has one owner
-    await transferSchema(tx, 'credit_rollout', owner);
+    // also what an earlier version left to its login
+    await giveSchema(tx, dataCenter.id);
     const migrations = await migrateCell(tx, await schemaOptions(tx, dataCenter, source));
     await saveCell(tx, { dataCenter: dataCenter.id, zone: dataCenter.zone, lapseGraceDays: options.lapseGraceDays });
     await insertRateCard(tx, toStoredCard(card));
     await proposeActiveCard(tx, card.hash);
     const attached = await attachSource(tx, toAttached(source), source.signature);
-    await transferSchema(tx, 'credit_rollout', owner);
+    await giveSchema(tx, dataCenter.id);
     await grantRoles(tx, dataCenter.id);
     await grantUpdates(tx, dataCenter.id);
     if (options.grant !== undefined) await recordProductRole(tx, options.grant);
     await grantProduct(tx);
+    await keepDefiners(tx);
     rejectNullIds(await countNullIdsAsOwner(tx), dataCenter);
     return {
       dataCenter: dataCenter.id,
@@ -99,15 +99,22 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
  * that takes long undoes nothing.
  */
 async function measureSignUps(cell: CellDatabase): Promise<number | null> {
-  const oneOrgMs = await measureWithin(cell, MEASURE_MS);
+  const oneOrgMs = await measureWithin(cell, MEASURE_MS, keepDefiners);
   await cell.asOwner((tx) => saveOneOrgMs(tx, oneOrgMs));
   return oneOrgMs;
 }
 
-/** At most this long; a source that takes longer counts as if it took just that. */
-export async function measureWithin(cell: CellDatabase, limitMs: number): Promise<number | null> {
+/** At most this long; a source that takes longer counts as if it took just that. `before` runs in the transaction. */
+export async function measureWithin(
+  cell: CellDatabase,
+  limitMs: number,
+  before: (tx: CellTransaction) => Promise<void> = async () => undefined,
+): Promise<number | null> {
   try {
-    return await cell.asOwner((tx) => measureOneOrg(tx, limitMs));
+    return await cell.asOwner(async (tx) => {
+      await before(tx);
+      return measureOneOrg(tx, limitMs);
+    });
   } catch (error) {
     if (classifyFailure(error).kind === 'too_slow') return limitMs;
     throw error;

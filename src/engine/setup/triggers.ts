@@ -5,13 +5,14 @@ import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { Clock } from '../../kernel/clock.js';
 import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { type CellDatabase, type CellTransaction, cellOwnerName } from '../../stores/cell/cell-database.js';
+import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import {
   hasChangeFunction,
   installChangeTriggers,
   readTriggerGrant,
   removeChangeTriggers,
 } from '../../stores/cell/setup/change-triggers.js';
+import { giveSchema } from '../../stores/cell/setup/ownership.js';
 import {
   hasSignUpFunction,
   installSignUpTrigger,
@@ -19,7 +20,6 @@ import {
 } from '../../stores/cell/setup/sign-up-trigger.js';
 import { findSource } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
-import { transferSchema } from '../../stores/schema-owner.js';
 import { toAttached } from './init-cell.js';
 
 /**
@@ -102,7 +102,7 @@ async function installTriggers(
     await retryOnLockTimeout(cell, clock, async (tx) => {
       await install(tx);
       // the functions run as their owner
-      await transferSchema(tx, 'credit_rollout', cellOwnerName(cell.dataCenter));
+      await giveSchema(tx, cell.dataCenter);
     });
   } catch (error) {
     if (classifyFailure(error).kind !== 'not_permitted') throw error;

@@ -37,6 +37,11 @@ export function cellOwnerName(dataCenter: string): string {
   return `credit_rollout_${dataCenter.replaceAll('-', '_')}_owner`;
 }
 
+/** The role of our functions that read the source. Nobody can log in as it. */
+export function cellSourceRoleName(dataCenter: string): string {
+  return `credit_rollout_${dataCenter.replaceAll('-', '_')}_source`;
+}
+
 // The catalog comes before anything that a login could have made: a temporary type, or an operator in `public`.
 const SEARCH_PATH = 'set local search_path = pg_catalog, pg_temp';
 // One round trip of the simple protocol. client_connection_check_interval frees the locks of a killed worker;

@@ -172,7 +172,7 @@ describe('the role fencer', () => {
     'select inputs from credit_rollout.quarantine',
     'update credit_rollout.batches set lower_id = null',
     'insert into credit_rollout.allotments select * from credit_rollout.allotments limit 0',
-    `select credit_rollout.cut_ranges(1, 1)`,
+    `select credit_rollout.split_batch(1, 1)`,
   ])('may not: %s', async (statement) => {
     expect(await rejectionOf(statement, cellRoleName(cell.dataCenter.id, 'fencer'))).toBe('42501');
   });

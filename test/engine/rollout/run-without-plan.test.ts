@@ -30,8 +30,8 @@ async function leaveRunWithoutPlan(fleet: Fleet): Promise<{ readonly dataCenter:
   await sql(
     unguarded(`insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes, rails)
         values (7, 'migrate', '${card.hash}', 100, 2, '{}');
-      insert into credit_rollout.batches (run_id, batch_no, state) values (7, 1, 'uncut');
-      select credit_rollout.cut_first_ranges(7);
+      insert into credit_rollout.batches (run_id, batch_no, lower_id, upper_id, state, expected)
+        values (7, 1, null, 101, 'pending', 100), (7, 2, 101, 201, 'pending', 100), (7, 3, 201, null, 'uncut', null);
       update credit_rollout.cell set active_card = '${card.hash}';
       update credit_rollout.fence set state = 'open', epoch = 7, run_id = 7,
         timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`),

@@ -4,7 +4,14 @@ import { RolloutError } from '../../../kernel/rollout-error.js';
 import { classifyFailure } from '../../postgres-failure.js';
 import { execute, runVerbatim, selectRow, selectRows } from '../../query.js';
 import { createRoleSql } from '../../schema-owner.js';
-import { CELL_ROLES, type CellRole, type CellTransaction, cellOwnerName, cellRoleName } from '../cell-database.js';
+import {
+  CELL_ROLES,
+  type CellRole,
+  type CellTransaction,
+  cellOwnerName,
+  cellRoleName,
+  cellSourceRoleName,
+} from '../cell-database.js';
 
 const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged,
   stale, quarantined, falls, total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since,
@@ -135,12 +142,28 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   ],
 };
 
+// What the code of the product's view can do inside our functions: read what the rule reads, and have the owner's
+// functions write numbers of this cell, which the product decides and enforces anyway.
+const SOURCE_GRANTS = [
+  `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first,
+    credit_rollout.decided_one, credit_rollout.check_open_plan, credit_rollout.record_sign_up,
+    credit_rollout.grant_sign_up, credit_rollout.insert_sign_up, credit_rollout.note_sign_up,
+    credit_rollout.finish_override,
+    credit_rollout.retire_gone, credit_rollout.lock_batch, credit_rollout.split_batch_at`,
+  `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
+    credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
+    credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.protected_orgs, credit_rollout.plans,
+    credit_rollout.overrides, credit_rollout.freezes, credit_rollout.fence, credit_rollout.pending_sign_ups`,
+  'update (tries), delete on credit_rollout.pending_sign_ups',
+  'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
+];
+
 /**
- * Makes the roles, that of the owner too, and this login a member of them; throws roles_missing with the SQL when it
+ * Makes the roles, those that own what is ours too, and this login a member of them; throws roles_missing with the SQL when it
  * may not.
  */
 export async function ensureRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
-  const names = [...CELL_ROLES.map((role) => cellRoleName(dataCenter, role)), cellOwnerName(dataCenter)];
+  const names = listRoleNames(dataCenter);
   const missing = await listMissingRoles(tx, names);
   const create = missing.map((name) => `create role "${name}" nologin`);
   const join = await listMissingMemberships(tx, names, missing);
@@ -156,6 +179,13 @@ export async function ensureRoles(tx: CellTransaction, dataCenter: string): Prom
     });
   }
 }
+
+/** Every role of a cell: what our transactions run as, and both that own what is ours. */
+export const listRoleNames = (dataCenter: string): readonly string[] => [
+  ...CELL_ROLES.map((role) => cellRoleName(dataCenter, role)),
+  cellOwnerName(dataCenter),
+  cellSourceRoleName(dataCenter),
+];
 
 /**
  * What the owner of a source runs once, so that the role that owns our schema can read it: with the role, which `init`
@@ -201,7 +231,8 @@ async function listMissingMemberships(
  */
 export async function grantRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
   const nameOf = (role: CellRole): string => `"${cellRoleName(dataCenter, role)}"`;
-  const everyone = CELL_ROLES.map(nameOf).join(', ');
+  const source = `"${cellSourceRoleName(dataCenter)}"`;
+  const everyone = [...CELL_ROLES.map(nameOf), source].join(', ');
   const statements = [
     `revoke all on all tables in schema credit_rollout from ${everyone}`,
     `revoke all on all sequences in schema credit_rollout from ${everyone}`,
@@ -209,6 +240,7 @@ export async function grantRoles(tx: CellTransaction, dataCenter: string): Promi
     `revoke all on all functions in schema credit_rollout from public, ${everyone}`,
     `grant usage on schema credit_rollout to ${everyone}`,
     ...CELL_ROLES.flatMap((role) => GRANTS[role].map((grant) => `grant ${grant} to ${nameOf(role)}`)),
+    ...SOURCE_GRANTS.map((grant) => `grant ${grant} to ${source}`),
   ];
   await execute(tx, statements.join(';\n'));
 }

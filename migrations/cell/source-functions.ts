@@ -1,0 +1,19 @@
+/**
+ * Every function that reads the source with other rights than its caller's, or may call one that does. They belong to a
+ * role that can do nothing else, since the code of the product's view runs inside them. Whoever owns a function can
+ * change how it runs, so no function of our schema's owner calls one of these: they are called by roles, and by each
+ * other.
+ */
+export const SOURCE_FUNCTIONS = [
+  'add_unreadable_range',
+  'complete_override',
+  'count_null_ids',
+  'grant_sign_up',
+  'measure_one_org',
+  'onboard_inserted',
+  'onboard_org',
+  'plan_key_ranges',
+  'retire_allotments',
+  'split_batch',
+  'write_sign_ups',
+] as const;
