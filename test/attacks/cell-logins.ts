@@ -2,7 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { initCell } from '../../src/engine/setup/init-cell.js';
-import { CELL_ROLES, type CellRole, cellOwnerName, cellRoleName } from '../../src/stores/cell/cell-database.js';
+import {
+  CELL_ROLES,
+  type CellRole,
+  cellOwnerName,
+  cellRoleName,
+  cellSourceRoleName,
+} from '../../src/stores/cell/cell-database.js';
 import type { TestCell } from '../support/cell.js';
 import { type Attacker, openAttacker } from './attacker.js';
 
@@ -37,6 +43,7 @@ export async function createCellLogins({ cell, url, dataCenter, card, sql }: Tes
       ...CELL_ROLES.map((role) => [roleOf(role), role] as const),
       [nameOf('product'), 'the product, after init --grant'],
       [cellOwnerName(dataCenter.id), 'the owner of our schema, beyond it'],
+      [cellSourceRoleName(dataCenter.id), 'the role whose functions read the source, beyond them'],
     ]),
     drop: async () => {
       for (const login of all) await sql(`drop owned by ${nameOf(login)}; drop role ${nameOf(login)}`);

@@ -98,18 +98,24 @@ describe('allotments', () => {
   });
 
   test('lets a floor fall with a named cause to what the rule gives, and to nothing else', async () => {
-    const fall = (cause: string, floor: string): Promise<string | undefined> =>
-      rejectionOf(`select set_config('credit_rollout.cause', '${cause}', true);
+    const worker = cellRoleName(cell.dataCenter.id, 'worker');
+    const fall = (cause: string, floor: string, as?: string): Promise<string | undefined> =>
+      rejectionOf(
+        `select set_config('credit_rollout.cause', '${cause}', true);
         update credit_rollout.allotments a set edition = d.edition, base_credits = d.base_credits,
           variable_credits = d.variable_credits, legacy_limit = d.legacy_limit, floor = ${floor},
           floor_edition = d.floor_edition, grandfathered_credits = d.grandfathered_credits,
           total_credits = d.total_credits, winner = d.winner
-        from credit_rollout.decided(null, null, array[2]::credit_rollout.org_id[], null) d where a.org_id = 2`);
+        from credit_rollout.decided(null, null, array[2]::credit_rollout.org_id[], null) d where a.org_id = 2`,
+        as,
+      );
     await cell.sql(`update public.orgs set edition = 'free' where org_id = 2`);
+    await cell.sql('update credit_rollout.fence set single_writes = true');
     for (const cause of ['override', 'undo', 'because', 'manual edit'])
-      expect(await fall(cause, 'd.floor')).toBe('23001');
-    for (const floor of ['d.floor - 1', 'null']) expect(await fall('edition', floor)).toBe('23001');
-    expect(await fall('edition', 'd.floor')).toBe(undefined);
+      for (const as of [undefined, worker]) expect(await fall(cause, 'd.floor', as)).toBe('23001');
+    for (const floor of ['d.floor - 1', 'null']) expect(await fall('edition', floor, worker)).toBe('23001');
+    expect(await fall('edition', 'd.floor', worker)).toBe(undefined);
+    await cell.sql('update credit_rollout.fence set single_writes = false');
   });
 
   test('the epoch of a fence never goes back', async () => {

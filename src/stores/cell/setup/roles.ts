@@ -148,7 +148,7 @@ const SOURCE_GRANTS = [
   `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first,
     credit_rollout.decided_one, credit_rollout.check_open_plan, credit_rollout.record_sign_up,
     credit_rollout.grant_sign_up, credit_rollout.insert_sign_up, credit_rollout.note_sign_up,
-    credit_rollout.finish_override,
+    credit_rollout.onboard_org, credit_rollout.finish_override,
     credit_rollout.retire_gone, credit_rollout.lock_batch, credit_rollout.split_batch_at`,
   `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
     credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
