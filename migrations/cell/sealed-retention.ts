@@ -58,7 +58,7 @@ export const retirePlanNumbers: Migration = {
   name: '20261129201300_pre_retire_plan_numbers',
   up: `
 create or replace function credit_rollout.check_open_plan(plan bigint, finishes boolean) returns void language plpgsql
-  set search_path = pg_catalog, pg_temp as $$
+  security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if finishes then
     perform pg_advisory_xact_lock(1129467726, (plan % 2147483647)::integer);
