@@ -32,7 +32,8 @@ begin
     from jsonb_populate_record(null::credit_rollout.allotments, terms) d
     where exists (select from credit_rollout.sign_ups s cross join credit_rollout.gate g
         where s.org_id = d.org_id and s.decided_at >= g.effective_at)
-      and not exists (select from credit_rollout.allotment_changes c where c.org_id = d.org_id and c.operation = 'delete')
+      and not exists (select from credit_rollout.allotment_changes c
+        where c.org_id = d.org_id and c.operation = 'delete')
     on conflict do nothing;
 end $$;
 

@@ -1,9 +1,7 @@
-/**
- * Every function that reads the source with other rights than its caller's, or may call one that does. They belong to a
- * role that can do nothing else, since the code of the product's view runs inside them. Whoever owns a function can
- * change how it runs, so no function of our schema's owner calls one of these: they are called by roles, and by each
- * other.
- */
+// Every function that reads the source with other rights than its caller's, or calls one that does. The code of the
+// product's view runs inside them, so they belong to a role that can do nothing else.
+
+/** Whoever owns a function can change how it runs, so none of our schema's owner calls one of these. */
 export const SOURCE_FUNCTIONS = [
   'add_unreadable_range',
   'complete_override',

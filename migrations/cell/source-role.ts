@@ -1,5 +1,5 @@
-// Why: a view of the product may run any code wherever it is read, so nothing reads it with the rights of our schema's owner.
-// What reads it for somebody belongs to another role (source-functions.ts), and has the owner's functions write.
+// Why: a view of the product may run any code wherever it is read, so nothing reads it with the rights of our schema's
+// owner. What reads it for somebody belongs to another role (source-functions.ts), and has the owner's functions write.
 import type { Migration } from '../migration.js';
 
 /** Why: functions that read and wrote are now two. Old code calls them by the same names. */

@@ -160,8 +160,8 @@ const SOURCE_GRANTS = [
 ];
 
 /**
- * Makes the roles, those that own what is ours too, and this login a member of them; throws roles_missing with the SQL when it
- * may not.
+ * Makes the roles, those that own what is ours too, and this login a member of them; throws roles_missing with the SQL
+ * when it may not.
  */
 export async function ensureRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
   const names = listRoleNames(dataCenter);
