@@ -41,7 +41,8 @@ create or replace function credit_rollout.grant_sign_up(org credit_rollout.org_i
   security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if exists (select from credit_rollout.allotments a where a.org_id = org) then return; end if;
-  perform credit_rollout.insert_sign_up(to_jsonb(d)) from credit_rollout.decided_one(org, null) d where d.reason is null;
+  perform credit_rollout.insert_sign_up(to_jsonb(d))
+    from credit_rollout.decided_one(org, null) d where d.reason is null;
 -- a time-out of the caller is not among the others, and would end its sign-up
 exception when query_canceled or others then
   null;

@@ -1,5 +1,6 @@
 // To whom our schema in a cell belongs: to a role that nobody can log in as, but for the functions that read the
-// source. The code of the product's view runs wherever it is read, so those belong to a role that can read and nothing else.
+// source. The code of the product's view runs wherever it is read, so those belong to a role that can read and nothing
+// else.
 import { SOURCE_FUNCTIONS } from '../../../../migrations/cell/source-functions.js';
 import { execute } from '../../query.js';
 import {
