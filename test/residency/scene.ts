@@ -8,9 +8,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readEnvironment } from '../../src/platform/environment.js';
-import { cellOwnerName } from '../../src/stores/cell/cell-database.js';
 import { bundleProcess } from '../support/bundle-process.js';
-import type { TestCell } from '../support/cell.js';
+import { letOwnerRead, type TestCell } from '../support/cell.js';
 import { createFleet, type Fleet, uniqueId } from '../support/fleet.js';
 import { adminUrl, runAsAdmin } from '../support/postgres.js';
 import {
@@ -103,12 +102,7 @@ export async function createScene(queue: 'postgres' | { readonly redis: string }
     ...(await Promise.all([...running].map(async ({ pid }) => ({ where: 'title', text: await readTitle(pid) })))),
     ...[...running].map((one) => ({ where: 'log', text: one.output() })),
   ];
-  // the first one makes the roles, and says what the owner of a source has to grant
-  for (const { sql, dataCenter } of [cell, other]) {
-    await run('init', '--dc', dataCenter.id);
-    await sql(`grant usage on schema public to "${cellOwnerName(dataCenter.id)}";
-      grant select on public.orgs to "${cellOwnerName(dataCenter.id)}"`);
-  }
+  for (const { sql, dataCenter } of [cell, other]) await letOwnerRead(sql, dataCenter.id);
   await expectGood(run('init'));
   await spoilWrites(cell);
   return {
