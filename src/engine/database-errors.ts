@@ -17,6 +17,7 @@ export { isServerText };
 /** The code of an error, as `status` and the log show it: that of the registry, SQLSTATE or kind; never its text. */
 export function errorCodeOf(error: unknown): string {
   if (error instanceof RefusedFunction) return 'server_unsupported';
+  if (isNotPopulated(error)) return 'source_not_populated';
   const { sqlstate, kind } = classifyFailure(error);
   return sqlstate ?? kind;
 }
@@ -96,8 +97,17 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
   }
 }
 
+/** Only the server says it from there; its SQLSTATE means many things. */
+const isNotPopulated = (error: unknown): boolean =>
+  classifyFailure(error).sqlstate === '55000' && routineOf(error) === 'ExecOpenScanRelation';
+
 /** What only the product can mend: its view, what that calls, or a trigger of its own. */
 function explainSource(error: unknown, subject: string, sqlstate: string | undefined): RolloutError {
+  if (isNotPopulated(error))
+    return new RolloutError('source_not_populated', {
+      message: `${subject}: its source reads a materialized view that was never refreshed.`,
+      cause: error,
+    });
   const code = sqlstate === undefined ? 'a SQLSTATE of its own' : `SQLSTATE ${sqlstate}`;
   return new RolloutError('source_failed', {
     message: `${subject}: the view of the source, or other code of the product, raised an error (${code}).`,

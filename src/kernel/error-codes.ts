@@ -127,6 +127,11 @@ export const ERRORS = {
     'Name the other data centers with --dc; for this one give the view updated_at, or let source name the table.',
   ),
   source_null_ids: entry(1, 'The source has rows without an org_id.', 'Leave them out in a view, or give them an id.'),
+  source_not_populated: entry(
+    1,
+    'The source is, or reads, a materialized view that was never refreshed.',
+    'As its owner run REFRESH MATERIALIZED VIEW with its name.',
+  ),
   source_row_security: entry(
     7,
     'Row-level security hides rows of the source from us.',

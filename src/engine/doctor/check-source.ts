@@ -38,6 +38,12 @@ export const ofSource =
 /** Throws why it cannot be used. */
 export function checkSource({ source }: Pick<OpenCell, 'source'>, record: FindingRecorder): Finding {
   if ('failure' in source) throw source.failure;
+  if (!source.populated)
+    return record.error(
+      `${source.relation}, a materialized view that was never refreshed`,
+      `As its owner run: REFRESH MATERIALIZED VIEW ${source.relation};`,
+      'source_not_populated',
+    );
   return record.ok(`${source.relation}, a ${source.kind}`);
 }
 

@@ -159,6 +159,11 @@ export async function findFittingSource(
 /** Likewise; and the owner of our schema may read it, since the views belong to it. */
 async function findUsableSource(tx: CellTransaction, dataCenter: DataCenterConfig, card: RateCard): Promise<Source> {
   const source = await findFittingSource(tx, dataCenter, card);
+  if (!source.populated)
+    throw new RolloutError('source_not_populated', {
+      message: `The source ${dataCenter.source} of data center "${dataCenter.id}" is a materialized view that was never refreshed.`,
+      next: `As its owner run: REFRESH MATERIALIZED VIEW ${source.relation}; Then run init again.`,
+    });
   if (source.ownerGrant !== null)
     throw new RolloutError('not_permitted', {
       message: `The role that owns our schema in data center "${dataCenter.id}" may not read the source ${dataCenter.source}.`,

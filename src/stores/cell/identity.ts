@@ -97,9 +97,25 @@ const READ_BY_US = `
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where w.ev_class = to_regclass('credit_rollout.source_orgs')`;
 
-/** SQL: true where the views read what has the name of the source. By the catalog: needs no right on the source. */
+/**
+ * SQL: true where an index proves that no two of all the rows that a relation gives have one org_id. The rows of a
+ * child table come with those of its parent, whose index does not have them. `relation`: its oid.
+ */
+export const provesUnique = (relation: string): string => `(
+  exists (select from pg_catalog.pg_index i
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attname = 'org_id' and i.indkey[0] = a.attnum
+    where i.indrelid = ${relation} and i.indisunique and i.indisvalid and i.indpred is null and i.indnkeyatts = 1
+      and i.indcollation[0] = a.attcollation)
+  and not exists (select from pg_catalog.pg_inherits h
+    join pg_catalog.pg_class p on p.oid = h.inhparent and p.relkind = 'r' where h.inhparent = ${relation}))`;
+
+/**
+ * SQL: true where the views read what has the name of the source, and its ids are as unique as they were created for.
+ * By the catalog: needs no right on the source.
+ */
 export const READS_SOURCE = `exists (select${READ_BY_US}
-    and format('%I.%I', n.nspname, c.relname) = (select k.source from credit_rollout.cell k))`;
+    and exists (select from credit_rollout.cell k where k.source = format('%I.%I', n.nspname, c.relname)
+      and (not k.source_unique or ${provesUnique('c.oid')})))`;
 
 export async function readSourceState(tx: CellTransaction): Promise<SourceState> {
   const { state } = await selectRow<{ readonly state: SourceState }>(
@@ -121,6 +137,12 @@ export async function rejectChangedSource(tx: CellTransaction, dataCenter: strin
     `select k.source, (select min(format('%I.%I', n.nspname, c.relname))${READ_BY_US}) as read
      from credit_rollout.cell k`,
   );
+  if (read === source)
+    throw new RolloutError('source_changed', {
+      message:
+        `Data center "${dataCenter}": no index proves any more that an id occurs once in ${source}: one was dropped, ` +
+        'or the table has child tables now.',
+    });
   throw new RolloutError('source_changed', {
     message:
       `Data center "${dataCenter}": our views read ${read ?? 'another relation'}, which is not ${source} any more: ` +

@@ -3,7 +3,10 @@
 
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Finding } from '../../../src/engine/doctor/finding.js';
+import { initCell } from '../../../src/engine/setup/init-cell.js';
 import { advise, command } from '../../../src/kernel/advice.js';
+import { letOwnerRead } from '../../support/cell.js';
+import { explained } from '../../support/explained.js';
 import { checkCells, closeAll, makeCell, of, problemsOf } from './doctor-scene.js';
 
 afterEach(closeAll);
@@ -58,6 +61,43 @@ describe('checkCell', () => {
         fix: expect.stringContaining('CREATE INDEX CONCURRENTLY ON public.orgs'),
       },
     ]);
+  });
+
+  test('takes an index for a proof only where it has every row, and finds the id that is there twice', async () => {
+    const cell = await makeCell({ init: 'left', orgs: [{ org_id: 7 }, { org_id: 8 }] });
+    await cell.sql(`create table public.archived () inherits (public.orgs);
+      insert into public.archived select * from only public.orgs where org_id = 7`);
+    await cell.init();
+    expect(await problemsOf(cell)).toMatchObject([{ check: 'unique ids', level: 'warning' }]);
+    expect(await cell.sql('select org_id, reason from credit_rollout.assessed order by 1')).toMatchObject([
+      { org_id: '7', reason: 'duplicate_id' },
+      { org_id: '7', reason: 'duplicate_id' },
+      { org_id: '8', reason: null },
+    ]);
+  });
+
+  test('says that a materialized view was never refreshed, read directly or through a view; so does init', async () => {
+    const cell = await makeCell({ init: 'left', orgs: [{}] });
+    const { sql, dataCenter } = cell;
+    await sql(
+      'alter table public.orgs rename to rows; create materialized view public.orgs as table rows with no data',
+    );
+    const found = { check: 'source', level: 'error', code: 'source_not_populated' };
+    expect((await problemsOf(cell))[0]).toMatchObject({
+      ...found,
+      fix: 'As its owner run: REFRESH MATERIALIZED VIEW public.orgs;',
+    });
+    await expect(cell.init()).rejects.toMatchObject({ code: 'source_not_populated' });
+    await sql('create view public.through as table public.orgs');
+    const through = { ...dataCenter, source: 'public.through' };
+    expect(await problemsOf(cell, { dataCenters: [through] })).toContainEqual(
+      expect.objectContaining({ code: 'source_not_populated' }),
+    );
+    await letOwnerRead(sql, dataCenter.id);
+    const init = initCell(cell.cell, { dataCenter: through, card: cell.card, lapseGraceDays: 30 });
+    await expect(explained(init)).rejects.toMatchObject({ code: 'source_not_populated' });
+    await sql('refresh materialized view public.orgs');
+    await cell.init();
   });
 
   test('counts rows without an id and orgs of editions that the card lacks', async () => {

@@ -140,7 +140,16 @@ describe('readSourceState', () => {
     ['a table that became a partition of its successor', PARTITIONED, 'changed'],
     ['(the way back)', 'alter table public.orgs detach partition public.o; drop table public.orgs', 'changed'],
     ['(the way back)', 'alter table public.o rename to orgs', 'attached'],
-    ['a child that was added', 'create table public.c () inherits (public.orgs)', 'attached'],
+    ['a child, which may hold an id again', 'create table public.c () inherits (public.orgs)', 'changed'],
+    ['(the way back)', 'drop table public.c', 'attached'],
+    ['a key that is gone', 'alter table public.orgs drop constraint orgs_pkey', 'changed'],
+    ['(another one)', 'create unique index orgs_one on public.orgs (org_id)', 'attached'],
+    [
+      'one of a part of the rows',
+      'drop index public.orgs_one; create unique index on public.orgs (org_id) where paid',
+      'changed',
+    ],
+    ['(the way back)', 'create unique index on public.orgs (org_id)', 'attached'],
     ['views that went with another relation', 'drop view credit_rollout.source_orgs cascade', 'detached'],
   ])('%s', async (_, sql, expected) => {
     for (const statement of sql.split('; ')) await cell.sql(statement);

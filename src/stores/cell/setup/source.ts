@@ -3,17 +3,20 @@ import { isContractColumn, type SourceColumn } from '../../../domain/source/sour
 import { RolloutError } from '../../../kernel/rollout-error.js';
 import { findRow, selectRow, selectRows } from '../../query.js';
 import { type CellTransaction, cellOwnerName } from '../cell-database.js';
+import { provesUnique } from '../identity.js';
 
 export interface Source {
   /** Quoted by the catalog: `"public"."orgs"`. */
   readonly relation: string;
   readonly kind: 'table' | 'view' | 'materialized view' | 'foreign table';
   readonly columns: ReadonlyMap<string, SourceColumn>;
-  /** A valid, unconditional unique index on org_id alone. */
+  /** An index proves that an org_id occurs once: one on org_id alone, of all rows that the relation gives. */
   readonly unique: boolean;
   /** Any index whose first column is org_id: a batch reads only its range. */
   readonly indexed: boolean;
   readonly rowSecurity: boolean;
+  /** False: a materialized view that was never refreshed. */
+  readonly populated: boolean;
   readonly selectable: boolean;
   /** The GRANTs that let this login read it, for its owner to run. */
   readonly grant: string;
@@ -53,6 +56,7 @@ interface RelationRow {
   readonly relkind: string;
   readonly relation: string;
   readonly rowSecurity: boolean;
+  readonly populated: boolean;
   readonly selectable: boolean;
   readonly readGrant: string;
   readonly ownerGrant: string | null;
@@ -62,6 +66,7 @@ const READ_GRANT = 'GRANT USAGE ON SCHEMA %1$I TO %3$I; GRANT SELECT ON %1$I.%2$
 
 const RELATION = `
 select c.oid, c.relkind, format('%I.%I', n.nspname, c.relname) as relation, c.relrowsecurity as row_security,
+  c.relispopulated as populated,
   has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as selectable,
   format(:read_grant, n.nspname, c.relname, session_user) as read_grant,
   case when o.rolname is null or not has_schema_privilege(o.oid, n.oid, 'usage')
@@ -90,8 +95,7 @@ interface IndexRow {
 }
 
 const INDEXES = `
-select count(*) > 0 as indexed,
-  coalesce(bool_or(i.indisunique and i.indisvalid and i.indpred is null and i.indnkeyatts = 1), false) as is_unique
+select count(*) > 0 as indexed, ${provesUnique(':relation_id')} as is_unique
 from pg_index i
 join pg_attribute a on a.attrelid = i.indrelid and a.attname = 'org_id' and i.indkey[0] = a.attnum
 where i.indrelid = :relation_id`;
@@ -122,6 +126,7 @@ export async function findSource(tx: CellTransaction, text: string, dataCenter: 
     unique: index.isUnique,
     indexed: index.indexed || found.relkind === 'v',
     rowSecurity: found.rowSecurity,
+    populated: found.populated,
     selectable: found.selectable,
     grant: found.readGrant,
     ownerGrant: found.ownerGrant,
