@@ -37,6 +37,8 @@ interface DataCenterFlag {
 }
 
 const MAX_ROWS = 100_000;
+/** Seconds: a status that takes longer helps nobody. */
+const MAX_WITHIN = 60;
 const MAX_PLANS = 10_000;
 const MAX_CONCURRENCY = 64;
 
@@ -155,6 +157,7 @@ function registerRollout(cli: Command, execute: Execute): void {
     .description('show the stage of every data center, why it is held, and the command that continues it')
     .option('--watch', 'repeat until Ctrl-C')
     .option('--line', 'one line per data center, for logs')
+    .option('--within <seconds>', 'answer after so many seconds, whatever is down', parseCount(MAX_WITHIN), 2)
     .action((flags: StatusFlags) =>
       execute(async (session) => (await import('./status.js')).runStatus(session, flags)),
     );

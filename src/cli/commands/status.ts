@@ -1,7 +1,7 @@
 // `status`: the stage of every data center, why it is held, and the command that continues it.
 
 import type { Program } from '../../compose.js';
-import { readStatus, type Status } from '../../engine/operate/read-status.js';
+import { readStatusWithin, type Status } from '../../engine/operate/read-status.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import { createLiveArea } from '../terminal/live-area.js';
@@ -13,15 +13,24 @@ import { showStatus } from '../views/show-status.js';
 export interface StatusFlags {
   readonly watch?: boolean;
   readonly line?: boolean;
+  /** Seconds until it answers, whatever is down. */
+  readonly within: number;
 }
 
 const WATCH_MS = 1_000;
 
+/** Of the time for the answer: what reading the policy may take of it, and what is left for showing it, in ms. */
+const CHECK_SHARE = 0.4;
+const SHOW_MS = 300;
+const CLOSE_MS = 100;
+
 export function runStatus(session: CliSession, flags: StatusFlags): Promise<number> {
-  return withProgram(session, { policy: 'warned' }, async (program) => {
+  const withinMs = flags.within * 1_000 - SHOW_MS;
+  const limits = { checkMs: withinMs * CHECK_SHARE, closeMs: CLOSE_MS };
+  return withProgram(session, { policy: 'warned', ...limits }, async (program, _, checkedMs) => {
     const render = (status: Status): string => renderStatus(session, program, withPrintableTexts(status), flags);
-    if (flags.watch) return watchStatus(session, program, render);
-    const status = await readStatus(program.engine);
+    if (flags.watch) return watchStatus(session, program, render, withinMs);
+    const status = await readStatusWithin(program.engine, withinMs - checkedMs);
     session.report(statusDocument(status, session.commands), render(status));
     return 0;
   });
@@ -33,13 +42,18 @@ function renderStatus({ commands, paint }: CliSession, program: Program, status:
   return status.dataCenters.map((dc) => showStatusLine(dc, lanes, commands)).join('\n');
 }
 
-async function watchStatus(session: CliSession, program: Program, render: (status: Status) => string): Promise<number> {
+async function watchStatus(
+  session: CliSession,
+  program: Program,
+  render: (status: Status) => string,
+  withinMs: number,
+): Promise<number> {
   const stopping = new AbortController();
   const unlisten = session.io.onStop(() => stopping.abort());
   const area = createLiveArea(session.io, () => performance.now());
   try {
     while (!stopping.signal.aborted && !session.io.isClosed()) {
-      const status = await readStatus(program.engine);
+      const status = await readStatusWithin(program.engine, withinMs);
       // with --json: one document after another
       if (session.options.json) session.report(statusDocument(status, session.commands), '');
       else area.draw(render(status).split('\n'), `${status.at.getTime()}`);

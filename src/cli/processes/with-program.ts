@@ -18,41 +18,47 @@ export interface ProgramOptions {
    * configuration as it is. `unchecked`: for what has nothing to do with control.
    */
   readonly policy?: 'refused' | 'warned' | 'reported' | 'kept' | 'unchecked';
+  /** How long reading the policy and the pinned instants may delay the command, in ms; 2,000 where left out. */
+  readonly checkMs?: number;
+  /** How long the end of its connections may, in ms; 4,000 where left out. */
+  readonly closeMs?: number;
 }
 
-/** How long reading the policy and the pinned instants may delay a command, in ms. */
 const CHECK_MS = 2_000;
 const CLOSE_MS = 4_000;
 
 export async function withProgram(
   session: CliSession,
   options: ProgramOptions,
-  use: (program: Program, differences: readonly PolicyDifference[]) => Promise<number>,
+  use: (program: Program, differences: readonly PolicyDifference[], checkedMs: number) => Promise<number>,
 ): Promise<number> {
-  const { cellConnections, from = 'config', policy = 'refused' } = options;
+  const { cellConnections, from = 'config', policy = 'refused', checkMs = CHECK_MS, closeMs = CLOSE_MS } = options;
   const given = { configPath: session.options.config, ...(cellConnections && { cellConnections }) };
   const program = await (from === 'embedded' ? composeEmbedded(given) : compose(given));
   try {
-    if (policy === 'unchecked') return await use(program, []);
-    const { config, differences } = await readPolicy(program);
+    if (policy === 'unchecked') return await use(program, [], 0);
+    const began = performance.now();
+    const checkedMs = (): number => performance.now() - began;
+    const { config, differences } = await readPolicy(program, checkMs);
     if (policy === 'refused') rejectOtherPolicy(differences);
     if (policy === 'warned')
       for (const difference of differences) session.warn(`${describeDifference(difference)} The policy counts.`);
     const chosen = { ...program, config };
-    await warnOfDrift(session, program);
-    return await use(policy === 'kept' ? program : chosen, differences);
+    await warnOfDrift(session, program, checkMs - checkedMs());
+    return await use(policy === 'kept' ? program : chosen, differences, checkedMs());
   } finally {
-    await withTimeout(systemClock, CLOSE_MS, program.close());
+    await withTimeout(systemClock, closeMs, program.close());
   }
 }
 
 /** A control database that cannot be asked is the command's own failure to report, and a new one has no policy. */
-async function readPolicy({ engine, config }: Program): ReturnType<typeof compareConfig> {
+async function readPolicy({ engine, config }: Program, withinMs: number): ReturnType<typeof compareConfig> {
   const compared = compareConfig(engine, config).catch(() => undefined);
-  return (await withTimeout(systemClock, CHECK_MS, compared)) ?? { config, differences: [] };
+  return (await withTimeout(systemClock, withinMs, compared)) ?? { config, differences: [] };
 }
 
-async function warnOfDrift(session: CliSession, program: Program): Promise<void> {
+async function warnOfDrift(session: CliSession, program: Program, withinMs: number): Promise<void> {
+  if (withinMs <= 0) return;
   const found = findConfigDrift(program.engine, program.config).catch(() => []);
-  for (const sentence of (await withTimeout(systemClock, CHECK_MS, found)) ?? []) session.warn(sentence);
+  for (const sentence of (await withTimeout(systemClock, withinMs, found)) ?? []) session.warn(sentence);
 }

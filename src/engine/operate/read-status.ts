@@ -33,6 +33,7 @@ import { listSchedulerLogins, readSchedulers, type Schedulers } from '../../stor
 import type { EngineContext } from '../context.js';
 import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
+import { askWithinTime } from './within-time.js';
 
 export type { RunProgress } from '../../stores/cell/batch/progress.js';
 
@@ -94,6 +95,17 @@ export interface Status {
   readonly logins: readonly ExcessLogin[];
   readonly dataCenters: readonly DataCenterStatus[];
 }
+
+/**
+ * The same within about `ms`, whatever does not answer: a cell that does not is shown as one that cannot be reached.
+ * Throws database_unreachable where control does not answer either.
+ */
+export async function readStatusWithin(context: EngineContext, ms: number): Promise<Status> {
+  // control is asked again after the cells
+  return askWithinTime(context, { cellsMs: ms * CELLS_SHARE, controlMs: ms }, readStatus);
+}
+
+const CELLS_SHARE = 0.8;
 
 /** Throws not_initialised before the first `init`. */
 export async function readStatus(context: EngineContext): Promise<Status> {
@@ -230,7 +242,12 @@ async function readNextFacts(
 ): Promise<NextFacts> {
   if (!RESTING_STAGES.includes(stage) || requested) return { plan: undefined, failure, repair: undefined };
   const repair =
-    cell?.kind === 'read' ? await context.cells.get(id).inTransaction('state', findNewestRepair) : undefined;
+    cell?.kind === 'read'
+      ? await context.cells
+          .get(id)
+          .inTransaction('state', findNewestRepair)
+          .catch(() => undefined)
+      : undefined;
   return {
     plan: await findPlanToUse(context, id),
     failure,
@@ -274,8 +291,9 @@ interface RunOfCell {
 
 async function readRun(context: EngineContext, dc: DataCenterSnapshot): Promise<RunOfCell> {
   const { runId, cell } = dc;
-  if (cell?.kind !== 'read') return { progress: null, quarantined: [], workersAlive: null, logins: [] };
-  return context.cells.get(dc.id).inTransaction('state', async (tx) => {
+  if (cell?.kind !== 'read') return NOT_READ;
+  // it answered a moment ago; what it does not say any more is left out
+  const reading = context.cells.get(dc.id).inTransaction('state', async (tx) => {
     const run = runId === null ? undefined : await findRun(tx, runId);
     return {
       progress: run ? await readProgress(tx, run.runId) : null,
@@ -284,4 +302,7 @@ async function readRun(context: EngineContext, dc: DataCenterSnapshot): Promise<
       logins: await listWorkerLogins(tx),
     };
   });
+  return reading.catch(() => NOT_READ);
 }
+
+const NOT_READ: RunOfCell = { progress: null, quarantined: [], workersAlive: null, logins: [] };

@@ -1,0 +1,78 @@
+// `status` answers within two seconds, whatever is down or hangs: a cell, the control database, the queue.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createFleet, type Fleet } from '../../support/fleet.js';
+import { createTap, type Tap } from '../../support/tap.js';
+import { type RanCommand, runCommand } from '../captured-io.js';
+
+let folder = '';
+let fleet: Fleet;
+let taps: Readonly<Record<'control' | 'near' | 'far', Tap>>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'credit-rollout-status-'));
+  fleet = await createFleet({ cells: [{}, {}], orgs: 20 });
+  const [near, far] = [fleet.cell(0), fleet.cell(1)];
+  taps = {
+    control: await createTap(fleet.controlUrl),
+    near: await createTap(near.url),
+    far: await createTap(far.url),
+  };
+  await fleet.apply(near, far);
+  const cells = [near, far].map(
+    ({ dataCenter: { id, zone } }, n) =>
+      `  - { id: ${id}, zone: ${zone}, database: "${[taps.near, taps.far][n]?.url}", source: public.orgs }\n`,
+  );
+  await writeFile(
+    join(folder, 'rollout.config.yaml'),
+    `controlDatabase: "${taps.control.url}"\nqueue: "redis://127.0.0.1:1"\n` +
+      `rateCard: ${resolve('src/sample/rate-card.yaml')}\ndataCenters:\n${cells.join('')}`,
+  );
+}, 60_000);
+afterEach(() => {
+  for (const tap of Object.values(taps)) tap.open();
+});
+afterAll(async () => {
+  for (const tap of Object.values(taps)) await tap.close();
+  await fleet.drop();
+  await rm(folder, { recursive: true });
+});
+
+/** What it printed, and after how many ms. */
+async function status(...args: readonly string[]): Promise<RanCommand & { readonly tookMs: number }> {
+  const began = performance.now();
+  const ran = await runCommand('status', ...args, '--config', join(folder, 'rollout.config.yaml'));
+  return { ...ran, tookMs: performance.now() - began };
+}
+const unread = (out: string): number => out.match(/its database cannot be read: \w+/gu)?.length ?? 0;
+
+describe('status', () => {
+  test('shows every cell while all answer, with the queue down', async () => {
+    const { code, out } = await status('--within', '20');
+    expect([code, unread(out)]).toEqual([0, 0]);
+  });
+
+  test.each([
+    ['is down', (tap: Tap) => tap.reject()],
+    ['takes connections and says nothing, as a stopped server', (tap: Tap) => tap.silence()],
+  ])('answers in two seconds where a cell %s, and shows the other', async (_, fail) => {
+    fail(taps.far);
+    const { code, out, tookMs } = await status();
+    expect(tookMs).toBeLessThan(2_000);
+    expect([code, unread(out)]).toEqual([0, 1]);
+    expect(out).toContain(fleet.cell(0).dataCenter.id);
+  });
+
+  test.each([
+    ['is down', (tap: Tap) => tap.reject()],
+    ['says nothing', (tap: Tap) => tap.silence()],
+  ])('says within two seconds that control %s', async (_, fail) => {
+    fail(taps.control);
+    const { code, err, tookMs } = await status();
+    expect(tookMs).toBeLessThan(2_000);
+    expect(code).toBeGreaterThan(0);
+    expect(err).toMatch(/^error \[(?:database_unreachable|cell_busy)\] The control database: its database /u);
+  });
+});
