@@ -21,7 +21,7 @@ const WATCH_MS = 1_000;
 
 /** Of the time for the answer: what reading the policy may take of it, and what is left for showing it, in ms. */
 const CHECK_SHARE = 0.4;
-const SHOW_MS = 300;
+const SHOW_MS = 500;
 const CLOSE_MS = 100;
 
 export function runStatus(session: CliSession, flags: StatusFlags): Promise<number> {

@@ -1,5 +1,6 @@
-// The scheduler and the workers of this process, each started once what it needs is there.
+// The scheduler and the workers of this process, each started once its database is there.
 import type { Program, RunningProcess } from '../../compose.js';
+import { errorCodeOf } from '../../engine/database-errors.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { reportGone } from '../../engine/worker/serve-cell.js';
 import { systemClock } from '../../kernel/clock.js';
@@ -12,8 +13,8 @@ export function schedulerProcess(session: CliSession, program: Program): ServedP
   return {
     start: async (signal) => {
       const control = await waitUntilReady(session, 'control database', () => readStatus(program.engine), signal);
-      const queue = control && (await waitUntilReady(session, 'queue', () => program.checkQueue(), signal));
-      if (!queue) return undefined;
+      if (!control) return undefined;
+      reportQueue(session, program, signal);
       session.print('▶ scheduler: running');
       return program.startScheduler();
     },
@@ -38,12 +39,22 @@ export function workerProcesses(session: CliSession, program: Program, served: W
       // a sign of life that nobody gave is taken back: nothing changes, and schema and role are proven
       const reach = (): Promise<void> => reportGone(program.worker, dataCenter, NOBODY);
       const cell = await waitUntilReady(session, dataCenter, reach, signal);
-      const queueReady = cell && (await waitUntilReady(session, 'queue', () => program.checkQueue(), signal));
-      if (!queueReady) return undefined;
+      if (!cell) return undefined;
+      reportQueue(session, program, signal);
       session.print(`▶ worker: serving ${dataCenter}, ${concurrency} at once`);
       return program.startWorker({ dataCenters: [dataCenter], queue, concurrency });
     },
   }));
+}
+
+/**
+ * Beside the process, which takes its steps and finds its work without the queue as well, only later: it must not wait,
+ * nor be shown as absent, because the queue is.
+ */
+function reportQueue(session: CliSession, program: Program, signal: AbortSignal): void {
+  waitUntilReady(session, 'queue', () => program.checkQueue(), signal).catch((error: unknown) =>
+    session.warn(`[${errorCodeOf(error)}] The queue cannot be checked.`),
+  );
 }
 
 /** A scheduler and a worker inside this process, stopped together within a deadline. */

@@ -3,9 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { runCli } from '../../../src/cli/run-cli.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createTap, type Tap } from '../../support/tap.js';
-import { type RanCommand, runCommand } from '../captured-io.js';
+import { waitFor } from '../../support/wait.js';
+import { captureIo, type RanCommand, runCommand } from '../captured-io.js';
 
 let folder = '';
 let fleet: Fleet;
@@ -74,5 +76,14 @@ describe('status', () => {
     expect(tookMs).toBeLessThan(2_000);
     expect(code).toBeGreaterThan(0);
     expect(err).toMatch(/^error \[(?:database_unreachable|cell_busy)\] The control database: its database /u);
+  });
+
+  test('shows a scheduler that cannot use its queue as one that runs: it takes its steps without', async () => {
+    const io = captureIo();
+    const running = runCli(['scheduler', '--config', join(folder, 'rollout.config.yaml')], io);
+    await waitFor('a tick', async () => (await status('--within', '20')).out.includes('1 scheduler alive'));
+    await waitFor('a warning', async () => io.errors().includes('[queue_unreachable] The queue at 127.0.0.1:1 cannot'));
+    io.interrupt('SIGTERM');
+    expect(await running).toBe(0);
   });
 });
