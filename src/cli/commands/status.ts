@@ -1,7 +1,8 @@
 // `status`: the stage of every data center, why it is held, and the command that continues it.
 
 import type { Program } from '../../compose.js';
-import { readStatusWithin, type Status } from '../../engine/operate/read-status.js';
+import type { Status } from '../../engine/operate/read-status.js';
+import { readStatusWithin } from '../../engine/operate/within-time.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import { createLiveArea } from '../terminal/live-area.js';

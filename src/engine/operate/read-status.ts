@@ -33,7 +33,6 @@ import { listSchedulerLogins, readSchedulers, type Schedulers } from '../../stor
 import type { EngineContext } from '../context.js';
 import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
-import { askWithinTime } from './within-time.js';
 
 export type { RunProgress } from '../../stores/cell/batch/progress.js';
 
@@ -95,17 +94,6 @@ export interface Status {
   readonly logins: readonly ExcessLogin[];
   readonly dataCenters: readonly DataCenterStatus[];
 }
-
-/**
- * The same within about `ms`, whatever does not answer: a cell that does not is shown as one that cannot be reached.
- * Throws database_unreachable where control does not answer either.
- */
-export async function readStatusWithin(context: EngineContext, ms: number): Promise<Status> {
-  // control is asked again after the cells
-  return askWithinTime(context, { cellsMs: ms * CELLS_SHARE, controlMs: ms }, readStatus);
-}
-
-const CELLS_SHARE = 0.8;
 
 /** Throws not_initialised before the first `init`. */
 export async function readStatus(context: EngineContext): Promise<Status> {

@@ -5,17 +5,29 @@ import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import type { ControlDatabase } from '../../stores/control/control-database.js';
 import { type FailureSubject, withSubject } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
+import { readStatus, type Status } from './read-status.js';
 
 const CONTROL: FailureSubject = { title: 'The control database', kind: 'control' };
 
+/**
+ * The status within about `ms`, whatever does not answer: a cell that does not is shown as one that cannot be reached.
+ * Throws database_unreachable where control does not answer either.
+ */
+export async function readStatusWithin(context: EngineContext, ms: number): Promise<Status> {
+  // control is asked again after the cells
+  return askWithinTime(context, { cellsMs: ms * CELLS_SHARE, controlMs: ms }, readStatus);
+}
+
+const CELLS_SHARE = 0.8;
+
 /** How long each kind of database may take, in ms, all of its calls together. */
-export interface AnswerLimits {
+interface AnswerLimits {
   readonly cellsMs: number;
   readonly controlMs: number;
 }
 
 /** Runs `ask` with databases whose calls fail, as of one that cannot be reached, once the time is over. */
-export async function askWithinTime<T>(
+async function askWithinTime<T>(
   context: EngineContext,
   { cellsMs, controlMs }: AnswerLimits,
   ask: (limited: EngineContext) => Promise<T>,
