@@ -67,7 +67,7 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
         cause: error,
       });
     case 'not_permitted':
-      return explainPermission(error, subject, at);
+      return explainPermission(error, { subject, at, where });
     case 'retry':
     case 'too_slow':
       return new RolloutError('cell_busy', {
@@ -154,7 +154,34 @@ function explainDependents(error: unknown, subject: string, at: string): Rollout
 const CHECKS_PERMISSION = /^(aclcheck_error\w*|check_enable_rls)$/u;
 const LISTS_DEPENDENTS = /^(reportDependentObjects|ATPostAlterTypeCleanup|RememberAllDependentForRebuilding)$/u;
 
-function explainPermission(error: unknown, subject: string, at: string): RolloutError {
+/** Our transactions begin with `set local role`; the pattern lets no name but that of a role of ours through. */
+const SETS_ROLE = /^(call_string_check_hook|check_role)$/u;
+const OUR_ROLE = /^permission denied to set role "(credit_rollout_[a-z0-9_]{1,60})"$/u;
+
+/** Where nothing shows the GRANT: where a login gets its roles. */
+const WAY_OUT = {
+  control:
+    'Use a login that has the role for this, or have the owner of control give it: ' +
+    'docs/reference/roles.md#roles-of-the-control-database',
+  cell: undefined,
+  unknown: undefined,
+} as const;
+
+interface Denial {
+  readonly subject: string;
+  readonly at: string;
+  readonly where: keyof typeof WAY_OUT;
+}
+
+function explainPermission(error: unknown, { subject, at, where }: Denial): RolloutError {
+  const [, role] =
+    error instanceof Error && SETS_ROLE.test(routineOf(error) ?? '') ? (OUR_ROLE.exec(error.message) ?? []) : [];
+  if (role !== undefined)
+    return new RolloutError('not_permitted', {
+      message: `${subject}: this login is not a member of ${role}${at}.`,
+      next: `As a superuser, or as who may give the role, run: GRANT ${role} TO "the login";`,
+      cause: error,
+    });
   // the server names the object ("permission denied for table orgs"): an object of the catalog, never data
   const text =
     error instanceof Error && CHECKS_PERMISSION.test(routineOf(error) ?? '')
@@ -167,6 +194,7 @@ function explainPermission(error: unknown, subject: string, at: string): Rollout
     });
   return new RolloutError('not_permitted', {
     message: `${subject}: ${text ?? 'the database denied a statement'}${at}.`,
+    ...(WAY_OUT[where] !== undefined && { next: WAY_OUT[where] }),
     cause: error,
   });
 }

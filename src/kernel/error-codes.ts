@@ -86,7 +86,7 @@ export const ERRORS = {
   not_permitted: entry(
     7,
     'The database denies something that is needed.',
-    'Run the GRANT that is shown, or that doctor prints, as the owner.',
+    advise`Give the login the role that it needs: docs/reference/roles.md. For a source run: ${command('doctor')} (it shows the GRANT)`,
   ),
   read_only: entry(
     1,

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorCodeOf, explainFailure } from '../../src/engine/database-errors.js';
+import type { RolloutError } from '../../src/kernel/rollout-error.js';
 import { classifyFailure, RAISED_NAMES, withSubject } from '../../src/stores/postgres-failure.js';
 import { projectPath } from '../docs/read-document.js';
 import { adminUrl, createTestDatabase, runAsAdmin, type TestDatabase } from '../support/postgres.js';
@@ -141,6 +142,36 @@ describe('explainFailure', () => {
     const error = await failureOf(sql);
     await client.query('rollback');
     expect(explainFailure(error)).toMatchObject({ code: 'not_permitted', message: expect.stringContaining(named) });
+  });
+
+  test('shows the GRANT where a login lacks a role of ours, and no role that is none', async () => {
+    const asking = (name: string) => `begin; create role ${name}; set local session authorization ${ROLE};
+      set local role ${name}`;
+    const errors: unknown[] = [];
+    for (const name of ['credit_rollout_nobody_planner', 'somebody_elses_role']) {
+      errors.push(explainFailure(await failureOf(asking(name))));
+      await client.query('rollback');
+    }
+    expect(errors).toMatchObject([
+      {
+        code: 'not_permitted',
+        message: expect.stringContaining('this login is not a member of credit_rollout_nobody_planner'),
+        next: expect.stringContaining('GRANT credit_rollout_nobody_planner TO "the login"'),
+      },
+      { code: 'not_permitted', message: expect.not.stringContaining('somebody_elses_role') },
+    ]);
+  });
+
+  test.each([
+    ['control', 'docs/reference/roles.md#roles-of-the-control-database'],
+    ['cell', 'docs/reference/roles.md. For a source run:'],
+  ] as const)('where no GRANT is shown, says where a login gets its roles: %s', async (kind, way) => {
+    await client.query(`begin; set local role ${ROLE}`);
+    const failed = withSubject({ title: 'It', kind }, () => client.query('select * from public.rows'));
+    const explained = explainFailure(await failed.catch((error) => error));
+    await client.query('rollback');
+    expect(explained).toMatchObject({ code: 'not_permitted' });
+    expect(JSON.stringify((explained as RolloutError).next)).toContain(way);
   });
 
   test('names row-level security', async () => {
