@@ -10,6 +10,7 @@ import { purgeService } from '../purge.job.js';
 import type { QueueConnection } from '../queue/connection.js';
 import { startQueueWorker } from '../queue/queue-worker.js';
 import { SCHEDULER_QUEUE } from '../queue/wake-ups.js';
+import { reportLoginService } from '../report-login.job.js';
 import { createTickSchedule } from '../schedule-ticks.job.js';
 import { runServices } from '../service.js';
 import { createTickProcessor, tickService } from '../tick.job.js';
@@ -33,7 +34,13 @@ export function startScheduler(
     stopping.signal,
   );
   const schedule = createTickSchedule(queue, context);
-  const services = [auditService(context), purgeService(context), schedule, tickService(context, processTick)];
+  const services = [
+    auditService(context),
+    purgeService(context),
+    reportLoginService(context),
+    schedule,
+    tickService(context, processTick),
+  ];
   const running = runServices(services, context, stopping.signal);
   return {
     stop: async () => {

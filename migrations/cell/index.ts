@@ -17,6 +17,7 @@ import { createRangeFunctions } from './ranges.js';
 import { restoreEdited } from './repair.js';
 import { createDriftPurge, createPlanPurge } from './retention.js';
 import { createCellReversals } from './reversal.js';
+import { recordCellSchedulers } from './scheduler-logins.js';
 import { sealCutovers, sealOverrides } from './sealed-changes.js';
 import { sealPlans } from './sealed-plans.js';
 import { retirePlanNumbers, sealCellRetention } from './sealed-retention.js';
@@ -72,5 +73,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     sealCellRetention,
     retirePlanNumbers,
     readSourceAsRole,
+    recordCellSchedulers,
   ];
 }

@@ -219,6 +219,10 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     started_at: 'first sign of life',
     seen_at: 'last sign of life; alive means within 15 s',
   },
+  'credit_rollout.schedulers': {
+    login: 'as this database authenticated it; primary key',
+    seen_at: 'last sign of life; it comes every 10 s',
+  },
   'credit_rollout.plans': {
     plan_id: 'primary key',
     digest: '64 hex digits over rates, source columns and ranges; an approval names it',

@@ -33,6 +33,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   retire_gone: 'deletes them; runs as its owner, since nobody else deletes any; called by `retire_allotments`',
   restore_retired: 'brings back the last form of allotments that were retired, deleted or lost; runs as its owner',
   mark_gate_answer: 'HMAC-SHA256 of an answer of the gate, which no session can forge; internal',
+  record_scheduler_login: 'trigger of `schedulers`: writes the login of the process and what it may do',
   record_worker_login: 'trigger of `workers`: writes the login of the process and what it may do',
   check_fence_opens: 'trigger of `fence`: a worker closes it, and only a fencer opens it',
   check_gate_times:

@@ -65,4 +65,5 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   drift: 'time',
   detections: 'time',
   workers: 'time',
+  schedulers: 'time',
 };

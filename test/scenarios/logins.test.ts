@@ -131,9 +131,9 @@ function liveWith(kind: 'postgres' | 'redis'): void {
     expect(await fleet.cell(0).sql('select login, powers from credit_rollout.workers')).toEqual([
       { login: logins.nameOf('rollout_worker'), powers: [] },
     ]);
-    expect(await fleet.control('select login, powers from credit_rollout_control.schedulers')).toEqual([
-      { login: logins.nameOf('rollout_scheduler'), powers: [] },
-    ]);
+    const scheduler = [{ login: logins.nameOf('rollout_scheduler'), powers: [] }];
+    expect(await fleet.control('select login, powers from credit_rollout_control.schedulers')).toEqual(scheduler);
+    expect(await fleet.cell(0).sql('select login, powers from credit_rollout.schedulers')).toEqual(scheduler);
     const status = await readStatus(alice);
     expect(status.dataCenters).toMatchObject([{ id: dc(), workersAlive: 1 }]);
     expect(status).toMatchObject({ schedulersAlive: 1 });

@@ -1,6 +1,8 @@
 // Checks of `doctor` on the logins of running processes, as the databases recorded them: a login that may do more than
 // its process needs is worth a warning, a superuser or an owner is an error. Where one login is for everything, which
 // is for trying out only, it is a warning.
+
+import { listCellSchedulerLogins } from '../../stores/cell/batch/scheduler-logins.js';
 import { listWorkerLogins, type ProcessLogin } from '../../stores/cell/batch/workers.js';
 import { readLogin } from '../../stores/cell/setup/doctor-queries.js';
 import { readControlLogin } from '../../stores/control/control-database.js';
@@ -12,12 +14,16 @@ import type { Finding, FindingRecorder } from './finding.js';
 const UNBOUND: readonly string[] = ['superuser', 'createrole', 'owner'];
 const FIX = 'Give it a login of its own with the roles that it needs: docs/how-to/install-a-fleet.md';
 
-export async function checkWorkerLogins({ cell }: Pick<OpenCell, 'cell'>, record: FindingRecorder): Promise<Finding> {
-  const { logins, own } = await cell.asOwner(async (tx) => ({
-    logins: await listWorkerLogins(tx),
+/** Of workers and schedulers in a cell; the worse finding of both. */
+export async function checkCellLogins({ cell }: Pick<OpenCell, 'cell'>, record: FindingRecorder): Promise<Finding> {
+  const { workers, schedulers, own } = await cell.asOwner(async (tx) => ({
+    workers: await listWorkerLogins(tx),
+    schedulers: await listCellSchedulerLogins(tx),
     own: await readLogin(tx),
   }));
-  return judge('worker', logins, own, record);
+  const found = [judge('worker', workers, own, record), judge('scheduler', schedulers, own, record)] as const;
+  const worse = (['error', 'warning'] as const).map((level) => found.find((one) => one.level === level));
+  return worse.find((one) => one !== undefined) ?? found[0];
 }
 
 export async function checkSchedulerLogins(

@@ -24,7 +24,7 @@ import {
   type OpenControl,
   openControl,
 } from './check-control.js';
-import { checkSchedulerLogins, checkWorkerLogins } from './check-logins.js';
+import { checkCellLogins, checkSchedulerLogins } from './check-logins.js';
 import { checkCellOwner, checkControlOwner } from './check-owner.js';
 import { loadCard } from './check-rate-card.js';
 import { checkSealKeys } from './check-seals.js';
@@ -101,7 +101,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
     check: 'logins',
     needs: ['schema'],
     applies: (cell) => isInitialised(cell) && !cell.oneLogin,
-    run: checkWorkerLogins,
+    run: checkCellLogins,
   },
   { check: 'statements', needs: ['schema', 'roles'], applies: isInitialised, run: checkStatements },
   { check: 'seals', needs: ['schema', 'roles'], applies: isInitialised, run: checkSealKeys },

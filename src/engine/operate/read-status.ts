@@ -15,6 +15,7 @@ import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { countQuarantine, type RunProgress, readProgress } from '../../stores/cell/batch/progress.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
+import { listCellSchedulerLogins } from '../../stores/cell/batch/scheduler-logins.js';
 import { listWorkerLogins, type ProcessLogin, readWorkers } from '../../stores/cell/batch/workers.js';
 import { findNewestRepair } from '../../stores/cell/org/edited-allotments.js';
 import { type FallsProposal, listWaitingFalls } from '../../stores/control/accepted-falls.js';
@@ -82,7 +83,7 @@ export interface DataCenterStatus {
 /** A login of running processes, and what it may do beyond their work: other roles, owner, createrole, superuser. */
 export interface ExcessLogin extends ProcessLogin {
   readonly process: 'worker' | 'scheduler';
-  /** Of a worker. */
+  /** The cell in which it may; null: in control. */
   readonly dataCenter: string | null;
 }
 
@@ -114,10 +115,8 @@ export async function readStatus(context: EngineContext): Promise<Status> {
       return row === undefined ? [] : [readDataCenter(context, snapshot, dc, row, known)];
     }),
   );
-  const logins = [
-    ...read.flatMap(({ status, logins }) => logins.map((login) => toExcess('worker', status.id, login))),
-    ...ofSchedulers.map((login) => toExcess('scheduler', null, login)),
-  ].filter(({ powers }) => powers.length > 0);
+  const inControl = ofSchedulers.map((login) => toExcess('scheduler', null, login));
+  const logins = [...read.flatMap((one) => one.logins), ...inControl].filter(({ powers }) => powers.length > 0);
   return {
     at: snapshot.now,
     card: rollout.cardHash,
@@ -181,7 +180,7 @@ async function readDataCenter(
   dc: DataCenterSnapshot,
   row: StatusRow,
   { schedulers, runs, falls }: KnownInControl,
-): Promise<{ readonly status: DataCenterStatus; readonly logins: readonly ProcessLogin[] }> {
+): Promise<{ readonly status: DataCenterStatus; readonly logins: readonly ExcessLogin[] }> {
   const holds = [
     ...schedulerHold(dc, schedulers, snapshot.now),
     ...(await addSince(context, dc.id, snapshot.now, decideDataCenter(snapshot, dc).holds)),
@@ -274,7 +273,7 @@ interface RunOfCell {
   readonly progress: RunProgress | null;
   readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
   readonly workersAlive: number | null;
-  readonly logins: readonly ProcessLogin[];
+  readonly logins: readonly ExcessLogin[];
 }
 
 async function readRun(context: EngineContext, dc: DataCenterSnapshot): Promise<RunOfCell> {
@@ -287,7 +286,10 @@ async function readRun(context: EngineContext, dc: DataCenterSnapshot): Promise<
       progress: run ? await readProgress(tx, run.runId) : null,
       quarantined: run ? await countQuarantine(tx, run.runId) : [],
       workersAlive: (await readWorkers(tx)).alive,
-      logins: await listWorkerLogins(tx),
+      logins: [
+        ...(await listWorkerLogins(tx)).map((login) => toExcess('worker', dc.id, login)),
+        ...(await listCellSchedulerLogins(tx)).map((login) => toExcess('scheduler', dc.id, login)),
+      ],
     };
   });
   return reading.catch(() => NOT_READ);

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openPostgres } from '../../../src/platform/postgres.js';
+import { saveCellSchedulerSeen } from '../../../src/stores/cell/batch/scheduler-logins.js';
 import { saveWorkerSeen } from '../../../src/stores/cell/batch/workers.js';
 import { type CellDatabase, cellRoleName } from '../../../src/stores/cell/cell-database.js';
 import { createControlDatabase } from '../../../src/stores/control/control-database.js';
@@ -28,7 +29,7 @@ async function makeLogin(sql: TestCell['sql'], url: string, roles: readonly stri
 /** The cell as a login with these roles of it. */
 async function openAs(
   cell: TestCell,
-  roles: readonly ('worker' | 'planner' | 'fencer' | 'override')[],
+  roles: readonly ('worker' | 'planner' | 'fencer' | 'override' | 'reader')[],
 ): Promise<CellDatabase> {
   const names = roles.map((role) => `"${cellRoleName(cell.dataCenter.id, role)}"`);
   const opened = openTestCell(await makeLogin(cell.sql, cell.url, names), cell.dataCenter.id);
@@ -88,6 +89,23 @@ describe('the login of a worker', () => {
 });
 
 describe('the login of a scheduler', () => {
+  test.each([
+    [['fencer'], 'ok', /^no worker runs$/u],
+    [['fencer', 'planner', 'reader'], 'warning', /of a scheduler also has: planner, reader$/u],
+    [['fencer', 'worker', 'override'], 'warning', /of a scheduler also has: worker, override$/u],
+  ] as const)('in a cell with %j: %s', async (roles, level, found) => {
+    const cell = await makeCell();
+    const opened = await openAs(cell, roles);
+    await opened.inTransaction('fencer', (tx) => saveCellSchedulerSeen(tx));
+    // whatever it says of itself
+    await opened.inTransaction('fencer', (tx) =>
+      tx.raw(`insert into credit_rollout.schedulers (login) values ('x')
+      on conflict (login) do update set seen_at = '2099-01-01'`),
+    );
+    expect(await ofWorkers(cell)).toMatchObject([{ level, found: expect.stringMatching(found) }]);
+    expect(await cell.sql('select count(*)::int as n from credit_rollout.schedulers')).toEqual([{ n: 1 }]);
+  });
+
   test.each([
     [['scheduler'], '', 'ok', 'has the roles that it needs'],
     [['scheduler', 'operator', 'approver'], '', 'warning', 'also has: operator, approver'],

@@ -35,7 +35,7 @@ const VERIFY_AGAIN = 'update (verified_at, checked, mismatches, changed_since, a
 const STATE = [
   `select on credit_rollout.fence, credit_rollout.gate, credit_rollout.reversals, credit_rollout.freezes,
     credit_rollout.runs, credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.workers,
-    credit_rollout.plan_requests`,
+    credit_rollout.plan_requests, credit_rollout.schedulers`,
   `select (${FENCER_BATCH_COLUMNS}) on credit_rollout.batches`,
   'select (run_id, reason) on credit_rollout.quarantine',
   `select (${FENCER_PLAN_COLUMNS}) on credit_rollout.plans`,
@@ -107,6 +107,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   ],
   fencer: [
     ...STATE,
+    'insert (login), update (seen_at) on credit_rollout.schedulers',
     'update on credit_rollout.fence',
     'update (armed_at, effective_at, latched_at, swept_at) on credit_rollout.gate',
     'execute on function credit_rollout.open_run, credit_rollout.open_maintenance',
