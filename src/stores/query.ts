@@ -42,6 +42,17 @@ export async function selectRow<Row extends object>(
   return row;
 }
 
+/**
+ * The row of a statement inside which code of somebody else runs, and nothing of what that code did: a cursor WITH HOLD
+ * or a deferred trigger that it left would run at the commit, with the rights of this login.
+ */
+export async function selectRowAndUndo<Row extends object>(tx: Knex.Transaction, sql: string): Promise<Row> {
+  await execute(tx, 'savepoint foreign_code');
+  const row = await selectRow<Row>(tx, sql);
+  await execute(tx, 'rollback to savepoint foreign_code; release savepoint foreign_code');
+  return row;
+}
+
 /** Runs a statement that is not read; how many rows it touched. Without values it may be several, in one round trip. */
 export async function execute(tx: Knex.Transaction, sql: string, values: SqlValues = {}): Promise<number> {
   const { rowCount } = await send(tx, sql, values);

@@ -1,7 +1,7 @@
 // The product's relation, found in the catalog by its exact name. No other name in our SQL comes from outside.
 import { isContractColumn, type SourceColumn } from '../../../domain/source/source-contract.js';
 import { RolloutError } from '../../../kernel/rollout-error.js';
-import { findRow, selectRow, selectRows } from '../../query.js';
+import { findRow, selectRow, selectRowAndUndo, selectRows } from '../../query.js';
 import { type CellTransaction, cellOwnerName } from '../cell-database.js';
 import { provesUnique } from '../identity.js';
 
@@ -154,9 +154,9 @@ export async function countNullIds(tx: CellTransaction): Promise<string> {
   return nullIds;
 }
 
-/** The same for `init`, whose login may be a superuser: nothing in a view can become that login meanwhile. */
+/** The same for `init`, whose login may be a superuser: nothing in a view can become that login. */
 export async function countNullIdsAsOwner(tx: CellTransaction): Promise<string> {
-  const { nullIds } = await selectRow<{ nullIds: string }>(
+  const { nullIds } = await selectRowAndUndo<{ nullIds: string }>(
     tx,
     'select credit_rollout.count_null_ids()::text as null_ids',
   );
