@@ -5,7 +5,7 @@ import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { hasEnded } from '../../domain/rollout/stage.js';
-import { readStatus } from '../../engine/operate/read-status.js';
+import { readStatus, type Status } from '../../engine/operate/read-status.js';
 import { type Triage, triage } from '../../engine/operate/triage.js';
 import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js';
 import { parsePlanName } from '../../engine/plan/plan-id.js';
@@ -91,7 +91,8 @@ async function describeApply(
   program: Program,
   { card, dataCenters, flags }: ApplyRequest,
 ): Promise<number> {
-  await readStatus(program.engine); // throws not_initialised before a long read
+  const status = await readStatus(program.engine); // throws not_initialised before a long read
+  if (flags.all) sayOrder(session, dataCenters, status);
   const plans: PlanReport[] = [];
   let newCards = 0;
   for (const { id } of dataCenters) {
@@ -126,11 +127,26 @@ async function describeApply(
 
 const showChoice = ({ all, dc = [] }: DataCenterChoice): string => (all ? '--all' : `--dc ${dc.join(' ')}`);
 
+/** What is done comes last, and only where a plan finds something to write. */
+function sayOrder({ print }: CliSession, dataCenters: readonly DataCenterConfig[], status: Status): void {
+  const isDone = ({ id }: DataCenterConfig): boolean =>
+    status.dataCenters.some((row) => row.id === id && row.stage === 'done');
+  const name = (chosen: readonly DataCenterConfig[]): string => chosen.map(({ id }) => id).join(', ');
+  const first = dataCenters.filter((one) => !isDone(one));
+  const last = dataCenters.filter(isDone);
+  const parts = [
+    ...(first.length > 0 ? [name(first)] : []),
+    ...(last.length > 0 ? [`${name(last)} (done; only if something is to be written)`] : []),
+  ];
+  print(`Order: ${parts.join('; last ')}`);
+}
+
 async function executeApply(
   session: CliSession,
   program: Program,
   { card, dataCenters, flags }: ApplyRequest,
 ): Promise<number> {
+  if (flags.all) sayOrder(session, dataCenters, await readStatus(program.engine));
   const triaged = await triage(program.engine, {
     config: program.config,
     card,

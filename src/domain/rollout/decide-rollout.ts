@@ -50,9 +50,9 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
   const others = snapshot.dataCenters.filter((other) => other.id !== dc.id);
   const earlier = others.filter((other) => other.position < dc.position);
   const failed = earlier.find((other) => other.stage === 'failed');
-  const before = earlier.find(
-    (other) => other.requested || other.stage === 'baking' || SLOT_STAGES.includes(other.stage),
-  );
+  const before =
+    earlier.find((other) => other.stage === 'baking' || SLOT_STAGES.includes(other.stage)) ??
+    others.find((other) => other.requested && standsBefore(other, dc));
   const slot = others.find((other) => SLOT_STAGES.includes(other.stage));
   const unconfirmed = others.find((other) => !other.fenceConfirmedClosed && RESTING_STAGES.includes(other.stage));
   const holds: (Hold | undefined)[] = [
@@ -78,6 +78,15 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
     windowHold(dc),
   ];
   return holds.filter((found) => found !== undefined);
+}
+
+/** What was done before stands last: a plan of it that waits for its approval keeps nobody from the first rollout. */
+function standsBefore(
+  one: Pick<DataCenterSnapshot, 'stage' | 'position'>,
+  other: Pick<DataCenterSnapshot, 'stage' | 'position'>,
+): boolean {
+  const last = one.stage === 'done';
+  return last === (other.stage === 'done') ? one.position < other.position : !last;
 }
 
 const windowHold = (dc: DataCenterSnapshot): Hold | undefined =>

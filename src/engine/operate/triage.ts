@@ -20,6 +20,7 @@ export interface TriageQuestion {
 }
 
 export interface Triage {
+  /** In the order in which they run: those that are done and have changes stand last. */
   readonly requested: readonly DataCenterConfig[];
   /** Done with this card, and the plan finds nothing to write. */
   readonly unchanged: readonly string[];
@@ -40,8 +41,11 @@ export async function triage(engine: EngineContext, question: TriageQuestion): P
     }),
   );
   const pick = (kind: string): readonly DataCenterConfig[] => dataCenters.filter((_, index) => found[index] === kind);
+  const isDone = ({ id }: DataCenterConfig): boolean =>
+    status.dataCenters.some((row) => row.id === id && row.stage === 'done');
+  const requested = pick('requested');
   return {
-    requested: pick('requested'),
+    requested: [...requested.filter((one) => !isDone(one)), ...requested.filter(isDone)],
     unchanged: pick('unchanged').map(({ id }) => id),
     busy: pick('busy').map(({ id }) => id),
   };

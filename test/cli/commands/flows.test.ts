@@ -118,6 +118,7 @@ describe('the command line', () => {
     const { code, out } = await run('apply', '--all');
     expect(code).toBe(0);
     expect(out).toContain('Nothing was changed. To do it: ');
+    expect(out.split('\n')[0]).toBe(`Order: ${idOf(0)}, ${idOf(1)}`);
     expect(out).toContain('apply --all --execute');
     expect(await readEverything()).toBe(before);
   });

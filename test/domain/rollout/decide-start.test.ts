@@ -67,6 +67,18 @@ describe('decideStep: a data center that rests', () => {
       { steps: [], holds: ['not_quiet'] },
     ],
     [
+      'does not wait for one that was done before and was asked for again',
+      asked,
+      [dc({ id: 'in', position: 0, stage: 'done', requested: true })],
+      { steps: ['activate'], holds: [] },
+    ],
+    [
+      'stands last where it was done before',
+      dc({ stage: 'done', requested: true }),
+      [dc({ id: 'us', position: 2, requested: true })],
+      { steps: [], holds: ['waits_for_order'] },
+    ],
+    [
       'does not wait for a predecessor that nobody asked for',
       asked,
       [dc({ id: 'in', position: 0 })],
