@@ -12,6 +12,7 @@ import {
   type ConfiguredServers,
   createConfiguredServers,
 } from './domain/config/configured-servers.js';
+import { describeOrigin } from './domain/config/describe-origin.js';
 import { parseRolloutConfig } from './domain/config/parse-config.js';
 import type { DataCenterConfig, RolloutConfig } from './domain/config/rollout-config.js';
 import type { RateCard } from './domain/rate-card/rate-card.js';
@@ -49,6 +50,8 @@ export interface Program {
   /** With the policy of control in the place of its own settings, once a command has read it. */
   readonly config: RolloutConfig;
   readonly embedded: EmbeddedPostgres | undefined;
+  /** Which configuration it is, and which databases: one line for people, without logins and passwords. */
+  readonly origin: string;
   readonly engine: EngineContext;
   readonly worker: WorkerContext;
   /** Reads and parses the configured card; throws rate_card_not_found and the card's own errors. */
@@ -107,7 +110,7 @@ async function composeFile(path: string, options: ComposeOptions): Promise<Progr
     throw new RolloutError('config_not_found', { message: `The configuration ${path} cannot be read.`, cause });
   });
   if (text === undefined) throw rejectSize('config_syntax', `The configuration ${path}`);
-  return composeProgram(text, readEnvironment, dirname(resolve(path)), undefined, options);
+  return composeProgram(text, readEnvironment, { folder: dirname(resolve(path)), name: path }, undefined, options);
 }
 
 /** Joins the embedded server, starting it when nobody has. */
@@ -119,13 +122,19 @@ export async function composeEmbedded(options: ComposeOptions = {}): Promise<Pro
     const database = EMBEDDED_DATABASES[name as keyof typeof EMBEDDED_DATABASES];
     return database === undefined ? undefined : embedded.url(database);
   };
-  return composeProgram(EMBEDDED_CONFIG, lookup, projectFolder, embedded, options);
+  return composeProgram(EMBEDDED_CONFIG, lookup, { folder: projectFolder, name: null }, embedded, options);
+}
+
+/** Where a configuration is; `name`: as its user named it, null: the embedded default. */
+interface ConfigPlace {
+  readonly folder: string;
+  readonly name: string | null;
 }
 
 function composeProgram(
   text: string,
   lookup: VariableLookup,
-  folder: string,
+  { folder, name }: ConfigPlace,
   embedded: EmbeddedPostgres | undefined,
   options: ComposeOptions,
 ): Program {
@@ -161,6 +170,8 @@ function composeProgram(
   return {
     config,
     embedded,
+    origin:
+      name === null ? `the embedded sample: no ${CONFIG_FILE} in ${resolve()}` : describeOrigin(name, config, servers),
     worker,
     engine,
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),

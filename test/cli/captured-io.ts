@@ -38,12 +38,18 @@ export function captureIo(terminal: { readonly isTerminal?: boolean; readonly wi
 export interface RanCommand {
   readonly code: number;
   readonly out: string;
+  /** Standard error, without the line that a command begins with. */
   readonly err: string;
+  /** That line: which configuration and which databases it uses; undefined: it says nothing of them. */
+  readonly origin: string | undefined;
 }
+
+const ORIGIN = /^Using (.*)\n/u;
 
 /** Runs one command line to its end. */
 export async function runCommand(...args: readonly string[]): Promise<RanCommand> {
   const io = captureIo();
   const code = await runCli(args, io);
-  return { code, out: io.output(), err: io.errors() };
+  const errors = io.errors();
+  return { code, out: io.output(), err: errors.replace(ORIGIN, ''), origin: ORIGIN.exec(errors)?.[1] };
 }

@@ -23,27 +23,31 @@ const SAMPLE_ORG = '1003778';
 
 export async function runDemo(session: CliSession): Promise<number> {
   session.print('Starting the embedded PostgreSQL …');
-  return withProgram(session, { from: 'embedded', cellConnections: () => CONNECTIONS }, async (program) => {
-    const card = await prepare(session, program);
-    const dataCenters = program.config.dataCenters.map(({ id }) => id);
-    const triaged = await triage(program.engine, {
-      config: program.config,
-      card,
-      dataCenters: program.config.dataCenters,
-      busy: 'skipped',
-    });
-    if (triaged.requested.length + triaged.busy.length === 0) {
-      session.print('\nEvery data center is done, and there is nothing to change.');
-      return conclude(session, program, await readStatus(program.engine), 0);
-    }
-    for (const { id } of triaged.requested) session.print(await describePlan(program, card, id));
-    if (triaged.busy.length > 0) session.print(`Continuing where it stopped: ${triaged.busy.join(', ')}`);
-    return serveRollout(session, program, dataCenters, async () => {
-      const { config, engine } = program;
-      if (triaged.requested.length > 0)
-        await requestApply(engine, { config, card, dataCenters: triaged.requested, reason: session.options.reason });
-    });
-  });
+  return withProgram(
+    session,
+    { from: 'embedded', says: 'nothing', cellConnections: () => CONNECTIONS },
+    async (program) => {
+      const card = await prepare(session, program);
+      const dataCenters = program.config.dataCenters.map(({ id }) => id);
+      const triaged = await triage(program.engine, {
+        config: program.config,
+        card,
+        dataCenters: program.config.dataCenters,
+        busy: 'skipped',
+      });
+      if (triaged.requested.length + triaged.busy.length === 0) {
+        session.print('\nEvery data center is done, and there is nothing to change.');
+        return conclude(session, program, await readStatus(program.engine), 0);
+      }
+      for (const { id } of triaged.requested) session.print(await describePlan(program, card, id));
+      if (triaged.busy.length > 0) session.print(`Continuing where it stopped: ${triaged.busy.join(', ')}`);
+      return serveRollout(session, program, dataCenters, async () => {
+        const { config, engine } = program;
+        if (triaged.requested.length > 0)
+          await requestApply(engine, { config, card, dataCenters: triaged.requested, reason: session.options.reason });
+      });
+    },
+  );
 }
 
 async function prepare(session: CliSession, program: Program): Promise<RateCard> {

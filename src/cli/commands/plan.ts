@@ -1,6 +1,7 @@
 // `plan`: the dry run of a data center, stored so that it can be applied; with another card a what-if that stores
 // nothing. Cannot write orgs.
 
+import { resolve } from 'node:path';
 import type { Program } from '../../compose.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
@@ -55,7 +56,7 @@ export function runPlan(session: CliSession, flags: PlanFlags): Promise<number> 
 
 /** A card beside the configured one; its own cases must come out. */
 async function loadOther(program: Program, path: string): Promise<RateCard> {
-  const card = await program.loadRateCard(path);
+  const card = await program.loadRateCard(resolve(path));
   const [failed] = checkRateCard(card);
   if (failed === undefined) return card;
   throw new RolloutError('rate_card_case_failed', { message: `${path}: ${failed.message}` });

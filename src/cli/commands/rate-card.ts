@@ -13,7 +13,9 @@ import { checkedCardDocument, showCheckedCard } from '../views/show-rate-card.js
 
 export async function runCheckCard(session: CliSession, file: string | undefined): Promise<number> {
   if (file !== undefined) return check(session, await loadRateCard(resolve(file)));
-  return withProgram(session, { policy: 'unchecked' }, async (program) => check(session, await program.loadRateCard()));
+  return withProgram(session, { policy: 'unchecked', says: 'nothing' }, async (program) =>
+    check(session, await program.loadRateCard()),
+  );
 }
 
 function check(session: CliSession, card: RateCard): number {

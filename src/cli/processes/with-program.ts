@@ -5,6 +5,7 @@ import { findConfigDrift } from '../../engine/cutover/pinned-instants.js';
 import type { PolicyDifference } from '../../engine/settings/compare-policy.js';
 import { compareConfig, describeDifference, rejectOtherPolicy } from '../../engine/settings/compare-policy.js';
 import { systemClock } from '../../kernel/clock.js';
+import { toPrintable } from '../../kernel/printable.js';
 import { withTimeout } from '../../kernel/retry.js';
 import type { CliSession } from '../terminal/session.js';
 
@@ -18,6 +19,8 @@ export interface ProgramOptions {
    * configuration as it is. `unchecked`: for what has nothing to do with control.
    */
   readonly policy?: 'refused' | 'warned' | 'reported' | 'kept' | 'unchecked';
+  /** `origin`, where left out: begins with the line that says which configuration and which databases it uses. */
+  readonly says?: 'origin' | 'nothing';
   /** How long reading the policy and the pinned instants may delay the command, in ms; 2,000 where left out. */
   readonly checkMs?: number;
   /** How long the end of its connections may, in ms; 4,000 where left out. */
@@ -32,9 +35,11 @@ export async function withProgram(
   options: ProgramOptions,
   use: (program: Program, differences: readonly PolicyDifference[], checkedMs: number) => Promise<number>,
 ): Promise<number> {
-  const { cellConnections, from = 'config', policy = 'refused', checkMs = CHECK_MS, closeMs = CLOSE_MS } = options;
+  const { cellConnections, from = 'config', policy = 'refused', says = 'origin' } = options;
+  const { checkMs = CHECK_MS, closeMs = CLOSE_MS } = options;
   const given = { configPath: session.options.config, ...(cellConnections && { cellConnections }) };
   const program = await (from === 'embedded' ? composeEmbedded(given) : compose(given));
+  if (says === 'origin' && !session.options.json) session.printError(`Using ${toPrintable(program.origin)}`);
   try {
     if (policy === 'unchecked') return await use(program, [], 0);
     const began = performance.now();

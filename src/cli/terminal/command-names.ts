@@ -15,14 +15,17 @@ export interface CommandNames {
 export interface CommandContext {
   /** The npm script that runs us, if one does. */
   readonly script: string | undefined;
+  /** The project's folder, where the command was called from another one. */
+  readonly project?: string | undefined;
   /** The --config that was given. */
   readonly config: string | undefined;
 }
 
 const NPM_SCRIPTS = ['rollout', 'start'];
 
-export function createCommandNames({ script, config }: CommandContext): CommandNames {
-  const program = NPM_SCRIPTS.includes(script ?? '') ? 'npm run -s rollout --' : 'credit-rollout';
+export function createCommandNames({ script, project, config }: CommandContext): CommandNames {
+  const npm = `npm run -s ${project === undefined ? '' : `--prefix ${quote(project)} `}rollout --`;
+  const program = NPM_SCRIPTS.includes(script ?? '') ? npm : 'credit-rollout';
   const prefix = config === undefined ? program : `${program} --config ${quote(config)}`;
   const show = (text: string): string => `${prefix} ${text}`;
   return {

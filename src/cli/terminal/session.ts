@@ -3,6 +3,7 @@
 // slips through is printed without what a terminal obeys.
 import { toPrintable } from '../../kernel/printable.js';
 import { readEnvironment } from '../../platform/environment.js';
+import { isCalledElsewhere, projectFolder } from '../../platform/project-folder.js';
 import { type CommandNames, createCommandNames } from './command-names.js';
 import type { CliIo } from './io.js';
 import { createPaint, keepColours, type Paint } from './paint.js';
@@ -60,6 +61,7 @@ export function createSession(io: CliIo, options: GlobalOptions): CliSession {
     options,
     commands: createCommandNames({
       script: readEnvironment('npm_lifecycle_event'),
+      project: isCalledElsewhere() ? projectFolder : undefined,
       config: options.config,
     }),
     paint: createPaint(coloured),

@@ -121,6 +121,13 @@ function readPostgresHost(url: string): string {
   return named === '' ? decodeURIComponent(parsed?.hostname ?? '') : named;
 }
 
+/** `db.example.org:6432/crm`: where a database is, without who connects and how. */
+export function describeDatabase(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const port = parsed === undefined || parsed.port === '' ? '' : `:${parsed.port}`;
+  return `${readPostgresHost(url)}${port}/${decodeURIComponent(parsed?.pathname.slice(1) ?? '')}`;
+}
+
 const isSocket = (host: string): boolean => host.startsWith('/');
 const isLoopback = (host: string): boolean =>
   isSocket(host) || /^(?:|localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/iu.test(host);

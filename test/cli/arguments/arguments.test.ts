@@ -75,7 +75,12 @@ describe('runCli', () => {
 
   test.each([['--version'], ['-v'], ['status', '--version']])('prints the version for %s %s', async (...args) => {
     const { version } = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8'));
-    expect(await runCommand(...args.filter(Boolean))).toEqual({ code: 0, out: `${version}\n`, err: '' });
+    expect(await runCommand(...args.filter(Boolean))).toEqual({
+      code: 0,
+      out: `${version}\n`,
+      err: '',
+      origin: undefined,
+    });
   });
 
   test('takes global options before and after the verb', async () => {

@@ -97,11 +97,16 @@ describe('the command line', () => {
   test('init is repeatable', async () => {
     expect((await run('init')).code).toBe(0);
     const again = await run('init', '--json');
+    expect(again.origin).toBeUndefined();
     expect(JSON.parse(again.out).control_migrations).toEqual([]);
   });
 
   test('verify says that nothing was rolled out yet, with an exit code of its own', async () => {
-    const { code, out } = await run('verify', '--all');
+    const { code, out, origin } = await run('verify', '--all');
+    const [first] = fleet.cells.map(({ url }) => new URL(url));
+    expect(origin).toContain(`${config}: control `);
+    expect(origin).toContain(`, ${idOf(0)} ${first?.host}${first?.pathname}, ${idOf(1)} `);
+    expect(origin).not.toContain('@');
     expect([code, out]).toEqual([8, expect.stringContaining('nothing to verify: nothing was rolled out there')]);
     const document = JSON.parse((await run('verify', '--dc', idOf(0), '--json')).out);
     expect(document.data_centers[0]).toMatchObject({ nothing_to_verify: true, checked: 0, mismatched: [] });
