@@ -70,10 +70,7 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
       return explainPermission(error, { subject, at, where });
     case 'retry':
     case 'too_slow':
-      return new RolloutError('cell_busy', {
-        message: `${subject}: its database was busy or cut the connection${at}.`,
-        cause: error,
-      });
+      return new RolloutError('cell_busy', { message: `${subject}: ${nameDelay(sqlstate)}${at}.`, cause: error });
     case 'resources':
       return new RolloutError('database_unreachable', {
         message: `${subject}: its database is out of resources${at}.`,
@@ -100,6 +97,24 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
 /** Only the server says it from there; its SQLSTATE means many things. */
 const isNotPopulated = (error: unknown): boolean =>
   classifyFailure(error).sqlstate === '55000' && routineOf(error) === 'ExecOpenScanRelation';
+
+/** What took too long, and whose limit it was: a session of ours is not blamed on others. */
+function nameDelay(sqlstate: string | undefined): string {
+  switch (sqlstate) {
+    case '25P03':
+    case '25P04':
+      return 'this program was so slow between two statements that its own time limit ended the transaction';
+    case '57014':
+      return "a statement took longer than this program's own time limit, or somebody cancelled it";
+    case '55P03':
+      return "a lock that is needed was not free within this program's own time limit";
+    case '40001':
+    case '40P01':
+      return 'another session wrote the same rows at the same moment';
+    default:
+      return 'its database ended the connection';
+  }
+}
 
 /** What only the product can mend: its view, what that calls, or a trigger of its own. */
 function explainSource(error: unknown, subject: string, sqlstate: string | undefined): RolloutError {

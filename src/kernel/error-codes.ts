@@ -105,8 +105,8 @@ export const ERRORS = {
   ),
   cell_busy: entry(
     6,
-    'Another session holds a lock that is needed.',
-    'Run the command again; end the session that is named if it stays.',
+    'A database was busy, the connection was lost, or a time limit of ours was too short for it.',
+    advise`Run the command again. Where it stays so: ${command('doctor')}`,
   ),
   // source
   invalid_source_name: entry(

@@ -2,6 +2,7 @@
 // listens there.
 import { afterAll, expect, test } from 'vitest';
 import { explainFailure, nameReadFailure } from '../../src/engine/database-errors.js';
+import { formatAdvice } from '../../src/kernel/advice.js';
 import { RolloutError } from '../../src/kernel/rollout-error.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { createCellDatabase } from '../../src/stores/cell/cell-database.js';
@@ -50,4 +51,20 @@ test('an error of the registry, a bug, and what is no object come back as they a
   const bug = new TypeError('x is not a function');
   for (const thrown of [known, bug, 'a text', undefined])
     expect(explainFailure(await withSubject(CELL, () => Promise.reject(thrown)).catch((error) => error))).toBe(thrown);
+});
+
+test.each([
+  ['25P03', 'its own time limit ended the transaction'],
+  ['57014', "longer than this program's own time limit"],
+  ['55P03', 'a lock that is needed was not free'],
+  ['40P01', 'another session wrote the same rows'],
+  ['57P01', 'its database ended the connection'],
+])('%s says what took too long, and whose limit it was', async (code, words) => {
+  const thrown = Object.assign(new Error('as the server says it'), { code, severity: 'FATAL' });
+  const explained = explainFailure(await failureOf(withSubject(CELL, () => Promise.reject(thrown))));
+  expect(explained).toMatchObject({ code: 'cell_busy', message: expect.stringContaining(words) });
+  const { message, advice } = explained as RolloutError;
+  expect(message).toMatch(/^Data center "eu": .*SQLSTATE/u);
+  // no session is named, so none is to be ended
+  expect(formatAdvice(advice)).not.toContain('end');
 });

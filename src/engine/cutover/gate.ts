@@ -103,5 +103,9 @@ function gateBusy(dataCenter: string, holders: readonly LockHolder[]): RolloutEr
     message:
       `The gate of data center "${dataCenter}" is held by sign-ups that have not ended: ` +
       `${named.join(', ') || 'they ended meanwhile'}; nothing was changed.`,
+    next:
+      named.length === 0
+        ? 'Run the command again.'
+        : 'Run the command again; where they stay, end the sessions with the process ids that are named.',
   });
 }

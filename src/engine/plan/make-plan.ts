@@ -2,6 +2,7 @@
 // stores nothing and runs READ ONLY. A plan is stored whole or not at all.
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { type CellRow, findCell, rejectChangedSource } from '../../stores/cell/identity.js';
@@ -36,12 +37,32 @@ export async function makePlan(
     // for a requested plan the card is in the cell already, and a worker does not have the fencer's rights
     if (typeof question.save !== 'bigint') await saveCard(context, question);
     assertFewEditions(question.card);
-    return await planOnce(context, question, hooks, 'quick');
+    return await planAgainWhereCutOff(context, question, hooks);
   } catch (error) {
     // some row cannot be read: again, with a savepoint before each range
     if (classifyFailure(error).kind === 'bad_value') return planOnce(context, question, hooks, 'careful');
     throw error;
   }
+}
+
+const ATTEMPTS = 3;
+
+/** A machine that is too slow for our own time limit, or a lost connection: nothing was stored, so it begins anew. */
+function planAgainWhereCutOff(
+  context: Pick<WorkerContext, 'cells' | 'clock'>,
+  question: PlanQuestion,
+  hooks: PlanHooks,
+): Promise<PlanReport> {
+  return retryWithBackoff(() => planOnce(context, question, hooks, 'quick'), {
+    clock: context.clock,
+    // what is written to a file is not written twice
+    attempts: hooks.saveOrgs === undefined ? ATTEMPTS : 1,
+    pauseMs: (attempt) => attempt * 500,
+    retriesError: (error) => {
+      const { kind, sqlstate = '' } = classifyFailure(error);
+      return kind === 'retry' && sqlstate !== '55P03';
+    },
+  });
 }
 
 /** The rule reads rates from the cell: a new card is added as rows that nothing uses yet. */

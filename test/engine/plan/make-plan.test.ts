@@ -1,7 +1,7 @@
 // A plan is made: it touches nothing, gives the same for the same orgs whatever the lanes and batches, and stays small.
 import { afterEach, describe, expect, test } from 'vitest';
 import { planDataCenter } from '../../../src/engine/plan/plan-data-center.js';
-import { cellRoleName } from '../../../src/stores/cell/cell-database.js';
+import { type CellDatabase, cellRoleName } from '../../../src/stores/cell/cell-database.js';
 import { dropFleets, makeFleet, one } from './planned-run-scene.js';
 
 afterEach(dropFleets);
@@ -29,6 +29,31 @@ describe('planDataCenter', () => {
     expect(plan.counts).toEqual(whatIf.counts);
     expect(plan.counts.raises).toBeGreaterThan(50);
     expect(await cell.sql(FINGERPRINT)).toEqual(before);
+  });
+
+  test('is made once more where its session is ended in the middle, as by a time limit', async () => {
+    const fleet = await makeFleet({ orgs: 300 });
+    const { cell, sql, dataCenter, card } = fleet.cell(0);
+    let ended = 0;
+    const cut: CellDatabase = {
+      ...cell,
+      inTransaction: (role, fn, limits) =>
+        cell.inTransaction(
+          role,
+          async (tx) => {
+            if (role === 'planner' && ended < 2) {
+              ended += 1;
+              const { rows } = await tx.raw('select pg_backend_pid() as pid');
+              await sql('select pg_terminate_backend($1, 5000)', [rows[0].pid]);
+            }
+            return fn(tx);
+          },
+          limits,
+        ),
+    };
+    const question = { config: fleet.config, dataCenter: dataCenter.id, card, save: 'nothing' } as const;
+    const report = await planDataCenter({ ...fleet.engine, cells: { get: () => cut } }, question);
+    expect([ended, report.orgs]).toEqual([2, (await fleet.whatIf(fleet.cell(0))).orgs]);
   });
 
   test('runs as a role that is rejected whatever else it tries', async () => {
