@@ -147,7 +147,11 @@ async function writeAboutOrg(scene: ResidencyScene): Promise<void> {
   expect(await run('override', ...floor)).toMatchObject({ code: 1, err: expect.stringContaining('[source_failed]') });
   await spoil(cell, 'view', null);
   for (const ran of [await run('protect'), await run('override', ...floor)])
-    expect(ran).toMatchObject({ code: 0, out: expect.stringContaining(org), err: '' });
+    expect(ran).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(org),
+      err: expect.stringMatching(/^Using [^\n]*\n$/u),
+    });
   await expectClean(scene);
 }
 

@@ -37,6 +37,8 @@ export interface IntentReport {
 export async function setIntent(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
   await context.control.inTransaction(async (tx) => {
     const row = await lockKnownDataCenter(tx, request.dataCenter);
+    // it is what was asked for, whoever was faster
+    if (request.intent === 'abort' && row.stage === 'aborted' && row.requestedAt === null) return;
     rejectUnfit(row, request.intent);
     const withdrawn = request.intent === 'abort' && RESTING_STAGES.includes(row.stage);
     const given = row.stage === 'failed' && withdrawn ? ({ stage: 'aborted' } as const) : {};

@@ -27,7 +27,7 @@ afterAll(async () => {
 
 /** Verbs that change nothing, and the processes, whose steps have rows of their own. */
 const READS = ['doctor', 'plans', 'plans show', 'plans diff', 'status', 'calendar', 'cutover show', 'verify', 'why'];
-const MORE_READS = ['quarantine', 'audit', 'rate-card check', 'settings show'];
+const MORE_READS = ['wait', 'quarantine', 'audit', 'rate-card check', 'settings show'];
 const PROCESSES = ['worker', 'scheduler', 'up', 'demo'];
 /** It makes the audit itself; what it did is in the tables of migrations. */
 const SCHEMAS = ['init'];
@@ -125,6 +125,10 @@ describe('the audit', () => {
     await leavesOne(ALICE, 'override', 'override_withdrawn', '13', ...at, '--withdraw');
     const { json } = await leavesOne(ALICE, 'override', 'override', '13', ...at, '--floor', '4000000');
     await leavesOne(BOB, 'approve', 'approve', String(json.override_id));
+    await fleet.cell(0).sql(`update credit_rollout.allotments set variable_credits = variable_credits + 1,
+      total_credits = total_credits + 1 where org_id = 14`);
+    const repair = await leavesOne(ALICE, 'repair', 'repair', ...at, '--execute');
+    await leavesOne(BOB, 'approve', 'approve', String(repair.json.repair_id));
     await leavesOne(ALICE, 'reconcile', 'ask_reconcile', ...at, '--execute');
     await fleet.drive();
   });

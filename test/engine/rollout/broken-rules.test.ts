@@ -1,7 +1,7 @@
 // A run that fails by a broken rule or a falsified row: what it leaves, and how it is retried; and an org that cannot
 // be read, which fails nothing.
 import { afterEach, describe, expect, test } from 'vitest';
-import { setIntent } from '../../../src/engine/operate/set-intent.js';
+import { isAcknowledged, setIntent } from '../../../src/engine/operate/set-intent.js';
 import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';
 import { retryRun } from '../../../src/engine/rollout/retry-run.js';
 import { count, dropAll, makeFleet } from './run-life-scene.js';
@@ -53,6 +53,8 @@ describe('a broken rule', () => {
     await retryRun(fleet.engine, cell.dataCenter.id, null);
     await setIntent(fleet.engine, { dataCenter: cell.dataCenter.id, intent: 'abort', reason: 'no' });
     expect(await fleet.drive()).toEqual(['aborted']);
+    const again = { dataCenter: cell.dataCenter.id, intent: 'abort', reason: 'no' } as const;
+    expect(isAcknowledged(await setIntent(fleet.engine, again))).toBe(true);
     await fleet.expectInvariants();
   });
 
