@@ -7,7 +7,8 @@ import { describeDatabase } from './server-url.js';
 const MAX_NAMED = 4;
 
 /**
- * `rollout.config.yaml: control db/rollout, in db/crm`. A URL that cannot be read is left out: what needs it reports it.
+ * `rollout.config.yaml: control db/rollout, in db/crm`. A URL that cannot be read is left out: what needs it reports
+ * it.
  */
 export function describeOrigin(name: string, { dataCenters }: RolloutConfig, servers: ConfiguredServers): string {
   const describe = (what: string, server: () => ConfiguredServer): readonly string[] => {
