@@ -169,6 +169,16 @@ function explainDependents(error: unknown, subject: string, at: string): Rollout
 const CHECKS_PERMISSION = /^(aclcheck_error\w*|check_enable_rls)$/u;
 const LISTS_DEPENDENTS = /^(reportDependentObjects|ATPostAlterTypeCleanup|RememberAllDependentForRebuilding)$/u;
 
+/** What the server denied: an object of the catalog, by its name without a schema, never data. */
+export function nameDenied(error: unknown): { readonly name: string; readonly text: string } | undefined {
+  if (!(error instanceof Error) || !CHECKS_PERMISSION.test(routineOf(error) ?? '')) return undefined;
+  const [text, name] =
+    /permission denied for [a-z ]*(?:table|view|sequence|schema|function) "?([^\n"]{1,130}?)"?$/mu.exec(
+      error.message,
+    ) ?? [];
+  return text === undefined || name === undefined ? undefined : { name, text };
+}
+
 /** Our transactions begin with `set local role`; the pattern lets no name but that of a role of ours through. */
 const SETS_ROLE = /^(call_string_check_hook|check_role)$/u;
 const OUR_ROLE = /^permission denied to set role "(credit_rollout_[a-z0-9_]{1,60})"$/u;

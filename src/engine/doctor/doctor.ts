@@ -46,6 +46,7 @@ import {
   ofSource,
 } from './check-source.js';
 import { checkTransport, type Transports } from './check-transport.js';
+import { checkViewCode } from './check-view-code.js';
 import { type Check, type CheckedSubject, type Finding, runCheck, runChecks } from './finding.js';
 
 /** Once control has been reached. */
@@ -109,9 +110,10 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   { check: 'attached', needs: ['source'], applies: isInitialised, run: ofSource(checkAttachment) },
   // what is in the source, read through our views by our roles
   { check: 'row-level security', needs: ['roles', 'attached'], run: ofSource(checkViewPolicies) },
-  { check: 'null ids', needs: ['roles', 'attached'], run: checkNullIds },
-  { check: 'editions', needs: ['roles', 'attached'], run: checkEditions },
-  { check: 'inputs', needs: ['roles', 'attached'], run: checkInputs },
+  { check: 'view code', needs: ['roles', 'attached'], run: checkViewCode },
+  { check: 'null ids', needs: ['roles', 'attached', 'view code'], run: checkNullIds },
+  { check: 'editions', needs: ['roles', 'attached', 'view code'], run: checkEditions },
+  { check: 'inputs', needs: ['roles', 'attached', 'view code'], run: checkInputs },
   { check: 'sign-ups', needs: ['schema', 'roles', 'attached'], run: ofSource(checkSignUps) },
   { check: 'change feed', needs: ['roles', 'attached'], run: ofSource(checkFeed) },
   { check: 'bake query', needs: ['roles'], run: checkBake },

@@ -1,0 +1,49 @@
+// The check of `doctor` on the code of the product's view: one org is read as every role that reads it, since such code
+// runs with the rights of the reader. Shows no org.
+import type { CellDatabase, CellRole } from '../../stores/cell/cell-database.js';
+import {
+  findSomeOrg,
+  listOtherReaders,
+  type OtherReader,
+  readOrgAs,
+  readSourceOrg,
+} from '../../stores/cell/setup/view-grants.js';
+import { explainViewGrants } from '../setup/view-grants.js';
+import type { OpenCell } from './check-cell.js';
+import type { Finding, FindingRecorder } from './finding.js';
+
+const READERS: readonly CellRole[] = ['worker', 'planner', 'reader', 'override'];
+/** A view that is slow is the finding of another check. */
+const LIMIT = { statementMs: 30_000 } as const;
+
+/**
+ * Throws not_permitted with the GRANTs for all of them. What else fails is the finding of the checks that read every org.
+ */
+export async function checkViewCode(
+  { cell }: Pick<OpenCell, 'cell'>,
+  record: FindingRecorder,
+): Promise<readonly Finding[]> {
+  try {
+    return [record.ok(await readAsEach(cell))];
+  } catch (error) {
+    const denied = await explainViewGrants(cell, error);
+    if (denied !== undefined) throw denied;
+    return [];
+  }
+}
+
+async function readAsEach(cell: CellDatabase): Promise<string> {
+  const id = await cell.inTransaction('worker', findSomeOrg, LIMIT);
+  if (id === undefined) return 'the source has no org to read';
+  for (const role of READERS) await cell.inTransaction(role, (tx) => readSourceOrg(tx, id), LIMIT);
+  const others = await cell.asOwner((tx) => listOtherReaders(tx, cell.dataCenter));
+  for (const other of others.filter(({ usable }) => usable)) await cell.asOwner((tx) => readOrgAs(tx, other, id));
+  return describe(others);
+}
+
+function describe(others: readonly OtherReader[]): string {
+  const untried = others.filter(({ usable }) => !usable).map(({ role }) => role);
+  return untried.length === 0
+    ? 'every role that reads it can run it'
+    : `our roles can run it; not tried as ${untried.join(', ')}: this login may not act as that role`;
+}
