@@ -67,6 +67,7 @@ describe('runDoctorChecks', () => {
       'grants',
       'attached',
       'row-level security',
+      'view code',
       'null ids',
       'editions',
       'inputs',
