@@ -17,7 +17,8 @@ const READERS: readonly CellRole[] = ['worker', 'planner', 'reader', 'override']
 const LIMIT = { statementMs: 30_000 } as const;
 
 /**
- * Throws not_permitted with the GRANTs for all of them. What else fails is the finding of the checks that read every org.
+ * Throws not_permitted with the GRANTs for all of them. What else fails is the finding of the checks that read every
+ * org.
  */
 export async function checkViewCode(
   { cell }: Pick<OpenCell, 'cell'>,
