@@ -93,6 +93,11 @@ export const ERRORS = {
     'A database accepts no writes now: it was made read-only.',
     'End what made it read-only: a full disk, its provider, or default_transaction_read_only of database or server.',
   ),
+  encoding_unsupported: entry(
+    1,
+    'A cell has the encoding SQL_ASCII: its texts may be bytes of any kind, also ids that nobody could ask for.',
+    'Copy its database into one that is created with the encoding UTF8, by pg_dump and psql.',
+  ),
   server_unsupported: entry(
     1,
     'A PostgreSQL server refuses a function that the engine cannot do without.',

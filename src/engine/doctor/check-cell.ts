@@ -2,7 +2,7 @@
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { advise, command } from '../../kernel/advice.js';
-import type { ErrorCode } from '../../kernel/error-codes.js';
+import { ERRORS, type ErrorCode } from '../../kernel/error-codes.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { type CellDatabase, cellRoleName } from '../../stores/cell/cell-database.js';
 import { findCell, readServerFacts } from '../../stores/cell/identity.js';
@@ -17,6 +17,7 @@ import {
 import { findSource, type Source } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
+import { isSupportedEncoding } from '../setup/init-cell.js';
 import { runStatements } from '../setup/run-statements.js';
 import type { ClockReading, ServerReading } from './check-server.js';
 import { type CheckedSubject, createFindingRecorder, type Finding, type FindingRecorder } from './finding.js';
@@ -30,6 +31,7 @@ interface CellRequest {
 
 /** A cell that was reached, and is that of its data center. */
 export interface OpenCell extends ServerReading, CellRequest {
+  readonly encoding: string;
   /** May be out of reach. */
   readonly control: EngineContext['control'];
   readonly cell: CellDatabase;
@@ -112,6 +114,12 @@ export async function checkRoles(
       : advise`Run: ${command('init')} (it creates the role, or prints the SQL for a superuser)`;
     return record.error(found, fix, 'roles_missing');
   });
+}
+
+export function checkEncoding({ encoding }: Pick<OpenCell, 'encoding'>, record: FindingRecorder): Finding {
+  if (isSupportedEncoding(encoding)) return record.ok(encoding);
+  const found = `its database has the encoding ${encoding}, which says nothing about its texts`;
+  return record.error(found, ERRORS.encoding_unsupported.next, 'encoding_unsupported');
 }
 
 /** As each process runs them. Throws server_unsupported, not_permitted. */

@@ -8,6 +8,7 @@ import type { PolicyDifference } from '../settings/compare-policy.js';
 import { checkInstants, checkWindows, checkZone } from './check-calendar.js';
 import {
   checkBake,
+  checkEncoding,
   checkGrants,
   checkRoles,
   checkSchema,
@@ -76,6 +77,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
     run: ({ initialised, dataCenter }, record) =>
       record.ok(initialised ? `it is the cell of ${dataCenter.id}` : 'not marked by an init yet'),
   },
+  { check: 'encoding', run: checkEncoding },
   { check: 'synchronous_commit', run: checkDurability },
   // time
   { check: 'clock', run: checkClock },

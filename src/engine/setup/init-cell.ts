@@ -59,7 +59,9 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
   const { dataCenter, card } = options;
   await cell.asOwner(async (tx) => {
     await lockSchema(tx);
-    assertVersion(dataCenter.id, (await readServerFacts(tx)).version);
+    const { version, encoding } = await readServerFacts(tx);
+    assertVersion(dataCenter.id, version);
+    rejectEncoding(dataCenter.id, encoding);
     await assertTimelineReadable(tx);
     await findFittingSource(tx, dataCenter, card);
     await ensureRoles(tx, dataCenter.id);
@@ -122,6 +124,16 @@ export async function measureWithin(
 }
 
 const MEASURE_MS = 10_000;
+
+/** Every other encoding is converted by the server; a text that is no UTF-8 would come back as another one. */
+export const isSupportedEncoding = (encoding: string): boolean => encoding !== 'SQL_ASCII';
+
+function rejectEncoding(dataCenter: string, encoding: string): void {
+  if (!isSupportedEncoding(encoding))
+    throw new RolloutError('encoding_unsupported', {
+      message: `The database of data center "${dataCenter}" has the encoding ${encoding}, which says nothing about its texts.`,
+    });
+}
 
 /** Throws unsupported_version. */
 export function assertVersion(dataCenter: string, version: number): void {

@@ -38,6 +38,8 @@ export async function assertCellIdentity(query: Query, dataCenter: string): Prom
 }
 
 export interface ServerFacts {
+  /** Of the database, such as UTF8. */
+  readonly encoding: string;
   readonly databaseName: string;
   readonly standby: boolean;
   readonly systemIdentifier: string;
@@ -55,7 +57,8 @@ export async function readServerFacts(tx: CellTransaction): Promise<ServerFacts>
   return selectRow<ServerFacts>(
     tx,
     `${FACTS}, current_setting('synchronous_commit') as synchronous_commit,
-       current_setting('transaction_read_only') = 'on' as read_only, clock_timestamp() as now`,
+       current_setting('transaction_read_only') = 'on' as read_only, current_setting('server_encoding') as encoding,
+       clock_timestamp() as now`,
   );
 }
 

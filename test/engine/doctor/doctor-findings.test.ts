@@ -48,6 +48,7 @@ describe('runDoctorChecks', () => {
       'primary',
       'writable',
       'right cell',
+      'encoding',
       'synchronous_commit',
       'clock',
       'zone',

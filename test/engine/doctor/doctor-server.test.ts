@@ -1,16 +1,19 @@
 // `doctor` on the servers themselves: version, standby, lost commits, clocks and zones, and instants that both sides
 // must read alike.
+import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { parseLocalInstant } from '../../../src/domain/time/parse-instant.js';
 import { checkInstant } from '../../../src/engine/doctor/check-calendar.js';
 import { checkPrimary, checkVersion } from '../../../src/engine/doctor/check-server.js';
 import { createFindingRecorder } from '../../../src/engine/doctor/finding.js';
+import { initCell } from '../../../src/engine/setup/init-cell.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import type { CellDatabase } from '../../../src/stores/cell/cell-database.js';
+import { sampleCard } from '../../domain/rate-card/sample-card.js';
 import { createTestCell } from '../../support/cell.js';
 import { openTestCell } from '../../support/open-context.js';
-import { adminUrl } from '../../support/postgres.js';
-import { closeAll, closers, makeCell, problemsOf } from './doctor-scene.js';
+import { adminUrl, runAsAdmin } from '../../support/postgres.js';
+import { checkCells, closeAll, closers, makeCell, problemsOf } from './doctor-scene.js';
 
 afterEach(closeAll);
 
@@ -21,6 +24,25 @@ describe('checkCell', () => {
     expect(await problemsOf(cell)).toMatchObject([
       { check: 'synchronous_commit', level: 'error', fix: expect.stringContaining('synchronous_commit = on') },
     ]);
+  });
+
+  test('rejects a cell whose texts may be bytes of any kind, as init does', async () => {
+    const database = `ascii_${randomBytes(4).toString('hex')}`;
+    await runAsAdmin(adminUrl(), `create database ${database} encoding 'SQL_ASCII' locale 'C' template template0`);
+    const url = adminUrl().replace(/\/postgres(?=$|\?)/u, `/${database}`);
+    const cell = openTestCell(url, 'ascii');
+    closers.push(
+      () => runAsAdmin(adminUrl(), `drop database ${database}`),
+      () => cell.close(),
+    );
+    await cell.asOwner((tx) => tx.raw(`create table public.orgs (org_id text primary key)`));
+    const dataCenter = { id: 'ascii', zone: 'UTC', database: { text: url }, source: 'public.orgs' };
+    const init = initCell(cell, { dataCenter, card: sampleCard, lapseGraceDays: 30 });
+    await expect(init).rejects.toMatchObject({ code: 'encoding_unsupported' });
+    const [found] = (await checkCells([{ ...(await makeCell()), cell, dataCenter }])).filter(
+      ({ check }) => check === 'encoding',
+    );
+    expect(found).toMatchObject({ level: 'error', code: 'encoding_unsupported' });
   });
 
   test.each([
