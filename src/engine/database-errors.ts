@@ -4,6 +4,7 @@ import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 import { explainTlsFailure } from '../kernel/tls.js';
 import {
   classifyFailure,
+  isFromOurFunction,
   isServerText,
   isStatementRejected,
   routineOf,
@@ -88,7 +89,7 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
           message: `${subject}: its URL names a database that does not exist${at}.`,
           cause: error,
         });
-      return where === 'cell' && isServerText(error) && ours === undefined && !isStatementRejected(error)
+      return where === 'cell' && ours === undefined && isOfSource(error)
         ? explainSource(error, subject, sqlstate)
         : error;
   }
@@ -115,6 +116,10 @@ function nameDelay(sqlstate: string | undefined): string {
       return 'its database ended the connection';
   }
 }
+
+/** A statement of ours was right, and what it ran was not: only code of the product is left. */
+const isOfSource = (error: unknown): boolean =>
+  isServerText(error) && !isStatementRejected(error) && !isFromOurFunction(error);
 
 /** What only the product can mend: its view, what that calls, or a trigger of its own. */
 function explainSource(error: unknown, subject: string, sqlstate: string | undefined): RolloutError {

@@ -133,6 +133,7 @@ interface Described {
   readonly routine?: unknown;
   readonly name?: unknown;
   readonly position?: unknown;
+  readonly where?: unknown;
 }
 
 /** The server's own function that raised an error: no code in its databases can pretend one. */
@@ -145,9 +146,17 @@ export const routineOf = (error: unknown): string | undefined => {
 export const isServerText = (error: unknown): boolean =>
   error instanceof Error && typeof (error as Described).severity === 'string';
 
-/** RAISE of plpgsql, by anyone but our own functions, which give a name. */
+/** The innermost function, as every language of the server writes its name: quotes only where it is none of ours. */
+const IN_OUR_FUNCTION = /^[^"\n]*?(?:^|[^\w."])credit_rollout(?:_control)?\.\w+\(/u;
+
+/** A function of ours failed by itself, not code of the product that it called. */
+export const isFromOurFunction = (error: unknown): boolean =>
+  isServerText(error) && IN_OUR_FUNCTION.test(String((error as Described).where ?? ''));
+
+/** RAISE of plpgsql, by anyone but our own functions. */
 const isRaised = (error: Described): boolean =>
   routineOf(error) === 'exec_stmt_raise' &&
+  !isFromOurFunction(error) &&
   !RAISED_NAMES.some((name) => [error.constraint, error.table].includes(name));
 
 /** The functions of the server that find out that a relation, schema, function or role is not there. */

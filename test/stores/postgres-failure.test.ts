@@ -42,6 +42,11 @@ const failureOf = (sql: string): Promise<unknown> =>
     (error: unknown) => error,
   );
 
+const explainInCell = async (error: unknown): Promise<unknown> => {
+  const inCell = withSubject({ title: 'Data center "eu"', kind: 'cell' }, () => Promise.reject(error));
+  return explainFailure(await inCell.catch((thrown) => thrown));
+};
+
 describe('classifyFailure', () => {
   test.each([
     ['a check', 'insert into public.rows (must, n) values (1, 0)', 'rows_n_check'],
@@ -122,6 +127,27 @@ describe('classifyFailure', () => {
     expect(classifyFailure(await failureOf('select 1 / 0'))).toMatchObject({ raised: false });
   });
 
+  test.each([
+    ['credit_rollout.raises', false],
+    ['public.raises', true],
+    ['public."credit_rollout.raises"', true],
+    ['"PL/pgSQL function credit_rollout".raises', true],
+  ])('knows whose function %s is, whatever it raises', async (name, raised) => {
+    await client.query('begin; create schema "PL/pgSQL function credit_rollout"');
+    await client.query(`create function ${name}(state text) returns int language plpgsql as
+      $$ begin raise exception 'x' using errcode = state; end $$; savepoint before`);
+    for (const [state, code] of [
+      ['55P03', 'cell_busy'],
+      ['55006', undefined],
+    ]) {
+      const error = await failureOf(`select ${name}('${state}')`);
+      await client.query('rollback to before');
+      expect(classifyFailure(error)).toMatchObject({ sqlstate: state, raised });
+      expect(await explainInCell(error)).toMatchObject({ code: raised ? 'source_failed' : (code ?? state) });
+    }
+    await client.query('rollback');
+  });
+
   test('knows every name that our own functions raise', () => {
     const files = readdirSync(projectPath('migrations'), { recursive: true, encoding: 'utf8' });
     const text = files
@@ -200,8 +226,7 @@ describe('explainFailure', () => {
     const error = await failureOf(
       `do $$ begin raise exception '${text}' using errcode = '${code}', detail = 'view jane depends on jane', constraint = 'jane'; end $$`,
     );
-    const inCell = withSubject({ title: 'Data center "eu"', kind: 'cell' }, () => Promise.reject(error));
-    expect(explainFailure(await inCell.catch((thrown) => thrown))).toMatchObject({
+    expect(await explainInCell(error)).toMatchObject({
       code: 'source_failed',
       message: expect.not.stringContaining('jane'),
     });
