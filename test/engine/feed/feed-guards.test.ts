@@ -164,7 +164,11 @@ describe('feedChanges loses nothing', () => {
     const cell = await makeFed('triggers');
     await edit(cell, 1, RAISE);
     const people = await makeClient(cell);
-    await people.query(`begin; select set_config('credit_rollout.cause', 'override', true)`);
+    // as `begin_override` leaves it, whose seal is no part of this
+    await people.query(`begin; set local session_replication_role = replica;
+      insert into credit_rollout.overrides (org_id, floor, reason, author, before)
+        select org_id, 400000, 'a promise', 'eve', to_jsonb(a) from credit_rollout.allotments a where org_id = 1;
+      set local session_replication_role = origin; select set_config('credit_rollout.cause', 'override', true)`);
     await people.query(`update credit_rollout.allotments set floor = 400000, grandfathered_credits = 275000, total_credits = 400000
       where org_id = 1`);
     const fed = feed(cell);
