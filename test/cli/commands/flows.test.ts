@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../../src/cli/run-cli.js';
 import { showCount } from '../../../src/cli/terminal/numbers.js';
+import { readStatus } from '../../../src/engine/operate/read-status.js';
 import { createFleet, type Fleet, slowDown, speedUp } from '../../support/fleet.js';
 import { waitFor } from '../../support/wait.js';
 import { captureIo, type RanCommand, runCommand } from '../captured-io.js';
@@ -67,7 +68,7 @@ function startUp(): { stop: () => Promise<number>; output: () => string } {
   };
 }
 
-const readPlanId = async (): Promise<string> => JSON.parse((await run('status', '--json')).out).data_centers[0].plan_id;
+const readPlanId = async (): Promise<string> => (await readStatus(fleet.engine)).dataCenters[0]?.planId ?? '';
 
 /** What is under way is joined, however it was begun: it is held, as for the first who waited. */
 async function expectJoined(planId: string): Promise<void> {
