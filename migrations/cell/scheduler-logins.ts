@@ -26,8 +26,7 @@ begin
         ('worker', pg_has_role(r.oid, to_regrole(c.prefix || 'worker'), 'member')),
         ('planner', pg_has_role(r.oid, to_regrole(c.prefix || 'planner'), 'member')),
         ('operator', pg_has_role(r.oid, to_regrole(c.prefix || 'operator'), 'member')),
-        ('override', pg_has_role(r.oid, to_regrole(c.prefix || 'override'), 'member')),
-        ('reader', pg_has_role(r.oid, to_regrole(c.prefix || 'reader'), 'member'))) p (power, held)
+        ('override', pg_has_role(r.oid, to_regrole(c.prefix || 'override'), 'member'))) p (power, held)
       where p.held) end
     into new.powers
     from pg_roles r cross join (
