@@ -1,6 +1,8 @@
 // The migrations of a cell, in order. Objects that depend on the product's table are in attached/: init creates them again.
 import type { Migration } from '../migration.js';
 import { createAllotments, guardAllotments } from './allotments.js';
+import { addChecksums } from './checksums.js';
+import { indexRetired, nameCardFalls } from './daily-decisions.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';
 import { createFeed } from './feed.js';
 import { guardFenceAndGate } from './fence-and-gate.js';
@@ -69,6 +71,9 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     narrowOverrides,
     writeSignUpsLater,
     guardNights,
+    addChecksums,
+    nameCardFalls,
+    indexRetired,
     restoreEdited,
     sealCellRetention,
     retirePlanNumbers,

@@ -59,7 +59,7 @@ create function credit_rollout.repair_targets(ids credit_rollout.org_id[]) retur
       select (now() at time zone c.zone)::date from credit_rollout.cell c)) end,
     t.top_up::bigint, (t.plan + t.top_up + t.additional_credits)::bigint, t.concurrency,
     case t.top_up when 0 then 'credits' else 'legacy' end, t.origin, t.rate_card, null::bigint, t.stored_version,
-    clock_timestamp()
+    clock_timestamp(), null::bigint
   from (
     select f.*, case when not f.paid or f.kept_floor is null or f.kept_floor <= f.plan then 0
       else f.kept_floor - f.plan end as top_up
@@ -111,8 +111,8 @@ begin
     select number, a.org_id, (a.paid or t.paid) and (t.total_credits < a.total_credits
         or a.floor is not null and (t.floor is null or t.floor < a.floor)), to_jsonb(a), to_jsonb(t)
     from credit_rollout.repair_targets(ids) t join credit_rollout.allotments a on a.org_id = t.org_id
-    where to_jsonb(a) - '{run_id,version,computed_at}'::text[]
-      <> to_jsonb(t) - '{run_id,version,computed_at}'::text[];
+    where not credit_rollout.is_intact(a) or to_jsonb(a) - '{run_id,version,computed_at,checksum}'::text[]
+      <> to_jsonb(t) - '{run_id,version,computed_at,checksum}'::text[];
   if not found then
     update credit_rollout.repairs p set state = 'withdrawn', decided_at = clock_timestamp() where p.repair_id = number;
     return null;
@@ -219,8 +219,8 @@ begin
             when 'repair' then exists (select from credit_rollout.repairs p
               join credit_rollout.repaired_orgs o using (repair_id)
               where p.state = 'applying' and o.org_id = old.org_id
-                and o.after - '{run_id,version,computed_at}'::text[]
-                  = to_jsonb(new) - '{run_id,version,computed_at}'::text[])
+                and o.after - '{run_id,version,computed_at,checksum}'::text[]
+                  = to_jsonb(new) - '{run_id,version,computed_at,checksum}'::text[])
             else exists (select from credit_rollout.decided(null, null, array[old.org_id], null) d
               where d.reason is null and d.floor is not distinct from new.floor
                 and d.floor_edition is not distinct from new.floor_edition

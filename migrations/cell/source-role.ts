@@ -32,8 +32,8 @@ begin
        or cause = 'repair' and not exists (select from credit_rollout.repairs p
             join credit_rollout.repaired_orgs o using (repair_id)
             where p.state = 'applying' and o.org_id = old.org_id
-              and o.after - '{run_id,version,computed_at}'::text[]
-                = to_jsonb(new) - '{run_id,version,computed_at}'::text[]) then
+              and o.after - '{run_id,version,computed_at,checksum}'::text[]
+                = to_jsonb(new) - '{run_id,version,computed_at,checksum}'::text[]) then
       raise exception 'a floor falls only with a named cause, and to what the rule gives'
         using errcode = 'restrict_violation', constraint = 'allotments_floor_falls_only_with_cause';
     end if;

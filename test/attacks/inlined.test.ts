@@ -35,7 +35,7 @@ describe.each(['worker', 'planner', 'reader', 'override'] as const)('the rule th
       `explain (costs off) select * from credit_rollout.decided(${RANGE})`,
     );
     const plan = plans.map((row) => row['QUERY PLAN']).join('\n');
-    expect(plan).not.toMatch(/Function Scan/u);
+    expect(plan).not.toMatch(/Function Scan on (?!jsonb_populate_record)/u);
     expect(plan).toMatch(/Scan using orgs_pkey on orgs|Bitmap Index Scan on orgs_pkey/u);
   });
 

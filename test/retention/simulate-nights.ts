@@ -40,7 +40,11 @@ async function writeAgeing(sql: Sql): Promise<string> {
         `update ${relation} set ${name} = ${name} - 1000000; update ${relation} set ${name} = ${name} + 999999;`
       : `update ${relation} set ${name} = ${name} - interval '1 day' where ${name} is not null;`,
   );
-  return `begin; set local session_replication_role = replica; ${updates.join('\n')} commit`;
+  // an allotment that is older is one that we wrote all the same
+  const signed = columns.some(({ relation }) => relation === 'credit_rollout.allotments')
+    ? 'update credit_rollout.allotments a set checksum = credit_rollout.checksum_of(a);'
+    : '';
+  return `begin; set local session_replication_role = replica; ${updates.join('\n')} ${signed} commit`;
 }
 
 export interface Nights {

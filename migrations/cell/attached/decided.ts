@@ -97,26 +97,38 @@ ${assessedQuery(ACTIVE_CARD)};`;
 const END = (order: 'asc' | 'desc'): string =>
   `(select e.org_id from credit_rollout.allotments e order by e.org_id ${order} limit 1)`;
 
-/** The stored allotment of an org. resting: the stored floor, null when it ended by lapse. */
+/** What is left of a floor when an org was unpaid since `row` says: null when it ended by lapse. */
+const RESTING = (row: string): string => `case
+          when ${TODAY} - ${row}.unpaid_since > (select lapse_grace_days from credit_rollout.cell) then null
+          else ${row}.floor end`;
+
+const WITHIN = (row: string): string => `(lower_id is null or ${row}.org_id >= lower_id)
+          and (upper_id is null or ${row}.org_id < upper_id) and (only_ids is null or ${row}.org_id = any (only_ids))`;
+
+/**
+ * The stored allotment of an org, or the one that was retired when it left: its floor and its unpaid time count on.
+ * present: it is stored.
+ */
 const STORED = `
     left join (
-      select x.*, f.edition_rank as floor_rank,
-        case when ${TODAY} - x.unpaid_since > (select lapse_grace_days from credit_rollout.cell) then null
-             else x.floor end as resting
-      from credit_rollout.allotments x
+      select x.*, f.edition_rank as floor_rank, ${RESTING('x')} as resting
+      from (
+        select s.*, true as present from credit_rollout.allotments s
+        where ${WITHIN('s')}
+          and (lower_id is not null or upper_id is null or s.org_id >= ${END('asc')})
+          and (upper_id is not null or lower_id is null or s.org_id <= ${END('desc')})
+        union all
+        select r.*, false from credit_rollout.retired r where ${WITHIN('r')}
+      ) x
       left join credit_rollout.rates f
         on f.edition = x.floor_edition and f.card_hash = coalesce(card, ${ACTIVE_CARD})
-      where (lower_id is null or x.org_id >= lower_id) and (upper_id is null or x.org_id < upper_id)
-        and (only_ids is null or x.org_id = any (only_ids))
-        and (lower_id is not null or upper_id is null or x.org_id >= ${END('asc')})
-        and (upper_id is not null or lower_id is null or x.org_id <= ${END('desc')})
       offset 0
     ) p on p.org_id = a.org_id`;
 
 /** No org has one: constants, which Postgres folds, so that the join and the history cost nothing. */
 const NONE_STORED = `
     cross join (
-      select (null::credit_rollout.allotments).*, null::integer as floor_rank, null::bigint as resting
+      select (null::credit_rollout.allotments).*, false as present, null::integer as floor_rank, null::bigint as resting
     ) p`;
 
 /** Which orgs a rule decides. */
@@ -133,6 +145,47 @@ const RANGE: Scope = {
 };
 // a list of keys does not reach the inside of a grouped view, one key does
 const ONE: Scope = { parameters: 'only_id credit_rollout.org_id, card text', within: 'a.org_id = only_id' };
+
+/** Today's floor of an org, from what is stored or was retired. */
+const FLOOR = `case
+        when not a.paid then p.resting
+        when ${BEFORE_CUTOVER} then case
+          when p.org_id is null then a.legacy_limit
+          -- in the open window: lowered by a lower edition first (rule 3), then set or raised (rule 1)
+          when not ${SWEPT} and (p.resting is null or a.legacy_limit > p.resting
+            and (a.negotiated_limit is not null or a.legacy_limit - p.resting <= p.resting)) then a.legacy_limit
+          when ${BELOW} then least(p.resting, a.legacy_limit)
+          else p.resting end
+        when ${BELOW} then least(p.resting, a.legacy_limit)
+        else p.resting
+      end`;
+
+/**
+ * `retired`: the last allotment of each org that has none any more because we retired it or somebody deleted it, not
+ * because an undo took it away. And what such an org has when it is back, before it is written: null, undecidable.
+ */
+// the key of the history, so that a key range reaches its index; then the columns in the order of allotments
+const LAST_IMAGES = `
+select c.org_id, b.edition, b.paid, b.agents, b.light_agents, b.negotiated_limit, b.base_credits, b.variable_credits,
+  b.additional_credits, b.legacy_limit, b.floor, b.floor_edition, b.unpaid_since, b.grandfathered_credits,
+  b.total_credits, b.concurrency_limit, b.winner, b.origin, b.rate_card, b.run_id, b.version, b.computed_at, b.checksum
+from credit_rollout.allotment_changes c
+cross join lateral jsonb_populate_record(null::credit_rollout.allotments, c.before) b
+where c.operation = 'delete' and c.cause <> 'undo'
+  and not exists (select from credit_rollout.allotment_changes n where n.org_id = c.org_id and n.change_id > c.change_id)`;
+const createRetired = `
+create view credit_rollout.retired as${LAST_IMAGES}
+  and not exists (select from credit_rollout.allotments s where s.org_id = c.org_id);`;
+
+/** For `org_capacity`: `a` is an assessed org without an allotment, and `p` its row of RETIRED_FLOORS. */
+export const RETURNED_CAPACITY = `case
+      when a.reason is null and a.base_credits + a.variable_credits is not null
+        and greatest(case when a.paid then ${FLOOR} end, a.base_credits + a.variable_credits) <= ${MAX} - a.additional_credits
+      then greatest(case when a.paid then ${FLOOR} end, a.base_credits + a.variable_credits) + a.additional_credits end`;
+export const RETIRED_FLOORS = `
+  select r.*, f.edition_rank as floor_rank, ${RESTING('r')} as resting
+  from (${LAST_IMAGES}) r
+  left join credit_rollout.rates f on f.edition = r.floor_edition and f.card_hash = ${ACTIVE_CARD}`;
 
 const createRule = (name: string, prior: string, { parameters, within }: Scope = RANGE): string => `
 create function credit_rollout.${name}(${parameters})
@@ -186,25 +239,14 @@ from (
          else k.prior_floor_edition end as floor_edition,
     case when not k.paid then coalesce(k.prior_unpaid_since, k.today) end as unpaid_since
   from (
-    select a.*, p.org_id as prior_org_id, p.edition as prior_edition, p.paid as prior_paid, p.agents as prior_agents,
+    select a.*, case when p.present then p.org_id end as prior_org_id, p.edition as prior_edition, p.paid as prior_paid, p.agents as prior_agents,
       p.light_agents as prior_light_agents, p.negotiated_limit as prior_negotiated_limit, p.base_credits as prior_base,
       p.variable_credits as prior_variable, p.additional_credits as prior_additional,
       p.legacy_limit as prior_legacy_limit, p.floor as prior_floor, p.floor_edition as prior_floor_edition,
-      p.unpaid_since as prior_unpaid_since, p.total_credits as prior_total, p.concurrency_limit as prior_concurrency,
+      p.unpaid_since as prior_unpaid_since, case when p.present then p.total_credits end as prior_total, p.concurrency_limit as prior_concurrency,
       p.rate_card as prior_card, p.resting, ${BELOW} as below, ${TODAY} as today, ${SWEPT} as swept,
       not ${SWEPT} and ${BEFORE_CUTOVER} as window_open,
-      case
-        when not a.paid then p.resting
-        when ${BEFORE_CUTOVER} then case
-          when p.org_id is null then a.legacy_limit
-          -- in the open window: lowered by a lower edition first (rule 3), then set or raised (rule 1)
-          when not ${SWEPT} and (p.resting is null or a.legacy_limit > p.resting
-            and (a.negotiated_limit is not null or a.legacy_limit - p.resting <= p.resting)) then a.legacy_limit
-          when ${BELOW} then least(p.resting, a.legacy_limit)
-          else p.resting end
-        when ${BELOW} then least(p.resting, a.legacy_limit)
-        else p.resting
-      end as floor
+      ${FLOOR} as floor
     from credit_rollout.assessed(card) a${prior}
     where ${within}
     offset 0
@@ -219,6 +261,7 @@ end;`;
  * `decided_one` is that for one org.
  */
 export const createDecided = `
+${createRetired}
 ${createRule('decided', STORED)}
 ${createRule('decided_first', NONE_STORED)}
 ${createRule('decided_one', NONE_STORED, ONE)}

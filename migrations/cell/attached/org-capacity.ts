@@ -1,14 +1,20 @@
 // The number that the product enforces per org: its allotment, else its legacy number.
+import { RETIRED_FLOORS, RETURNED_CAPACITY } from './decided.js';
 
-/** `org_capacity`: one row per org, never an error; capacity null: undecidable, keep what you enforce today. */
+/**
+ * `org_capacity`: one row per org, never an error; capacity null: undecidable, keep what you enforce today. An org that
+ * is back has what the rule gives with its retired floor, before a worker has written it.
+ */
 export const createOrgCapacity = `
 create view credit_rollout.org_capacity as
-select s.org_id,
-  case when a.org_id is null then 'legacy' else 'credits' end as model,
+select a.org_id,
+  case when s.org_id is null and p.org_id is null then 'legacy' else 'credits' end as model,
   case
-    when a.org_id is not null then a.total_credits
-    when s.reason is null and s.legacy_limit <= 9223372036854775807 - s.additional_credits
-      then s.legacy_limit + s.additional_credits
+    when s.org_id is not null then s.total_credits
+    when p.org_id is not null then ${RETURNED_CAPACITY}
+    when a.reason is null and a.legacy_limit <= 9223372036854775807 - a.additional_credits
+      then a.legacy_limit + a.additional_credits
   end as capacity
-from credit_rollout.assessed s
-left join credit_rollout.allotments a on a.org_id = s.org_id;`;
+from credit_rollout.assessed a
+left join credit_rollout.allotments s on s.org_id = a.org_id
+left join (${RETIRED_FLOORS}) p on p.org_id = a.org_id;`;

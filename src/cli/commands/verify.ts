@@ -29,5 +29,5 @@ export function runVerify(session: CliSession, { limit, ...choice }: VerifyFlags
   });
 }
 
-const exitCodeOfReport = ({ mismatches, nothingToVerify, cutover }: VerifyReport): number =>
-  mismatches > 0 || cutover.verdict === 'broken' ? 5 : nothingToVerify ? NOTHING_TO_DO : 0;
+const exitCodeOfReport = ({ mismatches, unaccounted, nothingToVerify, cutover }: VerifyReport): number =>
+  mismatches + unaccounted > 0 || cutover.verdict === 'broken' ? 5 : nothingToVerify ? NOTHING_TO_DO : 0;

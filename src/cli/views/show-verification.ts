@@ -10,10 +10,11 @@ export function showVerification(report: VerifyReport, commands: CommandNames): 
   const verdict =
     mismatches === 0
       ? `✔ ${dataCenter}: ${showCount(checked)} allotments checked, all of them follow the rule`
-      : `✖ ${dataCenter}: ${showCount(mismatches)} of ${showCount(checked)} allotments break the rule`;
+      : `✖ ${dataCenter}: ${showCount(mismatches)} of ${showCount(checked)} allotments are not what the rule and the record give`;
   return [
     verdict,
     ...showMismatches(report, commands),
+    ...showUnaccounted(report, commands),
     `    changed in the source since then: ${showCount(changedSince)} · new there: ${showCount(appeared)} · gone there: ${showCount(gone)}`,
     ...showProof(report.cutover, dataCenter, commands),
   ].join('\n');
@@ -35,11 +36,21 @@ function showMismatches(
 
 /** The totals, where they differ; else another column is wrong. */
 function showMismatch({ storedTotal, ruleTotal }: Mismatch): string {
+  if (storedTotal === null) return 'its allotment is missing, and no record of ours says why';
   const stored = `${showCount(storedTotal)} credits a day are stored`;
   if (ruleTotal === null) return `${stored}, but the rule decides nothing for it`;
   return ruleTotal === storedTotal
-    ? `${stored}, as the rule gives, but another value of its allotment is wrong`
+    ? `${stored}, as the rule gives, but the row is not as we wrote it`
     : `${stored}, but the rule gives ${showCount(ruleTotal)}`;
+}
+
+/** What the runs of rollouts counted when they wrote: it finds rows that left no other trace. */
+function showUnaccounted({ dataCenter, unaccounted }: VerifyReport, commands: CommandNames): readonly string[] {
+  if (unaccounted === 0) return [];
+  return [
+    `✖ ${dataCenter}: ${showCount(unaccounted)} allotments that its runs wrote are missing, or more are there`,
+    `    next: ${commands.show(`reconcile --dc ${dataCenter}`)}`,
+  ];
 }
 
 function showProof(proof: CutoverProof, dataCenter: string, commands: CommandNames): readonly string[] {

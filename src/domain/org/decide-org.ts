@@ -12,6 +12,10 @@ export interface OrgQuestion {
   readonly card: RateCard;
   /** What is stored for the org; null before its first decision. */
   readonly prior: Allotment | null;
+  /** Hash of the card that `prior` was decided with; left out: the same card. */
+  readonly priorCard?: string;
+  /** `retired`: the org left and is back; `prior` is what it had. Left out: it is stored. */
+  readonly priorState?: 'stored' | 'retired';
   readonly gate: GateView;
   /** Local date of the data center, YYYY-MM-DD. */
   readonly today: string;
@@ -42,8 +46,14 @@ export function decideOrg(question: OrgQuestion): OrgDecision {
   const answer = decideFloor({ ...question, org });
   const allotment = composeAllotment(org, answer);
   if (allotment.totalCredits > GREATEST_STORED) return { kind: 'quarantine', reason: 'overflow' };
-  const movement = decideMovement(question.prior, allotment);
-  return { kind: 'decided', allotment, movement, proposedFloor: answer.proposedFloor, because: answer.because };
+  const { because } = answer;
+  if (question.priorState === 'retired')
+    return { kind: 'decided', allotment, movement: 'first', proposedFloor: null, because };
+  const moved = decideMovement(question.prior, allotment);
+  // a new card is written even where it gives the same numbers
+  const movement =
+    moved === 'same' && (question.priorCard ?? question.card.hash) !== question.card.hash ? 'inputs' : moved;
+  return { kind: 'decided', allotment, movement, proposedFloor: answer.proposedFloor, because };
 }
 
 /** Additional credits are added after the maximum: purchases are never reduced. */

@@ -15,6 +15,8 @@ export const CAUSES = [
   'lapse',
   'return',
   'release',
+  /** The cell's card is another than the one that the allotment was computed with. */
+  'rate card',
   'gone',
   'restored backup',
 ] as const;

@@ -27,6 +27,8 @@ export interface CapDecision {
   readonly falls: CapAnswer;
   readonly lapses: CapAnswer;
   readonly gone: CapAnswer;
+  /** What only a new rate card lowers. */
+  readonly card: CapAnswer;
   /** A text for each limit that was exceeded; counts only. */
   readonly reasons: readonly string[];
 }
@@ -50,11 +52,12 @@ export function decideCaps(counts: FallCounts, caps: Caps): CapDecision {
   const reasons = found
     .filter(({ exceeded }) => exceeded)
     .map(({ what, count, limit }) => `${count} ${what}, above ${limit}`);
-  if (caps.falls === 'accepted') return { falls: 'heal', lapses: 'heal', gone: 'heal', reasons };
+  if (caps.falls === 'accepted') return { falls: 'heal', lapses: 'heal', gone: 'heal', card: 'heal', reasons };
   return {
     falls: changesFit ? 'heal' : 'propose',
     lapses: lapsesFit && changesFit ? 'heal' : 'propose',
     gone: gone <= limits.gone ? 'heal' : 'propose',
+    card: 'propose',
     reasons,
   };
 }

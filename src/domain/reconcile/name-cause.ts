@@ -17,6 +17,10 @@ export type Stored =
       readonly lapsed: boolean;
       /** `edited`: manual SQL wrote it; `restored`: it is older than its record in the history. */
       readonly mark: 'none' | 'edited' | 'restored';
+      /** `another`: it was computed with a card that is no longer the cell's. */
+      readonly card: 'same' | 'another';
+      /** The cause of the newest floor that a nightly run proposed for it; null: none did. */
+      readonly proposedFor: Cause | null;
     })
   | {
       readonly kind: 'none';
@@ -79,6 +83,7 @@ function nameChange(stored: StoredAllotment, found: FoundOrg): Cause {
   if (stored.agents !== found.agents) return 'seats';
   if (stored.additionalCredits !== found.additionalCredits) return 'purchase';
   if (stored.lightAgents !== found.lightAgents) return 'seats';
-  // the same inputs: a floor that the open window should have set, or terms that changed without a record
-  return isLowerFloor(stored.floor, found.floor) ? 'late input' : 'manual edit';
+  // the same inputs: a floor that the open window should have set, a new card, or terms that changed without a record
+  if (isLowerFloor(stored.floor, found.floor)) return 'late input';
+  return stored.card === 'another' ? 'rate card' : 'manual edit';
 }

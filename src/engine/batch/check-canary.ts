@@ -11,6 +11,7 @@ import { findOrg, type OrgRecord, type StoredOrg } from '../../stores/cell/org/o
 import { loadStoredCard } from '../../stores/cell/org/rates.js';
 import { findSourceOrg } from '../../stores/cell/org/source-org.js';
 import { listDifferences } from '../org/list-differences.js';
+import { isRetirement } from '../org/recompute-org.js';
 import { fromStoredCard } from '../stored-card.js';
 
 /**
@@ -55,10 +56,13 @@ function decideAgain(
   stored: StoredOrg,
   { card, createdAt, lapseGraceDays }: Given,
 ): Allotment | undefined {
+  const [newest] = history;
+  const prior = stored.version > 1 || (newest !== undefined && isRetirement(newest)) ? newest : undefined;
   const decision = decideOrg({
     inputs: toInputs(stored.allotment, createdAt ?? stored.computedAt),
     card,
-    prior: stored.version === 1 ? null : (history[0]?.before ?? null),
+    prior: prior?.before ?? null,
+    priorState: prior?.operation === 'delete' ? 'retired' : 'stored',
     gate: {
       effectiveAt: gate.effectiveAt,
       sweptAt: gate.sweptAt,

@@ -9,6 +9,7 @@ import {
   splitPendingBatch,
 } from '../../stores/cell/batch/batches.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
+import { settleDrift } from '../../stores/cell/reconcile/repairs.js';
 import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import { enterFence, failRun } from './run-fence.js';
@@ -59,6 +60,8 @@ async function splitClaimed(
   if (!same || (await splitPendingBatch(tx, runId, batch.batchNo))) return { kind: 'split' };
   if (why === 'too_slow') return { kind: why };
   const quarantined = await quarantineUnreadable(tx, { ...batch, runId, cardHash: run.cardHash });
+  // what a night found and could not heal does not count as to be healed any more; quarantine has the reason
+  if (batch.kind === 'repair') await settleDrift(tx, runId, batch.orgIds, []);
   await completeBatch(
     tx,
     { runId, batchNo: batch.batchNo, epoch, timeline },

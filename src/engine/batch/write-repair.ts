@@ -8,6 +8,7 @@ import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { quarantineListed } from '../../stores/cell/reconcile/drift-writes.js';
 import {
   countUndecidable,
+  listOnOwnCard,
   type RepairedOrg,
   repairAllotments,
   restoreRetired,
@@ -29,6 +30,9 @@ export async function writeRepair(tx: CellTransaction, run: OpenRun, batch: Clai
   // locked in one statement, read in the next
   await lockAllotments(tx, ids);
   const written: RepairedOrg[] = [];
+  if (kind === 'reconcile')
+    for (const own of await listOnOwnCard(tx, { runId, cardHash, ids }))
+      written.push(...(await repairAllotments(tx, { runId, kind, cause, ...own })));
   for (const named of restored.length > 0 ? [cause, 'edition', 'lapse'] : [cause])
     written.push(...(await repairAllotments(tx, { runId, cardHash, kind, cause: named, ids: without(ids, written) })));
   const quarantined = await quarantine(tx, run, ids);

@@ -23,7 +23,7 @@ function groupByCause(raises: readonly Raise[]): ReadonlyMap<Cause, readonly str
   for (const { orgId, stored, found } of raises) {
     // the kind of sign-up matters only to orgs without an allotment, and a raise lowers no floor
     const cause = nameCause(
-      { kind: 'allotment', lapsed: false, mark: 'none', ...stored },
+      { kind: 'allotment', lapsed: false, mark: 'none', card: 'same', proposedFor: null, ...stored },
       { kind: 'org', signedUp: 'before_rollout', ...found },
     );
     groups.set(cause, [...(groups.get(cause) ?? []), orgId]);

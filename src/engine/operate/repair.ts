@@ -4,7 +4,7 @@
 import { advise, command } from '../../kernel/advice.js';
 import { type ProposalId, showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { listMismatches } from '../../stores/cell/batch/verification.js';
+import { verifyRule } from '../../stores/cell/batch/verification.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import {
   applyRepair,
@@ -191,8 +191,8 @@ function writeInCell(cell: CellDatabase, repairId: bigint, seal: Seal | null): P
     async (tx) => {
       await applyRepair(tx, repairId, seal);
       const onlyIds = (await listRepairedOrgs(tx, repairId)).map(({ orgId }) => orgId);
-      const wrong = await listMismatches(tx, { lowerId: null, upperId: null, onlyIds }, 1);
-      if (wrong.length > 0)
+      const { broken } = await verifyRule(tx, { lowerId: null, upperId: null, onlyIds });
+      if (broken.length > 0)
         throw new RolloutError('verification_mismatch', {
           message: `What would be put back in data center "${cell.dataCenter}" breaks the rule; nothing was written.`,
         });

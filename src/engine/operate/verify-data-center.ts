@@ -2,6 +2,7 @@
 // cut-over. Names the orgs that break the rule to the person who asks, and to nobody else. Reads only.
 
 import { findNewestRun } from '../../stores/cell/batch/quarantine.js';
+import { countUnaccounted } from '../../stores/cell/batch/recorded-allotments.js';
 import {
   findRangeEnd,
   listMismatches,
@@ -22,8 +23,10 @@ export interface VerifyReport extends VerifyCounts {
   readonly dataCenter: string;
   /** Nothing was ever rolled out there, and nobody has an allotment. */
   readonly nothingToVerify: boolean;
-  /** The first orgs that break the rule, at most as many as were asked for. */
+  /** The first orgs of the mismatches, at most as many as were asked for. */
   readonly mismatched: readonly Mismatch[];
+  /** Allotments that runs wrote and that are missing without a record, or are there without a run. */
+  readonly unaccounted: number;
   readonly cutover: CutoverProof;
 }
 
@@ -60,8 +63,10 @@ export async function verifyDataCenter(
     onProgress(counts.checked);
     lowerId = part.upperId;
   } while (lowerId !== null);
+  const unaccounted = await cell.inTransaction('reader', countUnaccounted, { statementMs: STATEMENT_MS });
   const nothingToVerify = counts.checked === 0 && !(await wasRolledOut(cell));
-  return { dataCenter, nothingToVerify, ...counts, mismatched, cutover: await proveCutover(cell, counts.appeared) };
+  const cutover = await proveCutover(cell, counts.appeared);
+  return { dataCenter, nothingToVerify, ...counts, unaccounted, mismatched, cutover };
 }
 
 const wasRolledOut = (cell: CellDatabase): Promise<boolean> =>
@@ -81,9 +86,9 @@ async function verifyPart(cell: CellDatabase, lowerId: string | null, limit: num
       async (tx) => {
         const range = { lowerId, upperId: await findRangeEnd(tx, lowerId, ORGS_PER_READ) };
         const unreadable = reading === 'careful' ? await listUnreadable(tx, range) : [];
-        const counts = await verifyRange(tx, range, { runId: null, unreadable });
-        const isListed = counts.mismatches > 0 && limit > 0;
-        const mismatched = isListed ? await listMismatches(tx, range, limit) : [];
+        const { sums: _, broken, ...counts } = await verifyRange(tx, range, { runId: null, unreadable });
+        const isListed = broken.length > 0 && limit > 0;
+        const mismatched = isListed ? await listMismatches(tx, range, { broken, limit }) : [];
         return { upperId: range.upperId, counts, mismatched };
       },
       { statementMs: STATEMENT_MS },

@@ -4,7 +4,7 @@ import { advise, command } from '../../kernel/advice.js';
 import { type ProposalId, showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
-import { findRangeEnd, verifyRange } from '../../stores/cell/batch/verification.js';
+import { findRangeEnd, verifyRule } from '../../stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
 import { hasOpenRun, readMovement, writeOverride } from '../../stores/cell/org/overridden-allotment.js';
@@ -149,8 +149,8 @@ async function applyOverride(
 /** The independent verification must accept the row, and the rule must leave it as it is. */
 async function assertVerified(tx: CellTransaction, dataCenter: string, orgId: string): Promise<void> {
   const range = { lowerId: orgId, upperId: await findRangeEnd(tx, orgId, 1) };
-  const { mismatches } = await verifyRange(tx, range, { runId: null });
-  if (mismatches > 0)
+  const { broken } = await verifyRule(tx, range);
+  if (broken.length > 0)
     throw new RolloutError('verification_mismatch', {
       message: `The row of the override breaks the rule in data center "${dataCenter}"; nothing was written.`,
     });

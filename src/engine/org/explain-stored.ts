@@ -8,6 +8,7 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { formatCredits } from '../../kernel/format-credits.js';
 import type { AllotmentChange, OrgRecord, StoredOrg } from '../../stores/cell/org/orgs.js';
 import { listDifferences } from './list-differences.js';
+import { isRetirement } from './recompute-org.js';
 
 export interface StoredQuestion {
   readonly stored: StoredOrg;
@@ -86,7 +87,8 @@ const isSameDecision = (one: DecidedOrg, other: DecidedOrg): boolean =>
 
 /** The row before the last decision: null for a first one; undefined when it should be recorded and is not. */
 function findPrior({ stored, record }: StoredQuestion): AllotmentChange | null | undefined {
-  if (stored.version === 1) return null;
+  const [newest] = record.history;
+  if (stored.version === 1) return newest !== undefined && isRetirement(newest) ? newest : null;
   return record.history.find((change) => change.operation === 'update' && change.version === stored.version - 1);
 }
 

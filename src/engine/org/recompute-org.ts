@@ -6,7 +6,7 @@ import { explainDecision } from '../../domain/org/explain-org.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { QuarantineReason } from '../../domain/source/org-inputs.js';
 import { formatCredits } from '../../kernel/format-credits.js';
-import type { OrgRecord, StoredOrg } from '../../stores/cell/org/orgs.js';
+import type { AllotmentChange, OrgRecord, StoredOrg } from '../../stores/cell/org/orgs.js';
 import type { SourceReading } from '../../stores/cell/org/source-org.js';
 import { type AllotmentDifference, listDifferences } from './list-differences.js';
 
@@ -56,11 +56,14 @@ export function recomputeOrg(question: RecomputeQuestion): Recompute {
   if (source.kind === 'gone') return GONE;
   if (source.kind === 'unreadable') return UNREADABLE;
   const { stored, gate, signUp, reversals: reversedPeriods } = record;
-  const prior = stored?.allotment ?? null;
+  const retired = findRetired(record);
+  const prior = stored?.allotment ?? retired;
   const decision = decideOrg({
     inputs: source.org,
     card,
     prior,
+    priorState: retired === null ? 'stored' : 'retired',
+    ...(stored !== null && { priorCard: stored.rateCard }),
     gate: { ...gate, decidedAt: signUp?.decidedAt ?? null, model: signUp?.model ?? null, reversedPeriods },
     today,
     lapseGraceDays,
@@ -70,14 +73,21 @@ export function recomputeOrg(question: RecomputeQuestion): Recompute {
     const summary = `recompute now: undecidable (${decision.reason}); it keeps what it has`;
     return { kind: 'quarantine', reason: decision.reason, summary, lines };
   }
-  const { allotment, proposedFloor } = decision;
-  // a new card is written even where it gives the same numbers
-  const renamed = decision.movement === 'same' && stored?.rateCard !== card.hash;
-  const movement = renamed ? 'inputs' : decision.movement;
-  const changes = prior === null ? [] : listDifferences(prior, allotment);
+  const { allotment, proposedFloor, movement } = decision;
+  const changes = stored === null || prior === null ? [] : listDifferences(prior, allotment);
   const summary = summarize(movement, allotment, stored, changes);
   return { kind: 'decided', movement, when: WHEN[movement], allotment, changes, proposedFloor, summary, lines };
 }
+
+/** What the org had when it was retired or somebody deleted it; null: it is stored, or never was. */
+export function findRetired({ stored, history }: Pick<OrgRecord, 'stored' | 'history'>): Allotment | null {
+  const [newest] = history;
+  return stored === null && newest !== undefined && isRetirement(newest) ? newest.before : null;
+}
+
+/** Not what an undo took away. */
+export const isRetirement = ({ operation, cause }: AllotmentChange): boolean =>
+  operation === 'delete' && cause !== 'undo';
 
 const GONE: Recompute = {
   kind: 'gone',

@@ -9,7 +9,13 @@ import { type CellRow, findCell, rejectChangedSource } from '../../stores/cell/i
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { readListedOrgs } from '../../stores/cell/plan/plan-lists.js';
 import { lockPlanRequest } from '../../stores/cell/plan/plan-requests.js';
-import { hasUsage, type PlanAccess, readRecentBatches, startPlanning } from '../../stores/cell/plan/planning.js';
+import {
+  hasUsage,
+  type PlanAccess,
+  readRecentBatches,
+  shareSnapshot,
+  startPlanning,
+} from '../../stores/cell/plan/planning.js';
 import { finishPlan, nextPlanId } from '../../stores/cell/plan/plans.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
@@ -92,9 +98,12 @@ async function planOnce(
     const snapshotAt = await startPlanning(tx, accessOf(question));
     const found = await findAttachedCell(tx, question.dataCenter);
     const planId = await choosePlanId(tx, question);
+    const lanes = countConnections({ question, readMode });
+    // before the export, whose savepoints would forbid it
+    const snapshot = lanes > 1 ? await shareSnapshot(tx) : null;
     // first: a full disk must end this before the other connections have committed what they stored
     if (hooks.saveOrgs) await exportOrgs(tx, question.card.hash, hooks.saveOrgs);
-    const reading = { cell, question, hooks, readMode, planId };
+    const reading = { cell, question, hooks, readMode, planId, snapshot };
     const collected = await readRanges(tx, reading);
     const planningMs = context.clock.now().getTime() - started;
     const recent = await readRecentBatches(tx);
@@ -147,6 +156,8 @@ interface Reading {
   readonly hooks: PlanHooks;
   readonly readMode: ReadMode;
   readonly planId: bigint | null;
+  /** For further connections; null: there are none. */
+  readonly snapshot: string | null;
 }
 
 async function readRanges(tx: CellTransaction, reading: Reading): Promise<CollectedPlan> {
@@ -159,6 +170,7 @@ async function readRanges(tx: CellTransaction, reading: Reading): Promise<Collec
     cell: reading.cell,
     access: accessOf(reading.question),
     count: countConnections(reading),
+    snapshot: reading.snapshot ?? '',
     statementMs: STATEMENT_MS,
   };
   await planInParallel(tx, parallel, (connection) => planRanges(connection, scan), cursor.close);

@@ -1,7 +1,7 @@
 // Plans on several connections at once, all in one snapshot. The first connection's transaction commits last: until
 // then nothing that the others stored belongs to a plan.
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
-import { joinSnapshot, type PlanAccess, shareSnapshot, waitForOthers } from '../../stores/cell/plan/planning.js';
+import { joinSnapshot, type PlanAccess, waitForOthers } from '../../stores/cell/plan/planning.js';
 
 export interface ParallelPlanning {
   readonly cell: CellDatabase;
@@ -9,6 +9,8 @@ export interface ParallelPlanning {
   /** How many connections, the first one included. */
   readonly count: number;
   readonly statementMs: number;
+  /** Shared by the first connection; not needed where it is alone. */
+  readonly snapshot: string;
 }
 
 /**
@@ -17,11 +19,10 @@ export interface ParallelPlanning {
  */
 export async function planInParallel(
   tx: CellTransaction,
-  { cell, access, count, statementMs }: ParallelPlanning,
+  { cell, access, count, statementMs, snapshot }: ParallelPlanning,
   work: (tx: CellTransaction) => Promise<void>,
   close: () => void,
 ): Promise<void> {
-  const snapshot = count > 1 ? await shareSnapshot(tx) : '';
   const verdict = createVerdict();
   const run = async (lane: CellTransaction): Promise<void> => {
     try {

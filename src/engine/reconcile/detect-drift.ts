@@ -145,9 +145,7 @@ async function saveCandidates(
 export function toDrift({ orgId, org, beforeFloor, afterFloor }: Candidate): FoundDrift | undefined {
   if (org === 'undecidable') return undefined;
   const drift = decideDrift(org);
-  return (
-    drift && { ...drift, orgId, beforeTotal: org.beforeTotal, afterTotal: org.afterTotal, beforeFloor, afterFloor }
-  );
+  return drift && { ...drift, orgId, beforeTotal: org.beforeTotal, beforeFloor, afterFloor };
 }
 
 async function quarantineRange(
@@ -164,7 +162,7 @@ async function quarantineRange(
 async function finish(tx: CellTransaction, { runId }: OpenRun): Promise<Step> {
   const { counts, caps } = await readFalls(tx, runId);
   const decision = decideCaps(counts, caps);
-  for (const kind of ['falls', 'lapses', 'gone'] as const)
+  for (const kind of ['falls', 'lapses', 'gone', 'card'] as const)
     if (decision[kind] === 'heal' && (await healCapped(tx, runId, kind, HEALED)) > 0) return 'made';
   return (await addRepairs(tx, runId, BATCHES)) === 0 ? 'detected' : 'made';
 }

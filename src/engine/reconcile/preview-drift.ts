@@ -159,6 +159,7 @@ function describe(
     fall: decision.falls,
     lapse: decision.lapses,
     gone: decision.gone,
+    card: decision.card,
   } as const;
   const outcomeOf = (drift: Pick<DecidedDrift, 'treatment'>): PreviewedOrg['outcome'] =>
     answer[drift.treatment] === 'heal' ? 'to_heal' : 'proposed';

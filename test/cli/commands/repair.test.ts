@@ -32,7 +32,7 @@ const rowOf = async (org: string): Promise<Record<string, unknown>> => {
   const [row = {}] = await fleet
     .cell(0)
     .sql(
-      `select to_jsonb(a) - '{version,run_id,computed_at}'::text[] as row from credit_rollout.allotments a where org_id = $1`,
+      `select to_jsonb(a) - '{version,run_id,computed_at,checksum}'::text[] as row from credit_rollout.allotments a where org_id = $1`,
       [org],
     );
   return row.row as Record<string, unknown>;

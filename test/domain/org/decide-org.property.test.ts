@@ -14,16 +14,22 @@ interface Visit {
   readonly decision: OrgDecision;
 }
 
-/** Carries the stored allotment from visit to visit; a quarantined visit leaves it as it is. */
-function live({ card, steps }: Life): readonly Visit[] {
+/** Carries the stored allotment from visit to visit; a quarantined visit leaves it as it is, an absence retires it. */
+function live({ steps }: Life): readonly Visit[] {
   let prior: Allotment | null = null;
+  let priorState: 'stored' | 'retired' = 'stored';
   let today = TODAY;
-  return steps.map(({ inputs, days, gate }) => {
+  return steps.flatMap(({ kind, card, inputs, days, gate }) => {
     today = addDays(today, days);
-    const question: OrgQuestion = { inputs, card, prior, gate, today, lapseGraceDays: 30 };
+    if (kind === 'away' && prior !== null) priorState = 'retired';
+    if (kind !== 'seen') return [];
+    const question: OrgQuestion = { inputs, card, prior, priorState, gate, today, lapseGraceDays: 30 };
     const decision = decideOrg(question);
-    if (decision.kind === 'decided') prior = decision.allotment;
-    return { question, decision };
+    if (decision.kind === 'decided') {
+      prior = decision.allotment;
+      priorState = 'stored';
+    }
+    return [{ question, decision }];
   });
 }
 
@@ -77,7 +83,7 @@ describe('decideOrg over random lives', () => {
 
   test('comes to the same allotment when it decides again', () => {
     onLives((allotment, question) => {
-      expect(decideOrg({ ...question, prior: allotment })).toMatchObject({
+      expect(decideOrg({ ...question, prior: allotment, priorState: 'stored' })).toMatchObject({
         kind: 'decided',
         movement: 'same',
         allotment,
@@ -111,8 +117,9 @@ describe('decideOrg over random lives', () => {
   });
 
   test('moves the total and the floor as its movement names it', () => {
-    onLives((allotment, { prior }, decision) => {
+    onLives((allotment, { prior, priorState }, decision) => {
       if (decision.kind !== 'decided' || prior === null) return;
+      if (priorState === 'retired') return expect(decision.movement).toBe('first');
       const floors = [allotment.floor ?? -1n, prior.floor ?? -1n] as const;
       const falls = allotment.totalCredits < prior.totalCredits || floors[0] < floors[1];
       const raises = allotment.totalCredits > prior.totalCredits || floors[0] > floors[1];

@@ -9,13 +9,15 @@ import { CREATED, CUTOVER } from './sample-org.js';
 
 /** One visit of the rule in the life of an org. */
 export interface LifeStep {
+  /** `away`: it has left the source, and a night retires it. `unreadable`: nothing can be decided. */
+  readonly kind: 'seen' | 'away' | 'unreadable';
+  readonly card: RateCard;
   readonly inputs: OrgInputs;
   readonly days: number;
   readonly gate: GateView;
 }
 
 export interface Life {
-  readonly card: RateCard;
   readonly steps: readonly LifeStep[];
 }
 
@@ -56,6 +58,33 @@ const tinyCard: fc.Arbitrary<RateCard> = fc
 
 export const anyCard: fc.Arbitrary<RateCard> = fc.oneof(fc.constantFrom(sampleCard, secondCard), tinyCard);
 
+/** The cards that a cell is applied with, the first, second and third. Made when they are asked for: they are slow. */
+export interface Cards {
+  at(place: number): RateCard;
+}
+
+/** Cards that may follow one while floors exist: the same legacy half, and the same order of editions. */
+export const anyCards: fc.Arbitrary<Cards> = fc
+  .tuple(anyCard, fc.array(fc.tuple(fc.bigInt({ min: 1n, max: 3n }), rate), { minLength: 2, maxLength: 2 }))
+  .map(([first, changes]) => {
+    const made = [first];
+    const make = (place: number): RateCard => {
+      const [factor, more] = changes[place - 1] ?? [1n, 0n];
+      const editions = [...first.editions.values()].map((spec) => ({
+        ...spec,
+        base: spec.base * factor + more,
+        perAgent: spec.perAgent * factor + more,
+      }));
+      return createRateCard({ ...first, editions });
+    };
+    return {
+      at: (place) => {
+        made[place] ??= make(place);
+        return made[place];
+      },
+    };
+  });
+
 const heads = fc.oneof(fc.bigInt({ min: 0n, max: 12n }), fc.bigInt({ min: 0n, max: 6_000n }));
 const limit = fc.oneof(fc.bigInt({ min: 0n, max: 60n }), fc.bigInt({ min: 0n, max: 3_000_000n }));
 
@@ -85,16 +114,18 @@ export const wildOrg: fc.Arbitrary<OrgInputs> = fc.record({
   duplicated: fc.integer({ min: 0, max: 12 }).map((one) => one === 0),
 });
 
+const kinds = fc.constantFrom<LifeStep['kind']>('seen', 'seen', 'seen', 'seen', 'seen', 'away', 'away', 'unreadable');
 const days = fc.oneof(fc.constantFrom(0, 1, 29, 30, 31), fc.integer({ min: 0, max: 60 }));
 const decidedAt = fc.constantFrom(null, new Date(CUTOVER.getTime() - 1), CUTOVER);
 const created = fc.constantFrom(CREATED, new Date(CUTOVER.getTime() - 1), CUTOVER, new Date(CUTOVER.getTime() + 1));
 
 /** Eight visits, each with some of the fields changed; `changes` picks the fields, so that most visits change few. */
-export function anyLife(org: fc.Arbitrary<OrgInputs>): fc.Arbitrary<Life> {
-  const visit = fc.tuple(org, fc.array(fc.nat({ max: 5 }), { maxLength: 3 }), days);
+export function anyLife(org: fc.Arbitrary<OrgInputs>, cards: fc.Arbitrary<Cards> = anyCards): fc.Arbitrary<Life> {
+  const visit = fc.tuple(org, fc.array(fc.nat({ max: 5 }), { maxLength: 3 }), days, kinds);
   return fc
     .record({
-      card: anyCard,
+      cards,
+      changesAt: fc.tuple(fc.nat({ max: 24 }), fc.nat({ max: 24 })),
       first: org,
       createdAt: created,
       decidedAt,
@@ -102,13 +133,14 @@ export function anyLife(org: fc.Arbitrary<OrgInputs>): fc.Arbitrary<Life> {
       sweptFrom: fc.nat({ max: 9 }),
       visits: fc.array(visit, { minLength: 8, maxLength: 8 }),
     })
-    .map(({ card, first, createdAt, visits, ...gates }) => {
+    .map(({ cards, changesAt, first, createdAt, visits, ...gates }) => {
       let inputs: OrgInputs = first.createdAt === null ? first : { ...first, createdAt };
-      const steps = visits.map(([next, fields, passed], index): LifeStep => {
+      const steps = visits.map(([next, fields, passed, kind], index): LifeStep => {
         if (index > 0) inputs = changeFields(inputs, next, fields);
-        return { inputs, days: passed, gate: gateAt(index, gates) };
+        const card = cards.at(changesAt.filter((at) => index > 0 && index >= at).length);
+        return { kind, card, inputs, days: passed, gate: gateAt(index, gates) };
       });
-      return { card, steps };
+      return { steps };
     });
 }
 

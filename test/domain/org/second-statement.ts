@@ -36,7 +36,9 @@ export function secondStatement(question: OrgQuestion): SecondAnswer {
   if ([total, plan, legacy].some((number) => number > LIMIT)) return { quarantine: 'overflow', ...nothing };
   const unpaidSince = inputs.paid ? null : (prior?.unpaidSince ?? question.today);
   const floor = promise?.amount ?? null;
-  return { quarantine: null, plan, floor, floorEdition: promise?.edition ?? null, unpaidSince, total, proposal };
+  // people decide about an org that is back once it is stored
+  const asked = question.priorState === 'retired' ? null : proposal;
+  return { quarantine: null, plan, floor, floorEdition: promise?.edition ?? null, unpaidSince, total, proposal: asked };
 }
 
 function whatIsWrong(inputs: OrgInputs, card: RateCard): string | undefined {

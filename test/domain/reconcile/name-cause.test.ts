@@ -17,6 +17,8 @@ const stored = (fields: StoredFields = {}): Stored => ({
   ...INPUTS,
   lapsed: false,
   mark: 'none',
+  card: 'same',
+  proposedFor: null,
   ...fields,
 });
 const none = (fields: Partial<Omit<Extract<Stored, { kind: 'none' }>, 'kind'>> = {}): Stored => ({
@@ -46,6 +48,8 @@ describe('nameCause', () => {
     ['paid', stored({ paid: false, floor: null }), found({ floor: null })],
     ['manual edit', stored({ mark: 'edited' }), found({ agents: 200n })],
     ['manual edit', stored(), found()],
+    ['rate card', stored({ card: 'another' }), found()],
+    ['seats', stored({ card: 'another' }), found({ agents: 200n })],
     ['restored backup', stored({ mark: 'restored' }), found({ agents: 200n })],
   ] as const)('is %s', (cause, before, now) => {
     expect(nameCause(before, now)).toBe(cause);

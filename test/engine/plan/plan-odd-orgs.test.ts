@@ -125,6 +125,22 @@ describe('planDataCenter', () => {
     ).toEqual([{ orgs: 11 }]);
   });
 
+  test('saves a list of every org beside one that cannot be read, on several connections', async () => {
+    const fleet = await makeFleet({ cells: [{ view: true }], orgs: 900 });
+    await fleet.cell(0).sql(`create or replace view public.orgs as select org_id, edition, paid,
+      case when org_id = 137 then (edition || 'x')::bigint else agents end as agents, light_agents, additional_credits,
+      legacy_limit, created_at, updated_at, peak_credits from public.org_rows`);
+    let lines = 0;
+    // once more from the beginning, when it was found that an org cannot be read
+    const saveOrgs = async (csv: AsyncIterable<unknown>): Promise<void> => {
+      lines = 0;
+      for await (const chunk of csv) lines += String(chunk).split('\n').length - 1;
+    };
+    const { quarantined } = await plan(fleet, { batchSize: 100, lanes: 3 }, { saveOrgs });
+    expect(lines).toBe(901);
+    expect(quarantined).toContainEqual(expect.objectContaining({ reason: 'unreadable', orgs: 1 }));
+  });
+
   test('reads the peak of an id with thousands of rows once', async () => {
     const fleet = await makeFleet({ cells: [{ key: 'index', orgs: [{}] }] });
     await fleet

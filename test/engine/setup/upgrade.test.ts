@@ -108,7 +108,7 @@ describe('an installation of 0.1.0', () => {
     const init = () =>
       initAll(engine, { config, card: sampleCard, dataCenters: config.dataCenters, initQueue: async () => undefined });
     const before = await sql('beta')(
-      'select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a',
+      `select md5(string_agg((to_jsonb(a) - 'checksum')::text, chr(10) order by org_id)) from credit_rollout.allotments a`,
     );
     // from this version on our schema belongs to a role without login, which must be able to read the source
     await expect(init()).rejects.toMatchObject({
@@ -122,7 +122,9 @@ describe('an installation of 0.1.0', () => {
     const again = await init();
     expect([...again.controlMigrations, ...again.cells.flatMap(({ migrations }) => migrations)]).toEqual([]);
     expect(
-      await sql('beta')('select md5(string_agg(a::text, chr(10) order by org_id)) from credit_rollout.allotments a'),
+      await sql('beta')(
+        `select md5(string_agg((to_jsonb(a) - 'checksum')::text, chr(10) order by org_id)) from credit_rollout.allotments a`,
+      ),
     ).toEqual(before);
     expect(await readStages()).toEqual(['done', 'migrating']);
   });

@@ -1,6 +1,8 @@
 // docs/reference/life-of-an-org.md, rows 38, 40, 42, 44, 46 to 50: who comes, goes, returns, is quarantined, and the
 // vendor's new cards.
 import { afterEach, describe, expect, test } from 'vitest';
+import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';
+import { explainOrg } from '../../../src/engine/org/explain-org.js';
 import { secondCard } from '../../domain/rate-card/sample-card.js';
 import { applyAll, type TestOrg } from '../../support/cell.js';
 import { expectInvariants } from '../../support/invariants.js';
@@ -107,6 +109,48 @@ describe('moves and ends', () => {
     await check(life);
   });
 
+  test('row 46b: before the night the product, verify and why know what was retired', async () => {
+    const life = await begin({});
+    await life.leave();
+    await life.night();
+    await life.cell.insertOrgs({ org_id: 1, agents: 100, additional_credits: 7 });
+    expect(await life.capacity()).toBe(150_007);
+    expect(await life.cell.sql('select model from credit_rollout.org_capacity where org_id = 1')).toEqual([
+      { model: 'credits' },
+    ]);
+    const { context, dataCenter } = life.cell;
+    expect(await verifyDataCenter(context, dataCenter.id)).toMatchObject({
+      mismatches: 0,
+      unaccounted: 0,
+      appeared: 0,
+      cutover: { verdict: 'proven' },
+    });
+    expect(await explainOrg(context, { dataCenter: dataCenter.id, orgId: '1' })).toMatchObject({
+      recompute: { kind: 'decided', movement: 'first', allotment: { totalCredits: 150_007n, floor: 150_000n } },
+      capacity: { model: 'credits', capacity: 150_007n },
+    });
+    await life.night();
+    expect(await life.readAllotment()).toMatchObject({ total: 150_007, floor: 150_000 });
+    expect(await verifyDataCenter(context, dataCenter.id)).toMatchObject({ mismatches: 0, unaccounted: 0 });
+  });
+
+  test('row 46b: one whose first decision would overflow comes back by its floor, and a later apply keeps that', async () => {
+    const life = await begin({});
+    await life.leave();
+    await life.night();
+    await life.cell.insertOrgs({ org_id: 1, legacy_limit: '9223372036854775807', additional_credits: 1 });
+    expect(await life.capacity()).toBe(150_001);
+    expect(await life.night()).toMatchObject({ cause: 'return', outcome: 'healed' });
+    await life.leave();
+    await life.night();
+    await life.cell.insertOrgs({ org_id: 1, agents: 100 });
+    await applyAll(life.cell, { batchSize: 100 });
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000, version: 1 });
+    const { context, dataCenter } = life.cell;
+    expect(await verifyDataCenter(context, dataCenter.id)).toMatchObject({ mismatches: 0, unaccounted: 0 });
+    await check(life);
+  });
+
   test('row 46b: a sweep brings the floor back too, and leaves a fall to the night', async () => {
     const life = await begin({ agents: 1_000 });
     await life.leave();
@@ -171,6 +215,16 @@ describe('quarantine', () => {
     expect(await life.readAllotment()).toMatchObject({ total: 150_000, floor: 150_000 });
   });
 
+  test('row 48: an allotment whose org has no created_at any more is listed, and stays', async () => {
+    const life = await begin({});
+    await life.edit({ created_at: null });
+    const { runId } = await runNight(life.cell);
+    expect(
+      await life.cell.sql('select org_id, reason from credit_rollout.quarantine where run_id = $1', [String(runId)]),
+    ).toEqual([{ org_id: '1', reason: 'null_created_at' }]);
+    expect(await life.readAllotment()).toMatchObject({ total: 150_000, version: 1 });
+  });
+
   test('row 48: an org that becomes undecidable keeps its allotment untouched, and is listed', async () => {
     const life = await begin({});
     await life.edit({ agents: -1 });
@@ -188,13 +242,50 @@ describe('new cards', () => {
     const life = await begin({ edition: 'enterprise', agents: 25 });
     await applyAll(life.cell, { batchSize: 100, card: secondCard });
     expect(await life.readAllotment()).toMatchObject({ total: 125_000 });
-    expect(await life.night()).toBeUndefined();
+    const proposed = { cause: 'rate card', movement: 'fall', outcome: 'proposed' };
+    expect(await life.night()).toMatchObject(proposed);
     await life.edit({ light_agents: 3 });
-    expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'fall', outcome: 'proposed' });
+    expect(await life.night()).toMatchObject(proposed);
     expect(await life.readAllotment()).toMatchObject({ total: 125_000 });
     await life.edit({ agents: 100 });
     expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'raise', outcome: 'healed' });
     expect(await life.readAllotment()).toMatchObject({ total: 160_000, floor: 75_000 });
+  });
+
+  test('row 49: a person who accepts the falls of a night accepts those of the card too', async () => {
+    const life = await begin({ edition: 'enterprise', agents: 25 });
+    await applyAll(life.cell, { batchSize: 100, card: secondCard });
+    expect(await life.night({ falls: 'accepted' })).toMatchObject({ cause: 'rate card', outcome: 'healed' });
+    expect(await life.readAllotment()).toMatchObject({ total: 100_000, floor: 75_000 });
+    expect(await life.night()).toBeUndefined();
+    await check(life);
+  });
+
+  test('rows 16, 28, 32: what an org changes itself falls at night under the card that it has, the rest stays proposed', async () => {
+    const life = await begin({ edition: 'enterprise', agents: 125, additional_credits: 7_000 });
+    await applyAll(life.cell, { batchSize: 100, card: secondCard });
+    expect(await life.readAllotment()).toMatchObject({ total: 232_000, floor: 187_500 });
+    await life.edit({ agents: 110 });
+    expect(await life.night()).toMatchObject({ cause: 'seats', movement: 'fall', outcome: 'healed' });
+    expect(await life.readAllotment()).toMatchObject({ total: 217_000 });
+    await life.edit({ additional_credits: 0 });
+    expect(await life.night()).toMatchObject({ cause: 'purchase', movement: 'fall', outcome: 'healed' });
+    expect(await life.readAllotment()).toMatchObject({ total: 210_000 });
+    expect(await life.night()).toMatchObject({ cause: 'rate card', movement: 'fall', outcome: 'proposed' });
+    await life.edit({ paid: false });
+    expect(await life.night()).toMatchObject({ cause: 'lapse', movement: 'fall', outcome: 'healed' });
+    expect(await life.readAllotment()).toMatchObject({ total: 5_000, floor: 187_500 });
+    await check(life);
+  });
+
+  test('an allotment that the new card gives the same number is on it after a night', async () => {
+    const life = await begin({ agents: 300 });
+    await applyAll(life.cell, { batchSize: 100, card: secondCard });
+    expect(await life.night()).toMatchObject({ cause: 'rate card', movement: 'inputs', outcome: 'healed' });
+    expect(await life.cell.sql('select distinct rate_card from credit_rollout.allotments')).toEqual([
+      { rate_card: secondCard.hash },
+    ]);
+    expect(await life.night()).toBeUndefined();
   });
 
   test('row 50: a sign-up is decided with the card that its data center was last applied with', async () => {

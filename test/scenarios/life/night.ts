@@ -151,7 +151,10 @@ export function createLife(cell: TestCell): Life {
     sleepDays: async (days) => {
       await cell.rewritePast(`update credit_rollout.allotments set unpaid_since = unpaid_since - ${Math.trunc(days)};
         update credit_rollout.allotment_changes set before = jsonb_set(before, '{unpaid_since}', to_jsonb(((before ->> 'unpaid_since')::date - ${Math.trunc(days)})::text))
-          where before ->> 'unpaid_since' is not null`);
+          where before ->> 'unpaid_since' is not null;
+        update credit_rollout.allotments a set checksum = credit_rollout.checksum_of(a);
+        update credit_rollout.allotment_changes c set before = c.before || jsonb_build_object('checksum',
+          credit_rollout.checksum_of(jsonb_populate_record(null::credit_rollout.allotments, c.before)))`);
     },
     night: async (options) => drift((await runNight(cell, options)).runId),
     sweep: async () => drift((await runNight(cell, { kind: 'sweep' })).runId),

@@ -4,7 +4,7 @@ import { execute, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { rowHash } from '../hashes.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
-import { CREDIT_TERMS, creditTermsOf, quarantinedInputs, UPDATE_UNLESS_FALLING } from './credit-terms.js';
+import { INSERTED_COLUMNS, insertedFrom, quarantinedInputs, UPDATE_UNLESS_FALLING } from './credit-terms.js';
 
 export interface WriteCounts {
   readonly inserted: number;
@@ -32,19 +32,23 @@ const MAX_WRITTEN_BY_RUN = 512;
 
 /**
  * The orgs of a range that have an allotment, when this run wrote all of these (its canary does); undefined when the
- * range holds any other allotment. ORDER BY keeps it on the index.
+ * range holds any other allotment, or had one that was retired. ORDER BY keeps it on the index.
  */
 export async function listWrittenByThisRun(
   tx: CellTransaction,
   range: KeyRange & { readonly runId: bigint },
 ): Promise<readonly string[] | undefined> {
   const within = rangeCondition(range);
+  const retired = rangeCondition(range, 'r.org_id');
   const all = await selectRows<{ orgId: string; ofThisRun: boolean }>(
     tx,
-    `select org_id::text as org_id, run_id is not distinct from :run_id::bigint as of_this_run
-     from credit_rollout.allotments where ${within.sql}
-     order by allotments.org_id limit ${MAX_WRITTEN_BY_RUN}`,
-    { run_id: range.runId, ...within.values },
+    `(select org_id::text as org_id, run_id is not distinct from :run_id::bigint as of_this_run
+      from credit_rollout.allotments where ${within.sql}
+      order by allotments.org_id limit ${MAX_WRITTEN_BY_RUN})
+     union all
+     -- an org that is back is not decided for the first time
+     select null, false where exists (select from credit_rollout.retired r where ${retired.sql})`,
+    { run_id: range.runId, ...within.values, ...retired.values },
   );
   return all.length < MAX_WRITTEN_BY_RUN && all.every(({ ofThisRun }) => ofThisRun)
     ? all.map(({ orgId }) => orgId)
@@ -62,8 +66,8 @@ export function insertAllotments(
 ): Promise<number> {
   return execute(
     tx,
-    `insert into credit_rollout.allotments (${CREDIT_TERMS}, origin, run_id)
-     select ${creditTermsOf('d')}, 'migrated', :run_id::bigint
+    `insert into credit_rollout.allotments (${INSERTED_COLUMNS})
+     select ${insertedFrom('d', "'migrated'", ':run_id::bigint')}
      from credit_rollout.decided_first(${RANGE}) d
      where d.reason is null
        ${except.length === 0 ? '' : 'and d.org_id <> all (:except::credit_rollout.org_id[])'}`,
@@ -133,8 +137,8 @@ export async function raiseAllotments(tx: CellTransaction, range: RangeOfRun): P
   return selectRow<WriteCounts>(
     tx,
     `with written as (
-       insert into credit_rollout.allotments as a (${CREDIT_TERMS}, origin, run_id)
-       select ${creditTermsOf('d')}, 'migrated', :run_id::bigint
+       insert into credit_rollout.allotments as a (${INSERTED_COLUMNS})
+       select ${insertedFrom('d', "'migrated'", ':run_id::bigint')}
        from credit_rollout.decided(${RANGE}) d
        where d.reason is null and d.movement in ('first', 'raise')
        order by d.org_id

@@ -20,6 +20,7 @@ const CREDIT_COLUMNS = [
   'total_credits',
   'concurrency_limit',
   'winner',
+  // the function checksum_columns has this order
   'rate_card',
 ] as const;
 
@@ -28,6 +29,14 @@ export const CREDIT_TERMS = CREDIT_COLUMNS.join(', ');
 
 /** The columns as SELECT takes them from `row`. */
 export const creditTermsOf = (row: string): string => CREDIT_COLUMNS.map((column) => `${row}.${column}`).join(', ');
+
+/** What an INSERT of ours lists: the terms, where the row comes from, and its checksum. */
+export const INSERTED_COLUMNS = `${CREDIT_TERMS}, origin, run_id, checksum`;
+
+/** The values of these columns from `row`. The checksum is that of the stored row, so that no trigger computes it. */
+export const insertedFrom = (row: string, origin: string, runId: string): string =>
+  `${creditTermsOf(row)}, ${origin}, ${runId},
+     credit_rollout.checksum_columns(${creditTermsOf(row)}, ${origin}, ${runId}, 1, now())`;
 
 /** The columns as UPDATE sets them from `row`: all but the org's id. */
 export const creditUpdatesFrom = (row: string): string =>

@@ -6,7 +6,7 @@ import type { CellTransaction } from '../cell-database.js';
 import { rowHash } from '../hashes.js';
 import type { KeyRange } from '../key-range.js';
 import { setCause } from './allotments.js';
-import { CREDIT_TERMS, creditTermsOf, quarantinedInputs, UPDATE_UNLESS_FALLING } from './credit-terms.js';
+import { INSERTED_COLUMNS, insertedFrom, quarantinedInputs, UPDATE_UNLESS_FALLING } from './credit-terms.js';
 
 /** What one statement did; `totalCredits` is over the written allotments, as decimal text. */
 export interface PlannedCounts {
@@ -32,8 +32,8 @@ const isTouched = (movement: string): string => `coalesce(${movement} in ('first
 /** `agreed` joins and filters the rows `n` of `now` that may be written. */
 const written = (agreed: string): string => `
 written as (
-  insert into credit_rollout.allotments as a (${CREDIT_TERMS}, origin, run_id)
-  select ${creditTermsOf('n')}, 'migrated', :run_id::bigint
+  insert into credit_rollout.allotments as a (${INSERTED_COLUMNS})
+  select ${insertedFrom('n', "'migrated'", ':run_id::bigint')}
   from now n ${agreed}
   order by n.org_id
   ${UPDATE_UNLESS_FALLING}

@@ -1,14 +1,16 @@
 // The independent statement of the rule: written from docs/reference/domain.md, not from `decided`, in numeric and step
 // by step.
-// (i) stored terms against this rule on the stored inputs; (ii) stored inputs against the source now.
+// (i) stored terms against this rule on the stored inputs; (ii) stored inputs against the source now; (iii) rows against
+// what was recorded about them.
 import { execute, findRow, type SqlValues, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
 import { findSourceRangeEnd } from '../source-ranges.js';
+import { listUnrecorded } from './recorded-allotments.js';
 
 export interface VerifyCounts {
   readonly checked: number;
-  /** Rows that break the rule on their own stored inputs: blocks. */
+  /** Rows that break the rule on their own stored inputs, or that are not what was recorded: blocks. */
   readonly mismatches: number;
   /** Orgs whose inputs are no longer those stored: counted, never blocks. */
   readonly changedSince: number;
@@ -27,7 +29,11 @@ export interface RangeSums {
   readonly floors: string;
 }
 
-export type Verified = VerifyCounts & { readonly sums: RangeSums };
+export type Verified = VerifyCounts & {
+  readonly sums: RangeSums;
+  /** The orgs of the mismatches; org data. */
+  readonly broken: readonly string[];
+};
 
 // One row for each allotment. OFFSET 0: each layer's terms are computed once.
 const ROWS = (within: string): string => `
@@ -39,12 +45,8 @@ const ROWS = (within: string): string => `
      and t.total_credits = t.plan + t.top_up + t.additional_credits
      and t.winner = case t.top_up when 0 then 'credits' else 'legacy' end
      and (t.unpaid_since is null) = t.paid
-     -- while no gate was ever armed, a paid org's first decision is its promise
-     and (t.armed or case
-            when t.version = 1 and t.origin = 'migrated' and t.paid
-              then t.floor = t.stored_limit and t.floor_edition = t.edition
-            when t.version = 1 and t.origin = 'migrated' then t.floor is null
-            else not t.paid or t.floor is not null end) as holds
+     -- while no gate was ever armed, every paid org has a promise; which, recorded-allotments.ts compares
+     and (t.armed or not t.paid or t.floor is not null) as holds
   from (
     select f.*, case when not f.paid or f.floor is null or f.floor <= f.plan then 0 else f.floor - f.plan end as top_up,
       (select effective_at is not null from credit_rollout.gate)
@@ -72,17 +74,19 @@ const ROWS = (within: string): string => `
   ) t`;
 
 const MISMATCHES = (within: string): string => `
-select count(*)::int as checked, count(*) filter (where not coalesce(holds, false))::int as mismatches,
+select count(*)::int as checked,
   count(*) filter (where winner = 'legacy')::int as legacy_wins,
   (coalesce(sum(stored_limit), 0) + coalesce(sum(additional_credits), 0))::text as before_credits,
-  coalesce(sum(total_credits), 0)::text as after_credits, coalesce(sum(floor), 0)::text as floors
+  coalesce(sum(total_credits), 0)::text as after_credits, coalesce(sum(floor), 0)::text as floors,
+  coalesce(array_agg(org_id::text) filter (where not coalesce(holds, false)), '{}') as broken
 from (${ROWS(within)}
 ) rows`;
 
 const LISTED = (within: string): string => `
-select org_id::text, total_credits::text as stored_total, rule_total::text
-from (${ROWS(within)}
-) rows where not coalesce(holds, false) order by rows.org_id limit :limit`;
+select i.id::text as org_id, rows.total_credits::text as stored_total, rows.rule_total::text
+from unnest(:listed::credit_rollout.org_id[]) i (id)
+left join (${ROWS(within)}
+) rows on rows.org_id = i.id order by i.id limit :limit`;
 
 const DIFFERENCES = (storedWithin: string, sourceWithin: string): string => `
 select
@@ -91,6 +95,8 @@ select
       case when c.light_agents_count_as_users then s.light_agents else coalesce(s.light_agents, 0) end,
       s.additional_credits, s.negotiated_limit))::int as changed_since,
   count(*) filter (where a.org_id is null and not exists (
+      select from credit_rollout.retired r where r.org_id = s.org_id)
+    and not exists (
       select from credit_rollout.quarantine q
       where q.org_id = s.org_id and (:run_id::bigint is null or q.run_id = :run_id::bigint))
     and not exists (
@@ -110,7 +116,7 @@ export interface VerifyOptions {
 
 interface RuleCounts extends RangeSums {
   readonly checked: number;
-  readonly mismatches: number;
+  readonly broken: readonly string[];
 }
 
 interface DifferenceCounts {
@@ -119,34 +125,45 @@ interface DifferenceCounts {
   readonly gone: number;
 }
 
+/** The orgs of a range whose allotments break the rule on their own inputs, and sums. Reads allotments and cards only. */
+export function verifyRule(tx: CellTransaction, range: KeyRange): Promise<RuleCounts> {
+  const all = storedRangeCondition(range, 'a.org_id');
+  return selectRow<RuleCounts>(tx, MISMATCHES(all.sql), all.values);
+}
+
 /** Compares one key range. */
 export async function verifyRange(tx: CellTransaction, range: KeyRange, options: VerifyOptions): Promise<Verified> {
   const { runId, unreadable = [] } = options;
   const stored = leaveOut(storedRangeCondition(range, 'a.org_id'), 'a.org_id', unreadable);
   const source = leaveOut(rangeCondition(range, 'o.org_id'), 'o.org_id', unreadable);
-  const all = storedRangeCondition(range, 'a.org_id');
-  const { checked, mismatches, ...sums } = await selectRow<RuleCounts>(tx, MISMATCHES(all.sql), all.values);
+  const { checked, broken, ...sums } = await verifyRule(tx, range);
+  const found = [...new Set([...broken, ...(await listUnrecorded(tx, range, unreadable))])];
   const { changedSince, appeared, gone } = await selectRow<DifferenceCounts>(tx, DIFFERENCES(stored.sql, source.sql), {
     run_id: runId,
     ...stored.values,
     ...source.values,
   });
-  return { checked, mismatches, changedSince: changedSince + unreadable.length, appeared, gone, sums };
+  const counts = { checked, mismatches: found.length, changedSince: changedSince + unreadable.length, appeared, gone };
+  return { ...counts, sums, broken: found };
 }
 
-/** An allotment that breaks the rule on its own stored inputs. Org data: for the person who asks. */
+/** An allotment that breaks the rule or is not what was recorded. Org data: for the person who asks. */
 export interface Mismatch {
   readonly orgId: string;
-  /** Credits a day, as decimal text. */
-  readonly storedTotal: string;
+  /** Credits a day, as decimal text; null: somebody deleted it. */
+  readonly storedTotal: string | null;
   /** What the rule gives on the stored inputs; as stored where another column is wrong; null: it gives none. */
   readonly ruleTotal: string | null;
 }
 
-/** At most `limit` of a range, by id. */
-export function listMismatches(tx: CellTransaction, range: KeyRange, limit: number): Promise<readonly Mismatch[]> {
+/** At most `limit` of the orgs that a verification of the range found, by id. */
+export function listMismatches(
+  tx: CellTransaction,
+  range: KeyRange,
+  { broken, limit }: Pick<Verified, 'broken'> & { readonly limit: number },
+): Promise<readonly Mismatch[]> {
   const { sql, values } = storedRangeCondition(range, 'a.org_id');
-  return selectRows<Mismatch>(tx, LISTED(sql), { ...values, limit });
+  return selectRows<Mismatch>(tx, LISTED(sql), { ...values, listed: broken, limit });
 }
 
 interface Condition {
@@ -166,7 +183,7 @@ function leaveOut({ sql, values }: Condition, column: string, ids: readonly stri
 export async function recordVerification(
   tx: CellTransaction,
   at: { runId: bigint; batchNo: number },
-  { sums, ...counts }: Verified,
+  { sums, ...counts }: Omit<Verified, 'broken'>,
 ): Promise<void> {
   await execute(
     tx,

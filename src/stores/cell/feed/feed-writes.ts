@@ -3,7 +3,7 @@
 import type { ComparedInputs } from '../../../domain/reconcile/name-cause.js';
 import { execute, selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
-import { CREDIT_TERMS, creditTermsOf, UPDATE_UNLESS_FALLING } from '../batch/credit-terms.js';
+import { INSERTED_COLUMNS, insertedFrom, UPDATE_UNLESS_FALLING } from '../batch/credit-terms.js';
 import type { CellTransaction } from '../cell-database.js';
 
 const RAISES = `
@@ -73,8 +73,8 @@ export async function writeRaises(tx: CellTransaction, cause: string, orgIds: re
   );
   return execute(
     tx,
-    `insert into credit_rollout.allotments as a (${CREDIT_TERMS}, origin, run_id)
-     select ${creditTermsOf('d')}, 'migrated', null from ${RAISES}
+    `insert into credit_rollout.allotments as a (${INSERTED_COLUMNS})
+     select ${insertedFrom('d', "'migrated'", 'null::bigint')} from ${RAISES}
      order by d.org_id
      ${UPDATE_UNLESS_FALLING}`,
     { org_ids: orgIds },

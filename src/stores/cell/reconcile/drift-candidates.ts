@@ -1,7 +1,8 @@
 // What is stored for single orgs beside what the rule gives for them, and what was recorded about them: the facts from
 // which the domain derives a cause. Reads only; org ids stay in the cell.
 import type { Movement } from '../../../domain/org/decide-movement.js';
-import type { ComparedOrg } from '../../../domain/reconcile/decide-drift.js';
+import type { Cause } from '../../../domain/reconcile/cause.js';
+import type { ComparedOrg, OwnCard } from '../../../domain/reconcile/decide-drift.js';
 import type { Found, Stored } from '../../../domain/reconcile/name-cause.js';
 import { selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
@@ -36,7 +37,11 @@ select i.id::text as id, d.org_id is not null as present, d.reason, d.movement, 
   case when d.org_id is not null and d.reason is null then ${ORG('d')} end as found,
   case when a.org_id is not null then ${ORG('a')} end as stored,
   a.org_id is not null and coalesce(a.unpaid_since < :lapsed_before::date, false) as lapsed,
-  a.rate_card is not distinct from d.rate_card as same_card,
+  a.rate_card as stored_card, d.rate_card as found_card,
+  (select n.cause from credit_rollout.drift n where n.org_id = i.id and n.proposes
+    order by n.run_id desc limit 1) as proposed_for,
+  a.org_id is not null and not credit_rollout.is_intact(a) as foreign,
+  o.total_credits::text as recorded_total, o.floor::text as recorded_floor,
   case
     when a.version <> 1 + ${CHANGES_OF_ROW} then 'restored'
     when l.cause = 'manual edit' then 'edited'
@@ -67,6 +72,11 @@ left join credit_rollout.sign_ups u on u.org_id = i.id
 left join lateral (
   select c.operation, c.cause from credit_rollout.allotment_changes c where c.org_id = i.id
   order by c.change_id desc limit 1) l on true
+left join lateral (
+  select b.total_credits, b.floor from credit_rollout.allotment_changes c
+  cross join lateral jsonb_populate_record(null::credit_rollout.allotments, c.before) b
+  where c.org_id = i.id and a.org_id is not null and not credit_rollout.is_intact(a) and credit_rollout.is_intact(b)
+  order by c.change_id desc limit 1) o on true
 cross join credit_rollout.gate g
 cross join (select
   (select min(opened_at) from credit_rollout.runs where kind = 'migrate') as began,
@@ -94,7 +104,14 @@ interface ComparedRow {
   readonly found: OrgJson | null;
   readonly stored: OrgJson | null;
   readonly lapsed: boolean;
-  readonly sameCard: boolean;
+  readonly storedCard: string | null;
+  readonly foundCard: string | null;
+  readonly proposedFor: Cause | null;
+  /** Its checksum is not that of a row that we wrote. */
+  readonly foreign: boolean;
+  /** Of the newest row that was ours; null: none is recorded. */
+  readonly recordedTotal: string | null;
+  readonly recordedFloor: string | null;
   readonly mark: 'none' | 'edited' | 'restored';
   readonly editedFrom: string | null;
   readonly earlier: Extract<Stored, { kind: 'none' }>['earlier'];
@@ -118,11 +135,34 @@ export async function readCandidates(
 ): Promise<readonly Candidate[]> {
   if (ids.length === 0) return [];
   const rows = await selectRows<ComparedRow>(tx, COMPARED, { lapsed_before: lapsedBefore, ids });
-  return rows.flatMap((row) => toCandidate(row, window) ?? []);
+  const own = await readUnderOwnCards(tx, rows);
+  return rows.flatMap((row) => toCandidate(row, window, own.get(row.id) ?? null) ?? []);
+}
+
+/** What falls under the cell's card, under the card of its allotment; an org that this one cannot decide is left out. */
+async function readUnderOwnCards(
+  tx: CellTransaction,
+  rows: readonly ComparedRow[],
+): Promise<ReadonlyMap<string, OwnCard>> {
+  const idsByCard = new Map<string, string[]>();
+  for (const { id, movement, storedCard, foundCard } of rows)
+    if (movement === 'fall' && storedCard !== null && storedCard !== foundCard)
+      idsByCard.set(storedCard, [...(idsByCard.get(storedCard) ?? []), id]);
+  const own = new Map<string, OwnCard>();
+  for (const [cardHash, ids] of idsByCard) {
+    const decided = await selectRows<{ id: string; movement: Movement; total: string }>(
+      tx,
+      `select d.org_id::text as id, d.movement, d.total_credits::text as total
+       from credit_rollout.decided(null, null, :ids::credit_rollout.org_id[], :card_hash) d where d.reason is null`,
+      { ids, card_hash: cardHash },
+    );
+    for (const { id, movement, total } of decided) own.set(id, { movement, total: BigInt(total) });
+  }
+  return own;
 }
 
 /** Undefined: the org appeared and vanished again between two statements. */
-function toCandidate(row: ComparedRow, window: Comparison['window']): Candidate | undefined {
+function toCandidate(row: ComparedRow, window: Comparison['window'], ownCard: OwnCard | null): Candidate | undefined {
   const floors = { beforeFloor: toBigint(row.stored?.floor ?? null), afterFloor: toBigint(row.found?.floor ?? null) };
   if (row.present && row.found === null) return { orgId: row.id, org: 'undecidable', ...floors };
   if (row.found === null && row.stored === null) return undefined;
@@ -134,14 +174,27 @@ function toCandidate(row: ComparedRow, window: Comparison['window']): Candidate 
     afterTotal: toBigint(row.found?.total ?? null),
     proposedFloor: toBigint(row.proposedFloor),
     flooredByHand: findFlooredByHand(row, window),
-    card: row.sameCard ? 'same' : 'another',
+    ownCard,
+    record: findRecord(row),
   };
   return { orgId: row.id, org, ...floors };
 }
 
+function findRecord({ foreign, recordedTotal, recordedFloor }: ComparedRow): ComparedOrg['record'] {
+  if (!foreign) return null;
+  return recordedTotal === null ? 'unknown' : { total: BigInt(recordedTotal), floor: toBigint(recordedFloor) };
+}
+
 function toStored(row: ComparedRow): Stored {
   if (row.stored === null) return { kind: 'none', earlier: row.earlier, quarantined: row.quarantined };
-  return { kind: 'allotment', ...toInputs(row.stored), lapsed: row.lapsed, mark: row.mark };
+  return {
+    kind: 'allotment',
+    ...toInputs(row.stored),
+    lapsed: row.lapsed,
+    mark: row.mark,
+    card: row.storedCard === row.foundCard ? 'same' : 'another',
+    proposedFor: row.proposedFor,
+  };
 }
 
 const toInputs = ({ edition, paid, ...row }: OrgJson) => ({

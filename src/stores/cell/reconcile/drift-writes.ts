@@ -60,7 +60,6 @@ export async function advanceDetection(
 export interface FoundDrift extends DecidedDrift {
   readonly orgId: string;
   readonly beforeTotal: bigint | null;
-  readonly afterTotal: bigint | null;
   readonly beforeFloor: bigint | null;
   readonly afterFloor: bigint | null;
 }
@@ -134,7 +133,7 @@ select r.max_changed, r.max_lapsed, r.allow_falls as accepted, t.allotments::flo
 from credit_rollout.runs r join credit_rollout.detections t using (run_id, pass)
 cross join lateral (
   select count(*) filter (where x.movement = 'raise')::int as raises,
-    count(*) filter (where x.capped and x.movement = 'fall' and x.cause <> 'lapse')::int as falls,
+    count(*) filter (where x.capped and x.movement = 'fall' and x.cause not in ('lapse', 'rate card'))::int as falls,
     count(*) filter (where x.capped and x.movement = 'fall' and x.cause = 'lapse')::int as lapses,
     count(*) filter (where x.capped and x.movement = 'gone')::int as gone
   from credit_rollout.drift x where x.run_id = r.run_id) d
@@ -150,9 +149,10 @@ export async function readFalls(
 }
 
 const CAPPED = {
-  falls: `d.movement = 'fall' and d.cause <> 'lapse'`,
+  falls: `d.movement = 'fall' and d.cause not in ('lapse', 'rate card')`,
   lapses: `d.movement = 'fall' and d.cause = 'lapse'`,
   gone: `d.movement = 'gone'`,
+  card: `d.movement = 'fall' and d.cause = 'rate card'`,
 } as const;
 
 /** Marks at most `limit` orgs of a kind that the limits let pass as to be healed; returns how many. */

@@ -13,18 +13,22 @@ export interface Comparison {
   readonly window: 'open' | 'swept';
   /** Floors of orgs unpaid since before this local date have ended, `YYYY-MM-DD`. */
   readonly lapsedBefore: string;
+  /** The card that the cell was last applied with. */
+  readonly cardHash: string;
 }
 
-/** Reads what a comparison depends on. `active`: the card that the cell was last applied with. */
+/** Reads what a comparison depends on. */
 export async function readComparison(tx: CellTransaction, kind: Comparison['kind']): Promise<Comparison> {
-  const { counted, swept, lapsedBefore } = await selectRow<{
+  const { counted, swept, lapsedBefore, cardHash } = await selectRow<{
     readonly counted: boolean;
     readonly swept: boolean;
     readonly lapsedBefore: string;
+    readonly cardHash: string;
   }>(
     tx,
     `select c.light_agents_count_as_users as counted, g.swept_at is not null as swept,
-       ((now() at time zone zone)::date - lapse_grace_days)::text as lapsed_before
+       ((now() at time zone zone)::date - lapse_grace_days)::text as lapsed_before,
+       active_card as card_hash
      from credit_rollout.cell
      join credit_rollout.rate_cards c on c.card_hash = active_card cross join credit_rollout.gate g`,
   );
@@ -33,6 +37,7 @@ export async function readComparison(tx: CellTransaction, kind: Comparison['kind
     lightAgentsCount: counted ? 'counted' : 'uncounted',
     window: swept ? 'swept' : 'open',
     lapsedBefore,
+    cardHash,
   };
 }
 
@@ -81,15 +86,22 @@ async function compareAll(
     `select count(s.org_id)::int as orgs, count(a.org_id)::int as allotments,
        coalesce(array_agg(coalesce(s.org_id, a.org_id)::text) filter (where s.org_id is null or a.org_id is null
          or ${comparedColumns(comparison)}
+         or a.rate_card <> :card_hash or s.created_at is null
          or s.duplicated or a.floor is not null and a.unpaid_since < :lapsed_before::date ${owed}), '{}') as candidates
      from (
        select org_id, edition, paid, agents, light_agents, additional_credits, negotiated_limit, floor, unpaid_since,
-         legacy_limit
+         legacy_limit, rate_card
        from credit_rollout.allotments where ${stored.sql} ${others.sql}) a
      full join (
-       select org_id, edition, paid, agents, light_agents, additional_credits, negotiated_limit, duplicated
+       select org_id, edition, paid, agents, light_agents, additional_credits, negotiated_limit, created_at, duplicated
        from credit_rollout.source_orgs where ${source.sql} ${others.sql}) s on s.org_id = a.org_id`,
-    { lapsed_before: comparison.lapsedBefore, ...stored.values, ...source.values, ...others.values },
+    {
+      lapsed_before: comparison.lapsedBefore,
+      card_hash: comparison.cardHash,
+      ...stored.values,
+      ...source.values,
+      ...others.values,
+    },
   );
   const edited = await listEdited(tx, range);
   return { ...found, candidates: [...new Set([...found.candidates, ...edited])] };

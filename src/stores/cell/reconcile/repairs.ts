@@ -2,7 +2,7 @@
 // written, under the locks of the rows. Never writes a fall that was not found as one.
 import { execute, selectRow, selectRows } from '../../query.js';
 import { setCause } from '../batch/allotments.js';
-import { CREDIT_TERMS, creditTermsOf, creditUpdatesFrom } from '../batch/credit-terms.js';
+import { creditUpdatesFrom, INSERTED_COLUMNS, insertedFrom } from '../batch/credit-terms.js';
 import type { CellTransaction } from '../cell-database.js';
 
 /** Retires the allotments of those orgs that are still gone; returns whose. */
@@ -75,9 +75,8 @@ allowed as materialized (
   where n.reason is null and (n.movement in ('first', 'raise', 'inputs') or n.movement = 'fall' and ${MAY_FALL})
     and (not coalesce(${FLOOR_FALLS}, false) or ${FLOOR_MAY_FALL})),
 inserted as (
-  insert into credit_rollout.allotments (${CREDIT_TERMS}, origin, run_id)
-  select ${creditTermsOf('n')},
-    case n.cause when 'missed sign-up' then 'signup' else 'migrated' end, :run_id::bigint
+  insert into credit_rollout.allotments (${INSERTED_COLUMNS})
+  select ${insertedFrom('n', "case n.cause when 'missed sign-up' then 'signup' else 'migrated' end", ':run_id::bigint')}
   from allowed n where n.movement = 'first' order by n.org_id
   on conflict (org_id) do nothing returning org_id, total_credits),
 updated as (
@@ -87,6 +86,37 @@ updated as (
   returning a.org_id, a.total_credits, n.movement)
 select org_id::text, total_credits::text, 'inserted' as way, 'first' as movement from inserted
 union all select org_id::text, total_credits::text, 'updated', movement from updated`;
+
+/**
+ * Those of these orgs that fall by a change of their own while the run's card would lower them further, with the card
+ * of their allotments: they fall by that one, unless a person accepted the falls of the run.
+ */
+export async function listOnOwnCard(
+  tx: CellTransaction,
+  { runId, cardHash, ids }: Pick<Repair, 'runId' | 'cardHash' | 'ids'>,
+): Promise<readonly { readonly cardHash: string; readonly ids: readonly string[] }[]> {
+  const cards = await selectRows<{ readonly cardHash: string; readonly ids: readonly string[] }>(
+    tx,
+    `select a.rate_card as card_hash, array_agg(a.org_id::text order by a.org_id) as ids
+     from credit_rollout.allotments a join credit_rollout.drift q
+       on q.run_id = :run_id::bigint and q.org_id = a.org_id and q.outcome = 'to_heal' and q.movement = 'fall'
+     join credit_rollout.runs r on r.run_id = q.run_id and not r.allow_falls
+     where a.org_id = any (:ids::credit_rollout.org_id[]) and a.rate_card <> :card_hash group by 1`,
+    { run_id: runId, card_hash: cardHash, ids },
+  );
+  const lists = [];
+  for (const card of cards) {
+    const higher = await selectRows<{ readonly id: string }>(
+      tx,
+      `select o.org_id::text as id from credit_rollout.decided(null, null, :ids::credit_rollout.org_id[], :own_card) o
+       join credit_rollout.decided(null, null, :ids::credit_rollout.org_id[], :card_hash) n on n.org_id = o.org_id
+       where o.reason is null and o.total_credits > n.total_credits`,
+      { ids: card.ids, own_card: card.cardHash, card_hash: cardHash },
+    );
+    if (higher.length > 0) lists.push({ cardHash: card.cardHash, ids: higher.map(({ id }) => id) });
+  }
+  return lists;
+}
 
 /**
  * Writes what the rule gives for the orgs of a repair that are still to be healed, under one cause. Lock them before.

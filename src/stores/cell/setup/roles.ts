@@ -24,10 +24,13 @@ const PLANS = `select on credit_rollout.plans, credit_rollout.plan_ranges, credi
 const PLAN_FUNCTIONS = `execute on function credit_rollout.planned, credit_rollout.digest_plan,
   credit_rollout.digest_sums`;
 const RULE = 'execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first';
+// whether an allotment was written by us
+const CHECKSUMS = `execute on function credit_rollout.checksum_columns, credit_rollout.checksum_of,
+  credit_rollout.is_intact`;
 const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided,
   credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
   credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.fence, credit_rollout.freezes, credit_rollout.runs,
-  credit_rollout.batches, credit_rollout.quarantine`;
+  credit_rollout.batches, credit_rollout.quarantine, credit_rollout.retired`;
 
 // after a retry or a failover: a trigger lets these only be cleared
 const VERIFY_AGAIN = 'update (verified_at, checked, mismatches, changed_since, appeared) on credit_rollout.batches';
@@ -56,6 +59,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   worker: [
     RULE,
     RULE_INPUTS,
+    CHECKSUMS,
     'insert, update on credit_rollout.allotments',
     'insert on credit_rollout.quarantine',
     'update on credit_rollout.batches',
@@ -84,8 +88,10 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   planner: [
     RULE,
     RULE_INPUTS,
+    CHECKSUMS,
     'select on credit_rollout.protected_orgs',
     // a dry run of a reconciliation names causes from what was recorded
+    'select (run_id, org_id, cause, proposes) on credit_rollout.drift',
     'select on credit_rollout.allotment_changes, credit_rollout.waiting_floors',
     PLANS,
     PLAN_FUNCTIONS,
@@ -97,6 +103,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   reader: [
     RULE,
     RULE_INPUTS,
+    CHECKSUMS,
     'select on credit_rollout.allotment_changes, credit_rollout.org_capacity, credit_rollout.workers',
     `select on credit_rollout.protected_orgs, credit_rollout.overrides, credit_rollout.drift,
        credit_rollout.waiting_floors, credit_rollout.repairs, credit_rollout.repaired_orgs`,
@@ -155,7 +162,8 @@ const SOURCE_GRANTS = [
   `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
     credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
     credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.protected_orgs, credit_rollout.plans,
-    credit_rollout.overrides, credit_rollout.freezes, credit_rollout.fence, credit_rollout.pending_sign_ups`,
+    credit_rollout.overrides, credit_rollout.freezes, credit_rollout.fence, credit_rollout.pending_sign_ups,
+    credit_rollout.retired`,
   'update (tries), delete on credit_rollout.pending_sign_ups',
   'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
 ];

@@ -12,7 +12,7 @@ import { type CellDatabase, createCellDatabase } from '../../../../src/stores/ce
 import { insertRateCard } from '../../../../src/stores/cell/org/rates.js';
 import { letOwnerReadSql } from '../../../../src/stores/cell/setup/roles.js';
 import { goldenCases } from '../../../domain/org/golden-cases.js';
-import { anyCard, anyLife, goodOrg, type Life, wildOrg } from '../../../domain/org/org-lives.js';
+import { anyCards, anyLife, goodOrg, type Life, wildOrg } from '../../../domain/org/org-lives.js';
 import { addDays, CUTOVER, makeOrg } from '../../../domain/org/sample-org.js';
 import { sampleCard, secondCard } from '../../../domain/rate-card/sample-card.js';
 import { createTestDatabase, type TestDatabase } from '../../../support/postgres.js';
@@ -61,10 +61,13 @@ async function decideInCell(
   gate: GateState,
   situations: readonly Situation[],
 ): Promise<readonly Row[]> {
-  await cell.asOwner((tx) => insertRateCard(tx, toStoredCard(card)));
+  for (const stored of new Map(
+    [card, ...situations.flatMap(({ priorCard }) => priorCard ?? [])].map((one) => [one.hash, one]),
+  ).values())
+    await cell.asOwner((tx) => insertRateCard(tx, toStoredCard(stored)));
   await client.query(
     `begin; set local session_replication_role = replica;
-     truncate public.orgs, credit_rollout.allotments, credit_rollout.sign_ups; commit`,
+     truncate public.orgs, credit_rollout.allotments, credit_rollout.allotment_changes, credit_rollout.sign_ups; commit`,
   );
   // no trigger runs here, so that a gate may also go back; what is swept was latched
   await client.query('begin; set local session_replication_role = replica');
@@ -96,10 +99,21 @@ async function decideInCell(
   await client.query('insert into public.orgs select * from json_populate_recordset(null::public.orgs, $1)', [
     JSON.stringify(rows),
   ]);
-  const priors = situations.flatMap(({ prior }, index) => (prior === null ? [] : [toStored(prior, index + 1, card)]));
+  const priorsOf = (state: 'stored' | 'retired') =>
+    JSON.stringify(
+      situations.flatMap(({ prior, priorState = 'stored', priorCard = card }, index) =>
+        prior === null || priorState !== state ? [] : [toStored(prior, index + 1, priorCard)],
+      ),
+    );
   await client.query(
     'insert into credit_rollout.allotments select * from json_populate_recordset(null::credit_rollout.allotments, $1)',
-    [JSON.stringify(priors)],
+    [priorsOf('stored')],
+  );
+  await client.query(
+    `insert into credit_rollout.allotment_changes (org_id, operation, cause, rate_card, version, before)
+     select r.org_id, 'delete', 'gone', r.rate_card, r.version, to_jsonb(r)
+     from json_populate_recordset(null::credit_rollout.allotments, $1) r`,
+    [priorsOf('retired')],
   );
   const signUps = situations.flatMap(({ decidedAt }, index) =>
     decidedAt === null ? [] : [{ org_id: index + 1, model: modelAt(decidedAt), decided_at: decidedAt }],
@@ -114,12 +128,25 @@ async function decideInCell(
     [card.hash],
   );
   expect(await listFirstDifferences(card)).toEqual([]);
+  expect(await listWrongCapacities()).toEqual([]);
   return decided;
 }
 
-/** Orgs without an allotment for which `decided_first`, which reads no allotments, gives another result. */
+/** Orgs that are back whose capacity is not what the rule gives under the cell's card. */
+async function listWrongCapacities(): Promise<readonly unknown[]> {
+  const { rows } = await client.query(
+    `select d.org_id, d.reason, d.total_credits, c.model, c.capacity
+     from credit_rollout.decided(null, null, null, null) d join credit_rollout.retired using (org_id)
+     join credit_rollout.org_capacity c using (org_id)
+     where c.model <> 'credits' or c.capacity is distinct from case when d.reason is null then d.total_credits end`,
+  );
+  return rows;
+}
+
+/** Orgs that never had an allotment for which `decided_first`, which reads no allotments, gives another result. */
 async function listFirstDifferences(card: RateCard): Promise<readonly unknown[]> {
-  const fresh = 'where not exists (select from credit_rollout.allotments a where a.org_id = d.org_id)';
+  const fresh = `where not exists (select from credit_rollout.allotments a where a.org_id = d.org_id)
+    and not exists (select from credit_rollout.retired r where r.org_id = d.org_id)`;
   const { rows } = await client.query(
     `(select d.* from credit_rollout.decided(null, null, null, $1) d ${fresh}
       except all select d.* from credit_rollout.decided_first(null, null, null, $1) d ${fresh})
@@ -139,17 +166,24 @@ async function expectAgreement(card: RateCard, gate: GateState, situations: read
 }
 
 /** Runs all but the last visit through the TypeScript rule: it makes the last one's prior. Ends today. */
-function liveUntilToday(life: Life, card: RateCard): Situation {
+function liveUntilToday(life: Life): Situation {
   const last = life.steps[life.steps.length - 1];
   const passed = life.steps.reduce((sum, step) => sum + step.days, 0);
   let day = addDays(today, -passed);
   let prior: Allotment | null = null;
-  for (const step of life.steps.slice(0, -1)) {
-    day = addDays(day, step.days);
-    const decision = decideOrg({ inputs: step.inputs, card, prior, gate: step.gate, today: day, lapseGraceDays: 30 });
-    if (decision.kind === 'decided') prior = decision.allotment;
+  let priorState: 'stored' | 'retired' = 'stored';
+  let priorCard = last?.card ?? sampleCard;
+  for (const { kind, inputs, card, days, gate } of life.steps.slice(0, -1)) {
+    day = addDays(day, days);
+    if (kind === 'away' && prior !== null) priorState = 'retired';
+    if (kind !== 'seen') continue;
+    const decision = decideOrg({ inputs, card, prior, priorState, gate, today: day, lapseGraceDays: 30 });
+    if (decision.kind !== 'decided') continue;
+    prior = decision.allotment;
+    priorState = 'stored';
+    priorCard = card;
   }
-  return { inputs: last?.inputs ?? makeOrg(), prior, decidedAt: last?.gate.decidedAt ?? null };
+  return { inputs: last?.inputs ?? makeOrg(), prior, priorState, priorCard, decidedAt: last?.gate.decidedAt ?? null };
 }
 
 const near = (ms: number): Date => new Date(CUTOVER.getTime() + ms);
@@ -184,14 +218,12 @@ describe('credit_rollout.decided', () => {
     ['careful', goodOrg],
     ['careless', wildOrg],
   ] as const)('agrees with the TypeScript rule on random lives of %s sources', async (_name, org) => {
-    const lives = fc.array(anyLife(org), { minLength: 1, maxLength: 60 });
+    const livesUnder = anyCards.chain((cards) =>
+      fc.tuple(fc.constant(cards.at(2)), fc.array(anyLife(org, fc.constant(cards)), { minLength: 1, maxLength: 60 })),
+    );
     await fc.assert(
-      fc.asyncProperty(anyCard, anyGate, lives, async (card, gate, many) => {
-        await expectAgreement(
-          card,
-          gate,
-          many.map((life) => liveUntilToday(life, card)),
-        );
+      fc.asyncProperty(livesUnder, anyGate, async ([card, lives], gate) => {
+        await expectAgreement(card, gate, lives.map(liveUntilToday));
       }),
       { numRuns: 60 },
     );

@@ -10,6 +10,9 @@ import { addDays, CREATED, CUTOVER, makeOrg, makePrior } from '../../../domain/o
 export interface Situation {
   readonly inputs: OrgInputs;
   readonly prior: Allotment | null;
+  /** Left out: it is stored, under the card that decides. */
+  readonly priorState?: 'stored' | 'retired';
+  readonly priorCard?: RateCard;
   readonly decidedAt: Date | null;
 }
 
@@ -75,13 +78,15 @@ export function expected(decision: OrgDecision): Row {
 export function decideHere(
   card: RateCard,
   gate: GateState,
-  { inputs, prior, decidedAt }: Situation,
+  { inputs, prior, priorState = 'stored', priorCard = card, decidedAt }: Situation,
   today: string,
 ): OrgDecision {
   return decideOrg({
     inputs,
     card,
     prior,
+    priorState,
+    priorCard: priorCard.hash,
     gate: { ...gate, decidedAt, model: modelAt(decidedAt) },
     today,
     lapseGraceDays: 30,
