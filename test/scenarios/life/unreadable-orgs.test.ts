@@ -20,17 +20,21 @@ async function makeSource(key: 'primary' | 'none'): Promise<TestCell> {
 }
 
 describe('a night with orgs that cannot be read', () => {
-  test.each(['primary', 'none'] as const)('raises and lowers the others (key: %s)', async (key) => {
+  test.each(['primary', 'none'] as const)('retires, raises and lowers the others (key: %s)', async (key) => {
     const cell = await makeSource(key);
     await cell.sql(`update public.org_rows set seats = 'n/a' where org_id in (300, 801, 802)`);
     await cell.sql(
       'update public.org_rows set additional_credits = additional_credits + 1000 where org_id in (299, 301, 803)',
     );
     await cell.sql('update public.org_rows set additional_credits = 0 where additional_credits > 0 and org_id < 290');
+    await cell.sql('delete from public.org_rows where org_id in (5, 302, 800, 1400)');
     const { runId } = await runNight(cell);
     const { found, healed } = await outcomes(cell, runId);
     expect(found).toBeGreaterThan(3);
     expect(healed).toBe(found);
+    expect(await one(cell, 'select count(*) from credit_rollout.allotments where org_id in (5, 302, 800, 1400)')).toBe(
+      '0',
+    );
     expect(await one(cell, `select count(*) from credit_rollout.quarantine where reason = 'unreadable'`)).toBe('3');
     expect(await verifyDataCenter(cell.context, cell.dataCenter.id)).toMatchObject({ mismatches: 0, unaccounted: 0 });
     await check(cell, ['I1']);
