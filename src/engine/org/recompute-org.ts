@@ -80,7 +80,7 @@ export function recomputeOrg(question: RecomputeQuestion): Recompute {
 }
 
 /** What the org had when it was retired or somebody deleted it; null: it is stored, or never was. */
-export function findRetired({ stored, history }: Pick<OrgRecord, 'stored' | 'history'>): Allotment | null {
+function findRetired({ stored, history }: Pick<OrgRecord, 'stored' | 'history'>): Allotment | null {
   const [newest] = history;
   return stored === null && newest !== undefined && isRetirement(newest) ? newest.before : null;
 }

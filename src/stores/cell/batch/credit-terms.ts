@@ -25,10 +25,10 @@ const CREDIT_COLUMNS = [
 ] as const;
 
 /** The columns as INSERT lists them. */
-export const CREDIT_TERMS = CREDIT_COLUMNS.join(', ');
+const CREDIT_TERMS = CREDIT_COLUMNS.join(', ');
 
 /** The columns as SELECT takes them from `row`. */
-export const creditTermsOf = (row: string): string => CREDIT_COLUMNS.map((column) => `${row}.${column}`).join(', ');
+const creditTermsOf = (row: string): string => CREDIT_COLUMNS.map((column) => `${row}.${column}`).join(', ');
 
 /** What an INSERT of ours lists: the terms, where the row comes from, and its checksum. */
 export const INSERTED_COLUMNS = `${CREDIT_TERMS}, origin, run_id, checksum`;
