@@ -29,11 +29,12 @@ const COLUMNS = [
 ] as const;
 
 /**
- * A chain of Postgres's own hash functions, which costs a batch little. Base, variable, grandfathered, concurrency, winner
- * and legacy limit follow from the others: the verification finds them by the rule.
+ * A chain of Postgres's own hash functions, which costs a batch little. Base, variable, grandfathered, concurrency,
+ * winner and legacy limit follow from the others: the verification finds them by the rule.
  */
-const CHAIN = `select hashint8extended(total_credits, hashint8extended(coalesce(floor, -1), hashint8extended(additional_credits,
-  hashint8extended(coalesce(negotiated_limit, -1), hashint8extended(light_agents, hashint8extended(agents,
+const CHAIN = `select hashint8extended(total_credits, hashint8extended(coalesce(floor, -1),
+  hashint8extended(additional_credits, hashint8extended(coalesce(negotiated_limit, -1), hashint8extended(light_agents,
+  hashint8extended(agents,
   hashtextextended(coalesce(floor_edition, ''), hashtextextended(edition, hashtextextended(org_id::text,
   hashtextextended(rate_card, hashtextextended(origin, hashint8extended(coalesce(run_id, -1),
   hashint8extended(version * 2 + paid::integer, hashint8extended(coalesce(unpaid_since - '2000-01-01'::date, -1),

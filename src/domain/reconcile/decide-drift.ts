@@ -21,7 +21,7 @@ export interface ComparedOrg {
   /** What the card of its allotment would do on today's inputs; null: it is the cell's, or does not know the org. */
   readonly ownCard: OwnCard | null;
   /** What an allotment was before it was changed without us; null: nobody did. */
-  readonly record: Recorded | null;
+  readonly record: RecordedForm | null;
 }
 
 export interface OwnCard {
@@ -30,7 +30,7 @@ export interface OwnCard {
 }
 
 /** `unknown`: nothing recorded explains the allotment. */
-export type Recorded = 'unknown' | { readonly total: bigint; readonly floor: bigint | null };
+export type RecordedForm = 'unknown' | { readonly total: bigint; readonly floor: bigint | null };
 
 export interface DecidedDrift {
   readonly cause: Cause;

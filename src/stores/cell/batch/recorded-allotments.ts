@@ -78,8 +78,10 @@ run as materialized (${NEWEST_PLANNED}),
 plan as materialized (
   select q.* from run r
   join credit_rollout.plan_ranges g on g.plan_id = r.plan_id
-    and (:upper_bound::credit_rollout.org_id is null or g.lower_id is null or g.lower_id < :upper_bound::credit_rollout.org_id)
-    and (:lower_bound::credit_rollout.org_id is null or g.upper_id is null or g.upper_id > :lower_bound::credit_rollout.org_id)
+    and (:upper_bound::credit_rollout.org_id is null or g.lower_id is null
+      or g.lower_id < :upper_bound::credit_rollout.org_id)
+    and (:lower_bound::credit_rollout.org_id is null or g.upper_id is null
+      or g.upper_id > :lower_bound::credit_rollout.org_id)
   cross join lateral credit_rollout.planned(r.plan_id, g.range_no) q where ${planned}),
 written as materialized (
   select a.* from credit_rollout.allotments a join run r on r.run_id = a.run_id where a.version = 1 and ${stored}),

@@ -1,7 +1,7 @@
 // The independent statement of the rule: written from docs/reference/domain.md, not from `decided`, in numeric and step
 // by step.
-// (i) stored terms against this rule on the stored inputs; (ii) stored inputs against the source now; (iii) rows against
-// what was recorded about them.
+// (i) stored terms against this rule on the stored inputs; (ii) stored inputs against the source now; (iii) rows
+// against what was recorded about them.
 import { execute, findRow, type SqlValues, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
@@ -125,7 +125,7 @@ interface DifferenceCounts {
   readonly gone: number;
 }
 
-/** The orgs of a range whose allotments break the rule on their own inputs, and sums. Reads allotments and cards only. */
+/** The orgs whose allotments break the rule on their own inputs, and sums. Reads allotments and cards only. */
 export function verifyRule(tx: CellTransaction, range: KeyRange): Promise<RuleCounts> {
   const all = storedRangeCondition(range, 'a.org_id');
   return selectRow<RuleCounts>(tx, MISMATCHES(all.sql), all.values);

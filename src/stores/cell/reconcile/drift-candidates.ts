@@ -139,7 +139,7 @@ export async function readCandidates(
   return rows.flatMap((row) => toCandidate(row, window, own.get(row.id) ?? null) ?? []);
 }
 
-/** What falls under the cell's card, under the card of its allotment; an org that this one cannot decide is left out. */
+/** What falls under the cell's card, under the card of its allotment; without orgs that this one cannot decide. */
 async function readUnderOwnCards(
   tx: CellTransaction,
   rows: readonly ComparedRow[],
