@@ -52,6 +52,14 @@ const SAME_ON_EVERY_VERSION = new Map([
     'Holds what commands show of errors that code raises. What a version says of them is in stores/postgres-failure.',
   ],
   [
+    'test/faults/queue-delivery.test.ts',
+    'Servers of queues refuse here, most of them Redis. What a queue asks of PostgreSQL is in postgres-queue.',
+  ],
+  [
+    'test/cli/commands/status-in-time.test.ts',
+    'Holds how long status waits for a server that says nothing, which no version of PostgreSQL decides.',
+  ],
+  [
     'test/docs/own-postgres.test.ts',
     'Holds that the commands of a document work as it says. They are those of test/cli.',
   ],
