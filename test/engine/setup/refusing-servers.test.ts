@@ -8,6 +8,7 @@ import { initCell } from '../../../src/engine/setup/init-cell.js';
 import type { TestCell } from '../../support/cell.js';
 import { explained } from '../../support/explained.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
+import { waitFor } from '../../support/wait.js';
 import { checkCells, closeAll, makeCell, of, problemsOf } from '../doctor/doctor-scene.js';
 
 afterEach(closeAll);
@@ -63,11 +64,15 @@ describe('while a rollout is under way', () => {
   });
   afterEach(() => fleet.drop());
   const holds = async () => (await readStatus(fleet.engine)).dataCenters[0]?.holds;
+  /** A session that was ended fails once more, whenever its pool finds out. */
+  const waitForHold = (code: string) =>
+    waitFor(code, async () => (await holds().catch(() => undefined))?.some((hold) => hold.code === code) ?? false);
 
   test('a server that refuses is a hold of its own, and so is a cell that was made read-only', async () => {
     const cell = fleet.cell(0);
     await setReadOnly(cell, true);
     await tick(fleet.engine).catch(() => undefined);
+    await waitForHold('read_only');
     expect(await holds()).toMatchObject([{ code: 'no_scheduler' }, { code: 'read_only', value: 'its cell' }]);
     await expect(explained(fleet.plan(cell))).rejects.toMatchObject({ code: 'read_only', exitCode: 1 });
     await expect(explained(fleet.plan(cell))).rejects.not.toMatchObject({ next: expect.stringContaining('GRANT') });
@@ -75,7 +80,8 @@ describe('while a rollout is under way', () => {
     expect(doctor).toMatchObject([{ check: 'writable', code: 'read_only' }, {}]);
     await setReadOnly(cell, false);
     await refuse(cell, 'pg_current_wal_insert_lsn', 'pg_lsn', '55000');
-    await tick(fleet.engine);
+    await tick(fleet.engine).catch(() => undefined);
+    await waitForHold('server_unsupported');
     expect(await holds()).toMatchObject([
       { code: 'no_scheduler' },
       { code: 'server_unsupported', release: byCommand('doctor'), needsPerson: true },
@@ -85,6 +91,7 @@ describe('while a rollout is under way', () => {
   test('a control database that was made read-only is said, and no scheduler is blamed', async () => {
     const [row] = await fleet.control('select current_database() as database');
     await setReadOnly({ sql: fleet.control, database: String(row?.database) }, true);
+    await waitForHold('read_only');
     expect(await holds()).toMatchObject([{ code: 'read_only', value: 'control' }]);
     await expect(explained(fleet.apply(fleet.cell(0)))).rejects.toMatchObject({ code: 'read_only' });
     const doctor = of(await checkCells(fleet.cells, { control: fleet.engine.control }), 'control');
