@@ -1,5 +1,6 @@
-// Every function that reads the source with other rights than its caller's, or calls one that does. The code of the
-// product's view runs inside them, so they belong to a role that can do nothing else.
+// Every function that reads the source, or rows of the product's table, with other rights than its caller's, or
+// calls one that does. Code of the product runs inside them (its view, a cast of its types), so they belong to a role
+// that can do nothing else.
 
 /** Whoever owns a function can change how it runs, so none of our schema's owner calls one of these. */
 export const SOURCE_FUNCTIONS = [
@@ -8,6 +9,7 @@ export const SOURCE_FUNCTIONS = [
   'count_null_ids',
   'grant_sign_up',
   'measure_one_org',
+  'note_changed_orgs',
   'onboard_inserted',
   'onboard_org',
   'plan_key_ranges',

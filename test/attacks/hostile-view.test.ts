@@ -228,7 +228,10 @@ describe('everything of ours', () => {
     const reads = String.raw`credit_rollout\.(${names})\M|\m(from|join)\s+(${names})\M`;
     expect(await cell.sql(readers, [owner, reads])).toEqual([]);
     // and those that do are all found that way
-    expect((await cell.sql(readers, [source, reads])).map(({ name }) => name)).toEqual(SOURCE_FUNCTIONS);
+    expect((await cell.sql(readers, [source, reads])).map(({ name }) => name)).toEqual(
+      // which reads the rows of a trigger
+      SOURCE_FUNCTIONS.filter((name) => name !== 'note_changed_orgs'),
+    );
   });
 
   test('that runs as who writes does not read the source for the owner', async () => {

@@ -1,6 +1,9 @@
 // What a second review with the documented logins found, each as it was done: the counts of a plan, an override that
 // its approver withdraws after writing, writes past a fence, nights opened twice, and whose plan it is.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { installChangeFeed, removeChangeFeed } from '../../src/engine/setup/triggers.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { cellSourceRoleName } from '../../src/stores/cell/cell-database.js';
 import { type ControlScene, openControlScene } from './control-scene.js';
 import { openSealScene, type SealScene } from './seal-scene.js';
 
@@ -64,6 +67,27 @@ describe('a plan', () => {
     await session.end();
     expect(await planner.attempt(finish(id))).toBe('done');
   });
+});
+
+test('the triggers of the change feed run a cast of the product’s types without the rights of our owner', async () => {
+  const { cell, logins } = scene;
+  const { product } = logins;
+  await installChangeFeed(cell.cell, { dataCenter: cell.dataCenter, clock: systemClock, feed: 'wanted' });
+  await cell.sql(`grant create on schema public to ${product.name}; alter table public.orgs owner to ${product.name}`);
+  const [row] = await product.read(
+    'begin',
+    'create type public.any_id as (n bigint)',
+    `create function public.to_bigint(public.any_id) returns bigint language plpgsql as $$
+      begin perform set_config('shop.ran_as', current_user, true); return ($1).n; end $$`,
+    'create cast (public.any_id as bigint) with function public.to_bigint(public.any_id) as assignment',
+    'alter table public.orgs rename org_id to number',
+    'alter table public.orgs add org_id public.any_id',
+    `insert into public.orgs (number, org_id, edition) values (700, row(700), 'standard')`,
+    `select current_setting('shop.ran_as', true) as who`,
+  );
+  expect(row?.who).toBe(cellSourceRoleName(cell.dataCenter.id));
+  await cell.sql(`alter table public.orgs owner to current_user; revoke create on schema public from ${product.name}`);
+  await removeChangeFeed(cell.cell, systemClock);
 });
 
 test('an override that was begun is not withdrawn, whatever was written for its org', async () => {

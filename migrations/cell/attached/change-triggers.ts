@@ -20,7 +20,10 @@ const readColumns = ({ has }: Pick<AttachedSource, 'has'>): readonly string[] =>
 
 // EXCEPT and sorting, never a join: a cached query plan for one row must not be quadratic for a million.
 // The row type of an edition may be an enum of the product; EXCEPT finds its operators by type, so no search path is needed.
-/** The function runs as our schema's owner, since the product has no rights on our tables; it waits for no lock of ours. */
+/**
+ * The product has no rights on our tables, so the function runs as the role of the source: who owns the table can give it
+ * columns of a type whose cast is a function of theirs. It waits for no lock of ours.
+ */
 export function changeFunctionSql(source: Pick<AttachedSource, 'has'>): string {
   const columns = ['org_id', ...readColumns(source)].join(', ');
   return `

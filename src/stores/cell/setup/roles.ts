@@ -166,6 +166,9 @@ const SOURCE_GRANTS = [
     credit_rollout.retired`,
   'update (tries), delete on credit_rollout.pending_sign_ups',
   'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
+  // the triggers of the change feed
+  'select on credit_rollout.runs, credit_rollout.feed, credit_rollout.changed_orgs_change_no_seq',
+  'insert (org_id) on credit_rollout.changed_orgs',
 ];
 
 /**
