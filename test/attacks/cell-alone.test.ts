@@ -9,6 +9,24 @@ beforeAll(async () => {
 });
 afterAll(() => scene.drop());
 
+describe('no login', () => {
+  // what the product reads in org_capacity, or asks in onboard_org
+  const READ = ['allotments', 'cell', 'rates', 'gate', 'sign_ups', 'org_capacity'];
+
+  test('locks what the product reads, so that it waits', async () => {
+    const locked: string[] = [];
+    for (const name of ['worker', 'planner', 'reader', 'fencer', 'operator', 'override', 'product'] as const)
+      for (const table of READ)
+        for (const mode of ['access exclusive', 'exclusive', 'share row exclusive', 'share', 'share update exclusive'])
+          if (
+            (await scene.logins[name].attempt('begin', `lock table credit_rollout.${table} in ${mode} mode nowait`)) !==
+            '42501'
+          )
+            locked.push(`${name}: ${table} in ${mode} mode`);
+    expect(locked).toEqual([]);
+  });
+});
+
 describe('a fencer alone', () => {
   test.each([
     `insert into credit_rollout.runs (run_id, kind, card_hash, batch_size, lanes) values (99, 'migrate', 'x', 1, 1)`,

@@ -50,6 +50,13 @@ on conflict (org_id) do update
   set ${creditUpdatesFrom('excluded')}, run_id = excluded.run_id, computed_at = clock_timestamp()
   where excluded.total_credits >= a.total_credits and (a.floor is null or excluded.floor >= a.floor)`;
 
+/** All that an UPDATE of ours may set: by column, since a right on the whole table is one to lock it against reads. */
+export const UPDATED_COLUMNS = [
+  ...CREDIT_COLUMNS.filter((column) => column !== 'org_id'),
+  'run_id',
+  'computed_at',
+].join(', ');
+
 /** The inputs of `row` as quarantine stores them. */
 export const quarantinedInputs = (row: string): string =>
   `jsonb_build_object(

@@ -4,6 +4,7 @@ import { RolloutError } from '../../../kernel/rollout-error.js';
 import { classifyFailure } from '../../postgres-failure.js';
 import { execute, runVerbatim, selectRow, selectRows } from '../../query.js';
 import { createRoleSql } from '../../schema-owner.js';
+import { UPDATED_COLUMNS } from '../batch/credit-terms.js';
 import {
   CELL_ROLES,
   type CellRole,
@@ -60,7 +61,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RULE,
     RULE_INPUTS,
     CHECKSUMS,
-    'insert, update on credit_rollout.allotments',
+    `insert, update (${UPDATED_COLUMNS}) on credit_rollout.allotments`,
     'insert on credit_rollout.quarantine',
     'update on credit_rollout.batches',
     'update (state, failure, single_writes, changed_at) on credit_rollout.fence',
