@@ -7,9 +7,7 @@ export type PlanAccess = 'read_only' | 'may_insert';
 
 // The rows of a range are grouped in the order in which they come, in memory: Postgres expects so many groups that it
 // would sort the rows first.
-// A plan is put together between its statements, which takes longer on a busy machine.
-const LIMITS = `set local work_mem = '32MB'; set local enable_sort = off;
-  set local idle_in_transaction_session_timeout = 20000`;
+const LIMITS = `set local work_mem = '32MB'; set local enable_sort = off`;
 
 const isolate = (access: PlanAccess): string =>
   `set transaction isolation level repeatable read${access === 'read_only' ? ', read only' : ''}`;
