@@ -101,7 +101,11 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
  * that takes long undoes nothing.
  */
 async function measureSignUps(cell: CellDatabase): Promise<number | null> {
-  const oneOrgMs = await measureWithin(cell, MEASURE_MS, keepDefiners);
+  const oneOrgMs = await measureWithin(cell, MEASURE_MS, async (tx) => {
+    // another init may be granting what it alters
+    await lockSchema(tx);
+    await keepDefiners(tx);
+  });
   await cell.asOwner((tx) => saveOneOrgMs(tx, oneOrgMs));
   return oneOrgMs;
 }
