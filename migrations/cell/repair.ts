@@ -40,7 +40,7 @@ create table credit_rollout.repaired_orgs (
   primary key (repair_id, org_id)
 );
 comment on table credit_rollout.repaired_orgs is 'the rows of a repair, as they were found and as they are put back';
-comment on column credit_rollout.repaired_orgs.lowers is 'a paid org loses credits or a part of its floor: two people agree';
+comment on column credit_rollout.repaired_orgs.lowers is 'a paid org loses credits, calls at once or a part of its floor: two people agree';
 create trigger repairs_kept before delete or truncate on credit_rollout.repairs
   for each statement execute function credit_rollout.refuse_change();
 create trigger repaired_orgs_append_only before update or delete or truncate on credit_rollout.repaired_orgs
@@ -109,7 +109,8 @@ begin
   insert into credit_rollout.repairs (author, reason) values (author, reason) returning repair_id into number;
   insert into credit_rollout.repaired_orgs (repair_id, org_id, lowers, before, after)
     select number, a.org_id, (a.paid or t.paid) and (t.total_credits < a.total_credits
-        or t.concurrency_limit < a.concurrency_limit or a.floor is not null and (t.floor is null or t.floor < a.floor)), to_jsonb(a), to_jsonb(t)
+        or t.concurrency_limit < a.concurrency_limit
+        or a.floor is not null and (t.floor is null or t.floor < a.floor)), to_jsonb(a), to_jsonb(t)
     from credit_rollout.repair_targets(ids) t join credit_rollout.allotments a on a.org_id = t.org_id
     where not credit_rollout.is_intact(a) or to_jsonb(a) - '{run_id,version,computed_at,checksum}'::text[]
       <> to_jsonb(t) - '{run_id,version,computed_at,checksum}'::text[];

@@ -153,6 +153,21 @@ describe('repair', () => {
     await fleet.expectInvariants();
   });
 
+  test('asks a second person where a paid org would lose only calls at once', async () => {
+    const cell = fleet.cell(0);
+    const org = await takeOrg();
+    const before = await rowOf(org);
+    await cell.rewritePast(
+      `update credit_rollout.allotments set concurrency_limit = concurrency_limit + 5 where org_id = ${org}`,
+    );
+    const proposed = await as(0, 'repair', '--dc', dc, '--execute', '--reason', 'too many at once');
+    const name = /approve (\S+-p\d+)/u.exec(proposed.out)?.[1] ?? '';
+    expect(name).not.toBe('');
+    expect(await rowOf(org)).not.toEqual(before);
+    expect((await as(1, 'approve', name)).code).toBe(0);
+    expect(await rowOf(org)).toEqual(before);
+  });
+
   test('writes nothing where a run is open, or what it found has changed since', async () => {
     const cell = fleet.cell(0);
     const org = await takeOrg();

@@ -12,7 +12,7 @@ export interface EditedOrg {
   readonly targetTotal: string;
   readonly storedFloor: string | null;
   readonly targetFloor: string | null;
-  /** A paid org loses credits or a part of its floor. */
+  /** A paid org loses credits, calls at once or a part of its floor. */
   readonly lowers: boolean;
 }
 
@@ -27,7 +27,8 @@ export function listRepairTargets(tx: CellTransaction, ids: readonly string[]): 
     `${ORGS} from (
        select a.org_id, to_jsonb(a) as before, to_jsonb(t) as after,
          (a.paid or t.paid) and (t.total_credits < a.total_credits
-           or t.concurrency_limit < a.concurrency_limit or a.floor is not null and (t.floor is null or t.floor < a.floor)) as lowers
+           or t.concurrency_limit < a.concurrency_limit
+           or a.floor is not null and (t.floor is null or t.floor < a.floor)) as lowers
        from credit_rollout.repair_targets(:ids::credit_rollout.org_id[]) t
        join credit_rollout.allotments a on a.org_id = t.org_id) x order by x.org_id`,
     { ids },
