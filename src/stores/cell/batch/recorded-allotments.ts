@@ -33,6 +33,10 @@ const CORRECTED = `
       where o.org_id = a.org_id and o.cause <> 'manual edit'), 0)
     order by e.change_id limit 1)`;
 
+// The function is_intact as an expression: with its sub-query Postgres does not inline it, and calls it for each row.
+const INTACT = `coalesce(a.checksum = credit_rollout.checksum_of(a),
+    a.computed_at < (select x.checksums_since from credit_rollout.cell x))`;
+
 const FOREIGN = (stored: string, changes: string): string => `
 with ${NEWEST_CHANGES(changes)}
 select a.org_id::text as id
@@ -48,7 +52,7 @@ where ${stored} and (
     and not exists (select from credit_rollout.reversals)
     and (a.floor, a.floor_edition) is distinct from (
       case when a.paid then a.legacy_limit end, case when a.paid then a.edition end)
-  or not credit_rollout.is_intact(a) and (${CORRECTED}) is not true)
+  or not (${INTACT}) and (${CORRECTED}) is not true)
 union all
 -- without a row, though no night retired it
 select n.org_id::text from newest n
