@@ -189,52 +189,5 @@ begin
   update credit_rollout.repairs p set state = 'applied', approver = agreed, decided_at = clock_timestamp()
     where p.repair_id = proposal;
   return written;
-end $$;
-
--- A floor falls to what the rule gives for the org in that moment, or to what an override or a repair says that is
--- being applied.
-create or replace function credit_rollout.record_allotment_change() returns trigger language plpgsql
-  security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  cause text := coalesce(nullif(current_setting('credit_rollout.cause', true), ''), 'manual edit');
-begin
-  if tg_relid <> 'credit_rollout.allotments'::regclass then
-    raise exception 'this function belongs to the triggers of allotments'
-      using errcode = 'object_not_in_prerequisite_state';
-  end if;
-  if tg_op = 'UPDATE' then
-    if new.org_id is distinct from old.org_id then
-      raise exception 'an allotment keeps its org' using errcode = 'restrict_violation';
-    end if;
-    if old.floor is not null and (new.floor is null or new.floor < old.floor)
-         and cause not in ('edition', 'lapse', 'override', 'repair')
-       or (old.floor is not null
-             and (new.floor is null or new.floor < old.floor or new.floor_edition <> old.floor_edition)
-           or new.unpaid_since is distinct from case when not new.paid then coalesce(old.unpaid_since, (
-             select (now() at time zone c.zone)::date from credit_rollout.cell c)) end
-             and new.unpaid_since is distinct from old.unpaid_since)
-          and not (case cause
-            when 'override' then exists (select from credit_rollout.overrides o
-              where o.org_id = old.org_id and o.state = 'proposed' and o.before is not null
-                and o.floor is not distinct from new.floor)
-            when 'repair' then exists (select from credit_rollout.repairs p
-              join credit_rollout.repaired_orgs o using (repair_id)
-              where p.state = 'applying' and o.org_id = old.org_id
-                and o.after - '{run_id,version,computed_at,checksum}'::text[]
-                  = to_jsonb(new) - '{run_id,version,computed_at,checksum}'::text[])
-            else exists (select from credit_rollout.decided(null, null, array[old.org_id], null) d
-              where d.reason is null and d.floor is not distinct from new.floor
-                and d.floor_edition is not distinct from new.floor_edition
-                and d.unpaid_since is not distinct from new.unpaid_since) end) then
-      raise exception 'a floor falls only with a named cause, and to what the rule gives'
-        using errcode = 'restrict_violation', constraint = 'allotments_floor_falls_only_with_cause';
-    end if;
-    new.version := old.version + 1;
-  end if;
-  insert into credit_rollout.allotment_changes (org_id, operation, cause, run_id, rate_card, version, before)
-  values (old.org_id, lower(tg_op), cause,
-          nullif(current_setting('credit_rollout.run_id', true), '')::bigint, old.rate_card, old.version,
-          to_jsonb(old));
-  return case when tg_op = 'DELETE' then old else new end;
 end $$;`,
 };
