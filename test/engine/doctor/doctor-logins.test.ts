@@ -8,6 +8,7 @@ import { type CellDatabase, cellRoleName } from '../../../src/stores/cell/cell-d
 import { createControlDatabase } from '../../../src/stores/control/control-database.js';
 import { controlRoleName } from '../../../src/stores/control/roles.js';
 import { saveSchedulerSeen } from '../../../src/stores/control/schedulers.js';
+import { execute } from '../../../src/stores/query.js';
 import type { TestCell } from '../../support/cell.js';
 import { openTestCell } from '../../support/open-context.js';
 import { checkCells, closeAll, closers, makeCell, makeConfig, makeControl } from './doctor-scene.js';
@@ -100,8 +101,12 @@ describe('the login of a scheduler', () => {
     await opened.inTransaction('fencer', (tx) => saveCellSchedulerSeen(tx));
     // whatever it says of itself
     await opened.inTransaction('fencer', (tx) =>
-      tx.raw(`insert into credit_rollout.schedulers (login) values ('x')
-      on conflict (login) do update set seen_at = '2099-01-01'`),
+      execute(
+        tx,
+        `insert into credit_rollout.schedulers (login) values (:login)
+         on conflict (login) do update set seen_at = '2099-01-01'`,
+        { login: 'x' },
+      ),
     );
     expect(await ofWorkers(cell)).toMatchObject([{ level, found: expect.stringMatching(found) }]);
     expect(await cell.sql('select count(*)::int as n from credit_rollout.schedulers')).toEqual([{ n: 1 }]);

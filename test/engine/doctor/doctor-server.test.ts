@@ -9,6 +9,7 @@ import { createFindingRecorder } from '../../../src/engine/doctor/finding.js';
 import { initCell } from '../../../src/engine/setup/init-cell.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import type { CellDatabase } from '../../../src/stores/cell/cell-database.js';
+import { execute } from '../../../src/stores/query.js';
 import { sampleCard } from '../../domain/rate-card/sample-card.js';
 import { createTestCell } from '../../support/cell.js';
 import { openTestCell } from '../../support/open-context.js';
@@ -35,7 +36,7 @@ describe('checkCell', () => {
       () => runAsAdmin(adminUrl(), `drop database ${database}`),
       () => cell.close(),
     );
-    await cell.asOwner((tx) => tx.raw(`create table public.orgs (org_id text primary key)`));
+    await cell.asOwner((tx) => execute(tx, 'create table public.orgs (org_id text primary key)'));
     const dataCenter = { id: 'ascii', zone: 'UTC', database: { text: url }, source: 'public.orgs' };
     const init = initCell(cell, { dataCenter, card: sampleCard, lapseGraceDays: 30 });
     await expect(init).rejects.toMatchObject({ code: 'encoding_unsupported' });

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { planDataCenter } from '../../../src/engine/plan/plan-data-center.js';
 import { type CellDatabase, cellRoleName } from '../../../src/stores/cell/cell-database.js';
+import { selectRow } from '../../../src/stores/query.js';
 import { dropFleets, makeFleet, one } from './planned-run-scene.js';
 
 afterEach(dropFleets);
@@ -43,8 +44,8 @@ describe('planDataCenter', () => {
           async (tx) => {
             if (role === 'planner' && ended < 2) {
               ended += 1;
-              const { rows } = await tx.raw('select pg_backend_pid() as pid');
-              await sql('select pg_terminate_backend($1, 5000)', [rows[0].pid]);
+              const { pid } = await selectRow<{ readonly pid: number }>(tx, 'select pg_backend_pid() as pid');
+              await sql('select pg_terminate_backend($1, 5000)', [pid]);
             }
             return fn(tx);
           },

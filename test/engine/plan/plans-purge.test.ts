@@ -6,6 +6,7 @@ import { approvePlan } from '../../../src/engine/plan/approve-plan.js';
 import { purgePlans } from '../../../src/engine/plan/purge-plans.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
+import { execute } from '../../../src/stores/query.js';
 import type { TestCell } from '../../support/cell.js';
 import type { Fleet } from '../../support/fleet.js';
 import { createPeople } from '../../support/person.js';
@@ -181,7 +182,9 @@ describe('purgePlans', () => {
     await plan(fleet);
     const call = async (role: 'worker' | 'planner' | 'reader' | 'fencer', days: number) => {
       const seal = await sealInCell(cell, 'retention', { plan_days: days });
-      return cell.inTransaction(role, (tx) => tx.raw(`select credit_rollout.forget_plan('${seal}', '{}')`));
+      return cell.inTransaction(role, (tx) =>
+        execute(tx, `select credit_rollout.forget_plan(:seal::jsonb, '{}')`, { seal }),
+      );
     };
     for (const role of ['worker', 'planner', 'reader'] as const)
       await expect(call(role, 30)).rejects.toMatchObject({ code: '42501' });
