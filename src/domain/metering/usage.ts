@@ -1,0 +1,103 @@
+// What one org used on one local day: absolute counters that only grow, so that copying them twice changes nothing.
+// Never a difference, and never less than it was.
+
+/** The unit that an org is held to on a day. */
+export const METER_MODELS = ['legacy', 'credits'] as const;
+export type MeterModel = (typeof METER_MODELS)[number];
+
+/** Calls of one kind of the rate card that were allowed, and what they took; what was given back is not subtracted. */
+export interface KindUsage {
+  readonly calls: number;
+  readonly credits: number;
+}
+
+/** The counters of one org and day. Each is a whole number from 0 to 2^53 − 1. */
+export interface DayUsage {
+  readonly orgId: string;
+  /** Local date of the data center, `YYYY-MM-DD`. */
+  readonly day: string;
+  /** The unit that the day began with: a migrated org keeps its old one until the next reset. */
+  readonly model: MeterModel;
+  /** Calls allowed, counted under both models. */
+  readonly calls: number;
+  /** Credits taken by them, counted under both models. */
+  readonly credits: number;
+  /** Calls that ended in an error of ours: they are paid by nobody. */
+  readonly callsGivenBack: number;
+  /** Their credits. Used today: credits − creditsGivenBack. */
+  readonly creditsGivenBack: number;
+  /** Calls refused since the day's limit was reached, in whichever unit. */
+  readonly refusedByCredits: number;
+  /** Calls refused since every concurrent slot was taken. */
+  readonly refusedByConcurrency: number;
+  /** The most calls that were in flight at once. */
+  readonly peakInFlight: number;
+  /** By kind of call. */
+  readonly kinds: Readonly<Record<string, KindUsage>>;
+}
+
+/** The counters beside the kinds. */
+export const USAGE_COUNTERS = [
+  'calls',
+  'credits',
+  'callsGivenBack',
+  'creditsGivenBack',
+  'refusedByCredits',
+  'refusedByConcurrency',
+  'peakInFlight',
+] as const satisfies readonly (keyof DayUsage)[];
+
+/** A day without calls. */
+export function createEmptyUsage(orgId: string, day: string, model: MeterModel): DayUsage {
+  return {
+    orgId,
+    day,
+    model,
+    calls: 0,
+    credits: 0,
+    callsGivenBack: 0,
+    creditsGivenBack: 0,
+    refusedByCredits: 0,
+    refusedByConcurrency: 0,
+    peakInFlight: 0,
+    kinds: {},
+  };
+}
+
+/**
+ * What is known of one org and day from two readings of it: of each counter the larger one. Where they differ in the
+ * model, the day began with `legacy`: this is also what greatest() gives for the two texts. Throws when they are not of
+ * the same org and day.
+ */
+export function mergeUsage(one: DayUsage, other: DayUsage): DayUsage {
+  if (one.orgId !== other.orgId || one.day !== other.day) throw new Error('two readings of different orgs or days');
+  const names = [...new Set([...Object.keys(one.kinds), ...Object.keys(other.kinds)])].sort();
+  return {
+    orgId: one.orgId,
+    day: one.day,
+    model: one.model === 'legacy' ? 'legacy' : other.model,
+    ...mergeCounters(one, other),
+    kinds: Object.fromEntries(names.map((name) => [name, mergeKind(findKind(one, name), findKind(other, name))])),
+  };
+}
+
+type Counters = Pick<DayUsage, (typeof USAGE_COUNTERS)[number]>;
+
+const mergeCounters = (one: Counters, other: Counters): Counters => ({
+  calls: Math.max(one.calls, other.calls),
+  credits: Math.max(one.credits, other.credits),
+  callsGivenBack: Math.max(one.callsGivenBack, other.callsGivenBack),
+  creditsGivenBack: Math.max(one.creditsGivenBack, other.creditsGivenBack),
+  refusedByCredits: Math.max(one.refusedByCredits, other.refusedByCredits),
+  refusedByConcurrency: Math.max(one.refusedByConcurrency, other.refusedByConcurrency),
+  peakInFlight: Math.max(one.peakInFlight, other.peakInFlight),
+});
+
+const mergeKind = (one: KindUsage, other: KindUsage): KindUsage => ({
+  calls: Math.max(one.calls, other.calls),
+  credits: Math.max(one.credits, other.credits),
+});
+
+// own keys only: a kind may be called `constructor`
+const findKind = ({ kinds }: DayUsage, name: string): KindUsage =>
+  (Object.hasOwn(kinds, name) ? kinds[name] : undefined) ?? { calls: 0, credits: 0 };

@@ -1,0 +1,76 @@
+// Merging two readings of a day: in whatever order and however often, nothing is counted twice and nothing lost.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  createEmptyUsage,
+  type DayUsage,
+  METER_MODELS,
+  mergeUsage,
+  USAGE_COUNTERS,
+} from '../../../src/domain/metering/usage.js';
+
+const count = fc.nat(1_000_000);
+const arbitraryUsage: fc.Arbitrary<DayUsage> = fc.record({
+  orgId: fc.constant('7'),
+  day: fc.constant('2025-10-06'),
+  model: fc.constantFrom(...METER_MODELS),
+  calls: count,
+  credits: count,
+  callsGivenBack: count,
+  creditsGivenBack: count,
+  refusedByCredits: count,
+  refusedByConcurrency: count,
+  peakInFlight: count,
+  kinds: fc.dictionary(
+    fc.constantFrom('fetch', 'list', 'constructor', 'to_string'),
+    fc.record({ calls: count, credits: count }, { noNullPrototype: true }),
+    { noNullPrototype: true },
+  ),
+});
+
+describe('mergeUsage', () => {
+  test('keeps the larger value of each counter and kind', () => {
+    const one = {
+      ...createEmptyUsage('7', '2025-10-06', 'credits'),
+      calls: 3,
+      kinds: { list: { calls: 1, credits: 3 } },
+    };
+    const other = {
+      ...createEmptyUsage('7', '2025-10-06', 'legacy'),
+      credits: 9,
+      kinds: { constructor: { calls: 2, credits: 2 } },
+    };
+    expect(mergeUsage(one, other)).toEqual({
+      ...createEmptyUsage('7', '2025-10-06', 'legacy'),
+      calls: 3,
+      credits: 9,
+      kinds: { constructor: { calls: 2, credits: 2 }, list: { calls: 1, credits: 3 } },
+    });
+  });
+
+  test('is the same in every order, twice, and in every grouping', () => {
+    fc.assert(
+      fc.property(arbitraryUsage, arbitraryUsage, arbitraryUsage, (a, b, c) => {
+        expect(mergeUsage(a, b)).toEqual(mergeUsage(b, a));
+        expect(mergeUsage(mergeUsage(a, b), b)).toEqual(mergeUsage(a, b));
+        expect(mergeUsage(mergeUsage(a, b), c)).toEqual(mergeUsage(a, mergeUsage(b, c)));
+        expect(mergeUsage(a, a)).toEqual(a);
+      }),
+    );
+  });
+
+  test('never lowers a counter', () => {
+    fc.assert(
+      fc.property(arbitraryUsage, arbitraryUsage, (a, b) => {
+        const merged = mergeUsage(a, b);
+        for (const name of USAGE_COUNTERS) expect(merged[name]).toBe(Math.max(a[name], b[name]));
+      }),
+    );
+  });
+
+  test('rejects readings of two orgs or two days', () => {
+    const usage = createEmptyUsage('7', '2025-10-06', 'credits');
+    expect(() => mergeUsage(usage, { ...usage, orgId: '8' })).toThrow('different orgs');
+    expect(() => mergeUsage(usage, { ...usage, day: '2025-10-07' })).toThrow('different orgs');
+  });
+});
