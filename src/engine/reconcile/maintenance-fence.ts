@@ -10,6 +10,7 @@ import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import { raiseRunEpoch, saveRunClosed } from '../../stores/control/runs.js';
 import { sealMaintenance } from '../../stores/control/seals.js';
 import type { EngineContext } from '../context.js';
+import { endForgottenRuns } from '../end-forgotten-runs.js';
 import { withExclusiveFence } from '../exclusive-fence.js';
 import { takeNewEpoch } from '../new-epoch.js';
 
@@ -41,6 +42,7 @@ export async function openMaintenance(
     );
   const seal = await context.control.inTransaction((tx) => sealMaintenance(tx, open.runId));
   if (seal === undefined) return false;
+  await endForgottenRuns(context, row.id);
   return withExclusiveFence(context.cells.get(row.id), async (tx) => {
     const fence = await readFence(tx);
     if (fence.epoch >= open.epoch) return fence.epoch === open.epoch && fence.state === 'open';

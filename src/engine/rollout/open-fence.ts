@@ -1,6 +1,6 @@
 // Opens and closes a cell's fence for a run, or for its verification. It opens under an epoch that is new to the cell;
 // when it is closed, nothing of the run can commit any more.
-import { SLOT_STAGES } from '../../domain/rollout/stage.js';
+import { RESTING_STAGES, SLOT_STAGES } from '../../domain/rollout/stage.js';
 import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
 import { openSealedRun } from '../../stores/cell/batch/runs.js';
 import { clearVerification } from '../../stores/cell/batch/verification.js';
@@ -16,6 +16,7 @@ import {
 import { sealRun } from '../../stores/control/seals.js';
 import { readSealFailure, type Seal } from '../../stores/seal.js';
 import type { EngineContext } from '../context.js';
+import { endForgottenRuns } from '../end-forgotten-runs.js';
 import { withExclusiveFence } from '../exclusive-fence.js';
 import { takeNewEpoch } from '../new-epoch.js';
 import { ofRun } from './advance-stage.js';
@@ -44,6 +45,7 @@ export async function openFence(
   const { runId } = row;
   const seal = await context.control.inTransaction((tx) => sealRun(tx, runId));
   if (seal === undefined) return false;
+  await endForgottenRuns(context, row.id);
   const opening = { seal, runId, epoch: row.epoch, state };
   try {
     return await openInCell(context, row, opening);
@@ -111,6 +113,8 @@ export async function closeFence(
     return true;
   });
   if (!closed) return false;
+  // this fence may be open for a run that control does not know
+  if (RESTING_STAGES.includes(row.stage)) await endForgottenRuns(context, row.id);
   return context.control.inTransaction(async (tx) => {
     const moved = await transitionDataCenter(tx, row, { fenceConfirmedClosed: true, singleWrites: false });
     if (moved) await appendAudit(tx, { action: 'close_fence', dataCenter: row.id, reason, ...ofRun(row) });

@@ -1,5 +1,6 @@
 // Compares every data center at rest with its cell. One that was verified and is not any more goes back to pending and
-// is requested again; a fence that is open although no run is under way is closed by the next tick.
+// is requested again; a fence that is open although no run is under way is closed by the next tick. Ends runs that
+// control does not know.
 import { decideAudit, isLeftOpen } from '../../domain/rollout/decide-audit.js';
 import type { CellReading } from '../../domain/rollout/snapshot.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
@@ -15,6 +16,7 @@ import {
 } from '../../stores/control/data-centers.js';
 import { listMaintenance } from '../../stores/control/maintenance.js';
 import type { EngineContext } from '../context.js';
+import { endForgottenRuns } from '../end-forgotten-runs.js';
 import { readCell } from '../rollout/read-cell.js';
 
 /** Checks every data center in which no run is under way; returns the ids in which something was wrong. */
@@ -38,7 +40,8 @@ async function auditOne(context: EngineContext, row: DataCenterRow): Promise<str
   // the next tick closes every fence that is not confirmed closed
   if (row.fenceConfirmedClosed && isLeftOpen(reading)) return unconfirm(context, row);
   await recordReading(context, row, reading);
-  return undefined;
+  if (reading.kind !== 'read') return undefined;
+  return (await endForgottenRuns(context, row.id)) ? row.id : undefined;
 }
 
 /** A cell that was frozen, restored or latched by hand differs from what control has recorded of it. */

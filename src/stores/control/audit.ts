@@ -1,5 +1,5 @@
 // Who did what, when and why: append-only. Holds no org data, only verbs, data centers and counts.
-import { execute, selectRows } from '../query.js';
+import { execute, selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 export interface AuditEntry {
@@ -39,6 +39,20 @@ export async function appendAudit(tx: ControlTransaction, entry: AuditEntry): Pr
       details: JSON.stringify(entry.details ?? {}),
     },
   );
+}
+
+/** Whether this was recorded of this run before. */
+export async function isAudited(
+  tx: ControlTransaction,
+  { action, dataCenter, runId }: { readonly action: string; readonly dataCenter: string; readonly runId: bigint },
+): Promise<boolean> {
+  const { found } = await selectRow<{ readonly found: boolean }>(
+    tx,
+    `select exists (select from credit_rollout_control.audit
+       where action = :action and data_center = :data_center and run_id = :run_id::bigint) as found`,
+    { action, data_center: dataCenter, run_id: runId },
+  );
+  return found;
 }
 
 /** The newest entries first, at most `limit`; of one data center, or of all. */

@@ -67,6 +67,16 @@ export async function reopenControlRun(tx: ControlTransaction, runId: bigint): P
   );
 }
 
+/** The runs of a data center that control knows as open: a rollout, or a nightly run or sweep. */
+export async function listOpenControlRuns(tx: ControlTransaction, dataCenter: string): Promise<readonly bigint[]> {
+  const rows = await selectRows<{ readonly runId: string }>(
+    tx,
+    `select run_id from credit_rollout_control.runs where data_center = :data_center and state = 'open'`,
+    { data_center: dataCenter },
+  );
+  return rows.map(({ runId }) => BigInt(runId));
+}
+
 /** The newest rollout of every data center, without its nightly runs and sweeps. */
 export async function listNewestRollouts(tx: ControlTransaction): Promise<readonly ControlRun[]> {
   const rows = await selectRows<Omit<ControlRun, 'runId'> & { readonly runId: string }>(

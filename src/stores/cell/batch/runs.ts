@@ -1,5 +1,5 @@
 // The runs of a cell: one pass over its orgs each, opened, ended and reopened here. Counts no orgs and names none.
-import { execute, findRow, selectRow } from '../../query.js';
+import { execute, findRow, selectRow, selectRows } from '../../query.js';
 import type { Seal } from '../../seal.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
@@ -35,6 +35,15 @@ export async function findRun(tx: CellTransaction, runId: bigint): Promise<CellR
     { run_id: runId },
   );
   return row && { ...row, runId: BigInt(row.runId), planId: toBigint(row.planId) };
+}
+
+/** The runs that are open here, paused or not, the oldest first. */
+export async function listOpenRuns(tx: CellTransaction): Promise<readonly bigint[]> {
+  const rows = await selectRows<Pick<RunRow, 'runId'>>(
+    tx,
+    `select run_id from credit_rollout.runs where state = 'open' order by run_id`,
+  );
+  return rows.map(({ runId }) => BigInt(runId));
 }
 
 /**
