@@ -1,16 +1,17 @@
-// Purges plans, and nights with their findings, that are older than their retention in the policy. Runs when a
-// scheduler starts, and then once a day.
+// Purges plans, and nights with their findings, that are older than their retention in the policy, and usage that is no
+// longer kept. Runs when a scheduler starts, and then once a day.
 import type { EngineContext } from '../src/engine/context.js';
 import { purgePlans } from '../src/engine/plan/purge-plans.js';
 import { readRetentions } from '../src/engine/purge.js';
 import { purgeDrift } from '../src/engine/reconcile/purge-drift.js';
 import { purgeNights } from '../src/engine/reconcile/purge-nights.js';
+import { purgeUsage } from '../src/engine/usage/purge-usage.js';
 import type { Service } from './service.js';
 
 /** One after the other; where one fails, the other is purged all the same. */
 export function purgeService(context: EngineContext): Service {
   const purge = async (
-    what: typeof purgePlans | typeof purgeDrift | typeof purgeNights,
+    what: typeof purgePlans | typeof purgeDrift | typeof purgeNights | typeof purgeUsage,
     retentionDays: number,
     signal: AbortSignal,
   ): Promise<void> => {
@@ -24,6 +25,7 @@ export function purgeService(context: EngineContext): Service {
       await purge(purgePlans, planDays, stopping);
       await purge(purgeDrift, driftDays, stopping);
       await purge(purgeNights, driftDays, stopping);
+      await purge(purgeUsage, driftDays, stopping);
     },
   };
 }

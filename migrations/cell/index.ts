@@ -1,9 +1,11 @@
 // The migrations of a cell, in order. Objects that depend on the product's table are in attached/: init creates them again.
 import type { Migration } from '../migration.js';
 import { createAllotments, guardAllotments } from './allotments.js';
+import { createApiDetails } from './api-details.js';
 import { addChecksums } from './checksums.js';
 import { indexRetired, nameCardFalls } from './daily-decisions.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';
+import { createExceptions } from './exceptions.js';
 import { createFeed } from './feed.js';
 import { guardFenceAndGate } from './fence-and-gate.js';
 import { createFreezes } from './freeze.js';
@@ -27,6 +29,7 @@ import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
 import { readSourceAsRole } from './source-role.js';
+import { createUsage } from './usage.js';
 import { createFence, createRuns } from './work.js';
 
 export type { CellSchemaOptions } from './identity.js';
@@ -79,5 +82,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     retirePlanNumbers,
     readSourceAsRole,
     recordCellSchedulers,
+    createUsage,
+    createExceptions,
+    createApiDetails,
   ];
 }

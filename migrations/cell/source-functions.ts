@@ -5,6 +5,7 @@
 /** Whoever owns a function can change how it runs, so none of our schema's owner calls one of these. */
 export const SOURCE_FUNCTIONS = [
   'add_unreadable_range',
+  'api_details',
   'complete_override',
   'count_null_ids',
   'grant_sign_up',

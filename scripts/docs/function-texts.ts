@@ -1,6 +1,16 @@
 // What each function of a cell's schema does, where the database carries no comment on it. As column-texts.ts.
 
 export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
+  merge_kinds: 'the larger counters of each kind of call; internal',
+  read_org_ids: 'texts as ids of orgs, null where one is none; for the meter',
+  record_usage:
+    'what a meter counted: absolute counters, of which the larger ones stay; runs as its owner, since nobody else writes usage',
+  purge_usage: 'deletes usage and alerts that are older than 92 days; runs as its owner',
+  keep_exception: 'trigger of `exceptions`: one is decided once, and granted by an override of its org',
+  answer_exception: 'trigger of `overrides`: an exception that waited for it is granted, or open again',
+  ask_exception: 'records what an org asks for, as a form of the product sends it; runs as its owner',
+  stored_details: 'what our tables know of an org for its page; runs as its owner; called by `api_details`',
+  api_details: 'all that the page of an org shows, as one document; null: there is no such org',
   assessed: 'the same as the view, for a card that is given',
   decided: 'the rule for a range of ids, a list of ids, and a card',
   decided_first: 'the same for orgs that have no allotment yet; it does not check that',

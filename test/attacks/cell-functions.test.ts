@@ -14,6 +14,7 @@ const ALL = [
   'fencer',
   'operator',
   'override',
+  'meter',
   'product',
   'stranger',
 ] as const satisfies readonly LoginOf[];

@@ -39,6 +39,7 @@ export async function createCellLogins({ cell, url, dataCenter, card, sql }: Tes
     fencer: open('fencer'),
     operator: open('operator'),
     override: open('override'),
+    meter: open('meter'),
     names: new Map([
       ...CELL_ROLES.map((role) => [roleOf(role), role] as const),
       [nameOf('product'), 'the product, after init --grant'],

@@ -28,6 +28,9 @@ export const CONTROL_TABLES: Readonly<Record<string, Growth>> = {
   reconcile_requests: 'time',
   audit: 'time',
   schedulers: 'time',
+  usage_days: 'time',
+  usage_alerts: 'time',
+  exceptions: 'people',
 };
 
 export const CELL_TABLES: Readonly<Record<string, Growth>> = {
@@ -66,4 +69,7 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   detections: 'time',
   workers: 'time',
   schedulers: 'time',
+  usage_days: 'time',
+  usage_alerts: 'time',
+  exceptions: 'people',
 };

@@ -4,7 +4,7 @@ import { withSubject } from '../postgres-failure.js';
 import { execute } from '../query.js';
 
 /** The roles our transactions run as; each exists per data center, see roles.ts. */
-export const CELL_ROLES = ['worker', 'planner', 'reader', 'fencer', 'operator', 'override'] as const;
+export const CELL_ROLES = ['worker', 'planner', 'reader', 'fencer', 'operator', 'override', 'meter'] as const;
 export type CellRole = (typeof CELL_ROLES)[number];
 
 /** A transaction on a cell; only stores send statements on it. */

@@ -99,14 +99,14 @@ const STATE_ROLES: readonly CellRole[] = ['fencer', 'operator'];
 const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readonly privileges: readonly string[] }[] = [
   ...CELL_ROLES.map((role) => ({ role, on: PRODUCT, privileges: WRITE })),
   { role: 'worker', on: 'credit_rollout.allotments', privileges: ['delete', 'truncate'] },
-  ...(['planner', 'reader', 'fencer', 'operator', 'override'] as const).map((role) => ({
+  ...(['planner', 'reader', 'fencer', 'operator', 'override', 'meter'] as const).map((role) => ({
     role,
     on: 'credit_rollout.allotments',
     privileges: WRITE,
   })),
   ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.allotment_changes', privileges: WRITE })),
   { role: 'override', on: 'credit_rollout.overrides', privileges: ['delete', 'truncate'] },
-  ...(['worker', 'planner', 'reader', 'fencer', 'operator'] as const).flatMap((role) =>
+  ...(['worker', 'planner', 'reader', 'fencer', 'operator', 'meter'] as const).flatMap((role) =>
     ['credit_rollout.overrides', 'credit_rollout.protected_orgs'].map((on) => ({ role, on, privileges: WRITE })),
   ),
   // plans only grow, by functions of the owner
@@ -124,6 +124,18 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     on: 'credit_rollout.rates',
     privileges: STATE_ROLES.includes(role) ? CHANGE : WRITE,
   })),
+  // what the meter counted is written by a function of the owner, and an exception by those who override
+  ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.usage_days', privileges: WRITE })),
+  ...CELL_ROLES.map((role) => ({
+    role,
+    on: 'credit_rollout.exceptions',
+    privileges: role === 'override' ? ['delete', 'truncate'] : WRITE,
+  })),
+  ...[PRODUCT, 'credit_rollout.source_orgs', 'credit_rollout.overrides', 'credit_rollout.exceptions'].map((on) => ({
+    role: 'meter' as const,
+    on,
+    privileges: ['select'],
+  })),
   ...[
     PRODUCT,
     'credit_rollout.source_orgs',
@@ -133,6 +145,9 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     'credit_rollout.protected_orgs',
     'credit_rollout.plan_ranges',
     'credit_rollout.plan_groups',
+    'credit_rollout.usage_days',
+    'credit_rollout.usage_alerts',
+    'credit_rollout.exceptions',
   ].flatMap((on) => STATE_ROLES.map((role) => ({ role, on, privileges: ['select'] }))),
 ];
 

@@ -94,6 +94,8 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     // a dry run of a reconciliation names causes from what was recorded
     'select (run_id, org_id, cause, proposes) on credit_rollout.drift',
     'select on credit_rollout.allotment_changes, credit_rollout.waiting_floors',
+    // whose busiest day needs more than the new total
+    'select on credit_rollout.usage_peaks',
     PLANS,
     PLAN_FUNCTIONS,
     // they count what they store
@@ -109,6 +111,9 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     `select on credit_rollout.protected_orgs, credit_rollout.overrides, credit_rollout.drift,
        credit_rollout.waiting_floors, credit_rollout.repairs, credit_rollout.repaired_orgs`,
     'execute on function credit_rollout.repair_targets',
+    `select on credit_rollout.usage_days, credit_rollout.usage_alerts, credit_rollout.usage_peaks,
+       credit_rollout.exceptions`,
+    'execute on function credit_rollout.api_details',
     PLANS,
     PLAN_FUNCTIONS,
     'execute on function credit_rollout.digest_override, credit_rollout.seal_key_fingerprint',
@@ -124,7 +129,7 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'insert on credit_rollout.plan_requests',
     'usage on sequence credit_rollout.plan_ids',
     `execute on function credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.forget_drift,
-      credit_rollout.purge_nights, credit_rollout.seal_plan`,
+      credit_rollout.purge_nights, credit_rollout.purge_usage, credit_rollout.seal_plan`,
   ],
   operator: [
     ...STATE,
@@ -148,6 +153,17 @@ const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
        credit_rollout.apply_repair`,
     // its row is explained and verified
     'select on credit_rollout.org_capacity, credit_rollout.stale_orgs',
+    // exceptions: what an org asked for never changes, and a trigger keeps each decision
+    `select on credit_rollout.exceptions, credit_rollout.usage_peaks`,
+    `insert (org_id, text, wanted, until, asked_by), update (state, override_id, answer, answered_by)
+       on credit_rollout.exceptions`,
+  ],
+  // a gateway's process: what each org may use, and what it used
+  meter: [
+    'select on credit_rollout.org_capacity, credit_rollout.usage_days',
+    'select (org_id, total_credits, concurrency_limit) on credit_rollout.allotments',
+    'select (data_center, zone) on credit_rollout.cell',
+    'execute on function credit_rollout.read_org_ids, credit_rollout.record_usage, credit_rollout.api_details',
   ],
 };
 
@@ -159,12 +175,13 @@ const SOURCE_GRANTS = [
     credit_rollout.grant_sign_up, credit_rollout.insert_sign_up, credit_rollout.note_sign_up,
     credit_rollout.onboard_org, credit_rollout.count_null_ids, credit_rollout.measure_one_org,
     credit_rollout.finish_override,
-    credit_rollout.retire_gone, credit_rollout.lock_batch, credit_rollout.split_batch_at`,
+    credit_rollout.retire_gone, credit_rollout.lock_batch, credit_rollout.split_batch_at,
+    credit_rollout.stored_details, credit_rollout.api_details`,
   `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
     credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
     credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.protected_orgs, credit_rollout.plans,
     credit_rollout.overrides, credit_rollout.freezes, credit_rollout.fence, credit_rollout.pending_sign_ups,
-    credit_rollout.retired`,
+    credit_rollout.retired, credit_rollout.org_capacity`,
   'update (tries), delete on credit_rollout.pending_sign_ups',
   'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
   // the triggers of the change feed
@@ -294,6 +311,7 @@ export async function grantProduct(tx: CellTransaction): Promise<void> {
       tx,
       `grant usage on schema credit_rollout to ${name};
        grant select on credit_rollout.org_capacity, credit_rollout.allotments to ${name};
-       grant execute on function credit_rollout.signup_model, credit_rollout.onboard_org to ${name}`,
+       grant execute on function credit_rollout.signup_model, credit_rollout.onboard_org,
+         credit_rollout.api_details, credit_rollout.ask_exception to ${name}`,
     );
 }

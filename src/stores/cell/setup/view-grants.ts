@@ -32,9 +32,10 @@ export function listOtherReaders(tx: CellTransaction, dataCenter: string): Promi
     `select r.rolname as role, case when r.rolname = :source_role then 'source_orgs' else 'org_capacity' end as view,
        pg_has_role(session_user, r.oid,
          case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end) as usable
-     from credit_rollout.cell c join pg_roles r on r.rolname = any (c.product_roles) or r.rolname = :source_role
+     from credit_rollout.cell c
+     join pg_roles r on r.rolname = any (c.product_roles) or r.rolname in (:source_role, :meter_role)
      order by 1`,
-    { source_role: cellSourceRoleName(dataCenter) },
+    { source_role: cellSourceRoleName(dataCenter), meter_role: cellRoleName(dataCenter, 'meter') },
   );
 }
 

@@ -1,0 +1,39 @@
+// What a gateway holds its active orgs to, as the cell has it now.
+import type { CellDatabase } from '../../stores/cell/cell-database.js';
+import { type OrgLimits, readStoredLimits, readViewedLimits } from '../../stores/cell/usage/usage-days.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+
+/** Orgs without an allotment are read from the product's relation, one by one. */
+export const MAX_VIEWED = 50;
+
+export interface ReadLimits {
+  /** By the id that was asked for. An id that no org has is in neither. */
+  readonly limits: ReadonlyMap<string, OrgLimits>;
+  /** Orgs without an allotment beyond the first 50: ask for them again. */
+  readonly unread: readonly string[];
+}
+
+/** One query by key list for the orgs that have an allotment, and one by key for each of at most 50 others. */
+export async function readLimits(cell: CellDatabase, ids: readonly string[]): Promise<ReadLimits> {
+  const wanted = [...new Set(ids)];
+  const stored = await cell.inTransaction('meter', (tx) => readStoredLimits(tx, wanted));
+  const others = wanted.filter((id) => !stored.has(id));
+  const viewed = await readViewed(cell, others.slice(0, MAX_VIEWED));
+  return { limits: new Map([...stored, ...viewed]), unread: others.slice(MAX_VIEWED) };
+}
+
+/** Where a row of the source cannot be read, the others are, and that org keeps what is enforced. */
+async function readViewed(cell: CellDatabase, ids: readonly string[]): Promise<ReadonlyMap<string, OrgLimits>> {
+  if (ids.length === 0) return new Map();
+  try {
+    return await cell.inTransaction('meter', (tx) => readViewedLimits(tx, ids));
+  } catch (error) {
+    if (classifyFailure(error).kind !== 'bad_value') throw error;
+    if (ids.length === 1) return new Map(ids.map((id) => [id, UNREADABLE]));
+    const middle = Math.ceil(ids.length / 2);
+    const parts = [await readViewed(cell, ids.slice(0, middle)), await readViewed(cell, ids.slice(middle))];
+    return new Map(parts.flatMap((part) => [...part]));
+  }
+}
+
+const UNREADABLE: OrgLimits = { model: 'legacy', capacity: null, concurrency: null };

@@ -1,0 +1,103 @@
+// A meter's password is enough to count, and a product's to ask: neither changes what an org has, what was counted
+// before, or what somebody else asked for.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LoginOf } from './cell-logins.js';
+import { type CellScene, HOSTILE_NAMES, openCellScene, REFUSED } from './cell-scene.js';
+
+const ALL = [
+  ...['worker', 'planner', 'reader', 'fencer', 'operator', 'override', 'meter', 'product', 'stranger'],
+] as readonly LoginOf[];
+let scene: CellScene;
+beforeAll(async () => {
+  scene = await openCellScene();
+});
+afterAll(() => scene.drop());
+
+describe('a meter’s login writes usage, and nothing else', () => {
+  const record = (org: string, calls: number, day = 'current_date'): string =>
+    `select * from credit_rollout.record_usage(array['${org}'], array[${day}], array['credits'], array[${calls}::bigint],
+       array[${calls}::bigint], array[0::bigint], array[0::bigint], array[0::bigint], array[0::bigint], array[0::bigint],
+       array['{}'::jsonb])`;
+
+  test.each([
+    'select * from credit_rollout.allotments',
+    'select floor from credit_rollout.allotments',
+    'select * from credit_rollout.source_orgs',
+    'select * from credit_rollout.assessed',
+    'select * from credit_rollout.allotment_changes',
+    'select * from credit_rollout.exceptions',
+    'select * from credit_rollout.overrides',
+    'select * from credit_rollout.usage_alerts',
+    'select credit_rollout.stored_details(2)',
+    `select credit_rollout.ask_exception(2, 'more')`,
+    `select credit_rollout.onboard_org(2)`,
+    'select credit_rollout.purge_usage(10)',
+    `insert into credit_rollout.usage_days select * from credit_rollout.usage_days`,
+    'update credit_rollout.usage_days set calls = 0',
+    'delete from credit_rollout.usage_days',
+    'truncate credit_rollout.usage_days',
+    `insert into credit_rollout.usage_alerts values (2, current_date, 80)`,
+    'update credit_rollout.allotments set total_credits = total_credits + 1',
+  ])('not: %s', async (statement) => {
+    expect(await scene.logins.meter.attempt(statement)).toBe(REFUSED.permission);
+  });
+
+  test('lowers no counter, with whatever names before ours, and writes no day that is never purged', async () => {
+    const { meter } = scene.logins;
+    const calls = () => scene.cell.sql('select org_id::int, calls::int from credit_rollout.usage_days');
+    expect(await meter.attempt(record('2', 7))).toBe('done');
+    for (const lower of [record('2', 6), record('2', 9, `'infinity'::date`), record('2', 9, `'2999-01-01'::date`)])
+      expect(await meter.attempt(...HOSTILE_NAMES, lower)).toBe('done');
+    expect(await meter.attempt(record('2', -1))).toBe(REFUSED.check);
+    expect(await calls()).toEqual([{ org_id: 2, calls: 7 }]);
+  });
+
+  test('no other login writes or reads it: usage is for those who may see orgs', async () => {
+    for (const login of ALL.filter((one) => one !== 'meter'))
+      expect(await scene.logins[login].attempt(record('3', 1))).toBe(REFUSED.permission);
+    for (const login of ['fencer', 'operator', 'product', 'stranger'] as const)
+      for (const table of ['usage_days', 'usage_alerts', 'usage_peaks', 'exceptions'])
+        expect(await scene.logins[login].attempt(`select * from credit_rollout.${table}`)).toBe(REFUSED.permission);
+  });
+});
+
+describe('an exception', () => {
+  test('is asked for by the product under its own login, once at a time, and changed by nobody', async () => {
+    const { product, override } = scene.logins;
+    const ask = `select credit_rollout.ask_exception(4, 'we import on Mondays', 90000, '2027-01-31')`;
+    expect(await product.attempt(ask)).toBe('done');
+    expect(await product.attempt(ask)).toBe('23505');
+    expect(await product.attempt(`select credit_rollout.ask_exception(5, e' \\n ')`)).toBe(REFUSED.check);
+    expect(await scene.cell.sql('select asked_by, state from credit_rollout.exceptions')).toEqual([
+      { asked_by: product.name, state: 'open' },
+    ]);
+    const update = (set: string): string => `update credit_rollout.exceptions set ${set} where org_id = 4`;
+    for (const set of [`text = 'x'`, 'org_id = 5', 'wanted = 1', 'asked_by = current_user', 'answered_at = now()'])
+      expect(await override.attempt(update(set))).toBe(REFUSED.permission);
+    expect(await override.attempt('delete from credit_rollout.exceptions')).toBe(REFUSED.permission);
+    expect(await override.attempt(update(`state = 'granted', answered_by = 'eve'`))).toBe(REFUSED.check);
+  });
+
+  test('is granted by no override that is not applied, or not of its org, and never decided again', async () => {
+    const { override } = scene.logins;
+    const proposed = (org: number): string =>
+      `insert into credit_rollout.overrides (org_id, floor, reason, author) values (${org}, 200000, 'x', 'eve')`;
+    for (const org of [4, 6]) expect(await override.attempt(proposed(org))).toBe('done');
+    const link = (org: number, state: string): string =>
+      `update credit_rollout.exceptions set state = '${state}', answered_by = 'eve', override_id = (
+        select o.override_id from credit_rollout.overrides o where o.org_id = ${org}) where org_id = 4`;
+    for (const [org, state] of [
+      [4, 'granted'],
+      [6, 'granted'],
+      [6, 'open'],
+    ] as const)
+      expect(await override.attempt(link(org, state))).toBe(REFUSED.restriction);
+    const decline = (answer: string): string => `update credit_rollout.exceptions
+      set state = 'declined', answer = '${answer}', answered_by = 'bob' where org_id = 4`;
+    expect(await override.attempt(decline('not enough'))).toBe('done');
+    expect(await override.attempt(decline('after all'))).toBe(REFUSED.restriction);
+    expect(
+      await scene.cell.sql(`select answer, answered_at is not null as dated from credit_rollout.exceptions`),
+    ).toEqual([{ answer: 'not enough', dated: true }]);
+  });
+});
