@@ -58,7 +58,7 @@ describe('checkCell', () => {
       fix: `As its owner run: GRANT USAGE ON SCHEMA public TO ${login}; GRANT SELECT ON public.orgs TO ${login};`,
     });
     const roles = found.filter(({ check }) => check === 'roles');
-    expect(roles).toHaveLength(6);
+    expect(roles).toHaveLength(7);
     expect(roles[0]).toMatchObject({
       code: 'roles_missing',
       fix: `As a superuser run: GRANT "${cellRoleName(cell.dataCenter.id, 'worker')}" TO ${login};`,
@@ -82,7 +82,7 @@ describe('checkCell', () => {
 
   test('finds privileges that a role of ours must not hold', async () => {
     const cell = await makeCell();
-    const [worker, fencer, operator] = (['worker', 'fencer', 'operator'] as const).map((role) =>
+    const [worker, fencer, operator, meter] = (['worker', 'fencer', 'operator', 'meter'] as const).map((role) =>
       cellRoleName(cell.dataCenter.id, role),
     );
     await cell.sql(`grant update (paid) on public.orgs to "${worker}"; grant delete on credit_rollout.allotments to "${worker}";
@@ -91,6 +91,7 @@ describe('checkCell', () => {
     expect(found.every(({ check, level }) => check === 'grants' && level === 'error')).toBe(true);
     expect(found.map((one) => one.found)).toEqual([
       `${fencer} holds SELECT on public.orgs and must not`,
+      `${meter} holds SELECT on public.orgs and must not`,
       `${operator} holds SELECT on public.orgs and must not`,
       `${worker} holds DELETE on credit_rollout.allotments and must not`,
       `${worker} holds UPDATE on public.orgs and must not`,
