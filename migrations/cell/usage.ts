@@ -3,7 +3,7 @@
 import type { Migration } from '../migration.js';
 
 /** For how many days what an org used is kept: 30 are shown and compared, and a quarter tells a change from a season. */
-export const USAGE_DAYS = 92;
+const USAGE_DAYS = 92;
 
 /**
  * Why: what a meter counted stays in the cell of its orgs. Counters only grow, so that what is written twice, late or in

@@ -4,7 +4,7 @@ import { type OrgLimits, readStoredLimits, readViewedLimits } from '../../stores
 import { classifyFailure } from '../../stores/postgres-failure.js';
 
 /** Orgs without an allotment are read from the product's relation, one by one. */
-export const MAX_VIEWED = 50;
+const MAX_VIEWED = 50;
 
 export interface ReadLimits {
   /** By the id that was asked for. An id that no org has is in neither. */
