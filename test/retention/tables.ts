@@ -28,9 +28,6 @@ export const CONTROL_TABLES: Readonly<Record<string, Growth>> = {
   reconcile_requests: 'time',
   audit: 'time',
   schedulers: 'time',
-  usage_days: 'time',
-  usage_alerts: 'time',
-  exceptions: 'people',
 };
 
 export const CELL_TABLES: Readonly<Record<string, Growth>> = {
