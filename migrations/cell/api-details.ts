@@ -40,8 +40,7 @@ begin
       from credit_rollout.exceptions e where e.org_id = org order by e.exception_id desc limit 1));
 end $$;
 
--- All that the page of an org shows: what it has, what it used, when that resets. Null: there is no such org. One read of
--- the source by key, and one of the usage.
+-- All that the page of an org shows: what it has, what it used, when that resets. Null: there is no such org.
 create function credit_rollout.api_details(org_id credit_rollout.org_id) returns jsonb language plpgsql stable
   security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,7 +1,7 @@
 // Why: who has a special case is heard, and gets an answer that stays.
 import type { Migration } from '../migration.js';
 
-/** Why: what an org asks for waits in its own cell. Granted is it by an override that two people made. Old code has none. */
+/** Why: what an org asks for waits in its own cell, and is granted by an override of two people. Old code has none. */
 export const createExceptions: Migration = {
   name: '20261130020100_pre_create_exceptions',
   up: `
@@ -30,7 +30,7 @@ create unique index exceptions_open_idx on credit_rollout.exceptions (org_id) wh
 -- the newest of an org
 create index exceptions_org_id_idx on credit_rollout.exceptions (org_id, exception_id);
 
--- An exception is decided once. It is granted when its override has been applied, and open again when that is withdrawn.
+-- An exception is decided once. It is granted when its override is applied, and open again when that is withdrawn.
 create function credit_rollout.keep_exception() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin
@@ -70,8 +70,8 @@ end $$;
 create trigger overrides_answer_exception after update on credit_rollout.overrides for each row
   when (old.state = 'proposed' and new.state <> 'proposed') execute function credit_rollout.answer_exception();
 
--- For a form of the product: what an org asks for. wanted: credits a day, until: until when; null: not said. Returns its
--- number. Raises where one of the org is open.
+-- For a form of the product: what an org asks for. wanted: credits a day, until: the last day; null: not said.
+-- Returns its number. Raises where one of the org is open.
 create function credit_rollout.ask_exception(org_id credit_rollout.org_id, wish text, wanted bigint default null,
     until date default null) returns bigint language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$

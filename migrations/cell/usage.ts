@@ -2,12 +2,12 @@
 // counted here.
 import type { Migration } from '../migration.js';
 
-/** For how many days what an org used is kept: 30 are shown and compared, and a quarter tells a change from a season. */
+/** For how many days usage is kept: 30 are shown and compared, and a quarter tells a change from a season. */
 const USAGE_DAYS = 92;
 
 /**
- * Why: what a meter counted stays in the cell of its orgs. Counters only grow, so that what is written twice, late or in
- * another order changes nothing. Old code does not know it.
+ * Why: what a meter counted stays in the cell of its orgs. Counters only grow, so that what is written twice, late or
+ * in another order changes nothing. Old code does not know it.
  */
 export const createUsage: Migration = {
   name: '20261130020000_pre_create_usage',
@@ -89,8 +89,9 @@ begin
   return ids;
 end $$;
 
--- Records absolute counters of orgs and local days: what is stored afterwards is the larger of both, of each. rejected: days
--- with an id that no org can have, or that are neither kept nor yet here. Then how many orgs reached a threshold.
+-- Records absolute counters of orgs and local days: what is stored afterwards is the larger of both, of each.
+-- rejected: days with an id that no org can have, or that are neither kept nor yet here. Then how many orgs reached a
+-- threshold.
 create function credit_rollout.record_usage(org_ids text[], days date[], models text[], calls bigint[],
     credits bigint[], calls_given_back bigint[], credits_given_back bigint[], refused_by_credits bigint[],
     refused_by_concurrency bigint[], peaks_in_flight bigint[], kinds jsonb[],

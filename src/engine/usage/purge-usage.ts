@@ -1,5 +1,5 @@
-// Purges what orgs used long ago, and the alerts of those days. For how long they are kept is part of the schema: nobody
-// chooses it, so no policy is asked.
+// Purges what orgs used long ago, and the alerts of those days. For how long they are kept is part of the schema:
+// nobody chooses it, so no policy is asked.
 
 import { purgeOldUsage } from '../../stores/cell/usage/usage-days.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';

@@ -8,7 +8,7 @@ import { type RecordedUsage, recordUsageDays } from '../../stores/cell/usage/usa
 const ROWS_PER_PART = 10_000;
 const STATEMENT_MS = 30_000;
 
-/** Returns what was not written, and who reached a threshold. What a part that fails leaves is recorded the next time. */
+/** Returns what was not written, and how many reached a threshold. What a failed part leaves comes the next time. */
 export async function recordUsage(cell: CellDatabase, days: readonly DayUsage[]): Promise<RecordedUsage> {
   const sums = { rejected: 0, alerts80: 0, alerts100: 0 };
   for (let from = 0; from < days.length; from += ROWS_PER_PART) {

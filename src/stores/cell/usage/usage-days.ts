@@ -79,8 +79,8 @@ export async function readStoredLimits(
 }
 
 /**
- * The same from the view, key by key: a list of keys would not reach the inside of a view that counts duplicates. OFFSET
- * keeps each a query of its own. Ids that no org has are left out.
+ * The same from the view, key by key: a list of keys would not reach the inside of a view that counts duplicates.
+ * OFFSET keeps each a query of its own. Ids that no org has are left out.
  */
 export async function readViewedLimits(
   tx: CellTransaction,

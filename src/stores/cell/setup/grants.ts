@@ -1,0 +1,182 @@
+// What each role of a cell may do: as little as its work needs. The fencer may not read the key bounds of batches
+// (I15).
+import { UPDATED_COLUMNS } from '../batch/credit-terms.js';
+import type { CellRole } from '../cell-database.js';
+
+const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged,
+  stale, quarantined, falls, total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since,
+  appeared, legacy_wins, before_credits, after_credits, floors, kind, plan_range`;
+// the numbers of a plan; the fencer may not read the orgs that it names
+const FENCER_PLAN_COLUMNS = `plan_id, digest, card_hash, source_signature, author, snapshot_at, made_at, ranges, orgs,
+  touched, counts`;
+const PLANS = `select on credit_rollout.plans, credit_rollout.plan_ranges, credit_rollout.plan_groups,
+  credit_rollout.plan_requests, credit_rollout.stale_orgs`;
+const PLAN_FUNCTIONS = `execute on function credit_rollout.planned, credit_rollout.digest_plan,
+  credit_rollout.digest_sums`;
+const RULE = 'execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first';
+// whether an allotment was written by us
+const CHECKSUMS = `execute on function credit_rollout.checksum_columns, credit_rollout.checksum_of,
+  credit_rollout.is_intact`;
+const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided,
+  credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
+  credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.fence, credit_rollout.freezes, credit_rollout.runs,
+  credit_rollout.batches, credit_rollout.quarantine, credit_rollout.retired`;
+
+// after a retry or a failover: a trigger lets these only be cleared
+const VERIFY_AGAIN = 'update (verified_at, checked, mismatches, changed_since, appeared) on credit_rollout.batches';
+// what both see of a cell's state: no org, no key bound
+const STATE = [
+  `select on credit_rollout.fence, credit_rollout.gate, credit_rollout.reversals, credit_rollout.freezes,
+    credit_rollout.runs, credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.workers,
+    credit_rollout.plan_requests, credit_rollout.schedulers`,
+  `select (${FENCER_BATCH_COLUMNS}) on credit_rollout.batches`,
+  'select (run_id, reason) on credit_rollout.quarantine',
+  `select (${FENCER_PLAN_COLUMNS}) on credit_rollout.plans`,
+  'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
+  'select (repair_id, state, proposed_at, decided_at) on credit_rollout.repairs',
+  'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
+  // a new card: its rates must have its hash, and nothing uses it yet
+  'insert on credit_rollout.rate_cards, credit_rollout.rates',
+  // the trigger that compares rates with their hash calls it
+  'execute on function credit_rollout.code_units',
+  // anybody who acts on a cell may stop it
+  `insert (frozen_by, reason), update (acknowledged_at, lifted_at, lifted_by, lift_reason) on credit_rollout.freezes`,
+  // each does what control sealed, and nothing else
+  'execute on function credit_rollout.arm_gate, credit_rollout.reverse_cutover',
+];
+
+/** By role. */
+export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
+  worker: [
+    RULE,
+    RULE_INPUTS,
+    CHECKSUMS,
+    `insert, update (${UPDATED_COLUMNS}) on credit_rollout.allotments`,
+    'insert on credit_rollout.quarantine',
+    'update on credit_rollout.batches',
+    'update (state, failure, single_writes, changed_at) on credit_rollout.fence',
+    'select, insert, update, delete on credit_rollout.workers',
+    'execute on function credit_rollout.split_batch',
+    PLANS,
+    PLAN_FUNCTIONS,
+    // the check of the canary compares with what was stored before, and how it came about
+    'select on credit_rollout.allotment_changes, credit_rollout.overrides',
+    'update (failure) on credit_rollout.plan_requests',
+    'insert, update (settled_at, settled) on credit_rollout.stale_orgs',
+    // no canary has a protected org
+    'select on credit_rollout.protected_orgs, credit_rollout.org_capacity',
+    // the change feed reads each recorded edit once
+    'select, delete on credit_rollout.changed_orgs',
+    'select on credit_rollout.changed_orgs_change_no_seq',
+    'select, update on credit_rollout.feed',
+    'select, insert, update on credit_rollout.drift, credit_rollout.detections',
+    // sign-ups whose allotment could not be written at once
+    'select on credit_rollout.pending_sign_ups',
+    'execute on function credit_rollout.write_sign_ups',
+    `execute on function credit_rollout.add_repairs, credit_rollout.retire_allotments,
+       credit_rollout.restore_retired`,
+  ],
+  planner: [
+    RULE,
+    RULE_INPUTS,
+    CHECKSUMS,
+    'select on credit_rollout.protected_orgs',
+    // a dry run of a reconciliation names causes from what was recorded
+    'select (run_id, org_id, cause, proposes) on credit_rollout.drift',
+    'select on credit_rollout.allotment_changes, credit_rollout.waiting_floors',
+    // whose busiest day needs more than the new total
+    'select on credit_rollout.usage_peaks',
+    PLANS,
+    PLAN_FUNCTIONS,
+    // they count what they store
+    `execute on function credit_rollout.plan_key_ranges, credit_rollout.add_unreadable_range,
+       credit_rollout.finish_plan, credit_rollout.seal_plan`,
+    'usage on sequence credit_rollout.plan_ids',
+  ],
+  reader: [
+    RULE,
+    RULE_INPUTS,
+    CHECKSUMS,
+    'select on credit_rollout.allotment_changes, credit_rollout.org_capacity, credit_rollout.workers',
+    `select on credit_rollout.protected_orgs, credit_rollout.overrides, credit_rollout.drift,
+       credit_rollout.waiting_floors, credit_rollout.repairs, credit_rollout.repaired_orgs`,
+    'execute on function credit_rollout.repair_targets',
+    `select on credit_rollout.usage_days, credit_rollout.usage_alerts, credit_rollout.usage_peaks,
+       credit_rollout.exceptions`,
+    'execute on function credit_rollout.api_details',
+    PLANS,
+    PLAN_FUNCTIONS,
+    'execute on function credit_rollout.digest_override, credit_rollout.seal_key_fingerprint',
+  ],
+  fencer: [
+    ...STATE,
+    'insert (login), update (seen_at) on credit_rollout.schedulers',
+    'update on credit_rollout.fence',
+    'update (armed_at, effective_at, latched_at, swept_at) on credit_rollout.gate',
+    'execute on function credit_rollout.open_run, credit_rollout.open_maintenance',
+    'update (state, ended_at, canary_passed_at, pass, pass_from, cut_at) on credit_rollout.runs',
+    VERIFY_AGAIN,
+    'insert on credit_rollout.plan_requests',
+    'usage on sequence credit_rollout.plan_ids',
+    `execute on function credit_rollout.add_follow_up, credit_rollout.forget_plan, credit_rollout.forget_drift,
+      credit_rollout.purge_nights, credit_rollout.purge_usage, credit_rollout.seal_plan`,
+  ],
+  operator: [
+    ...STATE,
+    // a freeze ends what the change feed writes; without a right on the epoch it opens nothing
+    'update (single_writes, changed_at) on credit_rollout.fence',
+    // `cutover execute`: never before its instant
+    'update (latched_at) on credit_rollout.gate',
+    VERIFY_AGAIN,
+  ],
+  // what people write about one org; its allotment is written by the owner's functions, with a seal of control
+  override: [
+    RULE,
+    RULE_INPUTS,
+    'select, insert (org_id, reason, protected_by), delete on credit_rollout.protected_orgs',
+    'select, insert (org_id, floor, reason, author), update (decided_at, state) on credit_rollout.overrides',
+    `execute on function credit_rollout.digest_override, credit_rollout.begin_override,
+       credit_rollout.write_override, credit_rollout.complete_override`,
+    // allotments that break the rule are put back by the owner's functions too
+    'select on credit_rollout.repairs, credit_rollout.repaired_orgs',
+    `execute on function credit_rollout.propose_repair, credit_rollout.digest_repair,
+       credit_rollout.apply_repair`,
+    // its row is explained and verified
+    'select on credit_rollout.org_capacity, credit_rollout.stale_orgs',
+    // exceptions: what an org asked for never changes, and a trigger keeps each decision
+    `select on credit_rollout.exceptions, credit_rollout.usage_peaks`,
+    `insert (org_id, text, wanted, until, asked_by), update (state, override_id, answer, answered_by)
+       on credit_rollout.exceptions`,
+  ],
+  // a gateway's process: what each org may use, and what it used
+  meter: [
+    'select on credit_rollout.org_capacity, credit_rollout.usage_days',
+    'select (org_id, total_credits, concurrency_limit) on credit_rollout.allotments',
+    'select (data_center, zone) on credit_rollout.cell',
+    'execute on function credit_rollout.read_org_ids, credit_rollout.record_usage, credit_rollout.api_details',
+  ],
+};
+
+/**
+ * What the code of the product's view can do inside our functions: read what the rule reads, and have the owner's
+ * functions write numbers of this cell, which the product decides and enforces anyway.
+ */
+export const SOURCE_GRANTS = [
+  `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first,
+    credit_rollout.decided_one, credit_rollout.check_open_plan, credit_rollout.record_sign_up,
+    credit_rollout.grant_sign_up, credit_rollout.insert_sign_up, credit_rollout.note_sign_up,
+    credit_rollout.onboard_org, credit_rollout.count_null_ids, credit_rollout.measure_one_org,
+    credit_rollout.finish_override,
+    credit_rollout.retire_gone, credit_rollout.lock_batch, credit_rollout.split_batch_at,
+    credit_rollout.stored_details, credit_rollout.api_details`,
+  `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
+    credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
+    credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.protected_orgs, credit_rollout.plans,
+    credit_rollout.overrides, credit_rollout.freezes, credit_rollout.fence, credit_rollout.pending_sign_ups,
+    credit_rollout.retired, credit_rollout.org_capacity`,
+  'update (tries), delete on credit_rollout.pending_sign_ups',
+  'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
+  // the triggers of the change feed
+  'select on credit_rollout.runs, credit_rollout.feed, credit_rollout.changed_orgs_change_no_seq',
+  'insert (org_id) on credit_rollout.changed_orgs',
+];
