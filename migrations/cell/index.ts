@@ -2,6 +2,7 @@
 import type { Migration } from '../migration.js';
 import { createAllotments, guardAllotments } from './allotments.js';
 import { createApiDetails } from './api-details.js';
+import { recordCallCosts } from './call-costs.js';
 import { addChecksums } from './checksums.js';
 import { indexRetired, nameCardFalls } from './daily-decisions.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';
@@ -85,5 +86,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createUsage,
     createExceptions,
     createApiDetails,
+    recordCallCosts,
   ];
 }

@@ -154,6 +154,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     name: 'name in the file',
     light_agents_count_as_users: 'for the legacy formula only',
     unpaid_edition: 'the edition whose row every unpaid org gets',
+    costs: 'what calls cost, as JSON sorted by kind of call; empty: nothing was said',
     created_at: 'when it came to this cell',
   },
   'credit_rollout.rates': {

@@ -1,4 +1,5 @@
 // The domain's rate card in the shape that a cell stores, and back.
+import { formatCallCosts, parseCallCosts } from '../domain/rate-card/call-costs.js';
 import { createRateCard } from '../domain/rate-card/create-rate-card.js';
 import type { EditionRates, RateCard } from '../domain/rate-card/rate-card.js';
 import type { StoredCard, StoredRate } from '../stores/cell/org/rates.js';
@@ -9,6 +10,7 @@ export function toStoredCard(card: RateCard): StoredCard {
     name: card.name,
     lightAgentsCountAsUsers: card.lightAgentsCountAsUsers,
     unpaid: card.unpaid,
+    costs: formatCallCosts(card.costs),
     rates: [...card.editions.values()].map(toStoredRate),
   };
 }
@@ -36,6 +38,7 @@ export function fromStoredCard(card: StoredCard): RateCard {
     name: card.name,
     lightAgentsCountAsUsers: card.lightAgentsCountAsUsers,
     unpaid: card.unpaid,
+    costs: parseCallCosts(card.costs),
     cases: [],
     editions: card.rates.map(
       ({ edition, base, perAgent, concurrency, legacyFlat, legacyPerUser, legacyMin, legacyMax }) => ({

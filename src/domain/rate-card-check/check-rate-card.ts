@@ -1,12 +1,16 @@
 // Decides a card's golden cases as orgs are decided, and returns those that fail.
+
+import { priceCall } from '../metering/price-call.js';
 import type { Allotment } from '../org/allotment.js';
 import { decideOrg, type OrgDecision } from '../org/decide-org.js';
-import type { CaseColumn, CaseOrg, CaseValue, RateCard, RateCardCase } from '../rate-card/rate-card.js';
+import type { CallCase } from '../rate-card/call-costs.js';
+import type { CaseColumn, CaseOrg, CaseValue, OrgCase, RateCard } from '../rate-card/rate-card.js';
 import type { QuarantineReason } from '../source/org-inputs.js';
 
 /** One column with another value than expected. */
 export interface CaseDifference {
-  readonly column: CaseColumn;
+  /** `credits`: the price of a call. */
+  readonly column: CaseColumn | 'credits';
   readonly expected: CaseValue;
   readonly actual: CaseValue;
 }
@@ -25,12 +29,34 @@ export type FailedCase = {
 
 /** The cases that fail, in the card's order. */
 export function checkRateCard(card: RateCard): readonly FailedCase[] {
-  return card.cases.flatMap((golden, index) => checkCase(card, golden, index + 1) ?? []);
+  return card.cases.flatMap((golden, index) => {
+    const title = `Case ${index + 1}${golden.name === null ? '' : ` (${golden.name})`}`;
+    const place = { position: index + 1, title };
+    return (golden.kind === 'call' ? checkPrice(card, golden, place) : checkAllotment(card, golden, place)) ?? [];
+  });
 }
 
-function checkCase(card: RateCard, golden: RateCardCase, position: number): FailedCase | undefined {
+interface Place {
+  readonly position: number;
+  readonly title: string;
+}
+
+function checkPrice({ costs }: RateCard, golden: CallCase, place: Place): FailedCase | undefined {
+  const { name, call, credits } = golden;
+  const price = priceCall(costs, call);
+  const differences = [{ column: 'credits', expected: BigInt(credits), actual: BigInt(price.credits) }] as const;
+  const { position, title } = place;
+  if (!costs.has(call.kind)) {
+    const message = `${title} fails: costs has no kind of call "${call.kind}".`;
+    return { kind: 'different', position, name, message, differences };
+  }
+  if (price.credits === credits) return undefined;
+  const message = `${title} fails: credits is ${price.credits}, expected ${credits}.`;
+  return { kind: 'different', position, name, message, differences };
+}
+
+function checkAllotment(card: RateCard, golden: OrgCase, { position, title }: Place): FailedCase | undefined {
   const { name } = golden;
-  const title = `Case ${position}${name === null ? '' : ` (${name})`}`;
   const decision = decideCase(card, golden.org);
   if (decision.kind === 'quarantine') {
     const message = `${title} cannot be decided: ${decision.reason}.`;
@@ -54,7 +80,7 @@ export function decideCase(card: RateCard, org: CaseOrg): OrgDecision {
   });
 }
 
-function findDifferences(golden: RateCardCase, actual: Readonly<Record<CaseColumn, CaseValue>>): CaseDifference[] {
+function findDifferences(golden: OrgCase, actual: Readonly<Record<CaseColumn, CaseValue>>): CaseDifference[] {
   return [...golden.expect]
     .map(([column, expected]) => ({ column, expected, actual: actual[column] }))
     .filter((one) => one.expected !== one.actual);

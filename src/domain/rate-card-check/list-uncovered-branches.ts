@@ -15,7 +15,7 @@ export interface EditionCoverage {
 
 /** One entry per edition, in the card's order. A case that cannot be decided covers nothing. */
 export function listUncoveredBranches(card: RateCard): readonly EditionCoverage[] {
-  const taken = new Set(card.cases.flatMap(({ org }) => keysOf(decideCase(card, org))));
+  const taken = new Set(card.cases.flatMap((one) => (one.kind === 'org' ? keysOf(decideCase(card, one.org)) : [])));
   const possible = listPossibleBranches(card);
   return [...card.editions.keys()].map((edition) => {
     const branches = possible.filter((branch) => branch.edition === edition);

@@ -1,6 +1,7 @@
 // Every key of a rate card: what it may hold, and its meaning. The JSON Schema for editors is made of it. Never fills
 // in a rate and never rounds one.
 import * as z from 'zod';
+import { costs, goldenCall, integer } from './cost-schema.js';
 import {
   CASE_COLUMNS,
   type CaseColumn,
@@ -8,6 +9,7 @@ import {
   type CaseValue,
   type EditionSpec,
   type LegacyRates,
+  type RateCardCase,
 } from './rate-card.js';
 
 const INT8_MIN = -(2n ** 63n);
@@ -94,27 +96,56 @@ const COLUMN_TYPES = {
   integerOrNull: anyInteger.nullable(),
 } as const;
 
+/** The column of a call's price; every other column is one of an allotment. */
+const PRICE = 'credits';
+
 const expected = z
-  .strictObject(Object.fromEntries(CASE_COLUMNS.map(({ column, reads }) => [column, COLUMN_TYPES[reads].optional()])))
+  .strictObject({
+    ...Object.fromEntries(CASE_COLUMNS.map(({ column, reads }) => [column, COLUMN_TYPES[reads].optional()])),
+    [PRICE]: anyInteger.optional(),
+  })
   .refine((columns) => Object.keys(columns).length > 0, {
     error: 'must have a column: a case that expects nothing proves nothing',
     params: { next: 'Add a column, such as total_credits.' },
   })
   .meta({ minProperties: 1 })
-  .transform((columns) => {
-    const values: Readonly<Record<string, CaseValue | undefined>> = columns;
-    const listed = CASE_COLUMNS.flatMap(({ column }): readonly (readonly [CaseColumn, CaseValue])[] => {
-      const value = values[column];
-      return value === undefined ? [] : [[column, value]];
-    });
-    return new Map(listed);
+  .transform((columns): Readonly<Record<string, CaseValue | undefined>> => columns);
+
+const goldenCase = z
+  .strictObject({
+    name: name.optional().describe('shown when the case fails'),
+    org: caseOrg.optional().describe('the org, in columns of the source; what is left out has its default'),
+    call: goldenCall.optional().describe('or a call, whose price is expected as credits'),
+    expect: expected.describe('what must come out; what is left out is not compared'),
+  })
+  .meta({ oneOf: [{ required: ['org'] }, { required: ['call'] }] })
+  .transform(({ name: given, org, call, expect }, ctx): RateCardCase => {
+    const reject = (message: string, next: string, path: PropertyKey[] = []): never => {
+      ctx.addIssue({ code: 'custom', message, path, params: { next } });
+      return z.NEVER;
+    };
+    const named = { name: given ?? null };
+    if ((org === undefined) === (call === undefined))
+      return reject('must have either org or call', 'Keep org for an allotment, or call for a price.');
+    if (org !== undefined) {
+      if (expect[PRICE] === undefined) return { kind: 'org', ...named, org, expect: listColumns(expect) };
+      return reject('is a price, which only a call has', 'Expect columns of the allotment, such as total_credits.', [
+        'expect',
+        PRICE,
+      ]);
+    }
+    if (call === undefined || Object.keys(expect).some((column) => column !== PRICE))
+      return reject('of a call must have only credits', 'Write for example: expect: { credits: 3 }', ['expect']);
+    return { kind: 'call', ...named, call, credits: Number(expect[PRICE]) };
   });
 
-const goldenCase = z.strictObject({
-  name: name.optional().describe('shown when the case fails'),
-  org: caseOrg.describe('the org, in columns of the source; what is left out has its default'),
-  expect: expected.describe('what must come out; what is left out is not compared'),
-});
+function listColumns(values: Readonly<Record<string, CaseValue | undefined>>): ReadonlyMap<CaseColumn, CaseValue> {
+  const listed = CASE_COLUMNS.flatMap(({ column }): readonly (readonly [CaseColumn, CaseValue])[] => {
+    const value = values[column];
+    return value === undefined ? [] : [[column, value]];
+  });
+  return new Map(listed);
+}
 
 const editions = z
   .record(name, edition)
@@ -133,24 +164,14 @@ export const cardSchema = z
       .describe('whether light agents count as users in the legacy formula; never for credits'),
     unpaid: name.describe('the edition whose credits and concurrency every org gets that does not pay'),
     editions: editions.describe('the editions, by exactly the text that the source has'),
+    costs: costs.describe('what calls cost, by kind of call; a kind that is not listed costs 1'),
     cases: z
       .array(goldenCase)
       .prefault([])
-      .describe('golden cases: first decisions before the cut-over, checked before every plan'),
+      .describe('golden cases: first decisions before the cut-over, and prices of calls; checked before every plan'),
   })
   .meta({ title: 'credit-rollout: rate card' });
 
 function toEditionSpec(name: string, { credits, concurrency, legacy }: z.output<typeof edition>): EditionSpec {
   return { edition: name, base: credits.base, perAgent: credits.perAgent, concurrency: Number(concurrency), legacy };
-}
-
-/** An exact integer; bounds that a double cannot hold stay out of the JSON Schema. */
-function integer(min: bigint, max: bigint) {
-  const rule = `must be a plain whole number from ${min} to ${max}, without quotes`;
-  const safe = max <= BigInt(Number.MAX_SAFE_INTEGER);
-  return z
-    .bigint(rule)
-    .min(min, rule)
-    .max(max, rule)
-    .meta(safe ? { minimum: Number(min), maximum: Number(max) } : {});
 }

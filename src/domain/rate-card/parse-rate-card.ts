@@ -19,11 +19,11 @@ const schema = cardSchema.transform(({ cases, ...card }, ctx) => {
     const params = { next: `Name one of the editions: ${shorten(known.join(', '))}.` };
     ctx.addIssue({ code: 'custom', path: ['unpaid'], message: 'must be the name of an edition', params });
   }
-  return createRateCard({ ...card, cases: cases.map(({ name = null, ...rest }) => ({ name, ...rest })) });
+  return createRateCard({ ...card, cases });
 });
 
 /**
- * Parses a rate card strictly: every key known, every part but `cases` present, every number exact and within bounds
+ * Parses a rate card strictly: every key known, every part but `costs` and `cases` present, every number exact and within bounds
  * (per-unit rates 0 to 1e9; base, flat, min and max 0 to 1e15; concurrency 1 to 1e6). Anchors and aliases are allowed.
  * Does not run the cases: checkRateCard does.
  * @throws invalid_rate_card, inexact_number

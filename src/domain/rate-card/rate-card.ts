@@ -1,5 +1,6 @@
 // A rate card as the rules use it: exact integers, ranked editions by name. Never holds a rounded number.
 import type { CompleteInputs } from '../source/org-inputs.js';
+import type { CallCase, CallCosts } from './call-costs.js';
 
 /** The legacy limit of an edition, in calls a day: one number, or per user within bounds. */
 export type LegacyRates =
@@ -57,12 +58,16 @@ export type CaseColumn = (typeof CASE_COLUMNS)[number]['column'];
 export type CaseOrg = CompleteInputs;
 
 /** A golden case: an org decided for the first time, before its cut-over, and what must come out. */
-export interface RateCardCase {
+export interface OrgCase {
+  readonly kind: 'org';
   /** Null when it has no name. */
   readonly name: string | null;
   readonly org: CaseOrg;
   readonly expect: ReadonlyMap<CaseColumn, CaseValue>;
 }
+
+/** A golden case of a card. */
+export type RateCardCase = OrgCase | CallCase;
 
 /** The contents of a card, before it is ranked and hashed. */
 export interface RateCardSpec {
@@ -72,6 +77,8 @@ export interface RateCardSpec {
   /** The edition whose credits and concurrency every org gets that does not pay. */
   readonly unpaid: string;
   readonly editions: readonly EditionSpec[];
+  /** What calls cost; a card without costs prices every call at 1. */
+  readonly costs: CallCosts;
   readonly cases: readonly RateCardCase[];
 }
 

@@ -52,6 +52,7 @@ const tinyCard: fc.Arbitrary<RateCard> = fc
         concurrency: 1 + index,
         legacy: rates,
       })),
+      costs: new Map(),
       cases: [],
     }),
   );

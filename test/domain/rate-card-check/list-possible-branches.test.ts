@@ -18,7 +18,14 @@ interface Rates {
 /** A card with one edition. */
 function makeCard({ base, perAgent, legacy, light = true }: Rates): RateCard {
   const editions = [{ edition: 'only', base, perAgent, concurrency: 1, legacy }];
-  return createRateCard({ name: 'test', lightAgentsCountAsUsers: light, unpaid: 'only', editions, cases: [] });
+  return createRateCard({
+    name: 'test',
+    lightAgentsCountAsUsers: light,
+    unpaid: 'only',
+    editions,
+    costs: new Map(),
+    cases: [],
+  });
 }
 
 const perUser = (each: bigint, min: bigint, max: bigint): LegacyRates => ({ kind: 'perUser', perUser: each, min, max });

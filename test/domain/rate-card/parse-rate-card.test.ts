@@ -25,7 +25,7 @@ describe('parseRateCard', () => {
       rank: 2,
     });
     expect(sampleCard).toMatchObject({ name: 'desk-2025-10', lightAgentsCountAsUsers: true, unpaid: 'free' });
-    expect(sampleCard.cases).toHaveLength(79);
+    expect(sampleCard.cases).toHaveLength(98);
   });
 
   test('reads anchors and aliases', () => {
@@ -168,7 +168,9 @@ describe('parseRateCard', () => {
 
   test('lists the keys when none is near', () => {
     const { next } = errorOfCard(`${CARD}currency: EUR\n`);
-    expect(next).toBe('Remove the key. The keys here are name, lightAgentsCountAsUsers, unpaid, editions, cases.');
+    expect(next).toBe(
+      'Remove the key. The keys here are name, lightAgentsCountAsUsers, unpaid, editions, costs, cases.',
+    );
   });
 
   test.each(['', '# nothing', '[]', 'text', 'editions: {}', '{}'])('rejects %j', (text) => {

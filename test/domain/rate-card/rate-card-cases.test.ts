@@ -21,6 +21,7 @@ describe('parseRateCard on cases', () => {
     };
     expect(cases).toEqual([
       {
+        kind: 'org',
         name: null,
         org,
         expect: new Map<string, unknown>([
@@ -35,8 +36,9 @@ describe('parseRateCard on cases', () => {
     const { cases } = parseRateCard(
       withCase('{ org: { edition: free, legacy_limit: 9007199254740993 }, expect: { floor: 9223372036854775807 } }'),
     );
-    expect(cases[0]?.org.negotiatedLimit).toBe(9_007_199_254_740_993n);
-    expect(cases[0]?.expect.get('floor')).toBe(2n ** 63n - 1n);
+    const [golden] = cases.filter((one) => one.kind === 'org');
+    expect(golden?.org.negotiatedLimit).toBe(9_007_199_254_740_993n);
+    expect(golden?.expect.get('floor')).toBe(2n ** 63n - 1n);
   });
 
   test.each([
@@ -52,6 +54,17 @@ describe('parseRateCard on cases', () => {
       'invalid_rate_card',
       'cases[0].expect.total_credits',
     ],
+    ['{ expect: { credits: 1 } }', 'invalid_rate_card', 'must have either org or call'],
+    [
+      '{ org: { edition: free }, call: { kind: get }, expect: { credits: 1 } }',
+      'invalid_rate_card',
+      'must have either org or call',
+    ],
+    ['{ org: { edition: free }, expect: { credits: 1 } }', 'invalid_rate_card', 'cases[0].expect.credits'],
+    ['{ call: { kind: get }, expect: { floor: 1 } }', 'invalid_rate_card', 'cases[0].expect'],
+    ['{ call: { kind: get, credits: 1 }, expect: { credits: 1 } }', 'invalid_rate_card', 'cases[0].call.credits'],
+    ['{ call: { kind: Get }, expect: { credits: 1 } }', 'invalid_rate_card', 'cases[0].call.kind'],
+    ['{ call: { kind: get, from: -1 }, expect: { credits: 1 } }', 'inexact_number', 'cases[0].call.from'],
   ] as const)('rejects %s', (golden, code, path) => {
     const error = errorOfCard(withCase(golden));
     expect(error.code).toBe(code);
@@ -87,6 +100,31 @@ describe('the hash of a card', () => {
   });
 
   test('is pinned: stored hashes depend on it', () => {
-    expect(parseRateCard(sampleCardText).hash).toBe('0888ebcda7cecffe');
+    expect(parseRateCard(sampleCardText).hash).toBe('9c972f30a0693416');
+  });
+
+  test('is what it was before there were costs, for a card that has none', () => {
+    const [rates = '', others = ''] = sampleCardText.split(/^costs:$/mu);
+    const orgCases = others.slice(others.indexOf('cases:'), others.indexOf('  - name: "get: one record"'));
+    expect(parseRateCard(`${rates}${orgCases}`).hash).toBe('0888ebcda7cecffe');
+  });
+
+  test('changes with a price, a step and a kind, and not with their order', () => {
+    const hashOf = (costs: string): string => parseRateCard(`${CARD}costs: { ${costs} }\n`).hash;
+    const get = 'get: { credits: 1 }';
+    const list = 'list: { byLastIndex: [{ to: 9, credits: 3 }], beyond: 5 }';
+    expect(hashOf(`${list}, ${get}`)).toBe(hashOf(`${get}, ${list}`));
+    const hashes = [
+      '',
+      get,
+      `${get}, ${list}`,
+      `${get}, ${list.replace('3', '4')}`,
+      `${get}, ${list.replace('9', '8')}`,
+      `${get}, ${list.replace('5', '6')}`,
+      'get: { credits: 2 }',
+      'get: { credits: 1, perRecords: 1 }',
+      'find: { credits: 1 }',
+    ].map(hashOf);
+    expect(new Set(hashes).size).toBe(hashes.length);
   });
 });

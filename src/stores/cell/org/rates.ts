@@ -9,6 +9,8 @@ export interface StoredCard {
   readonly name: string;
   readonly lightAgentsCountAsUsers: boolean;
   readonly unpaid: string;
+  /** What calls cost, as formatCallCosts writes it. */
+  readonly costs: string;
   readonly rates: readonly StoredRate[];
 }
 
@@ -52,13 +54,14 @@ const toJson = (rate: StoredRate): Readonly<Record<string, string | number | nul
 export async function insertRateCard(tx: CellTransaction, card: StoredCard): Promise<void> {
   const inserted = await execute(
     tx,
-    `insert into credit_rollout.rate_cards (card_hash, name, light_agents_count_as_users, unpaid_edition)
-     values (:card_hash, :name, :light_agents_count, :unpaid_edition) on conflict do nothing`,
+    `insert into credit_rollout.rate_cards (card_hash, name, light_agents_count_as_users, unpaid_edition, costs)
+     values (:card_hash, :name, :light_agents_count, :unpaid_edition, :costs) on conflict do nothing`,
     {
       card_hash: card.hash,
       name: card.name,
       light_agents_count: card.lightAgentsCountAsUsers,
       unpaid_edition: card.unpaid,
+      costs: card.costs,
     },
   );
   const unpaid = card.rates.find((rate) => rate.edition === card.unpaid);
@@ -71,7 +74,7 @@ export async function insertRateCard(tx: CellTransaction, card: StoredCard): Pro
 }
 
 const CARD = `
-select c.name, c.light_agents_count_as_users, c.unpaid_edition, r.edition, r.base, r.per_agent, r.concurrency,
+select c.name, c.light_agents_count_as_users, c.unpaid_edition, c.costs, r.edition, r.base, r.per_agent, r.concurrency,
   r.legacy_flat, r.legacy_per_user, r.legacy_min, r.legacy_max, r.edition_rank
 from credit_rollout.rate_cards c join credit_rollout.rates r using (card_hash)
 where c.card_hash = :hash order by r.edition`;
@@ -80,6 +83,7 @@ interface RateRow {
   readonly name: string;
   readonly lightAgentsCountAsUsers: boolean;
   readonly unpaidEdition: string;
+  readonly costs: string;
   readonly edition: string;
   readonly base: string;
   readonly perAgent: string;
@@ -113,6 +117,7 @@ export async function loadStoredCard(tx: CellTransaction, hash: string): Promise
     name: card.name,
     lightAgentsCountAsUsers: card.lightAgentsCountAsUsers,
     unpaid: card.unpaidEdition,
+    costs: card.costs,
     rates: rows.map(toStoredRate),
   };
 }

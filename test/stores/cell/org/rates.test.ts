@@ -6,6 +6,7 @@ import { createRateCard } from '../../../../src/domain/rate-card/create-rate-car
 import type { EditionSpec, RateCard } from '../../../../src/domain/rate-card/rate-card.js';
 import { toStoredCard } from '../../../../src/engine/stored-card.js';
 import { insertRateCard, type StoredCard } from '../../../../src/stores/cell/org/rates.js';
+import { sampleCard } from '../../../domain/rate-card/sample-card.js';
 import { createTestCell, type TestCell } from '../../../support/cell.js';
 
 let cell: TestCell;
@@ -36,14 +37,22 @@ const cards: fc.Arbitrary<RateCard> = fc
     fc.uniqueArray(names, { minLength: 1, maxLength: 6 }),
     fc.array(fc.tuple(amounts, amounts, fc.integer({ min: 1, max: 99 }), legacy), { minLength: 6, maxLength: 6 }),
     fc.boolean(),
+    fc.constantFrom(sampleCard.costs, new Map([['get', { kind: 'perCall', credits: 1 } as const]]), new Map()),
   )
-  .map(([editions, rates, lightAgentsCountAsUsers]) => {
+  .map(([editions, rates, lightAgentsCountAsUsers, costs]) => {
     const specs = editions.map((edition, at): EditionSpec => {
       const [base, perAgent, concurrency, old] = rates[at] ?? [0n, 0n, 1, { kind: 'flat', flat: 0n } as const];
       return { edition, base, perAgent, concurrency, legacy: old };
     });
     const unpaid = editions[0] ?? '';
-    return createRateCard({ name: 'any', lightAgentsCountAsUsers, unpaid, cases: [], editions: specs });
+    return createRateCard({
+      name: 'any',
+      lightAgentsCountAsUsers,
+      unpaid,
+      costs,
+      cases: [],
+      editions: specs,
+    });
   });
 
 describe('rates', () => {
@@ -60,21 +69,32 @@ describe('rates', () => {
     );
   });
 
-  const change = fc.constantFrom('base', 'perAgent', 'concurrency', 'rank', 'legacyFlat', 'legacyPerUser', 'hash');
+  const change = fc.constantFrom(
+    'base',
+    'perAgent',
+    'concurrency',
+    'rank',
+    'legacyFlat',
+    'legacyPerUser',
+    'hash',
+    'costs',
+  );
   test('that differ in one number, or under another hash, are rejected', async () => {
     await fc.assert(
       fc.asyncProperty(cards, change, fc.nat(5), async (card, field, at) => {
         const stored = toStoredCard(card);
         const target = at % stored.rates.length;
         const forged: StoredCard =
-          field === 'hash'
-            ? { ...stored, hash: stored.hash.replace(/./u, (digit) => (digit === '0' ? '1' : '0')) }
-            : {
-                ...stored,
-                rates: stored.rates.map((rate, place) =>
-                  place === target ? { ...rate, [field]: next(rate[field]) } : rate,
-                ),
-              };
+          field === 'costs'
+            ? { ...stored, costs: stored.costs === '' ? '[]' : stored.costs.replace(/\d+/u, (n) => `${n}0`) }
+            : field === 'hash'
+              ? { ...stored, hash: stored.hash.replace(/./u, (digit) => (digit === '0' ? '1' : '0')) }
+              : {
+                  ...stored,
+                  rates: stored.rates.map((rate, place) =>
+                    place === target ? { ...rate, [field]: next(rate[field]) } : rate,
+                  ),
+                };
         if (JSON.stringify(forged, toText) === JSON.stringify(stored, toText)) return;
         // what another example has stored stays
         if ((await cell.sql('select from credit_rollout.rates where card_hash = $1', [forged.hash])).length > 0) return;
