@@ -4,7 +4,7 @@ import type { CallCost, CallCosts, CallShape } from '../rate-card/call-costs.js'
 /** The most records, the highest index and the longest page that a call may name: every price stays exact. */
 export const MAX_CALL_SIZE = 1_000_000_000;
 /** Under this name calls are counted whose kind the card does not have. */
-export const UNKNOWN_KIND = 'unknown';
+const UNKNOWN_KIND = 'unknown';
 
 /** What one call costs, and the name under which it is counted. */
 export interface CallPrice {
