@@ -1,5 +1,5 @@
 // The price of one call under a rate card. Knows no org and no limit.
-import type { CallCost, CallCosts, CallShape } from '../rate-card/call-costs.js';
+import type { KindCost, CallCosts, CallShape } from '../rate-card/call-costs.js';
 
 /** The most records, the highest index and the longest page that a call may name: every price stays exact. */
 export const MAX_CALL_SIZE = 1_000_000_000;
@@ -22,7 +22,7 @@ export function priceCall(costs: CallCosts, call: CallShape): CallPrice {
   return cost === undefined ? { kind: UNKNOWN_KIND, credits: 1 } : { kind: call.kind, credits: applyCost(cost, call) };
 }
 
-function applyCost(cost: CallCost, { records = 1, from = 0, limit = 1 }: CallShape): number {
+function applyCost(cost: KindCost, { records = 1, from = 0, limit = 1 }: CallShape): number {
   if (cost.kind === 'perCall') return cost.credits;
   if (cost.kind === 'perRecords') return cost.credits * Math.ceil(Math.max(records, 1) / cost.records);
   const lastIndex = from + Math.max(limit, 1) - 1;

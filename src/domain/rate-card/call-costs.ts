@@ -1,7 +1,7 @@
 // What calls cost, as the rate card says it. The price of one call: src/domain/metering/price-call.ts.
 
 /** The price of one kind of call, in credits; every number is a whole number that a double holds exactly. */
-export type CallCost =
+export type KindCost =
   | { readonly kind: 'perCall'; readonly credits: number }
   /** `credits` for each group of `records` records; the last group may be smaller and costs the same. */
   | { readonly kind: 'perRecords'; readonly credits: number; readonly records: number }
@@ -15,7 +15,7 @@ export interface IndexStep {
 }
 
 /** The costs of a card by kind of call, in its order. */
-export type CallCosts = ReadonlyMap<string, CallCost>;
+export type CallCosts = ReadonlyMap<string, KindCost>;
 
 /** What a call does, as far as its price depends on it. What is left out is the least: 1 record, the first index. */
 export interface CallShape {
@@ -49,12 +49,12 @@ export function formatCallCosts(costs: CallCosts): string {
 
 /** What formatCallCosts wrote. */
 export function parseCallCosts(text: string): CallCosts {
-  const listed = (text === '' ? [] : JSON.parse(text)) as readonly (CallCost & { readonly name: string })[];
+  const listed = (text === '' ? [] : JSON.parse(text)) as readonly (KindCost & { readonly name: string })[];
   return new Map(listed.map(({ name, ...cost }) => [name, cost]));
 }
 
 // whoever built the object may have written its keys in another order
-function orderKeys(cost: CallCost): CallCost {
+function orderKeys(cost: KindCost): KindCost {
   if (cost.kind === 'perCall') return { kind: cost.kind, credits: cost.credits };
   if (cost.kind === 'perRecords') return { kind: cost.kind, credits: cost.credits, records: cost.records };
   return { kind: cost.kind, steps: cost.steps.map(({ to, credits }) => ({ to, credits })), beyond: cost.beyond };

@@ -1,7 +1,7 @@
 // The keys of a rate card's `costs:`, and of a golden case about a call: what they may hold, and their meaning. Never
 // fills in a price and never rounds one.
 import * as z from 'zod';
-import type { CallCost, CallCosts, CallShape, IndexStep } from './call-costs.js';
+import type { CallCosts, CallShape, IndexStep, KindCost } from './call-costs.js';
 
 const KIND_RULE = 'must be 1 to 40 small letters, digits and underscores, and begin with a letter; not "unknown"';
 const kindName = z.string().refine((text) => /^(?!unknown$)[a-z][a-z0-9_]{0,39}$/.test(text), KIND_RULE);
@@ -34,7 +34,7 @@ const cost = z
   .meta({
     oneOf: [{ required: ['credits'] }, { required: ['byLastIndex', 'beyond'], maxProperties: 2 }],
   })
-  .transform(({ credits, perRecords, byLastIndex, beyond }, ctx): CallCost => {
+  .transform(({ credits, perRecords, byLastIndex, beyond }, ctx): KindCost => {
     const reject = (message: string, next: string, path: PropertyKey[] = []): never => {
       ctx.addIssue({ code: 'custom', message, path, params: { next } });
       return z.NEVER;

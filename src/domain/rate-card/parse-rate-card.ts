@@ -23,8 +23,9 @@ const schema = cardSchema.transform(({ cases, ...card }, ctx) => {
 });
 
 /**
- * Parses a rate card strictly: every key known, every part but `costs` and `cases` present, every number exact and within bounds
- * (per-unit rates 0 to 1e9; base, flat, min and max 0 to 1e15; concurrency 1 to 1e6). Anchors and aliases are allowed.
+ * Parses a rate card strictly: every key known, every part but `costs` and `cases` present, every number exact and
+ * within bounds (per-unit rates 0 to 1e9; base, flat, min and max 0 to 1e15; concurrency 1 to 1e6). Anchors and
+ * aliases are allowed.
  * Does not run the cases: checkRateCard does.
  * @throws invalid_rate_card, inexact_number
  */

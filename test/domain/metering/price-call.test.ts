@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MAX_CALL_SIZE, priceCall } from '../../../src/domain/metering/price-call.js';
-import type { CallCost } from '../../../src/domain/rate-card/call-costs.js';
+import type { KindCost } from '../../../src/domain/rate-card/call-costs.js';
 import { parseRateCard } from '../../../src/domain/rate-card/parse-rate-card.js';
 import { checkRateCard } from '../../../src/domain/rate-card-check/check-rate-card.js';
 import { CARD, errorOfCard } from '../rate-card/card-scene.js';
@@ -49,7 +49,7 @@ describe('priceCall', () => {
   });
 
   test('is a whole number that a double holds exactly, up to the bounds of card and call', () => {
-    const dearest: CallCost = { kind: 'perRecords', credits: 1_000_000, records: 1 };
+    const dearest: KindCost = { kind: 'perRecords', credits: 1_000_000, records: 1 };
     const { credits } = priceCall(new Map([['delete', dearest]]), { kind: 'delete', records: MAX_CALL_SIZE });
     expect(credits).toBe(10 ** 15);
     expect(Number.isSafeInteger(credits)).toBe(true);
