@@ -1,5 +1,5 @@
 // The price of one call under a rate card. Knows no org and no limit.
-import type { KindCost, CallCosts, CallShape } from '../rate-card/call-costs.js';
+import type { CallCosts, CallShape, KindCost } from '../rate-card/call-costs.js';
 
 /** The most records, the highest index and the longest page that a call may name: every price stays exact. */
 export const MAX_CALL_SIZE = 1_000_000_000;
