@@ -3,7 +3,7 @@
 import type { Migration } from '../migration.js';
 
 export const recordCallCosts: Migration = {
-  name: '20261130002000_pre_record_call_costs',
+  name: '20261130020300_pre_record_call_costs',
   up: `
 alter table credit_rollout.rate_cards add column costs text not null default ''
   constraint rate_cards_costs_check check (case when costs = '' then true else jsonb_typeof(costs::jsonb) = 'array' end);
