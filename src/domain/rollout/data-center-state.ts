@@ -1,16 +1,23 @@
 // What the snapshot of a data center comes to for people: its state in one word, and who or what must move it on.
 import { isMaintenanceDue } from './decide-maintenance.js';
+import { isClosedAt } from './decision.js';
 import { byCommand, type Hold, type ReleaseCommand } from './hold.js';
 import type { DataCenterSnapshot } from './snapshot.js';
 import { RESTING_STAGES } from './stage.js';
 
-/** running, pausing, paused, aborting, waiting, or the stage where nothing is under way. */
+/**
+ * running, pausing, paused, aborting, waiting, or the stage where nothing is under way. `paused` is a proof: it needs the
+ * fence as it was read in the cell just now, since control or the cell may have been restored to another moment.
+ */
 export function nameState(dc: DataCenterSnapshot): string {
   if (RESTING_STAGES.includes(dc.stage)) return dc.requested ? 'waiting' : dc.stage;
   if (dc.intent === 'abort') return 'aborting';
-  if (dc.intent === 'pause') return dc.fenceConfirmedClosed || dc.stage === 'baking' ? 'paused' : 'pausing';
+  if (dc.intent === 'pause') return dc.stage === 'baking' || isReadClosed(dc) ? 'paused' : 'pausing';
   return 'running';
 }
+
+const isReadClosed = ({ fenceConfirmedClosed, epoch, cell }: DataCenterSnapshot): boolean =>
+  fenceConfirmedClosed && cell?.kind === 'read' && isClosedAt(epoch ?? 0n, cell.fence);
 
 /** The newest plan, where no run has followed it yet. */
 export interface PlanToUse {

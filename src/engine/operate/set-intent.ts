@@ -1,6 +1,7 @@
 // Pause, resume and abort: writes first what the operator wants, then takes the steps that follow from it at once, also
 // where no scheduler runs.
-import { type Intent, RESTING_STAGES, type Stage } from '../../domain/rollout/stage.js';
+import { isClosedAt } from '../../domain/rollout/decision.js';
+import { type Intent, RESTING_STAGES, SLOT_STAGES, type Stage } from '../../domain/rollout/stage.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders } from '../../stores/cell/batch/fence.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
@@ -94,11 +95,19 @@ export async function readIntent(context: EngineContext, { dataCenter, intent }:
   return { dataCenter, intent, stage: row.stage, fenceConfirmedClosed };
 }
 
-/** In a data center that is done, a nightly run or the change feed may still write. */
-async function isCellIdle(context: EngineContext, row: Pick<DataCenterRow, 'id' | 'stage'>): Promise<boolean> {
-  if (row.stage !== 'done') return true;
-  const reading = await readCell(() => context.cells.get(row.id), { runId: null });
-  return reading.kind === 'read' && reading.fence.state === 'closed' && !reading.fence.singleWrites;
+/**
+ * Read in the cell: control or the cell may have been restored since the fence was closed, and in a data center that is
+ * done a nightly run or the change feed may still write.
+ */
+async function isCellIdle(
+  context: EngineContext,
+  { id, stage, epoch }: Pick<DataCenterRow, 'id' | 'stage' | 'epoch'>,
+): Promise<boolean> {
+  if (stage !== 'done' && !SLOT_STAGES.includes(stage)) return true;
+  const reading = await readCell(() => context.cells.get(id), { runId: null });
+  if (reading.kind !== 'read') return false;
+  const { fence } = reading;
+  return stage === 'done' ? fence.state === 'closed' && !fence.singleWrites : isClosedAt(epoch ?? 0n, fence);
 }
 
 /** Throws wrong_stage, with the stage, for a command that does not fit it. */

@@ -2,6 +2,7 @@
 // how it goes on.
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
+import { readStatus } from '../../../src/engine/operate/read-status.js';
 import { readIntent, setIntent } from '../../../src/engine/operate/set-intent.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
@@ -140,5 +141,14 @@ describe('pause and abort', () => {
     expect((await readIntent(fleet.engine, request)).fenceConfirmedClosed).toBe(true);
     await holder.end();
     await fleet.expectInvariants();
+    // the cell is back as it was before the pause, and control has recorded that the fence is closed
+    const stateOf = async () => (await readStatus(fleet.engine)).dataCenters[0]?.state;
+    expect(await stateOf()).toBe('paused');
+    await fleet.cell(0).rewritePast(`update credit_rollout.fence set state = 'open'`);
+    expect(await stateOf()).toBe('pausing');
+    expect((await readIntent(fleet.engine, request)).fenceConfirmedClosed).toBe(false);
+    await tick(fleet.engine);
+    expect(await stateOf()).toBe('paused');
+    expect((await setIntent(fleet.engine, request)).fenceConfirmedClosed).toBe(true);
   });
 });
