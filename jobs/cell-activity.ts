@@ -1,10 +1,11 @@
 // When a worker last had a job of a cell, and the code of its last error there: what its services share. Kept in memory
-// only.
+// only; whoever reports it is called when it changes.
 import { errorCodeOf } from '../src/engine/database-errors.js';
 import type { Clock } from '../src/kernel/clock.js';
 
 export interface CellActivity {
   jobCame(): void;
+  /** A batch, a range or a whole job: the last error is over. */
   succeeded(): void;
   /** Returns the code of the error. */
   failed(error: unknown): string;
@@ -14,19 +15,22 @@ export interface CellActivity {
   isSilentFor(ms: number): boolean;
 }
 
-export function createCellActivity(clock: Clock): CellActivity {
+export function createCellActivity(clock: Clock, onChange: () => void = () => undefined): CellActivity {
   let lastJobAt = 0;
   let lastError: string | null = null;
+  const record = (code: string | null): void => {
+    if (code === lastError) return;
+    lastError = code;
+    onChange();
+  };
   return {
     jobCame: () => {
       lastJobAt = clock.now().getTime();
     },
-    succeeded: () => {
-      lastError = null;
-    },
+    succeeded: () => record(null),
     failed: (error) => {
       const code = errorCodeOf(error);
-      lastError = code;
+      record(code);
       return code;
     },
     lastError: () => lastError,

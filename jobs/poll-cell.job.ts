@@ -21,7 +21,8 @@ export const pollCellService = (
   runOnce: async (stopping) => {
     if (!activity.isSilentFor(pollMs)) return;
     try {
-      if ((await serveOpenWork(context, dataCenter, stopping)) !== undefined) activity.succeeded();
+      await serveOpenWork(context, dataCenter, { signal: stopping, onProgress: activity.succeeded });
+      activity.succeeded();
     } catch (error) {
       activity.failed(error);
       throw error;

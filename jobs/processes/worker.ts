@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { WorkerContext } from '../../src/engine/context.js';
 import { errorCodeOf } from '../../src/engine/database-errors.js';
-import { reportGone } from '../../src/engine/worker/serve-cell.js';
+import { reportAlive, reportGone } from '../../src/engine/worker/serve-cell.js';
 import { createCellProcessor } from '../cell.job.js';
 import { createCellActivity } from '../cell-activity.js';
 import { feedService } from '../feed-changes.job.js';
@@ -13,7 +13,7 @@ import { prewarmService } from '../prewarm-connections.job.js';
 import type { QueueConnection } from '../queue/connection.js';
 import { startQueueWorker } from '../queue/queue-worker.js';
 import { cellQueueName } from '../queue/wake-ups.js';
-import { reportAliveService } from '../report-alive.job.js';
+import { createReporter, reportAliveService } from '../report-alive.job.js';
 import { runServices } from '../service.js';
 import { writeSignUpsService } from '../write-sign-ups.job.js';
 
@@ -54,8 +54,10 @@ function serve(
   stopping: AbortSignal,
 ): RunningProcess {
   const log = context.log.child({ data_center: dataCenter });
-  const activity = createCellActivity(context.clock);
-  const processJob = createCellProcessor(context, dataCenter);
+  const reportLost = (error: unknown): void => log.debug('report_lost', { code: errorCodeOf(error) });
+  const activity = createCellActivity(context.clock, () => void reporter.report().catch(reportLost));
+  const reporter = createReporter(() => reportAlive(context, dataCenter, workerId, activity.lastError()));
+  const processJob = createCellProcessor(context, dataCenter, activity.succeeded);
   const worker = startQueueWorker(
     queue,
     {
@@ -72,7 +74,7 @@ function serve(
     stopping,
   );
   const services = [
-    reportAliveService(context, { dataCenter, workerId, activity }),
+    reportAliveService(reporter),
     pollCellService(context, { dataCenter, activity, pollMs }),
     prewarmService(context, { dataCenter, activity, lanes: concurrency }),
     feedService(context, dataCenter),
@@ -83,6 +85,7 @@ function serve(
     stop: async () => {
       await worker.stop();
       await running;
+      await reporter.settled();
       await reportGone(context, dataCenter, workerId).catch((error) =>
         log.debug('gone_lost', { code: errorCodeOf(error) }),
       );

@@ -4,6 +4,7 @@ import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 import { explainTlsFailure } from '../kernel/tls.js';
 import {
   classifyFailure,
+  type FailureKind,
   isFromOurFunction,
   isServerText,
   isStatementRejected,
@@ -15,21 +16,28 @@ import { readSealFailure, type SealFailure } from '../stores/seal.js';
 
 export { isServerText };
 
-/** The code of an error, as `status` and the log show it: that of the registry, SQLSTATE or kind; never its text. */
+/** What a driver throws without any code: a connection that broke, or a server that never answered. */
+const WITHOUT_CODE: Readonly<Partial<Record<FailureKind, string>>> = {
+  retry: 'connection_lost',
+  unreachable: 'no_answer',
+};
+
+/**
+ * The code of an error, as `status` and the log show it: that of the registry, the SQLSTATE, that of the network, or
+ * `connection_lost`, `no_answer`, `other`; never its text.
+ */
 export function errorCodeOf(error: unknown): string {
   if (error instanceof RefusedFunction) return 'server_unsupported';
   if (isNotPopulated(error)) return 'source_not_populated';
   const { sqlstate, kind } = classifyFailure(error);
-  return sqlstate ?? kind;
+  return sqlstate ?? WITHOUT_CODE[kind] ?? 'other';
 }
 
-/** Why a cell cannot be read, in one word: an error code, a failure's kind, or the SQLSTATE. */
+/** Why a cell cannot be read: as `errorCodeOf`, but what is decided about has a code of its own. */
 export function nameReadFailure(error: unknown): string {
-  if (isRolloutError(error)) return error.code;
-  if (error instanceof RefusedFunction) return 'server_unsupported';
-  const { kind, sqlstate = 'other' } = classifyFailure(error);
+  const { kind } = classifyFailure(error);
   if (kind === 'missing') return 'not_initialised';
-  return kind === 'other' ? sqlstate : kind;
+  return kind === 'read_only' ? kind : errorCodeOf(error);
 }
 
 /**

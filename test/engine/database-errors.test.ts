@@ -29,7 +29,7 @@ test.each([
     cause: error,
   });
   expect(classifyFailure(error)).toMatchObject({ kind: 'unreachable', sqlstate: 'ECONNREFUSED' });
-  expect(nameReadFailure(error)).toBe('unreachable');
+  expect(nameReadFailure(error)).toBe('ECONNREFUSED');
 });
 
 test('of two databases one inside the other the inner one is named', async () => {

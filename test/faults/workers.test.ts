@@ -1,5 +1,6 @@
 // Workers that are killed, suspended and terminated: no batch is lost, none is done twice.
 import { afterEach, describe, expect, test } from 'vitest';
+import { readStatus } from '../../src/engine/operate/read-status.js';
 import { requestReconcile } from '../../src/engine/reconcile/request-reconciliation.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
@@ -133,6 +134,30 @@ describe('a worker', () => {
     fleet.startWorker();
     await fleet.waitForStages(allDone);
     await fleet.expectInvariants();
+  });
+
+  test('that meets a full disk is held with its code until the next good batch, not until its job ends', async () => {
+    const fleet = await makeFleet({ orgs: 3_000, queue: 'postgres' });
+    const { sql } = fleet.cell(0);
+    await slowDown(fleet.cell(0), 400);
+    await sql(`create function public.fill_disk() returns trigger language plpgsql as
+      'begin raise exception ''could not extend file'' using errcode = ''disk_full''; end'`);
+    await sql(`create trigger fill_disk before insert on credit_rollout.allotments
+      for each statement execute function public.fill_disk()`);
+    fleet.startWorker();
+    fleet.startScheduler();
+    await fleet.apply(fleet.cell(0));
+    const holds = async () =>
+      (await readStatus(fleet.engine)).dataCenters[0]?.holds.map(({ code, value }) => [code, value]);
+    await waitFor('its hold', async () =>
+      (await holds())?.some(([code, value]) => `${code} ${value}` === 'cell_trouble 53100'),
+    );
+    await sql('drop trigger fill_disk on credit_rollout.allotments');
+    await waitFor('the end of the hold', async () => (await holds())?.length === 0);
+    const [left] = await sql(`select count(*)::int as pending from credit_rollout.batches where state = 'pending'`);
+    expect(left?.pending).toBeGreaterThan(0);
+    await speedUp(fleet.cell(0));
+    await fleet.waitForStages(allDone);
   });
 
   test('whose clock is set back still polls when no wake-up comes', async () => {

@@ -1,6 +1,7 @@
 // The runner of services on a clock that the test moves: when a service runs, what a failure does, and how it stops.
 import { expect, test, vi } from 'vitest';
 import { createCellActivity } from '../../jobs/cell-activity.js';
+import { createReporter } from '../../jobs/report-alive.job.js';
 import { runServices, type Service } from '../../jobs/service.js';
 import type { Clock } from '../../src/kernel/clock.js';
 import { silentLog } from '../support/silent.js';
@@ -89,9 +90,38 @@ test('a cell without a job for so long is silent, and so is one whose clock was 
   expect(activity.isSilentFor(10_000)).toBe(true);
 });
 
-test('the last error of a cell is its SQLSTATE or kind until something succeeds', () => {
-  const activity = createCellActivity({ now: () => new Date(0), sleep: async () => undefined });
+test('reports of a worker come one after the other, and the last one says how it is then', async () => {
+  const written: string[] = [];
+  let state = 'bad';
+  let end: () => void = () => undefined;
+  const reporter = createReporter(() => {
+    written.push(state);
+    return new Promise((resolve) => {
+      end = resolve;
+    });
+  });
+  const first = reporter.report();
+  await vi.waitFor(() => expect(written).toEqual(['bad']));
+  const others = [reporter.report(), reporter.report()];
+  const settled = reporter.settled();
+  state = 'good';
+  end();
+  await first;
+  await vi.waitFor(() => expect(written).toEqual(['bad', 'good']));
+  end();
+  await Promise.all([...others, settled]);
+  expect(written).toHaveLength(2);
+});
+
+test('the last error of a cell is its code until something succeeds, and each change is told once', () => {
+  const onChange = vi.fn();
+  const activity = createCellActivity({ now: () => new Date(0), sleep: async () => undefined }, onChange);
+  expect(activity.failed(new Error('Connection terminated unexpectedly'))).toBe('connection_lost');
+  expect(activity.failed(new Error('timeout expired'))).toBe('no_answer');
+  expect(activity.failed(new Error('timeout expired'))).toBe('no_answer');
+  activity.succeeded();
   expect(activity.lastError()).toBeNull();
+  expect(onChange).toHaveBeenCalledTimes(3);
   expect(activity.failed(Object.assign(new Error('denied'), { code: '42501' }))).toBe('42501');
   expect(activity.lastError()).toBe('42501');
   activity.succeeded();

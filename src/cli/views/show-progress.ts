@@ -75,6 +75,9 @@ function progressCells(dc: DataCenterStatus, lanes: number): readonly string[] {
     dc.remaining === null ? undefined : `${showRange(dc.remaining)} left`,
     dc.failure === null ? undefined : dc.failure,
     hold === undefined ? undefined : showHoldBriefly(hold),
+    dc.blockers[0] === undefined
+      ? undefined
+      : `blocked by session ${dc.blockers[0].pid ?? 'of a prepared transaction'}`,
   ].filter((note) => note !== undefined);
   const orgs = of === 0 ? '' : `${showCount(done)}/${showCount(of)} orgs`;
   return [`${drawBar(shareOf(dc))} ${showShare(shareOf(dc)).padStart(6)}`, orgs, notes.join(' · ')];

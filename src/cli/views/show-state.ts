@@ -76,6 +76,16 @@ function showFreeze({ since, by, reason }: NonNullable<DataCenterStatus['freeze'
   return `${HOLDS.frozen.meaning}, since ${showInstant(since, zone)} by ${by}${why}`;
 }
 
+/** "session 4711 (role deploy, psql): ACCESS EXCLUSIVE on public.orgs, since …". */
+export function showBlocker(blocker: DataCenterStatus['blockers'][number], zone: string): string {
+  const { pid, role, application, relation, mode, queued, since } = blocker;
+  const session = pid === null ? 'a prepared transaction' : `session ${pid}`;
+  const who = inBrackets([role === null ? null : `role ${role}`, application === '' ? null : application]);
+  const lock =
+    relation === null ? 'it holds what ours waits for' : `${queued ? 'waits for ' : ''}${mode} on ${relation}`;
+  return `${session}${who}: ${lock}${since === null ? '' : `, since ${showInstant(since, zone)}`}`;
+}
+
 /** Shorter, for a line that is redrawn. */
 export function showHoldBriefly(hold: StatusHold): string {
   const measure = UNTIL.includes(hold.code) ? showLimit(hold) : showValue(hold);

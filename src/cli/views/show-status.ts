@@ -6,7 +6,7 @@ import { showCount, showInstant, showRange, showShare } from '../terminal/number
 import type { Paint } from '../terminal/paint.js';
 import { layOutTable, right } from '../terminal/table.js';
 import { drawBar, measure, readRate, shareOf } from './show-progress.js';
-import { findIcon, nameWord, showHold } from './show-state.js';
+import { findIcon, nameWord, showBlocker, showHold } from './show-state.js';
 
 export interface StatusView {
   readonly commands: CommandNames;
@@ -98,6 +98,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
   const reasons = dc.quarantined.map(({ reason, orgs }) => `${showCount(orgs)} ${reason}`).join(', ');
   return [
     ...dc.holds.map((hold) => `      waits: ${showHold(hold, dc, commands)}`),
+    ...dc.blockers.map((blocker) => `      blocked by ${showBlocker(blocker, dc.zone)}; end it, or wait`),
     ...(dc.failure === null
       ? []
       : [`      failed: ${dc.failure}; to continue: ${commands.show(`retry --dc ${dc.id}`)}`]),

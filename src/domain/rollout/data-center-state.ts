@@ -59,7 +59,8 @@ const usePlan = ({ planId, step }: PlanToUse): ReleaseCommand =>
 const nextAfterFailure = (id: string, { failure, repair }: NextFacts): ReleaseCommand =>
   byCommand(failure === 'verification_mismatch' && repair === undefined ? 'repair' : 'retry', '--dc', id);
 
-const isUnderWay = (dc: DataCenterSnapshot): boolean => dc.requested || !RESTING_STAGES.includes(dc.stage);
+/** A rollout is requested or runs, paused or not. */
+export const isUnderWay = (dc: DataCenterSnapshot): boolean => dc.requested || !RESTING_STAGES.includes(dc.stage);
 
 /** What only a scheduler does, now or later: a rollout, a night or a request, a cut-over with its sweep. */
 export const needsScheduler = (dc: DataCenterSnapshot): boolean =>

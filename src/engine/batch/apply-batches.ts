@@ -26,6 +26,8 @@ export interface ApplyOptions {
   /** No new batch is taken after this time, in ms. */
   readonly forMs: number;
   readonly signal?: AbortSignal;
+  /** Called after each batch. */
+  readonly onProgress?: () => void;
 }
 
 /**
@@ -41,7 +43,10 @@ export async function applyBatches(
   let batches = 0;
   for (;;) {
     const last = await applyBatch(context, cell, options.epoch);
-    if (last.kind === 'done') batches += 1;
+    if (last.kind === 'done') {
+      batches += 1;
+      options.onProgress?.();
+    }
     const goesOn = last.kind === 'done' || last.kind === 'split';
     if (!goesOn || options.signal?.aborted || context.clock.now().getTime() >= until) return { batches, last };
   }

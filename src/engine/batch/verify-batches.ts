@@ -31,6 +31,7 @@ export async function verifyBatches(
       });
       if (last !== 'done') return { batches, last };
       batches += 1;
+      options.onProgress?.();
       mode = 'whole';
       if (options.signal?.aborted || context.clock.now().getTime() >= until) return { batches, last };
     } catch (error) {

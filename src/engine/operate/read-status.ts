@@ -13,10 +13,8 @@ import { type Intent, RESTING_STAGES, type Stage } from '../../domain/rollout/st
 import { estimateRemaining, type RemainingEstimate } from '../../domain/time/estimate.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { countQuarantine, type RunProgress, readProgress } from '../../stores/cell/batch/progress.js';
-import { findRun } from '../../stores/cell/batch/runs.js';
-import { listCellSchedulerLogins } from '../../stores/cell/batch/scheduler-logins.js';
-import { listWorkerLogins, type ProcessLogin, readWorkers } from '../../stores/cell/batch/workers.js';
+import type { RunProgress } from '../../stores/cell/batch/progress.js';
+import type { Blocker } from '../../stores/cell/blockers.js';
 import { findNewestRepair } from '../../stores/cell/org/edited-allotments.js';
 import { type FallsProposal, listWaitingFalls } from '../../stores/control/accepted-falls.js';
 import { type ControlFacts, isControlReady, readControlFacts } from '../../stores/control/control-database.js';
@@ -34,8 +32,10 @@ import { listSchedulerLogins, readSchedulers, type Schedulers } from '../../stor
 import type { EngineContext } from '../context.js';
 import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
+import { type ExcessLogin, readRunOfCell, toExcess } from './read-run-of-cell.js';
 
 export type { RunProgress } from '../../stores/cell/batch/progress.js';
+export type { ExcessLogin } from './read-run-of-cell.js';
 
 export interface StatusHold extends Hold {
   readonly since: Date;
@@ -64,6 +64,8 @@ export interface DataCenterStatus {
   readonly workersAlive: number | null;
   /** Null when it is not frozen, or the cell cannot be read. */
   readonly freeze: FreezeReading | null;
+  /** Sessions whose locks keep the work that is under way from going on. */
+  readonly blockers: readonly Blocker[];
   /** Error code when the cell cannot be read; null when it can. */
   readonly unreachable: string | null;
   /** The newest rollout. */
@@ -78,13 +80,6 @@ export interface DataCenterStatus {
   readonly falls: FallsProposal | null;
   /** The command to try next; while it goes on by itself, the one that waits for its end. */
   readonly next: ReleaseCommand;
-}
-
-/** A login of running processes, and what it may do beyond their work: other roles, owner, createrole, superuser. */
-export interface ExcessLogin extends ProcessLogin {
-  readonly process: 'worker' | 'scheduler';
-  /** The cell in which it may; null: in control. */
-  readonly dataCenter: string | null;
 }
 
 export interface Status {
@@ -136,12 +131,6 @@ const leadToFailure = (all: readonly DataCenterStatus[]): readonly DataCenterSta
     }),
   }));
 
-const toExcess = (process: ExcessLogin['process'], dataCenter: string | null, login: ProcessLogin): ExcessLogin => ({
-  process,
-  dataCenter,
-  ...login,
-});
-
 /** No scheduler can take a step: none runs, or what it would write is not accepted. */
 function schedulerHold(
   dc: DataCenterSnapshot,
@@ -185,7 +174,7 @@ async function readDataCenter(
     ...schedulerHold(dc, schedulers, snapshot.now),
     ...(await addSince(context, dc.id, snapshot.now, decideDataCenter(snapshot, dc).holds)),
   ];
-  const reading = await readRun(context, dc);
+  const reading = await readRunOfCell(context, dc);
   const { progress } = reading;
   const remaining = progress && dc.stage === 'migrating' ? estimate(progress, dc.lanes) : undefined;
   const status: DataCenterStatus = {
@@ -207,6 +196,7 @@ async function readDataCenter(
     quarantined: reading.quarantined,
     workersAlive: reading.workersAlive,
     freeze: toFreeze(dc),
+    blockers: reading.blockers,
     unreachable: dc.cell?.kind === 'unreachable' ? dc.cell.code : null,
     lastRun: runs.find((run) => run.dataCenter === row.id) ?? null,
     cutover: {
@@ -268,31 +258,3 @@ async function findLastNight(context: EngineContext, dataCenter: string): Promis
     ? null
     : { localDate: night.localDate, state: night.state, note: night.note, counts: night.counts };
 }
-
-interface RunOfCell {
-  readonly progress: RunProgress | null;
-  readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
-  readonly workersAlive: number | null;
-  readonly logins: readonly ExcessLogin[];
-}
-
-async function readRun(context: EngineContext, dc: DataCenterSnapshot): Promise<RunOfCell> {
-  const { runId, cell } = dc;
-  if (cell?.kind !== 'read') return NOT_READ;
-  // it answered a moment ago; what it does not say any more is left out
-  const reading = context.cells.get(dc.id).inTransaction('state', async (tx) => {
-    const run = runId === null ? undefined : await findRun(tx, runId);
-    return {
-      progress: run ? await readProgress(tx, run.runId) : null,
-      quarantined: run ? await countQuarantine(tx, run.runId) : [],
-      workersAlive: (await readWorkers(tx)).alive,
-      logins: [
-        ...(await listWorkerLogins(tx)).map((login) => toExcess('worker', dc.id, login)),
-        ...(await listCellSchedulerLogins(tx)).map((login) => toExcess('scheduler', dc.id, login)),
-      ],
-    };
-  });
-  return reading.catch(() => NOT_READ);
-}
-
-const NOT_READ: RunOfCell = { progress: null, quarantined: [], workersAlive: null, logins: [] };

@@ -37,6 +37,8 @@ export interface DetectOptions {
   readonly dataCenter: string;
   readonly epoch: bigint;
   readonly signal?: AbortSignal;
+  /** Called after each range. */
+  readonly onProgress?: () => void;
 }
 
 /** `detected`: every org to heal is in a batch. `busy`: another worker searches. `stopped`: `signal` aborted. */
@@ -56,6 +58,7 @@ export async function detectDrift(context: WorkerContext, options: DetectOptions
   let search: Search = { size: RANGE, mode: 'quick' };
   while (!options.signal?.aborted) {
     const step = await takeStep(context, cell, search, options);
+    if (step === 'searched') options.onProgress?.();
     if (typeof step !== 'string') search = step;
     else if (step === 'detected' || step === 'fenced' || step === 'busy') {
       if (step === 'detected') await context.wakeUps.wakeSchedulers();

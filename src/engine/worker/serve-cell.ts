@@ -19,16 +19,22 @@ export interface CellMessage {
   readonly kind: JobKind;
 }
 
+export interface ServeOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each batch or range. */
+  readonly onProgress?: (() => void) | undefined;
+}
+
 /**
  * Does what a message asks for while the fence allows it; enqueues another job while work is left. Returns the outcome.
  */
 export async function serveMessage(
   context: WorkerContext,
   message: CellMessage,
-  signal?: AbortSignal,
+  { signal, onProgress }: ServeOptions = {},
 ): Promise<string> {
   if (message.kind === 'plan') return servePlanRequest(context, message.dataCenter, signal);
-  const options = { ...message, forMs: JOB_MS, ...(signal && { signal }) };
+  const options = { ...message, forMs: JOB_MS, ...(signal && { signal }), ...(onProgress && { onProgress }) };
   if (message.kind === 'detect') {
     await detectDrift(context, options);
     await context.wakeUps.wakeSchedulers();
@@ -47,7 +53,7 @@ export async function serveMessage(
 export async function serveOpenWork(
   context: WorkerContext,
   dataCenter: string,
-  signal?: AbortSignal,
+  options: ServeOptions = {},
 ): Promise<string | undefined> {
   const open = await context.cells.get(dataCenter).inTransaction('worker', async (tx) => {
     const fence = await readFence(tx);
@@ -57,11 +63,11 @@ export async function serveOpenWork(
   });
   const { state, epoch, frozen } = open.fence;
   if (frozen) return undefined;
-  if (open.planRequested) return servePlanRequest(context, dataCenter, signal);
+  if (open.planRequested) return servePlanRequest(context, dataCenter, options.signal);
   if (state === 'closed') return undefined;
   if (state === 'open' && open.run?.detected === false)
-    await serveMessage(context, { dataCenter, epoch, kind: 'detect' }, signal);
-  return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, signal);
+    await serveMessage(context, { dataCenter, epoch, kind: 'detect' }, options);
+  return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, options);
 }
 
 /** Writes this worker's heartbeat, with the code of its last error, into the cell. */

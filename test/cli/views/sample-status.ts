@@ -73,6 +73,7 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     quarantined: [],
     workersAlive: 1,
     freeze: null,
+    blockers: [],
     unreachable: null,
     lastRun: null,
     cutover: { configuredAt: null, configuredLocal: null, effectiveAt: null, latchedAt: null, sweptAt: null },

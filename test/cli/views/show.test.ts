@@ -144,6 +144,25 @@ describe('showStatus', () => {
   });
 });
 
+describe('showStatus of locks', () => {
+  const show = (blocker: Partial<DataCenterStatus['blockers'][number]>): string => {
+    const lock = { pid: 4711, role: 'deploy', application: 'psql', relation: 'public.orgs', mode: 'ACCESS EXCLUSIVE' };
+    const blockers = [{ ...lock, queued: false, since: new Date('2026-11-22T14:00:00Z'), ...blocker }];
+    return showStatus(sampleStatus(sampleDataCenter({ blockers })), { commands, paint: plainPaint, lanes: 2 });
+  };
+  test.each([
+    [{}, 'session 4711 (role deploy, psql): ACCESS EXCLUSIVE on public.orgs, since 2026-11-22 14:00:00 UTC'],
+    [
+      { queued: true, since: null },
+      'session 4711 (role deploy, psql): waits for ACCESS EXCLUSIVE on public.orgs; end it',
+    ],
+    [
+      { pid: null, role: null, application: '', relation: null, mode: null, since: null },
+      'blocked by a prepared transaction: it holds what ours waits for; end it, or wait',
+    ],
+  ])('says who holds which lock since when: %o', (blocker, line) => expect(show(blocker)).toContain(line));
+});
+
 describe('showStatus of logins', () => {
   const show = (logins: Status['logins']): string =>
     showStatus({ ...sampleStatus(), logins }, { commands, paint: plainPaint, lanes: 2 });

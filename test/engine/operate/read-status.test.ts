@@ -1,12 +1,15 @@
 // What status shows of a cell without our schema, and of work that waits while no scheduler runs.
+import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { byCommand } from '../../../src/domain/rollout/hold.js';
 import { type DataCenterStatus, readStatus } from '../../../src/engine/operate/read-status.js';
 import { listPlans } from '../../../src/engine/plan/list-plans.js';
 import { requestReconcile } from '../../../src/engine/reconcile/request-reconciliation.js';
 import { saveWorkerSeen } from '../../../src/stores/cell/batch/workers.js';
+import { listBlockers } from '../../../src/stores/cell/blockers.js';
 import { saveSchedulerSeen } from '../../../src/stores/control/schedulers.js';
 import { createFleet, type Fleet, type FleetOptions } from '../../support/fleet.js';
+import { waitFor } from '../../support/wait.js';
 
 const fleets: Fleet[] = [];
 async function makeFleet(options: FleetOptions): Promise<Fleet> {
@@ -14,13 +17,24 @@ async function makeFleet(options: FleetOptions): Promise<Fleet> {
   fleets.push(fleet);
   return fleet;
 }
+const sessions: pg.Client[] = [];
 afterEach(async () => {
+  await Promise.all(sessions.splice(0).map((session) => session.end()));
   await Promise.all(fleets.splice(0).map((fleet) => fleet.drop()));
 });
 
 async function readOnly(fleet: Fleet): Promise<DataCenterStatus | undefined> {
   return (await readStatus(fleet.engine)).dataCenters[0];
 }
+/** A session of somebody else, closed with the test. */
+async function openSession(url: string, application: string) {
+  const client = new pg.Client({ connectionString: url, application_name: application });
+  await client.connect();
+  sessions.push(client);
+  const [row] = (await client.query('select pg_backend_pid() as pid')).rows;
+  return { pid: row.pid as number, query: (sql: string) => client.query(sql) };
+}
+
 const listCodes = (dc: DataCenterStatus | undefined) => dc?.holds.map(({ code }) => code);
 
 async function makeDone(options: FleetOptions = {}): Promise<Fleet> {
@@ -44,6 +58,45 @@ describe('readStatus', () => {
       { process: 'worker', dataCenter: dataCenter.id, ...more },
       { process: 'scheduler', dataCenter: null, ...more },
     ]);
+  });
+
+  test('names sessions whose locks keep its work from going on, or that wait for such a lock', async () => {
+    const fleet = await makeFleet({ cells: [{ view: true }], orgs: 5 });
+    const { cell, url } = fleet.cell(0);
+    const blockers = async () => (await readOnly(fleet))?.blockers;
+    const [owner, reader, ours] = await Promise.all(
+      ['schema tool', 'report', 'credit-rollout worker'].map((name) => openSession(url, name)),
+    );
+    await owner?.query('begin; lock table public.org_rows in access exclusive mode');
+    expect(await blockers()).toEqual([]); // nothing is under way
+    await owner?.query('rollback');
+    await fleet.apply(fleet.cell(0));
+    await owner?.query('begin; lock table public.org_rows in access exclusive mode');
+    const locked = {
+      pid: owner?.pid,
+      application: 'schema tool',
+      relation: 'public.org_rows',
+      mode: 'ACCESS EXCLUSIVE',
+    };
+    expect(await blockers()).toEqual([expect.objectContaining({ ...locked, queued: false, since: expect.any(Date) })]);
+    await owner?.query('rollback');
+    // one that waits for its lock is as bad: what comes later waits behind it
+    await reader?.query('begin; select from public.org_rows');
+    const waits = owner?.query('begin; lock table public.org_rows in access exclusive mode');
+    await waitFor('its wait', async () => (await blockers())?.[0]?.queued);
+    expect(await blockers()).toMatchObject([{ ...locked, queued: true }]);
+    await reader?.query('rollback');
+    await waits;
+    await owner?.query('rollback; begin; lock table credit_rollout.allotments in share row exclusive mode');
+    expect(await blockers()).toMatchObject([{ relation: 'credit_rollout.allotments', mode: 'SHARE ROW EXCLUSIVE' }]);
+    await owner?.query('rollback; begin; select pg_advisory_xact_lock(4711)');
+    const blocked = ours?.query('select pg_advisory_xact_lock(4711)');
+    await waitFor('a session of ours that waits', async () => (await blockers())?.length);
+    expect(await blockers()).toMatchObject([{ pid: owner?.pid, relation: null, mode: null }]);
+    await owner?.query('rollback');
+    await blocked;
+    expect(await blockers()).toEqual([]);
+    expect(await cell.inTransaction('operator', (tx) => listBlockers(tx, 3))).toEqual([]);
   });
 
   test('shows not_initialised and init for a cell without our schema, and listPlans the same', async () => {

@@ -1,0 +1,59 @@
+// What `status` shows of one cell beside the decision: the progress of its run, who works in it and who blocks that.
+import { isUnderWay } from '../../domain/rollout/data-center-state.js';
+import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
+import { countQuarantine, type RunProgress, readProgress } from '../../stores/cell/batch/progress.js';
+import { findRun } from '../../stores/cell/batch/runs.js';
+import { listCellSchedulerLogins } from '../../stores/cell/batch/scheduler-logins.js';
+import { listWorkerLogins, type ProcessLogin, readWorkers } from '../../stores/cell/batch/workers.js';
+import { type Blocker, listBlockers } from '../../stores/cell/blockers.js';
+import type { EngineContext } from '../context.js';
+
+/** A login of running processes, and what it may do beyond their work: other roles, owner, createrole, superuser. */
+export interface ExcessLogin extends ProcessLogin {
+  readonly process: 'worker' | 'scheduler';
+  /** The cell in which it may; null: in control. */
+  readonly dataCenter: string | null;
+}
+
+export const toExcess = (
+  process: ExcessLogin['process'],
+  dataCenter: string | null,
+  login: ProcessLogin,
+): ExcessLogin => ({
+  process,
+  dataCenter,
+  ...login,
+});
+
+interface RunOfCell {
+  readonly progress: RunProgress | null;
+  readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
+  readonly workersAlive: number | null;
+  readonly blockers: readonly Blocker[];
+  readonly logins: readonly ExcessLogin[];
+}
+
+const MAX_BLOCKERS = 3;
+
+/** What a cell that answered a moment ago does not say any more is left out. */
+export async function readRunOfCell(context: Pick<EngineContext, 'cells'>, dc: DataCenterSnapshot): Promise<RunOfCell> {
+  const { runId, cell } = dc;
+  if (cell?.kind !== 'read') return NOT_READ;
+  const reading = context.cells.get(dc.id).inTransaction('state', async (tx) => {
+    const run = runId === null ? undefined : await findRun(tx, runId);
+    return {
+      progress: run ? await readProgress(tx, run.runId) : null,
+      quarantined: run ? await countQuarantine(tx, run.runId) : [],
+      workersAlive: (await readWorkers(tx)).alive,
+      logins: [
+        ...(await listWorkerLogins(tx)).map((login) => toExcess('worker', dc.id, login)),
+        ...(await listCellSchedulerLogins(tx)).map((login) => toExcess('scheduler', dc.id, login)),
+      ],
+      // last: it runs as the login itself
+      blockers: isUnderWay(dc) || dc.maintenance.open !== null ? await listBlockers(tx, MAX_BLOCKERS) : [],
+    };
+  });
+  return reading.catch(() => NOT_READ);
+}
+
+const NOT_READ: RunOfCell = { progress: null, quarantined: [], workersAlive: null, blockers: [], logins: [] };
