@@ -12,7 +12,10 @@ function parseCellMessage(data: unknown, dataCenter: string): CellMessage | unde
   return { dataCenter, epoch: BigInt(epoch), kind };
 }
 
-/** Processor of one data center's queue; `onProgress` is called after each batch. Takes BullMQ's abort signal as its third parameter. */
+/**
+ * Processor of one data center's queue; takes BullMQ's abort signal as its third parameter. `onProgress` is called
+ * after each batch.
+ */
 export function createCellProcessor(context: WorkerContext, dataCenter: string, onProgress?: () => void) {
   return async (job: Job, _token: string | undefined, signal: AbortSignal | undefined): Promise<string> => {
     const message = parseCellMessage(job.data, dataCenter);

@@ -3,7 +3,9 @@
 import type { Service } from './service.js';
 
 export interface Reporter {
-  /** Reports as things are; what is asked for while one report is under way becomes one after it: the newest is last. */
+  /**
+   * Reports as things are; what is asked for while one is under way becomes one after it, so that the newest is last.
+   */
   report(): Promise<void>;
   /** Resolves when none is under way any more. Never rejects. */
   settled(): Promise<void>;

@@ -1,5 +1,5 @@
-// Kind 5. What no login of a cell does alone: choose a run, a cut-over or its instant, add to a finished plan, approve an
-// override, or write under another name.
+// Kind 5. What no login of a cell does alone: choose a run, a cut-over or its instant, add to a finished plan, approve
+// an override, or write under another name.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSealScene, type SealScene } from './seal-scene.js';
 

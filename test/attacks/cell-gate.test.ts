@@ -1,5 +1,5 @@
-// Kinds 9 and 5. What the gate answers is what its row says at that instant: the session of the product cannot forge it,
-// and a fencer neither moves the cut-over into the past nor takes it before its time.
+// Kinds 9 and 5. What the gate answers is what its row says at that instant: the session of the product cannot forge
+// it, and a fencer neither moves the cut-over into the past nor takes it before its time.
 import type pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { arm, inMs, latch } from '../engine/cutover/gate-scene.js';

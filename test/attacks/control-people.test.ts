@@ -1,4 +1,5 @@
-// Kind 3. Who did something in control and when is what its database authenticated and its clock, whatever a login sends.
+// Kind 3. Who did something in control and when is what its database authenticated and its clock, whatever a login
+// sends.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ControlScene, openControlScene } from './control-scene.js';
 

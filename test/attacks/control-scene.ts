@@ -13,8 +13,8 @@ export interface ControlScene {
   /** Two data centers, in rollout order. */
   readonly dataCenters: readonly [string, string];
   /**
-   * SQL that registers the n-th plan of a data center; outside its guard-rails unless `passes`. `counts`: JSON; left out
-   * those of a plan that is inside every guard-rail.
+   * SQL that registers the n-th plan of a data center; outside its guard-rails unless `passes`. `counts`: JSON; left
+   * out those of a plan that is inside every guard-rail.
    */
   register(
     n: number,

@@ -1,5 +1,6 @@
-// Kind 7. The product's view may run any code wherever we read it. What of ours reads it for others has a role of its own,
-// which can neither become somebody else nor give roles, and writes nothing but rows of a plan that is not finished.
+// Kind 7. The product's view may run any code wherever we read it. What of ours reads it for others has a role of its
+// own, which can neither become somebody else nor give roles, and writes nothing but rows of a plan that is not
+// finished.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SOURCE_FUNCTIONS } from '../../migrations/cell/source-functions.js';
 import { checkCellOwner } from '../../src/engine/doctor/check-owner.js';

@@ -1,5 +1,5 @@
-// Everything that anybody but its owner may do with any object of a database, as text that a person can read and git can
-// compare. Names of roles are those of their work: they carry the data center.
+// Everything that anybody but its owner may do with any object of a database, as text that a person can read and git
+// can compare. Names of roles are those of their work: they carry the data center.
 import type { Sql } from '../support/invariants.js';
 
 export interface PrivilegesOf {
@@ -16,7 +16,8 @@ interface Grant {
   readonly columns: readonly string[] | null;
 }
 
-// every object that is not the system's own; what nobody has granted yet has the privileges that Postgres gives by itself
+// every object that is not the system's own; what nobody has granted yet has the privileges that Postgres gives by
+// itself
 const GRANTS = `
 with acls as (
   select 'schema ' || n.nspname as object, null::name as "column", n.nspowner as owner, n.nspacl as acl

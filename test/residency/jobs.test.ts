@@ -1,5 +1,6 @@
-// Workers and schedulers whose cells raise errors with org data in every part, with each queue: a rollout, its bake, the
-// sweep after a cut-over, nights and the change feed, and commands about an org meanwhile. Outside the cell is none of it.
+// Workers and schedulers whose cells raise errors with org data in every part, with each queue: a rollout, its bake,
+// the sweep after a cut-over, nights and the change feed, and commands about an org meanwhile. Outside the cell is none
+// of it.
 import { afterEach, describe, expect, test } from 'vitest';
 import { redisAvailable, startTestRedis } from '../support/redis.js';
 import { waitFor } from '../support/wait.js';

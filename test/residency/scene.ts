@@ -1,5 +1,5 @@
-// Two cells, one of them full of markers, with the program as real processes: each command, the worker and the scheduler
-// are started as their users start them, at log level debug.
+// Two cells, one of them full of markers, with the program as real processes: each command, the worker and the
+// scheduler are started as their users start them, at log level debug.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// The guard-rails in control's database against those that people are shown: the same verdict for any counts and limits.
+// The guard-rails in control's database against those that people are shown: the same verdict for any counts and
+// limits.
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GuardRails } from '../../src/domain/config/rollout-config.js';

@@ -1,4 +1,5 @@
-// Seals a action as control would, for suites whose cell has no control: as the owner, with the key that lies in the cell.
+// Seals a action as control would, for suites whose cell has no control: as the owner, with the key that lies in the
+// cell.
 import type { CellDatabase } from '../../src/stores/cell/cell-database.js';
 import { execute, selectRow } from '../../src/stores/query.js';
 import type { Seal } from '../../src/stores/seal.js';

@@ -12,15 +12,17 @@ export interface TimeLeft {
   readonly toMs: number;
 }
 
-/** How the latest files went says more of the short ones, which come at the end, than the long ones of the beginning. */
+/**
+ * How the latest files went says more of the short ones, which come at the end, than the long ones of the beginning.
+ */
 const LATEST = 15;
 /** What the last run took says much; guesses from the texts of files were too low by half. */
 const MARGINS = { durations: { below: 0.85, above: 1.15 }, guesses: { below: 0.85, above: 2 } } as const;
 
 /**
- * A range of three guesses: at the pace of what has ended, at the pace of the latest of it, and as if what runs now were
- * half done, since of the first files the quick ones end first. Undefined before a file has ended. `finished` in the
- * order of their ends.
+ * A range of three guesses: at the pace of what has ended, at the pace of the latest of it, and as if what runs now
+ * were half done, since of the first files the quick ones end first. Undefined before a file has ended. `finished` in
+ * the order of their ends.
  */
 export function estimateTimeLeft(
   finished: readonly TimedFile[],

@@ -1,5 +1,5 @@
-// How long a test file is likely to take, from its text alone: for a machine that has never run it. Nothing but the order
-// of a run and its progress may depend on these numbers.
+// How long a test file is likely to take, from its text alone: for a machine that has never run it. Nothing but the
+// order of a run and its progress may depend on these numbers.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 

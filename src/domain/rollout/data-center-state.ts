@@ -6,8 +6,8 @@ import type { DataCenterSnapshot } from './snapshot.js';
 import { RESTING_STAGES } from './stage.js';
 
 /**
- * running, pausing, paused, aborting, waiting, or the stage where nothing is under way. `paused` is a proof: it needs the
- * fence as it was read in the cell just now, since control or the cell may have been restored to another moment.
+ * running, pausing, paused, aborting, waiting, or the stage where nothing is under way. `paused` is a proof: it needs
+ * the fence as it was read in the cell just now, since control or the cell may have been restored to another moment.
  */
 export function nameState(dc: DataCenterSnapshot): string {
   if (RESTING_STAGES.includes(dc.stage)) return dc.requested ? 'waiting' : dc.stage;

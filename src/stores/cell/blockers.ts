@@ -1,5 +1,5 @@
-// Which sessions keep work of ours in this cell from going on, by their locks: for the terminal of whoever asks. Names of
-// the catalog, never data; reads only, and needs no right on what is locked.
+// Which sessions keep work of ours in this cell from going on, by their locks: for the terminal of whoever asks. Names
+// of the catalog, never data; reads only, and needs no right on what is locked.
 import { execute, selectRows } from '../query.js';
 import type { CellTransaction } from './cell-database.js';
 
@@ -14,7 +14,7 @@ export interface Blocker {
   readonly mode: string | null;
   /** It waits for the lock itself, and what comes after it waits as well. */
   readonly queued: boolean;
-  /** Start of its transaction; where this login may not see that, since when somebody waits for it; null: nobody does. */
+  /** Start of its transaction; where this login may not see that, since when somebody waits for it; null: nobody. */
   readonly since: Date | null;
 }
 
@@ -47,7 +47,8 @@ export async function listBlockers(tx: CellTransaction, limit: number): Promise<
        where l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())),
      conflicting as (
        select l.pid, l.relation, l.mode, not l.granted as queued,
-         (select min(w.waitstart) from locks w where w.relation = l.relation and (l.granted or w.pid = l.pid)) as waitstart
+         (select min(w.waitstart) from locks w
+          where w.relation = l.relation and (l.granted or w.pid = l.pid)) as waitstart
        from locks l
        where l.locktype = 'relation' and l.pid is distinct from pg_backend_pid()
          and (l.mode = 'AccessExclusiveLock' and l.relation in (select s.oid from source s)
@@ -64,7 +65,8 @@ export async function listBlockers(tx: CellTransaction, limit: number): Promise<
      found as (
        select * from conflicting
        union all
-       select * from awaited w where w.pid = 0 or w.pid not in (select c.pid from conflicting c where c.pid is not null))
+       select * from awaited w
+       where w.pid = 0 or w.pid not in (select c.pid from conflicting c where c.pid is not null))
      select nullif(f.pid, 0) as pid, a.usename::text as role, coalesce(a.application_name, '') as application,
        case when f.relation is not null then format('%I.%I', n.nspname, c.relname) end as relation,
        upper(regexp_replace(regexp_replace(f.mode, 'Lock$', ''), '([a-z])([A-Z])', '\\1 \\2', 'g')) as mode, f.queued,

@@ -1,5 +1,5 @@
-// A view of the product that raises an error, whatever its SQLSTATE, through every command that reads it: each ends with
-// a code and a sentence that name the view, never with "an unexpected error", "run init" or a text of the server.
+// A view of the product that raises an error, whatever its SQLSTATE, through every command that reads it: each ends
+// with a code and a sentence that name the view, never with "an unexpected error", "run init" or a text of the server.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -69,7 +69,9 @@ const others = (): readonly (readonly string[])[] => [
 ];
 
 const RELATION = 'relation "credit_rollout.cell" does not exist: MARKER';
-/** SQLSTATE, what is raised, and what is shown of it. One of each class that a command could take for something else. */
+/**
+ * SQLSTATE, what is raised, and what is shown of it. One of each class that a command could take for something else.
+ */
 const RAISED = [
   ['P0001', 'MARKER', 'SQLSTATE P0001'],
   ['23505', 'MARKER', 'SQLSTATE 23505'],

@@ -1,5 +1,5 @@
-// A megabyte that somebody wrote to keep the readers busy, in many shapes; and files that are named by mistake: an error
-// within a second, with nothing of another file in it.
+// A megabyte that somebody wrote to keep the readers busy, in many shapes; and files that are named by mistake: an
+// error within a second, with nothing of another file in it.
 import { describe, expect, test } from 'vitest';
 import { parseRolloutConfig } from '../../../src/domain/config/parse-config.js';
 import { parseRateCard } from '../../../src/domain/rate-card/parse-rate-card.js';

@@ -1,5 +1,5 @@
-// Sign-ups on sources that are ordinary views over normalised tables: the product's transaction neither fails nor waits,
-// whatever its own time-outs, and a worker writes what was only recorded.
+// Sign-ups on sources that are ordinary views over normalised tables: the product's transaction neither fails nor
+// waits, whatever its own time-outs, and a worker writes what was only recorded.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

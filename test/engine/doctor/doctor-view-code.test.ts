@@ -1,5 +1,5 @@
-// A view of the product that calls a function: it runs with the rights of whoever reads the view, so `doctor` prints the
-// GRANT for every role that reads it, that of the product too.
+// A view of the product that calls a function: it runs with the rights of whoever reads the view, so `doctor` prints
+// the GRANT for every role that reads it, that of the product too.
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { initCell } from '../../../src/engine/setup/init-cell.js';

@@ -1,6 +1,6 @@
-// Allotments that somebody's SQL changed, inserted or deleted: every column, higher, lower, null or another value, alone
-// or with its sum, under a false cause, without our triggers. `verify` finds each, and no night lowers what nothing
-// recorded explains.
+// Allotments that somebody's SQL changed, inserted or deleted: every column, higher, lower, null or another value,
+// alone or with its sum, under a false cause, without our triggers. `verify` finds each, and no night lowers what
+// nothing recorded explains.
 import { afterEach, describe, expect, test } from 'vitest';
 import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';
 import { toStoredCard } from '../../../src/engine/stored-card.js';
