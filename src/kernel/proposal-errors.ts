@@ -59,6 +59,14 @@ export const PROPOSAL_ERRORS = {
     'The rule would not keep the floor of this override, or there is nothing to override.',
     'Correct the cause that is named, or propose another floor.',
   ),
+  // exceptions
+  exception_unknown: entry(1, 'The org has no exception that waits for its answer.', 'Check the id of the org.'),
+  exception_open: entry(6, 'The org has an exception that waits for its answer.', 'Answer that one first.'),
+  exception_waits: entry(
+    6,
+    'The exception is answered by an override, which waits for its approval.',
+    'Let a second person approve that override, or withdraw it.',
+  ),
   // repairs
   repair_unknown: entry(1, 'The data center has no such repair that waits for its approval.', 'Propose another one.'),
   repair_refused: entry(

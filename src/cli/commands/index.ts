@@ -18,6 +18,7 @@ import type { ReconcileFlags } from './reconcile.js';
 import type { RepairFlags } from './repair.js';
 import type { StatusFlags } from './status.js';
 import { registerCutover, registerSettings } from './two-person-commands.js';
+import { registerExceptions, registerUsage } from './usage-commands.js';
 
 import type { VerifyFlags } from './verify.js';
 import type { WorkerFlags } from './worker.js';
@@ -29,6 +30,8 @@ export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[
   registerPlans,
   registerRollout,
   registerCutover,
+  registerUsage,
+  registerExceptions,
   registerChecksAndProcesses,
 ];
 

@@ -1,6 +1,6 @@
 // Horizontal bars as inline SVG. A table beside it always has the same numbers: the picture is never the only
 // source.
-import { html, type Markup, nothing } from './html.js';
+import { html, type Markup, nothing } from '../../kernel/html.js';
 
 /** What a part of a bar means; each has its colour in the style sheet and its word in the legend. */
 export type BarFill = 'before' | 'plan' | 'topUp' | 'purchased' | 'orgs';

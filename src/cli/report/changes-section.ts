@@ -1,11 +1,11 @@
 // How much orgs change: the histogram, and by name those that rise most and those that are nearest to their floor.
 
 import type { PlannedOrg, PlanReport } from '../../domain/plan/plan-report.js';
+import { html, type Markup } from '../../kernel/html.js';
 import { showCount } from '../terminal/numbers.js';
 import { right } from '../terminal/table.js';
 import { showBar, showFactor } from '../views/plan-words.js';
 import { renderBars } from './bar-chart.js';
-import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 
 /** Counts only. `id` sets its charts apart from those of other plans. */

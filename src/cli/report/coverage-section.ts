@@ -2,8 +2,8 @@
 
 import { countBranches, sumBranches } from '../../domain/plan/group-editions.js';
 import type { BranchCount, PlanReport } from '../../domain/plan/plan-report.js';
+import { html, type Markup } from '../../kernel/html.js';
 import { showCount } from '../terminal/numbers.js';
-import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 
 /** The eight columns: purchased × light agents × negotiated. */

@@ -2,11 +2,11 @@
 
 import { type EditionSum, groupEditions, sumPurchases } from '../../domain/plan/group-editions.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
+import { html, type Markup } from '../../kernel/html.js';
 import { showChange, showCount } from '../terminal/numbers.js';
 import { right } from '../terminal/table.js';
 import { showEdition } from '../views/plan-words.js';
 import { type Bar, renderBars } from './bar-chart.js';
-import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 
 const COLUMNS = [

@@ -1,10 +1,10 @@
 // What a reader should check: falls, traps, and orgs that cannot be decided. Counts only.
 import { groupEditions } from '../../domain/plan/group-editions.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
+import { html, type Markup } from '../../kernel/html.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 import { right } from '../terminal/table.js';
 import { countPaidLeft, TRAPS } from '../views/plan-words.js';
-import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 
 export function renderExceptions(report: PlanReport): Markup {

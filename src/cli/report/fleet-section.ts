@@ -1,10 +1,10 @@
 // Several plans side by side. Counts only: the orgs of one data center are never shown beside those of another.
 
 import type { PlanReport } from '../../domain/plan/plan-report.js';
+import { html, type Markup } from '../../kernel/html.js';
 import { showChange, showCount, showRange } from '../terminal/numbers.js';
 import { right } from '../terminal/table.js';
 import { namePlan } from '../views/plan-words.js';
-import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 
 const COLUMNS = [

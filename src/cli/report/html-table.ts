@@ -1,6 +1,7 @@
 // A table with a caption and header cells, for eyes, paper and screen readers. Knows nothing of what it holds.
+
+import { html, type Markup } from '../../kernel/html.js';
 import type { Column } from '../terminal/table.js';
-import { html, type Markup } from './html.js';
 
 type Cell = string | Markup;
 const SHORT = 4;

@@ -1,9 +1,9 @@
 // What came of a plan: its prediction against what the run that followed it did. Counts only.
 
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
+import { html, type Markup } from '../../kernel/html.js';
 import { right } from '../terminal/table.js';
 import { listOutcome } from '../views/show-outcome.js';
-import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 
 const COLUMNS = [{ title: 'What' }, right('Predicted'), right('Actual'), right('Error')];

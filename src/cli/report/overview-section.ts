@@ -2,10 +2,10 @@
 
 import { sumBranches, sumPurchases } from '../../domain/plan/group-editions.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
+import { html, type Markup } from '../../kernel/html.js';
 import { showChange, showCount } from '../terminal/numbers.js';
 import { namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot } from '../views/plan-words.js';
 import { renderBars } from './bar-chart.js';
-import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 
 export function renderFacts(report: PlanReport): Markup {

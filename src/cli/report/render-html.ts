@@ -1,13 +1,13 @@
 // A plan, or the plans of several data centers, as one HTML file that needs no network and no script. With several data
 // centers it names no org.
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
+import { html, type Markup, nothing } from '../../kernel/html.js';
 import { namePlan, showSnapshot } from '../views/plan-words.js';
 import { renderHistogram, renderNamedChanges } from './changes-section.js';
 import { renderCoverage } from './coverage-section.js';
 import { renderEditions } from './editions-section.js';
 import { renderExceptions } from './exceptions-section.js';
 import { renderFleet } from './fleet-section.js';
-import { html, type Markup, nothing } from './html.js';
 import { renderOutcome } from './outcome-section.js';
 import { renderFacts, renderRails, renderTiles, renderTotals } from './overview-section.js';
 import { STYLE } from './style.js';

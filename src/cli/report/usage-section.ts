@@ -1,11 +1,11 @@
 // Whether orgs can live with their credits: busiest days against new totals, and what calls cost.
 
 import type { PlanReport, ShortOrg } from '../../domain/plan/plan-report.js';
+import { CALL_COSTS, LIST_HEAVY } from '../../domain/usage/call-costs.js';
+import { html, type Markup } from '../../kernel/html.js';
 import { showCount, showShare } from '../terminal/numbers.js';
 import { right } from '../terminal/table.js';
-import { CALL_COSTS, LIST_HEAVY } from './call-costs.js';
 import { describeOrg, ORG_TABLE_COLUMNS } from './changes-section.js';
-import { html, type Markup } from './html.js';
 import { renderTable } from './html-table.js';
 
 /** Counts by edition; no org is named. */

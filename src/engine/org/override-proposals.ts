@@ -3,6 +3,7 @@
 import { advise, command } from '../../kernel/advice.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
+import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
 import {
   digestOverride,
@@ -37,10 +38,14 @@ export interface OverrideReport extends OverrideProposal, OverrideDecision {
 /** One org of a source without an index on org_id is a scan. */
 const STATEMENT_MS = 30_000;
 
-/** Throws invalid_org_id, org_not_found, override_refused, override_open, conflict. */
+/**
+ * Throws invalid_org_id, org_not_found, override_refused, override_open, conflict. `also` runs in the transaction that
+ * stores it, with its number.
+ */
 export async function proposeOverride(
   context: Pick<EngineContext, 'control' | 'cells' | 'actor'>,
   proposal: OverrideProposal,
+  also: (tx: CellTransaction, overrideId: bigint) => Promise<void> = async () => undefined,
 ): Promise<OverrideReport> {
   const { dataCenter, reason, floor } = proposal;
   try {
@@ -54,6 +59,7 @@ export async function proposeOverride(
         if (open !== undefined) throw alreadyOpen(nameOverride(dataCenter, open.overrideId));
         const decision = await resolveOverride(tx, { ...proposal, orgId });
         const number = await insertOverride(tx, { ...proposal, orgId, author });
+        await also(tx, number);
         return {
           ...decision,
           proposalId: number,

@@ -28,6 +28,7 @@ afterAll(async () => {
 /** Verbs that change nothing, and the processes, whose steps have rows of their own. */
 const READS = ['doctor', 'plans', 'plans show', 'plans diff', 'status', 'calendar', 'cutover show', 'verify', 'why'];
 const MORE_READS = ['wait', 'quarantine', 'audit', 'rate-card check', 'settings show'];
+const USAGE_READS = ['usage show', 'exception list'];
 const PROCESSES = ['worker', 'scheduler', 'up', 'demo'];
 /** It makes the audit itself; what it did is in the tables of migrations. */
 const SCHEMAS = ['init'];
@@ -129,6 +130,16 @@ describe('the audit', () => {
       total_credits = total_credits + 1 where org_id = 14`);
     const repair = await leavesOne(ALICE, 'repair', 'repair', ...at, '--execute');
     await leavesOne(BOB, 'approve', 'approve', String(repair.json.repair_id));
+    const asks = ['15', ...at, '--execute'];
+    await leavesOne(ALICE, 'exception add', 'exception', ...asks, '--text', 'imports on Mondays');
+    await leavesOne(BOB, 'exception answer', 'exception_declined', ...asks, '--decline', 'enough');
+    await leavesOne(ALICE, 'exception add', 'exception', ...asks, '--text', 'imports on Mondays');
+    await leavesOne(BOB, 'exception answer', 'exception_withdrawn', ...asks, '--withdraw');
+    await leavesOne(ALICE, 'exception add', 'exception', ...asks, '--text', 'imports on Mondays');
+    await leavesOne(BOB, 'exception answer', 'override', ...asks, '--floor', '4000000');
+    await fleet.cell(0).sql(`insert into credit_rollout.usage_days select a.org_id, current_date - 2, 'credits', 1,
+      a.total_credits * 2, 0, 0, 0, 0, 0, '{}' from credit_rollout.allotments a where a.paid order by 1 limit 1`);
+    await leavesOne(ALICE, 'usage propose', 'override', ...at, '--execute');
     await leavesOne(ALICE, 'reconcile', 'ask_reconcile', ...at, '--execute');
     await fleet.drive();
   });
@@ -166,7 +177,14 @@ describe('the audit', () => {
   });
 
   test('is checked for every verb that there is', () => {
-    const known = [...new Set(ran.map(({ verb }) => verb)), ...READS, ...MORE_READS, ...PROCESSES, ...SCHEMAS];
+    const known = [
+      ...new Set(ran.map(({ verb }) => verb)),
+      ...READS,
+      ...MORE_READS,
+      ...USAGE_READS,
+      ...PROCESSES,
+      ...SCHEMAS,
+    ];
     expect(listVerbs().toSorted()).toEqual(known.toSorted());
   });
 });

@@ -1,8 +1,8 @@
 // report.html as a document: whole, escaped, offline, and the same for eyes, paper and screen readers.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { html } from '../../../src/cli/report/html.js';
 import { renderHtml } from '../../../src/cli/report/render-html.js';
+import { html } from '../../../src/kernel/html.js';
 import { manyBranches, sampleBranch, sampleOrg, sampleOutcome, samplePlan } from './sample-plan.js';
 
 const VOID = new Set(['meta', 'link', 'br', 'hr', 'img', 'input']);

@@ -1,5 +1,5 @@
 // HTML text that is escaped unless it was made here. Nothing else in the report writes a tag.
-import { toPrintable } from '../../kernel/printable.js';
+import { toPrintable } from './printable.js';
 
 /** Markup that may be put into a document as it is. */
 export interface Markup {

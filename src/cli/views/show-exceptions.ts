@@ -1,0 +1,68 @@
+// Exceptions for people: what an org asks for in its own words, and the answer. Only for the screen of who asked.
+import type { AnsweredException, ExceptionList, ExceptionReport } from '../../engine/usage/exceptions.js';
+import type { CommandNames } from '../terminal/command-names.js';
+import { showCount, showInstant } from '../terminal/numbers.js';
+import { wrapText } from '../terminal/wrap-text.js';
+
+const COLUMNS = 76;
+
+export function showExceptions(
+  { dataCenter, counts, exceptions }: ExceptionList,
+  { zone, commands }: { readonly zone: string; readonly commands: CommandNames },
+): string {
+  const { open, granted, declined, withdrawn } = counts;
+  const sum = `${showCount(open)} open, ${showCount(granted)} granted, ${showCount(declined)} declined, ${showCount(withdrawn)} withdrawn`;
+  if (exceptions.length === 0) return `✔ ${dataCenter}: no exception waits for an answer (${sum}).`;
+  return [
+    `${dataCenter}: ${sum}`,
+    ...exceptions.flatMap((one) => [
+      '',
+      `  org ${one.orgId}: ${one.state}, asked ${showInstant(one.askedAt, zone)}`,
+      `    by ${one.askedBy}${describeWish(one)}`,
+      ...wrapText(one.text, COLUMNS).map((line) => `    ${line}`),
+      ...(one.override === null ? [] : [`    its override: ${one.override}`]),
+      ...(one.answeredAt === null
+        ? []
+        : [`    answered by ${one.answeredBy ?? '–'}, ${showInstant(one.answeredAt, zone)}`]),
+      ...(one.answer === null ? [] : wrapText(one.answer, COLUMNS).map((line) => `    ${line}`)),
+    ]),
+    '',
+    `Next: ${commands.show(`exception answer ORG --dc ${dataCenter}`)}`,
+  ].join('\n');
+}
+
+const describeWish = ({ wanted, until }: Pick<ExceptionReport, 'wanted' | 'until'>): string =>
+  [
+    ...(wanted === null ? [] : [`wants ${showCount(wanted)} credits a day`]),
+    ...(until === null ? [] : [`until ${until}`]),
+  ]
+    .map((part) => `, ${part}`)
+    .join('');
+
+export function showException(report: ExceptionReport, next: string): string {
+  const { executed, orgId, dataCenter, text } = report;
+  return [
+    `${executed ? '✔' : '·'} exception of org ${orgId} in ${dataCenter}${describeWish(report)}`,
+    ...wrapText(text, COLUMNS).map((line) => `    ${line}`),
+    '',
+    executed ? 'It is stored, and waits for its answer.' : 'Nothing was stored.',
+    `Next: ${next}`,
+  ].join('\n');
+}
+
+export function showAnswer(report: AnsweredException, next: string): string {
+  const { executed, orgId, dataCenter, text, answer, state, proposal } = report;
+  return [
+    `${executed ? '✔' : '·'} exception of org ${orgId} in ${dataCenter}${describeWish(report)}`,
+    ...wrapText(text, COLUMNS).map((line) => `    ${line}`),
+    ...(answer === null ? [] : ['  the org is told:', ...wrapText(answer, COLUMNS).map((line) => `    ${line}`)]),
+    '',
+    executed ? describeDone(state, proposal?.overrideId) : 'Nothing was changed.',
+    `Next: ${next}`,
+  ].join('\n');
+}
+
+const describeDone = (state: ExceptionReport['state'], override: string | undefined): string =>
+  override === undefined
+    ? `It is ${state}.`
+    : `The override ${override} is proposed. A second person's approval grants the exception.`;

@@ -1,0 +1,144 @@
+// `usage` of a data center for people: counts by edition, predicted against measured, and the orgs to look at.
+
+import type { LeftOut } from '../../domain/usage/propose-floors.js';
+import { type EditionUsage, groupBranches } from '../../domain/usage/sum-editions.js';
+import type { UsageProposals } from '../../engine/usage/propose-from-usage.js';
+import type { UsageReport, UsedOrg } from '../../engine/usage/read-usage.js';
+import type { CommandNames } from '../terminal/command-names.js';
+import { showCount, showOrgs } from '../terminal/numbers.js';
+import { indent, layOutTable, right } from '../terminal/table.js';
+
+export function showUsage(report: UsageReport, commands: CommandNames): string {
+  const { dataCenter, today, firstDay, legacyToday, alerts80, alerts100, near, refusedSince } = report;
+  if (firstDay === null) return `${dataCenter}: nothing was measured yet. A meter writes here what it counts.`;
+  return [
+    `${dataCenter}: usage on ${today}, measured since ${firstDay}`,
+    '',
+    ...indent(showEditions(report.editions)),
+    '',
+    '  80 %: used that much of their total today. REFUSED: for it, today.',
+    '  SINCE: refused since their migration, and on no measured day before.',
+    ...indent(describePrediction(report)),
+    ...indent(describeBranches(report)),
+    ...(legacyToday === 0 ? [] : [`  Not migrated, with calls today: ${showOrgs(legacyToday)}.`]),
+    ...(alerts80 + alerts100 === 0
+      ? []
+      : [`  Alerts today: ${showCount(alerts80)} at 80 %, ${showCount(alerts100)} with nothing left or refused.`]),
+    ...listOrgs('At 80 % or more today, the fullest first', near),
+    ...listOrgs('Refused since their migration, and not before', refusedSince),
+    '',
+    `Next: ${commands.show(`usage propose --dc ${dataCenter}`)}`,
+  ].join('\n');
+}
+
+const showEditions = (editions: readonly EditionUsage[]): readonly string[] =>
+  layOutTable(
+    [{ title: 'EDITION' }, ...['ORGS', 'ACTIVE', 'USED TODAY', '80 %', 'REFUSED', 'SINCE', 'PREDICTED'].map(right)],
+    editions.map((one) => [
+      one.edition,
+      showCount(one.orgs),
+      showCount(one.active),
+      showCount(one.usedToday),
+      showCount(one.near),
+      showCount(one.refusedToday),
+      showCount(one.refusedSince),
+      one.predicted === null ? '–' : showCount(one.predicted),
+    ]),
+  );
+
+function describePrediction({ plan, editions }: UsageReport): readonly string[] {
+  const measured = editions.reduce((sum, one) => sum + one.measured, 0);
+  if (plan === null) return [`PREDICTED: no plan knows. Measured: ${showOrgs(measured)} that pay.`];
+  const predicted = editions.reduce((sum, one) => sum + (one.predicted ?? 0), 0);
+  return [
+    `PREDICTED: paid orgs that plan ${plan} expected to be refused.`,
+    `In all ${showCount(predicted)} were predicted, ${showCount(measured)} measured.`,
+  ];
+}
+
+/** Only the branches in which somebody is refused or near: the others are in the document. */
+function describeBranches({ branches }: UsageReport): readonly string[] {
+  const rows = groupBranches(branches).map(({ name, near, refusedToday, refusedSince, concurrencySince }) => [
+    name,
+    ...[near, refusedToday, refusedSince, concurrencySince].map(showCount),
+  ]);
+  if (rows.length === 0) return [];
+  return ['', ...layOutTable([{ title: 'BRANCH' }, ...['80 %', 'REFUSED', 'SINCE', 'AT ONCE'].map(right)], rows), ''];
+}
+
+function listOrgs(title: string, orgs: readonly UsedOrg[]): readonly string[] {
+  if (orgs.length === 0) return [];
+  return [
+    '',
+    `  ${title}:`,
+    ...indent(
+      layOutTable(
+        [{ title: 'ORG' }, { title: 'EDITION' }, ...['USED TODAY', 'TOTAL', 'REFUSED'].map(right)],
+        orgs.map((org) => [org.orgId, org.edition, ...[org.used, org.total, org.refused].map(showCount)]),
+      ),
+    ),
+  ];
+}
+
+const WHY: Readonly<Record<LeftOut, string>> = {
+  enough: 'its busiest day fits with a fifth to spare',
+  protected: 'it is protected: propose it by hand',
+  proposed: 'an override waits for its approval',
+  factor: 'more than guardRails.maxRaiseFactor',
+  floor_over_plan: 'more than guardRails.floorOverPlan',
+  rails: 'with it, all together leave the guard-rails',
+};
+
+export function showProposals(
+  { dataCenter, executed, proposals, left }: UsageProposals,
+  commands: CommandNames,
+): string {
+  const made = proposals.filter(({ override }) => override !== null);
+  const refused = proposals.filter(({ refusal }) => refusal !== null);
+  if (proposals.length + left.length === 0)
+    return `✔ ${dataCenter}: no paid org was refused, or used more than its total, in the last 30 days.`;
+  return [
+    executed
+      ? `✔ ${dataCenter}: ${showCount(made.length)} overrides are proposed`
+      : `${dataCenter}: ${showOrgs(proposals.length)} would get more`,
+    ...(proposals.length === 0
+      ? []
+      : [
+          '',
+          ...indent(
+            layOutTable(
+              [
+                { title: 'ORG' },
+                { title: 'EDITION' },
+                ...['PEAK', 'REFUSED', 'TOTAL', 'FLOOR'].map(right),
+                { title: executed ? 'OVERRIDE' : '' },
+              ],
+              proposals.map((org) => [
+                org.orgId,
+                org.edition,
+                ...[org.peak, org.refused, org.total, org.proposedFloor].map(showCount),
+                org.override ?? '',
+              ]),
+            ),
+          ),
+        ]),
+    ...refused.map((org) => `  ! org ${org.orgId}: ${org.refusal ?? ''}`),
+    ...(left.length === 0 ? [] : ['', ...left.map((org) => `  · org ${org.orgId}: ${WHY[org.why]}`)]),
+    '',
+    nextStep({ dataCenter, executed, made: made[0]?.override ?? null, wanted: proposals.length }, commands),
+  ].join('\n');
+}
+
+interface Step {
+  readonly dataCenter: string;
+  readonly executed: boolean;
+  readonly made: string | null;
+  readonly wanted: number;
+}
+
+function nextStep({ dataCenter, executed, made, wanted }: Step, commands: CommandNames): string {
+  if (made !== null)
+    return `Nothing is changed until a second person approves each.\nNext: ${commands.show(`approve ${made}`)}`;
+  if (executed || wanted === 0) return 'Nothing was changed.';
+  return `Nothing was changed.\nNext: ${commands.show(`usage propose --dc ${dataCenter} --execute --reason TEXT`)}`;
+}
