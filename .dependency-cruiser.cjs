@@ -75,6 +75,16 @@ module.exports = {
       packages: [...npm('knex', 'pg-copy-streams'), '^stream$'],
       comment: 'the only SQL on a cell; knows no control table',
     }),
+    ...layer('meter-store', '^src/stores/meter/', {
+      own: [KERNEL, DOMAIN],
+      packages: npm('ioredis'),
+      comment: 'counts calls: the only Lua; knows no database',
+    }),
+    ...layer('meter', '^src/meter/', {
+      own: [KERNEL, DOMAIN, '^src/stores/meter/'],
+      packages: [],
+      comment: 'the library of a gateway: reads limits through a port, so no SQL',
+    }),
     ...layer('stores-shared', '^src/stores/[^/]+\\.ts$', {
       own: [KERNEL],
       packages: npm('knex'),

@@ -220,6 +220,11 @@ export const ERRORS = {
     'Bring the older time zone data up to date: that of the PostgreSQL server, or Node.js.',
   ),
   invalid_argument: entry(1, 'A command-line argument is missing or impossible.', 'Run the command with --help.'),
+  invalid_call: entry(
+    1,
+    'A gateway sent the meter a call with a missing or impossible part; nothing was charged.',
+    'Correct the part that is named.',
+  ),
   out_unwritable: entry(
     1,
     'The folder named by --out cannot be written; nothing of the report is there.',

@@ -26,9 +26,9 @@ export interface DayUsage {
   readonly callsGivenBack: number;
   /** Their credits. Used today: credits − creditsGivenBack. */
   readonly creditsGivenBack: number;
-  /** Calls refused since the day's limit was reached, in whichever unit. */
+  /** Calls refused since the day's limit was reached, in whichever unit; in shadow: that would have been. */
   readonly refusedByCredits: number;
-  /** Calls refused since every concurrent slot was taken. */
+  /** Calls refused since every concurrent slot was taken; in shadow: that would have been. */
   readonly refusedByConcurrency: number;
   /** The most calls that were in flight at once. */
   readonly peakInFlight: number;
@@ -78,6 +78,28 @@ export function mergeUsage(one: DayUsage, other: DayUsage): DayUsage {
     model: one.model === 'legacy' ? 'legacy' : other.model,
     ...mergeCounters(one, other),
     kinds: Object.fromEntries(names.map((name) => [name, mergeKind(findKind(one, name), findKind(other, name))])),
+  };
+}
+
+/** What was counted apart from each other of one org and day; the peak is the larger one. Keeps the model of `one`. */
+export function addUsage(one: DayUsage, other: DayUsage): DayUsage {
+  const names = [...new Set([...Object.keys(one.kinds), ...Object.keys(other.kinds)])].sort();
+  const sum = (counter: Exclude<keyof Counters, 'peakInFlight'>): number => one[counter] + other[counter];
+  return {
+    ...one,
+    calls: sum('calls'),
+    credits: sum('credits'),
+    callsGivenBack: sum('callsGivenBack'),
+    creditsGivenBack: sum('creditsGivenBack'),
+    refusedByCredits: sum('refusedByCredits'),
+    refusedByConcurrency: sum('refusedByConcurrency'),
+    peakInFlight: Math.max(one.peakInFlight, other.peakInFlight),
+    kinds: Object.fromEntries(
+      names.map((name) => {
+        const [mine, others] = [findKind(one, name), findKind(other, name)];
+        return [name, { calls: mine.calls + others.calls, credits: mine.credits + others.credits }];
+      }),
+    ),
   };
 }
 

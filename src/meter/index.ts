@@ -1,0 +1,21 @@
+// What a gateway imports: `import { createMeter } from 'credit-rollout/meter'`. Passes on, and has nothing of its own.
+export type { Enforcement } from '../domain/metering/decide-call.js';
+export type { AnswerHeaders, RefusalBody } from '../domain/metering/describe-answer.js';
+export type { CallPrice } from '../domain/metering/price-call.js';
+export type { DayUsage } from '../domain/metering/usage.js';
+export type { CallCosts } from '../domain/rate-card/call-costs.js';
+export { parseRateCard } from '../domain/rate-card/parse-rate-card.js';
+export { createMemoryMeterStore } from '../stores/meter/memory-meter-store.js';
+export type { MeterStore } from '../stores/meter/meter-store.js';
+export { connectMeterRedis, createRedisMeterStore } from '../stores/meter/redis-meter-store.js';
+export {
+  type Admission,
+  createMeter,
+  type Meter,
+  type MeterCounts,
+  type MeterEvent,
+  type MeterOptions,
+  type OrgDetails,
+} from './create-meter.js';
+export type { Enforce, OrgCapacity, ReadCapacity } from './limit-cache.js';
+export type { MeteredCall } from './metered-call.js';

@@ -1,0 +1,135 @@
+// What orgs are held to, as their cell has it: read for many at once, again every 10 s for orgs that call, and again
+// before one is refused. Never decides, and never forgets what it knew because a cell is away.
+import { type CallLimits, ENFORCEMENTS, type Enforcement } from '../domain/metering/decide-call.js';
+import type { MeterModel } from '../domain/metering/usage.js';
+import type { Clock } from '../kernel/clock.js';
+import { withTimeout } from '../kernel/retry.js';
+
+/** Whether limits refuse; `shadow` only counts what they would. */
+export interface Enforce {
+  readonly credits: Enforcement;
+  readonly concurrency: Enforcement;
+}
+
+/** What a cell says about an org. */
+export interface OrgCapacity {
+  readonly model: MeterModel;
+  /** Calls or credits a day; null: undecidable, what is enforced stays. */
+  readonly capacity: bigint | null;
+  /** Calls at once; null: without limit. */
+  readonly concurrency: number | null;
+  /** Where it differs from the data center's. */
+  readonly enforce?: Partial<Enforce> | undefined;
+}
+
+/** Orgs that are not in the result have no limit. */
+export type ReadCapacity = (orgIds: readonly string[]) => Promise<ReadonlyMap<string, OrgCapacity>>;
+
+export interface KnownLimits {
+  readonly limits: CallLimits;
+  /** When the reading began that gave them; null: the cell could not be read. */
+  readonly readAtMs: number | null;
+}
+
+export interface LimitCache {
+  find(orgId: string): KnownLimits | undefined;
+  /** Reads an org now, together with others that ask in the same moment. Never rejects. */
+  read(orgId: string): Promise<KnownLimits>;
+  /** Reads all orgs that called in the last minute, and forgets those that did not for ten. */
+  refresh(): Promise<void>;
+}
+
+export interface LimitCacheOptions {
+  readonly readCapacity: ReadCapacity;
+  /** Asked at each reading, so that it can be changed at run time. */
+  readonly enforce: () => Enforce;
+  readonly clock: Clock;
+  readonly onFailure: (error: unknown) => void;
+}
+
+const ACTIVE_MS = 60_000;
+const FORGOTTEN_MS = 600_000;
+const READ_MS = 1000;
+/** After a reading that failed, none is tried for so long. */
+const RETRY_MS = 1000;
+/** Counting is exact below; a limit that is not below is none. */
+const EXACT_BELOW = 9_000_000_000_000_000n;
+
+interface Entry extends KnownLimits {
+  usedAtMs: number;
+}
+
+export function createLimitCache({ readCapacity, enforce, clock, onFailure }: LimitCacheOptions): LimitCache {
+  const entries = new Map<string, Entry>();
+  let waiting: { readonly ids: Set<string>; readonly done: Promise<void> } | undefined;
+  let failedAtMs = Number.NEGATIVE_INFINITY;
+  const now = (): number => clock.now().getTime();
+
+  async function readMany(orgIds: readonly string[]): Promise<void> {
+    const readAtMs = now();
+    try {
+      // a cell that is away must not keep every call of an org waiting that is at its limit
+      if (readAtMs - failedAtMs < RETRY_MS) return keepUnread(orgIds);
+      const capacities = await withTimeout(clock, READ_MS, readCapacity(orgIds));
+      if (capacities === undefined) throw new Error(`the cell did not answer in ${READ_MS} ms`);
+      const general = enforce();
+      for (const orgId of orgIds) keep(orgId, readAtMs, toLimits(capacities.get(orgId), entries.get(orgId), general));
+    } catch (error) {
+      failedAtMs = now();
+      onFailure(error);
+      keepUnread(orgIds);
+    }
+  }
+
+  function keepUnread(orgIds: readonly string[]): void {
+    for (const orgId of orgIds)
+      keep(orgId, null, entries.get(orgId)?.limits ?? toLimits(undefined, undefined, enforce()));
+  }
+
+  function keep(orgId: string, readAtMs: number | null, limits: CallLimits): void {
+    entries.set(orgId, { limits, readAtMs, usedAtMs: entries.get(orgId)?.usedAtMs ?? now() });
+  }
+
+  return {
+    find: (orgId) => {
+      const entry = entries.get(orgId);
+      if (entry !== undefined) entry.usedAtMs = now();
+      return entry;
+    },
+    read: async (orgId) => {
+      if (waiting === undefined) {
+        const ids = new Set<string>();
+        const done = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+          waiting = undefined;
+          return readMany([...ids]);
+        });
+        waiting = { ids, done };
+      }
+      waiting.ids.add(orgId);
+      await waiting.done;
+      return entries.get(orgId) ?? { limits: toLimits(undefined, undefined, enforce()), readAtMs: null };
+    },
+    refresh: async () => {
+      const nowMs = now();
+      for (const [orgId, { usedAtMs }] of entries) if (usedAtMs < nowMs - FORGOTTEN_MS) entries.delete(orgId);
+      const active = [...entries].filter(([, { usedAtMs }]) => usedAtMs >= nowMs - ACTIVE_MS).map(([orgId]) => orgId);
+      if (active.length > 0) await readMany(active);
+    },
+  };
+}
+
+/** An undecidable org keeps the number that is enforced, whatever its model was. */
+function toLimits(org: OrgCapacity | undefined, before: Entry | undefined, general: Enforce): CallLimits {
+  const { model = 'legacy', capacity = null, concurrency = null, enforce = {} } = org ?? {};
+  const exact = capacity !== null && capacity < EXACT_BELOW ? Number(capacity) : null;
+  return {
+    model,
+    capacity: org !== undefined && capacity === null ? (before?.limits.capacity ?? null) : exact,
+    concurrency,
+    enforceCredits: pickEnforcement(enforce.credits, general.credits),
+    enforceConcurrency: pickEnforcement(enforce.concurrency, general.concurrency),
+  };
+}
+
+const pickEnforcement = (own: Enforcement | undefined, general: Enforcement): Enforcement =>
+  own !== undefined && ENFORCEMENTS.includes(own) ? own : general;

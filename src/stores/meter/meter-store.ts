@@ -1,0 +1,98 @@
+// The port of what counts calls. Two back ends: Lua on a data center's meter Redis, and memory. Both do the same; a
+// property test compares them on random histories.
+import type { CallDecision, CallLimits, DayState } from '../../domain/metering/decide-call.js';
+import type { MeterDay } from '../../domain/metering/meter-day.js';
+import type { DayUsage } from '../../domain/metering/usage.js';
+
+/** A slot that nobody renews is free after this time. */
+export const LEASE_MS = 60_000;
+/** Counters are kept for so long after their day has ended, for a drain that is late. */
+export const KEPT_AFTER_DAY_MS = 3 * 24 * 3_600_000;
+
+/** One call that asks. */
+export interface AcquireRequest {
+  readonly orgId: string;
+  /** Unique for as long as the call is in flight: asking again with it is harmless. */
+  readonly callId: string;
+  /** The name under which it is counted. */
+  readonly kind: string;
+  /** Its price, also for an org that is held to calls. */
+  readonly credits: number;
+  readonly limits: CallLimits;
+}
+
+export type AcquireAnswer =
+  | {
+      readonly kind: 'decided';
+      readonly decision: CallDecision;
+      /** The call is in flight already: it was not charged again. */
+      readonly repeated: boolean;
+      /** After the call. */
+      readonly state: DayState;
+    }
+  /** The store was emptied in the course of this day and knows nothing of the org: merge() what others know first. */
+  | { readonly kind: 'unseeded' };
+
+export interface AcquireResult {
+  /** The store's clock, which picks the day. */
+  readonly nowMs: number;
+  /** The day it picked; null: it lies in none of those that were given, and nothing was done. */
+  readonly day: MeterDay | null;
+  /** In the order of the requests. */
+  readonly answers: readonly AcquireAnswer[];
+}
+
+/** A call that has ended. */
+export interface ReleaseRequest {
+  readonly orgId: string;
+  readonly callId: string;
+  /** The day that it was charged to. */
+  readonly day: string;
+  /** What is given back, since the call ended in an error of ours; null: nothing, the call is paid. */
+  readonly givesBack: number | null;
+}
+
+/** Refusals that were given: whoever gives one counts it, since it may ask again with other limits before it does. */
+export interface GivenRefusals {
+  readonly orgId: string;
+  readonly day: string;
+  readonly byCredits: number;
+  readonly byConcurrency: number;
+}
+
+/** What a store is told of a day that it may not know. */
+export interface SeenUsage extends DayUsage {
+  /** As in DayState. */
+  readonly capacity: number | null;
+}
+
+/** A store that could not be asked, or did not answer in time. */
+export class MeterStoreError extends Error {
+  override readonly name = 'MeterStoreError';
+  constructor(
+    /** Whether it may have done what was asked. */
+    readonly outcome: 'not_done' | 'unknown',
+    cause: unknown,
+  ) {
+    super('the meter store did not answer', { cause });
+  }
+}
+
+export interface MeterStore {
+  /** Decides the calls one after the other, each as a whole or not at all. A refusal changes nothing. */
+  acquire(days: readonly [MeterDay, MeterDay], calls: readonly AcquireRequest[]): Promise<AcquireResult>;
+  /** Frees slots and gives back. A call that is not in flight is left alone, so twice is as once. */
+  release(ended: readonly ReleaseRequest[], refusals: readonly GivenRefusals[]): Promise<void>;
+  /** Keeps the slots of calls that take long. */
+  renew(calls: readonly { readonly orgId: string; readonly callId: string }[]): Promise<void>;
+  /** Adds what was spent while the store could not be asked; a second time under the same id does nothing. */
+  add(id: string, spent: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): Promise<void>;
+  /** Raises counters to what others have seen: of each the larger value. */
+  merge(seen: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): Promise<void>;
+  /** The counters of a day, and the calls in flight now; undefined: no call came. */
+  find(orgId: string, day: string): Promise<{ readonly usage: DayUsage; readonly inFlight: number } | undefined>;
+  /** Up to `limit` days whose counters have grown since they were confirmed, in any order. */
+  collect(limit: number): Promise<readonly DayUsage[]>;
+  /** What was collected is stored elsewhere. Unconfirmed, it is collected again. */
+  confirm(stored: readonly { readonly orgId: string; readonly day: string }[]): Promise<void>;
+}

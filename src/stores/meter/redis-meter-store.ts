@@ -1,0 +1,197 @@
+// The meter's counters on a data center's meter Redis. Every step is one script; nothing is sent twice by itself, and an
+// answer that does not come in time is an error. Never the queue's Redis: org ids must not leave their data center.
+import { createHash } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { type CallDecision, type CallLimits, ENFORCEMENTS } from '../../domain/metering/decide-call.js';
+import type { MeterDay } from '../../domain/metering/meter-day.js';
+import { createEmptyUsage, type DayUsage, type KindUsage, USAGE_COUNTERS } from '../../domain/metering/usage.js';
+import {
+  type AcquireAnswer,
+  type AcquireRequest,
+  KEPT_AFTER_DAY_MS,
+  LEASE_MS,
+  type MeterStore,
+  MeterStoreError,
+  type SeenUsage,
+} from './meter-store.js';
+import { ACQUIRE, ANSWER, ANSWER_NUMBERS, COLLECT, COUNTER_FIELDS, FIND, MERGE, RELEASE, RENEW } from './scripts.js';
+
+const PREFIX = 'cm:';
+
+/**
+ * A connection for a meter. A command that cannot be sent at once fails, and so does one that was sent and not answered
+ * in `timeoutMs`, or lost with its connection: whether it was done is then not known, and it is not sent again.
+ */
+export function connectMeterRedis(url: string, timeoutMs = 50): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: timeoutMs,
+    connectTimeout: 2000,
+    retryStrategy: (attempt) => Math.min(50 * attempt, 1000),
+  });
+  // the meter learns of it by its commands; without a listener the process would end
+  redis.on('error', () => undefined);
+  return redis;
+}
+
+/** Tests may give the clock, in ms; left out, it is Redis's own. */
+export function createRedisMeterStore(redis: Redis, now?: () => number): MeterStore {
+  const clock = (): string => (now === undefined ? '' : String(now()));
+  const run = async ({ lua, sha }: Script, args: readonly Argument[]): Promise<unknown> => {
+    try {
+      return await redis.evalsha(sha, 0, ...args);
+    } catch (error) {
+      if (!isForgotten(error)) throw toStoreError(error);
+    }
+    // the server has never seen the script, or forgot it: nothing of it ran
+    return redis.eval(lua, 0, ...args).catch((error: unknown) => Promise.reject(toStoreError(error)));
+  };
+
+  return {
+    acquire: async (days, calls) => {
+      const args: Argument[] = [PREFIX, clock(), LEASE_MS, KEPT_AFTER_DAY_MS];
+      for (const { day, startMs, endMs } of days) args.push(day, startMs, endMs);
+      for (const call of calls) pushCall(args, call);
+      const numbers = (await run(SCRIPTS.acquire, args)) as readonly number[];
+      const [nowMs = 0, position = 0] = numbers;
+      const day = days[position - 1] ?? null;
+      return {
+        nowMs,
+        day,
+        answers: day === null ? [] : calls.map((_, at) => readAnswer(numbers, 2 + at * ANSWER_NUMBERS)),
+      };
+    },
+    release: async (ended, refusals) => {
+      const args: Argument[] = [PREFIX, clock(), ended.length];
+      for (const { orgId, callId, day, givesBack } of ended) args.push(orgId, callId, day, givesBack ?? '');
+      for (const { orgId, day, byCredits, byConcurrency } of refusals) args.push(orgId, day, byCredits, byConcurrency);
+      await run(SCRIPTS.release, args);
+    },
+    renew: async (calls) => {
+      await run(SCRIPTS.renew, [PREFIX, clock(), LEASE_MS, ...calls.flatMap(({ orgId, callId }) => [orgId, callId])]);
+    },
+    merge: async (seen, days) => {
+      if (seen.length > 0) await run(SCRIPTS.merge, [PREFIX, '', ...seen.flatMap((one) => listMerged(one, days))]);
+    },
+    add: async (id, spent, days) => {
+      if (spent.length > 0) await run(SCRIPTS.merge, [PREFIX, id, ...spent.flatMap((one) => listMerged(one, days))]);
+    },
+    find: async (orgId, day) => {
+      const found = await run(SCRIPTS.find, [PREFIX, clock(), orgId, day]);
+      const [hash, inFlight] = found as readonly [readonly string[], number];
+      return hash.length === 0 ? undefined : { usage: readUsage(orgId, day, new Map(readPairs(hash))), inFlight };
+    },
+    collect: async (limit) => {
+      const listed = (await run(SCRIPTS.collect, [PREFIX, limit])) as readonly (string | readonly string[])[];
+      return readPairs(listed).map(([member, hash]) => readMember(member as string, hash as readonly string[]));
+    },
+    confirm: async (stored) => {
+      if (stored.length === 0) return;
+      await redis.srem(`${PREFIX}draining`, ...stored.map(({ orgId, day }) => `${day}:${orgId}`));
+    },
+  };
+}
+
+const isForgotten = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT');
+
+/** Redis said no, or the command was never sent: then nothing was done. Otherwise nobody knows. */
+function toStoreError(error: unknown): MeterStoreError {
+  const { name = '', message = '' } = error instanceof Error ? error : {};
+  const notDone = name === 'ReplyError' || message.startsWith("Stream isn't writeable");
+  return new MeterStoreError(notDone ? 'not_done' : 'unknown', error);
+}
+
+type Argument = string | number;
+
+interface Script {
+  readonly lua: string;
+  readonly sha: string;
+}
+
+const toScript = (lua: string): Script => ({ lua, sha: createHash('sha1').update(lua).digest('hex') });
+const SCRIPTS = {
+  acquire: toScript(ACQUIRE),
+  release: toScript(RELEASE),
+  renew: toScript(RENEW),
+  merge: toScript(MERGE),
+  find: toScript(FIND),
+  collect: toScript(COLLECT),
+} as const;
+
+const toFlags = ({ model, enforceCredits, enforceConcurrency }: CallLimits): number =>
+  (model === 'credits' ? 9 : 0) + 3 * ENFORCEMENTS.indexOf(enforceCredits) + ENFORCEMENTS.indexOf(enforceConcurrency);
+
+function pushCall(args: Argument[], { orgId, callId, kind, credits, limits }: AcquireRequest): void {
+  args.push(orgId, callId, kind, credits, toFlags(limits), limits.capacity ?? -1, limits.concurrency ?? -1);
+}
+
+const DECISIONS: ReadonlyMap<number, CallDecision> = new Map<number, CallDecision>([
+  [ANSWER.allowed, { verdict: 'allowed', shadow: null }],
+  [ANSWER.repeated, { verdict: 'allowed', shadow: null }],
+  [ANSWER.refusedByCredits, { verdict: 'credits', shadow: null }],
+  [ANSWER.refusedByConcurrency, { verdict: 'concurrency', shadow: null }],
+  [ANSWER.shadowByCredits, { verdict: 'allowed', shadow: 'credits' }],
+  [ANSWER.shadowByConcurrency, { verdict: 'allowed', shadow: 'concurrency' }],
+]);
+
+function readAnswer(numbers: readonly number[], at: number): AcquireAnswer {
+  const [what = -1, calls = 0, credits = 0, callsGivenBack = 0, creditsGivenBack = 0, inFlight = 0, model, capacity] =
+    numbers.slice(at, at + ANSWER_NUMBERS);
+  if (what === ANSWER.unseeded) return { kind: 'unseeded' };
+  const decision = DECISIONS.get(what);
+  if (decision === undefined || capacity === undefined) throw new Error('the meter Redis answered something else');
+  const state = { calls, credits, callsGivenBack, creditsGivenBack, inFlight } as const;
+  return {
+    kind: 'decided',
+    decision,
+    repeated: what === ANSWER.repeated,
+    state: { ...state, model: model === 0 ? 'legacy' : 'credits', capacity: capacity < 0 ? null : capacity },
+  };
+}
+
+function listMerged(seen: SeenUsage, days: readonly MeterDay[]): readonly Argument[] {
+  const day = days.find((one) => one.day === seen.day);
+  const fields = [
+    ...USAGE_COUNTERS.map((name, at) => [COUNTER_FIELDS[at] ?? '', seen[name]] as const),
+    ...Object.entries(seen.kinds).flatMap(
+      ([kind, { calls, credits }]) =>
+        [
+          [`+${kind}`, calls],
+          [`-${kind}`, credits],
+        ] as const,
+    ),
+  ].filter(([, value]) => value > 0);
+  return [
+    `${seen.day}:${seen.orgId}`,
+    day === undefined ? '' : day.endMs + KEPT_AFTER_DAY_MS,
+    seen.model === 'legacy' ? 0 : 1,
+    seen.capacity ?? -1,
+    fields.length,
+    ...fields.flat(),
+  ];
+}
+
+const DAY_LENGTH = 'YYYY-MM-DD'.length;
+
+function readMember(member: string, hash: readonly string[]): DayUsage {
+  return readUsage(member.slice(DAY_LENGTH + 1), member.slice(0, DAY_LENGTH), new Map(readPairs(hash)));
+}
+
+const readPairs = <T>(list: readonly T[]): readonly (readonly [T, T])[] =>
+  list.flatMap((key, at) => (at % 2 === 0 ? [[key, list[at + 1] as T] as const] : []));
+
+function readUsage(orgId: string, day: string, hash: ReadonlyMap<string, string>): DayUsage {
+  const count = (field: string): number => Number(hash.get(field) ?? 0);
+  const kinds = [...hash.keys()]
+    .filter((field) => field.startsWith('+'))
+    .map((field) => field.slice(1))
+    .sort()
+    .map((kind): [string, KindUsage] => [kind, { calls: count(`+${kind}`), credits: count(`-${kind}`) }]);
+  return {
+    ...createEmptyUsage(orgId, day, hash.get('m') === '0' ? 'legacy' : 'credits'),
+    ...Object.fromEntries(USAGE_COUNTERS.map((name, at) => [name, count(COUNTER_FIELDS[at] ?? '')])),
+    kinds: Object.fromEntries(kinds),
+  };
+}

@@ -1,0 +1,83 @@
+// A meter with a cell that a test writes: limits by org, and how often they were read.
+import { parseRateCard } from '../../src/domain/rate-card/parse-rate-card.js';
+import type { Clock } from '../../src/kernel/clock.js';
+import { createMeter, type Meter, type MeterEvent, type MeterOptions } from '../../src/meter/create-meter.js';
+import type { OrgCapacity } from '../../src/meter/limit-cache.js';
+import type { MeterStore } from '../../src/stores/meter/meter-store.js';
+import { sampleCardText } from '../domain/rate-card/sample-card.js';
+
+export const { costs } = parseRateCard(sampleCardText);
+
+export const onCredits = (capacity: number | bigint, concurrency: number | null = null): OrgCapacity => ({
+  model: 'credits',
+  capacity: BigInt(capacity),
+  concurrency,
+});
+export const onLegacy = (capacity: number): OrgCapacity => ({
+  model: 'legacy',
+  capacity: BigInt(capacity),
+  concurrency: null,
+});
+
+export interface MeterScene {
+  readonly meter: Meter;
+  readonly orgs: Map<string, OrgCapacity>;
+  readonly events: MeterEvent[];
+  /** The orgs of each reading of the cell. */
+  readonly readings: (readonly string[])[];
+  /** Makes the cell unreadable, or readable again. */
+  failCell(error: Error | undefined): void;
+}
+
+export function openMeter(store: MeterStore, options: Partial<MeterOptions> = {}): MeterScene {
+  const orgs = new Map<string, OrgCapacity>();
+  const events: MeterEvent[] = [];
+  const readings: (readonly string[])[] = [];
+  let failure: Error | undefined;
+  const meter = createMeter({
+    zone: 'Asia/Kolkata',
+    costs,
+    store,
+    readCapacity: async (ids) => {
+      readings.push(ids);
+      if (failure !== undefined) throw failure;
+      return new Map(ids.flatMap((id) => (orgs.has(id) ? [[id, orgs.get(id) as OrgCapacity]] : [])));
+    },
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  return {
+    meter,
+    orgs,
+    events,
+    readings,
+    failCell: (error) => {
+      failure = error;
+    },
+  };
+}
+
+/** A clock that a test moves; who sleeps wakes when the time has come. */
+export function createHandClock(startMs: number): Clock & { move(ms: number): Promise<void>; readonly nowMs: number } {
+  let nowMs = startMs;
+  let sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
+  return {
+    get nowMs() {
+      return nowMs;
+    },
+    now: () => new Date(nowMs),
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted) return resolve();
+        sleepers.push({ atMs: nowMs + ms, wake: resolve });
+        signal?.addEventListener('abort', () => resolve(), { once: true });
+      }),
+    move: async (ms) => {
+      nowMs += ms;
+      const due = sleepers.filter(({ atMs }) => atMs <= nowMs);
+      sleepers = sleepers.filter(({ atMs }) => atMs > nowMs);
+      for (const { wake } of due) wake();
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
