@@ -6,7 +6,7 @@ import type { OrgCapacity } from '../../src/meter/limit-cache.js';
 import type { MeterStore } from '../../src/stores/meter/meter-store.js';
 import { sampleCardText } from '../domain/rate-card/sample-card.js';
 
-export const { costs } = parseRateCard(sampleCardText);
+const { costs } = parseRateCard(sampleCardText);
 
 export const onCredits = (capacity: number | bigint, concurrency: number | null = null): OrgCapacity => ({
   model: 'credits',
@@ -23,6 +23,8 @@ export interface MeterScene {
   readonly meter: Meter;
   readonly orgs: Map<string, OrgCapacity>;
   readonly events: MeterEvent[];
+  /** Resolves with the next event of this kind that comes from now on. */
+  next(kind: MeterEvent['kind']): Promise<MeterEvent>;
   /** The orgs of each reading of the cell. */
   readonly readings: (readonly string[])[];
   /** Makes the cell unreadable, or readable again. */
@@ -33,6 +35,7 @@ export function openMeter(store: MeterStore, options: Partial<MeterOptions> = {}
   const orgs = new Map<string, OrgCapacity>();
   const events: MeterEvent[] = [];
   const readings: (readonly string[])[] = [];
+  const listeners = new Set<(event: MeterEvent) => void>();
   let failure: Error | undefined;
   const meter = createMeter({
     zone: 'Asia/Kolkata',
@@ -43,7 +46,10 @@ export function openMeter(store: MeterStore, options: Partial<MeterOptions> = {}
       if (failure !== undefined) throw failure;
       return new Map(ids.flatMap((id) => (orgs.has(id) ? [[id, orgs.get(id) as OrgCapacity]] : [])));
     },
-    onEvent: (event) => events.push(event),
+    onEvent: (event) => {
+      events.push(event);
+      for (const listener of listeners) listener(event);
+    },
     ...options,
   });
   return {
@@ -51,6 +57,15 @@ export function openMeter(store: MeterStore, options: Partial<MeterOptions> = {}
     orgs,
     events,
     readings,
+    next: (kind) =>
+      new Promise((resolve) => {
+        const listener = (event: MeterEvent): void => {
+          if (event.kind !== kind) return;
+          listeners.delete(listener);
+          resolve(event);
+        };
+        listeners.add(listener);
+      }),
     failCell: (error) => {
       failure = error;
     },

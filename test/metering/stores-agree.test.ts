@@ -124,7 +124,7 @@ describe.skipIf(!redisAvailable())('Lua and memory', () => {
           expect(answer, JSON.stringify(one)).toEqual(expected);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 });

@@ -43,7 +43,7 @@ export type AnswerHeaders = Readonly<Record<string, string>>;
 
 const PROBLEM_TYPE = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
 /** Clients come back within so many seconds after a reset. */
-export const RETRY_SPREAD_SECONDS = 120;
+const RETRY_SPREAD_SECONDS = 120;
 
 /** Headers of an answer, allowed or refused. A limit that is not enforced at all has none. */
 export function describeHeaders(call: DecidedCall): AnswerHeaders {

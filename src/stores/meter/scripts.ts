@@ -23,7 +23,7 @@ local function mark(key, member)
 end`;
 
 /** How many arguments a call has, and how many numbers its answer. */
-export const CALL_ARGS = 7;
+const CALL_ARGS = 7;
 export const ANSWER_NUMBERS = 8;
 
 /** First number of an answer. */

@@ -1,0 +1,95 @@
+// Whether a call is allowed: what holds for every state, limit and price, and the cases where units meet.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  type CallLimits,
+  type DayState,
+  decideCall,
+  ENFORCEMENTS,
+  findDayLimit,
+  sumUsed,
+} from '../../../src/domain/metering/decide-call.js';
+import { METER_MODELS } from '../../../src/domain/metering/usage.js';
+import { listReachedLevels, percentUsed } from '../../../src/domain/metering/used-share.js';
+
+const count = fc.nat(20);
+const limit = fc.option(count, { nil: null });
+const model = fc.constantFrom(...METER_MODELS);
+const limits: fc.Arbitrary<CallLimits> = fc.record({
+  model,
+  capacity: limit,
+  concurrency: limit,
+  enforceCredits: fc.constantFrom(...ENFORCEMENTS),
+  enforceConcurrency: fc.constantFrom(...ENFORCEMENTS),
+});
+const state: fc.Arbitrary<DayState> = fc.record({
+  model,
+  capacity: limit,
+  calls: count,
+  credits: count,
+  callsGivenBack: count,
+  creditsGivenBack: count,
+  inFlight: count,
+});
+
+describe('decideCall', () => {
+  test('refuses for credits only what would exceed the limit of the day, and then always', () => {
+    fc.assert(
+      fc.property(state, limits, count, (of, held, credits) => {
+        const total = findDayLimit(of, held);
+        const price = of.model === 'legacy' ? 1 : credits;
+        const over = total !== null && sumUsed(of) + price > total;
+        const { verdict, shadow } = decideCall(of, held, credits);
+        expect(verdict === 'credits').toBe(over && held.enforceCredits === 'on');
+        if (shadow === 'credits') expect(over && held.enforceCredits === 'shadow').toBe(true);
+      }),
+    );
+  });
+
+  test('never holds a legacy org to calls at once, nor one on a day that began as legacy', () => {
+    fc.assert(
+      fc.property(state, limits, count, (of, held, credits) => {
+        if (of.model === 'credits' && held.model === 'credits') return;
+        const { verdict, shadow } = decideCall(of, held, credits);
+        expect([verdict, shadow]).not.toContain('concurrency');
+      }),
+    );
+  });
+
+  test('never refuses more for a higher limit', () => {
+    fc.assert(
+      fc.property(state, limits, count, count, (of, held, credits, more) => {
+        if (decideCall(of, held, credits).verdict !== 'allowed' || held.capacity === null) return;
+        const raised = { ...held, capacity: held.capacity + more };
+        expect(decideCall(of, raised, credits).verdict).toBe('allowed');
+      }),
+    );
+  });
+
+  test('refuses nothing and shows nothing where enforcement is off', () => {
+    fc.assert(
+      fc.property(state, limits, count, (of, held, credits) => {
+        const off = { ...held, enforceCredits: 'off', enforceConcurrency: 'off' } as const;
+        expect(decideCall(of, off, credits)).toEqual({ verdict: 'allowed', shadow: null });
+      }),
+    );
+  });
+});
+
+describe('percentUsed', () => {
+  test.each([
+    [0, 100, 0, []],
+    [79_999, 100_000, 79, []],
+    [80_000, 100_000, 80, [80]],
+    [99_999, 100_000, 99, [80]],
+    [100_000, 100_000, 100, [80, 100]],
+    [100_001, 100_000, 100, [80, 100]],
+    [0, 0, 100, [80, 100]],
+    [8_999_999_999_999_998, 8_999_999_999_999_999, 99, [80]],
+  ])('of %d of %d is %d', (used, total, percent, levels) => {
+    expect(percentUsed(used, total)).toBe(percent);
+    expect(listReachedLevels(used, total)).toEqual(levels);
+  });
+
+  test('of an org without a limit reaches no level', () => expect(listReachedLevels(10 ** 9, null)).toEqual([]));
+});
