@@ -14,9 +14,10 @@ export type ContenderName = (typeof CONTENDERS)[number];
 
 /**
  * Modes of the product alone: cost per org by size, memory of a worker, what a plan and a night without changes cost,
- * how fast edits are followed, memory of the command line, how long it takes to start, and what a sign-up costs.
+ * how fast edits are followed, memory of the command line, how long it takes to start, what a sign-up costs, and what a
+ * metered call costs.
  */
-export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile', 'stream', 'start', 'signups'] as const;
+export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile', 'stream', 'start', 'signups', 'meter'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
@@ -27,7 +28,7 @@ export interface BenchOptions {
   /** Sizes of the mode `flat`. */
   readonly sizes: readonly number[];
   readonly runs: number;
-  /** Orgs for the contenders that run one job per org; sign-ups of each kind in the mode `signups`. */
+  /** Orgs for the contenders that run one job per org; sign-ups of each kind in the mode `signups`; calls in `meter`. */
   readonly sample: number;
   readonly batchSize: number;
   readonly lanes: number;
@@ -80,7 +81,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     contenders: CONTENDERS.filter((name) => names.includes(name)),
     orgs: parseCount(values, 'orgs', ORGS[mode ?? 'compare'] ?? 2_000_000),
     sizes: (values.sizes ?? '100000,1000000,10000000').split(',').map((text) => toCount('sizes', text)),
-    runs: parseCount(values, 'runs', mode === 'start' ? 20 : mode === 'memory' ? 1 : 3),
+    runs: parseCount(values, 'runs', mode === 'start' ? 20 : mode === 'memory' ? 1 : mode === 'meter' ? 5 : 3),
     sample: parseCount(values, 'sample', mode === 'signups' ? 10_000 : 20_000),
     batchSize: parseCount(values, 'batch-size', 10_000),
     lanes: parseCount(values, 'lanes', 2),

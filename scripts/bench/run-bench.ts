@@ -7,11 +7,13 @@ import { withClient } from './database.js';
 import { measureFeed } from './feed.js';
 import { measureComparison } from './full-comparison.js';
 import { createRates } from './insert-select.js';
+import { measureMeter } from './meter.js';
 import { formatCount, formatMs } from './numbers.js';
 import type { BenchOptions } from './options.js';
 import { initProduct, measureProduct, type ProductMeasure } from './product.js';
 import { reportComparison, reportFlat, reportPlan, reportProduct } from './report.js';
 import { reportFeed } from './report-feed.js';
+import { reportMeter } from './report-meter.js';
 import { reportReconcile } from './report-reconcile.js';
 import type { BenchSite } from './server.js';
 import { measureSignUps, reportSignUps } from './sign-ups.js';
@@ -30,6 +32,7 @@ export interface BenchRun {
 export async function runBench(run: BenchRun): Promise<readonly string[]> {
   if (run.options.mode === 'start') return reportStarts(await measureStarts(run));
   if (run.options.mode === 'signups') return reportSignUps(await measureSignUps(run));
+  if (run.options.mode === 'meter') return reportMeter(await measureMeter(toMeterQuestion(run)));
   if (run.options.mode === 'flat') return reportFlat(await measureSizes(run));
   const bed = await prepareBed(run, run.options.orgs);
   if (run.options.mode === 'plan') return reportPlan(await repeatProduct(bed, run));
@@ -39,6 +42,13 @@ export async function runBench(run: BenchRun): Promise<readonly string[]> {
   if (run.options.mode === 'feed') return reportFeed(await measureFeed(bed, run.print));
   return reportComparison(await compareContenders(bed, run.print));
 }
+
+const toMeterQuestion = ({ server: { folder }, options: { runs, sample }, print }: BenchRun) => ({
+  folder,
+  runs,
+  calls: sample,
+  print,
+});
 
 /**
  * A small size is over in half a second, of which chance has a large part: it runs more often in a round. With one run

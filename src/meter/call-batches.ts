@@ -1,5 +1,5 @@
-// Sends what gateways ask in batches: calls of one moment together, releases at most 5 ms later. Picks the two days that
-// the store may be in, and tells a store that was emptied what is known. Decides nothing.
+// Sends what gateways ask in batches: calls of one moment together, releases at most 5 ms later. Picks the two days
+// that the store may be in, and tells a store that was emptied what is known. Decides nothing.
 import { findMeterDay, type MeterDay, nextMeterDay } from '../domain/metering/meter-day.js';
 import type {
   AcquireAnswer,

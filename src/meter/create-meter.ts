@@ -1,5 +1,5 @@
-// The meter as a gateway uses it. Three laws: a refusal costs nothing and is never given on stale knowledge; in doubt the
-// customer wins, by an amount that is bounded and counted; counters only grow.
+// The meter as a gateway uses it. Three laws: a refusal costs nothing and is never given on stale knowledge; in doubt
+// the customer wins, by an amount that is bounded and counted; counters only grow.
 import type { CallLimits } from '../domain/metering/decide-call.js';
 import {
   type AnswerHeaders,
@@ -17,7 +17,7 @@ import { withTimeout } from '../kernel/retry.js';
 import type { AcquireRequest, MeterStore, SeenUsage } from '../stores/meter/meter-store.js';
 import { createCallBatches, type DecidedRequest } from './call-batches.js';
 import { createLimitCache, type Enforce, type KnownLimits, type ReadCapacity } from './limit-cache.js';
-import { type CheckedCall, type MeteredCall, parseCall } from './metered-call.js';
+import { createCallId, type MeteredCall, rejectBadCall } from './metered-call.js';
 import { createReleases } from './releases.js';
 import { createSteadyStore } from './steady-store.js';
 
@@ -109,7 +109,9 @@ interface RecentRefusal {
   readonly admissions: Map<number, Admission>;
 }
 
-const MAX_ADMISSIONS = 20;
+type PricedCall = Omit<AcquireRequest, 'limits'>;
+
+const MAX_ADMISSIONS = 200;
 
 export function createMeter(options: MeterOptions): Meter {
   const { zone, costs, readCapacity, readUsage, onEvent, clock = systemClock } = options;
@@ -169,35 +171,33 @@ export function createMeter(options: MeterOptions): Meter {
     onEvent?.({ kind: 'unknown_kind', calls: counted.unknownKinds });
   }
 
-  async function acquire(asked: MeteredCall): Promise<Admission> {
-    const call = parseCall(asked);
+  async function acquire(call: MeteredCall): Promise<Admission> {
+    const { orgId } = call;
+    const cached = limits.find(orgId);
+    const isKnown = costs.has(call.kind);
+    rejectBadCall(call, { org: cached !== undefined, kind: isKnown });
+    if (!isKnown) countUnknownKind();
     const { kind, credits } = priceCall(costs, call);
-    if (!costs.has(call.kind)) countUnknownKind();
-    const recent = findRecent(call.orgId, credits);
+    const recent = findRecent(orgId, credits);
     if (recent !== undefined) return recent;
-    const request = { orgId: call.orgId, callId: call.callId, kind, credits };
-    const known = limits.find(call.orgId) ?? (await limits.read(call.orgId));
+    const request = { orgId, callId: call.callId ?? createCallId(), kind, credits };
+    const known = cached ?? (await limits.read(orgId));
     const decided = await batches.acquire({ ...request, limits: known.limits });
-    if (decided.answer.decision.verdict === 'allowed') return admit(call, credits, known.limits, decided);
-    return confirmRefusal(call, request, decided, known);
+    if (decided.answer.decision.verdict === 'allowed') return admit(request, known.limits, decided);
+    return confirmRefusal(request, decided, known);
   }
 
   /** Reads the org again before it is refused, and asks once more where it has other limits now. */
-  async function confirmRefusal(
-    call: CheckedCall,
-    request: Omit<AcquireRequest, 'limits'>,
-    first: DecidedRequest,
-    known: KnownLimits,
-  ): Promise<Admission> {
-    const last = refusals.get(call.orgId);
+  async function confirmRefusal(request: PricedCall, first: DecidedRequest, known: KnownLimits): Promise<Admission> {
+    const last = refusals.get(request.orgId);
     const isFresh = last !== undefined && known.readAtMs !== null && now() - last.readAtMs < REFUSED_LOCALLY_MS.credits;
-    const fresh = isFresh ? known : await limits.read(call.orgId);
+    const fresh = isFresh ? known : await limits.read(request.orgId);
     const held = fresh.readAtMs === null ? addGrace(fresh.limits) : fresh.limits;
     const decided = isSame(held, known.limits) ? first : await batches.acquire({ ...request, limits: held });
     const { verdict } = decided.answer.decision;
     if (verdict === 'allowed') {
       if (fresh.readAtMs === null) counted.allowedUnconfirmed += 1;
-      return admit(call, request.credits, held, decided);
+      return admit(request, held, decided);
     }
     const readAtMs = isFresh && last !== undefined ? last.readAtMs : (fresh.readAtMs ?? Number.NEGATIVE_INFINITY);
     const recent: RecentRefusal = {
@@ -213,8 +213,8 @@ export function createMeter(options: MeterOptions): Meter {
       admit: (credits) => toRefusal(describeDecided(credits, held, decided)),
       admissions: new Map(),
     };
-    refusals.set(call.orgId, recent);
-    return refuseAsRecently(call.orgId, recent, request.credits);
+    refusals.set(request.orgId, recent);
+    return refuseAsRecently(request.orgId, recent, request.credits);
   }
 
   function findRecent(orgId: string, credits: number): Admission | undefined {
@@ -238,12 +238,8 @@ export function createMeter(options: MeterOptions): Meter {
     return admission;
   }
 
-  function admit(
-    { orgId, callId }: CheckedCall,
-    credits: number,
-    held: CallLimits,
-    decided: DecidedRequest,
-  ): Admission {
+  function admit(request: PricedCall, held: CallLimits, decided: DecidedRequest): Admission {
+    const { orgId, callId, credits } = request;
     const call = { orgId, callId, day: decided.day.day, credits };
     releases.hold(call);
     return {
@@ -265,7 +261,10 @@ export function createMeter(options: MeterOptions): Meter {
 
   return {
     acquire,
-    quote: (call) => priceCall(costs, parseCall(call)),
+    quote: (call) => {
+      rejectBadCall(call, { org: false, kind: false });
+      return priceCall(costs, call);
+    },
     details: async (orgId) => {
       const known = limits.find(orgId) ?? (await limits.read(orgId));
       const [day] = batches.listDays();

@@ -17,5 +17,5 @@ export {
   type MeterOptions,
   type OrgDetails,
 } from './create-meter.js';
-export type { Enforce, OrgCapacity, ReadCapacity } from './limit-cache.js';
+export type { CellLimits, Enforce, ReadCapacity } from './limit-cache.js';
 export type { MeteredCall } from './metered-call.js';

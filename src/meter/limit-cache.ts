@@ -12,7 +12,7 @@ export interface Enforce {
 }
 
 /** What a cell says about an org. */
-export interface OrgCapacity {
+export interface CellLimits {
   readonly model: MeterModel;
   /** Calls or credits a day; null: undecidable, what is enforced stays. */
   readonly capacity: bigint | null;
@@ -23,7 +23,7 @@ export interface OrgCapacity {
 }
 
 /** Orgs that are not in the result have no limit. */
-export type ReadCapacity = (orgIds: readonly string[]) => Promise<ReadonlyMap<string, OrgCapacity>>;
+export type ReadCapacity = (orgIds: readonly string[]) => Promise<ReadonlyMap<string, CellLimits>>;
 
 export interface KnownLimits {
   readonly limits: CallLimits;
@@ -119,7 +119,7 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
 }
 
 /** An undecidable org keeps the number that is enforced, whatever its model was. */
-function toLimits(org: OrgCapacity | undefined, before: Entry | undefined, general: Enforce): CallLimits {
+function toLimits(org: CellLimits | undefined, before: Entry | undefined, general: Enforce): CallLimits {
   const { model = 'legacy', capacity = null, concurrency = null, enforce = {} } = org ?? {};
   const exact = capacity !== null && capacity < EXACT_BELOW ? Number(capacity) : null;
   return {

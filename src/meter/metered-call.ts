@@ -13,23 +13,31 @@ export interface MeteredCall extends CallShape {
   readonly callId?: string | undefined;
 }
 
-/** The same with an id. */
-export type CheckedCall = MeteredCall & { readonly callId: string };
-
 const MAX_ID = 200;
 const MAX_KIND = 100;
 const PROCESS = randomBytes(9).toString('base64url');
 let made = 0;
 
-/** @throws invalid_call */
-export function parseCall(call: MeteredCall): CheckedCall {
+/** An id for a call that brought none. */
+export function createCallId(): string {
   made += 1;
-  const { orgId, kind, callId = `${PROCESS}${made.toString(36)}` } = call;
-  rejectText('orgId', orgId, MAX_ID);
-  rejectText('callId', callId, MAX_ID);
-  rejectText('kind', kind, MAX_KIND);
-  for (const key of ['records', 'from', 'limit'] as const) rejectSize(key, call[key]);
-  return { ...call, callId };
+  return `${PROCESS}${made.toString(36)}`;
+}
+
+/** What is known to be right is not looked at again: this is asked for every call. */
+export interface KnownParts {
+  readonly org: boolean;
+  readonly kind: boolean;
+}
+
+/** @throws invalid_call */
+export function rejectBadCall({ orgId, callId, kind, records, from, limit }: MeteredCall, known: KnownParts): void {
+  if (!known.org) rejectText('orgId', orgId, MAX_ID);
+  if (!known.kind) rejectText('kind', kind, MAX_KIND);
+  if (callId !== undefined) rejectText('callId', callId, MAX_ID);
+  if (records !== undefined) rejectSize('records', records);
+  if (from !== undefined) rejectSize('from', from);
+  if (limit !== undefined) rejectSize('limit', limit);
 }
 
 function rejectText(key: string, value: unknown, longest: number): void {
@@ -41,7 +49,6 @@ function rejectText(key: string, value: unknown, longest: number): void {
 }
 
 function rejectSize(key: string, value: unknown): void {
-  if (value === undefined) return;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_CALL_SIZE) return;
   const shown = typeof value === 'number' ? String(value) : quoteValue(typeof value);
   throw new RolloutError('invalid_call', {

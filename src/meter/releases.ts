@@ -1,5 +1,5 @@
-// Calls that are in flight here: keeps the slots of those that take long, and tells the store in batches which have ended
-// and what was refused. Never waits longer than 5 ms for more.
+// Calls that are in flight here: keeps the slots of those that take long, and tells the store in batches which have
+// ended and what was refused. Never waits longer than 5 ms for more.
 import type { Clock } from '../kernel/clock.js';
 import { type GivenRefusals, LEASE_MS, type MeterStore, type ReleaseRequest } from '../stores/meter/meter-store.js';
 

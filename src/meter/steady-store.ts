@@ -1,6 +1,6 @@
-// A meter store that always answers. When the store behind it does not, it decides from the memory of this process: what
-// was seen last, and what was spent here since. It tries the store again in the background, brings back once what was
-// spent, and gives nobody's call for the trial. What is not known to have been counted is not counted again.
+// A meter store that always answers. When the store behind it does not, it decides from the memory of this process:
+// what was seen last, and what was spent here since. It tries the store again in the background, brings back once what
+// was spent, and gives nobody's call for the trial. What is not known to have been counted is not counted again.
 import type { DayState } from '../domain/metering/decide-call.js';
 import type { MeterDay } from '../domain/metering/meter-day.js';
 import { addUsage, createEmptyUsage, type DayUsage } from '../domain/metering/usage.js';

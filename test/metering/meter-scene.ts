@@ -2,18 +2,18 @@
 import { parseRateCard } from '../../src/domain/rate-card/parse-rate-card.js';
 import type { Clock } from '../../src/kernel/clock.js';
 import { createMeter, type Meter, type MeterEvent, type MeterOptions } from '../../src/meter/create-meter.js';
-import type { OrgCapacity } from '../../src/meter/limit-cache.js';
+import type { CellLimits } from '../../src/meter/limit-cache.js';
 import type { MeterStore } from '../../src/stores/meter/meter-store.js';
 import { sampleCardText } from '../domain/rate-card/sample-card.js';
 
 const { costs } = parseRateCard(sampleCardText);
 
-export const onCredits = (capacity: number | bigint, concurrency: number | null = null): OrgCapacity => ({
+export const onCredits = (capacity: number | bigint, concurrency: number | null = null): CellLimits => ({
   model: 'credits',
   capacity: BigInt(capacity),
   concurrency,
 });
-export const onLegacy = (capacity: number): OrgCapacity => ({
+export const onLegacy = (capacity: number): CellLimits => ({
   model: 'legacy',
   capacity: BigInt(capacity),
   concurrency: null,
@@ -21,7 +21,7 @@ export const onLegacy = (capacity: number): OrgCapacity => ({
 
 export interface MeterScene {
   readonly meter: Meter;
-  readonly orgs: Map<string, OrgCapacity>;
+  readonly orgs: Map<string, CellLimits>;
   readonly events: MeterEvent[];
   /** Resolves with the next event of this kind that comes from now on. */
   next(kind: MeterEvent['kind']): Promise<MeterEvent>;
@@ -32,7 +32,7 @@ export interface MeterScene {
 }
 
 export function openMeter(store: MeterStore, options: Partial<MeterOptions> = {}): MeterScene {
-  const orgs = new Map<string, OrgCapacity>();
+  const orgs = new Map<string, CellLimits>();
   const events: MeterEvent[] = [];
   const readings: (readonly string[])[] = [];
   const listeners = new Set<(event: MeterEvent) => void>();
@@ -44,7 +44,7 @@ export function openMeter(store: MeterStore, options: Partial<MeterOptions> = {}
     readCapacity: async (ids) => {
       readings.push(ids);
       if (failure !== undefined) throw failure;
-      return new Map(ids.flatMap((id) => (orgs.has(id) ? [[id, orgs.get(id) as OrgCapacity]] : [])));
+      return new Map(ids.flatMap((id) => (orgs.has(id) ? [[id, orgs.get(id) as CellLimits]] : [])));
     },
     onEvent: (event) => {
       events.push(event);

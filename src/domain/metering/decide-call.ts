@@ -1,4 +1,4 @@
-// Whether a call is allowed: the rule of the meter. Lua states it once more (src/stores/meter/acquire.lua.ts); a property
+// Whether a call is allowed: the rule of the meter. Lua states it once more (src/stores/meter/scripts.ts); a property
 // test holds the two together. Knows no clock and no store.
 import type { MeterModel } from './usage.js';
 

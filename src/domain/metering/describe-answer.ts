@@ -1,4 +1,5 @@
-// What a client is told: the headers of every answer, and the 429 of a refused call. Decides nothing and knows no clock.
+// What a client is told: the headers of every answer, and the 429 of a refused call. Decides nothing and knows no
+// clock.
 import { DateTime } from 'luxon';
 import { type CallDecision, type CallLimits, type DayState, findDayLimit, sumUsed } from './decide-call.js';
 import type { MeterDay } from './meter-day.js';

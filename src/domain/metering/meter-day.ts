@@ -1,5 +1,5 @@
-// What a day of the meter is: from one reset to the next, in the data center's time zone. It may have 23 to 25 hours, and
-// its midnight may not exist. Knows no clock.
+// What a day of the meter is: from one reset to the next, in the data center's time zone. It may have 23 to 25 hours,
+// and its midnight may not exist. Knows no clock.
 import { addLocalDays, localDate, startOfLocalDate } from '../time/local-date.js';
 
 /** One day, as two instants in ms since 1970. */

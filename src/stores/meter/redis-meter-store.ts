@@ -1,5 +1,5 @@
-// The meter's counters on a data center's meter Redis. Every step is one script; nothing is sent twice by itself, and an
-// answer that does not come in time is an error. Never the queue's Redis: org ids must not leave their data center.
+// The meter's counters on a data center's meter Redis. Every step is one script; nothing is sent twice by itself, and
+// an answer that does not come in time is an error. Never the queue's Redis: org ids must not leave their data center.
 import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { type CallDecision, type CallLimits, ENFORCEMENTS } from '../../domain/metering/decide-call.js';

@@ -1,11 +1,11 @@
 // The Lua of the meter: each script does many calls, one after the other, and nothing comes in between. It restates
 // src/domain/metering/decide-call.ts; a property test holds the two together. Redis's own clock picks the day.
 //
-// Keys, all with the prefix: `DAY:ORG` hash of counters · `l:ORG` sorted set of calls in flight by their expiry · `dirty`
-// and `draining` sets of `DAY:ORG` · `epoch`: when this Redis began to know anything.
-// Fields of a hash: m model (0 legacy, 1 credits) · n capacity (-1: no limit) · c calls · k credits · b calls given back ·
-// g credits given back · r, q refused by credits, concurrency (in shadow too) · p peak in flight · d in `dirty` · +KIND
-// calls, -KIND credits.
+// Keys, all with the prefix: `DAY:ORG` hash of counters · `l:ORG` sorted set of calls in flight by their expiry ·
+// `dirty` and `draining` sets of `DAY:ORG` · `epoch`: when this Redis began to know anything. Fields of a hash: m
+// model (0 legacy, 1 credits) · n capacity (-1: no limit) · c calls · k credits · b calls given back · g credits given
+// back · r, q refused by credits, concurrency (in shadow too) · p peak in flight · d in `dirty` · +KIND calls, -KIND
+// credits.
 
 /** Fields of the counters, in the order of USAGE_COUNTERS. */
 export const COUNTER_FIELDS = ['c', 'k', 'b', 'g', 'r', 'q', 'p'] as const;
@@ -38,10 +38,10 @@ export const ANSWER = {
 } as const;
 
 /**
- * ARGV: prefix, now or '', lease ms, ms that hashes are kept, two days (name, start, end), then for each call: org, call,
- * kind, credits, flags (9 model + 3 enforce credits + enforce concurrency; 0 off, 1 shadow, 2 on), capacity, concurrency
- * (-1: no limit). Returns now, the day's position (0: none), then for each call: what, calls, credits, calls given back,
- * credits given back, in flight, model, capacity.
+ * ARGV: prefix, now or '', lease ms, ms that hashes are kept, two days (name, start, end), then for each call: org,
+ * call, kind, credits, flags (9 model + 3 enforce credits + enforce concurrency; 0 off, 1 shadow, 2 on), capacity,
+ * concurrency (-1: no limit). Returns now, the day's position (0: none), then for each call: what, calls, credits,
+ * calls given back, credits given back, in flight, model, capacity.
  */
 export const ACQUIRE = `${CLOCK}
 local prefix = ARGV[1]
@@ -177,12 +177,15 @@ end
 return 0`;
 
 /**
- * ARGV: prefix, the id under which values are added once, or '' to raise to them, then for each day of an org: `DAY:ORG`, until when it is kept ('': only where it is known), model,
- * capacity, how many fields, then field and value each.
+ * ARGV: prefix, the id under which values are added once, or '' to raise to them, then for each day of an org:
+ * `DAY:ORG`, until when it is kept ('': only where it is known), model, capacity, how many fields, then field and
+ * value each.
  */
 export const MERGE = `${MARK}
 local id = ARGV[2]
-if id ~= '' and not redis.call('SET', ARGV[1] .. 'added:' .. id, '1', 'NX', 'PX', 86400000) then return 0 end
+if id ~= '' and not redis.call('SET', ARGV[1] .. 'added:' .. id, '1', 'NX', 'PX', 86400000) then
+  return 0
+end
 local at = 3
 while at <= #ARGV do
   local member, kept, model, capacity = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]

@@ -1,0 +1,203 @@
+// What happens to the meter's Redis and to the way to it, while gateways ask: every call is answered, nothing is counted
+// twice, and what was decided from memory is brought back once.
+import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
+import type { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { findMeterDay } from '../../src/domain/metering/meter-day.js';
+import { createEmptyUsage, type DayUsage } from '../../src/domain/metering/usage.js';
+import { connectMeterRedis, createRedisMeterStore } from '../../src/stores/meter/redis-meter-store.js';
+import { redisAvailable, startTestRedis, type TestRedis } from '../support/redis.js';
+import { type MeterScene, onCredits, openMeter } from './meter-scene.js';
+
+const ZONE = 'Asia/Kolkata';
+
+describe.skipIf(!redisAvailable())('a meter whose Redis', () => {
+  let server: TestRedis;
+  const closers: (() => unknown)[] = [];
+
+  beforeAll(async () => {
+    server = await startTestRedis(['--maxmemory-policy', 'noeviction']);
+  });
+  afterEach(async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  });
+  afterAll(() => server.remove());
+
+  /** A gateway; the time-out is longer than the product's, since a test machine may be slow. */
+  async function openGateway(
+    options: Parameters<typeof openMeter>[1] = {},
+    { url = server.url, timeoutMs = 400 } = {},
+  ): Promise<MeterScene & { readonly redis: Redis }> {
+    const redis = connectMeterRedis(url, timeoutMs);
+    closers.push(() => redis.disconnect());
+    await new Promise((resolve) => redis.once('ready', resolve));
+    const scene = openMeter(createRedisMeterStore(redis), { zone: ZONE, ...options });
+    closers.push(() => scene.meter.close());
+    return { ...scene, redis };
+  }
+
+  /** What Redis holds of an org today, read by a connection of its own. */
+  async function readToday(
+    orgId: string,
+  ): Promise<{ readonly usage: DayUsage; readonly inFlight: number } | undefined> {
+    const redis = connectMeterRedis(server.url, 20_000);
+    await new Promise((resolve) => redis.once('ready', resolve));
+    const found = await createRedisMeterStore(redis).find(orgId, findMeterDay(Date.now(), ZONE).day);
+    redis.disconnect();
+    return found;
+  }
+
+  test('is killed answers from memory, and is told once when it is back', async () => {
+    const { meter, orgs, next } = await openGateway();
+    orgs.set('killed', onCredits(60));
+    await meter.acquire({ orgId: 'killed', kind: 'update_many' });
+    const [lost, back] = [next('store_lost'), next('store_back')];
+    await server.kill();
+    const second = await meter.acquire({ orgId: 'killed', kind: 'update_many' });
+    const third = await meter.acquire({ orgId: 'killed', kind: 'update_many' });
+    await lost;
+    expect([second.allowed, third.allowed]).toEqual([true, false]);
+    expect(second.headers['X-Rate-Limit-Remaining-v3']).toBe('10');
+    server = await server.restart('empty');
+    await back;
+    await meter.acquire({ orgId: 'killed', kind: 'get' });
+    expect(await readToday('killed')).toMatchObject({ usage: { calls: 3, credits: 51 } });
+  });
+
+  test('stands still answers from memory, and what it had been sent is not counted twice', async () => {
+    const { meter, orgs, next } = await openGateway();
+    orgs.set('stopped', onCredits(1000));
+    (await meter.acquire({ orgId: 'stopped', kind: 'get' })).release();
+    const back = next('store_back');
+    process.kill(server.pid, 'SIGSTOP');
+    const sent = await meter.acquire({ orgId: 'stopped', kind: 'count' });
+    const unsent = await meter.acquire({ orgId: 'stopped', kind: 'update_many' });
+    expect([sent.allowed, unsent.allowed]).toEqual([true, true]);
+    process.kill(server.pid, 'SIGCONT');
+    await back;
+    sent.release();
+    unsent.release(500);
+    await meter.close();
+    // 1 before, 50 that it did when it went on, 25 that it was told of
+    expect(await readToday('stopped')).toMatchObject({
+      usage: { calls: 3, credits: 76, creditsGivenBack: 25 },
+      inFlight: 0,
+    });
+  });
+
+  test('is emptied is rebuilt from the cell and from what was seen', async () => {
+    const day = findMeterDay(Date.now(), ZONE).day;
+    const readUsage = async (ids: readonly string[]): Promise<readonly DayUsage[]> =>
+      ids.map((orgId) => ({
+        ...createEmptyUsage(orgId, day, 'credits'),
+        calls: 2,
+        credits: orgId === 'drained' ? 90 : 6,
+        kinds: { list: { calls: 2, credits: 6 } },
+      }));
+    const { meter, orgs, redis } = await openGateway({ readUsage });
+    for (const id of ['drained', 'seen']) orgs.set(id, onCredits(100));
+    await meter.acquire({ orgId: 'seen', kind: 'count' });
+    await redis.flushall();
+    expect((await meter.acquire({ orgId: 'drained', kind: 'update_many' })).allowed).toBe(false);
+    expect((await meter.acquire({ orgId: 'seen', kind: 'count' })).allowed).toBe(false);
+    expect(await readToday('seen')).toMatchObject({
+      usage: { credits: 56, kinds: { list: { calls: 2, credits: 6 } } },
+    });
+  });
+
+  test('has no memory left counts every call once all the same', async () => {
+    const { meter, orgs, redis } = await openGateway();
+    orgs.set('full', onCredits(1000));
+    await meter.acquire({ orgId: 'full', kind: 'get' });
+    await redis.config('SET', 'maxmemory', '1');
+    expect((await meter.acquire({ orgId: 'full', kind: 'count' })).allowed).toBe(true);
+    await redis.config('SET', 'maxmemory', '0');
+    await meter.close();
+    expect(await readToday('full')).toMatchObject({ usage: { calls: 2, credits: 51 } });
+  });
+
+  test('forgets the scripts goes on', async () => {
+    const { meter, orgs, redis, events } = await openGateway();
+    orgs.set('forgot', onCredits(1000));
+    await meter.acquire({ orgId: 'forgot', kind: 'get' });
+    await redis.script('FLUSH');
+    expect((await meter.acquire({ orgId: 'forgot', kind: 'get' })).allowed).toBe(true);
+    expect(events).toEqual([]);
+    expect(await readToday('forgot')).toMatchObject({ usage: { calls: 2 } });
+  });
+
+  test('did what it was asked before the connection was cut charges that call once', async () => {
+    const proxy = await startProxy(server.url);
+    closers.push(() => proxy.close());
+    const { meter, orgs, next } = await openGateway({}, { url: proxy.url });
+    orgs.set('cut', onCredits(1000));
+    await meter.acquire({ orgId: 'cut', kind: 'get' });
+    const back = next('store_back');
+    proxy.cutAtNextAnswer();
+    expect((await meter.acquire({ orgId: 'cut', kind: 'count', callId: 'once' })).allowed).toBe(true);
+    await back;
+    expect((await meter.acquire({ orgId: 'cut', kind: 'count', callId: 'once' })).allowed).toBe(true);
+    expect(await readToday('cut')).toMatchObject({ usage: { calls: 2, credits: 51 } });
+  });
+
+  test('is asked by four gateways at once grants the limit exactly', async () => {
+    const gateways = await Promise.all([1, 2, 3, 4].map(() => openGateway()));
+    for (const { orgs } of gateways) orgs.set('shared', onCredits(5000));
+    const kinds = ['count', 'update_many', 'list', 'get'] as const;
+    let granted = 0;
+    const price = { count: 50, update_many: 25, list: 3, get: 1 };
+    for (const kind of kinds)
+      await Promise.all(
+        gateways.map(async ({ meter }) => {
+          for (let at = 0; at < 40; at += 1)
+            if ((await meter.acquire({ orgId: 'shared', kind })).allowed) granted += price[kind];
+        }),
+      );
+    expect(granted).toBe(5000);
+    expect(await readToday('shared')).toMatchObject({ usage: { credits: 5000 } });
+  });
+});
+
+interface Proxy {
+  readonly url: string;
+  /** Passes on what is asked next, and closes the connection in place of the answer. */
+  cutAtNextAnswer(): void;
+  close(): Promise<void>;
+}
+
+async function startProxy(target: string): Promise<Proxy> {
+  const { hostname, port, username, password } = new URL(target);
+  let cuts = false;
+  const sockets = new Set<Socket>();
+  const proxy: Server = createServer((client) => {
+    const upstream = connectTcp(Number(port), hostname);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.pipe(upstream);
+    upstream.on('data', (answer) => {
+      if (!cuts) return client.write(answer);
+      cuts = false;
+      return client.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const address = proxy.address();
+  const own = typeof address === 'object' && address !== null ? address.port : 0;
+  const login = password === '' ? '' : `${username}:${password}@`;
+  return {
+    url: `redis://${login}127.0.0.1:${own}`,
+    cutAtNextAnswer: () => {
+      cuts = true;
+    },
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => proxy.close(resolve));
+    },
+  };
+}
