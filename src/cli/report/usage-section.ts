@@ -11,7 +11,7 @@ import { renderTable } from './html-table.js';
 /** Counts by edition; no org is named. */
 export function renderUsage({ usage }: PlanReport): Markup {
   if (usage === null)
-    return html`<p>The source has no <code>peak_credits</code>, so the plan cannot tell whose busiest day needs more than the new total.</p>`;
+    return html`<p>The source has no <code>peak_credits</code>, and no meter counted, so the plan cannot tell whose busiest day needs more than the new total.</p>`;
   const rows = usage.map(({ edition, paid, short }) => [
     edition,
     showCount(paid),

@@ -19,12 +19,17 @@ export function listOutcome(outcome: PlanOutcome, quarantined: number): readonly
     ],
     ['stale orgs left', '0', showCount(actual.stale), ''],
     ['undecidable orgs', showCount(quarantined), showCount(actual.quarantined), ''],
+    ...(predicted.short === null && actual.refused === null
+      ? []
+      : [['paid orgs refused for their credits', showKnown(predicted.short), showKnown(actual.refused), '']]),
   ];
 }
 
 /** Null: no run followed the plan. */
 export const outcomeDocument = (outcome: PlanOutcome | null): Readonly<Record<string, unknown>> | null =>
   outcome === null ? null : { ...outcome, errorPercent: measureOutcome(outcome) };
+
+const showKnown = (count: number | null): string => (count === null ? '–' : showCount(count));
 
 const showError = (percent: number | null): string =>
   percent === null ? '–' : `${percent > 0 ? '+' : ''}${percent.toFixed(1)} %`;

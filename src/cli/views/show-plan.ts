@@ -127,7 +127,7 @@ function showRest(report: PlanReport): readonly string[] {
     `  Branches: ${present} present, at most ${most} for these editions`,
     ...(counts.traps === 0 ? [] : [`  Traps: ${showOrgs(counts.traps)}; ${TRAPS}`]),
     usage === null
-      ? '  Usage: the source has no peak_credits'
+      ? '  Usage: the source has no peak_credits, and no meter counted'
       : `  Usage: ${showCount(short)} of ${showCount(paid)} paid orgs had a busiest day above their new total`,
     `  Expected duration of an apply: ${showDuration(duration)}`,
   ];

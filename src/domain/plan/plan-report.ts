@@ -146,6 +146,8 @@ export interface PlanOutcome {
     readonly credits: string;
     readonly p50Ms: number;
     readonly p90Ms: number;
+    /** Paid orgs whose busiest day was above their new total; null: no busiest day was known. */
+    readonly short: number | null;
   };
   readonly actual: {
     readonly touched: number;
@@ -153,5 +155,7 @@ export interface PlanOutcome {
     readonly durationMs: number;
     readonly stale: number;
     readonly quarantined: number;
+    /** Paid orgs refused for their credits since their migration, and not before; null: nothing was measured. */
+    readonly refused: number | null;
   };
 }

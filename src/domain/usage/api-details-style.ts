@@ -33,6 +33,9 @@ table{border-collapse:collapse;width:100%;margin:.5rem 0;font-size:.9em;font-var
 caption{text-align:left;color:var(--quiet);padding:.2rem 0}
 th,td{text-align:left;padding:.3rem .4rem;border-bottom:1px solid var(--line);vertical-align:top;unicode-bidi:isolate}
 th{font-weight:500}
+tbody th{min-width:6.5rem}
+.wide{overflow-x:auto}
+figure{margin:0}
 thead th{border-bottom:2px solid var(--line);color:var(--quiet)}
 tr.sum>*{font-weight:700;border-top:2px solid var(--line)}
 .number{text-align:right;white-space:nowrap;overflow-wrap:normal}
@@ -48,6 +51,7 @@ footer{margin-top:2.5rem;padding-top:.6rem;border-top:1px solid var(--line);colo
 body{max-width:none;padding:0;font-size:10.5pt}
 h2,caption{break-after:avoid}
 tr,.panel,figure{break-inside:avoid}
+.wide{overflow:visible}
 thead{display:table-header-group}
 svg rect{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }`;

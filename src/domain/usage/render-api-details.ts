@@ -122,13 +122,13 @@ function renderTerms(details: ApiDetails): Markup {
   ];
   return html`<section aria-labelledby="have">
 <h2 id="have">What you have</h2>
-<table><caption>Credits a day</caption>
+<div class="wide" role="region" aria-label="Credits a day" tabindex="0"><table><caption>Credits a day</caption>
 <thead><tr><th scope="col">Part</th><th scope="col" class="number">Credits</th></tr></thead>
 <tbody>${rows.map(
     ({ name, value, why }) =>
       html`<tr><th scope="row">${name}<small>${why}</small></th><td class="number">${count(value)}</td></tr>\n`,
   )}<tr class="sum"><th scope="row">Total</th><td class="number">${total === null ? 'not known' : count(total)}</td></tr></tbody>
-</table>
+</table></div>
 </section>
 `;
 }
@@ -151,13 +151,13 @@ function renderKinds({ kinds }: ApiDetails): Markup {
   const share = (credits: bigint): number => (all === 0n ? 0 : Number((credits * 1000n) / all) / 10);
   return html`<section aria-labelledby="kinds">
 <h2 id="kinds">Where today's credits went</h2>
-<table><caption>By kind of call</caption>
+<div class="wide" role="region" aria-label="Credits by kind of call" tabindex="0"><table><caption>By kind of call</caption>
 <thead><tr><th scope="col">Call</th><th scope="col" class="number">Calls</th><th scope="col" class="number">Credits</th><td></td></tr></thead>
 <tbody>${kinds.map(
     ({ kind, calls, credits }) =>
       html`<tr><th scope="row">${kind}</th><td class="number">${count(calls)}</td><td class="number">${count(credits)}</td><td class="bar"><svg class="share" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="fill-used" width="${share(credits)}" height="6"/></svg></td></tr>\n`,
   )}</tbody>
-</table>
+</table></div>
 </section>
 `;
 }

@@ -30,7 +30,7 @@ export function renderDays({ days, total, model }: ApiDetails, dates: readonly s
       refused ? html`<path class="fill-full" d="M${x} 2h${round(step - 2)}l-${round((step - 2) / 2)} 8z"/>` : nothing
     }`;
   });
-  return html`<figure style="margin:0"><svg class="days" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="days-title days-desc">
+  return html`<figure><svg class="days" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="days-title days-desc">
 <title id="days-title">Credits used a day</title>
 <desc id="days-desc">One column for each of 30 days; the table below has the same numbers.</desc>
 <line class="line-base" x1="0" x2="${WIDTH}" y1="${BOTTOM}" y2="${BOTTOM}"/>
@@ -61,11 +61,11 @@ function renderLegend(days: readonly DetailsDay[], limit: bigint | null): Markup
 `;
 }
 
-const renderTable = (days: readonly DetailsDay[]): Markup => html`<table><caption>Days with calls</caption>
+const renderTable = (days: readonly DetailsDay[]): Markup => html`<div class="wide" role="region" aria-label="Days with calls" tabindex="0"><table><caption>Days with calls</caption>
 <thead><tr><th scope="col">Day</th><th scope="col" class="number">Calls</th><th scope="col" class="number">Credits</th><th scope="col" class="number">Refused</th></tr></thead>
 <tbody>${days.map(
   (day) =>
     html`<tr><th scope="row">${day.day}</th><td class="number">${formatCredits(day.calls - day.callsGivenBack)}</td><td class="number">${formatCredits(creditsOf(day))}</td><td class="number">${formatCredits(day.refusedByCredits + day.refusedByConcurrency)}</td></tr>\n`,
 )}</tbody>
-</table>
+</table></div>
 `;

@@ -13,6 +13,7 @@ import {
   type StaleOrg,
 } from '../../stores/cell/plan/plan-outcome.js';
 import { readStoredReport } from '../../stores/cell/plan/plans.js';
+import { countRefusedSince } from '../../stores/cell/usage/usage-report.js';
 import { type ApprovalRow, listPlanApprovals } from '../../stores/control/approvals.js';
 import type { EngineContext } from '../context.js';
 import { getPlanName, getStoredPlan } from './plan-id.js';
@@ -38,8 +39,8 @@ export interface ReportQuestion {
   readonly stale: 'none' | 'all' | number;
 }
 
-/** Long enough to add up a plan of two million orgs. */
-const STATEMENT_MS = 30_000;
+/** Long enough to add up a plan of two million orgs, and the usage of every day that is kept. */
+const STATEMENT_MS = 120_000;
 
 /** Throws plan_unknown. */
 export async function loadStoredReport(
@@ -56,6 +57,7 @@ export async function loadStoredReport(
       report,
       lists,
       run,
+      refused: run === undefined ? null : await countRefusedSince(tx),
       stale: run === undefined || stale === 'none' ? null : await readStale(tx, run, stale),
     };
   };
@@ -66,7 +68,7 @@ export async function loadStoredReport(
     report,
     madeAt: found.plan.madeAt,
     approvals: approvals.filter(({ digest }) => digest === found.plan.digest),
-    outcome: found.run === undefined ? null : toOutcome(report, found.run),
+    outcome: found.run === undefined ? null : toOutcome(report, found.run, found.refused),
     stale: found.stale,
   };
 }
@@ -100,7 +102,7 @@ function toReport(
   };
 }
 
-function toOutcome({ counts, duration }: PlanReport, run: FollowedRun): PlanOutcome {
+function toOutcome({ counts, duration, usage }: PlanReport, run: FollowedRun, refused: number | null): PlanOutcome {
   const { runId, state, predictedCredits, touched, credits, durationMs, stale, quarantined } = run;
   return {
     runId: String(runId),
@@ -110,7 +112,8 @@ function toOutcome({ counts, duration }: PlanReport, run: FollowedRun): PlanOutc
       credits: predictedCredits,
       p50Ms: duration.p50Ms,
       p90Ms: duration.p90Ms,
+      short: usage?.reduce((sum, edition) => sum + edition.short, 0) ?? null,
     },
-    actual: { touched, credits, durationMs, stale, quarantined },
+    actual: { touched, credits, durationMs, stale, quarantined, refused },
   };
 }

@@ -167,6 +167,27 @@ describe('planDataCenter', () => {
     ]);
   });
 
+  test('takes the busiest day that a meter counted where the source has none, or no such column', async () => {
+    const fleet = await makeFleet({ orgs: 300 });
+    const cell = fleet.cell(0);
+    const shortOrgs = async () => (await fleet.plan(cell)).orgs.short.map(({ orgId, peak }) => [orgId, peak]);
+    // org 22 has a peak in the source; yesterday and today are not the same: today is not over
+    await cell.sql(`insert into credit_rollout.usage_days select id, (now() at time zone c.zone)::date - ago, 'legacy', 1,
+      used, 0, given_back, 0, 0, 0, '{}' from credit_rollout.cell c,
+      (values (18, 1, 9000000, 0), (18, 0, 9900000, 0), (18, 31, 9900000, 0), (22, 1, 9000000, 0), (20, 1, 900000000, 0),
+        (24, 1, 9000000, 8999999)) d (id, ago, used, given_back)`);
+    await cell.sql('update public.orgs set peak_credits = 1 where org_id = 22');
+    expect(await shortOrgs()).toEqual([['18', '9000000']]);
+    await cell.sql('alter table public.orgs drop column peak_credits cascade');
+    await cell.init();
+    expect(await shortOrgs()).toEqual([
+      ['18', '9000000'],
+      ['22', '9000000'],
+    ]);
+    await cell.sql('delete from credit_rollout.usage_days');
+    expect((await fleet.whatIf(cell)).usage).toBeNull();
+  });
+
   test('keeps at most 24 bytes for an org beside its id', async () => {
     const fleet = await makeFleet({ orgs: 40_000, rollout: '{ batchSize: 10000 }' });
     const cell = fleet.cell(0);

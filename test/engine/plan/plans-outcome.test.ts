@@ -40,6 +40,12 @@ describe('loadStoredReport', () => {
       predicted: { touched: 497, credits: report.counts.after },
       actual: { touched: row?.orgs, credits: row?.credits, stale: 0, quarantined: 3 },
     });
+    expect([outcome?.predicted.short, outcome?.actual.refused]).toEqual([0, null]);
+    await fleet.cell(0).sql(`insert into credit_rollout.usage_days
+      select a.org_id, current_date - d.ago, d.model, 1, 1, 0, 0, d.refused, 0, 0, '{}'
+      from (select org_id from credit_rollout.allotments where paid order by org_id limit 1) a,
+      (values (9, 'legacy', 0), (1, 'credits', 3)) d (ago, model, refused)`);
+    expect((await loadReport(fleet, planId)).outcome?.actual.refused).toBe(1);
     expect(outcome?.predicted.credits).toBe(outcome?.actual.credits);
     expect(outcome?.actual.durationMs).toBeGreaterThan(0);
     expect(approvals).toMatchObject([{ state: 'used', kind: 'guard_rails' }]);

@@ -14,6 +14,12 @@ export interface PlannedSource {
   readonly usage: boolean;
 }
 
+/** What a statement knows of the busiest day of an org: of the source, and measured where that has none. */
+interface KnownPeaks {
+  readonly source: boolean;
+  readonly measured: boolean;
+}
+
 const isNarrow = (column: string): string => `d.${column} between -2147483647 and 2147483647`;
 
 // Every column of a group, its orgs in the order in which the rows come. The branch of a group tells of the last three
@@ -35,11 +41,27 @@ const COLUMNS = `,
 const WITHIN = '($3 is null or org_id >= $3) and ($4 is null or org_id < $4)';
 
 // at most one row for each id, or a duplicated id would be counted twice
-const peaks = (unique: boolean): string => `
+const joinPeaks = (unique: boolean, { source, measured }: KnownPeaks): string =>
+  [
+    source &&
+      `
   left join (
     select ${unique ? '' : 'distinct on (org_id)'} org_id, peak_credits from credit_rollout.source_orgs where ${WITHIN}
     ${unique ? '' : 'order by org_id'}
-  ) u on u.org_id = d.org_id`;
+  ) u on u.org_id = d.org_id`,
+    measured &&
+      `
+  left join (
+    select org_id, peak_credits from credit_rollout.usage_peaks where ${WITHIN}
+  ) m on m.org_id = d.org_id`,
+  ]
+    .filter((join) => join !== false)
+    .join('');
+
+function selectPeak({ source, measured }: KnownPeaks): string {
+  const columns = [...(source ? ['u.peak_credits'] : []), ...(measured ? ['m.peak_credits'] : [])];
+  return columns.length === 0 ? '' : `, coalesce(${columns.join(', ')}) as peak`;
+}
 
 const touched = (sum: string): string => `coalesce(${sum} filter (where ${IN_GROUP.touched}), 0)`;
 const decided = (value: string): string => `case when g.reason is null then ${value} end`;
@@ -84,8 +106,9 @@ const RANKS: Readonly<Record<ListName, string>> = { raise: '$9', floor: '$10', s
 
 // Pieces between which the function puts the places of the editions, the rule, and what only some plans need. OFFSET 0:
 // what the rule gives is computed once, however often it is used. MATERIALIZED: several readers share it.
-function planStatement({ unique, usage }: PlannedSource): readonly string[] {
-  const lists: readonly ListName[] = usage ? ['raise', 'floor', 'short'] : ['raise', 'floor'];
+function planStatement(unique: boolean, peaks: KnownPeaks): readonly string[] {
+  const lists: readonly ListName[] =
+    peaks.source || peaks.measured ? ['raise', 'floor', 'short'] : ['raise', 'floor'];
   return [
     `
 with grouped as materialized (
@@ -97,13 +120,13 @@ with grouped as materialized (
     ` as protected`,
     `
   from (
-  select ${unique ? '' : 'distinct on (d.org_id)'} d.*${usage ? ', u.peak_credits as peak' : ''}`,
+  select ${unique ? '' : 'distinct on (d.org_id)'} d.*${selectPeak(peaks)}`,
     `
   from (
     select r.*, r.base_credits + r.variable_credits as plan_credits, ${BEFORE} as before
     from credit_rollout.`,
     `($3, $4, null, $5) r offset 0
-  ) d${usage ? peaks(unique) : ''}`,
+  ) d${joinPeaks(unique, peaks)}`,
     `
   ${unique ? '' : 'order by d.org_id'}) d
   group by 1, d.reason
@@ -117,9 +140,26 @@ select json_build_object('groups', (${GROUPS_AS_JSON}),
 
 const quoted = (text: string | undefined): string => `$part$${text ?? ''}$part$`;
 
+/** plpgsql: the text of the statement. */
+function statementText(unique: boolean, peaks: KnownPeaks): string {
+  const [start, flags, counts, rows, from, rule, end, answer] = planStatement(unique, peaks);
+  return `${quoted(start)} || places || ${quoted(flags)}
+      || case when protects then 'count(d.protected)' else '0' end
+      || ${quoted(counts)} || case when plan is null then '' else ${quoted(COLUMNS)} end
+      || ${quoted(rows)} || case when protects then ', p.org_id as protected' else '' end
+      || ${quoted(from)} || case when is_first then 'decided_first' else 'decided' end
+      || ${quoted(rule)}
+      || case when protects then ' left join credit_rollout.protected_orgs p on p.org_id = d.org_id' else '' end
+      || ${quoted(end)} || case when plan is null then '' else ${quoted(STORED)} end || ${quoted(answer)}`;
+}
+
+/** SQL: whether a meter counted on any of the last 30 whole days. Reads no org. */
+export const HAS_MEASURED = `exists (
+    select from credit_rollout.usage_days u cross join credit_rollout.cell c
+    where u.day >= (now() at time zone c.zone)::date - 30 and u.day < (now() at time zone c.zone)::date)`;
+
 /** SQL that creates the functions that write a plan, for a source. */
-export function planFunctionsSql(source: PlannedSource): string {
-  const [start, flags, counts, rows, from, rule, end, answer] = planStatement(source);
+export function planFunctionsSql({ unique, usage }: PlannedSource): string {
   return `
 create function credit_rollout.plan_key_ranges(plan bigint, first_no integer, bounds credit_rollout.org_id[], card text,
   editions text[], ranks double precision[]) returns json language plpgsql
@@ -130,6 +170,7 @@ declare
   highest credit_rollout.org_id := bounds[cardinality(bounds)];
   inner_bounds credit_rollout.org_id[] := bounds[2:cardinality(bounds) - 1];
   protects constant boolean := exists (select from credit_rollout.protected_orgs);
+  measured constant boolean := ${HAS_MEASURED};
   -- the rule without history, where no org of these has one; ORDER BY and count() keep it on the index: for EXISTS
   -- Postgres may scan the table for a match, and reads all of it where there is none
   is_first constant boolean := (select count(*) = 0 from (
@@ -147,14 +188,8 @@ begin
   select coalesce('case d.edition ' || string_agg(format('when %L then %s', e.name, e.place), ' ' order by e.place)
       || ' else 0 end', '0') into places
     from unnest(editions) with ordinality e (name, place);
-  execute ${quoted(start)} || places || ${quoted(flags)}
-      || case when protects then 'count(d.protected)' else '0' end
-      || ${quoted(counts)} || case when plan is null then '' else ${quoted(COLUMNS)} end
-      || ${quoted(rows)} || case when protects then ', p.org_id as protected' else '' end
-      || ${quoted(from)} || case when is_first then 'decided_first' else 'decided' end
-      || ${quoted(rule)}
-      || case when protects then ' left join credit_rollout.protected_orgs p on p.org_id = d.org_id' else '' end
-      || ${quoted(end)} || case when plan is null then '' else ${quoted(STORED)} end || ${quoted(answer)}
+  execute case when measured then ${statementText(unique, { source: usage, measured: true })}
+    else ${statementText(unique, { source: usage, measured: false })} end
     into planned
     using bounds, inner_bounds, lowest, highest, card, plan, first_no, editions, ranks[1], ranks[2], ranks[3];
   if plan is not null then

@@ -64,7 +64,8 @@ export async function readListedOrgs(
     tx,
     `select r.org_id::text, r.edition, r.paid, r.agents::text, ${BEFORE}::text as before,
        r.total_credits::text as after, (r.base_credits + r.variable_credits)::text as plan_credits,
-       r.legacy_limit::text, r.additional_credits::text as additional, r.floor::text, s.peak_credits::text as peak
+       r.legacy_limit::text, r.additional_credits::text as additional, r.floor::text, coalesce(s.peak_credits, (
+         select p.peak_credits from credit_rollout.usage_peaks p where p.org_id = r.org_id))::text as peak
      from credit_rollout.decided(null, null, :ids::credit_rollout.org_id[], :card_hash) r
      join credit_rollout.source_orgs s on s.org_id = r.org_id and s.org_id = any (:ids::credit_rollout.org_id[])`,
     { ids, card_hash: cardHash },

@@ -1,6 +1,7 @@
 // The transaction in which a plan is made, and what a plan reads of the cell beside its orgs.
 import { execute, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
+import { HAS_MEASURED } from './plan-functions.js';
 
 /** `read_only`: the database itself rejects a write. */
 export type PlanAccess = 'read_only' | 'may_insert';
@@ -35,11 +36,12 @@ export async function waitForOthers(tx: CellTransaction): Promise<void> {
   await execute(tx, 'set local idle_in_transaction_session_timeout = 60000');
 }
 
-/** Whether the source has peak_credits; where it has not, the adapter view has a constant null. */
+/** Whether busiest days are known: the source has peak_credits, or a meter counted. Without, the view has a null. */
 export async function hasUsage(tx: CellTransaction): Promise<boolean> {
   const { found } = await selectRow<{ readonly found: boolean }>(
     tx,
-    `select pg_get_viewdef('credit_rollout.source_orgs'::regclass) !~* 'null::bigint as peak_credits' as found`,
+    `select pg_get_viewdef('credit_rollout.source_orgs'::regclass) !~* 'null::bigint as peak_credits'
+       or ${HAS_MEASURED} as found`,
   );
   return found;
 }

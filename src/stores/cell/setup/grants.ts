@@ -86,6 +86,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select on credit_rollout.allotment_changes, credit_rollout.waiting_floors',
     // whose busiest day needs more than the new total
     'select on credit_rollout.usage_peaks',
+    'select (day) on credit_rollout.usage_days',
     PLANS,
     PLAN_FUNCTIONS,
     // they count what they store
@@ -173,7 +174,8 @@ export const SOURCE_GRANTS = [
     credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
     credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.protected_orgs, credit_rollout.plans,
     credit_rollout.overrides, credit_rollout.freezes, credit_rollout.fence, credit_rollout.pending_sign_ups,
-    credit_rollout.retired, credit_rollout.org_capacity`,
+    credit_rollout.retired, credit_rollout.org_capacity, credit_rollout.usage_peaks`,
+  'select (day) on credit_rollout.usage_days',
   'update (tries), delete on credit_rollout.pending_sign_ups',
   'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
   // the triggers of the change feed

@@ -78,6 +78,20 @@ export function listRefusedOrgs(tx: CellTransaction, limit: number): Promise<rea
   );
 }
 
+/** Paid orgs that are refused since their migration and were not before; null: nothing was measured since one. */
+export async function countRefusedSince(tx: CellTransaction): Promise<number | null> {
+  const { days } = await selectRow<{ readonly days: boolean }>(
+    tx,
+    `select exists (select from credit_rollout.usage_days u where u.model = 'credits') as days`,
+  );
+  if (!days) return null;
+  const { count } = await selectRow<{ readonly count: number }>(
+    tx,
+    `${MEASURED} select count(*)::integer as count from measured m where m.refused_since and m.paid`,
+  );
+  return count;
+}
+
 export interface MeasuredDays {
   /** Local date. */
   readonly today: string;
