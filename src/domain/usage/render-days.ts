@@ -61,7 +61,9 @@ function renderLegend(days: readonly DetailsDay[], limit: bigint | null): Markup
 `;
 }
 
-const renderTable = (days: readonly DetailsDay[]): Markup => html`<div class="wide" role="region" aria-label="Days with calls" tabindex="0"><table><caption>Days with calls</caption>
+const renderTable = (
+  days: readonly DetailsDay[],
+): Markup => html`<div class="wide" role="region" aria-label="Days with calls" tabindex="0"><table><caption>Days with calls</caption>
 <thead><tr><th scope="col">Day</th><th scope="col" class="number">Calls</th><th scope="col" class="number">Credits</th><th scope="col" class="number">Refused</th></tr></thead>
 <tbody>${days.map(
   (day) =>

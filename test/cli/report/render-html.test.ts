@@ -147,6 +147,7 @@ describe('renderHtml', () => {
       ...['duration', '2–4 min', '360 s', '+200.0 %'],
       ...['stale orgs left', '0', '2', ''],
       ...['undecidable orgs', '2', '3', ''],
+      ...['paid orgs refused for their credits', '5', '4', ''],
     ]);
     expect(section).toContain('✔ Run 12 followed this plan. It is done.');
     expect(renderHtml([samplePlan()], sampleOutcome({ state: 'failed' }))).toContain('⚠ Run 12 followed this plan');

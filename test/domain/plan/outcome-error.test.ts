@@ -35,7 +35,14 @@ describe('measureOutcome', () => {
     const outcome = {
       ...({ runId: '7', state: 'done' } as const),
       predicted: { touched: 100, credits: '9007199254740993000', p50Ms: 1_000, p90Ms: 4_000, short: null },
-      actual: { touched: 99, credits: '9016206453995733993', durationMs: 1_500, stale: 1, quarantined: 0, refused: null },
+      actual: {
+        touched: 99,
+        credits: '9016206453995733993',
+        durationMs: 1_500,
+        stale: 1,
+        quarantined: 0,
+        refused: null,
+      },
     };
     expect(measureOutcome(outcome)).toEqual({ touched: -1, credits: 0.1, duration: 50 });
   });

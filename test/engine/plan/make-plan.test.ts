@@ -181,8 +181,8 @@ describe('planDataCenter', () => {
     await cell.sql('alter table public.orgs drop column peak_credits cascade');
     await cell.init();
     expect(await shortOrgs()).toEqual([
-      ['18', '9000000'],
       ['22', '9000000'],
+      ['18', '9000000'],
     ]);
     await cell.sql('delete from credit_rollout.usage_days');
     expect((await fleet.whatIf(cell)).usage).toBeNull();

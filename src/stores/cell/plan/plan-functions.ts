@@ -107,8 +107,7 @@ const RANKS: Readonly<Record<ListName, string>> = { raise: '$9', floor: '$10', s
 // Pieces between which the function puts the places of the editions, the rule, and what only some plans need. OFFSET 0:
 // what the rule gives is computed once, however often it is used. MATERIALIZED: several readers share it.
 function planStatement(unique: boolean, peaks: KnownPeaks): readonly string[] {
-  const lists: readonly ListName[] =
-    peaks.source || peaks.measured ? ['raise', 'floor', 'short'] : ['raise', 'floor'];
+  const lists: readonly ListName[] = peaks.source || peaks.measured ? ['raise', 'floor', 'short'] : ['raise', 'floor'];
   return [
     `
 with grouped as materialized (
