@@ -28,6 +28,7 @@ import { sealPlans } from './sealed-plans.js';
 import { retirePlanNumbers, sealCellRetention } from './sealed-retention.js';
 import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
+import { limitSignUpWaits } from './sign-up-waits.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
 import { readSourceAsRole } from './source-role.js';
 import { createUsage } from './usage.js';
@@ -87,5 +88,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createExceptions,
     createApiDetails,
     recordCallCosts,
+    limitSignUpWaits,
   ];
 }

@@ -15,6 +15,7 @@ export const SOURCE_FUNCTIONS = [
   'onboard_org',
   'plan_key_ranges',
   'retire_allotments',
+  'sign_up',
   'split_batch',
   'write_sign_ups',
 ] as const;

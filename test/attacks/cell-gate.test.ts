@@ -114,6 +114,10 @@ describe('the answer of the gate', () => {
       { model: 'credits' },
     ]);
     expect(await recorded()).toEqual([{ org_id: '91', model: 'credits', now: true }]);
+    // a serializable one leaves it to a worker
+    await scene.cell.sql(`update credit_rollout.fence set single_writes = true,
+      timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`);
+    await scene.cell.sql('select credit_rollout.write_sign_ups()');
     expect(await scene.cell.sql('select floor, origin from credit_rollout.allotments where org_id = 91')).toEqual([
       { floor: null, origin: 'signup' },
     ]);

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { detachSource } from '../../../src/stores/cell/setup/schema.js';
+import { installSignUpTrigger } from '../../../src/stores/cell/setup/sign-up-trigger.js';
 import type { TestCell } from '../../support/cell.js';
 import { startStopwatch } from '../../support/stopwatch.js';
 import { arm, closeAll, connect, cutOver, inMs, makeCell, record, signUp } from './gate-scene.js';
@@ -76,6 +77,50 @@ describe('a sign-up never fails because of us', () => {
     expect(await signUp(cell, '1')).toBe('legacy');
     await holder.query('commit');
     expect(await record(cell, '1')).toEqual({ model: 'legacy', after: false });
+  });
+
+  test('nor because others write: serializable ones beside each other, or a table of ours that is locked', async () => {
+    const cell = await makeCell();
+    await cutOver(cell);
+    const clients = await Promise.all([1, 2, 3].map(() => connect(cell)));
+    const each = (sql: (id: number) => string) => Promise.all(clients.map((client, n) => client.query(sql(n + 1))));
+    await each(() => 'begin isolation level serializable');
+    await each((id) => `insert into public.orgs select ${id}, 'standard', true, 300, 0, 0, null, now()`);
+    const answers = await each((id) => `select credit_rollout.onboard_org(${id}) as m`);
+    expect(answers.map(({ rows }) => rows[0].m)).toEqual(['credits', 'credits', 'credits']);
+    await each(() => 'commit');
+    const waiting = 'select org_id from credit_rollout.pending_sign_ups order by 1';
+    expect(await cell.sql(waiting)).toEqual([{ org_id: '1' }, { org_id: '2' }, { org_id: '3' }]);
+    // retried, what was recorded counts
+    await each(() => 'begin isolation level serializable');
+    await each((id) => `select credit_rollout.onboard_org(${id})`);
+    await each(() => 'commit');
+
+    const [holder, product] = clients;
+    await holder?.query('begin; lock table credit_rollout.cell in access exclusive mode');
+    await cell.insertOrgs({ org_id: '4' });
+    await product?.query('begin; set local statement_timeout = 100');
+    expect((await product?.query('select credit_rollout.onboard_org(4) as m'))?.rows[0].m).toBe('credits');
+    await product?.query('commit');
+    await holder?.query('commit');
+    expect(await cell.sql('select org_id from credit_rollout.pending_sign_ups where org_id = 4')).toHaveLength(1);
+    await holder?.query('begin; lock table credit_rollout.gate in access exclusive mode');
+    await product?.query('set statement_timeout = 50');
+    expect((await product?.query('select credit_rollout.signup_model() as m'))?.rows[0].m).toBe('credits');
+  });
+
+  test('nor because of a statement of many, whose time is not ours', async () => {
+    const cell = await makeCell();
+    await cutOver(cell);
+    await cell.cell.asOwner((tx) => installSignUpTrigger(tx, 'public.orgs'));
+    const client = await connect(cell);
+    await client.query('set statement_timeout = 400');
+    await client.query(`insert into public.orgs
+      select n, 'standard', true, 300, 0, 0, null, now() from generate_series(1, 3000) n`);
+    const [counts] = await cell.sql(`select (select count(*)::int from public.orgs) as orgs,
+      (select count(*)::int from credit_rollout.sign_ups) as recorded`);
+    expect(counts?.orgs).toBe(3_000);
+    expect(counts?.recorded).toBeGreaterThan(0);
   });
 
   test('in a read-only transaction it answers and records nothing', async () => {

@@ -14,6 +14,7 @@ import {
   inMs,
   latch,
   makeCell,
+  reachInstant,
   record,
   rejectionOf,
   signUp,
@@ -93,6 +94,30 @@ describe('the gate', () => {
       update credit_rollout.gate set latched_at = latched_at + interval '1 hour'; commit`);
     expect(await swept(cell)).toBe(true);
     expect(await cell.sql('select swept_at = latched_at as same from credit_rollout.gate')).toEqual([{ same: true }]);
+  });
+});
+
+describe('a latch', () => {
+  test('waits for sign-ups that were answered legacy, and for no other; nobody waits behind it', async () => {
+    const cell = await makeCell();
+    await arm(cell, inMs(3_600_000));
+    const ask = async (): Promise<{ readonly client: pg.Client; readonly model: unknown }> => {
+      const client = await connect(cell);
+      await client.query('begin');
+      return { client, model: (await client.query('select credit_rollout.signup_model() as m')).rows[0].m };
+    };
+    const before = await ask();
+    await reachInstant(cell);
+    const after = await ask();
+    expect([before.model, after.model]).toEqual(['legacy', 'credits']);
+    // as another that comes while it tries
+    const trying = latch(cell);
+    expect((await ask()).model).toBe('credits');
+    expect(await trying).toMatchObject({ kind: 'busy', holders: [{ pid: expect.any(Number) }] });
+    await before.client.query('commit');
+    expect((await latch(cell)).kind).toBe('latched');
+    // its transaction goes on, and its answer stands
+    expect((await after.client.query('select credit_rollout.signup_model() as m')).rows[0].m).toBe('credits');
   });
 });
 

@@ -18,19 +18,32 @@ export function readGate(tx: CellTransaction): Promise<Gate> {
   );
 }
 
+/** Tries without waiting in line: nobody who asks the gate meanwhile waits behind us. */
+const TRIES = 10;
+const TRY_EVERY_S = 0.01;
 /**
- * How long we wait for sign-ups that have asked the gate and not ended, in ms. Those that ask meanwhile wait behind us,
- * and then all continue at once. A sign-up that is not held open ends within a few ms.
+ * How long we then wait in line for sign-ups that have asked the gate and not ended, in ms. Those that ask meanwhile
+ * wait behind us, and then all continue at once. A sign-up that is not held open ends within a few ms.
  */
 const GATE_LOCK_MS = 100;
 
 /**
  * Blocks every sign-up that asks, until this transaction ends. Throws 55P03 while one that has asked has not ended:
- * then try again in a second.
+ * then try again in a second. `polls`: only tries, which is enough where new answers hold nothing.
  */
-export async function lockGate(tx: CellTransaction): Promise<void> {
-  await execute(tx, `set local lock_timeout = ${GATE_LOCK_MS}`);
-  await execute(tx, 'select pg_advisory_xact_lock(:lock_class, :lock)', { lock_class: LOCK_CLASS, lock: GATE_LOCK });
+export async function lockGate(tx: CellTransaction, how: 'polls' | 'queues'): Promise<void> {
+  const keys = { lock_class: LOCK_CLASS, lock: GATE_LOCK };
+  for (let left = TRIES; left > 0; left -= 1) {
+    const { locked } = await selectRow<{ readonly locked: boolean }>(
+      tx,
+      'select pg_try_advisory_xact_lock(:lock_class, :lock) as locked',
+      keys,
+    );
+    if (locked) return;
+    await execute(tx, 'select pg_sleep(:seconds::float8)', { seconds: TRY_EVERY_S });
+  }
+  await execute(tx, `set local lock_timeout = ${how === 'queues' ? GATE_LOCK_MS : 1}`);
+  await execute(tx, 'select pg_advisory_xact_lock(:lock_class, :lock)', keys);
 }
 
 /**
@@ -39,7 +52,7 @@ export async function lockGate(tx: CellTransaction): Promise<void> {
  * reads: also where the cell has an instant that control set later.
  */
 export async function saveGateArmed(tx: CellTransaction, seal: Seal): Promise<{ kind: 'armed' | 'too_late' }> {
-  await lockGate(tx);
+  await lockGate(tx, 'queues');
   const { armed } = await selectRow<{ readonly armed: boolean }>(
     tx,
     'select credit_rollout.arm_gate(:seal::jsonb) as armed',
@@ -52,7 +65,7 @@ export async function saveGateArmed(tx: CellTransaction, seal: Seal): Promise<{ 
  * Takes the arming back. `too_late`: its instant is over, and sign-ups start on credits. Throws 55P03 like `lockGate`.
  */
 export async function saveGateDisarmed(tx: CellTransaction): Promise<{ kind: 'disarmed' | 'too_late' }> {
-  await lockGate(tx);
+  await lockGate(tx, 'queues');
   await execute(
     tx,
     `update credit_rollout.gate set armed_at = null, effective_at = null
@@ -71,7 +84,7 @@ export async function saveGateDisarmed(tx: CellTransaction): Promise<{ kind: 'di
  * `listGateHolders` names it.
  */
 export async function saveGateLatched(tx: CellTransaction): Promise<{ kind: 'latched' | 'not_due' }> {
-  await lockGate(tx);
+  await lockGate(tx, 'polls');
   await execute(
     tx,
     `update credit_rollout.gate set latched_at = c.now

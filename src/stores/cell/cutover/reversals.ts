@@ -31,7 +31,7 @@ export async function reverseCutover(
   tx: CellTransaction,
   seal: Seal,
 ): Promise<{ readonly kind: 'reversed' | 'already' }> {
-  await lockGate(tx);
+  await lockGate(tx, 'queues');
   const { reversed } = await selectRow<{ readonly reversed: boolean }>(
     tx,
     'select credit_rollout.reverse_cutover(:seal::jsonb) as reversed',
