@@ -48,7 +48,8 @@ async function init(folder: string, urls: { readonly control: string; readonly c
   const io = {
     isTerminal: false,
     isClosed: () => false,
-    width: () => 100,
+    width: () => 80,
+    height: () => 24,
     out: () => undefined,
     err: (text: string) => errors.push(text),
   };

@@ -10,6 +10,7 @@ import { explainArguments, rejectRepeats } from './arguments/explain-arguments.j
 import { REGISTRATIONS } from './commands/index.js';
 import type { CliIo } from './terminal/io.js';
 import { type CliSession, createSession, type Execute, readGlobalOptions } from './terminal/session.js';
+import { wrapText } from './terminal/wrap.js';
 import { showError } from './views/show-error.js';
 
 /** Runs one command line (without node and script); never throws, never ends the process. */
@@ -52,6 +53,9 @@ async function readVersion(): Promise<string> {
   return version;
 }
 
+/** Columns: a help text beside its option is broken into lines down to this width. */
+const MIN_WRAPPED = 16;
+
 function createCli(io: CliIo, version: string): Command {
   return new Command('credit-rollout')
     .description('Moves every org of every data center from the API limit to API credits, one data center at a time.')
@@ -65,9 +69,10 @@ function createCli(io: CliIo, version: string): Command {
     .helpCommand(false)
     .exitOverride()
     .showSuggestionAfterError()
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: MIN_WRAPPED })
     .configureOutput({
-      writeOut: (text) => io.out(text),
+      getOutHelpWidth: () => io.width(),
+      writeOut: (text) => io.out(wrapText(text, io.width())),
       writeErr: () => undefined, // shown by showError, in our own words
     });
 }

@@ -10,13 +10,23 @@ export interface CapturedIo extends CliIo {
   interrupt(signal: StopSignal): void;
 }
 
-export function captureIo(terminal: { readonly isTerminal?: boolean; readonly width?: number } = {}): CapturedIo {
+export interface CapturedTerminal {
+  readonly isTerminal?: boolean;
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** No line is broken, unless a test is about that. */
+const WIDE = 10_000;
+
+export function captureIo(terminal: CapturedTerminal = {}): CapturedIo {
   const texts = { out: '', err: '' };
   const listeners = new Set<(signal: StopSignal) => void>();
   return {
     isTerminal: terminal.isTerminal ?? false,
     isClosed: () => false,
-    width: () => terminal.width ?? 100,
+    width: () => terminal.width ?? WIDE,
+    height: () => terminal.height ?? 100,
     out: (text) => {
       texts.out += text;
     },

@@ -1,22 +1,43 @@
 // What commander says of a command line that it cannot read, in our words and with a way out. Reads arguments only.
 
 import { type Command, type CommanderError, InvalidArgumentError, type Option } from 'commander';
-import { advise, command } from '../../kernel/advice.js';
+import { type Advice, advise, command } from '../../kernel/advice.js';
 import { findNearest } from '../../kernel/nearest-word.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-
-const HELP = advise`Run: ${command('--help')}`;
 
 /** commander's "error: unknown command 'aply'\n(Did you mean apply?)" as an error of ours. */
 export function explainArguments(error: CommanderError, cli: Command, args: readonly string[]): RolloutError {
   if (error.code === 'commander.help')
-    return new RolloutError('invalid_argument', { message: 'No command was given.', next: HELP });
+    return new RolloutError('invalid_argument', { message: 'No command was given.', next: adviseHelp([]) });
   const unknown = error.code === 'commander.excessArguments' ? findUnknownAction(cli, args) : undefined;
   if (unknown !== undefined) return unknown;
   const [first = '', hint] = error.message.replace(/^error: /u, '').split('\n');
   const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replace(/\.?$/u, '.');
-  const next = hint?.replace(/^\(|\)$/gu, '') ?? HELP;
+  const next = hint?.replace(/^\(|\)$/gu, '') ?? adviseHelp(findCommand(cli, args));
   return new RolloutError('invalid_argument', { message: sentence, next });
+}
+
+/** The help of the command that was meant: `cutover postpone --help`. */
+const adviseHelp = (names: readonly string[]): Advice => advise`Run: ${command([...names, '--help'].join(' '))}`;
+
+/** The names of the command that a command line reaches, as far as it can be read. */
+function findCommand(cli: Command, args: readonly string[]): readonly string[] {
+  const takesValue = (arg: string, within: readonly Command[]): boolean =>
+    within.some(({ options }) =>
+      options.some((option) => (option.short === arg || option.long === arg) && takesOneValue(option)),
+    );
+  const path: Command[] = [cli];
+  for (let at = 0; at < args.length; at += 1) {
+    const arg = args[at] ?? '';
+    if (arg.startsWith('-')) {
+      if (takesValue(arg, path)) at += 1;
+      continue;
+    }
+    const inner = path.at(-1)?.commands.find((one) => one.name() === arg);
+    if (inner === undefined) break;
+    path.push(inner);
+  }
+  return path.slice(1).map((one) => one.name());
 }
 
 /** `cutover exceute` reaches what `cutover` alone does, which only counts too many arguments. */

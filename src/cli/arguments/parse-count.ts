@@ -3,6 +3,13 @@
 import { InvalidArgumentError } from 'commander';
 import { GREATEST_STORED } from '../../domain/source/org-inputs.js';
 
+/** As many rows as --limit may ask for. */
+export const MAX_ROWS = 100_000;
+export const MAX_PLANS = 10_000;
+
+/** The --limit to try next, where a list ended at this one. */
+export const raiseLimit = (limit: number, max = MAX_ROWS): number => Math.min(limit * 10, max);
+
 /** Reads a count of an option; commander names the option in the error. */
 export function parseCount(max: number): (text: string) => number {
   return (text) => {

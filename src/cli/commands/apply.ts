@@ -100,7 +100,7 @@ async function describeApply(
     const plan = await withCounter(session, `Reading ${id}`, (onProgress) =>
       planDataCenter(program.engine, question, { onProgress }),
     );
-    session.print(`${showPlan(withPrintableTexts(plan), session.paint)}\n`);
+    session.print(`${showPlan(withPrintableTexts(plan), session.width(), session.paint)}\n`);
     plans.push(plan);
     const old = await findCardChange(program.engine, id, card.hash);
     if (old === undefined) continue;

@@ -40,7 +40,7 @@ async function approveOnePlan(session: CliSession, program: Program, planId: str
   const outcome = await approvePlan(program.engine, { planId, reason });
   const applying = `apply --dc ${outcome.plan.dataCenter} --plan ${planId} --execute`;
   const next = session.commands.show(outcome.awaited ? 'status --watch' : applying);
-  session.report(approvalDocument(outcome, next), showApproval(withPrintableTexts(outcome), next));
+  session.report(approvalDocument(outcome, next), showApproval(withPrintableTexts(outcome), next, session.width()));
   return 0;
 }
 
@@ -48,7 +48,7 @@ async function approveOneOverride(session: CliSession, program: Program, id: Pro
   findDataCenter(program.config, id.dataCenter);
   const report = await approveOverride(program.engine, id, session.options.reason);
   const next = session.commands.show(`why ${quoteArgument(report.orgId, 'ORG')} --dc ${id.dataCenter}`);
-  session.report(overrideDocument(report, next), showOverride(withPrintableTexts(report), next));
+  session.report(overrideDocument(report, next), showOverride(withPrintableTexts(report), next, session.width()));
   return 0;
 }
 

@@ -131,7 +131,7 @@ function conclude(session: CliSession, program: Program, status: Status, exitCod
   const lines = next.map(([command, what]) => `  ${commands.show(command).padEnd(48)} ${what}`);
   session.report(
     { status: statusDocument(status, commands) },
-    `\n${showSummary(status, ids, paint)}\n\nTry next:\n${lines.join('\n')}`,
+    `\n${showSummary(status, ids, { paint, width: session.width() })}\n\nTry next:\n${lines.join('\n')}`,
   );
   return exitCode;
 }

@@ -2,7 +2,7 @@
 // that a command works with: a command's module is imported when it runs.
 import type { Command } from 'commander';
 import type { DataCenterChoice } from '../arguments/choose-data-centers.js';
-import { parseCount, parseFloor } from '../arguments/parse-count.js';
+import { MAX_PLANS, MAX_ROWS, parseCount, parseFloor } from '../arguments/parse-count.js';
 import type { Execute } from '../terminal/session.js';
 import type { ApplyFlags } from './apply.js';
 import type { AuditFlags } from './audit.js';
@@ -39,10 +39,8 @@ interface DataCenterFlag {
   readonly dc: string;
 }
 
-const MAX_ROWS = 100_000;
 /** Seconds: a status that takes longer helps nobody. */
 const MAX_WITHIN = 60;
-const MAX_PLANS = 10_000;
 const MAX_CONCURRENCY = 64;
 
 function registerSetup(cli: Command, execute: Execute): void {

@@ -37,7 +37,7 @@ export function runOverride(
     const wanted = floor === 'none' ? null : floor;
     const report = await proposeOverride(program.engine, { dataCenter: id, orgId, floor: wanted, reason });
     const next = session.commands.show(`approve ${report.overrideId}`);
-    session.report(overrideDocument(report, next), showOverride(withPrintableTexts(report), next));
+    session.report(overrideDocument(report, next), showOverride(withPrintableTexts(report), next, session.width()));
     return 0;
   });
 }

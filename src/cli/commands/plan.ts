@@ -40,7 +40,8 @@ export function runPlan(session: CliSession, flags: PlanFlags): Promise<number> 
     }).finally(unlisten);
     const [only] = reports;
     const shown = reports.map(
-      (report) => `${showPlan(withPrintableTexts(report), session.paint)}\n\n${showNext(session, report)}`,
+      (report) =>
+        `${showPlan(withPrintableTexts(report), session.width(), session.paint)}\n\n${showNext(session, report)}`,
     );
     session.report(
       reports.length === 1 && only !== undefined

@@ -5,6 +5,7 @@ import { diffPlans } from '../../engine/plan/diff-plans.js';
 import { listPlans } from '../../engine/plan/list-plans.js';
 import { loadStoredReport } from '../../engine/plan/load-stored-report.js';
 import { toPrintable, withPrintableTexts } from '../../kernel/printable.js';
+import { MAX_PLANS, raiseLimit } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
 import { openReportFolder } from '../report/report-folder.js';
 import { createLiveArea } from '../terminal/live-area.js';
@@ -30,7 +31,12 @@ export function runListPlans(session: CliSession, { dc, limit }: ListPlansFlags)
   return withProgram(session, { policy: 'warned' }, async ({ engine, config }) => {
     const chosen = dc === undefined ? config.dataCenters : [findDataCenter(config, dc)];
     const list = await listPlans(engine, { config, dataCenters: chosen.map(({ id }) => id), limit });
-    session.report(plansDocument(list), showPlans(withPrintableTexts(list), session.commands));
+    const { commands } = session;
+    const older = commands.show(
+      `plans${dc === undefined ? '' : ` --dc ${dc}`} --limit ${raiseLimit(limit, MAX_PLANS)}`,
+    );
+    const view = { commands, older, width: session.width() };
+    session.report(plansDocument(list), showPlans(withPrintableTexts(list), view));
     return 0;
   });
 }
@@ -45,7 +51,7 @@ export function runShowPlan(session: CliSession, planId: string, { out, stale }:
       session.report(
         storedReportDocument(stored, files),
         [
-          showStoredReport(withPrintableTexts(stored), session.paint),
+          showStoredReport(withPrintableTexts(stored), session.paint, session.width()),
           ...files.map((file) => `Wrote ${toPrintable(file)}`),
         ].join('\n'),
       );
@@ -59,13 +65,13 @@ export function runShowPlan(session: CliSession, planId: string, { out, stale }:
 export function runDiffPlans(session: CliSession, from: string, to: string): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async ({ engine }) => {
     const { io, options } = session;
-    const area = io.isTerminal && !options.json ? createLiveArea(io, () => performance.now()) : undefined;
+    const area = io.isTerminal && !options.json ? createLiveArea(session, () => performance.now()) : undefined;
     const onProgress = (done: number, all: number): void =>
       area?.draw([`Comparing … ${Math.floor((done * 100) / all)} %`], '');
     const difference = await diffPlans(engine, { from, to, limit: CHANGES_SHOWN }, { onProgress }).finally(() =>
       area?.clear(),
     );
-    session.report(planDiffDocument(difference), showPlanDiff(withPrintableTexts(difference)));
+    session.report(planDiffDocument(difference), showPlanDiff(withPrintableTexts(difference), session.width()));
     return 0;
   });
 }

@@ -16,7 +16,7 @@ export function runQuarantine(session: CliSession, { dc, limit }: QuarantineFlag
   return withProgram(session, { policy: 'warned' }, async (program) => {
     const { id } = findDataCenter(program.config, dc);
     const report = await listQuarantine(program.engine, id, limit);
-    session.report({ ...report }, showQuarantine(withPrintableTexts(report), session.commands));
+    session.report({ ...report }, showQuarantine(withPrintableTexts(report), session.commands, session.width()));
     return 0;
   });
 }

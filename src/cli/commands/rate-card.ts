@@ -20,6 +20,6 @@ export async function runCheckCard(session: CliSession, file: string | undefined
 
 function check(session: CliSession, card: RateCard): number {
   const checked = { card, failed: checkRateCard(card), coverage: listUncoveredBranches(card) };
-  session.report(checkedCardDocument(checked), showCheckedCard(withPrintableTexts(checked)));
+  session.report(checkedCardDocument(checked), showCheckedCard(withPrintableTexts(checked), session.width()));
   return checked.failed.length === 0 ? 0 : ERRORS.rate_card_case_failed.exit;
 }

@@ -10,6 +10,7 @@ import { requestReconcile } from '../../engine/reconcile/request-reconciliation.
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
+import { raiseLimit } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
@@ -73,7 +74,10 @@ async function preview(session: CliSession, { engine, config }: Program, chosen:
   const next = session.commands.show(
     `reconcile --dc ${dataCenter} --execute${chosen.acceptFalls ? ' --accept-falls --reason TEXT' : ''}`,
   );
-  session.report(previewDocument(found, next), showPreview(withPrintableTexts(found), next, session.commands));
+  session.report(
+    previewDocument(found, next),
+    showPreview(withPrintableTexts(found), next, session.commands, session.width()),
+  );
   return 0;
 }
 
@@ -128,7 +132,11 @@ async function request(session: CliSession, { engine }: Program, chosen: Chosen)
 async function showHistory(session: CliSession, { engine, config }: Program, flags: ReconcileFlags): Promise<number> {
   const chosen = flags.dc === undefined ? config.dataCenters : [findDataCenter(config, flags.dc)];
   const list = await listNights(engine, { dataCenters: chosen.map(({ id }) => id), limit: flags.limit });
-  if (flags.csv && !session.options.json) session.io.out(nightsCsv(list));
-  else session.report(nightsDocument(list), showNights(withPrintableTexts(list)));
+  const asked = `reconcile --history${flags.dc === undefined ? '' : ` --dc ${flags.dc}`}${flags.csv ? ' --csv' : ''}`;
+  const older = session.commands.show(`${asked} --limit ${raiseLimit(flags.limit)}`);
+  if (flags.csv && !session.options.json) {
+    session.io.out(nightsCsv(list));
+    if (list.more) session.warn(`There are older nightly runs. To see more: ${older}`);
+  } else session.report(nightsDocument(list), showNights(withPrintableTexts(list), older, session.width()));
   return 0;
 }

@@ -29,7 +29,7 @@ export function runRepair(session: CliSession, { dc, execute }: RepairFlags): Pr
 /** Shows it with the next step; 8: there was nothing to put back. */
 export async function reportRepair(session: CliSession, program: Program, report: RepairReport): Promise<number> {
   const next = session.commands.show(await findNext(program, report));
-  session.report({ ...report, next }, showRepair(withPrintableTexts(report), next));
+  session.report({ ...report, next }, showRepair(withPrintableTexts(report), next, session.width()));
   return report.state === 'nothing' ? NOTHING_TO_DO : 0;
 }
 

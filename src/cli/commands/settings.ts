@@ -41,7 +41,10 @@ const KEPT = { policy: 'kept' } as const;
 export function runShowSettings(session: CliSession): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async ({ engine }) => {
     const settings = await readSettings(engine);
-    session.report(settingsDocument(settings), showSettings(withPrintableTexts(settings), session.commands));
+    session.report(
+      settingsDocument(settings),
+      showSettings(withPrintableTexts(settings), session.commands, session.width()),
+    );
     return 0;
   });
 }

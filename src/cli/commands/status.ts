@@ -32,14 +32,16 @@ export function runStatus(session: CliSession, flags: StatusFlags): Promise<numb
     const render = (status: Status): string => renderStatus(session, program, withPrintableTexts(status), flags);
     if (flags.watch) return watchStatus(session, program, render, withinMs);
     const status = await readStatusWithin(program.engine, withinMs - checkedMs);
-    session.report(statusDocument(status, session.commands), render(status));
+    session.report(statusDocument(status, session.commands), render(status), flags.line ? 'lines' : 'fitted');
     return 0;
   });
 }
 
-function renderStatus({ commands, paint }: CliSession, program: Program, status: Status, flags: StatusFlags): string {
+function renderStatus(session: CliSession, program: Program, status: Status, flags: StatusFlags): string {
+  const { commands, paint } = session;
   const { lanes } = program.config.rollout;
-  if (!flags.line) return showStatus(status, { commands, paint, lanes });
+  if (!flags.line)
+    return showStatus(status, { commands, paint, lanes, width: session.width() - (flags.watch ? 1 : 0) });
   return status.dataCenters.map((dc) => showStatusLine(dc, lanes, commands)).join('\n');
 }
 
@@ -51,7 +53,7 @@ async function watchStatus(
 ): Promise<number> {
   const stopping = new AbortController();
   const unlisten = session.io.onStop(() => stopping.abort());
-  const area = createLiveArea(session.io, () => performance.now());
+  const area = createLiveArea(session, () => performance.now());
   try {
     while (!stopping.signal.aborted && !session.io.isClosed()) {
       const status = await readStatusWithin(program.engine, withinMs);

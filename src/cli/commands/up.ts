@@ -55,7 +55,7 @@ const POLL_INTERVAL_MS = 1_000;
 /** Prints every change of a stage or a hold as a line of a log, so that other output stays readable. */
 async function showChanges(session: CliSession, program: Program, signal: AbortSignal): Promise<void> {
   const io = { ...session.io, isTerminal: false };
-  const area = createLiveArea(io, () => 0); // only changes
+  const area = createLiveArea({ ...session, io }, () => 0); // only changes
   const ids = program.config.dataCenters.map(({ id }) => id);
   while (!signal.aborted) {
     await program.engine.clock.sleep(POLL_INTERVAL_MS, signal);
@@ -63,7 +63,10 @@ async function showChanges(session: CliSession, program: Program, signal: AbortS
       const status = await readStatus(program.engine);
       const key = status.dataCenters.map((dc) => `${dc.stage} ${dc.state} ${dc.holds[0]?.code}`).join();
       if (!session.options.json && !signal.aborted)
-        area.draw(showProgress(status, ids, program.config.rollout.lanes, session.paint), key);
+        area.draw(
+          showProgress(status, ids, program.config.rollout.lanes, { paint: session.paint, width: session.width() }),
+          key,
+        );
     } catch (error) {
       // the scheduler has printed what is missing
       if (!isRolloutError(explainFailure(error))) throw error;

@@ -53,7 +53,10 @@ export async function waitForEnd(
     session.print(
       `Held: ${outcome.dataCenter}: ${showHold(withPrintableTexts(outcome.hold), withPrintableTexts(at), commands)}`,
     );
-  } else session.print(`\n${showSummary(withPrintableTexts(outcome.status), dataCenters, paint)}`);
+  } else
+    session.print(
+      `\n${showSummary(withPrintableTexts(outcome.status), dataCenters, { paint, width: session.width() })}`,
+    );
   printWayOut(session, outcome.status, dataCenters);
   if (options.json) session.report({ ...own, status: statusDocument(outcome.status, commands) }, '');
   return exitCodeOfStatus(outcome.status, dataCenters);

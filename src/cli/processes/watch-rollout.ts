@@ -19,14 +19,17 @@ export async function watchRollout(
   options: Pick<FollowOptions, 'dataCenters' | 'whenPaused'> & { readonly interruption: Interruption },
 ): Promise<WatchOutcome> {
   const { interruption, ...followed } = options;
-  const area = createLiveArea(session.io, () => performance.now());
+  const area = createLiveArea(session, () => performance.now());
   const { lanes } = program.config.rollout;
+  const { paint } = session;
   const outcome = await followRollout(program.engine, {
     ...followed,
     signal: interruption.signal,
     onStatus: (status) => {
       if (session.options.json) return;
-      const lines = showProgress(withPrintableTexts(status), options.dataCenters, lanes, session.paint);
+      // the last column of a terminal stays free
+      const view = { paint, width: session.width() - 1 };
+      const lines = showProgress(withPrintableTexts(status), options.dataCenters, lanes, view);
       const key = status.dataCenters.map((dc) => `${dc.stage} ${dc.state} ${dc.holds[0]?.code}`).join();
       area.draw(lines, key);
     },

@@ -10,6 +10,8 @@ export interface CommandNames {
   showRelease(release: Release): string;
   /** The text of an error, a finding or a note, its commands as this user runs them. */
   showAdvice(advice: string | Advice): string;
+  /** Every command that was shown: what prints it keeps it in one piece. */
+  readonly shown: ReadonlySet<string>;
 }
 
 export interface CommandContext {
@@ -27,13 +29,19 @@ export function createCommandNames({ script, project, config }: CommandContext):
   const npm = `npm run -s ${project === undefined ? '' : `--prefix ${quote(project)} `}rollout --`;
   const program = NPM_SCRIPTS.includes(script ?? '') ? npm : 'credit-rollout';
   const prefix = config === undefined ? program : `${program} --config ${quote(config)}`;
-  const show = (text: string): string => `${prefix} ${text}`;
+  const shown = new Set<string>();
+  const show = (text: string): string => {
+    const command = `${prefix} ${text}`;
+    shown.add(command);
+    return command;
+  };
   return {
     show,
+    shown,
     showRelease: (release) =>
       release.kind === 'waits'
         ? release.note
-        : `${[prefix, release.verb, ...release.args].join(' ')}${release.after ?? ''}`,
+        : `${show([release.verb, ...release.args].join(' '))}${release.after ?? ''}`,
     showAdvice: (advice) => formatAdvice(advice, show),
   };
 }

@@ -38,7 +38,8 @@ export function cutColoured(text: string, width: number): string {
     .join('');
 }
 
-function takeColumns(text: string, width: number): string {
+/** The beginning of a text that takes at most so many columns. */
+export function takeColumns(text: string, width: number): string {
   let left = width;
   let end = 0;
   for (const character of text) {

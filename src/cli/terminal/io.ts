@@ -1,5 +1,6 @@
 // The terminal as commands see it: two streams, its width, and signals to stop. Commands use no other part of the
 // process.
+import { readEnvironment } from '../../platform/environment.js';
 
 /** Where a command's output goes and how it is interrupted. */
 export interface CliIo {
@@ -11,8 +12,10 @@ export interface CliIo {
   readonly isTerminal: boolean;
   /** Nobody reads standard output any more, as after `| head -1`: what is written there is lost, which is no error. */
   isClosed(): boolean;
-  /** Columns of the terminal now. */
+  /** Columns that a line may take now. */
   width(): number;
+  /** Lines of the terminal now. */
+  height(): number;
   /**
    * Calls `stop` at the first SIGINT or SIGTERM; a second SIGINT ends the process with 130. Returns a function that
    * ends the listening.
@@ -24,7 +27,11 @@ export type StopSignal = 'SIGINT' | 'SIGTERM';
 
 /** npm forwards its own Ctrl-C to us: two signals this close together are one, in ms. */
 const SAME_SIGNAL_MS = 400;
-const DEFAULT_WIDTH = 100;
+/** Where the output is no terminal, or one that does not say. */
+const DEFAULT_WIDTH = 80;
+const DEFAULT_HEIGHT = 24;
+/** A narrower terminal breaks the lines by itself. */
+const LEAST_WIDTH = 40;
 
 /** The real terminal. */
 export function createProcessIo(): CliIo {
@@ -36,9 +43,17 @@ export function createProcessIo(): CliIo {
     err: err.write,
     isClosed: out.isClosed,
     isTerminal: process.stdout.isTTY === true,
-    width: () => process.stdout.columns ?? DEFAULT_WIDTH,
+    width: () => chooseWidth(process.stdout.columns, readEnvironment('COLUMNS')),
+    height: () => process.stdout.rows || DEFAULT_HEIGHT,
     onStop: listenForStop,
   };
+}
+
+/** That of the terminal; in a pipe or a file that of COLUMNS, else 80. */
+export function chooseWidth(ofTerminal: number | undefined, columns: string | undefined): number {
+  if (ofTerminal !== undefined && ofTerminal > 0) return Math.max(LEAST_WIDTH, ofTerminal);
+  const asked = /^\d{1,4}$/u.test(columns ?? '') ? Number(columns) : DEFAULT_WIDTH;
+  return Math.max(LEAST_WIDTH, asked);
 }
 
 function createWriter(stream: NodeJS.WriteStream): { write(text: string): void; isClosed(): boolean } {

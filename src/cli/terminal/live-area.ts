@@ -1,6 +1,7 @@
-// Lines at the bottom of a terminal that are redrawn; in a log, printed when they change. Never wraps.
+// Lines at the bottom of a terminal that are redrawn; in a log, printed when they change. Each as it fits, so that a
+// terminal never breaks one by itself.
 import { cutColoured } from './display-width.js';
-import type { CliIo } from './io.js';
+import type { CliSession } from './session.js';
 
 export interface LiveArea {
   /** Replaces the lines. `key`: a log prints them again when it changes, else after 5 s. */
@@ -12,11 +13,22 @@ export interface LiveArea {
 /** In a log the same state is repeated this often, in ms. */
 const REPEAT_MS = 5_000;
 
-export function createLiveArea(io: CliIo, now: () => number): LiveArea {
-  return io.isTerminal ? createRedrawn(io) : createLogged(io, now);
+/** What of a session a live area needs. */
+type Screen = Pick<CliSession, 'io' | 'fit'>;
+
+export function createLiveArea(screen: Screen, now: () => number): LiveArea {
+  return screen.io.isTerminal ? createRedrawn(screen) : createLogged(screen, now);
 }
 
-function createRedrawn(io: CliIo): LiveArea {
+/** Of lines that do not fit on the terminal the end is shown, where the next step is. */
+function keepEnd(lines: readonly string[], height: number): readonly string[] {
+  const room = Math.max(2, height - 1);
+  if (lines.length <= room) return lines;
+  const kept = lines.slice(1 - room);
+  return [`… ${lines.length - kept.length} lines before these do not fit on this terminal`, ...kept];
+}
+
+function createRedrawn({ io, fit }: Screen): LiveArea {
   let height = 0;
   const clear = (): void => {
     if (height > 0) io.out(`\u001b[${height}A\u001b[0J`);
@@ -24,22 +36,25 @@ function createRedrawn(io: CliIo): LiveArea {
   };
   return {
     clear,
-    draw: (lines) => {
+    draw: (wanted) => {
+      // the last column stays free: what is erased after it would be its character
+      const width = io.width() - 1;
+      const lines = keepEnd(fit(wanted.join('\n'), width), io.height());
       const up = height > 0 ? `\u001b[${height}A` : '';
-      io.out(`${up}${lines.map((line) => `${cutColoured(line, io.width() - 1)}\u001b[K\n`).join('')}\u001b[0J`);
+      io.out(`${up}${lines.map((line) => `${cutColoured(line, width)}\u001b[K\n`).join('')}\u001b[0J`);
       height = lines.length;
     },
   };
 }
 
-function createLogged(io: CliIo, now: () => number): LiveArea {
+function createLogged({ io, fit }: Screen, now: () => number): LiveArea {
   let shown = { key: '', at: Number.NEGATIVE_INFINITY };
   return {
     clear: () => undefined,
     draw: (lines, key) => {
       if (key === shown.key && now() - shown.at < REPEAT_MS) return;
       shown = { key, at: now() };
-      io.out(lines.map((line) => `${line}\n`).join(''));
+      io.out(`${fit(lines.join('\n')).join('\n')}\n`);
     },
   };
 }

@@ -46,9 +46,12 @@ export function showRange(range: { readonly lowMs: number; readonly highMs: numb
 
 /** `2026-11-22 14:02:11 UTC (19:32 Asia/Kolkata)`. */
 export function showInstant(at: Date, zone = 'UTC'): string {
-  const utc = `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+  const utc = `${showUtc(at)} UTC`;
   return zone === 'UTC' ? utc : `${utc} (${showLocal(at, zone)} ${zone})`;
 }
+
+/** `2026-11-22 14:02:11`, in a column that says that it is UTC. */
+export const showUtc = (at: Date): string => at.toISOString().slice(0, 19).replace('T', ' ');
 
 function showLocal(at: Date, zone: string): string {
   const parts = new Intl.DateTimeFormat('en-GB', {

@@ -8,6 +8,7 @@ import { type CommandNames, createCommandNames } from './command-names.js';
 import type { CliIo } from './io.js';
 import { createPaint, keepColours, type Paint } from './paint.js';
 import { formatJson } from './to-json.js';
+import { wrapText } from './wrap.js';
 
 export interface GlobalOptions {
   /** Path of a configuration; undefined: the default. */
@@ -24,14 +25,18 @@ export interface CliSession {
   readonly options: GlobalOptions;
   readonly commands: CommandNames;
   readonly paint: Paint;
-  /** Text for a person; nothing with --json, whose standard output is one document. */
+  /** Columns that a line may take. */
+  width(): number;
+  /** The lines of a text as they fit, commands in one piece. */
+  fit(text: string, width?: number): readonly string[];
+  /** Text for a person, as it fits; nothing with --json, whose standard output is one document. */
   print(text: string): void;
   /** Lines on standard error, in every mode. */
   printError(text: string): void;
   /** One sentence on standard error, in every mode. */
   warn(sentence: string): void;
-  /** The command's result: the document with --json, else the text. */
-  report(document: Readonly<Record<string, unknown>>, text: string): void;
+  /** The command's result: the document with --json, else the text; `lines`: as it is, for a log. */
+  report(document: Readonly<Record<string, unknown>>, text: string, form?: 'fitted' | 'lines'): void;
 }
 
 /** What a command does; returns the exit code. */
@@ -54,20 +59,28 @@ export function readGlobalOptions(values: Readonly<Record<string, unknown>>): Gl
 export function createSession(io: CliIo, options: GlobalOptions): CliSession {
   const coloured = options.color && io.isTerminal && readEnvironment('NO_COLOR') === undefined;
   const safe = (text: string): string => keepColours(text, coloured ? 'coloured' : 'plain');
-  const print = (text: string): void => (options.json ? undefined : io.out(`${safe(text)}\n`));
-  const printError = (text: string): void => io.err(`${safe(text)}\n`);
+  const commands = createCommandNames({
+    script: readEnvironment('npm_lifecycle_event'),
+    project: isCalledElsewhere() ? projectFolder : undefined,
+    config: options.config,
+  });
+  const fit = (text: string, width = io.width()): string => wrapText(safe(text), width, commands.shown);
+  const print = (text: string): void => (options.json ? undefined : io.out(`${fit(text)}\n`));
+  const printError = (text: string): void => io.err(`${fit(text)}\n`);
   return {
     io,
     options,
-    commands: createCommandNames({
-      script: readEnvironment('npm_lifecycle_event'),
-      project: isCalledElsewhere() ? projectFolder : undefined,
-      config: options.config,
-    }),
+    commands,
     paint: createPaint(coloured),
+    width: io.width,
+    fit: (text, width) => fit(text, width).split('\n'),
     print,
     printError,
     warn: (sentence) => printError(`warning: ${toPrintable(sentence)}`),
-    report: (document, text) => (options.json ? io.out(formatJson(document)) : print(text)),
+    report: (document, text, form = 'fitted') => {
+      if (options.json) io.out(formatJson(document));
+      else if (form === 'lines') io.out(`${safe(text)}\n`);
+      else print(text);
+    },
   };
 }

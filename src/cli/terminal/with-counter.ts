@@ -11,7 +11,7 @@ export async function withCounter<T>(
 ): Promise<T> {
   const { io, options } = session;
   if (!io.isTerminal || options.json) return work(() => undefined);
-  const area = createLiveArea(io, () => performance.now());
+  const area = createLiveArea(session, () => performance.now());
   try {
     return await work((orgs) => area.draw([`${what} … ${showOrgs(orgs)}`], ''));
   } finally {

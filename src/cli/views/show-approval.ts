@@ -3,7 +3,7 @@ import type { PlanApproval } from '../../engine/plan/approve-plan.js';
 import { showChange, showCount, showInstant, showOrgs } from '../terminal/numbers.js';
 import { layOutTable } from '../terminal/table.js';
 
-export function showApproval({ kind, approval, plan, voided }: PlanApproval, next: string): string {
+export function showApproval({ kind, approval, plan, voided }: PlanApproval, next: string, width: number): string {
   const { counts } = plan;
   const by = approval.approver ?? 'its guard-rails';
   const outside = plan.rails.filter(({ passes }) => !passes);
@@ -11,16 +11,17 @@ export function showApproval({ kind, approval, plan, voided }: PlanApproval, nex
     `✔ ${plan.planId}: ${kind === 'given' ? 'approved' : 'approved already'} by ${by}; planned by ${plan.author}`,
     `    holds until ${showInstant(approval.expiresAt)}, for one apply of the digest ${approval.digest.slice(0, 12)}`,
     `    writes ${showOrgs(counts.touched)} of ${showCount(counts.orgs)}: ${showCount(counts.first)} first decisions, ${showCount(counts.raises)} raises; total ${showChange(counts.before, counts.after)}`,
-    ...(outside.length === 0 ? ['    inside every guard-rail'] : showRails(outside)),
+    ...(outside.length === 0 ? ['    inside every guard-rail'] : showRails(outside, width)),
     ...voided.map((planId) => `    ${planId}, which is older, can no longer be applied with its approval`),
     `Next: ${next}`,
   ].join('\n');
 }
 
-function showRails(rails: PlanApproval['plan']['rails']): readonly string[] {
+function showRails(rails: PlanApproval['plan']['rails'], width: number): readonly string[] {
   const table = layOutTable(
     [{ title: 'OUTSIDE' }, { title: 'VALUE', align: 'right' }, { title: 'LIMIT', align: 'right' }],
     rails.map(({ rail, value, limit }) => [rail, value, limit]),
+    width - 4,
   );
   return table.map((line) => `    ${line}`);
 }

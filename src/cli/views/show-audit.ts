@@ -1,41 +1,47 @@
 // `audit` for people and for a spreadsheet: one line per entry, the oldest first.
-import type { readAudit } from '../../engine/operate/read-audit.js';
+import type { AuditList } from '../../engine/operate/read-audit.js';
 import { formatCsv } from '../../kernel/csv.js';
-import { showInstant } from '../terminal/numbers.js';
+import { showCount, showUtc } from '../terminal/numbers.js';
 import { layOutTable } from '../terminal/table.js';
 
-type AuditRows = Awaited<ReturnType<typeof readAudit>>;
-
-export function showAudit(rows: AuditRows): string {
-  if (rows.length === 0) return 'The audit has no entries yet.';
+/** `older`: the command that shows older entries too. */
+export function showAudit({ entries, more }: AuditList, older: string, width: number): string {
+  if (entries.length === 0) return 'The audit has no entries yet.';
   const lines = layOutTable(
-    [
-      { title: 'AT' },
-      { title: 'WHO' },
-      { title: 'WHAT' },
-      { title: 'DC' },
-      { title: 'RUN', align: 'right' },
-      { title: 'WHY' },
-    ],
-    rows
+    COLUMNS,
+    entries
       .toReversed()
       .map((row) => [
-        showInstant(row.at),
+        showUtc(row.at),
         row.actor,
         showAction(row),
         row.dataCenter ?? '',
         row.runId ?? '',
         row.reason ?? '',
       ]),
+    width,
   );
-  return lines.join('\n');
+  return [...(more ? [showMore(entries.length, older)] : []), ...lines].join('\n');
 }
 
+/** Before the table: the entries that are left out are older than its first. */
+export const showMore = (shown: number, older: string): string =>
+  `The newest ${showCount(shown)} entries; there are older ones. To see more: ${older}`;
+
+const COLUMNS = [
+  { title: 'AT (UTC)' },
+  { title: 'WHO' },
+  { title: 'WHAT' },
+  { title: 'DC' },
+  { title: 'RUN', align: 'right', rank: 1 },
+  { title: 'WHY' },
+] as const;
+
 /** One line per entry, the oldest first; `details` as JSON. */
-export const auditCsv = (rows: AuditRows): string =>
+export const auditCsv = ({ entries }: AuditList): string =>
   formatCsv([
     ['seq', 'at', 'actor', 'action', 'data_center', 'run_id', 'epoch', 'reason', 'details'],
-    ...rows
+    ...entries
       .toReversed()
       .map(({ seq, at, actor, action, dataCenter, runId, epoch, reason, details }) => [
         ...[seq, at, actor, action, dataCenter, runId, epoch, reason],
@@ -43,7 +49,7 @@ export const auditCsv = (rows: AuditRows): string =>
       ]),
   ]);
 
-function showAction({ action, details }: AuditRows[number]): string {
+function showAction({ action, details }: AuditList['entries'][number]): string {
   const { from, to, failure } = details;
   if (typeof from !== 'string' || typeof to !== 'string') return action;
   return `${from} → ${to}${typeof failure === 'string' ? ` (${failure})` : ''}`;

@@ -5,13 +5,15 @@ import type { CalendarPage } from '../../domain/calendar/lay-out-calendar.js';
 import type { Calendar } from '../../engine/operate/read-calendar.js';
 import { formatAdvice } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
+import { displayWidth } from '../terminal/display-width.js';
 import { showInstant } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
-import { layOutTable } from '../terminal/table.js';
+import { layOutRows } from '../terminal/table.js';
 
 interface CalendarView {
   readonly commands: Pick<CommandNames, 'showAdvice'>;
   readonly paint: Paint;
+  width(): number;
 }
 
 const WORDS: Readonly<Record<EventKind, string>> = {
@@ -21,7 +23,7 @@ const WORDS: Readonly<Record<EventKind, string>> = {
   cutover: 'cut-over',
   alarm_48h: 'alarm 48 h before',
   alarm_2h: 'alarm 2 h before',
-  night: 'night',
+  night: 'nightly run',
   window_opens: 'window opens',
   window_closes: 'window closes',
   clock_change: 'clocks change',
@@ -38,21 +40,18 @@ const STATES: Readonly<Record<CalendarEvent['state'], string>> = {
   missed: 'missed',
 };
 
-const COLUMNS = [{ title: 'LOCAL' }, { title: 'UTC' }, { title: 'WHAT' }, { title: '' }];
+const COLUMNS = [{ title: 'LOCAL', kept: 'whole' }, { title: 'UTC', kept: 'whole' }, { title: 'WHAT' }] as const;
 
 export function showCalendar({ at, pinned, pages }: Calendar, view: CalendarView): string {
   const source = pinned ? 'instants as the first apply pinned them' : 'not pinned before the first apply';
   return [...pages.flatMap((page) => [...showPage(page, view), '']), `As of ${showInstant(at)} · ${source}`].join('\n');
 }
 
-function showPage(page: CalendarPage, { paint, commands }: CalendarView): readonly string[] {
+function showPage(page: CalendarPage, { paint, commands, width }: CalendarView): readonly string[] {
   const { id, zone, stage, after, blockedBy, period } = page;
   const outside = page.oneOffs.filter(({ at }) => at < period.from || at >= period.to);
   const table = (events: readonly CalendarEvent[]): readonly string[] =>
-    layOutTable(
-      COLUMNS,
-      events.map((event) => toRow(event, commands)),
-    ).map((line) => `    ${line}`);
+    showEvents(foldEqual(events), commands, width() - 4).map((line) => `    ${line}`);
   return [
     paint(`${id}  ${zone}  ${stage}`, 'bold'),
     ...(after.length === 0 ? [] : [`    waits for: ${after.join(', ')}`]),
@@ -62,15 +61,71 @@ function showPage(page: CalendarPage, { paint, commands }: CalendarView): readon
   ];
 }
 
-const toRow = (event: CalendarEvent, commands: CalendarView['commands']): readonly string[] => [
+/** Events that differ in nothing but their day, as one. */
+interface FoldedEvent extends CalendarEvent {
+  /** How often it happens, and when for the last time. */
+  readonly times: number;
+  readonly last: CalendarEvent;
+}
+
+const FEWEST_FOLDED = 3;
+
+/** In the place of the first of each. */
+function foldEqual(events: readonly CalendarEvent[]): readonly FoldedEvent[] {
+  const groups = new Map<string, CalendarEvent[]>();
+  for (const event of events) {
+    const { kind, local, offset, state, note, earliest } = event;
+    const key = JSON.stringify([kind, local.slice(11), offset, state, note, earliest]);
+    groups.set(key, [...(groups.get(key) ?? []), event]);
+  }
+  return [...groups.values()]
+    .flatMap((group) => (group.length < FEWEST_FOLDED ? group.map((one) => [one]) : [group]))
+    .flatMap((group) => {
+      const [first, last] = [group[0], group.at(-1)];
+      return first === undefined || last === undefined ? [] : [{ ...first, times: group.length, last }];
+    })
+    .toSorted((a, b) => a.at.getTime() - b.at.getTime());
+}
+
+const DAY_MS = 86_400_000;
+
+/** `, every day until 2026-12-14`; where days are left out, how often. */
+function showTimes({ times, at, last }: FoldedEvent): string {
+  if (times === 1) return '';
+  const days = Math.round((last.at.getTime() - at.getTime()) / DAY_MS) + 1;
+  return `, ${times === days ? 'every day' : `${times} times`} until ${last.local.slice(0, 10)}`;
+}
+
+const toRow = (event: FoldedEvent): readonly string[] => [
   `${event.local.slice(0, secondsMatter(event.at) ? 19 : 16).replace('T', ' ')} ${event.offset}`,
   `${event.at
     .toISOString()
     .slice(0, secondsMatter(event.at) ? 19 : 16)
     .replace('T', ' ')}Z`,
-  `${WORDS[event.kind]}${event.earliest ? ', at the earliest' : ''}`,
-  [STATES[event.state], commands.showAdvice(event.note ?? '')].filter((part) => part !== '').join(': '),
+  `${WORDS[event.kind]}${event.earliest ? ', at the earliest' : ''}${showTimes(event)}`,
 ];
+
+const showNote = ({ state, note }: CalendarEvent, commands: CalendarView['commands']): string =>
+  [STATES[state], commands.showAdvice(note ?? '')].filter((part) => part !== '').join(': ');
+
+/** A note stands behind its event, or below it where the line would be too long: a command in it stays whole. */
+function showEvents(
+  events: readonly FoldedEvent[],
+  commands: CalendarView['commands'],
+  width: number,
+): readonly string[] {
+  const { titles, rows } = layOutRows(COLUMNS, events.map(toRow), width);
+  const longest = Math.max(...rows.map(([first = '']) => displayWidth(first)));
+  return [
+    ...titles,
+    ...rows.flatMap(([first = '', ...others], index) => {
+      const event = events[index];
+      const note = event === undefined ? '' : showNote(event, commands);
+      const line = note === '' ? first : `${first}${' '.repeat(longest - displayWidth(first))}  ${note}`;
+      return displayWidth(line) <= width ? [line, ...others] : [first, ...others, `    ${note}`];
+    }),
+  ];
+}
 
 const secondsMatter = (at: Date): boolean => at.getTime() % 60_000 !== 0;
 

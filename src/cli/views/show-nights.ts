@@ -6,8 +6,8 @@ import { formatCsv } from '../../kernel/csv.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { layOutTable, right } from '../terminal/table.js';
 
-/** The nights, newest first. */
-export function showNights({ nights, more }: NightList): string {
+/** The nights, newest first. `older`: the command that lists older ones too. */
+export function showNights({ nights, more }: NightList, older: string, width: number): string {
   if (nights.length === 0) return 'There was no nightly run yet. They begin on the day after a data center is done.';
   return [
     ...layOutTable(
@@ -16,14 +16,15 @@ export function showNights({ nights, more }: NightList): string {
         { title: 'NIGHT' },
         { title: 'STATE' },
         right('FOUND'),
-        right('TREND'),
+        right('TREND', 1),
         right('HEALED'),
         right('PROPOSED'),
         { title: 'CAUSES' },
       ],
       nights.map(toNightRow),
+      width,
     ),
-    ...(more ? ['… use --limit to list older ones'] : []),
+    ...(more ? [`… there are older ones. To see more: ${older}`] : []),
   ].join('\n');
 }
 

@@ -4,7 +4,7 @@ import type { OverrideReport } from '../../engine/org/override-proposals.js';
 import { showCount } from '../terminal/numbers.js';
 import { layOutTable } from '../terminal/table.js';
 
-export function showOverride(report: OverrideReport, next: string): string {
+export function showOverride(report: OverrideReport, next: string, width: number): string {
   const { overrideId, orgId, dataCenter, before, floor, state, author, approver, reason } = report;
   const done = state === 'applied';
   const table = layOutTable(
@@ -14,6 +14,7 @@ export function showOverride(report: OverrideReport, next: string): string {
       { title: done ? 'NOW' : 'THEN', align: 'right' },
     ],
     report.changes.map(({ column, from, to }) => [column, showValue(from), showValue(to)]),
+    width - 4,
   );
   return [
     `${done ? '✔' : '·'} ${overrideId}: floor of org ${orgId} in ${dataCenter}, ${showValue(before.floor)} → ${showValue(floor)}`,

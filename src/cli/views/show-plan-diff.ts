@@ -5,20 +5,20 @@ import { indent, layOutTable, right } from '../terminal/table.js';
 import { showSigned } from './plan-words.js';
 import { listChanges, showChanges } from './show-org-changes.js';
 
-export function showPlanDiff(difference: PlanDifference): string {
+export function showPlanDiff(difference: PlanDifference, width: number): string {
   const { from, to, same, moved, largest, changed } = difference;
   return [
     `${from.planId} → ${to.planId}`,
     ...[from, to].map(showPlanLine),
     ...(from.cardHash === to.cardHash ? [] : ['  The rate cards differ.']),
     '',
-    ...indent(layOutTable(SUMS, listRows(difference))),
+    ...indent(layOutTable(SUMS, listRows(difference), width - 2)),
     ...(moved === 0
       ? []
       : [
           `  ${showCount(moved)} of the ${showCount(same)} same ones are written by only one of the plans, as after an apply`,
         ]),
-    ...(largest.length === 0 ? [] : ['', ...indent(layOutTable(ORGS, largest.map(toOrgRow)))]),
+    ...(largest.length === 0 ? [] : ['', ...indent(layOutTable(ORGS, largest.map(toOrgRow), width - 2))]),
     ...(largest.length < changed.orgs
       ? [`  … ${showCount(changed.orgs - largest.length)} more, each with the same or a smaller change`]
       : []),

@@ -3,7 +3,7 @@ import { countBranches, groupEditions, sumBranches } from '../../domain/plan/gro
 import type { BranchCount, PlannedOrg, PlanReport } from '../../domain/plan/plan-report.js';
 import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
 import { type Paint, plainPaint } from '../terminal/paint.js';
-import { indent, layOutTable, right } from '../terminal/table.js';
+import { indent, layOutRows, layOutTable, right } from '../terminal/table.js';
 import {
   countPaidLeft,
   namePlan,
@@ -18,17 +18,17 @@ import {
 const DIGEST_SHOWN = 12;
 
 /** The plan on screen; the command adds what to do next. */
-export function showPlan(report: PlanReport, paint: Paint = plainPaint): string {
+export function showPlan(report: PlanReport, width: number, paint: Paint = plainPaint): string {
   return [
     ...showHead(report),
     '',
-    ...showSymbols(report),
+    ...showSymbols(report, width),
     '',
     ...showTotals(report),
     '',
-    ...indent(layOutTable(COLUMNS, groupEditions(report.branches).map(showEdition))),
+    ...indent(layOutTable(COLUMNS, groupEditions(report.branches).map(showEdition), width - 2)),
     '',
-    ...showRails(report, paint),
+    ...showRails(report, width, paint),
     '',
     ...showRest(report),
   ].join('\n');
@@ -45,7 +45,7 @@ function showHead(report: PlanReport): readonly string[] {
 
 const SYMBOLS = [{ title: '' }, right(''), { title: '' }, { title: '' }];
 
-function showSymbols(plan: PlanReport): readonly string[] {
+function showSymbols(plan: PlanReport, width: number): readonly string[] {
   const { branches, counts, quarantined } = plan;
   const line = (symbol: string, pick: (branch: BranchCount) => boolean, what: string, more?: string) => {
     const sum = sumBranches(branches.filter(pick));
@@ -58,14 +58,18 @@ function showSymbols(plan: PlanReport): readonly string[] {
   return [
     'Symbols:  ↑ credits win   = legacy number kept   · unpaid   + purchases   ↓ falls   ! undecidable',
     ...indent(
-      layOutTable(SYMBOLS, [
-        line('↑', ({ paid, winner }) => paid && winner === 'credits', 'pay, and credits reach their number'),
-        line('=', ({ winner }) => winner === 'legacy', 'pay, and keep their legacy number', topUps),
-        line('·', ({ paid }) => !paid, 'do not pay (trial, lapsed, free)'),
-        ['+', showOrgs(purchased), 'of these have purchases', 'carried one for one'],
-        ['↓', showOrgs(sumBranches(branches).falling), 'of these fall', showFalling(plan)],
-        ['!', showOrgs(counts.quarantined), 'are quarantined', reasons === '' ? 'none' : reasons],
-      ]).slice(1),
+      layOutTable(
+        SYMBOLS,
+        [
+          line('↑', ({ paid, winner }) => paid && winner === 'credits', 'pay, and credits reach their number'),
+          line('=', ({ winner }) => winner === 'legacy', 'pay, and keep their legacy number', topUps),
+          line('·', ({ paid }) => !paid, 'do not pay (trial, lapsed, free)'),
+          ['+', showOrgs(purchased), 'of these have purchases', 'carried one for one'],
+          ['↓', showOrgs(sumBranches(branches).falling), 'of these fall', showFalling(plan)],
+          ['!', showOrgs(counts.quarantined), 'are quarantined', reasons === '' ? 'none' : reasons],
+        ],
+        width - 2,
+      ).slice(1),
     ),
   ];
 }
@@ -95,16 +99,16 @@ function showTotals({ counts }: PlanReport): readonly string[] {
 const COLUMNS = [
   { title: 'EDITION' },
   right('ORGS'),
-  right('PAID'),
-  right('LEGACY KEPT'),
-  right('FALLING'),
-  right('CREDITS BEFORE'),
+  right('PAID', 4),
+  right('LEGACY KEPT', 2),
+  right('FALLING', 3),
+  right('CREDITS BEFORE', 1),
   right('AFTER'),
   right('CHANGE'),
 ];
 
 /** Colours come after the layout, which counts characters. */
-function showRails({ rails }: PlanReport, paint: Paint): readonly string[] {
+function showRails({ rails }: PlanReport, width: number, paint: Paint): readonly string[] {
   if (rails.length === 0) return ['  Guard-rails: none'];
   const columns = [{ title: 'GUARD-RAIL' }, right('VALUE'), right('LIMIT'), { title: '' }];
   const rows = rails.map(({ rail, value, limit, passes }) => [
@@ -113,9 +117,15 @@ function showRails({ rails }: PlanReport, paint: Paint): readonly string[] {
     limit,
     passes ? '✔ PASS' : '✖ FAIL',
   ]);
-  return indent(layOutTable(columns, rows)).map((line) =>
-    line.endsWith('✖ FAIL') ? paint(line, 'red') : line.replace('✔ PASS', paint('✔ PASS', 'green')),
-  );
+  const table = layOutRows(columns, rows, width - 2);
+  return indent([
+    ...table.titles,
+    ...table.rows.flatMap((lines, index) =>
+      lines.map((line) =>
+        rails[index]?.passes ? line.replace('✔ PASS', paint('✔ PASS', 'green')) : paint(line, 'red'),
+      ),
+    ),
+  ]);
 }
 
 function showRest(report: PlanReport): readonly string[] {

@@ -2,26 +2,30 @@
 
 import type { ListedPlan, PlanList } from '../../engine/plan/list-plans.js';
 import type { CommandNames } from '../terminal/command-names.js';
-import { showChange, showCount, showInstant } from '../terminal/numbers.js';
+import { showChange, showCount, showInstant, showUtc } from '../terminal/numbers.js';
 import { layOutTable, right } from '../terminal/table.js';
 
 const COLUMNS = [
   { title: 'PLAN' },
-  { title: 'MADE' },
-  { title: 'BY' },
-  right('ORGS'),
+  { title: 'MADE (UTC)' },
+  { title: 'BY', rank: 2 },
+  right('ORGS', 4),
   right('WRITES'),
-  right('CHANGE'),
-  { title: 'RAILS' },
+  right('CHANGE', 3),
+  { title: 'RAILS', rank: 1 },
   { title: 'APPROVAL' },
   { title: 'LED TO' },
   { title: '' },
 ];
 
-export function showPlans({ plans, more, unreachable }: PlanList, commands: CommandNames): string {
+/** `older`: the command that lists older ones too. */
+export function showPlans(
+  { plans, more, unreachable }: PlanList,
+  { commands, older, width }: { readonly commands: CommandNames; readonly older: string; readonly width: number },
+): string {
   return [
-    ...(plans.length === 0 ? ['No plans.'] : layOutTable(COLUMNS, plans.map(toRow))),
-    ...(more ? ['… use --limit to list older ones'] : []),
+    ...(plans.length === 0 ? ['No plans.'] : layOutTable(COLUMNS, plans.map(toRow), width)),
+    ...(more ? [`… there are older ones. To see more: ${older}`] : []),
     ...unreachable.map(
       ({ dataCenter, code }) =>
         `! ${dataCenter}: its cell cannot be read (${code}); its plans are shown as the control database knows them${code === 'not_initialised' ? `. Run: ${commands.show('init')}` : ''}`,
@@ -37,7 +41,7 @@ const FOUND: Readonly<Record<ListedPlan['found'], string>> = {
 
 const toRow = (plan: ListedPlan): readonly string[] => [
   plan.planId,
-  showInstant(plan.madeAt),
+  showUtc(plan.madeAt),
   plan.author,
   showCount(plan.counts.orgs),
   showCount(plan.counts.touched),

@@ -2,9 +2,10 @@
 import { progressShare } from '../../domain/time/estimate.js';
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
 import type { CommandNames } from '../terminal/command-names.js';
+import { displayWidth } from '../terminal/display-width.js';
 import { showCount, showRange, showShare } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
-import { layOutTable } from '../terminal/table.js';
+import { indent, layOutRows } from '../terminal/table.js';
 import { findIcon, nameWord, showHoldBriefly } from './show-state.js';
 
 const BAR = 20;
@@ -46,31 +47,50 @@ export function readRate(dc: Pick<DataCenterStatus, 'stage' | 'progress'>, lanes
   return ms === 0 ? null : Math.round((orgs / ms) * 1000 * lanes);
 }
 
-/** One line per data center, for a screen that is redrawn or a log: no colours in it but the icon's. */
+/**
+ * One line per data center, for a screen that is redrawn or a log; its notes on a line of their own where it would be
+ * too long. No colours but the icon's.
+ */
 export function showProgress(
   status: Status,
   dataCenters: readonly string[],
   lanes: number,
-  paint: Paint,
+  { paint, width }: { readonly paint: Paint; readonly width: number },
 ): readonly string[] {
   const shown = status.dataCenters.filter(({ id }) => dataCenters.includes(id));
   const words = shown.map(nameWord);
-  const rows = shown.map((dc, index) => [words[index] ?? '', dc.id, ...progressCells(dc, lanes)]);
-  const [, ...lines] = layOutTable(
-    [{ title: '' }, { title: '' }, { title: '' }, { title: '', align: 'right' }, { title: '' }],
+  const rows = shown.map((dc, index) => [words[index] ?? '', dc.id, ...progressCells(dc, width)]);
+  const table = layOutRows(
+    [{ title: '' }, { title: '' }, { title: '', kept: 'whole' }, { title: '', align: 'right', rank: 1 }],
     rows,
+    width - ICON,
   );
-  return lines.map((line, index) => {
+  return shown.flatMap((dc, index) => {
     const { icon, tone } = findIcon(words[index] ?? '');
-    return `${paint(icon, tone)} ${line}`;
+    const [first = '', ...others] = table.rows[index] ?? [];
+    const notes = listProgressNotes(dc, lanes).join(' · ');
+    const line = `${first}  ${notes}`.trimEnd();
+    return ICON + displayWidth(line) <= width
+      ? [`${paint(icon, tone)} ${line}`, ...indent(others)]
+      : [`${paint(icon, tone)} ${first}`, ...indent(others), `    ${notes}`];
   });
 }
 
-function progressCells(dc: DataCenterStatus, lanes: number): readonly string[] {
+/** Columns of the icon and the space after it. */
+const ICON = 2;
+/** Narrower than this, the bar is half as long. */
+const WIDE = 100;
+
+function progressCells(dc: DataCenterStatus, width: number): readonly string[] {
   const { done, of } = measure(dc);
+  const orgs = of === 0 ? '' : `${showCount(done)}/${showCount(of)} orgs`;
+  return [`${drawBar(shareOf(dc), width < WIDE ? BAR / 2 : BAR)} ${showShare(shareOf(dc)).padStart(6)}`, orgs];
+}
+
+function listProgressNotes(dc: DataCenterStatus, lanes: number): readonly string[] {
   const rate = readRate(dc, lanes);
   const [hold] = dc.holds;
-  const notes = [
+  return [
     rate === null ? undefined : `${showCount(rate)} orgs/s`,
     dc.remaining === null ? undefined : `${showRange(dc.remaining)} left`,
     dc.failure === null ? undefined : dc.failure,
@@ -79,8 +99,6 @@ function progressCells(dc: DataCenterStatus, lanes: number): readonly string[] {
       ? undefined
       : `blocked by session ${dc.blockers[0].pid ?? 'of a prepared transaction'}`,
   ].filter((note) => note !== undefined);
-  const orgs = of === 0 ? '' : `${showCount(done)}/${showCount(of)} orgs`;
-  return [`${drawBar(shareOf(dc))} ${showShare(shareOf(dc)).padStart(6)}`, orgs, notes.join(' · ')];
 }
 
 /** Everything about one data center in one line, for a log. */

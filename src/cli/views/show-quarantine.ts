@@ -4,7 +4,7 @@ import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 import { indent, layOutTable } from '../terminal/table.js';
 
-export function showQuarantine(report: QuarantineReport, commands: CommandNames): string {
+export function showQuarantine(report: QuarantineReport, commands: CommandNames, width: number): string {
   const { dataCenter, runId, reasons, orgs } = report;
   if (runId === null) return `${dataCenter}: no run yet, so nothing is quarantined.`;
   const total = reasons.reduce((sum, reason) => sum + reason.orgs, 0);
@@ -12,10 +12,12 @@ export function showQuarantine(report: QuarantineReport, commands: CommandNames)
   const counts = layOutTable(
     [{ title: 'REASON' }, { title: 'ORGS', align: 'right' }],
     reasons.map((reason) => [reason.reason, showCount(reason.orgs)]),
+    width - 2,
   );
   const list = layOutTable(
     [{ title: 'ORG' }, { title: 'REASON' }],
     orgs.map((org) => [org.orgId, org.reason]),
+    width - 2,
   );
   return [
     `! ${dataCenter}: run ${runId} set ${showOrgs(total)} aside; they keep what the product enforces today`,
@@ -23,7 +25,11 @@ export function showQuarantine(report: QuarantineReport, commands: CommandNames)
     ...indent(counts),
     '',
     ...indent(list),
-    ...(orgs.length < total ? [`  … ${showCount(total - orgs.length)} more: --limit`] : []),
+    ...(orgs.length < total
+      ? [
+          `  … ${showCount(total - orgs.length)} more: ${commands.show(`quarantine --dc ${dataCenter} --limit ${total}`)}`,
+        ]
+      : []),
     '',
     `Correct them in the source, then: ${commands.show(`apply --dc ${dataCenter} --execute`)}`,
   ].join('\n');

@@ -14,11 +14,11 @@ export interface CheckedCard {
 
 const COLUMNS = [{ title: 'EDITION' }, right('BRANCHES'), right('COVERED'), right('UNCOVERED')];
 
-export function showCheckedCard({ card, failed, coverage }: CheckedCard): string {
+export function showCheckedCard({ card, failed, coverage }: CheckedCard, width: number): string {
   return [
     showVerdict(card, failed.length),
     ...failed.map(({ message }) => `    ${message}`),
-    ...showCoverage(coverage),
+    ...showCoverage(coverage, width),
   ].join('\n');
 }
 
@@ -29,7 +29,7 @@ function showVerdict({ name, editions, cases }: RateCard, failed: number): strin
   return `${failed === 0 ? '✔' : '✖'} ${name}: ${editions.size} editions, ${passed} of ${cases.length} golden cases come out`;
 }
 
-function showCoverage(coverage: readonly EditionCoverage[]): readonly string[] {
+function showCoverage(coverage: readonly EditionCoverage[], width: number): readonly string[] {
   const all = coverage.reduce((sum, { branches }) => sum + branches, 0);
   const open = coverage.reduce((sum, { uncovered }) => sum + uncovered.length, 0);
   if (open === 0) return [`  Every one of the ${showCount(all)} branches that it can produce has a case.`];
@@ -42,7 +42,7 @@ function showCoverage(coverage: readonly EditionCoverage[]): readonly string[] {
   return [
     `  No case covers ${showCount(open)} of the ${showCount(all)} branches that it can produce (paid × winner × purchased × light agents × negotiated):`,
     '',
-    ...indent(layOutTable(COLUMNS, rows)),
+    ...indent(layOutTable(COLUMNS, rows, width - 2)),
     '',
     '  Which ones: --json.',
   ];

@@ -6,7 +6,7 @@ import type { DriftMovement, DriftOutcome } from '../../domain/reconcile/movemen
 import { type FallsProposal, showFallsId } from '../../engine/reconcile/accept-falls.js';
 import type { DriftPreview, PreviewedOrg } from '../../engine/reconcile/preview-drift.js';
 import { type CommandNames, quoteArgument } from '../terminal/command-names.js';
-import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
+import { showCount, showInstant, showOrgs, showUtc } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
 
 const MOVEMENTS: Readonly<Record<DriftMovement, string>> = {
@@ -25,12 +25,12 @@ const OUTCOMES: Readonly<Record<DriftOutcome, string>> = {
 };
 
 /** The dry run; `next`: the command that does it. */
-export function showPreview(preview: DriftPreview, next: string, commands: CommandNames): string {
+export function showPreview(preview: DriftPreview, next: string, commands: CommandNames, width: number): string {
   const { dataCenter, counts, orgs, undecidable, reasons, listed } = preview;
   const { found } = totalDrift(counts);
   const read = `${showOrgs(orgs)} read at ${showInstant(preview.snapshotAt)}`;
   const aside = undecidable === 0 ? [] : [`! ${showOrgs(undecidable)} cannot be decided: nothing is changed there`];
-  const waiting = showWaiting(preview, commands);
+  const waiting = showWaiting(preview, commands, width);
   if (found === 0)
     return [`✔ ${dataCenter}: every allotment matches its inputs; ${read}`, ...aside, ...waiting].join('\n');
   const heal = counts.filter(({ outcome }) => outcome === 'to_heal').reduce((sum, count) => sum + count.orgs, 0);
@@ -39,22 +39,27 @@ export function showPreview(preview: DriftPreview, next: string, commands: Comma
     ...aside,
     ...reasons.map((reason) => `! ${reason}: they are all proposed, and none is written`),
     '',
-    ...indent(layOutCounts(preview)),
+    ...indent(layOutCounts(preview, width - 2)),
     '',
-    ...indent(layOutTable(ORG_COLUMNS, listed.map(toOrgRow))),
-    ...(listed.length < found ? [`  … ${showCount(found - listed.length)} more; use --limit to list them`] : []),
+    ...indent(layOutTable(ORG_COLUMNS, listed.map(toOrgRow), width - 2)),
+    ...(listed.length < found
+      ? [
+          `  … ${showCount(found - listed.length)} more: ${commands.show(`reconcile --dc ${dataCenter} --limit ${found}`)}`,
+        ]
+      : []),
     ...waiting,
     '',
     `Nothing was changed. To do it: ${next}`,
   ].join('\n');
 }
 
-const layOutCounts = ({ counts }: DriftPreview): readonly string[] =>
+const layOutCounts = ({ counts }: DriftPreview, width: number): readonly string[] =>
   layOutTable(
     [{ title: 'CAUSE' }, { title: 'MOVEMENT' }, right('ORGS'), { title: 'OUTCOME' }],
     [...counts]
       .sort((a, b) => CAUSES.indexOf(a.cause) - CAUSES.indexOf(b.cause) || b.orgs - a.orgs)
       .map(({ cause, movement, orgs, outcome }) => [cause, MOVEMENTS[movement], showCount(orgs), OUTCOMES[outcome]]),
+    width,
   );
 
 const ORG_COLUMNS = [
@@ -68,17 +73,18 @@ const ORG_COLUMNS = [
 ];
 
 /** What earlier nightly runs proposed and nobody has decided yet. */
-function showWaiting({ dataCenter, waiting }: DriftPreview, commands: CommandNames): readonly string[] {
+function showWaiting({ dataCenter, waiting }: DriftPreview, commands: CommandNames, width: number): readonly string[] {
   if (waiting.length === 0) return [];
   const table = layOutTable(
-    [{ title: 'ORG' }, { title: 'CAUSE' }, right('FLOOR'), right('PROPOSED'), { title: 'SINCE' }],
+    [{ title: 'ORG' }, { title: 'CAUSE' }, right('FLOOR'), right('PROPOSED'), { title: 'SINCE (UTC)' }],
     waiting.map(({ orgId, cause, floor, proposedFloor, since }) => [
       orgId,
       cause,
       showNumber(floor),
       showNumber(proposedFloor),
-      showInstant(since),
+      showUtc(since),
     ]),
+    width - 2,
   );
   const first = waiting[0];
   const override = `override ${quoteArgument(first?.orgId ?? '', 'ORG')} --dc ${dataCenter} --floor ${first?.proposedFloor} --reason TEXT`;

@@ -3,7 +3,7 @@ import type { EditedOrg, RepairReport } from '../../engine/operate/repair.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
 
-export function showRepair(report: RepairReport, next: string): string {
+export function showRepair(report: RepairReport, next: string, width: number): string {
   const { dataCenter, state, repairId, author, approver, reason, mismatches, orgs } = report;
   if (state === 'nothing') return `✔ ${dataCenter}: no allotment breaks the rule; nothing to repair\nNext: ${next}`;
   const falls = orgs.filter(({ lowers }) => lowers).length;
@@ -13,7 +13,7 @@ export function showRepair(report: RepairReport, next: string): string {
     ...(author === null
       ? []
       : [`    proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}: ${reason}`]),
-    ...indent(indent(layOutTable(COLUMNS, orgs.map(toRow)))),
+    ...indent(indent(layOutTable(COLUMNS, orgs.map(toRow), width - 4))),
     ...(left > 0 ? [`    ${showOrgs(left)} more break the rule: repeat this afterwards`] : []),
     ...listRemarks(state, falls),
     `Next: ${next}`,
@@ -28,10 +28,10 @@ const TITLES = {
 
 const COLUMNS = [
   { title: 'ORG' },
-  right('STORED'),
-  right('PUT BACK'),
-  right('FLOOR'),
-  right('PUT BACK'),
+  right('TOTAL STORED'),
+  right('TOTAL PUT BACK'),
+  right('FLOOR STORED', 2),
+  right('FLOOR PUT BACK', 1),
   { title: '' },
 ];
 

@@ -4,16 +4,21 @@ import type { PlannedChange, PolicyChange } from '../../engine/settings/change-p
 import type { SettingReport, SettingsReport } from '../../engine/settings/read-settings.js';
 import { showChangeId } from '../../kernel/proposal-id.js';
 import type { CommandNames } from '../terminal/command-names.js';
-import { showInstant } from '../terminal/numbers.js';
+import { showUtc } from '../terminal/numbers.js';
 import { indent, layOutTable } from '../terminal/table.js';
 
-const COLUMNS = [{ title: 'SETTING' }, { title: 'VALUE' }, { title: 'SINCE' }, { title: 'FROM' }];
+const COLUMNS = [{ title: 'SETTING' }, { title: 'VALUE' }, { title: 'SINCE (UTC)' }, { title: 'FROM' }];
 
-export function showSettings({ settings, open, schedulersDiffer }: SettingsReport, commands: CommandNames): string {
+export function showSettings(
+  { settings, open, schedulersDiffer }: SettingsReport,
+  commands: CommandNames,
+  width: number,
+): string {
   return [
     ...layOutTable(
       COLUMNS,
-      settings.map((one) => [one.name, showSetting(one.value), showInstant(one.setAt), showOrigin(one)]),
+      settings.map((one) => [one.name, showSetting(one.value), showUtc(one.setAt), showOrigin(one)]),
+      width,
     ),
     ...(open.length === 0 ? [] : ['Changes that wait for a second person:', ...indent(open.map(showPolicyChange))]),
     ...open.slice(0, 1).map(({ changeId }) => `Next: ${commands.show(`approve ${showChangeId(changeId)}`)}`),

@@ -4,7 +4,7 @@ import { showFallsId } from '../../engine/reconcile/accept-falls.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant, showRange, showShare } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
-import { layOutTable, right } from '../terminal/table.js';
+import { type Column, describeLeftOut, indent, type LaidOutTable, layOutRows, right } from '../terminal/table.js';
 import { drawBar, measure, readRate, shareOf } from './show-progress.js';
 import { findIcon, nameWord, showBlocker, showHold } from './show-state.js';
 
@@ -13,26 +13,26 @@ export interface StatusView {
   readonly paint: Paint;
   /** Batches side by side, of the configuration. */
   readonly lanes: number;
+  readonly width: number;
 }
 
 export function showStatus(status: Status, view: StatusView): string {
   const { commands, paint } = view;
   const words = status.dataCenters.map(nameWord);
-  const [titles = '', ...lines] = layOutTable(
-    COLUMNS,
-    status.dataCenters.map((dc) => toRow(dc, view.lanes)),
-  );
+  const table = layOutStatus(status.dataCenters, view);
   const rows = status.dataCenters.flatMap((dc, index) => {
     const { icon, tone } = findIcon(words[index] ?? '');
-    return [`${paint(icon, tone)} ${lines[index] ?? ''}`, ...listNotes(dc, commands)];
+    const [first = '', ...others] = table.rows[index] ?? [];
+    return [`${paint(icon, tone)} ${first}`, ...indent(others), ...listNotes(dc, commands)];
   });
   const served = `${showCount(status.schedulersAlive)} ${status.schedulersAlive === 1 ? 'scheduler' : 'schedulers'} alive`;
   const card = status.card === null ? 'no apply yet' : `rate card ${status.card.slice(0, 12)}`;
   const next = findNext(status.dataCenters);
   return [
-    paint(`  ${titles}`, 'bold'),
+    ...indent(table.titles).map((line) => paint(line, 'bold')),
     ...rows,
     '',
+    ...describeLeftOut(table.leftOut, view.width),
     `As of ${showInstant(status.at)} · ${served} · ${card}`,
     ...listUnserved(status, commands),
     ...listExcess(status),
@@ -68,14 +68,23 @@ const listExcess = ({ logins }: Status): readonly string[] =>
 const COLUMNS = [
   { title: 'DC' },
   { title: 'STAGE' },
-  { title: 'PROGRESS' },
-  right('ORGS'),
-  right('WRITTEN'),
-  right('QUARANTINED'),
-  right('RATE'),
-  right('TIME LEFT'),
-  right('WORKERS'),
-];
+  { title: 'PROGRESS', kept: 'whole' },
+  right('ORGS', 2),
+  right('WRITTEN', 4),
+  right('QUARANTINED', 1),
+  right('RATE', 5),
+  right('TIME LEFT', 3),
+  right('WORKERS', 6),
+] as const;
+/** Shown only where one has it. */
+const WHILE_RUNNING: readonly string[] = ['RATE', 'TIME LEFT'];
+
+function layOutStatus(dataCenters: readonly DataCenterStatus[], { lanes, width }: StatusView): LaidOutTable {
+  const rows = dataCenters.map((dc) => toRow(dc, lanes));
+  const shown = COLUMNS.map(({ title }, at) => !WHILE_RUNNING.includes(title) || rows.some((row) => row[at] !== '–'));
+  const pick = <T>(list: readonly T[]): readonly T[] => list.filter((_, at) => shown[at]);
+  return layOutRows(pick<Column>(COLUMNS), rows.map(pick), width - 2);
+}
 
 function toRow(dc: DataCenterStatus, lanes: number): readonly string[] {
   const { done, of } = measure(dc);

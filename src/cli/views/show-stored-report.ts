@@ -10,15 +10,15 @@ import { listOutcome, outcomeDocument } from './show-outcome.js';
 import { planDocument, showPlan } from './show-plan.js';
 import { showApprovalState } from './show-plans.js';
 
-export function showStoredReport(stored: LoadedReport, paint: Paint): string {
+export function showStoredReport(stored: LoadedReport, paint: Paint, width: number): string {
   const { report, madeAt, approvals, outcome, stale } = stored;
   return [
-    showPlan(report, paint),
+    showPlan(report, width, paint),
     '',
     `  Made ${showInstant(madeAt, report.zone)} by ${report.author}`,
     `  Approval: ${showApprovalOf(approvals[0])}`,
-    ...(outcome === null ? ['  Not applied'] : showOutcome(outcome, report.counts.quarantined)),
-    ...(stale === null ? [] : showStale(stale)),
+    ...(outcome === null ? ['  Not applied'] : showOutcome(outcome, report.counts.quarantined, width)),
+    ...(stale === null ? [] : showStale(stale, width)),
   ].join('\n');
 }
 
@@ -30,16 +30,16 @@ function showApprovalOf(approval: ApprovalRow | undefined): string {
 
 const OUTCOME = [{ title: 'PREDICTED AGAINST ACTUAL' }, right('PREDICTED'), right('ACTUAL'), right('ERROR')];
 
-function showOutcome(outcome: PlanOutcome, quarantined: number): readonly string[] {
-  const table = layOutTable(OUTCOME, listOutcome(outcome, quarantined));
+function showOutcome(outcome: PlanOutcome, quarantined: number, width: number): readonly string[] {
+  const table = layOutTable(OUTCOME, listOutcome(outcome, quarantined), width - 2);
   return [`  Run ${outcome.runId}: ${outcome.state}`, '', ...indent(table)];
 }
 
 const STALE = [{ title: 'STALE ORG' }, { title: 'WHY' }, { title: 'SINCE' }, { title: 'WHAT CHANGED' }];
 
-function showStale({ orgs, listed }: NonNullable<LoadedReport['stale']>): readonly string[] {
+function showStale({ orgs, listed }: NonNullable<LoadedReport['stale']>, width: number): readonly string[] {
   if (orgs === 0) return ['', '  No org was stale.'];
-  const table = layOutTable(STALE, listed.map(toStaleRow));
+  const table = layOutTable(STALE, listed.map(toStaleRow), width - 2);
   const left = orgs - listed.length;
   return ['', ...indent(table), ...(left === 0 ? [] : [`  … ${showOrgs(left)} more: --json has all`])];
 }

@@ -1,45 +1,66 @@
 // The end of a rollout in one table: the result of every data center.
 import { formatDuration } from '../../domain/time/duration.js';
-import type { DataCenterStatus, RunProgress, Status } from '../../engine/operate/read-status.js';
+import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
 import { showChange, showCount } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
-import { layOutTable, right } from '../terminal/table.js';
+import { describeLeftOut, indent, layOutRows, layOutTable, right } from '../terminal/table.js';
 import { findIcon, nameWord } from './show-state.js';
 
-export function showSummary(status: Status, dataCenters: readonly string[], paint: Paint): string {
+/** Two tables: what was done, and what came of it. */
+export function showSummary(
+  status: Status,
+  dataCenters: readonly string[],
+  { paint, width }: { readonly paint: Paint; readonly width: number },
+): string {
   const shown = status.dataCenters.filter(({ id }) => dataCenters.includes(id));
-  const [titles = '', ...lines] = layOutTable(COLUMNS, shown.map(toRow));
-  const rows = shown.map((dc, index) => {
+  const table = layOutRows(COLUMNS, shown.map(toRow), width - 2);
+  const rows = shown.flatMap((dc, index) => {
     const { icon, tone } = findIcon(nameWord(dc));
-    return `${paint(icon, tone)} ${lines[index] ?? ''}`;
+    const [first = '', ...others] = table.rows[index] ?? [];
+    return [`${paint(icon, tone)} ${first}`, ...indent(others)];
   });
-  return [paint(`  ${titles}`, 'bold'), ...rows, LEGEND].join('\n');
+  const credits = layOutTable(CREDITS, shown.map(toCreditsRow), width - 2);
+  return [
+    ...indent(table.titles).map((line) => paint(line, 'bold')),
+    ...rows,
+    ...indent(describeLeftOut(table.leftOut, width - 2)),
+    LEGEND,
+    '',
+    ...indent(credits).map((line, index) => (index === 0 ? paint(line, 'bold') : line)),
+    CREDITS_LEGEND,
+  ].join('\n');
 }
 
 const LEGEND =
-  '  Of all its allotments: LEGACY, where the old number wins and is kept; BEFORE and AFTER, credits a day.\n  FALLS: would fall, left as they are for the nightly run. WRONG: what the verification found.';
+  '  FALLS: orgs whose number would fall; they keep it until the nightly run.\n  WRONG: allotments that break the rule, as the verification found.';
+const CREDITS_LEGEND = '  LEGACY KEPT: orgs whose old number is the higher one. CREDITS: a day, of all allotments.';
 
 const COLUMNS = [
   { title: 'DC' },
   { title: 'STAGE' },
-  right('ORGS'),
+  right('ORGS', 2),
   right('WRITTEN'),
-  right('SAME'),
-  right('FALLS'),
+  right('SAME', 4),
+  right('FALLS', 3),
   right('QUARANTINED'),
-  right('LEGACY'),
-  right('BEFORE'),
-  right('AFTER'),
-  right('CHANGE'),
   right('WRONG'),
-  right('TOOK'),
+  right('TOOK', 1),
+];
+
+const CREDITS = [
+  { title: 'DC' },
+  right('LEGACY KEPT', 1),
+  right('CREDITS BEFORE'),
+  right('CREDITS AFTER'),
+  right('CHANGE'),
 ];
 
 /** Sums over all allotments of the data center, once every range is verified. */
-function describeCredits({ verified, batches, ...sums }: RunProgress): readonly string[] {
-  if (verified < batches) return ['–', '–', '–', '–'];
-  const { legacyWins, beforeCredits, afterCredits } = sums;
+function toCreditsRow({ id, progress }: DataCenterStatus): readonly string[] {
+  if (progress === null || progress.verified < progress.batches) return [id, '–', '–', '–', '–'];
+  const { legacyWins, beforeCredits, afterCredits } = progress;
   return [
+    id,
     showCount(legacyWins),
     showCount(beforeCredits),
     showCount(afterCredits),
@@ -59,7 +80,6 @@ function toRow(dc: DataCenterStatus): readonly string[] {
     showCount(progress.unchanged - progress.falls),
     showCount(progress.falls),
     showCount(progress.quarantined),
-    ...describeCredits(progress),
     showCount(progress.mismatches),
     took,
   ];

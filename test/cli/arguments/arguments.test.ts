@@ -33,12 +33,30 @@ describe('runCli', () => {
     [['cutover', 'exceute', '--dc', 'eu'], "Unknown command 'cutover exceute'.", 'Did you mean cutover execute?'],
     [['--json', 'plans', 'shows', 'in-1'], "Unknown command 'plans shows'.", 'Did you mean plans show?'],
     [['plans', 'in-1'], "Unknown command 'plans in-1'.", 'Write one of: plans show, plans diff.'],
-    [['freeze', 'in'], "Too many arguments for 'freeze'. Expected 0 arguments but got 1.", 'credit-rollout --help'],
+    [
+      ['freeze', 'in'],
+      "Too many arguments for 'freeze'. Expected 0 arguments but got 1.",
+      'Run: credit-rollout freeze --help',
+    ],
   ])('names the action of %j that does not exist', async (args, message, next) => {
     const { code, out, err } = await runCommand(...args);
     expect(code).toBe(1);
     expect(out + err).toContain(message);
     expect(out + err).toContain(next);
+  });
+
+  test.each([
+    [[], 'credit-rollout --help'],
+    [['plan', '--nonsense-of-mine'], 'credit-rollout plan --help'],
+    [['--config', 'plan', 'why'], 'credit-rollout --config plan why --help'],
+    [['cutover', 'postpone', '--dc'], 'credit-rollout cutover postpone --help'],
+    [['plans', 'diff', 'in-1'], 'credit-rollout plans diff --help'],
+    [['audit', '--limit', 'many'], 'credit-rollout audit --help'],
+  ])('leads from %j to the help of that command', async (args, help) => {
+    const { code, err } = await runCommand(...args);
+    expect(code).toBe(1);
+    expect(err).toMatch(/\[invalid_argument\]/u);
+    expect(err.trimEnd()).toMatch(new RegExp(`next: Run: ${help}$`, 'u'));
   });
 
   test.each([

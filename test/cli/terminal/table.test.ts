@@ -32,6 +32,7 @@ describe('layOutTable', () => {
           ['e\u0301tude', '20'],
           ['😀', '300'],
         ],
+        80,
       ),
     ).toEqual(['EDITION   ORGS', '漢字漢字     1', 'e\u0301tude       20', '😀         300']);
   });
@@ -42,6 +43,7 @@ describe('layOutTable', () => {
         const lines = layOutTable(
           [{ title: 'A' }, { title: 'B' }],
           texts.map((text) => [text, 'end']),
+          1_000,
         );
         const starts = lines.slice(1).map((line) => displayWidth(line.slice(0, -'end'.length)));
         expect(new Set(starts)).toEqual(new Set([displayWidth((lines[0] ?? '').slice(0, -1))]));
@@ -51,7 +53,7 @@ describe('layOutTable', () => {
   });
 
   test('cuts a cell that would fill the screen', () => {
-    const [, line = ''] = layOutTable([{ title: 'A' }, { title: 'B' }], [['字'.repeat(5_000), 'end']]);
+    const [, line = ''] = layOutTable([{ title: 'A' }, { title: 'B' }], [['字'.repeat(5_000), 'end']], 1_000);
     expect(displayWidth(line)).toBeLessThan(180);
     expect(line).toMatch(/字… +end$/u);
   });

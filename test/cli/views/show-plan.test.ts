@@ -9,7 +9,7 @@ import { countBranches, groupEditions } from '../../../src/domain/plan/group-edi
 import { manyBranches, sampleBranch, samplePlan } from '../report/sample-plan.js';
 
 describe('showPlan', () => {
-  const text = showPlan(samplePlan());
+  const text = showPlan(samplePlan(), 1_000);
 
   test('names what it was made from: snapshot in both clocks, card, digest', () => {
     expect(text).toContain('Plan in-7 for in (Asia/Kolkata): 27 orgs of public.orgs');
@@ -29,7 +29,7 @@ describe('showPlan', () => {
     expect(text).toMatch(/↓ +4 orgs {2}of these fall +0 that pay, 4 that do not\n/u);
     const { branches, ...plan } = samplePlan();
     const lower = { ...plan, branches: [...branches, sampleBranch({ orgs: 7, falls: 7, falling: 7 })] };
-    expect(showPlan(lower)).toMatch(
+    expect(showPlan(lower, 1_000)).toMatch(
       /↓ +11 orgs {2}of these fall +7 that pay, which an apply leaves as they are, 4 that do not\n/u,
     );
   });
@@ -49,12 +49,12 @@ describe('showPlan', () => {
   test('names no org', () => expect(text).not.toMatch(/org-(raised|near|short)/u));
 
   test('calls a plan that was not stored a what-if', () =>
-    expect(showPlan(samplePlan({ planId: null, digest: null }))).toMatch(
+    expect(showPlan(samplePlan({ planId: null, digest: null }), 1_000)).toMatch(
       /^What-if for in .*\nSnapshot .* nothing is stored\n/u,
     ));
 
   test('has the same text in colours', () => {
-    expect(stripVTControlCharacters(showPlan(samplePlan(), createPaint(true)))).toBe(text);
+    expect(stripVTControlCharacters(showPlan(samplePlan(), 1_000, createPaint(true)))).toBe(text);
   });
 });
 

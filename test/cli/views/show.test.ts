@@ -8,13 +8,14 @@ import { showChange, showCount, showInstant, showRange, showShare } from '../../
 import { plainPaint } from '../../../src/cli/terminal/paint.js';
 import { layOutTable } from '../../../src/cli/terminal/table.js';
 import { toJson } from '../../../src/cli/terminal/to-json.js';
+import { wrapText } from '../../../src/cli/terminal/wrap.js';
 import { drawBar, showProgress, showStatusLine } from '../../../src/cli/views/show-progress.js';
 import { showStatus } from '../../../src/cli/views/show-status.js';
 import { showSummary } from '../../../src/cli/views/show-summary.js';
 import { byCommand, byWaiting } from '../../../src/domain/rollout/hold.js';
 import type { DataCenterStatus, Status } from '../../../src/engine/operate/read-status.js';
 import { advise, command } from '../../../src/kernel/advice.js';
-import { captureIo } from '../captured-io.js';
+import { type CapturedIo, captureIo } from '../captured-io.js';
 import { sampleCommands, sampleDataCenter, sampleProgress, sampleStatus } from './sample-status.js';
 
 const commands = sampleCommands;
@@ -80,6 +81,7 @@ describe('layOutTable', () => {
           ['longer', '1'],
           ['x', '1,000'],
         ],
+        80,
       ),
     ).toEqual(['A           N', 'longer      1', 'x       1,000']));
 });
@@ -137,7 +139,7 @@ describe('exitCodeOf', () => {
 
 describe('showStatus', () => {
   test('shows why a data center waits, since when, and the command that releases it', () => {
-    const text = showStatus(sampleStatus(), { commands, paint: plainPaint, lanes: 2 });
+    const text = showStatus(sampleStatus(), { commands, paint: plainPaint, lanes: 2, width: 1_000 });
     expect(text).toContain('‖ eu  paused');
     expect(text).toContain('an operator paused it, since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin)');
     expect(text).toContain('to continue: credit-rollout resume --dc eu');
@@ -165,7 +167,7 @@ describe('showStatus of locks', () => {
 
 describe('showStatus of logins', () => {
   const show = (logins: Status['logins']): string =>
-    showStatus({ ...sampleStatus(), logins }, { commands, paint: plainPaint, lanes: 2 });
+    showStatus({ ...sampleStatus(), logins }, { commands, paint: plainPaint, lanes: 2, width: 1_000 });
   const worker = { process: 'worker', dataCenter: 'eu', login: 'w1', powers: ['fencer', 'reader'] } as const;
 
   test('has one line for each kind of process that may do more, with the way to correct it', () => {
@@ -188,7 +190,7 @@ describe('showStatus of logins', () => {
 
 describe('showStatus without a scheduler', () => {
   const show = (dc: DataCenterStatus): string =>
-    showStatus({ ...sampleStatus(dc), schedulersAlive: 0 }, { commands, paint: plainPaint, lanes: 2 });
+    showStatus({ ...sampleStatus(dc), schedulersAlive: 0 }, { commands, paint: plainPaint, lanes: 2, width: 1_000 });
   test('warns that no night begins where all is done', () =>
     expect(show(sampleDataCenter({ stage: 'done', state: 'done', holds: [] }))).toContain(
       'No scheduler runs, so no nightly run begins. Start one: credit-rollout up',
@@ -199,10 +201,10 @@ describe('showStatus without a scheduler', () => {
 
 describe('showProgress', () => {
   test('shows only the data centers that were named', () =>
-    expect(showProgress(sampleStatus(), ['eu'], 2, plainPaint)).toHaveLength(1));
+    expect(showProgress(sampleStatus(), ['eu'], 2, { paint: plainPaint, width: 120 })).toHaveLength(1));
   test('never shows more orgs done than expected', () => {
     const dc = sampleDataCenter({ progress: sampleProgress({ orgsDone: 120, orgsExpected: 100 }) });
-    expect(showProgress(sampleStatus(dc), ['eu'], 2, plainPaint)[0]).toContain('100/100 orgs');
+    expect(showProgress(sampleStatus(dc), ['eu'], 2, { paint: plainPaint, width: 120 })[0]).toContain('100/100 orgs');
   });
 });
 
@@ -215,18 +217,23 @@ describe('showStatusLine', () => {
 
 describe('showSummary', () => {
   test('has a row per data center', () =>
-    expect(showSummary(sampleStatus(), ['eu'], plainPaint).split('\n')).toHaveLength(4)); // titles, the row, the legend
+    expect(showSummary(sampleStatus(), ['eu'], { paint: plainPaint, width: 80 }).match(/eu +/gu)).toHaveLength(2)); // one in each of its tables
+});
+
+const toScreen = (io: CapturedIo) => ({
+  io,
+  fit: (text: string, width = io.width()) => wrapText(text, width).split('\n'),
 });
 
 describe('createLiveArea', () => {
   test('leaves colours whole and never fills the last column', () => {
     const io = captureIo({ isTerminal: true, width: 4 });
-    createLiveArea(io, () => 0).draw(['\u001b[32mabcdef\u001b[0m'], 'a');
+    createLiveArea(toScreen(io), () => 0).draw(['\u001b[32mabcdef\u001b[0m'], 'a');
     expect(io.output()).toContain('\u001b[32mabc\u001b[0m\u001b[K\n');
   });
   test('repeats nothing in a log until something changes', () => {
     const io = captureIo();
-    const area = createLiveArea(io, () => 0);
+    const area = createLiveArea(toScreen(io), () => 0);
     area.draw(['one'], 'a');
     area.draw(['two'], 'a');
     area.draw(['three'], 'b');
@@ -234,7 +241,7 @@ describe('createLiveArea', () => {
   });
   test('redraws in place on a terminal', () => {
     const io = captureIo({ isTerminal: true });
-    const area = createLiveArea(io, () => 0);
+    const area = createLiveArea(toScreen(io), () => 0);
     area.draw(['one', 'two'], 'a');
     area.draw(['three'], 'a');
     expect(io.output()).toContain('\u001b[2Athree');

@@ -24,6 +24,7 @@ const show = (calendar: Calendar): string =>
   showCalendar(calendar, {
     commands: { showAdvice: formatAdvice },
     paint: (text) => text,
+    width: () => 1_000,
   });
 const STATE = `select md5(string_agg(d::text, '|' order by id)) as state from credit_rollout_control.data_centers d`;
 
