@@ -7,6 +7,7 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { hasEnded } from '../../domain/rollout/stage.js';
 import { readStatus, type Status } from '../../engine/operate/read-status.js';
 import { type Triage, triage } from '../../engine/operate/triage.js';
+import { loadStoredReport } from '../../engine/plan/load-stored-report.js';
 import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js';
 import { parsePlanName } from '../../engine/plan/plan-id.js';
 import { checkFollowedPlan, requestApply } from '../../engine/rollout/request-rollout.js';
@@ -96,10 +97,7 @@ async function describeApply(
   const plans: PlanReport[] = [];
   let newCards = 0;
   for (const { id } of dataCenters) {
-    const question = { config: program.config, dataCenter: id, card, save: 'nothing' } as const;
-    const plan = await withCounter(session, `Reading ${id}`, (onProgress) =>
-      planDataCenter(program.engine, question, { onProgress }),
-    );
+    const plan = await readPlan(session, program, { card, dataCenter: id, planId: flags.plan });
     session.print(`${showPlan(withPrintableTexts(plan), session.width(), session.paint)}\n`);
     plans.push(plan);
     const old = await findCardChange(program.engine, id, card.hash);
@@ -123,6 +121,23 @@ async function describeApply(
       '',
     );
   return session.options.exitCode && pending ? 2 : 0;
+}
+
+/** The named plan as it is stored, which is what would be applied; without one, what a plan would be now. */
+async function readPlan(
+  session: CliSession,
+  { config, engine }: Program,
+  {
+    card,
+    dataCenter,
+    planId,
+  }: { readonly card: RateCard; readonly dataCenter: string; readonly planId?: string | undefined },
+): Promise<PlanReport> {
+  if (planId !== undefined) return (await loadStoredReport(engine, { planId, config, stale: 'none' })).report;
+  const question = { config, dataCenter, card, save: 'nothing' } as const;
+  return withCounter(session, `Reading ${dataCenter}`, (onProgress) =>
+    planDataCenter(engine, question, { onProgress }),
+  );
 }
 
 const showChoice = ({ all, dc = [] }: DataCenterChoice): string => (all ? '--all' : `--dc ${dc.join(' ')}`);

@@ -113,8 +113,8 @@ function preview(
   const done = gate.latchedAt !== null;
   const next = done ? null : session.commands.show(`cutover execute --dc ${dataCenter} --execute --reason TEXT`);
   const what = done
-    ? 'it is already latched; nothing would change'
-    : 'its gate would be latched permanently, and the sweep would follow';
+    ? 'the cut-over is final (latched) already; nothing would change'
+    : 'the cut-over would become final (latched), and its sweep, the check of every earlier org, would follow';
   const { effectiveAt, latchedAt } = gate;
   session.report(
     { dataCenter, state, cutoverLocal, effectiveAt, latchedAt, pending: !done, next },

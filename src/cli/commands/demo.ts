@@ -106,7 +106,9 @@ async function awaitCutovers(session: CliSession, { engine }: Program): Promise<
     if (left.length === 0 || performance.now() > until) {
       const over = dataCenters.filter(({ cutover }) => cutover.sweptAt !== null).map(({ id }) => id);
       if (over.length > 0)
-        session.print(`\nCut over and swept: ${over.join(', ')}. New sign-ups start on credits there.`);
+        session.print(
+          `\nCut over, with every earlier org checked: ${over.join(', ')}. New sign-ups start on credits there.`,
+        );
       return;
     }
     await engine.clock.sleep(POLL_INTERVAL_MS);

@@ -33,10 +33,16 @@ export function runInit(
       signUpTrigger: signUpTrigger ? 'wanted' : 'as_before',
       sealKeys: rotateSeals ? 'new' : 'existing',
     });
-    session.report({ ...report }, showInit(session, withPrintableTexts(report)));
+    session.report(initDocument(report), showInit(session, withPrintableTexts(report)));
     return 0;
   });
 }
+
+/** The hash of a card has one key in every document. */
+const initDocument = ({ cells, ...report }: InitReport): Readonly<Record<string, unknown>> => ({
+  ...report,
+  cells: cells.map(({ activeCard, ...cell }) => ({ ...cell, cardHash: activeCard })),
+});
 
 function showInit({ commands }: CliSession, { controlMigrations, cells }: InitReport): string {
   const made = (names: readonly string[]): string =>

@@ -31,7 +31,7 @@ export function runOverride(
     const reason = getReason(session, 'An override');
     if (floor === undefined) {
       const overrideId = await withdrawOverride(program.engine, { dataCenter: id, orgId, reason });
-      session.report({ override: overrideId, state: 'withdrawn' }, `✔ ${overrideId} is withdrawn. It changed nothing.`);
+      session.report({ overrideId, state: 'withdrawn' }, `✔ ${overrideId} is withdrawn. It changed nothing.`);
       return 0;
     }
     const wanted = floor === 'none' ? null : floor;

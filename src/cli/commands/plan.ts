@@ -108,6 +108,6 @@ function showNext(session: CliSession, report: PlanReport): string {
   const apply = session.commands.show(`apply --plan ${planId} --execute`);
   const outside = rails.some((rail) => !rail.passes);
   return outside
-    ? `Nothing was changed. The plan is outside the guard-rails and needs the approval of a second person: ${session.commands.show(`approve ${planId}`)}\nThen: ${apply}`
+    ? `Nothing was changed. The plan is outside the guard-rails, the limits above which a second person must approve it: ${session.commands.show(`approve ${planId}`)}\nThen: ${apply}`
     : `Nothing was changed. To apply exactly this: ${apply}`;
 }

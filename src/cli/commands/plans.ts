@@ -9,6 +9,7 @@ import { MAX_PLANS, raiseLimit } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
 import { openReportFolder } from '../report/report-folder.js';
 import { createLiveArea } from '../terminal/live-area.js';
+import { showShare } from '../terminal/numbers.js';
 import type { CliSession } from '../terminal/session.js';
 import { planDiffDocument, showPlanDiff } from '../views/show-plan-diff.js';
 import { plansDocument, showPlans } from '../views/show-plans.js';
@@ -67,7 +68,7 @@ export function runDiffPlans(session: CliSession, from: string, to: string): Pro
     const { io, options } = session;
     const area = io.isTerminal && !options.json ? createLiveArea(session, () => performance.now()) : undefined;
     const onProgress = (done: number, all: number): void =>
-      area?.draw([`Comparing … ${Math.floor((done * 100) / all)} %`], '');
+      area?.draw([`Comparing … ${showShare(all === 0 ? 1 : done / all)}`], '');
     const difference = await diffPlans(engine, { from, to, limit: CHANGES_SHOWN }, { onProgress }).finally(() =>
       area?.clear(),
     );

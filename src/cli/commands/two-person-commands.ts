@@ -37,7 +37,7 @@ export function registerCutover(cli: Command, execute: Execute): void {
     .description('when new sign-ups start on credits: show, postpone, execute, reverse');
   cutover
     .command('show', { isDefault: true })
-    .description('show the instant of every data center, the state of its gate, and the proposals')
+    .description('show the instant of every data center, how far its cut-over is, and the proposals')
     .option('--dc <ids...>', 'only these data centers')
     .action((flags: CutoverFlags) =>
       execute(async (session) => (await import('./cutover.js')).runShowCutover(session, flags)),
@@ -53,7 +53,7 @@ export function registerCutover(cli: Command, execute: Execute): void {
     );
   cutover
     .command('execute')
-    .description('latch it manually, at or after its instant; without --execute, show what would happen')
+    .description('make it final by hand, at or after its instant; without --execute, show what would happen')
     .requiredOption('--dc <id>', 'the data center')
     .option('--execute', 'do it')
     .action((flags: ExecuteCutoverFlags) =>

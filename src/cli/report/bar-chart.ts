@@ -1,4 +1,4 @@
-// Horizontal bars as inline SVG. A table beside it always has the same numbers: the picture is never the only
+// Horizontal bars as inline SVG; on a phone their description is in their place. A table beside it always has the same numbers: the picture is never the only
 // source.
 import { html, type Markup, nothing } from '../../kernel/html.js';
 
@@ -19,6 +19,8 @@ export interface BarChart {
   readonly title: string;
   readonly description: string;
   readonly bars: readonly Bar[];
+  /** A table below it has the same numbers; else a phone shows the description. */
+  readonly hasTable?: boolean;
 }
 
 const LABEL = 170;
@@ -39,7 +41,7 @@ const FILL_WORDS: Readonly<Record<BarFill, string>> = {
 };
 
 /** Bars from the same zero, in one scale. */
-export function renderBars({ id, title, description, bars }: BarChart): Markup {
+export function renderBars({ id, title, description, bars, hasTable = false }: BarChart): Markup {
   const sizes = bars.map(({ parts }) => parts.reduce((sum, { size }) => sum + atLeastZero(size), 0n));
   const longest = [...sizes, 1n].toSorted((a, b) => (a < b ? 1 : -1))[0] ?? 1n;
   const height = bars.length * ROW + 8;
@@ -51,7 +53,12 @@ export function renderBars({ id, title, description, bars }: BarChart): Markup {
 <desc id="${id}-desc">${description}</desc>
 ${bars.map((bar, index) => renderBar(bar, index * ROW + 4, longest))}</svg></div>
 ${fills.length > 1 ? renderLegend(fills) : nothing}</figure>
-`;
+${
+  hasTable
+    ? nothing
+    : html`<p class="instead">${title}: ${description}</p>
+`
+}`;
 }
 
 function renderBar({ label, parts, value }: Bar, y: number, longest: bigint): Markup {

@@ -15,13 +15,14 @@ export function renderHistogram({ histogram }: PlanReport, id: string): Markup {
     id: `${id}-changes`,
     title: 'Orgs by change of their daily number',
     description: 'One bar for each range of change in percent. The table below has the same numbers.',
+    hasTable: true,
     bars: histogram.map((bar) => ({
       label: showBar(bar),
       parts: [{ fill: 'orgs', size: BigInt(bar.orgs) }],
       value: showCount(bar.orgs),
     })),
   });
-  const rows = histogram.map((bar) => [showBar(bar), showCount(bar.orgs)]);
+  const rows = histogram.filter(({ orgs }) => orgs > 0).map((bar) => [showBar(bar), showCount(bar.orgs)]);
   return html`${chart}${renderTable('A range holds its lower end, not its upper one', [{ title: 'Change' }, right('Orgs')], rows)}`;
 }
 

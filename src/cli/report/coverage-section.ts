@@ -26,8 +26,10 @@ export function renderCoverage({ branches }: PlanReport): Markup {
     { title: 'Decision' },
     ...TRAITS.map((traits) => ({ title: nameTraits(traits), align: 'right' }) as const),
   ];
-  const rows = editions.flatMap((edition) => WINNERS.map((kind) => toRow(branches, edition, kind)));
-  return html`<p>${present} branches occur, of at most ${most} for these editions. A dash: no org takes that branch, so neither the canary nor this plan exercises it.</p>
+  const rows = editions
+    .flatMap((edition) => WINNERS.map((kind) => toRow(branches, edition, kind)))
+    .filter((row) => row.slice(2).some((cell) => cell !== '–'));
+  return html`<p>${present} branches occur, of at most ${most} for these editions. A dash, or what is not listed: no org takes that branch, so neither the canary, the few orgs that are written first, nor this plan exercises it.</p>
 ${renderTable('Orgs by edition × paid × winner (rows) × purchased × light agents × negotiated (columns)', columns, rows)}`;
 }
 

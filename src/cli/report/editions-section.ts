@@ -31,6 +31,7 @@ export function renderEditions({ branches }: PlanReport, id: string): Markup {
     id: `${id}-editions`,
     title: 'Credits a day by edition, today and after the change',
     description: 'Two bars for each edition. The table below has the same numbers.',
+    hasTable: true,
     bars: editions.flatMap(toBars),
   });
   return html`${chart}${renderTable('Decided orgs by edition; sums in credits a day', COLUMNS, editions.map(toRow))}`;

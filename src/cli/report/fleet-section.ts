@@ -22,6 +22,24 @@ const COLUMNS = [
   right('Expected duration'),
 ];
 
+/** Of all plans, before the first number. */
+export function renderFleetVerdict(reports: readonly PlanReport[]): Markup {
+  const outside = reports.filter(({ rails }) => rails.some(({ passes }) => !passes));
+  const lowering = reports.filter(({ counts }) => counts.paidFalling > 0);
+  const name = (list: readonly PlanReport[]): string => list.map(namePlan).join(', ');
+  return html`<div class="verdict${outside.length + lowering.length === 0 ? '' : ' open'}">
+${
+  outside.length === 0
+    ? html`<p class="good">✔ All ${reports.length} plans are inside their guard-rails, the limits above which a second person must approve a plan.</p>`
+    : html`<p class="bad">✖ Outside their guard-rails: ${name(outside)}. A second person must approve them.</p>`
+}${
+  lowering.length === 0
+    ? html`<p class="good">✔ No paid org is lowered.</p>`
+    : html`<p class="bad">✖ Paid orgs would be lowered by ${name(lowering)}: the promise is broken.</p>`
+}</div>
+`;
+}
+
 export function renderFleet(reports: readonly PlanReport[]): Markup {
   const count = (column: 'orgs' | 'touched' | 'legacyWins' | 'quarantined'): string =>
     showCount(reports.reduce((sum, { counts }) => sum + counts[column], 0));

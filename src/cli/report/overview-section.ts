@@ -1,12 +1,36 @@
 // The head of a plan's report: what it is of, its numbers at a glance, its totals and its guard-rails.
 
 import { sumBranches, sumPurchases } from '../../domain/plan/group-editions.js';
-import type { PlanReport } from '../../domain/plan/plan-report.js';
-import { html, type Markup } from '../../kernel/html.js';
-import { showChange, showCount } from '../terminal/numbers.js';
+import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
+import { html, type Markup, nothing } from '../../kernel/html.js';
+import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
 import { namePlan, RAIL_WORDS, showDuration, showSigned, showSnapshot } from '../views/plan-words.js';
 import { renderBars } from './bar-chart.js';
 import { renderTable } from './html-table.js';
+
+/** What a reader must know first: whether it may be applied, what it does, and whether the promise is kept. */
+export function renderVerdict(report: PlanReport, outcome: PlanOutcome | null): Markup {
+  const { counts, rails } = report;
+  const failed = rails.filter(({ passes }) => !passes).length;
+  const kept = counts.paidFalling === 0;
+  const inside =
+    failed === 0
+      ? html`<p class="good">✔ Inside every guard-rail, the limits above which a second person must approve a plan.</p>`
+      : html`<p class="bad">✖ Outside ${failed} of ${rails.length} guard-rails: a second person must approve it.</p>`;
+  const promise = kept
+    ? html`<p class="good">✔ No paid org is lowered.</p>`
+    : html`<p class="bad">✖ ${showOrgs(counts.paidFalling)} that pay would be lowered: the promise is broken.</p>`;
+  const followed =
+    outcome === null
+      ? nothing
+      : html`<p class="${outcome.state === 'done' ? 'good' : 'bad'}">${outcome.state === 'done' ? '✔' : '⚠'} Run ${outcome.runId} followed this plan: ${outcome.state}.</p>`;
+  const aside =
+    counts.quarantined === 0 ? '' : ` ${showOrgs(counts.quarantined)} cannot be decided and keep what they have.`;
+  return html`<div class="verdict${failed === 0 && kept ? '' : ' open'}">
+${followed}${inside}${promise}<p>It writes ${showCount(counts.touched)} of ${showOrgs(counts.orgs)}. All credits a day: ${showCount(counts.before)} → ${showCount(counts.after)} (${showChange(counts.before, counts.after)}).${aside}</p>
+</div>
+`;
+}
 
 export function renderFacts(report: PlanReport): Markup {
   const { dataCenter, zone, source, author, card, digest } = report;
@@ -27,7 +51,7 @@ const renderPairs = (pairs: readonly (readonly [string, string | Markup])[]): Ma
 ${pairs.map(([term, value]) => html`<dt>${term}</dt><dd>${value}</dd>\n`)}</dl>
 `;
 
-/** A number and what it is, each. */
+/** A number and what it is, each; nothing of what does not occur. */
 export function renderTiles({ counts }: PlanReport): Markup {
   const tiles: readonly (readonly [string, string])[] = [
     [showCount(counts.orgs), 'orgs read'],
@@ -41,12 +65,12 @@ export function renderTiles({ counts }: PlanReport): Markup {
       `keep their legacy number, for ${showCount(counts.grandfathered)} credits a day over the rate card`,
     ],
     [showCount(counts.paidFalling), 'paid orgs are lowered'],
-    [showCount(counts.unpaidFalling), 'unpaid orgs fall'],
-    [showCount(counts.quarantined), 'orgs are undecidable and quarantined'],
-    [showCount(counts.falls), 'falls are left for the nightly run'],
+    [showCount(counts.unpaidFalling), 'orgs that do not pay get less than today'],
+    [showCount(counts.quarantined), 'orgs cannot be decided: they are quarantined and keep what they have'],
+    [showCount(counts.falls), 'orgs are left for the nightly run, which may lower a stored number'],
   ];
   return html`<ul class="tiles">
-${tiles.map(([value, what]) => html`<li><strong>${value}</strong><span>${what}</span></li>\n`)}</ul>
+${tiles.filter(([value]) => value !== '0').map(([value, what]) => html`<li><strong>${value}</strong><span>${what}</span></li>\n`)}</ul>
 `;
 }
 

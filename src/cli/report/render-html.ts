@@ -7,9 +7,9 @@ import { renderHistogram, renderNamedChanges } from './changes-section.js';
 import { renderCoverage } from './coverage-section.js';
 import { renderEditions } from './editions-section.js';
 import { renderExceptions } from './exceptions-section.js';
-import { renderFleet } from './fleet-section.js';
+import { renderFleet, renderFleetVerdict } from './fleet-section.js';
 import { renderOutcome } from './outcome-section.js';
-import { renderFacts, renderRails, renderTiles, renderTotals } from './overview-section.js';
+import { renderFacts, renderRails, renderTiles, renderTotals, renderVerdict } from './overview-section.js';
 import { STYLE } from './style.js';
 import { renderCosts, renderShortOrgs, renderUsage } from './usage-section.js';
 
@@ -22,7 +22,7 @@ export function renderHtml(reports: readonly PlanReport[], outcome: PlanOutcome 
   const title = single ? titleOf(only) : `Plans of ${reports.length} data centers`;
   const body = single
     ? renderPlan(only, { id: 'plan', orgs: 'named', outcome })
-    : html`<h2>Side by side</h2>${renderFleet(reports)}${reports.map(
+    : html`${renderFleetVerdict(reports)}<h2>Side by side</h2>${renderFleet(reports)}${reports.map(
         (report, index) =>
           html`<h2>${titleOf(report)}</h2>${renderPlan(report, { id: `plan-${index + 1}`, orgs: 'counted', outcome: null })}`,
       )}`;
@@ -88,6 +88,6 @@ function renderPlan(report: PlanReport, { id, orgs, outcome }: PlanSections): Ma
   const links = sections.map(({ key, title }) => html`<li><a href="#${id}-${key}">${title}</a></li>`);
   const heading = (key: string, title: string): Markup =>
     orgs === 'named' ? html`<h2 id="${id}-${key}">${title}</h2>` : html`<h3 id="${id}-${key}">${title}</h3>`;
-  return html`${renderFacts(report)}${renderTiles(report)}<nav aria-label="Sections of ${titleOf(report)}"><ul>${links}</ul></nav>
+  return html`${renderVerdict(report, outcome)}${renderTiles(report)}${renderFacts(report)}<nav aria-label="Sections of ${titleOf(report)}"><ul>${links}</ul></nav>
 ${sections.map(({ key, title, body }) => html`<section aria-labelledby="${id}-${key}">${heading(key, title)}${body}</section>\n`)}`;
 }

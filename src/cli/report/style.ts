@@ -30,14 +30,18 @@ a{color:inherit}
 table{border-collapse:collapse;width:100%;margin:.75rem 0;font-size:.875em;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--quiet);padding:.25rem 0}
 th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid var(--line);vertical-align:top;unicode-bidi:isolate}
-table.short{width:auto;min-width:24rem}
+table.short{width:auto;min-width:min(24rem,100%)}
 tbody th{font-weight:500;min-width:8em;overflow-wrap:anywhere}
 tbody th+td{white-space:nowrap}
 thead th{border-bottom:2px solid var(--line)}
 .number{text-align:right;white-space:nowrap}
 thead .number{white-space:normal}
-.good{color:var(--good);font-weight:600;white-space:nowrap}
-.bad{color:var(--bad);font-weight:600;white-space:nowrap}
+.good{color:var(--good);font-weight:600}
+.bad{color:var(--bad);font-weight:600}
+td .good,td .bad{white-space:nowrap}
+.verdict{border:1px solid var(--line);border-left:.4rem solid var(--good);border-radius:.4rem;background:var(--panel);padding:.4rem .9rem;margin:1rem 0}
+.verdict.open{border-left-color:var(--bad)}
+.instead{display:none}
 figure{margin:1rem 0}
 figcaption{font-weight:600}
 figure .wide svg{display:block;width:100%;min-width:34rem;height:auto}
@@ -48,6 +52,26 @@ svg text.label{text-anchor:end}
 ul.legend{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;padding:0;margin:.25rem 0;color:var(--quiet)}
 ul.legend svg{width:.75em;height:.75em}
 footer{margin-top:3rem;padding-top:.75rem;border-top:1px solid var(--line);color:var(--quiet)}
+@media screen and (max-width:40rem){
+body{padding:1rem .75rem 3rem}
+dl.facts{grid-template-columns:1fr;gap:0}
+dl.facts dd{margin-bottom:.4rem}
+ul.tiles{grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.5rem}
+ul.tiles strong{font-size:1rem}
+figure{display:none}
+.instead{display:block}
+.number,tbody th+td{white-space:normal}
+td .good,td .bad{white-space:normal}
+tbody th{min-width:0}
+table.list,table.list tbody,table.list tr,table.list th,table.list td{display:block}
+table.list caption{display:block}
+table.list thead{display:none}
+table.list tr{padding:.5rem 0;border-bottom:2px solid var(--line)}
+table.list td{display:flex;justify-content:space-between;gap:1rem;border:0;text-align:right;padding:.1rem .5rem}
+table.list td:empty{display:none}
+table.list td::before{content:attr(data-title);color:var(--quiet);text-align:left}
+table.list tbody th{border:0;text-align:left}
+}
 @media print{
 @page{size:landscape;margin:12mm}
 body{max-width:none;padding:0;font-size:10pt}

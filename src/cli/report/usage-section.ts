@@ -12,6 +12,8 @@ import { renderTable } from './html-table.js';
 export function renderUsage({ usage }: PlanReport): Markup {
   if (usage === null)
     return html`<p>The source has no <code>peak_credits</code>, and no meter counted, so the plan cannot tell whose busiest day needs more than the new total.</p>`;
+  if (usage.every(({ short }) => short === 0))
+    return html`<p class="good">✔ No paid org had a busiest day in the last 30 that is above its new total.</p>`;
   const rows = usage.map(({ edition, paid, short }) => [
     edition,
     showCount(paid),
@@ -26,7 +28,7 @@ ${renderTable('By edition', columns, rows)}`;
 /** Names orgs: only for the report of one data center. */
 export function renderShortOrgs({ orgs, usage, dataCenter }: PlanReport): Markup {
   if (usage === null) return html``;
-  if (orgs.short.length === 0) return html`<p>✔ No paid org is short.</p>`;
+  if (orgs.short.length === 0) return html``;
   const columns = [
     ...ORG_TABLE_COLUMNS,
     right('Peak'),

@@ -14,7 +14,7 @@ export interface LiveArea {
 const REPEAT_MS = 5_000;
 
 /** What of a session a live area needs. */
-type Screen = Pick<CliSession, 'io' | 'fit'>;
+type Screen = Pick<CliSession, 'io' | 'toLines'>;
 
 export function createLiveArea(screen: Screen, now: () => number): LiveArea {
   return screen.io.isTerminal ? createRedrawn(screen) : createLogged(screen, now);
@@ -28,7 +28,7 @@ function keepEnd(lines: readonly string[], height: number): readonly string[] {
   return [`… ${lines.length - kept.length} lines before these do not fit on this terminal`, ...kept];
 }
 
-function createRedrawn({ io, fit }: Screen): LiveArea {
+function createRedrawn({ io, toLines }: Screen): LiveArea {
   let height = 0;
   const clear = (): void => {
     if (height > 0) io.out(`\u001b[${height}A\u001b[0J`);
@@ -39,7 +39,7 @@ function createRedrawn({ io, fit }: Screen): LiveArea {
     draw: (wanted) => {
       // the last column stays free: what is erased after it would be its character
       const width = io.width() - 1;
-      const lines = keepEnd(fit(wanted.join('\n'), width), io.height());
+      const lines = keepEnd(toLines(wanted.join('\n'), width), io.height());
       const up = height > 0 ? `\u001b[${height}A` : '';
       io.out(`${up}${lines.map((line) => `${cutColoured(line, width)}\u001b[K\n`).join('')}\u001b[0J`);
       height = lines.length;
@@ -47,14 +47,14 @@ function createRedrawn({ io, fit }: Screen): LiveArea {
   };
 }
 
-function createLogged({ io, fit }: Screen, now: () => number): LiveArea {
+function createLogged({ io, toLines }: Screen, now: () => number): LiveArea {
   let shown = { key: '', at: Number.NEGATIVE_INFINITY };
   return {
     clear: () => undefined,
     draw: (lines, key) => {
       if (key === shown.key && now() - shown.at < REPEAT_MS) return;
       shown = { key, at: now() };
-      io.out(`${fit(lines.join('\n')).join('\n')}\n`);
+      io.out(`${toLines(lines.join('\n')).join('\n')}\n`);
     },
   };
 }

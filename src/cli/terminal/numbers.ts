@@ -1,5 +1,6 @@
 // Counts, credits, shares, rates and times as people read them. Never through the machine's locale.
 import { formatCredits } from '../../kernel/format-credits.js';
+import { formatPercent, formatPercentChange } from '../../kernel/format-percent.js';
 
 /** 1234567 is `1,234,567`; takes the decimal texts of sums too. */
 export function showCount(count: number | string | bigint): string {
@@ -7,11 +8,13 @@ export function showCount(count: number | string | bigint): string {
   return digits < 0n ? `-${formatCredits(-digits)}` : formatCredits(digits);
 }
 
+const WHOLE = 10 ** 12;
+
 /** 0 to 1 as a percentage; never over 100 %, and never 100 % before it is all done. */
 export function showShare(share: number): string {
   const bounded = Math.min(1, Math.max(0, share));
-  const percent = bounded < 1 ? Math.min(99.9, Math.floor(bounded * 1000) / 10) : 100;
-  return `${percent.toFixed(bounded < 1 ? 1 : 0)} %`;
+  const part = bounded > 0 ? Math.max(1, Math.floor(bounded * WHOLE)) : 0;
+  return formatPercent(BigInt(part), BigInt(WHOLE));
 }
 
 /** `1 org`, `1,200 orgs`. */
@@ -23,8 +26,7 @@ export function showOrgs(count: number): string {
 export function showChange(before: string, after: string): string {
   const from = BigInt(before);
   if (from === 0n) return '–';
-  const permille = Number(((BigInt(after) - from) * 1000n) / from);
-  return `${permille < 0 ? '-' : '+'}${(Math.abs(permille) / 10).toFixed(1)} %`;
+  return formatPercentChange(BigInt(after) - from, from);
 }
 
 const MINUTE = 60_000;

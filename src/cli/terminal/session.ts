@@ -28,7 +28,7 @@ export interface CliSession {
   /** Columns that a line may take. */
   width(): number;
   /** The lines of a text as they fit, commands in one piece. */
-  fit(text: string, width?: number): readonly string[];
+  toLines(text: string, width?: number): readonly string[];
   /** Text for a person, as it fits; nothing with --json, whose standard output is one document. */
   print(text: string): void;
   /** Lines on standard error, in every mode. */
@@ -64,16 +64,16 @@ export function createSession(io: CliIo, options: GlobalOptions): CliSession {
     project: isCalledElsewhere() ? projectFolder : undefined,
     config: options.config,
   });
-  const fit = (text: string, width = io.width()): string => wrapText(safe(text), width, commands.shown);
-  const print = (text: string): void => (options.json ? undefined : io.out(`${fit(text)}\n`));
-  const printError = (text: string): void => io.err(`${fit(text)}\n`);
+  const toFitting = (text: string, width = io.width()): string => wrapText(safe(text), width, commands.shown);
+  const print = (text: string): void => (options.json ? undefined : io.out(`${toFitting(text)}\n`));
+  const printError = (text: string): void => io.err(`${toFitting(text)}\n`);
   return {
     io,
     options,
     commands,
     paint: createPaint(coloured),
     width: io.width,
-    fit: (text, width) => fit(text, width).split('\n'),
+    toLines: (text, width) => toFitting(text, width).split('\n'),
     print,
     printError,
     warn: (sentence) => printError(`warning: ${toPrintable(sentence)}`),

@@ -50,7 +50,7 @@ export function layOutRows(
   width: number,
 ): LaidOutTable {
   const cells = rows.map((row) => row.map((cell) => cutToWidth(toPrintable(cell), MAX_CELL)));
-  return fit({ columns, rows: cells }, width, []);
+  return fitTable({ columns, rows: cells }, width, []);
 }
 
 interface Table {
@@ -58,7 +58,7 @@ interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-function fit(table: Table, width: number, leftOut: readonly string[]): LaidOutTable {
+function fitTable(table: Table, width: number, leftOut: readonly string[]): LaidOutTable {
   const widths = chooseWidths(table, width, LONGEST_WORD);
   if (widths !== undefined) return { ...draw(table, widths), leftOut };
   const rank = Math.max(...table.columns.map((column) => column.rank ?? 0));
@@ -66,7 +66,7 @@ function fit(table: Table, width: number, leftOut: readonly string[]): LaidOutTa
   if (dropped >= 0) {
     const without = <T>(list: readonly T[]): readonly T[] => list.filter((_, index) => index !== dropped);
     const rest = { columns: without(table.columns), rows: table.rows.map(without) };
-    return fit(rest, width, [table.columns[dropped]?.title ?? '', ...leftOut]);
+    return fitTable(rest, width, [table.columns[dropped]?.title ?? '', ...leftOut]);
   }
   const narrow = chooseWidths(table, width, NARROWEST);
   return { ...(narrow === undefined ? listCells(table, width) : draw(table, narrow)), leftOut };

@@ -6,7 +6,7 @@ import { showChange, showCount, showInstant, showRange } from '../terminal/numbe
 
 export const RAIL_WORDS: Readonly<Record<Rail, string>> = {
   maxRaiseFactor: 'largest raise of an org',
-  floorOverPlan: 'largest floor over credits by formula',
+  floorOverPlan: 'largest promised number (floor) over card',
   totalChangePercent: 'change of all credits',
   orgsTouched: 'orgs that are written',
   quarantinedShare: 'share of undecidable orgs',

@@ -3,6 +3,7 @@ import type { AuditList } from '../../engine/operate/read-audit.js';
 import { formatCsv } from '../../kernel/csv.js';
 import { showCount, showUtc } from '../terminal/numbers.js';
 import { layOutTable } from '../terminal/table.js';
+import { toJson } from '../terminal/to-json.js';
 
 /** `older`: the command that shows older entries too. */
 export function showAudit({ entries, more }: AuditList, older: string, width: number): string {
@@ -45,7 +46,7 @@ export const auditCsv = ({ entries }: AuditList): string =>
       .toReversed()
       .map(({ seq, at, actor, action, dataCenter, runId, epoch, reason, details }) => [
         ...[seq, at, actor, action, dataCenter, runId, epoch, reason],
-        JSON.stringify(details),
+        JSON.stringify(toJson(details)),
       ]),
   ]);
 

@@ -133,7 +133,8 @@ export function calendarDocument({ at, pinned, pages }: Calendar): Readonly<Reco
   return {
     at,
     pinned,
-    dataCenters: pages.map(({ period, ...page }) => ({
+    dataCenters: pages.map(({ id, period, ...page }) => ({
+      dataCenter: id,
       ...page,
       oneOffs: page.oneOffs.map(toDocument),
       events: page.events.map(toDocument),

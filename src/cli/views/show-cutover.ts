@@ -8,12 +8,12 @@ import { showInstant } from '../terminal/numbers.js';
 
 const MEANINGS: Readonly<Record<CutoverState, string>> = {
   none: 'no cut-over is pinned. The first apply pins signups.cutover; after it, propose one with cutover postpone',
-  planned: 'its gate is not armed yet; it is armed when the data center is done',
-  late: 'its instant has come and its gate is not armed: sign-ups stay on the legacy model until the data center is done',
-  armed: 'its gate is armed: sign-ups start on credits by the clock of the cell',
-  due: 'sign-ups start on credits; it is latched when the sign-ups that began before have ended',
-  latched: 'sign-ups start on credits permanently; the sweep follows',
-  swept: 'sign-ups start on credits permanently, and every earlier org has been checked',
+  planned: 'not active yet; it becomes active when the rollout of the data center is done',
+  late: 'its instant has come, and sign-ups stay on the legacy model until the rollout of the data center is done',
+  armed: 'active: from its instant on, by the clock of the cell, sign-ups start on credits by themselves',
+  due: 'sign-ups start on credits; it becomes final when the sign-ups that began before have ended',
+  latched: 'final: sign-ups start on credits for good; its sweep, the check of every earlier org, follows',
+  swept: 'final: sign-ups start on credits for good, and its sweep has checked every earlier org',
 };
 
 export function showCutover(report: CutoverReport): string {
@@ -21,8 +21,8 @@ export function showCutover(report: CutoverReport): string {
   const instants = [
     ['instant', cutoverAt],
     ['takes effect', gate.effectiveAt],
-    ['latched', gate.latchedAt],
-    ['swept', gate.sweptAt],
+    ['final since', gate.latchedAt],
+    ['sweep ended', gate.sweptAt],
   ] as const;
   return [
     `${dataCenter}: ${state}; ${MEANINGS[state]}`,
@@ -50,10 +50,10 @@ function showMove({ kind, fromLocal, toLocal }: CutoverProposal): string {
   return fromLocal === null ? `to ${toLocal}` : `from ${fromLocal} to ${toLocal}`;
 }
 
-/** Name and number under the word of its kind: `postponement`, `postponementId`. */
+/** Its name under the word of its kind: `postponementId`, `reversalId`. */
 export function proposalDocument(proposal: CutoverProposal): Readonly<Record<string, unknown>> {
-  const { kind, proposalId, ...rest } = proposal;
-  return { [kind]: showProposalId(proposal), [`${kind}Id`]: proposalId, ...rest };
+  const { kind, proposalId: _, ...rest } = proposal;
+  return { [`${kind}Id`]: showProposalId(proposal), ...rest };
 }
 
 export function cutoverDocument(report: CutoverReport): Readonly<Record<string, unknown>> {
@@ -69,10 +69,10 @@ export function cutoverDocument(report: CutoverReport): Readonly<Record<string, 
 export function showExecution({ dataCenter, outcome, effectiveAt, latchedAt, holders }: ExecutionReport): string {
   if (outcome === 'busy')
     return [
-      `◷ ${dataCenter}: not latched yet; sign-ups that began before the instant have not ended`,
+      `◷ ${dataCenter}: the cut-over is not final yet: sign-ups that began before its instant have not ended`,
       ...holders.map(showGateHolder),
     ].join('\n');
   const since = effectiveAt === null ? '' : `; sign-ups start on credits since ${showInstant(effectiveAt)}`;
-  const at = latchedAt === null ? '' : ` at ${showInstant(latchedAt)}`;
-  return `✔ ${dataCenter}: latched${outcome === 'already' ? ' already' : ''}${at}${since}`;
+  const at = latchedAt === null ? '' : `, since ${showInstant(latchedAt)}`;
+  return `✔ ${dataCenter}: the cut-over is final (latched)${outcome === 'already' ? ' already' : ''}${at}${since}`;
 }

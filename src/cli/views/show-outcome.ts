@@ -2,6 +2,7 @@
 // org is named.
 import { measureOutcome } from '../../domain/plan/outcome-error.js';
 import type { PlanOutcome } from '../../domain/plan/plan-report.js';
+import { formatPercentChange } from '../../kernel/format-percent.js';
 import { showCount, showRange } from '../terminal/numbers.js';
 
 /** What, predicted, actual, error. `quarantined`: orgs that the plan quarantines. */
@@ -32,7 +33,7 @@ export const outcomeDocument = (outcome: PlanOutcome | null): Readonly<Record<st
 const showKnown = (count: number | null): string => (count === null ? '–' : showCount(count));
 
 const showError = (percent: number | null): string =>
-  percent === null ? '–' : `${percent > 0 ? '+' : ''}${percent.toFixed(1)} %`;
+  percent === null ? '–' : formatPercentChange(BigInt(Math.round(percent * 10)), 1_000n);
 
 const showDuration = (ms: number): string =>
   ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;

@@ -61,9 +61,14 @@ const toOrgRow = (org: DifferentOrg): readonly string[] => [
 const changeOf = ({ from, to }: DifferentOrg): bigint =>
   BigInt(to.total_credits ?? 0) - BigInt(from.total_credits ?? 0);
 
-export function planDiffDocument({ largest, ...difference }: PlanDifference): Readonly<Record<string, unknown>> {
+export function planDiffDocument(difference: PlanDifference): Readonly<Record<string, unknown>> {
+  const { largest, appeared, vanished, changed, causes, ...rest } = difference;
   return {
-    ...difference,
+    ...rest,
+    appeared: nameSums(appeared),
+    vanished: nameSums(vanished),
+    changed: nameSums(changed),
+    causes: causes.map(nameSums),
     largest: largest.map((org) => ({
       orgId: org.orgId,
       causes: org.causes,
@@ -72,3 +77,10 @@ export function planDiffDocument({ largest, ...difference }: PlanDifference): Re
     })),
   };
 }
+
+/** Sums have the names that they have in the document of a plan. */
+const nameSums = <T extends DifferenceSum>({ before, after, ...rest }: T) => ({
+  ...rest,
+  beforeCredits: before,
+  totalCredits: after,
+});

@@ -56,7 +56,7 @@ function showSymbols(plan: PlanReport, width: number): readonly string[] {
   const purchased = sumBranches(branches.filter((branch) => branch.purchased)).orgs;
   const topUps = `top-ups of ${showCount(counts.grandfathered)} over the rate card`;
   return [
-    'Symbols:  ↑ credits win   = legacy number kept   · unpaid   + purchases   ↓ falls   ! undecidable',
+    'Symbols:  ↑ credits win   = legacy number kept   · unpaid   + purchases   ↓ less than today   ! undecidable',
     ...indent(
       layOutTable(
         SYMBOLS,
@@ -65,8 +65,13 @@ function showSymbols(plan: PlanReport, width: number): readonly string[] {
           line('=', ({ winner }) => winner === 'legacy', 'pay, and keep their legacy number', topUps),
           line('·', ({ paid }) => !paid, 'do not pay (trial, lapsed, free)'),
           ['+', showOrgs(purchased), 'of these have purchases', 'carried one for one'],
-          ['↓', showOrgs(sumBranches(branches).falling), 'of these fall', showFalling(plan)],
-          ['!', showOrgs(counts.quarantined), 'are quarantined', reasons === '' ? 'none' : reasons],
+          ['↓', showOrgs(sumBranches(branches).falling), 'of these get less than today', showFalling(plan)],
+          [
+            '!',
+            showOrgs(counts.quarantined),
+            'are quarantined: they keep what they have',
+            reasons === '' ? 'none' : reasons,
+          ],
         ],
         width - 2,
       ).slice(1),
@@ -87,7 +92,7 @@ function showTotals({ counts }: PlanReport): readonly string[] {
     `${showCount(counts.first)} first decisions`,
     `${showCount(counts.raises)} raises`,
     `${showCount(counts.unchanged)} unchanged`,
-    `${showCount(counts.falls)} falls left for the nightly run`,
+    `${showCount(counts.falls)} left for the nightly run, which may lower a stored number`,
     ...left,
   ];
   return [
@@ -109,7 +114,7 @@ const COLUMNS = [
 
 /** Colours come after the layout, which counts characters. */
 function showRails({ rails }: PlanReport, width: number, paint: Paint): readonly string[] {
-  if (rails.length === 0) return ['  Guard-rails: none'];
+  if (rails.length === 0) return ['  Guard-rails (limits that need a second person): none'];
   const columns = [{ title: 'GUARD-RAIL' }, right('VALUE'), right('LIMIT'), { title: '' }];
   const rows = rails.map(({ rail, value, limit, passes }) => [
     RAIL_WORDS[rail],
@@ -134,7 +139,7 @@ function showRest(report: PlanReport): readonly string[] {
   const short = usage?.reduce((sum, edition) => sum + edition.short, 0) ?? 0;
   const paid = usage?.reduce((sum, edition) => sum + edition.paid, 0) ?? 0;
   return [
-    `  Branches: ${present} present, at most ${most} for these editions`,
+    `  Branches (kinds of decisions): ${present} present, at most ${most} for these editions`,
     ...(counts.traps === 0 ? [] : [`  Traps: ${showOrgs(counts.traps)}; ${TRAPS}`]),
     usage === null
       ? '  Usage: the source has no peak_credits, and no meter counted'

@@ -131,7 +131,7 @@ export function showFalls(proposal: FallsProposal): string {
   return `${showFallsId(proposal)}: falls of ${dataCenter} beyond the limits of a night, ${state}; ${people}: ${reason}`;
 }
 
-export const fallsDocument = (proposal: FallsProposal): Readonly<Record<string, unknown>> => ({
-  falls: showFallsId(proposal),
-  ...proposal,
-});
+export function fallsDocument(proposal: FallsProposal): Readonly<Record<string, unknown>> {
+  const { proposalId: _, ...rest } = proposal;
+  return { fallsId: showFallsId(proposal), ...rest };
+}

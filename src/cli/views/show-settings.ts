@@ -54,7 +54,7 @@ export function nextAfterChange({ changeId, name, state }: PolicyChange): string
 }
 
 export function changeDocument(change: PolicyChange): Readonly<Record<string, unknown>> {
-  return { change: showChangeId(change.changeId), ...change };
+  return { ...change, changeId: showChangeId(change.changeId) };
 }
 
 export function settingsDocument({

@@ -1,6 +1,7 @@
 // The state of a data center as people and as programs read it: icon and word, its holds, and the JSON document of a
 // status. A word is always beside an icon.
 import { HOLDS } from '../../domain/rollout/hold.js';
+import { formatDuration } from '../../domain/time/duration.js';
 import type { DataCenterStatus, Status, StatusHold } from '../../engine/operate/read-status.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showInstant } from '../terminal/numbers.js';
@@ -41,34 +42,41 @@ export function showHold(
   return `${what}; ${way}`;
 }
 
-/** What the limit of a hold means, where it is not simply a limit. */
-const LIMITS: Readonly<Partial<Record<StatusHold['code'], string>>> = {
-  not_before: 'until',
-  baking: 'until',
-  window_closed: 'opens',
-  cutover_late: 'due',
-  gate_busy: 'open since',
-};
-/** Their value is the present moment, which helps nobody; only the limit is shown. */
-const UNTIL: readonly StatusHold['code'][] = ['not_before', 'baking', 'cutover_late'];
-
 const INSTANT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/u;
 const readable = (measure: string): string => (INSTANT.test(measure) ? showInstant(new Date(measure)) : measure);
 
-function showMeasured(hold: StatusHold, zone: string): string {
-  return `${HOLDS[hold.code].meaning}${inBrackets([showValue(hold), showLimit(hold)])}, since ${showInstant(hold.since, zone)}`;
+/** What a value and its limit mean, code by code; undefined: the sentence of the hold says it. */
+const MEASURES: Readonly<Partial<Record<StatusHold['code'], (value: string, limit: string) => string | undefined>>> = {
+  no_scheduler: () => undefined,
+  no_worker: () => undefined,
+  bake_query: () => undefined,
+  canary_wait: (left, all) => `${left} left of ${all}`,
+  stalled: (idle) => `for ${idle}`,
+  not_before: showEnd,
+  baking: showEnd,
+  cutover_late: (_, due) => `due ${readable(due)}`,
+  window_closed: (why, opens) => (opens === '' ? why : `${why}, opens ${readable(opens)}`),
+  gate_busy: (session, since) => (since === '' ? session : `${session}, open since ${readable(since)}`),
+};
+
+/** Their value is the present moment: what is left says more. */
+function showEnd(now: string, until: string): string {
+  const left = INSTANT.test(now) && INSTANT.test(until) ? Date.parse(until) - Date.parse(now) : undefined;
+  return `until ${readable(until)}${left === undefined ? '' : `, ${formatDuration(left)} left`}`;
 }
 
-const showValue = ({ code, value }: StatusHold): string | null =>
-  value === null || UNTIL.includes(code) ? null : readable(value);
-
-const showLimit = ({ code, limit }: StatusHold): string | null =>
-  limit === null ? null : `${LIMITS[code] ?? 'limit'} ${readable(limit)}`;
-
-function inBrackets(measures: readonly (string | null)[]): string {
-  const shown = measures.filter((measure) => measure !== null);
+function measureHold({ code, value, limit }: StatusHold): string {
+  if (value === null && limit === null) return '';
+  const words = MEASURES[code];
+  const shown =
+    words === undefined
+      ? [value, limit === null ? null : `limit ${readable(limit)}`].filter((part) => part !== null).map(readable)
+      : [words(value ?? '', limit ?? '')].filter((part) => part !== undefined);
   return shown.length === 0 ? '' : ` (${shown.join(', ')})`;
 }
+
+const showMeasured = (hold: StatusHold, zone: string): string =>
+  `${HOLDS[hold.code].meaning}${measureHold(hold)}, since ${showInstant(hold.since, zone)}`;
 
 /** From the row in the cell: who froze it, and why. */
 function showFreeze({ since, by, reason }: NonNullable<DataCenterStatus['freeze']>, zone: string): string {
@@ -87,10 +95,7 @@ export function showBlocker(blocker: DataCenterStatus['blockers'][number], zone:
 }
 
 /** Shorter, for a line that is redrawn. */
-export function showHoldBriefly(hold: StatusHold): string {
-  const measure = UNTIL.includes(hold.code) ? showLimit(hold) : showValue(hold);
-  return `${HOLDS[hold.code].meaning}${inBrackets([measure])}`;
-}
+export const showHoldBriefly = (hold: StatusHold): string => `${HOLDS[hold.code].meaning}${measureHold(hold)}`;
 
 /** The document that docs/reference/json.md describes: SQL column names, commands as this user runs them. */
 export function statusDocument(status: Status, commands: CommandNames): Readonly<Record<string, unknown>> {
@@ -99,9 +104,10 @@ export function statusDocument(status: Status, commands: CommandNames): Readonly
 }
 
 function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Record<string, unknown>> {
-  const { holds, progress, falls, next, ...rest } = dc;
+  const { id, holds, progress, falls, next, ...rest } = dc;
   const { recent: _, ...counts } = progress ?? { recent: [] };
   return {
+    dataCenter: id,
     ...rest,
     holds: holds.map(({ limit, release, ...hold }) => ({
       ...hold,

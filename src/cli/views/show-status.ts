@@ -127,17 +127,20 @@ function listFalls({ falls }: DataCenterStatus, commands: CommandNames): readonl
     falls.state === 'proposed'
       ? `waits for a second person: ${commands.show(`approve ${showFallsId(falls)}`)}`
       : 'is approved, and starts by itself';
-  return [`      falls beyond the limits of a night: ${showFallsId(falls)} of ${falls.author} ${waits}`];
+  return [`      falls beyond the limits of a nightly run: ${showFallsId(falls)} of ${falls.author} ${waits}`];
 }
 
 function listCutover({ cutover, zone }: DataCenterStatus): readonly string[] {
   const { configuredAt, effectiveAt, latchedAt, sweptAt } = cutover;
   if (configuredAt === null) return [];
   const since = showInstant(effectiveAt ?? configuredAt, zone);
-  if (sweptAt !== null) return [`      cut-over: sign-ups start on credits since ${since}; swept`];
+  if (sweptAt !== null)
+    return [`      cut-over: sign-ups start on credits since ${since}; every earlier org is checked`];
   if (latchedAt !== null)
-    return [`      cut-over: sign-ups start on credits since ${since}; sign-ups from before are being swept`];
-  return [`      cut-over: ${since}${effectiveAt === null ? '; its gate is not armed' : '; its gate is armed'}`];
+    return [`      cut-over: sign-ups start on credits since ${since}; every earlier org is being checked (its sweep)`];
+  return [
+    `      cut-over: ${since}; ${effectiveAt === null ? 'not active before the rollout is done' : 'active: it takes effect by itself'}`,
+  ];
 }
 
 const showNight = ({ localDate, state, note }: NonNullable<DataCenterStatus['lastNight']>): string =>

@@ -2,7 +2,7 @@
 import type { CutoverProof } from '../../engine/cutover/prove-cutover.js';
 import type { Mismatch, VerifyReport } from '../../engine/operate/verify-data-center.js';
 import type { CommandNames } from '../terminal/command-names.js';
-import { showCount } from '../terminal/numbers.js';
+import { showCount, showOrgs } from '../terminal/numbers.js';
 
 export function showVerification(report: VerifyReport, commands: CommandNames): string {
   const { dataCenter, nothingToVerify, checked, mismatches, changedSince, appeared, gone } = report;
@@ -57,18 +57,23 @@ function showProof(proof: CutoverProof, dataCenter: string, commands: CommandNam
   const { verdict, effectiveAt, signUps } = proof;
   if (verdict === 'not_armed') return [];
   const at = effectiveAt?.toISOString() ?? '';
-  if (verdict === 'ahead') return [`    cut-over: armed for ${at}; until then sign-ups start on the old model`];
+  if (verdict === 'ahead')
+    return [`    cut-over: it takes effect at ${at}; until then sign-ups start on the old model`];
   const answered = `sign-ups that got credits: ${showCount(signUps.credits)}, legacy: ${showCount(signUps.legacy)}`;
   const broken = [
     [proof.onLegacy, 'orgs are on the old model and not in quarantine'],
-    [signUps.lateLegacy, 'sign-ups got legacy at or after the instant'],
-    [signUps.flipped, 'sign-ups have the allotment of the other model'],
+    [signUps.lateLegacy, 'sign-ups got the legacy model at or after the instant'],
+    [signUps.flipped, 'sign-ups have an allotment of another model than they got'],
   ] as const;
   const faults = broken.filter(([orgs]) => orgs > 0).map(([orgs, what]) => `${showCount(orgs)} ${what}`);
-  const left = proof.quarantinedOrgs === 0 ? '' : ` but ${showCount(proof.quarantinedOrgs)} in quarantine`;
+  const { quarantinedOrgs } = proof;
+  const left =
+    quarantinedOrgs === 0
+      ? 'every org is on credits'
+      : `every org that could be decided is on credits, and ${showOrgs(quarantinedOrgs)} could not (quarantine)`;
   const verdicts = {
-    sweeping: `    cut-over at ${at}: its sweep has not ended; ${answered}`,
-    proven: `✔ ${dataCenter}: cut-over at ${at} proven: no org is on the old model${left}; ${answered}; none flipped`,
+    sweeping: `    cut-over at ${at}: its sweep, the check of every earlier org, has not ended; ${answered}`,
+    proven: `✔ ${dataCenter}: cut-over at ${at} proven: ${left}; ${answered}; each stayed on the model that it got`,
     broken: `✖ ${dataCenter}: cut-over at ${at} not proven: ${faults.join('; ')}`,
   } as const;
   return [verdicts[verdict], ...showQuarantined(proof, dataCenter, commands)];

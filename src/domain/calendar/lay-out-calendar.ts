@@ -113,8 +113,11 @@ function layOutBake(dc: CalendarFacts, { doneAt }: Forecast, now: Date): readonl
 function layOutCutover(dc: CalendarFacts, forecast: Forecast, now: Date): readonly CalendarEvent[] {
   const { zone, gate, cutover } = dc;
   if (gate.latchedAt !== null) {
-    const swept = gate.sweptAt === null ? 'its sweep has not ended' : `swept at ${gate.sweptAt.toISOString()}`;
-    const note = `latched at ${gate.latchedAt.toISOString()}; ${swept}`;
+    const swept =
+      gate.sweptAt === null
+        ? 'its sweep, the check of every earlier org, has not ended'
+        : `every earlier org was checked at ${gate.sweptAt.toISOString()}`;
+    const note = `final since ${gate.latchedAt.toISOString()}; ${swept}`;
     return [createEvent(zone, { kind: 'cutover', at: gate.effectiveAt ?? gate.latchedAt, state: 'past', note })];
   }
   if (cutover === null) return [];
@@ -139,8 +142,9 @@ function judgeCutover(
   now: Date,
 ): { readonly earliest: boolean; readonly note: string } {
   const passed = at <= now ? 'it has passed; ' : '';
-  if (gate.effectiveAt !== null) return { earliest: false, note: `${passed}its gate is armed` };
-  if (doneAt === null) return { earliest: true, note: `${passed}it cannot be ready: nothing will make it done` };
+  if (gate.effectiveAt !== null) return { earliest: false, note: `${passed}it takes effect by itself` };
+  if (doneAt === null)
+    return { earliest: true, note: `${passed}it will not be ready: nothing that is requested makes its rollout done` };
   return doneAt > at
     ? { earliest: true, note: `${passed}not before it is done, at the earliest ${doneAt.toISOString()}` }
     : { earliest: true, note: `${passed}once it is done` };
@@ -169,7 +173,7 @@ function layOutAlarms(dc: CalendarFacts, now: Date): readonly CalendarEvent[] {
   return [
     ...rows,
     ...coming.map((alarm) =>
-      createEvent(zone, { ...alarm, state: 'to_come', note: 'it is an alarm only if the cut-over will not be ready' }),
+      createEvent(zone, { ...alarm, state: 'to_come', note: 'raised only if the cut-over will not be ready' }),
     ),
   ];
 }

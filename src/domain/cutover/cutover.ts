@@ -56,13 +56,13 @@ export function rejectMove(facts: CutoverFacts, { at, local }: CutoverTarget): C
   const { now, cutoverAt, notBeforeAt, notBeforeLocal, gate } = facts;
   if (gate.latchedAt !== null)
     return {
-      why: `it happened at ${gate.latchedAt.toISOString()}, and a latched cut-over cannot be postponed`,
+      why: `it happened at ${gate.latchedAt.toISOString()}, and a cut-over that is final (latched) cannot be postponed`,
       next: advise`Two people can reverse it: ${REVERSE}`,
     };
   if (gate.effectiveAt !== null && gate.effectiveAt <= now)
     return {
       why: `it took effect at ${gate.effectiveAt.toISOString()}, and sign-ups have started on credits since`,
-      next: advise`When it is latched, two people can reverse it: ${REVERSE}`,
+      next: advise`When it is final (latched), two people can reverse it: ${REVERSE}`,
     };
   if (at.getTime() === cutoverAt?.getTime())
     return { why: `${local} is already its instant`, next: 'Name another one with --to.' };
@@ -80,10 +80,13 @@ export function rejectReversal(
   if (gate.latchedAt === null)
     return gate.effectiveAt !== null && gate.effectiveAt <= now
       ? {
-          why: 'it has taken effect and is not latched yet; a scheduler latches it within seconds',
+          why: 'it has taken effect and is not final (latched) yet; a scheduler makes it final within seconds',
           next: advise`Run the command again; if no scheduler runs, first run: ${EXECUTE}`,
         }
-      : { why: 'it is not latched, so there is nothing to reverse', next: advise`Postpone it instead: ${POSTPONE}` };
+      : {
+          why: 'it is not final (latched), so there is nothing to reverse',
+          next: advise`Postpone it instead: ${POSTPONE}`,
+        };
   if (at <= now) return { why: `${local} is past: it is ${now.toISOString()} now`, next: LATER };
   return undefined;
 }

@@ -65,7 +65,7 @@ function suspendFloor(question: FloorQuestion): FloorAnswer {
   const remaining = readRemaining(question);
   const unpaidSince = prior?.unpaidSince ?? today;
   const suspended =
-    remaining.floor === null ? [] : [`It has been unpaid since ${unpaidSince}: the floor is suspended.`];
+    remaining.floor === null ? [] : [`It has been unpaid since ${unpaidSince}: the floor counts again when it pays.`];
   const none = prior?.floor === null || prior === null ? ['It is unpaid: no floor is set.'] : [];
   return {
     floor: remaining.floor,

@@ -51,7 +51,10 @@ function describeFormula({ edition, agents, lightAgents }: Allotment, card: Rate
 }
 
 function explainFloor({ floor, floorEdition }: Allotment, because: readonly string[]): string {
-  const number = floor === null ? 'floor none' : `floor ${formatCredits(floor)}, recorded with ${floorEdition}`;
+  const number =
+    floor === null
+      ? 'floor none'
+      : `floor ${formatCredits(floor)} (the number it was promised), recorded with ${floorEdition}`;
   return `${number}. ${because.join(' ')}`;
 }
 

@@ -96,9 +96,11 @@ function readTotalChange({ before, after }: MeasuredPlan, max: number | undefine
 function readQuarantined({ quarantined, orgs }: MeasuredPlan, maxShare: number): RailReading {
   const limit = toPercent(toFraction(maxShare));
   const share = toPercent({ numerator: BigInt(quarantined), denominator: atLeastOne(BigInt(orgs)) });
+  const rounded = formatAgainst(share, limit);
   return {
     rail: 'quarantinedShare',
-    value: `${formatAgainst(share, limit)} % (${showOrgs(quarantined)})`,
+    // rounded up, and yet 100 % only where it is every org
+    value: `${quarantined < orgs && rounded === '100' ? '99.99' : rounded} % (${showOrgs(quarantined)})`,
     limit: `${formatAgainst(limit, limit)} %, from ${MIN_QUARANTINED} orgs on`,
     passes: quarantined < MIN_QUARANTINED || !exceeds(share, limit),
   };

@@ -17,9 +17,10 @@ export function measureOutcome({ predicted, actual }: PlanOutcome): OutcomeError
   };
 }
 
-/** Rounded towards zero: 0.04 % is 0. */
+/** Cut to a tenth, and 0 only where there is no error: 0.04 % is 0.1. */
 export function measureError(predicted: bigint, actual: bigint): number | null {
   if (predicted === actual) return 0;
-  // + 0: no negative zero
-  return predicted === 0n ? null : Number(((actual - predicted) * 1000n) / predicted) / 10 + 0;
+  if (predicted === 0n) return null;
+  const tenths = ((actual - predicted) * 1000n) / predicted;
+  return Number(tenths === 0n ? (actual > predicted ? 1n : -1n) : tenths) / 10;
 }

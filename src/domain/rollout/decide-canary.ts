@@ -1,4 +1,5 @@
 // The canary of a run: applied, verified, waited for, and only then passed. Pure; nothing else is written before.
+import { formatDuration } from '../time/duration.js';
 import { type Decision, go, hold, isClosed, type ReadCell, workHolds } from './decision.js';
 import { byWaiting, createHold } from './hold.js';
 import type { DataCenterSnapshot, RunReading } from './snapshot.js';
@@ -38,6 +39,6 @@ function decideVerified(dc: DataCenterSnapshot, cell: ReadCell, { canary }: RunR
     });
   const waited = canary.verifiedForMs ?? dc.canaryWaitMs;
   if (waited >= dc.canaryWaitMs) return go({ kind: 'pass_canary', reason: 'the canary is applied and verified' });
-  const seconds = (ms: number): string => `${Math.floor(ms / 1_000)} s`;
-  return hold(createHold('canary_wait', byWaiting('it goes on by itself'), seconds(waited), seconds(dc.canaryWaitMs)));
+  const left = formatDuration(Math.ceil((dc.canaryWaitMs - waited) / 1_000) * 1_000);
+  return hold(createHold('canary_wait', byWaiting('it goes on by itself'), left, formatDuration(dc.canaryWaitMs)));
 }

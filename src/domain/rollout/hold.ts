@@ -86,7 +86,10 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   not_before: { meaning: 'its start date has not come', needsPerson: false },
   waits_for_order: { meaning: 'an earlier data center is not done', needsPerson: false },
   slot_taken: { meaning: 'another data center is being rolled out', needsPerson: false },
-  not_quiet: { meaning: 'another data center has not confirmed that its fence is closed', needsPerson: false },
+  not_quiet: {
+    meaning: 'another data center has not confirmed that its fence, the lock against our writes, is closed',
+    needsPerson: false,
+  },
   cell_unreachable: { meaning: 'its database cannot be reached', needsPerson: false },
   read_only: { meaning: 'a database accepts no writes: it was made read-only', needsPerson: true },
   server_unsupported: { meaning: 'its server refuses a function that is needed', needsPerson: true },
@@ -96,18 +99,36 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   planning: { meaning: 'its plan is being made', needsPerson: false },
   plan_failed: { meaning: 'its plan could not be made, is missing, or has changed', needsPerson: true },
   needs_approval: { meaning: 'its plan needs the approval of a second person', needsPerson: true },
-  canary_wait: { meaning: 'its canary is verified and waits', needsPerson: false },
+  canary_wait: {
+    meaning: 'its canary, the few orgs that are written first, is verified, and the wait after it is not over',
+    needsPerson: false,
+  },
   no_worker: { meaning: 'no worker serves it', needsPerson: true },
   cell_trouble: { meaning: 'its workers meet an error that they cannot get past', needsPerson: true },
   step_failing: { meaning: 'a step of its scheduler fails again and again', needsPerson: true },
   stalled: { meaning: 'nothing was done for two minutes though work is pending', needsPerson: true },
-  baking: { meaning: 'it is verified and bakes', needsPerson: false },
-  bake_query_failed: { meaning: 'its bake query cannot be run', needsPerson: true },
-  bake_query: { meaning: 'its bake query does not return true', needsPerson: false },
+  baking: {
+    meaning: 'it is verified, and its bake, the wait before the next data center, is not over',
+    needsPerson: false,
+  },
+  bake_query_failed: {
+    meaning: 'the query that must allow the end of its bake (rollout.bakeQuery) cannot be run',
+    needsPerson: true,
+  },
+  bake_query: {
+    meaning: 'the query that must allow the end of its bake (rollout.bakeQuery) does not return true',
+    needsPerson: false,
+  },
   maintenance_slot_taken: { meaning: 'its reconciliation waits for that of another data center', needsPerson: false },
-  maintenance: { meaning: 'its reconciliation or sweep is under way', needsPerson: false },
-  maintenance_failed: { meaning: 'its last reconciliation or sweep failed', needsPerson: true },
-  cutover_late: { meaning: 'its cut-over was due, and it is not done', needsPerson: false },
+  maintenance: {
+    meaning: 'its reconciliation, or its sweep (the check of all orgs after the cut-over), is under way',
+    needsPerson: false,
+  },
+  maintenance_failed: {
+    meaning: 'its last reconciliation, or sweep (the check of all orgs after the cut-over), failed',
+    needsPerson: true,
+  },
+  cutover_late: { meaning: 'the time of its cut-over has come, and its rollout is not done', needsPerson: false },
   gate_busy: { meaning: 'a sign-up that began before the cut-over has not ended', needsPerson: false },
 };
 

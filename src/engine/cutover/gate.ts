@@ -101,7 +101,7 @@ function gateBusy(dataCenter: string, holders: readonly LockHolder[]): RolloutEr
   );
   return new RolloutError('cell_busy', {
     message:
-      `The gate of data center "${dataCenter}" is held by sign-ups that have not ended: ` +
+      `The switch to credits (the gate) of data center "${dataCenter}" is held by sign-ups that have not ended: ` +
       `${named.join(', ') || 'they ended meanwhile'}; nothing was changed.`,
     next:
       named.length === 0

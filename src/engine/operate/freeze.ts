@@ -5,6 +5,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders, lockFenceExclusive } from '../../stores/cell/batch/fence.js';
 import {
   acknowledgeFreeze,
+  type FreezeChange,
   type FreezeRow,
   freezeCell,
   readFreeze,
@@ -14,6 +15,7 @@ import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { clearSingleWrites } from '../../stores/control/data-centers.js';
+import { identifyPerson } from '../../stores/control/person.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure, nameReadFailure } from '../database-errors.js';
@@ -53,21 +55,40 @@ export async function freeze(
   context: Pick<EngineContext, 'cells' | 'control' | 'actor' | 'log' | 'clock'>,
   { dataCenters, reason }: FreezeRequest,
 ): Promise<Reports<FreezeReport>> {
-  const reports = await Promise.all(dataCenters.map((id) => freezeOne(context, id, reason)));
+  const by = await findName(context);
+  const reports = await Promise.all(dataCenters.map((id) => freezeOne(context, id, { by, reason })));
   const frozen = reports.flatMap((report) => (report.state === 'failed' || report.already ? [] : [report.dataCenter]));
   const recorded = await tryRecordAudit(context, { action: 'freeze', reason, dataCenters: frozen });
   return { dataCenters: reports, recorded };
 }
 
+/** Control may be down, and nobody who freezes waits for it longer. */
+const NAME_TIMEOUT_MS = 500;
+
+/** The person, as control's audit will name them; null: control does not answer, and the cell takes its login. */
+async function findName({
+  control,
+  actor,
+  clock,
+}: Pick<EngineContext, 'control' | 'actor' | 'clock'>): Promise<string | null> {
+  const known = control
+    .inTransaction((tx) => identifyPerson(tx, actor))
+    .then(
+      ({ name }) => name,
+      () => null,
+    );
+  return (await withTimeout(clock, NAME_TIMEOUT_MS, known)) ?? actor;
+}
+
 async function freezeOne(
-  context: Pick<EngineContext, 'cells' | 'actor' | 'log'>,
+  context: Pick<EngineContext, 'cells' | 'log'>,
   dataCenter: string,
-  reason: string | null,
+  change: FreezeChange,
 ): Promise<FreezeReport> {
   try {
     const cell = context.cells.get(dataCenter);
     // committed before the fence is locked: from here on nothing begins, whoever holds the fence and however long
-    const begun = await cell.inTransaction('state', (tx) => freezeCell(tx, { by: context.actor, reason }));
+    const begun = await cell.inTransaction('state', (tx) => freezeCell(tx, change));
     await tryAcknowledge(cell);
     const { row, holders } = await cell.inTransaction('state', async (tx) => {
       const found = await readFreeze(tx);
@@ -105,7 +126,8 @@ export async function unfreeze(
   context: Pick<EngineContext, 'cells' | 'control' | 'actor' | 'log' | 'clock' | 'wakeUps'>,
   { dataCenters, reason }: FreezeRequest,
 ): Promise<Reports<UnfreezeReport>> {
-  const reports = await Promise.all(dataCenters.map((id) => unfreezeOne(context, id, reason)));
+  const by = await findName(context);
+  const reports = await Promise.all(dataCenters.map((id) => unfreezeOne(context, id, { by, reason })));
   const lifted = reports.filter(({ state }) => state === 'lifted').map(({ dataCenter }) => dataCenter);
   const recorded = await tryRecordAudit(context, { action: 'unfreeze', reason, dataCenters: lifted });
   await context.wakeUps.wakeSchedulers();
@@ -113,14 +135,12 @@ export async function unfreeze(
 }
 
 async function unfreezeOne(
-  context: Pick<EngineContext, 'cells' | 'actor'>,
+  context: Pick<EngineContext, 'cells'>,
   dataCenter: string,
-  reason: string | null,
+  change: FreezeChange,
 ): Promise<UnfreezeReport> {
   try {
-    const lifted = await context.cells
-      .get(dataCenter)
-      .inTransaction('state', (tx) => unfreezeCell(tx, { by: context.actor, reason }));
+    const lifted = await context.cells.get(dataCenter).inTransaction('state', (tx) => unfreezeCell(tx, change));
     return { dataCenter, state: lifted ? 'lifted' : 'not_frozen' };
   } catch (error) {
     return { dataCenter, state: 'failed', error: explainFailure(error) };

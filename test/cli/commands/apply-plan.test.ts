@@ -82,6 +82,16 @@ describe('apply --plan', () => {
     await expectRefused(fresh, 'plan_expired');
   });
 
+  test('shows without --execute what that plan has, whatever the source has become since', async () => {
+    const [before = {}] = await fleet.cell(0).sql('select agents from public.orgs where org_id = 1');
+    await fleet.cell(0).sql('update public.orgs set agents = agents + 5000 where org_id = 1');
+    const { out } = await run('apply', '--plan', fresh);
+    expect(out).toMatch(new RegExp(`^Plan ${fresh} for `, 'u'));
+    expect(out).toContain('An apply writes 0 orgs');
+    expect(out).toContain('Nothing was changed, and nothing is pending.');
+    await fleet.cell(0).sql('update public.orgs set agents = $1 where org_id = 1', [before.agents]);
+  });
+
   test('reports that nothing is to be done for a plan that is none of these', async () => {
     const { code, out } = await run('apply', '--plan', fresh, '--execute');
     expect([code, out]).toEqual([0, `✔ ${idOf(0)}: done, nothing to change\n`]);

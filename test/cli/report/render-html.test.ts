@@ -154,6 +154,45 @@ describe('renderHtml', () => {
     expect(one).not.toContain('Predicted against actual');
   });
 
+  test('begins with the verdict', () => {
+    const body = one.slice(one.indexOf('<main>'));
+    expect(body).toMatch(/^<main>\n<div class="verdict open">\n<p class="bad">✖ Outside 1 of 2 guard-rails/u);
+    expect(body).toContain('✔ No paid org is lowered.');
+    expect(several).toMatch(
+      /<main>\n<div class="verdict open">\n<p class="bad">✖ Outside their guard-rails: in-7, eu-3\. /u,
+    );
+    const good = renderHtml([samplePlan({ rails: [] })], sampleOutcome());
+    expect(good).toMatch(/<main>\n<div class="verdict">\n<p class="good">✔ Run 12 followed this plan: done/u);
+  });
+
+  test('has no column, row or number of nothing but zeros', () => {
+    expect(one).not.toContain('<td data-title="Orgs" class="number">0</td>');
+    expect(one).not.toContain('<strong>0</strong>');
+    for (const [table] of several.matchAll(/<table.*?<\/table>/gsu)) {
+      const rows = [...table.matchAll(/<tr><th scope="row".*?<\/tr>/gsu)].map(([row]) =>
+        [...row.matchAll(/<td[^>]*>(.*?)<\/td>/gsu)].map(([, cell = '']) => cell),
+      );
+      for (const at of rows[0]?.keys() ?? [])
+        expect(
+          rows.every((row) => ['0', '–', ''].includes(row[at] ?? '')),
+          table,
+        ).toBe(false);
+    }
+    const unused = renderHtml([samplePlan({ usage: [{ edition: 'standard', paid: 15, short: 0 }] })]);
+    expect(unused).toContain('✔ No paid org had a busiest day');
+  });
+
+  test('has what a phone shows in the place of what is too wide for it', () => {
+    expect(one).toContain('@media screen and (max-width:40rem)');
+    for (const [table] of one.matchAll(/<table class="list">.*?<\/table>/gsu))
+      expect(table).not.toMatch(/<td(?! data-title="[^"]+")/u);
+    expect(one).toContain(
+      '<p class="instead">Credits a day, today and after the change: Today 1,000,000; after 1,041,000',
+    );
+    // a sentence that does not break is as wide as it is long
+    expect(one).not.toMatch(/\n\.(?:good|bad)\{[^}]*nowrap/u);
+  });
+
   test('names no org beside another data center', () => expect(several).not.toMatch(/org-(raised|near|short)/u));
 
   test('stays below 2 MB with 300 branches and long names', () => {

@@ -26,11 +26,11 @@ describe('showPlan', () => {
   });
 
   test('counts the paid orgs that a newer card would lower, and explains that an apply leaves them as they are', () => {
-    expect(text).toMatch(/↓ +4 orgs {2}of these fall +0 that pay, 4 that do not\n/u);
+    expect(text).toMatch(/↓ +4 orgs {2}of these get less than today +0 that pay, 4 that do not\n/u);
     const { branches, ...plan } = samplePlan();
     const lower = { ...plan, branches: [...branches, sampleBranch({ orgs: 7, falls: 7, falling: 7 })] };
     expect(showPlan(lower, 1_000)).toMatch(
-      /↓ +11 orgs {2}of these fall +7 that pay, which an apply leaves as they are, 4 that do not\n/u,
+      /↓ +11 orgs {2}of these get less than today +7 that pay, which an apply leaves as they are, 4 that do not\n/u,
     );
   });
 
@@ -41,7 +41,7 @@ describe('showPlan', () => {
 
   test('gives traps, branches, usage and the duration as a range', () => {
     expect(text).toContain('Traps: 2 orgs;');
-    expect(text).toContain('Branches: 3 present, at most 48');
+    expect(text).toContain('Branches (kinds of decisions): 3 present, at most 48');
     expect(text).toContain('1 of 15 paid orgs had a busiest day above their new total');
     expect(text).toContain('2–4 min, measured on earlier batches');
   });

@@ -1,7 +1,7 @@
 // Why a data center waits, as people read it: no instant in the shape of a program, and no present moment.
 import { describe, expect, test } from 'vitest';
 import { showHold, showHoldBriefly } from '../../../src/cli/views/show-state.js';
-import { byWaiting, createHold, type Hold, type HoldCode } from '../../../src/domain/rollout/hold.js';
+import { byWaiting, createHold, HOLDS, type Hold, type HoldCode } from '../../../src/domain/rollout/hold.js';
 import { sampleCommands } from './sample-status.js';
 
 const since = new Date('2026-11-22T14:00:00Z');
@@ -15,7 +15,7 @@ const hold = (code: HoldCode, value: string | null, limit: string | null): Hold 
 
 describe('showHold', () => {
   test.each([
-    [hold('baking', NOW, THEN), 'it is verified and bakes (until 2026-11-23 03:00:00 UTC)'],
+    [hold('baking', NOW, THEN), 'is not over (until 2026-11-23 03:00:00 UTC, 12 h left)'],
     [
       hold('not_before', NOW, '2026-12-01T00:00:00 Asia/Kolkata'),
       'has not come (until 2026-12-01T00:00:00 Asia/Kolkata)',
@@ -23,7 +23,10 @@ describe('showHold', () => {
     [hold('window_closed', 'outside the windows', THEN), '(outside the windows, opens 2026-11-23 03:00:00 UTC)'],
     [hold('gate_busy', 'pid 7', THEN), '(pid 7, open since 2026-11-23 03:00:00 UTC)'],
     [hold('maintenance_failed', THEN, null), 'failed (2026-11-23 03:00:00 UTC)'],
-    [hold('canary_wait', '2 s', '5 s'), 'waits (2 s, limit 5 s)'],
+    [hold('canary_wait', '3 s', '20 s'), 'is not over (3 s left of 20 s)'],
+    [hold('stalled', '130 s', '120 s'), 'though work is pending (for 130 s)'],
+    [hold('no_worker', '0', '1'), 'no worker serves it'],
+    [hold('needs_approval', 'orgsTouched 23', '20'), 'of a second person (orgsTouched 23, limit 20)'],
     [hold('planning', null, null), 'its plan is being made'],
   ])('shows %o', (given, shown) => {
     expect(show(given)).toContain(`${shown}, ${SINCE}; it goes on by itself`);
@@ -33,9 +36,9 @@ describe('showHold', () => {
 
 describe('showHoldBriefly', () => {
   test.each([
-    [hold('baking', NOW, THEN), 'it is verified and bakes (until 2026-11-23 03:00:00 UTC)'],
+    [hold('baking', NOW, THEN), `${HOLDS.baking.meaning} (until 2026-11-23 03:00:00 UTC, 12 h left)`],
     [hold('frozen', THEN, null), 'it is frozen (2026-11-23 03:00:00 UTC)'],
-    [hold('bake_query', 'false', 'true'), 'its bake query does not return true (false)'],
+    [hold('bake_query', 'false', 'true'), HOLDS.bake_query.meaning],
     [hold('planning', null, null), 'its plan is being made'],
   ])('shows %o', (given, shown) => {
     expect(showHoldBriefly({ ...given, since })).toBe(shown);

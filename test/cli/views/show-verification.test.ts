@@ -29,9 +29,11 @@ const show = (proof: Partial<CutoverProof>): string =>
 describe('showVerification', () => {
   test('shows nothing of a cut-over that is not armed, and the instant of one that is', () => {
     expect(show({ verdict: 'not_armed', effectiveAt: null })).not.toContain('cut-over');
-    expect(show({ verdict: 'ahead' })).toContain('armed for 2025-10-30T00:00:00.000Z');
-    expect(show({})).toContain('proven: no org is on the old model; sign-ups that got credits');
-    expect(show({ verdict: 'sweeping', sweptAt: null })).toContain('its sweep has not ended');
+    expect(show({ verdict: 'ahead' })).toContain('it takes effect at 2025-10-30T00:00:00.000Z');
+    expect(show({})).toContain('proven: every org is on credits; sign-ups that got credits');
+    expect(show({ verdict: 'sweeping', sweptAt: null })).toContain(
+      'its sweep, the check of every earlier org, has not ended',
+    );
   });
 
   test('lists every org that is left in quarantine, and how many more there are', () => {
@@ -41,7 +43,7 @@ describe('showVerification', () => {
     ];
     const text = show({ quarantinedOrgs: 3, quarantined });
     expect(text).toContain(
-      'proven: no org is on the old model but 3 in quarantine; sign-ups that got credits: 1,000, legacy: 7; none flipped',
+      'proven: every org that could be decided is on credits, and 3 orgs could not (quarantine); sign-ups that got credits: 1,000, legacy: 7; each stayed on the model that it got',
     );
     expect(text).toContain('in quarantine: 42 · null_agents\n');
     expect(text).toContain('in quarantine: 43 · unknown_edition · corrected since');
@@ -52,7 +54,7 @@ describe('showVerification', () => {
     const signUps = { legacy: 7, credits: 1, lateLegacy: 2, flipped: 1 };
     const text = show({ verdict: 'broken', onLegacy: 5, signUps });
     expect(text).toContain('✖ in: cut-over at 2025-10-30T00:00:00.000Z not proven: 5 orgs are on the old model');
-    expect(text).toContain('2 sign-ups got legacy at or after the instant; 1 sign-ups have the allotment');
+    expect(text).toContain('2 sign-ups got the legacy model at or after the instant; 1 sign-ups have an allotment');
     expect(text).toMatch(/next: .*reconcile --dc in/u);
   });
 });

@@ -27,6 +27,7 @@ describe('showShare', () => {
         const percent = Number.parseFloat(showShare(share));
         expect(percent).toBeLessThanOrEqual(100);
         expect(percent === 100).toBe(share >= 1);
+        expect(percent === 0).toBe(share <= 0);
       }),
     );
   });
@@ -62,6 +63,10 @@ describe('showChange', () => {
     ['1000', '1041', '+4.1 %'],
     ['1000', '900', '-10.0 %'],
     ['0', '5', '–'],
+    ['1000', '1000', '0 %'],
+    ['100000', '100001', '+0.1 %'],
+    ['100000', '1', '-99.9 %'],
+    ['1000', '2000', '+100 %'],
   ])('shows %s → %s as %s', (before, after, shown) => expect(showChange(before, after)).toBe(shown));
 });
 
@@ -222,7 +227,7 @@ describe('showSummary', () => {
 
 const toScreen = (io: CapturedIo) => ({
   io,
-  fit: (text: string, width = io.width()) => wrapText(text, width).split('\n'),
+  toLines: (text: string, width = io.width()) => wrapText(text, width).split('\n'),
 });
 
 describe('createLiveArea', () => {

@@ -11,7 +11,7 @@ describe('explainOrg', () => {
       `edition standard (paid), rate card desk-2025-10 ${sampleCard.hash}`,
       'plan credits 125,000 = base 50,000 + 300 agents × 250 = 75,000',
       'legacy limit 150,000 (300 users × 500, at least 25,000, at most 250,000)',
-      'floor 150,000, recorded with standard. First decision of a paid org from before the cut-over: the floor is its legacy limit.',
+      'floor 150,000 (the number it was promised), recorded with standard. First decision of a paid org from before the cut-over: the floor is its legacy limit.',
       'total 160,000 credits a day = plan 125,000 + grandfathered 25,000 + additional 10,000; the legacy limit wins; 10 concurrent calls',
     ]);
   });

@@ -10,7 +10,8 @@ describe('measureError', () => {
     [1000n, 998n, -0.2],
     [1000n, 0n, -100],
     [3n, 4n, 33.3],
-    [100_000n, 99_999n, 0],
+    [100_000n, 99_999n, -0.1],
+    [100_000n, 100_001n, 0.1],
     [0n, 0n, 0],
     [0n, 5n, null],
   ])('%s predicted and %s found is %s percent', (predicted, actual, percent) => {

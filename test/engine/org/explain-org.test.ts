@@ -39,7 +39,7 @@ describe('explainOrg', () => {
       `edition standard (paid), rate card desk-2025-10 ${cell.card.hash}`,
       'plan credits 125,000 = base 50,000 + 300 agents × 250 = 75,000',
       'legacy limit 150,000 (300 users × 500, at least 25,000, at most 250,000)',
-      'floor 150,000, recorded with standard. First decision of a paid org from before the cut-over: the floor is its legacy limit.',
+      'floor 150,000 (the number it was promised), recorded with standard. First decision of a paid org from before the cut-over: the floor is its legacy limit.',
       'total 160,000 credits a day = plan 125,000 + grandfathered 25,000 + additional 10,000; the legacy limit wins; 10 concurrent calls',
     ]);
     expect(org.recompute).toMatchObject({ movement: 'same', when: 'never', changes: [] });
@@ -161,7 +161,7 @@ describe('explainOrg', () => {
     // as if it had been decided after the gate was armed
     await cutOver(cell, '2025-10-30T00:00:00Z', false);
     expect((await why(cell)).lines[3]).toBe(
-      'floor 150,000, recorded with standard. not provable: when it signed up is not known, since it left the source.',
+      'floor 150,000 (the number it was promised), recorded with standard. not provable: when it signed up is not known, since it left the source.',
     );
     expect((await why(cell, '2')).lines[3]).toBe('floor none. It is unpaid: no floor is set.');
   });
@@ -203,7 +203,7 @@ describe('explainOrg', () => {
     await cell.sql(`update credit_rollout.allotments set floor = floor + 50000, total_credits = total_credits + 50000,
       grandfathered_credits = grandfathered_credits + 50000`);
     expect((await why(cell)).lines[3]).toBe(
-      'floor 200,000, recorded with standard. not provable: the rule would not give this floor; the last recorded change has the cause "manual edit".',
+      'floor 200,000 (the number it was promised), recorded with standard. not provable: the rule would not give this floor; the last recorded change has the cause "manual edit".',
     );
   });
 

@@ -26,7 +26,7 @@ export async function readFreeze(tx: CellTransaction): Promise<FreezeRow | null>
 }
 
 /** `by` null: the login of this connection. */
-interface FreezeChange {
+export interface FreezeChange {
   readonly by: string | null;
   readonly reason: string | null;
 }
