@@ -114,7 +114,7 @@ export function createConfigSchema(lookup: VariableLookup) {
         grandfathering: section({
           lapseGrace: days(0)
             .prefault('P30D')
-            .describe('how long the floor of an org that stopped paying is kept for its return, in whole days'),
+            .describe('how long the floor of an org that stopped paying is kept for its return, in days'),
         })
           .transform(({ lapseGrace }) => ({ lapseGraceDays: lapseGrace }))
           .describe('the promise to paid orgs'),

@@ -87,7 +87,7 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   waits_for_order: { meaning: 'an earlier data center is not done', needsPerson: false },
   slot_taken: { meaning: 'another data center is being rolled out', needsPerson: false },
   not_quiet: {
-    meaning: 'another data center has not confirmed that its fence, the lock against our writes, is closed',
+    meaning: 'the fence (our lock against writes) of another data center may still be open',
     needsPerson: false,
   },
   cell_unreachable: { meaning: 'its database cannot be reached', needsPerson: false },
@@ -100,7 +100,7 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   plan_failed: { meaning: 'its plan could not be made, is missing, or has changed', needsPerson: true },
   needs_approval: { meaning: 'its plan needs the approval of a second person', needsPerson: true },
   canary_wait: {
-    meaning: 'its canary, the few orgs that are written first, is verified, and the wait after it is not over',
+    meaning: 'the wait after its canary, the few orgs that are written first, is not over',
     needsPerson: false,
   },
   no_worker: { meaning: 'no worker serves it', needsPerson: true },
@@ -108,24 +108,24 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   step_failing: { meaning: 'a step of its scheduler fails again and again', needsPerson: true },
   stalled: { meaning: 'nothing was done for two minutes though work is pending', needsPerson: true },
   baking: {
-    meaning: 'it is verified, and its bake, the wait before the next data center, is not over',
+    meaning: 'it is verified; its bake, the wait before the next data center, is not over',
     needsPerson: false,
   },
   bake_query_failed: {
-    meaning: 'the query that must allow the end of its bake (rollout.bakeQuery) cannot be run',
+    meaning: 'the query that must end its bake (rollout.bakeQuery) cannot be run',
     needsPerson: true,
   },
   bake_query: {
-    meaning: 'the query that must allow the end of its bake (rollout.bakeQuery) does not return true',
+    meaning: 'its bake goes on until the query rollout.bakeQuery returns true',
     needsPerson: false,
   },
   maintenance_slot_taken: { meaning: 'its reconciliation waits for that of another data center', needsPerson: false },
   maintenance: {
-    meaning: 'its reconciliation, or its sweep (the check of all orgs after the cut-over), is under way',
+    meaning: 'its reconciliation, or sweep (a check of all orgs after the cut-over), runs',
     needsPerson: false,
   },
   maintenance_failed: {
-    meaning: 'its last reconciliation, or sweep (the check of all orgs after the cut-over), failed',
+    meaning: 'its last reconciliation or sweep (check of all orgs after the cut-over) failed',
     needsPerson: true,
   },
   cutover_late: { meaning: 'the time of its cut-over has come, and its rollout is not done', needsPerson: false },
