@@ -169,8 +169,8 @@ describe('the audit', () => {
         'propose_setting',
         ...['rollout.bake', value, '--execute'],
       );
-      const [change] = json.changes as readonly { readonly change: string }[];
-      return String(change?.change);
+      const [change] = json.changes as readonly { readonly change_id: string }[];
+      return String(change?.change_id);
     };
     await leavesOne(ALICE, 'settings withdraw', 'withdraw_setting', await propose('PT1H'));
     await leavesOne(BOB, 'approve', 'change_setting', await propose('PT2H'));

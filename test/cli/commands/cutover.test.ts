@@ -155,7 +155,7 @@ describe('cutover', () => {
     expect(first).toMatchObject({ state: 'proposed', to_local: '2098-12-01T00:00:00 UTC', approver: null });
     expect(first.next).toContain(`approve ${first.reversal_id}`);
     expect((await as(1, ...reverse, '--withdraw')).out).toContain(`${first.reversal_id}: reversed`);
-    const { reversal } = JSON.parse((await as(0, ...reverse, '--to', '2098-12-02', '--json')).out);
+    const { reversal_id: reversal } = JSON.parse((await as(0, ...reverse, '--to', '2098-12-02', '--json')).out);
     expect((await as(0, 'approve', reversal)).code).toBe(7);
     expect(await as(1, 'approve', reversal)).toMatchObject({ code: 0, out: expect.stringContaining('applied') });
     const after = await as(0, 'cutover', 'show', ...dc);
@@ -163,6 +163,6 @@ describe('cutover', () => {
     expect(after.out).toContain(`${reversal}: reversed`);
     expect(after.err).toContain(`2098-12-02T00:00:00 UTC was approved as ${reversal}`);
     const document = JSON.parse((await as(0, 'cutover', ...dc, '--json')).out);
-    expect(document.data_centers[0].reversals).toMatchObject([{ state: 'withdrawn' }, { reversal, state: 'applied' }]);
+    expect(document.data_centers[0].reversals).toMatchObject([{ state: 'withdrawn' }, { reversal_id: reversal, state: 'applied' }]);
   });
 });

@@ -195,7 +195,7 @@ describe('the command line', () => {
 
   test('status, quarantine, why and audit read what was done', async () => {
     const status = JSON.parse((await run('status', '--json')).out);
-    expect(status.data_centers[0]).toMatchObject({ id: idOf(0), stage: 'done', progress: { quarantined: 3 } });
+    expect(status.data_centers[0]).toMatchObject({ data_center: idOf(0), stage: 'done', progress: { quarantined: 3 } });
     expect((await run('status', '--line')).out.split('\n')).toHaveLength(3);
     const quarantine = JSON.parse((await run('quarantine', '--dc', idOf(0), '--json')).out);
     expect(quarantine.reasons).toEqual([{ reason: 'unknown_edition', orgs: 3 }]);

@@ -103,7 +103,7 @@ describe('reconcile', () => {
     expect(again).toMatchObject({ code: 6, err: expect.stringContaining('[reconcile_asked]') });
     await fleet.drive();
     await run('--dc', dc, '--execute', '--accept-falls', '--reason', 'trials ended', '--json').then(({ out }) =>
-      expect(JSON.parse(out)).toMatchObject({ falls: `${dc}-f2`, state: 'approved', alone: true, run_id: null }),
+      expect(JSON.parse(out)).toMatchObject({ falls_id: `${dc}-f2`, state: 'approved', alone: true, run_id: null }),
     );
     expect(
       await fleet.control(
@@ -146,7 +146,7 @@ describe('reconcile', () => {
       /falls beyond the limits of a night: \S+-f3 of \S+ waits for a second/u,
     );
     expect(JSON.parse((await other('status', '--json')).out).data_centers[0].falls).toMatchObject({
-      falls: `${dc}-f3`,
+      falls_id: `${dc}-f3`,
       state: 'proposed',
     });
     expect((await run('--dc', dc, '--withdraw')).err).toContain('[invalid_argument]');

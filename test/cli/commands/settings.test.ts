@@ -118,7 +118,7 @@ describe('settings', () => {
     expect(dry.out).toContain('reconcile.maxLapsed from none to 5');
     expect(dry.out).not.toContain('rollout.bake');
     const { out } = await run(ALICE, sections, ...args, '--execute', '--reason', 'a stricter year', '--json');
-    const ids: readonly string[] = JSON.parse(out).changes.map(({ change }: { change: string }) => change);
+    const ids: readonly string[] = JSON.parse(out).changes.map(({ change_id }: { change_id: string }) => change_id);
     expect(ids).toHaveLength(2);
     for (const id of ids) expect((await as(ALICE, 'settings', 'withdraw', id, '--reason', 'not yet')).code).toBe(0);
     expect(await as(BOB, 'approve', ids[0] ?? '')).toMatchObject({ code: 6 });

@@ -89,7 +89,7 @@ describe('rejectReversal', () => {
       'what is not latched yet',
       facts({ now: at(13), gate: gate({ effectiveAt: at(12) }) }),
       14,
-      'not latched yet',
+      'is not final (latched) yet',
       'cutover execute --dc ID',
     ],
     ['for the past', facts({ gate: LATCHED }), 9, 'is past', 'a later one with --to'],
