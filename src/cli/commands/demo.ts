@@ -130,7 +130,8 @@ function conclude(session: CliSession, program: Program, status: Status, exitCod
     ['audit', 'who did what, when and why'],
   ] as const;
   const ids = program.config.dataCenters.map((dc) => dc.id);
-  const lines = next.map(([command, what]) => `  ${commands.show(command).padEnd(48)} ${what}`);
+  const longest = Math.max(...next.map(([command]) => commands.show(command).length));
+  const lines = next.map(([command, what]) => `  ${commands.show(command).padEnd(longest)}  ${what}`);
   session.report(
     { status: statusDocument(status, commands) },
     `\n${showSummary(status, ids, { paint, width: session.width() })}\n\nTry next:\n${lines.join('\n')}`,

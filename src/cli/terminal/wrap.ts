@@ -7,6 +7,8 @@ import { SGR } from './paint.js';
 const JOINT = '\u0000';
 const CONTINUED = ' \\';
 const INDENT = 2;
+/** Of a line, before the text that goes on below itself. */
+const MOST_BEFORE = 0.6;
 /** The end of what stands before a gap, as in `  --dc <ids>   the data centers`. */
 const GAP = /^(?: *\S+(?: \S+)*?)? {2,}(?=\S)/u;
 
@@ -34,12 +36,12 @@ function wrapLine(line: string, width: number, commands: readonly string[]): rea
   return fill(splitWords(joined), { width, hang: findHang(joined, width) }).map((one) => one.replaceAll(JOINT, ' '));
 }
 
-/** Under the beginning of the sentence, where that is in the left half; else a little further in than the line. */
+/** Under the beginning of the sentence, where enough is left there; else a little further in than the line. */
 function findHang(line: string, width: number): number {
   const gap = GAP.exec(line)?.[0] ?? '';
   const begins = widthOf(gap);
   const leading = /^ */u.exec(line)?.[0].length ?? 0;
-  if (begins > leading && begins <= width / 2) return begins;
+  if (begins > leading && begins <= width * MOST_BEFORE) return begins;
   return Math.min(leading + INDENT, Math.floor(width / 2));
 }
 

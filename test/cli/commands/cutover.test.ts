@@ -163,6 +163,9 @@ describe('cutover', () => {
     expect(after.out).toContain(`${reversal}: reversed`);
     expect(after.err).toContain(`2098-12-02T00:00:00 UTC was approved as ${reversal}`);
     const document = JSON.parse((await as(0, 'cutover', ...dc, '--json')).out);
-    expect(document.data_centers[0].reversals).toMatchObject([{ state: 'withdrawn' }, { reversal_id: reversal, state: 'applied' }]);
+    expect(document.data_centers[0].reversals).toMatchObject([
+      { state: 'withdrawn' },
+      { reversal_id: reversal, state: 'applied' },
+    ]);
   });
 });
