@@ -1,5 +1,5 @@
-// Horizontal bars as inline SVG; on a phone their description is in their place. A table beside it always has the same numbers: the picture is never the only
-// source.
+// Horizontal bars as inline SVG; a phone has their description in their place. A table beside it has the same numbers:
+// the picture is never the only source.
 import { html, type Markup, nothing } from '../../kernel/html.js';
 
 /** What a part of a bar means; each has its colour in the style sheet and its word in the legend. */

@@ -1,5 +1,5 @@
-// A table with a caption and header cells, for eyes, paper and screen readers; on a phone a wide one is a list. A column
-// in which there is nothing is left out. Knows nothing of what it holds.
+// A table with a caption and header cells, for eyes, paper and screen readers; on a phone a wide one is a list. A
+// column in which there is nothing is left out. Knows nothing of what it holds.
 import { html, type Markup } from '../../kernel/html.js';
 import type { Column } from '../terminal/table.js';
 

@@ -62,7 +62,7 @@ describe('decideCanary', () => {
       run({ canary: waiting }),
       true,
     );
-    expect(holds).toMatchObject([{ value: '89 s', limit: '90 s', needsPerson: false }]);
+    expect(holds).toMatchObject([{ value: '1 s', limit: '1 min 30 s', needsPerson: false }]);
   });
 
   test.each([
