@@ -10,7 +10,7 @@ import { explainArguments, rejectRepeats } from './arguments/explain-arguments.j
 import { REGISTRATIONS } from './commands/index.js';
 import type { CliIo } from './terminal/io.js';
 import { type CliSession, createSession, type Execute, readGlobalOptions } from './terminal/session.js';
-import { wrapText } from './terminal/wrap.js';
+import { wrapToWidth } from './terminal/wrap.js';
 import { showError } from './views/show-error.js';
 
 /** Runs one command line (without node and script); never throws, never ends the process. */
@@ -72,7 +72,7 @@ function createCli(io: CliIo, version: string): Command {
     .configureHelp({ showGlobalOptions: true, minWidthToWrap: MIN_WRAPPED })
     .configureOutput({
       getOutHelpWidth: () => io.width(),
-      writeOut: (text) => io.out(wrapText(text, io.width())),
+      writeOut: (text) => io.out(wrapToWidth(text, io.width())),
       writeErr: () => undefined, // shown by showError, in our own words
     });
 }

@@ -42,6 +42,7 @@ export function runListExceptions(session: CliSession, { dc, all, limit }: ListE
       showExceptions(withPrintableTexts({ ...list, exceptions: list.exceptions.map(onOneLine) }), {
         zone,
         commands: session.commands,
+        width: session.width(),
       }),
     );
     return 0;
@@ -63,7 +64,7 @@ export function runAddException(session: CliSession, orgId: string, flags: AddEx
     const next = session.commands.show(
       report.executed ? `exception answer ${orgId} --dc ${dataCenter}` : 'exception add … --execute --reason TEXT',
     );
-    session.report({ ...report, next }, showException(withPrintableTexts(onOneLine(report)), next));
+    session.report({ ...report, next }, showException(withPrintableTexts(onOneLine(report)), next, session.width()));
     return 0;
   });
 }
@@ -75,7 +76,7 @@ export function runAnswerException(session: CliSession, orgId: string, flags: An
     const reason = flags.execute === true ? getReason(session, 'The answer to an exception') : null;
     const report = await answerException(program.engine, { dataCenter, orgId }, answer, reason);
     const next = session.commands.show(nextOf(report, dataCenter));
-    session.report({ ...report, next }, showAnswer(withPrintableTexts(onOneLine(report)), next));
+    session.report({ ...report, next }, showAnswer(withPrintableTexts(onOneLine(report)), next, session.width()));
     return 0;
   });
 }

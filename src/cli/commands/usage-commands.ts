@@ -1,11 +1,10 @@
 // The commands `usage` and `exception`: descriptions, arguments and options. Loads nothing that they work with.
 import type { Command } from 'commander';
-import { parseCount, parseFloor } from '../arguments/parse-count.js';
+import { MAX_ROWS, parseCount, parseFloor } from '../arguments/parse-count.js';
 import type { Execute } from '../terminal/session.js';
 import type { AddExceptionFlags, AnswerExceptionFlags, ListExceptionsFlags } from './exception.js';
 import type { ProposeUsageFlags, UsageFlags } from './usage.js';
 
-const MAX_ROWS = 100_000;
 const MAX_PROPOSALS = 1_000;
 
 export function registerUsage(cli: Command, execute: Execute): void {

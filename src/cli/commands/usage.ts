@@ -38,12 +38,15 @@ export function runUsage(session: CliSession, orgId: string | undefined, flags: 
     const { id: dataCenter } = findDataCenter(program.config, dc);
     if (orgId === undefined) {
       const report = await readUsage(program.engine, { dataCenter, limit });
-      session.report({ ...report }, showUsage(withPrintableTexts(report), session.commands));
+      session.report(
+        { ...report },
+        showUsage(withPrintableTexts(report), { commands: session.commands, width: session.width() }),
+      );
       return 0;
     }
     const details = await readDetails(program.engine, { dataCenter, orgId });
     if (page !== undefined) await writePage(page, renderApiDetails(details));
-    const text = showDetails(withPrintableTexts(details));
+    const text = showDetails(withPrintableTexts(details), session.width());
     session.report({ ...details, page: page ?? null }, page === undefined ? text : `${text}\n\nWritten: ${page}`);
     return 0;
   });
@@ -68,7 +71,10 @@ export function runProposeUsage(session: CliSession, { dc, limit, execute }: Pro
     const reason = execute === true ? getReason(session, 'A proposal from usage') : null;
     const { guardRails: rails } = program.config.rollout;
     const report = await proposeFromUsage(program.engine, { dataCenter, rails, limit }, reason);
-    session.report({ ...report }, showProposals(withPrintableTexts(report), session.commands));
+    session.report(
+      { ...report },
+      showProposals(withPrintableTexts(report), { commands: session.commands, width: session.width() }),
+    );
     return report.proposals.length === 0 ? NOTHING_TO_DO : 0;
   });
 }

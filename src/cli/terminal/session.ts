@@ -8,7 +8,7 @@ import { type CommandNames, createCommandNames } from './command-names.js';
 import type { CliIo } from './io.js';
 import { createPaint, keepColours, type Paint } from './paint.js';
 import { formatJson } from './to-json.js';
-import { wrapText } from './wrap.js';
+import { wrapToWidth } from './wrap.js';
 
 export interface GlobalOptions {
   /** Path of a configuration; undefined: the default. */
@@ -64,7 +64,7 @@ export function createSession(io: CliIo, options: GlobalOptions): CliSession {
     project: isCalledElsewhere() ? projectFolder : undefined,
     config: options.config,
   });
-  const toFitting = (text: string, width = io.width()): string => wrapText(safe(text), width, commands.shown);
+  const toFitting = (text: string, width = io.width()): string => wrapToWidth(safe(text), width, commands.shown);
   const print = (text: string): void => (options.json ? undefined : io.out(`${toFitting(text)}\n`));
   const printError = (text: string): void => io.err(`${toFitting(text)}\n`);
   return {

@@ -13,7 +13,7 @@ const MOST_BEFORE = 0.6;
 const GAP = /^(?: *\S+(?: \S+)*?)? {2,}(?=\S)/u;
 
 /** Every line that is too long as several. `commands`: what is kept in one piece. */
-export function wrapText(text: string, width: number, commands: Iterable<string> = []): string {
+export function wrapToWidth(text: string, width: number, commands: Iterable<string> = []): string {
   const lines = text.split('\n');
   if (lines.every((line) => widthOf(line) <= width)) return text;
   const longestFirst = [...commands].sort((a, b) => b.length - a.length);

@@ -3,7 +3,7 @@ import { type ApiDetails, shareOfToday, usedOf } from '../../domain/usage/api-de
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
 
-export function showDetails(details: ApiDetails): string {
+export function showDetails(details: ApiDetails, width: number): string {
   const { orgId, dataCenter, days, kinds, exception } = details;
   return [
     `org ${orgId} in ${dataCenter}: ${describeTotal(details)}`,
@@ -16,6 +16,7 @@ export function showDetails(details: ApiDetails): string {
             layOutTable(
               [{ title: 'CALL' }, right('CALLS TODAY'), right('CREDITS')],
               kinds.map(({ kind, calls, credits }) => [kind, showCount(calls), showCount(credits)]),
+              width - 2,
             ),
           ),
         ]),
@@ -25,7 +26,14 @@ export function showDetails(details: ApiDetails): string {
           '',
           ...indent(
             layOutTable(
-              [{ title: 'DAY' }, { title: 'UNIT' }, right('USED'), right('CALLS'), right('REFUSED'), right('AT ONCE')],
+              [
+                { title: 'DAY' },
+                { title: 'UNIT' },
+                right('USED'),
+                right('CALLS', 2),
+                right('REFUSED'),
+                right('AT ONCE', 1),
+              ],
               days.map((day) => [
                 day.day,
                 day.model === 'credits' ? 'credits' : 'calls',
@@ -34,6 +42,7 @@ export function showDetails(details: ApiDetails): string {
                 showCount(day.refusedByCredits + day.refusedByConcurrency),
                 showCount(day.peakInFlight),
               ]),
+              width - 2,
             ),
           ),
         ]),

@@ -4,11 +4,13 @@ import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { wrapText } from '../terminal/wrap-text.js';
 
-const COLUMNS = 76;
+const INDENT = 4;
+const LONGEST = 76;
+const columnsOf = (width: number): number => Math.min(LONGEST, width - INDENT);
 
 export function showExceptions(
   { dataCenter, counts, exceptions }: ExceptionList,
-  { zone, commands }: { readonly zone: string; readonly commands: CommandNames },
+  { zone, commands, width }: { readonly zone: string; readonly commands: CommandNames; readonly width: number },
 ): string {
   const { open, granted, declined, withdrawn } = counts;
   const sum = `${showCount(open)} open, ${showCount(granted)} granted, ${showCount(declined)} declined, ${showCount(withdrawn)} withdrawn`;
@@ -19,12 +21,12 @@ export function showExceptions(
       '',
       `  org ${one.orgId}: ${one.state}, asked ${showInstant(one.askedAt, zone)}`,
       `    by ${one.askedBy}${describeWish(one)}`,
-      ...wrapText(one.text, COLUMNS).map((line) => `    ${line}`),
+      ...wrapText(one.text, columnsOf(width)).map((line) => `    ${line}`),
       ...(one.override === null ? [] : [`    its override: ${one.override}`]),
       ...(one.answeredAt === null
         ? []
         : [`    answered by ${one.answeredBy ?? '–'}, ${showInstant(one.answeredAt, zone)}`]),
-      ...(one.answer === null ? [] : wrapText(one.answer, COLUMNS).map((line) => `    ${line}`)),
+      ...(one.answer === null ? [] : wrapText(one.answer, columnsOf(width)).map((line) => `    ${line}`)),
     ]),
     '',
     `Next: ${commands.show(`exception answer ORG --dc ${dataCenter}`)}`,
@@ -39,23 +41,25 @@ const describeWish = ({ wanted, until }: Pick<ExceptionReport, 'wanted' | 'until
     .map((part) => `, ${part}`)
     .join('');
 
-export function showException(report: ExceptionReport, next: string): string {
+export function showException(report: ExceptionReport, next: string, width: number): string {
   const { executed, orgId, dataCenter, text } = report;
   return [
     `${executed ? '✔' : '·'} exception of org ${orgId} in ${dataCenter}${describeWish(report)}`,
-    ...wrapText(text, COLUMNS).map((line) => `    ${line}`),
+    ...wrapText(text, columnsOf(width)).map((line) => `    ${line}`),
     '',
     executed ? 'It is stored, and waits for its answer.' : 'Nothing was stored.',
     `Next: ${next}`,
   ].join('\n');
 }
 
-export function showAnswer(report: AnsweredException, next: string): string {
+export function showAnswer(report: AnsweredException, next: string, width: number): string {
   const { executed, orgId, dataCenter, text, answer, state, proposal } = report;
   return [
     `${executed ? '✔' : '·'} exception of org ${orgId} in ${dataCenter}${describeWish(report)}`,
-    ...wrapText(text, COLUMNS).map((line) => `    ${line}`),
-    ...(answer === null ? [] : ['  the org is told:', ...wrapText(answer, COLUMNS).map((line) => `    ${line}`)]),
+    ...wrapText(text, columnsOf(width)).map((line) => `    ${line}`),
+    ...(answer === null
+      ? []
+      : ['  the org is told:', ...wrapText(answer, columnsOf(width)).map((line) => `    ${line}`)]),
     '',
     executed ? describeDone(state, proposal?.overrideId) : 'Nothing was changed.',
     `Next: ${next}`,

@@ -72,11 +72,16 @@ function measureHold({ code, value, limit }: StatusHold): string {
     words === undefined
       ? [value, limit === null ? null : `limit ${readable(limit)}`].filter((part) => part !== null).map(readable)
       : [words(value ?? '', limit ?? '')].filter((part) => part !== undefined);
-  return shown.length === 0 ? '' : ` (${shown.join(', ')})`;
+  return inBrackets(shown);
 }
 
 const showMeasured = (hold: StatusHold, zone: string): string =>
   `${HOLDS[hold.code].meaning}${measureHold(hold)}, since ${showInstant(hold.since, zone)}`;
+
+function inBrackets(parts: readonly (string | null)[]): string {
+  const shown = parts.filter((part) => part !== null);
+  return shown.length === 0 ? '' : ` (${shown.join(', ')})`;
+}
 
 /** From the row in the cell: who froze it, and why. */
 function showFreeze({ since, by, reason }: NonNullable<DataCenterStatus['freeze']>, zone: string): string {

@@ -6,34 +6,46 @@ import type { UsageProposals } from '../../engine/usage/propose-from-usage.js';
 import type { UsageReport, UsedOrg } from '../../engine/usage/read-usage.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
-import { indent, layOutTable, right } from '../terminal/table.js';
+import { type Column, indent, layOutTable, right } from '../terminal/table.js';
 
-export function showUsage(report: UsageReport, commands: CommandNames): string {
+interface UsageView {
+  readonly commands: CommandNames;
+  readonly width: number;
+}
+
+export function showUsage(report: UsageReport, { commands, width }: UsageView): string {
   const { dataCenter, today, firstDay, legacyToday, alerts80, alerts100, near, refusedSince } = report;
   if (firstDay === null) return `${dataCenter}: nothing was measured yet. A meter writes here what it counts.`;
   return [
     `${dataCenter}: usage on ${today}, measured since ${firstDay}`,
     '',
-    ...indent(showEditions(report.editions)),
+    ...indent(showEditions(report.editions, width - 2)),
     '',
     '  80 %: used that much of their total today. REFUSED: for it, today.',
     '  SINCE: refused since their migration, and on no measured day before.',
     ...indent(describePrediction(report)),
-    ...indent(describeBranches(report)),
+    ...indent(describeBranches(report, width - 2)),
     ...(legacyToday === 0 ? [] : [`  Not migrated, with calls today: ${showOrgs(legacyToday)}.`]),
     ...(alerts80 + alerts100 === 0
       ? []
       : [`  Alerts today: ${showCount(alerts80)} at 80 %, ${showCount(alerts100)} with nothing left or refused.`]),
-    ...listOrgs('At 80 % or more today, the fullest first', near),
-    ...listOrgs('Refused since their migration, and not before', refusedSince),
+    ...listOrgs('At 80 % or more today, the fullest first', near, width),
+    ...listOrgs('Refused since their migration, and not before', refusedSince, width),
     '',
     `Next: ${commands.show(`usage propose --dc ${dataCenter}`)}`,
   ].join('\n');
 }
 
-const showEditions = (editions: readonly EditionUsage[]): readonly string[] =>
+const showEditions = (editions: readonly EditionUsage[], width: number): readonly string[] =>
   layOutTable(
-    [{ title: 'EDITION' }, ...['ORGS', 'ACTIVE', 'USED TODAY', '80 %', 'REFUSED', 'SINCE', 'PREDICTED'].map(right)],
+    [
+      { title: 'EDITION' },
+      right('ORGS', 1),
+      right('ACTIVE', 3),
+      right('USED TODAY', 2),
+      ...numbers('80 %', 'REFUSED', 'SINCE'),
+      right('PREDICTED', 4),
+    ],
     editions.map((one) => [
       one.edition,
       showCount(one.orgs),
@@ -44,7 +56,10 @@ const showEditions = (editions: readonly EditionUsage[]): readonly string[] =>
       showCount(one.refusedSince),
       one.predicted === null ? '–' : showCount(one.predicted),
     ]),
+    width,
   );
+
+const numbers = (...titles: readonly string[]): readonly Column[] => titles.map((title) => right(title));
 
 function describePrediction({ plan, editions }: UsageReport): readonly string[] {
   const measured = editions.reduce((sum, one) => sum + one.measured, 0);
@@ -57,24 +72,26 @@ function describePrediction({ plan, editions }: UsageReport): readonly string[] 
 }
 
 /** Only the branches in which somebody is refused or near: the others are in the document. */
-function describeBranches({ branches }: UsageReport): readonly string[] {
+function describeBranches({ branches }: UsageReport, width: number): readonly string[] {
   const rows = groupBranches(branches).map(({ name, near, refusedToday, refusedSince, concurrencySince }) => [
     name,
     ...[near, refusedToday, refusedSince, concurrencySince].map(showCount),
   ]);
   if (rows.length === 0) return [];
-  return ['', ...layOutTable([{ title: 'BRANCH' }, ...['80 %', 'REFUSED', 'SINCE', 'AT ONCE'].map(right)], rows), ''];
+  const columns = [{ title: 'BRANCH' }, ...numbers('80 %', 'REFUSED', 'SINCE', 'AT ONCE')];
+  return ['', ...layOutTable(columns, rows, width), ''];
 }
 
-function listOrgs(title: string, orgs: readonly UsedOrg[]): readonly string[] {
+function listOrgs(title: string, orgs: readonly UsedOrg[], width: number): readonly string[] {
   if (orgs.length === 0) return [];
   return [
     '',
     `  ${title}:`,
     ...indent(
       layOutTable(
-        [{ title: 'ORG' }, { title: 'EDITION' }, ...['USED TODAY', 'TOTAL', 'REFUSED'].map(right)],
+        [{ title: 'ORG' }, { title: 'EDITION' }, ...numbers('USED TODAY', 'TOTAL', 'REFUSED')],
         orgs.map((org) => [org.orgId, org.edition, ...[org.used, org.total, org.refused].map(showCount)]),
+        width - 2,
       ),
     ),
   ];
@@ -91,7 +108,7 @@ const WHY: Readonly<Record<LeftOut, string>> = {
 
 export function showProposals(
   { dataCenter, executed, proposals, left }: UsageProposals,
-  commands: CommandNames,
+  { commands, width }: UsageView,
 ): string {
   const made = proposals.filter(({ override }) => override !== null);
   const refused = proposals.filter(({ refusal }) => refusal !== null);
@@ -110,7 +127,7 @@ export function showProposals(
               [
                 { title: 'ORG' },
                 { title: 'EDITION' },
-                ...['PEAK', 'REFUSED', 'TOTAL', 'FLOOR'].map(right),
+                ...numbers('PEAK', 'REFUSED', 'TOTAL', 'FLOOR'),
                 { title: executed ? 'OVERRIDE' : '' },
               ],
               proposals.map((org) => [
@@ -119,6 +136,7 @@ export function showProposals(
                 ...[org.peak, org.refused, org.total, org.proposedFloor].map(showCount),
                 org.override ?? '',
               ]),
+              width - 2,
             ),
           ),
         ]),

@@ -85,6 +85,7 @@ export function shareOfToday({ days, today, model, total }: ApiDetails): DayShar
   const used = day === undefined ? 0n : usedOf(day);
   if (total === null) return { unit, used, left: null, percent: null };
   const left = total > used ? total - used : 0n;
-  const percent = left === 0n ? 100 : Math.min(99, Number((used * 100n) / total));
+  // 0 only where nothing is used, 100 only where nothing is left
+  const percent = left === 0n ? 100 : used === 0n ? 0 : Math.max(1, Math.min(99, Number((used * 100n) / total)));
   return { unit, used, left, percent };
 }

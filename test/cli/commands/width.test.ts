@@ -189,6 +189,12 @@ describe('what a command prints', () => {
     await change(0, 'reconcile', '--dc', dc, '--execute');
     await fleet.drive();
     await read('reconcile', '--history');
+    await read('usage', 'show', '--dc', dc);
+    await read('usage', 'show', '4', '--dc', dc);
+    await read('usage', 'propose', '--dc', dc);
+    await change(0, 'exception', 'add', '4', '--dc', dc, '--text', 'We import at night.', '--execute');
+    await read('exception', 'list', '--dc', dc);
+    await read('exception', 'answer', '4', '--dc', dc, '--decline', 'Import in smaller pieces.');
     await change(0, 'freeze');
     await read('status', '--within', '60');
     await change(0, 'unfreeze');

@@ -5,31 +5,31 @@ import { displayWidth } from '../../../src/cli/terminal/display-width.js';
 import { chooseWidth } from '../../../src/cli/terminal/io.js';
 import { createPaint } from '../../../src/cli/terminal/paint.js';
 import { layOutRows, layOutTable, right } from '../../../src/cli/terminal/table.js';
-import { wrapText } from '../../../src/cli/terminal/wrap.js';
+import { wrapToWidth } from '../../../src/cli/terminal/wrap.js';
 import { toPrintableLines } from '../../../src/kernel/printable.js';
 import { hostileText } from '../hostile/texts.js';
 
 const COMMAND = 'credit-rollout --config fleet.yaml cutover execute --dc in --execute --reason TEXT';
 
-describe('wrapText', () => {
+describe('wrapToWidth', () => {
   test('continues a line under the beginning of its sentence', () => {
-    expect(wrapText('    waits: no worker serves it, since noon', 24)).toBe(
+    expect(wrapToWidth('    waits: no worker serves it, since noon', 24)).toBe(
       '    waits: no worker\n      serves it, since\n      noon',
     );
-    expect(wrapText('  ✔ ok       queue: it can be reached', 30)).toBe(
+    expect(wrapToWidth('  ✔ ok       queue: it can be reached', 30)).toBe(
       '  ✔ ok       queue: it can be\n             reached',
     );
   });
 
   test('puts a command on a line of its own before it breaks one', () => {
     const short = 'credit-rollout resume --dc eu';
-    expect(wrapText(`an operator paused it; to continue: ${short}`, 40, [short])).toBe(
+    expect(wrapToWidth(`an operator paused it; to continue: ${short}`, 40, [short])).toBe(
       `an operator paused it; to continue:\n  ${short}`,
     );
   });
 
   test('breaks a command that is longer than a line as a shell reads it', () => {
-    const lines = wrapText(`Next: ${COMMAND}`, 40, [COMMAND]).split('\n');
+    const lines = wrapToWidth(`Next: ${COMMAND}`, 40, [COMMAND]).split('\n');
     expect(lines).toEqual([
       'Next:',
       '  credit-rollout --config fleet.yaml \\',
@@ -41,7 +41,7 @@ describe('wrapText', () => {
   test('never makes a line longer than the width, nor leaves anything out', () => {
     fc.assert(
       fc.property(hostileText.map(toPrintableLines), fc.integer({ min: 12, max: 60 }), (text, width) => {
-        const lines = wrapText(text, width).split('\n');
+        const lines = wrapToWidth(text, width).split('\n');
         for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(width);
         expect(lines.join('').replaceAll(/\s/gu, '')).toBe(text.replaceAll(/\s/gu, ''));
       }),
@@ -51,7 +51,7 @@ describe('wrapText', () => {
   test('counts no column for colours', () => {
     const paint = createPaint(true);
     const text = `${paint('error', 'red')} ${paint('twelve more', 'bold')}`;
-    expect(wrapText(text, 17)).toBe(text);
+    expect(wrapToWidth(text, 17)).toBe(text);
   });
 });
 

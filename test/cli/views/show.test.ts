@@ -8,7 +8,7 @@ import { showChange, showCount, showInstant, showRange, showShare } from '../../
 import { plainPaint } from '../../../src/cli/terminal/paint.js';
 import { layOutTable } from '../../../src/cli/terminal/table.js';
 import { toJson } from '../../../src/cli/terminal/to-json.js';
-import { wrapText } from '../../../src/cli/terminal/wrap.js';
+import { wrapToWidth } from '../../../src/cli/terminal/wrap.js';
 import { drawBar, showProgress, showStatusLine } from '../../../src/cli/views/show-progress.js';
 import { showStatus } from '../../../src/cli/views/show-status.js';
 import { showSummary } from '../../../src/cli/views/show-summary.js';
@@ -155,7 +155,12 @@ describe('showStatus of locks', () => {
   const show = (blocker: Partial<DataCenterStatus['blockers'][number]>): string => {
     const lock = { pid: 4711, role: 'deploy', application: 'psql', relation: 'public.orgs', mode: 'ACCESS EXCLUSIVE' };
     const blockers = [{ ...lock, queued: false, since: new Date('2026-11-22T14:00:00Z'), ...blocker }];
-    return showStatus(sampleStatus(sampleDataCenter({ blockers })), { commands, paint: plainPaint, lanes: 2 });
+    return showStatus(sampleStatus(sampleDataCenter({ blockers })), {
+      commands,
+      paint: plainPaint,
+      lanes: 2,
+      width: 1_000,
+    });
   };
   test.each([
     [{}, 'session 4711 (role deploy, psql): ACCESS EXCLUSIVE on public.orgs, since 2026-11-22 14:00:00 UTC'],
@@ -227,7 +232,7 @@ describe('showSummary', () => {
 
 const toScreen = (io: CapturedIo) => ({
   io,
-  toLines: (text: string, width = io.width()) => wrapText(text, width).split('\n'),
+  toLines: (text: string, width = io.width()) => wrapToWidth(text, width).split('\n'),
 });
 
 describe('createLiveArea', () => {

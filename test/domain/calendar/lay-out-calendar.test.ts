@@ -129,7 +129,12 @@ describe('layOutCalendar', () => {
     const gate = { configuredAt: effectiveAt, effectiveAt, latchedAt: effectiveAt, sweptAt: null };
     const [over] = layOut([facts({ cutover, gate, stage: 'done', requested: false, doneAt: effectiveAt })]);
     expect(over?.oneOffs).toMatchObject([
-      { kind: 'cutover', at: effectiveAt, state: 'past', note: expect.stringContaining('its sweep, the check of every earlier org, has not ended') },
+      {
+        kind: 'cutover',
+        at: effectiveAt,
+        state: 'past',
+        note: expect.stringContaining('its sweep, the check of every earlier org, has not ended'),
+      },
     ]);
   });
 
