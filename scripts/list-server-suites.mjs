@@ -56,6 +56,10 @@ const SAME_ON_EVERY_VERSION = new Map([
     'Servers of queues refuse here, most of them Redis. What a queue asks of PostgreSQL is in postgres-queue.',
   ],
   [
+    'test/cli/commands/width.test.ts',
+    'Holds that what commands print fits a terminal. No version of PostgreSQL changes how wide a line is.',
+  ],
+  [
     'test/cli/commands/status-in-time.test.ts',
     'Holds how long status waits for a server that says nothing, which no version of PostgreSQL decides.',
   ],

@@ -63,7 +63,7 @@ export async function freeze(
 }
 
 /** Control may be down, and nobody who freezes waits for it longer. */
-const NAME_TIMEOUT_MS = 500;
+const NAME_TIMEOUT_MS = 1_500;
 
 /** The person, as control's audit will name them; null: control does not answer, and the cell takes its login. */
 async function findName({

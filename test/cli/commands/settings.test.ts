@@ -86,27 +86,27 @@ describe('settings', () => {
     const [change] = JSON.parse(proposed.out).changes;
     expect(change).toMatchObject({ state: 'proposed', author: name[ALICE], approver: null, to_value: 'PT12H' });
     expect(await readSetting('rollout.bake')).toBe('PT1H');
-    expect((await as(ALICE, 'settings')).out).toContain(`${change.change}: rollout.bake from PT1H to PT12H, proposed`);
+    expect((await as(ALICE, 'settings')).out).toContain(`${change.change_id}: rollout.bake from PT1H to PT12H, proposed`);
     expect(await as(BOB, 'settings', 'propose', 'rollout.bake', 'PT2H', '--execute', '--reason', 'x')).toMatchObject({
       code: 6,
-      err: expect.stringContaining(`approve ${change.change}`),
+      err: expect.stringContaining(`approve ${change.change_id}`),
     });
-    expect(await as(ALICE, 'approve', change.change)).toMatchObject({
+    expect(await as(ALICE, 'approve', change.change_id)).toMatchObject({
       code: 7,
       err: expect.stringContaining('same_person'),
     });
-    expect(await as(BOB, 'approve', change.change, '--reason', 'seen')).toMatchObject({
+    expect(await as(BOB, 'approve', change.change_id, '--reason', 'seen')).toMatchObject({
       code: 0,
       out: expect.stringContaining(`applied; proposed by ${name[ALICE]}, approved by ${name[BOB]}`),
     });
     expect(await readSetting('rollout.bake')).toBe('PT12H');
-    expect(await as(BOB, 'approve', change.change)).toMatchObject({
+    expect(await as(BOB, 'approve', change.change_id)).toMatchObject({
       code: 6,
       err: expect.stringContaining('change_decided'),
     });
     expect(await actions()).toEqual([`${name[ALICE]} propose_setting`, `${name[BOB]} change_setting`]);
     expect((await as(ALICE, 'settings')).out).toMatch(
-      new RegExp(`rollout\\.bake +PT12H .*${change.change}, proposed by`, 'u'),
+      new RegExp(`rollout\\.bake +PT12H .*${change.change_id}, proposed by`, 'u'),
     );
   });
 
