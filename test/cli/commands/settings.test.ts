@@ -86,7 +86,9 @@ describe('settings', () => {
     const [change] = JSON.parse(proposed.out).changes;
     expect(change).toMatchObject({ state: 'proposed', author: name[ALICE], approver: null, to_value: 'PT12H' });
     expect(await readSetting('rollout.bake')).toBe('PT1H');
-    expect((await as(ALICE, 'settings')).out).toContain(`${change.change_id}: rollout.bake from PT1H to PT12H, proposed`);
+    expect((await as(ALICE, 'settings')).out).toContain(
+      `${change.change_id}: rollout.bake from PT1H to PT12H, proposed`,
+    );
     expect(await as(BOB, 'settings', 'propose', 'rollout.bake', 'PT2H', '--execute', '--reason', 'x')).toMatchObject({
       code: 6,
       err: expect.stringContaining(`approve ${change.change_id}`),
