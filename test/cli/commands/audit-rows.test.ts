@@ -150,14 +150,14 @@ describe('the audit', () => {
     await leavesOne(ALICE, 'cutover postpone', 'postpone', ...at, '--to', '2098-11-03');
     await leavesOne(ALICE, 'cutover postpone', 'postpone_withdrawn', ...at, '--withdraw');
     const postponed = await leavesOne(ALICE, 'cutover postpone', 'postpone', ...at, '--to', '2098-11-03');
-    await leavesOne(BOB, 'approve', 'postponed', String(postponed.json.postponement));
+    await leavesOne(BOB, 'approve', 'postponed', String(postponed.json.postponement_id));
     await setInstant(`cutover_at = now() - interval '1 hour'`);
     await leavesOne(ALICE, 'cutover execute', 'cutover', ...at, '--execute');
     await fleet.drive();
     await leavesOne(ALICE, 'cutover reverse', 'reverse', ...at, '--to', '2098-11-03');
     await leavesOne(ALICE, 'cutover reverse', 'reverse_withdrawn', ...at, '--withdraw');
     const reversed = await leavesOne(ALICE, 'cutover reverse', 'reverse', ...at, '--to', '2098-11-03');
-    await leavesOne(BOB, 'approve', 'reversed', String(reversed.json.reversal));
+    await leavesOne(BOB, 'approve', 'reversed', String(reversed.json.reversal_id));
     await leavesOne(ALICE, 'detach', 'detach', ...at);
   });
 
