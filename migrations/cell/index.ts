@@ -9,6 +9,7 @@ import { createDrift, createRepairs, splitRepairs } from './drift.js';
 import { createExceptions } from './exceptions.js';
 import { createFeed } from './feed.js';
 import { guardFenceAndGate } from './fence-and-gate.js';
+import { bindFenceToServer } from './fence-server.js';
 import { createFreezes } from './freeze.js';
 import { createSignUpFunctions, guardGate } from './gate.js';
 import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers } from './guards.js';
@@ -89,5 +90,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createApiDetails,
     recordCallCosts,
     limitSignUpWaits,
+    bindFenceToServer,
   ];
 }

@@ -50,6 +50,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   mark_gate_answer: 'HMAC-SHA256 of an answer of the gate, which no session can forge; internal',
   record_scheduler_login: 'trigger of `schedulers`: writes the login of the process and what it may do',
   record_worker_login: 'trigger of `workers`: writes the login of the process and what it may do',
+  record_fence_server: 'trigger of `fence`: writes when the server had started on which it is opened',
   check_fence_opens: 'trigger of `fence`: a worker closes it, and only a fencer opens it',
   check_gate_times:
     'trigger of `gate`: no cut-over in the past, none before its instant, none while a sign-up holds the gate',

@@ -89,7 +89,7 @@ function readCell(world: World, { id, runId, cell }: DataCenter): CellReading {
   const wanted = world.open?.dataCenter === id ? world.open.runId : null;
   return {
     kind: 'read',
-    fence: { ...fence, sameTimeline: true, failure: null },
+    fence: { ...fence, sameTimeline: true, sameServer: true, failure: null },
     run: named
       ? {
           ...{ canary: READY, staleLeft: 0, touched: 0, followedUp: false, cut: true, mismatches: 0, idleMs: 0 },

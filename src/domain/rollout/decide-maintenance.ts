@@ -104,7 +104,7 @@ function decideOpen(dc: DataCenterSnapshot, open: MaintenanceRun): Decision {
     return closed ? hold(...held) : go({ kind: 'close_maintenance', run: open, reason: 'an operator stopped it' });
   const run = cell.maintenance;
   if (run?.detected && run.pending === 0) return decideFinished(open, run, closed);
-  if (run === undefined || fence.state !== 'open' || fence.epoch !== epoch)
+  if (run === undefined || fence.state !== 'open' || fence.epoch !== epoch || !fence.sameServer)
     return go({ kind: 'open_maintenance', run: open, reason: 'it is to be worked on' });
   return {
     steps: [

@@ -153,7 +153,8 @@ function decideWithoutPlan(dc: DataCenterSnapshot, { fence }: ReadCell): Decisio
 
 function decideWork(dc: DataCenterSnapshot, cell: ReadCell): Decision {
   const { fence, run } = cell;
-  const ours = fence.epoch === dc.epoch && fence.runId === dc.runId && fence.sameTimeline;
+  const opened = fence.sameTimeline && fence.sameServer;
+  const ours = fence.epoch === dc.epoch && fence.runId === dc.runId && opened;
   if (run !== undefined && !run.canary.passed) return decideCanary(dc, cell, run, ours);
   if (dc.stage === 'canary')
     return ours && fence.state === 'open' && run !== undefined

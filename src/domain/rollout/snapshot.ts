@@ -60,6 +60,8 @@ export interface FenceReading {
   readonly runId: bigint | null;
   /** Opened under the timeline that the cell still has. */
   readonly sameTimeline: boolean;
+  /** Opened since the cell's server started last: else workers take it for closed. */
+  readonly sameServer: boolean;
   readonly failure: string | null;
   /** The change feed may write. */
   readonly singleWrites: boolean;

@@ -58,7 +58,7 @@ async function verifyClaimed(tx: CellTransaction, epoch: bigint, mode: ReadMode)
   await lockFenceShared(tx);
   const fence = await readFence(tx);
   const open = fence.state === 'verifying' && !fence.frozen;
-  const ours = open && fence.epoch === epoch && fence.timeline === fence.currentTimeline;
+  const ours = open && fence.epoch === epoch && fence.timeline === fence.currentTimeline && fence.sameServer;
   const run = ours && fence.runId !== null ? await findRun(tx, fence.runId) : undefined;
   if (run === undefined) return 'fenced';
   if ((await lockLane(tx, run.lanes)) === undefined) return 'no_lane';

@@ -1,7 +1,7 @@
 // The fence of a cell for a maintenance run: a reconciliation or a sweep. It opens under an epoch that is new to the
 // cell, and is closed at that epoch. When a process dies between control and the cell, the next tick finishes the work.
 import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
-import type { FenceState } from '../../stores/cell/batch/fence.js';
+import type { Fence } from '../../stores/cell/batch/fence.js';
 import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
 import { findCell } from '../../stores/cell/identity.js';
 import { openSealedMaintenance } from '../../stores/cell/reconcile/maintenance.js';
@@ -18,10 +18,10 @@ import { takeNewEpoch } from '../new-epoch.js';
 export async function readFenceOf(
   context: EngineContext,
   dataCenter: string,
-): Promise<{ readonly epoch: bigint; readonly state: FenceState; readonly activeCard: string | null }> {
+): Promise<Pick<Fence, 'epoch' | 'state' | 'sameServer'> & { readonly activeCard: string | null }> {
   return context.cells.get(dataCenter).inTransaction('fencer', async (tx) => {
-    const { epoch, state } = await readFence(tx);
-    return { epoch, state, activeCard: (await findCell(tx))?.activeCard ?? null };
+    const { epoch, state, sameServer } = await readFence(tx);
+    return { epoch, state, sameServer, activeCard: (await findCell(tx))?.activeCard ?? null };
   });
 }
 
@@ -35,7 +35,8 @@ export async function openMaintenance(
   open: MaintenanceRun,
 ): Promise<boolean> {
   const seen = await readFenceOf(context, row.id);
-  const used = open.epoch <= seen.epoch && !(open.epoch === seen.epoch && seen.state === 'open');
+  const isOpen = seen.state === 'open' && seen.sameServer;
+  const used = open.epoch <= seen.epoch && !(open.epoch === seen.epoch && isOpen);
   if (used)
     return takeNewEpoch(context, { dataCenter: row.id, seen: seen.epoch, runId: open.runId }, (tx, epoch) =>
       raiseRunEpoch(tx, open, epoch),

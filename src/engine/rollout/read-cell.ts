@@ -42,6 +42,7 @@ export async function readCell(
           epoch: fence.epoch,
           runId: fence.runId,
           sameTimeline: fence.timeline === fence.currentTimeline,
+          sameServer: fence.sameServer,
           failure: fence.failure,
           singleWrites: fence.singleWrites,
         },

@@ -12,7 +12,16 @@ const RUN = {
 
 const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | null = {}): CellReading => ({
   kind: 'read',
-  fence: { state: 'closed', epoch: 7n, runId: 5n, sameTimeline: true, failure: null, singleWrites: false, ...fence },
+  fence: {
+    state: 'closed',
+    epoch: 7n,
+    runId: 5n,
+    sameTimeline: true,
+    sameServer: true,
+    failure: null,
+    singleWrites: false,
+    ...fence,
+  },
   run: run === null ? undefined : { ...RUN, batches: 3, pending: 0, verified: 3, mismatches: 0, idleMs: 0, ...run },
   source: 'attached',
   bakeTrouble: null,
@@ -43,6 +52,10 @@ describe('decideAudit', () => {
     ['has failed over', reading({ sameTimeline: false })],
   ])('puts a data center back whose cell %s', (_case, cell) => {
     expect(decideAudit({ epoch: 7n }, cell)).toEqual(expect.any(String));
+  });
+
+  test('a server that started again says nothing about what was verified', () => {
+    expect(decideAudit({ epoch: 7n }, reading({ sameServer: false }))).toBeUndefined();
   });
 
   test('knows nothing of a data center that never ran', () => {

@@ -93,6 +93,11 @@ describe('decideMaintenance', () => {
     ],
     ['and ends it', ended(OPEN, { maintenance: { detected: false }, fence: MOVED }), ['end_maintenance']],
     ['so does one before it was opened', during(OPEN, { fence: { ...MOVED, epoch: 8n } }), ['close_maintenance']],
+    [
+      'a server that started again needs its fence opened',
+      during(OPEN, { maintenance: { detected: false }, fence: { ...OURS, sameServer: false } }),
+      ['open_maintenance'],
+    ],
     ['then drift is found', during(OPEN, { maintenance: { detected: false } }), ['wake_workers detect', 'maintenance']],
     ['then it is healed', during(OPEN, { maintenance: { pending: 3 } }), ['wake_workers apply', 'maintenance']],
     ['what is healed is closed', during(OPEN, { maintenance: {} }), ['close_maintenance']],

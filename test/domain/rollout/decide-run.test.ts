@@ -30,6 +30,12 @@ describe('decideStep: a run', () => {
       cell({ fence: { sameTimeline: false } }),
       ['open_fence open'],
     ],
+    [
+      'migrating opens again on a server that has started again',
+      'migrating',
+      cell({ fence: { sameServer: false } }),
+      ['open_fence open'],
+    ],
     ['migrating opens again for another run’s fence', 'migrating', cell({ fence: { runId: 4n } }), ['open_fence open']],
     ['migrating opens again where the cell lost the run', 'migrating', cell({ run: null }), ['open_fence open']],
     ['migrating closes the fence when nothing is pending', 'migrating', cell({ run: { pending: 0 } }), ['close_fence']],

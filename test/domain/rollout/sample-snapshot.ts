@@ -21,6 +21,7 @@ const fence = (change: Partial<FenceReading> = {}): FenceReading => ({
   epoch: 5n,
   runId: 5n,
   sameTimeline: true,
+  sameServer: true,
   failure: null,
   singleWrites: false,
   ...change,

@@ -18,6 +18,8 @@ export interface Fence {
   readonly timeline: string | null;
   /** The cell's timeline now. */
   readonly currentTimeline: string;
+  /** The server has not started again since it was opened: else it may be an older copy, and is not open here. */
+  readonly sameServer: boolean;
   /** Code of a broken rule; the run must not go on. */
   readonly failure: string | null;
   /** The change feed may write. */
@@ -47,6 +49,9 @@ export async function lockFenceExclusive(tx: CellTransaction): Promise<void> {
 const TIMELINE = 'left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)';
 const TIMELINE_FUNCTIONS = 'pg_walfile_name(pg_current_wal_insert_lsn())';
 
+/** SQL: whether the fence `f` was opened on this server, and since its last start. */
+export const OPENED_HERE = 'f.server_started_at is not distinct from pg_postmaster_start_time()';
+
 /** Before our schema exists; asks the functions that a fence is read with. Throws RefusedFunction. */
 export async function assertTimelineReadable(tx: CellTransaction): Promise<void> {
   await askServer(TIMELINE_FUNCTIONS, () => selectRow(tx, `select ${TIMELINE} as timeline`));
@@ -63,7 +68,7 @@ export async function readFence(tx: CellTransaction): Promise<Fence> {
     selectRow<FenceRow>(
       tx,
       `select f.state, f.epoch, f.run_id, f.timeline, f.failure, f.single_writes,
-         ${TIMELINE} as current_timeline, ${FROZEN} as frozen
+         ${TIMELINE} as current_timeline, ${OPENED_HERE} as same_server, ${FROZEN} as frozen
        from credit_rollout.fence f`,
     ),
   );

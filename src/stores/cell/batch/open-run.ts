@@ -3,6 +3,7 @@ import { findRow } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 import { READS_SOURCE } from '../identity.js';
+import { OPENED_HERE } from './fence.js';
 import { FROZEN } from './freezes.js';
 import { type CellRun, RUN_COLUMNS, type RunRow } from './runs.js';
 
@@ -14,9 +15,9 @@ export interface OpenRun extends CellRun {
 }
 
 /**
- * The run that may be written under `epoch` now; undefined: none, the cell is frozen, or our views do not read the
- * source (any more). Needs the fence's lock, taken
- * in an earlier statement.
+ * The run that may be written under `epoch` now; undefined: none, the cell is frozen, it is another server than the one
+ * that control opened the fence on, or our views do not read the source (any more). Needs the fence's lock, taken in an
+ * earlier statement.
  */
 export async function findOpenRun(tx: CellTransaction, epoch: bigint): Promise<OpenRun | undefined> {
   const row = await findRow<RunRow & Pick<OpenRun, 'timeline' | 'sourceUnique'>>(
@@ -26,7 +27,7 @@ export async function findOpenRun(tx: CellTransaction, epoch: bigint): Promise<O
      join credit_rollout.runs r on r.run_id = f.run_id
      cross join credit_rollout.cell c
      where f.state = 'open' and f.epoch = :epoch::bigint and r.state = 'open' and not ${FROZEN}
-       and f.timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
+       and f.timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) and ${OPENED_HERE}
        and ${READS_SOURCE}`,
     { epoch },
   );
