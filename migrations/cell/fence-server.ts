@@ -1,5 +1,5 @@
-// Why: an older copy of a cell that is put back has the fence as it was, perhaps open, on the same timeline. Workers, who
-// do not know control, would go on where it was, while another data center is rolled out.
+// Why: an older copy of a cell that is put back has the fence as it was, perhaps open, on the same timeline. Workers,
+// who do not know control, would go on where it was, while another data center is rolled out.
 import type { Migration } from '../migration.js';
 
 /** Why: a fence is open on the server that it was opened on, until that one ends. Old code never reads it. */

@@ -1,5 +1,5 @@
-// An older copy of a cell that is put back: its fence is as it was, perhaps open, on the same timeline, and workers do not
-// know control. They write nothing until a scheduler of control opens the fence on this server.
+// An older copy of a cell that is put back: its fence is as it was, perhaps open, on the same timeline, and workers do
+// not know control. They write nothing until a scheduler of control opens the fence on this server.
 import { afterEach, expect, test } from 'vitest';
 import { requestReconcile } from '../../../src/engine/reconcile/request-reconciliation.js';
 import { auditCells } from '../../../src/engine/scheduler/audit-cells.js';

@@ -34,6 +34,7 @@ async function leaveRunWithoutPlan(fleet: Fleet): Promise<{ readonly dataCenter:
         values (7, 1, null, 101, 'pending', 100), (7, 2, 101, 201, 'pending', 100), (7, 3, 201, null, 'uncut', null);
       update credit_rollout.cell set active_card = '${card.hash}';
       update credit_rollout.fence set state = 'open', epoch = 7, run_id = 7,
+        server_started_at = pg_postmaster_start_time(),
         timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`),
   );
   return { dataCenter: dataCenter.id, epoch: 7n };
