@@ -1,6 +1,7 @@
 // Makes BullMQ's own scheduler add a tick every 2 s to the schedulers' queue. Runs in a scheduler every 4 s, because a
 // queue that lost everything must get it back. It is updated or inserted, never removed.
 import type { Queue } from 'bullmq';
+import { errorCodeOf } from '../src/engine/database-errors.js';
 import type { Clock } from '../src/kernel/clock.js';
 import type { Log } from '../src/kernel/log.js';
 import { withTimeout } from '../src/kernel/retry.js';
@@ -14,6 +15,8 @@ const TIMEOUT_MS = 1_500;
 const OPTIONS = { removeOnComplete: true, removeOnFail: { count: 10 } } as const;
 
 export interface TickSchedule extends Service {
+  /** Why the queue could not be used the last time, as a code; null: it could, or was not tried yet. */
+  lastError(): string | null;
   /** Closes its queue object; after the last run. */
   close(): Promise<void>;
 }
@@ -27,6 +30,15 @@ export function createTickSchedule(
     opened = queue.createQueue(SCHEDULER_QUEUE);
     opened.on('error', (error) => log.debug('scheduler_queue_error', { err: error }));
     return opened;
+  };
+  let lastError: string | null = null;
+  /** The check names the cause; where it finds none, the queue answers and does not do it. */
+  const nameCause = async (): Promise<string> => {
+    const checked = queue.check().then(
+      () => 'queue_undeliverable',
+      (error: unknown) => errorCodeOf(error),
+    );
+    return (await withTimeout(clock, TIMEOUT_MS, checked)) ?? 'queue_unreachable';
   };
   const close = async (): Promise<void> => {
     const closed = opened?.close().catch(() => undefined);
@@ -43,11 +55,16 @@ export function createTickSchedule(
           () => true,
           () => false,
         );
-      if ((await withTimeout(clock, TIMEOUT_MS, upserted)) === true) return;
-      log.debug('job_scheduler_lost');
+      if ((await withTimeout(clock, TIMEOUT_MS, upserted)) === true) {
+        lastError = null;
+        return;
+      }
+      lastError = await nameCause();
+      log.debug('job_scheduler_lost', { code: lastError });
       // a queue object whose first connection failed keeps that failure: the next run makes a new one
       await close();
     },
+    lastError: () => lastError,
     close,
   };
 }

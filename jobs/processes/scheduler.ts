@@ -26,14 +26,14 @@ export function startScheduler(
   const context = actAs({ ...engine, cells }, 'scheduler');
   const stopping = new AbortController();
   const schedulerId = `${hostname()}:${process.pid}`;
-  const processTick = createTickProcessor(context, { schedulerId, config });
+  const schedule = createTickSchedule(queue, context);
+  const processTick = createTickProcessor(context, { schedulerId, config, queueError: schedule.lastError });
   const worker = startQueueWorker(
     queue,
     { name: SCHEDULER_QUEUE, concurrency: 1, process: processTick },
     context,
     stopping.signal,
   );
-  const schedule = createTickSchedule(queue, context);
   const services = [
     auditService(context),
     purgeService(context),

@@ -14,6 +14,7 @@ import { guardPostponements } from './postponements.js';
 import { purgeControlNights } from './retention.js';
 import { createControlReversals } from './reversals.js';
 import { createRecords, createRollout } from './rollout.js';
+import { recordSchedulerQueues } from './scheduler-queues.js';
 import { checkPlanSeals } from './sealed-plans.js';
 import { sealControlRetention } from './sealed-retention.js';
 import { createCellProposals, createSeals } from './seals.js';
@@ -45,4 +46,5 @@ export const controlMigrations: readonly Migration[] = [
   guardAcceptedFalls,
   voidLostApprovalsForGood,
   sealControlRetention,
+  recordSchedulerQueues,
 ];

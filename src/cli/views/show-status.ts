@@ -35,6 +35,7 @@ export function showStatus(status: Status, view: StatusView): string {
     ...describeLeftOut(table.leftOut, view.width),
     `As of ${showInstant(status.at)} · ${served} · ${card}`,
     ...listUnserved(status, commands),
+    ...listQueueFailures(status, commands),
     ...listExcess(status),
     ...(next === null ? [] : [`Next: ${commands.showRelease(next)}`]),
   ].join('\n');
@@ -51,6 +52,17 @@ const listUnserved = ({ schedulersAlive, dataCenters }: Status, commands: Comman
   dataCenters.every(({ holds }) => holds.every(({ code }) => code !== 'no_scheduler'))
     ? [`No scheduler runs, so no nightly run begins. Start one: ${commands.show('up')}`]
     : [];
+
+/** About the one that has failed for the longest. */
+function listQueueFailures({ queueFailures }: Status, commands: CommandNames): readonly string[] {
+  const [first, ...others] = queueFailures;
+  if (first === undefined) return [];
+  const who = others.length === 0 ? 'A scheduler' : `${showCount(queueFailures.length)} schedulers`;
+  return [
+    `${who} cannot use the queue (${first.code}), since ${showInstant(first.since)}. ` +
+      `Work goes on without it, some seconds later. What is wrong: ${commands.show('doctor')}`,
+  ];
+}
 
 /** One line per kind of process, about its first login. */
 const listExcess = ({ logins }: Status): readonly string[] =>

@@ -3,7 +3,7 @@ import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollou
 import { advise, command } from '../../kernel/advice.js';
 import { isControlReady, readControlFacts } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
-import { listSchedulerDifferences } from '../../stores/control/schedulers.js';
+import { listQueueFailures, listSchedulerDifferences } from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
 import { listPinDifferences } from '../cutover/pinned-instants.js';
 import { describeDifference, type PolicyDifference } from '../settings/compare-policy.js';
@@ -73,6 +73,24 @@ export async function checkPolicy(
     ),
   ];
   return findings.length > 0 ? findings : [record.ok('the configuration says the same')];
+}
+
+/** A queue that this command reaches may be out of reach for a scheduler, which works on without it, only later. */
+export async function checkSchedulerQueues(
+  { control }: Pick<OpenControl, 'control'>,
+  record: FindingRecorder,
+): Promise<readonly Finding[]> {
+  const failures = await control.inTransaction(listQueueFailures);
+  const fix = 'On the machine of that scheduler, correct the URL of queue or the way to it: docs/reference/errors.md';
+  return failures.length === 0
+    ? [record.ok('every scheduler that runs can use its queue')]
+    : failures.map(({ code, since }) =>
+        record.warning(
+          `a scheduler cannot use its queue since ${since.toISOString()} (${code})`,
+          fix,
+          'queue_unreachable',
+        ),
+      );
 }
 
 /**

@@ -22,6 +22,7 @@ import {
   checkMixedRollout,
   checkPins,
   checkPolicy,
+  checkSchedulerQueues,
   type OpenControl,
   openControl,
 } from './check-control.js';
@@ -61,6 +62,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'owner', needs: ['schema'], run: checkControlOwner },
   { check: 'logins', needs: ['schema'], applies: ({ oneLogin }) => !oneLogin, run: checkSchedulerLogins },
   { check: 'policy', needs: ['schema'], run: checkPolicy },
+  { check: "schedulers' queue", needs: ['schema'], run: checkSchedulerQueues },
   { check: 'pinned instants', run: checkPins },
   { check: 'moves', run: checkMixedRollout },
 ];

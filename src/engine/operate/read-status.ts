@@ -28,7 +28,13 @@ import { type DueWorkRow, listDueWork } from '../../stores/control/due-work.js';
 import { listHolds } from '../../stores/control/holds.js';
 import { isEmbedded, readRollout } from '../../stores/control/rollout.js';
 import { type ControlRun, listNewestRollouts } from '../../stores/control/runs.js';
-import { listSchedulerLogins, readSchedulers, type Schedulers } from '../../stores/control/schedulers.js';
+import {
+  listQueueFailures,
+  listSchedulerLogins,
+  type QueueFailure,
+  readSchedulers,
+  type Schedulers,
+} from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
 import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
@@ -86,6 +92,8 @@ export interface Status {
   readonly at: Date;
   readonly card: string | null;
   readonly schedulersAlive: number;
+  /** Of schedulers that run and cannot use their queue: they take their steps without it, some seconds later. */
+  readonly queueFailures: readonly QueueFailure[];
   /** Running processes whose login may do more than their work; none where one login is for everything by design. */
   readonly logins: readonly ExcessLogin[];
   readonly dataCenters: readonly DataCenterStatus[];
@@ -96,14 +104,17 @@ export async function readStatus(context: EngineContext): Promise<Status> {
   const ready = await context.control.inTransaction(isControlReady);
   if (!ready) throw new RolloutError('not_initialised', { message: 'The control database has not been initialised.' });
   const snapshot = await readSnapshot(context, 'all');
-  const { rollout, embedded, ofSchedulers, ...known } = await context.control.inTransaction(async (tx) => ({
-    rollout: await readRollout(tx),
-    schedulers: { ...(await readSchedulers(tx)), readOnly: (await readControlFacts(tx)).readOnly },
-    runs: await listNewestRollouts(tx),
-    falls: await listWaitingFalls(tx),
-    embedded: await isEmbedded(tx),
-    ofSchedulers: await listSchedulerLogins(tx),
-  }));
+  const { rollout, embedded, ofSchedulers, queueFailures, ...known } = await context.control.inTransaction(
+    async (tx) => ({
+      rollout: await readRollout(tx),
+      schedulers: { ...(await readSchedulers(tx)), readOnly: (await readControlFacts(tx)).readOnly },
+      runs: await listNewestRollouts(tx),
+      falls: await listWaitingFalls(tx),
+      embedded: await isEmbedded(tx),
+      ofSchedulers: await listSchedulerLogins(tx),
+      queueFailures: await listQueueFailures(tx),
+    }),
+  );
   const read = await Promise.all(
     snapshot.dataCenters.flatMap((dc) => {
       const row = snapshot.rows.get(dc.id);
@@ -116,6 +127,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
     at: snapshot.now,
     card: rollout.cardHash,
     schedulersAlive: known.schedulers.alive,
+    queueFailures,
     logins: embedded ? [] : logins,
     dataCenters: leadToFailure(read.map(({ status }) => status)),
   };

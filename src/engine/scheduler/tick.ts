@@ -24,6 +24,8 @@ const MAX_STEPS_PER_TICK = 40;
 export interface SchedulerIdentity {
   readonly schedulerId: string;
   readonly config?: RolloutConfig | undefined;
+  /** The code of its last use of the queue; null: it succeeded. */
+  readonly queueError?: (() => string | null) | undefined;
 }
 
 /** Takes every step that is due now. Safe to run in several schedulers at once. Returns how many steps were taken. */
@@ -44,11 +46,14 @@ export async function tick(context: EngineContext, scheduler?: SchedulerIdentity
  * Every setting that judges comes from the policy, so a scheduler goes on whatever its configuration writes: it must
  * not stop the nights and cut-overs of a fleet. Where they differ, the row shows it to people.
  */
-async function recordSeen({ control }: EngineContext, { schedulerId, config }: SchedulerIdentity): Promise<void> {
+async function recordSeen(
+  { control }: EngineContext,
+  { schedulerId, config, queueError }: SchedulerIdentity,
+): Promise<void> {
   await control.inTransaction(async (tx) => {
     const differences = config === undefined ? [] : await findPolicyDifferences(tx, config);
     const differs = differences.map(({ name }) => name);
-    await saveSchedulerSeen(tx, schedulerId, differs);
+    await saveSchedulerSeen(tx, schedulerId, differs, queueError?.() ?? null);
     const voided = await recordLostApprovals(tx);
     if (voided > 0) await appendAudit(tx, { action: 'void_lost_approvals', details: { approvals: voided } });
   });

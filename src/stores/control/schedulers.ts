@@ -2,18 +2,23 @@
 import { execute, selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
-/** Records that this scheduler is alive now; `differs`: settings that its configuration writes otherwise. */
+/**
+ * Records that this scheduler is alive now; `differs`: settings that its configuration writes otherwise; `queueError`:
+ * the code of its last use of the queue.
+ */
 export async function saveSchedulerSeen(
   tx: ControlTransaction,
   schedulerId: string,
   differs: readonly string[] = [],
+  queueError: string | null = null,
 ): Promise<void> {
   await execute(
     tx,
-    `insert into credit_rollout_control.schedulers (scheduler_id, differs)
-     values (:scheduler_id, :differs::text[])
-     on conflict (scheduler_id) do update set seen_at = clock_timestamp(), differs = excluded.differs`,
-    { scheduler_id: schedulerId, differs },
+    `insert into credit_rollout_control.schedulers (scheduler_id, differs, queue_error)
+     values (:scheduler_id, :differs::text[], :queue_error)
+     on conflict (scheduler_id) do update
+       set seen_at = clock_timestamp(), differs = excluded.differs, queue_error = excluded.queue_error`,
+    { scheduler_id: schedulerId, differs, queue_error: queueError },
   );
 }
 
@@ -25,6 +30,20 @@ export async function listSchedulerDifferences(tx: ControlTransaction): Promise<
      where seen_at > clock_timestamp() - interval '15 s' order by 1`,
   );
   return rows.map(({ name }) => name);
+}
+
+export interface QueueFailure {
+  readonly code: string;
+  readonly since: Date;
+}
+
+/** Of the schedulers that were seen in the last 15 s, those that cannot use their queue, the longest first. */
+export function listQueueFailures(tx: ControlTransaction): Promise<readonly QueueFailure[]> {
+  return selectRows<QueueFailure>(
+    tx,
+    `select queue_error as code, queue_error_since as since from credit_rollout_control.schedulers
+     where seen_at > clock_timestamp() - interval '15 s' and queue_error is not null order by since, scheduler_id`,
+  );
 }
 
 /** Deletes a scheduler that ends, and every other that was not seen for a day. */

@@ -82,6 +82,11 @@ describe('status', () => {
     const io = captureIo();
     const running = runCli(['scheduler', '--config', join(folder, 'rollout.config.yaml')], io);
     await waitFor('a tick', async () => (await status('--within', '20')).out.includes('1 scheduler alive'));
+    const blamed =
+      /A scheduler cannot use the queue \(queue_unreachable\), since [-0-9: ]+ UTC\. Work goes on without it/u;
+    await waitFor('its queue in status', async () => blamed.test((await status('--within', '20')).out));
+    const found = await runCommand('doctor', '--config', join(folder, 'rollout.config.yaml'));
+    expect(found.out).toMatch(/a scheduler cannot use its queue since \S+ \(queue_unreachable\)/u);
     await waitFor('a warning', async () => io.errors().includes('[queue_unreachable] The queue at 127.0.0.1:1 cannot'));
     io.interrupt('SIGTERM');
     expect(await running).toBe(0);

@@ -89,6 +89,7 @@ export const sampleStatus = (dc: DataCenterStatus = sampleDataCenter({})): Statu
   at: AT,
   card: null,
   schedulersAlive: 1,
+  queueFailures: [],
   logins: [],
   dataCenters: [dc],
 });
