@@ -4,7 +4,7 @@ import type { Migration } from '../migration.js';
 
 /** Why: a fence is open on the server that it was opened on, until that one ends. Old code never reads it. */
 export const bindFenceToServer: Migration = {
-  name: '20261130023000_pre_bind_fence_to_server',
+  name: '20261130031000_pre_bind_fence_to_server',
   up: `
 alter table credit_rollout.fence add column server_started_at timestamptz;
 comment on column credit_rollout.fence.server_started_at is

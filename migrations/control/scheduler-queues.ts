@@ -4,7 +4,7 @@ import type { Migration } from '../migration.js';
 
 /** Why: every command must see it, with its code and since when. Old schedulers write nothing here. */
 export const recordSchedulerQueues: Migration = {
-  name: '20261130023100_pre_record_scheduler_queues',
+  name: '20261130031100_pre_record_scheduler_queues',
   up: `
 alter table credit_rollout_control.schedulers
   add queue_error text check (queue_error ~ '^[0-9A-Za-z_]{1,40}$'),
