@@ -1,6 +1,6 @@
 // The meter as a gateway uses it. Three laws: a refusal costs nothing and is never given on stale knowledge; in doubt
 // the customer wins, by an amount that is bounded and counted; counters only grow.
-import type { CallLimits } from '../domain/metering/decide-call.js';
+import { type CallLimits, findDayLimit, sumUsed } from '../domain/metering/decide-call.js';
 import {
   type AnswerHeaders,
   type DecidedCall,
@@ -208,7 +208,7 @@ export function createMeter(options: MeterOptions): Meter {
         now() + decided.day.endMs - decided.nowMs - RESET_MARGIN_MS,
         readAtMs + REFUSED_LOCALLY_MS.credits,
       ),
-      price: verdict === 'credits' && decided.answer.state.model === 'credits' ? request.credits : 0,
+      price: verdict === 'credits' ? findLeastRefused(decided, held) : 0,
       day: decided.day.day,
       admit: (credits) => toRefusal(describeDecided(credits, held, decided)),
       admissions: new Map(),
@@ -244,7 +244,9 @@ export function createMeter(options: MeterOptions): Meter {
     releases.hold(call);
     return {
       allowed: true,
-      headers: describeHeaders(describeDecided(credits, held, decided)),
+      get headers() {
+        return describeHeaders(describeDecided(credits, held, decided));
+      },
       body: undefined,
       release: (status = 200) => {
         releases.end(call, status >= 500 ? 'given back' : 'paid');
@@ -281,6 +283,12 @@ export function createMeter(options: MeterOptions): Meter {
 
 function toRefusal(call: DecidedCall): Admission {
   return { allowed: false, headers: describeHeaders(call), body: describeRefusal(call), release: () => undefined };
+}
+
+/** The least price in credits that exceeds what is left; of a day in calls every one does. */
+function findLeastRefused({ answer: { state } }: DecidedRequest, held: CallLimits): number {
+  const limit = findDayLimit(state, held);
+  return state.model === 'legacy' || limit === null ? 0 : limit - sumUsed(state) + 1;
 }
 
 const isSame = (one: CallLimits, other: CallLimits): boolean =>

@@ -39,6 +39,8 @@ const MAX_WAITING = 100_000;
 
 interface Outage {
   readonly memory: MeterStore;
+  /** Days of orgs that the memory was told of, as `DAY:ORG`. */
+  readonly told: Set<string>;
   /** Calls decided from memory that are in flight, by their id. */
   readonly inFlight: Map<string, { readonly orgId: string; readonly callId: string }>;
 }
@@ -60,7 +62,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
 
   function lose(error: unknown): Outage {
     if (outage !== undefined) return outage;
-    outage = { memory: createMemoryMeterStore(now), inFlight: new Map() };
+    outage = { memory: createMemoryMeterStore(now), told: new Set(), inFlight: new Map() };
     onChange('lost', error);
     void retryUntilBack();
     return outage;
@@ -127,7 +129,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
       if (calls.length + given.length > 0) await store.release(calls, given);
     } catch (error) {
       // a call is released once however often it is asked; refusals are told again only when they were not
-      ended = [...calls, ...ended].slice(-MAX_WAITING);
+      ended = [...calls, ...ended];
       if (error instanceof MeterStoreError && error.outcome === 'not_done') refusals = [...given, ...refusals];
       throw error;
     }
@@ -157,7 +159,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
   }
 
   async function acquireFromMemory(
-    { memory, inFlight }: Outage,
+    { memory, told, inFlight }: Outage,
     days: readonly [MeterDay, MeterDay],
     calls: readonly AcquireRequest[],
     owes: 'owes' | 'was sent',
@@ -165,7 +167,8 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     const nowMs = now();
     const today = days.find(({ startMs, endMs }) => nowMs >= startMs && nowMs < endMs);
     if (today === undefined) return { nowMs, day: null, answers: [] };
-    await memory.merge(await listUnseeded(memory, today.day, calls), days);
+    const untold = listUntold(told, today.day, calls);
+    if (untold.length > 0) await memory.merge(untold, days);
     const result = await memory.acquire(days, calls);
     result.answers.forEach((answer, at) => {
       const call = calls[at];
@@ -182,13 +185,19 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     return result;
   }
 
-  async function listUnseeded(memory: MeterStore, day: string, calls: readonly AcquireRequest[]): Promise<SeenUsage[]> {
+  function oweBack({ orgId, day }: ReleaseRequest, credits: number): void {
+    owe({ ...createEmptyUsage(orgId, day, 'credits'), callsGivenBack: 1, creditsGivenBack: credits }, null);
+  }
+
+  function listUntold(told: Set<string>, day: string, calls: readonly AcquireRequest[]): readonly SeenUsage[] {
     const listed: SeenUsage[] = [];
-    for (const { orgId, limits } of calls)
-      if ((await memory.find(orgId, day)) === undefined)
-        listed.push(
-          findSeen(orgId, day) ?? { ...createEmptyUsage(orgId, day, limits.model), capacity: limits.capacity },
-        );
+    for (const { orgId, limits } of calls) {
+      const key = `${day}:${orgId}`;
+      if (told.has(key)) continue;
+      told.add(key);
+      const empty = { ...createEmptyUsage(orgId, day, limits.model), capacity: limits.capacity };
+      listed.push(findSeen(orgId, day) ?? empty);
+    }
     return listed;
   }
 
@@ -212,14 +221,17 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
       if (own !== undefined) {
         await own.memory.release(calls, given);
         for (const call of calls) {
-          if (!own.inFlight.delete(call.callId) || call.givesBack === null) continue;
-          const empty = createEmptyUsage(call.orgId, call.day, 'credits');
-          owe({ ...empty, callsGivenBack: 1, creditsGivenBack: call.givesBack }, null);
+          // the store never heard of this call: it is told what remains of it
+          if (!own.inFlight.delete(call.callId)) ended.push(call);
+          else if (call.givesBack !== null) oweBack(call, call.givesBack);
         }
+        refusals.push(...given);
+        ended.splice(0, ended.length - MAX_WAITING);
+        refusals.splice(0, refusals.length - MAX_WAITING);
+        return;
       }
-      ended = [...ended, ...calls].slice(-MAX_WAITING);
-      refusals = [...refusals, ...given];
-      if (outage !== undefined) return;
+      ended.push(...calls);
+      refusals.push(...given);
       await flushEnded().catch((error: unknown) => {
         rejectOthers(error);
         lose(error);

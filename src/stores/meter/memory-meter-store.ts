@@ -2,7 +2,7 @@
 // Lua scripts are compared with. Lost with the process, except for what was drained.
 import { type DayState, decideCall } from '../../domain/metering/decide-call.js';
 import type { MeterDay } from '../../domain/metering/meter-day.js';
-import { addUsage, createEmptyUsage, type DayUsage, mergeUsage } from '../../domain/metering/usage.js';
+import { addUsage, createEmptyUsage, type DayUsage, type KindUsage, mergeUsage } from '../../domain/metering/usage.js';
 import {
   type AcquireAnswer,
   type AcquireRequest,
@@ -14,9 +14,20 @@ import {
   type SeenUsage,
 } from './meter-store.js';
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type MutableUsage = Mutable<Omit<DayUsage, 'kinds'>> & { kinds: Record<string, Mutable<KindUsage>> };
+
+/** Nobody outside may see counters that still grow. */
+const copyUsage = (usage: DayUsage): MutableUsage => ({
+  ...usage,
+  kinds: Object.fromEntries(
+    Object.entries(usage.kinds).map(([kind, { calls, credits }]) => [kind, { calls, credits }]),
+  ),
+});
+
 /** Counters of one org and day. */
 interface Entry {
-  usage: DayUsage;
+  usage: MutableUsage;
   capacity: number | null;
   readonly endMs: number;
 }
@@ -34,7 +45,7 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
 
   const findEntry = (orgId: string, day: string): Entry | undefined => days.get(day)?.get(orgId);
 
-  function createEntry(orgId: string, { day, endMs }: MeterDay, entry: Omit<Entry, 'endMs'>): Entry {
+  function createEntry(orgId: string, { day, endMs }: MeterDay, usage: DayUsage, capacity: number | null): Entry {
     let orgs = days.get(day);
     if (orgs === undefined) {
       const nowMs = now();
@@ -43,7 +54,7 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
       orgs = new Map();
       days.set(day, orgs);
     }
-    const created = { ...entry, endMs };
+    const created = { usage: copyUsage(usage), capacity, endMs };
     orgs.set(orgId, created);
     return created;
   }
@@ -71,11 +82,10 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
 
   function acquireOne(day: MeterDay, request: AcquireRequest): AcquireAnswer {
     const { orgId, callId, kind, credits, limits } = request;
-    const known = findEntry(orgId, day.day);
-    if (known === undefined && day.startMs < beganAtMs) return { kind: 'unseeded' };
+    const found = findEntry(orgId, day.day);
+    if (found === undefined && day.startMs < beganAtMs) return { kind: 'unseeded' };
     const inFlight = countInFlight(orgId);
-    const empty = { usage: createEmptyUsage(orgId, day.day, limits.model), capacity: limits.capacity };
-    const entry = known ?? createEntry(orgId, day, empty);
+    const entry = found ?? createEntry(orgId, day, createEmptyUsage(orgId, day.day, limits.model), limits.capacity);
     if (entry.usage.model === limits.model) entry.capacity = limits.capacity;
     const decision = decideCall(toState(entry, inFlight), limits, credits);
     if (leases.get(orgId)?.has(callId))
@@ -85,16 +95,16 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
       return { kind: 'decided', decision, repeated: false, state: toState(entry, inFlight) };
     markGrown(orgId, day.day);
     takeSlot(orgId, callId);
-    const before = (Object.hasOwn(usage.kinds, kind) ? usage.kinds[kind] : undefined) ?? { calls: 0, credits: 0 };
-    entry.usage = {
-      ...usage,
-      refusedByCredits: usage.refusedByCredits + (decision.shadow === 'credits' ? 1 : 0),
-      refusedByConcurrency: usage.refusedByConcurrency + (decision.shadow === 'concurrency' ? 1 : 0),
-      calls: usage.calls + 1,
-      credits: usage.credits + credits,
-      peakInFlight: Math.max(usage.peakInFlight, inFlight + 1),
-      kinds: { ...usage.kinds, [kind]: { calls: before.calls + 1, credits: before.credits + credits } },
-    };
+    usage.calls += 1;
+    usage.credits += credits;
+    usage.peakInFlight = Math.max(usage.peakInFlight, inFlight + 1);
+    if (decision.shadow === 'credits') usage.refusedByCredits += 1;
+    if (decision.shadow === 'concurrency') usage.refusedByConcurrency += 1;
+    const known = Object.hasOwn(usage.kinds, kind) ? usage.kinds[kind] : undefined;
+    const ofKind = known ?? { calls: 0, credits: 0 };
+    ofKind.calls += 1;
+    ofKind.credits += credits;
+    if (known === undefined) usage.kinds = { ...usage.kinds, [kind]: ofKind };
     return { kind: 'decided', decision, repeated: false, state: toState(entry, inFlight + 1) };
   }
 
@@ -105,23 +115,16 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
     if (calls.size === 0) leases.delete(orgId);
     const entry = findEntry(orgId, day);
     if (givesBack === null || entry === undefined) return;
-    const { usage } = entry;
-    entry.usage = {
-      ...usage,
-      callsGivenBack: usage.callsGivenBack + 1,
-      creditsGivenBack: usage.creditsGivenBack + givesBack,
-    };
+    entry.usage.callsGivenBack += 1;
+    entry.usage.creditsGivenBack += givesBack;
     markGrown(orgId, day);
   }
 
   function addRefusals({ orgId, day, byCredits, byConcurrency }: GivenRefusals): void {
     const entry = findEntry(orgId, day);
     if (entry === undefined) return;
-    entry.usage = {
-      ...entry.usage,
-      refusedByCredits: entry.usage.refusedByCredits + byCredits,
-      refusedByConcurrency: entry.usage.refusedByConcurrency + byConcurrency,
-    };
+    entry.usage.refusedByCredits += byCredits;
+    entry.usage.refusedByConcurrency += byConcurrency;
     markGrown(orgId, day);
   }
 
@@ -131,10 +134,10 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
     combine: (one: DayUsage, other: DayUsage) => DayUsage,
   ): void {
     const entry = findEntry(usage.orgId, usage.day);
-    if (entry !== undefined) entry.usage = combine(entry.usage, usage);
+    if (entry !== undefined) entry.usage = copyUsage(combine(entry.usage, usage));
     const day = known.find((one) => one.day === usage.day);
     // a day that is neither this nor the next is over: what is missing of it is in the cell
-    if (entry === undefined && day !== undefined) createEntry(usage.orgId, day, { usage, capacity });
+    if (entry === undefined && day !== undefined) createEntry(usage.orgId, day, usage, capacity);
     if (entry !== undefined || day !== undefined) markGrown(usage.orgId, usage.day);
   }
 
@@ -161,12 +164,15 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
     },
     find: async (orgId, day) => {
       const entry = findEntry(orgId, day);
-      return entry && { usage: entry.usage, inFlight: countInFlight(orgId) };
+      return entry && { usage: copyUsage(entry.usage), inFlight: countInFlight(orgId) };
     },
     collect: async (limit) => {
       // what grows meanwhile is collected next time, also when this collection is confirmed afterwards
       if (collected.size === 0) [collected, grown] = [grown, collected];
-      return [...collected.values()].slice(0, limit).flatMap(({ orgId, day }) => findEntry(orgId, day)?.usage ?? []);
+      return [...collected.values()].slice(0, limit).flatMap(({ orgId, day }) => {
+        const entry = findEntry(orgId, day);
+        return entry === undefined ? [] : [copyUsage(entry.usage)];
+      });
     },
     confirm: async (stored) => {
       for (const { orgId, day } of stored) collected.delete(`${day}:${orgId}`);
