@@ -61,7 +61,7 @@ const LIBRARY = 'rate-limiter-flexible';
 export async function measureMeter({ folder, runs, calls, print }: MeterQuestion): Promise<MeterMeasure> {
   const own = join(folder, 'meter');
   await mkdir(own, { recursive: true });
-  const server = await startLocalRedis({ folder: own });
+  const server = await startLocalRedis({ folder: own, extraArgs: ['--appendonly', 'no'] });
   try {
     const contenders = await openContenders(server.url);
     const times = new Map(METER_CONTENDERS.map((name) => [name, [] as number[]] as const));

@@ -14,7 +14,7 @@ import {
   MeterStoreError,
   type SeenUsage,
 } from './meter-store.js';
-import { ACQUIRE, ANSWER, ANSWER_NUMBERS, COLLECT, COUNTER_FIELDS, FIND, MERGE, RELEASE, RENEW } from './scripts.js';
+import { ACQUIRE, ANSWER, ANSWER_NUMBERS, COLLECT, FIND, MERGE, RELEASE, RENEW } from './scripts.js';
 
 const PREFIX = 'cm:';
 
@@ -80,12 +80,14 @@ export function createRedisMeterStore(redis: Redis, now?: () => number): MeterSt
     },
     find: async (orgId, day) => {
       const found = await run(SCRIPTS.find, [PREFIX, clock(), orgId, day]);
-      const [hash, inFlight] = found as readonly [readonly string[], number];
-      return hash.length === 0 ? undefined : { usage: readUsage(orgId, day, new Map(readPairs(hash))), inFlight };
+      const [numbers, inFlight] = found as readonly [Numbers, number];
+      return numbers.length === 0 ? undefined : { usage: readUsage(orgId, day, numbers), inFlight };
     },
     collect: async (limit) => {
-      const listed = (await run(SCRIPTS.collect, [PREFIX, limit])) as readonly (string | readonly string[])[];
-      return readPairs(listed).map(([member, hash]) => readMember(member as string, hash as readonly string[]));
+      const listed = (await run(SCRIPTS.collect, [PREFIX, limit])) as readonly (string | Numbers)[];
+      return listed.flatMap((member, at) =>
+        typeof member === 'string' ? [readMember(member, listed[at + 1] as Numbers)] : [],
+      );
     },
     confirm: async (stored) => {
       if (stored.length === 0) return;
@@ -153,45 +155,34 @@ function readAnswer(numbers: readonly number[], at: number): AcquireAnswer {
 
 function listMerged(seen: SeenUsage, days: readonly MeterDay[]): readonly Argument[] {
   const day = days.find((one) => one.day === seen.day);
-  const fields = [
-    ...USAGE_COUNTERS.map((name, at) => [COUNTER_FIELDS[at] ?? '', seen[name]] as const),
-    ...Object.entries(seen.kinds).flatMap(
-      ([kind, { calls, credits }]) =>
-        [
-          [`+${kind}`, calls],
-          [`-${kind}`, credits],
-        ] as const,
-    ),
-  ].filter(([, value]) => value > 0);
+  const kinds = Object.entries(seen.kinds);
   return [
     `${seen.day}:${seen.orgId}`,
     day === undefined ? '' : day.endMs + KEPT_AFTER_DAY_MS,
     seen.model === 'legacy' ? 0 : 1,
     seen.capacity ?? -1,
-    fields.length,
-    ...fields.flat(),
+    ...USAGE_COUNTERS.map((name) => seen[name]),
+    kinds.length,
+    ...kinds.flatMap(([kind, { calls, credits }]) => [kind, calls, credits]),
   ];
 }
 
+/** The model, the counters in the order of USAGE_COUNTERS, then kind, calls and credits each. */
+type Numbers = readonly (number | string)[];
+
 const DAY_LENGTH = 'YYYY-MM-DD'.length;
 
-function readMember(member: string, hash: readonly string[]): DayUsage {
-  return readUsage(member.slice(DAY_LENGTH + 1), member.slice(0, DAY_LENGTH), new Map(readPairs(hash)));
+function readMember(member: string, numbers: Numbers): DayUsage {
+  return readUsage(member.slice(DAY_LENGTH + 1), member.slice(0, DAY_LENGTH), numbers);
 }
 
-const readPairs = <T>(list: readonly T[]): readonly (readonly [T, T])[] =>
-  list.flatMap((key, at) => (at % 2 === 0 ? [[key, list[at + 1] as T] as const] : []));
-
-function readUsage(orgId: string, day: string, hash: ReadonlyMap<string, string>): DayUsage {
-  const count = (field: string): number => Number(hash.get(field) ?? 0);
-  const kinds = [...hash.keys()]
-    .filter((field) => field.startsWith('+'))
-    .map((field) => field.slice(1))
-    .sort()
-    .map((kind): [string, KindUsage] => [kind, { calls: count(`+${kind}`), credits: count(`-${kind}`) }]);
+function readUsage(orgId: string, day: string, [model, ...numbers]: Numbers): DayUsage {
+  const kinds: [string, KindUsage][] = [];
+  for (let at = USAGE_COUNTERS.length; at < numbers.length; at += 3)
+    kinds.push([String(numbers[at]), { calls: Number(numbers[at + 1]), credits: Number(numbers[at + 2]) }]);
   return {
-    ...createEmptyUsage(orgId, day, hash.get('m') === '0' ? 'legacy' : 'credits'),
-    ...Object.fromEntries(USAGE_COUNTERS.map((name, at) => [name, count(COUNTER_FIELDS[at] ?? '')])),
-    kinds: Object.fromEntries(kinds),
+    ...createEmptyUsage(orgId, day, model === 0 ? 'legacy' : 'credits'),
+    ...Object.fromEntries(USAGE_COUNTERS.map((name, at) => [name, Number(numbers[at])])),
+    kinds: Object.fromEntries(kinds.sort(([one], [other]) => (one < other ? -1 : 1))),
   };
 }
