@@ -85,6 +85,11 @@ module.exports = {
       packages: [],
       comment: 'the library of a gateway: reads limits through a port, so no SQL',
     }),
+    ...layer('http', '^src/http/', {
+      own: [KERNEL, DOMAIN, '^src/meter/'],
+      packages: npm('zod'),
+      comment: 'speaks to gateways: no SQL, no Redis',
+    }),
     ...layer('stores-shared', '^src/stores/[^/]+\\.ts$', {
       own: [KERNEL],
       packages: npm('knex'),
@@ -106,7 +111,7 @@ module.exports = {
       comment: 'no SQL, no decisions',
     }),
     ...layer('cli', '^src/cli/', {
-      own: [KERNEL, DOMAIN, ENGINE, '^src/compose\\.ts$', '^src/platform/(environment|project-folder)\\.ts$'],
+      own: [KERNEL, DOMAIN, ENGINE, '^src/compose(-meter)?\\.ts$', '^src/platform/(environment|project-folder)\\.ts$'],
       packages: npm('commander', 'get-east-asian-width'),
       comment: 'speaks to people: no SQL, no BullMQ',
     }),

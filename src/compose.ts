@@ -58,6 +58,7 @@ export interface Program {
   loadRateCard(path?: string): Promise<RateCard>;
   /** The queue of the configuration, or control's database where `own` is not asked for. Throws queue_required. */
   queueUrl(own: 'own' | 'any'): string;
+  meterRedis(dataCenter: string): (ServerTls & { readonly url: string }) | undefined;
   connectQueue(own: 'own' | 'any'): Promise<QueueConnection>;
   /** Makes the queue's schema where it needs one; on Redis it only checks whether the server can be used. */
   initQueue(): Promise<void>;
@@ -96,11 +97,7 @@ async function findConfig(): Promise<string | undefined> {
   throw new RolloutError('config_unsafe', { message: `${resolve(CONFIG_FILE)} is not used: it ${why}.` });
 }
 
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
+const exists = async (path: string): Promise<boolean> => (await access(path).catch(() => 'absent')) !== 'absent';
 
 const rejectSize = (code: ErrorCode, what: string): RolloutError =>
   new RolloutError(code, { message: `${what} has more than 1,000,000 bytes.`, next: 'Name the right file.' });
@@ -150,10 +147,7 @@ function composeProgram(
   });
   const cells = createCells(config, servers, options.cellConnections?.(config) ?? 4, closers);
   const control = recordAs(lazyControl(servers, closers), actor);
-  const queueServer = (own: 'own' | 'any'): readonly [string, ServerTls] => {
-    const server = servers.queue(own);
-    return [server.url, createServerTls(server)];
-  };
+  const queueServer = (own: 'own' | 'any') => [servers.queue(own).url, createServerTls(servers.queue(own))] as const;
   const connectQueue = async (own: 'own' | 'any'): Promise<QueueConnection> =>
     (await import('../jobs/queue/connection.js')).connectQueue(...queueServer(own));
   const proveQueue = async (): Promise<void> =>
@@ -176,6 +170,10 @@ function composeProgram(
     engine,
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
     queueUrl: (own) => servers.queue(own).url,
+    meterRedis: (id) => {
+      const server = servers.meter(findDataCenter(config, id));
+      return server && { url: server.url, ...createServerTls(server) };
+    },
     connectQueue,
     initQueue: async () => {
       await (await import('../jobs/queue/connection.js')).initQueue(...queueServer('any'));

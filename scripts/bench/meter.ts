@@ -165,7 +165,7 @@ async function openMeterAt(
   capacityOf: (orgId: string) => bigint,
   timeoutMs = PATIENT_MS,
 ): Promise<{ readonly meter: Meter; close(): Promise<void> }> {
-  const redis = connectMeterRedis(url, timeoutMs);
+  const redis = connectMeterRedis(url, { timeoutMs });
   await new Promise((resolve) => redis.once('ready', resolve));
   const meter = createMeter({
     zone: 'Asia/Kolkata',

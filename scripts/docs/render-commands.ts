@@ -18,6 +18,7 @@ const EXIT_CODES: Readonly<Record<string, string>> = {
   repair: '8 where no allotment breaks the rule',
   'rate-card check': '1 when a golden case does not come out',
   worker: '0 when it is stopped',
+  meter: '0 when it is stopped',
   scheduler: '0 when it is stopped',
   up: '0 when it is stopped',
 };

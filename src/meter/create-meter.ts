@@ -16,7 +16,14 @@ import { type Clock, systemClock } from '../kernel/clock.js';
 import { withTimeout } from '../kernel/retry.js';
 import type { AcquireRequest, MeterStore, SeenUsage } from '../stores/meter/meter-store.js';
 import { createCallBatches, type DecidedRequest } from './call-batches.js';
-import { createLimitCache, type Enforce, type KnownLimits, type ReadCapacity } from './limit-cache.js';
+import {
+  addGrace,
+  createLimitCache,
+  type Enforce,
+  isSameLimits,
+  type KnownLimits,
+  type ReadCapacity,
+} from './limit-cache.js';
 import { createCallId, type MeteredCall, rejectBadCall } from './metered-call.js';
 import { createReleases } from './releases.js';
 import { createSteadyStore } from './steady-store.js';
@@ -90,8 +97,6 @@ const REFRESH_MS = 10_000;
 const REFUSED_LOCALLY_MS = { credits: 1000, concurrency: 100 } as const;
 /** A local refusal ends so long before the day does, whose end only the store knows. */
 const RESET_MARGIN_MS = 50;
-/** While a cell cannot be read, an org may exceed the number that was read last by this share. */
-const GRACE = 0.1;
 const READ_USAGE_MS = 1000;
 const UNKNOWN_KIND_EVENT_MS = 60_000;
 
@@ -193,7 +198,7 @@ export function createMeter(options: MeterOptions): Meter {
     const isFresh = last !== undefined && known.readAtMs !== null && now() - last.readAtMs < REFUSED_LOCALLY_MS.credits;
     const fresh = isFresh ? known : await limits.read(request.orgId);
     const held = fresh.readAtMs === null ? addGrace(fresh.limits) : fresh.limits;
-    const decided = isSame(held, known.limits) ? first : await batches.acquire({ ...request, limits: held });
+    const decided = isSameLimits(held, known.limits) ? first : await batches.acquire({ ...request, limits: held });
     const { verdict } = decided.answer.decision;
     if (verdict === 'allowed') {
       if (fresh.readAtMs === null) counted.allowedUnconfirmed += 1;
@@ -289,16 +294,4 @@ function toRefusal(call: DecidedCall): Admission {
 function findLeastRefused({ answer: { state } }: DecidedRequest, held: CallLimits): number {
   const limit = findDayLimit(state, held);
   return state.model === 'legacy' || limit === null ? 0 : limit - sumUsed(state) + 1;
-}
-
-const isSame = (one: CallLimits, other: CallLimits): boolean =>
-  one.model === other.model &&
-  one.capacity === other.capacity &&
-  one.concurrency === other.concurrency &&
-  one.enforceCredits === other.enforceCredits &&
-  one.enforceConcurrency === other.enforceConcurrency;
-
-function addGrace(known: CallLimits): CallLimits {
-  const raise = (limit: number | null): number | null => (limit === null ? null : limit + Math.ceil(limit * GRACE));
-  return { ...known, capacity: raise(known.capacity), concurrency: raise(known.concurrency) };
 }

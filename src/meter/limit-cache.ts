@@ -133,3 +133,18 @@ function toLimits(org: CellLimits | undefined, before: Entry | undefined, genera
 
 const pickEnforcement = (own: Enforcement | undefined, general: Enforcement): Enforcement =>
   own !== undefined && ENFORCEMENTS.includes(own) ? own : general;
+
+export const isSameLimits = (one: CallLimits, other: CallLimits): boolean =>
+  one.model === other.model &&
+  one.capacity === other.capacity &&
+  one.concurrency === other.concurrency &&
+  one.enforceCredits === other.enforceCredits &&
+  one.enforceConcurrency === other.enforceConcurrency;
+
+/** While a cell cannot be read, an org may exceed the number that was read last by this share. */
+const GRACE = 0.1;
+
+export function addGrace(known: CallLimits): CallLimits {
+  const raise = (limit: number | null): number | null => (limit === null ? null : limit + Math.ceil(limit * GRACE));
+  return { ...known, capacity: raise(known.capacity), concurrency: raise(known.concurrency) };
+}

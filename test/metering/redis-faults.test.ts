@@ -28,7 +28,7 @@ describe.skipIf(!redisAvailable())('a meter whose Redis', () => {
     options: Parameters<typeof openMeter>[1] = {},
     { url = server.url, timeoutMs = 400 } = {},
   ): Promise<MeterScene & { readonly redis: Redis }> {
-    const redis = connectMeterRedis(url, timeoutMs);
+    const redis = connectMeterRedis(url, { timeoutMs });
     closers.push(() => redis.disconnect());
     await new Promise((resolve) => redis.once('ready', resolve));
     const scene = openMeter(createRedisMeterStore(redis), { zone: ZONE, ...options });
@@ -40,7 +40,7 @@ describe.skipIf(!redisAvailable())('a meter whose Redis', () => {
   async function readToday(
     orgId: string,
   ): Promise<{ readonly usage: DayUsage; readonly inFlight: number } | undefined> {
-    const redis = connectMeterRedis(server.url, 20_000);
+    const redis = connectMeterRedis(server.url, { timeoutMs: 20_000 });
     await new Promise((resolve) => redis.once('ready', resolve));
     const found = await createRedisMeterStore(redis).find(orgId, findMeterDay(Date.now(), ZONE).day);
     redis.disconnect();

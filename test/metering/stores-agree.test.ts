@@ -102,7 +102,7 @@ describe.skipIf(!redisAvailable())('Lua and memory', () => {
 
   beforeAll(async () => {
     server = await startTestRedis();
-    redis = connectMeterRedis(server.url, 20_000);
+    redis = connectMeterRedis(server.url, { timeoutMs: 20_000 });
     await new Promise((resolve) => redis.once('ready', resolve));
   });
   afterAll(async () => {

@@ -9,6 +9,7 @@ import type { AuditFlags } from './audit.js';
 import type { CalendarFlags } from './calendar.js';
 import type { FreezeFlags } from './freeze.js';
 import type { InitFlags } from './init.js';
+import type { MeterFlags } from './meter.js';
 import type { OverrideFlags } from './override.js';
 import type { PlanFlags } from './plan.js';
 import type { ListPlansFlags, ShowPlanFlags } from './plans.js';
@@ -272,6 +273,12 @@ function registerChecksAndProcesses(cli: Command, execute: Execute): void {
     .action((flags: WorkerFlags) =>
       execute(async (session) => (await import('./worker.js')).runWorker(session, flags)),
     );
+  cli
+    .command('meter')
+    .description('count and limit the calls of a data center, for gateways on this machine')
+    .requiredOption('--dc <id>', 'the data center')
+    .option('--listen <address>', 'unix:PATH, or 127.0.0.1:PORT', '127.0.0.1:8429')
+    .action((flags: MeterFlags) => execute(async (session) => (await import('./meter.js')).runMeter(session, flags)));
   cli
     .command('scheduler')
     .description('run a scheduler, which takes the next step of every data center')

@@ -93,6 +93,11 @@ export function createConfigSchema(lookup: VariableLookup) {
     zone: zone.describe('IANA name such as `Asia/Kolkata`, or `UTC`'),
     database: url.describe('URL of its cell; leads to the primary'),
     source: text('must be a text').describe('`schema.relation`, matched exactly; `"Quoted"."Names"` for dots'),
+    meter: url
+      .optional()
+      .describe(
+        'URL of the Redis of its meter, `redis://` or `rediss://`, not that of the queue. Left out: its memory',
+      ),
   });
   const required = 'must list at least one data center';
   return z

@@ -2,9 +2,15 @@
 // variables of the servers that it uses.
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { VariableLookup } from './config-text.js';
-import { resolvePostgresUrl, resolveQueueUrl } from './resolve-url.js';
+import { resolvePostgresUrl, resolveQueueUrl, resolveRedisUrl } from './resolve-url.js';
 import type { DataCenterConfig, RolloutConfig } from './rollout-config.js';
-import { parsePostgresServer, parseQueueServer, type ServerUrl, type TlsDefaults } from './server-url.js';
+import {
+  parsePostgresServer,
+  parseQueueServer,
+  parseRedisServer,
+  type ServerUrl,
+  type TlsDefaults,
+} from './server-url.js';
 
 /** A server, and the key of the configuration that names it. */
 export interface ConfiguredServer extends ServerUrl {
@@ -15,6 +21,8 @@ export interface ConfiguredServer extends ServerUrl {
 export interface ConfiguredServers {
   control(): ConfiguredServer;
   cell(dataCenter: DataCenterConfig): ConfiguredServer;
+  /** Undefined where the configuration names none. */
+  meter(dataCenter: DataCenterConfig): ConfiguredServer | undefined;
   /** The queue of the configuration, or the control database where `own` is not asked for. */
   queue(own: 'own' | 'any'): ConfiguredServer;
 }
@@ -32,6 +40,10 @@ export function createConfiguredServers(
   return {
     control,
     cell: ({ id, database }) => postgres(database.text, `dataCenters.${id}.database`),
+    meter: ({ id, meter }) => {
+      const key = `dataCenters.${id}.meter`;
+      return meter && { key, ...parseRedisServer(resolveRedisUrl(meter.text, lookup, key), key) };
+    },
     queue: (own) => {
       if (config.queue !== undefined)
         return { key: 'queue', ...parseQueueServer(resolveQueueUrl(config.queue.text, lookup), defaults) };

@@ -18,6 +18,13 @@ export function resolveQueueUrl(text: string, lookup: VariableLookup): string {
   throw rejectUrl('queue', 'Redis or PostgreSQL', 'redis://HOST:PORT or postgres://USER:PASSWORD@HOST:PORT/DATABASE');
 }
 
+/** @throws missing_environment_variable, invalid_config */
+export function resolveRedisUrl(text: string, lookup: VariableLookup, key: string): string {
+  const url = resolveConfigText(text, lookup, key);
+  if (isReadable(url, /^rediss?:\/\//iu)) return url;
+  throw rejectUrl(key, 'Redis', 'redis://HOST:PORT');
+}
+
 /**
  * As the drivers read it: the host may be left out, and that of PostgreSQL quotes a blank, or a `%` that begins no
  * escape. An `@` in the path is that of a password with a `/`, `?` or `#`: its first part would be taken for the host.

@@ -72,6 +72,8 @@ export interface DataCenterConfig {
   readonly database: ConfigUrl;
   /** The table or view of orgs as written; the cell's catalog decides whether it exists. */
   readonly source: string;
+  /** The Redis of its meter, never the queue's. Undefined: a meter counts in its memory. */
+  readonly meter?: ConfigUrl | undefined;
 }
 
 /** The whole of rollout.config.yaml, with defaults. */

@@ -42,13 +42,17 @@ export function parsePostgresServer(text: string, key: string, defaults: TlsDefa
 
 /** @throws invalid_config */
 export function parseQueueServer(text: string, defaults: TlsDefaults = {}): ServerUrl {
-  if (!/^rediss?:/iu.test(text)) return parsePostgresServer(text, 'queue', defaults);
+  return /^rediss?:/iu.test(text) ? parseRedisServer(text, 'queue') : parsePostgresServer(text, 'queue', defaults);
+}
+
+/** @throws invalid_config */
+export function parseRedisServer(text: string, key: string): ServerUrl {
   const { url, parameters } = takeParameters(text.replace(/^rediss?:/iu, (scheme) => scheme.toLowerCase()));
   const encrypted = url.startsWith('rediss:');
   if (parameters.sslmode !== undefined || (!encrypted && parameters.sslrootcert !== undefined))
-    throw reject('queue', 'Redis has no sslmode, and files of certificates need a URL that begins with rediss://');
+    throw reject(key, 'Redis has no sslmode, and files of certificates need a URL that begins with rediss://');
   const tls: TlsSpec = encrypted
-    ? { kind: 'tls', verify: 'host', otherwise: 'fail', files: readFiles(parameters, 'queue') }
+    ? { kind: 'tls', verify: 'host', otherwise: 'fail', files: readFiles(parameters, key) }
     : { kind: 'plain' };
   const host = new URL(url).hostname;
   return { url, tls, transport: isLoopback(host) ? 'local' : nameTransport(tls), direct: false };

@@ -1,6 +1,7 @@
 // The meter's counters on a data center's meter Redis. Every step is one script; nothing is sent twice by itself, and
 // an answer that does not come in time is an error. Never the queue's Redis: org ids must not leave their data center.
 import { createHash } from 'node:crypto';
+import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import { type CallDecision, type CallLimits, ENFORCEMENTS } from '../../domain/metering/decide-call.js';
 import type { MeterDay } from '../../domain/metering/meter-day.js';
@@ -18,12 +19,20 @@ import { ACQUIRE, ANSWER, ANSWER_NUMBERS, COLLECT, FIND, MERGE, RELEASE, RENEW }
 
 const PREFIX = 'cm:';
 
+export interface MeterRedisOptions {
+  /** Left out: 50 ms. */
+  readonly timeoutMs?: number;
+  readonly tls?: ConnectionOptions | false;
+}
+
 /**
  * A connection for a meter. A command that cannot be sent at once fails, and so does one that was sent and not answered
- * in `timeoutMs`, or lost with its connection: whether it was done is then not known, and it is not sent again.
+ * in time, or lost with its connection: whether it was done is then not known, and it is not sent again.
  */
-export function connectMeterRedis(url: string, timeoutMs = 50): Redis {
+export function connectMeterRedis(url: string, options: MeterRedisOptions = {}): Redis {
+  const { timeoutMs = 50, tls = false } = options;
   const redis = new Redis(url, {
+    ...(tls !== false && { tls }),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

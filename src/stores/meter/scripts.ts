@@ -1,8 +1,9 @@
 // The Lua of the meter: each script does many calls, one after the other, and nothing comes in between. It restates
 // src/domain/metering/decide-call.ts; a property test holds the two together. Redis's own clock picks the day.
 //
-// Keys, all with the prefix: `DAY:ORG` hash of counters · `l:ORG` sorted set of calls in flight by their expiry · `dirty`
-// and `draining` sets of `DAY:ORG` · `epoch`: when this Redis began to know anything · `added:ID`: what was added once.
+// Keys, all with the prefix: `DAY:ORG` hash of counters · `l:ORG` sorted set of calls in flight by their expiry ·
+// `dirty` and `draining` sets of `DAY:ORG` · `epoch`: when this Redis began to know anything · `added:ID`: what was
+// added once.
 // Fields of a hash: s the state, packed · r, q refused by credits, by concurrency (in shadow too) · +KIND its calls and
 // credits, packed. Packed numbers are doubles: a tenth of the time that fields of their own take.
 // The state: calls, credits, calls given back, credits given back, peak in flight, capacity (-1: no limit), model (0
@@ -176,8 +177,8 @@ end
 return 0`;
 
 /**
- * ARGV: prefix, the id under which values are added once, or '' to raise to them, then for each day of an org: `DAY:ORG`,
- * until when it is kept ('': only where it is known), model, capacity, the counters in the order of USAGE_COUNTERS, how
+ * ARGV: prefix, the id under which values are added once, or '' to raise to them, then for each day of an org:
+ * `DAY:ORG`, until when it is kept ('': only where it is known), model, capacity, the counters in the order of USAGE_COUNTERS, how
  * many kinds, then kind, calls and credits each.
  */
 export const MERGE = `${CHANGE}

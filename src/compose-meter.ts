@@ -1,0 +1,95 @@
+// Where the meter of a data center meets its cell, its Redis and its listener. No decisions.
+import { chmod, lstat, unlink } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import type { Program, RunningProcess } from './compose.js';
+import { findDataCenter } from './compose.js';
+import { createMeterCell } from './engine/usage/meter-cell.js';
+import { readDetails } from './engine/usage/read-details.js';
+import { createMeterServer } from './http/meter-server.js';
+import { systemClock } from './kernel/clock.js';
+import { createMeter } from './meter/create-meter.js';
+import { createLog } from './platform/log.js';
+import { createMemoryMeterStore } from './stores/meter/memory-meter-store.js';
+import { connectMeterRedis, createRedisMeterStore } from './stores/meter/redis-meter-store.js';
+
+/** Where a meter listens. */
+export type MeterListen =
+  | { readonly kind: 'socket'; readonly path: string }
+  | { readonly kind: 'loopback'; readonly host: '127.0.0.1' | '::1'; readonly port: number };
+
+export interface RunningMeter extends RunningProcess {
+  /** As people write it; a port that was chosen by the system is named. */
+  readonly address: string;
+}
+
+const DRAIN_MS = 5000;
+
+/** Serves until it is stopped, and brings what was counted into the cell every 5 s and at its end. */
+export async function startMeter(
+  program: Program,
+  options: { readonly dataCenter: string; readonly listen: MeterListen },
+): Promise<RunningMeter> {
+  const { id, zone } = findDataCenter(program.config, options.dataCenter);
+  const log = createLog().child({ dataCenter: id });
+  const { costs } = await program.loadRateCard();
+  const cell = createMeterCell(program.worker.cells.get(id), systemClock);
+  const server = program.meterRedis(id);
+  const redis = server === undefined ? undefined : connectMeterRedis(server.url, { tls: server.ssl });
+  const now = (): number => systemClock.now().getTime();
+  const store = redis === undefined ? createMemoryMeterStore(now) : createRedisMeterStore(redis);
+  const meter = createMeter({
+    zone,
+    costs,
+    store,
+    readCapacity: cell.readLimits,
+    readUsage: cell.readUsage,
+    onEvent: (event) => log.warn(`meter_${event.kind}`, 'error' in event ? { err: event.error } : {}),
+  });
+  const findDetails = (org: string): Promise<unknown> => readDetails(program.engine, { dataCenter: id, orgId: org });
+  const http = createMeterServer({ meter, clock: systemClock, findDetails });
+  const address = await listenAt(http, options.listen);
+  const stopping = new AbortController();
+  const drain = (): Promise<unknown> =>
+    cell.drain(store).catch((err: unknown) => log.warn('meter_drain_failed', { err }));
+  const draining = (async () => {
+    while (!stopping.signal.aborted) {
+      await systemClock.sleep(DRAIN_MS, stopping.signal);
+      await drain();
+    }
+  })();
+  return {
+    address,
+    stop: async () => {
+      await new Promise((resolve) => {
+        http.close(resolve);
+        http.closeIdleConnections();
+      });
+      await meter.close();
+      stopping.abort();
+      // the last of these comes after the last release
+      await draining;
+      redis?.disconnect();
+    },
+  };
+}
+
+async function listenAt(http: Server, listen: MeterListen): Promise<string> {
+  if (listen.kind === 'socket') await removeOldSocket(listen.path);
+  await new Promise<void>((resolve, reject) => {
+    http.once('error', reject);
+    if (listen.kind === 'socket') http.listen(listen.path, resolve);
+    else http.listen(listen.port, listen.host, resolve);
+  });
+  if (listen.kind === 'socket') {
+    await chmod(listen.path, 0o660);
+    return `unix:${listen.path}`;
+  }
+  const address = http.address();
+  return `http://${listen.host === '::1' ? '[::1]' : listen.host}:${typeof address === 'object' ? address?.port : ''}`;
+}
+
+/** What a meter left that was killed; anything else stays, and listening fails. */
+async function removeOldSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSocket()) await unlink(path);
+}

@@ -1,0 +1,67 @@
+// A meter's side of its cell: reads what orgs are held to and what they used, and records what was counted. Each as the
+// role `meter`. Never decides a call.
+import type { DayUsage } from '../../domain/metering/usage.js';
+import type { Clock } from '../../kernel/clock.js';
+import type { CellDatabase } from '../../stores/cell/cell-database.js';
+import { listUsageOfDay, type OrgLimits } from '../../stores/cell/usage/usage-days.js';
+import type { MeterStore } from '../../stores/meter/meter-store.js';
+import { readLimits } from './read-limits.js';
+import { recordUsage } from './record-usage.js';
+
+export interface MeterCell {
+  /** Of all of them; an id that no org has is left out. */
+  readLimits(orgIds: readonly string[]): Promise<ReadonlyMap<string, OrgLimits>>;
+  readUsage(orgIds: readonly string[], day: string): Promise<readonly DayUsage[]>;
+  /** Records what has grown in a store; returns how many days of orgs. */
+  drain(store: Pick<MeterStore, 'collect' | 'confirm'>): Promise<number>;
+}
+
+/** Orgs without an allotment are read one by one: what was read of many is good for so long. */
+const VIEWED_MS = 60_000;
+const MAX_ROUNDS = 20;
+const DRAIN_ROWS = 5000;
+
+export function createMeterCell(cell: CellDatabase, clock: Clock): MeterCell {
+  const viewed = new Map<string, { readonly limits: OrgLimits; readonly untilMs: number }>();
+
+  async function readAll(orgIds: readonly string[]): Promise<ReadonlyMap<string, OrgLimits>> {
+    const found = new Map<string, OrgLimits>();
+    let asked = orgIds;
+    for (let round = 0; asked.length > 0 && round < MAX_ROUNDS; round += 1) {
+      const { limits, unread } = await readLimits(cell, asked);
+      for (const [orgId, org] of limits) found.set(orgId, org);
+      asked = unread;
+    }
+    return found;
+  }
+
+  return {
+    readLimits: async (orgIds) => {
+      const nowMs = clock.now().getTime();
+      for (const [orgId, { untilMs }] of viewed) if (untilMs <= nowMs) viewed.delete(orgId);
+      // an org that is about to be refused is read with few others: it is never answered from what is kept
+      const kept = orgIds.length > 50 ? orgIds.filter((orgId) => viewed.has(orgId)) : [];
+      const known = new Set(kept);
+      const found = new Map(await readAll(orgIds.filter((orgId) => !known.has(orgId))));
+      for (const [orgId, org] of found)
+        if (org.model === 'legacy') viewed.set(orgId, { limits: org, untilMs: nowMs + VIEWED_MS });
+      for (const orgId of kept) {
+        const org = viewed.get(orgId);
+        if (org !== undefined) found.set(orgId, org.limits);
+      }
+      return found;
+    },
+    readUsage: (orgIds, day) => cell.inTransaction('meter', (tx) => listUsageOfDay(tx, { ids: orgIds, day })),
+    drain: async (store) => {
+      let drained = 0;
+      for (;;) {
+        const days = await store.collect(DRAIN_ROWS);
+        if (days.length === 0) return drained;
+        await recordUsage(cell, days);
+        await store.confirm(days);
+        drained += days.length;
+        if (days.length < DRAIN_ROWS) return drained;
+      }
+    },
+  };
+}

@@ -1,0 +1,52 @@
+// What the meter is asked over HTTP: bodies, and headers in the style of auth_request. Parses; decides nothing.
+import type { IncomingHttpHeaders } from 'node:http';
+import * as z from 'zod';
+import { MAX_CALL_SIZE } from '../domain/metering/price-call.js';
+
+const size = z.int().min(0).max(MAX_CALL_SIZE).optional();
+const id = z.string().min(1).max(200);
+
+export const acquireBody = z.strictObject({
+  orgId: id,
+  kind: z.string().min(1).max(100),
+  callId: id.optional(),
+  records: size,
+  from: size,
+  limit: size,
+});
+
+const ended = z.strictObject({ orgId: id, callId: id, status: z.int().min(100).max(599).optional() });
+/** One call that has ended, or up to a thousand. */
+export const releaseBody = z.union([ended, z.array(ended).max(1000)]);
+
+export type AcquireBody = z.output<typeof acquireBody>;
+
+/** Of a request that a proxy sends before each call, and the status that it understands as a refusal. */
+export interface AskedByHeaders {
+  readonly call: unknown;
+  readonly refuseStatus: 403 | 429;
+}
+
+/** `X-Org-Id`, `X-Call-Kind`, and where they matter `X-Call-Records`, `X-Call-From`, `X-Call-Limit`, `X-Call-Id`. */
+export function readCallHeaders(headers: IncomingHttpHeaders): AskedByHeaders {
+  const text = (name: string): string | undefined => {
+    const value = headers[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  // what is no number stays a text, and is rejected as one
+  const number = (name: string): unknown => {
+    const value = text(name);
+    return value !== undefined && /^\d{1,10}$/u.test(value) ? Number(value) : value;
+  };
+  return {
+    call: {
+      orgId: text('x-org-id'),
+      kind: text('x-call-kind'),
+      callId: text('x-call-id'),
+      records: number('x-call-records'),
+      from: number('x-call-from'),
+      limit: number('x-call-limit'),
+    },
+    refuseStatus: text('x-refuse-status') === '403' ? 403 : 429,
+  };
+}

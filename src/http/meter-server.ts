@@ -1,0 +1,168 @@
+// The meter for gateways in other languages: HTTP on a unix socket or on loopback, never on another address. There is no
+// login, so whoever may connect may ask. Never writes an org id into a log.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type * as z from 'zod';
+import type { Clock } from '../kernel/clock.js';
+import { isRolloutError } from '../kernel/rollout-error.js';
+import type { Admission, Meter } from '../meter/create-meter.js';
+import { type AcquireBody, acquireBody, readCallHeaders, releaseBody } from './meter-requests.js';
+
+export interface MeterServerOptions {
+  readonly meter: Meter;
+  readonly clock: Clock;
+  /** What an org's page shows; undefined where no org has this id. */
+  readonly findDetails: (orgId: string) => Promise<unknown>;
+}
+
+const MAX_BODY_BYTES = 200_000;
+/** A call that nobody has ended for so long no longer holds a slot: whoever asked may be gone. */
+const MAX_CALL_MS = 60_000;
+
+interface Held {
+  readonly admission: Admission;
+  readonly untilMs: number;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** It does not listen yet. */
+export function createMeterServer({ meter, clock, findDetails }: MeterServerOptions): Server {
+  /** Calls in flight by org and id, oldest first. */
+  const held = new Map<string, Held>();
+  let made = 0;
+
+  async function acquire(asked: unknown, refuseStatus: 403 | 429, slot: 'held' | 'not held'): Promise<Answer> {
+    const call = parseBody(acquireBody, asked);
+    made += 1;
+    const callId =
+      call.callId ?? `${process.pid.toString(36)}.${clock.now().getTime().toString(36)}.${made.toString(36)}`;
+    const admission = await meter.acquire({ ...call, callId });
+    const { allowed, body, headers } = admission;
+    if (!allowed) return { status: refuseStatus, body, headers: { ...headers, 'Content-Type': PROBLEM } };
+    if (slot === 'held') hold(call, callId, admission);
+    else admission.release();
+    return { status: 200, body: { allowed, callId, headers }, headers: { ...headers, 'X-Call-Id': callId } };
+  }
+
+  function hold({ orgId }: AcquireBody, callId: string, admission: Admission): void {
+    const nowMs = clock.now().getTime();
+    for (const [key, { untilMs, admission: old }] of held) {
+      if (untilMs > nowMs) break;
+      held.delete(key);
+      old.release();
+    }
+    held.set(keyOf(orgId, callId), { admission, untilMs: nowMs + MAX_CALL_MS });
+  }
+
+  /** A call that is not in flight is counted as unknown, and changes nothing. */
+  function release(asked: unknown): Answer {
+    const calls = [parseBody(releaseBody, asked)].flat();
+    let released = 0;
+    for (const { orgId, callId, status } of calls) {
+      const key = keyOf(orgId, callId);
+      const found = held.get(key);
+      if (found === undefined) continue;
+      held.delete(key);
+      found.admission.release(status);
+      released += 1;
+    }
+    return { status: 200, body: { released, unknown: calls.length - released } };
+  }
+
+  async function route(request: IncomingMessage): Promise<Answer> {
+    const { method = '', url = '' } = request;
+    const [path = ''] = url.split('?');
+    if (method === 'POST' && path === '/acquire') return acquire(await readJson(request), 429, 'held');
+    if (method === 'POST' && path === '/release') return release(await readJson(request));
+    if (method === 'GET' && path === '/authorize') {
+      const { call, refuseStatus } = readCallHeaders(request.headers);
+      return acquire(call, refuseStatus, 'not held');
+    }
+    if (method === 'GET' && path === '/health') return { status: 200, body: { ok: true, ...meter.counts() } };
+    const [, orgId] = /^\/orgs\/([^/]+)\/api-details$/u.exec(path) ?? [];
+    if (method === 'GET' && orgId !== undefined) {
+      const details = await findDetails(decodeOrgId(orgId));
+      return details === undefined
+        ? { status: 404, body: problem(404, 'org_not_found', NO_ORG) }
+        : { status: 200, body: details };
+    }
+    return { status: 404, body: problem(404, 'not_found', 'There is no such path.') };
+  }
+
+  return createServer((request, response) => {
+    void route(request)
+      .catch((error: unknown) => toAnswer(error))
+      .then((answer) => send(response, answer));
+  });
+}
+
+const PROBLEM = 'application/problem+json';
+const NO_ORG = 'No org has this id.';
+
+const keyOf = (orgId: string, callId: string): string => `${orgId}\u0000${callId}`;
+
+const problem = (status: number, code: string, detail: string) => ({
+  type: 'about:blank',
+  title: code,
+  status,
+  code,
+  detail,
+});
+
+/** A request that was wrong; nothing was charged. */
+class BadRequest extends Error {
+  override readonly name = 'BadRequest';
+}
+
+function parseBody<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const place = issue === undefined || issue.path.length === 0 ? 'The request' : issue.path.join('.');
+  throw new BadRequest(`${place}: ${issue?.message ?? 'is wrong'}.`);
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request) {
+    const bytes = Buffer.from(part);
+    size += bytes.length;
+    if (size > MAX_BODY_BYTES) throw new BadRequest(`The body has more than ${MAX_BODY_BYTES} bytes.`);
+    parts.push(bytes);
+  }
+  try {
+    return JSON.parse(Buffer.concat(parts).toString('utf8'));
+  } catch {
+    throw new BadRequest('The body is no JSON.');
+  }
+}
+
+function decodeOrgId(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new BadRequest('The org id in the path is not encoded as in a URL.');
+  }
+}
+
+function toAnswer(error: unknown): Answer {
+  if (error instanceof BadRequest) return { status: 400, body: problem(400, 'invalid_call', error.message) };
+  if (isRolloutError(error) && error.code === 'invalid_call')
+    return { status: 400, body: problem(400, error.code, error.message) };
+  if (isRolloutError(error) && (error.code === 'org_not_found' || error.code === 'invalid_org_id'))
+    return { status: 404, body: problem(404, 'org_not_found', NO_ORG) };
+  return { status: 500, body: problem(500, isRolloutError(error) ? error.code : 'internal', 'The meter failed.') };
+}
+
+function send(response: ServerResponse, { status, body, headers = {} }: Answer): void {
+  const text =
+    body === undefined ? '' : JSON.stringify(body, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+  const type = status >= 400 ? PROBLEM : 'application/json';
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text), ...headers });
+  response.end(text);
+}

@@ -1,0 +1,151 @@
+// The meter over HTTP, as a gateway in another language sees it: on loopback and on a unix socket.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type RequestOptions, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createMeterServer } from '../../src/http/meter-server.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { createMemoryMeterStore } from '../../src/stores/meter/memory-meter-store.js';
+import { onCredits, openMeter } from '../metering/meter-scene.js';
+
+interface Reply {
+  readonly status: number | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const listen = (server: Server, where: string | number): Promise<void> =>
+  new Promise((resolve) => server.listen(where, resolve as () => void));
+
+async function open(where: 'loopback' | 'socket' = 'loopback') {
+  const scene = openMeter(createMemoryMeterStore(() => Date.now()));
+  const server = createMeterServer({
+    meter: scene.meter,
+    clock: systemClock,
+    findDetails: async (orgId) => (orgId === 'a/b' ? { org_id: orgId, total_credits: 2n ** 60n } : undefined),
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'meter-'));
+  const path = join(folder, 'meter.sock');
+  await (where === 'socket'
+    ? listen(server, path)
+    : new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)));
+  closers.push(
+    () => rm(folder, { recursive: true }),
+    () => scene.meter.close(),
+    () => new Promise((resolve) => server.close(resolve).closeAllConnections()),
+  );
+  const place: RequestOptions =
+    where === 'socket' ? { socketPath: path } : { port: (server.address() as AddressInfo).port, host: '127.0.0.1' };
+  const ask = (options: RequestOptions, body?: unknown): Promise<Reply> =>
+    new Promise((resolve, reject) => {
+      const asked = request({ agent: false, ...place, ...options }, (response) => {
+        let text = '';
+        response.on('data', (part) => {
+          text += String(part);
+        });
+        response.on('end', () =>
+          resolve({ status: response.statusCode, headers: response.headers, body: JSON.parse(text) }),
+        );
+      });
+      asked.on('error', reject);
+      asked.end(typeof body === 'string' ? body : JSON.stringify(body));
+    });
+  const post = (target: string, body: unknown): Promise<Reply> => ask({ method: 'POST', path: target }, body);
+  return { ...scene, ask, post };
+}
+
+describe('POST /acquire', () => {
+  test.each(['loopback', 'socket'] as const)('allows, and refuses with a 429 that says why, on a %s', async (where) => {
+    const { orgs, post } = await open(where);
+    orgs.set('7', onCredits(60));
+    const allowed = await post('/acquire', { orgId: '7', kind: 'count' });
+    expect(allowed).toMatchObject({
+      status: 200,
+      headers: { 'x-rate-limit-remaining-v3': '10' },
+      body: { allowed: true, callId: expect.any(String) },
+    });
+    const refused = await post('/acquire', { orgId: '7', kind: 'count' });
+    expect(refused).toMatchObject({
+      status: 429,
+      headers: { 'content-type': 'application/problem+json', 'retry-after': expect.any(String) },
+      body: { code: 'THRESHOLD_EXCEEDED', left: 10 },
+    });
+  });
+
+  test.each([
+    ['{', 'no JSON'],
+    [[], 'Invalid input'],
+    [{ orgId: 7, kind: 'get' }, 'orgId'],
+    [{ orgId: '7', kind: 'get', records: -1 }, 'records'],
+    [{ orgId: '7', kind: 'get', price: 0 }, 'price'],
+    [{ orgId: 'a\u0000', kind: 'get' }, 'orgId'],
+    ['x'.repeat(200_001), 'bytes'],
+  ])('rejects %j and charges nothing', async (body, part) => {
+    const { post, readings } = await open();
+    const reply = await post('/acquire', body);
+    expect(reply).toMatchObject({ status: 400, body: { code: 'invalid_call', detail: expect.stringContaining(part) } });
+    expect(readings).toEqual([]);
+  });
+});
+
+describe('POST /release', () => {
+  test('frees slots, one or many, gives back after a 5xx, and knows nothing of other calls', async () => {
+    const { orgs, post } = await open();
+    orgs.set('7', onCredits(100, 2));
+    for (const callId of ['a', 'b']) await post('/acquire', { orgId: '7', callId, kind: 'get' });
+    const full = await post('/acquire', { orgId: '7', kind: 'get' });
+    expect(full.body).toMatchObject({ code: 'TOO_MANY_REQUESTS' });
+    const ended = [
+      { orgId: '7', callId: 'a', status: 500 },
+      { orgId: '7', callId: 'b' },
+      { orgId: '8', callId: 'a' },
+    ];
+    expect(await post('/release', ended)).toMatchObject({ status: 200, body: { released: 2, unknown: 1 } });
+    expect(await post('/release', ended[0])).toMatchObject({ body: { released: 0, unknown: 1 } });
+    await systemClock.sleep(20); // the batch of releases leaves after 5 ms
+    const next = await post('/acquire', { orgId: '7', kind: 'get' });
+    // 100 − 1 of b − 1 of this one: that of a was given back
+    expect(next.headers).toMatchObject({ 'x-rate-limit-remaining-v3': '98' });
+  });
+});
+
+describe('GET /authorize', () => {
+  test('answers by its status, as proxies ask, and holds no slot', async () => {
+    const { orgs, ask } = await open();
+    orgs.set('7', onCredits(8, 1));
+    const headers = { 'X-Org-Id': '7', 'X-Call-Kind': 'list', 'X-Call-From': '2000', 'X-Call-Limit': '10' };
+    expect(await ask({ path: '/authorize', headers })).toMatchObject({
+      status: 200,
+      headers: { 'x-rate-limit-request-weight-v3': '5' },
+    });
+    expect((await ask({ path: '/authorize', headers })).status).toBe(429);
+    const forNginx = { ...headers, 'X-Refuse-Status': '403' };
+    expect((await ask({ path: '/authorize', headers: forNginx })).status).toBe(403);
+    expect(await ask({ path: '/authorize', headers: { ...headers, 'X-Call-From': 'x' } })).toMatchObject({
+      status: 400,
+    });
+    expect((await ask({ path: '/authorize' })).status).toBe(400);
+  });
+});
+
+test('GET /orgs/:id/api-details passes on what the cell has, with exact numbers', async () => {
+  const { ask } = await open();
+  expect(await ask({ path: '/orgs/a%2Fb/api-details' })).toMatchObject({
+    status: 200,
+    body: { org_id: 'a/b', total_credits: '1152921504606846976' },
+  });
+  expect((await ask({ path: '/orgs/c/api-details' })).body).toMatchObject({ code: 'org_not_found' });
+  expect((await ask({ path: '/orgs/%zz/api-details' })).status).toBe(400);
+});
+
+test('any other path is a 404', async () => {
+  const { ask } = await open();
+  expect((await ask({ path: '/acquire' })).status).toBe(404);
+});
