@@ -1,5 +1,5 @@
-// The meter for gateways in other languages: HTTP on a unix socket or on loopback, never on another address. There is no
-// login, so whoever may connect may ask. Never writes an org id into a log.
+// The meter for gateways in other languages: HTTP on a unix socket or on loopback, never on another address. There is
+// no login, so whoever may connect may ask. Never writes an org id into a log.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type * as z from 'zod';
 import type { Clock } from '../kernel/clock.js';

@@ -17,5 +17,6 @@ export {
   type MeterOptions,
   type OrgDetails,
 } from './create-meter.js';
+export { type MeterPluginOptions, meterPlugin } from './fastify-plugin.js';
 export type { CellLimits, Enforce, ReadCapacity } from './limit-cache.js';
 export type { MeteredCall } from './metered-call.js';

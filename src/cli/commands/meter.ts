@@ -1,5 +1,5 @@
-// `meter`: answers gateways on this machine whether a call is allowed. Needs the URLs of its cell and of its Redis; never
-// uses the control database nor the queue.
+// `meter`: answers gateways on this machine whether a call is allowed. Needs the URLs of its cell and of its Redis;
+// never uses the control database nor the queue.
 import { isAbsolute } from 'node:path';
 import { findDataCenter } from '../../compose.js';
 import type { MeterListen } from '../../compose-meter.js';

@@ -178,8 +178,8 @@ return 0`;
 
 /**
  * ARGV: prefix, the id under which values are added once, or '' to raise to them, then for each day of an org:
- * `DAY:ORG`, until when it is kept ('': only where it is known), model, capacity, the counters in the order of USAGE_COUNTERS, how
- * many kinds, then kind, calls and credits each.
+ * `DAY:ORG`, until when it is kept ('': only where it is known), model, capacity, the counters in the order of
+ * USAGE_COUNTERS, how many kinds, then kind, calls and credits each.
  */
 export const MERGE = `${CHANGE}
 local id = ARGV[2]

@@ -1,0 +1,41 @@
+// The meter as a plugin of Fastify: `app.register(meterPlugin, { meter, describeCall })`, after the authentication. Knows
+// of Fastify only the few members it uses, so that the package does not depend on it.
+import type { ServerResponse } from 'node:http';
+import type { Meter } from './create-meter.js';
+import type { MeteredCall } from './metered-call.js';
+
+/** What the plugin uses of a reply. */
+interface MeteredReply {
+  headers(values: Readonly<Record<string, string>>): unknown;
+  code(status: number): MeteredReply;
+  type(contentType: string): MeteredReply;
+  send(body: string): unknown;
+  readonly raw: ServerResponse;
+}
+
+interface HookedApp<R> {
+  addHook(name: 'preHandler', hook: (request: R, reply: MeteredReply) => Promise<unknown>): unknown;
+}
+
+export interface MeterPluginOptions<R> {
+  readonly meter: Meter;
+  /** Which call a request is; undefined: one that is not metered. */
+  readonly describeCall: (request: R) => MeteredCall | undefined;
+}
+
+export function meterPlugin<R>(app: HookedApp<R>, options: MeterPluginOptions<R>, done: () => void): void {
+  app.addHook('preHandler', async (request, reply) => {
+    const call = options.describeCall(request);
+    if (call === undefined) return;
+    const admission = await options.meter.acquire(call);
+    reply.headers(admission.headers);
+    // also when the client goes away before the end
+    reply.raw.once('close', () => admission.release(reply.raw.statusCode));
+    if (!admission.allowed)
+      return reply.code(429).type('application/problem+json').send(JSON.stringify(admission.body));
+  });
+  done();
+}
+
+// its hook is for the routes of whoever registers it, not only for its own
+Object.assign(meterPlugin, { [Symbol.for('skip-override')]: true });
