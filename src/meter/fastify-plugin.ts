@@ -1,5 +1,5 @@
-// The meter as a plugin of Fastify: `app.register(meterPlugin, { meter, describeCall })`, after the authentication. Knows
-// of Fastify only the few members it uses, so that the package does not depend on it.
+// The meter as a plugin of Fastify: `app.register(meterPlugin, { meter, describeCall })`, after the authentication.
+// Knows of Fastify only the few members that it uses, so that the package does not depend on it.
 import type { ServerResponse } from 'node:http';
 import type { Meter } from './create-meter.js';
 import type { MeteredCall } from './metered-call.js';
