@@ -36,6 +36,8 @@ function checkKeyword(keyword: string, wanted: unknown, { schema, value, path }:
       return fail(typeof value !== 'number' || value <= Number(wanted));
     case 'minItems':
       return fail(!Array.isArray(value) || value.length >= Number(wanted));
+    case 'maxItems':
+      return fail(!Array.isArray(value) || value.length <= Number(wanted));
     case 'minProperties':
       return fail(!object || Object.keys(object).length >= Number(wanted));
     case 'maxProperties':

@@ -33,7 +33,15 @@ const complete = {
   signups: { cutover: '2025-10-07' },
   reconcile: { at: '00:15', maxChanged: 10, maxLapsed: 10, driftRetention: 'P400D' },
   grandfathering: { lapseGrace: 'P30D' },
-  dataCenters: [{ id: 'in', zone: 'Asia/Kolkata', database: 'postgres://db/in', source: 'public.orgs' }],
+  dataCenters: [
+    {
+      id: 'in',
+      zone: 'Asia/Kolkata',
+      database: 'postgres://db/in',
+      source: 'public.orgs',
+      meter: 'redis://meter',
+    },
+  ],
 };
 
 type Path = readonly (string | number)[];
