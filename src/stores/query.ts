@@ -1,5 +1,6 @@
 // Every statement of the stores goes through here: named parameters, typed rows in camelCase. Decides nothing.
 import type { Knex } from 'knex';
+import { createReplacement, hasBeyondAscii } from './storable-text.js';
 
 /** What a parameter may be. A bigint travels as text: cast it in the statement (`:run_id::bigint`). */
 export type SqlValue = string | number | bigint | boolean | Date | null | readonly (string | number | bigint | null)[];
@@ -91,11 +92,24 @@ interface Sent {
   readonly rowCount: number | null;
 }
 
-function send(tx: Knex.Transaction, sql: string, values: SqlValues): Promise<Sent> {
+async function send(tx: Knex.Transaction, sql: string, values: SqlValues): Promise<Sent> {
   assertNamed(sql, values);
   // without values the text goes as it is, also as several statements
-  const raw = Object.keys(values).length === 0 ? tx.raw(sql) : tx.raw(sql, bind(values));
-  return raw as unknown as Promise<Sent>;
+  if (Object.keys(values).length === 0) return (await tx.raw(sql)) as unknown as Sent;
+  return (await tx.raw(sql, bind(await toStorable(tx, values)))) as unknown as Sent;
+}
+
+async function toStorable(tx: Knex.Transaction, values: SqlValues): Promise<SqlValues> {
+  const texts = Object.values(values);
+  if (!hasBeyondAscii(texts)) return values;
+  const replace = await createReplacement(tx.client.config, (sql) => runVerbatim(tx, sql), texts);
+  const replaced = (value: SqlValue): SqlValue =>
+    typeof value === 'string'
+      ? replace(value)
+      : Array.isArray(value)
+        ? value.map((one) => (typeof one === 'string' ? replace(one) : one))
+        : value;
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, replaced(value)]));
 }
 
 type Bound = Exclude<SqlValue, bigint>;
