@@ -14,6 +14,7 @@ import {
   readLogin,
   runBakeQuery,
 } from '../../stores/cell/setup/doctor-queries.js';
+import { rejectOthersSchema } from '../../stores/cell/setup/ownership.js';
 import { findSource, type Source } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
@@ -64,6 +65,7 @@ export async function openCell(
       const found = await readServerFacts(tx);
       const after = clock.now();
       await assertRightCell(tx, id);
+      await rejectOthersSchema(tx, id);
       return { facts: found, reading: { before, server: found.now, after } };
     });
     const source = await cell

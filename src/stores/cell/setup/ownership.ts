@@ -7,11 +7,18 @@ import {
   giveFunctions,
   listOthersFunctions,
   listPowers,
+  rejectForeignSchema,
   rejectStrongOwner,
   type SchemaOwner,
   transferSchema,
 } from '../../schema-owner.js';
 import { type CellTransaction, cellOwnerName, cellSourceRoleName } from '../cell-database.js';
+
+/** Throws not_permitted where our schema is somebody else's, whose code this login must not run. */
+export async function rejectOthersSchema(tx: CellTransaction, dataCenter: string): Promise<void> {
+  const owner = cellOwnerName(dataCenter);
+  await rejectForeignSchema(tx, { schema: 'credit_rollout', owner, subject: `Data center "${dataCenter}"` });
+}
 
 /** Throws not_permitted when one of both roles could do more than own what is ours. */
 export async function rejectStrongOwners(tx: CellTransaction, dataCenter: string): Promise<void> {
