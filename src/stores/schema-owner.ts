@@ -160,7 +160,9 @@ export async function rejectForeignSchema(
   const found = await findRow<{ readonly name: string }>(
     tx,
     `select format('%I', o.rolname) as name from pg_namespace n join pg_roles o on o.oid = n.nspowner
-     where n.nspname = :schema and o.rolname not in (:owner, session_user) and not o.rolsuper`,
+     where n.nspname = :schema and o.rolname not in (:owner, session_user) and not o.rolsuper
+       -- of another data center, in a copy of its database
+       and not (o.rolname ~ '^credit_rollout_.*_owner$' and not o.rolcanlogin)`,
     { schema, owner },
   );
   if (found === undefined) return;

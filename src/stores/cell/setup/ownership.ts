@@ -2,7 +2,7 @@
 // source. The code of the product's view runs wherever it is read, so those belong to a role that can read and nothing
 // else.
 import { SOURCE_FUNCTIONS } from '../../../../migrations/cell/source-functions.js';
-import { execute } from '../../query.js';
+import { execute, selectRow } from '../../query.js';
 import {
   giveFunctions,
   listOthersFunctions,
@@ -13,6 +13,7 @@ import {
   transferSchema,
 } from '../../schema-owner.js';
 import { type CellTransaction, cellOwnerName, cellSourceRoleName } from '../cell-database.js';
+import { lockSchema } from './schema.js';
 
 /** Throws not_permitted where our schema is somebody else's, whose code this login must not run. */
 export async function rejectOthersSchema(tx: CellTransaction, dataCenter: string): Promise<void> {
@@ -42,6 +43,42 @@ export async function keepDefiners(tx: CellTransaction): Promise<void> {
     tx,
     `alter function credit_rollout.count_null_ids() security definer;
      alter function credit_rollout.measure_one_org() security definer`,
+  );
+}
+
+/** The same for `doctor`: a login that may change nothing has no more rights to lose than its own. */
+export async function keepDefinersIfOwner(tx: CellTransaction): Promise<void> {
+  const { owns } = await selectRow<{ readonly owns: boolean }>(
+    tx,
+    `select count(*) = 2 and bool_and(pg_has_role(session_user, p.proowner, 'usage')) as owns
+     from pg_proc p where p.pronamespace = to_regnamespace('credit_rollout')
+       and p.proname in ('count_null_ids', 'measure_one_org')`,
+  );
+  if (!owns) return;
+  await lockSchema(tx);
+  await keepDefiners(tx);
+}
+
+export interface OwnerMembers {
+  /** Quoted by the catalog. */
+  readonly others: readonly string[];
+  /** This login is one too. */
+  readonly own: boolean;
+}
+
+/** Who can act as one of both roles, superusers aside: members, and members of members. */
+export async function readOwnerMembers(tx: CellTransaction, dataCenter: string): Promise<OwnerMembers> {
+  return selectRow<OwnerMembers>(
+    tx,
+    `with recursive members as (
+       select a.member as oid from pg_auth_members a join pg_roles o on o.oid = a.roleid
+       where o.rolname in (:owner, :source)
+       union select a.member from pg_auth_members a join members m on m.oid = a.roleid)
+     select coalesce(bool_or(r.rolname = session_user), false) as own,
+       coalesce(array_agg(format('%I', r.rolname) order by r.rolname)
+         filter (where r.rolname <> session_user and not r.rolsuper), '{}') as others
+     from members m join pg_roles r on r.oid = m.oid`,
+    { owner: cellOwnerName(dataCenter), source: cellSourceRoleName(dataCenter) },
   );
 }
 
