@@ -2,7 +2,7 @@
 // source. The code of the product's view runs wherever it is read, so those belong to a role that can read and nothing
 // else.
 import { SOURCE_FUNCTIONS } from '../../../../migrations/cell/source-functions.js';
-import { execute, selectRow } from '../../query.js';
+import { execute, inlineValues, runVerbatim, selectRow } from '../../query.js';
 import {
   giveFunctions,
   listOthersFunctions,
@@ -27,11 +27,31 @@ export async function rejectStrongOwners(tx: CellTransaction, dataCenter: string
     await rejectStrongOwner(tx, role, `Data center "${dataCenter}"`);
 }
 
+// A view may use current_date, or a date as text: what it gives must not depend on the session that asks.
+const KEEP_SETTINGS = `
+do $keep$
+declare
+  changed regprocedure;
+begin
+  for changed in
+    select p.oid from pg_proc p
+    where p.pronamespace = to_regnamespace('credit_rollout') and p.proname = any (string_to_array(:names, ','))
+      and not coalesce(p.proconfig, '{}') @> array['TimeZone=UTC', 'DateStyle=ISO, MDY', 'IntervalStyle=postgres']
+  loop
+    execute format($$alter function %s set timezone = 'UTC' set datestyle = 'ISO, MDY' set intervalstyle = 'postgres'$$,
+      changed);
+  end loop;
+end $keep$`;
+
 /** Gives both what is theirs; this login must be a member of them. Changes nothing where they have it already. */
 export async function giveSchema(tx: CellTransaction, dataCenter: string): Promise<void> {
   const source = cellSourceRoleName(dataCenter);
   await transferSchema(tx, 'credit_rollout', cellOwnerName(dataCenter), source);
   await giveFunctions(tx, 'credit_rollout', SOURCE_FUNCTIONS, source);
+  await runVerbatim(
+    tx,
+    inlineValues(tx, KEEP_SETTINGS, { names: [...SOURCE_FUNCTIONS, 'check_floor_falls'].join(',') }),
+  );
 }
 
 /**
