@@ -107,7 +107,7 @@ beforeAll(async () => {
           perform nextval('public.surprises');
           insert into public.tried values (current_user, one, 'done');
         exception when others then
-          perform nextval(case when sqlstate = '${REFUSED}' and current_user ~ '^credit_rollout_.*_(source|worker|planner|reader|override|meter)$' then 'public.refusals'
+          perform nextval(case when sqlstate = '${REFUSED}' and current_user ~ '_(source|worker|planner|reader|override|meter)$|^attacking_product_' then 'public.refusals'
             else 'public.surprises' end);
           insert into public.tried values (current_user, one, sqlstate);
         end;

@@ -1,6 +1,7 @@
 // What a third review with the documented logins found, each as it was done: numbers below zero, writes that outlive a
 // freeze, and settings of a session that decide what the source gives.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cellRoleName } from '../../src/stores/cell/cell-database.js';
 import { applyAll, createTestCell, type TestCell } from '../support/cell.js';
 import { type CellLogins, createCellLogins } from './cell-logins.js';
 import { REFUSED } from './cell-scene.js';
@@ -38,9 +39,10 @@ describe('a worker', () => {
         grandfathered_credits = d.grandfathered_credits, total_credits = d.total_credits, winner = d.winner,
         concurrency_limit = d.concurrency_limit, legacy_limit = d.legacy_limit
       from credit_rollout.decided(null, null, '{2}', null) d where a.org_id = d.org_id`;
+    const role = `set role "${cellRoleName(cell.dataCenter.id, 'worker')}"`;
     const cause = `select set_config('credit_rollout.cause', 'edition', false)`;
     for (const setting of [`timezone = 'Etc/GMT+12'`, `datestyle = 'German'`])
-      expect(await logins.worker.attempt(cause, `set ${setting}`, take)).toBe(REFUSED.restriction);
+      expect(await logins.worker.attempt(role, cause, `set ${setting}`, take)).toBe(REFUSED.restriction);
   });
 });
 
@@ -82,9 +84,14 @@ describe('a freeze', () => {
   });
 
   test('finds in the history when a row was written, and not when its transaction began', async () => {
-    await cell.sql(`do $$ begin
-      update credit_rollout.allotments set computed_at = clock_timestamp() where org_id = 2;
-      if not exists (select from credit_rollout.allotment_changes where changed_at > now()) then
-        raise 'recorded too early'; end if; end $$`);
+    const client = await logins.worker.connect();
+    await client.query('begin');
+    const began = (await client.query('select now()::text as now')).rows[0]?.now;
+    await client.query('update credit_rollout.allotments set computed_at = clock_timestamp() where org_id = 2');
+    await client.query('commit');
+    await client.end();
+    expect(
+      await cell.sql('select from credit_rollout.allotment_changes where org_id = 2 and changed_at > $1', [began]),
+    ).toHaveLength(1);
   });
 });

@@ -10,6 +10,7 @@ import { rejectChangedSource } from '../../stores/cell/identity.js';
 import { readFeedFacts } from '../../stores/cell/setup/change-triggers.js';
 import {
   countBadInputs,
+  findUnpopulated,
   listUnknownEditions,
   probeRelation,
   probeSource,
@@ -147,9 +148,19 @@ export async function checkRelationPolicies(
   record: FindingRecorder,
 ): Promise<Finding> {
   // the code of a view would run as this login, which may be the one of `init`
-  if (source.kind === 'view') return record.ok('a view: asked once init has made our roles');
+  if (source.kind === 'view') return checkUnread({ cell, source }, record);
   await cell.asOwner((tx) => probeRelation(tx, source.relation));
   return describePolicies(source, record);
+}
+
+async function checkUnread({ cell, source }: Omit<CellWithSource, 'card'>, record: FindingRecorder): Promise<Finding> {
+  const unpopulated = await cell.asOwner((tx) => findUnpopulated(tx, source.relation));
+  if (unpopulated === undefined) return record.ok('a view: it is read once init has made our roles');
+  return record.error(
+    `it reads ${unpopulated}, a materialized view that was never refreshed`,
+    `As its owner run: REFRESH MATERIALIZED VIEW ${unpopulated};`,
+    'source_not_populated',
+  );
 }
 
 /** After `init`: whether policies hide rows from our views. Throws source_row_security. */

@@ -2,7 +2,7 @@
 // only.
 import { cellMigrations } from '../../../../migrations/cell/index.js';
 import type { QuarantineReason } from '../../../domain/source/org-inputs.js';
-import { execute, runForeignQuery, runVerbatim, selectRow, selectRows } from '../../query.js';
+import { execute, findRow, runForeignQuery, runVerbatim, selectRow, selectRows } from '../../query.js';
 import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from '../cell-database.js';
 import { assertCellIdentity } from '../identity.js';
 import type { SourceReader } from './read-source-as.js';
@@ -34,6 +34,21 @@ export async function probeSource(reader: SourceReader): Promise<void> {
 /** The same on the relation itself, before our views exist; the catalog has quoted `relation`. */
 export async function probeRelation(tx: CellTransaction, relation: string): Promise<void> {
   await runVerbatim(tx, `select * from ${relation} limit 0`);
+}
+
+/** A materialized view that a view reads, and that was never refreshed; by the catalog. `relation`: quoted by it. */
+export async function findUnpopulated(tx: CellTransaction, relation: string): Promise<string | undefined> {
+  const row = await findRow<{ readonly name: string }>(
+    tx,
+    `with recursive reads as (
+       select to_regclass(:relation)::oid as oid
+       union select d.refobjid from reads r join pg_rewrite w on w.ev_class = r.oid
+       join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_class'::regclass)
+     select c.oid::regclass::text as name from reads r join pg_class c on c.oid = r.oid
+     where c.relkind = 'm' and not c.relispopulated limit 1`,
+    { relation },
+  );
+  return row?.name;
 }
 
 /** The login of this connection, quoted for SQL. */
