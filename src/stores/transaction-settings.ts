@@ -2,7 +2,7 @@
 // can give it, or a login, any setting: our statements mean the same under all of them.
 
 /** The catalog comes before anything that a login could have made: a temporary type, or an operator in `public`. */
-export const CATALOG_FIRST = 'set local search_path = pg_catalog, pg_temp';
+const CATALOG_FIRST = 'set local search_path = pg_catalog, pg_temp';
 
 /** How values are read and written, and what a comparison with null means. Several statements, without a query. */
 export const OWN_SETTINGS = `set transaction isolation level read committed;

@@ -1,7 +1,7 @@
 // What a third review with the documented logins found, each as it was done: numbers below zero, writes that outlive a
 // freeze, and settings of a session that decide what the source gives.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cellRoleName } from '../../src/stores/cell/cell-database.js';
+import { SOURCE_FUNCTIONS } from '../../migrations/cell/source-functions.js';
 import { applyAll, createTestCell, type TestCell } from '../support/cell.js';
 import { type CellLogins, createCellLogins } from './cell-logins.js';
 import { REFUSED } from './cell-scene.js';
@@ -29,20 +29,14 @@ describe('a worker', () => {
     expect(await cell.sql('select from credit_rollout.allotments where paid and total_credits < floor')).toEqual([]);
   });
 
-  test('lowers no floor to what the view gives under the settings of its session', async () => {
-    await cell.sql(`create or replace view public.orgs as select org_id,
-      case when current_setting('timezone') = 'UTC' and current_setting('datestyle') = 'ISO, MDY' then edition
-        else 'free' end as edition, paid, agents, light_agents, additional_credits, legacy_limit, created_at,
-      updated_at, peak_credits from public.org_rows`);
-    const take = `update credit_rollout.allotments a set edition = d.edition, floor = d.floor,
-        floor_edition = d.floor_edition, base_credits = d.base_credits, variable_credits = d.variable_credits,
-        grandfathered_credits = d.grandfathered_credits, total_credits = d.total_credits, winner = d.winner,
-        concurrency_limit = d.concurrency_limit, legacy_limit = d.legacy_limit
-      from credit_rollout.decided(null, null, '{2}', null) d where a.org_id = d.org_id`;
-    const role = `set role "${cellRoleName(cell.dataCenter.id, 'worker')}"`;
-    const cause = `select set_config('credit_rollout.cause', 'edition', false)`;
-    for (const setting of [`timezone = 'Etc/GMT+12'`, `datestyle = 'German'`])
-      expect(await logins.worker.attempt(role, cause, `set ${setting}`, take)).toBe(REFUSED.restriction);
+  test('has no setting that what reads the source for it would follow', async () => {
+    const open = await cell.sql(
+      `select p.proname from pg_proc p where p.pronamespace = 'credit_rollout'::regnamespace
+         and p.proname = any ($1)
+         and not coalesce(p.proconfig, '{}') @> '{TimeZone=UTC,"DateStyle=ISO, MDY",IntervalStyle=postgres}'`,
+      [[...SOURCE_FUNCTIONS, 'check_floor_falls']],
+    );
+    expect(open).toEqual([]);
   });
 });
 

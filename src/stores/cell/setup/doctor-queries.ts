@@ -43,7 +43,8 @@ export async function findUnpopulated(tx: CellTransaction, relation: string): Pr
     `with recursive reads as (
        select to_regclass(:relation)::oid as oid
        union select d.refobjid from reads r join pg_rewrite w on w.ev_class = r.oid
-       join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_class'::regclass)
+       join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid
+         and d.refclassid = 'pg_class'::regclass)
      select c.oid::regclass::text as name from reads r join pg_class c on c.oid = r.oid
      where c.relkind = 'm' and not c.relispopulated limit 1`,
     { relation },
