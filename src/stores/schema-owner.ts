@@ -167,8 +167,7 @@ export async function rejectForeignSchema(
   );
   if (found === undefined) return;
   throw new RolloutError('not_permitted', {
-    message:
-      `${subject}: the schema ${schema} belongs to ${found.name}, and what is in it could run code as ` + 'this login.',
+    message: `${subject}: the schema ${schema} belongs to ${found.name}, and what is in it could act as this login.`,
     next:
       `If init made it, run it as ${found.name}, or as a superuser: ALTER SCHEMA ${schema} OWNER TO "${owner}"; ` +
       'else rename it. Then run init again.',
