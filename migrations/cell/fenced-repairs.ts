@@ -4,7 +4,7 @@ import type { Migration } from '../migration.js';
 
 /** Why: a freeze is acknowledged once nothing that began before it can commit. Old code calls the same functions. */
 export const fenceRepairs: Migration = {
-  name: '20261130030500_pre_fence_repairs',
+  name: '20261130032000_pre_fence_repairs',
   up: `
 -- Whether the fence is open for repairs of a run, and nothing is frozen. It stays so until this transaction ends: the
 -- lock comes first, as in every batch, and a snapshot that is older than the wait for it would show what was open once.
@@ -68,7 +68,7 @@ alter table credit_rollout.allotment_changes alter column changed_at set default
  * are allotments: that would keep the product from reading them for as long as it takes, and `verify` finds old ones.
  */
 export const rejectNegativeNumbers: Migration = {
-  name: '20261130030600_pre_reject_negative_numbers',
+  name: '20261130032100_pre_reject_negative_numbers',
   up: `
 alter table credit_rollout.allotments add constraint allotments_zero_or_more_check check (
   agents >= 0 and light_agents >= 0 and negotiated_limit >= 0 and base_credits >= 0
