@@ -53,6 +53,11 @@ export interface QueueTls {
   readonly Client: typeof pg.Client;
 }
 
+// whatever the owner of the database has set for it
+const SESSION =
+  '-c search_path=bullmq -c datestyle=ISO,MDY -c timezone=UTC -c standard_conforming_strings=on ' +
+  '-c default_transaction_isolation=read\\ committed -c transform_null_equals=off -c array_nulls=on';
+
 interface QueueServer {
   readonly url: string;
   readonly tls: QueueTls | undefined;
@@ -139,7 +144,7 @@ function connectPostgresQueue(server: QueueServer): QueueConnection {
       ...postgresTls(server),
       application_name: 'credit-rollout queue',
       connectionTimeoutMillis: 5_000,
-      options: '-c search_path=bullmq',
+      options: SESSION,
       Client: holdClient(server.tls?.Client ?? pg.Client),
       keepAlive: true,
       ...own,
@@ -182,7 +187,6 @@ export async function initQueue(url: string, tls?: QueueTls): Promise<void> {
   const server = { url, tls };
   if (isRedis(url)) return checkRedis(server);
   await withPostgres(server, async (client) => {
-    await assertDirect(server);
     await runMigrations(client);
   });
 }
@@ -194,7 +198,6 @@ export async function checkQueue(url: string, tls?: QueueTls): Promise<void> {
   const server = { url, tls };
   if (isRedis(url)) return checkRedis(server);
   await withPostgres(server, async (client) => {
-    await assertDirect(server);
     try {
       await assertSchemaCompatibility(client);
     } catch (cause) {
@@ -224,6 +227,9 @@ async function withPostgres(server: QueueServer, act: (client: pg.Client) => Pro
   client.on('error', () => undefined);
   try {
     await client.connect();
+    await assertDirect(server);
+    // the owner of a database can set another one for it
+    await client.query('set search_path = pg_catalog, pg_temp');
     await act(client);
   } catch (error) {
     throw explainQueueFailure(server.url, error);
@@ -240,7 +246,7 @@ function openClient(server: QueueServer, options?: pg.ClientConfig): pg.Client {
 
 /** A transaction pooler rejects or drops start-up options, which the queue needs. */
 async function assertDirect(server: QueueServer): Promise<void> {
-  const client = openClient(server, { options: '-c search_path=bullmq' });
+  const client = openClient(server, { options: SESSION });
   client.on('error', () => undefined);
   try {
     await client.connect();

@@ -10,6 +10,7 @@ import { createExceptions } from './exceptions.js';
 import { createFeed } from './feed.js';
 import { guardFenceAndGate } from './fence-and-gate.js';
 import { bindFenceToServer } from './fence-server.js';
+import { fenceRepairs, rejectNegativeNumbers } from './fenced-repairs.js';
 import { createFreezes } from './freeze.js';
 import { createSignUpFunctions, guardGate } from './gate.js';
 import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers } from './guards.js';
@@ -91,5 +92,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     recordCallCosts,
     limitSignUpWaits,
     bindFenceToServer,
+    fenceRepairs,
+    rejectNegativeNumbers,
   ];
 }

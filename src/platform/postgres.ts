@@ -1,5 +1,6 @@
 // Opens pools on a Postgres. Knows nothing of rollouts; through PgBouncer in transaction mode it must keep working,
-// so: no start-up options, no session state, no named statements.
+// so: no start-up options, no session state, no named statements. Nothing runs under the search_path of a database or a
+// login, whose owner could have put functions of their own before those of the server.
 import knex, { type Knex } from 'knex';
 import pg from 'pg';
 import type { ServerTls } from './tls.js';
@@ -12,7 +13,10 @@ export interface PostgresOptions {
   readonly applicationName: string;
   /** How many connections this pool has at most. */
   readonly max: number;
-  /** Runs on each new connection; if it rejects, the connection is not used. */
+  /**
+   * Runs on each new connection; if it rejects, the connection is not used. Each text is a transaction of its own, in
+   * which names are those of the catalog; the rows are those of its last statement.
+   */
   readonly onConnect?: (query: (sql: string) => Promise<readonly Record<string, unknown>[]>) => Promise<void>;
 }
 
@@ -28,8 +32,20 @@ const types = {
 const ignore = (): void => undefined;
 const SILENT = { warn: ignore, error: ignore, deprecate: ignore, debug: ignore };
 
+interface Rows {
+  readonly rows: Record<string, unknown>[];
+}
+
 interface RawConnection {
-  query(sql: string): Promise<{ rows: Record<string, unknown>[] }>;
+  query(sql: string): Promise<Rows | readonly Rows[]>;
+}
+
+// in the same round trip, which makes it one transaction
+const CATALOG_ONLY = 'set local search_path = pg_catalog, pg_temp; set local row_security = off';
+
+async function askCatalog(connection: RawConnection, sql: string): Promise<Rows['rows']> {
+  const sent = await connection.query(`${CATALOG_ONLY}; ${sql}`);
+  return [sent].flat().at(-1)?.rows ?? [];
 }
 
 /** A lazy pool: nothing connects before the first query. */
@@ -38,6 +54,8 @@ export function openPostgres(options: PostgresOptions): Knex {
   const { Client, ...encryption } = tls;
   const opened = knex({
     client: 'pg',
+    // else knex asks for it on the first connection, before any statement of ours; it is the oldest that we support
+    version: '14',
     connection: {
       connectionString: options.url,
       ...encryption,
@@ -52,7 +70,7 @@ export function openPostgres(options: PostgresOptions): Knex {
       idleTimeoutMillis: 20_000,
       ...(onConnect && {
         afterCreate: (connection: RawConnection, done: (error: Error | null, connection: RawConnection) => void) => {
-          onConnect(async (sql) => (await connection.query(sql)).rows).then(
+          onConnect((sql) => askCatalog(connection, sql)).then(
             () => done(null, connection),
             (error: Error) => done(error, connection),
           );

@@ -44,15 +44,19 @@ export async function selectRow<Row extends object>(
 }
 
 /**
- * The row of a statement inside which code of somebody else runs, and nothing of what that code did: a cursor WITH HOLD
- * or a deferred trigger that it left would run at the commit, with the rights of this login.
+ * What `fn` gives, and nothing of what was done meanwhile, by code of somebody else too: a cursor WITH HOLD or a
+ * deferred trigger that it left would run at the commit, with the rights of this login.
  */
-export async function selectRowAndUndo<Row extends object>(tx: Knex.Transaction, sql: string): Promise<Row> {
+export async function undone<T>(tx: Knex.Transaction, fn: () => Promise<T>): Promise<T> {
   await execute(tx, 'savepoint foreign_code');
-  const row = await selectRow<Row>(tx, sql);
+  const found = await fn();
   await execute(tx, 'rollback to savepoint foreign_code; release savepoint foreign_code');
-  return row;
+  return found;
 }
+
+/** The row of a statement inside which code of somebody else runs, which is undone. */
+export const selectRowAndUndo = <Row extends object>(tx: Knex.Transaction, sql: string): Promise<Row> =>
+  undone(tx, () => selectRow<Row>(tx, sql));
 
 /** Runs a statement that is not read; how many rows it touched. Without values it may be several, in one round trip. */
 export async function execute(tx: Knex.Transaction, sql: string, values: SqlValues = {}): Promise<number> {

@@ -147,3 +147,29 @@ export async function listOthersFunctions(
   );
   return rows.map(({ name }) => name);
 }
+
+/**
+ * Throws not_permitted where the schema belongs to somebody whom this login need not trust: what they put into it, such
+ * as a view by the name of a table of ours, would run with the rights of this login. It may be `owner`'s, this login's,
+ * or a superuser's, as an earlier version left it.
+ */
+export async function rejectForeignSchema(
+  tx: Knex.Transaction,
+  { schema, owner, subject }: { readonly schema: string; readonly owner: string; readonly subject: string },
+): Promise<void> {
+  const found = await findRow<{ readonly name: string }>(
+    tx,
+    `select format('%I', o.rolname) as name from pg_namespace n join pg_roles o on o.oid = n.nspowner
+     where n.nspname = :schema and o.rolname not in (:owner, session_user) and not o.rolsuper
+       -- of another data center, in a copy of its database
+       and not (o.rolname ~ '^credit_rollout_.*_owner$' and not o.rolcanlogin)`,
+    { schema, owner },
+  );
+  if (found === undefined) return;
+  throw new RolloutError('not_permitted', {
+    message: `${subject}: the schema ${schema} belongs to ${found.name}, and what is in it could act as this login.`,
+    next:
+      `If init made it, run it as ${found.name}, or as a superuser: ALTER SCHEMA ${schema} OWNER TO "${owner}"; ` +
+      'else rename it. Then run init again.',
+  });
+}

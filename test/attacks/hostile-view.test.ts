@@ -10,6 +10,7 @@ import { addSignUpTrigger, installChangeFeed } from '../../src/engine/setup/trig
 import { systemClock } from '../../src/kernel/clock.js';
 import { cellOwnerName, cellRoleName, cellSourceRoleName } from '../../src/stores/cell/cell-database.js';
 import { arm, inMs, latch } from '../engine/cutover/gate-scene.js';
+import { checkCells, of } from '../engine/doctor/doctor-scene.js';
 import { createTestCell, type TestCell } from '../support/cell.js';
 import { type CellLogins, createCellLogins } from './cell-logins.js';
 
@@ -106,7 +107,7 @@ beforeAll(async () => {
           perform nextval('public.surprises');
           insert into public.tried values (current_user, one, 'done');
         exception when others then
-          perform nextval(case when sqlstate = '${REFUSED}' and current_user like '%\\_source' then 'public.refusals'
+          perform nextval(case when sqlstate = '${REFUSED}' and current_user ~ '_(source|worker|planner|reader|override|meter)$|^attacking_product_' then 'public.refusals'
             else 'public.surprises' end);
           insert into public.tried values (current_user, one, sqlstate);
         end;
@@ -155,6 +156,34 @@ describe('the code of a view', () => {
 
   test('leaves nothing that init’s login runs when it commits', async () => {
     expect(await cell.sql('select who from public.ran_later')).toEqual([]);
+  });
+
+  test('has no way to it in doctor either, whose login may be the same', async () => {
+    const all = attempts(cell.dataCenter.id);
+    await cell.sql('delete from public.wanted where not attempt = any ($1)', [
+      all.slice(0, all.indexOf('alter table credit_rollout.allotments disable trigger user')),
+    ]);
+    const before = await counted('refusals');
+    expect(of(await checkCells([cell]), cell.dataCenter.id).map(({ check }) => check)).toEqual(
+      expect.arrayContaining(['view code', 'null ids', 'editions', 'inputs', 'sign-ups']),
+    );
+    expect(await counted('refusals')).toBeGreaterThan(before + 9 * 30);
+    expect(await counted('surprises')).toBe(0);
+    expect(await tried()).toEqual([]);
+    expect(await cell.sql('select who from public.ran_later')).toEqual([]);
+    await cell.sql('insert into public.wanted select unnest($1::text[]) except select attempt from public.wanted', [
+      all,
+    ]);
+  });
+
+  test('finds who else could act as the owner of our schema', async () => {
+    const record = createFindingRecorder({ subject: 'x', title: 'x' }, 'owner');
+    await cell.sql(`grant "${owner}" to public_login; create role second_member; grant "${source}" to second_member`);
+    expect(await checkCellOwner({ cell: cell.cell, source: { failure: 0 } }, record)).toMatchObject({
+      level: 'warning',
+      found: expect.stringContaining('public_login, second_member'),
+    });
+    await cell.sql(`revoke "${owner}" from public_login; drop role second_member`);
   });
 
   test('has no more inside the sign-up of the product', async () => {

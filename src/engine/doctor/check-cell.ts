@@ -12,8 +12,10 @@ import {
   listMissingMigrations,
   listRoles,
   readLogin,
-  runBakeQuery,
+  tryBakeQuery,
 } from '../../stores/cell/setup/doctor-queries.js';
+import { rejectOthersSchema } from '../../stores/cell/setup/ownership.js';
+import { readSourceAs } from '../../stores/cell/setup/read-source-as.js';
 import { findSource, type Source } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
@@ -64,6 +66,7 @@ export async function openCell(
       const found = await readServerFacts(tx);
       const after = clock.now();
       await assertRightCell(tx, id);
+      await rejectOthersSchema(tx, id);
       return { facts: found, reading: { before, server: found.now, after } };
     });
     const source = await cell
@@ -153,7 +156,9 @@ export async function checkBake(
   const { bakeQuery } = config.rollout;
   if (bakeQuery === undefined) return [];
   try {
-    const fine = await cell.inTransaction('reader', (tx) => runBakeQuery(tx, bakeQuery));
+    const fine = await readSourceAs(cell, cellRoleName(cell.dataCenter, 'reader'), (reader) =>
+      tryBakeQuery(reader, bakeQuery),
+    );
     return [record.ok(fine ? 'it returns true' : 'it can be run; now it does not return true')];
   } catch (error) {
     const { sqlstate, kind } = classifyFailure(error);
@@ -169,6 +174,7 @@ function nameBakeFix(sqlstate: string | undefined, reader: string): string {
     case '42P01':
       return `Create what it reads in this cell too, and grant it to ${reader}.`;
     case '42601':
+    case '42P11':
     case '25006':
       return 'Correct it: one query that only reads, such as a SELECT, without a second statement.';
     default:

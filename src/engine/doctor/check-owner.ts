@@ -1,8 +1,8 @@
 // Checks of `doctor` on who owns our schemas: functions run with the rights of that role, so it must have no others.
 
 import { advise, command } from '../../kernel/advice.js';
-import { type CellDatabase, cellOwnerName } from '../../stores/cell/cell-database.js';
-import { readSourceRole } from '../../stores/cell/setup/ownership.js';
+import { type CellDatabase, cellOwnerName, cellSourceRoleName } from '../../stores/cell/cell-database.js';
+import { readOwnerMembers, readSourceRole } from '../../stores/cell/setup/ownership.js';
 import { CONTROL_OWNER } from '../../stores/control/roles.js';
 import { readSchemaOwner, type SchemaOwner, withoutPowers } from '../../stores/schema-owner.js';
 import type { OpenCell } from './check-cell.js';
@@ -33,7 +33,20 @@ async function checkReader(cell: CellDatabase, otherwise: Finding, record: Findi
       `functions that read the source do not belong to ${name}: ${others.join(', ')}`,
       advise`Run: ${command('init')} (it gives them to that role)`,
     );
-  return powers.length === 0 ? otherwise : rejectPowers(name, powers, 'whose functions read the source', record);
+  if (powers.length > 0) return rejectPowers(name, powers, 'whose functions read the source', record);
+  return (await findOwnerMembers(cell, record)) ?? otherwise;
+}
+
+/** Whoever is a member of these roles can change everything of ours: only the login that runs init has to be one. */
+async function findOwnerMembers(cell: CellDatabase, record: FindingRecorder): Promise<Finding | undefined> {
+  const { others, own } = await cell.asOwner((tx) => readOwnerMembers(tx, cell.dataCenter));
+  // another login's doctor cannot tell which one runs init
+  if (others.length <= (own ? 0 : 1)) return undefined;
+  const [owner, source] = [cellOwnerName(cell.dataCenter), cellSourceRoleName(cell.dataCenter)];
+  return record.warning(
+    `these can change everything of ours, as members of ${owner} or ${source}: ${others.join(', ')}`,
+    `Leave only the login that runs init a member: REVOKE "${owner}", "${source}" FROM …;`,
+  );
 }
 
 export async function checkControlOwner(

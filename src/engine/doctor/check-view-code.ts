@@ -1,15 +1,11 @@
 // The check of `doctor` on the code of the product's view: one org is read as every role that reads it, since such code
 // runs with the rights of the reader. Shows no org.
 import type { CellDatabase, CellRole } from '../../stores/cell/cell-database.js';
-import {
-  findSomeOrg,
-  listOtherReaders,
-  type OtherReader,
-  readOrgAs,
-  readSourceOrg,
-} from '../../stores/cell/setup/view-grants.js';
+import { readSourceAs } from '../../stores/cell/setup/read-source-as.js';
+import { findSomeOrg, listOtherReaders, type OtherReader, readOneOrg } from '../../stores/cell/setup/view-grants.js';
 import { explainViewGrants } from '../setup/view-grants.js';
 import type { OpenCell } from './check-cell.js';
+import { readAs } from './check-source.js';
 import type { Finding, FindingRecorder } from './finding.js';
 
 const READERS: readonly CellRole[] = ['worker', 'planner', 'reader', 'override'];
@@ -34,11 +30,12 @@ export async function checkViewCode(
 }
 
 async function readAsEach(cell: CellDatabase): Promise<string> {
-  const id = await cell.inTransaction('worker', findSomeOrg, LIMIT);
+  const id = await readAs(cell, 'worker', findSomeOrg, LIMIT);
   if (id === undefined) return 'the source has no org to read';
-  for (const role of READERS) await cell.inTransaction(role, (tx) => readSourceOrg(tx, id), LIMIT);
+  for (const role of READERS) await readAs(cell, role, (reader) => readOneOrg(reader, 'source_orgs', id), LIMIT);
   const others = await cell.asOwner((tx) => listOtherReaders(tx, cell.dataCenter));
-  for (const other of others.filter(({ usable }) => usable)) await cell.asOwner((tx) => readOrgAs(tx, other, id));
+  for (const { role, view } of others.filter(({ usable }) => usable))
+    await readSourceAs(cell, role, (reader) => readOneOrg(reader, view, id), LIMIT);
   return describe(others);
 }
 

@@ -9,7 +9,7 @@ import { measureOneOrg, saveOneOrgMs } from '../../stores/cell/cutover/pending-s
 import { findCell, readServerFacts } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { grantUpdates } from '../../stores/cell/setup/change-triggers.js';
-import { giveSchema, keepDefiners, rejectStrongOwners } from '../../stores/cell/setup/ownership.js';
+import { giveSchema, keepDefiners, rejectOthersSchema, rejectStrongOwners } from '../../stores/cell/setup/ownership.js';
 import { ensureRoles, grantProduct, grantRoles, recordProductRole } from '../../stores/cell/setup/roles.js';
 import {
   attachSource,
@@ -62,12 +62,14 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
     const { version, encoding } = await readServerFacts(tx);
     assertVersion(dataCenter.id, version);
     rejectEncoding(dataCenter.id, encoding);
+    await rejectOthersSchema(tx, dataCenter.id);
     await assertTimelineReadable(tx);
     await findFittingSource(tx, dataCenter, card);
     await ensureRoles(tx, dataCenter.id);
   });
   const made = await cell.asOwner(async (tx) => {
     await lockSchema(tx);
+    await rejectOthersSchema(tx, dataCenter.id);
     await rejectStrongOwners(tx, dataCenter.id);
     const source = await findUsableSource(tx, dataCenter, card);
     // also what an earlier version left to its login

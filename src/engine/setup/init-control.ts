@@ -73,7 +73,7 @@ export async function savePolicy(tx: ControlTransaction, config: RolloutConfig):
 /** No GRANT would help: only the owner can change the schema. */
 function explainInit(error: unknown): unknown {
   const known = explainFailure(error);
-  if (!isRolloutError(known) || known.code !== 'not_permitted') return known;
+  if (!isRolloutError(known) || known === error || known.code !== 'not_permitted') return known;
   return new RolloutError('not_permitted', {
     message: `${known.message.replace(/\.$/u, '')}: init works only as the owner of the control database.`,
     next:

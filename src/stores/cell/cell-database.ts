@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import { withSubject } from '../postgres-failure.js';
 import { execute } from '../query.js';
+import { OWN_SETTINGS } from '../transaction-settings.js';
 
 /** The roles our transactions run as; each exists per data center, see roles.ts. */
 export const CELL_ROLES = ['worker', 'planner', 'reader', 'fencer', 'operator', 'override', 'meter'] as const;
@@ -42,8 +43,6 @@ export function cellSourceRoleName(dataCenter: string): string {
   return `credit_rollout_${dataCenter.replaceAll('-', '_')}_source`;
 }
 
-// The catalog comes before anything that a login could have made: a temporary type, or an operator in `public`.
-const SEARCH_PATH = 'set local search_path = pg_catalog, pg_temp';
 // One round trip of the simple protocol. client_connection_check_interval frees the locks of a killed worker;
 // row_security = off turns a policy into an error instead of missing rows; jit only costs time on short batches; lanes
 // are all the parallelism that we take of the product's machine. The lock time-out is below the statement time-out:
@@ -57,7 +56,7 @@ set local idle_in_transaction_session_timeout = 2000;
 set local client_connection_check_interval = 1000;
 set local max_parallel_workers_per_gather = 0;
 set local jit = off`;
-const OWNER_LIMITS = `${SEARCH_PATH};
+const OWNER_LIMITS = `${OWN_SETTINGS};
 set local row_security = off;
 set local lock_timeout = 2000;
 set local statement_timeout = 0`;
@@ -72,7 +71,7 @@ export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
         const role = asked === 'state' ? 'fencer' : asked;
         await execute(
           tx,
-          `${SEARCH_PATH};set local role "${cellRoleName(dataCenter, role)}";${limitsSql(Math.trunc(statementMs))}`,
+          `${OWN_SETTINGS};set local role "${cellRoleName(dataCenter, role)}";${limitsSql(Math.trunc(statementMs))}`,
         );
         return fn(tx);
       }),

@@ -6,10 +6,12 @@ import type { CellTransaction } from './cell-database.js';
 
 type Query = (sql: string) => Promise<readonly Record<string, unknown>[]>;
 
+// a view of that name is nobody's cell: reading it would run code of whoever made it
 const FACTS = `select current_database() as database_name, pg_is_in_recovery() as standby,
   (select system_identifier::text from pg_control_system()) as system_identifier,
   current_setting('server_version_num')::int as version,
-  to_regclass('credit_rollout.cell') is not null as initialised`;
+  exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = 'credit_rollout' and c.relname = 'cell' and c.relkind = 'r') as initialised`;
 
 /** Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` report it. */
 export async function assertCellIdentity(query: Query, dataCenter: string): Promise<void> {

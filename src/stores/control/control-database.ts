@@ -4,6 +4,8 @@ import { controlMigrations } from '../../../migrations/control/index.js';
 import { migrationSource } from '../../../migrations/migration.js';
 import { withSubject } from '../postgres-failure.js';
 import { execute, selectRow, selectRows } from '../query.js';
+import { rejectForeignSchema } from '../schema-owner.js';
+import { OWN_SETTINGS } from '../transaction-settings.js';
 
 /** A transaction on control; only stores run statements in it. */
 export type ControlTransaction = Knex.Transaction;
@@ -15,7 +17,6 @@ export interface ControlDatabase {
 
 const SCHEMA_LOCK = 1_129_467_725;
 
-/** Names are found in the catalog before anything that the login could have made. */
 export function createControlDatabase(db: Knex): ControlDatabase {
   return {
     inTransaction: (fn) =>
@@ -24,7 +25,7 @@ export function createControlDatabase(db: Knex): ControlDatabase {
           // one round trip
           await execute(
             tx,
-            `set local search_path = pg_catalog, pg_temp;
+            `${OWN_SETTINGS};
              set local statement_timeout = 5000;
              set local lock_timeout = 3000;
              set local idle_in_transaction_session_timeout = 5000;
@@ -41,6 +42,11 @@ export function createControlDatabase(db: Knex): ControlDatabase {
 export async function migrateControl(tx: ControlTransaction): Promise<readonly string[]> {
   await execute(tx, `set local statement_timeout = 0; set local lock_timeout = '60s'`);
   await execute(tx, 'select pg_advisory_xact_lock(:lock, 0)', { lock: SCHEMA_LOCK });
+  await rejectForeignSchema(tx, {
+    schema: 'credit_rollout_control',
+    owner: 'credit_rollout_control_owner',
+    subject: 'The control database',
+  });
   await execute(tx, 'create schema if not exists credit_rollout_control');
   const [, names] = await tx.migrate.latest({
     migrationSource: migrationSource(controlMigrations),
@@ -54,7 +60,9 @@ export async function migrateControl(tx: ControlTransaction): Promise<readonly s
 export async function isControlReady(tx: ControlTransaction): Promise<boolean> {
   const { found } = await selectRow<{ readonly found: boolean }>(
     tx,
-    `select to_regclass('credit_rollout_control.migrations') is not null as found`,
+    // a view of that name would run code of whoever made it
+    `select exists (select from pg_class c
+       where c.oid = to_regclass('credit_rollout_control.migrations') and c.relkind = 'r') as found`,
   );
   if (!found) return false;
   const done = await selectRows<{ readonly name: string }>(tx, 'select name from credit_rollout_control.migrations');

@@ -2,9 +2,10 @@
 // only.
 import { cellMigrations } from '../../../../migrations/cell/index.js';
 import type { QuarantineReason } from '../../../domain/source/org-inputs.js';
-import { execute, runForeignQuery, runVerbatim, selectRow, selectRows } from '../../query.js';
+import { execute, findRow, runForeignQuery, runVerbatim, selectRow, selectRows } from '../../query.js';
 import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from '../cell-database.js';
 import { assertCellIdentity } from '../identity.js';
+import type { SourceReader } from './read-source-as.js';
 
 /** Throws wrong_cell or cell_is_standby; returns where our schema does not exist yet. */
 export async function assertRightCell(tx: CellTransaction, dataCenter: string): Promise<void> {
@@ -26,13 +27,29 @@ export async function listMissingMigrations(tx: CellTransaction): Promise<readon
 }
 
 /** Fails as a batch would: without privilege, under row-level security, where the views are missing. Reads no row. */
-export async function probeSource(tx: CellTransaction): Promise<void> {
-  await execute(tx, 'select * from credit_rollout.source_orgs limit 0');
+export async function probeSource(reader: SourceReader): Promise<void> {
+  await reader.rows('select * from credit_rollout.source_orgs limit 0');
 }
 
 /** The same on the relation itself, before our views exist; the catalog has quoted `relation`. */
 export async function probeRelation(tx: CellTransaction, relation: string): Promise<void> {
   await runVerbatim(tx, `select * from ${relation} limit 0`);
+}
+
+/** A materialized view that a view reads, and that was never refreshed; by the catalog. `relation`: quoted by it. */
+export async function findUnpopulated(tx: CellTransaction, relation: string): Promise<string | undefined> {
+  const row = await findRow<{ readonly name: string }>(
+    tx,
+    `with recursive reads as (
+       select to_regclass(:relation)::oid as oid
+       union select d.refobjid from reads r join pg_rewrite w on w.ev_class = r.oid
+       join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid
+         and d.refclassid = 'pg_class'::regclass)
+     select c.oid::regclass::text as name from reads r join pg_class c on c.oid = r.oid
+     where c.relkind = 'm' and not c.relispopulated limit 1`,
+    { relation },
+  );
+  return row?.name;
 }
 
 /** The login of this connection, quoted for SQL. */
@@ -50,11 +67,10 @@ export interface EditionCount {
 
 /** Editions of the source that are not among these, the most frequent first, 20 at most. Reads every org. */
 export function listUnknownEditions(
-  tx: CellTransaction,
+  reader: SourceReader,
   editions: readonly string[],
 ): Promise<readonly EditionCount[]> {
-  return selectRows<EditionCount>(
-    tx,
+  return reader.rows<EditionCount>(
     `select s.edition, count(*)::text as orgs from credit_rollout.source_orgs s
      where s.edition is null or s.edition <> all (:editions::text[])
      group by s.edition order by count(*) desc, s.edition limit 20`,
@@ -222,11 +238,10 @@ type LightAgents = 'counted' | 'uncounted';
  * frequent first. In the order of `assessed`, which knows only the cards that the cell has. Reads every org.
  */
 export function countBadInputs(
-  tx: CellTransaction,
+  reader: SourceReader,
   { editions, lightAgents }: { readonly editions: readonly string[]; readonly lightAgents: LightAgents },
 ): Promise<readonly ReasonCount[]> {
-  return selectRows<ReasonCount>(
-    tx,
+  return reader.rows<ReasonCount>(
     `select q.reason, count(*)::text as orgs from (
        select case
          when s.paid is null then 'null_paid'
@@ -253,6 +268,12 @@ export async function runBakeQuery(tx: CellTransaction, sql: string): Promise<bo
   await execute(tx, 'set transaction read only');
   // the first snapshot: from here on nothing can make the transaction write
   await execute(tx, 'select');
-  const [row, ...others] = await runForeignQuery(tx, sql, 2);
-  return row !== undefined && others.length === 0 && Object.values(row)[0] === true;
+  return isTrue(await runForeignQuery(tx, sql, 2));
 }
+
+/** The same for `doctor`, whose login may be the one of `init`. */
+export const tryBakeQuery = async (reader: SourceReader, sql: string): Promise<boolean> =>
+  isTrue(await reader.foreign(sql, 2));
+
+const isTrue = ([row, ...others]: readonly Readonly<Record<string, unknown>>[]): boolean =>
+  row !== undefined && others.length === 0 && Object.values(row)[0] === true;

@@ -4,6 +4,7 @@ import { RolloutError } from '../../../kernel/rollout-error.js';
 import { findRow, selectRow, selectRowAndUndo, selectRows } from '../../query.js';
 import { type CellTransaction, cellOwnerName } from '../cell-database.js';
 import { provesUnique } from '../identity.js';
+import type { SourceReader } from './read-source-as.js';
 
 export interface Source {
   /** Quoted by the catalog: `"public"."orgs"`. */
@@ -147,11 +148,16 @@ export async function isSameSource(tx: CellTransaction, one: string, other: stri
 
 /** How many rows have no id at all, as decimal text; they can be neither decided nor quarantined. */
 export async function countNullIds(tx: CellTransaction): Promise<string> {
-  const { nullIds } = await selectRow<{ nullIds: string }>(
-    tx,
-    'select null_ids::text from credit_rollout.source_faults',
-  );
+  const { nullIds } = await selectRow<{ nullIds: string }>(tx, NULL_IDS);
   return nullIds;
+}
+
+const NULL_IDS = 'select null_ids::text from credit_rollout.source_faults';
+
+/** The same for `doctor`, whose login may be the one of `init`. */
+export async function countNullIdsAs(reader: SourceReader): Promise<string> {
+  const [row] = await reader.rows<{ readonly nullIds: string }>(NULL_IDS);
+  return row?.nullIds ?? '0';
 }
 
 /** The same for `init`, whose login may be a superuser: nothing in a view can become that login. */

@@ -1,20 +1,20 @@
 // What the code of the product's view needs where one of our roles, or a role of the product, runs it: one org is read
 // as each of them, and the GRANT for what is denied is made from the catalog.
-import { execute, findRow, selectRow, selectRows } from '../../query.js';
+import { selectRows } from '../../query.js';
 import { CELL_ROLES, type CellTransaction, cellOwnerName, cellRoleName, cellSourceRoleName } from '../cell-database.js';
+import type { SourceReader } from './read-source-as.js';
 
 /** Some org of the source; undefined: it has none. */
-export async function findSomeOrg(tx: CellTransaction): Promise<string | undefined> {
-  const row = await findRow<{ readonly id: string }>(
-    tx,
+export async function findSomeOrg(reader: SourceReader): Promise<string | undefined> {
+  const [row] = await reader.rows<{ readonly id: string }>(
     'select org_id::text as id from credit_rollout.source_orgs limit 1',
   );
   return row?.id;
 }
 
-/** Reads all of one org through our view, as this transaction's role. */
-export async function readSourceOrg(tx: CellTransaction, id: string): Promise<void> {
-  await selectRows(tx, 'select * from credit_rollout.source_orgs where org_id = :id::credit_rollout.org_id', { id });
+/** Reads all of one org through a view of ours. */
+export async function readOneOrg(reader: SourceReader, view: OtherReader['view'], id: string): Promise<void> {
+  await reader.rows(`select * from credit_rollout.${view} where org_id = :id::credit_rollout.org_id`, { id });
 }
 
 export interface OtherReader {
@@ -37,13 +37,6 @@ export function listOtherReaders(tx: CellTransaction, dataCenter: string): Promi
      order by 1`,
     { source_role: cellSourceRoleName(dataCenter), meter_role: cellRoleName(dataCenter, 'meter') },
   );
-}
-
-/** Reads one org as such a role would. */
-export async function readOrgAs(tx: CellTransaction, { role, view }: OtherReader, id: string): Promise<void> {
-  const { quoted } = await selectRow<{ readonly quoted: string }>(tx, 'select quote_ident(:role) as quoted', { role });
-  await execute(tx, `set local role ${quoted}; set local statement_timeout = 30000`);
-  await selectRows(tx, `select * from credit_rollout.${view} where org_id = :id::credit_rollout.org_id`, { id });
 }
 
 const NOT_OURS = `n.nspname not in ('credit_rollout', 'information_schema') and n.nspname !~ '^pg_'`;
