@@ -20,6 +20,7 @@ drop function if exists credit_rollout.decided;
 drop function if exists credit_rollout.decided_first;
 drop function if exists credit_rollout.measure_one_org;
 drop function if exists credit_rollout.decided_one;
+drop function if exists credit_rollout.returned_capacity;
 drop view if exists credit_rollout.retired;
 drop view if exists credit_rollout.assessed;
 drop function if exists credit_rollout.assessed;
