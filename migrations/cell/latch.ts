@@ -22,10 +22,12 @@ begin
     return new;
   end if;
   if old.effective_at is null and new.effective_at is not null
-     and exists (select from credit_rollout.reversals r where coalesce(new.configured_at, r.reversed_at) <= r.reversed_at) then
+     and exists (select from credit_rollout.reversals r
+       where coalesce(new.configured_at, r.reversed_at) <= r.reversed_at) then
     raise exception 'this cut-over was reversed' using errcode = 'restrict_violation';
   end if;
-  if old.latched_at is not null and (new.configured_at, new.configured_local, new.armed_at, new.effective_at, new.latched_at)
+  if old.latched_at is not null and (
+       new.configured_at, new.configured_local, new.armed_at, new.effective_at, new.latched_at)
        is distinct from (old.configured_at, old.configured_local, old.armed_at, old.effective_at, old.latched_at)
      or old.swept_at is not null and new.swept_at is distinct from old.swept_at then
     raise exception 'a cut-over that has happened stays as it was' using errcode = 'restrict_violation';

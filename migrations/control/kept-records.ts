@@ -31,7 +31,8 @@ begin
   raise exception 'the reason of a request does not change' using errcode = 'restrict_violation';
 end $$;
 create trigger data_centers_keep_reason before update on credit_rollout_control.data_centers for each row
-  when (new.request_reason is distinct from old.request_reason and new.requested_at is not distinct from old.requested_at)
+  when (new.request_reason is distinct from old.request_reason
+    and new.requested_at is not distinct from old.requested_at)
   execute function credit_rollout_control.keep_request_reason();
 
 -- When a run ended, and what it counted, is written once.

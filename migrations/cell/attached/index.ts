@@ -2,13 +2,21 @@
 // altered.
 import { createAssessed, createDecided } from './decided.js';
 import { createOrgCapacity } from './org-capacity.js';
+import { createRetired, createReturnedCapacity } from './retired.js';
 import { type AttachedSource, createSourceOrgs } from './source-orgs.js';
 
 export type { AttachedSource } from './source-orgs.js';
 
 /** SQL that attaches our views to a source. Run `detachedSql` first. */
 export function attachedSql(source: AttachedSource): string {
-  return [createSourceOrgs(source), createAssessed, createDecided, createOrgCapacity].join('\n');
+  return [
+    createSourceOrgs(source),
+    createAssessed,
+    createRetired,
+    createReturnedCapacity,
+    createDecided,
+    createOrgCapacity,
+  ].join('\n');
 }
 
 /** SQL that removes them again; a no-op where nothing is attached. */

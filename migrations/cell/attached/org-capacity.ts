@@ -1,5 +1,5 @@
 // The number that the product enforces per org: its allotment, else its legacy number.
-import { IS_RETIRED } from './decided.js';
+import { IS_RETIRED } from './retired.js';
 
 /**
  * `org_capacity`: one row per org, never an error; capacity null: undecidable, keep what you enforce today. An org that
