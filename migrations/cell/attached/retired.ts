@@ -33,7 +33,8 @@ create function credit_rollout.returned_capacity(a credit_rollout.assessed) retu
   security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 begin
   return (
-    select case when a.reason is null and f.plan is not null and greatest(f.held, f.plan) <= ${MAX} - a.additional_credits
+    select case when a.reason is null and f.plan is not null
+      and greatest(f.held, f.plan) <= ${MAX} - a.additional_credits
       then greatest(f.held, f.plan) + a.additional_credits end
     from (
       select a.base_credits + a.variable_credits as plan, case when a.paid then ${FLOOR} end as held
