@@ -15,12 +15,14 @@ import { createFreezes } from './freeze.js';
 import { createSignUpFunctions, guardGate } from './gate.js';
 import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers } from './guards.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
+import { announceLatches } from './latch.js';
 import { createMaintenance } from './maintenance.js';
 import { guardNights } from './night-guards.js';
 import { purgeCellNights } from './nights.js';
 import { narrowOverrides } from './override-role.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
+import { askReadsSource } from './reads-source.js';
 import { restoreEdited } from './repair.js';
 import { createDriftPurge, createPlanPurge } from './retention.js';
 import { createCellReversals } from './reversal.js';
@@ -86,6 +88,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     retirePlanNumbers,
     readSourceAsRole,
     recordCellSchedulers,
+    askReadsSource,
     createUsage,
     createExceptions,
     createApiDetails,
@@ -94,5 +97,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     bindFenceToServer,
     fenceRepairs,
     rejectNegativeNumbers,
+    announceLatches,
   ];
 }

@@ -2,8 +2,10 @@
 import type { Migration } from '../migration.js';
 import { guardAcceptedFalls } from './approved-falls.js';
 import { createCalendar } from './calendar.js';
+import { bindDecisions } from './decisions.js';
 import { recordFailedSteps } from './failed-steps.js';
 import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals } from './guards.js';
+import { checkRequests, sealDoneCutovers } from './kept-records.js';
 import { voidLostApprovals } from './lost-approvals.js';
 import { recordClosedFences } from './maintenance.js';
 import { pinDataCenters } from './pin.js';
@@ -47,4 +49,7 @@ export const controlMigrations: readonly Migration[] = [
   voidLostApprovalsForGood,
   sealControlRetention,
   recordSchedulerQueues,
+  bindDecisions,
+  checkRequests,
+  sealDoneCutovers,
 ];

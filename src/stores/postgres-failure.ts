@@ -102,6 +102,7 @@ export const RAISED_NAMES: readonly string[] = [
   'data_centers_canary_inside_rails',
   'data_centers_canary_needs_approval',
   'data_centers_pin_policy_check',
+  'data_centers_request_check',
   'exceptions_decided_once',
   'freezes',
   'overrides_end_check',

@@ -214,6 +214,16 @@ describe('a fencer', () => {
     ]);
   });
 
+  test('switches no sign-up early by a latch that is refused', async () => {
+    await arm(scene.cell, inMs(3_600_000));
+    const { fencer, product } = scene.logins;
+    expect(await fencer.attempt('update credit_rollout.gate set latched_at = clock_timestamp()')).toBe(REFUSED.check);
+    expect(
+      await product.read('begin isolation level repeatable read', 'select credit_rollout.signup_model() as model'),
+    ).toEqual([{ model: 'legacy' }]);
+    expect(await scene.cell.sql('select last_value::int as n from credit_rollout.gate_latches')).toEqual([{ n: 0 }]);
+  });
+
   test('has no second gate, and removes none', async () => {
     for (const statement of [
       'delete from credit_rollout.gate',

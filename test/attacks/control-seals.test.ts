@@ -44,7 +44,7 @@ describe('a key', () => {
     );
     expect(prints).toEqual([{ n: 2 }]);
     await past(`update credit_rollout_control.data_centers set cutover_at = '2098-01-01', cutover_local = 'then',
-      cutover_set_at = now() where id = '${dc()}'`);
+      cutover_set_at = now(), stage = 'done' where id = '${dc()}'`);
     const text = JSON.stringify(await sealBy('scheduler', `seal_cutover('${dc()}')`));
     const [key] = await scene.fleet.control(
       `select encode(inner_pad, 'hex') as inner_pad, encode(outer_pad, 'hex') as outer_pad

@@ -3,8 +3,8 @@
 // join as constants, so the cost of a batch does not grow with the table. OFFSET 0 marks the layer that is computed
 // once: without it every use of a term would repeat its whole expression.
 
-const MAX = '9223372036854775807';
-const ACTIVE_CARD = '(select active_card from credit_rollout.cell)';
+export const MAX = '9223372036854775807';
+export const ACTIVE_CARD = '(select active_card from credit_rollout.cell)';
 const TODAY = '(select (now() at time zone zone)::date from credit_rollout.cell)';
 const SWEPT = '(select swept_at is not null from credit_rollout.gate)';
 const EFFECTIVE = '(select effective_at from credit_rollout.gate)';
@@ -98,7 +98,7 @@ const END = (order: 'asc' | 'desc'): string =>
   `(select e.org_id from credit_rollout.allotments e order by e.org_id ${order} limit 1)`;
 
 /** What is left of a floor when an org was unpaid since `row` says: null when it ended by lapse. */
-const RESTING = (row: string): string => `case
+export const RESTING = (row: string): string => `case
           when ${TODAY} - ${row}.unpaid_since > (select lapse_grace_days from credit_rollout.cell) then null
           else ${row}.floor end`;
 
@@ -147,7 +147,7 @@ const RANGE: Scope = {
 const ONE: Scope = { parameters: 'only_id credit_rollout.org_id, card text', within: 'a.org_id = only_id' };
 
 /** Today's floor of an org, from what is stored or was retired. */
-const FLOOR = `case
+export const FLOOR = `case
         when not a.paid then p.resting
         when ${BEFORE_CUTOVER} then case
           when p.org_id is null then a.legacy_limit
@@ -159,33 +159,6 @@ const FLOOR = `case
         when ${BELOW} then least(p.resting, a.legacy_limit)
         else p.resting
       end`;
-
-/**
- * `retired`: the last allotment of each org that has none any more because we retired it or somebody deleted it, not
- * because an undo took it away. And what such an org has when it is back, before it is written: null, undecidable.
- */
-// the key of the history, so that a key range reaches its index; then the columns in the order of allotments
-const LAST_IMAGES = `
-select c.org_id, b.edition, b.paid, b.agents, b.light_agents, b.negotiated_limit, b.base_credits, b.variable_credits,
-  b.additional_credits, b.legacy_limit, b.floor, b.floor_edition, b.unpaid_since, b.grandfathered_credits,
-  b.total_credits, b.concurrency_limit, b.winner, b.origin, b.rate_card, b.run_id, b.version, b.computed_at, b.checksum
-from credit_rollout.allotment_changes c
-cross join lateral jsonb_populate_record(null::credit_rollout.allotments, c.before) b
-where c.operation = 'delete' and c.cause <> 'undo'
-  and not exists (select from credit_rollout.allotment_changes n where n.org_id = c.org_id and n.change_id > c.change_id)`;
-const createRetired = `
-create view credit_rollout.retired as${LAST_IMAGES}
-  and not exists (select from credit_rollout.allotments s where s.org_id = c.org_id);`;
-
-/** For `org_capacity`: `a` is an assessed org without an allotment, and `p` its row of RETIRED_FLOORS. */
-export const RETURNED_CAPACITY = `case
-      when a.reason is null and a.base_credits + a.variable_credits is not null
-        and greatest(case when a.paid then ${FLOOR} end, a.base_credits + a.variable_credits) <= ${MAX} - a.additional_credits
-      then greatest(case when a.paid then ${FLOOR} end, a.base_credits + a.variable_credits) + a.additional_credits end`;
-export const RETIRED_FLOORS = `
-  select r.*, f.edition_rank as floor_rank, ${RESTING('r')} as resting
-  from (${LAST_IMAGES}) r
-  left join credit_rollout.rates f on f.edition = r.floor_edition and f.card_hash = ${ACTIVE_CARD}`;
 
 const createRule = (name: string, prior: string, { parameters, within }: Scope = RANGE): string => `
 create function credit_rollout.${name}(${parameters})
@@ -261,7 +234,6 @@ end;`;
  * `decided_one` is that for one org.
  */
 export const createDecided = `
-${createRetired}
 ${createRule('decided', STORED)}
 ${createRule('decided_first', NONE_STORED)}
 ${createRule('decided_one', NONE_STORED, ONE)}

@@ -2,13 +2,21 @@
 // altered.
 import { createAssessed, createDecided } from './decided.js';
 import { createOrgCapacity } from './org-capacity.js';
+import { createRetired, createReturnedCapacity } from './retired.js';
 import { type AttachedSource, createSourceOrgs } from './source-orgs.js';
 
 export type { AttachedSource } from './source-orgs.js';
 
 /** SQL that attaches our views to a source. Run `detachedSql` first. */
 export function attachedSql(source: AttachedSource): string {
-  return [createSourceOrgs(source), createAssessed, createDecided, createOrgCapacity].join('\n');
+  return [
+    createSourceOrgs(source),
+    createAssessed,
+    createRetired,
+    createReturnedCapacity,
+    createDecided,
+    createOrgCapacity,
+  ].join('\n');
 }
 
 /** SQL that removes them again; a no-op where nothing is attached. */
@@ -20,6 +28,7 @@ drop function if exists credit_rollout.decided;
 drop function if exists credit_rollout.decided_first;
 drop function if exists credit_rollout.measure_one_org;
 drop function if exists credit_rollout.decided_one;
+drop function if exists credit_rollout.returned_capacity;
 drop view if exists credit_rollout.retired;
 drop view if exists credit_rollout.assessed;
 drop function if exists credit_rollout.assessed;

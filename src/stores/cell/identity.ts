@@ -116,11 +116,8 @@ export const provesUnique = (relation: string): string => `(
 
 /**
  * SQL: true where the views read what has the name of the source, and its ids are as unique as they were created for.
- * By the catalog: needs no right on the source.
  */
-export const READS_SOURCE = `exists (select${READ_BY_US}
-    and exists (select from credit_rollout.cell k where k.source = format('%I.%I', n.nspname, c.relname)
-      and (not k.source_unique or ${provesUnique('c.oid')})))`;
+export const READS_SOURCE = 'credit_rollout.reads_source()';
 
 export async function readSourceState(tx: CellTransaction): Promise<SourceState> {
   const { state } = await selectRow<{ readonly state: SourceState }>(

@@ -27,7 +27,8 @@ const PERSON = `execute on function credit_rollout_control.person, credit_rollou
   credit_rollout_control.may_still_approve, credit_rollout_control.is_still_approver`;
 // what triggers ask about the policy
 const POLICY = `execute on function credit_rollout_control.setting, credit_rollout_control.is_pinned_setting,
-  credit_rollout_control.is_instant_of, credit_rollout_control.guard_rails, credit_rollout_control.inside_rails,
+  credit_rollout_control.is_instant_of, credit_rollout_control.is_own_login, credit_rollout_control.is_committed,
+  credit_rollout_control.guard_rails, credit_rollout_control.inside_rails,
   credit_rollout_control.approves_itself, credit_rollout_control.milliseconds, credit_rollout_control.run_policy`;
 
 const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {

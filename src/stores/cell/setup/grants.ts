@@ -13,10 +13,13 @@ const PLANS = `select on credit_rollout.plans, credit_rollout.plan_ranges, credi
   credit_rollout.plan_requests, credit_rollout.stale_orgs`;
 const PLAN_FUNCTIONS = `execute on function credit_rollout.planned, credit_rollout.digest_plan,
   credit_rollout.digest_sums`;
-const RULE = 'execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first';
+const RULE = `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first,
+  credit_rollout.reads_source`;
 // whether an allotment was written by us
 const CHECKSUMS = `execute on function credit_rollout.checksum_columns, credit_rollout.checksum_of,
   credit_rollout.is_intact`;
+// what org_capacity calls as whoever reads it
+const RETURNED = 'execute on function credit_rollout.returned_capacity';
 const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided,
   credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
   credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.fence, credit_rollout.freezes, credit_rollout.runs,
@@ -42,7 +45,7 @@ const STATE = [
   // anybody who acts on a cell may stop it
   `insert (frozen_by, reason), update (acknowledged_at, lifted_at, lifted_by, lift_reason) on credit_rollout.freezes`,
   // each does what control sealed, and nothing else
-  'execute on function credit_rollout.arm_gate, credit_rollout.reverse_cutover',
+  'execute on function credit_rollout.arm_gate, credit_rollout.reverse_cutover, credit_rollout.reads_source',
 ];
 
 /** By role. */
@@ -65,6 +68,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'insert, update (settled_at, settled) on credit_rollout.stale_orgs',
     // no canary has a protected org
     'select on credit_rollout.protected_orgs, credit_rollout.org_capacity',
+    RETURNED,
     // the change feed reads each recorded edit once
     'select, delete on credit_rollout.changed_orgs',
     'select on credit_rollout.changed_orgs_change_no_seq',
@@ -99,6 +103,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RULE_INPUTS,
     CHECKSUMS,
     'select on credit_rollout.allotment_changes, credit_rollout.org_capacity, credit_rollout.workers',
+    RETURNED,
     `select on credit_rollout.protected_orgs, credit_rollout.overrides, credit_rollout.drift,
        credit_rollout.waiting_floors, credit_rollout.repairs, credit_rollout.repaired_orgs`,
     'execute on function credit_rollout.repair_targets',
@@ -144,6 +149,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
        credit_rollout.apply_repair`,
     // its row is explained and verified
     'select on credit_rollout.org_capacity, credit_rollout.stale_orgs',
+    RETURNED,
     // exceptions: what an org asked for never changes, and a trigger keeps each decision
     `select on credit_rollout.exceptions, credit_rollout.usage_peaks`,
     `insert (org_id, text, wanted, until, asked_by), update (state, override_id, answer, answered_by)
@@ -152,6 +158,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   // a gateway's process: what each org may use, and what it used
   meter: [
     'select on credit_rollout.org_capacity, credit_rollout.usage_days',
+    RETURNED,
     'select (org_id, total_credits, concurrency_limit) on credit_rollout.allotments',
     'select (data_center, zone) on credit_rollout.cell',
     'execute on function credit_rollout.read_org_ids, credit_rollout.record_usage, credit_rollout.api_details',
@@ -170,7 +177,7 @@ export const SOURCE_GRANTS = [
     credit_rollout.onboard_org, credit_rollout.count_null_ids, credit_rollout.measure_one_org,
     credit_rollout.finish_override,
     credit_rollout.retire_gone, credit_rollout.lock_batch, credit_rollout.split_batch_at,
-    credit_rollout.stored_details, credit_rollout.api_details`,
+    credit_rollout.stored_details, credit_rollout.api_details, credit_rollout.returned_capacity`,
   `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
     credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
     credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.protected_orgs, credit_rollout.plans,

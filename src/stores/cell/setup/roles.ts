@@ -136,6 +136,6 @@ export async function grantProduct(tx: CellTransaction): Promise<void> {
       `grant usage on schema credit_rollout to ${name};
        grant select on credit_rollout.org_capacity, credit_rollout.allotments to ${name};
        grant execute on function credit_rollout.signup_model, credit_rollout.onboard_org,
-         credit_rollout.api_details, credit_rollout.ask_exception to ${name}`,
+         credit_rollout.returned_capacity, credit_rollout.api_details, credit_rollout.ask_exception to ${name}`,
     );
 }

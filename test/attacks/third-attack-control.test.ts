@@ -1,0 +1,141 @@
+// What a third review with the documented logins found in control, each as it was done: an instant shown and another
+// meant, an approver who was dismissed in the middle, a login that was renamed, settings that stop every night.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type ControlScene, openControlScene } from './control-scene.js';
+
+const RESTRICTED = '23001';
+const CHECKED = '23514';
+const schema = 'credit_rollout_control';
+let scene: ControlScene;
+beforeAll(async () => {
+  scene = await openControlScene();
+});
+afterAll(() => scene.drop());
+beforeEach(() =>
+  scene.past(`delete from ${schema}.postponements; delete from ${schema}.runs;
+    update ${schema}.rollout set epoch = 5;
+    update ${schema}.data_centers set stage = 'done', requested_at = null, run_id = null, plan = null, epoch = 5,
+      cutover_at = '2098-10-30T22:00Z', cutover_local = '2098-10-30T22:00:00 UTC', cutover_set_at = now(),
+      gate_latched_at = null, gate_effective_at = null`),
+);
+
+const dc = (): string => scene.dataCenters[0];
+const set = (assignments: string): string => `update ${schema}.data_centers set ${assignments} where id = '${dc()}'`;
+const postpone = (at: string, shown = 'one day later'): string =>
+  `insert into ${schema}.postponements (data_center, to_at, to_local, reason)
+   values ('${dc()}', '${at}', '${shown}', 'one day later')`;
+const APPROVED = `update ${schema}.postponements set state = 'applied' where state = 'proposed'`;
+const rows = (text: string): Promise<readonly Record<string, unknown>[]> => scene.fleet.control(text);
+
+describe('a proposal', () => {
+  test('shows the instant that it has, whatever its author writes', async () => {
+    expect(await scene.logins.operator.attempt(postpone('2028-01-01T00:00Z', '2026-12-26T00:00:00 UTC'))).toBe('done');
+    expect(await rows(`select to_local from ${schema}.postponements`)).toEqual([
+      { to_local: '2028-01-01T00:00:00 UTC' },
+    ]);
+  });
+
+  test.each(['infinity', '12000-01-01T00:00Z'])('has no instant that nobody can mean: %s', async (at) => {
+    expect(await scene.logins.operator.attempt(postpone(at))).toBe(CHECKED);
+  });
+
+  test('is not approved by its author under another name', async () => {
+    const { both } = scene.logins;
+    expect(await both.attempt(postpone('2028-01-01T00:00Z'))).toBe('done');
+    await rows(`alter role "${both.name}" rename to renamed_author; alter role renamed_author password 'secret'`);
+    const other = scene.fleet.control;
+    try {
+      await expect(other(`set local session authorization renamed_author; ${APPROVED}`)).rejects.toMatchObject({
+        constraint: 'postponements_two_people_check',
+      });
+    } finally {
+      await rows(`alter role renamed_author rename to "${both.name}"; alter role "${both.name}" password 'secret'`);
+    }
+  });
+
+  test('is not approved in a transaction that outlives the right to approve', async () => {
+    const { operator, approver } = scene.logins;
+    expect(await operator.attempt(postpone('2028-01-01T00:00Z'))).toBe('done');
+    const session = await approver.connect();
+    try {
+      await session.query('begin');
+      await session.query(APPROVED);
+      await rows(`revoke credit_rollout_control_approver from "${approver.name}"`);
+      await expect(session.query('commit')).rejects.toMatchObject({
+        code: expect.stringMatching(/^(23001|42501)$/u),
+      });
+    } finally {
+      await session.end();
+      await rows(`grant credit_rollout_control_approver to "${approver.name}"`);
+    }
+    expect(await rows(`select state from ${schema}.postponements`)).toEqual([{ state: 'proposed' }]);
+  });
+});
+
+describe('an operator', () => {
+  test.each([
+    `{"batchSize": 1e400, "lanes": 2, "cardHash": "x"}`,
+    `{"batchSize": 100, "lanes": {"a": 1}, "cardHash": "x"}`,
+    `{"batchSize": 0, "lanes": 2, "cardHash": "x"}`,
+    `{"batchSize": 100, "lanes": 99, "cardHash": "x"}`,
+    `{"batchSize": 100, "lanes": 2}`,
+    `{"batchSize": "100.5", "lanes": 2, "cardHash": "x"}`,
+    '[1]',
+  ])('requests nothing that no run can have: %s', async (plan) => {
+    expect(await scene.logins.operator.attempt(set(`requested_at = now(), plan = '${plan}'`))).toMatch(/^2/u);
+    expect(await rows(`select plan from ${schema}.data_centers where id = '${dc()}'`)).toEqual([{ plan: null }]);
+  });
+
+  test('does not change the reason that somebody gave', async () => {
+    const plan = `'{"batchSize": 100, "lanes": 2, "cardHash": "x"}'`;
+    const { operator, operator2 } = scene.logins;
+    expect(await operator.attempt(set(`requested_at = now(), request_reason = 'mine', plan = ${plan}`))).toBe('done');
+    expect(await operator2.attempt(set(`request_reason = 'yours'`))).toBe(RESTRICTED);
+  });
+
+  test('does not change when a run ended', async () => {
+    await scene.past(`insert into ${schema}.runs (run_id, data_center, kind, state, card_hash, ended_at)
+      values (4, '${dc()}', 'migrate', 'failed', 'card', now())`);
+    for (const login of [scene.logins.operator, scene.logins.scheduler])
+      for (const at of ["'2001-01-01'", "'infinity'"])
+        expect(await login.attempt(`update ${schema}.runs set ended_at = ${at}`)).toBe(RESTRICTED);
+    expect(await scene.logins.scheduler.attempt(`update ${schema}.runs set counts = '{"x": 1}'`)).toBe(RESTRICTED);
+  });
+
+  test('gets the epoch far ahead of no fence', async () => {
+    const leap = `update ${schema}.rollout set epoch = epoch + 1000000`;
+    expect(await scene.logins.operator.attempt('begin', leap, leap)).toBe(RESTRICTED);
+    expect(await scene.logins.operator.attempt(`do $$ begin for n in 1..2 loop ${leap}; end loop; end $$`)).toBe(
+      RESTRICTED,
+    );
+    expect(await scene.logins.scheduler.attempt(`update ${schema}.rollout set epoch = epoch + 1`)).toBe('done');
+  });
+});
+
+describe('the seal of a cut-over', () => {
+  const sealed = async (login: 'operator' | 'scheduler', ...before: readonly string[]): Promise<unknown> =>
+    (await scene.logins[login].read(...before, `select ${schema}.seal_cutover('${dc()}') as seal`))[0]?.seal;
+
+  test('is for a data center that is done, and for minutes', async () => {
+    expect(await sealed('scheduler')).toMatchObject({ kind: 'cutover' });
+    const [valid] = await scene.logins.scheduler.read(
+      `select (${schema}.seal_cutover('${dc()}') ->> 'expires_at')::timestamptz < now() + interval '5 minutes' as brief`,
+    );
+    expect(valid).toEqual({ brief: true });
+    await scene.past(set(`stage = 'pending'`));
+    expect(await sealed('operator')).toBeNull();
+  });
+
+  test('is not made of a pin that is rolled back', async () => {
+    await scene.past(
+      `update ${schema}.rollout set pinned_at = null; ${set(`cutover_at = null, cutover_local = null`)}`,
+    );
+    const forged = sealed(
+      'operator',
+      'begin',
+      `update ${schema}.rollout set pinned_at = now(), card_hash = 'card', card_name = 'card'`,
+      set(`cutover_at = '2026-12-01T00:00Z', cutover_local = '2026-12-01T00:00:00 UTC'`),
+    );
+    expect(await forged.catch(() => null)).toBeNull();
+  });
+});
