@@ -5,6 +5,18 @@ import type { Migration } from '../migration.js';
 /** For how many days usage is kept: 30 are shown and compared, and a quarter tells a change from a season. */
 const USAGE_DAYS = 92;
 
+// Of each kind the larger counters, of {"list": {"calls": 3, "credits": 9}}. Written out: Postgres calls a function
+// with a subquery for each row.
+const LARGER_KINDS = `case when u.kinds = excluded.kinds then u.kinds else (
+        select coalesce(jsonb_object_agg(e.kind, case
+          when (u.kinds -> e.kind) is null or u.kinds -> e.kind = e.counters then e.counters
+          -- of a kind that both have, e has the counters of excluded
+          when (excluded.kinds -> e.kind) is not null then jsonb_build_object(
+            'calls', greatest((u.kinds -> e.kind ->> 'calls')::bigint, (e.counters ->> 'calls')::bigint),
+            'credits', greatest((u.kinds -> e.kind ->> 'credits')::bigint, (e.counters ->> 'credits')::bigint))
+          else e.counters end), '{}')
+        from jsonb_each(u.kinds || excluded.kinds) e (kind, counters)) end`;
+
 /**
  * Why: what a meter counted stays in the cell of its orgs. Counters only grow, so that what is written twice, late or
  * in another order changes nothing. Old code does not know it.
@@ -53,15 +65,6 @@ where u.day >= (select (now() at time zone c.zone)::date - 30 from credit_rollou
   and u.day < (select (now() at time zone c.zone)::date from credit_rollout.cell c)
 group by u.org_id;
 comment on view credit_rollout.usage_peaks is 'the highest day of each org, of the last 30 whole days';
-
--- Of each kind the larger counters. {"list": {"calls": 3, "credits": 9}}
-create function credit_rollout.merge_kinds(one jsonb, other jsonb) returns jsonb language sql immutable begin atomic
-select case when one = other then one else coalesce((select jsonb_object_agg(k.kind, k.counters) from (
-  select e.kind, jsonb_build_object('calls', max((e.counters ->> 'calls')::bigint),
-    'credits', max((e.counters ->> 'credits')::bigint)) as counters
-  from (select * from jsonb_each(one) union all select * from jsonb_each(other)) e (kind, counters)
-  group by e.kind) k), '{}') end;
-end;
 
 -- Texts as ids, in their order; null: it is none that fits, or one that would be cut off.
 create function credit_rollout.read_org_ids(texts text[]) returns credit_rollout.org_id[] language plpgsql immutable
@@ -129,7 +132,7 @@ begin
       refused_by_credits = greatest(u.refused_by_credits, excluded.refused_by_credits),
       refused_by_concurrency = greatest(u.refused_by_concurrency, excluded.refused_by_concurrency),
       peak_in_flight = greatest(u.peak_in_flight, excluded.peak_in_flight),
-      kinds = credit_rollout.merge_kinds(u.kinds, excluded.kinds),
+      kinds = ${LARGER_KINDS},
       recorded_at = excluded.recorded_at
     -- what is known already writes nothing
     where excluded.model > u.model or excluded.calls > u.calls or excluded.credits > u.credits
@@ -170,6 +173,6 @@ begin
   get diagnostics alerts = row_count;
   return days + alerts;
 end $$;
-revoke all on function credit_rollout.merge_kinds, credit_rollout.read_org_ids, credit_rollout.record_usage,
-  credit_rollout.purge_usage from public;`,
+revoke all on function credit_rollout.read_org_ids, credit_rollout.record_usage, credit_rollout.purge_usage
+  from public;`,
 };

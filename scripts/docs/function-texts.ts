@@ -1,7 +1,6 @@
 // What each function of a cell's schema does, where the database carries no comment on it. As column-texts.ts.
 
 export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
-  merge_kinds: 'the larger counters of each kind of call; internal',
   read_org_ids: 'texts as ids of orgs, null where one is none; for the meter',
   record_usage:
     'what a meter counted: absolute counters, of which the larger ones stay; runs as its owner, since nobody else writes usage',

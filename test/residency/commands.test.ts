@@ -2,6 +2,8 @@
 // with --debug all of it, on standard error, and marked. And what other users of the machine see of a command.
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createEmptyUsage } from '../../src/domain/metering/usage.js';
+import { recordUsage } from '../../src/engine/usage/record-usage.js';
 import { runCommand } from '../cli/captured-io.js';
 import { waitFor } from '../support/wait.js';
 import { createScene, type ResidencyScene } from './scene.js';
@@ -76,6 +78,37 @@ describe('an error of a cell', () => {
 
   test('leaves nothing outside the cell, with --debug neither', async () => {
     expect(await scene.search()).toEqual([]);
+  });
+});
+
+describe('usage and exceptions of an org', () => {
+  test('are shown to who asks, and nowhere outside the cell', async () => {
+    await spoil(scene.cell, 'view', null);
+    const { cell, sql } = scene.cell;
+    const org = spoilerId(scene.markers);
+    const [today] = await sql(`select (now() at time zone c.zone)::date::text as day from credit_rollout.cell c`);
+    const kinds = { [`${scene.markers.word}-kind`]: { calls: 1, credits: 1 } };
+    await recordUsage(cell, [{ ...createEmptyUsage(org, String(today?.day), 'legacy'), calls: 7, kinds }]);
+    const [execute, at] = [
+      ['--execute', '--reason', 'a test'],
+      ['--dc', scene.dc],
+    ];
+    const shown = [
+      await run('usage', org, ...at),
+      await run('usage', ...at),
+      await run('exception', 'add', org, ...at, '--text', `${scene.markers.word}-text`, ...execute),
+      await run('exception', 'list', ...at),
+      await run('exception', 'answer', org, ...at, '--decline', `${scene.markers.word}-answer`, ...execute),
+    ];
+    expect(shown.map(({ code, err }) => [code, leaks(err)])).toEqual(shown.map(() => [0, []]));
+    expect(leaks(shown[0]?.out ?? '').length * leaks(shown[3]?.out ?? '').length).toBeGreaterThan(0);
+    expect(await scene.search()).toEqual([]);
+  });
+
+  test('show nothing of an error of a cell', async () => {
+    await spoil(scene.cell, 'view', 'P0001');
+    const { code, out, err } = await run('usage', spoilerId(scene.markers), '--dc', scene.dc, '--json');
+    expect([code > 0, leaks(out + err)]).toEqual([true, []]);
   });
 });
 
