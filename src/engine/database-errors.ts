@@ -97,7 +97,7 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
           message: `${subject}: its URL names a database that does not exist${at}.`,
           cause: error,
         });
-      // a statement of ours that is wrong in itself is a bug; so is a rule of ours that is broken where nobody expects it
+      // a statement of ours that is wrong in itself is a bug; so is a rule of ours, broken where nobody expects it
       if (ours !== undefined || !isServerText(error) || isStatementRejected(error)) return error;
       if (where === 'cell' && isOfSource(error) && !IS_OF_SERVER.test(sqlstate ?? ''))
         return explainSource(error, subject, sqlstate);
