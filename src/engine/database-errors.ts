@@ -97,9 +97,14 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
           message: `${subject}: its URL names a database that does not exist${at}.`,
           cause: error,
         });
-      return where === 'cell' && ours === undefined && isOfSource(error)
-        ? explainSource(error, subject, sqlstate)
-        : error;
+      // a statement of ours that is wrong in itself is a bug; so is a rule of ours, broken where nobody expects it
+      if (ours !== undefined || !isServerText(error) || isStatementRejected(error)) return error;
+      if (where === 'cell' && isOfSource(error) && !IS_OF_SERVER.test(sqlstate ?? ''))
+        return explainSource(error, subject, sqlstate);
+      return new RolloutError('database_failed', {
+        message: `${subject}: its database could not execute a statement${at}.`,
+        cause: error,
+      });
   }
 }
 
@@ -124,6 +129,9 @@ function nameDelay(sqlstate: string | undefined): string {
       return 'its database ended the connection';
   }
 }
+
+/** The server itself, its disk or its files: no code of the product, which can only raise these on purpose. */
+const IS_OF_SERVER = /^(58|XX)/u;
 
 /** A statement of ours was right, and what it ran was not: only code of the product is left. */
 const isOfSource = (error: unknown): boolean =>

@@ -71,6 +71,11 @@ export const ERRORS = {
     'Check that it runs and that its URL is right, then run: doctor.',
   ),
   database_refused: entry(1, 'A database refused the login.', 'Check user and password in its URL.'),
+  database_failed: entry(
+    1,
+    'A database could not execute a statement.',
+    'Run the command again. Where it stays so, look up the SQLSTATE in the log of that server.',
+  ),
   unsupported_version: entry(
     1,
     'A server is older or newer than what is supported.',

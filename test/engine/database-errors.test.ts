@@ -68,3 +68,26 @@ test.each([
   // no session is named, so none is to be ended
   expect(formatAdvice(advice)).not.toContain('end');
 });
+
+test.each(['22003', '23505', '42703', '55000', '58030', 'P0001', 'XX000', 'XX001'])(
+  '%s of control is no internal error, and the text of its server stays there',
+  async (code) => {
+    const thrown = Object.assign(new Error('failed for org 4711'), { code, severity: 'ERROR' });
+    const CONTROL = { title: 'The control database', kind: 'control' } as const;
+    const explained = explainFailure(await failureOf(withSubject(CONTROL, () => Promise.reject(thrown))));
+    expect(explained).toMatchObject({
+      code: 'database_failed',
+      message: `The control database: its database could not execute a statement (SQLSTATE ${code}).`,
+    });
+  },
+);
+
+test.each([
+  ['58030', 'database_failed'],
+  ['XX001', 'database_failed'],
+  ['P0001', 'source_failed'],
+])('%s of a cell is %s: the product’s code is blamed for what it can cause', async (code, expected) => {
+  const thrown = Object.assign(new Error('failed'), { code, severity: 'ERROR' });
+  const error = await failureOf(withSubject(CELL, () => Promise.reject(thrown)));
+  expect(explainFailure(error)).toMatchObject({ code: expected });
+});
