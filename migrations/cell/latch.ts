@@ -6,7 +6,7 @@ import type { Migration } from '../migration.js';
  * over. And two leaps of an epoch in control stopped every fence, since a cell followed one of them only.
  */
 export const announceLatches: Migration = {
-  name: '20261130031100_pre_announce_latches',
+  name: '20261130033000_pre_announce_latches',
   up: `
 create or replace function credit_rollout.keep_gate() returns trigger language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$

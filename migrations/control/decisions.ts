@@ -18,7 +18,7 @@ const perProposal = (sql: (table: string, state: string) => string): string =>
  * that was open; and a login that was renamed approved what it had proposed under its old name.
  */
 export const bindDecisions: Migration = {
-  name: '20261130031100_pre_bind_decisions',
+  name: '20261130033000_pre_bind_decisions',
   up: `
 -- The text that people read is made from the instant. A year has four digits.
 create function credit_rollout_control.show_instant() returns trigger language plpgsql

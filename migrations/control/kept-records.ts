@@ -3,7 +3,7 @@ import { type Migration, macSql } from '../migration.js';
 
 /** Why: a request with settings that no run can have stopped every later night of its data center. */
 export const checkRequests: Migration = {
-  name: '20261130031200_pre_check_requests',
+  name: '20261130033100_pre_check_requests',
   up: `
 -- The limits are those of a configuration.
 create function credit_rollout_control.check_request() returns trigger language plpgsql
@@ -75,7 +75,7 @@ revoke all on function credit_rollout_control.check_request, credit_rollout_cont
  * What is not committed is sealed only for who approves its move in this transaction.
  */
 export const sealDoneCutovers: Migration = {
-  name: '20261130031300_pre_seal_done_cutovers',
+  name: '20261130033200_pre_seal_done_cutovers',
   up: `
 create function credit_rollout_control.seal_briefly(dc text, action text, content jsonb) returns jsonb
   language plpgsql stable set search_path = pg_catalog, pg_temp as $$
