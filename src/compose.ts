@@ -54,6 +54,8 @@ export interface Program {
   readonly origin: string;
   readonly engine: EngineContext;
   readonly worker: WorkerContext;
+  /** The same cells, also where they were moved to another server: to look at them and adopt them, and nothing else. */
+  readonly movedCells: CellDirectory;
   /** Reads and parses the configured card; throws rate_card_not_found and the card's own errors. */
   loadRateCard(path?: string): Promise<RateCard>;
   /** The queue of the configuration, or control's database where `own` is not asked for. Throws queue_required. */
@@ -145,7 +147,8 @@ function composeProgram(
     sslmode: readEnvironment('PGSSLMODE'),
     sslrootcert: readEnvironment('PGSSLROOTCERT'),
   });
-  const cells = createCells(config, servers, options.cellConnections?.(config) ?? 4, closers);
+  const cells = createCells(config, servers, { max: options.cellConnections?.(config) ?? 4, closers });
+  const moved = createCells(config, servers, { max: 1, closers, place: 'wherever' });
   const control = recordAs(lazyControl(servers, closers), actor);
   const queueServer = (own: 'own' | 'any') => [servers.queue(own).url, createServerTls(servers.queue(own))] as const;
   const connectQueue = async (own: 'own' | 'any'): Promise<QueueConnection> =>
@@ -168,6 +171,9 @@ function composeProgram(
       name === null ? `the embedded sample: no ${CONFIG_FILE} in ${resolve()}` : describeOrigin(name, config, servers),
     worker,
     engine,
+    movedCells: {
+      get: (id) => asOperator(moved.get(id)),
+    },
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
     queueUrl: (own) => servers.queue(own).url,
     meterRedis: (id) => {
@@ -202,17 +208,23 @@ function composeProgram(
   };
 }
 
+interface CellOptions {
+  /** Connections of each cell. */
+  readonly max: number;
+  readonly closers: (() => Promise<void>)[];
+  readonly place?: Parameters<typeof assertCellIdentity>[2];
+}
+
 function createCells(
   config: RolloutConfig,
   servers: ConfiguredServers,
-  connections: number,
-  closers: (() => Promise<void>)[],
+  { max, closers, place = 'as_recorded' }: CellOptions,
 ): CellDirectory {
   const opened = new Map<string, CellDatabase>();
   const open = (dataCenter: DataCenterConfig): CellDatabase => {
     const onConnect: Parameters<typeof openPostgres>[0]['onConnect'] = (query) =>
-      assertCellIdentity(query, dataCenter.id);
-    const db = openServer(servers.cell(dataCenter), { max: connections, onConnect });
+      assertCellIdentity(query, dataCenter.id, place);
+    const db = openServer(servers.cell(dataCenter), { max, onConnect });
     const cell = createCellDatabase(db, dataCenter.id);
     closers.push(() => cell.close());
     opened.set(dataCenter.id, cell);

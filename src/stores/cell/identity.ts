@@ -1,4 +1,5 @@
 // Which cell a connection leads to. Rejects a URL that leads to the cell of another data center, database or system.
+import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { findRow, selectRow } from '../query.js';
 import { askServer } from '../refused-function.js';
@@ -11,8 +12,15 @@ const FACTS = `select current_database() as database_name, pg_is_in_recovery() a
   current_setting('server_version_num')::int as version,
   to_regclass('credit_rollout.cell') is not null as initialised`;
 
-/** Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` report it. */
-export async function assertCellIdentity(query: Query, dataCenter: string): Promise<void> {
+/**
+ * Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` report it. `wherever`: a cell
+ * of the data center that was moved passes too, so that it can be looked at and adopted.
+ */
+export async function assertCellIdentity(
+  query: Query,
+  dataCenter: string,
+  place: 'as_recorded' | 'wherever' = 'as_recorded',
+): Promise<void> {
   const [facts] = await askServer('pg_control_system()', () => query(FACTS));
   if (facts?.standby === true)
     throw new RolloutError('cell_is_standby', {
@@ -25,8 +33,12 @@ export async function assertCellIdentity(query: Query, dataCenter: string): Prom
   if (cell === undefined) return;
   const wrong = [
     ['data center', cell.data_center, dataCenter],
-    ['database', cell.database_name, facts.database_name],
-    ['system', cell.system_identifier, facts.system_identifier],
+    ...(place === 'wherever'
+      ? []
+      : [
+          ['database', cell.database_name, facts.database_name],
+          ['system', cell.system_identifier, facts.system_identifier],
+        ]),
   ].find(([, stored, expected]) => stored !== expected);
   if (wrong === undefined) return;
   const [name, stored, expected] = wrong;
@@ -34,6 +46,9 @@ export async function assertCellIdentity(query: Query, dataCenter: string): Prom
     message:
       `The database configured for data center "${dataCenter}" is another cell: ` +
       `its ${name} is "${stored}", expected "${expected}".`,
+    ...(name !== 'data center' && {
+      next: advise`Correct its URL in the configuration; if the cell was moved on purpose, run: ${command(`adopt-cell --dc ${dataCenter}`)}`,
+    }),
   });
 }
 
