@@ -184,7 +184,7 @@ async function emptyCell(
       if (await hasOurSchema(tx)) {
         // nothing of ours commits any more, no sign-up asks, and nobody begins to depend on us
         await lockFenceExclusive(tx);
-        await lockGate(tx);
+        await lockGate(tx, 'queues');
         await lockOurRelations(tx);
         rejectRemoval(dataCenter, await listAllCellRefusals(tx, dataCenter));
         await dropSchema(tx);
