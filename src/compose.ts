@@ -42,8 +42,7 @@ export interface ComposeOptions {
   readonly cellConnections?: (config: RolloutConfig) => number;
 }
 
-export type { RunningProcess };
-export { projectFolder };
+export { projectFolder, type RunningProcess };
 
 /** What commands and processes are made from. Everything opens on first use. */
 export interface Program {
@@ -171,9 +170,7 @@ function composeProgram(
       name === null ? `the embedded sample: no ${CONFIG_FILE} in ${resolve()}` : describeOrigin(name, config, servers),
     worker,
     engine,
-    movedCells: {
-      get: (id) => asOperator(moved.get(id)),
-    },
+    movedCells: { get: (id) => asOperator(moved.get(id)) },
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
     queueUrl: (own) => servers.queue(own).url,
     meterRedis: (id) => {
@@ -208,17 +205,12 @@ function composeProgram(
   };
 }
 
-interface CellOptions {
-  /** Connections of each cell. */
-  readonly max: number;
-  readonly closers: (() => Promise<void>)[];
-  readonly place?: Parameters<typeof assertCellIdentity>[2];
-}
+type CellOptions = Readonly<{ max: number; closers: (() => Promise<void>)[]; place?: 'wherever' }>;
 
 function createCells(
   config: RolloutConfig,
   servers: ConfiguredServers,
-  { max, closers, place = 'as_recorded' }: CellOptions,
+  { max, closers, place }: CellOptions,
 ): CellDirectory {
   const opened = new Map<string, CellDatabase>();
   const open = (dataCenter: DataCenterConfig): CellDatabase => {

@@ -1,5 +1,5 @@
-// Why: a cell that was moved or upgraded on purpose has another system identifier. That it is still the cell of its data
-// center is for two people to say, not for whoever can write one row.
+// Why: a cell that was moved or upgraded on purpose has another system identifier. That it is still the cell of its
+// data center is for two people to say, not for whoever can write one row.
 import type { Migration } from '../migration.js';
 
 /** Why: a seal of control names what two people saw: the old and the new place, and the state of the cell. */

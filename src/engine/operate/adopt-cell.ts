@@ -1,6 +1,6 @@
 // `adopt-cell`: makes the database that the configuration names the cell of its data center, where it was moved or
-// upgraded on purpose. One person proposes it and a second approves; both see what the cell has of the work that control
-// knows. Needs cells that are opened wherever they are.
+// upgraded on purpose. One person proposes it and a second approves; both see what the cell has of the work that
+// control knows. Needs cells that are opened wherever they are.
 import { decideAudit } from '../../domain/rollout/decide-audit.js';
 import type { CellReading } from '../../domain/rollout/snapshot.js';
 import { type Advice, advise, command } from '../../kernel/advice.js';
@@ -12,7 +12,7 @@ import {
   adoptSealedCell,
   type CellPlace,
   listMissingWork,
-  listOpenRuns,
+  listOpenRunIds,
   readMovedCell,
 } from '../../stores/cell/setup/adoption.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -214,7 +214,7 @@ async function compareWithControl(
       stage: row.stage,
       epoch: { cell: fence.epoch, control: row.epoch },
       missing: { runs: missing.runs, plans: missing.plans.map((number) => `${dataCenter}-${number}`) },
-      unknownRuns: (await listOpenRuns(tx)).filter((run) => !runs.includes(run)),
+      unknownRuns: (await listOpenRunIds(tx)).filter((run) => !runs.includes(run)),
       notVerified: null,
     },
   };

@@ -1,5 +1,5 @@
-// Gives a cell the key that control seals approvals with, lets its plans go on after the last number that control knows,
-// and registers in control the overrides of an earlier version.
+// Gives a cell the key that control seals approvals with, lets its plans go on after the last number that control
+// knows, and registers in control the overrides of an earlier version.
 // As the owner of both. Control has the key first; a cell with another one gets it by running this again.
 import { listOpenOverrides } from '../../stores/cell/org/overrides.js';
 import { raisePlanNumbers, saveSealKey } from '../../stores/cell/setup/seal-key.js';

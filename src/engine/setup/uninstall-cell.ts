@@ -84,7 +84,7 @@ export async function previewUninstall(context: UninstallContext, dataCenter: st
 }
 
 /**
- * Control first, so that no scheduler begins anything in the cell; it takes the data center back where the cell refuses.
+ * Control first, so that no scheduler begins anything in the cell; it takes the data center back where that refuses.
  * Repeating it goes on where it ended. Throws unknown_data_center, removal_refused, not_permitted, cell_busy.
  */
 export async function uninstallCell(

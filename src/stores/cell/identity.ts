@@ -13,8 +13,8 @@ const FACTS = `select current_database() as database_name, pg_is_in_recovery() a
   to_regclass('credit_rollout.cell') is not null as initialised`;
 
 /**
- * Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` report it. `wherever`: a cell
- * of the data center that was moved passes too, so that it can be looked at and adopted.
+ * Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` report it. `wherever`: a
+ * cell of the data center that was moved passes too, so that it can be looked at and adopted.
  */
 export async function assertCellIdentity(
   query: Query,

@@ -19,8 +19,8 @@ export function listLoggedHolds(
 }
 
 /**
- * Since when the log is whole: it began with a version, and what ended long ago is purged, but for the newest rollout of
- * a data center.
+ * Since when the log is whole: it began with a version, and what ended long ago is purged, but for the newest rollout
+ * of a data center.
  */
 export async function readLogStart(
   tx: ControlTransaction,

@@ -83,8 +83,8 @@ export async function listOpenControlRuns(tx: ControlTransaction, dataCenter: st
 export async function listNewestRollouts(tx: ControlTransaction): Promise<readonly ControlRun[]> {
   const rows = await selectRows<Omit<ControlRun, 'runId'> & { readonly runId: string }>(
     tx,
-    `select run_id, data_center, kind, state, card_hash, plan_id, requested_by, reason, requested_at, opened_at, ended_at,
-       counts
+    `select run_id, data_center, kind, state, card_hash, plan_id, requested_by, reason, requested_at,
+       opened_at, ended_at, counts
      from credit_rollout_control.runs
      where run_id in (
        select max(run_id) from credit_rollout_control.runs where kind = 'migrate' group by data_center

@@ -64,7 +64,7 @@ export async function listMissingWork(tx: CellTransaction, { runs, plans }: Know
 }
 
 /** Runs that are open here; control says whether it knows them. */
-export async function listOpenRuns(tx: CellTransaction): Promise<readonly bigint[]> {
+export async function listOpenRunIds(tx: CellTransaction): Promise<readonly bigint[]> {
   const rows = await selectRows<{ readonly runId: string }>(
     tx,
     `select run_id from credit_rollout.runs where state = 'open' order by run_id`,

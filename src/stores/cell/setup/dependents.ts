@@ -26,7 +26,8 @@ export async function listDependents(tx: CellTransaction): Promise<readonly stri
        union all select 'pg_type'::regclass, oid from pg_type where typnamespace = ${OURS}
        union all select 'pg_constraint'::regclass, oid from pg_constraint where connamespace = ${OURS}
      ), found as (
-       select distinct d.classid, d.objid, d.objsubid, case when c.relkind in ('v', 'm') then c.oid else w.ev_class end as view, coalesce(c.relnamespace, p.pronamespace,
+       select distinct d.classid, d.objid, d.objsubid, 
+           case when c.relkind in ('v', 'm') then c.oid else w.ev_class end as view, coalesce(c.relnamespace, p.pronamespace,
            t.typnamespace, x.connamespace, k.relnamespace) as namespace, g.tgname, g.tgfoid
        from pg_depend d
        join ours o on o.classid = d.refclassid and o.oid = d.refobjid
@@ -81,7 +82,8 @@ export async function listProductRoles(tx: CellTransaction): Promise<readonly Pr
          to_char(coalesce(a.state_change, a.query_start, now()) at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'))
        from pg_stat_activity a
        where a.datname = current_database() and a.pid <> pg_backend_pid() and a.application_name <> 'credit-rollout'
-         and pg_has_role(a.usesysid, r.oid, 'usage') and not (select s.rolsuper from pg_roles s where s.oid = a.usesysid)
+         and pg_has_role(a.usesysid, r.oid, 'usage')
+         and not (select s.rolsuper from pg_roles s where s.oid = a.usesysid)
          and (a.query ~* ${NAMES_US} or exists (
            select from pg_locks l join pg_class c on c.oid = l.relation
            where l.pid = a.pid and l.locktype = 'relation' and c.relnamespace = ${OURS}))

@@ -61,8 +61,8 @@ export function listInstalledRoles(tx: CellTransaction, dataCenter: string): Pro
 }
 
 /**
- * Nobody can begin to depend on our tables and views until this transaction ends. Never a view by LOCK TABLE: that would
- * lock the product's table under it. Throws 55P03 when one stayed locked for 200 ms.
+ * Nobody can begin to depend on our tables and views until this transaction ends. Never a view by LOCK TABLE: that
+ * would lock the product's table under it. Throws 55P03 when one stayed locked for 200 ms.
  */
 export async function lockOurRelations(tx: CellTransaction): Promise<void> {
   await execute(tx, `set local lock_timeout = '200ms'; set local statement_timeout = 0`);
