@@ -83,7 +83,6 @@ export interface Program {
 
 const CONFIG_FILE = 'rollout.config.yaml';
 const MAX_FILE_BYTES = 1_000_000;
-
 /** Reads the configuration: --config, else rollout.config.yaml where it is run, else the embedded default. */
 export async function compose(options: ComposeOptions = {}): Promise<Program> {
   const path = options.configPath ?? (await findConfig());

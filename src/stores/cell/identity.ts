@@ -1,5 +1,5 @@
 // Which cell a connection leads to. Rejects a URL that leads to the cell of another data center, database or system.
-import { advise, command } from '../../kernel/advice.js';
+import { type Advice, advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { findRow, selectRow } from '../query.js';
 import { askServer } from '../refused-function.js';
@@ -47,10 +47,15 @@ export async function assertCellIdentity(
       `The database configured for data center "${dataCenter}" is another cell: ` +
       `its ${name} is "${stored}", expected "${expected}".`,
     ...(name !== 'data center' && {
-      next: advise`Correct its URL in the configuration; if the cell was moved on purpose, run: ${command(`adopt-cell --dc ${dataCenter}`)}`,
+      next: adviseMoved(dataCenter),
     }),
   });
 }
+
+const adviseMoved = (dataCenter: string): Advice => {
+  const adopt = command(`adopt-cell --dc ${dataCenter}`);
+  return advise`Correct its URL in the configuration; if the cell was moved on purpose, run: ${adopt}`;
+};
 
 export interface ServerFacts {
   /** Of the database, such as UTF8. */

@@ -26,9 +26,9 @@ export async function listDependents(tx: CellTransaction): Promise<readonly stri
        union all select 'pg_type'::regclass, oid from pg_type where typnamespace = ${OURS}
        union all select 'pg_constraint'::regclass, oid from pg_constraint where connamespace = ${OURS}
      ), found as (
-       select distinct d.classid, d.objid, d.objsubid, 
-           case when c.relkind in ('v', 'm') then c.oid else w.ev_class end as view, coalesce(c.relnamespace, p.pronamespace,
-           t.typnamespace, x.connamespace, k.relnamespace) as namespace, g.tgname, g.tgfoid
+       select distinct d.classid, d.objid, d.objsubid, g.tgname, g.tgfoid,
+         case when c.relkind in ('v', 'm') then c.oid else w.ev_class end as view,
+         coalesce(c.relnamespace, p.pronamespace, t.typnamespace, x.connamespace, k.relnamespace) as namespace
        from pg_depend d
        join ours o on o.classid = d.refclassid and o.oid = d.refobjid
        left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
