@@ -42,8 +42,7 @@ export interface ComposeOptions {
   readonly cellConnections?: (config: RolloutConfig) => number;
 }
 
-export type { RunningProcess };
-export { projectFolder };
+export { projectFolder, type RunningProcess };
 
 /** What commands and processes are made from. Everything opens on first use. */
 export interface Program {
@@ -54,6 +53,8 @@ export interface Program {
   readonly origin: string;
   readonly engine: EngineContext;
   readonly worker: WorkerContext;
+  /** The same cells, also where they were moved to another server: to look at them and adopt them, and nothing else. */
+  readonly movedCells: CellDirectory;
   /** Reads and parses the configured card; throws rate_card_not_found and the card's own errors. */
   loadRateCard(path?: string): Promise<RateCard>;
   /** The queue of the configuration, or control's database where `own` is not asked for. Throws queue_required. */
@@ -82,7 +83,6 @@ export interface Program {
 
 const CONFIG_FILE = 'rollout.config.yaml';
 const MAX_FILE_BYTES = 1_000_000;
-
 /** Reads the configuration: --config, else rollout.config.yaml where it is run, else the embedded default. */
 export async function compose(options: ComposeOptions = {}): Promise<Program> {
   const path = options.configPath ?? (await findConfig());
@@ -145,7 +145,8 @@ function composeProgram(
     sslmode: readEnvironment('PGSSLMODE'),
     sslrootcert: readEnvironment('PGSSLROOTCERT'),
   });
-  const cells = createCells(config, servers, options.cellConnections?.(config) ?? 4, closers);
+  const cells = createCells(config, servers, { max: options.cellConnections?.(config) ?? 4, closers });
+  const moved = createCells(config, servers, { max: 1, closers, place: 'wherever' });
   const control = recordAs(lazyControl(servers, closers), actor);
   const queueServer = (own: 'own' | 'any') => [servers.queue(own).url, createServerTls(servers.queue(own))] as const;
   const connectQueue = async (own: 'own' | 'any'): Promise<QueueConnection> =>
@@ -168,6 +169,7 @@ function composeProgram(
       name === null ? `the embedded sample: no ${CONFIG_FILE} in ${resolve()}` : describeOrigin(name, config, servers),
     worker,
     engine,
+    movedCells: { get: (id) => asOperator(moved.get(id)) },
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
     queueUrl: (own) => servers.queue(own).url,
     meterRedis: (id) => {
@@ -202,17 +204,18 @@ function composeProgram(
   };
 }
 
+type CellOptions = Readonly<{ max: number; closers: (() => Promise<void>)[]; place?: 'wherever' }>;
+
 function createCells(
   config: RolloutConfig,
   servers: ConfiguredServers,
-  connections: number,
-  closers: (() => Promise<void>)[],
+  { max, closers, place }: CellOptions,
 ): CellDirectory {
   const opened = new Map<string, CellDatabase>();
   const open = (dataCenter: DataCenterConfig): CellDatabase => {
     const onConnect: Parameters<typeof openPostgres>[0]['onConnect'] = (query) =>
-      assertCellIdentity(query, dataCenter.id);
-    const db = openServer(servers.cell(dataCenter), { max: connections, onConnect });
+      assertCellIdentity(query, dataCenter.id, place);
+    const db = openServer(servers.cell(dataCenter), { max, onConnect });
     const cell = createCellDatabase(db, dataCenter.id);
     closers.push(() => cell.close());
     opened.set(dataCenter.id, cell);

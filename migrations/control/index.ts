@@ -1,11 +1,13 @@
 // The migrations of the control schema, in their order.
 import type { Migration } from '../migration.js';
+import { createAdoptions } from './adoptions.js';
 import { guardAcceptedFalls } from './approved-falls.js';
 import { createCalendar } from './calendar.js';
 import { bindDecisions } from './decisions.js';
 import { recordFailedSteps } from './failed-steps.js';
 import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals } from './guards.js';
 import { checkRequests, sealDoneCutovers } from './kept-records.js';
+import { logHolds } from './hold-log.js';
 import { voidLostApprovals } from './lost-approvals.js';
 import { recordClosedFences } from './maintenance.js';
 import { pinDataCenters } from './pin.js';
@@ -13,6 +15,7 @@ import { createApprovals, createControlPlans } from './plans.js';
 import { createPolicy } from './policy.js';
 import { bindRequests, judgePlans } from './policy-rules.js';
 import { guardPostponements } from './postponements.js';
+import { removeDataCenters } from './removed-data-centers.js';
 import { purgeControlNights } from './retention.js';
 import { createControlReversals } from './reversals.js';
 import { createRecords, createRollout } from './rollout.js';
@@ -52,4 +55,7 @@ export const controlMigrations: readonly Migration[] = [
   bindDecisions,
   checkRequests,
   sealDoneCutovers,
+  removeDataCenters,
+  createAdoptions,
+  logHolds,
 ];

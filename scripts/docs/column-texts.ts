@@ -451,6 +451,12 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     created_at: 'when `init` made it',
     pinned_at: 'when the first `apply --execute` pinned the instants; null: not yet',
   },
+  'credit_rollout_control.hold_log': {
+    hold_id: 'primary key',
+    data_center: 'the data center',
+    code: 'see holds; `failed`: a rollout that failed waited for a person',
+    since: 'when it began',
+  },
   'credit_rollout_control.data_centers': {
     id: 'primary key',
     position: 'place in the rollout order, from 0',

@@ -42,6 +42,11 @@ export const ERRORS = {
   invalid_duration: entry(1, 'A duration is not an ISO 8601 one of fixed length.', 'Write one such as PT12H or P30D.'),
   duplicate_data_center: entry(1, 'Two data centers have the same id.', 'Give each data center its own id.'),
   unknown_data_center: entry(1, 'No data center has this id.', 'Use one of the ids that are listed.'),
+  removal_refused: entry(
+    6,
+    'A data center cannot be taken out now: something is under way, waits for a second person, or reads us.',
+    'End what is named, then repeat it.',
+  ),
   // rate card
   rate_card_not_found: entry(1, 'The rate card file cannot be read.', 'Check rateCard in the configuration.'),
   invalid_rate_card: entry(

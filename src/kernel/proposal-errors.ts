@@ -89,6 +89,27 @@ export const PROPOSAL_ERRORS = {
   ),
   falls_decided: entry(6, 'The proposal to accept falls was decided already.', 'Propose another one.'),
   falls_expired: entry(6, 'The proposal to accept falls is too old to be approved.', 'Withdraw it and propose again.'),
+  // a cell that was moved
+  adoption_unknown: entry(
+    1,
+    'The data center has no such proposal to adopt its cell that waits for approval.',
+    'Propose it again.',
+  ),
+  adoption_open: entry(
+    6,
+    'The data center has a proposal to adopt its cell that waits for its approval.',
+    'Let a second person approve that one, or withdraw it.',
+  ),
+  adoption_refused: entry(
+    6,
+    'The database cannot be adopted as the cell of the data center; the cause is named.',
+    'Correct the cause, or the URL of the data center.',
+  ),
+  adoption_outdated: entry(
+    6,
+    'The database is not what the proposal to adopt it was made of.',
+    'Withdraw it, look at the database, and propose it again.',
+  ),
   // the cut-over
   cutover_refused: entry(
     6,

@@ -14,6 +14,7 @@ export const CONTROL_TABLES: Readonly<Record<string, Growth>> = {
   migrations_lock: 'fixed',
   data_centers: 'places',
   holds: 'places',
+  hold_log: 'time',
   failed_steps: 'places',
   policy: 'places',
   seal_keys: 'places',

@@ -1,9 +1,10 @@
-// `approve`: a second person's approval of a plan, an override, a repair, a postponement, a reversal, falls to accept
-// or a change of the policy. An approved plan may be applied; the others are applied, or requested, at once.
+// `approve`: a second person's approval of a plan, an override, a repair, a postponement, a reversal, falls to accept,
+// a moved cell or a change of the policy. An approved plan may be applied; the others are applied or requested at once.
 
 import { findDataCenter, type Program } from '../../compose.js';
 import { approvePostponement } from '../../engine/cutover/postpone.js';
 import { approveReversal } from '../../engine/cutover/reverse.js';
+import { approveAdoption } from '../../engine/operate/adopt-cell.js';
 import { approveRepair } from '../../engine/operate/repair.js';
 import { approveOverride } from '../../engine/org/approve-override.js';
 import { approvePlan } from '../../engine/plan/approve-plan.js';
@@ -19,6 +20,7 @@ import { proposalDocument, showProposal } from '../views/show-cutover.js';
 import { overrideDocument, showOverride } from '../views/show-override.js';
 import { fallsDocument, showFalls } from '../views/show-reconcile.js';
 import { changeDocument, nextAfterChange, showPolicyChange } from '../views/show-settings.js';
+import { adoptionContext, reportAdoption } from './adopt-cell.js';
 import { reportRepair } from './repair.js';
 
 export function runApprove(session: CliSession, id: string): Promise<number> {
@@ -28,6 +30,7 @@ export function runApprove(session: CliSession, id: string): Promise<number> {
     const proposal = parseProposalId(id);
     if (proposal === undefined) return approveOnePlan(session, program, id);
     if (proposal.kind === 'falls') return approveOneNight(session, program, proposal);
+    if (proposal.kind === 'adoption') return approveOneAdoption(session, program, proposal);
     if (proposal.kind === 'repair') return approveOneRepair(session, program, proposal);
     return proposal.kind === 'override'
       ? approveOneOverride(session, program, proposal)
@@ -55,6 +58,12 @@ async function approveOneOverride(session: CliSession, program: Program, id: Pro
 async function approveOneRepair(session: CliSession, program: Program, id: ProposalId<'repair'>): Promise<number> {
   findDataCenter(program.config, id.dataCenter);
   return reportRepair(session, program, await approveRepair(program.engine, id, session.options.reason));
+}
+
+/** Of a cell that was moved. */
+async function approveOneAdoption(session: CliSession, program: Program, id: ProposalId<'adoption'>): Promise<number> {
+  findDataCenter(program.config, id.dataCenter);
+  return reportAdoption(session, await approveAdoption(adoptionContext(program), id, session.options.reason));
 }
 
 /** Of the policy: in force at once. */

@@ -7,6 +7,7 @@ import type { Execute } from '../terminal/session.js';
 import type { ApplyFlags } from './apply.js';
 import type { AuditFlags } from './audit.js';
 import type { CalendarFlags } from './calendar.js';
+import { registerFleet } from './fleet-commands.js';
 import type { FreezeFlags } from './freeze.js';
 import type { InitFlags } from './init.js';
 import type { MeterFlags } from './meter.js';
@@ -27,6 +28,7 @@ import type { WorkerFlags } from './worker.js';
 /** Each adds some commands; together they are the whole command line. */
 export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[] = [
   registerSetup,
+  registerFleet,
   registerSettings,
   registerPlans,
   registerRollout,
@@ -108,11 +110,11 @@ function registerPlans(cli: Command, execute: Execute): void {
   cli
     .command('approve')
     .description(
-      'approve a plan, an override, a repair, a cut-over or a change of the policy that somebody else proposed',
+      'approve a plan, an override, a repair, a cut-over, a moved cell or a change of the policy that somebody proposed',
     )
     .argument(
       '<id>',
-      'a plan (in-7), an override (in-o3), a repair (in-p3), a postponement (in-c3), a reversal (in-r2), a change of the policy (s3)',
+      'a plan (in-7), an override (in-o3), a repair (in-p3), a postponement (in-c3), a reversal (in-r2), a moved cell (in-a1), a change of the policy (s3)',
     )
     .action((id: string) => execute(async (session) => (await import('./approve.js')).runApprove(session, id)));
   cli

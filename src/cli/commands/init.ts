@@ -27,6 +27,7 @@ export function runInit(
       config: program.config,
       card,
       dataCenters,
+      ...(dc !== undefined && { comeBack: dc }),
       initQueue: program.initQueue,
       grant,
       changeFeed: changeFeed ? 'wanted' : 'as_before',
@@ -44,7 +45,7 @@ const initDocument = ({ cells, ...report }: InitReport): Readonly<Record<string,
   cells: cells.map(({ activeCard, ...cell }) => ({ ...cell, cardHash: activeCard })),
 });
 
-function showInit({ commands }: CliSession, { controlMigrations, cells }: InitReport): string {
+function showInit({ commands }: CliSession, { controlMigrations, left, cells }: InitReport): string {
   const made = (names: readonly string[]): string =>
     names.length === 0 ? 'up to date' : `${names.length} migrations applied`;
   return [
@@ -52,6 +53,9 @@ function showInit({ commands }: CliSession, { controlMigrations, cells }: InitRe
     ...cells.map(
       (cell) =>
         `✔ ${cell.dataCenter}: ${made(cell.migrations)}, ${cell.attached ? 'attached to' : 'still attached to'} ${cell.source}${cell.changeFeed ? ', triggers for the change feed' : ''}${cell.signUpTrigger ? ', sign-up trigger' : ''}`,
+    ),
+    ...left.map(
+      (id) => `· ${id}: has left the fleet; nothing was done. To add it again: ${commands.show(`init --dc ${id}`)}`,
     ),
     '✔ queue: ready',
     `Next: ${commands.show('doctor')}, then ${commands.show('plan --dc ID')}`,

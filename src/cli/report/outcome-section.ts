@@ -18,7 +18,7 @@ const STATE_WORDS: Readonly<Record<PlanOutcome['state'], string>> = {
 export function renderOutcome({ counts, planId }: PlanReport, outcome: PlanOutcome): Markup {
   const mark = outcome.state === 'done' ? '✔' : '⚠';
   return html`<p>${mark} Run ${outcome.runId} followed this plan. It is ${STATE_WORDS[outcome.state]}.</p>
-${renderTable('The duration is from the first batch to the last, waits included; its error is against the shorter end', COLUMNS, listOutcome(outcome, counts.quarantined))}
+${renderTable('The duration is from the first batch to the last, without what it waited; its error is against the shorter end', COLUMNS, listOutcome(outcome, counts.quarantined))}
 <p>A stale org changed between plan and apply, and was left out; <code>plans show ${planId ?? 'PLAN'} --stale</code> names each, with what was planned and what was found.</p>
 `;
 }

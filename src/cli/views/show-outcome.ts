@@ -2,6 +2,7 @@
 // org is named.
 import { measureOutcome } from '../../domain/plan/outcome-error.js';
 import type { PlanOutcome } from '../../domain/plan/plan-report.js';
+import { formatDuration } from '../../domain/time/duration.js';
 import { formatPercentChange } from '../../kernel/format-percent.js';
 import { showCount, showRange } from '../terminal/numbers.js';
 
@@ -18,6 +19,7 @@ export function listOutcome(outcome: PlanOutcome, quarantined: number): readonly
       showDuration(actual.durationMs),
       showError(error.duration),
     ],
+    ['waited meanwhile', '–', actual.waitedMs === null ? 'not known' : formatDuration(actual.waitedMs), ''],
     ['stale orgs left', '0', showCount(actual.stale), ''],
     ['undecidable orgs', showCount(quarantined), showCount(actual.quarantined), ''],
     ...(predicted.short === null && actual.refused === null

@@ -1,6 +1,7 @@
 // The state of a data center as people and as programs read it: icon and word, its holds, and the JSON document of a
 // status. A word is always beside an icon.
 import { HOLDS } from '../../domain/rollout/hold.js';
+import type { SplitDuration } from '../../domain/rollout/split-duration.js';
 import { formatDuration } from '../../domain/time/duration.js';
 import type { DataCenterStatus, Status, StatusHold } from '../../engine/operate/read-status.js';
 import type { CommandNames } from '../terminal/command-names.js';
@@ -97,6 +98,12 @@ export function showBlocker(blocker: DataCenterStatus['blockers'][number], zone:
   const lock =
     relation === null ? 'it holds what ours waits for' : `${queued ? 'waits for ' : ''}${mode} on ${relation}`;
   return `${session}${who}: ${lock}${since === null ? '' : `, since ${showInstant(since, zone)}`}`;
+}
+
+/** "active 3 min 12 s, held 6 h 4 min (needs_approval 5 h 50 min, window_closed 14 min)". */
+export function showSplit({ activeMs, heldMs, held }: SplitDuration): string {
+  const reasons = held.map(({ code, ms }) => `${code} ${formatDuration(ms)}`).join(', ');
+  return `active ${formatDuration(activeMs)}${heldMs === 0 ? '' : `, held ${formatDuration(heldMs)} (${reasons})`}`;
 }
 
 /** Shorter, for a line that is redrawn. */

@@ -6,7 +6,7 @@ import { showCount, showInstant, showRange, showShare } from '../terminal/number
 import type { Paint } from '../terminal/paint.js';
 import { type Column, describeLeftOut, indent, type LaidOutTable, layOutRows, right } from '../terminal/table.js';
 import { drawBar, measure, readRate, shareOf } from './show-progress.js';
-import { findIcon, nameWord, showBlocker, showHold } from './show-state.js';
+import { findIcon, nameWord, showBlocker, showHold, showSplit } from './show-state.js';
 
 export interface StatusView {
   readonly commands: CommandNames;
@@ -124,6 +124,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
       ? []
       : [`      failed: ${dc.failure}; to continue: ${commands.show(`retry --dc ${dc.id}`)}`]),
     ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
+    ...listDuration(dc),
     ...listCutover(dc),
     ...(dc.lastNight === null ? [] : [`      last night: ${showNight(dc.lastNight)}`]),
     ...listFalls(dc, commands),
@@ -132,6 +133,10 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
       : [`      quarantined: ${reasons}; list them: ${commands.show(`quarantine --dc ${dc.id}`)}`]),
   ];
 }
+
+/** While it is requested or under way; its end has a summary. */
+const listDuration = ({ duration, requestedAt }: DataCenterStatus): readonly string[] =>
+  duration === null || requestedAt === null ? [] : [`      so far: ${showSplit(duration)}`];
 
 function listFalls({ falls }: DataCenterStatus, commands: CommandNames): readonly string[] {
   if (falls === null) return [];

@@ -4,7 +4,7 @@ import type { DataCenterStatus, Status } from '../../engine/operate/read-status.
 import { showChange, showCount } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
 import { describeLeftOut, indent, layOutRows, layOutTable, right } from '../terminal/table.js';
-import { findIcon, nameWord } from './show-state.js';
+import { findIcon, nameWord, showSplit } from './show-state.js';
 
 /** Two tables: what was done, and what came of it. */
 export function showSummary(
@@ -19,6 +19,9 @@ export function showSummary(
     const [first = '', ...others] = table.rows[index] ?? [];
     return [`${paint(icon, tone)} ${first}`, ...indent(others)];
   });
+  const split = shown.flatMap(({ id, duration }) =>
+    duration === null ? [] : [`  ${id}, since it was requested: ${showSplit(duration)}`],
+  );
   const credits = layOutTable(CREDITS, shown.map(toCreditsRow), width - 2);
   return [
     ...indent(table.titles).map((line) => paint(line, 'bold')),
@@ -28,6 +31,7 @@ export function showSummary(
     '',
     ...indent(credits).map((line, index) => (index === 0 ? paint(line, 'bold') : line)),
     CREDITS_LEGEND,
+    ...split,
   ].join('\n');
 }
 

@@ -152,7 +152,10 @@ export interface PlanOutcome {
   readonly actual: {
     readonly touched: number;
     readonly credits: string;
+    /** From the first batch to the last, without what it waited. */
     readonly durationMs: number;
+    /** What it waited meanwhile, in ms; null: not known, and the duration has it in it. */
+    readonly waitedMs: number | null;
     readonly stale: number;
     readonly quarantined: number;
     /** Paid orgs refused for their credits since their migration, and not before; null: nothing was measured. */

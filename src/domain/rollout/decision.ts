@@ -69,9 +69,15 @@ export const frozen = (dc: DataCenterSnapshot): Hold | undefined =>
     : undefined;
 
 /** The cell cannot be worked with: it is not reached, accepts no writes, or its server lacks what the engine needs. */
-export function unreachable({ cell }: Pick<DataCenterSnapshot, 'cell'>): Hold {
+export function unreachable({ id, cell }: Pick<DataCenterSnapshot, 'id' | 'cell'>): Hold {
   const code = cell?.kind === 'unreachable' ? cell.code : null;
   if (code === 'read_only') return createHold(code, byCommand('doctor'), 'its cell');
+  if (code === 'unknown_data_center')
+    return createHold(
+      'cell_unreachable',
+      { ...byCommand('remove', '--dc', id), after: ', or name it in the configuration again' },
+      'the configuration does not name it',
+    );
   return code === 'server_unsupported'
     ? createHold(code, byCommand('doctor'))
     : createHold('cell_unreachable', byCommand('doctor'), code);

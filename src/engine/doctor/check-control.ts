@@ -2,7 +2,7 @@
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import { advise, command } from '../../kernel/advice.js';
 import { isControlReady, readControlFacts } from '../../stores/control/control-database.js';
-import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
+import { type DataCenterRow, listDataCenters, listRemoved } from '../../stores/control/data-centers.js';
 import { listQueueFailures, listSchedulerDifferences } from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
 import { listPinDifferences } from '../cutover/pinned-instants.js';
@@ -52,7 +52,35 @@ export async function checkControlSchema(
   const known = new Set((await control.inTransaction(listDataCenters)).map(({ id }) => id));
   const missing = dataCenters.filter(({ id }) => !known.has(id)).map(({ id }) => id);
   if (missing.length === 0) return record.ok('up to date');
+  const left = (await control.inTransaction(listRemoved)).find((id) => missing.includes(id));
+  if (left !== undefined)
+    return record.error(
+      `${left} has left the fleet`,
+      advise`Take it out of the configuration; or add it again: ${command(`init --dc ${left}`)}`,
+      'unknown_data_center',
+    );
   return record.error(`it does not know ${missing.join(', ')} yet`, INIT, 'not_initialised');
+}
+
+/**
+ * What control has and this configuration does not name: a scheduler with such a configuration misses its nights. No
+ * error, since a configuration may name some of the data centers.
+ */
+export async function checkMembers(
+  { control, config }: Pick<OpenControl, 'control' | 'config'>,
+  record: FindingRecorder,
+): Promise<readonly Finding[]> {
+  const named = new Set(config.dataCenters.map(({ id }) => id));
+  if (!(await control.inTransaction(isControlReady))) return [];
+  const rows = await control.inTransaction(listDataCenters);
+  return rows
+    .filter(({ id }) => !named.has(id))
+    .map(({ id }) =>
+      record.warning(
+        `control has the data center ${id}, which this configuration does not name`,
+        advise`Name it in the configuration of every scheduler; if it is to leave the fleet, run: ${command(`remove --dc ${id}`)}`,
+      ),
+    );
 }
 
 /** Where this configuration, or that of a running scheduler, writes another value than the policy, which counts. */

@@ -19,6 +19,7 @@ import {
 } from './check-cell.js';
 import {
   checkControlSchema,
+  checkMembers,
   checkMixedRollout,
   checkPins,
   checkPolicy,
@@ -61,6 +62,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'schema', run: checkControlSchema },
   { check: 'owner', needs: ['schema'], run: checkControlOwner },
   { check: 'logins', needs: ['schema'], applies: ({ oneLogin }) => !oneLogin, run: checkSchedulerLogins },
+  { check: 'data centers', run: checkMembers },
   { check: 'policy', needs: ['schema'], run: checkPolicy },
   { check: "schedulers' queue", needs: ['schema'], run: checkSchedulerQueues },
   { check: 'pinned instants', run: checkPins },

@@ -36,6 +36,7 @@ import {
   type Schedulers,
 } from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
+import { readSplitDuration, type SplitDuration } from '../hold-durations.js';
 import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
 import { type ExcessLogin, readRunOfCell, toExcess } from './read-run-of-cell.js';
@@ -76,6 +77,8 @@ export interface DataCenterStatus {
   readonly unreachable: string | null;
   /** The newest rollout. */
   readonly lastRun: ControlRun | null;
+  /** Of the rollout that is requested or under way, else of the newest; null: there was none, or it is not known. */
+  readonly duration: SplitDuration | null;
   /** The sign-up gate, with the instant that is configured for it. */
   readonly cutover: GateReading & { readonly configuredLocal: string | null };
   /** The nightly run, reconciliation or sweep that is under way. */
@@ -182,6 +185,7 @@ async function readDataCenter(
   row: StatusRow,
   { schedulers, runs, falls }: KnownInControl,
 ): Promise<{ readonly status: DataCenterStatus; readonly logins: readonly ExcessLogin[] }> {
+  const lastRun = runs.find((run) => run.dataCenter === row.id) ?? null;
   const holds = [
     ...schedulerHold(dc, schedulers, snapshot.now),
     ...(await addSince(context, dc.id, snapshot.now, decideDataCenter(snapshot, dc).holds)),
@@ -210,7 +214,8 @@ async function readDataCenter(
     freeze: toFreeze(dc),
     blockers: reading.blockers,
     unreachable: dc.cell?.kind === 'unreachable' ? dc.cell.code : null,
-    lastRun: runs.find((run) => run.dataCenter === row.id) ?? null,
+    lastRun,
+    duration: await readDuration(context, row, lastRun, snapshot.now),
     cutover: {
       ...(dc.cell?.kind === 'read' ? dc.cell.gate : dc.knownGate),
       configuredAt: dc.cutoverAt,
@@ -245,6 +250,18 @@ async function readNextFacts(
       name: showProposalId({ kind: 'repair', dataCenter: id, proposalId: repair.repairId }),
     },
   };
+}
+
+async function readDuration(
+  { control }: EngineContext,
+  { id, requestedAt }: StatusRow,
+  lastRun: ControlRun | null,
+  now: Date,
+): Promise<SplitDuration | null> {
+  const from = requestedAt ?? lastRun?.requestedAt ?? null;
+  if (from === null) return null;
+  const to = requestedAt === null ? (lastRun?.endedAt ?? now) : now;
+  return control.inTransaction((tx) => readSplitDuration(tx, id, { from, to, newest: true }));
 }
 
 /** Who froze the cell, since when and why. */

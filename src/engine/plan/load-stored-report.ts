@@ -15,7 +15,10 @@ import {
 import { readStoredReport } from '../../stores/cell/plan/plans.js';
 import { countRefusedSince } from '../../stores/cell/usage/usage-report.js';
 import { type ApprovalRow, listPlanApprovals } from '../../stores/control/approvals.js';
+import type { ControlTransaction } from '../../stores/control/control-database.js';
+import { listNewestRollouts } from '../../stores/control/runs.js';
 import type { EngineContext } from '../context.js';
+import { readSplitDuration, type SplitDuration } from '../hold-durations.js';
 import { getPlanName, getStoredPlan } from './plan-id.js';
 
 export type { OrgImage, StaleOrg } from '../../stores/cell/plan/plan-outcome.js';
@@ -62,13 +65,16 @@ export async function loadStoredReport(
     };
   };
   const found = await context.cells.get(name.dataCenter).inTransaction('reader', read, { statementMs: STATEMENT_MS });
-  const approvals = await context.control.inTransaction((tx) => listPlanApprovals(tx, planId));
+  const { approvals, split } = await context.control.inTransaction(async (tx) => ({
+    approvals: await listPlanApprovals(tx, planId),
+    split: await readSplit(tx, name.dataCenter, found.run),
+  }));
   const report = toReport(found, config);
   return {
     report,
     madeAt: found.plan.madeAt,
     approvals: approvals.filter(({ digest }) => digest === found.plan.digest),
-    outcome: found.run === undefined ? null : toOutcome(report, found.run, found.refused),
+    outcome: found.run === undefined ? null : toOutcome(report, found.run, { refused: found.refused, split }),
     stale: found.stale,
   };
 }
@@ -102,8 +108,29 @@ function toReport(
   };
 }
 
-function toOutcome({ counts, duration, usage }: PlanReport, run: FollowedRun, refused: number | null): PlanOutcome {
-  const { runId, state, predictedCredits, touched, credits, durationMs, stale, quarantined } = run;
+/** Of its batches; null: nothing is done, or what it waited is not known. */
+async function readSplit(
+  tx: ControlTransaction,
+  dataCenter: string,
+  run: FollowedRun | undefined,
+): Promise<SplitDuration | null> {
+  if (run === undefined || run.beganAt === null || run.endedAt === null) return null;
+  const newest = (await listNewestRollouts(tx)).some(({ runId }) => runId === run.runId);
+  return readSplitDuration(tx, dataCenter, { from: run.beganAt, to: run.endedAt, newest });
+}
+
+interface OutcomeParts {
+  readonly refused: number | null;
+  readonly split: SplitDuration | null;
+}
+
+function toOutcome(
+  { counts, duration, usage }: PlanReport,
+  run: FollowedRun,
+  { refused, split }: OutcomeParts,
+): PlanOutcome {
+  const { runId, state, predictedCredits, touched, credits, beganAt, endedAt, stale, quarantined } = run;
+  const wholeMs = beganAt === null || endedAt === null ? 0 : endedAt.getTime() - beganAt.getTime();
   return {
     runId: String(runId),
     state,
@@ -114,6 +141,10 @@ function toOutcome({ counts, duration, usage }: PlanReport, run: FollowedRun, re
       p90Ms: duration.p90Ms,
       short: usage?.reduce((sum, edition) => sum + edition.short, 0) ?? null,
     },
-    actual: { touched, credits, durationMs, stale, quarantined, refused },
+    actual: {
+      ...{ touched, credits, stale, quarantined, refused },
+      durationMs: Math.round(split?.activeMs ?? wholeMs),
+      waitedMs: split?.heldMs ?? null,
+    },
   };
 }

@@ -3,6 +3,7 @@
 import { purgeOldNights } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
+import { purgeHoldLog } from '../../stores/control/hold-log.js';
 import { purgeNightRows } from '../../stores/control/maintenance.js';
 import type { EngineContext } from '../context.js';
 import { purgeInCells } from '../purge.js';
@@ -24,6 +25,8 @@ export async function purgeNights(context: EngineContext, { retentionDays, signa
   let inControl = 0;
   for (let part = -1; part !== 0 && !signal?.aborted; inControl += part)
     part = await control.inTransaction((tx) => purgeNightRows(tx, { retentionDays, limit: RUNS_PER_PART }));
+  for (let part = -1; part !== 0 && !signal?.aborted; inControl += part)
+    part = await control.inTransaction((tx) => purgeHoldLog(tx, { retentionDays, limit: ROWS_PER_PART }));
   const purged = Object.values(cells).reduce((sum, rows) => sum + rows, inControl);
   if (purged > 0)
     await control.inTransaction((tx) =>

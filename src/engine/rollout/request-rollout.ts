@@ -1,9 +1,8 @@
 // Requests the rollout of data centers: pins the instants once, and writes the request. The scheduler starts the runs.
-import { type PolicySections, toSections } from '../../domain/config/policy.js';
+import { toSections } from '../../domain/config/policy.js';
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
-import { parseLocalInstant } from '../../domain/time/parse-instant.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { rejectChangedSource } from '../../stores/cell/identity.js';
@@ -22,6 +21,7 @@ import { identifyPerson } from '../../stores/control/person.js';
 import { readPolicy } from '../../stores/control/policy.js';
 import { pinRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
+import { missingInControl, pinInstants } from '../pin-instants.js';
 import { requirePlanToFollow } from '../plan/require-plan.js';
 import { findFittingSource, rejectNullIds, toAttached } from '../setup/init-cell.js';
 import { toStoredCard } from '../stored-card.js';
@@ -112,25 +112,6 @@ async function assertPromiseKept(tx: CellTransaction, { id }: DataCenterConfig, 
     });
 }
 
-/** As the policy has them, in the zone of the data center; the database accepts no others. */
-async function pinInstants(tx: ControlTransaction, id: string, { rollout, signups }: PolicySections): Promise<void> {
-  const row = await lockDataCenter(tx, id);
-  if (row === undefined) throw missing(id);
-  const { notBefore } = rollout;
-  const { cutover } = signups;
-  const start = notBefore === undefined ? undefined : parseLocalInstant(notBefore, row.zone);
-  const instant = cutover === undefined ? undefined : parseLocalInstant(cutover, row.zone);
-  await transitionDataCenter(tx, row, {
-    notBeforeAt: start?.instant ?? null,
-    notBeforeLocal: start === undefined ? null : `${start.local} ${start.zone}`,
-    cutoverAt: instant?.instant ?? null,
-    cutoverLocal: instant === undefined ? null : `${instant.local} ${instant.zone}`,
-  });
-}
-
-const missing = (id: string): RolloutError =>
-  new RolloutError('not_initialised', { message: `The control database does not know data center "${id}" yet.` });
-
 async function requestOne(
   context: EngineContext,
   tx: ControlTransaction,
@@ -138,7 +119,7 @@ async function requestOne(
   request: ApplyRequest,
 ): Promise<void> {
   const row = await lockDataCenter(tx, id);
-  if (row === undefined) throw missing(id);
+  if (row === undefined) throw missingInControl(id);
   assertIdle(row);
   const { batchSize, lanes } = request.config.rollout;
   const { follow = 'at_its_turn' } = request;

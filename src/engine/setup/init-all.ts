@@ -12,6 +12,8 @@ export interface InitOptions {
   readonly card: RateCard;
   /** The cells that are made or upgraded. */
   readonly dataCenters: readonly DataCenterConfig[];
+  /** Of these, those that come back when they have left the fleet. */
+  readonly comeBack?: readonly string[];
   /** Makes or checks the queue. */
   readonly initQueue: () => Promise<void>;
   /** The product's role that may read and call what is for the product. */
@@ -25,6 +27,8 @@ export interface InitOptions {
 export interface InitReport {
   /** Names of the migrations that ran. */
   readonly controlMigrations: readonly string[];
+  /** Data centers of the configuration that have left the fleet: nothing was done there. */
+  readonly left: readonly string[];
   readonly cells: readonly (InitCellReport & {
     /** Triggers record edited orgs for the change feed. */
     readonly changeFeed: boolean;
@@ -38,10 +42,10 @@ export async function initAll(engine: EngineContext, options: InitOptions): Prom
   const { card, grant, sealKeys = 'existing' } = options;
   const { changeFeed: feed = 'as_before', signUpTrigger: trigger = 'as_before' } = options;
   const chosen = new Set(options.dataCenters.map(({ id }) => id));
-  const { migrations: controlMigrations, config } = await initControl(engine, options.config);
+  const { migrations: controlMigrations, config, left } = await initControl(engine, options.config, options.comeBack);
   const { lapseGraceDays } = config.grandfathering;
   const cells: InitReport['cells'][number][] = [];
-  for (const dataCenter of config.dataCenters.filter(({ id }) => chosen.has(id))) {
+  for (const dataCenter of config.dataCenters.filter(({ id }) => chosen.has(id) && !left.includes(id))) {
     const cell = engine.cells.get(dataCenter.id);
     const report = await initCell(cell, { dataCenter, card, lapseGraceDays, grant });
     await shareSealKey(engine, dataCenter.id, sealKeys);
@@ -50,5 +54,5 @@ export async function initAll(engine: EngineContext, options: InitOptions): Prom
     cells.push({ ...report, changeFeed, signUpTrigger });
   }
   await options.initQueue();
-  return { controlMigrations, cells };
+  return { controlMigrations, left, cells };
 }

@@ -6,18 +6,21 @@ import {
   type SettingValue,
   toIds,
   toPolicy,
+  toSections,
   zoneSetting,
 } from '../../domain/config/policy.js';
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { type ControlTransaction, migrateControl } from '../../stores/control/control-database.js';
-import { listDataCenters, saveDataCenter } from '../../stores/control/data-centers.js';
+import { listDataCenters, listRemoved, lockDataCenter, saveDataCenter } from '../../stores/control/data-centers.js';
 import { identifyPerson, saveEmbedded } from '../../stores/control/person.js';
 import { insertMissingSettings, readPolicy, saveOrder } from '../../stores/control/policy.js';
 import { grantControlRoles } from '../../stores/control/roles.js';
+import { readRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
 import { explainFailure } from '../database-errors.js';
+import { pinInstants } from '../pin-instants.js';
 import { findPolicyDifferences, rejectOtherPolicy } from '../settings/compare-policy.js';
 
 export interface InitControlReport {
@@ -25,16 +28,20 @@ export interface InitControlReport {
   readonly migrations: readonly string[];
   /** The configuration with the policy that control has now. */
   readonly config: RolloutConfig;
+  /** Data centers of the configuration that have left the fleet, and were not named to come back. */
+  readonly left: readonly string[];
 }
 
 /**
- * The first one sets the policy as the configuration has it; a later one adds data centers and what is new. With an
+ * The first one sets the policy as the configuration has it; a later one adds data centers and what is new. One that
+ * has left the fleet comes back only where `comeBack` names it. With an
  * `actor`, everybody shares one login, as on the embedded servers. Throws not_permitted for a login that does not own
  * the schema, policy_differs with nothing changed.
  */
 export async function initControl(
   { control, actor = null }: Pick<EngineContext, 'control'> & Partial<Pick<EngineContext, 'actor'>>,
   config: RolloutConfig,
+  comeBack: readonly string[] = [],
 ): Promise<InitControlReport> {
   try {
     return await control.inTransaction(async (tx) => {
@@ -43,15 +50,23 @@ export async function initControl(
       await saveEmbedded(tx, actor === null ? 'own_logins' : 'embedded');
       await identifyPerson(tx, actor);
       rejectOtherPolicy(await findPolicyDifferences(tx, config));
-      return { migrations, config: await savePolicy(tx, config) };
+      const left = (await listRemoved(tx)).filter((id) => !comeBack.includes(id));
+      return { migrations, ...(await savePolicy(tx, config, left)) };
     });
   } catch (error) {
     throw explainInit(error);
   }
 }
 
-/** Sets what the policy lacks. Returns the configuration with the policy in the place of its own settings. */
-export async function savePolicy(tx: ControlTransaction, config: RolloutConfig): Promise<RolloutConfig> {
+/**
+ * Sets what the policy lacks. Returns the configuration with the policy in the place of its own settings, and which of
+ * its data centers have left the fleet and stay out.
+ */
+export async function savePolicy(
+  tx: ControlTransaction,
+  config: RolloutConfig,
+  left: readonly string[] = [],
+): Promise<Pick<InitControlReport, 'config' | 'left'>> {
   const rows = await listDataCenters(tx);
   const before = await readPolicy(tx);
   const ids = config.dataCenters.map(({ id }) => id);
@@ -65,9 +80,26 @@ export async function savePolicy(tx: ControlTransaction, config: RolloutConfig):
   const added = await insertMissingSettings(tx, wanted);
   await saveOrder(tx, order);
   const effective = applyPolicy(config, await readPolicy(tx));
-  for (const { id, zone } of effective.dataCenters) await saveDataCenter(tx, { id, position: order.indexOf(id), zone });
+  const members = effective.dataCenters.filter(({ id }) => !left.includes(id));
+  for (const { id, zone } of members) await saveDataCenter(tx, { id, position: order.indexOf(id), zone });
+  if (before.size > 0)
+    await welcome(
+      tx,
+      members.map(({ id }) => id).filter((id) => !rows.some((row) => row.id === id)),
+    );
   if (added.length > 0) await appendAudit(tx, { action: 'set_policy', details: { settings: added } });
-  return effective;
+  return { config: effective, left: ids.filter((id) => left.includes(id)) };
+}
+
+/** Data centers that are added later are pinned as the first apply has pinned the others, unless they were before. */
+async function welcome(tx: ControlTransaction, added: readonly string[]): Promise<void> {
+  const { pinnedAt } = await readRollout(tx);
+  const policy = toSections(await readPolicy(tx));
+  for (const id of added) {
+    await appendAudit(tx, { action: 'add_data_center', dataCenter: id });
+    const row = await lockDataCenter(tx, id);
+    if (pinnedAt !== null && row?.notBeforeAt === null && row.cutoverAt === null) await pinInstants(tx, id, policy);
+  }
 }
 
 /** No GRANT would help: only the owner can change the schema. */

@@ -1,4 +1,5 @@
 // Which cell a connection leads to. Rejects a URL that leads to the cell of another data center, database or system.
+import { type Advice, advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { findRow, selectRow } from '../query.js';
 import { askServer } from '../refused-function.js';
@@ -13,8 +14,15 @@ const FACTS = `select current_database() as database_name, pg_is_in_recovery() a
   exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = 'credit_rollout' and c.relname = 'cell' and c.relkind = 'r') as initialised`;
 
-/** Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` report it. */
-export async function assertCellIdentity(query: Query, dataCenter: string): Promise<void> {
+/**
+ * Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` report it. `wherever`: a
+ * cell of the data center that was moved passes too, so that it can be looked at and adopted.
+ */
+export async function assertCellIdentity(
+  query: Query,
+  dataCenter: string,
+  place: 'as_recorded' | 'wherever' = 'as_recorded',
+): Promise<void> {
   const [facts] = await askServer('pg_control_system()', () => query(FACTS));
   if (facts?.standby === true)
     throw new RolloutError('cell_is_standby', {
@@ -27,8 +35,12 @@ export async function assertCellIdentity(query: Query, dataCenter: string): Prom
   if (cell === undefined) return;
   const wrong = [
     ['data center', cell.data_center, dataCenter],
-    ['database', cell.database_name, facts.database_name],
-    ['system', cell.system_identifier, facts.system_identifier],
+    ...(place === 'wherever'
+      ? []
+      : [
+          ['database', cell.database_name, facts.database_name],
+          ['system', cell.system_identifier, facts.system_identifier],
+        ]),
   ].find(([, stored, expected]) => stored !== expected);
   if (wrong === undefined) return;
   const [name, stored, expected] = wrong;
@@ -36,8 +48,16 @@ export async function assertCellIdentity(query: Query, dataCenter: string): Prom
     message:
       `The database configured for data center "${dataCenter}" is another cell: ` +
       `its ${name} is "${stored}", expected "${expected}".`,
+    ...(name !== 'data center' && {
+      next: adviseMoved(dataCenter),
+    }),
   });
 }
+
+const adviseMoved = (dataCenter: string): Advice => {
+  const adopt = command(`adopt-cell --dc ${dataCenter}`);
+  return advise`Correct its URL in the configuration; if the cell was moved on purpose, run: ${adopt}`;
+};
 
 export interface ServerFacts {
   /** Of the database, such as UTF8. */

@@ -10,7 +10,9 @@ export interface CellProposal {
 }
 
 /** Number and digest are those of the row in the cell: one number may come twice, after a cell was set back. */
-export interface CellProposalKey<K extends 'override' | 'repair' = 'override' | 'repair'> {
+export type CellProposalKind = 'override' | 'repair' | 'adoption';
+
+export interface CellProposalKey<K extends CellProposalKind = CellProposalKind> {
   readonly dataCenter: string;
   readonly kind: K;
   readonly proposalId: bigint;
@@ -57,6 +59,22 @@ export function findCellProposal(tx: ControlTransaction, key: CellProposalKey): 
     `select author, approver, state from credit_rollout_control.cell_proposals where ${WHERE}`,
     valuesOf(key),
   );
+}
+
+/** The newest adoption of a data center; undefined: it never had one. */
+export async function findNewestAdoption(
+  tx: ControlTransaction,
+  dataCenter: string,
+): Promise<(CellProposal & CellProposalKey<'adoption'>) | undefined> {
+  const row = await findRow<CellProposal & { readonly number: string; readonly digest: string }>(
+    tx,
+    `select number, digest, author, approver, state from credit_rollout_control.cell_proposals
+     where data_center = :data_center and kind = 'adoption' order by number desc limit 1`,
+    { data_center: dataCenter },
+  );
+  if (row === undefined) return undefined;
+  const { number, ...known } = row;
+  return { ...known, dataCenter, kind: 'adoption', proposalId: BigInt(number) };
 }
 
 /** The database fills in who approves. False when it was withdrawn, or there is none. */

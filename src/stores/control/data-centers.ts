@@ -107,18 +107,66 @@ const toRow = (row: Stored): DataCenterRow => ({
   epoch: row.epoch === null ? null : BigInt(row.epoch),
 });
 
-/** In the order of the rollout. */
+/** Those of the fleet, in the order of the rollout; without those that were taken out. */
 export async function listDataCenters(tx: ControlTransaction): Promise<readonly DataCenterRow[]> {
-  return (await selectRows<Stored>(tx, `${SELECT} order by position`)).map(toRow);
+  return (await selectRows<Stored>(tx, `${SELECT} where removed_at is null order by position`)).map(toRow);
 }
 
-/** For a decision that will be written in this transaction. */
+/** Those that were taken out. */
+export async function listRemoved(tx: ControlTransaction): Promise<readonly string[]> {
+  const rows = await selectRows<{ readonly id: string }>(
+    tx,
+    'select id from credit_rollout_control.data_centers where removed_at is not null order by id',
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** For a decision that will be written in this transaction. Undefined also for one that was taken out. */
 export async function lockDataCenter(tx: ControlTransaction, id: string): Promise<DataCenterRow | undefined> {
-  const row = await findRow<Stored>(tx, `${SELECT} where id = :id for update`, { id });
+  const row = await findRow<Stored>(tx, `${SELECT} where id = :id and removed_at is null for update`, { id });
   return row && toRow(row);
 }
 
-/** Adds a data center, or changes its place in the order and its zone; nothing else of an existing row. */
+/** Whether control knows it, and whether it belongs to the fleet. */
+export async function findMembership(tx: ControlTransaction, id: string): Promise<'in_fleet' | 'removed' | 'unknown'> {
+  const row = await findRow<{ readonly removed: boolean }>(
+    tx,
+    'select removed_at is not null as removed from credit_rollout_control.data_centers where id = :id',
+    { id },
+  );
+  if (row === undefined) return 'unknown';
+  return row.removed ? 'removed' : 'in_fleet';
+}
+
+/**
+ * As the owner: takes a data center out of the fleet; its history stays. `as_new`: its cell has nothing of ours any
+ * more, and if it comes back it begins anew.
+ */
+export async function removeDataCenter(
+  tx: ControlTransaction,
+  id: string,
+  comesBack: 'as_it_is' | 'as_new',
+): Promise<void> {
+  await execute(tx, 'select credit_rollout_control.remove_data_center(:id, :forget::boolean)', {
+    id,
+    forget: comesBack === 'as_new',
+  });
+}
+
+/** As the owner: takes it back into the fleet as it was. */
+export async function restoreDataCenter(tx: ControlTransaction, id: string): Promise<void> {
+  await execute(
+    tx,
+    `update credit_rollout_control.data_centers set removed_at = null, removed_by = null
+     where id = :id and removed_at is not null`,
+    { id },
+  );
+}
+
+/**
+ * Adds a data center, also one that was taken out, whose fence is then confirmed again; or changes its place in the
+ * order and its zone; nothing else of an existing row.
+ */
 export async function saveDataCenter(
   tx: ControlTransaction,
   { id, position, zone }: Pick<DataCenterRow, 'id' | 'position' | 'zone'>,
@@ -127,8 +175,10 @@ export async function saveDataCenter(
     tx,
     `insert into credit_rollout_control.data_centers (id, position, zone)
      values (:id, :position, :zone)
-     on conflict (id) do update set position = excluded.position, zone = excluded.zone
-     where (data_centers.position, data_centers.zone) is distinct from (excluded.position, excluded.zone)`,
+     on conflict (id) do update set position = excluded.position, zone = excluded.zone, removed_at = null,
+       removed_by = null, quiet = data_centers.quiet and data_centers.removed_at is null
+     where (data_centers.position, data_centers.zone, data_centers.removed_at)
+       is distinct from (excluded.position, excluded.zone, null)`,
     { id, position, zone },
   );
 }

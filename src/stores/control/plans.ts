@@ -161,6 +161,18 @@ export async function listPlansInUse(tx: ControlTransaction): Promise<readonly s
   return rows.map(({ planId }) => planId);
 }
 
+/** The newest plan number that control has seen of a data center, in a plan or an approval; 0: none. */
+export async function readNewestPlanNumber(tx: ControlTransaction, dataCenter: string): Promise<bigint> {
+  const { newest } = await selectRow<{ readonly newest: string }>(
+    tx,
+    `select coalesce(max(substring(p.plan_id from '[0-9]+$')::bigint), 0)::text as newest from (
+       select plan_id from credit_rollout_control.plans where data_center = :data_center
+       union all select plan_id from credit_rollout_control.approvals where data_center = :data_center) p`,
+    { data_center: dataCenter },
+  );
+  return BigInt(newest);
+}
+
 /** Deletes plans older than `days` except those in use; their approvals stay. Returns how many. */
 export async function deleteOldPlans(
   tx: ControlTransaction,

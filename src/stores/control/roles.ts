@@ -90,6 +90,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     `insert (data_center, step, code, object), update (code, object), delete
        on credit_rollout_control.failed_steps`,
     `execute on function credit_rollout_control.purge_plans, credit_rollout_control.purge_nights,
+       credit_rollout_control.purge_hold_log,
        credit_rollout_control.record_lost_approvals,
        credit_rollout_control.seal_run,
        credit_rollout_control.seal_maintenance, credit_rollout_control.seal_cutover,
@@ -106,6 +107,20 @@ export async function isScheduler(tx: ControlTransaction): Promise<boolean> {
     { role: controlRoleName('scheduler') },
   );
   return member === true;
+}
+
+/** Throws not_permitted for a login that is no member of the owner, as the login of init is. */
+export async function requireControlOwner(tx: ControlTransaction): Promise<void> {
+  const { owner } = await selectRow<{ readonly owner: boolean }>(
+    tx,
+    `select coalesce(pg_has_role(session_user, n.nspowner, 'usage'), false) as owner
+     from pg_namespace n where n.nspname = 'credit_rollout_control'`,
+  );
+  if (owner) return;
+  throw new RolloutError('not_permitted', {
+    message: 'Which data centers there are is decided by the owner of the control database.',
+    next: "Run it with the owner's URL as controlDatabase, as init is run: docs/how-to/install-a-fleet.md",
+  });
 }
 
 /**

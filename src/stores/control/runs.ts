@@ -12,6 +12,8 @@ export interface ControlRun {
   readonly planId: string | null;
   readonly requestedBy: string | null;
   readonly reason: string | null;
+  /** When its rollout was requested; null: a run of an earlier version, or no rollout. */
+  readonly requestedAt: Date | null;
   readonly openedAt: Date;
   readonly endedAt: Date | null;
   readonly counts: Readonly<Record<string, number | string>> | null;
@@ -81,13 +83,25 @@ export async function listOpenControlRuns(tx: ControlTransaction, dataCenter: st
 export async function listNewestRollouts(tx: ControlTransaction): Promise<readonly ControlRun[]> {
   const rows = await selectRows<Omit<ControlRun, 'runId'> & { readonly runId: string }>(
     tx,
-    `select run_id, data_center, kind, state, card_hash, plan_id, requested_by, reason, opened_at, ended_at, counts
+    `select run_id, data_center, kind, state, card_hash, plan_id, requested_by, reason, requested_at,
+       opened_at, ended_at, counts
      from credit_rollout_control.runs
      where run_id in (
        select max(run_id) from credit_rollout_control.runs where kind = 'migrate' group by data_center
      )`,
   );
   return rows.map((row) => ({ ...row, runId: BigInt(row.runId) }));
+}
+
+/** The rollouts of a data center, and every run of it that is open. */
+export async function listKnownRuns(tx: ControlTransaction, dataCenter: string): Promise<readonly bigint[]> {
+  const rows = await selectRows<{ readonly runId: string }>(
+    tx,
+    `select run_id from credit_rollout_control.runs
+     where data_center = :data_center and (kind = 'migrate' or state = 'open') order by run_id`,
+    { data_center: dataCenter },
+  );
+  return rows.map(({ runId }) => BigInt(runId));
 }
 
 interface OpenRun {

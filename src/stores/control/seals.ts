@@ -66,6 +66,10 @@ export const sealOverride = (tx: ControlTransaction, key: CellProposalKey): Prom
 export const sealRepair = (tx: ControlTransaction, key: CellProposalKey): Promise<Seal | undefined> =>
   sealCellProposal(tx, key, 'repair');
 
+/** Likewise of an adoption. */
+export const sealAdoption = (tx: ControlTransaction, key: CellProposalKey): Promise<Seal | undefined> =>
+  sealCellProposal(tx, key, 'adoption');
+
 async function sealCellProposal(
   tx: ControlTransaction,
   { dataCenter, proposalId, digest }: CellProposalKey,

@@ -1,5 +1,5 @@
 // A verification that fails because somebody edited allotments, and the way out of it: verify names them, repair puts
-// them back, retry goes on. Two people where a paid org would fall.
+// them back, retry goes on. Two people where a paid org would fall. Then the cell moves, and two people adopt it.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -180,5 +180,68 @@ describe('repair', () => {
     expect((await as(0, 'repair', '--dc', dc, '--execute', '--reason', 'again')).err).toContain(
       'error [data_center_busy]',
     );
+  });
+});
+
+describe('adopt-cell', () => {
+  const propose = ['--execute', '--reason', 'new hardware', '--json'];
+  const place = 'select system_identifier, database_name from credit_rollout.cell';
+
+  test('lets two people adopt a cell that was moved, and names what it lacks', async () => {
+    const { sql } = fleet.cell(0);
+    const adopt = ['adopt-cell', '--dc', dc];
+    expect(await as(0, ...adopt)).toMatchObject({ code: 8, out: expect.stringContaining('is where it was') });
+    const here = await sql(place);
+    await sql(`update credit_rollout.cell set system_identifier = '1', database_name = 'before';
+      update credit_rollout.fence set timeline = '000000AA';
+      select setval('credit_rollout.plan_ids', 1, false), setval('credit_rollout.allotment_changes_change_id_seq', 1)`);
+    await fleet.control(`set local session_replication_role = replica; insert into credit_rollout_control.runs
+      (run_id, data_center, kind, state, card_hash, ended_at) values (900001, '${dc}', 'migrate', 'done', 'x', now())`);
+    const refused = await as(0, 'verify', '--dc', dc);
+    expect(refused).toMatchObject({ code: 6, err: expect.stringContaining('wrong_cell') });
+    expect(refused.err).toContain(`adopt-cell --dc ${dc}`);
+    const dry = await as(0, ...adopt);
+    expect(dry).toMatchObject({ code: 0, out: expect.stringContaining('from: database before, system 1') });
+    expect(dry.out).toContain('⚠ runs that control knows and it does not have: 900001');
+    expect(dry.out).toContain('Nothing was changed.');
+    expect((await as(0, ...adopt, '--execute')).err).toContain('--reason');
+
+    const first = JSON.parse((await as(0, ...adopt, ...propose)).out);
+    expect(first).toMatchObject({ state: 'proposed', adoption: `${dc}-a1`, missing: { runs: ['900001'] } });
+    expect(await as(1, ...adopt, ...propose)).toMatchObject({ code: 6, out: expect.stringContaining('adoption_open') });
+    expect(await as(0, 'approve', first.adoption)).toMatchObject({
+      code: 7,
+      err: expect.stringContaining('same_person'),
+    });
+    await sql('update credit_rollout.fence set epoch = epoch + 1');
+    expect(await as(1, 'approve', first.adoption)).toMatchObject({
+      code: 6,
+      err: expect.stringContaining('adoption_outdated'),
+    });
+    expect((await as(0, ...adopt, '--withdraw', '--reason', 'again')).out).toContain('is withdrawn');
+    await expect(sql(`select credit_rollout.adopt_cell('{"kind": "adoption"}')`)).rejects.toThrow('did not seal');
+
+    const { adoption } = JSON.parse((await as(0, ...adopt, ...propose)).out);
+    const done = await as(1, 'approve', adoption, '--reason', 'I moved it');
+    expect(done).toMatchObject({ code: 0, out: expect.stringContaining('this database is its cell now') });
+    expect(await sql(place)).toEqual(here);
+    expect(
+      await sql(`select f.timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) as here,
+        nextval('credit_rollout.plan_ids') > (select max(plan_id) from credit_rollout.plans) as plans,
+        nextval('credit_rollout.allotment_changes_change_id_seq')
+          > (select max(change_id) from credit_rollout.allotment_changes) as changes
+        from credit_rollout.fence f`),
+    ).toEqual([{ here: true, plans: true, changes: true }]);
+    expect((await as(0, 'verify', '--dc', dc)).err).not.toContain('wrong_cell');
+    expect(
+      await fleet.control(`select actor, action, reason from credit_rollout_control.audit
+        where action like '%adopt%' order by seq`),
+    ).toMatchObject([
+      { action: 'propose_adoption', actor: crowd.people[0]?.name, reason: 'new hardware' },
+      { action: 'withdraw_adoption' },
+      { action: 'propose_adoption' },
+      { action: 'approve_adoption', actor: crowd.people[1]?.name, reason: 'I moved it' },
+      { action: 'adopt_cell' },
+    ]);
   });
 });

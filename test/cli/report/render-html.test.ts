@@ -145,6 +145,7 @@ describe('renderHtml', () => {
       ...['orgs written', '23', '21', '-8.6 %'],
       ...['their credits a day', '2,000,000', '1,900,000', '-5.0 %'],
       ...['duration', '2–4 min', '360 s', '+200.0 %'],
+      ...['waited meanwhile', '–', '1 min', ''],
       ...['stale orgs left', '0', '2', ''],
       ...['undecidable orgs', '2', '3', ''],
       ...['paid orgs refused for their credits', '5', '4', ''],

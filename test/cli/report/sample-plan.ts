@@ -123,6 +123,14 @@ export const sampleOutcome = (part: Partial<PlanOutcome> = {}): PlanOutcome => (
   runId: '12',
   state: 'done',
   predicted: { touched: 23, credits: '2000000', p50Ms: 120_000, p90Ms: 240_000, short: 5 },
-  actual: { touched: 21, credits: '1900000', durationMs: 360_000, stale: 2, quarantined: 3, refused: 4 },
+  actual: {
+    touched: 21,
+    credits: '1900000',
+    durationMs: 360_000,
+    waitedMs: 60_000,
+    stale: 2,
+    quarantined: 3,
+    refused: 4,
+  },
   ...part,
 });

@@ -70,6 +70,7 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     failure: null,
     progress: sampleProgress(),
     remaining: null,
+    duration: null,
     quarantined: [],
     workersAlive: 1,
     freeze: null,

@@ -40,6 +40,7 @@ describe('measureOutcome', () => {
         touched: 99,
         credits: '9016206453995733993',
         durationMs: 1_500,
+        waitedMs: null,
         stale: 1,
         quarantined: 0,
         refused: null,

@@ -128,6 +128,53 @@ describe('readStatus', () => {
     expect(listCodes(await readOnly(fleet))).not.toContain('no_scheduler');
   });
 
+  test('says what of a rollout was work and what was waiting, as far as the log of holds reaches', async () => {
+    const fleet = await makeDone();
+    const dataCenter = fleet.cell(0).dataCenter.id;
+    const setRequested = (ago: string): Promise<unknown> =>
+      fleet.control(`update credit_rollout_control.runs set requested_at = ended_at - interval '${ago}'`);
+    const log = (code: string, since: number, until: number): Promise<unknown> =>
+      fleet.control(
+        `insert into credit_rollout_control.hold_log (data_center, code, since, until)
+         select $1, $2, ended_at - $3 * interval '1 s', ended_at - $4 * interval '1 s' from credit_rollout_control.runs`,
+        [dataCenter, code, since, until],
+      );
+    await fleet.control(`delete from credit_rollout_control.hold_log;
+      update credit_rollout_control.migrations set migration_time = now() - interval '2 hours'`);
+    await setRequested('100 s');
+    await log('needs_approval', 90, 40);
+    await log('window_closed', 50, 30);
+    await log('planning', 100, 90);
+    await log('paused', 200, 150);
+    expect((await readOnly(fleet))?.duration).toEqual({
+      activeMs: 40_000,
+      heldMs: 60_000,
+      held: [
+        { code: 'needs_approval', ms: 40_000 },
+        { code: 'window_closed', ms: 20_000 },
+      ],
+    });
+    await setRequested('3 hours');
+    expect((await readOnly(fleet))?.duration).toBeNull();
+
+    const holds = `select code, value, until is null as open from credit_rollout_control.hold_log
+      where code in ('frozen', 'no_scheduler') order by code`;
+    await fleet.control(`insert into credit_rollout_control.holds (data_center, code, value, release, needs_person, position)
+      values ('${dataCenter}', 'frozen', 'x', 'y', true, 0)`);
+    expect(await fleet.control(holds)).toEqual([{ code: 'frozen', value: 'x', open: true }]);
+    await fleet.control(`delete from credit_rollout_control.holds;
+      set local session_replication_role = replica;
+      update credit_rollout_control.data_centers set requested_at = now() - interval '1 day';
+      delete from credit_rollout_control.schedulers;
+      insert into credit_rollout_control.schedulers (scheduler_id, seen_at) values ('gone', now() - interval '1 hour')`);
+    await fleet.engine.control.inTransaction((tx) => saveSchedulerSeen(tx, 'host:2'));
+    await fleet.engine.control.inTransaction((tx) => saveSchedulerSeen(tx, 'host:2'));
+    expect(await fleet.control(holds)).toEqual([
+      { code: 'frozen', value: 'x', open: false },
+      { code: 'no_scheduler', value: null, open: false },
+    ]);
+  });
+
   test('holds it for a cut-over that is to come, and for a night that is due', async () => {
     const coming = await makeDone({ sections: 'signups: { cutover: 2150-01-01 }' });
     expect(listCodes(await readOnly(coming))).toContain('no_scheduler');

@@ -71,6 +71,15 @@ export async function lockOverride(tx: CellTransaction, overrideId: bigint): Pro
   });
 }
 
+/** How many wait for a second person. */
+export async function countProposedOverrides(tx: CellTransaction): Promise<number> {
+  const { waiting } = await selectRow<{ readonly waiting: number }>(
+    tx,
+    `select count(*)::int as waiting from credit_rollout.overrides where state = 'proposed'`,
+  );
+  return waiting;
+}
+
 /** The overrides that wait since before control knew of any, with what it is to know of each. As the owner. */
 export async function listOpenOverrides(
   tx: CellTransaction,

@@ -13,8 +13,9 @@ export interface FollowedRun {
   readonly touched: number;
   /** Sum of their totals, as decimal text. */
   readonly credits: string;
-  /** From the start of the first batch to the last commit, waits included, in ms; 0: nothing is done. */
-  readonly durationMs: number;
+  /** The start of the first batch, and the last commit; null: nothing is done. */
+  readonly beganAt: Date | null;
+  readonly endedAt: Date | null;
   /** Changed since the plan and not settled, without those that are gone. */
   readonly stale: number;
   readonly quarantined: number;
@@ -23,8 +24,7 @@ export interface FollowedRun {
 const RUN = `
 select r.run_id, r.state, coalesce(sum(b.inserted + b.raised), 0)::float8 as touched,
   coalesce(sum(b.total_credits), 0)::text as credits,
-  coalesce(extract(epoch from max(b.done_at) - min(b.done_at - b.duration_ms * interval '1 ms')) * 1000, 0)::float8
-    as duration_ms,
+  min(b.done_at - b.duration_ms * interval '1 ms') as began_at, max(b.done_at) as ended_at,
   (select count(*) from credit_rollout.stale_orgs s
     where s.run_id = r.run_id and s.settled_at is null and s.reason <> 'gone')::float8 as stale,
   (select count(*) from credit_rollout.quarantine q where q.run_id = r.run_id)::float8 as quarantined
@@ -45,7 +45,6 @@ export async function findFollowedRun(tx: CellTransaction, planId: bigint): Prom
   return {
     ...run,
     runId: BigInt(run.runId),
-    durationMs: Math.round(run.durationMs),
     predictedCredits: predicted.credits,
   };
 }

@@ -45,7 +45,8 @@ const STATE = [
   // anybody who acts on a cell may stop it
   `insert (frozen_by, reason), update (acknowledged_at, lifted_at, lifted_by, lift_reason) on credit_rollout.freezes`,
   // each does what control sealed, and nothing else
-  'execute on function credit_rollout.arm_gate, credit_rollout.reverse_cutover, credit_rollout.reads_source',
+  `execute on function credit_rollout.arm_gate, credit_rollout.reverse_cutover, credit_rollout.reads_source,
+    credit_rollout.adopt_cell, credit_rollout.digest_adoption`,
 ];
 
 /** By role. */

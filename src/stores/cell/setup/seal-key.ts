@@ -22,6 +22,17 @@ export async function saveSealKey(tx: CellTransaction, { innerPad, outerPad }: C
   return saved === 1;
 }
 
+/** A number that control knows is not given again, as after our schema was made anew. */
+export async function raisePlanNumbers(tx: CellTransaction, newest: bigint): Promise<void> {
+  await execute(
+    tx,
+    `select setval('credit_rollout.plan_ids', :newest::bigint)
+     from credit_rollout.plan_ids s
+     where :newest::bigint > case when s.is_called then s.last_value else 0 end`,
+    { newest },
+  );
+}
+
 /** Shows whether control has the same key, and nothing of it; null: the cell has none. */
 export async function readCellFingerprint(tx: CellTransaction): Promise<string | null> {
   const { fingerprint } = await selectRow<{ readonly fingerprint: string | null }>(

@@ -1,0 +1,37 @@
+// `uninstall`: shows the SQL that removes everything of ours from a cell; with --execute runs it, and control forgets
+// the data center.
+
+import { findDataCenter } from '../../compose.js';
+import { previewUninstall, uninstallCell } from '../../engine/setup/uninstall-cell.js';
+import { ERRORS } from '../../kernel/error-codes.js';
+import { withPrintableTexts } from '../../kernel/printable.js';
+import { getReason } from '../arguments/get-reason.js';
+import { withProgram } from '../processes/with-program.js';
+import { NOTHING_TO_DO } from '../terminal/exit-code.js';
+import type { CliSession } from '../terminal/session.js';
+import { showUninstalled, showUninstallPreview } from '../views/show-uninstall.js';
+
+export interface UninstallFlags {
+  readonly dc: string;
+  readonly execute?: boolean;
+}
+
+export function runUninstall(session: CliSession, { dc, execute }: UninstallFlags): Promise<number> {
+  return withProgram(session, { policy: 'warned' }, async ({ config, engine }) => {
+    const { id: dataCenter } = findDataCenter(config, dc);
+    if (execute) {
+      const report = await uninstallCell(engine, { dataCenter, reason: getReason(session, 'Uninstalling') });
+      session.report({ executed: true, ...report }, showUninstalled(withPrintableTexts(report), session.commands));
+      return 0;
+    }
+    const preview = await previewUninstall(engine, dataCenter);
+    const refusals = preview.refusals.map(({ found, next }) => ({ found, next: session.commands.showAdvice(next) }));
+    const next = session.commands.show(`uninstall --dc ${dataCenter} --execute --reason TEXT`);
+    session.report(
+      { executed: false, ...preview, refusals, next },
+      showUninstallPreview(withPrintableTexts({ ...preview, refusals }), next),
+    );
+    if (refusals.length > 0) return ERRORS.removal_refused.exit;
+    return preview.statements.length === 0 ? NOTHING_TO_DO : 0;
+  });
+}
