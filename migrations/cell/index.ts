@@ -8,6 +8,7 @@ import { indexRetired, nameCardFalls } from './daily-decisions.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';
 import { createExceptions } from './exceptions.js';
 import { createFeed } from './feed.js';
+import { storeFeedProgress } from './feed-progress.js';
 import { guardFenceAndGate } from './fence-and-gate.js';
 import { bindFenceToServer } from './fence-server.js';
 import { createFreezes } from './freeze.js';
@@ -91,5 +92,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     recordCallCosts,
     limitSignUpWaits,
     bindFenceToServer,
+    storeFeedProgress,
   ];
 }
