@@ -9,6 +9,7 @@ import { indexRetired, nameCardFalls } from './daily-decisions.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';
 import { createExceptions } from './exceptions.js';
 import { createFeed } from './feed.js';
+import { storeFeedProgress } from './feed-progress.js';
 import { guardFenceAndGate } from './fence-and-gate.js';
 import { bindFenceToServer } from './fence-server.js';
 import { fenceRepairs, rejectNegativeNumbers } from './fenced-repairs.js';
@@ -100,5 +101,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     rejectNegativeNumbers,
     announceLatches,
     adoptMovedCells,
+    storeFeedProgress,
   ];
 }

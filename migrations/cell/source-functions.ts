@@ -9,6 +9,7 @@ export const SOURCE_FUNCTIONS = [
   'complete_override',
   'count_null_ids',
   'grant_sign_up',
+  'measure_look',
   'measure_one_org',
   'note_changed_orgs',
   'onboard_inserted',

@@ -7,6 +7,7 @@ import { installChangeFeed, removeChangeFeed } from '../../src/engine/setup/trig
 import { lockFenceExclusive } from '../../src/stores/cell/batch/fence.js';
 import { allowSingleWrites } from '../../src/stores/cell/reconcile/maintenance.js';
 import { type BenchBed, DATA_CENTER, orgId } from './bed.js';
+import { type BulkMeasure, measureBulkTouch } from './bulk-touch.js';
 import type { Print } from './compare.js';
 import { withClient } from './database.js';
 import { formatCount, formatMs } from './numbers.js';
@@ -28,8 +29,16 @@ export interface FeedMeasure {
   readonly editMs: number;
 }
 
-/** Rolls the cell out, then lets the feed follow edits: by updated_at with its index, then by triggers. */
-export async function measureFeed(bed: BenchBed, print: Print): Promise<readonly FeedMeasure[]> {
+export interface FeedMeasures {
+  readonly edits: readonly FeedMeasure[];
+  readonly bulk: readonly BulkMeasure[];
+}
+
+/**
+ * Rolls the cell out, then lets the feed follow edits: by updated_at with its index, then by triggers; then one
+ * transaction that touches every org.
+ */
+export async function measureFeed(bed: BenchBed, print: Print): Promise<FeedMeasures> {
   const { ms } = await measureProduct(bed);
   print(`rolled out in ${formatMs(ms)}`);
   const program = await compose({ configPath: join(bed.server.folder, 'rollout.config.yaml') });
@@ -46,7 +55,7 @@ export async function measureFeed(bed: BenchBed, print: Print): Promise<readonly
         );
       }
     }
-    return measures;
+    return { edits: measures, bulk: await measureBulkTouch(bed, program, print) };
   } finally {
     await program.close();
   }
@@ -54,7 +63,9 @@ export async function measureFeed(bed: BenchBed, print: Print): Promise<readonly
 
 async function prepare(bed: BenchBed, program: Program): Promise<void> {
   // the index that doctor asks for
-  await withClient(bed.server.url(bed.cell), (client) => client.query('create index on public.orgs (updated_at)'));
+  await withClient(bed.server.url(bed.cell), (client) =>
+    client.query('create index if not exists orgs_updated_at_idx on public.orgs (updated_at)'),
+  );
   await program.engine.cells.get(DATA_CENTER.id).inTransaction('fencer', async (tx) => {
     await lockFenceExclusive(tx);
     await allowSingleWrites(tx);
@@ -80,7 +91,7 @@ async function measurePoll(
 ): Promise<FeedMeasure> {
   const poll = async (): Promise<{ raised: number; ms: number }> => {
     const started = performance.now();
-    const { kind, raised, failure } = await feedChanges(program.worker, DATA_CENTER.id);
+    const { kind, raised, failure } = await feedChanges(program.worker, DATA_CENTER.id, { pace: 'at_once' });
     if (kind !== 'read') throw new Error(`the feed was ${kind} (${failure ?? 'no failure'})`);
     return { raised, ms: performance.now() - started };
   };

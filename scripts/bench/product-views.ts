@@ -3,20 +3,22 @@
 
 /** Tables for `orgs` accounts, five users each. */
 export const productTables = (orgs: number): string => `
-create table accounts (account_id bigint primary key, created_at timestamptz not null);
+create table accounts (account_id bigint primary key, created_at timestamptz not null,
+  updated_at timestamptz not null default now());
+create index on accounts (updated_at);
 create table subscriptions (account_id bigint primary key, edition text not null, status text not null);
 create table users (user_id bigint primary key, account_id bigint not null, seat text not null);
 create index on users (account_id);
 create table packs (pack_id bigint primary key, account_id bigint not null, calls bigint not null);
 create index on packs (account_id);
-insert into accounts select n, '2024-01-01' from generate_series(1, ${orgs}) n;
+insert into accounts select n, '2024-01-01', '2024-01-01' from generate_series(1, ${orgs}) n;
 insert into subscriptions select n, 'standard', 'active' from generate_series(1, ${orgs}) n;
 insert into users select n, 1 + n % ${orgs}, case when n % 4 = 0 then 'light' else 'full' end
   from generate_series(1, ${orgs * 5}) n;
 insert into packs select n, n * 3, 1000 from generate_series(1, ${Math.ceil(orgs / 4)}) n;
 analyze accounts, subscriptions, users, packs`;
 
-const COLUMNS = `a.account_id as org_id, s.edition, s.status = 'active' as paid, a.created_at,
+const COLUMNS = `a.account_id as org_id, s.edition, s.status = 'active' as paid, a.created_at, a.updated_at,
   0::bigint as light_agents`;
 
 /** Queries; each as the view `public.orgs`. */

@@ -1,10 +1,18 @@
 // The report of the mode `feed`. Pure.
-import { EDITS, type FeedMeasure, WAYS } from './feed.js';
+import { type BulkMeasure, lossOf } from './bulk-touch.js';
+import { EDITS, type FeedMeasure, type FeedMeasures, WAYS } from './feed.js';
 import { findMedian, formatCount, formatMs, formatTable } from './numbers.js';
 import { formatGoal } from './report.js';
 
+/** Single edits, and the touch of all orgs. */
+export const reportFeed = ({ edits, bulk }: FeedMeasures): readonly string[] => [
+  ...reportEdits(edits),
+  '',
+  ...reportBulk(bulk),
+];
+
 /** Medians by the way in which edits are found, and the goal beside each. */
-export function reportFeed(measures: readonly FeedMeasure[]): readonly string[] {
+function reportEdits(measures: readonly FeedMeasure[]): readonly string[] {
   const of = (way: FeedMeasure['way'], read: (measure: FeedMeasure) => number): number =>
     findMedian(measures.filter((measure) => measure.way === way).map(read));
   const rows = WAYS.map((way) => [
@@ -27,5 +35,49 @@ export function reportFeed(measures: readonly FeedMeasure[]): readonly string[] 
         unit: ' s',
       }),
     ),
+  ];
+}
+
+/** The traffic beside the feed, how long other edits wait, and the goals. */
+function reportBulk(measures: readonly BulkMeasure[]): readonly string[] {
+  const traffic = (values: readonly number[]): string =>
+    values.length === 0 ? 'not installed' : `${formatCount(findMedian(values))} tps`;
+  const longest = ({ waits }: BulkMeasure): number => Math.max(...waits, 0);
+  const rows = measures.map((measure) => [
+    measure.way,
+    formatCount(measure.touched),
+    `${formatCount(measure.read)} in ${measure.seconds} s`,
+    traffic(measure.alone),
+    traffic(measure.beside),
+    formatCount(measure.waits.length),
+    formatMs(longest(measure)),
+  ]);
+  const titles = ['all touched', 'orgs', 'read', 'pgbench alone', 'beside the feed', 'other edits', 'longest wait'];
+  return [
+    ...formatTable([titles, ...rows]),
+    '',
+    ...measures.flatMap((measure) => {
+      const loss = lossOf(measure);
+      return [
+        ...(loss === undefined
+          ? []
+          : [
+              formatGoal({
+                what: `loss of pgbench, ${measure.way}`,
+                value: loss,
+                limit: 5,
+                side: 'at most',
+                unit: ' %',
+              }),
+            ]),
+        formatGoal({
+          what: `wait of other edits, ${measure.way}`,
+          value: longest(measure) / 1_000,
+          limit: 60,
+          side: 'at most',
+          unit: ' s',
+        }),
+      ];
+    }),
   ];
 }

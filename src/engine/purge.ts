@@ -27,6 +27,10 @@ export interface Purge {
 
 /** One part may be large, in ms. */
 const STATEMENT_MS = 60_000;
+/** After a part that took long the product's server is left alone for a multiple of that. */
+const LONG_MS = 100;
+const REST = 4;
+const LONGEST_REST_MS = 30_000;
 
 /** Returns how many were purged by data center, those of a cell that failed half-way included. */
 export async function purgeInCells(
@@ -40,7 +44,7 @@ export async function purgeInCells(
 }
 
 async function purgeInCell(
-  { control, cells, log }: EngineContext,
+  { control, cells, clock, log }: EngineContext,
   dataCenter: string,
   { failure, purgePart, signal }: Purge,
 ): Promise<number> {
@@ -50,11 +54,14 @@ async function purgeInCell(
     while (!signal?.aborted) {
       // a seal is valid for an hour
       const retention = await control.inTransaction((tx) => sealRetention(tx, dataCenter));
+      const began = clock.now().getTime();
       const part = await cell.inTransaction('fencer', (tx) => purgePart(tx, retention, dataCenter), {
         statementMs: STATEMENT_MS,
       });
       if (part === 0) break;
       purged += part;
+      const tookMs = clock.now().getTime() - began;
+      if (tookMs > LONG_MS) await clock.sleep(Math.min(LONGEST_REST_MS, REST * tookMs), signal);
     }
   } catch (error) {
     const { kind, sqlstate } = classifyFailure(error);

@@ -247,6 +247,8 @@ describe('everything of ours', () => {
     'decided',
     'decided_first',
     'decided_one',
+    'decided_stored',
+    'list_updated',
   ];
   const textOf = `coalesce(p.prosrc, '') || coalesce(pg_get_function_sqlbody(p.oid), '')`;
 

@@ -102,23 +102,42 @@ export const RESTING = (row: string): string => `case
           when ${TODAY} - ${row}.unpaid_since > (select lapse_grace_days from credit_rollout.cell) then null
           else ${row}.floor end`;
 
-const WITHIN = (row: string): string => `(lower_id is null or ${row}.org_id >= lower_id)
-          and (upper_id is null or ${row}.org_id < upper_id) and (only_ids is null or ${row}.org_id = any (only_ids))`;
+/** Which orgs a rule decides. */
+interface Scope {
+  readonly parameters: string;
+  readonly within: (row: string) => string;
+  /** What is added to it for allotments. */
+  readonly ends: string;
+}
+
+const RANGE: Scope = {
+  parameters: `lower_id credit_rollout.org_id, upper_id credit_rollout.org_id,
+  only_ids credit_rollout.org_id[], card text`,
+  within: (row) => `(lower_id is null or ${row}.org_id >= lower_id)
+          and (upper_id is null or ${row}.org_id < upper_id) and (only_ids is null or ${row}.org_id = any (only_ids))`,
+  ends: `
+          and (lower_id is not null or upper_id is null or s.org_id >= ${END('asc')})
+          and (upper_id is not null or lower_id is null or s.org_id <= ${END('desc')})`,
+};
+// a list of keys does not reach the inside of a grouped view, one key does
+const ONE: Scope = {
+  parameters: 'only_id credit_rollout.org_id, card text',
+  within: (row) => `${row}.org_id = only_id`,
+  ends: '',
+};
 
 /**
  * The stored allotment of an org, or the one that was retired when it left: its floor and its unpaid time count on.
  * present: it is stored.
  */
-const STORED = `
+const stored = ({ within, ends }: Scope): string => `
     left join (
       select x.*, f.edition_rank as floor_rank, ${RESTING('x')} as resting
       from (
         select s.*, true as present from credit_rollout.allotments s
-        where ${WITHIN('s')}
-          and (lower_id is not null or upper_id is null or s.org_id >= ${END('asc')})
-          and (upper_id is not null or lower_id is null or s.org_id <= ${END('desc')})
+        where ${within('s')}${ends}
         union all
-        select r.*, false from credit_rollout.retired r where ${WITHIN('r')}
+        select r.*, false from credit_rollout.retired r where ${within('r')}
       ) x
       left join credit_rollout.rates f
         on f.edition = x.floor_edition and f.card_hash = coalesce(card, ${ACTIVE_CARD})
@@ -130,21 +149,6 @@ const NONE_STORED = `
     cross join (
       select (null::credit_rollout.allotments).*, false as present, null::integer as floor_rank, null::bigint as resting
     ) p`;
-
-/** Which orgs a rule decides. */
-interface Scope {
-  readonly parameters: string;
-  readonly within: string;
-}
-
-const RANGE: Scope = {
-  parameters: `lower_id credit_rollout.org_id, upper_id credit_rollout.org_id,
-  only_ids credit_rollout.org_id[], card text`,
-  within: `(lower_id is null or a.org_id >= lower_id) and (upper_id is null or a.org_id < upper_id)
-      and (only_ids is null or a.org_id = any (only_ids))`,
-};
-// a list of keys does not reach the inside of a grouped view, one key does
-const ONE: Scope = { parameters: 'only_id credit_rollout.org_id, card text', within: 'a.org_id = only_id' };
 
 /** Today's floor of an org, from what is stored or was retired. */
 export const FLOOR = `case
@@ -160,7 +164,7 @@ export const FLOOR = `case
         else p.resting
       end`;
 
-const createRule = (name: string, prior: string, { parameters, within }: Scope = RANGE): string => `
+const createRule = (name: string, prior: string, { parameters, within }: Scope): string => `
 create function credit_rollout.${name}(${parameters})
 returns table (org_id credit_rollout.org_id, edition text, paid boolean, agents bigint, light_agents bigint,
   negotiated_limit bigint, base_credits bigint, variable_credits bigint, additional_credits bigint, legacy_limit bigint,
@@ -221,7 +225,7 @@ from (
       not ${SWEPT} and ${BEFORE_CUTOVER} as window_open,
       ${FLOOR} as floor
     from credit_rollout.assessed(card) a${prior}
-    where ${within}
+    where ${within('a')}
     offset 0
   ) k
 ) f;
@@ -231,12 +235,13 @@ end;`;
  * What is decided for every org with an id in [lower_id, upper_id) and, when given, in only_ids; null bounds are open.
  * `movement` compares with the stored allotment. `reason` not null: undecidable, the terms mean nothing.
  * `decided_first` is the same rule for orgs that have no allotment yet; it does not check whether they have one.
- * `decided_one` is that for one org.
+ * `decided_one` is that for one org, `decided_stored` the first for one org.
  */
 export const createDecided = `
-${createRule('decided', STORED)}
-${createRule('decided_first', NONE_STORED)}
+${createRule('decided', stored(RANGE), RANGE)}
+${createRule('decided_first', NONE_STORED, RANGE)}
 ${createRule('decided_one', NONE_STORED, ONE)}
+${createRule('decided_stored', stored(ONE), ONE)}
 
 -- How long reading the source takes for one org, in ms, without the planning of the query, which is the same for every
 -- source: the best of several, since a busy machine makes any of them slower. Null: the source has none. Not as who asks,

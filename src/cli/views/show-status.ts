@@ -1,4 +1,5 @@
 // `status` for people: one row per data center in rollout order, why each is held, and the command that continues it.
+import { isFollowed, longestWaitMs } from '../../domain/feed/decide-pace.js';
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
 import { showFallsId } from '../../engine/reconcile/accept-falls.js';
 import type { CommandNames } from '../terminal/command-names.js';
@@ -128,6 +129,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...listCutover(dc),
     ...(dc.lastNight === null ? [] : [`      last night: ${showNight(dc.lastNight)}`]),
     ...listFalls(dc, commands),
+    ...listFeed(dc, commands),
     ...(reasons === ''
       ? []
       : [`      quarantined: ${reasons}; list them: ${commands.show(`quarantine --dc ${dc.id}`)}`]),
@@ -145,6 +147,20 @@ function listFalls({ falls }: DataCenterStatus, commands: CommandNames): readonl
       ? `waits for a second person: ${commands.show(`approve ${showFallsId(falls)}`)}`
       : 'is approved, and starts by itself';
   return [`      falls beyond the limits of a nightly run: ${showFallsId(falls)} of ${falls.author} ${waits}`];
+}
+
+/** Only where raises do not follow within seconds. */
+function listFeed({ id, changeFeed }: DataCenterStatus, commands: CommandNames): readonly string[] {
+  if (changeFeed === null) return [];
+  const { failure, lookMs, bulk } = changeFeed;
+  const help = `what would help: ${commands.show(`doctor --dc ${id}`)}`;
+  if (failure !== null)
+    return [`      change feed: it failed (${failure}), so raises wait for the nightly run; ${help}`];
+  if (lookMs !== null && !isFollowed(lookMs)) {
+    const wait = showCount(Math.ceil(longestWaitMs(lookMs) / 1_000));
+    return [`      change feed: finding edits takes long, so raises follow up to ${wait} s later; ${help}`];
+  }
+  return bulk ? ['      change feed: many orgs were updated at once, and are read in small pages'] : [];
 }
 
 function listCutover({ cutover, zone }: DataCenterStatus): readonly string[] {

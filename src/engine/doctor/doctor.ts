@@ -27,6 +27,7 @@ import {
   type OpenControl,
   openControl,
 } from './check-control.js';
+import { checkFeed } from './check-feed.js';
 import { checkCellLogins, checkSchedulerLogins } from './check-logins.js';
 import { checkCellOwner, checkControlOwner } from './check-owner.js';
 import { loadCard } from './check-rate-card.js';
@@ -36,7 +37,6 @@ import {
   checkAttachment,
   checkColumns,
   checkEditions,
-  checkFeed,
   checkInputs,
   checkKeyRanges,
   checkNullIds,

@@ -1,29 +1,31 @@
 // The change feed: reads which orgs were edited and lets the rule raise them, under the shared fence lock and only
-// while single writes are allowed. Edits that it misses or cannot decide are left to the nightly run.
-import { lockFenceShared } from '../../stores/cell/batch/fence.js';
-import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
+// while single writes are allowed. What was edited last goes first; what waits is read page by page, and between pages
+// the feed rests, whichever process reads. Edits that it misses or cannot decide are left to the nightly run.
 import {
-  beginReading,
-  countRaised,
-  type Feed,
-  listUpdated,
-  lockFeed,
-  markEditsRead,
-  type Reading,
-  readFeed,
-  saveFeedFailure,
-  saveReading,
-  takeRecordedEdits,
-  type UpdatedOrg,
-} from '../../stores/cell/feed/feed.js';
+  decideBacklogRest,
+  decidePageSize,
+  decideRest,
+  FEED_INTERVAL_MS,
+  FEED_OFF_MS,
+} from '../../domain/feed/decide-pace.js';
+import { type Feed, readFeed, saveFeedFailure, savePace } from '../../stores/cell/feed/feed.js';
+import { beginReading, dropOldBulk, saveReading } from '../../stores/cell/feed/updated-orgs.js';
 import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
-import { raiseOrgs } from './raise-orgs.js';
+import {
+  type FeedPage,
+  FeedStopped,
+  lookForUpdates,
+  type PageContext,
+  readBulk,
+  readQueue,
+  SearchTooSlow,
+} from './feed-pages.js';
 
 export interface FeedOutcome {
   /**
-   * `read`: all edits are read; `off`: edits cannot be seen in this cell; `closed`: single writes are not allowed now;
-   * `busy`: another worker reads, or a lock is held; `failed`: see `failure`.
+   * `read`: what was due is read; `off`: edits cannot be seen in this cell; `closed`: single writes are not allowed
+   * now; `busy`: another worker reads, or a lock is held; `failed`: see `failure`.
    */
   readonly kind: 'read' | 'off' | 'closed' | 'busy' | 'failed';
   /** Edits that were read, and orgs that were raised. */
@@ -31,136 +33,165 @@ export interface FeedOutcome {
   readonly raised: number;
   /** SQLSTATE or kind of the error. */
   readonly failure?: string;
+  /** Until the next run, in ms. */
+  readonly pauseMs: number;
 }
 
-/** Orgs in one transaction: far below the two seconds that one may take. */
-const PAGE_SIZE = 1_000;
+export interface FeedOptions {
+  /** `rests`: a page of what is due, as in a worker; `at_once`: everything that waits, without a rest. */
+  readonly pace: 'rests' | 'at_once';
+}
+
 /** Pages shrink to a tenth until the org is found that stops them. */
 const DIVISOR = 10;
 /** Errors that orgs of the page cause: trying again does not help. */
 const CAUSED_BY_ORGS: readonly FailureKind[] = ['bad_value', 'too_slow', 'rule_broken'];
 
-/** How far the reading has come; without its parts: at the beginning. */
-interface Place {
-  readonly begun?: { readonly reading: Reading; readonly at: string };
-  readonly after?: UpdatedOrg | undefined;
-}
-
-/** `skip`: reads without deciding, which leaves an org that cannot be read or decided to the nightly run. */
-interface PageOptions extends Place {
-  readonly limit: number;
-  readonly then: 'raise' | 'skip';
-}
-
-type Page =
-  | { readonly kind: 'off' | 'closed' | 'busy' }
-  | {
-      readonly kind: 'page';
-      readonly read: number;
-      readonly raised: number;
-      readonly place: Place;
-      readonly more: boolean;
-    };
-
-/** Finding the edits took too long: no org of the page causes that. */
-class SearchTooSlow extends Error {}
-
-/** Reads the edits that wait, page by page; ends early when `signal` aborts. Never throws an error of a database. */
+/** Never throws an error of a database. */
 export async function feedChanges(
-  context: WorkerContext,
+  { cells, clock, log }: WorkerContext,
   dataCenter: string,
-  signal?: AbortSignal,
+  { pace }: FeedOptions,
 ): Promise<FeedOutcome> {
-  const cell = context.cells.get(dataCenter);
+  const context: FeedContext = { cell: cells.get(dataCenter), clock, log };
   const total = { read: 0, raised: 0 };
+  const began = clock.now().getTime();
   try {
-    for (let place: Place = {}, more = true; more && signal?.aborted !== true; ) {
-      const page = await takePage(context, cell, place);
-      if (page.kind !== 'page') return { kind: page.kind, ...total };
-      total.read += page.read;
-      total.raised += page.raised;
-      ({ place, more } = page);
+    for (let due: Due = pace === 'rests' ? 'rested' : 'all'; ; due = 'backlog') {
+      const run = await runOnce(context, due);
+      total.read += run.read;
+      total.raised += run.raised;
+      if (pace === 'rests' || !run.more) return { kind: 'read', ...total, pauseMs: run.pauseMs };
     }
-    return { kind: 'read', ...total };
   } catch (error) {
-    return { ...(await recordFailure(cell, error)), ...total };
+    if (error instanceof FeedStopped)
+      return { kind: error.kind, ...total, pauseMs: error.kind === 'off' ? FEED_OFF_MS : FEED_INTERVAL_MS };
+    return { ...(await recordFailure(context, error, clock.now().getTime() - began)), ...total };
   }
 }
 
-/** One page; where one of its orgs stops it, smaller pages, down to the org, which is skipped. */
-async function takePage({ log }: WorkerContext, cell: CellDatabase, place: Place): Promise<Page> {
-  const take = (limit: number, then: PageOptions['then']): Promise<Page> =>
-    cell.inTransaction('worker', (tx) => readPage(tx, { ...place, limit, then }));
-  for (let limit = PAGE_SIZE; ; limit = Math.ceil(limit / DIVISOR)) {
+type FeedContext = PageContext & Pick<WorkerContext, 'log'>;
+type Run = Pick<FeedOutcome, 'read' | 'raised' | 'pauseMs'> & {
+  /** Something waits. */
+  readonly more: boolean;
+};
+
+/** What is read: what has rested enough; all; or what waits, without a look. */
+type Due = 'rested' | 'all' | 'backlog';
+
+/** A page, and how many orgs the next one decides. */
+type Taken = Omit<FeedPage, 'tookMs'> & { readonly pageSize: number };
+
+async function runOnce(context: FeedContext, due: Due): Promise<Run> {
+  const feed = await context.cell.inTransaction('worker', readFeed);
+  if (!feed.attached || feed.by === null) throw new FeedStopped('off');
+  if (!feed.open) throw new FeedStopped('closed');
+  const before: Taken = { ...feed, read: 0, raised: 0 };
+  const looks = due === 'all' || (due === 'rested' && feed.restMs === 0);
+  const newest = looks ? await timed(context, () => readNewest(context, feed)) : undefined;
+  const left = newest?.taken ?? before;
+  const waits = left.queued || left.bulk;
+  const goesOn = waits && (due !== 'rested' || feed.backlogRestMs === 0);
+  const backlog = goesOn ? await timed(context, () => readBacklog(context, left)) : undefined;
+  const rest = {
+    pageSize: (backlog?.taken ?? left).pageSize,
+    restMs: newest && decideRest(newest.tookMs, newest.taken.raised),
+    backlogRestMs: backlog && decideBacklogRest(backlog.tookMs),
+  };
+  const { restMs = feed.restMs, backlogRestMs = feed.backlogRestMs } = rest;
+  // the shortest rest is everybody's, and need not be written every second
+  const isKept = restMs > FEED_INTERVAL_MS || backlog !== undefined || rest.pageSize !== feed.pageSize;
+  if (due === 'rested' && isKept) await context.cell.inTransaction('worker', (tx) => savePace(tx, rest));
+  const after = backlog?.taken ?? left;
+  return {
+    read: (newest?.taken.read ?? 0) + (backlog?.taken.read ?? 0),
+    raised: (newest?.taken.raised ?? 0) + (backlog?.taken.raised ?? 0),
+    more: after.queued || after.bulk,
+    pauseMs: Math.max(FEED_INTERVAL_MS, waits ? Math.min(restMs, backlogRestMs) : restMs),
+  };
+}
+
+async function timed(
+  { clock }: FeedContext,
+  read: () => Promise<Taken>,
+): Promise<{ readonly taken: Taken; readonly tookMs: number }> {
+  const began = clock.now().getTime();
+  const taken = await read();
+  return { taken, tookMs: clock.now().getTime() - began };
+}
+
+/** A look by updated_at, and the newest of what is recorded. */
+async function readNewest(context: FeedContext, feed: Feed): Promise<Taken> {
+  if (feed.by === 'triggers') return takeQueued(context, feed.pageSize, 'newest');
+  const look = await takePage(context, feed.pageSize, lookForUpdates);
+  if (!feed.queued) return look;
+  const queue = await takeQueued(context, look.pageSize, 'newest');
+  return { ...queue, read: look.read + queue.read, raised: look.raised + queue.raised };
+}
+
+/** The oldest of what is recorded; then a page by id. */
+const readBacklog = (context: FeedContext, { queued, pageSize }: Taken): Promise<Taken> =>
+  queued ? takeQueued(context, pageSize, 'oldest') : takePage(context, pageSize, readBulk);
+
+const toTaken = ({ tookMs, ...page }: FeedPage, limit: number): Taken => ({
+  ...page,
+  pageSize: decidePageSize(limit, page.read, tookMs),
+});
+
+const isCausedByOrgs = (error: unknown): boolean =>
+  !(error instanceof SearchTooSlow) && CAUSED_BY_ORGS.includes(classifyFailure(error).kind);
+
+/** Where one of its orgs stops it, they are recorded: smaller pages of them find the one. */
+async function takePage(
+  context: FeedContext,
+  limit: number,
+  read: typeof lookForUpdates | typeof readBulk,
+): Promise<Taken> {
+  try {
+    return toTaken(await read(context, { limit, act: 'raise' }), limit);
+  } catch (error) {
+    if (!isCausedByOrgs(error)) throw error;
+    return toTaken(await read(context, { limit, act: 'queue' }), limit);
+  }
+}
+
+/** Where one of its orgs stops it, smaller pages, down to the org, which is skipped. */
+async function takeQueued(context: FeedContext, pageSize: number, from: 'newest' | 'oldest'): Promise<Taken> {
+  for (let limit = pageSize; ; limit = Math.ceil(limit / DIVISOR)) {
     try {
-      return await take(limit, 'raise');
+      return toTaken(await readQueue(context, { limit, from, act: 'raise' }), limit);
     } catch (error) {
-      const { kind, sqlstate, ours } = classifyFailure(error);
-      if (!CAUSED_BY_ORGS.includes(kind)) throw error;
+      if (!isCausedByOrgs(error)) throw error;
       if (limit > 1) continue;
-      log.warn('feed_org_skipped', { data_center: cell.dataCenter, sqlstate, object: ours });
-      return take(limit, 'skip');
+      const { sqlstate, ours } = classifyFailure(error);
+      context.log.warn('feed_org_skipped', { data_center: context.cell.dataCenter, sqlstate, object: ours });
+      return toTaken(await readQueue(context, { limit, from, act: 'skip' }), limit);
     }
   }
-}
-
-async function readPage(tx: CellTransaction, options: PageOptions): Promise<Page> {
-  await lockFenceShared(tx);
-  const feed = await readFeed(tx);
-  if (!feed.attached || feed.by === null) return { kind: 'off' };
-  if (!feed.open) return { kind: 'closed' };
-  if (!(await lockFeed(tx))) return { kind: 'busy' };
-  const { orgIds, ...found } = await (feed.by === 'triggers'
-    ? readRecordedEdits(tx, options)
-    : readUpdates(tx, feed, options));
-  const raised = options.then === 'raise' ? await raiseOrgs(tx, orgIds) : 0;
-  if (raised > 0) await countRaised(tx, raised);
-  if (!found.more && feed.failure !== null) await saveFeedFailure(tx, null);
-  return { kind: 'page', raised, ...found };
-}
-
-type Found = Omit<Extract<Page, { kind: 'page' }>, 'raised'> & { readonly orgIds: readonly string[] };
-
-async function readRecordedEdits(tx: CellTransaction, { limit }: PageOptions): Promise<Omit<Found, 'kind'>> {
-  const { edits, orgIds } = await takeRecordedEdits(tx, limit);
-  const more = edits === limit;
-  if (!more) await markEditsRead(tx);
-  return { read: edits, orgIds, more, place: {} };
-}
-
-async function readUpdates(
-  tx: CellTransaction,
-  feed: Feed,
-  { begun, after, limit }: PageOptions,
-): Promise<Omit<Found, 'kind'>> {
-  const { reading, at } = begun ?? { reading: await beginReading(tx, feed.at), at: feed.at };
-  const orgs = await listUpdated(tx, { from: reading.from, until: at, after, limit }).catch((cause) => {
-    throw classifyFailure(cause).kind === 'too_slow' ? new SearchTooSlow('too slow', { cause }) : cause;
-  });
-  const more = orgs.length === limit;
-  if (!more) await saveReading(tx, reading, at);
-  const place = { begun: { reading, at }, after: orgs.at(-1) ?? after };
-  return { read: orgs.length, orgIds: [...new Set(orgs.map(({ id }) => id))], more, place };
 }
 
 /** Records the code for doctor. Edits that cannot be found in time are skipped, and left to the nightly run. */
 async function recordFailure(
-  cell: CellDatabase,
+  { cell }: FeedContext,
   error: unknown,
-): Promise<{ kind: 'busy' | 'failed'; failure: string }> {
-  const slow = error instanceof SearchTooSlow;
-  const { kind, sqlstate } = classifyFailure(slow ? error.cause : error);
-  const failure = slow ? 'too_slow' : (sqlstate ?? kind);
+  tookMs: number,
+): Promise<Pick<FeedOutcome, 'kind' | 'failure' | 'pauseMs'>> {
+  const slow = error instanceof SearchTooSlow ? error : undefined;
+  const { kind, sqlstate } = classifyFailure(slow?.cause ?? error);
+  const failure = slow === undefined ? (sqlstate ?? kind) : 'too_slow';
   // a lock, a cut connection: the next run is soon
-  if (kind === 'retry') return { kind: 'busy', failure };
+  if (kind === 'retry') return { kind: 'busy', failure, pauseMs: FEED_INTERVAL_MS };
+  const restMs = decideRest(tookMs, 0);
   await cell
     .inTransaction('worker', async (tx) => {
       await saveFeedFailure(tx, failure);
-      if (!slow) return;
-      const { at } = await readFeed(tx);
+      const { at, pageSize } = await readFeed(tx);
+      await savePace(tx, { pageSize, restMs, backlogRestMs: restMs });
+      if (slow?.what === 'bulk') await dropOldBulk(tx);
+      if (slow?.what !== 'look') return;
       const { openThen } = await beginReading(tx, at);
-      await saveReading(tx, { from: at, next: at, openThen }, at);
+      await saveReading(tx, { next: at, openThen }, { at, lookMs: tookMs, when: 'now' });
     })
     .catch(() => undefined);
-  return { kind: 'failed', failure };
+  return { kind: 'failed', failure, pauseMs: restMs };
 }

@@ -4,17 +4,24 @@ import type { Cause } from '../../domain/reconcile/cause.js';
 import { nameCause } from '../../domain/reconcile/name-cause.js';
 import { lockAllotments } from '../../stores/cell/batch/allotments.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
-import { listRaises, type Raise, readRaises, writeRaises } from '../../stores/cell/feed/feed-writes.js';
+import {
+  type EditedOrgs,
+  listRaises,
+  type Raise,
+  readRaises,
+  writeRaises,
+} from '../../stores/cell/feed/feed-writes.js';
 
 /** Returns how many it raised. The caller holds the fence lock, and single writes are allowed. */
-export async function raiseOrgs(tx: CellTransaction, orgIds: readonly string[]): Promise<number> {
-  const raising = await listRaises(tx, orgIds);
+export async function raiseOrgs(tx: CellTransaction, edited: EditedOrgs): Promise<number> {
+  const { by } = edited;
+  const raising = await listRaises(tx, edited);
   if (raising.length === 0) return 0;
   await lockAllotments(tx, raising);
   // decided again under the locks: an override may have been applied in between
-  const byCause = groupByCause(await readRaises(tx, raising));
+  const byCause = groupByCause(await readRaises(tx, { orgIds: raising, by }));
   let raised = 0;
-  for (const [cause, ids] of byCause) raised += await writeRaises(tx, cause, ids);
+  for (const [cause, orgIds] of byCause) raised += await writeRaises(tx, cause, { orgIds, by });
   return raised;
 }
 

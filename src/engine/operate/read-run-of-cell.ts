@@ -6,6 +6,7 @@ import { findRun } from '../../stores/cell/batch/runs.js';
 import { listCellSchedulerLogins } from '../../stores/cell/batch/scheduler-logins.js';
 import { listWorkerLogins, type ProcessLogin, readWorkers } from '../../stores/cell/batch/workers.js';
 import { type Blocker, listBlockers } from '../../stores/cell/blockers.js';
+import { type FeedState, readFeedState } from '../../stores/cell/feed/feed.js';
 import type { EngineContext } from '../context.js';
 
 /** A login of running processes, and what it may do beyond their work: other roles, owner, createrole, superuser. */
@@ -29,6 +30,8 @@ interface RunOfCell {
   readonly progress: RunProgress | null;
   readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
   readonly workersAlive: number | null;
+  /** What the change feed meets. */
+  readonly changeFeed: FeedState | null;
   readonly blockers: readonly Blocker[];
   readonly logins: readonly ExcessLogin[];
 }
@@ -45,6 +48,7 @@ export async function readRunOfCell(context: Pick<EngineContext, 'cells'>, dc: D
       progress: run ? await readProgress(tx, run.runId) : null,
       quarantined: run ? await countQuarantine(tx, run.runId) : [],
       workersAlive: (await readWorkers(tx)).alive,
+      changeFeed: await readFeedState(tx),
       logins: [
         ...(await listWorkerLogins(tx)).map((login) => toExcess('worker', dc.id, login)),
         ...(await listCellSchedulerLogins(tx)).map((login) => toExcess('scheduler', dc.id, login)),
@@ -56,4 +60,11 @@ export async function readRunOfCell(context: Pick<EngineContext, 'cells'>, dc: D
   return reading.catch(() => NOT_READ);
 }
 
-const NOT_READ: RunOfCell = { progress: null, quarantined: [], workersAlive: null, blockers: [], logins: [] };
+const NOT_READ: RunOfCell = {
+  progress: null,
+  quarantined: [],
+  workersAlive: null,
+  changeFeed: null,
+  blockers: [],
+  logins: [],
+};

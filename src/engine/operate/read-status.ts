@@ -15,6 +15,7 @@ import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { RunProgress } from '../../stores/cell/batch/progress.js';
 import type { Blocker } from '../../stores/cell/blockers.js';
+import type { FeedState } from '../../stores/cell/feed/feed.js';
 import { findNewestRepair } from '../../stores/cell/org/edited-allotments.js';
 import { type FallsProposal, listWaitingFalls } from '../../stores/control/accepted-falls.js';
 import { type ControlFacts, isControlReady, readControlFacts } from '../../stores/control/control-database.js';
@@ -87,6 +88,8 @@ export interface DataCenterStatus {
   readonly lastNight: Pick<DueWorkRow, 'localDate' | 'state' | 'note' | 'counts'> | null;
   /** The proposal to accept falls beyond the limits of a night that no run executes yet. */
   readonly falls: FallsProposal | null;
+  /** What the change feed meets; null: the cell cannot be read, or the feed does not write there now. */
+  readonly changeFeed: FeedState | null;
   /** The command to try next; while it goes on by itself, the one that waits for its end. */
   readonly next: ReleaseCommand;
 }
@@ -213,6 +216,7 @@ async function readDataCenter(
     workersAlive: reading.workersAlive,
     freeze: toFreeze(dc),
     blockers: reading.blockers,
+    changeFeed: dc.singleWrites ? reading.changeFeed : null,
     unreachable: dc.cell?.kind === 'unreachable' ? dc.cell.code : null,
     lastRun,
     duration: await readDuration(context, row, lastRun, snapshot.now),

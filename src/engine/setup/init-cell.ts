@@ -6,6 +6,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { assertTimelineReadable } from '../../stores/cell/batch/fence.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { measureOneOrg, saveOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
+import { measureLook, saveLookMs } from '../../stores/cell/feed/updated-orgs.js';
 import { findCell, readServerFacts } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { grantUpdates } from '../../stores/cell/setup/change-triggers.js';
@@ -40,6 +41,8 @@ export interface InitCellReport {
   readonly activeCard: string;
   /** How long the rule takes for one org of the source, in ms; null: the source has none. */
   readonly oneOrgMs: number | null;
+  /** How long the change feed takes to find edits by updated_at, in ms; null: it does not look there. */
+  readonly lookMs: number | null;
 }
 
 /** Major versions of PostgreSQL. */
@@ -95,34 +98,33 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
     };
   });
   await runStatements(cell);
-  return { ...made, oneOrgMs: await measureSignUps(cell) };
+  const oneOrgMs = await measureAfterInit(cell, measureOneOrg);
+  const lookMs = await measureAfterInit(cell, measureLook);
+  await cell.asOwner(async (tx) => {
+    await saveOneOrgMs(tx, oneOrgMs);
+    await saveLookMs(tx, lookMs);
+  });
+  return { ...made, oneOrgMs, lookMs };
 }
 
+type Measure = (tx: CellTransaction, limitMs: number) => Promise<number | null>;
+
 /**
- * What a sign-up costs on this source decides whether it is written in its own transaction: afterwards, so that a view
- * that takes long undoes nothing.
+ * What a sign-up costs on this source decides whether it is written in its own transaction, and what a look costs, how
+ * often the feed looks: afterwards, so that a view that takes long undoes nothing.
  */
-async function measureSignUps(cell: CellDatabase): Promise<number | null> {
-  const oneOrgMs = await measureWithin(cell, MEASURE_MS, async (tx) => {
+const measureAfterInit = (cell: CellDatabase, measure: Measure): Promise<number | null> =>
+  measureWithin(cell, MEASURE_MS, async (tx, limitMs) => {
     // another init may be granting what it alters
     await lockSchema(tx);
     await keepDefiners(tx);
+    return measure(tx, limitMs);
   });
-  await cell.asOwner((tx) => saveOneOrgMs(tx, oneOrgMs));
-  return oneOrgMs;
-}
 
-/** At most this long; a source that takes longer counts as if it took just that. `before` runs in the transaction. */
-export async function measureWithin(
-  cell: CellDatabase,
-  limitMs: number,
-  before: (tx: CellTransaction) => Promise<void> = async () => undefined,
-): Promise<number | null> {
+/** At most this long; a source that takes longer counts as if it took just that. */
+export async function measureWithin(cell: CellDatabase, limitMs: number, measure: Measure): Promise<number | null> {
   try {
-    return await cell.asOwner(async (tx) => {
-      await before(tx);
-      return measureOneOrg(tx, limitMs);
-    });
+    return await cell.asOwner((tx) => measure(tx, limitMs));
   } catch (error) {
     if (classifyFailure(error).kind === 'too_slow') return limitMs;
     throw error;

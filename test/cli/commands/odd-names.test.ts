@@ -87,7 +87,10 @@ describe('a source', () => {
     expect((await run(table, 'apply', ...dc, '--execute')).code).toBe(0);
     expect(await fleet.drive()).toEqual(['done']);
     await sql(`update ${table} set agents = agents + 1000, updated_at = now() where org_id = 2`);
-    await fleet.tickUntil('single writes', async () => (await feedChanges(fleet.engine, dataCenter.id)).raised === 1);
+    await fleet.tickUntil(
+      'single writes',
+      async () => (await feedChanges(fleet.engine, dataCenter.id, { pace: 'at_once' })).raised === 1,
+    );
     expect((await run(table, 'verify', ...dc)).out).toContain('changed in the source since then: 0');
     for (const verb of ['reconcile', 'quarantine'])
       expect(await run(table, verb, ...dc)).toMatchObject({ code: 0, err: '' });

@@ -75,6 +75,7 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     workersAlive: 1,
     freeze: null,
     blockers: [],
+    changeFeed: null,
     unreachable: null,
     lastRun: null,
     cutover: { configuredAt: null, configuredLocal: null, effectiveAt: null, latchedAt: null, sweptAt: null },

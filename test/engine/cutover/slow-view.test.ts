@@ -5,8 +5,12 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PRODUCT_VIEWS, type ProductView, productTables } from '../../../scripts/bench/product-views.js';
 import { writeSignUps } from '../../../src/engine/cutover/write-sign-ups.js';
+import { feedChanges } from '../../../src/engine/feed/feed-changes.js';
 import { initCell } from '../../../src/engine/setup/init-cell.js';
+import type { CellTransaction } from '../../../src/stores/cell/cell-database.js';
+import { listRaises } from '../../../src/stores/cell/feed/feed-writes.js';
 import { createTestCell, letOwnerRead, type TestCell } from '../../support/cell.js';
+import { countRead } from '../feed/feed-cell.js';
 import { arm, inMs, latch } from './gate-scene.js';
 
 const ORGS = 20_000;
@@ -91,11 +95,24 @@ describe.each(Object.keys(PRODUCT_VIEWS) as ProductView[])('a sign-up on a %s vi
     await writeAll();
   });
 
+  test('is followed by the change feed when seats are added, which reads one org where a key reaches the view', async () => {
+    const { id } = await signUp(1_000);
+    await writeAll();
+    await cell.sql(`insert into users select 1000000 + n, ${id}, 'full' from generate_series(1, 10) n`);
+    await cell.sql(`update accounts set updated_at = now() where account_id = ${id}`);
+    // no key reaches below a window over all orgs
+    if (name !== 'window') {
+      const ask = (tx: CellTransaction) => listRaises(tx, { orgIds: [String(id)], by: 'keys' });
+      expect(await countRead(cell, 'users', ask)).toBeLessThan(100);
+    }
+    expect(await feedChanges(cell.context, cell.dataCenter.id, { pace: 'at_once' })).toMatchObject({ raised: 1 });
+  });
+
   test('stays, and is written later, when the view cannot be read in the time that is left', async () => {
     // as if init had measured a fast source
     await cell.sql('update credit_rollout.cell set one_org_ms = 0');
     await cell.sql('alter view public.orgs rename to orgs_fast');
-    const columns = 'org_id, edition, paid, created_at, light_agents, agents, additional_credits';
+    const columns = 'org_id, edition, paid, created_at, updated_at, light_agents, agents, additional_credits';
     await cell.sql(`create view public.orgs as select ${columns} from public.orgs_fast`);
     await cell.sql(
       `create or replace view public.orgs_fast as select o.* from (${PRODUCT_VIEWS[name]}) o, pg_sleep(0.2)`,

@@ -1,6 +1,6 @@
 // What doctor reports about the change feed: which way edits are found, and the index that a way needs.
 import { afterEach, describe, expect, test } from 'vitest';
-import { checkFeed } from '../../../src/engine/doctor/check-source.js';
+import { checkFeed } from '../../../src/engine/doctor/check-feed.js';
 import { createFindingRecorder, type Finding } from '../../../src/engine/doctor/finding.js';
 import { installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
@@ -27,7 +27,7 @@ async function findFeed({ cell, dataCenter }: TestCell): Promise<readonly Findin
 describe('checkFeed', () => {
   test('prints the index that updated_at needs, and accepts it', async () => {
     const cell = await makeCell();
-    expect(await findFeed(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('with an index') }]);
+    expect(await findFeed(cell)).toMatchObject([{ level: 'ok', found: expect.stringContaining('within seconds') }]);
     await cell.sql('drop index public.orgs_updated_at_idx');
     expect(await findFeed(cell)).toMatchObject([
       { level: 'warning', fix: 'Run: CREATE INDEX CONCURRENTLY ON public.orgs (updated_at);' },
@@ -49,7 +49,18 @@ describe('checkFeed', () => {
 
   test('reports that a view may be slow, that nothing is installed, and the last failure', async () => {
     expect(await findFeed(await makeCell({ view: true }))).toMatchObject([
-      { level: 'ok', found: expect.stringContaining('as fast as what it reads') },
+      { level: 'ok', found: expect.stringMatching(/^finding edits by updated_at takes \d+ ms: .* within seconds$/u) },
+    ]);
+    const slow = await makeCell({ view: true });
+    const makeSlow = (seconds: number): Promise<unknown> =>
+      slow.sql(`create or replace view public.orgs as select o.* from public.org_rows o, pg_sleep(${seconds})`);
+    await makeSlow(0.3);
+    expect(await findFeed(slow)).toMatchObject([
+      { level: 'warning', found: expect.stringMatching(/a raise follows up to \d+ s after its edit$/u) },
+    ]);
+    await makeSlow(2.5);
+    expect(await findFeed(slow)).toMatchObject([
+      { level: 'warning', found: expect.stringContaining('raises wait for the nightly run') },
     ]);
     const cell = await makeCell({ init: 'left' });
     await cell.sql('alter table public.orgs drop column updated_at');

@@ -2,7 +2,9 @@
 import { installChangeFeed } from '../../../src/engine/setup/triggers.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { lockFenceExclusive } from '../../../src/stores/cell/batch/fence.js';
+import type { CellTransaction } from '../../../src/stores/cell/cell-database.js';
 import { allowSingleWrites, stopSingleWrites } from '../../../src/stores/cell/reconcile/maintenance.js';
+import { selectRow } from '../../../src/stores/query.js';
 import { applyAll, createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
 
 /** How edits are found. */
@@ -56,4 +58,29 @@ export async function readTotal(cell: Pick<TestCell, 'sql'>, orgId: number | str
     [orgId],
   );
   return row as StoredTotal | undefined;
+}
+
+/** How many rows of a table of the product a statement of the feed reads: a busy machine does not change that. */
+export function countRead(
+  { cell }: Pick<TestCell, 'cell'>,
+  table: string,
+  read: (tx: CellTransaction) => Promise<unknown>,
+): Promise<number> {
+  // by this session, of which one transaction need not be the first
+  const readCount = async (tx: CellTransaction): Promise<number> =>
+    Number(
+      (
+        await selectRow<{ readonly rows: string }>(
+          tx,
+          `select coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0) as rows
+           from pg_catalog.pg_stat_xact_all_tables where schemaname = 'public' and relname = :table`,
+          { table },
+        )
+      ).rows,
+    );
+  return cell.inTransaction('worker', async (tx) => {
+    const before = await readCount(tx);
+    await read(tx);
+    return (await readCount(tx)) - before;
+  });
 }

@@ -16,7 +16,7 @@ describe.each(['triggers', 'updates'] as const)('feedChanges by %s', (by: FeedBy
     if (cell === undefined) throw new Error('made before');
     return cell;
   };
-  const feed = (cell: TestCell) => feedChanges(cell.context, cell.dataCenter.id);
+  const feed = (cell: TestCell) => feedChanges(cell.context, cell.dataCenter.id, { pace: 'at_once' });
 
   beforeAll(async () => {
     for (const window of ['open', 'swept'] as const) {

@@ -25,7 +25,8 @@ async function makeClient(cell: TestCell): Promise<pg.Client> {
   dropped.push(() => client.end());
   return client;
 }
-const feed = (cell: TestCell): Promise<FeedOutcome> => feedChanges(cell.context, cell.dataCenter.id);
+const feed = (cell: TestCell): Promise<FeedOutcome> =>
+  feedChanges(cell.context, cell.dataCenter.id, { pace: 'at_once' });
 const totalOf = async (cell: TestCell, orgId: number): Promise<unknown> => (await readTotal(cell, orgId))?.total;
 const RAISE = 'additional_credits = additional_credits + 1000';
 
@@ -62,7 +63,7 @@ describe('feedChanges writes nothing', () => {
       const cell = await makeFed(by);
       await close(cell);
       await edit(cell, 1, RAISE);
-      expect(await feed(cell)).toEqual({ kind: 'closed', read: 0, raised: 0 });
+      expect(await feed(cell)).toMatchObject({ kind: 'closed', read: 0, raised: 0 });
       expect(await totalOf(cell, 1)).toBe('150000');
       await reopen(cell);
       expect(await feed(cell)).toMatchObject({ kind: 'read', raised: 1 });
@@ -108,7 +109,7 @@ describe('feedChanges writes nothing', () => {
 
   test('where edits cannot be seen, or our views are detached', async () => {
     const cell = await makeFed('updates');
-    await cell.sql('drop view credit_rollout.source_updates');
+    await cell.sql('drop view credit_rollout.source_updates cascade');
     expect(await feed(cell)).toMatchObject({ kind: 'off' });
   });
 });
@@ -132,6 +133,9 @@ describe('feedChanges loses nothing', () => {
       `update public.orgs set ${RAISE}, updated_at = clock_timestamp() - interval '30 s' where org_id = 2`,
     );
     expect(await feed(cell)).toMatchObject({ kind: 'read', raised: 0 });
+    // however long it is open: what was updated since it began is not read again and again
+    await cell.sql(`update public.orgs set updated_at = clock_timestamp() - interval '20 s' where org_id = 3`);
+    expect(await feed(cell)).toMatchObject({ kind: 'read', read: 0 });
     await late.query('commit');
     expect(await feed(cell)).toMatchObject({ kind: 'read', raised: 1 });
     expect(await totalOf(cell, 2)).toBe('151000');
@@ -183,7 +187,7 @@ describe('feedChanges loses nothing', () => {
     for (const by of ['triggers', 'updates'] as const) {
       const cell = await makeFed(by, { orgs: Array.from({ length: 4_500 }, () => ({})) });
       await cell.sql(`update public.orgs set ${RAISE}, updated_at = now()`);
-      expect(await feed(cell)).toEqual({ kind: 'read', read: 4_500, raised: 4_500 });
+      expect(await feed(cell)).toMatchObject({ kind: 'read', raised: 4_500 });
     }
   });
 });
@@ -197,7 +201,7 @@ describe('feedChanges goes on', () => {
     await cell.sql(
       `update public.org_rows set ${RAISE}, updated_at = now(), edition = case org_id when 31 then 'poison' else edition end`,
     );
-    expect(await feed(cell)).toMatchObject({ kind: 'read', read: 60, raised: 59 });
+    expect(await feed(cell)).toMatchObject({ kind: 'read', raised: 59 });
     expect(await totalOf(cell, 31)).toBe('150000');
     expect(await totalOf(cell, 60)).toBe('151000');
   });

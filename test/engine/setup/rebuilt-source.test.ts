@@ -94,7 +94,7 @@ describe('a source that was rebuilt', () => {
     await expect(explainOrg(engine, { dataCenter: id, orgId: '1' })).rejects.toMatchObject(fails);
     await expect(previewDrift(engine, { dataCenter: id, caps, limit: 1 })).rejects.toMatchObject(fails);
     expect(await codes()).toEqual(['source_changed']);
-    expect(await feedChanges(engine, id)).toMatchObject({ kind: 'off' });
+    expect(await feedChanges(engine, id, { pace: 'at_once' })).toMatchObject({ kind: 'off' });
     const doctor = (await checkCells([cell])).filter(({ check }) => check === 'attached');
     expect(doctor).toMatchObject([{ level: 'error', code: 'source_changed' }]);
   });

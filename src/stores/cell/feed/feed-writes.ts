@@ -5,15 +5,27 @@ import { execute, selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import { INSERTED_COLUMNS, insertedFrom, UPDATE_UNLESS_FALLING } from '../batch/credit-terms.js';
 import type { CellTransaction } from '../cell-database.js';
+import type { DecideBy } from './feed.js';
 
-const RAISES = `
-  credit_rollout.decided(null, null, :org_ids::credit_rollout.org_id[], null) d
-  where d.reason is null and d.movement = 'raise'`;
+const DECIDED: Readonly<Record<DecideBy, string>> = {
+  keys: `unnest(:org_ids::credit_rollout.org_id[]) i (id)
+     cross join lateral credit_rollout.decided_stored(i.id, null) d`,
+  list: 'credit_rollout.decided(null, null, :org_ids::credit_rollout.org_id[], null) d',
+};
+const raises = (by: DecideBy): string => `${DECIDED[by]} where d.reason is null and d.movement = 'raise'`;
+
+/** Orgs, without one twice, and how the rule is asked about them. */
+export interface EditedOrgs {
+  readonly orgIds: readonly string[];
+  readonly by: DecideBy;
+}
 
 /** Those of these orgs that have an allotment which the rule now raises. */
-export async function listRaises(tx: CellTransaction, orgIds: readonly string[]): Promise<readonly string[]> {
+export async function listRaises(tx: CellTransaction, { orgIds, by }: EditedOrgs): Promise<readonly string[]> {
   if (orgIds.length === 0) return [];
-  const raised = await selectRows<{ orgId: string }>(tx, `select d.org_id::text from ${RAISES}`, { org_ids: orgIds });
+  const raised = await selectRows<{ orgId: string }>(tx, `select d.org_id::text from ${raises(by)}`, {
+    org_ids: orgIds,
+  });
   return raised.map(({ orgId }) => orgId);
 }
 
@@ -39,8 +51,8 @@ interface InputsRow {
 }
 
 /** The raises among locked allotments, with the stored and the found inputs: their causes are named from these. */
-export async function readRaises(tx: CellTransaction, orgIds: readonly string[]): Promise<readonly Raise[]> {
-  const found = await selectRows<InputsRow>(tx, `select ${inputs('d')} from ${RAISES}`, { org_ids: orgIds });
+export async function readRaises(tx: CellTransaction, { orgIds, by }: EditedOrgs): Promise<readonly Raise[]> {
+  const found = await selectRows<InputsRow>(tx, `select ${inputs('d')} from ${raises(by)}`, { org_ids: orgIds });
   const stored = await selectRows<InputsRow>(
     tx,
     `select ${inputs('a')} from credit_rollout.allotments a
@@ -65,7 +77,7 @@ const toInputs = (row: InputsRow): ComparedInputs => ({
 });
 
 /** Writes the raises of these orgs under one cause and no run; returns how many. The allotments must be locked. */
-export async function writeRaises(tx: CellTransaction, cause: string, orgIds: readonly string[]): Promise<number> {
+export async function writeRaises(tx: CellTransaction, cause: string, { orgIds, by }: EditedOrgs): Promise<number> {
   await execute(
     tx,
     `select set_config('credit_rollout.cause', :cause, true), set_config('credit_rollout.run_id', '', true)`,
@@ -74,7 +86,7 @@ export async function writeRaises(tx: CellTransaction, cause: string, orgIds: re
   return execute(
     tx,
     `insert into credit_rollout.allotments as a (${INSERTED_COLUMNS})
-     select ${insertedFrom('d', "'migrated'", 'null::bigint')} from ${RAISES}
+     select ${insertedFrom('d', "'migrated'", 'null::bigint')} from ${raises(by)}
      order by d.org_id
      ${UPDATE_UNLESS_FALLING}`,
     { org_ids: orgIds },

@@ -8,7 +8,7 @@ import {
 } from '../../../../migrations/cell/attached/change-triggers.js';
 import type { AttachedSource } from '../../../../migrations/cell/attached/index.js';
 import { execute, runVerbatim, selectRow } from '../../query.js';
-import { type CellTransaction, cellRoleName } from '../cell-database.js';
+import { type CellTransaction, cellRoleName, cellSourceRoleName } from '../cell-database.js';
 
 /** How long the product's writes may wait behind one attempt of ours. */
 const LOCK_TIMEOUT = "set local lock_timeout = '200ms'";
@@ -59,14 +59,19 @@ export async function removeChangeTriggers(tx: CellTransaction): Promise<void> {
   await execute(tx, dropChangeTriggersSql);
 }
 
-/** Lets the worker read by updated_at, through a view that exists only for sources with that column. */
+/** Lets the worker read by updated_at, and the role of the source measure it: only for sources with that column. */
 export async function grantUpdates(tx: CellTransaction, dataCenter: string): Promise<void> {
   const { found } = await selectRow<Found>(
     tx,
     `select to_regclass('credit_rollout.source_updates') is not null as found`,
   );
-  if (found)
-    await execute(tx, `grant select on credit_rollout.source_updates to "${cellRoleName(dataCenter, 'worker')}"`);
+  if (!found) return;
+  const roles = `"${cellRoleName(dataCenter, 'worker')}", "${cellSourceRoleName(dataCenter)}"`;
+  await execute(
+    tx,
+    `grant select on credit_rollout.source_updates to ${roles};
+     grant execute on function credit_rollout.list_updated to ${roles}`,
+  );
 }
 
 export interface FeedFacts {

@@ -15,6 +15,8 @@ const PLAN_FUNCTIONS = `execute on function credit_rollout.planned, credit_rollo
   credit_rollout.digest_sums`;
 const RULE = `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first,
   credit_rollout.reads_source`;
+// for the change feed, org by org
+const RULE_BY_KEY = 'execute on function credit_rollout.decided_stored';
 // whether an allotment was written by us
 const CHECKSUMS = `execute on function credit_rollout.checksum_columns, credit_rollout.checksum_of,
   credit_rollout.is_intact`;
@@ -38,6 +40,7 @@ const STATE = [
   'select (run_id, reason, settled_at) on credit_rollout.stale_orgs',
   'select (repair_id, state, proposed_at, decided_at) on credit_rollout.repairs',
   'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
+  'select (look_ms, failure, bulk_from) on credit_rollout.feed',
   // a new card: its rates must have its hash, and nothing uses it yet
   'insert on credit_rollout.rate_cards, credit_rollout.rates',
   // the trigger that compares rates with their hash calls it
@@ -53,6 +56,7 @@ const STATE = [
 export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   worker: [
     RULE,
+    RULE_BY_KEY,
     RULE_INPUTS,
     CHECKSUMS,
     `insert, update (${UPDATED_COLUMNS}) on credit_rollout.allotments`,
@@ -70,8 +74,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     // no canary has a protected org
     'select on credit_rollout.protected_orgs, credit_rollout.org_capacity',
     RETURNED,
-    // the change feed reads each recorded edit once
-    'select, delete on credit_rollout.changed_orgs',
+    // the change feed reads each recorded edit once, and records those that it decides later
+    'select, insert (org_id), delete on credit_rollout.changed_orgs',
     'select on credit_rollout.changed_orgs_change_no_seq',
     'select, update on credit_rollout.feed',
     'select, insert, update on credit_rollout.drift, credit_rollout.detections',

@@ -1,0 +1,167 @@
+// What the change feed costs the product after one transaction that touched every org, and how long other edits wait
+// meanwhile: pgbench on the same server with the feed as a worker runs it, in turn with pgbench alone.
+import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findDataCenter, type Program } from '../../src/compose.js';
+import { feedChanges } from '../../src/engine/feed/feed-changes.js';
+import { removeChangeFeed } from '../../src/engine/setup/triggers.js';
+import { systemClock } from '../../src/kernel/clock.js';
+import { type BenchBed, DATA_CENTER, orgId } from './bed.js';
+import type { Print } from './compare.js';
+import { recreateDatabase, withClient } from './database.js';
+import { findMedian, formatCount } from './numbers.js';
+
+/** More are not touched, so that the preparation ends. */
+const MAX_TOUCHED = 2_000_000;
+const TRAFFIC = 'bench_traffic';
+const CLIENTS = 2;
+/** Accounts of pgbench: 100,000 for each. */
+const SCALE = 10;
+/** One org is edited so often while the feed reads. */
+const EDIT_MS = 2_000;
+const EDIT_LIMIT_MS = 120_000;
+const WAYS = ['without an index', 'with an index'] as const;
+
+export interface BulkMeasure {
+  readonly way: (typeof WAYS)[number];
+  readonly touched: number;
+  /** Transactions of pgbench a second, in turn: alone, and with the feed. Empty where it is not installed. */
+  readonly alone: readonly number[];
+  readonly beside: readonly number[];
+  /** Touched orgs that the feed read meanwhile, and for how long it was measured. */
+  readonly read: number;
+  readonly seconds: number;
+  /** From an edit of another org to its raise. */
+  readonly waits: readonly number[];
+}
+
+export async function measureBulkTouch(bed: BenchBed, program: Program, print: Print): Promise<readonly BulkMeasure[]> {
+  const { config, engine } = program;
+  await removeChangeFeed(engine.cells.get(findDataCenter(config, DATA_CENTER.id).id), engine.clock);
+  const pgbench = await findPgbench();
+  const traffic = bed.server.url(TRAFFIC);
+  if (pgbench !== undefined) {
+    await recreateDatabase(bed.server.url('postgres'), TRAFFIC);
+    await promisify(execFile)(pgbench, ['--initialize', '--quiet', `--scale=${SCALE}`, traffic]);
+  }
+  const seconds = bed.options.runs === 1 ? 2 : 20;
+  const measures: BulkMeasure[] = [];
+  for (const way of WAYS) {
+    const touched = await touchAll(bed, way);
+    const measure = { way, touched, alone: [] as number[], beside: [] as number[], waits: [] as number[], read: 0 };
+    for (let run = 1; run <= bed.options.runs; run += 1) {
+      const alone = await runTraffic(pgbench, traffic, seconds);
+      const stopping = new AbortController();
+      const feeding = Promise.all([
+        followUntil(program, stopping.signal),
+        editUntil(bed, stopping.signal, run, measure.waits),
+      ]);
+      const beside = await runTraffic(pgbench, traffic, seconds);
+      stopping.abort();
+      const [read] = await feeding;
+      measure.read += read;
+      if (alone !== undefined && beside !== undefined) {
+        measure.alone.push(alone);
+        measure.beside.push(beside);
+      }
+      print(
+        `run ${run} of ${bed.options.runs}: ${way}, pgbench ${showPair(alone, beside)}, ${formatCount(read)} orgs read`,
+      );
+    }
+    measures.push({ ...measure, seconds: seconds * bed.options.runs });
+  }
+  return measures;
+}
+
+const showPair = (alone: number | undefined, beside: number | undefined): string =>
+  alone === undefined || beside === undefined
+    ? 'is not installed'
+    : `${formatCount(alone)} a second alone, ${formatCount(beside)} beside the feed`;
+
+/** One transaction, as an import or a back-fill of the product: all rows get the same instant. */
+async function touchAll(bed: BenchBed, way: BulkMeasure['way']): Promise<number> {
+  const touched = Math.min(bed.orgs, MAX_TOUCHED);
+  await withClient(bed.server.url(bed.cell), async (client) => {
+    await client.query('drop index if exists public.orgs_updated_at_idx');
+    await client.query('update public.orgs set updated_at = now() where org_id < $1', [orgId(touched + 1)]);
+    if (way === 'with an index') await client.query('create index orgs_updated_at_idx on public.orgs (updated_at)');
+    await client.query('vacuum (analyze) public.orgs');
+    // the transaction has just been committed
+    await client.query(`update credit_rollout.feed set read_from = clock_timestamp() - interval '30 minutes',
+      read_past = null, rest_until = null, backlog_rest_until = null, bulk_from = null, bulk_to = null,
+      bulk_after = null, bulk_again_from = null`);
+  });
+  return touched;
+}
+
+/** As a worker does; returns how many orgs were read. */
+async function followUntil({ worker }: Program, stopping: AbortSignal): Promise<number> {
+  let read = 0;
+  while (!stopping.aborted) {
+    const outcome = await feedChanges(worker, DATA_CENTER.id, { pace: 'rests' });
+    read += outcome.read;
+    await systemClock.sleep(outcome.pauseMs, stopping);
+  }
+  return read;
+}
+
+/** Edits one org after another, and waits for the raise of each. */
+async function editUntil(bed: BenchBed, stopping: AbortSignal, run: number, waits: number[]): Promise<void> {
+  await withClient(bed.server.url(bed.cell), async (client) => {
+    for (let n = 1; !stopping.aborted; n += 1) {
+      const id = orgId(1_000 * run + n);
+      const { rows } = await client.query(
+        `update public.orgs o set additional_credits = o.additional_credits + 1000, updated_at = now()
+         from credit_rollout.allotments a where o.org_id = $1 and a.org_id = o.org_id
+         returning a.additional_credits + 1000 as wanted`,
+        [id],
+      );
+      const edited = performance.now();
+      const isRaised = async (): Promise<boolean> =>
+        (
+          await client.query('select from credit_rollout.allotments where org_id = $1 and additional_credits >= $2', [
+            id,
+            rows[0]?.wanted ?? 0,
+          ])
+        ).rowCount === 1;
+      while (!(await isRaised()) && performance.now() - edited < EDIT_LIMIT_MS && !stopping.aborted)
+        await systemClock.sleep(100, stopping);
+      if (stopping.aborted) return;
+      waits.push(performance.now() - edited);
+      await systemClock.sleep(EDIT_MS, stopping);
+    }
+  });
+}
+
+/** Undefined where pgbench is not installed. */
+async function findPgbench(): Promise<string | undefined> {
+  const versions = await readdir('/usr/lib/postgresql').catch(() => []);
+  const candidates = ['pgbench', ...versions.toSorted().map((one) => join('/usr/lib/postgresql', one, 'bin/pgbench'))];
+  for (const candidate of candidates) {
+    const found = await promisify(execFile)(candidate, ['--version']).catch(() => undefined);
+    if (found !== undefined) return candidate;
+  }
+  return undefined;
+}
+
+async function runTraffic(pgbench: string | undefined, url: string, seconds: number): Promise<number | undefined> {
+  if (pgbench === undefined) {
+    await systemClock.sleep(seconds * 1_000);
+    return undefined;
+  }
+  const { stdout } = await promisify(execFile)(pgbench, [
+    '--no-vacuum',
+    `--client=${CLIENTS}`,
+    `--time=${seconds}`,
+    url,
+  ]);
+  return Number(/^tps = ([\d.]+)/mu.exec(stdout)?.[1]);
+}
+
+/** What the feed takes of pgbench's transactions, in percent; undefined: pgbench is not installed. */
+export function lossOf({ alone, beside }: BulkMeasure): number | undefined {
+  const losses = alone.map((one, index) => 100 * (1 - (beside[index] ?? one) / one));
+  return losses.length === 0 ? undefined : findMedian(losses);
+}

@@ -1,0 +1,157 @@
+// The pages of the change feed, each one transaction: a look by updated_at, recorded edits, and orgs by their ids. Each
+// asks under the fence's lock whether it may write, and keeps in the cell how far it came.
+import { MAX_LISTED, sortEdits } from '../../domain/feed/sort-edits.js';
+import type { Clock } from '../../kernel/clock.js';
+import { lockFenceShared } from '../../stores/cell/batch/fence.js';
+import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
+import { countRaised, type Feed, lockFeed, readFeed, saveFeedFailure } from '../../stores/cell/feed/feed.js';
+import { isQueueFull, markEditsRead, queueEdits, takeRecordedEdits } from '../../stores/cell/feed/recorded-edits.js';
+import {
+  addBulk,
+  beginReading,
+  listUpdated,
+  type Reading,
+  readBulkPage,
+  saveBulkPage,
+  saveReading,
+  saveReadPast,
+} from '../../stores/cell/feed/updated-orgs.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+import { raiseOrgs } from './raise-orgs.js';
+
+/** Edits cannot be seen in this cell, nothing may be written now, or another worker reads. */
+export class FeedStopped extends Error {
+  constructor(readonly kind: 'off' | 'closed' | 'busy') {
+    super(kind);
+  }
+}
+
+/** Finding the orgs took too long, by their updated_at or by their ids: no org of the page causes that. */
+export class SearchTooSlow extends Error {
+  constructor(
+    readonly what: 'look' | 'bulk',
+    cause: unknown,
+  ) {
+    super('too slow', { cause });
+  }
+}
+
+export interface FeedPage {
+  /** Edits that were read, and orgs that were raised. */
+  readonly read: number;
+  readonly raised: number;
+  /** How long deciding them took. */
+  readonly tookMs: number;
+  /** Recorded edits wait, and orgs that are read by id. */
+  readonly queued: boolean;
+  readonly bulk: boolean;
+}
+
+interface PageOptions {
+  /** Orgs that are decided at most. */
+  readonly limit: number;
+  /**
+   * `raise`: lets the rule raise them; `queue`: they wait among the recorded edits, where the one that stops them is
+   * found; `skip`: leaves them to the nightly run.
+   */
+  readonly act: 'raise' | 'queue' | 'skip';
+}
+
+/** Throws FeedStopped. */
+async function enterFeed(tx: CellTransaction): Promise<Feed> {
+  await lockFenceShared(tx);
+  const feed = await readFeed(tx);
+  if (!feed.attached || feed.by === null) throw new FeedStopped('off');
+  if (!feed.open) throw new FeedStopped('closed');
+  if (!(await lockFeed(tx))) throw new FeedStopped('busy');
+  return feed;
+}
+
+/** What a page needs of a worker. */
+export interface PageContext {
+  readonly cell: CellDatabase;
+  readonly clock: Clock;
+}
+
+const startTimer = (clock: Clock): (() => number) => {
+  const began = clock.now().getTime();
+  return () => clock.now().getTime() - began;
+};
+
+async function raise(
+  { clock }: PageContext,
+  tx: CellTransaction,
+  { decide }: Feed,
+  orgIds: readonly string[],
+): Promise<Pick<FeedPage, 'raised' | 'tookMs'>> {
+  const readTime = startTimer(clock);
+  const raised = await raiseOrgs(tx, { orgIds, by: decide });
+  if (raised > 0) await countRaised(tx, raised);
+  return { raised, tookMs: readTime() };
+}
+
+/** The orgs that were updated since the last look. What is not decided at once waits, or is read by id. */
+export function lookForUpdates(context: PageContext, { limit, act }: PageOptions): Promise<FeedPage> {
+  return context.cell.inTransaction('worker', async (tx) => {
+    const feed = await enterFeed(tx);
+    const reading = await beginReading(tx, feed.at);
+    const readTime = startTimer(context.clock);
+    const found = await listUpdates(tx, reading, feed.at);
+    const lookMs = readTime();
+    const queue = found.length > limit && (await isQueueFull(tx)) ? 'full' : 'open';
+    const { first, queued, bulk, readPast } = sortEdits(found, { pageSize: limit, queue });
+    const page = act === 'raise' ? await raise(context, tx, feed, first) : { raised: 0, tookMs: 0 };
+    // the newest last: they are taken first
+    await queueEdits(tx, act === 'queue' ? [...queued, ...first] : queued);
+    if (bulk !== null) await addBulk(tx, { from: bulk.from ?? reading.from, to: bulk.to });
+    if (readPast !== null) await saveReadPast(tx, readPast);
+    const when = found.length > 0 || reading.ended ? 'now' : 'seldom';
+    await saveReading(tx, reading, { at: feed.at, lookMs, when });
+    if (feed.failure !== null) await saveFeedFailure(tx, null);
+    return {
+      ...page,
+      read: found.length,
+      queued: feed.queued || queued.length > 0 || act === 'queue',
+      bulk: feed.bulk || bulk !== null,
+    };
+  });
+}
+
+// `init` and `doctor` measure the same statement
+const listUpdates = (tx: CellTransaction, reading: Reading, at: string): ReturnType<typeof listUpdated> =>
+  listUpdated(tx, reading, { at, limit: MAX_LISTED + 1 }).catch((cause: unknown) => {
+    throw classifyFailure(cause).kind === 'too_slow' ? new SearchTooSlow('look', cause) : cause;
+  });
+
+/** Recorded edits; a page that was full is taken to leave others. */
+export function readQueue(
+  context: PageContext,
+  { limit, act, from }: PageOptions & { readonly from: 'newest' | 'oldest' },
+): Promise<FeedPage> {
+  return context.cell.inTransaction('worker', async (tx) => {
+    const feed = await enterFeed(tx);
+    const { edits, orgIds } = await takeRecordedEdits(tx, { limit, from });
+    const page = act === 'raise' ? await raise(context, tx, feed, orgIds) : { raised: 0, tookMs: 0 };
+    const queued = edits === limit;
+    if (!queued && feed.by === 'triggers') {
+      await markEditsRead(tx);
+      if (feed.failure !== null) await saveFeedFailure(tx, null);
+    }
+    return { ...page, read: edits, queued, bulk: feed.bulk };
+  });
+}
+
+/** The next page by id of what was touched in bulk. */
+export function readBulk(context: PageContext, { limit, act }: PageOptions): Promise<FeedPage> {
+  return context.cell.inTransaction('worker', async (tx) => {
+    const feed = await enterFeed(tx);
+    if (!feed.bulk) return { read: 0, raised: 0, tookMs: 0, queued: feed.queued, bulk: false };
+    const { orgIds, last } = await readBulkPage(tx, limit).catch((cause: unknown) => {
+      throw classifyFailure(cause).kind === 'too_slow' ? new SearchTooSlow('bulk', cause) : cause;
+    });
+    const page = act === 'raise' ? await raise(context, tx, feed, orgIds) : { raised: 0, tookMs: 0 };
+    if (act === 'queue') await queueEdits(tx, orgIds);
+    const bulk = await saveBulkPage(tx, { last });
+    return { ...page, read: orgIds.length, queued: feed.queued || act === 'queue', bulk };
+  });
+}
