@@ -187,7 +187,7 @@ test('leaves nothing in the cell, roles included, and touches neither the produc
   const again = await owner('uninstall', '--dc', idOf(0));
   expect(again).toMatchObject({ code: 8, out: expect.stringContaining('has nothing of ours') });
   const status = JSON.parse((await owner('status', '--json')).out);
-  expect(status.data_centers.map(({ id }: { id: string }) => id)).toEqual([idOf(1)]);
+  expect(status.data_centers.map((row: Record<string, unknown>) => row.data_center)).toEqual([idOf(1)]);
 });
 
 test('begins anew where init adds it again, and keeps roles that another database uses', async () => {
