@@ -4,7 +4,7 @@ import type { Migration } from '../migration.js';
 
 /** Why: a seal of control names what two people saw: the old and the new place, and the state of the cell. */
 export const adoptMovedCells: Migration = {
-  name: '20261130032000_pre_adopt_moved_cells',
+  name: '20261130033500_pre_adopt_moved_cells',
   up: `
 -- What an adoption is about, as a hash: another copy of the cell, or one that went on since, has another one.
 create function credit_rollout.digest_adoption() returns text language sql stable

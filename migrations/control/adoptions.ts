@@ -3,7 +3,7 @@ import type { Migration } from '../migration.js';
 
 /** Why: an adoption is what two people agree on for a cell, as an override is. Old code never writes this kind. */
 export const createAdoptions: Migration = {
-  name: '20261130032100_pre_create_adoptions',
+  name: '20261130033600_pre_create_adoptions',
   up: `
 alter table credit_rollout_control.cell_proposals
   drop constraint cell_proposals_kind_check,

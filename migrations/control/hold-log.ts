@@ -3,7 +3,7 @@ import type { Migration } from '../migration.js';
 
 /** Why: whoever writes holds, an old scheduler too, writes the log: triggers do it. Codes and values as `holds` has. */
 export const logHolds: Migration = {
-  name: '20261130032200_pre_log_holds',
+  name: '20261130033700_pre_log_holds',
   up: `
 create table credit_rollout_control.hold_log (
   hold_id bigint generated always as identity primary key,

@@ -6,7 +6,7 @@ import type { Migration } from '../migration.js';
  * see a row that was taken out: it rests and asks for nothing.
  */
 export const removeDataCenters: Migration = {
-  name: '20261130032000_pre_remove_data_centers',
+  name: '20261130033500_pre_remove_data_centers',
   up: `
 alter table credit_rollout_control.data_centers
   add removed_at timestamptz,

@@ -1,6 +1,4 @@
-// Kind 7. The product's view may run any code wherever we read it. What of ours reads it for others has a role of its
-// own, which can neither become somebody else nor give roles, and writes nothing but rows of a plan that is not
-// finished.
+// Kind 7. The product's view may run any code where we read it: it has a role that becomes nobody else and gives none.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SOURCE_FUNCTIONS } from '../../migrations/cell/source-functions.js';
 import { checkCellOwner } from '../../src/engine/doctor/check-owner.js';
@@ -286,8 +284,8 @@ describe('everything of ours', () => {
     ]),
   )('is given to no %s that has %s', async (which, power) => {
     const role = which === 'owner' ? owner : source;
-    await cell.sql(`alter role "${role}" ${power}`);
     const record = createFindingRecorder({ subject: 'x', title: 'Data center "x"' }, 'owner');
+    await cell.sql(`alter role "${role}" ${power}`);
     expect(await checkCellOwner({ cell: cell.cell, source: { failure: 0 } }, record)).toMatchObject({
       level: 'error',
       found: expect.stringContaining(power.toUpperCase()),

@@ -12,7 +12,7 @@ import { silentLog } from './silent.js';
 const PAGE = 'docs/how-to/install-a-fleet.md';
 const LOGINS = '3. Make the logins';
 const QUEUE = '4. Choose a queue';
-const NAMES = /\b(?:rollout_scheduler|rollout_worker|rollout_queue|alice|bob|dashboard)\b/gu;
+const NAMES = /\b(?:rollout_scheduler|rollout_worker|rollout_queue|rollout_meter|alice|bob|dashboard)\b/gu;
 const NOWHERE = 'postgres://nobody@127.0.0.1:1/nothing';
 
 export type DocumentedLogin = 'rollout_scheduler' | 'rollout_worker' | 'rollout_queue' | 'alice' | 'bob' | 'dashboard';

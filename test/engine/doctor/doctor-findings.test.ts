@@ -41,6 +41,7 @@ describe('runDoctorChecks', () => {
       'owner',
       'logins',
       'policy',
+      "schedulers' queue",
     ]);
     expect(of(findings, cell.dataCenter.id).map(({ check }) => check)).toEqual([
       'connection',
