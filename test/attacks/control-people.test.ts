@@ -155,7 +155,8 @@ describe('an author', () => {
 
 describe('a requester', () => {
   const request = (at: string, by = ''): string =>
-    `update credit_rollout_control.data_centers set requested_at = ${at}, plan = '{}'${by}
+    `update credit_rollout_control.data_centers set requested_at = ${at},
+       plan = '{"batchSize": 100, "lanes": 2, "cardHash": "x"}'${by}
      where id = '${scene.dataCenters[1]}'`;
 
   test('of a rollout is the login that asks, now', async () => {

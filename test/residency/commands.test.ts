@@ -72,7 +72,7 @@ describe('an error of a cell', () => {
   test('that nobody caught ends the process without its text', async () => {
     const { code, out, err } = await scene.crash();
     expect(code).toBe(1);
-    expect(err).toContain('[internal]');
+    expect(err).toContain('[database_failed]');
     expect(leaks(out + err)).toEqual([]);
   });
 
