@@ -12,6 +12,50 @@ const doors = new Set(DOORS.map((path) => join(ROOT, path)));
 /** They reach a server, and yet say the same on every version. Each with why: what else holds it on the second one. */
 const SAME_ON_EVERY_VERSION = new Map([
   [
+    'test/platform/embedded/postgres.test.ts',
+    'Holds how the embedded server is started and shared, which is the same server in both runs.',
+  ],
+  [
+    'test/residency/jobs.test.ts',
+    'Plays failing jobs and searches what they left. What a version says in its errors is in residency/commands.',
+  ],
+  [
+    'test/cli/commands/flows.test.ts',
+    'Holds what commands print, one after the other. What they ask of the databases is in the suites of the engine.',
+  ],
+  [
+    'test/cli/commands/usage.test.ts',
+    'Holds what the commands of usage print. Their SQL is in engine/usage and attacks/cell-usage.',
+  ],
+  [
+    'test/cli/commands/settings.test.ts',
+    'Holds what the commands of the policy print. Its rules are triggers, which attacks/control-policy has on both.',
+  ],
+  [
+    'test/cli/commands/plans.test.ts',
+    'Holds what the commands of plans print. Their SQL is in engine/plan/plans-compare and plans-outcome.',
+  ],
+  [
+    'test/cli/commands/rate-card.test.ts',
+    'Holds what the checks of a rate card print. The rule in SQL is compared in stores/cell/org/decided.',
+  ],
+  ['test/cli/commands/rate-card-guards.test.ts', 'Holds which cards are refused, before a database is asked.'],
+  ['test/cli/views/show.test.ts', 'Holds what a terminal shows of documents that are given.'],
+  ['test/cli/arguments/arguments.test.ts', 'Holds how arguments are read. No version of PostgreSQL sees them.'],
+  [
+    'test/engine/operate/read-calendar.test.ts',
+    'Holds which events are listed, decided from rows. Their SQL is read by every night on both.',
+  ],
+  [
+    'test/faults/schedulers-crash.test.ts',
+    'Our own processes die here. What a dead one leaves in a database is in engine/scheduler/failed-steps.',
+  ],
+  [
+    'test/faults/canaries.test.ts',
+    'Holds when a canary is due, by our clock. What it writes is in engine/batch/apply-batches.',
+  ],
+  ['test/jobs/scheduler.test.ts', 'Holds how a service starts and stops, which no version of PostgreSQL decides.'],
+  [
     'test/faults/redis-queue.test.ts',
     'Redis is what fails here. What a queue asks of the databases is in queue-scenarios.ts, which postgres-queue runs.',
   ],

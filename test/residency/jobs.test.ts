@@ -151,7 +151,7 @@ async function writeAboutOrg(scene: ResidencyScene): Promise<void> {
     expect(ran).toMatchObject({
       code: 0,
       out: expect.stringContaining(org),
-      err: expect.stringMatching(/^Using [^\n]*\n$/u),
+      err: expect.stringMatching(/^Using [^\n]*\n(?: {2,}[^\n]*\n)*$/u),
     });
   await expectClean(scene);
 }

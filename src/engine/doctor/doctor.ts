@@ -115,14 +115,14 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   { check: 'grants', needs: ['source', 'roles'], applies: isInitialised, run: ofSource(checkGrants) },
   { check: 'attached', needs: ['source'], applies: isInitialised, run: ofSource(checkAttachment) },
   // what is in the source, read through our views by our roles
-  { check: 'row-level security', needs: ['roles', 'attached'], run: ofSource(checkViewPolicies) },
-  { check: 'view code', needs: ['roles', 'attached'], run: checkViewCode },
-  { check: 'null ids', needs: ['roles', 'attached', 'view code'], run: checkNullIds },
-  { check: 'editions', needs: ['roles', 'attached', 'view code'], run: checkEditions },
-  { check: 'inputs', needs: ['roles', 'attached', 'view code'], run: checkInputs },
-  { check: 'sign-ups', needs: ['schema', 'roles', 'attached'], run: ofSource(checkSignUps) },
-  { check: 'change feed', needs: ['roles', 'attached'], run: ofSource(checkFeed) },
-  { check: 'bake query', needs: ['roles'], run: checkBake },
+  { check: 'row-level security', needs: ['writable', 'roles', 'attached'], run: ofSource(checkViewPolicies) },
+  { check: 'view code', needs: ['writable', 'roles', 'attached'], run: checkViewCode },
+  { check: 'null ids', needs: ['writable', 'roles', 'attached', 'view code'], run: checkNullIds },
+  { check: 'editions', needs: ['writable', 'roles', 'attached', 'view code'], run: checkEditions },
+  { check: 'inputs', needs: ['writable', 'roles', 'attached', 'view code'], run: checkInputs },
+  { check: 'sign-ups', needs: ['writable', 'schema', 'roles', 'attached'], run: ofSource(checkSignUps) },
+  { check: 'change feed', needs: ['writable', 'roles', 'attached'], run: ofSource(checkFeed) },
+  { check: 'bake query', needs: ['writable', 'roles'], run: checkBake },
 ];
 
 export interface DoctorRequest {

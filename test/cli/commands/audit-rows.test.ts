@@ -31,7 +31,7 @@ const MORE_READS = ['wait', 'quarantine', 'audit', 'rate-card check', 'settings 
 const USAGE_READS = ['usage show', 'exception list'];
 const PROCESSES = ['worker', 'meter', 'scheduler', 'up', 'demo'];
 /** It makes the audit itself; what it did is in the tables of migrations. */
-const SCHEMAS = ['init'];
+const SCHEMAS = ['init', 'remove', 'uninstall', 'adopt-cell'];
 
 /** Every command that can be run, in words. */
 function listVerbs(): readonly string[] {

@@ -118,7 +118,9 @@ describe('plans show', () => {
       },
     });
     const page = await readFile(join(dir, 'report.html'), 'utf8');
-    expect(page).toMatch(/Run 1 followed this plan\..*<th scope="row">orgs written<\/th><td data-title="Predicted" class="number">398/su);
+    expect(page).toMatch(
+      /Run 1 followed this plan\..*<th scope="row">orgs written<\/th><td data-title="Predicted" class="number">398/su,
+    );
   });
 
   test('writes no outcome of a plan that was not applied', async () => {

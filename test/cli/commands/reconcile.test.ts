@@ -143,7 +143,7 @@ describe('reconcile', () => {
     expect((await other('approve', `${dc}-f3`)).err).toContain('[same_person]');
     expect((await other('approve', `${dc}-f99`)).err).toContain('[falls_unknown]');
     expect((await other('status')).out).toMatch(
-      /falls beyond the limits of a night: \S+-f3 of \S+ waits for a second/u,
+      /falls beyond the limits of a nightly run: \S+-f3 of \S+ waits for a second/u,
     );
     expect(JSON.parse((await other('status', '--json')).out).data_centers[0].falls).toMatchObject({
       falls_id: `${dc}-f3`,

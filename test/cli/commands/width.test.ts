@@ -200,6 +200,7 @@ describe('what a command prints', () => {
     await change(0, 'unfreeze');
     await attempt('abort', '--dc', idOf('eu'));
     await attempt('retry', '--dc', dc);
+    for (const verb of ['remove', 'uninstall', 'adopt-cell']) await read(verb, '--dc', dc);
     await change(0, 'detach', '--dc', dc);
     await read('status', '--within', '60');
     await change(2, 'init');

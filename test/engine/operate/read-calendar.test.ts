@@ -66,7 +66,9 @@ describe('readCalendar', () => {
     expect(nights.length).toBeGreaterThanOrEqual(13);
     expect(nights.every(({ earliest }) => !earliest)).toBe(true);
     expect(show(coming)).toContain(`${id}  ${zone}  done`);
-    expect(calendarDocument(coming)).toMatchObject({ dataCenters: [{ id, from: coming.pages[0]?.period.from }] });
+    expect(calendarDocument(coming)).toMatchObject({
+      dataCenters: [{ dataCenter: id, from: coming.pages[0]?.period.from }],
+    });
   });
 
   test('tells what one data center waits for, and shows only the ones that were named', async () => {

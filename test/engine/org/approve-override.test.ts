@@ -119,7 +119,7 @@ describe('the table overrides', () => {
     for (const statement of [
       `update credit_rollout.overrides set approver = 'x' where state = 'applied'`,
       'delete from credit_rollout.overrides',
-      'truncate credit_rollout.overrides',
+      'truncate credit_rollout.overrides cascade',
     ])
       await expect(scene.cell.sql(statement), statement).rejects.toMatchObject({ code: '23001' });
   });

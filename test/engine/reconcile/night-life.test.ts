@@ -289,7 +289,8 @@ describe('a cut-over', () => {
     const [seen] = await fleet.engine.control.inTransaction(listDataCenters);
     if (seen === undefined) throw new Error('it is there');
     const arm = { kind: 'arm_gate', reason: 'it was decided before it slept' } as const;
-    await fleet.control(`update credit_rollout_control.data_centers set request_reason = 'changed meanwhile'`);
+    await fleet.control(`set local session_replication_role = replica;
+      update credit_rollout_control.data_centers set stage = 'done', done_at = now(), version = version + 1`);
     expect(await applyGateStep(fleet.engine, seen, arm)).toBe(false);
     expect(await gateOf(fleet)).toMatchObject({ armed: false });
     const [now] = await fleet.engine.control.inTransaction(listDataCenters);

@@ -66,11 +66,13 @@ export async function grantUpdates(tx: CellTransaction, dataCenter: string): Pro
     `select to_regclass('credit_rollout.source_updates') is not null as found`,
   );
   if (!found) return;
-  const roles = `"${cellRoleName(dataCenter, 'worker')}", "${cellSourceRoleName(dataCenter)}"`;
+  const source = `"${cellSourceRoleName(dataCenter)}"`;
+  const roles = `"${cellRoleName(dataCenter, 'worker')}", ${source}`;
   await execute(
     tx,
     `grant select on credit_rollout.source_updates to ${roles};
-     grant execute on function credit_rollout.list_updated to ${roles}`,
+     grant execute on function credit_rollout.list_updated to ${roles};
+     grant execute on function credit_rollout.measure_look to ${source}`,
   );
 }
 
