@@ -281,14 +281,13 @@ describe('a cut-over', () => {
     expect(gates.map(({ action }) => action)).toEqual(['arm_gate', 'disarm_gate', 'arm_gate']);
     expect(await gateOf(fleet)).toMatchObject({ armed: true, latched: false });
   });
-
   test('is not armed by a scheduler that was suspended while something changed', async () => {
     const fleet = await createFleet({ orgs: 10, sections: 'signups: { cutover: 2099-10-30 }' });
     dropped.push(fleet.drop);
     await fleet.apply(fleet.cell(0));
     const [seen] = await fleet.engine.control.inTransaction(listDataCenters);
     if (seen === undefined) throw new Error('it is there');
-    const arm = { kind: 'arm_gate', reason: 'it was decided before it slept' } as const;
+    const arm = { kind: 'arm_gate', reason: 'decided before' } as const;
     await fleet.control(`set local session_replication_role = replica;
       update credit_rollout_control.data_centers set stage = 'done', done_at = now(), version = version + 1`);
     expect(await applyGateStep(fleet.engine, seen, arm)).toBe(false);
