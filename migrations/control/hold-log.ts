@@ -119,5 +119,7 @@ begin
   get diagnostics purged = row_count;
   return purged;
 end $$;
-revoke all on function credit_rollout_control.purge_hold_log from public;`,
+revoke all on function credit_rollout_control.log_hold, credit_rollout_control.log_failed,
+  credit_rollout_control.log_no_scheduler, credit_rollout_control.date_request,
+  credit_rollout_control.purge_hold_log from public;`,
 };

@@ -28,7 +28,6 @@ create trigger data_centers_check_request before update on credit_rollout_contro
 create function credit_rollout_control.keep_request_reason() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin
-  if pg_has_role((select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then return new; end if;
   raise exception 'the reason of a request does not change' using errcode = 'restrict_violation';
 end $$;
 create trigger data_centers_keep_reason before update on credit_rollout_control.data_centers for each row
@@ -78,11 +77,12 @@ revoke all on function credit_rollout_control.check_request, credit_rollout_cont
 export const sealDoneCutovers: Migration = {
   name: '20261130033200_pre_seal_done_cutovers',
   up: `
-create function credit_rollout_control.seal_briefly(dc text, action text, content jsonb) returns jsonb
+-- The document with what it is for, until when it is valid, and its HMAC. Never granted: it seals whatever it is given.
+create function credit_rollout_control.seal_for(dc text, action text, content jsonb, valid interval) returns jsonb
   language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   document jsonb := content || jsonb_build_object('data_center', dc, 'kind', action,
-    'expires_at', clock_timestamp() + interval '2 minutes');
+    'expires_at', clock_timestamp() + valid);
   sealed jsonb;
 begin
   select document || jsonb_build_object('mac', ${macSql('document')})
@@ -94,10 +94,16 @@ begin
   return sealed;
 end $$;
 
+create or replace function credit_rollout_control.seal(dc text, action text, content jsonb) returns jsonb
+  language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return credit_rollout_control.seal_for(dc, action, content, interval '1 hour');
+end $$;
+
 create or replace function credit_rollout_control.seal_cutover(dc text) returns jsonb language sql stable
   security definer set search_path = pg_catalog, pg_temp as $$
-  select credit_rollout_control.seal_briefly(d.id, 'cutover', jsonb_build_object(
-    'at', d.cutover_at, 'local', d.cutover_local, 'set_at', d.cutover_set_at))
+  select credit_rollout_control.seal_for(d.id, 'cutover', jsonb_build_object(
+    'at', d.cutover_at, 'local', d.cutover_local, 'set_at', d.cutover_set_at), interval '2 minutes')
   from credit_rollout_control.data_centers d
   where d.id = dc and d.cutover_at is not null and (
     (d.stage = 'done' or d.gate_effective_at is not null) and credit_rollout_control.is_committed(d.xmin)
@@ -106,5 +112,5 @@ create or replace function credit_rollout_control.seal_cutover(dc text) returns 
       where p.data_center = d.id and p.state = 'applied' and p.to_at = d.cutover_at
         and p.decided_at = d.cutover_set_at and not credit_rollout_control.is_committed(p.xmin)))
 $$;
-revoke all on function credit_rollout_control.seal_briefly from public;`,
+revoke all on function credit_rollout_control.seal_for from public;`,
 };

@@ -103,5 +103,6 @@ begin
       using errcode = 'check_violation', constraint = 'data_centers_pin_policy_check';
   end if;
   return null;
-end $$;`,
+end $$;
+revoke all on function credit_rollout_control.remove_data_center from public;`,
 };

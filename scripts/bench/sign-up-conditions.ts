@@ -6,6 +6,7 @@ import { systemClock } from '../../src/kernel/clock.js';
 import type { CellDatabase } from '../../src/stores/cell/cell-database.js';
 import { lockGate } from '../../src/stores/cell/cutover/gate.js';
 import { classifyFailure } from '../../src/stores/postgres-failure.js';
+import { execute } from '../../src/stores/query.js';
 import { DATA_CENTER } from './bed.js';
 
 export const SIGN_UP_CONDITIONS = ['calm', 'locks', 'no scheduler', 'latching', 'serializable'] as const;
@@ -108,7 +109,7 @@ async function changeGate(cell: CellDatabase, how: 'polls' | 'queues', change: s
     try {
       return await cell.asOwner(async (tx) => {
         await lockGate(tx, how);
-        await tx.raw(`set local session_replication_role = replica; update credit_rollout.gate set ${change}`);
+        await execute(tx, `set local session_replication_role = replica; update credit_rollout.gate set ${change}`);
       });
     } catch (error) {
       if (classifyFailure(error).sqlstate !== '55P03') throw error;

@@ -43,9 +43,10 @@ describe('a proposal', () => {
     const { both } = scene.logins;
     expect(await both.attempt(postpone('2028-01-01T00:00Z'))).toBe('done');
     await rows(`alter role "${both.name}" rename to renamed_author; alter role renamed_author password 'secret'`);
-    const other = scene.fleet.control;
     try {
-      await expect(other(`set local session authorization renamed_author; ${APPROVED}`)).rejects.toMatchObject({
+      await expect(
+        scene.fleet.control(`set local session authorization renamed_author; ${APPROVED}`),
+      ).rejects.toMatchObject({
         constraint: 'postponements_two_people_check',
       });
     } finally {

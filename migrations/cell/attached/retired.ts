@@ -1,13 +1,10 @@
 // Orgs whose allotment was retired, and what one of them has that is back before a worker has written it.
 import { ACTIVE_CARD, FLOOR, MAX, RESTING } from './decided.js';
 
-/**
- * `retired`: the last allotment of each org that has none any more because we retired it or somebody deleted it, not
- * because an undo took it away. And what such an org has when it is back, before it is written: null, undecidable.
- */
-// the key of the history, so that a key range reaches its index; then the columns in the order of allotments
+/** A change `c` is the last of its org, and took its allotment: we retired it or somebody deleted it. */
 const LAST_DELETED = `c.operation = 'delete' and c.cause <> 'undo'
   and not exists (select from credit_rollout.allotment_changes n where n.org_id = c.org_id and n.change_id > c.change_id)`;
+// the key of the history, so that a key range reaches its index; then the columns in the order of allotments
 const LAST_IMAGES = `
 select c.org_id, b.edition, b.paid, b.agents, b.light_agents, b.negotiated_limit, b.base_credits, b.variable_credits,
   b.additional_credits, b.legacy_limit, b.floor, b.floor_edition, b.unpaid_since, b.grandfathered_credits,
@@ -15,7 +12,7 @@ select c.org_id, b.edition, b.paid, b.agents, b.light_agents, b.negotiated_limit
 from credit_rollout.allotment_changes c
 cross join lateral jsonb_populate_record(null::credit_rollout.allotments, c.before) b
 where ${LAST_DELETED}`;
-/** After `assessed`. */
+/** `retired`: the last allotment of each org that has none any more, but not where an undo took it away. */
 export const createRetired = `
 create view credit_rollout.retired as${LAST_IMAGES}
   and not exists (select from credit_rollout.allotments s where s.org_id = c.org_id);`;

@@ -1,5 +1,5 @@
 // Runs that are open in a cell and that control does not know, as an older backup of one of the two leaves them: they
-// are ended and audited, and the data center is as free as any other afterwards.
+// are ended and audited, and afterwards its overrides can be approved and its plans purged.
 import { afterEach, expect, test } from 'vitest';
 import { endForgottenRuns } from '../../../src/engine/end-forgotten-runs.js';
 import { purgePlans } from '../../../src/engine/plan/purge-plans.js';
