@@ -111,7 +111,7 @@ module.exports = {
       comment: 'no SQL, no decisions',
     }),
     ...layer('cli', '^src/cli/', {
-      own: [KERNEL, DOMAIN, ENGINE, '^src/compose(-meter)?\\.ts$', '^src/platform/(environment|project-folder)\\.ts$'],
+      own: [KERNEL, DOMAIN, ENGINE, '^src/compose(-meter|-sample)?\\.ts$', '^src/platform/(environment|project-folder)\\.ts$'],
       packages: npm('commander', 'get-east-asian-width'),
       comment: 'speaks to people: no SQL, no BullMQ',
     }),

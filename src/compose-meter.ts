@@ -3,11 +3,11 @@ import { chmod, lstat, unlink } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { Program, RunningProcess } from './compose.js';
 import { findDataCenter } from './compose.js';
-import { createMeterCell } from './engine/usage/meter-cell.js';
-import { readDetails } from './engine/usage/read-details.js';
+import type { CallCosts } from './domain/rate-card/call-costs.js';
+import { createMeterCell, type MeterCell } from './engine/usage/meter-cell.js';
 import { createMeterServer } from './http/meter-server.js';
 import { systemClock } from './kernel/clock.js';
-import { createMeter } from './meter/create-meter.js';
+import { createMeter, type Meter } from './meter/create-meter.js';
 import { createLog } from './platform/log.js';
 import { createMemoryMeterStore } from './stores/meter/memory-meter-store.js';
 import { connectMeterRedis, createRedisMeterStore } from './stores/meter/redis-meter-store.js';
@@ -29,28 +29,10 @@ export async function startMeter(
   program: Program,
   options: { readonly dataCenter: string; readonly listen: MeterListen },
 ): Promise<RunningMeter> {
-  const { id, zone } = findDataCenter(program.config, options.dataCenter);
-  const log = createLog().child({ dataCenter: id });
-  const { costs } = await program.loadRateCard();
-  const cell = createMeterCell(program.worker.cells.get(id), systemClock);
-  const server = program.meterRedis(id);
-  const redis = server === undefined ? undefined : connectMeterRedis(server.url, { tls: server.ssl });
-  const now = (): number => systemClock.now().getTime();
-  const store = redis === undefined ? createMemoryMeterStore(now) : createRedisMeterStore(redis);
-  const meter = createMeter({
-    zone,
-    costs,
-    store,
-    readCapacity: cell.readLimits,
-    readUsage: cell.readUsage,
-    onEvent: (event) => log.warn(`meter_${event.kind}`, 'error' in event ? { err: event.error } : {}),
-  });
-  const findDetails = (org: string): Promise<unknown> => readDetails(program.engine, { dataCenter: id, orgId: org });
-  const http = createMeterServer({ meter, clock: systemClock, findDetails });
+  const { meter, costs, findDetails, drain, disconnect } = await openMeter(program, options.dataCenter, 'configured');
+  const http = createMeterServer({ meter, clock: systemClock, findDetails, costs });
   const address = await listenAt(http, options.listen);
   const stopping = new AbortController();
-  const drain = (): Promise<unknown> =>
-    cell.drain(store).catch((err: unknown) => log.warn('meter_drain_failed', { err }));
   const draining = (async () => {
     while (!stopping.signal.aborted) {
       await systemClock.sleep(DRAIN_MS, stopping.signal);
@@ -68,9 +50,47 @@ export async function startMeter(
       stopping.abort();
       // the last of these comes after the last release
       await draining;
-      redis?.disconnect();
+      disconnect();
     },
   };
+}
+
+/** The meter of a data center, and how what it counts gets into the cell. */
+export interface OpenMeter {
+  readonly meter: Meter;
+  readonly costs: CallCosts;
+  readonly findDetails: MeterCell['findDetails'];
+  /** What this process has not yet brought into the cell. Never rejects. */
+  drain(): Promise<unknown>;
+  /** Once the meter is closed and drained. */
+  disconnect(): void;
+}
+
+/** Counts on the Redis of the configuration where it names one, else in memory. */
+export async function openMeter(
+  program: Program,
+  dataCenter: string,
+  place: 'configured' | 'memory',
+): Promise<OpenMeter> {
+  const { id, zone } = findDataCenter(program.config, dataCenter);
+  const log = createLog().child({ dataCenter: id });
+  const { costs } = await program.loadRateCard();
+  const cell = createMeterCell(program.worker.cells.get(id), systemClock);
+  const server = place === 'memory' ? undefined : program.meterRedis(id);
+  const redis = server === undefined ? undefined : connectMeterRedis(server.url, { tls: server.ssl });
+  const now = (): number => systemClock.now().getTime();
+  const store = redis === undefined ? createMemoryMeterStore(now) : createRedisMeterStore(redis);
+  const meter = createMeter({
+    zone,
+    costs,
+    store,
+    readCapacity: cell.readLimits,
+    readUsage: cell.readUsage,
+    onEvent: (event) => log.warn(`meter_${event.kind}`, 'error' in event ? { err: event.error } : {}),
+  });
+  const drain = (): Promise<unknown> =>
+    cell.drain(store).catch((err: unknown) => log.warn('meter_drain_failed', { err }));
+  return { meter, costs, findDetails: cell.findDetails, drain, disconnect: () => redis?.disconnect() };
 }
 
 async function listenAt(http: Server, listen: MeterListen): Promise<string> {

@@ -2,6 +2,11 @@
 // no login, so whoever may connect may ask. Never writes an org id into a log.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type * as z from 'zod';
+import type { CallCosts } from '../domain/rate-card/call-costs.js';
+import { type ApiDetails, shareOfToday } from '../domain/usage/api-details.js';
+import { API_DETAILS_POLICY } from '../domain/usage/api-details-style.js';
+import { describeCosts } from '../domain/usage/call-costs.js';
+import { renderApiDetails } from '../domain/usage/render-api-details.js';
 import type { Clock } from '../kernel/clock.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { Admission, Meter } from '../meter/create-meter.js';
@@ -10,8 +15,10 @@ import { type AcquireBody, acquireBody, readCallHeaders, releaseBody } from './m
 export interface MeterServerOptions {
   readonly meter: Meter;
   readonly clock: Clock;
-  /** What an org's page shows; undefined where no org has this id. */
-  readonly findDetails: (orgId: string) => Promise<unknown>;
+  /** What the cell has of an org; undefined where no org has this id. */
+  readonly findDetails: (orgId: string) => Promise<ApiDetails | undefined>;
+  /** For the page. */
+  readonly costs: CallCosts;
 }
 
 const MAX_BODY_BYTES = 200_000;
@@ -25,12 +32,13 @@ interface Held {
 
 interface Answer {
   readonly status: number;
+  /** A text is a page, anything else becomes JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** It does not listen yet. */
-export function createMeterServer({ meter, clock, findDetails }: MeterServerOptions): Server {
+export function createMeterServer({ meter, clock, findDetails, costs }: MeterServerOptions): Server {
   /** Calls in flight by org and id, oldest first. */
   const held = new Map<string, Held>();
   let made = 0;
@@ -83,14 +91,26 @@ export function createMeterServer({ meter, clock, findDetails }: MeterServerOpti
       return acquire(call, refuseStatus, 'not held');
     }
     if (method === 'GET' && path === '/health') return { status: 200, body: { ok: true, ...meter.counts() } };
-    const [, orgId] = /^\/orgs\/([^/]+)\/api-details$/u.exec(path) ?? [];
+    const [, orgId, ending] = /^\/orgs\/([^/]+)\/api-details(\.html)?$/u.exec(path) ?? [];
     if (method === 'GET' && orgId !== undefined) {
-      const details = await findDetails(decodeOrgId(orgId));
-      return details === undefined
-        ? { status: 404, body: problem(404, 'org_not_found', NO_ORG) }
-        : { status: 200, body: details };
+      const form = ending === undefined ? chooseForm(request.headers.accept) : 'page';
+      return showDetails(decodeOrgId(orgId), form);
     }
     return { status: 404, body: problem(404, 'not_found', 'There is no such path.') };
+  }
+
+  async function showDetails(orgId: string, form: 'page' | 'json'): Promise<Answer> {
+    const stored = await findDetails(orgId);
+    if (stored === undefined) return { status: 404, body: problem(404, 'org_not_found', NO_ORG) };
+    // where the meter does not know, the rest is shown without it
+    const inFlight = await meter.details(stored.orgId).then(
+      (now) => now.inFlight,
+      () => null,
+    );
+    const details = { ...stored, inFlight };
+    if (form === 'json') return { status: 200, body: { ...details, share: shareOfToday(details) }, headers: VARIES };
+    const prices = costs.size === 0 ? {} : { prices: describeCosts(costs) };
+    return { status: 200, body: renderApiDetails(details, prices), headers: PAGE_HEADERS };
   }
 
   return createServer((request, response) => {
@@ -101,6 +121,21 @@ export function createMeterServer({ meter, clock, findDetails }: MeterServerOpti
 }
 
 const PROBLEM = 'application/problem+json';
+/** Of every answer: it is for the one who asked, and never for a browser to guess at. */
+const SAFE_HEADERS = {
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
+} as const;
+const VARIES = { Vary: 'Accept' } as const;
+/** The product may embed it in a page of its own origin. */
+const PAGE_HEADERS = {
+  ...VARIES,
+  'Content-Type': 'text/html; charset=utf-8',
+  'Content-Security-Policy': `${API_DETAILS_POLICY}; frame-ancestors 'self'`,
+  'Cross-Origin-Resource-Policy': 'same-origin',
+} as const;
 const NO_ORG = 'No org has this id.';
 
 const keyOf = (orgId: string, callId: string): string => `${orgId}\u0000${callId}`;
@@ -161,8 +196,22 @@ function toAnswer(error: unknown): Answer {
 
 function send(response: ServerResponse, { status, body, headers = {} }: Answer): void {
   const text =
-    body === undefined ? '' : JSON.stringify(body, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+    typeof body === 'string'
+      ? body
+      : JSON.stringify(body, (_, value) => (typeof value === 'bigint' ? String(value) : value));
   const type = status >= 400 ? PROBLEM : 'application/json';
-  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text), ...headers });
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(text),
+    ...SAFE_HEADERS,
+    ...headers,
+  });
   response.end(text);
+}
+
+/** What a caller asks for first. */
+function chooseForm(accept = ''): 'page' | 'json' {
+  const page = accept.search(/\btext\/html\b/iu);
+  const json = accept.search(/\bapplication\/json\b/iu);
+  return page >= 0 && (json < 0 || page < json) ? 'page' : 'json';
 }

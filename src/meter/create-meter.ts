@@ -198,7 +198,10 @@ export function createMeter(options: MeterOptions): Meter {
     const isFresh = last !== undefined && known.readAtMs !== null && now() - last.readAtMs < REFUSED_LOCALLY_MS.credits;
     const fresh = isFresh ? known : await limits.read(request.orgId);
     const held = fresh.readAtMs === null ? addGrace(fresh.limits) : fresh.limits;
-    const decided = isSameLimits(held, known.limits) ? first : await batches.acquire({ ...request, limits: held });
+    // slots that this process has freed, and has not yet told of, are free
+    const settled = first.answer.decision.verdict === 'concurrency' && (await releases.settle(request.orgId));
+    const isSame = isSameLimits(held, known.limits) && !settled;
+    const decided = isSame ? first : await batches.acquire({ ...request, limits: held });
     const { verdict } = decided.answer.decision;
     if (verdict === 'allowed') {
       if (fresh.readAtMs === null) counted.allowedUnconfirmed += 1;

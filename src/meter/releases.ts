@@ -15,6 +15,8 @@ export interface HeldCall {
 export interface Releases {
   hold(call: HeldCall): void;
   end(call: HeldCall, outcome: 'paid' | 'given back'): void;
+  /** Tells the store at once what has ended of an org; false where nothing of it did just now. */
+  settle(orgId: string): Promise<boolean>;
   countRefusal(orgId: string, day: string, verdict: 'credits' | 'concurrency'): void;
   /** Sends what waits, and nothing from then on. */
   close(): Promise<void>;
@@ -33,6 +35,7 @@ export function createReleases(options: {
   /** When each call must be renewed. */
   const held = new Map<HeldCall, number>();
   let ended: ReleaseRequest[] = [];
+  let lastSent: readonly ReleaseRequest[] = [];
   let refused = new Map<string, GivenRefusals>();
   let timer: 'waits' | 'none' = 'none';
   let sent: Promise<unknown> = Promise.resolve();
@@ -63,6 +66,7 @@ export function createReleases(options: {
     if (ended.length === 0 && refused.size === 0) return;
     const [calls, refusals] = [ended, [...refused.values()]];
     [ended, refused] = [[], new Map()];
+    if (calls.length > 0) lastSent = calls;
     const before = sent;
     sent = Promise.all([before, store.release(calls, refusals)]);
   }
@@ -74,6 +78,12 @@ export function createReleases(options: {
       const { orgId, callId, day, credits } = call;
       ended.push({ orgId, callId, day, givesBack: outcome === 'paid' ? null : credits });
       schedule();
+    },
+    settle: async (orgId) => {
+      if (![...ended, ...lastSent].some((call) => call.orgId === orgId)) return false;
+      flush();
+      await sent;
+      return true;
     },
     countRefusal: (orgId, day, verdict) => {
       const before = refused.get(orgId);

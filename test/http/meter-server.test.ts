@@ -5,15 +5,19 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { parseRateCard } from '../../src/domain/rate-card/parse-rate-card.js';
 import { createMeterServer } from '../../src/http/meter-server.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { createMemoryMeterStore } from '../../src/stores/meter/memory-meter-store.js';
+import { sampleCardText } from '../domain/rate-card/sample-card.js';
+import { sampleDetails } from '../domain/usage/sample-details.js';
 import { onCredits, openMeter } from '../metering/meter-scene.js';
 
 interface Reply {
   readonly status: number | undefined;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly body: Readonly<Record<string, unknown>>;
+  readonly text: string;
 }
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -29,7 +33,8 @@ async function open(where: 'loopback' | 'socket' = 'loopback') {
   const server = createMeterServer({
     meter: scene.meter,
     clock: systemClock,
-    findDetails: async (orgId) => (orgId === 'a/b' ? { org_id: orgId, total_credits: 2n ** 60n } : undefined),
+    findDetails: async (orgId) => (orgId === 'c' ? undefined : sampleDetails({ orgId, total: 2n ** 60n })),
+    costs: parseRateCard(sampleCardText).costs,
   });
   const folder = await mkdtemp(join(tmpdir(), 'meter-'));
   const path = join(folder, 'meter.sock');
@@ -51,7 +56,12 @@ async function open(where: 'loopback' | 'socket' = 'loopback') {
           text += String(part);
         });
         response.on('end', () =>
-          resolve({ status: response.statusCode, headers: response.headers, body: JSON.parse(text) }),
+          resolve({
+            status: response.statusCode,
+            headers: response.headers,
+            body: String(response.headers['content-type']).includes('json') ? JSON.parse(text) : {},
+            text,
+          }),
         );
       });
       asked.on('error', reject);
@@ -85,6 +95,15 @@ describe('POST /acquire', () => {
     [{ orgId: 7, kind: 'get' }, 'orgId'],
     [{ orgId: '7', kind: 'get', records: -1 }, 'records'],
     [{ orgId: '7', kind: 'get', price: 0 }, 'price'],
+    [{ orgId: '7', kind: 'list', from: 1_000_000_001 }, 'from'],
+    [{ orgId: '7', kind: 'list', limit: 1.5 }, 'limit'],
+    [{ orgId: '7', kind: 'list', limit: '10' }, 'limit'],
+    [{ orgId: '7'.repeat(201), kind: 'get' }, 'orgId'],
+    [{ orgId: '7', kind: 'g'.repeat(101) }, 'kind'],
+    [{ orgId: '7', kind: 'get', callId: 'c'.repeat(201) }, 'callId'],
+    [{ orgId: '', kind: 'get' }, 'orgId'],
+    [{ orgId: '7', kind: null }, 'kind'],
+    ['null', 'Invalid input'],
     [{ orgId: 'a\u0000', kind: 'get' }, 'orgId'],
     ['x'.repeat(200_001), 'bytes'],
   ])('rejects %j and charges nothing', async (body, part) => {
@@ -95,7 +114,31 @@ describe('POST /acquire', () => {
   });
 });
 
+test('POST /acquire counts a kind that the card does not have at 1, as the unknown kind', async () => {
+  const { orgs, post, events } = await open();
+  orgs.set('7', onCredits(60));
+  const reply = await post('/acquire', { orgId: '7', kind: 'teleport' });
+  expect(reply).toMatchObject({ status: 200, headers: { 'x-rate-limit-request-weight-v3': '1' } });
+  expect(events).toEqual([{ kind: 'unknown_kind', calls: 1 }]);
+});
+
 describe('POST /release', () => {
+  test.each([
+    [{ orgId: '7' }],
+    [{ orgId: '7', callId: 'a', status: 99 }],
+    [{ orgId: 7, callId: 'a' }],
+    [[{ orgId: '7', callId: 'a' }, { orgId: '7' }]],
+    ['[1'],
+  ])('rejects %j as a whole, and every call keeps its slot', async (body) => {
+    const { orgs, post } = await open();
+    orgs.set('7', onCredits(100, 1));
+    await post('/acquire', { orgId: '7', callId: 'a', kind: 'get' });
+    expect(await post('/release', body)).toMatchObject({ status: 400, body: { code: 'invalid_call' } });
+    expect(await post('/release', [])).toMatchObject({ status: 200, body: { released: 0, unknown: 0 } });
+    expect((await post('/acquire', { orgId: '7', kind: 'get' })).body).toMatchObject({ code: 'TOO_MANY_REQUESTS' });
+    expect(await post('/release', { orgId: '7', callId: 'a' })).toMatchObject({ body: { released: 1 } });
+  });
+
   test('frees slots, one or many, gives back after a 5xx, and knows nothing of other calls', async () => {
     const { orgs, post } = await open();
     orgs.set('7', onCredits(100, 2));
@@ -135,14 +178,46 @@ describe('GET /authorize', () => {
   });
 });
 
-test('GET /orgs/:id/api-details passes on what the cell has, with exact numbers', async () => {
-  const { ask } = await open();
-  expect(await ask({ path: '/orgs/a%2Fb/api-details' })).toMatchObject({
-    status: 200,
-    body: { org_id: 'a/b', total_credits: '1152921504606846976' },
+describe('GET /orgs/:id/api-details', () => {
+  const HOSTILE = `<script>alert(1)</script>"'&`;
+  const pathOf = (orgId: string, ending = ''): string => `/orgs/${encodeURIComponent(orgId)}/api-details${ending}`;
+  const SAFE = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' };
+
+  test('gives what the cell has as JSON, with exact numbers, the share of today and the calls that run now', async () => {
+    const { ask, post } = await open();
+    await post('/acquire', { orgId: 'a/b', kind: 'get' });
+    expect(await ask({ path: pathOf('a/b') })).toMatchObject({
+      status: 200,
+      headers: {
+        ...SAFE,
+        'content-type': 'application/json',
+        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      },
+      body: { orgId: 'a/b', total: '1152921504606846976', inFlight: 1, share: { used: '61200', percent: 1 } },
+    });
+    expect(await ask({ path: pathOf('c') })).toMatchObject({ status: 404, body: { code: 'org_not_found' } });
+    expect((await ask({ path: '/orgs/%zz/api-details' })).status).toBe(400);
   });
-  expect((await ask({ path: '/orgs/c/api-details' })).body).toMatchObject({ code: 'org_not_found' });
-  expect((await ask({ path: '/orgs/%zz/api-details' })).status).toBe(400);
+
+  test('is a page for a browser and by its ending, with the prices of the card and without anything that runs', async () => {
+    const { ask } = await open();
+    const accept = 'text/html,application/xhtml+xml,*/*;q=0.8';
+    const page = await ask({ path: pathOf(HOSTILE), headers: { accept } });
+    expect(page).toMatchObject({
+      status: 200,
+      headers: { ...SAFE, 'content-type': 'text/html; charset=utf-8', vary: 'Accept' },
+    });
+    expect(page.headers['content-security-policy']).toMatch(
+      /^default-src 'none'; style-src 'sha256-[\w+/]{43}='; .*frame-ancestors 'self'$/u,
+    );
+    expect(page.text).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;');
+    expect(page.text).not.toMatch(/<script|unsafe-inline|javascript:/u);
+    expect(page.text).toContain('list, search, up to index 2,000');
+    expect(page.text).toContain('Running now: 0.');
+    expect((await ask({ path: pathOf(HOSTILE, '.html') })).text).toBe(page.text);
+    const json = await ask({ path: pathOf('7'), headers: { accept: 'application/json, text/html' } });
+    expect(json.body).toMatchObject({ orgId: '7' });
+  });
 });
 
 test('any other path is a 404', async () => {

@@ -87,6 +87,16 @@ describe('acquire', () => {
     expect((await meter.acquire({ orgId: '7', kind: 'get' })).allowed).toBe(true);
   });
 
+  test('refuses no call for a slot that was freed here a moment ago', async () => {
+    const { meter, orgs } = open();
+    orgs.set('7', onCredits(1000, 2));
+    for (let rounds = 0; rounds < 5; rounds += 1) {
+      const calls = await Promise.all(['get', 'get'].map((kind) => meter.acquire({ orgId: '7', kind })));
+      expect(calls.map(({ allowed }) => allowed)).toEqual([true, true]);
+      for (const call of calls) call.release(); // the store hears of it within 5 ms
+    }
+  });
+
   test('gives credits back after an error of ours, once, and not after one of the client', async () => {
     const { meter, orgs, clock, store } = open();
     orgs.set('7', onCredits(100));

@@ -1,5 +1,5 @@
-// `demo`, which `npm start` runs: the whole rollout of the sample data centers on the embedded servers, shown live.
-// Never reads a configuration. Stops everything that it started; run again, it continues where it stopped.
+// `demo`, which `npm start` runs: the whole rollout of the sample data centers on the embedded servers, shown live, then
+// a day of metered calls. Never reads a configuration. Stops everything that it started; run again, it continues where it stopped.
 import type { Program } from '../../compose.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { readStatus, type Status } from '../../engine/operate/read-status.js';
@@ -8,12 +8,14 @@ import { planDataCenter } from '../../engine/plan/plan-data-center.js';
 import { requestApply } from '../../engine/rollout/request-rollout.js';
 import { initAll } from '../../engine/setup/init-all.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
+import { meterSamples } from '../processes/meter-samples.js';
 import { createServing } from '../processes/start-processes.js';
 import { listenForInterruption, signalExitCode, type WatchOutcome, watchRollout } from '../processes/watch-rollout.js';
 import { withProgram } from '../processes/with-program.js';
 import { chooseExitCode, exitCodeOf } from '../terminal/exit-code.js';
 import { showChange, showCount, showOrgs } from '../terminal/numbers.js';
 import type { CliSession } from '../terminal/session.js';
+import { showMeteredSamples } from '../views/show-metered-samples.js';
 import { statusDocument } from '../views/show-state.js';
 import { showSummary } from '../views/show-summary.js';
 
@@ -28,7 +30,6 @@ export async function runDemo(session: CliSession): Promise<number> {
     { from: 'embedded', says: 'nothing', cellConnections: () => CONNECTIONS },
     async (program) => {
       const card = await prepare(session, program);
-      const dataCenters = program.config.dataCenters.map(({ id }) => id);
       const triaged = await triage(program.engine, {
         config: program.config,
         card,
@@ -37,11 +38,11 @@ export async function runDemo(session: CliSession): Promise<number> {
       });
       if (triaged.requested.length + triaged.busy.length === 0) {
         session.print('\nEvery data center is done, and there is nothing to change.');
-        return conclude(session, program, await readStatus(program.engine), 0);
+        return conclude(session, program, { card, status: await readStatus(program.engine), exitCode: 0 });
       }
       for (const { id } of triaged.requested) session.print(await describePlan(program, card, id));
       if (triaged.busy.length > 0) session.print(`Continuing where it stopped: ${triaged.busy.join(', ')}`);
-      return serveRollout(session, program, dataCenters, async () => {
+      return serveRollout(session, program, card, async () => {
         const { config, engine } = program;
         if (triaged.requested.length > 0)
           await requestApply(engine, { config, card, dataCenters: triaged.requested, reason: session.options.reason });
@@ -69,9 +70,10 @@ async function describePlan(program: Program, card: RateCard, id: string): Promi
 async function serveRollout(
   session: CliSession,
   program: Program,
-  dataCenters: readonly string[],
+  card: RateCard,
   request: () => Promise<void>,
 ): Promise<number> {
+  const dataCenters = program.config.dataCenters.map(({ id }) => id);
   const serving = createServing(program);
   const interruption = listenForInterruption(session);
   let outcome: WatchOutcome;
@@ -91,7 +93,7 @@ async function serveRollout(
   }
   // the samples hold undecidable orgs on purpose: they do not make the demonstration fail
   const codes = outcome.status.dataCenters.map(exitCodeOf).filter((code) => code !== 3);
-  return conclude(session, program, outcome.status, chooseExitCode(codes));
+  return conclude(session, program, { card, status: outcome.status, exitCode: chooseExitCode(codes) });
 }
 
 const TIMEOUT_MS = 20_000;
@@ -115,26 +117,39 @@ async function awaitCutovers(session: CliSession, { engine }: Program): Promise<
   }
 }
 
-function conclude(session: CliSession, program: Program, status: Status, exitCode: number): number {
+interface Ended {
+  readonly card: RateCard;
+  readonly status: Status;
+  readonly exitCode: number;
+}
+
+async function conclude(session: CliSession, program: Program, { card, status, exitCode }: Ended): Promise<number> {
   const { commands, paint } = session;
-  const [first] = program.config.dataCenters;
-  const id = first?.id ?? '';
+  const done = status.dataCenters.filter(({ stage }) => stage === 'done').map(({ id }) => id);
+  const ids = program.config.dataCenters.map(({ id }) => id);
+  const metered = await meterSamples(session, program, { card, dataCenters: ids.filter((id) => done.includes(id)) });
+  const id = ids[0] ?? '';
   const next = [
     ['status', 'the stage of every data center'],
     [`plan --dc ${id}`, 'what an apply would do now: nothing'],
     [`why ${SAMPLE_ORG} --dc ${id}`, "one org's number and where it comes from"],
     [`quarantine --dc ${id}`, 'the orgs that could not be decided, and why'],
+    [`usage --dc ${id}`, 'what orgs use, and who is short'],
     ['verify --all', 'every allotment against an independent statement of the rule'],
     ['cutover show', 'when new sign-ups started on credits'],
     ['calendar', 'what will happen when, in each data center'],
     ['audit', 'who did what, when and why'],
   ] as const;
-  const ids = program.config.dataCenters.map((dc) => dc.id);
   const longest = Math.max(...next.map(([command]) => commands.show(command).length));
   const lines = next.map(([command, what]) => `  ${commands.show(command).padEnd(longest)}  ${what}`);
+  const view = { paint, width: session.width() };
   session.report(
-    { status: statusDocument(status, commands) },
-    `\n${showSummary(status, ids, { paint, width: session.width() })}\n\nTry next:\n${lines.join('\n')}`,
+    { status: statusDocument(status, commands), ...metered },
+    [
+      `\n${showSummary(status, ids, view)}`,
+      ...showMeteredSamples(metered, view),
+      `\nTry next:\n${lines.join('\n')}`,
+    ].join('\n'),
   );
   return exitCode;
 }

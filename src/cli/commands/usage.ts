@@ -2,6 +2,7 @@
 // to this screen only.
 import { writeFile } from 'node:fs/promises';
 import { findDataCenter } from '../../compose.js';
+import { describeCosts } from '../../domain/usage/call-costs.js';
 import { renderApiDetails } from '../../domain/usage/render-api-details.js';
 import { proposeFromUsage } from '../../engine/usage/propose-from-usage.js';
 import { readDetails } from '../../engine/usage/read-details.js';
@@ -45,7 +46,10 @@ export function runUsage(session: CliSession, orgId: string | undefined, flags: 
       return 0;
     }
     const details = await readDetails(program.engine, { dataCenter, orgId });
-    if (page !== undefined) await writePage(page, renderApiDetails(details));
+    if (page !== undefined) {
+      const { costs } = await program.loadRateCard();
+      await writePage(page, renderApiDetails(details, { prices: describeCosts(costs) }));
+    }
     const text = showDetails(withPrintableTexts(details), session.width());
     session.report({ ...details, page: page ?? null }, page === undefined ? text : `${text}\n\nWritten: ${page}`);
     return 0;

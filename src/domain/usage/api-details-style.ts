@@ -1,5 +1,6 @@
 // The style sheet of the API details page: one column that fits a phone, light and dark on screen, light on paper,
-// nothing fetched from anywhere.
+// nothing fetched from anywhere. And the policy under which a browser shows the page: that style sheet and nothing else.
+import { createHash } from 'node:crypto';
 
 const LIGHT = `--paper:#ffffff;--ink:#1a1f2b;--quiet:#566072;--line:#d5dae3;--panel:#f5f7fa;--bad:#a81e1e;--track:#d5dae3;
 --used:#2f6fd0;--full:#a81e1e;--earlier:#8792a6`;
@@ -55,3 +56,8 @@ tr,.panel,figure{break-inside:avoid}
 thead{display:table-header-group}
 svg rect{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }`;
+
+const STYLE_HASH = createHash('sha256').update(API_DETAILS_STYLE).digest('base64');
+
+/** Of the page itself; a server adds who may embed it, which a page cannot say. */
+export const API_DETAILS_POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'`;

@@ -1,5 +1,7 @@
-// What calls cost in credits, for the explanation of a report: a credit is not a call. From the product's API
-// reference.
+// What calls cost in credits, as a list for people: of a rate card, and for the explanation of a report (a credit is
+// not a call) as the product's API reference has it.
+import { formatCredits } from '../../kernel/format-credits.js';
+import type { CallCosts, KindCost } from '../rate-card/call-costs.js';
 
 export interface CallCost {
   readonly call: string;
@@ -20,3 +22,28 @@ export const CALL_COSTS: readonly CallCost[] = [
 ];
 
 export const LIST_HEAVY = '24,000 list calls a day, each within the first 2,000 records, cost 72,000 credits.';
+
+/** The prices of a rate card in its order; kinds that cost the same are one row. */
+export function describeCosts(costs: CallCosts): readonly CallCost[] {
+  const kinds = new Map<string, { readonly names: string[]; readonly cost: KindCost }>();
+  for (const [name, cost] of costs) {
+    const key = JSON.stringify(cost);
+    const known = kinds.get(key);
+    if (known === undefined) kinds.set(key, { names: [name], cost });
+    else known.names.push(name);
+  }
+  return [...kinds.values()].flatMap(({ names, cost }) => describeCost(names.join(', '), cost));
+}
+
+function describeCost(call: string, cost: KindCost): readonly CallCost[] {
+  const show = (count: number): string => formatCredits(BigInt(count));
+  if (cost.kind === 'perCall') return [{ call, credits: show(cost.credits) }];
+  if (cost.kind === 'perRecords') {
+    const records = cost.records === 1 ? 'record' : `${show(cost.records)} records`;
+    return [{ call, credits: `${show(cost.credits)} per ${records}` }];
+  }
+  return [
+    ...cost.steps.map(({ to, credits }) => ({ call: `${call}, up to index ${show(to)}`, credits: show(credits) })),
+    { call: `${call}, beyond`, credits: show(cost.beyond) },
+  ];
+}

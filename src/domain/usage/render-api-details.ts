@@ -5,7 +5,7 @@ import { html, type Markup, nothing } from '../../kernel/html.js';
 import { addLocalDays } from '../time/local-date.js';
 import { formatLocalMs, toLocalMs } from '../time/local-time.js';
 import { type ApiDetails, type DetailsDay, shareOfToday } from './api-details.js';
-import { API_DETAILS_STYLE } from './api-details-style.js';
+import { API_DETAILS_POLICY, API_DETAILS_STYLE } from './api-details-style.js';
 import { CALL_COSTS, type CallCost } from './call-costs.js';
 import { renderDays } from './render-days.js';
 
@@ -24,7 +24,7 @@ export function renderApiDetails(details: ApiDetails, { askAt, prices = CALL_COS
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="${{ markup: API_DETAILS_POLICY }}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <meta name="robots" content="noindex">

@@ -1,8 +1,11 @@
 // A meter's side of its cell: reads what orgs are held to and what they used, and records what was counted. Each as the
 // role `meter`. Never decides a call.
 import type { DayUsage } from '../../domain/metering/usage.js';
+import type { ApiDetails } from '../../domain/usage/api-details.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
+import { parseOrgId } from '../../stores/cell/org/orgs.js';
+import { findApiDetails } from '../../stores/cell/usage/api-details.js';
 import { listUsageOfDay, type OrgLimits } from '../../stores/cell/usage/usage-days.js';
 import type { MeterStore } from '../../stores/meter/meter-store.js';
 import { readLimits } from './read-limits.js';
@@ -12,6 +15,8 @@ export interface MeterCell {
   /** Of all of them; an id that no org has is left out. */
   readLimits(orgIds: readonly string[]): Promise<ReadonlyMap<string, OrgLimits>>;
   readUsage(orgIds: readonly string[], day: string): Promise<readonly DayUsage[]>;
+  /** Undefined: no org has this id, or none can have it. */
+  findDetails(orgId: string): Promise<ApiDetails | undefined>;
   /** Records what has grown in a store; returns how many days of orgs. */
   drain(store: Pick<MeterStore, 'collect' | 'confirm'>): Promise<number>;
 }
@@ -52,6 +57,11 @@ export function createMeterCell(cell: CellDatabase, clock: Clock): MeterCell {
       return found;
     },
     readUsage: (orgIds, day) => cell.inTransaction('meter', (tx) => listUsageOfDay(tx, { ids: orgIds, day })),
+    findDetails: (orgId) =>
+      cell.inTransaction('meter', async (tx) => {
+        const id = await parseOrgId(tx, orgId);
+        return id === undefined ? undefined : findApiDetails(tx, id);
+      }),
     drain: async (store) => {
       let drained = 0;
       for (;;) {

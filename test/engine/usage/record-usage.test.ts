@@ -3,8 +3,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEmptyUsage, type DayUsage, mergeUsage } from '../../../src/domain/metering/usage.js';
+import { createMeterCell } from '../../../src/engine/usage/meter-cell.js';
 import { readLimits } from '../../../src/engine/usage/read-limits.js';
 import { recordUsage } from '../../../src/engine/usage/record-usage.js';
+import { systemClock } from '../../../src/kernel/clock.js';
 import { listUsageOfDay, purgeOldUsage } from '../../../src/stores/cell/usage/usage-days.js';
 import { applyAll, createTestCell, type TestCell } from '../../support/cell.js';
 
@@ -172,6 +174,16 @@ describe('readLimits', () => {
     expect([limits.size, unread.length]).toEqual([51, 10]);
     expect([...limits.keys(), ...unread].toSorted()).toEqual([...ids, '1'].toSorted());
   });
+});
+
+test("a meter's role gets the page of an org, and nothing for an id that no org has", async () => {
+  const { findDetails } = createMeterCell(cell.cell, systemClock);
+  expect(await findDetails('01')).toMatchObject({ orgId: '1', total: 150_000n, concurrencyLimit: 10 });
+  expect([await findDetails('404'), await findDetails("o'hara"), await findDetails('')]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });
 
 describe('purge_usage', () => {
