@@ -43,17 +43,26 @@ export function createMeterServer({ meter, clock, findDetails, costs }: MeterSer
   const held = new Map<string, Held>();
   let made = 0;
 
-  async function acquire(asked: unknown, refuseStatus: 403 | 429, slot: 'held' | 'not held'): Promise<Answer> {
+  async function acquire(asked: unknown, slot: 'held' | 'not held'): Promise<Answer> {
     const call = parseBody(acquireBody, asked);
     made += 1;
     const callId =
       call.callId ?? `${process.pid.toString(36)}.${clock.now().getTime().toString(36)}.${made.toString(36)}`;
     const admission = await meter.acquire({ ...call, callId });
     const { allowed, body, headers } = admission;
-    if (!allowed) return { status: refuseStatus, body, headers: { ...headers, 'Content-Type': PROBLEM } };
+    if (!allowed) return { status: 429, body, headers };
     if (slot === 'held') hold(call, callId, admission);
     else admission.release();
     return { status: 200, body: { allowed, callId, headers }, headers: { ...headers, 'X-Call-Id': callId } };
+  }
+
+  /** A proxy sees no body of this answer, and may know 403 as the only refusal: then both are in headers. */
+  async function authorize({ headers }: IncomingMessage): Promise<Answer> {
+    const { call, refuseStatus } = readCallHeaders(headers);
+    const answer = await acquire(call, 'not held').catch(toAnswer);
+    if (refuseStatus !== 403 || answer.status < 400 || answer.status >= 500) return answer;
+    const told = { 'X-Problem-Status': String(answer.status), 'X-Problem': toJson(answer.body) };
+    return { ...answer, status: refuseStatus, headers: { ...answer.headers, ...told } };
   }
 
   function hold({ orgId }: AcquireBody, callId: string, admission: Admission): void {
@@ -84,12 +93,9 @@ export function createMeterServer({ meter, clock, findDetails, costs }: MeterSer
   async function route(request: IncomingMessage): Promise<Answer> {
     const { method = '', url = '' } = request;
     const [path = ''] = url.split('?');
-    if (method === 'POST' && path === '/acquire') return acquire(await readJson(request), 429, 'held');
+    if (method === 'POST' && path === '/acquire') return acquire(await readJson(request), 'held');
     if (method === 'POST' && path === '/release') return release(await readJson(request));
-    if (method === 'GET' && path === '/authorize') {
-      const { call, refuseStatus } = readCallHeaders(request.headers);
-      return acquire(call, refuseStatus, 'not held');
-    }
+    if (method === 'GET' && path === '/authorize') return authorize(request);
     if (method === 'GET' && path === '/health') return { status: 200, body: { ok: true, ...meter.counts() } };
     const [, orgId, ending] = /^\/orgs\/([^/]+)\/api-details(\.html)?$/u.exec(path) ?? [];
     if (method === 'GET' && orgId !== undefined) {
@@ -195,10 +201,7 @@ function toAnswer(error: unknown): Answer {
 }
 
 function send(response: ServerResponse, { status, body, headers = {} }: Answer): void {
-  const text =
-    typeof body === 'string'
-      ? body
-      : JSON.stringify(body, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+  const text = typeof body === 'string' ? body : toJson(body);
   const type = status >= 400 ? PROBLEM : 'application/json';
   response.writeHead(status, {
     'Content-Type': type,
@@ -208,6 +211,13 @@ function send(response: ServerResponse, { status, body, headers = {} }: Answer):
   });
   response.end(text);
 }
+
+/** Numbers beyond what a double holds as text; ASCII only, so that it may stand in a header. */
+const toJson = (body: unknown): string =>
+  JSON.stringify(body, (_, value) => (typeof value === 'bigint' ? String(value) : value)).replaceAll(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 /** What a caller asks for first. */
 function chooseForm(accept = ''): 'page' | 'json' {

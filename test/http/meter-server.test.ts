@@ -13,6 +13,8 @@ import { sampleCardText } from '../domain/rate-card/sample-card.js';
 import { sampleDetails } from '../domain/usage/sample-details.js';
 import { onCredits, openMeter } from '../metering/meter-scene.js';
 
+const { costs } = parseRateCard(sampleCardText);
+
 interface Reply {
   readonly status: number | undefined;
   readonly headers: Readonly<Record<string, unknown>>;
@@ -34,7 +36,7 @@ async function open(where: 'loopback' | 'socket' = 'loopback') {
     meter: scene.meter,
     clock: systemClock,
     findDetails: async (orgId) => (orgId === 'c' ? undefined : sampleDetails({ orgId, total: 2n ** 60n })),
-    costs: parseRateCard(sampleCardText).costs,
+    costs,
   });
   const folder = await mkdtemp(join(tmpdir(), 'meter-'));
   const path = join(folder, 'meter.sock');

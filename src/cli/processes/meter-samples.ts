@@ -1,5 +1,5 @@
 // After the sample rollout: some thousand calls of sample orgs through the meters of their data centers, and the API
-// details page of the org that ran into its limit. A day that was measured already is only shown.
+// details page of the org that ran into its limit. Run again on the same day, they go on from what was used.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Program } from '../../compose.js';
@@ -26,12 +26,9 @@ export async function meterSamples(
   program: Program,
   { card, dataCenters }: { readonly card: RateCard; readonly dataCenters: readonly string[] },
 ): Promise<MeteredSamples> {
-  const read = (): Promise<readonly UsageReport[]> =>
-    Promise.all(dataCenters.map((dataCenter) => readUsage(program.engine, { dataCenter, limit: LISTED })));
-  const before = await read();
-  const isMeasured = before.some(({ editions }) => editions.some(({ active }) => active > 0));
-  if (!isMeasured && dataCenters.length > 0) await callAll(session, program, dataCenters);
-  const usage = isMeasured ? before : await read();
+  if (dataCenters.length > 0) await callAll(session, program, dataCenters);
+  const read = (dataCenter: string) => readUsage(program.engine, { dataCenter, limit: LISTED });
+  const usage = await Promise.all(dataCenters.map(read));
   return { usage, page: await writePage(program, card, usage) };
 }
 
