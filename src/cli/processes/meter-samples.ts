@@ -11,12 +11,7 @@ import { readUsage, type UsageReport } from '../../engine/usage/read-usage.js';
 import { projectFolder } from '../../platform/project-folder.js';
 import { showCount } from '../terminal/numbers.js';
 import type { CliSession } from '../terminal/session.js';
-
-export interface MeteredSamples {
-  readonly usage: readonly UsageReport[];
-  /** Of the first org that has nothing left or was refused; null: there is none. */
-  readonly page: { readonly orgId: string; readonly dataCenter: string; readonly path: string } | null;
-}
+import type { MeteredSamples } from '../views/show-metered-samples.js';
 
 const LISTED = 5;
 

@@ -1,10 +1,15 @@
 // What the sample calls used, by data center, and how to see the page of the org that ran into its limit.
 import { relative } from 'node:path';
 import type { UsageReport } from '../../engine/usage/read-usage.js';
-import type { MeteredSamples } from '../processes/meter-samples.js';
 import { showCount } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
+
+export interface MeteredSamples {
+  readonly usage: readonly UsageReport[];
+  /** Of the first org that has nothing left or was refused; null: there is none. */
+  readonly page: { readonly orgId: string; readonly dataCenter: string; readonly path: string } | null;
+}
 
 /** No lines where nothing was measured. */
 export function showMeteredSamples(
