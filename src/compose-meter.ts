@@ -29,7 +29,11 @@ export async function startMeter(
   program: Program,
   options: { readonly dataCenter: string; readonly listen: MeterListen },
 ): Promise<RunningMeter> {
-  const { meter, costs, findDetails, drain, disconnect } = await openMeter(program, options.dataCenter, 'configured');
+  const { meter, costs, findDetails, drain, disconnect } = await openCellMeter(
+    program,
+    options.dataCenter,
+    'configured',
+  );
   const http = createMeterServer({ meter, clock: systemClock, findDetails, costs });
   const address = await listenAt(http, options.listen);
   const stopping = new AbortController();
@@ -56,7 +60,7 @@ export async function startMeter(
 }
 
 /** The meter of a data center, and how what it counts gets into the cell. */
-export interface OpenMeter {
+export interface CellMeter {
   readonly meter: Meter;
   readonly costs: CallCosts;
   readonly findDetails: MeterCell['findDetails'];
@@ -67,11 +71,11 @@ export interface OpenMeter {
 }
 
 /** Counts on the Redis of the configuration where it names one, else in memory. */
-export async function openMeter(
+export async function openCellMeter(
   program: Program,
   dataCenter: string,
   place: 'configured' | 'memory',
-): Promise<OpenMeter> {
+): Promise<CellMeter> {
   const { id, zone } = findDataCenter(program.config, dataCenter);
   const log = createLog().child({ dataCenter: id });
   const { costs } = await program.loadRateCard();

@@ -1,7 +1,7 @@
 // The sample calls of the embedded default: some orgs of each data center call its meter, which counts in memory, and
 // what it counted is in the cell in the end. Only for the samples.
 import type { Program } from './compose.js';
-import { openMeter } from './compose-meter.js';
+import { openCellMeter } from './compose-meter.js';
 import { chooseSampleOrgs } from './engine/usage/choose-sample-orgs.js';
 import type { Meter } from './meter/create-meter.js';
 import { type OrgCalls, planSampleCalls } from './sample/sample-calls.js';
@@ -22,7 +22,7 @@ export async function runSampleCalls(
   { dataCenter, place }: { readonly dataCenter: string; readonly place: 'first' | 'others' },
 ): Promise<SampleCounts> {
   const orgs = await chooseSampleOrgs(program.engine, { dataCenter, limit: ORGS });
-  const { meter, drain, disconnect } = await openMeter(program, dataCenter, 'memory');
+  const { meter, drain, disconnect } = await openCellMeter(program, dataCenter, 'memory');
   try {
     const counts = await Promise.all(planSampleCalls(orgs, SHARES[place]).map((org) => callAll(meter, org)));
     return {

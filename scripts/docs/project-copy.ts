@@ -19,7 +19,15 @@ export interface ProjectCopy {
   readonly folder: string;
   /** Runs one command line of the program. */
   run(...args: readonly string[]): Promise<CopiedCommand>;
+  /** Starts a command that serves until it is stopped; resolves with the first line that matches. */
+  serve(ready: RegExp, ...args: readonly string[]): Promise<ServingCommand>;
   remove(): Promise<void>;
+}
+
+export interface ServingCommand {
+  readonly line: string;
+  /** As Ctrl-C does; its exit code. */
+  stop(): Promise<number | null>;
 }
 
 /** Compiles the present code; throws with what the compiler wrote when it does not compile. */
@@ -36,6 +44,7 @@ export async function createProjectCopy(): Promise<ProjectCopy> {
   return {
     folder,
     run: (...args) => runProgram(folder, [main, ...args]),
+    serve: (ready, ...args) => serveProgram(folder, [main, ...args], ready),
     remove: async () => {
       const home = await prepareHome(folder, await findServerUser());
       await waitUntilStopped(home);
@@ -55,6 +64,26 @@ function runProgram(folder: string, args: readonly string[]): Promise<CopiedComm
       });
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, output }));
+  });
+}
+
+function serveProgram(folder: string, args: readonly string[], ready: RegExp): Promise<ServingCommand> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended = new Promise<number | null>((end) => child.once('close', end));
+    let output = '';
+    const stop = (): Promise<number | null> => {
+      child.kill('SIGINT');
+      return ended;
+    };
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text;
+        const line = output.split('\n').find((one) => ready.test(one));
+        if (line !== undefined) resolve({ line, stop });
+      });
+    child.once('error', reject);
+    void ended.then((code) => reject(new Error(`it ended with ${code}: ${output}`)));
   });
 }
 

@@ -198,7 +198,7 @@ export function createMeter(options: MeterOptions): Meter {
     const isFresh = last !== undefined && known.readAtMs !== null && now() - last.readAtMs < REFUSED_LOCALLY_MS.credits;
     const fresh = isFresh ? known : await limits.read(request.orgId);
     const held = fresh.readAtMs === null ? addGrace(fresh.limits) : fresh.limits;
-    // slots that this process has freed, and has not yet told of, are free
+    // slots that this process has just freed are free
     const settled = first.answer.decision.verdict === 'concurrency' && (await releases.settle(request.orgId));
     const isSame = isSameLimits(held, known.limits) && !settled;
     const decided = isSame ? first : await batches.acquire({ ...request, limits: held });

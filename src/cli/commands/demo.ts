@@ -1,5 +1,6 @@
-// `demo`, which `npm start` runs: the whole rollout of the sample data centers on the embedded servers, shown live, then
-// a day of metered calls. Never reads a configuration. Stops everything that it started; run again, it continues where it stopped.
+// `demo`, which `npm start` runs: the whole rollout of the sample data centers on the embedded servers, shown live,
+// then a day of metered calls. Never reads a configuration. Stops everything that it started; run again, it continues
+// where it stopped.
 import type { Program } from '../../compose.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { readStatus, type Status } from '../../engine/operate/read-status.js';

@@ -1,5 +1,5 @@
 // The style sheet of the API details page: one column that fits a phone, light and dark on screen, light on paper,
-// nothing fetched from anywhere. And the policy under which a browser shows the page: that style sheet and nothing else.
+// nothing fetched from anywhere. And the policy under which a browser shows the page: that style sheet, nothing else.
 import { createHash } from 'node:crypto';
 
 const LIGHT = `--paper:#ffffff;--ink:#1a1f2b;--quiet:#566072;--line:#d5dae3;--panel:#f5f7fa;--bad:#a81e1e;--track:#d5dae3;
