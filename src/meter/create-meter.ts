@@ -192,16 +192,15 @@ export function createMeter(options: MeterOptions): Meter {
     return confirmRefusal(request, decided, known);
   }
 
-  /** Reads the org again before it is refused, and asks once more where it has other limits now. */
+  /** Reads the org again before it is refused; asks once more where it has other limits, or slots freed here, now. */
   async function confirmRefusal(request: PricedCall, first: DecidedRequest, known: KnownLimits): Promise<Admission> {
     const last = refusals.get(request.orgId);
     const isFresh = last !== undefined && known.readAtMs !== null && now() - last.readAtMs < REFUSED_LOCALLY_MS.credits;
     const fresh = isFresh ? known : await limits.read(request.orgId);
     const held = fresh.readAtMs === null ? addGrace(fresh.limits) : fresh.limits;
-    // slots that this process has just freed are free
     const settled = first.answer.decision.verdict === 'concurrency' && (await releases.settle(request.orgId));
-    const isSame = isSameLimits(held, known.limits) && !settled;
-    const decided = isSame ? first : await batches.acquire({ ...request, limits: held });
+    const stands = isSameLimits(held, known.limits) && !settled;
+    const decided = stands ? first : await batches.acquire({ ...request, limits: held });
     const { verdict } = decided.answer.decision;
     if (verdict === 'allowed') {
       if (fresh.readAtMs === null) counted.allowedUnconfirmed += 1;
