@@ -87,8 +87,8 @@ module.exports = {
     }),
     ...layer('http', '^src/http/', {
       own: [KERNEL, DOMAIN, '^src/meter/'],
-      packages: npm('zod'),
-      comment: 'speaks to gateways: no SQL, no Redis',
+      packages: npm('zod', 'prom-client'),
+      comment: 'speaks to gateways, orchestrators and Prometheus: no SQL, no Redis',
     }),
     ...layer('stores-shared', '^src/stores/[^/]+\\.ts$', {
       own: [KERNEL],
@@ -111,7 +111,13 @@ module.exports = {
       comment: 'no SQL, no decisions',
     }),
     ...layer('cli', '^src/cli/', {
-      own: [KERNEL, DOMAIN, ENGINE, '^src/compose(-meter|-sample)?\\.ts$', '^src/platform/(environment|project-folder)\\.ts$'],
+      own: [
+        KERNEL,
+        DOMAIN,
+        ENGINE,
+        '^src/compose(-meter|-sample|-listener)?\\.ts$',
+        '^src/platform/(environment|project-folder)\\.ts$',
+      ],
       packages: npm('commander', 'get-east-asian-width'),
       comment: 'speaks to people: no SQL, no BullMQ',
     }),

@@ -63,7 +63,10 @@ function createCli(io: CliIo, version: string): Command {
     .option('--config <file>', 'the configuration; default rollout.config.yaml here, else the embedded servers')
     .option('--json', 'one JSON document on standard output')
     .option('--reason <text>', 'why, for the audit')
-    .option('--exit-code', 'plan and dry apply return 2 when something is pending')
+    .option(
+      '--exit-code',
+      'plan and dry apply return 2 when something is pending; status returns 1 or 4 when it needs you',
+    )
     .option('--debug', 'show stack traces and the text of database servers, which may hold data of orgs')
     .option('--no-color', 'no colours')
     .helpCommand(false)

@@ -41,6 +41,11 @@ export const ERRORS = {
   policy_differs: entry(1, 'The configuration differs from the policy.', 'Write its values, or leave the keys out.'),
   invalid_duration: entry(1, 'A duration is not an ISO 8601 one of fixed length.', 'Write one such as PT12H or P30D.'),
   duplicate_data_center: entry(1, 'Two data centers have the same id.', 'Give each data center its own id.'),
+  address_unusable: entry(
+    1,
+    'A process cannot listen on the address of --listen.',
+    'End the program that uses it, or name another address or port.',
+  ),
   unknown_data_center: entry(1, 'No data center has this id.', 'Use one of the ids that are listed.'),
   removal_refused: entry(
     6,

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import type { DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { MAX_PLANS, MAX_ROWS, parseCount, parseFloor } from '../arguments/parse-count.js';
+import { parseListen } from '../arguments/parse-listen.js';
 import type { Execute } from '../terminal/session.js';
 import type { ApplyFlags } from './apply.js';
 import type { AuditFlags } from './audit.js';
@@ -18,6 +19,7 @@ import type { ProtectFlags } from './protect.js';
 import type { QuarantineFlags } from './quarantine.js';
 import type { ReconcileFlags } from './reconcile.js';
 import type { RepairFlags } from './repair.js';
+import type { ListenFlag } from './scheduler.js';
 import type { StatusFlags } from './status.js';
 import { registerCutover, registerSettings } from './two-person-commands.js';
 import { registerExceptions, registerUsage } from './usage-commands.js';
@@ -45,6 +47,7 @@ interface DataCenterFlag {
 /** Seconds: a status that takes longer helps nobody. */
 const MAX_WITHIN = 60;
 const MAX_CONCURRENCY = 64;
+const LISTEN = 'also answer /livez, /readyz and /metrics there, for example 127.0.0.1:9464';
 
 function registerSetup(cli: Command, execute: Execute): void {
   cli
@@ -272,6 +275,7 @@ function registerChecksAndProcesses(cli: Command, execute: Execute): void {
     .description('run a worker, which executes batches')
     .option('--dc <ids...>', 'only these data centers; default: all of the configuration')
     .option('--concurrency <n>', 'jobs at once per data center; default: rollout.lanes', parseCount(MAX_CONCURRENCY))
+    .option('--listen <address>', LISTEN, parseListen)
     .action((flags: WorkerFlags) =>
       execute(async (session) => (await import('./worker.js')).runWorker(session, flags)),
     );
@@ -284,11 +288,15 @@ function registerChecksAndProcesses(cli: Command, execute: Execute): void {
   cli
     .command('scheduler')
     .description('run a scheduler, which takes the next step of every data center')
-    .action(() => execute(async (session) => (await import('./scheduler.js')).runScheduler(session)));
+    .option('--listen <address>', LISTEN, parseListen)
+    .action((flags: ListenFlag) =>
+      execute(async (session) => (await import('./scheduler.js')).runScheduler(session, flags)),
+    );
   cli
     .command('up')
     .description('run a scheduler and a worker in one process; without a configuration, the embedded servers too')
-    .action(() => execute(async (session) => (await import('./up.js')).runUp(session)));
+    .option('--listen <address>', LISTEN, parseListen)
+    .action((flags: ListenFlag) => execute(async (session) => (await import('./up.js')).runUp(session, flags)));
   cli
     .command('demo', { hidden: true })
     .description('the whole rollout of three sample data centers on the embedded servers')

@@ -5,6 +5,7 @@ import type { Status } from '../../engine/operate/read-status.js';
 import { readStatusWithin } from '../../engine/operate/within-time.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
+import { exitCodeOfHealth } from '../terminal/exit-code.js';
 import { createLiveArea } from '../terminal/live-area.js';
 import type { CliSession } from '../terminal/session.js';
 import { showStatusLine } from '../views/show-progress.js';
@@ -33,7 +34,7 @@ export function runStatus(session: CliSession, flags: StatusFlags): Promise<numb
     if (flags.watch) return watchStatus(session, program, render, withinMs);
     const status = await readStatusWithin(program.engine, withinMs - checkedMs);
     session.report(statusDocument(status, session.commands), render(status), flags.line ? 'lines' : 'fitted');
-    return 0;
+    return session.options.exitCode ? exitCodeOfHealth(status) : 0;
   });
 }
 

@@ -8,11 +8,12 @@ import { initAll } from '../../engine/setup/init-all.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { serveUntilStopped } from '../processes/serve-until-stopped.js';
-import { schedulerProcess, workerProcesses } from '../processes/start-processes.js';
+import { listenerProcess, schedulerProcess, workerProcesses } from '../processes/start-processes.js';
 import { withProgram } from '../processes/with-program.js';
 import { createLiveArea } from '../terminal/live-area.js';
 import type { CliSession } from '../terminal/session.js';
 import { showProgress } from '../views/show-progress.js';
+import type { ListenFlag } from './scheduler.js';
 
 /**
  * `up` keeps within 80 connections: control 4, producers 2 × 3 and the schedulers' queue 2; each data center's queue 2.
@@ -29,7 +30,7 @@ export function divideConnections(dataCenters: number, lanes: number): number {
 const connectionsOf = (config: RolloutConfig): number =>
   divideConnections(config.dataCenters.length, config.rollout.lanes);
 
-export function runUp(session: CliSession): Promise<number> {
+export function runUp(session: CliSession, flags: ListenFlag): Promise<number> {
   return withProgram(session, { cellConnections: connectionsOf, policy: 'warned' }, async (program) => {
     const { config, embedded } = program;
     if (embedded !== undefined) {
@@ -43,6 +44,7 @@ export function runUp(session: CliSession): Promise<number> {
     const concurrency = Math.max(1, Math.min(config.rollout.lanes, connectionsOf(config) - 1));
     const dataCenters = config.dataCenters.map(({ id }) => id);
     const processes = [
+      ...listenerProcess(session, program, { process: 'both', dataCenters, ...flags }),
       schedulerProcess(session, program),
       ...workerProcesses(session, program, { dataCenters, queue: 'any', concurrency }),
     ];

@@ -1,5 +1,6 @@
 // The scheduler and the workers of this process, each started once its database is there.
 import type { Program, RunningProcess } from '../../compose.js';
+import type { ListenAddress, ListenerOptions } from '../../compose-listener.js';
 import { errorCodeOf } from '../../engine/database-errors.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { reportGone } from '../../engine/worker/serve-cell.js';
@@ -19,6 +20,22 @@ export function schedulerProcess(session: CliSession, program: Program): ServedP
       return program.startScheduler();
     },
   };
+}
+
+/** What the process says of itself over HTTP; it answers before its databases do. None where nobody asked for it. */
+export function listenerProcess(
+  session: CliSession,
+  program: Program,
+  { listen, ...served }: Pick<ListenerOptions, 'process' | 'dataCenters'> & { readonly listen?: ListenAddress },
+): readonly ServedProcess[] {
+  if (listen === undefined) return [];
+  const start = async (): Promise<RunningProcess> => {
+    const { startListener } = await import('../../compose-listener.js');
+    const listener = await startListener(program, { ...served, address: listen });
+    session.print(`▶ listening: ${listener.address}/livez, /readyz and /metrics`);
+    return listener;
+  };
+  return [{ start }];
 }
 
 export interface WorkerServed {

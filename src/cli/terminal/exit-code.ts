@@ -28,3 +28,12 @@ const codeOfFailure = (failure: string | null): number =>
 export function exitCodeOfStatus(status: Status, dataCenters: readonly string[]): number {
   return chooseExitCode(status.dataCenters.filter(({ id }) => dataCenters.includes(id)).map(exitCodeOf));
 }
+
+/** For a check that runs every minute: 1 something failed or cannot be read, 4 it waits for a person, else 0. */
+export function exitCodeOfHealth({ dataCenters }: Pick<Status, 'dataCenters'>): number {
+  const codes = dataCenters.map(({ stage, unreachable, holds }) => {
+    if (stage === 'failed' || unreachable !== null) return 1;
+    return holds.some(({ needsPerson }) => needsPerson) ? 4 : 0;
+  });
+  return chooseExitCode(codes);
+}

@@ -12,13 +12,12 @@ import type {
 import { type Intent, RESTING_STAGES, type Stage } from '../../domain/rollout/stage.js';
 import { estimateRemaining, type RemainingEstimate } from '../../domain/time/estimate.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
-import { RolloutError } from '../../kernel/rollout-error.js';
 import type { RunProgress } from '../../stores/cell/batch/progress.js';
 import type { Blocker } from '../../stores/cell/blockers.js';
 import type { FeedState } from '../../stores/cell/feed/feed.js';
 import { findNewestRepair } from '../../stores/cell/org/edited-allotments.js';
 import { type FallsProposal, listWaitingFalls } from '../../stores/control/accepted-falls.js';
-import { type ControlFacts, isControlReady, readControlFacts } from '../../stores/control/control-database.js';
+import { type ControlFacts, readControlFacts } from '../../stores/control/control-database.js';
 import type {
   DataCenterRow,
   RequestedRollout,
@@ -36,6 +35,7 @@ import {
   readSchedulers,
   type Schedulers,
 } from '../../stores/control/schedulers.js';
+import { assertControlReady } from '../assert-control-ready.js';
 import type { EngineContext } from '../context.js';
 import { readSplitDuration, type SplitDuration } from '../hold-durations.js';
 import { findPlanToUse } from '../plan/find-plan-to-use.js';
@@ -107,8 +107,7 @@ export interface Status {
 
 /** Throws not_initialised before the first `init`. */
 export async function readStatus(context: EngineContext): Promise<Status> {
-  const ready = await context.control.inTransaction(isControlReady);
-  if (!ready) throw new RolloutError('not_initialised', { message: 'The control database has not been initialised.' });
+  await assertControlReady(context);
   const snapshot = await readSnapshot(context, 'all');
   const { rollout, embedded, ofSchedulers, queueFailures, ...known } = await context.control.inTransaction(
     async (tx) => ({

@@ -70,6 +70,11 @@ export async function serveOpenWork(
   return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, options);
 }
 
+/** Whether its cell can be read. Throws what the database answers. */
+export async function reachCell(context: WorkerContext, dataCenter: string): Promise<void> {
+  await context.cells.get(dataCenter).inTransaction('worker', readFence);
+}
+
 /** Writes this worker's heartbeat, with the code of its last error, into the cell. */
 export async function reportAlive(
   context: WorkerContext,

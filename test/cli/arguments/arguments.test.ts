@@ -125,6 +125,15 @@ describe('runCli', () => {
     expect((await runCommand('worker', '--dc', 'xx', '--config', config)).err).toContain('[unknown_data_center]');
   });
 
+  test.each(['9464', 'localhost:9464', '127.0.0.1', '127.0.0.1:65536', '1.2.3:80', '[127.0.0.1]:80', 'x://y'])(
+    'rejects the address %s to listen on, with an example of one',
+    async (address) => {
+      const { code, err } = await runCommand('scheduler', '--listen', address);
+      expect([code, err]).toEqual([1, expect.stringContaining('[invalid_argument]')]);
+      expect(err.replace(/\s+/gu, ' ')).toContain('for example 127.0.0.1:9464');
+    },
+  );
+
   test('reports that a database is down, without a stack trace', async () => {
     const { code, err } = await runCommand('status', '--config', await writeConfig(''));
     expect(code).toBe(1);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { divideConnections } from '../../../src/cli/commands/up.js';
 import { createCommandNames } from '../../../src/cli/terminal/command-names.js';
-import { chooseExitCode, exitCodeOf } from '../../../src/cli/terminal/exit-code.js';
+import { chooseExitCode, exitCodeOf, exitCodeOfHealth } from '../../../src/cli/terminal/exit-code.js';
 import { createLiveArea } from '../../../src/cli/terminal/live-area.js';
 import { showChange, showCount, showInstant, showRange, showShare } from '../../../src/cli/terminal/numbers.js';
 import { plainPaint } from '../../../src/cli/terminal/paint.js';
@@ -129,6 +129,26 @@ describe('chooseExitCode', () => {
     expect(chooseExitCode([4, 8])).toBe(4);
     expect(chooseExitCode([0, 0])).toBe(0);
   });
+});
+
+describe('exitCodeOfHealth', () => {
+  const hold = {
+    code: 'needs_approval',
+    value: null,
+    limit: null,
+    release: byCommand('approve'),
+    since: new Date(0),
+  } as const;
+  test.each([
+    [[{}], 0],
+    [[{ stage: 'aborted' }], 0],
+    [[{ holds: [{ ...hold, needsPerson: false }] }], 0],
+    [[{}, { holds: [{ ...hold, needsPerson: true }] }], 4],
+    [[{ unreachable: 'database_unreachable' }, { holds: [{ ...hold, needsPerson: true }] }], 1],
+    [[{ stage: 'failed', failure: 'verification_mismatch' }], 1],
+  ] as const)('%j is %i', (all, code) =>
+    expect(exitCodeOfHealth({ dataCenters: all.map((dc) => sampleDataCenter({ holds: [], ...dc })) })).toBe(code),
+  );
 });
 
 describe('exitCodeOf', () => {
