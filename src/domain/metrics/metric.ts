@@ -12,7 +12,7 @@ export type MetricLabel = 'data_center' | 'stage' | 'code' | 'needs_person' | 'r
 /** Without their prefix `credit_rollout_`. */
 export const METRICS = {
   control_reachable: {
-    help: '1 when the control database answered, else 0 and nothing else is known; schedulers only',
+    help: '1 when control answered, else 0 and nothing else is known; schedulers only',
     labels: [],
   },
   schedulers_alive: { help: 'schedulers that were seen in the last 15 seconds', labels: [] },
@@ -22,7 +22,7 @@ export const METRICS = {
   stage_since_timestamp_seconds: { help: 'since when it is at its stage', labels: ['data_center'] },
   failed: { help: '1 when the data center is at stage failed, with the error code', labels: ['data_center', 'code'] },
   hold: {
-    help: '1 for each reason why the data center does not move; needs_person: it does not end by itself',
+    help: '1 for each reason why it does not move; needs_person: it does not end by itself',
     labels: ['data_center', 'code', 'needs_person'],
   },
   hold_since_timestamp_seconds: { help: 'since when it is held for this reason', labels: ['data_center', 'code'] },
