@@ -17,7 +17,7 @@ export async function readMetrics(context: EngineContext, ms: number): Promise<r
   }
 }
 
-export function samplesOfStatus({ schedulersAlive, queueFailures, logins, dataCenters }: Status): readonly Sample[] {
+function samplesOfStatus({ schedulersAlive, queueFailures, logins, dataCenters }: Status): readonly Sample[] {
   return [
     sample('schedulers_alive', schedulersAlive),
     sample('queue_failing', queueFailures.length),
