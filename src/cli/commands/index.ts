@@ -3,7 +3,6 @@
 import type { Command } from 'commander';
 import type { DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { MAX_PLANS, MAX_ROWS, parseCount, parseFloor } from '../arguments/parse-count.js';
-import { parseListen } from '../arguments/parse-listen.js';
 import type { Execute } from '../terminal/session.js';
 import type { ApplyFlags } from './apply.js';
 import type { AuditFlags } from './audit.js';
@@ -11,21 +10,19 @@ import type { CalendarFlags } from './calendar.js';
 import { registerFleet } from './fleet-commands.js';
 import type { FreezeFlags } from './freeze.js';
 import type { InitFlags } from './init.js';
-import type { MeterFlags } from './meter.js';
 import type { OverrideFlags } from './override.js';
 import type { PlanFlags } from './plan.js';
 import type { ListPlansFlags, ShowPlanFlags } from './plans.js';
+import { registerProcesses } from './process-commands.js';
 import type { ProtectFlags } from './protect.js';
 import type { QuarantineFlags } from './quarantine.js';
 import type { ReconcileFlags } from './reconcile.js';
 import type { RepairFlags } from './repair.js';
-import type { ListenFlag } from './scheduler.js';
 import type { StatusFlags } from './status.js';
 import { registerCutover, registerSettings } from './two-person-commands.js';
 import { registerExceptions, registerUsage } from './usage-commands.js';
 
 import type { VerifyFlags } from './verify.js';
-import type { WorkerFlags } from './worker.js';
 
 /** Each adds some commands; together they are the whole command line. */
 export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[] = [
@@ -37,7 +34,8 @@ export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[
   registerCutover,
   registerUsage,
   registerExceptions,
-  registerChecksAndProcesses,
+  registerChecks,
+  registerProcesses,
 ];
 
 interface DataCenterFlag {
@@ -46,8 +44,6 @@ interface DataCenterFlag {
 
 /** Seconds: a status that takes longer helps nobody. */
 const MAX_WITHIN = 60;
-const MAX_CONCURRENCY = 64;
-const LISTEN = 'also answer /livez, /readyz and /metrics there, for example 127.0.0.1:9464';
 
 function registerSetup(cli: Command, execute: Execute): void {
   cli
@@ -207,7 +203,7 @@ function registerRollout(cli: Command, execute: Execute): void {
     );
 }
 
-function registerChecksAndProcesses(cli: Command, execute: Execute): void {
+function registerChecks(cli: Command, execute: Execute): void {
   cli
     .command('verify')
     .description('check every stored allotment against the rule, name those that break it, and prove the cut-over')
@@ -270,35 +266,4 @@ function registerChecksAndProcesses(cli: Command, execute: Execute): void {
     .action((file: string | undefined) =>
       execute(async (session) => (await import('./rate-card.js')).runCheckCard(session, file)),
     );
-  cli
-    .command('worker')
-    .description('run a worker, which executes batches')
-    .option('--dc <ids...>', 'only these data centers; default: all of the configuration')
-    .option('--concurrency <n>', 'jobs at once per data center; default: rollout.lanes', parseCount(MAX_CONCURRENCY))
-    .option('--listen <address>', LISTEN, parseListen)
-    .action((flags: WorkerFlags) =>
-      execute(async (session) => (await import('./worker.js')).runWorker(session, flags)),
-    );
-  cli
-    .command('meter')
-    .description('count and limit the calls of a data center, for gateways on this machine')
-    .requiredOption('--dc <id>', 'the data center')
-    .option('--listen <address>', 'unix:PATH, or 127.0.0.1:PORT', '127.0.0.1:8429')
-    .action((flags: MeterFlags) => execute(async (session) => (await import('./meter.js')).runMeter(session, flags)));
-  cli
-    .command('scheduler')
-    .description('run a scheduler, which takes the next step of every data center')
-    .option('--listen <address>', LISTEN, parseListen)
-    .action((flags: ListenFlag) =>
-      execute(async (session) => (await import('./scheduler.js')).runScheduler(session, flags)),
-    );
-  cli
-    .command('up')
-    .description('run a scheduler and a worker in one process; without a configuration, the embedded servers too')
-    .option('--listen <address>', LISTEN, parseListen)
-    .action((flags: ListenFlag) => execute(async (session) => (await import('./up.js')).runUp(session, flags)));
-  cli
-    .command('demo', { hidden: true })
-    .description('the whole rollout of three sample data centers on the embedded servers')
-    .action(() => execute(async (session) => (await import('./demo.js')).runDemo(session)));
 }
