@@ -3,6 +3,7 @@ import type { Migration } from '../migration.js';
 import { adoptMovedCells } from './adoption.js';
 import { createAllotments, guardAllotments } from './allotments.js';
 import { createApiDetails } from './api-details.js';
+import { boundUsage, compareWholeOverrides, guardExceptions } from './asked-exceptions.js';
 import { recordCallCosts } from './call-costs.js';
 import { addChecksums } from './checksums.js';
 import { indexRetired, nameCardFalls } from './daily-decisions.js';
@@ -14,6 +15,7 @@ import { guardFenceAndGate } from './fence-and-gate.js';
 import { bindFenceToServer } from './fence-server.js';
 import { fenceRepairs, rejectNegativeNumbers } from './fenced-repairs.js';
 import { createFreezes } from './freeze.js';
+import { requireFreshSnapshots } from './fresh-snapshots.js';
 import { createSignUpFunctions, guardGate } from './gate.js';
 import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers } from './guards.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
@@ -36,7 +38,9 @@ import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
 import { limitSignUpWaits } from './sign-up-waits.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
+import { checkCanaryPass, recordAllPowers } from './signed-times.js';
 import { readSourceAsRole } from './source-role.js';
+import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-freezes.js';
 import { createUsage } from './usage.js';
 import { createFence, createRuns } from './work.js';
 
@@ -102,5 +106,14 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     announceLatches,
     adoptMovedCells,
     storeFeedProgress,
+    freezeWithoutWaiting,
+    addCardsWhole,
+    signCellRows,
+    requireFreshSnapshots,
+    checkCanaryPass,
+    recordAllPowers,
+    guardExceptions,
+    boundUsage,
+    compareWholeOverrides,
   ];
 }

@@ -6,6 +6,7 @@
 export const SOURCE_FUNCTIONS = [
   'add_unreadable_range',
   'api_details',
+  'ask_exception',
   'complete_override',
   'count_null_ids',
   'grant_sign_up',

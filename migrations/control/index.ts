@@ -5,10 +5,12 @@ import { guardAcceptedFalls } from './approved-falls.js';
 import { createCalendar } from './calendar.js';
 import { bindDecisions } from './decisions.js';
 import { recordFailedSteps } from './failed-steps.js';
+import { orderPolicy, readControlFresh, tellOwnRowsApart } from './fresh-snapshots.js';
 import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals } from './guards.js';
 import { logHolds } from './hold-log.js';
 import { checkRequests, sealDoneCutovers } from './kept-records.js';
 import { voidLostApprovals } from './lost-approvals.js';
+import { recordAllSchedulerPowers, sealFreshApprovals, voidCellApprovals } from './lost-for-good.js';
 import { recordClosedFences } from './maintenance.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createControlPlans } from './plans.js';
@@ -58,4 +60,10 @@ export const controlMigrations: readonly Migration[] = [
   removeDataCenters,
   createAdoptions,
   logHolds,
+  readControlFresh,
+  tellOwnRowsApart,
+  orderPolicy,
+  voidCellApprovals,
+  sealFreshApprovals,
+  recordAllSchedulerPowers,
 ];

@@ -1,6 +1,18 @@
 // What each function of a cell's schema does, where the database carries no comment on it. As column-texts.ts.
 
 export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
+  name_person: 'the name that a row gets: the login, after the name that its program gave; internal',
+  freeze_cell: 'freezes the cell, and waits for nobody; runs as its owner, since nobody else writes freezes',
+  acknowledge_freeze: 'records that nothing from before a freeze commits any more; runs as its owner',
+  lift_freeze: 'lifts every freeze of the cell; runs as its owner',
+  add_rate_card: 'adds a card with its rates, whose hash it has; runs as its owner, since nobody else adds one',
+  sign_drift: 'trigger of `drift`: the database writes the time, and the run is the one that is open',
+  sign_override: 'trigger of `overrides`: when it was decided, and by which login',
+  sign_answer: 'trigger of `exceptions`: the login that answered',
+  sign_person: 'trigger of `exceptions` and `protected_orgs`: the login stands beside the name',
+  sign_batch: 'trigger of `batches`: when it was done and verified is the time of the database',
+  check_canary_pass: 'trigger of `runs`: a canary passes once, verified, and after the wait that control sealed',
+  require_read_committed: 'trigger of most tables: what decides is seen as it is now, not as a transaction began',
   read_org_ids: 'texts as ids of orgs, null where one is none; for the meter',
   record_usage:
     'what a meter counted: absolute counters, of which the larger ones stay; runs as its owner, since nobody else writes usage',

@@ -103,6 +103,11 @@ export const ERRORS = {
     'The database denies something that is needed.',
     advise`Give the login the role that it needs: docs/reference/roles.md. For a source run: ${command('doctor')} (it shows the GRANT)`,
   ),
+  login_too_strong: entry(
+    7,
+    'The source has code of somebody who would get the rights of this login, which may do more than read.',
+    'Use a login that is only a member of the roles that the command needs: docs/how-to/install-a-fleet.md.',
+  ),
   read_only: entry(
     1,
     'A database accepts no writes now: it was made read-only.',

@@ -100,11 +100,14 @@ export const RAISED_NAMES: readonly string[] = [
   'approvals_inside_rails_check',
   'approvals_plan_id_fkey',
   'approvals_two_people_check',
+  'canary_not_passed',
   'data_centers_canary_inside_rails',
   'data_centers_canary_needs_approval',
   'data_centers_pin_policy_check',
   'data_centers_request_check',
+  'drift_needs_open_run',
   'exceptions_decided_once',
+  'exceptions_org_known',
   'freezes',
   'overrides_end_check',
   'overrides_need_rest',
@@ -124,6 +127,7 @@ export const RAISED_NAMES: readonly string[] = [
   'seal_key_missing',
   'seal_used',
   'seal_wrong',
+  'written_at_read_committed',
 ];
 
 interface Described {

@@ -238,9 +238,9 @@ describe('who may override alone', () => {
     await scene.open();
     expect(await scene.outcomeOf('override', await document())).toBe('overrides_need_rest');
     await scene.close();
-    await scene.logins.fencer.read(`insert into credit_rollout.freezes (reason) values ('stop')`);
+    await scene.logins.fencer.read(`select credit_rollout.freeze_cell(null, 'stop')`);
     expect(await scene.outcomeOf('override', await document())).toBe('overrides_need_rest');
-    await scene.logins.fencer.read(`update credit_rollout.freezes set lifted_at = now(), lifted_by = 'me'`);
+    await scene.logins.fencer.read(`select credit_rollout.lift_freeze('me', null)`);
     for (const level of ['repeatable read', 'serializable'])
       expect(await override.attempt(`begin isolation level ${level}`, begin)).toBe('55000');
     await withdrawAll();
@@ -249,14 +249,16 @@ describe('who may override alone', () => {
   test('leaves its login with what it writes, whoever it says it is', async () => {
     const { override, fencer } = scene.logins;
     await override.read(propose('2000', 'the ceo'));
-    await fencer.read(`insert into credit_rollout.freezes (frozen_by, reason) values ('the ceo', 'x')`);
-    await fencer.read(`update credit_rollout.freezes set lifted_at = now(), lifted_by = 'the ceo'
-      where lifted_at is null`);
+    await fencer.read(`select credit_rollout.freeze_cell('the ceo', 'x')`);
+    await fencer.read(`select credit_rollout.lift_freeze('the ceo', null)`);
     await override.read(`insert into credit_rollout.protected_orgs (org_id, protected_by) values (2, 'the ceo')`);
     expect(
-      await scene.cell.sql(`select o.login as one, f.login as two, f.lift_login as three, p.login as four
+      await scene.cell.sql(
+        `select o.login as one, f.login as two, f.lift_login as three, p.login as four
         from credit_rollout.overrides o, credit_rollout.freezes f, credit_rollout.protected_orgs p
-        where o.state = 'proposed' and f.frozen_by = 'the ceo'`),
+        where o.state = 'proposed' and f.frozen_by = $1 and f.lifted_by = $1`,
+        [`the ceo (login ${fencer.name})`],
+      ),
     ).toEqual([{ one: override.name, two: fencer.name, three: fencer.name, four: override.name }]);
     await withdrawAll();
   });

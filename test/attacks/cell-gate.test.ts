@@ -250,7 +250,7 @@ describe('a fencer', () => {
   test('puts no epoch back, and opens no fence of a frozen cell', async () => {
     const { fencer } = scene.logins;
     expect(await fencer.attempt('update credit_rollout.fence set epoch = epoch - 1')).toBe(REFUSED.restriction);
-    expect(await fencer.attempt(`insert into credit_rollout.freezes (reason) values ('stop')`)).toBe('done');
+    expect(await fencer.attempt(`select credit_rollout.freeze_cell(null, 'stop')`)).toBe('done');
     expect(await fencer.attempt(`update credit_rollout.fence set state = 'open', epoch = epoch + 1`)).toBe(
       REFUSED.state,
     );

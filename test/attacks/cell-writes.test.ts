@@ -208,16 +208,12 @@ describe('outside of an open run a worker writes no allotment', () => {
 
   test('in a cell that is frozen, though its fence is open or the change feed is let through', async () => {
     await scene.open();
-    expect(await scene.logins.fencer.attempt(`insert into credit_rollout.freezes (reason) values ('stop')`)).toBe(
-      'done',
-    );
+    expect(await scene.logins.fencer.attempt(`select credit_rollout.freeze_cell(null, 'stop')`)).toBe('done');
     expect(await scene.logins.worker.attempt(TOUCH)).toBe(REFUSED.state);
     await scene.cell.sql(`set session_replication_role = replica; update credit_rollout.fence set single_writes = true;
       set session_replication_role = origin`);
     expect(await scene.logins.worker.attempt(TOUCH)).toBe(REFUSED.state);
-    expect(
-      await scene.logins.worker.attempt(`update credit_rollout.freezes set lifted_at = now(), lifted_by = 'me'`),
-    ).toBe(REFUSED.permission);
+    expect(await scene.logins.worker.attempt(`select credit_rollout.lift_freeze('me', null)`)).toBe(REFUSED.permission);
   });
 
   test('by opening the fence itself', async () => {

@@ -13,6 +13,9 @@ import { findCell, readSourceState } from '../../stores/cell/identity.js';
 /** No epoch has this number. */
 const NO_EPOCH = 0n;
 
+/** Also as the login of `init`, which must not read the source by these roles. */
+const UNREAD = { source: 'unread' } as const;
+
 /** Throws what the first of them throws. */
 export async function runStatements(cell: CellDatabase): Promise<void> {
   await cell.inTransaction('state', async (tx) => {
@@ -23,11 +26,15 @@ export async function runStatements(cell: CellDatabase): Promise<void> {
     await readFreeze(tx);
     await readSourceState(tx);
   });
-  await cell.inTransaction('worker', async (tx) => {
-    await readFence(tx);
-    await findOpenRun(tx, NO_EPOCH);
-    await readFeed(tx);
-    await hasPendingSignUps(tx);
-  });
-  for (const role of ['planner', 'reader', 'override'] as const) await cell.inTransaction(role, findCell);
+  await cell.inTransaction(
+    'worker',
+    async (tx) => {
+      await readFence(tx);
+      await findOpenRun(tx, NO_EPOCH);
+      await readFeed(tx);
+      await hasPendingSignUps(tx);
+    },
+    UNREAD,
+  );
+  for (const role of ['planner', 'reader', 'override'] as const) await cell.inTransaction(role, findCell, UNREAD);
 }

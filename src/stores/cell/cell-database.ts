@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import { withSubject } from '../postgres-failure.js';
 import { execute } from '../query.js';
 import { OWN_SETTINGS } from '../transaction-settings.js';
+import { rejectStrongReader } from './source-code.js';
 
 /** The roles our transactions run as; each exists per data center, see roles.ts. */
 export const CELL_ROLES = ['worker', 'planner', 'reader', 'fencer', 'operator', 'override', 'meter'] as const;
@@ -16,12 +17,13 @@ export interface CellDatabase {
   /**
    * Runs `fn` in one READ COMMITTED transaction as `role`; `state` is the one that reads and changes fence, gate and
    * runs, but no org: `fencer`, or `operator` in a person's command. A statement is cancelled after `statementMs`
-   * (default 2,000).
+   * (default 2,000). Throws login_too_strong where code in the source would get the rights of a strong login, unless
+   * `source` says that nothing is read of it.
    */
   inTransaction<T>(
     role: CellRole | 'state',
     fn: (tx: CellTransaction) => Promise<T>,
-    limits?: { statementMs?: number },
+    limits?: { readonly statementMs?: number; readonly source?: 'read' | 'unread' },
   ): Promise<T>;
   /** As the login itself, for `init`, `detach` and `doctor`; a statement waits for a lock for 2 s at most. */
   asOwner<T>(fn: (tx: CellTransaction) => Promise<T>): Promise<T>;
@@ -64,23 +66,52 @@ set local statement_timeout = 0`;
 export function createCellDatabase(db: Knex, dataCenter: string): CellDatabase {
   const transaction = <T>(fn: (tx: CellTransaction) => Promise<T>): Promise<T> =>
     withSubject({ title: `Data center "${dataCenter}"`, kind: 'cell' }, () => db.transaction(fn));
+  const checkReader = createReaderCheck(dataCenter, transaction);
   return {
     dataCenter,
-    inTransaction: (asked, fn, { statementMs = 2_000 } = {}) =>
-      transaction(async (tx) => {
-        const role = asked === 'state' ? 'fencer' : asked;
+    inTransaction: async (asked, fn, { statementMs = 2_000, source = 'read' } = {}) => {
+      const role = asked === 'state' ? 'fencer' : asked;
+      if (source === 'read' && READ_NO_SOURCE.every((other) => other !== role)) await checkReader();
+      return transaction(async (tx) => {
         await execute(
           tx,
           `${OWN_SETTINGS};set local role "${cellRoleName(dataCenter, role)}";${limitsSql(Math.trunc(statementMs))}`,
         );
         return fn(tx);
-      }),
+      });
+    },
     asOwner: (fn) =>
       transaction(async (tx) => {
         await execute(tx, OWNER_LIMITS);
         return fn(tx);
       }),
     close: () => db.destroy(),
+  };
+}
+
+const READ_NO_SOURCE: readonly CellRole[] = ['fencer', 'operator'];
+
+const READER_CHECK_MS = 60_000;
+const READER_CHECK_TIMEOUT_MS = 10_000;
+
+/**
+ * What a login may do, and who owns the code of a view, changes rarely. In a transaction of its own: the other must be
+ * able to choose its isolation.
+ */
+function createReaderCheck(
+  dataCenter: string,
+  transaction: <T>(fn: (tx: CellTransaction) => Promise<T>) => Promise<T>,
+): () => Promise<void> {
+  const owners = [cellOwnerName(dataCenter), cellSourceRoleName(dataCenter)];
+  let checkedAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const now = performance.now();
+    if (now - checkedAt < READER_CHECK_MS) return;
+    await transaction(async (tx) => {
+      await execute(tx, `${OWN_SETTINGS};${limitsSql(READER_CHECK_TIMEOUT_MS)}`);
+      await rejectStrongReader(tx, { dataCenter, owners });
+    });
+    checkedAt = now;
   };
 }
 

@@ -1,7 +1,7 @@
 // The freeze of a cell: one row that every writer of ours reads first, so that it holds while queue and control are
 // down. Freezing never waits for a lock: the row is written first, and the fence's lock proves afterwards that nothing
 // is open.
-import { execute, findRow } from '../../query.js';
+import { execute, findRow, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
 export interface FreezeRow {
@@ -15,17 +15,23 @@ export interface FreezeRow {
 /** Only for SQL that reads the cell's other rows anyway; needs the fence's lock, taken in an earlier statement. */
 export const FROZEN = 'exists (select from credit_rollout.freezes where lifted_at is null)';
 
-/** The freeze that holds now; null: none. */
+/**
+ * The freeze that holds now; null: none. Several hold where one was being lifted as another came: then the first of
+ * which nothing that began before commits.
+ */
 export async function readFreeze(tx: CellTransaction): Promise<FreezeRow | null> {
   const row = await findRow<FreezeRow>(
     tx,
     `select frozen_at as since, frozen_by as by, reason, acknowledged_at
-     from credit_rollout.freezes where lifted_at is null`,
+     from credit_rollout.freezes where lifted_at is null order by acknowledged_at nulls last, freeze_id limit 1`,
   );
   return row ?? null;
 }
 
-/** `by` null: the login of this connection. */
+/**
+ * `by`: the person, as the program knows them; null: the login of this connection. The cell writes its login beside
+ * another name.
+ */
 export interface FreezeChange {
   readonly by: string | null;
   readonly reason: string | null;
@@ -35,36 +41,32 @@ export interface FreezeChange {
  * Nothing of ours begins once this is committed. False when the cell was frozen already; that freeze stays as it is.
  */
 export async function freezeCell(tx: CellTransaction, { by, reason }: FreezeChange): Promise<boolean> {
-  const inserted = await execute(
+  const { frozen } = await selectRow<{ readonly frozen: boolean }>(
     tx,
-    `insert into credit_rollout.freezes (frozen_by, reason) values (coalesce(:by, session_user), :reason)
-     on conflict ((true)) where lifted_at is null do nothing`,
+    'select credit_rollout.freeze_cell(:by, :reason) as frozen',
     { by, reason },
   );
-  return inserted === 1;
+  return frozen;
 }
 
-/** Needs the exclusive lock, taken after the freeze was committed: whoever held the fence before has ended. */
+/**
+ * Needs the exclusive lock, taken after the freeze was committed: whoever held the fence before has ended. Throws
+ * SQLSTATE 55P03 where another session holds the lock.
+ */
 export async function acknowledgeFreeze(tx: CellTransaction): Promise<void> {
   await execute(
     tx,
     'update credit_rollout.fence set single_writes = false, changed_at = clock_timestamp() where single_writes',
   );
-  await execute(
-    tx,
-    `update credit_rollout.freezes set acknowledged_at = clock_timestamp()
-     where lifted_at is null and acknowledged_at is null`,
-  );
+  await execute(tx, 'select credit_rollout.acknowledge_freeze()');
 }
 
 /** Lifts the freeze; false when the cell was not frozen. */
 export async function unfreezeCell(tx: CellTransaction, { by, reason }: FreezeChange): Promise<boolean> {
-  const lifted = await execute(
+  const { lifted } = await selectRow<{ readonly lifted: boolean }>(
     tx,
-    `update credit_rollout.freezes
-     set lifted_at = clock_timestamp(), lifted_by = coalesce(:by, session_user), lift_reason = :reason
-     where lifted_at is null`,
+    'select credit_rollout.lift_freeze(:by, :reason) as lifted',
     { by, reason },
   );
-  return lifted === 1;
+  return lifted;
 }

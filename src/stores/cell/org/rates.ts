@@ -26,15 +26,6 @@ export interface StoredRate {
   readonly rank: number;
 }
 
-const RATES = `
-insert into credit_rollout.rates (card_hash, edition, base, per_agent, concurrency, unpaid_base, unpaid_per_agent,
-  unpaid_concurrency, legacy_flat, legacy_per_user, legacy_min, legacy_max, edition_rank)
-select :card_hash, r.edition, r.base, r.per_agent, r.concurrency, u.base, u.per_agent, u.concurrency, r.legacy_flat,
-  r.legacy_per_user, r.legacy_min, r.legacy_max, r.edition_rank
-from jsonb_to_recordset(:rates::jsonb) as r (edition text, base bigint, per_agent bigint, concurrency int,
-  legacy_flat bigint, legacy_per_user bigint, legacy_min bigint, legacy_max bigint, edition_rank int)
-cross join jsonb_to_record(:unpaid::jsonb) as u (base bigint, per_agent bigint, concurrency int)`;
-
 const text = (value: bigint | null): string | null => (value === null ? null : String(value));
 
 // JSON holds exact bigints as text only
@@ -50,27 +41,19 @@ const toJson = (rate: StoredRate): Readonly<Record<string, string | number | nul
   edition_rank: rate.rank,
 });
 
-/** Adds a card unless it is there; what is there never changes. */
-export async function insertRateCard(tx: CellTransaction, card: StoredCard): Promise<void> {
-  const inserted = await execute(
-    tx,
-    `insert into credit_rollout.rate_cards (card_hash, name, light_agents_count_as_users, unpaid_edition, costs)
-     values (:card_hash, :name, :light_agents_count, :unpaid_edition, :costs) on conflict do nothing`,
-    {
-      card_hash: card.hash,
-      name: card.name,
-      light_agents_count: card.lightAgentsCountAsUsers,
-      unpaid_edition: card.unpaid,
-      costs: card.costs,
-    },
-  );
-  const unpaid = card.rates.find((rate) => rate.edition === card.unpaid);
-  if (inserted === 0 || unpaid === undefined) return;
-  await execute(tx, RATES, {
-    card_hash: card.hash,
-    rates: JSON.stringify(card.rates.map(toJson)),
-    unpaid: JSON.stringify(toJson(unpaid)),
+const toDocument = (card: StoredCard): string =>
+  JSON.stringify({
+    hash: card.hash,
+    name: card.name,
+    light_agents_count_as_users: card.lightAgentsCountAsUsers,
+    unpaid: card.unpaid,
+    costs: card.costs,
+    rates: card.rates.map(toJson),
   });
+
+/** Adds a card unless it is there; what is there never changes. The cell compares its hash. */
+export async function insertRateCard(tx: CellTransaction, card: StoredCard): Promise<void> {
+  await execute(tx, 'select credit_rollout.add_rate_card(:card::jsonb)', { card: toDocument(card) });
 }
 
 const CARD = `

@@ -20,6 +20,7 @@ const RULE_BY_KEY = 'execute on function credit_rollout.decided_stored';
 // whether an allotment was written by us
 const CHECKSUMS = `execute on function credit_rollout.checksum_columns, credit_rollout.checksum_of,
   credit_rollout.is_intact`;
+const NAMES = 'execute on function credit_rollout.name_person';
 // what org_capacity calls as whoever reads it
 const RETURNED = 'execute on function credit_rollout.returned_capacity';
 const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided,
@@ -41,12 +42,10 @@ const STATE = [
   'select (repair_id, state, proposed_at, decided_at) on credit_rollout.repairs',
   'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
   'select (look_ms, failure, bulk_from) on credit_rollout.feed',
-  // a new card: its rates must have its hash, and nothing uses it yet
-  'insert on credit_rollout.rate_cards, credit_rollout.rates',
-  // the trigger that compares rates with their hash calls it
-  'execute on function credit_rollout.code_units',
-  // anybody who acts on a cell may stop it
-  `insert (frozen_by, reason), update (acknowledged_at, lifted_at, lifted_by, lift_reason) on credit_rollout.freezes`,
+  // a new card, whole: its rates must have its hash, and nothing uses it yet
+  'execute on function credit_rollout.add_rate_card',
+  // anybody who acts on a cell may stop it; who may update a row could keep it locked
+  `execute on function credit_rollout.freeze_cell, credit_rollout.acknowledge_freeze, credit_rollout.lift_freeze`,
   // each does what control sealed, and nothing else
   `execute on function credit_rollout.arm_gate, credit_rollout.reverse_cutover, credit_rollout.reads_source,
     credit_rollout.adopt_cell, credit_rollout.digest_adoption`,
@@ -159,6 +158,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     `select on credit_rollout.exceptions, credit_rollout.usage_peaks`,
     `insert (org_id, text, wanted, until, asked_by), update (state, override_id, answer, answered_by)
        on credit_rollout.exceptions`,
+    // what triggers write beside a name
+    NAMES,
   ],
   // a gateway's process: what each org may use, and what it used
   meter: [
@@ -191,6 +192,8 @@ export const SOURCE_GRANTS = [
   'select (day) on credit_rollout.usage_days',
   'update (tries), delete on credit_rollout.pending_sign_ups',
   'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
+  'insert (org_id, text, wanted, until, asked_by), select (exception_id) on credit_rollout.exceptions',
+  NAMES,
   // the triggers of the change feed
   'select on credit_rollout.runs, credit_rollout.feed, credit_rollout.changed_orgs_change_no_seq',
   'insert (org_id) on credit_rollout.changed_orgs',
