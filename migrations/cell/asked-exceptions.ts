@@ -73,7 +73,7 @@ const formPath = ['calls', 'credits'].reduce(
 );
 
 // `->> 'calls'` is read as a bigint, so 1.0 does not do either; a question mark is a binding to knex
-const FORM = String.raw`kinds = '{}' or octet_length(kinds::text) <= 20000 and kinds::text !~ ': *-?[0-9]+[.]'
+const FORM = String.raw`kinds = '{}' or octet_length(kinds::text) <= 20000 and kinds::text !~ ': *[0-9]+[.]'
   and not jsonb_path_exists(kinds, 'strict $.* \? (!(${formPath}) || (${formPath}) is unknown)')`;
 
 /** Why: one impossible counter of one meter made every sum of that org fail, and the batches of other meters. */

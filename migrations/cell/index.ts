@@ -41,6 +41,7 @@ import { writeSignUpsLater } from './sign-ups-later.js';
 import { checkCanaryPass, recordAllPowers } from './signed-times.js';
 import { readSourceAsRole } from './source-role.js';
 import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-freezes.js';
+import { deleteByFunctions } from './unlocked-tables.js';
 import { createUsage } from './usage.js';
 import { createFence, createRuns } from './work.js';
 
@@ -115,5 +116,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     guardExceptions,
     boundUsage,
     compareWholeOverrides,
+    deleteByFunctions,
   ];
 }

@@ -3,6 +3,7 @@ import type { Migration } from '../migration.js';
 import { createAdoptions } from './adoptions.js';
 import { guardAcceptedFalls } from './approved-falls.js';
 import { createCalendar } from './calendar.js';
+import { decideAtCommit, knowRequesters, sealNothingRemoved } from './decided-at-commit.js';
 import { bindDecisions } from './decisions.js';
 import { recordFailedSteps } from './failed-steps.js';
 import { orderPolicy, readControlFresh, tellOwnRowsApart } from './fresh-snapshots.js';
@@ -66,4 +67,7 @@ export const controlMigrations: readonly Migration[] = [
   voidCellApprovals,
   sealFreshApprovals,
   recordAllSchedulerPowers,
+  decideAtCommit,
+  knowRequesters,
+  sealNothingRemoved,
 ];

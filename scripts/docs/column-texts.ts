@@ -365,6 +365,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     card_hash: 'the card it was counted with',
     measured: 'orgs, sums and largest factors of its ranges',
   },
+  'credit_rollout_control.decision_probes': { name: 'the trigger that asks' },
   'credit_rollout.plan_ends': { plan_id: 'primary key: the number of a plan that is finished' },
   'credit_rollout.used_seals': {
     mac: 'primary key: the HMAC of the seal',

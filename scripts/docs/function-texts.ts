@@ -5,6 +5,8 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   freeze_cell: 'freezes the cell, and waits for nobody; runs as its owner, since nobody else writes freezes',
   acknowledge_freeze: 'records that nothing from before a freeze commits any more; runs as its owner',
   lift_freeze: 'lifts every freeze of the cell; runs as its owner',
+  take_changes: 'deletes recorded edits and returns them, for the change feed; runs as its owner',
+  unprotect_org: 'an org is protected no longer; runs as its owner',
   add_rate_card: 'adds a card with its rates, whose hash it has; runs as its owner, since nobody else adds one',
   sign_drift: 'trigger of `drift`: the database writes the time, and the run is the one that is open',
   sign_override: 'trigger of `overrides`: when it was decided, and by which login',

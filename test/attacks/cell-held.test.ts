@@ -1,8 +1,11 @@
 // What one login keeps locked, takes in advance or dates itself, to the harm of others: a freeze waits for nobody, a
 // card comes whole, and times are the database's.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { makePlan } from '../../src/engine/plan/make-plan.js';
+import { parsePlanName } from '../../src/engine/plan/plan-id.js';
 import { freezeCell, readFreeze, unfreezeCell } from '../../src/stores/cell/batch/freezes.js';
 import { asOperator } from '../../src/stores/cell/cell-database.js';
+import { contextOf } from '../support/cell.js';
 import { type CellScene, openCellScene, REFUSED } from './cell-scene.js';
 
 let scene: CellScene;
@@ -90,6 +93,139 @@ describe('a freeze', () => {
       expect(await scene.logins[login].attempt('begin', 'lock table credit_rollout.freezes in share mode')).toBe(
         REFUSED.permission,
       );
+  });
+});
+
+describe('an old snapshot', () => {
+  const inOldSnapshot = async (
+    login: 'fencer' | 'planner' | 'worker',
+    level: string,
+    between: () => Promise<unknown>,
+    late: () => string,
+  ) => {
+    const client = await scene.logins[login].connect();
+    try {
+      await client.query(`begin isolation level ${level}`);
+      await client.query('select from credit_rollout.runs');
+      await between();
+      await client.query(late());
+      await client.query('commit');
+      return 'done';
+    } catch (error) {
+      return (error as { code?: string }).code;
+    } finally {
+      await client.end();
+    }
+  };
+
+  test.each(['repeatable read', 'serializable'])(
+    'opens no frozen cell, and verifies no batch of an ended run: %s',
+    async (level) => {
+      const freeze = `insert into credit_rollout.freezes (reason) values ('stop')`;
+      const open = 'update credit_rollout.fence set single_writes = true';
+      expect(
+        await inOldSnapshot(
+          'fencer',
+          level,
+          () => scene.cell.sql(freeze),
+          () => open,
+        ),
+      ).toBe(REFUSED.state);
+      await scene.cell.sql(
+        `update credit_rollout.freezes set lifted_at = now(), lifted_by = 'x' where lifted_at is null`,
+      );
+      await scene.open();
+      const end = `update credit_rollout.runs set state = 'aborted', ended_at = now()`;
+      const verify = 'update credit_rollout.batches set verified_at = now(), checked = 20, mismatches = 0';
+      expect(
+        await inOldSnapshot(
+          'worker',
+          level,
+          () => scene.cell.sql(end),
+          () => verify,
+        ),
+      ).toBe(REFUSED.state);
+      await scene.close();
+    },
+  );
+
+  test('adds nothing to a plan that was finished since', async () => {
+    const { cell, dataCenter, card } = scene.cell;
+    let id = '';
+    const make = async (): Promise<void> => {
+      const made = await makePlan(contextOf(cell), {
+        ...{ dataCenter: dataCenter.id, card, author: 'alice', rangeSize: 100, lanes: 1 },
+        ...{ rails: { quarantinedShare: 1 }, save: 'new_plan' },
+      });
+      id = String(parsePlanName(made.planId ?? '')?.number);
+    };
+    const add = (): string => `select credit_rollout.plan_key_ranges(${id}, 50, '{null,null}', '${card.hash}',
+      '{${[...card.editions.keys()].join(',')}}', '{1e9,1e9,1e9}')`;
+    expect(await inOldSnapshot('planner', 'repeatable read', make, add)).toBe(REFUSED.restriction);
+    expect(await scene.cell.sql('select from credit_rollout.plan_ranges where range_no = 50')).toEqual([]);
+  });
+
+  test('is refused by every table that decides, whoever writes it', async () => {
+    const writable = await scene.cell.sql(`select distinct on (c.relname, p.role) c.relname as name, p.role,
+        a.attname as column
+      from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+      cross join unnest(array['worker', 'fencer', 'operator', 'override']) p (role)
+      where c.relnamespace = 'credit_rollout'::regnamespace and c.relkind = 'r' and a.attgenerated = ''
+        and a.attidentity = '' and has_column_privilege('credit_rollout_${scene.cell.dataCenter.id}_' || p.role, c.oid,
+          a.attnum, 'update')
+      order by 1, 2, 3`);
+    expect(writable.length).toBeGreaterThan(10);
+    const open: string[] = [];
+    for (const { name, role, column } of writable) {
+      const write = `update credit_rollout.${name} set ${column} = ${column} where false`;
+      const login = scene.logins[role as 'worker' | 'fencer' | 'operator' | 'override'];
+      if ((await login.attempt('begin isolation level repeatable read', write)) !== REFUSED.state)
+        open.push(`${name} by ${role}`);
+    }
+    // heartbeats
+    expect(open).toEqual(['schedulers by fencer', 'workers by worker']);
+  });
+});
+
+describe('a table that the product’s statements need', () => {
+  test.each([
+    'allotments',
+    'changed_orgs',
+    'feed',
+    'freezes',
+    'gate',
+    'sign_ups',
+    'exceptions',
+    'protected_orgs',
+    'pending_sign_ups',
+  ])('is locked by none of our logins: %s', async (table) => {
+    for (const login of ['worker', 'planner', 'reader', 'fencer', 'operator', 'override', 'meter', 'product'] as const)
+      expect(
+        await scene.logins[login].attempt('begin', `lock table credit_rollout.${table} in share mode`),
+        login,
+      ).toBe(REFUSED.permission);
+  });
+});
+
+describe('the canary of a run', () => {
+  test('passes once it is verified, and not before its wait is over', async () => {
+    const { fencer } = scene.logins;
+    const pass = `update credit_rollout.runs set canary_passed_at = '2020-01-01' where run_id = ${scene.runId}`;
+    await scene.cell.rewritePast(`update credit_rollout.runs set canary_passed_at = null;
+      update credit_rollout.batches set verified_at = now() - interval '2 min', mismatches = 0 where kind = 'canary';
+      insert into credit_rollout.batches (run_id, batch_no, kind, org_ids, expected, state)
+        values (${scene.runId}, 900, 'canary', '{2}', 1, 'pending')`);
+    expect(await fencer.attempt(pass)).toBe(REFUSED.restriction);
+    await scene.cell.rewritePast(`update credit_rollout.batches set state = 'done', verified_at = now(), mismatches = 0,
+      done_at = now(), epoch = 1 where batch_no = 900;
+      insert into credit_rollout.used_seals (mac, document)
+        values ('x', '{"kind": "run", "run_id": ${scene.runId}, "canary_wait_ms": 60000}')`);
+    expect(await fencer.attempt(pass)).toBe(REFUSED.restriction);
+    await scene.cell.rewritePast(`update credit_rollout.batches set verified_at = now() - interval '2 min'
+      where batch_no = 900`);
+    expect(await fencer.attempt(pass)).toBe('done');
+    expect(await fencer.attempt(pass)).toBe(REFUSED.restriction);
+    await scene.cell.rewritePast('delete from credit_rollout.batches where batch_no = 900');
   });
 });
 

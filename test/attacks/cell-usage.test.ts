@@ -52,6 +52,26 @@ describe('a meter’s login writes usage, and nothing else', () => {
     expect(await calls()).toEqual([{ org_id: 2, calls: 7 }]);
   });
 
+  test('writes no number and no kind by which others fail', async () => {
+    const { meter } = scene.logins;
+    const send = (kinds: string, refused = 0, day = 1): string =>
+      `select * from credit_rollout.record_usage('{7}', array[current_date - ${day}], '{credits}', '{1}', '{1}', '{0}',
+         '{0}', '{${refused}}', '{0}', '{0}', array['${kinds}']::jsonb[])`;
+    for (const counters of ['1', '{}', '{"calls": 1}', '{"calls": "x", "credits": 1}', '{"calls": -1, "credits": 1}'])
+      expect(await meter.attempt(send(`{"list": ${counters}}`))).toBe(REFUSED.check);
+    for (const counters of [
+      '{"calls": 1.0, "credits": 1}',
+      '[{"calls": 1, "credits": 1}]',
+      '{"calls": 1e30, "credits": 1}',
+    ])
+      expect(await meter.attempt(send(`{"list": ${counters}}`))).toBe(REFUSED.check);
+    expect(await meter.attempt(send('{}', 1e18))).toBe(REFUSED.check);
+    for (const day of [1, 2])
+      expect(await meter.attempt(send('{"v 1.5": {"calls": 2, "credits": 3}}', 1e17, day))).toBe('done');
+    expect(await scene.logins.reader.attempt('select * from credit_rollout.usage_peaks')).toBe('done');
+    await scene.cell.sql('delete from credit_rollout.usage_days where org_id = 7');
+  });
+
   test('no other login writes or reads it: usage is for those who may see orgs', async () => {
     for (const login of ALL.filter((one) => one !== 'meter'))
       expect(await scene.logins[login].attempt(record('3', 1))).toBe(REFUSED.permission);
@@ -71,11 +91,12 @@ describe('an exception', () => {
     expect(await scene.cell.sql('select asked_by, state from credit_rollout.exceptions')).toEqual([
       { asked_by: product.name, state: 'open' },
     ]);
+    expect(await product.attempt(`select credit_rollout.ask_exception(987654, 'for nobody')`)).toBe('23503');
     const update = (set: string): string => `update credit_rollout.exceptions set ${set} where org_id = 4`;
     for (const set of [`text = 'x'`, 'org_id = 5', 'wanted = 1', 'asked_by = current_user', 'answered_at = now()'])
       expect(await override.attempt(update(set))).toBe(REFUSED.permission);
     expect(await override.attempt('delete from credit_rollout.exceptions')).toBe(REFUSED.permission);
-    expect(await override.attempt(update(`state = 'granted', answered_by = 'eve'`))).toBe(REFUSED.check);
+    expect(await override.attempt(update(`state = 'granted', answered_by = 'eve'`))).toBe(REFUSED.restriction);
   });
 
   test('is granted by no override that is not applied, or not of its org, and never decided again', async () => {
@@ -99,5 +120,52 @@ describe('an exception', () => {
     expect(
       await scene.cell.sql(`select answer, answered_at is not null as dated from credit_rollout.exceptions`),
     ).toEqual([{ answer: 'not enough', dated: true }]);
+  });
+
+  test('is granted by no override of long ago, and names the login beside the name that it gives', async () => {
+    const { product, override } = scene.logins;
+    await scene.cell.sql(`set session_replication_role = replica;
+      insert into credit_rollout.overrides (org_id, floor, reason, author, approver, state, decided_at, before, after)
+      values (8, 200000, 'long ago', 'alice', 'bob', 'applied', '2026-01-01', '{}', '{}');
+      set session_replication_role = origin`);
+    expect(await product.attempt(`select credit_rollout.ask_exception(8, 'more')`)).toBe('done');
+    const grant = `update credit_rollout.exceptions set state = 'granted', answered_by = 'bob', override_id = (
+      select override_id from credit_rollout.overrides where org_id = 8) where org_id = 8`;
+    expect(await override.attempt(grant)).toBe(REFUSED.restriction);
+    expect(
+      await override.attempt(
+        `update credit_rollout.exceptions set state = 'declined', answer = 'no', answered_by = 'ceo' where org_id = 8`,
+        `insert into credit_rollout.exceptions (org_id, text, asked_by) values (9, 'x', 'the customer')`,
+      ),
+    ).toBe('done');
+    expect(
+      await scene.cell.sql(`select asked_by, answered_by, login, answer_login from credit_rollout.exceptions
+        where org_id in (8, 9) order by org_id`),
+    ).toEqual([
+      {
+        asked_by: product.name,
+        answered_by: `ceo (login ${override.name})`,
+        login: product.name,
+        answer_login: override.name,
+      },
+      {
+        asked_by: `the customer (login ${override.name})`,
+        answered_by: null,
+        login: override.name,
+        answer_login: null,
+      },
+    ]);
+  });
+
+  test('waits a moment only for somebody who asks for the same org', async () => {
+    const client = await scene.logins.override.connect();
+    try {
+      await client.query(`begin; insert into credit_rollout.exceptions (org_id, text, asked_by) values (10, 'x', 'y')`);
+      expect(await scene.logins.product.attempt(`select credit_rollout.ask_exception(10, 'more')`)).toBe(
+        REFUSED.locked,
+      );
+    } finally {
+      await client.end();
+    }
   });
 });

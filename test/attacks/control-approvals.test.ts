@@ -260,7 +260,7 @@ describe('an approval', () => {
     await session.query('begin isolation level repeatable read');
     await session.query('select 1');
     expect(await both.attempt(scene.register(n))).toBe('done');
-    await expect(session.query(approve(scene.planOf(n)))).rejects.toMatchObject({ code: '23503' });
+    await expect(session.query(approve(scene.planOf(n)))).rejects.toMatchObject({ code: '55000' });
     await session.end();
   });
 });

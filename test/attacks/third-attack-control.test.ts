@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => scene.drop());
 beforeEach(() =>
   scene.past(`delete from ${schema}.postponements; delete from ${schema}.runs;
-    update ${schema}.rollout set epoch = 5;
+    update ${schema}.rollout set epoch = 5, leapt_at = null;
     update ${schema}.data_centers set stage = 'done', requested_at = null, run_id = null, plan = null, epoch = 5,
       cutover_at = '2098-10-30T22:00Z', cutover_local = '2098-10-30T22:00:00 UTC', cutover_set_at = now(),
       gate_latched_at = null, gate_effective_at = null`),
@@ -73,6 +73,97 @@ describe('a proposal', () => {
   });
 });
 
+describe('a decision', () => {
+  const inTwoParts = async (first: readonly string[], between: string, after: string): Promise<unknown> => {
+    const { operator, approver } = scene.logins;
+    await scene.past(`delete from ${schema}.postponements`);
+    expect(await operator.attempt(postpone('2028-01-01T00:00Z'))).toBe('done');
+    const session = await approver.connect();
+    try {
+      for (const statement of first) await session.query(statement);
+      await rows(between);
+      return await session.query(after).then(
+        () => 'done',
+        ({ code }: { code: string }) => code,
+      );
+    } catch (error) {
+      return (error as { code?: string }).code;
+    } finally {
+      await session.end();
+      await rows(`grant credit_rollout_control_approver to "${approver.name}"; alter role "${approver.name}" login`);
+      expect(await rows(`select state from ${schema}.postponements`)).toEqual([{ state: 'proposed' }]);
+    }
+  };
+
+  test.each(['repeatable read', 'serializable'])('is not made by what was true before, at %s', async (level) => {
+    const { name } = scene.logins.approver;
+    const first = [`begin isolation level ${level}`, `select from ${schema}.rollout`];
+    expect(await inTwoParts(first, `alter role "${name}" nologin`, `${APPROVED}; commit`)).toBe('55000');
+  });
+
+  test.each(['set constraints all immediate', `set constraints ${schema}.postponements_decider_stayed immediate`])(
+    'is not checked before it is made: %s',
+    async (early) => {
+      const dismiss = `revoke credit_rollout_control_approver from "${scene.logins.approver.name}"`;
+      expect(await inTwoParts(['begin', early, APPROVED], dismiss, 'commit')).toBe(RESTRICTED);
+      expect(await inTwoParts(['begin', APPROVED, early], dismiss, 'commit')).toBe(RESTRICTED);
+      expect(await inTwoParts(['begin', APPROVED], dismiss, `${early}; commit`)).toMatch(/^(23001|42501)$/u);
+    },
+  );
+
+  test('cannot be prepared: its transaction notifies', async () => {
+    const listener = await scene.logins.viewer.connect();
+    try {
+      const heard = new Promise((resolve) => listener.once('notification', ({ channel }) => resolve(channel)));
+      await listener.query('listen credit_rollout_control');
+      expect(await scene.logins.operator.attempt(postpone('2028-01-01T00:00Z'))).toBe('done');
+      expect(await scene.logins.approver.attempt(APPROVED)).toBe('done');
+      expect(await heard).toBe('credit_rollout_control');
+    } finally {
+      await listener.end();
+    }
+  });
+
+  test('of control is written at read committed, whatever it is and whoever writes it', async () => {
+    const writable = await rows(`select distinct on (c.relname, p.role) c.relname as name, p.role, a.attname as column
+      from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+      cross join unnest(array['operator', 'approver', 'scheduler']) p (role)
+      where c.relnamespace = '${schema}'::regnamespace and c.relkind = 'r'
+        and has_column_privilege('credit_rollout_control_' || p.role, c.oid, a.attnum, 'update')
+      order by 1, 2, 3`);
+    expect(writable.length).toBeGreaterThan(20);
+    const open: unknown[] = [];
+    for (const { name, role, column } of writable) {
+      const login = scene.logins[role as 'operator' | 'approver' | 'scheduler'];
+      const write = `update ${schema}.${name} set ${column} = ${column} where false`;
+      if ((await login.attempt('begin isolation level repeatable read', write)) !== '55000') open.push([name, role]);
+    }
+    expect(open).toEqual([]);
+  });
+
+  test('that is not committed is none, however many numbers its transaction used', async () => {
+    const own = (ahead: number): string => `select pg_current_xact_id(), ${schema}.is_committed((
+      (pg_current_xact_id()::text::bigint + ${ahead}) % 4294967296)::text::xid) as committed`;
+    for (const ahead of [0, 1, 1_500_000, 2_000_000_000])
+      expect((await rows(own(ahead)))[0]).toMatchObject({ committed: false });
+    expect((await rows(own(-1)))[0]).toMatchObject({ committed: true });
+  });
+
+  test('about a data center that was taken out is neither proposed nor sealed', async () => {
+    await scene.past(set(`removed_at = now(), removed_by = 'x'`));
+    try {
+      expect(await scene.logins.operator.attempt(postpone('2028-01-01T00:00Z'))).toBe('55000');
+      expect(await scene.logins.operator.attempt(`select ${schema}.seal_cutover('${dc()}')`)).toBe('55000');
+      expect(
+        await scene.logins.scheduler.attempt(`insert into ${schema}.runs (run_id, data_center, kind, card_hash)
+          values (9, '${dc()}', 'sweep', 'card')`),
+      ).toBe('55000');
+    } finally {
+      await scene.past(set('removed_at = null, removed_by = null'));
+    }
+  });
+});
+
 describe('an operator', () => {
   test.each([
     `{"batchSize": 1e400, "lanes": 2, "cardHash": "x"}`,
@@ -109,7 +200,10 @@ describe('an operator', () => {
     expect(await scene.logins.operator.attempt(`do $$ begin for n in 1..2 loop ${leap}; end loop; end $$`)).toBe(
       RESTRICTED,
     );
-    expect(await scene.logins.scheduler.attempt(`update ${schema}.rollout set epoch = epoch + 1`)).toBe('done');
+    expect(await scene.logins.operator.attempt(leap)).toBe('done');
+    expect(await scene.logins.operator.attempt(leap)).toBe(RESTRICTED);
+    for (const by of ['1', '2000000'])
+      expect(await scene.logins.scheduler.attempt(`update ${schema}.rollout set epoch = epoch + ${by}`)).toBe('done');
   });
 });
 

@@ -12,6 +12,7 @@ export const CONTROL_TABLES: Readonly<Record<string, Growth>> = {
   stage_transitions: 'fixed',
   migrations: 'fixed',
   migrations_lock: 'fixed',
+  decision_probes: 'fixed',
   data_centers: 'places',
   holds: 'places',
   hold_log: 'time',

@@ -22,10 +22,7 @@ export function takeRecordedEdits(
   return selectRow<RecordedEdits>(
     tx,
     `with taken as (
-       delete from credit_rollout.changed_orgs where change_no in (
-         select change_no from credit_rollout.changed_orgs order by change_no ${from === 'oldest' ? 'asc' : 'desc'}
-         limit :limit)
-       returning org_id, change_no),
+       select org_id, change_no from credit_rollout.take_changes(:limit::integer, ${from === 'newest'})),
      read as (
        update credit_rollout.feed set changed_at = clock_timestamp(), noted_to = greatest(noted_to, ${noted})
        where exists (select from taken))

@@ -39,7 +39,7 @@ export async function insertProtectedOrg(
 }
 
 export async function deleteProtectedOrg(tx: CellTransaction, orgId: string): Promise<void> {
-  await execute(tx, 'delete from credit_rollout.protected_orgs where org_id = :org_id::credit_rollout.org_id', {
+  await execute(tx, 'select credit_rollout.unprotect_org(:org_id::credit_rollout.org_id)', {
     org_id: orgId,
   });
 }

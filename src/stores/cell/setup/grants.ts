@@ -74,9 +74,13 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select on credit_rollout.protected_orgs, credit_rollout.org_capacity',
     RETURNED,
     // the change feed reads each recorded edit once, and records those that it decides later
-    'select, insert (org_id), delete on credit_rollout.changed_orgs',
+    'select, insert (org_id) on credit_rollout.changed_orgs',
+    'execute on function credit_rollout.take_changes',
     'select on credit_rollout.changed_orgs_change_no_seq',
-    'select, update on credit_rollout.feed',
+    'select on credit_rollout.feed',
+    // who may update a whole table could lock it, and triggers on the product's table read this one
+    `update (read_from, read_at, open_then, noted_to, raised, failure, changed_at, rest_until, backlog_rest_until,
+      page_size, look_ms, read_past, bulk_from, bulk_to, bulk_after, bulk_again_from) on credit_rollout.feed`,
     'select, insert, update on credit_rollout.drift, credit_rollout.detections',
     // sign-ups whose allotment could not be written at once
     'select on credit_rollout.pending_sign_ups',
@@ -143,7 +147,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   override: [
     RULE,
     RULE_INPUTS,
-    'select, insert (org_id, reason, protected_by), delete on credit_rollout.protected_orgs',
+    'select, insert (org_id, reason, protected_by) on credit_rollout.protected_orgs',
+    'execute on function credit_rollout.unprotect_org',
     'select, insert (org_id, floor, reason, author), update (decided_at, state) on credit_rollout.overrides',
     `execute on function credit_rollout.digest_override, credit_rollout.begin_override,
        credit_rollout.write_override, credit_rollout.complete_override`,
