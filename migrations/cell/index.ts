@@ -6,6 +6,7 @@ import { createApiDetails } from './api-details.js';
 import { boundUsage, compareWholeOverrides, guardExceptions } from './asked-exceptions.js';
 import { recordCallCosts } from './call-costs.js';
 import { addChecksums } from './checksums.js';
+import { writeCodesOnly } from './codes-only.js';
 import { indexRetired, nameCardFalls } from './daily-decisions.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';
 import { createExceptions } from './exceptions.js';
@@ -117,5 +118,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     boundUsage,
     compareWholeOverrides,
     deleteByFunctions,
+    writeCodesOnly,
   ];
 }

@@ -13,6 +13,7 @@ import { checkRequests, sealDoneCutovers } from './kept-records.js';
 import { voidLostApprovals } from './lost-approvals.js';
 import { recordAllSchedulerPowers, sealFreshApprovals, voidCellApprovals } from './lost-for-good.js';
 import { recordClosedFences } from './maintenance.js';
+import { keepNumbersOnly } from './numbers-only.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createControlPlans } from './plans.js';
 import { createPolicy } from './policy.js';
@@ -70,4 +71,5 @@ export const controlMigrations: readonly Migration[] = [
   decideAtCommit,
   knowRequesters,
   sealNothingRemoved,
+  keepNumbersOnly,
 ];

@@ -12,6 +12,8 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   sign_override: 'trigger of `overrides`: when it was decided, and by which login',
   sign_answer: 'trigger of `exceptions`: the login that answered',
   sign_person: 'trigger of `exceptions` and `protected_orgs`: the login stands beside the name',
+  keep_code: 'trigger of what a scheduler reads: what is no code becomes `other`',
+  keep_known_counts: 'trigger of `plans`: of its counts only known numbers stay',
   sign_batch: 'trigger of `batches`: when it was done and verified is the time of the database',
   check_canary_pass: 'trigger of `runs`: a canary passes once, verified, and after the wait that control sealed',
   require_read_committed: 'trigger of most tables: what decides is seen as it is now, not as a transaction began',

@@ -33,6 +33,7 @@ import { checkCellOwner, checkControlOwner } from './check-owner.js';
 import { loadCard } from './check-rate-card.js';
 import { checkSealKeys } from './check-seals.js';
 import { checkClock, checkDurability, checkPrimary, checkVersion, checkWritable } from './check-server.js';
+import { checkCellSettings, checkControlSettings } from './check-settings.js';
 import {
   checkAttachment,
   checkColumns,
@@ -59,6 +60,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'primary', run: checkPrimary },
   { check: 'writable', needs: ['primary'], run: checkWritable },
   { check: 'synchronous_commit', run: checkDurability },
+  { check: 'settings', run: checkControlSettings },
   { check: 'schema', run: checkControlSchema },
   { check: 'owner', needs: ['schema'], run: checkControlOwner },
   { check: 'logins', needs: ['schema'], applies: ({ oneLogin }) => !oneLogin, run: checkSchedulerLogins },
@@ -83,6 +85,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   },
   { check: 'encoding', run: checkEncoding },
   { check: 'synchronous_commit', run: checkDurability },
+  { check: 'settings', run: checkCellSettings },
   // time
   { check: 'clock', run: checkClock },
   { check: 'zone', run: checkZone },

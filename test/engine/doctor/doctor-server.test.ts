@@ -8,7 +8,7 @@ import { checkPrimary, checkVersion } from '../../../src/engine/doctor/check-ser
 import { createFindingRecorder } from '../../../src/engine/doctor/finding.js';
 import { initCell } from '../../../src/engine/setup/init-cell.js';
 import { systemClock } from '../../../src/kernel/clock.js';
-import type { CellDatabase } from '../../../src/stores/cell/cell-database.js';
+import { type CellDatabase, cellRoleName } from '../../../src/stores/cell/cell-database.js';
 import { execute } from '../../../src/stores/query.js';
 import { sampleCard } from '../../domain/rate-card/sample-card.js';
 import { createTestCell } from '../../support/cell.js';
@@ -25,6 +25,28 @@ describe('checkCell', () => {
     expect(await problemsOf(cell)).toMatchObject([
       { check: 'synchronous_commit', level: 'error', fix: expect.stringContaining('synchronous_commit = on') },
     ]);
+  });
+
+  test('names each setting with which sessions of ours begin, and the statement that takes it away', async () => {
+    const cell = await makeCell();
+    const login = `settled_${randomBytes(4).toString('hex')}`;
+    const { database } = cell;
+    await cell.sql(`create role ${login} login in role "${cellRoleName(cell.dataCenter.id, 'worker')}";
+      alter role ${login} set session_replication_role = replica;
+      alter role ${login} in database ${database} set credit_rollout.cause = 'lapse';
+      alter database ${database} set enable_indexscan = off; alter database ${database} set work_mem = '8MB'`);
+    try {
+      expect(await problemsOf(cell)).toMatchObject([
+        {
+          level: 'warning',
+          fix: expect.stringContaining(`ALTER ROLE ${login} IN DATABASE ${database} RESET credit_rollout.cause;`),
+        },
+        { level: 'warning', fix: expect.stringContaining(`ALTER DATABASE ${database} RESET enable_indexscan;`) },
+        { level: 'error', fix: expect.stringContaining(`ALTER ROLE ${login} RESET session_replication_role;`) },
+      ]);
+    } finally {
+      await cell.sql(`drop role ${login}`);
+    }
   });
 
   test('rejects a cell whose texts may be bytes of any kind, as init does', async () => {
