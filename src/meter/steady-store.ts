@@ -9,6 +9,7 @@ import { createMemoryMeterStore } from '../stores/meter/memory-meter-store.js';
 import {
   type AcquireRequest,
   type AcquireResult,
+  type ChargedCall,
   type GivenRefusals,
   type MeterStore,
   MeterStoreError,
@@ -42,7 +43,7 @@ interface Outage {
   /** Days of orgs that the memory was told of, as `DAY:ORG`. */
   readonly told: Set<string>;
   /** Calls decided from memory that are in flight, by their id. */
-  readonly inFlight: Map<string, { readonly orgId: string; readonly callId: string }>;
+  readonly inFlight: Map<string, ChargedCall>;
 }
 
 export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
@@ -177,7 +178,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
       if (answer.decision.verdict !== 'allowed') return;
       // a call that was sent may have been counted: it is never counted twice
       if (owes === 'was sent') return;
-      inFlight.set(call.callId, call);
+      inFlight.set(call.callId, { orgId: call.orgId, callId: call.callId, day: today.day });
       const { kind, credits, orgId } = call;
       const empty = createEmptyUsage(orgId, today.day, answer.state.model);
       owe({ ...empty, calls: 1, credits, kinds: { [kind]: { calls: 1, credits } } }, answer.state.capacity);

@@ -35,7 +35,7 @@ type Step =
   | { readonly kind: 'renew'; readonly orgId: string; readonly callId: string }
   | { readonly kind: 'merge'; readonly orgId: string; readonly calls: number; readonly peakInFlight: number }
   | { readonly kind: 'add'; readonly orgId: string; readonly id: string; readonly calls: number }
-  | { readonly kind: 'wait'; readonly ms: number }
+  | { readonly kind: 'wait'; readonly ms: number | 'to midnight' }
   | { readonly kind: 'collect'; readonly confirms: boolean };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -53,11 +53,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('renew'), orgId, callId }),
   fc.record({ kind: fc.constant('merge'), orgId, calls: fc.integer({ min: 1, max: 12 }), peakInFlight: small }),
   fc.record({ kind: fc.constant('add'), orgId, id: fc.constantFrom('x', 'y'), calls: fc.integer({ min: 1, max: 12 }) }),
-  fc.record({ kind: fc.constant('wait'), ms: fc.constantFrom(1, 30_000, 60_000, 4 * 3_600_000) }),
+  fc.record({ kind: fc.constant('wait'), ms: fc.constantFrom(1, 30_000, 60_000, 4 * 3_600_000, 'to midnight') }),
   fc.record({ kind: fc.constant('collect'), confirms: fc.boolean() }),
 ) as fc.Arbitrary<Step>;
 
 const steps = fc.array(step, { minLength: 1, maxLength: 25 });
+
+/** The day that each call was charged to. */
+const charged = new Map<string, string>();
+const keyOf = (call: { readonly orgId: string; readonly callId: string }): string => `${call.callId} ${call.orgId}`;
 
 let nowMs = NOON;
 const listDays = (): readonly [MeterDay, MeterDay] => {
@@ -69,10 +73,18 @@ const listDays = (): readonly [MeterDay, MeterDay] => {
 async function take(store: MeterStore, one: Step): Promise<unknown> {
   const days = listDays();
   const [{ day }] = days;
-  if (one.kind === 'acquire') return store.acquire(days, one.calls);
-  if (one.kind === 'release') return store.release([{ ...one, day }], []);
+  if (one.kind === 'acquire') {
+    const result = await store.acquire(days, one.calls);
+    result.answers.forEach((answer, at) => {
+      const call = one.calls[at];
+      const isCharged = answer.kind === 'decided' && answer.decision.verdict === 'allowed' && !answer.repeated;
+      if (call !== undefined && isCharged) charged.set(keyOf(call), day);
+    });
+    return result;
+  }
+  if (one.kind === 'release') return store.release([{ ...one, day: charged.get(keyOf(one)) ?? day }], []);
   if (one.kind === 'refuse') return store.release([], [{ ...one, day }]);
-  if (one.kind === 'renew') return store.renew([one]);
+  if (one.kind === 'renew') return store.renew([{ ...one, day: charged.get(keyOf(one)) ?? day }]);
   if (one.kind === 'merge' || one.kind === 'add') {
     const kinds = { list: { calls: one.calls, credits: 3 * one.calls } };
     const usage = { ...EMPTY, orgId: one.orgId, day, calls: one.calls, credits: 3 * one.calls, kinds };
@@ -115,11 +127,12 @@ describe.skipIf(!redisAvailable())('Lua and memory', () => {
       fc.asyncProperty(fc.constantFrom('at noon', 'at midnight'), steps, async (begins, list) => {
         nowMs = begins === 'at noon' ? NOON : findMeterDay(NOON, ZONE).startMs;
         await redis.flushall();
+        charged.clear();
         const [lua, memory] = [createRedisMeterStore(redis, () => nowMs), createMemoryMeterStore(() => nowMs)];
         // the first call of a store that begins in the middle of a day is its beginning
         for (const store of [lua, memory]) await take(store, { kind: 'acquire', calls: [START] });
         for (const one of [...list, { kind: 'collect', confirms: true } as const]) {
-          if (one.kind === 'wait') nowMs += one.ms;
+          if (one.kind === 'wait') nowMs = one.ms === 'to midnight' ? listDays()[0].endMs - 1 : nowMs + one.ms;
           const [answer, expected] = [await take(lua, one), await take(memory, one)];
           expect(answer, JSON.stringify(one)).toEqual(expected);
         }

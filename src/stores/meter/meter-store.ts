@@ -42,12 +42,16 @@ export interface AcquireResult {
   readonly answers: readonly AcquireAnswer[];
 }
 
-/** A call that has ended. */
-export interface ReleaseRequest {
+/** A call that was allowed. */
+export interface ChargedCall {
   readonly orgId: string;
   readonly callId: string;
   /** The day that it was charged to. */
   readonly day: string;
+}
+
+/** A call that has ended. */
+export interface ReleaseRequest extends ChargedCall {
   /** What is given back, since the call ended in an error of ours; null: nothing, the call is paid. */
   readonly givesBack: number | null;
 }
@@ -83,8 +87,8 @@ export interface MeterStore {
   acquire(days: readonly [MeterDay, MeterDay], calls: readonly AcquireRequest[]): Promise<AcquireResult>;
   /** Frees slots and gives back. A call that is not in flight is left alone, so twice is as once. */
   release(ended: readonly ReleaseRequest[], refusals: readonly GivenRefusals[]): Promise<void>;
-  /** Keeps the slots of calls that take long. */
-  renew(calls: readonly { readonly orgId: string; readonly callId: string }[]): Promise<void>;
+  /** Keeps the slots of calls that take long; `day` is the one that they were charged to. */
+  renew(calls: readonly ChargedCall[]): Promise<void>;
   /** Adds what was spent while the store could not be asked; a second time under the same id does nothing. */
   add(id: string, spent: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): Promise<void>;
   /** Raises counters to what others have seen: of each the larger value. */

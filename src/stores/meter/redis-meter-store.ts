@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { type CallDecision, type CallLimits, ENFORCEMENTS } from '../../domain/metering/decide-call.js';
 import type { MeterDay } from '../../domain/metering/meter-day.js';
 import { createEmptyUsage, type DayUsage, type KindUsage, USAGE_COUNTERS } from '../../domain/metering/usage.js';
+import { addLocalDays } from '../../domain/time/local-date.js';
 import {
   type AcquireAnswer,
   type AcquireRequest,
@@ -17,7 +18,8 @@ import {
 } from './meter-store.js';
 import { ACQUIRE, ANSWER, ANSWER_NUMBERS, COLLECT, FIND, MERGE, RELEASE, RENEW } from './scripts.js';
 
-const PREFIX = 'cm:';
+/** Of this form of the keys: a Redis that holds those of another is as one that was emptied. */
+const PREFIX = 'm:';
 
 export interface MeterRedisOptions {
   /** Left out: 50 ms. */
@@ -47,45 +49,47 @@ export function connectMeterRedis(url: string, options: MeterRedisOptions = {}):
 
 /** Tests may give the clock, in ms; left out, it is Redis's own. */
 export function createRedisMeterStore(redis: Redis, now?: () => number): MeterStore {
-  const clock = (): string => (now === undefined ? '' : String(now()));
-  const run = async ({ lua, sha }: Script, args: readonly Argument[]): Promise<unknown> => {
+  const clock = (): number => (now === undefined ? -1 : now());
+  const run = async ({ lua, sha }: Script, values: readonly Argument[]): Promise<unknown> => {
+    const json = JSON.stringify(values);
     try {
-      return await redis.evalsha(sha, 0, ...args);
+      return await redis.callBuffer('EVALSHA', sha, 0, json);
     } catch (error) {
       if (!isForgotten(error)) throw toStoreError(error);
     }
     // the server has never seen the script, or forgot it: nothing of it ran
-    return redis.eval(lua, 0, ...args).catch((error: unknown) => Promise.reject(toStoreError(error)));
+    return redis.callBuffer('EVAL', lua, 0, json).catch((error: unknown) => Promise.reject(toStoreError(error)));
   };
 
   return {
     acquire: async (days, calls) => {
-      const args: Argument[] = [PREFIX, clock(), LEASE_MS, KEPT_AFTER_DAY_MS];
-      for (const { day, startMs, endMs } of days) args.push(day, startMs, endMs);
-      for (const call of calls) pushCall(args, call);
-      const numbers = (await run(SCRIPTS.acquire, args)) as readonly number[];
-      const [nowMs = 0, position = 0] = numbers;
-      const day = days[position - 1] ?? null;
+      const values: Argument[] = [PREFIX, clock(), LEASE_MS, KEPT_AFTER_DAY_MS, addLocalDays(days[0].day, -1)];
+      for (const { day, startMs, endMs } of days) values.push(day, startMs, endMs);
+      for (const call of calls) pushCall(values, call);
+      const numbers = toDoubles(await run(SCRIPTS.acquire, values));
+      const day = days[numbers.getFloat64(8, true) - 1] ?? null;
       return {
-        nowMs,
+        nowMs: numbers.getFloat64(0, true),
         day,
-        answers: day === null ? [] : calls.map((_, at) => readAnswer(numbers, 2 + at * ANSWER_NUMBERS)),
+        answers: day === null ? [] : calls.map((_, at) => readAnswer(numbers, 16 + at * ANSWER_BYTES)),
       };
     },
     release: async (ended, refusals) => {
-      const args: Argument[] = [PREFIX, clock(), ended.length];
-      for (const { orgId, callId, day, givesBack } of ended) args.push(orgId, callId, day, givesBack ?? '');
-      for (const { orgId, day, byCredits, byConcurrency } of refusals) args.push(orgId, day, byCredits, byConcurrency);
-      await run(SCRIPTS.release, args);
+      const values: Argument[] = [PREFIX, clock(), ended.length];
+      for (const { orgId, callId, day, givesBack } of ended) values.push(orgId, callId, day, givesBack ?? -1);
+      for (const { orgId, day, byCredits, byConcurrency } of refusals)
+        values.push(orgId, day, byCredits, byConcurrency);
+      await run(SCRIPTS.release, values);
     },
     renew: async (calls) => {
-      await run(SCRIPTS.renew, [PREFIX, clock(), LEASE_MS, ...calls.flatMap(({ orgId, callId }) => [orgId, callId])]);
+      const values = calls.flatMap(({ orgId, callId, day }) => [orgId, callId, day]);
+      await run(SCRIPTS.renew, [PREFIX, clock(), LEASE_MS, KEPT_AFTER_DAY_MS, ...values]);
     },
     merge: async (seen, days) => {
-      if (seen.length > 0) await run(SCRIPTS.merge, [PREFIX, '', ...seen.flatMap((one) => listMerged(one, days))]);
+      if (seen.length > 0) await run(SCRIPTS.merge, [PREFIX, -1, '', ...seen.flatMap((one) => listMerged(one, days))]);
     },
     add: async (id, spent, days) => {
-      if (spent.length > 0) await run(SCRIPTS.merge, [PREFIX, id, ...spent.flatMap((one) => listMerged(one, days))]);
+      if (spent.length > 0) await run(SCRIPTS.merge, [PREFIX, -1, id, ...spent.flatMap((one) => listMerged(one, days))]);
     },
     find: async (orgId, day) => {
       const found = await run(SCRIPTS.find, [PREFIX, clock(), orgId, day]);
@@ -93,9 +97,9 @@ export function createRedisMeterStore(redis: Redis, now?: () => number): MeterSt
       return numbers.length === 0 ? undefined : { usage: readUsage(orgId, day, numbers), inFlight };
     },
     collect: async (limit) => {
-      const listed = (await run(SCRIPTS.collect, [PREFIX, limit])) as readonly (string | Numbers)[];
+      const listed = (await run(SCRIPTS.collect, [PREFIX, -1, limit])) as readonly (Buffer | Numbers)[];
       return listed.flatMap((member, at) =>
-        typeof member === 'string' ? [readMember(member, listed[at + 1] as Numbers)] : [],
+        Buffer.isBuffer(member) ? [readMember(String(member), listed[at + 1] as Numbers)] : [],
       );
     },
     confirm: async (stored) => {
@@ -147,18 +151,32 @@ const DECISIONS: ReadonlyMap<number, CallDecision> = new Map<number, CallDecisio
   [ANSWER.shadowByConcurrency, { verdict: 'allowed', shadow: 'concurrency' }],
 ]);
 
-function readAnswer(numbers: readonly number[], at: number): AcquireAnswer {
-  const [what = -1, calls = 0, credits = 0, callsGivenBack = 0, creditsGivenBack = 0, inFlight = 0, model, capacity] =
-    numbers.slice(at, at + ANSWER_NUMBERS);
+const ANSWER_BYTES = ANSWER_NUMBERS * 8;
+
+function toDoubles(answer: unknown): DataView {
+  if (!Buffer.isBuffer(answer)) throw new Error('the meter Redis answered something else');
+  return new DataView(answer.buffer, answer.byteOffset, answer.byteLength);
+}
+
+function readAnswer(numbers: DataView, at: number): AcquireAnswer {
+  const what = numbers.getFloat64(at, true);
   if (what === ANSWER.unseeded) return { kind: 'unseeded' };
   const decision = DECISIONS.get(what);
-  if (decision === undefined || capacity === undefined) throw new Error('the meter Redis answered something else');
-  const state = { calls, credits, callsGivenBack, creditsGivenBack, inFlight } as const;
+  if (decision === undefined) throw new Error('the meter Redis answered something else');
+  const capacity = numbers.getFloat64(at + 56, true);
   return {
     kind: 'decided',
     decision,
     repeated: what === ANSWER.repeated,
-    state: { ...state, model: model === 0 ? 'legacy' : 'credits', capacity: capacity < 0 ? null : capacity },
+    state: {
+      calls: numbers.getFloat64(at + 8, true),
+      credits: numbers.getFloat64(at + 16, true),
+      callsGivenBack: numbers.getFloat64(at + 24, true),
+      creditsGivenBack: numbers.getFloat64(at + 32, true),
+      inFlight: numbers.getFloat64(at + 40, true),
+      model: numbers.getFloat64(at + 48, true) === 0 ? 'legacy' : 'credits',
+      capacity: capacity < 0 ? null : capacity,
+    },
   };
 }
 
@@ -167,7 +185,7 @@ function listMerged(seen: SeenUsage, days: readonly MeterDay[]): readonly Argume
   const kinds = Object.entries(seen.kinds);
   return [
     `${seen.day}:${seen.orgId}`,
-    day === undefined ? '' : day.endMs + KEPT_AFTER_DAY_MS,
+    day === undefined ? 0 : day.endMs + KEPT_AFTER_DAY_MS,
     seen.model === 'legacy' ? 0 : 1,
     seen.capacity ?? -1,
     ...USAGE_COUNTERS.map((name) => seen[name]),
@@ -177,7 +195,7 @@ function listMerged(seen: SeenUsage, days: readonly MeterDay[]): readonly Argume
 }
 
 /** The model, the counters in the order of USAGE_COUNTERS, then kind, calls and credits each. */
-type Numbers = readonly (number | string)[];
+type Numbers = readonly (number | Buffer)[];
 
 const DAY_LENGTH = 'YYYY-MM-DD'.length;
 
