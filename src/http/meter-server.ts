@@ -9,7 +9,8 @@ import { describeCosts } from '../domain/usage/call-costs.js';
 import { renderApiDetails } from '../domain/usage/render-api-details.js';
 import type { Clock } from '../kernel/clock.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
-import type { Admission, Meter } from '../meter/create-meter.js';
+import type { Admission } from '../meter/admission.js';
+import type { Meter } from '../meter/create-meter.js';
 import { type AcquireBody, acquireBody, readCallHeaders, releaseBody } from './meter-requests.js';
 
 export interface MeterServerOptions {

@@ -1,5 +1,5 @@
-// Sends what gateways ask in batches: calls of one moment together, releases at most 5 ms later. Picks the two days
-// that the store may be in, and tells a store that was emptied what is known. Decides nothing.
+// Sends what gateways ask in batches: the calls of one moment together. Picks the two days that the store may be in,
+// and tells a store that was emptied what is known. Decides nothing.
 import { findMeterDay, type MeterDay, nextMeterDay } from '../domain/metering/meter-day.js';
 import type {
   AcquireAnswer,
@@ -24,18 +24,21 @@ export interface DecidedRequest {
   readonly nowMs: number;
 }
 
+/** What becomes of a decided call. */
+type Continue<T> = (decided: DecidedRequest) => T | Promise<T>;
+
 export interface CallBatches {
-  acquire(request: AcquireRequest): Promise<DecidedRequest>;
+  acquire<T>(request: AcquireRequest, then: Continue<T>): Promise<T>;
   /** Today and tomorrow, as the store's clock said last. */
   listDays(): readonly [MeterDay, MeterDay];
 }
 
-/** Calls in one script: a script must not keep others waiting. */
-const MAX_BATCH = 100;
+/** Calls in one script: a script must not keep others waiting, and an answer to the first comes while the last is sent. */
+const MAX_BATCH = 32;
 
 interface Waiting {
   readonly request: AcquireRequest;
-  readonly resolve: (decided: DecidedRequest) => void;
+  readonly decide: (decided: DecidedRequest) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -46,15 +49,16 @@ export function createCallBatches({ store, zone, now, listSeen }: BatchOptions):
   function sendAll(): void {
     const calls = waiting;
     waiting = [];
-    for (let from = 0; from < calls.length; from += MAX_BATCH) void send(calls.slice(from, from + MAX_BATCH));
+    if (calls.length <= MAX_BATCH) void send(calls);
+    else for (let from = 0; from < calls.length; from += MAX_BATCH) void send(calls.slice(from, from + MAX_BATCH));
   }
 
   async function send(calls: readonly Waiting[]): Promise<void> {
     try {
       const { nowMs, day, answers } = await ask(calls.map(({ request }) => request));
-      calls.forEach(({ resolve, reject }, at) => {
+      calls.forEach(({ decide, reject }, at) => {
         const answer = answers[at];
-        if (answer?.kind === 'decided' && day !== null) resolve({ answer, day, nowMs });
+        if (answer?.kind === 'decided' && day !== null) decide({ answer, day, nowMs });
         else reject(new Error('the meter store did not decide a call'));
       });
     } catch (error) {
@@ -79,10 +83,17 @@ export function createCallBatches({ store, zone, now, listSeen }: BatchOptions):
   }
 
   return {
-    acquire: (request) =>
+    acquire: (request, then) =>
       new Promise((resolve, reject) => {
         if (waiting.length === 0) setImmediate(sendAll);
-        waiting.push({ request, resolve, reject });
+        const decide = (decided: DecidedRequest): void => {
+          try {
+            resolve(then(decided));
+          } catch (error) {
+            reject(error);
+          }
+        };
+        waiting.push({ request, decide, reject });
       }),
     listDays: () => days,
   };

@@ -8,8 +8,8 @@ export { parseRateCard } from '../domain/rate-card/parse-rate-card.js';
 export { createMemoryMeterStore } from '../stores/meter/memory-meter-store.js';
 export type { MeterStore } from '../stores/meter/meter-store.js';
 export { connectMeterRedis, createRedisMeterStore } from '../stores/meter/redis-meter-store.js';
+export type { Admission } from './admission.js';
 export {
-  type Admission,
   createMeter,
   type Meter,
   type MeterCounts,

@@ -63,7 +63,12 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
   const entries = new Map<string, Entry>();
   let waiting: { readonly ids: Set<string>; readonly done: Promise<void> } | undefined;
   let failedAtMs = Number.NEGATIVE_INFINITY;
-  const now = (): number => clock.now().getTime();
+  /** At the last reading: precise enough for which orgs call, and not asked for at each call. */
+  let lastMs = clock.now().getTime();
+  const now = (): number => {
+    lastMs = clock.now().getTime();
+    return lastMs;
+  };
 
   async function readMany(orgIds: readonly string[]): Promise<void> {
     const readAtMs = now();
@@ -93,7 +98,7 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
   return {
     find: (orgId) => {
       const entry = entries.get(orgId);
-      if (entry !== undefined) entry.usedAtMs = now();
+      if (entry !== undefined) entry.usedAtMs = lastMs;
       return entry;
     },
     read: async (orgId) => {

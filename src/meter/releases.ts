@@ -36,7 +36,9 @@ export function createReleases(options: {
   const held = new Map<HeldCall, number>();
   let ended: ReleaseRequest[] = [];
   let lastSent: readonly ReleaseRequest[] = [];
-  let refused = new Map<string, GivenRefusals>();
+  let refused = new Map<string, { -readonly [K in keyof GivenRefusals]: GivenRefusals[K] }>();
+  /** Not before the last look: a call is renewed too early rather than asked the time of. */
+  let renewAtMs = clock.now().getTime() + RENEW_MS;
   let timer: 'waits' | 'none' = 'none';
   let sent: Promise<unknown> = Promise.resolve();
   void renewUntilClosed();
@@ -45,8 +47,9 @@ export function createReleases(options: {
     while (!signal.aborted) {
       await clock.sleep(RENEW_MS / 2, signal);
       const nowMs = clock.now().getTime();
+      renewAtMs = nowMs + RENEW_MS;
       const due = [...held].filter(([, atMs]) => atMs <= nowMs).map(([call]) => call);
-      for (const call of due) held.set(call, nowMs + RENEW_MS);
+      for (const call of due) held.set(call, renewAtMs);
       if (due.length > 0 && !signal.aborted) await store.renew(due);
     }
   }
@@ -72,7 +75,7 @@ export function createReleases(options: {
   }
 
   return {
-    hold: (call) => void held.set(call, clock.now().getTime() + RENEW_MS),
+    hold: (call) => void held.set(call, renewAtMs),
     end: (call, outcome) => {
       if (!held.delete(call)) return;
       const { orgId, callId, day, credits } = call;
@@ -86,13 +89,16 @@ export function createReleases(options: {
       return true;
     },
     countRefusal: (orgId, day, verdict) => {
-      const before = refused.get(orgId);
-      const { byCredits, byConcurrency } = before?.day === day ? before : { byCredits: 0, byConcurrency: 0 };
-      // a day has just ended: what belongs to the one before is sent first
-      if (before !== undefined && before.day !== day) flush();
-      const [credits, concurrency] = verdict === 'credits' ? [1, 0] : [0, 1];
-      refused.set(orgId, { orgId, day, byCredits: byCredits + credits, byConcurrency: byConcurrency + concurrency });
-      schedule();
+      let counts = refused.get(orgId);
+      if (counts?.day !== day) {
+        // a day has just ended: what belongs to the one before is sent first
+        if (counts !== undefined) flush();
+        counts = { orgId, day, byCredits: 0, byConcurrency: 0 };
+        refused.set(orgId, counts);
+        schedule();
+      }
+      if (verdict === 'credits') counts.byCredits += 1;
+      else counts.byConcurrency += 1;
     },
     close: async () => {
       flush();

@@ -3,19 +3,20 @@
 // was spent, and gives nobody's call for the trial. What is not known to have been counted is not counted again.
 import type { DayState } from '../domain/metering/decide-call.js';
 import type { MeterDay } from '../domain/metering/meter-day.js';
-import { addUsage, createEmptyUsage, type DayUsage } from '../domain/metering/usage.js';
+import { createEmptyUsage } from '../domain/metering/usage.js';
 import type { Clock } from '../kernel/clock.js';
 import { createMemoryMeterStore } from '../stores/meter/memory-meter-store.js';
 import {
   type AcquireRequest,
   type AcquireResult,
-  type ChargedCall,
   type GivenRefusals,
   type MeterStore,
   MeterStoreError,
   type ReleaseRequest,
   type SeenUsage,
 } from '../stores/meter/meter-store.js';
+import type { DecidedRequest } from './call-batches.js';
+import { createOutage, type Outage } from './outage.js';
 
 export interface SteadyStoreOptions {
   readonly store: MeterStore;
@@ -27,7 +28,8 @@ export interface SteadyStoreOptions {
 }
 
 export interface SteadyStore extends Pick<MeterStore, 'acquire' | 'release' | 'renew' | 'merge'> {
-  isLost(): boolean;
+  /** While the store is lost: decides from memory, at once. Undefined: it is not, or the day has ended. */
+  decideNow(request: AcquireRequest): DecidedRequest | undefined;
   /** What the store said last of an org's day; never what was spent from memory since. */
   findSeen(orgId: string, day: string): SeenUsage | undefined;
   /** Calls that were decided from memory since the beginning. */
@@ -38,35 +40,29 @@ const RETRY_MS = 250;
 /** Releases that wait for a lost store. Slots free themselves, so only what they give back would be lost beyond. */
 const MAX_WAITING = 100_000;
 
-interface Outage {
-  readonly memory: MeterStore;
-  /** Days of orgs that the memory was told of, as `DAY:ORG`. */
-  readonly told: Set<string>;
-  /** Calls decided from memory that are in flight, by their id. */
-  readonly inFlight: Map<string, ChargedCall>;
-}
-
 export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
   const { store, clock, listDays, onChange, signal } = options;
   const now = (): number => clock.now().getTime();
   let outage: Outage | undefined;
+  /** The outage, and former ones of which the store was not told everything. */
+  const unsettled = new Set<Outage>();
   let fromMemory = 0;
   let madeIds = 0;
   const firstId = `${Math.round(now()).toString(36)}-${process.pid.toString(36)}`;
   let seenDay = '';
   const seen = new Map<string, DayState>();
-  /** What the store must still be told, by day and org. */
-  let owed = new Map<string, SeenUsage>();
   let sending: { readonly id: string; readonly spent: readonly SeenUsage[] } | undefined;
   let ended: ReleaseRequest[] = [];
   let refusals: GivenRefusals[] = [];
 
   function lose(error: unknown): Outage {
     if (outage !== undefined) return outage;
-    outage = { memory: createMemoryMeterStore(now), told: new Set(), inFlight: new Map() };
+    const began = createOutage({ memory: createMemoryMeterStore(now), findSeen });
+    outage = began;
+    unsettled.add(began);
     onChange('lost', error);
     void retryUntilBack();
-    return outage;
+    return began;
   }
 
   async function retryUntilBack(): Promise<void> {
@@ -80,11 +76,11 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
   async function bringBack(): Promise<boolean> {
     const own = outage;
     try {
-      await tellStore(own);
+      await tellStore();
       outage = undefined;
       onChange('back');
       // what was decided from memory meanwhile
-      await tellStore(own);
+      await tellStore();
       return true;
     } catch (error) {
       rejectOthers(error);
@@ -93,26 +89,22 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     }
   }
 
-  async function tellStore(own: Outage | undefined): Promise<void> {
-    const calls = [...(own?.inFlight.values() ?? [])];
-    own?.inFlight.clear();
-    try {
-      await settleOwed();
-      // without calls it only shows that the store answers
-      await store.renew(calls);
-      await flushEnded();
-    } catch (error) {
-      for (const call of calls) own?.inFlight.set(call.callId, call);
-      throw error;
+  async function tellStore(): Promise<void> {
+    await sendSpent();
+    for (const own of unsettled) {
+      const spent = own.takeSpent();
+      if (spent.length > 0) {
+        madeIds += 1;
+        sending = { id: `${firstId}-${madeIds}`, spent };
+        await sendSpent();
+      }
+      await renewInFlight(own);
+      if (own !== outage) unsettled.delete(own);
     }
+    await flushEnded();
   }
 
-  async function settleOwed(): Promise<void> {
-    if (sending === undefined && owed.size > 0) {
-      madeIds += 1;
-      sending = { id: `${firstId}-${madeIds}`, spent: [...owed.values()] };
-      owed = new Map();
-    }
+  async function sendSpent(): Promise<void> {
     if (sending === undefined) return;
     const days = listDays();
     await store.merge(
@@ -121,6 +113,18 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     );
     await store.add(sending.id, sending.spent, days);
     sending = undefined;
+  }
+
+  async function renewInFlight({ inFlight }: Outage): Promise<void> {
+    const calls = [...inFlight.values()];
+    inFlight.clear();
+    try {
+      // without calls it only shows that the store answers
+      await store.renew(calls);
+    } catch (error) {
+      for (const call of calls) inFlight.set(call.callId, call);
+      throw error;
+    }
   }
 
   async function flushEnded(): Promise<void> {
@@ -153,80 +157,55 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     });
   }
 
-  function owe(usage: DayUsage, capacity: number | null): void {
-    const key = `${usage.day}:${usage.orgId}`;
-    const before = owed.get(key);
-    owed.set(key, before === undefined ? { ...usage, capacity } : { ...addUsage(before, usage), capacity });
+  /** Null: now is on none of these days. */
+  function decideFromMemory(
+    own: Outage,
+    days: readonly [MeterDay, MeterDay],
+    call: AcquireRequest,
+    sent: 'unsent' | 'was sent',
+  ): DecidedRequest | null {
+    for (const day of days) {
+      const decided = own.decide(day, days, call, sent);
+      if (decided === null) continue;
+      fromMemory += 1;
+      return { ...decided, day };
+    }
+    return null;
   }
 
-  async function acquireFromMemory(
-    { memory, told, inFlight }: Outage,
+  function acquireFromMemory(
+    own: Outage,
     days: readonly [MeterDay, MeterDay],
     calls: readonly AcquireRequest[],
-    owes: 'owes' | 'was sent',
-  ): Promise<AcquireResult> {
-    const nowMs = now();
-    const today = days.find(({ startMs, endMs }) => nowMs >= startMs && nowMs < endMs);
-    if (today === undefined) return { nowMs, day: null, answers: [] };
-    const untold = listUntold(told, today.day, calls);
-    if (untold.length > 0) await memory.merge(untold, days);
-    const result = await memory.acquire(days, calls);
-    result.answers.forEach((answer, at) => {
-      const call = calls[at];
-      if (call === undefined || answer.kind !== 'decided' || answer.repeated) return;
-      fromMemory += 1;
-      if (answer.decision.verdict !== 'allowed') return;
-      // a call that was sent may have been counted: it is never counted twice
-      if (owes === 'was sent') return;
-      inFlight.set(call.callId, { orgId: call.orgId, callId: call.callId, day: today.day });
-      const { kind, credits, orgId } = call;
-      const empty = createEmptyUsage(orgId, today.day, answer.state.model);
-      owe({ ...empty, calls: 1, credits, kinds: { [kind]: { calls: 1, credits } } }, answer.state.capacity);
-    });
-    return result;
-  }
-
-  function oweBack({ orgId, day }: ReleaseRequest, credits: number): void {
-    owe({ ...createEmptyUsage(orgId, day, 'credits'), callsGivenBack: 1, creditsGivenBack: credits }, null);
-  }
-
-  function listUntold(told: Set<string>, day: string, calls: readonly AcquireRequest[]): readonly SeenUsage[] {
-    const listed: SeenUsage[] = [];
-    for (const { orgId, limits } of calls) {
-      const key = `${day}:${orgId}`;
-      if (told.has(key)) continue;
-      told.add(key);
-      const empty = { ...createEmptyUsage(orgId, day, limits.model), capacity: limits.capacity };
-      listed.push(findSeen(orgId, day) ?? empty);
-    }
-    return listed;
+    sent: 'unsent' | 'was sent',
+  ): AcquireResult {
+    const decided = calls.flatMap((call) => decideFromMemory(own, days, call, sent) ?? []);
+    const [first] = decided;
+    if (first === undefined || decided.length < calls.length) return { nowMs: now(), day: null, answers: [] };
+    return { nowMs: first.nowMs, day: first.day, answers: decided.map(({ answer }) => answer) };
   }
 
   return {
-    isLost: () => outage !== undefined,
+    decideNow: (request) =>
+      outage === undefined ? undefined : (decideFromMemory(outage, listDays(), request, 'unsent') ?? undefined),
     findSeen,
     countFromMemory: () => fromMemory,
     acquire: async (days, calls) => {
-      if (outage !== undefined) return acquireFromMemory(outage, days, calls, 'owes');
+      if (outage !== undefined) return acquireFromMemory(outage, days, calls, 'unsent');
       try {
         const result = await store.acquire(days, calls);
         remember(result, calls);
         return result;
       } catch (error) {
         rejectOthers(error);
-        return acquireFromMemory(lose(error), days, calls, outcomeOf(error) === 'not_done' ? 'owes' : 'was sent');
+        return acquireFromMemory(lose(error), days, calls, outcomeOf(error) === 'not_done' ? 'unsent' : 'was sent');
       }
     },
     release: async (calls, given) => {
-      const own = outage;
-      if (own !== undefined) {
-        await own.memory.release(calls, given);
-        for (const call of calls) {
-          // the store never heard of this call: it is told what remains of it
-          if (!own.inFlight.delete(call.callId)) ended.push(call);
-          else if (call.givesBack !== null) oweBack(call, call.givesBack);
-        }
-        refusals.push(...given);
+      if (outage !== undefined) {
+        const others = outage.release(calls, given);
+        ended.push(...others.ended);
+        refusals.push(...others.refusals);
         ended.splice(0, ended.length - MAX_WAITING);
         refusals.splice(0, refusals.length - MAX_WAITING);
         return;

@@ -103,6 +103,25 @@ export function addUsage(one: DayUsage, other: DayUsage): DayUsage {
   };
 }
 
+/** What was counted of one org and day since an earlier reading of it; the peak is that of the later one. */
+export function subtractUsage(later: DayUsage, earlier: DayUsage): DayUsage {
+  const since = (counter: Exclude<keyof Counters, 'peakInFlight'>): number => later[counter] - earlier[counter];
+  const kinds = Object.keys(later.kinds).map((name) => {
+    const [after, before] = [findKind(later, name), findKind(earlier, name)];
+    return [name, { calls: after.calls - before.calls, credits: after.credits - before.credits }] as const;
+  });
+  return {
+    ...later,
+    calls: since('calls'),
+    credits: since('credits'),
+    callsGivenBack: since('callsGivenBack'),
+    creditsGivenBack: since('creditsGivenBack'),
+    refusedByCredits: since('refusedByCredits'),
+    refusedByConcurrency: since('refusedByConcurrency'),
+    kinds: Object.fromEntries(kinds.filter(([, { calls }]) => calls > 0)),
+  };
+}
+
 type Counters = Pick<DayUsage, (typeof USAGE_COUNTERS)[number]>;
 
 const mergeCounters = (one: Counters, other: Counters): Counters => ({

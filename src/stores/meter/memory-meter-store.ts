@@ -30,10 +30,20 @@ interface Entry {
   usage: MutableUsage;
   capacity: number | null;
   readonly endMs: number;
+  /** Since the last collection. */
+  grew: boolean;
+}
+
+/** What only a store in memory can do. */
+export interface MemoryMeterStore extends MeterStore {
+  /** As acquire(), of one call and at once; null: now is not on this day. */
+  /** Everything that has grown since it was collected last. */
+  collectNow(): readonly DayUsage[];
+  acquireNow(day: MeterDay, call: AcquireRequest): { readonly nowMs: number; readonly answer: AcquireAnswer } | null;
 }
 
 /** Takes the clock in ms; the store knows nothing of the day on which it begins. */
-export function createMemoryMeterStore(now: () => number): MeterStore {
+export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   const beganAtMs = now();
   const days = new Map<string, Map<string, Entry>>();
   /** When each call in flight expires, by org. */
@@ -54,7 +64,7 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
       orgs = new Map();
       days.set(day, orgs);
     }
-    const created = { usage: copyUsage(usage), capacity, endMs };
+    const created = { usage: copyUsage(usage), capacity, endMs, grew: false };
     orgs.set(orgId, created);
     return created;
   }
@@ -64,27 +74,32 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
     for (const marked of [grown, collected]) for (const [key, one] of marked) if (one.day === day) marked.delete(key);
   }
 
-  const markGrown = (orgId: string, day: string): unknown => grown.set(`${day}:${orgId}`, { orgId, day });
+  function markGrown(entry: Entry): void {
+    if (entry.grew) return;
+    entry.grew = true;
+    const { orgId, day } = entry.usage;
+    grown.set(`${day}:${orgId}`, { orgId, day });
+  }
 
-  function countInFlight(orgId: string): number {
+  function countInFlight(orgId: string, nowMs: number): number {
     const calls = leases.get(orgId);
     if (calls === undefined) return 0;
-    const nowMs = now();
     for (const [callId, expiresAtMs] of calls) if (expiresAtMs <= nowMs) calls.delete(callId);
     if (calls.size === 0) leases.delete(orgId);
     return calls.size;
   }
 
-  function takeSlot(orgId: string, callId: string): void {
-    const calls = leases.get(orgId) ?? new Map<string, number>();
-    leases.set(orgId, calls.set(callId, now() + LEASE_MS));
+  function takeSlot(orgId: string, callId: string, nowMs: number): void {
+    const calls = leases.get(orgId);
+    if (calls === undefined) leases.set(orgId, new Map([[callId, nowMs + LEASE_MS]]));
+    else calls.set(callId, nowMs + LEASE_MS);
   }
 
-  function acquireOne(day: MeterDay, request: AcquireRequest): AcquireAnswer {
+  function acquireOne(day: MeterDay, request: AcquireRequest, nowMs: number): AcquireAnswer {
     const { orgId, callId, kind, credits, limits } = request;
     const found = findEntry(orgId, day.day);
     if (found === undefined && day.startMs < beganAtMs) return { kind: 'unseeded' };
-    const inFlight = countInFlight(orgId);
+    const inFlight = countInFlight(orgId, nowMs);
     const entry = found ?? createEntry(orgId, day, createEmptyUsage(orgId, day.day, limits.model), limits.capacity);
     if (entry.usage.model === limits.model) entry.capacity = limits.capacity;
     const decision = decideCall(toState(entry, inFlight), limits, credits);
@@ -93,8 +108,8 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
     const { usage } = entry;
     if (decision.verdict !== 'allowed')
       return { kind: 'decided', decision, repeated: false, state: toState(entry, inFlight) };
-    markGrown(orgId, day.day);
-    takeSlot(orgId, callId);
+    markGrown(entry);
+    takeSlot(orgId, callId, nowMs);
     usage.calls += 1;
     usage.credits += credits;
     usage.peakInFlight = Math.max(usage.peakInFlight, inFlight + 1);
@@ -109,7 +124,7 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
   }
 
   function releaseOne({ orgId, callId, day, givesBack }: ReleaseRequest): void {
-    countInFlight(orgId);
+    countInFlight(orgId, now());
     const calls = leases.get(orgId);
     if (!calls?.delete(callId)) return;
     if (calls.size === 0) leases.delete(orgId);
@@ -117,7 +132,7 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
     if (givesBack === null || entry === undefined) return;
     entry.usage.callsGivenBack += 1;
     entry.usage.creditsGivenBack += givesBack;
-    markGrown(orgId, day);
+    markGrown(entry);
   }
 
   function addRefusals({ orgId, day, byCredits, byConcurrency }: GivenRefusals): void {
@@ -125,7 +140,7 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
     if (entry === undefined) return;
     entry.usage.refusedByCredits += byCredits;
     entry.usage.refusedByConcurrency += byConcurrency;
-    markGrown(orgId, day);
+    markGrown(entry);
   }
 
   function mergeOne(
@@ -137,22 +152,41 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
     if (entry !== undefined) entry.usage = copyUsage(combine(entry.usage, usage));
     const day = known.find((one) => one.day === usage.day);
     // a day that is neither this nor the next is over: what is missing of it is in the cell
-    if (entry === undefined && day !== undefined) createEntry(usage.orgId, day, usage, capacity);
-    if (entry !== undefined || day !== undefined) markGrown(usage.orgId, usage.day);
+    if (entry !== undefined) markGrown(entry);
+    else if (day !== undefined) markGrown(createEntry(usage.orgId, day, usage, capacity));
+  }
+
+  /** What they grow by from now on is collected again, also when this is confirmed later. */
+  function takeGrown(days: readonly { readonly orgId: string; readonly day: string }[]): readonly DayUsage[] {
+    return days.flatMap(({ orgId, day }) => {
+      const entry = findEntry(orgId, day);
+      if (entry === undefined) return [];
+      entry.grew = false;
+      return [copyUsage(entry.usage)];
+    });
   }
 
   return {
+    acquireNow: (day, call) => {
+      const nowMs = now();
+      return nowMs < day.startMs || nowMs >= day.endMs ? null : { nowMs, answer: acquireOne(day, call, nowMs) };
+    },
+    collectNow: () => {
+      const all = [...collected.values(), ...grown.values()];
+      [collected, grown] = [new Map(), new Map()];
+      return takeGrown(all);
+    },
     acquire: async (known, calls) => {
       const nowMs = now();
       const day = known.find(({ startMs, endMs }) => nowMs >= startMs && nowMs < endMs) ?? null;
-      return { nowMs, day, answers: day === null ? [] : calls.map((call) => acquireOne(day, call)) };
+      return { nowMs, day, answers: day === null ? [] : calls.map((call) => acquireOne(day, call, nowMs)) };
     },
     release: async (ended, refusals) => {
       for (const one of ended) releaseOne(one);
       for (const one of refusals) addRefusals(one);
     },
     renew: async (calls) => {
-      for (const { orgId, callId } of calls) takeSlot(orgId, callId);
+      for (const { orgId, callId } of calls) takeSlot(orgId, callId, now());
     },
     merge: async (seen, known) => {
       for (const one of seen) mergeOne(one, known, mergeUsage);
@@ -164,15 +198,12 @@ export function createMemoryMeterStore(now: () => number): MeterStore {
     },
     find: async (orgId, day) => {
       const entry = findEntry(orgId, day);
-      return entry && { usage: copyUsage(entry.usage), inFlight: countInFlight(orgId) };
+      return entry && { usage: copyUsage(entry.usage), inFlight: countInFlight(orgId, now()) };
     },
     collect: async (limit) => {
       // what grows meanwhile is collected next time, also when this collection is confirmed afterwards
       if (collected.size === 0) [collected, grown] = [grown, collected];
-      return [...collected.values()].slice(0, limit).flatMap(({ orgId, day }) => {
-        const entry = findEntry(orgId, day);
-        return entry === undefined ? [] : [copyUsage(entry.usage)];
-      });
+      return takeGrown([...collected.values()].slice(0, limit));
     },
     confirm: async (stored) => {
       for (const { orgId, day } of stored) collected.delete(`${day}:${orgId}`);

@@ -89,7 +89,8 @@ export function createRedisMeterStore(redis: Redis, now?: () => number): MeterSt
       if (seen.length > 0) await run(SCRIPTS.merge, [PREFIX, -1, '', ...seen.flatMap((one) => listMerged(one, days))]);
     },
     add: async (id, spent, days) => {
-      if (spent.length > 0) await run(SCRIPTS.merge, [PREFIX, -1, id, ...spent.flatMap((one) => listMerged(one, days))]);
+      if (spent.length > 0)
+        await run(SCRIPTS.merge, [PREFIX, -1, id, ...spent.flatMap((one) => listMerged(one, days))]);
     },
     find: async (orgId, day) => {
       const found = await run(SCRIPTS.find, [PREFIX, clock(), orgId, day]);

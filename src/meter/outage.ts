@@ -1,0 +1,105 @@
+// The time in which a store cannot be asked: its memory, and what of that memory the store does not know. What may have
+// been counted by the store already is never told to it.
+import type { MeterDay } from '../domain/metering/meter-day.js';
+import { addUsage, createEmptyUsage, type DayUsage, subtractUsage } from '../domain/metering/usage.js';
+import type { MemoryMeterStore } from '../stores/meter/memory-meter-store.js';
+import type {
+  AcquireRequest,
+  ChargedCall,
+  GivenRefusals,
+  ReleaseRequest,
+  SeenUsage,
+} from '../stores/meter/meter-store.js';
+import type { DecidedRequest } from './call-batches.js';
+
+export interface Outage {
+  readonly memory: MemoryMeterStore;
+  /** Calls decided from memory that are in flight, by their id. */
+  readonly inFlight: Map<string, ChargedCall>;
+  /** Null: now is not on this day. `was sent`: the store was asked, and may have counted the call. */
+  decide(
+    day: MeterDay,
+    days: readonly [MeterDay, MeterDay],
+    call: AcquireRequest,
+    sent: 'unsent' | 'was sent',
+  ): Omit<DecidedRequest, 'day'> | null;
+  /** Returns what concerns the store: calls that it allowed, and refusals of orgs that the memory does not know. */
+  release(
+    ended: readonly ReleaseRequest[],
+    refusals: readonly GivenRefusals[],
+  ): { readonly ended: readonly ReleaseRequest[]; readonly refusals: readonly GivenRefusals[] };
+  /** What the store must still be told; a second time, only what was counted since. */
+  takeSpent(): readonly SeenUsage[];
+}
+
+export function createOutage(options: {
+  readonly memory: MemoryMeterStore;
+  readonly findSeen: (orgId: string, day: string) => SeenUsage | undefined;
+}): Outage {
+  const { memory, findSeen } = options;
+  /** What the store knows, or may know, of each org, by day. */
+  const known = new Map<string, Map<string, SeenUsage>>();
+  const inFlight = new Map<string, ChargedCall>();
+  /** Calls in flight that the store may have counted. */
+  const uncertain = new Set<string>();
+
+  /** Tells the memory of an org's day what was seen last. */
+  function tell({ day }: MeterDay, days: readonly [MeterDay, MeterDay], { orgId, limits }: AcquireRequest): void {
+    const orgs = known.get(day) ?? new Map<string, SeenUsage>();
+    const empty = { ...createEmptyUsage(orgId, day, limits.model), capacity: limits.capacity };
+    const usage = findSeen(orgId, day) ?? empty;
+    known.set(day, orgs.set(orgId, usage));
+    // done when it returns, as everything in memory
+    void memory.merge([usage], days);
+  }
+
+  /** What the store counts, or may have counted, by itself. */
+  function countAsKnown(orgId: string, day: string, counted: Partial<DayUsage>): void {
+    const orgs = known.get(day);
+    const before = orgs?.get(orgId);
+    if (orgs === undefined || before === undefined) return;
+    const after = addUsage(before, { ...createEmptyUsage(orgId, day, before.model), ...counted });
+    orgs.set(orgId, { ...after, capacity: before.capacity });
+  }
+
+  function toSpent(usage: DayUsage): readonly SeenUsage[] {
+    const orgs = known.get(usage.day);
+    const before = orgs?.get(usage.orgId);
+    if (orgs === undefined || before === undefined) return [];
+    orgs.set(usage.orgId, { ...usage, capacity: before.capacity });
+    const spent = subtractUsage(usage, before);
+    const isAnything = spent.calls + spent.callsGivenBack + spent.refusedByCredits + spent.refusedByConcurrency > 0;
+    return isAnything ? [{ ...spent, capacity: before.capacity }] : [];
+  }
+
+  return {
+    memory,
+    inFlight,
+    decide: (day, days, call, sent) => {
+      if (known.get(day.day)?.has(call.orgId) !== true) tell(day, days, call);
+      const decided = memory.acquireNow(day, call);
+      if (decided === null || decided.answer.kind === 'unseeded') return null;
+      const { answer, nowMs } = decided;
+      if (answer.decision.verdict === 'allowed' && !answer.repeated) {
+        const { orgId, callId, kind, credits } = call;
+        if (sent === 'unsent') inFlight.set(callId, { orgId, callId, day: day.day });
+        else {
+          uncertain.add(callId);
+          countAsKnown(orgId, day.day, { calls: 1, credits, kinds: { [kind]: { calls: 1, credits } } });
+        }
+      }
+      return { answer, nowMs };
+    },
+    release: (ended, refusals) => {
+      void memory.release(ended, refusals);
+      for (const { orgId, callId, day, givesBack } of ended)
+        if (uncertain.delete(callId) && givesBack !== null)
+          countAsKnown(orgId, day, { callsGivenBack: 1, creditsGivenBack: givesBack });
+      return {
+        ended: ended.filter(({ callId }) => !inFlight.delete(callId)),
+        refusals: refusals.filter(({ orgId, day }) => known.get(day)?.has(orgId) !== true),
+      };
+    },
+    takeSpent: () => memory.collectNow().flatMap(toSpent),
+  };
+}
