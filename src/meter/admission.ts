@@ -39,17 +39,22 @@ const describeDecided = ({ credits, limits, decided, zone }: Decided): DecidedCa
   jitter: Math.random(),
 });
 
-/** Its headers are put together when they are asked for. */
-export function createAdmission(decided: Decided, release: (status?: number) => void): Admission {
-  return {
-    allowed: true,
-    get headers() {
-      return describeHeaders(describeDecided(decided));
-    },
-    body: undefined,
-    release,
-  };
+/** Of an allowed call. Its headers are put together when they are asked for: many gateways never do. */
+class AllowedCall implements Admission {
+  readonly allowed = true;
+  readonly body = undefined;
+  constructor(
+    private readonly decided: Decided,
+    readonly release: (status?: number) => void,
+  ) {}
+
+  get headers(): AnswerHeaders {
+    return describeHeaders(describeDecided(this.decided));
+  }
 }
+
+export const createAdmission = (decided: Decided, release: (status?: number) => void): Admission =>
+  new AllowedCall(decided, release);
 
 export function createRefusal(decided: Decided): Admission {
   const call = describeDecided(decided);

@@ -22,7 +22,7 @@ export interface Outage {
     days: readonly [MeterDay, MeterDay],
     call: AcquireRequest,
     sent: 'unsent' | 'was sent',
-  ): Omit<DecidedRequest, 'day'> | null;
+  ): DecidedRequest | null;
   /** Returns what concerns the store: calls that it allowed, and refusals of orgs that the memory does not know. */
   release(
     ended: readonly ReleaseRequest[],
@@ -88,7 +88,7 @@ export function createOutage(options: {
           countAsKnown(orgId, day.day, { calls: 1, credits, kinds: { [kind]: { calls: 1, credits } } });
         }
       }
-      return { answer, nowMs };
+      return { answer, nowMs, day };
     },
     release: (ended, refusals) => {
       void memory.release(ended, refusals);

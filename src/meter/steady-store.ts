@@ -168,7 +168,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
       const decided = own.decide(day, days, call, sent);
       if (decided === null) continue;
       fromMemory += 1;
-      return { ...decided, day };
+      return decided;
     }
     return null;
   }

@@ -61,6 +61,7 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       const nowMs = now();
       for (const [old, entries] of days)
         if ([...entries.values()].every((one) => one.endMs + KEPT_AFTER_DAY_MS < nowMs)) dropDay(old);
+      for (const [org, calls] of leases) if (calls.size === 0) leases.delete(org);
       orgs = new Map();
       days.set(day, orgs);
     }
@@ -85,7 +86,6 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     const calls = leases.get(orgId);
     if (calls === undefined) return 0;
     for (const [callId, expiresAtMs] of calls) if (expiresAtMs <= nowMs) calls.delete(callId);
-    if (calls.size === 0) leases.delete(orgId);
     return calls.size;
   }
 
@@ -124,10 +124,9 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   }
 
   function releaseOne({ orgId, callId, day, givesBack }: ReleaseRequest): void {
-    countInFlight(orgId, now());
+    if (givesBack !== null) countInFlight(orgId, now());
     const calls = leases.get(orgId);
     if (!calls?.delete(callId)) return;
-    if (calls.size === 0) leases.delete(orgId);
     const entry = findEntry(orgId, day);
     if (givesBack === null || entry === undefined) return;
     entry.usage.callsGivenBack += 1;

@@ -2,10 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  addUsage,
   createEmptyUsage,
   type DayUsage,
   METER_MODELS,
   mergeUsage,
+  subtractUsage,
   USAGE_COUNTERS,
 } from '../../../src/domain/metering/usage.js';
 
@@ -72,5 +74,26 @@ describe('mergeUsage', () => {
     const usage = createEmptyUsage('7', '2025-10-06', 'credits');
     expect(() => mergeUsage(usage, { ...usage, orgId: '8' })).toThrow('different orgs');
     expect(() => mergeUsage(usage, { ...usage, day: '2025-10-07' })).toThrow('different orgs');
+  });
+});
+
+describe('subtractUsage', () => {
+  test('gives what must be added to the earlier reading for the later one', () => {
+    fc.assert(
+      fc.property(arbitraryUsage, arbitraryUsage, (earlier, more) => {
+        // every kind of call that is counted has calls
+        const kinds = Object.entries(more.kinds).map(([name, kind]) => [name, { ...kind, calls: kind.calls + 1 }]);
+        const later = addUsage(earlier, { ...more, kinds: Object.fromEntries(kinds) });
+        expect(addUsage(earlier, subtractUsage(later, earlier))).toEqual(later);
+      }),
+    );
+  });
+
+  test('leaves out kinds of which no call came', () => {
+    const kinds = { list: { calls: 2, credits: 6 } };
+    const earlier = { ...createEmptyUsage('7', '2025-10-06', 'credits'), calls: 2, kinds };
+    const later = { ...earlier, calls: 3, kinds: { ...kinds, constructor: { calls: 1, credits: 4 } } };
+    expect(subtractUsage(later, earlier)).toMatchObject({ calls: 1, kinds: { constructor: { calls: 1, credits: 4 } } });
+    expect(Object.keys(subtractUsage(later, earlier).kinds)).toEqual(['constructor']);
   });
 });
