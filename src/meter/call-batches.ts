@@ -33,7 +33,7 @@ export interface CallBatches {
   listDays(): readonly [MeterDay, MeterDay];
 }
 
-/** Calls in one script: a script must not keep others waiting, and an answer to the first comes while the last is sent. */
+/** Calls in one script: no script may keep others waiting, and the first is answered while the last is sent. */
 const MAX_BATCH = 32;
 
 interface Waiting {

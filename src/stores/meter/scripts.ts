@@ -191,7 +191,7 @@ for at = last + 1, #a, 4 do
 end
 return 0`;
 
-/** Arguments: prefix, now or -1, lease ms, ms that a hash is kept of which nothing else is known, then: org, call, day. */
+/** Arguments: prefix, now or -1, lease ms, ms that a hash without a state is kept, then for each call: org, call, day. */
 export const RENEW = `${BEGIN}
 for at = 5, #a, 3 do
   local key = prefix .. a[at + 2] .. ':' .. a[at]
@@ -285,7 +285,7 @@ for _, member in ipairs(run('SRANDMEMBER', draining, a[3])) do
 end
 return out`;
 
-/** Arguments: prefix, now or -1, org, day. Returns its numbers, none when no call came, and how many calls are in flight. */
+/** Arguments: prefix, now or -1, org, day. Returns its numbers, none when no call came, and the calls in flight. */
 export const FIND = `${BEGIN}${LIST}
 local key, flying = prefix .. a[4] .. ':' .. a[3], 0
 local numbers, moved = list(key), run('HGET', key, 'n')
