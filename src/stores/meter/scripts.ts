@@ -4,11 +4,12 @@
 // Keys, all with the prefix: `DAY:ORG` hash · `dirty` and `draining` sets of `DAY:ORG` · `epoch`: when this Redis began
 // to know anything · `added:ID`: what was added once.
 // Fields of a hash: s the state, packed · +KIND its calls and credits, packed · ~CALL when the slot of a call in flight
-// expires · n the day to which its calls in flight were moved. One hash instead of several keys, below the size at which
-// Redis gives up its compact form, and packed numbers: half the time and half the memory of keys and fields of their own.
+// expires · n the day to which its calls in flight were moved. One hash instead of several keys, below the size at
+// which Redis gives up its compact form, and packed numbers: half the time and half the memory of keys and fields of
+// their own.
 // The state: calls, credits, calls given back, credits given back, refused by credits, refused by concurrency, peak in
-// flight, capacity + 1 (0: no limit), a time before which no slot expires, how many fields are no slots, model (0 legacy,
-// 1 credits) + 2 where it is in `dirty`.
+// flight, capacity + 1 (0: no limit), a time before which no slot expires, how many fields are no slots, model (0
+// legacy, 1 credits) + 2 where it is in `dirty`.
 //
 // The one argument of a script is JSON: Redis reads it faster than as many arguments, and so is it written.
 const STATE = '<I7I7I7I7I7I7I3I7I6I2B';
@@ -63,9 +64,9 @@ export const ANSWER = {
 
 /**
  * Arguments: prefix, now or -1, lease ms, ms that hashes are kept, the name of the day before, two days (name, start,
- * end), then for each call: org, call, kind, credits, flags (9 model + 3 enforce credits + enforce concurrency; 0 off, 1
- * shadow, 2 on), capacity, concurrency (-1: no limit). Returns doubles: now, the day's position (0: none), then for each
- * call: what, calls, credits, calls given back, credits given back, in flight, model, capacity.
+ * end), then for each call: org, call, kind, credits, flags (9 model + 3 enforce credits + enforce concurrency; 0 off,
+ * 1 shadow, 2 on), capacity, concurrency (-1: no limit). Returns doubles: now, the day's position (0: none), then for
+ * each call: what, calls, credits, calls given back, credits given back, in flight, model, capacity.
  */
 export const ACQUIRE = `${BEGIN}
 local lease = a[3]
@@ -165,8 +166,8 @@ end
 return table.concat(out)`;
 
 /**
- * Arguments: prefix, now or -1, count, then for each ended call: org, call, day, credits given back or -1; then for each
- * refusal: org, day, by credits, by concurrency.
+ * Arguments: prefix, now or -1, count, then for each ended call: org, call, day, credits given back or -1; then for
+ * each refusal: org, day, by credits, by concurrency.
  */
 export const RELEASE = `${BEGIN}${CHANGE}
 local last = 3 + a[3] * 4
@@ -191,7 +192,7 @@ for at = last + 1, #a, 4 do
 end
 return 0`;
 
-/** Arguments: prefix, now or -1, lease ms, ms that a hash without a state is kept, then for each call: org, call, day. */
+/** Arguments: prefix, now or -1, lease ms, ms that a hash without a state is kept, then: org, call, day of each. */
 export const RENEW = `${BEGIN}
 for at = 5, #a, 3 do
   local key = prefix .. a[at + 2] .. ':' .. a[at]
