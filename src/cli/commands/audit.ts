@@ -5,21 +5,31 @@ import { readAudit } from '../../engine/operate/read-audit.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { raiseLimit } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
+import { quoteArgument } from '../terminal/command-names.js';
 import type { CliSession } from '../terminal/session.js';
 import { auditCsv, showAudit, showMore } from '../views/show-audit.js';
 
 export interface AuditFlags {
   readonly dc?: string;
+  readonly by?: string;
+  readonly action?: string;
+  readonly from?: string;
+  readonly to?: string;
   readonly csv?: boolean;
   readonly limit: number;
 }
 
-export function runAudit(session: CliSession, { dc, csv, limit }: AuditFlags): Promise<number> {
+export function runAudit(session: CliSession, { csv, limit, ...flags }: AuditFlags): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async (program) => {
-    const id = dc === undefined ? undefined : findDataCenter(program.config, dc).id;
-    const list = await readAudit(program.engine, limit, id);
-    const chosen = id === undefined ? '' : ` --dc ${id}`;
-    const older = session.commands.show(`audit${chosen}${csv ? ' --csv' : ''} --limit ${raiseLimit(limit)}`);
+    const { dc, by: actor, action, from, to } = flags;
+    const dataCenter = dc === undefined ? undefined : findDataCenter(program.config, dc);
+    const zone = dataCenter?.zone ?? 'UTC';
+    const list = await readAudit(program.engine, limit, { dataCenter: dataCenter?.id, actor, action, from, to, zone });
+    const chosen = Object.entries({ dc, by: actor, action, from, to }).flatMap(([name, value]) =>
+      value === undefined ? [] : [`--${name}`, quoteArgument(value, 'TEXT')],
+    );
+    const wanted = [...chosen, ...(csv ? ['--csv'] : []), '--limit', `${raiseLimit(limit)}`];
+    const older = session.commands.show(['audit', ...wanted].join(' '));
     if (csv && !session.options.json) {
       session.io.out(auditCsv(list));
       // beside the file, which is complete only up to there

@@ -254,6 +254,10 @@ function registerChecks(cli: Command, execute: Execute): void {
     .command('audit')
     .description('list who did what, when and why')
     .option('--dc <id>', 'only this data center')
+    .option('--by <person>', 'only what this person or process did')
+    .option('--action <verb>', 'only this action, for example approve')
+    .option('--from <when>', 'a local date or time, in the zone of --dc, else in UTC')
+    .option('--to <when>', 'likewise, not included')
     .option('--csv', 'as CSV')
     .option('--limit <n>', 'list at most so many entries', parseCount(MAX_ROWS), 50)
     .action((flags: AuditFlags) => execute(async (session) => (await import('./audit.js')).runAudit(session, flags)));

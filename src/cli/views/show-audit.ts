@@ -7,7 +7,7 @@ import { toJson } from '../terminal/to-json.js';
 
 /** `older`: the command that shows older entries too. */
 export function showAudit({ entries, more }: AuditList, older: string, width: number): string {
-  if (entries.length === 0) return 'The audit has no entries yet.';
+  if (entries.length === 0) return 'The audit has no such entries.';
   const lines = layOutTable(
     COLUMNS,
     entries

@@ -55,19 +55,40 @@ export async function isAudited(
   return found;
 }
 
-/** The newest entries first, at most `limit`; of one data center, or of all. */
+/** Which entries; what is left out does not limit them. */
+export interface AuditFilter {
+  readonly dataCenter?: string | undefined;
+  readonly actor?: string | undefined;
+  readonly action?: string | undefined;
+  readonly from?: Date | undefined;
+  /** Not included. */
+  readonly to?: Date | undefined;
+}
+
+/** The newest entries first, at most `limit`. */
 export async function listAudit(
   tx: ControlTransaction,
   limit: number,
-  dataCenter?: string,
+  { dataCenter, actor, action, from, to }: AuditFilter = {},
 ): Promise<readonly AuditRow[]> {
   return selectRows<AuditRow>(
     tx,
     `select *
      from credit_rollout_control.audit
-     where :data_center::text is null or data_center = :data_center
+     where (:data_center::text is null or data_center = :data_center)
+       and (:actor::text is null or actor = :actor)
+       and (:action::text is null or action = :action)
+       and (:from_at::timestamptz is null or at >= :from_at)
+       and (:to_at::timestamptz is null or at < :to_at)
      order by seq desc
      limit :limit`,
-    { data_center: dataCenter ?? null, limit },
+    {
+      data_center: dataCenter ?? null,
+      actor: actor ?? null,
+      action: action ?? null,
+      from_at: from ?? null,
+      to_at: to ?? null,
+      limit,
+    },
   );
 }

@@ -203,6 +203,21 @@ describe('the command line', () => {
     expect((await run('why', '2', '--dc', idOf(0))).out).toContain('recompute now');
     const audit = JSON.parse((await run('audit', '--json', '--limit', '500')).out).audit;
     expect(audit.some((row: { reason: string }) => row.reason === 'first')).toBe(true);
+    const count = async (...filter: string[]): Promise<number> =>
+      JSON.parse((await run('audit', '--json', '--limit', '500', ...filter)).out).audit.length;
+    const { actor, action, at } = audit.find((row: { reason: string }) => row.reason === 'first');
+    const of = (fits: (row: typeof actor) => boolean): number => audit.filter(fits).length;
+    expect(await count('--by', actor)).toBe(of((row) => row.actor === actor));
+    expect(await count('--action', action)).toBe(of((row) => row.action === action));
+    expect(await count('--by', 'nobody of that name')).toBe(0);
+    const second = at.slice(0, 19);
+    expect(await count('--from', second)).toBe(of((row) => row.at.slice(0, 19) >= second));
+    expect(await count('--to', second)).toBe(of((row) => row.at.slice(0, 19) < second));
+    expect(await run('audit', '--from', '2026-02-02', '--to', '2026-02-01')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('is empty'),
+    });
+    expect((await run('audit', '--action', action, '--limit', '1')).out).not.toContain('undefined');
   });
 
   test('commands that have no rollout to apply to are conflicts', async () => {
