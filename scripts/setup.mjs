@@ -92,6 +92,9 @@ async function build() {
   try {
     const tsc = [findCommand('typescript', 'tsc'), '-p', 'tsconfig.build.json', '--outDir', draft];
     await runStep('Building', process.execPath, tsc);
+    // for gateways: what `credit-rollout/meter` needs, with its types
+    const library = ['-p', 'tsconfig.library.json', '--outDir', join(draft, 'library')];
+    await runStep('Building the library', process.execPath, [findCommand('typescript', 'tsc'), ...library]);
     await runStep('Bundling', process.execPath, [findCommand('esbuild'), ...listBundleArguments(draft)]);
     writeFileSync(join(draft, '.stamp'), stamp);
     if (existsSync(DIST)) renameSync(DIST, old);
@@ -171,7 +174,9 @@ async function runStep(what, program, args) {
 }
 
 function listSources() {
-  const files = ['package.json', 'tsconfig.json', 'tsconfig.build.json'].map((name) => join(ROOT, name));
+  const files = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.library.json'].map((name) =>
+    join(ROOT, name),
+  );
   for (const folder of SOURCES) files.push(...listTypeScript(join(ROOT, folder)));
   return files.sort();
 }

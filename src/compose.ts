@@ -6,7 +6,8 @@ import { dirname, resolve } from 'node:path';
 import type { RunningProcess } from '../jobs/processes/worker.js';
 import type { QueueConnection } from '../jobs/queue/connection.js';
 import type { QueueWakeUps } from '../jobs/queue/wake-ups.js';
-import { resolveConfigText, type VariableLookup } from './domain/config/config-text.js';
+import { createMeterServers } from './compose-doctor.js';
+import type { VariableLookup } from './domain/config/config-text.js';
 import {
   type ConfiguredServer,
   type ConfiguredServers,
@@ -17,6 +18,7 @@ import { parseRolloutConfig } from './domain/config/parse-config.js';
 import type { DataCenterConfig, RolloutConfig } from './domain/config/rollout-config.js';
 import type { RateCard } from './domain/rate-card/rate-card.js';
 import type { CellDirectory, EngineContext, WorkerContext } from './engine/context.js';
+import type { MeterServers } from './engine/doctor/check-meter.js';
 import type { Transports } from './engine/doctor/check-transport.js';
 import { systemClock } from './kernel/clock.js';
 import type { ErrorCode } from './kernel/error-codes.js';
@@ -69,6 +71,8 @@ export interface Program {
   proveQueue(): Promise<void>;
   /** How the URL of a key goes over the network. Throws as its first use would. */
   transports: Transports;
+  /** What `doctor` asks the meters' Redis, and the queue's. */
+  meters: MeterServers;
   /** Serves the queues of these data centers until it is stopped; never touches control. */
   startWorker(options: {
     dataCenters: readonly string[];
@@ -148,6 +152,7 @@ function composeProgram(
   const cells = createCells(config, servers, { max: options.cellConnections?.(config) ?? 4, closers });
   const moved = createCells(config, servers, { max: 1, closers, place: 'wherever' });
   const control = recordAs(lazyControl(servers, closers), actor);
+  const meterServer = (id: string) => servers.meter(findDataCenter(config, id));
   const queueServer = (own: 'own' | 'any') => [servers.queue(own).url, createServerTls(servers.queue(own))] as const;
   const connectQueue = async (own: 'own' | 'any'): Promise<QueueConnection> =>
     (await import('../jobs/queue/connection.js')).connectQueue(...queueServer(own));
@@ -173,7 +178,7 @@ function composeProgram(
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
     queueUrl: (own) => servers.queue(own).url,
     meterRedis: (id) => {
-      const server = servers.meter(findDataCenter(config, id));
+      const server = meterServer(id);
       return server && { url: server.url, ...createServerTls(server) };
     },
     connectQueue,
@@ -187,7 +192,9 @@ function composeProgram(
       control: () => servers.control().transport,
       queue: () => servers.queue('any').transport,
       cell: (id) => servers.cell(findDataCenter(config, id)).transport,
+      meter: (id) => meterServer(id)?.transport,
     },
+    meters: createMeterServers({ meter: meterServer, queue: () => servers.queue('any') }),
     startWorker: async ({ queue, ...served }) => {
       const connection = await connectQueue(queue);
       return (await import('../jobs/processes/worker.js')).startWorker(worker, { ...served, queue: connection });
@@ -196,7 +203,7 @@ function composeProgram(
       const connection = await connectQueue('any');
       return (await import('../jobs/processes/scheduler.js')).startScheduler(scheduler, connection, config);
     },
-    seedSamples: () => seedSamples(config, lookup),
+    seedSamples: async () => (await import('./compose-seed.js')).seedSamples(config, lookup),
     close: async () => {
       await Promise.allSettled(closers.map((close) => close()));
       await embedded?.leave();
@@ -282,18 +289,4 @@ export async function loadRateCard(path: string): Promise<RateCard> {
   if (text === undefined) throw rejectSize('invalid_rate_card', `The rate card ${path}`);
   const { parseRateCard } = await import('./domain/rate-card/parse-rate-card.js');
   return parseRateCard(text);
-}
-
-const SAMPLE_IDS = ['in', 'eu', 'us'] as const;
-
-async function seedSamples(config: RolloutConfig, lookup: VariableLookup): Promise<ReadonlyMap<string, number>> {
-  const { seedSampleOrgs } = await import('./sample/seed-orgs.js');
-  const { letOwnerReadSql } = await import('./stores/cell/setup/roles.js');
-  const counts = config.dataCenters.map(async ({ id, database }) => {
-    const sample = SAMPLE_IDS.find((known) => known === id);
-    if (sample === undefined) throw new Error('only the embedded default has sample data');
-    const url = resolveConfigText(database.text, lookup, `dataCenters.${id}.database`);
-    return [id, (await seedSampleOrgs(url, sample, letOwnerReadSql(id, 'public.orgs'))).orgs] as const;
-  });
-  return new Map(await Promise.all(counts));
 }

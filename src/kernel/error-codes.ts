@@ -1,6 +1,7 @@
 // The registry of every failure a user can meet. docs/reference/errors.md lists the same codes; a test compares them.
 import { advise, command } from './advice.js';
 import { type ErrorEntry, entry } from './error-entry.js';
+import { METER_ERRORS } from './meter-errors.js';
 import { PROPOSAL_ERRORS } from './proposal-errors.js';
 
 export const ERRORS = {
@@ -240,11 +241,7 @@ export const ERRORS = {
     'Bring the older time zone data up to date: that of the PostgreSQL server, or Node.js.',
   ),
   invalid_argument: entry(1, 'A command-line argument is missing or impossible.', 'Run the command with --help.'),
-  invalid_call: entry(
-    1,
-    'A gateway sent the meter a call with a missing or impossible part; nothing was charged.',
-    'Correct the part that is named.',
-  ),
+  ...METER_ERRORS,
   out_unwritable: entry(
     1,
     'The folder named by --out cannot be written; nothing of the report is there.',

@@ -1,5 +1,9 @@
 // What a command shows of an error that a cell raised with org data in every part: nothing of it, in text and in JSON;
 // with --debug all of it, on standard error, and marked. And what other users of the machine see of a command.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type RequestOptions, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEmptyUsage } from '../../src/domain/metering/usage.js';
@@ -111,6 +115,58 @@ describe('usage and exceptions of an org', () => {
     expect([code > 0, leaks(out + err)]).toEqual([true, []]);
   });
 });
+
+describe('a meter', () => {
+  test('says of an org only to who asks, and brings what it counted into the cell and nowhere else', async () => {
+    await spoil(scene.cell, 'view', null);
+    const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-meter-'));
+    const socketPath = join(folder, 'meter.sock');
+    const meter = scene.start('meter', '--dc', scene.dc, '--listen', `unix:${socketPath}`);
+    await waitFor('the meter', () => meter.output().includes('▶ meter: serving'));
+    const orgId = spoilerId(scene.markers);
+    const call = { orgId, kind: `${scene.markers.word}-unknown`, callId: `${scene.markers.word}-call` };
+    const post = (path: string, body: unknown) => ask({ socketPath, path, method: 'POST' }, JSON.stringify(body));
+    expect((await post('/acquire', call)).status).toBe(200);
+    expect((await post('/release', { orgId, callId: call.callId })).text).toBe('{"released":1,"unknown":0}');
+    const path = `/orgs/${orgId}/api-details`;
+    expect(leaks((await ask({ socketPath, path })).text)).not.toEqual([]);
+    await spoil(scene.cell, 'view', 'P0001');
+    const failed = await ask({ socketPath, path });
+    const others = [failed, await post('/acquire', { orgId: 'another', kind: 'get' }), await post('/acquire', 7)];
+    expect(others.map(({ status, text }) => [status, leaks(text)])).toEqual([
+      [500, []],
+      [200, []],
+      [400, []],
+    ]);
+    expect(leaks((await ask({ socketPath, path: '/health' })).text)).toEqual([]);
+    process.kill(meter.pid, 'SIGTERM');
+    const { code, out, err } = await meter.ended;
+    expect([code, leaks(out + err)]).toEqual([0, []]);
+    // 7 were in the cell before
+    expect(await scene.cell.sql(`select calls::int from credit_rollout.usage_days where org_id = $1`, [orgId])).toEqual(
+      [{ calls: 7 }],
+    );
+    expect(await scene.search()).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+});
+
+interface Reply {
+  readonly status: number | undefined;
+  readonly text: string;
+}
+
+const ask = (options: RequestOptions, body?: string): Promise<Reply> =>
+  new Promise((resolve, reject) => {
+    const asked = request({ agent: false, ...options }, (response) => {
+      let text = '';
+      response.on('data', (part) => {
+        text += String(part);
+      });
+      response.on('end', () => resolve({ status: response.statusCode, text }));
+    });
+    asked.on('error', reject).end(body);
+  });
 
 describe('a command about an org', () => {
   test('does not show its id to other users of the machine', async () => {

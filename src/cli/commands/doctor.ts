@@ -17,6 +17,7 @@ export function runDoctor(session: CliSession, dc: readonly string[] | undefined
       policyDifferences,
       queueCheck: () => program.proveQueue(),
       transports: program.transports,
+      meters: program.meters,
     });
     session.report(findingsDocument(findings), showFindings(findings, session));
     showCauses(session, ...findings.flatMap(({ cause }) => cause ?? []));

@@ -9,15 +9,19 @@ export interface Transports {
   /** Of the queue that the configuration names. */
   readonly queue: () => Transport;
   readonly cell: (dataCenter: string) => Transport;
+  /** Undefined: the data center's meter has no Redis. */
+  readonly meter: (dataCenter: string) => Transport | undefined;
 }
 
 const POSTGRES_FIX =
   'Add sslmode=verify-full to its URL, and sslrootcert=FILE where the authority is your own: docs/how-to/tls.md';
 const QUEUE_FIX =
   'Use a rediss:// URL, or sslmode=verify-full on Postgres, and sslrootcert=FILE where the authority is your own: docs/how-to/tls.md';
+const METER_FIX = 'Use a rediss:// URL, and sslrootcert=FILE where the authority is your own: docs/how-to/tls.md';
+const FIXES = { postgres: POSTGRES_FIX, queue: QUEUE_FIX, meter: METER_FIX } as const;
 
-export function checkTransport(transport: Transport, record: FindingRecorder, server: 'postgres' | 'queue'): Finding {
-  const fix = server === 'queue' ? QUEUE_FIX : POSTGRES_FIX;
+export function checkTransport(transport: Transport, record: FindingRecorder, server: keyof typeof FIXES): Finding {
+  const fix = FIXES[server];
   switch (transport) {
     case 'local':
       return record.ok('does not leave this machine');

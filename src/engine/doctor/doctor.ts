@@ -29,6 +29,7 @@ import {
 } from './check-control.js';
 import { checkFeed } from './check-feed.js';
 import { checkCellLogins, checkSchedulerLogins } from './check-logins.js';
+import { checkMeter, type MeterServers, type ReadMeters, readMeters } from './check-meter.js';
 import { checkCellOwner, checkControlOwner } from './check-owner.js';
 import { loadCard } from './check-rate-card.js';
 import { checkSealKeys } from './check-seals.js';
@@ -140,6 +141,8 @@ export interface DoctorRequest {
   readonly queueCheck: () => Promise<void>;
   /** How the URLs go over the network; left out: not checked. */
   readonly transports?: Transports;
+  /** What the meters' Redis say of themselves; left out: not checked. */
+  readonly meters?: MeterServers;
 }
 
 /** Findings on control, queue, rate card, then every data center in rollout order; the good ones included. */
@@ -152,9 +155,10 @@ export async function runDoctorChecks(
     checkQueue(request),
     loadCard(request.card),
   ]);
+  const meters = request.meters && (await readMeters(request.meters, request.dataCenters, context.clock));
   const cells = await Promise.all(
     request.dataCenters.map((dataCenter) =>
-      checkCell(context, { dataCenter, config: request.config, card }, request.transports),
+      checkCell(context, { dataCenter, config: request.config, card }, { transports: request.transports, meters }),
     ),
   );
   return [...control, ...queue, ...findings, ...cells.flat()];
@@ -186,7 +190,7 @@ async function checkQueue({ config, queueCheck, transports }: DoctorRequest): Pr
 async function checkEncryption(
   about: CheckedSubject,
   transport: (() => Transport) | undefined,
-  server: 'postgres' | 'queue',
+  server: 'postgres' | 'queue' | 'meter',
 ): Promise<readonly Finding[]> {
   if (transport === undefined) return [];
   return runCheck(about, 'encryption', (record) => checkTransport(transport(), record, server));
@@ -196,7 +200,7 @@ async function checkEncryption(
 async function checkCell(
   context: Pick<EngineContext, 'control' | 'cells' | 'clock' | 'actor'>,
   request: Pick<OpenCell, 'dataCenter' | 'config' | 'card'>,
-  transports: Transports | undefined,
+  { transports, meters }: { readonly transports: Transports | undefined; readonly meters: ReadMeters | undefined },
 ): Promise<readonly Finding[]> {
   const { id } = request.dataCenter;
   const about = { subject: id, title: `Data center "${id}"` };
@@ -204,5 +208,21 @@ async function checkCell(
   if (opened.kind === 'failed') return [opened.finding];
   const findings = await runChecks(about, CELL_CHECKS, opened.subject);
   const transport = transports && (() => transports.cell(id));
-  return [...findings, ...(await checkEncryption(about, transport, 'postgres'))];
+  return [
+    ...findings,
+    ...(await checkEncryption(about, transport, 'postgres')),
+    ...(await checkMeter(about, { meters, cellClock: opened.subject.clock })),
+    ...(await checkMeterEncryption(about, id, transports)),
+  ];
+}
+
+async function checkMeterEncryption(
+  about: CheckedSubject,
+  id: string,
+  transports: Transports | undefined,
+): Promise<readonly Finding[]> {
+  const transport = transports?.meter(id);
+  return transport === undefined
+    ? []
+    : runCheck(about, 'meter encryption', (record) => checkTransport(transport, record, 'meter'));
 }

@@ -25,6 +25,8 @@ export interface MeterRedisOptions {
   /** Left out: 50 ms. */
   readonly timeoutMs?: number;
   readonly tls?: ConnectionOptions | false;
+  /** `once`: it connects when it is told to, and does not try again. Left out: at once, for ever. */
+  readonly tries?: 'once' | 'for ever';
 }
 
 /**
@@ -32,7 +34,7 @@ export interface MeterRedisOptions {
  * in time, or lost with its connection: whether it was done is then not known, and it is not sent again.
  */
 export function connectMeterRedis(url: string, options: MeterRedisOptions = {}): Redis {
-  const { timeoutMs = 50, tls = false } = options;
+  const { timeoutMs = 50, tls = false, tries = 'for ever' } = options;
   const redis = new Redis(url, {
     ...(tls !== false && { tls }),
     enableOfflineQueue: false,
@@ -40,7 +42,8 @@ export function connectMeterRedis(url: string, options: MeterRedisOptions = {}):
     maxRetriesPerRequest: 0,
     commandTimeout: timeoutMs,
     connectTimeout: 2000,
-    retryStrategy: (attempt) => Math.min(50 * attempt, 1000),
+    lazyConnect: tries === 'once',
+    retryStrategy: (attempt) => (tries === 'once' ? null : Math.min(50 * attempt, 1000)),
   });
   // the meter learns of it by its commands; without a listener the process would end
   redis.on('error', () => undefined);

@@ -11,7 +11,7 @@ test.each([
   ['unverified', 'warning'],
   ['plain', 'warning'],
 ] as const)('%s is %s, with the way out where there is something to do', (transport, level) => {
-  for (const server of ['postgres', 'queue'] as const) {
+  for (const server of ['postgres', 'queue', 'meter'] as const) {
     const finding = checkTransport(transport, record, server);
     expect(finding).toMatchObject({ subject: 'in', check: 'encryption', level });
     if (level === 'warning') expect(finding.fix).toContain('docs/how-to/tls.md');
