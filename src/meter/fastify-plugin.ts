@@ -1,6 +1,7 @@
 // The meter as a plugin of Fastify: `app.register(meterPlugin, { meter, describeCall })`, after the authentication.
 // Knows of Fastify only the few members that it uses, so that the package does not depend on it.
 import type { ServerResponse } from 'node:http';
+import { isRolloutError } from '../kernel/rollout-error.js';
 import type { Meter } from './create-meter.js';
 import type { MeteredCall } from './metered-call.js';
 
@@ -27,7 +28,12 @@ export function meterPlugin<R>(app: HookedApp<R>, options: MeterPluginOptions<R>
   app.addHook('preHandler', async (request, reply) => {
     const call = options.describeCall(request);
     if (call === undefined) return;
-    const admission = await options.meter.acquire(call);
+    const admission = await options.meter.acquire(call).catch((error: unknown) => {
+      if (isRolloutError(error) && error.code === 'invalid_call') return describeBadCall(error.message);
+      throw error;
+    });
+    if ('status' in admission)
+      return reply.code(admission.status).type('application/problem+json').send(JSON.stringify(admission));
     reply.headers(admission.headers);
     // also when the client goes away before the end
     reply.raw.once('close', () => admission.release(reply.raw.statusCode));
@@ -36,6 +42,10 @@ export function meterPlugin<R>(app: HookedApp<R>, options: MeterPluginOptions<R>
   });
   done();
 }
+
+/** What a client is told whose call has a part that cannot be: nothing was charged. */
+const describeBadCall = (detail: string) =>
+  ({ type: 'about:blank', title: 'invalid_call', status: 400, code: 'invalid_call', detail }) as const;
 
 // its hook is for the routes of whoever registers it, not only for its own
 Object.assign(meterPlugin, { [Symbol.for('skip-override')]: true });

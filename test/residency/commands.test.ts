@@ -144,7 +144,7 @@ describe('a meter', () => {
     expect([code, leaks(out + err)]).toEqual([0, []]);
     // 7 were in the cell before
     expect(await scene.cell.sql(`select calls::int from credit_rollout.usage_days where org_id = $1`, [orgId])).toEqual(
-      [{ calls: 7 }],
+      [{ calls: 8 }],
     );
     expect(await scene.search()).toEqual([]);
     await rm(folder, { recursive: true });
