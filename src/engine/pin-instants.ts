@@ -29,5 +29,5 @@ export async function pinInstants(
 export const missingInControl = (id: string): RolloutError =>
   new RolloutError('not_initialised', {
     message: `Data center "${id}" does not belong to the fleet: init has not added it, or it was taken out.`,
-    next: advise`Run: ${command(`init --dc ${id}`)}`,
+    next: advise`Run: ${command`init --dc ${id}`}`,
   });

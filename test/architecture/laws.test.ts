@@ -55,6 +55,13 @@ describe('the five laws', () => {
     expect(offenders(/: credit-rollout [a-z-]/u, [])).toEqual([]);
   });
 
+  test('only `command` makes a command, which quotes each value in it', () => {
+    const made =
+      /(?:\bcommand|\.show)\(\s*`[^`]*\$\{|\{ command:|as CommandText|`[^`$]*\bcredit-rollout [a-z-]+ [^`]*\$\{/u;
+    expect(made.test(`x.show(\`why \${org}\`)`)).toBe(true);
+    expect(offenders(made, ['src/kernel/advice.ts'])).toEqual([]);
+  });
+
   test('only the clock asks the machine what time it is', () => {
     const clock = /new Date\(\)|Date\.now\(\)|\bsetTimeout\(|\bsetInterval\(/u;
     expect(offenders(clock, ['src/kernel/clock.ts', 'src/platform/', 'src/cli/main.ts'])).toEqual([]);

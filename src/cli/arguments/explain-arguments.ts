@@ -18,7 +18,7 @@ export function explainArguments(error: CommanderError, cli: Command, args: read
 }
 
 /** The help of the command that was meant: `cutover postpone --help`. */
-const adviseHelp = (names: readonly string[]): Advice => advise`Run: ${command([...names, '--help'].join(' '))}`;
+const adviseHelp = (names: readonly string[]): Advice => advise`Run: ${command`${names} --help`}`;
 
 /** The names of the command that a command line reaches, as far as it can be read. */
 function findCommand(cli: Command, args: readonly string[]): readonly string[] {

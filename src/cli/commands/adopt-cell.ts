@@ -9,6 +9,7 @@ import {
   proposeAdoption,
   withdrawAdoption,
 } from '../../engine/operate/adopt-cell.js';
+import { type CommandText, command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
@@ -46,7 +47,7 @@ export const adoptionContext = ({ engine, movedCells }: Program): AdoptionContex
 async function reportWithdrawn(session: CliSession, context: AdoptionContext, dataCenter: string): Promise<number> {
   const reason = getReason(session, 'Withdrawing a proposal');
   const withdrawn = await withdrawAdoption(context, { dataCenter, reason });
-  const next = session.commands.show(`adopt-cell --dc ${dataCenter}`);
+  const next = session.commands.show(command`adopt-cell --dc ${dataCenter}`);
   session.report({ ...withdrawn, next }, `✔ ${withdrawn.adoption}: the proposal is withdrawn\nNext: ${next}`);
   return 0;
 }
@@ -58,8 +59,8 @@ export function reportAdoption(session: CliSession, report: AdoptionReport): num
   return report.state === 'in_place' ? NOTHING_TO_DO : 0;
 }
 
-function nextOf({ state, dataCenter, adoption }: AdoptionReport): string {
-  if (state === 'dry_run') return `adopt-cell --dc ${dataCenter} --execute --reason TEXT`;
-  if (state === 'proposed') return `approve ${adoption}`;
-  return state === 'adopted' ? `init --dc ${dataCenter}, then verify --dc ${dataCenter}` : 'status';
+function nextOf({ state, dataCenter, adoption }: AdoptionReport): CommandText {
+  if (state === 'dry_run') return command`adopt-cell --dc ${dataCenter} --execute --reason TEXT`;
+  if (state === 'proposed') return command`approve ${adoption ?? 'ID'}`;
+  return state === 'adopted' ? command`init --dc ${dataCenter}, then verify --dc ${dataCenter}` : command('status');
 }

@@ -12,6 +12,7 @@ import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js
 import { parsePlanName } from '../../engine/plan/plan-id.js';
 import { checkFollowedPlan, requestApply } from '../../engine/rollout/request-rollout.js';
 import { findCardChange, rejectOtherSource } from '../../engine/rollout/rollout-checks.js';
+import { type CommandText, command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
@@ -106,17 +107,16 @@ async function describeApply(
     session.print(`${id} would get the rate card ${card.hash} instead of ${old}.`);
   }
   const pending = newCards > 0 || plans.some(isPending);
-  const command = session.commands.show(
-    `apply ${flags.plan === undefined ? showChoice(flags) : `--plan ${flags.plan}`} --execute${flags.wait ? ' --wait' : ''}`,
-  );
-  session.print(pending ? `Nothing was changed. To do it: ${command}` : 'Nothing was changed, and nothing is pending.');
+  const what = flags.plan === undefined ? showChoice(flags) : command`--plan ${flags.plan}`;
+  const next = session.commands.show(command`apply ${what} --execute ${flags.wait && command('--wait')}`);
+  session.print(pending ? `Nothing was changed. To do it: ${next}` : 'Nothing was changed, and nothing is pending.');
   if (session.options.json)
     session.report(
       {
         executed: false,
         pending,
         plans: plans.map(plans.length > 1 ? countsDocument : planDocument),
-        next: pending ? command : null,
+        next: pending ? next : null,
       },
       '',
     );
@@ -140,7 +140,7 @@ async function readPlan(
   );
 }
 
-const showChoice = ({ all, dc = [] }: DataCenterChoice): string => (all ? '--all' : `--dc ${dc.join(' ')}`);
+const showChoice = ({ all, dc = [] }: DataCenterChoice): CommandText => (all ? command('--all') : command`--dc ${dc}`);
 
 /** What is done comes last, and only where a plan finds something to write. */
 function sayOrder({ print }: CliSession, dataCenters: readonly DataCenterConfig[], status: Status): void {
@@ -197,7 +197,7 @@ async function reportRequest(session: CliSession, program: Program, triaged: Tri
   const followed = [...triaged.requested.map(({ id }) => id), ...triaged.busy];
   if (followed.length > 0) {
     for (const line of showMissing(status, followed, session.commands)) session.print(line);
-    session.print(`Wait for it: ${session.commands.show(`wait --dc ${followed.join(' ')}`)}`);
+    session.print(`Wait for it: ${session.commands.show(command`wait --dc ${followed}`)}`);
   }
   if (session.options.json)
     session.report({ ...applyDocument(triaged), status: statusDocument(status, session.commands) }, '');

@@ -10,10 +10,10 @@ import { approveOverride } from '../../engine/org/approve-override.js';
 import { approvePlan } from '../../engine/plan/approve-plan.js';
 import { approveFalls } from '../../engine/reconcile/accept-falls.js';
 import { approvePolicyChange } from '../../engine/settings/change-policy.js';
+import { command, quoteArgument } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { type ProposalId, parseChangeId, parseProposalId } from '../../kernel/proposal-id.js';
 import { withProgram } from '../processes/with-program.js';
-import { quoteArgument } from '../terminal/command-names.js';
 import type { CliSession } from '../terminal/session.js';
 import { approvalDocument, showApproval } from '../views/show-approval.js';
 import { proposalDocument, showProposal } from '../views/show-cutover.js';
@@ -41,8 +41,8 @@ export function runApprove(session: CliSession, id: string): Promise<number> {
 async function approveOnePlan(session: CliSession, program: Program, planId: string): Promise<number> {
   const { reason } = session.options;
   const outcome = await approvePlan(program.engine, { planId, reason });
-  const applying = `apply --dc ${outcome.plan.dataCenter} --plan ${planId} --execute`;
-  const next = session.commands.show(outcome.awaited ? 'status --watch' : applying);
+  const applying = command`apply --dc ${outcome.plan.dataCenter} --plan ${planId} --execute`;
+  const next = session.commands.show(outcome.awaited ? command('status --watch') : applying);
   session.report(approvalDocument(outcome, next), showApproval(withPrintableTexts(outcome), next, session.width()));
   return 0;
 }
@@ -50,7 +50,7 @@ async function approveOnePlan(session: CliSession, program: Program, planId: str
 async function approveOneOverride(session: CliSession, program: Program, id: ProposalId<'override'>): Promise<number> {
   findDataCenter(program.config, id.dataCenter);
   const report = await approveOverride(program.engine, id, session.options.reason);
-  const next = session.commands.show(`why ${quoteArgument(report.orgId, 'ORG')} --dc ${id.dataCenter}`);
+  const next = session.commands.show(command`why ${quoteArgument(report.orgId, 'ORG')} --dc ${id.dataCenter}`);
   session.report(overrideDocument(report, next), showOverride(withPrintableTexts(report), next, session.width()));
   return 0;
 }
@@ -81,7 +81,7 @@ async function approveOneChange(session: CliSession, { engine }: Program, change
 async function approveOneNight(session: CliSession, program: Program, id: ProposalId<'falls'>): Promise<number> {
   findDataCenter(program.config, id.dataCenter);
   const approved = await approveFalls(program.engine, id, session.options.reason);
-  const next = session.commands.show(`reconcile --dc ${id.dataCenter} --history`);
+  const next = session.commands.show(command`reconcile --dc ${id.dataCenter} --history`);
   session.report(
     { ...fallsDocument(approved), next },
     `✔ ${showFalls(withPrintableTexts(approved))}\nWhat it did: ${next}`,
@@ -99,7 +99,7 @@ async function approveOneMove(
   const { reason } = session.options;
   const applied =
     id.kind === 'reversal' ? await approveReversal(engine, id, reason) : await approvePostponement(engine, id, reason);
-  const next = session.commands.show(`cutover show --dc ${id.dataCenter}`);
+  const next = session.commands.show(command`cutover show --dc ${id.dataCenter}`);
   session.report(
     { ...proposalDocument(applied), next },
     `✔ ${showProposal(withPrintableTexts(applied))}\nNext: ${next}`,

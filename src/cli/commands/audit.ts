@@ -2,10 +2,10 @@
 
 import { findDataCenter } from '../../compose.js';
 import { readAudit } from '../../engine/operate/read-audit.js';
+import { command, quoteArgument } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { raiseLimit } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
-import { quoteArgument } from '../terminal/command-names.js';
 import type { CliSession } from '../terminal/session.js';
 import { auditCsv, showAudit, showMore } from '../views/show-audit.js';
 
@@ -26,10 +26,9 @@ export function runAudit(session: CliSession, { csv, limit, ...flags }: AuditFla
     const zone = dataCenter?.zone ?? 'UTC';
     const list = await readAudit(program.engine, limit, { dataCenter: dataCenter?.id, actor, action, from, to, zone });
     const chosen = Object.entries({ dc, by: actor, action, from, to }).flatMap(([name, value]) =>
-      value === undefined ? [] : [`--${name}`, quoteArgument(value, 'TEXT')],
+      value === undefined ? [] : [command`--${name} ${quoteArgument(value, 'TEXT')}`],
     );
-    const wanted = [...chosen, ...(csv ? ['--csv'] : []), '--limit', `${raiseLimit(limit)}`];
-    const older = session.commands.show(['audit', ...wanted].join(' '));
+    const older = session.commands.show(command`audit ${chosen} ${csv && command('--csv')} --limit ${raiseLimit(limit)}`);
     if (csv && !session.options.json) {
       session.io.out(auditCsv(list));
       // beside the file, which is complete only up to there

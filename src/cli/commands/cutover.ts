@@ -7,6 +7,7 @@ import { proposePostponement } from '../../engine/cutover/postpone.js';
 import { withdrawCutoverProposal } from '../../engine/cutover/proposals.js';
 import { readCutovers } from '../../engine/cutover/read-cutovers.js';
 import { proposeReversal } from '../../engine/cutover/reverse.js';
+import { command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -75,7 +76,7 @@ export function runProposeCutover(
     const { id: dataCenter } = findDataCenter(config, dc);
     if (to === undefined) {
       const withdrawn = await withdrawCutoverProposal(engine, { kind, dataCenter, reason });
-      const next = session.commands.show(`cutover show --dc ${dataCenter}`);
+      const next = session.commands.show(command`cutover show --dc ${dataCenter}`);
       session.report(
         { ...proposalDocument(withdrawn), next },
         `✔ ${showProposal(withPrintableTexts(withdrawn))}\nNext: ${next}`,
@@ -83,7 +84,7 @@ export function runProposeCutover(
       return 0;
     }
     const proposed = await propose(engine, { dataCenter, to, reason });
-    const next = session.commands.show(`approve ${showProposalId(proposed)}`);
+    const next = session.commands.show(command`approve ${showProposalId(proposed)}`);
     session.report(
       { ...proposalDocument(proposed), next },
       `· ${showProposal(withPrintableTexts(proposed))}\n${note}\nNext: ${next}`,
@@ -98,8 +99,8 @@ export function runExecuteCutover(session: CliSession, { dc, execute }: ExecuteC
     const { id: dataCenter } = findDataCenter(config, dc);
     if (!execute) return preview(session, dataCenter, await previewExecution(engine, dataCenter));
     const report = await executeCutover(engine, { dataCenter, reason });
-    const again = `cutover execute --dc ${dataCenter} --execute --reason TEXT`;
-    const next = session.commands.show(report.outcome === 'busy' ? again : `cutover show --dc ${dataCenter}`);
+    const again = command`cutover execute --dc ${dataCenter} --execute --reason TEXT`;
+    const next = session.commands.show(report.outcome === 'busy' ? again : command`cutover show --dc ${dataCenter}`);
     session.report({ ...report, next }, `${showExecution(withPrintableTexts(report))}\nNext: ${next}`);
     return report.outcome === 'busy' ? 4 : 0;
   });
@@ -111,7 +112,7 @@ function preview(
   { state, cutoverLocal, gate }: Awaited<ReturnType<typeof previewExecution>>,
 ): number {
   const done = gate.latchedAt !== null;
-  const next = done ? null : session.commands.show(`cutover execute --dc ${dataCenter} --execute --reason TEXT`);
+  const next = done ? null : session.commands.show(command`cutover execute --dc ${dataCenter} --execute --reason TEXT`);
   const what = done
     ? 'the cut-over is final (latched) already; nothing would change'
     : 'the cut-over would become final (latched), and its sweep, the check of every earlier org, would follow';

@@ -1,6 +1,7 @@
 // `demo`, which `npm start` runs: the whole rollout of the sample data centers on the embedded servers, shown live,
 // then a day of metered calls. Never reads a configuration. Stops everything that it started; run again, it continues
 // where it stopped.
+
 import type { Program } from '../../compose.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { readStatus, type Status } from '../../engine/operate/read-status.js';
@@ -8,6 +9,7 @@ import { triage } from '../../engine/operate/triage.js';
 import { planDataCenter } from '../../engine/plan/plan-data-center.js';
 import { requestApply } from '../../engine/rollout/request-rollout.js';
 import { initAll } from '../../engine/setup/init-all.js';
+import { command } from '../../kernel/advice.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { meterSamples } from '../processes/meter-samples.js';
 import { createServing } from '../processes/start-processes.js';
@@ -131,18 +133,18 @@ async function conclude(session: CliSession, program: Program, { card, status, e
   const metered = await meterSamples(session, program, { card, dataCenters: ids.filter((id) => done.includes(id)) });
   const id = ids[0] ?? '';
   const next = [
-    ['status', 'the stage of every data center'],
-    [`plan --dc ${id}`, 'what an apply would do now: nothing'],
-    [`why ${SAMPLE_ORG} --dc ${id}`, "one org's number and where it comes from"],
-    [`quarantine --dc ${id}`, 'the orgs that could not be decided, and why'],
-    [`usage --dc ${id}`, 'what orgs use, and who is short'],
-    ['verify --all', 'every allotment against an independent statement of the rule'],
-    ['cutover show', 'when new sign-ups started on credits'],
-    ['calendar', 'what will happen when, in each data center'],
-    ['audit', 'who did what, when and why'],
+    [command('status'), 'the stage of every data center'],
+    [command`plan --dc ${id}`, 'what an apply would do now: nothing'],
+    [command`why ${SAMPLE_ORG} --dc ${id}`, "one org's number and where it comes from"],
+    [command`quarantine --dc ${id}`, 'the orgs that could not be decided, and why'],
+    [command`usage --dc ${id}`, 'what orgs use, and who is short'],
+    [command('verify --all'), 'every allotment against an independent statement of the rule'],
+    [command('cutover show'), 'when new sign-ups started on credits'],
+    [command('calendar'), 'what will happen when, in each data center'],
+    [command('audit'), 'who did what, when and why'],
   ] as const;
-  const longest = Math.max(...next.map(([command]) => commands.show(command).length));
-  const lines = next.map(([command, what]) => `  ${commands.show(command).padEnd(longest)}  ${what}`);
+  const longest = Math.max(...next.map(([one]) => commands.show(one).length));
+  const lines = next.map(([one, what]) => `  ${commands.show(one).padEnd(longest)}  ${what}`);
   const view = { paint, width: session.width() };
   session.report(
     { status: statusDocument(status, commands), ...metered },

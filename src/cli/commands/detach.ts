@@ -3,6 +3,7 @@
 
 import { findDataCenter } from '../../compose.js';
 import { detachCell } from '../../engine/setup/detach-cell.js';
+import { command } from '../../kernel/advice.js';
 import { toPrintable } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
@@ -12,7 +13,7 @@ export function runDetach(session: CliSession, dc: string): Promise<number> {
     const { id, source } = findDataCenter(program.config, dc);
     const { changeFeed, signUpTrigger } = await detachCell(program.engine, id, session.options.reason);
     const next = session.commands.show(
-      `init --dc ${id}${changeFeed ? ' --change-feed' : ''}${signUpTrigger ? ' --sign-up-trigger' : ''}`,
+      command`init --dc ${id} ${changeFeed && command('--change-feed')} ${signUpTrigger && command('--sign-up-trigger')}`,
     );
     session.report(
       { dataCenter: id, detached: true, source, next },

@@ -1,7 +1,9 @@
 // `exception`: special cases that orgs ask for are added, listed and answered. Texts go to this screen only.
+
 import { findDataCenter } from '../../compose.js';
 import { parseLocalDate } from '../../domain/time/local-date.js';
 import { addException, answerException, type ExceptionAnswer, listExceptions } from '../../engine/usage/exceptions.js';
+import { type CommandText, command, quoteArgument } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
@@ -62,7 +64,9 @@ export function runAddException(session: CliSession, orgId: string, flags: AddEx
     const reason = execute === true ? getReason(session, 'An exception') : null;
     const report = await addException(program.engine, { dataCenter, orgId, text, wanted, until }, reason);
     const next = session.commands.show(
-      report.executed ? `exception answer ${orgId} --dc ${dataCenter}` : 'exception add … --execute --reason TEXT',
+      report.executed
+        ? command`exception answer ${quoteArgument(orgId, 'ORG')} --dc ${dataCenter}`
+        : command('exception add … --execute --reason TEXT'),
     );
     session.report({ ...report, next }, showException(withPrintableTexts(onOneLine(report)), next, session.width()));
     return 0;
@@ -91,9 +95,9 @@ const onOneLine = <T extends { readonly text: string; readonly answer: string | 
 const nextOf = (
   { executed, proposal }: { readonly executed: boolean; readonly proposal: { readonly overrideId: string } | null },
   dataCenter: string,
-): string => {
-  if (!executed) return 'exception answer … --execute --reason TEXT';
-  return proposal === null ? `exception list --dc ${dataCenter}` : `approve ${proposal.overrideId}`;
+): CommandText => {
+  if (!executed) return command('exception answer … --execute --reason TEXT');
+  return proposal === null ? command`exception list --dc ${dataCenter}` : command`approve ${proposal.overrideId}`;
 };
 
 function getAnswer({ floor, decline, withdraw }: AnswerExceptionFlags): ExceptionAnswer {

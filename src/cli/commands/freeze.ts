@@ -1,6 +1,7 @@
 // `freeze`, `unfreeze`: stop all our writes in cells by a row in each. Must work while the queue and control are down.
 
 import { type FreezeReport, freeze, type UnfreezeReport, unfreeze } from '../../engine/operate/freeze.js';
+import { command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
@@ -22,7 +23,7 @@ export function runFreeze(session: CliSession, { dc }: FreezeFlags): Promise<num
   return withProgram(session, WITHOUT_CONTROL, async ({ config, engine }) => {
     const dataCenters = pickDataCenters(config, dc).map(({ id }) => id);
     const { dataCenters: reports, recorded } = await freeze(engine, { dataCenters, reason: session.options.reason });
-    const unfreezing = session.commands.show(dc === undefined ? 'unfreeze' : `unfreeze --dc ${dataCenters.join(' ')}`);
+    const unfreezing = session.commands.show(command`unfreeze ${dc !== undefined && command`--dc ${dataCenters}`}`);
     // where nothing was frozen, each error shows its own fix
     const next = reports.some(({ state }) => state !== 'failed') ? unfreezing : null;
     session.report(

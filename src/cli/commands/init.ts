@@ -1,6 +1,7 @@
 // `init`: makes or upgrades our schemas in control, cells and queue. Idempotent; safe when run by several at once.
 
 import { type InitReport, initAll } from '../../engine/setup/init-all.js';
+import { command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { loadCheckedCard } from '../arguments/load-checked-card.js';
@@ -55,7 +56,8 @@ function showInit({ commands }: CliSession, { controlMigrations, left, cells }: 
         `✔ ${cell.dataCenter}: ${made(cell.migrations)}, ${cell.attached ? 'attached to' : 'still attached to'} ${cell.source}${cell.changeFeed ? ', triggers for the change feed' : ''}${cell.signUpTrigger ? ', sign-up trigger' : ''}`,
     ),
     ...left.map(
-      (id) => `· ${id}: has left the fleet; nothing was done. To add it again: ${commands.show(`init --dc ${id}`)}`,
+      (id) =>
+        `· ${id}: has left the fleet; nothing was done. To add it again: ${commands.show(command`init --dc ${id}`)}`,
     ),
     '✔ queue: ready',
     `Next: ${commands.show('doctor')}, then ${commands.show('plan --dc ID')}`,

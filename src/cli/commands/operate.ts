@@ -9,6 +9,7 @@ import {
   setIntentAndWait,
 } from '../../engine/operate/set-intent.js';
 import { retryRun } from '../../engine/rollout/retry-run.js';
+import { command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import { showCount, showInstant, showOrgs } from '../terminal/numbers.js';
@@ -29,7 +30,7 @@ async function pause(session: CliSession, program: Program, dataCenter: string):
   const report = await setIntentAndWait(program.engine, { dataCenter, intent: 'pause', reason });
   const state = report.fenceConfirmedClosed ? 'paused' : 'pausing';
   const holders = report.fenceConfirmedClosed ? [] : await readFenceHolders(program.engine, dataCenter).catch(() => []);
-  const resumeCommand = session.commands.show(`resume --dc ${dataCenter}`);
+  const resumeCommand = session.commands.show(command`resume --dc ${dataCenter}`);
   session.report(
     { dataCenter, state, stage: report.stage, quiet: report.fenceConfirmedClosed, holders, next: resumeCommand },
     [
@@ -65,7 +66,7 @@ async function abort(session: CliSession, program: Program, dataCenter: string):
   const dc = status.dataCenters.find(({ id }) => id === dataCenter);
   const ended = isAcknowledged(report);
   const state = !ended ? 'aborting' : report.stage === 'aborted' ? 'aborted' : 'withdrawn';
-  const next = session.commands.show(ended ? `apply --dc ${dataCenter}` : 'status');
+  const next = session.commands.show(ended ? command`apply --dc ${dataCenter}` : command('status'));
   const remains = describeRemains(dc, state);
   session.report(
     { dataCenter, state, stage: report.stage, next, ...remains.counts },

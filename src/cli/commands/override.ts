@@ -2,6 +2,7 @@
 
 import { findDataCenter } from '../../compose.js';
 import { proposeOverride, withdrawOverride } from '../../engine/org/override-proposals.js';
+import { command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
@@ -36,7 +37,7 @@ export function runOverride(
     }
     const wanted = floor === 'none' ? null : floor;
     const report = await proposeOverride(program.engine, { dataCenter: id, orgId, floor: wanted, reason });
-    const next = session.commands.show(`approve ${report.overrideId}`);
+    const next = session.commands.show(command`approve ${report.overrideId}`);
     session.report(overrideDocument(report, next), showOverride(withPrintableTexts(report), next, session.width()));
     return 0;
   });

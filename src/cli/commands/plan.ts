@@ -9,6 +9,7 @@ import { checkRateCard } from '../../domain/rate-card-check/check-rate-card.js';
 import type { SaveOrgs } from '../../engine/plan/export-orgs.js';
 import { isPending, planDataCenter } from '../../engine/plan/plan-data-center.js';
 import { rejectOtherSource } from '../../engine/rollout/rollout-checks.js';
+import { command } from '../../kernel/advice.js';
 import { toPrintable, withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
@@ -105,9 +106,9 @@ function showNext(session: CliSession, report: PlanReport): string {
   const { planId, rails } = report;
   if (planId === null) return 'A what-if: nothing was changed or stored.';
   if (!isPending(report)) return 'Nothing was changed, and nothing is pending.';
-  const apply = session.commands.show(`apply --plan ${planId} --execute`);
+  const apply = session.commands.show(command`apply --plan ${planId} --execute`);
   const outside = rails.some((rail) => !rail.passes);
   return outside
-    ? `Nothing was changed. The plan is outside the guard-rails, the limits above which a second person must approve it: ${session.commands.show(`approve ${planId}`)}\nThen: ${apply}`
+    ? `Nothing was changed. The plan is outside the guard-rails, the limits above which a second person must approve it: ${session.commands.show(command`approve ${planId}`)}\nThen: ${apply}`
     : `Nothing was changed. To apply exactly this: ${apply}`;
 }

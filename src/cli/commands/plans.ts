@@ -4,6 +4,7 @@ import { findDataCenter } from '../../compose.js';
 import { diffPlans } from '../../engine/plan/diff-plans.js';
 import { listPlans } from '../../engine/plan/list-plans.js';
 import { loadStoredReport } from '../../engine/plan/load-stored-report.js';
+import { command } from '../../kernel/advice.js';
 import { toPrintable, withPrintableTexts } from '../../kernel/printable.js';
 import { MAX_PLANS, raiseLimit } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
@@ -34,7 +35,7 @@ export function runListPlans(session: CliSession, { dc, limit }: ListPlansFlags)
     const list = await listPlans(engine, { config, dataCenters: chosen.map(({ id }) => id), limit });
     const { commands } = session;
     const older = commands.show(
-      `plans${dc === undefined ? '' : ` --dc ${dc}`} --limit ${raiseLimit(limit, MAX_PLANS)}`,
+      command`plans ${dc !== undefined && command`--dc ${dc}`} --limit ${raiseLimit(limit, MAX_PLANS)}`,
     );
     const view = { commands, older, width: session.width() };
     session.report(plansDocument(list), showPlans(withPrintableTexts(list), view));

@@ -7,6 +7,7 @@ import { type FallsProposal, proposeFalls, showFallsId, withdrawFalls } from '..
 import { listNights } from '../../engine/reconcile/list-nights.js';
 import { previewDrift } from '../../engine/reconcile/preview-drift.js';
 import { requestReconcile } from '../../engine/reconcile/request-reconciliation.js';
+import { type CommandText, command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
@@ -72,7 +73,7 @@ async function preview(session: CliSession, { engine, config }: Program, chosen:
     previewDrift(engine, { dataCenter, caps, limit: chosen.limit }, count),
   );
   const next = session.commands.show(
-    `reconcile --dc ${dataCenter} --execute${chosen.acceptFalls ? ' --accept-falls --reason TEXT' : ''}`,
+    command`reconcile --dc ${dataCenter} --execute ${chosen.acceptFalls && command('--accept-falls --reason TEXT')}`,
   );
   session.report(
     previewDocument(found, next),
@@ -87,8 +88,8 @@ async function propose(session: CliSession, { engine }: Program, { dataCenter }:
   const proposed = await proposeFalls(engine, { dataCenter, reason });
   const [title, then] =
     proposed.state === 'approved'
-      ? ['Follow it', 'status']
-      : ['Let a second person look at the dry run, and then run', `approve ${showFallsId(proposed)}`];
+      ? ['Follow it', command('status')]
+      : ['Let a second person look at the dry run, and then run', command`approve ${showFallsId(proposed)}`];
   return reportFalls(session, proposed, title, then);
 }
 
@@ -98,11 +99,11 @@ async function withdraw(session: CliSession, { engine }: Program, { dataCenter }
     session,
     await withdrawFalls(engine, { dataCenter, reason }),
     'Next',
-    `reconcile --dc ${dataCenter}`,
+    command`reconcile --dc ${dataCenter}`,
   );
 }
 
-function reportFalls(session: CliSession, falls: FallsProposal, title: string, then: string): number {
+function reportFalls(session: CliSession, falls: FallsProposal, title: string, then: CommandText): number {
   const next = session.commands.show(then);
   session.report(
     { executed: true, ...fallsDocument(falls), next },
@@ -115,7 +116,7 @@ async function request(session: CliSession, { engine }: Program, chosen: Chosen)
   const { dataCenter } = chosen;
   const { reason } = session.options;
   const requested = await requestReconcile(engine, { dataCenter, reason });
-  const next = session.commands.show(`reconcile --dc ${dataCenter} --history`);
+  const next = session.commands.show(command`reconcile --dc ${dataCenter} --history`);
   const status = await readStatus(engine);
   session.report(
     { executed: true, ...requested, schedulersAlive: status.schedulersAlive, next },
@@ -132,8 +133,10 @@ async function request(session: CliSession, { engine }: Program, chosen: Chosen)
 async function showHistory(session: CliSession, { engine, config }: Program, flags: ReconcileFlags): Promise<number> {
   const chosen = flags.dc === undefined ? config.dataCenters : [findDataCenter(config, flags.dc)];
   const list = await listNights(engine, { dataCenters: chosen.map(({ id }) => id), limit: flags.limit });
-  const asked = `reconcile --history${flags.dc === undefined ? '' : ` --dc ${flags.dc}`}${flags.csv ? ' --csv' : ''}`;
-  const older = session.commands.show(`${asked} --limit ${raiseLimit(flags.limit)}`);
+  const { dc, csv, limit } = flags;
+  const older = session.commands.show(
+    command`reconcile --history ${dc !== undefined && command`--dc ${dc}`} ${csv && command('--csv')} --limit ${raiseLimit(limit)}`,
+  );
   if (flags.csv && !session.options.json) {
     session.io.out(nightsCsv(list));
     if (list.more) session.warn(`There are older nightly runs. To see more: ${older}`);

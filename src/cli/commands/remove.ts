@@ -1,6 +1,7 @@
 // `remove`: takes a data center out of the fleet; without --execute it shows what that means.
 
 import { previewRemoval, type RemovalRequest, removeFromFleet } from '../../engine/setup/remove-data-center.js';
+import { command } from '../../kernel/advice.js';
 import { ERRORS } from '../../kernel/error-codes.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { getReason } from '../arguments/get-reason.js';
@@ -25,7 +26,9 @@ export function runRemove(session: CliSession, { dc, cellLost, execute }: Remove
     }
     const preview = await previewRemoval(engine, request);
     const refusals = preview.refusals.map(({ found, next }) => ({ found, next: session.commands.showAdvice(next) }));
-    const next = session.commands.show(`remove --dc ${dc}${cellLost ? ' --cell-lost' : ''} --execute --reason TEXT`);
+    const next = session.commands.show(
+      command`remove --dc ${dc} ${cellLost && command('--cell-lost')} --execute --reason TEXT`,
+    );
     session.report(
       { executed: false, ...preview, refusals, next },
       showRemovalPreview(withPrintableTexts({ ...preview, refusals }), next),

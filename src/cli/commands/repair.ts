@@ -4,6 +4,7 @@
 import { findDataCenter, type Program } from '../../compose.js';
 import { readStatus } from '../../engine/operate/read-status.js';
 import { executeRepair, previewRepair, type RepairReport } from '../../engine/operate/repair.js';
+import { type CommandText, command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
@@ -33,10 +34,10 @@ export async function reportRepair(session: CliSession, program: Program, report
   return report.state === 'nothing' ? NOTHING_TO_DO : 0;
 }
 
-async function findNext({ engine }: Program, { state, dataCenter, repairId }: RepairReport): Promise<string> {
-  if (state === 'proposed') return `approve ${repairId}`;
-  if (state === 'dry_run') return `repair --dc ${dataCenter} --execute --reason TEXT`;
+async function findNext({ engine }: Program, { state, dataCenter, repairId }: RepairReport): Promise<CommandText> {
+  if (state === 'proposed') return command`approve ${repairId ?? 'ID'}`;
+  if (state === 'dry_run') return command`repair --dc ${dataCenter} --execute --reason TEXT`;
   const { dataCenters } = await readStatus(engine);
   const failed = dataCenters.some(({ id, stage }) => id === dataCenter && stage === 'failed');
-  return failed ? `retry --dc ${dataCenter}` : `verify --dc ${dataCenter}`;
+  return failed ? command`retry --dc ${dataCenter}` : command`verify --dc ${dataCenter}`;
 }

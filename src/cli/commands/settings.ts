@@ -9,12 +9,12 @@ import {
   withdrawPolicyChange,
 } from '../../engine/settings/change-policy.js';
 import { readSettings } from '../../engine/settings/read-settings.js';
+import { command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { parseChangeId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
-import { quoteArgument } from '../terminal/command-names.js';
 import type { CliSession } from '../terminal/session.js';
 import {
   changeDocument,
@@ -57,7 +57,7 @@ export function runProposeSetting(session: CliSession, flags: ProposeSettingFlag
     if (!flags.execute) return preview(session, await planPolicyChanges(engine, spec), flags);
     const changes = await proposePolicyChanges(engine, spec, reason);
     const [first] = changes;
-    const next = session.commands.show(first === undefined ? 'settings' : nextAfterChange(first));
+    const next = session.commands.show(first === undefined ? command('settings') : nextAfterChange(first));
     const alone = changes.some((change) => change.alone);
     const note = alone
       ? 'In force now: on the embedded servers one person may propose and approve, and the audit says so.'
@@ -92,8 +92,9 @@ function preview(
   planned: Awaited<ReturnType<typeof planPolicyChanges>>,
   { name, value }: ProposeSettingFlags,
 ): number {
-  const what = name === undefined ? '--from-config' : `${name} ${quoteArgument(value ?? '', 'VALUE')}`;
-  const next = planned.length === 0 ? null : session.commands.show(`settings propose ${what} --execute --reason TEXT`);
+  const what = name === undefined ? command('--from-config') : command`${name} ${value ?? ''}`;
+  const next =
+    planned.length === 0 ? null : session.commands.show(command`settings propose ${what} --execute --reason TEXT`);
   session.report(
     { executed: false, changes: planned, next },
     next === null

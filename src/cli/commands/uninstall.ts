@@ -3,6 +3,7 @@
 
 import { findDataCenter } from '../../compose.js';
 import { previewUninstall, uninstallCell } from '../../engine/setup/uninstall-cell.js';
+import { command } from '../../kernel/advice.js';
 import { ERRORS } from '../../kernel/error-codes.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { getReason } from '../arguments/get-reason.js';
@@ -26,7 +27,7 @@ export function runUninstall(session: CliSession, { dc, execute }: UninstallFlag
     }
     const preview = await previewUninstall(engine, dataCenter);
     const refusals = preview.refusals.map(({ found, next }) => ({ found, next: session.commands.showAdvice(next) }));
-    const next = session.commands.show(`uninstall --dc ${dataCenter} --execute --reason TEXT`);
+    const next = session.commands.show(command`uninstall --dc ${dataCenter} --execute --reason TEXT`);
     session.report(
       { executed: false, ...preview, refusals, next },
       showUninstallPreview(withPrintableTexts({ ...preview, refusals }), next),

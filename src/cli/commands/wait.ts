@@ -2,6 +2,7 @@
 
 import type { Program } from '../../compose.js';
 import { type DataCenterStatus, readStatus, type Status } from '../../engine/operate/read-status.js';
+import { command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { listenForInterruption, signalExitCode, watchRollout } from '../processes/watch-rollout.js';
@@ -44,7 +45,7 @@ export async function waitForEnd(
   const watched = { dataCenters, whenPaused: 'returns', interruption } as const;
   const outcome = await watchRollout(session, program, watched).finally(interruption.close);
   if (outcome.kind === 'stopped') {
-    const again = commands.show(`wait --dc ${dataCenters.join(' ')}`);
+    const again = commands.show(command`wait --dc ${dataCenters}`);
     session.print(`The rollout continues as long as a scheduler and workers run. Wait for it again: ${again}`);
     return signalExitCode(outcome.signal);
   }

@@ -2,6 +2,7 @@
 
 import type { PlanReport, ShortOrg } from '../../domain/plan/plan-report.js';
 import { CALL_COSTS, LIST_HEAVY } from '../../domain/usage/call-costs.js';
+import { command, formatAdvice } from '../../kernel/advice.js';
 import { html, type Markup } from '../../kernel/html.js';
 import { showCount, showShare } from '../terminal/numbers.js';
 import { right } from '../terminal/table.js';
@@ -37,8 +38,9 @@ export function renderShortOrgs({ orgs, usage, dataCenter }: PlanReport): Markup
     right('Floor'),
     right('Proposed floor'),
   ];
+  const propose = command`override ORG --dc ${dataCenter} --floor N --reason TEXT`;
   return html`<h3>Worst first</h3>
-<p>The proposed floor would cover the peak. It is a proposal: <code>credit-rollout override ORG --dc ${dataCenter} --floor N --reason TEXT</code>, approved by a second person.</p>
+<p>The proposed floor would cover the peak. It is a proposal: <code>${formatAdvice([propose])}</code>, approved by a second person.</p>
 ${renderTable('Credits a day', columns, orgs.short.map(toRow))}`;
 }
 

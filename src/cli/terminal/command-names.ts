@@ -1,11 +1,10 @@
 // Commands as this user can paste them: through npm where npm ran us, and with the configuration that was named.
 import type { Release } from '../../domain/rollout/hold.js';
-import { type Advice, formatAdvice } from '../../kernel/advice.js';
-import { toPrintable } from '../../kernel/printable.js';
+import { type Advice, type CommandText, formatAdvice, quoteText, type SourceText } from '../../kernel/advice.js';
 
 export interface CommandNames {
   /** `status --dc eu` as this user runs it. */
-  show(command: string): string;
+  show<Text extends string>(command: CommandText | (Text & SourceText<Text>)): string;
   /** What ends a hold, its command as this user runs it. */
   showRelease(release: Release): string;
   /** The text of an error, a finding or a note, its commands as this user runs them. */
@@ -26,28 +25,22 @@ export interface CommandContext {
 const NPM_SCRIPTS = ['rollout', 'start'];
 
 export function createCommandNames({ script, project, config }: CommandContext): CommandNames {
-  const npm = `npm run -s ${project === undefined ? '' : `--prefix ${quote(project)} `}rollout --`;
+  const npm = `npm run -s ${project === undefined ? '' : `--prefix ${quoteText(project)} `}rollout --`;
   const program = NPM_SCRIPTS.includes(script ?? '') ? npm : 'credit-rollout';
-  const prefix = config === undefined ? program : `${program} --config ${quote(config)}`;
+  const prefix = config === undefined ? program : `${program} --config ${quoteText(config)}`;
   const shown = new Set<string>();
-  const show = (text: string): string => {
+  const write = (text: string): string => {
     const command = `${prefix} ${text}`;
     shown.add(command);
     return command;
   };
   return {
-    show,
+    show: (command: CommandText | string) => write(typeof command === 'string' ? command : command.command),
     shown,
     showRelease: (release) =>
       release.kind === 'waits'
         ? release.note
-        : `${show([release.verb, ...release.args].join(' '))}${release.after ?? ''}`,
-    showAdvice: (advice) => formatAdvice(advice, show),
+        : `${write([release.verb, ...release.args.map(quoteText)].join(' '))}${release.after ?? ''}`,
+    showAdvice: (advice) => formatAdvice(advice, write),
   };
 }
-
-const quote = (text: string): string => (/^[\w./-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-
-/** A value as a shell takes it; `otherwise` for one that cannot be shown as it is, or that would be an option. */
-export const quoteArgument = (value: string, otherwise: string): string =>
-  toPrintable(value) === value && !value.startsWith('-') ? quote(value) : otherwise;

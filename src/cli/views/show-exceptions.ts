@@ -1,5 +1,7 @@
 // Exceptions for people: what an org asks for in its own words, and the answer. Only for the screen of who asked.
+
 import type { AnsweredException, ExceptionList, ExceptionReport } from '../../engine/usage/exceptions.js';
+import { command } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { wrapText } from '../terminal/wrap-text.js';
@@ -29,7 +31,7 @@ export function showExceptions(
       ...(one.answer === null ? [] : wrapText(one.answer, columnsOf(width)).map((line) => `    ${line}`)),
     ]),
     '',
-    `Next: ${commands.show(`exception answer ORG --dc ${dataCenter}`)}`,
+    `Next: ${commands.show(command`exception answer ORG --dc ${dataCenter}`)}`,
   ].join('\n');
 }
 

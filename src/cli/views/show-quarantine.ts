@@ -1,5 +1,7 @@
 // `quarantine` for people: counts by reason, then the orgs.
+
 import type { QuarantineReport } from '../../engine/org/list-quarantine.js';
+import { command } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 import { indent, layOutTable } from '../terminal/table.js';
@@ -27,10 +29,10 @@ export function showQuarantine(report: QuarantineReport, commands: CommandNames,
     ...indent(list),
     ...(orgs.length < total
       ? [
-          `  … ${showCount(total - orgs.length)} more: ${commands.show(`quarantine --dc ${dataCenter} --limit ${total}`)}`,
+          `  … ${showCount(total - orgs.length)} more: ${commands.show(command`quarantine --dc ${dataCenter} --limit ${total}`)}`,
         ]
       : []),
     '',
-    `Correct them in the source, then: ${commands.show(`apply --dc ${dataCenter} --execute`)}`,
+    `Correct them in the source, then: ${commands.show(command`apply --dc ${dataCenter} --execute`)}`,
   ].join('\n');
 }

@@ -1,11 +1,13 @@
 // `reconcile` for people and for programs: what a reconciliation would do, and proposals to accept its falls. Org ids
 // go only to the screen of the person who runs the command.
+
 import { CAUSES } from '../../domain/reconcile/cause.js';
 import { totalDrift } from '../../domain/reconcile/drift-counts.js';
 import type { DriftMovement, DriftOutcome } from '../../domain/reconcile/movement.js';
 import { type FallsProposal, showFallsId } from '../../engine/reconcile/accept-falls.js';
 import type { DriftPreview, PreviewedOrg } from '../../engine/reconcile/preview-drift.js';
-import { type CommandNames, quoteArgument } from '../terminal/command-names.js';
+import { command, quoteArgument } from '../../kernel/advice.js';
+import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant, showOrgs, showUtc } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
 
@@ -44,7 +46,7 @@ export function showPreview(preview: DriftPreview, next: string, commands: Comma
     ...indent(layOutTable(ORG_COLUMNS, listed.map(toOrgRow), width - 2)),
     ...(listed.length < found
       ? [
-          `  … ${showCount(found - listed.length)} more: ${commands.show(`reconcile --dc ${dataCenter} --limit ${found}`)}`,
+          `  … ${showCount(found - listed.length)} more: ${commands.show(command`reconcile --dc ${dataCenter} --limit ${found}`)}`,
         ]
       : []),
     ...waiting,
@@ -87,7 +89,7 @@ function showWaiting({ dataCenter, waiting }: DriftPreview, commands: CommandNam
     width - 2,
   );
   const first = waiting[0];
-  const override = `override ${quoteArgument(first?.orgId ?? '', 'ORG')} --dc ${dataCenter} --floor ${first?.proposedFloor} --reason TEXT`;
+  const override = command`override ${quoteArgument(first?.orgId ?? '', 'ORG')} --dc ${dataCenter} --floor ${first?.proposedFloor ?? 'N'} --reason TEXT`;
   return [
     '',
     `Nightly runs proposed these floors; two people decide about them: ${commands.show(override)}`,

@@ -1,5 +1,7 @@
 // Taking a data center out of the fleet, for people: what changes, why it is refused, and what is left to do.
+
 import type { RemovalPreview } from '../../engine/setup/remove-data-center.js';
+import { command } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
 
 /** Why something is refused, with the command of this user that ends it. */
@@ -43,6 +45,6 @@ export function showRemoved(
       ? ['    if its database comes back, add it again before it is used: its fence may be open']
       : []),
     `Next: take ${dataCenter} out of the configuration, and start schedulers and workers again;`,
-    `      to add it again as it was: ${commands.show(`init --dc ${dataCenter}`)}`,
+    `      to add it again as it was: ${commands.show(command`init --dc ${dataCenter}`)}`,
   ].join('\n');
 }

@@ -1,7 +1,9 @@
 // The policy for people and for programs: each setting, where it comes from, and the changes that wait.
+
 import { showSetting } from '../../domain/config/policy.js';
 import type { PlannedChange, PolicyChange } from '../../engine/settings/change-policy.js';
 import type { SettingReport, SettingsReport } from '../../engine/settings/read-settings.js';
+import { type CommandText, command } from '../../kernel/advice.js';
 import { showChangeId } from '../../kernel/proposal-id.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showUtc } from '../terminal/numbers.js';
@@ -21,7 +23,7 @@ export function showSettings(
       width,
     ),
     ...(open.length === 0 ? [] : ['Changes that wait for a second person:', ...indent(open.map(showPolicyChange))]),
-    ...open.slice(0, 1).map(({ changeId }) => `Next: ${commands.show(`approve ${showChangeId(changeId)}`)}`),
+    ...open.slice(0, 1).map(({ changeId }) => `Next: ${commands.show(command`approve ${showChangeId(changeId)}`)}`),
     ...(schedulersDiffer.length === 0
       ? []
       : [`! a scheduler has another configuration, and uses the policy: ${schedulersDiffer.join(', ')}`]),
@@ -48,9 +50,9 @@ function showPeople({ author, approver, alone }: PolicyChange): string {
 /** What a cell keeps of the policy is written there by init. */
 const IN_CELLS = /^(?:dataCenters\..+\.(?:zone|source)|grandfathering\.lapseGrace)$/u;
 
-export function nextAfterChange({ changeId, name, state }: PolicyChange): string {
-  if (state === 'proposed') return `approve ${showChangeId(changeId)}`;
-  return state === 'applied' && IN_CELLS.test(name) ? 'init' : 'settings';
+export function nextAfterChange({ changeId, name, state }: PolicyChange): CommandText {
+  if (state === 'proposed') return command`approve ${showChangeId(changeId)}`;
+  return state === 'applied' && IN_CELLS.test(name) ? command('init') : command('settings');
 }
 
 export function changeDocument(change: PolicyChange): Readonly<Record<string, unknown>> {

@@ -1,7 +1,9 @@
 // `status` for people: one row per data center in rollout order, why each is held, and the command that continues it.
+
 import { isFollowed, longestWaitMs } from '../../domain/feed/decide-pace.js';
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
 import { showFallsId } from '../../engine/reconcile/accept-falls.js';
+import { command } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant, showRange, showShare } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
@@ -123,7 +125,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...dc.blockers.map((blocker) => `      blocked by ${showBlocker(blocker, dc.zone)}; end it, or wait`),
     ...(dc.failure === null
       ? []
-      : [`      failed: ${dc.failure}; to continue: ${commands.show(`retry --dc ${dc.id}`)}`]),
+      : [`      failed: ${dc.failure}; to continue: ${commands.show(command`retry --dc ${dc.id}`)}`]),
     ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
     ...listDuration(dc),
     ...listCutover(dc),
@@ -132,7 +134,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...listFeed(dc, commands),
     ...(reasons === ''
       ? []
-      : [`      quarantined: ${reasons}; list them: ${commands.show(`quarantine --dc ${dc.id}`)}`]),
+      : [`      quarantined: ${reasons}; list them: ${commands.show(command`quarantine --dc ${dc.id}`)}`]),
   ];
 }
 
@@ -144,7 +146,7 @@ function listFalls({ falls }: DataCenterStatus, commands: CommandNames): readonl
   if (falls === null) return [];
   const waits =
     falls.state === 'proposed'
-      ? `waits for a second person: ${commands.show(`approve ${showFallsId(falls)}`)}`
+      ? `waits for a second person: ${commands.show(command`approve ${showFallsId(falls)}`)}`
       : 'is approved, and starts by itself';
   return [`      falls beyond the limits of a nightly run: ${showFallsId(falls)} of ${falls.author} ${waits}`];
 }
@@ -153,7 +155,7 @@ function listFalls({ falls }: DataCenterStatus, commands: CommandNames): readonl
 function listFeed({ id, changeFeed }: DataCenterStatus, commands: CommandNames): readonly string[] {
   if (changeFeed === null) return [];
   const { failure, lookMs, bulk } = changeFeed;
-  const help = `what would help: ${commands.show(`doctor --dc ${id}`)}`;
+  const help = `what would help: ${commands.show(command`doctor --dc ${id}`)}`;
   if (failure !== null)
     return [`      change feed: it failed (${failure}), so raises wait for the nightly run; ${help}`];
   if (lookMs !== null && !isFollowed(lookMs)) {

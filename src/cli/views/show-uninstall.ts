@@ -1,5 +1,7 @@
 // An uninstall for people: the SQL, what control forgets, why it is refused, and what is left to do.
+
 import type { UninstallPreview, UninstallReport } from '../../engine/setup/uninstall-cell.js';
+import { command } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { type ShownRefusal, showRefusals } from './show-removal.js';
 
@@ -44,6 +46,6 @@ export function showUninstalled({ dataCenter, roles, left }: UninstallReport, co
     ...(left.length === 0 ? [] : ['In the database of the cell, as a superuser run:']),
     ...left.map((sql) => `    ${sql};`),
     `Next: take ${dataCenter} out of the configuration, and start schedulers and workers again;`,
-    `      to begin anew there: ${commands.show(`init --dc ${dataCenter}`)}`,
+    `      to begin anew there: ${commands.show(command`init --dc ${dataCenter}`)}`,
   ].join('\n');
 }

@@ -4,6 +4,7 @@ import type { LeftOut } from '../../domain/usage/propose-floors.js';
 import { type EditionUsage, groupBranches } from '../../domain/usage/sum-editions.js';
 import type { UsageProposals } from '../../engine/usage/propose-from-usage.js';
 import type { UsageReport, UsedOrg } from '../../engine/usage/read-usage.js';
+import { command } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 import { type Column, indent, layOutTable, right } from '../terminal/table.js';
@@ -32,7 +33,7 @@ export function showUsage(report: UsageReport, { commands, width }: UsageView): 
     ...listOrgs('At 80 % or more today, the fullest first', near, width),
     ...listOrgs('Refused since their migration, and not before', refusedSince, width),
     '',
-    `Next: ${commands.show(`usage propose --dc ${dataCenter}`)}`,
+    `Next: ${commands.show(command`usage propose --dc ${dataCenter}`)}`,
   ].join('\n');
 }
 
@@ -156,7 +157,7 @@ interface Step {
 
 function nextStep({ dataCenter, executed, made, wanted }: Step, commands: CommandNames): string {
   if (made !== null)
-    return `Nothing is changed until a second person approves each.\nNext: ${commands.show(`approve ${made}`)}`;
+    return `Nothing is changed until a second person approves each.\nNext: ${commands.show(command`approve ${made}`)}`;
   if (executed || wanted === 0) return 'Nothing was changed.';
-  return `Nothing was changed.\nNext: ${commands.show(`usage propose --dc ${dataCenter} --execute --reason TEXT`)}`;
+  return `Nothing was changed.\nNext: ${commands.show(command`usage propose --dc ${dataCenter} --execute --reason TEXT`)}`;
 }

@@ -1,6 +1,8 @@
 // `verify` for people: whether the stored allotments hold, what has changed since, and whether the cut-over is proven.
+
 import type { CutoverProof } from '../../engine/cutover/prove-cutover.js';
 import type { Mismatch, VerifyReport } from '../../engine/operate/verify-data-center.js';
+import { command } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 
@@ -26,11 +28,11 @@ function showMismatches(
 ): readonly string[] {
   if (mismatches === 0) return [];
   const rest = mismatches - mismatched.length;
-  const all = commands.show(`verify --dc ${dataCenter} --limit ${mismatches}`);
+  const all = commands.show(command`verify --dc ${dataCenter} --limit ${mismatches}`);
   return [
     ...mismatched.map((mismatch) => `    org ${mismatch.orgId}: ${showMismatch(mismatch)}`),
     ...(rest > 0 ? [`    and ${showCount(rest)} more: ${all}`] : []),
-    `    next: ${commands.show(`repair --dc ${dataCenter}`)}`,
+    `    next: ${commands.show(command`repair --dc ${dataCenter}`)}`,
   ];
 }
 
@@ -49,7 +51,7 @@ function showUnaccounted({ dataCenter, unaccounted }: VerifyReport, commands: Co
   if (unaccounted === 0) return [];
   return [
     `✖ ${dataCenter}: ${showCount(unaccounted)} allotments that its runs wrote are missing, or more are there`,
-    `    next: ${commands.show(`reconcile --dc ${dataCenter}`)}`,
+    `    next: ${commands.show(command`reconcile --dc ${dataCenter}`)}`,
   ];
 }
 
@@ -85,13 +87,13 @@ function showQuarantined(
   commands: CommandNames,
 ): readonly string[] {
   const rest = quarantinedOrgs - quarantined.length;
-  const list = commands.show(`quarantine --dc ${dataCenter}`);
+  const list = commands.show(command`quarantine --dc ${dataCenter}`);
   return [
     ...quarantined.map(
       ({ orgId, reason, decidable }) =>
         `    in quarantine: ${orgId} · ${reason}${decidable ? ' · corrected since; the next nightly run decides it' : ''}`,
     ),
     ...(rest > 0 ? [`    and ${showCount(rest)} more: ${list}`] : []),
-    ...(verdict === 'broken' ? [`    next: ${commands.show(`reconcile --dc ${dataCenter}`)}`] : []),
+    ...(verdict === 'broken' ? [`    next: ${commands.show(command`reconcile --dc ${dataCenter}`)}`] : []),
   ];
 }

@@ -88,7 +88,7 @@ function layOutStart(dc: CalendarFacts, { startAt, after }: Forecast, now: Date)
         ];
   if (startAt === null) return configured;
   const waits = after.length === 0 ? null : `after ${after.join(', ')}`;
-  const asked = advise`once it is requested: ${command(`apply --dc ${dc.id} --execute`)}`;
+  const asked = advise`once it is requested: ${command`apply --dc ${dc.id} --execute`}`;
   return [
     ...configured,
     createEvent(zone, {

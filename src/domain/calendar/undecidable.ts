@@ -11,7 +11,7 @@ export type Undecidable =
   /** Its cell cannot be read; `code` says why. */
   | { readonly kind: 'unreadable'; readonly code: string };
 
-const listCommand = (dataCenter: string): CommandText => command(`quarantine --dc ${dataCenter}`);
+const listCommand = (dataCenter: string): CommandText => command`quarantine --dc ${dataCenter}`;
 
 /** A stored note; with the command as data where it has one. */
 export function readStoredNote(note: string, dataCenter: string): string | Advice {

@@ -1,4 +1,5 @@
 // Why a data center does not move: every code, and what releases it. Never in words of one reader: a release is data.
+import { quoteText } from '../../kernel/advice.js';
 
 export const HOLD_CODES = [
   'no_scheduler',
@@ -57,7 +58,7 @@ export const byWaiting = (note: string): Release => ({ kind: 'waits', note });
 export const formatRelease = (release: Release): string =>
   release.kind === 'waits'
     ? release.note
-    : `${['credit-rollout', release.verb, ...release.args].join(' ')}${release.after ?? ''}`;
+    : `${['credit-rollout', release.verb, ...release.args.map(quoteText)].join(' ')}${release.after ?? ''}`;
 
 export interface Hold {
   readonly code: HoldCode;

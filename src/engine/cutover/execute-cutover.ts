@@ -81,7 +81,7 @@ const frozen = (dataCenter: string): RolloutError =>
     message:
       `The cut-over of data center "${dataCenter}" cannot be executed: its cell is frozen. Sign-ups start on ` +
       'credits all the same.',
-    next: advise`Run: ${command(`unfreeze --dc ${dataCenter}`)}`,
+    next: advise`Run: ${command`unfreeze --dc ${dataCenter}`}`,
   });
 
 const toReport = (dataCenter: string, { effectiveAt, latchedAt }: Gate): Omit<ExecutionReport, 'outcome'> => ({

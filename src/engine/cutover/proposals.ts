@@ -79,10 +79,10 @@ async function rejectSecond(tx: ControlTransaction, kind: CutoverProposalKind, d
   const open = await findOpenCutoverProposal(tx, kind, dataCenter);
   if (open === undefined) return;
   const name = showProposalId(open);
-  const withdraw = `cutover ${VERBS[kind]} --dc ${dataCenter} --withdraw --reason TEXT`;
+  const withdraw = command`cutover ${VERBS[kind]} --dc ${dataCenter} --withdraw --reason TEXT`;
   throw new RolloutError(`${kind}_open`, {
     message: `Data center "${dataCenter}" has the ${kind} ${name} to ${open.toLocal}, which waits for its approval.`,
-    next: advise`Let a second person run: ${command(`approve ${name}`)}; or withdraw it: ${command(withdraw)}`,
+    next: advise`Let a second person run: ${command`approve ${name}`}; or withdraw it: ${withdraw}`,
   });
 }
 

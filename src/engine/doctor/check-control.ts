@@ -56,7 +56,7 @@ export async function checkControlSchema(
   if (left !== undefined)
     return record.error(
       `${left} has left the fleet`,
-      advise`Take it out of the configuration; or add it again: ${command(`init --dc ${left}`)}`,
+      advise`Take it out of the configuration; or add it again: ${command`init --dc ${left}`}`,
       'unknown_data_center',
     );
   return record.error(`it does not know ${missing.join(', ')} yet`, INIT, 'not_initialised');
@@ -78,7 +78,7 @@ export async function checkMembers(
     .map(({ id }) =>
       record.warning(
         `control has the data center ${id}, which this configuration does not name`,
-        advise`Name it in the configuration of every scheduler; if it is to leave the fleet, run: ${command(`remove --dc ${id}`)}`,
+        advise`Name it in the configuration of every scheduler; if it is to leave the fleet, run: ${command`remove --dc ${id}`}`,
       ),
     );
 }

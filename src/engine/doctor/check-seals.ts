@@ -15,6 +15,6 @@ export async function checkSealKeys(
   const found = await cell.inTransaction('reader', readCellFingerprint, { source: 'unread' });
   if (found !== null && found === wanted) return record.ok('the cell has the key of control');
   const what = found === null || wanted === null ? 'have no common key' : 'have different keys';
-  const fix = advise`As the owner of both run: ${command(`init --dc ${id}`)}`;
+  const fix = advise`As the owner of both run: ${command`init --dc ${id}`}`;
   return record.error(`control and the cell ${what} for seals: the cell accepts no approval`, fix, 'seal_wrong');
 }

@@ -238,18 +238,18 @@ const describe = ({ from, to, missing, unknownRuns }: AdoptionReport, adoption: 
 });
 
 const withdraw = (dataCenter: string): Advice =>
-  advise`Withdraw it, and propose it again: ${command(`adopt-cell --dc ${dataCenter} --withdraw --reason TEXT`)}`;
+  advise`Withdraw it, and propose it again: ${command`adopt-cell --dc ${dataCenter} --withdraw --reason TEXT`}`;
 
 const openBefore = (proposal: CellProposal & CellProposalKey<'adoption'>): RolloutError =>
   new RolloutError('adoption_open', {
     message: `The cell of data center "${proposal.dataCenter}" has the proposal ${showProposalId(proposal)} of "${proposal.author}", which waits for its approval.`,
-    next: advise`Let a second person run: ${command(`approve ${showProposalId(proposal)}`)}; or withdraw it: ${command(`adopt-cell --dc ${proposal.dataCenter} --withdraw --reason TEXT`)}`,
+    next: advise`Let a second person run: ${command`approve ${showProposalId(proposal)}`}; or withdraw it: ${command`adopt-cell --dc ${proposal.dataCenter} --withdraw --reason TEXT`}`,
   });
 
 const unknown = (id: ProposalId<'adoption'>): RolloutError =>
   new RolloutError('adoption_unknown', {
     message: `Data center "${id.dataCenter}" has no proposal ${showProposalId(id)} to adopt its cell that waits.`,
-    next: advise`Look at it, and propose it: ${command(`adopt-cell --dc ${id.dataCenter}`)}`,
+    next: advise`Look at it, and propose it: ${command`adopt-cell --dc ${id.dataCenter}`}`,
   });
 
 const outdated = (id: ProposalId<'adoption'>): RolloutError =>

@@ -138,7 +138,7 @@ export async function approveRepair(
 const unknown = (id: ProposalId<'repair'>, why: string): RolloutError =>
   new RolloutError('repair_unknown', {
     message: `The repair ${showProposalId(id)} ${why}.`,
-    next: advise`Look at what is wrong now: ${command(`repair --dc ${id.dataCenter}`)}`,
+    next: advise`Look at what is wrong now: ${command`repair --dc ${id.dataCenter}`}`,
   });
 
 const notRepairable = (dataCenter: string): RolloutError =>
@@ -209,7 +209,7 @@ function explainRepair(error: unknown, dataCenter: string): unknown {
     case 'repairs_decided_once':
       return new RolloutError('conflict', {
         message: `An allotment of data center "${dataCenter}" was changed, or its repair decided; nothing was written.`,
-        next: advise`Repeat: ${command(`repair --dc ${dataCenter}`)}`,
+        next: advise`Repeat: ${command`repair --dc ${dataCenter}`}`,
         cause: error,
       });
     default:

@@ -90,7 +90,7 @@ const nameOverride = (dataCenter: string, proposalId: bigint): string =>
 const alreadyOpen = (overrideId: string): RolloutError =>
   new RolloutError('override_open', {
     message: `The org has the override ${overrideId}, which waits for its approval.`,
-    next: advise`Let a second person run: ${command(`approve ${overrideId}`)}`,
+    next: advise`Let a second person run: ${command`approve ${overrideId}`}`,
   });
 
 function explainProposal(error: unknown, dataCenter: string): unknown {

@@ -77,7 +77,7 @@ async function loadRules(
   return { card: fromStoredCard(card), today: cell.today, lapseGraceDays: cell.lapseGraceDays };
 }
 
-const applyFirst = (dataCenter: string): Advice => advise`Roll it out first: ${command(`apply --dc ${dataCenter}`)}`;
+const applyFirst = (dataCenter: string): Advice => advise`Roll it out first: ${command`apply --dc ${dataCenter}`}`;
 
 const show = (floor: bigint | null): string => (floor === null ? 'none' : formatCredits(floor));
 

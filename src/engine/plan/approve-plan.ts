@@ -111,7 +111,7 @@ export function explainOutdated(
   { planId, dataCenter }: Pick<RegisteredPlan, 'planId' | 'dataCenter'>,
   by: Pick<ApprovalRow, 'planId' | 'state' | 'usedByRun'>,
 ): RolloutError {
-  const next = advise`Plan again: ${command(`plan --dc ${dataCenter}`)}`;
+  const next = advise`Plan again: ${command`plan --dc ${dataCenter}`}`;
   if (by.planId === planId)
     return new RolloutError('plan_used', {
       message: `The plan ${planId} was applied by run ${by.usedByRun}; an approval is used once.`,

@@ -50,7 +50,7 @@ function explainSeal(
       message:
         `The control database does not accept the seal of plan ${planId}: it has another key than data center ` +
         `"${dataCenter}", or the seal belongs to another plan.`,
-      next: advise`As the owner of both run: ${command('init')}; then plan again: ${command(`plan --dc ${dataCenter}`)}`,
+      next: advise`As the owner of both run: ${command('init')}; then plan again: ${command`plan --dc ${dataCenter}`}`,
       cause,
     });
   if (failure === 'seal_expired')
@@ -71,7 +71,7 @@ export function rejectOtherDigest(
     message:
       `The control database has a plan ${planId} with another digest: the cell was restored to an earlier state, ` +
       'or the plan was edited.',
-    next: advise`Plan again, which takes the next number: ${command(`plan --dc ${dataCenter}`)}`,
+    next: advise`Plan again, which takes the next number: ${command`plan --dc ${dataCenter}`}`,
   });
 }
 
@@ -88,7 +88,7 @@ export async function sealOfPlan(
   if (seal !== undefined) return seal;
   throw new RolloutError('plan_edited', {
     message: `The plan ${planId} was made by an earlier version, which did not count in the database.`,
-    next: advise`Plan again: ${command(`plan --dc ${dataCenter}`)}`,
+    next: advise`Plan again: ${command`plan --dc ${dataCenter}`}`,
   });
 }
 

@@ -74,7 +74,7 @@ async function checkInControl(
   if (used !== undefined && row?.planId === planId && !RESTING_STAGES.includes(row.stage))
     throw new RolloutError('plan_used', {
       message: `The plan ${planId} is being applied by run ${used.usedByRun}.`,
-      next: advise`Wait for it: ${command(`wait --dc ${dataCenter}`)}`,
+      next: advise`Wait for it: ${command`wait --dc ${dataCenter}`}`,
     });
   if (used !== undefined) throw explainOutdated(plan, used);
   if (blocking !== undefined && blocking.planId !== planId) throw explainOutdated(plan, blocking);

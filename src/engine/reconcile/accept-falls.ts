@@ -53,7 +53,7 @@ async function rejectOpen(tx: ControlTransaction, dataCenter: string): Promise<v
   if (open === undefined) return;
   throw new RolloutError('falls_open', {
     message: `The falls of data center "${dataCenter}" have the proposal ${showFallsId(open)} of "${open.author}", which waits for its approval.`,
-    next: advise`Let a second person run: ${command(`approve ${showFallsId(open)}`)}; or withdraw it: ${command(`reconcile --dc ${dataCenter} --withdraw --reason TEXT`)}`,
+    next: advise`Let a second person run: ${command`approve ${showFallsId(open)}`}; or withdraw it: ${command`reconcile --dc ${dataCenter} --withdraw --reason TEXT`}`,
   });
 }
 
@@ -76,7 +76,7 @@ export async function approveFalls(
     if ((await readControlClock(tx)).getTime() - proposal.proposedAt.getTime() > VALID_MS)
       throw new RolloutError('falls_expired', {
         message: `The proposal ${showProposalId(id)} is older than 72 hours.`,
-        next: advise`Withdraw it and propose it again: ${command(`reconcile --dc ${id.dataCenter} --withdraw --reason TEXT`)}`,
+        next: advise`Withdraw it and propose it again: ${command`reconcile --dc ${id.dataCenter} --withdraw --reason TEXT`}`,
       });
     return decide(tx, proposal, 'approved', reason);
   });

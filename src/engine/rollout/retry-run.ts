@@ -31,7 +31,7 @@ export async function retryRun(
     if (row.planId === null)
       throw new RolloutError('plan_unknown', {
         message: `The run ${runId} of data center "${dataCenter}" follows no plan, as an earlier version could begin it.`,
-        next: advise`Run: ${command(`abort --dc ${dataCenter}`)}, then apply again.`,
+        next: advise`Run: ${command`abort --dc ${dataCenter}`}, then apply again.`,
       });
     const { pending, passed, seen } = await context.cells.get(dataCenter).inTransaction('state', async (tx) => {
       const { epoch } = await readFence(tx);
@@ -71,7 +71,7 @@ export async function retryRun(
     if (object === 'data_centers_canary_inside_rails')
       throw new RolloutError('conflict', {
         message: `The guard-rails approved the run of data center "${dataCenter}", and the policy wants a person now.`,
-        next: advise`Run: ${command(`abort --dc ${dataCenter}`)}, plan again, and let somebody approve the plan.`,
+        next: advise`Run: ${command`abort --dc ${dataCenter}`}, plan again, and let somebody approve the plan.`,
         cause: error,
       });
     if (kind === 'duplicate')

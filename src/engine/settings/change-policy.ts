@@ -109,7 +109,7 @@ const pinnedBefore = (name: string): RolloutError =>
 const openBefore = (change: PolicyChange): RolloutError =>
   new RolloutError('setting_open', {
     message: `The setting ${change.name} has the change ${showChangeId(change.changeId)} of "${change.author}", which waits for its approval.`,
-    next: advise`Let a second person run: ${command(`approve ${showChangeId(change.changeId)}`)}; or withdraw it: ${command(`settings withdraw ${showChangeId(change.changeId)} --reason TEXT`)}`,
+    next: advise`Let a second person run: ${command`approve ${showChangeId(change.changeId)}`}; or withdraw it: ${command`settings withdraw ${showChangeId(change.changeId)} --reason TEXT`}`,
   });
 
 /** Throws change_unknown, change_decided, same_person, setting_refused when its setting has changed since. */
@@ -154,7 +154,7 @@ async function applyChange(tx: ControlTransaction, change: PolicyChange, reason:
   if (!isSameValue(value, fromValue) || (PINNED_SETTINGS.includes(name) && (await readRollout(tx)).pinnedAt !== null))
     throw new RolloutError('setting_refused', {
       message: `The change ${showChangeId(change.changeId)} is outdated: ${name} was changed or pinned since.`,
-      next: advise`Withdraw it: ${command(`settings withdraw ${showChangeId(change.changeId)} --reason TEXT`)}`,
+      next: advise`Withdraw it: ${command`settings withdraw ${showChangeId(change.changeId)} --reason TEXT`}`,
     });
   const applied = await savePolicyDecision(tx, change.changeId, 'applied');
   if (applied === undefined) throw decidedBefore(change);

@@ -28,7 +28,7 @@ export async function detachCell(
         message:
           `Data center "${dataCenter}" has a rollout under way or requested (stage ${row.stage}), which reads the ` +
           `product's table.`,
-        next: advise`Run: ${command(`abort --dc ${dataCenter}`)}, or wait until it is done.`,
+        next: advise`Run: ${command`abort --dc ${dataCenter}`}, or wait until it is done.`,
       });
     const cell = context.cells.get(dataCenter);
     const changeFeed = await removeChangeFeed(cell, context.clock);

@@ -59,15 +59,15 @@ export async function listControlRefusals(tx: ControlTransaction, row: Resting):
       : { found: `${maintenance.request.requestedBy} has requested a reconciliation`, next: END_OF_RUN },
     ...falls.map(({ proposalId, author }) => ({
       found: `the proposal ${showProposalId({ kind: 'falls', dataCenter: id, proposalId })} of ${author} to accept falls waits`,
-      next: advise`Run: ${command(`reconcile --dc ${id} --withdraw --reason TEXT`)}`,
+      next: advise`Run: ${command`reconcile --dc ${id} --withdraw --reason TEXT`}`,
     })),
     postponement && {
       found: `the proposal ${showProposalId(postponement)} of ${postponement.author} to postpone its cut-over waits`,
-      next: advise`Run: ${command(`cutover postpone --dc ${id} --withdraw --reason TEXT`)}`,
+      next: advise`Run: ${command`cutover postpone --dc ${id} --withdraw --reason TEXT`}`,
     },
     reversal && {
       found: `the proposal ${showProposalId(reversal)} of ${reversal.author} to reverse its cut-over waits`,
-      next: advise`Run: ${command(`cutover reverse --dc ${id} --withdraw --reason TEXT`)}`,
+      next: advise`Run: ${command`cutover reverse --dc ${id} --withdraw --reason TEXT`}`,
     },
   ];
   return refusals.filter((refusal) => refusal !== undefined);
@@ -80,7 +80,7 @@ function listUnderWay({ id, stage, requestedAt }: Resting): readonly RemovalRefu
   return [
     {
       found: `a rollout of it is under way or requested (stage ${stage})`,
-      next: advise`Wait until it is done, or run: ${command(`abort --dc ${id} --reason TEXT`)}`,
+      next: advise`Wait until it is done, or run: ${command`abort --dc ${id} --reason TEXT`}`,
     },
   ];
 }
@@ -101,18 +101,18 @@ export async function listCellRefusals(tx: CellTransaction, id: string): Promise
       : undefined,
     freeze === null
       ? undefined
-      : { found: `${freeze.by} has frozen it`, next: advise`Run: ${command(`unfreeze --dc ${id}`)}` },
+      : { found: `${freeze.by} has frozen it`, next: advise`Run: ${command`unfreeze --dc ${id}`}` },
     begun === null
       ? undefined
       : {
           found: `its cut-over has happened: sign-ups start on credits since ${begun.toISOString()}`,
-          next: advise`Let two people take it back: ${command(`cutover reverse --dc ${id} --to WHEN --reason TEXT`)}`,
+          next: advise`Let two people take it back: ${command`cutover reverse --dc ${id} --to WHEN --reason TEXT`}`,
         },
     overrides === 0
       ? undefined
       : {
           found: `${overrides} proposed ${overrides === 1 ? 'override waits' : 'overrides wait'} for a second person`,
-          next: advise`Let them be approved, or withdraw each: ${command(`override ORG --dc ${id} --withdraw --reason TEXT`)}`,
+          next: advise`Let them be approved, or withdraw each: ${command`override ORG --dc ${id} --withdraw --reason TEXT`}`,
         },
   ];
   return refusals.filter((refusal) => refusal !== undefined);

@@ -102,7 +102,7 @@ const describe = (error: unknown): string => {
 };
 
 const lostCell = (id: string): Advice =>
-  advise`Name it in the configuration and repeat it; if its database is gone for good, run: ${command(`remove --dc ${id} --cell-lost --execute --reason TEXT`)}`;
+  advise`Name it in the configuration and repeat it; if its database is gone for good, run: ${command`remove --dc ${id} --cell-lost --execute --reason TEXT`}`;
 
 /** The change feed writes nothing more, and a cut-over that was armed does not happen. */
 async function closeCell(context: RemovalContext, dataCenter: string): Promise<void> {

@@ -95,7 +95,7 @@ async function getFreeOrg(tx: CellTransaction, wish: OrgName): Promise<string> {
 const alreadyOpen = ({ dataCenter, orgId }: OrgName): RolloutError =>
   new RolloutError('exception_open', {
     message: `The org ${quoteValue(orgId)} of data center "${dataCenter}" has an exception that waits for its answer.`,
-    next: advise`Answer it first; see: ${command(`exception list --dc ${dataCenter}`)}`,
+    next: advise`Answer it first; see: ${command`exception list --dc ${dataCenter}`}`,
   });
 
 export interface ExceptionList {
@@ -175,13 +175,13 @@ async function getAnswerable(tx: CellTransaction, org: OrgName): Promise<Excepti
   if (open === undefined)
     throw new RolloutError('exception_unknown', {
       message: `The org has no exception in data center "${dataCenter}" that waits for its answer.`,
-      next: advise`See: ${command(`exception list --dc ${dataCenter}`)}`,
+      next: advise`See: ${command`exception list --dc ${dataCenter}`}`,
     });
   if (open.overrideId === null) return open;
   const override = showProposalId({ kind: 'override', dataCenter, proposalId: open.overrideId });
   throw new RolloutError('exception_waits', {
     message: `The exception of this org is answered by the override ${override}, which waits for its approval.`,
-    next: advise`Let a second person run: ${command(`approve ${override}`)} (or withdraw the override)`,
+    next: advise`Let a second person run: ${command`approve ${override}`} (or withdraw the override)`,
   });
 }
 
