@@ -1,11 +1,11 @@
 // Makes what the drivers want from what a URL says about TLS: reads its files, and never shows their names or content.
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, createSecureContext } from 'node:tls';
 import pg from 'pg';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { TlsFiles, TlsSpec } from '../kernel/tls.js';
+import { readTextNow } from './read-text.js';
 
 /** What a driver is told about TLS. */
 export interface ServerTls {
@@ -51,11 +51,20 @@ function createTlsOptions(tls: TlsSpec, key: string): ConnectionOptions | false 
   };
 }
 
+/** In bytes: several times the authorities of a whole system. */
+const MAX_PEM = 2_000_000;
+
 function readPem(files: TlsFiles, name: keyof TlsFiles, key: string): string | undefined {
   const path = files[name];
   if (path === undefined) return undefined;
+  const text = readFileOf(path, name, key);
+  if (text === undefined) throw reject(key, `the file that ${name} names has more than ${MAX_PEM} bytes`, undefined);
+  return text;
+}
+
+function readFileOf(path: string, name: keyof TlsFiles, key: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readTextNow(path, MAX_PEM);
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
     throw reject(key, `the file that ${name} names cannot be read (${code})`, cause);

@@ -30,7 +30,7 @@ type Parameters = Partial<Record<(typeof PARAMETERS)[number], string>>;
 
 /** @throws invalid_config */
 export function parsePostgresServer(text: string, key: string, defaults: TlsDefaults = {}): ServerUrl {
-  const { url, parameters } = takeParameters(text);
+  const { url, parameters } = takeParameters(writePath(text, key));
   const host = readPostgresHost(url);
   const direct = parameters.sslnegotiation === 'direct';
   if (isSocket(host)) return { url, tls: { kind: 'plain' }, transport: 'local', direct: false };
@@ -101,6 +101,25 @@ function readFiles({ sslrootcert, sslcert, sslkey }: Parameters, key: string): T
   return { sslrootcert: sslrootcert === 'system' ? undefined : sslrootcert, sslcert, sslkey };
 }
 
+/** What the driver leaves as an escape in the name of a database, though it may stand there as it is. */
+const KEPT_ESCAPE = /%(?:24|26|2b|2c|2f|3a|3b|3d|40)/giu;
+/** Between the host and the parameters. */
+const PATH = /^(postgres(?:ql)?:\/\/[^/?#]*\/)([^?#]*)/iu;
+
+/** The name of the database as the driver reads it, so that the one that is shown is the one that is used. */
+function writePath(text: string, key: string): string {
+  const [, path = ''] = PATH.exec(text)?.slice(1) ?? [];
+  if (/%(?:23|3f)/iu.test(path))
+    throw reject(key, 'the name of its database has a ? or a #, which the driver cannot read there');
+  const isUrl = /^postgres/iu.test(text);
+  // a blank or a lone % would make the driver quote the whole URL once more, its escapes too
+  const plain = isUrl ? text.replaceAll(' ', '%20').replaceAll(/%(?![\da-f]{2})/giu, '%25') : text;
+  return plain.replace(
+    PATH,
+    (_, before: string, name: string) => before + name.replaceAll(KEPT_ESCAPE, decodeURIComponent),
+  );
+}
+
 /** The last one of a name counts, as for the drivers. */
 function takeParameters(text: string): { readonly url: string; readonly parameters: Parameters } {
   const at = text.indexOf('?');
@@ -117,19 +136,24 @@ function takeParameters(text: string): { readonly url: string; readonly paramete
   return { url: `${text.slice(0, at)}${rest === '' ? '' : '?'}${rest}`, parameters };
 }
 
-/** As the driver reads it: a parameter counts before the host of the URL. */
-function readPostgresHost(url: string): string {
-  if (/^(?:\/|socket:)/u.test(url)) return '/';
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const named = parsed?.searchParams.get('host') ?? '';
-  return named === '' ? decodeURIComponent(parsed?.hostname ?? '') : named;
+/** Where it leads, as the driver reads it: a parameter counts before the URL, and of two the last one. */
+function readPlace(url: string): Record<'host' | 'port' | 'path', string> {
+  const isWhole = URL.canParse(url);
+  const { hostname, port, pathname, searchParams } = new URL(isWhole ? url : url.replace('@/', '@localhost/'));
+  return {
+    host: searchParams.getAll('host').at(-1) || (isWhole ? decodeURIComponent(hostname) : ''),
+    port: searchParams.getAll('port').at(-1) || port,
+    path: decodeURI(pathname.slice(1)),
+  };
 }
+
+const readPostgresHost = (url: string): string => (/^(?:\/|socket:)/u.test(url) ? '/' : readPlace(url).host);
 
 /** `db.example.org:6432/crm`: where a database is, without who connects and how. */
 export function describeDatabase(url: string): string {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const port = parsed === undefined || parsed.port === '' ? '' : `:${parsed.port}`;
-  return `${readPostgresHost(url)}${port}/${decodeURIComponent(parsed?.pathname.slice(1) ?? '')}`;
+  if (/^(?:\/|socket:)/u.test(url)) return '//';
+  const { host, port, path } = readPlace(url);
+  return `${host}${port === '' ? '' : `:${port}`}/${path}`;
 }
 
 const isSocket = (host: string): boolean => host.startsWith('/');

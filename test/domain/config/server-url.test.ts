@@ -1,6 +1,7 @@
 // What a URL says about TLS: the mode, the files, where it goes, and that the drivers are given the rest unchanged.
+import pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { parsePostgresServer, parseQueueServer } from '../../../src/domain/config/server-url.js';
+import { describeDatabase, parsePostgresServer, parseQueueServer } from '../../../src/domain/config/server-url.js';
 
 const parse = (query: string, defaults = {}) =>
   parsePostgresServer(`postgres://u:p@db.example/x?${query}`, 'k', defaults);
@@ -76,6 +77,38 @@ describe('parsePostgresServer', () => {
       expect(parsePostgresServer(url, 'k').transport).toBe('plain');
     },
   );
+});
+
+describe('describeDatabase', () => {
+  test.each([
+    'postgres://u@db:1/crm',
+    'postgres://u@db/w%3A%20y%25s%26%2F%40%3D%2B%24%2C%3B',
+    'postgres://u@db/a b%C3%BC%3A',
+    'postgres://u@db/100%',
+    'postgres://u:p%40 %41%2F@db/%C3%B6?port=2&port=3',
+    'postgres://u@db:1/x?host=one&host=two',
+    'postgres://u:p@/x?host=db.example',
+    'postgres://u@db:1',
+  ])('shows the database that %s leads to', (text) => {
+    const { url } = parsePostgresServer(text, 'k');
+    const { host, port, database, user, password } = new pg.Client({ connectionString: url });
+    const named = /:\d/u.test(describeDatabase(url)) ? `:${port}` : '';
+    expect(describeDatabase(url)).toBe(`${host}${named}/${database === user ? '' : database}`);
+    if (text.includes('p%40')) expect([password, database]).toEqual(['p@ A/', 'ö']);
+    if (text.includes('w%3A')) expect(database).toBe('w: y%s&/@=+$,;');
+  });
+
+  test.each(['w%3Fx', 'w%23x'])('does not take the name %s, which the driver cannot read', (name) => {
+    expect(() => parsePostgresServer(`postgres://u:SECRET@db/${name}`, 'k')).toThrow(
+      expect.objectContaining({
+        code: 'invalid_config',
+        message: expect.stringMatching(/^k: the name of its database/u),
+      }),
+    );
+  });
+
+  test('knows another machine behind a URL without a host', () =>
+    expect(parsePostgresServer('postgres://u:p@/x?host=db.example', 'k').transport).toBe('plain'));
 });
 
 describe('parseQueueServer', () => {
