@@ -28,7 +28,9 @@ export function runAudit(session: CliSession, { csv, limit, ...flags }: AuditFla
     const chosen = Object.entries({ dc, by: actor, action, from, to }).flatMap(([name, value]) =>
       value === undefined ? [] : [command`--${name} ${quoteArgument(value, 'TEXT')}`],
     );
-    const older = session.commands.show(command`audit ${chosen} ${csv && command('--csv')} --limit ${raiseLimit(limit)}`);
+    const older = session.commands.show(
+      command`audit ${chosen} ${csv && command('--csv')} --limit ${raiseLimit(limit)}`,
+    );
     if (csv && !session.options.json) {
       session.io.out(auditCsv(list));
       // beside the file, which is complete only up to there
