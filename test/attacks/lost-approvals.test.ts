@@ -84,7 +84,40 @@ describe('an approval of a plan', () => {
     expect(await seal()).toEqual([{ made: true }]);
     await scene.fleet.control(`revoke ${APPROVER} from ${approverName()}`);
     expect(await seal()).toEqual([{ made: false }]);
+    // the tick that sees it
+    expect(await scene.logins.scheduler.attempt('select credit_rollout_control.record_lost_approvals()')).toBe('done');
     await scene.fleet.control(`grant ${APPROVER} to ${approverName()}`);
+    expect(await seal()).toEqual([{ made: false }]);
+    // until somebody approves it again
+    expect(
+      await scene.logins.both.attempt(
+        `update credit_rollout_control.cell_proposals set state = 'approved' where number = 77`,
+      ),
+    ).toBe('done');
+    expect(await seal()).toEqual([{ made: true }]);
+  });
+
+  test('of falls counts no more in a night that has begun, once its approver was seen without the role', async () => {
+    const { operator, approver, scheduler } = scene.logins;
+    expect(
+      await operator.attempt(`insert into credit_rollout_control.reconcile_requests (data_center, reason, allow_falls)
+        values ('${dc()}', 'late', true)`),
+    ).toBe('done');
+    expect(await approver.attempt(`update credit_rollout_control.reconcile_requests set state = 'approved'`)).toBe(
+      'done',
+    );
+    await scene.past(`insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash)
+        values (590, '${dc()}', 'reconcile', 'card');
+      update credit_rollout_control.reconcile_requests set run_id = 590`);
+    const allowed = async () =>
+      (await scheduler.read(`select credit_rollout_control.seal_maintenance(590) -> 'allow_falls' as falls`))[0]?.falls;
+    expect(await allowed()).toBe(true);
+    await scene.fleet.control(`revoke ${APPROVER} from ${approverName()}`);
+    await scheduler.read('select credit_rollout_control.record_lost_approvals()');
+    await scene.fleet.control(`grant ${APPROVER} to ${approverName()}`);
+    expect(await allowed()).toBe(false);
+    await scene.past(`update credit_rollout_control.runs set state = 'done', ended_at = now() where run_id = 590;
+      update credit_rollout_control.reconcile_requests set ended_at = now()`);
   });
 
   // last: the login of the approver is made anew

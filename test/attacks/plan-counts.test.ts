@@ -45,11 +45,15 @@ describe('a planner', () => {
   test('finishes a plan with the counts of the database, whatever its report says', async () => {
     await cell.sql('update public.orgs set agents = agents + 5000 where org_id <= 4');
     const id = await numberOf();
-    const claimed = '{"orgs": 0, "touched": 0, "maxRaiseFactor": null, "before": "1", "after": "1", "traps": 3}';
+    const claimed =
+      '{"orgs": 0, "touched": 0, "maxRaiseFactor": null, "before": "1", "after": "1", "traps": 3, "jane": 9, "first": "37 agents"}';
     expect(await scene.logins.planner.attempt(plan(id), finish(id, claimed))).toBe('done');
     const [row] = await cell.sql(`select counts -> 'counts' as counts, orgs, touched from credit_rollout.plans
       where plan_id = ${id}`);
     expect(row).toMatchObject({ orgs: '20', touched: '4', counts: { orgs: 20, touched: 4, traps: 3 } });
+    // a fencer reads them and writes them into control: nothing but known numbers
+    expect(Object.keys(row?.counts ?? {})).not.toEqual(expect.arrayContaining(['jane']));
+    expect(row?.counts).not.toHaveProperty('first');
     expect(row?.counts).toMatchObject({
       maxRaiseFactor: expect.any(Number),
       before: expect.stringMatching(/^\d{6,}$/u),

@@ -1,7 +1,7 @@
 // What a third review with the documented logins found in control, each as it was done: an instant shown and another
 // meant, an approver who was dismissed in the middle, a login that was renamed, settings that stop every night.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type ControlScene, openControlScene } from './control-scene.js';
+import { type ControlScene, INSIDE, openControlScene } from './control-scene.js';
 
 const RESTRICTED = '23001';
 const CHECKED = '23514';
@@ -153,6 +153,38 @@ describe('a decision', () => {
     ).toMatchObject({ committed: true });
   });
 
+  test('again is not had by its author under another name', async () => {
+    const { both, approver } = scene.logins;
+    const approve = `update ${schema}.cell_proposals set state = 'approved' where number = 88`;
+    expect(
+      await both.attempt(`insert into ${schema}.cell_proposals (data_center, kind, number, digest)
+        values ('${dc()}', 'override', 88, '${'b'.repeat(64)}')`),
+    ).toBe('done');
+    expect(await approver.attempt(approve)).toBe('done');
+    await rows(`alter role "${both.name}" rename to renamed_author`);
+    try {
+      await expect(
+        scene.fleet.control(`set local session authorization renamed_author; ${approve}`),
+      ).rejects.toMatchObject({ constraint: 'cell_proposals_two_people_check' });
+    } finally {
+      await rows(`alter role renamed_author rename to "${both.name}"; alter role "${both.name}" password 'secret'`);
+    }
+  });
+
+  test('of control keeps no text of a cell', async () => {
+    await scene.past(set(`stage = 'verifying', run_id = null`));
+    const { operator, scheduler } = scene.logins;
+    expect(await scheduler.attempt(set(`failure = 'org 1 has 37 agents'`))).toBe('done');
+    expect(await rows(`select failure from ${schema}.data_centers where id = '${dc()}'`)).toEqual([
+      { failure: 'other' },
+    ]);
+    const counts = JSON.stringify({ ...INSIDE, 'org 1': '37 agents', traps: 2, first: 'jane' });
+    expect(await operator.attempt(scene.register(3, { counts }))).toBe('done');
+    const [plan] = await rows(`select counts from ${schema}.plans where plan_id = '${scene.planOf(3)}'`);
+    expect(plan?.counts).toEqual({ ...INSIDE, traps: 2 });
+    await scene.past(`delete from ${schema}.plans; ${set('failure = null')}`);
+  });
+
   test('about a data center that was taken out is neither proposed nor sealed', async () => {
     await scene.past(set(`removed_at = now(), removed_by = 'x'`));
     try {
@@ -223,6 +255,27 @@ describe('the seal of a cut-over', () => {
     expect(valid).toEqual({ brief: true });
     await scene.past(set(`stage = 'pending'`));
     expect(await sealed('operator')).toBeNull();
+  });
+
+  test('is of the instant that there is, also for a cursor that was opened before', async () => {
+    const session = await scene.logins.operator.connect();
+    try {
+      await session.query(`begin; declare seals cursor for
+        select ${schema}.seal_cutover('${dc()}') ->> 'local' as at from generate_series(1, 9)`);
+      const next = async () => (await session.query('fetch 1 from seals')).rows[0]?.at;
+      expect(await next()).toBe('2098-10-30T22:00:00 UTC');
+      await scene.past(set(`cutover_at = '2099-01-01T00:00Z', cutover_local = 'moved'`));
+      expect(await next()).toBe('moved');
+    } finally {
+      await session.end();
+    }
+    for (const level of ['repeatable read', 'serializable'])
+      expect(
+        await scene.logins.operator.attempt(
+          `begin isolation level ${level}`,
+          `select ${schema}.seal_cutover('${dc()}')`,
+        ),
+      ).toBe('55000');
   });
 
   test('is not made of a pin that is rolled back', async () => {

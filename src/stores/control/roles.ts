@@ -63,8 +63,8 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     APPROVE,
     `update (state) on credit_rollout_control.postponements, credit_rollout_control.reversals,
        credit_rollout_control.policy_changes, credit_rollout_control.reconcile_requests`,
-    // an approved postponement or reversal moves the pinned instant
-    `update (cutover_at, cutover_local, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
+    // an approved postponement or reversal moves the pinned instant; a freeze stops the change feed
+    `update (cutover_at, cutover_local, single_writes, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
     'update (state) on credit_rollout_control.cell_proposals',
     `execute on function credit_rollout_control.seal_cutover, credit_rollout_control.seal_reversal,
        credit_rollout_control.seal_cell_proposal`,

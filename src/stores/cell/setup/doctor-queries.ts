@@ -268,7 +268,12 @@ export async function runBakeQuery(tx: CellTransaction, sql: string): Promise<bo
   await execute(tx, 'set transaction read only');
   // the first snapshot: from here on nothing can make the transaction write
   await execute(tx, 'select');
-  return isTrue(await runForeignQuery(tx, sql, 2));
+  await execute(tx, 'savepoint foreign_query');
+  const [asked] = await Promise.allSettled([runForeignQuery(tx, sql, 2)]);
+  // settings and locks that it took for the whole session go: the next transaction on this connection is another one
+  await execute(tx, 'rollback to savepoint foreign_query; select pg_advisory_unlock_all()');
+  if (asked.status === 'rejected') throw asked.reason;
+  return isTrue(asked.value);
 }
 
 /** The same for `doctor`, whose login may be the one of `init`. */
