@@ -207,30 +207,6 @@ describe('a table that the product’s statements need', () => {
   });
 });
 
-describe('what leaves the cell', () => {
-  test('is a code, whatever a worker writes', async () => {
-    await scene.open();
-    const name = 'acme.example: 4711 agents';
-    expect(
-      await scene.logins.worker.attempt(
-        `insert into credit_rollout.workers (worker_id, trouble) values ('w', '${name}')`,
-        `update credit_rollout.fence set failure = '${name}'`,
-        `update credit_rollout.feed set failure = '${name}'`,
-        `insert into credit_rollout.quarantine (run_id, org_id, reason) values (${scene.runId}, 19, '${name}')`,
-      ),
-    ).toBe('done');
-    expect(
-      await scene.cell.sql(`select w.trouble, f.failure, d.failure as feed, q.reason from credit_rollout.workers w,
-        credit_rollout.fence f, credit_rollout.feed d, credit_rollout.quarantine q where q.org_id = 19`),
-    ).toEqual([{ trouble: 'other', failure: 'other', feed: 'other', reason: 'other' }]);
-    for (const code of ['verification_mismatch', '22P02', 'ECONNREFUSED']) {
-      await scene.logins.worker.read(`update credit_rollout.feed set failure = '${code}'`);
-      expect(await scene.cell.sql('select failure from credit_rollout.feed')).toEqual([{ failure: code }]);
-    }
-    await scene.close();
-  });
-});
-
 describe('the canary of a run', () => {
   test('passes once it is verified, and not before its wait is over', async () => {
     const { fencer } = scene.logins;

@@ -2,6 +2,8 @@
 // freeze, and settings of a session that decide what the source gives.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SOURCE_FUNCTIONS } from '../../migrations/cell/source-functions.js';
+import { runBakeQuery } from '../../src/stores/cell/setup/doctor-queries.js';
+import { selectRows } from '../../src/stores/query.js';
 import { applyAll, createTestCell, type TestCell } from '../support/cell.js';
 import { type CellLogins, createCellLogins } from './cell-logins.js';
 import { REFUSED } from './cell-scene.js';
@@ -87,5 +89,45 @@ describe('a freeze', () => {
     expect(
       await cell.sql('select from credit_rollout.allotment_changes where org_id = 2 and changed_at > $1', [began]),
     ).toHaveLength(1);
+  });
+});
+
+describe('what leaves the cell', () => {
+  test('is a code, whatever a worker writes', async () => {
+    const name = 'acme.example: 4711 agents';
+    expect(
+      await logins.worker.attempt(
+        `insert into credit_rollout.workers (worker_id, trouble) values ('w', '${name}')`,
+        `update credit_rollout.fence set failure = '${name}'`,
+        `update credit_rollout.feed set failure = '${name}'`,
+        `insert into credit_rollout.quarantine (run_id, org_id, reason) values (${runId}, 3, '${name}')`,
+      ),
+    ).toBe('done');
+    expect(
+      await cell.sql(`select w.trouble, f.failure, d.failure as feed, q.reason from credit_rollout.workers w,
+        credit_rollout.fence f, credit_rollout.feed d, credit_rollout.quarantine q where q.org_id = 3`),
+    ).toEqual([{ trouble: 'other', failure: 'other', feed: 'other', reason: 'other' }]);
+    for (const code of ['verification_mismatch', '22P02', 'ECONNREFUSED']) {
+      await logins.worker.read(`update credit_rollout.feed set failure = '${code}'`);
+      expect(await cell.sql('select failure from credit_rollout.feed')).toEqual([{ failure: code }]);
+    }
+  });
+});
+
+describe('a bake query', () => {
+  test.each([
+    ['fine', 'select pg_advisory_lock(1129467724, 0) is not null'],
+    ['that fails', 'select pg_advisory_lock(1129467724, 0) is not null and 1 / (select 0) = 1'],
+  ])('%s leaves no lock and no setting to its session', async (_what, query) => {
+    const asked = `select set_config('credit_rollout.cause', 'lapse', false) = 'lapse' and (${query})`;
+    await cell.cell.inTransaction('reader', (tx) => runBakeQuery(tx, asked)).catch(() => undefined);
+    expect(
+      await cell.sql(`select from pg_locks l join pg_database d on d.oid = l.database
+        where l.locktype = 'advisory' and d.datname = current_database()`),
+    ).toEqual([]);
+    const [left] = await cell.cell.inTransaction('reader', (tx) =>
+      selectRows(tx, `select current_setting('credit_rollout.cause', true) as cause`),
+    );
+    expect(left).not.toEqual({ cause: 'lapse' });
   });
 });
