@@ -4,6 +4,7 @@ import { createAdoptions } from './adoptions.js';
 import { guardAcceptedFalls } from './approved-falls.js';
 import { createCalendar } from './calendar.js';
 import { decideAtCommit, knowRequesters, sealNothingRemoved } from './decided-at-commit.js';
+import { decideForMembers, knowApproversOfPlans, limitLeaps, refusePreparedProposals } from './decided-by-members.js';
 import { bindDecisions } from './decisions.js';
 import { recordFailedSteps } from './failed-steps.js';
 import { orderPolicy, readControlFresh, tellOwnRowsApart } from './fresh-snapshots.js';
@@ -72,4 +73,8 @@ export const controlMigrations: readonly Migration[] = [
   knowRequesters,
   sealNothingRemoved,
   keepNumbersOnly,
+  refusePreparedProposals,
+  knowApproversOfPlans,
+  decideForMembers,
+  limitLeaps,
 ];

@@ -33,8 +33,9 @@ export const INSIDE = {
   ...{ before: '1000', after: '1000', maxRaiseFactor: null, maxFloorOverPlan: null },
 } as const;
 
-export async function openControlScene(): Promise<ControlScene> {
-  const fleet = await createFleet({ cells: [{ orgs: [] }, { orgs: [] }] });
+/** `server`: its admin URL, instead of the shared one. */
+export async function openControlScene(server?: string): Promise<ControlScene> {
+  const fleet = await createFleet({ cells: [{ orgs: [] }, { orgs: [] }], server });
   const crowd: TestPeople = await createPeople(
     fleet,
     ...CONTROL_ROLES.map((role) => ({ name: role, roles: [role] })),

@@ -50,7 +50,7 @@ export interface FleetOptions {
   /**
    * Where control, queue and every cell that names no other server lie, by its admin URL, instead of the shared one.
    */
-  readonly server?: string;
+  readonly server?: string | undefined;
 }
 
 export interface Fleet {

@@ -31,6 +31,7 @@ import { checkFeed } from './check-feed.js';
 import { checkCellLogins, checkSchedulerLogins } from './check-logins.js';
 import { checkMeter, type MeterServers, type ReadMeters, readMeters } from './check-meter.js';
 import { checkCellOwner, checkControlOwner } from './check-owner.js';
+import { checkCellPrepared, checkControlPrepared } from './check-prepared.js';
 import { loadCard } from './check-rate-card.js';
 import { checkSealKeys } from './check-seals.js';
 import { checkClock, checkDurability, checkPrimary, checkVersion, checkWritable } from './check-server.js';
@@ -62,6 +63,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'writable', needs: ['primary'], run: checkWritable },
   { check: 'synchronous_commit', run: checkDurability },
   { check: 'settings', run: checkControlSettings },
+  { check: 'prepared transactions', run: checkControlPrepared },
   { check: 'schema', run: checkControlSchema },
   { check: 'owner', needs: ['schema'], run: checkControlOwner },
   { check: 'logins', needs: ['schema'], applies: ({ oneLogin }) => !oneLogin, run: checkSchedulerLogins },
@@ -87,6 +89,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   { check: 'encoding', run: checkEncoding },
   { check: 'synchronous_commit', run: checkDurability },
   { check: 'settings', run: checkCellSettings },
+  { check: 'prepared transactions', run: checkCellPrepared },
   // time
   { check: 'clock', run: checkClock },
   { check: 'zone', run: checkZone },
