@@ -20,6 +20,7 @@ import { createApprovals, createControlPlans } from './plans.js';
 import { createPolicy } from './policy.js';
 import { bindRequests, judgePlans } from './policy-rules.js';
 import { guardPostponements } from './postponements.js';
+import { commitPromptly } from './prompt-commits.js';
 import { removeDataCenters } from './removed-data-centers.js';
 import { purgeControlNights } from './retention.js';
 import { createControlReversals } from './reversals.js';
@@ -77,4 +78,5 @@ export const controlMigrations: readonly Migration[] = [
   knowApproversOfPlans,
   decideForMembers,
   limitLeaps,
+  commitPromptly,
 ];

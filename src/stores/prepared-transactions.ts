@@ -1,5 +1,5 @@
-// Transactions that were prepared and neither committed nor rolled back: they keep their locks without a session, and no
-// list of sessions shows them.
+// Transactions that were prepared and neither committed nor rolled back: they keep their locks without a session, and
+// no list of sessions shows them.
 import type { Knex } from 'knex';
 import { selectRow, selectRows } from './query.js';
 

@@ -26,6 +26,8 @@ const ask = (value: string): string =>
   `insert into ${schema}.policy_changes (name, reason, to_value) values ('rollout.approval', 'stricter', '"${value}"')`;
 const APPLY = `update ${schema}.policy_changes set state = 'applied' where state = 'proposed'`;
 
+const DIGEST = 'd'.repeat(64);
+
 /** Opens a transaction of this level that has seen the database, runs what happens meanwhile, and then `late`. */
 async function withOldSnapshot(
   login: 'approver' | 'scheduler',
@@ -103,6 +105,28 @@ describe('an old snapshot', () => {
     expect(await withOldSnapshot('scheduler', 'read committed', async () => undefined, seal)).toBe('done');
     expect(await withOldSnapshot('scheduler', 'repeatable read', async () => undefined, seal)).toBe(STATE);
   });
+
+  test('of a cursor gets no seal of what is over', async () => {
+    expect(
+      await scene.logins.operator.attempt(`insert into ${schema}.cell_proposals (data_center, kind, number, digest)
+        values ('${dc()}', 'override', 1, '${DIGEST}')`),
+    ).toBe('done');
+    expect(await scene.logins.approver.attempt(`update ${schema}.cell_proposals set state = 'approved'`)).toBe('done');
+    const session = await scene.logins.both.connect();
+    try {
+      await session.query('begin');
+      await session.query(`declare seals cursor for
+        select ${schema}.seal_cell_proposal('${dc()}', 'override', 1, '${DIGEST}') is not null as made
+        from generate_series(1, 9)`);
+      const next = async (): Promise<unknown> => (await session.query('fetch seals')).rows;
+      expect(await next()).toEqual([{ made: true }]);
+      await rows(`alter role ${name()} nologin`);
+      expect(await next()).toEqual([{ made: false }]);
+    } finally {
+      await session.end();
+      await rows(`alter role ${name()} login`);
+    }
+  });
 });
 
 describe('an approval', () => {
@@ -132,6 +156,24 @@ describe('an approval', () => {
       await rows(`alter role ${approver.name} login`);
     }
     expect(await scheduler.read(`select used_at from ${schema}.approvals`)).toEqual([{ used_at: null }]);
+  });
+});
+
+describe('a commit', () => {
+  test.each([
+    [
+      'a trigger of a temporary table',
+      `create temp table slow (n integer);
+       create function pg_temp.wait() returns trigger language plpgsql as 'begin perform pg_sleep(0.1); return null; end';
+       create constraint trigger wait after insert on slow deferrable initially deferred
+         for each row execute function pg_temp.wait()`,
+      'insert into slow values (1)',
+    ],
+    ['a cursor that outlives it', 'select', 'declare slow cursor with hold for select pg_sleep(0.1)'],
+  ])('of a decision is not delayed by %s', async (_what, make, delay) => {
+    expect(await scene.logins.operator.attempt(ask('person'))).toBe('done');
+    expect(await scene.logins.approver.attempt(make, 'begin', APPLY, delay, 'commit')).toBe('23001');
+    expect(await rows(`select state from ${schema}.policy_changes`)).toEqual([{ state: 'proposed' }]);
   });
 });
 
