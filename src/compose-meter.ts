@@ -89,6 +89,7 @@ export async function openCellMeter(
     costs,
     store,
     readCapacity: cell.readLimits,
+    enforce: cell.enforce,
     readUsage: cell.readUsage,
     onEvent: (event) => log.warn(`meter_${event.kind}`, 'error' in event ? { err: event.error } : {}),
   });

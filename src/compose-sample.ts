@@ -3,6 +3,7 @@
 import type { Program } from './compose.js';
 import { openCellMeter } from './compose-meter.js';
 import { chooseSampleOrgs } from './engine/usage/choose-sample-orgs.js';
+import { setEnforcement } from './engine/usage/set-enforcement.js';
 import type { Meter } from './meter/create-meter.js';
 import { type OrgCalls, planSampleCalls } from './sample/sample-calls.js';
 
@@ -22,6 +23,9 @@ export async function runSampleCalls(
   { dataCenter, place }: { readonly dataCenter: string; readonly place: 'first' | 'others' },
 ): Promise<SampleCounts> {
   const orgs = await chooseSampleOrgs(program.engine, { dataCenter, limit: ORGS });
+  // a meter only counts until somebody switches the limits on
+  const on = { dataCenter, orgId: null, credits: 'on', concurrency: 'on' } as const;
+  await setEnforcement(program.engine, on, 'The sample shows calls that are refused.');
   const { meter, drain, disconnect } = await openCellMeter(program, dataCenter, 'memory');
   try {
     const counts = await Promise.all(planSampleCalls(orgs, SHARES[place]).map((org) => callAll(meter, org)));

@@ -9,6 +9,7 @@ import { addChecksums } from './checksums.js';
 import { writeCodesOnly } from './codes-only.js';
 import { indexRetired, nameCardFalls } from './daily-decisions.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';
+import { createEnforcement } from './enforcement.js';
 import { createExceptions } from './exceptions.js';
 import { createFeed } from './feed.js';
 import { storeFeedProgress } from './feed-progress.js';
@@ -119,5 +120,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     compareWholeOverrides,
     deleteByFunctions,
     writeCodesOnly,
+    createEnforcement,
   ];
 }

@@ -60,6 +60,12 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     refused_by_concurrency: 'calls refused for the concurrency, of all days',
     days: 'days with calls',
   },
+  'credit_rollout.enforcement': {
+    org_id: 'the org; null: all that have nothing of their own',
+    credits: 'what the limit of a day does: `off`, `shadow` (only counted) or `on`; null: as the data center has it',
+    concurrency: 'the same of the limit of calls at once',
+    changed_at: 'when it was changed last; who and why is in the audit of control',
+  },
   'credit_rollout.exceptions': {
     exception_id: 'its number',
     org_id: 'the org',

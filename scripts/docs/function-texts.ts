@@ -21,6 +21,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   record_usage:
     'what a meter counted: absolute counters, of which the larger ones stay; runs as its owner, since nobody else writes usage',
   purge_usage: 'deletes usage and alerts that are older than 92 days; runs as its owner',
+  date_enforcement: 'trigger of `enforcement`: the database writes when it was changed',
   keep_exception: 'trigger of `exceptions`: one is decided once, and granted by an override of its org',
   answer_exception: 'trigger of `overrides`: an exception that waited for it is granted, or open again',
   ask_exception: 'records what an org asks for, as a form of the product sends it; runs as its owner',

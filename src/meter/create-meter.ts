@@ -1,6 +1,6 @@
 // The meter as a gateway uses it. Three laws: a refusal costs nothing and is never given on stale knowledge; in doubt
 // the customer wins, by an amount that is bounded and counted; counters only grow.
-import type { CallLimits } from '../domain/metering/decide-call.js';
+import type { CallLimits, Enforce } from '../domain/metering/decide-call.js';
 import type { MeterDay } from '../domain/metering/meter-day.js';
 import { type CallPrice, priceCall } from '../domain/metering/price-call.js';
 import { createEmptyUsage, type DayUsage, mergeUsage } from '../domain/metering/usage.js';
@@ -10,14 +10,7 @@ import { withTimeout } from '../kernel/retry.js';
 import type { AcquireRequest, MeterStore, SeenUsage } from '../stores/meter/meter-store.js';
 import { type Admission, createAdmission, createRefusal, findLeastRefused } from './admission.js';
 import { createCallBatches, type DecidedRequest } from './call-batches.js';
-import {
-  addGrace,
-  createLimitCache,
-  type Enforce,
-  isSameLimits,
-  type KnownLimits,
-  type ReadCapacity,
-} from './limit-cache.js';
+import { addGrace, createLimitCache, isSameLimits, type KnownLimits, type ReadCapacity } from './limit-cache.js';
 import { createCallId, type MeteredCall, rejectBadCall } from './metered-call.js';
 import { createRecentRefusals, REFUSED_LOCALLY_MS } from './recent-refusals.js';
 import { createReleases } from './releases.js';

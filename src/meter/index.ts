@@ -1,5 +1,5 @@
 // What a gateway imports: `import { createMeter } from 'credit-rollout/meter'`. Passes on, and has nothing of its own.
-export type { Enforcement } from '../domain/metering/decide-call.js';
+export type { Enforce, Enforcement } from '../domain/metering/decide-call.js';
 export type { AnswerHeaders, RefusalBody } from '../domain/metering/describe-answer.js';
 export type { CallPrice } from '../domain/metering/price-call.js';
 export type { DayUsage } from '../domain/metering/usage.js';
@@ -18,5 +18,5 @@ export {
   type OrgDetails,
 } from './create-meter.js';
 export { type MeterPluginOptions, meterPlugin } from './fastify-plugin.js';
-export type { CellLimits, Enforce, ReadCapacity } from './limit-cache.js';
+export type { CellLimits, ReadCapacity } from './limit-cache.js';
 export type { MeteredCall } from './metered-call.js';

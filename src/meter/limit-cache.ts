@@ -1,15 +1,9 @@
 // What orgs are held to, as their cell has it: read for many at once, again every 10 s for orgs that call, and again
 // before one is refused. Never decides, and never forgets what it knew because a cell is away.
-import { type CallLimits, ENFORCEMENTS, type Enforcement } from '../domain/metering/decide-call.js';
+import { type CallLimits, ENFORCEMENTS, type Enforce, type Enforcement } from '../domain/metering/decide-call.js';
 import type { MeterModel } from '../domain/metering/usage.js';
 import type { Clock } from '../kernel/clock.js';
 import { withTimeout } from '../kernel/retry.js';
-
-/** Whether limits refuse; `shadow` only counts what they would. */
-export interface Enforce {
-  readonly credits: Enforcement;
-  readonly concurrency: Enforcement;
-}
 
 /** What a cell says about an org. */
 export interface CellLimits {

@@ -36,6 +36,8 @@ describe('a meter’s login writes usage, and nothing else', () => {
     'update credit_rollout.usage_days set calls = 0',
     'delete from credit_rollout.usage_days',
     'truncate credit_rollout.usage_days',
+    `update credit_rollout.enforcement set credits = 'off'`,
+    `insert into credit_rollout.enforcement (org_id, credits) values (2, 'off')`,
     `insert into credit_rollout.usage_alerts values (2, current_date, 80)`,
     'update credit_rollout.allotments set total_credits = total_credits + 1',
   ])('not: %s', async (statement) => {

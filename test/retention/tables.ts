@@ -72,4 +72,5 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   usage_days: 'time',
   usage_alerts: 'time',
   exceptions: 'people',
+  enforcement: 'people',
 };

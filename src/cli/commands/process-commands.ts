@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { parseCount } from '../arguments/parse-count.js';
 import { parseListen } from '../arguments/parse-listen.js';
 import type { Execute } from '../terminal/session.js';
-import type { MeterFlags } from './meter.js';
+import { registerMeter } from './meter-commands.js';
 import type { ListenFlag } from './scheduler.js';
 import type { WorkerFlags } from './worker.js';
 
@@ -20,12 +20,7 @@ export function registerProcesses(cli: Command, execute: Execute): void {
     .action((flags: WorkerFlags) =>
       execute(async (session) => (await import('./worker.js')).runWorker(session, flags)),
     );
-  cli
-    .command('meter')
-    .description('count and limit the calls of a data center, for gateways on this machine')
-    .requiredOption('--dc <id>', 'the data center')
-    .option('--listen <address>', 'unix:PATH, or 127.0.0.1:PORT', '127.0.0.1:8429')
-    .action((flags: MeterFlags) => execute(async (session) => (await import('./meter.js')).runMeter(session, flags)));
+  registerMeter(cli, execute);
   cli
     .command('scheduler')
     .description('run a scheduler, which takes the next step of every data center')

@@ -6,6 +6,15 @@ import type { MeterModel } from './usage.js';
 export const ENFORCEMENTS = ['off', 'shadow', 'on'] as const;
 export type Enforcement = (typeof ENFORCEMENTS)[number];
 
+/** What each of the two limits does. */
+export interface Enforce {
+  readonly credits: Enforcement;
+  readonly concurrency: Enforcement;
+}
+
+/** What limits do until somebody switches them on: what they would refuse is known before a customer notices. */
+export const NOT_ENFORCED: Enforce = { credits: 'shadow', concurrency: 'shadow' };
+
 /** What an org has today, as its cell says. */
 export interface CallLimits {
   readonly model: MeterModel;

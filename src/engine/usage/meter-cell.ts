@@ -1,11 +1,13 @@
 // A meter's side of its cell: reads what orgs are held to and what they used, and records what was counted. Each as the
 // role `meter`. Never decides a call.
+import { type Enforce, NOT_ENFORCED } from '../../domain/metering/decide-call.js';
 import type { DayUsage } from '../../domain/metering/usage.js';
 import type { ApiDetails } from '../../domain/usage/api-details.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { parseOrgId } from '../../stores/cell/org/orgs.js';
 import { findApiDetails } from '../../stores/cell/usage/api-details.js';
+import { readEnforcement } from '../../stores/cell/usage/enforcement.js';
 import { listUsageOfDay, type OrgLimits } from '../../stores/cell/usage/usage-days.js';
 import type { MeterStore } from '../../stores/meter/meter-store.js';
 import { readLimits } from './read-limits.js';
@@ -14,6 +16,8 @@ import { recordUsage } from './record-usage.js';
 export interface MeterCell {
   /** Of all of them; an id that no org has is left out. */
   readLimits(orgIds: readonly string[]): Promise<ReadonlyMap<string, OrgLimits>>;
+  /** What limits do, of all orgs, as it was read last. */
+  enforce(): Enforce;
   readUsage(orgIds: readonly string[], day: string): Promise<readonly DayUsage[]>;
   /** Undefined: no org has this id, or none can have it. */
   findDetails(orgId: string): Promise<ApiDetails | undefined>;
@@ -27,13 +31,15 @@ const MAX_ROUNDS = 20;
 const DRAIN_ROWS = 5000;
 
 export function createMeterCell(cell: CellDatabase, clock: Clock): MeterCell {
+  let enforce = NOT_ENFORCED;
   const viewed = new Map<string, { readonly limits: OrgLimits; readonly untilMs: number }>();
 
   async function readAll(orgIds: readonly string[]): Promise<ReadonlyMap<string, OrgLimits>> {
     const found = new Map<string, OrgLimits>();
     let asked = orgIds;
     for (let round = 0; asked.length > 0 && round < MAX_ROUNDS; round += 1) {
-      const { limits, unread } = await readLimits(cell, asked);
+      const { limits, unread, enforce: general } = await readLimits(cell, asked);
+      enforce = general;
       for (const [orgId, org] of limits) found.set(orgId, org);
       asked = unread;
     }
@@ -41,6 +47,7 @@ export function createMeterCell(cell: CellDatabase, clock: Clock): MeterCell {
   }
 
   return {
+    enforce: () => enforce,
     readLimits: async (orgIds) => {
       const nowMs = clock.now().getTime();
       for (const [orgId, { untilMs }] of viewed) if (untilMs <= nowMs) viewed.delete(orgId);
@@ -48,11 +55,15 @@ export function createMeterCell(cell: CellDatabase, clock: Clock): MeterCell {
       const kept = orgIds.length > 50 ? orgIds.filter((orgId) => viewed.has(orgId)) : [];
       const known = new Set(kept);
       const found = new Map(await readAll(orgIds.filter((orgId) => !known.has(orgId))));
-      for (const [orgId, org] of found)
-        if (org.model === 'legacy') viewed.set(orgId, { limits: org, untilMs: nowMs + VIEWED_MS });
+      for (const [orgId, { enforce: _, ...limits }] of found)
+        if (limits.model === 'legacy') viewed.set(orgId, { limits, untilMs: nowMs + VIEWED_MS });
+      if (kept.length === 0) return found;
+      // what limits do is never kept: it is changed at run time
+      const { general = NOT_ENFORCED, orgs } = await cell.inTransaction('meter', (tx) => readEnforcement(tx, kept));
+      enforce = general;
       for (const orgId of kept) {
-        const org = viewed.get(orgId);
-        if (org !== undefined) found.set(orgId, org.limits);
+        const [org, own] = [viewed.get(orgId), orgs.get(orgId)];
+        if (org !== undefined) found.set(orgId, own === undefined ? org.limits : { ...org.limits, enforce: own });
       }
       return found;
     },

@@ -1,5 +1,7 @@
 // What a gateway holds its active orgs to, as the cell has it now.
+import { type Enforce, NOT_ENFORCED } from '../../domain/metering/decide-call.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
+import { readEnforcement } from '../../stores/cell/usage/enforcement.js';
 import { type OrgLimits, readStoredLimits, readViewedLimits } from '../../stores/cell/usage/usage-days.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 
@@ -11,15 +13,25 @@ export interface ReadLimits {
   readonly limits: ReadonlyMap<string, OrgLimits>;
   /** Orgs without an allotment beyond the first 50: ask for them again. */
   readonly unread: readonly string[];
+  /** What limits do, of all orgs. */
+  readonly enforce: Enforce;
 }
 
 /** One query by key list for the orgs that have an allotment, and one by key for each of at most 50 others. */
 export async function readLimits(cell: CellDatabase, ids: readonly string[]): Promise<ReadLimits> {
   const wanted = [...new Set(ids)];
-  const stored = await cell.inTransaction('meter', (tx) => readStoredLimits(tx, wanted));
+  const { stored, enforcement } = await cell.inTransaction('meter', async (tx) => ({
+    stored: await readStoredLimits(tx, wanted),
+    enforcement: await readEnforcement(tx, wanted),
+  }));
   const others = wanted.filter((id) => !stored.has(id));
   const viewed = await readViewed(cell, others.slice(0, MAX_VIEWED));
-  return { limits: new Map([...stored, ...viewed]), unread: others.slice(MAX_VIEWED) };
+  const limits = [...stored, ...viewed].map(([orgId, org]) => {
+    const enforce = enforcement.orgs.get(orgId);
+    return [orgId, enforce === undefined ? org : { ...org, enforce }] as const;
+  });
+  const { general = NOT_ENFORCED } = enforcement;
+  return { limits: new Map(limits), unread: others.slice(MAX_VIEWED), enforce: general };
 }
 
 /** Where a row of the source cannot be read, the others are, and that org keeps what is enforced. */

@@ -140,6 +140,7 @@ describe('the audit', () => {
     await fleet.cell(0).sql(`insert into credit_rollout.usage_days select a.org_id, current_date - 2, 'credits', 1,
       a.total_credits * 2, 0, 0, 0, 0, 0, '{}' from credit_rollout.allotments a where a.paid order by 1 limit 1`);
     await leavesOne(ALICE, 'usage propose', 'override', ...at, '--execute');
+    await leavesOne(ALICE, 'meter enforce', 'enforce', ...at, '--credits', 'on', '--execute');
     await leavesOne(ALICE, 'reconcile', 'ask_reconcile', ...at, '--execute');
     await fleet.drive();
   });

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEmptyUsage, type DayUsage } from '../../../src/domain/metering/usage.js';
+import { createMeterCell } from '../../../src/engine/usage/meter-cell.js';
 import { recordUsage } from '../../../src/engine/usage/record-usage.js';
+import { createMemoryMeterStore } from '../../../src/stores/meter/memory-meter-store.js';
+import { createHandClock, openMeter } from '../../metering/meter-scene.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople, type TestPerson } from '../../support/person.js';
 import { type RanCommand, runCommand } from '../captured-io.js';
@@ -208,5 +211,58 @@ describe('exception', () => {
       'It is withdrawn.',
     );
     expect((await alice('exception', 'list', ...at)).out).toContain('✔');
+  });
+});
+
+describe('meter enforce', () => {
+  const at = ['meter', 'enforce', '--dc', 'DC'];
+  const run = (who: As, ...args: readonly string[]): Promise<RanCommand> =>
+    who(...at.map((arg) => (arg === 'DC' ? dc : arg)), ...args);
+  const execute = ['--execute', '--reason', 'measured'] as const;
+
+  test('switches limits of a running meter from shadow to on and back, for one org or for all', async () => {
+    const clock = createHandClock(Date.now());
+    const cell = createMeterCell(fleet.cell(0).cell, clock);
+    const store = createMemoryMeterStore(() => clock.nowMs);
+    let reading: Promise<unknown> = Promise.resolve();
+    const readCapacity: typeof cell.readLimits = (ids) => {
+      const read = cell.readLimits(ids);
+      reading = read;
+      return read;
+    };
+    const { meter } = openMeter(store, { clock, readCapacity, enforce: cell.enforce, zone: 'UTC' });
+    const over = async (): Promise<readonly boolean[]> => {
+      await clock.move(10_000);
+      await reading;
+      await clock.move(0);
+      const ask = (orgId: string) => meter.acquire({ orgId, kind: 'delete', records: 1_000_000_000 });
+      return (await Promise.all([ask('2'), ask('5'), ask('8')])).map(({ allowed }) => allowed);
+    };
+    expect(await over()).toEqual([true, true, true]);
+    expect((await run(alice, '--credits', 'on')).out).toContain('Nothing was changed.');
+    expect(await over()).toEqual([true, true, true]);
+    expect((await run(alice, '--org', '2', '--credits', 'on', ...execute)).out).toContain('(was shadow)');
+    expect(await over()).toEqual([false, true, true]);
+    await run(alice, '--credits', 'on', ...execute);
+    await run(bob, '--org', '5', '--credits', 'off', ...execute);
+    expect(await over()).toEqual([false, true, true]);
+    await run(bob, '--org', '5', '--credits', 'inherit', ...execute);
+    expect(await over()).toEqual([false, false, true]);
+    await run(alice, '--credits', 'shadow', ...execute);
+    expect(await over()).toEqual([false, true, true]);
+    await meter.close();
+    const audit = await fleet.control(`select actor, details from credit_rollout_control.audit
+      where action = 'enforce' order by seq limit 2`);
+    expect(audit).toMatchObject([
+      { details: { credits: 'on', concurrency: 'shadow', org_hash: expect.stringMatching(/^[0-9a-f]{64}$/u) } },
+      { details: { credits: 'on', concurrency: 'shadow' } },
+    ]);
+  });
+
+  test('needs something to change, a reason, and an org that there is', async () => {
+    expect((await run(alice, ...execute)).err).toContain('[invalid_argument]');
+    expect((await run(alice, '--credits', 'inherit')).err).toContain('[invalid_argument]');
+    expect((await run(alice, '--credits', 'on', '--execute')).err).toContain('needs a reason');
+    expect((await run(alice, '--org', '404', '--credits', 'on')).err).toContain('[org_not_found]');
   });
 });

@@ -192,6 +192,8 @@ describe('what a command prints', () => {
     await read('usage', 'show', '--dc', dc);
     await read('usage', 'show', '4', '--dc', dc);
     await read('usage', 'propose', '--dc', dc);
+    await read('meter', 'enforce', '--dc', dc, '--org', '4', '--credits', 'on');
+    await change(0, 'meter', 'enforce', '--dc', dc, '--concurrency', 'off', '--execute');
     await change(0, 'exception', 'add', '4', '--dc', dc, '--text', 'We import at night.', '--execute');
     await read('exception', 'list', '--dc', dc);
     await read('exception', 'answer', '4', '--dc', dc, '--decline', 'Import in smaller pieces.');

@@ -147,6 +147,11 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     on: 'credit_rollout.exceptions',
     privileges: role === 'override' ? ['delete', 'truncate'] : WRITE,
   })),
+  ...CELL_ROLES.map((role) => ({
+    role,
+    on: 'credit_rollout.enforcement',
+    privileges: role === 'override' ? ['delete', 'truncate'] : WRITE,
+  })),
   ...[PRODUCT, 'credit_rollout.source_orgs', 'credit_rollout.overrides', 'credit_rollout.exceptions'].map((on) => ({
     role: 'meter' as const,
     on,

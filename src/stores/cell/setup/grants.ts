@@ -165,10 +165,12 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
        on credit_rollout.exceptions`,
     // what triggers write beside a name
     NAMES,
+    'select, insert (org_id, credits, concurrency), update (credits, concurrency) on credit_rollout.enforcement',
+    'execute on function credit_rollout.read_org_ids',
   ],
   // a gateway's process: what each org may use, and what it used
   meter: [
-    'select on credit_rollout.org_capacity, credit_rollout.usage_days',
+    'select on credit_rollout.org_capacity, credit_rollout.usage_days, credit_rollout.enforcement',
     RETURNED,
     'select (org_id, total_credits, concurrency_limit) on credit_rollout.allotments',
     'select (data_center, zone) on credit_rollout.cell',

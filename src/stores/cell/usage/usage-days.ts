@@ -1,4 +1,5 @@
 // What a meter writes and reads in a cell: what orgs used, and what they may use. As `meter`, but for the purge.
+import type { Enforce } from '../../../domain/metering/decide-call.js';
 import type { DayUsage, MeterModel } from '../../../domain/metering/usage.js';
 import { selectRow, selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
@@ -47,6 +48,8 @@ export interface OrgLimits {
   readonly capacity: bigint | null;
   /** Null: none is known, or the org is on the legacy model, which has none. */
   readonly concurrency: number | null;
+  /** What its limits do, where that is not as in its data center. */
+  readonly enforce?: Partial<Enforce>;
 }
 
 interface LimitsRow {
