@@ -2,6 +2,7 @@
 import { findDataCenter } from '../../compose.js';
 import type { Enforce } from '../../domain/metering/decide-call.js';
 import { type EnforcementReport, type EnforcementWish, setEnforcement } from '../../engine/usage/set-enforcement.js';
+import { command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
@@ -29,7 +30,9 @@ export function runEnforce(session: CliSession, flags: EnforceFlags): Promise<nu
     const reason = execute === true ? getReason(session, 'What limits do') : null;
     const report = await setEnforcement(program.engine, { dataCenter, orgId, credits, concurrency }, reason);
     const next = session.commands.show(
-      report.executed ? `usage --dc ${dataCenter}` : `meter enforce --dc ${dataCenter} … --execute --reason TEXT`,
+      report.executed
+        ? command`usage --dc ${dataCenter}`
+        : command`meter enforce --dc ${dataCenter} … --execute --reason TEXT`,
     );
     session.report({ ...report, next }, showEnforcement(withPrintableTexts(report), next));
     return 0;
