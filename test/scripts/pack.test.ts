@@ -18,6 +18,7 @@ let user = '';
 let packed: readonly string[] = [];
 type Manifest = Readonly<Record<string, unknown>> & { readonly dependencies: Readonly<Record<string, string>> };
 let manifest: Manifest;
+let restored = false;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'credit-rollout-pack-'));
@@ -25,17 +26,22 @@ beforeAll(async () => {
   user = join(folder, 'user');
   const installed = join(user, 'node_modules', 'credit-rollout');
   await Promise.all([project, installed].map((path) => mkdir(path, { recursive: true })));
-  const { createLibraryManifest } = (await import(projectPath('scripts/pack.mjs'))) as {
-    readonly createLibraryManifest: (own: Manifest) => Manifest;
+  const { replaceManifest, restoreManifest } = (await import(projectPath('scripts/pack.mjs'))) as {
+    readonly replaceManifest: (root: string) => void;
+    readonly restoreManifest: (root: string) => void;
   };
-  manifest = createLibraryManifest(JSON.parse(await readFile(projectPath('package.json'), 'utf8')));
-  await writeFile(join(project, 'package.json'), JSON.stringify(manifest));
+  const ours = await readFile(projectPath('package.json'), 'utf8');
+  await writeFile(join(project, 'package.json'), ours);
+  replaceManifest(project);
+  manifest = JSON.parse(await readFile(join(project, 'package.json'), 'utf8'));
   for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md', 'src', 'test/metering'])
     await cp(projectPath(name), join(project, name), { recursive: true });
   await compile(projectPath('.'), '-p', 'tsconfig.library.json', '--outDir', join(project, 'dist', 'library'));
   const env = { ...process.env, npm_config_cache: join(folder, 'cache') };
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--offline'], { cwd: project, env });
   const [{ filename, files }] = JSON.parse(stdout);
+  restoreManifest(project);
+  restored = (await readFile(join(project, 'package.json'), 'utf8')) === ours;
   packed = files.map(({ path }: { readonly path: string }) => path).toSorted();
   await run('tar', ['-xzf', join(project, filename), '-C', installed, '--strip-components=1']);
   // as `npm install` would, from the packages of the project: only what the package asks for
@@ -71,14 +77,15 @@ cases:
 const IMPORT = `import { createMemoryMeterStore, createMeter, parseRateCard } from 'credit-rollout/meter';\n`;
 
 describe('the package', () => {
-  test('carries the library, its types and three texts, and nothing else', () => {
-    const texts = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
+  test('carries the library, its types, README and licence, and nothing else', () => {
+    const texts = ['LICENSE', 'README.md', 'package.json'];
     const others = packed.filter((path) => !path.startsWith('dist/library/src/'));
     expect(others.filter((path) => !texts.includes(path))).toEqual([]);
     expect(packed).toContain('dist/library/src/meter/index.d.ts');
     expect(packed.filter((path) => /test|cell|control|engine|cli|migrations/u.test(path))).toEqual([]);
     expect(packed.length).toBeLessThan(100);
     expect(Object.keys(manifest)).not.toContain('bin');
+    expect(restored).toBe(true);
   });
 
   test('works from JavaScript in an empty folder', async () => {
