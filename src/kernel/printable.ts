@@ -18,6 +18,13 @@ export function toPrintable(text: string): string {
   });
 }
 
+/**
+ * An id or an edition of somebody else's in a sentence of ours: in quotes unless it is one plain word, so that it cannot
+ * go on as the sentence would. `null` is no plain word: it stands for none.
+ */
+export const showName = (text: string): string =>
+  /^(?!null$)[\p{L}\p{N}_.@:/-]+$/u.test(text) ? text : `"${text.replaceAll('"', '\\"')}"`;
+
 /** As toPrintable, for a text that may have several lines: its line feeds stay. */
 export const toPrintableLines = (text: string): string => text.split('\n').map(toPrintable).join('\n');
 

@@ -62,6 +62,12 @@ describe('the five laws', () => {
     expect(offenders(made, ['src/kernel/advice.ts'])).toEqual([]);
   });
 
+  test('no id stands in a sentence without showName or quoteValue', () => {
+    const bare = /\borg \$\{(?!showName\(|quoteValue\()[^}]*\borgId\b/iu;
+    expect(bare.test(`\`org \${one.orgId} in\``)).toBe(true);
+    expect(offenders(bare, [])).toEqual([]);
+  });
+
   test('only the clock asks the machine what time it is', () => {
     const clock = /new Date\(\)|Date\.now\(\)|\bsetTimeout\(|\bsetInterval\(/u;
     expect(offenders(clock, ['src/kernel/clock.ts', 'src/platform/', 'src/cli/main.ts'])).toEqual([]);

@@ -1,7 +1,13 @@
 // Text that is shown: nothing in it that a terminal obeys, and nothing that cannot be seen.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { toPrintable, toPrintableJson, toPrintableLines, withPrintableTexts } from '../../src/kernel/printable.js';
+import {
+  showName,
+  toPrintable,
+  toPrintableJson,
+  toPrintableLines,
+  withPrintableTexts,
+} from '../../src/kernel/printable.js';
 import { expectPrintable, hostileText } from '../cli/hostile/texts.js';
 
 const anyText = fc.oneof(hostileText, fc.string({ unit: 'binary' }));
@@ -80,4 +86,18 @@ describe('withPrintableTexts', () => {
     expect(withPrintableTexts(given).list).toEqual(['a\\u000a']);
     expect(given.list).toEqual(['a\n']);
   });
+});
+
+describe('showName', () => {
+  test.each(['acme', 'Zoë-42', 'a.b@c:1/x', '7'])('leaves %s as it is', (id) => expect(showName(id)).toBe(id));
+
+  test.each([
+    ['', '""'],
+    [' ', '" "'],
+    ['acme ', '"acme "'],
+    ['null', '"null"'],
+    ['acme in in, 25,000 → 30,000\u00a0', '"acme in in, 25,000 → 30,000\u00a0"'],
+    ['a" in in: "b', '"a\\" in in: \\"b"'],
+    ['free (0), standard', '"free (0), standard"'],
+  ])('keeps %j from going on as the sentence would', (id, shown) => expect(showName(id)).toBe(shown));
 });

@@ -2,7 +2,7 @@
 
 import { findDataCenter } from '../../compose.js';
 import { type ProtectReport, protectOrg } from '../../engine/org/protect-org.js';
-import { withPrintableTexts } from '../../kernel/printable.js';
+import { showName, withPrintableTexts } from '../../kernel/printable.js';
 import { withProgram } from '../processes/with-program.js';
 import { showOrgs } from '../terminal/numbers.js';
 import type { CliSession } from '../terminal/session.js';
@@ -29,7 +29,7 @@ function showProtection({ dataCenter, orgId, state, changed, protectedOrgs }: Pr
       ? 'No canary includes it. A plan that would write it is outside the guard-rails.'
       : 'Canaries may include it, and plans may write it.';
   return [
-    `✔ org ${orgId} in ${dataCenter} is ${state}${before}`,
+    `✔ org ${showName(orgId)} in ${dataCenter} is ${state}${before}`,
     `    ${follows}`,
     `    ${dataCenter} has ${showOrgs(protectedOrgs)} protected now.`,
   ].join('\n');

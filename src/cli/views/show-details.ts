@@ -1,12 +1,14 @@
 // What one org has and uses, for people: its terms, today, and the days with calls of the last 30.
+
 import { type ApiDetails, shareOfToday, usedOf } from '../../domain/usage/api-details.js';
+import { showName } from '../../kernel/printable.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
 
 export function showDetails(details: ApiDetails, width: number): string {
   const { orgId, dataCenter, days, kinds, exception } = details;
   return [
-    `org ${orgId} in ${dataCenter}: ${describeTotal(details)}`,
+    `org ${showName(orgId)} in ${dataCenter}: ${describeTotal(details)}`,
     ...indent(describeToday(details)),
     ...(kinds.length === 0
       ? []
@@ -51,7 +53,7 @@ export function showDetails(details: ApiDetails, width: number): string {
 }
 
 function describeTotal({ total, model, edition, paid }: ApiDetails): string {
-  const plan = `${edition ?? 'no edition'}${paid === false ? ', unpaid' : ''}`;
+  const plan = `${edition === null ? 'no edition' : showName(edition)}${paid === false ? ', unpaid' : ''}`;
   if (total === null) return `its number cannot be decided (${plan})`;
   return `${showCount(total)} ${model === 'credits' ? 'credits' : 'calls'} a day (${plan})`;
 }

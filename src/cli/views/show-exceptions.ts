@@ -2,6 +2,7 @@
 
 import type { AnsweredException, ExceptionList, ExceptionReport } from '../../engine/usage/exceptions.js';
 import { command } from '../../kernel/advice.js';
+import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { wrapText } from '../terminal/wrap-text.js';
@@ -21,7 +22,7 @@ export function showExceptions(
     `${dataCenter}: ${sum}`,
     ...exceptions.flatMap((one) => [
       '',
-      `  org ${one.orgId}: ${one.state}, asked ${showInstant(one.askedAt, zone)}`,
+      `  org ${showName(one.orgId)}: ${one.state}, asked ${showInstant(one.askedAt, zone)}`,
       `    by ${one.askedBy}${describeWish(one)}`,
       ...wrapText(one.text, columnsOf(width)).map((line) => `    ${line}`),
       ...(one.override === null ? [] : [`    its override: ${one.override}`]),
@@ -46,7 +47,7 @@ const describeWish = ({ wanted, until }: Pick<ExceptionReport, 'wanted' | 'until
 export function showException(report: ExceptionReport, next: string, width: number): string {
   const { executed, orgId, dataCenter, text } = report;
   return [
-    `${executed ? '✔' : '·'} exception of org ${orgId} in ${dataCenter}${describeWish(report)}`,
+    `${executed ? '✔' : '·'} exception of org ${showName(orgId)} in ${dataCenter}${describeWish(report)}`,
     ...wrapText(text, columnsOf(width)).map((line) => `    ${line}`),
     '',
     executed ? 'It is stored, and waits for its answer.' : 'Nothing was stored.',
@@ -57,7 +58,7 @@ export function showException(report: ExceptionReport, next: string, width: numb
 export function showAnswer(report: AnsweredException, next: string, width: number): string {
   const { executed, orgId, dataCenter, text, answer, state, proposal } = report;
   return [
-    `${executed ? '✔' : '·'} exception of org ${orgId} in ${dataCenter}${describeWish(report)}`,
+    `${executed ? '✔' : '·'} exception of org ${showName(orgId)} in ${dataCenter}${describeWish(report)}`,
     ...wrapText(text, columnsOf(width)).map((line) => `    ${line}`),
     ...(answer === null
       ? []

@@ -1,6 +1,8 @@
 // What the sample calls used, by data center, and how to see the page of the org that ran into its limit.
+
 import { relative } from 'node:path';
 import type { UsageReport } from '../../engine/usage/read-usage.js';
+import { showName } from '../../kernel/printable.js';
 import { showCount } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
@@ -40,7 +42,7 @@ const OPEN: Readonly<Partial<Record<NodeJS.Platform, string>>> = { darwin: 'open
 function describePage({ orgId, dataCenter, path }: NonNullable<MeteredSamples['page']>): readonly string[] {
   const near = relative(process.cwd(), path);
   return [
-    `Org ${orgId} in ${dataCenter} used up its day. Its API details page:`,
+    `Org ${showName(orgId)} in ${dataCenter} used up its day. Its API details page:`,
     `  ${OPEN[process.platform] ?? 'xdg-open'} ${near.startsWith('..') ? path : near}`,
   ];
 }

@@ -1,6 +1,8 @@
 // An override for people: what it changes of one org's row, who proposed and who approved it. Its org is shown only to
 // the person who runs the command.
+
 import type { OverrideReport } from '../../engine/org/override-proposals.js';
+import { showName } from '../../kernel/printable.js';
 import { showCount } from '../terminal/numbers.js';
 import { layOutTable } from '../terminal/table.js';
 
@@ -17,7 +19,7 @@ export function showOverride(report: OverrideReport, next: string, width: number
     width - 4,
   );
   return [
-    `${done ? '✔' : '·'} ${overrideId}: floor of org ${orgId} in ${dataCenter}, ${showValue(before.floor)} → ${showValue(floor)}`,
+    `${done ? '✔' : '·'} ${overrideId}: floor of org ${showName(orgId)} in ${dataCenter}, ${showValue(before.floor)} → ${showValue(floor)}`,
     `    proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}: ${reason}`,
     '',
     ...table.map((line) => `    ${line}`),

@@ -1,5 +1,7 @@
 // `plans diff` for people and for programs: how many orgs get another result and why, and the largest changes by org.
+
 import type { ComparedPlan, DifferenceSum, DifferentOrg, PlanDifference } from '../../engine/plan/diff-plans.js';
+import { showName } from '../../kernel/printable.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
 import { showSigned } from './plan-words.js';
@@ -51,7 +53,7 @@ const toSumRow = (what: string, { orgs, before, after }: DifferenceSum): readonl
 const ORGS = [{ title: 'ORG' }, right('CHANGE'), { title: 'WHY' }, { title: 'WHAT CHANGED' }];
 
 const toOrgRow = (org: DifferentOrg): readonly string[] => [
-  org.orgId,
+  showName(org.orgId),
   showSigned(changeOf(org)),
   org.causes.join(' + '),
   showChanges(listChanges(org.from, org.to)),

@@ -2,6 +2,7 @@
 
 import type { QuarantineReport } from '../../engine/org/list-quarantine.js';
 import { command } from '../../kernel/advice.js';
+import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 import { indent, layOutTable } from '../terminal/table.js';
@@ -18,7 +19,7 @@ export function showQuarantine(report: QuarantineReport, commands: CommandNames,
   );
   const list = layOutTable(
     [{ title: 'ORG' }, { title: 'REASON' }],
-    orgs.map((org) => [org.orgId, org.reason]),
+    orgs.map((org) => [showName(org.orgId), org.reason]),
     width - 2,
   );
   return [

@@ -7,6 +7,7 @@ import type { DriftMovement, DriftOutcome } from '../../domain/reconcile/movemen
 import { type FallsProposal, showFallsId } from '../../engine/reconcile/accept-falls.js';
 import type { DriftPreview, PreviewedOrg } from '../../engine/reconcile/preview-drift.js';
 import { command, quoteArgument } from '../../kernel/advice.js';
+import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant, showOrgs, showUtc } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
@@ -80,7 +81,7 @@ function showWaiting({ dataCenter, waiting }: DriftPreview, commands: CommandNam
   const table = layOutTable(
     [{ title: 'ORG' }, { title: 'CAUSE' }, right('FLOOR'), right('PROPOSED'), { title: 'SINCE (UTC)' }],
     waiting.map(({ orgId, cause, floor, proposedFloor, since }) => [
-      orgId,
+      showName(orgId),
       cause,
       showNumber(floor),
       showNumber(proposedFloor),
@@ -100,7 +101,7 @@ function showWaiting({ dataCenter, waiting }: DriftPreview, commands: CommandNam
 const showNumber = (credits: bigint | null): string => (credits === null ? '–' : showCount(credits));
 
 const toOrgRow = (org: PreviewedOrg): readonly string[] => [
-  org.orgId,
+  showName(org.orgId),
   org.cause,
   MOVEMENTS[org.movement],
   showNumber(org.beforeTotal),

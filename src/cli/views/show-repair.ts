@@ -1,5 +1,7 @@
 // A repair for people: what is put back of which org. Orgs are shown only to the person who runs the command.
+
 import type { EditedOrg, RepairReport } from '../../engine/operate/repair.js';
+import { showName } from '../../kernel/printable.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
 
@@ -36,7 +38,7 @@ const COLUMNS = [
 ];
 
 const toRow = ({ orgId, lowers, ...org }: EditedOrg): readonly string[] => [
-  orgId,
+  showName(orgId),
   showCount(org.storedTotal),
   showCount(org.targetTotal),
   org.storedFloor === null ? 'none' : showCount(org.storedFloor),

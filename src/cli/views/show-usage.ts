@@ -5,6 +5,7 @@ import { type EditionUsage, groupBranches } from '../../domain/usage/sum-edition
 import type { UsageProposals } from '../../engine/usage/propose-from-usage.js';
 import type { UsageReport, UsedOrg } from '../../engine/usage/read-usage.js';
 import { command } from '../../kernel/advice.js';
+import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 import { type Column, indent, layOutTable, right } from '../terminal/table.js';
@@ -91,7 +92,11 @@ function listOrgs(title: string, orgs: readonly UsedOrg[], width: number): reado
     ...indent(
       layOutTable(
         [{ title: 'ORG' }, { title: 'EDITION' }, ...numbers('USED TODAY', 'TOTAL', 'REFUSED')],
-        orgs.map((org) => [org.orgId, org.edition, ...[org.used, org.total, org.refused].map(showCount)]),
+        orgs.map((org) => [
+          showName(org.orgId),
+          showName(org.edition),
+          ...[org.used, org.total, org.refused].map(showCount),
+        ]),
         width - 2,
       ),
     ),
@@ -132,8 +137,8 @@ export function showProposals(
                 { title: executed ? 'OVERRIDE' : '' },
               ],
               proposals.map((org) => [
-                org.orgId,
-                org.edition,
+                showName(org.orgId),
+                showName(org.edition),
                 ...[org.peak, org.refused, org.total, org.proposedFloor].map(showCount),
                 org.override ?? '',
               ]),
@@ -141,8 +146,8 @@ export function showProposals(
             ),
           ),
         ]),
-    ...refused.map((org) => `  ! org ${org.orgId}: ${org.refusal ?? ''}`),
-    ...(left.length === 0 ? [] : ['', ...left.map((org) => `  · org ${org.orgId}: ${WHY[org.why]}`)]),
+    ...refused.map((org) => `  ! org ${showName(org.orgId)}: ${org.refusal ?? ''}`),
+    ...(left.length === 0 ? [] : ['', ...left.map((org) => `  · org ${showName(org.orgId)}: ${WHY[org.why]}`)]),
     '',
     nextStep({ dataCenter, executed, made: made[0]?.override ?? null, wanted: proposals.length }, commands),
   ].join('\n');

@@ -3,6 +3,7 @@
 import type { CutoverProof } from '../../engine/cutover/prove-cutover.js';
 import type { Mismatch, VerifyReport } from '../../engine/operate/verify-data-center.js';
 import { command } from '../../kernel/advice.js';
+import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 
@@ -30,7 +31,7 @@ function showMismatches(
   const rest = mismatches - mismatched.length;
   const all = commands.show(command`verify --dc ${dataCenter} --limit ${mismatches}`);
   return [
-    ...mismatched.map((mismatch) => `    org ${mismatch.orgId}: ${showMismatch(mismatch)}`),
+    ...mismatched.map((mismatch) => `    org ${showName(mismatch.orgId)}: ${showMismatch(mismatch)}`),
     ...(rest > 0 ? [`    and ${showCount(rest)} more: ${all}`] : []),
     `    next: ${commands.show(command`repair --dc ${dataCenter}`)}`,
   ];
@@ -91,7 +92,7 @@ function showQuarantined(
   return [
     ...quarantined.map(
       ({ orgId, reason, decidable }) =>
-        `    in quarantine: ${orgId} · ${reason}${decidable ? ' · corrected since; the next nightly run decides it' : ''}`,
+        `    in quarantine: ${showName(orgId)} · ${reason}${decidable ? ' · corrected since; the next nightly run decides it' : ''}`,
     ),
     ...(rest > 0 ? [`    and ${showCount(rest)} more: ${list}`] : []),
     ...(verdict === 'broken' ? [`    next: ${commands.show(command`reconcile --dc ${dataCenter}`)}`] : []),

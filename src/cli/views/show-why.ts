@@ -1,6 +1,7 @@
 // `why` for people: what is stored and its terms, who wrote it, today's inputs, and what the rule would give now.
 
 import type { OrgExplanation } from '../../engine/org/explain-org.js';
+import { showName } from '../../kernel/printable.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { indent } from '../terminal/table.js';
 
@@ -8,8 +9,8 @@ export function showWhy(explanation: OrgExplanation, zone: string): string {
   const { orgId, dataCenter, stored, lines, recompute, quarantine } = explanation;
   const head =
     stored === null
-      ? `org ${orgId} in ${dataCenter}: no allotment`
-      : `org ${orgId} in ${dataCenter}: ${showCount(stored.allotment.totalCredits)} credits a day`;
+      ? `org ${showName(orgId)} in ${dataCenter}: no allotment`
+      : `org ${showName(orgId)} in ${dataCenter}: ${showCount(stored.allotment.totalCredits)} credits a day`;
   const asideSince = quarantine === null ? undefined : showInstant(quarantine.recordedAt, zone);
   return [
     head,
@@ -48,7 +49,7 @@ function describeWriting({ stored, batch, history, signUp }: OrgExplanation, zon
 function describeNow({ source, capacity }: OrgExplanation): readonly string[] {
   if (source === null) return [];
   const inputs = [
-    `edition ${source.edition ?? 'null'}`,
+    `edition ${source.edition === null ? 'null' : showName(source.edition)}`,
     `paid ${source.paid ?? 'null'}`,
     `agents ${source.agents ?? 'null'}`,
     `light agents ${source.lightAgents ?? 'null'}`,

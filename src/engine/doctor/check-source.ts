@@ -3,7 +3,7 @@
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../../domain/source/source-contract.js';
 import { advise, command } from '../../kernel/advice.js';
-import { cutText } from '../../kernel/printable.js';
+import { cutText, showName } from '../../kernel/printable.js';
 import { type CellDatabase, type CellRole, cellRoleName } from '../../stores/cell/cell-database.js';
 import { measureOneOrg, readOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { rejectChangedSource } from '../../stores/cell/identity.js';
@@ -219,7 +219,8 @@ export async function checkEditions(
   const known = [...card.editions.keys()];
   const unknown = await readAs(cell, 'reader', (reader) => listUnknownEditions(reader, known), COUNT);
   if (unknown.length === 0) return [record.ok(`every edition is in ${card.name}`)];
-  const name = (edition: string | null): string => (edition === null ? 'none at all' : cutText(edition, MAX_EDITION));
+  const name = (edition: string | null): string =>
+    edition === null ? 'none at all' : showName(cutText(edition, MAX_EDITION));
   const listed = unknown.map(({ edition, orgs }) => `${name(edition)} (${orgs})`).join(', ');
   const found = `editions that ${card.name} does not have, with their orgs: ${listed}; these orgs are quarantined`;
   return [record.warning(found, 'Add them to the rate card, or correct them in the source.')];
