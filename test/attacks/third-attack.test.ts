@@ -100,7 +100,7 @@ describe('what leaves the cell', () => {
         `insert into credit_rollout.workers (worker_id, trouble) values ('w', '${name}')`,
         `update credit_rollout.fence set failure = '${name}'`,
         `update credit_rollout.feed set failure = '${name}'`,
-        `insert into credit_rollout.quarantine (run_id, org_id, reason) values (${runId}, 3, '${name}')`,
+        `insert into credit_rollout.quarantine (run_id, org_id, reason, inputs) values (${runId}, 3, '${name}', '{}')`,
       ),
     ).toBe('done');
     expect(
