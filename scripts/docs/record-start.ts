@@ -19,15 +19,23 @@ export async function recordStart(): Promise<readonly string[]> {
 
 /** Everything but the frames of progress, of which the one is kept that shows the second data center under way. */
 export function chooseLines(lines: readonly string[]): readonly string[] {
-  const first = lines.findIndex(isProgress);
-  const frames = lines
+  const all = lines.filter((line, at) => !isContinued(lines, line, at));
+  const first = all.findIndex(isProgress);
+  const frames = all
     .filter(isProgress)
-    .flatMap((_, at, all) => (at % FRAME === 0 ? [all.slice(at, at + FRAME)] : []));
+    .flatMap((_, at, progress) => (at % FRAME === 0 ? [progress.slice(at, at + FRAME)] : []));
   const percentOf = ([, second = '']: readonly string[]): number =>
     /^▶ (?:migrating|verifying)/u.test(second) ? Number(/([\d.]+) %/u.exec(second)?.[1] ?? 0) : -1;
   const [frame = []] = frames.toSorted((a, b) => percentOf(b) - percentOf(a));
-  return lines.flatMap((line, at) => {
+  return all.flatMap((line, at) => {
     if (at === first) return frame;
     return isProgress(line) ? [] : [line];
   });
+}
+
+/** The end of a line of progress that was too long for the terminal. */
+function isContinued(lines: readonly string[], line: string, at: number): boolean {
+  if (!/^ {4}/u.test(line)) return false;
+  const before = lines.slice(0, at).findLast((one) => !/^ {4}/u.test(one));
+  return before !== undefined && isProgress(before);
 }
