@@ -3,6 +3,7 @@ import type { Migration } from '../migration.js';
 import { createAdoptions } from './adoptions.js';
 import { guardAcceptedFalls } from './approved-falls.js';
 import { createCalendar } from './calendar.js';
+import { keepCodesOnly } from './codes-only.js';
 import { decideAtCommit, knowRequesters, sealNothingRemoved } from './decided-at-commit.js';
 import { decideForMembers, knowApproversOfPlans, limitLeaps, refusePreparedProposals } from './decided-by-members.js';
 import { bindDecisions } from './decisions.js';
@@ -79,4 +80,5 @@ export const controlMigrations: readonly Migration[] = [
   decideForMembers,
   limitLeaps,
   commitPromptly,
+  keepCodesOnly,
 ];

@@ -1,6 +1,7 @@
 // What a Postgres error means for us, by SQLSTATE: the one place that defines what is retried, and what of an error may
 // be shown. Never the server's text: code of the product that we read through a view writes it, with org data in it.
 // Such code can also raise any SQLSTATE, and name a constraint or a table that is none.
+import { SQLSTATE } from '../kernel/sqlstate.js';
 import { explainTlsFailure } from '../kernel/tls.js';
 
 export const FAILURE_KINDS = [
@@ -70,8 +71,6 @@ export async function withSubject<T>(subject: FailureSubject, work: () => Promis
 export const subjectOf = (error: unknown): FailureSubject | undefined =>
   typeof error === 'object' && error !== null ? subjects.get(error) : undefined;
 
-/** Every class of codes that Postgres has. */
-const CLASSES = /^(0[0-389ABFLPZ]|10|2[0-8BDF]|3[489BDF]|4[024]|5[34578]|72|F0|HV|P0|XX)[0-9A-Z]{3}$/u;
 /** The functions of the server that find a broken constraint. */
 const FINDS_BREACH = new RegExp(
   `^(${[
@@ -208,7 +207,7 @@ function nameObject(error: Described): Pick<PostgresFailure, 'object' | 'ours'> 
 function nameState(error: Described): string | undefined {
   const { code } = error;
   if (typeof code !== 'string') return undefined;
-  return typeof error.severity === 'string' && !CLASSES.test(code) ? undefined : code;
+  return typeof error.severity === 'string' && !SQLSTATE.test(code) ? undefined : code;
 }
 
 /** Classifies anything that a query threw. */

@@ -1,11 +1,13 @@
 // Kind 4. Guard-rails approve a plan by what it counts. Whoever makes or registers a plan chooses none of it: the cell
 // counts, as its owner, and control believes only what the cell sealed.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PLAN_COUNTS } from '../../migrations/plain-texts.js';
+import type { PlanCounts } from '../../src/domain/plan/plan-report.js';
 import { makePlan } from '../../src/engine/plan/make-plan.js';
 import { contextOf, type TestCell } from '../support/cell.js';
 import { sealInCell } from '../support/seal-in-cell.js';
 import { type CellScene, openCellScene, REFUSED } from './cell-scene.js';
-import { type ControlScene, openControlScene } from './control-scene.js';
+import { type ControlScene, INSIDE, openControlScene } from './control-scene.js';
 
 const DENIED = '42501';
 let scene: CellScene;
@@ -80,6 +82,25 @@ describe('a planner', () => {
     const id = await numberOf();
     expect(await scene.logins.planner.attempt(...statements(id))).toBe('23001');
     expect(await plansOf(id)).toEqual([]);
+  });
+
+  test('tells no count that is not known, and none that is no number', async () => {
+    const id = await numberOf();
+    const told =
+      '{"traps": 3, "org 1": "37 agents", "falls": "jane.doe", "raises": ["1", "37"], "first": {"org 1": 37}}';
+    expect(await scene.logins.planner.attempt(plan(id), finish(id, told))).toBe('done');
+    const [row] = await cell.sql(`select counts -> 'counts' as counts from credit_rollout.plans where plan_id = ${id}`);
+    expect(Object.keys(row?.counts as object).toSorted()).toEqual([...Object.keys(INSIDE), 'traps'].toSorted());
+  });
+
+  test('counts what the cell and control know', () => {
+    const counts: Readonly<Record<keyof PlanCounts, true>> = {
+      ...{ orgs: true, first: true, raises: true, falls: true, unchanged: true, touched: true, legacyWins: true },
+      ...{ paidFalling: true, unpaidFalling: true, traps: true, quarantined: true, before: true, after: true },
+      ...{ planCredits: true, grandfathered: true, maxRaiseFactor: true, maxFloorOverPlan: true },
+      ...{ protectedTouched: true, staleLeftOut: true },
+    };
+    expect(PLAN_COUNTS.toSorted()).toEqual(Object.keys(counts).toSorted());
   });
 
   test('adds nothing to a plan that is finished, and begins none under a number that was not given', async () => {
@@ -213,6 +234,16 @@ describe('control', () => {
     expect(
       await control.logins.operator.attempt(`update credit_rollout_control.plans set counts = '{}', cell_seal = null`),
     ).toBe(DENIED);
+  });
+
+  test('keeps of the counts of a plan those that are known, with a number', async () => {
+    const told = '{"orgs": 1, "traps": "jane", "raises": {"org 1": 37}, "first": [4711], "org 1": "37 agents"}';
+    const lies = control.register(303).replace(/'\{[^']*\}'/u, `'${told}'`);
+    expect(await control.logins.scheduler.attempt(lies)).toBe('done');
+    const [row] = await control.fleet.control(
+      `select counts from credit_rollout_control.plans where plan_id = '${control.planOf(303)}'`,
+    );
+    expect(row).toEqual({ counts: INSIDE });
   });
 
   test('is not told to seal a plan', async () => {

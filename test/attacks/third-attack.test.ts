@@ -2,7 +2,11 @@
 // freeze, and settings of a session that decide what the source gives.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SOURCE_FUNCTIONS } from '../../migrations/cell/source-functions.js';
+import { readCell } from '../../src/engine/rollout/read-cell.js';
+import { initCell } from '../../src/engine/setup/init-cell.js';
+import { listDependents } from '../../src/stores/cell/setup/dependents.js';
 import { runBakeQuery } from '../../src/stores/cell/setup/doctor-queries.js';
+import { detachSource } from '../../src/stores/cell/setup/schema.js';
 import { selectRows } from '../../src/stores/query.js';
 import { applyAll, createTestCell, type TestCell } from '../support/cell.js';
 import { type CellLogins, createCellLogins } from './cell-logins.js';
@@ -129,5 +133,110 @@ describe('a bake query', () => {
       selectRows(tx, `select current_setting('credit_rollout.cause', true) as cause`),
     );
     expect(left).not.toEqual({ cause: 'lapse' });
+  });
+});
+
+describe('a text that a scheduler reads', () => {
+  const readTexts = async (): Promise<unknown> => {
+    const reading = await readCell(() => cell.cell, { runId: null });
+    return reading.kind === 'read' && [reading.fence.failure, reading.lastError];
+  };
+
+  test('is `other` outside the cell where it only looks like a code', async () => {
+    await cell.sql('delete from credit_rollout.workers');
+    const write = async (failure: string, trouble: string): Promise<string> =>
+      logins.worker.attempt(
+        `insert into credit_rollout.workers (worker_id, trouble) values ('w1', '${trouble}')
+           on conflict (worker_id) do update set trouble = excluded.trouble, seen_at = clock_timestamp()`,
+        'begin',
+        'select pg_advisory_xact_lock(1129467724, 0)',
+        `update credit_rollout.fence set state = 'closed', failure = '${failure}'`,
+        'commit',
+      );
+    expect(await write('acme_example', 'acme')).toBe('done');
+    expect(await readTexts()).toEqual(['other', 'other']);
+    expect(await write('4711', 'ACME9')).toBe('done');
+    expect(await readTexts()).toEqual(['other', 'other']);
+    // what a worker does say
+    expect(await write('allotments_promise_check', '53100')).toBe('done');
+    expect(await readTexts()).toEqual(['allotments_promise_check', '53100']);
+    expect(await write('plan_edited', 'source_not_populated')).toBe('done');
+    expect(await readTexts()).toEqual(['plan_edited', 'source_not_populated']);
+    expect(await write('batch_too_slow', 'ECONNREFUSED')).toBe('done');
+    expect(await readTexts()).toEqual(['batch_too_slow', 'ECONNREFUSED']);
+  });
+});
+
+test('a cell is not called control: its roles would be those of the control database', async () => {
+  const dataCenter = { ...cell.dataCenter, id: 'control' };
+  await expect(initCell(cell.cell, { dataCenter, card: cell.card, lapseGraceDays: 30 })).rejects.toMatchObject({
+    code: 'invalid_config',
+    message: expect.stringContaining('"control" is reserved'),
+  });
+});
+
+describe('what a login makes on our views', () => {
+  const detach = (): Promise<void> => cell.cell.asOwner(detachSource);
+  const attach = (): Promise<unknown> =>
+    initCell(cell.cell, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30 });
+  const MADE = [
+    'create temp view v as select * from credit_rollout.org_capacity',
+    'create temp view over_v as select count(*) as n from v',
+    'create temp table rows_of_v (one v)',
+  ];
+
+  test('in its own session keeps nobody from detaching, nor from an init that attaches again', async () => {
+    const [meter, planner] = await Promise.all([logins.meter.connect(), logins.planner.connect()]);
+    try {
+      for (const statement of MADE) await meter.query(statement);
+      await planner.query(
+        `create temp view w as select * from credit_rollout.decided(null, null, null, '${cell.card.hash}')`,
+      );
+      expect(await cell.cell.asOwner(listDependents)).toEqual([]);
+      await detach();
+      await expect(meter.query('select * from v')).rejects.toMatchObject({ code: '42P01' });
+      await attach();
+      for (const statement of MADE.slice(0, 2)) await meter.query(statement);
+      await cell.sql('update credit_rollout.cell set source_signature = null');
+      expect(await attach()).toMatchObject({ attached: true });
+    } finally {
+      await Promise.all([meter.end(), planner.end()]);
+    }
+  });
+
+  test('is named with its login and pid while a transaction of that session uses it', async () => {
+    const meter = await logins.meter.connect();
+    try {
+      for (const statement of MADE) await meter.query(statement);
+      const pid = (await meter.query('select pg_backend_pid() as pid')).rows[0]?.pid;
+      await meter.query('begin');
+      await meter.query('lock table rows_of_v');
+      await expect(detach()).rejects.toMatchObject({
+        code: 'views_in_use',
+        message: expect.stringContaining(`(temporary; login ${logins.meter.name}, pid ${pid})`),
+      });
+    } finally {
+      await meter.end();
+    }
+  });
+
+  test('that lasts is named with its schema, and nothing is dropped', async () => {
+    const meter = await logins.meter.connect();
+    await cell.sql(`create view public.lasting as select * from credit_rollout.org_capacity;
+      create view public.over_lasting as select * from public.lasting`);
+    try {
+      for (const statement of MADE) await meter.query(statement);
+      await expect(detach()).rejects.toMatchObject({
+        code: 'views_in_use',
+        message: expect.stringMatching(
+          /: view public\.lasting, view public\.over_lasting, .*view pg_temp_\d+\.v \(temporary; login \w+, pid \d+\)/u,
+        ),
+      });
+      expect((await meter.query('select * from v')).rows).toHaveLength(3);
+    } finally {
+      await meter.end();
+      await cell.sql('drop view public.lasting cascade');
+    }
+    expect(await cell.cell.asOwner(listDependents)).toEqual([]);
   });
 });

@@ -90,7 +90,7 @@ export function createConfigSchema(lookup: VariableLookup) {
     id: text(ID_RULE)
       .pipe(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, ID_RULE))
       .refine((id) => id !== 'control', 'must not be control: its roles would be those of the control database')
-      .describe('a small letter, then small letters, digits, hyphens; at most 31'),
+      .describe('a small letter, then small letters, digits, hyphens; at most 31; not `control`'),
     zone: zone.describe('IANA name such as `Asia/Kolkata`, or `UTC`'),
     database: url.describe('URL of its cell; leads to the primary'),
     source: text('must be a text').describe('`schema.relation`, matched exactly; `"Quoted"."Names"` for dots'),

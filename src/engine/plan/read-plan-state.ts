@@ -2,6 +2,7 @@
 import { toSections } from '../../domain/config/policy.js';
 import { type ApprovalDecision, decideApproval } from '../../domain/plan/decide-approval.js';
 import { readGuardRails } from '../../domain/plan/guard-rails.js';
+import { toKnownCode } from '../../domain/rollout/cell-code.js';
 import type { PlanReading } from '../../domain/rollout/snapshot.js';
 import { RESTING_STAGES, SLOT_STAGES } from '../../domain/rollout/stage.js';
 import { assertNever } from '../../kernel/assert-never.js';
@@ -104,7 +105,7 @@ async function readInCell(
       const plan = await findPlan(tx, number);
       if (plan !== undefined) return { kind: 'made', digest: plan.digest };
       const request = await findPlanRequest(tx, number);
-      return request === undefined ? { kind: 'none' } : { kind: 'asked', failure: request.failure };
+      return request === undefined ? { kind: 'none' } : { kind: 'asked', failure: toKnownCode(request.failure) };
     });
   } catch {
     return { kind: 'unreadable' };

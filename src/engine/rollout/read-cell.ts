@@ -1,4 +1,5 @@
 // Reads what the scheduler's decision needs from one cell. Counts only; as fencer, which cannot read orgs.
+import { toKnownCode } from '../../domain/rollout/cell-code.js';
 import type { CellReading } from '../../domain/rollout/snapshot.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
 import { readFreeze } from '../../stores/cell/batch/freezes.js';
@@ -43,13 +44,13 @@ export async function readCell(
           runId: fence.runId,
           sameTimeline: fence.timeline === fence.currentTimeline,
           sameServer: fence.sameServer,
-          failure: fence.failure,
+          failure: fence.failureIsRule ? fence.failure : toKnownCode(fence.failure),
           singleWrites: fence.singleWrites,
         },
         run: progress,
         source: await readSourceState(tx),
         workersAlive: workers.alive,
-        lastError: workers.lastError,
+        lastError: toKnownCode(workers.lastError),
         bakeQuery: undefined,
         bakeTrouble: null,
         gate,
@@ -62,7 +63,7 @@ export async function readCell(
     if (bakeQuery === undefined || reading.kind !== 'read') return reading;
     return { ...reading, ...(await readBakeQuery(cell, bakeQuery)) };
   } catch (error) {
-    return { kind: 'unreachable', code: nameReadFailure(error) };
+    return { kind: 'unreachable', code: toKnownCode(nameReadFailure(error)) };
   }
 }
 
@@ -75,6 +76,6 @@ async function readBakeQuery(
     return { bakeQuery: await cell.inTransaction('reader', (tx) => runBakeQuery(tx, sql)), bakeTrouble: null };
   } catch (error) {
     const { sqlstate, kind } = classifyFailure(error);
-    return { bakeQuery: false, bakeTrouble: sqlstate ?? kind };
+    return { bakeQuery: false, bakeTrouble: toKnownCode(sqlstate ?? kind) };
   }
 }

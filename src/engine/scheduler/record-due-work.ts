@@ -6,6 +6,7 @@ import { decideNights } from '../../domain/calendar/decide-nights.js';
 import type { DueChange, DueRow } from '../../domain/calendar/due-work.js';
 import { appendUndecidable, asksForUndecidable, type Undecidable } from '../../domain/calendar/undecidable.js';
 import { toSections } from '../../domain/config/policy.js';
+import { toKnownCode } from '../../domain/rollout/cell-code.js';
 import { formatRelease, type Hold } from '../../domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
@@ -162,6 +163,6 @@ async function readUndecidable({ cells }: Pick<EngineContext, 'cells'>, dataCent
   } catch (error) {
     if (isRolloutError(error)) return { kind: 'unreadable', code: error.code };
     const { kind, sqlstate } = classifyFailure(error);
-    return { kind: 'unreadable', code: kind === 'other' ? (sqlstate ?? kind) : kind };
+    return { kind: 'unreadable', code: kind === 'other' ? toKnownCode(sqlstate ?? kind) : kind };
   }
 }

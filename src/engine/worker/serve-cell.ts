@@ -1,4 +1,5 @@
 // What a worker does for one cell: the work of a job, the same work found by polling, and its heartbeat.
+import { toKnownCode } from '../../domain/rollout/cell-code.js';
 import type { JobKind } from '../../domain/rollout/decide-rollout.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
@@ -82,7 +83,9 @@ export async function reportAlive(
   workerId: string,
   lastError: string | null,
 ): Promise<void> {
-  await context.cells.get(dataCenter).inTransaction('worker', (tx) => saveWorkerSeen(tx, workerId, lastError));
+  await context.cells
+    .get(dataCenter)
+    .inTransaction('worker', (tx) => saveWorkerSeen(tx, workerId, toKnownCode(lastError)));
 }
 
 /** Deletes the heartbeat at a clean stop. */

@@ -70,11 +70,14 @@ describe('parseRolloutConfig', () => {
     },
   );
 
-  test.each(['IN', '1in', 'in_2', 'in 2', '-in', 'a'.repeat(32), '""', '5', 'null'])('rejects the id %s', (id) => {
-    const failure = failureOf(() => parse(base + india.replace('id: in', `id: ${id}`)));
-    expect(failure.code).toBe('invalid_config');
-    expect(failure.message).toContain('dataCenters[0].id (line 4)');
-  });
+  test.each(['IN', '1in', 'in_2', 'in 2', '-in', 'a'.repeat(32), '""', '5', 'null', 'control'])(
+    'rejects the id %s',
+    (id) => {
+      const failure = failureOf(() => parse(base + india.replace('id: in', `id: ${id}`)));
+      expect(failure.code).toBe('invalid_config');
+      expect(failure.message).toContain('dataCenters[0].id (line 4)');
+    },
+  );
 
   test.each(['dataCenters: []\n', 'dataCenters:\n'])('rejects %j', (text) => {
     const failure = failureOf(() => parse(base + text));

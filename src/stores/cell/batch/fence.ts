@@ -22,6 +22,8 @@ export interface Fence {
   readonly sameServer: boolean;
   /** Code of a broken rule; the run must not go on. */
   readonly failure: string | null;
+  /** That code is the name of a constraint of ours, as the catalog says, which no login of a cell can write. */
+  readonly failureIsRule: boolean;
   /** The change feed may write. */
   readonly singleWrites: boolean;
   /** Nothing may begin, whatever the state is. */
@@ -68,6 +70,8 @@ export async function readFence(tx: CellTransaction): Promise<Fence> {
     selectRow<FenceRow>(
       tx,
       `select f.state, f.epoch, f.run_id, f.timeline, f.failure, f.single_writes,
+         f.failure is not null and exists (select from pg_catalog.pg_constraint c where c.conname = f.failure
+           and c.connamespace = to_regnamespace('credit_rollout')) as failure_is_rule,
          ${TIMELINE} as current_timeline, ${OPENED_HERE} as same_server, ${FROZEN} as frozen
        from credit_rollout.fence f`,
     ),

@@ -4,6 +4,7 @@ import { CHANGE_TRIGGERS } from '../../../../migrations/cell/attached/change-tri
 import { SIGN_UP_TRIGGER } from '../../../../migrations/cell/attached/sign-up-trigger.js';
 import { selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
+import { IS_TEMPORARY } from './drop-attached.js';
 
 // how a text names our schema, whatever its letters and quotes
 const NAMES_US = String.raw`'\mcredit_rollout"{0,1}\s*\.'`;
@@ -15,7 +16,8 @@ interface NameRow {
 
 /**
  * Objects outside our schema that depend on one in it, as the server describes them, such as `view public.credits`:
- * dropping our schema would drop them too. Our own triggers on the product's table do not count.
+ * dropping our schema would drop them too. Our own triggers on the product's table do not count, nor what is temporary:
+ * any login can make that, and it goes with its session.
  */
 export async function listDependents(tx: CellTransaction): Promise<readonly string[]> {
   const rows = await selectRows<NameRow>(
@@ -43,8 +45,8 @@ export async function listDependents(tx: CellTransaction): Promise<readonly stri
      )
      select distinct case when view is null then pg_describe_object(classid, objid, objsubid)
        else pg_describe_object('pg_class'::regclass, view, 0) end as name
-     from found
-     where namespace is distinct from ${OURS} and namespace is distinct from 'pg_toast'::regnamespace
+     from found left join pg_namespace n on n.oid = namespace
+     where not coalesce(${IS_TEMPORARY}, false) and namespace is distinct from ${OURS} and namespace is distinct from 'pg_toast'::regnamespace
        and not coalesce(tgname = any (:triggers::text[]) and tgfoid = any (array[
          to_regproc('credit_rollout.note_changed_orgs'), to_regproc('credit_rollout.onboard_inserted')]::oid[]), false)
      order by 1`,

@@ -18,6 +18,7 @@ import { GRANTS, SOURCE_GRANTS } from './grants.js';
  * when it may not.
  */
 export async function ensureRoles(tx: CellTransaction, dataCenter: string): Promise<void> {
+  rejectControlRoles(dataCenter);
   const names = listRoleNames(dataCenter);
   const missing = await listMissingRoles(tx, names);
   const create = missing.map((name) => `create role "${name}" nologin`);
@@ -33,6 +34,15 @@ export async function ensureRoles(tx: CellTransaction, dataCenter: string): Prom
       cause: error,
     });
   }
+}
+
+/** Throws invalid_config for an id whose roles would be those of the control database: roles belong to the server. */
+function rejectControlRoles(dataCenter: string): void {
+  if (dataCenter !== 'control') return;
+  throw new RolloutError('invalid_config', {
+    message: `The id of data center "${dataCenter}" is reserved: the roles of its cell would be those of control.`,
+    next: 'Give the data center another id.',
+  });
 }
 
 /** Every role of a cell: what our transactions run as, and both that own what is ours. */

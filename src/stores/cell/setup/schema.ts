@@ -1,13 +1,14 @@
 // Creates and upgrades our schema in a cell, in one transaction under one lock, so that several `init` at once are
 // safe.
 import { createHash } from 'node:crypto';
-import { type AttachedSource, attachedSql, detachedSql } from '../../../../migrations/cell/attached/index.js';
+import { type AttachedSource, attachedSql } from '../../../../migrations/cell/attached/index.js';
 import { type CellSchemaOptions, cellMigrations } from '../../../../migrations/cell/index.js';
 import { migrationSource } from '../../../../migrations/migration.js';
 import { execute, findRow, runVerbatim, selectRow } from '../../query.js';
 import { type CellTransaction, LOCK_CLASS, SCHEMA_LOCK } from '../cell-database.js';
 import { READS_SOURCE } from '../identity.js';
 import { planFunctionsSql } from '../plan/plan-functions.js';
+import { dropAttached } from './drop-attached.js';
 
 /** Waits for another `init`, up to a minute. */
 export async function lockSchema(tx: CellTransaction): Promise<void> {
@@ -70,7 +71,8 @@ export async function attachSource(tx: CellTransaction, source: AttachedSource, 
     `select source_signature, ${READS_SOURCE} as attached from credit_rollout.cell`,
   );
   if (current.attached && current.sourceSignature === digest) return false;
-  await runVerbatim(tx, `${detachedSql}\n${sql}`);
+  await dropAttached(tx);
+  await runVerbatim(tx, sql);
   await execute(
     tx,
     'update credit_rollout.cell set source = :relation, source_unique = :is_unique, source_signature = :digest',
@@ -98,6 +100,6 @@ const sourceDigest = (sql: string, signature: string): string =>
 
 /** Drops the views on the product's table; our tables stay. */
 export async function detachSource(tx: CellTransaction): Promise<void> {
-  await execute(tx, detachedSql);
+  await dropAttached(tx);
   await execute(tx, 'update credit_rollout.cell set source_signature = null');
 }
