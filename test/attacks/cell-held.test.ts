@@ -182,8 +182,8 @@ describe('an old snapshot', () => {
       if ((await login.attempt('begin isolation level repeatable read', write)) !== REFUSED.state)
         open.push(`${name} by ${role}`);
     }
-    // heartbeats
-    expect(open).toEqual(['schedulers by fencer', 'workers by worker']);
+    // heartbeats, and what is decided by no other row
+    expect(open).toEqual(['enforcement by override', 'schedulers by fencer', 'workers by worker']);
   });
 });
 
