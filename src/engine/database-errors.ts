@@ -1,5 +1,6 @@
 // Turns what a database threw into an error for people: code, sentence, next step. Never shows the server's own text,
 // which may hold org data.
+import { advise, command } from '../kernel/advice.js';
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 import { explainTlsFailure } from '../kernel/tls.js';
 import {
@@ -97,8 +98,19 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
           message: `${subject}: its URL names a database that does not exist${at}.`,
           cause: error,
         });
-      // a statement of ours that is wrong in itself is a bug; so is a rule of ours, broken where nobody expects it
-      if (ours !== undefined || !isServerText(error) || isStatementRejected(error)) return error;
+      if (!isServerText(error)) return error;
+      if (ours !== undefined)
+        return new RolloutError('rule_violation', {
+          message: `${subject}: its database refused a write that breaks a rule of ours${at}; nothing was written.`,
+          next: 'Report it with this name: it is a bug of ours.',
+          cause: error,
+        });
+      if (isStatementRejected(error))
+        return new RolloutError('database_failed', {
+          message: `${subject}: its database does not know something that a statement of this program names${at}.`,
+          next: advise`Run: ${command('init')}, with the same version of this program. Where it stays so, report it with this code: it is a bug of ours.`,
+          cause: error,
+        });
       if (where === 'cell' && isOfSource(error) && !IS_OF_SERVER.test(sqlstate ?? ''))
         return explainSource(error, subject, sqlstate);
       return new RolloutError('database_failed', {

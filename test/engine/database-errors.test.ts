@@ -15,6 +15,9 @@ const failureOf = (work: Promise<unknown>): Promise<unknown> => work.then(() => 
 const denied = (): Error =>
   Object.assign(new Error('permission denied for table orgs'), { code: '42501', routine: 'aclcheck_error' });
 
+/** As the server says it of a check constraint of our schema. */
+const BREACH = { constraint: 'floor_check', schema: 'credit_rollout', routine: 'ExecConstraints' };
+
 afterAll(() => db.destroy());
 
 test.each([
@@ -81,6 +84,17 @@ test.each(['22003', '23505', '42703', '55000', '58030', 'P0001', 'XX000', 'XX001
     });
   },
 );
+
+test.each([
+  ['a name that the server does not know', { code: '42703', position: '8' }, 'database_failed', 'that a statement'],
+  ['a rule of ours', { code: '23514', ...BREACH }, 'rule_violation', 'a rule of ours (SQLSTATE 23514, floor_check)'],
+])('%s is named by a code, with a way out', async (_, described, code, words) => {
+  const thrown = Object.assign(new Error('failed for org 4711'), { severity: 'ERROR', ...described });
+  const explained = explainFailure(await failureOf(withSubject(CELL, () => Promise.reject(thrown))));
+  expect(explained).toMatchObject({ code, message: expect.stringContaining(words) });
+  expect((explained as RolloutError).message).not.toContain('4711');
+  expect((explained as RolloutError).next).toContain('eport it');
+});
 
 test.each([
   ['58030', 'database_failed'],

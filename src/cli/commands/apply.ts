@@ -5,6 +5,7 @@ import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { hasEnded } from '../../domain/rollout/stage.js';
+import { explainFailure } from '../../engine/database-errors.js';
 import { readStatus, type Status } from '../../engine/operate/read-status.js';
 import { type Triage, triage } from '../../engine/operate/triage.js';
 import { loadStoredReport } from '../../engine/plan/load-stored-report.js';
@@ -20,6 +21,7 @@ import { loadCheckedCard } from '../arguments/load-checked-card.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
+import { nameError } from '../views/show-error.js';
 import { countsDocument, planDocument, showPlan } from '../views/show-plan.js';
 import { statusDocument } from '../views/show-state.js';
 import { showMissing } from '../views/show-status.js';
@@ -192,14 +194,22 @@ const applyDocument = ({ requested, unchanged, busy }: Triage): Readonly<Record<
   busy,
 });
 
+/** What was requested stands, also where the status cannot be read any more. */
 async function reportRequest(session: CliSession, program: Program, triaged: Triage): Promise<number> {
-  const status = await readStatus(program.engine);
+  const status = await readStatus(program.engine).catch((error: unknown) => {
+    const { code, message } = nameError(explainFailure(error));
+    session.warn(`[${code}] ${message} The status is not known now; what was requested stands.`);
+    return null;
+  });
   const followed = [...triaged.requested.map(({ id }) => id), ...triaged.busy];
   if (followed.length > 0) {
-    for (const line of showMissing(status, followed, session.commands)) session.print(line);
+    if (status !== null) for (const line of showMissing(status, followed, session.commands)) session.print(line);
     session.print(`Wait for it: ${session.commands.show(command`wait --dc ${followed}`)}`);
   }
   if (session.options.json)
-    session.report({ ...applyDocument(triaged), status: statusDocument(status, session.commands) }, '');
+    session.report(
+      { ...applyDocument(triaged), status: status === null ? null : statusDocument(status, session.commands) },
+      '',
+    );
   return 0;
 }

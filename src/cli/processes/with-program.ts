@@ -14,9 +14,10 @@ export interface ProgramOptions {
   /** `embedded`: never reads a configuration. */
   readonly from?: 'config' | 'embedded';
   /**
-   * What happens where the configuration differs from the policy. `refused` where left out. `warned`: for what stops or
-   * only shows something; the policy counts. `reported`: the command shows the differences itself. `kept`: it gets the
-   * configuration as it is. `unchecked`: for what has nothing to do with control.
+   * What happens where the configuration differs from the policy. `refused` where left out, also where control cannot
+   * be asked. `warned`: for what stops or only shows something; the policy counts. `reported`: the command shows the
+   * differences itself. `kept`: it gets the configuration as it is. `unchecked`: for what has nothing to do with
+   * control.
    */
   readonly policy?: 'refused' | 'warned' | 'reported' | 'kept' | 'unchecked';
   /** `origin`, where left out: begins with the line that says which configuration and which databases it uses. */
@@ -44,7 +45,9 @@ export async function withProgram(
     if (policy === 'unchecked') return await use(program, [], 0);
     const began = performance.now();
     const checkedMs = (): number => performance.now() - began;
-    const { config, differences } = await readPolicy(program, checkMs);
+    const { config, differences } = await (policy === 'refused'
+      ? compareConfig(program.engine, program.config)
+      : tryReadPolicy(program, checkMs));
     if (policy === 'refused') rejectOtherPolicy(differences);
     if (policy === 'warned')
       for (const difference of differences) session.warn(`${describeDifference(difference)} The policy counts.`);
@@ -57,7 +60,7 @@ export async function withProgram(
 }
 
 /** A control database that cannot be asked is the command's own failure to report, and a new one has no policy. */
-async function readPolicy({ engine, config }: Program, withinMs: number): ReturnType<typeof compareConfig> {
+async function tryReadPolicy({ engine, config }: Program, withinMs: number): ReturnType<typeof compareConfig> {
   const compared = compareConfig(engine, config).catch(() => undefined);
   return (await withTimeout(systemClock, withinMs, compared)) ?? { config, differences: [] };
 }

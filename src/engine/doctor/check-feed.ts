@@ -4,10 +4,8 @@ import { isFollowed, longestWaitMs } from '../../domain/feed/decide-pace.js';
 import { advise, command } from '../../kernel/advice.js';
 import { measureLook } from '../../stores/cell/feed/updated-orgs.js';
 import { readFeedFacts } from '../../stores/cell/setup/change-triggers.js';
-import { keepDefinersIfOwner } from '../../stores/cell/setup/ownership.js';
 import type { Source } from '../../stores/cell/setup/source.js';
-import { measureWithin } from '../setup/init-cell.js';
-import type { CellWithSource } from './check-source.js';
+import { type CellWithSource, measureOnSource } from './check-source.js';
 import type { Finding, FindingRecorder } from './finding.js';
 
 /** The feed cancels a look that takes longer. */
@@ -21,10 +19,7 @@ export async function checkFeed(
   record: FindingRecorder,
 ): Promise<readonly Finding[]> {
   const { triggers, byTriggers, indexed, failure } = await cell.asOwner((tx) => readFeedFacts(tx, source.relation));
-  const lookMs = await measureWithin(cell, LOOK_LIMIT_MS, async (tx, limitMs) => {
-    await keepDefinersIfOwner(tx);
-    return measureLook(tx, limitMs);
-  });
+  const lookMs = await measureOnSource(cell, LOOK_LIMIT_MS, measureLook);
   const found = triggers
     ? record.ok('triggers record edited orgs: raises follow within seconds')
     : byTriggers

@@ -20,7 +20,7 @@ import { isAttached } from '../../stores/cell/setup/schema.js';
 import { hasSignUpFunction, hasSignUpTrigger } from '../../stores/cell/setup/sign-up-trigger.js';
 import { countNullIdsAs, type Source } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
-import { measureWithin, toAttached } from '../setup/init-cell.js';
+import { type Measure, measureWithin, toAttached } from '../setup/init-cell.js';
 import type { OpenCell } from './check-cell.js';
 import type { Check, Finding, FindingRecorder } from './finding.js';
 
@@ -91,10 +91,7 @@ export async function checkSignUps(
 }
 
 async function checkSignUpTime(cell: CellDatabase, record: FindingRecorder): Promise<Finding> {
-  const measured = await measureWithin(cell, MEASURE_LIMIT_MS, async (tx, limitMs) => {
-    await keepDefinersIfOwner(tx);
-    return measureOneOrg(tx, limitMs);
-  });
+  const measured = await measureOnSource(cell, MEASURE_LIMIT_MS, measureOneOrg);
   const { oneOrgMs } = await cell.inTransaction('reader', readOneOrgMs, { source: 'unread' });
   if (measured === null) return record.ok('the source has no org to measure with');
   const took = `one org takes ${formatMs(measured)} on this source`;
@@ -106,6 +103,13 @@ async function checkSignUpTime(cell: CellDatabase, record: FindingRecorder): Pro
   if ((oneOrgMs ?? 0) <= AT_ONCE_MS) return record.ok(`${took}: a sign-up is written in its own transaction`);
   return record.ok(`${took}: a sign-up is recorded in its own transaction, and a worker writes it seconds later`);
 }
+
+/** As `init` measures it, also where an earlier version left its functions to their caller's rights. */
+export const measureOnSource = (cell: CellDatabase, limitMs: number, measure: Measure): Promise<number | null> =>
+  measureWithin(cell, limitMs, async (tx, within) => {
+    await keepDefinersIfOwner(tx);
+    return measure(tx, within);
+  });
 
 const INIT = advise`Run: ${command('init')}`;
 

@@ -24,6 +24,7 @@ import { countNullIdsAsOwner, findSource, type Source } from '../../stores/cell/
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { toStoredCard } from '../stored-card.js';
 import { runStatements } from './run-statements.js';
+import { explainViewGrants } from './view-grants.js';
 
 export interface InitCellOptions {
   readonly dataCenter: DataCenterConfig;
@@ -70,6 +71,15 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
     await findFittingSource(tx, dataCenter, card);
     await ensureRoles(tx, dataCenter.id);
   });
+  try {
+    return await makeCell(cell, options);
+  } catch (error) {
+    throw (await explainViewGrants(cell, error, options.grant)) ?? error;
+  }
+}
+
+async function makeCell(cell: CellDatabase, options: InitCellOptions): Promise<InitCellReport> {
+  const { dataCenter, card } = options;
   const made = await cell.asOwner(async (tx) => {
     await lockSchema(tx);
     await rejectOthersSchema(tx, dataCenter.id);
@@ -107,7 +117,8 @@ export async function initCell(cell: CellDatabase, options: InitCellOptions): Pr
   return { ...made, oneOrgMs, lookMs };
 }
 
-type Measure = (tx: CellTransaction, limitMs: number) => Promise<number | null>;
+/** In ms; null: there is nothing to measure. */
+export type Measure = (tx: CellTransaction, limitMs: number) => Promise<number | null>;
 
 /**
  * What a sign-up costs on this source decides whether it is written in its own transaction, and what a look costs, how

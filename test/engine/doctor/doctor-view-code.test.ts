@@ -3,14 +3,18 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { initCell } from '../../../src/engine/setup/init-cell.js';
-import { cellRoleName } from '../../../src/stores/cell/cell-database.js';
+import type { RolloutError } from '../../../src/kernel/rollout-error.js';
+import { cellRoleName, cellSourceRoleName } from '../../../src/stores/cell/cell-database.js';
 import { letOwnerRead, type TestCell } from '../../support/cell.js';
 import { closeAll, closers, makeCell, problemsOf } from './doctor-scene.js';
 
 afterEach(closeAll);
 
 /** public.orgs is a view whose function reads app.extra, in a schema that only its owner may use. */
-async function makeViewed(language: 'sql' | 'plpgsql'): Promise<{ readonly cell: TestCell; readonly product: string }> {
+async function makeViewed(
+  language: 'sql' | 'plpgsql',
+  called: 'for a column' | 'for every row' = 'for a column',
+): Promise<{ readonly cell: TestCell; readonly product: string }> {
   const cell = await makeCell({ init: 'left', orgs: [{ org_id: 7 }, { org_id: 8 }] });
   const product = `product_${randomBytes(4).toString('hex')}`;
   const body = 'select coalesce((select e.credits from app.extra e where e.org_id = org), 0)';
@@ -20,7 +24,7 @@ async function makeViewed(language: 'sql' | 'plpgsql'): Promise<{ readonly cell:
     create function public.extra_of(org bigint) returns bigint stable language ${language} as $$
       ${language === 'sql' ? body : `begin return (${body}); end`} $$;
     create view public.orgs as select org_id, edition, paid, agents, light_agents, public.extra_of(org_id) as additional_credits,
-      legacy_limit, created_at, updated_at, peak_credits from public.org_rows`);
+      legacy_limit, created_at, updated_at, peak_credits from public.org_rows ${called === 'for every row' ? 'where public.extra_of(org_id) >= 0' : ''}`);
   closers.push(() => cell.sql(`drop owned by ${product}; drop role ${product}`));
   await letOwnerRead(cell.sql, cell.dataCenter.id);
   return { cell, product };
@@ -52,6 +56,26 @@ test.each(['sql', 'plpgsql'] as const)(
     await cell.sql(`begin; set local role ${product}; select * from credit_rollout.org_capacity; commit`);
   },
 );
+
+test('init prints them too, for every role that reads the view, and the one that it is given', async () => {
+  // so already what counts ids is denied, and nothing of the cell is there
+  const { cell, product } = await makeViewed('plpgsql', 'for every row');
+  const init = () =>
+    initCell(cell.cell, { dataCenter: cell.dataCenter, card: cell.card, lapseGraceDays: 30, grant: product });
+  for (const what of ['USAGE ON SCHEMA app', 'SELECT ON app.extra']) {
+    const failed = await init().then(
+      () => expect.unreachable('it was not denied'),
+      (error: unknown) => error,
+    );
+    expect(failed).toMatchObject({ code: 'not_permitted', next: expect.stringContaining(`GRANT ${what} TO `) });
+    const [statement = ''] = statementsOf((failed as RolloutError).next);
+    for (const role of [product, cellRoleName(cell.dataCenter.id, 'planner'), cellSourceRoleName(cell.dataCenter.id)])
+      expect(statement).toContain(role);
+    await cell.sql(statement);
+  }
+  await init();
+  expect(await problemsOf(cell)).toMatchObject([{ check: 'unique ids' }]);
+});
 
 test('doctor names what one role lacks, and what the product lacks', async () => {
   const { cell, product } = await makeViewed('plpgsql');

@@ -1,6 +1,6 @@
 // What the code of the product's view needs where one of our roles, or a role of the product, runs it: one org is read
 // as each of them, and the GRANT for what is denied is made from the catalog.
-import { selectRows } from '../../query.js';
+import { selectRow, selectRows } from '../../query.js';
 import { CELL_ROLES, type CellTransaction, cellOwnerName, cellRoleName, cellSourceRoleName } from '../cell-database.js';
 import type { SourceReader } from './read-source-as.js';
 
@@ -44,8 +44,7 @@ const NOT_OURS = `n.nspname not in ('credit_rollout', 'information_schema') and 
 // by name: the server tells no schema; what every role holds already is not it
 const MISSING = `
 with reading as (
-  select r.oid, quote_ident(r.rolname) as role from pg_roles r where r.rolname = any (:roles::text[])
-    or r.rolname = any (select unnest(c.product_roles) from credit_rollout.cell c)),
+  select r.oid, quote_ident(r.rolname) as role from pg_roles r where r.rolname = any (:roles::text[])),
 denied as (
   select n.oid as schema_id, n.nspname as schema, 'SELECT ON ' || format('%I.%I', n.nspname, c.relname) as what, g.oid
   from pg_class c join pg_namespace n on n.oid = c.relnamespace cross join reading g
@@ -66,14 +65,29 @@ needed as (
 select format('GRANT %s TO %s;', n.what, string_agg(distinct g.role, ', ' order by g.role)) as sql
 from needed n join reading g on g.oid = n.oid group by n.what order by n.what desc`;
 
+/** What `init --grant` was given; none before `init` has made the cell. */
+async function listProductRoles(tx: CellTransaction): Promise<readonly string[]> {
+  const { made } = await selectRow<{ readonly made: boolean }>(
+    tx,
+    `select to_regclass('credit_rollout.cell') is not null as made`,
+  );
+  if (!made) return [];
+  const rows = await selectRows<{ readonly role: string }>(
+    tx,
+    'select unnest(c.product_roles) as role from credit_rollout.cell c',
+  );
+  return rows.map(({ role }) => role);
+}
+
 /**
  * The GRANTs for an object that the server denied, by its name without a schema: for every role that reads the source
- * and lacks them. Empty: no role lacks any.
+ * and lacks them, `product` too, which `init` is about to record. Empty: no role lacks any.
  */
 export async function listViewGrants(
   tx: CellTransaction,
   dataCenter: string,
   denied: string,
+  product?: string,
 ): Promise<readonly string[]> {
   const roles = [
     ...CELL_ROLES.filter((role) => role !== 'fencer' && role !== 'operator').map((role) =>
@@ -81,6 +95,8 @@ export async function listViewGrants(
     ),
     cellOwnerName(dataCenter),
     cellSourceRoleName(dataCenter),
+    ...(product === undefined ? [] : [product]),
+    ...(await listProductRoles(tx)),
   ];
   const rows = await selectRows<{ readonly sql: string }>(tx, MISSING, { roles, denied });
   return rows.map(({ sql }) => sql);
