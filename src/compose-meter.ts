@@ -1,14 +1,17 @@
 // Where the meter of a data center meets its cell, its Redis and its listener. No decisions.
-import { chmod, lstat, unlink } from 'node:fs/promises';
 import type { Server } from 'node:http';
+import { dirname } from 'node:path';
 import type { Program, RunningProcess } from './compose.js';
 import { findDataCenter } from './compose.js';
 import type { CallCosts } from './domain/rate-card/call-costs.js';
 import { createMeterCell, type MeterCell } from './engine/usage/meter-cell.js';
 import { createMeterServer } from './http/meter-server.js';
 import { systemClock } from './kernel/clock.js';
+import { RolloutError } from './kernel/rollout-error.js';
 import { createMeter, type Meter } from './meter/create-meter.js';
+import { listenOnSocket } from './platform/listen-socket.js';
 import { createLog } from './platform/log.js';
+import { explainSharing } from './platform/shared-folder.js';
 import { createMemoryMeterStore } from './stores/meter/memory-meter-store.js';
 import { connectMeterRedis, createRedisMeterStore } from './stores/meter/redis-meter-store.js';
 
@@ -99,22 +102,31 @@ export async function openCellMeter(
 }
 
 async function listenAt(http: Server, listen: MeterListen): Promise<string> {
-  if (listen.kind === 'socket') await removeOldSocket(listen.path);
+  if (listen.kind === 'socket') return listenAtSocket(http, listen.path);
   await new Promise<void>((resolve, reject) => {
     http.once('error', reject);
-    if (listen.kind === 'socket') http.listen(listen.path, resolve);
-    else http.listen(listen.port, listen.host, resolve);
+    http.listen(listen.port, listen.host, resolve);
+  }).catch((cause: NodeJS.ErrnoException) => {
+    throw refuseListening(`${listen.host}:${listen.port} cannot be listened on (${cause.code ?? cause.name})`, cause);
   });
-  if (listen.kind === 'socket') {
-    await chmod(listen.path, 0o660);
-    return `unix:${listen.path}`;
-  }
   const address = http.address();
   return `http://${listen.host === '::1' ? '[::1]' : listen.host}:${typeof address === 'object' ? address?.port : ''}`;
 }
 
-/** What a meter left that was killed; anything else stays, and listening fails. */
-async function removeOldSocket(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found?.isSocket()) await unlink(path);
+/** Who may write into its folder could put a server of their own in its place. */
+async function listenAtSocket(http: Server, path: string): Promise<string> {
+  const unsafe = (cause: NodeJS.ErrnoException): RolloutError =>
+    refuseListening(`${path} cannot be listened on (${cause.code ?? cause.name})`, cause);
+  const why = await explainSharing(dirname(path), []).catch((cause) => {
+    throw unsafe(cause);
+  });
+  if (why !== undefined) throw refuseListening(`${path} is not safe: ${why}`);
+  const listening = await listenOnSocket(http, path).catch((cause) => {
+    throw unsafe(cause);
+  });
+  if (listening === 'used') throw refuseListening(`another process answers at ${path}`);
+  return `unix:${path}`;
 }
+
+const refuseListening = (why: string, cause?: unknown): RolloutError =>
+  new RolloutError('listen_refused', { message: `The meter does not listen: ${why}.`, cause });

@@ -5,17 +5,19 @@ import { MAX_CALL_SIZE } from '../domain/metering/price-call.js';
 
 const size = z.int().min(0).max(MAX_CALL_SIZE).optional();
 const id = z.string().min(1).max(200);
+/** It comes back as a header, which has no other characters. */
+const callId = z.string().regex(/^[\x21-\x7e]{1,200}$/u, 'must have 1 to 200 characters of ASCII and no blank');
 
 export const acquireBody = z.strictObject({
   orgId: id,
   kind: z.string().min(1).max(100),
-  callId: id.optional(),
+  callId: callId.optional(),
   records: size,
   from: size,
   limit: size,
 });
 
-const ended = z.strictObject({ orgId: id, callId: id, status: z.int().min(100).max(599).optional() });
+const ended = z.strictObject({ orgId: id, callId, status: z.int().min(100).max(599).optional() });
 /** One call that has ended, or up to a thousand. */
 export const releaseBody = z.union([ended, z.array(ended).max(1000)]);
 

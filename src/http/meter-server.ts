@@ -11,6 +11,7 @@ import type { Clock } from '../kernel/clock.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { Admission } from '../meter/admission.js';
 import type { Meter } from '../meter/create-meter.js';
+import { isFromPage } from './from-page.js';
 import { type AcquireBody, acquireBody, readCallHeaders, releaseBody } from './meter-requests.js';
 
 export interface MeterServerOptions {
@@ -94,6 +95,7 @@ export function createMeterServer({ meter, clock, findDetails, costs }: MeterSer
   async function route(request: IncomingMessage): Promise<Answer> {
     const { method = '', url = '' } = request;
     const [path = ''] = url.split('?');
+    if (isFromPage(request, path)) return { status: 403, body: problem(403, 'invalid_call', NO_PAGES) };
     if (method === 'POST' && path === '/acquire') return acquire(await readJson(request), 'held');
     if (method === 'POST' && path === '/release') return release(await readJson(request));
     if (method === 'GET' && path === '/authorize') return authorize(request);
@@ -123,7 +125,9 @@ export function createMeterServer({ meter, clock, findDetails, costs }: MeterSer
   return createServer((request, response) => {
     void route(request)
       .catch((error: unknown) => toAnswer(error))
-      .then((answer) => send(response, answer));
+      .then((answer) => send(response, answer))
+      // an answer that cannot be sent ends one call, and never the meter
+      .catch(() => response.destroy());
   });
 }
 
@@ -143,6 +147,8 @@ const PAGE_HEADERS = {
   'Content-Security-Policy': `${API_DETAILS_POLICY}; frame-ancestors 'self'`,
   'Cross-Origin-Resource-Policy': 'same-origin',
 } as const;
+const NO_PAGES =
+  'A page of a browser may not ask here: only a gateway on this machine, by the address that is listened on.';
 const NO_ORG = 'No org has this id.';
 
 const keyOf = (orgId: string, callId: string): string => `${orgId}\u0000${callId}`;

@@ -242,6 +242,11 @@ export const ERRORS = {
   ),
   invalid_argument: entry(1, 'A command-line argument is missing or impossible.', 'Run the command with --help.'),
   ...METER_ERRORS,
+  listen_refused: entry(
+    1,
+    'The meter cannot listen there: somebody answers there already, or others may write into the folder of the socket.',
+    'End the other process, or name a socket with --listen in a folder that only its own user can write into.',
+  ),
   out_unwritable: entry(
     1,
     'The folder named by --out cannot be written; nothing of the report is there.',

@@ -73,6 +73,54 @@ async function open(where: 'loopback' | 'socket' = 'loopback') {
   return { ...scene, ask, post };
 }
 
+test.each(['\u20ac1', 'a b', 'a\n', ''])(
+  'a callId that no header can hold (%j) is refused, and nothing is charged',
+  async (callId) => {
+    const { orgs, ask, post } = await open();
+    orgs.set('7', onCredits(60));
+    expect(await post('/acquire', { orgId: '7', kind: 'count', callId })).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_call', detail: expect.stringContaining('callId') },
+    });
+    const { headers } = await post('/acquire', { orgId: '7', kind: 'count', callId: 'a-1' });
+    expect(headers).toMatchObject({ 'x-rate-limit-remaining-v3': '10', 'x-call-id': 'a-1' });
+    expect((await ask({ path: '/health' })).status).toBe(200);
+  },
+);
+
+describe('a page of a browser', () => {
+  const call = { orgId: '7', kind: 'count' };
+  const askWith = async (where: 'loopback' | 'socket', headers: Readonly<Record<string, string>>) => {
+    const { orgs, ask } = await open(where);
+    orgs.set('7', onCredits(600));
+    const byHeaders = { 'x-org-id': '7', 'x-call-kind': 'count', ...headers };
+    const replies = [
+      await ask({ method: 'POST', path: '/acquire', headers }, call),
+      await ask({ path: '/orgs/a%2Fb/api-details', headers }),
+      await ask({ path: '/authorize', headers: byHeaders }),
+    ];
+    return replies.map(({ status }) => status);
+  };
+
+  test.each([{ origin: 'http://evil.example' }, { host: 'evil.example' }, { host: '127.0.0.1.evil.example:80' }])(
+    'asks nothing of a port (%j); a proxy may forward it to /authorize',
+    async (headers) => {
+      expect(await askWith('loopback', headers)).toEqual([403, 403, 200]);
+    },
+  );
+
+  test.each([{ host: 'localhost:8429' }, { host: '[::1]:8429' }, {}])(
+    'is not what a gateway sends (%j)',
+    async (headers) => {
+      expect(await askWith('loopback', headers)).toEqual([200, 200, 200]);
+    },
+  );
+
+  test('cannot reach a socket, where headers say nothing', async () => {
+    expect(await askWith('socket', { origin: 'http://shop.example', host: 'shop.example' })).toEqual([200, 200, 200]);
+  });
+});
+
 describe('POST /acquire', () => {
   test.each(['loopback', 'socket'] as const)('allows, and refuses with a 429 that says why, on a %s', async (where) => {
     const { orgs, post } = await open(where);

@@ -8,8 +8,8 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
+import { explainSharing } from '../../platform/shared-folder.js';
 import { explainDisk } from './explain-disk.js';
-import { rejectSharedFolder } from './reject-shared-folder.js';
 import { renderHtml } from './render-html.js';
 import { isReportOf, isReportText, renderReportJson } from './report-json.js';
 
@@ -93,7 +93,7 @@ interface Staging {
 }
 
 async function openStaging(dir: string, target: string): Promise<Staging> {
-  await rejectSharedFolder(dir, target, FILES);
+  await rejectSharedFolder(dir, target);
   if (await exists(target)) {
     await assertReplaceable(dir, target);
     return { path: await mkdtemp(join(target, HIDDEN)), place: 'inside', madeAbove: undefined, state: 'open' };
@@ -101,7 +101,7 @@ async function openStaging(dir: string, target: string): Promise<Staging> {
   const above = dirname(target);
   const madeAbove = await makeFolders(above);
   // somebody else could have made one of them meanwhile; from here on nobody else can
-  await rejectSharedFolder(dir, target, FILES);
+  await rejectSharedFolder(dir, target);
   const path = await mkdtemp(join(above, HIDDEN));
   return { path, place: 'beside', madeAbove, state: 'open' };
 }
@@ -178,4 +178,11 @@ async function closeStaging(staging: Staging): Promise<void> {
     );
     if (!removed) return;
   }
+}
+
+/** Throws out_unsafe; rejects with the error of the disk. */
+async function rejectSharedFolder(dir: string, target: string): Promise<void> {
+  const why = await explainSharing(target, FILES);
+  if (why !== undefined)
+    throw new RolloutError('out_unsafe', { message: `The report is not written to "${dir}": ${why}.` });
 }

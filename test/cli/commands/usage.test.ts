@@ -1,5 +1,6 @@
 // usage and exception on the command line: two people, and orgs whose usage a meter wrote.
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -264,5 +265,33 @@ describe('meter enforce', () => {
     expect((await run(alice, '--credits', 'inherit')).err).toContain('[invalid_argument]');
     expect((await run(alice, '--credits', 'on', '--execute')).err).toContain('needs a reason');
     expect((await run(alice, '--org', '404', '--credits', 'on')).err).toContain('[org_not_found]');
+  });
+});
+
+describe('meter', () => {
+  const serve = (listen: string) => alice('meter', '--dc', dc, '--listen', listen);
+  const refused = (why: string) => ({
+    code: 1,
+    err: expect.stringMatching(new RegExp(`\\[listen_refused\\].* ${why}`)),
+  });
+
+  test('does not listen in a folder that others may write into, nor beside another one', async () => {
+    const shared = join(folder, 'shared');
+    await mkdir(shared);
+    await chmod(shared, 0o777);
+    expect(await serve(`unix:${shared}/a.sock`)).toMatchObject(refused('is not safe: .*every user'));
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(join(folder, 'b.sock'), resolve));
+    expect(await serve(`unix:${folder}/b.sock`)).toMatchObject(refused('another process answers'));
+    other.close();
+    expect(await serve(`unix:${folder}/nowhere/b.sock`)).toMatchObject(refused('cannot be listened on'));
+  });
+
+  test('names a port that is taken', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    expect(await serve(`127.0.0.1:${port}`)).toMatchObject(refused(`127.0.0.1:${port} .*EADDRINUSE`));
+    other.close();
   });
 });

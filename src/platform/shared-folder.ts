@@ -1,9 +1,8 @@
-// Whether somebody else could change where a report goes, or what is in it: a folder on the way that others may write
-// into, or a symbolic link. Only looks.
+// Whether somebody else could change where a file of ours goes, or what is in it: a folder on the way that others may
+// write into, or a symbolic link. Only looks.
 import type { Stats } from 'node:fs';
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { RolloutError } from '../../kernel/rollout-error.js';
 
 const GROUP_WRITES = 0o020;
 const OTHERS_WRITE = 0o002;
@@ -11,21 +10,22 @@ const OTHERS_WRITE = 0o002;
 const STICKY = 0o1000;
 
 /**
- * For an absolute path that may not exist yet, and the files that may lie there. Throws out_unsafe; rejects with the
- * error of the disk.
+ * Of a folder that may not exist yet, by its full path, and the files that may lie there. Undefined: nobody could.
+ * Rejects with the error of the disk.
  */
-export async function rejectSharedFolder(dir: string, target: string, files: readonly string[]): Promise<void> {
+export async function explainSharing(target: string, files: readonly string[]): Promise<string | undefined> {
   for (const path of [target, ...files.map((name) => join(target, name))])
-    if ((await find(path))?.isSymbolicLink()) throw unsafe(dir, `${path} is a symbolic link`);
+    if ((await find(path))?.isSymbolicLink()) return `${path} is a symbolic link`;
   for (const path of listAbove(target)) {
     const found = await find(path);
-    if (found?.isSymbolicLink() && !isOurs(found)) throw unsafe(dir, `${path} is a symbolic link of another user`);
+    if (found?.isSymbolicLink() && !isOurs(found)) return `${path} is a symbolic link of another user`;
   }
   const existing = await findExisting(target);
   for (const [place, path] of listAbove(await realpath(existing)).entries()) {
     const reason = describeWriters(await stat(path), place === 0 && existing === target ? 'written' : 'passed');
-    if (reason !== undefined) throw unsafe(dir, `${path} ${reason}`);
+    if (reason !== undefined) return `${path} ${reason}`;
   }
+  return undefined;
 }
 
 /** The path, and every folder above it. */
@@ -57,6 +57,3 @@ function describeWriters(found: Stats, use: 'written' | 'passed'): string | unde
   const shared = found.mode & GROUP_WRITES && found.gid !== 0 && found.gid !== process.getegid?.();
   return shared ? 'can be written by its group' : undefined;
 }
-
-const unsafe = (dir: string, why: string): RolloutError =>
-  new RolloutError('out_unsafe', { message: `The report is not written to "${dir}": ${why}.` });
