@@ -1,7 +1,7 @@
 // The one error type that users see: a stable code, one sentence with the wrong value, and the next step.
 import { type Advice, formatAdvice, mapAdvice } from './advice.js';
 import { ERRORS, type ErrorCode } from './error-codes.js';
-import { toPrintable, toPrintableLines } from './printable.js';
+import { cutText, toPrintable, toPrintableLines } from './printable.js';
 
 export interface RolloutErrorDetails {
   /** One sentence for a person, naming the value that was wrong. No org ids, no key bounds, no secrets. */
@@ -10,6 +10,9 @@ export interface RolloutErrorDetails {
   readonly next?: string | Advice;
   readonly cause?: unknown;
 }
+
+/** In characters: no value of anybody's may fill a screen. */
+const MAX_MESSAGE = 2_000;
 
 /** An expected failure with a stable code from the registry. Anything else that is thrown is a bug. */
 export class RolloutError extends Error {
@@ -20,7 +23,10 @@ export class RolloutError extends Error {
   readonly #advice: Advice;
 
   constructor(code: ErrorCode, details: RolloutErrorDetails) {
-    super(toPrintable(details.message), details.cause === undefined ? undefined : { cause: details.cause });
+    super(
+      cutText(toPrintable(details.message), MAX_MESSAGE),
+      details.cause === undefined ? undefined : { cause: details.cause },
+    );
     this.name = 'RolloutError';
     this.code = code;
     // a text may have several lines, such as SQL to run; a command has one

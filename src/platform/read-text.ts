@@ -2,6 +2,7 @@
 // named, but that lies where we are run, is read only where no other user could have put it there.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { lstat, open, stat } from 'node:fs/promises';
+import { isSharedByGroup } from './shared-folder.js';
 
 /** The text as UTF-8; undefined when the file has more bytes. Rejects with the error of the disk. */
 export async function readText(path: string, maxBytes: number): Promise<string | undefined> {
@@ -44,7 +45,5 @@ export async function explainDistrust(path: string): Promise<string | undefined>
   if (user === undefined) return undefined;
   if ([link, file].some(({ uid }) => uid !== 0 && uid !== user)) return 'belongs to another user';
   if (file.mode & OTHERS_WRITE) return 'can be written by every user';
-  // the group of this user itself is often nobody else's
-  const isShared = file.mode & GROUP_WRITES && file.gid !== 0 && file.gid !== process.getegid?.();
-  return isShared ? 'can be written by its group' : undefined;
+  return isSharedByGroup(file) ? 'can be written by its group' : undefined;
 }

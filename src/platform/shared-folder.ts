@@ -53,7 +53,12 @@ function describeWriters(found: Stats, use: 'written' | 'passed'): string | unde
   if (!isOurs(found)) return 'belongs to another user';
   if (use === 'passed' && found.mode & STICKY) return undefined;
   if (found.mode & OTHERS_WRITE) return 'can be written by every user';
-  // the group of this user itself is often nobody else's
-  const shared = found.mode & GROUP_WRITES && found.gid !== 0 && found.gid !== process.getegid?.();
-  return shared ? 'can be written by its group' : undefined;
+  return isSharedByGroup(found) ? 'can be written by its group' : undefined;
 }
+
+/**
+ * Others may write it through its group: that of root, and one that is made for this user alone and has the same
+ * number, are nobody else's.
+ */
+export const isSharedByGroup = ({ mode, gid }: Pick<Stats, 'mode' | 'gid'>): boolean =>
+  (mode & GROUP_WRITES) !== 0 && gid !== 0 && !(gid === process.getegid?.() && gid === process.geteuid?.());

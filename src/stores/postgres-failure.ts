@@ -43,7 +43,8 @@ const BY_STATE: readonly (readonly [RegExp, FailureKind])[] = [
   [/^42501$/u, 'not_permitted'],
   [/^25006$/u, 'read_only'],
 ];
-const NETWORK = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENOENT|EHOSTUNREACH|ENETUNREACH)$/u;
+const NETWORK =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENOENT|EHOSTUNREACH|ENETUNREACH|EINVAL|ERR_SOCKET_BAD_PORT)$/u;
 const LOST =
   /^(ECONNRESET|EPIPE)$|Connection terminated|connection is closed|Client has encountered a connection error/u;
 

@@ -3,6 +3,7 @@
 import { type Command, type CommanderError, InvalidArgumentError, type Option } from 'commander';
 import { type Advice, advise, command } from '../../kernel/advice.js';
 import { findNearest } from '../../kernel/nearest-word.js';
+import { cutText } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 
 /** commander's "error: unknown command 'aply'\n(Did you mean apply?)" as an error of ours. */
@@ -11,11 +12,18 @@ export function explainArguments(error: CommanderError, cli: Command, args: read
     return new RolloutError('invalid_argument', { message: 'No command was given.', next: adviseHelp([]) });
   const unknown = error.code === 'commander.excessArguments' ? findUnknownAction(cli, args) : undefined;
   if (unknown !== undefined) return unknown;
-  const [first = '', hint] = error.message.replace(/^error: /u, '').split('\n');
+  const text = error.message.replace(/^error: /u, '');
+  const [hint] = SUGGESTION.exec(text) ?? [];
+  const first = cutText(text.slice(0, text.length - (hint?.length ?? 0)), MAX_SHOWN);
   const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replace(/\.?$/u, '.');
-  const next = hint?.replace(/^\(|\)$/gu, '') ?? adviseHelp(findCommand(cli, args));
+  const next = hint?.trim().replaceAll(/^\(|\)$/gu, '') ?? adviseHelp(findCommand(cli, args));
   return new RolloutError('invalid_argument', { message: sentence, next });
 }
+
+/** In characters. */
+const MAX_SHOWN = 300;
+/** commander's own last line. What is in quotes before it is an argument, which may have lines and pretend anything. */
+const SUGGESTION = /\n\(Did you mean (?:one of )?[a-z-][a-z, -]{0,200}\?\)$/u;
 
 /** The help of the command that was meant: `cutover postpone --help`. */
 const adviseHelp = (names: readonly string[]): Advice => advise`Run: ${command`${names} --help`}`;

@@ -32,7 +32,7 @@ export function runAudit(session: CliSession, { csv, limit, ...flags }: AuditFla
       command`audit ${chosen} ${csv && command('--csv')} --limit ${raiseLimit(limit)}`,
     );
     if (csv && !session.options.json) {
-      session.io.out(auditCsv(list));
+      session.io.out(auditCsv(session.asShown(list)));
       // beside the file, which is complete only up to there
       if (list.more) session.warn(showMore(list.entries.length, older));
     } else

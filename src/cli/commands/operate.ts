@@ -62,8 +62,9 @@ async function resume(session: CliSession, program: Program, dataCenter: string)
 async function abort(session: CliSession, program: Program, dataCenter: string): Promise<number> {
   const { reason } = session.options;
   const report = await setIntentAndWait(program.engine, { dataCenter, intent: 'abort', reason });
-  const status = await readStatus(program.engine);
-  const dc = status.dataCenters.find(({ id }) => id === dataCenter);
+  // it is aborted, whether or not what is done can be counted now
+  const status = await readStatus(program.engine).catch(() => undefined);
+  const dc = status?.dataCenters.find(({ id }) => id === dataCenter);
   const ended = isAcknowledged(report);
   const state = !ended ? 'aborting' : report.stage === 'aborted' ? 'aborted' : 'withdrawn';
   const next = session.commands.show(ended ? command`apply --dc ${dataCenter}` : command('status'));
@@ -76,9 +77,14 @@ async function abort(session: CliSession, program: Program, dataCenter: string):
 }
 
 interface Remains {
-  readonly counts: { readonly orgsDone: number; readonly orgsUntouched: number };
+  readonly counts: { readonly orgsDone: number | null; readonly orgsUntouched: number | null };
   readonly sentence: string;
 }
+
+const UNKNOWN: Remains = {
+  counts: { orgsDone: null, orgsUntouched: null },
+  sentence: 'What is done stays as it is, floors included; it cannot be counted now.',
+};
 
 function describeRemains(dc: DataCenterStatus | undefined, state: string): Remains {
   const done = dc?.progress?.orgsDone ?? 0;

@@ -138,7 +138,7 @@ async function showHistory(session: CliSession, { engine, config }: Program, fla
     command`reconcile --history ${dc !== undefined && command`--dc ${dc}`} ${csv && command('--csv')} --limit ${raiseLimit(limit)}`,
   );
   if (flags.csv && !session.options.json) {
-    session.io.out(nightsCsv(list));
+    session.io.out(nightsCsv(session.asShown(list)));
     if (list.more) session.warn(`There are older nightly runs. To see more: ${older}`);
   } else session.report(nightsDocument(list), showNights(withPrintableTexts(list), older, session.width()));
   return 0;

@@ -2,11 +2,13 @@
 // the configuration's own settings; where the two differ, a command is refused or warns.
 import { type ComposeOptions, compose, composeEmbedded, type Program } from '../../compose.js';
 import { findConfigDrift } from '../../engine/cutover/pinned-instants.js';
+import { explainFailure } from '../../engine/database-errors.js';
 import type { PolicyDifference } from '../../engine/settings/compare-policy.js';
 import { compareConfig, describeDifference, rejectOtherPolicy } from '../../engine/settings/compare-policy.js';
 import { systemClock } from '../../kernel/clock.js';
 import { toPrintable } from '../../kernel/printable.js';
 import { withTimeout } from '../../kernel/retry.js';
+import { isRolloutError } from '../../kernel/rollout-error.js';
 import type { CliSession } from '../terminal/session.js';
 
 export interface ProgramOptions {
@@ -14,8 +16,8 @@ export interface ProgramOptions {
   /** `embedded`: never reads a configuration. */
   readonly from?: 'config' | 'embedded';
   /**
-   * What happens where the configuration differs from the policy. `refused` where left out, also where control cannot
-   * be asked. `warned`: for what stops or only shows something; the policy counts. `reported`: the command shows the
+   * What happens where the configuration differs from the policy. `refused` where left out, also where control fails to
+   * say it. `warned`: for what stops or only shows something; the policy counts. `reported`: the command shows the
    * differences itself. `kept`: it gets the configuration as it is. `unchecked`: for what has nothing to do with
    * control.
    */
@@ -46,7 +48,7 @@ export async function withProgram(
     const began = performance.now();
     const checkedMs = (): number => performance.now() - began;
     const { config, differences } = await (policy === 'refused'
-      ? compareConfig(program.engine, program.config)
+      ? readPolicyWherePossible(program)
       : tryReadPolicy(program, checkMs));
     if (policy === 'refused') rejectOtherPolicy(differences);
     if (policy === 'warned')
@@ -56,6 +58,21 @@ export async function withProgram(
     return await use(policy === 'kept' ? program : chosen, differences, checkedMs());
   } finally {
     await withTimeout(systemClock, closeMs, program.close());
+  }
+}
+
+/**
+ * Where there is no control database, or none yet, the command says so itself; where it only failed to answer, it could
+ * answer the next question, and the policy would not have been compared.
+ */
+async function readPolicyWherePossible({ engine, config }: Program): ReturnType<typeof compareConfig> {
+  try {
+    return await compareConfig(engine, config);
+  } catch (error) {
+    const explained = explainFailure(error);
+    if (isRolloutError(explained, 'database_unreachable') || isRolloutError(explained, 'not_initialised'))
+      return { config, differences: [] };
+    throw error;
   }
 }
 

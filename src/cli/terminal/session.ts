@@ -1,7 +1,7 @@
 // What every command gets beside its own arguments: the global options, the terminal, and how it prints. A text that
 // somebody else wrote goes into a view as withPrintableTexts gives it, so that it cannot look like a line of ours. What
 // slips through is printed without what a terminal obeys.
-import { toPrintable } from '../../kernel/printable.js';
+import { cutText, toPrintable, withPrintableTexts } from '../../kernel/printable.js';
 import { readEnvironment } from '../../platform/environment.js';
 import { isCalledElsewhere, projectFolder } from '../../platform/project-folder.js';
 import { type CommandNames, createCommandNames } from './command-names.js';
@@ -35,9 +35,14 @@ export interface CliSession {
   printError(text: string): void;
   /** One sentence on standard error, in every mode. */
   warn(sentence: string): void;
+  /** What goes out as it is, such as CSV: exact for a file or a program, printable where a terminal shows it. */
+  asShown<T>(value: T): T;
   /** The command's result: the document with --json, else the text; `lines`: as it is, for a log. */
   report(document: Readonly<Record<string, unknown>>, text: string, form?: 'fitted' | 'lines'): void;
 }
+
+/** Of a warning, in characters: no value of a configuration may fill a screen. */
+const MAX_SENTENCE = 2_000;
 
 /** What a command does; returns the exit code. */
 export type Action = (session: CliSession) => Promise<number>;
@@ -76,7 +81,8 @@ export function createSession(io: CliIo, options: GlobalOptions): CliSession {
     toLines: (text, width) => toFitting(text, width).split('\n'),
     print,
     printError,
-    warn: (sentence) => printError(`warning: ${toPrintable(sentence)}`),
+    asShown: (value) => (io.isTerminal ? withPrintableTexts(value) : value),
+    warn: (sentence) => printError(`warning: ${cutText(toPrintable(sentence), MAX_SENTENCE)}`),
     report: (document, text, form = 'fitted') => {
       if (options.json) io.out(formatJson(document));
       else if (form === 'lines') io.out(`${safe(text)}\n`);

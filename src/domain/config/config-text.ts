@@ -1,11 +1,14 @@
 // Replaces `${NAME}` in values after parsing, so that a variable never becomes YAML syntax.
 // Never shows the text or a value: both may hold a password.
+import { cutText } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 
 /** Finds a variable's value; undefined when it is not set. */
 export type VariableLookup = (name: string) => string | undefined;
 
 const PIECE = /\$\{([^}]*)(\}?)/g;
+/** Of a variable that is shown, in characters. */
+const MAX_NAME = 100;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
@@ -40,7 +43,7 @@ function malformed(path: string): RolloutError {
 
 function missing(name: string, problem: string, path: string): RolloutError {
   return new RolloutError('missing_environment_variable', {
-    message: `${path} names the environment variable ${name}, which ${problem}.`,
-    next: `Set ${name} and run the command again.`,
+    message: `${path} names the environment variable ${cutText(name, MAX_NAME)}, which ${problem}.`,
+    next: `Set ${cutText(name, MAX_NAME)} and run the command again.`,
   });
 }

@@ -34,14 +34,21 @@ function isReadable(url: string, scheme: RegExp): boolean {
   try {
     const isQuoted = /^postgres/iu.test(url) && /[ ]|%[^a-f0-9]|%[a-f0-9][^a-f0-9]/iu.test(url);
     const quoted = isQuoted ? encodeURI(url).replaceAll(/%25(\d\d)/gu, '%$1') : url;
-    const { username, password, hostname, pathname, search, hash } = new URL(quoted.replace('@/', '@localhost/'));
+    const { username, password, hostname, pathname, search, searchParams, hash } = new URL(
+      quoted.replace('@/', '@localhost/'),
+    );
     for (const part of [username, password, hostname, pathname]) decodeURIComponent(part);
     const isCut = /@/u.test(pathname + hash) || (search.includes('@') && username + password === '');
-    return !isCut;
+    const hosts = [decodeURIComponent(hostname), ...searchParams.getAll('host')];
+    const isPlace = hosts.every((host) => !/[\s\p{C}]/u.test(host)) && searchParams.getAll('port').every(isPort);
+    return isPlace && !isCut;
   } catch {
     return false;
   }
 }
+
+const MAX_PORT = 65_535;
+const isPort = (text: string): boolean => /^\d{1,5}$/u.test(text) && Number(text) >= 1 && Number(text) <= MAX_PORT;
 
 const rejectUrl = (key: string, server: string, example: string): RolloutError =>
   new RolloutError('invalid_config', {

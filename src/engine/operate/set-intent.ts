@@ -36,6 +36,11 @@ export interface IntentReport {
 
 /** Repeating it is harmless. Throws unknown_data_center, wrong_stage. */
 export async function setIntent(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
+  await saveIntent(context, request);
+  return followIntent(context, request);
+}
+
+async function saveIntent(context: EngineContext, request: IntentRequest): Promise<void> {
   await context.control.inTransaction(async (tx) => {
     const row = await lockKnownDataCenter(tx, request.dataCenter);
     // it is what was asked for, whoever was faster
@@ -55,6 +60,10 @@ export async function setIntent(context: EngineContext, request: IntentRequest):
       details: { stage: row.stage },
     });
   });
+}
+
+/** Takes the steps that are due, and looks how far it has come. */
+async function followIntent(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
   await tickWherePermitted(context);
   await context.wakeUps.wakeSchedulers();
   return readIntent(context, request);
@@ -71,17 +80,24 @@ const POLL_INTERVAL_MS = 100;
 
 /**
  * Writes the intent, then takes steps until it is acknowledged, for at most 3 s; `isAcknowledged` tells the two
- * outcomes apart. Does not wait for `run`.
+ * outcomes apart. Does not wait for `run`. What is written stands: an error after it is thrown only where it lasts.
  */
 export async function setIntentAndWait(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
-  let report = await setIntent(context, request);
+  await saveIntent(context, request);
   const until = performance.now() + ACKNOWLEDGE_TIMEOUT_MS;
-  while (request.intent !== 'run' && !isAcknowledged(report) && performance.now() < until) {
+  let reached: IntentReport | undefined;
+  let failure: unknown;
+  do {
+    try {
+      reached = await followIntent(context, request);
+      if (request.intent === 'run' || isAcknowledged(reached)) return reached;
+    } catch (error) {
+      failure = error;
+    }
     await context.clock.sleep(POLL_INTERVAL_MS);
-    await tickWherePermitted(context);
-    report = await readIntent(context, request);
-  }
-  return report;
+  } while (performance.now() < until);
+  if (reached === undefined) throw failure;
+  return reached;
 }
 
 /** A pause: nothing of ours commits any more. An abort: that, and the rollout has ended. */

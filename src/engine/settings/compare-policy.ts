@@ -8,6 +8,7 @@ import {
 } from '../../domain/config/policy.js';
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { advise, command } from '../../kernel/advice.js';
+import { cutText } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
 import { readPolicy } from '../../stores/control/policy.js';
@@ -58,5 +59,9 @@ export function rejectOtherPolicy(differences: readonly PolicyDifference[]): voi
   });
 }
 
+/** Of a value that is shown, in characters. */
+const MAX_SHOWN = 200;
+const showShort = (value: PolicyDifference['configured']): string => cutText(showSetting(value), MAX_SHOWN);
+
 export const describeDifference = ({ name, configured, inForce }: PolicyDifference): string =>
-  `${name} is ${showSetting(configured)} in the configuration, but ${showSetting(inForce)} in the policy.`;
+  `${name} is ${showShort(configured)} in the configuration, but ${showShort(inForce)} in the policy.`;

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { writeSync } from 'node:fs';
 import { lchown, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PostgresBinaries } from './binaries.js';
@@ -12,6 +13,16 @@ import { readOwnFile } from './own-files.js';
 import { findInitdbUser, type ServerUser } from './server-user.js';
 import { ALREADY_WATCHED, watcherEnvironment } from './watcher.js';
 
+export interface PrepareOptions {
+  /** Descriptors of the lock file and of the log. */
+  readonly lock: number;
+  readonly log: number;
+  /** After so long initdb is ended: who may signal it may stop it, and it would keep the lock for ever. */
+  readonly initdbMs?: number;
+}
+
+const INITDB_MS = 60_000;
+
 /**
  * 0 when the data folder is there and belongs to the server's user; ALREADY_WATCHED when another process has the lock;
  * anything else when it could not be made, for reasons that are in the log.
@@ -19,7 +30,7 @@ import { ALREADY_WATCHED, watcherEnvironment } from './watcher.js';
 export async function prepareDataFolder(
   location: ServerLocation,
   binaries: PostgresBinaries,
-  { lock, log }: { readonly lock: number; readonly log: number },
+  { lock, log, initdbMs = INITDB_MS }: PrepareOptions,
 ): Promise<number> {
   const { dataFolder, folder, user } = location;
   const found = await lstat(dataFolder).catch(() => undefined);
@@ -33,7 +44,7 @@ export async function prepareDataFolder(
   const earlier = await findEarlierData(location);
   const made = earlier
     ? await copyEarlierData(location, earlier, draft, log)
-    : await runInitdb(location, binaries, draft, log);
+    : await runInitdb(location, binaries, draft, { log, initdbMs });
   if (made !== 0) return made;
   await rename(join(draft, 'data'), dataFolder);
   await rm(draft, { recursive: true, force: true });
@@ -58,7 +69,7 @@ async function runInitdb(
   { passwordFile, user }: ServerLocation,
   { initdb }: PostgresBinaries,
   draft: string,
-  log: number,
+  { log, initdbMs }: Required<Omit<PrepareOptions, 'lock'>>,
 ): Promise<number> {
   const locale = process.platform === 'darwin' ? 'C' : 'C.UTF-8'; // macOS has only names such as en_US.UTF-8
   const runner = user && (await findInitdbUser(user));
@@ -71,8 +82,11 @@ async function runInitdb(
     cwd: '/',
     stdio: ['ignore', log, log],
     env: watcherEnvironment(),
+    timeout: initdbMs,
+    killSignal: 'SIGKILL', // another one would wait for a process that is stopped
   });
   const code = await waitForExit(child);
+  if (child.killed) writeSync(log, `initdb did not end within ${initdbMs / 1_000} seconds, and was ended\n`);
   if (code === 0) await giveTree(join(draft, 'data'), user);
   return code;
 }

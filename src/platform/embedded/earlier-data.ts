@@ -62,10 +62,14 @@ export async function removeEarlierData(earlier: string): Promise<void> {
   await rmdir(home).catch(() => undefined); // it may hold another version's
 }
 
+/** Who may signal what reads may stop it, and it would keep the lock for ever. */
+const LIMIT = { timeout: 600_000, killSignal: 'SIGKILL' } as const;
+
 async function copy(from: string, to: string, user: ServerUser, log: number): Promise<readonly number[]> {
   const env = watcherEnvironment();
   const read = spawn('sh', ['-c', READ, 'sh', from], {
     ...(await findNobody()),
+    ...LIMIT,
     cwd: '/',
     env,
     stdio: ['ignore', 'pipe', log],
@@ -90,7 +94,7 @@ async function replacePassword(path: string, password: string): Promise<void> {
 }
 
 async function runAs(user: ServerUser, [program = '', ...args]: readonly string[]): Promise<number> {
-  const child = spawn(program, args, { ...user, cwd: '/', env: watcherEnvironment(), stdio: 'ignore' });
+  const child = spawn(program, args, { ...user, ...LIMIT, cwd: '/', env: watcherEnvironment(), stdio: 'ignore' });
   return once(child, 'exit').then(
     ([code]) => (typeof code === 'number' ? code : 1),
     () => 1,

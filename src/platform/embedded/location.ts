@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { readEnvironment } from '../environment.js';
-import { ensureOwnFolder } from './own-files.js';
+import { ensureOwnFolder, readOwnFile } from './own-files.js';
 import type { ServerUser } from './server-user.js';
 
 /** Every path of one server. All lie in `folder`, but for the socket when that path would be too long. */
@@ -29,6 +29,7 @@ export interface ServerLocation {
 
 const SOCKET_NAME_BYTES = '/.s.PGSQL.5432'.length;
 const SOCKET_PATH_BYTES = 103; // the limit is 107 on Linux and 103 on macOS
+const SOCKET_FOLDERS_TRIED = 5;
 const HOMES = '/var/lib/credit-rollout';
 const HOMES_WITHOUT_VAR_LIB = '/var/tmp/credit-rollout';
 
@@ -50,7 +51,7 @@ export async function prepareLocation(folder: string, user: ServerUser | undefin
   const location = {
     folder,
     dataFolder,
-    socketFolder: await ensureOwnFolder(chooseSocketFolder(folder), { owner: user }),
+    socketFolder: await ensureSocketFolder(folder, user),
     usersFifo: join(folder, 'users'),
     closingMark: join(dataFolder, 'closing'),
     lockFile: join(folder, 'lock'),
@@ -70,11 +71,27 @@ function findEarlierFolder(folder: string): string | undefined {
   return dirname(home) === HOMES ? join(`${HOMES}-${basename(home)}`, basename(folder)) : undefined;
 }
 
-function chooseSocketFolder(folder: string): string {
+/**
+ * Inside, or in /tmp where that path would be too long. There anybody can make a folder of any name first: the name is
+ * kept in a file of ours, and another one is taken while it is somebody else's.
+ */
+async function ensureSocketFolder(folder: string, user: ServerUser | undefined): Promise<string> {
   const inside = join(folder, 'socket');
   const short = Buffer.byteLength(inside) + SOCKET_NAME_BYTES <= SOCKET_PATH_BYTES;
   // PostgreSQL splits the setting at commas, and a URL must carry the path
-  return short && /^[\w/.-]+$/.test(inside) ? inside : join('/tmp', `credit-rollout-${hash(folder)}`);
+  if (short && /^[\w/.-]+$/.test(inside)) return ensureOwnFolder(inside, { owner: user });
+  const record = join(folder, 'socket-folder');
+  const first = `credit-rollout-${hash(folder)}`;
+  for (let name = first, attempt = 1; ; name = `${first}-${randomBytes(4).toString('hex')}`, attempt += 1) {
+    await writeOnce(record, `${name}\n`);
+    const kept = readOwnFile(record).trim();
+    try {
+      return await ensureOwnFolder(join('/tmp', basename(kept)), { owner: user });
+    } catch (error) {
+      if (attempt === SOCKET_FOLDERS_TRIED) throw error;
+      await rm(record, { force: true });
+    }
+  }
 }
 
 async function ensureFifo(path: string, user: ServerUser | undefined): Promise<void> {
@@ -95,11 +112,14 @@ async function ensureFifo(path: string, user: ServerUser | undefined): Promise<v
   await chmod(path, 0o660);
 }
 
-async function ensurePassword(path: string): Promise<void> {
+const ensurePassword = (path: string): Promise<void> => writeOnce(path, `${randomBytes(24).toString('hex')}\n`);
+
+/** Whoever comes second keeps what the first one wrote. */
+async function writeOnce(path: string, text: string): Promise<void> {
   if ((await lstat(path).catch(() => undefined)) !== undefined) return;
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  await writeFile(draft, `${randomBytes(24).toString('hex')}\n`, { flag: 'wx', mode: 0o600 });
-  // a link, not a rename: whoever comes second keeps the first one's password
+  await writeFile(draft, text, { flag: 'wx', mode: 0o600 });
+  // a link, not a rename
   await link(draft, path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });

@@ -46,6 +46,35 @@ describe('runCli', () => {
   });
 
   test.each([
+    [['why', '--x\nRun: evil', '--dc', 'in'], "Unknown option '--x\\u000aRun: evil'.", 'why --help'],
+    [
+      ['why', '--x\n(Did you mean evil?)', '--dc', 'in'],
+      "Unknown option '--x\\u000a(Did you mean evil?)'.",
+      'why --help',
+    ],
+    [['apl\n(Did you mean evil?)\n'], "Unknown command 'apl\\u000a(Did", '--help'],
+    [['status', '--within', '1\nRun: evil'], 'Option', 'status --help'],
+    [[`x${'y'.repeat(5_000)}`], "Unknown command 'xyyy", '--help'],
+  ])('takes no line of an argument for its own (%#)', async (args, message, help) => {
+    const { code, out } = await runCommand(...args, '--json');
+    const { error } = JSON.parse(out);
+    expect([code, error.code, error.next]).toEqual([1, 'invalid_argument', `Run: credit-rollout ${help}`]);
+    expect(error.message).toContain(message);
+    expect(error.message.length).toBeLessThan(500);
+  });
+
+  test('keeps the suggestion of an option', async () => {
+    expect((await runCommand('apply', '--excute')).err).toContain('next: Did you mean --execute?');
+  });
+
+  test('cuts a value of a configuration that would fill the screen', async () => {
+    const config = join(folder, 'long.yaml');
+    await writeFile(config, `controlDatabase: \${${'A'.repeat(300_000)}}\nrateCard: x.yaml\ndataCenters: []\n`);
+    const { out, err } = await runCommand('calendar', '--config', config);
+    expect([out.length < 2_000, err.length < 2_000]).toEqual([true, true]);
+  });
+
+  test.each([
     [[], 'credit-rollout --help'],
     [['plan', '--nonsense-of-mine'], 'credit-rollout plan --help'],
     [['--config', 'plan', 'why'], 'credit-rollout --config plan why --help'],

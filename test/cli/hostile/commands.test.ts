@@ -132,6 +132,15 @@ describe('hostile texts', () => {
     await fleet.drive();
     await fleet.control(`update credit_rollout_control.due_work set note = $1 where note is not null`, [REASON]);
     await read('reconcile', '--history');
+    for (const args of [
+      ['audit', '--csv'],
+      ['reconcile', '--history', '--csv'],
+    ]) {
+      const io = captureIo({ isTerminal: true });
+      await runCli([...args, '--config', configs[0] ?? ''], io);
+      expect(io.output()).toContain(',');
+      expectPrintable(io.output());
+    }
     await read('verify', '--dc', dc);
     await read('doctor');
     await run('settings', 'propose', 'rollout.bake', 'PT1H', '--execute', '--reason', REASON);

@@ -2,8 +2,9 @@
 import { chmod, chown, lstat, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openReportFolder } from '../../../src/cli/report/report-folder.js';
+import { explainSharing } from '../../../src/platform/shared-folder.js';
 import { samplePlan } from './sample-plan.js';
 
 let base: string;
@@ -107,5 +108,21 @@ if (process.geteuid?.() === 0)
       const path = await makeFolder(0o775, 'theirs');
       await chown(path, 0, 65_534);
       await expectUnsafe(path, `${path} can be written by its group`);
+    });
+
+    test.each([
+      [1000, 100, 'can be written by its group'],
+      [1000, 1000, undefined],
+    ])('takes the group of user %d for its own only with the same number, not %d', async (uid, gid, reason) => {
+      const path = await makeFolder(0o775, 'mine');
+      await chown(base, uid, gid);
+      await chown(path, uid, gid);
+      vi.spyOn(process, 'geteuid').mockReturnValue(uid);
+      vi.spyOn(process, 'getegid').mockReturnValue(gid);
+      try {
+        expect(await explainSharing(path, [])).toBe(reason && `${path} ${reason}`);
+      } finally {
+        vi.restoreAllMocks();
+      }
     });
   });

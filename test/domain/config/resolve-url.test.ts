@@ -32,6 +32,12 @@ const BAD = [
     'SECRET',
   ],
   ...['postgres:app:SECRET@db', 'postgres://[SECRET/x', 'postgres://app:SECRET%4', 'postgres://SECRET host:1x/y'],
+  ...[
+    'postgres://app:SECRET@host/x?port=SECRET',
+    'postgres://app:SECRET@host/x?port=99999',
+    'postgres:///x?host=SEC%0ARET',
+  ],
+  ...['postgres://app:SECRET@\u202ehost/x', 'postgres://app:SECRET@host/x?host=SEC\u202eRET'],
   // what is before the piece that is not escaped looks like a host and its port
   ...['postgres://app:12/SECRET@db/x', 'postgres://app:12?SECRET@db/x', 'postgres://app:12#SECRET@db/x'],
 ];

@@ -1,0 +1,184 @@
+// A rollout whose every database is behind a proxy that lets statements fail, and commands run against it.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { expect } from 'vitest';
+import { runCli } from '../../src/cli/run-cli.js';
+import { captureIo, type RanCommand, runCommand } from '../cli/captured-io.js';
+import { createFleet, type Fleet } from '../support/fleet.js';
+import { type InjectingProxy, startInjectingProxy } from '../support/injecting-proxy.js';
+import { createPeople, type TestPeople } from '../support/person.js';
+import { adminUrl } from '../support/postgres.js';
+import { waitFor } from '../support/wait.js';
+import { FAULTS, type Fault, findWrong, MARKER } from './injected-faults.js';
+
+/** Of two people with logins of their own, and of the owner of everything. */
+export const [ALICE, BOB, OWNER] = [0, 1, 2] as const;
+export type Person = typeof ALICE | typeof BOB | typeof OWNER;
+
+interface Attempt extends RanCommand {
+  readonly happened: boolean;
+  readonly statements: number;
+}
+
+const NEVER: Fault = { sqlstate: '00000', as: 'error' };
+/** It worked, or was asked for. */
+const DONE: readonly number[] = [0, 4];
+/** What says that there is nothing to do any more: it was done, and only what comes after it failed. */
+const ALREADY = /"(reconcile_asked|data_center_busy|wrong_stage|override_decided|exception_open|nothing)"/u;
+/** Errors that a command meets in a run, and one that sends many statements; each goes on with the next classes. */
+const ATTEMPTS = 3;
+const ATTEMPTS_OF_LONG = 1;
+const LONG = 150;
+const attemptsFor = (statements: number): number => (statements > LONG ? ATTEMPTS_OF_LONG : ATTEMPTS);
+
+const classes = Object.values(FAULTS);
+
+export class InjectionScene {
+  /** What was not as it must be, of everything that ran. */
+  readonly wrong: string[] = [];
+  /** Command lines that ran. */
+  readonly ran: (readonly string[])[] = [];
+  #turns = 0;
+
+  private constructor(
+    readonly fleet: Fleet,
+    private readonly people: TestPeople,
+    private readonly proxy: InjectingProxy,
+    private readonly folder: string,
+    private readonly configs: readonly string[],
+  ) {}
+
+  static async create(): Promise<InjectionScene> {
+    const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-injected-'));
+    const proxy = await startInjectingProxy(adminUrl());
+    const fleet = await createFleet({ orgs: 60, queue: 'postgres' });
+    const people = await createPeople(fleet, 'alice', 'bob');
+    const controls = [...people.people.map(({ controlUrl }) => controlUrl), fleet.controlUrl];
+    const configs = await Promise.all(
+      controls.map(async (control, n) => {
+        const path = join(folder, `${n}.yaml`);
+        const { zone, id } = fleet.cell(0).dataCenter;
+        const lines = [
+          `controlDatabase: "${proxy.through(control)}"`,
+          `queue: "${proxy.through(fleet.queueUrl ?? '')}"`,
+          `rateCard: ${resolve('src/sample/rate-card.yaml')}`,
+          'rollout: { batchSize: 100 }',
+          `dataCenters: [{ id: ${id}, zone: ${zone}, database: "${proxy.through(fleet.cell(0).url)}", source: public.orgs }]`,
+        ];
+        await writeFile(path, lines.join('\n'));
+        return path;
+      }),
+    );
+    return new InjectionScene(fleet, people, proxy, folder, configs);
+  }
+
+  run(person: Person, ...args: readonly string[]): Promise<RanCommand> {
+    return runCommand(...args, '--json', '--reason', 'a test', '--config', this.configs[person] ?? '');
+  }
+
+  /** A command that is meant to work, without errors; its document. */
+  async expectDone(person: Person, ...args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+    const ended = await this.run(person, ...args);
+    this.#expectIsDone(args, ended);
+    return JSON.parse(ended.out);
+  }
+
+  /** A command that changes nothing: then it works as before. */
+  async read(person: Person, ...args: readonly string[]): Promise<void> {
+    this.ran.push(args);
+    const { statements, code } = await this.#attempt(person, args, NEVER, 0);
+    const attempts = attemptsFor(statements);
+    for (let n = 0; n < attempts; n += 1) {
+      const fault = this.#nextFault();
+      const position = fault.as === 'refused' ? 1 + (this.#turns % 2) : this.#choosePosition(n, attempts, statements);
+      await this.#attempt(person, args, fault, position);
+    }
+    expect({ args, code: (await this.run(person, ...args)).code }).toEqual({ args, code });
+  }
+
+  /**
+   * Errors of as many classes as a command takes, spread over its statements. What was not done is done by the same
+   * command; `prepare` makes what it needs, and is called again where it was done in spite of the error.
+   */
+  async change(person: Person, prepare: () => Promise<readonly string[]>): Promise<RanCommand> {
+    let args = await prepare();
+    this.ran.push(args);
+    const { statements, ...first } = await this.#attempt(person, args, NEVER, 0);
+    this.#expectIsDone(args, first);
+    args = await prepare();
+    const attempts = attemptsFor(statements);
+    for (let n = 0; n < attempts; n += 1) {
+      const fault = this.#nextFault();
+      const position = fault.as === 'refused' ? 1 : this.#choosePosition(n, attempts, statements);
+      const ended = await this.#attempt(person, args, fault, position);
+      // whether a commit was done that nobody answered, only another look tells
+      if (DONE.includes(ended.code) || fault.as === 'unanswered') args = await prepare();
+    }
+    const last = await this.run(person, ...args);
+    if (!ALREADY.test(last.out)) this.#expectIsDone(args, last);
+    return last;
+  }
+
+  changeAgain(person: Person, ...args: readonly string[]): Promise<RanCommand> {
+    return this.change(person, async () => args);
+  }
+
+  /** A process that runs until it is stopped: it fails with a code, or says what it waits for and goes on. */
+  async serve(person: Person, ...args: readonly string[]): Promise<void> {
+    this.ran.push(args);
+    for (const fault of [this.#nextFault(), this.#nextFault()]) {
+      const io = captureIo();
+      this.proxy.inject({ ...fault, at: fault.as === 'refused' ? 1 : 2, marker: MARKER });
+      const ended = runCli([...args, '--config', this.configs[person] ?? ''], io);
+      await waitFor('its start', async () => /serving|running|next:/u.test(io.output() + io.errors()));
+      io.interrupt('SIGTERM');
+      const shown = { code: await ended, out: '', err: io.output() + io.errors() };
+      this.proxy.clear();
+      this.#keepWrong(args, fault, 2, shown);
+    }
+  }
+
+  async drop(): Promise<void> {
+    await this.proxy.stop();
+    await this.people.drop();
+    await this.fleet.drop();
+    await rm(this.folder, { recursive: true });
+  }
+
+  /** The command while one statement fails. What is wrong is collected. */
+  async #attempt(person: Person, args: readonly string[], fault: Fault, n: number): Promise<Attempt> {
+    this.proxy.inject({ ...fault, at: n, marker: MARKER });
+    const ended = await this.run(person, ...args);
+    const cleared = this.proxy.clear();
+    if (cleared.happened) this.#keepWrong(args, fault, n, ended);
+    return { ...ended, ...cleared };
+  }
+
+  #keepWrong(
+    args: readonly string[],
+    { sqlstate, as }: Fault,
+    n: number,
+    shown: Parameters<typeof findWrong>[0],
+  ): void {
+    for (const one of findWrong(shown)) this.wrong.push(`${args.join(' ')} (${sqlstate} ${as} at ${n}): ${one}`);
+  }
+
+  #expectIsDone(args: readonly string[], { code, out, err }: Pick<RanCommand, 'code' | 'out' | 'err'>): void {
+    const text = DONE.includes(code) ? '' : out + err;
+    expect({ args, code, text }).toEqual({ args, code: expect.toBeOneOf([...DONE]), text: '' });
+  }
+
+  /** One class after the other, and one fault of a class after the other. */
+  #nextFault(): Fault {
+    const faults = classes[this.#turns % classes.length] ?? [];
+    const fault = faults[Math.floor(this.#turns / classes.length) % faults.length];
+    this.#turns += 1;
+    return fault ?? NEVER;
+  }
+
+  /** Another share of its statements at every turn. */
+  #choosePosition(n: number, attempts: number, statements: number): number {
+    return 1 + Math.floor(((n + (this.#turns % 7) / 7) / attempts) * statements);
+  }
+}
