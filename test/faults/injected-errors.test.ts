@@ -3,8 +3,18 @@
 // last test.
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { purgeService } from '../../jobs/purge.job.js';
 import { REGISTRATIONS } from '../../src/cli/commands/index.js';
+import { writeSignUps } from '../../src/engine/cutover/write-sign-ups.js';
+import { feedChanges } from '../../src/engine/feed/feed-changes.js';
+import { auditCells } from '../../src/engine/scheduler/audit-cells.js';
+import { tick } from '../../src/engine/scheduler/tick.js';
+import { reportAlive, serveOpenWork } from '../../src/engine/worker/serve-cell.js';
+import { dumpDatabase } from '../residency/search.js';
+import { MARKER } from './injected-faults.js';
 import { ALICE, BOB, InjectionScene, OWNER } from './injection-scene.js';
+
+const ROUNDS = 6;
 
 let scene: InjectionScene;
 let at: readonly string[] = [];
@@ -32,6 +42,23 @@ beforeAll(async () => {
   at = ['--dc', scene.fleet.cell(0).dataCenter.id];
 }, 60_000);
 afterAll(() => scene.drop());
+
+/** A scheduler and a worker, whose statements fail one after the other. */
+async function driveInFaults(): Promise<void> {
+  const { engine } = scene.fleet;
+  const dc = scene.fleet.cell(0).dataCenter.id;
+  const works = [
+    ['tick', () => tick(engine, { schedulerId: 'a' })],
+    ['work', () => serveOpenWork(engine, dc)],
+    ['feed', () => feedChanges(engine, dc, { pace: 'rests' })],
+    ['sign-ups', () => writeSignUps(engine, dc)],
+    ['audit', () => auditCells(engine)],
+    ['alive', () => reportAlive(engine, dc, 'a', null)],
+    ['purge', () => purgeService(engine).runOnce(new AbortController().signal)],
+  ] as const;
+  for (let round = 0; round < ROUNDS; round += 1)
+    for (const [what, work] of works) await scene.fail(what, 1 + 5 * round, work);
+}
 
 describe('a command whose database raises an error', () => {
   test('before anything was rolled out', async () => {
@@ -85,9 +112,11 @@ describe('a command whose database raises an error', () => {
       return ['retry', ...at];
     });
     await scene.fleet.cell(0).sql('alter table credit_rollout.allotments drop constraint never_47');
-    await scene.fleet.drive();
+    await driveInFaults();
     await scene.run(ALICE, 'retry', ...at);
     expect(await scene.fleet.drive()).toEqual(['done']);
+    const stored = await dumpDatabase('control', scene.fleet.controlUrl);
+    expect(stored.filter(({ text }) => text.includes(MARKER) || /\b(internal|other)\b/u.test(text))).toEqual([]);
     expect(scene.wrong).toEqual([]);
   });
 
@@ -195,10 +224,7 @@ describe('a command whose database raises an error', () => {
     await scene.serve(OWNER, 'scheduler');
     await scene.serve(OWNER, 'up');
     await scene.serve(OWNER, 'meter', ...at, '--listen', '127.0.0.1:0');
-    await scene.change(OWNER, async () => {
-      await scene.expectDone(OWNER, 'init');
-      return ['detach', ...at];
-    });
+    await scene.changeAgain(OWNER, 'detach', ...at);
     expect(scene.wrong).toEqual([]);
   });
 });

@@ -18,8 +18,10 @@ const AUTHOR = `eve\n${FORGED}\u202e`;
 const REASON = `because\n${FORGED} \u001b[35m\u202e\u200b=1+1`;
 /** As long as a text of a product may be; only one that can be compressed fits into an index. */
 const LONG = '長い'.repeat(5_000);
+/** What a shell would run. */
+const SHELL = 'x;exit 9;#';
 const ids = [
-  ...new Set([LONG, ...fc.sample(hostileText, { numRuns: ORGS, seed: 11 }), `\n${FORGED}`, '-1', '=1', ';=1']),
+  ...new Set([LONG, ...fc.sample(hostileText, { numRuns: ORGS, seed: 11 }), `\n${FORGED}`, '-1', '=1', ';=1', SHELL]),
 ];
 const editions = fc.sample(hostileText, { numRuns: ORGS, seed: 12 });
 
@@ -118,6 +120,12 @@ describe('hostile texts', () => {
     const approved = await as(1, ['approve', name, '--reason', REASON]);
     expectPrintable(approved.out + approved.err);
     expect(approved.out).toContain('It is applied and verified.');
+    const at = ['--dc', dc, '--execute', '--reason', REASON];
+    const asked = await run('exception', 'add', SHELL, '--text', REASON, ...at);
+    expect(asked.out).toContain(`exception answer '${SHELL}' --dc ${dc}`);
+    await read('exception', 'list', '--dc', dc);
+    expect((await run('exception', 'answer', SHELL, '--decline', REASON, ...at)).err).toBe('');
+    await read('usage', SHELL, '--dc', dc);
     await read('cutover', 'show');
     await run('cutover', 'postpone', '--dc', dc, '--to', '2199-01-01', '--reason', REASON);
     await read('cutover', 'show');
