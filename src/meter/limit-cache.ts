@@ -29,7 +29,7 @@ export interface LimitCache {
   find(orgId: string): KnownLimits | undefined;
   /** Reads an org now, together with others that ask in the same moment. Never rejects. */
   read(orgId: string): Promise<KnownLimits>;
-  /** Reads all orgs that called in the last minute, and forgets those that did not for ten. */
+  /** Reads all orgs that called in the last minute, and forgets those that did not for ten, and ids that no org has. */
   refresh(): Promise<void>;
 }
 
@@ -46,11 +46,19 @@ const FORGOTTEN_MS = 600_000;
 const READ_MS = 1000;
 /** After a reading that failed, none is tried for so long. */
 const RETRY_MS = 1000;
+/** An id that no org has is asked for again after so long, by its next call only: anybody can invent ids. */
+const ABSENT_MS = 10_000;
+/** Of one refreshing reading: one that is late keeps no more orgs waiting. */
+const MAX_READ = 500;
+/** After so many in a row that failed, the cell is away. */
+const MAX_FAILED = 3;
 /** Counting is exact below; a limit that is not below is none. */
 const EXACT_BELOW = 9_000_000_000_000_000n;
 
 interface Entry extends KnownLimits {
   usedAtMs: number;
+  /** The cell said that no org has this id. */
+  readonly absent: boolean;
 }
 
 export function createLimitCache({ readCapacity, enforce, clock, onFailure }: LimitCacheOptions): LimitCache {
@@ -65,29 +73,41 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
   };
 
   async function readMany(orgIds: readonly string[]): Promise<void> {
+    // a cell that is away must not keep every call of an org waiting that is at its limit
+    if (now() - failedAtMs < RETRY_MS) keepUnread(orgIds);
+    else await readNow(orgIds);
+  }
+
+  async function readNow(orgIds: readonly string[]): Promise<'read' | 'failed'> {
     const readAtMs = now();
     try {
-      // a cell that is away must not keep every call of an org waiting that is at its limit
-      if (readAtMs - failedAtMs < RETRY_MS) return keepUnread(orgIds);
       const capacities = await withTimeout(clock, READ_MS, readCapacity(orgIds));
       if (capacities === undefined) throw new Error(`the cell did not answer in ${READ_MS} ms`);
       const general = enforce();
-      for (const orgId of orgIds) keep(orgId, readAtMs, toLimits(capacities.get(orgId), entries.get(orgId), general));
+      for (const orgId of orgIds) {
+        const org = capacities.get(orgId);
+        keep(orgId, readAtMs, toLimits(org, entries.get(orgId), general), org === undefined);
+      }
+      return 'read';
     } catch (error) {
       failedAtMs = now();
       onFailure(error);
       keepUnread(orgIds);
+      return 'failed';
     }
   }
 
   function keepUnread(orgIds: readonly string[]): void {
     for (const orgId of orgIds)
-      keep(orgId, null, entries.get(orgId)?.limits ?? toLimits(undefined, undefined, enforce()));
+      keep(orgId, null, entries.get(orgId)?.limits ?? toLimits(undefined, undefined, enforce()), false);
   }
 
-  function keep(orgId: string, readAtMs: number | null, limits: CallLimits): void {
-    entries.set(orgId, { limits, readAtMs, usedAtMs: entries.get(orgId)?.usedAtMs ?? now() });
+  function keep(orgId: string, readAtMs: number | null, limits: CallLimits, absent: boolean): void {
+    entries.set(orgId, { limits, readAtMs, absent, usedAtMs: entries.get(orgId)?.usedAtMs ?? now() });
   }
+
+  /** What is known of an id that no org has is not kept up to date. */
+  const isOver = ({ absent, readAtMs }: Entry): boolean => absent && now() - (readAtMs ?? 0) >= ABSENT_MS;
 
   return {
     find: (orgId) => {
@@ -110,9 +130,13 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
     },
     refresh: async () => {
       const nowMs = now();
-      for (const [orgId, { usedAtMs }] of entries) if (usedAtMs < nowMs - FORGOTTEN_MS) entries.delete(orgId);
-      const active = [...entries].filter(([, { usedAtMs }]) => usedAtMs >= nowMs - ACTIVE_MS).map(([orgId]) => orgId);
-      if (active.length > 0) await readMany(active);
+      for (const [orgId, entry] of entries)
+        if (entry.usedAtMs < nowMs - FORGOTTEN_MS || isOver(entry)) entries.delete(orgId);
+      const active = [...entries]
+        .filter(([, { usedAtMs, absent }]) => !absent && usedAtMs >= nowMs - ACTIVE_MS)
+        .map(([orgId]) => orgId);
+      for (let at = 0, failed = 0; at < active.length && failed < MAX_FAILED; at += MAX_READ)
+        failed = (await readNow(active.slice(at, at + MAX_READ))) === 'read' ? 0 : failed + 1;
     },
   };
 }

@@ -1,0 +1,64 @@
+// What a meter knows of orgs while somebody asks for ids that no org has, and while readings fail.
+import { expect, test } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.js';
+import { type CellLimits, createLimitCache } from '../../src/meter/limit-cache.js';
+
+const ENFORCED = { credits: 'on', concurrency: 'on' } as const;
+
+function open(capacity = 100n) {
+  const scene = {
+    atMs: 1_000_000,
+    capacity,
+    asked: [] as (readonly string[])[],
+    fails: (_: readonly string[]) => false,
+  };
+  const failures: unknown[] = [];
+  const cache = createLimitCache({
+    clock: { ...systemClock, now: () => new Date(scene.atMs) },
+    enforce: () => ENFORCED,
+    onFailure: (error) => failures.push(error),
+    readCapacity: async (ids) => {
+      scene.asked.push(ids);
+      if (scene.fails(ids)) throw new Error('late');
+      const org: CellLimits = { model: 'credits', capacity: scene.capacity, concurrency: null };
+      return new Map(ids.filter((id) => id.startsWith('org')).map((id) => [id, org]));
+    },
+  });
+  return { scene, cache, failures };
+}
+
+const count = (n: number): readonly string[] => Array.from({ length: n }, (_, at) => `org${at}`);
+
+test('ids that no org has are not read again but by their own call, and are forgotten', async () => {
+  const { scene, cache } = open();
+  await Promise.all(['org1', ...Array.from({ length: 3_000 }, (_, n) => `none${n}`)].map((id) => cache.read(id)));
+  scene.asked.length = 0;
+  scene.atMs += 9_000;
+  await cache.refresh();
+  expect(scene.asked).toEqual([['org1']]);
+  expect(cache.find('none1')).toMatchObject({ limits: { capacity: null } });
+  scene.atMs += 1_000;
+  expect(cache.find('none1')).toBeUndefined();
+  expect(cache.find('org1')).toBeDefined();
+});
+
+test('a reading that fails keeps only its own orgs from being refreshed', async () => {
+  const { scene, cache, failures } = open();
+  await Promise.all(count(1_200).map((id) => cache.read(id)));
+  scene.capacity = 7n;
+  scene.fails = (ids) => ids.includes('org3');
+  scene.asked.length = 0;
+  await cache.refresh();
+  expect(scene.asked.map((ids) => ids.length)).toEqual([500, 500, 200]);
+  expect([failures.length, cache.find('org1')?.limits.capacity, cache.find('org1100')?.limits.capacity]).toEqual([
+    1, 100, 7,
+  ]);
+});
+
+test('a cell that is away is not asked for every org', async () => {
+  const { scene, cache, failures } = open();
+  await Promise.all(count(5_000).map((id) => cache.read(id)));
+  scene.fails = () => true;
+  await cache.refresh();
+  expect(failures).toHaveLength(3);
+});
