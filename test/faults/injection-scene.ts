@@ -17,7 +17,7 @@ import { FAULTS, type Fault, findWrong, MARKER } from './injected-faults.js';
 
 /** Of two people with logins of their own, and of the owner of everything. */
 export const [ALICE, BOB, OWNER] = [0, 1, 2] as const;
-export type Person = typeof ALICE | typeof BOB | typeof OWNER;
+export type Asker = typeof ALICE | typeof BOB | typeof OWNER;
 
 interface Attempt extends RanCommand {
   readonly happened: boolean;
@@ -33,7 +33,7 @@ const ALREADY = /"(reconcile_asked|data_center_busy|wrong_stage|override_decided
  * Errors that a command meets in a run; the next command goes on with the next classes. CREDIT_ROLLOUT_FAULTS=14 shows
  * every class to every command, which takes minutes.
  */
-const ATTEMPTS = Number(readEnvironment('CREDIT_ROLLOUT_FAULTS') ?? '2');
+const ATTEMPTS = Number(readEnvironment('CREDIT_ROLLOUT_FAULTS') ?? '1');
 /** Of one that sends many statements, as `init` and `doctor` do. */
 const ATTEMPTS_OF_LONG = Math.ceil(ATTEMPTS / 2);
 const LONG = 150;
@@ -80,19 +80,19 @@ export class InjectionScene {
     return new InjectionScene(fleet, people, proxy, folder, configs);
   }
 
-  run(person: Person, ...args: readonly string[]): Promise<RanCommand> {
+  run(person: Asker, ...args: readonly string[]): Promise<RanCommand> {
     return runCommand(...args, '--json', '--reason', 'a test', '--config', this.configs[person] ?? '');
   }
 
   /** A command that is meant to work, without errors; its document. */
-  async expectDone(person: Person, ...args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  async expectDone(person: Asker, ...args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
     const ended = await this.run(person, ...args);
     this.#expectIsDone(args, ended);
     return JSON.parse(ended.out);
   }
 
   /** A command that changes nothing. */
-  async read(person: Person, ...args: readonly string[]): Promise<void> {
+  async read(person: Asker, ...args: readonly string[]): Promise<void> {
     this.ran.push(args);
     const { statements } = await this.#attempt(person, args, NEVER, 0);
     const attempts = attemptsFor(statements);
@@ -107,7 +107,7 @@ export class InjectionScene {
    * Errors of as many classes as a command takes, spread over its statements. What was not done is done by the same
    * command; `prepare` makes what it needs, and is called again where it was done in spite of the error.
    */
-  async change(person: Person, prepare: () => Promise<readonly string[]>): Promise<RanCommand> {
+  async change(person: Asker, prepare: () => Promise<readonly string[]>): Promise<RanCommand> {
     let args = await prepare();
     this.ran.push(args);
     const { statements, ...first } = await this.#attempt(person, args, NEVER, 0);
@@ -126,12 +126,12 @@ export class InjectionScene {
     return last;
   }
 
-  changeAgain(person: Person, ...args: readonly string[]): Promise<RanCommand> {
+  changeAgain(person: Asker, ...args: readonly string[]): Promise<RanCommand> {
     return this.change(person, async () => args);
   }
 
   /** A process that runs until it is stopped: it fails with a code, or says what it waits for and goes on. */
-  async serve(person: Person, ...args: readonly string[]): Promise<void> {
+  async serve(person: Asker, ...args: readonly string[]): Promise<void> {
     this.ran.push(args);
     for (const fault of [this.#nextFault(), this.#nextFault()]) {
       const io = captureIo();
@@ -167,7 +167,7 @@ export class InjectionScene {
   }
 
   /** The command while one statement fails. What is wrong is collected. */
-  async #attempt(person: Person, args: readonly string[], fault: Fault, n: number): Promise<Attempt> {
+  async #attempt(person: Asker, args: readonly string[], fault: Fault, n: number): Promise<Attempt> {
     this.proxy.inject({ ...fault, at: n, marker: MARKER });
     const ended = await this.run(person, ...args);
     const cleared = this.proxy.clear();

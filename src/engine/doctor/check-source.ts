@@ -20,7 +20,7 @@ import { isAttached } from '../../stores/cell/setup/schema.js';
 import { hasSignUpFunction, hasSignUpTrigger } from '../../stores/cell/setup/sign-up-trigger.js';
 import { countNullIdsAs, type Source } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
-import { type Measure, measureWithin, toAttached } from '../setup/init-cell.js';
+import { type MeasureSource, measureWithin, toAttached } from '../setup/init-cell.js';
 import type { OpenCell } from './check-cell.js';
 import type { Check, Finding, FindingRecorder } from './finding.js';
 
@@ -105,7 +105,7 @@ async function checkSignUpTime(cell: CellDatabase, record: FindingRecorder): Pro
 }
 
 /** As `init` measures it, also where an earlier version left its functions to their caller's rights. */
-export const measureOnSource = (cell: CellDatabase, limitMs: number, measure: Measure): Promise<number | null> =>
+export const measureOnSource = (cell: CellDatabase, limitMs: number, measure: MeasureSource): Promise<number | null> =>
   measureWithin(cell, limitMs, async (tx, within) => {
     await keepDefinersIfOwner(tx);
     return measure(tx, within);

@@ -118,13 +118,13 @@ async function makeCell(cell: CellDatabase, options: InitCellOptions): Promise<I
 }
 
 /** In ms; null: there is nothing to measure. */
-export type Measure = (tx: CellTransaction, limitMs: number) => Promise<number | null>;
+export type MeasureSource = (tx: CellTransaction, limitMs: number) => Promise<number | null>;
 
 /**
  * What a sign-up costs on this source decides whether it is written in its own transaction, and what a look costs, how
  * often the feed looks: afterwards, so that a view that takes long undoes nothing.
  */
-const measureAfterInit = (cell: CellDatabase, measure: Measure): Promise<number | null> =>
+const measureAfterInit = (cell: CellDatabase, measure: MeasureSource): Promise<number | null> =>
   measureWithin(cell, MEASURE_MS, async (tx, limitMs) => {
     // another init may be granting what it alters
     await lockSchema(tx);
@@ -133,7 +133,11 @@ const measureAfterInit = (cell: CellDatabase, measure: Measure): Promise<number 
   });
 
 /** At most this long; a source that takes longer counts as if it took just that. */
-export async function measureWithin(cell: CellDatabase, limitMs: number, measure: Measure): Promise<number | null> {
+export async function measureWithin(
+  cell: CellDatabase,
+  limitMs: number,
+  measure: MeasureSource,
+): Promise<number | null> {
   try {
     return await cell.asOwner((tx) => measure(tx, limitMs));
   } catch (error) {
