@@ -112,6 +112,7 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
   return {
     find: (orgId) => {
       const entry = entries.get(orgId);
+      if (entry?.absent && isOver(entry)) return undefined;
       if (entry !== undefined) entry.usedAtMs = lastMs;
       return entry;
     },
