@@ -40,7 +40,8 @@ describe('a statement', () => {
 });
 
 /** A command about an org, written with a value that no shell was thought of. */
-const UNQUOTED = /`(?:[^`]*\s)?(?:why|override|protect|usage|exception \w+)\s\$\{(?!quoteArgument\(|[A-Z_]+\})[^}]*\}[^`]* --/u;
+const UNQUOTED =
+  /`(?:[^`]*\s)?(?:why|override|protect|usage|exception \w+)\s\$\{(?!quoteArgument\(|[A-Z_]+\})[^}]*\}[^`]* --/u;
 
 test('a command that is shown quotes the org that it names', () => {
   expect(UNQUOTED.test(`show(\`why \${orgId} --dc \${id}\`)`)).toBe(true);
