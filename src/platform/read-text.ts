@@ -34,7 +34,6 @@ export function readTextNow(path: string, maxBytes: number): string | undefined 
   }
 }
 
-const GROUP_WRITES = 0o020;
 const OTHERS_WRITE = 0o002;
 
 /** Why a file that nobody named must not be used; undefined: it may. Rejects with the error of the disk. */

@@ -39,15 +39,6 @@ describe('a statement', () => {
   });
 });
 
-/** A command about an org, written with a value that no shell was thought of. */
-const UNQUOTED =
-  /`(?:[^`]*\s)?(?:why|override|protect|usage|exception \w+)\s\$\{(?!quoteArgument\(|[A-Z_]+\})[^}]*\}[^`]* --/u;
-
-test('a command that is shown quotes the org that it names', () => {
-  expect(UNQUOTED.test(`show(\`why \${orgId} --dc \${id}\`)`)).toBe(true);
-  expect(pathsWhere(({ text }) => UNQUOTED.test(text))).toEqual([]);
-});
-
 describe('a line', () => {
   // Cells and control databases were made with these texts, and the rule is in one of them: they stay as they are.
   const STAY_AS_THEY_ARE: readonly string[] = [

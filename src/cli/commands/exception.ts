@@ -8,7 +8,6 @@ import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
-import { quoteArgument } from '../terminal/command-names.js';
 import type { CliSession } from '../terminal/session.js';
 import { showAnswer, showException, showExceptions } from '../views/show-exceptions.js';
 

@@ -68,7 +68,7 @@ async function abort(session: CliSession, program: Program, dataCenter: string):
   const ended = isAcknowledged(report);
   const state = !ended ? 'aborting' : report.stage === 'aborted' ? 'aborted' : 'withdrawn';
   const next = session.commands.show(ended ? command`apply --dc ${dataCenter}` : command('status'));
-  const remains = describeRemains(dc, state);
+  const remains = status === undefined ? UNKNOWN : describeRemains(dc, state);
   session.report(
     { dataCenter, state, stage: report.stage, next, ...remains.counts },
     [`■ ${dataCenter}: ${state}`, `    ${remains.sentence}`, `Next: ${next}`].join('\n'),
