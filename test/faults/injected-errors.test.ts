@@ -199,6 +199,7 @@ describe('a command whose database raises an error', () => {
     await scene.fleet.drive();
     await scene.read(ALICE, 'reconcile', '--history');
     await scene.read(ALICE, 'usage', 'propose', ...at);
+    await scene.read(ALICE, 'meter', 'enforce', ...at, '--credits', 'on');
     await setInstant(`cutover_at = '2098-10-30', cutover_local = '2098-10-30T00:00:00 UTC'`);
     await scene.change(ALICE, async () => {
       await scene.run(ALICE, 'cutover', 'postpone', ...at, '--withdraw');
@@ -222,7 +223,7 @@ describe('a command whose database raises an error', () => {
     await scene.serve(OWNER, 'worker', ...at);
     await scene.serve(OWNER, 'scheduler');
     await scene.serve(OWNER, 'up');
-    await scene.serve(OWNER, 'meter', ...at, '--listen', '127.0.0.1:0');
+    await scene.serve(OWNER, 'meter', 'serve', ...at, '--listen', '127.0.0.1:0');
     await scene.changeAgain(OWNER, 'detach', ...at);
     expect(scene.wrong).toEqual([]);
   });
