@@ -1,6 +1,11 @@
 // A meter store that always answers. When the store behind it does not, it decides from the memory of this process:
 // what was seen last, and what was spent here since. It tries the store again in the background, brings back once what
 // was spent, and gives nobody's call for the trial. What is not known to have been counted is not counted again.
+//
+// Why no library: opossum and cockatiel let real calls try whether a store is back (half-open), which here would let a
+// customer wait for the time-out, and wrap each call in promises of their own. What is difficult is none of theirs: to
+// decide at once from memory meanwhile, and to know what the store has counted. Without it a breaker is `outage`, a
+// pause and a retry.
 import type { DayState } from '../domain/metering/decide-call.js';
 import type { MeterDay } from '../domain/metering/meter-day.js';
 import { createEmptyUsage } from '../domain/metering/usage.js';

@@ -3,7 +3,8 @@
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { findMeterDay } from '../../src/domain/metering/meter-day.js';
+import type { CallLimits } from '../../src/domain/metering/decide-call.js';
+import { findMeterDay, nextMeterDay } from '../../src/domain/metering/meter-day.js';
 import { createEmptyUsage, type DayUsage } from '../../src/domain/metering/usage.js';
 import { connectMeterRedis, createRedisMeterStore } from '../../src/stores/meter/redis-meter-store.js';
 import { redisAvailable, startTestRedis, type TestRedis } from '../support/redis.js';
@@ -155,6 +156,58 @@ describe.skipIf(!redisAvailable())('a meter whose Redis', () => {
       );
     expect(granted).toBe(5000);
     expect(await readToday('shared')).toMatchObject({ usage: { credits: 5000 } });
+  });
+
+  test('is lost to three gateways at once costs no more than what was left, for each but one, and is told all', async () => {
+    const gateways = await Promise.all([1, 2, 3].map(() => openGateway()));
+    for (const { orgs, meter } of gateways) {
+      orgs.set('apart', onCredits(60));
+      await meter.acquire({ orgId: 'apart', kind: 'list' });
+    }
+    for (const { meter } of gateways) (await meter.acquire({ orgId: 'apart', kind: 'get' })).release();
+    const left = 60 - 3 * 3 - 3;
+    const backs = gateways.map(({ next }) => next('store_back'));
+    await server.kill();
+    let granted = 0;
+    for (const { meter } of gateways)
+      for (let at = 0; at < 100; at += 1)
+        if ((await meter.acquire({ orgId: 'apart', kind: 'get' })).allowed) granted += 1;
+    expect(granted).toBeGreaterThanOrEqual(left);
+    expect(granted - left).toBeLessThanOrEqual((gateways.length - 1) * (left + 2));
+    server = await server.restart('empty');
+    await Promise.all(backs);
+    for (const { meter } of gateways) await meter.close();
+    expect(await readToday('apart')).toMatchObject({ usage: { credits: 12 + granted } });
+  });
+
+  test('keeps the slots of a gateway that died for a minute, also across midnight', async () => {
+    const { redis } = await openGateway();
+    const day = nextMeterDay(findMeterDay(Date.now(), ZONE), ZONE);
+    const days = [day, nextMeterDay(day, ZONE)] as const;
+    let nowMs = day.startMs;
+    const store = createRedisMeterStore(redis, () => nowMs);
+    const limits = { model: 'credits', capacity: 10, concurrency: 1, enforceCredits: 'on', enforceConcurrency: 'on' };
+    const ask = async (callId: string): Promise<readonly [string | undefined, string]> => {
+      const call = { orgId: 'died', callId, kind: 'get', credits: 6, limits: limits as CallLimits };
+      const { day: picked, answers } = await store.acquire(days, [call]);
+      const [answer] = answers;
+      return [picked?.day, answer?.kind === 'decided' ? answer.decision.verdict : String(answer?.kind)];
+    };
+    // an emptied Redis: it is told of the day first
+    await redis.flushall();
+    nowMs = days[0].endMs - 1;
+    await store.merge([{ ...createEmptyUsage('died', day.day, 'credits'), capacity: 10 }], days);
+    expect(await ask('a')).toEqual([day.day, 'allowed']);
+    expect(await ask('b')).toEqual([day.day, 'credits']);
+    nowMs = days[0].endMs;
+    expect(await ask('b')).toEqual([days[1].day, 'concurrency']);
+    nowMs = days[0].endMs - 1 + 59_999;
+    expect(await ask('b')).toEqual([days[1].day, 'concurrency']);
+    nowMs += 1;
+    expect(await ask('b')).toEqual([days[1].day, 'allowed']);
+    // a clock that is set back picks the old day again: its counters are what they were
+    nowMs = days[0].endMs - 1;
+    expect(await ask('c')).toEqual([day.day, 'credits']);
   });
 });
 
