@@ -29,7 +29,7 @@ afterAll(async () => {
 const READS = ['doctor', 'plans', 'plans show', 'plans diff', 'status', 'calendar', 'cutover show', 'verify', 'why'];
 const MORE_READS = ['wait', 'quarantine', 'audit', 'rate-card check', 'settings show'];
 const USAGE_READS = ['usage show', 'exception list'];
-const PROCESSES = ['worker', 'meter', 'scheduler', 'up', 'demo'];
+const PROCESSES = ['worker', 'meter serve', 'scheduler', 'up', 'demo'];
 /** It makes the audit itself; what it did is in the tables of migrations. */
 const SCHEMAS = ['init', 'remove', 'uninstall', 'adopt-cell'];
 

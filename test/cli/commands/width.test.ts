@@ -211,7 +211,7 @@ describe('what a command prints', () => {
   });
 
   test('fits of what runs until it is stopped', async () => {
-    await attempt('meter', '--dc', idOf('in'), '--listen', 'nowhere on this machine');
+    await attempt('meter', 'serve', '--dc', idOf('in'), '--listen', 'nowhere on this machine');
     await serve('serving', 'worker', '--dc', idOf('in'));
     await serve('scheduler: running', 'scheduler');
     await serve('serving', 'up');
