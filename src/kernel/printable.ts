@@ -19,8 +19,8 @@ export function toPrintable(text: string): string {
 }
 
 /**
- * An id or an edition of somebody else's in a sentence of ours: in quotes unless it is one plain word, so that it cannot
- * go on as the sentence would. `null` is no plain word: it stands for none.
+ * An id or an edition of somebody else's in a sentence of ours: in quotes unless it is one plain word, so that it
+ * cannot go on as the sentence would. `null` is no plain word: it stands for none.
  */
 export const showName = (text: string): string =>
   /^(?!null$)[\p{L}\p{N}_.@:/-]+$/u.test(text) ? text : `"${text.replaceAll('"', '\\"')}"`;

@@ -3,7 +3,7 @@ import { findDataCenter } from '../../compose.js';
 import type { Enforce } from '../../domain/metering/decide-call.js';
 import { type EnforcementReport, type EnforcementWish, setEnforcement } from '../../engine/usage/set-enforcement.js';
 import { command } from '../../kernel/advice.js';
-import { withPrintableTexts } from '../../kernel/printable.js';
+import { showName, withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
@@ -57,7 +57,7 @@ function showEnforcement({ dataCenter, orgId, before, after, own, executed }: En
     return `    ${limit.padEnd(11)} ${MEANING[after[limit]]}${from}${change}`;
   };
   return [
-    `${executed ? '✔' : '·'} limits of ${orgId === null ? 'all orgs' : `org ${orgId}`} in ${dataCenter}`,
+    `${executed ? '✔' : '·'} limits of ${orgId === null ? 'all orgs' : `org ${showName(orgId)}`} in ${dataCenter}`,
     line('credits'),
     line('concurrency'),
     '',

@@ -12,12 +12,18 @@ export interface CheckedCard {
   readonly coverage: readonly EditionCoverage[];
 }
 
+/** Failing cases, and editions: a screen of each. All of them are in the document. */
+const SHOWN = 20;
+const showRest = (all: number): readonly string[] =>
+  all > SHOWN ? [`    and ${showCount(all - SHOWN)} more: --json`] : [];
+
 const COLUMNS = [{ title: 'EDITION' }, right('BRANCHES'), right('COVERED'), right('UNCOVERED')];
 
 export function showCheckedCard({ card, failed, coverage }: CheckedCard, width: number): string {
   return [
     showVerdict(card, failed.length),
-    ...failed.map(({ message }) => `    ${message}`),
+    ...failed.slice(0, SHOWN).map(({ message }) => `    ${message}`),
+    ...showRest(failed.length),
     ...showCoverage(coverage, width),
   ].join('\n');
 }
@@ -33,16 +39,19 @@ function showCoverage(coverage: readonly EditionCoverage[], width: number): read
   const all = coverage.reduce((sum, { branches }) => sum + branches, 0);
   const open = coverage.reduce((sum, { uncovered }) => sum + uncovered.length, 0);
   if (open === 0) return [`  Every one of the ${showCount(all)} branches that it can produce has a case.`];
-  const rows = coverage.map(({ edition, branches, uncovered }) => [
-    edition,
-    showCount(branches),
-    showCount(branches - uncovered.length),
-    showCount(uncovered.length),
-  ]);
+  const rows = coverage
+    .slice(0, SHOWN)
+    .map(({ edition, branches, uncovered }) => [
+      edition,
+      showCount(branches),
+      showCount(branches - uncovered.length),
+      showCount(uncovered.length),
+    ]);
   return [
     `  No case covers ${showCount(open)} of the ${showCount(all)} branches that it can produce (paid × winner × purchased × light agents × negotiated):`,
     '',
     ...indent(layOutTable(COLUMNS, rows, width - 2)),
+    ...showRest(coverage.length),
     '',
     '  Which ones: --json.',
   ];
