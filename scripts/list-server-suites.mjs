@@ -108,6 +108,10 @@ const SAME_ON_EVERY_VERSION = new Map([
     'Holds how long status waits for a server that says nothing, which no version of PostgreSQL decides.',
   ],
   [
+    'test/faults/injected-errors.test.ts',
+    'Holds what commands make of errors that a proxy plants. What a version says itself is in stores/postgres-failure.',
+  ],
+  [
     'test/docs/own-postgres.test.ts',
     'Holds that the commands of a document work as it says. They are those of test/cli.',
   ],
