@@ -1,6 +1,6 @@
 // SQL that keeps texts of a cell from what leaves it: control gets counts and codes, and no name.
 
-/** What a code looks like: one of ours, an SQLSTATE, of the network, or a constraint. src/domain knows which there are. */
+/** What a code looks like: one of ours, an SQLSTATE, of the network, a constraint. src/domain knows which there are. */
 export const CODE_FORM = `'^[0-9A-Za-z_]{1,40}$'`;
 
 /** What a plan counts: src/domain/plan/plan-report.ts; a test compares them. */

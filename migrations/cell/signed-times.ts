@@ -3,7 +3,7 @@
 import { recordLoginSql } from '../login-powers.js';
 import type { Migration } from '../migration.js';
 
-/** Why: a worker dated its verification back, and a scheduler passed a canary that was not verified, or did not wait. */
+/** Why: a worker dated its verification back; a scheduler passed a canary that was not verified, or did not wait. */
 export const checkCanaryPass: Migration = {
   name: '20261130050400_pre_check_canary_pass',
   up: `

@@ -1,5 +1,5 @@
-// Why: what a scheduler read in a cell stays in control for ever, in the audit and in the log of holds. A scheduler of an
-// earlier version passed on any text that a login of the cell had written.
+// Why: what a scheduler read in a cell stays in control for ever, in the audit and in the log of holds. A scheduler of
+// an earlier version passed on any text that a login of the cell had written.
 import type { Migration } from '../migration.js';
 import { CODE_FORM } from '../plain-texts.js';
 

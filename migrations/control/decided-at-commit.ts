@@ -5,8 +5,8 @@ import { type Migration, macSql } from '../migration.js';
 const PROPOSALS = ['postponements', 'reversals', 'policy_changes', 'reconcile_requests', 'cell_proposals'] as const;
 
 /**
- * Why: an approver who was dismissed in the middle decided all the same, with SET CONSTRAINTS or a prepared transaction.
- * The check at the commit finds out whether it runs there: SET CONSTRAINTS names constraints, and every one of that
+ * Why: an approver who was dismissed in the middle decided all the same, with SET CONSTRAINTS or a prepared
+ * transaction. The check at the commit finds out whether it runs there: SET CONSTRAINTS names constraints, and every one of that
  * name. A transaction that notifies cannot be prepared.
  */
 export const decideAtCommit: Migration = {
@@ -66,7 +66,8 @@ export const knowRequesters: Migration = {
 alter table credit_rollout_control.data_centers add requested_login oid;
 comment on column credit_rollout_control.data_centers.requested_login is
   'the number of the login that asked for the rollout, which a new name does not change';
-update credit_rollout_control.data_centers d set requested_login = r.oid from pg_roles r where r.rolname = d.requested_by;
+update credit_rollout_control.data_centers d set requested_login = r.oid
+  from pg_roles r where r.rolname = d.requested_by;
 create function credit_rollout_control.sign_requester() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin

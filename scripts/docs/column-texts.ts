@@ -191,7 +191,6 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
   'credit_rollout.freezes': {
     freeze_id: 'primary key',
     frozen_at: 'when',
-    frozen_by: 'the login of the cell, or the user of the machine on the embedded servers',
     reason: '`--reason`, or null',
     lifted_at: 'null: the freeze is in force',
     lifted_by: 'who lifted it',

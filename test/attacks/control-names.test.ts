@@ -7,6 +7,7 @@ const DENIED = '42501';
 const RESTRICTED = '23001';
 const CHECKED = '23514';
 let scene: ControlScene;
+const SCHEMA = 'credit_rollout_control';
 let n = 200;
 beforeAll(async () => {
   scene = await openControlScene();
@@ -180,4 +181,37 @@ describe('names of a login’s own', () => {
       await scene.fleet.control('select plan_id from credit_rollout_control.plans where plan_id = $1', [plan]),
     ).toEqual([{ plan_id: plan }]);
   });
+});
+
+describe('what a scheduler read in a cell', () => {
+  const ORG = 'org 1 has 37 agents';
+  const dc = (): string => scene.dataCenters[0];
+
+  test('is kept where it is a code only', async () => {
+    const { scheduler } = scene.logins;
+    const hold = (code: string, value: string): string =>
+      `insert into ${SCHEMA}.holds (data_center, code, value, release, needs_person, position)
+       values ('${dc()}', '${code}', '${value}', 'none', true, 1)`;
+    const audit = (failure: string): string =>
+      `insert into ${SCHEMA}.audit (action, data_center, details)
+       values ('transition', '${dc()}', '{"failure": "${failure}"}')`;
+    for (const code of ['cell_trouble', 'plan_failed', 'bake_query_failed'])
+      expect([code, await scheduler.attempt(hold(code, ORG))]).toEqual([code, CHECKED]);
+    expect(await scheduler.attempt(audit(ORG))).toBe(CHECKED);
+    expect(await scheduler.attempt(`update ${SCHEMA}.data_centers set failure = '${ORG}' where id = '${dc()}'`)).toBe(
+      'done',
+    );
+    expect(await scene.fleet.control(`select failure from ${SCHEMA}.data_centers where id = '${dc()}'`)).toEqual([
+      { failure: 'other' },
+    ]);
+    expect(await scene.fleet.control(`select from ${SCHEMA}.hold_log where value ~ ' '`)).toEqual([]);
+    expect(await scheduler.attempt(hold('cell_trouble', '53100'), `delete from ${SCHEMA}.holds`)).toBe('done');
+    expect(await scheduler.attempt(audit('plan_edited'))).toBe('done');
+  });
+});
+
+test('no data center is called control', async () => {
+  await expect(
+    scene.fleet.control(`insert into ${SCHEMA}.data_centers (id, position, zone) values ('control', 9, 'UTC')`),
+  ).rejects.toMatchObject({ code: CHECKED, constraint: 'data_centers_id_check' });
 });

@@ -291,33 +291,3 @@ describe('the seal of a cut-over', () => {
     expect(await forged.catch(() => null)).toBeNull();
   });
 });
-
-describe('what a scheduler read in a cell', () => {
-  const ORG = 'org 1 has 37 agents';
-
-  test('is kept where it is a code only', async () => {
-    const { scheduler } = scene.logins;
-    const hold = (code: string, value: string): string =>
-      `insert into ${schema}.holds (data_center, code, value, release, needs_person, position)
-       values ('${dc()}', '${code}', '${value}', 'none', true, 1)`;
-    const audit = (failure: string): string =>
-      `insert into ${schema}.audit (action, data_center, details)
-       values ('transition', '${dc()}', '{"failure": "${failure}"}')`;
-    for (const code of ['cell_trouble', 'plan_failed', 'bake_query_failed'])
-      expect([code, await scheduler.attempt(hold(code, ORG))]).toEqual([code, CHECKED]);
-    expect(await scheduler.attempt(audit(ORG))).toBe(CHECKED);
-    expect(await scheduler.attempt(set(`failure = '${ORG}'`))).toBe('done');
-    expect(await rows(`select failure from ${schema}.data_centers where id = '${dc()}'`)).toEqual([
-      { failure: 'other' },
-    ]);
-    expect(await rows(`select from ${schema}.hold_log where value ~ ' '`)).toEqual([]);
-    expect(await scheduler.attempt(hold('cell_trouble', '53100'), `delete from ${schema}.holds`)).toBe('done');
-    expect(await scheduler.attempt(audit('plan_edited'))).toBe('done');
-  });
-});
-
-test('no data center is called control', async () => {
-  await expect(
-    rows(`insert into ${schema}.data_centers (id, position, zone) values ('control', 9, 'UTC')`),
-  ).rejects.toMatchObject({ code: CHECKED, constraint: 'data_centers_id_check' });
-});

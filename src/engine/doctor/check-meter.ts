@@ -1,5 +1,5 @@
-// Checks of `doctor` on the meter's Redis of a data center: it forgets nothing, its clock is that of the cell, and it is
-// no other server of ours. A Redis that cannot be reached has one finding.
+// Checks of `doctor` on the meter's Redis of a data center: it forgets nothing, its clock is that of the cell, and it
+// is no other server of ours. A Redis that cannot be reached has one finding.
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { Clock } from '../../kernel/clock.js';
 import { RolloutError } from '../../kernel/rollout-error.js';

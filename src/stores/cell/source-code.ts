@@ -1,10 +1,13 @@
 // Whose code runs where the source is read. The functions of a view run as whoever reads it, and `SET ROLE` is no wall
 // against them: `RESET ROLE` leads back to the login. So a login that could give away everything reads only what nobody
 // weaker can change.
+import type { Knex } from 'knex';
 import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { selectRow } from '../query.js';
-import type { CellTransaction } from './cell-database.js';
+
+const MEMBER_ONLY =
+  'Use a login that is only a member of the roles that the command needs: docs/how-to/install-a-fleet.md.';
 
 /** SQL: what a login `r` of pg_roles has that code of somebody else must not get; null: nothing. */
 const POWER = `case
@@ -20,8 +23,8 @@ const POWER = `case
 end`;
 
 /**
- * Who owns a view, a function or a domain that our views and functions use, and is weaker than the login. Only its owner
- * or somebody stronger can replace such an object, so the answer stays true. What the server came with has low numbers.
+ * Who owns a view, a function or a domain that our views and functions use, and is weaker than the login. Only its
+ * owner or somebody stronger can replace such an object, so the answer stays true. What the server came with has low numbers.
  */
 const WEAKER = `
 with recursive used (class, object) as (
@@ -65,7 +68,7 @@ interface LoginRow {
 
 /** `owners`: the roles that own what is ours. Throws login_too_strong. */
 export async function rejectStrongReader(
-  tx: CellTransaction,
+  tx: Knex.Transaction,
   { dataCenter, owners }: { readonly dataCenter: string; readonly owners: readonly string[] },
 ): Promise<void> {
   const login = await selectRow<LoginRow>(
@@ -83,8 +86,8 @@ export async function rejectStrongReader(
   if (weaker === null) return;
   throw new RolloutError('login_too_strong', {
     message:
-      `Data center "${dataCenter}": the login ${login.name} ${login.power}, and code of ${weaker} in the source would ` +
-      'run with its rights.',
-    next: advise`Use a login that is only a member of the roles that the command needs: docs/how-to/install-a-fleet.md. Only ${command('init')} and ${command('doctor')} are for this one.`,
+      `Data center "${dataCenter}": the login ${login.name} ${login.power}, and code of ${weaker} in the source ` +
+      'would run with its rights.',
+    next: advise`${MEMBER_ONLY} Only ${command('init')} and ${command('doctor')} are for this one.`,
   });
 }

@@ -14,7 +14,6 @@
 // The one argument of a script is JSON: Redis reads it faster than as many arguments, and so is it written.
 const STATE = '<I7I7I7I7I7I7I3I7I6I2B';
 const OF_KIND = '<I7I7';
-
 /** `a`: the arguments, from 1 on: prefix, now or -1, …; `now` in ms. */
 const BEGIN = `
 local run, pack, unpack, sub = redis.call, struct.pack, struct.unpack, string.sub
@@ -244,7 +243,7 @@ while at <= #a do
 end
 return 0`;
 
-/** A hash as numbers: the model, the counters in the order of USAGE_COUNTERS, then kind, calls and credits each. */
+// A hash as numbers: the model, the counters in the order of USAGE_COUNTERS, then kind, calls and credits each.
 const LIST = `
 local function list(key)
   local hash, out = run('HGETALL', key), {}

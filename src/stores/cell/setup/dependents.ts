@@ -46,7 +46,8 @@ export async function listDependents(tx: CellTransaction): Promise<readonly stri
      select distinct case when view is null then pg_describe_object(classid, objid, objsubid)
        else pg_describe_object('pg_class'::regclass, view, 0) end as name
      from found left join pg_namespace n on n.oid = namespace
-     where not coalesce(${IS_TEMPORARY}, false) and namespace is distinct from ${OURS} and namespace is distinct from 'pg_toast'::regnamespace
+     where not coalesce(${IS_TEMPORARY}, false) and namespace is distinct from ${OURS}
+       and namespace is distinct from 'pg_toast'::regnamespace
        and not coalesce(tgname = any (:triggers::text[]) and tgfoid = any (array[
          to_regproc('credit_rollout.note_changed_orgs'), to_regproc('credit_rollout.onboard_inserted')]::oid[]), false)
      order by 1`,

@@ -41,7 +41,8 @@ with recursive found (classid, objid, objsubid) as (
   from found f
   cross join lateral (
     select f.classid, f.objid
-    union all select 'pg_type'::regclass, unnest(array[t.oid, t.typarray]) from pg_class c join pg_type t on t.oid = c.reltype
+    union all select 'pg_type'::regclass, unnest(array[t.oid, t.typarray])
+      from pg_class c join pg_type t on t.oid = c.reltype
       where f.classid = 'pg_class'::regclass and c.oid = f.objid and c.relkind in ('v', 'm')
   ) on_it
   join pg_depend d on d.refclassid = on_it.classid and d.refobjid = on_it.objid and d.deptype in ('n', 'a')
@@ -104,11 +105,10 @@ async function explainInUse(
     .slice(0, MOST_NAMED)
     .map(({ name, temporary, holder }) => (temporary ? `${name} (temporary; ${holder ?? 'login not known'})` : name));
   const others = dependents.length - named.length;
+  const who = `${named.join(', ')}${others > 0 ? ` and ${others} more` : ''}`;
   const verb = dependents.length === 1 ? 'depends' : 'depend';
   return new RolloutError('views_in_use', {
-    message:
-      `Data center "${dataCenter}": ${named.join(', ')}${others > 0 ? ` and ${others} more` : ''} ${verb} on a view of ` +
-      'ours that must be created again.',
+    message: `Data center "${dataCenter}": ${who} ${verb} on a view of ours that must be created again.`,
     ...(cause !== undefined && { next: 'End the transaction of that session, or the session, then repeat it.', cause }),
   });
 }
