@@ -115,6 +115,42 @@ const SAME_ON_EVERY_VERSION = new Map([
     'test/docs/own-postgres.test.ts',
     'Holds that the commands of a document work as it says. They are those of test/cli.',
   ],
+  [
+    'test/faults/absent-cells.test.ts',
+    'Holds when a cell that does not answer is asked again. No version of PostgreSQL answers there.',
+  ],
+  [
+    'test/faults/databases-away.test.ts',
+    'Takes databases away in the middle of a rollout. What each step asks of them is in the suites of the engine.',
+  ],
+  [
+    'test/faults/tls-postgres.test.ts',
+    'Holds which certificates are trusted, which Node decides before PostgreSQL is asked.',
+  ],
+  [
+    'test/faults/injected-errors.test.ts',
+    'A proxy gives the errors of a server here, of every class, whatever version is behind it.',
+  ],
+  ['test/cli/commands/odd-names.test.ts', 'Holds how names are quoted, which is the same in every version.'],
+  [
+    'test/cli/commands/apply-plan.test.ts',
+    'Holds what the command says of plans that it refuses. Their rules are in engine/plan/follow-plan.',
+  ],
+  [
+    'test/cli/commands/reconcile.test.ts',
+    'Holds what the command prints. The nights are in engine/reconcile and scenarios/logins.',
+  ],
+  [
+    'test/cli/commands/approvals.test.ts',
+    'Holds what the commands print. Who may approve what is in the attacks and in scenarios/logins.',
+  ],
+  [
+    'test/cli/commands/audit-rows.test.ts',
+    'Holds that each verb leaves its row. Who is named in it is in attacks/control-people, on both.',
+  ],
+  ['test/engine/operate/read-metrics.test.ts', 'Holds what Prometheus reads. Its SQL is that of status.'],
+  ['test/support/invariants.test.ts', 'Holds that the invariants of tests see what is broken. It breaks rows itself.'],
+  ['test/sample/seed-orgs.test.ts', 'Holds the orgs of the embedded default, which has a server of its own.'],
 ]);
 
 const named = [...doors, ...[...SAME_ON_EVERY_VERSION.keys()].map((path) => join(ROOT, path))];
