@@ -19,7 +19,9 @@ create table credit_rollout.enforcement (
 );
 comment on table credit_rollout.enforcement is
   'whether limits of calls refuse: one row for all orgs, without org_id, and one for each org that differs';
-create unique index enforcement_org_id_idx on credit_rollout.enforcement (org_id) nulls not distinct;
+-- two indexes, since 14 has none that takes a null for a value
+create unique index enforcement_org_id_idx on credit_rollout.enforcement (org_id) where org_id is not null;
+create unique index enforcement_general_idx on credit_rollout.enforcement ((true)) where org_id is null;
 
 -- when it was changed is not up to who changes it
 create function credit_rollout.date_enforcement() returns trigger language plpgsql

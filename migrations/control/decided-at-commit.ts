@@ -6,8 +6,8 @@ const PROPOSALS = ['postponements', 'reversals', 'policy_changes', 'reconcile_re
 
 /**
  * Why: an approver who was dismissed in the middle decided all the same, with SET CONSTRAINTS or a prepared
- * transaction. The check at the commit finds out whether it runs there: SET CONSTRAINTS names constraints, and every one of that
- * name. A transaction that notifies cannot be prepared.
+ * transaction. The check at the commit finds out whether it runs there: SET CONSTRAINTS names constraints, and every
+ * one of that name. A transaction that notifies cannot be prepared.
  */
 export const decideAtCommit: Migration = {
   name: '20261130050600_pre_decide_at_commit',

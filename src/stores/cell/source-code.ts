@@ -24,7 +24,8 @@ end`;
 
 /**
  * Who owns a view, a function or a domain that our views and functions use, and is weaker than the login. Only its
- * owner or somebody stronger can replace such an object, so the answer stays true. What the server came with has low numbers.
+ * owner or somebody stronger can replace such an object, so the answer stays true. What the server came with has low
+ * numbers.
  */
 const WEAKER = `
 with recursive used (class, object) as (

@@ -53,11 +53,21 @@ export async function saveEnforcement(
   orgId: string | null,
   { credits = null, concurrency = null }: { readonly [K in keyof Enforce]?: Enforcement | null },
 ): Promise<void> {
+  if (orgId === null) {
+    // its row is there since the migration
+    await execute(
+      tx,
+      'update credit_rollout.enforcement set credits = :credits, concurrency = :concurrency where org_id is null',
+      { credits, concurrency },
+    );
+    return;
+  }
   await execute(
     tx,
     `insert into credit_rollout.enforcement as e (org_id, credits, concurrency)
      values (:org_id::credit_rollout.org_id, :credits, :concurrency)
-     on conflict (org_id) do update set credits = excluded.credits, concurrency = excluded.concurrency`,
+     on conflict (org_id) where org_id is not null
+       do update set credits = excluded.credits, concurrency = excluded.concurrency`,
     { org_id: orgId, credits, concurrency },
   );
 }
