@@ -31,14 +31,14 @@ export interface AskedByHeaders {
 
 /** `X-Org-Id`, `X-Call-Kind`, and where they matter `X-Call-Records`, `X-Call-From`, `X-Call-Limit`, `X-Call-Id`. */
 export function readCallHeaders(headers: IncomingHttpHeaders): AskedByHeaders {
-  const text = (name: string): string | undefined => {
+  const text = (name: string): string | null | undefined => {
     const value = headers[name];
-    return typeof value === 'string' && value !== '' ? value : undefined;
+    return typeof value === 'string' && value !== '' ? decodeUtf8(value) : undefined;
   };
   // what is no number stays a text, and is rejected as one
   const number = (name: string): unknown => {
     const value = text(name);
-    return value !== undefined && /^\d{1,10}$/u.test(value) ? Number(value) : value;
+    return typeof value === 'string' && /^\d{1,10}$/u.test(value) ? Number(value) : value;
   };
   return {
     call: {
@@ -51,4 +51,13 @@ export function readCallHeaders(headers: IncomingHttpHeaders): AskedByHeaders {
     },
     refuseStatus: text('x-refuse-status') === '403' ? 403 : 429,
   };
+}
+
+/** Node reads each byte of a header as one character, and proxies send UTF-8. Null, which is rejected: it is none. */
+function decodeUtf8(value: string): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(value, 'latin1'));
+  } catch {
+    return null;
+  }
 }

@@ -226,6 +226,17 @@ describe('GET /authorize', () => {
     });
     expect((await ask({ path: '/authorize' })).status).toBe(400);
   });
+
+  test('reads ids as UTF-8, which proxies send, and rejects what is none', async () => {
+    const { orgs, ask } = await open();
+    orgs.set('Zürich-東京', onCredits(1));
+    const send = (bytes: Buffer) =>
+      ask({ path: '/authorize', headers: { 'X-Org-Id': bytes.toString('latin1'), 'X-Call-Kind': 'get' } });
+    const status = async (bytes: Buffer): Promise<number | undefined> => (await send(bytes)).status;
+    expect(await status(Buffer.from('Zürich-東京'))).toBe(200);
+    expect(await status(Buffer.from('Zürich-東京'))).toBe(429);
+    expect(await status(Buffer.from([0x5a, 0xfc, 0x72]))).toBe(400);
+  });
 });
 
 describe('GET /orgs/:id/api-details', () => {
