@@ -36,7 +36,7 @@ const readNow = async (fleet: Fleet, row: Parameters<typeof readPlan>[1] | undef
 /** As after a restore: the cell knows nothing of a plan, and what is given takes its number. */
 async function takeNumber(cell: TestCell, planId: string): Promise<void> {
   const number = planId.split('-').at(-1);
-  for (const table of ['plans', 'plan_ranges', 'plan_groups'])
+  for (const table of ['plans', 'plan_ranges', 'plan_groups', 'plan_ends'])
     await cell.sql(`delete from credit_rollout.${table} where plan_id = ${number}`);
   await cell.sql(`select setval('credit_rollout.plan_ids', ${number}, false)`);
 }
