@@ -48,8 +48,20 @@ create trigger exceptions_read_committed before update on credit_rollout.excepti
 
 -- A unique key sees every row: also one that came after the snapshot of a plan that is being made.
 create table credit_rollout.plan_ends (plan_id bigint primary key);
-comment on table credit_rollout.plan_ends is 'numbers of plans that are finished: nothing is added to them, for ever';
+comment on table credit_rollout.plan_ends is 'numbers of plans that are finished: nothing is added to them';
 insert into credit_rollout.plan_ends (plan_id) select p.plan_id from credit_rollout.plans p;
+
+create or replace function credit_rollout.forget_plan(document jsonb, kept bigint[]) returns bigint
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  old bigint;
+begin
+  old := credit_rollout.delete_old_plan(credit_rollout.sealed_days(document, 'plan_days'), kept);
+  update credit_rollout.cell set forgotten_plan = old where old > coalesce(forgotten_plan, 0);
+  -- nothing is added up to the greatest number that was deleted
+  delete from credit_rollout.plan_ends e using credit_rollout.cell c where e.plan_id <= c.forgotten_plan;
+  return old;
+end $$;
 
 create or replace function credit_rollout.check_open_plan(plan bigint, finishes boolean) returns void language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$

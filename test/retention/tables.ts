@@ -59,7 +59,7 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   plan_ranges: 'time',
   plan_groups: 'time',
   plan_parts: 'time',
-  plan_ends: 'people',
+  plan_ends: 'time',
   pending_sign_ups: 'time',
   plan_requests: 'time',
   runs: 'time',

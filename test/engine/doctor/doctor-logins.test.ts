@@ -94,7 +94,7 @@ describe('the login of a scheduler', () => {
     [['fencer'], 'ok', /^no worker runs$/u],
     [['fencer', 'reader'], 'ok', /^no worker runs$/u],
     [['fencer', 'planner'], 'warning', /of a scheduler also has: planner$/u],
-    [['fencer', 'worker', 'override'], 'warning', /of a scheduler also has: worker, override$/u],
+    [['fencer', 'worker', 'override'], 'warning', /of a scheduler also has: override, worker$/u],
   ] as const)('in a cell with %j: %s', async (roles, level, found) => {
     const cell = await makeCell();
     const opened = await openAs(cell, roles);
@@ -114,7 +114,7 @@ describe('the login of a scheduler', () => {
 
   test.each([
     [['scheduler'], '', 'ok', 'has the roles that it needs'],
-    [['scheduler', 'operator', 'approver'], '', 'warning', 'also has: operator, approver'],
+    [['scheduler', 'operator', 'approver'], '', 'warning', 'also has: approver, operator'],
     [['scheduler'], 'createrole', 'error', 'createrole'],
   ] as const)('%j %s: %s', async (roles, more, level, found) => {
     const cell = await makeCell({ init: 'left' });
