@@ -28,7 +28,7 @@ const METRICS_MS = 2_000;
 
 export type { ListenAddress };
 
-/** @throws address_unusable */
+/** @throws listen_refused */
 export async function startListener(
   program: Program,
   { address, process, dataCenters }: ListenerOptions,

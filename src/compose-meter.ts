@@ -7,8 +7,8 @@ import type { CallCosts } from './domain/rate-card/call-costs.js';
 import { createMeterCell, type MeterCell } from './engine/usage/meter-cell.js';
 import { createMeterServer } from './http/meter-server.js';
 import { systemClock } from './kernel/clock.js';
-import { RolloutError } from './kernel/rollout-error.js';
 import { createMeter, type Meter } from './meter/create-meter.js';
+import { explainListening, formatAddress, listenOn, refuseListening } from './platform/listen.js';
 import { listenOnSocket } from './platform/listen-socket.js';
 import { createLog } from './platform/log.js';
 import { explainSharing } from './platform/shared-folder.js';
@@ -102,31 +102,17 @@ export async function openCellMeter(
 }
 
 async function listenAt(http: Server, listen: MeterListen): Promise<string> {
-  if (listen.kind === 'socket') return listenAtSocket(http, listen.path);
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', reject);
-    http.listen(listen.port, listen.host, resolve);
-  }).catch((cause: NodeJS.ErrnoException) => {
-    throw refuseListening(`${listen.host}:${listen.port} cannot be listened on (${cause.code ?? cause.name})`, cause);
-  });
-  const address = http.address();
-  return `http://${listen.host === '::1' ? '[::1]' : listen.host}:${typeof address === 'object' ? address?.port : ''}`;
+  return listen.kind === 'socket' ? listenAtSocket(http, listen.path) : formatAddress(await listenOn(http, listen));
 }
 
 /** Who may write into its folder could put a server of their own in its place. */
 async function listenAtSocket(http: Server, path: string): Promise<string> {
-  const unsafe = (cause: NodeJS.ErrnoException): RolloutError =>
-    refuseListening(`${path} cannot be listened on (${cause.code ?? cause.name})`, cause);
-  const why = await explainSharing(dirname(path), []).catch((cause) => {
-    throw unsafe(cause);
-  });
-  if (why !== undefined) throw refuseListening(`${path} is not safe: ${why}`);
-  const listening = await listenOnSocket(http, path).catch((cause) => {
-    throw unsafe(cause);
-  });
-  if (listening === 'used') throw refuseListening(`another process answers at ${path}`);
+  const explain = (cause: NodeJS.ErrnoException): never => {
+    throw explainListening(path, cause);
+  };
+  const why = await explainSharing(dirname(path), []).catch(explain);
+  if (why !== undefined) throw refuseListening(path, `it is not safe: ${why}`);
+  const listening = await listenOnSocket(http, path).catch(explain);
+  if (listening === 'used') throw refuseListening(path, 'another process answers there');
   return `unix:${path}`;
 }
-
-const refuseListening = (why: string, cause?: unknown): RolloutError =>
-  new RolloutError('listen_refused', { message: `The meter does not listen: ${why}.`, cause });

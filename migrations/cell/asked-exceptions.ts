@@ -39,10 +39,10 @@ create trigger exceptions_sign_person before insert on credit_rollout.exceptions
 create trigger protected_orgs_sign_person before insert on credit_rollout.protected_orgs
   for each row execute function credit_rollout.sign_person();
 
--- Belongs to the role that reads the source: an org that there is not asks for nothing.
+-- Belongs to the role that reads the source: an org that there is not asks for nothing. It waits for no other one.
 create or replace function credit_rollout.ask_exception(org_id credit_rollout.org_id, wish text,
     wanted bigint default null, until date default null) returns bigint language plpgsql
-  security definer set search_path = pg_catalog, pg_temp as $$
+  security definer set search_path = pg_catalog, pg_temp set lock_timeout = '250ms' as $$
 declare
   number bigint;
 begin

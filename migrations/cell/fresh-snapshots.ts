@@ -1,6 +1,7 @@
 // Why: a trigger that asks another table sees it as its transaction began, where that is at repeatable read: a freeze,
 // an end of a run or of a plan that came since was not seen.
 import type { Migration } from '../migration.js';
+import { requireReadCommittedSql } from '../read-committed.js';
 
 /** What is decided by the state of the cell. Sign-ups and plans have their own ways, since their callers choose. */
 const DECIDED = [
@@ -29,16 +30,7 @@ const DECIDED = [
 export const requireFreshSnapshots: Migration = {
   name: '20261130050300_pre_require_fresh_snapshots',
   up: `
-create function credit_rollout.require_read_committed() returns trigger language plpgsql
-  set search_path = pg_catalog, pg_temp as $$
-begin
-  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted')
-     and not pg_has_role(session_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then
-    raise exception '% is written at read committed', tg_table_name
-      using errcode = 'object_not_in_prerequisite_state', constraint = 'written_at_read_committed';
-  end if;
-  return null;
-end $$;
+${requireReadCommittedSql('credit_rollout')}
 ${DECIDED.map(
   (table) => `create trigger ${table}_read_committed before insert or update or delete on credit_rollout.${table}
   for each statement execute function credit_rollout.require_read_committed();`,
@@ -91,6 +83,5 @@ begin
     when triggered_action_exception then
       null;
   end;
-end $$;
-revoke all on function credit_rollout.require_read_committed from public;`,
+end $$;`,
 };

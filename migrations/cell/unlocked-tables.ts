@@ -28,22 +28,6 @@ begin
   delete from credit_rollout.protected_orgs p where p.org_id = org;
 end $$;
 
--- Belongs to the role that reads the source: an org that there is not asks for nothing. It waits for no other one.
-create or replace function credit_rollout.ask_exception(org_id credit_rollout.org_id, wish text,
-    wanted bigint default null, until date default null) returns bigint language plpgsql
-  security definer set search_path = pg_catalog, pg_temp set lock_timeout = '250ms' as $$
-declare
-  number bigint;
-begin
-  if not exists (select from credit_rollout.source_orgs s where s.org_id = $1) then
-    raise exception 'there is no such org' using errcode = 'foreign_key_violation',
-      constraint = 'exceptions_org_known';
-  end if;
-  insert into credit_rollout.exceptions (org_id, text, wanted, until, asked_by)
-    values ($1, $2, $3, $4, session_user) returning exception_id into number;
-  return number;
-end $$;
-
 -- What an adoption is about, as a hash: another copy of the cell, or one that went on since, has another one. What
 -- sign-ups of the product add is not in it.
 create or replace function credit_rollout.digest_adoption() returns text language sql stable

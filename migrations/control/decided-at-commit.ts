@@ -1,5 +1,5 @@
 // Why: who approves must be able to approve when their transaction commits, and not only when they send the statement.
-import { type Migration, macSql } from '../migration.js';
+import type { Migration } from '../migration.js';
 
 /** What a second person decides. */
 const PROPOSALS = ['postponements', 'reversals', 'policy_changes', 'reconcile_requests', 'cell_proposals'] as const;
@@ -7,7 +7,8 @@ const PROPOSALS = ['postponements', 'reversals', 'policy_changes', 'reconcile_re
 /**
  * Why: an approver who was dismissed in the middle decided all the same, with SET CONSTRAINTS or a prepared
  * transaction. The check at the commit finds out whether it runs there: SET CONSTRAINTS names constraints, and every
- * one of that name. A transaction that notifies cannot be prepared.
+ * one of that name. A transaction that notifies cannot be prepared. A deferred trigger of the approver's own, or a
+ * cursor that outlives the transaction, would run after the check, for as long as they like; a superuser is not asked.
  */
 export const decideAtCommit: Migration = {
   name: '20261130050600_pre_decide_at_commit',
@@ -27,6 +28,17 @@ ${PROPOSALS.map(
   execute function credit_rollout_control.note_immediate();`,
 ).join('\n')}
 
+create function credit_rollout_control.can_delay_commit() returns boolean language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  return not (select r.rolsuper from pg_roles r where r.rolname = session_user)
+    and (exists (select from pg_cursors c where c.is_holdable)
+      or exists (
+        select from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
+        where t.tgdeferrable and c.relnamespace <> 'credit_rollout_control'::regnamespace
+          and (pg_has_role(session_user, c.relowner, 'member') or pg_has_role(session_user, p.proowner, 'member'))));
+end $$;
+
 create or replace function credit_rollout_control.check_decider_stayed() returns trigger language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -38,7 +50,7 @@ begin
   perform set_config('credit_rollout_control.immediate', 'no', true);
   insert into credit_rollout_control.decision_probes (name) values (tg_name);
   delete from credit_rollout_control.decision_probes;
-  if current_setting('credit_rollout_control.immediate') <> 'no' then
+  if current_setting('credit_rollout_control.immediate') <> 'no' or credit_rollout_control.can_delay_commit() then
     raise exception 'this is checked when the transaction commits, and not before'
       using errcode = 'restrict_violation', constraint = 'decided_at_commit';
   end if;
@@ -54,7 +66,7 @@ drop trigger cell_proposals_decider_stayed on credit_rollout_control.cell_propos
 create constraint trigger cell_proposals_decider_stayed after update on credit_rollout_control.cell_proposals
   deferrable initially deferred for each row when (new.state = 'approved' and new.lost_at is null)
   execute function credit_rollout_control.check_decider_stayed();
-revoke all on function credit_rollout_control.note_immediate from public;`,
+revoke all on function credit_rollout_control.note_immediate, credit_rollout_control.can_delay_commit from public;`,
 };
 
 /**
@@ -82,13 +94,16 @@ create trigger data_centers_sign_requester before update on credit_rollout_contr
         (old.requested_at, old.requested_by, old.requested_login))
   execute function credit_rollout_control.sign_requester();
 
+-- 0: nobody knows which login its author had, so nobody is known to be another person.
+comment on column credit_rollout_control.plans.author_login is
+  'the number of the author''s login, which a new name does not change; 0: not known';
 create function credit_rollout_control.sign_plan_login() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin
   new.author_login := coalesce(
     (select d.requested_login from credit_rollout_control.data_centers d
       where d.id = new.data_center and d.requested_by = new.author),
-    (select r.oid from pg_roles r where r.rolname = new.author));
+    (select r.oid from pg_roles r where r.rolname = new.author), 0::oid);
   return new;
 end $$;
 drop trigger plans_signed_author on credit_rollout_control.plans;
@@ -101,30 +116,6 @@ revoke all on function credit_rollout_control.sign_requester, credit_rollout_con
 export const sealNothingRemoved: Migration = {
   name: '20261130050800_pre_seal_nothing_removed',
   up: `
-create or replace function credit_rollout_control.seal_for(dc text, action text, content jsonb, valid interval)
-  returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
-declare
-  document jsonb := content || jsonb_build_object('data_center', dc, 'kind', action,
-    'expires_at', clock_timestamp() + valid);
-  sealed jsonb;
-begin
-  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-    raise exception 'a seal says what is true now: it is made at read committed'
-      using errcode = 'object_not_in_prerequisite_state', constraint = 'written_at_read_committed';
-  end if;
-  if exists (select from credit_rollout_control.data_centers d where d.id = dc and d.removed_at is not null) then
-    raise exception 'data center % was taken out', dc
-      using errcode = 'object_not_in_prerequisite_state', constraint = 'data_centers_removed_check';
-  end if;
-  select document || jsonb_build_object('mac', ${macSql('document')})
-    into sealed from credit_rollout_control.seal_keys k where k.data_center = dc;
-  if not found then
-    raise exception 'data center % has no key for seals: run init', dc
-      using errcode = 'object_not_in_prerequisite_state', constraint = 'seal_key_missing';
-  end if;
-  return sealed;
-end $$;
-
 create function credit_rollout_control.refuse_removed() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin

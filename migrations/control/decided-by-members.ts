@@ -69,18 +69,6 @@ begin
   return new;
 end $$;
 
--- 0: nobody knows which login its author had, so nobody is known to be another person.
-comment on column credit_rollout_control.plans.author_login is
-  'the number of the author''s login, which a new name does not change; 0: not known';
-create or replace function credit_rollout_control.sign_plan_login() returns trigger language plpgsql
-  set search_path = pg_catalog, pg_temp as $$
-begin
-  new.author_login := coalesce(
-    (select d.requested_login from credit_rollout_control.data_centers d
-      where d.id = new.data_center and d.requested_by = new.author),
-    (select r.oid from pg_roles r where r.rolname = new.author), 0::oid);
-  return new;
-end $$;
 create or replace function credit_rollout_control.check_plan_logins() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 declare
@@ -112,21 +100,4 @@ create trigger plans_not_removed before insert on credit_rollout_control.plans
 -- After the row too: the foreign key has waited for a removal that had begun.
 create trigger runs_still_member after insert on credit_rollout_control.runs
   for each row execute function credit_rollout_control.refuse_removed();`,
-};
-
-/**
- * Why: where control follows a fence that is a trillion ahead, the fences of the others cannot: each follows by a
- * trillion at once.
- */
-export const limitLeaps: Migration = {
-  name: '20261130055300_pre_limit_leaps',
-  up: `
-create function credit_rollout_control.refuse_leap() returns trigger language plpgsql
-  set search_path = pg_catalog, pg_temp as $$
-begin
-  raise exception 'an epoch grows in small steps' using errcode = 'restrict_violation';
-end $$;
-create trigger rollout_refuse_leap before update on credit_rollout_control.rollout for each row
-  when (new.epoch > old.epoch + 1000000000) execute function credit_rollout_control.refuse_leap();
-revoke all on function credit_rollout_control.refuse_leap from public;`,
 };

@@ -1,20 +1,13 @@
 // Why: what a trigger of control asks was answered as its transaction began, where that is at repeatable read: an
 // approver who was dismissed since still decided, and a policy that two people had replaced still let a plan through.
+// A seal, too, says what is true now: it is volatile, or a cursor would go on giving what was true once.
 import { type Migration, macSql } from '../migration.js';
+import { requireReadCommittedSql } from '../read-committed.js';
 
 export const readControlFresh: Migration = {
   name: '20261130050000_pre_read_control_fresh',
   up: `
-create function credit_rollout_control.require_read_committed() returns trigger language plpgsql
-  set search_path = pg_catalog, pg_temp as $$
-begin
-  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted')
-     and not pg_has_role(session_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then
-    raise exception '% is written at read committed', tg_table_name
-      using errcode = 'object_not_in_prerequisite_state', constraint = 'written_at_read_committed';
-  end if;
-  return null;
-end $$;
+${requireReadCommittedSql('credit_rollout_control')}
 do $$
 declare
   found_table text;
@@ -29,7 +22,7 @@ begin
 end $$;
 
 create or replace function credit_rollout_control.seal_for(dc text, action text, content jsonb, valid interval)
-  returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+  returns jsonb language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   document jsonb := content || jsonb_build_object('data_center', dc, 'kind', action,
     'expires_at', clock_timestamp() + valid);
@@ -39,6 +32,10 @@ begin
     raise exception 'a seal says what is true now: it is made at read committed'
       using errcode = 'object_not_in_prerequisite_state', constraint = 'written_at_read_committed';
   end if;
+  if exists (select from credit_rollout_control.data_centers d where d.id = dc and d.removed_at is not null) then
+    raise exception 'data center % was taken out', dc
+      using errcode = 'object_not_in_prerequisite_state', constraint = 'data_centers_removed_check';
+  end if;
   select document || jsonb_build_object('mac', ${macSql('document')})
     into sealed from credit_rollout_control.seal_keys k where k.data_center = dc;
   if not found then
@@ -46,8 +43,7 @@ begin
       using errcode = 'object_not_in_prerequisite_state', constraint = 'seal_key_missing';
   end if;
   return sealed;
-end $$;
-revoke all on function credit_rollout_control.require_read_committed from public;`,
+end $$;`,
 };
 
 /**
@@ -117,7 +113,7 @@ begin
   return new;
 end $$;
 
--- As far as a fence can be ahead.
+-- Where control followed a fence that is a trillion ahead, the fences of the others could not: each follows by as much.
 create or replace function credit_rollout_control.check_rollout() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin
@@ -125,7 +121,7 @@ begin
      is distinct from (old.pinned_at, old.card_hash, old.card_name) then
     raise exception 'the first apply has pinned the card' using errcode = 'restrict_violation';
   end if;
-  if new.epoch > old.epoch + 1000000000000 then
+  if new.epoch > old.epoch + 1000000000 then
     raise exception 'an epoch grows in small steps' using errcode = 'restrict_violation';
   end if;
   if old.pinned_at is null then

@@ -5,7 +5,7 @@ import { guardAcceptedFalls } from './approved-falls.js';
 import { createCalendar } from './calendar.js';
 import { keepCodesOnly } from './codes-only.js';
 import { decideAtCommit, knowRequesters, sealNothingRemoved } from './decided-at-commit.js';
-import { decideForMembers, knowApproversOfPlans, limitLeaps, refusePreparedProposals } from './decided-by-members.js';
+import { decideForMembers, knowApproversOfPlans, refusePreparedProposals } from './decided-by-members.js';
 import { bindDecisions } from './decisions.js';
 import { recordFailedSteps } from './failed-steps.js';
 import { orderPolicy, readControlFresh, tellOwnRowsApart } from './fresh-snapshots.js';
@@ -21,7 +21,6 @@ import { createApprovals, createControlPlans } from './plans.js';
 import { createPolicy } from './policy.js';
 import { bindRequests, judgePlans } from './policy-rules.js';
 import { guardPostponements } from './postponements.js';
-import { commitPromptly } from './prompt-commits.js';
 import { removeDataCenters } from './removed-data-centers.js';
 import { purgeControlNights } from './retention.js';
 import { createControlReversals } from './reversals.js';
@@ -78,7 +77,5 @@ export const controlMigrations: readonly Migration[] = [
   refusePreparedProposals,
   knowApproversOfPlans,
   decideForMembers,
-  limitLeaps,
-  commitPromptly,
   keepCodesOnly,
 ];

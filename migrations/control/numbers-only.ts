@@ -41,7 +41,7 @@ declare
   found_function regprocedure;
 begin
   for found_function in select p.oid from pg_proc p where p.pronamespace = 'credit_rollout_control'::regnamespace
-      and p.proname in ('seal', 'seal_for', 'seal_retention') loop
+      and p.proname in ('seal', 'seal_retention') loop
     execute format('alter function %s volatile', found_function);
   end loop;
 end $$;

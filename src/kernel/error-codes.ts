@@ -42,11 +42,6 @@ export const ERRORS = {
   policy_differs: entry(1, 'The configuration differs from the policy.', 'Write its values, or leave the keys out.'),
   invalid_duration: entry(1, 'A duration is not an ISO 8601 one of fixed length.', 'Write one such as PT12H or P30D.'),
   duplicate_data_center: entry(1, 'Two data centers have the same id.', 'Give each data center its own id.'),
-  address_unusable: entry(
-    1,
-    'A process cannot listen on the address of --listen.',
-    'End the program that uses it, or name another address or port.',
-  ),
   unknown_data_center: entry(1, 'No data center has this id.', 'Use one of the ids that are listed.'),
   removal_refused: entry(
     6,
@@ -244,8 +239,8 @@ export const ERRORS = {
   ...METER_ERRORS,
   listen_refused: entry(
     1,
-    'The meter cannot listen there: somebody answers there already, or others may write into the folder of the socket.',
-    'End the other process, or name a socket with --listen in a folder that only its own user can write into.',
+    'A process cannot listen at the place of --listen: it is taken, or others may write into the folder of the socket.',
+    'End the other process, or name another place with --listen; a socket needs a folder that only its user can write into.',
   ),
   out_unwritable: entry(
     1,

@@ -1,4 +1,4 @@
-// Listens on an address of this machine, or says in one sentence why it cannot.
+// Listens on this machine, or says in one sentence why it cannot.
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { RolloutError } from '../kernel/rollout-error.js';
@@ -13,20 +13,22 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program uses it',
   EACCES: 'this user may not use it',
   EADDRNOTAVAIL: 'this machine does not have this address',
+  ENOENT: 'its folder does not exist',
 };
 
-/** Returns where it listens. @throws address_unusable */
+export const refuseListening = (place: string, why: string, cause?: unknown): RolloutError =>
+  new RolloutError('listen_refused', { message: `Cannot listen on ${place}: ${why}.`, cause });
+
+export const explainListening = (place: string, cause: NodeJS.ErrnoException): RolloutError =>
+  refuseListening(place, REASONS[cause.code ?? ''] ?? `the system answers ${cause.code ?? 'an error'}`, cause);
+
+/** Returns where it listens. @throws listen_refused */
 export async function listenOn(server: Server, { host, port }: ListenAddress): Promise<ListenAddress> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const why = REASONS[error.code ?? ''] ?? `the system answers ${error.code ?? 'an error'}`;
-      reject(
-        new RolloutError('address_unusable', {
-          message: `Cannot listen on ${formatAddress({ host, port })}: ${why}.`,
-        }),
-      );
-    });
+    server.once('error', reject);
     server.listen(port, host, resolve);
+  }).catch((cause: NodeJS.ErrnoException) => {
+    throw explainListening(formatAddress({ host, port }), cause);
   });
   return { host, port: (server.address() as AddressInfo).port };
 }

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { makePlan } from '../../src/engine/plan/make-plan.js';
 import { cellOwnerName } from '../../src/stores/cell/cell-database.js';
+import { execute } from '../../src/stores/query.js';
 import { contextOf, createTestCell, type TestCell } from '../support/cell.js';
 import { openTestCell } from '../support/open-context.js';
 
@@ -47,7 +48,9 @@ function open(login?: string) {
 
 const READ = 'select count(*) from credit_rollout.source_orgs';
 const readAs = (role: 'reader' | 'planner' | 'worker' | 'override' | 'meter', login?: string) =>
-  open(login).inTransaction(role, (tx) => tx.raw(role === 'meter' ? 'select from credit_rollout.org_capacity' : READ));
+  open(login).inTransaction(role, (tx) =>
+    execute(tx, role === 'meter' ? 'select from credit_rollout.org_capacity' : READ),
+  );
 
 const REFUSED = { code: 'login_too_strong', message: expect.stringContaining('code of weak_author in the source') };
 const risen = async () => (await cell.sql(`select rolsuper from pg_roles where rolname = 'weak_author'`))[0]?.rolsuper;

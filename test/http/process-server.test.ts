@@ -129,7 +129,7 @@ test.each([
 test('an address that another program uses is named, with the way out', async () => {
   const { port } = await listenOn(remember(createProcessServer(idle)), { host: '127.0.0.1', port: 0 });
   await expect(listenOn(createProcessServer(idle), { host: '127.0.0.1', port })).rejects.toMatchObject({
-    code: 'address_unusable',
+    code: 'listen_refused',
     message: `Cannot listen on http://127.0.0.1:${port}: another program uses it.`,
   });
 });
