@@ -108,6 +108,9 @@ async function listenAt(http: Server, listen: MeterListen): Promise<string> {
 /** Who may write into its folder could put a server of their own in its place. */
 async function listenAtSocket(http: Server, path: string): Promise<string> {
   const explain = (cause: NodeJS.ErrnoException): never => {
+    // Node says EACCES of a folder that is not there too
+    if (cause.code === 'EACCES' || cause.code === 'ENOENT')
+      throw refuseListening(path, 'its folder does not exist, or this user may not use it', cause);
     throw explainListening(path, cause);
   };
   const why = await explainSharing(dirname(path), []).catch(explain);

@@ -13,7 +13,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program uses it',
   EACCES: 'this user may not use it',
   EADDRNOTAVAIL: 'this machine does not have this address',
-  ENOENT: 'its folder does not exist',
 };
 
 export const refuseListening = (place: string, why: string, cause?: unknown): RolloutError =>

@@ -291,7 +291,9 @@ describe('meter', () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as AddressInfo;
-    expect(await serve(`127.0.0.1:${port}`)).toMatchObject(refused(`127.0.0.1:${port}: another program uses it`));
+    expect(await serve(`127.0.0.1:${port}`)).toMatchObject(
+      refused(`http://127.0.0.1:${port}: another program uses it`),
+    );
     other.close();
   });
 });
