@@ -3,7 +3,7 @@
 import type { CallLimits, Enforce } from '../domain/metering/decide-call.js';
 import type { MeterDay } from '../domain/metering/meter-day.js';
 import { type CallPrice, priceCall } from '../domain/metering/price-call.js';
-import { createEmptyUsage, type DayUsage, mergeUsage } from '../domain/metering/usage.js';
+import { createEmptyUsage, type DayUsage } from '../domain/metering/usage.js';
 import type { CallCosts } from '../domain/rate-card/call-costs.js';
 import { type Clock, systemClock } from '../kernel/clock.js';
 import { withTimeout } from '../kernel/retry.js';
@@ -125,10 +125,11 @@ export function createMeter(options: MeterOptions): Meter {
     } catch (error) {
       onEvent?.({ kind: 'usage_unread', error });
     }
-    return [...byOrg].map(([orgId, { model, capacity }]) => {
+    return [...byOrg].flatMap(([orgId, { model, capacity }]) => {
       const seen = steady.findSeen(orgId, day);
       const usage = stored.get(orgId) ?? createEmptyUsage(orgId, day, seen?.model ?? model);
-      return { ...(seen === undefined ? usage : mergeUsage(usage, seen)), capacity: seen?.capacity ?? capacity };
+      const ofCell = { ...usage, capacity: seen?.capacity ?? capacity, epoch: null };
+      return seen === undefined ? [ofCell] : [ofCell, seen];
     });
   }
 

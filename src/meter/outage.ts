@@ -46,7 +46,7 @@ export function createOutage(options: {
   /** Tells the memory of an org's day what was seen last. */
   function tell({ day }: MeterDay, days: readonly [MeterDay, MeterDay], { orgId, limits }: AcquireRequest): void {
     const orgs = known.get(day) ?? new Map<string, SeenUsage>();
-    const empty = { ...createEmptyUsage(orgId, day, limits.model), capacity: limits.capacity };
+    const empty = { ...createEmptyUsage(orgId, day, limits.model), capacity: limits.capacity, epoch: null };
     const usage = findSeen(orgId, day) ?? empty;
     known.set(day, orgs.set(orgId, usage));
     // done when it returns, as everything in memory
@@ -59,17 +59,17 @@ export function createOutage(options: {
     const before = orgs?.get(orgId);
     if (orgs === undefined || before === undefined) return;
     const after = addUsage(before, { ...createEmptyUsage(orgId, day, before.model), ...counted });
-    orgs.set(orgId, { ...after, capacity: before.capacity });
+    orgs.set(orgId, { ...before, ...after });
   }
 
   function toSpent(usage: DayUsage): readonly SeenUsage[] {
     const orgs = known.get(usage.day);
     const before = orgs?.get(usage.orgId);
     if (orgs === undefined || before === undefined) return [];
-    orgs.set(usage.orgId, { ...usage, capacity: before.capacity });
+    orgs.set(usage.orgId, { ...before, ...usage });
     const spent = subtractUsage(usage, before);
     const isAnything = spent.calls + spent.callsGivenBack + spent.refusedByCredits + spent.refusedByConcurrency > 0;
-    return isAnything ? [{ ...spent, capacity: before.capacity }] : [];
+    return isAnything ? [{ ...before, ...spent }] : [];
   }
 
   return {

@@ -6,6 +6,7 @@
 // customer wait for the time-out, and wrap each call in promises of their own. What is difficult is none of theirs: to
 // decide at once from memory meanwhile, and to know what the store has counted. Without it a breaker is `outage`, a
 // pause and a retry.
+import { randomBytes } from 'node:crypto';
 import type { DayState } from '../domain/metering/decide-call.js';
 import type { MeterDay } from '../domain/metering/meter-day.js';
 import { createEmptyUsage } from '../domain/metering/usage.js';
@@ -41,6 +42,12 @@ export interface SteadyStore extends Pick<MeterStore, 'acquire' | 'release' | 'r
   countFromMemory(): number;
 }
 
+/** What a store said of an org, and in which epoch. */
+interface SeenState {
+  readonly state: DayState;
+  readonly epoch: number;
+}
+
 const RETRY_MS = 250;
 /** Releases that wait for a lost store. Slots free themselves, so only what they give back would be lost beyond. */
 const MAX_WAITING = 100_000;
@@ -53,9 +60,10 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
   const unsettled = new Set<Outage>();
   let fromMemory = 0;
   let madeIds = 0;
-  const firstId = `${Math.round(now()).toString(36)}-${process.pid.toString(36)}`;
+  /** Of this store alone: in containers every process may have the same pid. */
+  const ownId = randomBytes(9).toString('base64url');
   let seenDay = '';
-  const seen = new Map<string, DayState>();
+  const seen = new Map<string, SeenState>();
   let sending: { readonly id: string; readonly spent: readonly SeenUsage[] } | undefined;
   let ended: ReleaseRequest[] = [];
   let refusals: GivenRefusals[] = [];
@@ -100,7 +108,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
       const spent = own.takeSpent();
       if (spent.length > 0) {
         madeIds += 1;
-        sending = { id: `${firstId}-${madeIds}`, spent };
+        sending = { id: `${ownId}${madeIds.toString(36)}`, spent };
         await sendSpent();
       }
       await renewInFlight(own);
@@ -113,7 +121,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     if (sending === undefined) return;
     const days = listDays();
     await store.merge(
-      sending.spent.flatMap(({ orgId, day }) => findSeen(orgId, day) ?? []),
+      sending.spent.flatMap(({ orgId, day }) => listSeen(orgId, day)),
       days,
     );
     await store.add(sending.id, sending.spent, days);
@@ -146,20 +154,36 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
   }
 
   function findSeen(orgId: string, day: string): SeenUsage | undefined {
-    const state = day === seenDay ? seen.get(orgId) : undefined;
-    if (state === undefined) return undefined;
-    const { inFlight, ...counters } = state;
-    return { ...createEmptyUsage(orgId, day, state.model), ...counters, peakInFlight: inFlight };
+    const found = day === seenDay ? seen.get(orgId) : undefined;
+    if (found === undefined) return undefined;
+    const { inFlight, ...counters } = found.state;
+    return { ...createEmptyUsage(orgId, day, counters.model), ...counters, peakInFlight: inFlight, epoch: found.epoch };
   }
 
-  function remember({ day, answers }: AcquireResult, calls: readonly AcquireRequest[]): void {
-    if (day === null) return;
+  function listSeen(orgId: string, day: string): readonly SeenUsage[] {
+    const found = findSeen(orgId, day);
+    return found === undefined ? [] : [found];
+  }
+
+  async function merge(seen: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): Promise<void> {
+    if (outage !== undefined) return outage.memory.merge(seen, days);
+    await store.merge(seen, days).catch((error: unknown) => lose(rejectOthers(error)).memory.merge(seen, days));
+  }
+
+  /** Returns what was seen of these orgs before the store was emptied. */
+  function remember({ day, epoch, answers }: AcquireResult, calls: readonly AcquireRequest[]): readonly SeenUsage[] {
+    if (day === null || epoch === null) return [];
     if (day.day !== seenDay) seen.clear();
     seenDay = day.day;
+    const earlier: SeenUsage[] = [];
     answers.forEach((answer, at) => {
       const orgId = calls[at]?.orgId;
-      if (answer.kind === 'decided' && orgId !== undefined) seen.set(orgId, answer.state);
+      if (answer.kind !== 'decided' || orgId === undefined) return;
+      const before = seen.get(orgId);
+      if (before !== undefined && before.epoch !== epoch) earlier.push(...listSeen(orgId, day.day));
+      seen.set(orgId, { state: answer.state, epoch });
     });
+    return earlier;
   }
 
   /** Null: now is on none of these days. */
@@ -186,8 +210,9 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
   ): AcquireResult {
     const decided = calls.flatMap((call) => decideFromMemory(own, days, call, sent) ?? []);
     const [first] = decided;
-    if (first === undefined || decided.length < calls.length) return { nowMs: now(), day: null, answers: [] };
-    return { nowMs: first.nowMs, day: first.day, answers: decided.map(({ answer }) => answer) };
+    if (first === undefined || decided.length < calls.length)
+      return { nowMs: now(), day: null, epoch: null, answers: [] };
+    return { nowMs: first.nowMs, day: first.day, epoch: null, answers: decided.map(({ answer }) => answer) };
   }
 
   return {
@@ -199,7 +224,8 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
       if (outage !== undefined) return acquireFromMemory(outage, days, calls, 'unsent');
       try {
         const result = await store.acquire(days, calls);
-        remember(result, calls);
+        const earlier = remember(result, calls);
+        if (earlier.length > 0) await merge(earlier, days);
         return result;
       } catch (error) {
         rejectOthers(error);
@@ -226,10 +252,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
       if (outage === undefined) await store.renew(calls).catch((error: unknown) => lose(rejectOthers(error)));
       else await outage.memory.renew(calls);
     },
-    merge: async (seen, days) => {
-      if (outage !== undefined) return outage.memory.merge(seen, days);
-      await store.merge(seen, days).catch((error: unknown) => lose(rejectOthers(error)).memory.merge(seen, days));
-    },
+    merge,
   };
 }
 

@@ -33,7 +33,13 @@ type Step =
   | { readonly kind: 'release'; readonly orgId: string; readonly callId: string; readonly givesBack: number | null }
   | { readonly kind: 'refuse'; readonly orgId: string; readonly byCredits: number; readonly byConcurrency: number }
   | { readonly kind: 'renew'; readonly orgId: string; readonly callId: string }
-  | { readonly kind: 'merge'; readonly orgId: string; readonly calls: number; readonly peakInFlight: number }
+  | {
+      readonly kind: 'merge';
+      readonly orgId: string;
+      readonly calls: number;
+      readonly peakInFlight: number;
+      readonly life: 'this' | 'earlier' | 'none';
+    }
   | { readonly kind: 'add'; readonly orgId: string; readonly id: string; readonly calls: number }
   | { readonly kind: 'wait'; readonly ms: number | 'to midnight' }
   | { readonly kind: 'collect'; readonly confirms: boolean };
@@ -51,7 +57,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   fc.record({ kind: fc.constant('refuse'), orgId, byCredits: fc.nat(3), byConcurrency: fc.nat(3) }),
   fc.record({ kind: fc.constant('renew'), orgId, callId }),
-  fc.record({ kind: fc.constant('merge'), orgId, calls: fc.integer({ min: 1, max: 12 }), peakInFlight: small }),
+  fc.record({
+    kind: fc.constant('merge'),
+    orgId,
+    calls: fc.integer({ min: 1, max: 12 }),
+    peakInFlight: small,
+    life: fc.constantFrom('this', 'earlier', 'none'),
+  }),
   fc.record({ kind: fc.constant('add'), orgId, id: fc.constantFrom('x', 'y'), calls: fc.integer({ min: 1, max: 12 }) }),
   fc.record({ kind: fc.constant('wait'), ms: fc.constantFrom(1, 30_000, 60_000, 4 * 3_600_000, 'to midnight') }),
   fc.record({ kind: fc.constant('collect'), confirms: fc.boolean() }),
@@ -64,6 +76,7 @@ const charged = new Map<string, string>();
 const keyOf = (call: { readonly orgId: string; readonly callId: string }): string => `${call.callId} ${call.orgId}`;
 
 let nowMs = NOON;
+let beganMs = NOON;
 const listDays = (): readonly [MeterDay, MeterDay] => {
   const today = findMeterDay(nowMs, ZONE);
   return [today, nextMeterDay(today, ZONE)];
@@ -88,8 +101,9 @@ async function take(store: MeterStore, one: Step): Promise<unknown> {
   if (one.kind === 'merge' || one.kind === 'add') {
     const kinds = { list: { calls: one.calls, credits: 3 * one.calls } };
     const usage = { ...EMPTY, orgId: one.orgId, day, calls: one.calls, credits: 3 * one.calls, kinds };
-    if (one.kind === 'add') return store.add(one.id, [{ ...usage, capacity: 10 }], days);
-    return store.merge([{ ...usage, peakInFlight: one.peakInFlight, capacity: 10 }], days);
+    if (one.kind === 'add') return store.add(one.id, [{ ...usage, capacity: 10, epoch: null }], days);
+    const epoch = { this: beganMs, earlier: beganMs - 1, none: null }[one.life];
+    return store.merge([{ ...usage, peakInFlight: one.peakInFlight, capacity: 10, epoch }], days);
   }
   if (one.kind === 'wait') return undefined;
   const collected = await store.collect(100);
@@ -126,6 +140,7 @@ describe.skipIf(!redisAvailable())('Lua and memory', () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom('at noon', 'at midnight'), steps, async (begins, list) => {
         nowMs = begins === 'at noon' ? NOON : findMeterDay(NOON, ZONE).startMs;
+        beganMs = nowMs;
         await redis.flushall();
         charged.clear();
         const [lua, memory] = [createRedisMeterStore(redis, () => nowMs), createMemoryMeterStore(() => nowMs)];

@@ -81,6 +81,41 @@ export function mergeUsage(one: DayUsage, other: DayUsage): DayUsage {
   };
 }
 
+/** The counters that add up; the peak is none. */
+const SUMS = [
+  'calls',
+  'credits',
+  'callsGivenBack',
+  'creditsGivenBack',
+  'refusedByCredits',
+  'refusedByConcurrency',
+] as const satisfies readonly (keyof DayUsage)[];
+export type UsageSums = Readonly<Record<(typeof SUMS)[number], number>>;
+
+/** What a store counts of a day, and which part of that it was told and did not count itself. */
+export interface ToldUsage {
+  readonly usage: DayUsage;
+  readonly told: UsageSums;
+}
+
+/**
+ * Raises what a store has to what others have seen. What was seen before the store was emptied can contain nothing that
+ * it counted since, so it is compared with what it was told; anything else with all that it has. Only cells know kinds,
+ * which are raised to theirs. Telling it twice changes nothing.
+ */
+export function raiseUsage(
+  { usage, told }: ToldUsage,
+  seen: DayUsage,
+  when: 'before it was emptied' | 'since',
+): ToldUsage {
+  const raised = mergeUsage(usage, seen);
+  const compared = when === 'since' ? usage : told;
+  const grown = SUMS.map((name) => [name, Math.max(0, seen[name] - compared[name])] as const);
+  const add = (to: UsageSums) =>
+    Object.fromEntries(grown.map(([name, by]) => [name, to[name] + by])) as unknown as UsageSums;
+  return { usage: { ...raised, ...add(usage) }, told: add(told) };
+}
+
 /** What was counted apart from each other of one org and day; the peak is the larger one. Keeps the model of `one`. */
 export function addUsage(one: DayUsage, other: DayUsage): DayUsage {
   const names = [...new Set([...Object.keys(one.kinds), ...Object.keys(other.kinds)])].sort();

@@ -2,7 +2,14 @@
 // Lua scripts are compared with. Lost with the process, except for what was drained.
 import { type DayState, decideCall } from '../../domain/metering/decide-call.js';
 import type { MeterDay } from '../../domain/metering/meter-day.js';
-import { addUsage, createEmptyUsage, type DayUsage, type KindUsage, mergeUsage } from '../../domain/metering/usage.js';
+import {
+  addUsage,
+  createEmptyUsage,
+  type DayUsage,
+  type KindUsage,
+  raiseUsage,
+  type UsageSums,
+} from '../../domain/metering/usage.js';
 import {
   type AcquireAnswer,
   type AcquireRequest,
@@ -28,11 +35,16 @@ const copyUsage = (usage: DayUsage): MutableUsage => ({
 /** Counters of one org and day. */
 interface Entry {
   usage: MutableUsage;
+  /** What of it was told; undefined: nothing. */
+  told: UsageSums | undefined;
   capacity: number | null;
   readonly endMs: number;
   /** Since the last collection. */
   grew: boolean;
 }
+
+/** What a day begins with. */
+type Beginning = Pick<SeenUsage, 'model' | 'capacity'>;
 
 /** What only a store in memory can do. */
 export interface MemoryMeterStore extends MeterStore {
@@ -55,7 +67,7 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
 
   const findEntry = (orgId: string, day: string): Entry | undefined => days.get(day)?.get(orgId);
 
-  function createEntry(orgId: string, { day, endMs }: MeterDay, usage: DayUsage, capacity: number | null): Entry {
+  function createEntry(orgId: string, { day, endMs }: MeterDay, { model, capacity }: Beginning): Entry {
     let orgs = days.get(day);
     if (orgs === undefined) {
       const nowMs = now();
@@ -65,7 +77,8 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       orgs = new Map();
       days.set(day, orgs);
     }
-    const created = { usage: copyUsage(usage), capacity, endMs, grew: false };
+    const usage = copyUsage(createEmptyUsage(orgId, day, model));
+    const created = { usage, told: undefined, capacity, endMs, grew: false };
     orgs.set(orgId, created);
     return created;
   }
@@ -100,7 +113,7 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     const found = findEntry(orgId, day.day);
     if (found === undefined && day.startMs < beganAtMs) return { kind: 'unseeded' };
     const inFlight = countInFlight(orgId, nowMs);
-    const entry = found ?? createEntry(orgId, day, createEmptyUsage(orgId, day.day, limits.model), limits.capacity);
+    const entry = found ?? createEntry(orgId, day, limits);
     if (entry.usage.model === limits.model) entry.capacity = limits.capacity;
     const decision = decideCall(toState(entry, inFlight), limits, credits);
     if (leases.get(orgId)?.has(callId))
@@ -142,17 +155,21 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     markGrown(entry);
   }
 
-  function mergeOne(
-    { capacity, ...usage }: SeenUsage,
-    known: readonly MeterDay[],
-    combine: (one: DayUsage, other: DayUsage) => DayUsage,
-  ): void {
-    const entry = findEntry(usage.orgId, usage.day);
-    if (entry !== undefined) entry.usage = copyUsage(combine(entry.usage, usage));
-    const day = known.find((one) => one.day === usage.day);
-    // a day that is neither this nor the next is over: what is missing of it is in the cell
+  /** A day that is neither this nor the next is over: what is missing of it is in the cell. */
+  function findToTell(seen: SeenUsage, known: readonly MeterDay[]): Entry | undefined {
+    const day = known.find((one) => one.day === seen.day);
+    const found = findEntry(seen.orgId, seen.day);
+    const entry = found ?? (day && createEntry(seen.orgId, day, seen));
     if (entry !== undefined) markGrown(entry);
-    else if (day !== undefined) markGrown(createEntry(usage.orgId, day, usage, capacity));
+    return entry;
+  }
+
+  function raise({ capacity, epoch, ...seen }: SeenUsage, entry: Entry): void {
+    const when = epoch === null || epoch === beganAtMs ? 'since' : 'before it was emptied';
+    const told = entry.told ?? createEmptyUsage(seen.orgId, seen.day, seen.model);
+    const raised = raiseUsage({ usage: entry.usage, told }, seen, when);
+    entry.usage = copyUsage(raised.usage);
+    entry.told = raised.told;
   }
 
   /** What they grow by from now on is collected again, also when this is confirmed later. */
@@ -178,7 +195,8 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     acquire: async (known, calls) => {
       const nowMs = now();
       const day = known.find(({ startMs, endMs }) => nowMs >= startMs && nowMs < endMs) ?? null;
-      return { nowMs, day, answers: day === null ? [] : calls.map((call) => acquireOne(day, call, nowMs)) };
+      if (day === null) return { nowMs, day, epoch: null, answers: [] };
+      return { nowMs, day, epoch: beganAtMs, answers: calls.map((call) => acquireOne(day, call, nowMs)) };
     },
     release: async (ended, refusals) => {
       for (const one of ended) releaseOne(one);
@@ -188,12 +206,18 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       for (const { orgId, callId } of calls) takeSlot(orgId, callId, now());
     },
     merge: async (seen, known) => {
-      for (const one of seen) mergeOne(one, known, mergeUsage);
+      for (const one of seen) {
+        const entry = findToTell(one, known);
+        if (entry !== undefined) raise(one, entry);
+      }
     },
     add: async (id, spent, known) => {
       if (added.has(id)) return;
       added.add(id);
-      for (const one of spent) mergeOne(one, known, addUsage);
+      for (const { capacity, epoch, ...usage } of spent) {
+        const entry = findToTell({ capacity, epoch, ...usage }, known);
+        if (entry !== undefined) entry.usage = copyUsage(addUsage(entry.usage, usage));
+      }
     },
     find: async (orgId, day) => {
       const entry = findEntry(orgId, day);

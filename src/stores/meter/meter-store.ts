@@ -38,6 +38,8 @@ export interface AcquireResult {
   readonly nowMs: number;
   /** The day it picked; null: it lies in none of those that were given, and nothing was done. */
   readonly day: MeterDay | null;
+  /** When the store began to know anything, by its clock: one that was emptied begins again. Null: nothing was done. */
+  readonly epoch: number | null;
   /** In the order of the requests. */
   readonly answers: readonly AcquireAnswer[];
 }
@@ -68,6 +70,8 @@ export interface GivenRefusals {
 export interface SeenUsage extends DayUsage {
   /** As in DayState. */
   readonly capacity: number | null;
+  /** Of the store that said so, as in AcquireResult; null: a cell did, or nobody. */
+  readonly epoch: number | null;
 }
 
 /** A store that could not be asked, or did not answer in time. */
@@ -91,7 +95,7 @@ export interface MeterStore {
   renew(calls: readonly ChargedCall[]): Promise<void>;
   /** Adds what was spent while the store could not be asked; a second time under the same id does nothing. */
   add(id: string, spent: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): Promise<void>;
-  /** Raises counters to what others have seen: of each the larger value. */
+  /** Raises counters to what others have seen, as raiseUsage(): another epoch is before the store was emptied. */
   merge(seen: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): Promise<void>;
   /** The counters of a day, and the calls in flight now; undefined: no call came. */
   find(orgId: string, day: string): Promise<{ readonly usage: DayUsage; readonly inFlight: number } | undefined>;

@@ -16,7 +16,8 @@ import {
   MeterStoreError,
   type SeenUsage,
 } from './meter-store.js';
-import { ACQUIRE, ANSWER, ANSWER_NUMBERS, COLLECT, FIND, MERGE, RELEASE, RENEW } from './scripts.js';
+import { ACQUIRE, ANSWER, ANSWER_NUMBERS, RELEASE, RENEW } from './scripts.js';
+import { COLLECT, FIND, MERGE } from './usage-scripts.js';
 
 /** Of this form of the keys: a Redis that holds those of another is as one that was emptied. */
 const PREFIX = 'm:';
@@ -74,7 +75,8 @@ export function createRedisMeterStore(redis: Redis, now?: () => number): MeterSt
       return {
         nowMs: numbers.getFloat64(0, true),
         day,
-        answers: day === null ? [] : calls.map((_, at) => readAnswer(numbers, 16 + at * ANSWER_BYTES)),
+        epoch: day === null ? null : numbers.getFloat64(16, true),
+        answers: day === null ? [] : calls.map((_, at) => readAnswer(numbers, 24 + at * ANSWER_BYTES)),
       };
     },
     release: async (ended, refusals) => {
@@ -89,11 +91,12 @@ export function createRedisMeterStore(redis: Redis, now?: () => number): MeterSt
       await run(SCRIPTS.renew, [PREFIX, clock(), LEASE_MS, KEPT_AFTER_DAY_MS, ...values]);
     },
     merge: async (seen, days) => {
-      if (seen.length > 0) await run(SCRIPTS.merge, [PREFIX, -1, '', ...seen.flatMap((one) => listMerged(one, days))]);
+      if (seen.length > 0)
+        await run(SCRIPTS.merge, [PREFIX, clock(), '', ...seen.flatMap((one) => listMerged(one, days))]);
     },
     add: async (id, spent, days) => {
       if (spent.length > 0)
-        await run(SCRIPTS.merge, [PREFIX, -1, id, ...spent.flatMap((one) => listMerged(one, days))]);
+        await run(SCRIPTS.merge, [PREFIX, clock(), id, ...spent.flatMap((one) => listMerged(one, days))]);
     },
     find: async (orgId, day) => {
       const found = await run(SCRIPTS.find, [PREFIX, clock(), orgId, day]);
@@ -192,6 +195,7 @@ function listMerged(seen: SeenUsage, days: readonly MeterDay[]): readonly Argume
     day === undefined ? 0 : day.endMs + KEPT_AFTER_DAY_MS,
     seen.model === 'legacy' ? 0 : 1,
     seen.capacity ?? -1,
+    seen.epoch ?? -1,
     ...USAGE_COUNTERS.map((name) => seen[name]),
     kinds.length,
     ...kinds.flatMap(([kind, { calls, credits }]) => [kind, calls, credits]),

@@ -7,7 +7,9 @@ import {
   type DayUsage,
   METER_MODELS,
   mergeUsage,
+  raiseUsage,
   subtractUsage,
+  type ToldUsage,
   USAGE_COUNTERS,
 } from '../../../src/domain/metering/usage.js';
 
@@ -74,6 +76,38 @@ describe('mergeUsage', () => {
     const usage = createEmptyUsage('7', '2025-10-06', 'credits');
     expect(() => mergeUsage(usage, { ...usage, orgId: '8' })).toThrow('different orgs');
     expect(() => mergeUsage(usage, { ...usage, day: '2025-10-07' })).toThrow('different orgs');
+  });
+});
+
+describe('raiseUsage', () => {
+  const empty = createEmptyUsage('7', '2025-10-06', 'credits');
+  const usage = (calls: number): DayUsage => ({ ...empty, calls });
+
+  test('adds what was spent since to the most that anybody saw before, in every order', () => {
+    const step = fc.record({ does: fc.constantFrom('spend', 'tell', 'read'), calls: count });
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        let [store, seen, spent]: [ToldUsage, number, number] = [{ usage: empty, told: empty }, 0, 0];
+        for (const { does, calls } of steps) {
+          if (does === 'spend') {
+            spent += calls;
+            store = { ...store, usage: addUsage(store.usage, usage(calls)) };
+          } else {
+            // what is read of it in the meantime is never more than it has
+            const told = does === 'tell' ? calls : Math.min(calls, store.usage.calls);
+            if (does === 'tell') seen = Math.max(seen, calls);
+            store = raiseUsage(store, usage(told), does === 'tell' ? 'before it was emptied' : 'since');
+          }
+          expect(store.usage.calls).toBe(seen + spent);
+        }
+      }),
+    );
+  });
+
+  test('counts what only a cell knows as told: a gateway that saw the same adds nothing', () => {
+    const spent = { usage: usage(5), told: empty };
+    const read = raiseUsage(spent, usage(20), 'since');
+    expect(raiseUsage(read, usage(20), 'before it was emptied')).toMatchObject({ usage: { calls: 25 } });
   });
 });
 

@@ -1,0 +1,57 @@
+// What the Lua of the meter has in common. Each script does many calls, one after the other, and nothing comes in
+// between. Redis's own clock picks the day.
+//
+// Keys, all with the prefix: `DAY:ORG` hash · `dirty` and `draining` sets of `DAY:ORG` · `epoch`: when this Redis began
+// to know anything · `added:ID`: what was added once.
+// Fields of a hash: s the state, packed · +KIND its calls and credits, packed · ~CALL when the slot of a call in flight
+// expires · n the day to which its calls in flight were moved · t what it was told, packed: the first six
+// counters. One hash instead of several keys, below the size at which Redis gives up its compact form, and packed
+// numbers: half the time and half the memory of keys and fields of their own.
+// The state: calls, credits, calls given back, credits given back, refused by credits, refused by concurrency, peak in
+// flight, capacity + 1 (0: no limit), a time before which no slot expires, how many fields are no slots, model (0
+// legacy, 1 credits) + 2 where it is in `dirty`.
+//
+// The one argument of a script is JSON: Redis reads it faster than as many arguments, and so is it written.
+export const STATE = '<I7I7I7I7I7I7I3I7I6I2B';
+export const OF_KIND = '<I7I7';
+export const TOLD = '<I7I7I7I7I7I7';
+/** `a`: the arguments, from 1 on: prefix, now or -1, …; `now` in ms. */
+export const BEGIN = `
+local run, pack, unpack, sub = redis.call, struct.pack, struct.unpack, string.sub
+local a = cjson.decode(ARGV[1])
+local prefix, now = a[1], a[2]
+if now < 0 then
+  local t = run('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local function list_slots(key)
+  local hash, slots = run('HGETALL', key), {}
+  for at = 1, #hash, 2 do
+    if sub(hash[at], 1, 1) == '~' then slots[hash[at]] = tonumber(hash[at + 1]) end
+  end
+  return slots
+end`;
+
+/** When this Redis began; the first to ask begins. */
+export const EPOCH = `
+local epoch = run('GET', prefix .. 'epoch')
+if not epoch then
+  run('SET', prefix .. 'epoch', now)
+  epoch = now
+end
+epoch = tonumber(epoch)`;
+
+/** Applies a change to the state of a day, which is `dirty` from then on; false: there is none. */
+export const CHANGE = `
+local function change(key, member, apply)
+  local packed = run('HGET', key, 's')
+  if not packed then return false end
+  local v = { unpack('${STATE}', packed) }
+  apply(v)
+  if v[11] < 2 then
+    run('SADD', prefix .. 'dirty', member)
+    v[11] = v[11] + 2
+  end
+  run('HSET', key, 's', pack('${STATE}', v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11]))
+  return true
+end`;

@@ -1,0 +1,112 @@
+// The Lua of counters: what a Redis is told of days, and what it tells. Knows no limit.
+import { BEGIN, CHANGE, EPOCH, OF_KIND, STATE, TOLD } from './script-parts.js';
+
+/**
+ * Arguments: prefix, now or -1, the id under which values are added once, or '' to raise to them, then for each day of
+ * an org: `DAY:ORG`, until when it is kept (0: only where it is known), model, capacity, epoch (-1: none), the counters
+ * in the order of USAGE_COUNTERS, how many kinds, then kind, calls and credits each.
+ */
+export const MERGE = `${BEGIN}${CHANGE}
+local id = a[3]
+if id ~= '' and not run('SET', prefix .. 'added:' .. id, '1', 'NX', 'PX', 86400000) then return 0 end${EPOCH}
+local function combine(old, value)
+  if id ~= '' then return old + value end
+  return math.max(old, value)
+end
+-- what was seen before this Redis was emptied is compared with what it was told, anything else with all that it has
+local function raise(key, s, at, seen)
+  local packed, raised = run('HGET', key, 't'), false
+  local told = packed and { unpack('${TOLD}', packed) } or { 0, 0, 0, 0, 0, 0 }
+  for counter = 1, 6 do
+    local by = a[at + counter] - (seen >= 0 and seen ~= epoch and told or s)[counter]
+    if by > 0 then
+      s[counter], told[counter], raised = s[counter] + by, told[counter] + by, true
+    end
+  end
+  if not raised then return 0 end
+  return run('HSET', key, 't', pack('${TOLD}', told[1], told[2], told[3], told[4], told[5], told[6]))
+end
+local at = 4
+while at <= #a do
+  local member, kept, model, kinds = a[at], a[at + 1], a[at + 2], a[at + 12]
+  local key, v, made = prefix .. member, at + 4, 0
+  if kept > 0 and run('HEXISTS', key, 's') == 0 then
+    run('HSET', key, 's', pack('${STATE}', 0, 0, 0, 0, 0, 0, 0, a[at + 3] + 1, 0, 1, model))
+    run('PEXPIREAT', key, kept)
+  end
+  if run('HEXISTS', key, 's') == 1 then
+    for kind = at + 13, at + 12 + kinds * 3, 3 do
+      local field, calls, credits = '+' .. a[kind], 0, 0
+      local packed = run('HGET', key, field)
+      if packed then calls, credits = unpack('${OF_KIND}', packed) end
+      made = made + run('HSET', key, field, pack('${OF_KIND}', combine(calls, a[kind + 1]),
+        combine(credits, a[kind + 2])))
+    end
+    change(key, member, function(s)
+      if id == '' then
+        made = made + raise(key, s, v, a[v])
+        if model == 0 then s[11] = s[11] - s[11] % 2 end
+      else
+        for counter = 1, 6 do s[counter] = s[counter] + a[v + counter] end
+      end
+      s[7], s[10] = math.max(s[7], a[v + 7]), s[10] + made
+    end)
+  end
+  at = at + 13 + kinds * 3
+end
+return 0`;
+
+// A hash as numbers: the model, the counters in the order of USAGE_COUNTERS, then kind, calls and credits each.
+const LIST = `
+local function list(key)
+  local hash, out = run('HGETALL', key), {}
+  for at = 1, #hash, 2 do
+    if hash[at] == 's' then
+      local c, k, b, g, r, q, p, n, x, f, m = unpack('${STATE}', hash[at + 1])
+      out = { m % 2, c, k, b, g, r, q, p }
+    end
+  end
+  if #out == 0 then return out end
+  for at = 1, #hash, 2 do
+    if sub(hash[at], 1, 1) == '+' then
+      local calls, credits = unpack('${OF_KIND}', hash[at + 1])
+      out[#out + 1], out[#out + 2], out[#out + 3] = sub(hash[at], 2), calls, credits
+    end
+  end
+  return out
+end`;
+
+/** Arguments: prefix, -1, limit. Returns for each day of an org `DAY:ORG` and its numbers; it is no longer marked. */
+export const COLLECT = `${BEGIN}${LIST}
+local dirty, draining = prefix .. 'dirty', prefix .. 'draining'
+if run('EXISTS', draining) == 0 then
+  if run('EXISTS', dirty) == 0 then return {} end
+  run('RENAME', dirty, draining)
+end
+local out = {}
+for _, member in ipairs(run('SRANDMEMBER', draining, a[3])) do
+  local key = prefix .. member
+  local packed = run('HGET', key, 's')
+  if packed then
+    local c, k, b, g, r, q, p, n, x, f, m = unpack('${STATE}', packed)
+    run('HSET', key, 's', pack('${STATE}', c, k, b, g, r, q, p, n, x, f, m % 2))
+    out[#out + 1] = member
+    out[#out + 1] = list(key)
+  else
+    run('SREM', draining, member)
+  end
+end
+return out`;
+
+/** Arguments: prefix, now or -1, org, day. Returns its numbers, none when no call came, and the calls in flight. */
+export const FIND = `${BEGIN}${LIST}
+local key, flying = prefix .. a[4] .. ':' .. a[3], 0
+local numbers, moved = list(key), run('HGET', key, 'n')
+while moved do
+  key = prefix .. moved .. ':' .. a[3]
+  moved = run('HGET', key, 'n')
+end
+for _, expires in pairs(list_slots(key)) do
+  if expires > now then flying = flying + 1 end
+end
+return { numbers, flying }`;
