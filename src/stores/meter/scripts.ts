@@ -19,8 +19,9 @@ export const ANSWER = {
 /**
  * Arguments: prefix, now or -1, lease ms, ms that hashes are kept, the name of the day before, two days (name, start,
  * end), then for each call: org, call, kind, credits, flags (9 model + 3 enforce credits + enforce concurrency; 0 off,
- * 1 shadow, 2 on), capacity, concurrency (-1: no limit). Returns doubles: now, the day's position (0: none, and
- * no more), the epoch, then for each call: what, calls, credits, calls given back, credits given back, in flight, model, capacity.
+ * 1 shadow, 2 on), capacity, concurrency (-1: no limit). Returns doubles: now, the day's position (0: none, and nothing
+ * else), the epoch, then for each call: what, calls, credits, calls given back, credits given back, in flight, model,
+ * capacity.
  */
 export const ACQUIRE = `${BEGIN}
 local lease = a[3]
