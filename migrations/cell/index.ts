@@ -38,6 +38,7 @@ import { sealPlans } from './sealed-plans.js';
 import { retirePlanNumbers, sealCellRetention } from './sealed-retention.js';
 import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
+import { checkSealsAtCommit } from './seals-at-commit.js';
 import { limitSignUpWaits } from './sign-up-waits.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
 import { checkCanaryPass, recordAllPowers } from './signed-times.js';
@@ -121,5 +122,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     deleteByFunctions,
     writeCodesOnly,
     createEnforcement,
+    checkSealsAtCommit,
   ];
 }

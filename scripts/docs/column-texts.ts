@@ -372,6 +372,10 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
   },
   'credit_rollout_control.decision_probes': { name: 'the trigger that asks' },
   'credit_rollout.plan_ends': { plan_id: 'primary key: the number of a plan that is finished' },
+  'credit_rollout.seals_in_use': {
+    document: 'the seal; null: asks whether the check runs at the commit',
+    action: 'what it is used for',
+  },
   'credit_rollout.used_seals': {
     mac: 'primary key: the HMAC of the seal',
     document: 'what control sealed',

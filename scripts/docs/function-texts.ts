@@ -118,7 +118,10 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   check_batch_write: 'trigger of `batches`: written by workers while the run is open; others only clear a verification',
   check_epoch_step: 'trigger of `fence`: an epoch makes no leap',
   check_override_ends: 'trigger of `overrides`: what is begun is completed in the same transaction, as the rule gives',
-  check_seal: 'raises unless control sealed this document for this data center and action; internal',
+  check_seal: 'raises unless control sealed this document, now and when the transaction commits; internal',
+  prove_seal: 'raises unless control sealed this document for this data center and action; internal',
+  check_seal_at_commit: 'trigger: checks a used seal again, and that this is the commit',
+  can_delay_commit: 'whether code of the login still runs after that check; internal',
   record_seal: 'records a seal as used; internal',
   open_run:
     'opens the run that control sealed, with the batches of its plan, and makes its card active; runs as its owner',

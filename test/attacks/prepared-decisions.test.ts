@@ -7,6 +7,7 @@ import { checkCellPrepared, checkControlPrepared } from '../../src/engine/doctor
 import { createFindingRecorder } from '../../src/engine/doctor/finding.js';
 import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../src/platform/embedded/postgres.js';
 import { FAST } from '../support/global-setup.js';
+import { sealInCell } from '../support/seal-in-cell.js';
 import { makeServerFolder } from '../support/server-folder.js';
 import { silentLog } from '../support/silent.js';
 import { waitUntilStopped } from '../support/stopped-server.js';
@@ -61,6 +62,16 @@ describe('a decision', () => {
     expect(await scene.logins.operator.attempt(scene.register(1))).toBe('done');
     const approve = `insert into ${schema}.approvals (plan_id, kind, reason) values ('${scene.planOf(1)}', 'person', 'x')`;
     expect(await scene.logins.approver.attempt('begin', approve, `prepare transaction 'later'`)).toBe(REFUSED);
+  });
+});
+
+describe('a seal', () => {
+  test('is used by no transaction that is prepared', async () => {
+    const { cell, sql } = scene.fleet.cell(0);
+    const content = { at: '2098-10-30T00:00:00Z', local: 'then', set_at: '2026-01-01T00:00:00Z' };
+    const use = `select credit_rollout.arm_gate('${await sealInCell(cell, 'cutover', content)}')`;
+    await expect(sql(`begin; ${use}; prepare transaction 'later'`)).rejects.toMatchObject({ code: REFUSED });
+    expect(await sql('select gid from pg_prepared_xacts')).toEqual([]);
   });
 });
 

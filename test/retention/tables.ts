@@ -38,6 +38,7 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   gate: 'fixed',
   gate_secret: 'fixed',
   seal_key: 'fixed',
+  seals_in_use: 'fixed',
   feed: 'fixed',
   migrations: 'fixed',
   migrations_lock: 'fixed',
