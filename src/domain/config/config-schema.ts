@@ -127,10 +127,19 @@ export function createConfigSchema(lookup: VariableLookup) {
         dataCenters: z
           .array(dataCenter, required)
           .min(1, required)
-          .describe('the data centers, in the order of the rollout'),
+          .refine((entries) => entries.length <= MAX_DATA_CENTERS, {
+            error: `must have at most ${MAX_DATA_CENTERS} data centers`,
+            params: {
+              next: 'Take out those that are done, or give the others a configuration and a control database of their own.',
+            },
+          })
+          .meta({ maxItems: MAX_DATA_CENTERS })
+          .describe(`the data centers, in the order of the rollout; at most ${MAX_DATA_CENTERS}`),
       }),
     )
     .meta({ title: 'credit-rollout: rollout.config.yaml' });
 }
 
+/** Each holds connections of a scheduler, and is read by every tick. */
+const MAX_DATA_CENTERS = 100;
 const ID_RULE = 'must be a small letter and then up to 30 small letters, digits or hyphens';

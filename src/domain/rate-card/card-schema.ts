@@ -20,11 +20,12 @@ const unitRate = integer(0n, 1_000_000_000n);
 const daily = integer(0n, 1_000_000_000_000_000n);
 const anyInteger = integer(INT8_MIN, INT8_MAX);
 
-const NAME_RULE = 'must be a text that is not empty and has no control characters';
+const MAX_NAME = 200;
+const NAME_RULE = `must be a text that is not empty, with at most ${MAX_NAME} characters and no control characters`;
 /** Postgres could not store a text with control characters or broken Unicode as it is written. */
 const name = z
   .string('must be a text; put it in quotes')
-  .refine((text) => text.trim() !== '' && !/[\p{Cc}\p{Cs}]/u.test(text), NAME_RULE);
+  .refine((text) => text.trim() !== '' && [...text].length <= MAX_NAME && !/[\p{Cc}\p{Cs}]/u.test(text), NAME_RULE);
 
 const credits = z.strictObject({
   base: daily.describe('credits a day, 0 to 10^15'),
@@ -147,8 +148,13 @@ function listColumns(values: Readonly<Record<string, CaseValue | undefined>>): R
   return new Map(listed);
 }
 
+const MAX_EDITIONS = 200;
 const editions = z
   .record(name, edition)
+  .refine((entries) => Object.keys(entries).length <= MAX_EDITIONS, {
+    error: `must have at most ${MAX_EDITIONS} editions`,
+    params: { next: 'Join editions with the same rates in a view, under one name.' },
+  })
   .refine((entries) => Object.keys(entries).length > 0, {
     error: 'must have an edition',
     params: { next: 'Add every edition that the source has.' },

@@ -29,6 +29,8 @@ interface CellRequest {
   readonly config: RolloutConfig;
   /** Undefined when it cannot be read; then editions and inputs are not checked. */
   readonly card: RateCard | undefined;
+  /** Of a count of what is in the source; left out: its own. */
+  readonly countLimitMs?: number;
 }
 
 /** A cell that was reached, and is that of its data center. */

@@ -1,25 +1,17 @@
-// Checks of `doctor` on the source: found, fitting, readable, indexed; what is in it, read through our views; and how
-// the change feed finds edits. Shows counts, never an org.
+// Checks of `doctor` on the source: found, fitting, readable, indexed, attached, and how long a sign-up takes on it.
+// Shows no org.
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../../domain/source/source-contract.js';
 import { advise, command } from '../../kernel/advice.js';
-import { cutText, showName } from '../../kernel/printable.js';
 import { type CellDatabase, type CellRole, cellRoleName } from '../../stores/cell/cell-database.js';
 import { measureOneOrg, readOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { rejectChangedSource } from '../../stores/cell/identity.js';
-import {
-  countBadInputs,
-  findUnpopulated,
-  listUnknownEditions,
-  probeRelation,
-  probeSource,
-} from '../../stores/cell/setup/doctor-queries.js';
+import { findUnpopulated, probeRelation, probeSource } from '../../stores/cell/setup/doctor-queries.js';
 import { keepDefinersIfOwner } from '../../stores/cell/setup/ownership.js';
 import { readSourceAs, type SourceReader } from '../../stores/cell/setup/read-source-as.js';
 import { isAttached } from '../../stores/cell/setup/schema.js';
 import { hasSignUpFunction, hasSignUpTrigger } from '../../stores/cell/setup/sign-up-trigger.js';
-import { countNullIdsAs, type Source } from '../../stores/cell/setup/source.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import type { Source } from '../../stores/cell/setup/source.js';
 import { type MeasureSource, measureWithin, toAttached } from '../setup/init-cell.js';
 import type { OpenCell } from './check-cell.js';
 import type { Check, Finding, FindingRecorder } from './finding.js';
@@ -196,60 +188,3 @@ export const readAs = <T>(
   fn: (reader: SourceReader) => Promise<T>,
   limits?: { readonly statementMs: number },
 ): Promise<T> => readSourceAs(cell, cellRoleName(cell.dataCenter, role), fn, limits);
-
-/** Counting every org of a large source takes seconds. */
-const COUNT = { statementMs: 120_000 } as const;
-
-/** Rows without an id can be neither decided nor quarantined. Reads every org. */
-export async function checkNullIds({ cell }: Pick<OpenCell, 'cell'>, record: FindingRecorder): Promise<Finding> {
-  const nulls = await readAs(cell, 'reader', countNullIdsAs, COUNT);
-  if (nulls === '0') return record.ok('every row has an id');
-  return record.error(
-    `${nulls} rows have no org_id`,
-    'Leave them out in a view, or give them an id.',
-    'source_null_ids',
-  );
-}
-
-/** Of an edition that is shown, in characters: an edition may be a text of any length. */
-const MAX_EDITION = 60;
-
-/** Editions that the card does not have. Reads every org. */
-export async function checkEditions(
-  { cell, card }: Pick<OpenCell, 'cell' | 'card'>,
-  record: FindingRecorder,
-): Promise<readonly Finding[]> {
-  if (card === undefined) return [];
-  const known = [...card.editions.keys()];
-  const unknown = await readAs(cell, 'reader', (reader) => listUnknownEditions(reader, known), COUNT);
-  if (unknown.length === 0) return [record.ok(`every edition is in ${card.name}`)];
-  const name = (edition: string | null): string =>
-    edition === null ? 'none at all' : showName(cutText(edition, MAX_EDITION));
-  const listed = unknown.map(({ edition, orgs }) => `${name(edition)} (${orgs})`).join(', ');
-  const found = `editions that ${card.name} does not have, with their orgs: ${listed}; these orgs are quarantined`;
-  return [record.warning(found, 'Add them to the rate card, or correct them in the source.')];
-}
-
-/** Nulls and negative numbers that quarantine an org. Reads every org. */
-export async function checkInputs(
-  { cell, card }: Pick<OpenCell, 'cell' | 'card'>,
-  record: FindingRecorder,
-): Promise<readonly Finding[]> {
-  if (card === undefined) return [];
-  const question = {
-    editions: [...card.editions.keys()],
-    lightAgents: card.lightAgentsCountAsUsers ? 'counted' : 'uncounted',
-  } as const;
-  try {
-    const bad = await readAs(cell, 'reader', (reader) => countBadInputs(reader, question), COUNT);
-    if (bad.length === 0) return [record.ok('no null or negative number quarantines an org')];
-    const listed = bad.map(({ reason, orgs }) => `${reason} (${orgs})`).join(', ');
-    const found = `nulls and negative numbers, with their orgs: ${listed}; these orgs are quarantined`;
-    return [record.warning(found, 'Correct them in the source, or replace a null in a view by what it means there.')];
-  } catch (error) {
-    // a run quarantines such a row and goes on
-    if (classifyFailure(error).kind !== 'bad_value') throw error;
-    const found = 'some row raises an error when its columns are read, so nulls were not counted; it is quarantined';
-    return [record.warning(found, 'Correct it in the source or in its view.')];
-  }
-}

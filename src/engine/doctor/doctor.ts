@@ -39,10 +39,7 @@ import { checkCellSettings, checkControlSettings } from './check-settings.js';
 import {
   checkAttachment,
   checkColumns,
-  checkEditions,
-  checkInputs,
   checkKeyRanges,
-  checkNullIds,
   checkPrivilege,
   checkRelationPolicies,
   checkSignUps,
@@ -51,9 +48,10 @@ import {
   checkViewPolicies,
   ofSource,
 } from './check-source.js';
+import { checkEditions, checkInputs, checkNullIds } from './check-source-rows.js';
 import { checkTransport, type Transports } from './check-transport.js';
 import { checkViewCode } from './check-view-code.js';
-import { type Check, type CheckedSubject, type Finding, runCheck, runChecks } from './finding.js';
+import { type Check, type CheckedSubject, type Finding, type OnSlow, runCheck, runChecks } from './finding.js';
 
 /** Once control has been reached. */
 const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
@@ -146,6 +144,10 @@ export interface DoctorRequest {
   readonly transports?: Transports;
   /** What the meters' Redis say of themselves; left out: not checked. */
   readonly meters?: MeterServers;
+  /** For each count of what is in a source; left out: half a minute. */
+  readonly countLimitMs?: number;
+  /** Hears of each check that is still running after a second. */
+  readonly onSlow?: OnSlow;
 }
 
 /** Findings on control, queue, rate card, then every data center in rollout order; the good ones included. */
@@ -161,21 +163,28 @@ export async function runDoctorChecks(
   const meters = request.meters && (await readMeters(request.meters, request.dataCenters, context.clock));
   const cells = await Promise.all(
     request.dataCenters.map((dataCenter) =>
-      checkCell(context, { dataCenter, config: request.config, card }, { transports: request.transports, meters }),
+      checkCell(
+        context,
+        { dataCenter, config: request.config, card, ...pickLimit(request) },
+        { transports: request.transports, meters, onSlow: request.onSlow },
+      ),
     ),
   );
   return [...control, ...queue, ...findings, ...cells.flat()];
 }
 
+const pickLimit = ({ countLimitMs }: DoctorRequest): Pick<OpenCell, 'countLimitMs'> =>
+  countLimitMs === undefined ? {} : { countLimitMs };
+
 /** A control database that cannot be reached has one finding. */
 export async function checkControl(
   context: Pick<EngineContext, 'control' | 'actor'>,
-  request: Pick<DoctorRequest, 'config' | 'dataCenters' | 'policyDifferences' | 'transports'>,
+  request: Pick<DoctorRequest, 'config' | 'dataCenters' | 'policyDifferences' | 'transports' | 'onSlow'>,
 ): Promise<readonly Finding[]> {
   const about = { subject: 'control', title: 'The control database' };
   const opened = await openControl(context, request, about);
   if (opened.kind === 'failed') return [opened.finding];
-  const findings = await runChecks(about, CONTROL_CHECKS, opened.subject);
+  const findings = await runChecks(about, CONTROL_CHECKS, opened.subject, request.onSlow);
   return [...findings, ...(await checkEncryption(about, request.transports?.control, 'postgres'))];
 }
 
@@ -199,17 +208,23 @@ async function checkEncryption(
   return runCheck(about, 'encryption', (record) => checkTransport(transport(), record, server));
 }
 
+interface CellSurroundings {
+  readonly transports: Transports | undefined;
+  readonly meters: ReadMeters | undefined;
+  readonly onSlow: OnSlow | undefined;
+}
+
 /** A cell that cannot be reached has one finding. */
 async function checkCell(
   context: Pick<EngineContext, 'control' | 'cells' | 'clock' | 'actor'>,
-  request: Pick<OpenCell, 'dataCenter' | 'config' | 'card'>,
-  { transports, meters }: { readonly transports: Transports | undefined; readonly meters: ReadMeters | undefined },
+  request: Pick<OpenCell, 'dataCenter' | 'config' | 'card' | 'countLimitMs'>,
+  { transports, meters, onSlow }: CellSurroundings,
 ): Promise<readonly Finding[]> {
   const { id } = request.dataCenter;
   const about = { subject: id, title: `Data center "${id}"` };
   const opened = await openCell(context, request, about);
   if (opened.kind === 'failed') return [opened.finding];
-  const findings = await runChecks(about, CELL_CHECKS, opened.subject);
+  const findings = await runChecks(about, CELL_CHECKS, opened.subject, onSlow);
   const transport = transports && (() => transports.cell(id));
   return [
     ...findings,

@@ -45,17 +45,25 @@ export interface CheckedSubject {
   readonly title: string;
 }
 
+/** Told which check, of which subject, is still running: a person who waits sees for what. */
+export type OnSlow = (subject: string, check: string) => void;
+
+const SLOW_MS = 1_000;
+
 /** The findings of all checks that make sense, one check after another. Never rejects. */
 export async function runChecks<Subject>(
   about: CheckedSubject,
   checks: readonly Check<Subject>[],
   subject: Subject,
+  onSlow?: OnSlow,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const passed = new Set<string>();
   for (const { check, needs = [], applies, decisive, run } of checks) {
     if (!needs.every((name) => passed.has(name)) || applies?.(subject) === false) continue;
+    const announced = onSlow && setTimeout(onSlow, SLOW_MS, about.subject, check);
     const found = await runCheck(about, check, (record) => run(subject, record));
+    clearTimeout(announced);
     findings.push(...found);
     if (found.every(({ level }) => level !== 'error')) passed.add(check);
     else if (decisive) break;

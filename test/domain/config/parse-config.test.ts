@@ -170,6 +170,20 @@ dataCenters:
     expect(failure.message).toBe(`dataCenters[0].${key} is missing from the configuration.`);
   });
 
+  test('takes 100 data centers, and names the limit where there are more', () => {
+    const list = (count: number): string =>
+      Array.from({ length: count }, (_, at) => `  - { id: d${at}, zone: UTC, database: "${at}", source: s.o }\n`).join(
+        '',
+      );
+    const read = (count: number) => parse(`${base}dataCenters:\n${list(count)}`);
+    expect(read(100).dataCenters).toHaveLength(100);
+    expect(failureOf(() => read(101))).toMatchObject({
+      code: 'invalid_config',
+      message: 'dataCenters (line 4) must have at most 100 data centers.',
+      next: 'Take out those that are done, or give the others a configuration and a control database of their own.',
+    });
+  });
+
   test.each(['', '\n', '# nothing\n', '---\n'])('rejects the empty text %j', (text) => {
     expect(failureOf(() => parse(text)).code).toBe('invalid_config');
   });

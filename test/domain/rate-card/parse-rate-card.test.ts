@@ -28,6 +28,24 @@ describe('parseRateCard', () => {
     expect(sampleCard.cases).toHaveLength(98);
   });
 
+  test('takes 200 editions with names of 200 characters, and names the limits where there is more', () => {
+    const rates = '{ credits: { base: 1, perAgent: 0 }, concurrency: 1, legacy: { flat: 1 } }';
+    const list = (count: number, name = 'x'): string =>
+      Array.from({ length: count }, (_, at) => `  ${name}${at}: ${rates}\n`).join('');
+    expect(parseRateCard(CARD + list(198)).editions.size).toBe(200);
+    expect(errorOfCard(CARD + list(199))).toMatchObject({
+      code: 'invalid_rate_card',
+      message: 'editions (line 6 of the rate card) must have at most 200 editions.',
+      next: 'Join editions with the same rates in a view, under one name.',
+    });
+    expect(parseRateCard(CARD + list(1, '😀'.repeat(199))).editions.size).toBe(3);
+    expect(errorOfCard(CARD + list(1, '😀'.repeat(200)))).toMatchObject({
+      code: 'invalid_rate_card',
+      message: expect.stringMatching(/^editions\..* \(line 11 of the rate card\) cannot be a name\.$/u),
+      next: expect.stringContaining('at most 200 characters'),
+    });
+  });
+
   test('reads anchors and aliases', () => {
     const text = `${edit('standard:', 'standard: &rates')}  bundle: *rates\n`;
     const card = parseRateCard(text);

@@ -2,7 +2,8 @@
 // names the fix.
 
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Finding } from '../../../src/engine/doctor/finding.js';
+import { checkEditions, checkInputs } from '../../../src/engine/doctor/check-source-rows.js';
+import { createFindingRecorder, type Finding } from '../../../src/engine/doctor/finding.js';
 import { initCell } from '../../../src/engine/setup/init-cell.js';
 import { advise, command } from '../../../src/kernel/advice.js';
 import { letOwnerRead } from '../../support/cell.js';
@@ -32,6 +33,15 @@ describe('checkCell', () => {
       },
       { code: 'source_column_missing', found: expect.stringContaining('light_agents') },
       { check: 'schema' },
+    ]);
+  });
+
+  test.each([checkEditions, checkInputs])('gives up to measure a view that is slow: %o', async (check) => {
+    const cell = await makeCell({ view: true, orgs: [{}] });
+    await cell.sql('create or replace view public.orgs as select r.* from public.org_rows r, pg_sleep(60)');
+    const record = createFindingRecorder({ subject: 'eu', title: 'Data center "eu"' }, 'x');
+    expect(await check({ cell: cell.cell, card: cell.card, countLimitMs: 100 }, record)).toMatchObject([
+      { level: 'warning', found: 'not measured: longer than 0.1 s', fix: expect.anything() },
     ]);
   });
 

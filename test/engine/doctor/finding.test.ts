@@ -57,4 +57,18 @@ describe('runChecks', () => {
     expect(findings).toMatchObject([{ level: 'error', found: 'Data center "eu": the check failed (TypeError).' }]);
     expect(JSON.stringify(findings)).not.toContain('secret');
   });
+
+  test('says which check is running once it takes a second, and nothing of one that is over', async () => {
+    const told: string[] = [];
+    let end = (): void => undefined;
+    const slow = good('two', {
+      run: (_, record) => new Promise((resolve) => (end = () => resolve(record.ok('at last')))),
+    });
+    const onSlow = (subject: string, check: string): void => {
+      told.push(`${subject}: ${check}`);
+      end();
+    };
+    expect(await runChecks(ABOUT, [good('one'), slow, good('three')], null, onSlow)).toHaveLength(3);
+    expect(told).toEqual(['eu: two']);
+  });
 });
