@@ -7,6 +7,7 @@ import { quoteValue } from '../kernel/quote-value.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { projectFolder } from '../platform/project-folder.js';
 import { explainArguments, rejectRepeats } from './arguments/explain-arguments.js';
+import { readOrgs } from './arguments/read-org.js';
 import { REGISTRATIONS } from './commands/index.js';
 import type { CliIo } from './terminal/io.js';
 import { type CliSession, createSession, type Execute, readGlobalOptions } from './terminal/session.js';
@@ -23,6 +24,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   };
   for (const register of REGISTRATIONS) register(cli, execute);
   rejectRepeats(cli);
+  readOrgs(cli, io);
   try {
     rejectUnstorable(args);
     await cli.parseAsync([...args], { from: 'user' });

@@ -14,6 +14,8 @@ export interface CapturedTerminal {
   readonly isTerminal?: boolean;
   readonly width?: number;
   readonly height?: number;
+  /** The line that standard input has; left out: none. */
+  readonly line?: string;
 }
 
 /** No line is broken, unless a test is about that. */
@@ -25,6 +27,7 @@ export function captureIo(terminal: CapturedTerminal = {}): CapturedIo {
   return {
     isTerminal: terminal.isTerminal ?? false,
     isClosed: () => false,
+    readLine: async () => terminal.line,
     width: () => terminal.width ?? WIDE,
     height: () => terminal.height ?? 100,
     out: (text) => {

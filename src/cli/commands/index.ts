@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import type { DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { MAX_PLANS, MAX_ROWS, parseCount, parseFloor } from '../arguments/parse-count.js';
+import { ORG_TEXT } from '../arguments/read-org.js';
 import type { Execute } from '../terminal/session.js';
 import type { ApplyFlags } from './apply.js';
 import type { AuditFlags } from './audit.js';
@@ -119,7 +120,7 @@ function registerPlans(cli: Command, execute: Execute): void {
   cli
     .command('protect')
     .description('keep an org out of canaries, and require approval of plans that would write it')
-    .argument('<org>', "the org's id")
+    .argument('<org>', ORG_TEXT)
     .requiredOption('--dc <id>', 'the data center')
     .option('--remove', 'end the protection')
     .action((org: string, flags: ProtectFlags) =>
@@ -128,7 +129,7 @@ function registerPlans(cli: Command, execute: Execute): void {
   cli
     .command('override')
     .description("propose another floor for an org; a second person's approval applies it")
-    .argument('<org>', "the org's id")
+    .argument('<org>', ORG_TEXT)
     .requiredOption('--dc <id>', 'the data center')
     .option('--floor <credits>', 'credits a day, or none', parseFloor)
     .option('--withdraw', 'withdraw the open proposal instead')
@@ -237,7 +238,7 @@ function registerChecks(cli: Command, execute: Execute): void {
   cli
     .command('why')
     .description("show one org's number and where it comes from")
-    .argument('<org>', "the org's id")
+    .argument('<org>', ORG_TEXT)
     .requiredOption('--dc <id>', 'the data center')
     .action((org: string, { dc }: DataCenterFlag) =>
       execute(async (session) => (await import('./why.js')).runWhy(session, org, dc)),

@@ -1,5 +1,6 @@
 // The commands `meter`: descriptions and options. Loads nothing that they work with.
 import { type Command, Option } from 'commander';
+import { ORG_OPTION_TEXT } from '../arguments/read-org.js';
 import type { Execute } from '../terminal/session.js';
 import type { EnforceFlags } from './enforce.js';
 import type { MeterFlags } from './meter.js';
@@ -23,7 +24,7 @@ export function registerMeter(cli: Command, execute: Execute): void {
       'show whether limits refuse calls (on), only count them (shadow), or neither; with --execute, change it',
     )
     .requiredOption('--dc <id>', 'the data center')
-    .option('--org <id>', 'of this org only')
+    .option('--org <id>', ORG_OPTION_TEXT)
     .addOption(new Option('--credits <what>', 'the limit of a day; inherit: as the data center has it').choices(WISHES))
     .addOption(new Option('--concurrency <what>', 'the limit of calls at once').choices(WISHES))
     .option('--execute', 'do it; needs --reason')

@@ -1,6 +1,7 @@
 // The commands `usage` and `exception`: descriptions, arguments and options. Loads nothing that they work with.
 import type { Command } from 'commander';
 import { MAX_ROWS, parseCount, parseFloor } from '../arguments/parse-count.js';
+import { ORG_TEXT } from '../arguments/read-org.js';
 import type { Execute } from '../terminal/session.js';
 import type { AddExceptionFlags, AnswerExceptionFlags, ListExceptionsFlags } from './exception.js';
 import type { ProposeUsageFlags, UsageFlags } from './usage.js';
@@ -13,7 +14,7 @@ export function registerUsage(cli: Command, execute: Execute): void {
   usage
     .command('show', { isDefault: true })
     .description('show what the orgs of a data center use, predicted against measured; or what one org uses')
-    .argument('[org]', "the org's id")
+    .argument('[org]', ORG_TEXT)
     .requiredOption('--dc <id>', 'the data center')
     .option('--limit <n>', 'name at most so many orgs in each list', parseCount(MAX_ROWS), 20)
     .option('--page <file>', "also write the org's API details page there")
@@ -45,7 +46,7 @@ export function registerExceptions(cli: Command, execute: Execute): void {
   exception
     .command('add')
     .description('show how an exception of an org would be stored; with --execute, store it')
-    .argument('<org>', "the org's id")
+    .argument('<org>', ORG_TEXT)
     .requiredOption('--dc <id>', 'the data center')
     .requiredOption('--text <text>', 'what the org asks for')
     .option('--wanted <credits>', 'credits a day that it wants', parseFloor)
@@ -57,7 +58,7 @@ export function registerExceptions(cli: Command, execute: Execute): void {
   exception
     .command('answer')
     .description('show the open exception of an org and how it would be answered; with --execute, answer it')
-    .argument('<org>', "the org's id")
+    .argument('<org>', ORG_TEXT)
     .requiredOption('--dc <id>', 'the data center')
     .option('--floor <credits>', 'propose this floor as an override; its approval grants the exception', parseFloor)
     .option('--decline <text>', 'decline it; the org is told this')

@@ -1,6 +1,5 @@
 // `usage`: what the orgs of a data center use, or one of them; and floors that are proposed from it. Names of orgs go
 // to this screen only.
-import { writeFile } from 'node:fs/promises';
 import { findDataCenter } from '../../compose.js';
 import { describeCosts } from '../../domain/usage/call-costs.js';
 import { renderApiDetails } from '../../domain/usage/render-api-details.js';
@@ -9,6 +8,7 @@ import { readDetails } from '../../engine/usage/read-details.js';
 import { readUsage } from '../../engine/usage/read-usage.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
+import { writePrivateFile } from '../../platform/private-file.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
 import { NOTHING_TO_DO } from '../terminal/exit-code.js';
@@ -59,7 +59,7 @@ export function runUsage(session: CliSession, orgId: string | undefined, flags: 
 /** Only its owner can read it: it names an org. */
 async function writePage(path: string, page: string): Promise<void> {
   try {
-    await writeFile(path, page, { mode: 0o600 });
+    await writePrivateFile(path, page);
   } catch (error) {
     throw new RolloutError('invalid_argument', {
       message: `The page cannot be written to ${path}.`,

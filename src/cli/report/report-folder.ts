@@ -1,13 +1,14 @@
 // The folder that --out names. Its files appear whole or not at all: they are made in a hidden folder and renamed. It
-// is never put over what is not a report of ours.
+// is never put over what is not a report of ours, nor into another folder that takes its place meanwhile.
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { PlanOutcome, PlanReport } from '../../domain/plan/plan-report.js';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
+import { type HeldFolder, holdFolder } from '../../platform/held-folder.js';
 import { explainSharing } from '../../platform/shared-folder.js';
 import { explainDisk } from './explain-disk.js';
 import { renderHtml } from './render-html.js';
@@ -30,7 +31,7 @@ const FILES = ['orgs.csv', 'orgs.csv.gz', 'report.html', 'report.json'] as const
 type FileName = (typeof FILES)[number];
 const LISTS: readonly FileName[] = ['orgs.csv', 'orgs.csv.gz'];
 const HIDDEN = '.credit-rollout-report-';
-const MODE = 0o600;
+const PRIVATE = { mode: 0o600, flush: true } as const;
 
 /**
  * Makes sure that a report can be put at `dir`, before anything long is begun. Throws out_not_empty for a folder that
@@ -55,17 +56,19 @@ export async function openReportFolder(dir: string): Promise<ReportFolder> {
   return {
     saveOrgs: (csv, form) =>
       step(async () => {
-        const to = (name: FileName) => createWriteStream(file(name), { mode: MODE, flush: true });
+        const to = (name: FileName) => createWriteStream(file(name), PRIVATE);
         if (form === 'gzip') await pipeline(csv, createGzip(), to('orgs.csv.gz'));
         else await pipeline(csv, to('orgs.csv'));
       }),
     publish: (reports, outcome = null) =>
       step(async () => {
         if (reports.length > 1 && made.size > 0) throw new Error('a report over several data centers lists no orgs');
-        await writeFile(file('report.html'), renderHtml(reports, outcome), { mode: MODE, flush: true });
-        await writeFile(file('report.json'), renderReportJson(reports, outcome), { mode: MODE, flush: true });
-        const kept = (await holdsListOf(target, reports)) ? LISTS : [];
-        await putInPlace(staging, target, { made, kept });
+        await writeFile(file('report.html'), renderHtml(reports, outcome), PRIVATE);
+        await writeFile(file('report.json'), renderReportJson(reports, outcome), PRIVATE);
+        const kept = (await holdsListOf(staging.target, reports)) ? LISTS : [];
+        await rejectReplaced(dir, staging.held);
+        await putInPlace(staging, { made, kept });
+        await rejectReplaced(dir, staging.held).finally(staging.held.close);
         return FILES.filter((name) => made.has(name)).map((name) => join(dir, name));
       }),
     discard,
@@ -82,6 +85,10 @@ async function guard<T>(dir: string, work: () => Promise<T>): Promise<T> {
 
 interface Staging {
   readonly path: string;
+  /** Where the report goes, by way of the folder that is held. */
+  readonly target: string;
+  /** The target, or the folder above one that does not exist. */
+  readonly held: HeldFolder;
   /**
    * `beside`: the target does not exist, and the whole folder becomes it. `inside`: an existing folder stays the one it
    * is.
@@ -94,16 +101,34 @@ interface Staging {
 
 async function openStaging(dir: string, target: string): Promise<Staging> {
   await rejectSharedFolder(dir, target);
-  if (await exists(target)) {
-    await assertReplaceable(dir, target);
-    return { path: await mkdtemp(join(target, HIDDEN)), place: 'inside', madeAbove: undefined, state: 'open' };
+  const place = (await exists(target)) ? 'inside' : 'beside';
+  const madeAbove = place === 'inside' ? undefined : await makeFolders(dirname(target));
+  const held = await holdFolder(place === 'inside' ? target : await realpath(dirname(target)));
+  try {
+    // somebody else could have made or exchanged one of them meanwhile; from here on nobody else can
+    await rejectSharedFolder(dir, target);
+    await rejectReplaced(dir, held);
+    if (place === 'inside') await assertReplaceable(dir, held.path);
+    return {
+      path: await mkdtemp(join(held.path, HIDDEN)),
+      target: place === 'inside' ? held.path : join(held.path, basename(target)),
+      held,
+      place,
+      madeAbove,
+      state: 'open',
+    };
+  } catch (error) {
+    await held.close();
+    throw error;
   }
-  const above = dirname(target);
-  const madeAbove = await makeFolders(above);
-  // somebody else could have made one of them meanwhile; from here on nobody else can
-  await rejectSharedFolder(dir, target);
-  const path = await mkdtemp(join(above, HIDDEN));
-  return { path, place: 'beside', madeAbove, state: 'open' };
+}
+
+/** Throws out_unsafe where the folder that was checked is not at its path any more. */
+async function rejectReplaced(dir: string, held: HeldFolder): Promise<void> {
+  if (await held.isInPlace()) return;
+  throw new RolloutError('out_unsafe', {
+    message: `The report is not at "${dir}": somebody moved or replaced that folder while it was written.`,
+  });
 }
 
 /**
@@ -151,14 +176,14 @@ interface Placing {
   readonly kept: readonly FileName[];
 }
 
-async function putInPlace(staging: Staging, target: string, { made, kept }: Placing): Promise<void> {
+async function putInPlace(staging: Staging, { made, kept }: Placing): Promise<void> {
   const stays = (name: FileName): boolean => kept.includes(name) && !kept.some((one) => made.has(one));
   if (staging.place === 'beside') {
-    await rename(staging.path, target);
+    await rename(staging.path, staging.target);
   } else {
     for (const name of FILES) {
-      if (made.has(name)) await rename(join(staging.path, name), join(target, name));
-      else if (!stays(name)) await rm(join(target, name), { force: true });
+      if (made.has(name)) await rename(join(staging.path, name), join(staging.target, name));
+      else if (!stays(name)) await rm(join(staging.target, name), { force: true });
     }
     await rm(staging.path, { recursive: true, force: true });
   }
@@ -168,10 +193,10 @@ async function putInPlace(staging: Staging, target: string, { made, kept }: Plac
 /** Removes what was begun, and the folders above that were made for it while they are empty. */
 async function closeStaging(staging: Staging): Promise<void> {
   staging.state = 'closed';
-  await rm(staging.path, { recursive: true, force: true });
+  await rm(staging.path, { recursive: true, force: true }).finally(staging.held.close);
   const { madeAbove } = staging;
   if (madeAbove === undefined) return;
-  for (let path = dirname(staging.path); path.startsWith(madeAbove); path = dirname(path)) {
+  for (let path = staging.held.named; path.startsWith(madeAbove); path = dirname(path)) {
     const removed = await rmdir(path).then(
       () => true,
       () => false, // somebody else uses it by now

@@ -8,6 +8,8 @@ export interface CliIo {
   out(text: string): void;
   /** Writes to standard error, as is. */
   err(text: string): void;
+  /** The one line of standard input, without its end; undefined: there is none, there are more, or it is longer. */
+  readLine(maxBytes: number): Promise<string | undefined>;
   /** Standard output is a terminal that can be redrawn. */
   readonly isTerminal: boolean;
   /** Nobody reads standard output any more, as after `| head -1`: what is written there is lost, which is no error. */
@@ -41,6 +43,10 @@ export function createProcessIo(): CliIo {
   return {
     out: out.write,
     err: err.write,
+    readLine: (maxBytes) => {
+      if (process.stdin.isTTY) err.write('Type one line, then Enter:\n');
+      return readOneLine(process.stdin, maxBytes);
+    },
     isClosed: out.isClosed,
     isTerminal: process.stdout.isTTY === true,
     width: () => chooseWidth(process.stdout.columns, readEnvironment('COLUMNS')),
@@ -54,6 +60,18 @@ export function chooseWidth(ofTerminal: number | undefined, columns: string | un
   if (ofTerminal !== undefined && ofTerminal > 0) return Math.max(LEAST_WIDTH, ofTerminal);
   const asked = /^\d{1,4}$/u.test(columns ?? '') ? Number(columns) : DEFAULT_WIDTH;
   return Math.max(LEAST_WIDTH, asked);
+}
+
+/** A terminal and a pipe that stays open have a line before they end. */
+export async function readOneLine(input: AsyncIterable<Buffer>, maxBytes: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of input) {
+    chunks.push(chunk);
+    if (chunk.includes('\n') || Buffer.concat(chunks).length > maxBytes + 2) break;
+  }
+  const text = Buffer.concat(chunks).toString();
+  const line = /^([^\n]*?)\r?\n?$/u.exec(text)?.[1];
+  return text === '' || line === undefined || Buffer.byteLength(line) > maxBytes ? undefined : line;
 }
 
 function createWriter(stream: NodeJS.WriteStream): { write(text: string): void; isClosed(): boolean } {

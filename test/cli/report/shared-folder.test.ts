@@ -1,9 +1,11 @@
 // --out on a real file system: no report goes where somebody else could put it, read it or change it.
-import { chmod, chown, lstat, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openReportFolder } from '../../../src/cli/report/report-folder.js';
+import { holdFolder } from '../../../src/platform/held-folder.js';
 import { explainSharing } from '../../../src/platform/shared-folder.js';
 import { samplePlan } from './sample-plan.js';
 
@@ -92,6 +94,48 @@ describe('--out', () => {
       expect((await lstat(join(path, name))).isSymbolicLink()).toBe(true);
     },
   );
+});
+
+describe('--out, whose folder is exchanged while the report is written', () => {
+  /** Puts a link to the folder of a victim where `path` was. */
+  async function exchange(path: string): Promise<string> {
+    const victim = await makeFolder(0o700, 'victim');
+    await rename(path, join(base, 'moved'));
+    await symlink(victim, path);
+    return victim;
+  }
+
+  test.each([
+    ['the folder itself', 'out', 'out'],
+    ['the one above a new folder', 'out', 'out/new'],
+  ])('writes nothing elsewhere: %s', async (_, exchanged, dir) => {
+    await makeFolder(0o700, 'out');
+    const folder = await openReportFolder(join(base, dir));
+    const victim = await exchange(join(base, exchanged));
+    await folder.saveOrgs(Readable.from([Buffer.from('org_id\n1\n')]), 'plain');
+    await expect(folder.publish([samplePlan()])).rejects.toMatchObject({
+      code: 'out_unsafe',
+      message: `The report is not at "${join(base, dir)}": somebody moved or replaced that folder while it was written.`,
+    });
+    await folder.discard();
+    expect(await readdir(victim)).toEqual([]);
+    expect(await readdir(join(base, 'moved'))).toEqual([]);
+  });
+
+  test('opens no link for a folder, and knows when it is another one', async () => {
+    const path = await makeFolder(0o700, 'out');
+    const held = await holdFolder(path);
+    try {
+      expect(await held.isInPlace()).toBe(true);
+      await exchange(path);
+      expect(await held.isInPlace()).toBe(false);
+      await writeFile(join(held.path, 'x'), '');
+      expect(await readdir(join(base, process.platform === 'linux' ? 'moved' : 'victim'))).toEqual(['x']);
+      await expect(holdFolder(path)).rejects.toMatchObject({ code: 'ENOTDIR' });
+    } finally {
+      await held.close();
+    }
+  });
 });
 
 // only root can make what belongs to somebody else
