@@ -116,7 +116,7 @@ module.exports = {
         DOMAIN,
         ENGINE,
         '^src/compose(-meter|-sample|-listener)?\\.ts$',
-        '^src/platform/(environment|project-folder|shared-folder)\\.ts$',
+        '^src/platform/(environment|project-folder|shared-folder|held-folder|private-file)\\.ts$',
       ],
       packages: npm('commander', 'get-east-asian-width'),
       comment: 'speaks to people: no SQL, no BullMQ',
