@@ -1,5 +1,5 @@
-// A folder that stays the one that was opened, whatever is put at its path afterwards: what is written into it cannot be
-// led elsewhere.
+// A folder that stays the one that was opened, whatever is put at its path afterwards: what is written into it goes
+// nowhere else.
 import { constants, type Stats } from 'node:fs';
 import { lstat, open, stat } from 'node:fs/promises';
 

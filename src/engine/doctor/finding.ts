@@ -1,6 +1,7 @@
 // What `doctor` finds, what a check is, and how checks are run: none throws, none hides another, and no text of a
 // database server is shown.
 import { type Advice, mapAdvice } from '../../kernel/advice.js';
+import { systemClock } from '../../kernel/clock.js';
 import type { ErrorCode } from '../../kernel/error-codes.js';
 import { toPrintable } from '../../kernel/printable.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
@@ -61,9 +62,12 @@ export async function runChecks<Subject>(
   const passed = new Set<string>();
   for (const { check, needs = [], applies, decisive, run } of checks) {
     if (!needs.every((name) => passed.has(name)) || applies?.(subject) === false) continue;
-    const announced = onSlow && setTimeout(onSlow, SLOW_MS, about.subject, check);
+    const ended = new AbortController();
+    void systemClock.sleep(SLOW_MS, ended.signal).then(() => {
+      if (!ended.signal.aborted) onSlow?.(about.subject, check);
+    });
     const found = await runCheck(about, check, (record) => run(subject, record));
-    clearTimeout(announced);
+    ended.abort();
     findings.push(...found);
     if (found.every(({ level }) => level !== 'error')) passed.add(check);
     else if (decisive) break;
