@@ -9,23 +9,27 @@ import { waitFor } from '../../support/wait.js';
 import { listSweeps, openScene, type Scene, type SceneOptions, waitForGate } from './scene.js';
 import { type Answer, areBothModels, countModel, readRecords, type SignUps, startSignUps } from './sign-ups.js';
 
-const ORGS = 1_000;
 const STALL_MS = 300;
+
+/** How many sign up at least, over how many connections. One scene proves it at this size, the others need less. */
+const CROWD = { orgs: 1_000, connections: 120, taking: 100 };
+const GROUP = { orgs: 400, connections: 40, taking: 40 };
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-/** A thousand and more, each answered three times, until both models are well represented and `until` is so. */
-async function signUp({ product }: Scene, until = (): boolean => true): Promise<SignUps> {
+/** So many and more, each answered three times, until both models are well represented and `until` is so. */
+async function signUp({ product }: Scene, { orgs } = GROUP, until = (): boolean => true): Promise<SignUps> {
   const enough = (soFar: readonly Answer[]): boolean => areBothModels(soFar) && until();
-  const signUps = startSignUps(product, { firstId: 1, orgs: ORGS, everyMs: 9, times: 3, enough });
+  const signUps = startSignUps(product, { firstId: 1, orgs, everyMs: 9, times: 3, enough });
   await waitFor('sign-ups before the instant', () => countModel(signUps.soFar, 'legacy') > 150);
   return signUps;
 }
 
-const makeScene = (options?: SceneOptions): Promise<Scene> => openScene(closing, options);
+const makeScene = (options?: SceneOptions): Promise<Scene> =>
+  openScene(closing, { connections: GROUP.connections, ...options });
 const sleepUntil = (at: Date): Promise<void> =>
   systemClock.sleep(Math.max(0, at.getTime() - systemClock.now().getTime()));
 
@@ -46,7 +50,11 @@ async function holdOpen({ product }: Scene, count: number, until: Promise<unknow
 }
 
 /** What must be true however the sign-ups fell, once the scheduler reports that the sweep is over. */
-async function expectOneModelEach({ fleet, cell }: Scene, answers: readonly Answer[]): Promise<void> {
+async function expectOneModelEach(
+  { fleet, cell }: Scene,
+  answers: readonly Answer[],
+  { taking } = GROUP,
+): Promise<void> {
   await waitForGate(fleet, 'swept_at');
   await waitFor('the sweep to end', async () => (await listSweeps(fleet)).every(({ state }) => state !== 'open'));
   const records = await readRecords(cell);
@@ -69,7 +77,7 @@ async function expectOneModelEach({ fleet, cell }: Scene, answers: readonly Answ
       flipped: 0,
     },
   });
-  expect(new Set(answers.map(({ connection }) => connection)).size).toBeGreaterThanOrEqual(100);
+  expect(new Set(answers.map(({ connection }) => connection)).size).toBeGreaterThanOrEqual(taking);
   expect(countModel(answers, 'legacy')).toBeGreaterThan(100);
   expect(countModel(answers, 'credits')).toBeGreaterThan(100);
   await fleet.expectInvariants();
@@ -89,10 +97,10 @@ const from = (at: Date, ms: number): Promise<void> => sleepUntil(new Date(at.get
 
 describe('a cut-over', () => {
   test('1,000 sign-ups over 100 connections: one model each, none missed by the sweep, none stalled', async () => {
-    const scene = await makeScene({ connections: 120 });
+    const scene = await makeScene({ connections: CROWD.connections });
     await scene.rollOut();
     let latched: Date | undefined;
-    const running = await signUp(scene, () => latched !== undefined);
+    const running = await signUp(scene, CROWD, () => latched !== undefined);
     const instant = await scene.cutOverIn(4_000);
     // across the instant, and until the latch has met them
     const met = waitFor('a latch that finds the gate busy', () => scene.logged.some(isBusy));
@@ -102,7 +110,7 @@ describe('a cut-over', () => {
     expect(latched.getTime()).toBeGreaterThan(instant.getTime() + 2_300);
     const answers = [...(await Promise.all(held)), ...(await running.finished)];
     expectNoneStalled(answers);
-    await expectOneModelEach(scene, answers);
+    await expectOneModelEach(scene, answers, CROWD);
     // the held ones got the answer legacy before the instant and committed after it
     expect((await Promise.all(held)).map(({ model }) => model)).toEqual(Array(12).fill('legacy'));
   });
