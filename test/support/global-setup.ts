@@ -29,6 +29,12 @@ export const FAST = {
   checkpoint_timeout: '1h',
   // every dropped database is searched for here
   shared_buffers: '64MB',
+  // databases live for seconds, and there are many: each would get a worker of its own every minute
+  autovacuum_naptime: '1h',
+  // what nobody looks at, or what only makes a server durable sooner
+  update_process_title: 'off',
+  wal_writer_delay: '10s',
+  bgwriter_delay: '10s',
 };
 
 /** Unknown to 15. */

@@ -95,7 +95,7 @@ const admins = new Map<string, pg.Pool>();
 export async function runAsAdmin(server: string, sql: string): Promise<pg.QueryResult> {
   let pool = admins.get(server);
   if (pool === undefined) {
-    pool = new pg.Pool({ connectionString: server, max: 4, idleTimeoutMillis: 2_000, allowExitOnIdle: true });
+    pool = new pg.Pool({ connectionString: server, max: 4, idleTimeoutMillis: 30_000, allowExitOnIdle: true });
     pool.on('error', () => undefined);
     admins.set(server, pool);
   }
