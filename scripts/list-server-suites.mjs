@@ -68,7 +68,7 @@ const SAME_ON_EVERY_VERSION = [
     'test/docs/first-rollout.test.ts',
   ],
   [
-    'Plays 400 nights to see what grows. Their SQL is in life/night-search, purge-drift and plans-purge.',
+    'Plays many nights to see what grows. Their SQL is in life/night-search, purge-drift and plans-purge.',
     'test/retention/nights.test.ts',
   ],
   [
