@@ -61,14 +61,14 @@ const timesOf = (orgs: number, runs: number): number =>
   runs === 1 ? 1 : Math.min(MOST_TIMES, Math.ceil(ENOUGH_ORGS / orgs));
 
 /**
- * Interleaved, round by round, since a machine's speed changes by the minute; one run of the first size prewarms up,
- * apart.
+ * Interleaved, round by round, since a machine's speed changes by the minute; before several rounds one run of the first
+ * size prewarms, apart.
  */
 async function measureSizes(run: BenchRun): Promise<readonly (readonly ProductMeasure[])[]> {
   const { runs, sizes } = run.options;
   const beds: { readonly bed: BenchBed; readonly measures: ProductMeasure[] }[] = [];
   for (const orgs of sizes) beds.push({ bed: await prepareBed(run, orgs, `bench_cell_${orgs}`), measures: [] });
-  if (beds[0] !== undefined) await measureApart(beds[0].bed);
+  if (beds[0] !== undefined && runs > 1) await measureApart(beds[0].bed);
   for (let round = 1; round <= runs; round += 1) {
     for (const { bed, measures } of beds) {
       for (let time = 1; time <= timesOf(bed.orgs, runs); time += 1) {

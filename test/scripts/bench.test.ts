@@ -23,29 +23,29 @@ async function withServer(redis: 'with' | 'without', work: (server: BenchSite) =
 }
 
 const small = (...flags: readonly string[]): ReturnType<typeof parseBenchOptions> =>
-  parseBenchOptions(['--orgs', '5000', '--runs', '1', '--sample', '300', '--batch-size', '500', ...flags]);
+  parseBenchOptions(['--orgs', '1000', '--runs', '1', '--sample', '60', '--batch-size', '100', ...flags]);
 
 describe('runBench', () => {
   test('has every contender write the same rows and reports their ratios', async () => {
     const redis = redisAvailable() ? 'with' : 'without';
     await withServer(redis, async (server) => {
-      const options = small('--undecidable-every', '500');
+      const options = small('--undecidable-every', '100');
       const report = await runBench({ server, options, worker: 'inline', print: () => undefined });
       const text = report.join('\n');
-      expect(text).toMatch(/^insert-select +5,000/mu);
-      expect(text).toMatch(/^knex-loop +5,000/mu);
-      expect(text).toMatch(/^job-per-org-postgres +300/mu);
-      expect(text).toMatch(redis === 'with' ? /^job-per-org-redis +300/mu : /^job-per-org-redis: skipped/mu);
+      expect(text).toMatch(/^insert-select +1,000/mu);
+      expect(text).toMatch(/^knex-loop +1,000/mu);
+      expect(text).toMatch(/^job-per-org-postgres +60/mu);
+      expect(text).toMatch(redis === 'with' ? /^job-per-org-redis +60/mu : /^job-per-org-redis: skipped/mu);
       expect(text).toMatch(/^product \/ insert-select: \d+\.\d\d \(goal/mu);
       // ten ranges of the plan, and its canary
-      expect(text).toContain('product: 4,990 allotments, 10 quarantined, 11 batches');
+      expect(text).toContain('product: 990 allotments, 10 quarantined, 11 batches');
       expect(text).toMatch(/^ {2}plan [\d.]+ m?s, before the apply and not part of it$/mu);
     });
   });
 
   test('reports the cost per org by size', async () => {
     await withServer('without', async (server) => {
-      const options = small('--only', 'flat', '--sizes', '1000,2000');
+      const options = small('--only', 'flat', '--sizes', '200,400');
       const report = await runBench({ server, options, worker: 'inline', print: () => undefined });
       expect(report.join('\n')).toMatch(/^cost per org, dearest over cheapest size: \d/mu);
     });
@@ -84,10 +84,10 @@ describe('the mode reconcile', () => {
 describe('the mode feed', () => {
   test('reports how fast a thousand edits are followed, both ways', async () => {
     await withServer('without', async (server) => {
-      const options = small('--only', 'feed', '--undecidable-every', '5000');
+      const options = small('--only', 'feed', '--orgs', '2000', '--undecidable-every', '2000');
       const text = (await runBench({ server, options, worker: 'inline', print: () => undefined })).join('\n');
-      expect(text).toMatch(/^updates +5,000 +(999|1,000) /mu);
-      expect(text).toMatch(/^triggers +5,000 +(999|1,000) /mu);
+      expect(text).toMatch(/^updates +2,000 +(999|1,000) /mu);
+      expect(text).toMatch(/^triggers +2,000 +(999|1,000) /mu);
       expect(text).toMatch(/^1,000 edits followed, by triggers: \d/mu);
     });
   });
