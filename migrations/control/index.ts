@@ -29,6 +29,7 @@ import { recordSchedulerQueues } from './scheduler-queues.js';
 import { checkPlanSeals } from './sealed-plans.js';
 import { sealControlRetention } from './sealed-retention.js';
 import { createCellProposals, createSeals } from './seals.js';
+import { recordVerbs } from './verbs.js';
 import { voidLostApprovalsForGood } from './voided-approvals.js';
 
 export const controlMigrations: readonly Migration[] = [
@@ -78,4 +79,5 @@ export const controlMigrations: readonly Migration[] = [
   knowApproversOfPlans,
   decideForMembers,
   keepCodesOnly,
+  recordVerbs,
 ];

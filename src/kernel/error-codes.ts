@@ -203,6 +203,16 @@ export const ERRORS = {
     'Somebody else changed this at the same time.',
     advise`Run: ${command('status')}, then decide again.`,
   ),
+  revision_changed: entry(
+    6,
+    'What was seen of a data center has changed since: the revision that was given is not the present one.',
+    advise`Run: ${command('status')}, then decide again.`,
+  ),
+  pause_too_long: entry(
+    1,
+    'A pause would last for more than 30 days.',
+    'Write an earlier end, or leave it out: a pause without an end lasts until somebody resumes it.',
+  ),
   reconcile_asked: entry(
     6,
     'A reconciliation of the data center was requested already and has not ended.',

@@ -103,6 +103,7 @@ export const RAISED_NAMES: readonly string[] = [
   'canary_not_passed',
   'data_centers_canary_inside_rails',
   'data_centers_canary_needs_approval',
+  'data_centers_pause_length_check',
   'data_centers_pin_policy_check',
   'data_centers_removed_check',
   'data_centers_request_check',

@@ -41,6 +41,7 @@ function toKnown(world: World, dc: DataCenter): DataCenterSnapshot {
     stage: dc.stage,
     failedSteps: [],
     intent: dc.intent,
+    pause: null,
     fenceConfirmedClosed: dc.fenceConfirmedClosed,
     requested: dc.requested,
     runId: dc.runId,

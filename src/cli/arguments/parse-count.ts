@@ -7,6 +7,10 @@ import { GREATEST_STORED } from '../../domain/source/org-inputs.js';
 export const MAX_ROWS = 100_000;
 export const MAX_PLANS = 10_000;
 
+/** What --revision of a command means. */
+export const REVISION = 'refuse it when the revision of `status --json` is another by then';
+export const MAX_REVISION = 999_999_999;
+
 /** The --limit to try next, where a list ended at this one. */
 export const raiseLimit = (limit: number, max = MAX_ROWS): number => Math.min(limit * 10, max);
 

@@ -30,12 +30,19 @@ import { waitForEnd } from './wait.js';
 export interface ApplyFlags extends DataCenterChoice {
   readonly execute?: boolean;
   readonly plan?: string;
+  /** Of the one data center that is named. */
+  readonly revision?: number;
   readonly wait?: boolean;
 }
 
 export function runApply(session: CliSession, flags: ApplyFlags): Promise<number> {
   return withProgram(session, {}, async (program) => {
     const dataCenters = chooseDataCenters(program.config, withPlan(flags));
+    if (flags.revision !== undefined && dataCenters.length > 1)
+      throw new RolloutError('invalid_argument', {
+        message: '--revision belongs to one data center, and several were named.',
+        next: 'Name one with --dc, or leave --revision out.',
+      });
     const joined = await findJoined(program, dataCenters, flags);
     if (joined !== undefined) return join(session, program, joined);
     const card = await loadCheckedCard(program);
@@ -110,7 +117,9 @@ async function describeApply(
   }
   const pending = newCards > 0 || plans.some(isPending);
   const what = flags.plan === undefined ? showChoice(flags) : command`--plan ${flags.plan}`;
-  const next = session.commands.show(command`apply ${what} --execute ${flags.wait && command('--wait')}`);
+  const seen = status.dataCenters.filter(({ id }) => dataCenters.some((one) => one.id === id));
+  const revision = seen.length === 1 && seen[0] !== undefined && command`--revision ${seen[0].revision}`;
+  const next = session.commands.show(command`apply ${what} --execute ${revision} ${flags.wait && command('--wait')}`);
   session.print(pending ? `Nothing was changed. To do it: ${next}` : 'Nothing was changed, and nothing is pending.');
   if (session.options.json)
     session.report(
@@ -177,6 +186,7 @@ async function executeApply(
       card,
       dataCenters: triaged.requested,
       reason: session.options.reason,
+      revision: flags.revision,
       ...(flags.plan !== undefined && { follow: { planId: flags.plan } }),
     });
   for (const id of triaged.unchanged) session.print(`✔ ${id}: done, nothing to change`);

@@ -23,6 +23,7 @@ export interface CutoverFlags {
 export interface ProposeCutoverFlags {
   readonly dc: string;
   readonly to?: string;
+  readonly revision?: number;
   readonly withdraw?: boolean;
 }
 export interface ExecuteCutoverFlags {
@@ -63,7 +64,7 @@ const PROPOSALS = {
 export function runProposeCutover(
   session: CliSession,
   kind: keyof typeof PROPOSALS,
-  { dc, to, withdraw }: ProposeCutoverFlags,
+  { dc, to, withdraw, revision }: ProposeCutoverFlags,
 ): Promise<number> {
   const { propose, subject, note } = PROPOSALS[kind];
   if ((to === undefined) !== (withdraw === true))
@@ -83,7 +84,7 @@ export function runProposeCutover(
       );
       return 0;
     }
-    const proposed = await propose(engine, { dataCenter, to, reason });
+    const proposed = await propose(engine, { dataCenter, to, reason, revision });
     const next = session.commands.show(command`approve ${showProposalId(proposed)}`);
     session.report(
       { ...proposalDocument(proposed), next },

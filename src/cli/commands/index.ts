@@ -2,15 +2,15 @@
 // that a command works with: a command's module is imported when it runs.
 import type { Command } from 'commander';
 import type { DataCenterChoice } from '../arguments/choose-data-centers.js';
-import { MAX_PLANS, MAX_ROWS, parseCount, parseFloor } from '../arguments/parse-count.js';
+import { MAX_PLANS, MAX_REVISION, MAX_ROWS, parseCount, parseFloor, REVISION } from '../arguments/parse-count.js';
 import { ORG_TEXT } from '../arguments/read-org.js';
 import type { Execute } from '../terminal/session.js';
 import type { ApplyFlags } from './apply.js';
 import type { AuditFlags } from './audit.js';
 import type { CalendarFlags } from './calendar.js';
 import { registerFleet } from './fleet-commands.js';
-import type { FreezeFlags } from './freeze.js';
 import type { InitFlags } from './init.js';
+import { registerIntents } from './intent-commands.js';
 import type { OverrideFlags } from './override.js';
 import type { PlanFlags } from './plan.js';
 import type { ListPlansFlags, ShowPlanFlags } from './plans.js';
@@ -32,6 +32,7 @@ export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[
   registerSettings,
   registerPlans,
   registerRollout,
+  registerIntents,
   registerCutover,
   registerUsage,
   registerExceptions,
@@ -146,6 +147,7 @@ function registerRollout(cli: Command, execute: Execute): void {
     .option('--all', 'every data center, in order')
     .option('--plan <id>', 'exactly this plan')
     .option('--execute', 'do it')
+    .option('--revision <n>', REVISION, parseCount(MAX_REVISION))
     .option('--wait', 'wait until each one is done, failed or aborted, or is held and needs a person')
     .action((flags: ApplyFlags) => execute(async (session) => (await import('./apply.js')).runApply(session, flags)));
   cli
@@ -174,34 +176,6 @@ function registerRollout(cli: Command, execute: Execute): void {
     .action((flags: CalendarFlags) =>
       execute(async (session) => (await import('./calendar.js')).runCalendar(session, flags)),
     );
-  const intents = [
-    ['pause', 'stop after the current batches; the state `paused` proves that nothing of ours can commit'],
-    ['resume', 'continue after a pause'],
-    ['abort', 'end the rollout of a data center; what is written stays'],
-    ['retry', 'reopen a failed run, and process only what is pending'],
-  ] as const;
-  for (const [verb, description] of intents)
-    cli
-      .command(verb)
-      .description(description)
-      .requiredOption('--dc <id>', 'the data center')
-      .action(({ dc }: DataCenterFlag) =>
-        execute(async (session) => (await import('./operate.js')).runIntent(session, verb, dc)),
-      );
-  cli
-    .command('freeze')
-    .description('stop all our writes in the cells; needs neither the queue nor the control database')
-    .option('--dc <ids...>', 'only these data centers')
-    .action((flags: FreezeFlags) =>
-      execute(async (session) => (await import('./freeze.js')).runFreeze(session, flags)),
-    );
-  cli
-    .command('unfreeze')
-    .description('end a freeze')
-    .option('--dc <ids...>', 'only these data centers')
-    .action((flags: FreezeFlags) =>
-      execute(async (session) => (await import('./freeze.js')).runUnfreeze(session, flags)),
-    );
 }
 
 function registerChecks(cli: Command, execute: Execute): void {
@@ -227,6 +201,7 @@ function registerChecks(cli: Command, execute: Execute): void {
     .description('show which allotments no longer match their inputs; with --execute, request that they are healed')
     .option('--dc <id>', 'the data center')
     .option('--execute', 'do it')
+    .option('--revision <n>', REVISION, parseCount(MAX_REVISION))
     .option('--accept-falls', 'also lower allotments beyond the limits of a nightly run; a second person approves it')
     .option('--withdraw', 'withdraw the proposal to accept falls')
     .option('--history', 'list the nightly runs of the past, and what they found')

@@ -27,6 +27,7 @@ export interface ReconcileFlags {
   readonly history?: boolean;
   readonly csv?: boolean;
   readonly limit: number;
+  readonly revision?: number;
 }
 
 export function runReconcile(session: CliSession, flags: ReconcileFlags): Promise<number> {
@@ -115,7 +116,7 @@ function reportFalls(session: CliSession, falls: FallsProposal, title: string, t
 async function request(session: CliSession, { engine }: Program, chosen: Chosen): Promise<number> {
   const { dataCenter } = chosen;
   const { reason } = session.options;
-  const requested = await requestReconcile(engine, { dataCenter, reason });
+  const requested = await requestReconcile(engine, { dataCenter, reason, revision: chosen.revision });
   const next = session.commands.show(command`reconcile --dc ${dataCenter} --history`);
   const status = await readStatus(engine);
   session.report(

@@ -1,6 +1,7 @@
 // The commands `settings` and `cutover`, whose changes one person proposes and another approves: descriptions,
 // arguments and options. Loads nothing that they work with.
 import type { Command } from 'commander';
+import { MAX_REVISION, parseCount, REVISION } from '../arguments/parse-count.js';
 import type { Execute } from '../terminal/session.js';
 import type { CutoverFlags, ExecuteCutoverFlags, ProposeCutoverFlags } from './cutover.js';
 import type { ProposeSettingFlags } from './settings.js';
@@ -48,6 +49,7 @@ export function registerCutover(cli: Command, execute: Execute): void {
     .requiredOption('--dc <id>', 'the data center')
     .option('--to <when>', 'a local date or time in its zone')
     .option('--withdraw', 'withdraw the open proposal instead')
+    .option('--revision <n>', REVISION, parseCount(MAX_REVISION))
     .action((flags: ProposeCutoverFlags) =>
       execute(async (session) => (await import('./cutover.js')).runProposeCutover(session, 'postponement', flags)),
     );
@@ -65,6 +67,7 @@ export function registerCutover(cli: Command, execute: Execute): void {
     .requiredOption('--dc <id>', 'the data center')
     .option('--to <when>', 'the next instant, a local date or time in its zone')
     .option('--withdraw', 'withdraw the open proposal instead')
+    .option('--revision <n>', REVISION, parseCount(MAX_REVISION))
     .action((flags: ProposeCutoverFlags) =>
       execute(async (session) => (await import('./cutover.js')).runProposeCutover(session, 'reversal', flags)),
     );

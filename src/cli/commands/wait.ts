@@ -50,7 +50,11 @@ export async function waitForEnd(
     return signalExitCode(outcome.signal);
   }
   if (outcome.kind === 'held') {
-    const at = outcome.status.dataCenters.find(({ id }) => id === outcome.dataCenter) ?? { zone: 'UTC', freeze: null };
+    const at = outcome.status.dataCenters.find(({ id }) => id === outcome.dataCenter) ?? {
+      zone: 'UTC',
+      freeze: null,
+      pause: null,
+    };
     session.print(
       `Held: ${outcome.dataCenter}: ${showHold(withPrintableTexts(outcome.hold), withPrintableTexts(at), commands)}`,
     );

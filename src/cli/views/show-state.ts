@@ -34,10 +34,14 @@ export function findIcon(word: string): { readonly icon: string; readonly tone: 
 /** "an earlier data center is not done (eu), since …; it starts by itself". */
 export function showHold(
   hold: StatusHold,
-  { zone, freeze }: Pick<DataCenterStatus, 'zone' | 'freeze'>,
+  { zone, freeze, pause }: Pick<DataCenterStatus, 'zone' | 'freeze' | 'pause'>,
   commands: CommandNames,
 ): string {
   const release = commands.showRelease(hold.release);
+  if (hold.code === 'paused' && pause !== null)
+    return pause.until === null
+      ? `${showPause(pause, zone)}; to continue: ${release}`
+      : `${showPause(pause, zone)}; it goes on by itself, or sooner: ${release}`;
   const way = hold.release.kind === 'waits' ? release : `to continue: ${release}`;
   const what = hold.code === 'frozen' && freeze !== null ? showFreeze(freeze, zone) : showMeasured(hold, zone);
   return `${what}; ${way}`;
@@ -89,6 +93,18 @@ function showFreeze({ since, by, reason }: NonNullable<DataCenterStatus['freeze'
   const why = reason === null ? '' : ` (${reason})`;
   return `${HOLDS.frozen.meaning}, since ${showInstant(since, zone)} by ${by}${why}`;
 }
+
+/** "an operator paused it, since … by ana (deploy), until …". */
+function showPause({ since, by, reason, until }: NonNullable<DataCenterStatus['pause']>, zone: string): string {
+  const from = since === null ? '' : `, since ${showInstant(since, zone)}`;
+  const why = reason === null ? '' : ` (${reason})`;
+  const end = until === null ? '' : `, until ${showInstant(until, zone)}`;
+  return `${HOLDS.paused.meaning}${from}${by === null ? '' : ` by ${by}`}${why}${end}`;
+}
+
+/** "until 2026-11-22 16:00 UTC; then it goes on by itself". */
+export const showPauseEnd = ({ until }: NonNullable<DataCenterStatus['pause']>): string =>
+  until === null ? 'until somebody resumes it' : `until ${showInstant(until)}; then it goes on by itself`;
 
 /** "session 4711 (role deploy, psql): ACCESS EXCLUSIVE on public.orgs, since …". */
 export function showBlocker(blocker: DataCenterStatus['blockers'][number], zone: string): string {

@@ -1,6 +1,8 @@
 // `status` for people: one row per data center in rollout order, why each is held, and the command that continues it.
 
 import { isFollowed, longestWaitMs } from '../../domain/feed/decide-pace.js';
+import { LONG_PAUSE_MS } from '../../domain/rollout/pause-end.js';
+import { formatDuration } from '../../domain/time/duration.js';
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
 import { showFallsId } from '../../engine/reconcile/accept-falls.js';
 import { command } from '../../kernel/advice.js';
@@ -26,7 +28,12 @@ export function showStatus(status: Status, view: StatusView): string {
   const rows = status.dataCenters.flatMap((dc, index) => {
     const { icon, tone } = findIcon(words[index] ?? '');
     const [first = '', ...others] = table.rows[index] ?? [];
-    return [`${paint(icon, tone)} ${first}`, ...indent(others), ...listNotes(dc, commands)];
+    return [
+      `${paint(icon, tone)} ${first}`,
+      ...indent(others),
+      ...listNotes(dc, commands),
+      ...listLongPause(dc, status.at, commands),
+    ];
   });
   const served = `${showCount(status.schedulersAlive)} ${status.schedulersAlive === 1 ? 'scheduler' : 'schedulers'} alive`;
   const card = status.card === null ? 'no apply yet' : `rate card ${status.card.slice(0, 12)}`;
@@ -136,6 +143,15 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
       ? []
       : [`      quarantined: ${reasons}; list them: ${commands.show(command`quarantine --dc ${dc.id}`)}`]),
   ];
+}
+
+/** A pause that may be forgotten. */
+function listLongPause({ id, pause }: DataCenterStatus, at: Date, commands: CommandNames): readonly string[] {
+  if (pause === null || pause.since === null || pause.until !== null) return [];
+  const ms = at.getTime() - pause.since.getTime();
+  if (ms < LONG_PAUSE_MS) return [];
+  const end = commands.show(command`pause --dc ${id} --until WHEN`);
+  return [`      paused for ${formatDuration(ms)}, without an end; to give it one: ${end}`];
 }
 
 /** While it is requested or under way; its end has a summary. */

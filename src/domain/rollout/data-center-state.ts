@@ -62,9 +62,14 @@ const nextAfterFailure = (id: string, { failure, repair }: NextFacts): ReleaseCo
 /** A rollout is requested or runs, paused or not. */
 export const isUnderWay = (dc: DataCenterSnapshot): boolean => dc.requested || !RESTING_STAGES.includes(dc.stage);
 
-/** What only a scheduler does, now or later: a rollout, a night or a request, a cut-over with its sweep. */
+/**
+ * What only a scheduler does, now or later: a rollout, a night or a request, a cut-over with its sweep, the end of a
+ * pause.
+ */
 export const needsScheduler = (dc: DataCenterSnapshot): boolean =>
-  isUnderWay(dc) || isMaintenanceDue(dc) || awaitsCutover(dc);
+  isUnderWay(dc) || isMaintenanceDue(dc) || awaitsCutover(dc) || endsItself(dc.pause);
+
+const endsItself = (pause: DataCenterSnapshot['pause']): boolean => pause !== null && pause.until !== null;
 
 const awaitsCutover = ({ stage, cutoverAt, cell, knownGate }: DataCenterSnapshot): boolean =>
   stage === 'done' && cutoverAt !== null && (cell?.kind === 'read' ? cell.gate : knownGate).latchedAt === null;

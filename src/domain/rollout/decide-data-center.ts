@@ -2,12 +2,16 @@
 import { decideGate } from './decide-gate.js';
 import { decideMaintenance } from './decide-maintenance.js';
 import { decideStep } from './decide-rollout.js';
-import type { Decision, Step } from './decision.js';
+import { type Decision, isPauseOver, paused, type Step } from './decision.js';
 import { byCommand, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, Snapshot } from './snapshot.js';
 
 /** The rollout first: what must stop is stopped before any maintenance begins. Each hold is listed once. */
 export function decideDataCenter(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
+  const pause = paused(dc);
+  // everything else is decided once it is over
+  if (pause !== undefined && isPauseOver(dc, snapshot.now))
+    return { steps: [{ kind: 'end_pause', reason: 'the pause ended at its time' }], holds: [pause] };
   const decisions = [decideStep(snapshot, dc), decideMaintenance(snapshot, dc), decideGate(snapshot, dc)];
   const steps = decisions.flatMap((decision) => decision.steps);
   const holds = [...decisions.flatMap((decision) => decision.holds), ...holdsOfFailures(dc, steps)];

@@ -6,6 +6,7 @@ import {
   hold,
   IDLE,
   isClosedAt,
+  paused,
   type ReadCell,
   sourceHold,
   unreachable,
@@ -21,7 +22,7 @@ export function decideMaintenance(snapshot: Snapshot, dc: DataCenterSnapshot): D
   const run = chooseRun(dc);
   if (dc.stage !== 'done' || !dc.fenceConfirmedClosed) return IDLE;
   const { steps } = decideSingleWrites(dc);
-  if (run === undefined) return { steps, holds: [...paused(dc), ...unattached(dc)] };
+  if (run === undefined) return { steps, holds: [...listPause(dc), ...unattached(dc)] };
   // opening the fence would hide the failover from the auditor, who has it rolled out again
   if (hasFailedOver(dc)) return IDLE;
   const holds = listHolds(snapshot, dc);
@@ -71,11 +72,13 @@ function rests({ now }: Snapshot, { id, maintenance: { failedAt } }: DataCenterS
 
 const stops = (dc: DataCenterSnapshot, { freeze }: ReadCell): readonly Hold[] => [
   ...(freeze === null ? [] : [createHold('frozen', byCommand('unfreeze', '--dc', dc.id), freeze.since.toISOString())]),
-  ...paused(dc),
+  ...listPause(dc),
 ];
 
-const paused = ({ id, intent }: DataCenterSnapshot): readonly Hold[] =>
-  intent === 'pause' ? [createHold('paused', byCommand('resume', '--dc', id))] : [];
+function listPause(dc: DataCenterSnapshot): readonly Hold[] {
+  const held = paused(dc);
+  return held === undefined ? [] : [held];
+}
 
 /** What our views say is no more the product's: nothing is healed by it until `init` has attached them again. */
 const changed = (dc: DataCenterSnapshot): readonly Hold[] =>

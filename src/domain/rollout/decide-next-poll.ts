@@ -4,6 +4,7 @@
 export interface KnownInstants {
   readonly notBeforeAt: Date | null;
   readonly bakeUntil: Date | null;
+  readonly pausedUntil: Date | null;
   readonly gateEffectiveAt: Date | null;
   readonly gateLatchedAt: Date | null;
 }
@@ -13,8 +14,8 @@ const LATCH_MS = 1_000;
 
 /** In ms, from 0 to `usualMs`. */
 export function decideNextPoll(all: readonly KnownInstants[], now: Date, usualMs: number): number {
-  const waits = all.flatMap(({ notBeforeAt, bakeUntil, gateEffectiveAt, gateLatchedAt }) => [
-    ...[notBeforeAt, bakeUntil].filter((at) => at !== null && at > now),
+  const waits = all.flatMap(({ notBeforeAt, bakeUntil, pausedUntil, gateEffectiveAt, gateLatchedAt }) => [
+    ...[notBeforeAt, bakeUntil, pausedUntil].filter((at) => at !== null && at > now),
     ...(gateLatchedAt === null && gateEffectiveAt !== null
       ? [gateEffectiveAt > now ? gateEffectiveAt : new Date(now.getTime() + LATCH_MS)]
       : []),

@@ -9,6 +9,7 @@ import {
   hold,
   IDLE,
   isClosed,
+  paused,
   type ReadCell,
   sourceHold,
   unreachable,
@@ -57,7 +58,7 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
   const unconfirmed = others.find((other) => !other.fenceConfirmedClosed && RESTING_STAGES.includes(other.stage));
   const holds: (Hold | undefined)[] = [
     frozen(dc),
-    dc.intent === 'pause' ? createHold('paused', byCommand('resume', '--dc', dc.id)) : undefined,
+    paused(dc),
     failed && createHold('predecessor_failed', byCommand('retry', '--dc', failed.id), failed.id),
     dc.notBeforeAt !== null && snapshot.now < dc.notBeforeAt
       ? createHold(
@@ -113,11 +114,7 @@ function decideStop(dc: DataCenterSnapshot, cell: ReadCell): Decision | undefine
   if (dc.intent === 'run' && dc.window.open) return undefined;
   if (!isClosed(dc, fence)) return go({ kind: 'close_fence', reason: why });
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: why });
-  const held: (Hold | undefined)[] = [
-    frozen(dc),
-    dc.intent === 'pause' ? createHold('paused', byCommand('resume', '--dc', dc.id)) : undefined,
-    windowHold(dc),
-  ];
+  const held: (Hold | undefined)[] = [frozen(dc), paused(dc), windowHold(dc)];
   return hold(...held.filter((found) => found !== undefined));
 }
 
@@ -220,7 +217,8 @@ const correctBakeQuery = (id: string): Release => ({
 
 function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
   if (dc.intent === 'abort') return go({ kind: 'advance', to: 'aborted', reason: 'the operator aborted' });
-  if (dc.intent === 'pause') return hold(createHold('paused', byCommand('resume', '--dc', dc.id)));
+  const stopped = paused(dc);
+  if (stopped !== undefined) return hold(stopped);
   const held = decideFrozen(dc) ?? holdChanged(dc);
   if (held !== undefined) return held;
   if (dc.bakeUntil !== null && snapshot.now < dc.bakeUntil)

@@ -15,6 +15,7 @@ export type Step =
   | { readonly kind: 'pass_canary'; readonly reason: string }
   | { readonly kind: 'follow_up'; readonly reason: string }
   | { readonly kind: 'advance'; readonly to: Stage; readonly reason: string }
+  | { readonly kind: 'end_pause'; readonly reason: string }
   | { readonly kind: 'fail'; readonly code: string; readonly reason: string }
   | { readonly kind: 'allow_single_writes'; readonly reason: string }
   | { readonly kind: 'stop_single_writes'; readonly reason: string }
@@ -67,6 +68,18 @@ export const frozen = (dc: DataCenterSnapshot): Hold | undefined =>
   dc.cell?.kind === 'read' && dc.cell.freeze !== null
     ? createHold('frozen', byCommand('unfreeze', '--dc', dc.id), dc.cell.freeze.since.toISOString())
     : undefined;
+
+/** An operator paused it; undefined: nobody did. One that ends by itself needs no person. */
+export function paused({ id, intent, pause }: DataCenterSnapshot): Hold | undefined {
+  if (intent !== 'pause') return undefined;
+  const until = pause?.until ?? null;
+  const held = createHold('paused', byCommand('resume', '--dc', id), null, until?.toISOString() ?? null);
+  return { ...held, needsPerson: until === null };
+}
+
+/** Its time has come; a pause without one is ended by a person. */
+export const isPauseOver = ({ pause }: Pick<DataCenterSnapshot, 'pause'>, now: Date): boolean =>
+  pause !== null && pause.until !== null && pause.until <= now;
 
 /** The cell cannot be worked with: it is not reached, accepts no writes, or its server lacks what the engine needs. */
 export function unreachable({ id, cell }: Pick<DataCenterSnapshot, 'id' | 'cell'>): Hold {

@@ -132,6 +132,15 @@ export interface MaintenanceSnapshot {
   readonly failedAt: Date | null;
 }
 
+export interface PauseReading {
+  /** When it was paused; null: an earlier version did it. */
+  readonly since: Date | null;
+  readonly by: string | null;
+  readonly reason: string | null;
+  /** When it ends by itself; null: a person ends it. */
+  readonly until: Date | null;
+}
+
 export interface FailedStepReading {
   readonly step: string;
   readonly code: string;
@@ -156,6 +165,8 @@ export interface DataCenterSnapshot {
   readonly maintenance: MaintenanceSnapshot;
   readonly stage: Stage;
   readonly intent: Intent;
+  /** Null: it is not paused. */
+  readonly pause: PauseReading | null;
   readonly fenceConfirmedClosed: boolean;
   readonly requested: boolean;
   readonly runId: bigint | null;

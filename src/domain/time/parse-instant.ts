@@ -27,6 +27,19 @@ export function parseLocalInstant(text: string, zone: string): LocalInstant {
   return { instant, local: formatLocalMs(toLocalMs(instant, zone)), zone };
 }
 
+const EXACT = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
+
+/** As parseLocalInstant, or with an offset: `2025-10-06T22:00+05:30`, `…Z`. Throws invalid_instant, invalid_zone. */
+export function parseInstant(text: string, zone: string): Date {
+  if (!EXACT.test(text)) return parseLocalInstant(text, zone).instant;
+  const instant = new Date(text.replace(' ', 'T').replace('z', 'Z'));
+  // the local part is read apart: Date takes February 30 for March
+  const [date = '', time = ''] = text.split(/[T ]/u);
+  parseLocalInstant(`${date}T${time.slice(0, 5)}`, 'UTC');
+  if (Number.isNaN(instant.getTime())) throw unreadable(text, zone);
+  return instant;
+}
+
 function parseDate(text: string, zone: string): Date {
   const start = startOfLocalDate(text, zone);
   if (start !== null) return start;

@@ -16,13 +16,13 @@ import {
 } from '../../stores/control/cutover-proposals.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
-import { getDataCenter, lockKnownDataCenter } from '../data-center.js';
+import { getDataCenter, lockKnownDataCenter, rejectChanged, type SeenRevision } from '../data-center.js';
 import { type CutoverRow, readCellCutover, toCutoverFacts } from './cutover-facts.js';
 
 export type { CutoverProposal } from '../../stores/control/cutover-proposals.js';
 
 /** What a person proposes. */
-export interface ProposalSpec {
+export interface ProposalSpec extends SeenRevision {
   readonly dataCenter: string;
   /** A local date or time in the data center's zone. */
   readonly to: string;
@@ -46,10 +46,10 @@ interface ProposalRules {
   readonly check: (tx: ControlTransaction, question: ProposalQuestion) => Promise<void>;
 }
 
-/** Throws invalid_instant (gaps and overlaps with both candidates), postponement_open, reversal_open. */
+/** Throws invalid_instant (gaps and overlaps with both candidates), postponement_open, reversal_open, revision_changed. */
 export async function makeCutoverProposal(
   context: ProposalContext,
-  { dataCenter, to, reason }: ProposalSpec,
+  { dataCenter, to, reason, ...seen }: ProposalSpec,
   { kind, checkBefore, check }: ProposalRules,
 ): Promise<CutoverProposal> {
   const { zone } = await context.control.inTransaction(async (tx) => {
@@ -62,6 +62,7 @@ export async function makeCutoverProposal(
   const cell = await readCellCutover(context, dataCenter);
   return context.control.inTransaction(async (tx) => {
     const row = await lockKnownDataCenter(tx, dataCenter);
+    rejectChanged(row, seen);
     await rejectSecond(tx, kind, dataCenter);
     const facts = toCutoverFacts(row, await readControlClock(tx), cell);
     await check(tx, { row, facts, target });

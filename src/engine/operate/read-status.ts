@@ -7,6 +7,7 @@ import type {
   FreezeReading,
   GateReading,
   MaintenanceRun,
+  PauseReading,
   Snapshot,
 } from '../../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, type Stage } from '../../domain/rollout/stage.js';
@@ -55,6 +56,10 @@ export interface DataCenterStatus {
   readonly stage: Stage;
   readonly stageSince: Date;
   readonly intent: Intent;
+  /** Who paused it, and until when; null: it is not paused. */
+  readonly pause: PauseReading | null;
+  /** Grows with what a command changes; a command that names it is refused where it is another. */
+  readonly revision: number;
   /** running, pausing, paused, aborting, waiting, or the stage where nothing is under way. */
   readonly state: string;
   readonly requestedAt: Date | null;
@@ -171,7 +176,7 @@ async function addSince(
 }
 
 /** What the status shows of control's row. */
-type StatusRow = Pick<DataCenterRow, 'id' | 'zone'> & RequestedRollout & RolloutRun & RolloutPosition;
+type StatusRow = Pick<DataCenterRow, 'id' | 'zone' | 'revision'> & RequestedRollout & RolloutRun & RolloutPosition;
 
 /** What the status shows of other tables of control. */
 interface KnownInControl {
@@ -201,6 +206,8 @@ async function readDataCenter(
     stage: row.stage,
     stageSince: row.stageSince,
     intent: row.intent,
+    pause: dc.pause,
+    revision: row.revision,
     state: nameState(dc),
     requestedAt: row.requestedAt,
     requestedBy: row.requestedBy,

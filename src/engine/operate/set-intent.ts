@@ -1,11 +1,14 @@
 // Pause, resume and abort: writes first what the operator wants, then takes the steps that follow from it at once, also
 // where no scheduler runs.
 import { isClosedAt } from '../../domain/rollout/decision.js';
+import { decidePauseEnd, type PauseEnd } from '../../domain/rollout/pause-end.js';
+import type { PauseReading } from '../../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, SLOT_STAGES, type Stage } from '../../domain/rollout/stage.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders } from '../../stores/cell/batch/fence.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { appendAudit } from '../../stores/control/audit.js';
+import { type ControlTransaction, readControlClock } from '../../stores/control/control-database.js';
 import {
   type DataCenterRow,
   type RequestedRollout,
@@ -14,16 +17,18 @@ import {
 } from '../../stores/control/data-centers.js';
 import { isScheduler } from '../../stores/control/roles.js';
 import type { EngineContext } from '../context.js';
-import { lockKnownDataCenter } from '../data-center.js';
+import { lockKnownDataCenter, rejectChanged, type SeenRevision, toPause } from '../data-center.js';
 import { readCell } from '../rollout/read-cell.js';
 import { tick } from '../scheduler/tick.js';
 
 export type { LockHolder } from '../../stores/cell/lock-holders.js';
 
-export interface IntentRequest {
+export interface IntentRequest extends SeenRevision {
   readonly dataCenter: string;
   readonly intent: Intent;
   readonly reason: string | null;
+  /** When a pause ends by itself; left out: a person ends it. */
+  readonly end?: PauseEnd | undefined;
 }
 
 export interface IntentReport {
@@ -32,9 +37,12 @@ export interface IntentReport {
   readonly stage: Stage;
   /** The fence is confirmed closed: nothing of ours commits any more. */
   readonly fenceConfirmedClosed: boolean;
+  readonly revision: number;
+  /** Null: it is not paused. */
+  readonly pause: PauseReading | null;
 }
 
-/** Repeating it is harmless. Throws unknown_data_center, wrong_stage. */
+/** Repeating it is harmless. Throws unknown_data_center, wrong_stage, revision_changed; of a pause's end what decidePauseEnd does. */
 export async function setIntent(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
   await saveIntent(context, request);
   return followIntent(context, request);
@@ -45,22 +53,32 @@ async function saveIntent(context: EngineContext, request: IntentRequest): Promi
     const row = await lockKnownDataCenter(tx, request.dataCenter);
     // it is what was asked for, whoever was faster
     if (request.intent === 'abort' && row.stage === 'aborted' && row.requestedAt === null) return;
+    rejectChanged(row, request);
     rejectUnfit(row, request.intent);
+    const pausedUntil = await readEnd(tx, row, request);
     const withdrawn = request.intent === 'abort' && RESTING_STAGES.includes(row.stage);
     const given = row.stage === 'failed' && withdrawn ? ({ stage: 'aborted' } as const) : {};
     await transitionDataCenter(tx, row, {
       ...given,
       intent: withdrawn ? 'run' : request.intent,
       ...(withdrawn && { requestedAt: null }),
+      ...(request.intent === 'pause' && { pauseReason: request.reason, pausedUntil }),
     });
     await appendAudit(tx, {
       action: request.intent === 'run' ? 'resume' : request.intent,
       dataCenter: row.id,
       reason: request.reason,
-      details: { stage: row.stage },
+      details: { stage: row.stage, ...(pausedUntil !== null && { until: pausedUntil.toISOString() }) },
     });
   });
 }
+
+/** By control's clock, which is also the scheduler's that ends it. */
+const readEnd = async (
+  tx: ControlTransaction,
+  { zone }: Pick<DataCenterRow, 'zone'>,
+  { end }: IntentRequest,
+): Promise<Date | null> => (end === undefined ? null : decidePauseEnd(end, zone, await readControlClock(tx)));
 
 /** Takes the steps that are due, and looks how far it has come. */
 async function followIntent(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
@@ -108,7 +126,8 @@ export const isAcknowledged = ({ intent, fenceConfirmedClosed, stage }: IntentRe
 export async function readIntent(context: EngineContext, { dataCenter, intent }: IntentRequest): Promise<IntentReport> {
   const row = await context.control.inTransaction((tx) => lockKnownDataCenter(tx, dataCenter));
   const fenceConfirmedClosed = row.fenceConfirmedClosed && (row.intent === 'run' || (await isCellIdle(context, row)));
-  return { dataCenter, intent, stage: row.stage, fenceConfirmedClosed };
+  const { stage, revision } = row;
+  return { dataCenter, intent, stage, fenceConfirmedClosed, revision, pause: toPause(row) };
 }
 
 /**

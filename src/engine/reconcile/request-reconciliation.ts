@@ -3,12 +3,13 @@
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
-import { lockDataCenter } from '../../stores/control/data-centers.js';
+import { type DataCenterRow, lockDataCenter } from '../../stores/control/data-centers.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import { findReconcileRequest, insertReconcileRequest } from '../../stores/control/reconcile-requests.js';
 import type { EngineContext } from '../context.js';
+import { rejectChanged, type SeenRevision } from '../data-center.js';
 
-export interface ReconcileRequest {
+export interface ReconcileRequest extends SeenRevision {
   readonly dataCenter: string;
   readonly reason: string | null;
 }
@@ -19,13 +20,13 @@ export interface RequestedReconcile {
   readonly requestedBy: string;
 }
 
-/** Throws wrong_stage, reconcile_asked. */
+/** Throws wrong_stage, revision_changed, reconcile_asked. */
 export async function requestReconcile(
   context: Pick<EngineContext, 'control' | 'wakeUps' | 'actor'>,
-  { dataCenter, reason }: ReconcileRequest,
+  { dataCenter, reason, ...seen }: ReconcileRequest,
 ): Promise<RequestedReconcile> {
   const requested = await context.control.inTransaction(async (tx) => {
-    await lockDoneDataCenter(tx, dataCenter);
+    rejectChanged(await lockDoneDataCenter(tx, dataCenter), seen);
     const open = await findReconcileRequest(tx, dataCenter);
     if (open !== undefined) throw reconcileAsked(dataCenter, open.requestedBy);
     const requestedBy = (await identifyPerson(tx, context.actor)).name;
@@ -38,9 +39,9 @@ export async function requestReconcile(
 }
 
 /** Throws wrong_stage. */
-export async function lockDoneDataCenter(tx: ControlTransaction, dataCenter: string): Promise<void> {
+export async function lockDoneDataCenter(tx: ControlTransaction, dataCenter: string): Promise<DataCenterRow> {
   const row = await lockDataCenter(tx, dataCenter);
-  if (row?.stage === 'done') return;
+  if (row?.stage === 'done') return row;
   throw new RolloutError('wrong_stage', {
     message: `Data center "${dataCenter}" is not done (stage ${row?.stage ?? 'unknown'}); only a done one is reconciled.`,
   });

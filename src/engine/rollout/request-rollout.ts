@@ -21,13 +21,15 @@ import { identifyPerson } from '../../stores/control/person.js';
 import { readPolicy } from '../../stores/control/policy.js';
 import { pinRollout } from '../../stores/control/rollout.js';
 import type { EngineContext } from '../context.js';
+import { rejectChanged, type SeenRevision } from '../data-center.js';
 import { missingInControl, pinInstants } from '../pin-instants.js';
 import { requirePlanToFollow } from '../plan/require-plan.js';
 import { findFittingSource, rejectNullIds, toAttached } from '../setup/init-cell.js';
 import { toStoredCard } from '../stored-card.js';
 import { rejectClosedWindows } from './rollout-checks.js';
 
-export interface ApplyRequest {
+/** `revision`: of the one data center that is named. */
+export interface ApplyRequest extends SeenRevision {
   readonly config: RolloutConfig;
   readonly card: RateCard;
   readonly dataCenters: readonly DataCenterConfig[];
@@ -40,7 +42,7 @@ export interface ApplyRequest {
 }
 
 /**
- * Writes the request for every named data center, or throws data_center_busy, source_* and the like, and writes none.
+ * Writes the request for every named data center, or throws data_center_busy, revision_changed, source_* and the like, and writes none.
  */
 export async function requestApply(context: EngineContext, request: ApplyRequest): Promise<void> {
   for (const dataCenter of request.dataCenters) await prepareCell(context, dataCenter, request.card);
@@ -120,6 +122,7 @@ async function requestOne(
 ): Promise<void> {
   const row = await lockDataCenter(tx, id);
   if (row === undefined) throw missingInControl(id);
+  rejectChanged(row, request);
   assertIdle(row);
   const { batchSize, lanes } = request.config.rollout;
   const { follow = 'at_its_turn' } = request;

@@ -11,18 +11,21 @@ import { takeEpoch } from '../../stores/control/rollout.js';
 import { reopenControlRun } from '../../stores/control/runs.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
+import { rejectChanged, type SeenRevision } from '../data-center.js';
 
 /**
- * Throws wrong_stage unless the data center failed, plan_unknown when its run follows no plan, conflict when its canary
+ * Throws revision_changed, wrong_stage unless the data center failed, plan_unknown when its run follows no plan, conflict when its canary
  * would start again and the policy wants a person now, data_center_busy when another holds the slot.
  */
 export async function retryRun(
   context: EngineContext,
   dataCenter: string,
   reason: string | null,
+  seen: SeenRevision = {},
 ): Promise<{ pending: number }> {
   try {
     const row = await context.control.inTransaction((tx) => lockDataCenter(tx, dataCenter));
+    if (row !== undefined) rejectChanged(row, seen);
     if (row?.stage !== 'failed' || row.runId === null)
       throw new RolloutError('wrong_stage', {
         message: `Data center "${dataCenter}" has not failed (stage ${row?.stage ?? 'unknown'}): there is nothing to retry.`,
@@ -33,17 +36,17 @@ export async function retryRun(
         message: `The run ${runId} of data center "${dataCenter}" follows no plan, as an earlier version could begin it.`,
         next: advise`Run: ${command`abort --dc ${dataCenter}`}, then apply again.`,
       });
-    const { pending, passed, seen } = await context.cells.get(dataCenter).inTransaction('state', async (tx) => {
+    const { pending, passed, epochSeen } = await context.cells.get(dataCenter).inTransaction('state', async (tx) => {
       const { epoch } = await readFence(tx);
-      if ((await findRun(tx, runId)) === undefined) return { pending: 1, passed: false, seen: epoch };
+      if ((await findRun(tx, runId)) === undefined) return { pending: 1, passed: false, epochSeen: epoch };
       await clearVerification(tx, runId);
       const { pending, canary } = await readProgress(tx, runId);
-      return { pending, passed: canary.passed, seen: epoch };
+      return { pending, passed: canary.passed, epochSeen: epoch };
     });
     await context.control.inTransaction(async (tx) => {
       const stage = !passed ? 'canary' : pending > 0 ? 'migrating' : 'verifying';
       // a new epoch at once: under the old one the fence still has the code of the failure
-      const epoch = await takeEpoch(tx, seen);
+      const epoch = await takeEpoch(tx, epochSeen);
       // first: the database lets a data center into its canary only for a run that is open
       await reopenControlRun(tx, runId);
       const moved = await transitionDataCenter(tx, row, {

@@ -13,6 +13,7 @@ import { endMaintenance, sweepAgain } from '../reconcile/end-maintenance.js';
 import { closeMaintenance, openMaintenance } from '../reconcile/maintenance-fence.js';
 import { startMaintenance } from '../reconcile/start-maintenance.js';
 import { advanceStage, endStage } from '../rollout/advance-stage.js';
+import { endPause } from '../rollout/end-pause.js';
 import { closeFence, openFence } from '../rollout/open-fence.js';
 import { activate } from '../rollout/start-run.js';
 
@@ -35,6 +36,8 @@ export async function executeStep(context: EngineContext, row: DataCenterRow, st
       return closeFence(context, row, step.reason);
     case 'advance':
       return advanceStage(context, row, step.to, step.reason, now);
+    case 'end_pause':
+      return endPause(context, row, step.reason);
     case 'fail':
       return endStage(context, row, { stage: 'failed', failure: step.code }, 'failed', step.reason);
     case 'wake_workers':

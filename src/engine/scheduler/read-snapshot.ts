@@ -10,6 +10,7 @@ import { type FailedStep, listFailedSteps } from '../../stores/control/failed-st
 import { listMaintenance, type MaintenanceRow } from '../../stores/control/maintenance.js';
 import type { EngineContext } from '../context.js';
 import { toLastSeenGate } from '../cutover/cutover-facts.js';
+import { toPause } from '../data-center.js';
 import { readPlan } from '../plan/read-plan-state.js';
 import { readCell } from '../rollout/read-cell.js';
 
@@ -87,6 +88,7 @@ function toKnown(
     zone: row.zone,
     stage: row.stage,
     intent: row.intent,
+    pause: toPause(row),
     fenceConfirmedClosed: row.fenceConfirmedClosed,
     requested: row.requestedAt !== null,
     runId: row.runId,

@@ -23,6 +23,16 @@ export interface RunSettings extends RequestedSettings {
   readonly guardRails: GuardRails;
 }
 
+/** Who paused a data center, and until when. */
+export interface RecordedPause {
+  /** Null: it is not paused. */
+  readonly pausedAt: Date | null;
+  readonly pausedBy: string | null;
+  readonly pauseReason: string | null;
+  /** When a scheduler resumes it; null: a person does. */
+  readonly pausedUntil: Date | null;
+}
+
 /** A row as it was read: what a compare-and-set needs. */
 export interface DataCenterVersion {
   readonly id: string;
@@ -81,11 +91,14 @@ export interface LastSeenGate {
 
 export interface DataCenterRow
   extends DataCenterVersion,
+    RecordedPause,
     RequestedRollout,
     RolloutRun,
     RolloutPosition,
     PinnedTimes,
     LastSeenGate {
+  /** Grows with what a command changes, and when a request, a pause or a run ends. */
+  readonly revision: number;
   /** Its place in the order of the rollout, from 0. */
   readonly position: number;
   /** IANA name of its time zone. */
@@ -96,7 +109,8 @@ const SELECT = `select id, position, zone, stage, stage_since, intent, quiet as 
   requested_at, requested_by, request_reason, run_id, epoch,
   not_before_at, not_before_local, cutover_at, cutover_local, cutover_set_at,
   verified_at, bake_until, failure, plan_id, plan as settings, done_at, single_writes,
-  gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at, version
+  gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at, version, revision::int,
+  paused_at, paused_by, pause_reason, paused_until
 from credit_rollout_control.data_centers`;
 
 type Stored = Omit<DataCenterRow, 'runId' | 'epoch'> & { readonly runId: string | null; readonly epoch: string | null };
@@ -187,6 +201,8 @@ export async function saveDataCenter(
 const COLUMNS = {
   stage: 'stage',
   intent: 'intent',
+  pauseReason: 'pause_reason',
+  pausedUntil: 'paused_until',
   fenceConfirmedClosed: 'quiet',
   requestedAt: 'requested_at',
   requestReason: 'request_reason',

@@ -41,7 +41,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     // a plan inside its guard-rails approves itself; one outside needs an approver
     APPROVE,
     // requests, intents and retries; what leads into a canary needs a used approval, by trigger
-    `update (stage, intent, quiet, requested_at, request_reason, epoch, not_before_at, not_before_local,
+    `update (stage, intent, pause_reason, paused_until, quiet, requested_at, request_reason, epoch, not_before_at, not_before_local,
        cutover_at, cutover_local, failure, plan_id, plan, single_writes, ${SEEN_GATE})
        on credit_rollout_control.data_centers`,
     'update (state, ended_at) on credit_rollout_control.runs',

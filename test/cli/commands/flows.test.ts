@@ -232,6 +232,23 @@ describe('the command line', () => {
     expect((await run('resume', '--dc', idOf(0))).code).toBe(0);
   });
 
+  test('a pause has an end that status shows, and a command names what it saw', async () => {
+    const dc = ['--dc', idOf(0)];
+    const paused = await run('pause', ...dc, '--for', 'PT2H', '--reason', 'a deploy', '--json');
+    const { revision, until } = JSON.parse(paused.out);
+    expect(Date.parse(until) - Date.now()).toBeGreaterThan(7_100_000);
+    const shown = await run('status');
+    expect(shown.out.replaceAll(/\s+/gu, ' ')).toMatch(
+      /paused it, since .* \(a deploy\), until .*; it goes on by itself/u,
+    );
+    const [first] = JSON.parse((await run('status', '--json')).out).data_centers;
+    expect(first).toMatchObject({ revision, pause: { until, reason: 'a deploy' } });
+    const refused = await run('resume', ...dc, '--revision', String(revision - 1));
+    expect(refused).toMatchObject({ code: 6, err: expect.stringContaining(`revision ${revision} now`) });
+    expect((await run('pause', ...dc, '--for', 'PT2H', '--until', '2099-01-01')).err).toContain('invalid_argument');
+    expect((await run('resume', ...dc, '--revision', String(revision))).code).toBe(0);
+  });
+
   test('detach releases the table and init attaches again', async () => {
     expect((await run('detach', '--dc', idOf(1))).code).toBe(0);
     await fleet.cell(1).sql('alter table public.orgs alter column agents type integer');

@@ -51,6 +51,8 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     stage: 'migrating',
     stageSince: AT,
     intent: 'pause',
+    pause: null,
+    revision: 3,
     state: 'paused',
     requestedAt: null,
     requestedBy: null,

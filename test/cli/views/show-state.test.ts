@@ -8,7 +8,7 @@ const since = new Date('2026-11-22T14:00:00Z');
 const NOW = '2026-11-22T15:00:00.123Z';
 const THEN = '2026-11-23T03:00:00.000Z';
 const show = (hold: Hold): string =>
-  showHold({ ...hold, since }, { zone: 'Asia/Kolkata', freeze: null }, sampleCommands);
+  showHold({ ...hold, since }, { zone: 'Asia/Kolkata', freeze: null, pause: null }, sampleCommands);
 const SINCE = 'since 2026-11-22 14:00:00 UTC (19:30 Asia/Kolkata)';
 const hold = (code: HoldCode, value: string | null, limit: string | null): Hold =>
   createHold(code, byWaiting('it goes on by itself'), value, limit);

@@ -90,6 +90,7 @@ export const dc = (change: Partial<DataCenterSnapshot> = {}): DataCenterSnapshot
   maintenance: { open: null, closedEpoch: null, night: null, requested: false, failedAt: null },
   stage: 'pending',
   intent: 'run',
+  pause: null,
   fenceConfirmedClosed: true,
   requested: false,
   runId: 5n,
