@@ -3,8 +3,8 @@
 import type { Migration } from '../migration.js';
 
 /**
- * Why: a pause may end by itself, and everybody sees who paused and why; each change by a command counts a revision.
- * Old code pauses without an end, and knows no revision.
+ * Why: a pause may end by itself, and everybody sees who paused and why; lanes change while a rollout runs; each change
+ * by a command counts a revision. Old code pauses without an end, and knows no revision and no other lanes.
  */
 export const recordVerbs: Migration = {
   name: '20261201070000_pre_record_verbs',
@@ -15,12 +15,18 @@ alter table credit_rollout_control.data_centers
   add paused_by text,
   add pause_reason text,
   add paused_until timestamptz,
+  add lanes smallint,
+  add lanes_by text,
+  add lanes_at timestamptz,
+  add constraint data_centers_lanes_check check (lanes between 1 and 32),
   add constraint data_centers_paused_check check (
     intent = 'pause' or (paused_at is null and paused_by is null and pause_reason is null and paused_until is null));
 comment on column credit_rollout_control.data_centers.revision is
   'grows with what a command changes, and when a request, a pause or a run ends; commands compare it';
 comment on column credit_rollout_control.data_centers.paused_until is
   'when a scheduler resumes it; null: it is not paused, or a person resumes it';
+comment on column credit_rollout_control.data_centers.lanes is
+  'batches at once, as an operator set them; null: as its rollout was requested';
 update credit_rollout_control.data_centers d set (paused_at, paused_by, pause_reason) = (
     select a.at, a.actor, a.reason from credit_rollout_control.audit a
     where a.data_center = d.id and a.action = 'pause' order by a.seq desc limit 1)
@@ -44,10 +50,19 @@ begin
     new.paused_at := case when old.intent = 'pause' then old.paused_at else clock_timestamp() end;
     new.paused_by := credit_rollout_control.person();
   end if;
+  if new.removed_at is not null then new.lanes := null; end if;
+  if new.lanes is distinct from old.lanes then
+    new.lanes_at := clock_timestamp();
+    new.lanes_by := credit_rollout_control.person();
+  else
+    new.lanes_at := old.lanes_at; new.lanes_by := old.lanes_by;
+  end if;
   new.revision := old.revision + (
-    (new.intent, new.requested_at, new.paused_by, new.pause_reason, new.paused_until, new.cutover_at)
+    (new.intent, new.requested_at, new.paused_by, new.pause_reason, new.paused_until, new.cutover_at,
+      new.lanes)
       is distinct from
-    (old.intent, old.requested_at, old.paused_by, old.pause_reason, old.paused_until, old.cutover_at)
+    (old.intent, old.requested_at, old.paused_by, old.pause_reason, old.paused_until, old.cutover_at,
+      old.lanes)
     or new.stage <> old.stage and 'failed' in (new.stage, old.stage))::integer;
   return new;
 end $$;

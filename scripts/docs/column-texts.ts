@@ -484,6 +484,8 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     paused_at: 'since when it is paused; null: it is not, or an earlier version paused it',
     paused_by: 'who paused it, or gave the pause another end',
     pause_reason: '`--reason` of `pause`',
+    lanes_by: 'who set `lanes`, or took it back, last',
+    lanes_at: 'when that was',
     requested_at: 'when a rollout was asked for; null: none is asked for',
     requested_by: 'who asked',
     request_reason: '`--reason`',

@@ -33,8 +33,8 @@ export interface SeenRevision {
 }
 
 /**
- * Refuses what was chosen by an older state. Needs the row's lock: what is decided in the same transaction is decided on
- * the revision that was compared. Throws revision_changed with the present state.
+ * Refuses what was chosen by an older state. Needs the row's lock: what is decided in the same transaction is decided
+ * on the revision that was compared. Throws revision_changed with the present state.
  */
 export function rejectChanged(row: DataCenterRow, { revision }: SeenRevision): void {
   if (revision === undefined || revision === row.revision) return;

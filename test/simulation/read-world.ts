@@ -99,6 +99,7 @@ function readCell(world: World, { id, runId, cell }: DataCenter): CellReading {
       : undefined,
     source: 'attached',
     workersAlive: cell.workers ? 1 : 0,
+    openLanes: [],
     lastError: null,
     bakeQuery: undefined,
     bakeTrouble: null,

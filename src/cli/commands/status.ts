@@ -30,7 +30,7 @@ export function runStatus(session: CliSession, flags: StatusFlags): Promise<numb
   const withinMs = flags.within * 1_000 - SHOW_MS;
   const limits = { checkMs: withinMs * CHECK_SHARE, closeMs: CLOSE_MS };
   return withProgram(session, { policy: 'warned', ...limits }, async (program, _, checkedMs) => {
-    const render = (status: Status): string => renderStatus(session, program, withPrintableTexts(status), flags);
+    const render = (status: Status): string => renderStatus(session, withPrintableTexts(status), flags);
     if (flags.watch) return watchStatus(session, program, render, withinMs);
     const status = await readStatusWithin(program.engine, withinMs - checkedMs);
     session.report(statusDocument(status, session.commands), render(status), flags.line ? 'lines' : 'fitted');
@@ -38,12 +38,10 @@ export function runStatus(session: CliSession, flags: StatusFlags): Promise<numb
   });
 }
 
-function renderStatus(session: CliSession, program: Program, status: Status, flags: StatusFlags): string {
+function renderStatus(session: CliSession, status: Status, flags: StatusFlags): string {
   const { commands, paint } = session;
-  const { lanes } = program.config.rollout;
-  if (!flags.line)
-    return showStatus(status, { commands, paint, lanes, width: session.width() - (flags.watch ? 1 : 0) });
-  return status.dataCenters.map((dc) => showStatusLine(dc, lanes, commands)).join('\n');
+  if (!flags.line) return showStatus(status, { commands, paint, width: session.width() - (flags.watch ? 1 : 0) });
+  return status.dataCenters.map((dc) => showStatusLine(dc, commands)).join('\n');
 }
 
 async function watchStatus(

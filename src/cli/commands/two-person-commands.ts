@@ -4,10 +4,13 @@ import type { Command } from 'commander';
 import { MAX_REVISION, parseCount, REVISION } from '../arguments/parse-count.js';
 import type { Execute } from '../terminal/session.js';
 import type { CutoverFlags, ExecuteCutoverFlags, ProposeCutoverFlags } from './cutover.js';
+import type { GetLanesFlags, SetLanesFlags } from './lanes.js';
 import type { ProposeSettingFlags } from './settings.js';
 
 export function registerSettings(cli: Command, execute: Execute): void {
-  const settings = cli.command('settings').description('the policy that judges every rollout: show, propose, withdraw');
+  const settings = cli
+    .command('settings')
+    .description('the policy that judges every rollout: show, propose, withdraw; and lanes: get, set, unset');
   settings
     .command('show', { isDefault: true })
     .description('show every setting in force, who set it and when, and the changes that wait')
@@ -21,6 +24,32 @@ export function registerSettings(cli: Command, execute: Execute): void {
     .option('--execute', 'do it')
     .action((name: string | undefined, value: string | undefined, flags: ProposeSettingFlags) =>
       execute(async (session) => (await import('./settings.js')).runProposeSetting(session, { ...flags, name, value })),
+    );
+  settings
+    .command('get')
+    .description('show a setting that one person may change at once')
+    .argument('<name>', 'lanes: batches at once')
+    .option('--dc <id>', 'only this data center')
+    .action((name: string, flags: Omit<GetLanesFlags, 'name'>) =>
+      execute(async (session) => (await import('./lanes.js')).runGetLanes(session, { ...flags, name })),
+    );
+  const change = (verb: Command): Command =>
+    verb
+      .requiredOption('--dc <id>', 'the data center')
+      .option('--revision <n>', REVISION, parseCount(MAX_REVISION))
+      .option('--execute', 'do it; needs --reason');
+  change(settings.command('set'))
+    .description('show what setting it would change; with --execute, set it: batches that begin then follow it')
+    .argument('<name>', 'lanes: batches at once')
+    .argument('<value>', 'from 1 to 32')
+    .action((name: string, value: string, flags: Omit<SetLanesFlags, 'name'>) =>
+      execute(async (session) => (await import('./lanes.js')).runSetLanes(session, { ...flags, name, value })),
+    );
+  change(settings.command('unset'))
+    .description('take it back; with --execute, do it: the value of the request counts again')
+    .argument('<name>', 'lanes: batches at once')
+    .action((name: string, flags: Omit<SetLanesFlags, 'name'>) =>
+      execute(async (session) => (await import('./lanes.js')).runSetLanes(session, { ...flags, name })),
     );
   settings
     .command('withdraw')

@@ -65,10 +65,7 @@ async function showChanges(session: CliSession, program: Program, signal: AbortS
       const status = await readStatus(program.engine);
       const key = status.dataCenters.map((dc) => `${dc.stage} ${dc.state} ${dc.holds[0]?.code}`).join();
       if (!session.options.json && !signal.aborted)
-        area.draw(
-          showProgress(status, ids, program.config.rollout.lanes, { paint: session.paint, width: session.width() }),
-          key,
-        );
+        area.draw(showProgress(status, ids, { paint: session.paint, width: session.width() }), key);
     } catch (error) {
       // the scheduler has printed what is missing
       if (!isRolloutError(explainFailure(error))) throw error;

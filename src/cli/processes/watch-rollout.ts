@@ -20,7 +20,6 @@ export async function watchRollout(
 ): Promise<WatchOutcome> {
   const { interruption, ...followed } = options;
   const area = createLiveArea(session, () => performance.now());
-  const { lanes } = program.config.rollout;
   const { paint } = session;
   const outcome = await followRollout(program.engine, {
     ...followed,
@@ -29,7 +28,7 @@ export async function watchRollout(
       if (session.options.json) return;
       // the last column of a terminal stays free
       const view = { paint, width: session.width() - 1 };
-      const lines = showProgress(withPrintableTexts(status), options.dataCenters, lanes, view);
+      const lines = showProgress(withPrintableTexts(status), options.dataCenters, view);
       const key = status.dataCenters.map((dc) => `${dc.stage} ${dc.state} ${dc.holds[0]?.code}`).join();
       area.draw(lines, key);
     },

@@ -39,8 +39,8 @@ export function shareOf(dc: Pick<DataCenterStatus, 'stage' | 'progress'>): numbe
 const RATE_MS = 10_000;
 
 /** Orgs per second of the newest batches; null when none ran lately. */
-export function readRate(dc: Pick<DataCenterStatus, 'stage' | 'progress'>, lanes: number): number | null {
-  const { progress, stage } = dc;
+export function readRate(dc: Pick<DataCenterStatus, 'stage' | 'progress' | 'lanes'>): number | null {
+  const { progress, stage, lanes } = dc;
   if (progress === null || stage !== 'migrating' || progress.idleMs > RATE_MS) return null;
   const ms = progress.recent.reduce((sum, batch) => sum + batch.durationMs, 0);
   const orgs = progress.recent.reduce((sum, batch) => sum + batch.orgs, 0);
@@ -54,7 +54,6 @@ export function readRate(dc: Pick<DataCenterStatus, 'stage' | 'progress'>, lanes
 export function showProgress(
   status: Status,
   dataCenters: readonly string[],
-  lanes: number,
   { paint, width }: { readonly paint: Paint; readonly width: number },
 ): readonly string[] {
   const shown = status.dataCenters.filter(({ id }) => dataCenters.includes(id));
@@ -68,7 +67,7 @@ export function showProgress(
   return shown.flatMap((dc, index) => {
     const { icon, tone } = findIcon(words[index] ?? '');
     const [first = '', ...others] = table.rows[index] ?? [];
-    const notes = listProgressNotes(dc, lanes).join(' · ');
+    const notes = listProgressNotes(dc).join(' · ');
     const line = `${first}  ${notes}`.trimEnd();
     return ICON + displayWidth(line) <= width
       ? [`${paint(icon, tone)} ${line}`, ...indent(others)]
@@ -87,8 +86,8 @@ function progressCells(dc: DataCenterStatus, width: number): readonly string[] {
   return [`${drawBar(shareOf(dc), width < WIDE ? BAR / 2 : BAR)} ${showShare(shareOf(dc)).padStart(6)}`, orgs];
 }
 
-function listProgressNotes(dc: DataCenterStatus, lanes: number): readonly string[] {
-  const rate = readRate(dc, lanes);
+function listProgressNotes(dc: DataCenterStatus): readonly string[] {
+  const rate = readRate(dc);
   const [hold] = dc.holds;
   return [
     rate === null ? undefined : `${showCount(rate)} orgs/s`,
@@ -102,10 +101,10 @@ function listProgressNotes(dc: DataCenterStatus, lanes: number): readonly string
 }
 
 /** Everything about one data center in one line, for a log. */
-export function showStatusLine(dc: DataCenterStatus, lanes: number, commands: CommandNames): string {
+export function showStatusLine(dc: DataCenterStatus, commands: CommandNames): string {
   const { done, of } = measure(dc);
   const { progress } = dc;
-  const rate = readRate(dc, lanes);
+  const rate = readRate(dc);
   const [hold] = dc.holds;
   const state = hold === undefined ? nameWord(dc) : `${nameWord(dc)}, ${showHoldBriefly(hold)}`;
   return [

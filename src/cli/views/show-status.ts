@@ -16,8 +16,6 @@ import { findIcon, nameWord, showBlocker, showHold, showSplit } from './show-sta
 export interface StatusView {
   readonly commands: CommandNames;
   readonly paint: Paint;
-  /** Batches side by side, of the configuration. */
-  readonly lanes: number;
   readonly width: number;
 }
 
@@ -101,17 +99,17 @@ const COLUMNS = [
 /** Shown only where one has it. */
 const WHILE_RUNNING: readonly string[] = ['RATE', 'TIME LEFT'];
 
-function layOutStatus(dataCenters: readonly DataCenterStatus[], { lanes, width }: StatusView): LaidOutTable {
-  const rows = dataCenters.map((dc) => toRow(dc, lanes));
+function layOutStatus(dataCenters: readonly DataCenterStatus[], { width }: StatusView): LaidOutTable {
+  const rows = dataCenters.map((dc) => toRow(dc));
   const shown = COLUMNS.map(({ title }, at) => !WHILE_RUNNING.includes(title) || rows.some((row) => row[at] !== '–'));
   const pick = <T>(list: readonly T[]): readonly T[] => list.filter((_, at) => shown[at]);
   return layOutRows(pick<Column>(COLUMNS), rows.map(pick), width - 2);
 }
 
-function toRow(dc: DataCenterStatus, lanes: number): readonly string[] {
+function toRow(dc: DataCenterStatus): readonly string[] {
   const { done, of } = measure(dc);
   const { progress } = dc;
-  const rate = readRate(dc, lanes);
+  const rate = readRate(dc);
   return [
     dc.id,
     nameWord(dc),

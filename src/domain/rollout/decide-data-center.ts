@@ -13,13 +13,19 @@ export function decideDataCenter(snapshot: Snapshot, dc: DataCenterSnapshot): De
   if (pause !== undefined && isPauseOver(dc, snapshot.now))
     return { steps: [{ kind: 'end_pause', reason: 'the pause ended at its time' }], holds: [pause] };
   const decisions = [decideStep(snapshot, dc), decideMaintenance(snapshot, dc), decideGate(snapshot, dc)];
-  const steps = decisions.flatMap((decision) => decision.steps);
+  const steps = [...decideLanes(dc), ...decisions.flatMap((decision) => decision.steps)];
   const holds = [...decisions.flatMap((decision) => decision.holds), ...holdsOfFailures(dc, steps)];
   return {
     steps,
     holds: holds.filter((hold, index) => holds.findIndex(({ code }) => code === hold.code) === index),
   };
 }
+
+/** The runs of the cell get the lanes that are wanted now; no batch of theirs is broken off. */
+const decideLanes = ({ lanes, cell }: DataCenterSnapshot): readonly Step[] =>
+  cell?.kind === 'read' && cell.openLanes.some((open) => open !== lanes)
+    ? [{ kind: 'set_lanes', lanes, reason: `${lanes} batches at once are wanted` }]
+    : [];
 
 /** Once may be chance; from the second time on people must see it. */
 const FAILING_FROM = 2;

@@ -16,6 +16,7 @@ export type Step =
   | { readonly kind: 'follow_up'; readonly reason: string }
   | { readonly kind: 'advance'; readonly to: Stage; readonly reason: string }
   | { readonly kind: 'end_pause'; readonly reason: string }
+  | { readonly kind: 'set_lanes'; readonly lanes: number; readonly reason: string }
   | { readonly kind: 'fail'; readonly code: string; readonly reason: string }
   | { readonly kind: 'allow_single_writes'; readonly reason: string }
   | { readonly kind: 'stop_single_writes'; readonly reason: string }

@@ -13,6 +13,8 @@ export type CellReading =
       /** `changed`: our views read another relation than the one that has the name of the source. */
       readonly source: 'attached' | 'detached' | 'changed';
       readonly workersAlive: number;
+      /** Of the runs that are open there, each number once. */
+      readonly openLanes: readonly number[];
       /** Code of the error that a worker reports instead of progress. */
       readonly lastError: string | null;
       /** Result of the bake query; undefined when there is none. */
@@ -174,6 +176,7 @@ export interface DataCenterSnapshot {
   readonly notBeforeAt: Date | null;
   readonly notBeforeLocal: string | null;
   readonly bakeUntil: Date | null;
+  /** Batches at once that are wanted now. */
   readonly lanes: number;
   /** Wait between a verified canary and the rest, in ms. */
   readonly canaryWaitMs: number;

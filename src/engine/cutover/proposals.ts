@@ -46,7 +46,9 @@ interface ProposalRules {
   readonly check: (tx: ControlTransaction, question: ProposalQuestion) => Promise<void>;
 }
 
-/** Throws invalid_instant (gaps and overlaps with both candidates), postponement_open, reversal_open, revision_changed. */
+/**
+ * Throws invalid_instant (gaps and overlaps with both candidates), postponement_open, reversal_open, revision_changed.
+ */
 export async function makeCutoverProposal(
   context: ProposalContext,
   { dataCenter, to, reason, ...seen }: ProposalSpec,

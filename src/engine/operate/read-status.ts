@@ -11,7 +11,7 @@ import type {
   Snapshot,
 } from '../../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, type Stage } from '../../domain/rollout/stage.js';
-import { estimateRemaining, type RemainingEstimate } from '../../domain/time/estimate.js';
+import type { RemainingEstimate } from '../../domain/time/estimate.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import type { RunProgress } from '../../stores/cell/batch/progress.js';
 import type { Blocker } from '../../stores/cell/blockers.js';
@@ -41,7 +41,7 @@ import type { EngineContext } from '../context.js';
 import { readSplitDuration, type SplitDuration } from '../hold-durations.js';
 import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
-import { type ExcessLogin, readRunOfCell, toExcess } from './read-run-of-cell.js';
+import { type ExcessLogin, estimateRun, readRunOfCell, toExcess } from './read-run-of-cell.js';
 
 export type { RunProgress } from '../../stores/cell/batch/progress.js';
 export type { ExcessLogin } from './read-run-of-cell.js';
@@ -56,11 +56,12 @@ export interface DataCenterStatus {
   readonly stage: Stage;
   readonly stageSince: Date;
   readonly intent: Intent;
-  /** Who paused it, and until when; null: it is not paused. */
+  /** Null: it is not paused. */
   readonly pause: PauseReading | null;
-  /** Grows with what a command changes; a command that names it is refused where it is another. */
+  /** Grows with what a command changes. */
   readonly revision: number;
-  /** running, pausing, paused, aborting, waiting, or the stage where nothing is under way. */
+  readonly lanes: number;
+  /** As nameState names it. */
   readonly state: string;
   readonly requestedAt: Date | null;
   readonly requestedBy: string | null;
@@ -175,7 +176,6 @@ async function addSince(
   return holds.map((hold) => ({ ...hold, since: recorded.find((row) => row.code === hold.code)?.since ?? now }));
 }
 
-/** What the status shows of control's row. */
 type StatusRow = Pick<DataCenterRow, 'id' | 'zone' | 'revision'> & RequestedRollout & RolloutRun & RolloutPosition;
 
 /** What the status shows of other tables of control. */
@@ -199,7 +199,7 @@ async function readDataCenter(
   ];
   const reading = await readRunOfCell(context, dc);
   const { progress } = reading;
-  const remaining = progress && dc.stage === 'migrating' ? estimate(progress, dc.lanes) : undefined;
+  const remaining = progress && dc.stage === 'migrating' ? estimateRun(progress, dc.lanes) : undefined;
   const status: DataCenterStatus = {
     id: row.id,
     zone: row.zone,
@@ -208,6 +208,7 @@ async function readDataCenter(
     intent: row.intent,
     pause: dc.pause,
     revision: row.revision,
+    lanes: dc.lanes,
     state: nameState(dc),
     requestedAt: row.requestedAt,
     requestedBy: row.requestedBy,
@@ -280,15 +281,6 @@ function toFreeze({ cell }: DataCenterSnapshot): FreezeReading | null {
   const { since, by, reason } = cell.freeze;
   return { since, by, reason };
 }
-
-const estimate = (progress: RunProgress, lanes: number): RemainingEstimate | undefined =>
-  estimateRemaining({
-    doneOrgs: progress.orgsDone,
-    totalOrgs: progress.orgsExpected,
-    batchDurationsMs: progress.recent.map((batch) => batch.durationMs),
-    batchOrgs: progress.recent.reduce((sum, batch) => sum + batch.orgs, 0) / Math.max(progress.recent.length, 1),
-    lanes,
-  });
 
 async function findLastNight(context: EngineContext, dataCenter: string): Promise<DataCenterStatus['lastNight']> {
   const rows = await context.control.inTransaction((tx) => listDueWork(tx, { dataCenter, limit: 20 }));

@@ -42,7 +42,10 @@ export interface IntentReport {
   readonly pause: PauseReading | null;
 }
 
-/** Repeating it is harmless. Throws unknown_data_center, wrong_stage, revision_changed; of a pause's end what decidePauseEnd does. */
+/**
+ * Repeating it is harmless. Throws unknown_data_center, wrong_stage, revision_changed; of the end of a pause as
+ * decidePauseEnd.
+ */
 export async function setIntent(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
   await saveIntent(context, request);
   return followIntent(context, request);

@@ -4,7 +4,7 @@ import type { CellReading } from '../../domain/rollout/snapshot.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
 import { readFreeze } from '../../stores/cell/batch/freezes.js';
 import { readProgress } from '../../stores/cell/batch/progress.js';
-import { findRun } from '../../stores/cell/batch/runs.js';
+import { findRun, listOpenLanes } from '../../stores/cell/batch/runs.js';
 import { readWorkers } from '../../stores/cell/batch/workers.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { listGateHolders, readGate } from '../../stores/cell/cutover/gate.js';
@@ -50,6 +50,7 @@ export async function readCell(
         run: progress,
         source: await readSourceState(tx),
         workersAlive: workers.alive,
+        openLanes: await listOpenLanes(tx),
         lastError: toKnownCode(workers.lastError),
         bakeQuery: undefined,
         bakeTrouble: null,

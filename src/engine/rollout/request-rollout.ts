@@ -42,7 +42,8 @@ export interface ApplyRequest extends SeenRevision {
 }
 
 /**
- * Writes the request for every named data center, or throws data_center_busy, revision_changed, source_* and the like, and writes none.
+ * Writes the request for every named data center, or throws data_center_busy, revision_changed, source_* and the like,
+ * and writes none.
  */
 export async function requestApply(context: EngineContext, request: ApplyRequest): Promise<void> {
   for (const dataCenter of request.dataCenters) await prepareCell(context, dataCenter, request.card);

@@ -14,8 +14,9 @@ import type { EngineContext } from '../context.js';
 import { rejectChanged, type SeenRevision } from '../data-center.js';
 
 /**
- * Throws revision_changed, wrong_stage unless the data center failed, plan_unknown when its run follows no plan, conflict when its canary
- * would start again and the policy wants a person now, data_center_busy when another holds the slot.
+ * Throws revision_changed, wrong_stage unless the data center failed, plan_unknown when its run follows no plan,
+ * conflict when its canary would start again and the policy wants a person now, data_center_busy when another holds the
+ * slot.
  */
 export async function retryRun(
   context: EngineContext,

@@ -1,7 +1,7 @@
 // Executes one decided step: a compare-and-set in control, the fence in the cell. Every step may run twice.
 import type { Step } from '../../domain/rollout/decide-rollout.js';
 import { assertNever } from '../../kernel/assert-never.js';
-import { addFollowUp, passCanary } from '../../stores/cell/batch/runs.js';
+import { addFollowUp, passCanary, saveLanes } from '../../stores/cell/batch/runs.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
@@ -36,6 +36,9 @@ export async function executeStep(context: EngineContext, row: DataCenterRow, st
       return closeFence(context, row, step.reason);
     case 'advance':
       return advanceStage(context, row, step.to, step.reason, now);
+    case 'set_lanes':
+      await context.cells.get(row.id).inTransaction('fencer', (tx) => saveLanes(tx, step.lanes));
+      return true;
     case 'end_pause':
       return endPause(context, row, step.reason);
     case 'fail':

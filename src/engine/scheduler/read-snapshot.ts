@@ -101,7 +101,7 @@ function toKnown(
     singleWrites: row.singleWrites,
     maintenance: { open, closedEpoch, night, requested: request !== null, failedAt },
     bakeUntil: row.bakeUntil,
-    lanes: row.settings?.lanes ?? 1,
+    lanes: row.lanes ?? row.settings?.lanes ?? 1,
     canaryWaitMs: row.settings?.canaryWaitMs ?? 0,
     orgsTouched: row.settings?.guardRails?.orgsTouched ?? null,
     window: isWindowOpen(row.settings?.windows ?? [], row.zone, now),

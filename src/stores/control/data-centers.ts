@@ -33,6 +33,14 @@ export interface RecordedPause {
   readonly pausedUntil: Date | null;
 }
 
+/** What an operator set for the batches of a data center, whatever its rollout was requested with. */
+export interface SetLanes {
+  /** Null: nothing. */
+  readonly lanes: number | null;
+  readonly lanesBy: string | null;
+  readonly lanesAt: Date | null;
+}
+
 /** A row as it was read: what a compare-and-set needs. */
 export interface DataCenterVersion {
   readonly id: string;
@@ -92,6 +100,7 @@ export interface LastSeenGate {
 export interface DataCenterRow
   extends DataCenterVersion,
     RecordedPause,
+    SetLanes,
     RequestedRollout,
     RolloutRun,
     RolloutPosition,
@@ -110,7 +119,7 @@ const SELECT = `select id, position, zone, stage, stage_since, intent, quiet as 
   not_before_at, not_before_local, cutover_at, cutover_local, cutover_set_at,
   verified_at, bake_until, failure, plan_id, plan as settings, done_at, single_writes,
   gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at, version, revision::int,
-  paused_at, paused_by, pause_reason, paused_until
+  paused_at, paused_by, pause_reason, paused_until, lanes, lanes_by, lanes_at
 from credit_rollout_control.data_centers`;
 
 type Stored = Omit<DataCenterRow, 'runId' | 'epoch'> & { readonly runId: string | null; readonly epoch: string | null };
@@ -203,6 +212,7 @@ const COLUMNS = {
   intent: 'intent',
   pauseReason: 'pause_reason',
   pausedUntil: 'paused_until',
+  lanes: 'lanes',
   fenceConfirmedClosed: 'quiet',
   requestedAt: 'requested_at',
   requestReason: 'request_reason',

@@ -41,8 +41,8 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     // a plan inside its guard-rails approves itself; one outside needs an approver
     APPROVE,
     // requests, intents and retries; what leads into a canary needs a used approval, by trigger
-    `update (stage, intent, pause_reason, paused_until, quiet, requested_at, request_reason, epoch, not_before_at, not_before_local,
-       cutover_at, cutover_local, failure, plan_id, plan, single_writes, ${SEEN_GATE})
+    `update (stage, intent, pause_reason, paused_until, lanes, quiet, requested_at, request_reason, epoch,
+       not_before_at, not_before_local, cutover_at, cutover_local, failure, plan_id, plan, single_writes, ${SEEN_GATE})
        on credit_rollout_control.data_centers`,
     'update (state, ended_at) on credit_rollout_control.runs',
     'update (epoch, card_hash, card_name, pinned_at) on credit_rollout_control.rollout',

@@ -27,7 +27,7 @@ afterAll(async () => {
 
 /** Verbs that change nothing, and the processes, whose steps have rows of their own. */
 const READS = ['doctor', 'plans', 'plans show', 'plans diff', 'status', 'calendar', 'cutover show', 'verify', 'why'];
-const MORE_READS = ['wait', 'quarantine', 'audit', 'rate-card check', 'settings show'];
+const MORE_READS = ['wait', 'quarantine', 'audit', 'rate-card check', 'settings show', 'settings get'];
 const USAGE_READS = ['usage show', 'exception list'];
 const PROCESSES = ['worker', 'meter serve', 'scheduler', 'up', 'demo'];
 /** It makes the audit itself; what it did is in the tables of migrations. */
@@ -108,6 +108,8 @@ describe('the audit', () => {
     await leavesOne(ALICE, 'freeze', 'freeze', ...at);
     await leavesOne(ALICE, 'unfreeze', 'unfreeze', ...at);
     await leavesOne(ALICE, 'apply', 'apply', ...at, '--execute');
+    await leavesOne(ALICE, 'settings set', 'set_lanes', 'lanes', '1', ...at, '--execute');
+    await leavesOne(ALICE, 'settings unset', 'unset_lanes', 'lanes', ...at, '--execute');
     await leavesOne(ALICE, 'pause', 'pause', ...at);
     await leavesOne(ALICE, 'resume', 'resume', ...at);
     await leavesOne(ALICE, 'abort', 'abort', ...at);

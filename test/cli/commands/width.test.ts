@@ -152,7 +152,11 @@ describe('what a command prints', () => {
     await change(0, 'apply', '--plan', `${dc}-1`, '--execute');
     await fleet.drive();
     await read('status', '--within', '60');
-    await change(0, 'pause', '--dc', dc);
+    await read('settings', 'set', 'lanes', '1', '--dc', dc);
+    await read('settings', 'get', 'lanes');
+    await read('settings', 'unset', 'lanes', '--dc', dc);
+    await change(0, 'settings', 'set', 'lanes', '1', '--dc', dc, '--execute');
+    await change(0, 'pause', '--dc', dc, '--for', 'PT2H');
     await read('status', '--within', '60');
     await change(0, 'resume', '--dc', dc);
     await untilCanaryIsOver(dc);

@@ -53,6 +53,7 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     intent: 'pause',
     pause: null,
     revision: 3,
+    lanes: 2,
     state: 'paused',
     requestedAt: null,
     requestedBy: null,

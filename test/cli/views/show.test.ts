@@ -164,7 +164,7 @@ describe('exitCodeOf', () => {
 
 describe('showStatus', () => {
   test('shows why a data center waits, since when, and the command that releases it', () => {
-    const text = showStatus(sampleStatus(), { commands, paint: plainPaint, lanes: 2, width: 1_000 });
+    const text = showStatus(sampleStatus(), { commands, paint: plainPaint, width: 1_000 });
     expect(text).toContain('‖ eu  paused');
     expect(text).toContain('an operator paused it, since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin)');
     expect(text).toContain('to continue: credit-rollout resume --dc eu');
@@ -178,7 +178,6 @@ describe('showStatus of locks', () => {
     return showStatus(sampleStatus(sampleDataCenter({ blockers })), {
       commands,
       paint: plainPaint,
-      lanes: 2,
       width: 1_000,
     });
   };
@@ -197,7 +196,7 @@ describe('showStatus of locks', () => {
 
 describe('showStatus of logins', () => {
   const show = (logins: Status['logins']): string =>
-    showStatus({ ...sampleStatus(), logins }, { commands, paint: plainPaint, lanes: 2, width: 1_000 });
+    showStatus({ ...sampleStatus(), logins }, { commands, paint: plainPaint, width: 1_000 });
   const worker = { process: 'worker', dataCenter: 'eu', login: 'w1', powers: ['fencer', 'reader'] } as const;
 
   test('has one line for each kind of process that may do more, with the way to correct it', () => {
@@ -220,7 +219,7 @@ describe('showStatus of logins', () => {
 
 describe('showStatus without a scheduler', () => {
   const show = (dc: DataCenterStatus): string =>
-    showStatus({ ...sampleStatus(dc), schedulersAlive: 0 }, { commands, paint: plainPaint, lanes: 2, width: 1_000 });
+    showStatus({ ...sampleStatus(dc), schedulersAlive: 0 }, { commands, paint: plainPaint, width: 1_000 });
   test('warns that no night begins where all is done', () =>
     expect(show(sampleDataCenter({ stage: 'done', state: 'done', holds: [] }))).toContain(
       'No scheduler runs, so no nightly run begins. Start one: credit-rollout up',
@@ -231,16 +230,16 @@ describe('showStatus without a scheduler', () => {
 
 describe('showProgress', () => {
   test('shows only the data centers that were named', () =>
-    expect(showProgress(sampleStatus(), ['eu'], 2, { paint: plainPaint, width: 120 })).toHaveLength(1));
+    expect(showProgress(sampleStatus(), ['eu'], { paint: plainPaint, width: 120 })).toHaveLength(1));
   test('never shows more orgs done than expected', () => {
     const dc = sampleDataCenter({ progress: sampleProgress({ orgsDone: 120, orgsExpected: 100 }) });
-    expect(showProgress(sampleStatus(dc), ['eu'], 2, { paint: plainPaint, width: 120 })[0]).toContain('100/100 orgs');
+    expect(showProgress(sampleStatus(dc), ['eu'], { paint: plainPaint, width: 120 })[0]).toContain('100/100 orgs');
   });
 });
 
 describe('showStatusLine', () => {
   test('is one line', () => {
-    const line = showStatusLine(sampleDataCenter({}), 2, commands);
+    const line = showStatusLine(sampleDataCenter({}), commands);
     expect(line).toMatch(/^eu migrating: 50\/100 50\.0%; Wrote: 50 .*; State: paused, an operator paused it; ETA: /u);
   });
 });

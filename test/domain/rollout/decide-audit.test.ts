@@ -12,6 +12,7 @@ const RUN = {
 
 const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | null = {}): CellReading => ({
   kind: 'read',
+  openLanes: [],
   fence: {
     state: 'closed',
     epoch: 7n,

@@ -55,6 +55,7 @@ export interface CellSketch {
   readonly source?: 'attached' | 'detached' | 'changed';
   readonly workersAlive?: number;
   readonly lastError?: string;
+  readonly openLanes?: readonly number[];
   readonly bakeQuery?: boolean;
   readonly freeze?: FreezeReading;
   readonly gate?: Partial<GateReading>;
@@ -70,6 +71,7 @@ export const cell = (sketch: CellSketch = {}): ReadCell => ({
   bakeTrouble: null,
   workersAlive: sketch.workersAlive ?? 1,
   lastError: sketch.lastError ?? null,
+  openLanes: sketch.openLanes ?? [2],
   bakeQuery: sketch.bakeQuery,
   gate: { ...UNARMED, ...sketch.gate },
   gateHolder: sketch.gateHolder ?? null,

@@ -3,7 +3,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readStatus } from '../../../src/engine/operate/read-status.js';
 import { setIntent } from '../../../src/engine/operate/set-intent.js';
+import { readLanes, setLanes } from '../../../src/engine/operate/set-lanes.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
+import { serveOpenWork } from '../../../src/engine/worker/serve-cell.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { createPeople, type TestPeople } from '../../support/person.js';
 
@@ -114,5 +116,37 @@ describe('the revision', () => {
     const { revision } = await read();
     await fleet.control(`update credit_rollout_control.data_centers set failure = null, quiet = quiet`);
     expect((await read()).revision).toBe(revision);
+  });
+});
+
+describe('lanes', () => {
+  const inCell = async () =>
+    (await fleet.cell(0).sql(`select lanes from credit_rollout.runs where state = 'open'`)).map((row) => row.lanes);
+
+  test('set by one operator reach the open run, and taken back follow the request', async () => {
+    await tick(fleet.engine);
+    await serveOpenWork(fleet.engine, dc()); // makes its plan
+    await fleet.tickUntil('an open run', async () => (await inCell()).length > 0);
+    const dataCenter = dc();
+    const { requested, revision } = await readLanes(fleet.engine, dataCenter);
+    const { engine } = personOf('ana');
+    const set = await setLanes(engine, { dataCenter, lanes: 7, reason: 'a quiet night', revision });
+    expect(set).toMatchObject({ lanes: 7, set: 7, setBy: personOf('ana').name, requested });
+    await expect(setLanes(engine, { dataCenter, lanes: 1, reason: 'x', revision })).rejects.toMatchObject({
+      code: 'revision_changed',
+    });
+    await tick(personOf('clock').engine);
+    expect(await inCell()).toEqual([7]);
+    await setLanes(engine, { dataCenter, lanes: null, reason: 'done' });
+    await tick(personOf('clock').engine);
+    expect(await inCell()).toEqual([requested]);
+    expect(
+      await fleet.control(
+        `select action, actor, reason, details from credit_rollout_control.audit where action like '%set_lanes' order by seq`,
+      ),
+    ).toMatchObject([
+      { action: 'set_lanes', reason: 'a quiet night', details: { from: requested, to: 7, set: 7 } },
+      { action: 'unset_lanes', reason: 'done', details: { from: 7, to: requested, set: null } },
+    ]);
   });
 });

@@ -60,6 +60,22 @@ export async function openSealedRun(tx: CellTransaction, seal: Seal): Promise<bo
   return opened;
 }
 
+/** The lanes of the runs that are open here, each number once. */
+export async function listOpenLanes(tx: CellTransaction): Promise<readonly number[]> {
+  const rows = await selectRows<Pick<RunRow, 'lanes'>>(
+    tx,
+    `select distinct lanes from credit_rollout.runs where state = 'open' order by lanes`,
+  );
+  return rows.map(({ lanes }) => lanes);
+}
+
+/** Batches read it as they begin: those beyond it end as they are. */
+export async function saveLanes(tx: CellTransaction, lanes: number): Promise<void> {
+  await execute(tx, `update credit_rollout.runs set lanes = :lanes::int where state = 'open' and lanes <> :lanes`, {
+    lanes,
+  });
+}
+
 /** Ends an open run; false when it was not open. */
 export async function endRun(
   tx: CellTransaction,

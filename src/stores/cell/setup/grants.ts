@@ -128,7 +128,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'update on credit_rollout.fence',
     'update (armed_at, effective_at, latched_at, swept_at) on credit_rollout.gate',
     'execute on function credit_rollout.open_run, credit_rollout.open_maintenance',
-    'update (state, ended_at, canary_passed_at, pass, pass_from, cut_at) on credit_rollout.runs',
+    'update (state, ended_at, canary_passed_at, pass, pass_from, cut_at, lanes) on credit_rollout.runs',
     VERIFY_AGAIN,
     'insert on credit_rollout.plan_requests',
     'usage on sequence credit_rollout.plan_ids',
