@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 
 // seconds of one test; the first that fits
 const COSTS: readonly (readonly [RegExp, number])[] = [
+  // whole days, a build, or every class of errors in a test: begun last, each would run alone in the end
+  [/simulateNights|createProjectCopy|createScenario|InjectionScene/u, 12],
   [/startScheduler|startWorker|spawn\(|testQueue|openScene|joinEmbeddedPostgres|startServerUnder|runBench/u, 4],
   // what computes for seconds without a server: a last worker would be alone with it
   [/spawnSync|simulate\.js|megabyte|numRuns/u, 4],
