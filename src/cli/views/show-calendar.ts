@@ -19,6 +19,7 @@ interface CalendarView {
 const WORDS: Readonly<Record<EventKind, string>> = {
   not_before: 'start date',
   start: 'starts',
+  pause_ends: 'pause ends',
   bake_ends: 'bake ends',
   cutover: 'cut-over',
   alarm_48h: 'alarm 48 h before',

@@ -21,6 +21,8 @@ export interface CalendarFacts {
   readonly zone: string;
   readonly stage: Stage;
   readonly intent: Intent;
+  /** When its pause ends by itself; null: it is not paused, or a person ends it. */
+  readonly pausedUntil: Date | null;
   readonly requested: boolean;
   readonly notBefore: OneOff | null;
   readonly cutover: OneOff | null;
@@ -37,6 +39,7 @@ export interface CalendarFacts {
 }
 
 export const EVENT_KINDS = [
+  'pause_ends',
   'not_before',
   'start',
   'bake_ends',

@@ -42,6 +42,7 @@ export function layOutCalendar(
 
 function layOutPage(dc: CalendarFacts, forecast: Forecast, now: Date, period: Period): CalendarPage {
   const oneOffs = [
+    ...layOutPause(dc, now),
     ...layOutStart(dc, forecast, now),
     ...layOutBake(dc, forecast, now),
     ...layOutCutover(dc, forecast, now),
@@ -70,6 +71,11 @@ const inTime = (a: CalendarEvent, b: CalendarEvent): number =>
 
 const hasBegun = ({ stage, doneAt }: CalendarFacts): boolean =>
   doneAt !== null || stage === 'done' || stage === 'baking' || SLOT_STAGES.includes(stage);
+
+const layOutPause = ({ zone, pausedUntil }: CalendarFacts, now: Date): readonly CalendarEvent[] =>
+  pausedUntil === null
+    ? []
+    : [createEvent(zone, { kind: 'pause_ends', at: pausedUntil, state: pausedUntil <= now ? 'due_now' : 'to_come' })];
 
 function layOutStart(dc: CalendarFacts, { startAt, after }: Forecast, now: Date): readonly CalendarEvent[] {
   const { zone, notBefore } = dc;

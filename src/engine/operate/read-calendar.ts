@@ -87,6 +87,7 @@ function toCalendarFacts(
     zone,
     stage: row?.stage ?? 'pending',
     intent: row?.intent ?? 'run',
+    pausedUntil: row?.pausedUntil ?? null,
     requested: row !== undefined && row.requestedAt !== null,
     ...listInstants(row, stored.pinned, config, zone),
     windows,

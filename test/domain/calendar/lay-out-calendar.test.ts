@@ -12,7 +12,15 @@ const NOW = new Date('2025-10-06T12:00:00Z');
 const HOUR_MS = 3_600_000;
 
 const facts = (change: Partial<CalendarFacts> = {}): CalendarFacts => ({
-  ...{ id: 'eu', position: 0, zone: 'Europe/Berlin', stage: 'pending', intent: 'run', requested: true },
+  ...{
+    id: 'eu',
+    position: 0,
+    zone: 'Europe/Berlin',
+    stage: 'pending',
+    intent: 'run',
+    requested: true,
+    pausedUntil: null,
+  },
   ...{ notBefore: null, cutover: null, windows: [], bakeMs: 0, bakeUntil: null, nightAt: '00:15', doneAt: null },
   ...{ gate: UNARMED, holds: [], rows: [] },
   ...change,
@@ -48,6 +56,14 @@ describe('layOutCalendar', () => {
       'start 2025-10-07T00:30 to_come at the earliest',
       'bake_ends 2025-10-07T06:30 to_come at the earliest',
     ]);
+  });
+
+  test('shows when a pause ends, in the zone of its data center', () => {
+    const [page] = layOut([facts({ intent: 'pause', pausedUntil: new Date('2025-10-06T14:00:00Z') })]);
+    expect(brief(page, 'oneOffs')).toContain('pause_ends 2025-10-06T14:00 to_come');
+    expect(page?.events.find(({ kind }) => kind === 'pause_ends')?.local).toBe('2025-10-06T16:00:00');
+    const [late] = layOut([facts({ intent: 'pause', pausedUntil: NOW })]);
+    expect(brief(late, 'oneOffs')).toContain('pause_ends 2025-10-06T12:00 due_now');
   });
 
   test('shows that dates that have passed are due now', () => {
