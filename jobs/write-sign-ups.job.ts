@@ -11,10 +11,11 @@ export function writeSignUpsService(context: WorkerContext, dataCenter: string):
     name: 'write_sign_ups',
     intervalMs: INTERVAL_MS,
     runOnce: async () => {
-      const { tried, written } = await writeSignUps(context, dataCenter);
+      const { tried, written, failure, restMs } = await writeSignUps(context, dataCenter);
       if (tried > 0) log.info('sign_ups_written', { tried, written });
-      // others may wait: at once, as long as it gets on
-      return written > 0 ? 0 : INTERVAL_MS;
+      if (failure !== null) log.warn('sign_ups_unread', { sqlstate: failure });
+      // others may wait: at once, as long as it gets on and the source need not rest
+      return written > 0 ? restMs : Math.max(INTERVAL_MS, restMs);
     },
   };
 }

@@ -41,6 +41,7 @@ import { createCellSeals, sealRuns } from './seals.js';
 import { checkSealsAtCommit } from './seals-at-commit.js';
 import { limitSignUpWaits } from './sign-up-waits.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
+import { writeSignUpsTogether } from './sign-ups-together.js';
 import { checkCanaryPass, recordAllPowers } from './signed-times.js';
 import { readSourceAsRole } from './source-role.js';
 import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-freezes.js';
@@ -123,5 +124,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     writeCodesOnly,
     createEnforcement,
     checkSealsAtCommit,
+    writeSignUpsTogether,
   ];
 }

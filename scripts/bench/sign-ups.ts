@@ -6,6 +6,7 @@ import pg from 'pg';
 import { parseRateCard } from '../../src/domain/rate-card/parse-rate-card.js';
 import { writeSignUps } from '../../src/engine/cutover/write-sign-ups.js';
 import { initCell } from '../../src/engine/setup/init-cell.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { type CellDatabase, createCellDatabase } from '../../src/stores/cell/cell-database.js';
 import { letOwnerReadSql } from '../../src/stores/cell/setup/roles.js';
@@ -133,7 +134,10 @@ async function measureSource(bench: SourceBench): Promise<SignUpMeasure> {
   await startCondition('calm', bench).then((end) => end());
   const until = performance.now() + WRITE_FOR_MS;
   const context = { cells: { get: () => cell } };
-  while ((await countPending(url)) > 0 && performance.now() < until) await writeSignUps(context, DATA_CENTER.id);
+  while ((await countPending(url)) > 0 && performance.now() < until) {
+    const { restMs } = await writeSignUps(context, DATA_CENTER.id);
+    await systemClock.sleep(restMs);
+  }
   return { source, orgs: options.orgs, bare, called, conditions, left: await countLeft(url) };
 }
 

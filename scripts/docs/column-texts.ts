@@ -363,6 +363,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     org_id: 'primary key',
     noted_at: 'when it signed up',
     tries: 'how often a worker tried',
+    due_at: 'no worker tries it before',
   },
   'credit_rollout.plan_parts': {
     plan_id: 'the plan that is being made',
@@ -427,6 +428,12 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     bulk_after: 'up to this id they are read; null: none is',
     failure: 'code of the last failed attempt; null after a success',
     changed_at: 'when this row changed',
+  },
+  'credit_rollout.sign_up_writer': {
+    one: 'primary key, always true',
+    rest_until: 'no worker reads the source for sign-ups before',
+    read_ms: 'what reading the source once took last at most, in ms',
+    failure: 'the SQLSTATE that it gave last; null after a success',
   },
   'credit_rollout.gate_secret': {
     only_row: 'always true: one row',

@@ -40,6 +40,7 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   seal_key: 'fixed',
   seals_in_use: 'fixed',
   feed: 'fixed',
+  sign_up_writer: 'fixed',
   migrations: 'fixed',
   migrations_lock: 'fixed',
   allotments: 'orgs',

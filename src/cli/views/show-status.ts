@@ -1,5 +1,6 @@
 // `status` for people: one row per data center in rollout order, why each is held, and the command that continues it.
 
+import type { SignUpsWait } from '../../domain/cutover/sign-up-writing.js';
 import { isFollowed, longestWaitMs } from '../../domain/feed/decide-pace.js';
 import { LONG_PAUSE_MS } from '../../domain/rollout/pause-end.js';
 import { formatDuration } from '../../domain/time/duration.js';
@@ -137,6 +138,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...(dc.lastNight === null ? [] : [`      last night: ${showNight(dc.lastNight)}`]),
     ...listFalls(dc, commands),
     ...listFeed(dc, commands),
+    ...listSignUps(dc, commands),
     ...(reasons === ''
       ? []
       : [`      quarantined: ${reasons}; list them: ${commands.show(command`quarantine --dc ${dc.id}`)}`]),
@@ -177,6 +179,26 @@ function listFeed({ id, changeFeed }: DataCenterStatus, commands: CommandNames):
     return [`      change feed: finding edits takes long, so raises follow up to ${wait} s later; ${help}`];
   }
   return bulk ? ['      change feed: many orgs were updated at once, and are read in small pages'] : [];
+}
+
+/** What a sign-up waits for, after "sign-ups: 3 wait for their credits since …: ". */
+const SIGN_UPS_WAIT: Readonly<Record<SignUpsWait, string>> = {
+  frozen: 'the cell is frozen',
+  closed: 'a run writes, or the rollout is not done; they are written after it',
+  no_worker: 'no worker serves this data center',
+  too_slow: 'the source cannot be read for them in 10 s; the nightly run writes them',
+  failed: 'the source cannot be read for them; it is tried again',
+  view_takes_long: 'one read of the source takes long, so they are written together, every few seconds',
+  being_written: 'workers are writing them',
+};
+
+function listSignUps({ id, zone, waitingSignUps }: DataCenterStatus, commands: CommandNames): readonly string[] {
+  if (waitingSignUps === null || waitingSignUps.since === null) return [];
+  const { count, since, why, failure } = waitingSignUps;
+  const wait = `${showCount(count)} ${count === 1 ? 'waits for its' : 'wait for their'} credits`;
+  const code = failure !== null && (why === 'failed' || why === 'too_slow') ? ` (${failure})` : '';
+  const help = why === 'failed' || why === 'too_slow' ? `; ${commands.show(command`doctor --dc ${id}`)}` : '';
+  return [`      sign-ups: ${wait} since ${showInstant(since, zone)}: ${SIGN_UPS_WAIT[why]}${code}${help}`];
 }
 
 function listCutover({ cutover, zone }: DataCenterStatus): readonly string[] {

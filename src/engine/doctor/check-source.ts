@@ -4,7 +4,7 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../../domain/source/source-contract.js';
 import { advise, command } from '../../kernel/advice.js';
 import { type CellDatabase, type CellRole, cellRoleName } from '../../stores/cell/cell-database.js';
-import { measureOneOrg, readOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
+import { measureOneOrg, readOneOrgMs, readWaitingSignUps } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { rejectChangedSource } from '../../stores/cell/identity.js';
 import { findUnpopulated, probeRelation, probeSource } from '../../stores/cell/setup/doctor-queries.js';
 import { keepDefinersIfOwner } from '../../stores/cell/setup/ownership.js';
@@ -76,11 +76,32 @@ export async function checkSignUps(
   const lost = await cell.asOwner(
     async (tx) => (await hasSignUpFunction(tx)) && !(await hasSignUpTrigger(tx, source.relation)),
   );
-  const found = await checkSignUpTime(cell, record);
-  if (!lost) return [found];
+  const found = [await checkSignUpTime(cell, record), ...(await checkWaitingSignUps(cell, record))];
+  if (!lost) return found;
   const missing = `the trigger that records sign-ups is not on ${source.relation}, or disabled`;
-  return [found, record.warning(missing, INIT)];
+  return [...found, record.warning(missing, INIT)];
 }
+
+/** Those that no worker has written: nothing where none waits for longer than workers need. */
+async function checkWaitingSignUps(cell: CellDatabase, record: FindingRecorder): Promise<readonly Finding[]> {
+  const { count, since, oldestMs, failure } = await cell.inTransaction('state', readWaitingSignUps, {
+    source: 'unread',
+  });
+  if (since === null || (oldestMs <= LONG_WAIT_MS && failure === null)) return [];
+  const orgs = count === 1 ? '1 sign-up waits for its credits' : `${count} sign-ups wait for their credits`;
+  const why = failure === null ? '' : `; reading the source for them failed (${failure})`;
+  return [
+    record.warning(
+      `${orgs}, the oldest since ${since.toISOString()}${why}`,
+      failure === null
+        ? advise`They are written while nothing else writes in the cell and a worker runs: ${command('status')}`
+        : 'The nightly run writes them. What would help is what is said of the source above.',
+    ),
+  ];
+}
+
+/** A run, a night or a slow view may take this long; workers write what waits in seconds. */
+const LONG_WAIT_MS = 60_000;
 
 async function checkSignUpTime(cell: CellDatabase, record: FindingRecorder): Promise<Finding> {
   const measured = await measureOnSource(cell, MEASURE_LIMIT_MS, measureOneOrg);

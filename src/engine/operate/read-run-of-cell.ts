@@ -1,4 +1,5 @@
 // What `status` shows of one cell beside the decision: the progress of its run, who works in it and who blocks that.
+import { explainSignUpsWait, type SignUpsWait, type WaitingSignUps } from '../../domain/cutover/sign-up-writing.js';
 import { isUnderWay } from '../../domain/rollout/data-center-state.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
 import { estimateRemaining, type RemainingEstimate } from '../../domain/time/estimate.js';
@@ -7,6 +8,7 @@ import { findRun } from '../../stores/cell/batch/runs.js';
 import { listCellSchedulerLogins } from '../../stores/cell/batch/scheduler-logins.js';
 import { listWorkerLogins, type ProcessLogin, readWorkers } from '../../stores/cell/batch/workers.js';
 import { type Blocker, listBlockers } from '../../stores/cell/blockers.js';
+import { readWaitingSignUps } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { type FeedState, readFeedState } from '../../stores/cell/feed/feed.js';
 import type { EngineContext } from '../context.js';
 
@@ -27,12 +29,19 @@ export const toExcess = (
   ...login,
 });
 
+/** Sign-ups that wait, and why. */
+export interface ExplainedSignUps extends WaitingSignUps {
+  readonly why: SignUpsWait;
+}
+
 interface RunOfCell {
   readonly progress: RunProgress | null;
   readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
   readonly workersAlive: number | null;
   /** What the change feed meets. */
   readonly changeFeed: FeedState | null;
+  /** Null: none waits. */
+  readonly waitingSignUps: ExplainedSignUps | null;
   readonly blockers: readonly Blocker[];
   readonly logins: readonly ExcessLogin[];
 }
@@ -45,11 +54,15 @@ export async function readRunOfCell(context: Pick<EngineContext, 'cells'>, dc: D
   if (cell?.kind !== 'read') return NOT_READ;
   const reading = context.cells.get(dc.id).inTransaction('state', async (tx) => {
     const run = runId === null ? undefined : await findRun(tx, runId);
+    const { alive } = await readWorkers(tx);
+    const waiting = await readWaitingSignUps(tx);
+    const place = { frozen: cell.freeze !== null, singleWrites: dc.singleWrites, workersAlive: alive };
     return {
       progress: run ? await readProgress(tx, run.runId) : null,
       quarantined: run ? await countQuarantine(tx, run.runId) : [],
-      workersAlive: (await readWorkers(tx)).alive,
+      workersAlive: alive,
       changeFeed: await readFeedState(tx),
+      waitingSignUps: waiting.count === 0 ? null : { ...waiting, why: explainSignUpsWait(waiting, place) },
       logins: [
         ...(await listWorkerLogins(tx)).map((login) => toExcess('worker', dc.id, login)),
         ...(await listCellSchedulerLogins(tx)).map((login) => toExcess('scheduler', dc.id, login)),
@@ -66,6 +79,7 @@ const NOT_READ: RunOfCell = {
   quarantined: [],
   workersAlive: null,
   changeFeed: null,
+  waitingSignUps: null,
   blockers: [],
   logins: [],
 };

@@ -41,7 +41,7 @@ import type { EngineContext } from '../context.js';
 import { readSplitDuration, type SplitDuration } from '../hold-durations.js';
 import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
-import { type ExcessLogin, estimateRun, readRunOfCell, toExcess } from './read-run-of-cell.js';
+import { type ExcessLogin, type ExplainedSignUps, estimateRun, readRunOfCell, toExcess } from './read-run-of-cell.js';
 
 export type { RunProgress } from '../../stores/cell/batch/progress.js';
 export type { ExcessLogin } from './read-run-of-cell.js';
@@ -96,6 +96,8 @@ export interface DataCenterStatus {
   readonly falls: FallsProposal | null;
   /** What the change feed meets; null: the cell cannot be read, or the feed does not write there now. */
   readonly changeFeed: FeedState | null;
+  /** Sign-ups that are recorded and not written yet; null: none, or the cell cannot be read. */
+  readonly waitingSignUps: ExplainedSignUps | null;
   /** The command to try next; while it goes on by itself, the one that waits for its end. */
   readonly next: ReleaseCommand;
 }
@@ -224,6 +226,7 @@ async function readDataCenter(
     freeze: toFreeze(dc),
     blockers: reading.blockers,
     changeFeed: dc.singleWrites ? reading.changeFeed : null,
+    waitingSignUps: reading.waitingSignUps,
     unreachable: dc.cell?.kind === 'unreachable' ? dc.cell.code : null,
     lastRun,
     duration: await readDuration(context, row, lastRun, snapshot.now),

@@ -6,7 +6,7 @@ import { findOpenRun } from '../../stores/cell/batch/open-run.js';
 import { readWorkers } from '../../stores/cell/batch/workers.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { listGateHolders, readGate } from '../../stores/cell/cutover/gate.js';
-import { hasPendingSignUps } from '../../stores/cell/cutover/pending-sign-ups.js';
+import { readDueSignUps } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { readFeed } from '../../stores/cell/feed/feed.js';
 import { findCell, readSourceState } from '../../stores/cell/identity.js';
 
@@ -32,7 +32,7 @@ export async function runStatements(cell: CellDatabase): Promise<void> {
       await readFence(tx);
       await findOpenRun(tx, NO_EPOCH);
       await readFeed(tx);
-      await hasPendingSignUps(tx);
+      await readDueSignUps(tx);
     },
     UNREAD,
   );

@@ -79,6 +79,7 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     freeze: null,
     blockers: [],
     changeFeed: null,
+    waitingSignUps: null,
     unreachable: null,
     lastRun: null,
     cutover: { configuredAt: null, configuredLocal: null, effectiveAt: null, latchedAt: null, sweptAt: null },

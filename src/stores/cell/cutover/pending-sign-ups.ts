@@ -1,25 +1,64 @@
-// Sign-ups on credits whose allotment could not be written in the product's own transaction.
+// Sign-ups on credits whose allotment could not be written in the product's own transaction, and the one row that says
+// how their writing goes.
+import type { WaitingSignUps } from '../../../domain/cutover/sign-up-writing.js';
 import { execute, selectRow, selectRowAndUndo } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
-/** Whether any waits; cheap. */
-export async function hasPendingSignUps(tx: CellTransaction): Promise<boolean> {
-  const { found } = await selectRow<{ readonly found: boolean }>(
+export interface DueSignUps {
+  /** Any is due; cheap. */
+  readonly due: boolean;
+  /** Until workers may read the source for them again, in ms; 0: now. */
+  readonly restMs: number;
+}
+
+export function readDueSignUps(tx: CellTransaction): Promise<DueSignUps> {
+  return selectRow<DueSignUps>(
     tx,
-    'select exists (select from credit_rollout.pending_sign_ups) as found',
+    `select exists (select from credit_rollout.pending_sign_ups p where p.due_at <= clock_timestamp()) as due,
+       greatest(0, least(60000,
+         coalesce(extract(epoch from w.rest_until - clock_timestamp()) * 1000, 0)))::float8 as rest_ms
+     from credit_rollout.sign_up_writer w`,
   );
-  return found;
 }
 
 export interface WrittenSignUps {
   /** More than were written: the others cannot be decided, or have to wait. */
   readonly tried: number;
   readonly written: number;
+  /** What reading the source once took at most, in ms; null: it was not read. */
+  readonly readMs: number | null;
+  /** The last SQLSTATE that it gave. */
+  readonly failure: string | null;
 }
 
 /** Writes them for about a second: none unless single writes are allowed, which it asks under the fence's lock. */
 export async function writePendingSignUps(tx: CellTransaction): Promise<WrittenSignUps> {
-  return selectRow<WrittenSignUps>(tx, 'select tried, written from credit_rollout.write_sign_ups()');
+  return selectRow<WrittenSignUps>(tx, 'select tried, written, read_ms, failure from credit_rollout.write_sign_ups()');
+}
+
+/** For every worker of this cell, and for status. */
+export async function saveSignUpRead(
+  tx: CellTransaction,
+  { readMs, failure, restMs }: Pick<WrittenSignUps, 'readMs' | 'failure'> & { readonly restMs: number },
+): Promise<void> {
+  await execute(
+    tx,
+    `update credit_rollout.sign_up_writer
+     set read_ms = :read_ms::real, failure = :failure,
+       rest_until = clock_timestamp() + make_interval(secs => :rest_ms::float8 / 1000)`,
+    { read_ms: readMs, failure, rest_ms: restMs },
+  );
+}
+
+/** How many wait, since when, and what their writing met last. A scheduler may read no more of them. */
+export function readWaitingSignUps(tx: CellTransaction): Promise<WaitingSignUps> {
+  return selectRow<WaitingSignUps>(
+    tx,
+    `select count(p.noted_at)::float8 as count, min(p.noted_at) as since, w.read_ms, w.failure,
+       greatest(0, coalesce(extract(epoch from clock_timestamp() - min(p.noted_at)) * 1000, 0))::float8 as oldest_ms
+     from credit_rollout.sign_up_writer w left join credit_rollout.pending_sign_ups p on true
+     group by w.read_ms, w.failure`,
+  );
 }
 
 /**

@@ -42,6 +42,8 @@ const STATE = [
   'select (repair_id, state, proposed_at, decided_at) on credit_rollout.repairs',
   'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
   'select (look_ms, failure, bulk_from) on credit_rollout.feed',
+  'select (noted_at) on credit_rollout.pending_sign_ups',
+  'select on credit_rollout.sign_up_writer',
   // a new card, whole: its rates must have its hash, and nothing uses it yet
   'execute on function credit_rollout.add_rate_card',
   // anybody who acts on a cell may stop it; who may update a row could keep it locked
@@ -84,6 +86,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select, insert, update on credit_rollout.drift, credit_rollout.detections',
     // sign-ups whose allotment could not be written at once
     'select on credit_rollout.pending_sign_ups',
+    'select, update (rest_until, read_ms, failure) on credit_rollout.sign_up_writer',
     'execute on function credit_rollout.write_sign_ups',
     `execute on function credit_rollout.add_repairs, credit_rollout.retire_allotments,
        credit_rollout.restore_retired`,
@@ -186,7 +189,7 @@ export const SOURCE_GRANTS = [
   `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first,
     credit_rollout.decided_one, credit_rollout.check_open_plan, credit_rollout.record_sign_up,
     credit_rollout.grant_sign_up, credit_rollout.insert_sign_up, credit_rollout.note_sign_up,
-    credit_rollout.spent_of_timeouts, credit_rollout.limit_waits, credit_rollout.sign_up,
+    credit_rollout.single_writes_open, credit_rollout.spent_of_timeouts, credit_rollout.limit_waits, credit_rollout.sign_up,
     credit_rollout.onboard_org, credit_rollout.count_null_ids, credit_rollout.measure_one_org,
     credit_rollout.finish_override,
     credit_rollout.retire_gone, credit_rollout.lock_batch, credit_rollout.split_batch_at,
@@ -197,7 +200,7 @@ export const SOURCE_GRANTS = [
     credit_rollout.overrides, credit_rollout.freezes, credit_rollout.fence, credit_rollout.pending_sign_ups,
     credit_rollout.retired, credit_rollout.org_capacity, credit_rollout.usage_peaks`,
   'select (day) on credit_rollout.usage_days',
-  'update (tries), delete on credit_rollout.pending_sign_ups',
+  'update (tries, due_at), delete on credit_rollout.pending_sign_ups',
   'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
   'insert (org_id, text, wanted, until, asked_by), select (exception_id) on credit_rollout.exceptions',
   NAMES,

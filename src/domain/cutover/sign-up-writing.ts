@@ -1,0 +1,52 @@
+// Sign-ups whose credits a worker writes, because the source takes too long for the product's own transaction: how long
+// workers leave the source alone in between, and why some wait. Pure.
+
+/** Reading takes a fifth of the time at most, but where it is quick. */
+const SHARE = 4;
+const QUICK_MS = 250;
+const LONGEST_MS = 60_000;
+
+/** From the end of a read of the source that took so long, in ms. */
+export const decideSignUpRest = (readMs: number): number =>
+  readMs <= QUICK_MS ? 0 : Math.round(Math.min(LONGEST_MS, readMs * SHARE));
+
+/** Those that are recorded and not written yet. */
+export interface WaitingSignUps {
+  readonly count: number;
+  /** Of the oldest; null: none waits. */
+  readonly since: Date | null;
+  /** How long that one waits by the cell's clock, in ms; 0: none. */
+  readonly oldestMs: number;
+  /** What reading the source took last, in ms, and the SQLSTATE that it gave; null: nothing was read, it went well. */
+  readonly readMs: number | null;
+  readonly failure: string | null;
+}
+
+/** Why sign-ups may wait, the strongest reason first. */
+export type SignUpsWait =
+  | 'frozen'
+  | 'closed'
+  | 'no_worker'
+  | 'too_slow'
+  | 'failed'
+  | 'view_takes_long'
+  | 'being_written';
+
+export interface SignUpPlace {
+  readonly frozen: boolean;
+  /** Single orgs may be written now. */
+  readonly singleWrites: boolean;
+  readonly workersAlive: number | null;
+}
+
+/** The reason for the sign-ups that wait. */
+export function explainSignUpsWait(
+  { readMs, failure }: Pick<WaitingSignUps, 'readMs' | 'failure'>,
+  { frozen, singleWrites, workersAlive }: SignUpPlace,
+): SignUpsWait {
+  if (frozen) return 'frozen';
+  if (!singleWrites) return 'closed';
+  if (workersAlive === 0) return 'no_worker';
+  if (failure !== null) return failure === '57014' ? 'too_slow' : 'failed';
+  return decideSignUpRest(readMs ?? 0) > 0 ? 'view_takes_long' : 'being_written';
+}

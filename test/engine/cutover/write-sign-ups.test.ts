@@ -1,0 +1,155 @@
+// Writing the sign-ups that wait where a key does not reach the inside of the view: many with one read, the others beside
+// one that cannot be read, and no lock of the fence while the source is read.
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { decideSignUpRest, explainSignUpsWait } from '../../../src/domain/cutover/sign-up-writing.js';
+import { writeSignUps } from '../../../src/engine/cutover/write-sign-ups.js';
+import { checkSignUps } from '../../../src/engine/doctor/check-source.js';
+import { createFindingRecorder } from '../../../src/engine/doctor/finding.js';
+import {
+  readWaitingSignUps,
+  type WrittenSignUps,
+  writePendingSignUps,
+} from '../../../src/stores/cell/cutover/pending-sign-ups.js';
+import { findSource } from '../../../src/stores/cell/setup/source.js';
+import { createTestCell, type TestCell } from '../../support/cell.js';
+import { waitFor } from '../../support/wait.js';
+import { arm, inMs, latch } from './gate-scene.js';
+
+let cell: TestCell;
+let next = 1;
+const COLUMNS = 'org_id, edition, paid, light_agents, additional_credits, legacy_limit, created_at';
+
+beforeAll(async () => {
+  cell = await createTestCell({ view: true });
+  await arm(cell, inMs(-1_000));
+  expect((await latch(cell)).kind).toBe('latched');
+});
+afterAll(() => cell.drop());
+beforeEach(async () => {
+  await setView('agents');
+  await cell.sql(`truncate credit_rollout.pending_sign_ups;
+    update credit_rollout.sign_up_writer set rest_until = null, read_ms = null, failure = null;
+    update credit_rollout.cell set one_org_ms = 500;
+    update credit_rollout.fence set state = 'closed', single_writes = true,
+      timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`);
+});
+
+/** The agents of every org, and what is read beside them. */
+const setView = (agents: string, beside = ''): Promise<unknown> =>
+  cell.sql(`do $$ declare columns text := (select string_agg(case attname when 'agents' then $x$(${agents})::bigint$x$
+      else quote_ident(attname) end || ' as ' || quote_ident(attname), ', ' order by attnum)
+    from pg_attribute where attrelid = 'public.orgs'::regclass and attnum > 0);
+    begin execute 'create or replace view public.orgs as select ' || columns || $x$ from org_rows${beside}$x$; end $$`);
+
+/** Recorded only, since the source takes long. */
+async function signUp(orgs: number): Promise<readonly number[]> {
+  const ids = Array.from({ length: orgs }, () => next++);
+  await cell.sql(
+    `insert into org_rows (${COLUMNS}, agents) select n, 'standard', true, 0, 0, null, now(), 5 from unnest($1::bigint[]) n`,
+    [ids],
+  );
+  await cell.sql('select credit_rollout.onboard_org(n) from unnest($1::bigint[]) n', [ids]);
+  return ids;
+}
+const write = (statementMs = 10_000): Promise<WrittenSignUps> =>
+  cell.cell.inTransaction('worker', writePendingSignUps, { statementMs });
+const waiting = (): Promise<readonly Record<string, unknown>[]> =>
+  cell.sql('select org_id::int as id, tries from credit_rollout.pending_sign_ups order by 1');
+const makeDue = (): Promise<unknown> => cell.sql('update credit_rollout.pending_sign_ups set due_at = now()');
+const BREAKS_AT = (id: number): string => `case when org_id = ${id} then ('n/a' || org_id)::bigint else agents end`;
+
+test('writes hundreds with one read of the source, and rests after it', async () => {
+  await setView('agents', ', pg_sleep(0.3)');
+  await signUp(300);
+  const outcome = await writeSignUps(cell.context, cell.dataCenter.id);
+  expect(outcome).toMatchObject({ tried: 300, written: 300, failure: null });
+  expect(outcome.restMs).toBeGreaterThanOrEqual(1_200);
+  // the next ones wait until it is over, whichever worker asks
+  await signUp(1);
+  const resting = await writeSignUps(cell.context, cell.dataCenter.id);
+  expect(resting).toMatchObject({ tried: 0, readMs: null });
+  expect(resting.restMs).toBeGreaterThan(0);
+  const state = await cell.cell.inTransaction('state', readWaitingSignUps);
+  expect(state).toMatchObject({ count: 1, failure: null });
+  expect(explainSignUpsWait(state, { frozen: false, singleWrites: true, workersAlive: 1 })).toBe('view_takes_long');
+});
+
+test('writes all others where one cannot be read, and leaves that one to the night', async () => {
+  const [bad = 0] = await signUp(200);
+  await setView(BREAKS_AT(bad));
+  for (let calls = 0; (await waiting()).length > 1; calls += 1) {
+    expect(calls).toBeLessThan(8);
+    expect(await write()).toMatchObject({ failure: '22P02' });
+  }
+  expect(await waiting()).toMatchObject([{ id: bad }]);
+  const later = await signUp(2);
+  expect(await write()).toMatchObject({ written: 2, failure: null });
+  for (let calls = 0; (await waiting()).length > 0; calls += 1) {
+    expect(calls).toBeLessThan(5);
+    await makeDue();
+    await write();
+  }
+  expect(
+    await cell.sql('select count(*)::int as n from credit_rollout.allotments where org_id = any ($1::bigint[])', [
+      [bad, ...later],
+    ]),
+  ).toEqual([{ n: 2 }]);
+});
+
+test('goes on with others after one that takes too long', async () => {
+  const [slow = 0] = await signUp(1);
+  await setView(`case when org_id = ${slow} and pg_sleep(30) is not null then 1 else agents end`);
+  expect(await write(300)).toMatchObject({ tried: 1, written: 0, failure: '57014' });
+  await signUp(1);
+  expect(await write()).toMatchObject({ tried: 1, written: 1, failure: null });
+  expect(await waiting()).toEqual([{ id: slow, tries: 1 }]);
+});
+
+test('counts no try where no org is the cause, and says the code', async () => {
+  const ids = await signUp(3);
+  await cell.sql('create table public.hidden (n int); insert into public.hidden values (1)');
+  await cell.sql('revoke all on public.hidden from public');
+  await cell.sql('create function public.peek() returns bigint language sql as $$ select n from public.hidden $$');
+  await setView('agents * peek()');
+  expect(await write()).toMatchObject({ tried: 0, written: 0, failure: '42501' });
+  expect(await waiting()).toEqual(ids.map((id) => ({ id, tries: 0 })));
+  await writeSignUps(cell.context, cell.dataCenter.id);
+  await setView('agents');
+  const source = await cell.cell.asOwner((tx) => findSource(tx, cell.dataCenter.source, cell.dataCenter.id));
+  const recorder = createFindingRecorder({ subject: cell.dataCenter.id, title: 'Data center' }, 'sign-ups');
+  const [, found] = await checkSignUps({ cell: cell.cell, source }, recorder);
+  expect(found).toMatchObject({ level: 'warning', found: expect.stringMatching(/^3 sign-ups wait .*\(42501\)$/u) });
+});
+
+test('holds no lock of the fence while it reads, and writes nothing that was closed meanwhile', async () => {
+  await signUp(2);
+  await setView('agents', ', pg_sleep(2)');
+  const writing = write();
+  await waitFor('the read of the source', async () => {
+    const [{ n } = {}] = await cell.sql(
+      `select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`,
+    );
+    return n === 1;
+  });
+  await cell.sql(`begin; set local lock_timeout = 500; select pg_advisory_xact_lock(1129467724, 0);
+    update credit_rollout.fence set single_writes = false; commit`);
+  expect(await writing).toMatchObject({ tried: 0, written: 0 });
+  expect(await waiting()).toHaveLength(2);
+});
+
+test('rests four times as long as a read takes, but not where it is quick, and at most a minute', () => {
+  expect([0, 250, 700, 30_000].map(decideSignUpRest)).toEqual([0, 0, 2_800, 60_000]);
+});
+
+test.each([
+  [{ frozen: true, singleWrites: false }, 'frozen'],
+  [{ singleWrites: false, workersAlive: 0 }, 'closed'],
+  [{ workersAlive: 0, failure: '57014' }, 'no_worker'],
+  [{ failure: '57014' }, 'too_slow'],
+  [{ failure: '42501', readMs: 900 }, 'failed'],
+  [{ readMs: 900 }, 'view_takes_long'],
+  [{ readMs: 20 }, 'being_written'],
+])('names why they wait: %j', (facts, why) => {
+  const all = { frozen: false, singleWrites: true, workersAlive: 1, readMs: null, failure: null, ...facts };
+  expect(explainSignUpsWait(all, all)).toBe(why);
+});
