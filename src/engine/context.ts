@@ -17,6 +17,8 @@ export interface WakeUps {
   enqueue(dataCenter: string, jobs: readonly JobKind[], epoch: bigint): Promise<void>;
   /** Makes the schedulers tick. Never throws. */
   wakeSchedulers(): Promise<void>;
+  /** Deletes the queue of a data center that was taken out, with every job in it. Never throws. */
+  forget(dataCenter: string): Promise<void>;
 }
 
 /** The cells that this process may reach. */

@@ -1,10 +1,13 @@
 // What a queue keeps: limited, whatever happens to its jobs, and also while nobody takes them.
+import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { connectQueue, initQueue, type QueueConnection } from '../../jobs/queue/connection.js';
 import { startQueueWorker } from '../../jobs/queue/queue-worker.js';
 import { cellQueueName, createWakeUps, SCHEDULER_QUEUE } from '../../jobs/queue/wake-ups.js';
+import type { EngineContext } from '../../src/engine/context.js';
+import { forgetRemoved } from '../../src/engine/setup/forget-removed.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { uniqueId } from '../support/fleet.js';
 import { createTestDatabase } from '../support/postgres.js';
@@ -80,6 +83,36 @@ describe.each(KINDS)('a queue on %s', (kind) => {
     opened.on('error', () => undefined);
     ends.push(() => opened.close());
     expect(await opened.getWaitingCount()).toBe(10);
+  });
+
+  test('keeps nothing of a data center that was taken out, job schedulers included', async () => {
+    const { queue } = await openQueue(kind);
+    const [removed, kept] = [uniqueId('q'), uniqueId('q')];
+    const wakeUps = createWakeUps(queue, silentLog);
+    ends.push(wakeUps.close);
+    const opened = [removed, kept].map((id) => queue.createQueue(cellQueueName(id)));
+    for (const one of opened) {
+      one.on('error', () => undefined);
+      ends.push(() => one.close());
+    }
+    for (const [index, id] of [removed, kept].entries()) {
+      await wakeUps.enqueue(id, ['apply', 'verify'], 1n);
+      await waitFor('a job scheduler', () => opened[index]?.upsertJobScheduler('old', { every: 3_600_000 }));
+      await opened[index]?.add('later', {}, { delay: 3_600_000 });
+    }
+    const context = { wakeUps, control: { inTransaction: async () => [removed] } } as unknown as EngineContext;
+    const forgotten = new Set(['came back']);
+    await forgetRemoved(context, forgotten);
+    expect([...forgotten]).toEqual([removed]);
+    const count = async (one: Queue | undefined) => [
+      Object.values((await one?.getJobCounts()) ?? {}).reduce((sum, jobs) => sum + jobs, 0),
+      (await one?.getJobSchedulers())?.length,
+    ];
+    expect(await count(opened[0])).toEqual([0, 0]);
+    expect(await count(opened[1])).toEqual([4, 1]);
+    // it comes back, and its queue works again
+    await wakeUps.request(removed, 'apply', 2n, 1);
+    expect(await opened[0]?.getWaitingCount()).toBe(1);
   });
 
   test('takes no more jobs of a data center than its workers can have, however often they are asked for', async () => {

@@ -41,7 +41,7 @@ import { dropSignUpTrigger, removeChangeFeed } from './triggers.js';
 export type { InstalledRole } from '../../stores/cell/setup/uninstall.js';
 export type { RemovalRefusal } from './removal-refusals.js';
 
-type UninstallContext = Pick<EngineContext, 'control' | 'cells' | 'clock' | 'actor'>;
+type UninstallContext = Pick<EngineContext, 'control' | 'cells' | 'clock' | 'actor' | 'wakeUps'>;
 
 export interface UninstallPreview {
   readonly dataCenter: string;
@@ -111,6 +111,7 @@ export async function uninstallCell(
       details: { roles: dropped, left: emptied.left.length },
     });
   });
+  await context.wakeUps.forget(dataCenter);
   return { dataCenter, ...emptied };
 }
 
