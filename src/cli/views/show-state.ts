@@ -5,7 +5,7 @@ import type { SplitDuration } from '../../domain/rollout/split-duration.js';
 import { formatDuration } from '../../domain/time/duration.js';
 import type { DataCenterStatus, Status, StatusHold } from '../../engine/operate/read-status.js';
 import type { CommandNames } from '../terminal/command-names.js';
-import { showInstant } from '../terminal/numbers.js';
+import { showInstant, showRange } from '../terminal/numbers.js';
 import type { Tone } from '../terminal/paint.js';
 import { fallsDocument } from './show-reconcile.js';
 
@@ -120,6 +120,15 @@ export function showBlocker(blocker: DataCenterStatus['blockers'][number], zone:
 export function showSplit({ activeMs, heldMs, held }: SplitDuration): string {
   const reasons = held.map(({ code, ms }) => `${code} ${formatDuration(ms)}`).join(', ');
   return `active ${formatDuration(activeMs)}${heldMs === 0 ? '' : `, held ${formatDuration(heldMs)} (${reasons})`}`;
+}
+
+/** "3–5 h, of which 2 h outside the windows, 1 h bake". */
+export function showForecast(remaining: NonNullable<DataCenterStatus['remaining']>): string {
+  const waits = remaining.waits.map(({ for: why, lowMs, highMs }) => {
+    const length = lowMs === highMs ? formatDuration(highMs) : `${formatDuration(lowMs)} to ${formatDuration(highMs)}`;
+    return `${length} ${why === 'window' ? 'outside the windows' : 'bake'}`;
+  });
+  return `${showRange(remaining)}${waits.length === 0 ? '' : `, of which ${waits.join(', ')}`}`;
 }
 
 /** Shorter, for a line that is redrawn. */

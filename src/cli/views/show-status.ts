@@ -12,7 +12,7 @@ import { showCount, showInstant, showRange, showShare } from '../terminal/number
 import type { Paint } from '../terminal/paint.js';
 import { type Column, describeLeftOut, indent, type LaidOutTable, layOutRows, right } from '../terminal/table.js';
 import { drawBar, measure, readRate, shareOf } from './show-progress.js';
-import { findIcon, nameWord, showBlocker, showHold, showSplit } from './show-state.js';
+import { findIcon, nameWord, showBlocker, showForecast, showHold, showSplit } from './show-state.js';
 
 export interface StatusView {
   readonly commands: CommandNames;
@@ -134,6 +134,9 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
       : [`      failed: ${dc.failure}; to continue: ${commands.show(command`retry --dc ${dc.id}`)}`]),
     ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
     ...listDuration(dc),
+    ...(dc.remaining === null || dc.remaining.waits.length === 0
+      ? []
+      : [`      left: about ${showForecast(dc.remaining)}`]),
     ...listCutover(dc),
     ...(dc.lastNight === null ? [] : [`      last night: ${showNight(dc.lastNight)}`]),
     ...listFalls(dc, commands),

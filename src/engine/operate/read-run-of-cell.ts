@@ -2,7 +2,6 @@
 import { explainSignUpsWait, type SignUpsWait, type WaitingSignUps } from '../../domain/cutover/sign-up-writing.js';
 import { isUnderWay } from '../../domain/rollout/data-center-state.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
-import { estimateRemaining, type RemainingEstimate } from '../../domain/time/estimate.js';
 import { countQuarantine, type RunProgress, readProgress } from '../../stores/cell/batch/progress.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
 import { listCellSchedulerLogins } from '../../stores/cell/batch/scheduler-logins.js';
@@ -83,13 +82,3 @@ const NOT_READ: RunOfCell = {
   blockers: [],
   logins: [],
 };
-
-/** How long it still takes, by its newest batches. */
-export const estimateRun = (progress: RunProgress, lanes: number): RemainingEstimate | undefined =>
-  estimateRemaining({
-    doneOrgs: progress.orgsDone,
-    totalOrgs: progress.orgsExpected,
-    batchDurationsMs: progress.recent.map((batch) => batch.durationMs),
-    batchOrgs: progress.recent.reduce((sum, batch) => sum + batch.orgs, 0) / Math.max(progress.recent.length, 1),
-    lanes,
-  });

@@ -1,6 +1,7 @@
 // `status`: where every data center is, what it waits for and since when, and the command that releases it. Reads only.
 import { type NextFacts, nameState, needsScheduler, nextCommand } from '../../domain/rollout/data-center-state.js';
 import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
+import type { RemainingForecast } from '../../domain/rollout/forecast-remaining.js';
 import { byCommand, createHold, type Hold, type ReleaseCommand } from '../../domain/rollout/hold.js';
 import type {
   DataCenterSnapshot,
@@ -11,7 +12,6 @@ import type {
   Snapshot,
 } from '../../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, type Stage } from '../../domain/rollout/stage.js';
-import type { RemainingEstimate } from '../../domain/time/estimate.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import type { RunProgress } from '../../stores/cell/batch/progress.js';
 import type { Blocker } from '../../stores/cell/blockers.js';
@@ -41,7 +41,8 @@ import type { EngineContext } from '../context.js';
 import { readSplitDuration, type SplitDuration } from '../hold-durations.js';
 import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
-import { type ExcessLogin, type ExplainedSignUps, estimateRun, readRunOfCell, toExcess } from './read-run-of-cell.js';
+import { forecastDataCenter } from './forecast-data-center.js';
+import { type ExcessLogin, type ExplainedSignUps, readRunOfCell, toExcess } from './read-run-of-cell.js';
 
 export type { RunProgress } from '../../stores/cell/batch/progress.js';
 export type { ExcessLogin } from './read-run-of-cell.js';
@@ -73,7 +74,8 @@ export interface DataCenterStatus {
   readonly failure: string | null;
   /** Null when the cell cannot be read or knows no run. */
   readonly progress: RunProgress | null;
-  readonly remaining: RemainingEstimate | null;
+  /** Until it is done; null: not known. */
+  readonly remaining: RemainingForecast | null;
   readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
   readonly workersAlive: number | null;
   /** Null when it is not frozen, or the cell cannot be read. */
@@ -201,7 +203,6 @@ async function readDataCenter(
   ];
   const reading = await readRunOfCell(context, dc);
   const { progress } = reading;
-  const remaining = progress && dc.stage === 'migrating' ? estimateRun(progress, dc.lanes) : undefined;
   const status: DataCenterStatus = {
     id: row.id,
     zone: row.zone,
@@ -220,7 +221,7 @@ async function readDataCenter(
     holds,
     failure: row.failure,
     progress,
-    remaining: remaining ?? null,
+    remaining: forecastDataCenter(dc, row, progress, snapshot.now),
     quarantined: reading.quarantined,
     workersAlive: reading.workersAlive,
     freeze: toFreeze(dc),

@@ -169,28 +169,6 @@ describe('showStatus', () => {
     expect(text).toContain('an operator paused it, since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin)');
     expect(text).toContain('to continue: credit-rollout resume --dc eu');
   });
-
-  test('says how many sign-ups wait for a worker, since when and why', () => {
-    const waiting = {
-      count: 3,
-      since: new Date('2026-11-22T14:00:00Z'),
-      oldestMs: 9,
-      readMs: 10_000,
-      failure: '57014',
-    };
-    const show = (why: 'too_slow' | 'being_written'): string =>
-      showStatus(sampleStatus(sampleDataCenter({ waitingSignUps: { ...waiting, why } })), {
-        commands,
-        paint: plainPaint,
-        lanes: 2,
-        width: 1_000,
-      });
-    expect(show('too_slow')).toContain(
-      'sign-ups: 3 wait for their credits since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin): the source cannot be ' +
-        'read for them in 10 s; the nightly run writes them (57014); credit-rollout doctor --dc eu',
-    );
-    expect(show('being_written')).toMatch(/: workers are writing them$/mu);
-  });
 });
 
 describe('showStatus of locks', () => {
