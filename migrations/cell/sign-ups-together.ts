@@ -1,10 +1,10 @@
-// Why: where no key reaches the inside of the view, each sign-up that waited cost a read of all of it, under the lock of
-// the fence, and one org that could not be read was tried again before the others.
+// Why: where no key reaches the inside of the view, each sign-up that waited cost a read of all of it, under the lock
+// of the fence, and one org that could not be read was tried again before the others.
 import type { Migration } from '../migration.js';
 
 /**
- * Why: a read of such a view decides up to a thousand sign-ups, oldest first, before the lock of the fence is taken; the
- * worker rests after it. Old code calls the same function, which answers it in more columns.
+ * Why: a read of such a view decides up to a thousand sign-ups, oldest first, before the lock of the fence is taken;
+ * the worker rests after it. Old code calls the same function, which answers it in more columns.
  */
 export const writeSignUpsTogether: Migration = {
   name: '20261201040000_pre_write_sign_ups_together',

@@ -16,6 +16,7 @@ import { voidLostApprovals } from './lost-approvals.js';
 import { recordAllSchedulerPowers, sealFreshApprovals, voidCellApprovals } from './lost-for-good.js';
 import { recordClosedFences } from './maintenance.js';
 import { keepNumbersOnly } from './numbers-only.js';
+import { letOwnersApprove } from './owners-approve.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createControlPlans } from './plans.js';
 import { createPolicy } from './policy.js';
@@ -80,4 +81,5 @@ export const controlMigrations: readonly Migration[] = [
   decideForMembers,
   keepCodesOnly,
   recordVerbs,
+  letOwnersApprove,
 ];

@@ -6,7 +6,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../src/cli/run-cli.js';
 import { captureIo, runCommand } from '../cli/captured-io.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { adminUrl, createTestDatabase, runAsAdmin, type TestDatabase } from '../support/postgres.js';
 import { waitFor } from '../support/wait.js';
 import { listCode, projectPath, readDocument } from './read-document.js';
 
@@ -15,6 +15,8 @@ const [, tables = '', view = '', question = ''] = listCode(text, 'sql');
 const [yaml = ''] = listCode(text, 'yaml');
 /** A data center of its own name: roles belong to the whole server. */
 const DATA_CENTER = `tutorial${process.pid}`;
+/** No superuser: it may create schemas and roles, as the tutorial says. */
+const LOGIN = `tutor_${process.pid}`;
 /** The commands of all plain blocks, each with its arguments. */
 const commands = listCode(text, '')
   .flatMap((block) => block.trimEnd().split('\n'))
@@ -36,19 +38,24 @@ describe('docs/tutorial/own-postgres.md', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'credit-rollout-tutorial-'));
     [shop, rollout] = await Promise.all([createTestDatabase('shop'), createTestDatabase('rollout')]);
-    product = new pg.Client({ connectionString: shop.url });
+    await runAsAdmin(adminUrl(), `create role ${LOGIN} login createrole password 'x'`);
+    for (const { url } of [shop, rollout]) {
+      // durability is off on the server of a test run, which doctor rightly complains about
+      await runAsAdmin(adminUrl(), `alter database ${nameOf(url)} set synchronous_commit = on`);
+      await runAsAdmin(adminUrl(), `alter database ${nameOf(url)} owner to ${LOGIN}`);
+      await runAsAdmin(url, `alter schema public owner to ${LOGIN}`);
+    }
+    product = new pg.Client({ connectionString: asLogin(shop.url) });
     await product.connect();
-    // durability is off on the server of a test run, which doctor rightly complains about
-    for (const { url } of [shop, rollout]) await turnDurable(url);
     await copyFile(projectPath('src/sample/rate-card.yaml'), join(folder, 'rate-card.yaml'));
     await writeFile(
       join(folder, 'rollout.config.yaml'),
       yaml
         .replace('id: in,', `id: ${DATA_CENTER},`)
         // biome-ignore lint/suspicious/noTemplateCurlyInString: as the document has it
-        .replace('${CONTROL_DATABASE_URL}', `"${rollout.url}"`)
+        .replace('${CONTROL_DATABASE_URL}', `"${asLogin(rollout.url)}"`)
         // biome-ignore lint/suspicious/noTemplateCurlyInString: as the document has it
-        .replace('${IN_DATABASE_URL}', shop.url),
+        .replace('${IN_DATABASE_URL}', asLogin(shop.url)),
     );
   });
   afterAll(async () => {
@@ -79,10 +86,11 @@ describe('docs/tutorial/own-postgres.md', () => {
   });
 });
 
-async function turnDurable(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const name = pg.escapeIdentifier(new URL(url).pathname.slice(1));
-  await client.query(`alter database ${name} set synchronous_commit = on`);
-  await client.end();
+const nameOf = (url: string): string => pg.escapeIdentifier(new URL(url).pathname.slice(1));
+
+function asLogin(url: string): string {
+  const own = new URL(url);
+  own.username = LOGIN;
+  own.password = 'x';
+  return own.href;
 }

@@ -32,7 +32,7 @@ export type SignUpsWait =
   | 'view_takes_long'
   | 'being_written';
 
-export interface SignUpPlace {
+export interface SignUpWriting {
   readonly frozen: boolean;
   /** Single orgs may be written now. */
   readonly singleWrites: boolean;
@@ -42,7 +42,7 @@ export interface SignUpPlace {
 /** The reason for the sign-ups that wait. */
 export function explainSignUpsWait(
   { readMs, failure }: Pick<WaitingSignUps, 'readMs' | 'failure'>,
-  { frozen, singleWrites, workersAlive }: SignUpPlace,
+  { frozen, singleWrites, workersAlive }: SignUpWriting,
 ): SignUpsWait {
   if (frozen) return 'frozen';
   if (!singleWrites) return 'closed';
