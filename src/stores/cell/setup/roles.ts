@@ -75,6 +75,10 @@ async function listMissingRoles(tx: CellTransaction, names: readonly string[]): 
 }
 
 /** The GRANTs that make this login a member of the roles. */
+// from 16 on, who made a role is a member that may give it to others, and not become it
+const MAY_BECOME = `pg_has_role(session_user, r.oid,
+       case when current_setting('server_version_num')::integer >= 160000 then 'set' else 'member' end)`;
+
 async function listMissingMemberships(
   tx: CellTransaction,
   names: readonly string[],
@@ -84,7 +88,7 @@ async function listMissingMemberships(
   const rows = await selectRows<RoleRow>(
     tx,
     `select r.rolname as role from pg_roles r
-     where r.rolname = any (:existing::text[]) and not pg_has_role(session_user, r.oid, 'member')`,
+     where r.rolname = any (:existing::text[]) and not ${MAY_BECOME}`,
     { existing: names.filter((name) => !missing.includes(name)) },
   );
   return [...missing, ...rows.map(({ role }) => role)].map((name) => `grant "${name}" to ${login}`);
