@@ -20,7 +20,6 @@ describe('showStatus', () => {
     const text = showStatus(sampleStatus(sampleDataCenter({ remaining })), {
       commands,
       paint: plainPaint,
-      lanes: 2,
       width: 1_000,
     });
     expect(text).toContain('left: about 3–5 h, of which 0 s to 2 h outside the windows, 1 h bake');
@@ -38,7 +37,6 @@ describe('showStatus', () => {
       showStatus(sampleStatus(sampleDataCenter({ waitingSignUps: { ...waiting, why } })), {
         commands,
         paint: plainPaint,
-        lanes: 2,
         width: 1_000,
       });
     expect(show('too_slow')).toContain(
