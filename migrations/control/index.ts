@@ -80,6 +80,6 @@ export const controlMigrations: readonly Migration[] = [
   knowApproversOfPlans,
   decideForMembers,
   keepCodesOnly,
-  recordVerbs,
   letOwnersApprove,
+  recordVerbs,
 ];
