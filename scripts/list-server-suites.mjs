@@ -230,6 +230,26 @@ const SAME_ON_EVERY_VERSION = [
     'Holds that a false clock keeps the time-outs of a server, which our library of clocks decides.',
     'test/support/faketime.test.ts',
   ],
+  [
+    'Rolls out ids and sources of every shape. Types of ids are in stores/cell/org/orgs; ICU decides on collations.',
+    'test/scenarios/id-types.test.ts',
+  ],
+  [
+    'Holds plans of rare orgs, which the rule decides: stores/cell/org/decided compares it, make-plan has the SQL.',
+    'test/engine/plan/plan-odd-orgs.test.ts',
+  ],
+  [
+    'Holds what is said of an org, from rows that stores/cell/org/orgs and org-capacity read.',
+    'test/engine/org/explain-org.test.ts',
+  ],
+  [
+    'Holds what a freeze stops, by the fence and advisory locks that engine/batch/apply-batches takes.',
+    'test/engine/operate/freeze.test.ts',
+  ],
+  [
+    'Holds what status says of a cell without our schema and of waiting work. Its SQL is read in scenarios/logins.',
+    'test/engine/operate/read-status.test.ts',
+  ],
 ].flatMap(([, ...files]) => files);
 
 const named = [...doors, ...SAME_ON_EVERY_VERSION.map((path) => join(ROOT, path))];
