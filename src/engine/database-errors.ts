@@ -111,6 +111,12 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
           next: advise`Run: ${command('init')}, with the same version of this program. Where it stays so, report it with this code: it is a bug of ours.`,
           cause: error,
         });
+      // only a database without an encoding gives bytes that are no text
+      if (where === 'cell' && sqlstate === NO_TEXT)
+        return new RolloutError('encoding_unsupported', {
+          message: `${subject}: it holds bytes that are no text, as an id or an edition for example${at}.`,
+          cause: error,
+        });
       if (where === 'cell' && isOfSource(error) && !IS_OF_SERVER.test(sqlstate ?? ''))
         return explainSource(error, subject, sqlstate);
       return new RolloutError('database_failed', {
@@ -141,6 +147,8 @@ function nameDelay(sqlstate: string | undefined): string {
       return 'its database ended the connection';
   }
 }
+
+const NO_TEXT = '22021';
 
 /** The server itself, its disk or its files: no code of the product, which can only raise these on purpose. */
 const IS_OF_SERVER = /^(58|XX)/u;

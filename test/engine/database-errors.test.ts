@@ -100,6 +100,7 @@ test.each([
   ['58030', 'database_failed'],
   ['XX001', 'database_failed'],
   ['P0001', 'source_failed'],
+  ['22021', 'encoding_unsupported'],
 ])('%s of a cell is %s: the product’s code is blamed for what it can cause', async (code, expected) => {
   const thrown = Object.assign(new Error('failed'), { code, severity: 'ERROR' });
   const error = await failureOf(withSubject(CELL, () => Promise.reject(thrown)));

@@ -8,6 +8,7 @@ import { type ProposalId, showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { readServerFacts } from '../../stores/cell/identity.js';
 import {
   adoptSealedCell,
   type CellPlace,
@@ -34,6 +35,7 @@ import type { EngineContext } from '../context.js';
 import { getDataCenter } from '../data-center.js';
 import { parsePlanName } from '../plan/plan-id.js';
 import { readCell } from '../rollout/read-cell.js';
+import { rejectEncoding } from '../setup/init-cell.js';
 import { requireSecondPerson } from '../two-person-rule.js';
 
 /** `cells`: opened wherever they are. */
@@ -61,7 +63,7 @@ export interface AdoptionReport {
   readonly notVerified: string | null;
 }
 
-/** Writes nothing. Throws unknown_data_center, wrong_cell where it belongs to another data center. */
+/** Writes nothing. Throws unknown_data_center, encoding_unsupported, wrong_cell where it is another data center's. */
 export async function previewAdoption(context: AdoptionContext, dataCenter: string): Promise<AdoptionReport> {
   return (await look(context, dataCenter)).report;
 }
@@ -174,6 +176,7 @@ async function look({ control, cells }: AdoptionContext, dataCenter: string): Pr
   const cell = cells.get(dataCenter);
   const reading = await readCell(() => cell, { runId: known.row.runId });
   return cell.inTransaction('state', async (tx) => {
+    rejectEncoding(dataCenter, (await readServerFacts(tx)).encoding);
     const { report, digest } = await compareWithControl(tx, dataCenter, known);
     return { report: { ...report, notVerified: explainAudit(known.row, reading) }, digest };
   });

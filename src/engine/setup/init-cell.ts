@@ -151,7 +151,7 @@ const MEASURE_MS = 10_000;
 /** Every other encoding is converted by the server; a text that is no UTF-8 would come back as another one. */
 export const isSupportedEncoding = (encoding: string): boolean => encoding !== 'SQL_ASCII';
 
-function rejectEncoding(dataCenter: string, encoding: string): void {
+export function rejectEncoding(dataCenter: string, encoding: string): void {
   if (!isSupportedEncoding(encoding))
     throw new RolloutError('encoding_unsupported', {
       message: `The database of data center "${dataCenter}" has the encoding ${encoding}, which says nothing about its texts.`,
