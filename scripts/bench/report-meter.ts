@@ -1,11 +1,13 @@
 // The lines about the meter: its figures as ratios, each beside its goal.
+import type { DrainMeasure } from './drain.js';
 import type { MeterMeasure } from './meter.js';
 import { formatTable } from './numbers.js';
 
-export function reportMeter(measure: MeterMeasure): readonly string[] {
+export function reportMeter(measure: MeterMeasure, drain: DrainMeasure): readonly string[] {
   const { calls, p99, flood, deadRedis, firstAfterKillMs, bytesPerOrg, granted } = measure;
   const of = (name: 'A' | 'B' | 'C' | 'D'): number => calls.get(name) ?? Number.NaN;
   const count = (value: number): string => Math.round(value).toLocaleString('en');
+  const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
   const [b, d] = [p99.get('B') ?? Number.NaN, p99.get('D') ?? Number.NaN];
   const contenders = [
     ['A', 'a bare EVALSHA'],
@@ -29,6 +31,9 @@ export function reportMeter(measure: MeterMeasure): readonly string[] {
       ['first answer after kill -9', `${firstAfterKillMs.toFixed(1)} ms`, '≤ 60 ms'],
       ['bytes of Redis per org and day', count(bytesPerOrg), '≤ 400'],
       [`granted of ${count(granted.limit)}, 8 gateways`, `${count(granted.D)} (B: ${count(granted.B)})`, 'all'],
+      [`drain of ${count(drain.orgs)} orgs, a day's first`, seconds(drain.firstMs), '≤ 3 s'],
+      ['the same when all have grown', seconds(drain.grownMs), '≤ 3 s'],
+      ['longest wait of a call meanwhile', `${drain.longestCallMs.toFixed(0)} ms`, '≤ 20 ms'],
     ]),
   ];
 }

@@ -4,6 +4,7 @@ import { parseRateCard } from '../../src/domain/rate-card/parse-rate-card.js';
 import { type BenchBed, createTarget, loadOrgs, RATE_CARD, resetTarget } from './bed.js';
 import { compareContenders, type Print } from './compare.js';
 import { withClient } from './database.js';
+import { measureDrain } from './drain.js';
 import { measureFeed } from './feed.js';
 import { measureComparison } from './full-comparison.js';
 import { createRates } from './insert-select.js';
@@ -32,7 +33,8 @@ export interface BenchRun {
 export async function runBench(run: BenchRun): Promise<readonly string[]> {
   if (run.options.mode === 'start') return reportStarts(await measureStarts(run));
   if (run.options.mode === 'signups') return reportSignUps(await measureSignUps(run));
-  if (run.options.mode === 'meter') return reportMeter(await measureMeter(toMeterQuestion(run)));
+  if (run.options.mode === 'meter')
+    return reportMeter(await measureMeter(toMeterQuestion(run)), await measureDrain(run));
   if (run.options.mode === 'flat') return reportFlat(await measureSizes(run));
   const bed = await prepareBed(run, run.options.orgs);
   if (run.options.mode === 'plan') return reportPlan(await repeatProduct(bed, run));

@@ -254,6 +254,6 @@ describe('bad input', () => {
       message: expect.stringContaining(part),
     });
     expect(() => meter.quote(call)).toThrow(part);
-    expect(await store.collect(10)).toEqual([]);
+    expect(await store.collect(10, 'first')).toEqual([]);
   });
 });

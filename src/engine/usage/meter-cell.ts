@@ -10,8 +10,8 @@ import { findApiDetails } from '../../stores/cell/usage/api-details.js';
 import { readEnforcement } from '../../stores/cell/usage/enforcement.js';
 import { listUsageOfDay, type OrgLimits } from '../../stores/cell/usage/usage-days.js';
 import type { MeterStore } from '../../stores/meter/meter-store.js';
+import { drainUsage } from './drain-usage.js';
 import { readLimits } from './read-limits.js';
-import { recordUsage } from './record-usage.js';
 
 export interface MeterCell {
   /** Of all of them; an id that no org has is left out. */
@@ -28,7 +28,6 @@ export interface MeterCell {
 /** Orgs without an allotment are read one by one: what was read of many is good for so long. */
 const VIEWED_MS = 60_000;
 const MAX_ROUNDS = 20;
-const DRAIN_ROWS = 5000;
 
 export function createMeterCell(cell: CellDatabase, clock: Clock): MeterCell {
   let enforce = NOT_ENFORCED;
@@ -73,16 +72,6 @@ export function createMeterCell(cell: CellDatabase, clock: Clock): MeterCell {
         const id = await parseOrgId(tx, orgId);
         return id === undefined ? undefined : findApiDetails(tx, id);
       }),
-    drain: async (store) => {
-      let drained = 0;
-      for (;;) {
-        const days = await store.collect(DRAIN_ROWS);
-        if (days.length === 0) return drained;
-        await recordUsage(cell, days);
-        await store.confirm(days);
-        drained += days.length;
-        if (days.length < DRAIN_ROWS) return drained;
-      }
-    },
+    drain: (store) => drainUsage(cell, store),
   };
 }

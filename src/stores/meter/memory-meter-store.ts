@@ -43,6 +43,11 @@ interface Entry {
   grew: boolean;
 }
 
+interface OrgDay {
+  readonly orgId: string;
+  readonly day: string;
+}
+
 /** What a day begins with. */
 type Beginning = Pick<SeenUsage, 'model' | 'capacity'>;
 
@@ -61,9 +66,10 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   /** When each call in flight expires, by org. */
   const leases = new Map<string, Map<string, number>>();
   const added = new Set<string>();
-  /** Days that have grown since the last collection, and days that are collected and not confirmed. */
-  let grown = new Map<string, { readonly orgId: string; readonly day: string }>();
-  let collected = new Map<string, { readonly orgId: string; readonly day: string }>();
+  /** Days that have grown since the last round began, those that it has left, and those that are not confirmed. */
+  let grown = new Map<string, OrgDay>();
+  let left = new Map<string, OrgDay>();
+  let collected = new Map<string, OrgDay>();
 
   const findEntry = (orgId: string, day: string): Entry | undefined => days.get(day)?.get(orgId);
 
@@ -85,7 +91,8 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
 
   function dropDay(day: string): void {
     days.delete(day);
-    for (const marked of [grown, collected]) for (const [key, one] of marked) if (one.day === day) marked.delete(key);
+    for (const marked of [grown, left, collected])
+      for (const [key, one] of marked) if (one.day === day) marked.delete(key);
   }
 
   function markGrown(entry: Entry): void {
@@ -173,7 +180,7 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   }
 
   /** What they grow by from now on is collected again, also when this is confirmed later. */
-  function takeGrown(days: readonly { readonly orgId: string; readonly day: string }[]): readonly DayUsage[] {
+  function takeGrown(days: readonly OrgDay[]): readonly DayUsage[] {
     return days.flatMap(({ orgId, day }) => {
       const entry = findEntry(orgId, day);
       if (entry === undefined) return [];
@@ -188,8 +195,8 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       return nowMs < day.startMs || nowMs >= day.endMs ? null : { nowMs, answer: acquireOne(day, call, nowMs) };
     },
     collectNow: () => {
-      const all = [...collected.values(), ...grown.values()];
-      [collected, grown] = [new Map(), new Map()];
+      const all = [...collected.values(), ...left.values(), ...grown.values()];
+      [collected, left, grown] = [new Map(), new Map(), new Map()];
       return takeGrown(all);
     },
     acquire: async (known, calls) => {
@@ -223,10 +230,18 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       const entry = findEntry(orgId, day);
       return entry && { usage: copyUsage(entry.usage), inFlight: countInFlight(orgId, now()) };
     },
-    collect: async (limit) => {
-      // what grows meanwhile is collected next time, also when this collection is confirmed afterwards
-      if (collected.size === 0) [collected, grown] = [grown, collected];
-      return takeGrown([...collected.values()].slice(0, limit));
+    collect: async (limit, call) => {
+      if (call === 'first') {
+        [left, collected] = [new Map([...left, ...collected]), new Map()];
+        // what grows from now on is collected in the next round, also when this one is confirmed afterwards
+        if (left.size === 0) [left, grown] = [grown, left];
+      }
+      const taken = [...left].slice(0, limit);
+      for (const [key, one] of taken) {
+        left.delete(key);
+        collected.set(key, one);
+      }
+      return takeGrown(taken.map(([, one]) => one));
     },
     confirm: async (stored) => {
       for (const { orgId, day } of stored) collected.delete(`${day}:${orgId}`);

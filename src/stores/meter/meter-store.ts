@@ -99,8 +99,11 @@ export interface MeterStore {
   merge(seen: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): Promise<void>;
   /** The counters of a day, and the calls in flight now; undefined: no call came. */
   find(orgId: string, day: string): Promise<{ readonly usage: DayUsage; readonly inFlight: number } | undefined>;
-  /** Up to `limit` days whose counters have grown since they were confirmed, in any order. */
-  collect(limit: number): Promise<readonly DayUsage[]>;
+  /**
+   * Up to `limit` days whose counters have grown since they were confirmed, in any order. The `first` of a round begins
+   * it, with what was never confirmed; the `next` ones give what is left of it, none when it is over.
+   */
+  collect(limit: number, call: 'first' | 'next'): Promise<readonly DayUsage[]>;
   /** What was collected is stored elsewhere. Unconfirmed, it is collected again. */
   confirm(stored: readonly { readonly orgId: string; readonly day: string }[]): Promise<void>;
 }

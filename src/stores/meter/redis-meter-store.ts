@@ -5,7 +5,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import { type CallDecision, type CallLimits, ENFORCEMENTS } from '../../domain/metering/decide-call.js';
 import type { MeterDay } from '../../domain/metering/meter-day.js';
-import { createEmptyUsage, type DayUsage, type KindUsage, USAGE_COUNTERS } from '../../domain/metering/usage.js';
+import { USAGE_COUNTERS } from '../../domain/metering/usage.js';
 import { addLocalDays } from '../../domain/time/local-date.js';
 import {
   type AcquireAnswer,
@@ -16,6 +16,7 @@ import {
   MeterStoreError,
   type SeenUsage,
 } from './meter-store.js';
+import { readCollected, readDayUsage } from './read-hash.js';
 import { ACQUIRE, ANSWER, ANSWER_NUMBERS, RELEASE, RENEW } from './scripts.js';
 import { COLLECT, FIND, MERGE } from './usage-scripts.js';
 
@@ -100,18 +101,17 @@ export function createRedisMeterStore(redis: Redis, now?: () => number): MeterSt
     },
     find: async (orgId, day) => {
       const found = await run(SCRIPTS.find, [PREFIX, clock(), orgId, day]);
-      const [numbers, inFlight] = found as readonly [Numbers, number];
-      return numbers.length === 0 ? undefined : { usage: readUsage(orgId, day, numbers), inFlight };
+      const [hash, inFlight] = found as readonly [readonly Buffer[], number];
+      const usage = readDayUsage(orgId, day, hash);
+      return usage && { usage, inFlight };
     },
-    collect: async (limit) => {
-      const listed = (await run(SCRIPTS.collect, [PREFIX, -1, limit])) as readonly (Buffer | Numbers)[];
-      return listed.flatMap((member, at) =>
-        Buffer.isBuffer(member) ? [readMember(String(member), listed[at + 1] as Numbers)] : [],
-      );
+    collect: async (limit, call) => {
+      const listed = await run(SCRIPTS.collect, [PREFIX, -1, limit, call === 'first' ? 1 : 0]);
+      return readCollected(listed as readonly (Buffer | readonly Buffer[])[]);
     },
     confirm: async (stored) => {
       if (stored.length === 0) return;
-      await redis.srem(`${PREFIX}draining`, ...stored.map(({ orgId, day }) => `${day}:${orgId}`));
+      await redis.srem(`${PREFIX}collected`, ...stored.map(({ orgId, day }) => `${day}:${orgId}`));
     },
   };
 }
@@ -200,24 +200,4 @@ function listMerged(seen: SeenUsage, days: readonly MeterDay[]): readonly Argume
     kinds.length,
     ...kinds.flatMap(([kind, { calls, credits }]) => [kind, calls, credits]),
   ];
-}
-
-/** The model, the counters in the order of USAGE_COUNTERS, then kind, calls and credits each. */
-type Numbers = readonly (number | Buffer)[];
-
-const DAY_LENGTH = 'YYYY-MM-DD'.length;
-
-function readMember(member: string, numbers: Numbers): DayUsage {
-  return readUsage(member.slice(DAY_LENGTH + 1), member.slice(0, DAY_LENGTH), numbers);
-}
-
-function readUsage(orgId: string, day: string, [model, ...numbers]: Numbers): DayUsage {
-  const kinds: [string, KindUsage][] = [];
-  for (let at = USAGE_COUNTERS.length; at < numbers.length; at += 3)
-    kinds.push([String(numbers[at]), { calls: Number(numbers[at + 1]), credits: Number(numbers[at + 2]) }]);
-  return {
-    ...createEmptyUsage(orgId, day, model === 0 ? 'legacy' : 'credits'),
-    ...Object.fromEntries(USAGE_COUNTERS.map((name, at) => [name, Number(numbers[at])])),
-    kinds: Object.fromEntries(kinds.sort(([one], [other]) => (one < other ? -1 : 1))),
-  };
 }

@@ -56,52 +56,37 @@ while at <= #a do
 end
 return 0`;
 
-// A hash as numbers: the model, the counters in the order of USAGE_COUNTERS, then kind, calls and credits each.
-const LIST = `
-local function list(key)
-  local hash, out = run('HGETALL', key), {}
-  for at = 1, #hash, 2 do
-    if hash[at] == 's' then
-      local c, k, b, g, r, q, p, n, x, f, m = unpack('${STATE}', hash[at + 1])
-      out = { m % 2, c, k, b, g, r, q, p }
-    end
+/**
+ * Arguments: prefix, -1, limit, 1 where a round begins. Returns for each day of an org `DAY:ORG` and its hash as it is;
+ * it is no longer marked.
+ */
+export const COLLECT = `${BEGIN}
+local dirty, draining, collected = prefix .. 'dirty', prefix .. 'draining', prefix .. 'collected'
+if a[4] == 1 then
+  if run('EXISTS', collected) == 1 then
+    run('SUNIONSTORE', draining, draining, collected)
+    run('DEL', collected)
   end
-  if #out == 0 then return out end
-  for at = 1, #hash, 2 do
-    if sub(hash[at], 1, 1) == '+' then
-      local calls, credits = unpack('${OF_KIND}', hash[at + 1])
-      out[#out + 1], out[#out + 2], out[#out + 3] = sub(hash[at], 2), calls, credits
-    end
-  end
-  return out
-end`;
-
-/** Arguments: prefix, -1, limit. Returns for each day of an org `DAY:ORG` and its numbers; it is no longer marked. */
-export const COLLECT = `${BEGIN}${LIST}
-local dirty, draining = prefix .. 'dirty', prefix .. 'draining'
-if run('EXISTS', draining) == 0 then
-  if run('EXISTS', dirty) == 0 then return {} end
-  run('RENAME', dirty, draining)
+  if run('EXISTS', draining) == 0 and run('EXISTS', dirty) == 1 then run('RENAME', dirty, draining) end
 end
 local out = {}
-for _, member in ipairs(run('SRANDMEMBER', draining, a[3])) do
+for _, member in ipairs(run('SPOP', draining, a[3])) do
   local key = prefix .. member
   local packed = run('HGET', key, 's')
   if packed then
-    local c, k, b, g, r, q, p, n, x, f, m = unpack('${STATE}', packed)
-    run('HSET', key, 's', pack('${STATE}', c, k, b, g, r, q, p, n, x, f, m % 2))
+    run('SADD', collected, member)
+    local marked = string.byte(packed, -1)
+    if marked >= 2 then run('HSET', key, 's', sub(packed, 1, -2) .. string.char(marked % 2)) end
     out[#out + 1] = member
-    out[#out + 1] = list(key)
-  else
-    run('SREM', draining, member)
+    out[#out + 1] = run('HGETALL', key)
   end
 end
 return out`;
 
-/** Arguments: prefix, now or -1, org, day. Returns its numbers, none when no call came, and the calls in flight. */
-export const FIND = `${BEGIN}${LIST}
+/** Arguments: prefix, now or -1, org, day. Returns its hash as it is, and the calls in flight. */
+export const FIND = `${BEGIN}
 local key, flying = prefix .. a[4] .. ':' .. a[3], 0
-local numbers, moved = list(key), run('HGET', key, 'n')
+local hash, moved = run('HGETALL', key), run('HGET', key, 'n')
 while moved do
   key = prefix .. moved .. ':' .. a[3]
   moved = run('HGET', key, 'n')
@@ -109,4 +94,4 @@ end
 for _, expires in pairs(list_slots(key)) do
   if expires > now then flying = flying + 1 end
 end
-return { numbers, flying }`;
+return { hash, flying }`;
