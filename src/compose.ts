@@ -153,6 +153,10 @@ function composeProgram(
   const moved = createCells(config, servers, { max: 1, closers, place: 'wherever' });
   const control = recordAs(lazyControl(servers, closers), actor);
   const meterServer = (id: string) => servers.meter(findDataCenter(config, id));
+  const meterRedis = (id: string): (ServerTls & { readonly url: string }) | undefined => {
+    const server = meterServer(id);
+    return server && { url: server.url, ...createServerTls(server) };
+  };
   const queueServer = (own: 'own' | 'any') => [servers.queue(own).url, createServerTls(servers.queue(own))] as const;
   const connectQueue = async (own: 'own' | 'any'): Promise<QueueConnection> =>
     (await import('../jobs/queue/connection.js')).connectQueue(...queueServer(own));
@@ -177,10 +181,7 @@ function composeProgram(
     movedCells: { get: (id) => asOperator(moved.get(id)) },
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
     queueUrl: (own) => servers.queue(own).url,
-    meterRedis: (id) => {
-      const server = meterServer(id);
-      return server && { url: server.url, ...createServerTls(server) };
-    },
+    meterRedis,
     connectQueue,
     initQueue: async () => {
       await (await import('../jobs/queue/connection.js')).initQueue(...queueServer('any'));
@@ -197,7 +198,9 @@ function composeProgram(
     meters: createMeterServers({ meter: meterServer, queue: () => servers.queue('any') }),
     startWorker: async ({ queue, ...served }) => {
       const connection = await connectQueue(queue);
-      return (await import('../jobs/processes/worker.js')).startWorker(worker, { ...served, queue: connection });
+      const { createDrains } = await import('./compose-drain.js');
+      const options = { ...served, queue: connection, findDrain: createDrains(worker, meterRedis, closers) };
+      return (await import('../jobs/processes/worker.js')).startWorker(worker, options);
     },
     startScheduler: async () => {
       const connection = await connectQueue('any');

@@ -7,6 +7,7 @@ import { errorCodeOf } from '../../src/engine/database-errors.js';
 import { reportAlive, reportGone } from '../../src/engine/worker/serve-cell.js';
 import { createCellProcessor } from '../cell.job.js';
 import { createCellActivity } from '../cell-activity.js';
+import { createUsageDrain, type DrainUsage, isDrainJob } from '../drain-usage.job.js';
 import { feedService } from '../feed-changes.job.js';
 import { pollCellService } from '../poll-cell.job.js';
 import { prewarmService } from '../prewarm-connections.job.js';
@@ -29,6 +30,8 @@ export interface WorkerOptions {
   readonly concurrency: number;
   /** How long without a job until the worker polls the cell, in ms; 10,000 when left out. */
   readonly pollMs?: number;
+  /** What brings the usage that a meter counted; left out: of no data center. */
+  readonly findDrain?: (dataCenter: string) => DrainUsage | undefined;
 }
 
 export function startWorker(context: WorkerContext, options: WorkerOptions): RunningProcess {
@@ -50,7 +53,7 @@ function serve(
   context: WorkerContext,
   dataCenter: string,
   workerId: string,
-  { queue, concurrency, pollMs }: WorkerOptions,
+  { queue, concurrency, pollMs, findDrain }: WorkerOptions,
   stopping: AbortSignal,
 ): RunningProcess {
   const log = context.log.child({ data_center: dataCenter });
@@ -58,16 +61,18 @@ function serve(
   const activity = createCellActivity(context.clock, () => void reporter.report().catch(reportLost));
   const reporter = createReporter(() => reportAlive(context, dataCenter, workerId, activity.lastError()));
   const processJob = createCellProcessor(context, dataCenter, activity.succeeded);
+  const drain = createUsageDrain({ clock: context.clock, log }, { dataCenter, queue, drain: findDrain?.(dataCenter) });
   const worker = startQueueWorker(
     queue,
     {
       name: cellQueueName(dataCenter),
       concurrency,
       process: (job, token, signal) => {
+        if (isDrainJob(job)) return drain.serve();
         activity.jobCame();
         return processJob(job, token, signal === undefined ? stopping : AbortSignal.any([signal, stopping]));
       },
-      onCompleted: activity.succeeded,
+      onCompleted: (job) => (isDrainJob(job) ? undefined : activity.succeeded()),
       onFailed: (error) => log.warn('job_failed', { code: activity.failed(error), name: error.name }),
     },
     context,
@@ -79,12 +84,14 @@ function serve(
     prewarmService(context, { dataCenter, activity, lanes: concurrency }),
     feedService(context, dataCenter),
     writeSignUpsService(context, dataCenter),
+    drain,
   ];
   const running = runServices(services, { clock: context.clock, log }, stopping);
   return {
     stop: async () => {
       await worker.stop();
       await running;
+      await drain.close();
       await reporter.settled();
       await reportGone(context, dataCenter, workerId).catch((error) =>
         log.debug('gone_lost', { code: errorCodeOf(error) }),

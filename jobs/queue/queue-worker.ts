@@ -11,7 +11,7 @@ export interface QueueWorkerOptions {
   readonly name: string;
   readonly concurrency: number;
   readonly process: (job: Job, token: string | undefined, signal: AbortSignal | undefined) => Promise<unknown>;
-  readonly onCompleted?: () => void;
+  readonly onCompleted?: (job: Job) => void;
   readonly onFailed?: (error: Error) => void;
 }
 
@@ -88,7 +88,7 @@ async function open(
     });
   const worker = queue.createWorker(options.name, process, { concurrency: options.concurrency });
   worker.on('error', (error) => context.log.debug('queue_worker_error', { err: error }));
-  worker.on('completed', () => options.onCompleted?.());
+  worker.on('completed', (job) => options.onCompleted?.(job));
   worker.on('failed', (_job, error) => options.onFailed?.(error));
   const ready = worker.waitUntilReady().then(
     () => true,

@@ -84,8 +84,12 @@ export function createHandClock(startMs: number): Clock & { move(ms: number): Pr
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted) return resolve();
-        sleepers.push({ atMs: nowMs + ms, wake: resolve });
-        signal?.addEventListener('abort', () => resolve(), { once: true });
+        const wake = (): void => {
+          signal?.removeEventListener('abort', wake);
+          resolve();
+        };
+        sleepers.push({ atMs: nowMs + ms, wake });
+        signal?.addEventListener('abort', wake, { once: true });
       }),
     move: async (ms) => {
       nowMs += ms;

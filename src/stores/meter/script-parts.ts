@@ -1,8 +1,8 @@
 // What the Lua of the meter has in common. Each script does many calls, one after the other, and nothing comes in
 // between. Redis's own clock picks the day.
 //
-// Keys, all with the prefix: `DAY:ORG` hash · `dirty`, `draining` and `collected` sets of `DAY:ORG` · `epoch`: when this
-// Redis began to know anything · `added:ID`: what was added once.
+// Keys, all with the prefix: `DAY:ORG` hash · `dirty`, `draining` and `collected` sets of `DAY:ORG` · `epoch`: when
+// this Redis began to know anything · `added:ID`: what was added once.
 // Fields of a hash: s the state, packed · +KIND its calls and credits, packed · ~CALL when the slot of a call in flight
 // expires · n the day to which its calls in flight were moved · t what it was told, packed: the first six
 // counters. One hash instead of several keys, below the size at which Redis gives up its compact form, and packed
