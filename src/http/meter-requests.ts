@@ -17,9 +17,9 @@ export const acquireBody = z.strictObject({
   limit: size,
 });
 
-const ended = z.strictObject({ orgId: id, callId, status: z.int().min(100).max(599).optional() });
 /** One call that has ended, or up to a thousand. */
-export const releaseBody = z.union([ended, z.array(ended).max(1000)]);
+export const releaseBody = z.strictObject({ orgId: id, callId, status: z.int().min(100).max(599).optional() });
+export const releaseBodies = z.array(releaseBody).max(1000);
 
 export type AcquireBody = z.output<typeof acquireBody>;
 

@@ -14,8 +14,9 @@ import type { Clock } from '../kernel/clock.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { Admission } from '../meter/admission.js';
 import type { Meter } from '../meter/create-meter.js';
+import { createCallId } from '../meter/metered-call.js';
 import { isFromPage } from './from-page.js';
-import { type AcquireBody, acquireBody, readCallHeaders, releaseBody } from './meter-requests.js';
+import { type AcquireBody, acquireBody, readCallHeaders, releaseBodies, releaseBody } from './meter-requests.js';
 
 export interface MeterServerOptions {
   readonly meter: Meter;
@@ -46,13 +47,10 @@ interface Answer {
 export function createMeterServer({ meter, clock, findDetails, costs }: MeterServerOptions): Server {
   /** Calls in flight by org and id, oldest first. */
   const held = new Map<string, Held>();
-  let made = 0;
 
   async function acquire(asked: unknown, slot: 'held' | 'not held'): Promise<Answer> {
     const call = parseBody(acquireBody, asked);
-    made += 1;
-    const callId =
-      call.callId ?? `${process.pid.toString(36)}.${clock.now().getTime().toString(36)}.${made.toString(36)}`;
+    const callId = call.callId ?? createCallId();
     const admission = await meter.acquire({ ...call, callId });
     const { allowed, body, headers } = admission;
     if (!allowed) return { status: 429, body, headers };
@@ -82,7 +80,7 @@ export function createMeterServer({ meter, clock, findDetails, costs }: MeterSer
 
   /** A call that is not in flight is counted as unknown, and changes nothing. */
   function release(asked: unknown): Answer {
-    const calls = [parseBody(releaseBody, asked)].flat();
+    const calls = Array.isArray(asked) ? parseBody(releaseBodies, asked) : [parseBody(releaseBody, asked)];
     let released = 0;
     for (const { orgId, callId, status } of calls) {
       const key = keyOf(orgId, callId);

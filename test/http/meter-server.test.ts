@@ -174,16 +174,19 @@ test('POST /acquire counts a kind that the card does not have at 1, as the unkno
 
 describe('POST /release', () => {
   test.each([
-    [{ orgId: '7' }],
-    [{ orgId: '7', callId: 'a', status: 99 }],
-    [{ orgId: 7, callId: 'a' }],
-    [[{ orgId: '7', callId: 'a' }, { orgId: '7' }]],
-    ['[1'],
-  ])('rejects %j as a whole, and every call keeps its slot', async (body) => {
+    [{ orgId: '7' }, 'callId'],
+    [{ orgId: '7', callId: 'a', status: 99 }, 'status'],
+    [{ orgId: 7, callId: 'a' }, 'orgId'],
+    [[{ orgId: '7', callId: 'a' }, { orgId: '7' }], '1.callId'],
+    ['[1', 'no JSON'],
+  ])('rejects %j as a whole and names %s, and every call keeps its slot', async (body, part) => {
     const { orgs, post } = await open();
     orgs.set('7', onCredits(100, 1));
     await post('/acquire', { orgId: '7', callId: 'a', kind: 'get' });
-    expect(await post('/release', body)).toMatchObject({ status: 400, body: { code: 'invalid_call' } });
+    expect(await post('/release', body)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_call', detail: expect.stringContaining(part) },
+    });
     expect(await post('/release', [])).toMatchObject({ status: 200, body: { released: 0, unknown: 0 } });
     expect((await post('/acquire', { orgId: '7', kind: 'get' })).body).toMatchObject({ code: 'TOO_MANY_REQUESTS' });
     expect(await post('/release', { orgId: '7', callId: 'a' })).toMatchObject({ body: { released: 1 } });
