@@ -38,6 +38,7 @@ export function createUsageDrain(
   const now = (): number => clock.now().getTime();
   let opened: Queue | undefined;
   let lastMs = now();
+  let failure: string | undefined;
 
   function open(): Queue {
     opened = queue.createQueue(cellQueueName(dataCenter));
@@ -55,10 +56,14 @@ export function createUsageDrain(
     if (drain === undefined) return 'no_meter';
     lastMs = now();
     try {
-      return `drained ${await drain()}`;
+      const drained = await drain();
+      failure = undefined;
+      return `drained ${drained}`;
     } catch (error) {
       const code = errorCodeOf(error);
-      log.warn('usage_drain_failed', { code });
+      // once: it is tried again every 5 s
+      if (code !== failure) log.warn('usage_drain_failed', { code });
+      failure = code;
       return code;
     }
   }
