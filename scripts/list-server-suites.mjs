@@ -55,8 +55,7 @@ const SAME_ON_EVERY_VERSION = [
     'test/faults/canaries.test.ts',
   ],
   ['Holds how a service starts and stops, which no version of PostgreSQL decides.', 'test/jobs/scheduler.test.ts'],
-  ['test/jobs/drain-usage.test.ts', 'Holds when a worker drains. What it writes is in engine/usage/record-usage.'],
-  ['test/jobs/scheduler.test.ts', 'Holds how a service starts and stops, which no version of PostgreSQL decides.'],
+  ['Holds when a worker drains. What it writes is in engine/usage/record-usage.', 'test/jobs/drain-usage.test.ts'],
   [
     'Redis is what fails here. What a queue asks of PostgreSQL is in scenarios/logins and retention/queue.',
     'test/faults/redis-queue.test.ts',
