@@ -81,6 +81,7 @@ const postgresTls = ({ tls }: QueueServer): pg.ClientConfig =>
 
 function connectRedis(server: QueueServer): QueueConnection {
   let producer: Redis | undefined;
+  const limitWriters = new Map<string, () => void>();
   // made here, so that it always has a listener: an outage is shown by status, not on standard error
   const open = (options: { enableOfflineQueue: boolean; maxRetriesPerRequest: number | null }): Redis => {
     const client = new Redis(server.url, { ...options, ...redisTls(server), retryStrategy, connectTimeout: 3_000 });
@@ -89,7 +90,8 @@ function connectRedis(server: QueueServer): QueueConnection {
   };
   const openProducer = (): Redis => {
     producer = open({ enableOfflineQueue: false, maxRetriesPerRequest: 1 });
-    producer.setMaxListeners(0); // every queue of this process listens
+    // every queue of this process listens; BullMQ adds 3 to the number, so that 0, without limit, became 3
+    producer.setMaxListeners(Number.POSITIVE_INFINITY);
     return producer;
   };
   return {
@@ -107,9 +109,13 @@ function connectRedis(server: QueueServer): QueueConnection {
         skipVersionCheck: true,
       } as QueueOptions);
       // BullMQ writes its limit once, which is rejected before the connection is open, and keeps ten times as many then
-      client.on('ready', () => {
+      const writeLimit = (): void => {
         client.hset(queue.toKey('meta'), 'opts.maxLenEvents', MAX_EVENTS).catch(() => undefined);
-      });
+      };
+      // a queue object that is made again takes the place of the one before it
+      client.off('ready', limitWriters.get(name) ?? writeLimit);
+      limitWriters.set(name, writeLimit);
+      client.on('ready', writeLimit);
       return queue;
     },
     createWorker: (name, process, { concurrency }) => {
