@@ -21,6 +21,7 @@ import { requireFreshSnapshots } from './fresh-snapshots.js';
 import { createSignUpFunctions, guardGate } from './gate.js';
 import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers } from './guards.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
+import { checkCellInstants, endRunsOnce } from './instants.js';
 import { announceLatches } from './latch.js';
 import { createMaintenance } from './maintenance.js';
 import { guardNights } from './night-guards.js';
@@ -124,6 +125,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     writeCodesOnly,
     createEnforcement,
     checkSealsAtCommit,
+    checkCellInstants,
+    endRunsOnce,
     writeSignUpsTogether,
   ];
 }

@@ -11,11 +11,13 @@ import { recordFailedSteps } from './failed-steps.js';
 import { orderPolicy, readControlFresh, tellOwnRowsApart } from './fresh-snapshots.js';
 import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals } from './guards.js';
 import { logHolds } from './hold-log.js';
+import { beginOneNightADay, checkControlInstants } from './instants.js';
 import { checkRequests, sealDoneCutovers } from './kept-records.js';
 import { voidLostApprovals } from './lost-approvals.js';
 import { recordAllSchedulerPowers, sealFreshApprovals, voidCellApprovals } from './lost-for-good.js';
 import { recordClosedFences } from './maintenance.js';
 import { keepNumbersOnly } from './numbers-only.js';
+import { orderPolicyByRow, shapeAudit } from './ordered-policy.js';
 import { letOwnersApprove } from './owners-approve.js';
 import { pinDataCenters } from './pin.js';
 import { createApprovals, createControlPlans } from './plans.js';
@@ -80,6 +82,10 @@ export const controlMigrations: readonly Migration[] = [
   knowApproversOfPlans,
   decideForMembers,
   keepCodesOnly,
+  beginOneNightADay,
+  orderPolicyByRow,
+  shapeAudit,
   letOwnersApprove,
   recordVerbs,
+  checkControlInstants,
 ];

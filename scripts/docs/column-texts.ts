@@ -372,6 +372,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     measured: 'orgs, sums and largest factors of its ranges',
   },
   'credit_rollout_control.decision_probes': { name: 'the trigger that asks' },
+  'credit_rollout_control.policy_order': { only_row: 'always true: one row' },
   'credit_rollout.plan_ends': { plan_id: 'primary key: the number of a plan that is finished' },
   'credit_rollout.seals_in_use': {
     document: 'the seal; null: asks whether the check runs at the commit',

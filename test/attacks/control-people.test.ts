@@ -180,7 +180,7 @@ describe('a requester', () => {
     const insert = `insert into credit_rollout_control.runs
       (run_id, data_center, kind, card_hash, requested_by, opened_at) values
       (71, '${scene.dataCenters[1]}', 'migrate', 'card', 'the boss', '2020-01-01'),
-      (72, '${scene.dataCenters[0]}', 'reconcile', 'card', 'the boss', '2020-01-01')`;
+      (72, '${scene.dataCenters[0]}', 'sweep', 'card', 'the boss', '2020-01-01')`;
     expect(await scheduler.attempt(insert)).toBe('done');
     expect(
       await scene.fleet.control(`select run_id, requested_by, opened_at > now() - interval '1 minute' as now

@@ -107,6 +107,61 @@ describe('an instant that was moved since', () => {
   });
 });
 
+describe('a run that was aborted', () => {
+  test('is opened again by no login, with the seal that it had neither', async () => {
+    const { fencer } = scene.logins;
+    const open = useOf('run', await scene.seal('run'));
+    expect(await fencer.attempt(open)).toBe('done');
+    const set = (state: string) =>
+      `update credit_rollout.runs set state = '${state}', ended_at = now() where run_id = 900`;
+    expect(await fencer.attempt(set('aborted'))).toBe('done');
+    for (const state of ['failed', 'done', 'open']) expect(await fencer.attempt(set(state))).toBe(REFUSED);
+    for (const login of ['worker', 'planner', 'reader', 'operator', 'override', 'product', 'stranger'] as const)
+      for (const state of ['failed', 'open']) expect(await scene.logins[login].attempt(set(state))).toBe('42501');
+    expect(await fencer.attempt(open)).toBe('done');
+    expect(await scene.cell.sql('select state from credit_rollout.runs where run_id = 900')).toEqual([
+      { state: 'aborted' },
+    ]);
+  });
+});
+
+describe('every date and instant of a cell', () => {
+  // what orgs and batches write; allotments have checks of their own
+  const MANY = [
+    'allotments',
+    'allotment_changes',
+    'changed_orgs',
+    'feed',
+    'pending_sign_ups',
+    'sign_ups',
+    'usage_days',
+  ];
+  test('is one that a program can hold, where few rows are written', async () => {
+    const unguarded = await scene.cell.sql(
+      `select distinct c.relname from pg_class c
+       join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+         and a.atttypid in ('date'::regtype, 'timestamptz'::regtype)
+       where c.relnamespace = 'credit_rollout'::regnamespace and c.relkind = 'r' and c.relname !~ 'migrations'
+         and not exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgname = c.relname || '_zz_instants'
+           and pg_get_triggerdef(t.oid) ~ a.attname)
+       order by 1`,
+    );
+    expect(unguarded.map(({ relname }) => relname).sort()).toEqual([...MANY].sort());
+  });
+
+  test('at which a worker was seen is that of the database', async () => {
+    const ghost = `insert into credit_rollout.workers (worker_id, seen_at, started_at)
+      values ('ghost', 'infinity', '-infinity')`;
+    expect(await scene.logins.worker.attempt(ghost, `update credit_rollout.workers set seen_at = 'infinity'`)).toBe(
+      'done',
+    );
+    expect(
+      await scene.cell.sql(`select seen_at between now() - interval '1 minute' and clock_timestamp()
+        and started_at > now() - interval '1 minute' as now from credit_rollout.workers where worker_id = 'ghost'`),
+    ).toEqual([{ now: true }]);
+  });
+});
+
 describe('every function that uses a seal', () => {
   test('has it checked at the commit too', async () => {
     const callers = await scene.cell.sql(`select p.proname from pg_proc p

@@ -13,6 +13,7 @@ export const CONTROL_TABLES: Readonly<Record<string, Growth>> = {
   migrations: 'fixed',
   migrations_lock: 'fixed',
   decision_probes: 'fixed',
+  policy_order: 'fixed',
   data_centers: 'places',
   holds: 'places',
   hold_log: 'time',

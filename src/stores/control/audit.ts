@@ -73,7 +73,9 @@ export async function listAudit(
 ): Promise<readonly AuditRow[]> {
   return selectRows<AuditRow>(
     tx,
-    `select *
+    // an earlier version took details of any form
+    `select seq, at, actor, action, data_center, run_id, epoch, reason,
+       case when jsonb_typeof(details) = 'object' then details else '{}' end as details
      from credit_rollout_control.audit
      where (:data_center::text is null or data_center = :data_center)
        and (:actor::text is null or actor = :actor)
