@@ -13,6 +13,8 @@ create table credit_rollout_control.policy_order (only_row boolean primary key d
 comment on table credit_rollout_control.policy_order is
   'one row: starts of rollouts share its lock, and a change of the policy has it alone';
 insert into credit_rollout_control.policy_order default values;
+create trigger policy_order_read_committed before insert or update or delete on credit_rollout_control.policy_order
+  for each statement execute function credit_rollout_control.require_read_committed();
 create or replace function credit_rollout_control.order_policy() returns trigger language plpgsql
   security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -242,12 +242,10 @@ describe('no login of control', () => {
   test('changes due work that has ended, or ends it twice', async () => {
     const { scheduler } = scene.logins;
     const [dataCenter] = scene.dataCenters;
-    expect(
-      await scheduler.attempt(
-        `insert into credit_rollout_control.due_work (data_center, kind, local_date, due_at, due_local, state, ended_at)
-         values ('${dataCenter}', 'reconcile', '2026-11-01', now(), 'then', 'missed', now())`,
-        `update credit_rollout_control.due_work set state = 'due', ended_at = null`,
-      ),
-    ).toBe(RESTRICTED);
+    await scene.past(`insert into credit_rollout_control.due_work
+      (data_center, kind, local_date, due_at, due_local, state, ended_at)
+      values ('${dataCenter}', 'reconcile', '2026-11-01', now(), 'then', 'missed', now())`);
+    for (const change of [`state = 'due', ended_at = null`, `state = 'ran'`])
+      expect(await scheduler.attempt(`update credit_rollout_control.due_work set ${change}`)).toBe(RESTRICTED);
   });
 });

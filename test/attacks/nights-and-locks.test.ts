@@ -1,5 +1,6 @@
 // What a scheduler's login, or any login of control, does alone to the nights, the clock and the work of others.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { addException, answerException } from '../../src/engine/usage/exceptions.js';
 import { type ControlScene, openControlScene } from './control-scene.js';
 
 const RESTRICTED = '23001';
@@ -179,6 +180,29 @@ describe('the audit', () => {
         expect(await scene.logins[login].attempt(insert)).toBe(CHECKED);
     },
   );
+});
+
+describe('an exception', () => {
+  test('is asked for and answered in no cell without its row of the audit', async () => {
+    const { engine, control } = scene.fleet;
+    const cell = scene.fleet.cell(0);
+    await cell.insertOrgs({});
+    const org = { dataCenter: cell.dataCenter.id, orgId: '1' };
+    const wish = { ...org, text: 'more calls', wanted: null, until: null };
+    const breakOff = `create or replace function public.break_off() returns trigger language plpgsql as
+      'begin raise exception ''gone''; end'; create trigger a_break_off before insert on ${schema}.audit
+      for each row execute function public.break_off()`;
+    const goOn = `drop trigger a_break_off on ${schema}.audit`;
+    await control(breakOff);
+    await expect(addException(engine, wish, 'x')).rejects.toBeDefined();
+    await control(goOn);
+    expect(await cell.sql('select from credit_rollout.exceptions')).toEqual([]);
+    await addException(engine, wish, 'x');
+    await control(breakOff);
+    await expect(answerException(engine, org, { kind: 'withdrawn' }, 'x')).rejects.toBeDefined();
+    await control(goOn);
+    expect(await cell.sql('select state from credit_rollout.exceptions')).toEqual([{ state: 'open' }]);
+  });
 });
 
 describe('the order of starts and of changes of the policy', () => {

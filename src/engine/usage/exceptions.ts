@@ -59,17 +59,17 @@ export async function addException(
     return { ...report, orgId, exceptionId: null, executed: false };
   }
   try {
-    const { name: askedBy } = await context.control.inTransaction((tx) => identifyPerson(tx, context.actor));
-    const { hash, ...stored } = await context.cells.get(dataCenter).inTransaction(
+    const cell = context.cells.get(dataCenter);
+    const hash = await cell.inTransaction('override', async (tx) => hashOrgId(tx, await getFreeOrg(tx, wish)), LIMITS);
+    const askedBy = await recordAudit(context, { action: 'exception', dataCenter, reason, hash });
+    const stored = await cell.inTransaction(
       'override',
       async (tx) => {
         const orgId = await getFreeOrg(tx, wish);
-        const exceptionId = await insertException(tx, { ...wish, orgId, askedBy });
-        return { orgId, exceptionId, hash: await hashOrgId(tx, orgId) };
+        return { orgId, exceptionId: await insertException(tx, { ...wish, orgId, askedBy }) };
       },
       LIMITS,
     );
-    await recordAudit(context, { action: 'exception', dataCenter, reason, hash });
     return { ...report, ...stored, executed: true };
   } catch (error) {
     if (classifyFailure(error).object === 'exceptions_open_idx') throw alreadyOpen(wish);
@@ -157,15 +157,14 @@ export async function answerException(
     const proposal = await proposeOverride(context, wish, (tx, number) => linkException(tx, exceptionId, number));
     return { ...report, proposal, executed: true };
   }
-  const { name: answeredBy } = await context.control.inTransaction((tx) => identifyPerson(tx, context.actor));
-  const hash = await cell.inTransaction('override', async (tx) => {
+  const hash = await cell.inTransaction('override', (tx) => hashOrgId(tx, orgId));
+  const answeredBy = await recordAudit(context, { action: `exception_${answer.kind}`, dataCenter, reason, hash });
+  await cell.inTransaction('override', async (tx) => {
     if (!(await closeException(tx, exceptionId, { state: answer.kind, answer: told, answeredBy })))
       throw new RolloutError('conflict', {
         message: `Data center "${dataCenter}": somebody else answered this exception at the same moment.`,
       });
-    return hashOrgId(tx, orgId);
   });
-  await recordAudit(context, { action: `exception_${answer.kind}`, dataCenter, reason, hash });
   return { ...report, executed: true };
 }
 
@@ -185,14 +184,18 @@ async function getAnswerable(tx: CellTransaction, org: OrgName): Promise<Excepti
   });
 }
 
-/** Control knows that there was one, and a hash of whose. */
-async function recordAudit(
+/**
+ * Before the cell is written, so that no change is without its audit row: control knows that there is one, and a hash
+ * of whose. Returns the name of who acts.
+ */
+function recordAudit(
   { control, actor }: Context,
   entry: { readonly action: string; readonly dataCenter: string; readonly reason: string; readonly hash: string },
-): Promise<void> {
+): Promise<string> {
   const { hash, ...rest } = entry;
-  await control.inTransaction(async (tx) => {
-    await identifyPerson(tx, actor);
+  return control.inTransaction(async (tx) => {
+    const { name } = await identifyPerson(tx, actor);
     await appendAudit(tx, { ...rest, details: { orgs: 1, org_hash: hash } });
+    return name;
   });
 }
