@@ -49,6 +49,7 @@ import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-free
 import { deleteByFunctions } from './unlocked-tables.js';
 import { createUsage } from './usage.js';
 import { createFence, createRuns } from './work.js';
+import { refuseWorkerFalls, sweepByRuns } from './worker-falls.js';
 
 export type { CellSchemaOptions } from './identity.js';
 
@@ -127,6 +128,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     checkSealsAtCommit,
     checkCellInstants,
     endRunsOnce,
+    refuseWorkerFalls,
+    sweepByRuns,
     writeSignUpsTogether,
   ];
 }

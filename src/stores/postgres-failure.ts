@@ -94,6 +94,7 @@ const OUR_SCHEMAS: readonly unknown[] = ['credit_rollout', 'credit_rollout_contr
 /** What our functions raise under a name, as if a constraint of that name were broken. */
 export const RAISED_NAMES: readonly string[] = [
   'adoption_outdated',
+  'allotments_falls_check',
   'allotments_floor_falls_only_with_cause',
   'allotments_need_open_work',
   'approvals_approver_left',
@@ -114,6 +115,7 @@ export const RAISED_NAMES: readonly string[] = [
   'exceptions_decided_once',
   'exceptions_org_known',
   'freezes',
+  'gate_swept_by_run',
   'instants_in_range_check',
   'overrides_end_check',
   'overrides_need_rest',

@@ -242,8 +242,10 @@ describe('a fencer', () => {
     const sweep = (at: string): string => `update credit_rollout.gate set swept_at = ${at}`;
     await cutOver();
     expect(await fencer.attempt(sweep(`now() + interval '1 year'`))).toBe(REFUSED.restriction);
-    expect(await fencer.attempt(sweep(`latched_at - interval '1 second'`))).toBe(REFUSED.check);
-    expect(await fencer.attempt(sweep('clock_timestamp()'))).toBe('done');
+    expect(await fencer.attempt(sweep(`latched_at - interval '1 second'`))).toBe(REFUSED.restriction);
+    // which no run swept
+    expect(await fencer.attempt(sweep('clock_timestamp()'))).toBe(REFUSED.restriction);
+    await scene.cell.sql(sweep('clock_timestamp()'));
     for (const at of ['null', 'clock_timestamp()']) expect(await fencer.attempt(sweep(at))).toBe(REFUSED.restriction);
   });
 

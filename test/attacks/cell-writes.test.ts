@@ -41,6 +41,10 @@ describe('inside an open run a worker lowers no floor', () => {
     ['clearing it', `floor = null, floor_edition = null`],
     ['recording another edition with it', `floor_edition = 'free'`],
     ['a time since which it were unpaid', `paid = false, unpaid_since = '2020-01-01'`],
+    [
+      'paying no more',
+      `paid = false, unpaid_since = (now() at time zone (select zone from credit_rollout.cell))::date`,
+    ],
     ['a time since which it were unpaid while it pays', `unpaid_since = '2020-01-01'`],
     ['a time in the future', `paid = false, unpaid_since = 'infinity'`],
   ])('by %s', async (_what, set) => {
@@ -194,6 +198,21 @@ describe('outside of an open run a worker writes no allotment', () => {
     );
     await scene.close();
     expect(await scene.cell.sql('select from credit_rollout.allotments where org_id = 777')).toEqual([]);
+  });
+
+  test('that falls, under single writes', async () => {
+    await scene.cell.sql(`update credit_rollout.fence set single_writes = true`);
+    const { worker } = scene.logins;
+    const unpaid = `paid = false, unpaid_since = (select (now() at time zone zone)::date from credit_rollout.cell)`;
+    for (const set of [
+      `${unpaid}, grandfathered_credits = 0, total_credits = base_credits + variable_credits + additional_credits`,
+      `${unpaid}, grandfathered_credits = grandfathered_credits + 1, total_credits = total_credits + 1`,
+      `grandfathered_credits = grandfathered_credits - 1, total_credits = total_credits - 1`,
+    ])
+      expect(await worker.attempt(`update credit_rollout.allotments set ${set} where org_id = 2`)).toMatch(
+        /^(23001|23514)$/u,
+      );
+    await scene.cell.sql(`update credit_rollout.fence set single_writes = false`);
   });
 
   test('while the fence is closed', async () => {

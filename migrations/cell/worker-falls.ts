@@ -1,0 +1,76 @@
+// Why: what a worker or a scheduler says of an org or of a sweep is not a fact because it was written.
+import type { Migration } from '../migration.js';
+
+/**
+ * Why: a worker's login wrote that a paying org pays no more, and the org lost its credits until the next night. Single
+ * writes only raise. Inside a run an org stops to pay where the rule says so in that moment; few do, so it is asked one
+ * by one. The owner and the owner's functions are not asked.
+ */
+export const refuseWorkerFalls: Migration = {
+  name: '20261201020700_pre_refuse_worker_falls',
+  up: `
+create function credit_rollout.check_single_falls() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if not pg_has_role((select c.relowner from pg_class c where c.oid = tg_relid), 'usage')
+     and not exists (select from credit_rollout.fence f join credit_rollout.runs r using (run_id)
+       where f.state = 'open' and r.state = 'open') then
+    raise exception 'nothing falls outside of a run' using errcode = 'restrict_violation',
+      constraint = 'allotments_falls_check';
+  end if;
+  return new;
+end $$;
+create trigger allotments_falls before update on credit_rollout.allotments for each row
+  when (new.total_credits < old.total_credits)
+  execute function credit_rollout.check_single_falls();
+
+-- Stable: it sees the source as the statement saw it that decided.
+create function credit_rollout.check_unpaid() returns trigger language plpgsql stable
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  if not pg_has_role((select c.relowner from pg_class c where c.oid = tg_relid), 'usage')
+     and not exists (select from credit_rollout.decided(null, null, array[old.org_id], null) d
+       where d.reason is null and not d.paid) then
+    raise exception 'an org stops to pay in the source only' using errcode = 'restrict_violation',
+      constraint = 'allotments_falls_check';
+  end if;
+  return new;
+end $$;
+create trigger allotments_unpaid before update on credit_rollout.allotments for each row
+  when (old.paid and not new.paid)
+  execute function credit_rollout.check_unpaid();
+revoke all on function credit_rollout.check_single_falls, credit_rollout.check_unpaid from public;`,
+};
+
+/**
+ * Why: a scheduler's login marked a cut-over as swept that nothing had swept. It is marked by the transaction that ends
+ * its sweep: a run that searched to the end, and has no batch that waits.
+ */
+export const sweepByRuns: Migration = {
+  name: '20261201020800_pre_sweep_by_runs',
+  up: `
+create function credit_rollout.check_swept() returns trigger language plpgsql
+  security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_relid <> 'credit_rollout.gate'::regclass then
+    raise exception 'not for this table' using errcode = 'insufficient_privilege';
+  end if;
+  if pg_has_role(session_user, (select c.relowner from pg_class c where c.oid = tg_relid), 'usage') then
+    return new;
+  end if;
+  if not exists (
+      select from credit_rollout.runs r
+      where r.kind = 'sweep' and r.state = 'done' and r.xmin = pg_current_xact_id()::xid
+        and r.run_id = (select max(s.run_id) from credit_rollout.runs s where s.kind = 'sweep')
+        and exists (select from credit_rollout.detections d where d.run_id = r.run_id and d.ended_at is not null)
+        and not exists (select from credit_rollout.batches b where b.run_id = r.run_id and b.state <> 'done')) then
+    raise exception 'a cut-over is swept by a run' using errcode = 'restrict_violation',
+      constraint = 'gate_swept_by_run';
+  end if;
+  return new;
+end $$;
+create trigger gate_swept_by_run before update on credit_rollout.gate for each row
+  when (new.swept_at is not null and new.swept_at is distinct from old.swept_at)
+  execute function credit_rollout.check_swept();
+revoke all on function credit_rollout.check_swept from public;`,
+};
