@@ -1,11 +1,11 @@
 // SQL that lets no date or instant into a schema that a program cannot hold: infinity, or a year of another age.
 
-/** One trigger per table that has such columns, but those `without`; the owner's restores are not asked. */
+/** One trigger per table that has such columns, but those `without`. A migration that adds one runs it again. */
 export const checkInstantsSql = (
   schema: 'credit_rollout' | 'credit_rollout_control',
   without: readonly string[],
 ): string => `
-create function ${schema}.refuse_instant() returns trigger language plpgsql
+create or replace function ${schema}.refuse_instant() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception 'an instant lies between the years 1900 and 9999'
@@ -26,6 +26,7 @@ begin
       and c.relname <> all ('{${without.join(',')}}'::text[])
     group by c.relname
   loop
+    execute format('drop trigger if exists %I on ${schema}.%I', found_table.name || '_zz_instants', found_table.name);
     execute format('create trigger %I before insert or update on ${schema}.%I for each row when (%s) '
       'execute function ${schema}.refuse_instant()', found_table.name || '_zz_instants', found_table.name,
       found_table.wrong);

@@ -126,10 +126,10 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     writeCodesOnly,
     createEnforcement,
     checkSealsAtCommit,
-    checkCellInstants,
     endRunsOnce,
     refuseWorkerFalls,
     sweepByRuns,
     writeSignUpsTogether,
+    checkCellInstants,
   ];
 }

@@ -3,9 +3,12 @@
 import { checkInstantsSql } from '../instants.js';
 import type { Migration } from '../migration.js';
 
-/** Why: one row that was due at infinity stopped every tick of every scheduler. */
+/**
+ * Why: one row that was due at infinity stopped every tick of every scheduler. What adds such a column runs this SQL
+ * again.
+ */
 export const checkControlInstants: Migration = {
-  name: '20261201020100_pre_check_instants',
+  name: '20261201075900_pre_check_instants',
   up: checkInstantsSql('credit_rollout_control', []),
 };
 
