@@ -14,8 +14,6 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   sign_person: 'trigger of `exceptions` and `protected_orgs`: the login stands beside the name',
   refuse_instant: 'trigger: dates and instants lie between the years 1900 and 9999',
   sign_seen: 'trigger: when a process was seen is the time of the database',
-  sign_due_work: 'trigger of `due_work`: one night a day, at its time, dated by the database',
-  begin_run: 'trigger of `runs`: a run begins open, and a night only when one is due or asked for',
   check_single_falls: 'trigger of `allotments`: nothing falls outside of a run',
   check_unpaid: 'trigger of `allotments`: an org stops to pay where the rule says so',
   check_swept: 'trigger of `gate`: a cut-over is swept by the run that ends',
