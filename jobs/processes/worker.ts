@@ -15,6 +15,7 @@ import type { QueueConnection } from '../queue/connection.js';
 import { startQueueWorker } from '../queue/queue-worker.js';
 import { cellQueueName } from '../queue/wake-ups.js';
 import { createReporter, reportAliveService } from '../report-alive.job.js';
+import { sampleChecksService } from '../sample-checks.job.js';
 import { runServices } from '../service.js';
 import { writeSignUpsService } from '../write-sign-ups.job.js';
 
@@ -82,6 +83,7 @@ function serve(
     reportAliveService(reporter),
     pollCellService(context, { dataCenter, activity, pollMs }),
     prewarmService(context, { dataCenter, activity, lanes: concurrency }),
+    sampleChecksService(context, dataCenter),
     feedService(context, dataCenter),
     writeSignUpsService(context, dataCenter),
     drain,

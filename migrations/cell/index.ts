@@ -5,6 +5,7 @@ import { createAllotments, guardAllotments } from './allotments.js';
 import { createApiDetails } from './api-details.js';
 import { boundUsage, compareWholeOverrides, guardExceptions } from './asked-exceptions.js';
 import { recordCallCosts } from './call-costs.js';
+import { createChecks } from './checks.js';
 import { addChecksums } from './checksums.js';
 import { writeCodesOnly } from './codes-only.js';
 import { indexRetired, nameCardFalls } from './daily-decisions.js';
@@ -131,5 +132,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     sweepByRuns,
     writeSignUpsTogether,
     checkCellInstants,
+    createChecks,
   ];
 }

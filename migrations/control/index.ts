@@ -3,6 +3,7 @@ import type { Migration } from '../migration.js';
 import { createAdoptions } from './adoptions.js';
 import { guardAcceptedFalls } from './approved-falls.js';
 import { createCalendar } from './calendar.js';
+import { bindChecks } from './checks.js';
 import { keepCodesOnly } from './codes-only.js';
 import { decideAtCommit, knowRequesters, sealNothingRemoved } from './decided-at-commit.js';
 import { decideForMembers, knowApproversOfPlans, refusePreparedProposals } from './decided-by-members.js';
@@ -86,6 +87,7 @@ export const controlMigrations: readonly Migration[] = [
   orderPolicyByRow,
   shapeAudit,
   letOwnersApprove,
+  bindChecks,
   recordVerbs,
   checkControlInstants,
 ];

@@ -211,6 +211,17 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     max_changed: 'limit: orgs that it may change; null: the default',
     max_lapsed: 'limit: lapsed orgs that it may lower; null: the default',
   },
+  'credit_rollout.checks': {
+    name: 'primary key; as `rollout.checks` has it',
+    sampled_at: 'when it was read; null: not yet',
+    mark_at: 'when that place was the newest',
+  },
+  'credit_rollout.throttle': {
+    scope: 'primary key: `write`, `read`',
+    good_samples: 'looks in a row that were good, while no lane may work',
+    changed_at: 'when `lanes` changed',
+    sampled_at: 'when it was decided; 15 s later it allows nothing',
+  },
   'credit_rollout.batches': {
     run_id: 'the run',
     batch_no: 'primary key with the run',

@@ -22,6 +22,7 @@ beforeEach(async () => {
     'rollout.approval': 'required',
     'rollout.bake': 'PT12H',
     'rollout.bakeQuery': 'select false',
+    'rollout.checks': [{ name: 'lag', limit: 'PT1S' }],
     'rollout.canaryWait': 'PT10M',
     'rollout.windows': [{ from: '22:00', to: '05:00', days: ['mon'] }],
     'rollout.guardRails.orgsTouched': 10,
@@ -136,9 +137,10 @@ describe('the policy', () => {
 
 describe('a request', () => {
   const LOOSE = `{"cardHash": "card", "batchSize": 100, "lanes": 1, "approval": "auto", "guardRails": {}, "bakeMs": 0,
-    "windows": [], "canaryWaitMs": 0, "bakeQuery": "select true"}`;
+    "windows": [], "canaryWaitMs": 0, "bakeQuery": "select true", "checks": []}`;
   const STRICT = {
     ...{ cardHash: 'card', batchSize: 100, lanes: 1, approval: 'required', bakeMs: 43_200_000, canaryWaitMs: 600_000 },
+    checks: [{ name: 'lag', limit: 'PT1S' }],
     ...{ bakeQuery: 'select false', windows: [{ from: '22:00', to: '05:00', days: ['mon'] }] },
     guardRails: { orgsTouched: 10, quarantinedShare: 0.01 },
   };

@@ -57,6 +57,9 @@ const MEASURES: Readonly<Partial<Record<StatusHold['code'], (value: string, limi
   bake_query: () => undefined,
   canary_wait: (left, all) => `${left} left of ${all}`,
   stalled: (idle) => `for ${idle}`,
+  throttled: (value, limit) => `${value} of ${limit}`,
+  check_failed: (value, limit) => `${value} of ${limit}`,
+  no_data: (value) => value,
   not_before: showEnd,
   baking: showEnd,
   cutover_late: (_, due) => `due ${readable(due)}`,
@@ -141,7 +144,7 @@ export function statusDocument(status: Status, commands: CommandNames): Readonly
 }
 
 function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Record<string, unknown>> {
-  const { id, holds, progress, falls, next, ...rest } = dc;
+  const { id, holds, progress, falls, next, checks, ...rest } = dc;
   const { recent: _, ...counts } = progress ?? { recent: [] };
   return {
     dataCenter: id,
@@ -151,6 +154,7 @@ function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Reco
       limitValue: limit,
       release: commands.showRelease(release),
     })),
+    checks: checks.map(({ limit, shown: _shown, ...check }) => ({ ...check, limitValue: limit })),
     progress: progress === null ? null : counts,
     falls: falls === null ? null : fallsDocument(falls),
     next: commands.showRelease(next),

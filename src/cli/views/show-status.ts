@@ -133,6 +133,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
       ? []
       : [`      failed: ${dc.failure}; to continue: ${commands.show(command`retry --dc ${dc.id}`)}`]),
     ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
+    ...listChecks(dc),
     ...listDuration(dc),
     ...(dc.remaining === null || dc.remaining.waits.length === 0
       ? []
@@ -156,6 +157,12 @@ function listLongPause({ id, pause }: DataCenterStatus, at: Date, commands: Comm
   const end = commands.show(command`pause --dc ${id} --until WHEN`);
   return [`      paused for ${formatDuration(ms)}, without an end; to give it one: ${end}`];
 }
+
+/** While work may run: what slows it, and how much of it may work at once. */
+const listChecks = ({ effectiveLanes, checks }: DataCenterStatus): readonly string[] =>
+  effectiveLanes === null
+    ? []
+    : [`      checks: ${checks.map(({ shown }) => shown).join(', ')}; lanes that may write: ${effectiveLanes}`];
 
 /** While it is requested or under way; its end has a summary. */
 const listDuration = ({ duration, requestedAt }: DataCenterStatus): readonly string[] =>

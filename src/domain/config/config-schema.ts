@@ -2,6 +2,7 @@
 // reference page are made of it. Never reads the environment itself.
 import * as z from 'zod';
 import { WEEKDAYS, type WindowSpec } from '../windows/windows.js';
+import { checkList } from './check-fields.js';
 import { configFields, section } from './config-fields.js';
 import type { VariableLookup } from './config-text.js';
 import { APPROVAL_MODES } from './rollout-config.js';
@@ -58,7 +59,10 @@ export function createConfigSchema(lookup: VariableLookup) {
     bake: duration.optional().describe('wait after a data center is verified, such as `PT12H`'),
     bakeQuery: text('must be a text')
       .optional()
-      .describe('SQL for the cell that must return true before the bake ends'),
+      .describe('SQL that must be true before the bake ends; as a check with `holds: [bake]`'),
+    checks: checkList({ text, choice }).describe(
+      'what slows or holds our writes. Left out: `probe`, `lockWaits`, `batchTime`; `[]`: nothing',
+    ),
     canaryWait: duration.optional().describe('wait between the verified canary and the rest, such as `PT10M`'),
     planRetention: days(1)
       .prefault('P30D')

@@ -48,14 +48,21 @@ function readOrder(policy: Policy, text: string): SettingValue {
   });
 }
 
+/** Settings that are lists. */
+const EXAMPLES: Readonly<Record<string, string | undefined>> = {
+  'rollout.windows': '[{ from: "22:00", to: "06:00" }]',
+  'rollout.checks': '[{ name: probe }, { name: lag, limit: PT1S }]',
+};
+
 function readValue(name: string, text: string): SettingValue {
   if (text === 'none') return null;
-  if (name !== 'rollout.windows') return text;
+  const example = EXAMPLES[name];
+  if (example === undefined) return text;
   const document = parseDocument(text);
   if (document.errors.length === 0) return document.toJS();
   throw new RolloutError('invalid_argument', {
     message: `The value of ${name} is not valid YAML.`,
-    next: `Write it as the configuration has it, on one line: [{ from: "22:00", to: "06:00" }]`,
+    next: `Write it as the configuration has it, on one line: ${example}`,
   });
 }
 

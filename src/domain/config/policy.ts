@@ -1,11 +1,12 @@
 // The policy: settings of the configuration that judge a rollout, which control holds so that nobody brings their own.
 // Values are as the configuration writes them. Decides where a configuration differs; reads nothing.
+import { type CheckSpec, DEFAULT_CHECKS } from '../checks/check.js';
 import { DAY_MS, formatIsoDuration, parseDuration } from '../time/duration.js';
 import type { WindowSpec } from '../windows/windows.js';
 import { APPROVAL_MODES, type RolloutConfig } from './rollout-config.js';
 
 /** Null: none. */
-export type SettingValue = string | number | null | readonly string[] | readonly WindowSpec[];
+export type SettingValue = string | number | null | readonly string[] | readonly WindowSpec[] | readonly CheckSpec[];
 
 /** The value of every setting by its key in the configuration, such as `rollout.bake` or `dataCenters.eu.zone`. */
 export type Policy = ReadonlyMap<string, SettingValue>;
@@ -15,6 +16,7 @@ export const POLICY_SETTINGS = [
   'rollout.notBefore',
   'rollout.bake',
   'rollout.bakeQuery',
+  'rollout.checks',
   'rollout.canaryWait',
   'rollout.planRetention',
   'rollout.windows',
@@ -50,6 +52,7 @@ export function toPolicy({ rollout, signups, reconcile, grandfathering, dataCent
     'rollout.notBefore': rollout.notBefore ?? null,
     'rollout.bake': formatIsoDuration(rollout.bakeMs),
     'rollout.bakeQuery': rollout.bakeQuery ?? null,
+    'rollout.checks': rollout.checks,
     'rollout.canaryWait': formatIsoDuration(rollout.canaryWaitMs),
     'rollout.planRetention': days(rollout.planRetentionDays),
     'rollout.windows': rollout.windows,
@@ -143,6 +146,7 @@ export interface PolicySections extends Pick<RolloutConfig, 'signups' | 'reconci
 const DEFAULTS: PolicySections = {
   rollout: {
     bakeMs: 0,
+    checks: DEFAULT_CHECKS,
     canaryWaitMs: 0,
     planRetentionDays: 30,
     windows: [],
@@ -165,9 +169,10 @@ export function toSections(policy: Policy, otherwise: PolicySections = DEFAULTS)
       notBefore: choose.text('rollout.notBefore', rollout.notBefore),
       bakeMs: choose.duration('rollout.bake', rollout.bakeMs),
       bakeQuery: choose.text('rollout.bakeQuery', rollout.bakeQuery),
+      checks: choose.list<CheckSpec>('rollout.checks', rollout.checks, 'name'),
       canaryWaitMs: choose.duration('rollout.canaryWait', rollout.canaryWaitMs),
       planRetentionDays: choose.days('rollout.planRetention', rollout.planRetentionDays),
-      windows: choose.windows('rollout.windows', rollout.windows),
+      windows: choose.list<WindowSpec>('rollout.windows', rollout.windows, 'from'),
       approval: APPROVAL_MODES.find((known) => known === mode) ?? 'required',
       guardRails: {
         maxRaiseFactor: choose.number('rollout.guardRails.maxRaiseFactor', guardRails.maxRaiseFactor),
@@ -219,9 +224,12 @@ function createChooser(policy: Policy) {
     days: (name: string, otherwise: number): number => duration(name, otherwise * DAY_MS) / DAY_MS,
     number: (name: string, otherwise: number | undefined): number | undefined =>
       pick(name, otherwise, (value) => (typeof value === 'number' ? value : undefined)),
-    windows: (name: string, otherwise: readonly WindowSpec[]): readonly WindowSpec[] =>
+    /** Entries of a list that have this key. */
+    list: <T extends object>(name: string, otherwise: readonly T[], key: keyof T): readonly T[] =>
       pick(name, otherwise, (value) =>
-        Array.isArray(value) ? value.filter((window): window is WindowSpec => typeof window === 'object') : [],
+        Array.isArray(value)
+          ? value.filter((entry): entry is T => typeof entry === 'object' && Object.hasOwn(entry, key))
+          : [],
       ),
   };
 }

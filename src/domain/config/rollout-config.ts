@@ -1,4 +1,5 @@
 // The type of a valid rollout.config.yaml. Types and constants only, so that importing it loads no parser.
+import type { CheckSpec } from '../checks/check.js';
 import type { WindowSpec } from '../windows/windows.js';
 
 /**
@@ -38,6 +39,8 @@ export interface RolloutSettings {
   readonly bakeMs: number;
   /** SQL for the cell that must return true before baking ends. */
   readonly bakeQuery?: string | undefined;
+  /** What slows or holds writes, the start, or the end of a bake, as written. Default: DEFAULT_CHECKS. */
+  readonly checks: readonly CheckSpec[];
   /** Wait after the canary. Default 0. */
   readonly canaryWaitMs: number;
   /** Days for which a plan can be applied. Default 30. */

@@ -10,6 +10,8 @@ const OTHER_CODES: ReadonlySet<string> = new Set([
   // what stands for a failure for which no database gave a code
   ...['connection_lost', 'no_answer', 'missing', 'unreachable', 'login_refused', 'retry', 'too_slow', 'resources'],
   ...['rule_broken', 'bad_value', 'duplicate'],
+  // why a check has no value
+  ...['no_standby', 'archive_off', 'not_a_number'],
   // of a network, and of TLS
   ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'ENOENT', 'EHOSTUNREACH'],
   ...['ENETUNREACH', 'EACCES', 'EMFILE', 'CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'ERR_TLS_CERT_ALTNAME_INVALID'],

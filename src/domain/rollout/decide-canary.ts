@@ -25,7 +25,7 @@ function decideVerification(dc: DataCenterSnapshot, cell: ReadCell, run: RunRead
     return go({ kind: 'open_fence', state: 'verifying', reason: 'the canary is to be verified' });
   return {
     steps: [{ kind: 'wake_workers', job: 'verify', want: 1, reason: 'the canary is to be verified' }],
-    holds: workHolds(dc, cell, run),
+    holds: workHolds(dc, cell, run, 'read'),
   };
 }
 

@@ -1,5 +1,6 @@
 // Decides the next step of one data center from a snapshot and a time: pure, and the first reason wins.
 // Order is safety: what must stop comes before what may go on, and a fence is closed before its stage moves.
+import { askedHold } from './check-holds.js';
 import { decideCanary } from './decide-canary.js';
 import { decidePlanned, unusablePlan } from './decide-planned.js';
 import {
@@ -77,6 +78,7 @@ function listStartHolds(snapshot: Snapshot, dc: DataCenterSnapshot): readonly Ho
     dc.cell?.kind === 'read' ? undefined : unreachable(dc),
     sourceHold(dc),
     windowHold(dc),
+    askedHold(dc),
   ];
   return holds.filter((found) => found !== undefined);
 }
@@ -199,7 +201,7 @@ function decideVerifying(dc: DataCenterSnapshot, cell: ReadCell, run: RunReading
   const want = Math.min(dc.lanes, run.batches - run.verified);
   return {
     steps: [{ kind: 'wake_workers', job: 'verify', want, reason: 'ranges are to be verified' }],
-    holds: workHolds(dc, cell, run),
+    holds: workHolds(dc, cell, run, 'read'),
   };
 }
 
@@ -232,5 +234,6 @@ function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
     return hold(
       createHold('bake_query', byWaiting('it goes on by itself once the query returns true'), 'false', 'true'),
     );
-  return go({ kind: 'advance', to: 'done', reason: 'the bake is over' });
+  const asked = askedHold(dc);
+  return asked === undefined ? go({ kind: 'advance', to: 'done', reason: 'the bake is over' }) : hold(asked);
 }

@@ -1,4 +1,5 @@
 // A decision: the steps to take now, or why none is taken. And what several decisions share.
+import { msSinceHeld, throttleHold } from './check-holds.js';
 import { byCommand, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, FenceReading, MaintenanceRun, RunReading } from './snapshot.js';
 import type { Stage } from './stage.js';
@@ -104,20 +105,26 @@ export const sourceHold = ({ id, cell }: Pick<DataCenterSnapshot, 'id' | 'cell'>
     : createHold(cell.source === 'changed' ? 'source_changed' : 'source_detached', byCommand('init', '--dc', id));
 
 /**
- * Workers are woken, but may make no progress: no worker runs, a worker reports an error, or nothing was done for too
- * long.
+ * Workers are woken, but may make no progress: no worker runs, a worker reports an error, the checks hold, or nothing
+ * was done for too long.
  */
 export function workHolds(
   dc: DataCenterSnapshot,
   { workersAlive, lastError }: ReadCell,
   run: Pick<RunReading, 'idleMs'>,
+  scope: 'write' | 'read' = 'write',
 ): readonly Hold[] {
   const source = sourceHold(dc);
   if (source !== undefined) return [source];
   if (workersAlive === 0) return [createHold('no_worker', byCommand('worker', '--dc', dc.id), '0', '1')];
-  const idle = `${Math.round(run.idleMs / 1_000)} s`;
+  const throttled = throttleHold(dc, run.idleMs, scope);
+  const idleMs = Math.min(run.idleMs, msSinceHeld(dc, scope));
+  const stalled =
+    throttled === undefined && idleMs > STALLED_MS
+      ? createHold('stalled', byCommand('doctor'), `${Math.round(idleMs / 1_000)} s`, `${STALLED_MS / 1_000} s`)
+      : undefined;
   return [
     ...(lastError === null ? [] : [createHold('cell_trouble', byCommand('doctor'), lastError)]),
-    ...(run.idleMs > STALLED_MS ? [createHold('stalled', byCommand('doctor'), idle, `${STALLED_MS / 1_000} s`)] : []),
+    ...[throttled, stalled].filter((held) => held !== undefined),
   ];
 }

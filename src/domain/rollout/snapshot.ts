@@ -1,4 +1,6 @@
 // Everything that the scheduler's decision may use: facts that were read before, and when.
+import type { Throttle } from '../checks/decide-throttle.js';
+import type { CheckReading } from '../checks/reading.js';
 import type { ApprovalDecision } from '../plan/decide-approval.js';
 import type { Intent, Stage } from './stage.js';
 
@@ -21,6 +23,8 @@ export type CellReading =
       readonly bakeQuery: boolean | undefined;
       /** Code of why the bake query cannot be run; null when it can or there is none. */
       readonly bakeTrouble: string | null;
+      /** Left out: no check was asked for. */
+      readonly checks?: CellChecks | undefined;
       readonly gate: GateReading;
       /** The oldest session because of which a gate that is due cannot be latched; null: none. */
       readonly gateHolder: { readonly pid: number | null; readonly since: Date | null } | null;
@@ -29,6 +33,18 @@ export type CellReading =
       /** The maintenance run that control names; undefined when there is none or the cell does not know it yet. */
       readonly maintenance: MaintenanceReading | undefined;
     };
+
+/** What is known of a cell's checks; every instant by its clock. */
+export interface CellChecks {
+  readonly now: Date;
+  /** Of those that hold writes: the newest reading in the cell. */
+  readonly readings: readonly CheckReading[];
+  /** What the workers decided by them: for batches that write, and for those that only read. */
+  readonly write: Throttle;
+  readonly read: Throttle;
+  /** Of those that hold the step that is due, the start or the end of the bake: as they were read just now. */
+  readonly asked: readonly CheckReading[];
+}
 
 /** The sign-up gate of a cell. All instants by the cell's clock, but `configuredAt`, which control gave it. */
 export interface GateReading {

@@ -2,19 +2,21 @@
 // The order inside `applyClaimed` is the protocol: fence, lane, batch row, allotments. Do not reorder.
 import { retryWithBackoff } from '../../kernel/retry.js';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
-import { type ClaimedBatch, claimBatch, completeBatch, lockLane } from '../../stores/cell/batch/batches.js';
+import { type ClaimedBatch, claimBatch, completeBatch } from '../../stores/cell/batch/batches.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import { enterFence, failRun } from './run-fence.js';
 import { splitBatch } from './split-batch.js';
+import { awaitLook, type LaneOutcome, takeLane } from './take-lane.js';
 import { CountsDiffer, PlanDiffers, type WriteStrategy, writeBatch } from './write-batch.js';
 
 export type BatchOutcome =
   | { readonly kind: 'done'; readonly orgs: number }
   /** The fence is closed, under another epoch, or the cell's timeline changed: normal, the job ends. */
   | { readonly kind: 'fenced' }
-  | { readonly kind: 'no_lane' }
+  /** No lane is free, or the checks allow none now. */
+  | Exclude<LaneOutcome, { readonly kind: 'taken' }>
   /** No batch is free to be claimed: other workers may still work on some. */
   | { readonly kind: 'nothing_pending' }
   | { readonly kind: 'split' }
@@ -41,14 +43,19 @@ export async function applyBatches(
   const cell = context.cells.get(options.dataCenter);
   const until = context.clock.now().getTime() + options.forMs;
   let batches = 0;
+  let looks = 0;
   for (;;) {
     const last = await applyBatch(context, cell, options.epoch);
     if (last.kind === 'done') {
       batches += 1;
       options.onProgress?.();
     }
+    if (last.kind === 'rests') await context.clock.sleep(last.ms, options.signal);
+    looks = last.kind === 'unsampled' ? looks + 1 : 0;
+    if (options.signal?.aborted) return { batches, last };
+    if (last.kind === 'rests' || (looks > 0 && (await awaitLook(context, cell, looks)))) continue;
     const goesOn = last.kind === 'done' || last.kind === 'split';
-    if (!goesOn || options.signal?.aborted || context.clock.now().getTime() >= until) return { batches, last };
+    if (!goesOn || context.clock.now().getTime() >= until) return { batches, last };
   }
 }
 
@@ -111,7 +118,8 @@ async function applyClaimed(
 ): Promise<BatchOutcome> {
   const run = await enterFence(tx, epoch);
   if (run === undefined) return { kind: 'fenced' };
-  if ((await lockLane(tx, run.lanes)) === undefined) return { kind: 'no_lane' };
+  const lane = await takeLane(tx, run.throttle, run.runId);
+  if (lane.kind !== 'taken') return lane;
   const batch = await claimBatch(tx, run);
   if (batch === undefined) return { kind: 'nothing_pending' };
   claim.batch = batch;

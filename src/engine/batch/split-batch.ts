@@ -53,7 +53,7 @@ async function splitClaimed(
 ): Promise<SplitOutcome | { readonly kind: 'too_slow' }> {
   const run = await enterFence(tx, epoch);
   if (run === undefined) return { kind: 'fenced' };
-  if ((await lockLane(tx, run.lanes)) === undefined) return { kind: 'no_lane' };
+  if ((await lockLane(tx, Math.ceil(run.throttle.lanes))) === undefined) return { kind: 'no_lane' };
   const { runId, timeline } = run;
   const now = await lockPendingBatch(tx, runId, batch.batchNo);
   const same = now !== undefined && now.lowerId === batch.lowerId && now.upperId === batch.upperId;

@@ -1,7 +1,8 @@
 // Verifies the applied ranges of a run whose fence is in state `verifying`, by an independent statement of the rule, on
 // the primary.
-import { claimVerification, lockLane } from '../../stores/cell/batch/batches.js';
+import { claimVerification } from '../../stores/cell/batch/batches.js';
 import { lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
+import { readThrottle } from '../../stores/cell/batch/open-run.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
 import { recordVerification, verifyRange } from '../../stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
@@ -11,8 +12,9 @@ import type { WorkerContext } from '../context.js';
 import type { ApplyOptions } from './apply-batches.js';
 import { countCanaryMismatches } from './check-canary.js';
 import { failRun } from './run-fence.js';
+import { awaitLook, type LaneOutcome, takeLane } from './take-lane.js';
 
-export type VerifyOutcome = 'done' | 'fenced' | 'no_lane' | 'nothing_left';
+export type VerifyOutcome = 'done' | 'fenced' | 'nothing_left' | Exclude<LaneOutcome['kind'], 'taken'>;
 
 /** Takes ranges until none is left, the time is over, or `signal` aborts. */
 export async function verifyBatches(
@@ -24,11 +26,14 @@ export async function verifyBatches(
   let batches = 0;
   let statementMs = 2_000;
   let mode: ReadMode = 'whole';
+  let looks = 0;
   for (;;) {
     try {
       const last = await cell.inTransaction('worker', (tx) => verifyClaimed(tx, options.epoch, mode), {
         statementMs,
       });
+      looks = last === 'unsampled' ? looks + 1 : 0;
+      if (looks > 0 && !options.signal?.aborted && (await awaitLook(context, cell, looks))) continue;
       if (last !== 'done') return { batches, last };
       batches += 1;
       options.onProgress?.();
@@ -61,7 +66,8 @@ async function verifyClaimed(tx: CellTransaction, epoch: bigint, mode: ReadMode)
   const ours = open && fence.epoch === epoch && fence.timeline === fence.currentTimeline && fence.sameServer;
   const run = ours && fence.runId !== null ? await findRun(tx, fence.runId) : undefined;
   if (run === undefined) return 'fenced';
-  if ((await lockLane(tx, run.lanes)) === undefined) return 'no_lane';
+  const lane = await takeLane(tx, await readThrottle(tx, 'read', run.lanes));
+  if (lane.kind !== 'taken') return lane.kind;
   const batch = await claimVerification(tx, run.runId);
   if (batch === undefined) return 'nothing_left';
   const unreadable = mode === 'careful' ? await listUnreadable(tx, batch) : [];

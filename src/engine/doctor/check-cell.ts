@@ -161,7 +161,8 @@ export async function checkBake(
     const fine = await readSourceAs(cell, cellRoleName(cell.dataCenter, 'reader'), (reader) =>
       tryBakeQuery(reader, bakeQuery),
     );
-    return [record.ok(fine ? 'it returns true' : 'it can be run; now it does not return true')];
+    const now = fine ? 'it returns true' : 'it can be run; now it does not return true';
+    return [record.ok(`${now}; rollout.checks can hold the bake too, with holds: [bake]`)];
   } catch (error) {
     const { sqlstate, kind } = classifyFailure(error);
     const found = `rollout.bakeQuery cannot be run (${sqlstate ?? kind}): every bake would be held`;

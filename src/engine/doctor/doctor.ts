@@ -17,6 +17,7 @@ import {
   type OpenCell,
   openCell,
 } from './check-cell.js';
+import { checkChecks } from './check-checks.js';
 import {
   checkControlSchema,
   checkMembers,
@@ -128,6 +129,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   { check: 'sign-ups', needs: ['writable', 'schema', 'roles', 'attached'], run: ofSource(checkSignUps) },
   { check: 'change feed', needs: ['writable', 'roles', 'attached'], run: ofSource(checkFeed) },
   { check: 'bake query', needs: ['writable', 'roles'], run: checkBake },
+  { check: 'checks', needs: ['writable', 'schema', 'roles'], applies: isInitialised, run: checkChecks },
 ];
 
 export interface DoctorRequest {

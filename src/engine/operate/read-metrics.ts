@@ -40,6 +40,14 @@ function samplesOf(dc: DataCenterStatus): readonly Sample[] {
     sample('cell_reachable', read, labels),
     ...(read ? [sample('frozen', dc.freeze !== null, labels)] : []),
     ...(dc.workersAlive === null ? [] : [sample('workers_alive', dc.workersAlive, labels)]),
+    ...(dc.effectiveLanes === null
+      ? []
+      : [
+          sample('effective_lanes', dc.effectiveLanes, labels),
+          ...dc.checks.map(({ name, standing }) =>
+            sample('check_passes', standing === 'pass', { ...labels, check: name }),
+          ),
+        ]),
     ...(dc.progress === null ? [] : sampleRun(dc.id, dc.progress)),
     ...sampleQuarantine(dc.id, dc.quarantined),
     ...(dc.changeFeed?.failure ? [sample('feed_failing', true, { ...labels, code: dc.changeFeed.failure })] : []),

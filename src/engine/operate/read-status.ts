@@ -1,8 +1,9 @@
 // `status`: where every data center is, what it waits for and since when, and the command that releases it. Reads only.
-import { type NextFacts, nameState, needsScheduler, nextCommand } from '../../domain/rollout/data-center-state.js';
+import { effectiveLanes } from '../../domain/rollout/check-holds.js';
+import { isUnderWay, type NextFacts, nameState, nextCommand } from '../../domain/rollout/data-center-state.js';
 import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
 import type { RemainingForecast } from '../../domain/rollout/forecast-remaining.js';
-import { byCommand, createHold, type Hold, type ReleaseCommand } from '../../domain/rollout/hold.js';
+import type { ReleaseCommand } from '../../domain/rollout/hold.js';
 import type {
   DataCenterSnapshot,
   FreezeReading,
@@ -26,7 +27,6 @@ import type {
   RolloutRun,
 } from '../../stores/control/data-centers.js';
 import { type DueWorkRow, listDueWork } from '../../stores/control/due-work.js';
-import { listHolds } from '../../stores/control/holds.js';
 import { isEmbedded, readRollout } from '../../stores/control/rollout.js';
 import { type ControlRun, listNewestRollouts } from '../../stores/control/runs.js';
 import {
@@ -42,14 +42,13 @@ import { readSplitDuration, type SplitDuration } from '../hold-durations.js';
 import { findPlanToUse } from '../plan/find-plan-to-use.js';
 import { readSnapshot } from '../scheduler/read-snapshot.js';
 import { forecastDataCenter } from './forecast-data-center.js';
+import { type CheckStatus, listChecks } from './list-checks.js';
 import { type ExcessLogin, type ExplainedSignUps, readRunOfCell, toExcess } from './read-run-of-cell.js';
+import { addSince, type StatusHold, schedulerHold } from './status-holds.js';
 
 export type { RunProgress } from '../../stores/cell/batch/progress.js';
 export type { ExcessLogin } from './read-run-of-cell.js';
-
-export interface StatusHold extends Hold {
-  readonly since: Date;
-}
+export type { StatusHold } from './status-holds.js';
 
 export interface DataCenterStatus {
   readonly id: string;
@@ -78,6 +77,10 @@ export interface DataCenterStatus {
   readonly remaining: RemainingForecast | null;
   readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
   readonly workersAlive: number | null;
+  /** Lanes that may write now; null: nothing is checked, or it is not known. */
+  readonly effectiveLanes: number | null;
+  /** The checks that hold writes, as they were read last. */
+  readonly checks: readonly CheckStatus[];
   /** Null when it is not frozen, or the cell cannot be read. */
   readonly freeze: FreezeReading | null;
   /** Sessions whose locks keep the work that is under way from going on. */
@@ -158,28 +161,7 @@ const leadToFailure = (all: readonly DataCenterStatus[]): readonly DataCenterSta
     }),
   }));
 
-/** No scheduler can take a step: none runs, or what it would write is not accepted. */
-function schedulerHold(
-  dc: DataCenterSnapshot,
-  { alive, lastSeenAt, readOnly }: Schedulers & Pick<ControlFacts, 'readOnly'>,
-  now: Date,
-): readonly StatusHold[] {
-  if (!needsScheduler(dc)) return [];
-  if (readOnly) return [{ ...createHold('read_only', byCommand('doctor'), 'control'), since: lastSeenAt ?? now }];
-  return alive === 0 ? [{ ...createHold('no_scheduler', byCommand('up'), '0', '1'), since: lastSeenAt ?? now }] : [];
-}
-
-/** A hold that the scheduler has recorded keeps its `since`; a new one begins now. */
-async function addSince(
-  context: EngineContext,
-  dataCenter: string,
-  now: Date,
-  holds: readonly Hold[],
-): Promise<readonly StatusHold[]> {
-  const recorded = await context.control.inTransaction((tx) => listHolds(tx, dataCenter));
-  return holds.map((hold) => ({ ...hold, since: recorded.find((row) => row.code === hold.code)?.since ?? now }));
-}
-
+/** What the status shows of control's row. */
 type StatusRow = Pick<DataCenterRow, 'id' | 'zone' | 'revision'> & RequestedRollout & RolloutRun & RolloutPosition;
 
 /** What the status shows of other tables of control. */
@@ -224,6 +206,8 @@ async function readDataCenter(
     remaining: forecastDataCenter(dc, row, progress, snapshot.now),
     quarantined: reading.quarantined,
     workersAlive: reading.workersAlive,
+    effectiveLanes: isUnderWay(dc) || dc.maintenance.open !== null ? effectiveLanes(dc) : null,
+    checks: listChecks(dc),
     freeze: toFreeze(dc),
     blockers: reading.blockers,
     changeFeed: dc.singleWrites ? reading.changeFeed : null,

@@ -1,6 +1,10 @@
 // Reads what the scheduler's decision needs from one cell. Counts only; as fencer, which cannot read orgs.
+import { type CellCheck, type CheckSpec, listChecksOf } from '../../domain/checks/check.js';
+import { type Throttle, UNDECIDED } from '../../domain/checks/decide-throttle.js';
+import type { CheckReading } from '../../domain/checks/reading.js';
 import { toKnownCode } from '../../domain/rollout/cell-code.js';
-import type { CellReading } from '../../domain/rollout/snapshot.js';
+import type { CellChecks, CellReading } from '../../domain/rollout/snapshot.js';
+import { readChecks, type ThrottleScope } from '../../stores/cell/batch/checks.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
 import { readFreeze } from '../../stores/cell/batch/freezes.js';
 import { readProgress } from '../../stores/cell/batch/progress.js';
@@ -12,11 +16,16 @@ import { isReadOnly, readSourceState } from '../../stores/cell/identity.js';
 import { findMaintenance } from '../../stores/cell/reconcile/maintenance.js';
 import { runBakeQuery } from '../../stores/cell/setup/doctor-queries.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
+import { readQueryCheck } from '../batch/sample-checks.js';
 import { nameReadFailure } from '../database-errors.js';
 
 export interface CellQuestion {
   readonly runId: bigint | null;
   readonly bakeQuery?: string | undefined;
+  /** The checks that its request got of the policy. */
+  readonly checks?: readonly CheckSpec[] | undefined;
+  /** The step that is due, whose checks are to be read now. */
+  readonly ask?: 'start' | 'bake' | undefined;
   /** The maintenance run that control names; left out or null: none. */
   readonly maintenanceId?: bigint | null;
 }
@@ -24,7 +33,7 @@ export interface CellQuestion {
 /** Never throws: that a cell cannot be read is a reading too. */
 export async function readCell(
   open: () => CellDatabase,
-  { runId, bakeQuery, maintenanceId = null }: CellQuestion,
+  { runId, bakeQuery, checks, ask, maintenanceId = null }: CellQuestion,
 ): Promise<CellReading> {
   try {
     const cell = open();
@@ -54,6 +63,7 @@ export async function readCell(
         lastError: toKnownCode(workers.lastError),
         bakeQuery: undefined,
         bakeTrouble: null,
+        checks: checks && toChecks(await readChecks(tx), checks),
         gate,
         gateHolder:
           gate.effectiveAt === null || gate.latchedAt !== null ? null : ((await listGateHolders(tx))[0] ?? null),
@@ -61,11 +71,33 @@ export async function readCell(
         maintenance: maintenanceId === null ? undefined : await findMaintenance(tx, maintenanceId),
       };
     });
-    if (bakeQuery === undefined || reading.kind !== 'read') return reading;
-    return { ...reading, ...(await readBakeQuery(cell, bakeQuery)) };
+    if (reading.kind !== 'read') return reading;
+    const asked = ask === undefined ? reading : await askChecks(cell, reading, listChecksOf(checks, ask));
+    return bakeQuery === undefined ? asked : { ...asked, ...(await readBakeQuery(cell, bakeQuery)) };
   } catch (error) {
     return { kind: 'unreachable', code: toKnownCode(nameReadFailure(error)) };
   }
+}
+
+/** Names and limits are control's: of the cell's rows only numbers and codes. */
+function toChecks({ now, checks, throttles }: CellChecksRead, specs: readonly CheckSpec[]): CellChecks {
+  const readings = listChecksOf(specs, 'write').flatMap((check) => {
+    const stored = checks.find(({ name }) => name === check.name);
+    return stored === undefined ? [] : [{ ...stored, check, error: toKnownCode(stored.error) }];
+  });
+  const throttle = (scope: ThrottleScope): Throttle => throttles.find((one) => one.scope === scope) ?? UNDECIDED;
+  return { now, readings, write: throttle('write'), read: throttle('read'), asked: [] };
+}
+
+type CellChecksRead = Awaited<ReturnType<typeof readChecks>>;
+type Read = Extract<CellReading, { readonly kind: 'read' }>;
+
+/** Reads the checks that hold the step that is due, one after the other. */
+async function askChecks(cell: CellDatabase, reading: Read, due: readonly CellCheck[]): Promise<Read> {
+  if (reading.checks === undefined || due.length === 0) return reading;
+  const asked: CheckReading[] = [];
+  for (const check of due) asked.push(await readQueryCheck(cell, check, reading.checks.now));
+  return { ...reading, checks: { ...reading.checks, asked } };
 }
 
 /** A query that cannot be run is reported by its code: the cell itself has just been read. */

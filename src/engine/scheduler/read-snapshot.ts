@@ -2,7 +2,7 @@
 import { isGateDue } from '../../domain/rollout/decide-gate.js';
 import { isMaintenanceDue } from '../../domain/rollout/decide-maintenance.js';
 import type { DataCenterSnapshot, Snapshot } from '../../domain/rollout/snapshot.js';
-import { SLOT_STAGES } from '../../domain/rollout/stage.js';
+import { RESTING_STAGES, SLOT_STAGES } from '../../domain/rollout/stage.js';
 import { isWindowOpen } from '../../domain/windows/windows.js';
 import { readControlClock } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
@@ -51,6 +51,15 @@ const isDue = (
   // at the end of its bake the cell is read, because it may be frozen
   (row.stage === 'baking' && (row.settings?.bakeQuery !== undefined || row.bakeUntil === null || row.bakeUntil <= now));
 
+/** What the next step is, where checks may hold it. */
+const asks = (
+  { stage, requestedAt, bakeUntil }: Pick<DataCenterRow, 'stage' | 'requestedAt' | 'bakeUntil'>,
+  now: Date,
+): 'start' | 'bake' | undefined => {
+  if (stage === 'baking') return bakeUntil === null || bakeUntil <= now ? 'bake' : undefined;
+  return requestedAt !== null && RESTING_STAGES.includes(stage) ? 'start' : undefined;
+};
+
 interface Reading {
   readonly row: DataCenterRow;
   readonly maintenance: MaintenanceRow;
@@ -72,7 +81,8 @@ async function readDataCenter(
   const due = scope === 'all' || isDue(row, now) || isMaintenanceDue(known) || isGateDue(known, now);
   if (!due) return known;
   const bakeQuery = row.stage === 'baking' ? row.settings?.bakeQuery : undefined;
-  const question = { runId: row.runId, bakeQuery, maintenanceId: maintenance.open?.runId ?? null };
+  const maintenanceId = maintenance.open?.runId ?? null;
+  const question = { runId: row.runId, bakeQuery, maintenanceId, checks: row.settings?.checks, ask: asks(row, now) };
   return { ...known, cell: await readCell(() => cells.get(row.id), question) };
 }
 

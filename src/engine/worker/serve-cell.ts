@@ -6,6 +6,7 @@ import { findRun } from '../../stores/cell/batch/runs.js';
 import { deleteWorker, saveWorkerSeen } from '../../stores/cell/batch/workers.js';
 import { findOpenPlanRequest } from '../../stores/cell/plan/plan-requests.js';
 import { applyBatches } from '../batch/apply-batches.js';
+import { sampleChecks } from '../batch/sample-checks.js';
 import { verifyBatches } from '../batch/verify-batches.js';
 import type { WorkerContext } from '../context.js';
 import { servePlanRequest } from '../plan/serve-plan-request.js';
@@ -13,6 +14,9 @@ import { detectDrift } from '../reconcile/detect-drift.js';
 
 /** A job takes no new batch after this time, in ms; it enqueues the job after it instead. */
 const JOB_MS = 20_000;
+
+/** A scheduler that was woken could do nothing about it; it asks again by itself. */
+const WAITS: readonly string[] = ['no_lane', 'throttled', 'unsampled', 'rests'];
 
 export interface CellMessage {
   readonly dataCenter: string;
@@ -46,7 +50,7 @@ export async function serveMessage(
   const outcome = typeof last === 'string' ? last : last.kind;
   if (outcome === 'done' || outcome === 'split')
     await context.wakeUps.enqueue(message.dataCenter, [message.kind], message.epoch);
-  else if (outcome !== 'no_lane') await context.wakeUps.wakeSchedulers();
+  else if (!WAITS.includes(outcome)) await context.wakeUps.wakeSchedulers();
   return outcome;
 }
 
@@ -69,6 +73,14 @@ export async function serveOpenWork(
   if (state === 'open' && open.run?.detected === false)
     await serveMessage(context, { dataCenter, epoch, kind: 'detect' }, options);
   return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, options);
+}
+
+/** Workers ask every 5 s: one of them looks. */
+const LOOK_EVERY_MS = 4_500;
+
+/** Measures the checks of the cell, where it is this worker's turn. */
+export async function lookAtChecks(context: WorkerContext, dataCenter: string): Promise<void> {
+  await sampleChecks(context.cells.get(dataCenter), LOOK_EVERY_MS);
 }
 
 /** Whether its cell can be read. Throws what the database answers. */

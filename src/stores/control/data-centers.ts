@@ -1,5 +1,6 @@
 // One row per data center: where it is in its rollout, what its operator wants, and what was requested. A use-case
 // takes only the groups of columns that it reads.
+import type { CheckSpec } from '../../domain/checks/check.js';
 import type { ApprovalMode, GuardRails } from '../../domain/config/rollout-config.js';
 import type { Intent, Stage } from '../../domain/rollout/stage.js';
 import type { WindowSpec } from '../../domain/windows/windows.js';
@@ -17,6 +18,8 @@ export interface RequestedSettings {
 export interface RunSettings extends RequestedSettings {
   readonly bakeMs: number;
   readonly bakeQuery?: string | undefined;
+  /** Left out: it was requested with an earlier version. */
+  readonly checks?: readonly CheckSpec[] | undefined;
   readonly windows: readonly WindowSpec[];
   readonly canaryWaitMs: number;
   readonly approval: ApprovalMode;

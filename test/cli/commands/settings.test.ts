@@ -60,7 +60,7 @@ describe('settings', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/rollout\.bake +PT1H .*init by /u);
     const { settings, open } = JSON.parse((await as(ALICE, 'settings', '--json')).out);
-    expect(settings).toHaveLength(18 + 1 + 2 * 2);
+    expect(settings).toHaveLength(19 + 1 + 2 * 2);
     expect(settings[0]).toMatchObject({ name: 'rollout.notBefore', value: null, change: null });
     expect(open).toEqual([]);
   });

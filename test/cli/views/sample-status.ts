@@ -76,6 +76,8 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     duration: null,
     quarantined: [],
     workersAlive: 1,
+    effectiveLanes: null,
+    checks: [],
     freeze: null,
     blockers: [],
     changeFeed: null,

@@ -18,6 +18,7 @@ const complete = {
     lanes: 2,
     bake: 'PT12H',
     bakeQuery: 'SELECT true',
+    checks: [{ name: 'shop', limit: 5, query: 'SELECT 1', holds: ['bake'] }],
     canaryWait: 'PT10M',
     planRetention: 'P30D',
     windows: [window, { from: '01:00', to: '02:00', dates: ['2025-10-06'] }],

@@ -16,6 +16,7 @@ describe('parseRolloutConfig', () => {
         lanes: 2,
         bakeMs: 0,
         bakeQuery: undefined,
+        checks: [{ name: 'probe' }, { name: 'lockWaits' }, { name: 'batchTime' }],
         canaryWaitMs: 0,
         planRetentionDays: 30,
         windows: [],
@@ -40,6 +41,9 @@ rollout:
   lanes: 4
   bake: PT12H
   bakeQuery: select true
+  checks:
+    - { name: lag, limit: PT2S }
+    - { name: shop, query: select 1, limit: 400, holds: [write, bake] }
   canaryWait: PT10M
   planRetention: P60D
   windows:
@@ -57,6 +61,10 @@ ${india}`);
       lanes: 4,
       bakeMs: 43_200_000,
       bakeQuery: 'select true',
+      checks: [
+        { name: 'lag', limit: 'PT2S' },
+        { name: 'shop', query: 'select 1', limit: 400, holds: ['write', 'bake'] },
+      ],
       canaryWaitMs: 600_000,
       planRetentionDays: 60,
       windows: [

@@ -29,6 +29,7 @@ const EVERY = `rollout:
   notBefore: 2098-10-06
   bake: P1DT2H
   bakeQuery: "select \${1}"
+  checks: [{ name: lag, limit: PT1S }, { name: shop, query: "select 'a: b'", holds: [start] }]
   canaryWait: PT90S
   planRetention: P60D
   windows: [{ from: 22:00, to: 05:00, days: [mon] }]
@@ -124,6 +125,8 @@ describe('parseSetting', () => {
     ['rollout.bakeQuery', QUERY, QUERY],
     ['rollout.guardRails.orgsTouched', '5000', 5_000],
     ['rollout.windows', '[]', []],
+    ['rollout.checks', '[]', []],
+    ['rollout.checks', '[{ name: lag, limit: PT2S }]', [{ name: 'lag', limit: 'PT2S' }]],
     ['rollout.windows', '[{ from: "21:00", to: "23:00" }]', [{ from: '21:00', to: '23:00' }]],
     ['dataCenters.order', 'us, eu', ['us', 'eu']],
     ['dataCenters.eu.zone', 'Europe/Paris', 'Europe/Paris'],
@@ -137,6 +140,7 @@ describe('parseSetting', () => {
     ['rollout.approval', 'never', 'invalid_config', 'auto'],
     ['rollout.bake', '12h', 'invalid_duration', 'rollout.bake'],
     ['rollout.windows', '[', 'invalid_argument', 'YAML'],
+    ['rollout.checks', '[{ name: lagg }]', 'invalid_config', 'lag, archive'],
     ['rollout.windows', '[{ from: "00:00", to: "00:00", deny: true }]', 'invalid_config', 'never opens'],
     ['signups.cutover', '2098-10-01', 'invalid_config', 'rollout.notBefore'],
     ['rollout.notBefore', '2098-03-30T02:30', 'invalid_instant', 'does not exist in Europe/Berlin'],

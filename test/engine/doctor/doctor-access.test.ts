@@ -98,6 +98,34 @@ describe('checkCell', () => {
     ]);
   });
 
+  test('reads every check as its role does, and names what that lacks', async () => {
+    const cell = await makeCell();
+    const ask = async (checks: string): Promise<readonly Finding[]> => {
+      const config = makeConfig([cell], `rollout: { checks: ${checks} }\n`);
+      return (await checkCells([cell], { config })).filter(({ check }) => check === 'checks');
+    };
+    const worker = cellRoleName(cell.dataCenter.id, 'worker');
+    const says = (code: string, fix: string) => ({
+      level: 'error',
+      found: expect.stringContaining(code),
+      fix: expect.stringContaining(fix),
+    });
+    expect(await ask('[{ name: lockWaits }, { name: batchTime }]')).toMatchObject([
+      { level: 'ok', found: 'lockWaits 0, limit 4; batchTime 0 s, limit 1 s' },
+    ]);
+    expect(await ask('[{ name: probe }, { name: lag }, { name: archive }]')).toMatchObject([
+      says('lag of rollout.checks cannot be read (42501)', `GRANT pg_read_all_stats TO ${worker};`),
+      says('archive_off', 'archive_mode'),
+    ]);
+    const load = '[{ name: load, query: select value from public.load, limit: 5, holds: [write, bake] }]';
+    await cell.sql(`create table public.load (value text); grant select on public.load to "${worker}"`);
+    expect(await ask(load)).toMatchObject([
+      says('not_a_number', 'number'),
+      says('42501', cellRoleName(cell.dataCenter.id, 'reader')),
+    ]);
+    expect(await ask('[]')).toEqual([]);
+  });
+
   test('runs the bake query before a rollout does, and names what its role lacks', async () => {
     const cell = await makeCell();
     const ask = async (query: string): Promise<readonly Finding[]> => {
@@ -116,7 +144,9 @@ describe('checkCell', () => {
     await cell.sql('grant select on public.health to public');
     expect(await ask(query)).toMatchObject([{ level: 'ok', found: expect.stringContaining('does not return true') }]);
     await cell.sql('insert into public.health values (true)');
-    expect(await ask(query)).toMatchObject([{ level: 'ok', found: 'it returns true' }]);
+    expect(await ask(query)).toMatchObject([
+      { level: 'ok', found: expect.stringContaining('it returns true; rollout.checks') },
+    ]);
     expect(await ask('delete from public.health')).toMatchObject([
       {
         level: 'error',

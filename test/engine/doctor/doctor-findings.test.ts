@@ -79,6 +79,7 @@ describe('runDoctorChecks', () => {
       'inputs',
       'sign-ups',
       'change feed',
+      'checks',
     ]);
   });
 

@@ -1,5 +1,5 @@
 // The fence, its run and what a batch must know of the source, in one statement: a batch pays for every round trip.
-import { findRow } from '../../query.js';
+import { findRow, selectRow } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 import { READS_SOURCE } from '../identity.js';
@@ -12,7 +12,27 @@ export interface OpenRun extends CellRun {
   readonly timeline: string;
   /** The source proves that an id occurs once. */
   readonly sourceUnique: boolean;
+  /** What the checks allow now. */
+  readonly throttle: CurrentThrottle;
 }
+
+export interface CurrentThrottle {
+  /** No more than the setting: 0, ¼, ½, or whole lanes. */
+  readonly lanes: number;
+  /** Somebody has looked lately enough; else `lanes` is 0, and a look is due. */
+  readonly sampled: boolean;
+}
+
+/** SQL: the lanes that a scope gives of `lanes` at this moment; where nothing is checked, all of them. */
+const throttleSql = (scope: 'write' | 'read', lanes: string): string => `
+  case when not exists (select from credit_rollout.checks) then ${lanes}::float8
+    else (select least(t.lanes, ${lanes}) from credit_rollout.throttle t where t.scope = '${scope}' and t.sampled_at
+      between clock_timestamp() - interval '15 s' and clock_timestamp() + interval '15 s') end`;
+
+const toThrottle = (allowed: number | null): CurrentThrottle => ({
+  lanes: allowed ?? 0,
+  sampled: allowed !== null,
+});
 
 /**
  * The run that may be written under `epoch` now; undefined: none, the cell is frozen, it is another server than the one
@@ -20,9 +40,10 @@ export interface OpenRun extends CellRun {
  * earlier statement.
  */
 export async function findOpenRun(tx: CellTransaction, epoch: bigint): Promise<OpenRun | undefined> {
-  const row = await findRow<RunRow & Pick<OpenRun, 'timeline' | 'sourceUnique'>>(
+  const row = await findRow<RunRow & Pick<OpenRun, 'timeline' | 'sourceUnique'> & { readonly allowed: number | null }>(
     tx,
-    `select ${RUN_COLUMNS}, f.timeline, coalesce(c.source_unique, false) as source_unique
+    `select ${RUN_COLUMNS}, f.timeline, coalesce(c.source_unique, false) as source_unique,
+       ${throttleSql('write', 'r.lanes')} as allowed
      from credit_rollout.fence f
      join credit_rollout.runs r on r.run_id = f.run_id
      cross join credit_rollout.cell c
@@ -31,5 +52,21 @@ export async function findOpenRun(tx: CellTransaction, epoch: bigint): Promise<O
        and ${READS_SOURCE}`,
     { epoch },
   );
-  return row && { ...row, runId: BigInt(row.runId), planId: toBigint(row.planId) };
+  if (row === undefined) return undefined;
+  const { allowed, ...run } = row;
+  return { ...run, runId: BigInt(run.runId), planId: toBigint(run.planId), throttle: toThrottle(allowed) };
+}
+
+/** For work that only reads. */
+export async function readThrottle(
+  tx: CellTransaction,
+  scope: 'write' | 'read',
+  lanes: number,
+): Promise<CurrentThrottle> {
+  const { allowed } = await selectRow<{ readonly allowed: number | null }>(
+    tx,
+    `select ${throttleSql(scope, ':lanes::int')} as allowed`,
+    { lanes },
+  );
+  return toThrottle(allowed);
 }

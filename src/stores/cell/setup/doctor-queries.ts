@@ -2,7 +2,8 @@
 // only.
 import { cellMigrations } from '../../../../migrations/cell/index.js';
 import type { QuarantineReason } from '../../../domain/source/org-inputs.js';
-import { execute, findRow, runForeignQuery, runVerbatim, selectRow, selectRows } from '../../query.js';
+import { findRow, runVerbatim, selectRow, selectRows } from '../../query.js';
+import { beginReadOnly, readCheckQuery } from '../batch/built-in-checks.js';
 import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from '../cell-database.js';
 import { assertCellIdentity } from '../identity.js';
 import type { SourceReader } from './read-source-as.js';
@@ -270,15 +271,8 @@ export function countBadInputs(
  * of its only row is true; false for anything else.
  */
 export async function runBakeQuery(tx: CellTransaction, sql: string): Promise<boolean> {
-  await execute(tx, 'set transaction read only');
-  // the first snapshot: from here on nothing can make the transaction write
-  await execute(tx, 'select');
-  await execute(tx, 'savepoint foreign_query');
-  const [asked] = await Promise.allSettled([runForeignQuery(tx, sql, 2)]);
-  // settings and locks that it took for the whole session go: the next transaction on this connection is another one
-  await execute(tx, 'rollback to savepoint foreign_query; select pg_advisory_unlock_all()');
-  if (asked.status === 'rejected') throw asked.reason;
-  return isTrue(asked.value);
+  await beginReadOnly(tx);
+  return (await readCheckQuery(tx, sql)) === true;
 }
 
 /** The same for `doctor`, whose login may be the one of `init`. */

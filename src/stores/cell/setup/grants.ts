@@ -34,7 +34,7 @@ const VERIFY_AGAIN = 'update (verified_at, checked, mismatches, changed_since, a
 const STATE = [
   `select on credit_rollout.fence, credit_rollout.gate, credit_rollout.reversals, credit_rollout.freezes,
     credit_rollout.runs, credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.workers,
-    credit_rollout.plan_requests, credit_rollout.schedulers`,
+    credit_rollout.plan_requests, credit_rollout.schedulers, credit_rollout.checks, credit_rollout.throttle`,
   `select (${FENCER_BATCH_COLUMNS}) on credit_rollout.batches`,
   'select (run_id, reason) on credit_rollout.quarantine',
   `select (${FENCER_PLAN_COLUMNS}) on credit_rollout.plans`,
@@ -66,6 +66,10 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'update (state, failure, single_writes, changed_at) on credit_rollout.fence',
     'select, insert, update, delete on credit_rollout.workers',
     'execute on function credit_rollout.split_batch',
+    // it writes what it measured; which checks there are, and their limits, come from control
+    'select, update (value, error, sampled_at, calm_ms, mark_lsn, mark_at) on credit_rollout.checks',
+    'select, update (lanes, good_samples, changed_at, sampled_at, looked_at) on credit_rollout.throttle',
+    'execute on function credit_rollout.probe_ms',
     PLANS,
     PLAN_FUNCTIONS,
     // the check of the canary compares with what was stored before, and how it came about
@@ -128,6 +132,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   fencer: [
     ...STATE,
     'insert (login), update (seen_at) on credit_rollout.schedulers',
+    'insert (name, query, limit_value), update (query, limit_value), delete on credit_rollout.checks',
     'update on credit_rollout.fence',
     'update (armed_at, effective_at, latched_at, swept_at) on credit_rollout.gate',
     'execute on function credit_rollout.open_run, credit_rollout.open_maintenance',

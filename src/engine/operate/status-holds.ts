@@ -1,0 +1,34 @@
+// The holds that `status` shows, with since when: those that were decided, and that no scheduler can take a step.
+import { needsScheduler } from '../../domain/rollout/data-center-state.js';
+import { byCommand, createHold, type Hold } from '../../domain/rollout/hold.js';
+import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
+import type { ControlFacts } from '../../stores/control/control-database.js';
+import { listHolds } from '../../stores/control/holds.js';
+import type { Schedulers } from '../../stores/control/schedulers.js';
+import type { EngineContext } from '../context.js';
+
+export interface StatusHold extends Hold {
+  readonly since: Date;
+}
+
+/** No scheduler can take a step: none runs, or what it would write is not accepted. */
+export function schedulerHold(
+  dc: DataCenterSnapshot,
+  { alive, lastSeenAt, readOnly }: Schedulers & Pick<ControlFacts, 'readOnly'>,
+  now: Date,
+): readonly StatusHold[] {
+  if (!needsScheduler(dc)) return [];
+  if (readOnly) return [{ ...createHold('read_only', byCommand('doctor'), 'control'), since: lastSeenAt ?? now }];
+  return alive === 0 ? [{ ...createHold('no_scheduler', byCommand('up'), '0', '1'), since: lastSeenAt ?? now }] : [];
+}
+
+/** A hold that the scheduler has recorded keeps its `since`; a new one begins now. */
+export async function addSince(
+  context: EngineContext,
+  dataCenter: string,
+  now: Date,
+  holds: readonly Hold[],
+): Promise<readonly StatusHold[]> {
+  const recorded = await context.control.inTransaction((tx) => listHolds(tx, dataCenter));
+  return holds.map((hold) => ({ ...hold, since: recorded.find((row) => row.code === hold.code)?.since ?? now }));
+}

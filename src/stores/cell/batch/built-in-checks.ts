@@ -1,0 +1,128 @@
+// How each built-in check is measured. One statement each, that reads only; but for what it compares with the next
+// time, which the statement that looks stores.
+import type { BuiltInCheck } from '../../../domain/checks/check.js';
+import { execute, runForeignQuery, selectRow } from '../../query.js';
+import type { CellTransaction } from '../cell-database.js';
+
+export interface Measure {
+  readonly value: number | null;
+  /** Code of why there is no value; null where there is one. */
+  readonly code: string | null;
+}
+
+/** What `pg_stat_*` shows of other roles needs this membership; without it their rows are empty, which says nothing. */
+const SEES_OTHERS = `pg_has_role(current_user, 'pg_read_all_stats', 'usage')`;
+
+// standbys that replay: no base backup, no pg_receivewal, no logical subscriber
+const STANDBYS = `
+select r.replay_lsn, r.replay_lag from pg_catalog.pg_stat_replication r
+where r.state = 'streaming' and r.replay_lsn is not null and not exists (
+  select from pg_catalog.pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical')`;
+
+/**
+ * Most read one number. `lag` is the greater of what the standby reports and the age of the place in the WAL that it
+ * has not replayed yet: a standby whose replay is paused reports nothing.
+ */
+const READINGS: Readonly<Record<BuiltInCheck, string>> = {
+  // against the median of calm times; what takes less than half a millisecond is calm
+  probe: `with now as materialized (select credit_rollout.probe_ms() as ms)
+    select now.ms / greatest(0.5, coalesce(
+      (select percentile_cont(0.5) within group (order by t) from unnest(c.calm_ms) t), now.ms)) as value,
+      null as code, now.ms as measured
+    from now left join credit_rollout.checks c on c.name = 'probe'`,
+  lag: `with standbys as materialized (${STANDBYS}),
+    slowest as (select count(*) as found, min(replay_lsn) as lsn,
+      max(extract(epoch from replay_lag)) * 1000 as ms from standbys)
+    select case when ${SEES_OTHERS} and s.found > 0 then greatest(coalesce(s.ms, 0),
+        case when s.lsn < c.mark_lsn then extract(epoch from clock_timestamp() - c.mark_at) * 1000 else 0 end) end
+      ::float8 as value,
+      case when not ${SEES_OTHERS} then '42501' when s.found = 0 then 'no_standby' end as code,
+      case when s.lsn >= coalesce(c.mark_lsn, '0/0') then pg_current_wal_lsn() end::text as mark
+    from slowest s left join credit_rollout.checks c on c.name = 'lag'`,
+  archive: `select case when current_setting('archive_mode') = 'off' then null
+      when a.last_failed_time > coalesce(a.last_archived_time, '-infinity') then extract(epoch from
+        clock_timestamp() - coalesce(a.last_archived_time, a.stats_reset, a.last_failed_time)) * 1000
+      else 0 end::float8 as value,
+      case when current_setting('archive_mode') = 'off' then 'archive_off' end as code
+    from pg_catalog.pg_stat_archiver a`,
+  sessions: `select case when ${SEES_OTHERS} then count(*) filter (where a.state = 'active'
+        and a.backend_type = 'client backend' and a.usename <> session_user) end::float8 as value,
+      case when not ${SEES_OTHERS} then '42501' end as code
+    from pg_catalog.pg_stat_activity a`,
+  wal: `select coalesce(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), c.mark_lsn) / 1000000
+        / greatest(0.1, extract(epoch from clock_timestamp() - c.mark_at)), 0)::float8 as value,
+      null as code, pg_current_wal_insert_lsn()::text as mark
+    from (select) one left join credit_rollout.checks c
+      on c.name = 'wal' and c.mark_lsn <= pg_current_wal_insert_lsn()
+        and c.mark_at > clock_timestamp() - interval '1 min'`,
+  // for a second or longer, in this database, on something else than an advisory lock
+  lockWaits: `select count(distinct l.pid)::float8 as value, null as code
+    from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid = l.pid and a.datname = current_database()
+    where not l.granted and l.locktype <> 'advisory' and l.waitstart < clock_timestamp() - interval '1 s'`,
+  batchTime: `select coalesce(percentile_cont(0.9) within group (order by b.duration_ms), 0)::float8 as value,
+      null as code
+    from (select b.duration_ms from credit_rollout.batches b join credit_rollout.fence f on f.run_id = b.run_id
+      where b.state = 'done' and b.kind = 'range' and b.done_at > clock_timestamp() - interval '15 s'
+      order by b.done_at desc limit 20) b`,
+};
+
+/** What is compared with at the next look. */
+export interface Mark {
+  readonly name: BuiltInCheck;
+  /** Of the probe, in ms. */
+  readonly measured?: number | undefined;
+  /** A place in the WAL. */
+  readonly lsn?: string | undefined;
+}
+
+interface ReadingRow extends Measure {
+  readonly measured?: number;
+  readonly mark?: string | null;
+}
+
+/** Needs a transaction that reads only. */
+export async function readBuiltIn(
+  tx: CellTransaction,
+  name: BuiltInCheck,
+): Promise<{ readonly reading: Measure; readonly mark: Mark }> {
+  const { value, code, measured, mark } = await selectRow<ReadingRow>(tx, READINGS[name]);
+  return { reading: { value, code }, mark: { name, measured, lsn: mark ?? undefined } };
+}
+
+/** One more calm time of the probe where no batch of ours ended just now; a place in the WAL where there is one. */
+export async function saveMarks(tx: CellTransaction, marks: readonly Mark[]): Promise<void> {
+  await execute(
+    tx,
+    `update credit_rollout.checks c
+     set calm_ms = case when m.measured is null or exists (
+           select from credit_rollout.batches b join credit_rollout.fence f on f.run_id = b.run_id
+           where b.done_at > clock_timestamp() - interval '5 s') then c.calm_ms
+         else (m.measured || c.calm_ms)[1:15] end,
+       mark_lsn = coalesce(m.lsn::pg_lsn, c.mark_lsn),
+       mark_at = case when m.lsn is null then c.mark_at else clock_timestamp() end
+     from jsonb_to_recordset(:marks::jsonb) m (name text, measured float8, lsn text) where m.name = c.name`,
+    { marks: JSON.stringify(marks) },
+  );
+}
+
+/** Makes the transaction read only, so that nothing in it can write. */
+export async function beginReadOnly(tx: CellTransaction): Promise<void> {
+  await execute(tx, 'set transaction read only');
+  // the first snapshot: from here on nothing can make the transaction write
+  await execute(tx, 'select');
+}
+
+/** Runs `read` and undoes what it did: settings, locks and a failed statement, so that the next one can run. */
+export async function inSavepoint<T>(tx: CellTransaction, read: () => Promise<T>): Promise<T> {
+  await execute(tx, 'savepoint foreign_query');
+  const [asked] = await Promise.allSettled([read()]);
+  await execute(tx, 'rollback to savepoint foreign_query; select pg_advisory_unlock_all()');
+  if (asked.status === 'rejected') throw asked.reason;
+  return asked.value;
+}
+
+/** The first column of the only row of the operator's query; undefined for anything else. Needs a read-only one. */
+export async function readCheckQuery(tx: CellTransaction, sql: string): Promise<unknown> {
+  const [row, ...others] = await inSavepoint(tx, () => runForeignQuery(tx, sql, 2));
+  return row === undefined || others.length > 0 ? undefined : Object.values(row)[0];
+}

@@ -1,0 +1,146 @@
+// The checks of a cell, their newest readings, and the lanes that they allow. A scheduler writes which checks there
+// are, one worker at a time what it measured. Numbers and codes only, one row per check.
+import type { CellCheck } from '../../../domain/checks/check.js';
+import type { Throttle } from '../../../domain/checks/decide-throttle.js';
+import { execute, findRow, selectRows } from '../../query.js';
+import type { CellTransaction } from '../cell-database.js';
+
+/** `write`: batches that write; `read`: the verification, which obeys fewer checks. */
+export type ThrottleScope = 'write' | 'read';
+
+/** As fencer: makes the checks of the cell these, and leaves the readings of those that were there. */
+export async function saveChecks(tx: CellTransaction, checks: readonly CellCheck[]): Promise<void> {
+  const wanted = JSON.stringify(checks.map(({ name, query, limit }) => ({ name, query, limit_value: limit })));
+  await execute(
+    tx,
+    `with wanted as (
+       select * from jsonb_to_recordset(:wanted::jsonb) w (name text, query text, limit_value float8)),
+     gone as (
+       delete from credit_rollout.checks c where not exists (select from wanted w where w.name = c.name))
+     insert into credit_rollout.checks as c (name, query, limit_value)
+     select w.name, w.query, w.limit_value from wanted w
+     on conflict (name) do update set query = excluded.query, limit_value = excluded.limit_value
+       where (c.query, c.limit_value) is distinct from (excluded.query, excluded.limit_value)`,
+    { wanted },
+  );
+}
+
+export interface StoredCheck {
+  readonly name: string;
+  readonly query: string | null;
+  readonly limit: number | null;
+  readonly value: number | null;
+  readonly error: string | null;
+  readonly sampledAt: Date | null;
+}
+
+export interface StoredThrottle extends Throttle {
+  readonly scope: ThrottleScope;
+}
+
+const CHECKS = `select name, query, limit_value as limit, value, error, sampled_at
+  from credit_rollout.checks order by name`;
+const THROTTLES = 'select scope, lanes, good_samples, changed_at, sampled_at from credit_rollout.throttle';
+
+/** The checks of the cell with their readings, and what was decided by them; by the cell's clock. */
+export async function readChecks(tx: CellTransaction): Promise<{
+  readonly now: Date;
+  readonly checks: readonly StoredCheck[];
+  readonly throttles: readonly StoredThrottle[];
+}> {
+  const now = await findRow<{ now: Date }>(tx, 'select clock_timestamp() as now');
+  return {
+    now: now?.now ?? new Date(0),
+    checks: await selectRows<StoredCheck>(tx, CHECKS),
+    throttles: await selectRows<StoredThrottle>(tx, THROTTLES),
+  };
+}
+
+/** A look that this worker may take: what to measure, and what was known before. */
+export interface Look {
+  /** By the cell's clock: what is measured after it is at most this old. */
+  readonly at: Date;
+  readonly lanes: number;
+  readonly checks: readonly StoredCheck[];
+  readonly throttles: readonly StoredThrottle[];
+}
+
+/**
+ * Lets one worker at a time look: undefined where another began less than `everyMs` ago, nothing is open, or there are
+ * no checks. A worker that dies meanwhile keeps the others from looking for no longer than that.
+ */
+export async function claimLook(tx: CellTransaction, everyMs: number): Promise<Look | undefined> {
+  const claimed = await findRow<{ at: Date; lanes: number }>(
+    tx,
+    `update credit_rollout.throttle t set looked_at = date_trunc('milliseconds', clock_timestamp())
+     from credit_rollout.fence f join credit_rollout.runs r on r.run_id = f.run_id
+     where t.scope = 'write' and f.state <> 'closed' and exists (select from credit_rollout.checks)
+       and (t.looked_at is null or t.looked_at not between
+         clock_timestamp() - make_interval(secs => :every_ms::float8 / 1000) and clock_timestamp() + interval '1 s')
+       and t.ctid = (select u.ctid from credit_rollout.throttle u where u.scope = 'write' for update skip locked)
+     returning t.looked_at as at, r.lanes`,
+    { every_ms: everyMs },
+  );
+  if (claimed === undefined) return undefined;
+  return {
+    ...claimed,
+    checks: await selectRows<StoredCheck>(tx, CHECKS),
+    throttles: await selectRows<StoredThrottle>(tx, THROTTLES),
+  };
+}
+
+export interface Measured {
+  readonly name: string;
+  readonly value: number | null;
+  readonly error: string | null;
+}
+
+/** Stores what a look found. False, and nothing is written: somebody who began later was faster. */
+export async function saveLook(
+  tx: CellTransaction,
+  at: Date,
+  measured: readonly Measured[],
+  throttles: readonly StoredThrottle[],
+): Promise<boolean> {
+  const decided = await execute(
+    tx,
+    `update credit_rollout.throttle t
+     set lanes = d.lanes, good_samples = d.good_samples, changed_at = d.changed_at, sampled_at = :at::timestamptz
+     from jsonb_to_recordset(:decided::jsonb)
+       d (scope text, lanes float8, good_samples integer, changed_at timestamptz)
+     where t.scope = d.scope and (select w.looked_at from credit_rollout.throttle w where w.scope = 'write')
+       = :at::timestamptz`,
+    {
+      at: at.toISOString(),
+      decided: JSON.stringify(
+        throttles.map(({ scope, lanes, goodSamples, changedAt }) => ({
+          ...{ scope, lanes },
+          good_samples: goodSamples,
+          changed_at: changedAt?.toISOString() ?? null,
+        })),
+      ),
+    },
+  );
+  if (decided === 0) return false;
+  await execute(
+    tx,
+    `update credit_rollout.checks c set value = m.value, error = m.error, sampled_at = :at::timestamptz
+     from jsonb_to_recordset(:measured::jsonb) m (name text, value float8, error text) where m.name = c.name`,
+    { at: at.toISOString(), measured: JSON.stringify(measured) },
+  );
+  return true;
+}
+
+/** How long the newest batch of a run took, and how long ago it ended, in ms; undefined: there is none. */
+export function findNewestBatch(
+  tx: CellTransaction,
+  runId: bigint,
+): Promise<{ readonly durationMs: number; readonly endedMs: number } | undefined> {
+  return findRow(
+    tx,
+    `select b.duration_ms, (extract(epoch from clock_timestamp() - b.done_at) * 1000)::float8 as ended_ms
+     from credit_rollout.batches b where b.run_id = :run_id::bigint and b.state = 'done'
+     order by b.done_at desc limit 1`,
+    { run_id: runId },
+  );
+}
