@@ -4,7 +4,7 @@ import type { BuiltInCheck } from '../../../domain/checks/check.js';
 import { execute, runForeignQuery, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
-export interface Measure {
+export interface CheckValue {
   readonly value: number | null;
   /** Code of why there is no value; null where there is one. */
   readonly code: string | null;
@@ -75,7 +75,7 @@ export interface Mark {
   readonly lsn?: string | undefined;
 }
 
-interface ReadingRow extends Measure {
+interface ReadingRow extends CheckValue {
   readonly measured?: number;
   readonly mark?: string | null;
 }
@@ -84,7 +84,7 @@ interface ReadingRow extends Measure {
 export async function readBuiltIn(
   tx: CellTransaction,
   name: BuiltInCheck,
-): Promise<{ readonly reading: Measure; readonly mark: Mark }> {
+): Promise<{ readonly reading: CheckValue; readonly mark: Mark }> {
   const { value, code, measured, mark } = await selectRow<ReadingRow>(tx, READINGS[name]);
   return { reading: { value, code }, mark: { name, measured, lsn: mark ?? undefined } };
 }
