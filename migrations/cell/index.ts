@@ -131,7 +131,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     refuseWorkerFalls,
     sweepByRuns,
     writeSignUpsTogether,
-    checkCellInstants,
     createChecks,
+    checkCellInstants,
   ];
 }
