@@ -34,7 +34,7 @@ export async function startListener(
   { address, process, dataCenters }: ListenerOptions,
 ): Promise<RunningListener> {
   const queue: Need = { what: 'queue', ask: () => program.checkQueue() };
-  const control: Need = { what: 'control', ask: () => assertControlReady(program.engine) };
+  const control: Need = { what: 'control', ask: () => assertControlReady(program.scheduler) };
   const cells = dataCenters.map((id): Need => ({ what: id, ask: () => reachCell(program.worker, id) }));
   const needs = [...(process === 'worker' ? [] : [control]), ...(process === 'scheduler' ? [] : cells), queue];
   const server = createProcessServer({
@@ -43,7 +43,7 @@ export async function startListener(
     readSamples: () =>
       process === 'worker'
         ? readWorkerMetrics(program.worker, dataCenters, METRICS_MS)
-        : readMetrics(program.engine, METRICS_MS),
+        : readMetrics(program.scheduler, METRICS_MS),
   });
   const listening = await listenOn(server, address);
   return {

@@ -32,13 +32,24 @@ export async function startMeter(
   program: Program,
   options: { readonly dataCenter: string; readonly listen: MeterListen },
 ): Promise<RunningMeter> {
-  const { meter, costs, findDetails, drain, disconnect } = await openCellMeter(
-    program,
-    options.dataCenter,
-    'configured',
-  );
-  const http = createMeterServer({ meter, clock: systemClock, findDetails, costs });
-  const address = await listenAt(http, options.listen);
+  const { meter, costs, cell, drain, disconnect } = await openCellMeter(program, options.dataCenter, 'configured');
+  const http = createMeterServer({
+    meter,
+    clock: systemClock,
+    findDetails: cell.findDetails,
+    isCellRead: cell.isRead,
+    costs,
+  });
+  const listening = (async () => {
+    if ((await cell.prove()) === 'unreachable')
+      createLog().warn('meter_cell_unreachable', { dataCenter: options.dataCenter });
+    return listenAt(http, options.listen);
+  })();
+  const address = await listening.catch(async (error: unknown) => {
+    await meter.close();
+    disconnect();
+    throw error;
+  });
   const stopping = new AbortController();
   const draining = (async () => {
     while (!stopping.signal.aborted) {
@@ -66,7 +77,7 @@ export async function startMeter(
 export interface CellMeter {
   readonly meter: Meter;
   readonly costs: CallCosts;
-  readonly findDetails: MeterCell['findDetails'];
+  readonly cell: MeterCell;
   /** What this process has not yet brought into the cell. Never rejects. */
   drain(): Promise<unknown>;
   /** Once the meter is closed and drained. */
@@ -98,7 +109,7 @@ export async function openCellMeter(
   });
   const drain = (): Promise<unknown> =>
     cell.drain(store).catch((err: unknown) => log.warn('meter_drain_failed', { err }));
-  return { meter, costs, findDetails: cell.findDetails, drain, disconnect: () => redis?.disconnect() };
+  return { meter, costs, cell, drain, disconnect: () => redis?.disconnect() };
 }
 
 async function listenAt(http: Server, listen: MeterListen): Promise<string> {

@@ -55,6 +55,8 @@ export interface Program {
   readonly origin: string;
   readonly engine: EngineContext;
   readonly worker: WorkerContext;
+  /** What a scheduler works with: a person's command does with less. */
+  readonly scheduler: EngineContext;
   /** The same cells, also where they were moved to another server: to look at them and adopt them, and nothing else. */
   readonly movedCells: CellDirectory;
   /** Reads and parses the configured card; throws rate_card_not_found and the card's own errors. */
@@ -177,6 +179,7 @@ function composeProgram(
     origin:
       name === null ? `the embedded sample: no ${CONFIG_FILE} in ${resolve()}` : describeOrigin(name, config, servers),
     worker,
+    scheduler,
     engine,
     movedCells: { get: (id) => asOperator(moved.get(id)) },
     loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),

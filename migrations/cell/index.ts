@@ -9,6 +9,7 @@ import { createChecks } from './checks.js';
 import { addChecksums } from './checksums.js';
 import { writeCodesOnly } from './codes-only.js';
 import { indexRetired, nameCardFalls } from './daily-decisions.js';
+import { logDecisionsAlone } from './decisions-alone.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';
 import { createEnforcement } from './enforcement.js';
 import { createExceptions } from './exceptions.js';
@@ -46,11 +47,12 @@ import { writeSignUpsLater } from './sign-ups-later.js';
 import { writeSignUpsTogether } from './sign-ups-together.js';
 import { checkCanaryPass, recordAllPowers } from './signed-times.js';
 import { readSourceAsRole } from './source-role.js';
+import { sweepByRuns } from './swept-by-runs.js';
 import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-freezes.js';
 import { deleteByFunctions } from './unlocked-tables.js';
 import { createUsage } from './usage.js';
 import { createFence, createRuns } from './work.js';
-import { refuseWorkerFalls, sweepByRuns } from './worker-falls.js';
+import { compareWrittenNumbers } from './written-numbers.js';
 
 export type { CellSchemaOptions } from './identity.js';
 
@@ -128,10 +130,11 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     createEnforcement,
     checkSealsAtCommit,
     endRunsOnce,
-    refuseWorkerFalls,
     sweepByRuns,
     writeSignUpsTogether,
     createChecks,
+    logDecisionsAlone,
+    compareWrittenNumbers,
     checkCellInstants,
   ];
 }

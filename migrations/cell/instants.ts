@@ -15,7 +15,7 @@ const MANY = [
 ] as const;
 
 export const checkCellInstants: Migration = {
-  name: '20261201075900_pre_check_instants',
+  name: '20261201095900_pre_check_instants',
   up: `${checkInstantsSql('credit_rollout', MANY)}
 
 create function credit_rollout.sign_seen() returns trigger language plpgsql

@@ -60,6 +60,15 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     refused_by_concurrency: 'calls refused for the concurrency, of all days',
     days: 'days with calls',
   },
+  'credit_rollout.decision_log': {
+    decision_id: 'primary key',
+    about: '`enforcement` or `protected_orgs`: the table that was changed',
+    org_id: 'the org; null: all of them',
+    was: 'the row before; null: there was none',
+    becomes: 'the row after; null: there is none',
+    login: 'the login that the database authenticated',
+    decided_at: 'clock of the cell',
+  },
   'credit_rollout.enforcement': {
     org_id: 'the org; null: all that have nothing of their own',
     credits: 'what the limit of a day does: `off`, `shadow` (only counted) or `on`; null: as the data center has it',

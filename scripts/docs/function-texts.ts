@@ -14,8 +14,6 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   sign_person: 'trigger of `exceptions` and `protected_orgs`: the login stands beside the name',
   refuse_instant: 'trigger: dates and instants lie between the years 1900 and 9999',
   sign_seen: 'trigger: when a process was seen is the time of the database',
-  check_single_falls: 'trigger of `allotments`: nothing falls outside of a run',
-  check_unpaid: 'trigger of `allotments`: an org stops to pay where the rule says so',
   check_swept: 'trigger of `gate`: a cut-over is swept by the run that ends',
   end_run_once: 'trigger of `runs`: what a run ended as stays',
   keep_code: 'trigger of what a scheduler reads: what is no code becomes `other`',
@@ -113,6 +111,9 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   insert_sign_up: 'writes the allotment of a sign-up; called by `grant_sign_up`',
   finish_override: 'ends an override; called by `complete_override`',
   check_floor_falls: 'trigger of `allotments`: what a worker lowers is what the rule gives in that moment',
+  check_written_numbers:
+    'trigger of `allotments`: between runs a worker writes what the rule gives; in one, no number falls below that',
+  log_decision: 'trigger of `enforcement` and `protected_orgs`: keeps who changed them in `decision_log`',
   keep_gate: 'trigger of `gate`',
   reverse_cutover:
     'takes a latched cut-over back, once for each number of control; runs as its owner, since nobody else undoes a latch',

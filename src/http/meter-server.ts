@@ -25,6 +25,8 @@ export interface MeterServerOptions {
   readonly findDetails: (orgId: string) => Promise<ApiDetails | undefined>;
   /** For the page. */
   readonly costs: CallCosts;
+  /** Whether the limits of orgs could be read when they were read last. */
+  readonly isCellRead: () => boolean;
 }
 
 const MAX_BODY_BYTES = 200_000;
@@ -44,7 +46,7 @@ interface Answer {
 }
 
 /** It does not listen yet. */
-export function createMeterServer({ meter, clock, findDetails, costs }: MeterServerOptions): Server {
+export function createMeterServer({ meter, clock, findDetails, costs, isCellRead }: MeterServerOptions): Server {
   /** Calls in flight by org and id, oldest first. */
   const held = new Map<string, Held>();
 
@@ -100,7 +102,7 @@ export function createMeterServer({ meter, clock, findDetails, costs }: MeterSer
     if (method === 'POST' && path === '/acquire') return acquire(await readJson(request), 'held');
     if (method === 'POST' && path === '/release') return release(await readJson(request));
     if (method === 'GET' && path === '/authorize') return authorize(request);
-    if (method === 'GET' && path === '/health') return { status: 200, body: { ok: true, ...meter.counts() } };
+    if (method === 'GET' && path === '/health') return { status: 200, body: { ok: isCellRead(), ...meter.counts() } };
     const [, orgId, ending] = /^\/orgs\/([^/]+)\/api-details(\.html)?$/u.exec(path) ?? [];
     if (method === 'GET' && orgId !== undefined) {
       const form = ending === undefined ? chooseForm(request.headers.accept) : 'page';

@@ -171,3 +171,44 @@ describe('an exception', () => {
     }
   });
 });
+
+describe('what one person decides alone', () => {
+  test('leaves the login and the time behind, whoever writes it, and nobody changes that', async () => {
+    const { override } = scene.logins;
+    const before = await scene.cell.sql(
+      'select coalesce(max(decision_id), 0)::int as last from credit_rollout.decision_log',
+    );
+    for (const statement of [
+      `update credit_rollout.enforcement set credits = 'on' where org_id is null`,
+      `update credit_rollout.enforcement set credits = 'shadow' where org_id is null`,
+      `update credit_rollout.enforcement set credits = 'shadow' where org_id is null`,
+      `insert into credit_rollout.enforcement (org_id, credits) values (9, 'off')`,
+      `insert into credit_rollout.protected_orgs (org_id, reason, protected_by) values (9, 'vip', 'ceo')`,
+      'select credit_rollout.unprotect_org(9)',
+    ])
+      expect(await override.attempt(statement), statement).toBe('done');
+    const logged = await scene.cell.sql(
+      `select about, org_id::int, was ->> 'credits' as was, becomes ->> 'credits' as becomes, was is null as made,
+         becomes is null as ended, login, decided_at > now() - interval '1 minute' as now
+       from credit_rollout.decision_log where decision_id > $1 order by decision_id`,
+      [before[0]?.last],
+    );
+    const one = { login: override.name, now: true, made: false, ended: false, org_id: null, about: 'enforcement' };
+    const protection = { ...one, about: 'protected_orgs', org_id: 9, was: null, becomes: null };
+    expect(logged).toEqual([
+      { ...one, was: 'shadow', becomes: 'on' },
+      { ...one, was: 'on', becomes: 'shadow' },
+      { ...one, org_id: 9, was: null, becomes: 'off', made: true },
+      { ...protection, made: true },
+      { ...protection, ended: true },
+    ]);
+    for (const login of ALL)
+      for (const change of [
+        `update credit_rollout.decision_log set login = 'ceo'`,
+        'delete from credit_rollout.decision_log',
+        'truncate credit_rollout.decision_log',
+        `insert into credit_rollout.decision_log (about, was) values ('enforcement', '{}')`,
+      ])
+        expect(await scene.logins[login].attempt(change)).toBe(REFUSED.permission);
+  });
+});

@@ -40,7 +40,7 @@ describe('a worker', () => {
       `select p.proname from pg_proc p where p.pronamespace = 'credit_rollout'::regnamespace
          and p.proname = any ($1)
          and not coalesce(p.proconfig, '{}') @> '{TimeZone=UTC,"DateStyle=ISO, MDY",IntervalStyle=postgres}'`,
-      [[...SOURCE_FUNCTIONS, 'check_floor_falls']],
+      [[...SOURCE_FUNCTIONS, 'check_floor_falls', 'check_written_numbers']],
     );
     expect(open).toEqual([]);
   });

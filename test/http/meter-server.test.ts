@@ -33,6 +33,7 @@ const listen = (server: Server, where: string | number): Promise<void> =>
 async function open(where: 'loopback' | 'socket' = 'loopback') {
   const scene = openMeter(createMemoryMeterStore(() => Date.now()));
   const server = createMeterServer({
+    isCellRead: () => true,
     meter: scene.meter,
     clock: systemClock,
     findDetails: async (orgId) => (orgId === 'c' ? undefined : sampleDetails({ orgId, total: 2n ** 60n })),

@@ -33,6 +33,7 @@ describe.skipIf(!nginxAvailable())('nginx with auth_request, as docs/how-to/mete
     const socket = join(folder, 'meter.sock');
     scene = openMeter(createMemoryMeterStore(() => Date.now()));
     meter = createMeterServer({
+      isCellRead: () => true,
       meter: scene.meter,
       clock: systemClock,
       costs: parseRateCard(sampleCardText).costs,

@@ -78,4 +78,5 @@ export const CELL_TABLES: Readonly<Record<string, Growth>> = {
   usage_alerts: 'time',
   exceptions: 'people',
   enforcement: 'people',
+  decision_log: 'people',
 };

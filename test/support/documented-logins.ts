@@ -15,7 +15,14 @@ const QUEUE = '4. Choose a queue';
 const NAMES = /\b(?:rollout_scheduler|rollout_worker|rollout_queue|rollout_meter|alice|bob|dashboard)\b/gu;
 const NOWHERE = 'postgres://nobody@127.0.0.1:1/nothing';
 
-export type DocumentedLogin = 'rollout_scheduler' | 'rollout_worker' | 'rollout_queue' | 'alice' | 'bob' | 'dashboard';
+export type DocumentedLogin =
+  | 'rollout_scheduler'
+  | 'rollout_worker'
+  | 'rollout_queue'
+  | 'rollout_meter'
+  | 'alice'
+  | 'bob'
+  | 'dashboard';
 
 export interface DocumentedLogins {
   /** What a login of the page is called on this server. */

@@ -7,6 +7,7 @@ import { showName, withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
+import { showInstant } from '../terminal/numbers.js';
 import type { CliSession } from '../terminal/session.js';
 
 export interface EnforceFlags {
@@ -50,7 +51,8 @@ function rejectInherit({ org, credits, concurrency }: EnforceFlags): void {
 
 const MEANING = { off: 'off', shadow: 'shadow (only counted)', on: 'on (calls are refused)' } as const;
 
-function showEnforcement({ dataCenter, orgId, before, after, own, executed }: EnforcementReport, next: string): string {
+function showEnforcement(report: EnforcementReport, next: string): string {
+  const { dataCenter, orgId, before, after, own, lastChange, executed } = report;
   const line = (limit: keyof Enforce): string => {
     const from = orgId === null || own.after[limit] !== undefined ? '' : ', as the data center has it';
     const change = before[limit] === after[limit] ? '' : ` (was ${before[limit]})`;
@@ -60,6 +62,7 @@ function showEnforcement({ dataCenter, orgId, before, after, own, executed }: En
     `${executed ? '✔' : '·'} limits of ${orgId === null ? 'all orgs' : `org ${showName(orgId)}`} in ${dataCenter}`,
     line('credits'),
     line('concurrency'),
+    ...(lastChange === null ? [] : [`    changed before by ${showName(lastChange.by)}, ${showInstant(lastChange.at)}`]),
     '',
     executed ? 'It is stored, and gateways follow within 10 s.' : 'Nothing was changed.',
     `Next: ${next}`,

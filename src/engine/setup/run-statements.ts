@@ -8,10 +8,14 @@ import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { listGateHolders, readGate } from '../../stores/cell/cutover/gate.js';
 import { readDueSignUps } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { readFeed } from '../../stores/cell/feed/feed.js';
-import { findCell, readSourceState } from '../../stores/cell/identity.js';
+import { findCell, readRecordedIdentity, readSourceState } from '../../stores/cell/identity.js';
+import { readEnforcement } from '../../stores/cell/usage/enforcement.js';
+import { listUsageOfDay, readStoredLimits } from '../../stores/cell/usage/usage-days.js';
 
 /** No epoch has this number. */
 const NO_EPOCH = 0n;
+/** No usage is of this day. */
+const NO_DAY = '2000-01-01';
 
 /** Also as the login of `init`, which must not read the source by these roles. */
 const UNREAD = { source: 'unread' } as const;
@@ -33,6 +37,16 @@ export async function runStatements(cell: CellDatabase): Promise<void> {
       await findOpenRun(tx, NO_EPOCH);
       await readFeed(tx);
       await readDueSignUps(tx);
+    },
+    UNREAD,
+  );
+  await cell.inTransaction(
+    'meter',
+    async (tx) => {
+      await readRecordedIdentity(tx);
+      await readStoredLimits(tx, []);
+      await readEnforcement(tx, []);
+      await listUsageOfDay(tx, { ids: [], day: NO_DAY });
     },
     UNREAD,
   );

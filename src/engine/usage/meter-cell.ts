@@ -10,10 +10,19 @@ import { findApiDetails } from '../../stores/cell/usage/api-details.js';
 import { readEnforcement } from '../../stores/cell/usage/enforcement.js';
 import { listUsageOfDay, type OrgLimits } from '../../stores/cell/usage/usage-days.js';
 import type { MeterStore } from '../../stores/meter/meter-store.js';
+import { classifyFailure } from '../../stores/postgres-failure.js';
+import { explainFailure } from '../database-errors.js';
 import { drainUsage } from './drain-usage.js';
 import { readLimits } from './read-limits.js';
 
 export interface MeterCell {
+  /**
+   * Reads what limits do, as a first proof that its login may; `unreachable`: the cell does not answer now, and will be
+   * asked again. Throws what does not mend itself, such as not_permitted and wrong_cell.
+   */
+  prove(): Promise<'read' | 'unreachable'>;
+  /** Whether limits could be read when they were read last. */
+  isRead(): boolean;
   /** Of all of them; an id that no org has is left out. */
   readLimits(orgIds: readonly string[]): Promise<ReadonlyMap<string, OrgLimits>>;
   /** What limits do, of all orgs, as it was read last. */
@@ -31,6 +40,7 @@ const MAX_ROUNDS = 20;
 
 export function createMeterCell(cell: CellDatabase, clock: Clock): MeterCell {
   let enforce = NOT_ENFORCED;
+  let read = false;
   const viewed = new Map<string, { readonly limits: OrgLimits; readonly untilMs: number }>();
 
   async function readAll(orgIds: readonly string[]): Promise<ReadonlyMap<string, OrgLimits>> {
@@ -45,27 +55,52 @@ export function createMeterCell(cell: CellDatabase, clock: Clock): MeterCell {
     return found;
   }
 
+  /** Runs a reading of limits, and keeps whether it succeeded. */
+  async function noteWhether<T>(reading: () => Promise<T>): Promise<T> {
+    try {
+      const found = await reading();
+      read = true;
+      return found;
+    } catch (error) {
+      read = false;
+      throw error;
+    }
+  }
+
+  async function readNow(orgIds: readonly string[]): Promise<ReadonlyMap<string, OrgLimits>> {
+    const nowMs = clock.now().getTime();
+    for (const [orgId, { untilMs }] of viewed) if (untilMs <= nowMs) viewed.delete(orgId);
+    // an org that is about to be refused is read with few others: it is never answered from what is kept
+    const kept = orgIds.length > 50 ? orgIds.filter((orgId) => viewed.has(orgId)) : [];
+    const known = new Set(kept);
+    const found = new Map(await readAll(orgIds.filter((orgId) => !known.has(orgId))));
+    for (const [orgId, { enforce: _, ...limits }] of found)
+      if (limits.model === 'legacy') viewed.set(orgId, { limits, untilMs: nowMs + VIEWED_MS });
+    if (kept.length === 0) return found;
+    // what limits do is never kept: it is changed at run time
+    const { general = NOT_ENFORCED, orgs } = await cell.inTransaction('meter', (tx) => readEnforcement(tx, kept));
+    enforce = general;
+    for (const orgId of kept) {
+      const [org, own] = [viewed.get(orgId), orgs.get(orgId)];
+      if (org !== undefined) found.set(orgId, own === undefined ? org.limits : { ...org.limits, enforce: own });
+    }
+    return found;
+  }
+
   return {
     enforce: () => enforce,
-    readLimits: async (orgIds) => {
-      const nowMs = clock.now().getTime();
-      for (const [orgId, { untilMs }] of viewed) if (untilMs <= nowMs) viewed.delete(orgId);
-      // an org that is about to be refused is read with few others: it is never answered from what is kept
-      const kept = orgIds.length > 50 ? orgIds.filter((orgId) => viewed.has(orgId)) : [];
-      const known = new Set(kept);
-      const found = new Map(await readAll(orgIds.filter((orgId) => !known.has(orgId))));
-      for (const [orgId, { enforce: _, ...limits }] of found)
-        if (limits.model === 'legacy') viewed.set(orgId, { limits, untilMs: nowMs + VIEWED_MS });
-      if (kept.length === 0) return found;
-      // what limits do is never kept: it is changed at run time
-      const { general = NOT_ENFORCED, orgs } = await cell.inTransaction('meter', (tx) => readEnforcement(tx, kept));
-      enforce = general;
-      for (const orgId of kept) {
-        const [org, own] = [viewed.get(orgId), orgs.get(orgId)];
-        if (org !== undefined) found.set(orgId, own === undefined ? org.limits : { ...org.limits, enforce: own });
+    isRead: () => read,
+    prove: async () => {
+      try {
+        enforce = (await noteWhether(() => readLimits(cell, []))).enforce;
+        return 'read';
+      } catch (thrown) {
+        const { kind } = classifyFailure(thrown);
+        if (kind === 'unreachable' || kind === 'retry') return 'unreachable';
+        throw explainFailure(thrown);
       }
-      return found;
     },
+    readLimits: (orgIds) => noteWhether(() => readNow(orgIds)),
     readUsage: (orgIds, day) => cell.inTransaction('meter', (tx) => listUsageOfDay(tx, { ids: orgIds, day })),
     findDetails: (orgId) =>
       cell.inTransaction('meter', async (tx) => {

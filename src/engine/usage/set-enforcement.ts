@@ -3,7 +3,13 @@ import { type Enforce, type Enforcement, NOT_ENFORCED } from '../../domain/meter
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
 import { isOrgKnown } from '../../stores/cell/org/protected-orgs.js';
-import { lockEnforcement, readEnforcement, saveEnforcement } from '../../stores/cell/usage/enforcement.js';
+import {
+  findLastEnforcementChange,
+  type LoggedDecision,
+  lockEnforcement,
+  readEnforcement,
+  saveEnforcement,
+} from '../../stores/cell/usage/enforcement.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import type { EngineContext } from '../context.js';
@@ -29,6 +35,8 @@ export interface EnforcementReport {
   readonly after: Enforce;
   /** What the org has of its own, before and after. */
   readonly own: { readonly before: Partial<Enforce>; readonly after: Partial<Enforce> };
+  /** Who changed it last before; null: nobody has. */
+  readonly lastChange: LoggedDecision | null;
   readonly executed: boolean;
 }
 
@@ -90,6 +98,7 @@ async function planChange(
     orgId,
     before: { ...general, ...own },
     after: { ...general, ...after },
+    lastChange: (await findLastEnforcementChange(tx, orgId)) ?? null,
     own: orgId === null ? { before: {}, after: {} } : { before: own, after },
   };
 }

@@ -1,7 +1,7 @@
 // Which cell a connection leads to. Rejects a URL that leads to the cell of another data center, database or system.
 import { type Advice, advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { findRow, selectRow } from '../query.js';
+import { findRow, selectRow, selectRows } from '../query.js';
 import { askServer } from '../refused-function.js';
 import type { CellTransaction } from './cell-database.js';
 
@@ -13,6 +13,13 @@ const FACTS = `select current_database() as database_name, pg_is_in_recovery() a
   current_setting('server_version_num')::int as version,
   exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = 'credit_rollout' and c.relname = 'cell' and c.relkind = 'r') as initialised`;
+
+const RECORDED = 'select data_center, system_identifier, database_name from credit_rollout.cell';
+
+/** As a role: what each of its connections asks. */
+export async function readRecordedIdentity(tx: CellTransaction): Promise<void> {
+  await selectRows(tx, RECORDED);
+}
 
 /**
  * Runs on each new connection (I24). A cell without our schema passes: `init` and `doctor` report it. `wherever`: a
@@ -31,7 +38,7 @@ export async function assertCellIdentity(
         'credit-rollout writes only to a primary.',
     });
   if (facts?.initialised !== true) return;
-  const [cell] = await query('select data_center, system_identifier, database_name from credit_rollout.cell');
+  const [cell] = await query(RECORDED);
   if (cell === undefined) return;
   const wrong = [
     ['data center', cell.data_center, dataCenter],

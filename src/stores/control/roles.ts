@@ -25,6 +25,8 @@ const FINGERPRINT = 'execute on function credit_rollout_control.seal_key_fingerp
 // what triggers ask about the login that writes
 const PERSON = `execute on function credit_rollout_control.person, credit_rollout_control.has_role,
   credit_rollout_control.may_still_approve, credit_rollout_control.is_still_approver`;
+// what is in force, which status and calendar show
+const SETTINGS = 'execute on function credit_rollout_control.setting';
 // what triggers ask about the policy
 const POLICY = `execute on function credit_rollout_control.setting, credit_rollout_control.is_pinned_setting,
   credit_rollout_control.is_instant_of, credit_rollout_control.is_own_login, credit_rollout_control.is_committed,
@@ -70,7 +72,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
        credit_rollout_control.seal_cell_proposal`,
     FINGERPRINT,
   ],
-  viewer: [READ, PERSON, FINGERPRINT],
+  viewer: [READ, PERSON, SETTINGS, FINGERPRINT],
   scheduler: [
     READ,
     PERSON,

@@ -3,7 +3,7 @@
 import type { ComparedInputs } from '../../../domain/reconcile/name-cause.js';
 import { execute, selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
-import { INSERTED_COLUMNS, insertedFrom, UPDATE_UNLESS_FALLING } from '../batch/credit-terms.js';
+import { creditUpdatesFrom } from '../batch/credit-terms.js';
 import type { CellTransaction } from '../cell-database.js';
 import type { DecideBy } from './feed.js';
 
@@ -85,10 +85,11 @@ export async function writeRaises(tx: CellTransaction, cause: string, { orgIds, 
   );
   return execute(
     tx,
-    `insert into credit_rollout.allotments as a (${INSERTED_COLUMNS})
-     select ${insertedFrom('d', "'migrated'", 'null::bigint')} from ${raises(by)}
-     order by d.org_id
-     ${UPDATE_UNLESS_FALLING}`,
+    `with n as materialized (select d.* from ${raises(by)})
+     update credit_rollout.allotments a
+     set ${creditUpdatesFrom('n')}, run_id = null, computed_at = clock_timestamp()
+     from n where n.org_id = a.org_id and n.total_credits >= a.total_credits
+       and (a.floor is null or n.floor >= a.floor)`,
     { org_ids: orgIds },
   );
 }

@@ -121,7 +121,9 @@ const FORBIDDEN: readonly { readonly role: CellRole; readonly on: string; readon
     on: 'credit_rollout.allotments',
     privileges: WRITE,
   })),
-  ...CELL_ROLES.map((role) => ({ role, on: 'credit_rollout.allotment_changes', privileges: WRITE })),
+  ...['credit_rollout.allotment_changes', 'credit_rollout.decision_log'].flatMap((on) =>
+    CELL_ROLES.map((role) => ({ role, on, privileges: WRITE })),
+  ),
   { role: 'override', on: 'credit_rollout.overrides', privileges: ['delete', 'truncate'] },
   ...(['worker', 'planner', 'reader', 'fencer', 'operator', 'meter'] as const).flatMap((role) =>
     ['credit_rollout.overrides', 'credit_rollout.protected_orgs'].map((on) => ({ role, on, privileges: WRITE })),

@@ -123,7 +123,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
        credit_rollout.waiting_floors, credit_rollout.repairs, credit_rollout.repaired_orgs`,
     'execute on function credit_rollout.repair_targets',
     `select on credit_rollout.usage_days, credit_rollout.usage_alerts, credit_rollout.usage_peaks,
-       credit_rollout.exceptions`,
+       credit_rollout.exceptions, credit_rollout.decision_log`,
     'execute on function credit_rollout.api_details',
     PLANS,
     PLAN_FUNCTIONS,
@@ -174,6 +174,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     // what triggers write beside a name
     NAMES,
     'select, insert (org_id, credits, concurrency), update (credits, concurrency) on credit_rollout.enforcement',
+    'select on credit_rollout.decision_log',
     'execute on function credit_rollout.read_org_ids',
   ],
   // a gateway's process: what each org may use, and what it used
@@ -181,7 +182,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select on credit_rollout.org_capacity, credit_rollout.usage_days, credit_rollout.enforcement',
     RETURNED,
     'select (org_id, total_credits, concurrency_limit) on credit_rollout.allotments',
-    'select (data_center, zone) on credit_rollout.cell',
+    // each of its connections proves that it leads to this cell
+    'select (data_center, zone, system_identifier, database_name) on credit_rollout.cell',
     'execute on function credit_rollout.read_org_ids, credit_rollout.record_usage, credit_rollout.api_details',
   ],
 };

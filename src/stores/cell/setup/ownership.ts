@@ -50,7 +50,9 @@ export async function giveSchema(tx: CellTransaction, dataCenter: string): Promi
   await giveFunctions(tx, 'credit_rollout', SOURCE_FUNCTIONS, source);
   await runVerbatim(
     tx,
-    inlineValues(tx, KEEP_SETTINGS, { names: [...SOURCE_FUNCTIONS, 'check_floor_falls'].join(',') }),
+    inlineValues(tx, KEEP_SETTINGS, {
+      names: [...SOURCE_FUNCTIONS, 'check_floor_falls', 'check_written_numbers'].join(','),
+    }),
   );
 }
 

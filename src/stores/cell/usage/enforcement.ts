@@ -1,6 +1,6 @@
 // Whether limits of calls refuse, in a cell: for all orgs, and apart for some. Read as `meter`, written as `override`.
 import type { Enforce, Enforcement } from '../../../domain/metering/decide-call.js';
-import { execute, selectRows } from '../../query.js';
+import { execute, findRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
 export interface StoredEnforcement {
@@ -69,5 +69,25 @@ export async function saveEnforcement(
      on conflict (org_id) where org_id is not null
        do update set credits = excluded.credits, concurrency = excluded.concurrency`,
     { org_id: orgId, credits, concurrency },
+  );
+}
+
+export interface LoggedDecision {
+  /** The login that the database authenticated. */
+  readonly by: string;
+  readonly at: Date;
+}
+
+/** Who changed last whether limits refuse; undefined: nobody has. `orgId` null: of all orgs. */
+export async function findLastEnforcementChange(
+  tx: CellTransaction,
+  orgId: string | null,
+): Promise<LoggedDecision | undefined> {
+  return findRow<LoggedDecision>(
+    tx,
+    `select l.login as by, l.decided_at as at from credit_rollout.decision_log l
+     where l.about = 'enforcement' and l.org_id is not distinct from :org_id::credit_rollout.org_id
+     order by l.decision_id desc limit 1`,
+    { org_id: orgId },
   );
 }
