@@ -2,6 +2,7 @@
 import type { Migration } from '../migration.js';
 import { createAdoptions } from './adoptions.js';
 import { guardAcceptedFalls } from './approved-falls.js';
+import { chainAudit } from './audit-chain.js';
 import { createCalendar } from './calendar.js';
 import { bindChecks } from './checks.js';
 import { keepCodesOnly } from './codes-only.js';
@@ -86,6 +87,7 @@ export const controlMigrations: readonly Migration[] = [
   beginOneNightADay,
   orderPolicyByRow,
   shapeAudit,
+  chainAudit,
   letOwnersApprove,
   bindChecks,
   recordVerbs,

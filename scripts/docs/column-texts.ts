@@ -691,6 +691,24 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     reason: 'why',
     details: 'stages before and after, settings; no ids',
   },
+  'credit_rollout_control.audit_links': {
+    link: 'primary key; 1, 2, 3 and so on',
+    seq: 'the entry of the audit',
+    kept: 'how many entries so far the retention never deletes, this one included',
+    routine: 'the retention may delete the entry',
+    hash: 'SHA-256 over the hash of the link before it and the entry',
+  },
+  'credit_rollout_control.audit_gaps': {
+    first_link: 'primary key; the first link that was deleted',
+    last_link: 'the last one',
+    hash: 'that of the last one',
+  },
+  'credit_rollout_control.audit_head': {
+    one: 'there is one row',
+    link: 'the newest link',
+    kept: 'as in that link',
+    hash: 'as in that link',
+  },
   'credit_rollout_control.schedulers': {
     scheduler_id: 'host and process id',
     started_at: 'first sign of life',

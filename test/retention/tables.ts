@@ -30,6 +30,9 @@ export const CONTROL_TABLES: Readonly<Record<string, Growth>> = {
   due_work: 'time',
   reconcile_requests: 'time',
   audit: 'time',
+  audit_links: 'time',
+  audit_gaps: 'people',
+  audit_head: 'fixed',
   schedulers: 'time',
 };
 

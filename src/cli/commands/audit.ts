@@ -1,13 +1,17 @@
-// `audit`: who did what, when and why; the newest entries.
+// `audit`: who did what, when and why, the newest entries; or whether the audit is what was recorded.
 
 import { findDataCenter } from '../../compose.js';
+import type { ChainHead } from '../../domain/operate/verify-chain.js';
 import { readAudit } from '../../engine/operate/read-audit.js';
+import { verifyAudit } from '../../engine/operate/verify-audit.js';
 import { command, quoteArgument } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
 import { raiseLimit } from '../arguments/parse-count.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 import { auditCsv, showAudit, showMore } from '../views/show-audit.js';
+import { showChain } from '../views/show-chain.js';
 
 export interface AuditFlags {
   readonly dc?: string;
@@ -16,10 +20,21 @@ export interface AuditFlags {
   readonly from?: string;
   readonly to?: string;
   readonly csv?: boolean;
+  readonly verify?: boolean;
+  readonly head?: readonly ChainHead[];
   readonly limit: number;
 }
 
-export function runAudit(session: CliSession, { csv, limit, ...flags }: AuditFlags): Promise<number> {
+export function runAudit(session: CliSession, { csv, limit, verify, head, ...flags }: AuditFlags): Promise<number> {
+  if (verify === true) {
+    rejectFilters({ csv, ...flags });
+    return runVerifyAudit(session, head ?? []);
+  }
+  if (head !== undefined)
+    throw new RolloutError('invalid_argument', {
+      message: '--head is compared by --verify only.',
+      next: 'Add --verify, or leave --head out.',
+    });
   return withProgram(session, { policy: 'warned' }, async (program) => {
     const { dc, by: actor, action, from, to } = flags;
     const dataCenter = dc === undefined ? undefined : findDataCenter(program.config, dc);
@@ -41,5 +56,26 @@ export function runAudit(session: CliSession, { csv, limit, ...flags }: AuditFla
         showAudit(withPrintableTexts(list), older, session.width()),
       );
     return 0;
+  });
+}
+
+const MISMATCH = 5;
+
+function runVerifyAudit(session: CliSession, heads: readonly ChainHead[]): Promise<number> {
+  return withProgram(session, { policy: 'warned' }, async (program) => {
+    const proof = await verifyAudit(program.engine, heads);
+    const { kind, link, ...found } = proof;
+    session.report({ intact: kind === 'intact', link, ...found }, showChain(proof));
+    return kind === 'intact' ? 0 : MISMATCH;
+  });
+}
+
+/** A chain is whole or it is nothing. */
+function rejectFilters(flags: Readonly<Record<string, unknown>>): void {
+  const given = Object.entries(flags).find(([, value]) => value !== undefined);
+  if (given === undefined) return;
+  throw new RolloutError('invalid_argument', {
+    message: `--verify reads the whole audit, so it takes no --${given[0]}.`,
+    next: `Leave --${given[0]} out.`,
   });
 }

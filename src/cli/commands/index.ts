@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import type { DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { MAX_PLANS, MAX_REVISION, MAX_ROWS, parseCount, parseFloor, REVISION } from '../arguments/parse-count.js';
+import { parseHead } from '../arguments/parse-head.js';
 import { ORG_TEXT } from '../arguments/read-org.js';
 import type { Execute } from '../terminal/session.js';
 import type { ApplyFlags } from './apply.js';
@@ -228,13 +229,15 @@ function registerChecks(cli: Command, execute: Execute): void {
     );
   cli
     .command('audit')
-    .description('list who did what, when and why')
+    .description('list who did what, when and why; with --verify, prove that nobody changed it')
     .option('--dc <id>', 'only this data center')
     .option('--by <person>', 'only what this person or process did')
     .option('--action <verb>', 'only this action, for example approve')
     .option('--from <when>', 'a local date or time, in the zone of --dc, else in UTC')
     .option('--to <when>', 'likewise, not included')
     .option('--csv', 'as CSV')
+    .option('--verify', 'check the hashes of all entries instead; 5: one is not what was recorded')
+    .option('--head <link:hash>', 'also compare with a head that --verify showed before; may be repeated', parseHead)
     .option('--limit <n>', 'list at most so many entries', parseCount(MAX_ROWS), 50)
     .action((flags: AuditFlags) => execute(async (session) => (await import('./audit.js')).runAudit(session, flags)));
   cli

@@ -11,15 +11,17 @@ import { OWN_SETTINGS } from '../transaction-settings.js';
 export type ControlTransaction = Knex.Transaction;
 
 export interface ControlDatabase {
-  inTransaction<T>(fn: (tx: ControlTransaction) => Promise<T>): Promise<T>;
+  /** `reads: 'one moment'`: it only reads, and everything in it is of the moment of its first statement. */
+  inTransaction<T>(fn: (tx: ControlTransaction) => Promise<T>, options?: { readonly reads: 'one moment' }): Promise<T>;
   close(): Promise<void>;
 }
 
+const ONE_MOMENT = { isolationLevel: 'repeatable read', readOnly: true } as const;
 const SCHEMA_LOCK = 1_129_467_725;
 
 export function createControlDatabase(db: Knex): ControlDatabase {
   return {
-    inTransaction: (fn) =>
+    inTransaction: (fn, options) =>
       withSubject({ title: 'The control database', kind: 'control' }, () =>
         db.transaction(async (tx) => {
           // one round trip
@@ -32,7 +34,7 @@ export function createControlDatabase(db: Knex): ControlDatabase {
              set local client_connection_check_interval = 1000`,
           );
           return fn(tx);
-        }),
+        }, options && ONE_MOMENT),
       ),
     close: () => db.destroy(),
   };

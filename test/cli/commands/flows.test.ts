@@ -218,6 +218,24 @@ describe('the command line', () => {
       err: expect.stringContaining('is empty'),
     });
     expect((await run('audit', '--action', action, '--limit', '1')).out).not.toContain('undefined');
+    const proof = JSON.parse((await run('audit', '--verify', '--json')).out);
+    expect(proof).toMatchObject({ intact: true, deleted: '0', entries: proof.link });
+    const head = `${proof.link}:${proof.hash}`;
+    expect(await run('audit', '--verify', '--head', head)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(head),
+    });
+    const other = `${proof.link}:${'0'.repeat(64)}`;
+    expect(await run('audit', '--verify', '--head', other)).toMatchObject({
+      code: 5,
+      out: expect.stringContaining('is not the one whose head was kept'),
+    });
+    for (const flags of [
+      ['--verify', '--csv'],
+      ['--head', head],
+      ['--verify', '--head', '1:2'],
+    ])
+      expect((await run('audit', ...flags)).code, flags.join(' ')).toBe(1);
   });
 
   test('commands that have no rollout to apply to are conflicts', async () => {

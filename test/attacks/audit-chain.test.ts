@@ -1,0 +1,170 @@
+// The chain over the audit, in a real database: who writes it, what an owner does to it, and what the retention leaves.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ChainHead, ChainProof } from '../../src/domain/operate/verify-chain.js';
+import { verifyAudit } from '../../src/engine/operate/verify-audit.js';
+import { type ControlScene, openControlScene } from './control-scene.js';
+
+const S = 'credit_rollout_control';
+const [DENIED, RESTRICTED] = ['42501', '23001'];
+const TABLES = ['audit', 'audit_links', 'audit_gaps', 'audit_head'];
+const insert = (action: string): string => `insert into ${S}.audit (actor, action) values ('x', '${action}')`;
+
+let scene: ControlScene;
+beforeAll(async () => {
+  scene = await openControlScene();
+  for (let n = 1; n <= 5; n += 1) await scene.logins.operator.attempt(insert(`deed ${n}`));
+});
+afterAll(() => scene.drop());
+
+const sql = (text: string): Promise<readonly Record<string, unknown>[]> => scene.fleet.control(text);
+const verify = (...heads: readonly ChainHead[]): Promise<ChainProof> => verifyAudit(scene.fleet.engine, heads);
+const readHead = async (): Promise<ChainHead> => {
+  const [row] = await sql(`select link::text, hash from ${S}.audit_head`);
+  return { link: BigInt(String(row?.link)), hash: String(row?.hash) };
+};
+const LINK = `(select link from ${S}.audit_links l join ${S}.audit a using (seq) where a.action = 'deed 3')`;
+const linkOf = async (action: string): Promise<bigint> =>
+  BigInt(
+    String(
+      (
+        await sql(`select link::text from ${S}.audit_links join ${S}.audit a using (seq)
+    where a.action = '${action}'`)
+      )[0]?.link,
+    ),
+  );
+
+describe('the chain over the audit', () => {
+  test('has a link for each entry, whoever wrote it and however many at once', async () => {
+    const { operator, approver, scheduler } = scene.logins;
+    const deeds = Array.from({ length: 12 }, (_, n) =>
+      [operator, approver, scheduler][n % 3]?.attempt(insert(`at once ${n}`)),
+    );
+    expect(new Set(await Promise.all(deeds))).toEqual(new Set(['done']));
+    expect(await operator.attempt('begin', insert('one'), insert('two'), 'commit')).toBe('done');
+    expect(await operator.attempt('begin', insert('taken back'), 'rollback')).toBe('done');
+    const [row] = await sql(`select count(*)::int as entries, max(l.link)::int as last, count(l.link)::int as links
+      from ${S}.audit a full join ${S}.audit_links l using (seq)`);
+    expect(row).toEqual({ entries: row?.links, links: row?.links, last: row?.links });
+    expect(await verify(await readHead())).toMatchObject({ kind: 'intact', entries: BigInt(String(row?.links)) });
+  });
+
+  test('is written by no login', async () => {
+    for (const login of Object.values(scene.logins))
+      for (const table of TABLES.slice(1))
+        for (const statement of [
+          `update ${S}.${table} set hash = ''`,
+          `delete from ${S}.${table}`,
+          `insert into ${S}.${table} default values`,
+          `select * from ${S}.${table} for update`,
+        ])
+          expect(await login.attempt(statement), statement).toBe(DENIED);
+    for (const call of [`append_link(null::${S}.audit)`, 'chain_entry()', 'leave_gaps()'])
+      expect(await scene.logins.operator.attempt(`select ${S}.${call}`)).toBe(DENIED);
+  });
+
+  test('is held by nobody who has not committed', async () => {
+    const { operator } = scene.logins;
+    for (const names of ['all', `${S}.audit_chained`])
+      expect(await operator.attempt('begin', `set constraints ${names} immediate`, insert('held'), 'commit')).toBe(
+        RESTRICTED,
+      );
+    expect(await operator.attempt('begin', insert('held'), `set constraints all immediate`, 'commit')).toBe(RESTRICTED);
+    expect(await operator.attempt('begin', insert('held'), `prepare transaction 'held'`)).toMatch(/^(0A000|55000)$/u);
+  });
+
+  test('takes no entry of an old snapshot', async () => {
+    const begin = 'begin isolation level repeatable read';
+    expect(await scene.logins.operator.attempt(begin, insert('old'), 'commit')).toBe('55000');
+    expect(await verify()).toMatchObject({ kind: 'intact' });
+  });
+});
+
+describe('an owner who', () => {
+  beforeAll(async () => {
+    for (const table of TABLES) await sql(`create table public.kept_${table} as table ${S}.${table}`);
+  });
+  afterEach(async () => {
+    for (const table of TABLES)
+      await scene.past(`delete from ${S}.${table};
+        insert into ${S}.${table} overriding system value table public.kept_${table}`);
+    expect(await verify()).toMatchObject({ kind: 'intact' });
+  });
+  const swap = `update ${S}.audit a set action = o.action, at = o.at from public.kept_audit o
+    where (a.action, o.action) in (('deed 3', 'deed 4'), ('deed 4', 'deed 3'))`;
+
+  test.each([
+    ['changes an entry', `update ${S}.audit set reason = 'forged' where action = 'deed 3'`, 'changed'],
+    [
+      'changes when it was',
+      `update ${S}.audit set at = at - interval '1 microsecond' where action = 'deed 3'`,
+      'changed',
+    ],
+    ['removes an entry', `delete from ${S}.audit where action = 'deed 3'`, 'missing'],
+    [
+      'removes an entry with its link',
+      `delete from ${S}.audit_links where link = ${LINK}; delete from ${S}.audit where action = 'deed 3'`,
+      'missing',
+    ],
+    ['exchanges two entries', swap, 'changed'],
+  ])('%s is found at that entry', async (_, deed, code) => {
+    const at = await linkOf('deed 3');
+    await scene.past(deed);
+    expect(await verify()).toMatchObject({ kind: 'broken', code, link: at });
+  });
+
+  test('hides an entry in a gap of the retention is found behind it', async () => {
+    const at = await linkOf('deed 3');
+    await scene.past(`insert into ${S}.audit_gaps select link, link, hash from ${S}.audit_links where link = ${LINK};
+      delete from ${S}.audit_links where link = ${LINK}; delete from ${S}.audit where action = 'deed 3'`);
+    expect(await verify()).toMatchObject({ kind: 'broken', code: 'missing', link: at + 1n });
+  });
+
+  test('adds an entry past the triggers is found', async () => {
+    await scene.past(insert('slipped in'));
+    expect(await verify()).toMatchObject({ kind: 'broken', code: 'unchained' });
+  });
+
+  test('cuts the tail, with its head, is found by a head that was kept', async () => {
+    const head = await readHead();
+    const cut = `delete from ${S}.audit a using ${S}.audit_links l where l.seq = a.seq and l.link > ${LINK};
+      delete from ${S}.audit_links where link > ${LINK}`;
+    await scene.past(cut);
+    expect(await verify()).toMatchObject({ kind: 'broken', code: 'cut' });
+    await sql(`update ${S}.audit_head h set link = l.link, kept = l.kept, hash = l.hash
+      from ${S}.audit_links l where l.link = ${LINK}`);
+    expect(await verify()).toMatchObject({ kind: 'intact' });
+    expect(await verify(head)).toMatchObject({ kind: 'broken', code: 'cut', link: (await linkOf('deed 3')) + 1n });
+  });
+
+  test('writes an entry and every link after it anew is found by a head that was kept', async () => {
+    const head = await readHead();
+    await scene.past(`update ${S}.audit set actor = 'somebody else' where action = 'deed 3';
+      delete from ${S}.audit_links; update ${S}.audit_head set link = 0, kept = 0, hash = '';
+      select ${S}.append_link(a) from (select * from ${S}.audit order by seq) a`);
+    expect(await verify()).toMatchObject({ kind: 'intact', link: head.link });
+    expect(await verify(head)).toMatchObject({ kind: 'broken', code: 'rewritten', link: head.link });
+  });
+});
+
+test('the retention leaves one gap, which proves what is left', async () => {
+  const old = (action: string): string =>
+    `insert into ${S}.audit (actor, action, at) select 'x', '${action}', now() - interval '3 years' from generate_series(1, 3)`;
+  await sql(`alter table ${S}.audit disable trigger audit_signed`);
+  for (const action of ['forget_plans', 'forget_drift', 'apply', 'forget_nights']) await sql(old(action));
+  await sql(`alter table ${S}.audit enable trigger audit_signed`);
+  const head = await readHead();
+  const before = await verify();
+  expect(before).toMatchObject({ kind: 'intact', deleted: 0n });
+  // every second one first: gaps that meet become one
+  await sql(
+    `delete from ${S}.audit a where ${S}.is_routine(a) and a.at < now() - interval '2 years' and a.seq % 2 = 0`,
+  );
+  expect(await verify(head)).toMatchObject({ kind: 'intact' });
+  await sql(`select ${S}.purge_nights(500, 10)`);
+  expect(await verify(head)).toMatchObject({ kind: 'intact', deleted: 9n, link: head.link });
+  expect(
+    await sql(`select (last_link - first_link + 1)::int as links from ${S}.audit_gaps order by first_link`),
+  ).toEqual([{ links: 6 }, { links: 3 }]);
+  expect(await scene.logins.operator.attempt(insert('afterwards'))).toBe('done');
+  expect(await verify(head)).toMatchObject({ kind: 'intact', link: head.link + 1n });
+});
