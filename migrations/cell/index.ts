@@ -51,6 +51,7 @@ import { sweepByRuns } from './swept-by-runs.js';
 import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-freezes.js';
 import { deleteByFunctions } from './unlocked-tables.js';
 import { createUsage } from './usage.js';
+import { boundGivenBack, readEverySpelling } from './usage-bounds.js';
 import { createFence, createRuns } from './work.js';
 import { compareWrittenNumbers } from './written-numbers.js';
 
@@ -136,5 +137,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     logDecisionsAlone,
     compareWrittenNumbers,
     checkCellInstants,
+    boundGivenBack,
+    readEverySpelling,
   ];
 }

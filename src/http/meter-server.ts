@@ -14,7 +14,7 @@ import type { Clock } from '../kernel/clock.js';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { Admission } from '../meter/admission.js';
 import type { Meter } from '../meter/create-meter.js';
-import { createCallId } from '../meter/metered-call.js';
+import { createCallId, findBadCallStatus } from '../meter/metered-call.js';
 import { isFromPage } from './from-page.js';
 import { type AcquireBody, acquireBody, readCallHeaders, releaseBodies, releaseBody } from './meter-requests.js';
 
@@ -77,7 +77,11 @@ export function createMeterServer({ meter, clock, findDetails, costs, isCellRead
       held.delete(key);
       old.release();
     }
-    held.set(keyOf(orgId, callId), { admission, untilMs: nowMs + MAX_CALL_MS });
+    // who asks twice has one call, which the first admission keeps
+    const key = keyOf(orgId, callId);
+    const first = held.get(key)?.admission ?? admission;
+    held.delete(key);
+    held.set(key, { admission: first, untilMs: nowMs + MAX_CALL_MS });
   }
 
   /** A call that is not in flight is counted as unknown, and changes nothing. */
@@ -203,8 +207,9 @@ function decodeOrgId(text: string): string {
 
 function toAnswer(error: unknown): Answer {
   if (error instanceof BadRequest) return { status: 400, body: problem(400, 'invalid_call', error.message) };
-  if (isRolloutError(error) && error.code === 'invalid_call')
-    return { status: 400, body: problem(400, error.code, error.message) };
+  const status = findBadCallStatus(error);
+  if (status !== undefined && isRolloutError(error))
+    return { status, body: problem(status, error.code, error.message) };
   if (isRolloutError(error) && (error.code === 'org_not_found' || error.code === 'invalid_org_id'))
     return { status: 404, body: problem(404, 'org_not_found', NO_ORG) };
   return { status: 500, body: problem(500, isRolloutError(error) ? error.code : 'internal', 'The meter failed.') };

@@ -7,6 +7,11 @@ export const METER_ERRORS = {
     'A gateway sent the meter a call with a missing or impossible part; nothing was charged.',
     'Correct the part that is named.',
   ),
+  call_id_reused: entry(
+    1,
+    'A gateway asked with the id of a call in flight for a call of another kind or price; nothing was charged.',
+    'Give each call an id of its own, made by the gateway.',
+  ),
   meter_unreachable: entry(
     1,
     "A data center's meter Redis cannot be reached, or does not let us in.",

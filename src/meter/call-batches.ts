@@ -8,6 +8,7 @@ import type {
   MeterStore,
   SeenUsage,
 } from '../stores/meter/meter-store.js';
+import { createReusedIdError } from './metered-call.js';
 
 export interface BatchOptions {
   readonly store: Pick<MeterStore, 'acquire' | 'merge'>;
@@ -18,10 +19,20 @@ export interface BatchOptions {
   readonly listSeen: (requests: readonly AcquireRequest[], day: string) => Promise<readonly SeenUsage[]>;
 }
 
-export interface DecidedRequest {
-  readonly answer: Extract<AcquireAnswer, { kind: 'decided' }>;
+export interface AnsweredRequest {
+  readonly answer: Exclude<AcquireAnswer, { kind: 'unseeded' }>;
   readonly day: MeterDay;
   readonly nowMs: number;
+}
+
+export interface DecidedRequest extends AnsweredRequest {
+  readonly answer: Extract<AcquireAnswer, { kind: 'decided' }>;
+}
+
+/** @throws call_id_reused */
+export function requireDecided({ answer, day, nowMs }: AnsweredRequest): DecidedRequest {
+  if (answer.kind === 'reused') throw createReusedIdError();
+  return { answer, day, nowMs };
 }
 
 /** What becomes of a decided call. */
@@ -59,6 +70,7 @@ export function createCallBatches({ store, zone, now, listSeen }: BatchOptions):
       calls.forEach(({ decide, reject }, at) => {
         const answer = answers[at];
         if (answer?.kind === 'decided' && day !== null) decide({ answer, day, nowMs });
+        else if (answer?.kind === 'reused') reject(createReusedIdError());
         else reject(new Error('the meter store did not decide a call'));
       });
     } catch (error) {

@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '../kernel/clock.js';
 import { withTimeout } from '../kernel/retry.js';
 import type { AcquireRequest, MeterStore, SeenUsage } from '../stores/meter/meter-store.js';
 import { type Admission, createAdmission, createRefusal, findLeastRefused } from './admission.js';
-import { createCallBatches, type DecidedRequest } from './call-batches.js';
+import { createCallBatches, type DecidedRequest, requireDecided } from './call-batches.js';
 import { addGrace, createLimitCache, isSameLimits, type KnownLimits, type ReadCapacity } from './limit-cache.js';
 import { createCallId, type MeteredCall, rejectBadCall } from './metered-call.js';
 import { createRecentRefusals, REFUSED_LOCALLY_MS } from './recent-refusals.js';
@@ -60,7 +60,7 @@ export interface OrgDetails {
 }
 
 export interface Meter {
-  /** Decides a call and takes what it costs. @throws invalid_call */
+  /** Decides a call and takes what it costs. @throws invalid_call @throws call_id_reused */
   acquire(call: MeteredCall): Promise<Admission>;
   /** What a call would cost. @throws invalid_call */
   quote(call: MeteredCall): CallPrice;
@@ -142,8 +142,8 @@ export function createMeter(options: MeterOptions): Meter {
 
   function acquire(call: MeteredCall): Promise<Admission> {
     try {
-      const { orgId } = call;
-      const known = limits.find(orgId);
+      const known = limits.find(call.orgId);
+      const orgId = known?.orgId ?? call.orgId;
       const isKnown = costs.has(call.kind);
       rejectBadCall(call, { org: known !== undefined, kind: isKnown });
       if (!isKnown) countUnknownKind();
@@ -160,7 +160,7 @@ export function createMeter(options: MeterOptions): Meter {
 
   async function readAndDecide(call: PricedCall): Promise<Admission> {
     const known = await limits.read(call.orgId);
-    return decide({ ...call, limits: known.limits }, known);
+    return decide({ ...call, orgId: known.orgId, limits: known.limits }, known);
   }
 
   function decide(request: AcquireRequest, known: KnownLimits): Promise<Admission> {
@@ -168,8 +168,10 @@ export function createMeter(options: MeterOptions): Meter {
       decided.answer.decision.verdict === 'allowed'
         ? admit(request, known.limits, decided)
         : confirmRefusal(request, decided, known);
-    const decided = steady.decideNow(request);
-    return decided === undefined ? batches.acquire(request, settle) : Promise.resolve(settle(decided));
+    const answered = steady.decideNow(request);
+    return answered === undefined
+      ? batches.acquire(request, settle)
+      : Promise.resolve(settle(requireDecided(answered)));
   }
 
   /** Reads the org again before it is refused; asks once more where it has other limits, or slots freed here, now. */
@@ -206,9 +208,10 @@ export function createMeter(options: MeterOptions): Meter {
     return refuse(credits);
   }
 
-  function admit({ orgId, callId, credits }: PricedCall, held: CallLimits, decided: DecidedRequest): Admission {
-    const call = { orgId, callId, day: decided.day.day, credits };
-    releases.hold(call);
+  function admit({ orgId, callId, kind, credits }: PricedCall, held: CallLimits, decided: DecidedRequest): Admission {
+    const call = { orgId, callId, day: decided.day.day, kind, credits };
+    const { repeated } = decided.answer;
+    releases.hold(call, repeated ? 'repeated' : 'charged');
     return createAdmission({ credits, limits: held, decided, zone }, (status = 200) => {
       releases.end(call, status >= 500 ? 'given back' : 'paid');
       refusals.endConcurrency(orgId);
@@ -224,7 +227,7 @@ export function createMeter(options: MeterOptions): Meter {
     details: async (orgId) => {
       const known = limits.find(orgId) ?? (await limits.read(orgId));
       const [day] = batches.listDays();
-      const found = await options.store.find(orgId, day.day);
+      const found = await options.store.find(known.orgId, day.day);
       return { limits: known.limits, day, usage: found?.usage, inFlight: found?.inFlight ?? 0 };
     },
     counts: () => ({ ...counted, refusedLocally: refusals.count(), fromMemory: steady.countFromMemory() }),

@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import { isRolloutError } from '../kernel/rollout-error.js';
 import type { Meter } from './create-meter.js';
-import type { MeteredCall } from './metered-call.js';
+import { findBadCallStatus, type MeteredCall } from './metered-call.js';
 
 /** What the plugin uses of a reply. */
 interface MeteredReply {
@@ -29,8 +29,9 @@ export function meterPlugin<R>(app: HookedApp<R>, options: MeterPluginOptions<R>
     const call = options.describeCall(request);
     if (call === undefined) return;
     const admission = await options.meter.acquire(call).catch((error: unknown) => {
-      if (isRolloutError(error) && error.code === 'invalid_call') return describeBadCall(error.message);
-      throw error;
+      const status = findBadCallStatus(error);
+      if (status === undefined || !isRolloutError(error)) throw error;
+      return { type: 'about:blank', title: error.code, status, code: error.code, detail: error.message } as const;
     });
     if ('status' in admission)
       return reply.code(admission.status).type('application/problem+json').send(JSON.stringify(admission));
@@ -42,10 +43,6 @@ export function meterPlugin<R>(app: HookedApp<R>, options: MeterPluginOptions<R>
   });
   done();
 }
-
-/** What a client is told whose call has a part that cannot be: nothing was charged. */
-const describeBadCall = (detail: string) =>
-  ({ type: 'about:blank', title: 'invalid_call', status: 400, code: 'invalid_call', detail }) as const;
 
 // its hook is for the routes of whoever registers it, not only for its own
 Object.assign(meterPlugin, { [Symbol.for('skip-override')]: true });

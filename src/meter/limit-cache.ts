@@ -12,6 +12,8 @@ export interface CellLimits {
   readonly capacity: bigint | null;
   /** Calls at once; null: without limit. */
   readonly concurrency: number | null;
+  /** As the cell writes its id; left out: as it was asked for. */
+  readonly orgId?: string;
   /** Where it differs from the data center's. */
   readonly enforce?: Partial<Enforce> | undefined;
 }
@@ -20,6 +22,8 @@ export interface CellLimits {
 export type ReadCapacity = (orgIds: readonly string[]) => Promise<ReadonlyMap<string, CellLimits>>;
 
 export interface KnownLimits {
+  /** As the cell writes it: `020` and `20` are one org, with one day. */
+  readonly orgId: string;
   readonly limits: CallLimits;
   /** When the reading began that gave them; null: the cell could not be read. */
   readonly readAtMs: number | null;
@@ -52,6 +56,8 @@ const ABSENT_MS = 10_000;
 const MAX_READ = 500;
 /** After so many in a row that failed, the cell is away. */
 const MAX_FAILED = 3;
+/** Other spellings of ids that are kept: each org may have any number of them. */
+const MAX_SPELLINGS = 10_000;
 /** Counting is exact below; a limit that is not below is none. */
 const EXACT_BELOW = 9_000_000_000_000_000n;
 
@@ -63,6 +69,8 @@ interface Entry extends KnownLimits {
 
 export function createLimitCache({ readCapacity, enforce, clock, onFailure }: LimitCacheOptions): LimitCache {
   const entries = new Map<string, Entry>();
+  /** How the cell writes ids that were asked for otherwise. An id is never written in a new way. */
+  const spellings = new Map<string, string>();
   let waiting: { readonly ids: Set<string>; readonly done: Promise<void> } | undefined;
   let failedAtMs = Number.NEGATIVE_INFINITY;
   /** At the last reading: precise enough for which orgs call, and not asked for at each call. */
@@ -86,7 +94,9 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
       const general = enforce();
       for (const orgId of orgIds) {
         const org = capacities.get(orgId);
-        keep(orgId, readAtMs, toLimits(org, entries.get(orgId), general), org === undefined);
+        const written = org?.orgId ?? orgId;
+        if (written !== orgId) keepSpelling(orgId, written);
+        keep(written, readAtMs, toLimits(org, entries.get(written), general), org === undefined);
       }
       return 'read';
     } catch (error) {
@@ -102,8 +112,17 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
       keep(orgId, null, entries.get(orgId)?.limits ?? toLimits(undefined, undefined, enforce()), false);
   }
 
+  function keepSpelling(asked: string, written: string): void {
+    entries.delete(asked);
+    spellings.set(asked, written);
+    const [oldest] = spellings.keys();
+    if (spellings.size > MAX_SPELLINGS && oldest !== undefined) spellings.delete(oldest);
+  }
+
+  const spell = (asked: string): string => (spellings.size === 0 ? asked : (spellings.get(asked) ?? asked));
+
   function keep(orgId: string, readAtMs: number | null, limits: CallLimits, absent: boolean): void {
-    entries.set(orgId, { limits, readAtMs, absent, usedAtMs: entries.get(orgId)?.usedAtMs ?? now() });
+    entries.set(orgId, { orgId, limits, readAtMs, absent, usedAtMs: entries.get(orgId)?.usedAtMs ?? now() });
   }
 
   /** What is known of an id that no org has is not kept up to date. */
@@ -111,7 +130,7 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
 
   return {
     find: (orgId) => {
-      const entry = entries.get(orgId);
+      const entry = entries.get(orgId) ?? entries.get(spell(orgId));
       if (entry?.absent && isOver(entry)) return undefined;
       if (entry !== undefined) entry.usedAtMs = lastMs;
       return entry;
@@ -125,9 +144,10 @@ export function createLimitCache({ readCapacity, enforce, clock, onFailure }: Li
         });
         waiting = { ids, done };
       }
-      waiting.ids.add(orgId);
+      waiting.ids.add(spell(orgId));
       await waiting.done;
-      return entries.get(orgId) ?? { limits: toLimits(undefined, undefined, enforce()), readAtMs: null };
+      const unread = { orgId, limits: toLimits(undefined, undefined, enforce()), readAtMs: null };
+      return entries.get(spell(orgId)) ?? unread;
     },
     refresh: async () => {
       const nowMs = now();

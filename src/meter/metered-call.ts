@@ -3,13 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { MAX_CALL_SIZE } from '../domain/metering/price-call.js';
 import type { CallShape } from '../domain/rate-card/call-costs.js';
 import { quoteValue } from '../kernel/quote-value.js';
-import { RolloutError } from '../kernel/rollout-error.js';
+import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 
 /** A call that asks, after its authentication. */
 export interface MeteredCall extends CallShape {
   /** As the source has it. */
   readonly orgId: string;
-  /** Unique while the call is in flight; whoever asks twice with it is charged once. Left out: a new one. */
+  /**
+   * Unique while the call is in flight: who asks twice with it, for the same kind and price, is charged once. Never one
+   * that a client chose. Left out: a new one.
+   */
   readonly callId?: string | undefined;
 }
 
@@ -55,4 +58,18 @@ function rejectSize(key: string, value: unknown): void {
     message: `The ${key} of a call must be a whole number from 0 to ${MAX_CALL_SIZE}, not ${shown}.`,
     next: `Send ${key} as a number, or leave it out.`,
   });
+}
+
+/** Nothing was charged for the second one. */
+export const createReusedIdError = (): RolloutError =>
+  new RolloutError('call_id_reused', {
+    message: 'The callId of a call is that of a call in flight with another kind or price.',
+    next: 'Give each call an id of its own, and ask again only with the same parts.',
+  });
+
+/** The HTTP status for a call that can be answered with nothing else; undefined: the meter failed. */
+export function findBadCallStatus(error: unknown): 400 | 409 | undefined {
+  if (!isRolloutError(error)) return undefined;
+  if (error.code === 'call_id_reused') return 409;
+  return error.code === 'invalid_call' ? 400 : undefined;
 }

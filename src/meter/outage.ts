@@ -10,11 +10,11 @@ import type {
   ReleaseRequest,
   SeenUsage,
 } from '../stores/meter/meter-store.js';
-import type { DecidedRequest } from './call-batches.js';
+import type { AnsweredRequest } from './call-batches.js';
 
 export interface Outage {
   readonly memory: MemoryMeterStore;
-  /** Calls decided from memory that are in flight, by their id. */
+  /** Calls decided from memory that are in flight, by their org and id. */
   readonly inFlight: Map<string, ChargedCall>;
   /** Null: now is not on this day. `was sent`: the store was asked, and may have counted the call. */
   decide(
@@ -22,7 +22,7 @@ export interface Outage {
     days: readonly [MeterDay, MeterDay],
     call: AcquireRequest,
     sent: 'unsent' | 'was sent',
-  ): DecidedRequest | null;
+  ): AnsweredRequest | null;
   /** Returns what concerns the store: calls that it allowed, and refusals of orgs that the memory does not know. */
   release(
     ended: readonly ReleaseRequest[],
@@ -41,7 +41,7 @@ export function createOutage(options: {
   const known = new Map<string, Map<string, SeenUsage>>();
   const inFlight = new Map<string, ChargedCall>();
   /** Calls in flight that the store may have counted. */
-  const uncertain = new Set<string>();
+  const uncertain = new Map<string, ChargedCall>();
 
   /** Tells the memory of an org's day what was seen last. */
   function tell({ day }: MeterDay, days: readonly [MeterDay, MeterDay], { orgId, limits }: AcquireRequest): void {
@@ -80,26 +80,32 @@ export function createOutage(options: {
       const decided = memory.acquireNow(day, call);
       if (decided === null || decided.answer.kind === 'unseeded') return null;
       const { answer, nowMs } = decided;
-      if (answer.decision.verdict === 'allowed' && !answer.repeated) {
+      if (answer.kind === 'decided' && answer.decision.verdict === 'allowed' && !answer.repeated) {
         const { orgId, callId, kind, credits } = call;
-        if (sent === 'unsent') inFlight.set(callId, { orgId, callId, day: day.day });
-        else {
-          uncertain.add(callId);
+        (sent === 'unsent' ? inFlight : uncertain).set(keyOf(call), { orgId, callId, day: day.day, kind, credits });
+        if (sent === 'was sent')
           countAsKnown(orgId, day.day, { calls: 1, credits, kinds: { [kind]: { calls: 1, credits } } });
-        }
       }
       return { answer, nowMs, day };
     },
     release: (ended, refusals) => {
       void memory.release(ended, refusals);
-      for (const { orgId, callId, day, givesBack } of ended)
-        if (uncertain.delete(callId) && givesBack !== null)
-          countAsKnown(orgId, day, { callsGivenBack: 1, creditsGivenBack: givesBack });
+      for (const one of ended) {
+        const call = uncertain.get(keyOf(one));
+        if (call === undefined) continue;
+        uncertain.delete(keyOf(one));
+        if (one.outcome === 'given back')
+          countAsKnown(call.orgId, call.day, { callsGivenBack: 1, creditsGivenBack: call.credits });
+      }
       return {
-        ended: ended.filter(({ callId }) => !inFlight.delete(callId)),
+        ended: ended.filter((one) => !inFlight.delete(keyOf(one))),
         refusals: refusals.filter(({ orgId, day }) => known.get(day)?.has(orgId) !== true),
       };
     },
     takeSpent: () => memory.collectNow().flatMap(toSpent),
   };
 }
+
+/** Two orgs may have calls with the same id. */
+const keyOf = ({ orgId, callId }: { readonly orgId: string; readonly callId: string }): string =>
+  `${orgId}\u0000${callId}`;

@@ -1,20 +1,19 @@
 // Calls that are in flight here: keeps the slots of those that take long, and tells the store in batches which have
 // ended and what was refused. Never waits longer than 5 ms for more.
 import type { Clock } from '../kernel/clock.js';
-import { type GivenRefusals, LEASE_MS, type MeterStore, type ReleaseRequest } from '../stores/meter/meter-store.js';
-
-/** A call that holds a slot. */
-export interface HeldCall {
-  readonly orgId: string;
-  readonly callId: string;
-  /** The day it was charged to. */
-  readonly day: string;
-  readonly credits: number;
-}
+import {
+  type ChargedCall,
+  type GivenRefusals,
+  LEASE_MS,
+  type MeterStore,
+  type ReleaseRequest,
+} from '../stores/meter/meter-store.js';
 
 export interface Releases {
-  hold(call: HeldCall): void;
-  end(call: HeldCall, outcome: 'paid' | 'given back'): void;
+  /** The slot of a `charged` call is kept until it ends; that of a `repeated` one by whom it was charged to. */
+  hold(call: ChargedCall, as: 'charged' | 'repeated'): void;
+  /** Only the first time counts. */
+  end(call: ChargedCall, outcome: ReleaseRequest['outcome']): void;
   /** Tells the store at once what has ended of an org; false where nothing of it did just now. */
   settle(orgId: string): Promise<boolean>;
   countRefusal(orgId: string, day: string, verdict: 'credits' | 'concurrency'): void;
@@ -33,7 +32,9 @@ export function createReleases(options: {
 }): Releases {
   const { store, clock, signal } = options;
   /** When each call must be renewed. */
-  const held = new Map<HeldCall, number>();
+  const held = new Map<ChargedCall, number>();
+  /** Not renewed: nobody may ever end them. */
+  const repeated = new WeakSet<ChargedCall>();
   let ended: ReleaseRequest[] = [];
   let lastSent: readonly ReleaseRequest[] = [];
   let refused = new Map<string, { -readonly [K in keyof GivenRefusals]: GivenRefusals[K] }>();
@@ -50,7 +51,7 @@ export function createReleases(options: {
       renewAtMs = nowMs + RENEW_MS;
       const due = [...held].filter(([, atMs]) => atMs <= nowMs).map(([call]) => call);
       for (const call of due) held.set(call, renewAtMs);
-      if (due.length > 0 && !signal.aborted) await store.renew(due);
+      if (due.length > 0 && !signal.aborted) await store.renew(due, 'renewed');
     }
   }
 
@@ -75,11 +76,14 @@ export function createReleases(options: {
   }
 
   return {
-    hold: (call) => void held.set(call, renewAtMs),
+    hold: (call, as) => {
+      if (as === 'charged') held.set(call, renewAtMs);
+      else repeated.add(call);
+    },
     end: (call, outcome) => {
-      if (!held.delete(call)) return;
-      const { orgId, callId, day, credits } = call;
-      ended.push({ orgId, callId, day, givesBack: outcome === 'paid' ? null : credits });
+      if (!held.delete(call) && !repeated.delete(call)) return;
+      const { orgId, callId, day } = call;
+      ended.push({ orgId, callId, day, outcome });
       schedule();
     },
     settle: async (orgId) => {

@@ -21,7 +21,7 @@ import {
   type ReleaseRequest,
   type SeenUsage,
 } from '../stores/meter/meter-store.js';
-import type { DecidedRequest } from './call-batches.js';
+import type { AnsweredRequest } from './call-batches.js';
 import { createOutage, type Outage } from './outage.js';
 
 export interface SteadyStoreOptions {
@@ -35,7 +35,7 @@ export interface SteadyStoreOptions {
 
 export interface SteadyStore extends Pick<MeterStore, 'acquire' | 'release' | 'renew' | 'merge'> {
   /** While the store is lost: decides from memory, at once. Undefined: it is not, or the day has ended. */
-  decideNow(request: AcquireRequest): DecidedRequest | undefined;
+  decideNow(request: AcquireRequest): AnsweredRequest | undefined;
   /** What the store said last of an org's day; never what was spent from memory since. */
   findSeen(orgId: string, day: string): SeenUsage | undefined;
   /** Calls that were decided from memory since the beginning. */
@@ -129,13 +129,16 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
   }
 
   async function renewInFlight({ inFlight }: Outage): Promise<void> {
-    const calls = [...inFlight.values()];
+    const calls = [...inFlight];
     inFlight.clear();
     try {
       // without calls it only shows that the store answers
-      await store.renew(calls);
+      await store.renew(
+        calls.map(([, call]) => call),
+        'restored',
+      );
     } catch (error) {
-      for (const call of calls) inFlight.set(call.callId, call);
+      for (const [key, call] of calls) inFlight.set(key, call);
       throw error;
     }
   }
@@ -192,7 +195,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     days: readonly [MeterDay, MeterDay],
     call: AcquireRequest,
     sent: 'unsent' | 'was sent',
-  ): DecidedRequest | null {
+  ): AnsweredRequest | null {
     for (const day of days) {
       const decided = own.decide(day, days, call, sent);
       if (decided === null) continue;
@@ -248,9 +251,9 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
         lose(error);
       });
     },
-    renew: async (calls) => {
-      if (outage === undefined) await store.renew(calls).catch((error: unknown) => lose(rejectOthers(error)));
-      else await outage.memory.renew(calls);
+    renew: async (calls, as) => {
+      if (outage === undefined) await store.renew(calls, as).catch((error: unknown) => lose(rejectOthers(error)));
+      else await outage.memory.renew(calls, as);
     },
     merge,
   };

@@ -74,6 +74,24 @@ describe('a meter’s login writes usage, and nothing else', () => {
     await scene.cell.sql('delete from credit_rollout.usage_days where org_id = 7');
   });
 
+  test('gives an org no more back than it used', async () => {
+    const { meter } = scene.logins;
+    const send = (calls: number, credits: number, callsBack: number | null, back: number): string =>
+      `select * from credit_rollout.record_usage('{7}', array[current_date], '{credits}', '{${calls}}', '{${credits}}',
+         array[${callsBack}]::bigint[], '{${back}}', '{0}', '{0}', '{0}', array['{}']::jsonb[])`;
+    const found = () =>
+      scene.cell.sql(
+        'select calls_given_back::int, credits_given_back::int from credit_rollout.usage_days where org_id = 7',
+      );
+    expect(await meter.attempt(send(2, 480_001, 3, 600_000))).toBe('done');
+    expect(await found()).toEqual([{ calls_given_back: 2, credits_given_back: 480_001 }]);
+    // what came too early is recorded with the usage that it belongs to
+    expect(await meter.attempt(send(3, 600_001, 3, 600_000), send(2, 1, 2, 1))).toBe('done');
+    expect(await found()).toEqual([{ calls_given_back: 3, credits_given_back: 600_000 }]);
+    expect(await meter.attempt(send(3, 600_001, null, 0))).toBe('23502');
+    await scene.cell.sql('delete from credit_rollout.usage_days where org_id = 7');
+  });
+
   test('no other login writes or reads it: usage is for those who may see orgs', async () => {
     for (const login of ALL.filter((one) => one !== 'meter'))
       expect(await scene.logins[login].attempt(record('3', 1))).toBe(REFUSED.permission);

@@ -62,3 +62,25 @@ test('a cell that is away is not asked for every org', async () => {
   await cache.refresh();
   expect(failures).toHaveLength(3);
 });
+
+test('other spellings of an id lead to one org that is read, and only the last 10,000 are kept', async () => {
+  const asked: (readonly string[])[] = [];
+  const cache = createLimitCache({
+    clock: systemClock,
+    enforce: () => ENFORCED,
+    onFailure: () => undefined,
+    readCapacity: async (ids) => {
+      asked.push(ids);
+      const org = { orgId: 'org', model: 'credits', capacity: 5n, concurrency: null } as const;
+      return new Map(ids.map((id) => [id, org]));
+    },
+  });
+  for (const part of [0, 1]) await Promise.all(Array.from({ length: 5_001 }, (_, n) => cache.read(`${part} ${n}`)));
+  expect(cache.find('0 0')).toBeUndefined();
+  expect(cache.find('1 0')).toMatchObject({ orgId: 'org', limits: { capacity: 5 } });
+  asked.length = 0;
+  await cache.refresh();
+  expect(asked).toEqual([['org']]);
+  expect(await cache.read('1 0')).toMatchObject({ orgId: 'org' });
+  expect(asked).toEqual([['org'], ['org']]);
+});

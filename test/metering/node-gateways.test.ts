@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Meter } from '../../src/meter/create-meter.js';
 import { type MeterPluginOptions, meterPlugin } from '../../src/meter/fastify-plugin.js';
+import type { MeteredCall } from '../../src/meter/metered-call.js';
 import { createMemoryMeterStore } from '../../src/stores/meter/memory-meter-store.js';
 import { listCode, readDocument } from '../docs/read-document.js';
 import { waitFor } from '../support/wait.js';
@@ -82,9 +83,14 @@ function createApp(handler: Handler) {
 const settled = (meter: Meter): Promise<unknown> =>
   waitFor('the release', async () => (await meter.details('7')).inFlight === 0);
 
+const PARTS: Readonly<Record<string, Partial<MeteredCall>>> = {
+  '/bad': { limit: -1 },
+  '/search': { callId: 'one request id' },
+};
+
 describe('meterPlugin', () => {
   const describeCall: MeterPluginOptions<IncomingMessage>['describeCall'] = ({ url = '' }) =>
-    url === '/health' ? undefined : { orgId: '7', kind: url.slice(1), ...(url === '/bad' && { limit: -1 }) };
+    url === '/health' ? undefined : { orgId: '7', kind: url.slice(1), ...PARTS[url] };
 
   test('takes, refuses, gives back after an error of ours, and leaves alone what is not metered', async () => {
     const { meter, orgs } = open();
@@ -103,11 +109,16 @@ describe('meterPlugin', () => {
     expect(await get(port, '/health')).toMatchObject({ status: 200, left: undefined });
     const bad = await get(port, '/bad');
     expect([bad.status, JSON.parse(bad.text)]).toMatchObject([400, { code: 'invalid_call' }]);
-    orgs.set('7', onCredits(80, 1));
+    const running = await meter.acquire({ orgId: '7', kind: 'get', callId: 'one request id' });
+    const reused = await get(port, '/search');
+    expect([reused.status, JSON.parse(reused.text)]).toMatchObject([409, { code: 'call_id_reused' }]);
+    running.release();
+    await settled(meter);
+    orgs.set('7', onCredits(81, 1));
     const raised = async (): Promise<boolean> => (await get(port, '/update_many')).status === 500;
     await waitFor('the raise', raised);
     await settled(meter);
-    expect((await meter.details('7')).usage).toMatchObject({ calls: 2, callsGivenBack: 1, creditsGivenBack: 25 });
+    expect((await meter.details('7')).usage).toMatchObject({ calls: 3, callsGivenBack: 1, creditsGivenBack: 25 });
   });
 });
 

@@ -76,6 +76,25 @@ describe.skipIf(!redisAvailable())('a meter whose Redis', () => {
     expect(await readToday('killed')).toMatchObject({ usage: { calls: 3, credits: 51 } });
   });
 
+  test('is killed keeps to what each call was charged, under an id of two orgs or of two calls', async () => {
+    const gateway = await openGateway();
+    const { meter, orgs, next } = gateway;
+    for (const id of ['one', 'other']) orgs.set(id, onCredits(1000));
+    const back = next('store_back');
+    await kill([gateway]);
+    const call = { orgId: 'one', kind: 'get', callId: 'r1' };
+    const first = await meter.acquire(call);
+    const other = await meter.acquire({ ...call, orgId: 'other', kind: 'count' });
+    await expect(meter.acquire({ ...call, kind: 'count' })).rejects.toMatchObject({ code: 'call_id_reused' });
+    first.release(500);
+    server = await server.restart('empty');
+    await back;
+    other.release(500);
+    await meter.close();
+    expect(await readToday('one')).toMatchObject({ usage: { credits: 1, creditsGivenBack: 1 }, inFlight: 0 });
+    expect(await readToday('other')).toMatchObject({ usage: { credits: 50, creditsGivenBack: 50 }, inFlight: 0 });
+  });
+
   test('stands still answers from memory, and what it had been sent is not counted twice', async () => {
     const { meter, orgs, next } = await openGateway({}, { timeoutMs: 1_000 });
     orgs.set('stopped', onCredits(1000));

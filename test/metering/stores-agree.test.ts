@@ -28,11 +28,16 @@ const limits: fc.Arbitrary<CallLimits> = fc.record({
 });
 const request = fc.record({ orgId, callId, kind: fc.constantFrom('get', 'list'), credits: fc.nat(5), limits });
 
+type Named = Pick<AcquireRequest, 'orgId' | 'callId'>;
 type Step =
   | { readonly kind: 'acquire'; readonly calls: readonly AcquireRequest[] }
-  | { readonly kind: 'release'; readonly orgId: string; readonly callId: string; readonly givesBack: number | null }
+  | { readonly kind: 'release'; readonly call: Named; readonly outcome: 'paid' | 'given back' }
   | { readonly kind: 'refuse'; readonly orgId: string; readonly byCredits: number; readonly byConcurrency: number }
-  | { readonly kind: 'renew'; readonly orgId: string; readonly callId: string }
+  | {
+      readonly kind: 'renew';
+      readonly call: Omit<AcquireRequest, 'limits'>;
+      readonly as: 'renewed' | 'restored';
+    }
   | {
       readonly kind: 'merge';
       readonly orgId: string;
@@ -50,13 +55,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       kind: fc.constant('release'),
-      orgId,
-      callId,
-      givesBack: fc.option(fc.nat(5), { nil: null }),
+      call: fc.record({ orgId, callId }),
+      outcome: fc.constantFrom('paid', 'given back', 'given back'),
     }),
   },
   fc.record({ kind: fc.constant('refuse'), orgId, byCredits: fc.nat(3), byConcurrency: fc.nat(3) }),
-  fc.record({ kind: fc.constant('renew'), orgId, callId }),
+  fc.record({
+    kind: fc.constant('renew'),
+    call: fc.record({ orgId, callId, kind: fc.constantFrom('get', 'list'), credits: fc.nat(5) }),
+    as: fc.constantFrom('renewed', 'restored'),
+  }),
   fc.record({
     kind: fc.constant('merge'),
     orgId,
@@ -73,7 +81,7 @@ const steps = fc.array(step, { minLength: 1, maxLength: 25 });
 
 /** The day that each call was charged to. */
 const charged = new Map<string, string>();
-const keyOf = (call: { readonly orgId: string; readonly callId: string }): string => `${call.callId} ${call.orgId}`;
+const keyOf = (call: Named): string => `${call.callId} ${call.orgId}`;
 
 let nowMs = NOON;
 let beganMs = NOON;
@@ -86,6 +94,7 @@ const listDays = (): readonly [MeterDay, MeterDay] => {
 async function take(store: MeterStore, one: Step): Promise<unknown> {
   const days = listDays();
   const [{ day }] = days;
+  const findDay = (call: Named): string => charged.get(keyOf(call)) ?? day;
   if (one.kind === 'acquire') {
     const result = await store.acquire(days, one.calls);
     result.answers.forEach((answer, at) => {
@@ -95,9 +104,9 @@ async function take(store: MeterStore, one: Step): Promise<unknown> {
     });
     return result;
   }
-  if (one.kind === 'release') return store.release([{ ...one, day: charged.get(keyOf(one)) ?? day }], []);
+  if (one.kind === 'release') return store.release([{ ...one.call, outcome: one.outcome, day: findDay(one.call) }], []);
   if (one.kind === 'refuse') return store.release([], [{ ...one, day }]);
-  if (one.kind === 'renew') return store.renew([{ ...one, day: charged.get(keyOf(one)) ?? day }]);
+  if (one.kind === 'renew') return store.renew([{ ...one.call, day: findDay(one.call) }], one.as);
   if (one.kind === 'merge' || one.kind === 'add') {
     const kinds = { list: { calls: one.calls, credits: 3 * one.calls } };
     const usage = { ...EMPTY, orgId: one.orgId, day, calls: one.calls, credits: 3 * one.calls, kinds };

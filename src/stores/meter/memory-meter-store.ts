@@ -13,6 +13,7 @@ import {
 import {
   type AcquireAnswer,
   type AcquireRequest,
+  type ChargedCall,
   type GivenRefusals,
   KEPT_AFTER_DAY_MS,
   LEASE_MS,
@@ -48,6 +49,15 @@ interface OrgDay {
   readonly day: string;
 }
 
+/** Of a call in flight: what it was charged, and until when it holds its slot. */
+interface Slot {
+  readonly day: string;
+  readonly kind: string;
+  readonly credits: number;
+  readonly mayGiveBack: boolean;
+  readonly expiresAtMs: number;
+}
+
 /** What a day begins with. */
 type Beginning = Pick<SeenUsage, 'model' | 'capacity'>;
 
@@ -63,8 +73,8 @@ export interface MemoryMeterStore extends MeterStore {
 export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   const beganAtMs = now();
   const days = new Map<string, Map<string, Entry>>();
-  /** When each call in flight expires, by org. */
-  const leases = new Map<string, Map<string, number>>();
+  /** Slots of calls in flight, by org and call. */
+  const slots = new Map<string, Map<string, Slot>>();
   const added = new Set<string>();
   /** Days that have grown since the last round began, those that it has left, and those that are not confirmed. */
   let grown = new Map<string, OrgDay>();
@@ -79,7 +89,7 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       const nowMs = now();
       for (const [old, entries] of days)
         if ([...entries.values()].every((one) => one.endMs + KEPT_AFTER_DAY_MS < nowMs)) dropDay(old);
-      for (const [org, calls] of leases) if (calls.size === 0) leases.delete(org);
+      for (const [org, calls] of slots) if (calls.size === 0) slots.delete(org);
       orgs = new Map();
       days.set(day, orgs);
     }
@@ -103,16 +113,24 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   }
 
   function countInFlight(orgId: string, nowMs: number): number {
-    const calls = leases.get(orgId);
+    const calls = slots.get(orgId);
     if (calls === undefined) return 0;
-    for (const [callId, expiresAtMs] of calls) if (expiresAtMs <= nowMs) calls.delete(callId);
+    for (const [callId, { expiresAtMs }] of calls) if (expiresAtMs <= nowMs) calls.delete(callId);
     return calls.size;
   }
 
-  function takeSlot(orgId: string, callId: string, nowMs: number): void {
-    const calls = leases.get(orgId);
-    if (calls === undefined) leases.set(orgId, new Map([[callId, nowMs + LEASE_MS]]));
-    else calls.set(callId, nowMs + LEASE_MS);
+  function takeSlot(orgId: string, callId: string, slot: Slot): void {
+    const calls = slots.get(orgId);
+    if (calls === undefined) slots.set(orgId, new Map([[callId, slot]]));
+    else calls.set(callId, slot);
+  }
+
+  function renewSlot({ orgId, callId, day, kind, credits }: ChargedCall, as: 'renewed' | 'restored'): void {
+    const nowMs = now();
+    const held = slots.get(orgId)?.get(callId);
+    const isHeld = held !== undefined && held.expiresAtMs > nowMs;
+    const slot = isHeld ? held : { day, kind, credits, mayGiveBack: as === 'restored' };
+    takeSlot(orgId, callId, { ...slot, expiresAtMs: nowMs + LEASE_MS });
   }
 
   function acquireOne(day: MeterDay, request: AcquireRequest, nowMs: number): AcquireAnswer {
@@ -123,13 +141,15 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     const entry = found ?? createEntry(orgId, day, limits);
     if (entry.usage.model === limits.model) entry.capacity = limits.capacity;
     const decision = decideCall(toState(entry, inFlight), limits, credits);
-    if (leases.get(orgId)?.has(callId))
+    const held = slots.get(orgId)?.get(callId);
+    if (held !== undefined && (held.kind !== kind || held.credits !== credits)) return { kind: 'reused' };
+    if (held !== undefined)
       return { kind: 'decided', decision: ALLOWED, repeated: true, state: toState(entry, inFlight) };
     const { usage } = entry;
     if (decision.verdict !== 'allowed')
       return { kind: 'decided', decision, repeated: false, state: toState(entry, inFlight) };
     markGrown(entry);
-    takeSlot(orgId, callId, nowMs);
+    takeSlot(orgId, callId, { day: day.day, kind, credits, mayGiveBack: true, expiresAtMs: nowMs + LEASE_MS });
     usage.calls += 1;
     usage.credits += credits;
     usage.peakInFlight = Math.max(usage.peakInFlight, inFlight + 1);
@@ -143,14 +163,16 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     return { kind: 'decided', decision, repeated: false, state: toState(entry, inFlight + 1) };
   }
 
-  function releaseOne({ orgId, callId, day, givesBack }: ReleaseRequest): void {
-    if (givesBack !== null) countInFlight(orgId, now());
-    const calls = leases.get(orgId);
-    if (!calls?.delete(callId)) return;
-    const entry = findEntry(orgId, day);
-    if (givesBack === null || entry === undefined) return;
+  function releaseOne({ orgId, callId, outcome }: ReleaseRequest): void {
+    const calls = slots.get(orgId);
+    const slot = calls?.get(callId);
+    if (slot === undefined) return;
+    calls?.delete(callId);
+    if (outcome === 'paid' || !slot.mayGiveBack || slot.expiresAtMs <= now()) return;
+    const entry = findEntry(orgId, slot.day);
+    if (entry === undefined) return;
     entry.usage.callsGivenBack += 1;
-    entry.usage.creditsGivenBack += givesBack;
+    entry.usage.creditsGivenBack += slot.credits;
     markGrown(entry);
   }
 
@@ -209,8 +231,8 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       for (const one of ended) releaseOne(one);
       for (const one of refusals) addRefusals(one);
     },
-    renew: async (calls) => {
-      for (const { orgId, callId } of calls) takeSlot(orgId, callId, now());
+    renew: async (calls, as) => {
+      for (const call of calls) renewSlot(call, as);
     },
     merge: async (seen, known) => {
       for (const one of seen) {

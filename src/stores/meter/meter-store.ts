@@ -12,7 +12,7 @@ export const KEPT_AFTER_DAY_MS = 3 * 24 * 3_600_000;
 /** One call that asks. */
 export interface AcquireRequest {
   readonly orgId: string;
-  /** Unique for as long as the call is in flight: asking again with it is harmless. */
+  /** Unique for as long as the call is in flight: asking again with it, for the same kind and price, is harmless. */
   readonly callId: string;
   /** The name under which it is counted. */
   readonly kind: string;
@@ -30,6 +30,8 @@ export type AcquireAnswer =
       /** After the call. */
       readonly state: DayState;
     }
+  /** A call of another kind or price is in flight under this id: nothing was done. */
+  | { readonly kind: 'reused' }
   /** The store was emptied in the course of this day and knows nothing of the org: merge() what others know first. */
   | { readonly kind: 'unseeded' };
 
@@ -44,18 +46,24 @@ export interface AcquireResult {
   readonly answers: readonly AcquireAnswer[];
 }
 
-/** A call that was allowed. */
-export interface ChargedCall {
+/** A call that holds a slot. */
+export interface CallInFlight {
   readonly orgId: string;
   readonly callId: string;
-  /** The day that it was charged to. */
+  /** A day on which it was in flight: the one that it was charged to, or a later one. */
   readonly day: string;
 }
 
-/** A call that has ended. */
-export interface ReleaseRequest extends ChargedCall {
-  /** What is given back, since the call ended in an error of ours; null: nothing, the call is paid. */
-  readonly givesBack: number | null;
+/** A call that was allowed; `day` is the one that it was charged to. */
+export interface ChargedCall extends CallInFlight {
+  readonly kind: string;
+  readonly credits: number;
+}
+
+/** A call that has ended. What is given back is what was charged for the slot, whatever its asker says that it cost. */
+export interface ReleaseRequest extends CallInFlight {
+  /** `given back`: it ended in an error of ours. */
+  readonly outcome: 'paid' | 'given back';
 }
 
 /** Refusals that were given: whoever gives one counts it, since it may ask again with other limits before it does. */
@@ -91,8 +99,11 @@ export interface MeterStore {
   acquire(days: readonly [MeterDay, MeterDay], calls: readonly AcquireRequest[]): Promise<AcquireResult>;
   /** Frees slots and gives back. A call that is not in flight is left alone, so twice is as once. */
   release(ended: readonly ReleaseRequest[], refusals: readonly GivenRefusals[]): Promise<void>;
-  /** Keeps the slots of calls that take long; `day` is the one that they were charged to. */
-  renew(calls: readonly ChargedCall[]): Promise<void>;
+  /**
+   * Keeps the slots of calls that take long. One that is gone is taken again: of a `renewed` call, which may have been
+   * released by another, nothing is given back any more; of a `restored` one, charged elsewhere, what it was charged.
+   */
+  renew(calls: readonly ChargedCall[], as: 'renewed' | 'restored'): Promise<void>;
   /** Adds what was spent while the store could not be asked; a second time under the same id does nothing. */
   add(id: string, spent: readonly SeenUsage[], days: readonly [MeterDay, MeterDay]): Promise<void>;
   /** Raises counters to what others have seen, as raiseUsage(): another epoch is before the store was emptied. */

@@ -21,7 +21,7 @@ import { ACQUIRE, ANSWER, ANSWER_NUMBERS, RELEASE, RENEW } from './scripts.js';
 import { COLLECT, FIND, MERGE } from './usage-scripts.js';
 
 /** Of this form of the keys: a Redis that holds those of another is as one that was emptied. */
-const PREFIX = 'm:';
+const PREFIX = 'n:';
 
 export interface MeterRedisOptions {
   /** Left out: 50 ms. */
@@ -82,14 +82,16 @@ export function createRedisMeterStore(redis: Redis, now?: () => number): MeterSt
     },
     release: async (ended, refusals) => {
       const values: Argument[] = [PREFIX, clock(), ended.length];
-      for (const { orgId, callId, day, givesBack } of ended) values.push(orgId, callId, day, givesBack ?? -1);
+      for (const { orgId, callId, day, outcome } of ended)
+        values.push(orgId, callId, day, outcome === 'given back' ? 1 : 0);
       for (const { orgId, day, byCredits, byConcurrency } of refusals)
         values.push(orgId, day, byCredits, byConcurrency);
       await run(SCRIPTS.release, values);
     },
-    renew: async (calls) => {
-      const values = calls.flatMap(({ orgId, callId, day }) => [orgId, callId, day]);
-      await run(SCRIPTS.renew, [PREFIX, clock(), LEASE_MS, KEPT_AFTER_DAY_MS, ...values]);
+    renew: async (calls, as) => {
+      const values = calls.flatMap(({ orgId, callId, day, kind, credits }) => [orgId, callId, day, kind, credits]);
+      const gives = as === 'restored' ? 1 : 0;
+      await run(SCRIPTS.renew, [PREFIX, clock(), LEASE_MS, KEPT_AFTER_DAY_MS, gives, ...values]);
     },
     merge: async (seen, days) => {
       if (seen.length > 0)
@@ -168,6 +170,7 @@ function toDoubles(answer: unknown): DataView {
 function readAnswer(numbers: DataView, at: number): AcquireAnswer {
   const what = numbers.getFloat64(at, true);
   if (what === ANSWER.unseeded) return { kind: 'unseeded' };
+  if (what === ANSWER.reused) return { kind: 'reused' };
   const decision = DECISIONS.get(what);
   if (decision === undefined) throw new Error('the meter Redis answered something else');
   const capacity = numbers.getFloat64(at + 56, true);

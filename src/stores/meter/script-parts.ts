@@ -3,10 +3,12 @@
 //
 // Keys, all with the prefix: `DAY:ORG` hash · `dirty`, `draining` and `collected` sets of `DAY:ORG` · `epoch`: when
 // this Redis began to know anything · `added:ID`: what was added once.
-// Fields of a hash: s the state, packed · +KIND its calls and credits, packed · ~CALL when the slot of a call in flight
-// expires · n the day to which its calls in flight were moved · t what it was told, packed: the first six
-// counters. One hash instead of several keys, below the size at which Redis gives up its compact form, and packed
-// numbers: half the time and half the memory of keys and fields of their own.
+// Fields of a hash: s the state, packed · +KIND its calls and credits, packed · ~CALL the slot of a call in flight ·
+// n the day to which its calls in flight were moved · t what it was told, packed: the first six counters. One hash
+// instead of several keys, below the size at which Redis gives up its compact form, and packed numbers: half the time
+// and half the memory of keys and fields of their own.
+// A slot: when it expires, packed, then as text its credits, a mark and its kind. Marks: + the credits may be given
+// back, to the day of its hash · @ to the day that follows · - they may not.
 // The state: calls, credits, calls given back, credits given back, refused by credits, refused by concurrency, peak in
 // flight, capacity + 1 (0: no limit), a time before which no slot expires, how many fields are no slots, model (0
 // legacy, 1 credits) + 2 where it is in `dirty`.
@@ -15,6 +17,8 @@
 export const STATE = '<I7I7I7I7I7I7I3I7I6I2B';
 export const OF_KIND = '<I7I7';
 export const TOLD = '<I7I7I7I7I7I7';
+/** What a slot begins with: when it expires. */
+export const EXPIRES = '<I6';
 /** `a`: the arguments, from 1 on: prefix, now or -1, …; `now` in ms. */
 export const BEGIN = `
 local run, pack, unpack, sub = redis.call, struct.pack, struct.unpack, string.sub
@@ -25,11 +29,17 @@ if now < 0 then
   now = t[1] * 1000 + math.floor(t[2] / 1000)
 end
 local function list_slots(key)
-  local hash, slots = run('HGETALL', key), {}
+  local hash, expiries, slots = run('HGETALL', key), {}, {}
   for at = 1, #hash, 2 do
-    if sub(hash[at], 1, 1) == '~' then slots[hash[at]] = tonumber(hash[at + 1]) end
+    local field = hash[at]
+    if sub(field, 1, 1) == '~' then expiries[field], slots[field] = unpack('${EXPIRES}', hash[at + 1]), hash[at + 1] end
   end
-  return slots
+  return expiries, slots
+end
+local function read_slot(slot)
+  local credits, mark, rest = string.match(slot, '^(%d+)([-+@])(.*)$', 7)
+  if mark == '@' then return tonumber(credits), sub(rest, 11), mark, sub(rest, 1, 10) end
+  return tonumber(credits), rest, mark
 end`;
 
 /** When this Redis began; the first to ask begins. */

@@ -1,5 +1,5 @@
 // The Lua of calls. It restates src/domain/metering/decide-call.ts; a property test holds the two together.
-import { BEGIN, CHANGE, EPOCH, OF_KIND, STATE } from './script-parts.js';
+import { BEGIN, CHANGE, EPOCH, EXPIRES, OF_KIND, STATE } from './script-parts.js';
 
 /** How many arguments a call has, and how many doubles its answer. */
 const CALL_ARGS = 7;
@@ -11,9 +11,10 @@ export const ANSWER = {
   refusedByCredits: 1,
   refusedByConcurrency: 2,
   repeated: 3,
-  unseeded: 4,
-  shadowByCredits: 5,
-  shadowByConcurrency: 6,
+  reused: 4,
+  unseeded: 5,
+  shadowByCredits: 6,
+  shadowByConcurrency: 7,
 } as const;
 
 /**
@@ -39,9 +40,15 @@ local today = prefix .. day .. ':'
 local function move_slots(org)
   local from = prefix .. before .. ':' .. org
   if run('EXISTS', from) == 0 then return end
-  for slot, expires in pairs(list_slots(from)) do
+  local expiries, slots = list_slots(from)
+  for slot, expires in pairs(expiries) do
     run('HDEL', from, slot)
-    if expires > now then run('HSET', today .. org, slot, expires) end
+    if expires > now then
+      local value = slots[slot]
+      local credits, kind, mark = read_slot(value)
+      if mark == '+' then value = sub(value, 1, 6) .. string.format('%.0f@', credits) .. before .. kind end
+      run('HSET', today .. org, slot, value)
+    end
   end
   local packed = run('HGET', from, 's')
   if run('HSET', from, 'n', day) == 1 and packed then
@@ -84,8 +91,11 @@ for at = 12, #a, ${CALL_ARGS} do
     local mode_credits, mode_concurrency = math.floor(flags % 9 / 3), flags % 3
     local over_credits = limit >= 0 and (m == 0 and c - b + 1 > limit or m == 1 and k - g + credits > limit)
     local over_concurrency = m == 1 and model == 1 and concurrency >= 0 and flying >= concurrency
-    local what = 0
-    if (is_new or h[3]) and run('HEXISTS', key, slot) == 1 then what = ${ANSWER.repeated}
+    local what, held = 0, h[3]
+    if is_new then held = run('HGET', key, slot) end
+    if held and unpack('${EXPIRES}', held) > now then
+      local price, of_kind = read_slot(held)
+      what = price == credits and of_kind == a[at + 2] and ${ANSWER.repeated} or ${ANSWER.reused}
     elseif over_credits and mode_credits == 2 then what = ${ANSWER.refusedByCredits}
     elseif over_concurrency and mode_concurrency == 2 then what = ${ANSWER.refusedByConcurrency}
     elseif over_credits and mode_credits == 1 then
@@ -102,7 +112,8 @@ for at = 12, #a, ${CALL_ARGS} do
       local calls, spent = 0, 0
       if h[2] then calls, spent = unpack('${OF_KIND}', h[2]) else f = f + 1 end
       run('HSET', key, 's', pack('${STATE}', c, k, b, g, r, q, p, n, x, f, m + 2),
-        kind, pack('${OF_KIND}', calls + 1, spent + credits), slot, now + lease)
+        kind, pack('${OF_KIND}', calls + 1, spent + credits),
+        slot, pack('${EXPIRES}', now + lease) .. string.format('%.0f+', credits) .. a[at + 2])
     elseif changed then
       run('HSET', key, 's', pack('${STATE}', c, k, b, g, r, q, p, n, x, f, d and m + 2 or m))
     end
@@ -113,24 +124,27 @@ end
 return table.concat(out)`;
 
 /**
- * Arguments: prefix, now or -1, count, then for each ended call: org, call, day, credits given back or -1; then for
+ * Arguments: prefix, now or -1, count, then for each ended call: org, call, day, 1 where it is given back; then for
  * each refusal: org, day, by credits, by concurrency.
  */
 export const RELEASE = `${BEGIN}${CHANGE}
 local last = 3 + a[3] * 4
 for at = 4, last, 4 do
-  local org, slot, day, back = a[at], '~' .. a[at + 1], a[at + 2], a[at + 3]
-  local charged = prefix .. day .. ':' .. org
-  local key, moved = charged, false
-  local expires = back >= 0 and run('HGET', key, slot)
+  local org, slot, day, back = a[at], '~' .. a[at + 1], a[at + 2], a[at + 3] == 1
+  local key = prefix .. day .. ':' .. org
+  local held = back and run('HGET', key, slot)
   while run('HDEL', key, slot) == 0 do
-    moved = run('HGET', key, 'n')
-    if not moved then break end
-    key = prefix .. moved .. ':' .. org
-    expires = back >= 0 and run('HGET', key, slot)
+    day = run('HGET', key, 'n')
+    if not day then break end
+    key = prefix .. day .. ':' .. org
+    held = back and run('HGET', key, slot)
   end
-  if expires and tonumber(expires) > now then
-    change(charged, day .. ':' .. org, function(v) v[3], v[4] = v[3] + 1, v[4] + back end)
+  if held and unpack('${EXPIRES}', held) > now then
+    local credits, kind, mark, charged = read_slot(held)
+    if mark ~= '-' then
+      charged = (charged or day) .. ':' .. org
+      change(prefix .. charged, charged, function(v) v[3], v[4] = v[3] + 1, v[4] + credits end)
+    end
   end
 end
 for at = last + 1, #a, 4 do
@@ -139,16 +153,22 @@ for at = last + 1, #a, 4 do
 end
 return 0`;
 
-/** Arguments: prefix, now or -1, lease ms, ms that a hash without a state is kept, then: org, call, day of each. */
+/**
+ * Arguments: prefix, now or -1, lease ms, ms that a hash without a state is kept, 1 where slots that are gone are
+ * restored, then of each call: org, call, day, kind, credits.
+ */
 export const RENEW = `${BEGIN}
-for at = 5, #a, 3 do
-  local key = prefix .. a[at + 2] .. ':' .. a[at]
-  local h = run('HMGET', key, 's', 'n')
+for at = 6, #a, 5 do
+  local key, slot = prefix .. a[at + 2] .. ':' .. a[at], '~' .. a[at + 1]
+  local h = run('HMGET', key, 's', 'n', slot)
   while h[2] do
     key = prefix .. h[2] .. ':' .. a[at]
-    h = run('HMGET', key, 's', 'n')
+    h = run('HMGET', key, 's', 'n', slot)
   end
-  run('HSET', key, '~' .. a[at + 1], now + a[3])
+  local charged
+  if h[3] and unpack('${EXPIRES}', h[3]) > now then charged = sub(h[3], 7)
+  else charged = string.format('%.0f', a[at + 4]) .. (a[5] == 1 and '@' .. a[at + 2] or '-') .. a[at + 3] end
+  run('HSET', key, slot, pack('${EXPIRES}', now + a[3]) .. charged)
   if not h[1] then run('PEXPIRE', key, a[4]) end
 end
 return 0`;

@@ -75,7 +75,12 @@ describe('recordUsage', () => {
           for (const one of read) {
             const key = `${one.orgId} ${one.day}`;
             const before = known.get(key);
-            known.set(key, before === undefined ? mergeUsage(one, one) : mergeUsage(before, one));
+            const bounded = {
+              ...one,
+              callsGivenBack: Math.min(one.callsGivenBack, one.calls),
+              creditsGivenBack: Math.min(one.creditsGivenBack, one.credits),
+            };
+            known.set(key, mergeUsage(before ?? bounded, bounded));
           }
           expect(await recordUsage(cell.cell, [...read].reverse())).toMatchObject({ rejected: 0 });
           await recordUsage(cell.cell, read);
@@ -158,13 +163,15 @@ describe('recordUsage', () => {
 
 describe('readLimits', () => {
   test('gives total and concurrency of orgs with an allotment, and the legacy number of others', async () => {
-    const { limits, unread } = await readLimits(cell.cell, ['1', '11', '01', '404', 'abc', '']);
+    const { limits, unread } = await readLimits(cell.cell, [
+      ...['1', '11', '01', ' 1', '+1', '1 ', '011', '404', 'abc', '1.0', '1e0', ''],
+    ]);
     expect(unread).toEqual([]);
-    const onCredits = { model: 'credits', capacity: 150_000n, concurrency: 10 };
+    const onCredits = { orgId: '1', model: 'credits', capacity: 150_000n, concurrency: 10 };
+    const onLegacy = { orgId: '11', model: 'legacy', capacity: 150_000n, concurrency: null };
     expect(Object.fromEntries(limits)).toEqual({
-      '1': onCredits,
-      '01': onCredits,
-      '11': { model: 'legacy', capacity: 150_000n, concurrency: null },
+      ...{ '1': onCredits, '01': onCredits, ' 1': onCredits, '+1': onCredits, '1 ': onCredits },
+      ...{ '11': onLegacy, '011': onLegacy },
     });
   });
 

@@ -43,6 +43,8 @@ export function recordUsageDays(tx: CellTransaction, days: readonly DayUsage[]):
 
 /** What the meter holds an org to. */
 export interface OrgLimits {
+  /** As the cell writes its id; left out: its row could not be read. */
+  readonly orgId?: string;
   readonly model: MeterModel;
   /** Credits or calls a day; null: undecidable, and what is enforced today stays. */
   readonly capacity: bigint | null;
@@ -55,14 +57,15 @@ export interface OrgLimits {
 interface LimitsRow {
   /** As it was asked for. */
   readonly asked: string;
+  readonly orgId: string;
   readonly model: MeterModel;
   readonly capacity: string | null;
   readonly concurrency: number | null;
 }
 
-const toLimits = ({ asked, model, capacity, concurrency }: LimitsRow): readonly [string, OrgLimits] => [
+const toLimits = ({ asked, orgId, model, capacity, concurrency }: LimitsRow): readonly [string, OrgLimits] => [
   asked,
-  { model, capacity: toBigint(capacity), concurrency },
+  { orgId, model, capacity: toBigint(capacity), concurrency },
 ];
 
 const ASKED = `unnest(:ids::text[], credit_rollout.read_org_ids(:ids::text[])) i (asked, org_id)`;
@@ -74,7 +77,8 @@ export async function readStoredLimits(
 ): Promise<ReadonlyMap<string, OrgLimits>> {
   const rows = await selectRows<LimitsRow>(
     tx,
-    `select i.asked, 'credits' as model, a.total_credits::text as capacity, a.concurrency_limit as concurrency
+    `select i.asked, a.org_id::text as org_id, 'credits' as model, a.total_credits::text as capacity,
+       a.concurrency_limit as concurrency
      from ${ASKED} join credit_rollout.allotments a on a.org_id = i.org_id`,
     { ids },
   );
@@ -91,9 +95,10 @@ export async function readViewedLimits(
 ): Promise<ReadonlyMap<string, OrgLimits>> {
   const rows = await selectRows<LimitsRow>(
     tx,
-    `select i.asked, c.model, c.capacity::text as capacity, null::integer as concurrency
+    `select i.asked, c.org_id, c.model, c.capacity::text as capacity, null::integer as concurrency
      from ${ASKED} cross join lateral (
-       select o.model, o.capacity from credit_rollout.org_capacity o where o.org_id = i.org_id limit 1 offset 0) c
+       select o.org_id::text as org_id, o.model, o.capacity from credit_rollout.org_capacity o
+       where o.org_id = i.org_id limit 1 offset 0) c
      where i.org_id is not null`,
     { ids },
   );
