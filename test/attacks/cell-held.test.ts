@@ -182,8 +182,11 @@ describe('an old snapshot', () => {
       if ((await login.attempt('begin isolation level repeatable read', write)) !== REFUSED.state)
         open.push(`${name} by ${role}`);
     }
-    // heartbeats, and what is decided by no other row
-    expect(open).toEqual(['enforcement by override', 'schedulers by fencer', 'workers by worker']);
+    // heartbeats, what is measured, when to write sign-ups next, and what is decided by no other row
+    const [measured, written] = [['checks by fencer', 'checks by worker'], ['sign_up_writer by worker']];
+    const decided = ['enforcement by override', 'schedulers by fencer'];
+    const last = ['throttle by worker', 'workers by worker'];
+    expect(open.toSorted()).toEqual([...measured, ...decided, ...written, ...last].toSorted());
   });
 });
 

@@ -209,6 +209,10 @@ describe('falls beyond the limits of a night', () => {
   test('are not accepted by one person alone, nor by a scheduler', async () => {
     const { both, operator, operator2, scheduler } = scene.logins;
     expect(await both.attempt(ask())).toBe('done');
+    // what waits for a second person begins no night
+    expect(await scheduler.attempt(open(800))).toBe(RESTRICTED);
+    await past(`insert into ${schema}.due_work (data_center, kind, local_date, due_at, due_local, state)
+      values ('${dc()}', 'reconcile', current_date, now(), 'now', 'due')`);
     expect(await scheduler.attempt(open(800))).toBe('done');
     // one after the other: no refusal is due to the one before
     await scheduler.attempt(take(800));
