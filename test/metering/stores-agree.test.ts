@@ -162,7 +162,7 @@ describe.skipIf(!redisAvailable())('Lua and memory', () => {
           expect(answer, JSON.stringify(one)).toEqual(expected);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 60, examples: [['at noon', REPEATED_AFTER_MIDNIGHT]] },
     );
   });
 });
@@ -174,3 +174,19 @@ const START = {
   credits: 1,
   limits: { model: 'credits', capacity: 1, concurrency: 1, enforceCredits: 'on', enforceConcurrency: 'on' },
 } as const;
+
+const named = { orgId: '1', callId: 'a' } as const;
+const ask = (kind: string): Step => {
+  const limits = { ...START.limits, capacity: null, concurrency: null };
+  return { kind: 'acquire', calls: [{ ...named, kind, credits: 3, limits }] };
+};
+/** Too rare for chance: a call is asked for again, and for another kind of the same price, after its day has ended. */
+const REPEATED_AFTER_MIDNIGHT: Step[] = [
+  ask('get'),
+  { kind: 'wait', ms: 'to midnight' },
+  { kind: 'renew', call: { ...named, kind: 'get', credits: 3 }, as: 'restored' },
+  { kind: 'wait', ms: 1 },
+  ask('get'),
+  ask('list'),
+  { kind: 'release', call: named, outcome: 'given back' },
+];
