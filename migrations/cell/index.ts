@@ -45,6 +45,7 @@ import { checkSealsAtCommit } from './seals-at-commit.js';
 import { limitSignUpWaits } from './sign-up-waits.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
 import { writeSignUpsTogether } from './sign-ups-together.js';
+import { boundFeed, signFindings } from './signed-findings.js';
 import { checkCanaryPass, recordAllPowers } from './signed-times.js';
 import { readSourceAsRole } from './source-role.js';
 import { sweepByRuns } from './swept-by-runs.js';
@@ -139,5 +140,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     checkCellInstants,
     boundGivenBack,
     readEverySpelling,
+    signFindings,
+    boundFeed,
   ];
 }

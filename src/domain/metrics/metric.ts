@@ -1,6 +1,7 @@
 // What a process tells Prometheus: every metric with its meaning and labels. All are gauges that are read from rows, so
 // several replicas say the same and must not be added up. Labels are data centers, stages and codes: never an org, a
 // person or a text of a server.
+import { nameReasons } from '../source/org-inputs.js';
 
 interface MetricMeaning {
   readonly help: string;
@@ -88,4 +89,4 @@ export const sampleQuarantine = (
   dataCenter: string,
   counts: readonly { readonly reason: string; readonly orgs: number }[],
 ): readonly Sample[] =>
-  counts.map(({ reason, orgs }) => sample('orgs_quarantined', orgs, { data_center: dataCenter, reason }));
+  nameReasons(counts).map(({ reason, orgs }) => sample('orgs_quarantined', orgs, { data_center: dataCenter, reason }));

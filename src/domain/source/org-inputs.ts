@@ -48,5 +48,19 @@ export const QUARANTINE_REASONS = [
 
 export type QuarantineReason = (typeof QUARANTINE_REASONS)[number];
 
+interface ReasonCount {
+  readonly reason: string;
+  readonly orgs: number;
+}
+
+const LET_OUT: readonly string[] = [...QUARANTINE_REASONS, 'unreadable'];
+
+/** For what leaves the cell: a reason that we do not know may be anything, so it is `other`. In the given order. */
+export function nameReasons(counts: readonly ReasonCount[]): readonly ReasonCount[] {
+  const others = counts.filter(({ reason }) => !LET_OUT.includes(reason)).reduce((sum, { orgs }) => sum + orgs, 0);
+  const known = counts.filter(({ reason }) => LET_OUT.includes(reason));
+  return others === 0 ? known : [...known, { reason: 'other', orgs: others }];
+}
+
 /** The greatest number a cell can store (int8). */
 export const GREATEST_STORED = 2n ** 63n - 1n;

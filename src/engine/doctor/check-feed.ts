@@ -10,6 +10,8 @@ import type { Finding, FindingRecorder } from './finding.js';
 
 /** The feed cancels a look that takes longer. */
 const LOOK_LIMIT_MS = 2_000;
+/** Longer than the feed ever rests. */
+const UNREAD_MS = 600_000;
 
 /**
  * Whether edits are found within seconds, and at which cost. Never an error: without the feed, the nightly run follows.
@@ -18,17 +20,25 @@ export async function checkFeed(
   { cell, source }: Pick<CellWithSource, 'cell' | 'source'>,
   record: FindingRecorder,
 ): Promise<readonly Finding[]> {
-  const { triggers, byTriggers, indexed, failure } = await cell.asOwner((tx) => readFeedFacts(tx, source.relation));
+  const { triggers, byTriggers, indexed, failure, unreadMs } = await cell.asOwner((tx) =>
+    readFeedFacts(tx, source.relation),
+  );
   const lookMs = await measureOnSource(cell, LOOK_LIMIT_MS, measureLook);
-  const found = triggers
-    ? record.ok('triggers record edited orgs: raises follow within seconds')
-    : byTriggers
-      ? record.warning(
-          `the triggers that record edited orgs are not on ${source.relation}, or disabled: no edit is found before ` +
-            'the night',
-          advise`Run: ${command('init')}`,
-        )
-      : describeUpdates(source, { indexed, lookMs }, record);
+  const unread = unreadMs !== null && unreadMs > UNREAD_MS;
+  const found = unread
+    ? record.warning(
+        `nothing was read for ${Math.floor(unreadMs / 60_000)} minutes: raises wait for the nightly run`,
+        advise`See whether workers of this data center run, and what they log: ${command('status')}`,
+      )
+    : triggers
+      ? record.ok('triggers record edited orgs: raises follow within seconds')
+      : byTriggers
+        ? record.warning(
+            `the triggers that record edited orgs are not on ${source.relation}, or disabled: no edit is found before ` +
+              'the night',
+            advise`Run: ${command('init')}`,
+          )
+        : describeUpdates(source, { indexed, lookMs }, record);
   if (failure === null) return [found];
   return [found, record.warning(`its last attempt failed (${failure})`, 'The nightly run follows what it missed.')];
 }

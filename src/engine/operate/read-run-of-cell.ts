@@ -2,6 +2,7 @@
 import { explainSignUpsWait, type SignUpsWait, type WaitingSignUps } from '../../domain/cutover/sign-up-writing.js';
 import { isUnderWay } from '../../domain/rollout/data-center-state.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
+import { nameReasons } from '../../domain/source/org-inputs.js';
 import { countQuarantine, type RunProgress, readProgress } from '../../stores/cell/batch/progress.js';
 import { findRun } from '../../stores/cell/batch/runs.js';
 import { listCellSchedulerLogins } from '../../stores/cell/batch/scheduler-logins.js';
@@ -58,7 +59,7 @@ export async function readRunOfCell(context: Pick<EngineContext, 'cells'>, dc: D
     const place = { frozen: cell.freeze !== null, singleWrites: dc.singleWrites, workersAlive: alive };
     return {
       progress: run ? await readProgress(tx, run.runId) : null,
-      quarantined: run ? await countQuarantine(tx, run.runId) : [],
+      quarantined: run ? nameReasons(await countQuarantine(tx, run.runId)) : [],
       workersAlive: alive,
       changeFeed: await readFeedState(tx),
       waitingSignUps: waiting.count === 0 ? null : { ...waiting, why: explainSignUpsWait(waiting, place) },

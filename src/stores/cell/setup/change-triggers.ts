@@ -8,6 +8,7 @@ import {
 } from '../../../../migrations/cell/attached/change-triggers.js';
 import type { AttachedSource } from '../../../../migrations/cell/attached/index.js';
 import { execute, runVerbatim, selectRow } from '../../query.js';
+import { FROZEN } from '../batch/freezes.js';
 import { type CellTransaction, cellRoleName, cellSourceRoleName } from '../cell-database.js';
 
 /** How long the product's writes may wait behind one attempt of ours. */
@@ -85,6 +86,8 @@ export interface FeedFacts {
   readonly indexed: boolean;
   /** Code of the last failed attempt; null after a success. */
   readonly failure: string | null;
+  /** How long edits could have been read, and were not, in ms; null: nothing may be written now, or nothing waits. */
+  readonly unreadMs: number | null;
 }
 
 /** What doctor checks of the feed; the catalog has quoted the relation. */
@@ -98,7 +101,14 @@ export async function readFeedFacts(tx: CellTransaction, relation: string): Prom
          join pg_attribute a on a.attrelid = c.oid and a.attname = 'updated_at' and i.indkey[0] = a.attnum
          where format('%I.%I', n.nspname, c.relname) = :relation and i.indisvalid and i.indpred is null) as indexed,
        to_regproc('credit_rollout.note_changed_orgs') is not null as by_triggers,
-       (select failure from credit_rollout.feed) as failure`,
+       r.failure,
+       (select (extract(epoch from clock_timestamp() - greatest(f.changed_at,
+            case when to_regproc('credit_rollout.note_changed_orgs') is null then r.read_at
+              else (select min(c.changed_at) from credit_rollout.changed_orgs c) end)) * 1000)::float8
+          from credit_rollout.fence f where f.state = 'closed' and f.single_writes and not ${FROZEN}
+            and (to_regproc('credit_rollout.note_changed_orgs') is null and r.read_at is not null
+              or exists (select from credit_rollout.changed_orgs))) as unread_ms
+     from credit_rollout.feed r`,
     { relation },
   );
   return { ...row, triggers: await hasChangeTriggers(tx, relation) };
