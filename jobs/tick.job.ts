@@ -12,11 +12,16 @@ import type { Service } from './service.js';
  * again.
  */
 export function createTickProcessor(context: EngineContext, scheduler: SchedulerIdentity): () => Promise<void> {
+  let lastError: string | null = null;
+  // the next tick says so in control, before anything of it can fail
+  const identity: SchedulerIdentity = { ...scheduler, tickError: () => lastError };
   return async () => {
     try {
-      await tick(context, scheduler);
+      await tick(context, identity);
+      lastError = null;
     } catch (error) {
-      context.log.warn('tick_failed', { code: errorCodeOf(error), name: (error as Error).name });
+      lastError = errorCodeOf(error);
+      context.log.warn('tick_failed', { code: lastError, name: (error as Error).name });
     }
   };
 }

@@ -31,6 +31,7 @@ import { purgeControlNights } from './retention.js';
 import { createControlReversals } from './reversals.js';
 import { createRecords, createRollout } from './rollout.js';
 import { recordSchedulerQueues } from './scheduler-queues.js';
+import { recordSchedulerTicks } from './scheduler-ticks.js';
 import { checkPlanSeals } from './sealed-plans.js';
 import { sealControlRetention } from './sealed-retention.js';
 import { createCellProposals, createSeals } from './seals.js';
@@ -92,4 +93,5 @@ export const controlMigrations: readonly Migration[] = [
   bindChecks,
   recordVerbs,
   checkControlInstants,
+  recordSchedulerTicks,
 ];

@@ -44,6 +44,7 @@ export function showStatus(status: Status, view: StatusView): string {
     ...describeLeftOut(table.leftOut, view.width),
     `As of ${showInstant(status.at)} · ${served} · ${card}`,
     ...listUnserved(status, commands),
+    ...listTickFailures(status, commands),
     ...listQueueFailures(status, commands),
     ...listExcess(status),
     ...(next === null ? [] : [`Next: ${commands.showRelease(next)}`]),
@@ -70,6 +71,17 @@ function listQueueFailures({ queueFailures }: Status, commands: CommandNames): r
   return [
     `${who} cannot use the queue (${first.code}), since ${showInstant(first.since)}. ` +
       `Work goes on without it, some seconds later. What is wrong: ${commands.show('doctor')}`,
+  ];
+}
+
+/** About the one that has failed for the longest. */
+function listTickFailures({ tickFailures }: Status, commands: CommandNames): readonly string[] {
+  const [first, ...others] = tickFailures;
+  if (first === undefined) return [];
+  const who = others.length === 0 ? 'A scheduler' : `${showCount(tickFailures.length)} schedulers`;
+  return [
+    `${who} cannot take any step (${first.code}), since ${showInstant(first.since)}. ` +
+      `What is wrong: ${commands.show('doctor')}`,
   ];
 }
 

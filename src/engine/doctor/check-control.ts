@@ -3,7 +3,7 @@ import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollou
 import { advise, command } from '../../kernel/advice.js';
 import { isControlReady, readControlFacts } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters, listRemoved } from '../../stores/control/data-centers.js';
-import { listQueueFailures, listSchedulerDifferences } from '../../stores/control/schedulers.js';
+import { listQueueFailures, listSchedulerDifferences, listTickFailures } from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
 import { listPinDifferences } from '../cutover/pinned-instants.js';
 import { describeDifference, type PolicyDifference } from '../settings/compare-policy.js';
@@ -118,6 +118,20 @@ export async function checkSchedulerQueues(
           fix,
           'queue_unreachable',
         ),
+      );
+}
+
+/** A scheduler that is alive and takes no step is none. */
+export async function checkSchedulerTicks(
+  { control }: Pick<OpenControl, 'control'>,
+  record: FindingRecorder,
+): Promise<readonly Finding[]> {
+  const failures = await control.inTransaction(listTickFailures);
+  const fix = 'Its log names the error at tick_failed; look up the code in docs/reference/errors.md, or report it.';
+  return failures.length === 0
+    ? [record.ok('the ticks of every scheduler that runs end')]
+    : failures.map(({ code, since }) =>
+        record.error(`the ticks of a scheduler fail since ${since.toISOString()} (${code}): it takes no step`, fix),
       );
 }
 

@@ -25,6 +25,7 @@ import {
   checkPins,
   checkPolicy,
   checkSchedulerQueues,
+  checkSchedulerTicks,
   type OpenControl,
   openControl,
 } from './check-control.js';
@@ -69,6 +70,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'data centers', run: checkMembers },
   { check: 'policy', needs: ['schema'], run: checkPolicy },
   { check: "schedulers' queue", needs: ['schema'], run: checkSchedulerQueues },
+  { check: "schedulers' ticks", needs: ['schema'], run: checkSchedulerTicks },
   { check: 'pinned instants', run: checkPins },
   { check: 'moves', run: checkMixedRollout },
 ];

@@ -17,10 +17,17 @@ export async function readMetrics(context: EngineContext, ms: number): Promise<r
   }
 }
 
-function samplesOfStatus({ schedulersAlive, queueFailures, logins, dataCenters }: Status): readonly Sample[] {
+function samplesOfStatus({
+  schedulersAlive,
+  queueFailures,
+  tickFailures,
+  logins,
+  dataCenters,
+}: Status): readonly Sample[] {
   return [
     sample('schedulers_alive', schedulersAlive),
     sample('queue_failing', queueFailures.length),
+    sample('ticks_failing', tickFailures.length),
     sample('excess_logins', logins.length),
     ...dataCenters.flatMap(samplesOf),
   ];

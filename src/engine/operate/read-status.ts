@@ -32,8 +32,9 @@ import { type ControlRun, listNewestRollouts } from '../../stores/control/runs.j
 import {
   listQueueFailures,
   listSchedulerLogins,
-  type QueueFailure,
+  listTickFailures,
   readSchedulers,
+  type SchedulerFailure,
   type Schedulers,
 } from '../../stores/control/schedulers.js';
 import { assertControlReady } from '../assert-control-ready.js';
@@ -112,7 +113,9 @@ export interface Status {
   readonly card: string | null;
   readonly schedulersAlive: number;
   /** Of schedulers that run and cannot use their queue: they take their steps without it, some seconds later. */
-  readonly queueFailures: readonly QueueFailure[];
+  readonly queueFailures: readonly SchedulerFailure[];
+  /** Of schedulers that run and whose last tick failed as a whole: they take no step. */
+  readonly tickFailures: readonly SchedulerFailure[];
   /** Running processes whose login may do more than their work; none where one login is for everything by design. */
   readonly logins: readonly ExcessLogin[];
   readonly dataCenters: readonly DataCenterStatus[];
@@ -122,8 +125,8 @@ export interface Status {
 export async function readStatus(context: EngineContext): Promise<Status> {
   await assertControlReady(context);
   const snapshot = await readSnapshot(context, 'all');
-  const { rollout, embedded, ofSchedulers, queueFailures, ...known } = await context.control.inTransaction(
-    async (tx) => ({
+  const { rollout, embedded, ofSchedulers, queueFailures, tickFailures, ...known } =
+    await context.control.inTransaction(async (tx) => ({
       rollout: await readRollout(tx),
       schedulers: { ...(await readSchedulers(tx)), readOnly: (await readControlFacts(tx)).readOnly },
       runs: await listNewestRollouts(tx),
@@ -131,8 +134,8 @@ export async function readStatus(context: EngineContext): Promise<Status> {
       embedded: await isEmbedded(tx),
       ofSchedulers: await listSchedulerLogins(tx),
       queueFailures: await listQueueFailures(tx),
-    }),
-  );
+      tickFailures: await listTickFailures(tx),
+    }));
   const read = await Promise.all(
     snapshot.dataCenters.flatMap((dc) => {
       const row = snapshot.rows.get(dc.id);
@@ -146,6 +149,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
     card: rollout.cardHash,
     schedulersAlive: known.schedulers.alive,
     queueFailures,
+    tickFailures,
     logins: embedded ? [] : logins,
     dataCenters: leadToFailure(read.map(({ status }) => status)),
   };

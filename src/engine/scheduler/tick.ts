@@ -26,6 +26,8 @@ export interface SchedulerIdentity {
   readonly config?: RolloutConfig | undefined;
   /** The code of its last use of the queue; null: it succeeded. */
   readonly queueError?: (() => string | null) | undefined;
+  /** The code of its last tick; null: it ended. */
+  readonly tickError?: (() => string | null) | undefined;
 }
 
 /** Takes every step that is due now. Safe to run in several schedulers at once. Returns how many steps were taken. */
@@ -48,12 +50,13 @@ export async function tick(context: EngineContext, scheduler?: SchedulerIdentity
  */
 async function recordSeen(
   { control }: EngineContext,
-  { schedulerId, config, queueError }: SchedulerIdentity,
+  { schedulerId, config, queueError, tickError }: SchedulerIdentity,
 ): Promise<void> {
   await control.inTransaction(async (tx) => {
     const differences = config === undefined ? [] : await findPolicyDifferences(tx, config);
     const differs = differences.map(({ name }) => name);
-    await saveSchedulerSeen(tx, schedulerId, differs, queueError?.() ?? null);
+    const errors = { queueError: queueError?.() ?? null, tickError: tickError?.() ?? null };
+    await saveSchedulerSeen(tx, schedulerId, { differs, ...errors });
     const voided = await recordLostApprovals(tx);
     if (voided > 0) await appendAudit(tx, { action: 'void_lost_approvals', details: { approvals: voided } });
   });

@@ -3,22 +3,30 @@ import { execute, selectRow, selectRows } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 
 /**
- * Records that this scheduler is alive now; `differs`: settings that its configuration writes otherwise; `queueError`:
- * the code of its last use of the queue.
+ * Records that this scheduler is alive now; `differs`: settings that its configuration writes otherwise; `queueError`
+ * and `tickError`: the codes of its last use of the queue and of its last tick.
  */
 export async function saveSchedulerSeen(
   tx: ControlTransaction,
   schedulerId: string,
-  differs: readonly string[] = [],
-  queueError: string | null = null,
+  {
+    differs = [],
+    queueError = null,
+    tickError = null,
+  }: {
+    readonly differs?: readonly string[];
+    readonly queueError?: string | null;
+    readonly tickError?: string | null;
+  } = {},
 ): Promise<void> {
   await execute(
     tx,
-    `insert into credit_rollout_control.schedulers (scheduler_id, differs, queue_error)
-     values (:scheduler_id, :differs::text[], :queue_error)
+    `insert into credit_rollout_control.schedulers (scheduler_id, differs, queue_error, tick_error)
+     values (:scheduler_id, :differs::text[], :queue_error, :tick_error)
      on conflict (scheduler_id) do update
-       set seen_at = clock_timestamp(), differs = excluded.differs, queue_error = excluded.queue_error`,
-    { scheduler_id: schedulerId, differs, queue_error: queueError },
+       set seen_at = clock_timestamp(), differs = excluded.differs, queue_error = excluded.queue_error,
+         tick_error = excluded.tick_error`,
+    { scheduler_id: schedulerId, differs, queue_error: queueError, tick_error: tickError },
   );
 }
 
@@ -32,17 +40,26 @@ export async function listSchedulerDifferences(tx: ControlTransaction): Promise<
   return rows.map(({ name }) => name);
 }
 
-export interface QueueFailure {
+export interface SchedulerFailure {
   readonly code: string;
   readonly since: Date;
 }
 
 /** Of the schedulers that were seen in the last 15 s, those that cannot use their queue, the longest first. */
-export function listQueueFailures(tx: ControlTransaction): Promise<readonly QueueFailure[]> {
-  return selectRows<QueueFailure>(
+export function listQueueFailures(tx: ControlTransaction): Promise<readonly SchedulerFailure[]> {
+  return selectRows<SchedulerFailure>(
     tx,
     `select queue_error as code, queue_error_since as since from credit_rollout_control.schedulers
      where seen_at > clock_timestamp() - interval '15 s' and queue_error is not null order by since, scheduler_id`,
+  );
+}
+
+/** Of the same, those whose last tick failed as a whole: they take no step. The longest first. */
+export function listTickFailures(tx: ControlTransaction): Promise<readonly SchedulerFailure[]> {
+  return selectRows<SchedulerFailure>(
+    tx,
+    `select tick_error as code, tick_error_since as since from credit_rollout_control.schedulers
+     where seen_at > clock_timestamp() - interval '15 s' and tick_error is not null order by since, scheduler_id`,
   );
 }
 

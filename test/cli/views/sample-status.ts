@@ -98,6 +98,7 @@ export const sampleStatus = (dc: DataCenterStatus = sampleDataCenter({})): Statu
   card: null,
   schedulersAlive: 1,
   queueFailures: [],
+  tickFailures: [],
   logins: [],
   dataCenters: [dc],
 });

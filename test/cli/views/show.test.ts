@@ -132,6 +132,11 @@ describe('chooseExitCode', () => {
 });
 
 describe('exitCodeOfHealth', () => {
+  test('is 1 where the ticks of a scheduler fail', () => {
+    const tickFailures = [{ code: '23514', since: new Date(0) }];
+    expect(exitCodeOfHealth({ dataCenters: [], tickFailures })).toBe(1);
+  });
+
   const hold = {
     code: 'needs_approval',
     value: null,
@@ -147,7 +152,9 @@ describe('exitCodeOfHealth', () => {
     [[{ unreachable: 'database_unreachable' }, { holds: [{ ...hold, needsPerson: true }] }], 1],
     [[{ stage: 'failed', failure: 'verification_mismatch' }], 1],
   ] as const)('%j is %i', (all, code) =>
-    expect(exitCodeOfHealth({ dataCenters: all.map((dc) => sampleDataCenter({ holds: [], ...dc })) })).toBe(code),
+    expect(
+      exitCodeOfHealth({ dataCenters: all.map((dc) => sampleDataCenter({ holds: [], ...dc })), tickFailures: [] }),
+    ).toBe(code),
   );
 });
 

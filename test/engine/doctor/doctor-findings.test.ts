@@ -44,6 +44,7 @@ describe('runDoctorChecks', () => {
       'logins',
       'policy',
       "schedulers' queue",
+      "schedulers' ticks",
     ]);
     expect(of(findings, cell.dataCenter.id).map(({ check }) => check)).toEqual([
       'connection',

@@ -1,5 +1,6 @@
 // A step that fails again and again is a hold that names it, for every scheduler and command, until it succeeds.
 import { afterEach, expect, test } from 'vitest';
+import { createTickProcessor } from '../../../jobs/tick.job.js';
 import { readStatus } from '../../../src/engine/operate/read-status.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
@@ -51,4 +52,23 @@ test('another failure of the same step begins anew, and what is no longer due is
   );
   await tick(fleet.engine);
   expect(await failed()).toEqual([]);
+});
+
+test('a scheduler whose ticks fail as a whole is seen by everybody, until one ends', async () => {
+  fleet = await createFleet({ orgs: 20 });
+  await fleet.apply(fleet.cell(0));
+  await fleet.control('alter table credit_rollout_control.holds add constraint no_hold check (false) not valid');
+  await fleet.control(`update credit_rollout_control.data_centers set intent = 'pause'`);
+  const process = createTickProcessor(fleet.engine, { schedulerId: 'one' });
+  const seen = async () => (await readStatus(fleet.engine)).tickFailures.map(({ code }) => code);
+  await process();
+  await process();
+  expect(await seen()).toEqual(['23514']);
+  const [before] = (await readStatus(fleet.engine)).tickFailures;
+  await process();
+  expect((await readStatus(fleet.engine)).tickFailures).toEqual([before]);
+  await fleet.control('alter table credit_rollout_control.holds drop constraint no_hold');
+  await process();
+  await process();
+  expect(await seen()).toEqual([]);
 });
