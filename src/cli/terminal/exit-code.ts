@@ -30,10 +30,7 @@ export function exitCodeOfStatus(status: Status, dataCenters: readonly string[])
 }
 
 /** For a check that runs every minute: 1 something failed or cannot be read, 4 it waits for a person, else 0. */
-export function exitCodeOfHealth({
-  dataCenters,
-  tickFailures,
-}: Pick<Status, 'dataCenters' | 'tickFailures'>): number {
+export function exitCodeOfHealth({ dataCenters, tickFailures }: Pick<Status, 'dataCenters' | 'tickFailures'>): number {
   const codes = dataCenters.map(({ stage, unreachable, holds }) => {
     if (stage === 'failed' || unreachable !== null) return 1;
     return holds.some(({ needsPerson }) => needsPerson) ? 4 : 0;
