@@ -58,6 +58,8 @@ import { compareWrittenNumbers } from './written-numbers.js';
 
 export type { CellSchemaOptions } from './identity.js';
 
+import { limitCellTexts } from './texts.js';
+
 /** All migrations of a cell, oldest first. */
 export function cellMigrations(options: CellSchemaOptions): readonly Migration[] {
   return [
@@ -142,5 +144,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     readEverySpelling,
     signFindings,
     boundFeed,
+    limitCellTexts,
   ];
 }

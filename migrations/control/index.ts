@@ -35,6 +35,7 @@ import { recordSchedulerTicks } from './scheduler-ticks.js';
 import { checkPlanSeals } from './sealed-plans.js';
 import { sealControlRetention } from './sealed-retention.js';
 import { createCellProposals, createSeals } from './seals.js';
+import { limitControlTexts } from './texts.js';
 import { recordVerbs } from './verbs.js';
 import { voidLostApprovalsForGood } from './voided-approvals.js';
 
@@ -94,4 +95,5 @@ export const controlMigrations: readonly Migration[] = [
   recordVerbs,
   checkControlInstants,
   recordSchedulerTicks,
+  limitControlTexts,
 ];

@@ -7,6 +7,7 @@ import { quoteValue } from '../kernel/quote-value.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { projectFolder } from '../platform/project-folder.js';
 import { explainArguments, rejectRepeats } from './arguments/explain-arguments.js';
+import { parseText } from './arguments/parse-text.js';
 import { readOrgs } from './arguments/read-org.js';
 import { REGISTRATIONS } from './commands/index.js';
 import type { CliIo } from './terminal/io.js';
@@ -64,7 +65,7 @@ function createCli(io: CliIo, version: string): Command {
     .version(version, '-v, --version', 'print the version')
     .option('--config <file>', 'the configuration; default rollout.config.yaml here, else the embedded servers')
     .option('--json', 'one JSON document on standard output')
-    .option('--reason <text>', 'why, for the audit')
+    .option('--reason <text>', 'why, for the audit', parseText('--reason'))
     .option(
       '--exit-code',
       'plan and dry apply return 2 when something is pending; status returns 1 or 4 when it needs you',

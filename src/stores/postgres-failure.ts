@@ -136,6 +136,7 @@ export const RAISED_NAMES: readonly string[] = [
   'seal_key_missing',
   'seal_used',
   'seal_wrong',
+  'texts_length_check',
   'written_at_read_committed',
 ];
 

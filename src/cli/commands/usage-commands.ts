@@ -1,6 +1,8 @@
 // The commands `usage` and `exception`: descriptions, arguments and options. Loads nothing that they work with.
+
 import type { Command } from 'commander';
 import { MAX_ROWS, parseCount, parseFloor } from '../arguments/parse-count.js';
+import { parseText } from '../arguments/parse-text.js';
 import { ORG_TEXT } from '../arguments/read-org.js';
 import type { Execute } from '../terminal/session.js';
 import type { AddExceptionFlags, AnswerExceptionFlags, ListExceptionsFlags } from './exception.js';
@@ -48,7 +50,7 @@ export function registerExceptions(cli: Command, execute: Execute): void {
     .description('show how an exception of an org would be stored; with --execute, store it')
     .argument('<org>', ORG_TEXT)
     .requiredOption('--dc <id>', 'the data center')
-    .requiredOption('--text <text>', 'what the org asks for')
+    .requiredOption('--text <text>', 'what the org asks for', parseText('--text'))
     .option('--wanted <credits>', 'credits a day that it wants', parseFloor)
     .option('--until <date>', 'the last day that it needs them')
     .option('--execute', 'do it; needs --reason')
@@ -61,7 +63,7 @@ export function registerExceptions(cli: Command, execute: Execute): void {
     .argument('<org>', ORG_TEXT)
     .requiredOption('--dc <id>', 'the data center')
     .option('--floor <credits>', 'propose this floor as an override; its approval grants the exception', parseFloor)
-    .option('--decline <text>', 'decline it; the org is told this')
+    .option('--decline <text>', 'decline it; the org is told this', parseText('--decline'))
     .option('--withdraw', 'the org does not ask any more')
     .option('--execute', 'do it; needs --reason')
     .action((org: string, flags: AnswerExceptionFlags) =>

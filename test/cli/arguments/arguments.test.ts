@@ -22,6 +22,18 @@ async function writeConfig(own: string): Promise<string> {
 }
 
 describe('runCli', () => {
+  test.each([
+    ['--reason', ['pause', '--dc', 'eu', '--reason', 'x'.repeat(2_001)]],
+    ['--text', ['exception', 'add', '7', '--dc', 'eu', '--text', 'x'.repeat(2_001)]],
+  ])('refuses a text of %s that is longer than what is kept', async (option, args) => {
+    const { code, err } = await runCommand(...args);
+    expect(code).toBe(1);
+    expect(err.replaceAll(/\s+/gu, ' ')).toContain(
+      `error [invalid_argument] The text of ${option}, "${'x'.repeat(40)}…", has 2001 characters; at most 2000 are kept.`,
+    );
+    expect(err).toContain('Write it shorter');
+  });
+
   test('suggests the command that was meant', async () => {
     const { code, err } = await runCommand('aply');
     expect(code).toBe(1);
