@@ -29,7 +29,7 @@ export const limitCellTexts: Migration = {
   name: '20261201100000_pre_limit_texts',
   up: checkTextsSql('credit_rollout', {
     without: MANY,
-    // the report names up to 20 orgs a list; every open transaction of the server; every kind of call
-    own: { 'plans.lists': 400_000, 'feed.open_then': 200_000, 'rate_cards.costs': 20_000 },
+    // the report names up to 20 orgs a list, whose ids the product chose; every open transaction of the server; every kind of call
+    own: { 'plans.lists': 2_000_000, 'feed.open_then': 200_000, 'rate_cards.costs': 20_000 },
   }),
 };
