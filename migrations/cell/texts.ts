@@ -29,7 +29,14 @@ export const limitCellTexts: Migration = {
   name: '20261201100000_pre_limit_texts',
   up: checkTextsSql('credit_rollout', {
     without: MANY,
-    // the report names up to 20 orgs a list, whose ids the product chose; every open transaction of the server; every kind of call
-    own: { 'plans.lists': 2_000_000, 'feed.open_then': 200_000, 'rate_cards.costs': 20_000 },
+    own: {
+      // a report: the bars and branches of its counts, and 20 orgs a list, whose ids the product chose
+      'plans.counts': 2_000_000,
+      'plans.lists': 2_000_000,
+      // every open transaction of the server
+      'feed.open_then': 200_000,
+      // every kind of call
+      'rate_cards.costs': 20_000,
+    },
   }),
 };
