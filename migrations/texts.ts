@@ -36,7 +36,8 @@ declare
   found_table record;
 begin
   for found_table in
-    select t.name, string_agg(format('length(new.%I::text) > %s', t."column", t.most), ' or ' order by t.place) as wrong,
+    select t.name,
+      string_agg(format('length(new.%I::text) > %s', t."column", t.most), ' or ' order by t.place) as wrong,
       string_agg(format('%L, %L', t."column", t.most), ', ' order by t.place) as arguments
     from (
       select c.relname as name, a.attname as "column", a.attnum as place, coalesce(

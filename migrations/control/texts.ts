@@ -3,7 +3,7 @@
 import type { Migration } from '../migration.js';
 import { checkTextsSql } from '../texts.js';
 
-/** Why: a text that a login writes is as long as a person reads. What adds a text or JSON column runs this SQL again. */
+/** Why: a text is as long as a person reads. What adds a text or JSON column runs this SQL again. */
 export const limitControlTexts: Migration = {
   name: '20261201100000_pre_limit_texts',
   up: checkTextsSql('credit_rollout_control', {

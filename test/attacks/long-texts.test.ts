@@ -104,7 +104,8 @@ describe('every text and document that a login may write', () => {
     where c.relnamespace = '${schema}'::regnamespace and c.relkind = 'r' and g.grantee <> c.relowner
       and g.privilege_type in ('INSERT', 'UPDATE')
       and coalesce(nullif(y.typbasetype, 0), y.oid)
-        in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'jsonb'::regtype, 'json'::regtype, 'text[]'::regtype)
+        in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'jsonb'::regtype, 'json'::regtype,
+          'text[]'::regtype)
       and not exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgname = c.relname || '_zz_texts'
         and t.tgenabled = 'O' and pg_get_triggerdef(t.oid) ~ ('length\\(\\(?new\\.' || quote_ident(a.attname) || '\\M'))
     order by 1`;
