@@ -26,7 +26,7 @@ const MANY = [
 
 /** What adds a text or JSON column runs this SQL again. */
 export const limitCellTexts: Migration = {
-  name: '20261201100000_pre_limit_texts',
+  name: '20261201180000_pre_limit_texts',
   up: checkTextsSql('credit_rollout', {
     without: MANY,
     own: {

@@ -5,7 +5,7 @@ import { checkTextsSql } from '../texts.js';
 
 /** Why: a text is as long as a person reads. What adds a text or JSON column runs this SQL again. */
 export const limitControlTexts: Migration = {
-  name: '20261201100000_pre_limit_texts',
+  name: '20261201180000_pre_limit_texts',
   up: checkTextsSql('credit_rollout_control', {
     without: [],
     own: {
