@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../src/cli/run-cli.js';
+import { CONTROL_OWNER } from '../../src/stores/control/roles.js';
 import { captureIo, runCommand } from '../cli/captured-io.js';
 import { adminUrl, createTestDatabase, runAsAdmin, type TestDatabase } from '../support/postgres.js';
 import { waitFor } from '../support/wait.js';
@@ -39,6 +40,12 @@ describe('docs/tutorial/own-postgres.md', () => {
     folder = await mkdtemp(join(tmpdir(), 'credit-rollout-tutorial-'));
     [shop, rollout] = await Promise.all([createTestDatabase('shop'), createTestDatabase('rollout')]);
     await runAsAdmin(adminUrl(), `create role ${LOGIN} login createrole password 'x'`);
+    // a server has the roles of control once, and other suites of this one make them too
+    await runAsAdmin(
+      adminUrl(),
+      `do $$ begin create role ${CONTROL_OWNER} nologin; exception when duplicate_object then null; end $$;
+       grant ${CONTROL_OWNER} to ${LOGIN}`,
+    );
     for (const { url } of [shop, rollout]) {
       // durability is off on the server of a test run, which doctor rightly complains about
       await runAsAdmin(adminUrl(), `alter database ${nameOf(url)} set synchronous_commit = on`);

@@ -127,6 +127,9 @@ describe('a command whose database raises an error', () => {
     await scene.read(ALICE, 'quarantine', ...at);
     await scene.read(ALICE, 'audit');
     await scene.read(ALICE, 'settings', 'show');
+    await scene.read(ALICE, 'settings', 'get', 'lanes', ...at);
+    await scene.read(ALICE, 'settings', 'set', 'lanes', '1', ...at);
+    await scene.read(ALICE, 'settings', 'unset', 'lanes', ...at);
     await scene.read(ALICE, 'reconcile', ...at);
     await scene.read(ALICE, 'usage', 'show', ...at);
     await scene.read(ALICE, 'usage', 'show', '4', ...at);

@@ -19,7 +19,7 @@ afterEach(async () => {
 async function createDatabase(encoding: string): Promise<string> {
   const database = `encoded_${randomBytes(4).toString('hex')}`;
   await runAsAdmin(adminUrl(), `create database ${database} encoding '${encoding}' locale 'C' template template0`);
-  closers.push(() => runAsAdmin(adminUrl(), `drop database ${database}`));
+  closers.push(() => runAsAdmin(adminUrl(), `drop database ${database} with (force)`));
   return adminUrl().replace(/\/postgres(?=$|\?)/u, `/${database}`);
 }
 

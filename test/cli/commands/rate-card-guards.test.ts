@@ -103,7 +103,9 @@ describe('a card that lowers and raises nothing', () => {
     const before = await total();
     await useCard(changeCard('perAgent: 250', 'perAgent: 240'));
     const card = hashOf((await run('plan', '--dc', dc(0), '--json')).out);
-    expect((await run('apply', '--dc', dc(0))).out).toMatch(/Nothing was changed\. To do it: .*--execute$/mu);
+    expect((await run('apply', '--dc', dc(0))).out).toMatch(
+      /Nothing was changed\. To do it: .*--execute --revision \d+$/mu,
+    );
     expect((await run('apply', '--dc', dc(0), '--execute')).out).toContain('requested');
     expect(await fleet.drive()).toEqual(['done', 'pending']);
     expect(await fleet.cell(0).sql('select active_card as card from credit_rollout.cell')).toEqual([{ card }]);

@@ -17,7 +17,7 @@ const ORGS = 24;
 const AUTHOR = `eve\n${FORGED}\u202e`;
 const REASON = `because\n${FORGED} \u001b[35m\u202e\u200b=1+1`;
 /** As long as a text of a product may be; only one that can be compressed fits into an index. */
-const LONG = '長い'.repeat(5_000);
+const LONG = '長い'.repeat(333);
 /** What a shell would run. */
 const SHELL = 'x;exit 9;#';
 const ids = [

@@ -105,7 +105,7 @@ describe('allotments', () => {
         update credit_rollout.allotments a set edition = d.edition, base_credits = d.base_credits,
           variable_credits = d.variable_credits, legacy_limit = d.legacy_limit, floor = ${floor},
           floor_edition = d.floor_edition, grandfathered_credits = d.grandfathered_credits,
-          total_credits = d.total_credits, winner = d.winner
+          total_credits = d.total_credits, winner = d.winner, concurrency_limit = d.concurrency_limit
         from credit_rollout.decided(null, null, array[2]::credit_rollout.org_id[], null) d where a.org_id = 2`,
         as,
       );

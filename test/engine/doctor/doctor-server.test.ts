@@ -55,7 +55,7 @@ describe('checkCell', () => {
     const url = adminUrl().replace(/\/postgres(?=$|\?)/u, `/${database}`);
     const cell = openTestCell(url, 'ascii');
     closers.push(
-      () => runAsAdmin(adminUrl(), `drop database ${database}`),
+      () => runAsAdmin(adminUrl(), `drop database ${database} with (force)`),
       () => cell.close(),
     );
     await cell.asOwner((tx) => execute(tx, 'create table public.orgs (org_id text primary key)'));
