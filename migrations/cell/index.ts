@@ -58,7 +58,7 @@ import { compareWrittenNumbers } from './written-numbers.js';
 
 export type { CellSchemaOptions } from './identity.js';
 
-import { limitCellTexts } from './texts.js';
+import { cutClaimedNames, limitCellTexts } from './texts.js';
 
 /** All migrations of a cell, oldest first. */
 export function cellMigrations(options: CellSchemaOptions): readonly Migration[] {
@@ -145,5 +145,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     signFindings,
     boundFeed,
     limitCellTexts,
+    cutClaimedNames,
   ];
 }

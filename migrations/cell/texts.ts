@@ -40,3 +40,31 @@ export const limitCellTexts: Migration = {
     },
   }),
 };
+
+/** Why: who wrote a long name in front of what the database adds, or one that looked like it, hid the login. */
+export const cutClaimedNames: Migration = {
+  name: '20261201180100_pre_cut_claimed_names',
+  up: `
+create or replace function credit_rollout.name_person(claimed text) returns text language plpgsql stable
+  set search_path = pg_catalog, pg_temp as $$
+declare
+  named text := left(trim(regexp_replace(claimed, '[()\\uff08\\uff09[:cntrl:]]', '', 'g')), 60);
+begin
+  return case
+    when coalesce(claimed, '') in ('', session_user) or named = '' then session_user
+    when pg_has_role(session_user, (select n.nspowner from pg_namespace n where n.nspname = 'credit_rollout'), 'usage')
+      then claimed
+    else named || ' (login ' || session_user || ')' end;
+end $$;
+
+-- Who proposes a repair is named as who freezes is.
+create function credit_rollout.sign_repair() returns trigger language plpgsql
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  new.author := credit_rollout.name_person(new.author);
+  return new;
+end $$;
+create trigger repairs_sign_author before insert on credit_rollout.repairs
+  for each row execute function credit_rollout.sign_repair();
+revoke all on function credit_rollout.sign_repair from public;`,
+};

@@ -9,6 +9,7 @@ import { keepCodesOnly } from './codes-only.js';
 import { decideAtCommit, knowRequesters, sealNothingRemoved } from './decided-at-commit.js';
 import { decideForMembers, knowApproversOfPlans, refusePreparedProposals } from './decided-by-members.js';
 import { bindDecisions } from './decisions.js';
+import { recordEnds } from './ends.js';
 import { recordFailedSteps } from './failed-steps.js';
 import { orderPolicy, readControlFresh, tellOwnRowsApart } from './fresh-snapshots.js';
 import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals } from './guards.js';
@@ -25,6 +26,7 @@ import { pinDataCenters } from './pin.js';
 import { createApprovals, createControlPlans } from './plans.js';
 import { createPolicy } from './policy.js';
 import { bindRequests, judgePlans } from './policy-rules.js';
+import { typePolicy } from './policy-values.js';
 import { guardPostponements } from './postponements.js';
 import { removeDataCenters } from './removed-data-centers.js';
 import { purgeControlNights } from './retention.js';
@@ -96,4 +98,6 @@ export const controlMigrations: readonly Migration[] = [
   checkControlInstants,
   recordSchedulerTicks,
   limitControlTexts,
+  typePolicy,
+  recordEnds,
 ];

@@ -46,7 +46,7 @@ export function cutText(text: string, max: number): string {
 }
 
 /** No text of anybody's may fill a screen. */
-const MAX_TEXT = 1_000;
+const MAX_TEXT = 2_000;
 
 /**
  * A copy of data in which every text is printable, keys too, and cut where it is very long; for a view. Errors, times
@@ -54,15 +54,21 @@ const MAX_TEXT = 1_000;
  */
 export function withPrintableTexts<T>(value: T): T {
   // the one cast: each value becomes one of its own type
-  return copy(value) as T;
+  return copy(value, MAX_TEXT) as T;
 }
 
-function copy(value: unknown): unknown {
-  if (typeof value === 'string') return cutText(toPrintable(value), MAX_TEXT);
-  if (Array.isArray(value)) return value.map(copy);
-  if (value instanceof Map) return new Map([...value].map(([key, part]) => [copy(key), copy(part)]));
+/** The same with every text whole, for what a person decides on. */
+export function withWholeTexts<T>(value: T): T {
+  return copy(value, Number.POSITIVE_INFINITY) as T;
+}
+
+function copy(value: unknown, most: number): unknown {
+  const inner = (part: unknown): unknown => copy(part, most);
+  if (typeof value === 'string') return cutText(toPrintable(value), most);
+  if (Array.isArray(value)) return value.map(inner);
+  if (value instanceof Map) return new Map([...value].map(([key, part]) => [inner(key), inner(part)]));
   return isPlain(value)
-    ? Object.fromEntries(Object.entries(value).map(([key, part]) => [toPrintable(key), copy(part)]))
+    ? Object.fromEntries(Object.entries(value).map(([key, part]) => [toPrintable(key), inner(part)]))
     : value;
 }
 

@@ -105,7 +105,7 @@ describe('the policy', () => {
   test('is not changed by a proposal that another one took the place of, nor twice by the same', async () => {
     const { operator, approver } = scene.logins;
     expect(await operator.attempt(propose())).toBe('done');
-    expect(await operator.attempt(propose('rollout.approval', '"never"'))).toBe('23505');
+    expect(await operator.attempt(propose('rollout.approval', '"auto"'))).toBe('23505');
     await setPolicy(scene.fleet, { 'rollout.approval': 'none at all' });
     expect(await approver.attempt(apply)).toBe(CHECKED);
     await setPolicy(scene.fleet, { 'rollout.approval': 'required' });

@@ -73,7 +73,7 @@ describe('an old snapshot', () => {
     ],
   ])('decides nothing for an approver who was dismissed by %s', async (_how, dismiss, takeBack, early) => {
     for (const level of ['read committed', 'repeatable read', 'serializable']) {
-      expect(await scene.logins.operator.attempt(ask('person'))).toBe('done');
+      expect(await scene.logins.operator.attempt(ask('required'))).toBe('done');
       const meanwhile = async (session: pg.Client): Promise<void> => {
         for (const statement of early) await session.query(statement);
         await rows(dismiss());
@@ -172,7 +172,7 @@ describe('a commit', () => {
     ],
     ['a cursor that outlives it', 'select', 'declare slow cursor with hold for select pg_sleep(0.1)'],
   ])('of a decision is not delayed by %s', async (_what, make, delay) => {
-    expect(await scene.logins.operator.attempt(ask('person'))).toBe('done');
+    expect(await scene.logins.operator.attempt(ask('required'))).toBe('done');
     expect(await scene.logins.approver.attempt(make, 'begin', APPLY, delay, 'commit')).toBe('23001');
     expect(await rows(`select state from ${schema}.policy_changes`)).toEqual([{ state: 'proposed' }]);
   });
@@ -198,7 +198,7 @@ describe('guard-rails', () => {
     };
   };
   const requirePerson = async (): Promise<void> => {
-    expect(await scene.logins.operator.attempt(ask('person'))).toBe('done');
+    expect(await scene.logins.operator.attempt(ask('required'))).toBe('done');
     expect(await scene.logins.approver.attempt(APPLY)).toBe('done');
   };
 
@@ -212,7 +212,7 @@ describe('guard-rails', () => {
 
   test('are replaced before a start or after it', async () => {
     const { approve, use, start } = await prepare();
-    expect(await scene.logins.operator.attempt(ask('person'))).toBe('done');
+    expect(await scene.logins.operator.attempt(ask('required'))).toBe('done');
     const session = await scene.logins.scheduler.connect();
     try {
       for (const statement of ['begin', approve, use, start]) await session.query(statement);

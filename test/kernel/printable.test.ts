@@ -7,6 +7,7 @@ import {
   toPrintableJson,
   toPrintableLines,
   withPrintableTexts,
+  withWholeTexts,
 } from '../../src/kernel/printable.js';
 import { expectPrintable, hostileText } from '../cli/hostile/texts.js';
 
@@ -76,8 +77,9 @@ describe('withPrintableTexts', () => {
   });
 
   test('cuts a text that would fill a screen, once and not in the middle of a character', () => {
-    const cut = withPrintableTexts({ long: 'x'.repeat(10_000), face: `${'x'.repeat(999)}😀` });
-    expect(cut).toEqual({ long: `${'x'.repeat(1_000)}…`, face: `${'x'.repeat(999)}…` });
+    const cut = withPrintableTexts({ long: 'x'.repeat(10_000), face: `${'x'.repeat(1_999)}😀` });
+    expect(cut).toEqual({ long: `${'x'.repeat(2_000)}…`, face: `${'x'.repeat(1_999)}…` });
+    expect(withWholeTexts(['x'.repeat(10_000)])).toEqual(['x'.repeat(10_000)]);
     expect(withPrintableTexts(cut)).toEqual(cut);
   });
 

@@ -11,7 +11,7 @@ import { approvePlan } from '../../engine/plan/approve-plan.js';
 import { approveFalls } from '../../engine/reconcile/accept-falls.js';
 import { approvePolicyChange } from '../../engine/settings/change-policy.js';
 import { command, quoteArgument } from '../../kernel/advice.js';
-import { withPrintableTexts } from '../../kernel/printable.js';
+import { withPrintableTexts, withWholeTexts } from '../../kernel/printable.js';
 import { type ProposalId, parseChangeId, parseProposalId } from '../../kernel/proposal-id.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
@@ -70,10 +70,7 @@ async function approveOneAdoption(session: CliSession, program: Program, id: Pro
 async function approveOneChange(session: CliSession, { engine }: Program, changeId: bigint): Promise<number> {
   const applied = await approvePolicyChange(engine, changeId, session.options.reason);
   const next = session.commands.show(nextAfterChange(applied));
-  session.report(
-    { ...changeDocument(applied), next },
-    `✔ ${showPolicyChange(withPrintableTexts(applied))}\nNext: ${next}`,
-  );
+  session.report({ ...changeDocument(applied), next }, `✔ ${showPolicyChange(withWholeTexts(applied))}\nNext: ${next}`);
   return 0;
 }
 

@@ -10,7 +10,7 @@ import {
 } from '../../engine/settings/change-policy.js';
 import { readSettings } from '../../engine/settings/read-settings.js';
 import { command } from '../../kernel/advice.js';
-import { withPrintableTexts } from '../../kernel/printable.js';
+import { withWholeTexts } from '../../kernel/printable.js';
 import { parseChangeId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
@@ -43,7 +43,7 @@ export function runShowSettings(session: CliSession): Promise<number> {
     const settings = await readSettings(engine);
     session.report(
       settingsDocument(settings),
-      showSettings(withPrintableTexts(settings), session.commands, session.width()),
+      showSettings(withWholeTexts(settings), session.commands, session.width()),
     );
     return 0;
   });
@@ -67,7 +67,7 @@ export function runProposeSetting(session: CliSession, flags: ProposeSettingFlag
       changes.length === 0
         ? NOTHING
         : [
-            ...withPrintableTexts(changes).map((one) => `${alone ? '✔' : '·'} ${showPolicyChange(one)}`),
+            ...withWholeTexts(changes).map((one) => `${alone ? '✔' : '·'} ${showPolicyChange(one)}`),
             note,
             `Next: ${next}`,
           ].join('\n'),
@@ -99,9 +99,7 @@ function preview(
     { executed: false, changes: planned, next },
     next === null
       ? NOTHING
-      : [...withPrintableTexts(planned).map(showPlannedChange), `Nothing was changed. To propose it: ${next}`].join(
-          '\n',
-        ),
+      : [...withWholeTexts(planned).map(showPlannedChange), `Nothing was changed. To propose it: ${next}`].join('\n'),
   );
   return planned.length > 0 && session.options.exitCode ? 2 : 0;
 }
@@ -119,7 +117,7 @@ export function runWithdrawSetting(session: CliSession, id: string): Promise<num
     const next = session.commands.show('settings');
     session.report(
       { ...changeDocument(withdrawn), next },
-      `✔ ${showPolicyChange(withPrintableTexts(withdrawn))}\nNext: ${next}`,
+      `✔ ${showPolicyChange(withWholeTexts(withdrawn))}\nNext: ${next}`,
     );
     return 0;
   });
