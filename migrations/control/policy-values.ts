@@ -4,7 +4,8 @@ import type { Migration } from '../migration.js';
 
 // no question marks: they would be parameters of the statement
 const CLOCK = `'^([01][0-9]|2[0-3]):[0-5][0-9]$'`;
-const DURATION = `'^P([0-9]{1,7}W){0,1}([0-9]{1,7}D){0,1}(T([0-9]{1,7}H){0,1}([0-9]{1,7}M){0,1}([0-9]{1,7}S){0,1}){0,1}$'`;
+const unit = (letter: string): string => `([0-9]{1,7}${letter}){0,1}`;
+const DURATION = `'^P${unit('W')}${unit('D')}(T${unit('H')}${unit('M')}${unit('S')}){0,1}$'`;
 const LOCAL = `'^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}){0,1}){0,1}$'`;
 
 /**
@@ -112,8 +113,11 @@ exception when invalid_datetime_format or datetime_field_overflow then
 end $$;
 
 create function credit_rollout_control.check_policy_value() returns trigger language plpgsql
-  set search_path = pg_catalog, pg_temp as $$
+  security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  if tg_relid <> 'credit_rollout_control.policy_changes'::regclass then
+    raise exception 'not for this table' using errcode = 'insufficient_privilege';
+  end if;
   if not coalesce(credit_rollout_control.fits_setting(new.name, new.to_value), false) then
     raise exception 'the setting % has no such value', new.name
       using errcode = 'check_violation', constraint = 'policy_changes_value_check';

@@ -18,6 +18,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   sign_answer: 'trigger of `exceptions`: the login that answered',
   sign_person: 'trigger of `exceptions` and `protected_orgs`: the login stands beside the name',
   refuse_instant: 'trigger: dates and instants lie between the years 1900 and 9999',
+  sign_repair: 'trigger of `repairs`: the login stands beside the name',
   refuse_text: 'trigger: texts and documents have a limit of length',
   sign_seen: 'trigger: when a process was seen is the time of the database',
   check_swept: 'trigger of `gate`: a cut-over is swept by the run that ends',

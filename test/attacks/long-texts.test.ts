@@ -59,7 +59,6 @@ describe('a text', () => {
 
   test.each([
     ['why it is frozen', 'fencer', `select credit_rollout.freeze_cell('x', ${long})`],
-    ['who froze it', 'fencer', `select credit_rollout.freeze_cell(${long}, 'x')`],
     [
       'why an org is protected',
       'override',

@@ -24,7 +24,8 @@ export function showStoredReport(stored: LoadedReport, paint: Paint, width: numb
 
 function showApprovalOf(approval: ApprovalRow | undefined): string {
   if (approval === undefined) return 'none';
-  const why = approval.voidReason === null ? '' : ` (${approval.voidReason})`;
+  const by = approval.voidedBy === null ? '' : `by ${approval.voidedBy}: `;
+  const why = approval.voidReason === null ? '' : ` (${by}${approval.voidReason})`;
   return `${showApprovalState(approval)}${why}, given by ${approval.approver ?? 'its guard-rails'} ${showInstant(approval.approvedAt)}`;
 }
 

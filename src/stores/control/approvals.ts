@@ -24,6 +24,8 @@ export interface ApprovalRow {
   readonly usedByRun: bigint | null;
   readonly voidedAt: Date | null;
   readonly voidReason: string | null;
+  /** Who voided it; null: it was not, or by an earlier version. */
+  readonly voidedBy: string | null;
   /** At the moment of reading, by control's clock. */
   readonly state: ApprovalState;
 }
@@ -45,7 +47,7 @@ export const APPROVAL_STATE = `case
   end`;
 
 const COLUMNS = `approval_id, plan_id, digest, data_center, kind, author, approver, reason, approved_at, expires_at,
-  used_at, used_by_run, voided_at, void_reason,
+  used_at, used_by_run, voided_at, void_reason, voided_by,
   ${APPROVAL_STATE} as state`;
 
 const toRow = (row: Stored): ApprovalRow => ({
