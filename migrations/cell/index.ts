@@ -12,6 +12,7 @@ import { indexRetired, nameCardFalls } from './daily-decisions.js';
 import { logDecisionsAlone } from './decisions-alone.js';
 import { createDrift, createRepairs, splitRepairs } from './drift.js';
 import { createEnforcement } from './enforcement.js';
+import { boundCellEpochs } from './epochs.js';
 import { createExceptions } from './exceptions.js';
 import { createFeed } from './feed.js';
 import { storeFeedProgress } from './feed-progress.js';
@@ -46,6 +47,7 @@ import { limitSignUpWaits } from './sign-up-waits.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
 import { writeSignUpsTogether } from './sign-ups-together.js';
 import { boundFeed, signFindings } from './signed-findings.js';
+import { signPlans } from './signed-plans.js';
 import { checkCanaryPass, recordAllPowers } from './signed-times.js';
 import { readSourceAsRole } from './source-role.js';
 import { sweepByRuns } from './swept-by-runs.js';
@@ -144,6 +146,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     readEverySpelling,
     signFindings,
     boundFeed,
+    signPlans,
+    boundCellEpochs,
     limitCellTexts,
     cutClaimedNames,
   ];

@@ -10,6 +10,7 @@ import { decideAtCommit, knowRequesters, sealNothingRemoved } from './decided-at
 import { decideForMembers, knowApproversOfPlans, refusePreparedProposals } from './decided-by-members.js';
 import { bindDecisions } from './decisions.js';
 import { recordEnds } from './ends.js';
+import { boundControlEpochs } from './epochs.js';
 import { recordFailedSteps } from './failed-steps.js';
 import { orderPolicy, readControlFresh, tellOwnRowsApart } from './fresh-snapshots.js';
 import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals } from './guards.js';
@@ -23,6 +24,7 @@ import { keepNumbersOnly } from './numbers-only.js';
 import { orderPolicyByRow, shapeAudit } from './ordered-policy.js';
 import { letOwnersApprove } from './owners-approve.js';
 import { pinDataCenters } from './pin.js';
+import { knowAuthorsNow, shapeRails } from './plan-authors.js';
 import { createApprovals, createControlPlans } from './plans.js';
 import { createPolicy } from './policy.js';
 import { bindRequests, judgePlans } from './policy-rules.js';
@@ -96,6 +98,9 @@ export const controlMigrations: readonly Migration[] = [
   bindChecks,
   recordVerbs,
   checkControlInstants,
+  shapeRails,
+  knowAuthorsNow,
+  boundControlEpochs,
   recordSchedulerTicks,
   limitControlTexts,
   typePolicy,

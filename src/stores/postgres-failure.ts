@@ -121,6 +121,7 @@ export const RAISED_NAMES: readonly string[] = [
   'overrides_end_check',
   'overrides_need_rest',
   'plan_edited',
+  'plans_rails_check',
   'policy_changes_changes_check',
   'policy_changes_current_check',
   'policy_changes_name_fkey',

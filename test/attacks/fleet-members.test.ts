@@ -1,6 +1,7 @@
 // What a fourth review with the documented logins found in control: a data center that was taken out, logins that are
 // renamed, and an epoch that leaps again and again.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { EPOCH_CEILING } from '../../migrations/epoch-ceiling.js';
 import { type ControlScene, openControlScene } from './control-scene.js';
 
 const RESTRICTED = '23001';
@@ -28,6 +29,16 @@ const rows = (text: string): Promise<readonly Record<string, unknown>[]> => scen
 const propose = (number: number): string => `insert into ${schema}.cell_proposals (data_center, kind, number, digest)
   values ('${dc()}', 'override', ${number}, '${DIGEST}')`;
 const APPROVE = `update ${schema}.cell_proposals set state = 'approved'`;
+
+const under = async (work: (attempt: (text: string) => Promise<unknown>) => Promise<void>): Promise<void> => {
+  const { both } = scene.logins;
+  await rows(`alter role "${both.name}" rename to renamed_author`);
+  try {
+    await work((text) => rows(`set local session authorization renamed_author; ${text}`));
+  } finally {
+    await rows(`alter role renamed_author rename to "${both.name}"; alter role "${both.name}" password 'secret'`);
+  }
+};
 
 describe('a data center that was taken out', () => {
   const remove = (): Promise<unknown> => rows(`select ${schema}.remove_data_center('${dc()}', false)`);
@@ -84,16 +95,6 @@ describe('a data center that was taken out', () => {
 });
 
 describe('a login that was renamed', () => {
-  const under = async (work: (attempt: (text: string) => Promise<unknown>) => Promise<void>): Promise<void> => {
-    const { both } = scene.logins;
-    await rows(`alter role "${both.name}" rename to renamed_author`);
-    try {
-      await work((text) => rows(`set local session authorization renamed_author; ${text}`));
-    } finally {
-      await rows(`alter role renamed_author rename to "${both.name}"; alter role "${both.name}" password 'secret'`);
-    }
-  };
-
   test('does not approve again what another person approved of it', async () => {
     expect(await scene.logins.both.attempt(propose(1))).toBe('done');
     expect(await scene.logins.approver.attempt(APPROVE)).toBe('done');
@@ -134,6 +135,39 @@ describe('a login that was renamed', () => {
   });
 });
 
+describe('a login that was made again', () => {
+  const approve = (n: number): string =>
+    `insert into ${schema}.approvals (kind, plan_id, reason) values ('person', '${scene.planOf(n)}', 'seen')`;
+  const gone = (by: string): Promise<unknown> =>
+    scene.past(`update ${schema}.data_centers set requested_by = '${by}', requested_login = 4000000000,
+      requested_at = now(), plan_id = '${scene.planOf(2)}', plan = '{}' where id = '${dc()}'`);
+
+  test('approves no plan of its own under a new name, whatever number it had before', async () => {
+    const { both } = scene.logins;
+    await gone(both.name);
+    expect(await both.attempt(scene.register(1))).toBe('done');
+    const number = `(select oid from pg_roles where rolname = '${both.name}')`;
+    expect(await rows(`select author_login = ${number} as own from ${schema}.plans`)).toEqual([{ own: true }]);
+    await under(async (attempt) => {
+      await expect(attempt(approve(1))).rejects.toMatchObject({ constraint: 'approvals_two_people_check' });
+    });
+    expect(await scene.logins.approver.attempt(approve(1))).toBe('done');
+  });
+
+  test('leaves a plan that nobody approves, where a scheduler registers what the earlier one asked for', async () => {
+    await gone(scene.logins.both.name);
+    expect(await scene.logins.scheduler.attempt(scene.register(2))).toBe('done');
+    expect(await rows(`select author_login::text as login from ${schema}.plans`)).toEqual([{ login: '0' }]);
+    expect(await scene.logins.approver.attempt(approve(2))).toBe(CHECKED);
+  });
+
+  test('that is gone leaves its plan to nobody', async () => {
+    expect(await scene.logins.operator.attempt(scene.register(1))).toBe('done');
+    await scene.past(`update ${schema}.plans set author_login = 4000000000`);
+    expect(await scene.logins.approver.attempt(approve(1))).toBe(CHECKED);
+  });
+});
+
 describe('the epoch', () => {
   const leap = (by: number): string => `update ${schema}.rollout set epoch = epoch + ${by}`;
 
@@ -150,7 +184,16 @@ describe('the epoch', () => {
 
   test('follows a fence that was set ahead, for a scheduler', async () => {
     const { scheduler } = scene.logins;
-    expect(await scheduler.attempt(leap(2_000_001))).toBe('done');
-    expect(await scheduler.attempt(leap(1_000_000_001))).toBe(RESTRICTED);
+    expect(await scheduler.attempt(leap(9_000_000_000_000_000))).toBe(RESTRICTED);
+    // as far as a fencer can set it
+    const set = 'update credit_rollout.fence set epoch';
+    const cell = scene.fleet.cell(0);
+    const [fence] = await cell.sql(`${set} = ${EPOCH_CEILING} returning epoch`);
+    await expect(cell.sql(`${set} = epoch + 1000000000000`)).rejects.toMatchObject({ code: RESTRICTED });
+    const take = `update ${schema}.rollout set epoch = greatest(epoch, ${fence?.epoch}) + 1`;
+    expect(await scheduler.attempt(take)).toBe('done');
+    // and the cell follows control
+    await cell.sql(`${set} = ${fence?.epoch}::bigint + 2`);
+    expect(await scheduler.attempt(leap(1))).toBe('done');
   });
 });

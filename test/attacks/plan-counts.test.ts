@@ -2,6 +2,7 @@
 // counts, as its owner, and control believes only what the cell sealed.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PLAN_COUNTS } from '../../migrations/plain-texts.js';
+import { RAILS, readGuardRails } from '../../src/domain/plan/guard-rails.js';
 import type { PlanCounts } from '../../src/domain/plan/plan-report.js';
 import { makePlan } from '../../src/engine/plan/make-plan.js';
 import { contextOf, type TestCell } from '../support/cell.js';
@@ -91,6 +92,17 @@ describe('a planner', () => {
     expect(await scene.logins.planner.attempt(plan(id), finish(id, told))).toBe('done');
     const [row] = await cell.sql(`select counts -> 'counts' as counts from credit_rollout.plans where plan_id = ${id}`);
     expect(Object.keys(row?.counts as object).toSorted()).toEqual([...Object.keys(INSIDE), 'traps'].toSorted());
+  });
+
+  test('makes no plan of a later time, or of somebody else', async () => {
+    const id = await numberOf();
+    const later = finish(id).replace('now()', `'infinity'`);
+    expect(await scene.logins.planner.attempt(plan(id), later)).toBe('done');
+    expect(
+      await cell.sql(`select author, snapshot_at <= clock_timestamp() as past,
+        (credit_rollout.seal_plan(plan_id) ->> 'snapshot_at')::timestamptz = snapshot_at as sealed
+        from credit_rollout.plans where plan_id = ${id}`),
+    ).toEqual([{ author: `mallory (login ${scene.logins.planner.name})`, past: true, sealed: true }]);
   });
 
   test('counts what the cell and control know', () => {
@@ -244,6 +256,28 @@ describe('control', () => {
       `select counts from credit_rollout_control.plans where plan_id = '${control.planOf(303)}'`,
     );
     expect(row).toEqual({ counts: INSIDE });
+  });
+
+  test.each([
+    ['of another name', '[{"rail": "jane.doe", "value": "9", "limit": "10", "passes": true}]'],
+    ['with a text', '[{"rail": "orgsTouched", "value": "acme 4711", "limit": "10", "passes": true}]'],
+    ['without a limit', '[{"rail": "orgsTouched", "value": "9", "passes": true}]'],
+    ['with more', '[{"rail": "orgsTouched", "value": "9", "limit": "10", "passes": true, "org": "acme"}]'],
+    ['that is a text', '["acme"]'],
+  ])('takes no guard-rail %s', async (_what, rails) => {
+    const forged = control.register(304).replace(/'\[[^']*\]'/u, `'${rails}'`);
+    expect(await control.logins.operator.attempt(forged)).toBe(REFUSED.check);
+  });
+
+  test('takes every guard-rail as the program shows it', async () => {
+    const limits = { maxRaiseFactor: 3, floorOverPlan: 2.5, totalChangePercent: 0.1, orgsTouched: 1 };
+    const places = [{}, { maxRaiseFactor: 1e21, maxFloorOverPlan: 4.25, touched: 12_345, quarantined: 99, after: '7' }];
+    for (const [place, own] of places.entries()) {
+      const rails = readGuardRails({ ...INSIDE, ...own }, { ...limits, quarantinedShare: 0.01 });
+      expect(rails).toHaveLength(RAILS.length);
+      const shown = control.register(310 + place).replace(/'\[[^']*\]'/u, `'${JSON.stringify(rails)}'`);
+      expect(await control.logins.operator.attempt(shown)).toBe('done');
+    }
   });
 
   test('is not told to seal a plan', async () => {

@@ -39,6 +39,22 @@ export interface MeasuredPlan {
   readonly maxFloorOverPlan: number | null;
 }
 
+/** Of what is stored: an earlier version let any document in, and nobody's approval may fail as it is shown. */
+export function parseRailReadings(stored: unknown): readonly RailReading[] {
+  return Array.isArray(stored) ? stored.filter(isRailReading) : [];
+}
+
+function isRailReading(reading: unknown): reading is RailReading {
+  if (typeof reading !== 'object' || reading === null) return false;
+  const { rail, value, limit, passes } = reading as Partial<Record<keyof RailReading, unknown>>;
+  return (
+    RAILS.some((known) => known === rail) &&
+    typeof value === 'string' &&
+    typeof limit === 'string' &&
+    typeof passes === 'boolean'
+  );
+}
+
 /** Fewer orgs in quarantine always pass, whatever their share: in a small data center a few are a large share. */
 const MIN_QUARANTINED = 10;
 

@@ -1,6 +1,6 @@
 // Plans as control knows them: author, digest, counts and guard-rails; what became of each, and which ones are in use.
 // What a plan decides for orgs stays in the cell.
-import type { RailReading } from '../../domain/plan/guard-rails.js';
+import { parseRailReadings, type RailReading } from '../../domain/plan/guard-rails.js';
 import type { PlanCounts } from '../../domain/plan/plan-report.js';
 import { execute, findRow, selectRow, selectRows } from '../query.js';
 import type { Seal } from '../seal.js';
@@ -61,8 +61,21 @@ export async function insertRegisteredPlan(tx: ControlTransaction, plan: NewRegi
 }
 
 export async function findRegisteredPlan(tx: ControlTransaction, planId: string): Promise<RegisteredPlan | undefined> {
-  return findRow<RegisteredPlan>(tx, `${SELECT} where plan_id = :plan_id`, { plan_id: planId });
+  const row = await findRow<StoredPlan>(tx, `${SELECT} where plan_id = :plan_id`, { plan_id: planId });
+  return row && toPlan(row);
 }
+
+type StoredPlan = Omit<RegisteredPlan, 'rails' | 'snapshotAt'> & {
+  readonly rails: unknown;
+  /** No Date where an earlier version let infinity in. */
+  readonly snapshotAt: unknown;
+};
+
+const toPlan = ({ rails, snapshotAt, ...plan }: StoredPlan): RegisteredPlan => ({
+  ...plan,
+  rails: parseRailReadings(rails),
+  snapshotAt: snapshotAt instanceof Date ? snapshotAt : plan.registeredAt,
+});
 
 /** The newest of these data centers first, at most `limit`. */
 export async function listRegisteredPlans(
@@ -70,7 +83,7 @@ export async function listRegisteredPlans(
   dataCenters: readonly string[],
   limit: number,
 ): Promise<readonly RegisteredPlan[]> {
-  return selectRows<RegisteredPlan>(
+  const rows = await selectRows<StoredPlan>(
     tx,
     `${SELECT}
      where data_center = any (:data_centers::text[])
@@ -78,6 +91,7 @@ export async function listRegisteredPlans(
      limit :limit`,
     { data_centers: dataCenters, limit },
   );
+  return rows.map(toPlan);
 }
 
 /** The newest approval of a plan, and the newest run that followed it; null: none. */

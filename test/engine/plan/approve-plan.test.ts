@@ -1,6 +1,7 @@
 // Approvals on a real control database with real logins: two people, one digest, and the newest plan.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { showApproval } from '../../../src/cli/views/show-approval.js';
 import { actAs } from '../../../src/engine/act-as.js';
 import type { EngineContext } from '../../../src/engine/context.js';
 import { approveInsideRails, approvePlan } from '../../../src/engine/plan/approve-plan.js';
@@ -74,6 +75,17 @@ describe('registerPlan', () => {
 });
 
 describe('approvePlan', () => {
+  test('reads a plan whose guard-rails an earlier version did not check', async () => {
+    const plan = await registerTestPlan();
+    const odd = [PASSED, { rail: 'jane', value: 'acme', passes: true }, { rail: 'orgsTouched', passes: true }];
+    await fleet.control(`set local session_replication_role = replica;
+      update credit_rollout_control.plans set rails = '${JSON.stringify(odd)}',
+        snapshot_at = 'infinity' where plan_id = '${plan.planId}'`);
+    const approval = await approve(bob, plan);
+    expect(approval.plan).toMatchObject({ rails: [PASSED], snapshotAt: approval.plan.registeredAt });
+    expect(showApproval(approval, 'status', 100)).toContain(plan.planId);
+  });
+
   test('lets a second person approve, as the database names them, for 72 hours, with an audit row', async () => {
     const plan = await registerTestPlan();
     const { kind, approval } = await approve(bob, plan);
