@@ -1,4 +1,4 @@
-// Why: what control keeps of a plan was free text, and its author was known by a number that had become somebody else's.
+// Why: what control keeps of a plan was free text, and its author was known by a number that may be somebody else's now.
 import type { Migration } from '../migration.js';
 
 const RAILS = 'maxRaiseFactor,floorOverPlan,totalChangePercent,orgsTouched,quarantinedShare,protectedOrgs,paidFalling';
