@@ -1,4 +1,4 @@
-// Why: what control keeps of a plan was free text, and its author was known by a number that may be somebody else's now.
+// Why: what control keeps of a plan was free text, and its author a number that somebody else may have now.
 import type { Migration } from '../migration.js';
 
 const RAILS = 'maxRaiseFactor,floorOverPlan,totalChangePercent,orgsTouched,quarantinedShare,protectedOrgs,paidFalling';
