@@ -1,5 +1,6 @@
-// The jobs of a data center's queue: plan, apply, verify, detect. Runs in a worker when a wake-up comes. Parses
-// the message and calls one function of the engine; a malformed job, or one of another data center, is rejected.
+// The jobs of a data center's queue: plan, apply, verify, and detect, the search of a nightly run. Runs in a worker
+// when a wake-up comes. Parses the message and calls one function of the engine; a malformed job, or one of another
+// data center, is rejected.
 import type { Job } from 'bullmq';
 import type { WorkerContext } from '../src/engine/context.js';
 import { type CellMessage, serveMessage } from '../src/engine/worker/serve-cell.js';

@@ -1,4 +1,4 @@
-// A scheduler's sign of life in every cell. Runs every 10 s in a scheduler, apart from the ticks, so that a cell that
+// A scheduler's heartbeat in every cell. Runs every 10 s in a scheduler, apart from the ticks, so that a cell that
 // does not answer delays no step.
 import type { EngineContext } from '../src/engine/context.js';
 import { reportSchedulerLogin } from '../src/engine/scheduler/report-login.js';

@@ -1,5 +1,5 @@
 // The shape of what a process does again and again by itself, and what runs it. A run that fails is logged, and is due
-// again after the usual time: nothing that is lost here is more than time.
+// again after the usual time: a run that is lost costs time and nothing else.
 import { errorCodeOf } from '../src/engine/database-errors.js';
 import type { Clock } from '../src/kernel/clock.js';
 import type { Log } from '../src/kernel/log.js';

@@ -1,3 +1,3 @@
-// `npm start`: set-up, then the main job on sample data before your eyes.
+// `npm start`: set-up, then a whole rollout of sample data, shown while it runs.
 process.argv.splice(2, 0, 'demo');
 await import('./rollout.mjs');

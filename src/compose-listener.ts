@@ -1,4 +1,4 @@
-// Where what a process says of itself over HTTP meets its databases. No decisions.
+// Composes the HTTP listener of a process: what it answers is read from its databases. No decisions.
 import type { Program, RunningProcess } from './compose.js';
 import { assertControlReady } from './engine/assert-control-ready.js';
 import { listNotReady, type Need } from './engine/list-not-ready.js';

@@ -1,4 +1,4 @@
-// Where the meter of a data center meets its cell, its Redis and its listener. No decisions.
+// Composes the meter of a data center from its cell, its Redis and its listener. No decisions.
 import type { Server } from 'node:http';
 import { dirname } from 'node:path';
 import type { Program, RunningProcess } from './compose.js';
@@ -8,7 +8,7 @@ import { createMeterCell, type MeterCell } from './engine/usage/meter-cell.js';
 import { createMeterServer } from './http/meter-server.js';
 import { systemClock } from './kernel/clock.js';
 import { createMeter, type Meter } from './meter/create-meter.js';
-import { explainListening, formatAddress, listenOn, refuseListening } from './platform/listen.js';
+import { createListenError, explainListening, formatAddress, listenOn } from './platform/listen.js';
 import { listenOnSocket } from './platform/listen-socket.js';
 import { createLog } from './platform/log.js';
 import { explainSharing } from './platform/shared-folder.js';
@@ -121,12 +121,12 @@ async function listenAtSocket(http: Server, path: string): Promise<string> {
   const explain = (cause: NodeJS.ErrnoException): never => {
     // Node says EACCES of a folder that is not there too
     if (cause.code === 'EACCES' || cause.code === 'ENOENT')
-      throw refuseListening(path, 'its folder does not exist, or this user may not use it', cause);
+      throw createListenError(path, 'its folder does not exist, or this user may not use it', cause);
     throw explainListening(path, cause);
   };
   const why = await explainSharing(dirname(path), []).catch(explain);
-  if (why !== undefined) throw refuseListening(path, `it is not safe: ${why}`);
+  if (why !== undefined) throw createListenError(path, `it is not safe: ${why}`);
   const listening = await listenOnSocket(http, path).catch(explain);
-  if (listening === 'used') throw refuseListening(path, 'another process answers there');
+  if (listening === 'used') throw createListenError(path, 'another process answers there');
   return `unix:${path}`;
 }

@@ -284,7 +284,7 @@ function lazyWakeUps(create: () => Promise<QueueWakeUps>, closers: (() => Promis
     request: async (...args) => (await (opened ?? open())).request(...args),
     enqueue: async (...args) => (await (opened ?? open())).enqueue(...args),
     wakeSchedulers: async () => (await (opened ?? open())).wakeSchedulers(),
-    forget: async (...args) => (await (opened ?? open())).forget(...args),
+    deleteQueue: async (...args) => (await (opened ?? open())).deleteQueue(...args),
   };
 }
 

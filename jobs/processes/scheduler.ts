@@ -6,7 +6,7 @@ import { withCircuitBreaker } from '../../src/engine/scheduler/cell-circuit-brea
 import { reportSchedulerGone } from '../../src/engine/scheduler/next-poll.js';
 import type { SchedulerIdentity } from '../../src/engine/scheduler/tick.js';
 import { auditService } from '../audit-cells.job.js';
-import { forgetRemovedService } from '../forget-removed.job.js';
+import { deleteRemovedQueuesService } from '../delete-removed-queues.job.js';
 import { purgeService } from '../purge.job.js';
 import type { QueueConnection } from '../queue/connection.js';
 import { startQueueWorker } from '../queue/queue-worker.js';
@@ -37,7 +37,7 @@ export function startScheduler(
   );
   const services = [
     auditService(context),
-    forgetRemovedService(context),
+    deleteRemovedQueuesService(context),
     purgeService(context),
     reportLoginService(context),
     schedule,

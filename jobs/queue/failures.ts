@@ -98,7 +98,7 @@ export const createLostError = (url: string): RolloutError =>
     message:
       `The queue${nameServer(url)} accepts wake-ups and does not deliver them: ` +
       'one was sent and did not come back.',
-    next: 'Run the command again; where it stays so, look at the log of the server of queue.',
+    next: 'Run the command again; if it fails again, read the log of the server of queue.',
   });
 
 /** Only host and port: the rest of a URL may hold a password. */

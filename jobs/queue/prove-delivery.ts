@@ -36,8 +36,8 @@ export async function proveDelivery(url: string, tls?: QueueTls): Promise<void> 
   } catch (error) {
     throw explainQueueFailure(url, error);
   } finally {
-    await Promise.allSettled([within(worker.close(true)), within(queue.obliterate({ force: true }))]);
-    await within(queue.close());
+    await Promise.allSettled([closeInTime(worker.close(true)), closeInTime(queue.obliterate({ force: true }))]);
+    await closeInTime(queue.close());
     connection.close();
   }
 }
@@ -55,7 +55,7 @@ async function send(queue: Queue, worker: Worker): Promise<void> {
   worker.run().catch((error: unknown) => worker.emit('error', error as Error));
 }
 
-const within = (closing: Promise<unknown>): Promise<unknown> =>
+const closeInTime = (closing: Promise<unknown>): Promise<unknown> =>
   withTimeout(
     systemClock,
     CLOSE_MS,

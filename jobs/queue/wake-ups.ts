@@ -72,7 +72,7 @@ export function createWakeUps(connection: QueueConnection, log: Log): QueueWakeU
         const queue = open(SCHEDULER_QUEUE);
         if ((await queue.getWaitingCount()) < MAX_TICKS) await queue.add('tick', {}, OPTIONS);
       }),
-    forget: (dataCenter) => attempt(() => open(cellQueueName(dataCenter)).obliterate({ force: true })),
+    deleteQueue: (dataCenter) => attempt(() => open(cellQueueName(dataCenter)).obliterate({ force: true })),
     close: async () => {
       await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
       connection.close();

@@ -43,7 +43,7 @@ function endGroup({ pid }: ChildProcess): void {
   if (pid !== undefined) process.kill(-pid, 'SIGKILL');
 }
 
-// whoever read us may be gone, as behind `| head`: the servers must still be stopped
+// the reader of our output may be gone, as with `| head`: the servers must still be stopped
 process.stdout.on('error', () => undefined);
 try {
   if (process.argv.includes('--help')) process.stdout.write(`${USAGE}\n`);

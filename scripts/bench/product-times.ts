@@ -1,4 +1,4 @@
-// What a run left behind, read from the cell and from control: the product's own records are the stop-watch.
+// What a run left behind, read from the cell and from control: the times are those that the product itself recorded.
 import { withClient } from './database.js';
 
 /** Instants are milliseconds since the epoch by the server's clock; lengths are milliseconds. */

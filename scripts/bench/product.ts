@@ -92,7 +92,7 @@ async function waitForWorker(program: Program): Promise<void> {
     program.engine.cells.get(DATA_CENTER.id).inTransaction('fencer', async (tx) => (await readWorkers(tx)).alive);
   const deadline = Date.now() + 30_000;
   while ((await alive()) === 0) {
-    if (Date.now() > deadline) throw new Error('the worker gave no sign of life within 30 s');
+    if (Date.now() > deadline) throw new Error('the worker sent no heartbeat within 30 s');
     await systemClock.sleep(POLL_INTERVAL_MS);
   }
 }

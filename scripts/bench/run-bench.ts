@@ -57,10 +57,10 @@ const toMeterQuestion = ({ server: { folder }, options: { runs, sample }, print 
  * nobody asks for more than a look.
  */
 const ENOUGH_ORGS = 500_000;
-const MOST_TIMES = 3;
+const MAX_TIMES = 3;
 
 const timesOf = (orgs: number, runs: number): number =>
-  runs === 1 ? 1 : Math.min(MOST_TIMES, Math.ceil(ENOUGH_ORGS / orgs));
+  runs === 1 ? 1 : Math.min(MAX_TIMES, Math.ceil(ENOUGH_ORGS / orgs));
 
 /**
  * Interleaved, round by round, since a machine's speed changes by the minute; before several rounds one run of the first

@@ -135,7 +135,7 @@ function repeat(step: () => Promise<unknown>): Ending {
   const ended = (async () => {
     while (!stopping.signal.aborted) await step();
   })();
-  ended.catch(() => undefined); // whoever ends it hears of it
+  ended.catch(() => undefined); // whoever ends it gets the error
   return async () => {
     stopping.abort();
     await ended;

@@ -1,5 +1,5 @@
 // A worker of the product in a process of its own, as `credit-rollout worker` would be: its cells and the queue,
-// nothing else. Ends when its parent lets go of it or is gone. Arguments: configuration, data center, jobs at once.
+// nothing else. Ends when its parent closes its channel or exits. Arguments: configuration, data center, jobs at once.
 import { setFlagsFromString } from 'node:v8';
 
 // Ctrl-C reaches the whole group: the parent decides when we end
@@ -17,7 +17,7 @@ const [{ startWorker }, { compose }] = await Promise.all([
 const STOP_MS = 6_000;
 
 const [configPath, dataCenter = '', concurrency = '1'] = process.argv.slice(2);
-// a connection for each job at once, and two beside: the sign of life and the poll without a wake-up
+// a connection for each job at once, and two beside: the heartbeat and the poll without a wake-up
 const program = await compose({ configPath, cellConnections: () => Number(concurrency) + 2 });
 const worker = startWorker(program.worker, {
   dataCenters: [dataCenter],

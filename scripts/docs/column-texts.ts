@@ -227,7 +227,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
   },
   'credit_rollout.throttle': {
     scope: 'primary key: `write`, `read`',
-    good_samples: 'looks in a row that were good, while no lane may work',
+    good_samples: 'samples in a row that were good, while no lane may work',
     changed_at: 'when `lanes` changed',
     sampled_at: 'when it was decided; 15 s later it allows nothing',
   },
@@ -287,12 +287,12 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
   },
   'credit_rollout.workers': {
     worker_id: 'host and process id',
-    started_at: 'first sign of life',
-    seen_at: 'last sign of life; alive means within 15 s',
+    started_at: 'first heartbeat',
+    seen_at: 'last heartbeat; alive means within 15 s',
   },
   'credit_rollout.schedulers': {
     login: 'as this database authenticated it; primary key',
-    seen_at: 'last sign of life; it comes every 10 s',
+    seen_at: 'last heartbeat; it comes every 10 s',
   },
   'credit_rollout.plans': {
     plan_id: 'primary key',
@@ -441,7 +441,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     only_row: 'primary key, always true',
     read_at: 'when the last reading by `updated_at` began that was kept',
     raised: 'orgs that the feed has raised',
-    rest_until: 'no process looks for edits before',
+    rest_until: 'no process searches for edits before',
     backlog_rest_until: 'no process reads a page of what waits before',
     page_size: 'orgs that are decided in one transaction: fewer where they take long',
     look_ms: 'how long finding the edits took last, in ms',
@@ -711,8 +711,8 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
   },
   'credit_rollout_control.schedulers': {
     scheduler_id: 'host and process id',
-    started_at: 'first sign of life',
-    seen_at: 'last sign of life; alive means within 15 s',
+    started_at: 'first heartbeat',
+    seen_at: 'last heartbeat; alive means within 15 s',
   },
   'credit_rollout.migrations': {
     id: 'order',

@@ -18,7 +18,7 @@ export interface WakeUps {
   /** Makes the schedulers tick. Never throws. */
   wakeSchedulers(): Promise<void>;
   /** Deletes the queue of a data center that was taken out, with every job in it. Never throws. */
-  forget(dataCenter: string): Promise<void>;
+  deleteQueue(dataCenter: string): Promise<void>;
 }
 
 /** The cells that this process may reach. */

@@ -42,7 +42,7 @@ export function rejectChanged(row: DataCenterRow, { revision }: SeenRevision): v
     message:
       `Data center "${row.id}" was changed since it was seen: it has revision ${row.revision} now, not ${revision}. ` +
       `It is ${describeRow(row)}.`,
-    next: advise`Look at it again: ${command('status')}, then decide anew.`,
+    next: advise`Run: ${command('status')}, then decide again.`,
   });
 }
 

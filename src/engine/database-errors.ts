@@ -108,7 +108,7 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
       if (isStatementRejected(error))
         return new RolloutError('database_failed', {
           message: `${subject}: its database does not know something that a statement of this program names${at}.`,
-          next: advise`Run: ${command('init')}, with the same version of this program. Where it stays so, report it with this code: it is a bug of ours.`,
+          next: advise`Run: ${command('init')}, with the same version of this program. If it fails again, report it with this code: it is a bug of ours.`,
           cause: error,
         });
       // only a database without an encoding gives bytes that are no text

@@ -40,12 +40,16 @@ export const ERRORS = {
     'Correct rollout.windows in the configuration.',
   ),
   policy_differs: entry(1, 'The configuration differs from the policy.', 'Write its values, or leave the keys out.'),
-  invalid_duration: entry(1, 'A duration is not an ISO 8601 one of fixed length.', 'Write one such as PT12H or P30D.'),
+  invalid_duration: entry(
+    1,
+    'A duration is not in ISO 8601 form, or has no fixed length.',
+    'Write one such as PT12H or P30D.',
+  ),
   duplicate_data_center: entry(1, 'Two data centers have the same id.', 'Give each data center its own id.'),
   unknown_data_center: entry(1, 'No data center has this id.', 'Use one of the ids that are listed.'),
   removal_refused: entry(
     6,
-    'A data center cannot be taken out now: something is under way, waits for a second person, or reads us.',
+    'A data center cannot be taken out now: something is under way, waits for a second person, or reads our schema.',
     'End what is named, then repeat it.',
   ),
   // rate card
@@ -80,7 +84,7 @@ export const ERRORS = {
   database_failed: entry(
     1,
     'A database could not execute a statement.',
-    'Run the command again. Where it stays so, look up the SQLSTATE in the log of that server.',
+    'Run the command again. If it fails again, look up the SQLSTATE in the log of that server.',
   ),
   unsupported_version: entry(
     1,
@@ -127,7 +131,7 @@ export const ERRORS = {
   cell_busy: entry(
     6,
     'A database was busy, the connection was lost, or a time limit of ours was too short for it.',
-    advise`Run the command again. Where it stays so: ${command('doctor')}`,
+    advise`Run the command again. If it fails again: ${command('doctor')}`,
   ),
   // source
   invalid_source_name: entry(

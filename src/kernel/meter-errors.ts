@@ -14,7 +14,7 @@ export const METER_ERRORS = {
   ),
   meter_unreachable: entry(
     1,
-    "A data center's meter Redis cannot be reached, or does not let us in.",
+    "A data center's meter Redis cannot be reached, or refuses the login.",
     'Check that it runs, and that dataCenters[].meter is right.',
   ),
   meter_unusable: entry(

@@ -6,7 +6,7 @@ export const PROPOSAL_ERRORS = {
   // plans
   plan_busy: entry(6, 'Another worker is making this plan.', 'It continues by itself.'),
   plan_stopped: entry(1, 'The planning was stopped before its end; no plan was made.', 'Plan again.'),
-  plan_edited: entry(5, 'A plan is not what its digest was made of.', 'Plan again, and find out who edited it.'),
+  plan_edited: entry(5, 'A plan no longer matches its digest.', 'Plan again, and find out who edited it.'),
   plan_expired: entry(
     6,
     'The plan is older than rollout.planRetention, or was made by another version.',
@@ -23,7 +23,7 @@ export const PROPOSAL_ERRORS = {
     'Restore the rows of credit_rollout.rates.',
   ),
   // approvals and overrides
-  plan_unknown: entry(1, 'No plan with this id is known, or a run follows none.', advise`Run: ${command('plans')}`),
+  plan_unknown: entry(1, 'No plan with this id is known, or the run has no plan.', advise`Run: ${command('plans')}`),
   plan_conflict: entry(
     6,
     'Control knows a plan of this id with another digest.',
@@ -43,7 +43,7 @@ export const PROPOSAL_ERRORS = {
   ),
   seal_used: entry(
     6,
-    'The approval was used in the cell before, as after control was set back to an earlier state.',
+    'The approval was used in the cell before; control may have been restored to an earlier state.',
     'Plan or propose again, and let it be approved again.',
   ),
   same_person: entry(7, 'Author and approver are the same person.', 'Let somebody else approve it.'),
@@ -76,7 +76,11 @@ export const PROPOSAL_ERRORS = {
   ),
   // the policy
   setting_unknown: entry(1, 'The policy has no setting of this name.', advise`Run: ${command('settings')}`),
-  setting_refused: entry(6, 'The setting cannot change like that; it says why.', advise`Run: ${command('settings')}`),
+  setting_refused: entry(
+    6,
+    'The setting cannot be changed in this way; the message says why.',
+    advise`Run: ${command('settings')}`,
+  ),
   setting_open: entry(6, 'A change of this setting waits for approval.', 'Approve that one, or withdraw it.'),
   change_unknown: entry(1, 'The policy has no proposed change with this id.', advise`Run: ${command('settings')}`),
   change_decided: entry(6, 'The change of the policy was decided already.', 'Propose another one.'),
@@ -107,8 +111,8 @@ export const PROPOSAL_ERRORS = {
   ),
   adoption_outdated: entry(
     6,
-    'The database is not what the proposal to adopt it was made of.',
-    'Withdraw it, look at the database, and propose it again.',
+    'The database has changed since it was proposed to adopt it.',
+    'Withdraw the proposal, check the database, and propose it again.',
   ),
   // the cut-over
   cutover_refused: entry(

@@ -15,11 +15,11 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'this machine does not have this address',
 };
 
-export const refuseListening = (place: string, why: string, cause?: unknown): RolloutError =>
+export const createListenError = (place: string, why: string, cause?: unknown): RolloutError =>
   new RolloutError('listen_refused', { message: `Cannot listen on ${place}: ${why}.`, cause });
 
 export const explainListening = (place: string, cause: NodeJS.ErrnoException): RolloutError =>
-  refuseListening(place, REASONS[cause.code ?? ''] ?? `the system answers ${cause.code ?? 'an error'}`, cause);
+  createListenError(place, REASONS[cause.code ?? ''] ?? `the system answers ${cause.code ?? 'an error'}`, cause);
 
 /** Returns where it listens. @throws listen_refused */
 export async function listenOn(server: Server, { host, port }: ListenAddress): Promise<ListenAddress> {

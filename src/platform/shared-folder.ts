@@ -1,5 +1,5 @@
 // Whether somebody else could change where a file of ours goes, or what is in it: a folder on the way that others may
-// write into, or a symbolic link. Only looks.
+// write into, or a symbolic link. Reads only.
 import type { Stats } from 'node:fs';
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

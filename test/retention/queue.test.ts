@@ -7,7 +7,7 @@ import { connectQueue, initQueue, type QueueConnection } from '../../jobs/queue/
 import { startQueueWorker } from '../../jobs/queue/queue-worker.js';
 import { cellQueueName, createWakeUps, SCHEDULER_QUEUE } from '../../jobs/queue/wake-ups.js';
 import type { EngineContext } from '../../src/engine/context.js';
-import { forgetRemoved } from '../../src/engine/setup/forget-removed.js';
+import { deleteRemovedQueues } from '../../src/engine/setup/delete-removed-queues.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { uniqueId } from '../support/fleet.js';
 import { createTestDatabase } from '../support/postgres.js';
@@ -102,7 +102,7 @@ describe.each(KINDS)('a queue on %s', (kind) => {
     }
     const context = { wakeUps, control: { inTransaction: async () => [removed] } } as unknown as EngineContext;
     const forgotten = new Set(['came back']);
-    await forgetRemoved(context, forgotten);
+    await deleteRemovedQueues(context, forgotten);
     expect([...forgotten]).toEqual([removed]);
     const count = async (one: Queue | undefined) => [
       Object.values((await one?.getJobCounts()) ?? {}).reduce((sum, jobs) => sum + jobs, 0),

@@ -102,7 +102,7 @@ function readCell(world: World, { id, runId, cell }: DataCenter): CellReading {
     openLanes: [],
     lastError: null,
     bakeQuery: undefined,
-    bakeTrouble: null,
+    bakeError: null,
     gate: { ...cell.gate },
     gateHolder: null,
     freeze: cell.frozen && { since: cell.frozen, by: 'an operator', reason: null },

@@ -15,5 +15,5 @@ export const noWakeUps: WakeUps = {
   request: async () => undefined,
   enqueue: async () => undefined,
   wakeSchedulers: async () => undefined,
-  forget: async () => undefined,
+  deleteQueue: async () => undefined,
 };

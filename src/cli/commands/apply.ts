@@ -103,7 +103,7 @@ async function describeApply(
   { card, dataCenters, flags }: ApplyRequest,
 ): Promise<number> {
   const status = await readStatus(program.engine); // throws not_initialised before a long read
-  if (flags.all) sayOrder(session, dataCenters, status);
+  if (flags.all) printOrder(session, dataCenters, status);
   const plans: PlanReport[] = [];
   let newCards = 0;
   for (const { id } of dataCenters) {
@@ -154,7 +154,7 @@ async function readPlan(
 const showChoice = ({ all, dc = [] }: DataCenterChoice): CommandText => (all ? command('--all') : command`--dc ${dc}`);
 
 /** What is done comes last, and only where a plan finds something to write. */
-function sayOrder({ print }: CliSession, dataCenters: readonly DataCenterConfig[], status: Status): void {
+function printOrder({ print }: CliSession, dataCenters: readonly DataCenterConfig[], status: Status): void {
   const isDone = ({ id }: DataCenterConfig): boolean =>
     status.dataCenters.some((row) => row.id === id && row.stage === 'done');
   const name = (chosen: readonly DataCenterConfig[]): string => chosen.map(({ id }) => id).join(', ');
@@ -172,7 +172,7 @@ async function executeApply(
   program: Program,
   { card, dataCenters, flags }: ApplyRequest,
 ): Promise<number> {
-  if (flags.all) sayOrder(session, dataCenters, await readStatus(program.engine));
+  if (flags.all) printOrder(session, dataCenters, await readStatus(program.engine));
   const triaged = await triage(program.engine, {
     config: program.config,
     card,
@@ -204,11 +204,11 @@ const applyDocument = ({ requested, unchanged, busy }: Triage): Readonly<Record<
   busy,
 });
 
-/** What was requested stands, also where the status cannot be read any more. */
+/** What was requested remains requested, also where the status cannot be read any more. */
 async function reportRequest(session: CliSession, program: Program, triaged: Triage): Promise<number> {
   const status = await readStatus(program.engine).catch((error: unknown) => {
     const { code, message } = nameError(explainFailure(error));
-    session.warn(`[${code}] ${message} The status is not known now; what was requested stands.`);
+    session.warn(`[${code}] ${message} The status is not known now; what was requested is still requested.`);
     return null;
   });
   const followed = [...triaged.requested.map(({ id }) => id), ...triaged.busy];

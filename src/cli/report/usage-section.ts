@@ -1,4 +1,4 @@
-// Whether orgs can live with their credits: busiest days against new totals, and what calls cost.
+// Whether their credits are enough for orgs: busiest days against new totals, and what calls cost.
 
 import type { PlanReport, ShortOrg } from '../../domain/plan/plan-report.js';
 import { CALL_COSTS, LIST_HEAVY } from '../../domain/usage/call-costs.js';

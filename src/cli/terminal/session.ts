@@ -1,6 +1,6 @@
 // What every command gets beside its own arguments: the global options, the terminal, and how it prints. A text that
-// somebody else wrote goes into a view as withPrintableTexts gives it, so that it cannot look like a line of ours. What
-// slips through is printed without what a terminal obeys.
+// somebody else wrote goes into a view as withPrintableTexts gives it, so that it cannot look like a line of ours. Of
+// anything else the control characters of a terminal are removed.
 import { cutText, toPrintable, withPrintableTexts } from '../../kernel/printable.js';
 import { readEnvironment } from '../../platform/environment.js';
 import { isCalledElsewhere, projectFolder } from '../../platform/project-folder.js';

@@ -8,7 +8,7 @@ const JOINT = '\u0000';
 const CONTINUED = ' \\';
 const INDENT = 2;
 /** Of a line, before the text that goes on below itself. */
-const MOST_BEFORE = 0.6;
+const MAX_BEFORE = 0.6;
 /** The end of what stands before a gap, as in `  --dc <ids>   the data centers`. */
 const GAP = /^(?: *\S+(?: \S+)*?)? {2,}(?=\S)/u;
 
@@ -41,7 +41,7 @@ function findHang(line: string, width: number): number {
   const gap = GAP.exec(line)?.[0] ?? '';
   const begins = widthOf(gap);
   const leading = /^ */u.exec(line)?.[0].length ?? 0;
-  if (begins > leading && begins <= width * MOST_BEFORE) return begins;
+  if (begins > leading && begins <= width * MAX_BEFORE) return begins;
   return Math.min(leading + INDENT, Math.floor(width / 2));
 }
 

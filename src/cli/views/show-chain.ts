@@ -23,6 +23,6 @@ function explainBreak({ code, link, seq }: ChainBreak): string {
     case 'unchained':
       return `Entry ${seq} was added past the chain.`;
     case 'rewritten':
-      return `The chain up to link ${link} is not the one whose head was kept: it was written anew.`;
+      return `The chain up to link ${link} is not the one whose head was kept: it was rewritten.`;
   }
 }

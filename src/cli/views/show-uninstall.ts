@@ -17,7 +17,7 @@ export function showUninstallPreview(preview: ShownPreview, next: string): strin
     ...listKept(roles),
     ...listMembers(roles),
     ...productRoles.map((name) => `    ${name}, a role of the product, loses what it may read and call of ours`),
-    'In control it leaves the fleet: its holds and its key are deleted, and it begins anew if it comes back.',
+    'In control it leaves the fleet: its holds and its key are deleted, and it starts from the beginning if it is added again.',
     'Its runs, plans, approvals and audit stay as history. Tables, views and logins of the product stay.',
     ...showRefusals(refusals),
     'Nothing was changed.',
@@ -46,6 +46,6 @@ export function showUninstalled({ dataCenter, roles, left }: UninstallReport, co
     ...(left.length === 0 ? [] : ['In the database of the cell, as a superuser run:']),
     ...left.map((sql) => `    ${sql};`),
     `Next: take ${dataCenter} out of the configuration, and start schedulers and workers again;`,
-    `      to begin anew there: ${commands.show(command`init --dc ${dataCenter}`)}`,
+    `      to start again there: ${commands.show(command`init --dc ${dataCenter}`)}`,
   ].join('\n');
 }

@@ -104,7 +104,7 @@ function listOrgs(title: string, orgs: readonly UsedOrg[], width: number): reado
 }
 
 const WHY: Readonly<Record<LeftOut, string>> = {
-  enough: 'its busiest day fits with a fifth to spare',
+  enough: 'its busiest day leaves a fifth of its total',
   protected: 'it is protected: propose it by hand',
   proposed: 'an override waits for its approval',
   factor: 'more than guardRails.maxRaiseFactor',

@@ -1,5 +1,5 @@
-// Decides how many lanes may work at once, from what the checks say: less before it hurts, more again slowly. 0 holds.
-// A quarter of a lane is one lane that rests three times as long as it works.
+// Decides how many lanes may work at once, from what the checks say: fewer as soon as a check nears its limit, more
+// again slowly. 0 holds. A quarter of a lane is one lane that rests three times as long as it works.
 import { type CheckReading, MAX_AGE_MS, readGreatestUse } from './reading.js';
 
 /** What is known of the throttle; times by the cell's clock. */
@@ -23,11 +23,11 @@ const HALF_FROM = 1;
 const ZERO_FROM = 2;
 const GOOD_SAMPLES = 3;
 const GROWTH_MS = 15_000;
-/** Nobody looked for so long that what was decided then belongs to other work. */
+/** Nobody measured for so long that what was decided then belongs to other work. */
 const FORGOTTEN_MS = 60_000;
 
 /**
- * One look at the checks: `lanes` is the setting, which is never exceeded. No reading at all means that no check is
+ * One sampling of the checks: `lanes` is the setting, which is never exceeded. No reading at all means that no check is
  * asked for.
  */
 export function decideThrottle(
@@ -83,7 +83,7 @@ const mayGrow = (changedAt: Date | null, now: Date): boolean => {
 
 const isForgotten = ({ sampledAt }: Throttle, now: Date): boolean => msSince(sampledAt, now) > FORGOTTEN_MS;
 
-/** What may work now by what was decided; 0 also where the last look is too old. Never more than `lanes`. */
+/** What may work now by what was decided; 0 also where the last sampling is too old. Never more than `lanes`. */
 export function readEffectiveLanes({ lanes: decided, sampledAt }: Throttle, lanes: number, now: Date): number {
   if (decided === null || Math.abs(msSince(sampledAt, now)) > MAX_AGE_MS) return 0;
   return Math.min(decided, lanes);

@@ -1,4 +1,4 @@
-// How much the change feed reads at once, and how long it rests: the product's server is the product's. Pure.
+// How much the change feed reads at once, and how long it rests, so that the server stays free for the product. Pure.
 
 /** Between two runs of the feed, in ms. */
 export const FEED_INTERVAL_MS = 1_000;
@@ -6,11 +6,11 @@ export const FEED_INTERVAL_MS = 1_000;
 export const FEED_OFF_MS = 10_000;
 /** Reading takes a twentieth of the time at most, so that a source without an index is not read all the time. */
 const SHARE = 20;
-/** A look that raises may take more: the next edits are followed sooner. */
+/** A search that raises may take more: the next edits are followed sooner. */
 const BUSY_SHARE = 4;
 const LONGEST_MS = 300_000;
 
-/** After a look that took so long, in ms. */
+/** After a search that took so long, in ms. */
 export const decideRest = (tookMs: number, raised: number): number =>
   limitRest(tookMs * (raised === 0 ? SHARE : BUSY_SHARE));
 
@@ -33,8 +33,8 @@ export function decidePageSize(size: number, orgs: number, tookMs: number): numb
 /** How soon a raise must follow. */
 const FOLLOWED_MS = 5_000;
 
-/** How long an edit waits to be found at most, in ms, where one look takes so long. */
+/** How long an edit waits to be found at most, in ms, where one search takes so long. */
 export const longestWaitMs = (lookMs: number): number => lookMs + decideRest(lookMs, 0);
 
-/** Whether raises follow within seconds where one look takes so long, in ms. */
+/** Whether raises follow within seconds where one search takes so long, in ms. */
 export const isFollowed = (lookMs: number): boolean => longestWaitMs(lookMs) <= FOLLOWED_MS;

@@ -1,5 +1,5 @@
 // Whether a call is allowed: the rule of the meter. Lua states it once more (src/stores/meter/scripts.ts); a property
-// test holds the two together. Knows no clock and no store.
+// test compares the two. Knows no clock and no store.
 import type { MeterModel } from './usage.js';
 
 /** What a limit does: nothing, only be counted, or refuse. */

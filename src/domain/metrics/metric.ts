@@ -42,7 +42,7 @@ export const METRICS = {
     labels: ['data_center', 'reason'],
   },
   mismatches: { help: 'orgs of the newest run whose verification found a mismatch', labels: ['data_center'] },
-  feed_failing: { help: '1 when the last look of the change feed failed', labels: ['data_center', 'code'] },
+  feed_failing: { help: '1 when the last search of the change feed failed', labels: ['data_center', 'code'] },
   night_missed: { help: '1 when the newest nightly run was missed, else 0', labels: ['data_center'] },
   signups_switched: { help: '1 when new sign-ups start on credits', labels: ['data_center'] },
 } as const satisfies Readonly<Record<string, MetricMeaning>>;

@@ -28,7 +28,7 @@ export function throttleHold(dc: DataCenterSnapshot, idleMs: number, scope: Scop
   const checks = dc.cell?.kind === 'read' ? dc.cell.checks : undefined;
   if (checks === undefined || effectiveLanes(dc, scope) !== 0) return undefined;
   const age = ageMs(checks, scope);
-  if (Math.abs(age) > MAX_AGE_MS) return idleMs > MAX_AGE_MS ? noLook(dc.id, age) : undefined;
+  if (Math.abs(age) > MAX_AGE_MS) return idleMs > MAX_AGE_MS ? noSample(dc.id, age) : undefined;
   const obeyed = scope === 'write' ? checks.readings : checks.readings.filter(({ check }) => holdsReads(check.name));
   const worst = findWorst(obeyed, checks.now);
   return worst && toHold(dc.id, worst, checks.now, 'throttled');
@@ -57,11 +57,11 @@ const ageMs = ({ now, ...throttles }: CellChecks, scope: Scope): number => {
 
 const LIMIT = `${MAX_AGE_MS / 1_000} s`;
 
-const noLook = (id: string, age: number): Hold =>
+const noSample = (id: string, age: number): Hold =>
   createHold(
     'no_data',
     byCommand('doctor', '--dc', id),
-    Number.isFinite(age) ? `no look for ${Math.round(age / 1_000)} s` : 'no look yet',
+    Number.isFinite(age) ? `not sampled for ${Math.round(age / 1_000)} s` : 'not sampled yet',
     LIMIT,
   );
 

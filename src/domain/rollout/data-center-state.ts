@@ -1,4 +1,4 @@
-// What the snapshot of a data center comes to for people: its state in one word, and who or what must move it on.
+// What the snapshot of a data center means for people: its state in one word, and who or what must move it on.
 import { isMaintenanceDue } from './decide-maintenance.js';
 import { isClosedAt } from './decision.js';
 import { byCommand, type Hold, type ReleaseCommand } from './hold.js';

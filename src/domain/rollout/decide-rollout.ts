@@ -1,5 +1,5 @@
-// Decides the next step of one data center from a snapshot and a time: pure, and the first reason wins.
-// Order is safety: what must stop comes before what may go on, and a fence is closed before its stage moves.
+// Decides the next step of one data center from a snapshot and a time: pure, and the first reason wins. The order
+// matters for safety: what must stop comes before what may go on, and a fence is closed before its stage moves.
 import { askedHold } from './check-holds.js';
 import { decideCanary } from './decide-canary.js';
 import { decidePlanned, unusablePlan } from './decide-planned.js';
@@ -228,8 +228,8 @@ function decideBaking(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
       createHold('baking', byWaiting('it goes on by itself'), snapshot.now.toISOString(), dc.bakeUntil.toISOString()),
     );
   if (dc.cell?.kind === 'unreachable') return hold(unreachable(dc));
-  if (dc.cell?.kind === 'read' && dc.cell.bakeTrouble !== null)
-    return hold(createHold('bake_query_failed', correctBakeQuery(dc.id), dc.cell.bakeTrouble));
+  if (dc.cell?.kind === 'read' && dc.cell.bakeError !== null)
+    return hold(createHold('bake_query_failed', correctBakeQuery(dc.id), dc.cell.bakeError));
   if (dc.cell?.kind === 'read' && dc.cell.bakeQuery === false)
     return hold(
       createHold('bake_query', byWaiting('it goes on by itself once the query returns true'), 'false', 'true'),

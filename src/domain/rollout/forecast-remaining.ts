@@ -50,7 +50,7 @@ const add = (work: RemainingEstimate, waits: readonly PlannedWait[]): RemainingF
 });
 
 /** More openings than a year of working days has; beyond, nobody plans by it. */
-const MOST_CHANGES = 600;
+const MAX_CHANGES = 600;
 
 /** How long windows keep so much work waiting, from `at` on, in ms; null: they never let it end. */
 function waitForWindows(
@@ -61,7 +61,7 @@ function waitForWindows(
   if (windows.length === 0) return 0;
   let now = at;
   let left = workMs;
-  for (let changes = 0; changes < MOST_CHANGES; changes += 1) {
+  for (let changes = 0; changes < MAX_CHANGES; changes += 1) {
     const { open, changesAt } = isWindowOpen(windows, zone, new Date(now));
     const until = changesAt?.getTime() ?? null;
     if (open && (until === null || until - now >= left)) return now - at - (workMs - left);

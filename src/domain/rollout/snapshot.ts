@@ -22,7 +22,7 @@ export type CellReading =
       /** Result of the bake query; undefined when there is none. */
       readonly bakeQuery: boolean | undefined;
       /** Code of why the bake query cannot be run; null when it can or there is none. */
-      readonly bakeTrouble: string | null;
+      readonly bakeError: string | null;
       /** Left out: no check was asked for. */
       readonly checks?: CellChecks | undefined;
       readonly gate: GateReading;

@@ -1,5 +1,5 @@
 // Which floors are proposed from measured usage: for paid orgs whose busiest day was above their total, or who were
-// refused, so much that the day fits with a fifth to spare. Never outside of the guard-rails, never for a protected
+// refused, so much that the day leaves a fifth of it unused. Never outside the guard-rails, never for a protected
 // org.
 import type { GuardRails } from '../config/rollout-config.js';
 import { exceeds, toFraction } from '../plan/fraction.js';

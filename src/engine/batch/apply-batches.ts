@@ -8,7 +8,7 @@ import { classifyFailure, type FailureKind } from '../../stores/postgres-failure
 import type { WorkerContext } from '../context.js';
 import { enterFence, failRun } from './run-fence.js';
 import { splitBatch } from './split-batch.js';
-import { awaitLook, type LaneOutcome, takeLane } from './take-lane.js';
+import { awaitSample, type LaneOutcome, takeLane } from './take-lane.js';
 import { CountsDiffer, PlanDiffers, type WriteStrategy, writeBatch } from './write-batch.js';
 
 export type BatchOutcome =
@@ -43,7 +43,7 @@ export async function applyBatches(
   const cell = context.cells.get(options.dataCenter);
   const until = context.clock.now().getTime() + options.forMs;
   let batches = 0;
-  let looks = 0;
+  let polls = 0;
   for (;;) {
     const last = await applyBatch(context, cell, options.epoch);
     if (last.kind === 'done') {
@@ -51,9 +51,9 @@ export async function applyBatches(
       options.onProgress?.();
     }
     if (last.kind === 'rests') await context.clock.sleep(last.ms, options.signal);
-    looks = last.kind === 'unsampled' ? looks + 1 : 0;
+    polls = last.kind === 'unsampled' ? polls + 1 : 0;
     if (options.signal?.aborted) return { batches, last };
-    if (last.kind === 'rests' || (looks > 0 && (await awaitLook(context, cell, looks)))) continue;
+    if (last.kind === 'rests' || (polls > 0 && (await awaitSample(context, cell, polls)))) continue;
     const goesOn = last.kind === 'done' || last.kind === 'split';
     if (!goesOn || context.clock.now().getTime() >= until) return { batches, last };
   }

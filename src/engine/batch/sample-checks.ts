@@ -1,5 +1,5 @@
-// Measures the checks of a cell, and decides by them how many lanes may work: one look of one worker. Every worker asks
-// for its turn; what is not measured in time holds by itself.
+// Measures the checks of a cell, and decides by them how many lanes may work: one sampling by one worker. Every worker
+// asks for its turn; what is not measured in time holds by itself.
 import { type CellCheck, holdsReads, isBuiltIn } from '../../domain/checks/check.js';
 import { decideThrottle, UNDECIDED } from '../../domain/checks/decide-throttle.js';
 import { type CheckReading, parseQueryValue } from '../../domain/checks/reading.js';
@@ -13,12 +13,12 @@ import {
   saveMarks,
 } from '../../stores/cell/batch/built-in-checks.js';
 import {
-  claimLook,
-  type Look,
+  claimSampling,
   type Measured,
+  type Sampling,
   type StoredCheck,
   type StoredThrottle,
-  saveLook,
+  saveSampling,
   type ThrottleScope,
 } from '../../stores/cell/batch/checks.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
@@ -29,32 +29,32 @@ const STATEMENT_MS = 1_000;
 const SCOPES: readonly ThrottleScope[] = ['write', 'read'];
 
 /**
- * Looks, unless another worker began to less than `everyMs` ago or nothing is open. Returns whether it did. A check
+ * Measures, unless another worker began to less than `everyMs` ago or nothing is open. Returns whether it did. A check
  * that cannot be read is stored as such; throws only where the cell itself cannot be worked with.
  */
 export async function sampleChecks(cell: CellDatabase, everyMs: number): Promise<boolean> {
-  const look = await cell.inTransaction('worker', (tx) => claimLook(tx, everyMs), { source: 'unread' });
-  if (look === undefined) return false;
-  const { measured, marks } = await cell.inTransaction('worker', (tx) => measureAll(tx, look.checks), {
+  const sampling = await cell.inTransaction('worker', (tx) => claimSampling(tx, everyMs), { source: 'unread' });
+  if (sampling === undefined) return false;
+  const { measured, marks } = await cell.inTransaction('worker', (tx) => measureAll(tx, sampling.checks), {
     statementMs: STATEMENT_MS,
   });
   return cell.inTransaction('worker', async (tx) => {
-    const saved = await saveLook(tx, look.at, measured, decideBoth(look, measured));
+    const saved = await saveSampling(tx, sampling.at, measured, decideBoth(sampling, measured));
     if (saved && marks.length > 0) await saveMarks(tx, marks);
     return saved;
   });
 }
 
-/** By the cell's clock at the begin of the look: a slow one makes what it found older, never younger. */
-function decideBoth(look: Look, measured: readonly Measured[]): readonly StoredThrottle[] {
+/** By the cell's clock at the begin of the sampling: a slow one makes what it found older, never younger. */
+function decideBoth(sampling: Sampling, measured: readonly Measured[]): readonly StoredThrottle[] {
   const readings = measured.map(({ name, value, error }): CheckReading => {
-    const limit = look.checks.find((check) => check.name === name)?.limit ?? null;
-    return { check: { name, limit }, value, error, sampledAt: look.at };
+    const limit = sampling.checks.find((check) => check.name === name)?.limit ?? null;
+    return { check: { name, limit }, value, error, sampledAt: sampling.at };
   });
   return SCOPES.map((scope) => {
-    const throttle = look.throttles.find((known) => known.scope === scope) ?? UNDECIDED;
+    const throttle = sampling.throttles.find((known) => known.scope === scope) ?? UNDECIDED;
     const obeyed = scope === 'write' ? readings : readings.filter(({ check }) => holdsReads(check.name));
-    return { scope, ...decideThrottle(obeyed, { lanes: look.lanes, throttle }, look.at) };
+    return { scope, ...decideThrottle(obeyed, { lanes: sampling.lanes, throttle }, sampling.at) };
   });
 }
 

@@ -12,7 +12,7 @@ export type LaneOutcome =
   | { readonly kind: 'no_lane' }
   /** The checks allow nothing now. */
   | { readonly kind: 'throttled' }
-  /** Nobody has looked for too long: a look is due before anything is written. */
+  /** Nobody has sampled the checks for too long: that is due before anything is written. */
   | { readonly kind: 'unsampled' }
   /** One lane works a part of the time; it may go on after this, in ms. */
   | { readonly kind: 'rests'; readonly ms: number };
@@ -33,18 +33,18 @@ export async function takeLane(
   return ms > 0 ? { kind: 'rests', ms } : { kind: 'taken' };
 }
 
-/** Others begin no look for so long after one began; it may be of a worker that has died. */
-const LOOK_MS = 2_000;
+/** Others do not sample for so long after one began to; it may be a worker that has died. */
+const SAMPLE_EVERY_MS = 2_000;
 const POLL_MS = 100;
 const POLLS = 30;
 
-/** Looks, or waits for whoever does; false: nothing was found in time. Never throws for what a look meets. */
-export async function awaitLook(context: WorkerContext, cell: CellDatabase, polls: number): Promise<boolean> {
+/** Samples the checks, or waits for whoever does; false: nothing was found in time. Never throws for what fails. */
+export async function awaitSample(context: WorkerContext, cell: CellDatabase, polls: number): Promise<boolean> {
   if (polls >= POLLS) return false;
-  const looked = await sampleChecks(cell, LOOK_MS).catch((error: unknown) => {
-    context.log.debug('look_failed', { data_center: cell.dataCenter, name: (error as Error | undefined)?.name });
+  const sampled = await sampleChecks(cell, SAMPLE_EVERY_MS).catch((error: unknown) => {
+    context.log.debug('sample_failed', { data_center: cell.dataCenter, name: (error as Error | undefined)?.name });
     return false;
   });
-  if (!looked) await context.clock.sleep(POLL_MS);
+  if (!sampled) await context.clock.sleep(POLL_MS);
   return true;
 }

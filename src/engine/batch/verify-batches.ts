@@ -12,7 +12,7 @@ import type { WorkerContext } from '../context.js';
 import type { ApplyOptions } from './apply-batches.js';
 import { countCanaryMismatches } from './check-canary.js';
 import { failRun } from './run-fence.js';
-import { awaitLook, type LaneOutcome, takeLane } from './take-lane.js';
+import { awaitSample, type LaneOutcome, takeLane } from './take-lane.js';
 
 export type VerifyOutcome = 'done' | 'fenced' | 'nothing_left' | Exclude<LaneOutcome['kind'], 'taken'>;
 
@@ -26,14 +26,14 @@ export async function verifyBatches(
   let batches = 0;
   let statementMs = 2_000;
   let mode: ReadMode = 'whole';
-  let looks = 0;
+  let polls = 0;
   for (;;) {
     try {
       const last = await cell.inTransaction('worker', (tx) => verifyClaimed(tx, options.epoch, mode), {
         statementMs,
       });
-      looks = last === 'unsampled' ? looks + 1 : 0;
-      if (looks > 0 && !options.signal?.aborted && (await awaitLook(context, cell, looks))) continue;
+      polls = last === 'unsampled' ? polls + 1 : 0;
+      if (polls > 0 && !options.signal?.aborted && (await awaitSample(context, cell, polls))) continue;
       if (last !== 'done') return { batches, last };
       batches += 1;
       options.onProgress?.();

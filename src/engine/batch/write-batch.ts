@@ -125,7 +125,7 @@ async function writeChanged(
   const name = `Range ${planRange} of plan ${run.planId}`;
   if (!(await isRangeIntact(tx, run.planId, planRange)))
     throw new RolloutError('plan_edited', {
-      message: `${name} is not what its digest was made of; nothing of it was written.`,
+      message: `${name} no longer matches its digest; nothing of it was written.`,
     });
   return toCounts(await writeByOrg(tx, batch, { ...run, planRange }));
 }

@@ -2,14 +2,14 @@
 // statement that the feed uses, and which index it needs.
 import { isFollowed, longestWaitMs } from '../../domain/feed/decide-pace.js';
 import { advise, command } from '../../kernel/advice.js';
-import { measureLook } from '../../stores/cell/feed/updated-orgs.js';
+import { measureSearch } from '../../stores/cell/feed/updated-orgs.js';
 import { readFeedFacts } from '../../stores/cell/setup/change-triggers.js';
 import type { Source } from '../../stores/cell/setup/source.js';
 import { type CellWithSource, measureOnSource } from './check-source.js';
 import type { Finding, FindingRecorder } from './finding.js';
 
-/** The feed cancels a look that takes longer. */
-const LOOK_LIMIT_MS = 2_000;
+/** The feed cancels a search that takes longer. */
+const SEARCH_LIMIT_MS = 2_000;
 /** Longer than the feed ever rests. */
 const UNREAD_MS = 600_000;
 
@@ -23,7 +23,7 @@ export async function checkFeed(
   const { triggers, byTriggers, indexed, failure, unreadMs } = await cell.asOwner((tx) =>
     readFeedFacts(tx, source.relation),
   );
-  const lookMs = await measureOnSource(cell, LOOK_LIMIT_MS, measureLook);
+  const lookMs = await measureOnSource(cell, SEARCH_LIMIT_MS, measureSearch);
   const unread = unreadMs !== null && unreadMs > UNREAD_MS;
   const found = unread
     ? record.warning(
@@ -51,13 +51,13 @@ function describeUpdates(
   if (!columns.has('updated_at') || lookMs === null)
     return record.ok('neither updated_at nor triggers: edited orgs follow in the nightly run');
   const isTable = kind === 'table' || kind === 'materialized view';
-  const took = `finding edits by updated_at takes ${lookMs >= LOOK_LIMIT_MS ? 'more than 2 s' : formatSeconds(lookMs)}`;
+  const took = `finding edits by updated_at takes ${lookMs >= SEARCH_LIMIT_MS ? 'more than 2 s' : formatSeconds(lookMs)}`;
   if (isTable && !indexed) {
     const found = `no index of ${relation} begins with updated_at: ${took}, and reads all of it, so it is rare`;
     return record.warning(found, `Run: CREATE INDEX CONCURRENTLY ON ${relation} (updated_at);`);
   }
   if (isFollowed(lookMs)) return record.ok(`${took}: raises follow within seconds`);
-  if (lookMs >= LOOK_LIMIT_MS)
+  if (lookMs >= SEARCH_LIMIT_MS)
     return record.warning(`${took}: it is given up, and raises wait for the nightly run`, FASTER_VIEW);
   const wait = formatSeconds(longestWaitMs(lookMs));
   return record.warning(`${took}, so it is rare: a raise follows up to ${wait} after its edit`, FASTER_VIEW);

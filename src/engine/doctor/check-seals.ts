@@ -1,4 +1,4 @@
-// Check of `doctor` on the keys that control and a cell share: without the same key, the cell believes no approval.
+// Check of `doctor` on the keys that control and a cell share: without the same key, the cell accepts no approval.
 import { advise, command } from '../../kernel/advice.js';
 import { readCellFingerprint } from '../../stores/cell/setup/seal-key.js';
 import { readControlFingerprint } from '../../stores/control/seals.js';

@@ -15,10 +15,10 @@ import type { WorkerContext } from '../context.js';
 import {
   type FeedPage,
   FeedStopped,
-  lookForUpdates,
   type PageContext,
   readBulk,
   readQueue,
+  readUpdates,
   SearchTooSlow,
 } from './feed-pages.js';
 
@@ -76,7 +76,7 @@ type Run = Pick<FeedOutcome, 'read' | 'raised' | 'pauseMs'> & {
   readonly more: boolean;
 };
 
-/** What is read: what has rested enough; all; or what waits, without a look. */
+/** What is read: what has rested enough; all; or what waits, without a search. */
 type Due = 'rested' | 'all' | 'backlog';
 
 /** A page, and how many orgs the next one decides. */
@@ -87,8 +87,8 @@ async function runOnce(context: FeedContext, due: Due): Promise<Run> {
   if (!feed.attached || feed.by === null) throw new FeedStopped('off');
   if (!feed.open) throw new FeedStopped('closed');
   const before: Taken = { ...feed, read: 0, raised: 0 };
-  const looks = due === 'all' || (due === 'rested' && feed.restMs === 0);
-  const newest = looks ? await timed(context, () => readNewest(context, feed)) : undefined;
+  const searches = due === 'all' || (due === 'rested' && feed.restMs === 0);
+  const newest = searches ? await timed(context, () => readNewest(context, feed)) : undefined;
   const left = newest?.taken ?? before;
   const waits = left.queued || left.bulk;
   const goesOn = waits && (due !== 'rested' || feed.backlogRestMs === 0);
@@ -120,13 +120,13 @@ async function timed(
   return { taken, tookMs: clock.now().getTime() - began };
 }
 
-/** A look by updated_at, and the newest of what is recorded. */
+/** A search by updated_at, and the newest of what is recorded. */
 async function readNewest(context: FeedContext, feed: Feed): Promise<Taken> {
   if (feed.by === 'triggers') return takeQueued(context, feed.pageSize, 'newest');
-  const look = await takePage(context, feed.pageSize, lookForUpdates);
-  if (!feed.queued) return look;
-  const queue = await takeQueued(context, look.pageSize, 'newest');
-  return { ...queue, read: look.read + queue.read, raised: look.raised + queue.raised };
+  const updates = await takePage(context, feed.pageSize, readUpdates);
+  if (!feed.queued) return updates;
+  const queue = await takeQueued(context, updates.pageSize, 'newest');
+  return { ...queue, read: updates.read + queue.read, raised: updates.raised + queue.raised };
 }
 
 /** The oldest of what is recorded; then a page by id. */
@@ -145,7 +145,7 @@ const isCausedByOrgs = (error: unknown): boolean =>
 async function takePage(
   context: FeedContext,
   limit: number,
-  read: typeof lookForUpdates | typeof readBulk,
+  read: typeof readUpdates | typeof readBulk,
 ): Promise<Taken> {
   try {
     return toTaken(await read(context, { limit, act: 'raise' }), limit);
@@ -188,7 +188,7 @@ async function recordFailure(
       const { at, pageSize } = await readFeed(tx);
       await savePace(tx, { pageSize, restMs, backlogRestMs: restMs });
       if (slow?.what === 'bulk') await dropOldBulk(tx);
-      if (slow?.what !== 'look') return;
+      if (slow?.what !== 'updates') return;
       const { openThen } = await beginReading(tx, at);
       await saveReading(tx, { next: at, openThen }, { at, lookMs: tookMs, when: 'now' });
     })

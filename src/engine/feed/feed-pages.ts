@@ -1,5 +1,5 @@
-// The pages of the change feed, each one transaction: a look by updated_at, recorded edits, and orgs by their ids. Each
-// asks under the fence's lock whether it may write, and keeps in the cell how far it came.
+// The pages of the change feed, each one transaction: a search by updated_at, recorded edits, and orgs by their ids.
+// Each asks under the fence's lock whether it may write, and keeps in the cell how far it came.
 import { MAX_LISTED, sortEdits } from '../../domain/feed/sort-edits.js';
 import type { Clock } from '../../kernel/clock.js';
 import { lockFenceShared } from '../../stores/cell/batch/fence.js';
@@ -29,7 +29,7 @@ export class FeedStopped extends Error {
 /** Finding the orgs took too long, by their updated_at or by their ids: no org of the page causes that. */
 export class SearchTooSlow extends Error {
   constructor(
-    readonly what: 'look' | 'bulk',
+    readonly what: 'updates' | 'bulk',
     cause: unknown,
   ) {
     super('too slow', { cause });
@@ -90,8 +90,8 @@ async function raise(
   return { raised, tookMs: readTime() };
 }
 
-/** The orgs that were updated since the last look. What is not decided at once waits, or is read by id. */
-export function lookForUpdates(context: PageContext, { limit, act }: PageOptions): Promise<FeedPage> {
+/** The orgs that were updated since the last search. What is not decided at once waits, or is read by id. */
+export function readUpdates(context: PageContext, { limit, act }: PageOptions): Promise<FeedPage> {
   return context.cell.inTransaction('worker', async (tx) => {
     const feed = await enterFeed(tx);
     const reading = await beginReading(tx, feed.at);
@@ -120,7 +120,7 @@ export function lookForUpdates(context: PageContext, { limit, act }: PageOptions
 // `init` and `doctor` measure the same statement
 const listUpdates = (tx: CellTransaction, reading: Reading, at: string): ReturnType<typeof listUpdated> =>
   listUpdated(tx, reading, { at, limit: MAX_LISTED + 1 }).catch((cause: unknown) => {
-    throw classifyFailure(cause).kind === 'too_slow' ? new SearchTooSlow('look', cause) : cause;
+    throw classifyFailure(cause).kind === 'too_slow' ? new SearchTooSlow('updates', cause) : cause;
   });
 
 /** Recorded edits; a page that was full is taken to leave others. */

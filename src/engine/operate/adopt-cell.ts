@@ -65,7 +65,7 @@ export interface AdoptionReport {
 
 /** Writes nothing. Throws unknown_data_center, encoding_unsupported, wrong_cell where it is another data center's. */
 export async function previewAdoption(context: AdoptionContext, dataCenter: string): Promise<AdoptionReport> {
-  return (await look(context, dataCenter)).report;
+  return (await compare(context, dataCenter)).report;
 }
 
 /** Throws adoption_open, adoption_refused where there is nothing to adopt. */
@@ -73,7 +73,7 @@ export async function proposeAdoption(
   context: AdoptionContext,
   { dataCenter, reason }: { readonly dataCenter: string; readonly reason: string },
 ): Promise<AdoptionReport> {
-  const { report, digest } = await look(context, dataCenter);
+  const { report, digest } = await compare(context, dataCenter);
   if (report.state === 'in_place')
     throw new RolloutError('adoption_refused', {
       message: `The cell of data center "${dataCenter}" is where it was: there is nothing to adopt.`,
@@ -103,7 +103,7 @@ export async function approveAdoption(
   reason: string | null,
 ): Promise<AdoptionReport> {
   const { dataCenter } = id;
-  const { report, digest } = await look(context, dataCenter);
+  const { report, digest } = await compare(context, dataCenter);
   const approved = await context.control.inTransaction(async (tx) => {
     const person = await identifyPerson(tx, context.actor);
     const proposal = await findNewestAdoption(tx, dataCenter);
@@ -161,13 +161,13 @@ export async function withdrawAdoption(
   });
 }
 
-interface Looked {
+interface Compared {
   readonly report: AdoptionReport;
   readonly digest: string;
 }
 
 /** What control knows, then what the cell has of it. */
-async function look({ control, cells }: AdoptionContext, dataCenter: string): Promise<Looked> {
+async function compare({ control, cells }: AdoptionContext, dataCenter: string): Promise<Compared> {
   const known = await control.inTransaction(async (tx) => ({
     row: await getDataCenter(tx, dataCenter),
     runs: await listKnownRuns(tx, dataCenter),
@@ -197,7 +197,7 @@ async function compareWithControl(
   tx: CellTransaction,
   dataCenter: string,
   { row, runs, plans }: KnownInControl,
-): Promise<Looked> {
+): Promise<Compared> {
   const { from, to, timelineChanged, digest } = await readMovedCell(tx);
   const fence = await readFence(tx);
   const missing = await listMissingWork(tx, { runs, plans });
@@ -252,7 +252,7 @@ const openBefore = (proposal: CellProposal & CellProposalKey<'adoption'>): Rollo
 const unknown = (id: ProposalId<'adoption'>): RolloutError =>
   new RolloutError('adoption_unknown', {
     message: `Data center "${id.dataCenter}" has no proposal ${showProposalId(id)} to adopt its cell that waits.`,
-    next: advise`Look at it, and propose it: ${command`adopt-cell --dc ${id.dataCenter}`}`,
+    next: advise`See what it is, and propose it: ${command`adopt-cell --dc ${id.dataCenter}`}`,
   });
 
 const outdated = (id: ProposalId<'adoption'>): RolloutError =>

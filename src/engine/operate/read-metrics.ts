@@ -1,5 +1,5 @@
 // What a scheduler tells Prometheus: the status of every data center, as numbers. One that cannot read control says so
-// at once, and leaves out what it does not know: a gauge of yesterday would look like a fact.
+// at once, and leaves out what it does not know: an old value would be taken for a current one.
 import { type Sample, sample, sampleQuarantine, sampleRun } from '../../domain/metrics/metric.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import type { EngineContext } from '../context.js';

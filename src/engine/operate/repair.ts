@@ -138,7 +138,7 @@ export async function approveRepair(
 const unknown = (id: ProposalId<'repair'>, why: string): RolloutError =>
   new RolloutError('repair_unknown', {
     message: `The repair ${showProposalId(id)} ${why}.`,
-    next: advise`Look at what is wrong now: ${command`repair --dc ${id.dataCenter}`}`,
+    next: advise`See what is wrong now: ${command`repair --dc ${id.dataCenter}`}`,
   });
 
 const notRepairable = (dataCenter: string): RolloutError =>
@@ -160,7 +160,7 @@ const STAGES: readonly string[] = ['done', 'aborted', 'failed'];
 
 const busy = (dataCenter: string, why: string): RolloutError =>
   new RolloutError('data_center_busy', {
-    message: `Allotments are put back while nothing else is written. Data center "${dataCenter}" is not at rest: ${why}.`,
+    message: `Allotments are put back while nothing else is written. Data center "${dataCenter}" is not idle: ${why}.`,
     next: advise`Repeat it when it is done, aborted or failed; see: ${command('status')}`,
   });
 

@@ -83,7 +83,7 @@ const readEnd = async (
   { end }: IntentRequest,
 ): Promise<Date | null> => (end === undefined ? null : decidePauseEnd(end, zone, await readControlClock(tx)));
 
-/** Takes the steps that are due, and looks how far it has come. */
+/** Takes the steps that are due, and reads how far it has come. */
 async function followIntent(context: EngineContext, request: IntentRequest): Promise<IntentReport> {
   await tickWherePermitted(context);
   await context.wakeUps.wakeSchedulers();

@@ -1,5 +1,5 @@
-// Databases that answer in time or not at all: who asks gets the others' answers instead of waiting for one that is
-// away. What is late goes on unseen.
+// Asks databases with a time limit: one that does not answer in time does not delay the answers of the others. What is
+// late is ignored.
 import type { Clock } from '../../kernel/clock.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import type { ControlDatabase } from '../../stores/control/control-database.js';

@@ -101,7 +101,7 @@ async function findApprover(context: Pick<EngineContext, 'control' | 'actor'>, d
 
 const busy = (dataCenter: string, why: string): RolloutError =>
   new RolloutError('data_center_busy', {
-    message: `An override is applied when no rollout is under way. Data center "${dataCenter}" is not at rest: ${why}.`,
+    message: `An override is applied when no rollout is under way. Data center "${dataCenter}" is not idle: ${why}.`,
     next: advise`Approve it again when it is done, aborted or failed; see: ${command('status')}`,
   });
 

@@ -39,7 +39,7 @@ export async function registerPlan(
   });
 }
 
-/** Why control does not believe what a cell sealed; another error stays as it is. */
+/** Why control does not accept what a cell sealed; another error stays as it is. */
 function explainSeal(
   cause: unknown,
   { planId, dataCenter }: Pick<NewRegisteredPlan, 'planId' | 'dataCenter'>,

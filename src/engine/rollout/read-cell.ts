@@ -62,7 +62,7 @@ export async function readCell(
         openLanes: await listOpenLanes(tx),
         lastError: toKnownCode(workers.lastError),
         bakeQuery: undefined,
-        bakeTrouble: null,
+        bakeError: null,
         checks: checks && toChecks(await readChecks(tx), checks),
         gate,
         gateHolder:
@@ -104,11 +104,11 @@ async function askChecks(cell: CellDatabase, reading: Read, due: readonly CellCh
 async function readBakeQuery(
   cell: CellDatabase,
   sql: string,
-): Promise<{ readonly bakeQuery: boolean; readonly bakeTrouble: string | null }> {
+): Promise<{ readonly bakeQuery: boolean; readonly bakeError: string | null }> {
   try {
-    return { bakeQuery: await cell.inTransaction('reader', (tx) => runBakeQuery(tx, sql)), bakeTrouble: null };
+    return { bakeQuery: await cell.inTransaction('reader', (tx) => runBakeQuery(tx, sql)), bakeError: null };
   } catch (error) {
     const { sqlstate, kind } = classifyFailure(error);
-    return { bakeQuery: false, bakeTrouble: toKnownCode(sqlstate ?? kind) };
+    return { bakeQuery: false, bakeError: toKnownCode(sqlstate ?? kind) };
   }
 }

@@ -1,4 +1,4 @@
-// Compares every data center at rest with its cell. One that was verified and is not any more goes back to pending and
+// Compares every idle data center with its cell. One that was verified and is not any more goes back to pending and
 // is requested again; a fence that is open although no run is under way is closed by the next tick. Ends runs that
 // control does not know.
 import { decideAudit, isLeftOpen } from '../../domain/rollout/decide-audit.js';

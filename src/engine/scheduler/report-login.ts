@@ -1,4 +1,4 @@
-// A scheduler's sign of life in each cell: the cell records who it logs in as, and what that login may do there.
+// A scheduler's heartbeat in each cell: the cell records who it logs in as, and what that login may do there.
 import { saveCellSchedulerSeen } from '../../stores/cell/batch/scheduler-logins.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';

@@ -79,7 +79,7 @@ async function takeDueSteps(context: EngineContext): Promise<number> {
       if (outcome !== 'failed') succeeded.push(step.kind);
       if (outcome === 'moved') moved += 1;
     }
-    await forgetFailures(context, dc, { steps, succeeded });
+    await clearFailures(context, dc, { steps, succeeded });
     // a step changes what the later data centers may do: read again before deciding on them
     if (moved > 0) return moved;
   }
@@ -105,7 +105,7 @@ async function attempt(context: EngineContext, row: DataCenterRow, step: Step, n
 }
 
 /** What succeeded, or is not due any more, has failed before for the last time. */
-async function forgetFailures(
+async function clearFailures(
   { control }: Pick<EngineContext, 'control'>,
   { id, failedSteps }: Pick<DataCenterSnapshot, 'id' | 'failedSteps'>,
   { steps, succeeded }: { readonly steps: readonly Step[]; readonly succeeded: readonly Step['kind'][] },

@@ -6,7 +6,7 @@ import { RolloutError } from '../../kernel/rollout-error.js';
 import { assertTimelineReadable } from '../../stores/cell/batch/fence.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { measureOneOrg, saveOneOrgMs } from '../../stores/cell/cutover/pending-sign-ups.js';
-import { measureLook, saveLookMs } from '../../stores/cell/feed/updated-orgs.js';
+import { measureSearch, saveLookMs } from '../../stores/cell/feed/updated-orgs.js';
 import { findCell, readServerFacts } from '../../stores/cell/identity.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { grantUpdates } from '../../stores/cell/setup/change-triggers.js';
@@ -42,7 +42,7 @@ export interface InitCellReport {
   readonly activeCard: string;
   /** How long the rule takes for one org of the source, in ms; null: the source has none. */
   readonly oneOrgMs: number | null;
-  /** How long the change feed takes to find edits by updated_at, in ms; null: it does not look there. */
+  /** How long the change feed takes to find edits by updated_at, in ms; null: it does not search there. */
   readonly lookMs: number | null;
 }
 
@@ -109,7 +109,7 @@ async function makeCell(cell: CellDatabase, options: InitCellOptions): Promise<I
   });
   await runStatements(cell);
   const oneOrgMs = await measureAfterInit(cell, measureOneOrg);
-  const lookMs = await measureAfterInit(cell, measureLook);
+  const lookMs = await measureAfterInit(cell, measureSearch);
   await cell.asOwner(async (tx) => {
     await saveOneOrgMs(tx, oneOrgMs);
     await saveLookMs(tx, lookMs);
@@ -121,8 +121,8 @@ async function makeCell(cell: CellDatabase, options: InitCellOptions): Promise<I
 export type MeasureSource = (tx: CellTransaction, limitMs: number) => Promise<number | null>;
 
 /**
- * What a sign-up costs on this source decides whether it is written in its own transaction, and what a look costs, how
- * often the feed looks: afterwards, so that a view that takes long undoes nothing.
+ * What a sign-up costs on this source decides whether it is written in its own transaction, and what a search costs,
+ * how often the feed searches: afterwards, so that a view that takes long undoes nothing.
  */
 const measureAfterInit = (cell: CellDatabase, measure: MeasureSource): Promise<number | null> =>
   measureWithin(cell, MEASURE_MS, async (tx, limitMs) => {

@@ -1,5 +1,5 @@
 // Why a data center cannot leave the fleet now: what is under way, what waits for a second person, and what of the
-// product would miss us. Each with what ends it. Reads only.
+// product still uses our schema. Each with what ends it. Reads only.
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { type Advice, advise, command } from '../../kernel/advice.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
@@ -138,6 +138,6 @@ export async function listProductRefusals(tx: CellTransaction): Promise<readonly
             next: 'Take the calls out of the product, and come back after 24 hours without one.',
           },
         ]),
-    ...seen.map((found) => ({ found, next: 'Take what reads us out of the product, and end that session.' })),
+    ...seen.map((found) => ({ found, next: 'Remove from the product what reads our schema, and end that session.' })),
   ];
 }

@@ -65,7 +65,7 @@ export async function removeFromFleet(
     return { ...request, stage: row.stage, later };
   });
   if (cell === 'asked') await closeCell(context, dataCenter);
-  await context.wakeUps.forget(dataCenter);
+  await context.wakeUps.deleteQueue(dataCenter);
   await context.wakeUps.wakeSchedulers();
   return removed;
 }

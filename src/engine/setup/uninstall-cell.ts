@@ -1,5 +1,5 @@
 // `uninstall`: takes a data center out of the fleet and removes everything of ours from its cell, roles included.
-// Refuses while something is under way or the product reads us. Never drops what is the product's.
+// Refuses while something is under way or the product reads our schema. Never drops what is the product's.
 import { advise, command } from '../../kernel/advice.js';
 import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
@@ -111,7 +111,7 @@ export async function uninstallCell(
       details: { roles: dropped, left: emptied.left.length },
     });
   });
-  await context.wakeUps.forget(dataCenter);
+  await context.wakeUps.deleteQueue(dataCenter);
   return { dataCenter, ...emptied };
 }
 

@@ -75,12 +75,12 @@ export async function serveOpenWork(
   return serveMessage(context, { dataCenter, epoch, kind: state === 'open' ? 'apply' : 'verify' }, options);
 }
 
-/** Workers ask every 5 s: one of them looks. */
-const LOOK_EVERY_MS = 4_500;
+/** Workers ask every 5 s: one of them measures. */
+const SAMPLE_EVERY_MS = 4_500;
 
 /** Measures the checks of the cell, where it is this worker's turn. */
-export async function lookAtChecks(context: WorkerContext, dataCenter: string): Promise<void> {
-  await sampleChecks(context.cells.get(dataCenter), LOOK_EVERY_MS);
+export async function sampleCellChecks(context: WorkerContext, dataCenter: string): Promise<void> {
+  await sampleChecks(context.cells.get(dataCenter), SAMPLE_EVERY_MS);
 }
 
 /** Whether its cell can be read. Throws what the database answers. */

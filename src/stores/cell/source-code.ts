@@ -1,6 +1,6 @@
-// Whose code runs where the source is read. The functions of a view run as whoever reads it, and `SET ROLE` is no wall
-// against them: `RESET ROLE` leads back to the login. So a login that could give away everything reads only what nobody
-// weaker can change.
+// Whose code runs where the source is read. The functions of a view run as whoever reads it, and `SET ROLE` does not
+// restrict them: `RESET ROLE` leads back to the login. So a login that could give away everything reads only what
+// nobody weaker can change.
 import type { Knex } from 'knex';
 import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';

@@ -1,5 +1,5 @@
 // What one person proposed in a cell and another approves: numbers and hashes, nothing of an org. The database records
-// who they are, and lets nobody approve his own.
+// who they are, and lets nobody approve their own.
 import { execute, findRow } from '../query.js';
 import type { ControlTransaction } from './control-database.js';
 

@@ -1,4 +1,4 @@
-// Seals: what the rows of control say about a action, for the cell that is to believe it. Each function of the database
+// Seals: what the rows of control say about an action, for the cell that checks it. Each function of the database
 // makes the seal of one kind of action, and only of what was approved.
 import { execute, selectRow } from '../query.js';
 import type { Seal } from '../seal.js';

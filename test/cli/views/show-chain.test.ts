@@ -9,7 +9,7 @@ test.each([
   ['missing', 'Entry 9 (link 7) is missing, or one before it was hidden.'],
   ['cut', 'The audit ends before link 7, and it was longer: its newest entries are missing.'],
   ['unchained', 'Entry 9 was added past the chain.'],
-  ['rewritten', 'The chain up to link 7 is not the one whose head was kept: it was written anew.'],
+  ['rewritten', 'The chain up to link 7 is not the one whose head was kept: it was rewritten.'],
 ] as const)('names what is wrong: %s', (code, sentence) => {
   expect(showChain({ ...broken, code })).toBe(`✖ ${sentence} What is before link 7 is as it was recorded.`);
 });

@@ -170,7 +170,7 @@ describe('layOutCalendar', () => {
       createHold('cell_trouble', byWaiting('x'), '42501'),
     ];
     const [page] = layOut([facts({ holds })]);
-    expect(page?.blockedBy).toEqual(['it is frozen', 'its workers meet an error that they cannot get past (42501)']);
+    expect(page?.blockedBy).toEqual(['it is frozen', 'its workers fail with the same error again and again (42501)']);
   });
 
   test('lays one out that was not requested as if it were, and marks it', () => {

@@ -10,7 +10,6 @@ import {
   sumUsed,
 } from '../../../src/domain/metering/decide-call.js';
 import { METER_MODELS } from '../../../src/domain/metering/usage.js';
-import { listReachedLevels, percentUsed } from '../../../src/domain/metering/used-share.js';
 
 const count = fc.nat(20);
 const limit = fc.option(count, { nil: null });
@@ -74,22 +73,4 @@ describe('decideCall', () => {
       }),
     );
   });
-});
-
-describe('percentUsed', () => {
-  test.each([
-    [0, 100, 0, []],
-    [79_999, 100_000, 79, []],
-    [80_000, 100_000, 80, [80]],
-    [99_999, 100_000, 99, [80]],
-    [100_000, 100_000, 100, [80, 100]],
-    [100_001, 100_000, 100, [80, 100]],
-    [0, 0, 100, [80, 100]],
-    [8_999_999_999_999_998, 8_999_999_999_999_999, 99, [80]],
-  ])('of %d of %d is %d', (used, total, percent, levels) => {
-    expect(percentUsed(used, total)).toBe(percent);
-    expect(listReachedLevels(used, total)).toEqual(levels);
-  });
-
-  test('of an org without a limit reaches no level', () => expect(listReachedLevels(10 ** 9, null)).toEqual([]));
 });

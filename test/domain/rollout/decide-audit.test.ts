@@ -25,7 +25,7 @@ const reading = (fence: Partial<FenceReading> = {}, run: Partial<RunReading> | n
   },
   run: run === null ? undefined : { ...RUN, batches: 3, pending: 0, verified: 3, mismatches: 0, idleMs: 0, ...run },
   source: 'attached',
-  bakeTrouble: null,
+  bakeError: null,
   workersAlive: 0,
   lastError: null,
   bakeQuery: undefined,

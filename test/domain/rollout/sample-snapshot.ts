@@ -68,7 +68,7 @@ export const cell = (sketch: CellSketch = {}): ReadCell => ({
   fence: fence(sketch.fence),
   run: sketch.run === null ? undefined : run(sketch.run),
   source: sketch.source ?? 'attached',
-  bakeTrouble: null,
+  bakeError: null,
   workersAlive: sketch.workersAlive ?? 1,
   lastError: sketch.lastError ?? null,
   openLanes: sketch.openLanes ?? [2],

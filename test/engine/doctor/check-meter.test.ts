@@ -77,7 +77,7 @@ describe.skipIf(!redisAvailable())("doctor on a meter's Redis", () => {
     expect(await troubles({ in: redis.url }, { cellAheadMs: -10_000 })).toHaveLength(1);
   });
 
-  test('names one that cannot be reached, or does not let us in, without its password', async () => {
+  test('names one that cannot be reached, or refuses the login, without its password', async () => {
     const wrong = redis.url.replace(/:[^:@]+@/u, ':not-the-password@');
     for (const url of ['redis://127.0.0.1:1', wrong]) {
       const findings = await check({ in: url });

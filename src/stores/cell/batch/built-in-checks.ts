@@ -1,5 +1,5 @@
 // How each built-in check is measured. One statement each, that reads only; but for what it compares with the next
-// time, which the statement that looks stores.
+// time, which the same statement stores.
 import type { BuiltInCheck } from '../../../domain/checks/check.js';
 import { execute, runForeignQuery, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
@@ -66,7 +66,7 @@ const READINGS: Readonly<Record<BuiltInCheck, string>> = {
       order by b.done_at desc limit 20) b`,
 };
 
-/** What is compared with at the next look. */
+/** What is compared with the next time. */
 export interface Mark {
   readonly name: BuiltInCheck;
   /** Of the probe, in ms. */

@@ -56,8 +56,8 @@ export async function readChecks(tx: CellTransaction): Promise<{
   };
 }
 
-/** A look that this worker may take: what to measure, and what was known before. */
-export interface Look {
+/** A sampling that this worker may do: what to measure, and what was known before. */
+export interface Sampling {
   /** By the cell's clock: what is measured after it is at most this old. */
   readonly at: Date;
   readonly lanes: number;
@@ -66,10 +66,10 @@ export interface Look {
 }
 
 /**
- * Lets one worker at a time look: undefined where another began less than `everyMs` ago, nothing is open, or there are
- * no checks. A worker that dies meanwhile keeps the others from looking for no longer than that.
+ * Lets one worker at a time sample: undefined where another began less than `everyMs` ago, nothing is open, or there
+ * are no checks. A worker that dies meanwhile keeps the others from sampling for no longer than that.
  */
-export async function claimLook(tx: CellTransaction, everyMs: number): Promise<Look | undefined> {
+export async function claimSampling(tx: CellTransaction, everyMs: number): Promise<Sampling | undefined> {
   const claimed = await findRow<{ at: Date; lanes: number }>(
     tx,
     `update credit_rollout.throttle t set looked_at = date_trunc('milliseconds', clock_timestamp())
@@ -95,8 +95,8 @@ export interface Measured {
   readonly error: string | null;
 }
 
-/** Stores what a look found. False, and nothing is written: somebody who began later was faster. */
-export async function saveLook(
+/** Stores what a sampling found. False, and nothing is written: somebody who began later was faster. */
+export async function saveSampling(
   tx: CellTransaction,
   at: Date,
   measured: readonly Measured[],

@@ -19,7 +19,7 @@ export interface OpenRun extends CellRun {
 export interface CurrentThrottle {
   /** No more than the setting: 0, ¼, ½, or whole lanes. */
   readonly lanes: number;
-  /** Somebody has looked lately enough; else `lanes` is 0, and a look is due. */
+  /** The checks were sampled lately enough; else `lanes` is 0, and that is due. */
   readonly sampled: boolean;
 }
 

@@ -15,7 +15,7 @@ export interface Feed {
   /** The cell's clock before anything was read. */
   readonly at: string;
   readonly failure: string | null;
-  /** How long it still rests before the next look, and before the next page of what waits; in ms, 0: it does not. */
+  /** How long it still rests before the next search, and before the next page of what waits; in ms, 0: it does not. */
   readonly restMs: number;
   readonly backlogRestMs: number;
   /** Orgs in one transaction. */
@@ -84,7 +84,7 @@ export async function saveFeedFailure(tx: CellTransaction, failure: string | nul
 
 export interface Pace {
   readonly pageSize: number;
-  /** From now on, in ms; undefined: there was no look, or no page of what waits. */
+  /** From now on, in ms; undefined: there was no search, or no page of what waits. */
   readonly restMs?: number | undefined;
   readonly backlogRestMs?: number | undefined;
 }
@@ -105,7 +105,7 @@ export async function savePace(tx: CellTransaction, { pageSize, restMs: rest, ba
 
 /** What people are shown of it; a scheduler may read no more. */
 export interface FeedState {
-  /** What finding edits by updated_at took last, in ms; null: it does not look there, or never did. */
+  /** What finding edits by updated_at took last, in ms; null: it does not search there, or never did. */
   readonly lookMs: number | null;
   /** Code of the last failed attempt; null after a success. */
   readonly failure: string | null;

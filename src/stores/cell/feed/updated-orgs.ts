@@ -70,16 +70,16 @@ export function listUpdated(
 }
 
 /**
- * Measures one look on the source, in ms; null: the feed does not find edits by updated_at. Raises 57014 where it takes
- * longer than the limit. What the code of a view does meanwhile is undone.
+ * Measures one search on the source, in ms; null: the feed does not find edits by updated_at. Raises 57014 where it
+ * takes longer than the limit. What the code of a view does meanwhile is undone.
  */
-export async function measureLook(tx: CellTransaction, limitMs: number): Promise<number | null> {
-  const { looks } = await selectRow<{ readonly looks: boolean }>(
+export async function measureSearch(tx: CellTransaction, limitMs: number): Promise<number | null> {
+  const { searches } = await selectRow<{ readonly searches: boolean }>(
     tx,
     `select to_regproc('credit_rollout.measure_look') is not null
-       and to_regproc('credit_rollout.note_changed_orgs') is null as looks`,
+       and to_regproc('credit_rollout.note_changed_orgs') is null as searches`,
   );
-  if (!looks) return null;
+  if (!searches) return null;
   await execute(tx, `set local statement_timeout = ${Math.trunc(limitMs)}`);
   const { took } = await selectRowAndUndo<{ readonly took: number }>(
     tx,
@@ -88,7 +88,7 @@ export async function measureLook(tx: CellTransaction, limitMs: number): Promise
   return took;
 }
 
-/** What one look takes, in ms; the workers write theirs over it. */
+/** What one search takes, in ms; the workers write theirs over it. */
 export async function saveLookMs(tx: CellTransaction, ms: number | null): Promise<void> {
   await execute(tx, 'update credit_rollout.feed set look_ms = :ms::real', { ms });
 }

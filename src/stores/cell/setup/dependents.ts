@@ -1,5 +1,5 @@
-// Who would miss our schema: objects of the product that depend on ours, functions that name it, and sessions that read
-// us now. From the catalog and the lists of sessions; never shows the text of a statement, which may name an org.
+// What still uses our schema: objects of the product that depend on ours, functions that name it, and sessions that
+// read it now. From the catalog and the lists of sessions; never shows the text of a statement, which may name an org.
 import { CHANGE_TRIGGERS } from '../../../../migrations/cell/attached/change-triggers.js';
 import { SIGN_UP_TRIGGER } from '../../../../migrations/cell/attached/sign-up-trigger.js';
 import { selectRow, selectRows } from '../../query.js';

@@ -90,7 +90,7 @@ export async function dropAttached(tx: CellTransaction): Promise<void> {
   }
 }
 
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 async function explainInUse(
   tx: CellTransaction,
@@ -102,7 +102,7 @@ async function explainInUse(
     'select data_center from credit_rollout.cell',
   );
   const named = dependents
-    .slice(0, MOST_NAMED)
+    .slice(0, MAX_NAMED)
     .map(({ name, temporary, holder }) => (temporary ? `${name} (temporary; ${holder ?? 'login not known'})` : name));
   const others = dependents.length - named.length;
   const who = `${named.join(', ')}${others > 0 ? ` and ${others} more` : ''}`;

@@ -1,5 +1,5 @@
-// How `doctor` reads the source as a role of ours or of the product. The code of a view runs there, and `SET ROLE` is
-// no wall against it: `RESET ROLE` leads back to the login. The login of `init` could give away everything, so it reads
+// How `doctor` reads the source as a role of ours or of the product. The code of a view runs there, and `SET ROLE` does
+// not restrict it: `RESET ROLE` leads back to the login. The login of `init` could give away everything, so it reads
 // through a function that belongs to the role; inside such a function nobody changes roles. All of it is undone.
 import type { Knex } from 'knex';
 import {

@@ -3,17 +3,17 @@ import { listRemoved } from '../../stores/control/data-centers.js';
 import type { EngineContext } from '../context.js';
 
 /**
- * Deletes the queue of each data center that was taken out, once for each process that asks: `forgotten` is what this
+ * Deletes the queue of each data center that was taken out, once for each process that asks: `deleted` is what this
  * process has deleted, and is changed. `remove` and `uninstall` do it at once, unless they end before or have no queue.
  */
-export async function forgetRemoved(
+export async function deleteRemovedQueues(
   { control, wakeUps }: Pick<EngineContext, 'control' | 'wakeUps'>,
-  forgotten: Set<string>,
+  deleted: Set<string>,
 ): Promise<void> {
   const removed = await control.inTransaction(listRemoved);
-  for (const id of [...forgotten].filter((known) => !removed.includes(known))) forgotten.delete(id);
-  for (const id of removed.filter((one) => !forgotten.has(one))) {
-    await wakeUps.forget(id);
-    forgotten.add(id);
+  for (const id of [...deleted].filter((known) => !removed.includes(known))) deleted.delete(id);
+  for (const id of removed.filter((one) => !deleted.has(one))) {
+    await wakeUps.deleteQueue(id);
+    deleted.add(id);
   }
 }

@@ -1,17 +1,17 @@
 // Deletes the queues of data centers that were taken out. Runs in a scheduler every 4 s.
 import type { EngineContext } from '../src/engine/context.js';
-import { forgetRemoved } from '../src/engine/setup/forget-removed.js';
+import { deleteRemovedQueues } from '../src/engine/setup/delete-removed-queues.js';
 import type { Service } from './service.js';
 
 const INTERVAL_MS = 4_000;
 
-export function forgetRemovedService(context: Pick<EngineContext, 'control' | 'wakeUps'>): Service {
-  const forgotten = new Set<string>();
+export function deleteRemovedQueuesService(context: Pick<EngineContext, 'control' | 'wakeUps'>): Service {
+  const deleted = new Set<string>();
   return {
-    name: 'forget_removed',
+    name: 'delete_removed_queues',
     intervalMs: INTERVAL_MS,
     runOnce: async () => {
-      await forgetRemoved(context, forgotten);
+      await deleteRemovedQueues(context, deleted);
       return INTERVAL_MS;
     },
   };
