@@ -1,4 +1,4 @@
-// `npm run docs`: set-up, then the generated parts of docs/ are written anew. `npm run docs -- --check` writes nothing.
+// `npm run docs`: set-up, then the generated parts of docs/ are written again. `npm run docs -- --check` writes nothing.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensureReady, ROOT } from './setup.mjs';

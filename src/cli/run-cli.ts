@@ -7,7 +7,7 @@ import { quoteValue } from '../kernel/quote-value.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import { projectFolder } from '../platform/project-folder.js';
 import { explainArguments, rejectRepeats } from './arguments/explain-arguments.js';
-import { parseText } from './arguments/parse-text.js';
+import { parseText } from './arguments/parse-options.js';
 import { readOrgs } from './arguments/read-org.js';
 import { REGISTRATIONS } from './commands/index.js';
 import type { CliIo } from './terminal/io.js';

@@ -7,7 +7,7 @@ import { verifyAudit } from '../../engine/operate/verify-audit.js';
 import { command, quoteArgument } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
-import { raiseLimit } from '../arguments/parse-count.js';
+import { raiseLimit } from '../arguments/parse-options.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 import { auditCsv, showAudit, showMore } from '../views/show-audit.js';

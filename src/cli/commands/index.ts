@@ -2,8 +2,15 @@
 // that a command works with: a command's module is imported when it runs.
 import type { Command } from 'commander';
 import type { DataCenterChoice } from '../arguments/choose-data-centers.js';
-import { MAX_PLANS, MAX_REVISION, MAX_ROWS, parseCount, parseFloor, REVISION } from '../arguments/parse-count.js';
-import { parseHead } from '../arguments/parse-head.js';
+import {
+  MAX_PLANS,
+  MAX_REVISION,
+  MAX_ROWS,
+  parseCount,
+  parseFloor,
+  parseHead,
+  REVISION,
+} from '../arguments/parse-options.js';
 import { ORG_TEXT } from '../arguments/read-org.js';
 import type { Execute } from '../terminal/session.js';
 import type { ApplyFlags } from './apply.js';

@@ -1,6 +1,6 @@
 // The commands that say what an operator wants of a data center at once, as the command line has them.
 import type { Command } from 'commander';
-import { MAX_REVISION, parseCount, REVISION } from '../arguments/parse-count.js';
+import { MAX_REVISION, parseCount, REVISION } from '../arguments/parse-options.js';
 import type { Execute } from '../terminal/session.js';
 import type { FreezeFlags } from './freeze.js';
 import type { IntentFlags, IntentVerb } from './operate.js';

@@ -6,7 +6,7 @@ import { listPlans } from '../../engine/plan/list-plans.js';
 import { loadStoredReport } from '../../engine/plan/load-stored-report.js';
 import { command } from '../../kernel/advice.js';
 import { toPrintable, withPrintableTexts } from '../../kernel/printable.js';
-import { MAX_PLANS, raiseLimit } from '../arguments/parse-count.js';
+import { MAX_PLANS, raiseLimit } from '../arguments/parse-options.js';
 import { withProgram } from '../processes/with-program.js';
 import { openReportFolder } from '../report/report-folder.js';
 import { createLiveArea } from '../terminal/live-area.js';

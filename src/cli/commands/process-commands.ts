@@ -1,7 +1,6 @@
 // The commands that run until they are stopped.
 import type { Command } from 'commander';
-import { parseCount } from '../arguments/parse-count.js';
-import { parseListen } from '../arguments/parse-listen.js';
+import { parseCount, parseListen } from '../arguments/parse-options.js';
 import type { Execute } from '../terminal/session.js';
 import { registerMeter } from './meter-commands.js';
 import type { ListenFlag } from './scheduler.js';

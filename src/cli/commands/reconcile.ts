@@ -11,7 +11,7 @@ import { type CommandText, command } from '../../kernel/advice.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
-import { raiseLimit } from '../arguments/parse-count.js';
+import { raiseLimit } from '../arguments/parse-options.js';
 import { withProgram } from '../processes/with-program.js';
 import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';

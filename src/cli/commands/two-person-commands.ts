@@ -1,7 +1,7 @@
 // The commands `settings` and `cutover`, whose changes one person proposes and another approves: descriptions,
 // arguments and options. Loads nothing that they work with.
 import type { Command } from 'commander';
-import { MAX_REVISION, parseCount, REVISION } from '../arguments/parse-count.js';
+import { MAX_REVISION, parseCount, REVISION } from '../arguments/parse-options.js';
 import type { Execute } from '../terminal/session.js';
 import type { CutoverFlags, ExecuteCutoverFlags, ProposeCutoverFlags } from './cutover.js';
 import type { GetLanesFlags, SetLanesFlags } from './lanes.js';

@@ -1,8 +1,7 @@
 // The commands `usage` and `exception`: descriptions, arguments and options. Loads nothing that they work with.
 
 import type { Command } from 'commander';
-import { MAX_ROWS, parseCount, parseFloor } from '../arguments/parse-count.js';
-import { parseText } from '../arguments/parse-text.js';
+import { MAX_ROWS, parseCount, parseFloor, parseText } from '../arguments/parse-options.js';
 import { ORG_TEXT } from '../arguments/read-org.js';
 import type { Execute } from '../terminal/session.js';
 import type { AddExceptionFlags, AnswerExceptionFlags, ListExceptionsFlags } from './exception.js';
