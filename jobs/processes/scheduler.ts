@@ -17,7 +17,7 @@ import { runServices } from '../service.js';
 import { createTickProcessor, tickService } from '../tick.job.js';
 import type { RunningProcess } from './worker.js';
 
-/** `config`: that of the process; where it differs from the policy, the policy counts, and control shows it. */
+/** `config`: that of the process; where it differs from the policy, the policy applies, and control shows it. */
 export function startScheduler(
   engine: EngineContext,
   queue: QueueConnection,

@@ -92,19 +92,19 @@ async function tryLock(other: pg.Client, sql: string): Promise<boolean> {
  */
 function latchInTurn(cell: CellDatabase): Ending {
   return repeat(async () => {
-    await changeGate(
+    await updateGate(
       cell,
       'queues',
       `armed_at = clock_timestamp(), latched_at = null,
       configured_at = clock_timestamp(), effective_at = clock_timestamp() + interval '50 ms'`,
     );
     await rest(REST_MS);
-    await changeGate(cell, 'polls', 'latched_at = clock_timestamp()');
+    await updateGate(cell, 'polls', 'latched_at = clock_timestamp()');
     await rest(REST_MS);
   });
 }
 
-async function changeGate(cell: CellDatabase, how: 'polls' | 'queues', change: string): Promise<void> {
+async function updateGate(cell: CellDatabase, how: 'polls' | 'queues', change: string): Promise<void> {
   for (;;) {
     try {
       return await cell.asOwner(async (tx) => {

@@ -16,7 +16,7 @@ const EXIT_CODES: Readonly<Record<string, string>> = {
   'cutover execute': '4 when a sign-up that began before still holds the gate',
   verify: '5 when the verification finds a mismatch, or the cut-over is not proven; 8 where nothing was rolled out',
   repair: '8 where no allotment breaks the rule',
-  'rate-card check': '1 when a golden case does not come out',
+  'rate-card check': '1 when a golden case fails',
   worker: '0 when it is stopped',
   meter: '0 when it is stopped',
   scheduler: '0 when it is stopped',

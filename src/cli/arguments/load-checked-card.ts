@@ -5,7 +5,7 @@ import { checkRateCard } from '../../domain/rate-card-check/check-rate-card.js';
 import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 
-/** Throws rate_card_case_failed with the first case that does not come out. */
+/** Throws rate_card_case_failed with the first case that fails. */
 export async function loadCheckedCard(program: Program): Promise<RateCard> {
   const card = await program.loadRateCard();
   const [first, ...others] = checkRateCard(card);

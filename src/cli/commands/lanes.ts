@@ -85,7 +85,7 @@ function parseLanes(value: string | undefined): number | null {
   const lanes = /^\d{1,2}$/u.test(value) ? Number(value) : 0;
   if (lanes >= 1 && lanes <= MAX_LANES) return lanes;
   throw new RolloutError('invalid_argument', {
-    message: `lanes must be a whole number from 1 to ${MAX_LANES}, and "${value}" is none.`,
+    message: `lanes must be a whole number from 1 to ${MAX_LANES}, and "${value}" is not.`,
     next: 'To stop every batch, pause the data center.',
   });
 }

@@ -56,7 +56,7 @@ export function runPlan(session: CliSession, flags: PlanFlags): Promise<number> 
   });
 }
 
-/** A card beside the configured one; its own cases must come out. */
+/** A card beside the configured one; its own cases must pass. */
 async function loadOther(program: Program, path: string): Promise<RateCard> {
   const card = await program.loadRateCard(resolve(path));
   const [failed] = checkRateCard(card);

@@ -46,7 +46,7 @@ export function registerSettings(cli: Command, execute: Execute): void {
       execute(async (session) => (await import('./lanes.js')).runSetLanes(session, { ...flags, name, value })),
     );
   change(settings.command('unset'))
-    .description('take it back; with --execute, do it: the value of the request counts again')
+    .description('take it back; with --execute, do it: the value of the request applies again')
     .argument('<name>', 'lanes: batches at once')
     .action((name: string, flags: Omit<SetLanesFlags, 'name'>) =>
       execute(async (session) => (await import('./lanes.js')).runSetLanes(session, { ...flags, name })),

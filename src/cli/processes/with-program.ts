@@ -17,7 +17,7 @@ export interface ProgramOptions {
   readonly from?: 'config' | 'embedded';
   /**
    * What happens where the configuration differs from the policy. `refused` where left out, also where control fails to
-   * say it. `warned`: for what stops or only shows something; the policy counts. `reported`: the command shows the
+   * say it. `warned`: for what stops or only shows something; the policy applies. `reported`: the command shows the
    * differences itself. `kept`: it gets the configuration as it is. `unchecked`: for what has nothing to do with
    * control.
    */
@@ -52,7 +52,7 @@ export async function withProgram(
       : tryReadPolicy(program, checkMs));
     if (policy === 'refused') rejectOtherPolicy(differences);
     if (policy === 'warned')
-      for (const difference of differences) session.warn(`${describeDifference(difference)} The policy counts.`);
+      for (const difference of differences) session.warn(`${describeDifference(difference)} The policy applies.`);
     const chosen = { ...program, config };
     await warnOfDrift(session, program, checkMs - checkedMs());
     return await use(policy === 'kept' ? program : chosen, differences, checkedMs());

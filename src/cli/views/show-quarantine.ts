@@ -23,7 +23,7 @@ export function showQuarantine(report: QuarantineReport, commands: CommandNames,
     width - 2,
   );
   return [
-    `! ${dataCenter}: run ${runId} set ${showOrgs(total)} aside; they keep what the product enforces today`,
+    `! ${dataCenter}: run ${runId} quarantined ${showOrgs(total)}; they keep what the product enforces today`,
     '',
     ...indent(counts),
     '',

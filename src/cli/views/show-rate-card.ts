@@ -1,4 +1,4 @@
-// `rate-card check` for people and for programs: which golden cases come out, and which branches nobody has checked.
+// `rate-card check` for people and for programs: which golden cases pass, and which branches nobody has checked.
 
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { FailedCase } from '../../domain/rate-card-check/check-rate-card.js';
@@ -32,7 +32,7 @@ function showVerdict({ name, editions, cases }: RateCard, failed: number): strin
   if (cases.length === 0)
     return `! ${name}: ${editions.size} editions, and no golden cases: its rates were read, but nothing was checked`;
   const passed = cases.length - failed;
-  return `${failed === 0 ? '✔' : '✖'} ${name}: ${editions.size} editions, ${passed} of ${cases.length} golden cases come out`;
+  return `${failed === 0 ? '✔' : '✖'} ${name}: ${editions.size} editions, ${passed} of ${cases.length} golden cases pass`;
 }
 
 function showCoverage(coverage: readonly EditionCoverage[], width: number): readonly string[] {

@@ -117,7 +117,7 @@ const goldenCase = z
     name: name.optional().describe('shown when the case fails'),
     org: caseOrg.optional().describe('the org, in columns of the source; what is left out has its default'),
     call: goldenCall.optional().describe('or a call, whose price is expected as credits'),
-    expect: expected.describe('what must come out; what is left out is not compared'),
+    expect: expected.describe('what it must give; what is left out is not compared'),
   })
   .meta({ oneOf: [{ required: ['org'] }, { required: ['call'] }] })
   .transform(({ name: given, org, call, expect }, ctx): RateCardCase => {

@@ -57,7 +57,7 @@ export type CaseColumn = (typeof CASE_COLUMNS)[number]['column'];
 /** The org of a golden case: source columns, with defaults for those that were left out. */
 export type CaseOrg = CompleteInputs;
 
-/** A golden case: an org decided for the first time, before its cut-over, and what must come out. */
+/** A golden case: an org decided for the first time, before its cut-over, and what that must give. */
 export interface OrgCase {
   readonly kind: 'org';
   /** Null when it has no name. */

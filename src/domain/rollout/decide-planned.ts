@@ -55,7 +55,7 @@ function needsApproval(planId: string, held: HeldPlan): Hold {
   if (held.why === 'outside')
     return createHold('needs_approval', approve, `${held.rail.rail} ${held.rail.value}`, held.rail.limit);
   if (held.why === 'required') return createHold('needs_approval', approve, 'rollout.approval: required');
-  if (held.why === 'expired') return createHold('needs_approval', approve, 'its approval was expired');
+  if (held.why === 'expired') return createHold('needs_approval', approve, 'its approval has expired');
   const abort = byCommand('abort', '--dc', planId.replace(/-\d+$/u, ''));
   const what = held.why === 'superseded' ? `${held.by}, which is newer, was approved` : `its approval was ${held.why}`;
   return createHold('needs_approval', abort, what);

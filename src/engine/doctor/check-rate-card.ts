@@ -1,4 +1,4 @@
-// Checks of `doctor` on the rate card: it can be read, and its golden cases come out.
+// Checks of `doctor` on the rate card: it can be read, and its golden cases pass.
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkRateCard } from '../../domain/rate-card-check/check-rate-card.js';
 import { createFindingRecorder, type Finding } from './finding.js';
@@ -20,6 +20,6 @@ export async function loadCard(
 function checkGoldenCases(card: RateCard): readonly Finding[] {
   const record = createFindingRecorder(ABOUT, 'golden cases');
   const failed = checkRateCard(card);
-  if (failed.length === 0) return [record.ok(`${card.name} ${card.hash}: ${card.cases.length} cases come out`)];
+  if (failed.length === 0) return [record.ok(`${card.name} ${card.hash}: ${card.cases.length} cases pass`)];
   return failed.map(({ message }) => record.error(message, 'Correct the card or the case.', 'rate_card_case_failed'));
 }

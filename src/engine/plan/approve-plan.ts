@@ -52,11 +52,24 @@ export async function approvePlan(
   }
 }
 
-/** For a plan that may approve itself: its approval, or undefined when the policy wants a person. */
-export async function approveInsideRails(tx: ControlTransaction, planId: string): Promise<ApprovalRow | undefined> {
-  const plan = await getPlan(tx, planId);
-  if (!plan.insideRails || !(await approvesItself(tx, plan))) return undefined;
-  return (await giveApproval(tx, plan, { kind: 'guard_rails', reason: null })).approval;
+/**
+ * For a plan that may approve itself: its approval; undefined when the policy wants a person, or another scheduler
+ * gives the approval at this moment.
+ */
+export async function approveInsideRails(
+  { control }: Pick<EngineContext, 'control'>,
+  planId: string,
+): Promise<ApprovalRow | undefined> {
+  try {
+    return await control.inTransaction(async (tx) => {
+      const plan = await getPlan(tx, planId);
+      if (!plan.insideRails || !(await approvesItself(tx, plan))) return undefined;
+      return (await giveApproval(tx, plan, { kind: 'guard_rails', reason: null })).approval;
+    });
+  } catch (error) {
+    if (classifyFailure(error).kind === 'duplicate') return undefined;
+    throw error;
+  }
 }
 
 /** By the policy in force; the database asks the same before it takes the approval. */

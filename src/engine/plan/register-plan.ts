@@ -121,6 +121,6 @@ export async function registerPlanFromCell(
     seal,
   });
   if (mode !== 'auto' || !isInsideRails(rails)) return registered === 'new';
-  const approval = await context.control.inTransaction((tx) => approveInsideRails(tx, planId));
+  const approval = await approveInsideRails(context, planId);
   return registered === 'new' || approval !== undefined;
 }

@@ -25,7 +25,7 @@ describe('rate-card check', () => {
     const { code, out } = await runCommand('rate-card', 'check', 'src/sample/rate-card.yaml');
     const count = sampleCard.cases.length;
     expect(code).toBe(0);
-    expect(out).toContain(`✔ desk-2025-10: 8 editions, ${count} of ${count} golden cases come out`);
+    expect(out).toContain(`✔ desk-2025-10: 8 editions, ${count} of ${count} golden cases pass`);
     expect(out).toMatch(/No case covers \d+ of the 188 branches/u);
     expect(out).toMatch(/^ {2}express +24 +10 +14$/mu);
   });
@@ -45,7 +45,7 @@ describe('rate-card check', () => {
     const path = await writeCard('wrong', `${editions}cases:\n${wrong}`);
     const { code, out } = await runCommand('rate-card', 'check', path);
     expect(code).toBe(1);
-    expect(out).toContain('✖ desk-2025-10: 8 editions, 0 of 1 golden cases come out');
+    expect(out).toContain('✖ desk-2025-10: 8 editions, 0 of 1 golden cases pass');
     expect(out).toContain('Case 1 (wrong) fails: total_credits is 150000, expected 1.');
     expect(out).toContain('No case covers 187 of the 188 branches');
   });

@@ -177,7 +177,7 @@ describe('a configuration that differs from the policy', () => {
       { level: 'error', code: 'policy_differs' },
     ]);
     const status = await run(ALICE, LOOSE, 'status');
-    expect(status).toMatchObject({ code: 0, err: expect.stringContaining('The policy counts.') });
+    expect(status).toMatchObject({ code: 0, err: expect.stringContaining('The policy applies.') });
   });
 
   test('that leaves a key out means what the policy has', async () => {

@@ -59,7 +59,7 @@ describe('decidePlanned', () => {
       'an expired approval can be given anew',
       PLANS.expired,
       [],
-      [['needs_approval', 'its approval was expired', null, APPROVE]],
+      [['needs_approval', 'its approval has expired', null, APPROVE]],
     ],
     ['a used approval cannot', PLANS.used, [], [['needs_approval', 'its approval was used', null, ABORT]]],
     ['a voided approval cannot', PLANS.voided, [], [['needs_approval', 'its approval was voided', null, ABORT]]],

@@ -6,8 +6,10 @@ import { actAs } from '../../../src/engine/act-as.js';
 import type { EngineContext } from '../../../src/engine/context.js';
 import { approveInsideRails, approvePlan } from '../../../src/engine/plan/approve-plan.js';
 import { registerPlan } from '../../../src/engine/plan/register-plan.js';
+import { insertApproval } from '../../../src/stores/control/approvals.js';
 import { deleteOldPlans, findRegisteredPlan, type NewRegisteredPlan } from '../../../src/stores/control/plans.js';
 import { readDocument } from '../../docs/read-document.js';
+import { waitFor } from '../../support/wait.js';
 import {
   alice,
   approve,
@@ -212,12 +214,26 @@ describe('approvePlan', () => {
 });
 
 describe('approveInsideRails', () => {
-  const byRails = (plan: NewRegisteredPlan) =>
-    fleet.engine.control.inTransaction((tx) => approveInsideRails(tx, plan.planId));
+  const byRails = (plan: NewRegisteredPlan) => approveInsideRails(fleet.engine, plan.planId);
 
   test('approves a plan inside its guard-rails, without a person', async () => {
     const plan = await registerTestPlan();
     expect(await byRails(plan)).toMatchObject({ kind: 'guard_rails', approver: null, author: alice.name });
+  });
+
+  test('leaves it to another scheduler that approves at the same moment', async () => {
+    const plan = await registerTestPlan();
+    const late = await fleet.engine.control.inTransaction(async (tx) => {
+      await insertApproval(tx, { planId: plan.planId, kind: 'guard_rails', reason: null });
+      const outcome = byRails(plan);
+      await waitFor('the second one waits for the first', async () => {
+        const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+        return (await fleet.control(waiting)).length > 0;
+      });
+      return { outcome };
+    });
+    expect(await late.outcome).toBeUndefined();
+    expect(await stateOf(plan)).toEqual(['open']);
   });
 
   test('approves no plan that breaks one; a second person can', async () => {
