@@ -206,8 +206,9 @@ function composeProgram(
       return (await import('../jobs/processes/worker.js')).startWorker(worker, options);
     },
     startScheduler: async () => {
+      const telling = (await import('./compose-webhooks.js')).createTelling(config, lookup);
       const connection = await connectQueue('any');
-      return (await import('../jobs/processes/scheduler.js')).startScheduler(scheduler, connection, config);
+      return (await import('../jobs/processes/scheduler.js')).startScheduler(scheduler, connection, config, telling);
     },
     seedSamples: async () => (await import('./compose-seed.js')).seedSamples(config, lookup),
     close: async () => {
@@ -268,7 +269,6 @@ function lazyControl(servers: ConfiguredServers, closers: (() => Promise<void>)[
 
 /** A queue that is down must not keep a command from ending, in ms. */
 const CLOSE_MS = 2_000;
-
 function lazyWakeUps(create: () => Promise<QueueWakeUps>, closers: (() => Promise<void>)[]): EngineContext['wakeUps'] {
   let opened: Promise<QueueWakeUps> | undefined;
   const open = (): Promise<QueueWakeUps> => {

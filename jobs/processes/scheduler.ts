@@ -5,8 +5,10 @@ import type { EngineContext } from '../../src/engine/context.js';
 import { withCircuitBreaker } from '../../src/engine/scheduler/cell-circuit-breaker.js';
 import { reportSchedulerGone } from '../../src/engine/scheduler/next-poll.js';
 import type { SchedulerIdentity } from '../../src/engine/scheduler/tick.js';
+import type { SendWebhook, Webhook } from '../../src/engine/webhooks/deliver.js';
 import { auditService } from '../audit-cells.job.js';
 import { deleteRemovedQueuesService } from '../delete-removed-queues.job.js';
+import { webhookService } from '../deliver-webhooks.job.js';
 import { purgeService } from '../purge.job.js';
 import type { QueueConnection } from '../queue/connection.js';
 import { startQueueWorker } from '../queue/queue-worker.js';
@@ -17,11 +19,18 @@ import { runServices } from '../service.js';
 import { createTickProcessor, tickService } from '../tick.job.js';
 import type { RunningProcess } from './worker.js';
 
+/** Who is told, and how a message is sent. */
+export interface Telling {
+  readonly webhooks: readonly Webhook[];
+  readonly send: SendWebhook;
+}
+
 /** `config`: that of the process; where it differs from the policy, the policy applies, and control shows it. */
 export function startScheduler(
   engine: EngineContext,
   queue: QueueConnection,
   config?: SchedulerIdentity['config'],
+  telling?: Telling,
 ): RunningProcess {
   const cells = withCircuitBreaker(engine.cells, engine.clock);
   const context = actAs({ ...engine, cells }, 'scheduler');
@@ -42,6 +51,9 @@ export function startScheduler(
     reportLoginService(context),
     schedule,
     tickService(context, processTick),
+    ...(telling === undefined || telling.webhooks.length === 0
+      ? []
+      : [webhookService({ ...context, send: telling.send }, telling.webhooks)]),
   ];
   const running = runServices(services, context, stopping.signal);
   return {

@@ -42,6 +42,7 @@ import { createCellProposals, createSeals } from './seals.js';
 import { limitControlTexts } from './texts.js';
 import { recordVerbs } from './verbs.js';
 import { voidLostApprovalsForGood } from './voided-approvals.js';
+import { createWebhooks } from './webhooks.js';
 
 export const controlMigrations: readonly Migration[] = [
   createRollout,
@@ -105,4 +106,5 @@ export const controlMigrations: readonly Migration[] = [
   limitControlTexts,
   typePolicy,
   recordEnds,
+  createWebhooks,
 ];

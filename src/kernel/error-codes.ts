@@ -212,6 +212,11 @@ export const ERRORS = {
     'What was seen of a data center has changed since: the revision that was given is not the present one.',
     advise`Run: ${command('status')}, then decide again.`,
   ),
+  webhook_unknown: entry(
+    1,
+    'No scheduler has a webhook of this name in its configuration.',
+    advise`Run: ${command('webhooks')}`,
+  ),
   pause_too_long: entry(
     1,
     'A pause would last for more than 30 days.',

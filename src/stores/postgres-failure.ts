@@ -140,6 +140,7 @@ export const RAISED_NAMES: readonly string[] = [
   'seal_used',
   'seal_wrong',
   'texts_length_check',
+  'webhooks_count_check',
   'written_at_read_committed',
 ];
 

@@ -130,6 +130,9 @@ describe('a command whose database raises an error', () => {
     await scene.read(ALICE, 'settings', 'get', 'lanes', ...at);
     await scene.read(ALICE, 'settings', 'set', 'lanes', '1', ...at);
     await scene.read(ALICE, 'settings', 'unset', 'lanes', ...at);
+    await scene.fleet.control(`insert into credit_rollout_control.webhooks (webhook) values ('ops')`);
+    await scene.read(ALICE, 'webhooks', 'list');
+    await scene.read(ALICE, 'webhooks', 'resend', '--to', 'ops');
     await scene.read(ALICE, 'reconcile', ...at);
     await scene.read(ALICE, 'usage', 'show', ...at);
     await scene.read(ALICE, 'usage', 'show', '4', ...at);

@@ -34,6 +34,9 @@ export const CONTROL_TABLES: Readonly<Record<string, Growth>> = {
   audit_gaps: 'people',
   audit_head: 'fixed',
   schedulers: 'time',
+  webhooks: 'places',
+  webhook_events: 'time',
+  webhook_deliveries: 'time',
 };
 
 export const CELL_TABLES: Readonly<Record<string, Growth>> = {

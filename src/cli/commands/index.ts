@@ -30,8 +30,8 @@ import type { RepairFlags } from './repair.js';
 import type { StatusFlags } from './status.js';
 import { registerCutover, registerSettings } from './two-person-commands.js';
 import { registerExceptions, registerUsage } from './usage-commands.js';
-
 import type { VerifyFlags } from './verify.js';
+import { registerWebhooks } from './webhook-commands.js';
 
 /** Each adds some commands; together they are the whole command line. */
 export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[] = [
@@ -45,6 +45,7 @@ export const REGISTRATIONS: readonly ((cli: Command, execute: Execute) => void)[
   registerUsage,
   registerExceptions,
   registerChecks,
+  registerWebhooks,
   registerProcesses,
 ];
 

@@ -46,6 +46,7 @@ export function showStatus(status: Status, view: StatusView): string {
     ...listUnserved(status, commands),
     ...listTickFailures(status, commands),
     ...listQueueFailures(status, commands),
+    ...listWebhookFailures(status, commands),
     ...listExcess(status),
     ...(next === null ? [] : [`Next: ${commands.showRelease(next)}`]),
   ].join('\n');
@@ -62,6 +63,13 @@ const listUnserved = ({ schedulersAlive, dataCenters }: Status, commands: Comman
   dataCenters.every(({ holds }) => holds.every(({ code }) => code !== 'no_scheduler'))
     ? [`No scheduler runs, so no nightly run begins. Start one: ${commands.show('up')}`]
     : [];
+
+/** Each is somebody who is not told. */
+const listWebhookFailures = ({ webhookFailures }: Status, commands: CommandNames): readonly string[] =>
+  webhookFailures.map(
+    ({ webhook, code, since }) =>
+      `Webhook ${webhook} takes no message since ${showInstant(since)} (${code}). What waits: ${commands.show('webhooks list')}`,
+  );
 
 /** About the one that has failed for the longest. */
 function listQueueFailures({ queueFailures }: Status, commands: CommandNames): readonly string[] {

@@ -6,6 +6,7 @@ import { checkList } from './check-fields.js';
 import { configFields, section } from './config-fields.js';
 import type { VariableLookup } from './config-text.js';
 import { APPROVAL_MODES } from './rollout-config.js';
+import { webhookList } from './webhook-fields.js';
 
 /** What rollout.config.yaml may hold. `lookup` gives environment variables for everything but the URLs. */
 export function createConfigSchema(lookup: VariableLookup) {
@@ -139,6 +140,7 @@ export function createConfigSchema(lookup: VariableLookup) {
           })
           .meta({ maxItems: MAX_DATA_CENTERS })
           .describe(`the data centers, in the order of the rollout; at most ${MAX_DATA_CENTERS}`),
+        webhooks: webhookList({ text, url }).describe('who is told what happens; only `scheduler` and `up` use it'),
       }),
     )
     .meta({ title: 'credit-rollout: rollout.config.yaml' });

@@ -79,6 +79,16 @@ export interface DataCenterConfig {
   readonly meter?: ConfigUrl | undefined;
 }
 
+/** Where people are told what happens. */
+export interface WebhookConfig {
+  readonly name: string;
+  readonly url: ConfigUrl;
+  /** As written, like the URL: `whsec_` and base64. Undefined: messages are not signed. */
+  readonly secret?: ConfigUrl | undefined;
+  /** What each message carries, for example the URL of a dashboard. */
+  readonly link?: string | undefined;
+}
+
 /** The whole of rollout.config.yaml, with defaults. */
 export interface RolloutConfig {
   readonly controlDatabase: ConfigUrl;
@@ -97,6 +107,7 @@ export interface RolloutConfig {
     readonly lapseGraceDays: number;
   };
   readonly dataCenters: readonly DataCenterConfig[];
+  readonly webhooks: readonly WebhookConfig[];
   /** Settings of the policy that the file writes; for every other one, what control has counts. */
   readonly written: readonly string[];
 }

@@ -19,6 +19,7 @@ export const METRICS = {
   schedulers_alive: { help: 'schedulers that were seen in the last 15 seconds', labels: [] },
   queue_failing: { help: 'schedulers that cannot use their queue', labels: [] },
   ticks_failing: { help: 'schedulers whose last tick failed as a whole, so that they take no step', labels: [] },
+  webhooks_failing: { help: 'webhooks that do not take their messages', labels: [] },
   excess_logins: { help: 'logins of running processes that may do more than their work', labels: [] },
   stage: { help: '1 for the stage of the data center', labels: ['data_center', 'stage'] },
   stage_since_timestamp_seconds: { help: 'since when it is at its stage', labels: ['data_center'] },

@@ -4,6 +4,7 @@ import { advise, command } from '../../kernel/advice.js';
 import { isControlReady, readControlFacts } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters, listRemoved } from '../../stores/control/data-centers.js';
 import { listQueueFailures, listSchedulerDifferences, listTickFailures } from '../../stores/control/schedulers.js';
+import { listWebhooks } from '../../stores/control/webhooks.js';
 import type { EngineContext } from '../context.js';
 import { listPinDifferences } from '../cutover/pinned-instants.js';
 import { describeDifference, type PolicyDifference } from '../settings/compare-policy.js';
@@ -133,6 +134,22 @@ export async function checkSchedulerTicks(
     : failures.map(({ code, since }) =>
         record.error(`the ticks of a scheduler fail since ${since.toISOString()} (${code}): it takes no step`, fix),
       );
+}
+
+/** Somebody is not told. Nothing is said where nobody is to be told. */
+export async function checkWebhooks(
+  { control }: Pick<OpenControl, 'control'>,
+  record: FindingRecorder,
+): Promise<readonly Finding[]> {
+  const webhooks = await control.inTransaction(listWebhooks);
+  const failing = webhooks.filter(({ failures }) => failures > 0);
+  if (webhooks.length > 0 && failing.length === 0) return [record.ok('every webhook takes its messages')];
+  return failing.map(({ webhook, failingSince, error }) =>
+    record.warning(
+      `webhook ${webhook} takes no message since ${failingSince?.toISOString()} (${error})`,
+      advise`Check its receiver, and webhooks in the configuration. What waits: ${command('webhooks list')}`,
+    ),
+  );
 }
 
 /**

@@ -26,6 +26,7 @@ import {
   checkPolicy,
   checkSchedulerQueues,
   checkSchedulerTicks,
+  checkWebhooks,
   type OpenControl,
   openControl,
 } from './check-control.js';
@@ -71,6 +72,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'policy', needs: ['schema'], run: checkPolicy },
   { check: "schedulers' queue", needs: ['schema'], run: checkSchedulerQueues },
   { check: "schedulers' ticks", needs: ['schema'], run: checkSchedulerTicks },
+  { check: 'webhooks', needs: ['schema'], run: checkWebhooks },
   { check: 'pinned instants', run: checkPins },
   { check: 'moves', run: checkMixedRollout },
 ];

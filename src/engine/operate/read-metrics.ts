@@ -21,6 +21,7 @@ function samplesOfStatus({
   schedulersAlive,
   queueFailures,
   tickFailures,
+  webhookFailures,
   logins,
   dataCenters,
 }: Status): readonly Sample[] {
@@ -28,6 +29,7 @@ function samplesOfStatus({
     sample('schedulers_alive', schedulersAlive),
     sample('queue_failing', queueFailures.length),
     sample('ticks_failing', tickFailures.length),
+    sample('webhooks_failing', webhookFailures.length),
     sample('excess_logins', logins.length),
     ...dataCenters.flatMap(samplesOf),
   ];

@@ -37,6 +37,7 @@ import {
   type SchedulerFailure,
   type Schedulers,
 } from '../../stores/control/schedulers.js';
+import { type FailingWebhook, listFailingWebhooks } from '../../stores/control/webhooks.js';
 import { assertControlReady } from '../assert-control-ready.js';
 import type { EngineContext } from '../context.js';
 import { readSplitDuration, type SplitDuration } from '../hold-durations.js';
@@ -116,6 +117,8 @@ export interface Status {
   readonly queueFailures: readonly SchedulerFailure[];
   /** Of schedulers that run and whose last tick failed as a whole: they take no step. */
   readonly tickFailures: readonly SchedulerFailure[];
+  /** Webhooks that do not take their messages; they hold nothing. */
+  readonly webhookFailures: readonly FailingWebhook[];
   /** Running processes whose login may do more than their work; none where one login is for everything by design. */
   readonly logins: readonly ExcessLogin[];
   readonly dataCenters: readonly DataCenterStatus[];
@@ -125,7 +128,7 @@ export interface Status {
 export async function readStatus(context: EngineContext): Promise<Status> {
   await assertControlReady(context);
   const snapshot = await readSnapshot(context, 'all');
-  const { rollout, embedded, ofSchedulers, queueFailures, tickFailures, ...known } =
+  const { rollout, embedded, ofSchedulers, queueFailures, tickFailures, webhookFailures, ...known } =
     await context.control.inTransaction(async (tx) => ({
       rollout: await readRollout(tx),
       schedulers: { ...(await readSchedulers(tx)), readOnly: (await readControlFacts(tx)).readOnly },
@@ -135,6 +138,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
       ofSchedulers: await listSchedulerLogins(tx),
       queueFailures: await listQueueFailures(tx),
       tickFailures: await listTickFailures(tx),
+      webhookFailures: await listFailingWebhooks(tx),
     }));
   const read = await Promise.all(
     snapshot.dataCenters.flatMap((dc) => {
@@ -150,6 +154,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
     schedulersAlive: known.schedulers.alive,
     queueFailures,
     tickFailures,
+    webhookFailures,
     logins: embedded ? [] : logins,
     dataCenters: leadToFailure(read.map(({ status }) => status)),
   };

@@ -55,6 +55,9 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     'insert (data_center, kind, number, digest), update (state) on credit_rollout_control.cell_proposals',
     // arms a cut-over that is late
     'execute on function credit_rollout_control.seal_cutover',
+    // sends messages again that were given up
+    'update (next_attempt_at) on credit_rollout_control.webhooks',
+    'update (state, attempts, error, due_at) on credit_rollout_control.webhook_deliveries',
     FINGERPRINT,
   ],
   approver: [
@@ -91,8 +94,11 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     'insert, update, delete on credit_rollout_control.holds, credit_rollout_control.schedulers',
     `insert (data_center, step, code, object), update (code, object), delete
        on credit_rollout_control.failed_steps`,
+    `insert (webhook), update (seen_at, failures, error, next_attempt_at, leased_until)
+       on credit_rollout_control.webhooks`,
+    'update (state, attempts, error) on credit_rollout_control.webhook_deliveries',
     `execute on function credit_rollout_control.purge_plans, credit_rollout_control.purge_nights,
-       credit_rollout_control.purge_hold_log,
+       credit_rollout_control.purge_hold_log, credit_rollout_control.purge_webhooks,
        credit_rollout_control.record_lost_approvals,
        credit_rollout_control.seal_run,
        credit_rollout_control.seal_maintenance, credit_rollout_control.seal_cutover,

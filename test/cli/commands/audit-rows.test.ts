@@ -28,7 +28,7 @@ afterAll(async () => {
 /** Verbs that change nothing, and the processes, whose steps have rows of their own. */
 const READS = ['doctor', 'plans', 'plans show', 'plans diff', 'status', 'calendar', 'cutover show', 'verify', 'why'];
 const MORE_READS = ['wait', 'quarantine', 'audit', 'rate-card check', 'settings show', 'settings get'];
-const USAGE_READS = ['usage show', 'exception list'];
+const USAGE_READS = ['usage show', 'exception list', 'webhooks list'];
 const PROCESSES = ['worker', 'meter serve', 'scheduler', 'up', 'demo'];
 /** It makes the audit itself; what it did is in the tables of migrations. */
 const SCHEMAS = ['init', 'remove', 'uninstall', 'adopt-cell'];
@@ -110,7 +110,13 @@ describe('the audit', () => {
     await leavesOne(ALICE, 'apply', 'apply', ...at, '--execute');
     await leavesOne(ALICE, 'settings set', 'set_lanes', 'lanes', '1', ...at, '--execute');
     await leavesOne(ALICE, 'settings unset', 'unset_lanes', 'lanes', ...at, '--execute');
+    await fleet.control(`insert into credit_rollout_control.webhooks (webhook) values ('ops')`);
     await leavesOne(ALICE, 'pause', 'pause', ...at);
+    await fleet.control(
+      `insert into credit_rollout_control.webhook_events (kind, code, since) values ('hold.began', 'x', now())`,
+    );
+    await fleet.control(`update credit_rollout_control.webhook_deliveries set state = 'dead'`);
+    await leavesOne(ALICE, 'webhooks resend', 'resend_webhook', '--to', 'ops', '--execute');
     await leavesOne(ALICE, 'resume', 'resume', ...at);
     await leavesOne(ALICE, 'abort', 'abort', ...at);
     expect(await fleet.drive()).toEqual(['pending']);

@@ -156,7 +156,13 @@ describe('what a command prints', () => {
     await read('settings', 'get', 'lanes');
     await read('settings', 'unset', 'lanes', '--dc', dc);
     await change(0, 'settings', 'set', 'lanes', '1', '--dc', dc, '--execute');
+    await fleet.control(`insert into credit_rollout_control.webhooks (webhook, failures, error, next_attempt_at)
+      values ('the-chat-of-all-operators', 7, 'http_503', now() + interval '8 hours')`);
     await change(0, 'pause', '--dc', dc, '--for', 'PT2H');
+    await fleet.control(`update credit_rollout_control.webhook_deliveries set state = 'dead', error = 'http_503'`);
+    await read('webhooks', 'list');
+    await read('webhooks', 'resend', '--to', 'the-chat-of-all-operators');
+    await read('webhooks', 'resend', '7', '--to', 'nowhere');
     await read('status', '--within', '60');
     await change(0, 'resume', '--dc', dc);
     await untilCanaryIsOver(dc);

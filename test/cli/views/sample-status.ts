@@ -99,6 +99,7 @@ export const sampleStatus = (dc: DataCenterStatus = sampleDataCenter({})): Statu
   schedulersAlive: 1,
   queueFailures: [],
   tickFailures: [],
+  webhookFailures: [],
   logins: [],
   dataCenters: [dc],
 });

@@ -43,6 +43,7 @@ const complete = {
       meter: 'redis://meter',
     },
   ],
+  webhooks: [{ name: 'ops', url: 'https://hooks', secret: 'whsec_x', link: 'https://wiki' }],
 };
 
 type Path = readonly (string | number)[];

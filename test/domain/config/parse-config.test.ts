@@ -29,6 +29,7 @@ describe('parseRolloutConfig', () => {
       dataCenters: [
         { id: 'in', zone: 'Asia/Kolkata', database: { text: `\${IN_DATABASE_URL}` }, source: 'public.orgs' },
       ],
+      webhooks: [],
       written: ['dataCenters.order', 'dataCenters.in.zone', 'dataCenters.in.source'],
     });
   });
