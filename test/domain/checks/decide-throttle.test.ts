@@ -19,11 +19,11 @@ const reading = (use: number | null, sampledAt: Date): CheckReading => ({
   sampledAt,
 });
 
-/** The lanes after each of the looks, one every five seconds. */
+/** The lanes after each of the samples, one every five seconds. */
 function play(uses: readonly (number | null)[], lanes = 4, from: Throttle = UNDECIDED): readonly (number | null)[] {
   let throttle = from;
-  return uses.map((use, look) => {
-    const now = at(look * 5);
+  return uses.map((use, sample) => {
+    const now = at(sample * 5);
     throttle = decideThrottle([reading(use, now)], { lanes, throttle }, now);
     return throttle.lanes;
   });
@@ -46,7 +46,7 @@ describe('decideThrottle', () => {
   });
 
   test('doubles below one lane', () => {
-    expect(play([2, 0, 0, 0, ...Array<number>(9).fill(0)]).filter((_, look) => look % 3 === 0)).toEqual([
+    expect(play([2, 0, 0, 0, ...Array<number>(9).fill(0)]).filter((_, sample) => sample % 3 === 0)).toEqual([
       0, 0.25, 0.5, 1, 2,
     ]);
   });
@@ -92,7 +92,7 @@ describe('whatever is read, and however clocks jump', () => {
       const random = createRandom(seed);
       let throttle: Throttle = UNDECIDED;
       let now = T0;
-      for (let look = 0; look < 60; look += 1) {
+      for (let sample = 0; sample < 60; sample += 1) {
         now = new Date(now.getTime() + (random() < 0.05 ? (random() - 0.5) * 400_000 : random() * 8_000));
         const lanes = 1 + Math.floor(random() * 8);
         const use = random() < 0.1 ? null : random() < 0.05 ? Number.NaN : random() * 2.5 - 0.1;
@@ -101,7 +101,7 @@ describe('whatever is read, and however clocks jump', () => {
         const told = use !== null && !Number.isNaN(use) && now.getTime() - readAt.getTime() <= 15_000;
         const given = throttle.lanes ?? -1;
         if (!STEPS.includes(given) || given > lanes || (!told && given > 0))
-          wrong.push({ seed, look, given, lanes, use });
+          wrong.push({ seed, sample, given, lanes, use });
       }
     }
     expect(wrong).toEqual([]);
@@ -130,9 +130,9 @@ describe('readEffectiveLanes', () => {
   test.each([
     ['is what was decided', decided, 4, 15, 3],
     ['is never above the setting', decided, 2, 0, 2],
-    ['is none 15 s after the last look', decided, 4, 15.001, 0],
-    ['is none where the look is of the future', decided, 4, -15.001, 0],
-    ['is none before the first look', UNDECIDED, 4, 0, 0],
+    ['is none 15 s after the last sample', decided, 4, 15.001, 0],
+    ['is none where the sample is of the future', decided, 4, -15.001, 0],
+    ['is none before the first sample', UNDECIDED, 4, 0, 0],
   ])('%s', (_, throttle, lanes, seconds, effective) => {
     expect(readEffectiveLanes(throttle, lanes, at(seconds))).toBe(effective);
   });

@@ -35,7 +35,7 @@ describe('decidePageSize', () => {
 });
 
 describe('isFollowed', () => {
-  test('counts the look and the rest after it', () => {
+  test('counts the search and the rest after it', () => {
     expect(isFollowed(200)).toBe(true);
     expect(isFollowed(300)).toBe(false);
     expect(longestWaitMs(600)).toBe(12_600);

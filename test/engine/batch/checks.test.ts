@@ -27,7 +27,7 @@ afterAll(async () => {
   await cell.drop();
 });
 
-/** The cell has these checks, and nobody has looked yet. */
+/** The cell has these checks, and nobody has sampled yet. */
 async function setChecks(...specs: readonly CheckSpec[]): Promise<void> {
   await cell.cell.inTransaction('fencer', (tx) => saveChecks(tx, specs.map(toCheck)));
   await cell.sql(`update credit_rollout.throttle
@@ -55,7 +55,7 @@ const lanes = async (): Promise<unknown> =>
 const pending = async (): Promise<number> =>
   Number((await cell.sql(`select count(*) from credit_rollout.batches where state = 'pending'`))[0]?.count);
 
-/** Makes it so that the newest look was this long ago. */
+/** Makes it so that the newest sample was this long ago. */
 const age = (seconds: number): Promise<unknown> =>
   cell.sql(`update credit_rollout.throttle set sampled_at = sampled_at - make_interval(secs => ${seconds}),
     looked_at = looked_at - make_interval(secs => ${seconds})`);
@@ -122,7 +122,7 @@ describe('the checks of a cell', () => {
     expect(await readings()).toEqual({ load: '57014' });
   });
 
-  test('let nobody write 15 s after the last look, unless a new one allows it', async () => {
+  test('let nobody write 15 s after the last sample, unless a new one allows it', async () => {
     await setLoad(1);
     await setChecks(LOAD);
     await sampleChecks(cell.cell, 0);
@@ -130,9 +130,9 @@ describe('the checks of a cell', () => {
     expect((await applyBatches(contextOf(cell.cell), { ...at, forMs: 0 })).batches).toBe(1);
     await setLoad(200);
     await age(2);
-    // the look is due first, and it holds
+    // the sample is due first, and it holds
     expect((await applyBatches(contextOf(cell.cell), at)).last).toEqual({ kind: 'throttled' });
-    // nobody can look: another session holds the row of those who want to
+    // nobody can sample: another session holds the row of those who want to
     await cell.sql(`update credit_rollout.throttle set sampled_at = clock_timestamp() - interval '16 s', lanes = 3`);
     const clock = { now: () => new Date(), sleep: async () => undefined };
     const before = await pending();
@@ -144,7 +144,7 @@ describe('the checks of a cell', () => {
     expect(await pending()).toBe(before);
   });
 
-  test('of a clock that was set back let nobody write until a new look', async () => {
+  test('of a clock that was set back let nobody write until a new sample', async () => {
     await setLoad(1);
     await setChecks(LOAD);
     await sampleChecks(cell.cell, 0);

@@ -117,7 +117,7 @@ describe('a transaction that touched every org', () => {
     expect(await readRow()).toMatchObject({ bulk_from: null, bulk_again_from: null });
   });
 
-  test('rests for every process, also after a look that took long', async () => {
+  test('rests for every process, also after a search that took long', async () => {
     await cell.sql(`update credit_rollout.feed set rest_until = clock_timestamp() + interval '100 s'`);
     await edit(cell, 11, RAISE);
     const outcome = await run();
