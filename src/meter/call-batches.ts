@@ -30,10 +30,12 @@ export interface DecidedRequest extends AnsweredRequest {
 }
 
 /** @throws call_id_reused */
-export function requireDecided({ answer, day, nowMs }: AnsweredRequest): DecidedRequest {
-  if (answer.kind === 'reused') throw createReusedIdError();
-  return { answer, day, nowMs };
+export function requireDecided(answered: AnsweredRequest): DecidedRequest {
+  if (!isDecided(answered)) throw createReusedIdError();
+  return answered;
 }
+
+const isDecided = (answered: AnsweredRequest): answered is DecidedRequest => answered.answer.kind === 'decided';
 
 /** What becomes of a decided call. */
 type Continue<T> = (decided: DecidedRequest) => T | Promise<T>;

@@ -11,11 +11,12 @@ import type {
   SeenUsage,
 } from '../stores/meter/meter-store.js';
 import type { AnsweredRequest } from './call-batches.js';
+import { type CallsByOrg, createCallsByOrg } from './calls-by-org.js';
 
 export interface Outage {
   readonly memory: MemoryMeterStore;
-  /** Calls decided from memory that are in flight, by their org and id. */
-  readonly inFlight: Map<string, ChargedCall>;
+  /** Calls decided from memory that are in flight. */
+  readonly inFlight: CallsByOrg<ChargedCall>;
   /** Null: now is not on this day. `was sent`: the store was asked, and may have counted the call. */
   decide(
     day: MeterDay,
@@ -39,9 +40,9 @@ export function createOutage(options: {
   const { memory, findSeen } = options;
   /** What the store knows, or may know, of each org, by day. */
   const known = new Map<string, Map<string, SeenUsage>>();
-  const inFlight = new Map<string, ChargedCall>();
+  const inFlight = createCallsByOrg<ChargedCall>();
   /** Calls in flight that the store may have counted. */
-  const uncertain = new Map<string, ChargedCall>();
+  const uncertain = createCallsByOrg<ChargedCall>();
 
   /** Tells the memory of an org's day what was seen last. */
   function tell({ day }: MeterDay, days: readonly [MeterDay, MeterDay], { orgId, limits }: AcquireRequest): void {
@@ -78,34 +79,30 @@ export function createOutage(options: {
     decide: (day, days, call, sent) => {
       if (known.get(day.day)?.has(call.orgId) !== true) tell(day, days, call);
       const decided = memory.acquireNow(day, call);
-      if (decided === null || decided.answer.kind === 'unseeded') return null;
-      const { answer, nowMs } = decided;
+      if (decided === null) return null;
+      const { answer } = decided;
       if (answer.kind === 'decided' && answer.decision.verdict === 'allowed' && !answer.repeated) {
         const { orgId, callId, kind, credits } = call;
-        (sent === 'unsent' ? inFlight : uncertain).set(keyOf(call), { orgId, callId, day: day.day, kind, credits });
+        (sent === 'unsent' ? inFlight : uncertain).set(call, { orgId, callId, day: day.day, kind, credits });
         if (sent === 'was sent')
           countAsKnown(orgId, day.day, { calls: 1, credits, kinds: { [kind]: { calls: 1, credits } } });
       }
-      return { answer, nowMs, day };
+      return decided;
     },
     release: (ended, refusals) => {
       void memory.release(ended, refusals);
       for (const one of ended) {
-        const call = uncertain.get(keyOf(one));
+        const call = uncertain.get(one);
         if (call === undefined) continue;
-        uncertain.delete(keyOf(one));
+        uncertain.delete(one);
         if (one.outcome === 'given back')
           countAsKnown(call.orgId, call.day, { callsGivenBack: 1, creditsGivenBack: call.credits });
       }
       return {
-        ended: ended.filter((one) => !inFlight.delete(keyOf(one))),
+        ended: ended.filter((one) => !inFlight.delete(one)),
         refusals: refusals.filter(({ orgId, day }) => known.get(day)?.has(orgId) !== true),
       };
     },
     takeSpent: () => memory.collectNow().flatMap(toSpent),
   };
 }
-
-/** Two orgs may have calls with the same id. */
-const keyOf = ({ orgId, callId }: { readonly orgId: string; readonly callId: string }): string =>
-  `${orgId}\u0000${callId}`;

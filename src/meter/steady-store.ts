@@ -129,16 +129,12 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
   }
 
   async function renewInFlight({ inFlight }: Outage): Promise<void> {
-    const calls = [...inFlight];
-    inFlight.clear();
+    const calls = inFlight.takeAll();
     try {
       // without calls it only shows that the store answers
-      await store.renew(
-        calls.map(([, call]) => call),
-        'restored',
-      );
+      await store.renew(calls, 'restored');
     } catch (error) {
-      for (const [key, call] of calls) inFlight.set(key, call);
+      for (const call of calls) inFlight.set(call, call);
       throw error;
     }
   }

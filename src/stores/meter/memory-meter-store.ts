@@ -10,6 +10,7 @@ import {
   raiseUsage,
   type UsageSums,
 } from '../../domain/metering/usage.js';
+import { createMemorySlots } from './memory-slots.js';
 import {
   type AcquireAnswer,
   type AcquireRequest,
@@ -49,32 +50,28 @@ interface OrgDay {
   readonly day: string;
 }
 
-/** Of a call in flight: what it was charged, and until when it holds its slot. */
-interface Slot {
-  readonly day: string;
-  readonly kind: string;
-  readonly credits: number;
-  readonly mayGiveBack: boolean;
-  readonly expiresAtMs: number;
-}
-
 /** What a day begins with. */
 type Beginning = Pick<SeenUsage, 'model' | 'capacity'>;
 
+export interface AnsweredNow {
+  readonly answer: Exclude<AcquireAnswer, { kind: 'unseeded' }>;
+  readonly day: MeterDay;
+  readonly nowMs: number;
+}
+
 /** What only a store in memory can do. */
 export interface MemoryMeterStore extends MeterStore {
-  /** As acquire(), of one call and at once; null: now is not on this day. */
   /** Everything that has grown since it was collected last. */
   collectNow(): readonly DayUsage[];
-  acquireNow(day: MeterDay, call: AcquireRequest): { readonly nowMs: number; readonly answer: AcquireAnswer } | null;
+  /** As acquire(), of one call and at once; null: now is not on this day, or the org's day is not known. */
+  acquireNow(day: MeterDay, call: AcquireRequest): AnsweredNow | null;
 }
 
 /** Takes the clock in ms; the store knows nothing of the day on which it begins. */
 export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   const beganAtMs = now();
   const days = new Map<string, Map<string, Entry>>();
-  /** Slots of calls in flight, by org and call. */
-  const slots = new Map<string, Map<string, Slot>>();
+  const slots = createMemorySlots();
   const added = new Set<string>();
   /** Days that have grown since the last round began, those that it has left, and those that are not confirmed. */
   let grown = new Map<string, OrgDay>();
@@ -89,7 +86,7 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
       const nowMs = now();
       for (const [old, entries] of days)
         if ([...entries.values()].every((one) => one.endMs + KEPT_AFTER_DAY_MS < nowMs)) dropDay(old);
-      for (const [org, calls] of slots) if (calls.size === 0) slots.delete(org);
+      slots.forgetIdleOrgs();
       orgs = new Map();
       days.set(day, orgs);
     }
@@ -112,36 +109,23 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     grown.set(`${day}:${orgId}`, { orgId, day });
   }
 
-  function countInFlight(orgId: string, nowMs: number): number {
-    const calls = slots.get(orgId);
-    if (calls === undefined) return 0;
-    for (const [callId, { expiresAtMs }] of calls) if (expiresAtMs <= nowMs) calls.delete(callId);
-    return calls.size;
-  }
-
-  function takeSlot(orgId: string, callId: string, slot: Slot): void {
-    const calls = slots.get(orgId);
-    if (calls === undefined) slots.set(orgId, new Map([[callId, slot]]));
-    else calls.set(callId, slot);
-  }
-
   function renewSlot({ orgId, callId, day, kind, credits }: ChargedCall, as: 'renewed' | 'restored'): void {
     const nowMs = now();
-    const held = slots.get(orgId)?.get(callId);
+    const held = slots.find(orgId, callId);
     const isHeld = held !== undefined && held.expiresAtMs > nowMs;
     const slot = isHeld ? held : { day, kind, credits, mayGiveBack: as === 'restored' };
-    takeSlot(orgId, callId, { ...slot, expiresAtMs: nowMs + LEASE_MS });
+    slots.take(orgId, callId, { ...slot, expiresAtMs: nowMs + LEASE_MS });
   }
 
   function acquireOne(day: MeterDay, request: AcquireRequest, nowMs: number): AcquireAnswer {
     const { orgId, callId, kind, credits, limits } = request;
     const found = findEntry(orgId, day.day);
     if (found === undefined && day.startMs < beganAtMs) return { kind: 'unseeded' };
-    const inFlight = countInFlight(orgId, nowMs);
+    const inFlight = slots.count(orgId, nowMs);
     const entry = found ?? createEntry(orgId, day, limits);
     if (entry.usage.model === limits.model) entry.capacity = limits.capacity;
     const decision = decideCall(toState(entry, inFlight), limits, credits);
-    const held = slots.get(orgId)?.get(callId);
+    const held = slots.find(orgId, callId);
     if (held !== undefined && (held.kind !== kind || held.credits !== credits)) return { kind: 'reused' };
     if (held !== undefined)
       return { kind: 'decided', decision: ALLOWED, repeated: true, state: toState(entry, inFlight) };
@@ -149,7 +133,7 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     if (decision.verdict !== 'allowed')
       return { kind: 'decided', decision, repeated: false, state: toState(entry, inFlight) };
     markGrown(entry);
-    takeSlot(orgId, callId, { day: day.day, kind, credits, mayGiveBack: true, expiresAtMs: nowMs + LEASE_MS });
+    slots.take(orgId, callId, { day: day.day, kind, credits, mayGiveBack: true, expiresAtMs: nowMs + LEASE_MS });
     usage.calls += 1;
     usage.credits += credits;
     usage.peakInFlight = Math.max(usage.peakInFlight, inFlight + 1);
@@ -164,10 +148,8 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   }
 
   function releaseOne({ orgId, callId, outcome }: ReleaseRequest): void {
-    const calls = slots.get(orgId);
-    const slot = calls?.get(callId);
+    const slot = slots.free(orgId, callId);
     if (slot === undefined) return;
-    calls?.delete(callId);
     if (outcome === 'paid' || !slot.mayGiveBack || slot.expiresAtMs <= now()) return;
     const entry = findEntry(orgId, slot.day);
     if (entry === undefined) return;
@@ -214,7 +196,9 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
   return {
     acquireNow: (day, call) => {
       const nowMs = now();
-      return nowMs < day.startMs || nowMs >= day.endMs ? null : { nowMs, answer: acquireOne(day, call, nowMs) };
+      if (nowMs < day.startMs || nowMs >= day.endMs) return null;
+      const answer = acquireOne(day, call, nowMs);
+      return answer.kind === 'unseeded' ? null : { answer, day, nowMs };
     },
     collectNow: () => {
       const all = [...collected.values(), ...left.values(), ...grown.values()];
@@ -250,7 +234,7 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     },
     find: async (orgId, day) => {
       const entry = findEntry(orgId, day);
-      return entry && { usage: copyUsage(entry.usage), inFlight: countInFlight(orgId, now()) };
+      return entry && { usage: copyUsage(entry.usage), inFlight: slots.count(orgId, now()) };
     },
     collect: async (limit, call) => {
       if (call === 'first') {
