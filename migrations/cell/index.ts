@@ -55,6 +55,7 @@ import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-free
 import { deleteByFunctions } from './unlocked-tables.js';
 import { createUsage } from './usage.js';
 import { boundGivenBack, readEverySpelling } from './usage-bounds.js';
+import { quickenUsage, validateUsage } from './usage-speed.js';
 import { createFence, createRuns } from './work.js';
 import { compareWrittenNumbers } from './written-numbers.js';
 
@@ -150,5 +151,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     boundCellEpochs,
     limitCellTexts,
     cutClaimedNames,
+    quickenUsage,
+    validateUsage,
   ];
 }

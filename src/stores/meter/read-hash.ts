@@ -1,5 +1,6 @@
 // Hashes of a meter's Redis as the usage of days; see script-parts.ts for their form. Slots of calls are left out.
 import type { DayUsage, KindUsage } from '../../domain/metering/usage.js';
+import { unpackList } from './unpack-list.js';
 
 const DAY_LENGTH = 'YYYY-MM-DD'.length;
 const STATE_FIELD = 0x73;
@@ -39,9 +40,10 @@ export function readDayUsage(orgId: string, day: string, hash: readonly Buffer[]
   };
 }
 
-/** `DAY:ORG` and its hash, in turn. */
-export function readCollected(listed: readonly (Buffer | readonly Buffer[])[]): readonly DayUsage[] {
+/** `DAY:ORG` and its hash, in turn, packed. */
+export function readCollected(packed: Buffer): readonly DayUsage[] {
   const days: DayUsage[] = [];
+  const listed = unpackList(packed);
   for (let at = 0; at + 1 < listed.length; at += 2) {
     const [member, hash] = [String(listed[at]), listed[at + 1]];
     if (hash === undefined || Buffer.isBuffer(hash)) continue;

@@ -108,8 +108,7 @@ export function createRedisMeterStore(redis: Redis, now?: () => number): MeterSt
       return usage && { usage, inFlight };
     },
     collect: async (limit, call) => {
-      const listed = await run(SCRIPTS.collect, [PREFIX, -1, limit, call === 'first' ? 1 : 0]);
-      return readCollected(listed as readonly (Buffer | readonly Buffer[])[]);
+      return readCollected(toBuffer(await run(SCRIPTS.collect, [PREFIX, -1, limit, call === 'first' ? 1 : 0])));
     },
     confirm: async (stored) => {
       if (stored.length === 0) return;
@@ -162,9 +161,14 @@ const DECISIONS: ReadonlyMap<number, CallDecision> = new Map<number, CallDecisio
 
 const ANSWER_BYTES = ANSWER_NUMBERS * 8;
 
-function toDoubles(answer: unknown): DataView {
+function toBuffer(answer: unknown): Buffer {
   if (!Buffer.isBuffer(answer)) throw new Error('the meter Redis answered something else');
-  return new DataView(answer.buffer, answer.byteOffset, answer.byteLength);
+  return answer;
+}
+
+function toDoubles(answer: unknown): DataView {
+  const { buffer, byteOffset, byteLength } = toBuffer(answer);
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 function readAnswer(numbers: DataView, at: number): AcquireAnswer {

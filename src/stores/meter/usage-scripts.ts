@@ -57,10 +57,10 @@ end
 return 0`;
 
 /**
- * Arguments: prefix, -1, limit, 1 where a round begins. Returns for each day of an org `DAY:ORG` and its hash as it is;
- * it is no longer marked.
+ * Arguments: prefix, -1, limit, 1 where a round begins. Returns, packed, for each day of an org `DAY:ORG` and its hash as
+ * it is; it is no longer marked.
  */
-export const COLLECT = `${BEGIN}
+export const COLLECT = `local spread = unpack${BEGIN}
 local dirty, draining, collected = prefix .. 'dirty', prefix .. 'draining', prefix .. 'collected'
 if a[4] == 1 then
   if run('EXISTS', collected) == 1 then
@@ -69,19 +69,27 @@ if a[4] == 1 then
   end
   if run('EXISTS', draining) == 0 and run('EXISTS', dirty) == 1 then run('RENAME', dirty, draining) end
 end
-local out = {}
-for _, member in ipairs(run('SPOP', draining, a[3])) do
-  local key = prefix .. member
-  local packed = run('HGET', key, 's')
-  if packed then
-    run('SADD', collected, member)
-    local marked = string.byte(packed, -1)
-    if marked >= 2 then run('HSET', key, 's', sub(packed, 1, -2) .. string.char(marked % 2)) end
-    out[#out + 1] = member
-    out[#out + 1] = run('HGETALL', key)
+local out, found = {}, {}
+local function find_state(hash)
+  for at = 1, #hash, 2 do
+    if hash[at] == 's' then return hash[at + 1] end
   end
 end
-return out`;
+for _, member in ipairs(run('SPOP', draining, a[3])) do
+  local key = prefix .. member
+  local hash = run('HGETALL', key)
+  local packed = find_state(hash)
+  if packed then
+    local marked = string.byte(packed, -1)
+    if marked >= 2 then run('HSET', key, 's', sub(packed, 1, -2) .. string.char(marked % 2)) end
+    found[#found + 1] = member
+    out[#out + 1] = member
+    out[#out + 1] = hash
+  end
+end
+-- still within the one step of the script, so none is lost in between
+if #found > 0 then run('SADD', collected, spread(found)) end
+return cmsgpack.pack(out)`;
 
 /** Arguments: prefix, now or -1, org, day. Returns its hash as it is, and the calls in flight. */
 export const FIND = `${BEGIN}
