@@ -57,6 +57,10 @@ const SAME_ON_EVERY_VERSION = [
   ['Holds how a service starts and stops, which no version of PostgreSQL decides.', 'test/jobs/scheduler.test.ts'],
   ['Holds when a worker drains. What it writes is in engine/usage/record-usage.', 'test/jobs/drain-usage.test.ts'],
   [
+    'Holds how a worker finds its meter. What it writes is in engine/usage/record-usage.',
+    'test/jobs/drain-worker.test.ts',
+  ],
+  [
     'Redis is what fails here. What a queue asks of PostgreSQL is in scenarios/logins and retention/queue.',
     'test/faults/redis-queue.test.ts',
   ],

@@ -1,5 +1,5 @@
-// Why: of the three seconds in which a drain of 100,000 orgs should be over, one half went into comparing kinds of calls
-// that had only grown, and into a check that evaluated everything twice.
+// Why: of the time that a drain of 100,000 orgs took, one half went into putting together kinds of calls that had only
+// grown, and into a check that evaluated everything twice.
 import type { Migration } from '../migration.js';
 
 /** For how many days usage is kept, as the migrations before say. */

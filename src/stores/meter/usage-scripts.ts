@@ -57,8 +57,8 @@ end
 return 0`;
 
 /**
- * Arguments: prefix, -1, limit, 1 where a round begins. Returns, packed, for each day of an org `DAY:ORG` and its hash as
- * it is; it is no longer marked.
+ * Arguments: prefix, -1, limit, 1 where a round begins. Returns, packed, for each day of an org `DAY:ORG` and its hash
+ * as it is; it is no longer marked.
  */
 export const COLLECT = `local spread = unpack${BEGIN}
 local dirty, draining, collected = prefix .. 'dirty', prefix .. 'draining', prefix .. 'collected'
