@@ -25,6 +25,7 @@ import { createSignUpFunctions, guardGate } from './gate.js';
 import { bindNames, checkRates, guardFloors, recordWorkerLogins, sealGateAnswers } from './guards.js';
 import { type CellSchemaOptions, createIdentity, protectRates } from './identity.js';
 import { checkCellInstants, endRunsOnce } from './instants.js';
+import { keepBatches } from './kept-batches.js';
 import { announceLatches } from './latch.js';
 import { createMaintenance } from './maintenance.js';
 import { guardNights } from './night-guards.js';
@@ -50,7 +51,7 @@ import { boundFeed, signFindings } from './signed-findings.js';
 import { signPlans } from './signed-plans.js';
 import { checkCanaryPass, recordAllPowers } from './signed-times.js';
 import { readSourceAsRole } from './source-role.js';
-import { sweepByRuns } from './swept-by-runs.js';
+import { proveSweeps, sweepByRuns } from './swept-by-runs.js';
 import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-freezes.js';
 import { deleteByFunctions } from './unlocked-tables.js';
 import { createUsage } from './usage.js';
@@ -153,5 +154,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     cutClaimedNames,
     quickenUsage,
     validateUsage,
+    keepBatches,
+    proveSweeps,
   ];
 }

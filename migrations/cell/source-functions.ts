@@ -9,6 +9,7 @@ export const SOURCE_FUNCTIONS = [
   'ask_exception',
   'complete_override',
   'count_null_ids',
+  'count_unswept',
   'grant_sign_up',
   'measure_look',
   'measure_one_org',

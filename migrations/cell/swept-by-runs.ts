@@ -33,3 +33,26 @@ create trigger gate_swept_by_run before update on credit_rollout.gate for each r
   execute function credit_rollout.check_swept();
 revoke all on function credit_rollout.check_swept from public;`,
 };
+
+/**
+ * Why: who searches and who found nothing are the same login, and a worker's ended a sweep that had looked at no org. A
+ * scheduler asks this before it marks a cut-over as swept. It belongs to the role that reads the source.
+ */
+export const proveSweeps: Migration = {
+  name: '20261203070100_pre_prove_sweeps',
+  up: `
+-- Orgs from before the cut-over that have no allotment and were not set aside by this run; at most 1000.
+create function credit_rollout.count_unswept(run bigint) returns bigint language plpgsql stable
+  security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  cutover timestamptz := (select g.effective_at from credit_rollout.gate g);
+begin
+  return (select count(*) from (
+    select from credit_rollout.source_orgs s
+    where s.created_at < cutover
+      and not exists (select from credit_rollout.allotments a where a.org_id = s.org_id)
+      and not exists (select from credit_rollout.quarantine q where q.run_id = run and q.org_id = s.org_id)
+    limit 1000) u);
+end $$;
+revoke all on function credit_rollout.count_unswept from public;`,
+};

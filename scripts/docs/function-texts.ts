@@ -71,6 +71,8 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   purge_nights: 'deletes what else is left of old nights, and workers that are gone; runs as its owner',
   add_repairs: 'makes batches of what a nightly run or a sweep is to correct; runs as its owner',
   repairs_open: 'whether the fence is open for repairs of a run',
+  count_unswept:
+    'orgs from before the cut-over that a sweep neither wrote nor set aside, at most 1000; a scheduler asks it last',
   retire_allotments: 'retires the allotments of orgs that a night found gone and that still are',
   retire_gone: 'deletes them; runs as its owner, since nobody else deletes any; called by `retire_allotments`',
   checksum_columns: 'hash of what an allotment stores; its other terms follow from that',

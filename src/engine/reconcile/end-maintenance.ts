@@ -5,7 +5,7 @@ import type { MaintenanceRun } from '../../domain/rollout/snapshot.js';
 import { endRun } from '../../stores/cell/batch/runs.js';
 import { markSwept, readGate } from '../../stores/cell/cutover/gate.js';
 import { readDriftCounts } from '../../stores/cell/reconcile/drift-writes.js';
-import { beginPass } from '../../stores/cell/reconcile/maintenance.js';
+import { beginPass, countUnswept } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { type DataCenterVersion, transitionDataCenter } from '../../stores/control/data-centers.js';
 import { endDueWork, findNightOfRun } from '../../stores/control/due-work.js';
@@ -23,13 +23,28 @@ export async function sweepAgain(
   return true;
 }
 
-/** Ends the run in the cell, then in control with its counts; frees the slot. */
+/** The whole source is read once. */
+const PROOF_MS = 60_000;
+
+/**
+ * Ends the run in the cell, then in control with its counts; frees the slot. A sweep is final, and who searched is who
+ * says that nothing was found: another login counts what is left first, and where something is, it begins again.
+ */
 export async function endMaintenance(
   context: EngineContext,
   row: DataCenterVersion,
   open: MaintenanceRun,
   end: { readonly state: 'done' | 'failed'; readonly reason: string },
 ): Promise<boolean> {
+  if (open.kind === 'sweep' && end.state === 'done') {
+    const left = await context.cells
+      .get(row.id)
+      .inTransaction('fencer', (tx) => countUnswept(tx, open.runId), { statementMs: PROOF_MS });
+    if (left > 0) {
+      context.log.warn('sweep_incomplete', { data_center: row.id, orgs: left });
+      return sweepAgain(context, row, open);
+    }
+  }
   const { counts, sweptAt } = await context.cells.get(row.id).inTransaction('fencer', async (tx) => {
     // only the step that ended the run: a late one must not mark another cut-over as swept
     const ended = await endRun(tx, open.runId, end.state);

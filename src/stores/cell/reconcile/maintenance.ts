@@ -1,6 +1,6 @@
 // Maintenance runs in a cell: nightly runs and sweeps, whose batches are lists of orgs that a worker found. Counts
 // only.
-import { execute, findRow, selectRow } from '../../query.js';
+import { execute, findRow, selectRow, undone } from '../../query.js';
 import type { Seal } from '../../seal.js';
 import type { CellTransaction } from '../cell-database.js';
 
@@ -37,6 +37,19 @@ export async function findMaintenance(tx: CellTransaction, runId: bigint): Promi
      where r.run_id = :run_id::bigint group by r.run_id`,
     { run_id: runId },
   );
+}
+
+/**
+ * Orgs from before the cut-over that a sweep has neither written nor set aside, at most 1,000; 0: it looked at all. Code
+ * of the product's view runs inside, and is undone.
+ */
+export async function countUnswept(tx: CellTransaction, runId: bigint): Promise<number> {
+  const { orgs } = await undone(tx, () =>
+    selectRow<{ readonly orgs: number }>(tx, 'select credit_rollout.count_unswept(:run_id::bigint)::int as orgs', {
+      run_id: runId,
+    }),
+  );
+  return orgs;
 }
 
 /** Begins another pass of the search: what is found from now on belongs to it. */

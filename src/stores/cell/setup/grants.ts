@@ -6,6 +6,10 @@ import type { CellRole } from '../cell-database.js';
 const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged,
   stale, quarantined, falls, total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since,
   appeared, legacy_wins, before_credits, after_credits, floors, kind, plan_range`;
+// what a batch did, and what its verification found
+const WORKER_BATCH_COLUMNS = `state, epoch, timeline, orgs, inserted, raised, unchanged, stale, quarantined, falls,
+  total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since, appeared, legacy_wins,
+  before_credits, after_credits, floors`;
 // the numbers of a plan; the fencer may not read the orgs that it names
 const FENCER_PLAN_COLUMNS = `plan_id, digest, card_hash, source_signature, author, snapshot_at, made_at, ranges, orgs,
   touched, counts`;
@@ -62,7 +66,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     CHECKSUMS,
     `insert, update (${UPDATED_COLUMNS}) on credit_rollout.allotments`,
     'insert on credit_rollout.quarantine',
-    'update on credit_rollout.batches',
+    // never what a batch is: a trigger keeps it, and nobody who may update a column can lock the table
+    `update (${WORKER_BATCH_COLUMNS}) on credit_rollout.batches`,
     'update (state, failure, single_writes, changed_at) on credit_rollout.fence',
     'select, insert, update, delete on credit_rollout.workers',
     'execute on function credit_rollout.split_batch',
@@ -135,7 +140,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'insert (name, query, limit_value), update (query, limit_value), delete on credit_rollout.checks',
     'update on credit_rollout.fence',
     'update (armed_at, effective_at, latched_at, swept_at) on credit_rollout.gate',
-    'execute on function credit_rollout.open_run, credit_rollout.open_maintenance',
+    'execute on function credit_rollout.open_run, credit_rollout.open_maintenance, credit_rollout.count_unswept',
     'update (state, ended_at, canary_passed_at, pass, pass_from, cut_at, lanes) on credit_rollout.runs',
     VERIFY_AGAIN,
     'insert on credit_rollout.plan_requests',
@@ -207,6 +212,7 @@ export const SOURCE_GRANTS = [
     credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.protected_orgs, credit_rollout.plans,
     credit_rollout.overrides, credit_rollout.freezes, credit_rollout.fence, credit_rollout.pending_sign_ups,
     credit_rollout.retired, credit_rollout.org_capacity, credit_rollout.usage_peaks`,
+  'select (run_id, org_id) on credit_rollout.quarantine',
   'select (day) on credit_rollout.usage_days',
   'update (tries, due_at), delete on credit_rollout.pending_sign_ups',
   'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
