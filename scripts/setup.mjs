@@ -35,6 +35,14 @@ export async function ensureReady() {
   });
 }
 
+/** Builds where the build is missing or old. */
+async function ensureBuilt() {
+  if (isBuilt()) return;
+  await withSetupLock(async () => {
+    if (!isBuilt()) await build();
+  });
+}
+
 /** Runs a program in the project's folder with our terminal; its exit code. */
 export function run(program, args, env = process.env) {
   return new Promise((resolve) => {
@@ -241,4 +249,6 @@ function fail(sentence) {
   process.exit(1);
 }
 
-if (process.argv[1] !== undefined && fileURLToPath(import.meta.url) === process.argv[1]) await ensureReady();
+// `build`: tests run where the dependencies are, and must not install them again
+if (process.argv[1] !== undefined && fileURLToPath(import.meta.url) === process.argv[1])
+  await (process.argv[2] === 'build' ? ensureBuilt() : ensureReady());

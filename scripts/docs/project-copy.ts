@@ -30,13 +30,21 @@ export interface ServingCommand {
   stop(): Promise<number | null>;
 }
 
-/** Compiles the present code; throws with what the compiler wrote when it does not compile. */
-export async function createProjectCopy(): Promise<ProjectCopy> {
-  const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-copy-'));
-  const compiler = join(projectFolder, 'node_modules', 'typescript', 'bin', 'tsc');
-  const config = join(projectFolder, 'tsconfig.build.json');
-  const built = await runProgram(projectFolder, [compiler, '-p', config, '--outDir', join(folder, 'dist')]);
+/**
+ * The folder of the present code as users run it, compiled and bundled, which `npm test` and every command make first.
+ * Throws with what the compiler wrote when it does not compile.
+ */
+export async function ensureBuilt(): Promise<string> {
+  const built = await runProgram(projectFolder, [join(projectFolder, 'scripts', 'setup.mjs'), 'build']);
   if (built.code !== 0) throw new Error(`the code does not compile: ${built.output}`);
+  return join(projectFolder, 'dist');
+}
+
+export async function createProjectCopy(): Promise<ProjectCopy> {
+  const built = await ensureBuilt();
+  const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-copy-'));
+  // not a link: the program finds its server by the place of its own files
+  await cp(built, join(folder, 'dist'), { recursive: true });
   await copyFile(join(projectFolder, 'package.json'), join(folder, 'package.json'));
   await cp(join(projectFolder, 'src', 'sample'), join(folder, 'src', 'sample'), { recursive: true });
   await symlink(join(projectFolder, 'node_modules'), join(folder, 'node_modules'));

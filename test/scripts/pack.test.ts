@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ensureBuilt } from '../../scripts/docs/project-copy.js';
 import { projectPath } from '../docs/read-document.js';
 
 const run = promisify(execFile);
@@ -36,7 +37,7 @@ beforeAll(async () => {
   manifest = JSON.parse(await readFile(join(project, 'package.json'), 'utf8'));
   for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md', 'src', 'test/metering'])
     await cp(projectPath(name), join(project, name), { recursive: true });
-  await compile(projectPath('.'), '-p', 'tsconfig.library.json', '--outDir', join(project, 'dist', 'library'));
+  await cp(join(await ensureBuilt(), 'library'), join(project, 'dist', 'library'), { recursive: true });
   const env = { ...process.env, npm_config_cache: join(folder, 'cache') };
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--offline'], { cwd: project, env });
   const [{ filename, files }] = JSON.parse(stdout);
