@@ -1,6 +1,8 @@
 // A program of the tests and its packages as one file of JavaScript, for processes of its own: a loader for TypeScript
-// would take seconds at each start, and a thousand small files half a second. Goes with this process.
-import { rmSync } from 'node:fs';
+// would take seconds at each start, and a thousand small files half a second. The workers of a run share it; global set-up
+// removes it.
+import { createHash } from 'node:crypto';
+import { access, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -9,7 +11,7 @@ const BUNDLES = fileURLToPath(new URL('../../.credit-rollout/test-processes', im
 
 const bundles = new Map<string, Promise<string>>();
 
-/** The path of the bundle of a file of TypeScript; made once. */
+/** The path of the bundle of a file of TypeScript; made once in a run, but by two workers that begin it at once. */
 export function bundleProcess(entry: string): Promise<string> {
   const known = bundles.get(entry);
   if (known !== undefined) return known;
@@ -35,11 +37,15 @@ const EXTERNAL = [
 const REQUIRE = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`;
 
 async function bundle(entry: string): Promise<string> {
-  const outfile = join(BUNDLES, `${basename(entry, '.ts')}.${process.pid}.mjs`);
-  process.once('exit', () => rmSync(outfile, { force: true }));
+  // a run is the parent of its workers
+  const name = `${basename(entry, '.ts')}-${createHash('sha256').update(entry).digest('hex').slice(0, 8)}`;
+  const path = join(BUNDLES, `${name}.${process.ppid}.mjs`);
+  if (await exists(path)) return path;
+  // nobody starts half of one
+  const draft = join(BUNDLES, `${name}.${process.ppid}.${process.pid}.draft.mjs`);
   await build({
     entryPoints: [entry],
-    outfile,
+    outfile: draft,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -48,5 +54,20 @@ async function bundle(entry: string): Promise<string> {
     minifyWhitespace: true,
     minifySyntax: true,
   });
-  return outfile;
+  await rename(draft, path);
+  return path;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Removes those of this run, and those of runs that `isOver` says have ended without it. */
+export async function removeBundles(isOver: (pid: number) => boolean): Promise<void> {
+  for (const name of await readdir(BUNDLES).catch(() => [])) {
+    const pid = Number(name.split('.')[1]);
+    if (pid === process.pid || isOver(pid)) await rm(join(BUNDLES, name), { force: true });
+  }
 }

@@ -7,7 +7,8 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../src/platform/embedded/postgres.js';
 import { readEnvironment } from '../../src/platform/environment.js';
-import { makeServerFolder, removeLeftovers } from './server-folder.js';
+import { removeBundles } from './bundle-process.js';
+import { isRunning, makeServerFolder, removeLeftovers } from './server-folder.js';
 import { silentLog } from './silent.js';
 import { waitUntilStopped } from './stopped-server.js';
 
@@ -48,6 +49,10 @@ const OF_18: Readonly<Record<string, string>> = {
 /** Starts the server; what it returns stops it and removes its folder. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await removeLeftovers();
+  const removeOwnBundles = (): Promise<void> => removeBundles((pid) => !isRunning(pid));
+  await removeOwnBundles();
+  // what is watched has changed
+  project.onTestsRerun(removeOwnBundles);
   const folder = await makeServerFolder();
   const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
   const own = readEnvironment('CREDIT_ROLLOUT_PG_BIN') === undefined ? OF_18 : {};
@@ -58,6 +63,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await server.leave();
     await waitUntilStopped(server.dataFolder);
     await rm(folder, { recursive: true, force: true });
+    await removeOwnBundles();
   };
 }
 
