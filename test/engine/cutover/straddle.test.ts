@@ -11,19 +11,22 @@ import { type Answer, areBothModels, countModel, readRecords, type SignUps, star
 
 const STALL_MS = 300;
 
-/** How many sign up at least, over how many connections. One scene proves it at this size, the others need less. */
-const CROWD = { orgs: 1_000, connections: 120, taking: 100 };
-const GROUP = { orgs: 400, connections: 40, taking: 40 };
+/**
+ * How many sign up at least, how often each asks, over how many connections: a first call of each reads much of the
+ * catalogs. One scene proves it at this size, the others need less.
+ */
+const CROWD = { orgs: 1_000, times: 3, connections: 120, taking: 100 };
+const GROUP = { orgs: 400, times: 2, connections: 20, taking: 20 };
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-/** So many and more, each answered three times, until both models are well represented and `until` is so. */
-async function signUp({ product }: Scene, { orgs } = GROUP, until = (): boolean => true): Promise<SignUps> {
+/** So many and more, each answered several times, until both models are well represented and `until` is so. */
+async function signUp({ product }: Scene, { orgs, times } = GROUP, until = (): boolean => true): Promise<SignUps> {
   const enough = (soFar: readonly Answer[]): boolean => areBothModels(soFar) && until();
-  const signUps = startSignUps(product, { firstId: 1, orgs, everyMs: 9, times: 3, enough });
+  const signUps = startSignUps(product, { firstId: 1, orgs, everyMs: 9, times, enough });
   await waitFor('sign-ups before the instant', () => countModel(signUps.soFar, 'legacy') > 150);
   return signUps;
 }
