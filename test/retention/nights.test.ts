@@ -1,4 +1,4 @@
-// A hundred and twenty nights, four retentions of them: what they leave behind reaches a plateau.
+// Sixty nights, four retentions of them: what they leave behind reaches a plateau.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { planDataCenter } from '../../src/engine/plan/plan-data-center.js';
 import { purgeNights } from '../../src/engine/reconcile/purge-nights.js';
@@ -7,7 +7,7 @@ import { createFleet, type Fleet } from '../support/fleet.js';
 import { type Counts, type Nights, simulateNights } from './simulate-nights.js';
 import { CELL_TABLES, CONTROL_TABLES } from './tables.js';
 
-const RETENTION = 30;
+const RETENTION = 15;
 /** After so many every purge has had its turn; after as many again nothing may have grown. */
 const PERIOD = 2 * RETENTION;
 const NIGHTS = 2 * PERIOD;
@@ -49,7 +49,7 @@ const grownBy = (from: Counts, to: Counts): Readonly<Record<string, number>> =>
     Object.entries(to).flatMap(([name, rows]) => (rows === from[name] ? [] : [[name, rows - (from[name] ?? 0)]])),
   );
 
-describe('a hundred and twenty nights', () => {
+describe('sixty nights, four retentions of them,', () => {
   test('leave no more behind than one retention of them', async () => {
     const seen: Counts[] = [];
     for (let day = 1; day <= NIGHTS; day += 1) {
