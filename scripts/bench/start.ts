@@ -39,12 +39,20 @@ export interface StartQuestion {
   readonly print: (line: string) => void;
   /** The script that is started; left out: the built command line. */
   readonly main?: string;
+  /** The configuration that `status` reads; left out: one of databases made for it. */
+  readonly statusConfig?: string;
 }
 
 const MAIN = join('dist', 'src', 'cli', 'main.js');
 
-export async function measureStarts({ server, options, print, main }: StartQuestion): Promise<StartMeasure> {
-  const config = await prepareStatus(server);
+export async function measureStarts({
+  server,
+  options,
+  print,
+  main,
+  statusConfig,
+}: StartQuestion): Promise<StartMeasure> {
+  const config = statusConfig ?? (await prepareStatus(server));
   if (options.before !== 'none') print(`building ${options.before}`);
   const before = options.before === 'none' ? undefined : await findBefore(server, options.before);
   const now = main ?? join(projectFolder, MAIN);

@@ -33,7 +33,7 @@ export interface QueueUnderTest {
 /** The promises that hold on every back end. */
 export function testQueue({ queue, empty }: QueueUnderTest): void {
   test('carries two data centers from apply to done', () =>
-    withFleet({ cells: [{}, {}], queue: queue() }, async (fleet) => {
+    withFleet({ cells: [{}, {}], orgs: 400, queue: queue() }, async (fleet) => {
       // wake-ups alone: polling would take many times as long as is waited for
       for (const _ of [1, 2]) fleet.startWorker({ pollMs: 3_600_000 });
       fleet.startScheduler({ clock: { ...systemClock, sleep: sleepLonger } });
