@@ -6,6 +6,7 @@ import { createApiDetails } from './api-details.js';
 import { boundUsage, compareWholeOverrides, guardExceptions } from './asked-exceptions.js';
 import { recordCallCosts } from './call-costs.js';
 import { createChecks } from './checks.js';
+import { splitChecksums } from './checksum-seeds.js';
 import { addChecksums } from './checksums.js';
 import { writeCodesOnly } from './codes-only.js';
 import { indexRetired, nameCardFalls } from './daily-decisions.js';
@@ -152,6 +153,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     boundCellEpochs,
     limitCellTexts,
     cutClaimedNames,
+    splitChecksums,
     quickenUsage,
     validateUsage,
     keepBatches,

@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { isRolloutError } from '../../src/kernel/rollout-error.js';
 import { findLoad } from './machine.js';
-import { type BenchOptions, parseBenchOptions, USAGE } from './options.js';
+import { type BenchOptions, comparesBuilds, parseBenchOptions, USAGE } from './options.js';
 import type { RunMessage } from './run-process.js';
-import { startBenchServer } from './server.js';
+import { type BenchServer, startBenchServer } from './server.js';
 
 /** Returns the exit code. */
 async function bench(options: BenchOptions): Promise<number> {
@@ -17,16 +17,20 @@ async function bench(options: BenchOptions): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
   const redis = options.contenders.includes('job-per-org-redis') ? 'wanted' : 'unwanted';
   const server = await startBenchServer({ redis });
+  // two builds cannot share a cluster: its roles are of one of them
+  const other = comparesBuilds(options) ? await startBenchServer({ redis: 'unwanted' }) : undefined;
   try {
     if (stopping.signal.aborted) return 130;
-    const { adminUrl, redisUrl, folder } = server;
-    const code = await runInChild({ options, server: { adminUrl, redisUrl, folder } }, stopping.signal);
+    const code = await runInChild({ options, server: toSent(server), other: other && toSent(other) }, stopping.signal);
     if (load !== undefined) process.stdout.write(`\n${load}\n`);
     return code;
   } finally {
     await server.close();
+    await other?.close();
   }
 }
+
+const toSent = ({ adminUrl, redisUrl, folder }: BenchServer): RunMessage['server'] => ({ adminUrl, redisUrl, folder });
 
 async function runInChild(message: RunMessage, stopping: AbortSignal): Promise<number> {
   const path = fileURLToPath(new URL('run-process.js', import.meta.url));

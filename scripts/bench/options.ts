@@ -34,7 +34,7 @@ export interface BenchOptions {
   readonly lanes: number;
   /** One org in so many is undecidable. */
   readonly undecidableEvery: number;
-  /** Of the mode `start`: the commit, or the folder of a build, that today's is compared with; `none`: with nothing. */
+  /** In `start` and `plan`: the commit, or the folder of a build, that today's is compared with; `none`: with nothing. */
   readonly before: string;
 }
 
@@ -45,7 +45,10 @@ NAME: ${[...CONTENDERS, ...MODES].join(', ')}
 npm run bench -- --only start [--runs N] [--before COMMIT|DIR|none]
   how long --version, --help and status take beside \`node -e 0\`: medians of N runs (default 20), in turn;
   status reads a control database and three cells of a local PostgreSQL. --before is what the build is
-  compared with: a commit, which is built in a temporary folder (default HEAD~1), or the folder of a build`;
+  compared with: a commit, which is built in a temporary folder (default HEAD~1), or the folder of a build
+
+npm run bench -- --only plan --before COMMIT|DIR [--runs N]
+  a plan, a rollout and its verification by that build and by this one, in turn, and their ratios`;
 
 const FLAGS = [
   'orgs',
@@ -86,9 +89,13 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     batchSize: parseCount(values, 'batch-size', 10_000),
     lanes: parseCount(values, 'lanes', 2),
     undecidableEvery: parseCount(values, 'undecidable-every', 250_000),
-    before: values.before ?? 'HEAD~1',
+    before: values.before ?? (mode === 'start' ? 'HEAD~1' : 'none'),
   };
 }
+
+/** Today's build and another one make the same rollout in turn. */
+export const comparesBuilds = ({ mode, before }: Pick<BenchOptions, 'mode' | 'before'>): boolean =>
+  mode === 'plan' && before !== 'none';
 
 function readFlags(args: readonly string[]): Values {
   const options = Object.fromEntries(FLAGS.map((flag) => [flag, { type: 'string' as const }]));

@@ -1,17 +1,14 @@
 // How long the built command line takes to start, beside `node -e 0` and beside the build of another commit. Measured
-// from outside and in turn, since a machine's speed changes by the minute. Builds the other commit in a folder of its
-// own.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+// from outside and in turn, since a machine's speed changes by the minute.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { compose, projectFolder } from '../../src/compose.js';
 import { initAll } from '../../src/engine/setup/init-all.js';
-import { RolloutError } from '../../src/kernel/rollout-error.js';
 import { letOwnerReadSql } from '../../src/stores/cell/setup/roles.js';
 import { recreateDatabase, withClient } from './database.js';
 import { findMedian, formatMs, formatTable } from './numbers.js';
 import type { BenchOptions } from './options.js';
+import { findBuild, runProgram } from './other-build.js';
 import { formatGoal } from './report.js';
 import type { BenchSite } from './server.js';
 
@@ -54,7 +51,7 @@ export async function measureStarts({
 }: StartQuestion): Promise<StartMeasure> {
   const config = statusConfig ?? (await prepareStatus(server));
   if (options.before !== 'none') print(`building ${options.before}`);
-  const before = options.before === 'none' ? undefined : await findBefore(server, options.before);
+  const before = options.before === 'none' ? undefined : join(await findBuild(server.folder, options.before), MAIN);
   const now = main ?? join(projectFolder, MAIN);
   const commands = [
     { key: 'node', args: ['-e', '0'] },
@@ -118,33 +115,11 @@ async function prepareStatus(server: BenchSite): Promise<string> {
   return path;
 }
 
-/** The script of another build: a folder that holds one, or a commit, which is built first. */
-async function findBefore(server: BenchSite, before: string): Promise<string> {
-  if (before.includes('/')) return join(before, MAIN);
-  const folder = join(server.folder, 'before');
-  await mkdir(folder);
-  await run('sh', ['-c', 'git archive "$1" | tar -x -C "$2"', 'sh', before, folder], projectFolder);
-  // its own set-up takes these modules if they are what it asks for, else it installs others in their place
-  await symlink(join(projectFolder, 'node_modules'), join(folder, 'node_modules'));
-  await run(process.execPath, [join('scripts', 'setup.mjs')], folder);
-  return join(folder, MAIN);
-}
-
 /** Wall time of one run, in ms. */
 async function measureRun(args: readonly string[]): Promise<number> {
   const began = performance.now();
-  await run(process.execPath, args, projectFolder);
+  await runProgram(process.execPath, args, projectFolder);
   return performance.now() - began;
-}
-
-async function run(program: string, args: readonly string[], cwd: string): Promise<void> {
-  const child = spawn(program, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
-  const [code] = await once(child, 'exit');
-  if (code !== 0)
-    throw new RolloutError('invalid_argument', {
-      message: `${[basename(program), ...args].join(' ')} ended with ${code}.`,
-      next: 'Give --before a commit of this repository, the folder of a build (with a /), or none.',
-    });
 }
 
 /** A table of the medians and their multiples of `node -e 0`, then a line for each goal. */

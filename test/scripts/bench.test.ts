@@ -2,8 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { reportBuilds } from '../../scripts/bench/builds.js';
 import { findMedian, formatTable } from '../../scripts/bench/numbers.js';
 import { parseBenchOptions } from '../../scripts/bench/options.js';
+import { findBuild } from '../../scripts/bench/other-build.js';
 import { runBench } from '../../scripts/bench/run-bench.js';
 import type { BenchSite } from '../../scripts/bench/server.js';
 import { measureStarts, reportStarts } from '../../scripts/bench/start.js';
@@ -183,5 +185,29 @@ describe('the mode start', () => {
   test('compares with the commit before by default', () => {
     expect(parseBenchOptions(['--only', 'start'])).toMatchObject({ mode: 'start', before: 'HEAD~1', runs: 20 });
     expect(parseBenchOptions(['--only', 'start', '--before', 'none']).before).toBe('none');
+    expect(parseBenchOptions(['--only', 'plan'])).toMatchObject({ mode: 'plan', before: 'none' });
+  });
+});
+
+describe('two builds', () => {
+  const measure = (batch: number, others: number) => ({ batch, plan: others, migrate: others, verification: others });
+
+  test('are compared round by round, not by their medians', () => {
+    const rounds = [
+      { before: measure(100, 800), now: measure(104, 1_600) },
+      { before: measure(10, 800), now: measure(10, 1_600) },
+      { before: measure(50, 800), now: measure(80, 1_600) },
+    ];
+    const text = reportBuilds(rounds, 'abc').join('\n');
+    expect(text).toMatch(/^batch, p50 +50 ms +80 ms$/mu);
+    expect(text).toContain('batch, p50: now / before: 1.04 (goal: at most 1.05) reached');
+    expect(text).toContain('verification: now / before: 2.00 (goal: at most 1.05) MISSED');
+  });
+
+  test('say which option is wrong when there is no such commit', async () => {
+    await withServer('without', async ({ folder }) => {
+      await expect(findBuild(folder, 'no-such-commit')).rejects.toThrow('ended with');
+      expect(await findBuild(folder, '/some/build')).toBe('/some/build');
+    });
   });
 });

@@ -1,9 +1,8 @@
 // Verifies the applied ranges of a run whose fence is in state `verifying`, by an independent statement of the rule, on
 // the primary.
 import { claimVerification } from '../../stores/cell/batch/batches.js';
-import { lockFenceShared, readFence } from '../../stores/cell/batch/fence.js';
-import { readThrottle } from '../../stores/cell/batch/open-run.js';
-import { findRun } from '../../stores/cell/batch/runs.js';
+import { lockFenceShared } from '../../stores/cell/batch/fence.js';
+import { findVerifyingRun } from '../../stores/cell/batch/open-run.js';
 import { recordVerification, verifyRange } from '../../stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
@@ -61,12 +60,9 @@ type ReadMode = 'whole' | 'careful';
 
 async function verifyClaimed(tx: CellTransaction, epoch: bigint, mode: ReadMode): Promise<VerifyOutcome> {
   await lockFenceShared(tx);
-  const fence = await readFence(tx);
-  const open = fence.state === 'verifying' && !fence.frozen;
-  const ours = open && fence.epoch === epoch && fence.timeline === fence.currentTimeline && fence.sameServer;
-  const run = ours && fence.runId !== null ? await findRun(tx, fence.runId) : undefined;
+  const run = await findVerifyingRun(tx, epoch);
   if (run === undefined) return 'fenced';
-  const lane = await takeLane(tx, await readThrottle(tx, 'read', run.lanes));
+  const lane = await takeLane(tx, run.throttle);
   if (lane.kind !== 'taken') return lane.kind;
   const batch = await claimVerification(tx, run.runId);
   if (batch === undefined) return 'nothing_left';

@@ -4,7 +4,13 @@ import { execute, selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { rowHash } from '../hashes.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
-import { INSERTED_COLUMNS, insertedFrom, quarantinedInputs, UPDATE_UNLESS_FALLING } from './credit-terms.js';
+import {
+  firstInsertedFrom,
+  INSERTED_COLUMNS,
+  insertedFrom,
+  quarantinedInputs,
+  UPDATE_UNLESS_FALLING,
+} from './credit-terms.js';
 
 export interface WriteCounts {
   readonly inserted: number;
@@ -67,7 +73,7 @@ export function insertAllotments(
   return execute(
     tx,
     `insert into credit_rollout.allotments (${INSERTED_COLUMNS})
-     select ${insertedFrom('d', "'migrated'", ':run_id::bigint')}
+     select ${firstInsertedFrom('d')}
      from credit_rollout.decided_first(${RANGE}) d
      where d.reason is null
        ${except.length === 0 ? '' : 'and d.org_id <> all (:except::credit_rollout.org_id[])'}`,

@@ -1,5 +1,5 @@
 // The fence, its run and what a batch must know of the source, in one statement: a batch pays for every round trip.
-import { findRow, selectRow } from '../../query.js';
+import { findRow } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 import { READS_SOURCE } from '../identity.js';
@@ -57,16 +57,23 @@ export async function findOpenRun(tx: CellTransaction, epoch: bigint): Promise<O
   return { ...run, runId: BigInt(run.runId), planId: toBigint(run.planId), throttle: toThrottle(allowed) };
 }
 
-/** For work that only reads. */
-export async function readThrottle(
+/**
+ * The run whose allotments may be verified under `epoch` now; undefined: none, for the reasons of `findOpenRun` but the
+ * source's. Needs the fence's lock, taken in an earlier statement.
+ */
+export async function findVerifyingRun(
   tx: CellTransaction,
-  scope: 'write' | 'read',
-  lanes: number,
-): Promise<CurrentThrottle> {
-  const { allowed } = await selectRow<{ readonly allowed: number | null }>(
+  epoch: bigint,
+): Promise<(CellRun & Pick<OpenRun, 'throttle'>) | undefined> {
+  const row = await findRow<RunRow & { readonly allowed: number | null }>(
     tx,
-    `select ${throttleSql(scope, ':lanes::int')} as allowed`,
-    { lanes },
+    `select ${RUN_COLUMNS}, ${throttleSql('read', 'r.lanes')} as allowed
+     from credit_rollout.fence f join credit_rollout.runs r on r.run_id = f.run_id
+     where f.state = 'verifying' and f.epoch = :epoch::bigint and not ${FROZEN} and ${OPENED_HERE}
+       and f.timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`,
+    { epoch },
   );
-  return toThrottle(allowed);
+  if (row === undefined) return undefined;
+  const { allowed, ...run } = row;
+  return { ...run, runId: BigInt(run.runId), planId: toBigint(run.planId), throttle: toThrottle(allowed) };
 }

@@ -4,8 +4,8 @@ import { selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
 
-/** The newest change of each org in the range. */
-const NEWEST_CHANGES = (within: string): string => `
+/** A part of WITH: the newest change of each org in the range. */
+export const NEWEST_CHANGES = (within: string): string => `
 newest as materialized (
   select distinct on (c.org_id) c.org_id, c.operation, c.version, c.cause from credit_rollout.allotment_changes c
   where ${within} order by c.org_id, c.change_id desc)`;
@@ -37,32 +37,35 @@ const CORRECTED = `
 const INTACT = `coalesce(a.checksum = credit_rollout.checksum_of(a),
     a.computed_at < (select x.checksums_since from credit_rollout.cell x))`;
 
-const FOREIGN = (stored: string, changes: string): string => `
-with ${NEWEST_CHANGES(changes)}
-select a.org_id::text as id
-from credit_rollout.allotments a
-left join newest n on n.org_id = a.org_id
-left join credit_rollout.runs r on r.run_id = a.run_id and r.kind = 'migrate'
-where ${stored} and (
-  a.version <> case n.operation when 'update' then n.version + 1 else 1 end
-  or r.card_hash <> a.rate_card
-  -- while no gate was ever armed, a paid org's first decision is its promise
-  or n.operation is null and a.version = 1 and a.origin = 'migrated'
-    and not exists (select from credit_rollout.gate where effective_at is not null)
-    and not exists (select from credit_rollout.reversals)
-    and (a.floor, a.floor_edition) is distinct from (
-      case when a.paid then a.legacy_limit end, case when a.paid then a.edition end)
-  or not (${INTACT}) and (${CORRECTED}) is not true)
-union all
--- without a row, though no night retired it
-select n.org_id::text from newest n
-where (n.operation = 'update' or n.cause = 'manual edit')
-  and not exists (select from credit_rollout.allotments a where a.org_id = n.org_id) and ${IN_SOURCE('n.org_id')}`;
+/** SQL: whether an allotment `a` is not what was recorded about it, and what that joins. */
+export const FOREIGN = {
+  columns: `,
+          (a.version <> case n.operation when 'update' then n.version + 1 else 1 end
+            or r.card_hash <> a.rate_card
+            -- while no gate was ever armed, a paid org's first decision is its promise
+            or n.operation is null and a.version = 1 and a.origin = 'migrated'
+              and not exists (select from credit_rollout.gate where effective_at is not null)
+              and not exists (select from credit_rollout.reversals)
+              and (a.floor, a.floor_edition) is distinct from (
+                case when a.paid then a.legacy_limit end, case when a.paid then a.edition end)
+            or not (${INTACT}) and (${CORRECTED}) is not true) as is_foreign`,
+  joins: `left join newest n on n.org_id = a.org_id
+        left join credit_rollout.runs r on r.run_id = a.run_id and r.kind = 'migrate'`,
+} as const;
+
+/** SQL: the orgs of `newest` without a row, though no night retired it. */
+export const MISSING = `(
+    select coalesce(array_agg(n.org_id::text), '{}') from newest n
+    where (n.operation = 'update' or n.cause = 'manual edit')
+      and not exists (select from credit_rollout.allotments a where a.org_id = n.org_id) and ${IN_SOURCE('n.org_id')})`;
 
 const NEWEST_PLANNED = `
   select r.run_id, r.plan_id from credit_rollout.runs r join credit_rollout.plans p on p.plan_id = r.plan_id
   where r.kind = 'migrate' and r.state = 'done'
     and r.run_id = (select max(m.run_id) from credit_rollout.runs m where m.kind = 'migrate')`;
+
+/** SQL: whether there is a plan to compare with. */
+export const IS_PLANNED = `exists (${NEWEST_PLANNED})`;
 
 /** Columns that a plan has, in the order of `planned`. */
 const PLANNED = [
@@ -102,10 +105,10 @@ where not exists (select from excused e where e.org_id = coalesce(a.org_id, q.or
       and not exists (select from credit_rollout.allotments o where o.org_id = q.org_id) and ${IN_SOURCE('q.org_id')})`;
 
 /**
- * The orgs of a range whose allotments are not what was recorded, each once. `unreadable`: orgs whose columns cannot be
- * read.
+ * The orgs of a range whose allotments are not what the plan of the newest run says. `unreadable`: orgs whose columns
+ * cannot be read.
  */
-export async function listUnrecorded(
+export async function listUnplanned(
   tx: CellTransaction,
   range: KeyRange,
   unreadable: readonly string[],
@@ -113,17 +116,13 @@ export async function listUnrecorded(
   const stored = storedRangeCondition(range, 'a.org_id');
   const changes = rangeCondition(range, 'c.org_id');
   const planned = rangeCondition(range, 'q.org_id');
-  const foreign = await selectRows<{ readonly id: string }>(tx, FOREIGN(stored.sql, changes.sql), {
-    ...stored.values,
-    unreadable,
-  });
-  const unplanned = await selectRows<{ readonly id: string }>(tx, UNPLANNED(stored.sql, changes.sql, planned.sql), {
+  const rows = await selectRows<{ readonly id: string }>(tx, UNPLANNED(stored.sql, changes.sql, planned.sql), {
     ...stored.values,
     lower_bound: range.lowerId,
     upper_bound: range.upperId,
     unreadable,
   });
-  return [...new Set([...foreign, ...unplanned].map(({ id }) => id))];
+  return rows.map(({ id }) => id);
 }
 
 // A row that a run inserted is there, or its before-image is.

@@ -6,7 +6,7 @@ import { execute, findRow, type SqlValues, selectRow, selectRows } from '../../q
 import type { CellTransaction } from '../cell-database.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
 import { findSourceRangeEnd } from '../source-ranges.js';
-import { listUnrecorded } from './recorded-allotments.js';
+import { FOREIGN, IS_PLANNED, listUnplanned, MISSING, NEWEST_CHANGES } from './recorded-allotments.js';
 
 export interface VerifyCounts {
   readonly checked: number;
@@ -35,10 +35,27 @@ export type Verified = VerifyCounts & {
   readonly broken: readonly string[];
 };
 
+// What each edition of each card gives, paid and unpaid: one small table, so that each allotment is looked up once.
+const GIVEN = `
+  select own.card_hash, own.edition, p.paid, c.light_agents_count_as_users as light_agents_count, own.legacy_flat,
+    own.legacy_per_user::numeric, own.legacy_max::numeric, own.legacy_min::numeric, pays.base::numeric,
+    pays.per_agent::numeric, pays.concurrency
+  from credit_rollout.rate_cards c
+  join credit_rollout.rates own on own.card_hash = c.card_hash
+  cross join (values (true), (false)) p (paid)
+  join credit_rollout.rates pays on pays.card_hash = c.card_hash
+    and pays.edition = case when p.paid then own.edition else c.unpaid_edition end
+  offset 0`;
+
+/** What else a statement asks of each allotment `a`, and what it joins for that. */
+interface Asked {
+  readonly columns: string;
+  readonly joins: string;
+}
+
 // One row for each allotment. OFFSET 0: each layer's terms are computed once.
-const ROWS = (within: string): string => `
-  select t.org_id, t.winner, t.stored_limit, t.additional_credits, t.total_credits, t.floor,
-     t.plan + t.top_up + t.additional_credits as rule_total,
+const ROWS = (within: string, asked: Asked = { columns: '', joins: '' }): string => `
+  select t.*, t.plan + t.top_up + t.additional_credits as rule_total,
      t.base_credits = t.base and t.variable_credits = t.variable and t.concurrency_limit = t.concurrency
      and t.stored_limit = t.formula_limit
      and t.grandfathered_credits = t.top_up
@@ -52,34 +69,48 @@ const ROWS = (within: string): string => `
       (select effective_at is not null from credit_rollout.gate)
         or exists (select from credit_rollout.reversals) as armed
     from (
-      select a.*, a.legacy_limit as stored_limit, pays.base::numeric as base, pays.concurrency, u.variable,
-        pays.base + u.variable as plan,
+      select u.*, u.base + u.variable as plan,
         case
-          when a.negotiated_limit is not null then a.negotiated_limit
-          when own.legacy_flat is not null then own.legacy_flat
-          when own.legacy_per_user * u.users > own.legacy_max then own.legacy_max
-          when own.legacy_per_user * u.users < own.legacy_min then own.legacy_min
-          else own.legacy_per_user * u.users end as formula_limit
-      from credit_rollout.allotments a
-      join credit_rollout.rate_cards c on c.card_hash = a.rate_card
-      left join credit_rollout.rates own on own.card_hash = a.rate_card and own.edition = a.edition
-      left join credit_rollout.rates pays on pays.card_hash = a.rate_card
-        and pays.edition = case when a.paid then a.edition else c.unpaid_edition end
-      cross join lateral (select pays.per_agent::numeric * a.agents as variable,
-        a.agents::numeric + case when c.light_agents_count_as_users then a.light_agents else 0 end as users offset 0) u
-      where ${within}
+          when u.negotiated_limit is not null then u.negotiated_limit
+          when u.legacy_flat is not null then u.legacy_flat
+          when u.by_users > u.legacy_max then u.legacy_max
+          when u.by_users < u.legacy_min then u.legacy_min
+          else u.by_users end as formula_limit
+      from (
+        select a.*, a.legacy_limit as stored_limit, g.base, g.concurrency, g.legacy_flat, g.legacy_max, g.legacy_min,
+          g.per_agent * a.agents as variable,
+          case when a.negotiated_limit is null and g.legacy_flat is null then
+            g.legacy_per_user * (a.agents::numeric + case when g.light_agents_count then a.light_agents else 0 end)
+          end as by_users${asked.columns}
+        from credit_rollout.allotments a
+        left join (${GIVEN}) g on g.card_hash = a.rate_card and g.edition = a.edition and g.paid = a.paid
+        ${asked.joins}
+        where ${within}
+        offset 0
+      ) u
       offset 0
     ) f
     offset 0
   ) t`;
 
-const MISMATCHES = (within: string): string => `
-select count(*)::int as checked,
+const SUMS = `
+count(*)::int as checked,
   count(*) filter (where winner = 'legacy')::int as legacy_wins,
   (coalesce(sum(stored_limit), 0) + coalesce(sum(additional_credits), 0))::text as before_credits,
-  coalesce(sum(total_credits), 0)::text as after_credits, coalesce(sum(floor), 0)::text as floors,
-  coalesce(array_agg(org_id::text) filter (where not coalesce(holds, false)), '{}') as broken
+  coalesce(sum(total_credits), 0)::text as after_credits, coalesce(sum(floor), 0)::text as floors`;
+
+const MISMATCHES = (within: string): string => `
+select ${SUMS}, coalesce(array_agg(org_id::text) filter (where not coalesce(holds, false)), '{}') as broken
 from (${ROWS(within)}
+) rows`;
+
+// The rule and what was recorded, in one pass over the range.
+const ALL_MISMATCHES = (within: string, changes: string): string => `
+with ${NEWEST_CHANGES(changes)}
+select ${SUMS},
+  coalesce(array_agg(org_id::text) filter (where not coalesce(holds, false) or is_foreign), '{}') as broken,
+  ${MISSING} as missing, ${IS_PLANNED} as is_planned
+from (${ROWS(within, FOREIGN)}
 ) rows`;
 
 const LISTED = (within: string): string => `
@@ -90,10 +121,13 @@ left join (${ROWS(within)}
 
 const DIFFERENCES = (storedWithin: string, sourceWithin: string): string => `
 select
-  count(*) filter (where a.org_id is not null and s.org_id is not null and (a.edition, a.paid, a.agents, a.light_agents,
-      a.additional_credits, a.negotiated_limit) is distinct from (s.edition, s.paid, s.agents,
-      case when c.light_agents_count_as_users then s.light_agents else coalesce(s.light_agents, 0) end,
-      s.additional_credits, s.negotiated_limit))::int as changed_since,
+  count(*) filter (where a.org_id is not null and s.org_id is not null and (
+      (a.edition, a.paid, a.agents, a.additional_credits, a.negotiated_limit)
+        is distinct from (s.edition, s.paid, s.agents, s.additional_credits, s.negotiated_limit)
+      -- light agents that are not given are none, where the card does not count them
+      or a.light_agents is distinct from s.light_agents and not (a.light_agents = 0 and s.light_agents is null
+        and exists (select from credit_rollout.rate_cards c
+          where c.card_hash = a.rate_card and not c.light_agents_count_as_users))))::int as changed_since,
   count(*) filter (where a.org_id is null and not exists (
       select from credit_rollout.retired r where r.org_id = s.org_id)
     and not exists (
@@ -104,7 +138,6 @@ select
     as appeared,
   count(*) filter (where s.org_id is null)::int as gone
 from (select * from credit_rollout.allotments a where ${storedWithin}) a
-join credit_rollout.rate_cards c on c.card_hash = a.rate_card
 full join (select * from credit_rollout.source_orgs o where ${sourceWithin}) s on s.org_id = a.org_id`;
 
 export interface VerifyOptions {
@@ -117,6 +150,11 @@ export interface VerifyOptions {
 interface RuleCounts extends RangeSums {
   readonly checked: number;
   readonly broken: readonly string[];
+}
+
+interface AllCounts extends RuleCounts {
+  readonly missing: readonly string[];
+  readonly isPlanned: boolean;
 }
 
 interface DifferenceCounts {
@@ -136,8 +174,15 @@ export async function verifyRange(tx: CellTransaction, range: KeyRange, options:
   const { runId, unreadable = [] } = options;
   const stored = leaveOut(storedRangeCondition(range, 'a.org_id'), 'a.org_id', unreadable);
   const source = leaveOut(rangeCondition(range, 'o.org_id'), 'o.org_id', unreadable);
-  const { checked, broken, ...sums } = await verifyRule(tx, range);
-  const found = [...new Set([...broken, ...(await listUnrecorded(tx, range, unreadable))])];
+  const all = storedRangeCondition(range, 'a.org_id');
+  const changes = rangeCondition(range, 'c.org_id');
+  const { checked, broken, missing, isPlanned, ...sums } = await selectRow<AllCounts>(
+    tx,
+    ALL_MISMATCHES(all.sql, changes.sql),
+    { ...all.values, unreadable },
+  );
+  const unplanned = isPlanned ? await listUnplanned(tx, range, unreadable) : [];
+  const found = [...new Set([...broken, ...missing, ...unplanned])];
   const { changedSince, appeared, gone } = await selectRow<DifferenceCounts>(tx, DIFFERENCES(stored.sql, source.sql), {
     run_id: runId,
     ...stored.values,

@@ -22,8 +22,8 @@ const RULE = `execute on function credit_rollout.assessed, credit_rollout.decide
 // for the change feed, org by org
 const RULE_BY_KEY = 'execute on function credit_rollout.decided_stored';
 // whether an allotment was written by us
-const CHECKSUMS = `execute on function credit_rollout.checksum_columns, credit_rollout.checksum_of,
-  credit_rollout.is_intact`;
+const CHECKSUMS = `execute on function credit_rollout.checksum_columns, credit_rollout.checksum_seed,
+  credit_rollout.checksum_from_seed, credit_rollout.checksum_of, credit_rollout.is_intact`;
 const NAMES = 'execute on function credit_rollout.name_person';
 // what org_capacity calls as whoever reads it
 const RETURNED = 'execute on function credit_rollout.returned_capacity';
