@@ -278,7 +278,6 @@ export const ERRORS = {
   ),
   internal: entry(1, 'Something failed that should not have: a bug of ours.', 'Run the command again with --debug.'),
   ...PROPOSAL_ERRORS,
-  // embedded servers
   embedded_unsupported_platform: entry(
     1,
     'No embedded PostgreSQL exists for this machine.',

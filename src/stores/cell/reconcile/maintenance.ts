@@ -40,8 +40,8 @@ export async function findMaintenance(tx: CellTransaction, runId: bigint): Promi
 }
 
 /**
- * Orgs from before the cut-over that a sweep has neither written nor set aside, at most 1,000; 0: it looked at all. Code
- * of the product's view runs inside, and is undone.
+ * Orgs from before the cut-over that a sweep has neither written nor set aside, at most 1,000; 0: it looked at all.
+ * Code of the product's view runs inside, and is undone.
  */
 export async function countUnswept(tx: CellTransaction, runId: bigint): Promise<number> {
   const { orgs } = await undone(tx, () =>
