@@ -46,7 +46,9 @@ import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
 import { checkSealsAtCommit } from './seals-at-commit.js';
 import { limitSignUpWaits } from './sign-up-waits.js';
+import { keepGivenUpSignUps } from './sign-ups-given-up.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
+import { recordSignUpsOnly } from './sign-ups-recorded.js';
 import { writeSignUpsTogether } from './sign-ups-together.js';
 import { boundFeed, signFindings } from './signed-findings.js';
 import { signPlans } from './signed-plans.js';
@@ -154,6 +156,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     limitCellTexts,
     cutClaimedNames,
     splitChecksums,
+    recordSignUpsOnly,
+    keepGivenUpSignUps,
     quickenUsage,
     validateUsage,
     keepBatches,

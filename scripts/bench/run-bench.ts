@@ -16,8 +16,9 @@ import { reportComparison, reportFlat, reportPlan, reportProduct } from './repor
 import { reportFeed } from './report-feed.js';
 import { reportMeter } from './report-meter.js';
 import { reportReconcile } from './report-reconcile.js';
+import { reportSignUps } from './report-sign-ups.js';
 import type { BenchSite } from './server.js';
-import { measureSignUps, reportSignUps } from './sign-ups.js';
+import { measureSignUps } from './sign-ups.js';
 import { measureStarts, reportStarts } from './start.js';
 import { measureStream, reportStream, STREAM_FORMS, type StreamMeasure } from './stream.js';
 

@@ -9,7 +9,14 @@ import { classifyFailure } from '../../src/stores/postgres-failure.js';
 import { execute } from '../../src/stores/query.js';
 import { DATA_CENTER } from './bed.js';
 
-export const SIGN_UP_CONDITIONS = ['calm', 'locks', 'no scheduler', 'latching', 'serializable'] as const;
+export const SIGN_UP_CONDITIONS = [
+  'calm',
+  'locks',
+  'no scheduler',
+  'latching',
+  'serializable',
+  'new sessions',
+] as const;
 export type SignUpCondition = (typeof SIGN_UP_CONDITIONS)[number];
 
 /** Where a condition takes place. */

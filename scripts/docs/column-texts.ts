@@ -19,7 +19,7 @@ const ALLOTMENT = {
   total_credits: 'base + variable + grandfathered + additional',
   concurrency_limit: "concurrent calls, by the card's row",
   winner: '`credits` or `legacy`',
-  origin: '`migrated`; `signup`: written by `onboard_org`',
+  origin: '`migrated`; `signup`: written after `onboard_org`',
   rate_card: 'hash of the card',
   run_id: 'the run that wrote it; null where no run did',
   version: '1 + number of updates since it was inserted',
@@ -29,8 +29,9 @@ const ALLOTMENT = {
 export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'credit_rollout.org_capacity': {
     org_id: 'the org',
-    model: '`credits` when it has an allotment, else `legacy`',
-    capacity: 'a day: total of the allotment, else legacy limit + additional; null: undecidable',
+    model: '`credits` when it has an allotment or signed up on credits, else `legacy`',
+    capacity:
+      'a day: total of the allotment, or what a sign-up gets, else legacy limit + additional; null: undecidable',
   },
   'credit_rollout.usage_days': {
     org_id: 'the org',
@@ -384,6 +385,7 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     noted_at: 'when it signed up',
     tries: 'how often a worker tried',
     due_at: 'no worker tries it before',
+    why: 'what the last try met: `undecidable`, `absent`, `left_to_night`, `unreadable`, `too_slow`; null: nothing',
   },
   'credit_rollout.plan_parts': {
     plan_id: 'the plan that is being made',

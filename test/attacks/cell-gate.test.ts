@@ -30,6 +30,11 @@ const cutOver = async (): Promise<void> => {
   await arm(scene.cell, inMs(-1_000));
   expect((await latch(scene.cell)).kind).toBe('latched');
 };
+const writeWaiting = async (): Promise<void> => {
+  await scene.cell.sql(`update credit_rollout.fence set single_writes = true,
+    timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`);
+  await scene.cell.sql('select credit_rollout.write_sign_ups()');
+};
 const recorded = (): Promise<unknown> =>
   scene.cell.sql(`select org_id, model, decided_at <= now() + interval '1 minute' as now from credit_rollout.sign_ups`);
 /** What the forger knows of its own transaction. */
@@ -114,10 +119,7 @@ describe('the answer of the gate', () => {
       { model: 'credits' },
     ]);
     expect(await recorded()).toEqual([{ org_id: '91', model: 'credits', now: true }]);
-    // a serializable one leaves it to a worker
-    await scene.cell.sql(`update credit_rollout.fence set single_writes = true,
-      timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`);
-    await scene.cell.sql('select credit_rollout.write_sign_ups()');
+    await writeWaiting();
     expect(await scene.cell.sql('select floor, origin from credit_rollout.allotments where org_id = 91')).toEqual([
       { floor: null, origin: 'signup' },
     ]);
@@ -139,6 +141,7 @@ describe('the answer of the gate', () => {
     await scene.cell.insertOrgs({ org_id: '93', created_at: 'now' });
     await scene.logins.product.attempt(...HOSTILE_NAMES, 'select credit_rollout.onboard_org(93::pg_catalog.int8)');
     expect(await recorded()).toEqual([{ org_id: '93', model: 'credits', now: true }]);
+    await writeWaiting();
     expect(
       await scene.cell.sql('select floor, total_credits from credit_rollout.allotments where org_id = 93'),
     ).toEqual(

@@ -7,7 +7,7 @@ import { initCell } from '../../src/engine/setup/init-cell.js';
 import { addSignUpTrigger, installChangeFeed } from '../../src/engine/setup/triggers.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { cellOwnerName, cellRoleName, cellSourceRoleName } from '../../src/stores/cell/cell-database.js';
-import { arm, inMs, latch } from '../engine/cutover/gate-scene.js';
+import { arm, inMs, latch, writeWaiting } from '../engine/cutover/gate-scene.js';
 import { checkCells, of } from '../engine/doctor/doctor-scene.js';
 import { createTestCell, type TestCell } from '../support/cell.js';
 import { type CellLogins, createCellLogins } from './cell-logins.js';
@@ -50,7 +50,7 @@ const attempts = (dataCenter: string): readonly string[] => [
   'alter table credit_rollout.allotments disable trigger user',
   'alter function credit_rollout.record_sign_up reset all',
   'drop function credit_rollout.insert_sign_up',
-  'create or replace function credit_rollout.grant_sign_up(org credit_rollout.org_id) returns void language sql as $a$select$a$',
+  'create or replace function credit_rollout.note_sign_up(org credit_rollout.org_id) returns void language sql as $a$select$a$',
   'select * from credit_rollout.seal_key',
   'insert into credit_rollout.allotments select * from credit_rollout.allotments',
   'update credit_rollout.allotments set floor = 0',
@@ -184,15 +184,15 @@ describe('the code of a view', () => {
     await cell.sql(`revoke "${owner}" from public_login; drop role second_member`);
   });
 
-  test('has no more inside the sign-up of the product', async () => {
+  test('does not run in the sign-up of the product, and has no more where a worker writes it', async () => {
     await arm(cell, inMs(-1_000));
     expect((await latch(cell)).kind).toBe('latched');
     await cell.sql(`insert into public.org_rows (org_id, edition, paid, agents, light_agents, additional_credits,
       created_at) values (90, 'standard', true, 300, 0, 0, now())`);
-    // however slow init found the view
-    await cell.sql('update credit_rollout.cell set one_org_ms = 0');
     await tried();
     expect(await logins.product.attempt('select credit_rollout.onboard_org(90)')).toBe('done');
+    expect(await tried()).toEqual([]);
+    expect(await writeWaiting(cell)).toMatchObject({ written: 1 });
     expect(byAttempt(await tried())).toEqual(allRefused());
     expect(await cell.sql('select org_id, origin from credit_rollout.allotments')).toEqual([
       { org_id: '90', origin: 'signup' },
@@ -222,7 +222,7 @@ describe('everything of ours', () => {
   test('is given to it by the next init, also where an earlier version left it to its login', async () => {
     await cell.sql('alter schema credit_rollout owner to current_user');
     await cell.sql('alter table credit_rollout.allotments owner to current_user');
-    await cell.sql('alter function credit_rollout.onboard_org owner to current_user');
+    await cell.sql('alter function credit_rollout.write_sign_ups owner to current_user');
     await cell.sql('alter function credit_rollout.measure_one_org owner to current_user');
     const record = createFindingRecorder({ subject: 'x', title: 'Data center "x"' }, 'owner');
     const asked = { cell: cell.cell, source: { failure: 'not asked' } };
@@ -230,7 +230,7 @@ describe('everything of ours', () => {
     await cell.sql(`alter schema credit_rollout owner to "${owner}"`);
     expect(await checkCellOwner(asked, record)).toMatchObject({
       level: 'error',
-      found: `functions that read the source do not belong to ${source}: measure_one_org, onboard_org`,
+      found: `functions that read the source do not belong to ${source}: measure_one_org, write_sign_ups`,
     });
     await cell.init();
     expect(await cell.sql(strangers, [owner, source, SOURCE_FUNCTIONS])).toEqual([]);
@@ -259,8 +259,8 @@ describe('everything of ours', () => {
     expect(await cell.sql(readers, [owner, reads])).toEqual([]);
     // and those that do are all found that way
     expect((await cell.sql(readers, [source, reads])).map(({ name }) => name)).toEqual(
-      // which reads the rows of a trigger
-      SOURCE_FUNCTIONS.filter((name) => name !== 'note_changed_orgs'),
+      // those read the rows of a trigger
+      SOURCE_FUNCTIONS.filter((name) => name !== 'note_changed_orgs' && name !== 'onboard_inserted'),
     );
   });
 

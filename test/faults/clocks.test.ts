@@ -111,6 +111,8 @@ async function expectProven(
     verdict: 'proven',
     signUps: { ...signUps, lateLegacy: 0, flipped: 0 },
   });
+  const waiting = 'select from credit_rollout.pending_sign_ups';
+  await waitFor('workers to write what waits', async () => (await fleet.cell(0).sql(waiting)).length === 0);
   expect(
     await fleet.cell(0).sql(`select s.org_id from credit_rollout.source_orgs s where not exists (
       select from credit_rollout.allotments a where a.org_id = s.org_id) and s.edition <> 'retired'`),

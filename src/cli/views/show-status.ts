@@ -1,12 +1,12 @@
 // `status` for people: one row per data center in rollout order, why each is held, and the command that continues it.
 
-import type { SignUpsWait } from '../../domain/cutover/sign-up-writing.js';
+import { type GivenUpWhy, isLongWait, type SignUpsWait } from '../../domain/cutover/sign-up-writing.js';
 import { isFollowed, longestWaitMs } from '../../domain/feed/decide-pace.js';
 import { LONG_PAUSE_MS } from '../../domain/rollout/pause-end.js';
 import { formatDuration } from '../../domain/time/duration.js';
 import type { DataCenterStatus, Status } from '../../engine/operate/read-status.js';
 import { showFallsId } from '../../engine/reconcile/accept-falls.js';
-import { command } from '../../kernel/advice.js';
+import { type CommandText, command } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant, showRange, showShare } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
@@ -211,7 +211,7 @@ function listFeed({ id, changeFeed }: DataCenterStatus, commands: CommandNames):
   return bulk ? ['      change feed: many orgs were updated at once, and are read in small pages'] : [];
 }
 
-/** What a sign-up waits for, after "sign-ups: 3 wait for their credits since …: ". */
+/** What a sign-up waits for, after "sign-ups: 3 wait to be written since …: ". */
 const SIGN_UPS_WAIT: Readonly<Record<SignUpsWait, string>> = {
   frozen: 'the cell is frozen',
   closed: 'a run writes, or the rollout is not done; they are written after it',
@@ -222,13 +222,42 @@ const SIGN_UPS_WAIT: Readonly<Record<SignUpsWait, string>> = {
   being_written: 'workers are writing them',
 };
 
-function listSignUps({ id, zone, waitingSignUps }: DataCenterStatus, commands: CommandNames): readonly string[] {
+/** What five tries met, and what helps. */
+const GIVEN_UP: Readonly<Record<GivenUpWhy, string>> = {
+  undecidable: 'what the source says of them cannot be decided',
+  absent: 'the source does not have them',
+  left_to_night: 'the nightly run decides them, with the floor or the cut-over that they had before',
+  unreadable: 'their rows in the source cannot be read',
+  too_slow: 'the source cannot be read for them in 10 s',
+};
+const helpOf = (why: GivenUpWhy, dc: string): CommandText =>
+  why === 'undecidable'
+    ? command`quarantine --dc ${dc}`
+    : why === 'left_to_night'
+      ? command`reconcile --dc ${dc}`
+      : command`doctor --dc ${dc}`;
+
+function listSignUps(dc: DataCenterStatus, commands: CommandNames): readonly string[] {
+  return [...listWaitingSignUps(dc, commands), ...listGivenUp(dc, commands)];
+}
+
+function listWaitingSignUps({ id, zone, waitingSignUps }: DataCenterStatus, commands: CommandNames): readonly string[] {
   if (waitingSignUps === null || waitingSignUps.since === null) return [];
   const { count, since, why, failure } = waitingSignUps;
-  const wait = `${showCount(count)} ${count === 1 ? 'waits for its' : 'wait for their'} credits`;
+  if (!isLongWait(waitingSignUps, why)) return [];
+  const wait = `${showCount(count)} ${count === 1 ? 'waits' : 'wait'} to be written`;
   const code = failure !== null && (why === 'failed' || why === 'too_slow') ? ` (${failure})` : '';
   const help = why === 'failed' || why === 'too_slow' ? `; ${commands.show(command`doctor --dc ${id}`)}` : '';
   return [`      sign-ups: ${wait} since ${showInstant(since, zone)}: ${SIGN_UPS_WAIT[why]}${code}${help}`];
+}
+
+function listGivenUp({ id, zone, waitingSignUps }: DataCenterStatus, commands: CommandNames): readonly string[] {
+  const givenUp = waitingSignUps?.givenUp ?? null;
+  if (givenUp === null) return [];
+  const { count, since, why } = givenUp;
+  const orgs = `${showCount(count)} not written in five tries, since ${showInstant(since, zone)}`;
+  const again = 'tried again every 10 minutes and by each nightly run';
+  return [`      sign-ups: ${orgs}: ${GIVEN_UP[why]}; ${again}; ${commands.show(helpOf(why, id))}`];
 }
 
 function listCutover({ cutover, zone }: DataCenterStatus): readonly string[] {

@@ -1,5 +1,5 @@
-// Sign-ups whose credits a worker writes, because the source takes too long for the product's own transaction: how long
-// workers leave the source alone in between, and why some wait. Pure.
+// Sign-ups whose allotment a worker writes, so that the product's own transaction only records them: how long workers
+// leave the source alone in between, why some wait, and which could not be written. Pure.
 
 /** Reading takes a fifth of the time at most, but where it is quick. */
 const SHARE = 4;
@@ -10,8 +10,21 @@ const LONGEST_MS = 60_000;
 export const decideSignUpRest = (readMs: number): number =>
   readMs <= QUICK_MS ? 0 : Math.round(Math.min(LONGEST_MS, readMs * SHARE));
 
+/** What the last try met of a sign-up that could not be written; the names are those of the database. */
+export type GivenUpWhy = 'undecidable' | 'absent' | 'left_to_night' | 'unreadable' | 'too_slow';
+
+/** Those that five tries did not write: tried again every ten minutes, and by sweeps and nightly runs. */
+export interface GivenUpSignUps {
+  readonly count: number;
+  /** Of the oldest. */
+  readonly since: Date;
+  /** Of most of them. */
+  readonly why: GivenUpWhy;
+}
+
 /** Those that are recorded and not written yet. */
 export interface WaitingSignUps {
+  /** But those that were given up. */
   readonly count: number;
   /** Of the oldest; null: none waits. */
   readonly since: Date | null;
@@ -20,7 +33,18 @@ export interface WaitingSignUps {
   /** What reading the source took last, in ms, and the SQLSTATE that it gave; null: nothing was read, it went well. */
   readonly readMs: number | null;
   readonly failure: string | null;
+  /** Null: none. */
+  readonly givenUp: GivenUpSignUps | null;
 }
+
+/** Workers write what waits in seconds; somebody who looks meanwhile need not be told. */
+const SECONDS_MS = 10_000;
+
+/** Whether they wait for longer than it takes a worker to come by. */
+export const isLongWait = (
+  { count, oldestMs }: Pick<WaitingSignUps, 'count' | 'oldestMs'>,
+  why: SignUpsWait,
+): boolean => count > 0 && (why !== 'being_written' || oldestMs > SECONDS_MS);
 
 /** Why sign-ups may wait, the strongest reason first. */
 export type SignUpsWait =

@@ -29,7 +29,7 @@ export const toExcess = (
   ...login,
 });
 
-/** Sign-ups that wait, and why. */
+/** Sign-ups that wait, and why; and those that were given up. */
 export interface ExplainedSignUps extends WaitingSignUps {
   readonly why: SignUpsWait;
 }
@@ -62,7 +62,10 @@ export async function readRunOfCell(context: Pick<EngineContext, 'cells'>, dc: D
       quarantined: run ? nameReasons(await countQuarantine(tx, run.runId)) : [],
       workersAlive: alive,
       changeFeed: await readFeedState(tx),
-      waitingSignUps: waiting.count === 0 ? null : { ...waiting, why: explainSignUpsWait(waiting, place) },
+      waitingSignUps:
+        waiting.count === 0 && waiting.givenUp === null
+          ? null
+          : { ...waiting, why: explainSignUpsWait(waiting, place) },
       logins: [
         ...(await listWorkerLogins(tx)).map((login) => toExcess('worker', dc.id, login)),
         ...(await listCellSchedulerLogins(tx)).map((login) => toExcess('scheduler', dc.id, login)),

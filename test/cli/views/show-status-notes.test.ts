@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { plainPaint } from '../../../src/cli/terminal/paint.js';
 import { showStatus } from '../../../src/cli/views/show-status.js';
+import type { ExplainedSignUps } from '../../../src/engine/operate/read-run-of-cell.js';
 import { sampleCommands, sampleDataCenter, sampleStatus } from './sample-status.js';
 
 const commands = sampleCommands;
@@ -25,24 +26,43 @@ describe('showStatus', () => {
     expect(text).toContain('left: about 3–5 h, of which 0 s to 2 h outside the windows, 1 h bake');
   });
 
+  const waiting = {
+    count: 3,
+    since: new Date('2026-11-22T14:00:00Z'),
+    oldestMs: 11_000,
+    readMs: 10_000,
+    failure: '57014',
+    givenUp: null,
+  };
+  const showSignUps = (signUps: Partial<ExplainedSignUps> & Pick<ExplainedSignUps, 'why'>): string =>
+    showStatus(sampleStatus(sampleDataCenter({ waitingSignUps: { ...waiting, ...signUps } })), {
+      commands,
+      paint: plainPaint,
+      width: 1_000,
+    });
+
   test('says how many sign-ups wait for a worker, since when and why', () => {
-    const waiting = {
-      count: 3,
-      since: new Date('2026-11-22T14:00:00Z'),
-      oldestMs: 9,
-      readMs: 10_000,
-      failure: '57014',
-    };
-    const show = (why: 'too_slow' | 'being_written'): string =>
-      showStatus(sampleStatus(sampleDataCenter({ waitingSignUps: { ...waiting, why } })), {
-        commands,
-        paint: plainPaint,
-        width: 1_000,
-      });
-    expect(show('too_slow')).toContain(
-      'sign-ups: 3 wait for their credits since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin): the source cannot be ' +
+    expect(showSignUps({ why: 'too_slow' })).toContain(
+      'sign-ups: 3 wait to be written since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin): the source cannot be ' +
         'read for them in 10 s; the nightly run writes them (57014); credit-rollout doctor --dc eu',
     );
-    expect(show('being_written')).toMatch(/: workers are writing them$/mu);
+    expect(showSignUps({ why: 'being_written' })).toMatch(/: workers are writing them$/mu);
+    // a worker comes by every second
+    expect(showSignUps({ why: 'being_written', oldestMs: 900 })).not.toContain('sign-ups');
+  });
+
+  test.each([
+    ['undecidable', 'cannot be decided; tried again every 10 minutes', 'credit-rollout quarantine --dc eu'],
+    ['absent', 'the source does not have them; tried', 'credit-rollout doctor --dc eu'],
+    ['left_to_night', 'that they had before; tried', 'credit-rollout reconcile --dc eu'],
+  ] as const)('names sign-ups that were given up: %s', (why, text, help) => {
+    const givenUp = { count: 2, since: new Date('2026-11-22T14:00:00Z'), why };
+    const shown = showSignUps({ why: 'being_written', count: 0, since: null, oldestMs: 0, givenUp });
+    expect(shown).toContain(
+      'sign-ups: 2 not written in five tries, since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin): ',
+    );
+    expect(shown).toContain(text);
+    expect(shown).toContain(help);
+    expect(shown).not.toContain('to be written');
   });
 });

@@ -19,6 +19,7 @@ import {
   rejectionOf,
   signUp,
   swept,
+  writeWaiting,
 } from './gate-scene.js';
 
 afterEach(closeAll);
@@ -165,6 +166,7 @@ describe('at repeatable read', () => {
     await client.query(`insert into public.orgs select 1, 'standard', true, 300, 0, 0, null, now()`);
     expect((await client.query('select credit_rollout.onboard_org(1) as m')).rows[0].m).toBe('credits');
     await client.query('commit');
+    await writeWaiting(cell);
     expect(await allotment(cell, '1')).toMatchObject({ floor: null, origin: 'signup' });
   });
 });

@@ -6,6 +6,7 @@ import { waitFor } from '../../support/wait.js';
 import {
   allotment,
   arm,
+  capacity,
   closeAll,
   closing,
   connect,
@@ -18,6 +19,7 @@ import {
   record,
   rejectionOf,
   signUp,
+  writeWaiting,
 } from './gate-scene.js';
 
 afterEach(closeAll);
@@ -62,6 +64,7 @@ describe('onboard_org', () => {
     expect(await signUp(cell, '8')).toBe('credits');
     await client.query('commit');
     expect((await latch(cell)).kind).toBe('latched');
+    await writeWaiting(cell);
     await applyAll(cell);
     expect(await allotment(cell, '7')).toMatchObject({ floor: '150000', origin: 'migrated' });
     expect(await allotment(cell, '8')).toMatchObject({ floor: null, origin: 'signup' });
@@ -72,6 +75,9 @@ describe('onboard_org', () => {
     await arm(cell, inMs(-1));
     // nobody has latched
     expect(await signUp(cell, '1')).toBe('credits');
+    expect(await capacity(cell, '1')).toEqual({ model: 'credits', capacity: '125000' });
+    await writeWaiting(cell);
+    expect(await capacity(cell, '1')).toEqual({ model: 'credits', capacity: '125000' });
     expect(await allotment(cell, '1')).toEqual({
       floor: null,
       total_credits: '125000',
@@ -80,6 +86,8 @@ describe('onboard_org', () => {
     });
     await cell.insertOrgs({ org_id: '2', paid: false, created_at: 'now' });
     expect(await onboard(cell, '2')).toBe('credits');
+    expect(await capacity(cell, '2')).toEqual({ model: 'credits', capacity: '5000' });
+    await writeWaiting(cell);
     expect(await allotment(cell, '2')).toMatchObject({ floor: null, total_credits: '5000' });
   });
 
@@ -139,12 +147,15 @@ describe('onboard_org', () => {
     expect(await allotment(cell, '1')).toMatchObject({ floor: '150000', origin: 'migrated' });
   });
 
-  test('asked before the org is inserted it records, and writes when asked again', async () => {
+  test('asked before the org is inserted it records, and writes when it is there', async () => {
     const cell = await makeCell();
     await cutOver(cell);
     expect(await onboard(cell, '1')).toBe('credits');
+    await writeWaiting(cell);
     await cell.insertOrgs({ org_id: '1' });
     expect(await onboard(cell, '1')).toBe('credits');
+    await cell.sql('update credit_rollout.pending_sign_ups set due_at = now()');
+    await writeWaiting(cell);
     expect(await allotment(cell, '1')).toMatchObject({ floor: null, origin: 'signup' });
   });
 
@@ -153,6 +164,8 @@ describe('onboard_org', () => {
     await cutOver(cell);
     await cell.insertOrgs({ org_id: '1', edition: 'unheard of' });
     expect(await onboard(cell, '1')).toBe('credits');
+    expect(await capacity(cell, '1')).toEqual({ model: 'credits', capacity: null });
+    await writeWaiting(cell);
     expect(await allotment(cell, '1')).toBeUndefined();
   });
 
@@ -162,6 +175,8 @@ describe('onboard_org', () => {
     await cutOver(cell);
     await cell.sql('delete from credit_rollout.allotments');
     expect(await onboard(cell, '1')).toBe('credits');
+    expect(await capacity(cell, '1')).toEqual({ model: 'credits', capacity: '150000' });
+    await writeWaiting(cell);
     expect(await allotment(cell, '1')).toBeUndefined();
   });
 
@@ -171,6 +186,7 @@ describe('onboard_org', () => {
     await cell.insertOrgs({ created_at: 'now' });
     const [row] = await cell.sql('select credit_rollout.onboard_org(org_id) as model from public.orgs');
     expect(row?.model).toBe('credits');
+    await writeWaiting(cell);
     expect(await cell.sql('select origin from credit_rollout.allotments')).toEqual([{ origin: 'signup' }]);
   });
 
@@ -187,8 +203,9 @@ describe('onboard_org', () => {
     await cutOver(cell);
     await cell.insertOrgs({ org_id: '1' });
     expect(await rejectionOf(cell, ask)).toBe('done');
+    await writeWaiting(cell);
     expect(await allotment(cell, '1')).toMatchObject({ origin: 'signup' });
-    for (const fn of ['ask_gate()', 'wait_for_gate()', 'grant_sign_up(1)'])
+    for (const fn of ['ask_gate()', 'wait_for_gate()', 'sign_up(1)'])
       expect(await rejectionOf(cell, `begin; set local role ${role}; select credit_rollout.${fn}; commit`)).toBe(
         '42501',
       );

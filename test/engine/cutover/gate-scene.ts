@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { armGate, latchGate } from '../../../src/engine/cutover/gate.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { markSwept } from '../../../src/stores/cell/cutover/gate.js';
+import { writePendingSignUps } from '../../../src/stores/cell/cutover/pending-sign-ups.js';
 import { createTestCell, type TestCell, type TestCellOptions } from '../../support/cell.js';
 import { sealInCell } from '../../support/seal-in-cell.js';
 
@@ -49,6 +50,15 @@ export const signUp = async (cell: TestCell, orgId: string, createdAt = 'now'): 
   await cell.insertOrgs({ org_id: orgId, created_at: createdAt });
   return onboard(cell, orgId);
 };
+/** What a worker does a moment later, where single writes are allowed. */
+export const writeWaiting = async (cell: TestCell): Promise<unknown> => {
+  await cell.sql(`update credit_rollout.fence set state = 'closed', single_writes = true,
+    timeline = left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)`);
+  return cell.cell.inTransaction('worker', writePendingSignUps);
+};
+/** What the product reads. */
+export const capacity = async (cell: TestCell, orgId: string): Promise<Record<string, unknown> | undefined> =>
+  (await cell.sql('select model, capacity from credit_rollout.org_capacity where org_id = $1', [orgId]))[0];
 export const allotment = async (cell: TestCell, orgId: string): Promise<Record<string, unknown> | undefined> =>
   (
     await cell.sql('select floor, total_credits, origin, rate_card from credit_rollout.allotments where org_id = $1', [

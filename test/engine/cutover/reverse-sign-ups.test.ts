@@ -9,6 +9,7 @@ import { requestReconcile } from '../../../src/engine/reconcile/request-reconcil
 import { systemClock } from '../../../src/kernel/clock.js';
 import { readLag } from '../../support/stopwatch.js';
 import { waitFor } from '../../support/wait.js';
+import { writeWaiting } from './gate-scene.js';
 import {
   approve,
   closeAll,
@@ -53,6 +54,7 @@ describe('row 43: a reversal', () => {
     expect(await signUp(world, 1_001)).toBe('legacy');
     await cutOverSoon(world);
     expect(await signUp(world, 1_002)).toBe('credits');
+    await writeWaiting(cell);
     // nobody asked the gate about it, and it is found later
     await cell.insertOrgs({ org_id: 1_003, created_at: systemClock.now().toISOString() });
     const before = await gateOf(world);
@@ -95,6 +97,7 @@ describe('row 43: a reversal', () => {
     await fleet.expectInvariants();
     await cutOverSoon(world);
     expect(await signUp(world, 1_005)).toBe('credits');
+    await writeWaiting(cell);
     await night(world);
     expect(await floorOf(world, 1_002)).toEqual(CREDITS);
     expect(await floorOf(world, 1_004)).toEqual(LEGACY);

@@ -6,7 +6,7 @@ import { systemClock } from '../../../src/kernel/clock.js';
 import { applyAll, hasLockWait, type TestCell } from '../../support/cell.js';
 import { startStopwatch } from '../../support/stopwatch.js';
 import { waitFor } from '../../support/wait.js';
-import { allotment, closeAll, connect, cutOver, makeCell, onboard, record } from './gate-scene.js';
+import { allotment, closeAll, connect, cutOver, makeCell, onboard, record, writeWaiting } from './gate-scene.js';
 
 afterEach(closeAll);
 
@@ -22,6 +22,7 @@ describe('the sign-up trigger', () => {
     expect(await install(cell, 'as_before')).toBe(true);
     await cutOver(cell);
     await cell.insertOrgs({ org_id: '1', created_at: 'now' }, { org_id: '2', created_at: 'now', paid: false });
+    await writeWaiting(cell);
     expect(await allotment(cell, '1')).toMatchObject({ floor: null, origin: 'signup' });
     expect(await allotment(cell, '2')).toMatchObject({ total_credits: '5000', origin: 'signup' });
     expect(await onboard(cell, '1')).toBe('credits');

@@ -60,6 +60,10 @@ async function expectOneModelEach(
 ): Promise<void> {
   await waitForGate(fleet, 'swept_at');
   await waitFor('the sweep to end', async () => (await listSweeps(fleet)).every(({ state }) => state !== 'open'));
+  await waitFor('workers to write what waits', async () => {
+    const [row] = await cell.sql('select count(*)::int as n from credit_rollout.pending_sign_ups');
+    return row?.n === 0;
+  });
   const records = await readRecords(cell);
   expect(records.length).toBe(new Set(answers.map(({ orgId }) => orgId)).size);
   const modelOf = new Map(records.map((row) => [row.org_id, row.model]));

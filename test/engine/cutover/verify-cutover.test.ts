@@ -3,7 +3,18 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';
 import { applyAll, type TestCell } from '../../support/cell.js';
 import { waitFor } from '../../support/wait.js';
-import { arm, closeAll, cutOver, inMs, latch, makeCell, reachInstant, signUp, swept } from './gate-scene.js';
+import {
+  arm,
+  closeAll,
+  cutOver,
+  inMs,
+  latch,
+  makeCell,
+  reachInstant,
+  signUp,
+  swept,
+  writeWaiting,
+} from './gate-scene.js';
 
 afterEach(closeAll);
 
@@ -55,6 +66,9 @@ describe('verifyDataCenter', () => {
     await cutOver(cell);
     await signUp(cell, '2');
     await swept(cell);
+    // a worker is about to write it
+    expect(await verify(cell)).toMatchObject({ verdict: 'proven' });
+    await writeWaiting(cell);
     expect(await verify(cell)).toMatchObject({ verdict: 'proven' });
     await cell.sql(breakIt);
     expect(await verify(cell)).toMatchObject({ verdict: 'broken', ...found });

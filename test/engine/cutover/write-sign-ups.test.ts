@@ -55,7 +55,15 @@ const write = (statementMs = 10_000): Promise<WrittenSignUps> =>
   cell.cell.inTransaction('worker', writePendingSignUps, { statementMs });
 const waiting = (): Promise<readonly Record<string, unknown>[]> =>
   cell.sql('select org_id::int as id, tries from credit_rollout.pending_sign_ups order by 1');
+const readState = () => cell.cell.inTransaction('state', readWaitingSignUps);
 const makeDue = (): Promise<unknown> => cell.sql('update credit_rollout.pending_sign_ups set due_at = now()');
+/** What doctor says of those that no worker has written. */
+async function find(check: string): Promise<unknown> {
+  const source = await cell.cell.asOwner((tx) => findSource(tx, cell.dataCenter.source, cell.dataCenter.id));
+  const recorder = createFindingRecorder({ subject: cell.dataCenter.id, title: 'Data center' }, check);
+  const [, found] = await checkSignUps({ cell: cell.cell, source }, recorder);
+  return found;
+}
 const BREAKS_AT = (id: number): string => `case when org_id = ${id} then ('n/a' || org_id)::bigint else agents end`;
 
 test('writes hundreds with one read of the source, and rests after it', async () => {
@@ -74,7 +82,7 @@ test('writes hundreds with one read of the source, and rests after it', async ()
   expect(explainSignUpsWait(state, { frozen: false, singleWrites: true, workersAlive: 1 })).toBe('view_takes_long');
 });
 
-test('writes all others where one cannot be read, and leaves that one to the night', async () => {
+test('writes all others where one cannot be read, and says that it gave that one up', async () => {
   const [bad = 0] = await signUp(200);
   await setView(BREAKS_AT(bad));
   for (let calls = 0; (await waiting()).length > 1; calls += 1) {
@@ -84,16 +92,51 @@ test('writes all others where one cannot be read, and leaves that one to the nig
   expect(await waiting()).toMatchObject([{ id: bad }]);
   const later = await signUp(2);
   expect(await write()).toMatchObject({ written: 2, failure: null });
-  for (let calls = 0; (await waiting()).length > 0; calls += 1) {
-    expect(calls).toBeLessThan(5);
+  for (let tries = 0; (await readState()).givenUp === null; tries += 1) {
+    expect(tries).toBeLessThan(5);
     await makeDue();
     await write();
   }
+  expect(await readState()).toMatchObject({ count: 0, since: null, givenUp: { count: 1, why: 'unreadable' } });
   expect(
     await cell.sql('select count(*)::int as n from credit_rollout.allotments where org_id = any ($1::bigint[])', [
       [bad, ...later],
     ]),
   ).toEqual([{ n: 2 }]);
+  expect(await find('sign-ups')).toMatchObject({
+    level: 'warning',
+    found: expect.stringMatching(/^1 sign-up was not written in five tries, .* cannot be read$/u),
+  });
+  // it is tried again, alone, and what was written is forgotten
+  await setView('agents');
+  await makeDue();
+  expect(await write()).toMatchObject({ tried: 1, written: 1 });
+  expect(await readState()).toMatchObject({ givenUp: null });
+});
+
+test('says why it gave up: undecidable, absent, left to the night; and forgets what left the source a day ago', async () => {
+  const [undecidable = 0, absent = 0, left = 0] = await signUp(3);
+  await cell.sql(`update org_rows set edition = 'unheard of' where org_id = ${undecidable};
+    delete from org_rows where org_id = ${absent}`);
+  await cell.sql(
+    `insert into credit_rollout.allotment_changes (org_id, operation, before, version, cause)
+    select $1, 'delete', '{}', 1, 'gone'`,
+    [left],
+  );
+  await cell.sql('update credit_rollout.pending_sign_ups set tries = 4');
+  expect(await write()).toMatchObject({ tried: 3, written: 0, failure: null });
+  expect(
+    await cell.sql('select org_id::int as id, why, tries from credit_rollout.pending_sign_ups order by 1'),
+  ).toEqual([
+    { id: undecidable, why: 'undecidable', tries: 5 },
+    { id: absent, why: 'absent', tries: 5 },
+    { id: left, why: 'left_to_night', tries: 5 },
+  ]);
+  expect(await readState()).toMatchObject({ count: 0, givenUp: { count: 3 } });
+  await cell.sql(`update credit_rollout.pending_sign_ups set noted_at = now() - interval '25 hours'`);
+  await makeDue();
+  await write();
+  expect((await waiting()).map(({ id }) => id)).toEqual([undecidable, left]);
 });
 
 test('goes on with others after one that takes too long', async () => {
@@ -115,10 +158,10 @@ test('counts no try where no org is the cause, and says the code', async () => {
   expect(await waiting()).toEqual(ids.map((id) => ({ id, tries: 0 })));
   await writeSignUps(cell.context, cell.dataCenter.id);
   await setView('agents');
-  const source = await cell.cell.asOwner((tx) => findSource(tx, cell.dataCenter.source, cell.dataCenter.id));
-  const recorder = createFindingRecorder({ subject: cell.dataCenter.id, title: 'Data center' }, 'sign-ups');
-  const [, found] = await checkSignUps({ cell: cell.cell, source }, recorder);
-  expect(found).toMatchObject({ level: 'warning', found: expect.stringMatching(/^3 sign-ups wait .*\(42501\)$/u) });
+  expect(await find('sign-ups')).toMatchObject({
+    level: 'warning',
+    found: expect.stringMatching(/^3 sign-ups wait .*\(42501\)$/u),
+  });
 });
 
 test('holds no lock of the fence while it reads, and writes nothing that was closed meanwhile', async () => {
@@ -135,6 +178,13 @@ test('holds no lock of the fence while it reads, and writes nothing that was clo
     update credit_rollout.fence set single_writes = false; commit`);
   expect(await writing).toMatchObject({ tried: 0, written: 0 });
   expect(await waiting()).toHaveLength(2);
+});
+
+test('writes at once what the clock was set back from', async () => {
+  await signUp(1);
+  await cell.sql(`update credit_rollout.pending_sign_ups set due_at = now() + interval '1 hour';
+    update credit_rollout.sign_up_writer set rest_until = now() + interval '1 hour'`);
+  expect(await writeSignUps(cell.context, cell.dataCenter.id)).toMatchObject({ written: 1 });
 });
 
 test('rests four times as long as a read takes, but not where it is quick, and at most a minute', () => {

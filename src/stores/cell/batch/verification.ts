@@ -14,7 +14,7 @@ export interface VerifyCounts {
   readonly mismatches: number;
   /** Orgs whose inputs are no longer those stored: counted, never blocks. */
   readonly changedSince: number;
-  /** Orgs in the source that have no allotment and are not quarantined. */
+  /** Orgs in the source that have no allotment, are not quarantined, and wait for no worker after their sign-up. */
   readonly appeared: number;
   /** Allotments whose org has left the source. */
   readonly gone: number;
@@ -134,8 +134,9 @@ select
       select from credit_rollout.quarantine q
       where q.org_id = s.org_id and (:run_id::bigint is null or q.run_id = :run_id::bigint))
     and not exists (
-      select from credit_rollout.stale_orgs z where z.org_id = s.org_id and z.run_id = :run_id::bigint))::int
-    as appeared,
+      select from credit_rollout.stale_orgs z where z.org_id = s.org_id and z.run_id = :run_id::bigint)
+    and not exists (
+      select from credit_rollout.pending_sign_ups w where w.org_id = s.org_id and w.tries < 5))::int as appeared,
   count(*) filter (where s.org_id is null)::int as gone
 from (select * from credit_rollout.allotments a where ${storedWithin}) a
 full join (select * from credit_rollout.source_orgs o where ${sourceWithin}) s on s.org_id = a.org_id`;

@@ -1,6 +1,5 @@
-// Sign-ups on credits whose allotment could not be written in the product's own transaction, and the one row that says
-// how their writing goes.
-import type { WaitingSignUps } from '../../../domain/cutover/sign-up-writing.js';
+// Sign-ups on credits whose allotment no worker has written yet, and the one row that says how their writing goes.
+import type { GivenUpWhy, WaitingSignUps } from '../../../domain/cutover/sign-up-writing.js';
 import { execute, selectRow, selectRowAndUndo } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
@@ -14,9 +13,11 @@ export interface DueSignUps {
 export function readDueSignUps(tx: CellTransaction): Promise<DueSignUps> {
   return selectRow<DueSignUps>(
     tx,
-    `select exists (select from credit_rollout.pending_sign_ups p where p.due_at <= clock_timestamp()) as due,
-       greatest(0, least(60000,
-         coalesce(extract(epoch from w.rest_until - clock_timestamp()) * 1000, 0)))::float8 as rest_ms
+    `select exists (select from credit_rollout.pending_sign_ups p where p.due_at <= clock_timestamp()
+         or p.due_at > clock_timestamp() + interval '15 minutes') as due,
+       -- no rest is longer than a minute: the clock was set back
+       case when w.rest_until > clock_timestamp() + interval '1 minute' then 0 else greatest(0,
+         coalesce(extract(epoch from w.rest_until - clock_timestamp()) * 1000, 0)) end::float8 as rest_ms
      from credit_rollout.sign_up_writer w`,
   );
 }
@@ -50,16 +51,29 @@ export async function saveSignUpRead(
   );
 }
 
-/** How many wait, since when, and what their writing met last. A scheduler may read no more of them. */
-export function readWaitingSignUps(tx: CellTransaction): Promise<WaitingSignUps> {
-  return selectRow<WaitingSignUps>(
-    tx,
-    `select count(p.noted_at)::float8 as count, min(p.noted_at) as since, w.read_ms, w.failure,
-       greatest(0, coalesce(extract(epoch from clock_timestamp() - min(p.noted_at)) * 1000, 0))::float8 as oldest_ms
-     from credit_rollout.sign_up_writer w left join credit_rollout.pending_sign_ups p on true
-     group by w.read_ms, w.failure`,
-  );
+/** How many wait, since when, what their writing met last, and which were given up. A scheduler may read no more. */
+export async function readWaitingSignUps(tx: CellTransaction): Promise<WaitingSignUps> {
+  const { givenUpCount, givenUpSince, givenUpWhy, ...waiting } = await selectRow<WaitingRow>(tx, WAITING);
+  if (givenUpSince === null) return { ...waiting, givenUp: null };
+  return { ...waiting, givenUp: { count: givenUpCount, since: givenUpSince, why: givenUpWhy ?? 'unreadable' } };
 }
+
+interface WaitingRow extends Omit<WaitingSignUps, 'givenUp'> {
+  readonly givenUpCount: number;
+  readonly givenUpSince: Date | null;
+  readonly givenUpWhy: GivenUpWhy | null;
+}
+
+// the function write_sign_ups counts five tries
+const WAITING = `
+select count(*) filter (where p.tries < 5)::float8 as count, min(p.noted_at) filter (where p.tries < 5) as since,
+  w.read_ms, w.failure, greatest(0, coalesce(extract(epoch from
+    clock_timestamp() - min(p.noted_at) filter (where p.tries < 5)) * 1000, 0))::float8 as oldest_ms,
+  count(*) filter (where p.tries >= 5)::float8 as given_up_count,
+  min(p.noted_at) filter (where p.tries >= 5) as given_up_since,
+  mode() within group (order by p.why) filter (where p.tries >= 5) as given_up_why
+from credit_rollout.sign_up_writer w left join credit_rollout.pending_sign_ups p on true
+group by w.read_ms, w.failure`;
 
 /**
  * Measures on the source how long the rule takes for one org, in ms; null: it has none. Raises 57014 where that takes
@@ -74,7 +88,7 @@ export async function measureOneOrg(tx: CellTransaction, limitMs: number): Promi
   return took;
 }
 
-/** Decides whether sign-ups are written in their own transaction; null: they are. */
+/** Decides whether workers read the source for one sign-up or for many at once; null: for one. */
 export async function saveOneOrgMs(tx: CellTransaction, ms: number | null): Promise<void> {
   await execute(tx, 'update credit_rollout.cell set one_org_ms = :ms::real', { ms });
 }

@@ -46,7 +46,7 @@ const STATE = [
   'select (repair_id, state, proposed_at, decided_at) on credit_rollout.repairs',
   'select (run_id, cause, movement, outcome, proposes) on credit_rollout.drift',
   'select (look_ms, failure, bulk_from) on credit_rollout.feed',
-  'select (noted_at) on credit_rollout.pending_sign_ups',
+  'select (noted_at, tries, why) on credit_rollout.pending_sign_ups',
   'select on credit_rollout.sign_up_writer',
   // a new card, whole: its rates must have its hash, and nothing uses it yet
   'execute on function credit_rollout.add_rate_card',
@@ -126,6 +126,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RETURNED,
     `select on credit_rollout.protected_orgs, credit_rollout.overrides, credit_rollout.drift,
        credit_rollout.waiting_floors, credit_rollout.repairs, credit_rollout.repaired_orgs`,
+    // those that are only recorded are not missing
+    'select (org_id, tries) on credit_rollout.pending_sign_ups',
     'execute on function credit_rollout.repair_targets',
     `select on credit_rollout.usage_days, credit_rollout.usage_alerts, credit_rollout.usage_peaks,
        credit_rollout.exceptions, credit_rollout.decision_log`,
@@ -199,12 +201,10 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
  */
 export const SOURCE_GRANTS = [
   `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first,
-    credit_rollout.decided_one, credit_rollout.check_open_plan, credit_rollout.record_sign_up,
-    credit_rollout.grant_sign_up, credit_rollout.insert_sign_up, credit_rollout.note_sign_up,
-    credit_rollout.single_writes_open,
-    credit_rollout.spent_of_timeouts, credit_rollout.limit_waits, credit_rollout.sign_up,
-    credit_rollout.onboard_org, credit_rollout.count_null_ids, credit_rollout.measure_one_org,
-    credit_rollout.finish_override,
+    credit_rollout.decided_one, credit_rollout.check_open_plan,
+    credit_rollout.insert_sign_up, credit_rollout.single_writes_open,
+    credit_rollout.spent_of_timeouts, credit_rollout.onboard_org, credit_rollout.count_null_ids,
+    credit_rollout.measure_one_org, credit_rollout.finish_override,
     credit_rollout.retire_gone, credit_rollout.lock_batch, credit_rollout.split_batch_at,
     credit_rollout.stored_details, credit_rollout.api_details, credit_rollout.returned_capacity`,
   `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
@@ -214,7 +214,7 @@ export const SOURCE_GRANTS = [
     credit_rollout.retired, credit_rollout.org_capacity, credit_rollout.usage_peaks`,
   'select (run_id, org_id) on credit_rollout.quarantine',
   'select (day) on credit_rollout.usage_days',
-  'update (tries, due_at), delete on credit_rollout.pending_sign_ups',
+  'update (tries, due_at, why), delete on credit_rollout.pending_sign_ups',
   'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
   'insert (org_id, text, wanted, until, asked_by), select (exception_id) on credit_rollout.exceptions',
   NAMES,
