@@ -40,6 +40,7 @@ import { createDriftPurge, createPlanPurge } from './retention.js';
 import { createCellReversals } from './reversal.js';
 import { recordCellSchedulers } from './scheduler-logins.js';
 import { sealCutovers, sealOverrides } from './sealed-changes.js';
+import { writeSealedChecks } from './sealed-checks.js';
 import { sealPlans } from './sealed-plans.js';
 import { retirePlanNumbers, sealCellRetention } from './sealed-retention.js';
 import { bindReversals } from './sealed-reversals.js';
@@ -158,6 +159,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     splitChecksums,
     recordSignUpsOnly,
     keepGivenUpSignUps,
+    writeSealedChecks,
     quickenUsage,
     validateUsage,
     keepBatches,

@@ -36,9 +36,11 @@ import { createControlReversals } from './reversals.js';
 import { createRecords, createRollout } from './rollout.js';
 import { recordSchedulerQueues } from './scheduler-queues.js';
 import { recordSchedulerTicks } from './scheduler-ticks.js';
+import { sealChecks } from './sealed-checks.js';
 import { checkPlanSeals } from './sealed-plans.js';
 import { sealControlRetention } from './sealed-retention.js';
 import { createCellProposals, createSeals } from './seals.js';
+import { numberRuns } from './taken-epochs.js';
 import { limitControlTexts } from './texts.js';
 import { recordVerbs } from './verbs.js';
 import { voidLostApprovalsForGood } from './voided-approvals.js';
@@ -106,5 +108,7 @@ export const controlMigrations: readonly Migration[] = [
   limitControlTexts,
   typePolicy,
   recordEnds,
+  sealChecks,
+  numberRuns,
   createWebhooks,
 ];

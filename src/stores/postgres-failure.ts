@@ -134,6 +134,7 @@ export const RAISED_NAMES: readonly string[] = [
   'repairs_need_rest',
   'repairs_outdated',
   'reversals_future_check',
+  'runs_epoch_taken_check',
   'runs_night_due_check',
   'seal_expired',
   'seal_key_missing',

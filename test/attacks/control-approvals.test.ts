@@ -1,7 +1,7 @@
 // Kind 4. No statement of an operator or a scheduler starts a rollout that nobody else let through, or lets through its
 // own; and no step is taken by a login whose step it is not.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type ControlScene, openControlScene } from './control-scene.js';
+import { type ControlScene, openControlScene, underItsEpoch } from './control-scene.js';
 
 const DENIED = '42501';
 const RESTRICTED = '23001';
@@ -41,8 +41,11 @@ const use = (plan: string, run: number, at = 'now()'): string =>
   `update credit_rollout_control.approvals set used_at = ${at}, used_by_run = ${run}
    where plan_id = '${plan}' and voided_at is null`;
 const insertRun = (run: number, plan: string, dataCenter = dc()): string =>
-  `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id)
-   values (${run}, '${dataCenter}', 'migrate', 'card', '${plan}')`;
+  underItsEpoch(
+    run,
+    `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id)
+     values (${run}, '${dataCenter}', 'migrate', 'card', '${plan}')`,
+  );
 /** A plan of the operator's that the approver approved. */
 async function approved(number: number, dataCenter = dc()): Promise<string> {
   const plan = scene.planOf(number, dataCenter);

@@ -1,7 +1,7 @@
 // Kind 3. Who did something in control and when is what its database authenticated and its clock, whatever a login
 // sends.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ControlScene, openControlScene } from './control-scene.js';
+import { type ControlScene, openControlScene, underItsEpoch } from './control-scene.js';
 
 const DENIED = '42501';
 const RESTRICTED = '23001';
@@ -177,11 +177,16 @@ describe('a requester', () => {
 
   test('of a run is who asked for the rollout, whom ever the scheduler names', async () => {
     const { scheduler, operator } = scene.logins;
-    const insert = `insert into credit_rollout_control.runs
-      (run_id, data_center, kind, card_hash, requested_by, opened_at) values
-      (71, '${scene.dataCenters[1]}', 'migrate', 'card', 'the boss', '2020-01-01'),
-      (72, '${scene.dataCenters[0]}', 'sweep', 'card', 'the boss', '2020-01-01')`;
-    expect(await scheduler.attempt(insert)).toBe('done');
+    await scene.past(`update credit_rollout_control.data_centers set gate_latched_at = now()
+      where id = '${scene.dataCenters[0]}'`);
+    const insert = (run: number, dataCenter: string, kind: string): string =>
+      underItsEpoch(
+        run,
+        `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, requested_by, opened_at)
+         values (${run}, '${dataCenter}', '${kind}', 'card', 'the boss', '2020-01-01')`,
+      );
+    expect(await scheduler.attempt(insert(71, scene.dataCenters[1], 'migrate'))).toBe('done');
+    expect(await scheduler.attempt(insert(72, scene.dataCenters[0], 'sweep'))).toBe('done');
     expect(
       await scene.fleet.control(`select run_id, requested_by, opened_at > now() - interval '1 minute' as now
         from credit_rollout_control.runs order by run_id`),

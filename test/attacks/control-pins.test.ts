@@ -2,7 +2,7 @@
 // guard-rails let a plan through only where the policy and the plan's own counts do.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { setPolicy } from '../support/policy.js';
-import { type ControlScene, INSIDE, openControlScene } from './control-scene.js';
+import { type ControlScene, INSIDE, openControlScene, underItsEpoch } from './control-scene.js';
 
 const DENIED = '42501';
 const RESTRICTED = '23001';
@@ -128,8 +128,11 @@ describe('guard-rails', () => {
     `update ${schema}.approvals set used_at = now(), used_by_run = ${n} where plan_id = '${plan}'`;
   const start = (plan: string): readonly string[] => [
     'begin',
-    `insert into ${schema}.runs (run_id, data_center, kind, card_hash, plan_id)
-      values (${n}, '${dc()}', 'migrate', 'card', '${plan}')`,
+    underItsEpoch(
+      n,
+      `insert into ${schema}.runs (run_id, data_center, kind, card_hash, plan_id)
+       values (${n}, '${dc()}', 'migrate', 'card', '${plan}')`,
+    ),
     use(plan),
     set(`stage = 'canary', run_id = ${n}`),
     'commit',

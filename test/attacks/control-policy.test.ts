@@ -2,7 +2,7 @@
 // place: not in the policy, nor in a request.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { setPolicy } from '../support/policy.js';
-import { type ControlScene, openControlScene } from './control-scene.js';
+import { type ControlScene, openControlScene, underItsEpoch } from './control-scene.js';
 
 const DENIED = '42501';
 const RESTRICTED = '23001';
@@ -196,8 +196,12 @@ describe('falls beyond the limits of a night', () => {
     values ('${dc()}', 'trials ended', ${falls})`;
   const decide = (state: string) => `update ${schema}.reconcile_requests set state = '${state}'
     where ended_at is null and run_id is null`;
-  const open = (run: number) => `insert into ${schema}.runs (run_id, data_center, kind, card_hash, epoch)
-    values (${run}, '${dc()}', 'reconcile', 'card', ${run})`;
+  const open = (run: number) =>
+    underItsEpoch(
+      run,
+      `insert into ${schema}.runs (run_id, data_center, kind, card_hash, epoch)
+       values (${run}, '${dc()}', 'reconcile', 'card', ${run})`,
+    );
   const take = (run: number) => `update ${schema}.reconcile_requests set run_id = ${run} where ended_at is null`;
   const sealed = async (run: number): Promise<unknown> =>
     (await scene.logins.scheduler.read(`select ${schema}.seal_maintenance(${run}) as seal`))[0]?.seal;

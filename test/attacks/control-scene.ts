@@ -33,6 +33,10 @@ export const INSIDE = {
   ...{ before: '1000', after: '1000', maxRaiseFactor: null, maxFloorOverPlan: null },
 } as const;
 
+/** SQL that inserts a run as a scheduler does, which takes its id as an epoch in the same transaction. */
+export const underItsEpoch = (run: number, insert: string): string =>
+  `update credit_rollout_control.rollout set epoch = ${run}; ${insert}`;
+
 /** `server`: its admin URL, instead of the shared one. */
 export async function openControlScene(server?: string): Promise<ControlScene> {
   const fleet = await createFleet({ cells: [{ orgs: [] }, { orgs: [] }], server });

@@ -1,7 +1,7 @@
 // Kind 5. Control seals for a cell what two people agreed on, and nothing else: whoever may ask for a seal gets none of
 // what was not approved.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ControlLogin, type ControlScene, openControlScene } from './control-scene.js';
+import { type ControlLogin, type ControlScene, openControlScene, underItsEpoch } from './control-scene.js';
 
 const LOGINS: readonly ControlLogin[] = ['operator', 'operator2', 'approver', 'viewer', 'scheduler', 'both'];
 const DENIED = '42501';
@@ -74,12 +74,15 @@ describe('a seal', () => {
 
   test('of a run needs a used approval of exactly that run’s plan, and an open run', async () => {
     const plan = scene.planOf(40);
-    const insertRun = `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id)
-      values (400, '${dc()}', 'migrate', 'card', '${plan}')`;
+    const insertRun = underItsEpoch(
+      400,
+      `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id)
+       values (400, '${dc()}', 'migrate', 'card', '${plan}')`,
+    );
     expect(await scene.logins.operator.attempt(scene.register(40))).toBe('done');
     expect(await scene.logins.scheduler.attempt(insertRun)).toBe('done');
     await past(`update credit_rollout_control.data_centers set run_id = 400, plan_id = '${plan}',
-      stage = 'canary', plan = '{"cardHash": "another card"}' where id = '${dc()}'`);
+      stage = 'canary', plan = '{"cardHash": "another card", "checks": [{"name": "wal", "limit": 5}]}' where id = '${dc()}'`);
     const seal = () => sealBy('scheduler', 'seal_run(400)');
     expect(await seal()).toBeNull();
     expect(
@@ -99,6 +102,7 @@ describe('a seal', () => {
       plan_id: 40,
       // of the plan that was approved, whatever the request says
       card_hash: 'card',
+      checks: [{ name: 'wal', limit: 5 }],
       author: scene.logins.operator.name,
       approver: scene.logins.approver.name,
     });
@@ -110,14 +114,17 @@ describe('a seal', () => {
   });
 
   test('of a night has the limits of control, and accepts falls only as a person asked', async () => {
-    await past(`update credit_rollout_control.policy set value = '5' where name = 'reconcile.maxChanged';
+    await past(`update credit_rollout_control.rollout set epoch = 420;
+      update credit_rollout_control.policy set value = '5' where name = 'reconcile.maxChanged';
       update credit_rollout_control.policy set value = '2' where name = 'reconcile.maxLapsed';
+      update credit_rollout_control.policy set value = '[{"name": "wal", "limit": 9}]' where name = 'rollout.checks';
       insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, epoch)
         values (410, '${dc()}', 'reconcile', 'card', 410);
       insert into credit_rollout_control.reconcile_requests (data_center, requested_by, run_id)
         values ('${dc()}', 'alice', 410)`);
     const seal = () => sealBy('scheduler', 'seal_maintenance(410)');
-    expect(await seal()).toMatchObject({ of: 'reconcile', max_changed: 5, max_lapsed: 2, allow_falls: false });
+    const checks = [{ name: 'wal', limit: 9 }];
+    expect(await seal()).toMatchObject({ of: 'reconcile', max_changed: 5, max_lapsed: 2, allow_falls: false, checks });
     await past(`update credit_rollout_control.runs set state = 'done', ended_at = now() where run_id = 410`);
     expect(await seal()).toBeNull();
   });
@@ -156,10 +163,14 @@ describe('a seal', () => {
         `update credit_rollout_control.cell_proposals set state = 'withdrawn' where number = ${number}`,
       ),
     ).toBe('done');
+    await past(`update credit_rollout_control.data_centers set gate_latched_at = now() where id = '${dc()}'`);
     const [row] = await scheduler.read(
       'begin',
-      `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, epoch)
+      underItsEpoch(
+        430,
+        `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, epoch)
          values (430, '${dc()}', 'sweep', 'card', 430)`,
+      ),
       'select credit_rollout_control.seal_maintenance(430) as seal',
     );
     expect(row?.seal).toBeNull();

@@ -2,7 +2,7 @@
 // renamed, and an epoch that leaps again and again.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EPOCH_CEILING } from '../../migrations/epoch-ceiling.js';
-import { type ControlScene, openControlScene } from './control-scene.js';
+import { type ControlScene, openControlScene, underItsEpoch } from './control-scene.js';
 
 const RESTRICTED = '23001';
 const REMOVED = '55000';
@@ -42,8 +42,12 @@ const under = async (work: (attempt: (text: string) => Promise<unknown>) => Prom
 
 describe('a data center that was taken out', () => {
   const remove = (): Promise<unknown> => rows(`select ${schema}.remove_data_center('${dc()}', false)`);
-  const run = (n: number): string => `insert into ${schema}.runs (run_id, data_center, kind, card_hash, epoch)
-    values (${n}, '${dc()}', 'sweep', 'card', ${n})`;
+  const run = (n: number): string =>
+    underItsEpoch(
+      n,
+      `insert into ${schema}.runs (run_id, data_center, kind, card_hash, epoch)
+       values (${n}, '${dc()}', 'migrate', 'card', ${n})`,
+    );
 
   test('gets no seal', async () => {
     const { operator, approver } = scene.logins;
@@ -118,8 +122,11 @@ describe('a login that was renamed', () => {
       await attempt(approve(2));
       expect(
         await scheduler.attempt(
-          `insert into ${schema}.runs (run_id, data_center, kind, card_hash, plan_id)
-            values (9, '${dc()}', 'migrate', 'card', '${scene.planOf(2)}')`,
+          underItsEpoch(
+            9,
+            `insert into ${schema}.runs (run_id, data_center, kind, card_hash, plan_id)
+             values (9, '${dc()}', 'migrate', 'card', '${scene.planOf(2)}')`,
+          ),
           `update ${schema}.approvals set used_at = now(), used_by_run = 9`,
         ),
       ).toBe(CHECKED);

@@ -1,7 +1,7 @@
 // Kind 3. What somebody approved who has left since is void when it would be used; and a reversal takes back only the
 // cut-over that two people saw.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ControlScene, openControlScene } from './control-scene.js';
+import { type ControlScene, openControlScene, underItsEpoch } from './control-scene.js';
 import { openSealScene, type SealScene } from './seal-scene.js';
 
 const LEFT = '23001';
@@ -45,8 +45,13 @@ describe('an approval of a plan', () => {
     expect(await scene.logins.operator.attempt(scene.register(n))).toBe('done');
     expect(await scene.logins.approver.attempt(approve(plan))).toBe('done');
     expect(
-      await scene.logins.scheduler.attempt(`insert into credit_rollout_control.runs
-        (run_id, data_center, kind, card_hash, plan_id) values (${n}, '${dc()}', 'migrate', 'card', '${plan}')`),
+      await scene.logins.scheduler.attempt(
+        underItsEpoch(
+          n,
+          `insert into credit_rollout_control.runs
+           (run_id, data_center, kind, card_hash, plan_id) values (${n}, '${dc()}', 'migrate', 'card', '${plan}')`,
+        ),
+      ),
     ).toBe('done');
     await scene.fleet.control(leave());
     expect(await scene.logins.scheduler.attempt(use(plan, n))).toBe(LEFT);
@@ -140,8 +145,13 @@ describe('an approval of a plan', () => {
     const { approver, operator, scheduler } = scene.logins;
     expect(await operator.attempt(scene.register(n))).toBe('done');
     expect(await approver.attempt(approve(plan))).toBe('done');
-    await scheduler.attempt(`insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id)
-      values (${n}, '${dc()}', 'migrate', 'card', '${plan}')`);
+    await scheduler.attempt(
+      underItsEpoch(
+        n,
+        `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id)
+         values (${n}, '${dc()}', 'migrate', 'card', '${plan}')`,
+      ),
+    );
     await scene.fleet.control(`${leave} ${approverName()}`);
     // the tick that sees it; without one, another login is told apart all the same
     if (recorded !== null) await scheduler.attempt('select credit_rollout_control.record_lost_approvals()');

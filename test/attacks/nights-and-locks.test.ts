@@ -1,7 +1,7 @@
 // What a scheduler's login, or any login of control, does alone to the nights, the clock and the work of others.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { addException, answerException } from '../../src/engine/usage/exceptions.js';
-import { type ControlScene, openControlScene } from './control-scene.js';
+import { type ControlScene, openControlScene, underItsEpoch } from './control-scene.js';
 
 const RESTRICTED = '23001';
 const CHECKED = '23514';
@@ -34,8 +34,11 @@ const night = (daysAgo: number, change: Readonly<Record<string, string>> = {}): 
     select ${Object.values(columns).join(', ')} from ${NIGHT(daysAgo)} n`;
 };
 const run = (id: number, more = ''): string =>
-  `insert into ${schema}.runs (run_id, data_center, kind, card_hash${more && ', state, ended_at, counts'})
-   values (${id}, '${dc()}', 'reconcile', 'card'${more})`;
+  underItsEpoch(
+    id,
+    `insert into ${schema}.runs (run_id, data_center, kind, card_hash${more && ', state, ended_at, counts'})
+     values (${id}, '${dc()}', 'reconcile', 'card'${more})`,
+  );
 const begin = (id: number): string =>
   `update ${schema}.due_work set state = 'running', started_at = '2020-01-01', run_id = ${id} where state = 'due'`;
 const end = (id: number): readonly string[] => [

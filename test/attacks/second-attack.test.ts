@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { installChangeFeed, removeChangeFeed } from '../../src/engine/setup/triggers.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { cellSourceRoleName } from '../../src/stores/cell/cell-database.js';
-import { type ControlScene, openControlScene } from './control-scene.js';
+import { type ControlScene, openControlScene, underItsEpoch } from './control-scene.js';
 import { openSealScene, type SealScene } from './seal-scene.js';
 
 const REFUSED = '42501';
@@ -177,8 +177,13 @@ describe('a rollout', () => {
     await both.attempt(
       `insert into credit_rollout_control.approvals (plan_id, kind, reason) values ('${planId}', 'person', 'mine')`,
     );
-    await scheduler.attempt(`insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id)
-      values (${n}, '${control.dataCenters[0]}', 'migrate', 'card', '${planId}')`);
+    await scheduler.attempt(
+      underItsEpoch(
+        n,
+        `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id)
+         values (${n}, '${control.dataCenters[0]}', 'migrate', 'card', '${planId}')`,
+      ),
+    );
     await scheduler.attempt(`update credit_rollout_control.approvals set used_at = now(), used_by_run = ${n}
       where plan_id = '${planId}'`);
     expect(

@@ -1,7 +1,7 @@
 // What a third review with the documented logins found in control, each as it was done: an instant shown and another
 // meant, an approver who was dismissed in the middle, a login that was renamed, settings that stop every night.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type ControlScene, INSIDE, openControlScene } from './control-scene.js';
+import { type ControlScene, INSIDE, openControlScene, underItsEpoch } from './control-scene.js';
 
 const RESTRICTED = '23001';
 const CHECKED = '23514';
@@ -191,8 +191,12 @@ describe('a decision', () => {
       expect(await scene.logins.operator.attempt(postpone('2028-01-01T00:00Z'))).toBe('55000');
       expect(await scene.logins.operator.attempt(`select ${schema}.seal_cutover('${dc()}')`)).toBe('55000');
       expect(
-        await scene.logins.scheduler.attempt(`insert into ${schema}.runs (run_id, data_center, kind, card_hash)
-          values (9, '${dc()}', 'sweep', 'card')`),
+        await scene.logins.scheduler.attempt(
+          underItsEpoch(
+            9,
+            `insert into ${schema}.runs (run_id, data_center, kind, card_hash) values (9, '${dc()}', 'migrate', 'card')`,
+          ),
+        ),
       ).toBe('55000');
     } finally {
       await scene.past(set('removed_at = null, removed_by = null'));

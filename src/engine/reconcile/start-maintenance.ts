@@ -22,8 +22,13 @@ export async function startMaintenance(
   reason: string,
 ): Promise<boolean> {
   const seen = await readFenceOf(context, row.id);
+  // the database begins a sweep only of a cut-over that control knows of
+  const { latchedAt, sweptAt } = seen.gate;
+  const gate = kind === 'sweep' ? { gateLatchedAt: latchedAt, gateSweptAt: sweptAt } : {};
   return startUnderNewEpoch(context, seen.epoch, async (tx, runId) => {
     const { night, request } = (await listMaintenance(tx))(row.id);
+    // opening the fence stops the change feed
+    if (!(await transitionDataCenter(tx, row, { singleWrites: false, ...gate }))) throw new VersionConflict();
     await insertControlRun(tx, {
       runId,
       dataCenter: row.id,
@@ -34,8 +39,6 @@ export async function startMaintenance(
       reason: kind === 'reconcile' && night === null ? (request?.reason ?? null) : reason,
     });
     if (kind === 'reconcile') await takeWhatIsDue(tx, row.id, runId, { night, request });
-    // opening the fence stops the change feed
-    if (!(await transitionDataCenter(tx, row, { singleWrites: false }))) throw new VersionConflict();
     await appendAudit(tx, { action: kind, dataCenter: row.id, runId, epoch: runId, reason });
   });
 }

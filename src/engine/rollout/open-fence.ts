@@ -1,8 +1,6 @@
 // Opens and closes a cell's fence for a run, or for its verification. It opens under an epoch that is new to the cell;
 // when it is closed, nothing of the run can commit any more.
-import { type CellCheck, listChecksOf } from '../../domain/checks/check.js';
 import { RESTING_STAGES, SLOT_STAGES } from '../../domain/rollout/stage.js';
-import { saveChecks } from '../../stores/cell/batch/checks.js';
 import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fence.js';
 import { openSealedRun } from '../../stores/cell/batch/runs.js';
 import { clearVerification } from '../../stores/cell/batch/verification.js';
@@ -48,8 +46,7 @@ export async function openFence(
   const seal = await context.control.inTransaction((tx) => sealRun(tx, runId));
   if (seal === undefined) return false;
   await endForgottenRuns(context, row.id);
-  const checks = listChecksOf(row.settings.checks, 'write');
-  const opening = { seal, runId, epoch: row.epoch, state, checks };
+  const opening = { seal, runId, epoch: row.epoch, state };
   try {
     return await openInCell(context, row, opening);
   } catch (error) {
@@ -65,14 +62,12 @@ interface Opening {
   readonly runId: bigint;
   readonly epoch: bigint;
   readonly state: 'open' | 'verifying';
-  /** Those that hold writes: a worker measures them. */
-  readonly checks: readonly CellCheck[];
 }
 
 async function openInCell(
   context: EngineContext,
   { id }: FenceRow,
-  { seal, runId, epoch, state, checks }: Opening,
+  { seal, runId, epoch, state }: Opening,
 ): Promise<boolean> {
   return withExclusiveFence(context.cells.get(id), async (tx) => {
     const fence = await readFence(tx);
@@ -85,7 +80,6 @@ async function openInCell(
       return true;
     }
     await saveFenceClosed(tx, null);
-    await saveChecks(tx, checks);
     await setFence(tx, { state, epoch, runId });
     return true;
   });

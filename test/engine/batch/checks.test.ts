@@ -1,9 +1,8 @@
 // The checks of a cell on a real server: what is measured, what holds and for how long. No worker gets past it.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type CheckSpec, toCheck } from '../../../src/domain/checks/check.js';
+import type { CheckSpec } from '../../../src/domain/checks/check.js';
 import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
 import { sampleChecks } from '../../../src/engine/batch/sample-checks.js';
-import { saveChecks } from '../../../src/stores/cell/batch/checks.js';
 import { cellRoleName } from '../../../src/stores/cell/cell-database.js';
 import { applyCanary, contextOf, createTestCell, openRun, type TestCell } from '../../support/cell.js';
 import { fillCell } from '../../support/fleet.js';
@@ -27,9 +26,13 @@ afterAll(async () => {
   await cell.drop();
 });
 
+/** As the seal of a run brings them. */
+const sealChecks = (...specs: readonly CheckSpec[]): Promise<unknown> =>
+  cell.sql('select credit_rollout.set_checks($1::jsonb)', [JSON.stringify(specs)]);
+
 /** The cell has these checks, and nobody has sampled yet. */
 async function setChecks(...specs: readonly CheckSpec[]): Promise<void> {
-  await cell.cell.inTransaction('fencer', (tx) => saveChecks(tx, specs.map(toCheck)));
+  await sealChecks(...specs);
   await cell.sql(`update credit_rollout.throttle
     set lanes = null, good_samples = 0, changed_at = null, sampled_at = null, looked_at = null`);
 }
@@ -168,7 +171,7 @@ describe('the checks of a cell', () => {
     await setLoad(200);
     await setChecks(LOAD);
     await sampleChecks(cell.cell, 0);
-    await cell.cell.inTransaction('fencer', (tx) => saveChecks(tx, [toCheck({ ...LOAD, limit: 1_000 })]));
+    await sealChecks({ ...LOAD, limit: 1_000 });
     expect(await readings()).toEqual({ load: 200 });
     await setChecks();
     const { last } = await applyBatches(contextOf(cell.cell), at);

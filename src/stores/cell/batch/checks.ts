@@ -1,29 +1,11 @@
-// The checks of a cell, their newest readings, and the lanes that they allow. A scheduler writes which checks there
-// are, one worker at a time what it measured. Numbers and codes only, one row per check.
-import type { CellCheck } from '../../../domain/checks/check.js';
+// The checks of a cell, their newest readings, and the lanes that they allow. Which checks there are comes with the
+// seal of a run; one worker at a time writes what it measured. Numbers and codes only, one row per check.
 import type { Throttle } from '../../../domain/checks/decide-throttle.js';
 import { execute, findRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
 /** `write`: batches that write; `read`: the verification, which obeys fewer checks. */
 export type ThrottleScope = 'write' | 'read';
-
-/** As fencer: makes the checks of the cell these, and leaves the readings of those that were there. */
-export async function saveChecks(tx: CellTransaction, checks: readonly CellCheck[]): Promise<void> {
-  const wanted = JSON.stringify(checks.map(({ name, query, limit }) => ({ name, query, limit_value: limit })));
-  await execute(
-    tx,
-    `with wanted as (
-       select * from jsonb_to_recordset(:wanted::jsonb) w (name text, query text, limit_value float8)),
-     gone as (
-       delete from credit_rollout.checks c where not exists (select from wanted w where w.name = c.name))
-     insert into credit_rollout.checks as c (name, query, limit_value)
-     select w.name, w.query, w.limit_value from wanted w
-     on conflict (name) do update set query = excluded.query, limit_value = excluded.limit_value
-       where (c.query, c.limit_value) is distinct from (excluded.query, excluded.limit_value)`,
-    { wanted },
-  );
-}
 
 export interface StoredCheck {
   readonly name: string;

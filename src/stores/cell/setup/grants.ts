@@ -71,7 +71,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'update (state, failure, single_writes, changed_at) on credit_rollout.fence',
     'select, insert, update, delete on credit_rollout.workers',
     'execute on function credit_rollout.split_batch',
-    // it writes what it measured; which checks there are, and their limits, come from control
+    // it writes what it measured; which checks there are, and their limits, come with the seal of a run
     'select, update (value, error, sampled_at, calm_ms, mark_lsn, mark_at) on credit_rollout.checks',
     'select, update (lanes, good_samples, changed_at, sampled_at, looked_at) on credit_rollout.throttle',
     'execute on function credit_rollout.probe_ms',
@@ -139,7 +139,6 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   fencer: [
     ...STATE,
     'insert (login), update (seen_at) on credit_rollout.schedulers',
-    'insert (name, query, limit_value), update (query, limit_value), delete on credit_rollout.checks',
     'update on credit_rollout.fence',
     'update (armed_at, effective_at, latched_at, swept_at) on credit_rollout.gate',
     'execute on function credit_rollout.open_run, credit_rollout.open_maintenance, credit_rollout.count_unswept',
