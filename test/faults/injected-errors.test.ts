@@ -1,16 +1,15 @@
 // Errors of every class that a Postgres server can raise, in the place of statements of every command: none ends as a
 // bug, none shows a text of the server, none leaves half of something. A new command has no case here, and fails the
 // last test.
-import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { purgeService } from '../../jobs/purge.job.js';
-import { REGISTRATIONS } from '../../src/cli/commands/index.js';
 import { writeSignUps } from '../../src/engine/cutover/write-sign-ups.js';
 import { feedChanges } from '../../src/engine/feed/feed-changes.js';
 import { auditCells } from '../../src/engine/scheduler/audit-cells.js';
 import { tick } from '../../src/engine/scheduler/tick.js';
 import { reportAlive, serveOpenWork } from '../../src/engine/worker/serve-cell.js';
 import { dumpDatabase } from '../residency/search.js';
+import { COMMAND_NAMES, nameCommand } from '../support/command-names.js';
 import { MARKER } from './injected-faults.js';
 import { ALICE, BOB, InjectionScene, OWNER } from './injection-scene.js';
 
@@ -18,17 +17,6 @@ const ROUNDS = 4;
 
 let scene: InjectionScene;
 let at: readonly string[] = [];
-
-const program = new Command();
-for (const register of REGISTRATIONS) register(program, async () => undefined);
-const listCommands = (cli: Command, before = ''): readonly string[] =>
-  cli.commands.flatMap((one) =>
-    one.commands.length > 0 ? listCommands(one, `${before}${one.name()} `) : [`${before}${one.name()}`],
-  );
-const ALL = listCommands(program);
-const nameOf = (args: readonly string[]): string =>
-  ALL.find((one) => `${args.join(' ')} `.startsWith(`${one} `)) ??
-  `${args[0]} ${args[0] === 'plans' ? 'list' : 'show'}`;
 
 const setInstant = (sql: string): Promise<unknown> =>
   scene.fleet.control(`set local session_replication_role = replica; update credit_rollout_control.rollout set pinned_at = now();
@@ -236,7 +224,7 @@ describe('a command whose database raises an error', () => {
 });
 
 test('is checked here for every command', () => {
-  const ran = new Set(scene.ran.map(nameOf));
+  const ran = new Set(scene.ran.map(nameCommand));
   // demo has servers of its own, and a rate card is checked without one
-  expect(ALL.filter((one) => !ran.has(one))).toEqual(['rate-card check', 'demo']);
+  expect(COMMAND_NAMES.filter((one) => !ran.has(one))).toEqual(['rate-card check', 'demo']);
 });

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../../src/cli/run-cli.js';
+import { COMMAND_NAMES, nameCommand } from '../../support/command-names.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { parseCsv } from '../../support/parse-csv.js';
 import { createPeople, type TestPeople } from '../../support/person.js';
@@ -30,8 +31,11 @@ let fleet: Fleet;
 let crowd: TestPeople;
 let dc = '';
 const configs: string[] = [];
-const as = (person: number, args: readonly string[]): Promise<RanCommand> =>
-  runCommand(...args, '--config', configs[person] ?? '');
+const ranNames = new Set<string>();
+const as = (person: number, args: readonly string[]): Promise<RanCommand> => {
+  ranNames.add(nameCommand(args));
+  return runCommand(...args, '--config', configs[person] ?? '');
+};
 
 /** Runs it as the first person, and checks what it prints. */
 async function run(...args: readonly string[]): Promise<RanCommand> {
@@ -132,6 +136,30 @@ describe('hostile texts', () => {
     await run('cutover', 'postpone', '--dc', dc, '--withdraw', '--reason', REASON);
   });
 
+  test('are printed safely by what rests on numbers of an org', async () => {
+    const { sql } = fleet.cell(0);
+    const id = ids.find((one, at) => one.includes(FORGED) && at % 2 === 0) ?? expect.unreachable('no such id');
+    const at = ['--dc', dc];
+    await sql(
+      `insert into credit_rollout.usage_days (org_id, day, model, calls, credits, calls_given_back, credits_given_back,
+         refused_by_credits, refused_by_concurrency, peak_in_flight, kinds)
+       select a.org_id, (now() at time zone c.zone)::date - 1, 'credits', 1, a.total_credits + 1000, 0, 0, 0, 0, 0, '{}'
+       from credit_rollout.allotments a cross join credit_rollout.cell c where a.org_id = $1`,
+      [id],
+    );
+    expect(listOf((await read('usage', 'propose', ...at)).proposals).map(({ org_id }) => org_id)).toEqual([id]);
+    await sql(
+      `update credit_rollout.allotments set variable_credits = variable_credits + 1, total_credits = total_credits + 1
+       where org_id = $1`,
+      [id],
+    );
+    expect(JSON.stringify(await read('repair', ...at))).toContain(JSON.stringify(id));
+    await run('repair', ...at, '--execute', '--reason', REASON);
+    const enforce = ['meter', 'enforce', ...at, '--org', id, '--credits', 'shadow'];
+    expect(JSON.stringify(await read(...enforce))).toContain(JSON.stringify(id));
+    expect((await run(...enforce, '--execute', '--reason', REASON)).err).toBe('');
+  });
+
   test('are printed safely by everything that reads or stops', async () => {
     await fleet.cell(0).sql(`update public.orgs set agents = agents + 100000, edition = edition`);
     const preview = await read('reconcile', '--dc', dc);
@@ -153,8 +181,18 @@ describe('hostile texts', () => {
     await read('doctor');
     await run('settings', 'propose', 'rollout.bake', 'PT1H', '--execute', '--reason', REASON);
     await read('settings');
+    await run('settings', 'withdraw', 's1', '--reason', REASON);
+    await run('settings', 'get', 'lanes');
+    for (const change of [
+      ['set', 'lanes', '2'],
+      ['unset', 'lanes'],
+    ])
+      await run('settings', ...change, '--dc', dc, '--execute', '--reason', REASON);
     await read('calendar');
     await read('rate-card', 'check');
+    for (const verb of ['wait', 'adopt-cell', 'remove', 'uninstall']) await run(verb, '--dc', dc, '--reason', REASON);
+    await run('cutover', 'execute', '--dc', dc, '--reason', REASON);
+    await run('cutover', 'reverse', '--dc', dc, '--to', '2199-01-01', '--reason', REASON);
     await withHolder(`psql\n${FORGED}\u202e`, async () => {
       await run('freeze', '--reason', REASON);
       await read('freeze', '--reason', REASON);
@@ -185,6 +223,35 @@ describe('hostile texts', () => {
       expectPrintable(Object.values(await runCommand('status', '--config', `no-${text}`, '--debug')).join('\n'));
     }
   });
+});
+
+test('are printed safely where a configuration names them', async () => {
+  const { url, dataCenter, sql } = fleet.cell(0);
+  const relation = `o\n${FORGED}\u202e\u001b[35m"`;
+  const source = `public.${pg.escapeIdentifier(relation)}`;
+  await sql(`create view ${source} as select * from public.orgs`);
+  const path = join(folder, 'source.yaml');
+  const center = `{ id: ${dc}, zone: ${dataCenter.zone}, database: "${url}", source: ${JSON.stringify(source)} }`;
+  await writeFile(
+    path,
+    `controlDatabase: "${fleet.controlUrl}"\nrateCard: ${JSON.stringify(`r\n${FORGED}`)}\ndataCenters:\n  - ${center}\n`,
+  );
+  for (const args of [
+    ['doctor'],
+    ['init'],
+    ['plan', '--dc', dc],
+    ['plan', '--dc', dc, '--json'],
+    ['uninstall', '--dc', dc],
+  ]) {
+    const { out, err } = await runCommand(...args, '--config', path, '--reason', REASON);
+    expectPrintable(out + err);
+  }
+});
+
+test('are tried with every command', () => {
+  // what these write are the events of a log, in JSON; see test/platform/log.test.ts
+  const processes = ['meter serve', 'worker', 'scheduler', 'up', 'demo'];
+  expect(COMMAND_NAMES.filter((name) => !ranNames.has(name) && !processes.includes(name))).toEqual([]);
 });
 
 /** Holds the fence under a name while `work` runs. */
