@@ -138,7 +138,16 @@ describe('a meter', () => {
       [200, []],
       [400, []],
     ]);
-    expect(leaks((await ask({ socketPath, path: '/health' })).text)).toEqual([]);
+    // as a proxy asks: in headers
+    const headers = { 'x-org-id': orgId, 'x-call-kind': call.kind, 'x-call-id': call.callId, 'x-call-records': orgId };
+    const asked = await Promise.all([
+      ask({ socketPath, path: '/authorize', headers }),
+      ask({ socketPath, path: '/health' }),
+    ]);
+    expect(asked.map(({ status, text }) => [status, leaks(text)])).toEqual([
+      [400, []],
+      [200, []],
+    ]);
     process.kill(meter.pid, 'SIGTERM');
     const { code, out, err } = await meter.ended;
     expect([code, leaks(out + err)]).toEqual([0, []]);

@@ -4,7 +4,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { redisAvailable, startTestRedis } from '../support/redis.js';
 import { waitFor } from '../support/wait.js';
-import { createScene, type ResidencyScene } from './scene.js';
+import { createScene, type ResidencyScene, type RunningCommand } from './scene.js';
+import { findMarkers } from './search.js';
 import { CLASSES, type SpoiledClass, spoil, spoilerId } from './spoil.js';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -41,8 +42,8 @@ describe.each(QUEUES)('with the queue on %s', (queue) => {
     const scene = await createScenario(queue);
     ends.push(scene.drop);
     const { cell, dc, fleet, run } = scene;
-    const worker = scene.start('worker');
-    scene.start('scheduler');
+    const worker = scene.start('worker', '--listen', '127.0.0.1:0');
+    const scheduler = scene.start('scheduler', '--listen', '127.0.0.1:0');
     const failures = (): number => countOf(worker.output(), '"event":"job_failed"');
     const stage = async (): Promise<unknown> =>
       (await fleet.control('select stage from credit_rollout_control.data_centers where id = $1', [dc]))[0]?.stage;
@@ -67,8 +68,16 @@ describe.each(QUEUES)('with the queue on %s', (queue) => {
     await meet('plan', MET[queue].plans);
     await expectClean(scene);
 
-    // batches: what breaks a rule ends the run, and a retry goes on
+    // a check of the run that is to begin
+    await spoil(cell, 'look', 'P0001');
     await spoil(cell, 'view', '22P02');
+    const failedCheck = `select from credit_rollout.checks where error = 'P0001'`;
+    await waitFor('a check that fails', async () => (await cell.sql(failedCheck)).length > 0, { forMs: 90_000 });
+    for (const one of [worker, scheduler]) await expectCleanAnswers(scene, one);
+    await expectClean(scene);
+    await spoil(cell, 'look', null);
+
+    // batches: what breaks a rule ends the run, and a retry goes on
     const retryFailed = async (): Promise<void> => {
       if ((await stage()) === 'failed') expect((await run('retry', '--dc', dc)).code).toBe(0);
     };
@@ -154,6 +163,15 @@ async function writeAboutOrg(scene: ResidencyScene): Promise<void> {
       err: expect.stringMatching(/^Using [^\n]*\n(?: {2,}[^\n]*\n)*$/u),
     });
   await expectClean(scene);
+}
+
+/** Whoever may connect to a process may read what it says of itself. */
+async function expectCleanAnswers({ markers, dc }: ResidencyScene, { output }: RunningCommand): Promise<void> {
+  const address = /▶ listening: (\S+)\/livez/u.exec(output())?.[1] ?? expect.unreachable(output());
+  const read = async (path: string): Promise<string> => (await fetch(address + path)).text();
+  const [metrics = '', ...others] = await Promise.all(['/metrics', '/readyz', '/livez'].map(read));
+  expect(metrics).toContain(`data_center="${dc}"`);
+  expect(findMarkers([{ where: 'answers', text: metrics + others.join(' ') }], markers)).toEqual([]);
 }
 
 async function expectClean(scene: ResidencyScene): Promise<void> {

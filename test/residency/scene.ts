@@ -59,8 +59,8 @@ export interface ResidencyScene {
 }
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const ROLLOUT =
-  '{ batchSize: 100, approval: auto, bakeQuery: "select public.bake()", guardRails: { quarantinedShare: 1 } }';
+const ROLLOUT = `{ batchSize: 100, approval: auto, bakeQuery: "select public.bake()", guardRails: { quarantinedShare: 1 },
+  checks: [{ name: odd, query: "select public.look()" }] }`;
 const SECTIONS = 'signups: { cutover: 2025-10-30 }\nreconcile: { maxChanged: 1000, maxLapsed: 1000 }';
 
 export async function createScene(queue: 'postgres' | { readonly redis: string }): Promise<ResidencyScene> {
@@ -76,7 +76,8 @@ export async function createScene(queue: 'postgres' | { readonly redis: string }
   });
   const [cell, other] = [fleet.cell(0), fleet.cell(1)];
   await spoilSource(cell, markers);
-  await other.sql('create function public.bake() returns boolean language sql as $$ select true $$');
+  for (const name of ['bake', 'look'])
+    await other.sql(`create function public.${name}() returns boolean language sql as $$ select true $$`);
   const login = await createLogin(markers);
   const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-residency-'));
   await mkdir(join(folder, 'tmp'));

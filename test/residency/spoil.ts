@@ -1,9 +1,9 @@
 // A source of a product that raises errors with org data in every part: in its view, in a trigger on our table, in what
-// a bake query calls. Which error, and where, is a row that the test writes.
+// a bake query and a check call. Which error, and where, is a row that the test writes.
 import type { TestCell } from '../support/cell.js';
 import type { Markers } from './search.js';
 
-export type SpoiledPlace = 'view' | 'trigger' | 'bake';
+export type SpoiledPlace = 'view' | 'trigger' | 'bake' | 'look';
 
 /** The last is a code that Postgres does not have. */
 export const CLASSES = [
@@ -46,6 +46,13 @@ export async function spoilSource({ sql }: TestCell, markers: Markers): Promise<
         column = '${word}-column', datatype = '${word}-type';`;
   const read = (place: SpoiledPlace): string =>
     `spoiled text := (select s.class from public.spoil s where s.place = '${place}');`;
+  const ask = (place: 'bake' | 'look'): string => `
+    create function public.${place}() returns boolean language plpgsql stable as $$
+    declare ${read(place)}
+    begin
+      if spoiled is null then return true; end if;
+      ${raise(`'${spoilerId(markers)}'::text`)}
+    end $$;`;
   await sql(`create table public.spoil (place text primary key, class text not null);
     grant select on public.spoil to public;
     create function public.spoiled(id text, agents bigint) returns bigint language plpgsql stable as $$
@@ -54,12 +61,7 @@ export async function spoilSource({ sql }: TestCell, markers: Markers): Promise<
       if spoiled is null or id <> '${spoilerId(markers)}' then return agents; end if;
       ${raise('id')}
     end $$;
-    create function public.bake() returns boolean language plpgsql stable as $$
-    declare ${read('bake')}
-    begin
-      if spoiled is null then return true; end if;
-      ${raise(`'${spoilerId(markers)}'::text`)}
-    end $$;
+    ${ask('bake')} ${ask('look')}
     create function public.spoil_write() returns trigger language plpgsql as $$
     declare ${read('trigger')}
     begin
