@@ -5,8 +5,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { checkQueue, connectQueue, initQueue } from '../../jobs/queue/connection.js';
-import { parseQueueServer } from '../../src/domain/config/server-url.js';
+import { parseQueueServer, parseRedisServer } from '../../src/domain/config/server-url.js';
 import { createServerTls, type ServerTls } from '../../src/platform/tls.js';
+import { connectMeterRedis } from '../../src/stores/meter/redis-meter-store.js';
 import { type Certificate, createPrivateCa, opensslAvailable, type PrivateCa } from '../support/private-ca.js';
 import { redisAvailable, startTestRedis } from '../support/redis.js';
 
@@ -68,6 +69,9 @@ describe.skipIf(!redisAvailable() || !opensslAvailable())('a Redis over TLS', ()
       connection.close();
       for (const query of ['', `?sslrootcert=${other.ca}`])
         await expect(checkQueue(...open(urlOf(query)))).rejects.toMatchObject(UNTRUSTED);
+      expect(await pingAsMeter(urlOf(`?sslrootcert=${ca.ca}`))).toBe('PONG');
+      for (const query of ['', `?sslrootcert=${other.ca}`])
+        expect(await pingAsMeter(urlOf(query))).toMatch(/^(UNABLE_TO_VERIFY_LEAF|SELF_SIGNED_CERT|CERT_SIGNATURE)/u);
     }));
 
   test('is not used with a certificate for another host name, or an expired one', async () => {
@@ -96,6 +100,31 @@ describe.skipIf(!redisAvailable() || !opensslAvailable())('a Redis over TLS', ()
     );
   });
 });
+
+/** As the meter of a gateway connects; the code of the certificate's fault otherwise. */
+async function pingAsMeter(url: string): Promise<string> {
+  const { ssl, url: plain } = resolveMeterServer(url);
+  const redis = connectMeterRedis(plain, { tls: ssl, tries: 'once', timeoutMs: 20_000 });
+  const failed = new Promise<string>((resolve) =>
+    redis.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code ?? '')),
+  );
+  try {
+    return await Promise.race([
+      redis.connect().then(
+        () => redis.ping(),
+        () => failed,
+      ),
+      failed,
+    ]);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+function resolveMeterServer(url: string): ServerTls & { readonly url: string } {
+  const server = parseRedisServer(url, 'dataCenters[0].meter');
+  return { url: server.url, ...createServerTls({ ...server, key: 'dataCenters[0].meter' }) };
+}
 
 async function findPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
