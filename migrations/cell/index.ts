@@ -28,6 +28,7 @@ import { type CellSchemaOptions, createIdentity, protectRates } from './identity
 import { checkCellInstants, endRunsOnce } from './instants.js';
 import { keepBatches } from './kept-batches.js';
 import { announceLatches } from './latch.js';
+import { keepLeftOut } from './left-out.js';
 import { createMaintenance } from './maintenance.js';
 import { guardNights } from './night-guards.js';
 import { purgeCellNights } from './nights.js';
@@ -157,6 +158,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     limitCellTexts,
     cutClaimedNames,
     splitChecksums,
+    keepLeftOut,
     recordSignUpsOnly,
     keepGivenUpSignUps,
     writeSealedChecks,

@@ -13,6 +13,7 @@ export const SOURCE_FUNCTIONS = [
   'measure_look',
   'measure_one_org',
   'note_changed_orgs',
+  'note_left_out',
   'onboard_inserted',
   'plan_key_ranges',
   'retire_allotments',

@@ -108,6 +108,9 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
   'credit_rollout.source_faults': {
     null_ids: 'rows without an `org_id`; `init` and `apply` reject them with the count',
   },
+  'credit_rollout.source_left_out': {
+    orgs: 'rows whose `org_id` has over 2,000 bytes; 0 where ids are no texts',
+  },
   'credit_rollout.source_updates': {
     org_id: 'the org; rows without an id are left out',
     updated_at: 'as the source has it',

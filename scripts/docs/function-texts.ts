@@ -110,6 +110,8 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   measure_one_org: 'how long reading the source takes for one org, in ms; for `init`',
   check_reversed_cutover: 'trigger of `reversals`: a seal takes back the cut-over that it names',
   seal_plan: 'what control needs to register a plan; runs as its owner, who reads the key',
+  note_left_out: 'counts the orgs that `source_orgs` leaves out, and keeps the number; for plans and nights',
+  keep_left_out: 'for `note_left_out`: keeps the number for `status`',
   count_null_ids: 'the number of rows of the source without an org_id; for `init`',
   code_units: 'the UTF-16 code units of a text, by which the canonical text of a card sorts editions; internal',
   require_open_work: 'trigger of `allotments`: a write needs an open run, single writes or an override',

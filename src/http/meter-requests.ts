@@ -2,9 +2,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import * as z from 'zod';
 import { MAX_CALL_SIZE } from '../domain/metering/price-call.js';
+import { MAX_ORG_ID_BYTES } from '../domain/source/org-id.js';
 
 const size = z.int().min(0).max(MAX_CALL_SIZE).optional();
-const id = z.string().min(1).max(200);
+const id = z.string().min(1).max(MAX_ORG_ID_BYTES);
 /** It comes back as a header, which has no other characters. */
 const callId = z.string().regex(/^[\x21-\x7e]{1,200}$/u, 'must have 1 to 200 characters of ASCII and no blank');
 

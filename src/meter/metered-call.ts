@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { MAX_CALL_SIZE } from '../domain/metering/price-call.js';
 import type { CallShape } from '../domain/rate-card/call-costs.js';
+import { MAX_ORG_ID_BYTES } from '../domain/source/org-id.js';
 import { quoteValue } from '../kernel/quote-value.js';
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 
@@ -16,7 +17,7 @@ export interface MeteredCall extends CallShape {
   readonly callId?: string | undefined;
 }
 
-const MAX_ID = 200;
+const MAX_CALL_ID = 200;
 const MAX_KIND = 100;
 const PROCESS = randomBytes(9).toString('base64url');
 let made = 0;
@@ -35,9 +36,9 @@ export interface KnownParts {
 
 /** @throws invalid_call */
 export function rejectBadCall({ orgId, callId, kind, records, from, limit }: MeteredCall, known: KnownParts): void {
-  if (!known.org) rejectText('orgId', orgId, MAX_ID);
+  if (!known.org) rejectText('orgId', orgId, MAX_ORG_ID_BYTES);
   if (!known.kind) rejectText('kind', kind, MAX_KIND);
-  if (callId !== undefined) rejectText('callId', callId, MAX_ID);
+  if (callId !== undefined) rejectText('callId', callId, MAX_CALL_ID);
   if (records !== undefined) rejectSize('records', records);
   if (from !== undefined) rejectSize('from', from);
   if (limit !== undefined) rejectSize('limit', limit);

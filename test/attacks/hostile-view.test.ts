@@ -240,6 +240,7 @@ describe('everything of ours', () => {
   const VIEWS = [
     'source_orgs',
     'source_faults',
+    'source_left_out',
     'source_updates',
     'assessed',
     'decided',

@@ -149,7 +149,7 @@ describe('POST /acquire', () => {
     [{ orgId: '7', kind: 'list', from: 1_000_000_001 }, 'from'],
     [{ orgId: '7', kind: 'list', limit: 1.5 }, 'limit'],
     [{ orgId: '7', kind: 'list', limit: '10' }, 'limit'],
-    [{ orgId: '7'.repeat(201), kind: 'get' }, 'orgId'],
+    [{ orgId: '7'.repeat(2_001), kind: 'get' }, 'orgId'],
     [{ orgId: '7', kind: 'g'.repeat(101) }, 'kind'],
     [{ orgId: '7', kind: 'get', callId: 'c'.repeat(201) }, 'callId'],
     [{ orgId: '', kind: 'get' }, 'orgId'],

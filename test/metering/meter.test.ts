@@ -238,7 +238,7 @@ describe('a cell that cannot be read', () => {
 describe('bad input', () => {
   test.each([
     [{ orgId: '', kind: 'get' }, 'orgId'],
-    [{ orgId: 'x'.repeat(201), kind: 'get' }, 'orgId'],
+    [{ orgId: 'x'.repeat(2_001), kind: 'get' }, 'orgId'],
     [{ orgId: 'a\u0000b', kind: 'get' }, 'orgId'],
     [{ orgId: '7', kind: 'k'.repeat(101) }, 'kind'],
     [{ orgId: '7', kind: 'get', callId: '\ud800' }, 'callId'],

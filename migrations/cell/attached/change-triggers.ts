@@ -1,6 +1,6 @@
 // The triggers that record edited orgs for the change feed. They are on the product's table and run inside its writes, so they
 // swallow every error of ours; the nightly run finds what they missed.
-import type { AttachedSource } from './source-orgs.js';
+import { type AttachedSource, isHeld } from './source-orgs.js';
 
 /** With more unread rows than this the triggers stop: nobody reads them, and the product's disk must not fill. */
 const MOST_UNREAD = 1_000_000;
@@ -24,7 +24,7 @@ const readColumns = ({ has }: Pick<AttachedSource, 'has'>): readonly string[] =>
  * The product has no rights on our tables, so the function runs as the role of the source: who owns the table can give it
  * columns of a type whose cast is a function of theirs. It waits for no lock of ours.
  */
-export function changeFunctionSql(source: Pick<AttachedSource, 'has'>): string {
+export function changeFunctionSql(source: Pick<AttachedSource, 'has' | 'longIds'>): string {
   const columns = ['org_id', ...readColumns(source)].join(', ');
   return `
 create or replace function credit_rollout.note_changed_orgs() returns trigger language plpgsql
@@ -36,11 +36,11 @@ begin
   end if;
   if tg_op = 'INSERT' then
     insert into credit_rollout.changed_orgs (org_id)
-    select n.org_id from new_rows n where n.org_id is not null limit ${MOST_AT_ONCE};
+    select n.org_id from new_rows n where ${isHeld('n.org_id', source)} limit ${MOST_AT_ONCE};
   else
     insert into credit_rollout.changed_orgs (org_id)
     select c.org_id from (select ${columns} from new_rows except select ${columns} from old_rows) c
-    where c.org_id is not null limit ${MOST_AT_ONCE};
+    where ${isHeld('c.org_id', source)} limit ${MOST_AT_ONCE};
   end if;
   return null;
 exception when query_canceled or others then

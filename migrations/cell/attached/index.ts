@@ -36,6 +36,8 @@ drop function if exists credit_rollout.assessed;
 drop function if exists credit_rollout.measure_look;
 drop function if exists credit_rollout.list_updated;
 drop view if exists credit_rollout.source_updates;
+drop function if exists credit_rollout.note_left_out;
+drop view if exists credit_rollout.source_left_out;
 drop function if exists credit_rollout.count_null_ids;
 drop view if exists credit_rollout.source_faults;
 drop view if exists credit_rollout.source_orgs;`;

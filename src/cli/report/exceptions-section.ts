@@ -4,7 +4,7 @@ import type { PlanReport } from '../../domain/plan/plan-report.js';
 import { html, type Markup } from '../../kernel/html.js';
 import { showCount, showOrgs } from '../terminal/numbers.js';
 import { right } from '../terminal/table.js';
-import { countPaidLeft, TRAPS } from '../views/plan-words.js';
+import { countPaidLeft, TOO_LONG, TRAPS } from '../views/plan-words.js';
 import { renderTable } from './html-table.js';
 
 export function renderExceptions(report: PlanReport): Markup {
@@ -34,10 +34,11 @@ const renderTraps = ({ counts }: PlanReport): Markup =>
 <p>${counts.traps === 0 ? '✔ None.' : `⚠ ${showOrgs(counts.traps)}.`} Traps are ${TRAPS}</p>
 `;
 
-function renderUndecidable({ counts, quarantined }: PlanReport): Markup {
-  if (quarantined.length === 0) return html`<h3>Undecidable orgs</h3><p>✔ None.</p>`;
+function renderUndecidable({ counts, quarantined, leftOut }: PlanReport): Markup {
+  const without = leftOut ? html`<p>⚠ ${showOrgs(leftOut)} are left out, ${TOO_LONG}.</p>` : [];
+  if (quarantined.length === 0) return html`<h3>Undecidable orgs</h3><p>✔ None.</p>${without}`;
   const rows = quarantined.map(({ reason, orgs }) => [reason, showCount(orgs)]);
   return html`<h3>Undecidable orgs</h3>
-<p>${showOrgs(counts.quarantined)} are quarantined with their reason and keep what they have. Correct them in the source; orgs.csv names them.</p>
+<p>${showOrgs(counts.quarantined)} are quarantined with their reason and keep what they have. Correct them in the source; orgs.csv names them.</p>${without}
 ${renderTable('By reason', [{ title: 'Reason' }, right('Orgs')], rows)}`;
 }

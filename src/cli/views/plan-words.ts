@@ -57,6 +57,9 @@ export const countPaidLeft = ({ branches, counts }: PlanReport): number =>
 export const TRAPS =
   'unpaid orgs on another edition than the unpaid one, or with a negotiated limit: they would get the unpaid allotment. Sponsored orgs count as paid in the source.';
 
+/** Why orgs are left out: ids that are too long to be held. */
+export const TOO_LONG = 'for ids of over 2,000 bytes; they keep what they have';
+
 /** One edition as a row: edition, orgs, paid, legacy kept, falling, before, after, change. */
 export const showEdition = (line: EditionSum): readonly string[] => [
   line.edition,

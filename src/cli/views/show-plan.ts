@@ -12,6 +12,7 @@ import {
   showEdition,
   showSigned,
   showSnapshot,
+  TOO_LONG,
   TRAPS,
 } from './plan-words.js';
 
@@ -72,6 +73,7 @@ function showSymbols(plan: PlanReport, width: number): readonly string[] {
             'are quarantined: they keep what they have',
             reasons === '' ? 'none' : reasons,
           ],
+          ...(plan.leftOut ? [['!', showOrgs(plan.leftOut), `are left out, ${TOO_LONG}`, 'in no other count']] : []),
         ],
         width - 2,
       ).slice(1),

@@ -8,9 +8,10 @@ import type { DataCenterStatus, Status } from '../../engine/operate/read-status.
 import { showFallsId } from '../../engine/reconcile/accept-falls.js';
 import { type CommandText, command } from '../../kernel/advice.js';
 import type { CommandNames } from '../terminal/command-names.js';
-import { showCount, showInstant, showRange, showShare } from '../terminal/numbers.js';
+import { showCount, showInstant, showOrgs, showRange, showShare } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
 import { type Column, describeLeftOut, indent, type LaidOutTable, layOutRows, right } from '../terminal/table.js';
+import { TOO_LONG } from './plan-words.js';
 import { drawBar, measure, readRate, shareOf } from './show-progress.js';
 import { findIcon, nameWord, showBlocker, showForecast, showHold, showSplit } from './show-state.js';
 
@@ -166,6 +167,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...(reasons === ''
       ? []
       : [`      quarantined: ${reasons}; list them: ${commands.show(command`quarantine --dc ${dc.id}`)}`]),
+    ...(dc.leftOut === 0 ? [] : [`      left out: ${showOrgs(dc.leftOut)}, ${TOO_LONG}`]),
   ];
 }
 

@@ -120,6 +120,8 @@ export interface PlanReport {
   readonly branches: readonly BranchCount[];
   /** Undecidable orgs by reason. */
   readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
+  /** Orgs whose ids are too long to be held, in no other count; null: not counted. */
+  readonly leftOut: number | null;
   readonly histogram: readonly ChangeBar[];
   readonly rails: readonly RailReading[];
   readonly duration: DurationEstimate;
@@ -135,7 +137,7 @@ export interface PlanReport {
 }
 
 /** What a cell stores of a plan besides its digest and its lists of orgs. */
-export type StoredReport = Omit<PlanReport, 'orgs' | 'digest'>;
+export type StoredReport = Omit<PlanReport, 'orgs' | 'digest' | 'leftOut'> & Partial<Pick<PlanReport, 'leftOut'>>;
 
 /** What a run did, compared with its plan. */
 export interface PlanOutcome {

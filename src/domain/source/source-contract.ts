@@ -1,4 +1,5 @@
 // Checks the columns of a relation against the source contract. Pure: the catalog is read elsewhere.
+import { MAX_ORG_ID_BYTES } from './org-id.js';
 
 /** A column as the catalog describes it. */
 export interface SourceColumn {
@@ -88,6 +89,12 @@ export function checkSourceColumns(
     if (found === undefined) return required ? [{ kind: 'missing', column, expected }] : [];
     return accepts(found) ? [] : [{ kind: 'type', column, expected, found: found.type }];
   });
+}
+
+/** Whether an id of this column can be longer than one that is held: a character has four bytes at most. */
+export function canBeLong(column: Pick<SourceColumn, 'base' | 'type'> | undefined): boolean {
+  const most = /\((\d+)\)/u.exec(column?.type ?? '')?.[1] ?? Number.POSITIVE_INFINITY;
+  return column?.base === 'text' || (column?.base === 'varchar' && Number(most) * 4 > MAX_ORG_ID_BYTES);
 }
 
 /** The type of our org_id domain for a source column that passed the check. */

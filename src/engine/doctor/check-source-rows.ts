@@ -1,10 +1,11 @@
 // Checks of `doctor` on what is in the source, read through our views: ids, editions, numbers. Each reads every org, so
 // each has a time limit: what takes longer is not measured, and is a warning. Shows counts, never an org.
+import { MAX_ORG_ID_BYTES } from '../../domain/source/org-id.js';
 import { type Advice, advise, command } from '../../kernel/advice.js';
 import { cutText, showName } from '../../kernel/printable.js';
 import { countBadInputs, listUnknownEditions } from '../../stores/cell/setup/doctor-queries.js';
 import type { SourceReader } from '../../stores/cell/setup/read-source-as.js';
-import { countNullIdsAs } from '../../stores/cell/setup/source.js';
+import { countLongIdsAs, countNullIdsAs } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { OpenCell } from './check-cell.js';
 import { readAs } from './check-source.js';
@@ -34,7 +35,20 @@ const PLAN_FINDS: Advice = advise`Make the view faster, such as by an index belo
 reads every org range by range, without this limit, and quarantines what cannot be decided.`;
 
 /** Rows without an id can be neither decided nor quarantined. Reads every org. */
-export async function checkNullIds(subject: Counted, record: FindingRecorder): Promise<Finding> {
+export async function checkIds(subject: Counted, record: FindingRecorder): Promise<readonly Finding[]> {
+  return [await checkNullIds(subject, record), ...(await checkLongIds(subject, record))];
+}
+
+/** Nothing where there is none: most sources cannot have one. */
+async function checkLongIds(subject: Counted, record: FindingRecorder): Promise<readonly Finding[]> {
+  const counted = await countWithin(subject, record, countLongIdsAs);
+  if (counted.kind === 'slow') return [counted.finding];
+  if (counted.value === '0') return [];
+  const found = `${counted.value} orgs have ids of over ${MAX_ORG_ID_BYTES} bytes; they are left out, and keep what they have`;
+  return [record.warning(found, 'Give them shorter ids in the view that is the source, or leave them out there.')];
+}
+
+async function checkNullIds(subject: Counted, record: FindingRecorder): Promise<Finding> {
   const counted = await countWithin(subject, record, countNullIdsAs);
   if (counted.kind === 'slow') return counted.finding;
   const nulls = counted.value;

@@ -51,7 +51,7 @@ import {
   checkViewPolicies,
   ofSource,
 } from './check-source.js';
-import { checkEditions, checkInputs, checkNullIds } from './check-source-rows.js';
+import { checkEditions, checkIds, checkInputs } from './check-source-rows.js';
 import { checkTransport, type Transports } from './check-transport.js';
 import { checkViewCode } from './check-view-code.js';
 import { type Check, type CheckedSubject, type Finding, type OnSlow, runCheck, runChecks } from './finding.js';
@@ -127,7 +127,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   // what is in the source, read through our views by our roles
   { check: 'row-level security', needs: ['writable', 'roles', 'attached'], run: ofSource(checkViewPolicies) },
   { check: 'view code', needs: ['writable', 'roles', 'attached'], run: checkViewCode },
-  { check: 'null ids', needs: ['writable', 'roles', 'attached', 'view code'], run: checkNullIds },
+  { check: 'null ids', needs: ['writable', 'roles', 'attached', 'view code'], run: checkIds },
   { check: 'editions', needs: ['writable', 'roles', 'attached', 'view code'], run: checkEditions },
   { check: 'inputs', needs: ['writable', 'roles', 'attached', 'view code'], run: checkInputs },
   { check: 'sign-ups', needs: ['writable', 'schema', 'roles', 'attached'], run: ofSource(checkSignUps) },

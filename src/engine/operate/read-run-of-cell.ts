@@ -10,6 +10,7 @@ import { listWorkerLogins, type ProcessLogin, readWorkers } from '../../stores/c
 import { type Blocker, listBlockers } from '../../stores/cell/blockers.js';
 import { readWaitingSignUps } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { type FeedState, readFeedState } from '../../stores/cell/feed/feed.js';
+import { readLeftOut } from '../../stores/cell/left-out.js';
 import type { EngineContext } from '../context.js';
 
 /** A login of running processes, and what it may do beyond their work: other roles, owner, createrole, superuser. */
@@ -37,6 +38,8 @@ export interface ExplainedSignUps extends WaitingSignUps {
 interface RunOfCell {
   readonly progress: RunProgress | null;
   readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
+  /** Orgs whose ids are too long to be held; 0: none, or the cell cannot be read. */
+  readonly leftOut: number;
   readonly workersAlive: number | null;
   /** What the change feed meets. */
   readonly changeFeed: FeedState | null;
@@ -60,6 +63,7 @@ export async function readRunOfCell(context: Pick<EngineContext, 'cells'>, dc: D
     return {
       progress: run ? await readProgress(tx, run.runId) : null,
       quarantined: run ? nameReasons(await countQuarantine(tx, run.runId)) : [],
+      leftOut: await readLeftOut(tx),
       workersAlive: alive,
       changeFeed: await readFeedState(tx),
       waitingSignUps:
@@ -80,6 +84,7 @@ export async function readRunOfCell(context: Pick<EngineContext, 'cells'>, dc: D
 const NOT_READ: RunOfCell = {
   progress: null,
   quarantined: [],
+  leftOut: 0,
   workersAlive: null,
   changeFeed: null,
   waitingSignUps: null,

@@ -78,6 +78,8 @@ export interface DataCenterStatus {
   /** Until it is done; null: not known. */
   readonly remaining: RemainingForecast | null;
   readonly quarantined: readonly { readonly reason: string; readonly orgs: number }[];
+  /** Orgs whose ids are too long, when a plan or a night counted last; 0 also where the cell cannot be read. */
+  readonly leftOut: number;
   readonly workersAlive: number | null;
   /** Lanes that may write now; null: nothing is checked, or it is not known. */
   readonly effectiveLanes: number | null;
@@ -214,6 +216,7 @@ async function readDataCenter(
     progress,
     remaining: forecastDataCenter(dc, row, progress, snapshot.now),
     quarantined: reading.quarantined,
+    leftOut: reading.leftOut,
     workersAlive: reading.workersAlive,
     effectiveLanes: isUnderWay(dc) || dc.maintenance.open !== null ? effectiveLanes(dc) : null,
     checks: listChecks(dc),

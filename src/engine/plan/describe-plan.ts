@@ -11,13 +11,15 @@ export interface PlanReadings {
   readonly question: PlanQuestion;
   readonly found: CellRow;
   readonly collected: CollectedPlan;
+  readonly leftOut: number | null;
   readonly snapshotAt: Date;
   readonly planningMs: number;
   readonly recent: readonly MeasuredBatch[];
 }
 
 /** The report of a plan that is not stored, without id and digest. */
-export function describePlan({ question, found, collected, snapshotAt, planningMs, recent }: PlanReadings): PlanReport {
+export function describePlan(readings: PlanReadings): PlanReport {
+  const { question, found, collected, leftOut, snapshotAt, planningMs, recent } = readings;
   const { branches, quarantined, histogram, usage, orgs } = collected;
   const counts = countPlan(branches, {
     quarantined: quarantined.reduce((sum, reason) => sum + reason.orgs, 0),
@@ -41,6 +43,7 @@ export function describePlan({ question, found, collected, snapshotAt, planningM
     counts,
     branches,
     quarantined,
+    leftOut,
     histogram,
     rails: readGuardRails(counts, question.rails),
     duration: estimateDuration({

@@ -102,6 +102,8 @@ function toReport(
   const { plan, report, lists } = found;
   return {
     ...report,
+    // one of an earlier version has none
+    leftOut: report.leftOut ?? null,
     orgs: lists,
     digest: plan.digest,
     rails: readGuardRails(report.counts, config.rollout.guardRails),

@@ -6,6 +6,7 @@ import { retryWithBackoff } from '../../kernel/retry.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { type CellRow, findCell, rejectChangedSource } from '../../stores/cell/identity.js';
+import { countLeftOut, noteLeftOut } from '../../stores/cell/left-out.js';
 import { insertRateCard } from '../../stores/cell/org/rates.js';
 import { readListedOrgs } from '../../stores/cell/plan/plan-lists.js';
 import { lockPlanRequest } from '../../stores/cell/plan/plan-requests.js';
@@ -21,6 +22,7 @@ import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import { toStoredCard } from '../stored-card.js';
 import { type CollectedPlan, createPlanCollection } from './collect-plan.js';
+import { countLeftOutAs } from './count-left-out.js';
 import { describePlan } from './describe-plan.js';
 import { exportOrgs } from './export-orgs.js';
 import { planName } from './plan-id.js';
@@ -107,11 +109,12 @@ async function planOnce(
     const collected = await readRanges(tx, reading);
     const planningMs = context.clock.now().getTime() - started;
     const recent = await readRecentBatches(tx);
-    const draft = describePlan({ question, found, collected, snapshotAt, planningMs, recent });
+    const draft = describePlan({ question, found, collected, leftOut, snapshotAt, planningMs, recent });
     const plan = { draft, planId, canaries: collected.canaries };
     // with one connection, so that a requested plan is there as a whole or not at all
     return countConnections(reading) === 1 ? { ...plan, report: await finish(tx, plan) } : plan;
   };
+  const leftOut = await countLeftOutAs(cell, 'planner', question.save === 'nothing' ? countLeftOut : noteLeftOut);
   const plan = await cell.inTransaction('planner', read, { statementMs: STATEMENT_MS });
   // after all connections have committed: the snapshot of the plan does not see what the others stored
   return plan.report ?? cell.inTransaction('planner', (tx) => finish(tx, plan), { statementMs: STATEMENT_MS });

@@ -8,6 +8,7 @@ import type { OpenRun } from '../../stores/cell/batch/open-run.js';
 import { findRangeEnd } from '../../stores/cell/batch/verification.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import type { KeyRange } from '../../stores/cell/key-range.js';
+import { noteLeftOut } from '../../stores/cell/left-out.js';
 import { type Comparison, compareRangeWithSource, readComparison } from '../../stores/cell/reconcile/drift.js';
 import { type Candidate, readCandidates } from '../../stores/cell/reconcile/drift-candidates.js';
 import {
@@ -25,6 +26,7 @@ import { listUnreadable } from '../../stores/cell/unreadable.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { enterFence, failRun } from '../batch/run-fence.js';
 import type { WorkerContext } from '../context.js';
+import { countLeftOutAs } from '../plan/count-left-out.js';
 
 /** Orgs that one transaction compares, and how many of them it may read in full. */
 const RANGE = 40_000;
@@ -61,7 +63,10 @@ export async function detectDrift(context: WorkerContext, options: DetectOptions
     if (step === 'searched') options.onProgress?.();
     if (typeof step !== 'string') search = step;
     else if (step === 'detected' || step === 'fenced' || step === 'busy') {
-      if (step === 'detected') await context.wakeUps.wakeSchedulers();
+      if (step === 'detected') {
+        await countLeftOutAs(cell, 'worker', noteLeftOut);
+        await context.wakeUps.wakeSchedulers();
+      }
       return step;
     } else if (step === 'too_many') search = { ...search, size: Math.max(CANDIDATES, Math.ceil(search.size / 4)) };
     else search = { size: Math.min(RANGE, search.size * 2), mode: 'quick' };

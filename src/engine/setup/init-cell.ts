@@ -1,7 +1,7 @@
 // `init` of one cell: creates or upgrades our schema. Rejects what cannot work before it changes anything.
 import type { DataCenterConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
-import { checkSourceColumns, orgIdType } from '../../domain/source/source-contract.js';
+import { canBeLong, checkSourceColumns, orgIdType } from '../../domain/source/source-contract.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { assertTimelineReadable } from '../../stores/cell/batch/fence.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
@@ -228,6 +228,7 @@ async function schemaOptions(
 export const toAttached = (source: Source): Parameters<typeof attachSource>[1] => ({
   relation: source.relation,
   unique: source.unique,
+  longIds: canBeLong(source.columns.get('org_id')),
   has: {
     lightAgents: source.columns.has('light_agents'),
     additionalCredits: source.columns.has('additional_credits'),

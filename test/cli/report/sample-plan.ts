@@ -96,6 +96,7 @@ export function samplePlan(part: Partial<PlanReport> = {}): PlanReport {
       { reason: 'null_agents', orgs: 1 },
       { reason: 'unknown_edition', orgs: 1 },
     ],
+    leftOut: 0,
     histogram: [
       { from: null, to: -50, orgs: 4 },
       { from: -50, to: 0, orgs: 0 },

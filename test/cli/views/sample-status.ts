@@ -75,6 +75,7 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     remaining: null,
     duration: null,
     quarantined: [],
+    leftOut: 0,
     workersAlive: 1,
     effectiveLanes: null,
     checks: [],

@@ -1,6 +1,7 @@
 // A plan on screen and as a document.
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { renderHtml } from '../../../src/cli/report/render-html.js';
 import { createPaint } from '../../../src/cli/terminal/paint.js';
 import { toJson } from '../../../src/cli/terminal/to-json.js';
 import { showBar, showFactor } from '../../../src/cli/views/plan-words.js';
@@ -23,6 +24,16 @@ describe('showPlan', () => {
     expect(text).toMatch(/= +5 orgs .* 0 credits a day; top-ups of 120,000 over the rate card\n/u);
     expect(text).toMatch(/· +10 orgs .* -59,000 credits a day\n/u);
     expect(text).toMatch(/! +2 orgs .* 1 null_agents, 1 unknown_edition\n/u);
+  });
+
+  test('counts the orgs whose ids are too long, where there are any', () => {
+    expect(text).not.toContain('left out');
+    expect(showPlan(samplePlan({ leftOut: 3 }), 1_000)).toMatch(
+      /! +3 orgs {2}are left out, for ids of over 2,000 bytes; they keep what they have +in no other count\n/u,
+    );
+    expect(renderHtml([samplePlan({ leftOut: 3, quarantined: [] })])).toContain(
+      '⚠ 3 orgs are left out, for ids of over 2,000 bytes',
+    );
   });
 
   test('counts the paid orgs that a newer card would lower, and explains that an apply leaves them as they are', () => {

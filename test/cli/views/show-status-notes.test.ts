@@ -41,6 +41,13 @@ describe('showStatus', () => {
       width: 1_000,
     });
 
+  test('says how many orgs have ids that are too long, where there are any', () => {
+    const show = (leftOut: number): string =>
+      showStatus(sampleStatus(sampleDataCenter({ leftOut })), { commands, paint: plainPaint, width: 1_000 });
+    expect(show(0)).not.toContain('left out');
+    expect(show(1)).toContain('      left out: 1 org, for ids of over 2,000 bytes; they keep what they have');
+  });
+
   test('says how many sign-ups wait for a worker, since when and why', () => {
     expect(showSignUps({ why: 'too_slow' })).toContain(
       'sign-ups: 3 wait to be written since 2026-11-22 14:00:00 UTC (15:00 Europe/Berlin): the source cannot be ' +

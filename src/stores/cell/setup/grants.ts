@@ -24,13 +24,16 @@ const RULE_BY_KEY = 'execute on function credit_rollout.decided_stored';
 // whether an allotment was written by us
 const CHECKSUMS = `execute on function credit_rollout.checksum_columns, credit_rollout.checksum_seed,
   credit_rollout.checksum_from_seed, credit_rollout.checksum_of, credit_rollout.is_intact`;
+// orgs that cannot be held: counted by a plan and by a night
+const NOTE_LEFT_OUT = 'execute on function credit_rollout.note_left_out';
 const NAMES = 'execute on function credit_rollout.name_person';
 // what org_capacity calls as whoever reads it
 const RETURNED = 'execute on function credit_rollout.returned_capacity';
-const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided,
-  credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
-  credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.fence, credit_rollout.freezes, credit_rollout.runs,
-  credit_rollout.batches, credit_rollout.quarantine, credit_rollout.retired`;
+const RULE_INPUTS = `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.source_left_out,
+  credit_rollout.decided, credit_rollout.cell, credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate,
+  credit_rollout.reversals, credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.fence,
+  credit_rollout.freezes, credit_rollout.runs, credit_rollout.batches, credit_rollout.quarantine,
+  credit_rollout.retired`;
 
 // after a retry or a failover: a trigger lets these only be cleared
 const VERIFY_AGAIN = 'update (verified_at, checked, mismatches, changed_since, appeared) on credit_rollout.batches';
@@ -48,6 +51,7 @@ const STATE = [
   'select (look_ms, failure, bulk_from) on credit_rollout.feed',
   'select (noted_at, tries, why) on credit_rollout.pending_sign_ups',
   'select on credit_rollout.sign_up_writer',
+  'select on sequence credit_rollout.left_out',
   // a new card, whole: its rates must have its hash, and nothing uses it yet
   'execute on function credit_rollout.add_rate_card',
   // anybody who acts on a cell may stop it; who may update a row could keep it locked
@@ -71,6 +75,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'update (state, failure, single_writes, changed_at) on credit_rollout.fence',
     'select, insert, update, delete on credit_rollout.workers',
     'execute on function credit_rollout.split_batch',
+    NOTE_LEFT_OUT,
     // it writes what it measured; which checks there are, and their limits, come with the seal of a run
     'select, update (value, error, sampled_at, calm_ms, mark_lsn, mark_at) on credit_rollout.checks',
     'select, update (lanes, good_samples, changed_at, sampled_at, looked_at) on credit_rollout.throttle',
@@ -114,6 +119,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     PLANS,
     PLAN_FUNCTIONS,
     // they count what they store
+    NOTE_LEFT_OUT,
     `execute on function credit_rollout.plan_key_ranges, credit_rollout.add_unreadable_range,
        credit_rollout.finish_plan, credit_rollout.seal_plan`,
     'usage on sequence credit_rollout.plan_ids',
@@ -203,10 +209,11 @@ export const SOURCE_GRANTS = [
     credit_rollout.decided_one, credit_rollout.check_open_plan,
     credit_rollout.insert_sign_up, credit_rollout.single_writes_open,
     credit_rollout.spent_of_timeouts, credit_rollout.onboard_org, credit_rollout.count_null_ids,
-    credit_rollout.measure_one_org, credit_rollout.finish_override,
+    credit_rollout.measure_one_org, credit_rollout.finish_override, credit_rollout.keep_left_out,
     credit_rollout.retire_gone, credit_rollout.lock_batch, credit_rollout.split_batch_at,
     credit_rollout.stored_details, credit_rollout.api_details, credit_rollout.returned_capacity`,
-  `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.decided, credit_rollout.cell,
+  `select on credit_rollout.source_orgs, credit_rollout.source_faults, credit_rollout.source_left_out,
+    credit_rollout.decided, credit_rollout.cell,
     credit_rollout.rate_cards, credit_rollout.rates, credit_rollout.gate, credit_rollout.reversals,
     credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.protected_orgs, credit_rollout.plans,
     credit_rollout.overrides, credit_rollout.freezes, credit_rollout.fence, credit_rollout.pending_sign_ups,

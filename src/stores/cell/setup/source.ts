@@ -168,3 +168,9 @@ export async function countNullIdsAsOwner(tx: CellTransaction): Promise<string> 
   );
   return nullIds;
 }
+
+/** How many orgs our views leave out, as decimal text. */
+export async function countLongIdsAs(reader: SourceReader): Promise<string> {
+  const [row] = await reader.rows<{ readonly orgs: string }>('select orgs::text from credit_rollout.source_left_out');
+  return row?.orgs ?? '0';
+}
