@@ -2,6 +2,7 @@
 // the sweep after a cut-over, nights and the change feed, and commands about an org meanwhile. Outside the cell is none
 // of it.
 import { afterEach, describe, expect, test } from 'vitest';
+import { startReceiver } from '../engine/webhooks/receiver.js';
 import { redisAvailable, startTestRedis } from '../support/redis.js';
 import { waitFor } from '../support/wait.js';
 import { createScene, type ResidencyScene, type RunningCommand } from './scene.js';
@@ -28,18 +29,20 @@ const MET = {
   redis: { plans: ['23505', '42P01'], batches: ['P0001', '23514'], nights: ['23505'], feed: ['P0001'] },
 } as const satisfies Record<string, Record<string, readonly SpoiledClass[]>>;
 
-async function createScenario(queue: (typeof QUEUES)[number]): Promise<ResidencyScene> {
-  if (queue === 'postgres') return createScene('postgres');
+async function createScenario(queue: (typeof QUEUES)[number], webhook: string): Promise<ResidencyScene> {
+  if (queue === 'postgres') return createScene('postgres', [webhook]);
   const redis = await startTestRedis();
   ends.push(redis.remove);
-  return createScene({ redis: redis.url });
+  return createScene({ redis: redis.url }, [webhook]);
 }
 
 const countOf = (text: string, word: string): number => text.split(word).length - 1;
 
 describe.each(QUEUES)('with the queue on %s', (queue) => {
   test('nothing of an org and no text of a server leaves the cell, whatever fails', async () => {
-    const scene = await createScenario(queue);
+    const receiver = await startReceiver();
+    ends.push(receiver.close);
+    const scene = await createScenario(queue, receiver.webhook.url);
     ends.push(scene.drop);
     const { cell, dc, fleet, run } = scene;
     const worker = scene.start('worker', '--listen', '127.0.0.1:0');
@@ -143,6 +146,11 @@ describe.each(QUEUES)('with the queue on %s', (queue) => {
       });
     }
     await expectClean(scene);
+
+    // what was told of all that, to somebody outside
+    const told = new Set(receiver.received.map(({ type }) => type));
+    expect([...told]).toEqual(expect.arrayContaining(['hold.began', 'stage.changed', 'signups.swept']));
+    expect(findMarkers([{ where: 'webhook', text: JSON.stringify(receiver.received) }], scene.markers)).toEqual([]);
   });
 });
 

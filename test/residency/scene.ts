@@ -63,7 +63,11 @@ const ROLLOUT = `{ batchSize: 100, approval: auto, bakeQuery: "select public.bak
   checks: [{ name: odd, query: "select public.look()" }] }`;
 const SECTIONS = 'signups: { cutover: 2025-10-30 }\nreconcile: { maxChanged: 1000, maxLapsed: 1000 }';
 
-export async function createScene(queue: 'postgres' | { readonly redis: string }): Promise<ResidencyScene> {
+/** `webhooks`: URLs that are told what happens. */
+export async function createScene(
+  queue: 'postgres' | { readonly redis: string },
+  webhooks: readonly string[] = [],
+): Promise<ResidencyScene> {
   const markers = makeMarkers();
   const fleet = await createFleet({
     cells: [
@@ -81,7 +85,7 @@ export async function createScene(queue: 'postgres' | { readonly redis: string }
   const login = await createLogin(markers);
   const folder = await mkdtemp(join(tmpdir(), 'credit-rollout-residency-'));
   await mkdir(join(folder, 'tmp'));
-  const config = await writeConfig(fleet, folder, login.urlOf(cell.url));
+  const config = await writeConfig(fleet, folder, { cellUrl: login.urlOf(cell.url), webhooks });
   const logs: Place[] = [];
   const running = new Set<RunningCommand>();
   const start = (args: readonly string[], program: string, env: NodeJS.ProcessEnv = {}): RunningCommand => {
@@ -150,7 +154,11 @@ async function createLogin({ word }: Markers) {
   };
 }
 
-async function writeConfig(fleet: Fleet, folder: string, cellUrl: string): Promise<string> {
+async function writeConfig(
+  fleet: Fleet,
+  folder: string,
+  { cellUrl, webhooks }: { readonly cellUrl: string; readonly webhooks: readonly string[] },
+): Promise<string> {
   const [cell, other] = [fleet.cell(0).dataCenter, fleet.cell(1).dataCenter];
   const path = join(folder, 'rollout.config.yaml');
   await writeFile(
@@ -160,6 +168,7 @@ queue: "${fleet.queueUrl}"
 rateCard: ${resolve('src/sample/rate-card.yaml')}
 rollout: ${ROLLOUT}
 ${SECTIONS}
+webhooks: ${JSON.stringify(webhooks.map((url, at) => ({ name: `ops-${at}`, url })))}
 dataCenters:
   - { id: ${cell.id}, zone: ${cell.zone}, database: "${cellUrl}", source: public.orgs }
   - { id: ${other.id}, zone: ${other.zone}, database: "${fleet.cell(1).url}", source: public.orgs }

@@ -13,7 +13,10 @@ const listNames = (cli: Command, before = ''): readonly string[] =>
 /** `plan`, `plans show`, `meter serve` and so on. */
 export const COMMAND_NAMES = listNames(program);
 
+/** Of these the first command is `list`, of the others `show`. */
+const LISTED: readonly string[] = ['plans', 'exception', 'webhooks'];
+
 /** Which of them a command line is. */
 export const nameCommand = (args: readonly string[]): string =>
   COMMAND_NAMES.find((one) => `${args.join(' ')} `.startsWith(`${one} `)) ??
-  `${args[0]} ${args[0] === 'plans' || args[0] === 'exception' ? 'list' : 'show'}`;
+  `${args[0]} ${LISTED.includes(args[0] ?? '') ? 'list' : 'show'}`;

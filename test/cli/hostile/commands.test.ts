@@ -181,6 +181,8 @@ describe('hostile texts', () => {
     await read('doctor');
     await run('settings', 'propose', 'rollout.bake', 'PT1H', '--execute', '--reason', REASON);
     await read('settings');
+    await read('webhooks');
+    await run('webhooks', 'resend', '--to', `ops\n${FORGED}\u202e`, '--execute', '--reason', REASON);
     await run('settings', 'withdraw', 's1', '--reason', REASON);
     await run('settings', 'get', 'lanes');
     for (const change of [
