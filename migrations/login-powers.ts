@@ -32,3 +32,21 @@ export const recordLoginSql = ({ allowed, prefix }: PowersOptions, more = ''): s
       order by p.place, p.power) end
     into new.powers from pg_roles r where r.rolname = session_user;
   return new;`;
+
+/**
+ * SQL that has every function of a schema which records them know two more: who may lock any table, and who may have
+ * the server fetch rows from elsewhere. What else the server gives away decides nothing and reads no table.
+ */
+export const addPowersSql = (schema: 'credit_rollout' | 'credit_rollout_control'): string => `
+do $$
+declare
+  recording regprocedure;
+begin
+  for recording in
+    select p.oid from pg_proc p
+    where p.pronamespace = '${schema}'::regnamespace and p.prosrc like '%''pg_write_all_data'', ''pg_read_all_data'')%'
+  loop
+    execute replace(pg_get_functiondef(recording), '''pg_write_all_data'', ''pg_read_all_data'')',
+      '''pg_write_all_data'', ''pg_read_all_data'', ''pg_maintain'', ''pg_create_subscription'')');
+  end loop;
+end $$;`;

@@ -4,6 +4,7 @@ import { adoptMovedCells } from './adoption.js';
 import { createAllotments, guardAllotments } from './allotments.js';
 import { createApiDetails } from './api-details.js';
 import { boundUsage, compareWholeOverrides, guardExceptions } from './asked-exceptions.js';
+import { boundWhatWorkersCount } from './bounded-numbers.js';
 import { recordCallCosts } from './call-costs.js';
 import { createChecks } from './checks.js';
 import { splitChecksums } from './checksum-seeds.js';
@@ -32,6 +33,7 @@ import { keepLeftOut } from './left-out.js';
 import { createMaintenance } from './maintenance.js';
 import { guardNights } from './night-guards.js';
 import { purgeCellNights } from './nights.js';
+import { leaveOddRowsOut } from './odd-rows.js';
 import { narrowOverrides } from './override-role.js';
 import { createCellPlans, createOverrides, pinRuns } from './plans.js';
 import { createRangeFunctions } from './ranges.js';
@@ -158,6 +160,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     limitCellTexts,
     cutClaimedNames,
     splitChecksums,
+    leaveOddRowsOut,
+    boundWhatWorkersCount,
     keepLeftOut,
     recordSignUpsOnly,
     keepGivenUpSignUps,

@@ -27,7 +27,7 @@ declare
   part record; since timestamptz; one jsonb; found jsonb[]; named credit_rollout.org_id[]; terms jsonb[] := '{}';
   asked credit_rollout.org_id[] := '{}'; split credit_rollout.org_id[] := '{}'; slow credit_rollout.org_id[] := '{}';
   undecidable credit_rollout.org_id[] := '{}'; unreadable credit_rollout.org_id[] := '{}';
-  decided credit_rollout.org_id[] := '{}';
+  decided credit_rollout.org_id[] := '{}'; later credit_rollout.org_id[] := '{}'; context text;
 begin
   tried := 0;
   written := 0;
@@ -66,20 +66,23 @@ begin
       asked := asked || part.ids;
       terms := terms || found;
       undecidable := undecidable || named;
-    exception when query_canceled or others then
+    exception when query_canceled or assert_failure or others then
       failure := sqlstate;
-      if failure = '57014' then
-        slow := slow || part.ids;
-      elsif failure ~ '^(22|21|P0)' then
+      get stacked diagnostics context = pg_exception_context;
+      if credit_rollout.is_row_failure(failure, context) then
         if part.orgs > 1 then split := split || part.ids; else
           asked := asked || part.ids;
           unreadable := unreadable || part.ids;
         end if;
+      elsif failure = '57014' then
+        slow := slow || part.ids;
+      else
+        later := later || part.ids;
       end if;
     end;
     read_ms := greatest(read_ms, (extract(epoch from clock_timestamp() - since) * 1000)::real);
     -- what no org caused, such as a missing grant, is the same for the others
-    exit when clock_timestamp() > began + interval '1 second' or failure !~ '^(22|21|P0)';
+    exit when clock_timestamp() > began + interval '1 second' or cardinality(slow || later) > 0;
   end loop;
 
   perform pg_advisory_xact_lock_shared(1129467724, 0);
@@ -114,6 +117,9 @@ begin
                                       when p.org_id = any (slow) then interval '1 minute'
                                       else make_interval(secs => 2 ^ p.tries) end
   where p.org_id = any (asked || split || slow);
+  -- it may be caused by one of them after all: others come first next time
+  update credit_rollout.pending_sign_ups p set due_at = clock_timestamp()
+  where p.org_id = any (later);
   -- an org that signed up and left
   delete from credit_rollout.pending_sign_ups p where p.why = 'absent' and p.org_id = any (asked)
     and p.noted_at < clock_timestamp() - interval '1 day';

@@ -71,7 +71,7 @@ begin
     -- apart, so that nothing which goes wrong here takes the record back, or the note
     begin
       held := exists (select from credit_rollout.allotments a where a.org_id = org);
-    exception when query_canceled or others then
+    exception when query_canceled or assert_failure or others then
       perform set_config('lock_timeout', '10', true);
     end;
     if not held then perform credit_rollout.note_sign_up(org); end if;
@@ -86,10 +86,10 @@ create or replace function credit_rollout.onboard_org(org_id credit_rollout.org_
   set plan_cache_mode = force_generic_plan as $$
 begin
   return coalesce(credit_rollout.sign_up(org_id), credit_rollout.sign_up_carefully(org_id));
-exception when query_canceled or others then
+exception when query_canceled or assert_failure or others then
   begin
     return credit_rollout.sign_up_carefully(org_id);
-  exception when query_canceled or others then
+  exception when query_canceled or assert_failure or others then
     return 'legacy';
   end;
 end $$;

@@ -1,6 +1,6 @@
 // Why: a text that a login of a cell writes is read by workers, schedulers and `status`.
 import type { Migration } from '../migration.js';
-import { checkTextsSql } from '../texts.js';
+import { checkTextsSql, type TextLimits } from '../texts.js';
 
 /** What plans, batches, sign-ups and the meter write, thousands of rows at once: their texts are checked or copied. */
 const MANY = [
@@ -24,21 +24,23 @@ const MANY = [
   'waiting_floors',
 ] as const;
 
-/** What adds a text or JSON column runs this SQL again. */
+/** What adds a text or JSON column runs checkTextsSql again. */
+export const CELL_LIMITS: TextLimits = {
+  without: MANY,
+  own: {
+    // a report: the bars and branches of its counts, and 20 orgs a list, whose ids the product chose
+    'plans.counts': 2_000_000,
+    'plans.lists': 2_000_000,
+    // every open transaction of the server
+    'feed.open_then': 200_000,
+    // every kind of call
+    'rate_cards.costs': 20_000,
+  },
+};
+
 export const limitCellTexts: Migration = {
   name: '20261201180000_pre_limit_texts',
-  up: checkTextsSql('credit_rollout', {
-    without: MANY,
-    own: {
-      // a report: the bars and branches of its counts, and 20 orgs a list, whose ids the product chose
-      'plans.counts': 2_000_000,
-      'plans.lists': 2_000_000,
-      // every open transaction of the server
-      'feed.open_then': 200_000,
-      // every kind of call
-      'rate_cards.costs': 20_000,
-    },
-  }),
+  up: checkTextsSql('credit_rollout', CELL_LIMITS),
 };
 
 /** Why: who wrote a long name in front of what the database adds, or one that looked like it, hid the login. */

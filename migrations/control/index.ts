@@ -6,6 +6,7 @@ import { chainAudit } from './audit-chain.js';
 import { createCalendar } from './calendar.js';
 import { bindChecks } from './checks.js';
 import { keepCodesOnly } from './codes-only.js';
+import { checkLast } from './commit-order.js';
 import { decideAtCommit, knowRequesters, sealNothingRemoved } from './decided-at-commit.js';
 import { decideForMembers, knowApproversOfPlans, refusePreparedProposals } from './decided-by-members.js';
 import { bindDecisions } from './decisions.js';
@@ -17,6 +18,7 @@ import { bindControlNames, recordPeople, recordSchedulerLogins, requireApprovals
 import { logHolds } from './hold-log.js';
 import { beginOneNightADay, checkControlInstants } from './instants.js';
 import { checkRequests, sealDoneCutovers } from './kept-records.js';
+import { knowPeopleNow } from './known-people.js';
 import { voidLostApprovals } from './lost-approvals.js';
 import { recordAllSchedulerPowers, sealFreshApprovals, voidCellApprovals } from './lost-for-good.js';
 import { recordClosedFences } from './maintenance.js';
@@ -108,6 +110,8 @@ export const controlMigrations: readonly Migration[] = [
   limitControlTexts,
   typePolicy,
   recordEnds,
+  checkLast,
+  knowPeopleNow,
   sealChecks,
   numberRuns,
   createWebhooks,

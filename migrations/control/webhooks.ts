@@ -2,6 +2,7 @@
 // transaction of what happened, by triggers, so that no version of the program can forget it.
 import { checkInstantsSql } from '../instants.js';
 import type { Migration } from '../migration.js';
+import { boundNumbersSql } from '../numbers.js';
 import { checkTextsSql } from '../texts.js';
 import { CONTROL_LIMITS } from './texts.js';
 
@@ -244,5 +245,6 @@ revoke all on function credit_rollout_control.sign_webhook, credit_rollout_contr
   credit_rollout_control.address_event, credit_rollout_control.tell_hold, credit_rollout_control.tell_stage,
   credit_rollout_control.tell_proposal, credit_rollout_control.purge_webhooks from public;
 ${checkInstantsSql('credit_rollout_control', [])}
+${boundNumbersSql('credit_rollout_control', [])}
 ${checkTextsSql('credit_rollout_control', CONTROL_LIMITS)}`,
 };

@@ -93,6 +93,9 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   check_rates: 'trigger of `rates`: the rates of a card must have the hash that names it',
   plan_key_ranges:
     'plans and counts key ranges, and stores them where a plan is given, so that nobody who plans chooses what is counted',
+  is_row_failure: 'whether reading one row of the source may have caused an error, by its SQLSTATE and context',
+  bound_number: 'trigger: counts and sums stay inside a range that others can add to',
+  bound_instant: 'trigger: what workers wait for is not far ahead of the clock',
   add_unreadable_range: 'stores a range of which nothing can be read',
   finish_plan: 'adds the row of a plan with the counts of the database; runs as its owner',
   check_open_plan: 'raises unless the cell gave this number and the plan is not finished; internal',

@@ -210,6 +210,20 @@ function isMissing(error: Described, state: string | undefined): boolean {
 export const isStatementRejected = (error: unknown): boolean =>
   isServerText(error) && (error as Described).position !== undefined;
 
+/** What a row or the code of a view can cause, whoever reads it: also by a domain, a CASE, or too deep a function. */
+const OF_A_ROW = /^(0A|2[0-3F]|38|39|44|54|P0)/u;
+
+/**
+ * Reading one row of the source, or writing what the rule gives for it, may have caused this: other orgs can be read
+ * without it. What code of the product raises on purpose is of its row under any SQLSTATE.
+ */
+export function isRowFailure(error: unknown): boolean {
+  if (!isServerText(error) || isStatementRejected(error)) return false;
+  const { sqlstate, ours, raised } = classifyFailure(error);
+  if (raised) return true;
+  return ours === undefined && routineOf(error) !== 'exec_stmt_raise' && OF_A_ROW.test(sqlstate ?? '');
+}
+
 function nameObject(error: Described): Pick<PostgresFailure, 'object' | 'ours'> {
   const named = [error.constraint, error.table].find((value): value is string => typeof value === 'string');
   if (named === undefined) return { object: undefined, ours: undefined };

@@ -43,7 +43,7 @@ begin
     where ${isHeld('c.org_id', source)} limit ${MOST_AT_ONCE};
   end if;
   return null;
-exception when query_canceled or others then
+exception when query_canceled or assert_failure or others then
   return null;
 end $$;
 revoke all on function credit_rollout.note_changed_orgs() from public`;

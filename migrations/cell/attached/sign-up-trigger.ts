@@ -16,7 +16,7 @@ begin
     perform credit_rollout.onboard_org(new.org_id);
   end if;
   return null;
-exception when query_canceled or others then
+exception when query_canceled or assert_failure or others then
   return null;
 end $$;
 revoke all on function credit_rollout.onboard_inserted() from public`;

@@ -4,7 +4,7 @@ import { retryWithBackoff } from '../../kernel/retry.js';
 import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
 import { type ClaimedBatch, claimBatch, completeBatch } from '../../stores/cell/batch/batches.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
-import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
+import { classifyFailure, type FailureKind, isRowFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import { enterFence, failRun } from './run-fence.js';
 import { splitBatch } from './split-batch.js';
@@ -70,7 +70,9 @@ async function applyBatch(context: WorkerContext, cell: CellDatabase, epoch: big
     // what differs from its plan differs again, however long the pause
     pauseMs: (attempt, error) => (error instanceof PlanDiffers ? 0 : 20 * 2 ** attempt),
     retriesError: (error) =>
-      error instanceof CountsDiffer || error instanceof PlanDiffers || RETRIED.includes(classifyFailure(error).kind),
+      [CountsDiffer, PlanDiffers].some((passing) => error instanceof passing) ||
+      isRowFailure(error) ||
+      RETRIED.includes(classifyFailure(error).kind),
     onRetry: (attempt, error) => {
       const { kind, sqlstate } = classifyFailure(error);
       strategy = error instanceof PlanDiffers ? 'per_org' : kind === 'duplicate' ? 'raise' : strategy;
@@ -92,9 +94,9 @@ async function attemptBatch(
   try {
     return await cell.inTransaction('worker', (tx) => applyClaimed(tx, epoch, strategy, claim));
   } catch (error) {
-    const { kind } = classifyFailure(error);
-    if (claim.batch && (kind === 'too_slow' || kind === 'bad_value')) {
-      const split = await splitBatch(context, cell, { epoch, batch: claim.batch, why: kind });
+    const why = isRowFailure(error) ? 'bad_value' : classifyFailure(error).kind;
+    if (claim.batch && (why === 'too_slow' || why === 'bad_value')) {
+      const split = await splitBatch(context, cell, { epoch, batch: claim.batch, why });
       if (split !== undefined) return split;
     }
     const breach = findBreach(error);
@@ -107,7 +109,7 @@ async function attemptBatch(
 function findBreach(error: unknown): string | undefined {
   if (isRolloutError(error, 'plan_edited') || isRolloutError(error, 'plan_unknown')) return error.code;
   const { kind, ours } = classifyFailure(error);
-  return kind === 'rule_broken' ? (ours ?? 'rule_violation') : undefined;
+  return kind === 'rule_broken' && !isRowFailure(error) ? (ours ?? 'rule_violation') : undefined;
 }
 
 async function applyClaimed(

@@ -6,7 +6,7 @@ import { findVerifyingRun } from '../../stores/cell/batch/open-run.js';
 import { recordVerification, verifyRange } from '../../stores/cell/batch/verification.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import type { ApplyOptions } from './apply-batches.js';
 import { countCanaryMismatches } from './check-canary.js';
@@ -40,7 +40,7 @@ export async function verifyBatches(
       if (options.signal?.aborted || context.clock.now().getTime() >= until) return { batches, last };
     } catch (error) {
       const { kind } = classifyFailure(error);
-      if (kind === 'bad_value' && mode === 'whole') {
+      if (isRowFailure(error) && mode === 'whole') {
         mode = 'careful';
         continue;
       }

@@ -6,7 +6,7 @@ import { cutText, showName } from '../../kernel/printable.js';
 import { countBadInputs, listUnknownEditions } from '../../stores/cell/setup/doctor-queries.js';
 import type { SourceReader } from '../../stores/cell/setup/read-source-as.js';
 import { countLongIdsAs, countNullIdsAs } from '../../stores/cell/setup/source.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
 import type { OpenCell } from './check-cell.js';
 import { readAs } from './check-source.js';
 import type { Finding, FindingRecorder } from './finding.js';
@@ -97,7 +97,7 @@ export async function checkInputs(subject: Counted, record: FindingRecorder): Pr
     return [record.warning(found, 'Correct them in the source, or replace a null in a view by what it means there.')];
   } catch (error) {
     // a run quarantines such a row and goes on
-    if (classifyFailure(error).kind !== 'bad_value') throw error;
+    if (!isRowFailure(error)) throw error;
     const found = 'some row raises an error when its columns are read, so nulls were not counted; it is quarantined';
     return [record.warning(found, 'Correct it in the source or in its view.')];
   }

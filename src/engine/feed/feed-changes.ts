@@ -10,7 +10,7 @@ import {
 } from '../../domain/feed/decide-pace.js';
 import { type Feed, readFeed, saveFeedFailure, savePace } from '../../stores/cell/feed/feed.js';
 import { beginReading, dropOldBulk, saveReading } from '../../stores/cell/feed/updated-orgs.js';
-import { classifyFailure, type FailureKind } from '../../stores/postgres-failure.js';
+import { classifyFailure, type FailureKind, isRowFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import {
   type FeedPage,
@@ -45,7 +45,7 @@ export interface FeedOptions {
 /** Pages shrink to a tenth until the org is found that stops them. */
 const DIVISOR = 10;
 /** Errors that orgs of the page cause: trying again does not help. */
-const CAUSED_BY_ORGS: readonly FailureKind[] = ['bad_value', 'too_slow', 'rule_broken'];
+const CAUSED_BY_ORGS: readonly FailureKind[] = ['too_slow', 'rule_broken'];
 
 /** Never throws an error of a database. */
 export async function feedChanges(
@@ -139,7 +139,7 @@ const toTaken = ({ tookMs, ...page }: FeedPage, limit: number): Taken => ({
 });
 
 const isCausedByOrgs = (error: unknown): boolean =>
-  !(error instanceof SearchTooSlow) && CAUSED_BY_ORGS.includes(classifyFailure(error).kind);
+  !(error instanceof SearchTooSlow) && (isRowFailure(error) || CAUSED_BY_ORGS.includes(classifyFailure(error).kind));
 
 /** Where one of its orgs stops it, they are recorded: smaller pages of them find the one. */
 async function takePage(

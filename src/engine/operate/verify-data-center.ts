@@ -13,7 +13,7 @@ import {
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { rejectChangedSource } from '../../stores/cell/identity.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { isRowFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { type CutoverProof, proveCutover } from '../cutover/prove-cutover.js';
 
@@ -94,7 +94,7 @@ async function verifyPart(cell: CellDatabase, lowerId: string | null, limit: num
       { statementMs: STATEMENT_MS },
     );
   return read('quick').catch((error) => {
-    if (classifyFailure(error).kind === 'bad_value') return read('careful');
+    if (isRowFailure(error)) return read('careful');
     throw error;
   });
 }

@@ -34,6 +34,7 @@ export interface PlanCollection {
   /** Orgs that cannot be read. */
   addUnreadable(orgs: number): void;
   readonly orgs: number;
+  readonly unreadable: number;
   readonly ranks: Ranks;
   /** Branches that have no canary from an earlier range. */
   listNewBranches(planned: PlannedRange, firstNo: number): readonly number[];
@@ -50,6 +51,7 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
   const lists = new Map<ListName, readonly Placed<RankedOrg>[]>();
   const canaries = new Map<number, Placed<Canary>>();
   let orgs = 0;
+  let unreadable = 0;
   let protectedTouched = 0;
   const rankOf = (list: ListName): number => lists.get(list)?.[LISTED - 1]?.rank ?? Number.POSITIVE_INFINITY;
   const isNew = (branch: number, rangeNo: number): boolean => rangeNo < (canaries.get(branch)?.rangeNo ?? Infinity);
@@ -70,9 +72,13 @@ export function createPlanCollection(editions: readonly string[]): PlanCollectio
     addUnreadable: (count) => {
       groups.add([{ ...UNREADABLE, orgs: count }]);
       orgs += count;
+      unreadable += count;
     },
     get orgs() {
       return orgs;
+    },
+    get unreadable() {
+      return unreadable;
     },
     get ranks() {
       return { raise: rankOf('raise'), floor: rankOf('floor'), short: rankOf('short') };

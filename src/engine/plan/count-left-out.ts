@@ -1,6 +1,6 @@
 // How many orgs our views leave out. A number for people: what cannot be counted stops no plan and no night.
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
 
 const LIMIT_MS = 30_000;
 
@@ -13,7 +13,7 @@ export async function countLeftOutAs(
   try {
     return await cell.inTransaction(role, count, { statementMs: LIMIT_MS });
   } catch (error) {
-    if (['bad_value', 'too_slow', 'retry'].includes(classifyFailure(error).kind)) return null;
+    if (isRowFailure(error) || ['too_slow', 'retry'].includes(classifyFailure(error).kind)) return null;
     throw error;
   }
 }

@@ -18,7 +18,7 @@ import {
   startPlanning,
 } from '../../stores/cell/plan/planning.js';
 import { finishPlan, nextPlanId } from '../../stores/cell/plan/plans.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import { toStoredCard } from '../stored-card.js';
 import { type CollectedPlan, createPlanCollection } from './collect-plan.js';
@@ -48,7 +48,7 @@ export async function makePlan(
     return await planAgainWhereCutOff(context, question, hooks);
   } catch (error) {
     // some row cannot be read: again, with a savepoint before each range
-    if (classifyFailure(error).kind === 'bad_value') return planOnce(context, question, hooks, 'careful');
+    if (isRowFailure(error)) return planOnce(context, question, hooks, 'careful');
     throw error;
   }
 }
@@ -68,7 +68,7 @@ function planAgainWhereCutOff(
     pauseMs: (attempt) => attempt * 500,
     retriesError: (error) => {
       const { kind, sqlstate = '' } = classifyFailure(error);
-      return kind === 'retry' && sqlstate !== '55P03';
+      return kind === 'retry' && sqlstate !== '55P03' && !isRowFailure(error);
     },
   });
 }

@@ -5,7 +5,7 @@ import type { KeyRange } from '../../stores/cell/key-range.js';
 import { findCanaries } from '../../stores/cell/plan/plan-canaries.js';
 import { insertUnreadableRange, planKeyRange } from '../../stores/cell/plan/plan-ranges.js';
 import { findSourceRangeEnd } from '../../stores/cell/source-ranges.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { isRowFailure } from '../../stores/postgres-failure.js';
 import type { PlanCollection } from './collect-plan.js';
 import type { PlanHooks, PlanQuestion } from './plan-question.js';
 import type { RangeCursor } from './range-cursor.js';
@@ -36,14 +36,18 @@ export async function planRanges(tx: CellTransaction, scan: Scan): Promise<void>
   }
 }
 
+/** So many orgs, and none that can be read: the view is broken, and no org of them is. */
+const MOST_ALIKE = 500;
+
 /** One range. Where it cannot be read, it is split further, until only the orgs that cannot be read are left out. */
 async function planRangeByRange(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
   try {
     await tx.transaction((nested) => addRanges(nested, scan, [range]));
   } catch (error) {
-    if (classifyFailure(error).kind !== 'bad_value') throw error;
+    if (!isRowFailure(error)) throw error;
     scan.cursor.returnNumber();
     if (size > 1) await planPieces(tx, scan, range, Math.max(1, Math.floor(size / 8)));
+    else if (scan.collection.unreadable === scan.collection.orgs && scan.collection.orgs > MOST_ALIKE) throw error;
     else await addUnreadable(tx, scan, range);
   }
 }

@@ -7,7 +7,6 @@ import { quarantineUnreadable } from '../../stores/cell/batch/allotments.js';
 import type { OpenRun } from '../../stores/cell/batch/open-run.js';
 import { findRangeEnd } from '../../stores/cell/batch/verification.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
-import type { KeyRange } from '../../stores/cell/key-range.js';
 import { noteLeftOut } from '../../stores/cell/left-out.js';
 import { type Comparison, compareRangeWithSource, readComparison } from '../../stores/cell/reconcile/drift.js';
 import { type Candidate, readCandidates } from '../../stores/cell/reconcile/drift-candidates.js';
@@ -23,7 +22,7 @@ import {
 } from '../../stores/cell/reconcile/drift-writes.js';
 import { findSourceRangeEnd } from '../../stores/cell/source-ranges.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
 import { enterFence, failRun } from '../batch/run-fence.js';
 import type { WorkerContext } from '../context.js';
 import { countLeftOutAs } from '../plan/count-left-out.js';
@@ -107,7 +106,7 @@ async function takeStep(
     });
   } catch (error) {
     const { kind } = classifyFailure(error);
-    if (kind === 'bad_value' && search.mode === 'quick') return { size: Math.min(search.size, 2_000), mode: 'careful' };
+    if (isRowFailure(error) && search.mode === 'quick') return { size: Math.min(search.size, 2_000), mode: 'careful' };
     if (signal?.aborted && passes(error)) return search;
     if (kind !== 'too_slow') throw error;
     if (search.size > 100) return { ...search, size: Math.ceil(search.size / 4) };
@@ -128,7 +127,7 @@ async function detectNext(tx: CellTransaction, run: OpenRun, search: Search): Pr
   const { candidates, orgs, allotments } = await compareRangeWithSource(tx, range, comparison, unreadable);
   if (candidates.length > CANDIDATES && search.size > CANDIDATES) return 'too_many';
   await saveCandidates(tx, run, comparison, candidates);
-  await quarantineRange(tx, run, range, unreadable);
+  await quarantineUnreadable(tx, run.runId, unreadable);
   await advanceDetection(tx, detection, { nextId: upperId, orgs, allotments });
   return 'searched';
 }
@@ -154,16 +153,6 @@ export function toDrift({ orgId, org, beforeFloor, afterFloor }: Candidate): Fou
   if (org === 'undecidable') return undefined;
   const drift = decideDrift(org);
   return drift && { ...drift, orgId, beforeTotal: org.beforeTotal, beforeFloor, afterFloor };
-}
-
-async function quarantineRange(
-  tx: CellTransaction,
-  run: OpenRun,
-  range: KeyRange,
-  unreadable: readonly string[],
-): Promise<void> {
-  if (unreadable.length === 0) return;
-  await quarantineUnreadable(tx, { ...range, onlyIds: unreadable, runId: run.runId, cardHash: run.cardHash });
 }
 
 /** Every org is compared: the limits decide about the falls, and the orgs to heal become batches, some at a time. */

@@ -14,7 +14,7 @@ import { readCandidates } from '../../stores/cell/reconcile/drift-candidates.js'
 import type { FoundDrift } from '../../stores/cell/reconcile/drift-writes.js';
 import { listWaitingFloors, type WaitingFloor } from '../../stores/cell/reconcile/drift-writes.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { isRowFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { toDrift } from './detect-drift.js';
 
@@ -67,7 +67,7 @@ export async function previewDrift(
       .inTransaction('planner', (tx) => readAll(tx, question, mode, onProgress), { statementMs: STATEMENT_MS });
   return read('quick').catch((error: unknown) => {
     // a row that cannot be read: once more, with a savepoint before each range
-    if (classifyFailure(error).kind === 'bad_value') return read('careful');
+    if (isRowFailure(error)) return read('careful');
     throw error;
   });
 }

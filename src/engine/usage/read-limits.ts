@@ -3,7 +3,7 @@ import { type Enforce, NOT_ENFORCED } from '../../domain/metering/decide-call.js
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { readEnforcement } from '../../stores/cell/usage/enforcement.js';
 import { type OrgLimits, readStoredLimits, readViewedLimits } from '../../stores/cell/usage/usage-days.js';
-import { classifyFailure } from '../../stores/postgres-failure.js';
+import { isRowFailure } from '../../stores/postgres-failure.js';
 
 /** Orgs without an allotment are read from the product's relation, one by one. */
 const MAX_VIEWED = 50;
@@ -40,7 +40,7 @@ async function readViewed(cell: CellDatabase, ids: readonly string[]): Promise<R
   try {
     return await cell.inTransaction('meter', (tx) => readViewedLimits(tx, ids));
   } catch (error) {
-    if (classifyFailure(error).kind !== 'bad_value') throw error;
+    if (!isRowFailure(error)) throw error;
     if (ids.length === 1) return new Map(ids.map((id) => [id, UNREADABLE]));
     const middle = Math.ceil(ids.length / 2);
     const parts = [await readViewed(cell, ids.slice(0, middle)), await readViewed(cell, ids.slice(middle))];

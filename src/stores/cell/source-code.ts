@@ -18,7 +18,8 @@ const POWER = `case
   when exists (select from pg_roles o where o.rolname = any (:owners::text[]) and pg_has_role(r.oid, o.oid, 'member'))
     then 'can act as the owner of our schema'
   when exists (select from pg_roles o where o.rolname in ('pg_execute_server_program', 'pg_write_server_files',
-      'pg_read_server_files', 'pg_write_all_data') and pg_has_role(r.oid, o.oid, 'member'))
+      'pg_read_server_files', 'pg_write_all_data', 'pg_read_all_data', 'pg_maintain', 'pg_create_subscription')
+      and pg_has_role(r.oid, o.oid, 'member'))
     then 'has rights on the server'
 end`;
 

@@ -1,6 +1,6 @@
-// Finds the orgs of a range whose columns cannot even be read (errors 22xxx from the product's view), by splitting the
-// range in two again and again. Decides nothing about them.
-import { classifyFailure } from '../postgres-failure.js';
+// Finds the orgs of a range whose columns cannot even be read, since a value of theirs or the code of the product's
+// view fails, by splitting the range in two again and again. Decides nothing about them.
+import { isRowFailure } from '../postgres-failure.js';
 import { findRow, selectRow, selectRows } from '../query.js';
 import type { CellTransaction } from './cell-database.js';
 import { type KeyRange, rangeCondition } from './key-range.js';
@@ -8,25 +8,55 @@ import { type KeyRange, rangeCondition } from './key-range.js';
 // every column that a decision or a verification reads
 const READ_COLUMNS = 'edition, paid, agents, light_agents, additional_credits, negotiated_limit, created_at';
 
-/** Ids in the range that raise an error; empty for a healthy range. They must not leave the cell's worker. */
+/** So many neighbours, and none that can be read: the view is broken, and no org of them is. */
+const MOST_ALIKE = 500;
+
+/**
+ * Ids in the range that raise an error; empty for a healthy range. They must not leave the cell's worker. Throws the
+ * error where many are in the range and none can be read.
+ */
 export async function listUnreadable(tx: CellTransaction, range: KeyRange): Promise<readonly string[]> {
+  const found = await searchRange(tx, range);
+  if (found.length > MOST_ALIKE && found.length === (await listIds(tx, range)).length) await readRange(tx, range);
+  return found;
+}
+
+async function searchRange(tx: CellTransaction, range: KeyRange): Promise<readonly string[]> {
   if (await isReadable(tx, range)) return [];
   const middle = await findMiddle(tx, range);
   if (middle === undefined) return listIds(tx, range);
-  const lower = await listUnreadable(tx, { lowerId: range.lowerId, upperId: middle });
-  return [...lower, ...(await listUnreadable(tx, { lowerId: middle, upperId: range.upperId }))];
+  const lower = await searchRange(tx, { ...range, upperId: middle });
+  return [...lower, ...(await searchRange(tx, { ...range, lowerId: middle }))];
+}
+
+const PROBES = { most: 16, least: 8 } as const;
+
+/** Not one of several orgs from all over a run can be read: its batches would quarantine every org. */
+export async function isSourceBroken(tx: CellTransaction, runId: bigint): Promise<boolean> {
+  const probes = await selectRows<{ readonly id: string }>(
+    tx,
+    `select coalesce(b.lower_id, b.org_ids[1])::text as id from credit_rollout.batches b
+     where b.run_id = :run_id::bigint and coalesce(b.lower_id, b.org_ids[1]) is not null
+     order by md5(b.batch_no::text) limit :most`,
+    { run_id: runId, most: PROBES.most },
+  );
+  if (probes.length < PROBES.least) return false;
+  for (const { id } of probes) if (await isReadable(tx, { lowerId: null, upperId: null, onlyIds: [id] })) return false;
+  return true;
+}
+
+async function readRange(tx: CellTransaction, range: KeyRange): Promise<void> {
+  const { sql, values } = rangeCondition(range);
+  await selectRow(tx, `select count((${READ_COLUMNS})) from credit_rollout.source_orgs where ${sql}`, values);
 }
 
 async function isReadable(tx: CellTransaction, range: KeyRange): Promise<boolean> {
-  const { sql, values } = rangeCondition(range);
   try {
     // a savepoint, so that an error ends only this statement
-    await tx.transaction((nested) =>
-      selectRow(nested, `select count((${READ_COLUMNS})) from credit_rollout.source_orgs where ${sql}`, values),
-    );
+    await tx.transaction((nested) => readRange(nested, range));
     return true;
   } catch (error) {
-    if (classifyFailure(error).kind === 'bad_value') return false;
+    if (isRowFailure(error)) return false;
     throw error;
   }
 }
@@ -45,7 +75,12 @@ async function findMiddle(tx: CellTransaction, range: KeyRange): Promise<string 
   return middle?.orgId === first ? undefined : middle?.orgId;
 }
 
-async function listIds(tx: CellTransaction, range: KeyRange, limit: number | null = null): Promise<readonly string[]> {
+/** The orgs of a range. */
+export async function listIds(
+  tx: CellTransaction,
+  range: KeyRange,
+  limit: number | null = null,
+): Promise<readonly string[]> {
   const { sql, values } = rangeCondition(range);
   const rows = await selectRows<{ readonly id: string }>(
     tx,

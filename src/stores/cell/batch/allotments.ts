@@ -195,16 +195,20 @@ export function quarantineOrgs(
   );
 }
 
-/** Quarantines orgs whose columns cannot even be read (22xxx in a range of one org); returns how many. */
-export function quarantineUnreadable(tx: CellTransaction, range: RangeOfRun): Promise<number> {
-  const within = rangeCondition(range, 's.org_id');
+/** Quarantines orgs whose columns cannot even be read; returns how many. Reads nothing of the source. */
+export async function quarantineUnreadable(
+  tx: CellTransaction,
+  runId: bigint,
+  orgIds: readonly string[],
+): Promise<number> {
+  if (orgIds.length === 0) return 0;
   return execute(
     tx,
     `insert into credit_rollout.quarantine (run_id, org_id, reason, inputs)
-     select distinct :run_id::bigint, s.org_id, 'unreadable', '{}'::jsonb
-     from credit_rollout.source_orgs s where ${within.sql}
+     select distinct :run_id::bigint, i.id, 'unreadable', '{}'::jsonb
+     from unnest(:org_ids::credit_rollout.org_id[]) i (id)
      on conflict (run_id, org_id) do nothing`,
-    { run_id: range.runId, ...within.values },
+    { run_id: runId, org_ids: orgIds },
   );
 }
 

@@ -78,7 +78,7 @@ select count(*)::int as batches,
   r.plan_id is null or r.canary_passed_at is not null as canary_passed,
   count(*) filter (where b.kind = 'canary' and b.state <> 'done')::int as canary_pending,
   count(*) filter (where b.kind = 'canary' and verified_at is null)::int as canary_unverified,
-  coalesce(sum(mismatches) filter (where b.kind = 'canary'), 0)::int as canary_mismatches,
+  coalesce(sum(mismatches) filter (where b.kind = 'canary'), 0)::float8 as canary_mismatches,
   (extract(epoch from clock_timestamp() - max(verified_at) filter (where b.kind = 'canary')) * 1000)::float8
     as canary_verified_for_ms,
   coalesce(sum(legacy_wins) filter (where b.kind = 'range'), 0)::float8 as legacy_wins,

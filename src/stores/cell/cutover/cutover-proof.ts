@@ -1,6 +1,6 @@
 // What was recorded about a cut-over, for its proof: the decisions of sign-ups, and the orgs that are left on the old
 // model. Reads only; compares records with what is stored and never asks the rule what should be.
-import { classifyFailure } from '../../postgres-failure.js';
+import { isRowFailure } from '../../postgres-failure.js';
 import { selectRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 
@@ -81,7 +81,7 @@ async function listDecidable(tx: CellTransaction, ids: readonly string[]): Promi
     const orgs = await tx.transaction((nested) => selectRows<{ orgId: string }>(nested, sql, { ids }));
     return new Set(orgs.map(({ orgId }) => orgId));
   } catch (error) {
-    if (classifyFailure(error).kind === 'bad_value') return new Set();
+    if (isRowFailure(error)) return new Set();
     throw error;
   }
 }

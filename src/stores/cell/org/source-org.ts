@@ -1,6 +1,6 @@
 // One org's row in the source, and what the product enforces for it today. Reads only; numbers stay exact.
 import type { OrgInputs } from '../../../domain/source/org-inputs.js';
-import { classifyFailure } from '../../postgres-failure.js';
+import { isRowFailure } from '../../postgres-failure.js';
 import { findRow } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
@@ -53,7 +53,7 @@ export async function findSourceOrg(tx: CellTransaction, orgId: string): Promise
       };
     });
   } catch (error) {
-    if (classifyFailure(error).kind === 'bad_value') return { kind: 'unreadable' };
+    if (isRowFailure(error)) return { kind: 'unreadable' };
     throw error;
   }
 }

@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream';
 import { to as copyTo } from 'pg-copy-streams';
 import { FORMULA, LEADING_CONTROL, NEGATIVE_NUMBER } from '../../../kernel/csv.js';
-import { classifyFailure } from '../../postgres-failure.js';
+import { isRowFailure } from '../../postgres-failure.js';
 import { execute, findRow, inlineValues, type SqlValues, selectRow } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 import type { KeyRange } from '../key-range.js';
@@ -116,7 +116,7 @@ async function readRange(tx: CellTransaction, scope: Scope, range: KeyRange): Pr
     await execute(tx, 'release savepoint org_export');
     return chunks;
   } catch (error) {
-    if (classifyFailure(error).kind !== 'bad_value') throw error;
+    if (!isRowFailure(error)) throw error;
     await execute(tx, 'rollback to savepoint org_export');
     const unreadable = await listUnreadable(tx, range);
     if (unreadable.length === 0) throw error;

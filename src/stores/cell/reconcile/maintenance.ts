@@ -30,7 +30,7 @@ export async function findMaintenance(tx: CellTransaction, runId: bigint): Promi
     tx,
     `select r.cut_at is not null as detected, count(b.batch_no) filter (where b.state <> 'done')::int as pending,
        count(b.batch_no) filter (where b.batch_no > r.pass_from)::int as found,
-       coalesce(sum(b.inserted), 0)::int as inserted, coalesce(sum(b.raised), 0)::int as raised,
+       coalesce(sum(b.inserted), 0)::float8 as inserted, coalesce(sum(b.raised), 0)::float8 as raised,
        (extract(epoch from clock_timestamp()
          - greatest(max(b.done_at), (select changed_at from credit_rollout.fence))) * 1000)::float8 as idle_ms
      from credit_rollout.runs r left join credit_rollout.batches b using (run_id)

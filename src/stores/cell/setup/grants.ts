@@ -207,7 +207,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
 export const SOURCE_GRANTS = [
   `execute on function credit_rollout.assessed, credit_rollout.decided, credit_rollout.decided_first,
     credit_rollout.decided_one, credit_rollout.check_open_plan,
-    credit_rollout.insert_sign_up, credit_rollout.single_writes_open,
+    credit_rollout.insert_sign_up, credit_rollout.single_writes_open, credit_rollout.is_row_failure,
     credit_rollout.spent_of_timeouts, credit_rollout.onboard_org, credit_rollout.count_null_ids,
     credit_rollout.measure_one_org, credit_rollout.finish_override, credit_rollout.keep_left_out,
     credit_rollout.retire_gone, credit_rollout.lock_batch, credit_rollout.split_batch_at,
