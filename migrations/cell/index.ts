@@ -50,7 +50,7 @@ import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
 import { checkSealsAtCommit } from './seals-at-commit.js';
 import { limitSignUpWaits } from './sign-up-waits.js';
-import { keepGivenUpSignUps } from './sign-ups-given-up.js';
+import { keepGivenUpSignUps, noteNoLongIds } from './sign-ups-given-up.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
 import { recordSignUpsOnly } from './sign-ups-recorded.js';
 import { writeSignUpsTogether } from './sign-ups-together.js';
@@ -170,5 +170,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     validateUsage,
     keepBatches,
     proveSweeps,
+    noteNoLongIds,
   ];
 }

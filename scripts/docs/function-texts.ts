@@ -73,6 +73,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   repairs_open: 'whether the fence is open for repairs of a run',
   count_unswept:
     'orgs from before the cut-over that a sweep neither wrote nor set aside, at most 1000; a scheduler asks it last',
+  skip_long_id: 'keeps no sign-up waiting whose id is too long to be held',
   retire_allotments: 'retires the allotments of orgs that a night found gone and that still are',
   retire_gone: 'deletes them; runs as its owner, since nobody else deletes any; called by `retire_allotments`',
   checksum_columns: 'hash of what an allotment stores; its other terms follow from that',
