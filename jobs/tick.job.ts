@@ -7,15 +7,19 @@ import { nextPollDelay } from '../src/engine/scheduler/next-poll.js';
 import { type SchedulerIdentity, tick } from '../src/engine/scheduler/tick.js';
 import type { Service } from './service.js';
 
-/**
- * Processor of the schedulers' queue. Never rejects: where control is down nothing starts, and the next tick tries
- * again.
- */
-export function createTickProcessor(context: EngineContext, scheduler: SchedulerIdentity): () => Promise<void> {
+export interface TickProcessor {
+  /** Never rejects: where control is down nothing starts, and the next tick tries again. */
+  (): Promise<void>;
+  /** The code of the last tick; null: it ended, or there was none. From memory: what fails may be the writing of it. */
+  lastError(): string | null;
+}
+
+/** Processor of the schedulers' queue. */
+export function createTickProcessor(context: EngineContext, scheduler: SchedulerIdentity): TickProcessor {
   let lastError: string | null = null;
   // the next tick says so in control, before anything of it can fail
   const identity: SchedulerIdentity = { ...scheduler, tickError: () => lastError };
-  return async () => {
+  const processTick = async (): Promise<void> => {
     try {
       await tick(context, identity);
       lastError = null;
@@ -24,6 +28,7 @@ export function createTickProcessor(context: EngineContext, scheduler: Scheduler
       context.log.warn('tick_failed', { code: lastError, name: (error as Error).name });
     }
   };
+  return Object.assign(processTick, { lastError: () => lastError });
 }
 
 const INTERVAL_MS = 4_000;

@@ -15,6 +15,8 @@ export interface ListenerOptions {
   readonly process: 'scheduler' | 'worker' | 'both';
   /** Of the worker. */
   readonly dataCenters: readonly string[];
+  /** The code of the last tick of this process; null: it ended, or it has no scheduler. */
+  readonly tickError: () => string | null;
 }
 
 export interface RunningListener extends RunningProcess {
@@ -31,7 +33,7 @@ export type { ListenAddress };
 /** @throws listen_refused */
 export async function startListener(
   program: Program,
-  { address, process, dataCenters }: ListenerOptions,
+  { address, process, dataCenters, tickError }: ListenerOptions,
 ): Promise<RunningListener> {
   const queue: Need = { what: 'queue', ask: () => program.checkQueue() };
   const control: Need = { what: 'control', ask: () => assertControlReady(program.scheduler) };
@@ -39,11 +41,15 @@ export async function startListener(
   const needs = [...(process === 'worker' ? [] : [control]), ...(process === 'scheduler' ? [] : cells), queue];
   const server = createProcessServer({
     clock: systemClock,
-    listNotReady: () => listNotReady(systemClock, READY_MS, needs),
+    listNotReady: async () => {
+      const failing = await listNotReady(systemClock, READY_MS, needs);
+      const code = tickError();
+      return code === null ? failing : [...failing, { what: 'scheduler', code }];
+    },
     readSamples: () =>
       process === 'worker'
         ? readWorkerMetrics(program.worker, dataCenters, METRICS_MS)
-        : readMetrics(program.scheduler, METRICS_MS),
+        : readMetrics(program.scheduler, METRICS_MS, tickError()),
   });
   const listening = await listenOn(server, address);
   return {

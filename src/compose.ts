@@ -81,7 +81,7 @@ export interface Program {
     queue: 'own' | 'any';
     concurrency: number;
   }): Promise<RunningProcess>;
-  startScheduler(): Promise<RunningProcess>;
+  startScheduler(): Promise<RunningProcess & { tickError(): string | null }>;
   /** Fills the data centers of the embedded default with sample orgs where they have none; orgs by data center. */
   seedSamples(): Promise<ReadonlyMap<string, number>>;
   close(): Promise<void>;

@@ -25,13 +25,18 @@ export interface Telling {
   readonly send: SendWebhook;
 }
 
+interface RunningScheduler extends RunningProcess {
+  /** The code of its last tick; null: it ended, or there was none. */
+  tickError(): string | null;
+}
+
 /** `config`: that of the process; where it differs from the policy, the policy applies, and control shows it. */
 export function startScheduler(
   engine: EngineContext,
   queue: QueueConnection,
   config?: SchedulerIdentity['config'],
   telling?: Telling,
-): RunningProcess {
+): RunningScheduler {
   const cells = withCircuitBreaker(engine.cells, engine.clock);
   const context = actAs({ ...engine, cells }, 'scheduler');
   const stopping = new AbortController();
@@ -57,6 +62,7 @@ export function startScheduler(
   ];
   const running = runServices(services, context, stopping.signal);
   return {
+    tickError: processTick.lastError,
     stop: async () => {
       stopping.abort();
       await worker.stop();

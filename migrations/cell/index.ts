@@ -21,6 +21,7 @@ import { storeFeedProgress } from './feed-progress.js';
 import { guardFenceAndGate } from './fence-and-gate.js';
 import { bindFenceToServer } from './fence-server.js';
 import { fenceRepairs, rejectNegativeNumbers } from './fenced-repairs.js';
+import { signFirstDecisions } from './first-decisions.js';
 import { createFreezes } from './freeze.js';
 import { requireFreshSnapshots } from './fresh-snapshots.js';
 import { createSignUpFunctions, guardGate } from './gate.js';
@@ -166,6 +167,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     recordSignUpsOnly,
     keepGivenUpSignUps,
     writeSealedChecks,
+    signFirstDecisions,
     quickenUsage,
     validateUsage,
     keepBatches,

@@ -129,6 +129,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   insert_sign_up: 'writes the allotment of a sign-up; called by `write_sign_ups`',
   finish_override: 'ends an override; called by `complete_override`',
   check_floor_falls: 'trigger of `allotments`: what a worker lowers is what the rule gives in that moment',
+  require_run: 'trigger of `allotments`: a worker inserts first decisions of a run',
   check_written_numbers:
     'trigger of `allotments`: between runs a worker writes what the rule gives; in one, no number falls below that',
   log_decision: 'trigger of `enforcement` and `protected_orgs`: keeps who changed them in `decision_log`',

@@ -7,7 +7,7 @@ import { createMetricsText } from './render-metrics.js';
 
 /** Something that the process needs and cannot use, with the error code. */
 export interface NotReady {
-  /** `control`, `queue`, or a data center. */
+  /** `control`, `queue`, `scheduler` where its ticks fail, or a data center. */
   readonly what: string;
   readonly code: string;
 }

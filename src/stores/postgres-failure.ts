@@ -94,6 +94,7 @@ const OUR_SCHEMAS: readonly unknown[] = ['credit_rollout', 'credit_rollout_contr
 /** What our functions raise under a name, as if a constraint of that name were broken. */
 export const RAISED_NAMES: readonly string[] = [
   'adoption_outdated',
+  'allotments_first_decision',
   'allotments_floor_falls_only_with_cause',
   'allotments_follow_rule',
   'allotments_need_open_work',

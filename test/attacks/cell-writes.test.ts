@@ -1,6 +1,7 @@
 // Kind 5. A worker's password is enough to write inside an open, approved run, and for nothing outside of it; inside, a
 // floor falls only to what the rule gives in that moment, whatever the worker sets, sends or names.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { INSERTED_COLUMNS } from '../../src/stores/cell/batch/credit-terms.js';
 import { hasLockWait } from '../support/cell.js';
 import { waitFor } from '../support/wait.js';
 import { type CellScene, HOSTILE_NAMES, openCellScene, REFUSED } from './cell-scene.js';
@@ -69,7 +70,8 @@ describe('inside an open run a worker lowers no floor', () => {
   test.each([
     [
       'an upsert',
-      `insert into credit_rollout.allotments select a.* from credit_rollout.allotments a where org_id = 2
+      `insert into credit_rollout.allotments (${INSERTED_COLUMNS})
+      select ${INSERTED_COLUMNS} from credit_rollout.allotments a where org_id = 2
       on conflict (org_id) do update set floor = 1`,
     ],
     [
@@ -190,8 +192,8 @@ describe('a version or a history', () => {
 });
 
 describe('outside of an open run a worker writes no allotment', () => {
-  const INSERT = `insert into credit_rollout.allotments select (jsonb_populate_record(a, '{"org_id": 777}')).*
-    from credit_rollout.allotments a where org_id = 2`;
+  const INSERT = `insert into credit_rollout.allotments (${INSERTED_COLUMNS}) select ${INSERTED_COLUMNS}
+    from (select (jsonb_populate_record(a, '{"org_id": 777}')).* from credit_rollout.allotments a where org_id = 2) x`;
   afterEach(async () => {
     await scene.cell.sql(
       `update credit_rollout.freezes set lifted_at = now(), lifted_by = 'x' where lifted_at is null`,

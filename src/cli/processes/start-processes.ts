@@ -10,6 +10,9 @@ import type { CliSession } from '../terminal/session.js';
 import type { ServedProcess } from './serve-until-stopped.js';
 import { waitUntilReady } from './wait-until-ready.js';
 
+/** What the ticks of a program's scheduler say, once it runs; its listener answers before. */
+const tickErrors = new WeakMap<Program, () => string | null>();
+
 export function schedulerProcess(session: CliSession, program: Program): ServedProcess {
   return {
     start: async (signal) => {
@@ -17,7 +20,9 @@ export function schedulerProcess(session: CliSession, program: Program): ServedP
       if (!control) return undefined;
       reportQueue(session, program, signal);
       session.print('▶ scheduler: running');
-      return program.startScheduler();
+      const scheduler = await program.startScheduler();
+      tickErrors.set(program, scheduler.tickError);
+      return scheduler;
     },
   };
 }
@@ -31,7 +36,11 @@ export function listenerProcess(
   if (listen === undefined) return [];
   const start = async (): Promise<RunningProcess> => {
     const { startListener } = await import('../../compose-listener.js');
-    const listener = await startListener(program, { ...served, address: listen });
+    const listener = await startListener(program, {
+      ...served,
+      address: listen,
+      tickError: () => tickErrors.get(program)?.() ?? null,
+    });
     session.print(`▶ listening: ${listener.address}/livez, /readyz and /metrics`);
     return listener;
   };

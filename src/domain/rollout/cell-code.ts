@@ -7,6 +7,7 @@ const OTHER_CODES: ReadonlySet<string> = new Set([
   // why a worker closed a fence, where no constraint was named; the server names a table alone for a missing value
   ...['rule_violation', 'batch_too_slow', 'source_too_slow', 'allotment_changes', 'allotments', 'batches', 'drift'],
   ...['allotments_floor_falls_only_with_cause', 'allotments_follow_rule', 'allotments_need_open_work'],
+  'allotments_first_decision',
   ...['quarantine', 'stale_orgs'],
   // what stands for a failure for which no database gave a code
   ...['connection_lost', 'no_answer', 'missing', 'unreachable', 'login_refused', 'retry', 'too_slow', 'resources'],

@@ -7,28 +7,32 @@ import { explainFailure } from '../database-errors.js';
 import type { DataCenterStatus, Status } from './read-status.js';
 import { readStatusWithin } from './within-time.js';
 
-/** Answers within about `ms`, whatever is down. */
-export async function readMetrics(context: EngineContext, ms: number): Promise<readonly Sample[]> {
+/**
+ * Answers within about `ms`, whatever is down. `tickError`: of the last tick of this process, from its memory: the rows
+ * of control tell it of the others only, for what fails may be the writing of the row.
+ */
+export async function readMetrics(
+  context: EngineContext,
+  ms: number,
+  tickError: string | null = null,
+): Promise<readonly Sample[]> {
   try {
-    return [sample('control_reachable', true), ...samplesOfStatus(await readStatusWithin(context, ms))];
+    const status = await readStatusWithin(context, ms);
+    return [sample('control_reachable', true), ...samplesOfStatus(status, tickError === null ? 0 : 1)];
   } catch (thrown) {
     if (!isRolloutError(explainFailure(thrown))) throw thrown;
     return [sample('control_reachable', false)];
   }
 }
 
-function samplesOfStatus({
-  schedulersAlive,
-  queueFailures,
-  tickFailures,
-  webhookFailures,
-  logins,
-  dataCenters,
-}: Status): readonly Sample[] {
+function samplesOfStatus(
+  { schedulersAlive, queueFailures, tickFailures, webhookFailures, logins, dataCenters }: Status,
+  ownFailures: number,
+): readonly Sample[] {
   return [
     sample('schedulers_alive', schedulersAlive),
     sample('queue_failing', queueFailures.length),
-    sample('ticks_failing', tickFailures.length),
+    sample('ticks_failing', Math.max(tickFailures.length, ownFailures)),
     sample('webhooks_failing', webhookFailures.length),
     sample('excess_logins', logins.length),
     ...dataCenters.flatMap(samplesOf),

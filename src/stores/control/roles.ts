@@ -90,7 +90,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     `insert, update (state, ended_at, counts, epoch, shut_epoch) on credit_rollout_control.runs`,
     'update (epoch) on credit_rollout_control.rollout',
     'update (run_id, ended_at) on credit_rollout_control.reconcile_requests',
-    'insert, update on credit_rollout_control.due_work',
+    `insert, update (state, started_at, ended_at, run_id, note, counts) on credit_rollout_control.due_work`,
     'insert, update, delete on credit_rollout_control.holds, credit_rollout_control.schedulers',
     `insert (data_center, step, code, object), update (code, object), delete
        on credit_rollout_control.failed_steps`,

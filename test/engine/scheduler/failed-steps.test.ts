@@ -1,6 +1,7 @@
 // A step that fails again and again is a hold that names it, for every scheduler and command, until it succeeds.
 import { afterEach, expect, test } from 'vitest';
 import { createTickProcessor } from '../../../jobs/tick.job.js';
+import { readMetrics } from '../../../src/engine/operate/read-metrics.js';
 import { readStatus } from '../../../src/engine/operate/read-status.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
@@ -64,6 +65,7 @@ test('a scheduler whose ticks fail as a whole is seen by everybody, until one en
   await process();
   await process();
   expect(await seen()).toEqual(['23514']);
+  expect(process.lastError()).toBe('23514');
   const [before] = (await readStatus(fleet.engine)).tickFailures;
   await process();
   expect((await readStatus(fleet.engine)).tickFailures).toEqual([before]);
@@ -71,4 +73,10 @@ test('a scheduler whose ticks fail as a whole is seen by everybody, until one en
   await process();
   await process();
   expect(await seen()).toEqual([]);
+  // what fails is the writing of the row: the process knows it all the same
+  await fleet.control('alter table credit_rollout_control.schedulers add constraint no_row check (false) not valid');
+  await process();
+  const failing = async () =>
+    (await readMetrics(fleet.engine, 20_000, process.lastError())).find(({ name }) => name === 'ticks_failing')?.value;
+  expect([process.lastError(), await seen(), await failing()]).toEqual(['23514', [], 1]);
 });

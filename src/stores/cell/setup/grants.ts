@@ -1,6 +1,6 @@
 // What each role of a cell may do: as little as its work needs. The fencer may not read the key bounds of batches
 // (I15).
-import { UPDATED_COLUMNS } from '../batch/credit-terms.js';
+import { INSERTED_COLUMNS, UPDATED_COLUMNS } from '../batch/credit-terms.js';
 import type { CellRole } from '../cell-database.js';
 
 const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged,
@@ -10,6 +10,9 @@ const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline
 const WORKER_BATCH_COLUMNS = `state, epoch, timeline, orgs, inserted, raised, unchanged, stale, quarantined, falls,
   total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since, appeared, legacy_wins,
   before_credits, after_credits, floors`;
+// a finding, until its run ends
+const WORKER_DRIFT_COLUMNS = `cause, movement, before_total, after_total, before_floor, after_floor, proposed_floor,
+  outcome, capped, batch_no, found_at`;
 // the numbers of a plan; the fencer may not read the orgs that it names
 const FENCER_PLAN_COLUMNS = `plan_id, digest, card_hash, source_signature, author, snapshot_at, made_at, ranges, orgs,
   touched, counts`;
@@ -68,7 +71,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     RULE_BY_KEY,
     RULE_INPUTS,
     CHECKSUMS,
-    `insert, update (${UPDATED_COLUMNS}) on credit_rollout.allotments`,
+    // version and instant of a first decision are their defaults
+    `insert (${INSERTED_COLUMNS}), update (${UPDATED_COLUMNS}) on credit_rollout.allotments`,
     'insert on credit_rollout.quarantine',
     // never what a batch is: a trigger keeps it, and nobody who may update a column can lock the table
     `update (${WORKER_BATCH_COLUMNS}) on credit_rollout.batches`,
@@ -97,7 +101,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     // who may update a whole table could lock it, and triggers on the product's table read this one
     `update (read_from, read_at, open_then, noted_to, raised, failure, changed_at, rest_until, backlog_rest_until,
       page_size, look_ms, read_past, bulk_from, bulk_to, bulk_after, bulk_again_from) on credit_rollout.feed`,
-    'select, insert, update on credit_rollout.drift, credit_rollout.detections',
+    `select, insert, update (${WORKER_DRIFT_COLUMNS}) on credit_rollout.drift`,
+    'select, insert, update (next_id, orgs, allotments, ended_at) on credit_rollout.detections',
     // sign-ups whose allotment could not be written at once
     'select on credit_rollout.pending_sign_ups',
     'select, update (rest_until, read_ms, failure) on credit_rollout.sign_up_writer',
@@ -145,7 +150,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
   fencer: [
     ...STATE,
     'insert (login), update (seen_at) on credit_rollout.schedulers',
-    'update on credit_rollout.fence',
+    'update (state, epoch, run_id, timeline, failure, single_writes, changed_at) on credit_rollout.fence',
     'update (armed_at, effective_at, latched_at, swept_at) on credit_rollout.gate',
     'execute on function credit_rollout.open_run, credit_rollout.open_maintenance, credit_rollout.count_unswept',
     'update (state, ended_at, canary_passed_at, pass, pass_from, cut_at, lanes) on credit_rollout.runs',
