@@ -127,8 +127,8 @@ end $$;`,
 };
 
 /**
- * Why: an org whose id has over 2,000 bytes is left out of the source, so its allotment is never written: one that waits
- * for it would be shown as given up for ever. The gate's answer is recorded all the same.
+ * Why: an org whose id has over 2,000 bytes is left out of the source, so its allotment is never written: one that
+ * waits for it would be shown as given up for ever. The gate's answer is recorded all the same.
  */
 export const noteNoLongIds: Migration = {
   name: '20261203070200_pre_note_no_long_ids',
