@@ -47,6 +47,7 @@ import { limitControlTexts } from './texts.js';
 import { recordVerbs } from './verbs.js';
 import { voidLostApprovalsForGood } from './voided-approvals.js';
 import { createWebhooks } from './webhooks.js';
+import { keepWithdrawalReasons } from './withdrawals.js';
 
 export const controlMigrations: readonly Migration[] = [
   createRollout,
@@ -114,5 +115,6 @@ export const controlMigrations: readonly Migration[] = [
   knowPeopleNow,
   sealChecks,
   numberRuns,
+  keepWithdrawalReasons,
   createWebhooks,
 ];

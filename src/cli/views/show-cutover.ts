@@ -5,6 +5,7 @@ import type { CutoverProposal } from '../../engine/cutover/proposals.js';
 import type { CutoverReport } from '../../engine/cutover/read-cutovers.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { showInstant } from '../terminal/numbers.js';
+import { showWithdrawal } from './show-withdrawal.js';
 
 const MEANINGS: Readonly<Record<CutoverState, string>> = {
   none: 'no cut-over is pinned. The first apply pins signups.cutover; after it, propose one with cutover postpone',
@@ -42,7 +43,7 @@ const showGateHolder = ({ pid, since, application }: CutoverReport['holders'][nu
 export function showProposal(proposal: CutoverProposal): string {
   const { state, author, approver, reason } = proposal;
   const by = `proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`;
-  return `${showProposalId(proposal)}: ${showMove(proposal)}, ${state}; ${by}: ${reason}`;
+  return `${showProposalId(proposal)}: ${showMove(proposal)}, ${state}; ${by}: ${reason}${showWithdrawal(proposal)}`;
 }
 
 function showMove({ kind, fromLocal, toLocal }: CutoverProposal): string {

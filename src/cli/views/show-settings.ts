@@ -8,11 +8,12 @@ import { showChangeId } from '../../kernel/proposal-id.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showUtc } from '../terminal/numbers.js';
 import { indent, layOutTable } from '../terminal/table.js';
+import { showWithdrawal } from './show-withdrawal.js';
 
 const COLUMNS = [{ title: 'SETTING' }, { title: 'VALUE' }, { title: 'SINCE (UTC)' }, { title: 'FROM' }];
 
 export function showSettings(
-  { settings, open, schedulersDiffer }: SettingsReport,
+  { settings, open, withdrawn, schedulersDiffer }: SettingsReport,
   commands: CommandNames,
   width: number,
 ): string {
@@ -24,6 +25,7 @@ export function showSettings(
     ),
     ...(open.length === 0 ? [] : ['Changes that wait for a second person:', ...indent(open.map(showPolicyChange))]),
     ...open.slice(0, 1).map(({ changeId }) => `Next: ${commands.show(command`approve ${showChangeId(changeId)}`)}`),
+    ...(withdrawn.length === 0 ? [] : ['Withdrawn last:', ...indent(withdrawn.map(showPolicyChange))]),
     ...(schedulersDiffer.length === 0
       ? []
       : [`! a scheduler has another configuration, and uses the policy: ${schedulersDiffer.join(', ')}`]),
@@ -35,7 +37,8 @@ const showOrigin = ({ setBy, change }: SettingReport): string =>
 
 /** `s3: rollout.bake from PT0S to PT12H, applied; proposed by alice, approved by bob: reason`. */
 export const showPolicyChange = (change: PolicyChange): string =>
-  `${showChangeId(change.changeId)}: ${describeChange(change)}, ${change.state}; ${showPeople(change)}: ${change.reason}`;
+  `${showChangeId(change.changeId)}: ${describeChange(change)}, ${change.state}; ${showPeople(change)}: ${change.reason}` +
+  showWithdrawal(change);
 
 export const showPlannedChange = (change: PlannedChange): string => `· ${describeChange(change)}`;
 
@@ -62,6 +65,7 @@ export function changeDocument(change: PolicyChange): Readonly<Record<string, un
 export function settingsDocument({
   settings,
   open,
+  withdrawn,
   schedulersDiffer,
 }: SettingsReport): Readonly<Record<string, unknown>> {
   return {
@@ -70,6 +74,7 @@ export function settingsDocument({
       change: change === null ? null : changeDocument(change),
     })),
     open: open.map(changeDocument),
+    withdrawn: withdrawn.map(changeDocument),
     schedulersDiffer,
   };
 }

@@ -103,7 +103,7 @@ export async function withdrawCutoverProposal(
   return context.control.inTransaction(async (tx) => {
     await identifyPerson(tx, context.actor);
     const open = await findOpenCutoverProposal(tx, kind, dataCenter);
-    const withdrawn = open && (await saveProposalDecision(tx, open, 'withdrawn'));
+    const withdrawn = open && (await saveProposalDecision(tx, open, 'withdrawn', reason));
     if (withdrawn === undefined)
       throw new RolloutError(`${kind}_unknown`, {
         message: `Data center "${dataCenter}" has no ${kind} that waits for its approval.`,

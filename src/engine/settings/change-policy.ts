@@ -133,7 +133,7 @@ export function withdrawPolicyChange(context: ChangeContext, changeId: bigint, r
   return context.control.inTransaction(async (tx) => {
     await identifyPerson(tx, context.actor);
     const change = await getOpenChange(tx, changeId);
-    const withdrawn = await savePolicyDecision(tx, changeId, 'withdrawn');
+    const withdrawn = await savePolicyDecision(tx, changeId, 'withdrawn', reason);
     if (withdrawn === undefined) throw decidedBefore(change);
     await auditChange(tx, withdrawn, reason);
     return withdrawn;

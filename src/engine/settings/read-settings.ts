@@ -15,6 +15,8 @@ export interface SettingsReport {
   readonly settings: readonly SettingReport[];
   /** Those that wait for a second person, the oldest first. */
   readonly open: readonly PolicyChange[];
+  /** The newest ones that were withdrawn, the newest first. */
+  readonly withdrawn: readonly PolicyChange[];
   /** Settings that the configuration of a running scheduler writes otherwise; it uses the policy. */
   readonly schedulersDiffer: readonly string[];
 }
@@ -31,10 +33,16 @@ export function readSettings({ control }: Pick<EngineContext, 'control'>): Promi
         .toSorted((one, other) => place(one.name) - place(other.name))
         .map((row) => ({ ...row, change: changes.find(({ changeId }) => changeId === row.changeId) ?? null })),
       open: changes.filter(({ state }) => state === 'proposed'),
+      withdrawn: changes
+        .filter(({ state }) => state === 'withdrawn')
+        .slice(-LISTED_WITHDRAWN)
+        .toReversed(),
       schedulersDiffer: await listSchedulerDifferences(tx),
     };
   });
 }
+
+const LISTED_WITHDRAWN = 5;
 
 const PLACES: readonly string[] = [...POLICY_SETTINGS, ORDER_SETTING];
 

@@ -24,6 +24,9 @@ export interface CutoverProposal {
   readonly approver: string | null;
   readonly decidedAt: Date | null;
   readonly state: 'proposed' | 'applied' | 'withdrawn';
+  /** Null: it was not, or by an earlier version. */
+  readonly withdrawnBy: string | null;
+  readonly withdrawnReason: string | null;
 }
 
 type Stored = Omit<CutoverProposal, 'kind' | 'proposalId'> & { readonly proposalId: string };
@@ -35,7 +38,7 @@ const TABLES = {
 
 const columns = (kind: CutoverProposalKind): string =>
   `${TABLES[kind].id} as proposal_id, data_center, from_at, from_local, to_at, to_local, reason, author, proposed_at,
-  approver, decided_at, state`;
+  approver, decided_at, state, withdrawn_by, withdrawn_reason`;
 
 const select = (kind: CutoverProposalKind): string => `select ${columns(kind)} from ${TABLES[kind].table}`;
 
@@ -94,19 +97,23 @@ export async function listCutoverProposals(
   return rows.map((row) => toProposal(kind, row));
 }
 
-/** Applies or withdraws it; the database records who approves. Undefined when it was decided already. */
+/**
+ * Applies it, or withdraws it with a reason; the database records who does, and when. Undefined when it was decided
+ * already.
+ */
 export async function saveProposalDecision(
   tx: ControlTransaction,
   { kind, proposalId }: Pick<CutoverProposal, 'kind' | 'proposalId'>,
   state: 'applied' | 'withdrawn',
+  withdrawnReason: string | null = null,
 ): Promise<CutoverProposal | undefined> {
   const row = await findRow<Stored>(
     tx,
     `update ${TABLES[kind].table}
-     set state = :state
+     set state = :state, withdrawn_reason = :withdrawn_reason
      where ${TABLES[kind].id} = :proposal_id::bigint and state = 'proposed'
      returning ${columns(kind)}`,
-    { proposal_id: proposalId, state },
+    { proposal_id: proposalId, state, withdrawn_reason: withdrawnReason },
   );
   return row && toProposal(kind, row);
 }

@@ -25,6 +25,9 @@ export interface PolicyChange {
   readonly approver: string | null;
   readonly decidedAt: Date | null;
   readonly state: 'proposed' | 'applied' | 'withdrawn';
+  /** Null: it was not, or by an earlier version. */
+  readonly withdrawnBy: string | null;
+  readonly withdrawnReason: string | null;
   /** One person proposed and approved it, on the embedded servers. */
   readonly alone: boolean;
 }
@@ -72,7 +75,7 @@ export async function saveOrder(tx: ControlTransaction, ids: readonly string[]):
 }
 
 const COLUMNS = `change_id, name, from_value, to_value, reason, author, proposed_at, approver, decided_at, state,
-  alone`;
+  withdrawn_by, withdrawn_reason, alone`;
 
 type Stored = Omit<PolicyChange, 'changeId'> & { readonly changeId: string };
 
@@ -117,19 +120,20 @@ export async function listPolicyChanges(
   return rows.map(toChange);
 }
 
-/** Applies it, which puts it in force, or withdraws it. Undefined when it was decided already. */
+/** Applies it, which puts it in force, or withdraws it with a reason. Undefined when it was decided already. */
 export async function savePolicyDecision(
   tx: ControlTransaction,
   changeId: bigint,
   state: 'applied' | 'withdrawn',
+  withdrawnReason: string | null = null,
 ): Promise<PolicyChange | undefined> {
   const row = await findRow<Stored>(
     tx,
     `update credit_rollout_control.policy_changes
-     set state = :state
+     set state = :state, withdrawn_reason = :withdrawn_reason
      where change_id = :change_id::bigint and state = 'proposed'
      returning ${COLUMNS}`,
-    { change_id: changeId, state },
+    { change_id: changeId, state, withdrawn_reason: withdrawnReason },
   );
   return row && toChange(row);
 }

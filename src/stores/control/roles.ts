@@ -48,11 +48,11 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
        on credit_rollout_control.data_centers`,
     'update (state, ended_at) on credit_rollout_control.runs',
     'update (epoch, card_hash, card_name, pinned_at) on credit_rollout_control.rollout',
-    `insert (data_center, to_at, to_local, reason), update (state)
+    `insert (data_center, to_at, to_local, reason), update (state, withdrawn_reason)
        on credit_rollout_control.postponements, credit_rollout_control.reversals`,
-    'insert (name, to_value, reason), update (state) on credit_rollout_control.policy_changes',
-    'insert (data_center, reason, allow_falls), update (state) on credit_rollout_control.reconcile_requests',
-    'insert (data_center, kind, number, digest), update (state) on credit_rollout_control.cell_proposals',
+    'insert (name, to_value, reason), update (state, withdrawn_reason) on credit_rollout_control.policy_changes',
+    'insert (data_center, reason, allow_falls), update (state, withdrawn_reason) on credit_rollout_control.reconcile_requests',
+    'insert (data_center, kind, number, digest), update (state, withdrawn_reason) on credit_rollout_control.cell_proposals',
     // arms a cut-over that is late
     'execute on function credit_rollout_control.seal_cutover',
     // sends messages again that were given up
@@ -66,7 +66,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     POLICY,
     AUDIT,
     APPROVE,
-    `update (state) on credit_rollout_control.postponements, credit_rollout_control.reversals,
+    `update (state, withdrawn_reason) on credit_rollout_control.postponements, credit_rollout_control.reversals,
        credit_rollout_control.policy_changes, credit_rollout_control.reconcile_requests`,
     // an approved postponement or reversal moves the pinned instant; a freeze stops the change feed
     `update (cutover_at, cutover_local, single_writes, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
