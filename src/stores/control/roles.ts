@@ -51,8 +51,10 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     `insert (data_center, to_at, to_local, reason), update (state, withdrawn_reason)
        on credit_rollout_control.postponements, credit_rollout_control.reversals`,
     'insert (name, to_value, reason), update (state, withdrawn_reason) on credit_rollout_control.policy_changes',
-    'insert (data_center, reason, allow_falls), update (state, withdrawn_reason) on credit_rollout_control.reconcile_requests',
-    'insert (data_center, kind, number, digest), update (state, withdrawn_reason) on credit_rollout_control.cell_proposals',
+    `insert (data_center, reason, allow_falls), update (state, withdrawn_reason)
+       on credit_rollout_control.reconcile_requests`,
+    `insert (data_center, kind, number, digest), update (state, withdrawn_reason)
+       on credit_rollout_control.cell_proposals`,
     // arms a cut-over that is late
     'execute on function credit_rollout_control.seal_cutover',
     // sends messages again that were given up

@@ -123,6 +123,8 @@ describe('settings', () => {
     const ids: readonly string[] = JSON.parse(out).changes.map(({ change_id }: { change_id: string }) => change_id);
     expect(ids).toHaveLength(2);
     for (const id of ids) expect((await as(ALICE, 'settings', 'withdraw', id, '--reason', 'not yet')).code).toBe(0);
+    const shown = await as(BOB, 'settings', 'show');
+    expect(shown.out).toMatch(/withdrawn by \S*alice\S*, 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC: not yet/u);
     expect(await as(BOB, 'approve', ids[0] ?? '')).toMatchObject({ code: 6 });
     expect(await readSetting('rollout.approval')).toBe('auto');
   });
