@@ -1,9 +1,9 @@
-// A source of a product that raises errors with org data in every part: in its view, in a trigger on our table, in what
+// A source of a product that raises errors with org data in every part: in its view, in triggers on our tables, in what
 // a bake query and a check call. Which error, and where, is a row that the test writes.
 import type { TestCell } from '../support/cell.js';
 import type { Markers } from './search.js';
 
-export type SpoiledPlace = 'view' | 'trigger' | 'bake' | 'look';
+export type SpoiledPlace = 'view' | 'trigger' | 'protect' | 'bake' | 'look';
 
 /** The last is a code that Postgres does not have. */
 export const CLASSES = [
@@ -27,6 +27,8 @@ export const CLASSES = [
 export type SpoiledClass = (typeof CLASSES)[number];
 
 const ORGS = 24;
+/** An org without a marker: a command may show it. */
+export const PLAIN_ID = 'plain';
 /** The org that the view cannot read, and the one that cannot be written. */
 export const spoilerId = ({ word }: Markers): string => `${word}-id-7`;
 const writtenId = ({ word }: Markers): string => `${word}-id-8`;
@@ -68,19 +70,29 @@ export async function spoilSource({ sql }: TestCell, markers: Markers): Promise<
       if spoiled is null or new.org_id::text <> '${writtenId(markers)}' then return new; end if;
       ${raise('new.org_id::text')}
     end $$;
+    create function public.spoil_protect() returns trigger language plpgsql as $$
+    declare ${read('protect')}
+    begin
+      if spoiled is null then return new; end if;
+      ${raise(`'${spoilerId(markers)}'::text`)}
+    end $$;
     alter table public.org_rows add name text default '${word}-name';
     create or replace view public.orgs as select org_id, edition, paid, public.spoiled(org_id, agents) as agents, light_agents,
       additional_credits, legacy_limit, created_at, updated_at, peak_credits from public.org_rows;
     insert into public.org_rows (org_id, edition, paid, agents, light_agents, additional_credits, created_at, updated_at)
       select '${word}-id-' || n, case when n % 6 = 0 then '${word}-edition' else 'standard' end, true, 300, 0,
         case when n = 5 then ${number} else 0 end, timestamptz '2024-03-01 12:00+00', timestamptz '2024-03-01 12:00+00'
-      from generate_series(1, ${ORGS}) n`);
+      from generate_series(1, ${ORGS}) n;
+    insert into public.org_rows (org_id, edition, paid, agents, light_agents, additional_credits, created_at, name)
+      values ('${PLAIN_ID}', 'standard', true, 300, 0, 0, timestamptz '2024-03-01 12:00+00', 'plain')`);
 }
 
-/** After `init`: a trigger of somebody else on our table. */
+/** After `init`: triggers of somebody else on our tables. */
 export const spoilWrites = ({ sql }: TestCell): Promise<unknown> =>
   sql(`create trigger spoil before insert or update on credit_rollout.allotments
-    for each row execute function public.spoil_write()`);
+    for each row execute function public.spoil_write();
+    create trigger spoil before insert on credit_rollout.protected_orgs
+    for each row execute function public.spoil_protect()`);
 
 /** From now on this place raises this error; null: it does not. */
 export const spoil = ({ sql }: TestCell, place: SpoiledPlace, as: SpoiledClass | null): Promise<unknown> =>

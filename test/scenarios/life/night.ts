@@ -18,8 +18,28 @@ export interface NightOptions {
   readonly batchSize?: number;
 }
 
+/** A sweep is opened only where a latched gate is not swept; the lives here have none, or are long past it. */
+async function asUnswept<T>({ sql }: Pick<TestCell, 'sql'>, open: () => Promise<T>): Promise<T> {
+  const set = (latched: string, swept: string): Promise<unknown> =>
+    sql(`begin; set local session_replication_role = replica;
+      update credit_rollout.gate set latched_at = ${latched}, swept_at = ${swept}; commit`);
+  const [gate] = await sql('select latched_at::text as latched, swept_at::text as swept from credit_rollout.gate');
+  const literal = (value: unknown): string => (value === null ? 'null' : `'${value}'`);
+  await set(gate?.latched === null ? 'clock_timestamp()' : literal(gate?.latched), 'null');
+  try {
+    return await open();
+  } finally {
+    await set(literal(gate?.latched), literal(gate?.swept));
+  }
+}
+
 /** Opens the fence for a night or a sweep; the run's id is its epoch. */
-export async function openNight({ cell }: Pick<TestCell, 'cell'>, options: NightOptions = {}): Promise<bigint> {
+export async function openNight(at: Pick<TestCell, 'cell' | 'sql'>, options: NightOptions = {}): Promise<bigint> {
+  const open = (): Promise<bigint> => openSealed(at, options);
+  return options.kind === 'sweep' ? asUnswept(at, open) : open();
+}
+
+async function openSealed({ cell }: Pick<TestCell, 'cell'>, options: NightOptions): Promise<bigint> {
   const { kind = 'reconcile', maxChanged = null, maxLapsed = null, falls = 'within_limits', batchSize = 100 } = options;
   return cell.inTransaction('fencer', async (tx) => {
     await lockFenceExclusive(tx);
@@ -49,7 +69,7 @@ export async function closeNight({ cell }: Pick<TestCell, 'cell'>, epoch: bigint
 
 /** A whole night, or one pass of a sweep. */
 export async function runNight(
-  at: Pick<TestCell, 'cell' | 'context' | 'dataCenter'>,
+  at: Pick<TestCell, 'cell' | 'context' | 'dataCenter' | 'sql'>,
   options: NightOptions = {},
 ): Promise<{ readonly runId: bigint; readonly counts: readonly DriftCount[] }> {
   const epoch = await openNight(at, options);
