@@ -184,7 +184,7 @@ begin
   end if;
   if old.gate_latched_at is null and new.gate_latched_at is not null then
     insert into credit_rollout_control.webhook_events (kind, data_center, code, since)
-      values ('signups.switched', new.id, 'switched', new.gate_latched_at);
+      values ('signups.switched', new.id, 'switched', least(new.gate_effective_at, new.gate_latched_at));
   end if;
   if old.gate_swept_at is null and new.gate_swept_at is not null then
     insert into credit_rollout_control.webhook_events (kind, data_center, code, since)

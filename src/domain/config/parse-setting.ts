@@ -27,6 +27,11 @@ export function parseSetting(policy: Policy, name: string, text: string): Settin
 }
 
 function unknownSetting(policy: Policy, name: string): RolloutError {
+  if (name === 'lanes' || name === 'rollout.lanes')
+    return new RolloutError('setting_unknown', {
+      message: `"${name}" is no setting of the policy: one person changes it, for one data center.`,
+      next: advise`Run: ${command('settings set lanes N --dc ID')}`,
+    });
   const meant = findNearest(name, [...policy.keys()]);
   const list = advise`See them all: ${command('settings')}`;
   return new RolloutError('setting_unknown', {

@@ -90,7 +90,10 @@ export function unreachable({ id, cell }: Pick<DataCenterSnapshot, 'id' | 'cell'
   if (code === 'unknown_data_center')
     return createHold(
       'cell_unreachable',
-      { ...byCommand('remove', '--dc', id), after: ', or name it in the configuration again' },
+      {
+        ...byCommand('remove', '--dc', id),
+        after: ', or name it in the configuration again and start the schedulers with it',
+      },
       'the configuration does not name it',
     );
   return code === 'server_unsupported'

@@ -61,7 +61,7 @@ export function createMessage(event: WebhookEvent, link: string | null): Webhook
   return {
     type: kind,
     timestamp: (until ?? since).toISOString(),
-    text: [sentence, ...(command === null ? [] : [`Next: ${command}`]), ...(link === null ? [] : [link])].join(' '),
+    text: [sentence, ...(command === null ? [] : [`Next: ${command}`]), ...(link === null ? [] : [link])].join('\n'),
     data: {
       event_id: String(event.eventId),
       data_center: dataCenter,

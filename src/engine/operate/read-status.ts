@@ -192,7 +192,7 @@ async function readDataCenter(
   const lastRun = runs.find((run) => run.dataCenter === row.id) ?? null;
   const holds = [
     ...schedulerHold(dc, schedulers, snapshot.now),
-    ...(await addSince(context, dc.id, snapshot.now, decideDataCenter(snapshot, dc).holds)),
+    ...(await addSince(context, dc, snapshot.now, decideDataCenter(snapshot, dc).holds)),
   ];
   const reading = await readRunOfCell(context, dc);
   const { progress } = reading;

@@ -1,4 +1,5 @@
-// The holds that `status` shows, with since when: those that were decided, and that no scheduler can take a step.
+// The holds that `status` shows, with since when: those that were decided, that no scheduler can take a step, and that
+// schedulers cannot reach a cell that this command reaches.
 import { needsScheduler } from '../../domain/rollout/data-center-state.js';
 import { byCommand, createHold, type Hold } from '../../domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
@@ -22,13 +23,27 @@ export function schedulerHold(
   return alive === 0 ? [{ ...createHold('no_scheduler', byCommand('up'), '0', '1'), since: lastSeenAt ?? now }] : [];
 }
 
-/** A hold that the scheduler has recorded keeps its `since`; a new one begins now. */
+/**
+ * A hold that the scheduler has recorded keeps its `since`; a new one begins now. What only schedulers meet is shown
+ * too: they have a configuration and connections of their own.
+ */
 export async function addSince(
   context: EngineContext,
-  dataCenter: string,
+  { id, cell }: Pick<DataCenterSnapshot, 'id' | 'cell'>,
   now: Date,
   holds: readonly Hold[],
 ): Promise<readonly StatusHold[]> {
-  const recorded = await context.control.inTransaction((tx) => listHolds(tx, dataCenter));
-  return holds.map((hold) => ({ ...hold, since: recorded.find((row) => row.code === hold.code)?.since ?? now }));
+  const recorded = await context.control.inTransaction((tx) => listHolds(tx, id));
+  const shown = holds.map((hold) => ({
+    ...hold,
+    since: recorded.find(({ code }) => code === hold.code)?.since ?? now,
+  }));
+  const theirs = recorded.find(({ code }) => code === 'cell_unreachable');
+  if (theirs === undefined || cell?.kind !== 'read') return shown;
+  const release = {
+    ...byCommand('doctor'),
+    after: `; this command reaches it, so look at the configuration of the schedulers, and start them again`,
+  };
+  const met = { ...createHold('cell_unreachable', release, `for schedulers: ${theirs.value ?? 'no answer'}`) };
+  return [...shown, { ...met, needsPerson: true, since: theirs.since }];
 }

@@ -63,7 +63,7 @@ describe('webhooks', () => {
     const pause = await waitFor('the pause', async () => receiver.received.find(({ data }) => data.code === 'paused'));
     expect(pause).toMatchObject({ type: 'hold.began', isSigned: true });
     expect(pause.text).toContain(`${dc()} is not moving since `);
-    expect(pause.text).toContain(`Next: credit-rollout resume --dc ${dc()} https://wiki.example/eu`);
+    expect(pause.text).toContain(`Next: credit-rollout resume --dc ${dc()}\nhttps://wiki.example/eu`);
     await run('resume', '--dc', dc(), '--reason', 'a test');
     await waitFor('its end', async () =>
       receiver.received.some(({ type, data }) => type === 'hold.ended' && data.code === 'paused'),

@@ -23,8 +23,8 @@ describe('createMessage', () => {
   test('a hold: why, since when, and the command', () => {
     const { text, type, data } = createMessage(event, 'https://wiki.example/eu');
     expect(text).toBe(
-      'eu is not moving since 2026-05-04T10:00:00.000Z: its plan needs the approval of a second person (eu-7). ' +
-        'Next: credit-rollout approve eu-7 https://wiki.example/eu',
+      'eu is not moving since 2026-05-04T10:00:00.000Z: its plan needs the approval of a second person (eu-7).\n' +
+        'Next: credit-rollout approve eu-7\nhttps://wiki.example/eu',
     );
     expect(type).toBe('hold.began');
     expect(data).toMatchObject({ event_id: '7', command: 'credit-rollout approve eu-7', needs_person: true });
@@ -36,7 +36,7 @@ describe('createMessage', () => {
       null,
     );
     expect(text).toBe(
-      'eu is not moving since 2026-05-04T10:00:00.000Z: it would hurt the database now: a check reached its limit ' +
+      'eu is not moving since 2026-05-04T10:00:00.000Z: more writes would slow the database: a check reached its limit ' +
         '(lag, limit 1). It goes on when the check passes.',
     );
     expect(data.command).toBeNull();
@@ -59,14 +59,14 @@ describe('createMessage', () => {
     const textOf = (changed: Partial<WebhookEvent>) =>
       createMessage({ ...event, release: null, ...changed }, null).text;
     expect(textOf({ kind: 'stage.changed', code: 'failed', value: 'migrating' })).toBe(
-      'eu is at stage failed now; it was at migrating. Next: credit-rollout status',
+      'eu is at stage failed now; it was at migrating.\nNext: credit-rollout status',
     );
     expect(textOf({ kind: 'signups.switched', code: 'switched', value: null })).toBe(
       'eu: new sign-ups start on credits since 2026-05-04T10:00:00.000Z.',
     );
     expect(textOf({ kind: 'signups.swept', code: 'swept', value: null })).toContain('is checked since');
     expect(textOf({ kind: 'approval.needed', dataCenter: null, code: 'setting', value: 's3' })).toBe(
-      'the policy: s3 (setting) waits for the approval of a second person. Next: credit-rollout approve s3',
+      'the policy: s3 (setting) waits for the approval of a second person.\nNext: credit-rollout approve s3',
     );
   });
 });

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { METRICS, type Sample } from '../../../src/domain/metrics/metric.js';
 import { listNotReady } from '../../../src/engine/list-not-ready.js';
 import { readMetrics } from '../../../src/engine/operate/read-metrics.js';
+import { requestReconcile } from '../../../src/engine/reconcile/request-reconciliation.js';
 import { readWorkerMetrics } from '../../../src/engine/worker/read-worker-metrics.js';
 import { systemClock } from '../../../src/kernel/clock.js';
 import { RolloutError } from '../../../src/kernel/rollout-error.js';
@@ -57,6 +58,22 @@ describe('readMetrics', () => {
         (line) => /^(cell_reachable|workers_alive|batches|orgs|mismatches)/u.test(line) && line.includes(one),
       ),
     );
+  });
+
+  test('of a worker whose newest run had nothing to write: the cell is there', async () => {
+    const fleet = await createFleet({ orgs: 5 });
+    fleets.push(fleet);
+    await fleet.apply(fleet.cell(0));
+    expect(await fleet.drive()).toEqual(['done']);
+    const { context, dataCenter } = fleet.cell(0);
+    await requestReconcile(fleet.engine, { dataCenter: dataCenter.id, reason: 'a test' });
+    await fleet.drive();
+    const [newest] = await fleet.cell(0).sql(`select r.kind, count(b.batch_no)::int as batches
+      from credit_rollout.fence f join credit_rollout.runs r using (run_id)
+      left join credit_rollout.batches b using (run_id) group by r.run_id`);
+    expect(newest).toEqual({ kind: 'reconcile', batches: 0 });
+    const shown = (await readWorkerMetrics(context, [dataCenter.id], IN_TIME_MS)).map(show);
+    expect(shown).toEqual(expect.arrayContaining([`cell_reachable ${dataCenter.id} 1`, `batches ${dataCenter.id} 0`]));
   });
 
   test('says at once that control, or a cell, does not answer, and nothing that it does not know', async () => {

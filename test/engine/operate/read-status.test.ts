@@ -7,6 +7,7 @@ import { listPlans } from '../../../src/engine/plan/list-plans.js';
 import { requestReconcile } from '../../../src/engine/reconcile/request-reconciliation.js';
 import { saveWorkerSeen } from '../../../src/stores/cell/batch/workers.js';
 import { listBlockers } from '../../../src/stores/cell/blockers.js';
+import { saveHolds } from '../../../src/stores/control/holds.js';
 import { saveSchedulerSeen } from '../../../src/stores/control/schedulers.js';
 import { createFleet, type Fleet, type FleetOptions } from '../../support/fleet.js';
 import { waitFor } from '../../support/wait.js';
@@ -45,6 +46,27 @@ async function makeDone(options: FleetOptions = {}): Promise<Fleet> {
 }
 
 describe('readStatus', () => {
+  test('shows that schedulers cannot reach a cell that this command reaches, and what to look at', async () => {
+    const fleet = await makeFleet({ orgs: 5 });
+    await fleet.apply(fleet.cell(0));
+    await fleet.engine.control.inTransaction((tx) =>
+      saveHolds(tx, fleet.cell(0).dataCenter.id, [
+        {
+          code: 'cell_unreachable',
+          value: 'not named',
+          limit: null,
+          release: 'credit-rollout doctor',
+          needsPerson: false,
+        },
+      ]),
+    );
+    expect((await readOnly(fleet))?.holds.find(({ code }) => code === 'cell_unreachable')).toMatchObject({
+      value: 'for schedulers: not named',
+      needsPerson: true,
+      release: { verb: 'doctor', after: expect.stringContaining('configuration of the schedulers') },
+    });
+  });
+
   test('names processes whose login may do more than their work, except where one login is for everything', async () => {
     const fleet = await makeFleet({ orgs: 5 });
     const { cell, dataCenter } = fleet.cell(0);

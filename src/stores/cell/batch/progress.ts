@@ -56,7 +56,7 @@ type ProgressRow = Omit<RunProgress, 'canary' | 'recent'> & Flat<CanaryProgress>
 
 // lists hold orgs of the ranges once more: what is counted per org leaves the lists out
 const SUMMARY = `
-select count(*)::int as batches,
+select count(b.batch_no)::int as batches,
   count(*) filter (where b.state = 'done')::int as done,
   count(*) filter (where b.state <> 'done')::int as pending,
   count(verified_at)::int as verified,
@@ -95,7 +95,7 @@ select count(*)::int as batches,
     as idle_ms,
   count(*) filter (where b.state = 'done'
     and timeline <> left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::int as other_timeline
-from credit_rollout.runs r join credit_rollout.batches b using (run_id)
+from credit_rollout.runs r left join credit_rollout.batches b using (run_id)
 where r.run_id = :run_id::bigint
 group by r.run_id`;
 
