@@ -6,6 +6,7 @@ import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showCount, showInstant } from '../terminal/numbers.js';
 import { wrapText } from '../terminal/wrap-text.js';
+import { describeNoEffect } from './show-override.js';
 
 const INDENT = 4;
 const LONGEST = 76;
@@ -64,6 +65,7 @@ export function showAnswer(report: AnsweredException, next: string, width: numbe
       ? []
       : ['  the org is told:', ...wrapText(answer, columnsOf(width)).map((line) => `    ${line}`)]),
     '',
+    ...(proposal === null ? [] : describeNoEffect(proposal)),
     executed ? describeDone(state, proposal?.overrideId) : 'Nothing was changed.',
     `Next: ${next}`,
   ].join('\n');

@@ -24,9 +24,20 @@ export function showOverride(report: OverrideReport, next: string, width: number
     '',
     ...table.map((line) => `    ${line}`),
     '',
+    ...describeNoEffect(report),
     done ? 'It is applied and verified.' : 'Nothing is changed until a second person approves it.',
     `Next: ${next}`,
   ].join('\n');
+}
+
+/** A floor that changes nothing today must not look like credits. */
+export function describeNoEffect({ before, after }: Pick<OverrideReport, 'before' | 'after'>): readonly string[] {
+  if (before.totalCredits !== after.totalCredits) return [];
+  const stays = `⚠ Its credits stay ${showCount(after.totalCredits)} a day: `;
+  const why = after.paid
+    ? 'without the floor it would have at least as much.'
+    : 'it does not pay, and a floor counts only while an org pays. To give it more, change what it buys.';
+  return [stays + why];
 }
 
 const showValue = (value: string | boolean | number | bigint | null): string => {

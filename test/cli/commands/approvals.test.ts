@@ -21,7 +21,7 @@ let bob: As;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'credit-rollout-cli-'));
-  fleet = await createFleet({ cells: [{ orgs: [{}, {}] }] });
+  fleet = await createFleet({ cells: [{ orgs: [{}, {}, { paid: false }] }] });
   crowd = await createPeople(fleet, 'alice', 'bob');
   dc = fleet.cell(0).dataCenter.id;
   await fleet.apply(fleet.cell(0));
@@ -162,6 +162,13 @@ describe('override', () => {
     const { code, err } = await alice('override', '2', '--dc', dc, '--floor', 'none', '--reason', 'x');
     expect(code).toBe(6);
     expect(err).toContain('error [override_refused]');
+  });
+
+  test('of an org that does not pay says that its credits stay as they are', async () => {
+    const { code, out } = await alice('override', '3', '--dc', dc, '--floor', '200000', '--reason', 'a test');
+    expect(code).toBe(0);
+    expect(out).toMatch(/⚠ Its credits stay [\d,]+ a day: it does not pay, and a floor counts only while an org pays/u);
+    expect((await alice('override', '3', '--dc', dc, '--withdraw', '--reason', 'a test')).code).toBe(0);
   });
 });
 
