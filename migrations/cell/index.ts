@@ -71,6 +71,7 @@ import { compareWrittenNumbers } from './written-numbers.js';
 export type { CellSchemaOptions } from './identity.js';
 
 import { cutClaimedNames, limitCellTexts } from './texts.js';
+import { letWorkersDrain } from './worker-meters.js';
 
 /** All migrations of a cell, oldest first. */
 export function cellMigrations(options: CellSchemaOptions): readonly Migration[] {
@@ -173,5 +174,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     keepBatches,
     proveSweeps,
     noteNoLongIds,
+    letWorkersDrain,
   ];
 }

@@ -63,6 +63,12 @@ describe('the login of a worker', () => {
     ]);
   });
 
+  test('with the role of the meter, which a worker that drains one needs, is fine', async () => {
+    const cell = await makeCell();
+    await report(await openAs(cell, ['worker', 'planner', 'meter']));
+    expect(await ofWorkers(cell)).toMatchObject([{ level: 'ok' }]);
+  });
+
   test('that is a superuser is an error beside other logins, and a warning where it is the only one', async () => {
     const cell = await makeCell();
     await report(cell.cell);
