@@ -150,9 +150,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
   return [
     ...dc.holds.map((hold) => `      waits: ${showHold(hold, dc, commands)}`),
     ...dc.blockers.map((blocker) => `      blocked by ${showBlocker(blocker, dc.zone)}; end it, or wait`),
-    ...(dc.failure === null
-      ? []
-      : [`      failed: ${dc.failure}; to continue: ${commands.show(command`retry --dc ${dc.id}`)}`]),
+    ...(dc.failure === null ? [] : [`      failed: ${dc.failure}; to continue: ${commands.showRelease(dc.next)}`]),
     ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
     ...listChecks(dc),
     ...listDuration(dc),

@@ -30,7 +30,7 @@ async function makeLogin(sql: TestCell['sql'], url: string, roles: readonly stri
 /** The cell as a login with these roles of it. */
 async function openAs(
   cell: TestCell,
-  roles: readonly ('worker' | 'planner' | 'fencer' | 'override' | 'reader')[],
+  roles: readonly ('worker' | 'planner' | 'fencer' | 'override' | 'reader' | 'meter')[],
 ): Promise<CellDatabase> {
   const names = roles.map((role) => `"${cellRoleName(cell.dataCenter.id, role)}"`);
   const opened = openTestCell(await makeLogin(cell.sql, cell.url, names), cell.dataCenter.id);
