@@ -11,6 +11,7 @@ import {
   endReconcileRequest,
   insertReconcileRequest,
 } from '../../src/stores/control/reconcile-requests.js';
+import { takeEpoch } from '../../src/stores/control/rollout.js';
 import { endControlRun, insertControlRun } from '../../src/stores/control/runs.js';
 import { sealMaintenance } from '../../src/stores/control/seals.js';
 import { type BenchBed, DATA_CENTER } from './bed.js';
@@ -66,13 +67,16 @@ async function measureDetection(bed: BenchBed): Promise<Omit<ComparisonCost, 'ba
   const program = await compose({ configPath: join(bed.server.folder, 'rollout.config.yaml') });
   const cell = program.worker.cells.get(DATA_CENTER.id);
   try {
-    const runId = (await cell.inTransaction('fencer', readFence)).epoch + 1n;
-    await program.engine.control.inTransaction(async (tx) => {
+    const { epoch: seen } = await cell.inTransaction('fencer', readFence);
+    // control seals a run only under a number that it took
+    const runId = await program.engine.control.inTransaction(async (tx) => {
+      const taken = await takeEpoch(tx, seen);
       const dataCenter = DATA_CENTER.id;
       const unnamed = { cardHash: '', planId: null, requestedBy: null, reason: null };
-      await insertControlRun(tx, { runId, dataCenter, kind: 'reconcile', ...unnamed });
+      await insertControlRun(tx, { runId: taken, dataCenter, kind: 'reconcile', ...unnamed });
       const requestId = await insertReconcileRequest(tx, { dataCenter, reason: null });
-      await claimReconcileRequest(tx, requestId, runId);
+      await claimReconcileRequest(tx, requestId, taken);
+      return taken;
     });
     const seal = await program.engine.control.inTransaction((tx) => sealMaintenance(tx, runId));
     const epoch = await cell.inTransaction('fencer', async (tx) => {

@@ -184,7 +184,6 @@ describe('an old snapshot', () => {
     }
     // heartbeats, what is measured, when to write sign-ups next, and what is decided by no other row
     expect(open).toEqual([
-      'checks by fencer',
       'checks by worker',
       'enforcement by override',
       'schedulers by fencer',

@@ -96,7 +96,8 @@ describe.skipIf(!opensslAvailable())('a Postgres over TLS', () => {
         message: `The queue at ${ADDRESS}:5432 cannot be reached: the certificate of its server is not from an authority that is trusted.`,
       });
       const good = await runMain('doctor', server.url('sslmode=require'), server.url(`sslmode=prefer`));
-      expect(good.stderr).toBe('');
+      // on a busy machine it may say which check takes long, and nothing else
+      expect(good.stderr.replaceAll(/^… \S+: still checking .*\n/gmu, '')).toBe('');
       const { findings } = JSON.parse(good.stdout) as { findings: { subject: string; check: string }[] };
       expect(findings.filter(({ check }) => check === 'encryption').map(({ subject }) => subject)).toEqual([
         'control',

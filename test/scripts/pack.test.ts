@@ -84,7 +84,12 @@ describe('the package', () => {
     expect(others.filter((path) => !texts.includes(path))).toEqual([]);
     expect(packed).toContain('dist/library/src/meter/index.d.ts');
     expect(packed.filter((path) => /test|cell|control|engine|cli|migrations/u.test(path))).toEqual([]);
-    expect(packed.length).toBeLessThan(100);
+    const folders = packed.map((path) => /^dist\/library\/src\/(.+)\/[^/]+$/u.exec(path)?.[1] ?? '');
+    expect([...new Set(folders)].filter((path) => path !== '').toSorted()).toEqual([
+      ...['domain/metering', 'domain/rate-card', 'domain/source', 'domain/time', 'domain/yaml'],
+      ...['kernel', 'meter', 'stores/meter'],
+    ]);
+    expect(packed.length).toBeLessThan(120);
     expect(Object.keys(manifest)).not.toContain('bin');
     expect(restored).toBe(true);
   });

@@ -19,6 +19,7 @@ describe.each(Object.keys(PRODUCT_VIEWS) as ProductView[])('a sign-up on a %s vi
   let product: pg.Client;
   let role: string;
   let next = ORGS + 1;
+  let stopped = 0;
 
   beforeAll(async () => {
     cell = await createTestCell({ init: 'left' });
@@ -44,17 +45,26 @@ describe.each(Object.keys(PRODUCT_VIEWS) as ProductView[])('a sign-up on a %s vi
     await cell.drop();
   });
 
-  /** One sign-up, as the product's code has it; returns its id and how long our function took, in ms. */
-  async function signUp(timeoutMs: number): Promise<{ id: number; answer: string; tookMs: number }> {
+  /** As `trySignUp`, again after a time-out: a busy machine may stop one for longer, but not three of all. */
+  async function signUp(timeoutMs: number): Promise<{ id: number; answer: string }> {
+    for (;;)
+      try {
+        return await trySignUp(timeoutMs);
+      } catch (error) {
+        await product.query('rollback');
+        stopped += 1;
+        if (stopped === 3 || (error as { code?: string }).code !== '57014') throw error;
+      }
+  }
+  /** One sign-up, as the product's code has it. */
+  async function trySignUp(timeoutMs: number): Promise<{ id: number; answer: string }> {
     const id = next++;
     await product.query(`begin; set local statement_timeout = ${timeoutMs}`);
     await product.query(`insert into accounts values (${id}, now())`);
     await product.query(`insert into subscriptions values (${id}, 'standard', 'active')`);
-    const began = performance.now();
     const { rows } = await product.query(`select credit_rollout.onboard_org(${id}) as answer`);
-    const tookMs = performance.now() - began;
     await product.query('commit');
-    return { id, answer: rows[0].answer, tookMs };
+    return { id, answer: rows[0].answer };
   }
   const unwritten = async (): Promise<number> =>
     Number((await cell.sql('select count(*) as n from credit_rollout.pending_sign_ups'))[0]?.n);

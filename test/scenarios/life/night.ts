@@ -20,16 +20,17 @@ export interface NightOptions {
 
 /** A sweep is opened only where a latched gate is not swept; the lives here have none, or are long past it. */
 async function asUnswept<T>({ sql }: Pick<TestCell, 'sql'>, open: () => Promise<T>): Promise<T> {
-  const set = (latched: string, swept: string): Promise<unknown> =>
-    sql(`begin; set local session_replication_role = replica;
-      update credit_rollout.gate set latched_at = ${latched}, swept_at = ${swept}; commit`);
-  const [gate] = await sql('select latched_at::text as latched, swept_at::text as swept from credit_rollout.gate');
-  const literal = (value: unknown): string => (value === null ? 'null' : `'${value}'`);
-  await set(gate?.latched === null ? 'clock_timestamp()' : literal(gate?.latched), 'null');
+  const set = (columns: string): Promise<unknown> =>
+    sql(`begin; set local session_replication_role = replica; update credit_rollout.gate set ${columns}; commit`);
+  const [gate] = await sql(`select format('armed_at = %L, effective_at = %L, latched_at = %L, swept_at = %L',
+    armed_at, effective_at, latched_at, swept_at) as columns from credit_rollout.gate`);
+  await set(`armed_at = coalesce(armed_at, now()),
+    effective_at = coalesce(effective_at, greatest(now(), configured_at)),
+    latched_at = coalesce(latched_at, greatest(now(), effective_at, configured_at)), swept_at = null`);
   try {
     return await open();
   } finally {
-    await set(literal(gate?.latched), literal(gate?.swept));
+    await set(String(gate?.columns));
   }
 }
 
