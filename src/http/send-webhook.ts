@@ -12,7 +12,7 @@ export interface OutgoingMessage {
 }
 
 /** For one attempt, in ms. Less than the lease of a webhook in control. */
-export const SEND_MS = 10_000;
+const SEND_MS = 10_000;
 
 /** Never rejects. */
 export async function sendWebhook(

@@ -26,7 +26,7 @@ const WAYS = {
   raised_check: `raise exception 'odd' using errcode = '23514';`,
   raised_made_up: `raise exception 'odd' using errcode = 'ABCDE';`,
 } as const;
-export const ODD_WAYS = Object.keys(WAYS);
+const ODD_WAYS = Object.keys(WAYS);
 
 const COLUMNS = [
   ['edition', 'text'],
