@@ -1,9 +1,21 @@
 // A source of a product that raises errors with org data in every part: in its view, in triggers on our tables, in what
-// a bake query and a check call. Which error, and where, is a row that the test writes.
+// a bake query and a check call. Which error, and where, is a row that the test writes. What is raised for the row of
+// an org sets that org aside, whatever the class; what is raised elsewhere makes the job or the command fail.
 import type { TestCell } from '../support/cell.js';
 import type { Markers } from './search.js';
 
-export type SpoiledPlace = 'view' | 'trigger' | 'protect' | 'bake' | 'look';
+/** `view` and `trigger`: for one org. `breach`: as if a rule of ours were broken. The others: whatever the org. */
+export type SpoiledPlace =
+  | 'view'
+  | 'trigger'
+  | 'plan'
+  | 'batch'
+  | 'breach'
+  | 'detect'
+  | 'record'
+  | 'protect'
+  | 'bake'
+  | 'look';
 
 /** The last is a code that Postgres does not have. */
 export const CLASSES = [
@@ -36,7 +48,7 @@ const writtenId = ({ word }: Markers): string => `${word}-id-8`;
 /** Between the product's table and `init`. */
 export async function spoilSource({ sql }: TestCell, markers: Markers): Promise<void> {
   const { word, number } = markers;
-  const raise = (subject: string): string => `
+  const raise = (subject: string, constraint = `${word}-constraint`): string => `
     if spoiled = '22P02' then perform (${subject})::bigint; end if;
     if spoiled = '22003' then perform '${number}${number}'::text::bigint; end if;
     raise exception '%', case spoiled
@@ -44,7 +56,7 @@ export async function spoilSource({ sql }: TestCell, markers: Markers): Promise<
         when '2BP01' then format('cannot drop %s', ${subject})
         else format('org %s, called ${word}-name', ${subject}) end
       using errcode = spoiled, detail = format('view %s depends on ${word}-detail (${number})', ${subject}),
-        hint = '${word}-hint', constraint = '${word}-constraint', table = '${word}-table', schema = '${word}-schema',
+        hint = '${word}-hint', constraint = '${constraint}', table = '${word}-table', schema = '${word}-schema',
         column = '${word}-column', datatype = '${word}-type';`;
   const read = (place: SpoiledPlace): string =>
     `spoiled text := (select s.class from public.spoil s where s.place = '${place}');`;
@@ -54,6 +66,13 @@ export async function spoilSource({ sql }: TestCell, markers: Markers): Promise<
     begin
       if spoiled is null then return true; end if;
       ${raise(`'${spoilerId(markers)}'::text`)}
+    end $$;`;
+  const write = (place: SpoiledPlace, constraint?: string): string => `
+    create function public.spoil_${place}() returns trigger language plpgsql as $$
+    declare ${read(place)}
+    begin
+      if spoiled is null then return new; end if;
+      ${raise(`'${spoilerId(markers)}'::text`, constraint)}
     end $$;`;
   await sql(`create table public.spoil (place text primary key, class text not null);
     grant select on public.spoil to public;
@@ -70,16 +89,13 @@ export async function spoilSource({ sql }: TestCell, markers: Markers): Promise<
       if spoiled is null or new.org_id::text <> '${writtenId(markers)}' then return new; end if;
       ${raise('new.org_id::text')}
     end $$;
-    create function public.spoil_protect() returns trigger language plpgsql as $$
-    declare ${read('protect')}
-    begin
-      if spoiled is null then return new; end if;
-      ${raise(`'${spoilerId(markers)}'::text`)}
-    end $$;
+    ${write('plan')} ${write('batch')} ${write('breach', 'allotments_follow_rule')}
+    ${write('detect')} ${write('record')} ${write('protect')}
     alter table public.org_rows add name text default '${word}-name';
-    create or replace view public.orgs as select org_id, edition, paid, public.spoiled(org_id, agents) as agents, light_agents,
-      additional_credits, legacy_limit, created_at, updated_at, peak_credits from public.org_rows;
-    insert into public.org_rows (org_id, edition, paid, agents, light_agents, additional_credits, created_at, updated_at)
+    create or replace view public.orgs as select org_id, edition, paid, public.spoiled(org_id, agents) as agents,
+      light_agents, additional_credits, legacy_limit, created_at, updated_at, peak_credits from public.org_rows;
+    insert into public.org_rows
+      (org_id, edition, paid, agents, light_agents, additional_credits, created_at, updated_at)
       select '${word}-id-' || n, case when n % 6 = 0 then '${word}-edition' else 'standard' end, true, 300, 0,
         case when n = 5 then ${number} else 0 end, timestamptz '2024-03-01 12:00+00', timestamptz '2024-03-01 12:00+00'
       from generate_series(1, ${ORGS}) n;
@@ -89,10 +105,21 @@ export async function spoilSource({ sql }: TestCell, markers: Markers): Promise<
 
 /** After `init`: triggers of somebody else on our tables. */
 export const spoilWrites = ({ sql }: TestCell): Promise<unknown> =>
-  sql(`create trigger spoil before insert or update on credit_rollout.allotments
-    for each row execute function public.spoil_write();
-    create trigger spoil before insert on credit_rollout.protected_orgs
-    for each row execute function public.spoil_protect()`);
+  sql(
+    [
+      ['write', 'insert or update on credit_rollout.allotments'],
+      ['plan', 'insert on credit_rollout.plans'],
+      ['batch', 'update on credit_rollout.batches'],
+      ['breach', 'update on credit_rollout.batches'],
+      ['detect', 'insert or update on credit_rollout.detections'],
+      ['record', 'insert on credit_rollout.changed_orgs'],
+      ['protect', 'insert on credit_rollout.protected_orgs'],
+    ]
+      .map(
+        ([name, what]) => `create trigger spoil_${name} before ${what} for each row execute function spoil_${name}()`,
+      )
+      .join(';'),
+  );
 
 /** From now on this place raises this error; null: it does not. */
 export const spoil = ({ sql }: TestCell, place: SpoiledPlace, as: SpoiledClass | null): Promise<unknown> =>
