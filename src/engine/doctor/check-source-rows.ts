@@ -3,9 +3,15 @@
 import { MAX_ORG_ID_BYTES } from '../../domain/source/org-id.js';
 import { type Advice, advise, command } from '../../kernel/advice.js';
 import { cutText, showName } from '../../kernel/printable.js';
-import { countBadInputs, listUnknownEditions } from '../../stores/cell/setup/doctor-queries.js';
+import {
+  countBadInputs,
+  listSampledOrgs,
+  listUnknownEditions,
+  readOrg,
+} from '../../stores/cell/setup/doctor-queries.js';
 import type { SourceReader } from '../../stores/cell/setup/read-source-as.js';
 import { countLongIdsAs, countNullIdsAs } from '../../stores/cell/setup/source.js';
+import { ALIKE } from '../../stores/cell/unreadable.js';
 import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
 import type { OpenCell } from './check-cell.js';
 import { readAs } from './check-source.js';
@@ -97,8 +103,22 @@ export async function checkInputs(subject: Counted, record: FindingRecorder): Pr
     return [record.warning(found, 'Correct them in the source, or replace a null in a view by what it means there.')];
   } catch (error) {
     // a run quarantines such a row and goes on
-    if (!isRowFailure(error)) throw error;
+    if (!isRowFailure(error) || (await isSourceBroken(subject))) throw error;
     const found = 'some row raises an error when its columns are read, so nulls were not counted; it is quarantined';
     return [record.warning(found, 'Correct it in the source or in its view.')];
   }
+}
+
+/** Not one of several orgs can be read, so the view is wrong. */
+async function isSourceBroken({ cell }: Counted): Promise<boolean> {
+  const sampled = await readAs(cell, 'reader', listSampledOrgs);
+  if (sampled.length < ALIKE.leastOfSource) return false;
+  for (const id of sampled)
+    try {
+      await readAs(cell, 'reader', (reader) => readOrg(reader, id));
+      return false;
+    } catch (error) {
+      if (!isRowFailure(error)) throw error;
+    }
+  return true;
 }

@@ -18,6 +18,7 @@ import {
   startPlanning,
 } from '../../stores/cell/plan/planning.js';
 import { finishPlan, nextPlanId } from '../../stores/cell/plan/plans.js';
+import { ALIKE } from '../../stores/cell/unreadable.js';
 import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
 import { toStoredCard } from '../stored-card.js';
@@ -28,7 +29,7 @@ import { exportOrgs } from './export-orgs.js';
 import { planName } from './plan-id.js';
 import { planInParallel } from './plan-in-parallel.js';
 import type { PlanHooks, PlanQuestion } from './plan-question.js';
-import { planRanges, type ReadMode } from './plan-ranges.js';
+import { isUnreadable, planRanges, type ReadMode } from './plan-ranges.js';
 import { createRangeCursor } from './range-cursor.js';
 
 export type { PlanHooks, PlanQuestion } from './plan-question.js';
@@ -48,7 +49,7 @@ export async function makePlan(
     return await planAgainWhereCutOff(context, question, hooks);
   } catch (error) {
     // some row cannot be read: again, with a savepoint before each range
-    if (isRowFailure(error)) return planOnce(context, question, hooks, 'careful');
+    if (isRowFailure(error)) return planOnce(context, question, hooks, { kind: 'careful', cause: error });
     throw error;
   }
 }
@@ -61,7 +62,7 @@ function planAgainWhereCutOff(
   question: PlanQuestion,
   hooks: PlanHooks,
 ): Promise<PlanReport> {
-  return retryWithBackoff(() => planOnce(context, question, hooks, 'quick'), {
+  return retryWithBackoff(() => planOnce(context, question, hooks, { kind: 'quick' }), {
     clock: context.clock,
     // what is written to a file is not written twice
     attempts: hooks.saveOrgs === undefined ? ATTEMPTS : 1,
@@ -151,7 +152,7 @@ const MAX_CONNECTIONS = 3;
 
 // a requested plan that fails is made again with the same number: one transaction, so that nothing of it stays
 const countConnections = ({ question: { save, lanes }, readMode }: Pick<Reading, 'question' | 'readMode'>): number =>
-  readMode === 'careful' || typeof save === 'bigint' ? 1 : Math.min(lanes, MAX_CONNECTIONS);
+  readMode.kind === 'careful' || typeof save === 'bigint' ? 1 : Math.min(lanes, MAX_CONNECTIONS);
 
 interface Reading {
   readonly cell: CellDatabase;
@@ -177,6 +178,7 @@ async function readRanges(tx: CellTransaction, reading: Reading): Promise<Collec
     statementMs: STATEMENT_MS,
   };
   await planInParallel(tx, parallel, (connection) => planRanges(connection, scan), cursor.close);
+  if (scan.readMode.kind === 'careful' && isUnreadable(collection, ALIKE.leastOfSource)) throw scan.readMode.cause;
   const listed = await readListedOrgs(tx, collection.listedIds, reading.question.card.hash);
   return collection.finish(usage ? 'has_usage' : 'no_usage', listed);
 }

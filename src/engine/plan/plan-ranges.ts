@@ -5,13 +5,14 @@ import type { KeyRange } from '../../stores/cell/key-range.js';
 import { findCanaries } from '../../stores/cell/plan/plan-canaries.js';
 import { insertUnreadableRange, planKeyRange } from '../../stores/cell/plan/plan-ranges.js';
 import { findSourceRangeEnd } from '../../stores/cell/source-ranges.js';
+import { ALIKE } from '../../stores/cell/unreadable.js';
 import { isRowFailure } from '../../stores/postgres-failure.js';
 import type { PlanCollection } from './collect-plan.js';
 import type { PlanHooks, PlanQuestion } from './plan-question.js';
 import type { RangeCursor } from './range-cursor.js';
 
-/** `careful`: some org cannot be read, so each range has a savepoint before it. */
-export type ReadMode = 'quick' | 'careful';
+/** `careful`: some org cannot be read, as `cause` says, so each range has a savepoint before it. */
+export type ReadMode = { readonly kind: 'quick' } | { readonly kind: 'careful'; readonly cause: unknown };
 
 export interface Scan {
   readonly question: PlanQuestion;
@@ -30,14 +31,11 @@ export async function planRanges(tx: CellTransaction, scan: Scan): Promise<void>
       throw new RolloutError('plan_stopped', {
         message: `The planning of "${scan.question.dataCenter}" was stopped; no plan was made.`,
       });
-    if (scan.readMode === 'quick') await addRanges(tx, scan, ranges);
+    if (scan.readMode.kind === 'quick') await addRanges(tx, scan, ranges);
     else for (const range of ranges) await planRangeByRange(tx, scan, range, scan.question.rangeSize);
     scan.hooks.onProgress?.(scan.collection.orgs);
   }
 }
-
-/** So many orgs, and none that can be read: the view is broken, and no org of them is. */
-const MOST_ALIKE = 500;
 
 /** One range. Where it cannot be read, it is split further, until only the orgs that cannot be read are left out. */
 async function planRangeByRange(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
@@ -47,10 +45,14 @@ async function planRangeByRange(tx: CellTransaction, scan: Scan, range: KeyRange
     if (!isRowFailure(error)) throw error;
     scan.cursor.returnNumber();
     if (size > 1) await planPieces(tx, scan, range, Math.max(1, Math.floor(size / 8)));
-    else if (scan.collection.unreadable === scan.collection.orgs && scan.collection.orgs > MOST_ALIKE) throw error;
+    else if (isUnreadable(scan.collection, ALIKE.mostOfRange + 1)) throw error;
     else await addUnreadable(tx, scan, range);
   }
 }
+
+/** At least so many orgs were read, and none of them can be. */
+export const isUnreadable = ({ orgs, unreadable }: PlanCollection, least: number): boolean =>
+  orgs >= least && unreadable === orgs;
 
 async function planPieces(tx: CellTransaction, scan: Scan, range: KeyRange, size: number): Promise<void> {
   let { lowerId } = range;

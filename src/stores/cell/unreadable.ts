@@ -6,18 +6,25 @@ import type { CellTransaction } from './cell-database.js';
 import { type KeyRange, rangeCondition } from './key-range.js';
 
 // every column that a decision or a verification reads
-const READ_COLUMNS = 'edition, paid, agents, light_agents, additional_credits, negotiated_limit, created_at';
+export const READ_COLUMNS = 'edition, paid, agents, light_agents, additional_credits, negotiated_limit, created_at';
 
-/** So many neighbours, and none that can be read: the view is broken, and no org of them is. */
-const MOST_ALIKE = 500;
+/** So many orgs, and none that can be read: the view is broken, and no org of them is. */
+export const ALIKE = {
+  /** Neighbours: one customer may have a few of them. */
+  mostOfRange: 500,
+  /** All that the source has. */
+  leastOfSource: 10,
+} as const;
 
 /**
  * Ids in the range that raise an error; empty for a healthy range. They must not leave the cell's worker. Throws the
- * error where many are in the range and none can be read.
+ * error where none of many neighbours, or of the whole source, can be read; a list of orgs may be of such orgs only.
  */
 export async function listUnreadable(tx: CellTransaction, range: KeyRange): Promise<readonly string[]> {
   const found = await searchRange(tx, range);
-  if (found.length > MOST_ALIKE && found.length === (await listIds(tx, range)).length) await readRange(tx, range);
+  const isSource = range.lowerId === null && range.upperId === null && range.onlyIds == null;
+  const enough = isSource ? ALIKE.leastOfSource : ALIKE.mostOfRange + 1;
+  if (found.length >= enough && found.length === (await listIds(tx, range)).length) await readRange(tx, range);
   return found;
 }
 
@@ -29,18 +36,27 @@ async function searchRange(tx: CellTransaction, range: KeyRange): Promise<readon
   return [...lower, ...(await searchRange(tx, { ...range, lowerId: middle }))];
 }
 
-const PROBES = { most: 16, least: 8 } as const;
+const PROBES = 16;
+const OF_RUN = `select coalesce(b.lower_id, b.org_ids[1])::text as id from credit_rollout.batches b
+  where b.run_id = :run_id::bigint and coalesce(b.lower_id, b.org_ids[1]) is not null
+  order by md5(b.batch_no::text) limit :most`;
+// of a large source only a part: this must be fast
+const OF_SOURCE = `select s.id from (select distinct o.id from
+    (select org_id::text as id from credit_rollout.source_orgs limit 10000) o) s
+  order by md5(s.id) limit :most`;
 
-/** Not one of several orgs from all over a run can be read: its batches would quarantine every org. */
+/** Some orgs of the source. */
+export const SAMPLED_ORGS = { sql: OF_SOURCE, values: { most: PROBES } } as const;
+
+/**
+ * Not one of several orgs from all over a run, or where it has few batches, of the source, can be read: its batches
+ * would quarantine every org.
+ */
 export async function isSourceBroken(tx: CellTransaction, runId: bigint): Promise<boolean> {
-  const probes = await selectRows<{ readonly id: string }>(
-    tx,
-    `select coalesce(b.lower_id, b.org_ids[1])::text as id from credit_rollout.batches b
-     where b.run_id = :run_id::bigint and coalesce(b.lower_id, b.org_ids[1]) is not null
-     order by md5(b.batch_no::text) limit :most`,
-    { run_id: runId, most: PROBES.most },
-  );
-  if (probes.length < PROBES.least) return false;
+  type Probe = { readonly id: string };
+  const ofRun = await selectRows<Probe>(tx, OF_RUN, { run_id: runId, most: PROBES });
+  const probes = ofRun.length < ALIKE.leastOfSource ? await selectRows<Probe>(tx, OF_SOURCE, { most: PROBES }) : ofRun;
+  if (probes.length < ALIKE.leastOfSource) return false;
   for (const { id } of probes) if (await isReadable(tx, { lowerId: null, upperId: null, onlyIds: [id] })) return false;
   return true;
 }

@@ -4,6 +4,7 @@ import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
 import { writeSignUps } from '../../../src/engine/cutover/write-sign-ups.js';
 import { feedChanges } from '../../../src/engine/feed/feed-changes.js';
 import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';
+import { listUnreadable } from '../../../src/stores/cell/unreadable.js';
 import { openFeed } from '../../engine/feed/feed-cell.js';
 import { applyAll, applyCanary, openRun, type TestCell, type TestOrg } from '../../support/cell.js';
 import { one, outcomes } from './many-orgs.js';
@@ -17,8 +18,8 @@ afterEach(async () => {
 
 const ORGS = 320;
 
-async function makeCell(others: readonly TestOrg[] = []): Promise<TestCell> {
-  const cell = await createOddCell(ORGS, others);
+async function makeCell(others: readonly TestOrg[] = [], orgs = ORGS): Promise<TestCell> {
+  const cell = await createOddCell(orgs, others);
   dropped.push(cell.drop);
   return cell;
 }
@@ -107,5 +108,34 @@ describe('an org that cannot be read', () => {
       await writeSignUps(cell.context, cell.dataCenter.id);
     }
     expect(await one(cell, 'select count(*)::int from credit_rollout.allotments where org_id > 5000')).toBe(30);
+  });
+});
+
+describe('a small source of which no org can be read', () => {
+  test('is told as a failure, quarantines nobody, and goes on once it is right', async () => {
+    const cell = await makeCell([], 12);
+    const epoch = await openRun(cell.cell, cell.card, { batchSize: 100 });
+    const at = { dataCenter: cell.dataCenter.id, epoch, forMs: 60_000 };
+    await applyCanary(cell.cell, at);
+    await cell.sql(`update public.org_rows set odd = 'raised_conflict', odd_column = 'agents'`);
+    await expect(applyBatches(cell.context, at)).rejects.toMatchObject({ code: '40001' });
+    await expect(verify(cell)).rejects.toMatchObject({ code: '40001' });
+    expect(await unreadable(cell)).toEqual([]);
+
+    await cell.sql('update public.org_rows set odd = null, odd_column = null');
+    expect((await applyBatches(cell.context, at)).last).toEqual({ kind: 'nothing_pending' });
+    expect(await unreadable(cell)).toEqual([]);
+    expect(await one(cell, MIGRATED)).toBe(12 - Number(await one(cell, UNKNOWN)));
+  });
+
+  test.each([
+    ['under ten orgs, whose rows may all be odd', 9, null],
+    ['a list, which may be of odd orgs only', 12, 'listed'],
+  ] as const)('is not: %s', async (_, orgs, listed) => {
+    const cell = await makeCell([], orgs);
+    await cell.sql(`update public.org_rows set odd = 'raised', odd_column = 'agents'`);
+    const ids = Array.from({ length: orgs }, (__, n) => String(n + 1));
+    const range = { lowerId: null, upperId: null, onlyIds: listed && ids };
+    expect(await cell.cell.inTransaction('reader', (tx) => listUnreadable(tx, range))).toEqual(ids);
   });
 });

@@ -6,6 +6,7 @@ import { findRow, runVerbatim, selectRow, selectRows } from '../../query.js';
 import { beginReadOnly, readCheckQuery } from '../batch/built-in-checks.js';
 import { CELL_ROLES, type CellRole, type CellTransaction, cellRoleName } from '../cell-database.js';
 import { assertCellIdentity } from '../identity.js';
+import { READ_COLUMNS, SAMPLED_ORGS } from '../unreadable.js';
 import type { SourceReader } from './read-source-as.js';
 
 /** Throws wrong_cell or cell_is_standby; returns where our schema does not exist yet. */
@@ -266,6 +267,17 @@ export function countBadInputs(
      ) q where q.reason is not null group by q.reason order by count(*) desc, q.reason`,
     { light_agents_counted: lightAgents === 'counted', editions },
   );
+}
+
+/** Ids of some orgs of the source: for the database only. */
+export async function listSampledOrgs(reader: SourceReader): Promise<readonly string[]> {
+  return (await reader.rows<{ readonly id: string }>(SAMPLED_ORGS.sql, SAMPLED_ORGS.values)).map(({ id }) => id);
+}
+
+/** Reads what a decision needs of one org, to see whether that fails. */
+export async function readOrg(reader: SourceReader, id: string): Promise<void> {
+  const of = 'from credit_rollout.source_orgs where org_id = :id::credit_rollout.org_id';
+  await reader.rows(`select count((${READ_COLUMNS}))::int ${of}`, { id });
 }
 
 /**
