@@ -60,6 +60,7 @@ create function credit_rollout.note_left_out() returns bigint language plpgsql
 begin
   return credit_rollout.keep_left_out((select l.orgs from credit_rollout.source_left_out l));
 end $$;
+revoke all on function credit_rollout.note_left_out() from public;
 -- for init: inside it the code of a view cannot become the login that runs init
 create function credit_rollout.count_null_ids() returns bigint language sql stable
   security definer set search_path = pg_catalog, pg_temp begin atomic

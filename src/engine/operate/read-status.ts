@@ -46,7 +46,7 @@ import { readSnapshot } from '../scheduler/read-snapshot.js';
 import { forecastDataCenter } from './forecast-data-center.js';
 import { type CheckStatus, listChecks } from './list-checks.js';
 import { type ExcessLogin, type ExplainedSignUps, readRunOfCell, toExcess } from './read-run-of-cell.js';
-import { addSince, type StatusHold, schedulerHold } from './status-holds.js';
+import { loadStatusHolds, type StatusHold, schedulerHold } from './status-holds.js';
 
 export type { RunProgress } from '../../stores/cell/batch/progress.js';
 export type { ExcessLogin } from './read-run-of-cell.js';
@@ -192,7 +192,7 @@ async function readDataCenter(
   const lastRun = runs.find((run) => run.dataCenter === row.id) ?? null;
   const holds = [
     ...schedulerHold(dc, schedulers, snapshot.now),
-    ...(await addSince(context, dc, snapshot.now, decideDataCenter(snapshot, dc).holds)),
+    ...(await loadStatusHolds(context, dc, snapshot.now, decideDataCenter(snapshot, dc).holds)),
   ];
   const reading = await readRunOfCell(context, dc);
   const { progress } = reading;

@@ -4,7 +4,7 @@ import { needsScheduler } from '../../domain/rollout/data-center-state.js';
 import { byCommand, createHold, type Hold } from '../../domain/rollout/hold.js';
 import type { DataCenterSnapshot } from '../../domain/rollout/snapshot.js';
 import type { ControlFacts } from '../../stores/control/control-database.js';
-import { listHolds } from '../../stores/control/holds.js';
+import { type HoldRow, listHolds } from '../../stores/control/holds.js';
 import type { Schedulers } from '../../stores/control/schedulers.js';
 import type { EngineContext } from '../context.js';
 
@@ -23,27 +23,32 @@ export function schedulerHold(
   return alive === 0 ? [{ ...createHold('no_scheduler', byCommand('up'), '0', '1'), since: lastSeenAt ?? now }] : [];
 }
 
-/**
- * A hold that the scheduler has recorded keeps its `since`; a new one begins now. What only schedulers meet is shown
- * too: they have a configuration and connections of their own.
- */
-export async function addSince(
-  context: EngineContext,
-  { id, cell }: Pick<DataCenterSnapshot, 'id' | 'cell'>,
+/** The holds that were decided, and what only schedulers meet. */
+export async function loadStatusHolds(
+  { control }: Pick<EngineContext, 'control'>,
+  dc: Pick<DataCenterSnapshot, 'id' | 'cell'>,
   now: Date,
-  holds: readonly Hold[],
+  decided: readonly Hold[],
 ): Promise<readonly StatusHold[]> {
-  const recorded = await context.control.inTransaction((tx) => listHolds(tx, id));
-  const shown = holds.map((hold) => ({
-    ...hold,
-    since: recorded.find(({ code }) => code === hold.code)?.since ?? now,
-  }));
+  const recorded = await control.inTransaction((tx) => listHolds(tx, dc.id));
+  return [...addSince(decided, recorded, now), ...unreachableForSchedulers(dc, recorded)];
+}
+
+/** A hold that the scheduler has recorded keeps its `since`; a new one begins now. */
+const addSince = (holds: readonly Hold[], recorded: readonly HoldRow[], now: Date): readonly StatusHold[] =>
+  holds.map((hold) => ({ ...hold, since: recorded.find(({ code }) => code === hold.code)?.since ?? now }));
+
+/** They have a configuration and connections of their own: this command may reach a cell that they do not. */
+function unreachableForSchedulers(
+  { cell }: Pick<DataCenterSnapshot, 'cell'>,
+  recorded: readonly HoldRow[],
+): readonly StatusHold[] {
   const theirs = recorded.find(({ code }) => code === 'cell_unreachable');
-  if (theirs === undefined || cell?.kind !== 'read') return shown;
+  if (theirs === undefined || cell?.kind !== 'read') return [];
   const release = {
     ...byCommand('doctor'),
-    after: `; this command reaches it, so look at the configuration of the schedulers, and start them again`,
+    after: '; this command reaches it, so look at the configuration of the schedulers, and start them again',
   };
-  const met = { ...createHold('cell_unreachable', release, `for schedulers: ${theirs.value ?? 'no answer'}`) };
-  return [...shown, { ...met, needsPerson: true, since: theirs.since }];
+  const met = createHold('cell_unreachable', release, `for schedulers: ${theirs.value ?? 'no answer'}`);
+  return [{ ...met, needsPerson: true, since: theirs.since }];
 }

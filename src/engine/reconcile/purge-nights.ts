@@ -1,12 +1,11 @@
 // Purges what is left of nights and sweeps that are long over: in the cells their runs, batches and searches, and what
-// they set aside; in control their runs, their rows of the calendar, requests, and what the scheduler noted and told
-// about them.
+// they set aside; in control their runs, their rows of the calendar, requests, and what the scheduler noted about
+// them.
 import { purgeOldNights } from '../../stores/cell/reconcile/maintenance.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { listDataCenters } from '../../stores/control/data-centers.js';
 import { purgeHoldLog } from '../../stores/control/hold-log.js';
 import { purgeNightRows } from '../../stores/control/maintenance.js';
-import { purgeWebhooks } from '../../stores/control/webhooks.js';
 import type { EngineContext } from '../context.js';
 import { purgeInCells } from '../purge.js';
 import type { DriftRetention } from './purge-drift.js';
@@ -29,7 +28,6 @@ export async function purgeNights(context: EngineContext, { retentionDays, signa
     part = await control.inTransaction((tx) => purgeNightRows(tx, { retentionDays, limit: RUNS_PER_PART }));
   for (let part = -1; part !== 0 && !signal?.aborted; inControl += part)
     part = await control.inTransaction((tx) => purgeHoldLog(tx, { retentionDays, limit: ROWS_PER_PART }));
-  inControl += await control.inTransaction(purgeWebhooks);
   const purged = Object.values(cells).reduce((sum, rows) => sum + rows, inControl);
   if (purged > 0)
     await control.inTransaction((tx) =>

@@ -111,7 +111,7 @@ export async function wakeWebhook(tx: ControlTransaction, webhook: string): Prom
 }
 
 /** Deletes messages and webhooks that are long over; returns how many messages. */
-export async function purgeWebhooks(tx: ControlTransaction): Promise<number> {
+export async function deleteOldWebhooks(tx: ControlTransaction): Promise<number> {
   const { purged } = await selectRow<{ readonly purged: number }>(
     tx,
     'select credit_rollout_control.purge_webhooks() as purged',

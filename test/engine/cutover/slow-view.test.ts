@@ -19,7 +19,6 @@ describe.each(Object.keys(PRODUCT_VIEWS) as ProductView[])('a sign-up on a %s vi
   let product: pg.Client;
   let role: string;
   let next = ORGS + 1;
-  let stopped = 0;
 
   beforeAll(async () => {
     cell = await createTestCell({ init: 'left' });
@@ -45,19 +44,8 @@ describe.each(Object.keys(PRODUCT_VIEWS) as ProductView[])('a sign-up on a %s vi
     await cell.drop();
   });
 
-  /** As `trySignUp`, again after a time-out: a busy machine may stop one for longer, but not three of all. */
-  async function signUp(timeoutMs: number): Promise<{ id: number; answer: string }> {
-    for (;;)
-      try {
-        return await trySignUp(timeoutMs);
-      } catch (error) {
-        await product.query('rollback');
-        stopped += 1;
-        if (stopped === 3 || (error as { code?: string }).code !== '57014') throw error;
-      }
-  }
   /** One sign-up, as the product's code has it. */
-  async function trySignUp(timeoutMs: number): Promise<{ id: number; answer: string }> {
+  async function signUp(timeoutMs: number): Promise<{ id: number; answer: string }> {
     const id = next++;
     await product.query(`begin; set local statement_timeout = ${timeoutMs}`);
     await product.query(`insert into accounts values (${id}, now())`);

@@ -5,9 +5,9 @@ import { HOLD_CODES, HOLDS } from '../../../src/domain/rollout/hold.js';
 import { STAGES } from '../../../src/domain/rollout/stage.js';
 import { deliverWebhooks } from '../../../src/engine/webhooks/deliver.js';
 import { readWebhooks, resend } from '../../../src/engine/webhooks/list-webhooks.js';
+import { purgeWebhooks } from '../../../src/engine/webhooks/purge-webhooks.js';
 import { sendWebhook } from '../../../src/http/send-webhook.js';
 import { saveHolds } from '../../../src/stores/control/holds.js';
-import { purgeWebhooks } from '../../../src/stores/control/webhooks.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 import { type Receiver, startReceiver } from './receiver.js';
 
@@ -237,9 +237,9 @@ describe('delivery', () => {
       where settled_at is not null`);
     await fleet.control('alter table credit_rollout_control.webhook_deliveries enable trigger webhook_deliveries_sign');
     await age(8);
-    expect(await fleet.engine.control.inTransaction(purgeWebhooks)).toBe(1);
+    expect(await purgeWebhooks(fleet.engine)).toBe(1);
     await age(31);
-    expect(await fleet.engine.control.inTransaction(purgeWebhooks)).toBe(2);
+    expect(await purgeWebhooks(fleet.engine)).toBe(2);
     expect(await fleet.control('select from credit_rollout_control.webhook_deliveries')).toEqual([]);
   });
 });
