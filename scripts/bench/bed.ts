@@ -39,6 +39,10 @@ export interface Measure {
   readonly totalCredits: string;
 }
 
+/** Wraps what is measured of a contender, its preparation left out: traffic runs beside it. */
+export type Beside = <T>(work: () => Promise<T>) => Promise<T>;
+export const nothingBeside: Beside = (work) => work();
+
 /** The id of the n-th org. */
 export const orgId = (n: number): number => ID_OFFSET + n;
 

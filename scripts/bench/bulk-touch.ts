@@ -1,9 +1,5 @@
 // What the change feed costs the product after one transaction that touched every org, and how long other edits wait
 // meanwhile: pgbench on the same server with the feed as a worker runs it, in turn with pgbench alone.
-import { execFile } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { findDataCenter, type Program } from '../../src/compose.js';
 import { feedChanges } from '../../src/engine/feed/feed-changes.js';
 import { removeChangeFeed } from '../../src/engine/setup/triggers.js';
@@ -12,6 +8,7 @@ import { type BenchBed, DATA_CENTER, orgId } from './bed.js';
 import type { Print } from './compare.js';
 import { recreateDatabase, withClient } from './database.js';
 import { findMedian, formatCount } from './numbers.js';
+import { findPgbench, initPgbench, runPgbench } from './pgbench.js';
 
 /** More are not touched, so that the preparation ends. */
 const MAX_TOUCHED = 2_000_000;
@@ -46,7 +43,7 @@ export async function measureBulkTouch(bed: BenchBed, program: Program, print: P
   const { scale, seconds } = trafficOf(bed.options.runs);
   if (pgbench !== undefined) {
     await recreateDatabase(bed.server.url('postgres'), TRAFFIC);
-    await promisify(execFile)(pgbench, ['--initialize', '--quiet', `--scale=${scale}`, traffic]);
+    await initPgbench(pgbench, traffic, scale);
   }
   const measures: BulkMeasure[] = [];
   for (const way of WAYS) {
@@ -136,29 +133,10 @@ async function editUntil(bed: BenchBed, stopping: AbortSignal, run: number, wait
   });
 }
 
-/** Undefined where pgbench is not installed. */
-async function findPgbench(): Promise<string | undefined> {
-  const versions = await readdir('/usr/lib/postgresql').catch(() => []);
-  const candidates = ['pgbench', ...versions.toSorted().map((one) => join('/usr/lib/postgresql', one, 'bin/pgbench'))];
-  for (const candidate of candidates) {
-    const found = await promisify(execFile)(candidate, ['--version']).catch(() => undefined);
-    if (found !== undefined) return candidate;
-  }
-  return undefined;
-}
-
 async function runTraffic(pgbench: string | undefined, url: string, seconds: number): Promise<number | undefined> {
-  if (pgbench === undefined) {
-    await systemClock.sleep(seconds * 1_000);
-    return undefined;
-  }
-  const { stdout } = await promisify(execFile)(pgbench, [
-    '--no-vacuum',
-    `--client=${CLIENTS}`,
-    `--time=${seconds}`,
-    url,
-  ]);
-  return Number(/^tps = ([\d.]+)/mu.exec(stdout)?.[1]);
+  if (pgbench !== undefined) return runPgbench(pgbench, url, { clients: CLIENTS, seconds });
+  await systemClock.sleep(seconds * 1_000);
+  return undefined;
 }
 
 /** What the feed takes of pgbench's transactions, in percent; undefined: pgbench is not installed. */

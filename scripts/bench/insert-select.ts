@@ -2,7 +2,16 @@
 // checkpoint, no constraint but the primary key.
 import type pg from 'pg';
 import type { EditionRates, RateCard } from '../../src/domain/rate-card/rate-card.js';
-import { type BenchBed, DATA_CENTER, type Measure, orgId, readTarget, resetTarget } from './bed.js';
+import {
+  type BenchBed,
+  type Beside,
+  DATA_CENTER,
+  type Measure,
+  nothingBeside,
+  orgId,
+  readTarget,
+  resetTarget,
+} from './bed.js';
 import { withClient } from './database.js';
 
 /** Makes `bench.rates`, one row per edition with its unpaid twin beside it. */
@@ -62,13 +71,15 @@ insert into bench.allotments (org_id, edition, paid, agents, light_agents, negot
   concurrency_limit, winner, origin, rate_card, run_id, version, computed_at)
 select terms.*, 'migrated', $1::text, 1, 1, now() from (${TERMS}) terms`;
 
-export async function measureInsertSelect(bed: BenchBed): Promise<Measure> {
+export async function measureInsertSelect(bed: BenchBed, beside: Beside = nothingBeside): Promise<Measure> {
   await resetTarget(bed);
-  const ms = await withClient(bed.server.url(bed.cell), async (client) => {
-    const started = performance.now();
-    await client.query(INSERT, [bed.card.hash]);
-    return performance.now() - started;
-  });
+  const ms = await withClient(bed.server.url(bed.cell), (client) =>
+    beside(async () => {
+      const started = performance.now();
+      await client.query(INSERT, [bed.card.hash]);
+      return performance.now() - started;
+    }),
+  );
   return { orgs: bed.orgs, ms, ...(await readTarget(bed)) };
 }
 

@@ -2,7 +2,7 @@
 // last.
 import type { Knex } from 'knex';
 import { openPostgres } from '../../src/platform/postgres.js';
-import { type BenchBed, type Measure, readTarget, resetTarget } from './bed.js';
+import { type BenchBed, type Beside, type Measure, nothingBeside, readTarget, resetTarget } from './bed.js';
 import { computeRow, type OrgRow } from './compute-row.js';
 
 const PAGE = 1_000;
@@ -16,13 +16,16 @@ export const ORG_FIELDS = [
   'legacy_limit',
 ] as const;
 
-export async function measureKnexLoop(bed: BenchBed): Promise<Measure> {
+export async function measureKnexLoop(bed: BenchBed, beside: Beside = nothingBeside): Promise<Measure> {
   await resetTarget(bed);
   const db = openPostgres({ url: bed.server.url(bed.cell), applicationName: 'credit-rollout bench', max: 2 });
   try {
-    const started = performance.now();
-    for (let last: string | undefined = '0'; last !== undefined; ) last = await upsertPage(db, bed, last);
-    return { orgs: bed.orgs, ms: performance.now() - started, ...(await readTarget(bed)) };
+    const ms = await beside(async () => {
+      const started = performance.now();
+      for (let last: string | undefined = '0'; last !== undefined; ) last = await upsertPage(db, bed, last);
+      return performance.now() - started;
+    });
+    return { orgs: bed.orgs, ms, ...(await readTarget(bed)) };
   } finally {
     await db.destroy();
   }

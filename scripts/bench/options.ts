@@ -14,10 +14,21 @@ export type ContenderName = (typeof CONTENDERS)[number];
 
 /**
  * Modes of the product alone: cost per org by size, memory of a worker, what a plan and a night without changes cost,
- * how fast edits are followed, memory of the command line, how long it takes to start, what a sign-up costs, and what a
- * metered call costs.
+ * how fast edits are followed, memory of the command line, how long it takes to start, what a sign-up costs, what a
+ * metered call costs, and what a rollout takes of the product's traffic.
  */
-export const MODES = ['flat', 'memory', 'plan', 'feed', 'reconcile', 'stream', 'start', 'signups', 'meter'] as const;
+export const MODES = [
+  'flat',
+  'memory',
+  'plan',
+  'feed',
+  'reconcile',
+  'stream',
+  'start',
+  'signups',
+  'meter',
+  'traffic',
+] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface BenchOptions {
@@ -84,7 +95,11 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     contenders: CONTENDERS.filter((name) => names.includes(name)),
     orgs: parseCount(values, 'orgs', ORGS[mode ?? 'compare'] ?? 2_000_000),
     sizes: (values.sizes ?? '100000,1000000,10000000').split(',').map((text) => toCount('sizes', text)),
-    runs: parseCount(values, 'runs', mode === 'start' ? 20 : mode === 'memory' ? 1 : mode === 'meter' ? 5 : 3),
+    runs: parseCount(
+      values,
+      'runs',
+      mode === 'start' ? 20 : mode === 'memory' || mode === 'traffic' ? 1 : mode === 'meter' ? 5 : 3,
+    ),
     sample: parseCount(values, 'sample', mode === 'signups' ? 10_000 : 20_000),
     batchSize: parseCount(values, 'batch-size', 10_000),
     lanes: parseCount(values, 'lanes', 2),

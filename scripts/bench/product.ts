@@ -14,7 +14,16 @@ import { systemClock } from '../../src/kernel/clock.js';
 import { readWorkers } from '../../src/stores/cell/batch/workers.js';
 import { type DataCenterRow, listDataCenters } from '../../src/stores/control/data-centers.js';
 import { measureBareAggregate } from './bare-aggregate.js';
-import { type BenchBed, CONTROL, DATA_CENTER, type Measure, RATE_CARD, resetTarget } from './bed.js';
+import {
+  type BenchBed,
+  type Beside,
+  CONTROL,
+  DATA_CENTER,
+  type Measure,
+  nothingBeside,
+  RATE_CARD,
+  resetTarget,
+} from './bed.js';
 import { type BenchWorker, forkWorker, startInlineWorker, type WorkerMemory } from './bench-worker.js';
 import { checkpoint, recreateDatabase } from './database.js';
 import { type ProductTimes, readProductTimes } from './product-times.js';
@@ -68,7 +77,7 @@ dataCenters:
 `;
 
 /** One whole rollout of the cell; verification is in `times`, apart, and the plan in `planMs`. */
-export async function measureProduct(bed: BenchBed): Promise<ProductMeasure> {
+export async function measureProduct(bed: BenchBed, beside: Beside = nothingBeside): Promise<ProductMeasure> {
   await resetTarget(bed);
   const { program, configPath } = await initProduct(bed);
   const given = { configPath, dataCenter: DATA_CENTER.id, concurrency: bed.options.lanes };
@@ -79,7 +88,8 @@ export async function measureProduct(bed: BenchBed): Promise<ProductMeasure> {
     const aggregateMs = await measureBareAggregate(bed);
     const plan = await measurePlanning(program);
     await checkpoint(bed.server.url(bed.cell));
-    return { ...(await rollOut(bed, program, worker, plan.planId)), planMs: plan.ms, aggregateMs };
+    const rolledOut = await beside(() => rollOut(bed, program, worker, plan.planId));
+    return { ...rolledOut, planMs: plan.ms, aggregateMs };
   } finally {
     await worker.stop();
     await scheduler.stop();

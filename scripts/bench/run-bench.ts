@@ -17,10 +17,12 @@ import { reportFeed } from './report-feed.js';
 import { reportMeter } from './report-meter.js';
 import { reportReconcile } from './report-reconcile.js';
 import { reportSignUps } from './report-sign-ups.js';
+import { reportTraffic } from './report-traffic.js';
 import type { BenchSite } from './server.js';
 import { measureSignUps } from './sign-ups.js';
 import { measureStarts, reportStarts } from './start.js';
 import { measureStream, reportStream, STREAM_FORMS, type StreamMeasure } from './stream.js';
+import { measureTraffic } from './traffic.js';
 
 export interface BenchRun {
   readonly server: BenchSite;
@@ -42,6 +44,7 @@ export async function runBench(run: BenchRun): Promise<readonly string[]> {
   if (run.options.mode === 'stream') return reportStream(await measureStreams(bed, run));
   if (run.options.mode === 'memory') return reportProduct(await repeatProduct(bed, run));
   if (run.options.mode === 'reconcile') return reportReconcile(await measureComparison(bed, run));
+  if (run.options.mode === 'traffic') return reportTraffic(await measureTraffic(bed, run.print));
   if (run.options.mode === 'feed') return reportFeed(await measureFeed(bed, run.print));
   return reportComparison(await compareContenders(bed, run.print));
 }

@@ -6,9 +6,11 @@ import { reportBuilds } from '../../scripts/bench/builds.js';
 import { findMedian, formatTable } from '../../scripts/bench/numbers.js';
 import { parseBenchOptions } from '../../scripts/bench/options.js';
 import { findBuild } from '../../scripts/bench/other-build.js';
+import { reportTraffic } from '../../scripts/bench/report-traffic.js';
 import { runBench } from '../../scripts/bench/run-bench.js';
 import type { BenchSite } from '../../scripts/bench/server.js';
 import { measureStarts, reportStarts } from '../../scripts/bench/start.js';
+import type { TrafficMeasure } from '../../scripts/bench/traffic.js';
 import { adminUrl } from '../support/postgres.js';
 import { redisAvailable, startTestRedis } from '../support/redis.js';
 
@@ -186,6 +188,23 @@ describe('the mode start', () => {
     expect(parseBenchOptions(['--only', 'start'])).toMatchObject({ mode: 'start', before: 'HEAD~1', runs: 20 });
     expect(parseBenchOptions(['--only', 'start', '--before', 'none']).before).toBe('none');
     expect(parseBenchOptions(['--only', 'plan'])).toMatchObject({ mode: 'plan', before: 'none' });
+  });
+});
+
+describe('the mode traffic', () => {
+  const measure = (contender: TrafficMeasure['contender'], load: TrafficMeasure['load'], beside: number) => ({
+    ...{ contender, load, aloneMs: 1_000, ms: 2_500, before: { perSecond: 1_000, p99Ms: 4 } },
+    ...{ beside: { perSecond: beside, p99Ms: 6 }, lanes: { mean: 0.25, why: 'probe 2.10' } },
+  });
+
+  test('shows what each job takes of the traffic, and why ours was slow', () => {
+    const measures = [measure('product', '60 %', 980), measure('product', 'unlimited', 500)];
+    const text = reportTraffic({ measures, looks: [3, 4, 5] }).join('\n');
+    expect(text).toMatch(/^product, unlimited +1\.00 s +2\.50 s +2\.50 × +1,000 +500 +50\.0 % +1\.50 ×$/mu);
+    expect(text).toContain('product, unlimited: 0.25 lanes on average, probe 2.10');
+    expect(text).toContain('loss at 60 %: 2.00 % (goal: at most 3 %) reached');
+    expect(text).toContain('loss, unlimited: 50.00 % (goal: at most 15 %) MISSED');
+    expect(text).toContain('one look at the checks: 4 ms (goal: at most 5 ms) reached');
   });
 });
 
