@@ -64,6 +64,7 @@ import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-free
 import { deleteByFunctions } from './unlocked-tables.js';
 import { createUsage } from './usage.js';
 import { boundGivenBack, readEverySpelling } from './usage-bounds.js';
+import { countShadowApart } from './usage-in-shadow.js';
 import { quickenUsage, validateUsage } from './usage-speed.js';
 import { createFence, createRuns } from './work.js';
 import { compareWrittenNumbers } from './written-numbers.js';
@@ -175,5 +176,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     proveSweeps,
     noteNoLongIds,
     letWorkersDrain,
+    countShadowApart,
   ];
 }

@@ -46,6 +46,8 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     peak_in_flight: 'the most calls at the same time',
     kinds: 'by kind of call: `{"list": {"calls": 3, "credits": 9}}`',
     recorded_at: 'when a counter changed last',
+    shadow_by_credits: 'calls served in shadow that the limit of the day would have refused',
+    shadow_by_concurrency: 'the same for the concurrent slots',
   },
   'credit_rollout.usage_alerts': {
     org_id: 'the org',
@@ -60,6 +62,8 @@ export const COLUMN_TEXTS: Readonly<Record<string, Readonly<Record<string, strin
     refused_by_credits: 'calls refused for the limit of a day, of all days',
     refused_by_concurrency: 'calls refused for the concurrency, of all days',
     days: 'days with calls',
+    shadow_by_credits: 'calls served in shadow that the limit of a day would have refused, of all days',
+    shadow_by_concurrency: 'the same for the concurrent slots',
   },
   'credit_rollout.decision_log': {
     decision_id: 'primary key',

@@ -32,6 +32,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   read_org_ids: 'texts as ids of orgs, null where one is none; for the meter',
   record_usage:
     'what a meter counted: absolute counters, of which the larger ones stay; runs as its owner, since nobody else writes usage',
+  record_metered_usage: 'the same, and what shadow let through; runs as its owner; older meters call `record_usage`',
   purge_usage: 'deletes usage and alerts that are older than 92 days; runs as its owner',
   date_enforcement: 'trigger of `enforcement`: the database writes when it was changed',
   keep_exception: 'trigger of `exceptions`: one is decided once, and granted by an override of its org',

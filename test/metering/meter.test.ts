@@ -199,7 +199,7 @@ describe('enforcement', () => {
     expect(over).toMatchObject({ allowed: true, headers: { 'X-Rate-Limit-Remaining-v3': '0' } });
     expect(over.headers['RateLimit-Policy']).not.toContain('concurrency');
     expect(await store.find('7', DAY)).toMatchObject({
-      usage: { calls: 2, refusedByCredits: 1, refusedByConcurrency: 0, peakInFlight: 2 },
+      usage: { calls: 2, refusedByCredits: 0, shadowByCredits: 1, shadowByConcurrency: 0, peakInFlight: 2 },
     });
   });
 

@@ -109,7 +109,8 @@ async function take(store: MeterStore, one: Step): Promise<unknown> {
   if (one.kind === 'renew') return store.renew([{ ...one.call, day: findDay(one.call) }], one.as);
   if (one.kind === 'merge' || one.kind === 'add') {
     const kinds = { list: { calls: one.calls, credits: 3 * one.calls } };
-    const usage = { ...EMPTY, orgId: one.orgId, day, calls: one.calls, credits: 3 * one.calls, kinds };
+    const shadow = { shadowByCredits: one.calls, shadowByConcurrency: one.calls % 3 };
+    const usage = { ...EMPTY, ...shadow, orgId: one.orgId, day, calls: one.calls, credits: 3 * one.calls, kinds };
     if (one.kind === 'add') return store.add(one.id, [{ ...usage, capacity: 10, epoch: null }], days);
     const epoch = { this: beganMs, earlier: beganMs - 1, none: null }[one.life];
     return store.merge([{ ...usage, peakInFlight: one.peakInFlight, capacity: 10, epoch }], days);
@@ -130,6 +131,8 @@ const EMPTY = {
   refusedByCredits: 0,
   refusedByConcurrency: 0,
   peakInFlight: 0,
+  shadowByCredits: 0,
+  shadowByConcurrency: 0,
 } as const;
 
 describe.skipIf(!redisAvailable())('Lua and memory', () => {

@@ -1,7 +1,7 @@
 // `usage` of a data center for people: counts by edition, predicted against measured, and the orgs to look at.
 
 import type { LeftOut } from '../../domain/usage/propose-floors.js';
-import { type EditionUsage, groupBranches } from '../../domain/usage/sum-editions.js';
+import { groupBranches, sumBeyond } from '../../domain/usage/sum-editions.js';
 import type { UsageProposals } from '../../engine/usage/propose-from-usage.js';
 import type { UsageReport, UsedOrg } from '../../engine/usage/read-usage.js';
 import { command } from '../../kernel/advice.js';
@@ -21,10 +21,11 @@ export function showUsage(report: UsageReport, { commands, width }: UsageView): 
   return [
     `${dataCenter}: usage on ${today}, measured since ${firstDay}`,
     '',
-    ...indent(showEditions(report.editions, width - 2)),
+    ...indent(showEditions(report, width - 2)),
     '',
     '  80 %: used that much of their total today. REFUSED: for it, today.',
-    '  SINCE: refused since their migration, and on no measured day before.',
+    ...(isInShadow(report) ? ['  SHADOW: not refused today; the limit only counts, and would have refused them.'] : []),
+    `  SINCE: REFUSED${isInShadow(report) ? ' or SHADOW' : ''} since their migration, and on no day before.`,
     ...indent(describePrediction(report)),
     ...indent(describeBranches(report, width - 2)),
     ...(legacyToday === 0 ? [] : [`  Not migrated, with calls today: ${showOrgs(legacyToday)}.`]),
@@ -32,34 +33,47 @@ export function showUsage(report: UsageReport, { commands, width }: UsageView): 
       ? []
       : [`  Alerts today: ${showCount(alerts80)} at 80 %, ${showCount(alerts100)} with nothing left or refused.`]),
     ...listOrgs('At 80 % or more today, the fullest first', near, width),
-    ...listOrgs('Refused since their migration, and not before', refusedSince, width),
+    ...listOrgs(
+      isInShadow(report)
+        ? 'Refused since their migration, or it would have been (SHADOW), and not before'
+        : 'Refused since their migration, and not before',
+      refusedSince,
+      width,
+    ),
     '',
     `Next: ${commands.show(command`usage propose --dc ${dataCenter}`)}`,
   ].join('\n');
 }
 
-const showEditions = (editions: readonly EditionUsage[], width: number): readonly string[] =>
-  layOutTable(
+/** Whether a limit that only counts would have refused anybody; without it nobody needs to know of it. */
+const isInShadow = ({ branches }: Pick<UsageReport, 'branches'>): boolean =>
+  branches.some((one) => one.wouldBeRefusedToday + one.wouldBeRefusedSince + one.wouldBeConcurrencySince > 0);
+
+function showEditions(report: UsageReport, width: number): readonly string[] {
+  const inShadow = isInShadow(report);
+  return layOutTable(
     [
       { title: 'EDITION' },
       right('ORGS', 1),
       right('ACTIVE', 3),
       right('USED TODAY', 2),
-      ...numbers('80 %', 'REFUSED', 'SINCE'),
+      ...numbers('80 %', 'REFUSED', ...(inShadow ? ['SHADOW'] : []), 'SINCE'),
       right('PREDICTED', 4),
     ],
-    editions.map((one) => [
+    report.editions.map((one) => [
       one.edition,
       showCount(one.orgs),
       showCount(one.active),
       showCount(one.usedToday),
       showCount(one.near),
       showCount(one.refusedToday),
-      showCount(one.refusedSince),
+      ...(inShadow ? [showCount(one.wouldBeRefusedToday)] : []),
+      showCount(sumBeyond(one)),
       one.predicted === null ? '–' : showCount(one.predicted),
     ]),
     width,
   );
+}
 
 const numbers = (...titles: readonly string[]): readonly Column[] => titles.map((title) => right(title));
 
@@ -75,27 +89,31 @@ function describePrediction({ plan, editions }: UsageReport): readonly string[] 
 
 /** Only the branches in which somebody is refused or near: the others are in the document. */
 function describeBranches({ branches }: UsageReport, width: number): readonly string[] {
-  const rows = groupBranches(branches).map(({ name, near, refusedToday, refusedSince, concurrencySince }) => [
-    name,
-    ...[near, refusedToday, refusedSince, concurrencySince].map(showCount),
+  const inShadow = isInShadow({ branches });
+  const rows = groupBranches(branches).map((one) => [
+    one.name,
+    ...[one.near, one.refusedToday, ...(inShadow ? [one.wouldBeRefusedToday] : [])].map(showCount),
+    ...[sumBeyond(one), one.concurrencySince + one.wouldBeConcurrencySince].map(showCount),
   ]);
   if (rows.length === 0) return [];
-  const columns = [{ title: 'BRANCH' }, ...numbers('80 %', 'REFUSED', 'SINCE', 'AT ONCE')];
+  const titles = ['80 %', 'REFUSED', ...(inShadow ? ['SHADOW'] : []), 'SINCE', 'AT ONCE'];
+  const columns = [{ title: 'BRANCH' }, ...numbers(...titles)];
   return ['', ...layOutTable(columns, rows, width), ''];
 }
 
 function listOrgs(title: string, orgs: readonly UsedOrg[], width: number): readonly string[] {
   if (orgs.length === 0) return [];
+  const shadow = orgs.some(({ wouldBeRefused }) => wouldBeRefused !== '0') ? ['SHADOW'] : [];
   return [
     '',
     `  ${title}:`,
     ...indent(
       layOutTable(
-        [{ title: 'ORG' }, { title: 'EDITION' }, ...numbers('USED TODAY', 'TOTAL', 'REFUSED')],
+        [{ title: 'ORG' }, { title: 'EDITION' }, ...numbers('USED TODAY', 'TOTAL', 'REFUSED', ...shadow)],
         orgs.map((org) => [
           showName(org.orgId),
           showName(org.edition),
-          ...[org.used, org.total, org.refused].map(showCount),
+          ...[org.used, org.total, org.refused, ...shadow.map(() => org.wouldBeRefused)].map(showCount),
         ]),
         width - 2,
       ),
@@ -118,8 +136,9 @@ export function showProposals(
 ): string {
   const made = proposals.filter(({ override }) => override !== null);
   const refused = proposals.filter(({ refusal }) => refusal !== null);
+  const shadow = proposals.some(({ wouldBeRefused }) => wouldBeRefused > 0n) ? ['SHADOW'] : [];
   if (proposals.length + left.length === 0)
-    return `✔ ${dataCenter}: no paid org was refused, or used more than its total, in the last 30 days.`;
+    return `✔ ${dataCenter}: no paid org was or would have been refused, or used more than its total, in the last 30 days.`;
   return [
     executed
       ? `✔ ${dataCenter}: ${showCount(made.length)} overrides are proposed`
@@ -133,19 +152,21 @@ export function showProposals(
               [
                 { title: 'ORG' },
                 { title: 'EDITION' },
-                ...numbers('PEAK', 'REFUSED', 'TOTAL', 'FLOOR'),
+                ...numbers('PEAK', 'REFUSED', ...shadow, 'TOTAL', 'FLOOR'),
                 { title: executed ? 'OVERRIDE' : '' },
               ],
               proposals.map((org) => [
                 showName(org.orgId),
                 showName(org.edition),
-                ...[org.peak, org.refused, org.total, org.proposedFloor].map(showCount),
+                ...[org.peak, org.refused, ...shadow.map(() => org.wouldBeRefused)].map(showCount),
+                ...[org.total, org.proposedFloor].map(showCount),
                 org.override ?? '',
               ]),
               width - 2,
             ),
           ),
         ]),
+    ...(shadow.length === 0 ? [] : ['  SHADOW: calls that a limit only counted, and would have refused.']),
     ...refused.map((org) => `  ! org ${showName(org.orgId)}: ${org.refusal ?? ''}`),
     ...(left.length === 0 ? [] : ['', ...left.map((org) => `  · org ${showName(org.orgId)}: ${WHY[org.why]}`)]),
     '',

@@ -26,12 +26,16 @@ export interface DayUsage {
   readonly callsGivenBack: number;
   /** Their credits. Used today: credits − creditsGivenBack. */
   readonly creditsGivenBack: number;
-  /** Calls refused since the day's limit was reached, in whichever unit; in shadow: that would have been. */
+  /** Calls refused since the day's limit was reached, in whichever unit. */
   readonly refusedByCredits: number;
-  /** Calls refused since every concurrent slot was taken; in shadow: that would have been. */
+  /** Calls refused since every concurrent slot was taken. */
   readonly refusedByConcurrency: number;
   /** The most calls that were in flight at once. */
   readonly peakInFlight: number;
+  /** Calls that were served in shadow, and that the limit of the day would have refused. */
+  readonly shadowByCredits: number;
+  /** The same for the concurrent slots. */
+  readonly shadowByConcurrency: number;
   /** By kind of call. */
   readonly kinds: Readonly<Record<string, KindUsage>>;
 }
@@ -45,6 +49,8 @@ export const USAGE_COUNTERS = [
   'refusedByCredits',
   'refusedByConcurrency',
   'peakInFlight',
+  'shadowByCredits',
+  'shadowByConcurrency',
 ] as const satisfies readonly (keyof DayUsage)[];
 
 /** A day without calls. */
@@ -60,6 +66,8 @@ export function createEmptyUsage(orgId: string, day: string, model: MeterModel):
     refusedByCredits: 0,
     refusedByConcurrency: 0,
     peakInFlight: 0,
+    shadowByCredits: 0,
+    shadowByConcurrency: 0,
     kinds: {},
   };
 }
@@ -81,7 +89,7 @@ export function mergeUsage(one: DayUsage, other: DayUsage): DayUsage {
   };
 }
 
-/** The counters that add up; the peak is none. */
+/** What a store keeps apart of what it was told: counters that add up, and that limits or people are held to. */
 const SUMS = [
   'calls',
   'credits',
@@ -100,8 +108,8 @@ export interface ToldUsage {
 
 /**
  * Raises what a store has to what others have seen. What was seen before the store was emptied can contain nothing that
- * it counted since, so it is compared with what it was told; anything else with all that it has. Only cells know kinds,
- * which are raised to theirs. Telling it twice changes nothing.
+ * it counted since, so it is compared with what it was told; anything else with all that it has. Kinds, and what shadow
+ * let through, are raised to the larger number. Telling it twice changes nothing.
  */
 export function raiseUsage(
   { usage, told }: ToldUsage,
@@ -129,6 +137,8 @@ export function addUsage(one: DayUsage, other: DayUsage): DayUsage {
     refusedByCredits: sum('refusedByCredits'),
     refusedByConcurrency: sum('refusedByConcurrency'),
     peakInFlight: Math.max(one.peakInFlight, other.peakInFlight),
+    shadowByCredits: sum('shadowByCredits'),
+    shadowByConcurrency: sum('shadowByConcurrency'),
     kinds: Object.fromEntries(
       names.map((name) => {
         const [mine, others] = [findKind(one, name), findKind(other, name)];
@@ -153,6 +163,8 @@ export function subtractUsage(later: DayUsage, earlier: DayUsage): DayUsage {
     creditsGivenBack: since('creditsGivenBack'),
     refusedByCredits: since('refusedByCredits'),
     refusedByConcurrency: since('refusedByConcurrency'),
+    shadowByCredits: since('shadowByCredits'),
+    shadowByConcurrency: since('shadowByConcurrency'),
     kinds: Object.fromEntries(kinds.filter(([, { calls }]) => calls > 0)),
   };
 }
@@ -167,6 +179,8 @@ const mergeCounters = (one: Counters, other: Counters): Counters => ({
   refusedByCredits: Math.max(one.refusedByCredits, other.refusedByCredits),
   refusedByConcurrency: Math.max(one.refusedByConcurrency, other.refusedByConcurrency),
   peakInFlight: Math.max(one.peakInFlight, other.peakInFlight),
+  shadowByCredits: Math.max(one.shadowByCredits, other.shadowByCredits),
+  shadowByConcurrency: Math.max(one.shadowByConcurrency, other.shadowByConcurrency),
 });
 
 const mergeKind = (one: KindUsage, other: KindUsage): KindUsage => ({

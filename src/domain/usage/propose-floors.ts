@@ -1,5 +1,5 @@
 // Which floors are proposed from measured usage: for paid orgs whose busiest day was above their total, or who were
-// refused, so much that the day leaves a fifth of it unused. Never outside the guard-rails, never for a protected
+// refused or would have been, so much that the day leaves a fifth of it unused. Never outside the guard-rails, never for a protected
 // org.
 import type { GuardRails } from '../config/rollout-config.js';
 import { exceeds, toFraction } from '../plan/fraction.js';
@@ -13,6 +13,8 @@ export interface MeasuredOrg {
   readonly peak: bigint;
   /** Calls refused in the last 30 days for the credits of a day, under credits. */
   readonly refused: bigint;
+  /** Calls of the same time that were served in shadow and would have been refused. */
+  readonly wouldBeRefused: bigint;
   readonly floor: bigint | null;
   /** Base + variable. */
   readonly planCredits: bigint;

@@ -10,12 +10,18 @@ export interface BranchUsage extends Branch {
   /** Used at least 80 % of their total today. */
   readonly near: number;
   readonly refusedToday: number;
+  /** Not refused today, but with calls that were served in shadow and would have been refused. */
+  readonly wouldBeRefusedToday: number;
   /** Refused for their credits since their migration, and on no measured day before. */
   readonly refusedSince: number;
+  /** The same of orgs that were never refused since, and would have been. */
+  readonly wouldBeRefusedSince: number;
   /** Their busiest of the last 30 whole days was above the total that they have now. */
   readonly peakAboveTotal: number;
   /** Refused for their concurrency since their migration. */
   readonly concurrencySince: number;
+  /** Never refused for it since, and would have been. */
+  readonly wouldBeConcurrencySince: number;
 }
 
 /** What the plan of the rollout said of an edition. */
@@ -28,11 +34,21 @@ export interface PredictedEdition {
 export interface EditionUsage
   extends Pick<
     BranchUsage,
-    'edition' | 'orgs' | 'active' | 'usedToday' | 'near' | 'refusedToday' | 'refusedSince' | 'concurrencySince'
+    | 'edition'
+    | 'orgs'
+    | 'active'
+    | 'usedToday'
+    | 'near'
+    | 'refusedToday'
+    | 'wouldBeRefusedToday'
+    | 'refusedSince'
+    | 'wouldBeRefusedSince'
+    | 'concurrencySince'
+    | 'wouldBeConcurrencySince'
   > {
   /** Paid orgs that the plan expected to be refused; null: it knew no peaks. */
   readonly predicted: number | null;
-  /** Paid orgs that were refused since their migration, and not before. */
+  /** Paid orgs that were refused, or would have been in shadow, since their migration, and not before. */
   readonly measured: number;
 }
 
@@ -53,10 +69,13 @@ export function sumEditions(
       usedToday: String(own.reduce((total, { usedToday }) => total + BigInt(usedToday), 0n)),
       near: sum(({ near }) => near),
       refusedToday: sum(({ refusedToday }) => refusedToday),
+      wouldBeRefusedToday: sum(({ wouldBeRefusedToday }) => wouldBeRefusedToday),
       refusedSince: sum(({ refusedSince }) => refusedSince),
+      wouldBeRefusedSince: sum(({ wouldBeRefusedSince }) => wouldBeRefusedSince),
       concurrencySince: sum(({ concurrencySince }) => concurrencySince),
+      wouldBeConcurrencySince: sum(({ wouldBeConcurrencySince }) => wouldBeConcurrencySince),
       predicted: predicted === null ? null : (predicted.find((one) => one.edition === edition)?.short ?? 0),
-      measured: sum(({ paid, refusedSince }) => (paid ? refusedSince : 0)),
+      measured: sum((one) => (one.paid ? sumBeyond(one) : 0)),
     };
   });
 }
@@ -66,10 +85,17 @@ export interface NamedBranch extends BranchUsage {
   readonly name: string;
 }
 
+/** Orgs whose calls went beyond their credits since their migration, whether they were refused or served in shadow. */
+export const sumBeyond = (one: Pick<BranchUsage, 'refusedSince' | 'wouldBeRefusedSince'>): number =>
+  one.refusedSince + one.wouldBeRefusedSince;
+
 /** The branches in which somebody is near the total or refused, with their names. */
 export function groupBranches(branches: readonly BranchUsage[]): readonly NamedBranch[] {
   return branches
-    .filter((one) => one.near + one.refusedToday + one.refusedSince + one.concurrencySince > 0)
+    .filter((one) => {
+      const today = one.near + one.refusedToday + one.wouldBeRefusedToday;
+      return today + sumBeyond(one) + one.concurrencySince + one.wouldBeConcurrencySince > 0;
+    })
     .map((branch) => ({ ...branch, name: nameBranch(branch) }));
 }
 

@@ -137,8 +137,8 @@ export function createMemoryMeterStore(now: () => number): MemoryMeterStore {
     usage.calls += 1;
     usage.credits += credits;
     usage.peakInFlight = Math.max(usage.peakInFlight, inFlight + 1);
-    if (decision.shadow === 'credits') usage.refusedByCredits += 1;
-    if (decision.shadow === 'concurrency') usage.refusedByConcurrency += 1;
+    if (decision.shadow === 'credits') usage.shadowByCredits += 1;
+    if (decision.shadow === 'concurrency') usage.shadowByConcurrency += 1;
     const known = Object.hasOwn(usage.kinds, kind) ? usage.kinds[kind] : undefined;
     const ofKind = known ?? { calls: 0, credits: 0 };
     ofKind.calls += 1;

@@ -5,6 +5,7 @@ import { unpackList } from './unpack-list.js';
 const DAY_LENGTH = 'YYYY-MM-DD'.length;
 const STATE_FIELD = 0x73;
 const KIND_FIELD = 0x2b;
+const SHADOW_FIELD = 0x77;
 /** Where they lie in the state. */
 const PEAK_AT = 42;
 const MODEL_AT = 60;
@@ -16,11 +17,13 @@ const readNumber = (bytes: Buffer, at: number): number =>
 /** Undefined: the hash has no state, since no call came. */
 export function readDayUsage(orgId: string, day: string, hash: readonly Buffer[]): DayUsage | undefined {
   let state: Buffer | undefined;
+  let shadow: Buffer | undefined;
   const kinds: [string, KindUsage][] = [];
   for (let at = 0; at + 1 < hash.length; at += 2) {
     const [field, value] = [hash[at], hash[at + 1]];
     if (field === undefined || value === undefined) continue;
     if (field.length === 1 && field[0] === STATE_FIELD) state = value;
+    else if (field.length === 1 && field[0] === SHADOW_FIELD) shadow = value;
     else if (field[0] === KIND_FIELD)
       kinds.push([field.toString('utf8', 1), { calls: readNumber(value, 0), credits: readNumber(value, 7) }]);
   }
@@ -36,6 +39,8 @@ export function readDayUsage(orgId: string, day: string, hash: readonly Buffer[]
     refusedByCredits: readNumber(state, 28),
     refusedByConcurrency: readNumber(state, 35),
     peakInFlight: state.readUIntLE(PEAK_AT, 3),
+    shadowByCredits: shadow === undefined ? 0 : readNumber(shadow, 0),
+    shadowByConcurrency: shadow === undefined ? 0 : readNumber(shadow, 7),
     kinds: Object.fromEntries(kinds.sort(([one], [other]) => (one < other ? -1 : 1))),
   };
 }

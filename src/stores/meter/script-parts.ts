@@ -4,7 +4,8 @@
 // Keys, all with the prefix: `DAY:ORG` hash · `dirty`, `draining` and `collected` sets of `DAY:ORG` · `epoch`: when
 // this Redis began to know anything · `added:ID`: what was added once.
 // Fields of a hash: s the state, packed · +KIND its calls and credits, packed · ~CALL the slot of a call in flight ·
-// n the day to which its calls in flight were moved · t what it was told, packed: the first six counters. One hash
+// n the day to which its calls in flight were moved · t what it was told, packed: the first six counters · w what shadow
+// let through, packed: by credits, by concurrency; apart, since few orgs have it and older meters do not know it. One hash
 // instead of several keys, below the size at which Redis gives up its compact form, and packed numbers: half the time
 // and half the memory of keys and fields of their own.
 // A slot: when it expires, packed, then as text its credits, a mark and its kind. Marks: + the credits may be given
@@ -17,6 +18,9 @@
 export const STATE = '<I7I7I7I7I7I7I3I7I6I2B';
 export const OF_KIND = '<I7I7';
 export const TOLD = '<I7I7I7I7I7I7';
+/** Its field, and its form. */
+export const SHADOW = 'w';
+export const OF_SHADOW = '<I7I7';
 /** What a slot begins with: when it expires. */
 export const EXPIRES = '<I6';
 /** `a`: the arguments, from 1 on: prefix, now or -1, …; `now` in ms. */

@@ -1,5 +1,5 @@
 // The Lua of calls. It restates src/domain/metering/decide-call.ts; a property test holds the two together.
-import { BEGIN, CHANGE, EPOCH, EXPIRES, OF_KIND, STATE } from './script-parts.js';
+import { BEGIN, CHANGE, EPOCH, EXPIRES, OF_KIND, OF_SHADOW, SHADOW, STATE } from './script-parts.js';
 
 /** How many arguments a call has, and how many doubles its answer. */
 const CALL_ARGS = 7;
@@ -98,12 +98,17 @@ for at = 12, #a, ${CALL_ARGS} do
       what = price == credits and of_kind == a[at + 2] and ${ANSWER.repeated} or ${ANSWER.reused}
     elseif over_credits and mode_credits == 2 then what = ${ANSWER.refusedByCredits}
     elseif over_concurrency and mode_concurrency == 2 then what = ${ANSWER.refusedByConcurrency}
-    elseif over_credits and mode_credits == 1 then
-      what, r = ${ANSWER.shadowByCredits}, r + 1
-    elseif over_concurrency and mode_concurrency == 1 then
-      what, q = ${ANSWER.shadowByConcurrency}, q + 1
+    elseif over_credits and mode_credits == 1 then what = ${ANSWER.shadowByCredits}
+    elseif over_concurrency and mode_concurrency == 1 then what = ${ANSWER.shadowByConcurrency}
     end
     if is_new then f = 1 end
+    if what > ${ANSWER.unseeded} then
+      local packed, by_credits, by_concurrency = run('HGET', key, '${SHADOW}'), 0, 0
+      if packed then by_credits, by_concurrency = unpack('${OF_SHADOW}', packed) else f = f + 1 end
+      if what == ${ANSWER.shadowByCredits} then by_credits = by_credits + 1
+      else by_concurrency = by_concurrency + 1 end
+      run('HSET', key, '${SHADOW}', pack('${OF_SHADOW}', by_credits, by_concurrency))
+    end
     if what == 0 or what > ${ANSWER.unseeded} then
       if not d then run('SADD', prefix .. 'dirty', day .. ':' .. org) end
       c, k, flying = c + 1, k + credits, flying + 1

@@ -1,5 +1,5 @@
 // The Lua of counters: what a Redis is told of days, and what it tells. Knows no limit.
-import { BEGIN, CHANGE, EPOCH, OF_KIND, STATE, TOLD } from './script-parts.js';
+import { BEGIN, CHANGE, EPOCH, OF_KIND, OF_SHADOW, SHADOW, STATE, TOLD } from './script-parts.js';
 
 /**
  * Arguments: prefix, now or -1, the id under which values are added once, or '' to raise to them, then for each day of
@@ -28,19 +28,25 @@ local function raise(key, s, at, seen)
 end
 local at = 4
 while at <= #a do
-  local member, kept, model, kinds = a[at], a[at + 1], a[at + 2], a[at + 12]
+  local member, kept, model, kinds = a[at], a[at + 1], a[at + 2], a[at + 14]
   local key, v, made = prefix .. member, at + 4, 0
   if kept > 0 and run('HEXISTS', key, 's') == 0 then
     run('HSET', key, 's', pack('${STATE}', 0, 0, 0, 0, 0, 0, 0, a[at + 3] + 1, 0, 1, model))
     run('PEXPIREAT', key, kept)
   end
   if run('HEXISTS', key, 's') == 1 then
-    for kind = at + 13, at + 12 + kinds * 3, 3 do
+    for kind = at + 15, at + 14 + kinds * 3, 3 do
       local field, calls, credits = '+' .. a[kind], 0, 0
       local packed = run('HGET', key, field)
       if packed then calls, credits = unpack('${OF_KIND}', packed) end
       made = made + run('HSET', key, field, pack('${OF_KIND}', combine(calls, a[kind + 1]),
         combine(credits, a[kind + 2])))
+    end
+    if a[v + 8] + a[v + 9] > 0 then
+      local packed, by_credits, by_concurrency = run('HGET', key, '${SHADOW}'), 0, 0
+      if packed then by_credits, by_concurrency = unpack('${OF_SHADOW}', packed) end
+      made = made + run('HSET', key, '${SHADOW}', pack('${OF_SHADOW}', combine(by_credits, a[v + 8]),
+        combine(by_concurrency, a[v + 9])))
     end
     change(key, member, function(s)
       if id == '' then
@@ -52,7 +58,7 @@ while at <= #a do
       s[7], s[10] = math.max(s[7], a[v + 7]), s[10] + made
     end)
   end
-  at = at + 13 + kinds * 3
+  at = at + 15 + kinds * 3
 end
 return 0`;
 

@@ -77,7 +77,9 @@ describe('usage', () => {
 
   test('shows who is near, who is refused since the migration and not before, by edition and branch', async () => {
     await measure('1', 0, { credits: 149_000, kinds: { list: { calls: 1, credits: 149_000 } } });
-    await measure('2', 0, { credits: 10_000 });
+    // served in shadow
+    await measure('2', 9, { model: 'legacy', credits: 9_000 });
+    await measure('2', 0, { credits: 10_000, shadowByCredits: 4, shadowByConcurrency: 1 });
     // refused before, and refused since: only since is news
     await measure('3', 9, { model: 'legacy', credits: 400_000, refusedByCredits: 4 });
     await measure('3', 2, { credits: 150_000, refusedByCredits: 7 });
@@ -91,14 +93,20 @@ describe('usage', () => {
     expect([code, json.near, json.refused_since]).toMatchObject([
       0,
       [{ org_id: '1', used: '149000', total: '150000' }],
-      [{ org_id: '4', refused: '5' }],
+      [
+        { org_id: '4', refused: '5', would_be_refused: '0' },
+        { org_id: '2', refused: '0', would_be_refused: '4' },
+      ],
     ]);
     expect(json.editions).toMatchObject([
-      { edition: 'standard', orgs: 7, active: 2, used_today: '159000', near: 1, refused_since: 1, measured: 1 },
+      { edition: 'standard', orgs: 7, active: 2, used_today: '159000', near: 1, refused_since: 1, measured: 2 },
     ]);
+    const counts = { refused_today: 0, would_be_refused_today: 1, would_be_refused_since: 1 };
+    expect(json.editions).toMatchObject([{ ...counts, concurrency_since: 1, would_be_concurrency_since: 1 }]);
     expect(json.legacy_today).toBe(1);
     const text = (await bob('usage', '--dc', dc)).out;
     expect(text).toContain('standard, paid, legacy kept');
+    expect(text).toContain('SHADOW: not refused today; the limit only counts, and would have refused them.');
     expect(text).toContain('Not migrated, with calls today: 1 org.');
     expect(text).toContain('Alerts today: 1 at 80 %, 0 with nothing left or refused.');
     expect(widest(text)).toBeLessThanOrEqual(80);

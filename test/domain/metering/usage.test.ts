@@ -25,6 +25,8 @@ const arbitraryUsage: fc.Arbitrary<DayUsage> = fc.record({
   refusedByCredits: count,
   refusedByConcurrency: count,
   peakInFlight: count,
+  shadowByCredits: count,
+  shadowByConcurrency: count,
   kinds: fc.dictionary(
     fc.constantFrom('fetch', 'list', 'constructor', 'to_string'),
     fc.record({ calls: count, credits: count }, { noNullPrototype: true }),

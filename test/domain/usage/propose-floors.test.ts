@@ -7,6 +7,7 @@ const org = (changes: Partial<MeasuredOrg> = {}): MeasuredOrg => ({
   edition: 'standard',
   peak: 130_000n,
   refused: 5n,
+  wouldBeRefused: 0n,
   floor: null,
   planCredits: 125_000n,
   additional: 0n,

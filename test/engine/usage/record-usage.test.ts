@@ -59,6 +59,8 @@ const reading = fc.record(
     refusedByCredits: counter,
     refusedByConcurrency: counter,
     peakInFlight: counter,
+    shadowByCredits: counter,
+    shadowByConcurrency: counter,
     kinds,
   },
   { noNullPrototype: true },

@@ -201,7 +201,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     'select (org_id, total_credits, concurrency_limit) on credit_rollout.allotments',
     // each of its connections proves that it leads to this cell
     'select (data_center, zone, system_identifier, database_name) on credit_rollout.cell',
-    'execute on function credit_rollout.read_org_ids, credit_rollout.record_usage, credit_rollout.api_details',
+    `execute on function credit_rollout.read_org_ids, credit_rollout.record_usage,
+      credit_rollout.record_metered_usage, credit_rollout.api_details`,
   ],
 };
 

@@ -1,6 +1,6 @@
 // What a meter writes and reads in a cell: what orgs used, and what they may use. As `meter`, but for the purge.
 import type { Enforce } from '../../../domain/metering/decide-call.js';
-import type { DayUsage, MeterModel } from '../../../domain/metering/usage.js';
+import type { DayUsage, MeterModel, USAGE_COUNTERS } from '../../../domain/metering/usage.js';
 import { selectRow, selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
@@ -21,10 +21,10 @@ export interface RecordedUsage {
 export function recordUsageDays(tx: CellTransaction, days: readonly DayUsage[]): Promise<RecordedUsage> {
   return selectRow<RecordedUsage>(
     tx,
-    `select rejected, alerts_80, alerts_100 from credit_rollout.record_usage(:org_ids::text[], :days::date[],
+    `select rejected, alerts_80, alerts_100 from credit_rollout.record_metered_usage(:org_ids::text[], :days::date[],
        :models::text[], :calls::bigint[], :credits::bigint[], :calls_given_back::bigint[],
        :credits_given_back::bigint[], :by_credits::bigint[], :by_concurrency::bigint[], :peaks::bigint[],
-       :kinds::jsonb[])`,
+       :kinds::jsonb[], :shadow_by_credits::bigint[], :shadow_by_concurrency::bigint[])`,
     {
       org_ids: days.map(({ orgId }) => orgId),
       days: days.map(({ day }) => day),
@@ -37,6 +37,8 @@ export function recordUsageDays(tx: CellTransaction, days: readonly DayUsage[]):
       by_concurrency: days.map(({ refusedByConcurrency }) => refusedByConcurrency),
       peaks: days.map(({ peakInFlight }) => peakInFlight),
       kinds: days.map(({ kinds }) => JSON.stringify(kinds)),
+      shadow_by_credits: days.map(({ shadowByCredits }) => shadowByCredits),
+      shadow_by_concurrency: days.map(({ shadowByConcurrency }) => shadowByConcurrency),
     },
   );
 }
@@ -116,14 +118,7 @@ export async function purgeOldUsage(tx: CellTransaction, limit: number): Promise
 }
 
 type StoredUsage = Omit<DayUsage, CounterName> & Readonly<Record<CounterName, string>>;
-type CounterName =
-  | 'calls'
-  | 'credits'
-  | 'callsGivenBack'
-  | 'creditsGivenBack'
-  | 'refusedByCredits'
-  | 'refusedByConcurrency'
-  | 'peakInFlight';
+type CounterName = (typeof USAGE_COUNTERS)[number];
 
 /** What is stored of these orgs for a local day: what a meter that lost its counters begins with. */
 export async function listUsageOfDay(
@@ -134,7 +129,8 @@ export async function listUsageOfDay(
     tx,
     `select i.asked as org_id, u.day::text as day, u.model, u.calls::text as calls, u.credits::text as credits,
        u.calls_given_back::text, u.credits_given_back::text, u.refused_by_credits::text,
-       u.refused_by_concurrency::text, u.peak_in_flight::text, u.kinds
+       u.refused_by_concurrency::text, u.peak_in_flight::text,
+       u.shadow_by_credits::text, u.shadow_by_concurrency::text, u.kinds
      from ${ASKED} join credit_rollout.usage_days u on u.org_id = i.org_id and u.day = :day::text::date`,
     { ids, day },
   );
@@ -147,5 +143,7 @@ export async function listUsageOfDay(
     refusedByCredits: Number(row.refusedByCredits),
     refusedByConcurrency: Number(row.refusedByConcurrency),
     peakInFlight: Number(row.peakInFlight),
+    shadowByCredits: Number(row.shadowByCredits),
+    shadowByConcurrency: Number(row.shadowByConcurrency),
   }));
 }
