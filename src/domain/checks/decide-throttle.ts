@@ -21,7 +21,8 @@ const GROWS_BELOW = 0.4;
 const STAYS_BELOW = 0.7;
 const HALF_FROM = 1;
 const ZERO_FROM = 2;
-const GOOD_SAMPLES = 3;
+/** So many in a row end a hold, each well below the limit. */
+export const GOOD_SAMPLES = 3;
 const GROWTH_MS = 15_000;
 /** Nobody measured for so long that what was decided then belongs to other work. */
 const FORGOTTEN_MS = 60_000;

@@ -32,8 +32,14 @@ export const METRICS = {
   cell_reachable: { help: '1 when the database of the data center answered, else 0', labels: ['data_center'] },
   frozen: { help: '1 when all writes in the data center are stopped by a freeze', labels: ['data_center'] },
   workers_alive: { help: 'workers that were seen in the last 15 seconds', labels: ['data_center'] },
-  effective_lanes: { help: 'lanes that the checks allow to write now, 0 to the setting', labels: ['data_center'] },
-  check_passes: { help: '1 when the check is read and below its limit, else 0', labels: ['data_center', 'check'] },
+  effective_lanes: {
+    help: 'lanes that the checks allow to write now; missing while nothing may write',
+    labels: ['data_center'],
+  },
+  check_passes: {
+    help: '1 below its limit, 0 at it or not readable; missing while nothing reads it',
+    labels: ['data_center', 'check'],
+  },
   batches: { help: 'batches of the newest run', labels: ['data_center'] },
   batches_done: { help: 'batches of the newest run that are written', labels: ['data_center'] },
   batches_verified: { help: 'batches of the newest run that are verified', labels: ['data_center'] },

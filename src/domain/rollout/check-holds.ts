@@ -1,7 +1,7 @@
 // What the checks hold in a data center: the start, writes, verification, the end of the bake. Never a failure, and
 // never what counts as stalled.
 import { holdsReads } from '../checks/check.js';
-import { readEffectiveLanes } from '../checks/decide-throttle.js';
+import { GOOD_SAMPLES, readEffectiveLanes } from '../checks/decide-throttle.js';
 import {
   type CheckReading,
   findWorst,
@@ -23,6 +23,10 @@ export function effectiveLanes(dc: Pick<DataCenterSnapshot, 'lanes' | 'cell'>, s
     : readEffectiveLanes(checks[scope], dc.lanes, checks.now);
 }
 
+/** Workers read the checks only while something may be written or verified. */
+export const areChecksRead = ({ cell }: Pick<DataCenterSnapshot, 'cell'>): boolean =>
+  cell?.kind === 'read' && cell.fence.state !== 'closed';
+
 /** Why no lane may work now; undefined: one may, or the work has only just begun. */
 export function throttleHold(dc: DataCenterSnapshot, idleMs: number, scope: Scope): Hold | undefined {
   const checks = dc.cell?.kind === 'read' ? dc.cell.checks : undefined;
@@ -31,7 +35,9 @@ export function throttleHold(dc: DataCenterSnapshot, idleMs: number, scope: Scop
   if (Math.abs(age) > MAX_AGE_MS) return idleMs > MAX_AGE_MS ? noSample(dc.id, age) : undefined;
   const obeyed = scope === 'write' ? checks.readings : checks.readings.filter(({ check }) => holdsReads(check.name));
   const worst = findWorst(obeyed, checks.now);
-  return worst && toHold(dc.id, worst, checks.now, 'throttled');
+  if (worst === undefined || judgeReading(worst, checks.now) !== 'pass')
+    return worst && toHold(dc.id, worst, checks.now, 'throttled');
+  return createHold('throttled', AFTER_LIMIT, showReading(worst), showCheckLimit(worst.check));
 }
 
 /** How long ago work could go on again, where it was held until then; the time is not idle. */
@@ -54,6 +60,9 @@ const ageMs = ({ now, ...throttles }: CellChecks, scope: Scope): number => {
   const { sampledAt } = throttles[scope];
   return sampledAt === null ? Number.POSITIVE_INFINITY : now.getTime() - sampledAt.getTime();
 };
+
+/** Every check is below its limit again: what held them last could come back at once. */
+const AFTER_LIMIT = byWaiting(`it goes on by itself after ${GOOD_SAMPLES} readings in a row that are well below it`);
 
 const LIMIT = `${MAX_AGE_MS / 1_000} s`;
 

@@ -109,7 +109,7 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   },
   no_worker: { meaning: 'no worker serves it', needsPerson: true },
   cell_trouble: { meaning: 'its workers fail with the same error again and again', needsPerson: true },
-  throttled: { meaning: 'more writes would slow the database: a check reached its limit', needsPerson: false },
+  throttled: { meaning: 'no more is written for now: a check is at its limit, or was seconds ago', needsPerson: false },
   no_data: { meaning: 'a check (rollout.checks) cannot be read, so nothing says that all is well', needsPerson: false },
   check_failed: { meaning: 'a check (rollout.checks) that must pass first does not pass', needsPerson: false },
   step_failing: { meaning: 'a step of its scheduler fails again and again', needsPerson: true },

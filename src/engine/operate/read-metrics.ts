@@ -57,9 +57,10 @@ function samplesOf(dc: DataCenterStatus): readonly Sample[] {
       ? []
       : [
           sample('effective_lanes', dc.effectiveLanes, labels),
-          ...dc.checks.map(({ name, standing }) =>
-            sample('check_passes', standing === 'pass', { ...labels, check: name }),
-          ),
+          // a reading of before a pause says nothing of now; one that failed does
+          ...dc.checks
+            .filter(({ standing, error }) => standing !== 'no_data' || error !== null)
+            .map(({ name, standing }) => sample('check_passes', standing === 'pass', { ...labels, check: name })),
         ]),
     ...(dc.progress === null ? [] : sampleRun(dc.id, dc.progress)),
     ...sampleQuarantine(dc.id, dc.quarantined),

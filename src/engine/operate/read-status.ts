@@ -1,6 +1,6 @@
 // `status`: where every data center is, what it waits for and since when, and the command that releases it. Reads only.
-import { effectiveLanes } from '../../domain/rollout/check-holds.js';
-import { isUnderWay, type NextFacts, nameState, nextCommand } from '../../domain/rollout/data-center-state.js';
+import { areChecksRead, effectiveLanes } from '../../domain/rollout/check-holds.js';
+import { type NextFacts, nameState, nextCommand } from '../../domain/rollout/data-center-state.js';
 import { decideDataCenter } from '../../domain/rollout/decide-data-center.js';
 import type { RemainingForecast } from '../../domain/rollout/forecast-remaining.js';
 import type { ReleaseCommand } from '../../domain/rollout/hold.js';
@@ -81,7 +81,7 @@ export interface DataCenterStatus {
   /** Orgs whose ids are too long, when a plan or a night counted last; 0 also where the cell cannot be read. */
   readonly leftOut: number;
   readonly workersAlive: number | null;
-  /** Lanes that may write now; null: nothing is checked, or it is not known. */
+  /** Lanes that may write now; null: nothing is checked while nothing may write, or it is not known. */
   readonly effectiveLanes: number | null;
   /** The checks that hold writes, as they were read last. */
   readonly checks: readonly CheckStatus[];
@@ -218,7 +218,7 @@ async function readDataCenter(
     quarantined: reading.quarantined,
     leftOut: reading.leftOut,
     workersAlive: reading.workersAlive,
-    effectiveLanes: isUnderWay(dc) || dc.maintenance.open !== null ? effectiveLanes(dc) : null,
+    effectiveLanes: areChecksRead(dc) ? effectiveLanes(dc) : null,
     checks: listChecks(dc),
     freeze: toFreeze(dc),
     blockers: reading.blockers,

@@ -1,6 +1,8 @@
 // Checks in a whole rollout: each holds what it holds, says why, and never makes a run fail.
 import { afterEach, describe, expect, test } from 'vitest';
+import { readMetrics } from '../../../src/engine/operate/read-metrics.js';
 import { readStatus } from '../../../src/engine/operate/read-status.js';
+import { setIntent } from '../../../src/engine/operate/set-intent.js';
 import { createFleet, type Fleet } from '../../support/fleet.js';
 
 const dropped: (() => Promise<void>)[] = [];
@@ -51,6 +53,17 @@ describe('rollout.checks', () => {
       await serve();
       return (await holdsOf(fleet)).map(({ code }) => code).join() === 'throttled';
     });
+    // nobody reads it during a pause: what was read before says nothing
+    const passes = async (): Promise<readonly number[]> =>
+      (await readMetrics(fleet.engine, 20_000)).flatMap(({ name, value }) => (name === 'check_passes' ? [value] : []));
+    expect(await passes()).toEqual([0]);
+    const pause = { dataCenter: cell.dataCenter.id, reason: 'a test' };
+    await setIntent(fleet.engine, { ...pause, intent: 'pause' });
+    await fleet.tickUntil('it is paused', async () => (await holdsOf(fleet)).some(({ code }) => code === 'paused'));
+    expect(await passes()).toEqual([]);
+    expect((await readStatus(fleet.engine)).dataCenters[0]).toMatchObject({ effectiveLanes: null });
+    await setIntent(fleet.engine, { ...pause, intent: 'run' });
+
     await cell.sql(`update public.load set value = 10; update public.calm set fine = null;
       update credit_rollout.throttle set lanes = null, changed_at = null, sampled_at = null, looked_at = null`);
     expect(await fleet.drive()).toEqual(['baking']);
