@@ -3,7 +3,9 @@ import type { Migration } from '../migration.js';
 
 const SHADOW = ['shadow_by_credits', 'shadow_by_concurrency'] as const;
 const each = (write: (column: string) => string, joint = ', '): string => SHADOW.map(write).join(joint);
-const COUNTER = '>= 0 and $ <= 100000000000000000';
+const BOUND = '100000000000000000';
+const add = (column: string): string =>
+  `add column ${column} bigint not null default 0 check (${column} >= 0 and ${column} <= ${BOUND})`;
 
 /**
  * What was counted before stays as it is: nobody knows any more which of it was refused. Meters of before call the old
@@ -13,7 +15,7 @@ export const countShadowApart: Migration = {
   name: '20261204030000_pre_count_shadow_apart',
   up: `
 alter table credit_rollout.usage_days
-  ${each((column) => `add column ${column} bigint not null default 0 check (${column} ${COUNTER.replace('$', column)})`, ',\n  ')};
+  ${each(add, ',\n  ')};
 
 create or replace view credit_rollout.usage_peaks as
 select u.org_id, max(u.credits - u.credits_given_back) as peak_credits, max(u.peak_in_flight) as peak_in_flight,

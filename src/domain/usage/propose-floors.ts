@@ -1,6 +1,6 @@
 // Which floors are proposed from measured usage: for paid orgs whose busiest day was above their total, or who were
-// refused or would have been, so much that the day leaves a fifth of it unused. Never outside the guard-rails, never for a protected
-// org.
+// refused or would have been, so much that the day leaves a fifth of it unused. Never outside the guard-rails, never
+// for a protected org.
 import type { GuardRails } from '../config/rollout-config.js';
 import { exceeds, toFraction } from '../plan/fraction.js';
 import { type MeasuredPlan, readGuardRails } from '../plan/guard-rails.js';

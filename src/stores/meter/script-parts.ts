@@ -4,10 +4,10 @@
 // Keys, all with the prefix: `DAY:ORG` hash · `dirty`, `draining` and `collected` sets of `DAY:ORG` · `epoch`: when
 // this Redis began to know anything · `added:ID`: what was added once.
 // Fields of a hash: s the state, packed · +KIND its calls and credits, packed · ~CALL the slot of a call in flight ·
-// n the day to which its calls in flight were moved · t what it was told, packed: the first six counters · w what shadow
-// let through, packed: by credits, by concurrency; apart, since few orgs have it and older meters do not know it. One hash
-// instead of several keys, below the size at which Redis gives up its compact form, and packed numbers: half the time
-// and half the memory of keys and fields of their own.
+// n the day to which its calls in flight were moved · t what it was told, packed: the first six counters · w what
+// shadow let through, packed: by credits, by concurrency; apart, since few have it and older meters do not know it. One
+// hash instead of several keys, below the size at which Redis gives up its compact form, and packed numbers: half the
+// time and half the memory of keys and fields of their own.
 // A slot: when it expires, packed, then as text its credits, a mark and its kind. Marks: + the credits may be given
 // back, to the day of its hash · @ to the day that follows · - they may not.
 // The state: calls, credits, calls given back, credits given back, refused by credits, refused by concurrency, peak in

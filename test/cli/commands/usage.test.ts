@@ -77,7 +77,6 @@ describe('usage', () => {
 
   test('shows who is near, who is refused since the migration and not before, by edition and branch', async () => {
     await measure('1', 0, { credits: 149_000, kinds: { list: { calls: 1, credits: 149_000 } } });
-    // served in shadow
     await measure('2', 9, { model: 'legacy', credits: 9_000 });
     await measure('2', 0, { credits: 10_000, shadowByCredits: 4, shadowByConcurrency: 1 });
     // refused before, and refused since: only since is news
@@ -206,19 +205,14 @@ describe('exception', () => {
 
   test('is declined with what the org is told, or withdrawn, and needs exactly one answer', async () => {
     const at = ['--dc', dc] as const;
+    const answer = ['exception', 'answer', '2', ...at] as const;
     await alice('exception', 'add', '2', ...at, '--text', 'more', ...execute);
-    expect((await alice('exception', 'answer', '2', ...at, '--withdraw', '--decline', 'x')).err).toContain(
-      'exactly one',
-    );
-    expect((await bob('exception', 'answer', '2', ...at, '--decline', 'use search', ...execute)).out).toContain(
-      'It is declined.',
-    );
+    expect((await alice(...answer, '--withdraw', '--decline', 'x')).err).toContain('exactly one');
+    expect((await bob(...answer, '--decline', 'use search', ...execute)).out).toContain('It is declined.');
     const page = JSON.parse((await alice('usage', '2', ...at, '--json')).out);
     expect(page.exception).toMatchObject({ state: 'declined', answer: 'use search', text: 'more' });
     await alice('exception', 'add', '2', ...at, '--text', 'more again', ...execute);
-    expect((await alice('exception', 'answer', '2', ...at, '--withdraw', ...execute)).out).toContain(
-      'It is withdrawn.',
-    );
+    expect((await alice(...answer, '--withdraw', ...execute)).out).toContain('It is withdrawn.');
     expect((await alice('exception', 'list', ...at)).out).toContain('✔');
   });
 });

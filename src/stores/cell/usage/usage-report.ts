@@ -92,7 +92,10 @@ export function listRefusedOrgs(tx: CellTransaction, limit: number): Promise<rea
   );
 }
 
-/** Paid orgs that are refused, or would have been, since their migration and were not before; null: nothing was measured since one. */
+/**
+ * Paid orgs that are refused, or would have been, since their migration and were not before; null: nothing was measured
+ * since one.
+ */
 export async function countRefusedSince(tx: CellTransaction): Promise<number | null> {
   const { days } = await selectRow<{ readonly days: boolean }>(
     tx,
