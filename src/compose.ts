@@ -7,6 +7,8 @@ import type { RunningProcess } from '../jobs/processes/worker.js';
 import type { QueueConnection } from '../jobs/queue/connection.js';
 import type { QueueWakeUps } from '../jobs/queue/wake-ups.js';
 import { createMeterServers } from './compose-doctor.js';
+import { lazyWakeUps } from './compose-wake-ups.js';
+import { type ConfiguredWebhooks, createConfiguredWebhooks } from './compose-webhooks.js';
 import type { VariableLookup } from './domain/config/config-text.js';
 import {
   type ConfiguredServer,
@@ -22,7 +24,6 @@ import type { MeterServers } from './engine/doctor/check-meter.js';
 import type { Transports } from './engine/doctor/check-transport.js';
 import { systemClock } from './kernel/clock.js';
 import type { ErrorCode } from './kernel/error-codes.js';
-import { withTimeout } from './kernel/retry.js';
 import { RolloutError } from './kernel/rollout-error.js';
 import type { EmbeddedPostgres } from './platform/embedded/postgres.js';
 import { readEnvironment } from './platform/environment.js';
@@ -81,6 +82,8 @@ export interface Program {
     queue: 'own' | 'any';
     concurrency: number;
   }): Promise<RunningProcess>;
+  /** Whom schedulers tell, and what `doctor` asks of them. */
+  webhooks: ConfiguredWebhooks;
   startScheduler(): Promise<RunningProcess & { tickError(): string | null }>;
   /** Fills the data centers of the embedded default with sample orgs where they have none; orgs by data center. */
   seedSamples(): Promise<ReadonlyMap<string, number>>;
@@ -172,6 +175,7 @@ function composeProgram(
   const worker: WorkerContext = { cells, wakeUps, clock: systemClock, log };
   // a scheduler opens and closes fences; a person's command does with less
   const scheduler: EngineContext = { ...worker, control, actor };
+  const webhooks = createConfiguredWebhooks(config, lookup);
   const engine: EngineContext = { ...scheduler, cells: { get: (id) => asOperator(cells.get(id)) } };
   return {
     config,
@@ -205,10 +209,15 @@ function composeProgram(
       const options = { ...served, queue: connection, findDrain: createDrains(worker, meterRedis, closers) };
       return (await import('../jobs/processes/worker.js')).startWorker(worker, options);
     },
+    webhooks,
     startScheduler: async () => {
-      const telling = (await import('./compose-webhooks.js')).createTelling(config, lookup);
       const connection = await connectQueue('any');
-      return (await import('../jobs/processes/scheduler.js')).startScheduler(scheduler, connection, config, telling);
+      return (await import('../jobs/processes/scheduler.js')).startScheduler(
+        scheduler,
+        connection,
+        config,
+        webhooks.telling(),
+      );
     },
     seedSamples: async () => (await import('./compose-seed.js')).seedSamples(config, lookup),
     close: async () => {
@@ -264,27 +273,6 @@ function lazyControl(servers: ConfiguredServers, closers: (() => Promise<void>)[
   return {
     inTransaction: (fn) => (opened ?? open()).inTransaction(fn),
     close: async () => opened?.close(),
-  };
-}
-
-/** A queue that is down must not keep a command from ending, in ms. */
-const CLOSE_MS = 2_000;
-function lazyWakeUps(create: () => Promise<QueueWakeUps>, closers: (() => Promise<void>)[]): EngineContext['wakeUps'] {
-  let opened: Promise<QueueWakeUps> | undefined;
-  const open = (): Promise<QueueWakeUps> => {
-    const created = create();
-    opened = created;
-    closers.push(() => {
-      const close = created.then((queue) => queue.close());
-      return withTimeout(systemClock, CLOSE_MS, close);
-    });
-    return created;
-  };
-  return {
-    request: async (...args) => (await (opened ?? open())).request(...args),
-    enqueue: async (...args) => (await (opened ?? open())).enqueue(...args),
-    wakeSchedulers: async () => (await (opened ?? open())).wakeSchedulers(),
-    deleteQueue: async (...args) => (await (opened ?? open())).deleteQueue(...args),
   };
 }
 

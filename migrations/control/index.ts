@@ -44,6 +44,7 @@ import { sealControlRetention } from './sealed-retention.js';
 import { createCellProposals, createSeals } from './seals.js';
 import { numberRuns } from './taken-epochs.js';
 import { limitControlTexts } from './texts.js';
+import { tellFailures } from './told-failures.js';
 import { recordVerbs } from './verbs.js';
 import { voidLostApprovalsForGood } from './voided-approvals.js';
 import { createWebhooks } from './webhooks.js';
@@ -117,4 +118,5 @@ export const controlMigrations: readonly Migration[] = [
   numberRuns,
   keepWithdrawalReasons,
   createWebhooks,
+  tellFailures,
 ];

@@ -86,10 +86,11 @@ function createCli(io: CliIo, version: string): Command {
 /** The flags that matter for showing an error, when parsing stopped before it reached them. */
 function readFlags(args: readonly string[]): Readonly<Record<string, unknown>> {
   const at = args.indexOf('--config');
+  const joined = args.find((arg) => arg.startsWith('--config='))?.slice('--config='.length);
   return {
     json: args.includes('--json'),
     debug: args.includes('--debug'),
     color: !args.includes('--no-color'),
-    config: at < 0 ? undefined : args[at + 1],
+    config: at < 0 ? joined : args[at + 1],
   };
 }

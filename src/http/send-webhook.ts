@@ -37,12 +37,12 @@ export async function sendWebhook(
     await response.body?.cancel();
     return readOutcome(response.status);
   } catch (error) {
-    return { kind: 'failed', code: explain(error, timeout), refused: false };
+    return { kind: 'failed', code: nameSendFailure(error, timeout), refused: false };
   }
 }
 
 /** A code: the text of a network error may hold the URL. */
-function explain(error: unknown, timeout: AbortSignal): string {
+export function nameSendFailure(error: unknown, timeout: AbortSignal): 'timeout' | 'tls_failed' | 'not_reached' {
   if (timeout.aborted) return 'timeout';
   const { cause } = error as { readonly cause?: { readonly code?: unknown } };
   const code = typeof cause?.code === 'string' ? cause.code : '';

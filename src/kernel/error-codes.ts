@@ -78,7 +78,7 @@ export const ERRORS = {
   database_unreachable: entry(
     1,
     'A database cannot be reached.',
-    'Check that it runs and that its URL is right, then run: doctor.',
+    advise`Check that it runs and that its URL is right, then run: ${command('doctor')}`,
   ),
   database_refused: entry(1, 'A database refused the login.', 'Check user and password in its URL.'),
   database_failed: entry(

@@ -18,6 +18,7 @@ export function runDoctor(session: CliSession, dc: readonly string[] | undefined
       queueCheck: () => program.proveQueue(),
       transports: program.transports,
       meters: program.meters,
+      webhooks: program.webhooks.targets,
       onSlow: (subject, check) => session.printError(`… ${subject}: still checking ${check}`),
     });
     session.report(findingsDocument(findings), showFindings(findings, session));

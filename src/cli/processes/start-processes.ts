@@ -14,6 +14,8 @@ import { waitUntilReady } from './wait-until-ready.js';
 const tickErrors = new WeakMap<Program, () => string | null>();
 
 export function schedulerProcess(session: CliSession, program: Program): ServedProcess {
+  // what is wrong in webhooks is no outage: it fails before anything says that it runs
+  program.webhooks.telling();
   return {
     start: async (signal) => {
       const control = await waitUntilReady(session, 'control database', () => readStatus(program.engine), signal);
@@ -78,9 +80,10 @@ export function workerProcesses(session: CliSession, program: Program, served: W
  * nor be shown as absent, because the queue is.
  */
 function reportQueue(session: CliSession, program: Program, signal: AbortSignal): void {
-  waitUntilReady(session, 'queue', () => program.checkQueue(), signal).catch((error: unknown) =>
-    session.warn(`[${errorCodeOf(error)}] The queue cannot be checked.`),
-  );
+  waitUntilReady(session, 'queue', () => program.checkQueue(), signal).catch((error: unknown) => {
+    // the process ends: what it closes is no failure of the queue
+    if (!signal.aborted) session.warn(`[${errorCodeOf(error)}] The queue cannot be checked.`);
+  });
 }
 
 /** A scheduler and a worker inside this process, stopped together within a deadline. */

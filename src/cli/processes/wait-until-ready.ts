@@ -23,6 +23,8 @@ export async function waitUntilReady(
       if (reported !== undefined) session.print(`✔ ${what}: ready`);
       return true;
     } catch (thrown) {
+      // the process ends: what it closes is no failure of its own
+      if (signal.aborted) return false;
       const error = explainFailure(thrown);
       if (!isRolloutError(error)) throw error;
       if (error.code !== reported) showRetry(session, error);

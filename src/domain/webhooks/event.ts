@@ -1,4 +1,5 @@
 // What is told to webhooks, and the message about it. Data centers, codes and counts only: a message leaves the house.
+import { ERRORS, type ErrorCode } from '../../kernel/error-codes.js';
 import { byCommand, formatRelease, HOLD_CODES, HOLDS, type HoldCode } from '../rollout/hold.js';
 
 export const WEBHOOK_EVENT_KINDS = [
@@ -24,6 +25,8 @@ export interface WebhookEvent {
   /** Of the hold; the stage before; the name of what waits for approval. */
   readonly value: string | null;
   readonly limit: string | null;
+  /** Code of why it failed; null: it did not, or it is not known. */
+  readonly failure: string | null;
   /** What ends a hold: a command, or a sentence without its beginning. */
   readonly release: string | null;
   readonly needsPerson: boolean;
@@ -44,6 +47,8 @@ export interface WebhookMessage {
     readonly code: string;
     readonly value: string | null;
     readonly limit: string | null;
+    /** Code of why a rollout failed. */
+    readonly failure: string | null;
     readonly needs_person: boolean;
     readonly since: string;
     readonly until: string | null;
@@ -55,7 +60,7 @@ export interface WebhookMessage {
 
 /** `link`: of the configuration, for example of a dashboard. */
 export function createMessage(event: WebhookEvent, link: string | null): WebhookMessage {
-  const { kind, dataCenter, code, value, limit, needsPerson, since, until } = event;
+  const { kind, dataCenter, code, value, limit, failure, needsPerson, since, until } = event;
   const command = findCommand(event);
   const sentence = describeEvent(event);
   return {
@@ -68,6 +73,7 @@ export function createMessage(event: WebhookEvent, link: string | null): Webhook
       code,
       value,
       limit,
+      failure,
       needs_person: needsPerson,
       since: since.toISOString(),
       until: until?.toISOString() ?? null,
@@ -86,7 +92,7 @@ function describeEvent(event: WebhookEvent): string {
     case 'hold.ended':
       return `${place}: this is over since ${(event.until ?? since).toISOString()}: ${describeHold(event)}.`;
     case 'stage.changed':
-      return `${place} is at stage ${code} now; it was at ${value}.`;
+      return `${place} is at stage ${code} now; it was at ${value}.${describeFailure(event)}`;
     case 'signups.switched':
       return `${place}: new sign-ups start on credits since ${since.toISOString()}.`;
     case 'signups.swept':
@@ -94,6 +100,12 @@ function describeEvent(event: WebhookEvent): string {
     case 'approval.needed':
       return `${place}: ${value} (${code}) waits for the approval of a second person.`;
   }
+}
+
+/** The code to look up, and its sentence where this version knows it. */
+function describeFailure({ failure }: WebhookEvent): string {
+  if (failure === null) return '';
+  return ` ${Object.hasOwn(ERRORS, failure) ? `${ERRORS[failure as ErrorCode].meaning} ` : ''}(${failure})`;
 }
 
 const isHoldCode = (code: string): code is HoldCode => HOLD_CODES.some((one) => one === code);

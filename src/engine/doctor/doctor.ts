@@ -54,6 +54,7 @@ import {
 import { checkEditions, checkIds, checkInputs } from './check-source-rows.js';
 import { checkTransport, type Transports } from './check-transport.js';
 import { checkViewCode } from './check-view-code.js';
+import { checkWebhookTargets, type WebhookTarget } from './check-webhooks.js';
 import { type Check, type CheckedSubject, type Finding, type OnSlow, runCheck, runChecks } from './finding.js';
 
 /** Once control has been reached. */
@@ -150,20 +151,23 @@ export interface DoctorRequest {
   readonly transports?: Transports;
   /** What the meters' Redis say of themselves; left out: not checked. */
   readonly meters?: MeterServers;
+  /** The webhooks of the configuration; left out: not checked. */
+  readonly webhooks?: readonly WebhookTarget[];
   /** For each count of what is in a source; left out: half a minute. */
   readonly countLimitMs?: number;
   /** Hears of each check that is still running after a second. */
   readonly onSlow?: OnSlow;
 }
 
-/** Findings on control, queue, rate card, then every data center in rollout order; the good ones included. */
+/** Findings on control, queue, webhooks, rate card, then every data center in rollout order; the good ones included. */
 export async function runDoctorChecks(
   context: Pick<EngineContext, 'control' | 'cells' | 'clock' | 'actor'>,
   request: DoctorRequest,
 ): Promise<readonly Finding[]> {
-  const [control, queue, { card, findings }] = await Promise.all([
+  const [control, queue, webhooks, { card, findings }] = await Promise.all([
     checkControl(context, request),
     checkQueue(request),
+    checkWebhookTargets(request.webhooks ?? []),
     loadCard(request.card),
   ]);
   const meters = request.meters && (await readMeters(request.meters, request.dataCenters, context.clock));
@@ -176,7 +180,7 @@ export async function runDoctorChecks(
       ),
     ),
   );
-  return [...control, ...queue, ...findings, ...cells.flat()];
+  return [...control, ...queue, ...webhooks, ...findings, ...cells.flat()];
 }
 
 const pickLimit = ({ countLimitMs }: DoctorRequest): Pick<OpenCell, 'countLimitMs'> =>

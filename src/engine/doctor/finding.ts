@@ -12,7 +12,7 @@ export const FINDING_LEVELS = ['ok', 'warning', 'error'] as const;
 export type FindingLevel = (typeof FINDING_LEVELS)[number];
 
 export interface Finding {
-  /** `control`, `queue`, `rate card`, or the id of a data center. */
+  /** `control`, `queue`, `webhooks`, `rate card`, or the id of a data center. */
   readonly subject: string;
   /** What was checked, in a few words that stay the same. */
   readonly check: string;

@@ -17,7 +17,7 @@ type StoredDelivery = Omit<Delivery, 'eventId'> & { readonly eventId: string };
 
 const READ = `
 select d.webhook, d.attempts, d.error, e.event_id, e.message_id, e.kind, e.data_center, e.code, e.value,
-  e.limit_value as "limit", e.release, e.needs_person, e.since, e.until,
+  e.limit_value as "limit", e.failure, e.release, e.needs_person, e.since, e.until,
   (extract(epoch from clock_timestamp() - d.due_at) * 1000)::float8 as age_ms
 from credit_rollout_control.webhook_deliveries d join credit_rollout_control.webhook_events e using (event_id)`;
 

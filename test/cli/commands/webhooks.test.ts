@@ -1,6 +1,6 @@
 // From the configuration to a receiver: a scheduler of the command line tells what an operator did, and `webhooks` shows
 // what was not taken and sends it again.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -49,6 +49,12 @@ async function startScheduler(): Promise<void> {
   await waitFor('the scheduler', async () => io.output().includes('scheduler: running'));
 }
 const run = (...args: readonly string[]) => runCommand(...args, '--config', config);
+/** The same with another URL of the webhook. */
+async function runWith(url: string, ...args: readonly string[]): ReturnType<typeof run> {
+  const other = join(folder, 'other.yaml');
+  await writeFile(other, (await readFile(config, 'utf8')).replace(receiver.webhook.url, url));
+  return runCommand(...args, '--config', other);
+}
 const dc = (): string => fleet.cell(0).dataCenter.id;
 
 describe('webhooks', () => {
@@ -95,6 +101,31 @@ describe('webhooks', () => {
     await waitFor('what was given up', async () =>
       receiver.received.slice(before).some(({ data }) => data.code === 'paused'),
     );
+  });
+
+  test('are asked by doctor whether their host answers, and get no message for it', async () => {
+    const before = receiver.received.length;
+    expect((await run('doctor')).out).toContain('the host of webhook ops answers; no message was sent');
+    expect(receiver.received.length).toBe(before);
+    expect((await runWith('https://receiver.invalid/secret', 'doctor')).out).toContain(
+      'webhook ops: the host of its URL has no address',
+    );
+    const { port } = new URL(receiver.webhook.url);
+    expect((await runWith(`https://127.0.0.1:${port}/secret`, 'doctor')).out).toMatch(/no\s+certificate|not_reached/u);
+  });
+
+  test('that are wrong keep a scheduler from saying that it runs, and are an error to doctor', async () => {
+    const ended = await runWith('http://wiki.example/secret', 'scheduler');
+    expect(ended).toMatchObject({ code: 1, err: expect.stringContaining('webhooks.ops.url has http:// and leads to') });
+    expect(ended.out + ended.err).not.toMatch(/running|secret/u);
+    const found = await runWith('http://wiki.example/secret', 'doctor');
+    expect([found.code, found.out]).toEqual([1, expect.stringContaining('webhooks.ops.url has http:// and leads to')]);
+  });
+
+  test('a port that is taken is the only thing that a scheduler complains of', async () => {
+    const { port } = new URL(receiver.webhook.url);
+    const { code, err } = await run('scheduler', '--listen', `127.0.0.1:${port}`);
+    expect([code, err.match(/\[\w+\]/gu)]).toEqual([1, ['[listen_refused]']]);
   });
 
   test('bad input changes nothing and says what would be right', async () => {

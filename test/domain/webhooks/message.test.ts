@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { HOLD_CODES, HOLDS } from '../../../src/domain/rollout/hold.js';
 import { createMessage, type WebhookEvent } from '../../../src/domain/webhooks/event.js';
 import { signMessage } from '../../../src/domain/webhooks/sign-message.js';
+import { ERRORS } from '../../../src/kernel/error-codes.js';
 
 const since = new Date('2026-05-04T10:00:00Z');
 const event: WebhookEvent = {
@@ -13,6 +14,7 @@ const event: WebhookEvent = {
   code: 'needs_approval',
   value: 'eu-7',
   limit: null,
+  failure: null,
   release: 'credit-rollout approve eu-7',
   needsPerson: true,
   since,
@@ -36,7 +38,7 @@ describe('createMessage', () => {
       null,
     );
     expect(text).toBe(
-      'eu is not moving since 2026-05-04T10:00:00.000Z: more writes would slow the database: a check reached its limit ' +
+      `eu is not moving since 2026-05-04T10:00:00.000Z: ${HOLDS.throttled.meaning} ` +
         '(lag, limit 1). It goes on when the check passes.',
     );
     expect(data.command).toBeNull();
@@ -60,6 +62,13 @@ describe('createMessage', () => {
       createMessage({ ...event, release: null, ...changed }, null).text;
     expect(textOf({ kind: 'stage.changed', code: 'failed', value: 'migrating' })).toBe(
       'eu is at stage failed now; it was at migrating.\nNext: credit-rollout status',
+    );
+    expect(textOf({ kind: 'stage.changed', code: 'failed', value: 'verifying', failure: 'source_changed' })).toBe(
+      `eu is at stage failed now; it was at verifying. ${ERRORS.source_changed.meaning} (source_changed)` +
+        '\nNext: credit-rollout status',
+    );
+    expect(textOf({ kind: 'stage.changed', code: 'failed', value: 'verifying', failure: 'of_a_newer_version' })).toBe(
+      'eu is at stage failed now; it was at verifying. (of_a_newer_version)\nNext: credit-rollout status',
     );
     expect(textOf({ kind: 'signups.switched', code: 'switched', value: null })).toBe(
       'eu: new sign-ups start on credits since 2026-05-04T10:00:00.000Z.',

@@ -109,6 +109,10 @@ describe('what is told', () => {
       expect(receiver.received.at(-1)).toMatchObject({ type: 'stage.changed', data: { code: to, value: from } });
     }
     expect(new Set(receiver.received.map(({ data }) => data.code))).toEqual(new Set(STAGES));
+    await fleet.control(`update credit_rollout_control.data_centers set stage = 'migrating'`);
+    await fleet.control(`update credit_rollout_control.data_centers set stage = 'failed', failure = 'mismatch'`);
+    await deliver(receiver);
+    expect(receiver.received.at(-1)).toMatchObject({ data: { code: 'failed', failure: 'mismatch' } });
     for (const column of ['gate_latched_at', 'gate_swept_at'])
       await fleet.control(`update credit_rollout_control.data_centers set ${column} = now()`);
     await fleet.control('alter table credit_rollout_control.data_centers enable trigger user');

@@ -30,6 +30,10 @@ export async function startReceiver(name = 'ops'): Promise<Receiver> {
   let status: number | 'nothing' = 204;
   let location: string | undefined;
   const server = createServer((request, response) => {
+    if (request.method !== 'POST') {
+      response.writeHead(405).end();
+      return;
+    }
     void text(request).then((body) => {
       const { headers } = request;
       const id = String(headers['webhook-id']);
