@@ -1,5 +1,5 @@
-// Whether a webhook's receiver can be reached from here: name, TLS and HTTP. Sends no message, and nothing of a path that
-// may be a secret or start something: it asks for the root of the host, without a body.
+// Whether a webhook's receiver can be reached from here: name, TLS and HTTP. Sends no message, and nothing of a path,
+// which may be a secret or start something: it asks for the root of the host, without a body.
 import { lookup } from 'node:dns/promises';
 import type { Webhook } from '../domain/config/resolve-webhook.js';
 import { nameSendFailure } from './send-webhook.js';
