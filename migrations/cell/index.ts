@@ -50,6 +50,7 @@ import { retirePlanNumbers, sealCellRetention } from './sealed-retention.js';
 import { bindReversals } from './sealed-reversals.js';
 import { createCellSeals, sealRuns } from './seals.js';
 import { checkSealsAtCommit } from './seals-at-commit.js';
+import { shortenChecksums } from './shorter-checksums.js';
 import { limitSignUpWaits } from './sign-up-waits.js';
 import { keepGivenUpSignUps, noteNoLongIds } from './sign-ups-given-up.js';
 import { writeSignUpsLater } from './sign-ups-later.js';
@@ -177,5 +178,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     noteNoLongIds,
     letWorkersDrain,
     countShadowApart,
+    shortenChecksums(options),
   ];
 }

@@ -9,7 +9,6 @@ import {
   type RangeOfRun,
   raiseAllotments,
   readWrittenRange,
-  sumWritten,
   type WrittenRange,
 } from '../../stores/cell/batch/allotments.js';
 import type { BatchCounts, ClaimedBatch } from '../../stores/cell/batch/batches.js';
@@ -88,13 +87,12 @@ async function writeFresh(
   { unique, pin }: Expectation,
 ): Promise<BatchCounts> {
   const inserted = await insertAllotments(tx, range, writtenByThisRun);
-  const found = await readWrittenRange(tx, range, { unique });
+  const found = await readWrittenRange(tx, range, { unique, except: writtenByThisRun });
   assertPlanned(found, pin);
-  const { orgs, written } = found;
+  const { orgs, written, addedCredits: totalCredits } = found;
   const before = writtenByThisRun.length;
   const quarantined = orgs === inserted + before ? 0 : await quarantineOrgs(tx, range, 'decided_first');
   if (written !== inserted + before || orgs !== written + quarantined) throw new CountsDiffer();
-  const totalCredits = before === 0 ? found.totalCredits : await sumWritten(tx, range, writtenByThisRun);
   return { inserted, raised: 0, totalCredits, orgs, quarantined, unchanged: before, falls: 0, stale: 0 };
 }
 

@@ -5,6 +5,7 @@ import type { CellTransaction } from '../cell-database.js';
 import { rowHash } from '../hashes.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
 import {
+  computedFrom,
   firstInsertedFrom,
   INSERTED_COLUMNS,
   insertedFrom,
@@ -74,9 +75,8 @@ export function insertAllotments(
     tx,
     `insert into credit_rollout.allotments (${INSERTED_COLUMNS})
      select ${firstInsertedFrom('d')}
-     from credit_rollout.decided_first(${RANGE}) d
-     where d.reason is null
-       ${except.length === 0 ? '' : 'and d.org_id <> all (:except::credit_rollout.org_id[])'}`,
+     from ${computedFrom(`credit_rollout.decided_first(${RANGE})`)} d
+     ${except.length === 0 ? '' : 'where d.org_id <> all (:except::credit_rollout.org_id[])'}`,
     { run_id: range.runId, ...rangeValues(range), ...(except.length > 0 && { except }) },
   );
 }
@@ -86,6 +86,8 @@ export interface WrittenRange {
   readonly written: number;
   /** Decimal text. */
   readonly totalCredits: string;
+  /** The same without the orgs of `except`. */
+  readonly addedCredits: string;
   /** Over what the run has in the range, as a plan's. */
   readonly digest: string;
 }
@@ -97,35 +99,21 @@ export interface WrittenRange {
 export function readWrittenRange(
   tx: CellTransaction,
   range: RangeOfRun,
-  { unique }: { readonly unique: boolean },
+  { unique, except = [] }: { readonly unique: boolean; readonly except?: readonly string[] },
 ): Promise<WrittenRange> {
   const within = rangeCondition(range);
   const stored = storedRangeCondition(range);
   return selectRow<WrittenRange>(
     tx,
     `select count(*)::int as written, coalesce(sum(total_credits), 0)::text as total_credits,
+       (coalesce(sum(total_credits), 0) - (select coalesce(sum(e.total_credits), 0) from credit_rollout.allotments e
+         where e.org_id = any (:except::credit_rollout.org_id[]) and e.run_id = :run_id::bigint))::text as added_credits,
        coalesce(sum(${rowHash('allotments')}), 0)::text as digest,
        (select count(${unique ? '*' : 'distinct org_id'})::int
         from credit_rollout.source_orgs where ${within.sql}) as orgs
      from credit_rollout.allotments where ${stored.sql} and run_id = :run_id::bigint`,
-    { ...within.values, ...stored.values, run_id: range.runId },
+    { ...within.values, ...stored.values, run_id: range.runId, except },
   );
-}
-
-/** Sum over what a run has in a range, without the orgs of `except`, as decimal text. */
-export async function sumWritten(
-  tx: CellTransaction,
-  range: KeyRange & { readonly runId: bigint },
-  except: readonly string[],
-): Promise<string> {
-  const stored = storedRangeCondition(range);
-  const { total } = await selectRow<{ total: string }>(
-    tx,
-    `select coalesce(sum(total_credits), 0)::text as total from credit_rollout.allotments
-     where ${stored.sql} and run_id = :run_id::bigint and org_id <> all (:except::credit_rollout.org_id[])`,
-    { ...stored.values, run_id: range.runId, except },
-  );
-  return total;
 }
 
 /** Sets the cause and the run that the before-images of this transaction's changes are stored with. */

@@ -38,26 +38,19 @@ export const insertedFrom = (row: string, origin: string, runId: string): string
   `${creditTermsOf(row)}, ${origin}, ${runId},
      credit_rollout.checksum_columns(${creditTermsOf(row)}, ${origin}, ${runId}, 1, now())`;
 
-const TODAY = '(select (now() at time zone zone)::date from credit_rollout.cell)';
-
 /**
- * The same for the first decisions of a run under the card `:card_hash`, where nearly all rows are paid or unpaid since
- * today: their part of the checksum is computed once.
+ * The same for the first decisions of a run under the card `:card_hash`: what their checksums share is computed once.
+ * `row` gives computed columns, so that none is computed for the checksum again.
  */
-export const firstInsertedFrom = (row: string): string => {
-  const seed = (card: string, paid: string, since: string): string =>
-    `credit_rollout.checksum_seed(${card}, 'migrated', :run_id::bigint, 1, ${paid}, ${since}, now())`;
-  return `${creditTermsOf(row)}, 'migrated', :run_id::bigint,
-     credit_rollout.checksum_from_seed(
-       case
-         when ${row}.rate_card = :card_hash and ${row}.paid and ${row}.unpaid_since is null
-           then (select ${seed(':card_hash', 'true', 'null')})
-         when ${row}.rate_card = :card_hash and not ${row}.paid and ${row}.unpaid_since = ${TODAY}
-           then (select ${seed(':card_hash', 'false', TODAY)})
-         else ${seed(`${row}.rate_card`, `${row}.paid`, `${row}.unpaid_since`)} end,
-       ${row}.org_id, ${row}.edition, ${row}.floor_edition, ${row}.agents, ${row}.light_agents,
-       ${row}.negotiated_limit, ${row}.additional_credits, ${row}.floor, ${row}.total_credits)`;
-};
+export const firstInsertedFrom = (row: string): string => `${creditTermsOf(row)}, 'migrated', :run_id::bigint,
+     credit_rollout.checksum_row(
+       (select credit_rollout.checksum_shared(:card_hash, 'migrated', :run_id::bigint, 1, now())),
+       ${row}.org_id, ${row}.edition, ${row}.paid, ${row}.unpaid_since, ${row}.floor_edition, ${row}.agents,
+       ${row}.light_agents, ${row}.negotiated_limit, ${row}.additional_credits, ${row}.floor, ${row}.total_credits)`;
+
+/** What `firstInsertedFrom` takes of the orgs that `rule`, a call, can decide, computed once per org. */
+export const computedFrom = (rule: string): string =>
+  `(select ${creditTermsOf('r')} from ${rule} r where r.reason is null offset 0)`;
 
 /** The columns as UPDATE sets them from `row`: all but the org's id. */
 export const creditUpdatesFrom = (row: string): string =>

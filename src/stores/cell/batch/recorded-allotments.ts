@@ -34,7 +34,8 @@ const CORRECTED = `
     order by e.change_id limit 1)`;
 
 // The function is_intact as an expression: with its sub-query Postgres does not inline it, and calls it for each row.
-const INTACT = `coalesce(a.checksum = credit_rollout.checksum_of(a),
+const INTACT = `coalesce(a.checksum = credit_rollout.checksum_of(a)
+      or a.checksum = credit_rollout.earlier_checksum_of(a),
     a.computed_at < (select x.checksums_since from credit_rollout.cell x))`;
 
 /** SQL: whether an allotment `a` is not what was recorded about it, and what that joins. */
