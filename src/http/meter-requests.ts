@@ -3,15 +3,22 @@ import type { IncomingHttpHeaders } from 'node:http';
 import * as z from 'zod';
 import { MAX_CALL_SIZE } from '../domain/metering/price-call.js';
 import { MAX_ORG_ID_BYTES } from '../domain/source/org-id.js';
+import { quoteValue } from '../kernel/quote-value.js';
 
-const size = z.int().min(0).max(MAX_CALL_SIZE).optional();
-const id = z.string().min(1).max(MAX_ORG_ID_BYTES);
+const SIZE = `must be a whole number from 0 to ${MAX_CALL_SIZE}`;
+const size = z.int(SIZE).min(0, SIZE).max(MAX_CALL_SIZE, SIZE).optional();
+const word = (longest: number) => {
+  const rule = `must be a text of 1 to ${longest} characters`;
+  return z.string(rule).min(1, rule).max(longest, rule);
+};
+const id = word(MAX_ORG_ID_BYTES);
 /** It comes back as a header, which has no other characters. */
-const callId = z.string().regex(/^[\x21-\x7e]{1,200}$/u, 'must have 1 to 200 characters of ASCII and no blank');
+const CALL_ID = 'must be a text of 1 to 200 characters of ASCII without a blank';
+const callId = z.string(CALL_ID).regex(/^[\x21-\x7e]{1,200}$/u, CALL_ID);
 
 export const acquireBody = z.strictObject({
   orgId: id,
-  kind: z.string().min(1).max(100),
+  kind: word(100),
   callId: callId.optional(),
   records: size,
   from: size,
@@ -19,10 +26,38 @@ export const acquireBody = z.strictObject({
 });
 
 /** One call that has ended, or up to a thousand. */
-export const releaseBody = z.strictObject({ orgId: id, callId, status: z.int().min(100).max(599).optional() });
-export const releaseBodies = z.array(releaseBody).max(1000);
+const STATUS = 'must be a whole number from 100 to 599, the status that the call ended with';
+export const releaseBody = z.strictObject({
+  orgId: id,
+  callId,
+  status: z.int(STATUS).min(100, STATUS).max(599, STATUS).optional(),
+});
+export const releaseBodies = z.array(releaseBody).max(1000, 'must be a list of at most 1,000 calls');
 
 export type AcquireBody = z.output<typeof acquireBody>;
+
+/** What is wrong first, as a sentence: the part, the rule, and what was sent. An id of an org is not repeated. */
+export function describeBadCall(value: unknown, { issues }: Pick<z.ZodError, 'issues'>): string {
+  const [issue] = issues;
+  if (issue === undefined) return 'The request is wrong.';
+  const place = issue.path.join('.');
+  const whole = place === '' ? 'The request' : place;
+  if (issue.code === 'unrecognized_keys')
+    return `${whole} has the unknown key ${quoteValue(issue.keys[0] ?? '')}; leave it out.`;
+  const given = issue.path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown> | null)?.[key], value);
+  const rule = issue.message.startsWith('must') ? issue.message : 'must be an object, as the documentation shows';
+  return `${whole} ${rule}; it is ${showGiven(given, issue.path.at(-1) === 'orgId' ? 'hidden' : 'shown')}.`;
+}
+
+function showGiven(given: unknown, texts: 'shown' | 'hidden'): string {
+  if (given === undefined) return 'missing';
+  if (typeof given === 'number' || typeof given === 'boolean' || given === null) return String(given);
+  if (typeof given === 'string')
+    return texts === 'shown' && given.length <= 100 ? quoteValue(given) : showLength(given);
+  return Array.isArray(given) ? `a list of ${given.length}` : 'an object';
+}
+
+const showLength = (text: string): string => `a text of ${text.length} characters`;
 
 /** Of a request that a proxy sends before each call, and the status that it understands as a refusal. */
 export interface AskedByHeaders {

@@ -16,7 +16,14 @@ import type { Admission } from '../meter/admission.js';
 import type { Meter } from '../meter/create-meter.js';
 import { createCallId, findBadCallStatus } from '../meter/metered-call.js';
 import { isFromPage } from './from-page.js';
-import { type AcquireBody, acquireBody, readCallHeaders, releaseBodies, releaseBody } from './meter-requests.js';
+import {
+  type AcquireBody,
+  acquireBody,
+  describeBadCall,
+  readCallHeaders,
+  releaseBodies,
+  releaseBody,
+} from './meter-requests.js';
 
 export interface MeterServerOptions {
   readonly meter: Meter;
@@ -176,9 +183,7 @@ class BadRequest extends Error {
 function parseBody<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const place = issue === undefined || issue.path.length === 0 ? 'The request' : issue.path.join('.');
-  throw new BadRequest(`${place}: ${issue?.message ?? 'is wrong'}.`);
+  throw new BadRequest(describeBadCall(value, parsed.error));
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

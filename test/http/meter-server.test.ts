@@ -142,19 +142,21 @@ describe('POST /acquire', () => {
 
   test.each([
     ['{', 'no JSON'],
-    [[], 'Invalid input'],
+    [[], 'must be an object'],
     [{ orgId: 7, kind: 'get' }, 'orgId'],
     [{ orgId: '7', kind: 'get', records: -1 }, 'records'],
     [{ orgId: '7', kind: 'get', price: 0 }, 'price'],
     [{ orgId: '7', kind: 'list', from: 1_000_000_001 }, 'from'],
-    [{ orgId: '7', kind: 'list', limit: 1.5 }, 'limit'],
+    [{ orgId: '7', kind: 'list', limit: 1.5 }, 'limit must be a whole number from 0 to 1000000000; it is 1.5.'],
     [{ orgId: '7', kind: 'list', limit: '10' }, 'limit'],
     [{ orgId: '7'.repeat(2_001), kind: 'get' }, 'orgId'],
     [{ orgId: '7', kind: 'g'.repeat(101) }, 'kind'],
     [{ orgId: '7', kind: 'get', callId: 'c'.repeat(201) }, 'callId'],
     [{ orgId: '', kind: 'get' }, 'orgId'],
-    [{ orgId: '7', kind: null }, 'kind'],
-    ['null', 'Invalid input'],
+    [{ orgId: '7', kind: null }, 'kind must be a text of 1 to 100 characters; it is null.'],
+    [{ orgId: '7', kind: 'get', size: 1 }, 'The request has the unknown key "size"; leave it out.'],
+    [{ orgId: '8'.repeat(2_001), kind: 'get' }, 'it is a text of 2001 characters.'],
+    ['null', 'The request must be an object'],
     [{ orgId: 'a\u0000', kind: 'get' }, 'orgId'],
     ['x'.repeat(200_001), 'bytes'],
   ])('rejects %j and charges nothing', async (body, part) => {
@@ -178,7 +180,7 @@ describe('POST /release', () => {
     [{ orgId: '7' }, 'callId'],
     [{ orgId: '7', callId: 'a', status: 99 }, 'status'],
     [{ orgId: 7, callId: 'a' }, 'orgId'],
-    [[{ orgId: '7', callId: 'a' }, { orgId: '7' }], '1.callId'],
+    [[{ orgId: '7', callId: 'a' }, { orgId: '7' }], '1.callId must be a text of 1 to 200 characters of ASCII'],
     ['[1', 'no JSON'],
   ])('rejects %j as a whole and names %s, and every call keeps its slot', async (body, part) => {
     const { orgs, post } = await open();

@@ -120,6 +120,9 @@ async function describeApply(
   const seen = status.dataCenters.filter(({ id }) => dataCenters.some((one) => one.id === id));
   const revision = seen.length === 1 && seen[0] !== undefined && command`--revision ${seen[0].revision}`;
   const next = session.commands.show(command`apply ${what} --execute ${revision} ${flags.wait && command('--wait')}`);
+  const isHeld = program.config.rollout.approval === 'required' || plans.some(isOutside);
+  if (pending && isHeld && flags.plan === undefined)
+    session.print('It will wait for the approval of its plan, by somebody else than the person who runs it.');
   session.print(pending ? `Nothing was changed. To do it: ${next}` : 'Nothing was changed, and nothing is pending.');
   if (session.options.json)
     session.report(
@@ -133,6 +136,8 @@ async function describeApply(
     );
   return session.options.exitCode && pending ? 2 : 0;
 }
+
+const isOutside = ({ rails }: PlanReport): boolean => rails.some(({ passes }) => !passes);
 
 /** The named plan as it is stored, which is what would be applied; without one, what a plan would be now. */
 async function readPlan(

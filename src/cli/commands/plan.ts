@@ -3,6 +3,7 @@
 
 import { resolve } from 'node:path';
 import type { Program } from '../../compose.js';
+import type { ApprovalMode } from '../../domain/config/rollout-config.js';
 import type { PlanReport } from '../../domain/plan/plan-report.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkRateCard } from '../../domain/rate-card-check/check-rate-card.js';
@@ -42,7 +43,7 @@ export function runPlan(session: CliSession, flags: PlanFlags): Promise<number> 
     const [only] = reports;
     const shown = reports.map(
       (report) =>
-        `${showPlan(withPrintableTexts(report), session.width(), session.paint)}\n\n${showNext(session, report)}`,
+        `${showPlan(withPrintableTexts(report), session.width(), session.paint)}\n\n${showNext(session, report, program.config.rollout.approval)}`,
     );
     session.report(
       reports.length === 1 && only !== undefined
@@ -102,13 +103,19 @@ async function makeReports(
   }
 }
 
-function showNext(session: CliSession, report: PlanReport): string {
+/** What the author would find out from same_person, and somebody without the role from not_permitted. */
+const WHO_APPROVES = 'Somebody else than you, with a login of the role credit_rollout_control_approver, runs';
+
+function showNext(session: CliSession, report: PlanReport, approval: ApprovalMode): string {
   const { planId, rails } = report;
   if (planId === null) return 'A what-if: nothing was changed or stored.';
   if (!isPending(report)) return 'Nothing was changed, and nothing is pending.';
   const apply = session.commands.show(command`apply --plan ${planId} --execute`);
   const outside = rails.some((rail) => !rail.passes);
-  return outside
-    ? `Nothing was changed. The plan is outside the guard-rails, the limits above which a second person must approve it: ${session.commands.show(command`approve ${planId}`)}\nThen: ${apply}`
-    : `Nothing was changed. To apply exactly this: ${apply}`;
+  if (!outside && approval === 'auto') return `Nothing was changed. To apply exactly this: ${apply}`;
+  const why = outside
+    ? 'The plan is outside the guard-rails, the limits above which a second person must approve it.'
+    : 'With rollout.approval: required a second person must approve every plan.';
+  const approve = session.commands.show(command`approve ${planId}`);
+  return `Nothing was changed. ${why}\n${WHO_APPROVES}: ${approve}\nThen: ${apply}`;
 }

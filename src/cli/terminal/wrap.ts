@@ -98,9 +98,15 @@ function breakCommand(command: string, width: number, begin: number): readonly s
   return [...lines, line];
 }
 
+/** A key in its two halves is read more easily where it is broken after a dot. */
+function cutBetween(part: string, word: string): string {
+  const at = part === word ? 0 : part.lastIndexOf('.') + 1;
+  return at > part.length / 2 ? part.slice(0, at) : part;
+}
+
 function cutWord(word: string, width: number, begin: number, hang: number): readonly string[] {
   const indent = ' '.repeat(begin);
-  const part = takeColumns(word, Math.max(1, width - begin));
+  const part = cutBetween(takeColumns(word, Math.max(1, width - begin)), word);
   // a character that is wider than the whole line
   if (part === '' || part === word) return [`${indent}${word}`];
   return [`${indent}${part}`, ...cutWord(word.slice(part.length), width, hang, hang)];

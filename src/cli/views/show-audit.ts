@@ -50,8 +50,17 @@ export const auditCsv = ({ entries }: AuditList): string =>
       ]),
   ]);
 
+/** What an entry is about, by its key in the details: as a person names it. */
+const OBJECTS = ['change', 'plan', 'override', 'repair', 'postponement', 'reversal', 'falls', 'adoption', 'webhook'];
+
+const showValue = (value: unknown): string =>
+  value === undefined ? '?' : typeof value === 'string' ? value : value === null ? 'none' : JSON.stringify(value);
+
 function showAction({ action, details }: AuditList['entries'][number]): string {
-  const { from, to, failure } = details;
-  if (typeof from !== 'string' || typeof to !== 'string') return action;
-  return `${from} → ${to}${typeof failure === 'string' ? ` (${failure})` : ''}`;
+  const { from, to, failure, setting } = details;
+  if (typeof setting === 'string') return `${action} ${setting} ${showValue(from)} → ${showValue(to)}`;
+  if (action === 'transition' && typeof from === 'string' && typeof to === 'string')
+    return `${from} → ${to}${typeof failure === 'string' ? ` (${failure})` : ''}`;
+  const object = OBJECTS.map((key) => details[key]).find((value) => typeof value === 'string');
+  return object === undefined ? action : `${action} ${object}`;
 }

@@ -7,10 +7,16 @@ import { type CommandText, command } from '../../kernel/advice.js';
 import { showChangeId } from '../../kernel/proposal-id.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showUtc } from '../terminal/numbers.js';
-import { indent, layOutTable } from '../terminal/table.js';
+import { type Column, indent, layOutTable } from '../terminal/table.js';
 import { showWithdrawal } from './show-withdrawal.js';
 
-const COLUMNS = [{ title: 'SETTING' }, { title: 'VALUE' }, { title: 'SINCE (UTC)' }, { title: 'FROM' }];
+// a key is copied
+const COLUMNS: readonly Column[] = [
+  { title: 'SETTING', kept: 'whole' },
+  { title: 'VALUE' },
+  { title: 'SINCE (UTC)' },
+  { title: 'FROM' },
+];
 
 export function showSettings(
   { settings, open, withdrawn, schedulersDiffer }: SettingsReport,
@@ -23,7 +29,9 @@ export function showSettings(
       settings.map((one) => [one.name, showSetting(one.value), showUtc(one.setAt), showOrigin(one)]),
       width,
     ),
-    ...(open.length === 0 ? [] : ['Changes that wait for a second person:', ...indent(open.map(showPolicyChange))]),
+    ...(open.length === 0
+      ? []
+      : ['Changes that wait for somebody else than their author:', ...indent(open.map(showPolicyChange))]),
     ...open.slice(0, 1).map(({ changeId }) => `Next: ${commands.show(command`approve ${showChangeId(changeId)}`)}`),
     ...(withdrawn.length === 0 ? [] : ['Withdrawn last:', ...indent(withdrawn.map(showPolicyChange))]),
     ...(schedulersDiffer.length === 0

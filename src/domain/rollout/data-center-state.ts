@@ -40,7 +40,7 @@ export function nextCommand(dc: DataCenterSnapshot, holds: readonly Hold[], fact
   const release = findRelease(holds.filter(({ code }) => code !== 'cutover_late'));
   if (release !== undefined) return release;
   if (isUnderWay(dc)) return byCommand('wait', '--dc', dc.id);
-  if (facts.repair?.state === 'proposed') return byCommand('approve', facts.repair.name);
+  if (facts.repair?.state === 'proposed') return approveByOther(facts.repair.name);
   if (dc.stage === 'failed') return nextAfterFailure(dc.id, facts);
   if (facts.plan !== undefined) return usePlan(facts.plan);
   return (
@@ -52,8 +52,14 @@ export function nextCommand(dc: DataCenterSnapshot, holds: readonly Hold[], fact
 const findRelease = (holds: readonly Hold[]): ReleaseCommand | undefined =>
   holds.map(({ release }) => release).find((release): release is ReleaseCommand => release.kind === 'command');
 
+/** Whoever reads it may be the one person who cannot. */
+const approveByOther = (name: string): ReleaseCommand => ({
+  ...byCommand('approve', name),
+  after: ' (by another person than its author)',
+});
+
 const usePlan = ({ planId, step }: PlanToUse): ReleaseCommand =>
-  step === 'approve' ? byCommand('approve', planId) : byCommand('apply', '--plan', planId, '--execute');
+  step === 'approve' ? approveByOther(planId) : byCommand('apply', '--plan', planId, '--execute');
 
 /** A retry alone would find the same allotments. */
 const nextAfterFailure = (id: string, { failure, repair }: NextFacts): ReleaseCommand =>

@@ -102,7 +102,7 @@ export const HOLDS: Readonly<Record<HoldCode, HoldMeaning>> = {
   window_closed: { meaning: 'no window is open', needsPerson: false },
   planning: { meaning: 'its plan is being made', needsPerson: false },
   plan_failed: { meaning: 'its plan could not be made, is missing, or has changed', needsPerson: true },
-  needs_approval: { meaning: 'its plan needs the approval of a second person', needsPerson: true },
+  needs_approval: { meaning: 'its plan needs the approval of a second person, not of its author', needsPerson: true },
   canary_wait: {
     meaning: 'the wait after its canary, the few orgs that are written first, is not over',
     needsPerson: false,

@@ -39,7 +39,10 @@ export async function resolveOverride(tx: CellTransaction, question: OverrideQue
   const prior: Allotment = { ...org.stored, floor, floorEdition: floor === null ? null : inputs.edition };
   const decision = decideOrg({ ...rules, inputs, prior, gate: org.gate });
   if (decision.kind === 'quarantine')
-    throw rejected(`The org cannot be decided with the inputs in its source: ${decision.reason}.`);
+    throw rejected(
+      `The org cannot be decided with the inputs in its source: ${decision.reason}.`,
+      advise`No floor helps. Correct the org in the source; ${command`quarantine --dc ${dataCenter}`} says what. Then propose it again.`,
+    );
   const { allotment } = decision;
   rejectOpenWindow(org, allotment, question);
   if (allotment.floor !== floor)
@@ -50,8 +53,15 @@ export async function resolveOverride(tx: CellTransaction, question: OverrideQue
 async function getInputs(tx: CellTransaction, { orgId, dataCenter }: OverrideQuestion): Promise<SourceOrg> {
   const source = await findSourceOrg(tx, orgId);
   if (source.kind === 'present') return source.org;
-  const why = source.kind === 'gone' ? 'has left the source' : 'has a row that cannot be read in the source';
-  throw rejected(`The org ${why} of data center "${dataCenter}", so its terms cannot be computed.`);
+  if (source.kind === 'gone')
+    throw rejected(
+      `The org has left the source of data center "${dataCenter}", so its terms cannot be computed.`,
+      'No floor helps: the nightly run ends its allotment. If it belongs there, put it back into the source.',
+    );
+  throw rejected(
+    `The org has a row that cannot be read in the source of data center "${dataCenter}", so its terms cannot be computed.`,
+    advise`No floor helps. Correct its row in the source; ${command`quarantine --dc ${dataCenter}`} lists such orgs with the SQLSTATE. Then propose it again.`,
+  );
 }
 
 function rejectSameFloor({ floor: stored }: Allotment, floor: bigint | null): void {

@@ -73,7 +73,7 @@ describe('approve', () => {
     // not by the command, which has a time limit of its own
     const nextOf = async (): Promise<string> =>
       (await readStatus(fleet.engine)).dataCenters.map(({ next }) => formatRelease(next)).join();
-    expect(await nextOf()).toMatch(new RegExp(`approve ${planId}$`, 'u'));
+    expect(await nextOf()).toMatch(new RegExp(`approve ${planId} \\(by another person than its author\\)$`, 'u'));
     const { code, out } = await bob('approve', planId, '--reason', 'reviewed');
     expect(code).toBe(0);
     expect(out).toContain(`✔ ${planId}: approved by ${nameOf(1)}; planned by ${nameOf(0)}`);

@@ -26,7 +26,10 @@ describe('showHold', () => {
     [hold('canary_wait', '3 s', '20 s'), 'is not over (3 s left of 20 s)'],
     [hold('stalled', '130 s', '120 s'), 'though work is pending (for 130 s)'],
     [hold('no_worker', '0', '1'), 'no worker serves it'],
-    [hold('needs_approval', 'orgsTouched 23', '20'), 'of a second person (orgsTouched 23, limit 20)'],
+    [
+      hold('needs_approval', 'orgsTouched 23', '20'),
+      'of a second person, not of its author (orgsTouched 23, limit 20)',
+    ],
     [hold('planning', null, null), 'its plan is being made'],
   ])('shows %o', (given, shown) => {
     expect(show(given)).toContain(`${shown}, ${SINCE}; it goes on by itself`);

@@ -25,7 +25,7 @@ describe('createMessage', () => {
   test('a hold: why, since when, and the command', () => {
     const { text, type, data } = createMessage(event, 'https://wiki.example/eu');
     expect(text).toBe(
-      'eu is not moving since 2026-05-04T10:00:00.000Z: its plan needs the approval of a second person (eu-7).\n' +
+      'eu is not moving since 2026-05-04T10:00:00.000Z: its plan needs the approval of a second person, not of its author (eu-7).\n' +
         'Next: credit-rollout approve eu-7\nhttps://wiki.example/eu',
     );
     expect(type).toBe('hold.began');
