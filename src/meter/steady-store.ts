@@ -1,5 +1,5 @@
 // A meter store that always answers. When the store behind it does not, it decides from the memory of this process:
-// what was seen last, and what was spent here since. It tries the store again in the background, brings back once what
+// what was seen last, and what was spent here since. It tries the store again in the background, sends once what
 // was spent, and gives nobody's call for the trial. What is not known to have been counted is not counted again.
 //
 // Why no library: opossum and cockatiel let real calls try whether a store is back (half-open), which here would let a
@@ -74,26 +74,26 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     outage = began;
     unsettled.add(began);
     onChange('lost', error);
-    void retryUntilBack();
+    void retryUntilReached();
     return began;
   }
 
-  async function retryUntilBack(): Promise<void> {
+  async function retryUntilReached(): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(RETRY_MS, signal);
-      if (await bringBack()) return;
+      if (await reachAgain()) return;
     }
   }
 
   /** True once the store is asked again. */
-  async function bringBack(): Promise<boolean> {
+  async function reachAgain(): Promise<boolean> {
     const own = outage;
     try {
-      await tellStore();
+      await sendUnsent();
       outage = undefined;
       onChange('back');
       // what was decided from memory meanwhile
-      await tellStore();
+      await sendUnsent();
       return true;
     } catch (error) {
       rejectOthers(error);
@@ -102,7 +102,7 @@ export function createSteadyStore(options: SteadyStoreOptions): SteadyStore {
     }
   }
 
-  async function tellStore(): Promise<void> {
+  async function sendUnsent(): Promise<void> {
     await sendSpent();
     for (const own of unsettled) {
       const spent = own.takeSpent();

@@ -137,7 +137,7 @@ async function conclude(session: CliSession, program: Program, { card, status, e
     [command`plan --dc ${id}`, 'what an apply would do now: nothing'],
     [command`why ${SAMPLE_ORG} --dc ${id}`, "one org's number and where it comes from"],
     [command`quarantine --dc ${id}`, 'the orgs that could not be decided, and why'],
-    [command`usage --dc ${id}`, 'what orgs use, and who is short'],
+    [command`usage --dc ${id}`, 'what orgs use, and who has too little'],
     [command('verify --all'), 'every allotment against an independent statement of the rule'],
     [command('cutover show'), 'when new sign-ups started on credits'],
     [command('calendar'), 'what will happen when, in each data center'],
