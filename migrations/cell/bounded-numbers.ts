@@ -6,7 +6,7 @@ import { checkTextsSql } from '../texts.js';
 import { CELL_LIMITS } from './texts.js';
 
 /** Thousands of rows at once, by the rule or with checks of their own; nothing adds to what is there. */
-const MANY = [
+export const MANY_NUMBERS = [
   'allotments',
   'allotment_changes',
   'changed_orgs',
@@ -42,7 +42,7 @@ const columnsOf = (of: string) => AHEAD.filter(([table]) => table === of);
 export const boundWhatWorkersCount: Migration = {
   name: '20261203020100_pre_bound_numbers',
   up: `
-${boundNumbersSql('credit_rollout', MANY)}
+${boundNumbersSql('credit_rollout', MANY_NUMBERS)}
 
 create function credit_rollout.bound_instant() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$

@@ -31,6 +31,7 @@ import { checkCellInstants, endRunsOnce } from './instants.js';
 import { keepBatches } from './kept-batches.js';
 import { announceLatches } from './latch.js';
 import { keepLeftOut } from './left-out.js';
+import { loosenChecks } from './loosened-checks.js';
 import { createMaintenance } from './maintenance.js';
 import { guardNights } from './night-guards.js';
 import { purgeCellNights } from './nights.js';
@@ -178,6 +179,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     noteNoLongIds,
     letWorkersDrain,
     countShadowApart,
+    loosenChecks,
     shortenChecksums(options),
   ];
 }

@@ -4,7 +4,7 @@ import { checkInstantsSql } from '../instants.js';
 import type { Migration } from '../migration.js';
 
 /** What orgs and batches write, many at once; their instants come from the source or are the database's own. */
-const MANY = [
+export const MANY_INSTANTS = [
   'allotments',
   'allotment_changes',
   'changed_orgs',
@@ -16,7 +16,7 @@ const MANY = [
 
 export const checkCellInstants: Migration = {
   name: '20261201095900_pre_check_instants',
-  up: `${checkInstantsSql('credit_rollout', MANY)}
+  up: `${checkInstantsSql('credit_rollout', MANY_INSTANTS)}
 
 create function credit_rollout.sign_seen() returns trigger language plpgsql
   set search_path = pg_catalog, pg_temp as $$

@@ -4,6 +4,7 @@ import { createAdoptions } from './adoptions.js';
 import { guardAcceptedFalls } from './approved-falls.js';
 import { chainAudit } from './audit-chain.js';
 import { createCalendar } from './calendar.js';
+import { createCheckLimits, sealChecksInForce } from './check-limits.js';
 import { bindChecks } from './checks.js';
 import { keepCodesOnly } from './codes-only.js';
 import { checkLast } from './commit-order.js';
@@ -119,4 +120,6 @@ export const controlMigrations: readonly Migration[] = [
   keepWithdrawalReasons,
   createWebhooks,
   tellFailures,
+  createCheckLimits,
+  sealChecksInForce,
 ];

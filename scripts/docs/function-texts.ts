@@ -158,6 +158,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   open_run: 'opens the run that control sealed, with its checks and the batches of its plan; runs as its owner',
   open_sealed_run: 'opens a run with the batches of its plan, and makes its card active; internal',
   open_maintenance: 'opens the nightly run or sweep that control sealed, with its limits and checks; runs as its owner',
+  change_checks: 'brings the checks that control sealed into an open run; runs as its owner',
   set_checks_of: 'writes the checks that a seal brings for an open run; internal',
   set_checks: 'makes the checks those of a list that hold writes; internal',
   arm_gate: 'arms the gate for the instant that control sealed; runs as its owner',

@@ -105,6 +105,7 @@ export const RAISED_NAMES: readonly string[] = [
   'approvals_void_reason_check',
   'audit_shape_check',
   'canary_not_passed',
+  'check_limits_known_check',
   'data_centers_canary_inside_rails',
   'data_centers_canary_needs_approval',
   'data_centers_pause_length_check',

@@ -61,6 +61,7 @@ describe('a seal', () => {
   test.each([
     ['seal_run(1)', ['scheduler']],
     ['seal_maintenance(1)', ['scheduler']],
+    ['seal_checks(1)', ['scheduler']],
     [`seal_cutover('x')`, ['scheduler', 'operator', 'operator2', 'approver', 'both']],
     ['seal_reversal(1)', ['approver', 'both']],
     [`seal_cell_proposal('x', 'override', 1, 'x')`, ['approver', 'both']],
@@ -82,7 +83,8 @@ describe('a seal', () => {
     expect(await scene.logins.operator.attempt(scene.register(40))).toBe('done');
     expect(await scene.logins.scheduler.attempt(insertRun)).toBe('done');
     await past(`update credit_rollout_control.data_centers set run_id = 400, plan_id = '${plan}',
-      stage = 'canary', plan = '{"cardHash": "another card", "checks": [{"name": "wal", "limit": 5}]}' where id = '${dc()}'`);
+      stage = 'canary', plan = '{"cardHash": "another card", "checks": []}' where id = '${dc()}';
+      update credit_rollout_control.policy set value = '[{"name": "wal", "limit": 5}]' where name = 'rollout.checks'`);
     const seal = () => sealBy('scheduler', 'seal_run(400)');
     expect(await seal()).toBeNull();
     expect(
@@ -100,7 +102,7 @@ describe('a seal', () => {
       kind: 'run',
       run_id: 400,
       plan_id: 40,
-      // of the plan that was approved, whatever the request says
+      // of the plan that was approved, whatever the request says; checks are those of the policy in force
       card_hash: 'card',
       checks: [{ name: 'wal', limit: 5 }],
       author: scene.logins.operator.name,

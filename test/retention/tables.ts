@@ -34,6 +34,7 @@ export const CONTROL_TABLES: Readonly<Record<string, Growth>> = {
   audit_gaps: 'people',
   audit_head: 'fixed',
   schedulers: 'time',
+  check_limits: 'places',
   webhooks: 'places',
   webhook_events: 'time',
   webhook_deliveries: 'time',

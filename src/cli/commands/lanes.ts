@@ -23,6 +23,8 @@ export interface SetLanesFlags {
   readonly value?: string;
   readonly revision?: number;
   readonly execute?: boolean;
+  /** Of a check only. */
+  readonly emergency?: boolean;
 }
 
 const MAX_LANES = 32;
@@ -38,6 +40,11 @@ export function runGetLanes(session: CliSession, { name, dc }: GetLanesFlags): P
 
 export function runSetLanes(session: CliSession, flags: SetLanesFlags): Promise<number> {
   rejectOther(flags.name);
+  if (flags.emergency)
+    throw new RolloutError('invalid_argument', {
+      message: '--emergency is of a check; lanes need none.',
+      next: 'Leave it out.',
+    });
   const lanes = parseLanes(flags.value);
   const reason = flags.execute ? getReason(session, 'A change of a setting') : '';
   return withProgram(session, { policy: 'warned' }, async ({ engine, config }) => {
@@ -94,7 +101,7 @@ function parseLanes(value: string | undefined): number | null {
 function rejectOther(name: string): void {
   if (name === 'lanes') return;
   throw new RolloutError('setting_unknown', {
-    message: `"${name}" is no setting that one person changes at once; there is one: lanes.`,
+    message: `"${name}" is no setting that one person changes at once: those are lanes and checks.NAME.`,
     next: advise`A setting of the policy is proposed: ${command('settings propose NAME VALUE')}`,
   });
 }

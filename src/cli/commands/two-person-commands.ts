@@ -2,15 +2,20 @@
 // arguments and options. Loads nothing that they work with.
 import type { Command } from 'commander';
 import { MAX_REVISION, parseCount, REVISION } from '../arguments/parse-options.js';
-import type { Execute } from '../terminal/session.js';
+import type { CliSession, Execute } from '../terminal/session.js';
+import type { SetCheckFlags } from './check-limits.js';
 import type { CutoverFlags, ExecuteCutoverFlags, ProposeCutoverFlags } from './cutover.js';
 import type { GetLanesFlags, SetLanesFlags } from './lanes.js';
 import type { ProposeSettingFlags } from './settings.js';
 
+const SETTINGS = 'lanes: batches at once; checks.NAME: the limit of a check';
+
 export function registerSettings(cli: Command, execute: Execute): void {
   const settings = cli
     .command('settings')
-    .description('the policy that judges every rollout: show, propose, withdraw; and lanes: get, set, unset');
+    .description(
+      'the policy that judges every rollout: show, propose, withdraw; and lanes and checks: get, set, unset',
+    );
   settings
     .command('show', { isDefault: true })
     .description('show every setting in force, who set it and when, and the changes that wait')
@@ -28,10 +33,15 @@ export function registerSettings(cli: Command, execute: Execute): void {
   settings
     .command('get')
     .description('show a setting that one person may change at once')
-    .argument('<name>', 'lanes: batches at once')
+    .argument('<name>', SETTINGS)
     .option('--dc <id>', 'only this data center')
     .action((name: string, flags: Omit<GetLanesFlags, 'name'>) =>
-      execute(async (session) => (await import('./lanes.js')).runGetLanes(session, { ...flags, name })),
+      execute(async (session) => {
+        const { findCheckName, runGetChecks } = await import('./check-limits.js');
+        const check = findCheckName(name);
+        if (check === undefined) return (await import('./lanes.js')).runGetLanes(session, { ...flags, name });
+        return runGetChecks(session, { ...flags, ...(check !== '' && { name: check }) });
+      }),
     );
   const change = (verb: Command): Command =>
     verb
@@ -40,16 +50,17 @@ export function registerSettings(cli: Command, execute: Execute): void {
       .option('--execute', 'do it; needs --reason');
   change(settings.command('set'))
     .description('show what setting it would change; with --execute, set it: batches that begin then follow it')
-    .argument('<name>', 'lanes: batches at once')
-    .argument('<value>', 'from 1 to 32')
-    .action((name: string, value: string, flags: Omit<SetLanesFlags, 'name'>) =>
-      execute(async (session) => (await import('./lanes.js')).runSetLanes(session, { ...flags, name, value })),
+    .argument('<name>', SETTINGS)
+    .argument('<value>', 'of lanes from 1 to 32; of a check its limit, or off')
+    .option('--emergency', 'of a check, looser than the policy: ends by itself after two hours')
+    .action((name: string, value: string, flags: Omit<SetLanesFlags & SetCheckFlags, 'name'>) =>
+      execute((session) => setOne(session, { ...flags, name, value })),
     );
   change(settings.command('unset'))
-    .description('take it back; with --execute, do it: the value of the request applies again')
-    .argument('<name>', 'lanes: batches at once')
+    .description('take it back; with --execute, do it: the value of the request or the policy applies again')
+    .argument('<name>', SETTINGS)
     .action((name: string, flags: Omit<SetLanesFlags, 'name'>) =>
-      execute(async (session) => (await import('./lanes.js')).runSetLanes(session, { ...flags, name })),
+      execute((session) => setOne(session, { ...flags, name })),
     );
   settings
     .command('withdraw')
@@ -58,6 +69,13 @@ export function registerSettings(cli: Command, execute: Execute): void {
     .action((id: string) =>
       execute(async (session) => (await import('./settings.js')).runWithdrawSetting(session, id)),
     );
+}
+
+async function setOne(session: CliSession, flags: SetLanesFlags & SetCheckFlags): Promise<number> {
+  const { findCheckName, runSetCheck } = await import('./check-limits.js');
+  const check = findCheckName(flags.name);
+  if (check !== undefined) return runSetCheck(session, { ...flags, name: check });
+  return (await import('./lanes.js')).runSetLanes(session, flags);
 }
 
 export function registerCutover(cli: Command, execute: Execute): void {

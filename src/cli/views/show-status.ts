@@ -12,6 +12,7 @@ import { showCount, showInstant, showOrgs, showRange, showShare } from '../termi
 import type { Paint } from '../terminal/paint.js';
 import { type Column, describeLeftOut, indent, type LaidOutTable, layOutRows, right } from '../terminal/table.js';
 import { TOO_LONG } from './plan-words.js';
+import { showSetChecks } from './show-check-limits.js';
 import { drawBar, measure, readRate, shareOf } from './show-progress.js';
 import { findIcon, nameWord, showBlocker, showForecast, showHold, showSplit } from './show-state.js';
 
@@ -153,6 +154,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...(dc.failure === null ? [] : [`      failed: ${dc.failure}; to continue: ${commands.showRelease(dc.next)}`]),
     ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
     ...listChecks(dc),
+    ...showSetChecks(dc),
     ...listDuration(dc),
     ...(dc.remaining === null || dc.remaining.waits.length === 0
       ? []

@@ -24,7 +24,7 @@ function readUse({ check, value, error, sampledAt }: CheckReading, now: Date): n
   if (Math.abs(now.getTime() - sampledAt.getTime()) > MAX_AGE_MS) return 'no_data';
   if (check.limit === null) return value;
   // of a ratio to calm times, 1 is calm
-  if (check.name === 'probe') return Math.max(0, value - 1) / (check.limit - 1);
+  if (check.name === 'probe') return check.limit > 1 ? Math.max(0, value - 1) / (check.limit - 1) : 'no_data';
   return Math.max(0, value) / check.limit;
 }
 

@@ -85,9 +85,10 @@ function toHold(id: string, reading: CheckReading, now: Date, code: 'throttled' 
       showReading(reading),
       showCheckLimit(reading.check),
     );
+  const without = `settings set checks.${reading.check.name} off --dc ${id} --emergency`;
   const release = {
     ...byCommand('doctor', '--dc', id),
-    after: ` shows what the check lacks; to use other checks, abort --dc ${id}, then apply again`,
+    after: ` shows what the check lacks; to go on without it for two hours, ${without}`,
   };
   const needsPerson = reading.error !== null && !PASSING.includes(reading.error);
   return { ...createHold('no_data', release, showReading(reading), LIMIT), needsPerson };

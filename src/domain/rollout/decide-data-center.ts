@@ -5,6 +5,7 @@ import { decideStep } from './decide-rollout.js';
 import { type Decision, isPauseOver, paused, type Step } from './decision.js';
 import { byCommand, createHold, type Hold } from './hold.js';
 import type { DataCenterSnapshot, Snapshot } from './snapshot.js';
+import { SLOT_STAGES } from './stage.js';
 
 /** The rollout first: what must stop is stopped before any maintenance begins. Each hold is listed once. */
 export function decideDataCenter(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
@@ -13,7 +14,7 @@ export function decideDataCenter(snapshot: Snapshot, dc: DataCenterSnapshot): De
   if (pause !== undefined && isPauseOver(dc, snapshot.now))
     return { steps: [{ kind: 'end_pause', reason: 'the pause ended at its time' }], holds: [pause] };
   const decisions = [decideStep(snapshot, dc), decideMaintenance(snapshot, dc), decideGate(snapshot, dc)];
-  const steps = [...decideLanes(dc), ...decisions.flatMap((decision) => decision.steps)];
+  const steps = [...decideLanes(dc), ...decideChecks(dc), ...decisions.flatMap((decision) => decision.steps)];
   const holds = [...decisions.flatMap((decision) => decision.holds), ...holdsOfFailures(dc, steps)];
   return {
     steps,
@@ -26,6 +27,13 @@ const decideLanes = ({ lanes, cell }: DataCenterSnapshot): readonly Step[] =>
   cell?.kind === 'read' && cell.openLanes.some((open) => open !== lanes)
     ? [{ kind: 'set_lanes', lanes, reason: `${lanes} batches at once are wanted` }]
     : [];
+
+/** The open run of the cell gets the checks that are in force, whatever it was requested with. */
+function decideChecks({ cell, stage, runId, maintenance }: DataCenterSnapshot): readonly Step[] {
+  if (cell?.kind !== 'read' || cell.otherChecks !== true || cell.openLanes.length === 0) return [];
+  const run = SLOT_STAGES.includes(stage) ? runId : (maintenance.open?.runId ?? null);
+  return run === null ? [] : [{ kind: 'set_checks', runId: run, reason: 'its checks were changed' }];
+}
 
 /** Once may be chance; from the second time on people must see it. */
 const FAILING_FROM = 2;

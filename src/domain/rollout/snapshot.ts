@@ -25,6 +25,8 @@ export type CellReading =
       readonly bakeError: string | null;
       /** Left out: no check was asked for. */
       readonly checks?: CellChecks | undefined;
+      /** The cell has other checks than control wants; left out: that was not asked. */
+      readonly otherChecks?: boolean | undefined;
       readonly gate: GateReading;
       /** The oldest session because of which a gate that is due cannot be latched; null: none. */
       readonly gateHolder: { readonly pid: number | null; readonly since: Date | null } | null;

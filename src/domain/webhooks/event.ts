@@ -1,5 +1,6 @@
 // What is told to webhooks, and the message about it. Data centers, codes and counts only: a message leaves the house.
 import { ERRORS, type ErrorCode } from '../../kernel/error-codes.js';
+import { showCheckNumber } from '../checks/check.js';
 import { byCommand, formatRelease, HOLD_CODES, HOLDS, type HoldCode } from '../rollout/hold.js';
 
 export const WEBHOOK_EVENT_KINDS = [
@@ -9,6 +10,8 @@ export const WEBHOOK_EVENT_KINDS = [
   'signups.switched',
   'signups.swept',
   'approval.needed',
+  'check.loosened',
+  'check.restored',
 ] as const;
 export type WebhookEventKind = (typeof WEBHOOK_EVENT_KINDS)[number];
 
@@ -20,9 +23,9 @@ export interface WebhookEvent {
   readonly kind: WebhookEventKind;
   /** Null: a change of the policy, which belongs to none. */
   readonly dataCenter: string | null;
-  /** Of a hold, or the new stage, or the kind of what waits for approval. */
+  /** Of a hold, or the new stage, or the kind of what waits for approval; the name of a check. */
   readonly code: string;
-  /** Of the hold; the stage before; the name of what waits for approval. */
+  /** Of the hold; the stage before; the name of what waits for approval; what a check is loosened to, or `off`. */
   readonly value: string | null;
   readonly limit: string | null;
   /** Code of why it failed; null: it did not, or it is not known. */
@@ -31,7 +34,7 @@ export interface WebhookEvent {
   readonly release: string | null;
   readonly needsPerson: boolean;
   readonly since: Date;
-  /** When a hold ended; null: it is held, or is no hold. */
+  /** When a hold ended, or a loosened check ends; null: it is held, or is no hold. */
   readonly until: Date | null;
 }
 
@@ -65,7 +68,7 @@ export function createMessage(event: WebhookEvent, link: string | null): Webhook
   const sentence = describeEvent(event);
   return {
     type: kind,
-    timestamp: (until ?? since).toISOString(),
+    timestamp: (kind === 'check.loosened' ? since : (until ?? since)).toISOString(),
     text: [sentence, ...(command === null ? [] : [`Next: ${command}`]), ...(link === null ? [] : [link])].join('\n'),
     data: {
       event_id: String(event.eventId),
@@ -84,7 +87,7 @@ export function createMessage(event: WebhookEvent, link: string | null): Webhook
 }
 
 function describeEvent(event: WebhookEvent): string {
-  const { kind, dataCenter, code, value, since } = event;
+  const { kind, dataCenter, code, value, since, until } = event;
   const place = dataCenter ?? 'the policy';
   switch (kind) {
     case 'hold.began':
@@ -99,6 +102,10 @@ function describeEvent(event: WebhookEvent): string {
       return `${place}: every sign-up up to the cut-over is checked since ${since.toISOString()}.`;
     case 'approval.needed':
       return `${place}: ${value} (${code}) waits for the approval of a second person.`;
+    case 'check.loosened':
+      return `${place}: one operator loosened the check ${code} to ${showLoosened(event)} at ${since.toISOString()}; it ends by itself at ${until?.toISOString()}.`;
+    case 'check.restored':
+      return `${place}: the check ${code} is no longer loosened since ${(until ?? since).toISOString()}.`;
   }
 }
 
@@ -107,6 +114,9 @@ function describeFailure({ failure }: WebhookEvent): string {
   if (failure === null) return '';
   return ` ${Object.hasOwn(ERRORS, failure) ? `${ERRORS[failure as ErrorCode].meaning} ` : ''}(${failure})`;
 }
+
+const showLoosened = ({ code, value }: WebhookEvent): string =>
+  value === null || value === 'off' ? 'off' : showCheckNumber(code, Number(value));
 
 const isHoldCode = (code: string): code is HoldCode => HOLD_CODES.some((one) => one === code);
 

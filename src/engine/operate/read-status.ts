@@ -19,6 +19,7 @@ import type { Blocker } from '../../stores/cell/blockers.js';
 import type { FeedState } from '../../stores/cell/feed/feed.js';
 import { findNewestRepair } from '../../stores/cell/org/edited-allotments.js';
 import { type FallsProposal, listWaitingFalls } from '../../stores/control/accepted-falls.js';
+import { type CheckLimit, listCheckLimits } from '../../stores/control/check-limits.js';
 import { type ControlFacts, readControlFacts } from '../../stores/control/control-database.js';
 import type {
   DataCenterRow,
@@ -85,6 +86,8 @@ export interface DataCenterStatus {
   readonly effectiveLanes: number | null;
   /** The checks that hold writes, as they were read last. */
   readonly checks: readonly CheckStatus[];
+  /** What operators set of its checks. */
+  readonly checkLimits: readonly CheckLimit[];
   /** Null when it is not frozen, or the cell cannot be read. */
   readonly freeze: FreezeReading | null;
   /** Sessions whose locks keep the work that is under way from going on. */
@@ -136,6 +139,7 @@ export async function readStatus(context: EngineContext): Promise<Status> {
       schedulers: { ...(await readSchedulers(tx)), readOnly: (await readControlFacts(tx)).readOnly },
       runs: await listNewestRollouts(tx),
       falls: await listWaitingFalls(tx),
+      limits: await listCheckLimits(tx),
       embedded: await isEmbedded(tx),
       ofSchedulers: await listSchedulerLogins(tx),
       queueFailures: await listQueueFailures(tx),
@@ -180,6 +184,7 @@ interface KnownInControl {
   readonly schedulers: Schedulers & Pick<ControlFacts, 'readOnly'>;
   readonly runs: readonly ControlRun[];
   readonly falls: readonly FallsProposal[];
+  readonly limits: readonly CheckLimit[];
 }
 
 async function readDataCenter(
@@ -187,7 +192,7 @@ async function readDataCenter(
   snapshot: Snapshot,
   dc: DataCenterSnapshot,
   row: StatusRow,
-  { schedulers, runs, falls }: KnownInControl,
+  { schedulers, runs, falls, limits }: KnownInControl,
 ): Promise<{ readonly status: DataCenterStatus; readonly logins: readonly ExcessLogin[] }> {
   const lastRun = runs.find((run) => run.dataCenter === row.id) ?? null;
   const holds = [
@@ -220,6 +225,7 @@ async function readDataCenter(
     workersAlive: reading.workersAlive,
     effectiveLanes: areChecksRead(dc) ? effectiveLanes(dc) : null,
     checks: listChecks(dc),
+    checkLimits: limits.filter(({ dataCenter }) => dataCenter === row.id),
     freeze: toFreeze(dc),
     blockers: reading.blockers,
     changeFeed: dc.singleWrites ? reading.changeFeed : null,

@@ -1,5 +1,6 @@
 // Reads what the scheduler's decision needs from one cell. Counts only; as fencer, which cannot read orgs.
 import { type CellCheck, type CheckSpec, listChecksOf } from '../../domain/checks/check.js';
+import { type CheckInForce, hasOtherChecks, readChecksAt } from '../../domain/checks/check-limit.js';
 import { type Throttle, UNDECIDED } from '../../domain/checks/decide-throttle.js';
 import type { CheckReading } from '../../domain/checks/reading.js';
 import { toKnownCode } from '../../domain/rollout/cell-code.js';
@@ -10,7 +11,7 @@ import { readFreeze } from '../../stores/cell/batch/freezes.js';
 import { readProgress } from '../../stores/cell/batch/progress.js';
 import { findRun, listOpenLanes } from '../../stores/cell/batch/runs.js';
 import { readWorkers } from '../../stores/cell/batch/workers.js';
-import type { CellDatabase } from '../../stores/cell/cell-database.js';
+import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { listGateHolders, readGate } from '../../stores/cell/cutover/gate.js';
 import { isReadOnly, readSourceState } from '../../stores/cell/identity.js';
 import { findMaintenance } from '../../stores/cell/reconcile/maintenance.js';
@@ -19,11 +20,17 @@ import { classifyFailure } from '../../stores/postgres-failure.js';
 import { readQueryCheck } from '../batch/sample-checks.js';
 import { nameReadFailure } from '../database-errors.js';
 
+interface InForce {
+  readonly checks: readonly CheckInForce[];
+  /** By control's clock: what is loosened ends by it. */
+  readonly now: Date;
+}
+
 export interface CellQuestion {
   readonly runId: bigint | null;
   readonly bakeQuery?: string | undefined;
-  /** The checks that its request got of the policy. */
-  readonly checks?: readonly CheckSpec[] | undefined;
+  /** The checks that are in force; left out: it was requested with a version that had none. */
+  readonly checks?: InForce | undefined;
   /** The step that is due, whose checks are to be read now. */
   readonly ask?: 'start' | 'bake' | undefined;
   /** The maintenance run that control names; left out or null: none. */
@@ -33,8 +40,9 @@ export interface CellQuestion {
 /** Never throws: that a cell cannot be read is a reading too. */
 export async function readCell(
   open: () => CellDatabase,
-  { runId, bakeQuery, checks, ask, maintenanceId = null }: CellQuestion,
+  { runId, bakeQuery, checks: inForce, ask, maintenanceId = null }: CellQuestion,
 ): Promise<CellReading> {
+  const checks = inForce && readChecksAt(inForce.checks, inForce.now);
   try {
     const cell = open();
     const reading = await cell.inTransaction('state', async (tx): Promise<CellReading> => {
@@ -63,7 +71,7 @@ export async function readCell(
         lastError: toKnownCode(workers.lastError),
         bakeQuery: undefined,
         bakeError: null,
-        checks: checks && toChecks(await readChecks(tx), checks),
+        ...(inForce && checks && (await readAllChecks(tx, inForce.checks, checks))),
         gate,
         gateHolder:
           gate.effectiveAt === null || gate.latchedAt !== null ? null : ((await listGateHolders(tx))[0] ?? null),
@@ -77,6 +85,15 @@ export async function readCell(
   } catch (error) {
     return { kind: 'unreachable', code: toKnownCode(nameReadFailure(error)) };
   }
+}
+
+async function readAllChecks(
+  tx: CellTransaction,
+  inForce: readonly CheckInForce[],
+  checks: readonly CheckSpec[],
+): Promise<Pick<Read, 'checks' | 'otherChecks'>> {
+  const read = await readChecks(tx);
+  return { checks: toChecks(read, checks), otherChecks: hasOtherChecks(inForce, read.checks, read.now) };
 }
 
 /** Names and limits are control's: of the cell's rows only numbers and codes. */

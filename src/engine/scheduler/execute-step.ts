@@ -1,9 +1,11 @@
 // Executes one decided step: a compare-and-set in control, the fence in the cell. Every step may run twice.
 import type { Step } from '../../domain/rollout/decide-rollout.js';
 import { assertNever } from '../../kernel/assert-never.js';
+import { changeChecks } from '../../stores/cell/batch/checks.js';
 import { addFollowUp, passCanary, saveLanes } from '../../stores/cell/batch/runs.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import type { DataCenterRow } from '../../stores/control/data-centers.js';
+import { sealOpenChecks } from '../../stores/control/seals.js';
 import type { EngineContext } from '../context.js';
 import { applyGateStep } from '../cutover/apply-gate-step.js';
 import { switchSingleWrites } from '../feed/switch-single-writes.js';
@@ -39,6 +41,8 @@ export async function executeStep(context: EngineContext, row: DataCenterRow, st
     case 'set_lanes':
       await context.cells.get(row.id).inTransaction('fencer', (tx) => saveLanes(tx, step.lanes));
       return true;
+    case 'set_checks':
+      return setChecks(context, row, step.runId);
     case 'end_pause':
       return endPause(context, row, step.reason);
     case 'fail':
@@ -67,6 +71,13 @@ export async function executeStep(context: EngineContext, row: DataCenterRow, st
     default:
       return assertNever(step);
   }
+}
+
+/** As control seals them. False, since a cell that passes over the seal would be asked again at once. */
+async function setChecks(context: EngineContext, { id }: Pick<DataCenterRow, 'id'>, runId: bigint): Promise<boolean> {
+  const seal = await context.control.inTransaction((tx) => sealOpenChecks(tx, runId));
+  if (seal !== undefined) await context.cells.get(id).inTransaction('fencer', (tx) => changeChecks(tx, seal));
+  return false;
 }
 
 /** A change of the run in its cell, which the tick reads again before its next decision. */

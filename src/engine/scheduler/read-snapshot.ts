@@ -1,9 +1,11 @@
 // Reads everything that a decision needs: control's rows, then the cells in which something is due.
+import type { CheckInForce } from '../../domain/checks/check-limit.js';
 import { isGateDue } from '../../domain/rollout/decide-gate.js';
 import { isMaintenanceDue } from '../../domain/rollout/decide-maintenance.js';
 import type { DataCenterSnapshot, Snapshot } from '../../domain/rollout/snapshot.js';
 import { RESTING_STAGES, SLOT_STAGES } from '../../domain/rollout/stage.js';
 import { isWindowOpen } from '../../domain/windows/windows.js';
+import { listChecksInForce } from '../../stores/control/check-limits.js';
 import { readControlClock } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
 import { type FailedStep, listFailedSteps } from '../../stores/control/failed-steps.js';
@@ -24,16 +26,17 @@ export async function readSnapshot(
   context: Pick<EngineContext, 'control' | 'cells'>,
   scope: 'due' | 'all',
 ): Promise<SeenSnapshot> {
-  const { now, rows, maintenanceOf, failedOf } = await context.control.inTransaction(async (tx) => ({
+  const { now, rows, maintenanceOf, failedOf, checksOf } = await context.control.inTransaction(async (tx) => ({
     now: await readControlClock(tx),
     rows: await listDataCenters(tx),
     maintenanceOf: await listMaintenance(tx),
     failedOf: await listFailedSteps(tx),
+    checksOf: await listChecksInForce(tx),
   }));
   const dataCenters = await Promise.all(
     rows.map((row) =>
       readDataCenter(context, {
-        ...{ row, maintenance: maintenanceOf(row.id), failedSteps: failedOf(row.id) },
+        ...{ row, maintenance: maintenanceOf(row.id), failedSteps: failedOf(row.id), checks: checksOf(row.id) },
         ...{ now, scope },
       }),
     ),
@@ -64,13 +67,14 @@ interface Reading {
   readonly row: DataCenterRow;
   readonly maintenance: MaintenanceRow;
   readonly failedSteps: readonly FailedStep[];
+  readonly checks: readonly CheckInForce[];
   readonly now: Date;
   readonly scope: 'due' | 'all';
 }
 
 async function readDataCenter(
   { control, cells }: Pick<EngineContext, 'control' | 'cells'>,
-  { row, maintenance, failedSteps, now, scope }: Reading,
+  { row, maintenance, failedSteps, checks, now, scope }: Reading,
 ): Promise<DataCenterSnapshot> {
   const known: DataCenterSnapshot = {
     ...toKnown(row, maintenance, now),
@@ -82,7 +86,9 @@ async function readDataCenter(
   if (!due) return known;
   const bakeQuery = row.stage === 'baking' ? row.settings?.bakeQuery : undefined;
   const maintenanceId = maintenance.open?.runId ?? null;
-  const question = { runId: row.runId, bakeQuery, maintenanceId, checks: row.settings?.checks, ask: asks(row, now) };
+  // a request of a version that had no checks goes on without
+  const ofRun = row.settings?.checks === undefined ? undefined : { checks, now };
+  const question = { runId: row.runId, bakeQuery, maintenanceId, checks: ofRun, ask: asks(row, now) };
   return { ...known, cell: await readCell(() => cells.get(row.id), question) };
 }
 

@@ -1,8 +1,15 @@
 // Proposals to change the policy: made, approved, withdrawn, and audited at every step. Control's database applies an
 // approved one in the same statement, and decides who may approve.
 
+import { toChecksSetting } from '../../domain/checks/check-limit.js';
 import { parseSetting } from '../../domain/config/parse-setting.js';
-import { isSameValue, PINNED_SETTINGS, type Policy, type SettingValue } from '../../domain/config/policy.js';
+import {
+  isSameValue,
+  PINNED_SETTINGS,
+  type Policy,
+  type SettingValue,
+  toSections,
+} from '../../domain/config/policy.js';
 import type { RolloutConfig } from '../../domain/config/rollout-config.js';
 import { advise, command } from '../../kernel/advice.js';
 import { showChangeId } from '../../kernel/proposal-id.js';
@@ -82,7 +89,8 @@ async function planChanges(tx: ControlTransaction, spec: ChangeSpec): Promise<re
   return planned;
 }
 
-function planOne(policy: Policy, { name, value }: Extract<ChangeSpec, { kind: 'value' }>): PlannedChange {
+function planOne(policy: Policy, spec: Extract<ChangeSpec, { kind: 'value' }>): PlannedChange {
+  const { name, value } = toChecksSetting(spec.name, spec.value, toSections(policy).rollout.checks) ?? spec;
   const toValue = parseSetting(policy, name, value);
   const fromValue = policy.get(name) ?? null;
   if (!isSameValue(fromValue, toValue)) return { name, fromValue, toValue };

@@ -26,9 +26,10 @@ const FINGERPRINT = 'execute on function credit_rollout_control.seal_key_fingerp
 const PERSON = `execute on function credit_rollout_control.person, credit_rollout_control.has_role,
   credit_rollout_control.may_still_approve, credit_rollout_control.is_still_approver`;
 // what is in force, which status and calendar show
-const SETTINGS = 'execute on function credit_rollout_control.setting';
+const SETTINGS = 'execute on function credit_rollout_control.setting, credit_rollout_control.checks_of';
 // what triggers ask about the policy
 const POLICY = `execute on function credit_rollout_control.setting, credit_rollout_control.is_pinned_setting,
+  credit_rollout_control.checks_of,
   credit_rollout_control.is_instant_of, credit_rollout_control.is_own_login, credit_rollout_control.is_committed,
   credit_rollout_control.guard_rails, credit_rollout_control.inside_rails,
   credit_rollout_control.approves_itself, credit_rollout_control.milliseconds, credit_rollout_control.run_policy`;
@@ -55,6 +56,9 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
        on credit_rollout_control.reconcile_requests`,
     `insert (data_center, kind, number, digest), update (state, withdrawn_reason)
        on credit_rollout_control.cell_proposals`,
+    // stricter than the policy, or looser for two hours
+    `insert (data_center, name, kind, limit_value, reason), update (limit_value, reason, ended_at)
+       on credit_rollout_control.check_limits`,
     // arms a cut-over that is late
     'execute on function credit_rollout_control.seal_cutover',
     // sends messages again that were given up
@@ -104,7 +108,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
        credit_rollout_control.record_lost_approvals,
        credit_rollout_control.seal_run,
        credit_rollout_control.seal_maintenance, credit_rollout_control.seal_cutover,
-       credit_rollout_control.seal_retention`,
+       credit_rollout_control.seal_retention, credit_rollout_control.seal_checks`,
     FINGERPRINT,
   ],
 };

@@ -27,6 +27,14 @@ export async function sealMaintenance(tx: ControlTransaction, runId: bigint): Pr
   return row.seal ?? undefined;
 }
 
+/** Of the checks that an open run has now; undefined: it is not open, or began with an earlier version. */
+export async function sealOpenChecks(tx: ControlTransaction, runId: bigint): Promise<Seal | undefined> {
+  const row = await selectRow<SealRow>(tx, 'select credit_rollout_control.seal_checks(:run_id::bigint)::text as seal', {
+    run_id: runId,
+  });
+  return row.seal ?? undefined;
+}
+
 /** Of how long the policy keeps plans and findings of nights. */
 export async function sealRetention(tx: ControlTransaction, dataCenter: string): Promise<Seal> {
   const row = await selectRow<{ readonly seal: Seal }>(

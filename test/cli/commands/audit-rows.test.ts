@@ -110,6 +110,8 @@ describe('the audit', () => {
     await leavesOne(ALICE, 'apply', 'apply', ...at, '--execute');
     await leavesOne(ALICE, 'settings set', 'set_lanes', 'lanes', '1', ...at, '--execute');
     await leavesOne(ALICE, 'settings unset', 'unset_lanes', 'lanes', ...at, '--execute');
+    await leavesOne(ALICE, 'settings set', 'set_check', 'checks.wal', '100000', ...at, '--execute');
+    await leavesOne(ALICE, 'settings unset', 'unset_check', 'checks.wal', ...at, '--execute');
     await fleet.control(`insert into credit_rollout_control.webhooks (webhook) values ('ops')`);
     await leavesOne(ALICE, 'pause', 'pause', ...at);
     await fleet.control(

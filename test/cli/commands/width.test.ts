@@ -95,8 +95,9 @@ async function serve(said: string, ...args: readonly string[]): Promise<void> {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'credit-rollout-width-'));
-  const rollout =
-    '{ batchSize: 100, lanes: 1, approval: required, canaryWait: PT20S, guardRails: { orgsTouched: 20 } }';
+  const checks = '[{ name: fine, query: select true, holds: [bake] }]';
+  const rollout = `{ batchSize: 100, lanes: 1, approval: required, canaryWait: PT20S, guardRails: { orgsTouched: 20 },
+    checks: ${checks} }`;
   fleet = await createFleet({ cells: [{}, {}], orgs: 210, queue: 'postgres', rollout });
   people = await createPeople(fleet, 'alice', 'bob');
   const dataCenters = fleet.cells.map(
@@ -155,6 +156,10 @@ describe('what a command prints', () => {
     await read('settings', 'set', 'lanes', '1', '--dc', dc);
     await read('settings', 'get', 'lanes');
     await read('settings', 'unset', 'lanes', '--dc', dc);
+    await read('settings', 'set', 'checks.fine', 'off', '--dc', dc, '--emergency');
+    await change(0, 'settings', 'set', 'checks.fine', 'off', '--dc', dc, '--emergency', '--execute');
+    await read('settings', 'get', 'checks');
+    await read('settings', 'unset', 'checks.fine', '--dc', dc);
     await change(0, 'settings', 'set', 'lanes', '1', '--dc', dc, '--execute');
     await fleet.control(`insert into credit_rollout_control.webhooks (webhook, failures, error, next_attempt_at)
       values ('the-chat-of-all-operators', 7, 'http_503', now() + interval '8 hours')`);

@@ -79,6 +79,7 @@ export function sampleDataCenter(own: Partial<DataCenterStatus>): DataCenterStat
     workersAlive: 1,
     effectiveLanes: null,
     checks: [],
+    checkLimits: [],
     freeze: null,
     blockers: [],
     changeFeed: null,

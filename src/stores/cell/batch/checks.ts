@@ -1,16 +1,19 @@
 // The checks of a cell, their newest readings, and the lanes that they allow. Which checks there are comes with the
 // seal of a run; one worker at a time writes what it measured. Numbers and codes only, one row per check.
+import type { CheckInCell } from '../../../domain/checks/check-limit.js';
 import type { Throttle } from '../../../domain/checks/decide-throttle.js';
 import { execute, findRow, selectRows } from '../../query.js';
+import type { Seal } from '../../seal.js';
 import type { CellTransaction } from '../cell-database.js';
 
 /** `write`: batches that write; `read`: the verification, which obeys fewer checks. */
 export type ThrottleScope = 'write' | 'read';
 
-export interface StoredCheck {
-  readonly name: string;
-  readonly query: string | null;
+export interface StoredCheck extends CheckInCell {
+  /** Now: what is loosened has its looser one. */
   readonly limit: number | null;
+  /** Until its loosening ends. */
+  readonly isOff: boolean;
   readonly value: number | null;
   readonly error: string | null;
   readonly sampledAt: Date | null;
@@ -20,7 +23,9 @@ export interface StoredThrottle extends Throttle {
   readonly scope: ThrottleScope;
 }
 
-const CHECKS = `select name, query, limit_value as limit, value, error, sampled_at
+const CHECKS = `select name, query, value, error, sampled_at, limit_value as own_limit, loosened_limit, loosened_until,
+    case when loosened_until > clock_timestamp() then loosened_limit else limit_value end as limit,
+    coalesce(loosened_until > clock_timestamp(), false) and loosened_limit is null as is_off
   from credit_rollout.checks order by name`;
 const THROTTLES = 'select scope, lanes, good_samples, changed_at, sampled_at from credit_rollout.throttle';
 
@@ -66,9 +71,14 @@ export async function claimSampling(tx: CellTransaction, everyMs: number): Promi
   if (claimed === undefined) return undefined;
   return {
     ...claimed,
-    checks: await selectRows<StoredCheck>(tx, CHECKS),
+    checks: (await selectRows<StoredCheck>(tx, CHECKS)).filter(({ isOff }) => !isOff),
     throttles: await selectRows<StoredThrottle>(tx, THROTTLES),
   };
+}
+
+/** The open run of the seal gets its checks; an older seal than the one before changes nothing. */
+export async function changeChecks(tx: CellTransaction, seal: Seal): Promise<void> {
+  await execute(tx, 'select credit_rollout.change_checks(:seal::jsonb)', { seal });
 }
 
 export interface Measured {
