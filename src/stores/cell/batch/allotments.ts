@@ -107,7 +107,8 @@ export function readWrittenRange(
     tx,
     `select count(*)::int as written, coalesce(sum(total_credits), 0)::text as total_credits,
        (coalesce(sum(total_credits), 0) - (select coalesce(sum(e.total_credits), 0) from credit_rollout.allotments e
-         where e.org_id = any (:except::credit_rollout.org_id[]) and e.run_id = :run_id::bigint))::text as added_credits,
+         where e.org_id = any (:except::credit_rollout.org_id[]) and e.run_id = :run_id::bigint))::text
+        as added_credits,
        coalesce(sum(${rowHash('allotments')}), 0)::text as digest,
        (select count(${unique ? '*' : 'distinct org_id'})::int
         from credit_rollout.source_orgs where ${within.sql}) as orgs
