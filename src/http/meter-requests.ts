@@ -1,5 +1,5 @@
 // What the meter is asked over HTTP: bodies, and headers in the style of auth_request. Parses; decides nothing.
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import * as z from 'zod';
 import { MAX_CALL_SIZE } from '../domain/metering/price-call.js';
 import { MAX_ORG_ID_BYTES } from '../domain/source/org-id.js';
@@ -66,10 +66,12 @@ export interface AskedByHeaders {
 }
 
 /** `X-Org-Id`, `X-Call-Kind`, and where they matter `X-Call-Records`, `X-Call-From`, `X-Call-Limit`, `X-Call-Id`. */
-export function readCallHeaders(headers: IncomingHttpHeaders): AskedByHeaders {
+export function readCallHeaders({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): AskedByHeaders {
   const text = (name: string): string | null | undefined => {
-    const value = headers[name];
-    return typeof value === 'string' && value !== '' ? decodeUtf8(value) : undefined;
+    const [value = '', ...more] = headersDistinct[name] ?? [];
+    // a proxy that adds and does not set would let its client name another org: null, which is rejected
+    if (more.length > 0) return null;
+    return value === '' ? undefined : decodeUtf8(value);
   };
   // what is no number stays a text, and is rejected as one
   const number = (name: string): unknown => {

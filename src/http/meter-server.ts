@@ -69,8 +69,8 @@ export function createMeterServer({ meter, clock, findDetails, costs, isCellRead
   }
 
   /** A proxy sees no body of this answer, and may know 403 as the only refusal: then both are in headers. */
-  async function authorize({ headers }: IncomingMessage): Promise<Answer> {
-    const { call, refuseStatus } = readCallHeaders(headers);
+  async function authorize(request: IncomingMessage): Promise<Answer> {
+    const { call, refuseStatus } = readCallHeaders(request);
     const answer = await acquire(call, 'not held').catch(toAnswer);
     if (refuseStatus !== 403 || answer.status < 400 || answer.status >= 500) return answer;
     const told = { 'X-Problem-Status': String(answer.status), 'X-Problem': toJson(answer.body) };
@@ -109,7 +109,8 @@ export function createMeterServer({ meter, clock, findDetails, costs, isCellRead
   async function route(request: IncomingMessage): Promise<Answer> {
     const { method = '', url = '' } = request;
     const [path = ''] = url.split('?');
-    if (isFromPage(request, path)) return { status: 403, body: problem(403, 'invalid_call', NO_PAGES) };
+    if (path !== '/authorize' && isFromPage(request))
+      return { status: 403, body: problem(403, 'invalid_call', NO_PAGES) };
     if (method === 'POST' && path === '/acquire') return acquire(await readJson(request), 'held');
     if (method === 'POST' && path === '/release') return release(await readJson(request));
     if (method === 'GET' && path === '/authorize') return authorize(request);

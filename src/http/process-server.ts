@@ -3,6 +3,7 @@
 import { createServer, type Server } from 'node:http';
 import type { Sample } from '../domain/metrics/metric.js';
 import type { Clock } from '../kernel/clock.js';
+import { isFromPage } from './from-page.js';
 import { createMetricsText } from './render-metrics.js';
 
 /** Something that the process needs and cannot use, with the error code. */
@@ -29,6 +30,8 @@ interface Answer {
 /** However many ask: the databases are asked once in this time, in ms. */
 const SHARED_MS = { ready: 1_000, metrics: 5_000 } as const;
 
+const LOOPBACK = /^(::ffff:)?127\.|^::1$/u;
+
 /** It does not listen yet. */
 export function createProcessServer({ clock, listNotReady, readSamples }: ProcessServerOptions): Server {
   const notReady = share(clock, SHARED_MS.ready, listNotReady);
@@ -47,7 +50,11 @@ export function createProcessServer({ clock, listNotReady, readSamples }: Proces
     const [path = ''] = (request.url ?? '').split('?');
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     const route = isRead && Object.hasOwn(routes, path) ? routes[path] : undefined;
-    const answering = route?.() ?? Promise.resolve(asJson(isRead ? 404 : 405, { paths: Object.keys(routes) }));
+    // beyond the loopback, orchestrators ask by names that we do not know
+    const isPage = LOOPBACK.test(request.socket.localAddress ?? '') && isFromPage(request);
+    const answering = isPage
+      ? Promise.resolve(asJson(403, { code: 'from_page' }))
+      : (route?.() ?? Promise.resolve(asJson(isRead ? 404 : 405, { paths: Object.keys(routes) })));
     request.resume();
     void answering
       .catch(() => asJson(500, { code: 'internal' }))

@@ -103,14 +103,17 @@ describe('a page of a browser', () => {
     return replies.map(({ status }) => status);
   };
 
-  test.each([{ origin: 'http://evil.example' }, { host: 'evil.example' }, { host: '127.0.0.1.evil.example:80' }])(
-    'asks nothing of a port (%j); a proxy may forward it to /authorize',
-    async (headers) => {
-      expect(await askWith('loopback', headers)).toEqual([403, 403, 200]);
-    },
-  );
+  test.each([
+    { origin: 'http://evil.example' },
+    { host: 'evil.example' },
+    { host: '127.0.0.1.evil.example:80' },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+  ])('asks nothing of a port (%j); a proxy may forward it to /authorize', async (headers) => {
+    expect(await askWith('loopback', headers)).toEqual([403, 403, 200]);
+  });
 
-  test.each([{ host: 'localhost:8429' }, { host: '[::1]:8429' }, {}])(
+  test.each([{ host: 'localhost:8429' }, { host: '[::1]:8429' }, { 'sec-fetch-site': 'none' }, {}])(
     'is not what a gateway sends (%j)',
     async (headers) => {
       expect(await askWith('loopback', headers)).toEqual([200, 200, 200]);
@@ -231,6 +234,14 @@ describe('GET /authorize', () => {
       status: 400,
     });
     expect((await ask({ path: '/authorize' })).status).toBe(400);
+  });
+
+  test.each(['X-Org-Id', 'X-Call-Kind', 'X-Call-From'])('rejects %s that comes twice', async (name) => {
+    const { orgs, ask } = await open();
+    orgs.set('7', onCredits(600));
+    const headers = { 'X-Org-Id': '7', 'X-Call-Kind': 'list', 'X-Call-From': '0', 'X-Call-Limit': '10' };
+    expect((await ask({ path: '/authorize', headers })).status).toBe(200);
+    expect((await ask({ path: '/authorize', headers: { ...headers, [name]: ['7', '8'] } })).status).toBe(400);
   });
 
   test('reads ids as UTF-8, which proxies send, and rejects what is none', async () => {

@@ -1,5 +1,6 @@
 // What a process says of itself over HTTP: alive without a database, ready with all it needs, numbers from rows.
-import type { Server } from 'node:http';
+import { once } from 'node:events';
+import { get, type Server } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { METRICS, type Sample, sample } from '../../src/domain/metrics/metric.js';
 import { createProcessServer, type NotReady } from '../../src/http/process-server.js';
@@ -13,6 +14,8 @@ afterEach(async () => {
 
 interface Scene {
   ask(path: string, method?: string): Promise<{ status: number; type: string | null; text: string }>;
+  /** The status of what a browser asks of /livez. */
+  askAsPage(headers: Readonly<Record<string, string>>): Promise<number | undefined>;
   readonly asked: { ready: number; samples: number };
 }
 
@@ -40,6 +43,11 @@ async function open(
     ask: async (path, method = 'GET') => {
       const response = await fetch(at + path, { method });
       return { status: response.status, type: response.headers.get('content-type'), text: await response.text() };
+    },
+    askAsPage: async (headers) => {
+      const [response] = await once(get(`${at}/livez`, { headers }), 'response');
+      response.resume();
+      return response.statusCode;
     },
   };
 }
@@ -124,6 +132,15 @@ test.each([
   const { ask, asked } = await open(never, never);
   expect((await ask(path, method)).status).toBe(status);
   expect(asked).toEqual({ ready: 0, samples: 0 });
+});
+
+test.each([
+  [{ origin: 'http://evil.example' }, 403],
+  [{ 'sec-fetch-site': 'cross-site' }, 403],
+  [{ host: 'evil.example' }, 403],
+  [{ host: 'localhost:9464' }, 200],
+])('on loopback a page of a browser asks nothing: %j is %i', async (headers, status) => {
+  expect(await (await open()).askAsPage(headers)).toBe(status);
 });
 
 test('an address that another program uses is named, with the way out', async () => {
