@@ -7,6 +7,7 @@ import type { RunningProcess } from '../jobs/processes/worker.js';
 import type { QueueConnection } from '../jobs/queue/connection.js';
 import type { QueueWakeUps } from '../jobs/queue/wake-ups.js';
 import { createMeterServers } from './compose-doctor.js';
+import { type FileTrust, loadRateCard, readFileOf } from './compose-files.js';
 import { lazyWakeUps } from './compose-wake-ups.js';
 import { type ConfiguredWebhooks, createConfiguredWebhooks } from './compose-webhooks.js';
 import type { VariableLookup } from './domain/config/config-text.js';
@@ -23,14 +24,12 @@ import type { CellDirectory, EngineContext, WorkerContext } from './engine/conte
 import type { MeterServers } from './engine/doctor/check-meter.js';
 import type { Transports } from './engine/doctor/check-transport.js';
 import { systemClock } from './kernel/clock.js';
-import type { ErrorCode } from './kernel/error-codes.js';
 import { RolloutError } from './kernel/rollout-error.js';
 import type { EmbeddedPostgres } from './platform/embedded/postgres.js';
 import { readEnvironment } from './platform/environment.js';
 import { createLog } from './platform/log.js';
 import { openPostgres } from './platform/postgres.js';
 import { projectFolder } from './platform/project-folder.js';
-import { explainDistrust, readText } from './platform/read-text.js';
 import { createServerTls, type ServerTls } from './platform/tls.js';
 import { EMBEDDED_CONFIG, EMBEDDED_DATABASES } from './sample/config.js';
 import { asOperator, type CellDatabase, createCellDatabase } from './stores/cell/cell-database.js';
@@ -90,33 +89,22 @@ export interface Program {
   close(): Promise<void>;
 }
 
+export { loadRateCard };
+
 const CONFIG_FILE = 'rollout.config.yaml';
-const MAX_FILE_BYTES = 1_000_000;
 /** Reads the configuration: --config, else rollout.config.yaml where it is run, else the embedded default. */
 export async function compose(options: ComposeOptions = {}): Promise<Program> {
-  const path = options.configPath ?? (await findConfig());
-  return path === undefined ? composeEmbedded(options) : composeFile(path, options);
-}
-
-/** Its URLs say where passwords of our environment go: in a folder such as /tmp anybody could have put it there. */
-async function findConfig(): Promise<string | undefined> {
-  if (!(await exists(CONFIG_FILE))) return undefined;
-  const why = await explainDistrust(CONFIG_FILE);
-  if (why === undefined) return CONFIG_FILE;
-  throw new RolloutError('config_unsafe', { message: `${resolve(CONFIG_FILE)} is not used: it ${why}.` });
+  if (options.configPath !== undefined) return composeFile(options.configPath, 'named', options);
+  return (await exists(CONFIG_FILE)) ? composeFile(CONFIG_FILE, 'found', options) : composeEmbedded(options);
 }
 
 const exists = async (path: string): Promise<boolean> => (await access(path).catch(() => 'absent')) !== 'absent';
 
-const rejectSize = (code: ErrorCode, what: string): RolloutError =>
-  new RolloutError(code, { message: `${what} has more than 1,000,000 bytes.`, next: 'Name the right file.' });
-
-async function composeFile(path: string, options: ComposeOptions): Promise<Program> {
-  const text = await readText(path, MAX_FILE_BYTES).catch((cause) => {
-    throw new RolloutError('config_not_found', { message: `The configuration ${path} cannot be read.`, cause });
-  });
-  if (text === undefined) throw rejectSize('config_syntax', `The configuration ${path}`);
-  return composeProgram(text, readEnvironment, { folder: dirname(resolve(path)), name: path }, undefined, options);
+async function composeFile(path: string, trust: FileTrust, options: ComposeOptions): Promise<Program> {
+  const what = `The configuration ${path}`;
+  const text = await readFileOf(trust, { path, what, absent: 'config_not_found', large: 'config_syntax' });
+  const place = { folder: dirname(resolve(path)), name: path, trust };
+  return composeProgram(text, readEnvironment, place, undefined, options);
 }
 
 /** Joins the embedded server, starting it when nobody has. */
@@ -128,19 +116,26 @@ export async function composeEmbedded(options: ComposeOptions = {}): Promise<Pro
     const database = EMBEDDED_DATABASES[name as keyof typeof EMBEDDED_DATABASES];
     return database === undefined ? undefined : embedded.url(database);
   };
-  return composeProgram(EMBEDDED_CONFIG, lookup, { folder: projectFolder, name: null }, embedded, options);
+  return composeProgram(
+    EMBEDDED_CONFIG,
+    lookup,
+    { folder: projectFolder, name: null, trust: 'named' },
+    embedded,
+    options,
+  );
 }
 
 /** Where a configuration is; `name`: as its user named it, null: the embedded default. */
 interface ConfigPlace {
   readonly folder: string;
   readonly name: string | null;
+  readonly trust: FileTrust;
 }
 
 function composeProgram(
   text: string,
   lookup: VariableLookup,
-  { folder, name }: ConfigPlace,
+  { folder, name, trust }: ConfigPlace,
   embedded: EmbeddedPostgres | undefined,
   options: ComposeOptions,
 ): Program {
@@ -186,7 +181,8 @@ function composeProgram(
     scheduler,
     engine,
     movedCells: { get: (id) => asOperator(moved.get(id)) },
-    loadRateCard: (path = config.rateCard) => loadRateCard(resolve(folder, path)),
+    loadRateCard: (path) =>
+      loadRateCard(resolve(folder, path ?? config.rateCard), path === undefined ? trust : 'named'),
     queueUrl: (own) => servers.queue(own).url,
     meterRedis,
     connectQueue,
@@ -274,14 +270,4 @@ function lazyControl(servers: ConfiguredServers, closers: (() => Promise<void>)[
     inTransaction: (fn) => (opened ?? open()).inTransaction(fn),
     close: async () => opened?.close(),
   };
-}
-
-/** Reads and parses a card; throws rate_card_not_found and the card's own errors. */
-export async function loadRateCard(path: string): Promise<RateCard> {
-  const text = await readText(path, MAX_FILE_BYTES).catch((cause) => {
-    throw new RolloutError('rate_card_not_found', { message: `The rate card ${path} cannot be read.`, cause });
-  });
-  if (text === undefined) throw rejectSize('invalid_rate_card', `The rate card ${path}`);
-  const { parseRateCard } = await import('./domain/rate-card/parse-rate-card.js');
-  return parseRateCard(text);
 }

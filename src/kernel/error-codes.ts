@@ -13,7 +13,7 @@ export const ERRORS = {
   ),
   config_unsafe: entry(
     1,
-    'The configuration in this folder was found there, and another user could have put it there.',
+    'The configuration in this folder was found there, and another user could have put it or its rate card there.',
     'Run the command elsewhere. If the file is yours, name it with --config.',
   ),
   config_syntax: entry(1, 'The configuration file is not valid YAML.', 'Correct the line that is named.'),

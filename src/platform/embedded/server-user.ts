@@ -9,15 +9,40 @@ export interface ServerUser {
 }
 
 const NOBODY = 65_534;
-// No distribution gives these to users, services or containers, and containers that number users anew still have them.
-const PRIVATE = { first: 60_706, last: 61_183 } as const;
+// No distribution gives these to users, services or containers. Containers that number users anew have only the first of
+// them; the others are for a machine where somebody may use those as users of a container.
+const PRIVATE = [
+  { first: 60_706, last: 61_183 },
+  { first: 90_706, last: 91_183 },
+] as const;
 
 /** The user of the server; undefined unless this process is root. */
 export async function findServerUser(): Promise<ServerUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
-  const taken = new Set([...(await readNumbers('/etc/passwd', 2)), ...(await readNumbers('/etc/group', 2))]);
-  for (let id = PRIVATE.first; id <= PRIVATE.last; id += 1) if (!taken.has(id)) return { uid: id, gid: id };
-  throw new Error(`every number from ${PRIVATE.first} to ${PRIVATE.last} has a name in /etc/passwd or /etc/group`);
+  const [passwd = '', group = '', ...subordinate] = await Promise.all(
+    ['passwd', 'group', 'subuid', 'subgid'].map((name) => readFile(`/etc/${name}`, 'utf8').catch(() => '')),
+  );
+  return choosePrivateUser({ passwd, group, subordinate: subordinate.join('\n') });
+}
+
+/** The texts of /etc/passwd and /etc/group, and of /etc/subuid with /etc/subgid. */
+export interface KnownNumbers {
+  readonly passwd: string;
+  readonly group: string;
+  readonly subordinate: string;
+}
+
+/** The first number that nobody else has, or may take in a user namespace. */
+export function choosePrivateUser({ passwd, group, subordinate }: KnownNumbers): ServerUser {
+  const taken = new Set([...listNumbers(passwd, 2), ...listNumbers(group, 2)]);
+  const [starts, counts] = [listNumbers(subordinate, 1), listNumbers(subordinate, 2)];
+  const isLent = (id: number): boolean => starts.some((start, n) => id >= start && id < start + (counts[n] ?? 0));
+  for (const { first, last } of PRIVATE)
+    for (let id = first; id <= last; id += 1) if (!taken.has(id) && !isLent(id)) return { uid: id, gid: id };
+  const shown = PRIVATE.map(({ first, last }) => `${first} to ${last}`).join(' and ');
+  throw new Error(
+    `every number of ${shown} has a name in /etc/passwd or /etc/group, or is in /etc/subuid or /etc/subgid`,
+  );
 }
 
 /**
@@ -35,7 +60,5 @@ export async function findNobody(): Promise<ServerUser> {
   return { uid: Number(nobody?.[1] ?? NOBODY), gid: Number(nobody?.[2] ?? NOBODY) };
 }
 
-async function readNumbers(path: string, field: number): Promise<readonly number[]> {
-  const text = await readFile(path, 'utf8').catch(() => '');
-  return text.split('\n').map((line) => Number(line.split(':')[field] ?? Number.NaN));
-}
+const listNumbers = (text: string, field: number): readonly number[] =>
+  text.split('\n').map((line) => Number(line.split(':')[field] ?? Number.NaN));

@@ -12,6 +12,7 @@ import type { PostgresBinaries } from './binaries.js';
 import { prepareDataFolder } from './data-folder.js';
 import { openEarlyHold, openHold, type ServerHold } from './hold.js';
 import type { ServerLocation } from './location.js';
+import { readOwnFile } from './own-files.js';
 import { ALREADY_WATCHED, openLock, openLog, spawnWatcher } from './watcher.js';
 
 export interface ServerSpec {
@@ -118,13 +119,18 @@ async function waitUntilReady(
 
 // the mark is checked last: a server that stops after this saw our hold first and stays
 async function acceptsUsers({ location, adminUrl }: ServerSpec): Promise<boolean> {
-  if (!(await readStatus(location)).startsWith('ready')) return false;
+  if (!readStatus(location).startsWith('ready')) return false;
   return (await canConnect(adminUrl(), location)) && !existsSync(location.closingMark);
 }
 
-async function readStatus(location: ServerLocation): Promise<string> {
-  const text = await readFile(join(location.dataFolder, 'postmaster.pid'), 'utf8').catch(() => '');
-  return text.split('\n')[7] ?? '';
+/** The server's user may put anything there, or may have got it with the data of an earlier version. */
+function readStatus({ dataFolder, user }: ServerLocation): string {
+  try {
+    const text = readOwnFile(join(dataFolder, 'postmaster.pid'), user && [user.uid]);
+    return text.split('\n')[7] ?? '';
+  } catch {
+    return '';
+  }
 }
 
 async function canConnect(adminUrl: string, location: ServerLocation): Promise<boolean> {

@@ -1,7 +1,7 @@
 // What a command says of a configuration, a rate card or a URL that cannot be used: a code, the key or the file, and
 // nothing of what is in it.
 import { execFile } from 'node:child_process';
-import { chmod, chown, lchown, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, lchown, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -139,6 +139,27 @@ describe('a configuration that nobody named', () => {
   test('is not waited for where it is a FIFO', async () => {
     const fifo = (path: string): Promise<unknown> => promisify(execFile)('mkfifo', [path]);
     expect((await statusIn(fifo)).err).toContain('[config_unsafe]');
+  });
+
+  test('lends its trust to no rate card that another could have put there', async () => {
+    const place = await mkdtemp(join(folder, 'place-'));
+    await save(join(place, CONFIG));
+    process.chdir(place);
+    const card = join(place, 'x');
+    await writeFile(card, await readFile(join(here, 'src/sample/rate-card.yaml')));
+    expect((await runCommand('rate-card', 'check')).code).toBe(0);
+    await chmod(card, 0o666);
+    expect((await runCommand('rate-card', 'check')).err).toMatch(
+      /\[config_unsafe\] .*\/x is not used: it can be written by every user\./u,
+    );
+    for (const named of [
+      ['rate-card', 'check', card],
+      ['rate-card', 'check', '--config', CONFIG],
+    ])
+      expect((await runCommand(...named)).code).toBe(0);
+    await rm(card);
+    await promisify(execFile)('mkfifo', [card]);
+    expect((await runCommand('rate-card', 'check')).err).toContain('it is no file');
   });
 
   test.skipIf(!rootAvailable())('is not used where it is, or comes through a link, of another user', async () => {

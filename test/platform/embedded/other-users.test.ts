@@ -253,6 +253,13 @@ describe.skipIf(!rootAvailable())('the data of an earlier version, which `nobody
     expect(await readdir(join(earlier, 'data'))).toContain('base');
   });
 
+  test('makes root wait for no FIFO in the place of the number of its server', async () => {
+    await run('mkfifo', [join(earlier, 'data', 'postmaster.pid')], { ...nobody, cwd: '/' });
+    const server = await joinEmbeddedPostgres({ root, log: silentLog });
+    expect(await query(server.adminUrl, 'select answer from seen')).toEqual([42]);
+    await server.leave();
+  });
+
   test('is left alone while its server runs', async () => {
     const sleeper = spawn('sleep', ['60'], { ...nobody });
     await writeFile(join(earlier, 'data', 'postmaster.pid'), `${sleeper.pid}\n`);
