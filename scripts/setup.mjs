@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -24,11 +25,16 @@ const LOCK = join(ROOT, 'package-lock.json');
 const WORK = join(ROOT, '.credit-rollout'); // ignored by git; the embedded server's data may lie there too
 const SOURCES = ['src', 'jobs', 'migrations', 'scripts'];
 const OLDEST_NODE = [20, 19];
+const OTHERS_WRITE = 0o002;
+/** The owner of the set-up lock says so often that it works, in ms; who waits says so after the same time. */
+const BEAT_MS = 2_000;
+const STALE_MS = 30_000;
 
 /** Installs and builds where that is missing or old. Ends the process with a sentence when it cannot. */
 export async function ensureReady() {
   assertNode();
   if (isInstalled() && isBuilt()) return;
+  keepOthersOut();
   await withSetupLock(async () => {
     if (!isInstalled()) await install();
     if (!isBuilt()) await build();
@@ -38,6 +44,7 @@ export async function ensureReady() {
 /** Builds where the build is missing or old. */
 async function ensureBuilt() {
   if (isBuilt()) return;
+  keepOthersOut();
   await withSetupLock(async () => {
     if (!isBuilt()) await build();
   });
@@ -62,6 +69,12 @@ export function run(program, args, env = process.env) {
 export function findCommand(packageName, command = packageName) {
   const { bin } = JSON.parse(readFileSync(join(MODULES, packageName, 'package.json'), 'utf8'));
   return join(MODULES, packageName, typeof bin === 'string' ? bin : bin[command]);
+}
+
+/** With the umask 0 of a daemon or container every user could write what we run. One that lets a group write is meant. */
+function keepOthersOut() {
+  const mask = process.umask(0o022);
+  if ((mask & OTHERS_WRITE) !== 0) process.umask(mask);
 }
 
 function assertNode() {
@@ -208,10 +221,11 @@ function readText(path) {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-// one set-up at a time: the second waits, then finds everything done; a lock whose process is gone is taken over
+// One set-up at a time: the second waits, then finds everything done. A lock is taken over when its process is gone, or
+// has not said for a while that it works: its number may be another process's by now.
 async function withSetupLock(work) {
   const folder = join(WORK, 'setup-lock');
-  for (;;) {
+  for (let waitedMs = 0; ; waitedMs += 200) {
     try {
       mkdirSync(WORK, { recursive: true });
       mkdirSync(folder);
@@ -221,17 +235,37 @@ async function withSetupLock(work) {
     }
     const owner = Number(readText(join(folder, 'pid')) ?? 0);
     const age = Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-    if (owner > 0 ? !isRunning(owner) : age > 5000) rmSync(folder, { recursive: true, force: true });
-    else await new Promise((resolve) => setTimeout(resolve, 200));
+    const isLeft = owner > 0 ? !isRunning(owner) || age > STALE_MS : age > 5000;
+    if (isLeft) removeLock(folder);
+    if (waitedMs === BEAT_MS) process.stderr.write(`Waiting for another set-up, by process ${owner} …\n`);
+    if (!isLeft) await new Promise((resolve) => setTimeout(resolve, 200));
   }
   const release = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', release);
   writeFileSync(join(folder, 'pid'), String(process.pid));
+  const beat = setInterval(() => keepLock(folder), BEAT_MS);
   try {
     await work();
   } finally {
+    clearInterval(beat);
     process.off('exit', release);
     release();
+  }
+}
+
+function keepLock(folder) {
+  try {
+    utimesSync(folder, new Date(), new Date());
+  } catch {
+    // somebody took it for one that was left
+  }
+}
+
+function removeLock(folder) {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    fail(`The set-up lock ${folder} was left, and cannot be removed: ${error.message}`);
   }
 }
 
