@@ -9,8 +9,8 @@ import { readText, readUnnamedText } from './platform/read-text.js';
 const MAX_FILE_BYTES = 1_000_000;
 
 /**
- * `found`: nobody named it. Its URLs say where passwords of our environment go, its card what orgs get: in a folder such
- * as /tmp anybody could have put it there.
+ * `found`: nobody named it. Its URLs say where passwords of our environment go, its card what orgs get: in a folder
+ * such as /tmp anybody could have put it there.
  */
 export type FileTrust = 'named' | 'found';
 

@@ -9,8 +9,8 @@ export interface ServerUser {
 }
 
 const NOBODY = 65_534;
-// No distribution gives these to users, services or containers. Containers that number users anew have only the first of
-// them; the others are for a machine where somebody may use those as users of a container.
+// No distribution gives these to users, services or containers. Containers that number users anew have only the first
+// range; the other is for a machine where somebody may use that one for the users of a container.
 const PRIVATE = [
   { first: 60_706, last: 61_183 },
   { first: 90_706, last: 91_183 },
