@@ -14,7 +14,8 @@ const EXIT_CODES: Readonly<Record<string, string>> = {
   freeze: '4 when something that began before has not ended; 1 when a cell was not frozen',
   unfreeze: '1 when a cell could not be reached',
   'cutover execute': '4 when a sign-up that began before still holds the gate',
-  verify: '5 when the verification finds a mismatch, or the cut-over is not proven; 8 where nothing was rolled out',
+  verify:
+    '5 when the verification finds a mismatch, or the cut-over is not proven; 8 where nothing was rolled out; 3 where orgs cannot be read in the source',
   repair: '8 where no allotment breaks the rule',
   'rate-card check': '1 when a golden case fails',
   worker: '0 when it is stopped',

@@ -28,6 +28,7 @@ export function registerFleet(cli: Command, execute: Execute): void {
     .command('uninstall')
     .description('show the SQL that removes everything of ours from a cell, its roles too; with --execute, run it')
     .requiredOption('--dc <id>', 'the data center; it leaves the fleet')
+    .option('--sign-ups-stopped', 'the product calls onboard_org no more: do not wait for 24 hours without a call')
     .option('--execute', 'do it; needs --reason')
     .action((flags: UninstallFlags) =>
       execute(async (session) => (await import('./uninstall.js')).runUninstall(session, flags)),

@@ -2,7 +2,7 @@
 // the data center.
 
 import { findDataCenter } from '../../compose.js';
-import { previewUninstall, uninstallCell } from '../../engine/setup/uninstall-cell.js';
+import { previewUninstall, type UninstallRequest, uninstallCell } from '../../engine/setup/uninstall-cell.js';
 import { command } from '../../kernel/advice.js';
 import { ERRORS } from '../../kernel/error-codes.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
@@ -14,20 +14,24 @@ import { showUninstalled, showUninstallPreview } from '../views/show-uninstall.j
 
 export interface UninstallFlags {
   readonly dc: string;
+  readonly signUpsStopped?: boolean;
   readonly execute?: boolean;
 }
 
-export function runUninstall(session: CliSession, { dc, execute }: UninstallFlags): Promise<number> {
+export function runUninstall(session: CliSession, { dc, execute, signUpsStopped }: UninstallFlags): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async ({ config, engine }) => {
     const { id: dataCenter } = findDataCenter(config, dc);
+    const request: UninstallRequest = { dataCenter, signUps: signUpsStopped ? 'stopped' : 'as seen' };
     if (execute) {
-      const report = await uninstallCell(engine, { dataCenter, reason: getReason(session, 'Uninstalling') });
+      const report = await uninstallCell(engine, { ...request, reason: getReason(session, 'Uninstalling') });
       session.report({ executed: true, ...report }, showUninstalled(withPrintableTexts(report), session.commands));
       return 0;
     }
-    const preview = await previewUninstall(engine, dataCenter);
+    const preview = await previewUninstall(engine, request);
     const refusals = preview.refusals.map(({ found, next }) => ({ found, next: session.commands.showAdvice(next) }));
-    const next = session.commands.show(command`uninstall --dc ${dataCenter} --execute --reason TEXT`);
+    const next = session.commands.show(
+      command`uninstall --dc ${dataCenter} ${signUpsStopped && command('--sign-ups-stopped')} --execute --reason TEXT`,
+    );
     session.report(
       { executed: false, ...preview, refusals, next },
       showUninstallPreview(withPrintableTexts({ ...preview, refusals }), next),

@@ -5,7 +5,7 @@ import { type VerifyReport, verifyDataCenter } from '../../engine/operate/verify
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { chooseDataCenters, type DataCenterChoice } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
-import { chooseExitCode, NOTHING_TO_DO } from '../terminal/exit-code.js';
+import { chooseExitCode, NOTHING_TO_DO, ORGS_LEFT_OUT } from '../terminal/exit-code.js';
 import type { CliSession } from '../terminal/session.js';
 import { withCounter } from '../terminal/with-counter.js';
 import { showVerification } from '../views/show-verification.js';
@@ -29,5 +29,8 @@ export function runVerify(session: CliSession, { limit, ...choice }: VerifyFlags
   });
 }
 
-const exitCodeOfReport = ({ mismatches, unaccounted, nothingToVerify, cutover }: VerifyReport): number =>
-  mismatches + unaccounted > 0 || cutover.verdict === 'broken' ? 5 : nothingToVerify ? NOTHING_TO_DO : 0;
+function exitCodeOfReport({ mismatches, unaccounted, unreadable, nothingToVerify, cutover }: VerifyReport): number {
+  if (mismatches + unaccounted > 0 || cutover.verdict === 'broken') return 5;
+  if (nothingToVerify) return NOTHING_TO_DO;
+  return unreadable > 0 ? ORGS_LEFT_OUT : 0;
+}

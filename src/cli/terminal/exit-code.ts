@@ -7,8 +7,11 @@ import { ERRORS } from '../../kernel/error-codes.js';
 /** There was nothing to do, to wait for or to verify. */
 export const NOTHING_TO_DO = 8;
 
+/** It ended, and orgs were left out. */
+export const ORGS_LEFT_OUT = 3;
+
 /** First that applies: error, not permitted, conflict, mismatch, held, nothing to do, left out, pending. */
-const ORDER = [1, 7, 6, 5, 4, NOTHING_TO_DO, 3, 2] as const;
+const ORDER = [1, 7, 6, 5, 4, NOTHING_TO_DO, ORGS_LEFT_OUT, 2] as const;
 
 export function chooseExitCode(codes: readonly number[]): number {
   return ORDER.find((code) => codes.includes(code)) ?? 0;
@@ -19,7 +22,7 @@ export function exitCodeOf(dc: DataCenterStatus): number {
   if (dc.stage === 'failed') return codeOfFailure(dc.failure);
   if (dc.stage === 'aborted') return 1;
   if (dc.stage !== 'done' || !hasEnded(dc)) return 4;
-  return (dc.progress?.quarantined ?? 0) + (dc.progress?.stale ?? 0) > 0 ? 3 : 0;
+  return (dc.progress?.quarantined ?? 0) + (dc.progress?.stale ?? 0) > 0 ? ORGS_LEFT_OUT : 0;
 }
 
 const codeOfFailure = (failure: string | null): number =>

@@ -160,3 +160,17 @@ function toDocument(dc: DataCenterStatus, commands: CommandNames): Readonly<Reco
     next: commands.showRelease(next),
   };
 }
+
+/** A login that may read control and no cell is no fault: a dashboard's has no more. */
+export function showUnread({ id, unreachable }: Pick<DataCenterStatus, 'id' | 'unreachable'>): readonly string[] {
+  if (unreachable === null) return [];
+  if (unreachable !== MAY_NOT) return [`      its database cannot be read: ${unreachable}`];
+  const role = `credit_rollout_${id.replaceAll('-', '_')}_operator`;
+  return [
+    `      its database cannot be read: ${unreachable}: this login may read control only, so what is known there is missing`,
+    `      for all of it, there as an administrator run: GRANT ${role} TO its login`,
+  ];
+}
+
+/** SQLSTATE of insufficient_privilege. */
+const MAY_NOT = '42501';

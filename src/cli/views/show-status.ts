@@ -14,7 +14,7 @@ import { type Column, describeLeftOut, indent, type LaidOutTable, layOutRows, ri
 import { TOO_LONG } from './plan-words.js';
 import { showSetChecks } from './show-check-limits.js';
 import { drawBar, measure, readRate, shareOf } from './show-progress.js';
-import { findIcon, nameWord, showBlocker, showForecast, showHold, showSplit } from './show-state.js';
+import { findIcon, nameWord, showBlocker, showForecast, showHold, showSplit, showUnread } from './show-state.js';
 
 export interface StatusView {
   readonly commands: CommandNames;
@@ -152,7 +152,7 @@ function listNotes(dc: DataCenterStatus, commands: CommandNames): readonly strin
     ...dc.holds.map((hold) => `      waits: ${showHold(hold, dc, commands)}`),
     ...dc.blockers.map((blocker) => `      blocked by ${showBlocker(blocker, dc.zone)}; end it, or wait`),
     ...(dc.failure === null ? [] : [`      failed: ${dc.failure}; to continue: ${commands.showRelease(dc.next)}`]),
-    ...(dc.unreachable === null ? [] : [`      its database cannot be read: ${dc.unreachable}`]),
+    ...showUnread(dc),
     ...listChecks(dc),
     ...showSetChecks(dc),
     ...listDuration(dc),

@@ -10,12 +10,19 @@ interface ShownPreview extends Omit<UninstallPreview, 'refusals'> {
 }
 
 export function showUninstallPreview(preview: ShownPreview, next: string): string {
-  const { dataCenter, statements, roles, productRoles, refusals } = preview;
+  const { dataCenter, statements, roles, grants, productRoles, refusals } = preview;
   return [
     statements.length === 0 ? `${dataCenter}: its cell has nothing of ours` : `${dataCenter}: in its cell would run`,
     ...statements.map((sql) => `    ${sql};`),
     ...listKept(roles),
     ...listMembers(roles),
+    ...(grants.length === 0
+      ? []
+      : [
+          '    Roles of ours that were granted something of the product stay until its owner takes that back.',
+          '    This login may not. Before, or afterwards as a superuser, let the owner run:',
+          ...grants.map((sql) => `      ${sql};`),
+        ]),
     ...productRoles.map((name) => `    ${name}, a role of the product, loses what it may read and call of ours`),
     'In control it leaves the fleet: its holds and its key are deleted, and it starts from the beginning if it is added again.',
     'Its runs, plans, approvals and audit stay as history. Tables, views and logins of the product stay.',

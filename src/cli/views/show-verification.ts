@@ -18,6 +18,7 @@ export function showVerification(report: VerifyReport, commands: CommandNames): 
     verdict,
     ...showMismatches(report, commands),
     ...showUnaccounted(report, commands),
+    ...showUnreadable(report, commands),
     `    changed in the source since then: ${showCount(changedSince)} · new there: ${showCount(appeared)} · gone there: ${showCount(gone)}`,
     ...showProof(report.cutover, dataCenter, commands),
   ].join('\n');
@@ -45,6 +46,15 @@ function showMismatch({ storedTotal, ruleTotal }: Mismatch): string {
   return ruleTotal === storedTotal
     ? `${stored}, as the rule gives, but the row is not as we wrote it`
     : `${stored}, but the rule gives ${showCount(ruleTotal)}`;
+}
+
+/** Their allotments follow the rule; whether the rule would give something else today nobody knows. */
+function showUnreadable({ dataCenter, unreadable }: VerifyReport, commands: CommandNames): readonly string[] {
+  if (unreadable === 0) return [];
+  return [
+    `! ${dataCenter}: ${showOrgs(unreadable)} cannot be read in the source: whether it changed there is not known`,
+    `    next: correct the source; after a nightly run this lists them: ${commands.show(command`quarantine --dc ${dataCenter}`)}`,
+  ];
 }
 
 /** What the runs of rollouts counted when they wrote: it finds rows that left no other trace. */

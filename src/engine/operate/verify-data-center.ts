@@ -23,6 +23,8 @@ export interface VerifyReport extends VerifyCounts {
   readonly dataCenter: string;
   /** Nothing was ever rolled out there, and nobody has an allotment. */
   readonly nothingToVerify: boolean;
+  /** Orgs whose row in the source cannot be read: whether they changed there is not known. */
+  readonly unreadable: number;
   /** The first orgs of the mismatches, at most as many as were asked for. */
   readonly mismatched: readonly Mismatch[];
   /** Allotments that runs wrote and that are missing without a record, or are there without a run. */
@@ -54,19 +56,21 @@ export async function verifyDataCenter(
   await cell.inTransaction('reader', (tx) => rejectChangedSource(tx, dataCenter));
   let counts = NOTHING;
   const mismatched: Mismatch[] = [];
+  let unreadable = 0;
   let lowerId: string | null = null;
   do {
     const from: string | null = lowerId;
     const part = await verifyPart(cell, from, limit - mismatched.length);
     mismatched.push(...part.mismatched);
     counts = add(counts, part.counts);
+    unreadable += part.unreadable;
     onProgress(counts.checked);
     lowerId = part.upperId;
   } while (lowerId !== null);
   const unaccounted = await cell.inTransaction('reader', countUnaccounted, { statementMs: STATEMENT_MS });
-  const nothingToVerify = counts.checked === 0 && !(await wasRolledOut(cell));
+  const nothingToVerify = counts.checked + unreadable === 0 && !(await wasRolledOut(cell));
   const cutover = await proveCutover(cell, counts.appeared);
-  return { dataCenter, nothingToVerify, ...counts, unaccounted, mismatched, cutover };
+  return { dataCenter, nothingToVerify, ...counts, unreadable, unaccounted, mismatched, cutover };
 }
 
 const wasRolledOut = (cell: CellDatabase): Promise<boolean> =>
@@ -75,10 +79,11 @@ const wasRolledOut = (cell: CellDatabase): Promise<boolean> =>
 interface Part {
   readonly upperId: string | null;
   readonly counts: VerifyCounts;
+  readonly unreadable: number;
   readonly mismatched: readonly Mismatch[];
 }
 
-/** One range. An org that cannot be read counts as changed; the others are verified all the same. */
+/** One range. An org that cannot be read is counted apart; the others are verified all the same. */
 async function verifyPart(cell: CellDatabase, lowerId: string | null, limit: number): Promise<Part> {
   const read = (reading: 'quick' | 'careful'): Promise<Part> =>
     cell.inTransaction(
@@ -89,7 +94,13 @@ async function verifyPart(cell: CellDatabase, lowerId: string | null, limit: num
         const { sums: _, broken, ...counts } = await verifyRange(tx, range, { runId: null, unreadable });
         const isListed = broken.length > 0 && limit > 0;
         const mismatched = isListed ? await listMismatches(tx, range, { broken, limit }) : [];
-        return { upperId: range.upperId, counts, mismatched };
+        const changedSince = counts.changedSince - unreadable.length;
+        return {
+          upperId: range.upperId,
+          counts: { ...counts, changedSince },
+          unreadable: unreadable.length,
+          mismatched,
+        };
       },
       { statementMs: STATEMENT_MS },
     );

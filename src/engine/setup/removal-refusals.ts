@@ -118,11 +118,18 @@ export async function listCellRefusals(tx: CellTransaction, id: string): Promise
   return refusals.filter((refusal) => refusal !== undefined);
 }
 
+/** Whether the product still calls onboard_org: as its calls of the last day show, or as a person says. */
+export type SignUpCalls = 'as seen' | 'stopped';
+
 /** What of the product would fail without our schema. As the owner. */
-export async function listProductRefusals(tx: CellTransaction): Promise<readonly RemovalRefusal[]> {
+export async function listProductRefusals(
+  tx: CellTransaction,
+  id: string,
+  calls: SignUpCalls,
+): Promise<readonly RemovalRefusal[]> {
   const dependents = await listDependents(tx);
   const functions = await listNamingFunctions(tx);
-  const signUps = await countRecentSignUps(tx);
+  const signUps = calls === 'stopped' ? 0 : await countRecentSignUps(tx);
   const seen = (await listProductRoles(tx)).flatMap(({ seen: what }) => what ?? []);
   return [
     ...dependents.map((name) => ({ found: `${name} depends on our schema`, next: 'Change or drop it first.' })),
@@ -135,7 +142,7 @@ export async function listProductRefusals(tx: CellTransaction): Promise<readonly
       : [
           {
             found: `${signUps} ${signUps === 1 ? 'sign-up' : 'sign-ups'} of the last 24 hours called onboard_org`,
-            next: 'Take the calls out of the product, and come back after 24 hours without one.',
+            next: advise`Take the calls out of the product. Come back after 24 hours without one, or, if these were the last, run: ${command`uninstall --dc ${id} --sign-ups-stopped`}`,
           },
         ]),
     ...seen.map((found) => ({ found, next: 'Remove from the product what reads our schema, and end that session.' })),

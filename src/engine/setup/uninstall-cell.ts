@@ -17,6 +17,7 @@ import {
   hasOurSchema,
   type InstalledRole,
   isOwner,
+  listGrantsOfOthers,
   listInstalledRoles,
   listOurTriggers,
   lockOurRelations,
@@ -35,6 +36,7 @@ import {
   listProductRefusals,
   type RemovalRefusal,
   rejectRemoval,
+  type SignUpCalls,
 } from './removal-refusals.js';
 import { dropSignUpTrigger, removeChangeFeed } from './triggers.js';
 
@@ -48,6 +50,8 @@ export interface UninstallPreview {
   /** What runs in the cell, in its order; none: it has nothing of ours. */
   readonly statements: readonly string[];
   readonly roles: readonly InstalledRole[];
+  /** SQL for the owners of what `init` asked grants on: until they run it, these grants keep roles of ours. */
+  readonly grants: readonly string[];
   /** Roles of the product that hold grants of ours: they lose them. */
   readonly productRoles: readonly string[];
   /** Why it is refused now; none: it is not. */
@@ -59,15 +63,24 @@ export interface UninstallReport extends Pick<UninstallPreview, 'dataCenter' | '
   readonly left: readonly string[];
 }
 
+export interface UninstallRequest {
+  readonly dataCenter: string;
+  /** `stopped`: a person says that those of the last 24 hours were the last. */
+  readonly signUps: SignUpCalls;
+}
+
 /** Changes nothing. Throws unknown_data_center, not_permitted. */
-export async function previewUninstall(context: UninstallContext, dataCenter: string): Promise<UninstallPreview> {
+export async function previewUninstall(
+  context: UninstallContext,
+  { dataCenter, signUps }: UninstallRequest,
+): Promise<UninstallPreview> {
   const ofControl = await context.control.inTransaction((tx) => readControlRefusals(tx, dataCenter));
   return context.cells.get(dataCenter).asOwner(async (tx) => {
     const roles = await listInstalledRoles(tx, dataCenter);
     const installed = await hasOurSchema(tx);
     if (installed) await requireCellOwner(tx, dataCenter);
     const triggers = installed ? await listOurTriggers(tx) : [];
-    const ofCell = installed ? await listAllCellRefusals(tx, dataCenter) : [];
+    const ofCell = installed ? await listAllCellRefusals(tx, { dataCenter, signUps }) : [];
     const free = roles.filter(({ usedElsewhere }) => !usedElsewhere).map(({ name }) => name);
     return {
       dataCenter,
@@ -77,6 +90,7 @@ export async function previewUninstall(context: UninstallContext, dataCenter: st
         ...(free.length === 0 ? [] : [dropOwnedSql(...free), dropRolesSql(...free)]),
       ],
       roles,
+      grants: await listGrantsOfOthers(tx, free),
       productRoles: installed ? (await listProductRoles(tx)).map(({ name }) => name) : [],
       refusals: [...ofControl, ...ofCell],
     };
@@ -89,13 +103,14 @@ export async function previewUninstall(context: UninstallContext, dataCenter: st
  */
 export async function uninstallCell(
   context: UninstallContext,
-  { dataCenter, reason }: { readonly dataCenter: string; readonly reason: string },
+  { reason, ...request }: UninstallRequest & { readonly reason: string },
 ): Promise<UninstallReport> {
-  rejectRemoval(dataCenter, (await previewUninstall(context, dataCenter)).refusals);
+  const { dataCenter } = request;
+  rejectRemoval(dataCenter, (await previewUninstall(context, request)).refusals);
   const before = await leaveFleet(context, dataCenter, reason);
   let emptied: Pick<UninstallReport, 'roles' | 'left'>;
   try {
-    emptied = await emptyCell(context, dataCenter);
+    emptied = await emptyCell(context, request);
   } catch (error) {
     if (before === 'in_fleet') await bringBack(context, dataCenter);
     throw error;
@@ -108,7 +123,7 @@ export async function uninstallCell(
       action: 'uninstall',
       dataCenter,
       reason,
-      details: { roles: dropped, left: emptied.left.length },
+      details: { roles: dropped, left: emptied.left.length, sign_ups: request.signUps },
     });
   });
   await context.wakeUps.deleteQueue(dataCenter);
@@ -152,9 +167,12 @@ async function readControlRefusals(tx: ControlTransaction, dataCenter: string): 
   return membership === 'removed' ? [] : listControlRefusals(tx, await lockKnownDataCenter(tx, dataCenter));
 }
 
-const listAllCellRefusals = async (tx: CellTransaction, dataCenter: string): Promise<readonly RemovalRefusal[]> => [
+const listAllCellRefusals = async (
+  tx: CellTransaction,
+  { dataCenter, signUps }: UninstallRequest,
+): Promise<readonly RemovalRefusal[]> => [
   ...(await listCellRefusals(tx, dataCenter)),
-  ...(await listProductRefusals(tx)),
+  ...(await listProductRefusals(tx, dataCenter, signUps)),
 ];
 
 async function requireCellOwner(tx: CellTransaction, dataCenter: string): Promise<void> {
@@ -171,8 +189,9 @@ const PAUSE_MS = 500;
 /** One transaction, after our triggers are off the product's table: all of it, or nothing. */
 async function emptyCell(
   { cells, clock }: UninstallContext,
-  dataCenter: string,
+  request: UninstallRequest,
 ): Promise<Pick<UninstallReport, 'roles' | 'left'>> {
+  const { dataCenter } = request;
   const cell = cells.get(dataCenter);
   if (await cell.asOwner(hasOurSchema)) {
     await removeChangeFeed(cell, clock);
@@ -187,7 +206,7 @@ async function emptyCell(
         await lockFenceExclusive(tx);
         await lockGate(tx, 'queues');
         await lockOurRelations(tx);
-        rejectRemoval(dataCenter, await listAllCellRefusals(tx, dataCenter));
+        rejectRemoval(dataCenter, await listAllCellRefusals(tx, request));
         await dropSchema(tx);
       }
       return { roles, left: await dropRoles(tx, roles) };

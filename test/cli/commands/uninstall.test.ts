@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listRoleNames } from '../../../src/stores/cell/setup/roles.js';
+import { listGrantsOfOthers } from '../../../src/stores/cell/setup/uninstall.js';
 import { letOwnerRead } from '../../support/cell.js';
 import { createFleet, type Fleet, uniqueId } from '../../support/fleet.js';
 import { createPeople, type TestPeople } from '../../support/person.js';
@@ -64,6 +65,7 @@ const init = async (n: number): Promise<void> => {
   expect({ code, err }).toMatchObject({ code: 0 });
 };
 const app = uniqueId('shop_');
+const SIGN_UPS = expect.objectContaining({ found: expect.stringContaining('1 sign-up of the last 24 hours') });
 const dropRole = (name: string): Promise<unknown> => runAsAdmin(adminUrl(), `drop role if exists "${name}"`);
 
 beforeAll(async () => {
@@ -110,6 +112,9 @@ test('shows the SQL and what reads us, and refuses while something does', async 
   ])
     expect(dry.out).toContain(`✖ ${found}`);
   expect(dry.out).not.toContain('plain()');
+  expect(dry.out).toContain(`uninstall --dc ${idOf(0)} --sign-ups-stopped`);
+  const stopped = await owner('uninstall', '--dc', idOf(0), '--sign-ups-stopped', '--json');
+  expect(JSON.parse(stopped.out)).toMatchObject({ grants: [], refusals: expect.not.arrayContaining([SIGN_UPS]) });
   expect(dry.out).toContain('Nothing was changed.');
   const refused = await owner('uninstall', '--dc', idOf(0), '--execute', '--reason', 'gone');
   expect(refused).toMatchObject({ code: 6, err: expect.stringContaining('removal_refused') });
@@ -119,6 +124,16 @@ test('shows the SQL and what reads us, and refuses while something does', async 
     .cell(0)
     .rewritePast(`delete from credit_rollout.sign_ups; update credit_rollout.gate set configured_at = null,
     configured_local = null, armed_at = null, effective_at = null`);
+});
+
+test('names the grants that only the owner of a table of the product can take back', async () => {
+  const { cell } = fleet.cell(0);
+  const grants = await cell.asOwner(async (tx) => {
+    await tx.raw(`set local session authorization "${app}"`);
+    return listGrantsOfOthers(tx, listRoleNames(idOf(0)));
+  });
+  expect(grants).toEqual([`revoke all on table public.orgs from credit_rollout_${idOf(0)}_owner`]);
+  expect(await cell.asOwner((tx) => listGrantsOfOthers(tx, listRoleNames(idOf(0))))).toEqual([]);
 });
 
 test('refuses while a session of the product reads us, and a login that is no owner', async () => {
@@ -186,6 +201,7 @@ test('leaves nothing in the cell, roles included, and touches neither the produc
   );
   const again = await owner('uninstall', '--dc', idOf(0));
   expect(again).toMatchObject({ code: 8, out: expect.stringContaining('has nothing of ours') });
+  expect((await owner('plan', '--dc', idOf(0))).err).toMatch(/has left the fleet.*init --dc/su);
   const status = JSON.parse((await owner('status', '--json')).out);
   expect(status.data_centers.map((row: Record<string, unknown>) => row.data_center)).toEqual([idOf(1)]);
 });

@@ -10,7 +10,7 @@ const show = (proof: Partial<CutoverProof>): string =>
       dataCenter: 'in',
       nothingToVerify: false,
       mismatched: [],
-      ...{ checked: 1_200, mismatches: 0, changedSince: 0, appeared: 0, gone: 0, unaccounted: 0 },
+      ...{ checked: 1_200, mismatches: 0, changedSince: 0, appeared: 0, gone: 0, unreadable: 0, unaccounted: 0 },
       cutover: {
         verdict: 'proven',
         effectiveAt: new Date('2025-10-30T00:00:00Z'),

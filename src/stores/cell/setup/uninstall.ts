@@ -102,6 +102,34 @@ export async function dropRoles(tx: CellTransaction, roles: readonly InstalledRo
   return left;
 }
 
+/**
+ * What takes back grants that this login cannot, as SQL for whoever owns the objects: those that `init` asked the
+ * owners of the source for. They keep a role from being dropped.
+ */
+export async function listGrantsOfOthers(tx: CellTransaction, roles: readonly string[]): Promise<readonly string[]> {
+  const rows = await selectRows<{ readonly sql: string }>(
+    tx,
+    `select format('revoke all on %s from %s', g.object, string_agg(distinct g.role, ', ' order by g.role)) as sql
+     from (
+       select quote_ident(r.rolname) as role, case d.classid
+           when 'pg_namespace'::regclass then 'schema ' || d.objid::regnamespace::text
+           when 'pg_proc'::regclass then 'routine ' || d.objid::regprocedure::text
+           else 'table ' || d.objid::regclass::text end as object,
+         coalesce((select c.relowner from pg_class c where d.classid = 'pg_class'::regclass and c.oid = d.objid),
+           (select n.nspowner from pg_namespace n where d.classid = 'pg_namespace'::regclass and n.oid = d.objid),
+           (select p.proowner from pg_proc p where d.classid = 'pg_proc'::regclass and p.oid = d.objid)) as owner
+       from pg_shdepend d join pg_roles r on r.oid = d.refobjid
+       where d.refclassid = 'pg_authid'::regclass and r.rolname = any (:roles::text[]) and d.deptype = 'a'
+         and d.classid in ('pg_class'::regclass, 'pg_namespace'::regclass, 'pg_proc'::regclass)
+         and d.dbid = (select b.oid from pg_database b where b.datname = current_database())) g
+     -- what is in our schema goes with it
+     where not pg_has_role(session_user, g.owner, 'usage') and g.object !~ '^\\w+ credit_rollout\\M'
+     group by g.object order by 1`,
+    { roles },
+  );
+  return rows.map(({ sql }) => sql);
+}
+
 /** What takes back the grants that a role has in this database: DROP OWNED would take those on other databases too. */
 async function listRevokes(tx: CellTransaction, role: string): Promise<readonly string[]> {
   const rows = await selectRows<{ readonly sql: string }>(
