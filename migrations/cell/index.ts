@@ -3,6 +3,7 @@ import type { Migration } from '../migration.js';
 import { adoptMovedCells } from './adoption.js';
 import { createAllotments, guardAllotments } from './allotments.js';
 import { createApiDetails } from './api-details.js';
+import { askQuarantinedAgain } from './asked-again.js';
 import { boundUsage, compareWholeOverrides, guardExceptions } from './asked-exceptions.js';
 import { boundWhatWorkersCount } from './bounded-numbers.js';
 import { recordCallCosts } from './call-costs.js';
@@ -64,6 +65,7 @@ import { readSourceAsRole } from './source-role.js';
 import { proveSweeps, sweepByRuns } from './swept-by-runs.js';
 import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-freezes.js';
 import { deleteByFunctions } from './unlocked-tables.js';
+import { deleteWorkersByFunction } from './unlocked-workers.js';
 import { createUsage } from './usage.js';
 import { boundGivenBack, readEverySpelling } from './usage-bounds.js';
 import { countShadowApart } from './usage-in-shadow.js';
@@ -179,6 +181,8 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     noteNoLongIds,
     letWorkersDrain,
     countShadowApart,
+    askQuarantinedAgain,
+    deleteWorkersByFunction,
     loosenChecks,
     shortenChecksums(options),
   ];

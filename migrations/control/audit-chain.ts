@@ -10,7 +10,8 @@ export const entryTextSql = (entry: string, link: string): string => `jsonb_buil
     ${entry}.actor, ${entry}.action, ${entry}.data_center, ${entry}.run_id, ${entry}.epoch, ${entry}.reason,
     ${entry}.details)::text`;
 
-const hashSql = (before: string, text: string): string =>
+/** SQL: the hash of an entry's text and the hash before it. */
+export const hashSql = (before: string, text: string): string =>
   `encode(sha256(convert_to(${before} || ' ' || ${text}, 'UTF8')), 'hex')`;
 
 /**

@@ -1,8 +1,12 @@
 // The migrations of the control schema, in their order.
+
 import type { Migration } from '../migration.js';
 import { createAdoptions } from './adoptions.js';
 import { guardAcceptedFalls } from './approved-falls.js';
 import { chainAudit } from './audit-chain.js';
+import { beginRunsWithRollouts } from './begun-runs.js';
+import { boundEntries } from './bounded-audit.js';
+import { boundCheckLimits } from './bounded-limits.js';
 import { createCalendar } from './calendar.js';
 import { createCheckLimits, sealChecksInForce } from './check-limits.js';
 import { bindChecks } from './checks.js';
@@ -11,6 +15,7 @@ import { checkLast } from './commit-order.js';
 import { decideAtCommit, knowRequesters, sealNothingRemoved } from './decided-at-commit.js';
 import { decideForMembers, knowApproversOfPlans, refusePreparedProposals } from './decided-by-members.js';
 import { bindDecisions } from './decisions.js';
+import { deleteHoldsByFunctions } from './deleted-by-functions.js';
 import { recordEnds } from './ends.js';
 import { boundControlEpochs } from './epochs.js';
 import { recordFailedSteps } from './failed-steps.js';
@@ -43,11 +48,13 @@ import { sealChecks } from './sealed-checks.js';
 import { checkPlanSeals } from './sealed-plans.js';
 import { sealControlRetention } from './sealed-retention.js';
 import { createCellProposals, createSeals } from './seals.js';
+import { signHolds } from './signed-holds.js';
 import { numberRuns } from './taken-epochs.js';
 import { limitControlTexts } from './texts.js';
 import { tellFailures } from './told-failures.js';
 import { recordVerbs } from './verbs.js';
 import { voidLostApprovalsForGood } from './voided-approvals.js';
+import { keepDeliveries } from './webhook-logins.js';
 import { createWebhooks } from './webhooks.js';
 import { keepWithdrawalReasons } from './withdrawals.js';
 
@@ -120,6 +127,12 @@ export const controlMigrations: readonly Migration[] = [
   keepWithdrawalReasons,
   createWebhooks,
   tellFailures,
+  boundEntries,
+  beginRunsWithRollouts,
+  signHolds,
+  deleteHoldsByFunctions,
+  keepDeliveries,
+  boundCheckLimits,
   createCheckLimits,
   sealChecksInForce,
 ];

@@ -7,6 +7,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   lift_freeze: 'lifts every freeze of the cell; runs as its owner',
   take_changes: 'deletes recorded edits and returns them, for the change feed; runs as its owner',
   unprotect_org: 'an org is protected no longer; runs as its owner',
+  delete_worker: 'forgets a worker that ends, and those that were not seen for a day; runs as its owner',
   add_rate_card: 'adds a card with its rates, whose hash it has; runs as its owner, since nobody else adds one',
   sign_drift: 'trigger of `drift`: the database writes the time, and the run is the one that is open',
   check_findings_run: 'trigger of `quarantine`, `stale_orgs` and `detections`: the run is the one that is open',

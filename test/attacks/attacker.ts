@@ -63,3 +63,22 @@ export function openAttacker(url: string, name: string): Attacker {
   };
   return { name, attempt, read, connect };
 }
+
+/** SQL that fails where a login may lock a table of this schema against others; one statement, since it tries many. */
+export const lockEveryTable = (schema: string): string => `do $$
+declare
+  found_table regclass; mode text; tried integer := 0;
+begin
+  for found_table in select c.oid from pg_class c
+    where c.relnamespace = (select n.oid from pg_namespace n where n.nspname = '${schema}') and c.relkind = 'r'
+  loop
+    foreach mode in array '{share,exclusive,access exclusive}'::text[] loop
+      begin
+        execute format('lock table %s in %s mode nowait', found_table, mode);
+        raise assert_failure using message = found_table::text;
+      exception when insufficient_privilege then tried := tried + 1;
+      end;
+    end loop;
+  end loop;
+  if tried < 60 then raise 'only % tables are there', tried / 3; end if;
+end $$`;

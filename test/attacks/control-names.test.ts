@@ -205,7 +205,9 @@ describe('what a scheduler read in a cell', () => {
       { failure: 'other' },
     ]);
     expect(await scene.fleet.control(`select from ${SCHEMA}.hold_log where value ~ ' '`)).toEqual([]);
-    expect(await scheduler.attempt(hold('cell_trouble', '53100'), `delete from ${SCHEMA}.holds`)).toBe('done');
+    expect(
+      await scheduler.attempt(hold('cell_trouble', '53100'), `select ${SCHEMA}.delete_holds('${dc()}', '{}')`),
+    ).toBe('done');
     expect(await scheduler.attempt(audit('plan_edited'))).toBe('done');
   });
 });

@@ -178,7 +178,8 @@ describe('a requester', () => {
   test('of a run is who asked for the rollout, whom ever the scheduler names', async () => {
     const { scheduler, operator } = scene.logins;
     await scene.past(`update credit_rollout_control.data_centers set gate_latched_at = now()
-      where id = '${scene.dataCenters[0]}'`);
+      where id = '${scene.dataCenters[0]}';
+      update credit_rollout_control.data_centers set run_id = 71 where id = '${scene.dataCenters[1]}'`);
     const insert = (run: number, dataCenter: string, kind: string): string =>
       underItsEpoch(
         run,

@@ -75,13 +75,10 @@ describe('a seal', () => {
 
   test('of a run needs a used approval of exactly that run’s plan, and an open run', async () => {
     const plan = scene.planOf(40);
-    const insertRun = underItsEpoch(
-      400,
-      `insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id)
-       values (400, '${dc()}', 'migrate', 'card', '${plan}')`,
-    );
     expect(await scene.logins.operator.attempt(scene.register(40))).toBe('done');
-    expect(await scene.logins.scheduler.attempt(insertRun)).toBe('done');
+    await past(`insert into credit_rollout_control.runs (run_id, data_center, kind, card_hash, plan_id, epoch)
+      values (400, '${dc()}', 'migrate', 'card', '${plan}', 400);
+      update credit_rollout_control.rollout set epoch = 400`);
     await past(`update credit_rollout_control.data_centers set run_id = 400, plan_id = '${plan}',
       stage = 'canary', plan = '{"cardHash": "another card", "checks": []}' where id = '${dc()}';
       update credit_rollout_control.policy set value = '[{"name": "wal", "limit": 5}]' where name = 'rollout.checks'`);

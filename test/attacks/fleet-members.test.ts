@@ -120,6 +120,7 @@ describe('a login that was renamed', () => {
       await expect(attempt(approve(1))).rejects.toMatchObject({ constraint: 'approvals_two_people_check' });
       // registered as if nobody had asked for it: approved, and used by no run
       await attempt(approve(2));
+      await scene.past(`update ${schema}.data_centers set run_id = 9 where id = '${dc()}'`);
       expect(
         await scheduler.attempt(
           underItsEpoch(

@@ -44,6 +44,7 @@ describe('an approval of a plan', () => {
     const plan = scene.planOf(n);
     expect(await scene.logins.operator.attempt(scene.register(n))).toBe('done');
     expect(await scene.logins.approver.attempt(approve(plan))).toBe('done');
+    await scene.past(`update credit_rollout_control.data_centers set run_id = ${n} where id = '${dc()}'`);
     expect(
       await scene.logins.scheduler.attempt(
         underItsEpoch(
@@ -145,6 +146,7 @@ describe('an approval of a plan', () => {
     const { approver, operator, scheduler } = scene.logins;
     expect(await operator.attempt(scene.register(n))).toBe('done');
     expect(await approver.attempt(approve(plan))).toBe('done');
+    await scene.past(`update credit_rollout_control.data_centers set run_id = ${n} where id = '${dc()}'`);
     await scheduler.attempt(
       underItsEpoch(
         n,

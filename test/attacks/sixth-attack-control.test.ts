@@ -102,7 +102,7 @@ describe('a login that was made again and has a new name', () => {
   test('has no plan used that a scheduler registered for its request', async () => {
     const { both, scheduler } = scene.logins;
     await scene.past(`update ${schema}.data_centers set requested_by = '${both.name}', requested_login = 4000000000,
-      requested_at = now(), plan_id = '${scene.planOf(2)}', plan = '{}' where id = '${dc()}'`);
+      requested_at = now(), run_id = 9, plan_id = '${scene.planOf(2)}', plan = '{}' where id = '${dc()}'`);
     expect(await scheduler.attempt(scene.register(1))).toBe('done');
     await under(async (attempt) => {
       await attempt(

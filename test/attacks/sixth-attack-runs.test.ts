@@ -108,23 +108,29 @@ describe('a sweep', () => {
         ?.run_id as string | undefined;
     await fleet.tickUntil('the sweep to begin', async () => (await sweep()) !== undefined);
     const run = await sweep();
-    expect(
-      await logins.worker.attempt(
-        `insert into credit_rollout.detections (run_id, pass) values (${run}, 1)`,
-        `update credit_rollout.detections set ended_at = now() where run_id = ${run}`,
-        `select credit_rollout.add_repairs(${run}, 10)`,
-      ),
-    ).toBe('done');
-    await fleet.tickUntil(
-      'the second pass',
-      async () => (await cell.sql('select pass from credit_rollout.runs where run_id = $1', [run]))[0]?.pass === 2,
-    );
+    const passes = async (): Promise<unknown> =>
+      (await cell.sql('select pass from credit_rollout.runs where run_id = $1', [run]))[0]?.pass;
+    const setAside = `insert into credit_rollout.quarantine (run_id, org_id, reason, inputs)
+      values (${run}, 500, 'REASON', '{}')`;
+    // nothing; then what can be decided is set aside, for a reason of the rule, or as what cannot be read
+    for (const [n, first] of ['select', setAside, setAside.replace('REASON', 'unreadable')].entries()) {
+      await cell.rewritePast('delete from credit_rollout.quarantine');
+      expect(
+        await logins.worker.attempt(
+          first.replace('REASON', 'null_edition'),
+          `insert into credit_rollout.detections (run_id, pass) values (${run}, ${n + 1})`,
+          `update credit_rollout.detections set ended_at = now() where run_id = ${run} and pass = ${n + 1}`,
+          `select credit_rollout.add_repairs(${run}, 10)`,
+        ),
+      ).toBe('done');
+      await fleet.tickUntil('the next pass', async () => (await passes()) === n + 2);
+    }
     expect((await cell.sql('select swept_at from credit_rollout.gate'))[0]?.swept_at).toBeNull();
     await fleet.drive();
     expect(
       await cell.sql(`select g.swept_at is not null as swept, r.state, r.pass,
           exists (select from credit_rollout.allotments where org_id = 500) as found
         from credit_rollout.gate g, credit_rollout.runs r where r.run_id = ${run}`),
-    ).toEqual([{ swept: true, state: 'done', pass: 3, found: true }]);
+    ).toEqual([{ swept: true, state: 'done', pass: 5, found: true }]);
   });
 });

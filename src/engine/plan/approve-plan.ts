@@ -17,6 +17,7 @@ import { listDataCenters } from '../../stores/control/data-centers.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import { findRegisteredPlan, type RegisteredPlan } from '../../stores/control/plans.js';
 import { readPolicy } from '../../stores/control/policy.js';
+import { readRollout } from '../../stores/control/rollout.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { requireSecondPerson } from '../two-person-rule.js';
@@ -30,6 +31,8 @@ export interface PlanApproval {
   readonly voided: readonly string[];
   /** An apply waits for this plan: its run starts by itself. */
   readonly awaited: boolean;
+  /** The rate card that the first apply pinned; null: there was none yet. */
+  readonly pinnedCard: string | null;
 }
 
 /** Throws plan_unknown, same_person, plan_used, plan_superseded; conflict when somebody approves at the same moment. */
@@ -43,7 +46,7 @@ export async function approvePlan(
       const plan = await getPlan(tx, planId);
       requireSecondPerson(`The plan ${planId}`, plan.author, person);
       const given = await giveApproval(tx, plan, { kind: 'person', reason });
-      return { ...given, awaited: await isAwaited(tx, plan) };
+      return { ...given, awaited: await isAwaited(tx, plan), pinnedCard: (await readRollout(tx)).cardHash };
     });
     await context.wakeUps.wakeSchedulers();
     return outcome;
@@ -88,7 +91,7 @@ async function giveApproval(
   tx: ControlTransaction,
   plan: RegisteredPlan,
   { kind, reason }: Pick<ApprovalRow, 'kind' | 'reason'>,
-): Promise<Omit<PlanApproval, 'awaited'>> {
+): Promise<Omit<PlanApproval, 'awaited' | 'pinnedCard'>> {
   const { planId, dataCenter, digest } = plan;
   const blocking = await findBlockingApproval(tx, dataCenter, planId);
   const open = blocking?.planId === planId && blocking.state === 'open' ? blocking : undefined;

@@ -44,10 +44,8 @@ export async function deleteFailedSteps(
   dataCenter: string,
   steps: readonly string[],
 ): Promise<void> {
-  await execute(
-    tx,
-    `delete from credit_rollout_control.failed_steps
-     where data_center = :data_center and step = any (:steps::text[])`,
-    { data_center: dataCenter, steps },
-  );
+  await execute(tx, 'select credit_rollout_control.delete_failed_steps(:data_center, :steps::text[])', {
+    data_center: dataCenter,
+    steps,
+  });
 }

@@ -38,12 +38,10 @@ export async function saveHolds(
   dataCenter: string,
   holds: readonly Omit<HoldRow, 'since'>[],
 ): Promise<void> {
-  await execute(
-    tx,
-    `delete from credit_rollout_control.holds
-     where data_center = :data_center and not (code = any (:codes::text[]))`,
-    { data_center: dataCenter, codes: holds.map(({ code }) => code) },
-  );
+  await execute(tx, 'select credit_rollout_control.delete_holds(:data_center, :codes::text[])', {
+    data_center: dataCenter,
+    codes: holds.map(({ code }) => code),
+  });
   for (const [position, { code, value, limit, release, needsPerson }] of holds.entries())
     await execute(
       tx,

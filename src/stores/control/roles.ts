@@ -97,9 +97,12 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     'update (epoch) on credit_rollout_control.rollout',
     'update (run_id, ended_at) on credit_rollout_control.reconcile_requests',
     `insert, update (state, started_at, ended_at, run_id, note, counts) on credit_rollout_control.due_work`,
-    'insert, update, delete on credit_rollout_control.holds, credit_rollout_control.schedulers',
-    `insert (data_center, step, code, object), update (code, object), delete
-       on credit_rollout_control.failed_steps`,
+    // by column, and rows are deleted by functions: who may update or delete in all of a table may lock it
+    `insert, update (value, limit_value, release, needs_person, position) on credit_rollout_control.holds`,
+    `insert, update (seen_at, differs, queue_error, tick_error) on credit_rollout_control.schedulers`,
+    'insert (data_center, step, code, object), update (code, object) on credit_rollout_control.failed_steps',
+    `execute on function credit_rollout_control.delete_holds, credit_rollout_control.delete_failed_steps,
+       credit_rollout_control.delete_scheduler`,
     `insert (webhook), update (seen_at, failures, error, next_attempt_at, leased_until)
        on credit_rollout_control.webhooks`,
     'update (state, attempts, error) on credit_rollout_control.webhook_deliveries',

@@ -65,12 +65,7 @@ export function listTickFailures(tx: ControlTransaction): Promise<readonly Sched
 
 /** Deletes a scheduler that ends, and every other that was not seen for a day. */
 export async function deleteScheduler(tx: ControlTransaction, schedulerId: string): Promise<void> {
-  await execute(
-    tx,
-    `delete from credit_rollout_control.schedulers
-     where scheduler_id = :scheduler_id or seen_at < clock_timestamp() - interval '1 day'`,
-    { scheduler_id: schedulerId },
-  );
+  await execute(tx, 'select credit_rollout_control.delete_scheduler(:scheduler_id)', { scheduler_id: schedulerId });
 }
 
 export interface Schedulers {

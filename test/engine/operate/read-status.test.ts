@@ -117,6 +117,13 @@ describe('readStatus', () => {
     expect(await blockers()).toMatchObject([{ pid: owner?.pid, relation: null, mode: null }]);
     await owner?.query('rollback');
     await blocked;
+    // nor does it help to call oneself one of ours, who hold such a lock for moments
+    await owner?.query(`rollback; begin; set local application_name = 'credit-rollout'`);
+    await owner?.query('select pg_advisory_xact_lock(4711)');
+    const waiting = ours?.query('select pg_advisory_xact_lock(4711)');
+    expect(await waitFor('its name', async () => (await blockers())?.[0])).toMatchObject({ pid: owner?.pid });
+    await owner?.query('rollback');
+    await waiting;
     expect(await blockers()).toEqual([]);
     expect(await cell.inTransaction('operator', (tx) => listBlockers(tx, 3))).toEqual([]);
   });

@@ -86,6 +86,14 @@ describe('approvePlan', () => {
     const approval = await approve(bob, plan);
     expect(approval.plan).toMatchObject({ rails: [PASSED], snapshotAt: approval.plan.registeredAt });
     expect(showApproval(approval, 'status', 100)).toContain(plan.planId);
+    // a card of the author's own is told from the one that everybody knows
+    const another = 'which is another than the one of the first apply';
+    for (const [pinnedCard, told] of [
+      ['f'.repeat(64), true],
+      [approval.plan.cardHash, false],
+      [null, false],
+    ] as const)
+      expect(showApproval({ ...approval, pinnedCard }, 'status', 100).includes(another)).toBe(told);
   });
 
   test('lets a second person approve, as the database names them, for 72 hours, with an audit row', async () => {

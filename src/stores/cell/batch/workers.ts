@@ -14,12 +14,7 @@ export async function saveWorkerSeen(tx: CellTransaction, workerId: string, last
 
 /** Also deletes workers that were not seen for a day. */
 export async function deleteWorker(tx: CellTransaction, workerId: string): Promise<void> {
-  await execute(
-    tx,
-    `delete from credit_rollout.workers
-     where worker_id = :worker_id or seen_at < clock_timestamp() - interval '1 day'`,
-    { worker_id: workerId },
-  );
+  await execute(tx, 'select credit_rollout.delete_worker(:worker_id)', { worker_id: workerId });
 }
 
 interface SeenWorkers {

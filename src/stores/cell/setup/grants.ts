@@ -78,8 +78,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     // never what a batch is: a trigger keeps it, and nobody who may update a column can lock the table
     `update (${WORKER_BATCH_COLUMNS}) on credit_rollout.batches`,
     'update (state, failure, single_writes, changed_at) on credit_rollout.fence',
-    'select, insert, update, delete on credit_rollout.workers',
-    'execute on function credit_rollout.split_batch',
+    'select, insert, update (seen_at, trouble) on credit_rollout.workers',
+    'execute on function credit_rollout.split_batch, credit_rollout.delete_worker',
     NOTE_LEFT_OUT,
     // it writes what it measured; which checks there are, and their limits, come with the seal of a run
     'select, update (value, error, sampled_at, calm_ms, mark_lsn, mark_at) on credit_rollout.checks',
@@ -226,7 +226,7 @@ export const SOURCE_GRANTS = [
     credit_rollout.sign_ups, credit_rollout.allotments, credit_rollout.protected_orgs, credit_rollout.plans,
     credit_rollout.overrides, credit_rollout.freezes, credit_rollout.fence, credit_rollout.pending_sign_ups,
     credit_rollout.retired, credit_rollout.org_capacity, credit_rollout.usage_peaks`,
-  'select (run_id, org_id) on credit_rollout.quarantine',
+  'select (run_id, org_id, reason) on credit_rollout.quarantine',
   'select (day) on credit_rollout.usage_days',
   'update (tries, due_at, why), delete on credit_rollout.pending_sign_ups',
   'insert on credit_rollout.plan_ranges, credit_rollout.plan_groups, credit_rollout.plan_parts',
