@@ -54,6 +54,10 @@ const SAME_ON_EVERY_VERSION = [
     'Holds when a canary is due, by our clock. What it writes is in engine/batch/apply-batches.',
     'test/faults/canaries.test.ts',
   ],
+  [
+    'Holds that a standby which lags holds writes, with two servers of its own. The SQL of lag is in engine/batch/checks.',
+    'test/engine/batch/standby.test.ts',
+  ],
   ['Holds how a service starts and stops, which no version of PostgreSQL decides.', 'test/jobs/scheduler.test.ts'],
   ['Holds when a worker drains. What it writes is in engine/usage/record-usage.', 'test/jobs/drain-usage.test.ts'],
   [

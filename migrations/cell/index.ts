@@ -75,6 +75,7 @@ import { compareWrittenNumbers } from './written-numbers.js';
 
 export type { CellSchemaOptions } from './identity.js';
 
+import { measureSlowdown } from './slowdown.js';
 import { cutClaimedNames, limitCellTexts } from './texts.js';
 import { letWorkersDrain } from './worker-meters.js';
 
@@ -184,6 +185,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     askQuarantinedAgain,
     deleteWorkersByFunction,
     loosenChecks,
+    measureSlowdown,
     shortenChecksums(options),
   ];
 }

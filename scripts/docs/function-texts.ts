@@ -45,6 +45,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   decided: 'the rule for a range of ids, a list of ids, and a card',
   decided_first: 'the same for orgs that have no allotment yet; it does not check that',
   probe_ms: 'how long a small read takes, in ms: for the check `probe`',
+  slowdown: 'how many times as long as alone the session works now: for the check `probe`',
   split_batch: 'splits a pending range or repair in two',
   lock_batch: 'locks a pending batch that is to be split; internal',
   split_batch_at: 'splits a batch at an id of the source; called by `split_batch`',

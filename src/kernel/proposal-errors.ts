@@ -7,6 +7,11 @@ export const PROPOSAL_ERRORS = {
   plan_busy: entry(6, 'Another worker is making this plan.', 'It continues by itself.'),
   plan_stopped: entry(1, 'The planning was stopped before its end; no plan was made.', 'Plan again.'),
   plan_edited: entry(5, 'A plan no longer matches its digest.', 'Plan again, and find out who edited it.'),
+  quarantine_exceeded: entry(
+    5,
+    'While its plan is applied, more orgs cannot be decided than the plan had and the guard-rails allow.',
+    advise`See them: ${command('quarantine --dc ID')}. Correct the source, then run: ${command('retry --dc ID')}; or plan again.`,
+  ),
   plan_expired: entry(
     6,
     'The plan is older than rollout.planRetention, or was made by another version.',

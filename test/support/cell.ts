@@ -227,6 +227,7 @@ export interface ApplyAllOptions {
   readonly batchSize?: number;
   readonly lanes?: number;
   readonly card?: RateCard;
+  readonly rails?: { readonly quarantinedShare: number };
   /** How the fence is left: closed and the run done (default), or open. */
   readonly leave?: 'done' | 'open';
 }
@@ -255,8 +256,7 @@ export async function applyAll(
  * pending.
  */
 export async function openRun(cell: CellDatabase, card: RateCard, options: ApplyAllOptions = {}): Promise<bigint> {
-  const { batchSize = 1_000, lanes = 2 } = options;
-  const rails = { quarantinedShare: 1 };
+  const { batchSize = 1_000, lanes = 2, rails = { quarantinedShare: 1 } } = options;
   const { dataCenter } = cell;
   const question = {
     dataCenter,

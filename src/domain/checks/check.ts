@@ -18,7 +18,7 @@ interface BuiltIn {
 
 /** Each holds writes. `probe`, `lockWaits` and `batchTime` are on where the configuration names no checks. */
 export const BUILT_IN_CHECKS = {
-  probe: { unit: 'ratio', limit: 2, reads: false },
+  probe: { unit: 'ratio', limit: 2, reads: true },
   lag: { unit: 'ms', limit: 1_000, reads: false },
   archive: { unit: 'ms', limit: 60_000, reads: false },
   sessions: { unit: 'count', limit: undefined, reads: true },

@@ -1,22 +1,26 @@
 // Decides how many lanes may work at once, from what the checks say: fewer as soon as a check nears its limit, more
-// again slowly. 0 holds. A quarter of a lane is one lane that rests three times as long as it works.
+// again slowly. It begins with one lane, and grows quickly until a check slows it. 0 holds. A quarter of a lane is one
+// lane that rests three times as long as it works.
 import { type CheckReading, MAX_AGE_MS, readGreatestUse } from './reading.js';
 
 /** What is known of the throttle; times by the cell's clock. */
 export interface Throttle {
-  /** 0, ¼, ½, or whole lanes; null: nothing was decided yet. */
+  /** 0, ⅛, ¼, ½, or whole lanes; null: nothing was decided yet. */
   readonly lanes: number | null;
   /** Good samples in a row while it holds. */
   readonly goodSamples: number;
   /** When lanes changed. */
   readonly changedAt: Date | null;
   readonly sampledAt: Date | null;
+  /** A check has slowed this work: it grows slowly from then on. */
+  readonly slowed: boolean;
 }
 
-export const UNDECIDED: Throttle = { lanes: null, goodSamples: 0, changedAt: null, sampledAt: null };
+export const UNDECIDED: Throttle = { lanes: null, goodSamples: 0, changedAt: null, sampledAt: null, slowed: false };
 
-const SMALLEST = 0.25;
-const BELOW_ONE = [SMALLEST, 0.5];
+const SMALLEST = 0.125;
+const BELOW_ONE = [SMALLEST, 0.25, 0.5];
+const FIRST = 1;
 const GROWS_BELOW = 0.4;
 const STAYS_BELOW = 0.7;
 const HALF_FROM = 1;
@@ -24,6 +28,7 @@ const ZERO_FROM = 2;
 /** So many in a row end a hold, each well below the limit. */
 export const GOOD_SAMPLES = 3;
 const GROWTH_MS = 15_000;
+const QUICK_GROWTH_MS = 1_000;
 /** Nobody measured for so long that what was decided then belongs to other work. */
 const FORGOTTEN_MS = 60_000;
 
@@ -38,9 +43,9 @@ export function decideThrottle(
 ): Throttle {
   const before = isForgotten(throttle, now) ? UNDECIDED : throttle;
   const use = readGreatestUse(readings, now);
-  const level = Math.min(before.lanes ?? lanes, lanes);
+  const level = Math.min(before.lanes ?? (readings.length === 0 ? lanes : FIRST), lanes);
   const goodSamples = level === 0 && isGood(use) ? before.goodSamples + 1 : 0;
-  const grown = level > 0 && mayGrow(before.changedAt, now) ? stepUp(level, lanes) : level;
+  const grown = level > 0 && mayGrow(before, now) ? stepUp(level, lanes) : level;
   const next = nextLevel(use, { level, grown, goodSamples });
   const changed = next !== before.lanes;
   return {
@@ -48,6 +53,7 @@ export function decideThrottle(
     goodSamples: next === 0 ? goodSamples : 0,
     changedAt: changed || before.changedAt === null ? now : before.changedAt,
     sampledAt: now,
+    slowed: before.slowed || use === 'no_data' || use >= STAYS_BELOW,
   };
 }
 
@@ -77,9 +83,10 @@ const msSince = (at: Date | null, now: Date): number =>
   at === null ? Number.POSITIVE_INFINITY : now.getTime() - at.getTime();
 
 /** A change of the future says nothing: the clock was set back. */
-const mayGrow = (changedAt: Date | null, now: Date): boolean => {
+const mayGrow = ({ changedAt, slowed, lanes }: Throttle, now: Date): boolean => {
+  if (lanes === null) return false;
   const passed = msSince(changedAt, now);
-  return passed >= GROWTH_MS || passed < 0;
+  return passed >= (slowed ? GROWTH_MS : QUICK_GROWTH_MS) || passed < 0;
 };
 
 const isForgotten = ({ sampledAt }: Throttle, now: Date): boolean => msSince(sampledAt, now) > FORGOTTEN_MS;

@@ -109,7 +109,10 @@ function readTotalChange({ before, after }: MeasuredPlan, max: number | undefine
   };
 }
 
-function readQuarantined({ quarantined, orgs }: MeasuredPlan, maxShare: number): RailReading {
+function readQuarantined(
+  { quarantined, orgs }: Pick<MeasuredPlan, 'quarantined' | 'orgs'>,
+  maxShare: number,
+): RailReading {
   const limit = toPercent(toFraction(maxShare));
   const share = toPercent({ numerator: BigInt(quarantined), denominator: atLeastOne(BigInt(orgs)) });
   const rounded = formatAgainst(share, limit);
@@ -121,6 +124,12 @@ function readQuarantined({ quarantined, orgs }: MeasuredPlan, maxShare: number):
     passes: quarantined < MIN_QUARANTINED || !exceeds(share, limit),
   };
 }
+
+/** While a plan is applied: more are in quarantine than it had, and more than the guard-rail lets pass. */
+export const exceedsQuarantine = (
+  { planned, ...found }: { readonly quarantined: number; readonly planned: number; readonly orgs: number },
+  maxShare: number,
+): boolean => found.quarantined > planned && !readQuarantined(found, maxShare).passes;
 
 function readOrgs(rail: Rail, orgs: number, max: number): RailReading {
   return { rail, value: showOrgs(orgs), limit: showOrgs(max), passes: orgs <= max };

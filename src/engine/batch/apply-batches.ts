@@ -1,14 +1,16 @@
 // Takes pending ranges of the open run until none is left: claim, write and checkpoint in one transaction each.
 // The order inside `applyClaimed` is the protocol: fence, lane, batch row, allotments. Do not reorder.
 import { retryWithBackoff } from '../../kernel/retry.js';
-import { isRolloutError, RolloutError } from '../../kernel/rollout-error.js';
+import { RolloutError } from '../../kernel/rollout-error.js';
 import { type ClaimedBatch, claimBatch, completeBatch } from '../../stores/cell/batch/batches.js';
+import { findNewestBatch } from '../../stores/cell/batch/checks.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import { classifyFailure, type FailureKind, isRowFailure } from '../../stores/postgres-failure.js';
 import type { WorkerContext } from '../context.js';
+import { findBreach, requireFewQuarantined } from './breach.js';
 import { enterFence, failRun } from './run-fence.js';
 import { splitBatch } from './split-batch.js';
-import { awaitSample, type LaneOutcome, takeLane } from './take-lane.js';
+import { awaitSample, createSampler, type LaneOutcome, takeLane } from './take-lane.js';
 import { CountsDiffer, PlanDiffers, type WriteStrategy, writeBatch } from './write-batch.js';
 
 export type BatchOutcome =
@@ -42,6 +44,7 @@ export async function applyBatches(
 ): Promise<{ batches: number; last: BatchOutcome }> {
   const cell = context.cells.get(options.dataCenter);
   const until = context.clock.now().getTime() + options.forMs;
+  const sampleIfDue = createSampler(context, cell);
   let batches = 0;
   let polls = 0;
   for (;;) {
@@ -50,6 +53,7 @@ export async function applyBatches(
       batches += 1;
       options.onProgress?.();
     }
+    await sampleIfDue();
     if (last.kind === 'rests') await context.clock.sleep(last.ms, options.signal);
     polls = last.kind === 'unsampled' ? polls + 1 : 0;
     if (options.signal?.aborted) return { batches, last };
@@ -105,13 +109,6 @@ async function attemptBatch(
   }
 }
 
-/** The code of a broken rule or of a plan that is edited or missing: the run must not go on; undefined: it may. */
-function findBreach(error: unknown): string | undefined {
-  if (isRolloutError(error, 'plan_edited') || isRolloutError(error, 'plan_unknown')) return error.code;
-  const { kind, ours } = classifyFailure(error);
-  return kind === 'rule_broken' && !isRowFailure(error) ? (ours ?? 'rule_violation') : undefined;
-}
-
 async function applyClaimed(
   tx: CellTransaction,
   epoch: bigint,
@@ -120,12 +117,13 @@ async function applyClaimed(
 ): Promise<BatchOutcome> {
   const run = await enterFence(tx, epoch);
   if (run === undefined) return { kind: 'fenced' };
-  const lane = await takeLane(tx, run.throttle, run.runId);
+  const lane = await takeLane(tx, run.throttle, () => findNewestBatch(tx, run.runId));
   if (lane.kind !== 'taken') return lane;
   const batch = await claimBatch(tx, run);
   if (batch === undefined) return { kind: 'nothing_pending' };
   claim.batch = batch;
   const counts = await writeBatch(tx, run, batch, strategy);
+  await requireFewQuarantined(tx, run, counts);
   const completed = await completeBatch(
     tx,
     { runId: run.runId, batchNo: batch.batchNo, epoch, timeline: run.timeline },

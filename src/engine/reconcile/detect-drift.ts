@@ -23,6 +23,7 @@ import {
 import { findSourceRangeEnd } from '../../stores/cell/source-ranges.js';
 import { listUnreadable } from '../../stores/cell/unreadable.js';
 import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
+import { findBreach } from '../batch/breach.js';
 import { enterFence, failRun } from '../batch/run-fence.js';
 import type { WorkerContext } from '../context.js';
 import { countLeftOutAs } from '../plan/count-left-out.js';
@@ -105,6 +106,11 @@ async function takeStep(
       signal,
     });
   } catch (error) {
+    const breach = findBreach(error);
+    if (breach === 'source_row_security') {
+      await failRun(context, cell, epoch, breach);
+      return 'fenced';
+    }
     const { kind } = classifyFailure(error);
     if (isRowFailure(error) && search.mode === 'quick') return { size: Math.min(search.size, 2_000), mode: 'careful' };
     if (signal?.aborted && passes(error)) return search;

@@ -19,8 +19,11 @@ const reading = (use: number | null, sampledAt: Date): CheckReading => ({
   sampledAt,
 });
 
+/** It works in every lane, and a check has slowed it before. */
+const FULL: Throttle = { lanes: 4, goodSamples: 0, changedAt: at(-60), sampledAt: at(-5), slowed: true };
+
 /** The lanes after each of the samples, one every five seconds. */
-function play(uses: readonly (number | null)[], lanes = 4, from: Throttle = UNDECIDED): readonly (number | null)[] {
+function play(uses: readonly (number | null)[], lanes = 4, from: Throttle = FULL): readonly (number | null)[] {
   let throttle = from;
   return uses.map((use, sample) => {
     const now = at(sample * 5);
@@ -31,44 +34,49 @@ function play(uses: readonly (number | null)[], lanes = 4, from: Throttle = UNDE
 
 describe('decideThrottle', () => {
   test.each([
-    ['begins with every lane', [0], [4]],
     ['stays between 0.4 and 0.7', [0.4, 0.69, 0.5], [4, 4, 4]],
-    ['takes one step less from 0.7', [0.7, 0.99, 0.8, 0.8, 0.8, 0.8], [3, 2, 1, 0.5, 0.25, 0.25]],
-    ['halves from 1', [1, 1.99, 1, 1, 1], [2, 1, 0.5, 0.25, 0.25]],
+    ['takes one step less from 0.7', [0.7, 0.99, 0.8, 0.8, 0.8, 0.8], [3, 2, 1, 0.5, 0.25, 0.125]],
+    ['halves from 1', [1, 1.99, 1, 1, 1, 1], [2, 1, 0.5, 0.25, 0.125, 0.125]],
     ['holds from 2', [2], [0]],
     ['holds without data', [null], [0]],
-    ['comes back with the smallest after three good samples', [2, 0, 0.69, 0, 0], [0, 0, 0, 0.25, 0.25]],
-    ['counts good samples in a row only', [2, 0, 0, 0.7, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0.25]],
-    ['takes what is missing for no good sample', [2, 0, 0, null, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0.25]],
+    ['comes back with the smallest after three good samples', [2, 0, 0.69, 0, 0], [0, 0, 0, 0.125, 0.125]],
+    ['counts good samples in a row only', [2, 0, 0, 0.7, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0.125]],
+    ['takes what is missing for no good sample', [2, 0, 0, null, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0.125]],
     ['grows every 15 s', [1, 0, 0, 0, 0, 0, 0, 0], [2, 2, 2, 3, 3, 3, 4, 4]],
   ])('%s', (_, uses, lanes) => {
     expect(play(uses)).toEqual(lanes);
   });
 
   test('doubles below one lane', () => {
-    expect(play([2, 0, 0, 0, ...Array<number>(9).fill(0)]).filter((_, sample) => sample % 3 === 0)).toEqual([
-      0, 0.25, 0.5, 1, 2,
+    expect(play([2, 0, 0, 0, ...Array<number>(12).fill(0)]).filter((_, sample) => sample % 3 === 0)).toEqual([
+      0, 0.125, 0.25, 0.5, 1, 2,
     ]);
   });
 
+  test('begins with one lane and grows with each sample, until a check slows it', () => {
+    expect(play([0, 0.39, 0, 0, 0], 4, UNDECIDED)).toEqual([1, 2, 3, 4, 4]);
+    expect(play([0, 0, 0.8, 0, 0, 0, 0], 4, UNDECIDED)).toEqual([1, 2, 1, 1, 1, 2, 2]);
+    expect(play([0.5, 0.5, 0], 4, UNDECIDED)).toEqual([1, 1, 2]);
+    expect(play([2, 0, 0, 0], 4, UNDECIDED)).toEqual([0, 0, 0, 0.125]);
+  });
+
   test('goes by the worst of several, and takes no reading at all for no check', () => {
-    const given = { lanes: 4, throttle: UNDECIDED };
+    const given = { lanes: 4, throttle: FULL };
     expect(decideThrottle([reading(0, T0), reading(2, T0)], given, T0).lanes).toBe(0);
     expect(decideThrottle([reading(0, T0), reading(null, T0)], given, T0).lanes).toBe(0);
-    expect(decideThrottle([], given, T0).lanes).toBe(4);
+    expect(decideThrottle([], { lanes: 4, throttle: UNDECIDED }, T0).lanes).toBe(4);
   });
 
   test('forgets what was decided for work of a minute ago, and follows a setting that is lowered', () => {
     const held = decideThrottle([reading(2, T0)], { lanes: 4, throttle: UNDECIDED }, T0);
-    expect(decideThrottle([reading(0, at(61))], { lanes: 4, throttle: held }, at(61)).lanes).toBe(4);
-    const full = decideThrottle([reading(0, T0)], { lanes: 4, throttle: UNDECIDED }, T0);
-    expect(decideThrottle([reading(0.5, at(5))], { lanes: 2, throttle: full }, at(5)).lanes).toBe(2);
+    expect(decideThrottle([reading(0, at(61))], { lanes: 4, throttle: held }, at(61)).lanes).toBe(1);
+    expect(decideThrottle([reading(0.5, at(5))], { lanes: 2, throttle: FULL }, at(5)).lanes).toBe(2);
   });
 
   test('takes the probe for calm at 1', () => {
     const probe = (value: number): CheckReading => ({ ...reading(0, T0), check: { name: 'probe', limit: 2 }, value });
     const lanesAt = (value: number): number | null =>
-      decideThrottle([probe(value)], { lanes: 4, throttle: UNDECIDED }, T0).lanes;
+      decideThrottle([probe(value)], { lanes: 4, throttle: FULL }, T0).lanes;
     expect([0.5, 1, 1.6, 1.8, 2, 3].map(lanesAt)).toEqual([4, 4, 4, 3, 2, 0]);
   });
 });
@@ -83,7 +91,7 @@ function createRandom(seed: number): () => number {
 }
 
 describe('whatever is read, and however clocks jump', () => {
-  const STEPS = [0, 0.25, 0.5, ...Array.from({ length: 32 }, (_, n) => n + 1)];
+  const STEPS = [0, 0.125, 0.25, 0.5, ...Array.from({ length: 32 }, (_, n) => n + 1)];
   const cases = Array.from({ length: 80 }, (_, seed) => seed + 1);
 
   test('lanes are a step between none and the setting, and without data there are none', () => {
@@ -115,6 +123,7 @@ describe('whatever is read, and however clocks jump', () => {
         goodSamples: Math.floor(random() * 4),
         changedAt: at(-random() * 40),
         sampledAt: at(-random() * 70),
+        slowed: random() < 0.5,
       };
       const given = { lanes: 8, throttle };
       const uses = Array.from({ length: 20 }, () => random() * 2.5).sort((one, other) => one - other);
@@ -125,7 +134,7 @@ describe('whatever is read, and however clocks jump', () => {
 });
 
 describe('readEffectiveLanes', () => {
-  const decided: Throttle = { lanes: 3, goodSamples: 0, changedAt: T0, sampledAt: T0 };
+  const decided: Throttle = { lanes: 3, goodSamples: 0, changedAt: T0, sampledAt: T0, slowed: false };
 
   test.each([
     ['is what was decided', decided, 4, 15, 3],

@@ -34,7 +34,8 @@ const sealChecks = (...specs: readonly CheckSpec[]): Promise<unknown> =>
 async function setChecks(...specs: readonly CheckSpec[]): Promise<void> {
   await sealChecks(...specs);
   await cell.sql(`update credit_rollout.throttle
-    set lanes = null, good_samples = 0, changed_at = null, sampled_at = null, looked_at = null`);
+    set lanes = null, good_samples = 0, changed_at = null, sampled_at = null, looked_at = null, slowed = false;
+    update credit_rollout.checks set calm_ms = '{}'`);
 }
 
 async function setLoad(value: number | null): Promise<void> {
@@ -70,18 +71,18 @@ describe('the checks of a cell', () => {
     expect((await applyBatches(contextOf(cell.cell), { ...at, forMs: 0 })).batches).toBe(1);
     expect(await pending()).toBe(before - 1);
     expect(await readings()).toMatchObject({ probe: expect.any(Number), lockWaits: 0, wal: 0 });
-    expect(await lanes()).toBe(3);
+    expect(await lanes()).toBe(1);
     expect(await sampleChecks(cell.cell, 4_500)).toBe(false);
     expect(await sampleChecks(cell.cell, 0)).toBe(true);
   });
 
-  test('hold from twice the limit, and go on with a quarter of a lane after three good samples', async () => {
+  test('hold from twice the limit, and go on with an eighth of a lane after three good samples', async () => {
     await setChecks(LOAD);
     await setLoad(200);
     const before = await pending();
     expect((await applyBatches(contextOf(cell.cell), at)).last).toEqual({ kind: 'throttled' });
     await setLoad(10);
-    for (const expected of [0, 0, 0.25]) {
+    for (const expected of [0, 0, 0.125]) {
       await sampleChecks(cell.cell, 0);
       expect(await lanes()).toBe(expected);
     }
@@ -95,11 +96,11 @@ describe('the checks of a cell', () => {
       ...context.clock,
       sleep: async (ms: number) => {
         rests.push(ms);
-        await cell.sql(`update credit_rollout.batches set done_at = done_at - make_interval(secs => 2)`);
+        await cell.sql(`update credit_rollout.batches set done_at = done_at - make_interval(secs => 4)`);
       },
     };
     expect((await applyBatches({ ...context, clock }, { ...at, forMs: 0 })).last.kind).toBe('done');
-    expect(rests).toEqual([expect.toSatisfy((ms: number) => ms > 1_000 && ms <= 1_500)]);
+    expect(rests).toEqual([expect.toSatisfy((ms: number) => ms > 3_000 && ms <= 3_500)]);
   });
 
   test.each([
@@ -110,7 +111,7 @@ describe('the checks of a cell', () => {
     await setLoad(1);
     await setChecks(LOAD);
     await sampleChecks(cell.cell, 0);
-    expect(await lanes()).toBe(3);
+    expect(await lanes()).toBe(1);
     await breakIt();
     await sampleChecks(cell.cell, 0);
     expect([await readings(), await lanes()]).toEqual([{ load: code }, 0]);

@@ -132,6 +132,9 @@ export interface BatchCounts {
   readonly totalCredits: string;
 }
 
+/** SQL: measured by what has just worked for long enough to wait for a processor as the others do. */
+export const SLOWDOWN = `case when clock_timestamp() - now() > interval '50 ms' then credit_rollout.slowdown() end`;
+
 /** The checkpoint, in the transaction that wrote. False when the batch was no longer pending. */
 export async function completeBatch(
   tx: CellTransaction,
@@ -144,7 +147,7 @@ export async function completeBatch(
      set state = 'done', epoch = :epoch::bigint, timeline = :timeline, orgs = :orgs, inserted = :inserted,
        raised = :raised, unchanged = :unchanged, stale = :stale, quarantined = :quarantined, falls = :falls,
        total_credits = :total_credits::numeric, done_at = clock_timestamp(),
-       duration_ms = (extract(epoch from clock_timestamp() - now()) * 1000)::int
+       duration_ms = (extract(epoch from clock_timestamp() - now()) * 1000)::int, slowdown = ${SLOWDOWN}
      where run_id = :run_id::bigint and batch_no = :batch_no and state = 'pending'`,
     {
       run_id: at.runId,

@@ -24,11 +24,19 @@ where r.state = 'streaming' and r.replay_lsn is not null and not exists (
  * has not replayed yet: a standby whose replay is paused reports nothing.
  */
 const READINGS: Readonly<Record<BuiltInCheck, string>> = {
-  // against the median of calm times; what takes less than half a millisecond is calm
-  probe: `with now as materialized (select credit_rollout.probe_ms() as ms)
-    select now.ms / greatest(0.5, coalesce(
-      (select percentile_cont(0.5) within group (order by t) from unnest(c.calm_ms) t), now.ms)) as value,
-      null as code, now.ms as measured
+  // Against the median of calm times; what takes less than half a millisecond is calm. How long our batches wait for a
+  // processor counts twice as much: half as long again is as bad as a read of twice the time. It slows and never holds:
+  // where others keep every processor busy, that does not end when we stop.
+  probe: `with now as materialized (select credit_rollout.probe_ms() as ms),
+    own as (select 1 + 2 * (avg(n.slowdown) - 1) as value from (
+      select b.slowdown from credit_rollout.batches b join credit_rollout.fence f on f.run_id = b.run_id
+      join credit_rollout.throttle t on t.scope = 'write'
+      where b.slowdown is not null and coalesce(b.verified_at, b.done_at)
+        > greatest(clock_timestamp() - interval '1 min', coalesce(t.changed_at, '-infinity'))
+      order by coalesce(b.verified_at, b.done_at) desc limit 20) n having count(*) >= 3)
+    select greatest(now.ms / greatest(0.5, coalesce(
+        (select percentile_cont(0.5) within group (order by t) from unnest(c.calm_ms) t), now.ms)),
+      (select least(own.value, 1 + 1.9 * (c.limit_value - 1)) from own)) as value, null as code, now.ms as measured
     from now left join credit_rollout.checks c on c.name = 'probe'`,
   lag: `with standbys as materialized (${STANDBYS}),
     slowest as (select count(*) as found, min(replay_lsn) as lsn,

@@ -27,7 +27,7 @@ const CHECKS = `select name, query, value, error, sampled_at, limit_value as own
     case when loosened_until > clock_timestamp() then loosened_limit else limit_value end as limit,
     coalesce(loosened_until > clock_timestamp(), false) and loosened_limit is null as is_off
   from credit_rollout.checks order by name`;
-const THROTTLES = 'select scope, lanes, good_samples, changed_at, sampled_at from credit_rollout.throttle';
+const THROTTLES = 'select scope, lanes, good_samples, changed_at, sampled_at, slowed from credit_rollout.throttle';
 
 /** The checks of the cell with their readings, and what was decided by them; by the cell's clock. */
 export async function readChecks(tx: CellTransaction): Promise<{
@@ -97,16 +97,17 @@ export async function saveSampling(
   const decided = await execute(
     tx,
     `update credit_rollout.throttle t
-     set lanes = d.lanes, good_samples = d.good_samples, changed_at = d.changed_at, sampled_at = :at::timestamptz
+     set lanes = d.lanes, good_samples = d.good_samples, changed_at = d.changed_at, slowed = d.slowed,
+       sampled_at = :at::timestamptz
      from jsonb_to_recordset(:decided::jsonb)
-       d (scope text, lanes float8, good_samples integer, changed_at timestamptz)
+       d (scope text, lanes float8, good_samples integer, changed_at timestamptz, slowed boolean)
      where t.scope = d.scope and (select w.looked_at from credit_rollout.throttle w where w.scope = 'write')
        = :at::timestamptz`,
     {
       at: at.toISOString(),
       decided: JSON.stringify(
-        throttles.map(({ scope, lanes, goodSamples, changedAt }) => ({
-          ...{ scope, lanes },
+        throttles.map(({ scope, lanes, goodSamples, changedAt, slowed }) => ({
+          ...{ scope, lanes, slowed },
           good_samples: goodSamples,
           changed_at: changedAt?.toISOString() ?? null,
         })),
@@ -121,6 +122,18 @@ export async function saveSampling(
     { at: at.toISOString(), measured: JSON.stringify(measured) },
   );
   return true;
+}
+
+/** How long ago a range of a run was verified last, in ms; undefined: none was. */
+export async function findNewestVerified(tx: CellTransaction, runId: bigint): Promise<number | undefined> {
+  const row = await findRow<{ readonly endedMs: number }>(
+    tx,
+    `select (extract(epoch from clock_timestamp() - b.verified_at) * 1000)::float8 as ended_ms
+     from credit_rollout.batches b where b.run_id = :run_id::bigint and b.verified_at is not null
+     order by b.verified_at desc limit 1`,
+    { run_id: runId },
+  );
+  return row?.endedMs;
 }
 
 /** How long the newest batch of a run took, and how long ago it ended, in ms; undefined: there is none. */

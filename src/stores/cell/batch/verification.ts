@@ -6,6 +6,7 @@ import { execute, findRow, type SqlValues, selectRow, selectRows } from '../../q
 import type { CellTransaction } from '../cell-database.js';
 import { type KeyRange, rangeCondition, storedRangeCondition } from '../key-range.js';
 import { findSourceRangeEnd } from '../source-ranges.js';
+import { SLOWDOWN } from './batches.js';
 import { FOREIGN, IS_PLANNED, listUnplanned, MISSING, NEWEST_CHANGES } from './recorded-allotments.js';
 
 export interface VerifyCounts {
@@ -236,7 +237,7 @@ export async function recordVerification(
     `update credit_rollout.batches
      set verified_at = clock_timestamp(), checked = :checked, mismatches = :mismatches, changed_since = :changed_since,
        appeared = :appeared, legacy_wins = :legacy_wins, before_credits = :before_credits::numeric,
-       after_credits = :after_credits::numeric, floors = :floors::numeric
+       after_credits = :after_credits::numeric, floors = :floors::numeric, slowdown = ${SLOWDOWN}
      where run_id = :run_id::bigint and batch_no = :batch_no`,
     {
       run_id: at.runId,

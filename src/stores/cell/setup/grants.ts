@@ -5,11 +5,11 @@ import type { CellRole } from '../cell-database.js';
 
 const FENCER_BATCH_COLUMNS = `run_id, batch_no, expected, state, epoch, timeline, orgs, inserted, raised, unchanged,
   stale, quarantined, falls, total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since,
-  appeared, legacy_wins, before_credits, after_credits, floors, kind, plan_range`;
+  appeared, legacy_wins, before_credits, after_credits, floors, kind, plan_range, slowdown`;
 // what a batch did, and what its verification found
 const WORKER_BATCH_COLUMNS = `state, epoch, timeline, orgs, inserted, raised, unchanged, stale, quarantined, falls,
   total_credits, duration_ms, done_at, verified_at, checked, mismatches, changed_since, appeared, legacy_wins,
-  before_credits, after_credits, floors`;
+  before_credits, after_credits, floors, slowdown`;
 // a finding, until its run ends
 const WORKER_DRIFT_COLUMNS = `cause, movement, before_total, after_total, before_floor, after_floor, proposed_floor,
   outcome, capped, batch_no, found_at`;
@@ -83,8 +83,8 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     NOTE_LEFT_OUT,
     // it writes what it measured; which checks there are, and their limits, come with the seal of a run
     'select, update (value, error, sampled_at, calm_ms, mark_lsn, mark_at) on credit_rollout.checks',
-    'select, update (lanes, good_samples, changed_at, sampled_at, looked_at) on credit_rollout.throttle',
-    'execute on function credit_rollout.probe_ms',
+    'select, update (lanes, good_samples, changed_at, sampled_at, looked_at, slowed) on credit_rollout.throttle',
+    'execute on function credit_rollout.probe_ms, credit_rollout.slowdown',
     PLANS,
     PLAN_FUNCTIONS,
     // the check of the canary compares with what was stored before, and how it came about
