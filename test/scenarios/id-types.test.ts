@@ -90,17 +90,22 @@ describe('ids', () => {
   });
 
   test.each(['en-x-icu', 'de-x-icu', 'C', 'und-x-icu'])(
-    'as text collated %s are cut and compared as their cell does',
+    'as text collated %s are cut and compared as their cell does, editions letter by letter',
     async (collation) => {
       const some = await edgesAnd('text', ODD, 240);
       const fleet = await runOn({ cells: [{ idType: 'text', key: 'none', init: 'left' }] }, async (made) => {
         const cell = made.cell(0);
         await cell.sql(`alter table public.orgs alter column org_id type text collate "${collation}"`);
         await cell.sql('alter table public.orgs add primary key (org_id)');
+        await cell.sql(`create collation public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+          alter table public.orgs alter column edition type text collate public.any_case`);
         await cell.init();
         await shareSealKey(made.engine, cell.dataCenter.id, 'existing');
-        await cell.insertOrgs(...some.map((org_id) => ({ org_id })));
+        await cell.insertOrgs(...some.map((org_id) => ({ org_id })), { org_id: 'loud', edition: 'STANDARD' });
       });
+      expect(await fleet.cell(0).sql('select org_id::text as id, reason from credit_rollout.quarantine')).toEqual([
+        { id: 'loud', reason: 'unknown_edition' },
+      ]);
       expect(await count(fleet, 'select count(*) from credit_rollout.allotments')).toBe(some.length);
       expect(
         await fleet

@@ -12,6 +12,8 @@ export interface AttachedSource {
     readonly updatedAt: boolean;
     readonly peakCredits: boolean;
   };
+  /** Its editions have a collation of their own, which may take two of them for one. */
+  readonly collatedEditions: boolean;
   /** True when a unique index proves that an org_id occurs once. */
   readonly unique: boolean;
   /** Ids are texts that may be longer than one that can be held. */
@@ -31,16 +33,18 @@ export const isHeld = (id: string, { longIds }: Pick<AttachedSource, 'longIds'>)
 const optional = (present: boolean, column: string, otherwise: string): string =>
   `${present ? `${column}::bigint` : otherwise} as ${column}`;
 
-// The window function uses exactly the expression of the domain: only then does a key range reach the scan below it.
+// An edition is one of the card letter by letter, for each of the three that compute the rule: so never by a collation
+// that knows no case. The window function uses exactly the expression of the domain: only then does a key range reach the scan below it.
 /**
  * SQL that creates `source_orgs`, `source_faults`, `source_left_out` and, where the source has `updated_at`,
  * `source_updates`. A null org_id is counted in the second, one that is too long in the third; neither is in the others.
  */
 export function createSourceOrgs(source: AttachedSource): string {
-  const { has, longIds } = source;
+  const { has, longIds, collatedEditions } = source;
   return `
 create view credit_rollout.source_orgs as
-select org_id::credit_rollout.org_id as org_id, edition::text as edition, paid, agents::bigint as agents,
+select org_id::credit_rollout.org_id as org_id, edition::text${collatedEditions ? ' collate pg_catalog."C"' : ''} as edition, paid,
+  agents::bigint as agents,
   ${optional(has.lightAgents, 'light_agents', '0::bigint')},
   ${optional(has.additionalCredits, 'additional_credits', '0::bigint')},
   ${has.legacyLimit ? 'legacy_limit::bigint' : 'null::bigint'} as negotiated_limit,

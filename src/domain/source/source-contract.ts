@@ -56,7 +56,7 @@ const requirements = (lightAgentsNeeded: boolean): readonly Requirement[] => [
     column: 'org_id',
     required: true,
     expected: 'smallint, integer, bigint, uuid, text or varchar',
-    accepts: ({ base }) => base in IDS,
+    accepts: ({ base }) => Object.hasOwn(IDS, base),
   },
   {
     column: 'edition',

@@ -229,6 +229,7 @@ export const toAttached = (source: Source): Parameters<typeof attachSource>[1] =
   relation: source.relation,
   unique: source.unique,
   longIds: canBeLong(source.columns.get('org_id')),
+  collatedEditions: (source.columns.get('edition')?.collation ?? null) !== null,
   has: {
     lightAgents: source.columns.has('light_agents'),
     additionalCredits: source.columns.has('additional_credits'),
