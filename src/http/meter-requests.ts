@@ -91,10 +91,14 @@ export function readCallHeaders({ headersDistinct }: Pick<IncomingMessage, 'head
   };
 }
 
+/** A text in which each byte has its meaning: throws where it is no UTF-8, so that two texts never become one. */
+export const decodeExactly = (bytes: Buffer): string =>
+  new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+
 /** Node reads each byte of a header as one character, and proxies send UTF-8. Null, which is rejected: it is none. */
 function decodeUtf8(value: string): string | null {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(value, 'latin1'));
+    return decodeExactly(Buffer.from(value, 'latin1'));
   } catch {
     return null;
   }

@@ -19,6 +19,7 @@ import { isFromPage } from './from-page.js';
 import {
   type AcquireBody,
   acquireBody,
+  decodeExactly,
   describeBadCall,
   readCallHeaders,
   releaseBodies,
@@ -197,7 +198,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
     parts.push(bytes);
   }
   try {
-    return JSON.parse(Buffer.concat(parts).toString('utf8'));
+    return JSON.parse(decodeExactly(Buffer.concat(parts)));
   } catch {
     throw new BadRequest('The body is no JSON.');
   }

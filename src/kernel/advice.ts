@@ -40,8 +40,15 @@ function showPart(part: CommandPart): string {
 
 /** A value as a shell takes it; `otherwise` for one that cannot be shown as it is, or that would be an option. */
 export const quoteArgument = (value: string, otherwise: string): CommandText => ({
-  command: toPrintable(value) === value && !value.startsWith('-') ? quoteText(value) : otherwise,
+  command: value.startsWith('-') ? otherwise : quoteUnlessHidden(value, otherwise),
 });
+
+/** What toPrintable made of a character, and what was cut: a view does not know the value itself. */
+const ALREADY_SHOWN = /\\u(?:[0-9a-f]{4}|\{)|…$/u;
+
+/** The same for the value of an option that may begin as another does. */
+export const quoteUnlessHidden = (value: string, otherwise: string): string =>
+  toPrintable(value) === value && !ALREADY_SHOWN.test(value) ? quoteText(value) : otherwise;
 
 export const quoteText = (text: string): string =>
   /^[\w./-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -12,18 +12,36 @@ const UNSAFE_IN_JSON = new RegExp(String.raw`(?!\n)${INVISIBLE}|${PILED_MARKS}`,
 
 /** On one line, each unsafe character as `\u202e` or `\u{e0001}`; done twice it stays the same. */
 export function toPrintable(text: string): string {
-  return text.replace(UNSAFE, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`;
-  });
+  return text.replace(UNSAFE, showCode);
 }
 
+/** Blanks that look like a space and are none. */
+const OTHER_BLANK = /(?! )[\p{Zs}\u2800]/gu;
+/** Not as an option begins; a number below zero does. */
+const PLAIN_WORD = /^(?!null$|-(?!\d))[\p{L}\p{N}_.@:/-]+$/u;
+/** What ends the quotes would also stand before it or after it. */
+const BEFORE_QUOTE = /(\\*)("|$)/gu;
+
 /**
- * An id or an edition of somebody else's in a sentence of ours: in quotes unless it is one plain word, so that it
- * cannot go on as the sentence would. `null` is no plain word: it stands for none.
+ * A name of somebody else's in a sentence of ours: of an org, an edition, a login. In quotes unless it is one plain
+ * word, so that it cannot go on as the sentence would; `null` is none, it stands for nothing. What only looks the same
+ * as another name, by its blanks or by how its accents are stored, is told apart.
  */
-export const showName = (text: string): string =>
-  /^(?!null$)[\p{L}\p{N}_.@:/-]+$/u.test(text) ? text : `"${text.replaceAll('"', '\\"')}"`;
+export function showName(text: string): string {
+  const exact = text.replace(OTHER_BLANK, showCode);
+  const told = exact === exact.normalize('NFC') ? exact : [...exact].map(showOtherForm).join('');
+  if (told === text && PLAIN_WORD.test(text)) return text;
+  return `"${told.replace(BEFORE_QUOTE, (_, slashes: string, quote: string) => slashes + slashes + (quote && '\\"'))}"`;
+}
+
+/** Of a text that has another form with the same look: its marks, and characters that stand for others. */
+const showOtherForm = (character: string): string =>
+  /\p{M}/u.test(character) || character !== character.normalize('NFC') ? showCode(character) : character;
+
+function showCode(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`;
+}
 
 /** As toPrintable, for a text that may have several lines: its line feeds stay. */
 export const toPrintableLines = (text: string): string => text.split('\n').map(toPrintable).join('\n');

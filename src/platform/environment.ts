@@ -2,6 +2,7 @@
 
 /** The value of an environment variable; undefined when it is unset or empty. */
 export function readEnvironment(name: string): string | undefined {
-  const value = process.env[name];
+  // not what every object has, such as `constructor`
+  const value = Object.hasOwn(process.env, name) ? process.env[name] : undefined;
   return value === '' ? undefined : value;
 }

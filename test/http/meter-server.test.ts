@@ -68,7 +68,7 @@ async function open(where: 'loopback' | 'socket' = 'loopback') {
         );
       });
       asked.on('error', reject);
-      asked.end(typeof body === 'string' ? body : JSON.stringify(body));
+      asked.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
     });
   const post = (target: string, body: unknown): Promise<Reply> => ask({ method: 'POST', path: target }, body);
   return { ...scene, ask, post };
@@ -246,6 +246,8 @@ describe('GET /authorize', () => {
     expect(await status(Buffer.from('Zürich-東京'))).toBe(200);
     expect(await status(Buffer.from('Zürich-東京'))).toBe(429);
     expect(await status(Buffer.from([0x5a, 0xfc, 0x72]))).toBe(400);
+    const body = Buffer.from('{"kind":"get","orgId":"Z\u00fc"}', 'latin1');
+    expect((await ask({ method: 'POST', path: '/acquire' }, body)).status).toBe(400);
   });
 });
 

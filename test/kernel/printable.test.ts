@@ -91,15 +91,36 @@ describe('withPrintableTexts', () => {
 });
 
 describe('showName', () => {
-  test.each(['acme', 'Zoë-42', 'a.b@c:1/x', '7'])('leaves %s as it is', (id) => expect(showName(id)).toBe(id));
+  test.each(['acme', 'Zoë-42', 'a.b@c:1/x', '7', '-5'])('leaves %s as it is', (id) => expect(showName(id)).toBe(id));
 
   test.each([
     ['', '""'],
     [' ', '" "'],
     ['acme ', '"acme "'],
     ['null', '"null"'],
-    ['acme in in, 25,000 → 30,000\u00a0', '"acme in in, 25,000 → 30,000\u00a0"'],
+    ['acme in in, 25,000 → 30,000\u00a0', '"acme in in, 25,000 → 30,000\\u00a0"'],
+    ['a\u2003b', '"a\\u2003b"'],
+    ['a\\', '"a\\\\"'],
+    ['a\\" in in', '"a\\\\\\" in in"'],
+    ['C:\\new', '"C:\\new"'],
+    ['e\u0301', '"e\\u0301"'],
+    ['\u212a', '"\\u212a"'],
+    ['--execute', '"--execute"'],
+    ['-', '"-"'],
+    ['ana, approved by bob', '"ana, approved by bob"'],
     ['a" in in: "b', '"a\\" in in: \\"b"'],
     ['free (0), standard', '"free (0), standard"'],
   ])('keeps %j from going on as the sentence would', (id, shown) => expect(showName(id)).toBe(shown));
+
+  test('has one end, and shows no two texts alike that only look alike', () => {
+    fc.assert(
+      fc.property(hostileText.map(toPrintable), (text) => {
+        const shown = showName(text);
+        if (shown !== text) expect(shown).toMatch(/^"(?:[^"\\]|\\.)*"$/u);
+        const other = text.normalize('NFD');
+        if (other !== text) expect(showName(other)).not.toBe(shown);
+        expectPrintable(shown);
+      }),
+    );
+  });
 });

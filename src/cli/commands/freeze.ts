@@ -2,7 +2,7 @@
 
 import { type FreezeReport, freeze, type UnfreezeReport, unfreeze } from '../../engine/operate/freeze.js';
 import { command } from '../../kernel/advice.js';
-import { withPrintableTexts } from '../../kernel/printable.js';
+import { showName, withPrintableTexts } from '../../kernel/printable.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { pickDataCenters } from '../arguments/choose-data-centers.js';
 import { withProgram } from '../processes/with-program.js';
@@ -76,7 +76,7 @@ function showFreeze(session: CliSession, report: FreezeReport): readonly string[
       : 'nothing new begins, but something that began before has not ended; run the command again for the proof';
   return [
     `❄ ${dataCenter}: ${state}${already ? ' already' : ''}; ${proof}`,
-    `    since ${showInstant(since)} by ${by}${reason === null ? '' : `: ${reason}`}`,
+    `    since ${showInstant(since)} by ${showName(by)}${reason === null ? '' : `: ${reason}`}`,
     ...holders.map(showHolder),
   ];
 }

@@ -4,7 +4,7 @@
 import { findDataCenter } from '../../compose.js';
 import { type LanesReport, listLanes, readLanes, setLanes } from '../../engine/operate/set-lanes.js';
 import { advise, command } from '../../kernel/advice.js';
-import { withPrintableTexts } from '../../kernel/printable.js';
+import { showName, withPrintableTexts } from '../../kernel/printable.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
@@ -82,7 +82,10 @@ function preview(session: CliSession, now: LanesReport, lanes: number | null): n
 
 function showLanes({ dataCenter, lanes, set, setBy, setAt, requested }: LanesReport): string {
   const now = lanes === null ? 'no rollout was requested yet' : `${lanes} at once`;
-  const why = set === null ? 'as requested' : `set by ${setBy}${setAt === null ? '' : `, ${showInstant(setAt)}`}`;
+  const why =
+    set === null
+      ? 'as requested'
+      : `set by ${setBy === null ? '–' : showName(setBy)}${setAt === null ? '' : `, ${showInstant(setAt)}`}`;
   const beside = set === null || requested === null ? '' : `; requested: ${requested}`;
   return `${dataCenter}: lanes: ${now}${lanes === null ? '' : ` (${why}${beside})`}`;
 }

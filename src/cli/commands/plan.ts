@@ -83,7 +83,7 @@ async function makeReports(
     withCounter(session, `Planning ${dataCenter}`, (onProgress) =>
       planDataCenter(
         program.engine,
-        { config: program.config, dataCenter, card, save },
+        { config: program.config, dataCenter, card, save, reason: session.options.reason },
         { onProgress, saveOrgs, signal },
       ),
     );

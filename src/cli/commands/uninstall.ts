@@ -5,6 +5,7 @@ import { findDataCenter } from '../../compose.js';
 import { previewUninstall, type UninstallRequest, uninstallCell } from '../../engine/setup/uninstall-cell.js';
 import { command } from '../../kernel/advice.js';
 import { ERRORS } from '../../kernel/error-codes.js';
+import { toPastedSql } from '../../kernel/pasted-sql.js';
 import { withPrintableTexts } from '../../kernel/printable.js';
 import { getReason } from '../arguments/get-reason.js';
 import { withProgram } from '../processes/with-program.js';
@@ -24,17 +25,22 @@ export function runUninstall(session: CliSession, { dc, execute, signUpsStopped 
     const request: UninstallRequest = { dataCenter, signUps: signUpsStopped ? 'stopped' : 'as seen' };
     if (execute) {
       const report = await uninstallCell(engine, { ...request, reason: getReason(session, 'Uninstalling') });
-      session.report({ executed: true, ...report }, showUninstalled(withPrintableTexts(report), session.commands));
+      session.report(
+        { executed: true, ...report },
+        showUninstalled(withPrintableTexts({ ...report, left: report.left.map(toPastedSql) }), session.commands),
+      );
       return 0;
     }
     const preview = await previewUninstall(engine, request);
     const refusals = preview.refusals.map(({ found, next }) => ({ found, next: session.commands.showAdvice(next) }));
+    const statements = preview.statements.map(toPastedSql);
+    const grants = preview.grants.map(toPastedSql);
     const next = session.commands.show(
       command`uninstall --dc ${dataCenter} ${signUpsStopped && command('--sign-ups-stopped')} --execute --reason TEXT`,
     );
     session.report(
       { executed: false, ...preview, refusals, next },
-      showUninstallPreview(withPrintableTexts({ ...preview, refusals }), next),
+      showUninstallPreview(withPrintableTexts({ ...preview, statements, grants, refusals }), next),
     );
     if (refusals.length > 0) return ERRORS.removal_refused.exit;
     return preview.statements.length === 0 ? NOTHING_TO_DO : 0;

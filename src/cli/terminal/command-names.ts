@@ -1,6 +1,13 @@
 // Commands as this user can paste them: through npm where npm ran us, and with the configuration that was named.
 import type { Release } from '../../domain/rollout/hold.js';
-import { type Advice, type CommandText, formatAdvice, quoteText, type SourceText } from '../../kernel/advice.js';
+import {
+  type Advice,
+  type CommandText,
+  formatAdvice,
+  quoteText,
+  quoteUnlessHidden,
+  type SourceText,
+} from '../../kernel/advice.js';
 
 export interface CommandNames {
   /** `status --dc eu` as this user runs it. */
@@ -25,9 +32,9 @@ export interface CommandContext {
 const NPM_SCRIPTS = ['rollout', 'start'];
 
 export function createCommandNames({ script, project, config }: CommandContext): CommandNames {
-  const npm = `npm run -s ${project === undefined ? '' : `--prefix ${quoteText(project)} `}rollout --`;
+  const npm = `npm run -s ${project === undefined ? '' : `--prefix ${quoteUnlessHidden(project, 'FOLDER')} `}rollout --`;
   const program = NPM_SCRIPTS.includes(script ?? '') ? npm : 'credit-rollout';
-  const prefix = config === undefined ? program : `${program} --config ${quoteText(config)}`;
+  const prefix = config === undefined ? program : `${program} --config ${quoteUnlessHidden(config, 'FILE')}`;
   const shown = new Set<string>();
   const write = (text: string): string => {
     const command = `${prefix} ${text}`;

@@ -3,11 +3,12 @@
 import { eastAsianWidth } from 'get-east-asian-width';
 import { SGR } from './paint.js';
 
-const MARK = /\p{M}/u;
+/** What takes no column: marks over a letter, and our mark behind words that are read from right to left. */
+const MARK = /[\p{M}\u200e]/u;
 /** Most texts, and each of their characters takes one column. */
 const NARROW = /^[ -~]*$/u;
 
-/** Two for a wide character, none for a mark over the one before it. */
+/** Two for a wide character, none for a mark. */
 const widthOf = (character: string): number =>
   MARK.test(character) ? 0 : eastAsianWidth(character.codePointAt(0) ?? 0);
 

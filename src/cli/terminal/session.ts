@@ -5,6 +5,7 @@ import { cutText, toPrintable, withPrintableTexts } from '../../kernel/printable
 import { readEnvironment } from '../../platform/environment.js';
 import { isCalledElsewhere, projectFolder } from '../../platform/project-folder.js';
 import { type CommandNames, createCommandNames } from './command-names.js';
+import { keepDirection } from './directions.js';
 import type { CliIo } from './io.js';
 import { createPaint, keepColours, type Paint } from './paint.js';
 import { formatJson } from './to-json.js';
@@ -69,7 +70,8 @@ export function createSession(io: CliIo, options: GlobalOptions): CliSession {
     project: isCalledElsewhere() ? projectFolder : undefined,
     config: options.config,
   });
-  const toFitting = (text: string, width = io.width()): string => wrapToWidth(safe(text), width, commands.shown);
+  const toFitting = (text: string, width = io.width()): string =>
+    keepDirection(wrapToWidth(safe(text), width, commands.shown));
   const print = (text: string): void => (options.json ? undefined : io.out(`${toFitting(text)}\n`));
   const printError = (text: string): void => io.err(`${toFitting(text)}\n`);
   return {

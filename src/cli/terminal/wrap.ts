@@ -3,8 +3,12 @@
 import { displayWidth, takeColumns } from './display-width.js';
 import { SGR } from './paint.js';
 
-/** In place of a space where no line may end; a text that is printed has none. */
+/** In place of a space where a command may go on after a backslash; a text that is printed has none. */
 const JOINT = '\u0000';
+/** In place of a space in quotes, where a backslash would be one of the argument. */
+const KEPT = '\u0001';
+/** What a shell takes as it is. */
+const QUOTED = /(\\.|'[^']*')/u;
 const CONTINUED = ' \\';
 const INDENT = 2;
 /** Of a line, before the text that goes on below itself. */
@@ -32,9 +36,17 @@ const isText = (part: string): boolean => !SGR.test(part);
 
 function wrapLine(line: string, width: number, commands: readonly string[]): readonly string[] {
   if (widthOf(line) <= width) return [line];
-  const joined = commands.reduce((text, command) => text.replaceAll(command, command.replaceAll(' ', JOINT)), line);
-  return fill(splitWords(joined), { width, hang: findHang(joined, width) }).map((one) => one.replaceAll(JOINT, ' '));
+  const joined = commands.reduce((text, command) => text.replaceAll(command, () => joinCommand(command)), line);
+  return fill(splitWords(joined), { width, hang: findHang(joined, width) }).map((one) =>
+    one.replaceAll(JOINT, ' ').replaceAll(KEPT, ' '),
+  );
 }
+
+const joinCommand = (command: string): string =>
+  command
+    .split(QUOTED)
+    .map((part) => part.replaceAll(' ', QUOTED.test(part) ? KEPT : JOINT))
+    .join('');
 
 /** Under the beginning of the sentence, where enough is left there; else a little further in than the line. */
 function findHang(line: string, width: number): number {

@@ -1,5 +1,7 @@
 // A moved cell for people: where it was and is, and what it has of the work that control knows.
+
 import type { AdoptionReport } from '../../engine/operate/adopt-cell.js';
+import { showName } from '../../kernel/printable.js';
 
 const TITLES = {
   in_place: 'its cell is where it was; there is nothing to adopt',
@@ -15,7 +17,9 @@ export function showAdoption(report: AdoptionReport, next: string): string {
   const changed = state === 'dry_run' ? ['Nothing was changed.'] : [];
   return [
     `${icon} ${adoption ?? dataCenter}: ${TITLES[state]}`,
-    ...(author === null ? [] : [`    proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`]),
+    ...(author === null
+      ? []
+      : [`    proposed by ${showName(author)}${approver === null ? '' : `, approved by ${showName(approver)}`}`]),
     `    from: database ${from.databaseName}, system ${from.systemIdentifier}`,
     `    to:   database ${to.databaseName}, system ${to.systemIdentifier}`,
     ...(report.timelineChanged ? ['    its server has another timeline'] : []),

@@ -1,5 +1,7 @@
 // An approved plan for people: who gave it, how long it holds, and what the plan does. Counts only.
+
 import type { PlanApproval } from '../../engine/plan/approve-plan.js';
+import { showName } from '../../kernel/printable.js';
 import { showChange, showCount, showInstant, showOrgs } from '../terminal/numbers.js';
 import { layOutTable } from '../terminal/table.js';
 
@@ -12,7 +14,7 @@ export function showApproval(
   const by = approval.approver ?? 'its guard-rails';
   const outside = plan.rails.filter(({ passes }) => !passes);
   return [
-    `✔ ${plan.planId}: ${kind === 'given' ? 'approved' : 'approved already'} by ${by}; planned by ${plan.author}`,
+    `✔ ${plan.planId}: ${kind === 'given' ? 'approved' : 'approved already'} by ${showName(by)}; planned by ${showName(plan.author)}`,
     `    holds until ${showInstant(approval.expiresAt)}, for one apply of the digest ${approval.digest.slice(0, 12)}`,
     `    writes ${showOrgs(counts.touched)} of ${showCount(counts.orgs)}: ${showCount(counts.first)} first decisions, ${showCount(counts.raises)} raises; total ${showChange(counts.before, counts.after)}`,
     `    by the rate card ${showCard(plan.cardHash, pinnedCard)}`,

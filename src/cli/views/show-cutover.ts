@@ -1,8 +1,10 @@
 // The cut-over of data centers for people: its instant in UTC and local, the state of its gate, and the proposals.
+
 import type { CutoverState } from '../../domain/cutover/cutover.js';
 import type { ExecutionReport } from '../../engine/cutover/execute-cutover.js';
 import type { CutoverProposal } from '../../engine/cutover/proposals.js';
 import type { CutoverReport } from '../../engine/cutover/read-cutovers.js';
+import { showName } from '../../kernel/printable.js';
 import { showProposalId } from '../../kernel/proposal-id.js';
 import { showInstant } from '../terminal/numbers.js';
 import { showWithdrawal } from './show-withdrawal.js';
@@ -37,12 +39,12 @@ export function showCutover(report: CutoverReport): string {
 }
 
 const showGateHolder = ({ pid, since, application }: CutoverReport['holders'][number]): string =>
-  `    held by ${pid === null ? 'a prepared transaction' : `session ${pid}`}${application === '' ? '' : ` (${application})`}${since === null ? '' : `, since ${showInstant(since)}`}`;
+  `    held by ${pid === null ? 'a prepared transaction' : `session ${pid}`}${application === '' ? '' : ` (${showName(application)})`}${since === null ? '' : `, since ${showInstant(since)}`}`;
 
 /** `in-c3: from … to …, applied; proposed by alice, approved by bob: reason`; `in-r2: reversed from … to …`. */
 export function showProposal(proposal: CutoverProposal): string {
   const { state, author, approver, reason } = proposal;
-  const by = `proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`;
+  const by = `proposed by ${showName(author)}${approver === null ? '' : `, approved by ${showName(approver)}`}`;
   return `${showProposalId(proposal)}: ${showMove(proposal)}, ${state}; ${by}: ${reason}${showWithdrawal(proposal)}`;
 }
 

@@ -24,12 +24,14 @@ export function showExceptions(
     ...exceptions.flatMap((one) => [
       '',
       `  org ${showName(one.orgId)}: ${one.state}, asked ${showInstant(one.askedAt, zone)}`,
-      `    by ${one.askedBy}${describeWish(one)}`,
+      `    by ${showName(one.askedBy)}${describeWish(one)}`,
       ...wrapText(one.text, columnsOf(width)).map((line) => `    ${line}`),
       ...(one.override === null ? [] : [`    its override: ${one.override}`]),
       ...(one.answeredAt === null
         ? []
-        : [`    answered by ${one.answeredBy ?? '–'}, ${showInstant(one.answeredAt, zone)}`]),
+        : [
+            `    answered by ${one.answeredBy === null ? '–' : showName(one.answeredBy)}, ${showInstant(one.answeredAt, zone)}`,
+          ]),
       ...(one.answer === null ? [] : wrapText(one.answer, columnsOf(width)).map((line) => `    ${line}`)),
     ]),
     '',

@@ -20,7 +20,7 @@ export function showOverride(report: OverrideReport, next: string, width: number
   );
   return [
     `${done ? '✔' : '·'} ${overrideId}: floor of org ${showName(orgId)} in ${dataCenter}, ${showValue(before.floor)} → ${showValue(floor)}`,
-    `    proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}: ${reason}`,
+    `    proposed by ${showName(author)}${approver === null ? '' : `, approved by ${showName(approver)}`}: ${reason}`,
     '',
     ...table.map((line) => `    ${line}`),
     '',

@@ -28,7 +28,7 @@ export function showPlanDiff(difference: PlanDifference, width: number): string 
 }
 
 const showPlanLine = ({ planId, orgs, madeAt, author, cardHash }: ComparedPlan): string =>
-  `  ${planId}: ${showCount(orgs)} orgs, made ${showInstant(madeAt)} by ${author}, rate card ${cardHash}`;
+  `  ${planId}: ${showCount(orgs)} orgs, made ${showInstant(madeAt)} by ${showName(author)}, rate card ${cardHash}`;
 
 const SUMS = [{ title: '' }, right('ORGS'), right('CREDITS BEFORE'), right('AFTER'), right('CHANGE')];
 

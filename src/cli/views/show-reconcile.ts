@@ -129,8 +129,8 @@ export function previewDocument(preview: DriftPreview, next: string): Readonly<R
 export function showFalls(proposal: FallsProposal): string {
   const { dataCenter, state, author, approver, alone, reason } = proposal;
   const people = alone
-    ? `proposed and approved by ${author} alone`
-    : `proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`;
+    ? `proposed and approved by ${showName(author)} alone`
+    : `proposed by ${showName(author)}${approver === null ? '' : `, approved by ${showName(approver)}`}`;
   return `${showFallsId(proposal)}: falls of ${dataCenter} beyond the limits of a night, ${state}; ${people}: ${reason}`;
 }
 

@@ -14,7 +14,9 @@ export function showRepair(report: RepairReport, next: string, width: number): s
     `${state === 'applied' ? '✔' : '·'} ${repairId ?? dataCenter}: ${TITLES[state]} of ${showOrgs(orgs.length)}`,
     ...(author === null
       ? []
-      : [`    proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}: ${reason}`]),
+      : [
+          `    proposed by ${showName(author)}${approver === null ? '' : `, approved by ${showName(approver)}`}: ${reason}`,
+        ]),
     ...indent(indent(layOutTable(COLUMNS, orgs.map(toRow), width - 4))),
     ...(left > 0 ? [`    ${showOrgs(left)} more break the rule: repeat this afterwards`] : []),
     ...listRemarks(state, falls),

@@ -4,6 +4,7 @@ import { showSetting } from '../../domain/config/policy.js';
 import type { PlannedChange, PolicyChange } from '../../engine/settings/change-policy.js';
 import type { SettingReport, SettingsReport } from '../../engine/settings/read-settings.js';
 import { type CommandText, command } from '../../kernel/advice.js';
+import { showName } from '../../kernel/printable.js';
 import { showChangeId } from '../../kernel/proposal-id.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showUtc } from '../terminal/numbers.js';
@@ -41,7 +42,9 @@ export function showSettings(
 }
 
 const showOrigin = ({ setBy, change }: SettingReport): string =>
-  change === null ? `init by ${setBy}` : `${showChangeId(change.changeId)}, ${showPeople(change)}: ${change.reason}`;
+  change === null
+    ? `init by ${showName(setBy)}`
+    : `${showChangeId(change.changeId)}, ${showPeople(change)}: ${change.reason}`;
 
 /** `s3: rollout.bake from PT0S to PT12H, applied; proposed by alice, approved by bob: reason`. */
 export const showPolicyChange = (change: PolicyChange): string =>
@@ -54,8 +57,8 @@ const describeChange = ({ name, fromValue, toValue }: PlannedChange): string =>
   `${name} from ${showSetting(fromValue)} to ${showSetting(toValue)}`;
 
 function showPeople({ author, approver, alone }: PolicyChange): string {
-  if (alone) return `proposed and approved by ${author} alone`;
-  return `proposed by ${author}${approver === null ? '' : `, approved by ${approver}`}`;
+  if (alone) return `proposed and approved by ${showName(author)} alone`;
+  return `proposed by ${showName(author)}${approver === null ? '' : `, approved by ${showName(approver)}`}`;
 }
 
 /** What a cell keeps of the policy is written there by init. */

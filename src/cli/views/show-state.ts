@@ -1,9 +1,11 @@
 // The state of a data center as people and as programs read it: icon and word, its holds, and the JSON document of a
 // status. A word is always beside an icon.
+
 import { HOLDS } from '../../domain/rollout/hold.js';
 import type { SplitDuration } from '../../domain/rollout/split-duration.js';
 import { formatDuration } from '../../domain/time/duration.js';
 import type { DataCenterStatus, Status, StatusHold } from '../../engine/operate/read-status.js';
+import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { showInstant, showRange } from '../terminal/numbers.js';
 import type { Tone } from '../terminal/paint.js';
@@ -94,7 +96,7 @@ function inBrackets(parts: readonly (string | null)[]): string {
 /** From the row in the cell: who froze it, and why. */
 function showFreeze({ since, by, reason }: NonNullable<DataCenterStatus['freeze']>, zone: string): string {
   const why = reason === null ? '' : ` (${reason})`;
-  return `${HOLDS.frozen.meaning}, since ${showInstant(since, zone)} by ${by}${why}`;
+  return `${HOLDS.frozen.meaning}, since ${showInstant(since, zone)} by ${showName(by)}${why}`;
 }
 
 /** "an operator paused it, since … by ana (deploy), until …". */
@@ -102,7 +104,7 @@ function showPause({ since, by, reason, until }: NonNullable<DataCenterStatus['p
   const from = since === null ? '' : `, since ${showInstant(since, zone)}`;
   const why = reason === null ? '' : ` (${reason})`;
   const end = until === null ? '' : `, until ${showInstant(until, zone)}`;
-  return `${HOLDS.paused.meaning}${from}${by === null ? '' : ` by ${by}`}${why}${end}`;
+  return `${HOLDS.paused.meaning}${from}${by === null ? '' : ` by ${showName(by)}`}${why}${end}`;
 }
 
 /** "until 2026-11-22 16:00 UTC; then it goes on by itself". */

@@ -1,7 +1,9 @@
 // `plans show` for people and for programs: the plan, who approved it, and its result. The orgs that its run left out
 // are listed only on request.
+
 import type { PlanOutcome } from '../../domain/plan/plan-report.js';
 import type { ApprovalRow, LoadedReport, StaleOrg } from '../../engine/plan/load-stored-report.js';
+import { showName } from '../../kernel/printable.js';
 import { showInstant, showOrgs } from '../terminal/numbers.js';
 import type { Paint } from '../terminal/paint.js';
 import { indent, layOutTable, right } from '../terminal/table.js';
@@ -15,7 +17,7 @@ export function showStoredReport(stored: LoadedReport, paint: Paint, width: numb
   return [
     showPlan(report, width, paint),
     '',
-    `  Made ${showInstant(madeAt, report.zone)} by ${report.author}`,
+    `  Made ${showInstant(madeAt, report.zone)} by ${showName(report.author)}`,
     `  Approval: ${showApprovalOf(approvals[0])}`,
     ...(outcome === null ? ['  Not applied'] : showOutcome(outcome, report.counts.quarantined, width)),
     ...(stale === null ? [] : showStale(stale, width)),
@@ -24,9 +26,9 @@ export function showStoredReport(stored: LoadedReport, paint: Paint, width: numb
 
 function showApprovalOf(approval: ApprovalRow | undefined): string {
   if (approval === undefined) return 'none';
-  const by = approval.voidedBy === null ? '' : `by ${approval.voidedBy}: `;
+  const by = approval.voidedBy === null ? '' : `by ${showName(approval.voidedBy)}: `;
   const why = approval.voidReason === null ? '' : ` (${by}${approval.voidReason})`;
-  return `${showApprovalState(approval)}${why}, given by ${approval.approver ?? 'its guard-rails'} ${showInstant(approval.approvedAt)}`;
+  return `${showApprovalState(approval)}${why}, given by ${approval.approver === null ? 'its guard-rails' : showName(approval.approver)} ${showInstant(approval.approvedAt)}`;
 }
 
 const OUTCOME = [{ title: 'PREDICTED AGAINST ACTUAL' }, right('PREDICTED'), right('ACTUAL'), right('ERROR')];

@@ -2,6 +2,7 @@
 
 import type { UninstallPreview, UninstallReport } from '../../engine/setup/uninstall-cell.js';
 import { command } from '../../kernel/advice.js';
+import { showName } from '../../kernel/printable.js';
 import type { CommandNames } from '../terminal/command-names.js';
 import { type ShownRefusal, showRefusals } from './show-removal.js';
 
@@ -23,7 +24,9 @@ export function showUninstallPreview(preview: ShownPreview, next: string): strin
           '    This login may not. Before, or afterwards as a superuser, let the owner run:',
           ...grants.map((sql) => `      ${sql};`),
         ]),
-    ...productRoles.map((name) => `    ${name}, a role of the product, loses what it may read and call of ours`),
+    ...productRoles.map(
+      (name) => `    ${showName(name)}, a role of the product, loses what it may read and call of ours`,
+    ),
     'In control it leaves the fleet: its holds and its key are deleted, and it starts from the beginning if it is added again.',
     'Its runs, plans, approvals and audit stay as history. Tables, views and logins of the product stay.',
     ...showRefusals(refusals),
@@ -41,7 +44,9 @@ const listKept = (roles: Roles): readonly string[] =>
 
 function listMembers(roles: Roles): readonly string[] {
   const members = new Set(roles.filter(({ usedElsewhere }) => !usedElsewhere).flatMap(({ members: logins }) => logins));
-  return members.size === 0 ? [] : [`    logins that stay, without these roles: ${[...members].join(', ')}`];
+  return members.size === 0
+    ? []
+    : [`    logins that stay, without these roles: ${[...members].map(showName).join(', ')}`];
 }
 
 export function showUninstalled({ dataCenter, roles, left }: UninstallReport, commands: CommandNames): string {

@@ -1,4 +1,5 @@
 // Who withdrew a proposal, when and why, behind the line that shows it.
+import { showName } from '../../kernel/printable.js';
 import { showInstant } from '../terminal/numbers.js';
 
 interface Withdrawal {
@@ -12,5 +13,5 @@ interface Withdrawal {
 export function showWithdrawal({ state, decidedAt, withdrawnBy, withdrawnReason }: Withdrawal): string {
   if (state !== 'withdrawn' || withdrawnBy === null) return '';
   const at = decidedAt === null ? '' : `, ${showInstant(decidedAt)}`;
-  return `; withdrawn by ${withdrawnBy}${at}${withdrawnReason === null ? '' : `: ${withdrawnReason}`}`;
+  return `; withdrawn by ${showName(withdrawnBy)}${at}${withdrawnReason === null ? '' : `: ${withdrawnReason}`}`;
 }

@@ -152,7 +152,8 @@ function describePlace({ path, line }: YamlPlace, { name }: DocumentKind): strin
 }
 
 function rejectName(where: string, { invalid }: DocumentKind): RolloutError {
-  const next = 'Write another name, or put it in quotes: only texts of at most 200 characters are names.';
+  const next =
+    'Write a text of at most 200 characters without control characters, in quotes where YAML reads another value.';
   return new RolloutError(invalid, { message: `${where} cannot be a name.`, next });
 }
 

@@ -1,8 +1,10 @@
 // Checks of `doctor` on a cell: our schema, our roles with their privileges, and the bake query. Shows no org.
+
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { advise, command } from '../../kernel/advice.js';
 import { ERRORS, type ErrorCode } from '../../kernel/error-codes.js';
+import { toPastedSql } from '../../kernel/pasted-sql.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { type CellDatabase, cellRoleName } from '../../stores/cell/cell-database.js';
 import { findCell, readServerFacts } from '../../stores/cell/identity.js';
@@ -115,7 +117,7 @@ export async function checkRoles(
   return broken.map(({ role, exists }) => {
     const found = exists ? `this login may not act as ${role}` : `the role ${role} does not exist`;
     const fix = exists
-      ? `As a superuser run: GRANT "${role}" TO ${login};`
+      ? `As a superuser run: GRANT "${role}" TO ${toPastedSql(login)};`
       : advise`Run: ${command('init')} (it creates the role, or prints the SQL for a superuser)`;
     return record.error(found, fix, 'roles_missing');
   });
@@ -143,7 +145,7 @@ export async function checkGrants(
   return excess.map(({ role, privilege, relation }) => {
     const verb = privilege.toUpperCase();
     const from = `FROM "${role}", or from PUBLIC or the role that grants it`;
-    const fix = `As the owner run: REVOKE ${verb} ON ${relation} ${from}.`;
+    const fix = `As the owner run: REVOKE ${verb} ON ${toPastedSql(relation)} ${from}.`;
     return record.error(`${role} holds ${verb} on ${relation} and must not`, fix);
   });
 }

@@ -1,7 +1,9 @@
 // The check of `doctor` on the change feed: how it finds edits, how long that takes on this source, measured by the
 // statement that the feed uses, and which index it needs.
+
 import { isFollowed, longestWaitMs } from '../../domain/feed/decide-pace.js';
 import { advise, command } from '../../kernel/advice.js';
+import { toPastedSql } from '../../kernel/pasted-sql.js';
 import { measureSearch } from '../../stores/cell/feed/updated-orgs.js';
 import { readFeedFacts } from '../../stores/cell/setup/change-triggers.js';
 import type { Source } from '../../stores/cell/setup/source.js';
@@ -54,7 +56,7 @@ function describeUpdates(
   const took = `finding edits by updated_at takes ${lookMs >= SEARCH_LIMIT_MS ? 'more than 2 s' : formatSeconds(lookMs)}`;
   if (isTable && !indexed) {
     const found = `no index of ${relation} begins with updated_at: ${took}, and reads all of it, so it is rare`;
-    return record.warning(found, `Run: CREATE INDEX CONCURRENTLY ON ${relation} (updated_at);`);
+    return record.warning(found, `Run: CREATE INDEX CONCURRENTLY ON ${toPastedSql(relation)} (updated_at);`);
   }
   if (isFollowed(lookMs)) return record.ok(`${took}: raises follow within seconds`);
   if (lookMs >= SEARCH_LIMIT_MS)

@@ -1,5 +1,6 @@
 // The check of `doctor` on settings that a database or a login begins its sessions with: they can switch off what our
 // databases enforce, or make statements of ours slow.
+import { toPastedSql } from '../../kernel/pasted-sql.js';
 import { cellRoleName } from '../../stores/cell/cell-database.js';
 import { listSessionSettings, type SessionSetting } from '../../stores/session-settings.js';
 import type { OpenCell } from './check-cell.js';
@@ -27,11 +28,11 @@ function judge(settings: readonly SessionSetting[], record: FindingRecorder): re
     name === 'session_replication_role'
       ? record.error(
           `sessions begin with ${name}: triggers do not fire in them, so nothing of ours is enforced`,
-          `As a superuser run: ${reset}; and connect again.`,
+          `As a superuser run: ${toPastedSql(reset)}; and connect again.`,
         )
       : record.warning(
           `sessions begin with ${name}, which changes what our statements do`,
-          `As the owner run: ${reset}; and connect again.`,
+          `As the owner run: ${toPastedSql(reset)}; and connect again.`,
         ),
   );
 }

@@ -1,9 +1,11 @@
 // Checks of `doctor` on the source: found, fitting, readable, indexed, attached, and how long a sign-up takes on it.
 // Shows no org.
+
 import type { GivenUpSignUps, GivenUpWhy } from '../../domain/cutover/sign-up-writing.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import { checkSourceColumns } from '../../domain/source/source-contract.js';
 import { type Advice, advise, command } from '../../kernel/advice.js';
+import { toPastedSql } from '../../kernel/pasted-sql.js';
 import { type CellDatabase, type CellRole, cellRoleName } from '../../stores/cell/cell-database.js';
 import { measureOneOrg, readOneOrgMs, readWaitingSignUps } from '../../stores/cell/cutover/pending-sign-ups.js';
 import { rejectChangedSource } from '../../stores/cell/identity.js';
@@ -174,7 +176,7 @@ export function checkUniqueIds({ source }: Pick<CellWithSource, 'source'>, recor
   if (unique) return record.ok('an index proves that org_id is unique');
   const found = `no index proves that org_id is unique (${kind}): ids are checked for duplicates at a cost`;
   const advice = isTable(source)
-    ? `If they are unique, run: CREATE UNIQUE INDEX CONCURRENTLY ON ${relation} (org_id);`
+    ? `If they are unique, run: CREATE UNIQUE INDEX CONCURRENTLY ON ${toPastedSql(relation)} (org_id);`
     : 'Where that is possible, let source name the table itself; else nothing needs to be done.';
   return record.warning(found, advice);
 }
@@ -185,7 +187,7 @@ export function checkKeyRanges({ source }: Pick<CellWithSource, 'source'>, recor
   if (indexed || !isTable(source))
     return record.ok(kind === 'view' ? 'a view: as fast as what it reads' : 'an index begins with org_id');
   const found = `no index of ${relation} begins with org_id: every batch reads all of it`;
-  return record.warning(found, `Run: CREATE INDEX CONCURRENTLY ON ${relation} (org_id);`);
+  return record.warning(found, `Run: CREATE INDEX CONCURRENTLY ON ${toPastedSql(relation)} (org_id);`);
 }
 
 /** Before `init`: whether policies would hide rows from this login. Throws source_row_security. */

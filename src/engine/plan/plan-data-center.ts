@@ -17,6 +17,8 @@ export interface PlanOfDataCenter {
   readonly card: RateCard;
   /** `nothing`: a what-if, which stores nothing. */
   readonly save: 'plan' | 'nothing';
+  /** Why somebody plans; for the audit. */
+  readonly reason?: string | null;
 }
 
 /** A run of this plan would write something. */
@@ -43,7 +45,7 @@ const makePlanOfMember = (
 /** Throws what makePlan and registerPlan throw, and unknown_data_center for one that was uninstalled. */
 export async function planDataCenter(
   context: EngineContext,
-  { config, dataCenter, card, save }: PlanOfDataCenter,
+  { config, dataCenter, card, save, reason = null }: PlanOfDataCenter,
   hooks: PlanHooks = {},
 ): Promise<PlanReport> {
   const author = (await context.control.inTransaction((tx) => identifyPerson(tx, context.actor))).name;
@@ -64,8 +66,8 @@ export async function planDataCenter(
   const { planId, digest, snapshotAt, counts, rails } = report;
   if (planId !== null && digest !== null) {
     const seal = await sealOfPlan(context, dataCenter, planId, 'planner');
-    const cardHash = card.hash;
-    await registerPlan(context, { planId, dataCenter, digest, cardHash, author, snapshotAt, counts, rails, seal });
+    const plan = { planId, dataCenter, digest, cardHash: card.hash, author, snapshotAt, counts, rails, seal };
+    await registerPlan(context, plan, reason);
   }
   return report;
 }

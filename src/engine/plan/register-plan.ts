@@ -18,6 +18,7 @@ import { parsePlanName } from './plan-id.js';
 export async function registerPlan(
   context: Pick<EngineContext, 'control' | 'actor'>,
   plan: NewRegisteredPlan,
+  reason: string | null = null,
 ): Promise<'new' | 'known'> {
   return context.control.inTransaction(async (tx) => {
     const added = await insertRegisteredPlan(tx, plan).catch((error: unknown) => {
@@ -33,6 +34,7 @@ export async function registerPlan(
     await appendAudit(tx, {
       action: 'plan',
       dataCenter: plan.dataCenter,
+      reason,
       details: { plan: planId, digest, card: cardHash, author, touched: counts.touched },
     });
     return 'new';

@@ -1,5 +1,6 @@
 // The exact GRANT for what the code of the product's view was denied: such code runs with the rights of whoever reads
 // it.
+import { toPastedSql } from '../../kernel/pasted-sql.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { listViewGrants } from '../../stores/cell/setup/view-grants.js';
@@ -20,7 +21,7 @@ export async function explainViewGrants(
   if (grants.length === 0) return undefined;
   return new RolloutError('not_permitted', {
     message: `Data center "${cell.dataCenter}": the view of the source calls code that needs more: ${denied.text}.`,
-    next: `As their owner run: ${grants.join(' ')}`,
+    next: `As their owner run: ${toPastedSql(grants.join(' '))}`,
     cause: error,
   });
 }

@@ -89,6 +89,11 @@ async function leavesOne(person: number, verb: string, action: string, ...args: 
   // 4: asked for, and nothing has executed it yet
   expect({ verb, args, code, err }).toMatchObject({ code: expect.toBeOneOf([0, 4]) });
   expect({ verb, args, action, rows: (await count(action, name)) - before }).toEqual({ verb, args, action, rows: 1 });
+  const [row] = await fleet.control(
+    'select reason from credit_rollout_control.audit where action = $1 and actor = $2 order by seq desc limit 1',
+    [action, name],
+  );
+  expect({ verb, action, ...row }).toEqual({ verb, action, reason: 'a test' });
   const one = { verb, action, json: JSON.parse(out) as Readonly<Record<string, unknown>> };
   ran.push(one);
   return one;

@@ -22,7 +22,19 @@ const LONG = '長い'.repeat(333);
 /** What a shell would run. */
 const SHELL = 'x;exit 9;#';
 const ids = [
-  ...new Set([LONG, ...fc.sample(hostileText, { numRuns: ORGS, seed: 11 }), `\n${FORGED}`, '-1', '=1', ';=1', SHELL]),
+  // at even places: with an edition of the card
+  ...new Set([
+    LONG,
+    'in',
+    `a\n${FORGED}`,
+    'x',
+    `b\n${FORGED}`,
+    ...fc.sample(hostileText, { numRuns: ORGS, seed: 11 }),
+    '-1',
+    '=1',
+    ';=1',
+    SHELL,
+  ]),
 ];
 const editions = fc.sample(hostileText, { numRuns: ORGS, seed: 12 });
 
@@ -138,7 +150,7 @@ describe('hostile texts', () => {
 
   test('are printed safely by what rests on numbers of an org', async () => {
     const { sql } = fleet.cell(0);
-    const id = ids.find((one, at) => one.includes(FORGED) && at % 2 === 0) ?? expect.unreachable('no such id');
+    const id = ids.findLast((one, at) => one.includes(FORGED) && at % 2 === 0) ?? expect.unreachable('no such id');
     const at = ['--dc', dc];
     await sql(
       `insert into credit_rollout.usage_days (org_id, day, model, calls, credits, calls_given_back, credits_given_back,

@@ -1,14 +1,20 @@
 // Text that fits into a terminal: nothing is cut, and what is pasted stays whole.
+import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { keepDirection } from '../../../src/cli/terminal/directions.js';
 import { displayWidth } from '../../../src/cli/terminal/display-width.js';
 import { chooseWidth } from '../../../src/cli/terminal/io.js';
 import { createPaint } from '../../../src/cli/terminal/paint.js';
 import { layOutRows, layOutTable, right } from '../../../src/cli/terminal/table.js';
 import { wrapToWidth } from '../../../src/cli/terminal/wrap.js';
+import { command, quoteArgument } from '../../../src/kernel/advice.js';
 import { toPrintableLines } from '../../../src/kernel/printable.js';
 import { hostileText } from '../hostile/texts.js';
 
+/** As it is, by quoteArgument. */
+const isShown = (text: string): boolean =>
+  command`${quoteArgument(text, 'HIDDEN')}`.command !== 'HIDDEN' && text !== '';
 const COMMAND = 'credit-rollout --config fleet.yaml cutover execute --dc in --execute --reason TEXT';
 
 describe('wrapToWidth', () => {
@@ -38,6 +44,25 @@ describe('wrapToWidth', () => {
     ]);
   });
 
+  test('breaks no argument, so that a shell reads the same ones', () => {
+    const given = fc.sample(fc.array(hostileText.filter(isShown), { minLength: 1, maxLength: 4 }), {
+      numRuns: 60,
+      seed: 5,
+    });
+    const args = [['co nf $(exit 9) q"', "it's  so", 'a \\ b'], ...given];
+    const scripts = args.flatMap((some, at) => {
+      const text = command`why ${some} --dc in`.command;
+      const line = `Next: printf '%s\\0' ${text}`;
+      const wrapped = wrapToWidth(line, 12 + (at % 50), [line.slice('Next: '.length)]).replace('Next:', '');
+      return [wrapped.trimStart(), "printf '\\n\\0'"];
+    });
+    const ran = spawnSync('sh', ['-c', scripts.join('\n')], { encoding: 'utf8' });
+    expect(ran.stderr).toBe('');
+    expect(ran.stdout.split('\n\0').slice(0, -1)).toEqual(
+      args.map((some) => ['why', ...some, '--dc', 'in'].map((one) => `${one}\0`).join('')),
+    );
+  });
+
   test('never makes a line longer than the width, nor leaves anything out', () => {
     fc.assert(
       fc.property(hostileText.map(toPrintableLines), fc.integer({ min: 12, max: 60 }), (text, width) => {
@@ -52,6 +77,15 @@ describe('wrapToWidth', () => {
     const paint = createPaint(true);
     const text = `${paint('error', 'red')} ${paint('twelve more', 'bold')}`;
     expect(wrapToWidth(text, 17)).toBe(text);
+  });
+});
+
+describe('keepDirection', () => {
+  test('ends words that are read from right to left, and changes no width', () => {
+    expect(keepDirection('  שלום עולם  25,000  x')).toBe('  שלום עולם\u200e  25,000  x');
+    expect(keepDirection('مرحبا, a')).toBe('مرحبا\u200e, a');
+    expect(displayWidth(keepDirection('שלום 12'))).toBe(7);
+    expect(keepDirection('漢字 é 12')).toBe('漢字 é 12');
   });
 });
 

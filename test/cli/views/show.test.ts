@@ -95,6 +95,11 @@ describe('createCommandNames', () => {
   test('shows commands as npm runs them, with the configuration that was named', () => {
     const npm = createCommandNames({ script: 'rollout', config: 'my fleet.yaml' });
     expect(npm.show('status')).toBe("npm run -s rollout -- --config 'my fleet.yaml' status");
+    // what cannot be shown is not written as another name
+    for (const config of ['x\u202e.yaml', 'a\nb.yaml', 'x\\u202e.yaml'])
+      expect(createCommandNames({ script: undefined, config }).show('status')).toBe(
+        'credit-rollout --config FILE status',
+      );
   });
   test.each([
     [byCommand('resume', '--dc', 'eu'), 'npm run -s rollout -- resume --dc eu'],

@@ -1,5 +1,6 @@
 // What the change feed needs on the source: its triggers, a grant of the worker's, and facts for doctor. Locks on the
 // product's table are short, or not taken: writes of the product would wait behind ours.
+
 import {
   CHANGE_TRIGGERS,
   changeFunctionSql,
@@ -7,6 +8,7 @@ import {
   dropChangeTriggersSql,
 } from '../../../../migrations/cell/attached/change-triggers.js';
 import type { AttachedSource } from '../../../../migrations/cell/attached/index.js';
+import { toPastedSql } from '../../../kernel/pasted-sql.js';
 import { execute, runVerbatim, selectRow } from '../../query.js';
 import { FROZEN } from '../batch/freezes.js';
 import { type CellTransaction, cellRoleName, cellSourceRoleName } from '../cell-database.js';
@@ -121,5 +123,5 @@ export async function readTriggerGrant(tx: CellTransaction, relation: string): P
     `select format('GRANT TRIGGER ON %s TO %I;', :relation::text, session_user) as sql`,
     { relation },
   );
-  return sql;
+  return toPastedSql(sql);
 }

@@ -1,5 +1,7 @@
 // The product's relation, found in the catalog by its exact name. No other name in our SQL comes from outside.
+
 import { isContractColumn, type SourceColumn } from '../../../domain/source/source-contract.js';
+import { toPastedSql } from '../../../kernel/pasted-sql.js';
 import { RolloutError } from '../../../kernel/rollout-error.js';
 import { findRow, selectRow, selectRowAndUndo, selectRows } from '../../query.js';
 import { type CellTransaction, cellOwnerName } from '../cell-database.js';
@@ -129,8 +131,8 @@ export async function findSource(tx: CellTransaction, text: string, dataCenter: 
     rowSecurity: found.rowSecurity,
     populated: found.populated,
     selectable: found.selectable,
-    grant: found.readGrant,
-    ownerGrant: found.ownerGrant,
+    grant: toPastedSql(found.readGrant),
+    ownerGrant: found.ownerGrant === null ? null : toPastedSql(found.ownerGrant),
     signature: `${found.relation}: ${signature}`,
   };
 }
