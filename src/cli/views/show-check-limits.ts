@@ -2,6 +2,7 @@
 import { showCheckNumber } from '../../domain/checks/check.js';
 import type { DataCenterStatus } from '../../engine/operate/read-status.js';
 import type { CheckLimit, CheckLimitReport } from '../../engine/operate/set-check-limit.js';
+import { showName } from '../../kernel/printable.js';
 import { showInstant } from '../terminal/numbers.js';
 
 /** `2 s`, `off`, or `true` for a query without a limit. */
@@ -21,7 +22,7 @@ export function showReportedLimit(report: CheckLimitReport): string {
 function showSet({ name, kind, limit, until, setBy, reason }: CheckLimit): string {
   const value = limit === null ? 'off' : showCheckNumber(name, limit);
   const end = until === null ? '' : ` until ${showInstant(until)}`;
-  return `${kind === 'loosened' ? 'loosened to' : 'tightened to'} ${value}${end} by ${setBy}: ${reason}`;
+  return `${kind === 'loosened' ? 'loosened to' : 'tightened to'} ${value}${end} by ${showName(setBy)}: ${reason}`;
 }
 
 /** Of `status`: what is looser than the policy first, since people must see it. */
