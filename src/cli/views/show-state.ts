@@ -127,11 +127,13 @@ export function showSplit({ activeMs, heldMs, held }: SplitDuration): string {
   return `active ${formatDuration(activeMs)}${heldMs === 0 ? '' : `, held ${formatDuration(heldMs)} (${reasons})`}`;
 }
 
+const WAITED_FOR = { pause: 'of the pause', window: 'outside the windows', bake: 'bake' } as const;
+
 /** "3–5 h, of which 2 h outside the windows, 1 h bake". */
 export function showForecast(remaining: NonNullable<DataCenterStatus['remaining']>): string {
   const waits = remaining.waits.map(({ for: why, lowMs, highMs }) => {
     const length = lowMs === highMs ? formatDuration(highMs) : `${formatDuration(lowMs)} to ${formatDuration(highMs)}`;
-    return `${length} ${why === 'window' ? 'outside the windows' : 'bake'}`;
+    return `${length} ${WAITED_FOR[why]}`;
   });
   return `${showRange(remaining)}${waits.length === 0 ? '' : `, of which ${waits.join(', ')}`}`;
 }

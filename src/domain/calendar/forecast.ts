@@ -1,4 +1,4 @@
-// When each data center can begin and be done at the earliest: by order, start date, windows and bake. Pure.
+// When each data center can begin and be done at the earliest: by order, pause, start date, windows and bake. Pure.
 // Never guesses how long a rollout takes: it gives the instant before which it cannot happen.
 import { SLOT_STAGES } from '../rollout/stage.js';
 import { findFirstOpening } from '../windows/first-opening.js';
@@ -28,14 +28,19 @@ function forecastOne(
   now: Date,
 ): Forecast {
   if (dc.stage === 'done' && !dc.requested) return { after: [], startAt: null, doneAt: dc.doneAt ?? now };
-  if (dc.stage === 'baking') return { after: [], startAt: null, doneAt: latest([now, dc.bakeUntil]) };
-  if (SLOT_STAGES.includes(dc.stage)) return { after: [], startAt: null, doneAt: bakedAfter(dc, now) };
+  const pauseEnd = dc.intent === 'pause' ? dc.pausedUntil : now;
+  // until a person resumes it
+  const isHeld = pauseEnd === null;
+  if (dc.stage === 'baking')
+    return { after: [], startAt: null, doneAt: isHeld ? null : latest([now, pauseEnd, dc.bakeUntil]) };
+  if (SLOT_STAGES.includes(dc.stage))
+    return { after: [], startAt: null, doneAt: isHeld ? null : bakedAfter(dc, latest([now, pauseEnd])) };
   const before = all.filter((other) => other.position < dc.position && isBefore(other, dc));
   const elsewhere = all.filter((other) => other.id !== dc.id && SLOT_STAGES.includes(other.stage));
   const after = [...new Set([...before, ...elsewhere])].map(({ id }) => id);
   const ends = before.map(({ id }) => found.get(id)?.doneAt ?? null);
-  if (ends.some((end) => end === null)) return { after, startAt: null, doneAt: null };
-  const startAt = findFirstOpening(dc.windows, dc.zone, latest([now, dc.notBefore?.at ?? null, ...ends]));
+  if (isHeld || ends.some((end) => end === null)) return { after, startAt: null, doneAt: null };
+  const startAt = findFirstOpening(dc.windows, dc.zone, latest([now, pauseEnd, dc.notBefore?.at ?? null, ...ends]));
   return { after, startAt, doneAt: startAt && new Date(startAt.getTime() + dc.bakeMs) };
 }
 

@@ -1,10 +1,11 @@
-// What is left of a rollout as a range, with the waits that are known before: closed windows and the bake. Pure.
+// What is left of a rollout as a range, with the waits that are known before: a pause that ends by itself, closed
+// windows and the bake. Pure.
 import type { RemainingEstimate } from '../time/estimate.js';
 import { isWindowOpen, type WindowSpec } from '../windows/windows.js';
 import type { Stage } from './stage.js';
 
 export interface PlannedWait {
-  readonly for: 'window' | 'bake';
+  readonly for: 'pause' | 'window' | 'bake';
   readonly lowMs: number;
   readonly highMs: number;
 }
@@ -24,23 +25,30 @@ export interface RemainingFacts {
   /** Of the run. */
   readonly bakeMs: number;
   readonly bakeUntil: Date | null;
+  /** When its pause ends; null: a person ends it. Left out: it is not paused. */
+  readonly pausedUntil?: Date | null | undefined;
 }
 
-/** Null: nothing is known, or no window lets the work end within a year. Throws invalid_zone. */
+/**
+ * Null: nothing is known, as in a pause without an end, or no window lets the work end within a year. Throws
+ * invalid_zone.
+ */
 export function forecastRemaining(facts: RemainingFacts, now: Date): RemainingForecast | null {
-  const { stage, work, bakeMs, bakeUntil } = facts;
+  const { stage, work, bakeMs, bakeUntil, pausedUntil } = facts;
+  if (pausedUntil === null) return null;
+  const pauseMs = Math.max(0, (pausedUntil?.getTime() ?? 0) - now.getTime());
+  const pause = { for: 'pause', lowMs: pauseMs, highMs: pauseMs } as const;
   if (stage === 'baking' && bakeUntil !== null) {
-    const left = Math.max(0, bakeUntil.getTime() - now.getTime());
-    return add({ lowMs: 0, highMs: 0 }, [{ for: 'bake', lowMs: left, highMs: left }]);
+    // it bakes on in a pause, and is done when both are over
+    const left = Math.max(0, bakeUntil.getTime() - now.getTime() - pauseMs);
+    return add({ lowMs: 0, highMs: 0 }, [pause, { for: 'bake', lowMs: left, highMs: left }]);
   }
   if (stage !== 'migrating' || work === undefined) return null;
-  const lowMs = waitForWindows(facts, now.getTime(), work.lowMs);
-  const highMs = waitForWindows(facts, now.getTime(), work.highMs);
+  const from = now.getTime() + pauseMs;
+  const lowMs = waitForWindows(facts, from, work.lowMs);
+  const highMs = waitForWindows(facts, from, work.highMs);
   if (lowMs === null || highMs === null) return null;
-  return add(work, [
-    { for: 'window', lowMs, highMs },
-    { for: 'bake', lowMs: bakeMs, highMs: bakeMs },
-  ]);
+  return add(work, [pause, { for: 'window', lowMs, highMs }, { for: 'bake', lowMs: bakeMs, highMs: bakeMs }]);
 }
 
 const add = (work: RemainingEstimate, waits: readonly PlannedWait[]): RemainingForecast => ({

@@ -6,14 +6,15 @@ import type { RunProgress } from '../../stores/cell/batch/progress.js';
 import type { RequestedRollout, RolloutPosition } from '../../stores/control/data-centers.js';
 
 export function forecastDataCenter(
-  { lanes, stage, zone }: Pick<DataCenterSnapshot, 'lanes' | 'stage' | 'zone'>,
+  { lanes, stage, zone, pause }: Pick<DataCenterSnapshot, 'lanes' | 'stage' | 'zone' | 'pause'>,
   { settings, bakeUntil }: Pick<RequestedRollout & RolloutPosition, 'settings' | 'bakeUntil'>,
   progress: RunProgress | null,
   now: Date,
 ): RemainingForecast | null {
   const { windows = [], bakeMs = 0 } = settings ?? {};
   const work = progress === null ? undefined : estimate(progress, lanes);
-  return forecastRemaining({ stage, work, windows, zone, bakeMs, bakeUntil }, now);
+  const pausedUntil = pause === null ? undefined : pause.until;
+  return forecastRemaining({ stage, work, windows, zone, bakeMs, bakeUntil, pausedUntil }, now);
 }
 
 const estimate = (progress: RunProgress, lanes: number): ReturnType<typeof estimateRemaining> =>

@@ -62,6 +62,13 @@ describe('layOutCalendar', () => {
     const [page] = layOut([facts({ intent: 'pause', pausedUntil: new Date('2025-10-06T14:00:00Z') })]);
     expect(brief(page, 'oneOffs')).toContain('pause_ends 2025-10-06T14:00 to_come');
     expect(page?.events.find(({ kind }) => kind === 'pause_ends')?.local).toBe('2025-10-06T16:00:00');
+    // what waits begins then, and one after it later; a pause without an end tells nothing
+    expect(brief(page, 'oneOffs')).toContain('start 2025-10-06T14:00 to_come at the earliest');
+    const [open, next] = layOut([
+      facts({ intent: 'pause', stage: 'migrating' }),
+      facts({ id: 'us', position: 1, bakeMs: HOUR_MS }),
+    ]);
+    expect([...brief(open, 'oneOffs'), ...brief(next, 'oneOffs')]).toEqual([]);
     const [late] = layOut([facts({ intent: 'pause', pausedUntil: NOW })]);
     expect(brief(late, 'oneOffs')).toContain('pause_ends 2025-10-06T12:00 due_now');
   });

@@ -52,6 +52,23 @@ describe('forecastRemaining', () => {
     expect(forecastRemaining(baking, at('16:00'))).toEqual({ ...hours(0), waits: [] });
   });
 
+  test('begins when a pause ends by itself, and says nothing of one that a person ends', () => {
+    const paused = { ...facts, windows: NIGHT, pausedUntil: at('20:00') };
+    expect(forecastRemaining(paused, at('12:00'))).toEqual({
+      ...hours(8 + 2 + 1, 8 + 2 + 3),
+      waits: [
+        { for: 'pause', ...hours(8) },
+        { for: 'window', ...hours(2) },
+      ],
+    });
+    expect(forecastRemaining({ ...facts, pausedUntil: null }, at('12:00'))).toBeNull();
+    const baking = { ...facts, stage: 'baking', work: undefined, bakeUntil: at('15:00') } as const;
+    expect(forecastRemaining({ ...baking, pausedUntil: at('16:00') }, at('12:00'))).toEqual({
+      ...hours(4),
+      waits: [{ for: 'pause', ...hours(4) }],
+    });
+  });
+
   test('says nothing where nothing is known, or nothing lets it end', () => {
     expect(forecastRemaining({ ...facts, work: undefined }, at('12:00'))).toBeNull();
     expect(forecastRemaining({ ...facts, stage: 'verifying' }, at('12:00'))).toBeNull();
