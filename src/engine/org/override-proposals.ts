@@ -13,7 +13,7 @@ import {
 } from '../../stores/cell/org/overrides.js';
 import { isOrgKnown } from '../../stores/cell/org/protected-orgs.js';
 import { appendAudit } from '../../stores/control/audit.js';
-import { decideCellProposal, insertCellProposal } from '../../stores/control/cell-proposals.js';
+import { decideCellProposal, findCellProposal, insertCellProposal } from '../../stores/control/cell-proposals.js';
 import { identifyPerson } from '../../stores/control/person.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
@@ -50,17 +50,19 @@ export async function proposeOverride(
   const { dataCenter, reason, floor } = proposal;
   try {
     const { name: author } = await context.control.inTransaction((tx) => identifyPerson(tx, context.actor));
-    const { hash, digest, proposalId, ...report } = await context.cells.get(dataCenter).inTransaction(
+    const { hash, digest, proposalId, isRepeated, ...report } = await context.cells.get(dataCenter).inTransaction(
       'override',
       async (tx) => {
         const orgId = await getOrgId(tx, proposal);
         if (!(await isOrgKnown(tx, orgId))) throw orgNotFound(proposal);
         const open = await findOpenOverride(tx, orgId);
-        if (open !== undefined) throw alreadyOpen(nameOverride(dataCenter, open.overrideId));
+        const isRepeated = open !== undefined && open.floor === floor;
+        if (open !== undefined && !isRepeated) throw alreadyOpen(nameOverride(dataCenter, open.overrideId));
         const decision = await resolveOverride(tx, { ...proposal, orgId });
-        const number = await insertOverride(tx, { ...proposal, orgId, author });
-        await also(tx, number);
+        const number = open?.overrideId ?? (await insertOverride(tx, { ...proposal, orgId, author }));
+        if (!isRepeated) await also(tx, number);
         return {
+          isRepeated,
           ...decision,
           proposalId: number,
           overrideId: nameOverride(dataCenter, number),
@@ -74,7 +76,10 @@ export async function proposeOverride(
     const details = { override: report.overrideId, orgs: 1, org_hash: hash };
     await context.control.inTransaction(async (tx) => {
       await identifyPerson(tx, context.actor);
-      await insertCellProposal(tx, { dataCenter, kind: 'override', proposalId, digest });
+      const key = { dataCenter, kind: 'override', proposalId, digest } as const;
+      // the first time it may have failed between the cell and control
+      if (isRepeated && (await findCellProposal(tx, key)) !== undefined) throw alreadyOpen(report.overrideId);
+      await insertCellProposal(tx, key);
       await appendAudit(tx, { action: 'override', dataCenter, reason, details });
     });
     const changes = listDifferences(report.before, report.after);

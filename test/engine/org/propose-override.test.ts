@@ -61,6 +61,21 @@ describe('proposeOverride', () => {
     });
   });
 
+  test('completes by the same command one that control does not know', async () => {
+    const orgId = takeOrg();
+    const { overrideId } = await propose(scene, 200_000n, orgId);
+    // as if the command had ended between the cell and control
+    await scene.fleet.control(
+      `set local session_replication_role = replica; delete from credit_rollout_control.cell_proposals
+       where number = ${overrideId.split('-o')[1]} and kind = 'override'`,
+    );
+    await expect(approve(scene, overrideId)).rejects.toMatchObject({ code: 'override_unknown' });
+    await expect(propose(scene, 300_000n, orgId)).rejects.toMatchObject({ code: 'override_open' });
+    expect(await propose(scene, 200_000n, orgId)).toMatchObject({ overrideId, state: 'proposed' });
+    await expect(propose(scene, 200_000n, orgId)).rejects.toMatchObject({ code: 'override_open' });
+    expect(await approve(scene, overrideId)).toMatchObject({ state: 'applied' });
+  });
+
   test('lets one of several at the same moment through', async () => {
     const orgId = takeOrg();
     const floors = [200_000n, 300_000n, 400_000n];
