@@ -277,6 +277,7 @@ async function checkRedis(server: QueueServer): Promise<void> {
     maxRetriesPerRequest: 1,
     retryStrategy: () => null,
     connectTimeout: 3_000,
+    commandTimeout: 5_000, // a stopped one takes the connection and says nothing
   });
   let reason: unknown;
   redis.on('error', (error) => {

@@ -1,5 +1,6 @@
 // What the servers of queues refuse, each with its own sentence: none shows a text of a server, or more of a URL than
 // host and port, since both may hold a password or a piece of one.
+import { explainLoginFailure } from '../../src/kernel/login-failure.js';
 import { RolloutError } from '../../src/kernel/rollout-error.js';
 import { explainTlsFailure } from '../../src/kernel/tls.js';
 
@@ -69,6 +70,9 @@ export function explainQueueFailure(url: string, cause: unknown): RolloutError {
     const { code, what, next } = refusal;
     return new RolloutError(code, { message: `${server} ${what}.`, cause, ...(next !== undefined && { next }) });
   }
+  const ofLogin = explainLoginFailure(cause);
+  if (ofLogin !== undefined)
+    return new RolloutError('queue_refused', { message: `${server} cannot be used: ${ofLogin}.`, cause });
   const reason = explainTlsFailure(cause);
   if (reason !== undefined)
     return new RolloutError('queue_unreachable', {

@@ -1,6 +1,7 @@
 // Turns what a database threw into an error for people: code, sentence, next step. Never shows the server's own text,
 // which may hold org data.
 import { advise, command } from '../kernel/advice.js';
+import { explainLoginFailure } from '../kernel/login-failure.js';
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 import { explainTlsFailure } from '../kernel/tls.js';
 import {
@@ -20,6 +21,7 @@ export { isServerText };
 /** What a driver throws without any code: a connection that broke, or a server that never answered. */
 const WITHOUT_CODE: Readonly<Partial<Record<FailureKind, string>>> = {
   retry: 'connection_lost',
+  login_refused: 'login_refused',
   unreachable: 'no_answer',
 };
 
@@ -68,7 +70,7 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
       });
     case 'login_refused':
       return new RolloutError('database_refused', {
-        message: `${subject}: its database refused the login${at}.`,
+        message: `${subject}: ${explainLoginFailure(error) ?? 'its database refused the login'}${at}.`,
         cause: error,
       });
     case 'read_only':

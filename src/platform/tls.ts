@@ -1,8 +1,9 @@
 // Makes what the drivers want from what a URL says about TLS: reads its files, and never shows their names or content.
 import { X509Certificate } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { type ConnectionOptions, createSecureContext } from 'node:tls';
+import { type ConnectionOptions, createSecureContext, TLSSocket } from 'node:tls';
 import pg from 'pg';
+import { CLEAR_TEXT_ASKED } from '../kernel/login-failure.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { TlsFiles, TlsSpec } from '../kernel/tls.js';
 import { readTextNow } from './read-text.js';
@@ -27,7 +28,7 @@ export function createServerTls({ tls, direct, key }: ServerTlsRequest): ServerT
   return {
     ssl: createTlsOptions(tls, key),
     ...(direct && { sslnegotiation: 'direct' }),
-    Client: tls.kind === 'tls' && tls.otherwise === 'plain' ? PreferringClient : pg.Client,
+    Client: tls.kind === 'tls' && tls.otherwise === 'plain' ? PreferringClient : GuardedClient,
   };
 }
 
@@ -87,11 +88,24 @@ const reject = (key: string, reason: string, cause: unknown): RolloutError =>
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 const PROBE_MS = 5_000;
 
+/** A client that sends no password in clear text over a network without TLS: whoever has the port could ask for it. */
+class GuardedClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    // before the driver's own listener, which sends it
+    this.connection.on('authenticationCleartextPassword', () => {
+      const { stream } = this.connection;
+      if (stream instanceof TLSSocket || this.host.startsWith('/')) return;
+      stream.destroy(new Error(CLEAR_TEXT_ASKED));
+    });
+  }
+}
+
 /**
  * A client for libpq's `prefer`: with TLS where the server offers it, else without. Both are as safe as plain text,
  * since whoever sits in between can say that there is none.
  */
-class PreferringClient extends pg.Client {
+class PreferringClient extends GuardedClient {
   override connect(): Promise<this>;
   override connect(done: (error: Error) => void): void;
   override connect(done?: (error: Error) => void): Promise<this> | undefined {

@@ -1,6 +1,8 @@
 // What a Postgres error means for us, by SQLSTATE: the one place that defines what is retried, and what of an error may
 // be shown. Never the server's text: code of the product that we read through a view writes it, with org data in it.
 // Such code can also raise any SQLSTATE, and name a constraint or a table that is none.
+
+import { explainLoginFailure } from '../kernel/login-failure.js';
 import { SQLSTATE } from '../kernel/sqlstate.js';
 import { explainTlsFailure } from '../kernel/tls.js';
 
@@ -250,6 +252,7 @@ export function classifyFailure(error: unknown): PostgresFailure {
   const kind =
     (isMissing(described, state) ? 'missing' : undefined) ??
     BY_STATE.find(([pattern]) => state !== undefined && pattern.test(state))?.[1] ??
+    (explainLoginFailure(error) === undefined ? undefined : 'login_refused') ??
     (NETWORK.test(state ?? '') || name === 'KnexTimeoutError' || explainTlsFailure(error) !== undefined
       ? 'unreachable'
       : undefined) ??
