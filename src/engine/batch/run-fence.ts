@@ -1,14 +1,19 @@
 // The fence as a batch uses it: enters it before it writes, and closes it when a rule is broken. The shared lock comes
 // first, then the row in a new statement: its snapshot must be younger than the wait for the lock.
+import type { ThrottleScope } from '../../stores/cell/batch/checks.js';
 import { lockFenceExclusive, lockFenceShared, readFence, saveFenceClosed } from '../../stores/cell/batch/fence.js';
 import { findOpenRun, type OpenRun } from '../../stores/cell/batch/open-run.js';
 import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-database.js';
 import type { WorkerContext } from '../context.js';
 
 /** The run that may write under this epoch; undefined: this job may not write, which is a normal outcome. */
-export async function enterFence(tx: CellTransaction, epoch: bigint): Promise<OpenRun | undefined> {
+export async function enterFence(
+  tx: CellTransaction,
+  epoch: bigint,
+  scope: ThrottleScope = 'write',
+): Promise<OpenRun | undefined> {
   await lockFenceShared(tx);
-  return findOpenRun(tx, epoch);
+  return findOpenRun(tx, epoch, scope);
 }
 
 /**

@@ -25,6 +25,7 @@ import { listUnreadable } from '../../stores/cell/unreadable.js';
 import { classifyFailure, isRowFailure } from '../../stores/postgres-failure.js';
 import { findBreach } from '../batch/breach.js';
 import { enterFence, failRun } from '../batch/run-fence.js';
+import { awaitSample, createSampler } from '../batch/take-lane.js';
 import type { WorkerContext } from '../context.js';
 import { countLeftOutAs } from '../plan/count-left-out.js';
 
@@ -43,10 +44,17 @@ export interface DetectOptions {
   readonly onProgress?: () => void;
 }
 
-/** `detected`: every org to heal is in a batch. `busy`: another worker searches. `stopped`: `signal` aborted. */
-export type DetectOutcome = 'detected' | 'fenced' | 'busy' | 'stopped';
+/**
+ * `detected`: every org to heal is in a batch. `busy`: another worker searches. `stopped`: `signal` aborted.
+ * `throttled`: the checks that hold reads have held it for a while.
+ */
+export type DetectOutcome = 'detected' | 'fenced' | 'busy' | 'stopped' | 'throttled';
 
-type Step = 'searched' | 'ended' | 'too_many' | 'made' | Exclude<DetectOutcome, 'stopped'>;
+type Step = 'searched' | 'too_many' | 'made' | 'held' | Exclude<DetectOutcome, 'stopped' | 'throttled'>;
+
+/** While the checks hold it, it looks again after this, and gives its place to other work after so many looks. */
+const HELD_MS = 1_000;
+const MOST_LOOKS = 20;
 
 interface Search {
   readonly size: number;
@@ -57,9 +65,19 @@ interface Search {
 /** Searches until every org is compared, the fence is no longer ours, or `signal` aborts. */
 export async function detectDrift(context: WorkerContext, options: DetectOptions): Promise<DetectOutcome> {
   const cell = context.cells.get(options.dataCenter);
+  const sampleIfDue = createSampler(context, cell);
   let search: Search = { size: RANGE, mode: 'quick' };
+  let looks = 0;
   while (!options.signal?.aborted) {
     const step = await takeStep(context, cell, search, options);
+    await sampleIfDue();
+    looks = step === 'held' ? looks + 1 : 0;
+    if (looks > MOST_LOOKS) return 'throttled';
+    if (step === 'held') {
+      if (!(await awaitSample(context, cell, looks))) return 'throttled';
+      await context.clock.sleep(HELD_MS, options.signal);
+      continue;
+    }
     if (step === 'searched') options.onProgress?.();
     if (typeof step !== 'string') search = step;
     else if (step === 'detected' || step === 'fenced' || step === 'busy') {
@@ -93,9 +111,10 @@ async function takeStep(
 ): Promise<Step | Search> {
   const attempt = (): Promise<Step> =>
     cell.inTransaction('worker', async (tx) => {
-      const run = await enterFence(tx, epoch);
+      const run = await enterFence(tx, epoch, 'read');
       if (run === undefined || run.kind === 'migrate' || run.kind === 'undo') return 'fenced';
-      return run.detected ? 'detected' : detectNext(tx, run, search);
+      if (run.detected) return 'detected';
+      return run.throttle.lanes === 0 ? 'held' : detectNext(tx, run, search);
     });
   try {
     return await retryWithBackoff(attempt, {

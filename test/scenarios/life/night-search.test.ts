@@ -6,6 +6,7 @@ import { applyBatches } from '../../../src/engine/batch/apply-batches.js';
 import { detectDrift } from '../../../src/engine/reconcile/detect-drift.js';
 import { previewDrift } from '../../../src/engine/reconcile/preview-drift.js';
 import { lockFenceExclusive, saveFenceClosed, setFence } from '../../../src/stores/cell/batch/fence.js';
+import { cellRoleName } from '../../../src/stores/cell/cell-database.js';
 import { beginPass, findMaintenance } from '../../../src/stores/cell/reconcile/maintenance.js';
 import { waitFor } from '../../support/wait.js';
 import { check, leftOver, makeCell, one, outcomes } from './many-orgs.js';
@@ -68,6 +69,25 @@ describe('detectDrift', () => {
     });
     expect(await detectDrift(cell.context, job)).toBe('fenced');
     expect(await detectDrift(cell.context, { ...job, epoch: epoch + 5n })).toBe('detected');
+  });
+
+  test('waits while a check that holds reads does not pass, and goes on once it does', async () => {
+    const cell = await makeCell(dropped, 300);
+    await cell.sql('update public.orgs set agents = agents + 400');
+    const epoch = await openNight(cell);
+    const job = { dataCenter: cell.dataCenter.id, epoch };
+    const checks = [{ name: 'sessions', limit: 1_000 }];
+    await cell.sql('select credit_rollout.set_checks($1::jsonb)', [JSON.stringify(checks)]);
+    const stopping = new AbortController();
+    const clock = { ...cell.context.clock, sleep: async () => stopping.abort() };
+    // it may not read the sessions of others
+    expect(await detectDrift({ ...cell.context, clock }, { ...job, signal: stopping.signal })).toBe('stopped');
+    expect(await one(cell, 'select count(*) from credit_rollout.drift')).toBe('0');
+    const worker = cellRoleName(cell.dataCenter.id, 'worker');
+    await cell.sql(`grant pg_read_all_stats to "${worker}"`);
+    await cell.sql('update credit_rollout.throttle set sampled_at = null, looked_at = null, lanes = null');
+    expect(await detectDrift(cell.context, job)).toBe('detected');
+    await cell.sql(`revoke pg_read_all_stats from "${worker}"`);
   });
 
   test('finds and writes nothing in a frozen cell', async () => {

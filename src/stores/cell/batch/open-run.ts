@@ -3,6 +3,7 @@ import { findRow } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 import { READS_SOURCE } from '../identity.js';
+import type { ThrottleScope } from './checks.js';
 import { OPENED_HERE } from './fence.js';
 import { FROZEN } from './freezes.js';
 import { type CellRun, RUN_COLUMNS, type RunRow } from './runs.js';
@@ -24,7 +25,7 @@ export interface CurrentThrottle {
 }
 
 /** SQL: the lanes that a scope gives of `lanes` at this moment; where nothing is checked, all of them. */
-const throttleSql = (scope: 'write' | 'read', lanes: string): string => `
+const throttleSql = (scope: ThrottleScope, lanes: string): string => `
   case when not exists (select from credit_rollout.checks) then ${lanes}::float8
     else (select least(t.lanes, ${lanes}) from credit_rollout.throttle t where t.scope = '${scope}' and t.sampled_at
       between clock_timestamp() - interval '15 s' and clock_timestamp() + interval '15 s') end`;
@@ -39,11 +40,15 @@ const toThrottle = (allowed: number | null): CurrentThrottle => ({
  * that control opened the fence on, or our views do not read the source (any more). Needs the fence's lock, taken in an
  * earlier statement.
  */
-export async function findOpenRun(tx: CellTransaction, epoch: bigint): Promise<OpenRun | undefined> {
+export async function findOpenRun(
+  tx: CellTransaction,
+  epoch: bigint,
+  scope: ThrottleScope = 'write',
+): Promise<OpenRun | undefined> {
   const row = await findRow<RunRow & Pick<OpenRun, 'timeline' | 'sourceUnique'> & { readonly allowed: number | null }>(
     tx,
     `select ${RUN_COLUMNS}, f.timeline, coalesce(c.source_unique, false) as source_unique,
-       ${throttleSql('write', 'r.lanes')} as allowed
+       ${throttleSql(scope, 'r.lanes')} as allowed
      from credit_rollout.fence f
      join credit_rollout.runs r on r.run_id = f.run_id
      cross join credit_rollout.cell c
