@@ -1,6 +1,9 @@
 // What a seventh review with the documented logins found in control: what is told to people, tables that one login
 // locks, entries that keep the audit from everybody, and a run that nobody began.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { checkControlLocks } from '../../src/engine/doctor/check-locks.js';
+import { createFindingRecorder } from '../../src/engine/doctor/finding.js';
+import { waitFor } from '../support/wait.js';
 import { lockEveryTable } from './attacker.js';
 import { type ControlScene, openControlScene, underItsEpoch } from './control-scene.js';
 
@@ -87,6 +90,27 @@ test('a step that fails by turns for a lock and for the time fails in a row', as
   expect(await times()).toBe(3);
   expect(await scene.logins.scheduler.attempt(failed('23514'))).toBe('done');
   expect(await times()).toBe(1);
+});
+
+test('who keeps a row of control locked is named by doctor', async () => {
+  const holder = await scene.logins.operator.connect();
+  const waiter = await scene.logins.scheduler.connect();
+  const ask = () =>
+    checkControlLocks(scene.fleet.engine, createFindingRecorder({ subject: 'control', title: 'x' }, 'locks'));
+  try {
+    expect(await ask()).toMatchObject([{ level: 'ok' }]);
+    await holder.query(`set application_name = 'credit-rollout'; begin; select from ${schema}.rollout for update`);
+    const waits = waiter.query(`update ${schema}.rollout set epoch = epoch + 1`);
+    const found = await waitFor('its name', async () => (await ask()).find(({ level }) => level === 'warning'));
+    const { rows: own } = await holder.query('select pg_backend_pid() as pid');
+    expect(found.fix).toContain(`pg_terminate_backend(${own[0].pid})`);
+    await holder.query('rollback');
+    await waits;
+    expect(await ask()).toMatchObject([{ level: 'ok' }]);
+  } finally {
+    await holder.end();
+    await waiter.end();
+  }
 });
 
 describe('webhooks', () => {

@@ -31,6 +31,7 @@ import {
   openControl,
 } from './check-control.js';
 import { checkFeed } from './check-feed.js';
+import { checkControlLocks } from './check-locks.js';
 import { checkCellLogins, checkSchedulerLogins } from './check-logins.js';
 import { checkMeter, type MeterServers, type ReadMeters, readMeters } from './check-meter.js';
 import { checkCellOwner, checkControlOwner } from './check-owner.js';
@@ -73,6 +74,7 @@ const CONTROL_CHECKS: readonly Check<OpenControl>[] = [
   { check: 'policy', needs: ['schema'], run: checkPolicy },
   { check: "schedulers' queue", needs: ['schema'], run: checkSchedulerQueues },
   { check: "schedulers' ticks", needs: ['schema'], run: checkSchedulerTicks },
+  { check: 'locks', needs: ['schema'], run: checkControlLocks },
   { check: 'webhooks', needs: ['schema'], run: checkWebhooks },
   { check: 'pinned instants', run: checkPins },
   { check: 'moves', run: checkMixedRollout },

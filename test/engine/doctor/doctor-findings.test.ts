@@ -45,6 +45,7 @@ describe('runDoctorChecks', () => {
       'policy',
       "schedulers' queue",
       "schedulers' ticks",
+      'locks',
     ]);
     expect(of(findings, cell.dataCenter.id).map(({ check }) => check)).toEqual([
       'connection',
