@@ -30,7 +30,7 @@ function layer(name, path, { own, packages, comment, free }) {
 const ENGINE_AREAS = [
   ['worker', 'operate'],
   ['scheduler'],
-  ['rollout', 'reconcile', 'usage'],
+  ['rollout', 'reconcile', 'undo', 'usage'],
   ['batch', 'plan', 'doctor'],
   ['cutover', 'feed', 'org', 'setup'],
   ['settings'],

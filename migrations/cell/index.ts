@@ -63,6 +63,9 @@ import { signPlans } from './signed-plans.js';
 import { checkCanaryPass, recordAllPowers } from './signed-times.js';
 import { readSourceAsRole } from './source-role.js';
 import { proveSweeps, sweepByRuns } from './swept-by-runs.js';
+import { traceUndone } from './undo-lineage.js';
+import { createUndoPlans } from './undo-plans.js';
+import { restoreFloors, runUndos } from './undo-runs.js';
 import { addCardsWhole, freezeWithoutWaiting, signCellRows } from './unheld-freezes.js';
 import { deleteByFunctions } from './unlocked-tables.js';
 import { deleteWorkersByFunction } from './unlocked-workers.js';
@@ -186,6 +189,10 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     deleteWorkersByFunction,
     loosenChecks,
     measureSlowdown,
+    createUndoPlans,
+    traceUndone,
+    runUndos,
+    restoreFloors,
     shortenChecksums(options),
   ];
 }

@@ -16,7 +16,10 @@ export const SOURCE_FUNCTIONS = [
   'note_left_out',
   'onboard_inserted',
   'plan_key_ranges',
+  'plan_undo_range',
   'retire_allotments',
   'split_batch',
+  'undo_range',
+  'undo_targets',
   'write_sign_ups',
 ] as const;

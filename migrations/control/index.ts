@@ -52,6 +52,7 @@ import { signHolds } from './signed-holds.js';
 import { numberRuns } from './taken-epochs.js';
 import { limitControlTexts } from './texts.js';
 import { tellFailures } from './told-failures.js';
+import { createUndoRequests } from './undo-requests.js';
 import { recordVerbs } from './verbs.js';
 import { voidLostApprovalsForGood } from './voided-approvals.js';
 import { keepDeliveries } from './webhook-logins.js';
@@ -135,4 +136,5 @@ export const controlMigrations: readonly Migration[] = [
   boundCheckLimits,
   createCheckLimits,
   sealChecksInForce,
+  createUndoRequests,
 ];

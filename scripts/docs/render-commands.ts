@@ -17,6 +17,7 @@ const EXIT_CODES: Readonly<Record<string, string>> = {
   verify:
     '5 when the verification finds a mismatch, or the cut-over is not proven; 8 where nothing was rolled out; 3 where orgs cannot be read in the source',
   repair: '8 where no allotment breaks the rule',
+  undo: '3 with `--execute` when orgs that somebody changed since are left as they are',
   'rate-card check': '1 when a golden case fails',
   worker: '0 when it is stopped',
   meter: '0 when it is stopped',

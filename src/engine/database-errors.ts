@@ -187,6 +187,8 @@ const SEAL_TEXTS: Readonly<Record<SealFailure, string>> = {
   seal_expired: 'the seal of this approval is older than an hour by the clock of the cell',
   seal_used: 'this approval was used before, or the cell has a newer one',
   plan_edited: 'the plan is not the one that was approved',
+  undo_outdated: 'what is to be undone has changed since',
+  cutover_begun: 'its gate is armed',
 };
 
 /** The SQLSTATE or the network's code, and the object of ours that the server named. */

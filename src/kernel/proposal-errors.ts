@@ -79,6 +79,23 @@ export const PROPOSAL_ERRORS = {
     'The rule and the record do not say what to put back.',
     'Let the owner of the cell correct the rows that verify names, or let the next nightly run decide them.',
   ),
+  // undos
+  undo_unknown: entry(1, 'The data center has no such undo that waits.', advise`Run: ${command('undo --dc ID')}`),
+  undo_refused: entry(
+    6,
+    'The data center cannot be undone now; the message says why.',
+    'Wait for what is under way, or take the way out that is named.',
+  ),
+  undo_outdated: entry(
+    6,
+    'The undo is not what the cell has accepted: something was written since, or it is too old.',
+    'Ask for the undo again.',
+  ),
+  cutover_begun: entry(
+    6,
+    'The cut-over began before the undo could: nothing was undone.',
+    advise`Run: ${command('apply --dc ID --execute')}, which completes it; or: ${command('cutover reverse --dc ID')}`,
+  ),
   // the policy
   setting_unknown: entry(1, 'The policy has no setting of this name.', advise`Run: ${command('settings')}`),
   setting_refused: entry(

@@ -1,8 +1,16 @@
 // Names of proposals: `in-o3` is an override, `in-p3` a repair, `in-c3` a postponement, `in-r2` a reversal, `in-f7`
-// falls to accept and `in-a1` a moved cell to adopt, of the data center `in`. The name of a plan, such as `in-7`, is
-// never one of them. `s3` is a change of the policy, which belongs to no data center.
+// falls to accept, `in-a1` a moved cell to adopt and `in-u2` an undo, of the data center `in`. The name of a plan, such
+// as `in-7`, is never one of them. `s3` is a change of the policy, which belongs to no data center.
 
-const LETTERS = { override: 'o', repair: 'p', postponement: 'c', reversal: 'r', falls: 'f', adoption: 'a' } as const;
+const LETTERS = {
+  override: 'o',
+  repair: 'p',
+  postponement: 'c',
+  reversal: 'r',
+  falls: 'f',
+  adoption: 'a',
+  undo: 'u',
+} as const;
 const PROPOSAL_KINDS = [
   'override',
   'repair',
@@ -10,6 +18,7 @@ const PROPOSAL_KINDS = [
   'reversal',
   'falls',
   'adoption',
+  'undo',
 ] as const satisfies readonly (keyof typeof LETTERS)[];
 type ProposalKind = (typeof PROPOSAL_KINDS)[number];
 

@@ -115,6 +115,7 @@ export const RAISED_NAMES: readonly string[] = [
   'data_centers_pin_policy_check',
   'data_centers_removed_check',
   'data_centers_request_check',
+  'data_centers_undo_requested_check',
   'decided_at_commit',
   'drift_needs_open_run',
   'due_work_in_time_check',
@@ -147,6 +148,8 @@ export const RAISED_NAMES: readonly string[] = [
   'seal_used',
   'seal_wrong',
   'texts_length_check',
+  'undo_gate_armed',
+  'undo_outdated',
   'webhooks_count_check',
   'written_at_read_committed',
 ];

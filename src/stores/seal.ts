@@ -12,6 +12,8 @@ const FAILURES = {
   seal_expired: 'seal_expired',
   seal_used: 'seal_used',
   plan_edited: 'plan_edited',
+  undo_outdated: 'undo_outdated',
+  undo_gate_armed: 'cutover_begun',
 } as const satisfies Readonly<Record<string, ErrorCode>>;
 
 export type SealFailure = (typeof FAILURES)[keyof typeof FAILURES];

@@ -6,7 +6,8 @@ import { contextOf } from '../support/cell.js';
 import { sealInCell } from '../support/seal-in-cell.js';
 import { type CellScene, openCellScene } from './cell-scene.js';
 
-export type SealedAction = Parameters<typeof sealInCell>[1];
+/** Repairs and undos have their own attacks: they need a proposal of exactly what they do. */
+export type SealedAction = Exclude<Parameters<typeof sealInCell>[1], 'repair' | 'undo' | 'undo_run'>;
 
 /** Who may ask for each action, and with which function. */
 export const SEALED_ACTIONS: Readonly<

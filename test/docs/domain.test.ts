@@ -36,7 +36,8 @@ test('the domain shows the rates of the shipped card', async () => {
 test('every invariant that tests check by a query is listed as such', async () => {
   const rows = readTable(await readDocument('docs/reference/invariants.md'), 'Invariants');
   expect(rows.map(([id]) => id)).toEqual(Array.from({ length: 24 }, (_, at) => `I${at + 1}`));
-  const source = await readDocument('test/support/invariants.ts');
+  const files = ['test/support/invariants-of-orgs.ts', 'test/support/invariants.ts'];
+  const source = (await Promise.all(files.map(readDocument))).join('\n');
   const queried = new Set([...source.matchAll(/^ +id: '(I\d+)',$/gmu)].map(([, id]) => id));
   expect(rows.filter(([, , how]) => how === 'query').map(([id]) => id)).toEqual(
     rows.map(([id]) => id).filter((id) => queried.has(id)),

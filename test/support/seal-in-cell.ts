@@ -7,7 +7,7 @@ import type { Seal } from '../../src/stores/seal.js';
 /** A cell without a key gets one. */
 export function sealInCell(
   cell: Pick<CellDatabase, 'asOwner'>,
-  kind: 'run' | 'maintenance' | 'cutover' | 'reversal' | 'override' | 'retention',
+  kind: 'run' | 'maintenance' | 'cutover' | 'reversal' | 'override' | 'repair' | 'retention' | 'undo' | 'undo_run',
   content: Readonly<Record<string, unknown>>,
   validFor = '1 hour',
 ): Promise<Seal> {

@@ -1,5 +1,6 @@
-// `approve`: a second person's approval of a plan, an override, a repair, a postponement, a reversal, falls to accept,
-// a moved cell or a change of the policy. An approved plan may be applied; the others are applied or requested at once.
+// `approve`: a second person's approval of a plan, an override, a repair, an undo, a postponement, a reversal, falls
+// to accept, a moved cell or a change of the policy. An approved plan may be applied; the others are applied or
+// requested at once.
 
 import { findDataCenter, type Program } from '../../compose.js';
 import { approvePostponement } from '../../engine/cutover/postpone.js';
@@ -10,6 +11,7 @@ import { approveOverride } from '../../engine/org/approve-override.js';
 import { approvePlan } from '../../engine/plan/approve-plan.js';
 import { approveFalls } from '../../engine/reconcile/accept-falls.js';
 import { approvePolicyChange } from '../../engine/settings/change-policy.js';
+import { approveUndo } from '../../engine/undo/request-undo.js';
 import { command, quoteArgument } from '../../kernel/advice.js';
 import { withPrintableTexts, withWholeTexts } from '../../kernel/printable.js';
 import { type ProposalId, parseChangeId, parseProposalId } from '../../kernel/proposal-id.js';
@@ -22,6 +24,7 @@ import { fallsDocument, showFalls } from '../views/show-reconcile.js';
 import { changeDocument, nextAfterChange, showPolicyChange } from '../views/show-settings.js';
 import { adoptionContext, reportAdoption } from './adopt-cell.js';
 import { reportRepair } from './repair.js';
+import { reportUndo } from './undo.js';
 
 export function runApprove(session: CliSession, id: string): Promise<number> {
   return withProgram(session, { policy: 'warned' }, (program) => {
@@ -31,6 +34,7 @@ export function runApprove(session: CliSession, id: string): Promise<number> {
     if (proposal === undefined) return approveOnePlan(session, program, id);
     if (proposal.kind === 'falls') return approveOneNight(session, program, proposal);
     if (proposal.kind === 'adoption') return approveOneAdoption(session, program, proposal);
+    if (proposal.kind === 'undo') return approveOneUndo(session, program, proposal);
     if (proposal.kind === 'repair') return approveOneRepair(session, program, proposal);
     return proposal.kind === 'override'
       ? approveOneOverride(session, program, proposal)
@@ -58,6 +62,11 @@ async function approveOneOverride(session: CliSession, program: Program, id: Pro
 async function approveOneRepair(session: CliSession, program: Program, id: ProposalId<'repair'>): Promise<number> {
   findDataCenter(program.config, id.dataCenter);
   return reportRepair(session, program, await approveRepair(program.engine, id, session.options.reason));
+}
+
+async function approveOneUndo(session: CliSession, program: Program, id: ProposalId<'undo'>): Promise<number> {
+  findDataCenter(program.config, id.dataCenter);
+  return reportUndo(session, await approveUndo(program.engine, id, session.options.reason));
 }
 
 /** Of a cell that was moved. */

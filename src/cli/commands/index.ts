@@ -120,11 +120,11 @@ function registerPlans(cli: Command, execute: Execute): void {
   cli
     .command('approve')
     .description(
-      'approve a plan, an override, a repair, a cut-over, a moved cell or a change of the policy that somebody proposed',
+      'approve a plan, an override, a repair, an undo, a cut-over, a moved cell or a change of the policy that somebody proposed',
     )
     .argument(
       '<id>',
-      'a plan (in-7), an override (in-o3), a repair (in-p3), a postponement (in-c3), a reversal (in-r2), a moved cell (in-a1), a change of the policy (s3)',
+      'a plan (in-7), an override (in-o3), a repair (in-p3), a postponement (in-c3), a reversal (in-r2), an undo (in-u2), a moved cell (in-a1), a change of the policy (s3)',
     )
     .action((id: string) => execute(async (session) => (await import('./approve.js')).runApprove(session, id)));
   cli

@@ -4,6 +4,7 @@ import { MAX_REVISION, parseCount, REVISION } from '../arguments/parse-options.j
 import type { Execute } from '../terminal/session.js';
 import type { FreezeFlags } from './freeze.js';
 import type { IntentFlags, IntentVerb } from './operate.js';
+import type { UndoFlags } from './undo.js';
 
 export function registerIntents(cli: Command, execute: Execute): void {
   const verb = (name: IntentVerb, description: string): Command =>
@@ -21,6 +22,14 @@ export function registerIntents(cli: Command, execute: Execute): void {
   verb('resume', 'continue after a pause');
   verb('abort', 'end the rollout of a data center; what is written stays');
   verb('retry', 'reopen a failed run, and process only what is pending');
+  cli
+    .command('undo')
+    .description('show what taking back the newest rollout of a data center would do; with --execute, ask for it')
+    .requiredOption('--dc <id>', 'the data center')
+    .option('--limit <n>', 'list at most so many orgs that fall, and so many that are left', parseCount(100_000), 50)
+    .option('--execute', 'do it, or propose it where paid orgs fall; needs --reason')
+    .option('--withdraw <id>', 'withdraw an undo that has not begun, for example in-u2; needs --reason')
+    .action((flags: UndoFlags) => execute(async (session) => (await import('./undo.js')).runUndo(session, flags)));
   cli
     .command('freeze')
     .description('stop all our writes in the cells; needs neither the queue nor the control database')

@@ -21,7 +21,7 @@ export function chooseExitCode(codes: readonly number[]): number {
 export function exitCodeOf(dc: DataCenterStatus): number {
   if (dc.stage === 'failed') return codeOfFailure(dc.failure);
   if (dc.stage === 'aborted') return 1;
-  if (dc.stage !== 'done' || !hasEnded(dc)) return 4;
+  if ((dc.stage !== 'done' && dc.stage !== 'undone') || !hasEnded(dc)) return 4;
   return (dc.progress?.quarantined ?? 0) + (dc.progress?.stale ?? 0) > 0 ? ORGS_LEFT_OUT : 0;
 }
 

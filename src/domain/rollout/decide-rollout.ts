@@ -3,6 +3,7 @@
 import { askedHold } from './check-holds.js';
 import { decideCanary } from './decide-canary.js';
 import { decidePlanned, unusablePlan } from './decide-planned.js';
+import { decideUndoing, decideUndoStart, isUndoDue } from './decide-undo.js';
 import {
   type Decision,
   frozen,
@@ -28,6 +29,7 @@ export function decideStep(snapshot: Snapshot, dc: DataCenterSnapshot): Decision
   if (dc.stage === 'baking') return decideBaking(snapshot, dc);
   const cell = dc.cell;
   if (cell === undefined || cell.kind === 'unreachable') return hold(unreachable(dc));
+  if (dc.stage === 'undoing') return decideUndoing(snapshot, dc, cell);
   return (
     decideStop(dc, cell) ??
     decideFrozen(dc) ??
@@ -43,6 +45,7 @@ function decideResting(snapshot: Snapshot, dc: DataCenterSnapshot): Decision {
     return dc.cell?.kind === 'read'
       ? go({ kind: 'close_fence', reason: 'nothing is under way' })
       : hold(unreachable(dc));
+  if (isUndoDue(dc)) return decideUndoStart(snapshot, dc);
   if (!dc.requested) return decideFrozen(dc) ?? holdChanged(dc) ?? IDLE;
   const holds = listStartHolds(snapshot, dc);
   return holds.length > 0 ? hold(...holds) : decidePlanned(dc);

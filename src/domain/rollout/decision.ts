@@ -19,6 +19,7 @@ export type Step =
   | { readonly kind: 'end_pause'; readonly reason: string }
   | { readonly kind: 'set_lanes'; readonly lanes: number; readonly reason: string }
   | { readonly kind: 'set_checks'; readonly runId: bigint; readonly reason: string }
+  | { readonly kind: 'start_undo'; readonly reason: string }
   | { readonly kind: 'fail'; readonly code: string; readonly reason: string }
   | { readonly kind: 'allow_single_writes'; readonly reason: string }
   | { readonly kind: 'stop_single_writes'; readonly reason: string }

@@ -189,6 +189,8 @@ export interface DataCenterSnapshot {
   readonly pause: PauseReading | null;
   readonly fenceConfirmedClosed: boolean;
   readonly requested: boolean;
+  /** An undo is to be run, and no run carries it out yet; left out: none. */
+  readonly undoRequested?: boolean;
   readonly runId: bigint | null;
   readonly epoch: bigint | null;
   readonly notBeforeAt: Date | null;

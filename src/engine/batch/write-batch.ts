@@ -22,6 +22,7 @@ import {
 } from '../../stores/cell/batch/planned-writes.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { writeRepair } from './write-repair.js';
+import { writeUndo } from './write-undo.js';
 
 /**
  * `insert`: the whole range in one statement, where no allotments exist; `raise`: the whole range, where some exist;
@@ -55,6 +56,7 @@ export async function writeBatch(
 ): Promise<BatchCounts> {
   const { runId, cardHash, planId } = run;
   if (batch.kind === 'repair') return writeRepair(tx, run, batch);
+  if (run.kind === 'undo') return writeUndo(tx, run, batch);
   if (planId === null) throw withoutPlan(runId);
   if (batch.kind === 'follow_up') return toCounts(await writeFollowUp(tx, batch.orgIds, run));
   if (batch.kind === 'canary') return toCounts(await writeCanary(tx, batch.orgIds, { runId, cardHash, planId }));

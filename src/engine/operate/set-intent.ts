@@ -4,6 +4,7 @@ import { isClosedAt } from '../../domain/rollout/decision.js';
 import { decidePauseEnd, type PauseEnd } from '../../domain/rollout/pause-end.js';
 import type { PauseReading } from '../../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, SLOT_STAGES, type Stage } from '../../domain/rollout/stage.js';
+import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { listFenceHolders } from '../../stores/cell/batch/fence.js';
 import type { LockHolder } from '../../stores/cell/lock-holders.js';
@@ -165,6 +166,11 @@ function rejectUnfit(
       message:
         `Data center "${row.id}" has no rollout under way (stage ${row.stage}), so there is nothing to ` +
         `${intent === 'run' ? 'resume' : intent}.`,
+    });
+  if (row.stage === 'undoing' && intent === 'abort')
+    throw new RolloutError('wrong_stage', {
+      message: `Data center "${row.id}" is being undone, which cannot be aborted halfway.`,
+      next: advise`To stop it for now: ${command`pause --dc ${row.id}`}`,
     });
   if (row.intent === 'abort' && intent !== 'abort')
     throw new RolloutError('wrong_stage', {

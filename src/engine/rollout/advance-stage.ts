@@ -34,6 +34,7 @@ export async function advanceStage(
   now: Date,
 ): Promise<boolean> {
   if (to === 'aborted') return endStage(context, row, { stage: 'aborted' }, 'aborted', reason);
+  if (to === 'undone') return endStage(context, row, { stage: 'undone' }, 'done', reason);
   if (to === 'baking') {
     const bakeUntil = new Date(now.getTime() + (row.settings?.bakeMs ?? 0));
     return endStage(context, row, { stage: 'baking', verifiedAt: now, bakeUntil }, 'done', reason);

@@ -5,6 +5,7 @@ import { readFence, saveFenceClosed, setFence } from '../../stores/cell/batch/fe
 import { openSealedRun } from '../../stores/cell/batch/runs.js';
 import { clearVerification } from '../../stores/cell/batch/verification.js';
 import { stopSingleWrites } from '../../stores/cell/reconcile/maintenance.js';
+import { openSealedUndo } from '../../stores/cell/undo/undo-runs.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import {
   type DataCenterVersion,
@@ -13,7 +14,7 @@ import {
   type RolloutRun,
   transitionDataCenter,
 } from '../../stores/control/data-centers.js';
-import { sealRun } from '../../stores/control/seals.js';
+import { sealRun, sealUndo } from '../../stores/control/seals.js';
 import { readSealFailure, type Seal } from '../../stores/seal.js';
 import type { EngineContext } from '../context.js';
 import { endForgottenRuns } from '../end-forgotten-runs.js';
@@ -23,7 +24,10 @@ import { ofRun } from './advance-stage.js';
 import { readCell } from './read-cell.js';
 
 /** What opening a fence reads of a data center. */
-type FenceRow = DataCenterVersion & RolloutRun & Pick<RequestedRollout, 'planId' | 'settings'>;
+type FenceRow = DataCenterVersion &
+  RolloutRun &
+  Pick<RequestedRollout, 'planId' | 'settings'> &
+  Pick<RolloutPosition, 'stage'>;
 
 /**
  * Opens the fence under the row's epoch. Where the cell has seen that epoch, it takes a new one instead, and the next
@@ -43,10 +47,11 @@ export async function openFence(
       transitionDataCenter(tx, row, { epoch, fenceConfirmedClosed: false }),
     );
   const { runId } = row;
-  const seal = await context.control.inTransaction((tx) => sealRun(tx, runId));
+  const ofUndo = row.stage === 'undoing';
+  const seal = await context.control.inTransaction((tx) => (ofUndo ? sealUndo(tx, runId) : sealRun(tx, runId)));
   if (seal === undefined) return false;
   await endForgottenRuns(context, row.id);
-  const opening = { seal, runId, epoch: row.epoch, state };
+  const opening = { seal, runId, epoch: row.epoch, state, ofUndo };
   try {
     return await openInCell(context, row, opening);
   } catch (error) {
@@ -62,19 +67,22 @@ interface Opening {
   readonly runId: bigint;
   readonly epoch: bigint;
   readonly state: 'open' | 'verifying';
+  /** The run takes back another one. */
+  readonly ofUndo: boolean;
 }
 
 async function openInCell(
   context: EngineContext,
   { id }: FenceRow,
-  { seal, runId, epoch, state }: Opening,
+  { seal, runId, epoch, state, ofUndo }: Opening,
 ): Promise<boolean> {
   return withExclusiveFence(context.cells.get(id), async (tx) => {
     const fence = await readFence(tx);
     if (fence.epoch >= epoch) return fence.epoch === epoch && fence.state === state;
     // what was verified before a failover may be gone
     if (state === 'verifying' && fence.timeline !== fence.currentTimeline) await clearVerification(tx, runId);
-    if (!(await openSealedRun(tx, seal))) {
+    if (ofUndo) await openSealedUndo(tx, seal);
+    else if (!(await openSealedRun(tx, seal))) {
       // the cell was restored to a state before its plan: the next decision is that the run failed
       await saveFenceClosed(tx, 'plan_unknown', epoch);
       return true;

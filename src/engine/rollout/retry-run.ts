@@ -8,7 +8,7 @@ import { clearVerification } from '../../stores/cell/batch/verification.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import { lockDataCenter, transitionDataCenter } from '../../stores/control/data-centers.js';
 import { takeEpoch } from '../../stores/control/rollout.js';
-import { reopenControlRun } from '../../stores/control/runs.js';
+import { isUndoRun, reopenControlRun } from '../../stores/control/runs.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
 import { rejectChanged, type SeenRevision } from '../data-center.js';
@@ -32,6 +32,11 @@ export async function retryRun(
         message: `Data center "${dataCenter}" has not failed (stage ${row?.stage ?? 'unknown'}): there is nothing to retry.`,
       });
     const runId = row.runId;
+    if (await context.control.inTransaction((tx) => isUndoRun(tx, runId)))
+      throw new RolloutError('wrong_stage', {
+        message: `An undo of data center "${dataCenter}" failed; it is not retried.`,
+        next: advise`Ask for it again: ${command`undo --dc ${dataCenter} --execute --reason TEXT`}`,
+      });
     if (row.planId === null)
       throw new RolloutError('plan_unknown', {
         message: `The run ${runId} of data center "${dataCenter}" follows no plan, as an earlier version could begin it.`,

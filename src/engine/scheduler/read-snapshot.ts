@@ -10,6 +10,7 @@ import { readControlClock } from '../../stores/control/control-database.js';
 import { type DataCenterRow, listDataCenters } from '../../stores/control/data-centers.js';
 import { type FailedStep, listFailedSteps } from '../../stores/control/failed-steps.js';
 import { listMaintenance, type MaintenanceRow } from '../../stores/control/maintenance.js';
+import { listOpenUndos } from '../../stores/control/undo-requests.js';
 import type { EngineContext } from '../context.js';
 import { toLastSeenGate } from '../cutover/cutover-facts.js';
 import { toPause } from '../data-center.js';
@@ -26,18 +27,19 @@ export async function readSnapshot(
   context: Pick<EngineContext, 'control' | 'cells'>,
   scope: 'due' | 'all',
 ): Promise<SeenSnapshot> {
-  const { now, rows, maintenanceOf, failedOf, checksOf } = await context.control.inTransaction(async (tx) => ({
+  const { now, rows, maintenanceOf, failedOf, checksOf, undos } = await context.control.inTransaction(async (tx) => ({
     now: await readControlClock(tx),
     rows: await listDataCenters(tx),
     maintenanceOf: await listMaintenance(tx),
     failedOf: await listFailedSteps(tx),
     checksOf: await listChecksInForce(tx),
+    undos: await listOpenUndos(tx),
   }));
   const dataCenters = await Promise.all(
     rows.map((row) =>
       readDataCenter(context, {
         ...{ row, maintenance: maintenanceOf(row.id), failedSteps: failedOf(row.id), checks: checksOf(row.id) },
-        ...{ now, scope },
+        ...{ now, scope, undoRequested: undos.some((one) => one.dataCenter === row.id && one.runId === null) },
       }),
     ),
   );
@@ -70,19 +72,21 @@ interface Reading {
   readonly checks: readonly CheckInForce[];
   readonly now: Date;
   readonly scope: 'due' | 'all';
+  readonly undoRequested: boolean;
 }
 
 async function readDataCenter(
   { control, cells }: Pick<EngineContext, 'control' | 'cells'>,
-  { row, maintenance, failedSteps, checks, now, scope }: Reading,
+  { row, maintenance, failedSteps, checks, now, scope, undoRequested }: Reading,
 ): Promise<DataCenterSnapshot> {
   const known: DataCenterSnapshot = {
     ...toKnown(row, maintenance, now),
     failedSteps,
+    undoRequested,
     plan: await readPlan({ control, cells }, row, now),
     cell: undefined,
   };
-  const due = scope === 'all' || isDue(row, now) || isMaintenanceDue(known) || isGateDue(known, now);
+  const due = scope === 'all' || undoRequested || isDue(row, now) || isMaintenanceDue(known) || isGateDue(known, now);
   if (!due) return known;
   const bakeQuery = row.stage === 'baking' ? row.settings?.bakeQuery : undefined;
   const maintenanceId = maintenance.open?.runId ?? null;
@@ -97,7 +101,7 @@ function toKnown(
   row: DataCenterRow,
   { open, closedEpoch, night, request, failedAt }: MaintenanceRow,
   now: Date,
-): Omit<DataCenterSnapshot, 'plan' | 'cell' | 'failedSteps'> {
+): Omit<DataCenterSnapshot, 'plan' | 'cell' | 'failedSteps' | 'undoRequested'> {
   return {
     id: row.id,
     position: row.position,

@@ -10,7 +10,7 @@ export interface CellProposal {
 }
 
 /** Number and digest are those of the row in the cell: one number may come twice, after a cell was set back. */
-export type CellProposalKind = 'override' | 'repair' | 'adoption';
+export type CellProposalKind = 'override' | 'repair' | 'adoption' | 'undo';
 
 export interface CellProposalKey<K extends CellProposalKind = CellProposalKind> {
   readonly dataCenter: string;

@@ -59,6 +59,7 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     // stricter than the policy, or looser for two hours
     `insert (data_center, name, kind, limit_value, reason), update (limit_value, reason, ended_at)
        on credit_rollout_control.check_limits`,
+    'insert (data_center, undo_id, digest, reason), update (ended_at) on credit_rollout_control.undo_requests',
     // arms a cut-over that is late
     'execute on function credit_rollout_control.seal_cutover',
     // sends messages again that were given up
@@ -77,6 +78,8 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
     // an approved postponement or reversal moves the pinned instant; a freeze stops the change feed
     `update (cutover_at, cutover_local, single_writes, ${SEEN_GATE}) on credit_rollout_control.data_centers`,
     'update (state) on credit_rollout_control.cell_proposals',
+    // an undo is asked for as its second person approves it
+    'insert (data_center, undo_id, digest, reason) on credit_rollout_control.undo_requests',
     `execute on function credit_rollout_control.seal_cutover, credit_rollout_control.seal_reversal,
        credit_rollout_control.seal_cell_proposal`,
     FINGERPRINT,
@@ -95,7 +98,8 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
        on credit_rollout_control.data_centers`,
     `insert, update (state, ended_at, counts, epoch, shut_epoch) on credit_rollout_control.runs`,
     'update (epoch) on credit_rollout_control.rollout',
-    'update (run_id, ended_at) on credit_rollout_control.reconcile_requests',
+    `update (run_id, ended_at)
+       on credit_rollout_control.reconcile_requests, credit_rollout_control.undo_requests`,
     `insert, update (state, started_at, ended_at, run_id, note, counts) on credit_rollout_control.due_work`,
     // by column, and rows are deleted by functions: who may update or delete in all of a table may lock it
     `insert, update (value, limit_value, release, needs_person, position) on credit_rollout_control.holds`,
@@ -111,7 +115,8 @@ const GRANTS: Readonly<Record<ControlRole, readonly string[]>> = {
        credit_rollout_control.record_lost_approvals,
        credit_rollout_control.seal_run,
        credit_rollout_control.seal_maintenance, credit_rollout_control.seal_cutover,
-       credit_rollout_control.seal_retention, credit_rollout_control.seal_checks`,
+       credit_rollout_control.seal_retention, credit_rollout_control.seal_checks,
+       credit_rollout_control.seal_undo`,
     FINGERPRINT,
   ],
 };

@@ -58,6 +58,16 @@ export async function endControlRun(
   return ended === 1;
 }
 
+/** Whether the run takes back another one. */
+export async function isUndoRun(tx: ControlTransaction, runId: bigint): Promise<boolean> {
+  const rows = await selectRows(
+    tx,
+    `select run_id from credit_rollout_control.runs where run_id = :run_id::bigint and kind = 'undo'`,
+    { run_id: runId },
+  );
+  return rows.length > 0;
+}
+
 /** Opens a failed run again; does nothing for any other. */
 export async function reopenControlRun(tx: ControlTransaction, runId: bigint): Promise<void> {
   await execute(

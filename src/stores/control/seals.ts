@@ -35,6 +35,14 @@ export async function sealOpenChecks(tx: ControlTransaction, runId: bigint): Pro
   return row.seal ?? undefined;
 }
 
+/** Of the open run of an undo, in a data center that is being undone; undefined: there is none. */
+export async function sealUndo(tx: ControlTransaction, runId: bigint): Promise<Seal | undefined> {
+  const row = await selectRow<SealRow>(tx, 'select credit_rollout_control.seal_undo(:run_id::bigint)::text as seal', {
+    run_id: runId,
+  });
+  return row.seal ?? undefined;
+}
+
 /** Of how long the policy keeps plans and findings of nights. */
 export async function sealRetention(tx: ControlTransaction, dataCenter: string): Promise<Seal> {
   const row = await selectRow<{ readonly seal: Seal }>(
@@ -73,6 +81,10 @@ export const sealOverride = (tx: ControlTransaction, key: CellProposalKey): Prom
 /** Likewise of a repair. */
 export const sealRepair = (tx: ControlTransaction, key: CellProposalKey): Promise<Seal | undefined> =>
   sealCellProposal(tx, key, 'repair');
+
+/** Likewise of an undo in which paid orgs fall. */
+export const sealUndoApproval = (tx: ControlTransaction, key: CellProposalKey): Promise<Seal | undefined> =>
+  sealCellProposal(tx, key, 'undo');
 
 /** Likewise of an adoption. */
 export const sealAdoption = (tx: ControlTransaction, key: CellProposalKey): Promise<Seal | undefined> =>

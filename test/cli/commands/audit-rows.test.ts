@@ -158,6 +158,8 @@ describe('the audit', () => {
     await leavesOne(ALICE, 'meter enforce', 'enforce', ...at, '--credits', 'on', '--execute');
     await leavesOne(ALICE, 'reconcile', 'ask_reconcile', ...at, '--execute');
     await fleet.drive();
+    const undo = await leavesOne(ALICE, 'undo', 'propose_undo', ...at, '--execute');
+    await leavesOne(ALICE, 'undo', 'withdraw_undo', ...at, '--withdraw', String(undo.json.undo_id));
   });
 
   test('has one row of each verb of a cut-over, and of detach', async () => {

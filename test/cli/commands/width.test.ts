@@ -184,6 +184,7 @@ describe('what a command prints', () => {
     await read('cutover', 'show');
     await read('doctor');
     await read('repair', '--dc', dc);
+    await read('undo', '--dc', dc, '--limit', '3');
   });
 
   test('fits where two people decide, and where it stops or checks something', async () => {

@@ -43,6 +43,8 @@ describe('the control database', () => {
     );
     // that a canary needs its approval is another rule than the table
     await client.query(`alter table credit_rollout_control.data_centers disable trigger data_centers_require_approval`);
+    // and so is that an undo needs its request
+    await client.query(`alter table credit_rollout_control.data_centers disable trigger data_centers_require_undo`);
   });
   afterAll(async () => {
     await client.end();

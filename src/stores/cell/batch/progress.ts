@@ -67,8 +67,8 @@ select count(b.batch_no)::int as batches,
   coalesce(sum(raised), 0)::float8 as raised,
   greatest(coalesce(sum(unchanged) filter (where b.kind = 'range'), 0)
     - coalesce(sum(inserted + raised) filter (where b.kind = 'canary'), 0), 0)::float8 as unchanged,
-  (select count(*) from credit_rollout.stale_orgs s
-   where s.run_id = r.run_id and s.settled_at is null and s.reason <> 'gone')::float8 as stale,
+  case when r.kind = 'undo' then coalesce(sum(b.stale), 0) else (select count(*) from credit_rollout.stale_orgs s
+   where s.run_id = r.run_id and s.settled_at is null and s.reason <> 'gone') end::float8 as stale,
   (select count(*) from credit_rollout.stale_orgs s
    where s.run_id = r.run_id and s.settled_at is null)::float8 as stale_left,
   (select count(*) from credit_rollout.quarantine q where q.run_id = r.run_id)::float8 as quarantined,
