@@ -5,7 +5,7 @@ const RIGHT_TO_LEFT = String.raw`[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC\u{1080
 /** With single spaces inside: two are between columns. */
 const WORDS = new RegExp(`${RIGHT_TO_LEFT}\\p{M}*(?: ?${RIGHT_TO_LEFT}\\p{M}*)*`, 'gu');
 /** Takes no column, and is shown by nothing. */
-export const LEFT_TO_RIGHT_MARK = '\u200e';
+const LEFT_TO_RIGHT_MARK = '\u200e';
 
 /**
  * Such words end where they end. Without it a terminal that turns them around takes the numbers behind them along, and
