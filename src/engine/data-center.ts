@@ -46,6 +46,17 @@ export function rejectChanged(row: DataCenterRow, { revision }: SeenRevision): v
   });
 }
 
+/** The locked row, as it was seen. Throws unknown_data_center, revision_changed. */
+export async function lockSeenDataCenter(
+  tx: ControlTransaction,
+  dataCenter: string,
+  seen: SeenRevision,
+): Promise<DataCenterRow> {
+  const row = await lockKnownDataCenter(tx, dataCenter);
+  rejectChanged(row, seen);
+  return row;
+}
+
 /** "at stage migrating, paused since … by ana (deploy), until …". */
 function describeRow(row: DataCenterRow): string {
   const pause = toPause(row);

@@ -20,11 +20,15 @@ import { showAdoption } from '../views/show-adoption.js';
 
 export interface AdoptCellFlags {
   readonly dc: string;
+  readonly revision?: number;
   readonly execute?: boolean;
   readonly withdraw?: boolean;
 }
 
-export function runAdoptCell(session: CliSession, { dc, execute, withdraw }: AdoptCellFlags): Promise<number> {
+export function runAdoptCell(
+  session: CliSession,
+  { dc, execute, withdraw, revision }: AdoptCellFlags,
+): Promise<number> {
   if (execute && withdraw)
     throw new RolloutError('invalid_argument', {
       message: '--withdraw ends a proposal and does nothing else.',
@@ -33,9 +37,9 @@ export function runAdoptCell(session: CliSession, { dc, execute, withdraw }: Ado
   return withProgram(session, { policy: 'warned' }, async (program) => {
     const { id: dataCenter } = findDataCenter(program.config, dc);
     const context = adoptionContext(program);
-    if (withdraw) return reportWithdrawn(session, context, dataCenter);
+    if (withdraw) return reportWithdrawn(session, context, { dataCenter, revision });
     const report = execute
-      ? await proposeAdoption(context, { dataCenter, reason: getReason(session, 'Adopting a cell') })
+      ? await proposeAdoption(context, { dataCenter, revision, reason: getReason(session, 'Adopting a cell') })
       : await previewAdoption(context, dataCenter);
     return reportAdoption(session, report);
   });
@@ -44,10 +48,14 @@ export function runAdoptCell(session: CliSession, { dc, execute, withdraw }: Ado
 /** Its cells are opened wherever they are. */
 export const adoptionContext = ({ engine, movedCells }: Program): AdoptionContext => ({ ...engine, cells: movedCells });
 
-async function reportWithdrawn(session: CliSession, context: AdoptionContext, dataCenter: string): Promise<number> {
+async function reportWithdrawn(
+  session: CliSession,
+  context: AdoptionContext,
+  seen: { readonly dataCenter: string; readonly revision: number | undefined },
+): Promise<number> {
   const reason = getReason(session, 'Withdrawing a proposal');
-  const withdrawn = await withdrawAdoption(context, { dataCenter, reason });
-  const next = session.commands.show(command`adopt-cell --dc ${dataCenter}`);
+  const withdrawn = await withdrawAdoption(context, { ...seen, reason });
+  const next = session.commands.show(command`adopt-cell --dc ${seen.dataCenter}`);
   session.report({ ...withdrawn, next }, `✔ ${withdrawn.adoption}: the proposal is withdrawn\nNext: ${next}`);
   return 0;
 }
@@ -59,8 +67,8 @@ export function reportAdoption(session: CliSession, report: AdoptionReport): num
   return report.state === 'in_place' ? NOTHING_TO_DO : 0;
 }
 
-function nextOf({ state, dataCenter, adoption }: AdoptionReport): CommandText {
-  if (state === 'dry_run') return command`adopt-cell --dc ${dataCenter} --execute --reason TEXT`;
+function nextOf({ state, dataCenter, revision, adoption }: AdoptionReport): CommandText {
+  if (state === 'dry_run') return command`adopt-cell --dc ${dataCenter} --execute --revision ${revision} --reason TEXT`;
   if (state === 'proposed') return command`approve ${adoption ?? 'ID'}`;
   return state === 'adopted' ? command`init --dc ${dataCenter}, then verify --dc ${dataCenter}` : command('status');
 }

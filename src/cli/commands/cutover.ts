@@ -29,6 +29,7 @@ export interface ProposeCutoverFlags {
 export interface ExecuteCutoverFlags {
   readonly dc: string;
   readonly execute?: boolean;
+  readonly revision?: number;
 }
 
 /** The audit must hold why sign-ups were moved. */
@@ -76,7 +77,7 @@ export function runProposeCutover(
   return withProgram(session, { policy: 'warned' }, async ({ config, engine }) => {
     const { id: dataCenter } = findDataCenter(config, dc);
     if (to === undefined) {
-      const withdrawn = await withdrawCutoverProposal(engine, { kind, dataCenter, reason });
+      const withdrawn = await withdrawCutoverProposal(engine, { kind, dataCenter, reason, revision });
       const next = session.commands.show(command`cutover show --dc ${dataCenter}`);
       session.report(
         { ...proposalDocument(withdrawn), next },
@@ -94,12 +95,15 @@ export function runProposeCutover(
   });
 }
 
-export function runExecuteCutover(session: CliSession, { dc, execute }: ExecuteCutoverFlags): Promise<number> {
+export function runExecuteCutover(
+  session: CliSession,
+  { dc, execute, revision }: ExecuteCutoverFlags,
+): Promise<number> {
   const reason = getReason(session, CUTOVER_VERB);
   return withProgram(session, { policy: 'warned' }, async ({ config, engine }) => {
     const { id: dataCenter } = findDataCenter(config, dc);
     if (!execute) return preview(session, dataCenter, await previewExecution(engine, dataCenter));
-    const report = await executeCutover(engine, { dataCenter, reason });
+    const report = await executeCutover(engine, { dataCenter, reason, revision });
     const again = command`cutover execute --dc ${dataCenter} --execute --reason TEXT`;
     const next = session.commands.show(report.outcome === 'busy' ? again : command`cutover show --dc ${dataCenter}`);
     session.report({ ...report, next }, `${showExecution(withPrintableTexts(report))}\nNext: ${next}`);
@@ -110,16 +114,17 @@ export function runExecuteCutover(session: CliSession, { dc, execute }: ExecuteC
 function preview(
   session: CliSession,
   dataCenter: string,
-  { state, cutoverLocal, gate }: Awaited<ReturnType<typeof previewExecution>>,
+  { state, cutoverLocal, gate, revision }: Awaited<ReturnType<typeof previewExecution>>,
 ): number {
   const done = gate.latchedAt !== null;
-  const next = done ? null : session.commands.show(command`cutover execute --dc ${dataCenter} --execute --reason TEXT`);
+  const verb = command`cutover execute --dc ${dataCenter} --execute --revision ${revision} --reason TEXT`;
+  const next = done ? null : session.commands.show(verb);
   const what = done
     ? 'the cut-over is final (latched) already; nothing would change'
     : 'the cut-over would become final (latched), and its sweep, the check of every earlier org, would follow';
   const { effectiveAt, latchedAt } = gate;
   session.report(
-    { dataCenter, state, cutoverLocal, effectiveAt, latchedAt, pending: !done, next },
+    { dataCenter, revision, state, cutoverLocal, effectiveAt, latchedAt, pending: !done, next },
     `${dataCenter}: ${what} (instant ${cutoverLocal ?? 'none'}).\nNothing was changed.${next === null ? '' : ` To do it: ${next}`}`,
   );
   return !done && session.options.exitCode ? 2 : 0;

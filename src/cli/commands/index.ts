@@ -201,6 +201,7 @@ function registerChecks(cli: Command, execute: Execute): void {
     .command('repair')
     .description('show how to put back the allotments that break the rule, which verify names; with --execute, do it')
     .requiredOption('--dc <id>', 'the data center')
+    .option('--revision <n>', REVISION, parseCount(MAX_REVISION))
     .option('--execute', 'do it; where a paid org would fall, propose it to a second person; needs --reason')
     .action((flags: RepairFlags) =>
       execute(async (session) => (await import('./repair.js')).runRepair(session, flags)),

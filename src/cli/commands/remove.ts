@@ -12,13 +12,14 @@ import { showRemovalPreview, showRemoved } from '../views/show-removal.js';
 export interface RemoveFlags {
   readonly dc: string;
   readonly cellLost?: boolean;
+  readonly revision?: number;
   readonly execute?: boolean;
 }
 
 /** Also one that the configuration does not name any more. */
-export function runRemove(session: CliSession, { dc, cellLost, execute }: RemoveFlags): Promise<number> {
+export function runRemove(session: CliSession, { dc, cellLost, execute, revision }: RemoveFlags): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async ({ engine }) => {
-    const request: RemovalRequest = { dataCenter: dc, cell: cellLost ? 'lost' : 'asked' };
+    const request: RemovalRequest = { dataCenter: dc, cell: cellLost ? 'lost' : 'asked', revision };
     if (execute) {
       const removed = await removeFromFleet(engine, { ...request, reason: getReason(session, 'Taking it out') });
       session.report({ executed: true, ...removed }, showRemoved(withPrintableTexts(removed), session.commands));
@@ -27,7 +28,7 @@ export function runRemove(session: CliSession, { dc, cellLost, execute }: Remove
     const preview = await previewRemoval(engine, request);
     const refusals = preview.refusals.map(({ found, next }) => ({ found, next: session.commands.showAdvice(next) }));
     const next = session.commands.show(
-      command`remove --dc ${dc} ${cellLost && command('--cell-lost')} --execute --reason TEXT`,
+      command`remove --dc ${dc} ${cellLost && command('--cell-lost')} --execute --revision ${preview.revision} --reason TEXT`,
     );
     session.report(
       { executed: false, ...preview, refusals, next },

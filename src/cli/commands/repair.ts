@@ -14,14 +14,15 @@ import { showRepair } from '../views/show-repair.js';
 
 export interface RepairFlags {
   readonly dc: string;
+  readonly revision?: number;
   readonly execute?: boolean;
 }
 
-export function runRepair(session: CliSession, { dc, execute }: RepairFlags): Promise<number> {
+export function runRepair(session: CliSession, { dc, execute, revision }: RepairFlags): Promise<number> {
   return withProgram(session, { policy: 'warned' }, async (program) => {
     const { id: dataCenter } = findDataCenter(program.config, dc);
     const report = execute
-      ? await executeRepair(program.engine, { dataCenter, reason: getReason(session, 'A repair') })
+      ? await executeRepair(program.engine, { dataCenter, revision, reason: getReason(session, 'A repair') })
       : await previewRepair(program.engine, dataCenter);
     return reportRepair(session, program, report);
   });
@@ -34,9 +35,13 @@ export async function reportRepair(session: CliSession, program: Program, report
   return report.state === 'nothing' ? NOTHING_TO_DO : 0;
 }
 
-async function findNext({ engine }: Program, { state, dataCenter, repairId }: RepairReport): Promise<CommandText> {
+async function findNext(
+  { engine }: Program,
+  { state, dataCenter, repairId, revision }: RepairReport,
+): Promise<CommandText> {
   if (state === 'proposed') return command`approve ${repairId ?? 'ID'}`;
-  if (state === 'dry_run') return command`repair --dc ${dataCenter} --execute --reason TEXT`;
+  if (state === 'dry_run')
+    return command`repair --dc ${dataCenter} --execute --revision ${revision ?? 0} --reason TEXT`;
   const { dataCenters } = await readStatus(engine);
   const failed = dataCenters.some(({ id, stage }) => id === dataCenter && stage === 'failed');
   return failed ? command`retry --dc ${dataCenter}` : command`verify --dc ${dataCenter}`;

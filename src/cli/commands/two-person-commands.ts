@@ -104,6 +104,7 @@ export function registerCutover(cli: Command, execute: Execute): void {
     .command('execute')
     .description('make it final by hand, at or after its instant; without --execute, show what would happen')
     .requiredOption('--dc <id>', 'the data center')
+    .option('--revision <n>', REVISION, parseCount(MAX_REVISION))
     .option('--execute', 'do it')
     .action((flags: ExecuteCutoverFlags) =>
       execute(async (session) => (await import('./cutover.js')).runExecuteCutover(session, flags)),

@@ -16,15 +16,17 @@ import { showUninstalled, showUninstallPreview } from '../views/show-uninstall.j
 export interface UninstallFlags {
   readonly dc: string;
   readonly signUpsStopped?: boolean;
+  readonly revision?: number;
   readonly execute?: boolean;
 }
 
-export function runUninstall(session: CliSession, { dc, execute, signUpsStopped }: UninstallFlags): Promise<number> {
+export function runUninstall(session: CliSession, flags: UninstallFlags): Promise<number> {
+  const { dc, execute, signUpsStopped, revision } = flags;
   return withProgram(session, { policy: 'warned' }, async ({ config, engine }) => {
     const { id: dataCenter } = findDataCenter(config, dc);
     const request: UninstallRequest = { dataCenter, signUps: signUpsStopped ? 'stopped' : 'as seen' };
     if (execute) {
-      const report = await uninstallCell(engine, { ...request, reason: getReason(session, 'Uninstalling') });
+      const report = await uninstallCell(engine, { ...request, revision, reason: getReason(session, 'Uninstalling') });
       session.report(
         { executed: true, ...report },
         showUninstalled(withPrintableTexts({ ...report, left: report.left.map(toPastedSql) }), session.commands),
@@ -35,9 +37,12 @@ export function runUninstall(session: CliSession, { dc, execute, signUpsStopped 
     const refusals = preview.refusals.map(({ found, next }) => ({ found, next: session.commands.showAdvice(next) }));
     const statements = preview.statements.map(toPastedSql);
     const grants = preview.grants.map(toPastedSql);
-    const next = session.commands.show(
-      command`uninstall --dc ${dataCenter} ${signUpsStopped && command('--sign-ups-stopped')} --execute --reason TEXT`,
-    );
+    const options = [
+      ...(signUpsStopped ? [command('--sign-ups-stopped')] : []),
+      command('--execute'),
+      ...(preview.revision === null ? [] : [command`--revision ${preview.revision}`]),
+    ];
+    const next = session.commands.show(command`uninstall --dc ${dataCenter} ${options} --reason TEXT`);
     session.report(
       { executed: false, ...preview, refusals, next },
       showUninstallPreview(withPrintableTexts({ ...preview, statements, grants, refusals }), next),

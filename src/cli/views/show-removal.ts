@@ -15,7 +15,7 @@ export const showRefusals = (refusals: readonly ShownRefusal[]): readonly string
     ? []
     : ['It is refused now:', ...refusals.flatMap(({ found, next }) => [`  ✖ ${found}`, `    ${next}`])];
 
-interface ShownPreview extends Omit<RemovalPreview, 'refusals'> {
+interface ShownPreview extends Omit<RemovalPreview, 'refusals' | 'revision'> {
   readonly refusals: readonly ShownRefusal[];
 }
 
@@ -35,7 +35,7 @@ const listLater = ({ later }: Pick<RemovalPreview, 'later'>): readonly string[] 
   later.length === 0 ? [] : [`    ${later.join(', ')} ${later.length === 1 ? 'does' : 'do'} not wait for it any more`];
 
 export function showRemoved(
-  { dataCenter, cell, later }: Omit<RemovalPreview, 'refusals'>,
+  { dataCenter, cell, later }: Omit<RemovalPreview, 'refusals' | 'revision'>,
   commands: CommandNames,
 ): string {
   return [

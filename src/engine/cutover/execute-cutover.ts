@@ -9,12 +9,12 @@ import type { LockHolder } from '../../stores/cell/lock-holders.js';
 import { readControlClock } from '../../stores/control/control-database.js';
 import { sealCutover } from '../../stores/control/seals.js';
 import type { EngineContext } from '../context.js';
-import { getDataCenter } from '../data-center.js';
+import { getDataCenter, rejectChanged, type SeenRevision } from '../data-center.js';
 import { recordGate } from './apply-gate-step.js';
 import { type CutoverRow, cutoverRefused, readCellCutover, toCutoverFacts } from './cutover-facts.js';
 import { armGate, latchGate, retryWhileBusy } from './gate.js';
 
-export interface ExecutionRequest {
+export interface ExecutionRequest extends SeenRevision {
   readonly dataCenter: string;
   readonly reason: string | null;
 }
@@ -29,7 +29,7 @@ export interface ExecutionReport {
 }
 
 interface Executable {
-  readonly row: CutoverRow;
+  readonly row: CutoverRow & { readonly revision: number };
   readonly facts: CutoverFacts;
   readonly gate: Gate;
 }
@@ -38,17 +38,25 @@ interface Executable {
 export async function previewExecution(
   context: Pick<EngineContext, 'control' | 'cells'>,
   dataCenter: string,
-): Promise<{ readonly state: CutoverState; readonly cutoverLocal: string | null; readonly gate: Gate }> {
+): Promise<{
+  readonly state: CutoverState;
+  readonly cutoverLocal: string | null;
+  readonly gate: Gate;
+  readonly revision: number;
+}> {
   const { row, facts, gate } = await getExecutable(context, dataCenter);
-  return { state: nameCutover(facts), cutoverLocal: row.cutoverLocal, gate };
+  return { state: nameCutover(facts), cutoverLocal: row.cutoverLocal, gate, revision: row.revision };
 }
 
-/** Throws cutover_refused before the instant, while the data center is not done, and while its cell is frozen. */
+/**
+ * Throws revision_changed; cutover_refused before the instant, while the data center is not done, and while its cell is
+ * frozen.
+ */
 export async function executeCutover(
   context: Pick<EngineContext, 'control' | 'cells' | 'actor' | 'wakeUps' | 'clock'>,
-  { dataCenter, reason }: ExecutionRequest,
+  { dataCenter, reason, ...seen }: ExecutionRequest,
 ): Promise<ExecutionReport> {
-  const { row, facts, gate } = await getExecutable(context, dataCenter);
+  const { row, facts, gate } = await getExecutable(context, dataCenter, seen);
   if (gate.latchedAt !== null) return { ...toReport(dataCenter, gate), outcome: 'already' };
   if (nameCutover(facts) === 'late') {
     const seal = await context.control.inTransaction((tx) => sealCutover(tx, dataCenter));
@@ -62,11 +70,13 @@ export async function executeCutover(
 async function getExecutable(
   context: Pick<EngineContext, 'control' | 'cells'>,
   dataCenter: string,
+  seen: SeenRevision = {},
 ): Promise<Executable> {
   const { row, now } = await context.control.inTransaction(async (tx) => ({
     row: await getDataCenter(tx, dataCenter),
     now: await readControlClock(tx),
   }));
+  rejectChanged(row, seen);
   const cell = await readCellCutover(context, dataCenter);
   // about an armed gate the cell's clock decides alone; control's counts only where nothing is armed
   const facts = toCutoverFacts(row, cell.gate.effectiveAt === null ? now : cell.now, cell);

@@ -56,6 +56,7 @@ export async function makeCutoverProposal(
 ): Promise<CutoverProposal> {
   const { zone } = await context.control.inTransaction(async (tx) => {
     const row = await getDataCenter(tx, dataCenter);
+    rejectChanged(row, seen);
     await checkBefore?.(tx);
     return row;
   });
@@ -89,18 +90,19 @@ async function rejectSecond(tx: ControlTransaction, kind: CutoverProposalKind, d
   });
 }
 
-interface CutoverWithdrawal {
+interface CutoverWithdrawal extends SeenRevision {
   readonly kind: CutoverProposalKind;
   readonly dataCenter: string;
   readonly reason: string;
 }
 
-/** Ends a proposal that waits for its approval. Throws postponement_unknown, reversal_unknown when none does. */
+/** Ends a proposal that waits. Throws revision_changed; postponement_unknown, reversal_unknown when none does. */
 export async function withdrawCutoverProposal(
   context: Pick<EngineContext, 'control' | 'actor'>,
-  { kind, dataCenter, reason }: CutoverWithdrawal,
+  { kind, dataCenter, reason, ...seen }: CutoverWithdrawal,
 ): Promise<CutoverProposal> {
   return context.control.inTransaction(async (tx) => {
+    rejectChanged(await lockKnownDataCenter(tx, dataCenter), seen);
     await identifyPerson(tx, context.actor);
     const open = await findOpenCutoverProposal(tx, kind, dataCenter);
     const withdrawn = open && (await saveProposalDecision(tx, open, 'withdrawn', reason));

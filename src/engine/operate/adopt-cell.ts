@@ -32,7 +32,7 @@ import { listKnownRuns } from '../../stores/control/runs.js';
 import { sealAdoption } from '../../stores/control/seals.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import { getDataCenter } from '../data-center.js';
+import { getDataCenter, lockSeenDataCenter, rejectChanged, type SeenRevision } from '../data-center.js';
 import { parsePlanName } from '../plan/plan-id.js';
 import { readCell } from '../rollout/read-cell.js';
 import { rejectEncoding } from '../setup/init-cell.js';
@@ -43,6 +43,8 @@ export type AdoptionContext = Pick<EngineContext, 'control' | 'cells' | 'actor'>
 
 export interface AdoptionReport {
   readonly dataCenter: string;
+  /** Of the data center, as it was compared. */
+  readonly revision: number;
   /** `in_place`: it is where it was, and there is nothing to adopt. */
   readonly state: 'in_place' | 'dry_run' | 'proposed' | 'withdrawn' | 'adopted';
   /** For example `in-a1`; null: nothing was proposed. */
@@ -68,18 +70,19 @@ export async function previewAdoption(context: AdoptionContext, dataCenter: stri
   return (await compare(context, dataCenter)).report;
 }
 
-/** Throws adoption_open, adoption_refused where there is nothing to adopt. */
+/** Throws revision_changed, adoption_open, adoption_refused where there is nothing to adopt. */
 export async function proposeAdoption(
   context: AdoptionContext,
-  { dataCenter, reason }: { readonly dataCenter: string; readonly reason: string },
+  { dataCenter, reason, ...seen }: { readonly dataCenter: string; readonly reason: string } & SeenRevision,
 ): Promise<AdoptionReport> {
-  const { report, digest } = await compare(context, dataCenter);
+  const { report, digest } = await compare(context, dataCenter, seen);
   if (report.state === 'in_place')
     throw new RolloutError('adoption_refused', {
       message: `The cell of data center "${dataCenter}" is where it was: there is nothing to adopt.`,
       next: 'Nothing is to be done.',
     });
   return context.control.inTransaction(async (tx) => {
+    await lockSeenDataCenter(tx, dataCenter, seen);
     const { name: author } = await identifyPerson(tx, context.actor);
     const newest = await findNewestAdoption(tx, dataCenter);
     if (newest?.state === 'proposed') throw openBefore(newest);
@@ -142,12 +145,13 @@ async function adopt(
   await control.inTransaction((tx) => appendAudit(tx, { action: 'adopt_cell', dataCenter: id.dataCenter, details }));
 }
 
-/** Throws adoption_unknown when none waits. */
+/** Throws revision_changed, adoption_unknown when none waits. */
 export async function withdrawAdoption(
   context: AdoptionContext,
-  { dataCenter, reason }: { readonly dataCenter: string; readonly reason: string },
+  { dataCenter, reason, ...seen }: { readonly dataCenter: string; readonly reason: string } & SeenRevision,
 ): Promise<Pick<AdoptionReport, 'dataCenter' | 'state' | 'adoption' | 'author'>> {
   return context.control.inTransaction(async (tx) => {
+    await lockSeenDataCenter(tx, dataCenter, seen);
     await identifyPerson(tx, context.actor);
     const newest = await findNewestAdoption(tx, dataCenter);
     if (newest?.state !== 'proposed' || !(await decideCellProposal(tx, newest, 'withdrawn')))
@@ -167,12 +171,17 @@ interface Compared {
 }
 
 /** What control knows, then what the cell has of it. */
-async function compare({ control, cells }: AdoptionContext, dataCenter: string): Promise<Compared> {
+async function compare(
+  { control, cells }: AdoptionContext,
+  dataCenter: string,
+  seen: SeenRevision = {},
+): Promise<Compared> {
   const known = await control.inTransaction(async (tx) => ({
     row: await getDataCenter(tx, dataCenter),
     runs: await listKnownRuns(tx, dataCenter),
     plans: await listPlanNumbers(tx, dataCenter),
   }));
+  rejectChanged(known.row, seen);
   const cell = cells.get(dataCenter);
   const reading = await readCell(() => cell, { runId: known.row.runId });
   return cell.inTransaction('state', async (tx) => {
@@ -207,6 +216,7 @@ async function compareWithControl(
     digest,
     report: {
       dataCenter,
+      revision: row.revision,
       state: moved ? 'dry_run' : 'in_place',
       adoption: null,
       author: null,

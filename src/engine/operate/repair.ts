@@ -1,7 +1,8 @@
 // `repair`: puts back allotments that break the rule, as the record and the rule say. What the cell computes is written
 // in one transaction, while nothing else may write there. One person may raise; where a paid org would fall, a second
 // person approves exactly those rows.
-import { advise, command } from '../../kernel/advice.js';
+import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
+import { type Advice, advise, command } from '../../kernel/advice.js';
 import { type ProposalId, showProposalId } from '../../kernel/proposal-id.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { verifyRule } from '../../stores/cell/batch/verification.js';
@@ -27,7 +28,7 @@ import { sealRepair } from '../../stores/control/seals.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { Seal } from '../../stores/seal.js';
 import type { EngineContext } from '../context.js';
-import { getDataCenter } from '../data-center.js';
+import { getDataCenter, lockSeenDataCenter, type SeenRevision } from '../data-center.js';
 import { requireSecondPerson } from '../two-person-rule.js';
 import { verifyDataCenter } from './verify-data-center.js';
 
@@ -39,6 +40,8 @@ const STATEMENT_MS = 30_000;
 
 export interface RepairReport {
   readonly dataCenter: string;
+  /** Of the data center, as it was seen; null: it is not shown any more. */
+  readonly revision: number | null;
   /** `nothing`: no allotment breaks the rule. */
   readonly state: 'nothing' | 'dry_run' | 'proposed' | 'applied';
   /** For example `in-p3`; null: nothing is proposed. */
@@ -56,21 +59,22 @@ type RepairContext = Pick<EngineContext, 'control' | 'cells' | 'actor'>;
 
 /** What a repair would do now. Writes nothing. */
 export async function previewRepair(context: RepairContext, dataCenter: string): Promise<RepairReport> {
+  const { revision } = await context.control.inTransaction((tx) => getDataCenter(tx, dataCenter));
   const { mismatches, mismatched } = await verifyDataCenter(context, dataCenter, { limit: MAX_REPAIRED });
   const ids = mismatched.map(({ orgId }) => orgId);
   const orgs = await context.cells
     .get(dataCenter)
     .inTransaction('reader', (tx) => listRepairTargets(tx, ids), { statementMs: STATEMENT_MS });
   const state = mismatches === 0 ? 'nothing' : 'dry_run';
-  return { dataCenter, state, repairId: null, author: null, approver: null, reason: null, mismatches, orgs };
+  return { dataCenter, revision, state, repairId: null, author: null, approver: null, reason: null, mismatches, orgs };
 }
 
-/** Applies what one person may; else proposes it. Throws data_center_busy, repair_refused, conflict. */
+/** Applies what one person may; else proposes it. Throws data_center_busy, revision_changed, repair_refused. */
 export async function executeRepair(
   context: RepairContext,
-  { dataCenter, reason }: { readonly dataCenter: string; readonly reason: string },
+  { dataCenter, reason, ...seen }: { readonly dataCenter: string; readonly reason: string } & SeenRevision,
 ): Promise<RepairReport> {
-  const author = await findRestingPerson(context, dataCenter);
+  const author = await findRestingPerson(context, dataCenter, seen);
   const preview = await previewRepair(context, dataCenter);
   if (preview.state === 'nothing') return preview;
   const ids = preview.orgs.map(({ orgId }) => orgId);
@@ -88,6 +92,7 @@ export async function executeRepair(
   const falling = preview.orgs.filter(({ lowers }) => lowers).length;
   const details = { repair: report.repairId, orgs: ids.length, falls: falling };
   await context.control.inTransaction(async (tx) => {
+    await lockSeenDataCenter(tx, dataCenter, seen);
     await identifyPerson(tx, context.actor);
     if (falling > 0) await insertCellProposal(tx, key);
     await appendAudit(tx, { action: 'repair', dataCenter, reason, details });
@@ -132,7 +137,7 @@ export async function approveRepair(
   await applyAndVerify(context, key, seal, { reason, details });
   const { author } = repair;
   const named = { repairId: name, author, approver: person.name, reason: repair.reason };
-  return { dataCenter, state: 'applied', ...named, mismatches: orgs.length, orgs };
+  return { dataCenter, revision: null, state: 'applied', ...named, mismatches: orgs.length, orgs };
 }
 
 const unknown = (id: ProposalId<'repair'>, why: string): RolloutError =>
@@ -147,10 +152,12 @@ const notRepairable = (dataCenter: string): RolloutError =>
   });
 
 /** Nothing of ours may be under way there. */
-async function findRestingPerson(context: RepairContext, dataCenter: string): Promise<Person> {
+async function findRestingPerson(context: RepairContext, dataCenter: string, seen: SeenRevision = {}): Promise<Person> {
   return context.control.inTransaction(async (tx) => {
-    const { stage, requestedAt } = await getDataCenter(tx, dataCenter);
-    if (!STAGES.includes(stage) || requestedAt !== null) throw busy(dataCenter, `it is at stage ${stage}`);
+    const row = await lockSeenDataCenter(tx, dataCenter, seen);
+    const { stage, requestedAt } = row;
+    if (!STAGES.includes(stage) || requestedAt !== null)
+      throw busy(dataCenter, `it is at stage ${stage}`, adviseFitting(dataCenter, row));
     return identifyPerson(tx, context.actor);
   });
 }
@@ -158,10 +165,12 @@ async function findRestingPerson(context: RepairContext, dataCenter: string): Pr
 /** Stages in which the cell has allotments and no rollout writes them. */
 const STAGES: readonly string[] = ['done', 'aborted', 'failed'];
 
-const busy = (dataCenter: string, why: string): RolloutError =>
+const WHEN_IDLE = advise`Repeat it when it is done, aborted or failed; see: ${command('status')}`;
+
+const busy = (dataCenter: string, why: string, next: Advice = WHEN_IDLE): RolloutError =>
   new RolloutError('data_center_busy', {
     message: `Allotments are put back while nothing else is written. Data center "${dataCenter}" is not idle: ${why}.`,
-    next: advise`Repeat it when it is done, aborted or failed; see: ${command('status')}`,
+    next,
   });
 
 interface Audited {

@@ -1,6 +1,8 @@
 // Pause, resume and abort: writes first what the operator wants, then takes the steps that follow from it at once, also
 // where no scheduler runs.
+
 import { isClosedAt } from '../../domain/rollout/decision.js';
+import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
 import { decidePauseEnd, type PauseEnd } from '../../domain/rollout/pause-end.js';
 import type { PauseReading } from '../../domain/rollout/snapshot.js';
 import { type Intent, RESTING_STAGES, SLOT_STAGES, type Stage } from '../../domain/rollout/stage.js';
@@ -166,6 +168,7 @@ function rejectUnfit(
       message:
         `Data center "${row.id}" has no rollout under way (stage ${row.stage}), so there is nothing to ` +
         `${intent === 'run' ? 'resume' : intent}.`,
+      next: adviseFitting(row.id, row),
     });
   if (row.stage === 'undoing' && intent === 'abort')
     throw new RolloutError('wrong_stage', {
@@ -175,6 +178,7 @@ function rejectUnfit(
   if (row.intent === 'abort' && intent !== 'abort')
     throw new RolloutError('wrong_stage', {
       message: `The rollout of data center "${row.id}" is being aborted; an abort cannot be undone.`,
+      next: adviseFitting(row.id, row),
     });
 }
 

@@ -1,5 +1,6 @@
 // Requests a reconciliation: a row in control. The scheduler starts it when the maintenance slot is free. Falls beyond
 // the limits of a night are accepted by two people: accept-falls.ts.
+import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
@@ -44,6 +45,7 @@ export async function lockDoneDataCenter(tx: ControlTransaction, dataCenter: str
   if (row?.stage === 'done') return row;
   throw new RolloutError('wrong_stage', {
     message: `Data center "${dataCenter}" is not done (stage ${row?.stage ?? 'unknown'}); only a done one is reconciled.`,
+    ...(row && { next: adviseFitting(dataCenter, row) }),
   });
 }
 

@@ -2,6 +2,7 @@
 import { toSections } from '../../domain/config/policy.js';
 import type { DataCenterConfig, RolloutConfig } from '../../domain/config/rollout-config.js';
 import type { RateCard } from '../../domain/rate-card/rate-card.js';
+import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
@@ -149,10 +150,12 @@ async function requestOne(
   });
 }
 
-function assertIdle({ id, stage, requestedAt }: Pick<DataCenterRow, 'id' | 'stage' | 'requestedAt'>): void {
+function assertIdle(row: Pick<DataCenterRow, 'id' | 'stage' | 'intent' | 'requestedAt'>): void {
+  const { id, stage, requestedAt } = row;
   if (requestedAt === null && RESTING_STAGES.includes(stage)) return;
   const requested = requestedAt === null ? '' : ', requested';
   throw new RolloutError('data_center_busy', {
     message: `Data center "${id}" has a rollout under way already (stage ${stage}${requested}).`,
+    next: adviseFitting(id, row),
   });
 }

@@ -1,4 +1,5 @@
 // Reopens a failed run under a new epoch: only what is pending, or only its verification.
+import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
 import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { readFence } from '../../stores/cell/batch/fence.js';
@@ -30,6 +31,7 @@ export async function retryRun(
     if (row?.stage !== 'failed' || row.runId === null)
       throw new RolloutError('wrong_stage', {
         message: `Data center "${dataCenter}" has not failed (stage ${row?.stage ?? 'unknown'}): there is nothing to retry.`,
+        ...(row && { next: adviseFitting(dataCenter, row) }),
       });
     const runId = row.runId;
     if (await context.control.inTransaction((tx) => isUndoRun(tx, runId)))

@@ -1,6 +1,6 @@
 // `detach`: drops our views and triggers on the product's table, so that its owner can alter it. Our tables stay.
+import { adviseFitting } from '../../domain/rollout/fitting-verbs.js';
 import { RESTING_STAGES } from '../../domain/rollout/stage.js';
-import { advise, command } from '../../kernel/advice.js';
 import { RolloutError } from '../../kernel/rollout-error.js';
 import { detachSource } from '../../stores/cell/setup/schema.js';
 import { appendAudit } from '../../stores/control/audit.js';
@@ -28,7 +28,7 @@ export async function detachCell(
         message:
           `Data center "${dataCenter}" has a rollout under way or requested (stage ${row.stage}), which reads the ` +
           `product's table.`,
-        next: advise`Run: ${command`abort --dc ${dataCenter}`}, or wait until it is done.`,
+        next: adviseFitting(dataCenter, row),
       });
     const cell = context.cells.get(dataCenter);
     const changeFeed = await removeChangeFeed(cell, context.clock);

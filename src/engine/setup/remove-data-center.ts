@@ -11,20 +11,21 @@ import { type DataCenterRow, listDataCenters, removeDataCenter } from '../../sto
 import { identifyPerson } from '../../stores/control/person.js';
 import { requireControlOwner } from '../../stores/control/roles.js';
 import type { EngineContext } from '../context.js';
-import { lockKnownDataCenter } from '../data-center.js';
+import { lockKnownDataCenter, lockSeenDataCenter, type SeenRevision } from '../data-center.js';
 import { explainFailure } from '../database-errors.js';
 import { listCellRefusals, listControlRefusals, type RemovalRefusal, rejectRemoval } from './removal-refusals.js';
 import { bringBack } from './uninstall-cell.js';
 
 type RemovalContext = Pick<EngineContext, 'control' | 'cells' | 'actor' | 'wakeUps'>;
 
-export interface RemovalRequest {
+export interface RemovalRequest extends SeenRevision {
   readonly dataCenter: string;
   /** `lost`: its cell cannot be reached any more, and nobody asks it. */
   readonly cell: 'asked' | 'lost';
 }
 
-export interface RemovalPreview extends RemovalRequest {
+export interface RemovalPreview extends Omit<RemovalRequest, 'revision'> {
+  readonly revision: number;
   readonly stage: DataCenterRow['stage'];
   /** Data centers after it in the order, which do not wait for it any more. */
   readonly later: readonly string[];
@@ -40,6 +41,7 @@ export async function previewRemoval(context: RemovalContext, request: RemovalRe
     const row = await lockKnownDataCenter(tx, request.dataCenter);
     return {
       ...request,
+      revision: row.revision,
       stage: row.stage,
       later: await listLater(tx, row),
       refusals: [...(await readControl(tx, request, row)), ...ofCell],
@@ -47,22 +49,22 @@ export async function previewRemoval(context: RemovalContext, request: RemovalRe
   });
 }
 
-/** Throws unknown_data_center, not_permitted, removal_refused. */
+/** Throws unknown_data_center, not_permitted, revision_changed, removal_refused. */
 export async function removeFromFleet(
   context: RemovalContext,
   { reason, ...request }: RemovalRequest & { readonly reason: string },
-): Promise<Omit<RemovalPreview, 'refusals'>> {
+): Promise<Omit<RemovalPreview, 'refusals' | 'revision'>> {
   const { dataCenter, cell } = request;
   rejectRemoval(dataCenter, await askCell(context, request));
   const removed = await context.control.inTransaction(async (tx) => {
     await requireControlOwner(tx);
     await identifyPerson(tx, context.actor);
-    const row = await lockKnownDataCenter(tx, dataCenter);
+    const row = await lockSeenDataCenter(tx, dataCenter, request);
     rejectRemoval(dataCenter, await readControl(tx, request, row));
     const later = await listLater(tx, row);
     await removeDataCenter(tx, dataCenter, 'as_it_is');
     await appendAudit(tx, { action: 'remove_data_center', dataCenter, reason, details: { stage: row.stage, cell } });
-    return { ...request, stage: row.stage, later };
+    return { dataCenter, cell, stage: row.stage, later };
   });
   if (cell === 'asked') await closeCell(context, dataCenter);
   await context.wakeUps.deleteQueue(dataCenter);

@@ -29,7 +29,7 @@ import { identifyPerson } from '../../stores/control/person.js';
 import { requireControlOwner } from '../../stores/control/roles.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
-import { lockKnownDataCenter, unknownDataCenter } from '../data-center.js';
+import { lockSeenDataCenter, type SeenRevision, unknownDataCenter } from '../data-center.js';
 import {
   listCellRefusals,
   listControlRefusals,
@@ -47,6 +47,8 @@ type UninstallContext = Pick<EngineContext, 'control' | 'cells' | 'clock' | 'act
 
 export interface UninstallPreview {
   readonly dataCenter: string;
+  /** Null: it has left the fleet before. */
+  readonly revision: number | null;
   /** What runs in the cell, in its order; none: it has nothing of ours. */
   readonly statements: readonly string[];
   readonly roles: readonly InstalledRole[];
@@ -74,7 +76,7 @@ export async function previewUninstall(
   context: UninstallContext,
   { dataCenter, signUps }: UninstallRequest,
 ): Promise<UninstallPreview> {
-  const ofControl = await context.control.inTransaction((tx) => readControlRefusals(tx, dataCenter));
+  const { refusals: ofControl, revision } = await context.control.inTransaction((tx) => readControl(tx, dataCenter));
   return context.cells.get(dataCenter).asOwner(async (tx) => {
     const roles = await listInstalledRoles(tx, dataCenter);
     const installed = await hasOurSchema(tx);
@@ -84,6 +86,7 @@ export async function previewUninstall(
     const free = roles.filter(({ usedElsewhere }) => !usedElsewhere).map(({ name }) => name);
     return {
       dataCenter,
+      revision,
       statements: [
         ...triggers.map((name) => `drop trigger ${name}`),
         ...(installed ? [DROP_SCHEMA] : []),
@@ -99,15 +102,16 @@ export async function previewUninstall(
 
 /**
  * Control first, so that no scheduler begins anything in the cell; it takes the data center back where that refuses.
- * Repeating it goes on where it ended. Throws unknown_data_center, removal_refused, not_permitted, cell_busy.
+ * Repeating it goes on where it ended. Throws unknown_data_center, revision_changed, removal_refused, not_permitted,
+ * cell_busy.
  */
 export async function uninstallCell(
   context: UninstallContext,
-  { reason, ...request }: UninstallRequest & { readonly reason: string },
+  { reason, revision, ...request }: UninstallRequest & SeenRevision & { readonly reason: string },
 ): Promise<UninstallReport> {
   const { dataCenter } = request;
   rejectRemoval(dataCenter, (await previewUninstall(context, request)).refusals);
-  const before = await leaveFleet(context, dataCenter, reason);
+  const before = await leaveFleet(context, dataCenter, reason, { revision });
   let emptied: Pick<UninstallReport, 'roles' | 'left'>;
   try {
     emptied = await emptyCell(context, request);
@@ -134,11 +138,12 @@ function leaveFleet(
   context: UninstallContext,
   dataCenter: string,
   reason: string,
+  seen: SeenRevision,
 ): Promise<'in_fleet' | 'removed' | 'unknown'> {
   return context.control.inTransaction(async (tx) => {
     await identifyPerson(tx, context.actor);
     const membership = await findMembership(tx, dataCenter);
-    rejectRemoval(dataCenter, await readControlRefusals(tx, dataCenter));
+    rejectRemoval(dataCenter, (await readControl(tx, dataCenter, seen)).refusals);
     if (membership === 'in_fleet') {
       await removeDataCenter(tx, dataCenter, 'as_it_is');
       await appendAudit(tx, { action: 'remove_data_center', dataCenter, reason });
@@ -160,11 +165,17 @@ export function bringBack(
 }
 
 /** One that was taken out before has nothing under way. Throws unknown_data_center, not_permitted. */
-async function readControlRefusals(tx: ControlTransaction, dataCenter: string): Promise<readonly RemovalRefusal[]> {
+async function readControl(
+  tx: ControlTransaction,
+  dataCenter: string,
+  seen: SeenRevision = {},
+): Promise<Pick<UninstallPreview, 'refusals' | 'revision'>> {
   await requireControlOwner(tx);
   const membership = await findMembership(tx, dataCenter);
   if (membership === 'unknown') throw unknownDataCenter(dataCenter);
-  return membership === 'removed' ? [] : listControlRefusals(tx, await lockKnownDataCenter(tx, dataCenter));
+  if (membership === 'removed') return { refusals: [], revision: null };
+  const row = await lockSeenDataCenter(tx, dataCenter, seen);
+  return { refusals: await listControlRefusals(tx, row), revision: row.revision };
 }
 
 const listAllCellRefusals = async (

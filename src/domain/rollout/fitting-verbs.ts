@@ -1,0 +1,60 @@
+// Which commands fit where a data center is now: for whoever gave one that does not. Decides nothing itself; a test
+// compares it with what each command refuses at each stage.
+import { type Advice, advise, command } from '../../kernel/advice.js';
+import { type Intent, RESTING_STAGES, type Stage } from './stage.js';
+
+export const STAGE_VERBS = ['apply', 'pause', 'resume', 'abort', 'retry', 'reconcile', 'repair', 'detach'] as const;
+export type StageVerb = (typeof STAGE_VERBS)[number];
+
+export interface VerbPosition {
+  readonly stage: Stage;
+  readonly intent: Intent;
+  readonly requestedAt: Date | null;
+}
+
+/** Those that would change something now. */
+export function listFittingVerbs({ stage, intent, requestedAt }: VerbPosition): readonly StageVerb[] {
+  const underWay = requestedAt !== null || !RESTING_STAGES.includes(stage);
+  const fits: Readonly<Record<StageVerb, boolean>> = {
+    apply: !underWay,
+    pause: (underWay || stage === 'done') && intent !== 'abort',
+    resume: intent === 'pause',
+    abort: underWay || stage === 'failed',
+    retry: stage === 'failed' && requestedAt === null,
+    reconcile: stage === 'done',
+    repair: requestedAt === null && (stage === 'done' || stage === 'aborted' || stage === 'failed'),
+    detach: !underWay,
+  };
+  return STAGE_VERBS.filter((verb) => fits[verb]);
+}
+
+/** The commands that fit, for one data center. */
+export function adviseFitting(dataCenter: string, position: VerbPosition): Advice {
+  const verbs = listFittingVerbs(position);
+  return [
+    'What fits now: ',
+    ...verbs.flatMap((verb, at) => [...(at === 0 ? [] : [', ']), commandOf(verb, dataCenter)]),
+    ...advise`. See where it is: ${command('status')}`,
+  ];
+}
+
+function commandOf(verb: StageVerb, dc: string): ReturnType<typeof command> {
+  switch (verb) {
+    case 'apply':
+      return command`apply --dc ${dc}`;
+    case 'pause':
+      return command`pause --dc ${dc}`;
+    case 'resume':
+      return command`resume --dc ${dc}`;
+    case 'abort':
+      return command`abort --dc ${dc}`;
+    case 'retry':
+      return command`retry --dc ${dc}`;
+    case 'reconcile':
+      return command`reconcile --dc ${dc}`;
+    case 'repair':
+      return command`repair --dc ${dc}`;
+    case 'detach':
+      return command`detach --dc ${dc}`;
+  }
+}
