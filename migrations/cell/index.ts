@@ -6,6 +6,7 @@ import { createApiDetails } from './api-details.js';
 import { askQuarantinedAgain } from './asked-again.js';
 import { boundUsage, compareWholeOverrides, guardExceptions } from './asked-exceptions.js';
 import { boundWhatWorkersCount } from './bounded-numbers.js';
+import { boundSlowdown } from './bounded-slowdown.js';
 import { recordCallCosts } from './call-costs.js';
 import { createChecks } from './checks.js';
 import { splitChecksums } from './checksum-seeds.js';
@@ -189,6 +190,7 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     deleteWorkersByFunction,
     loosenChecks,
     measureSlowdown,
+    boundSlowdown,
     createUndoPlans,
     traceUndone,
     runUndos,
