@@ -225,6 +225,30 @@ describe('an undo under way', () => {
     await fleet.expectInvariants();
   });
 
+  test('disarms the gate before anything is taken back, and is refused once the cut-over has begun', async () => {
+    const done = await makeDone({ orgs: 50 });
+    const { fleet, ana } = done;
+    const { sql } = fleet.cell(0);
+    const past = async (text: string) =>
+      fleet.control(`set session_replication_role = replica; ${text};
+      set session_replication_role = origin`);
+    await past(`update credit_rollout_control.data_centers set cutover_at = '2098-10-30', cutover_set_at = now(),
+      cutover_local = '2098-10-30T00:00:00 UTC'`);
+    await fleet.drive();
+    const armed = 'select effective_at is not null as armed from credit_rollout.gate';
+    expect(await sql(armed)).toEqual([{ armed: true }]);
+    await undo(done);
+    expect(await fleet.stages()).toEqual(['undone']);
+    expect(await sql(armed)).toEqual([{ armed: false }]);
+    expect(await allotmentsOf(fleet)).toEqual([]);
+    await sql(`update credit_rollout.gate set configured_at = now(), armed_at = now(),
+      effective_at = now(), latched_at = now()`);
+    await expect(previewUndo(ana.engine, question(fleet))).rejects.toMatchObject({
+      code: 'undo_refused',
+      exitCode: 6,
+    });
+  });
+
   test('can be rolled out again afterwards, under a new plan', async () => {
     const done = await makeDone({ orgs: 100 });
     const { fleet } = done;
