@@ -36,7 +36,7 @@ export const releaseBodies = z.array(releaseBody).max(1000, 'must be a list of a
 
 export type AcquireBody = z.output<typeof acquireBody>;
 
-/** What is wrong first, as a sentence: the part, the rule, and what was sent. An id of an org is not repeated. */
+/** What is wrong first, as a sentence: the part, the rule, and what was sent. No text is repeated. */
 export function describeBadCall(value: unknown, { issues }: Pick<z.ZodError, 'issues'>): string {
   const [issue] = issues;
   if (issue === undefined) return 'The request is wrong.';
@@ -46,18 +46,16 @@ export function describeBadCall(value: unknown, { issues }: Pick<z.ZodError, 'is
     return `${whole} has the unknown key ${quoteValue(issue.keys[0] ?? '')}; leave it out.`;
   const given = issue.path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown> | null)?.[key], value);
   const rule = issue.message.startsWith('must') ? issue.message : 'must be an object, as the documentation shows';
-  return `${whole} ${rule}; it is ${showGiven(given, issue.path.at(-1) === 'orgId' ? 'hidden' : 'shown')}.`;
+  return `${whole} ${rule}; it is ${showGiven(given)}.`;
 }
 
-function showGiven(given: unknown, texts: 'shown' | 'hidden'): string {
+function showGiven(given: unknown): string {
   if (given === undefined) return 'missing';
   if (typeof given === 'number' || typeof given === 'boolean' || given === null) return String(given);
-  if (typeof given === 'string')
-    return texts === 'shown' && given.length <= 100 ? quoteValue(given) : showLength(given);
+  // in a wrong place, too, it may be an id
+  if (typeof given === 'string') return `a text of ${given.length} characters`;
   return Array.isArray(given) ? `a list of ${given.length}` : 'an object';
 }
-
-const showLength = (text: string): string => `a text of ${text.length} characters`;
 
 /** Of a request that a proxy sends before each call, and the status that it understands as a refusal. */
 export interface AskedByHeaders {

@@ -204,7 +204,8 @@ describe('hostile texts', () => {
       await run('settings', ...change, '--dc', dc, '--execute', '--reason', REASON);
     await read('calendar');
     await read('rate-card', 'check');
-    for (const verb of ['wait', 'adopt-cell', 'remove', 'uninstall']) await run(verb, '--dc', dc, '--reason', REASON);
+    for (const verb of ['wait', 'undo', 'adopt-cell', 'remove', 'uninstall'])
+      await run(verb, '--dc', dc, '--reason', REASON);
     await run('cutover', 'execute', '--dc', dc, '--reason', REASON);
     await run('cutover', 'reverse', '--dc', dc, '--to', '2199-01-01', '--reason', REASON);
     await withHolder(`psql\n${FORGED}\u202e`, async () => {

@@ -73,7 +73,7 @@ describe('an apply that follows a plan', () => {
     // as it was right before
     await cell.sql(`set local session_replication_role = replica; delete from credit_rollout.batches where kind = 'follow_up';
       update credit_rollout.stale_orgs set settled_at = null, settled = null;
-      update credit_rollout.runs set follow_up_at = null`);
+      update credit_rollout.runs set follow_up_at = null, state = 'open', ended_at = null`);
     const [run] = await cell.sql('select run_id from credit_rollout.runs');
     const ask = () => cell.cell.inTransaction('fencer', (tx) => addFollowUp(tx, BigInt(String(run?.run_id))));
     expect((await Promise.all([ask(), ask()])).toSorted()).toEqual([0, 1]);
