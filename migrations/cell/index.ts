@@ -64,6 +64,7 @@ import { signPlans } from './signed-plans.js';
 import { checkCanaryPass, recordAllPowers } from './signed-times.js';
 import { readSourceAsRole } from './source-role.js';
 import { proveSweeps, sweepByRuns } from './swept-by-runs.js';
+import { tellAdoptions } from './told-adoptions.js';
 import { traceUndone } from './undo-lineage.js';
 import { createUndoPlans } from './undo-plans.js';
 import { restoreFloors, runUndos } from './undo-runs.js';
@@ -196,5 +197,6 @@ export function cellMigrations(options: CellSchemaOptions): readonly Migration[]
     runUndos,
     restoreFloors,
     shortenChecksums(options),
+    tellAdoptions,
   ];
 }

@@ -62,6 +62,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
     'makes the canary and the ranges of a plan the batches of a run; runs as its owner, since the fencer sees no bounds',
   add_follow_up: 'makes batches of the stale orgs that are left; runs as its owner',
   digest_adoption: 'hash of what an adoption is about: the recorded and the present place of the cell, and its state',
+  has_adoption: 'whether an adoption that control knows was done in this cell: not in the one that it was copied from',
   adopt_cell:
     'makes this database the cell of its data center, with a seal of control; runs as its owner, since nobody else may',
   sealed_days: 'for how many days the policy keeps plans or findings, as control sealed it; internal',

@@ -138,7 +138,7 @@ describe('a bake query', () => {
 
 describe('a text that a scheduler reads', () => {
   const readTexts = async (): Promise<unknown> => {
-    const reading = await readCell(() => cell.cell, { runId: null });
+    const reading = await readCell(() => cell.cell, { runId: null, adoption: null });
     return reading.kind === 'read' && [reading.fence.failure, reading.lastError];
   };
 

@@ -23,6 +23,7 @@ export function showAdoption(report: AdoptionReport, next: string): string {
     `    from: database ${from.databaseName}, system ${from.systemIdentifier}`,
     `    to:   database ${to.databaseName}, system ${to.systemIdentifier}`,
     ...(report.timelineChanged ? ['    its server has another timeline'] : []),
+    ...(report.leftBehind ? ['    another copy was adopted last: this one was left behind'] : []),
     `    stage ${stage}; epoch of its fence ${epoch.cell}, in control ${epoch.control ?? 'none'}`,
     ...listProofs(report),
     ...changed,

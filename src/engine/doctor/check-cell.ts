@@ -7,7 +7,8 @@ import { ERRORS, type ErrorCode } from '../../kernel/error-codes.js';
 import { toPastedSql } from '../../kernel/pasted-sql.js';
 import { isRolloutError } from '../../kernel/rollout-error.js';
 import { type CellDatabase, cellRoleName } from '../../stores/cell/cell-database.js';
-import { findCell, readServerFacts } from '../../stores/cell/identity.js';
+import { adviseMoved, findCell, readServerFacts } from '../../stores/cell/identity.js';
+import { hasAdoption } from '../../stores/cell/setup/adoption.js';
 import {
   assertRightCell,
   listExcessGrants,
@@ -21,6 +22,7 @@ import { readSourceAs } from '../../stores/cell/setup/read-source-as.js';
 import { findSource, type Source } from '../../stores/cell/setup/source.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import type { EngineContext } from '../context.js';
+import { getDataCenter } from '../data-center.js';
 import { isSupportedEncoding } from '../setup/init-cell.js';
 import { runStatements } from '../setup/run-statements.js';
 import type { ClockReading, ServerReading } from './check-server.js';
@@ -88,6 +90,20 @@ export async function openCell(
 }
 
 const CHECKS: Readonly<Partial<Record<ErrorCode, string>>> = { cell_is_standby: 'primary', wrong_cell: 'right cell' };
+
+/** `openCell` has compared its place; what control cannot say is a finding of its own. */
+export async function checkAdopted(
+  { cell, control, initialised, dataCenter: { id } }: OpenCell,
+  record: FindingRecorder,
+): Promise<Finding> {
+  if (!initialised) return record.ok('not marked by an init yet');
+  const known = await control.inTransaction((tx) => getDataCenter(tx, id)).catch(() => undefined);
+  const adoption = known?.adoption ?? null;
+  if (adoption === null || (await cell.asOwner((tx) => hasAdoption(tx, adoption))))
+    return record.ok(`it is the cell of ${id}`);
+  const fix = adviseMoved(id);
+  return record.error('two people adopted another copy of it: this one was left behind', fix, 'wrong_cell');
+}
 
 const INIT = advise`Run: ${command('init')}`;
 

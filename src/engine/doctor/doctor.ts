@@ -7,6 +7,7 @@ import type { EngineContext } from '../context.js';
 import type { PolicyDifference } from '../settings/compare-policy.js';
 import { checkInstants, checkWindows, checkZone } from './check-calendar.js';
 import {
+  checkAdopted,
   checkBake,
   checkEncoding,
   checkGrants,
@@ -89,8 +90,7 @@ const CELL_CHECKS: readonly Check<OpenCell>[] = [
   { check: 'writable', needs: ['primary'], run: checkWritable },
   {
     check: 'right cell',
-    run: ({ initialised, dataCenter }, record) =>
-      record.ok(initialised ? `it is the cell of ${dataCenter.id}` : 'not marked by an init yet'),
+    run: checkAdopted,
   },
   { check: 'encoding', run: checkEncoding },
   { check: 'synchronous_commit', run: checkDurability },

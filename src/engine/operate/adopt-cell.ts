@@ -12,6 +12,7 @@ import { readServerFacts } from '../../stores/cell/identity.js';
 import {
   adoptSealedCell,
   type CellPlace,
+  hasAdoption,
   listMissingWork,
   listOpenRunIds,
   readMovedCell,
@@ -54,6 +55,8 @@ export interface AdoptionReport {
   readonly from: CellPlace;
   readonly to: CellPlace;
   readonly timelineChanged: boolean;
+  /** It is not the copy that was adopted last. */
+  readonly leftBehind: boolean;
   readonly stage: DataCenterRow['stage'];
   /** Epochs of the fence: in the cell, and the newest that control has seen; null: it has seen none. */
   readonly epoch: { readonly cell: bigint; readonly control: bigint | null };
@@ -183,7 +186,7 @@ async function compare(
   }));
   rejectChanged(known.row, seen);
   const cell = cells.get(dataCenter);
-  const reading = await readCell(() => cell, { runId: known.row.runId });
+  const reading = await readCell(() => cell, { runId: known.row.runId, adoption: null });
   return cell.inTransaction('state', async (tx) => {
     rejectEncoding(dataCenter, (await readServerFacts(tx)).encoding);
     const { report, digest } = await compareWithControl(tx, dataCenter, known);
@@ -210,8 +213,13 @@ async function compareWithControl(
   const { from, to, timelineChanged, digest } = await readMovedCell(tx);
   const fence = await readFence(tx);
   const missing = await listMissingWork(tx, { runs, plans });
+  // in its place, and yet not the copy that was adopted last: to be adopted again, where that is meant
+  const leftBehind = row.adoption !== null && !(await hasAdoption(tx, row.adoption));
   const moved =
-    from.systemIdentifier !== to.systemIdentifier || from.databaseName !== to.databaseName || timelineChanged;
+    leftBehind ||
+    from.systemIdentifier !== to.systemIdentifier ||
+    from.databaseName !== to.databaseName ||
+    timelineChanged;
   return {
     digest,
     report: {
@@ -224,6 +232,7 @@ async function compareWithControl(
       from,
       to,
       timelineChanged,
+      leftBehind,
       stage: row.stage,
       epoch: { cell: fence.epoch, control: row.epoch },
       missing: { runs: missing.runs, plans: missing.plans.map((number) => `${dataCenter}-${number}`) },

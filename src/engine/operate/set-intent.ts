@@ -142,10 +142,10 @@ export async function readIntent(context: EngineContext, { dataCenter, intent }:
  */
 async function isCellIdle(
   context: EngineContext,
-  { id, stage, epoch }: Pick<DataCenterRow, 'id' | 'stage' | 'epoch'>,
+  { id, stage, epoch, adoption }: Pick<DataCenterRow, 'id' | 'stage' | 'epoch' | 'adoption'>,
 ): Promise<boolean> {
   if (stage !== 'done' && !SLOT_STAGES.includes(stage)) return true;
-  const reading = await readCell(() => context.cells.get(id), { runId: null });
+  const reading = await readCell(() => context.cells.get(id), { runId: null, adoption });
   if (reading.kind !== 'read') return false;
   const { fence } = reading;
   return stage === 'done' ? fence.state === 'closed' && !fence.singleWrites : isClosedAt(epoch ?? 0n, fence);

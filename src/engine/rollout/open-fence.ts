@@ -8,6 +8,7 @@ import { stopSingleWrites } from '../../stores/cell/reconcile/maintenance.js';
 import { openSealedUndo } from '../../stores/cell/undo/undo-runs.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import {
+  type AdoptedCell,
   type DataCenterVersion,
   type RequestedRollout,
   type RolloutPosition,
@@ -25,6 +26,7 @@ import { readCell } from './read-cell.js';
 
 /** What opening a fence reads of a data center. */
 type FenceRow = DataCenterVersion &
+  AdoptedCell &
   RolloutRun &
   Pick<RequestedRollout, 'planId' | 'settings'> &
   Pick<RolloutPosition, 'stage'>;
@@ -39,7 +41,7 @@ export async function openFence(
   state: 'open' | 'verifying',
   reason: string,
 ): Promise<boolean> {
-  const reading = await readCell(() => context.cells.get(row.id), { runId: null });
+  const reading = await readCell(() => context.cells.get(row.id), { runId: null, adoption: row.adoption });
   if (reading.kind !== 'read' || row.runId === null || row.settings === null) return false;
   const { epoch: seen } = reading.fence;
   if (row.epoch === null || row.epoch <= seen)

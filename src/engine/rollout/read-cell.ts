@@ -15,6 +15,7 @@ import type { CellDatabase, CellTransaction } from '../../stores/cell/cell-datab
 import { listGateHolders, readGate } from '../../stores/cell/cutover/gate.js';
 import { isReadOnly, readSourceState } from '../../stores/cell/identity.js';
 import { findMaintenance } from '../../stores/cell/reconcile/maintenance.js';
+import { hasAdoption } from '../../stores/cell/setup/adoption.js';
 import { runBakeQuery } from '../../stores/cell/setup/doctor-queries.js';
 import { classifyFailure } from '../../stores/postgres-failure.js';
 import { readQueryCheck } from '../batch/sample-checks.js';
@@ -28,6 +29,8 @@ interface InForce {
 
 export interface CellQuestion {
   readonly runId: bigint | null;
+  /** That control knows: a cell without it was left behind when it moved. Null: none, or it does not matter. */
+  readonly adoption: string | null;
   readonly bakeQuery?: string | undefined;
   /** The checks that are in force; left out: it was requested with a version that had none. */
   readonly checks?: InForce | undefined;
@@ -40,7 +43,7 @@ export interface CellQuestion {
 /** Never throws: that a cell cannot be read is a reading too. */
 export async function readCell(
   open: () => CellDatabase,
-  { runId, bakeQuery, checks: inForce, ask, maintenanceId = null }: CellQuestion,
+  { runId, adoption, bakeQuery, checks: inForce, ask, maintenanceId = null }: CellQuestion,
 ): Promise<CellReading> {
   const checks = inForce && readChecksAt(inForce.checks, inForce.now);
   try {
@@ -48,6 +51,7 @@ export async function readCell(
     const reading = await cell.inTransaction('state', async (tx): Promise<CellReading> => {
       // whatever it says: nothing of it can be changed now
       if (await isReadOnly(tx)) return { kind: 'unreachable', code: 'read_only' };
+      if (adoption !== null && !(await hasAdoption(tx, adoption))) return { kind: 'unreachable', code: 'wrong_cell' };
       const fence = await readFence(tx);
       const run = runId === null ? undefined : await findRun(tx, runId);
       const progress = run && (await readProgress(tx, run.runId));

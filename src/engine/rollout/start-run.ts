@@ -3,6 +3,7 @@ import { findApproval, useApproval } from '../../stores/control/approvals.js';
 import { appendAudit } from '../../stores/control/audit.js';
 import type { ControlTransaction } from '../../stores/control/control-database.js';
 import {
+  type AdoptedCell,
   type DataCenterVersion,
   type RequestedRollout,
   transitionDataCenter,
@@ -15,10 +16,10 @@ import { readCell } from './read-cell.js';
 /** False, with nothing written: another scheduler was faster, the slot is taken, or the approval is gone. */
 export async function activate(
   context: EngineContext,
-  row: DataCenterVersion & RequestedRollout,
+  row: DataCenterVersion & AdoptedCell & RequestedRollout,
   reason: string,
 ): Promise<boolean> {
-  const reading = await readCell(() => context.cells.get(row.id), { runId: null });
+  const reading = await readCell(() => context.cells.get(row.id), { runId: null, adoption: row.adoption });
   const { settings } = row;
   if (reading.kind !== 'read' || settings === null) return false;
   return startUnderNewEpoch(context, reading.fence.epoch, async (tx, epoch) => {

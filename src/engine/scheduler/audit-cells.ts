@@ -33,7 +33,7 @@ export async function auditCells(context: EngineContext): Promise<readonly strin
 }
 
 async function auditOne(context: EngineContext, row: DataCenterRow): Promise<string | undefined> {
-  const reading = await readCell(() => context.cells.get(row.id), { runId: row.runId });
+  const reading = await readCell(() => context.cells.get(row.id), { runId: row.runId, adoption: row.adoption });
   const isVerified = (row.stage === 'done' || row.stage === 'baking') && row.requestedAt === null;
   const reason = isVerified ? decideAudit(row, reading) : undefined;
   if (reason !== undefined) return reopen(context, row, reason);

@@ -92,7 +92,14 @@ async function readDataCenter(
   const maintenanceId = maintenance.open?.runId ?? null;
   // a request of a version that had no checks goes on without
   const ofRun = row.settings?.checks === undefined ? undefined : { checks, now };
-  const question = { runId: row.runId, bakeQuery, maintenanceId, checks: ofRun, ask: asks(row, now) };
+  const question = {
+    runId: row.runId,
+    adoption: row.adoption,
+    bakeQuery,
+    maintenanceId,
+    checks: ofRun,
+    ask: asks(row, now),
+  };
   return { ...known, cell: await readCell(() => cells.get(row.id), question) };
 }
 

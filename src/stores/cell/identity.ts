@@ -61,7 +61,7 @@ export async function assertCellIdentity(
   });
 }
 
-const adviseMoved = (dataCenter: string): Advice => {
+export const adviseMoved = (dataCenter: string): Advice => {
   const adopt = command`adopt-cell --dc ${dataCenter}`;
   return advise`Correct its URL in the configuration; if the cell was moved on purpose, run: ${adopt}`;
 };

@@ -100,6 +100,12 @@ export interface LastSeenGate {
   readonly gateSweptAt: Date | null;
 }
 
+/** Which copy of its cell it is. */
+export interface AdoptedCell {
+  /** Digest of the newest adoption that two people agreed on; null: its cell was never moved. */
+  readonly adoption: string | null;
+}
+
 export interface DataCenterRow
   extends DataCenterVersion,
     RecordedPause,
@@ -108,7 +114,8 @@ export interface DataCenterRow
     RolloutRun,
     RolloutPosition,
     PinnedTimes,
-    LastSeenGate {
+    LastSeenGate,
+    AdoptedCell {
   /** Grows with what a command changes, and when a request, a pause or a run ends. */
   readonly revision: number;
   /** Its place in the order of the rollout, from 0. */
@@ -122,7 +129,9 @@ const SELECT = `select id, position, zone, stage, stage_since, intent, quiet as 
   not_before_at, not_before_local, cutover_at, cutover_local, cutover_set_at,
   verified_at, bake_until, failure, plan_id, plan as settings, done_at, single_writes,
   gate_configured_at, gate_effective_at, gate_latched_at, gate_swept_at, version, revision::int,
-  paused_at, paused_by, pause_reason, paused_until, lanes, lanes_by, lanes_at
+  paused_at, paused_by, pause_reason, paused_until, lanes, lanes_by, lanes_at,
+  (select p.digest from credit_rollout_control.cell_proposals p where p.data_center = data_centers.id
+     and p.kind = 'adoption' and p.state = 'approved' order by p.number desc limit 1) as adoption
 from credit_rollout_control.data_centers`;
 
 type Stored = Omit<DataCenterRow, 'runId' | 'epoch'> & { readonly runId: string | null; readonly epoch: string | null };

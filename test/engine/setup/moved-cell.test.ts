@@ -7,7 +7,9 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../../src/engine/context.js';
 import { feedChanges } from '../../../src/engine/feed/feed-changes.js';
+import { previewAdoption } from '../../../src/engine/operate/adopt-cell.js';
 import { freeze, unfreeze } from '../../../src/engine/operate/freeze.js';
+import { readStatus } from '../../../src/engine/operate/read-status.js';
 import { requestApply } from '../../../src/engine/rollout/request-rollout.js';
 import { tick } from '../../../src/engine/scheduler/tick.js';
 import { initCell } from '../../../src/engine/setup/init-cell.js';
@@ -38,12 +40,14 @@ describe.skipIf(!dumpAvailable())('a cell that is dumped and restored on another
   const sql = async (text: string): Promise<readonly Record<string, unknown>[]> => (await pool.query(text)).rows;
 
   /** As the n-th person, with the new URL. */
-  async function as(n: number, ...args: readonly string[]): Promise<RanCommand> {
+  const as = (n: number, ...args: readonly string[]): Promise<RanCommand> => asWith(restored.url, n, ...args);
+
+  async function asWith(url: string, n: number, ...args: readonly string[]): Promise<RanCommand> {
     const path = join(folder, `person-${n}.yaml`);
     await writeFile(
       path,
       `controlDatabase: "${crowd.people[n]?.controlUrl}"\nqueue: redis://127.0.0.1:1\nrateCard: ${resolve('src/sample/rate-card.yaml')}
-dataCenters:\n  - { id: ${dc}, zone: UTC, database: "${restored.url}", source: public.orgs }\n`,
+dataCenters:\n  - { id: ${dc}, zone: UTC, database: "${url}", source: public.orgs }\n`,
     );
     return runCommand(...args, '--config', path);
   }
@@ -118,23 +122,32 @@ dataCenters:\n  - { id: ${dc}, zone: UTC, database: "${restored.url}", source: p
   test('gets nothing from processes that have the old URL, which write nothing in the old one either', async () => {
     const cell = fleet.cell(0);
     const before = await cell.sql(ALL);
+    expect((await asWith(cell.url, 0, 'doctor', '--dc', dc)).out).toContain('this one was left behind');
+    expect((await as(0, 'doctor', '--dc', dc)).out).not.toContain('left behind');
+    expect((await readStatus(fleet.engine)).dataCenters).toMatchObject([{ unreachable: 'wrong_cell' }]);
+    expect((await readStatus(moved)).dataCenters).toMatchObject([{ unreachable: null }]);
     await cell.sql('update public.orgs set agents = agents + 1000, updated_at = clock_timestamp() where org_id = 4');
+    expect(await previewAdoption(fleet.engine, dc)).toMatchObject({ state: 'dry_run', leftBehind: true });
+    expect(await previewAdoption(moved, dc)).toMatchObject({ state: 'in_place', leftBehind: false });
     const { config } = fleet;
     const dataCenters = [cell.dataCenter];
     await requestApply(moved, { config, card: sampleCard, dataCenters, reason: null });
     const [open] = await waitFor('its fence is open in the new one', async () => {
       await tick(moved);
-      await serveOpenWork({ ...moved, cells: { get: () => moved.cells.get(dc) } }, dc);
+      await serveOpenWork(moved, dc);
       const rows = await sql(`select epoch::text as epoch from credit_rollout.fence where state = 'open'`);
       return rows.length > 0 && rows;
     });
+    // neither does a scheduler that has the old URL open anything there
+    const fence = 'select state, epoch, run_id, single_writes from credit_rollout.fence';
+    const closed = await cell.sql(fence);
+    await unfreeze(fleet.engine, { dataCenters: [dc], reason: 'by mistake' });
+    for (let ticks = 0; ticks < 3; ticks += 1) await tick(fleet.engine);
+    expect(await cell.sql(fence)).toEqual(closed);
+    expect(closed).toMatchObject([{ state: 'closed', single_writes: false }]);
     const message = { dataCenter: dc, epoch: BigInt(String(open?.epoch)), kind: 'apply' } as const;
     expect(await serveMessage(fleet.engine, message)).toBe('fenced');
     expect(await serveOpenWork(fleet.engine, dc)).toBeUndefined();
-    expect(await feedChanges(fleet.engine, dc, { pace: 'at_once' })).toMatchObject({ kind: 'closed', raised: 0 });
-    // a freeze that is lifted there by mistake: the fence is closed there, and no scheduler has let the feed write
-    await unfreeze(fleet.engine, { dataCenters: [dc], reason: 'by mistake' });
-    expect(await serveMessage(fleet.engine, message)).toBe('fenced');
     expect(await feedChanges(fleet.engine, dc, { pace: 'at_once' })).toMatchObject({ kind: 'closed', raised: 0 });
     expect(await cell.sql(ALL)).toEqual(before);
     await waitFor('the new one is done', async () => {

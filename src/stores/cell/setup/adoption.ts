@@ -43,6 +43,16 @@ export async function readMovedCell(tx: CellTransaction): Promise<MovedCell> {
   };
 }
 
+/** Whether it is what two people adopted: the database that it was copied from does not have that adoption. */
+export async function hasAdoption(tx: CellTransaction, digest: string): Promise<boolean> {
+  const { adopted } = await selectRow<{ readonly adopted: boolean }>(
+    tx,
+    'select credit_rollout.has_adoption(:digest) as adopted',
+    { digest },
+  );
+  return adopted;
+}
+
 /** What control knows of a data center. */
 export interface KnownWork {
   readonly runs: readonly bigint[];

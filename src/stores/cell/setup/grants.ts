@@ -63,7 +63,7 @@ const STATE = [
   `execute on function credit_rollout.freeze_cell, credit_rollout.acknowledge_freeze, credit_rollout.lift_freeze`,
   // each does what control sealed, and nothing else
   `execute on function credit_rollout.arm_gate, credit_rollout.reverse_cutover, credit_rollout.reads_source,
-    credit_rollout.adopt_cell, credit_rollout.digest_adoption`,
+    credit_rollout.adopt_cell, credit_rollout.digest_adoption, credit_rollout.has_adoption`,
 ];
 
 /** By role. */
