@@ -5,11 +5,18 @@ import type { Migration } from '../migration.js';
 /** What a purchase changes, and what is not a term. */
 export const LEFT_ASIDE = `'{additional_credits,total_credits,version,run_id,computed_at,checksum}'::text[]`;
 const WITHIN = `(low is null or a.org_id >= low) and (high is null or a.org_id < high)`;
-const CHANGES = 'credit_rollout.allotment_changes';
+// fenced: what is wanted in order of change_id would else be read by that index, from there to the newest of all orgs
+const HISTORY = '(select x.* from credit_rollout.allotment_changes x where x.org_id = o.org_id offset 0)';
+
+// as is_intact, which Postgres cannot inline: this is a hundred times as fast
+const INTACT = 'coalesce(a.checksum = credit_rollout.checksum_of(a), a.computed_at < since)';
+// ranges as constants, which reach the indexes; only where nothing is written: triggers would be planned for every row
+const FAST = 'set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_custom_plan';
 
 /**
  * Why: whose row is the run's, and whose is somebody else's by now. `written` is the form that the run gave it, `image`
- * the one before where the run raised it; both null where nobody changed a first decision.
+ * the one before where the run raised it; both null where nobody changed a first decision. Of those no history is read;
+ * of the others it is read by org, never by run, whose rows may be millions.
  */
 export const traceUndone: Migration = {
   name: '20261204070001_pre_trace_undone',
@@ -17,39 +24,44 @@ export const traceUndone: Migration = {
 create function credit_rollout.undo_lineage(undone bigint, low credit_rollout.org_id, high credit_rollout.org_id)
   returns table (org_id credit_rollout.org_id, verdict text, paid boolean, total_credits bigint, written jsonb,
     image jsonb)
-  language plpgsql stable rows 10000 security definer set search_path = pg_catalog, pg_temp as $$
+  language plpgsql stable rows 10000 security definer ${FAST} as $$
 declare
   opened constant timestamptz := (select r.opened_at from credit_rollout.runs r where r.run_id = undone);
+  since constant timestamptz := (select k.checksums_since from credit_rollout.cell k);
 begin
   return query
+    with own as materialized (
+      select a.org_id, a.paid, a.total_credits, ${INTACT} as intact,
+        case when a.version <> 1 or a.run_id is distinct from undone or not ${INTACT} then to_jsonb(a) end as form
+      from credit_rollout.allotments a where ${WITHIN})
+    select o.org_id, 'delete', o.paid, o.total_credits, null::jsonb, null::jsonb from own o where o.form is null
+    union all
     select v.org_id, v.verdict, v.paid, v.total_credits, v.written, v.image from (
-      select a.org_id, a.paid, a.total_credits, h.written, h.image, case
-          when h.born is null then 'delete'
+      select o.org_id, o.paid, o.total_credits, h.written, h.image, case
           when h.written is null then case
-            when exists (select from ${CHANGES} c where c.org_id = a.org_id
-              and (c.run_id = undone or (c.before ->> 'run_id')::bigint = undone)) then 'return'
+            when h.touched then 'return'
             when (h.first ->> 'computed_at')::timestamptz > opened then 'sign-up' end
-          when credit_rollout.is_intact(a) and h.written - ${LEFT_ASIDE} = to_jsonb(a) - ${LEFT_ASIDE}
+          when o.intact and h.written - ${LEFT_ASIDE} = o.form - ${LEFT_ASIDE}
             then case when h.image is null then 'delete' else 'restore' end
-          else coalesce((select c.cause from ${CHANGES} c where c.org_id = a.org_id
-            and c.change_id > coalesce(h.raised, h.born) and c.cause <> 'purchase'
+          else coalesce((select c.cause from ${HISTORY} c
+            where c.change_id > coalesce(h.raised, h.born) and c.cause <> 'purchase'
             order by c.change_id desc limit 1), 'manual edit') end as verdict
-      from credit_rollout.allotments a
-      left join lateral (
-        select b.born, f.form as first, m.change_id as raised, m.before as image,
-          case when (f.form ->> 'run_id')::bigint = undone then f.form else n.form end as written
-        from (select coalesce(max(d.change_id), 0) as born from ${CHANGES} d
-          where d.org_id = a.org_id and d.operation = 'delete') b
-        cross join lateral (select coalesce((select c.before from ${CHANGES} c where c.org_id = a.org_id
-          and c.change_id > b.born order by c.change_id limit 1), to_jsonb(a)) as form) f
-        left join lateral (select c.change_id, c.before from ${CHANGES} c where c.org_id = a.org_id
-          and c.change_id > b.born and c.operation = 'update' and c.run_id = undone
-          order by c.change_id limit 1) m on true
-        left join lateral (select coalesce((select c.before from ${CHANGES} c where c.org_id = a.org_id
-          and c.change_id > m.change_id order by c.change_id limit 1), to_jsonb(a)) as form
-          where m.change_id is not null) n on true
-      ) h on not (a.version = 1 and a.run_id is not distinct from undone and credit_rollout.is_intact(a))
-      where ${WITHIN}
+      from own o
+      cross join lateral (
+        select b.born, b.touched, f.form as first, f.raised, m.forms[1] as image,
+          case when (f.form ->> 'run_id')::bigint = undone then f.form
+            when f.raised is not null then coalesce(m.forms[2], o.form) end as written
+        from (select coalesce(max(c.change_id) filter (where c.operation = 'delete'), 0) as born,
+            coalesce(bool_or(c.run_id = undone or (c.before ->> 'run_id')::bigint = undone), false) as touched
+          from ${HISTORY} c) b
+        cross join lateral (select coalesce((array_agg(c.before order by c.change_id))[1], o.form) as form,
+            min(c.change_id) filter (where c.operation = 'update' and c.run_id = undone) as raised
+          from ${HISTORY} c where c.change_id > b.born) f
+        cross join lateral (select array_agg(c.before order by c.change_id) as forms
+          from ${HISTORY} c where c.change_id >= f.raised) m
+        offset 0
+      ) h
+      where o.form is not null offset 0
     ) v where v.verdict is not null;
 end $$;
 
@@ -58,7 +70,7 @@ end $$;
 create function credit_rollout.undo_targets(undone bigint, low credit_rollout.org_id, high credit_rollout.org_id)
   returns table (org_id credit_rollout.org_id, verdict text, paid boolean, total_credits bigint, becomes bigint,
     written_total bigint)
-  language plpgsql stable rows 10000 security definer set search_path = pg_catalog, pg_temp as $$
+  language plpgsql stable rows 10000 security definer ${FAST} as $$
 begin
   return query
     select l.org_id, case when l.verdict not in ('delete', 'restore') then l.verdict

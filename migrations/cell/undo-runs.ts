@@ -107,9 +107,11 @@ begin
     into deleted, restored, images, undone, falls, total
     from credit_rollout.undo_lineage(taken, low, high) l
     join unnest(ids, pays, becoming) g (org_id, paid, becomes) on g.org_id = l.org_id
-    where l.verdict in ('delete', 'restore') and (not (l.paid or g.paid) or g.becomes >= l.total_credits
-      or exists (select from credit_rollout.undo_plans p join credit_rollout.undo_falls f using (undo_id)
-        where p.run_id = run and f.org_id = l.org_id and f.becomes <= g.becomes));
+    left join credit_rollout.undo_falls f on f.org_id = l.org_id
+      and f.undo_id = (select p.undo_id from credit_rollout.undo_plans p where p.run_id = run)
+      and (low is null or f.org_id >= low) and (high is null or f.org_id < high)
+    where l.verdict in ('delete', 'restore')
+      and (not (l.paid or g.paid) or g.becomes >= l.total_credits or f.becomes <= g.becomes);
   perform set_config('credit_rollout.cause', 'undo', true), set_config('credit_rollout.run_id', run::text, true);
   delete from credit_rollout.allotments a where a.org_id = any (deleted);
   update credit_rollout.allotments a set edition = t.edition, paid = t.paid, agents = t.agents,
@@ -161,7 +163,10 @@ revoke all on function credit_rollout.open_undo, credit_rollout.undo_open, credi
   credit_rollout.take_back, credit_rollout.undo_range, credit_rollout.keep_undone from public;`,
 };
 
-/** Why: a floor falls to what it was before the run that an undo takes back, and to nothing else. */
+/**
+ * Why: a floor falls to what it was before the run that an undo takes back, and to nothing else. And a range is taken
+ * away as fast as it was written only if its before-images are one insert.
+ */
 export const restoreFloors: Migration = {
   name: '20261204070003_pre_restore_floors',
   up: `
@@ -174,34 +179,52 @@ begin
     raise exception 'this function belongs to the triggers of allotments'
       using errcode = 'object_not_in_prerequisite_state';
   end if;
-  if tg_op = 'UPDATE' then
-    if new.org_id is distinct from old.org_id then
-      raise exception 'an allotment keeps its org' using errcode = 'restrict_violation';
-    end if;
-    if old.floor is not null and (new.floor is null or new.floor < old.floor)
-         and cause not in ('edition', 'lapse', 'override', 'repair', 'undo')
-       or cause = 'override' and not exists (select from credit_rollout.overrides o
-            where o.org_id = old.org_id and o.state = 'proposed' and o.before is not null
-              and o.floor is not distinct from new.floor)
-       or cause = 'repair' and not exists (select from credit_rollout.repairs p
-            join credit_rollout.repaired_orgs o using (repair_id)
-            where p.state = 'applying' and o.org_id = old.org_id
-              and o.after - '{run_id,version,computed_at,checksum}'::text[]
-                = to_jsonb(new) - '{run_id,version,computed_at,checksum}'::text[])
-       or cause = 'undo' and not exists (select from credit_rollout.fence f
-            join credit_rollout.runs u on u.run_id = f.run_id
-            join credit_rollout.allotment_changes c on c.run_id = u.undoes
-            where f.state = 'open' and u.state = 'open' and u.kind = 'undo' and c.org_id = old.org_id
-              and c.operation = 'update' and c.before - ${LEFT_ASIDE} = to_jsonb(new) - ${LEFT_ASIDE}) then
-      raise exception 'a floor falls only with a named cause, and to what the rule gives'
-        using errcode = 'restrict_violation', constraint = 'allotments_floor_falls_only_with_cause';
-    end if;
-    new.version := old.version + 1;
+  if tg_op = 'DELETE' then return old; end if;
+  if new.org_id is distinct from old.org_id then
+    raise exception 'an allotment keeps its org' using errcode = 'restrict_violation';
+  end if;
+  if old.floor is not null and (new.floor is null or new.floor < old.floor)
+       and cause not in ('edition', 'lapse', 'override', 'repair', 'undo')
+     or cause = 'override' and not exists (select from credit_rollout.overrides o
+          where o.org_id = old.org_id and o.state = 'proposed' and o.before is not null
+            and o.floor is not distinct from new.floor)
+     or cause = 'repair' and not exists (select from credit_rollout.repairs p
+          join credit_rollout.repaired_orgs o using (repair_id)
+          where p.state = 'applying' and o.org_id = old.org_id
+            and o.after - '{run_id,version,computed_at,checksum}'::text[]
+              = to_jsonb(new) - '{run_id,version,computed_at,checksum}'::text[])
+     -- the run by a comparison that no index serves: of one run there may be millions, of one org a few
+     or cause = 'undo' and not exists (select from credit_rollout.allotment_changes c
+          where c.org_id = old.org_id and c.operation = 'update' and c.run_id is not distinct from (
+              select u.undoes from credit_rollout.fence f join credit_rollout.runs u on u.run_id = f.run_id
+              where f.state = 'open' and u.state = 'open' and u.kind = 'undo')
+            and c.run_id is not null
+            and c.before - ${LEFT_ASIDE} = to_jsonb(new) - ${LEFT_ASIDE}) then
+    raise exception 'a floor falls only with a named cause, and to what the rule gives'
+      using errcode = 'restrict_violation', constraint = 'allotments_floor_falls_only_with_cause';
+  end if;
+  new.version := old.version + 1;
+  insert into credit_rollout.allotment_changes (org_id, operation, cause, run_id, rate_card, version, before)
+  values (old.org_id, 'update', cause, nullif(current_setting('credit_rollout.run_id', true), '')::bigint,
+          old.rate_card, old.version, to_jsonb(old));
+  return new;
+end $$;
+
+create function credit_rollout.record_removed_allotments() returns trigger language plpgsql
+  security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if tg_relid <> 'credit_rollout.allotments'::regclass then
+    raise exception 'this function belongs to the triggers of allotments'
+      using errcode = 'object_not_in_prerequisite_state';
   end if;
   insert into credit_rollout.allotment_changes (org_id, operation, cause, run_id, rate_card, version, before)
-  values (old.org_id, lower(tg_op), cause,
-          nullif(current_setting('credit_rollout.run_id', true), '')::bigint, old.rate_card, old.version,
-          to_jsonb(old));
-  return case when tg_op = 'DELETE' then old else new end;
-end $$;`,
+    select g.org_id, 'delete',
+      coalesce(nullif(current_setting('credit_rollout.cause', true), ''), 'manual edit'),
+      nullif(current_setting('credit_rollout.run_id', true), '')::bigint, g.rate_card, g.version, to_jsonb(g)
+    from gone g;
+  return null;
+end $$;
+revoke all on function credit_rollout.record_removed_allotments from public;
+create trigger allotments_record_removal after delete on credit_rollout.allotments
+  referencing old table as gone for each statement execute function credit_rollout.record_removed_allotments();`,
 };

@@ -26,6 +26,10 @@ async function makeDone(options: FleetOptions = { orgs: 300 }): Promise<Done> {
   dropped.push(fleet.drop);
   await fleet.apply(...fleet.cells);
   expect(await fleet.drive()).toEqual(fleet.cells.map(() => 'done'));
+  return withPeople(fleet);
+}
+
+async function withPeople(fleet: Fleet): Promise<Done> {
   const { people, drop } = await createPeople(fleet, 'ana', 'bob');
   dropped.push(drop);
   const [ana, bob] = people;
@@ -59,9 +63,7 @@ describe('requestUndo', () => {
     const before = await capacitiesOf(fleet);
     await fleet.apply(...fleet.cells);
     await fleet.drive();
-    const { people, drop } = await createPeople(fleet, 'ana', 'bob');
-    dropped.push(drop);
-    const [ana, bob] = people as [TestPerson, TestPerson];
+    const { ana, bob } = await withPeople(fleet);
     expect(await capacitiesOf(fleet)).not.toEqual(before);
     await fleet.cell(0).sql('update public.orgs set additional_credits = additional_credits + 500 where org_id = 12');
     const proposed = await undo({ fleet, ana, bob });
@@ -249,10 +251,15 @@ describe('an undo under way', () => {
     });
   });
 
-  test('can be rolled out again afterwards, under a new plan', async () => {
-    const done = await makeDone({ orgs: 100 });
-    const { fleet } = done;
+  test('can be rolled out again afterwards, under a new plan and not under the one that was undone', async () => {
+    const fleet = await createFleet({ orgs: 100 });
+    dropped.push(fleet.drop);
+    const planId = (await fleet.plan(fleet.cell(0))).planId ?? '';
+    await fleet.applyPlan(fleet.cell(0), planId);
+    expect(await fleet.drive()).toEqual(['done']);
+    const done = await withPeople(fleet);
     await undo(done);
+    await expect(fleet.applyPlan(fleet.cell(0), planId)).rejects.toMatchObject({ code: 'plan_used' });
     await fleet.apply(...fleet.cells);
     await fleet.drive();
     expect(await fleet.stages()).toEqual(['done']);
