@@ -1,7 +1,7 @@
 // Turns what a database threw into an error for people: code, sentence, next step. Never shows the server's own text,
 // which may hold org data.
 import { advise, command } from '../kernel/advice.js';
-import { explainLoginFailure } from '../kernel/login-failure.js';
+import { explainLoginFailure, isForeignAnswer } from '../kernel/login-failure.js';
 import { isRolloutError, RolloutError } from '../kernel/rollout-error.js';
 import { explainTlsFailure } from '../kernel/tls.js';
 import {
@@ -64,6 +64,11 @@ export function explainFailure(error: unknown, otherwise = 'A database'): unknow
   switch (kind) {
     case 'unreachable':
       if (explainTlsFailure(error) !== undefined) return explainTls(error, subject, at);
+      if (isForeignAnswer(error))
+        return new RolloutError('database_unreachable', {
+          message: `${subject}: what answers at its address does not speak as PostgreSQL does.`,
+          cause: error,
+        });
       return new RolloutError('database_unreachable', {
         message: `${subject}: its database cannot be reached${at}.`,
         cause: error,

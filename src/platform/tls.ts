@@ -1,9 +1,10 @@
 // Makes what the drivers want from what a URL says about TLS: reads its files, and never shows their names or content.
 import { X509Certificate } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, createSecureContext, TLSSocket } from 'node:tls';
 import pg from 'pg';
-import { CLEAR_TEXT_ASKED } from '../kernel/login-failure.js';
+import { CLEAR_TEXT_ASKED, CLEAR_TEXT_ON_SOCKET, FOREIGN_ANSWER } from '../kernel/login-failure.js';
 import { RolloutError } from '../kernel/rollout-error.js';
 import type { TlsFiles, TlsSpec } from '../kernel/tls.js';
 import { readTextNow } from './read-text.js';
@@ -88,17 +89,53 @@ const reject = (key: string, reason: string, cause: unknown): RolloutError =>
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 const PROBE_MS = 5_000;
 
-/** A client that sends no password in clear text over a network without TLS: whoever has the port could ask for it. */
+/**
+ * A client that sends no password in clear text to whoever has the port, or the name of the socket, and that no answer
+ * makes end the process.
+ */
 class GuardedClient extends pg.Client {
   constructor(config?: string | pg.ClientConfig) {
     super(config);
     // before the driver's own listener, which sends it
     this.connection.on('authenticationCleartextPassword', () => {
       const { stream } = this.connection;
-      if (stream instanceof TLSSocket || this.host.startsWith('/')) return;
-      stream.destroy(new Error(CLEAR_TEXT_ASKED));
+      if (stream instanceof TLSSocket) return;
+      const isSocket = this.host.startsWith('/');
+      if (isSocket && !isWrittenByAll(this.host)) return;
+      stream.destroy(new Error(isSocket ? CLEAR_TEXT_ON_SOCKET : CLEAR_TEXT_ASKED));
     });
+    endWhereUnreadable(this.connection);
   }
+}
+
+const OTHERS_WRITE = 0o002;
+
+/** Such as /tmp, where any user can make the socket while the server is down. */
+function isWrittenByAll(folder: string): boolean {
+  try {
+    return (statSync(folder).mode & OTHERS_WRITE) !== 0;
+  } catch {
+    return true;
+  }
+}
+
+type Listener = (...values: readonly unknown[]) => void;
+
+/** The driver throws what it cannot read in a listener of its stream, where nobody could catch it. */
+function endWhereUnreadable(connection: pg.Connection): void {
+  const attach: Listener = Reflect.get(connection, 'attachListeners').bind(connection);
+  const attachListeners = (stream: Socket): void => {
+    const on = (event: string, listener: Listener) =>
+      stream.on(event, (...values: readonly unknown[]) => {
+        try {
+          listener(...values);
+        } catch (cause) {
+          stream.destroy(new Error(FOREIGN_ANSWER, { cause }));
+        }
+      });
+    attach({ on });
+  };
+  Object.assign(connection, { attachListeners });
 }
 
 /**

@@ -2,7 +2,7 @@
 // be shown. Never the server's text: code of the product that we read through a view writes it, with org data in it.
 // Such code can also raise any SQLSTATE, and name a constraint or a table that is none.
 
-import { explainLoginFailure } from '../kernel/login-failure.js';
+import { explainLoginFailure, isForeignAnswer } from '../kernel/login-failure.js';
 import { SQLSTATE } from '../kernel/sqlstate.js';
 import { explainTlsFailure } from '../kernel/tls.js';
 
@@ -256,7 +256,10 @@ export function classifyFailure(error: unknown): PostgresFailure {
     (isMissing(described, state) ? 'missing' : undefined) ??
     BY_STATE.find(([pattern]) => state !== undefined && pattern.test(state))?.[1] ??
     (explainLoginFailure(error) === undefined ? undefined : 'login_refused') ??
-    (NETWORK.test(state ?? '') || name === 'KnexTimeoutError' || explainTlsFailure(error) !== undefined
+    (NETWORK.test(state ?? '') ||
+    name === 'KnexTimeoutError' ||
+    explainTlsFailure(error) !== undefined ||
+    isForeignAnswer(error)
       ? 'unreachable'
       : undefined) ??
     (LOST.test(state ?? '') || LOST.test(String(message)) ? 'retry' : undefined) ??

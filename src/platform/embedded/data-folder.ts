@@ -65,9 +65,13 @@ async function removeDrafts(folder: string): Promise<void> {
   await Promise.all(drafts.map((name) => rm(join(folder, name), { recursive: true, force: true })));
 }
 
+/** In /dev/shm every process of the user that runs initdb could write into its memory. */
+const OWN_MEMORY = ['-c', 'dynamic_shared_memory_type=mmap'] as const;
+const KNOWS_SETTINGS = 16;
+
 async function runInitdb(
   { passwordFile, user }: ServerLocation,
-  { initdb }: PostgresBinaries,
+  { initdb, major }: PostgresBinaries,
   draft: string,
   { log, initdbMs }: Required<Omit<PrepareOptions, 'lock'>>,
 ): Promise<number> {
@@ -77,14 +81,18 @@ async function runInitdb(
   await writeFile(password, readOwnFile(passwordFile), { flag: 'wx', mode: 0o600 });
   if (runner !== undefined) for (const path of [password, draft]) await lchown(path, runner.uid, runner.gid);
   const own = ['-D', join(draft, 'data'), '-U', 'postgres', `--pwfile=${password}`, '--auth=scram-sha-256'];
-  const child = spawn(initdb, [...own, '-E', 'UTF8', `--locale=${locale}`], {
-    ...runner,
-    cwd: '/',
-    stdio: ['ignore', log, log],
-    env: watcherEnvironment(),
-    timeout: initdbMs,
-    killSignal: 'SIGKILL', // another one would wait for a process that is stopped
-  });
+  const child = spawn(
+    initdb,
+    [...own, ...(major < KNOWS_SETTINGS ? [] : OWN_MEMORY), '-E', 'UTF8', `--locale=${locale}`],
+    {
+      ...runner,
+      cwd: '/',
+      stdio: ['ignore', log, log],
+      env: watcherEnvironment(),
+      timeout: initdbMs,
+      killSignal: 'SIGKILL', // another one would wait for a process that is stopped
+    },
+  );
   const code = await waitForExit(child);
   if (child.killed) writeSync(log, `initdb did not end within ${initdbMs / 1_000} seconds, and was ended\n`);
   if (code === 0) await giveTree(join(draft, 'data'), user);

@@ -87,14 +87,19 @@ function createUrls(location: ServerLocation): (database: string) => string {
   return (database) => `postgres://postgres:${password}@localhost/${encodeURIComponent(database)}?${query}`;
 }
 
-// containers often have 64 MB of /dev/shm, which one parallel query can fill
+// Containers often have 64 MB of /dev/shm, which one parallel query can fill; elsewhere any user can fill it. Said in
+// either case: initdb leaves another value.
 function sharedMemorySettings(): Readonly<Record<string, string>> {
-  if (process.platform !== 'linux') return {};
+  return { dynamic_shared_memory_type: hasSharedMemory() ? 'posix' : 'mmap' };
+}
+
+function hasSharedMemory(): boolean {
+  if (process.platform !== 'linux') return true;
   try {
-    const { bsize, blocks } = statfsSync('/dev/shm');
-    return bsize * blocks < SHARED_MEMORY_BYTES ? { dynamic_shared_memory_type: 'mmap' } : {};
+    const { bsize, bavail } = statfsSync('/dev/shm');
+    return bsize * bavail >= SHARED_MEMORY_BYTES;
   } catch {
-    return { dynamic_shared_memory_type: 'mmap' };
+    return false;
   }
 }
 
