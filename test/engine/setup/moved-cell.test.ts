@@ -123,7 +123,11 @@ dataCenters:\n  - { id: ${dc}, zone: UTC, database: "${url}", source: public.org
     const cell = fleet.cell(0);
     const before = await cell.sql(ALL);
     expect((await asWith(cell.url, 0, 'doctor', '--dc', dc)).out).toContain('this one was left behind');
-    expect((await as(0, 'doctor', '--dc', dc)).out).not.toContain('left behind');
+    for (const command of ['verify', 'plan'])
+      expect(await asWith(cell.url, 0, command, '--dc', dc)).toMatchObject({
+        code: 6,
+        err: expect.stringContaining('was left behind when its cell moved'),
+      });
     expect((await readStatus(fleet.engine)).dataCenters).toMatchObject([{ unreachable: 'wrong_cell' }]);
     expect((await readStatus(moved)).dataCenters).toMatchObject([{ unreachable: null }]);
     await cell.sql('update public.orgs set agents = agents + 1000, updated_at = clock_timestamp() where org_id = 4');

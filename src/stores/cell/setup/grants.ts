@@ -129,7 +129,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     // they count what they store
     NOTE_LEFT_OUT,
     `execute on function credit_rollout.plan_key_ranges, credit_rollout.add_unreadable_range,
-       credit_rollout.finish_plan, credit_rollout.seal_plan`,
+       credit_rollout.finish_plan, credit_rollout.seal_plan, credit_rollout.has_adoption`,
     'usage on sequence credit_rollout.plan_ids',
   ],
   reader: [
@@ -149,6 +149,7 @@ export const GRANTS: Readonly<Record<CellRole, readonly string[]>> = {
     PLANS,
     PLAN_FUNCTIONS,
     'execute on function credit_rollout.digest_override, credit_rollout.seal_key_fingerprint',
+    'execute on function credit_rollout.has_adoption',
   ],
   fencer: [
     ...STATE,
