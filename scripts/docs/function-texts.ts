@@ -98,6 +98,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   check_fence_opens: 'trigger of `fence`: a worker closes it, and only a fencer opens it',
   check_gate_times:
     'trigger of `gate`: no cut-over in the past, none before its instant, none while a sign-up holds the gate',
+  record_removed_allotments: 'trigger of `allotments`: records what is deleted',
   check_rates: 'trigger of `rates`: the rates of a card must have the hash that names it',
   plan_key_ranges:
     'plans and counts key ranges, and stores them where a plan is given, so that nobody who plans chooses what is counted',
