@@ -211,6 +211,7 @@ describe('a command whose database raises an error', () => {
       await scene.run(ALICE, 'cutover', 'reverse', ...at, '--withdraw');
       return ['cutover', 'reverse', ...at, '--to', '2098-11-03'];
     });
+    await scene.read(ALICE, 'undo', ...at);
     await scene.read(ALICE, 'adopt-cell', ...at);
     await scene.read(ALICE, 'remove', ...at);
     await scene.read(OWNER, 'uninstall', ...at);
