@@ -52,12 +52,16 @@ select credit_rollout.checksum_row(
   org_id, edition, paid, unpaid_since, floor_edition, agents, light_agents, negotiated_limit, additional_credits,
   floor, total_credits);
 end;
+-- With its sub-query it would not be inlined there, and be called for each row.
+create function credit_rollout.is_before_checksums(computed_at timestamptz) returns boolean language sql stable
+begin atomic
+select computed_at < (select c.checksums_since from credit_rollout.cell c);
+end;
 create or replace function credit_rollout.is_intact(a credit_rollout.allotments) returns boolean language sql stable
 begin atomic
-select coalesce((a).checksum = credit_rollout.checksum_of(a)
-    or (a).checksum = credit_rollout.earlier_checksum_of(a),
-  (a).computed_at < (select c.checksums_since from credit_rollout.cell c));
+select case when (a).checksum is null then credit_rollout.is_before_checksums((a).computed_at)
+  else (a).checksum = credit_rollout.checksum_of(a) or (a).checksum = credit_rollout.earlier_checksum_of(a) end;
 end;
-revoke all on function credit_rollout.checksum_shared, credit_rollout.checksum_row, credit_rollout.earlier_checksum_of
-  from public;`,
+revoke all on function credit_rollout.checksum_shared, credit_rollout.checksum_row, credit_rollout.earlier_checksum_of,
+  credit_rollout.is_before_checksums from public;`,
 });

@@ -50,6 +50,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   lock_batch: 'locks a pending batch that is to be split; internal',
   split_batch_at: 'splits a batch at an id of the source; called by `split_batch`',
   record_allotment_change: 'trigger of `allotments`',
+  record_removed_allotments: 'trigger of `allotments`: the before-images of the rows that a statement deletes',
   refuse_change: 'trigger of the append-only tables',
   keep_freeze: 'trigger of `freezes`',
   refuse_while_frozen: 'trigger of `fence`: nothing is opened while the cell is frozen',
@@ -85,6 +86,7 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   checksum_shared: 'the part of it that the rows of one statement share',
   checksum_of: 'the same of a row',
   earlier_checksum_of: 'the same as versions before wrote it; a row is intact with either',
+  is_before_checksums: 'whether a row was written before there were checksums',
   checksum_from_seed: 'of the earlier form: the same, from a seed and what is the own of each row',
   checksum_seed: 'of the earlier form: the part of it that rows of one run share',
   is_intact: 'whether nobody but us wrote a row of `allotments`, or a before-image of one',
@@ -98,7 +100,6 @@ export const FUNCTION_TEXTS: Readonly<Record<string, string>> = {
   check_fence_opens: 'trigger of `fence`: a worker closes it, and only a fencer opens it',
   check_gate_times:
     'trigger of `gate`: no cut-over in the past, none before its instant, none while a sign-up holds the gate',
-  record_removed_allotments: 'trigger of `allotments`: records what is deleted',
   check_rates: 'trigger of `rates`: the rates of a card must have the hash that names it',
   plan_key_ranges:
     'plans and counts key ranges, and stores them where a plan is given, so that nobody who plans chooses what is counted',

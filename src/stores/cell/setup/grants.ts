@@ -27,7 +27,8 @@ const RULE_BY_KEY = 'execute on function credit_rollout.decided_stored';
 // whether an allotment was written by us
 const CHECKSUMS = `execute on function credit_rollout.checksum_columns, credit_rollout.checksum_shared,
   credit_rollout.checksum_row, credit_rollout.checksum_seed, credit_rollout.checksum_from_seed,
-  credit_rollout.checksum_of, credit_rollout.earlier_checksum_of, credit_rollout.is_intact`;
+  credit_rollout.checksum_of, credit_rollout.earlier_checksum_of, credit_rollout.is_before_checksums,
+  credit_rollout.is_intact`;
 // orgs that cannot be held: counted by a plan and by a night
 const NOTE_LEFT_OUT = 'execute on function credit_rollout.note_left_out';
 const NAMES = 'execute on function credit_rollout.name_person';
