@@ -1,6 +1,6 @@
 // Decides how many lanes may work at once, from what the checks say: fewer as soon as a check nears its limit, more
-// again slowly. It begins with one lane, and grows quickly until a check slows it. 0 holds. A quarter of a lane is one
-// lane that rests three times as long as it works.
+// again slowly. It begins with two lanes where all is calm, else with one, and grows quickly until a check slows it. 0
+// holds. A quarter of a lane is one lane that rests three times as long as it works.
 import { type CheckReading, MAX_AGE_MS, readGreatestUse } from './reading.js';
 
 /** What is known of the throttle; times by the cell's clock. */
@@ -20,7 +20,8 @@ export const UNDECIDED: Throttle = { lanes: null, goodSamples: 0, changedAt: nul
 
 const SMALLEST = 0.125;
 const BELOW_ONE = [SMALLEST, 0.25, 0.5];
-const FIRST = 1;
+/** With which it begins, where a first look is calm and where it is not. */
+const FIRST = { calm: 2, other: 1 } as const;
 const GROWS_BELOW = 0.4;
 const STAYS_BELOW = 0.7;
 const HALF_FROM = 1;
@@ -43,7 +44,7 @@ export function decideThrottle(
 ): Throttle {
   const before = isForgotten(throttle, now) ? UNDECIDED : throttle;
   const use = readGreatestUse(readings, now);
-  const level = Math.min(before.lanes ?? (readings.length === 0 ? lanes : FIRST), lanes);
+  const level = Math.min(before.lanes ?? (readings.length === 0 ? lanes : firstLevel(use)), lanes);
   const goodSamples = level === 0 && isGood(use) ? before.goodSamples + 1 : 0;
   const grown = level > 0 && mayGrow(before, now) ? stepUp(level, lanes) : level;
   const next = nextLevel(use, { level, grown, goodSamples });
@@ -56,6 +57,9 @@ export function decideThrottle(
     slowed: before.slowed || use === 'no_data' || use >= STAYS_BELOW,
   };
 }
+
+const firstLevel = (use: number | 'no_data'): number =>
+  use !== 'no_data' && use < GROWS_BELOW ? FIRST.calm : FIRST.other;
 
 interface Levels {
   readonly level: number;

@@ -53,9 +53,10 @@ describe('decideThrottle', () => {
     ]);
   });
 
-  test('begins with one lane and grows with each sample, until a check slows it', () => {
-    expect(play([0, 0.39, 0, 0, 0], 4, UNDECIDED)).toEqual([1, 2, 3, 4, 4]);
-    expect(play([0, 0, 0.8, 0, 0, 0, 0], 4, UNDECIDED)).toEqual([1, 2, 1, 1, 1, 2, 2]);
+  test('begins with two lanes where it is calm, else with one, and grows with each sample until a check slows it', () => {
+    expect(play([0, 0.39, 0, 0, 0], 4, UNDECIDED)).toEqual([2, 3, 4, 4, 4]);
+    expect(play([0, 0, 0.8, 0, 0, 0, 0], 4, UNDECIDED)).toEqual([2, 3, 2, 2, 2, 3, 3]);
+    expect(play([0, 0], 1, UNDECIDED)).toEqual([1, 1]);
     expect(play([0.5, 0.5, 0], 4, UNDECIDED)).toEqual([1, 1, 2]);
     expect(play([2, 0, 0, 0], 4, UNDECIDED)).toEqual([0, 0, 0, 0.125]);
   });
@@ -69,7 +70,7 @@ describe('decideThrottle', () => {
 
   test('forgets what was decided for work of a minute ago, and follows a setting that is lowered', () => {
     const held = decideThrottle([reading(2, T0)], { lanes: 4, throttle: UNDECIDED }, T0);
-    expect(decideThrottle([reading(0, at(61))], { lanes: 4, throttle: held }, at(61)).lanes).toBe(1);
+    expect(decideThrottle([reading(0, at(61))], { lanes: 4, throttle: held }, at(61)).lanes).toBe(2);
     expect(decideThrottle([reading(0.5, at(5))], { lanes: 2, throttle: FULL }, at(5)).lanes).toBe(2);
   });
 

@@ -71,7 +71,7 @@ describe('the checks of a cell', () => {
     expect((await applyBatches(contextOf(cell.cell), { ...at, forMs: 0 })).batches).toBe(1);
     expect(await pending()).toBe(before - 1);
     expect(await readings()).toMatchObject({ probe: expect.any(Number), lockWaits: 0, wal: 0 });
-    expect(await lanes()).toBe(1);
+    expect(await lanes()).toBe(2);
     expect(await sampleChecks(cell.cell, 4_500)).toBe(false);
     expect(await sampleChecks(cell.cell, 0)).toBe(true);
   });
@@ -111,7 +111,7 @@ describe('the checks of a cell', () => {
     await setLoad(1);
     await setChecks(LOAD);
     await sampleChecks(cell.cell, 0);
-    expect(await lanes()).toBe(1);
+    expect(await lanes()).toBe(2);
     await breakIt();
     await sampleChecks(cell.cell, 0);
     expect([await readings(), await lanes()]).toEqual([{ load: code }, 0]);
