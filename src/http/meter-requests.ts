@@ -1,7 +1,7 @@
 // What the meter is asked over HTTP: bodies, and headers in the style of auth_request. Parses; decides nothing.
 import type { IncomingMessage } from 'node:http';
 import * as z from 'zod';
-import { MAX_CALL_SIZE } from '../domain/metering/price-call.js';
+import { MAX_CALL_SIZE } from '../domain/meter/price-call.js';
 import { MAX_ORG_ID_BYTES } from '../domain/source/org-id.js';
 import { quoteValue } from '../kernel/quote-value.js';
 

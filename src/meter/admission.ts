@@ -1,13 +1,13 @@
 // The answer to a call, as a gateway gets it.
-import type { CallLimits } from '../domain/metering/decide-call.js';
-import { findDayLimit, sumUsed } from '../domain/metering/decide-call.js';
+import type { CallLimits } from '../domain/meter/decide-call.js';
+import { findDayLimit, sumUsed } from '../domain/meter/decide-call.js';
 import {
   type AnswerHeaders,
   type DecidedCall,
   describeHeaders,
   describeRefusal,
   type RefusalBody,
-} from '../domain/metering/describe-answer.js';
+} from '../domain/meter/describe-answer.js';
 import type { DecidedRequest } from './call-batches.js';
 
 export interface Admission {

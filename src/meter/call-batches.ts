@@ -1,6 +1,6 @@
 // Sends what gateways ask in batches: the calls of one moment together. Picks the two days that the store may be in,
 // and tells a store that was emptied what is known. Decides nothing.
-import { findMeterDay, type MeterDay, nextMeterDay } from '../domain/metering/meter-day.js';
+import { findMeterDay, type MeterDay, nextMeterDay } from '../domain/meter/meter-day.js';
 import type {
   AcquireAnswer,
   AcquireRequest,

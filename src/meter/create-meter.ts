@@ -1,9 +1,9 @@
 // The meter as a gateway uses it. Three laws: a refusal costs nothing and is never given on stale knowledge; in doubt
 // the customer wins, by an amount that is bounded and counted; counters only grow.
-import type { CallLimits, Enforce } from '../domain/metering/decide-call.js';
-import type { MeterDay } from '../domain/metering/meter-day.js';
-import { type CallPrice, priceCall } from '../domain/metering/price-call.js';
-import { createEmptyUsage, type DayUsage } from '../domain/metering/usage.js';
+import type { CallLimits, Enforce } from '../domain/meter/decide-call.js';
+import type { MeterDay } from '../domain/meter/meter-day.js';
+import { type CallPrice, priceCall } from '../domain/meter/price-call.js';
+import { createEmptyUsage, type DayUsage } from '../domain/meter/usage.js';
 import type { CallCosts } from '../domain/rate-card/call-costs.js';
 import { type Clock, systemClock } from '../kernel/clock.js';
 import { withTimeout } from '../kernel/retry.js';

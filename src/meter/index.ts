@@ -1,8 +1,8 @@
 // What a gateway imports: `import { createMeter } from 'credit-rollout/meter'`. Passes on, and has nothing of its own.
-export type { Enforce, Enforcement } from '../domain/metering/decide-call.js';
-export type { AnswerHeaders, RefusalBody } from '../domain/metering/describe-answer.js';
-export type { CallPrice } from '../domain/metering/price-call.js';
-export type { DayUsage } from '../domain/metering/usage.js';
+export type { Enforce, Enforcement } from '../domain/meter/decide-call.js';
+export type { AnswerHeaders, RefusalBody } from '../domain/meter/describe-answer.js';
+export type { CallPrice } from '../domain/meter/price-call.js';
+export type { DayUsage } from '../domain/meter/usage.js';
 export type { CallCosts } from '../domain/rate-card/call-costs.js';
 export { parseRateCard } from '../domain/rate-card/parse-rate-card.js';
 export { createMemoryMeterStore } from '../stores/meter/memory-meter-store.js';

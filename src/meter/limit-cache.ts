@@ -1,7 +1,7 @@
 // What orgs are held to, as their cell has it: read for many at once, again every 10 s for orgs that call, and again
 // before one is refused. Never decides, and never forgets what it knew because a cell is away.
-import { type CallLimits, ENFORCEMENTS, type Enforce, type Enforcement } from '../domain/metering/decide-call.js';
-import type { MeterModel } from '../domain/metering/usage.js';
+import { type CallLimits, ENFORCEMENTS, type Enforce, type Enforcement } from '../domain/meter/decide-call.js';
+import type { MeterModel } from '../domain/meter/usage.js';
 import type { Clock } from '../kernel/clock.js';
 import { withTimeout } from '../kernel/retry.js';
 

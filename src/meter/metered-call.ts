@@ -1,6 +1,6 @@
 // A call as a gateway describes it, checked. Bad input is a clear error: nothing is charged, nothing is lost.
 import { randomBytes } from 'node:crypto';
-import { MAX_CALL_SIZE } from '../domain/metering/price-call.js';
+import { MAX_CALL_SIZE } from '../domain/meter/price-call.js';
 import type { CallShape } from '../domain/rate-card/call-costs.js';
 import { MAX_ORG_ID_BYTES } from '../domain/source/org-id.js';
 import { quoteValue } from '../kernel/quote-value.js';

@@ -1,7 +1,7 @@
 // The time in which a store cannot be asked: its memory, and what of that memory the store does not know. What may have
 // been counted by the store already is never told to it.
-import type { MeterDay } from '../domain/metering/meter-day.js';
-import { addUsage, createEmptyUsage, type DayUsage, subtractUsage } from '../domain/metering/usage.js';
+import type { MeterDay } from '../domain/meter/meter-day.js';
+import { addUsage, createEmptyUsage, type DayUsage, subtractUsage } from '../domain/meter/usage.js';
 import type { MemoryMeterStore } from '../stores/meter/memory-meter-store.js';
 import type {
   AcquireRequest,

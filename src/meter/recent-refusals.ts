@@ -1,6 +1,6 @@
 // Refusals that were confirmed just now: for up to a second what costs as much is refused for the same reason, here and
 // with the same answer. A flood of refused calls reaches neither the store nor the cell.
-import type { Verdict } from '../domain/metering/decide-call.js';
+import type { Verdict } from '../domain/meter/decide-call.js';
 import type { Admission } from './admission.js';
 
 type Refusing = Exclude<Verdict, 'allowed'>;

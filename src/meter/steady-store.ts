@@ -7,9 +7,9 @@
 // decide at once from memory meanwhile, and to know what the store has counted. Without it a breaker is `outage`, a
 // pause and a retry.
 import { randomBytes } from 'node:crypto';
-import type { DayState } from '../domain/metering/decide-call.js';
-import type { MeterDay } from '../domain/metering/meter-day.js';
-import { createEmptyUsage } from '../domain/metering/usage.js';
+import type { DayState } from '../domain/meter/decide-call.js';
+import type { MeterDay } from '../domain/meter/meter-day.js';
+import { createEmptyUsage } from '../domain/meter/usage.js';
 import type { Clock } from '../kernel/clock.js';
 import { createMemoryMeterStore } from '../stores/meter/memory-meter-store.js';
 import {

@@ -3,9 +3,9 @@
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { CallLimits } from '../../src/domain/metering/decide-call.js';
-import { findMeterDay, nextMeterDay } from '../../src/domain/metering/meter-day.js';
-import { createEmptyUsage, type DayUsage } from '../../src/domain/metering/usage.js';
+import type { CallLimits } from '../../src/domain/meter/decide-call.js';
+import { findMeterDay, nextMeterDay } from '../../src/domain/meter/meter-day.js';
+import { createEmptyUsage, type DayUsage } from '../../src/domain/meter/usage.js';
 import { connectMeterRedis, createRedisMeterStore } from '../../src/stores/meter/redis-meter-store.js';
 import { redisAvailable, startTestRedis, type TestRedis } from '../support/redis.js';
 import { type MeterScene, onCredits, openMeter } from './meter-scene.js';

@@ -3,9 +3,9 @@
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type CallLimits, ENFORCEMENTS } from '../../src/domain/metering/decide-call.js';
-import { findMeterDay, type MeterDay, nextMeterDay } from '../../src/domain/metering/meter-day.js';
-import { METER_MODELS } from '../../src/domain/metering/usage.js';
+import { type CallLimits, ENFORCEMENTS } from '../../src/domain/meter/decide-call.js';
+import { findMeterDay, type MeterDay, nextMeterDay } from '../../src/domain/meter/meter-day.js';
+import { METER_MODELS } from '../../src/domain/meter/usage.js';
 import { createMemoryMeterStore } from '../../src/stores/meter/memory-meter-store.js';
 import type { AcquireRequest, MeterStore } from '../../src/stores/meter/meter-store.js';
 import { connectMeterRedis, createRedisMeterStore } from '../../src/stores/meter/redis-meter-store.js';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createEmptyUsage } from '../../src/domain/metering/usage.js';
+import { createEmptyUsage } from '../../src/domain/meter/usage.js';
 import { recordUsage } from '../../src/engine/usage/record-usage.js';
 import { runCommand } from '../cli/captured-io.js';
 import { waitFor } from '../support/wait.js';

@@ -1,6 +1,6 @@
 // The sample calls: the org with the least credits asks for the share of its day that was wished, the others for little.
 import { expect, test } from 'vitest';
-import { priceCall } from '../../src/domain/metering/price-call.js';
+import { priceCall } from '../../src/domain/meter/price-call.js';
 import { parseRateCard } from '../../src/domain/rate-card/parse-rate-card.js';
 import { type OrgCalls, planSampleCalls } from '../../src/sample/sample-calls.js';
 import { sampleCardText } from '../domain/rate-card/sample-card.js';

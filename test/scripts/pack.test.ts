@@ -86,7 +86,7 @@ describe('the package', () => {
     expect(packed.filter((path) => /test|cell|control|engine|cli|migrations/u.test(path))).toEqual([]);
     const folders = packed.map((path) => /^dist\/library\/src\/(.+)\/[^/]+$/u.exec(path)?.[1] ?? '');
     expect([...new Set(folders)].filter((path) => path !== '').toSorted()).toEqual([
-      ...['domain/metering', 'domain/rate-card', 'domain/source', 'domain/time', 'domain/yaml'],
+      ...['domain/meter', 'domain/rate-card', 'domain/source', 'domain/time', 'domain/yaml'],
       ...['kernel', 'meter', 'stores/meter'],
     ]);
     expect(packed.length).toBeLessThan(120);

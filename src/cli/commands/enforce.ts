@@ -1,6 +1,6 @@
 // `meter enforce`: whether limits of calls refuse, only count, or do nothing.
 import { findDataCenter } from '../../compose.js';
-import type { Enforce } from '../../domain/metering/decide-call.js';
+import type { Enforce } from '../../domain/meter/decide-call.js';
 import { type EnforcementReport, type EnforcementWish, setEnforcement } from '../../engine/usage/set-enforcement.js';
 import { command } from '../../kernel/advice.js';
 import { showName, withPrintableTexts } from '../../kernel/printable.js';

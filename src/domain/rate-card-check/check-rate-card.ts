@@ -1,6 +1,6 @@
 // Decides a card's golden cases as orgs are decided, and returns those that fail.
 
-import { priceCall } from '../metering/price-call.js';
+import { priceCall } from '../meter/price-call.js';
 import type { Allotment } from '../org/allotment.js';
 import { decideOrg, type OrgDecision } from '../org/decide-org.js';
 import type { CallCase } from '../rate-card/call-costs.js';

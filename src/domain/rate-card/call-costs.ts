@@ -1,4 +1,4 @@
-// What calls cost, as the rate card says it. The price of one call: src/domain/metering/price-call.ts.
+// What calls cost, as the rate card says it. The price of one call: src/domain/meter/price-call.ts.
 
 /** The price of one kind of call, in credits; every number is a whole number that a double holds exactly. */
 export type KindCost =

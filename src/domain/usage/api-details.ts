@@ -1,6 +1,6 @@
 // What the API details page of an org shows: what it has, what it used today, and of the last 30 days. Decides how much
 // of the day is used, and how the numbers are called under each model.
-import type { MeterModel } from '../metering/usage.js';
+import type { MeterModel } from '../meter/usage.js';
 
 export interface DetailsDay {
   /** Local date. */

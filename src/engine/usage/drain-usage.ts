@@ -1,6 +1,6 @@
 // Brings what has grown in a meter's store into the cell. Twice, late or by two at once changes nothing: the counters
 // are absolute, and what was not confirmed is collected again.
-import type { DayUsage } from '../../domain/metering/usage.js';
+import type { DayUsage } from '../../domain/meter/usage.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import type { MeterStore } from '../../stores/meter/meter-store.js';
 import { recordUsage } from './record-usage.js';

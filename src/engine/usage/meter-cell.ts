@@ -1,7 +1,7 @@
 // A meter's side of its cell: reads what orgs are held to and what they used, and records what was counted. Each as the
 // role `meter`. Never decides a call.
-import { type Enforce, NOT_ENFORCED } from '../../domain/metering/decide-call.js';
-import type { DayUsage } from '../../domain/metering/usage.js';
+import { type Enforce, NOT_ENFORCED } from '../../domain/meter/decide-call.js';
+import type { DayUsage } from '../../domain/meter/usage.js';
 import type { ApiDetails } from '../../domain/usage/api-details.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';

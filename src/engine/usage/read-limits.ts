@@ -1,5 +1,5 @@
 // What a gateway holds its active orgs to, as the cell has it now.
-import { type Enforce, NOT_ENFORCED } from '../../domain/metering/decide-call.js';
+import { type Enforce, NOT_ENFORCED } from '../../domain/meter/decide-call.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { readEnforcement } from '../../stores/cell/usage/enforcement.js';
 import { type OrgLimits, readStoredLimits, readViewedLimits } from '../../stores/cell/usage/usage-days.js';

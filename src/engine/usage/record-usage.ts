@@ -1,6 +1,6 @@
 // Brings what a meter counted into the cell of its orgs. Any order, twice, late or across midnight: the counters are
 // absolute, and the cell keeps the larger ones.
-import type { DayUsage } from '../../domain/metering/usage.js';
+import type { DayUsage } from '../../domain/meter/usage.js';
 import type { CellDatabase } from '../../stores/cell/cell-database.js';
 import { type RecordedUsage, recordUsageDays } from '../../stores/cell/usage/usage-days.js';
 

@@ -1,5 +1,5 @@
 // Switches limits of calls on, into shadow or off: for a data center, or for one org of it. Gateways obey within 10 s.
-import { type Enforce, type Enforcement, NOT_ENFORCED } from '../../domain/metering/decide-call.js';
+import { type Enforce, type Enforcement, NOT_ENFORCED } from '../../domain/meter/decide-call.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
 import { hashOrgId } from '../../stores/cell/hashes.js';
 import { isOrgKnown } from '../../stores/cell/org/protected-orgs.js';

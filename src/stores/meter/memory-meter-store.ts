@@ -1,7 +1,7 @@
 // The meter's counters in the memory of this process: for one gateway alone, for the embedded default, and as what the
 // Lua scripts are compared with. Lost with the process, except for what was drained.
-import { type DayState, decideCall } from '../../domain/metering/decide-call.js';
-import type { MeterDay } from '../../domain/metering/meter-day.js';
+import { type DayState, decideCall } from '../../domain/meter/decide-call.js';
+import type { MeterDay } from '../../domain/meter/meter-day.js';
 import {
   addUsage,
   createEmptyUsage,
@@ -9,7 +9,7 @@ import {
   type KindUsage,
   raiseUsage,
   type UsageSums,
-} from '../../domain/metering/usage.js';
+} from '../../domain/meter/usage.js';
 import { createMemorySlots } from './memory-slots.js';
 import {
   type AcquireAnswer,

@@ -1,8 +1,8 @@
 // The port of what counts calls. Two back ends: Lua on a data center's meter Redis, and memory. Both do the same; a
 // property test compares them on random histories.
-import type { CallDecision, CallLimits, DayState } from '../../domain/metering/decide-call.js';
-import type { MeterDay } from '../../domain/metering/meter-day.js';
-import type { DayUsage } from '../../domain/metering/usage.js';
+import type { CallDecision, CallLimits, DayState } from '../../domain/meter/decide-call.js';
+import type { MeterDay } from '../../domain/meter/meter-day.js';
+import type { DayUsage } from '../../domain/meter/usage.js';
 
 /** A slot that nobody renews is free after this time. */
 export const LEASE_MS = 60_000;

@@ -1,5 +1,5 @@
 // Hashes of a meter's Redis as the usage of days; see script-parts.ts for their form. Slots of calls are left out.
-import type { DayUsage, KindUsage } from '../../domain/metering/usage.js';
+import type { DayUsage, KindUsage } from '../../domain/meter/usage.js';
 import { unpackList } from './unpack-list.js';
 
 const DAY_LENGTH = 'YYYY-MM-DD'.length;

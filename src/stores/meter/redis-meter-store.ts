@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
-import { type CallDecision, type CallLimits, ENFORCEMENTS } from '../../domain/metering/decide-call.js';
-import type { MeterDay } from '../../domain/metering/meter-day.js';
-import { USAGE_COUNTERS } from '../../domain/metering/usage.js';
+import { type CallDecision, type CallLimits, ENFORCEMENTS } from '../../domain/meter/decide-call.js';
+import type { MeterDay } from '../../domain/meter/meter-day.js';
+import { USAGE_COUNTERS } from '../../domain/meter/usage.js';
 import { addLocalDays } from '../../domain/time/local-date.js';
 import {
   type AcquireAnswer,

@@ -1,4 +1,4 @@
-// The Lua of calls. It restates src/domain/metering/decide-call.ts; a property test holds the two together.
+// The Lua of calls. It restates src/domain/meter/decide-call.ts; a property test holds the two together.
 import { BEGIN, CHANGE, EPOCH, EXPIRES, OF_KIND, OF_SHADOW, SHADOW, STATE } from './script-parts.js';
 
 /** How many arguments a call has, and how many doubles its answer. */

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createEmptyUsage, type DayUsage } from '../../../src/domain/metering/usage.js';
+import { createEmptyUsage, type DayUsage } from '../../../src/domain/meter/usage.js';
 import { createMeterCell } from '../../../src/engine/usage/meter-cell.js';
 import { recordUsage } from '../../../src/engine/usage/record-usage.js';
 import { createMemoryMeterStore } from '../../../src/stores/meter/memory-meter-store.js';

@@ -1,7 +1,7 @@
 // Ids that no index of ours can hold: such orgs are left out everywhere and counted, and nothing fails because of one.
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createEmptyUsage } from '../../../src/domain/metering/usage.js';
+import { createEmptyUsage } from '../../../src/domain/meter/usage.js';
 import { feedChanges } from '../../../src/engine/feed/feed-changes.js';
 import { readStatus } from '../../../src/engine/operate/read-status.js';
 import { verifyDataCenter } from '../../../src/engine/operate/verify-data-center.js';

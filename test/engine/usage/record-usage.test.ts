@@ -2,7 +2,7 @@
 // that cannot be.
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createEmptyUsage, type DayUsage, mergeUsage } from '../../../src/domain/metering/usage.js';
+import { createEmptyUsage, type DayUsage, mergeUsage } from '../../../src/domain/meter/usage.js';
 import { createMeterCell } from '../../../src/engine/usage/meter-cell.js';
 import { readLimits } from '../../../src/engine/usage/read-limits.js';
 import { recordUsage } from '../../../src/engine/usage/record-usage.js';

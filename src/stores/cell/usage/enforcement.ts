@@ -1,5 +1,5 @@
 // Whether limits of calls refuse, in a cell: for all orgs, and apart for some. Read as `meter`, written as `override`.
-import type { Enforce, Enforcement } from '../../../domain/metering/decide-call.js';
+import type { Enforce, Enforcement } from '../../../domain/meter/decide-call.js';
 import { execute, findRow, selectRows } from '../../query.js';
 import type { CellTransaction } from '../cell-database.js';
 

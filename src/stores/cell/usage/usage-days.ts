@@ -1,6 +1,6 @@
 // What a meter writes and reads in a cell: what orgs used, and what they may use. As `meter`, but for the purge.
-import type { Enforce } from '../../../domain/metering/decide-call.js';
-import type { DayUsage, MeterModel, USAGE_COUNTERS } from '../../../domain/metering/usage.js';
+import type { Enforce } from '../../../domain/meter/decide-call.js';
+import type { DayUsage, MeterModel, USAGE_COUNTERS } from '../../../domain/meter/usage.js';
 import { selectRow, selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';

@@ -1,7 +1,7 @@
 // The price of a call: the published table, its bounds, and what holds for every card and call.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_CALL_SIZE, priceCall } from '../../../src/domain/metering/price-call.js';
+import { MAX_CALL_SIZE, priceCall } from '../../../src/domain/meter/price-call.js';
 import type { KindCost } from '../../../src/domain/rate-card/call-costs.js';
 import { parseRateCard } from '../../../src/domain/rate-card/parse-rate-card.js';
 import { checkRateCard } from '../../../src/domain/rate-card-check/check-rate-card.js';

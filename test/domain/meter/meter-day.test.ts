@@ -2,7 +2,7 @@
 // each other without a gap, whatever the zone.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { findMeterDay, nextMeterDay } from '../../../src/domain/metering/meter-day.js';
+import { findMeterDay, nextMeterDay } from '../../../src/domain/meter/meter-day.js';
 
 const HOUR = 3_600_000;
 const at = (iso: string): number => Date.parse(iso);

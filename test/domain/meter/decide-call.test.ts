@@ -8,8 +8,8 @@ import {
   ENFORCEMENTS,
   findDayLimit,
   sumUsed,
-} from '../../../src/domain/metering/decide-call.js';
-import { METER_MODELS } from '../../../src/domain/metering/usage.js';
+} from '../../../src/domain/meter/decide-call.js';
+import { METER_MODELS } from '../../../src/domain/meter/usage.js';
 
 const count = fc.nat(20);
 const limit = fc.option(count, { nil: null });

@@ -11,7 +11,7 @@ import {
   subtractUsage,
   type ToldUsage,
   USAGE_COUNTERS,
-} from '../../../src/domain/metering/usage.js';
+} from '../../../src/domain/meter/usage.js';
 
 const count = fc.nat(1_000_000);
 const arbitraryUsage: fc.Arbitrary<DayUsage> = fc.record({
