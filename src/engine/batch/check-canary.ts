@@ -6,10 +6,11 @@ import type { RateCard } from '../../domain/rate-card/rate-card.js';
 import type { OrgInputs } from '../../domain/source/org-inputs.js';
 import type { CellRun } from '../../stores/cell/batch/runs.js';
 import type { CellTransaction } from '../../stores/cell/cell-database.js';
+import { listReversedCutovers, type ReversedCutover } from '../../stores/cell/cutover/reversals.js';
 import { findCell } from '../../stores/cell/identity.js';
-import { findOrg, type OrgRecord, type StoredOrg } from '../../stores/cell/org/orgs.js';
+import { type CanaryOrg, listCanaryOrgs } from '../../stores/cell/org/canary-orgs.js';
 import { loadStoredCard } from '../../stores/cell/org/rates.js';
-import { findSourceOrg } from '../../stores/cell/org/source-org.js';
+import { readCreatedAt } from '../../stores/cell/org/source-org.js';
 import { listDifferences } from '../org/list-differences.js';
 import { isRetirement } from '../org/recompute-org.js';
 import { fromStoredCard } from '../stored-card.js';
@@ -27,50 +28,46 @@ export async function countCanaryMismatches(
   const card = stored && fromStoredCard(stored);
   if (card === undefined || card.hash !== run.cardHash) return orgIds.length;
   const lapseGraceDays = (await findCell(tx))?.lapseGraceDays ?? 0;
-  let mismatches = 0;
-  for (const orgId of orgIds) {
-    const record = await findOrg(tx, orgId);
-    // an org that the run left out is not the run's work
-    if (record.stored?.runId !== run.runId) continue;
-    const createdAt = await readCreatedAt(tx, orgId);
-    const expected = decideAgain(record, record.stored, { card, createdAt, lapseGraceDays });
-    if (expected === undefined || listDifferences(record.stored.allotment, expected).length > 0) mismatches += 1;
-  }
-  return mismatches;
-}
-
-async function readCreatedAt(tx: CellTransaction, orgId: string): Promise<Date | null> {
-  const source = await findSourceOrg(tx, orgId);
-  return source.kind === 'present' ? source.org.createdAt : null;
+  const reversals = await listReversedCutovers(tx);
+  // an org that the run left out is not the run's work
+  const orgs = await listCanaryOrgs(tx, run.runId, orgIds);
+  const createdAt = await readCreatedAt(
+    tx,
+    orgs.map(({ orgId }) => orgId),
+  );
+  return orgs.filter((org) => {
+    const given = { card, createdAt: createdAt.get(org.orgId) ?? null, reversals, lapseGraceDays };
+    const expected = decideAgain(org, given);
+    return expected === undefined || listDifferences(org.allotment, expected).length > 0;
+  }).length;
 }
 
 interface Given {
   readonly card: RateCard;
+  /** Null: the source does not say. */
   readonly createdAt: Date | null;
+  readonly reversals: readonly ReversedCutover[];
   readonly lapseGraceDays: number;
 }
 
 /** The rule's result for the stored inputs and what was stored before; undefined: the rule does not decide the org. */
 function decideAgain(
-  { history, gate, signUp, reversals: reversedPeriods }: OrgRecord,
-  stored: StoredOrg,
-  { card, createdAt, lapseGraceDays }: Given,
+  { allotment, version, computedAt, computedOn, gate, signUp, newestChange }: CanaryOrg,
+  { card, createdAt, reversals: reversedPeriods, lapseGraceDays }: Given,
 ): Allotment | undefined {
-  const [newest] = history;
-  const prior = stored.version > 1 || (newest !== undefined && isRetirement(newest)) ? newest : undefined;
+  const prior = newestChange !== null && (version > 1 || isRetirement(newestChange)) ? newestChange : undefined;
   const decision = decideOrg({
-    inputs: toInputs(stored.allotment, createdAt ?? stored.computedAt),
+    inputs: toInputs(allotment, createdAt ?? computedAt),
     card,
     prior: prior?.before ?? null,
     priorState: prior?.operation === 'delete' ? 'retired' : 'stored',
     gate: {
-      effectiveAt: gate.effectiveAt,
-      sweptAt: gate.sweptAt,
+      ...gate,
       decidedAt: signUp?.decidedAt ?? null,
       model: signUp?.model ?? null,
       reversedPeriods,
     },
-    today: stored.computedOn,
+    today: computedOn,
     lapseGraceDays,
   });
   return decision.kind === 'decided' ? decision.allotment : undefined;

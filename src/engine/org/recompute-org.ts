@@ -86,7 +86,7 @@ function findRetired({ stored, history }: Pick<OrgRecord, 'stored' | 'history'>)
 }
 
 /** Not what an undo took away. */
-export const isRetirement = ({ operation, cause }: AllotmentChange): boolean =>
+export const isRetirement = ({ operation, cause }: Pick<AllotmentChange, 'operation' | 'cause'>): boolean =>
   operation === 'delete' && cause !== 'undo';
 
 const GONE: Recompute = {

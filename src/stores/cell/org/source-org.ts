@@ -1,7 +1,7 @@
 // One org's row in the source, and what the product enforces for it today. Reads only; numbers stay exact.
 import type { OrgInputs } from '../../../domain/source/org-inputs.js';
 import { isRowFailure } from '../../postgres-failure.js';
-import { findRow } from '../../query.js';
+import { findRow, selectRows } from '../../query.js';
 import { toBigint } from '../allotment-row.js';
 import type { CellTransaction } from '../cell-database.js';
 
@@ -56,6 +56,33 @@ export async function findSourceOrg(tx: CellTransaction, orgId: string): Promise
     if (isRowFailure(error)) return { kind: 'unreadable' };
     throw error;
   }
+}
+
+/** When orgs were made, by id; without those that left the source, that say nothing, or that cannot be read. */
+export async function readCreatedAt(
+  tx: CellTransaction,
+  orgIds: readonly string[],
+): Promise<ReadonlyMap<string, Date>> {
+  try {
+    const rows = await tx.transaction((nested) => selectRows<CreatedRow>(nested, CREATED, { org_ids: orgIds }));
+    return new Map(rows.map(({ orgId, createdMs }) => [orgId, toDate(createdMs)]));
+  } catch (error) {
+    if (!isRowFailure(error)) throw error;
+    if (orgIds.length <= 1) return new Map();
+    const middle = Math.floor(orgIds.length / 2);
+    const first = await readCreatedAt(tx, orgIds.slice(0, middle));
+    return new Map([...first, ...(await readCreatedAt(tx, orgIds.slice(middle)))]);
+  }
+}
+
+const CREATED = `
+select s.org_id::text, floor(extract(epoch from s.created_at) * 1000)::text as created_ms
+from credit_rollout.source_orgs s
+where s.org_id = any (:org_ids::credit_rollout.org_id[]) and s.created_at is not null`;
+
+interface CreatedRow {
+  readonly orgId: string;
+  readonly createdMs: string;
 }
 
 type CapacityRow = Pick<OrgCapacity, 'model'> & { readonly capacity: string | null };

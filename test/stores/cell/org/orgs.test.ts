@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { CellTransaction } from '../../../../src/stores/cell/cell-database.js';
 import { findOrg, parseOrgId, startSnapshot } from '../../../../src/stores/cell/org/orgs.js';
 import { loadStoredCard } from '../../../../src/stores/cell/org/rates.js';
-import { findSourceOrg } from '../../../../src/stores/cell/org/source-org.js';
+import { findSourceOrg, readCreatedAt } from '../../../../src/stores/cell/org/source-org.js';
 import {
   applyAll,
   createTestCell,
@@ -100,6 +100,21 @@ describe('findSourceOrg', () => {
   test('reports an org as gone when it is not in the source', async () => {
     const cell = await makeCell({ orgs: [{}] });
     expect(await read(cell, (tx) => findSourceOrg(tx, '2'))).toEqual({ kind: 'gone' });
+  });
+});
+
+describe('readCreatedAt', () => {
+  test('reads when orgs were made, without those that left the source or cannot be read', async () => {
+    const cell = await makeCell({ view: true, orgs: [{}, { agents: 0 }, { org_id: 5, created_at: '2025-01-02' }] });
+    await cell.sql(`create or replace view public.orgs as select org_id, edition, paid, agents, light_agents,
+      additional_credits, legacy_limit, created_at + make_interval(secs => 0 / agents) as created_at, updated_at,
+      peak_credits from public.org_rows`);
+    expect(await read(cell, (tx) => readCreatedAt(tx, ['1', '2', '4', '5']))).toEqual(
+      new Map([
+        ['1', new Date('2024-03-01T12:00:00Z')],
+        ['5', new Date('2025-01-02T00:00:00Z')],
+      ]),
+    );
   });
 });
 
